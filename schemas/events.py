@@ -1,0 +1,193 @@
+"""The events on Kafka: frozen structs with a `type` tag that is written first.
+
+Every event has an `id` that its producer chose, or a hash of its content where the producer has none; the
+same id with the same content is a repeat, with other content a conflict. `time` is when the thing happened,
+in UTC milliseconds. Amounts end in `_e4` (0.0001 yuan), weights in `_g` (grams), lengths in `_mm`.
+Fields may be added with a default; none is ever renamed or removed.
+"""
+
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta
+
+from schemas.limits import MOST_IDENTIFIER, MOST_LENGTH_MM, MOST_WEIGHT_G
+from schemas.money import MOST
+
+Name = Annotated[str, Meta(min_length=1, max_length=MOST_IDENTIFIER)]
+"""An id, a code or a name."""
+Word = Annotated[str, Meta(max_length=MOST_IDENTIFIER)]
+"""The same where it may be missing."""
+Grams = Annotated[int, Meta(ge=0, le=MOST_WEIGHT_G)]
+Millimetres = Annotated[int, Meta(ge=0, le=MOST_LENGTH_MM)]
+Units = Annotated[int, Meta(ge=0, le=MOST)]
+"""An amount in units of 0.0001 yuan."""
+Instant = Annotated[int, Meta(ge=0, lt=2**45)]
+"""UTC milliseconds."""
+
+OperationCode = Literal["10", "20", "30", "40", "50"]
+OPERATIONS: dict[str, str] = {
+    "10": "揽收",  # picked up
+    "20": "发件",  # sent
+    "30": "到件",  # arrived
+    "40": "派件",  # out for delivery
+    "50": "签收",  # signed
+}
+PICKED_UP, SENT, ARRIVED, OUT_FOR_DELIVERY, SIGNED = OPERATIONS
+
+WeightClass = Literal["declared", "outlet_scale", "outlet_dws", "hub_scale", "hub_dws"]
+"""Who weighed: the customer's word, or a scale or a DWS machine (dimension, weight, scan)."""
+
+
+class Event(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", gc=False):
+    """What every event carries."""
+
+    id: Name
+    time: Instant
+
+
+class Order(Event, frozen=True, kw_only=True, tag="order"):
+    """A consignment as the business system knows it. Topic `waybook.orders`, key: waybill.
+
+    `origin` and `destination` are outlets' codes; cities and provinces are six-digit codes of GB/T 2260.
+    A later order (by time, then id) of the same waybill replaces an earlier one.
+    """
+
+    waybill: Name
+    origin: Name
+    destination: Name
+    origin_city: Word
+    origin_province: Word
+    destination_city: Word
+    destination_province: Word
+    customer: Name
+    product: Name
+    declared_g: Grams
+    payment_e4: Units
+    """What the customer pays the origin outlet for the whole transport; 0: billed otherwise."""
+
+
+class Scan(Event, frozen=True, kw_only=True, tag="scan"):
+    """A parcel passed a person or a gate. Topic `waybook.devices`, key: waybill.
+
+    `operation` is the network's code, `code` what `source` (the system or device family) called it.
+    `outlet`, `city` and `province` are those of `site` when the scan was normalised; a hub's outlet is `HQ`.
+    """
+
+    waybill: Name
+    operation: OperationCode
+    source: Name
+    code: Word
+    site: Name
+    outlet: Name
+    city: Word
+    province: Word
+    device: Word
+
+
+class Weight(Event, frozen=True, kw_only=True, tag="weight"):
+    """A parcel was weighed, perhaps measured (0 mm: was not). Topic `waybook.devices`, key: waybill."""
+
+    waybill: Name
+    weight_g: Annotated[int, Meta(gt=0, le=MOST_WEIGHT_G)]
+    length_mm: Millimetres
+    width_mm: Millimetres
+    height_mm: Millimetres
+    weight_class: WeightClass
+    source: Name
+    site: Name
+    outlet: Name
+    city: Word
+    province: Word
+    device: Word
+    photo: Annotated[str, Meta(max_length=256)] = ""
+    """Reference of the machine's photograph, not the picture."""
+
+
+class TariffPublished(Event, frozen=True, kw_only=True, tag="tariff"):
+    """A tariff book comes into force for every lane that reads this. Topic `waybook.control`, partition 0.
+
+    `version` is the hash of `files` (name → text); which tables apply on which days stands in the files.
+    """
+
+    version: Name
+    name: Name
+    files: dict[str, str]
+    published_by: str = ""
+    comment: str = ""
+
+
+class NetworkPublished(Event, frozen=True, kw_only=True, tag="network"):
+    """The network's directory: sites, places and products. Topic `waybook.control`, partition 0."""
+
+    version: Name
+    files: dict[str, str]
+    published_by: str = ""
+
+
+class Tick(Event, frozen=True, kw_only=True, tag="tick"):
+    """Time has passed: the clock of everything that waits. Topic `waybook.ticks`, partition 0.
+
+    Timers run on the largest tick that a lane has read, so that a replay sees time pass in the same places.
+    """
+
+
+class DeadLetter(Event, frozen=True, kw_only=True, tag="dead_letter"):
+    """Input that broke a rule before it reached a lane. Topic `waybook.dead-letters`, key: id.
+
+    `topic` is the MQTT or Kafka topic it came from (`partition` and `offset` are -1 for MQTT); `raw` holds
+    the bytes as they came (Base64 in JSON).
+    """
+
+    reason: Name
+    detail: str
+    transport: Literal["mqtt", "kafka"]
+    topic: str
+    partition: int = -1
+    offset: int = -1
+    raw: bytes = b""
+
+
+class DeadLetterReplayed(Event, frozen=True, kw_only=True, tag="dead_letter_replayed"):
+    """A dead letter was sent again, mended or as it was. Topic `waybook.dead-letters`, key: its id."""
+
+    dead_letter: Name
+    replayed_by: str = ""
+
+
+class Command(Event, frozen=True, kw_only=True, tag="command"):
+    """Someone with a right to it asks for a change: the envelope. Topic `waybook.commands`, key: subject.
+
+    `name` says which (`confirm_weight`, `write_off`…), `body` holds that command's own fields as JSON.
+    """
+
+    name: Name
+    subject: Name
+    actor: Name
+    body: msgspec.Raw = msgspec.Raw(b"{}")
+
+
+class Query(Event, frozen=True, kw_only=True, tag="query"):
+    """Someone asks for facts that a lane no longer holds. Topic `waybook.queries`, key: subject."""
+
+    name: Name
+    subject: Name
+    reply_topic: Name
+    reply_key: Name
+    body: msgspec.Raw = msgspec.Raw(b"{}")
+
+
+ParcelEvent = Order | Scan | Weight
+ControlEvent = TariffPublished | NetworkPublished
+AnyEvent = (
+    Order
+    | Scan
+    | Weight
+    | TariffPublished
+    | NetworkPublished
+    | Tick
+    | DeadLetter
+    | DeadLetterReplayed
+    | Command
+    | Query
+)

@@ -1,0 +1,20 @@
+"""What is believable. Beyond these an event breaks a rule and becomes a dead letter."""
+
+import re
+
+from schemas.times import DAY, MINUTE
+
+WAYBILL = re.compile(r"[A-Z]{0,4}[0-9]{9,17}", re.ASCII)
+"""The shapes seen in the trade: YT…, JT…, or digits alone; 10 to 20 characters."""
+
+MOST_WEIGHT_G = 1_000_000
+"""One tonne: the heaviest single piece that a parcel network takes."""
+MOST_LENGTH_MM = 20_000
+MOST_IDENTIFIER = 64
+"""Characters in an id, code or name on the wire."""
+
+AHEAD = 10 * MINUTE
+"""How far a device's clock may be ahead of the newest tick."""
+HORIZON = 3 * DAY
+"""Default age beyond which a fact is too old for the lanes: finished parcels are kept as long, so that a
+repeat is always recognised."""

@@ -1,0 +1,31 @@
+"""What is wrong with a document, and where: one value for every reader of files that people edit."""
+
+import msgspec
+
+
+class Problem(msgspec.Struct, frozen=True):
+    """One broken rule in a file. `row` counts lines from 1 with the header as 1; 0: the file as a whole."""
+
+    file: str
+    row: int
+    column: str
+    rule: str
+    """The broken rule's name: `not_a_number`, `unknown_city`, `overlapping_rows`…"""
+    message: str
+    """What is wrong and what would be right, for the person who edits the file."""
+
+    def __str__(self) -> str:
+        place = (
+            self.file
+            + (f" row {self.row}" if self.row else "")
+            + (f" column {self.column}" if self.column else "")
+        )
+        return f"{place}: {self.message} [{self.rule}]"
+
+
+class DocumentError(ValueError):
+    """A document that is refused as a whole: there is no partial publishing."""
+
+    def __init__(self, problems: list[Problem]) -> None:
+        self.problems = problems
+        super().__init__("\n".join(map(str, problems)))

@@ -1,0 +1,39 @@
+"""Names of broken rules: a dead letter's `reason`, an anomaly's `kind`, a waiting fee's `reason`."""
+
+DEAD_LETTER = {
+    "not_json": "不是 JSON",
+    "wrong_type": "字段类型不符或缺失",
+    "unknown_type": "未知的事件类型",
+    "unknown_dialect": "未知的设备格式",
+    "unknown_operation": "未知的操作码",
+    "unknown_site": "未知的场地",
+    "unknown_outlet": "未知的网点",
+    "unknown_product": "未知的产品",
+    "barcode_unreadable": "条码不可读",
+    "waybill_out_of_pattern": "运单号不合规则",
+    "weight_out_of_range": "重量超出合理范围",
+    "size_out_of_range": "尺寸超出合理范围",
+    "amount_out_of_range": "金额超出合理范围",
+    "time_unreadable": "时间无法识别",
+    "time_in_future": "时间在未来",
+    "time_too_old": "时间过早",
+    "identifier_too_long": "标识过长",
+    "conflicting_duplicate": "同一编号内容不同",
+    "book_refused": "价格手册被拒绝",
+    "network_refused": "网络目录被拒绝",
+}
+"""Input that is kept aside with its bytes, and its label for people."""
+
+ANOMALY = {
+    "weight_difference": "称重差异",
+    "place_mismatch": "地址与网点不符",
+}
+"""Input that was used, but that someone should look at."""
+
+WAITING = {
+    "no_order": "缺少订单",
+    "no_weight": "缺少重量",
+    "no_price": "没有价格",
+    "no_directory": "缺少网络目录",
+}
+"""Why a fee that is due cannot be rated yet."""

@@ -1,0 +1,69 @@
+"""Where things are and how big they are, from the environment: the same code embedded and in production.
+
+Every setting is `WAYBOOK_` and its name in capitals; a secret comes from a file that `…_FILE` names.
+"""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+import msgspec
+
+from schemas.limits import HORIZON
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """What a process of Waybook needs to know. Defaults fit one machine."""
+
+    kafka: str = "127.0.0.1:9092"
+    """Kafka's bootstrap servers."""
+    kafka_options: dict[str, str] = {}
+    """Further options of librdkafka, as JSON (`security.protocol`, `sasl.username`…)."""
+    mqtt: str = "127.0.0.1:1883"
+    mqtt_user: str = ""
+    mqtt_password: str = ""
+    mqtt_clients: int = 2
+    """Clients on the shared subscription: each holds at most 65,535 messages unacknowledged."""
+    clickhouse: str = "http://127.0.0.1:8123"
+    clickhouse_user: str = "default"
+    clickhouse_password: str = ""
+    database: str = "default"
+    home: Path = Path("data")
+    """Directory of the recovery stores."""
+    partitions: int = 8
+    """Partitions of every partitioned topic."""
+    lanes: int = 1
+    """Lanes of the parcel flow; lane i owns the partitions p with p % lanes == i."""
+    period: float = 0.25
+    """Seconds of input in a block when there is little, at least."""
+    budget: int = 50_000
+    """Records in a block, at most."""
+    epoch: float = 5.0
+    """Seconds between commits of the recovery store."""
+    horizon: int = HORIZON
+    """Milliseconds: facts older than this are refused, and finished parcels are kept as long."""
+    metrics_port: int = 0
+    """Port of Prometheus' metrics on 127.0.0.1; 0: any free one, written to the home directory."""
+
+
+def from_environment(environment: Mapping[str, str] = os.environ) -> Settings:
+    """Settings of the environment. Raises msgspec.ValidationError naming a setting of the wrong type."""
+    given: dict[str, object] = {}
+    for name in Settings.__struct_fields__:
+        key = f"WAYBOOK_{name.upper()}"
+        if (file := environment.get(f"{key}_FILE")) is not None:
+            given[name] = Path(file).read_text().strip()
+        elif (value := environment.get(key)) is not None:
+            given[name] = msgspec.json.decode(value) if name.endswith("_options") else value
+    return msgspec.convert(given, Settings, strict=False, dec_hook=lambda kind, value: kind(value))
+
+
+def to_environment(settings: Settings) -> dict[str, str]:
+    """The variables that give a child process these settings."""
+    return {
+        f"WAYBOOK_{name.upper()}": msgspec.json.encode(value).decode()
+        if isinstance(value, dict)
+        else str(value)
+        for name in settings.__struct_fields__
+        for value in [getattr(settings, name)]
+    }

@@ -1,0 +1,35 @@
+"""Kafka's and MQTT's topics: their names, keys and who writes them.
+
+Topics with the same number of partitions and the same key lie together: partition p of `ORDERS` and of
+`DEVICES` holds the same waybills, provided that producers use Java's murmur2 partitioner (librdkafka:
+`partitioner=murmur2_random`).
+"""
+
+import msgspec
+
+
+class Topic(msgspec.Struct, frozen=True):
+    """A Kafka topic. `partitioned` topics have the network's number of partitions, the others one."""
+
+    name: str
+    key: str
+    partitioned: bool
+    description: str
+
+
+ORDERS = Topic("waybook.orders", "waybill", True, "Consignments, from the business systems")
+DEVICES = Topic("waybook.devices", "waybill", True, "Normalised scans and weights, from the device flow")
+DEAD_LETTERS = Topic("waybook.dead-letters", "id", True, "Input that broke a rule before a lane, and replays")
+CONTROL = Topic("waybook.control", "", False, "Published tariff books and network directories")
+TICKS = Topic("waybook.ticks", "", False, "The passing of time")
+POSTINGS = Topic("waybook.postings", "party", True, "What the parcel flow booked, for the accounts flow")
+COMMANDS = Topic("waybook.commands", "subject", True, "Changes that people ask for")
+QUERIES = Topic("waybook.queries", "subject", True, "Facts that a lane asks for")
+
+TOPICS = (ORDERS, DEVICES, DEAD_LETTERS, CONTROL, TICKS, POSTINGS, COMMANDS, QUERIES)
+
+PARTITIONER = "murmur2_random"
+
+MQTT_ROOT = "waybook/devices"
+"""Devices publish to `waybook/devices/{dialect}/{site}/{device}`."""
+MQTT_FILTER = f"{MQTT_ROOT}/#"

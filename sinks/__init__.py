@@ -1,0 +1,1 @@
+"""Schemas → ClickHouse, Kafka and dead letters. Knows neither sources nor flows."""

@@ -1,0 +1,55 @@
+"""The way to ClickHouse: one client, made from the settings, and what every writer and reader shares."""
+
+import time
+from collections.abc import Callable
+from urllib.parse import urlsplit
+
+import clickhouse_connect
+from clickhouse_connect.driver.client import Client
+from clickhouse_connect.driver.exceptions import ClickHouseError, DatabaseError
+
+from schemas.settings import Settings
+from sinks.ddl import statements
+
+
+class StoreAwayError(RuntimeError):
+    """ClickHouse cannot be reached, or answers that it is starting, stopping or out of memory."""
+
+
+def connect(settings: Settings) -> Client:
+    """A client of the store that the settings name. Raises StoreAwayError when it cannot be reached."""
+    url = urlsplit(settings.clickhouse)
+    try:
+        return clickhouse_connect.get_client(
+            host=url.hostname or "127.0.0.1",
+            port=url.port or (8443 if url.scheme == "https" else 8123),
+            secure=url.scheme == "https",
+            username=settings.clickhouse_user,
+            password=settings.clickhouse_password,
+            database=settings.database,
+            autogenerate_session_id=False,
+            compress=False,
+            query_retries=0,
+        )
+    except (ClickHouseError, OSError) as error:
+        if isinstance(error, DatabaseError) and "Code: 516" in str(error):
+            raise
+        raise StoreAwayError(f"{settings.clickhouse}: {error}") from error
+
+
+def patiently(connecting: Callable[[], Client], say: Callable[[str], object], most: float = 10.0) -> Client:
+    """Wait for a store that is away, backing off up to `most` seconds between tries, saying so each time."""
+    pause = 0.1
+    while True:
+        try:
+            return connecting()
+        except StoreAwayError as away:
+            say(f"waiting for the store: {away}")
+            time.sleep(pause)
+            pause = min(pause * 2, most)
+
+
+def create_tables(client: Client, cluster: str | None = None) -> None:
+    """Create what is missing."""
+    for statement in statements(cluster):
+        client.command(statement)
