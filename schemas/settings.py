@@ -9,7 +9,7 @@ from pathlib import Path
 
 import msgspec
 
-from schemas.limits import HORIZON
+from schemas.limits import AHEAD, HORIZON
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -42,6 +42,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Seconds between commits of the recovery store."""
     horizon: int = HORIZON
     """Milliseconds: facts older than this are refused, and finished parcels are kept as long."""
+    ahead: int = AHEAD
+    """Milliseconds that an event may lie in the future of the newest tick."""
     metrics_port: int = 0
     """Port of Prometheus' metrics on 127.0.0.1; 0: any free one, written to the home directory."""
 

@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 import clickhouse_connect
 from clickhouse_connect.driver.client import Client
-from clickhouse_connect.driver.exceptions import ClickHouseError, DatabaseError
+from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from schemas.settings import Settings
 from sinks.ddl import statements
@@ -14,6 +14,16 @@ from sinks.ddl import statements
 
 class StoreAwayError(RuntimeError):
     """ClickHouse cannot be reached, or answers that it is starting, stopping or out of memory."""
+
+
+_PASSING = {159, 202, 209, 210, 241, 242, 252, 319, 999}
+"""Codes of ClickHouse that pass by waiting: time-outs, too many queries or parts, memory, Keeper away."""
+
+
+def is_away(error: Exception) -> bool:
+    """Whether trying again later may help: no connection, or an answer that passes."""
+    code = getattr(error, "code", None)
+    return isinstance(error, OSError) or code is None or code in _PASSING
 
 
 def connect(settings: Settings) -> Client:
@@ -32,7 +42,7 @@ def connect(settings: Settings) -> Client:
             query_retries=0,
         )
     except (ClickHouseError, OSError) as error:
-        if isinstance(error, DatabaseError) and "Code: 516" in str(error):
+        if not is_away(error):
             raise
         raise StoreAwayError(f"{settings.clickhouse}: {error}") from error
 

@@ -1,0 +1,144 @@
+"""The thread that writes blocks: plan 1, rows 1, plan 2, rows 2… first in, first out.
+
+So a stored plan n + 1 proves that block n is complete in every table. A block is inserted at once, not after
+a commit, each table with the token `table-lane-n`: whoever inserts it again inserts the same bytes, and
+ClickHouse drops them. A token can outlive its rows (ClickHouse killed between the two), so a block that some
+earlier attempt may have inserted is counted afterwards, and inserted under a new token where it is missing.
+A store that is away is waited for; any other failure ends the process, which is then started again.
+"""
+
+import os
+import queue
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+
+from clickhouse_connect.driver.client import Client
+from clickhouse_connect.driver.exceptions import ClickHouseError
+
+from flows.engine import crash, metrics
+from flows.engine.block import Block, Receipt
+from flows.engine.log import log
+from flows.engine.plans import OutdatedError, PlanLog, next_plan
+from sinks.clickhouse import is_away
+from sinks.encode import Encoded
+
+TRY_AGAIN = 75
+"""Exit code of a process that asks to be started again: outdated, or out of luck."""
+
+
+class Inserter:
+    """Takes blocks in order; `drain` waits until all that was taken is in the store."""
+
+    def __init__(self, client: Client, plans: PlanLog, version: str) -> None:
+        self.client, self.plans, self.version = client, plans, version
+        self.receipt = Receipt()
+        self._chain = ""
+        self._jobs: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
+        self._room = threading.Semaphore(2)  # one block is inserted while one waits
+
+    def start(self, receipt: Receipt) -> None:
+        """Begin after the block of this receipt: the newest that the recovery store knows."""
+        self.receipt = receipt
+        threading.Thread(target=self._work, name="inserter", daemon=True).start()
+
+    def plan(self, n: int, upto: Mapping[str, int]) -> None:
+        """Block n ends at these offsets. Its rows follow with `rows`."""
+        frozen = dict(upto)
+        self._jobs.put(lambda: self._plan(n, frozen))
+
+    def rows(self, block: Block, made: Sequence[Encoded]) -> None:
+        """The rows of a planned block, tables in order of name. Waits while two blocks are under way."""
+        self._room.acquire()
+        self._jobs.put(lambda: self._rows(block, made))
+
+    def drain(self) -> None:
+        """Wait until everything is inserted."""
+        done = threading.Event()
+        self._jobs.put(done.set)
+        done.wait()
+
+    def _work(self) -> None:
+        try:
+            while True:
+                self._jobs.get()()
+        except OutdatedError as error:
+            log("outdated", error=str(error))
+        except BaseException as error:
+            log("failed", error=repr(error))
+        os._exit(TRY_AGAIN)
+
+    def _plan(self, n: int, upto: Mapping[str, int]) -> None:
+        if self.receipt.n != n - 1:
+            raise RuntimeError(f"plan {n} after the rows of block {self.receipt.n}")
+        plan = next_plan(self.plans.lane, self.version, upto, self.receipt)
+        self._patiently(lambda: self.plans.store(plan))
+        self._chain = plan.chain
+
+    def _rows(self, block: Block, made: Sequence[Encoded]) -> None:
+        seq = self.plans.lane << 32 | block.n
+        if block.n >= self.plans.newest:  # a newer stored plan proves that this block is complete
+            doubtful = block.n == self.plans.doubtful
+            for table in made:
+                token = f"{table.table}-{self.plans.lane}-{block.n}"
+                doubtful |= self._patiently(lambda table=table, token=token: self._insert(table, token))  # type: ignore[misc]
+                crash.point(f"after_{table.table}")
+            if doubtful:
+                self._patiently(lambda: self._verify(seq, made))
+            crash.point("after_rows")
+        self.receipt = Receipt(
+            block.n,
+            tuple(table.table for table in made),
+            tuple(table.rows for table in made),
+            tuple(table.digest for table in made),
+            self._chain,
+        )
+        self._room.release()
+        metrics.written(self.plans.lane, block, time.time())
+
+    def _insert(self, table: Encoded, token: str) -> None:
+        self.client.raw_insert(
+            table.table,
+            insert_block=bytes(table.body),
+            fmt="ArrowStream",
+            settings={"insert_deduplication_token": token},
+        )
+
+    def _verify(self, seq: int, made: Sequence[Encoded]) -> None:
+        """Are the rows of a block that was perhaps inserted before really there, all of them?"""
+        for table in made:
+            for attempt in range(3):
+                found = int(
+                    self.client.raw_query(
+                        f"SELECT count() FROM {table.table} WHERE seq = {{seq:UInt64}}",  # noqa: S608
+                        parameters={"seq": seq},
+                        fmt="TSV",
+                    )
+                )
+                if found == table.rows:
+                    break
+                if found:
+                    raise RuntimeError(f"block {seq}: {found} of {table.rows} rows in {table.table}")
+                log("token outlived its rows", table=table.table, seq=seq)
+                self._insert(table, f"{table.table}-{seq >> 32}-{seq & 0xFFFFFFFF}-again-{attempt}")
+            else:
+                raise RuntimeError(f"block {seq} cannot be inserted into {table.table}")
+
+    def _patiently(self, job: Callable[[], None]) -> bool:
+        """Do it, waiting for a store that is away. True: it did not succeed at once."""
+        pause = 0.1
+        tries = 0
+        while True:
+            try:
+                job()
+            except (ClickHouseError, OSError) as error:
+                if not is_away(error):
+                    raise
+                log("waiting for the store", error=str(error)[:200])
+            else:
+                metrics.STORE_AWAY.set(0)
+                return tries > 0
+            metrics.STORE_AWAY.set(1)
+            tries += 1
+            time.sleep(pause)
+            pause = min(pause * 2, 10.0)

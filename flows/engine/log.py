@@ -1,0 +1,15 @@
+"""Structured logs: one JSON line on standard error for each thing worth telling, without personal data."""
+
+import sys
+import time
+
+import msgspec
+
+from schemas.times import iso
+
+
+def log(event: str, **fields: object) -> None:
+    """Write `event` with its fields and the time in UTC."""
+    line = {"time": iso(int(time.time() * 1000)), "event": event, **fields}
+    sys.stderr.write(msgspec.json.encode(line, enc_hook=str).decode() + "\n")
+    sys.stderr.flush()

@@ -1,0 +1,264 @@
+"""Kafka → planned blocks: one consumer for all inputs of a lane, whatever arrived becomes the next block.
+
+A block is cut when at least `period` seconds have passed, and holds at most `budget` records, ordered by input
+and offset: control and ticks first, so that a block is processed under what was published before it. After a
+restart the stored plans are followed exactly, then cutting goes on.
+
+Of topics that belong together one must not run ahead of another when there is a backlog: orders and scans
+would be joined over hours instead of milliseconds. So while some input has more to give, the others are taken
+only up to its newest record in Kafka's time (`_horizon`).
+"""
+
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import msgspec
+from bytewax.inputs import FixedPartitionedSource, StatefulSourcePartition
+from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, TopicPartition
+
+from flows.engine import crash, metrics
+from flows.engine.block import Block, Plan, Records
+from flows.engine.log import log
+
+Message = Any
+"""confluent_kafka.Message, whose parts are all optional for the type checker."""
+
+WORK = "work"
+"""Bytewax key of the blocks; the ring's keys are the numbers of its places."""
+DOCUMENTS = "documents"
+"""Bytewax key of state that changes seldom: touched, with itself as value, by blocks with such records."""
+
+CONSUMER = {
+    "group.id": "waybook-unused",
+    "enable.auto.commit": False,
+    "enable.auto.offset.store": False,
+    "auto.offset.reset": "error",
+    "queued.max.messages.kbytes": 32_768,
+    "queued.min.messages": 50_000,
+    "fetch.queue.backoff.ms": 5,  # the default of 1000 caps a lane at an eighth of its speed
+    "fetch.message.max.bytes": 1 << 20,
+    "fetch.wait.max.ms": 50,
+    "fetch.min.bytes": 1,
+    "check.crcs": False,
+    "enable.partition.eof": True,
+}
+
+
+class Input(msgspec.Struct, frozen=True):
+    """A partition that a lane reads.
+
+    `leads`: no other input may run ahead of it in Kafka's time. `documents`: its records are published
+    documents, which the lane keeps and cannot begin without.
+    """
+
+    topic: str
+    partition: int
+    leads: bool = False
+    documents: bool = False
+
+    @property
+    def name(self) -> str:
+        """As the plan log writes it."""
+        return f"{self.topic}:{self.partition}"
+
+
+class Position(msgspec.Struct):
+    """What the recovery store remembers of the source: running epoch, newest block, offsets after it."""
+
+    epoch: int
+    n: int
+    upto: dict[str, int]
+
+
+class Cutter(StatefulSourcePartition[Any, Any]):
+    """The lane's only source partition. Emits the ring's key first in each epoch, then blocks."""
+
+    def __init__(
+        self,
+        lane: int,
+        inputs: Sequence[Input],
+        options: dict[str, Any],
+        position: Position,
+        plans: dict[int, Plan],
+        planned: Callable[[int, dict[str, int]], None],
+        ready: Callable[[Sequence[bytes]], bool],
+        stopping: Callable[[], bool],
+        period: float,
+        budget: int,
+        ring_size: int,
+    ) -> None:
+        self.lane, self.inputs, self.position, self.plans = lane, list(inputs), position, plans
+        self.planned, self.ready, self.stopping = planned, ready, stopping
+        self.period, self.budget, self.ring_size = period, budget, ring_size
+        self._held: dict[tuple[str, int], list[Message]] = {(i.topic, i.partition): [] for i in inputs}
+        self._count = 0
+        self._ticked = False
+        self._at_end: set[tuple[str, int]] = set()
+        self._last = time.monotonic()
+        self._watched = 0.0
+        self._consumer = Consumer({**CONSUMER, **options})
+        self._consumer.assign(
+            [
+                TopicPartition(i.topic, i.partition, position.upto.get(i.name, 0) or OFFSET_BEGINNING)
+                for i in inputs
+            ]
+        )
+
+    def next_batch(self) -> list[tuple[str, Any]]:
+        """The next block, or nothing yet."""
+        out: list[tuple[str, Any]] = []
+        if not self._ticked:
+            self._ticked = True
+            out.append((str(self.position.epoch % self.ring_size), self.position.epoch))
+            crash.point("committed")
+        n = self.position.n + 1
+        plan = self.plans.get(n)
+        if plan is None and self.stopping():
+            raise StopIteration
+        taken = self._exactly(plan) if plan else self._arrived()
+        if not any(taken.values()):
+            return out
+        block = self._block(n, taken)
+        self.planned(n, self.position.upto)
+        self.position.n = n
+        self._watch()
+        if any(taken[i.topic, i.partition] for i in self.inputs if i.documents):
+            out.append((DOCUMENTS, DOCUMENTS))
+        return [*out, (WORK, block)]
+
+    def snapshot(self) -> Position:
+        """The running epoch is closed here; what follows belongs to the next."""
+        self.position.epoch += 1
+        self._ticked = False
+        return msgspec.structs.replace(self.position, upto=dict(self.position.upto))
+
+    def close(self) -> None:
+        """Leave Kafka. Also called after a failure: nothing is committed here."""
+        self._consumer.close()
+
+    def _read(self, most: int, seconds: float) -> None:
+        messages: list[Message] = self._consumer.consume(most, seconds)
+        for message in messages:
+            if (error := message.error()) is None:
+                key = message.topic(), message.partition()
+                self._held[key].append(message)
+                self._count += 1
+                self._at_end.discard(key)
+            elif error.code() == KafkaError._PARTITION_EOF:
+                self._at_end.add((message.topic(), message.partition()))
+            elif error.fatal() or error.code() in (
+                KafkaError._AUTO_OFFSET_RESET,
+                KafkaError.OFFSET_OUT_OF_RANGE,
+            ):
+                raise RuntimeError(
+                    f"lane {self.lane}: {error}: records that were never read are gone from Kafka"
+                )
+            else:
+                log("kafka", lane=self.lane, error=str(error))
+
+    def _arrived(self) -> dict[tuple[str, int], list[Message]]:
+        """Whatever arrived since the last block, after at least a period."""
+        until = self._last + self.period
+        while True:
+            left = until - time.monotonic()
+            self._read(max(1, self.budget - self._count), max(0.0, left))
+            if left <= 0 or self._count >= self.budget or self.stopping():
+                break
+        self._last = time.monotonic()
+        if not self.position.n and not self._has_documents():
+            return {}
+        horizon = self._horizon()
+        taken: dict[tuple[str, int], list[Message]] = {}
+        for key, held in self._held.items():
+            cut = len(held)
+            if horizon is not None and held and held[-1].timestamp()[1] > horizon:
+                cut = next(i for i, m in enumerate(held) if m.timestamp()[1] > horizon)
+            taken[key], self._held[key] = held[:cut], held[cut:]
+            self._count -= cut
+        return taken
+
+    def _has_documents(self) -> bool:
+        """Whether the first block can be cut: not before there is a directory to work by."""
+        held = [m for i in self.inputs if i.documents for m in self._held[i.topic, i.partition]]
+        if self.ready([m.value() or b"" for m in held]):
+            return True
+        if time.monotonic() > self._watched:
+            self._watched = time.monotonic() + 5
+            log("waiting for documents", lane=self.lane, topics=[i.topic for i in self.inputs if i.documents])
+        return False
+
+    def _horizon(self) -> int | None:
+        """Kafka's time up to which leading inputs are known; None: they are at their ends."""
+        moments = []
+        for i in self.inputs:
+            if not i.leads:
+                continue
+            held = self._held[i.topic, i.partition]
+            known = held[-1].offset() + 1 if held else self.position.upto.get(i.name, 0)
+            _, high = self._consumer.get_watermark_offsets(TopicPartition(i.topic, i.partition), cached=True)
+            if high > known and (i.topic, i.partition) not in self._at_end:
+                moments.append(held[-1].timestamp()[1] if held else 0)
+        return min(moments, default=None)
+
+    def _exactly(self, plan: Plan) -> dict[tuple[str, int], list[Message]]:
+        """The ranges of a stored plan."""
+        ends = dict(zip(plan.inputs, plan.upto, strict=True))
+        while True:
+            taken, whole = {}, True
+            for i in self.inputs:
+                held, end = self._held[i.topic, i.partition], ends[i.name]
+                whole &= (held[-1].offset() + 1 if held else self.position.upto.get(i.name, 0)) >= end
+                taken[i.topic, i.partition] = [m for m in held if m.offset() < end]
+            if whole:
+                break
+            self._read(20_000, 0.05)
+        for key, messages in taken.items():
+            self._held[key] = self._held[key][len(messages) :]
+            self._count -= len(messages)
+        return taken
+
+    def _block(self, n: int, taken: dict[tuple[str, int], list[Message]]) -> Block:
+        inputs, stamps = [], []
+        for i in self.inputs:
+            messages = taken[i.topic, i.partition]
+            self.position.upto.setdefault(i.name, 0)
+            if messages:
+                offsets = [m.offset() for m in messages]
+                inputs.append(Records(i.topic, i.partition, [m.value() for m in messages], offsets))
+                self.position.upto[i.name] = offsets[-1] + 1
+                stamps += [m.timestamp()[1] for m in messages[:: max(1, len(messages) // 20)]]
+        count = sum(map(len, taken.values()))
+        return Block(n, inputs, count, max(stamps), stamps, time.time())
+
+    def _watch(self) -> None:
+        """Once a second: how far behind."""
+        if time.monotonic() < self._watched:
+            return
+        self._watched = time.monotonic() + 1
+        for topic in {i.topic for i in self.inputs}:
+            lag = 0
+            for i in self.inputs:
+                if i.topic == topic:
+                    where = TopicPartition(i.topic, i.partition)
+                    lag += max(
+                        0,
+                        self._consumer.get_watermark_offsets(where, cached=True)[1]
+                        - self.position.upto[i.name],
+                    )
+            metrics.LAG.labels(str(self.lane), topic).set(lag)
+
+
+class Blocks(FixedPartitionedSource[Any, Any]):
+    """Bytewax' side of it: one partition, built from what the recovery store remembers."""
+
+    def __init__(self, build: Callable[[Position], Cutter]) -> None:
+        self.build = build
+
+    def list_parts(self) -> list[str]:
+        """The lane itself."""
+        return ["lane"]
+
+    def build_part(self, step_id: str, for_part: str, resume_state: Position | None) -> Cutter:  # noqa: ARG002
+        """Go on where the recovery store was."""
+        return self.build(resume_state or Position(0, 0, {}))

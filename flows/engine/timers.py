@@ -1,0 +1,29 @@
+"""Timers on data time: they fire when a tick passes their moment, never by a clock.
+
+A timer is derived from a record's state, so it is not stored: after a restart the owner sets it again. Setting
+one twice is harmless, because whoever owns the record looks whether its deadline has really come. Timers of
+the same moment fire in order of their keys, so that a replay fires them in the same order.
+"""
+
+import heapq
+
+
+class Timers:
+    """Keys with a moment (UTC ms) at which they want to be looked at."""
+
+    def __init__(self) -> None:
+        self._heap: list[tuple[int, str]] = []
+
+    def __len__(self) -> int:
+        return len(self._heap)
+
+    def set(self, moment: int, key: str) -> None:
+        """Look at `key` when data time reaches `moment`."""
+        heapq.heappush(self._heap, (moment, key))
+
+    def due(self, now: int) -> list[str]:
+        """Keys whose moment has come, each once, in order of (moment, key)."""
+        keys: dict[str, None] = {}
+        while self._heap and self._heap[0][0] <= now:
+            keys[heapq.heappop(self._heap)[1]] = None
+        return list(keys)

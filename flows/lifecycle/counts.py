@@ -1,0 +1,43 @@
+"""What a block led to, for Prometheus: counts and money, no identities."""
+
+from collections import Counter as Tally
+
+from prometheus_client import Counter, Gauge
+
+from flows.lifecycle.fees import FEES, REASONS
+from flows.lifecycle.output import Output
+
+EVENTS = Counter("waybook_events_total", "Events by kind and what became of them", ["kind", "outcome"])
+CHARGES = Counter("waybook_charges_total", "Charges and reversals written", ["fee"])
+MONEY = Counter("waybook_charged_fen_total", "Charged, in fen, reversals not deducted", ["fee"])
+REVERSED = Counter("waybook_reversed_fen_total", "Taken back by reversals, in fen", ["fee"])
+WAITING = Gauge("waybook_waiting", "Fees that are due but cannot be rated, by reason", ["lane", "reason"])
+DEAD_LETTERS = Counter("waybook_dead_letters_total", "Input that broke a rule", ["reason"])
+ANOMALIES = Counter("waybook_anomalies_total", "Input that was used but should be looked at", ["kind"])
+
+
+def count(lane: int, output: Output) -> None:
+    """Add one block's output to the counters."""
+    for kind, events in (("order", output.orders), ("scan", output.scans), ("weight", output.weights)):
+        if events:
+            EVENTS.labels(kind, "accepted").inc(len(events))
+    if output.repeats:
+        EVENTS.labels("any", "repeated").inc(output.repeats)
+    charges, charged, reversed_ = Tally[int](), Tally[int](), Tally[int]()
+    for charge in output.charges:
+        charges[charge.fee] += 1
+        (reversed_ if charge.reversal else charged)[charge.fee] += abs(charge.amount)
+    for fee, number in charges.items():
+        CHARGES.labels(FEES[fee]).inc(number)
+        MONEY.labels(FEES[fee]).inc(charged[fee] // 100)
+        REVERSED.labels(FEES[fee]).inc(reversed_[fee] // 100)
+    for wait in output.waits:
+        if wait.before:
+            WAITING.labels(str(lane), REASONS[wait.before]).dec()
+        if wait.reason:
+            WAITING.labels(str(lane), REASONS[wait.reason]).inc()
+    for reason, number in Tally(row.reason for row in output.refusals if row.status == "open").items():
+        EVENTS.labels("any", "refused").inc(number)
+        DEAD_LETTERS.labels(reason).inc(number)
+    for kind, number in Tally(row.kind for row in output.anomalies).items():
+        ANOMALIES.labels(kind).inc(number)

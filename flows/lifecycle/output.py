@@ -1,0 +1,114 @@
+"""What a block of events leads to, as rows in order of their making. Columns are made of them later."""
+
+import msgspec
+
+from flows.rating.model import Row
+from schemas.events import NetworkPublished, Order, Scan, TariffPublished, Weight
+
+
+class Charge(msgspec.Struct, frozen=True, gc=False):
+    """A charge, or the reversal of one (`reversal`: `revision` is the one it takes back, no explanation)."""
+
+    waybill: str
+    fee: int
+    revision: int
+    reversal: bool
+    amount: int
+    time: int
+    cause: str
+    origin: str
+    destination: str
+    product: str
+    rank: int
+    weight_id: str
+    actual_g: int
+    volumetric_g: int
+    chargeable_g: int
+    continued_g: int
+    row: Row | None
+    """The tariff's row; None for freight and reversals."""
+
+
+class Adoption(msgspec.Struct, frozen=True, gc=False):
+    """A weight came into force."""
+
+    waybill: str
+    event_id: str
+    rank: int
+    weight_g: int
+    volume_cm3: int
+    time: int
+    site: str
+    replaces: str
+    why: str
+
+
+class Anomaly(msgspec.Struct, frozen=True, gc=False):
+    """Something to look at."""
+
+    kind: str
+    waybill: str
+    event_id: str
+    time: int
+    site: str
+    expected: str
+    found: str
+
+
+class Wait(msgspec.Struct, frozen=True, gc=False):
+    """A due's wait began, changed or (reason 0) ended."""
+
+    waybill: str
+    due: int
+    reason: int
+    since: int
+    outlet: str
+    before: int
+    """The reason until now; 0: it did not wait."""
+
+
+class Refusal(msgspec.Struct, frozen=True, gc=False):
+    """A dead letter, or (`status` replayed) the note that one was sent again."""
+
+    id: str
+    status: str
+    reason: str
+    detail: str
+    transport: str
+    topic: str
+    partition: int
+    offset: int
+    event_id: str
+    waybill: str
+    received: int
+    raw: bytes
+
+
+class Source(msgspec.Struct, frozen=True, gc=False):
+    """Where a run of accepted events came from, and how many of each kind there are up to its end."""
+
+    topic: str
+    partition: int
+    orders: int
+    scans: int
+    weights: int
+
+
+class Output(msgspec.Struct):
+    """All that one block leads to."""
+
+    orders: list[Order] = []
+    scans: list[Scan] = []
+    weights: list[Weight] = []
+    order_offsets: list[int] = []
+    scan_offsets: list[int] = []
+    weight_offsets: list[int] = []
+    sources: list[Source] = []
+    charges: list[Charge] = []
+    adoptions: list[Adoption] = []
+    anomalies: list[Anomaly] = []
+    waits: list[Wait] = []
+    refusals: list[Refusal] = []
+    tariffs: list[TariffPublished] = []
+    networks: list[NetworkPublished] = []
+    repeats: int = 0

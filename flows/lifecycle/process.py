@@ -1,0 +1,442 @@
+"""A block of records → what it leads to: the loop over a lane's events.
+
+It is written for speed where every event passes (`_events`) and for clarity elsewhere.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import msgspec
+from xxhash import xxh3_64_digest
+
+from flows.engine.block import Block, Records
+from flows.engine.ring import Ring
+from flows.engine.timers import Timers
+from flows.governance.network import Network, read_network
+from flows.lifecycle.assess import NO_BOOK, Assessor
+from flows.lifecycle.fees import FINISHED, REASONS
+from flows.lifecycle.intake import DECODERS, RefusedError, glimpse, read, waybill_in_pattern
+from flows.lifecycle.output import Anomaly, Output, Refusal, Source
+from flows.lifecycle.parcel import NEVER, UNRANKED, Parcel, over
+from flows.rating.book import read_book
+from flows.rating.tariffs import Tariffs
+from schemas import topics
+from schemas.events import (
+    PICKED_UP,
+    SIGNED,
+    DeadLetter,
+    DeadLetterReplayed,
+    Event,
+    NetworkPublished,
+    Order,
+    Scan,
+    TariffPublished,
+    Tick,
+    Weight,
+)
+from schemas.identity import content_id
+from schemas.limits import AHEAD
+from schemas.problems import DocumentError
+from schemas.times import iso
+
+MARK = 12
+"""Bytes in `Parcel.seen` for an event: 8 of its id's hash, 4 of its content's."""
+
+_MILESTONES = (PICKED_UP, SIGNED)
+_LETTER = "dl-"
+"""How dead letters' ids begin: no waybill number begins so."""
+_json = msgspec.json.Encoder()
+
+
+class Documents(msgspec.Struct):
+    """What was published, in order: enough to rate as before after a restart."""
+
+    network: NetworkPublished | None = None
+    tariffs: list[TariffPublished] = []
+
+
+class Lifecycle:
+    """A lane's parcels and the rules in force. `process` is deterministic given its state and the block."""
+
+    def __init__(self, horizon: int, ahead: int = AHEAD) -> None:
+        self.horizon, self.ahead = horizon, ahead
+        self.over = over(horizon + ahead)
+        self.ring: Ring[Parcel] = Ring(Parcel, self.over)
+        self.timers = Timers()
+        self.waiting: set[str] = set()
+        self.documents = Documents()
+        self.network: Network | None = None
+        self.rules = Assessor(Tariffs([NO_BOOK], _NOWHERE))
+        self.output = Output()
+
+    @property
+    def directory(self) -> Network:
+        """The directory in force; the engine begins no block without one."""
+        if self.network is None:
+            raise RuntimeError("a block was cut before a directory was published")
+        return self.network
+
+    # What the engine asks for
+
+    def save_documents(self) -> bytes:
+        """The published documents, for the recovery store."""
+        return msgspec.msgpack.encode(self.documents)
+
+    def load_documents(self, saved: bytes) -> None:
+        """Put the published documents back in force."""
+        self.documents = msgspec.msgpack.decode(saved, type=Documents)
+        if self.documents.network is not None:
+            self.network = read_network(self.documents.network.files)
+            self._rules_in_force()
+
+    def restored(self) -> None:
+        """The ring is back: derive what is not stored."""
+        self.rules.now = self.ring.now
+        for key, parcel in self.ring.records.items():
+            if parcel.waits:
+                self.waiting.add(key)
+            self._set_timer(parcel)
+
+    def ready(self, records: Sequence[bytes]) -> bool:
+        """Whether these control records bring a directory, without which no event can be judged."""
+        return self.network is not None or any(map(_brings_network, records))
+
+    def process(self, block: Block) -> Output:
+        """All that the block leads to."""
+        self.output = self.rules.output = Output()
+        for records in block.inputs:
+            if records.topic in (topics.ORDERS.name, topics.DEVICES.name):
+                self._events(records, block.newest)
+            else:
+                self._others(records, block.newest)
+        self._look_at(self.timers.due(self.ring.now))
+        for key, (parcel, _) in self.rules.changed.items():
+            (self.waiting.add if parcel.waits else self.waiting.discard)(key)
+        self.rules.waited()
+        return self.output
+
+    # Parcels' events
+
+    def _events(self, records: Records, received: int) -> None:
+        """The hot loop: whatever can be said of an event without a call is said here."""
+        ring, output, rules, sites = self.ring, self.output, self.rules, self.directory.sites
+        now, epoch, known = ring.now, ring.epoch, ring.records.get
+        latest = now + self.ahead if now else 1 << 62
+        earliest, decoders, digest = now - self.horizon, DECODERS, xxh3_64_digest
+        for raw, offset in zip(records.values, records.offsets, strict=True):
+            try:
+                try:
+                    event = decoders[raw[9:10]](raw)
+                except (KeyError, TypeError, msgspec.DecodeError, UnicodeDecodeError):
+                    event = self._parcel_event(raw)
+                if not earliest <= event.time <= latest:
+                    raise _out_of_time(event, earliest, now)
+                kind = type(event)
+                content = raw if kind is not Order else _json.encode(event)
+                mark = digest(event.id.encode())
+                parcel = known(event.waybill)
+                if (
+                    parcel is not None
+                    and mark in parcel.seen
+                    and self._repeated(parcel, event, mark, content)
+                ):
+                    output.repeats += 1
+                    continue
+                if kind is Order:
+                    self._check(event)
+                elif event.site not in sites:
+                    raise RefusedError("unknown_site", f"{event.site!r} is no site of the network")
+                if parcel is None or parcel.at != now or parcel.epoch != epoch:
+                    parcel = self._touch(event.waybill, parcel)
+                parcel.seen += mark + digest(content)[:4]
+                rules.cause = event.id
+                if kind is Scan:
+                    output.scans.append(event)
+                    output.scan_offsets.append(offset)
+                    if event.operation in _MILESTONES:
+                        self._milestone(parcel, event)
+                elif kind is Weight:
+                    output.weights.append(event)
+                    output.weight_offsets.append(offset)
+                    self._weight(parcel, event)
+                else:
+                    output.orders.append(event)
+                    output.order_offsets.append(offset)
+                    self._order(parcel, event)
+            except RefusedError as error:
+                self._refuse(error, records, offset, raw or b"", received)
+        output.sources.append(
+            Source(
+                records.topic, records.partition, len(output.orders), len(output.scans), len(output.weights)
+            )
+        )
+
+    @staticmethod
+    def _parcel_event(raw: bytes) -> Any:
+        """An event that is not spelled as our own producers spell it."""
+        event = read(raw or b"")
+        if not isinstance(event, Order | Scan | Weight):
+            raise RefusedError("unknown_type", f"{type(event).__name__} does not belong to this topic")
+        return event
+
+    def _repeated(self, parcel: Parcel, event: Event, mark: bytes, content: bytes) -> bool:
+        """Whether this event was accepted before. Raises RefusedError when it was, with other content."""
+        found = _find(parcel.seen, mark)
+        if found < 0 or self._is_over(parcel):
+            return False
+        if parcel.seen[found + 8 : found + MARK] != xxh3_64_digest(content)[:4]:
+            raise RefusedError("conflicting_duplicate", f"event {event.id} was accepted with other content")
+        return True
+
+    def _is_over(self, parcel: Parcel) -> bool:
+        return self.over(parcel, self.ring.now)
+
+    def _touch(self, key: str, parcel: Parcel | None) -> Parcel:
+        """The parcel's record, new or marked as changed in this epoch."""
+        ring = self.ring
+        if parcel is None and key[:3] != _LETTER and not waybill_in_pattern(key):
+            raise RefusedError("waybill_out_of_pattern", f"{key!r} is no waybill number")
+        if parcel is None or (parcel.at != ring.now and self.over(parcel, ring.now)):
+            parcel = ring.records[key] = Parcel(key, ring.place, ring.epoch, ring.now)
+            ring.born.append(parcel)
+        elif parcel.epoch != ring.epoch:
+            parcel.epoch = ring.epoch
+            ring.touched.append(parcel)
+        parcel.at = ring.now
+        return parcel
+
+    def _check(self, order: Order) -> None:
+        network = self.directory
+        for outlet in (order.origin, order.destination):
+            if outlet not in network.outlets:
+                raise RefusedError("unknown_outlet", f"{outlet!r} is no outlet of the network")
+        if order.product not in network.products:
+            raise RefusedError("unknown_product", f"{order.product!r} is no product of the network")
+
+    def _order(self, parcel: Parcel, order: Order) -> None:
+        self._compare_places(order)
+        if (order.time, order.id) < (parcel.order_time, parcel.order_id):
+            return
+        origin, destination = parcel.origin, parcel.destination
+        parcel.order_time, parcel.order_id = order.time, order.id
+        parcel.origin, parcel.destination, parcel.product = order.origin, order.destination, order.product
+        parcel.payment = order.payment_e4
+        declared = self.rules.tariffs.policy.rank.get("declared", UNRANKED)
+        if declared <= parcel.rank and order.declared_g:
+            self._weigh(parcel, declared, order, order.declared_g, 0)
+        self.rules.all(parcel, origin, destination)
+        self._set_timer(parcel)
+
+    def _milestone(self, parcel: Parcel, scan: Scan) -> None:
+        """A scan that makes fees fall due; the first of its kind counts, whenever it comes."""
+        if scan.operation == PICKED_UP:
+            if parcel.picked == NEVER or (scan.time, scan.id) < (parcel.picked, parcel.picked_id):
+                parcel.picked, parcel.picked_id = scan.time, scan.id
+                self.rules.pick_up(parcel)
+        elif scan.operation == SIGNED and (
+            parcel.signed == NEVER or (scan.time, scan.id) < (parcel.signed, parcel.signed_id)
+        ):
+            parcel.signed, parcel.signed_id = scan.time, scan.id
+            self.rules.delivery(parcel)
+            self.rules.transit(parcel)
+            self._set_timer(parcel)
+
+    def _weight(self, parcel: Parcel, weight: Weight) -> None:
+        policy = self.rules.tariffs.policy
+        if parcel.measured_g and policy.differs(parcel.measured_g, weight.weight_g):
+            self.output.anomalies.append(
+                Anomaly(
+                    "weight_difference",
+                    parcel.key,
+                    weight.id,
+                    weight.time,
+                    weight.site,
+                    f"{parcel.measured_g} g",
+                    f"{weight.weight_g} g",
+                )
+            )
+        rank = policy.rank.get(weight.weight_class, UNRANKED)
+        if (rank, weight.time, weight.id) < (parcel.rank, parcel.weight_time, parcel.weight_id):
+            volume = weight.length_mm * weight.width_mm * weight.height_mm // 1000
+            self._weigh(parcel, rank, weight, weight.weight_g, volume)
+            parcel.measured_g = weight.weight_g
+            self.rules.transit(parcel)
+        elif not parcel.measured_g:
+            parcel.measured_g = weight.weight_g
+
+    @staticmethod
+    def _weigh(parcel: Parcel, rank: int, event: Order | Weight, grams: int, volume: int) -> None:
+        parcel.rank, parcel.weight_time, parcel.weight_id = rank, event.time, event.id
+        parcel.weight_g, parcel.volume_cm3 = grams, volume
+        parcel.weight_site = event.site if type(event) is Weight else ""
+
+    def _compare_places(self, order: Order) -> None:
+        """An order's cities should be its outlets'; the outlets decide."""
+        for outlet, city in ((order.origin, order.origin_city), (order.destination, order.destination_city)):
+            site = self.directory.outlets[outlet]
+            if city and city != site.city:
+                self.output.anomalies.append(
+                    Anomaly("place_mismatch", order.waybill, order.id, order.time, site.site, site.city, city)
+                )
+
+    # Time, documents and dead letters
+
+    def _others(self, records: Records, received: int) -> None:
+        for raw, offset in zip(records.values, records.offsets, strict=True):
+            try:
+                event = read(raw or b"")
+                handle = _HANDLE.get((records.topic, type(event)))
+                if handle is None:
+                    raise RefusedError(
+                        "unknown_type", f"{type(event).__name__} does not belong to {records.topic}"
+                    )
+                handle(self, event, received)
+            except RefusedError as error:
+                self._refuse(error, records, offset, raw or b"", received)
+
+    def _tick(self, tick: Tick, received: int) -> None:  # noqa: ARG002
+        if tick.time > self.ring.now:
+            self.ring.now = self.rules.now = tick.time
+
+    def _publish_network(self, published: NetworkPublished, received: int) -> None:  # noqa: ARG002
+        try:
+            network = read_network(published.files)
+        except DocumentError as error:
+            raise RefusedError("network_refused", str(error)) from error
+        self.network, self.documents.network = network, published
+        self.output.networks.append(published)
+        self._rules_in_force()
+        self._look_at(sorted(self.waiting))
+
+    def _publish_tariff(self, published: TariffPublished, received: int) -> None:  # noqa: ARG002
+        try:
+            read_book(published.files, self.directory)
+        except DocumentError as error:
+            raise RefusedError("book_refused", str(error)) from error
+        self.documents.tariffs.append(published)
+        self.output.tariffs.append(published)
+        self._rules_in_force()
+        self._look_at(sorted(self.waiting))
+
+    def _rules_in_force(self) -> None:
+        """Make the assessor anew from all that is published."""
+        books = [NO_BOOK] + [read_book(tariff.files, self.directory) for tariff in self.documents.tariffs]
+        changed = self.rules.changed
+        self.rules = Assessor(Tariffs(books, self.directory))
+        self.rules.now, self.rules.output, self.rules.changed = self.ring.now, self.output, changed
+
+    def _look_at(self, keys: Sequence[str]) -> None:
+        """Assess parcels again: their time has come, or prices are new."""
+        for key in keys:
+            found = self.ring.records.get(key)
+            if found is None or self._is_over(found):
+                continue
+            parcel = self._touch(key, found)
+            self.rules.cause = parcel.weight_id
+            self.rules.all(parcel, parcel.origin, parcel.destination)
+
+    def _set_timer(self, parcel: Parcel) -> None:
+        moment = self.rules.deadline(parcel)
+        if moment != NEVER:
+            self.timers.set(moment, parcel.key)
+
+    def _dead_letter(self, letter: DeadLetter, received: int) -> None:
+        if self._first(letter.id):
+            event_id, waybill = glimpse(letter.raw)
+            self.output.refusals.append(
+                Refusal(
+                    letter.id,
+                    "open",
+                    letter.reason,
+                    letter.detail,
+                    letter.transport,
+                    letter.topic,
+                    letter.partition,
+                    letter.offset,
+                    event_id,
+                    waybill,
+                    letter.time or received,
+                    letter.raw,
+                )
+            )
+
+    def _dead_letter_replayed(self, replayed: DeadLetterReplayed, received: int) -> None:
+        if self._first(replayed.id):
+            self.output.refusals.append(
+                Refusal(
+                    replayed.dead_letter,
+                    "replayed",
+                    "",
+                    replayed.replayed_by,
+                    "kafka",
+                    topics.DEAD_LETTERS.name,
+                    -1,
+                    -1,
+                    "",
+                    "",
+                    replayed.time or received,
+                    b"",
+                )
+            )
+
+    def _refuse(self, error: RefusedError, records: Records, offset: int, raw: bytes, received: int) -> None:
+        """Keep a record that breaks a rule aside, once however often it comes."""
+        letter = content_id("dl", records.topic, raw)
+        if self._first(letter):
+            event_id, waybill = glimpse(raw)
+            self.output.refusals.append(
+                Refusal(
+                    letter,
+                    "open",
+                    error.reason,
+                    error.detail,
+                    "kafka",
+                    records.topic,
+                    records.partition,
+                    offset,
+                    event_id,
+                    waybill,
+                    received,
+                    raw,
+                )
+            )
+
+    def _first(self, key: str) -> bool:
+        """Whether this dead letter comes for the first time: it is remembered like a finished parcel."""
+        found = self.ring.records.get(key)
+        first = found is None or self._is_over(found)
+        self._touch(key, found).done = FINISHED
+        return first
+
+
+def _out_of_time(event: Event, earliest: int, now: int) -> RefusedError:
+    rule = "time_too_old" if event.time < earliest else "time_in_future"
+    return RefusedError(rule, f"{iso(event.time)} is out of the range around data time {iso(now)}")
+
+
+def _brings_network(raw: bytes) -> bool:
+    try:
+        event = read(raw)
+        return isinstance(event, NetworkPublished) and bool(read_network(event.files))
+    except (RefusedError, DocumentError):
+        return False
+
+
+def _find(seen: bytes, mark: bytes) -> int:
+    """Where an event's mark lies in `seen`, -1 if it does not."""
+    found = seen.find(mark)
+    while found > 0 and found % MARK:
+        found = seen.find(mark, found + 1)
+    return found
+
+
+_Handle = Callable[[Lifecycle, Any, int], None]
+_HANDLE: dict[tuple[str, type[Event]], _Handle] = {
+    (topics.TICKS.name, Tick): Lifecycle._tick,
+    (topics.CONTROL.name, NetworkPublished): Lifecycle._publish_network,
+    (topics.CONTROL.name, TariffPublished): Lifecycle._publish_tariff,
+    (topics.DEAD_LETTERS.name, DeadLetter): Lifecycle._dead_letter,
+    (topics.DEAD_LETTERS.name, DeadLetterReplayed): Lifecycle._dead_letter_replayed,
+}
+_NOWHERE = Network("", {}, {}, {}, {}, {})
+assert len(REASONS) <= 4, "two bits a due"

@@ -1,0 +1,400 @@
+"""A block's output → the columns of its tables, and their bytes."""
+
+from collections.abc import Callable, Sequence
+from operator import attrgetter
+from typing import Any, TypeVar
+
+import numpy as np
+import pyarrow as pa
+from xxhash import xxh3_128_digest
+
+from flows.governance.network import Network, read_network
+from flows.journal.post import ChargeColumns, Poster
+from flows.journal.rules import PostingRules
+from flows.lifecycle.fees import DUES, FEES, FREIGHT, PAID, REASONS
+from flows.lifecycle.output import Adoption, Anomaly, Charge, Output, Refusal, Wait
+from flows.lifecycle.parcel import UNRANKED
+from flows.rating.model import Row
+from flows.rating.tariffs import Tariffs
+from schemas.parties import CUSTOMER, HQ
+from schemas.times import DAY, SHANGHAI_OFFSET
+from sinks import columns, tables
+from sinks.columns import Ints, Made, Vocabulary
+from sinks.encode import Encoded, encode
+
+T = TypeVar("T")
+
+
+def pluck(rows: Sequence[Any], *names: str) -> list[list[Any]]:
+    """Attributes of many objects as columns, for tables of few rows."""
+    return [list(map(attrgetter(name), rows)) for name in names]
+
+
+def _ints(values: Sequence[int]) -> Ints:
+    return np.array(values, np.int64)
+
+
+def _days(times: Ints) -> Ints:
+    return (times + SHANGHAI_OFFSET) // DAY
+
+
+class Prices:
+    """The columns of all rows of the tariffs in force, so that a charge carries one number."""
+
+    def __init__(self, tariffs: Tariffs) -> None:
+        rows = [(book.version, row) for book in tariffs.books for row in book.rows]
+        self.number = {id(row): n for n, (_, row) in enumerate(rows, 1)} | {id(None): 0}
+        self._kept = tariffs
+        """Keeps the rows alive, whose addresses are the keys."""
+        self.words = {
+            name: self._coded(["", *(get(version, row) for version, row in rows)])
+            for name, get in _ROW_WORDS.items()
+        }
+        self.numbers = {
+            name: _ints([0, *(get(row) for _, row in rows)]) for name, get in _ROW_NUMBERS.items()
+        }
+
+    @staticmethod
+    def _coded(values: Sequence[str]) -> tuple[Ints, Vocabulary]:
+        codes = Vocabulary()
+        return codes.codes(values), codes
+
+
+_ROW_WORDS: dict[str, Callable[[str, Row], str]] = {
+    "book_version": lambda version, _: version,
+    "price_table": lambda _, row: row.file,
+    "matched": lambda _, row: row.level,
+    "rounding": lambda _, row: row.rounding,
+}
+_ROW_NUMBERS: dict[str, Callable[[Row], int]] = {
+    "price_row": lambda row: row.number,
+    "first_g": lambda row: row.first_g,
+    "first_price": lambda row: row.first_price,
+    "continued_price": lambda row: row.continued_price,
+    "unit_g": lambda row: row.unit_g,
+}
+
+
+class Tables:
+    """Makes a lane's blocks into rows. `writes_documents`: lane 0 writes what every lane reads."""
+
+    def __init__(self, rules: PostingRules, writes_documents: bool) -> None:
+        self.rules, self.writes_documents = rules, writes_documents
+        self.poster = Poster(rules, FEES)
+        self.parties = Vocabulary(("", HQ, CUSTOMER))
+        self.products, self.classes = Vocabulary(("",)), Vocabulary(("",))
+        self.sites = Vocabulary(("",))
+        self.sources, self.codes, self.cities = Vocabulary(("",)), Vocabulary(("",)), Vocabulary(("",))
+        self.topics = Vocabulary()
+        self._tariffs: Tariffs | None = None
+        self._places: tuple[Network | None, int, list[Ints], list[Vocabulary]] = (None, 0, [], [])
+
+    def make(self, output: Output, seq: int, tariffs: Tariffs, network: Network) -> list[Encoded]:
+        """All tables of a block that have rows, in order of their names."""
+        if tariffs is not self._tariffs:
+            self._tariffs, self.prices = tariffs, Prices(tariffs)
+            self.rank_classes = Vocabulary(sorted(tariffs.policy.rank, key=tariffs.policy.rank.__getitem__))
+        made: dict[str, dict[str, Made] | None] = {
+            "event": self._events(output, network),
+            "adopted_weight": self._adoptions(output.adoptions),
+            "anomaly": self._anomalies(output.anomalies),
+            "waiting": self._waits(output.waits),
+            "dead_letter": self._refusals(output.refusals),
+        }
+        if output.charges:
+            made["charge"], charges = self._charges(output.charges)
+            made["journal"] = self.poster.post(charges)
+        if self.writes_documents:
+            made |= self._documents(output)
+        return [encode(tables.BY_NAME[name], seq, made[name]) for name in sorted(made) if made[name]]  # type: ignore[arg-type]
+
+    # Charges
+
+    def _charges(self, charges: Sequence[Charge]) -> tuple[dict[str, Made], ChargeColumns]:
+        waybill = [c.waybill for c in charges]
+        fee = [c.fee for c in charges]
+        revision = [c.revision for c in charges]
+        reversal = [c.reversal for c in charges]
+        row = [c.row for c in charges]
+        n = len(charges)
+        names = [f"{w}|{FEES[f]}|{r}" for w, f, r in zip(waybill, fee, revision, strict=True)]
+        own = (
+            [name + "|r" if back else name for name, back in zip(names, reversal, strict=True)]
+            if any(reversal)
+            else names
+        )
+        ids = _hashes(own)
+        reverses = np.zeros((n, 2), np.uint64)
+        if own is not names:
+            backs = np.flatnonzero(reversal)
+            reverses[backs] = _hashes([names[i] for i in backs])
+        fees, times = np.array(fee, np.int32), _ints([c.time for c in charges])
+        origins, destinations = (
+            self.parties.codes([c.origin for c in charges]),
+            self.parties.codes([c.destination for c in charges]),
+        )
+        hq, customer = self.parties[HQ], self.parties[CUSTOMER]
+        payer = np.where(fees == FREIGHT, customer, np.where(fees == PAID, hq, origins)).astype(np.int32)
+        payee = np.where(fees == FREIGHT, origins, np.where(fees == PAID, destinations, hq)).astype(np.int32)
+        rows = np.fromiter(map(self.prices.number.__getitem__, map(id, row)), np.int32, n)
+        ranks = np.array([c.rank for c in charges], np.int32)
+        waybills = pa.array(waybill, pa.string())
+        amounts, days = _ints([c.amount for c in charges]), _days(times)
+        parties = self.parties
+        words, numbers = self.prices.words, self.prices.numbers
+        made = {
+            "charge_id": columns.ids(ids),
+            "revision": columns.numbers(_ints(revision), "uint16"),
+            "reverses": columns.ids(reverses),
+            "waybill": columns.texts(waybills),
+            "fee": columns.words(fees, self.poster.fees),
+            "payer": columns.words(payer, parties),
+            "payee": columns.words(payee, parties),
+            "amount": columns.money(amounts),
+            "event_time": columns.times(times),
+            "business_date": columns.dates(days),
+            "cause": columns.texts([c.cause for c in charges]),
+            "origin": columns.words(origins, parties),
+            "destination": columns.words(destinations, parties),
+            "product": columns.words(self.products.codes([c.product for c in charges]), self.products),
+            "weight_class": columns.words(
+                np.where(ranks == UNRANKED, self.rank_classes[""], ranks), self.rank_classes
+            ),
+            "weight_event": columns.texts([c.weight_id for c in charges]),
+            "actual_g": columns.numbers(_ints([c.actual_g for c in charges]), "uint32"),
+            "volumetric_g": columns.numbers(_ints([c.volumetric_g for c in charges]), "uint32"),
+            "chargeable_g": columns.numbers(_ints([c.chargeable_g for c in charges]), "uint32"),
+            "continued_g": columns.numbers(_ints([c.continued_g for c in charges]), "uint32"),
+            **{name: columns.words(code[rows], values) for name, (code, values) in words.items()},
+            "price_row": columns.numbers(numbers["price_row"][rows], "uint32"),
+            "first_g": columns.numbers(numbers["first_g"][rows], "uint32"),
+            "unit_g": columns.numbers(numbers["unit_g"][rows], "uint32"),
+            "first_price": columns.money(numbers["first_price"][rows]),
+            "continued_price": columns.money(numbers["continued_price"][rows]),
+        }
+        return made, ChargeColumns(ids, fees, payer, payee, amounts, times, days, waybills, parties)
+
+    # Events
+
+    def _events(self, output: Output, network: Network) -> dict[str, Made] | None:
+        orders, scans, weights = output.orders, output.scans, output.weights
+        o, s, w = len(orders), len(scans), len(weights)
+        n = o + s + w
+        if not n:
+            return None
+        events: tuple[Sequence[Any], ...] = (orders, scans, weights)
+        no, ns, nw = [""] * o, [""] * s, [""] * w
+
+        def of_orders(codes: Vocabulary, values: Sequence[str]) -> Made:
+            full = np.full(n, codes[""], np.int32)
+            full[:o] = codes.codes(values)
+            return columns.words(full, codes)
+
+        def of_weights(values: Sequence[int]) -> Made:
+            full = np.zeros(n, np.int64)
+            full[o + s :] = values
+            return columns.numbers(full, "uint32")
+
+        def of_devices(codes: Vocabulary, of_scans: Sequence[str], of_weighed: Sequence[str]) -> Ints:
+            full = np.full(n, codes[""], np.int32)
+            full[o : o + s] = codes.codes(of_scans)
+            full[o + s :] = codes.codes(of_weighed)
+            return full
+
+        classes = np.full(n, self.classes[""], np.int32)
+        classes[:o] = self.classes["declared"]
+        classes[o + s :] = self.classes.codes([e.weight_class for e in weights])
+        grams = np.zeros(n, np.int64)
+        grams[:o] = [e.declared_g for e in orders]
+        grams[o + s :] = [e.weight_g for e in weights]
+        paid = np.zeros(n, np.int64)
+        paid[:o] = [e.payment_e4 for e in orders]
+        operations = np.full(n, self.codes[""], np.int32)
+        operations[o : o + s] = self.codes.codes([e.operation for e in scans])
+        codes_ = np.full(n, self.codes[""], np.int32)
+        codes_[o : o + s] = self.codes.codes([e.code for e in scans])
+        site = of_devices(self.sites, [e.site for e in scans], [e.site for e in weights])
+        (outlet, city, province), place_codes = self._places_of(network)
+        topic, partition = self._where(output, o, s)
+        return {
+            "event_id": columns.texts([e.id for kind in events for e in kind]),
+            "kind": columns.words(np.repeat(np.arange(3, dtype=np.int32), (o, s, w)), _KINDS),
+            "waybill": columns.texts([e.waybill for kind in events for e in kind]),
+            "event_time": columns.times(_ints([e.time for kind in events for e in kind])),
+            "operation": columns.words(operations, self.codes),
+            "source": columns.words(
+                of_devices(self.sources, [e.source for e in scans], [e.source for e in weights]), self.sources
+            ),
+            "code": columns.words(codes_, self.codes),
+            "site": columns.words(site, self.sites),
+            "outlet": columns.words(outlet[site], place_codes[0]),
+            "city": columns.words(city[site], place_codes[1]),
+            "province": columns.words(province[site], place_codes[2]),
+            "device": columns.texts([*no, *[e.device for e in scans], *[e.device for e in weights]]),
+            "weight_class": columns.words(classes, self.classes),
+            "weight_g": columns.numbers(grams, "uint32"),
+            "length_mm": of_weights([e.length_mm for e in weights]),
+            "width_mm": of_weights([e.width_mm for e in weights]),
+            "height_mm": of_weights([e.height_mm for e in weights]),
+            "photo": columns.texts([*no, *ns, *[e.photo for e in weights]]),
+            "origin": of_orders(self.parties, [e.origin for e in orders]),
+            "destination": of_orders(self.parties, [e.destination for e in orders]),
+            "origin_city": of_orders(self.cities, [e.origin_city for e in orders]),
+            "destination_city": of_orders(self.cities, [e.destination_city for e in orders]),
+            "customer": columns.texts([*[e.customer for e in orders], *ns, *nw]),
+            "product": of_orders(self.products, [e.product for e in orders]),
+            "payment": columns.money(paid),
+            "topic": columns.words(topic, self.topics),
+            "partition": columns.numbers(partition, "uint16"),
+            "offset": columns.numbers(
+                _ints([*output.order_offsets, *output.scan_offsets, *output.weight_offsets]), "uint64"
+            ),
+        }
+
+    def _places_of(self, network: Network) -> tuple[list[Ints], list[Vocabulary]]:
+        """Outlet, city and province of every site met so far, by the site's number."""
+        known, count, arrays, codes = self._places
+        if known is not network or count != len(self.sites):
+            places = [network.sites.get(name) for name in self.sites]
+            codes = [Vocabulary(), Vocabulary(), Vocabulary()]
+            arrays = [
+                code.codes([getattr(place, field) if place else "" for place in places])
+                for code, field in zip(codes, ("outlet", "city", "province"), strict=True)
+            ]
+            self._places = (network, len(self.sites), arrays, codes)
+        return arrays, codes
+
+    def _where(self, output: Output, o: int, s: int) -> tuple[Ints, Ints]:
+        """Topic and partition of every event: orders, then scans, then weights, each in reading order."""
+        n = o + s + len(output.weights)
+        topic, partition = np.zeros(n, np.int32), np.zeros(n, np.int64)
+        before = (0, 0, 0)
+        for source in output.sources:
+            after = (source.orders, source.scans, source.weights)
+            for start, low, high in zip((0, o, o + s), before, after, strict=True):
+                topic[start + low : start + high] = self.topics[source.topic]
+                partition[start + low : start + high] = source.partition
+            before = after
+        return topic, partition
+
+    # The rest: few rows, so plainness counts
+
+    def _adoptions(self, rows: Sequence[Adoption]) -> dict[str, Made] | None:
+        if not rows:
+            return None
+        waybill, event, rank, grams, volume, time, site, replaces, why = pluck(
+            rows, "waybill", "event_id", "rank", "weight_g", "volume_cm3", "time", "site", "replaces", "why"
+        )
+        return {
+            "waybill": columns.texts(waybill),
+            "event_id": columns.texts(event),
+            "weight_class": columns.words(np.array(rank, np.int32), self.rank_classes),
+            "weight_g": columns.numbers(_ints(grams), "uint32"),
+            "volume_cm3": columns.numbers(_ints(volume), "uint32"),
+            "event_time": columns.times(_ints(time)),
+            "site": columns.words(self.sites.codes(site), self.sites),
+            "replaces": columns.texts(replaces),
+            "why": columns.spelled(why),
+        }
+
+    def _anomalies(self, rows: Sequence[Anomaly]) -> dict[str, Made] | None:
+        if not rows:
+            return None
+        kind, waybill, event, time, site, expected, found = pluck(
+            rows, "kind", "waybill", "event_id", "time", "site", "expected", "found"
+        )
+        return {
+            "kind": columns.spelled(kind),
+            "waybill": columns.texts(waybill),
+            "event_id": columns.texts(event),
+            "event_time": columns.times(_ints(time)),
+            "site": columns.spelled(site),
+            "expected": columns.texts(expected),
+            "found": columns.texts(found),
+        }
+
+    def _waits(self, rows: Sequence[Wait]) -> dict[str, Made] | None:
+        if not rows:
+            return None
+        waybill, due, reason, since, outlet = pluck(rows, "waybill", "due", "reason", "since", "outlet")
+        return {
+            "waybill": columns.texts(waybill),
+            "fee": columns.words(np.array(due, np.int32), _DUES),
+            "reason": columns.words(np.array(reason, np.int32), _REASONS),
+            "since": columns.times(_ints(since)),
+            "outlet": columns.spelled(outlet),
+        }
+
+    def _refusals(self, rows: Sequence[Refusal]) -> dict[str, Made] | None:
+        if not rows:
+            return None
+        return {
+            "dead_letter_id": columns.texts([row.id for row in rows]),
+            "status": columns.spelled([row.status for row in rows]),
+            "reason": columns.spelled([row.reason for row in rows]),
+            "detail": columns.texts([row.detail for row in rows]),
+            "transport": columns.spelled([row.transport for row in rows]),
+            "topic": columns.spelled([row.topic for row in rows]),
+            "partition": columns.numbers(_ints([row.partition for row in rows]), "int32"),
+            "offset": columns.numbers(_ints([row.offset for row in rows]), "int64"),
+            "event_id": columns.texts([row.event_id for row in rows]),
+            "waybill": columns.texts([row.waybill for row in rows]),
+            "received": columns.times(_ints([row.received for row in rows])),
+            "raw": columns.texts([row.raw for row in rows]),
+        }
+
+    def _documents(self, output: Output) -> dict[str, dict[str, Made] | None]:
+        made: dict[str, dict[str, Made] | None] = {}
+        if output.tariffs:
+            files = [(book, *file) for book in output.tariffs for file in sorted(book.files.items())]
+            made["tariff_book"] = {
+                "version": columns.texts([book.version for book, _, _ in files]),
+                "name": columns.texts([book.name for book, _, _ in files]),
+                "published_at": columns.times(_ints([book.time for book, _, _ in files])),
+                "published_by": columns.texts([book.published_by for book, _, _ in files]),
+                "file": columns.texts([name for _, name, _ in files]),
+                "content": columns.texts([text for _, _, text in files]),
+            }
+        if output.networks:
+            network = read_network(output.networks[-1].files)
+            made["site"] = _sites(network)
+            made["account"] = self._accounts()
+        return made
+
+    def _accounts(self) -> dict[str, Made]:
+        chart = list(self.rules.accounts.values())
+        return {
+            "version": columns.texts([self.rules.version] * len(chart)),
+            "account": columns.texts([line.account for line in chart]),
+            "name": columns.texts([line.name for line in chart]),
+            "english": columns.texts([line.english for line in chart]),
+            "class": columns.spelled([line.class_ for line in chart]),
+            "normal_side": columns.spelled([line.normal_side for line in chart]),
+        }
+
+
+_KINDS = Vocabulary(("order", "scan", "weight"))
+_DUES, _REASONS = Vocabulary(DUES), Vocabulary(REASONS)
+
+
+def _hashes(names: Sequence[str]) -> columns.Id128:
+    """Charges' ids: 128-bit hashes with the last byte cleared, for the ids that are derived from them."""
+    digests = b"".join([xxh3_128_digest(name.encode()) for name in names])
+    ids = np.frombuffer(digests, "<u8").reshape(-1, 2).copy()
+    ids[:, 1] &= np.uint64((1 << 56) - 1)
+    return ids
+
+
+def _sites(network: Network) -> dict[str, Made]:
+    sites = list(network.sites.values())
+    return {
+        "version": columns.texts([network.version] * len(sites)),
+        "site": columns.texts([site.site for site in sites]),
+        "name": columns.texts([site.name for site in sites]),
+        "kind": columns.spelled([site.kind for site in sites]),
+        "outlet": columns.texts([site.outlet for site in sites]),
+        "city": columns.spelled([site.city for site in sites]),
+        "city_name": columns.spelled([network.cities[site.city] for site in sites]),
+        "province": columns.spelled([site.province for site in sites]),
+        "province_name": columns.spelled([network.provinces[site.province] for site in sites]),
+    }
