@@ -13,7 +13,8 @@ from typing import Any
 import msgspec
 import numpy as np
 from confluent_kafka import Producer
-from confluent_kafka.admin import AdminClient, NewTopic
+from confluent_kafka.admin import AdminClient
+from confluent_kafka.cimpl import NewTopic
 
 from schemas import topics
 from schemas.events import NetworkPublished, TariffPublished, Tick

@@ -1,0 +1,75 @@
+"""What each fee should post: the auditor's own statement, written down apart from the rules that it checks.
+
+A new fee needs its lines here too. That is meant: an auditor who reads the same rules as the books would
+agree with every mistake in them.
+"""
+
+import msgspec
+
+from schemas.parties import CUSTOMER, HQ
+
+ORIGIN, DESTINATION = "origin", "destination"
+
+
+class Leg(msgspec.Struct, frozen=True):
+    """One journal row of a charge: in whose book (`payer`, `payee`), on which account and side."""
+
+    fee: str
+    of: str
+    account: str
+    side: str
+
+
+LEGS = (
+    Leg("freight", "payee", "1101", "D"),
+    Leg("freight", "payee", "5001", "C"),
+    Leg("waybill", "payer", "6001", "D"),
+    Leg("waybill", "payer", "2101", "C"),
+    Leg("waybill", "payee", "1002", "D"),
+    Leg("waybill", "payee", "4002", "C"),
+    Leg("transit", "payer", "6002", "D"),
+    Leg("transit", "payer", "2101", "C"),
+    Leg("transit", "payee", "1001", "D"),
+    Leg("transit", "payee", "4001", "C"),
+    Leg("delivery_collected", "payer", "6003", "D"),
+    Leg("delivery_collected", "payer", "2101", "C"),
+    Leg("delivery_collected", "payee", "1003", "D"),
+    Leg("delivery_collected", "payee", "2201", "C"),
+    Leg("delivery_paid", "payer", "2201", "D"),
+    Leg("delivery_paid", "payer", "2001", "C"),
+    Leg("delivery_paid", "payee", "1102", "D"),
+    Leg("delivery_paid", "payee", "5002", "C"),
+)
+
+PARTIES = {
+    "freight": (CUSTOMER, ORIGIN),
+    "waybill": (ORIGIN, HQ),
+    "transit": (ORIGIN, HQ),
+    "delivery_collected": (ORIGIN, HQ),
+    "delivery_paid": (HQ, DESTINATION),
+}
+"""By fee: who pays whom. `origin` and `destination` stand for the parcel's outlets."""
+
+CLEARING = "2201"
+"""What is collected for the last mile and what is paid on meet here; nothing may remain."""
+
+AGAINST_OUTLETS = ("1001", "1002", "1003", "2001")
+"""Headquarters' accounts that mirror an outlet's."""
+AGAINST_HQ = ("2101", "1102")
+"""An outlet's accounts that mirror headquarters'."""
+
+
+def legs_of(fee: str) -> tuple[Leg, ...]:
+    """A fee's legs; none for an unknown fee."""
+    return tuple(leg for leg in LEGS if leg.fee == fee)
+
+
+def as_values() -> str:
+    """The legs as a table in SQL: fee, of, account, side."""
+    rows = ", ".join(f"('{leg.fee}', '{leg.of}', '{leg.account}', '{leg.side}')" for leg in LEGS)
+    return f"values('fee String, of String, account String, side String', {rows})"
+
+
+def words(values: tuple[str, ...]) -> str:
+    """Words as a list in SQL."""
+    return "(" + ", ".join(f"'{value}'" for value in values) + ")"

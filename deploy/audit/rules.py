@@ -1,0 +1,230 @@
+"""The rules of bookkeeping as questions in SQL: each finds the rows that break it, so no row is good news.
+
+A rule is asked in pieces, so that its memory is bounded however long the books are:
+`blocks`   ranges of blocks: for what must agree within a block, as a charge and its journal rows do
+`shards`   parcels or ids by hash: for what must agree over all blocks
+`whole`    everything at once: for questions with small answers
+"""
+
+from typing import Literal
+
+import msgspec
+
+from deploy.audit import postings
+from deploy.audit.report import Check, Findings
+from deploy.audit.store import Store
+from schemas.parties import CUSTOMER, HQ
+
+
+class Rule(msgspec.Struct, frozen=True):
+    """A question. `table` is the one that it mainly reads: its rows are counted and decide on the pieces."""
+
+    name: str
+    label: str
+    table: str
+    pieces: Literal["blocks", "shards", "whole"]
+    sql: str
+
+
+BLOCK_RANGE = "seq BETWEEN {first:UInt64} AND {last:UInt64}"
+NO_CHARGE = "toFixedString('', 16)"
+AS_OF = f"reverses = {NO_CHARGE}"
+"""A charge that is not a reversal."""
+
+
+def _shard(key: str) -> str:
+    return f"cityHash64({key}) % {{shards:UInt64}} = {{shard:UInt64}}"
+
+
+def _unique(name: str, label: str, table: str, key: str, shown: str) -> Rule:
+    sql = f"""
+        SELECT {shown} AS id, count() AS times FROM ${table} WHERE {_shard(key)}
+        GROUP BY {key} HAVING times > 1"""  # noqa: S608
+    return Rule(name, label, table, "shards", sql)
+
+
+RULES = (
+    Rule(
+        "balanced",
+        "每笔分录借贷平衡",
+        "journal",
+        "blocks",
+        f"""
+        SELECT hex(entry_id) AS entry, book, sum(if(side = 'D', amount, -amount)) AS difference
+        FROM $journal WHERE {BLOCK_RANGE} GROUP BY entry_id, book HAVING difference != 0""",
+    ),
+    Rule(
+        "entries",
+        "每笔分录只属一本账、一笔费用、一对往来方",
+        "journal",
+        "blocks",
+        f"""
+        SELECT hex(entry_id) AS entry, any(waybill) AS parcel FROM $journal WHERE {BLOCK_RANGE}
+        GROUP BY entry_id
+        HAVING uniqExact(book, counterparty, charge_id, waybill, fee, event_time, business_date,
+                         rules_version) > 1 OR countIf(side NOT IN ('D', 'C')) > 0""",
+    ),
+    Rule(
+        "posted",
+        "每笔费用按规则逐行入账，不多不少",
+        "journal",
+        "blocks",
+        f"""
+        SELECT waybill, fee, book, account, side, amount, counterparty,
+               if(sum(found) > 0, 'not called for', 'missing') AS row
+        FROM (
+            SELECT charge_id, waybill, fee, event_time, business_date, amount, account, side,
+                   if(of = 'payer', payer, payee) AS book, if(of = 'payer', payee, payer) AS counterparty,
+                   -1 AS found
+            FROM $charge LEFT JOIN {postings.as_values()} AS leg USING (fee)
+            WHERE {BLOCK_RANGE} AND amount != 0
+            UNION ALL
+            SELECT charge_id, waybill, fee, event_time, business_date, amount, account, side,
+                   book, counterparty, 1 AS found
+            FROM $journal WHERE {BLOCK_RANGE}
+        )
+        GROUP BY charge_id, waybill, fee, event_time, business_date, amount, account, side, book, counterparty
+        HAVING sum(found) != 0""",
+    ),
+    Rule(
+        "mirrored",
+        "总部账与网点账逐笔镜像",
+        "journal",
+        "blocks",
+        f"""
+        SELECT hex(charge_id) AS charge, any(waybill) AS parcel, if(book = '{HQ}', counterparty, book) AS outlet,
+               sumIf(if(side = 'D', amount, -amount), hq) AS in_hq_book,
+               sumIf(if(side = 'C', amount, -amount), NOT hq) AS in_outlet_book
+        FROM (
+            SELECT charge_id, waybill, book, counterparty, side, amount, book = '{HQ}' AS hq
+            FROM $journal
+            WHERE {BLOCK_RANGE} AND if(book = '{HQ}', account IN {postings.words(postings.AGAINST_OUTLETS)},
+                                       account IN {postings.words(postings.AGAINST_HQ)})
+        )
+        GROUP BY charge_id, outlet HAVING in_hq_book != in_outlet_book""",
+    ),
+    Rule(
+        "cleared",
+        "派费清算科目逐单为零",
+        "journal",
+        "shards",
+        f"""
+        SELECT waybill, book, sum(if(side = 'D', amount, -amount)) AS remains FROM $journal
+        WHERE account = '{postings.CLEARING}' AND {_shard("waybill")}
+        GROUP BY waybill, book HAVING remains != 0""",
+    ),
+    Rule(
+        "accounts",
+        "科目均在科目表中",
+        "journal",
+        "whole",
+        """
+        SELECT account, count() AS rows FROM $journal
+        WHERE account NOT IN (SELECT account FROM $account) GROUP BY account""",
+    ),
+    Rule(
+        "parties",
+        "付款方与收款方符合费用定义",
+        "charge",
+        "blocks",
+        f"""
+        SELECT waybill, fee, payer, payee FROM $charge
+        WHERE {BLOCK_RANGE} AND (payer, payee) != multiIf(
+            fee = 'freight', ('{CUSTOMER}', origin),
+            fee = 'delivery_paid', ('{HQ}', destination),
+            (origin, '{HQ}'))""",
+    ),
+    Rule(
+        "explained",
+        "每笔费用的金额与其快照相符，日期为上海业务日",
+        "charge",
+        "blocks",
+        f"""
+        WITH reinterpretAsInt64(amount) AS units,
+             toInt128(reinterpretAsInt64(first_price)) * 1000
+                 + toInt128(reinterpretAsInt64(continued_price)) * continued_g AS exact,
+             multiIf(rounding = 'half_up_fen', intDiv(exact + 50000, 100000) * 100,
+                     rounding = 'up_fen', intDiv(exact + 99999, 100000) * 100,
+                     rounding = 'down_fen', intDiv(exact, 100000) * 100, -1) AS priced
+        SELECT waybill, fee, revision, amount, first_price, continued_g, continued_price, rounding
+        FROM $charge
+        WHERE {BLOCK_RANGE} AND (
+            business_date != toDate(addHours(event_time, 8), 'UTC')
+            OR fee != 'freight' AND {AS_OF} AND (
+                units != priced OR continued_g > 0 AND chargeable_g != first_g + continued_g))""",
+    ),
+    Rule(
+        "reversals",
+        "冲销与被冲销一致，且在其后",
+        "charge",
+        "shards",
+        f"""
+        SELECT r.waybill AS waybill, r.fee AS fee, r.revision AS revision, r.amount AS amount, c.amount AS reversed
+        FROM (SELECT * FROM $charge WHERE {_shard("waybill")} AND NOT {AS_OF}) AS r
+        LEFT JOIN (
+            SELECT * FROM $charge WHERE {_shard("waybill")} AND {AS_OF}
+                AND (waybill, fee) IN (SELECT waybill, fee FROM $charge WHERE NOT {AS_OF})
+        ) AS c ON c.charge_id = r.reverses
+        WHERE (r.waybill, r.fee, r.revision, r.payer, r.payee, r.event_time, r.business_date, r.origin,
+               r.destination, r.amount)
+           != (c.waybill, c.fee, c.revision, c.payer, c.payee, c.event_time, c.business_date, c.origin,
+               c.destination, -c.amount)
+           OR (r.seq, r.line) <= (c.seq, c.line)""",
+    ),
+    Rule(
+        "revisions",
+        "修订号连续，前一版先冲销，至多一版有效",
+        "charge",
+        "shards",
+        f"""
+        SELECT waybill, fee, steps FROM (
+            SELECT waybill, fee,
+                   arrayMap(step -> (step.3, step.4),
+                            arraySort(groupArray((seq, line, toUInt32(revision), {AS_OF})))) AS steps
+            FROM $charge WHERE {_shard("waybill")} GROUP BY waybill, fee
+        )
+        WHERE arrayExists((step, i) -> step != (intDiv(i - 1, 2), i % 2 = 1), steps,
+                          arrayEnumerate(steps))""",
+    ),
+    _unique("charge_ids", "费用编号唯一", "charge", "charge_id", "hex(charge_id)"),
+    _unique("row_ids", "日记账行号唯一", "journal", "row_id", "hex(row_id)"),
+    _unique("event_ids", "没有事件被接受两次", "event", "event_id", "event_id"),
+    _unique(
+        "records",
+        "没有 Kafka 记录被接受两次",
+        "event",
+        "(topic, partition, offset)",
+        "(topic, partition, offset)",
+    ),
+    Rule(
+        "entry_blocks",
+        "分录编号不跨区块",
+        "journal",
+        "shards",
+        f"""
+        SELECT hex(entry_id) AS entry, uniqExact(seq) AS blocks FROM $journal WHERE {_shard("entry_id")}
+        GROUP BY entry_id HAVING blocks > 1""",
+    ),
+)
+"""In the order of the report."""
+
+UNITS = {"journal": "journal rows", "charge": "charges", "event": "events"}
+
+IN_A_SHARD = 10_000_000
+MOST = " LIMIT 1000"
+"""Broken rows that are counted of a piece: enough to know that everything is wrong."""
+
+
+def check_rule(store: Store, rule: Rule) -> Check:
+    """Ask a rule's question piece by piece."""
+    found = Findings(rule.name, rule.label)
+    found.seen = store.value(f"SELECT count() AS rows FROM ${rule.table}")  # noqa: S608
+    if rule.pieces == "blocks":
+        for first, last in store.ranges(rule.table, 1_000_000):
+            found.rows(store.rows(rule.sql + MOST, first=first, last=last))
+    elif rule.pieces == "shards":
+        for shard, shards in store.shards(rule.table, IN_A_SHARD):
+            found.rows(store.rows(rule.sql + MOST, shard=shard, shards=shards))
+    else:
+        found.rows(store.rows(rule.sql + MOST))
+    return found.check(UNITS[rule.table])

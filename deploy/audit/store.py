@@ -1,0 +1,134 @@
+"""Reading the books out of ClickHouse: SQL in, Arrow tables out, in pieces that fit into memory.
+
+SQL names Waybook's tables as `$journal`: the books as they are, or, while a flow is writing, up to the newest
+block that is certainly complete.
+"""
+
+import io
+from collections.abc import Iterator, Mapping
+from string import Template
+from typing import Any, Protocol
+
+import pyarrow as pa
+
+from sinks.tables import FACTS
+
+Row = dict[str, Any]
+
+SETTINGS: dict[str, Any] = {
+    "output_format_arrow_low_cardinality_as_dictionary": 1,
+    "output_format_arrow_string_as_string": 0,
+    "output_format_arrow_fixed_string_as_fixed_byte_array": 1,
+    "max_bytes_before_external_group_by": 1 << 30,
+    "max_bytes_before_external_sort": 1 << 30,
+}
+"""Words come as dictionaries and texts as bytes; what does not fit into a gigabyte is sorted on disk."""
+
+LANE = 32
+"""`seq` is the lane's number shifted by this many bits, and the block's number."""
+BLOCKS = (1 << LANE) - 1
+LAST = (1 << 64) - 1
+
+AT_ONCE = 250_000
+"""Rows of one table that are held in memory at a time."""
+
+
+class Client(Protocol):
+    """What the auditor asks of a store; clickhouse_connect's client is one."""
+
+    def raw_query(
+        self,
+        query: str,
+        parameters: Mapping[str, Any] | None = None,
+        settings: Mapping[str, Any] | None = None,
+        fmt: str | None = None,
+    ) -> Any:
+        """The result of a query as bytes of a format."""
+
+
+class Store:
+    """The books, read-only. `upto`: by lane, the newest block to look at; None: all that is there."""
+
+    def __init__(self, client: Client, upto: Mapping[int, int] | None = None) -> None:
+        self._client = client
+        self._tables = {table.name: table.name for table in FACTS} | {"block": "block"}
+        if upto is not None:
+            lanes = [f"seq BETWEEN {lane << LANE} AND {lane << LANE | n}" for lane, n in upto.items()]
+            known = " OR ".join(lanes) or "false"
+            self._tables |= {
+                table.name: f"(SELECT * FROM {table.name} WHERE {known})"  # noqa: S608
+                for table in FACTS
+            }
+
+    def arrow(self, sql: str, settings: Mapping[str, Any] | None = None, **parameters: Any) -> pa.Table:
+        """The result of a query; words as dictionaries, one chunk a column."""
+        raw = self._client.raw_query(
+            Template(sql).substitute(self._tables),
+            parameters=parameters,
+            settings={**SETTINGS, **(settings or {})},
+            fmt="ArrowStream",
+        )
+        with pa.ipc.open_stream(io.BytesIO(raw)) as stream:
+            return stream.read_all().unify_dictionaries().combine_chunks()
+
+    def columns(self, sql: str, **parameters: Any) -> dict[str, list[Any]]:
+        """The result by column as Python values; texts decoded (what is no UTF-8 is escaped)."""
+        table = self.arrow(sql, **parameters)
+        return {name: _values(table.column(name)) for name in table.column_names}
+
+    def rows(self, sql: str, **parameters: Any) -> list[Row]:
+        """The result by row."""
+        columns = self.columns(sql, **parameters)
+        return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+
+    def value(self, sql: str, **parameters: Any) -> Any:
+        """The only value of a result."""
+        ((only,),) = self.columns(sql, **parameters).values()
+        return only
+
+    def ranges(self, table: str, most: int = AT_ONCE) -> Iterator[tuple[int, int]]:
+        """Ranges of `seq`, both ends inclusive, that cover everything, each with about `most` rows of a table.
+
+        A block is never cut, so whatever belongs together in a block is looked at together.
+        """
+        blocks = self.columns(f"SELECT seq, count() AS rows FROM ${table} GROUP BY seq ORDER BY seq")  # noqa: S608
+        first, held = 0, 0
+        for seq, rows in zip(blocks["seq"], blocks["rows"], strict=True):
+            if held and held + rows > most:
+                yield first, seq - 1
+                first, held = seq, 0
+            held += rows
+        yield first, LAST
+
+    def shards(self, table: str, most: int) -> Iterator[tuple[int, int]]:
+        """(shard, shards), so that a shard by hash has about `most` rows of a table."""
+        shards = self.value(f"SELECT count() AS rows FROM ${table}") // most + 1  # noqa: S608
+        for shard in range(shards):
+            yield shard, shards
+
+
+def _values(column: pa.ChunkedArray) -> list[Any]:
+    kind = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
+    if pa.types.is_timestamp(kind) or pa.types.is_date(kind):
+        column = column.cast(pa.int64() if pa.types.is_timestamp(kind) else pa.int32())
+    values: list[Any] = column.to_pylist()
+    return _decoded(values) if _has_texts(kind) else values
+
+
+def _has_texts(kind: pa.DataType) -> bool:
+    if pa.types.is_list(kind) or pa.types.is_map(kind):
+        return _has_texts(kind.value_type)
+    if pa.types.is_struct(kind):
+        return any(_has_texts(field.type) for field in kind)
+    return bool(pa.types.is_binary(kind))
+
+
+def _decoded(value: Any) -> Any:
+    """Bytes as text, in lists and tuples too."""
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "backslashreplace")
+    if isinstance(value, list):
+        return [_decoded(one) for one in value]
+    if isinstance(value, dict):
+        return {key: _decoded(one) for key, one in value.items()}
+    return value

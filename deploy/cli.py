@@ -1,0 +1,125 @@
+"""`waybook`: the demo, and what people ask of the books from a terminal."""
+
+import argparse
+import os
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import msgspec
+
+from deploy import audit, dead_letters, explain
+from deploy.demo import Demo, Options
+from schemas.settings import Settings, from_environment
+from sinks.clickhouse import StoreAwayError, connect
+
+
+def settings_of(arguments: argparse.Namespace) -> Settings:
+    """The environment's settings, with the store that the command names; else the last demo's."""
+    settings = from_environment()
+    url = arguments.url
+    if not url and "WAYBOOK_CLICKHOUSE" not in os.environ:
+        last = Path("data/demo/clickhouse")
+        url = last.read_text() if last.exists() else ""
+    return msgspec.structs.replace(settings, clickhouse=url) if url else settings
+
+
+def demo(arguments: argparse.Namespace) -> int:
+    """Everything on this machine, live."""
+    return Demo(
+        Options(
+            home=arguments.home.resolve(),
+            seconds=arguments.seconds,
+            rate=arguments.rate,
+            chaos=arguments.chaos,
+            seed=arguments.seed,
+            port=arguments.port,
+            faults=not arguments.no_faults,
+        )
+    ).run()
+
+
+def sql(arguments: argparse.Namespace) -> int:
+    """Ask ClickHouse."""
+    client = connect(settings_of(arguments))
+    sys.stdout.write(client.raw_query(arguments.query, fmt=arguments.format).decode())
+    return 0
+
+
+def explain_(arguments: argparse.Namespace) -> int:
+    """Why a parcel cost what it cost."""
+    text = explain.explain(arguments.waybill, connect(settings_of(arguments)))
+    sys.stdout.write((text or f"there is nothing about waybill {arguments.waybill}") + "\n")
+    return 0 if text else 1
+
+
+def audit_(arguments: argparse.Namespace) -> int:
+    """Recompute everything that ClickHouse holds."""
+    report = audit.run(connect(settings_of(arguments)), truth=arguments.truth)
+    sys.stdout.write(report.to_text() + "\n")
+    return 0 if report.passed else 1
+
+
+def list_dead_letters(arguments: argparse.Namespace) -> int:
+    """Dead letters as JSON lines, to be mended in an editor."""
+    sys.stdout.write(dead_letters.export(connect(settings_of(arguments)), arguments.reason))
+    return 0
+
+
+def replay(arguments: argparse.Namespace) -> int:
+    """Send dead letters again: from a file as mended, or as they are."""
+    settings = settings_of(arguments)
+    if arguments.file is not None:
+        lines = arguments.file.read_text("utf-8")
+    else:
+        lines = dead_letters.export(connect(settings), arguments.reason)
+    sent = dead_letters.replay(settings, lines, arguments.by)
+    sys.stdout.write(f"{sent} dead letters sent again\n")
+    return 0
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    top = argparse.ArgumentParser(prog="waybook", description="The live books of a parcel network")
+    commands = top.add_subparsers(required=True, metavar="command")
+
+    def command(name: str, run: Callable[[argparse.Namespace], int]) -> argparse.ArgumentParser:
+        made = commands.add_parser(name, help=run.__doc__)
+        made.set_defaults(run=run)
+        made.add_argument("--url", default="", help="ClickHouse; default: WAYBOOK_CLICKHOUSE, or the demo's")
+        return made
+
+    one = command("demo", demo)
+    one.add_argument("--home", type=Path, default=Path("data/demo"), help="directory for all data")
+    one.add_argument("--seconds", type=float, help="stop after so long; default: Ctrl-C")
+    one.add_argument("--rate", type=float, default=100, help="parcels a second")
+    one.add_argument("--chaos", action="store_true", help="kill the flows at random")
+    one.add_argument("--seed", type=int, default=1)
+    one.add_argument("--port", type=int, default=0, help="of the live page; 0: any free one")
+    one.add_argument("--no-faults", action="store_true", help="a network in which nothing goes wrong")
+    one = command("sql", sql)
+    one.add_argument("query")
+    one.add_argument("--format", default="PrettyCompactMonoBlock")
+    command("explain", explain_).add_argument("waybill")
+    command("audit", audit_).add_argument("--truth", type=Path, help="directory of a simulation's truth")
+    command("dead-letters", list_dead_letters).add_argument("--reason", default="")
+    one = command("replay-dead-letters", replay)
+    one.add_argument("file", type=Path, nargs="?", help="JSON lines as `dead-letters` writes them, mended")
+    one.add_argument("--reason", default="", help="without a file: only those of one reason")
+    one.add_argument("--by", default=os.environ.get("USER", ""), help="who sends them")
+    return top
+
+
+def main(words: Sequence[str] | None = None) -> None:
+    """Run a command; exit code 1 when the answer is no, 2 when the store is away."""
+    arguments = parser().parse_args(words)
+    try:
+        code = arguments.run(arguments)
+    except StoreAwayError as away:
+        sys.stderr.write(f"the store is away: {away}\n")
+        code = 2
+    sys.exit(code)
+
+
+if __name__ == "__main__":
+    main()

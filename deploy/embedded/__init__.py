@@ -1,0 +1,1 @@
+"""The embedded stack: everything that Waybook needs from outside, out of Python packages, for one machine."""

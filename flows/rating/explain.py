@@ -1,0 +1,207 @@
+"""Why a charge is what it is: its steps in plain words, from the columns of its own row.
+
+A charge's row holds the factors, the matched price and the weights, so it explains itself for as long as it
+is kept, whatever has become of the tariff book.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple
+
+from flows.rating.levels import LEVELS
+from flows.rating.rounding import PER_UNIT, to_fen
+from schemas.money import YUAN, parse_yuan, yuan
+
+Words = dict[str, tuple[str, str]]
+"""Chinese and English by the name that a column holds."""
+
+WEIGHT_CLASSES: Words = {
+    "hub_dws": ("分拨中心 DWS", "hub DWS"),
+    "hub_scale": ("分拨中心电子秤", "hub scale"),
+    "outlet_dws": ("网点 DWS", "outlet DWS"),
+    "outlet_scale": ("网点电子秤", "outlet scale"),
+    "declared": ("客户申报", "declared by the customer"),
+}
+MATCHES: Words = {level.name: (level.zh, level.en) for level in LEVELS}
+ROUNDINGS: Words = {
+    "half_up_fen": ("四舍五入到分", "rounded to the fen, halves up"),
+    "up_fen": ("进位到分", "rounded up to the fen"),
+    "down_fen": ("舍去分以下", "rounded down to the fen"),
+}
+
+
+class Step(NamedTuple):
+    """A step of a charge: what it is and what it says, in Chinese and in English."""
+
+    label_zh: str
+    label_en: str
+    text_zh: str
+    text_en: str
+
+
+class Factors(NamedTuple):
+    """The numbers of a charge: grams, and money in units of 0.0001 yuan."""
+
+    actual_g: int
+    volumetric_g: int
+    chargeable_g: int
+    first_g: int
+    continued_g: int
+    unit_g: int
+    first_price: int
+    continued_price: int
+    amount: int
+
+    @property
+    def weighed(self) -> bool:
+        """Whether the price depends on the weight; a flat price has only a first price."""
+        return bool(self.chargeable_g or self.first_g or self.continued_price)
+
+
+def explain(charge: Mapping[str, object]) -> list[Step]:
+    """The steps of a charge, from the adopted weight to the amount.
+
+    `charge` has the columns of the table `charge` (see `sinks.tables`): grams as whole numbers and money in
+    yuan, as ClickHouse gives them (Decimal, or a number as text).
+    """
+    steps = _freight if charge["fee"] == "freight" else _fee
+    return list(steps(charge, _factors(charge)))
+
+
+def kilograms(grams: int) -> str:
+    """Grams as kilograms, exactly, with no more decimals than needed.
+
+    >>> kilograms(2_500), kilograms(1_000), kilograms(7)
+    ('2.5', '1', '0.007')
+    """
+    whole, rest = divmod(grams, 1000)
+    return f"{whole}.{rest:03d}".rstrip("0") if rest else str(whole)
+
+
+def exact_yuan(exact: int) -> str:
+    """Thousandths of a money unit as yuan, exactly, with at least two decimals.
+
+    >>> exact_yuan(52_500_000), exact_yuan(52_512_345)
+    ('5.25', '5.2512345')
+    """
+    whole, rest = divmod(exact, YUAN * PER_UNIT)
+    return f"{whole}.{f'{rest:07d}'.rstrip('0').ljust(2, '0')}"
+
+
+def _factors(charge: Mapping[str, object]) -> Factors:
+    money = ("first_price", "continued_price", "amount")
+    return Factors(
+        *(
+            parse_yuan(str(charge[name])) if name in money else int(str(charge[name]))
+            for name in Factors._fields
+        )
+    )
+
+
+def _freight(charge: Mapping[str, object], factors: Factors) -> Iterator[Step]:
+    """The customer's payment has no tariff: it is what the order says."""
+    amount, payee = yuan(factors.amount), charge["payee"]
+    yield Step(
+        "运费",
+        "Freight",
+        f"订单上客户支付 {amount} 元，归始发网点 {payee}",
+        f"the customer pays {amount} yuan by the order, to the origin outlet {payee}",
+    )
+
+
+def _fee(charge: Mapping[str, object], factors: Factors) -> Iterator[Step]:
+    if factors.weighed:
+        yield from _weights(charge, factors)
+    yield _match(charge)
+    yield from _prices(factors)
+    yield from _amount(charge, factors)
+
+
+def _weights(charge: Mapping[str, object], factors: Factors) -> Iterator[Step]:
+    actual, chargeable = kilograms(factors.actual_g), kilograms(factors.chargeable_g)
+    by_zh, by_en = _words(WEIGHT_CLASSES, charge["weight_class"])
+    event = charge["weight_event"]
+    yield Step(
+        "采信重量",
+        "Adopted weight",
+        f"{actual} 公斤，{by_zh}（事件 {event}）",
+        f"{actual} kg, {by_en} (event {event})",
+    )
+    zh, en = [f"实际 {actual} 公斤"], [f"actual {actual} kg"]
+    if factors.volumetric_g:
+        zh.append(f"体积重 {kilograms(factors.volumetric_g)} 公斤")
+        en.append(f"volumetric {kilograms(factors.volumetric_g)} kg")
+    if factors.unit_g > 1 and max(factors.actual_g, factors.volumetric_g) > factors.first_g:
+        zh.append(f"续重以 {kilograms(factors.unit_g)} 公斤为单位")
+        en.append(f"beyond the first weight in units of {kilograms(factors.unit_g)} kg")
+    yield Step(
+        "计费重量",
+        "Chargeable weight",
+        "，".join([*zh, f"计 {chargeable} 公斤"]),
+        ", ".join([*en, f"charged as {chargeable} kg"]),
+    )
+
+
+def _match(charge: Mapping[str, object]) -> Step:
+    zh, en = _words(MATCHES, charge["matched"])
+    file, row, version = charge["price_table"], charge["price_row"], charge["book_version"]
+    return Step(
+        "匹配价格",
+        "Matched price",
+        f"{zh}：{file} 第 {row} 行（价格手册 {version}）",
+        f"{en}: {file} row {row} (tariff book {version})",
+    )
+
+
+def _prices(factors: Factors) -> Iterator[Step]:
+    first = yuan(factors.first_price)
+    if not factors.weighed:
+        yield Step("每票价格", "Price per parcel", f"{first} 元", f"{first} yuan")
+        return
+    upto = kilograms(factors.first_g)
+    yield Step("首重", "First weight", f"{upto} 公斤以内 {first} 元", f"{first} yuan up to {upto} kg")
+    if factors.continued_g:
+        beyond, each = kilograms(factors.continued_g), yuan(factors.continued_price)
+        product = exact_yuan(factors.continued_price * factors.continued_g)
+        yield Step(
+            "续重",
+            "Continued weight",
+            f"{beyond} 公斤 × {each} 元/公斤 = {product} 元",
+            f"{beyond} kg × {each} yuan/kg = {product} yuan",
+        )
+
+
+def _amount(charge: Mapping[str, object], factors: Factors) -> Iterator[Step]:
+    rounding = str(charge["rounding"])
+    zh, en = _words(ROUNDINGS, rounding)
+    continued = factors.continued_price * factors.continued_g
+    exact = factors.first_price * PER_UNIT + continued
+    total = exact_yuan(exact)
+    if continued:
+        total = f"{yuan(factors.first_price)} + {exact_yuan(continued)} = {total}"
+    rounded = to_fen(exact, rounding.removesuffix("_fen"))
+    yield Step(
+        "舍入",
+        "Rounding",
+        f"{total} 元，{zh}：{yuan(rounded)} 元",
+        f"{total} yuan, {en}: {yuan(rounded)} yuan",
+    )
+    amount, payer, payee = yuan(factors.amount), charge["payer"], charge["payee"]
+    reversal_zh, reversal_en = ("红字冲销 ", "reversal: ") if factors.amount < 0 else ("", "")
+    yield Step(
+        "金额",
+        "Amount",
+        f"{reversal_zh}{amount} 元，{payer} 付给 {payee}",
+        f"{reversal_en}{amount} yuan, from {payer} to {payee}",
+    )
+    if abs(factors.amount) != rounded:
+        yield Step(
+            "核对不符",
+            "Does not agree",
+            f"按以上各步应为 {yuan(rounded)} 元",
+            f"by these steps it would be {yuan(rounded)} yuan",
+        )
+
+
+def _words(words: Words, name: object) -> tuple[str, str]:
+    """The words for a name; the name itself where a later version of Waybook wrote one unknown here."""
+    return words.get(str(name), (str(name), str(name)))

@@ -1,0 +1,249 @@
+"""Reading `book.toml`: the book's name, its weight policy and its price tables' settings."""
+
+import datetime as dt
+import re
+import tomllib
+from collections.abc import Callable, Iterable, Mapping
+from decimal import Decimal
+from typing import TypeVar
+
+import msgspec
+
+from flows.rating.findings import Broken, Findings
+from flows.rating.model import FEES, NO_END, PriceTable
+from flows.rating.places import nearest
+from flows.rating.policy import ADOPTIONS, AFTER_SIGNED, WeightPolicy
+from flows.rating.rounding import ROUNDINGS
+from flows.rating.shapes import SHAPES
+from flows.rating.weights import MEASURES, UNITS_G
+from schemas.events import WeightClass
+from schemas.times import HOUR, day_of
+
+FILE = "book.toml"
+
+WEIGHT_CLASSES: tuple[str, ...] = WeightClass.__args__  # type: ignore[attr-defined]
+MOST_HOURS = 24 * 30
+MOST_DIVISOR = 1_000_000
+MOST_GRAMS = 1_000_000
+
+T = TypeVar("T")
+Check = Callable[[object], T | Broken]
+"""Reads a setting's value."""
+
+_NO_DATE = dt.date.min
+
+
+class Settings(msgspec.Struct, frozen=True):
+    """What book.toml says."""
+
+    name: str
+    policy: WeightPolicy
+    tables: tuple[PriceTable, ...]
+
+
+def read_settings(files: Mapping[str, str], findings: Findings) -> Settings:
+    """The settings in book.toml. Problems go to `findings`; only without any is the result to be used."""
+    text = files[FILE]
+    try:
+        document = tomllib.loads(text, parse_float=Decimal)
+    except tomllib.TOMLDecodeError as error:
+        line = re.search(r"at line (\d+)", str(error))
+        findings.add(FILE, int(line[1]) if line else 0, "", Broken("not_toml", str(error)))
+        return Settings("", WeightPolicy({}, (), (), 0, 0), ())
+    lines = _lines(text)
+    book = _Section("", document, lines.get("", {}), findings)
+    name = book.take("name", _text, "")
+    book.take("currency", _one_of(["CNY"]), "CNY", needed=False)
+    weight, tables = book.section("weight"), book.sections("table")
+    book.close()
+    return Settings(
+        name,
+        _policy(
+            _Section("weight", weight, lines.get("weight[0]", {}), findings),
+            lines,
+            findings,
+        ),
+        tuple(
+            _table(_Section(f"table {n + 1}", values, lines.get(f"table[{n}]", {}), findings), files)
+            for n, values in enumerate(tables)
+        ),
+    )
+
+
+def _policy(section: "_Section", lines: "_Lines", findings: Findings) -> WeightPolicy:
+    difference_g = section.take("difference_g", _whole(0, MOST_GRAMS), 0)
+    difference_percent = section.take("difference_percent", _whole(0, 100), 0)
+    classes: list[str] = []
+    adopt: list[str] = []
+    after_ms: list[int] = []
+    for n, values in enumerate(section.sections("precedence")):
+        place = _Section("weight.precedence", values, lines.get(f"weight.precedence[{n}]", {}), findings)
+        name = place.take("class", _one_of(WEIGHT_CLASSES), "")
+        if name in classes and name:
+            place.broken("class", Broken("repeated_class", f"{name} has its place above already"))
+        classes.append(name)
+        adopt.append(place.take("adopt", _one_of(ADOPTIONS), ""))
+        waits = adopt[-1] == AFTER_SIGNED
+        after_ms.append(place.take("hours", _whole(0, MOST_HOURS), 24, needed=False) * HOUR if waits else 0)
+        place.close()
+    section.close()
+    rank = {name: n for n, name in enumerate(classes)}
+    return WeightPolicy(rank, tuple(adopt), tuple(after_ms), difference_g, difference_percent)
+
+
+def _table(section: "_Section", files: Iterable[str]) -> PriceTable:
+    fee = section.take("fee", _one_of(FEES), "")
+    file = section.take("file", _file_of(files), "")
+    shape = section.take("shape", _one_of(SHAPES), "")
+    first = section.take("effective_from", _date, _NO_DATE)
+    last = section.take("effective_to", _date, dt.date.max, needed=False)
+    if last < first:
+        message = f"the table ends on {last}, before its first day {first}"
+        section.broken("effective_to", Broken("dates_reversed", message))
+    money_rounding = section.take("money_rounding", _one_of(ROUNDINGS), "half_up", needed=False)
+    weight, divisor, unit, unit_rounding = "", 0, "exact", "up"
+    if shape and SHAPES[shape].weighs:
+        weight = section.take("weight", _one_of(MEASURES), "actual")
+        voluminous = weight != "actual"
+        divisor = section.take("divisor", _whole(1, MOST_DIVISOR), 1, needed=voluminous) * voluminous
+        unit = section.take("continued_unit_kg", _one_of(UNITS_G), "exact")
+        unit_rounding = section.take("continued_rounding", _one_of(ROUNDINGS), "up", needed=False)
+    if shape:
+        section.close()
+    return PriceTable(
+        fee=fee,
+        file=file,
+        shape=shape,
+        first_day=day_of(first),
+        last_day=min(day_of(last), NO_END),
+        weight=weight,
+        divisor=divisor,
+        unit_g=UNITS_G[unit],
+        unit_rounding=unit_rounding,
+        money_rounding=money_rounding,
+    )
+
+
+class _Section:
+    """A table of the TOML document whose settings are taken one by one; what is left over is unknown."""
+
+    def __init__(
+        self, name: str, values: Mapping[str, object], rows: Mapping[str, int], findings: Findings
+    ) -> None:
+        self._name = name
+        self._values = values
+        self._rows = rows
+        self._findings = findings
+        self._taken: list[str] = []
+
+    def take(self, key: str, check: Check[T], default: T, *, needed: bool = True) -> T:
+        """A setting's value; the default where it is missing or broken."""
+        self._taken.append(key)
+        if key not in self._values:
+            if needed:
+                where = f"[{self._name}]" if self._name else "the book"
+                self.broken(key, Broken("missing_setting", f"{where} needs a setting {key}"))
+            return default
+        found = check(self._values[key])
+        if isinstance(found, Broken):
+            self.broken(key, found)
+            return default
+        return found
+
+    def section(self, key: str) -> Mapping[str, object]:
+        """A table below this one, `[key]`."""
+        return self.take(key, _table_of, {})
+
+    def sections(self, key: str) -> list[Mapping[str, object]]:
+        """The tables below this one, `[[key]]`; at least one."""
+        return self.take(key, _tables_of, [])
+
+    def close(self) -> None:
+        """Report the settings that nobody took."""
+        for key in self._values:
+            if key not in self._taken:
+                like = nearest(key, self._taken)
+                hint = f"; the nearest is {like}" if like else ""
+                self.broken(key, Broken("unknown_setting", f"there is no setting {key} here{hint}"))
+
+    def broken(self, key: str, broken: Broken) -> None:
+        """Report a problem with a setting, at its line or at its section's."""
+        self._findings.add(FILE, self._rows.get(key, self._rows.get("", 0)), key, broken)
+
+
+def _text(value: object) -> str | Broken:
+    if isinstance(value, str) and value.strip():
+        return value.strip()
+    return Broken("wrong_setting", f'{value!r} is no text, as in "…"')
+
+
+def _one_of(allowed: Iterable[str]) -> Check[str]:
+    words = list(allowed)
+
+    def check(value: object) -> str | Broken:
+        if str(value) in words:
+            return str(value)
+        like = nearest(str(value), words)
+        hint = f"; the nearest is {like}" if like else ""
+        return Broken("wrong_setting", f"{str(value)!r} is none of {', '.join(words)}{hint}")
+
+    return check
+
+
+def _file_of(files: Iterable[str]) -> Check[str]:
+    names = [name for name in files if name != FILE]
+
+    def check(value: object) -> str | Broken:
+        if str(value) in names:
+            return str(value)
+        like = nearest(str(value), names)
+        hint = f"; the nearest is {like}" if like else ""
+        return Broken("missing_file", f"the book has no file {str(value)!r}{hint}")
+
+    return check
+
+
+def _whole(least: int, most: int) -> Check[int]:
+    def check(value: object) -> int | Broken:
+        if isinstance(value, int) and not isinstance(value, bool) and least <= value <= most:
+            return value
+        return Broken("wrong_setting", f"{str(value)!r} is no whole number from {least} to {most}")
+
+    return check
+
+
+def _date(value: object) -> dt.date | Broken:
+    if isinstance(value, dt.date) and not isinstance(value, dt.datetime):
+        return value
+    return Broken("wrong_setting", f"{str(value)!r} is no date as 2025-01-31, without quotation marks")
+
+
+def _table_of(value: object) -> Mapping[str, object] | Broken:
+    return value if isinstance(value, dict) else Broken("wrong_setting", "is a section of its own: [name]")
+
+
+def _tables_of(value: object) -> list[Mapping[str, object]] | Broken:
+    if isinstance(value, list) and value and all(isinstance(one, dict) for one in value):
+        return value
+    return Broken("wrong_setting", "is a list of sections: [[name]]")
+
+
+_Lines = dict[str, dict[str, int]]
+"""By section (`weight[0]`, `table[3]`; "" for the top): each setting's line, and the section's own as ""."""
+
+_HEADER = re.compile(r"\s*\[\[?\s*([\w.]+)\s*\]\]?")
+_SETTING = re.compile(r"\s*(\w+)\s*=")
+
+
+def _lines(text: str) -> _Lines:
+    """Where the settings stand; tomllib does not say. Settings written in another style have no line."""
+    lines: _Lines = {"": {}}
+    section, seen = lines[""], dict[str, int]()
+    for number, line in enumerate(text.splitlines(), 1):
+        if header := _HEADER.match(line):
+            name = header[1]
+            section = lines[f"{name}[{seen.get(name, 0)}]"] = {"": number}
+            seen[name] = seen.get(name, 0) + 1
+        elif setting := _SETTING.match(line):
+            section.setdefault(setting[1], number)
+    return lines

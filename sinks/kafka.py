@@ -1,0 +1,62 @@
+"""Kafka as a sink that proves delivery: `flush` returns when the brokers have everything, or raises."""
+
+from typing import Any
+
+from confluent_kafka import Producer
+
+from schemas.settings import Settings
+from schemas.topics import PARTITIONER
+
+
+class DeliveryError(RuntimeError):
+    """Kafka did not take a record; whatever depends on it must not be acknowledged."""
+
+
+class Records:
+    """An idempotent producer. Records of one key go to the partition that Java's producers choose."""
+
+    def __init__(self, settings: Settings, linger_ms: int = 5) -> None:
+        self._failed: str | None = None
+        self._producer = Producer(
+            {
+                "bootstrap.servers": settings.kafka,
+                "enable.idempotence": True,
+                "acks": "all",
+                "compression.type": "lz4",
+                "linger.ms": linger_ms,
+                "partitioner": PARTITIONER,
+                "queue.buffering.max.messages": 500_000,
+                "message.max.bytes": 8_000_000,
+                "message.timeout.ms": 60_000,
+                "on_delivery": self._delivered,
+                **settings.kafka_options,
+            }
+        )
+
+    def produce(
+        self, topic: str, key: str, value: bytes, at: int | None = None, partition: int | None = None
+    ) -> None:
+        """Send a record; `at`: its timestamp, UTC ms. Waits while the queue is full."""
+        more: dict[str, Any] = {} if at is None else {"timestamp": at}
+        if partition is not None:
+            more["partition"] = partition
+        while True:
+            try:
+                self._producer.produce(topic, value, key, **more)
+                return
+            except BufferError:
+                self._producer.poll(0.05)
+
+    def poll(self) -> None:
+        """Take delivery reports."""
+        self._producer.poll(0)
+
+    def flush(self) -> None:
+        """Wait until everything is in Kafka. Raises DeliveryError when something is not."""
+        left = self._producer.flush(90)
+        if left or self._failed is not None:
+            raise DeliveryError(self._failed or f"{left} records are still on their way")
+
+    def _delivered(self, error: Any, _message: Any) -> None:
+        if error is not None:
+            self._failed = str(error)

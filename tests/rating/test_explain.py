@@ -1,0 +1,135 @@
+"""A charge's row explains itself, in numbers that end in its amount."""
+
+from decimal import Decimal
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from flows.rating.explain import Step, explain
+from flows.rating.model import Row
+from flows.rating.tariffs import Tariffs
+from schemas.money import yuan
+from tests.rating.material import NETWORK
+from tests.rating.test_properties import book, everywhere, rows, volumes, weights
+
+TRANSIT: dict[str, object] = {
+    "fee": "transit",
+    "payer": "SHA",
+    "payee": "HQ",
+    "amount": Decimal("5.25"),
+    "book_version": "0123456789abcdef",
+    "price_table": "transit.csv",
+    "price_row": 42,
+    "matched": "province",
+    "weight_class": "hub_dws",
+    "weight_event": "w-7",
+    "actual_g": 2_500,
+    "volumetric_g": 1_200,
+    "chargeable_g": 2_500,
+    "first_g": 1_000,
+    "first_price": Decimal("3.00"),
+    "continued_g": 1_500,
+    "continued_price": Decimal("1.50"),
+    "unit_g": 1,
+    "rounding": "half_up_fen",
+}
+NOT_WEIGHED = dict.fromkeys(
+    ("actual_g", "volumetric_g", "chargeable_g", "first_g", "continued_g", "continued_price"), 0
+)
+
+
+def test_the_example_in_chinese_and_english() -> None:
+    """3.00 for the first kilogram and 1.5 × 1.50 beyond it."""
+    assert explain(TRANSIT) == [
+        Step(
+            "采信重量", "Adopted weight", "2.5 公斤，分拨中心 DWS（事件 w-7）", "2.5 kg, hub DWS (event w-7)"
+        ),
+        Step(
+            "计费重量",
+            "Chargeable weight",
+            "实际 2.5 公斤，体积重 1.2 公斤，计 2.5 公斤",
+            "actual 2.5 kg, volumetric 1.2 kg, charged as 2.5 kg",
+        ),
+        Step(
+            "匹配价格",
+            "Matched price",
+            "省→省：transit.csv 第 42 行（价格手册 0123456789abcdef）",
+            "province to province: transit.csv row 42 (tariff book 0123456789abcdef)",
+        ),
+        Step("首重", "First weight", "1 公斤以内 3.00 元", "3.00 yuan up to 1 kg"),
+        Step(
+            "续重",
+            "Continued weight",
+            "1.5 公斤 × 1.50 元/公斤 = 2.25 元",
+            "1.5 kg × 1.50 yuan/kg = 2.25 yuan",
+        ),
+        Step(
+            "舍入",
+            "Rounding",
+            "3.00 + 2.25 = 5.25 元，四舍五入到分：5.25 元",
+            "3.00 + 2.25 = 5.25 yuan, rounded to the fen, halves up: 5.25 yuan",
+        ),
+        Step("金额", "Amount", "5.25 元，SHA 付给 HQ", "5.25 yuan, from SHA to HQ"),
+    ]
+
+
+def test_a_unit_of_one_kilogram_is_told() -> None:
+    """Why 2.5 kg cost as much as 3 kg."""
+    charge = {**TRANSIT, "chargeable_g": 3_000, "continued_g": 2_000, "unit_g": 1_000, "amount": "6.0000"}
+    texts = [step.text_zh for step in explain(charge)]
+    assert "实际 2.5 公斤，体积重 1.2 公斤，续重以 1 公斤为单位，计 3 公斤" in texts
+    assert "2 公斤 × 1.50 元/公斤 = 3.00 元" in texts
+
+
+def test_nothing_is_lost_before_the_rounding() -> None:
+    """Seven decimals where it takes seven."""
+    charge = {**TRANSIT, "continued_price": "0.0495", "continued_g": 101, "amount": "3.00"}
+    texts = [step.text_en for step in explain(charge)]
+    assert "0.101 kg × 0.0495 yuan/kg = 0.0049995 yuan" in texts
+    assert "3.00 + 0.0049995 = 3.0049995 yuan, rounded to the fen, halves up: 3.00 yuan" in texts
+
+
+def test_a_flat_price_says_nothing_of_weights() -> None:
+    """A waybill costs the same whatever it weighs."""
+    charge = {**TRANSIT, **NOT_WEIGHED, "fee": "waybill", "first_price": "1.00", "amount": "1.00"}
+    assert [step.label_en for step in explain(charge)] == [
+        "Matched price",
+        "Price per parcel",
+        "Rounding",
+        "Amount",
+    ]
+
+
+def test_a_reversal_is_told_as_one() -> None:
+    """With its negative amount, and no complaint about it."""
+    last = explain({**TRANSIT, "amount": Decimal("-5.25")})[-1]
+    assert last.text_zh == "红字冲销 -5.25 元，SHA 付给 HQ"
+
+
+def test_freight_is_what_the_order_says() -> None:
+    """It has no tariff."""
+    charge = {**TRANSIT, **NOT_WEIGHED, "fee": "freight", "payer": "CUSTOMER", "payee": "SHA", "amount": 12}
+    (step,) = explain(charge)
+    assert step.text_zh == "订单上客户支付 12.00 元，归始发网点 SHA"
+
+
+@given(row=rows().map(everywhere), weight_g=weights, volume_cm3=volumes, wrong=st.booleans())
+def test_the_steps_end_in_the_amount(row: Row, weight_g: int, volume_cm3: int, wrong: bool) -> None:
+    """Of any charge that is rated; a row whose amount was changed does not agree with its own steps."""
+    quote = Tariffs([book([row])], NETWORK).rate("transit", 3, "SHA", "XAB", "standard", weight_g, volume_cm3)
+    assert quote is not None
+    amount, volumetric_g, chargeable_g, continued_g, _ = quote
+    charge = {
+        **TRANSIT,
+        "amount": yuan(amount + 100 * wrong),
+        "actual_g": weight_g,
+        "volumetric_g": volumetric_g,
+        "chargeable_g": chargeable_g,
+        "first_g": row.first_g,
+        "first_price": yuan(row.first_price),
+        "continued_g": continued_g,
+        "continued_price": yuan(row.continued_price),
+        "unit_g": row.unit_g,
+        "rounding": row.rounding,
+    }
+    assert ("Does not agree" in [step.label_en for step in explain(charge)]) == wrong

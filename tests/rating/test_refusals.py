@@ -1,0 +1,296 @@
+"""A book with an error is refused, and each problem says where it is and which rule it breaks."""
+
+from collections.abc import Callable
+
+import pytest
+
+from flows.rating import findings
+from flows.rating.book import read_book
+from flows.rating.settings import FILE
+from schemas.problems import DocumentError, Problem
+from tests.rating.material import FILES, NETWORK, TRANSIT, book_of, book_toml
+
+Place = tuple[str, int, str, str]
+"""File, row, column, rule."""
+
+HEADER = "origin_city,destination_city,product,first_kg,first_price,continued_price\n"
+
+
+def problems_of(read: Callable[[], object]) -> list[Problem]:
+    """The problems for which something is refused."""
+    with pytest.raises(DocumentError) as refusal:
+        read()
+    return refusal.value.problems
+
+
+def places(problems: list[Problem]) -> list[Place]:
+    """Where the problems are."""
+    return [(one.file, one.row, one.column, one.rule) for one in problems]
+
+
+def test_the_book_of_the_other_tests_is_not_refused() -> None:
+    """So that every refusal below is for its own reason."""
+    assert len(read_book(FILES, NETWORK).rows) == 19
+
+
+@pytest.mark.parametrize(
+    ("prices", "row", "column", "rule", "says"),
+    [
+        ("西按市,,,1,3.00,1.50", 2, "origin_city", "unknown_city", "西安市 (610100)"),
+        ("上海,西桉,,1,3.00,1.50", 2, "destination_city", "unknown_city", "西安市 (610100)"),
+        ("610101,,,1,3.00,1.50", 2, "origin_city", "unknown_city", "(610100)"),
+        (
+            "省直辖县级行政区划,,,1,3,1",
+            2,
+            "origin_city",
+            "ambiguous_city",
+            "419000 省直辖县级行政区划, 429000",
+        ),
+        ("上海,,特块,1,3.00,1.50", 2, "product", "unknown_product", "特快 (express)"),
+        ("上海,,,一,3.00,1.50", 2, "first_kg", "not_a_number", "kilograms as 1 or 0.5"),
+        ("上海,,,-1,3.00,1.50", 2, "first_kg", "out_of_range", "between 0 and 1000"),
+        ("上海,,,1000.001,3.00,1.50", 2, "first_kg", "out_of_range", "between 0 and 1000"),
+        ("上海,,,0.0005,3.00,1.50", 2, "first_kg", "too_many_decimals", "three decimals"),
+        ("上海,,,,3.00,1.50", 2, "first_kg", "missing_value", "kilograms as 1"),
+        ("上海,,,1,3元,1.50", 2, "first_price", "not_a_number", "yuan as 3 or 1.50"),
+        ('上海,,,1,"1,200",1.50', 2, "first_price", "not_a_number", "'1,200'"),
+        ("上海,,,1,1e3,1.50", 2, "first_price", "not_a_number", "'1e3'"),
+        ("上海,,,1,NaN,1.50", 2, "first_price", "not_a_number", "'NaN'"),
+        ("上海,,,1,-3.00,1.50", 2, "first_price", "negative_price", "'-3.00'"),
+        ("上海,,,1,3.00,1.23456", 2, "continued_price", "too_many_decimals", "four decimals"),
+        ("上海,,,1,3.00,99999999999", 2, "continued_price", "out_of_range", "believable"),
+        ("上海,,,1,3.00,", 2, "continued_price", "missing_value", "yuan as 3"),
+        ("上海,,,1,3.00", 2, "", "wrong_width", "5 cells; the header has 6"),
+        ("上海,,,1,3.00,1.50,", 2, "", "wrong_width", "7 cells; the header has 6"),
+        ("上海,,,1,3.00,1.50\n\n杭州,,,1,x,1.50", 4, "first_price", "not_a_number", "'x'"),
+        ('"上\n海",,,1,3.00,1.50', 3, "origin_city", "unknown_city", "上海市"),
+        ("", 0, "", "empty_file", "no row"),
+    ],
+)
+def test_rows(prices: str, row: int, column: str, rule: str, says: str) -> None:
+    """One broken cell, found where it is."""
+    (problem,) = problems_of(lambda: book_of(HEADER + prices + "\n"))
+    assert places([problem]) == [("prices.csv", row, column, rule)]
+    assert says in problem.message
+
+
+@pytest.mark.parametrize(
+    ("columns", "cells", "column", "rule", "says"),
+    [
+        ("origin_city,destination_outlet", "上海,XAB", "destination_outlet", "mixed_level", "city to outlet"),
+        (
+            "origin_province,destination_city",
+            "上海,西安",
+            "destination_city",
+            "mixed_level",
+            "province to city",
+        ),
+        (
+            "origin_outlet,origin_city",
+            "SHA,西安",
+            "origin_city",
+            "contradicting_places",
+            "SHA lies in city 310100, not in 610100",
+        ),
+        (
+            "origin_outlet,origin_province",
+            "SHA,陕西",
+            "origin_province",
+            "contradicting_places",
+            "310000, not",
+        ),
+        ("origin_city,origin_province", "上海,陕西", "origin_province", "contradicting_places", "610000"),
+        ("origin_outlet,origin_city", "HQ,西安", "origin_outlet", "unknown_outlet", "'HQ' is no outlet"),
+        (
+            "destination_outlet,product",
+            "西安B网,",
+            "destination_outlet",
+            "unknown_outlet",
+            "西安B网点 (XAB)",
+        ),
+        (
+            "destination_province,product",
+            "陕东,",
+            "destination_province",
+            "unknown_province",
+            "陕西省 (610000)",
+        ),
+    ],
+)
+def test_ends(columns: str, cells: str, column: str, rule: str, says: str) -> None:
+    """The two ends of a row are places of the network that belong together."""
+    text = f"{columns},first_kg,first_price,continued_price\n{cells},1,3.00,1.50\n"
+    (problem,) = problems_of(lambda: book_of(text))
+    assert places([problem]) == [("prices.csv", 2, column, rule)]
+    assert says in problem.message
+
+
+@pytest.mark.parametrize(
+    ("header", "found"),
+    [
+        ("first_kg,first_price", [("continued_price", "missing_column")]),
+        ("first_kg,first_price,continued_price,first_kg", [("first_kg", "repeated_column")]),
+        ("orgin_city,first_kg,first_price,continued_price", [("orgin_city", "unknown_column")]),
+        (
+            "price",
+            [
+                ("price", "unknown_column"),
+                ("first_kg", "missing_column"),
+                ("first_price", "missing_column"),
+                ("continued_price", "missing_column"),
+            ],
+        ),
+    ],
+)
+def test_headers(header: str, found: list[tuple[str, str]]) -> None:
+    """Columns that are missing, unknown or there twice."""
+    problems = problems_of(lambda: book_of(f"{header}\n"))
+    assert places(problems) == [("prices.csv", 1, column, rule) for column, rule in found]
+
+
+def test_csv_that_is_none() -> None:
+    """A cell larger than the reader takes, as when a quotation mark is never closed."""
+    (problem,) = problems_of(lambda: book_of(HEADER + '"' + "上" * 200_000))
+    assert (problem.file, problem.rule) == ("prices.csv", "not_csv")
+
+
+@pytest.mark.parametrize(
+    ("settings", "column", "rule", "says"),
+    [
+        ({"fee": '"transit fee"'}, "fee", "wrong_setting", "the nearest is transit"),
+        ({"fee": ""}, "fee", "missing_setting", "[table 1] needs a setting fee"),
+        ({"shape": '"graduated"'}, "shape", "wrong_setting", "flat, first_continued"),
+        ({"effective_from": '"2025-01-01"'}, "effective_from", "wrong_setting", "without quotation marks"),
+        ({"effective_from": "2025-01-01T00:00:00"}, "effective_from", "wrong_setting", "no date"),
+        ({"effective_to": "2024-12-31"}, "effective_to", "dates_reversed", "before its first day 2025-01-01"),
+        ({"weight": '"heavier"'}, "weight", "wrong_setting", "actual, volumetric, larger"),
+        ({"weight": '"larger"'}, "divisor", "missing_setting", "divisor"),
+        ({"weight": '"larger"', "divisor": "0"}, "divisor", "wrong_setting", "from 1 to"),
+        ({"weight": '"larger"', "divisor": "true"}, "divisor", "wrong_setting", "from 1 to"),
+        ({"weight": '"actual"', "divisor": "-8000"}, "divisor", "wrong_setting", "from 1 to"),
+        ({"weight_by": '"actual"'}, "weight_by", "unknown_setting", "the nearest is weight"),
+        ({"continued_unit_kg": "0.25"}, "continued_unit_kg", "wrong_setting", "exact, 0.1, 0.5, 1"),
+        ({"continued_rounding": '"ceiling"'}, "continued_rounding", "wrong_setting", "up, half_up, down"),
+        ({"money_rounding": '"banker"'}, "money_rounding", "wrong_setting", "up, half_up, down"),
+        ({"effective_form": "2025-01-01"}, "effective_form", "unknown_setting", "nearest is effective_from"),
+        ({"file": '"price.csv"'}, "file", "missing_file", "the nearest is prices.csv"),
+    ],
+)
+def test_settings(settings: dict[str, str], column: str, rule: str, says: str) -> None:
+    """One broken setting of a table, at its line of book.toml."""
+    table = {**TRANSIT, **settings}
+    text = book_toml(table)
+    problem = problems_of(lambda: read_book({FILE: text, "prices.csv": HEADER + "上海,,,1,3,1\n"}, NETWORK))[
+        0
+    ]
+    lines = text.splitlines()
+    row = next(
+        (n for n, line in enumerate(lines, 1) if line.startswith(f"{column} =")), lines.index("[[table]]") + 1
+    )
+    assert places([problem]) == [(FILE, row, column, rule)]
+    assert says in problem.message
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "row", "column", "rule"),
+    [
+        ('name = "测试价格手册"', "", 0, "name", "missing_setting"),
+        ('currency = "CNY"', 'currency = "USD"', 2, "currency", "wrong_setting"),
+        ('currency = "CNY"', 'curency = "CNY"', 2, "curency", "unknown_setting"),
+        ("difference_g = 500", "difference_g = -1", 5, "difference_g", "wrong_setting"),
+        ("difference_percent = 10", "difference_percent = 101", 6, "difference_percent", "wrong_setting"),
+        ("difference_percent = 10", "", 4, "difference_percent", "missing_setting"),
+        ('class = "hub_dws"', 'class = "hub_dsw"', 9, "class", "wrong_setting"),
+        ('class = "outlet_scale"', 'class = "hub_dws"', 13, "class", "repeated_class"),
+        ('adopt = "at_once"', 'adopt = "at once"', 10, "adopt", "wrong_setting"),
+        ('adopt = "at_once"', 'adopt = "at_once"\nhours = 2', 11, "hours", "unknown_setting"),
+        ("hours = 36", "hours = 721", 19, "hours", "wrong_setting"),
+        ('shape = "flat"', 'shape = "flat"\nweight = "actual"', 25, "weight", "unknown_setting"),
+        ("name = ", "name : ", 1, "", "not_toml"),
+    ],
+)
+def test_the_books_own_settings(old: str, new: str, row: int, column: str, rule: str) -> None:
+    """One broken setting of the book or its weight policy, at its line."""
+    assert old in FILES[FILE]
+    broken = {**FILES, FILE: FILES[FILE].replace(old, new, 1)}
+    assert places(problems_of(lambda: read_book(broken, NETWORK)))[0] == (FILE, row, column, rule)
+
+
+def test_sections_that_are_missing_or_of_another_kind() -> None:
+    """A book needs a weight policy with at least one class, and at least one table."""
+    assert places(problems_of(lambda: read_book({FILE: 'name = "x"'}, NETWORK)))[:2] == [
+        (FILE, 0, "weight", "missing_setting"),
+        (FILE, 0, "table", "missing_setting"),
+    ]
+    text = 'name = "x"\nweight = 3\n[table]\nfee = "transit"\n'
+    assert places(problems_of(lambda: read_book({FILE: text}, NETWORK)))[:2] == [
+        (FILE, 2, "weight", "wrong_setting"),
+        (FILE, 0, "table", "wrong_setting"),
+    ]
+
+
+def test_files_that_are_missing_or_unused() -> None:
+    """The files of the book and the files that book.toml names are the same."""
+    assert places(problems_of(lambda: read_book({}, NETWORK))) == [(FILE, 0, "", "missing_file")]
+    more = {**FILES, "transit-2027.csv": "x", "README.md": "is no table"}
+    assert places(problems_of(lambda: read_book(more, NETWORK))) == [
+        ("transit-2027.csv", 0, "", "unused_file")
+    ]
+
+
+def test_equal_rows_of_one_file() -> None:
+    """The second of two rows for the same parcels is refused, however the place is written."""
+    text = HEADER + "上海,西安,,1,3.00,1.50\n上海,西安,特快,1,4.00,2.00\n上海市,610100,,1,3.00,1.50\n"
+    (problem,) = problems_of(lambda: book_of(text))
+    assert places([problem]) == [("prices.csv", 4, "origin_city,destination_city", "overlapping_rows")]
+    assert "prices.csv row 2 " in problem.message
+    assert "from 2025-01-01 on" in problem.message
+
+
+def test_equal_rows_of_two_tables() -> None:
+    """Tables of the same fee may not be in force on the same day with a row for the same parcels."""
+    rows = "origin_province,destination_city,origin_city,destination_province,product,price\n"
+    lane = ",,上海,陕西,特快,3.00\n"
+    flat = {"fee": '"transit"', "shape": '"flat"'}
+    text = book_toml(
+        {**flat, "file": '"a.csv"', "effective_from": "2025-01-01", "effective_to": "2025-06-30"},
+        {**flat, "file": '"b.csv"', "effective_from": "2025-06-30", "effective_to": "2025-12-31"},
+        {**flat, "file": '"c.csv"', "effective_from": "2026-01-01"},
+        {**flat, "fee": '"delivery"', "file": '"d.csv"', "effective_from": "2025-01-01"},
+    )
+    files = {FILE: text, "a.csv": rows + lane, "b.csv": rows + ",,,,,1.00\n" + lane}
+    files |= {"c.csv": rows + lane, "d.csv": rows + lane}
+    (problem,) = problems_of(lambda: read_book(files, NETWORK))
+    assert places([problem]) == [("b.csv", 3, "origin_city,destination_province,product", "overlapping_rows")]
+    assert "a.csv row 2 " in problem.message
+    assert "from 2025-06-30 to 2025-06-30" in problem.message
+
+
+def test_all_problems_are_told_at_once() -> None:
+    """An editor mends a book in one go, not one error at a time."""
+    text = HEADER + "西按,上嗨,特块,x,-1,1.50\n上海,西安,,1,3.00,1.50\n上海,西安,,1,3.00,y\n"
+    assert places(problems_of(lambda: book_of(text))) == [
+        ("prices.csv", 2, "origin_city", "unknown_city"),
+        ("prices.csv", 2, "destination_city", "unknown_city"),
+        ("prices.csv", 2, "product", "unknown_product"),
+        ("prices.csv", 2, "first_kg", "not_a_number"),
+        ("prices.csv", 2, "first_price", "negative_price"),
+        ("prices.csv", 4, "continued_price", "not_a_number"),
+    ]
+
+
+def test_reading_stops_when_everything_is_wrong() -> None:
+    """A file of another kind does not make a message per line without end."""
+    problems = problems_of(lambda: book_of(HEADER + "某市,,,1,3,1\n" * 5_000))
+    assert len(problems) == findings.MOST + 1
+    assert problems[-1].rule == "too_many_problems"
+    assert problems[-1].row == findings.MOST + 1
+
+
+def test_a_file_from_excel_is_read() -> None:
+    """With a byte order mark, carriage returns, spaces around cells and empty lines at the end."""
+    text = (
+        "\ufeffdestination_province, first_kg,first_price,continued_price\r\n 陕西省 ,1, 3.00,1.50\r\n,,,\r\n"
+    )
+    (row,) = book_of(text).rows
+    assert (row.number, row.level, row.destination, row.first_price) == (2, "province", "610000", 30_000)
