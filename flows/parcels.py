@@ -44,8 +44,8 @@ def inputs(lane: int, settings: Settings) -> list[Input]:
     """What a lane reads, in the order in which a block is processed: rules and time before events."""
     mine = [p for p in range(settings.partitions) if p % settings.lanes == lane]
     return [
-        Input(topics.CONTROL.name, 0, documents=True),
-        Input(topics.TICKS.name, 0),
+        Input(topics.CONTROL.name, 0, first=True, documents=True),
+        Input(topics.TICKS.name, 0, first=True),
         *(Input(topics.ORDERS.name, p, leads=True) for p in mine),
         *(Input(topics.DEVICES.name, p) for p in mine),
         *(Input(topics.DEAD_LETTERS.name, p) for p in mine),

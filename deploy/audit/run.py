@@ -6,6 +6,7 @@ from pathlib import Path
 
 from deploy.audit.chain import complete, read_log
 from deploy.audit.ledger import check_ledger, counts
+from deploy.audit.recompute import check_recomputed
 from deploy.audit.report import Head, Report
 from deploy.audit.store import Client, Store
 
@@ -31,4 +32,5 @@ def run(
     if live:
         store = Store(client, complete(log))
     checks, unsealed = check_ledger(store, log, heads)
+    checks += check_recomputed(store, log, data_time)
     return Report(counts(store, log, unsealed), tuple(checks), log.heads, time.monotonic() - began)

@@ -71,14 +71,16 @@ class Store:
         with pa.ipc.open_stream(io.BytesIO(raw)) as stream:
             return stream.read_all().unify_dictionaries().combine_chunks()
 
-    def columns(self, sql: str, **parameters: Any) -> dict[str, list[Any]]:
+    def columns(
+        self, sql: str, settings: Mapping[str, Any] | None = None, **parameters: Any
+    ) -> dict[str, list[Any]]:
         """The result by column as Python values; texts decoded (what is no UTF-8 is escaped)."""
-        table = self.arrow(sql, **parameters)
+        table = self.arrow(sql, settings, **parameters)
         return {name: _values(table.column(name)) for name in table.column_names}
 
-    def rows(self, sql: str, **parameters: Any) -> list[Row]:
+    def rows(self, sql: str, settings: Mapping[str, Any] | None = None, **parameters: Any) -> list[Row]:
         """The result by row."""
-        columns = self.columns(sql, **parameters)
+        columns = self.columns(sql, settings, **parameters)
         return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
 
     def value(self, sql: str, **parameters: Any) -> Any:

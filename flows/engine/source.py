@@ -48,13 +48,14 @@ CONSUMER = {
 class Input(msgspec.Struct, frozen=True):
     """A partition that a lane reads.
 
-    `leads`: no other input may run ahead of it in Kafka's time. `documents`: its records are published
-    documents, which the lane keeps and cannot begin without.
+    `leads`: no other input may run ahead of it in Kafka's time. `first`: the lane begins when it has read
+    enough of these (`Work.ready`). `documents`: its records are published documents, which the lane keeps.
     """
 
     topic: str
     partition: int
     leads: bool = False
+    first: bool = False
     documents: bool = False
 
     @property
@@ -92,18 +93,14 @@ class Cutter(StatefulSourcePartition[Any, Any]):
         self.planned, self.ready, self.stopping = planned, ready, stopping
         self.period, self.budget, self.ring_size = period, budget, ring_size
         self._held: dict[tuple[str, int], list[Message]] = {(i.topic, i.partition): [] for i in inputs}
-        self._count = 0
         self._ticked = False
         self._at_end: set[tuple[str, int]] = set()
         self._last = time.monotonic()
         self._watched = 0.0
         self._consumer = Consumer({**CONSUMER, **options})
-        self._consumer.assign(
-            [
-                TopicPartition(i.topic, i.partition, position.upto.get(i.name, 0) or OFFSET_BEGINNING)
-                for i in inputs
-            ]
-        )
+        self._begun = position.n > 0
+        self._paused: set[tuple[str, int]] = set()
+        self._assign([i for i in inputs if self._begun or i.first])
 
     def next_batch(self) -> list[tuple[str, Any]]:
         """The next block, or nothing yet."""
@@ -137,13 +134,33 @@ class Cutter(StatefulSourcePartition[Any, Any]):
         """Leave Kafka. Also called after a failure: nothing is committed here."""
         self._consumer.close()
 
-    def _read(self, most: int, seconds: float) -> None:
+    def _assign(self, inputs: Sequence[Input]) -> None:
+        """Read these from where the lane stands."""
+        self._consumer.incremental_assign(
+            [
+                TopicPartition(i.topic, i.partition, self.position.upto.get(i.name, 0) or OFFSET_BEGINNING)
+                for i in inputs
+            ]
+        )
+
+    def _begin(self) -> bool:
+        """Before the first block only some inputs are read, until there are rules and a time to work by."""
+        held = [m for i in self.inputs if i.first for m in self._held[i.topic, i.partition]]
+        if self.ready([m.value() or b"" for m in held]):
+            self._assign([i for i in self.inputs if not i.first])
+            self._begun = True
+        elif time.monotonic() > self._watched:
+            self._watched = time.monotonic() + 5
+            log("waiting to begin", lane=self.lane, topics=[i.topic for i in self.inputs if i.first])
+        return self._begun
+
+    def _read(self, most: int, seconds: float) -> int:
+        """Take up to so many records, waiting at most so long for the last; returns how many came."""
         messages: list[Message] = self._consumer.consume(most, seconds)
         for message in messages:
             if (error := message.error()) is None:
                 key = message.topic(), message.partition()
                 self._held[key].append(message)
-                self._count += 1
                 self._at_end.discard(key)
             elif error.code() == KafkaError._PARTITION_EOF:
                 self._at_end.add((message.topic(), message.partition()))
@@ -156,17 +173,18 @@ class Cutter(StatefulSourcePartition[Any, Any]):
                 )
             else:
                 log("kafka", lane=self.lane, error=str(error))
+        return len(messages)
 
     def _arrived(self) -> dict[tuple[str, int], list[Message]]:
         """Whatever arrived since the last block, after at least a period."""
-        until = self._last + self.period
+        until, fresh = self._last + self.period, 0
         while True:
             left = until - time.monotonic()
-            self._read(max(1, self.budget - self._count), max(0.0, left))
-            if left <= 0 or self._count >= self.budget or self.stopping():
+            fresh += self._read(max(1, self.budget - fresh), max(0.0, left))
+            if left <= 0 or fresh >= self.budget or self.stopping():
                 break
         self._last = time.monotonic()
-        if not self.position.n and not self._has_documents():
+        if not self._begun and not self._begin():
             return {}
         horizon = self._horizon()
         taken: dict[tuple[str, int], list[Message]] = {}
@@ -175,18 +193,18 @@ class Cutter(StatefulSourcePartition[Any, Any]):
             if horizon is not None and held and held[-1].timestamp()[1] > horizon:
                 cut = next(i for i, m in enumerate(held) if m.timestamp()[1] > horizon)
             taken[key], self._held[key] = held[:cut], held[cut:]
-            self._count -= cut
+        self._hold_back()
         return taken
 
-    def _has_documents(self) -> bool:
-        """Whether the first block can be cut: not before there is a directory to work by."""
-        held = [m for i in self.inputs if i.documents for m in self._held[i.topic, i.partition]]
-        if self.ready([m.value() or b"" for m in held]):
-            return True
-        if time.monotonic() > self._watched:
-            self._watched = time.monotonic() + 5
-            log("waiting for documents", lane=self.lane, topics=[i.topic for i in self.inputs if i.documents])
-        return False
+    def _hold_back(self) -> None:
+        """Fetch no more of inputs that are far ahead of the leading ones, until those have caught up."""
+        ahead = {key for key, held in self._held.items() if len(held) > self.budget}
+        near = {key for key in self._paused if len(self._held[key]) < self.budget // 2}
+        if stop := ahead - self._paused:
+            self._consumer.pause([TopicPartition(*key) for key in stop])
+        if near:
+            self._consumer.resume([TopicPartition(*key) for key in near])
+        self._paused = self._paused - near | stop
 
     def _horizon(self) -> int | None:
         """Kafka's time up to which leading inputs are known; None: they are at their ends."""
@@ -197,12 +215,19 @@ class Cutter(StatefulSourcePartition[Any, Any]):
             held = self._held[i.topic, i.partition]
             known = held[-1].offset() + 1 if held else self.position.upto.get(i.name, 0)
             _, high = self._consumer.get_watermark_offsets(TopicPartition(i.topic, i.partition), cached=True)
-            if high > known and (i.topic, i.partition) not in self._at_end:
+            unknown = high < 0  # nothing has been fetched yet
+            if (unknown or high > known) and (i.topic, i.partition) not in self._at_end:
                 moments.append(held[-1].timestamp()[1] if held else 0)
         return min(moments, default=None)
 
     def _exactly(self, plan: Plan) -> dict[tuple[str, int], list[Message]]:
         """The ranges of a stored plan."""
+        if not self._begun:
+            self._assign([i for i in self.inputs if not i.first])
+            self._begun = True
+        if self._paused:
+            self._consumer.resume([TopicPartition(*key) for key in self._paused])
+            self._paused.clear()
         ends = dict(zip(plan.inputs, plan.upto, strict=True))
         while True:
             taken, whole = {}, True
@@ -215,7 +240,6 @@ class Cutter(StatefulSourcePartition[Any, Any]):
             self._read(20_000, 0.05)
         for key, messages in taken.items():
             self._held[key] = self._held[key][len(messages) :]
-            self._count -= len(messages)
         return taken
 
     def _block(self, n: int, taken: dict[tuple[str, int], list[Message]]) -> Block:

@@ -98,8 +98,8 @@ class Lifecycle:
             self._set_timer(parcel)
 
     def ready(self, records: Sequence[bytes]) -> bool:
-        """Whether these control records bring a directory, without which no event can be judged."""
-        return self.network is not None or any(map(_brings_network, records))
+        """Whether these records bring a directory and a time: without both no event can be judged."""
+        return any(map(_brings_network, records)) and any(map(_brings_time, records))
 
     def process(self, block: Block) -> Output:
         """All that the block leads to."""
@@ -121,8 +121,8 @@ class Lifecycle:
         """The hot loop: whatever can be said of an event without a call is said here."""
         ring, output, rules, sites = self.ring, self.output, self.rules, self.directory.sites
         now, epoch, known = ring.now, ring.epoch, ring.records.get
-        latest = now + self.ahead if now else 1 << 62
-        earliest, decoders, digest = now - self.horizon, DECODERS, xxh3_64_digest
+        latest, earliest = now + self.ahead, now - self.horizon
+        decoders, digest = DECODERS, xxh3_64_digest
         for raw, offset in zip(records.values, records.offsets, strict=True):
             try:
                 try:
@@ -419,6 +419,13 @@ def _brings_network(raw: bytes) -> bool:
         event = read(raw)
         return isinstance(event, NetworkPublished) and bool(read_network(event.files))
     except (RefusedError, DocumentError):
+        return False
+
+
+def _brings_time(raw: bytes) -> bool:
+    try:
+        return isinstance(read(raw), Tick)
+    except RefusedError:
         return False
 
 

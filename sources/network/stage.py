@@ -26,8 +26,8 @@ from sources.network.life import live, next_order
 from sources.network.script import Cue, Script
 from sources.network.truth import Truth
 
-START = 1_762_790_400_000
-"""2025-11-11 00:00 in Shanghai."""
+START = 1_762_819_200_000
+"""2025-11-11 08:00 in Shanghai: the morning of the year's busiest day."""
 MOST_UNCONFIRMED = 3_000
 """Messages that MQTT has not acknowledged to us."""
 

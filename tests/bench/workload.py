@@ -16,6 +16,7 @@ from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 
+from flows.governance.network import version_of
 from schemas import topics
 from schemas.events import NetworkPublished, TariffPublished, Tick
 from schemas.times import HOUR
@@ -131,19 +132,24 @@ effective_from = 2025-01-01
 
 
 class Workload:
-    """`parcels` parcels whose events interleave over `SPREAD` of them, half a percent of them twice."""
+    """`parcels` parcels whose events interleave over `spread` of them, half a percent of them twice.
 
-    def __init__(self, parcels: int, seed: int = 7, first: int = 0) -> None:
+    `late`: the share of events that come after later ones.
+    """
+
+    def __init__(
+        self, parcels: int, seed: int = 7, first: int = 0, spread: int = SPREAD, late: float = 0.01
+    ) -> None:
         r = np.random.default_rng(seed + first)
         self.parcels, self.first = parcels, first
         size = (parcels, 2)
         self.ends = r.integers(0, OUTLETS, size).tolist()
         self.declared = r.integers(1_100, 20_000, parcels).tolist()
         self.dims = r.integers(50, 600, (parcels, 3)).tolist()
-        position = np.sort(r.random((parcels, 10)), axis=1) * SPREAD + np.arange(parcels)[:, None]
+        position = np.sort(r.random((parcels, 10)), axis=1) * spread + np.arange(parcels)[:, None]
         flat = position.ravel()
-        late = r.random(len(flat)) < 0.01
-        flat[late] += r.random(int(late.sum())) * SPREAD / 3
+        behind = r.random(len(flat)) < late
+        flat[behind] += r.random(int(behind.sum())) * spread / 3
         twice = np.flatnonzero(r.random(len(flat)) < 0.005)
         flat = np.concatenate([flat, flat[twice] + r.random(len(twice)) * 3000])
         parcel = np.concatenate([np.repeat(np.arange(parcels), 10), twice // 10])
@@ -226,14 +232,14 @@ def producer(kafka: str, linger_ms: int = 5) -> Producer:
 
 def publish(out: Producer, tariff_rows: int = 20_000) -> None:
     """The directory and the tariff book."""
+    network, book = network_files(), tariff_files(tariff_rows)
     documents: list[Any] = [
-        NetworkPublished(id="network-bench", time=START, version="bench", files=network_files()),
-        TariffPublished(
-            id="tariff-bench", time=START, version="bench", name="benchmark", files=tariff_files(tariff_rows)
-        ),
+        NetworkPublished(id="network-bench", time=START, version=version_of(network), files=network),
+        TariffPublished(id="tariff-bench", time=START, version=version_of(book), name="benchmark", files=book),
     ]
     for document in documents:
         out.produce(topics.CONTROL.name, msgspec.json.encode(document), partition=0)
+    tick(out, START)
     out.flush()
 
 

@@ -1,0 +1,53 @@
+# make demo [SECONDS=30] [CHAOS=1] [RATE=100]    everything on this machine, live, with an audit at the end
+# make test                                      everything that is checked
+# make bench | soak                              measure; kill for an hour
+# make lock | schemas | dashboards               after changing dependencies, schemas or dashboards
+
+PYTHON := $(shell for p in python3.12 python3.11 python3 python; do \
+	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 13))' 2>/dev/null && echo $$p && break; done)
+BIN := .venv/bin
+READY := .venv/.ready
+
+.PHONY: demo test bench soak lint lock schemas dashboards clean
+
+demo: $(READY)
+	$(BIN)/waybook demo $(if $(SECONDS),--seconds $(SECONDS)) $(if $(CHAOS),--chaos) $(if $(RATE),--rate $(RATE))
+
+test: $(READY) lint
+	$(BIN)/python -m tests.servers.install
+	$(BIN)/python -m pytest
+
+lint: $(READY)
+	$(BIN)/ruff format --check -q .
+	$(BIN)/ruff check -q .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: $(READY)
+	$(BIN)/python -m tests.servers.install
+	$(BIN)/python -m tests.bench $(ARGS)
+
+soak: $(READY)
+	$(BIN)/python -m tests.servers.install
+	$(BIN)/python -m tests.crash.soak $(ARGS)
+
+schemas: $(READY)
+	$(BIN)/python -m schemas.publish
+
+dashboards: $(READY)
+	$(BIN)/python -m dashboards.grafana
+
+lock: $(READY)
+	$(BIN)/python -m pip install -q uv
+	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+		--no-header --all-extras --group build pyproject.toml -o requirements.lock
+
+$(READY): requirements.lock pyproject.toml
+	@test -n "$(PYTHON)" || { echo "Waybook needs Python 3.11 or 3.12 (python3.12 or python3.11 on the PATH)"; exit 1; }
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
+	touch $@
+
+clean:
+	rm -rf .venv .cache data build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,0 +1,123 @@
+"""What was published when: each new tariff book or directory begins an era, lane by lane.
+
+A parcel is rated by what its lane had read. Lane 0 writes what is published; another lane's era begins with the
+block by which it had read the control topic as far as lane 0 had.
+"""
+
+from bisect import bisect_right
+from collections.abc import Iterable
+
+import msgspec
+
+from deploy.audit.chain import Log
+from deploy.audit.store import BLOCKS, LANE, Store
+from deploy.audit.tariffs import USUAL, Book, Directory, Policy, Prices, read_book, read_directory
+from schemas.topics import CONTROL
+
+Documents = list[tuple[int, str, dict[str, str]]]
+"""(seq, version, files) in order of publication."""
+
+
+class Era(msgspec.Struct, frozen=True):
+    """The rules between two publications."""
+
+    books: tuple[Book, ...]
+    directory: Directory
+    prices: Prices
+
+    @property
+    def policy(self) -> Policy:
+        """The newest book's."""
+        return self.books[-1].policy if self.books else USUAL
+
+
+class Eras:
+    """All eras; number 0 is the time before anything was published."""
+
+    def __init__(self, eras: list[Era], starts: dict[int, list[int]]) -> None:
+        self.eras = eras
+        self._starts = starts
+        """By lane: the first block of each era from number 1 on."""
+
+    def __getitem__(self, number: int) -> Era:
+        return self.eras[number]
+
+    @property
+    def last(self) -> int:
+        """The newest era's number."""
+        return len(self.eras) - 1
+
+    def of(self, seq: int) -> int:
+        """The number of a block's era."""
+        return bisect_right(self._starts.get(seq >> LANE, []), seq & BLOCKS)
+
+    def now(self, lane: int) -> int:
+        """The number of the era that a lane is in at its end."""
+        return sum(start <= BLOCKS for start in self._starts.get(lane, []))
+
+    def ranks(self, weight_class: str) -> str:
+        """SQL for the place of a class in the policy that was in force in block `seq`; 99: not adopted."""
+        by_era = [_rank(era.policy, weight_class) for era in self.eras]
+        if len(set(by_era)) == 1:
+            return by_era[0]
+        cases = [
+            f"seq BETWEEN {lane << LANE | start} AND {lane << LANE | BLOCKS}, {by_era[number]}"
+            for lane, starts in self._starts.items()
+            for number, start in reversed(list(enumerate(starts, 1)))
+            if start <= BLOCKS
+        ]
+        return f"multiIf({', '.join([*cases, by_era[0]])})"
+
+
+UNRANKED = 99
+
+
+def _rank(policy: Policy, weight_class: str) -> str:
+    classes = ", ".join(f"'{name}'" for name in policy.classes if name.isidentifier())
+    numbers = ", ".join(str(n) for n, name in enumerate(policy.classes) if name.isidentifier())
+    return f"transform({weight_class}, [{classes}], [{numbers}], {UNRANKED})"
+
+
+def read_eras(store: Store, log: Log) -> Eras:
+    """The eras of all lanes, from what is stored."""
+    tariffs, directories = _read_tariffs(store), _read_directories(store)
+    beginnings = sorted({seq for seq, _, _ in tariffs} | {directory[0] for directory in directories})
+    eras = [_era([], Directory("", {}, {}, {}))]
+    for beginning in beginnings:
+        known = [found for seq, found in directories if seq <= beginning]
+        directory = known[-1] if known else eras[0].directory
+        published = [(version, files) for seq, version, files in tariffs if seq <= beginning]
+        eras.append(_era([read_book(version, files, directory) for version, files in published], directory))
+    return Eras(eras, _starts(log, beginnings))
+
+
+def _era(books: list[Book], directory: Directory) -> Era:
+    return Era(tuple(books), directory, Prices(books, directory))
+
+
+def _read_tariffs(store: Store) -> Documents:
+    found: dict[tuple[int, str], dict[str, str]] = {}
+    for row in store.rows("SELECT seq, version, file, content FROM $tariff_book ORDER BY seq, line"):
+        found.setdefault((row["seq"], row["version"]), {})[row["file"]] = row["content"]
+    return [(seq, version, files) for (seq, version), files in found.items()]
+
+
+def _read_directories(store: Store) -> list[tuple[int, Directory]]:
+    found: dict[tuple[int, str], list[dict[str, str]]] = {}
+    for row in store.rows("SELECT * FROM $site ORDER BY seq, line"):
+        found.setdefault((row["seq"], row["version"]), []).append(row)
+    return [(seq, read_directory(version, sites)) for (seq, version), sites in found.items()]
+
+
+def _starts(log: Log, beginnings: Iterable[int]) -> dict[int, list[int]]:
+    """By lane, the block with which each era begins; beyond all blocks where a lane has not come so far."""
+    control = f"{CONTROL.name}:0"
+    read: dict[int, list[tuple[int, int]]] = {}
+    for plan in log.plans:
+        upto = dict(zip(plan.inputs, plan.upto, strict=False)).get(control, 0)
+        read.setdefault(plan.lane, []).append((plan.n, upto))
+    needed = [next((upto for n, upto in read.get(0, []) if n == seq & BLOCKS), 0) for seq in beginnings]
+    return {
+        lane: [next((n for n, upto in blocks if upto >= offset), BLOCKS + 1) for offset in needed]
+        for lane, blocks in read.items()
+    }

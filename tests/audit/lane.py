@@ -1,0 +1,66 @@
+"""A lane without Kafka: records in, cut into blocks, processed by the flow's own code, rows in the store."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import msgspec
+from clickhouse_connect.driver.client import Client
+
+from flows.engine.block import Block, Records
+from flows.lifecycle.process import Lifecycle
+from flows.lifecycle.tables import Tables
+from flows.parcels import posting_rules
+from schemas import topics
+from schemas.events import Event, NetworkPublished, Order, TariffPublished, Tick
+from schemas.limits import HORIZON
+from tests.audit.writer import Writer
+
+
+class Record(NamedTuple):
+    """What Kafka would hold."""
+
+    topic: str
+    partition: int
+    value: bytes
+
+
+def record(event: Event, partition: int = 0) -> Record:
+    """An event on its topic."""
+    topic = {
+        Order: topics.ORDERS,
+        Tick: topics.TICKS,
+        NetworkPublished: topics.CONTROL,
+        TariffPublished: topics.CONTROL,
+    }.get(type(event), topics.DEVICES)
+    return Record(topic.name, partition, msgspec.json.encode(event))
+
+
+class Lane:
+    """Processes records block by block."""
+
+    def __init__(self, client: Client, number: int = 0, partitions: Sequence[int] = (0,)) -> None:
+        self.writer = Writer(client, number)
+        self.lifecycle = Lifecycle(HORIZON)
+        self.tables = Tables(posting_rules(), writes_documents=number == 0)
+        self.inputs = [
+            (topics.CONTROL.name, 0),
+            (topics.TICKS.name, 0),
+            *((topics.ORDERS.name, p) for p in partitions),
+            *((topics.DEVICES.name, p) for p in partitions),
+        ]
+        self.upto = {f"{topic}:{partition}": 0 for topic, partition in self.inputs}
+
+    def block(self, records: Sequence[Record]) -> None:
+        """One block with these records, inputs in their fixed order."""
+        inputs = []
+        for topic, partition in self.inputs:
+            values = [one.value for one in records if one[:2] == (topic, partition)]
+            name = f"{topic}:{partition}"
+            offsets = list(range(self.upto[name], self.upto[name] + len(values)))
+            inputs.append(Records(topic, partition, values, offsets))
+            self.upto[name] += len(values)
+        seq = self.writer.next_seq
+        block = Block(seq & (1 << 32) - 1, inputs, len(records), 0, [], 0.0)
+        output = self.lifecycle.process(block)
+        rules = self.lifecycle.rules.tariffs
+        self.writer.block(self.tables.make(output, seq, rules, self.lifecycle.directory), self.upto)

@@ -1,0 +1,239 @@
+"""A small network and its parcels, as unlucky as the seed wants: facts missing, twice, late, out of order."""
+
+import random
+from collections.abc import Iterator
+
+from flows.governance.network import version_of
+from schemas.events import (
+    Event,
+    NetworkPublished,
+    Order,
+    ParcelEvent,
+    Scan,
+    TariffPublished,
+    Weight,
+    WeightClass,
+)
+from schemas.times import HOUR, MINUTE
+
+START = 1_767_578_400_000
+"""2026-01-05T02:00Z."""
+
+CITIES = {"310100": "上海市", "110100": "北京市", "610100": "西安市", "610300": "宝鸡市", "440100": "广州市"}
+PROVINCES = {"310000": "上海市", "110000": "北京市", "610000": "陕西省", "440000": "广东省"}
+OUTLETS = {
+    "SH1": "310100",
+    "SH2": "310100",
+    "BJ1": "110100",
+    "XA1": "610100",
+    "XA2": "610100",
+    "BAO": "610300",
+    "GZ1": "440100",
+}
+HUBS = {"HSH": "310100", "HXA": "610100"}
+PRODUCTS = {"STD": "标快", "EXP": "特快"}
+CLASSES: tuple[WeightClass, ...] = ("outlet_scale", "outlet_dws", "hub_scale", "hub_dws")
+
+
+def network() -> NetworkPublished:
+    """The directory."""
+    places = [f"{code},{name},province," for code, name in PROVINCES.items()]
+    places += [f"{code},{name},city,{code[:2]}0000" for code, name in CITIES.items()]
+    sites = [f"{o},网点{o},outlet,{o},{c},{c[:2]}0000" for o, c in OUTLETS.items()]
+    sites += [f"{h},分拨{h},hub,HQ,{c},{c[:2]}0000" for h, c in HUBS.items()]
+    files = {
+        "places.csv": "\n".join(["code,name,level,province", *places]),
+        "sites.csv": "\n".join(["site,name,kind,outlet,city,province", *sites]),
+        "products.csv": "\n".join(["product,name", *(f"{p},{n}" for p, n in PRODUCTS.items())]),
+    }
+    return NetworkPublished(id="network", time=START, version=version_of(files), files=files)
+
+
+BOOK = """
+name = "{name}"
+currency = "CNY"
+[weight]
+difference_g = 500
+difference_percent = 10
+{precedence}
+[[table]]
+fee = "waybill"
+file = "waybill.csv"
+shape = "flat"
+effective_from = 2025-01-01
+[[table]]
+fee = "transit"
+file = "transit.csv"
+shape = "first_continued"
+effective_from = 2025-01-01
+effective_to = 2026-01-06
+weight = "larger"
+divisor = 6000
+continued_unit_kg = "{unit}"
+continued_rounding = "{rounding}"
+money_rounding = "{money}"
+[[table]]
+fee = "transit"
+file = "later.csv"
+shape = "first_continued"
+effective_from = 2026-01-07
+weight = "actual"
+continued_unit_kg = "exact"
+[[table]]
+fee = "delivery"
+file = "delivery.csv"
+{delivery}
+effective_from = 2025-01-01
+"""
+FLAT = 'shape = "flat"'
+BY_WEIGHT = """shape = "first_continued"
+weight = "volumetric"
+divisor = 8000
+continued_unit_kg = "1"
+money_rounding = "down" """
+PRECEDENCE = (
+    ("hub_dws", "at_once"),
+    ("hub_scale", "at_once"),
+    ("outlet_dws", "when_signed"),
+    ("outlet_scale", "when_signed"),
+    ("declared", "after_signed"),
+)
+OTHER_PRECEDENCE = (("hub_scale", "at_once"), ("outlet_scale", "when_signed"), ("declared", "after_signed"))
+
+
+def tariff(
+    name: str,
+    dearer: int = 0,
+    *,
+    by_weight: bool = False,
+    unit: str = "0.5",
+    rounding: str = "up",
+    money: str = "half_up",
+    everywhere: bool = True,
+    precedence: tuple[tuple[str, str], ...] = PRECEDENCE,
+) -> TariffPublished:
+    """A book; `dearer` fen are added to some prices. Not `everywhere`: nothing leads to Guangzhou."""
+    steps = "\n".join(f'[[weight.precedence]]\nclass = "{c}"\nadopt = "{a}"' for c, a in precedence)
+    text = BOOK.format(
+        name=name,
+        precedence=steps,
+        unit=unit,
+        rounding=rounding,
+        money=money,
+        delivery=BY_WEIGHT if by_weight else FLAT,
+    )
+    ends = "origin_outlet,origin_city,origin_province,destination_outlet,destination_city,destination_province"
+    transit = [
+        f"{ends},product,first_kg,first_price,continued_price",
+        f",,,,,,,1,{8 + dearer / 100:.2f},3.3333" if everywhere else ",,陕西,,,,EXP,1,8.00,3.00",
+        ",,上海,,,陕西省,,1,5.00,1.2345",
+        ",,,,,陕西,,0.5,6.00,1.10",
+        ",,陕西,,,,,1,7.00,2.20",
+        ",上海,,,西安市,,,1,4.50,1.15",
+        ",上海,,,,陕西,EXP,1,4.80,0.005",
+        f"SH1,,,XA1,,,,1.5,{4 + dearer / 100:.2f},1.0001",
+        "SH1,,,XA1,,,EXP,2,4.10,1.0005",
+        ",,上海,,,北京,,1,3.00,1.50",
+    ]
+    delivery = [
+        "destination_city,destination_province,product,first_kg,first_price,continued_price"
+        if by_weight
+        else "destination_city,destination_province,product,price",
+        *(
+            f"{row},1,{price},0.35" if by_weight else f"{row},{price}"
+            for row, price in ((",,", "1.20"), ("西安,,", "1.10"), (",陕西,", "1.35"), ("西安,,EXP", "0"))
+        ),
+    ]
+    files = {
+        "book.toml": text,
+        "waybill.csv": f"product,price\n,{1 + dearer / 100:.2f}\nEXP,1.25",
+        "transit.csv": "\n".join(transit),
+        "later.csv": "\n".join([transit[0], ",,,,,,,1,9.00,2.5055"]),
+        "delivery.csv": "\n".join(delivery),
+    }
+    return TariffPublished(id=f"tariff-{name}", time=START, version=version_of(files), name=name, files=files)
+
+
+def parcel(number: int, luck: random.Random) -> list[ParcelEvent]:
+    """A parcel's events in order of their times, some missing, some twice, an order perhaps mended."""
+    waybill = f"YT{7_500_000_000_000 + number}"
+    origin, destination = luck.choice(list(OUTLETS)), luck.choice(list(OUTLETS))
+    time = START + luck.randrange(0, 60 * HOUR, 1000)
+    made: list[ParcelEvent] = [_order(waybill, 0, time, origin, destination, luck)]
+    if luck.random() < 0.15:
+        end = luck.choice([destination, luck.choice(list(OUTLETS))])
+        made.append(_order(waybill, 1, time + luck.randrange(0, 30 * HOUR), origin, end, luck))
+    steps = (("10", origin), ("20", "HSH"), ("30", "HXA"), ("40", destination), ("50", destination))
+    for operation, site in steps:
+        time += luck.randrange(MINUTE, 6 * HOUR)
+        for again in range(1 if luck.random() < 0.9 else 2):
+            at = time + again * luck.randrange(0, 20 * HOUR)
+            made.append(_scan(waybill, operation, again, at, site))
+    for weighing in range(luck.choice((0, 1, 1, 2, 3))):
+        made.append(_weight(waybill, weighing, time - luck.randrange(0, 20 * HOUR), luck))
+    made = [event for event in made if luck.random() > 0.06]
+    return made + [event for event in made if luck.random() < 0.05]
+
+
+def _order(
+    waybill: str, number: int, time: int, origin: str, destination: str, luck: random.Random
+) -> Order:
+    city = OUTLETS[origin] if luck.random() > 0.05 else "440100"
+    return Order(
+        id=f"{waybill}-order{number}",
+        time=time,
+        waybill=waybill,
+        origin=origin,
+        destination=destination,
+        origin_city=city,
+        origin_province=f"{city[:2]}0000",
+        destination_city=OUTLETS[destination],
+        destination_province=f"{OUTLETS[destination][:2]}0000",
+        customer="C1",
+        product=luck.choice(list(PRODUCTS)),
+        declared_g=luck.choice((500, 1_000, 1_999, 2_500, 12_345)),
+        payment_e4=luck.choice((0, 120_000, 95_500)),
+    )
+
+
+def _place(site: str) -> dict[str, str]:
+    city = OUTLETS.get(site) or HUBS[site]
+    outlet = "HQ" if site in HUBS else site
+    return {"site": site, "outlet": outlet, "city": city, "province": f"{city[:2]}0000", "device": "D1"}
+
+
+def _scan(waybill: str, operation: str, number: int, time: int, site: str) -> Scan:
+    return Scan(
+        id=f"{waybill}-{operation}-{number}",
+        time=time,
+        waybill=waybill,
+        operation=operation,  # type: ignore[arg-type]
+        source="pda",
+        code=operation,
+        **_place(site),
+    )
+
+
+def _weight(waybill: str, number: int, time: int, luck: random.Random) -> Weight:
+    kind = luck.choice(CLASSES)
+    long, wide, high = (luck.choice(((0, 0, 0), (300, 200, 101), (611, 433, 257), (10, 10, 10))))
+    return Weight(
+        id=f"{waybill}-weight{number}",
+        time=time,
+        waybill=waybill,
+        weight_g=luck.choice((900, 1_000, 1_001, 1_500, 2_500, 2_750, 7_333)),
+        length_mm=long,
+        width_mm=wide,
+        height_mm=high,
+        weight_class=kind,
+        source="dws",
+        **_place("HXA" if kind.startswith("hub") else "XA1"),
+    )
+
+
+def disordered(parcels: int, seed: int) -> Iterator[Event]:
+    """All parcels' events, most near their time, some hours late."""
+    luck = random.Random(seed)
+    events = [event for number in range(parcels) for event in parcel(number, luck)]
+    late = {id(event): luck.choice((0, 0, 0, HOUR, 9 * HOUR, 40 * HOUR)) for event in events}
+    yield from sorted(events, key=lambda event: event.time + luck.randrange(0, 2 * HOUR) + late[id(event)])

@@ -1,0 +1,250 @@
+"""Lanes under fire: the same input read by lanes that are hurt must end in the same rows."""
+
+import random
+import shutil
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from clickhouse_connect.driver.exceptions import ClickHouseError
+from confluent_kafka import Consumer, TopicPartition
+
+from deploy import audit
+from schemas import topics
+from schemas.settings import Settings, to_environment
+from sinks.clickhouse import StoreAwayError
+from sinks.tables import FACTS
+from tests.bench.workload import Workload, create_topics, produce, producer, publish
+from tests.servers.install import ROOT
+from tests.servers.kafka import Kafka
+from tests.servers.process import Server
+from tests.servers.store import Store
+
+PARTITIONS = 4
+POINTS = (
+    "before_plan",
+    "after_plan",
+    "after_charge",
+    "after_journal",
+    "after_rows",
+    "before_commit",
+    "committed",
+)
+
+
+class Lane(Server):
+    """One lane's process, started again whenever it ends otherwise than well."""
+
+    def __init__(self, directory: Path, number: int, settings: Settings, crash: str = "") -> None:
+        super().__init__(directory)
+        self.number, self.settings, self.crash = number, settings, crash
+        self.starts = 0
+        self.codes: list[int | None] = []
+
+    def command(self) -> list[str]:
+        """The parcel flow."""
+        return [sys.executable, "-m", "flows.parcels", str(self.number)]
+
+    def environment(self) -> dict[str, str]:
+        """Its settings, and the points at which it dies."""
+        own = {"PYTHONPATH": str(ROOT), "WAYBOOK_CRASH": self.crash}
+        return {**super().environment(), **to_environment(self.settings), **own}
+
+    def ready(self) -> bool:
+        """Nobody waits for a lane."""
+        return True
+
+    def tend(self) -> None:
+        """Start it, again if need be."""
+        if not self.running:
+            if self.process is not None:
+                self.codes.append(self.process.returncode)
+                time.sleep(0.05)
+            self.start()
+            self.starts += 1
+
+    @property
+    def recovery(self) -> Path:
+        """Its recovery store."""
+        return self.settings.home / f"lane{self.number}" / "recovery"
+
+    def pause(self) -> None:
+        """Stop it where it is, as a machine that is too busy would."""
+        if self.running and self.process is not None:
+            self.process.send_signal(signal.SIGSTOP)
+
+    def go_on(self) -> None:
+        """Let it continue."""
+        if self.running and self.process is not None:
+            self.process.send_signal(signal.SIGCONT)
+
+
+class Input:
+    """A Kafka with a workload in it."""
+
+    def __init__(self, kafka: Kafka, parcels: int, late: float = 0.0) -> None:
+        self.kafka = kafka
+        create_topics(kafka.address, PARTITIONS)
+        out = producer(kafka.address)
+        publish(out, 2_000)
+        produce(out, Workload(parcels, spread=parcels // 3, late=late))
+        self.ends = self._ends()
+
+    def _ends(self) -> dict[str, int]:
+        consumer = Consumer({"bootstrap.servers": self.kafka.address, "group.id": "ends"})
+        ends = {}
+        for topic in (topics.CONTROL, topics.TICKS, topics.ORDERS, topics.DEVICES, topics.DEAD_LETTERS):
+            for partition in range(PARTITIONS if topic.partitioned else 1):
+                _, end = consumer.get_watermark_offsets(TopicPartition(topic.name, partition), timeout=10)
+                ends[f"{topic.name}:{partition}"] = end
+        consumer.close()
+        return ends
+
+
+class Field:
+    """A store and lanes that read an input; `hurt` is called again and again until all is read."""
+
+    def __init__(
+        self, directory: Path, source: Input, lanes: int = 2, budget: int = 300, crash: str = ""
+    ) -> None:
+        self.directory, self.source, self.count = directory, source, lanes
+        self.store = Store(directory / "store")
+        self.store.start()
+        self.client = self.store.client()
+        self.random = random.Random()
+        self.settings = Settings(
+            kafka=source.kafka.address,
+            clickhouse=self.store.url,
+            home=directory / "home",
+            partitions=PARTITIONS,
+            lanes=lanes,
+            epoch=0.6,
+            period=0.05,
+            budget=budget,
+        )
+        self.lanes = [Lane(directory / f"lane{n}", n, self.settings, crash) for n in range(lanes)]
+        self.killed = 0
+
+    def run(self, hurt: Callable[["Field"], None] = lambda _: None, most: float = 240) -> None:
+        """Until every record is in a block, and then until lanes end well."""
+        until = time.monotonic() + most
+        while not self._all_read():
+            for lane in self.lanes:
+                lane.tend()
+            hurt(self)
+            time.sleep(0.02)
+            if time.monotonic() > until:
+                logs = "\n".join((lane.directory / "server.log").read_text()[-1500:] for lane in self.lanes)
+                raise AssertionError(f"not finished: {logs}")
+        for lane in self.lanes:
+            lane.go_on()
+            lane.crash = ""
+        self._end_well()
+
+    def _end_well(self) -> None:
+        for lane in self.lanes:
+            for _ in range(20):
+                if lane.running and lane.stop() == 0:
+                    break
+                lane.tend()
+                time.sleep(1)
+            else:
+                raise AssertionError((lane.directory / "server.log").read_text()[-3000:])
+
+    def kill_a_lane(self) -> None:
+        """SIGKILL, whatever it is doing."""
+        lane = self.random.choice(self.lanes)
+        if lane.running:
+            lane.kill()
+            self.killed += 1
+
+    def kill_the_store(self) -> None:
+        """SIGKILL chDB under load and start it again."""
+        self.store.kill()
+        self.killed += 1
+        time.sleep(self.random.uniform(0, 0.3))
+        self.store.start()
+
+    def put_back(self, saved: Path) -> None:
+        """An older copy of lane 0's recovery store takes the place of the present one."""
+        lane = self.lanes[0]
+        lane.kill()
+        shutil.rmtree(lane.recovery, ignore_errors=True)
+        if saved.exists():
+            shutil.copytree(saved, lane.recovery)
+        self.killed += 1
+
+    def save(self, to: Path) -> None:
+        """Copy lane 0's recovery store while nobody writes it."""
+        lane = self.lanes[0]
+        lane.kill()
+        shutil.rmtree(to, ignore_errors=True)
+        if lane.recovery.exists():
+            shutil.copytree(lane.recovery, to)
+
+    def _all_read(self) -> bool:
+        try:
+            rows = self.client.query(
+                "SELECT inputs, upto FROM block ORDER BY lane, n DESC LIMIT 1 BY lane"
+            ).result_rows
+        except (ClickHouseError, StoreAwayError, OSError):
+            return False
+        reached = [dict(zip(*row, strict=True)) for row in rows]
+        return len(rows) == self.count and all(
+            any(lane.get(name, 0) >= end for lane in reached) for name, end in self.source.ends.items()
+        )
+
+    def contents(self) -> dict[str, tuple[int, int]]:
+        """Rows of every table and a checksum of them, whatever blocks they came in."""
+        found = {}
+        for table in FACTS:
+            columns = ", ".join(f"`{c.name}`" for c in table.columns if c.name not in ("seq", "line"))
+            sql = f"SELECT count(), sum(cityHash64({columns})) FROM {table.name}"
+            found[table.name] = tuple(self.client.query(sql).result_rows[0])
+        return found
+
+    def close(self) -> None:
+        """End everything."""
+        for lane in self.lanes:
+            lane.kill()
+        self.store.kill()
+
+    def audited(self) -> None:
+        """The ledger audit agrees."""
+        report = audit.run(self.client)
+        assert report.passed, report.to_text()
+
+
+@contextmanager
+def field(
+    directory: Path, source: Input, lanes: int = 2, crash: str = "", budget: int = 300
+) -> Iterator[Field]:
+    """A field that is cleared afterwards."""
+    made = Field(directory, source, lanes, budget, crash)
+    try:
+        yield made
+    finally:
+        made.close()
+
+
+def every(seconds: tuple[float, float], do: Callable[[Field], None], most: int) -> Callable[[Field], None]:
+    """A `hurt` that does something now and then, at most so often."""
+    due = time.monotonic() + seconds[1]
+    done = 0
+
+    def hurt(place: Field) -> None:
+        nonlocal due, done
+        if done < most and time.monotonic() > due:
+            due = time.monotonic() + place.random.uniform(*seconds)
+            done += 1
+            do(place)
+
+    return hurt
+
+
+def at_points(chance: float) -> str:
+    """A setting under which lanes die at every named point now and then."""
+    return ",".join(f"{point}:{chance}" for point in POINTS)

@@ -1,0 +1,114 @@
+"""Kill lanes and the store, run a lane twice, put back or delete its recovery store: the rows stay the same."""
+
+import shutil
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from tests.crash.harness import Field, Input, Lane, at_points, every, field
+from tests.servers.kafka import Kafka
+
+PARCELS = 3_000
+Contents = dict[str, tuple[int, int]]
+
+
+@pytest.fixture(scope="module")
+def source(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Input]:
+    """A Kafka with 3,000 parcels in it."""
+    with Kafka(tmp_path_factory.mktemp("kafka")) as kafka:
+        assert isinstance(kafka, Kafka)
+        yield Input(kafka, PARCELS)
+
+
+@pytest.fixture(scope="module")
+def undisturbed(source: Input, tmp_path_factory: pytest.TempPathFactory) -> Contents:
+    """What an uninterrupted run writes."""
+    with field(tmp_path_factory.mktemp("undisturbed"), source) as place:
+        place.run()
+        place.audited()
+        contents = place.contents()
+    assert contents["charge"][0] == 5 * PARCELS
+    assert contents["journal"][0] == 18 * PARCELS
+    assert contents["event"][0] == 10 * PARCELS
+    return contents
+
+
+def the_same(place: Field, undisturbed: Contents) -> None:
+    """Not a row lost, not a row twice, not a bit different."""
+    assert place.contents() == undisturbed
+    place.audited()
+
+
+def test_killed_at_random_and_at_named_points(tmp_path: Path, source: Input, undisturbed: Contents) -> None:
+    with field(tmp_path, source, crash=at_points(0.03)) as place:
+        place.run(every((0.5, 1.5), Field.kill_a_lane, 8))
+        assert sum(lane.starts for lane in place.lanes) > 4
+        the_same(place, undisturbed)
+
+
+def test_the_store_is_killed(tmp_path: Path, source: Input, undisturbed: Contents) -> None:
+    with field(tmp_path, source) as place:
+        place.run(every((0.8, 2.0), Field.kill_the_store, 5))
+        assert place.killed
+        the_same(place, undisturbed)
+
+
+def test_a_lane_runs_twice(tmp_path: Path, source: Input, undisturbed: Contents) -> None:
+    with field(tmp_path, source, lanes=2) as place:
+        elsewhere = msgspec.structs.replace(place.settings, home=tmp_path / "twin-home")
+        other = Lane(tmp_path / "twin", 0, elsewhere)
+        place.lanes.append(other)
+        paused: list[Lane] = []
+
+        def pause(place: Field) -> None:
+            for lane in paused:
+                lane.go_on()
+            paused[:] = [place.random.choice((place.lanes[0], other))]
+            paused[0].pause()
+
+        place.run(every((0.5, 1.0), pause, 6))
+        the_same(place, undisturbed)
+
+
+def test_the_recovery_store_is_put_back_and_deleted(
+    tmp_path: Path, source: Input, undisturbed: Contents
+) -> None:
+    saved = tmp_path / "saved"
+    steps = [
+        lambda place: place.save(saved),
+        lambda place: place.put_back(saved),
+        lambda place: place.put_back(tmp_path / "nothing"),
+        lambda place: place.save(saved),
+        lambda place: place.put_back(saved),
+    ]
+    with field(tmp_path, source) as place:
+
+        def next_step(place: Field) -> None:
+            steps.pop(0)(place)
+
+        place.run(every((1.0, 1.6), next_step, len(steps)))
+        assert place.killed
+        the_same(place, undisturbed)
+
+
+def test_other_code_refuses_stored_plans(tmp_path: Path, source: Input) -> None:
+    """A replay that would make other rows stops instead of writing them."""
+    with field(tmp_path, source, lanes=1) as place:
+        lane = place.lanes[0]
+        lane.tend()
+        while not place.client.query("SELECT count() FROM block WHERE n > 5").result_rows[0][0]:
+            time.sleep(0.1)
+        lane.kill()
+        before = place.contents()
+        shutil.rmtree(lane.recovery)
+        place.client.command(
+            "ALTER TABLE block UPDATE version = 'other' WHERE n > 1", settings={"mutations_sync": 2}
+        )
+        lane.start()
+        assert lane.process is not None
+        assert lane.process.wait(60) != 0
+        assert "DeterminismError" in (lane.directory / "server.log").read_text()
+        assert place.contents() == before
