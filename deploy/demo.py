@@ -94,6 +94,7 @@ class Demo:
         self.asked = 0
         self.random = random.Random()  # noqa: S311 - chaos is not to be foreseen
         self.killed = 0
+        self.latencies: dict[int, dict[float, float]] = {}
 
     def run(self) -> int:
         """The demo's exit code: 0 if the audit agrees."""
@@ -173,7 +174,7 @@ class Demo:
             "SELECT (SELECT uniqExact(waybill) FROM event), (SELECT count() FROM event), "
             "(SELECT count() FROM charge), (SELECT count() FROM journal), "
             "(SELECT count() FROM waiting_now), (SELECT count() FROM open_dead_letter)"
-        ).first_row
+        ).result_rows[0]
         p50, p99 = self._latency()
         killed = f"  killed {self.killed}" if self.options.chaos else ""
         return (
@@ -182,9 +183,18 @@ class Demo:
         )
 
     def _latency(self) -> tuple[str, str]:
-        """Event to row, from the flow's histogram."""
-        buckets = latency(self.options.home / "lane0" / "metrics.port")
-        return tuple("-" if (ms := quantile(buckets, q)) is None else f"≤ {ms:.0f} ms" for q in (0.5, 0.99))  # type: ignore[return-value]
+        """Event to row, from the flow's histogram; over all of its lives."""
+        if found := latency(self.options.home / "lane0" / "metrics.port"):
+            self.latencies[self.flows[0].starts] = found
+        p50, p99 = (quantile(self._buckets(), q) for q in (0.5, 0.99))
+        return f"≤ {p50 or 0:.0f} ms", f"≤ {p99 or 0:.0f} ms"
+
+    def _buckets(self) -> dict[float, float]:
+        total: dict[float, float] = {}
+        for buckets in self.latencies.values():
+            for bound, count in buckets.items():
+                total[bound] = total.get(bound, 0) + count
+        return total
 
     def _status(self) -> dict[str, int | str]:
         try:
@@ -195,7 +205,6 @@ class Demo:
     def _end(self) -> int:
         _say("stopping: letting the parcels on the way arrive …")
         self.asked = 0
-        latencies = latency(self.options.home / "lane0" / "metrics.port")
         self.network.process.terminate()
         while self.network.process.poll() is None:
             time.sleep(0.5)
@@ -208,14 +217,14 @@ class Demo:
             part.stop()
         report = audit.run(self.client, truth=self.options.home / "truth")
         _say(report.to_text())
-        _say(self._summary(latencies, report.passed))
+        _say(self._summary(report.passed))
         return 0 if report.passed else 1
 
     def _settle(self) -> None:
         """Wait until the newest tick is in a block: then everything before it is, too."""
         read: Callable[[Client], object] = lambda client: client.query(  # noqa: E731
             "SELECT max(n) FROM block"
-        ).first_row[0]
+        ).result_rows[0][0]
         before, since = None, time.monotonic()
         while time.monotonic() < since + 4:
             if (now := read(self.client)) != before:
@@ -224,14 +233,14 @@ class Demo:
                 part.tend()
             time.sleep(0.3)
 
-    def _summary(self, buckets: dict[float, float], passed: bool) -> str:
+    def _summary(self, passed: bool) -> str:
         one = self.client.query(
             "SELECT (SELECT uniqExact(waybill) FROM event), (SELECT count() FROM event), "
             "(SELECT count() FROM charge), (SELECT count() FROM journal), "
             "(SELECT toInt64(sum(amount) * 10000) FROM journal WHERE side = 'D'), "
             "(SELECT toInt64(sum(amount) * 10000) FROM journal WHERE side = 'C')"
-        ).first_row
-        p50, p99 = quantile(buckets, 0.5), quantile(buckets, 0.99)
+        ).result_rows[0]
+        p50, p99 = self._latency()
         starts = ", ".join(f"{part.name} {part.starts}" for part in self.flows)
         return "\n".join(
             (
@@ -243,7 +252,7 @@ class Demo:
                 f"  journal rows  {one[3]:,}",
                 f"  balance       debits {yuan(one[4])} − credits {yuan(one[5])} = {yuan(one[4] - one[5])} yuan",
                 f"  audit         {'passed' if passed else 'FAILED'}",
-                f"  latency       p50 ≤ {p50 or 0:.0f} ms, p99 ≤ {p99 or 0:.0f} ms, from arrival to queryable row",
+                f"  latency       p50 {p50}, p99 {p99}, from arrival to queryable row",
                 f"  starts        {starts}; killed {self.killed}",
                 f"  data          {self.options.home}",
             )

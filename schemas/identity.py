@@ -4,6 +4,9 @@ xxHash3 (https://xxhash.com) with 128 bits names things; nothing here protects a
 work of the SHA-256 chain over the blocks.
 """
 
+import hashlib
+from collections.abc import Mapping
+
 from xxhash import xxh3_128_hexdigest
 
 
@@ -17,3 +20,12 @@ def content_id(prefix: str, *parts: str | bytes) -> str:
         for raw in (part.encode() if isinstance(part, str) else part for part in parts)
     )
     return f"{prefix}-{xxh3_128_hexdigest(whole)}"
+
+
+def version_of(files: Mapping[str, str]) -> str:
+    """The content's address: SHA-256 over the files' names and texts, 16 hexadecimal digits of it."""
+    digest = hashlib.sha256()
+    for name in sorted(files):
+        for part in (name.encode(), files[name].encode()):
+            digest.update(len(part).to_bytes(8, "little") + part)
+    return digest.hexdigest()[:16]

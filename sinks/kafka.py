@@ -7,13 +7,19 @@ from confluent_kafka import Producer
 from schemas.settings import Settings
 from schemas.topics import PARTITIONER
 
+GIVE_UP_MS = 60_000
+"""How long a record is tried while the brokers are away."""
+
 
 class DeliveryError(RuntimeError):
     """Kafka did not take a record; whatever depends on it must not be acknowledged."""
 
 
 class Records:
-    """An idempotent producer. Records of one key go to the partition that Java's producers choose."""
+    """An idempotent producer. Records of one key go to the partition that Java's producers choose.
+
+    Every method raises DeliveryError once a record was given up; the producer is of no more use then.
+    """
 
     def __init__(self, settings: Settings, linger_ms: int = 5) -> None:
         self._failed: str | None = None
@@ -27,7 +33,7 @@ class Records:
                 "partitioner": PARTITIONER,
                 "queue.buffering.max.messages": 500_000,
                 "message.max.bytes": 8_000_000,
-                "message.timeout.ms": 60_000,
+                "message.timeout.ms": GIVE_UP_MS,
                 "on_delivery": self._delivered,
                 **settings.kafka_options,
             }
@@ -46,17 +52,24 @@ class Records:
                 return
             except BufferError:
                 self._producer.poll(0.05)
+                self._check()
 
     def poll(self) -> None:
         """Take delivery reports."""
         self._producer.poll(0)
+        self._check()
 
     def flush(self) -> None:
-        """Wait until everything is in Kafka. Raises DeliveryError when something is not."""
-        left = self._producer.flush(90)
-        if left or self._failed is not None:
-            raise DeliveryError(self._failed or f"{left} records are still on their way")
+        """Wait until everything is in Kafka."""
+        left = self._producer.flush(GIVE_UP_MS / 1000 + 30)
+        self._check()
+        if left:
+            raise DeliveryError(f"{left} records are still on their way")
+
+    def _check(self) -> None:
+        if self._failed is not None:
+            raise DeliveryError(self._failed)
 
     def _delivered(self, error: Any, _message: Any) -> None:
-        if error is not None:
+        if error is not None and self._failed is None:
             self._failed = str(error)

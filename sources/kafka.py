@@ -1,30 +1,47 @@
 """Kafka as a source of published documents: what a topic of one partition holds, from its beginning."""
 
-from typing import Any
+import time
 
-from confluent_kafka import OFFSET_BEGINNING, Consumer, TopicPartition
+from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, Message, TopicPartition
 
 
 class Follower:
-    """Reads a topic's only partition from the beginning; `poll` gives what is new."""
+    """Reads a topic's only partition from the beginning; `poll` gives what is new.
+
+    A topic that does not exist yet, or a broker that is away, has nothing new.
+    """
 
     def __init__(self, kafka: str, topic: str, options: dict[str, str] | None = None) -> None:
         self._consumer = Consumer(
             {
                 "bootstrap.servers": kafka,
-                "group.id": "waybook-unused",
+                "group.id": "waybook-unused",  # the client wants one; nothing is committed
                 "enable.auto.commit": False,
+                "enable.partition.eof": True,
                 "auto.offset.reset": "earliest",
                 "fetch.wait.max.ms": 100,
+                "topic.metadata.refresh.interval.ms": 5_000,
                 **(options or {}),
             }
         )
+        self.at_end = False
+        """Whether everything that was there has been read once."""
         self._consumer.assign([TopicPartition(topic, 0, OFFSET_BEGINNING)])
 
     def poll(self, seconds: float = 0.0) -> list[bytes]:
-        """New records' values, waiting at most `seconds`."""
-        messages: list[Any] = self._consumer.consume(1000, seconds)
-        return [message.value() or b"" for message in messages if message.error() is None]
+        """New records' values, waiting at most `seconds` for the topic's end."""
+        until = time.monotonic() + seconds
+        values: list[bytes] = []
+        while True:
+            message: Message | None = self._consumer.poll(max(0.0, until - time.monotonic()))
+            if message is None:
+                return values
+            error = message.error()
+            if error is None:
+                values.append(message.value() or b"")
+            elif error.code() == KafkaError._PARTITION_EOF:
+                self.at_end = True
+                return values
 
     def close(self) -> None:
         """Leave Kafka."""

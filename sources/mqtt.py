@@ -2,7 +2,8 @@
 
 Each client keeps a durable session, so what it has not acknowledged comes again after a reconnect, a restart of
 the broker or of this process. A packet id has 16 bits: a session holds at most 65,535 messages in flight, so
-more need more clients.
+more need more clients. A session that nobody resumes keeps its messages to itself: never run with fewer clients
+than before without ending the sessions of the others at the broker.
 """
 
 import threading
@@ -20,6 +21,14 @@ from paho.mqtt.properties import Properties
 IN_FLIGHT = 65_535
 SESSION_EXPIRY = 7 * 24 * 3600
 """Seconds that the broker keeps a session for a client that is away."""
+BACK_OFF = 1, 10
+"""Seconds between attempts to reach a broker that is away: at first, at most."""
+
+Say = Callable[..., object]
+
+
+class SubscriptionError(RuntimeError):
+    """No more messages will come: the broker refuses the subscription, or a client has failed."""
 
 
 class Received(msgspec.Struct, frozen=True, gc=False):
@@ -29,8 +38,9 @@ class Received(msgspec.Struct, frozen=True, gc=False):
     payload: bytes
     at: int
     client: int
-    session: int
+    connection: int
     packet_id: int
+    """0: it came with QoS 0 and wants no acknowledgement."""
 
 
 class Subscriber:
@@ -44,18 +54,19 @@ class Subscriber:
         clients: int,
         user: str = "",
         password: str = "",
-        say: Callable[..., object] = lambda *_, **__: None,
+        say: Say = lambda *_, **__: None,
     ) -> None:
         self._host, _, port = address.rpartition(":")
         self._port = int(port)
-        self._filter = f"$share/{name}/{topic_filter}"
         self._queue: deque[Received] = deque()
         self._arrived = threading.Event()
-        self._say = say
-        self._connections = [0] * clients
-        """How often each client has connected: an old connection's packet ids mean nothing in a new one."""
-        self._clients = [self._client(f"{name}-{n}", n, user, password) for n in range(clients)]
-        self.connected = 0
+        shared = f"$share/{name}/{topic_filter}"
+        self._clients = [
+            _Client(f"{name}-{n}", n, shared, self._queue, self._arrived, say) for n in range(clients)
+        ]
+        if user:
+            for client in self._clients:
+                client.username_pw_set(user, password)
 
     def start(self) -> None:
         """Connect, and go on trying while the broker is away."""
@@ -69,13 +80,27 @@ class Subscriber:
             client.loop_start()
 
     def stop(self) -> None:
-        """Leave; sessions stay."""
+        """Leave, with the acknowledgements that were given; sessions stay."""
         for client in self._clients:
             client.disconnect()
+        for client in self._clients:
             client.loop_stop()
 
+    @property
+    def connected(self) -> int:
+        """Clients that are connected."""
+        return sum(client.here for client in self._clients)
+
+    @property
+    def waiting(self) -> int:
+        """Messages that have come and were not taken."""
+        return len(self._queue)
+
     def take(self, most: int, seconds: float) -> list[Received]:
-        """What has come: at most `most`, waiting at most `seconds` for the first."""
+        """What has come: at most `most`, waiting at most `seconds` for the first. Raises SubscriptionError."""
+        for client in self._clients:
+            if client.failure:
+                raise SubscriptionError(client.failure)
         if not self._queue:
             self._arrived.clear()
             if not self._queue:
@@ -86,39 +111,78 @@ class Subscriber:
     def acknowledge(self, messages: Sequence[Received]) -> None:
         """These are safe. Those of an earlier connection are left: they come again and are safe then."""
         for message in messages:
-            if message.session == self._connections[message.client]:
-                self._clients[message.client].ack(message.packet_id, 1)
+            client = self._clients[message.client]
+            if message.packet_id and message.connection == client.connection:
+                client.ack(message.packet_id, 1)
 
-    def _client(self, client_id: str, number: int, user: str, password: str) -> paho.Client:
-        client = paho.Client(
+
+class _Client(paho.Client):
+    """One session. Its callbacks run in its own network thread."""
+
+    def __init__(
+        self,
+        client_id: str,
+        number: int,
+        topic_filter: str,
+        queue: deque[Received],
+        arrived: threading.Event,
+        say: Say,
+    ) -> None:
+        super().__init__(
             CallbackAPIVersion.VERSION2, client_id=client_id, protocol=paho.MQTTv5, manual_ack=True
         )
-        if user:
-            client.username_pw_set(user, password)
-        client.reconnect_delay_set(1, 10)
-        append, arrived, connections = self._queue.append, self._arrived, self._connections
+        self.reconnect_delay_set(*BACK_OFF)
+        self.name, self.number, self.topic_filter = client_id, number, topic_filter
+        self.queue, self.arrived, self.say = queue, arrived, say
+        self.here = False
+        self.connection = 0
+        """Counts connections: an old one's packet ids may mean other messages in a new one."""
+        self.failure = ""
+        self.on_connect = self._connected
+        self.on_connect_fail = self._away
+        self.on_disconnect = self._disconnected
+        self.on_subscribe = self._subscribed
+        self.on_message = self._received
 
-        def on_connect(connected: paho.Client, _data: Any, _flags: Any, reason: Any, _more: Any) -> None:
+    def loop_forever(self, *arguments: Any, **more: Any) -> Any:
+        """The network thread; it must not end unseen."""
+        try:
+            return super().loop_forever(*arguments, **more)
+        except Exception as error:
+            self.failure = f"{self.name}: {error!r}"
+            raise
+
+    def _connected(self, _client: Any, _data: Any, flags: Any, reason: Any, _more: Any) -> None:
+        if reason.is_failure:
+            self.say("mqtt refused", client=self.name, reason=str(reason))
+            return
+        self.here = True
+        self.say("mqtt connected", client=self.name, session_present=flags.session_present)
+        self.subscribe(self.topic_filter, qos=1)
+
+    def _subscribed(self, _client: Any, _data: Any, _id: Any, reasons: Any, _more: Any) -> None:
+        for reason in reasons:
             if reason.is_failure:
-                self._say("mqtt refused", client=client_id, reason=str(reason))
-                return
-            connections[number] += 1
-            self.connected += 1
-            connected.subscribe(self._filter, qos=1)
-            self._say("mqtt connected", client=client_id)
+                self.failure = f"{self.name}: the subscription {self.topic_filter} is refused: {reason}"
 
-        def on_disconnect(_client: Any, _data: Any, _flags: Any, reason: Any, _more: Any) -> None:
-            self.connected -= 1
-            self._say("mqtt disconnected", client=client_id, reason=str(reason))
+    def _away(self, _client: Any, _data: Any) -> None:
+        self.say("mqtt away", client=self.name)
 
-        def on_message(_client: Any, _data: Any, message: paho.MQTTMessage) -> None:
-            at = int(time.time() * 1000)
-            append(
-                Received(message.topic, bytes(message.payload), at, number, connections[number], message.mid)
+    def _disconnected(self, _client: Any, _data: Any, _flags: Any, reason: Any, _more: Any) -> None:
+        self.here = False
+        self.connection += 1
+        self.say("mqtt disconnected", client=self.name, reason=str(reason))
+
+    def _received(self, _client: Any, _data: Any, message: paho.MQTTMessage) -> None:
+        packet_id = message.mid if message.qos else 0
+        self.queue.append(
+            Received(
+                message.topic,
+                bytes(message.payload),
+                int(time.time() * 1000),
+                self.number,
+                self.connection,
+                packet_id,
             )
-            arrived.set()
-
-        client.on_connect = on_connect
-        client.on_disconnect = on_disconnect
-        client.on_message = on_message
-        return client
+        )
+        self.arrived.set()

@@ -4,6 +4,6 @@ It shares no code with the flows, on purpose: it reads the tariff books, finds t
 its own way, in SQL and exact fractions, so that the same mistake is not made twice.
 """
 
-from deploy.audit.run import run
+from deploy.audit.whole import run
 
 __all__ = ["run"]

@@ -4,12 +4,15 @@ A parcel is rated by what its lane had read. Lane 0 writes what is published; an
 block by which it had read the control topic as far as lane 0 had.
 """
 
+import hashlib
 from bisect import bisect_right
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import msgspec
 
 from deploy.audit.chain import Log
+from deploy.audit.digest import place
+from deploy.audit.report import Findings
 from deploy.audit.store import BLOCKS, LANE, Store
 from deploy.audit.tariffs import USUAL, Book, Directory, Policy, Prices, read_book, read_directory
 from schemas.topics import CONTROL
@@ -78,17 +81,39 @@ def _rank(policy: Policy, weight_class: str) -> str:
     return f"transform({weight_class}, [{classes}], [{numbers}], {UNRANKED})"
 
 
-def read_eras(store: Store, log: Log) -> Eras:
-    """The eras of all lanes, from what is stored."""
+def read_eras(store: Store, log: Log, found: Findings) -> Eras:
+    """The eras of all lanes, from what is stored. A book that cannot be read is found wrong and left out."""
     tariffs, directories = _read_tariffs(store), _read_directories(store)
     beginnings = sorted({seq for seq, _, _ in tariffs} | {directory[0] for directory in directories})
     eras = [_era([], Directory("", {}, {}, {}))]
+    for seq, version, files in tariffs:
+        found.seen += 1
+        if version != content_address(files):
+            found.add(f"{place(seq)}: the content of tariff book {version} is not what its version says")
     for beginning in beginnings:
-        known = [found for seq, found in directories if seq <= beginning]
+        known = [directory for seq, directory in directories if seq <= beginning]
         directory = known[-1] if known else eras[0].directory
         published = [(version, files) for seq, version, files in tariffs if seq <= beginning]
-        eras.append(_era([read_book(version, files, directory) for version, files in published], directory))
+        books = [_read_book(version, files, directory, found) for version, files in published]
+        eras.append(_era([book for book in books if book is not None], directory))
     return Eras(eras, _starts(log, beginnings))
+
+
+def content_address(files: Mapping[str, str]) -> str:
+    """A book's version: SHA-256 over its files in order of name, names and texts with their lengths before."""
+    parts = [text.encode() for name in sorted(files) for text in (name, files[name])]
+    whole = b"".join(len(part).to_bytes(8, "little") + part for part in parts)
+    return hashlib.sha256(whole).hexdigest()[:16]
+
+
+def _read_book(
+    version: str, files: Mapping[str, str], directory: Directory, found: Findings
+) -> Book | None:
+    try:
+        return read_book(version, files, directory)
+    except (LookupError, TypeError, ValueError, ArithmeticError) as error:
+        found.add(f"tariff book {version} cannot be read: {error!r}")
+        return None
 
 
 def _era(books: list[Book], directory: Directory) -> Era:

@@ -25,8 +25,8 @@ PLAIN = {"optimize_use_projections": 0, "optimize_use_implicit_projections": 0, 
 def counts(store: Store, log: Log, unsealed: int) -> Counts:
     """How much there is."""
     of_journal = store.rows(
-        "SELECT count() AS rows, toString(sumIf(amount, side = 'D')) AS debit, "
-        "toString(sumIf(amount, side = 'C')) AS credit FROM $journal"
+        "SELECT count() AS rows, toDecimalString(sumIf(amount, side = 'D'), 2) AS debit, "
+        "toDecimalString(sumIf(amount, side = 'C'), 2) AS credit FROM $journal"
     )[0]
     of_events = store.rows("SELECT count() AS rows, uniqExact(waybill) AS parcels FROM $event")[0]
     return Counts(
@@ -60,7 +60,7 @@ def check_offsets(store: Store, log: Log) -> Check:
     ranges = _planned(log)
     for first, last in store.ranges("event", 5_000_000):
         for row in store.rows(
-            "SELECT seq, concat(topic, ':', toString(partition)) AS input, min(offset) AS first, "  # noqa: S608
+            "SELECT seq, concat(topic, ':', toString(partition)) AS input, min(offset) AS first, "
             f"max(offset) AS last, count() AS rows FROM $event WHERE {BLOCK_RANGE} GROUP BY seq, input",
             first=first,
             last=last,

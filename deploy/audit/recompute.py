@@ -30,17 +30,17 @@ _IN_FORCE = f"""
                      reinterpretAsInt64(continued_price), unit_g, toString(rounding)),
                     revision, {AS_OF}) AS snapshot
     FROM $charge WHERE {_SHARD}
-    GROUP BY waybill, fee, payer, payee, day HAVING net != 0 OR standing != 0"""  # noqa: S608
+    GROUP BY waybill, fee, payer, payee, day HAVING net != 0 OR standing != 0"""
 
 _WAITING = f"""
     SELECT waybill, fee, argMax(reason, (seq, line)) AS why FROM $waiting WHERE {_SHARD}
-    GROUP BY waybill, fee HAVING why != ''"""  # noqa: S608
+    GROUP BY waybill, fee HAVING why != ''"""
 
 _ADOPTED = f"""
     SELECT waybill,
            argMax((event_id, toUnixTimestamp64Milli(event_time), toString(weight_class), weight_g, volume_cm3,
                    toString(site)), (seq, line)) AS weighing
-    FROM $adopted_weight WHERE {_SHARD} GROUP BY waybill"""  # noqa: S608
+    FROM $adopted_weight WHERE {_SHARD} GROUP BY waybill"""
 
 _JOURNAL = """
     SELECT book, account, fee, business_date AS day, counterparty,
@@ -82,7 +82,8 @@ class Recomputation:
 
     def __init__(self, store: Store, log: Log, data_time: int | None) -> None:
         self._store, self._data_time = store, data_time
-        self._eras = read_eras(store, log)
+        self.documents = Findings("documents", "价格手册与其版本号相符，可读")
+        self._eras = read_eras(store, log, self.documents)
         self.journal: Counter[Key] = Counter()
         self.charges = Findings("recomputed_charges", "由原始事件与价格手册独立重算每笔费用")
         self.snapshots = Findings("recomputed_snapshots", "费用快照（价格行、重量、版本）独立重算")
@@ -105,6 +106,7 @@ class Recomputation:
 
     def checks(self) -> Iterator[Check]:
         """The outcome."""
+        yield self.documents.check("tariff books")
         for found in (self.charges, self.snapshots, self.waits, self.weights, self.lanes):
             yield found.check("parcels" if found is self.lanes else "comparisons")
         yield self._check_journal()

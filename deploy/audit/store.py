@@ -56,7 +56,7 @@ class Store:
             lanes = [f"seq BETWEEN {lane << LANE} AND {lane << LANE | n}" for lane, n in upto.items()]
             known = " OR ".join(lanes) or "false"
             self._tables |= {
-                table.name: f"(SELECT * FROM {table.name} WHERE {known})"  # noqa: S608
+                table.name: f"(SELECT * FROM {table.name} WHERE {known})"
                 for table in FACTS
             }
 
@@ -93,7 +93,7 @@ class Store:
 
         A block is never cut, so whatever belongs together in a block is looked at together.
         """
-        blocks = self.columns(f"SELECT seq, count() AS rows FROM ${table} GROUP BY seq ORDER BY seq")  # noqa: S608
+        blocks = self.columns(f"SELECT seq, count() AS rows FROM ${table} GROUP BY seq ORDER BY seq")
         first, held = 0, 0
         for seq, rows in zip(blocks["seq"], blocks["rows"], strict=True):
             if held and held + rows > most:
@@ -104,7 +104,7 @@ class Store:
 
     def shards(self, table: str, most: int) -> Iterator[tuple[int, int]]:
         """(shard, shards), so that a shard by hash has about `most` rows of a table."""
-        shards = self.value(f"SELECT count() AS rows FROM ${table}") // most + 1  # noqa: S608
+        shards = self.value(f"SELECT count() AS rows FROM ${table}") // most + 1
         for shard in range(shards):
             yield shard, shards
 

@@ -1,55 +1,89 @@
-"""Device dialects and operation codes as data: what `normalise` needs to read any device."""
+"""Device dialects and operation codes as data: what `normalise` needs to read any device.
+
+`dialects.toml` explains its fields where people edit it; `operations.csv` gives every code that a source is
+known to send its meaning in the network's words. A code without an operation (退件, 问题件, 装袋…) is known
+and means nothing for the books: such a message is read, counted as `unused` and no dead letter.
+"""
 
 import csv
 import io
 import tomllib
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
+from msgspec import Meta
 
 from schemas.events import OPERATIONS
 
+Source = Annotated[str, Meta(pattern=r"^[a-z][a-z0-9-]{0,23}$")]
+"""Starts the ids of the source's events, so it leaves room for what follows."""
+Field = Annotated[str, Meta(min_length=1)]
+TimeFormat = Literal["epoch_ms", "epoch_s", "local", "compact"]
+WeightUnit = Literal["g", "kg"]
+LengthUnit = Literal["mm", "cm"]
 
-class Dialect(msgspec.Struct, frozen=True, kw_only=True):
-    """How one family of devices spells its messages; the fields are explained in `dialects.toml`."""
 
-    kind: Literal["scan", "weight"]
-    source: str
-    waybill: str
-    time: str
-    time_format: Literal["epoch_ms", "epoch_s", "local", "compact"]
-    unreadable: tuple[str, ...] = ("",)
+class Dialect(
+    msgspec.Struct,
+    frozen=True,
+    kw_only=True,
+    tag_field="kind",
+    forbid_unknown_fields=True,
+    omit_defaults=True,
+):
+    """How one family of devices spells its messages; fields of the message by name."""
+
+    source: Source
+    waybill: Field
+    unreadable: frozenset[str]
+    time: Field
+    time_format: TimeFormat
     id: str = ""
-    operation: str = ""
-    machine: Literal["", "dws", "scale"] = ""
-    weight: str = ""
-    weight_unit: Literal["g", "kg"] = "g"
-    length: str = ""
-    width: str = ""
-    height: str = ""
-    length_unit: Literal["mm", "cm"] = "mm"
+    constants: dict[str, str] = {}
+
+
+class ScanDialect(Dialect, frozen=True, kw_only=True, tag="scan"):
+    """Of devices that say that a parcel passed."""
+
+    operation: Field
+
+
+class WeightDialect(Dialect, frozen=True, kw_only=True, tag="weight"):
+    """Of devices that say what a parcel weighs, perhaps how large it is."""
+
+    machine: Literal["dws", "scale"]
+    weight: Field
+    weight_unit: WeightUnit
+    sides: tuple[Field, Field, Field] | None = None
+    side_unit: LengthUnit = "mm"
     photo: str = ""
 
 
 class Dialects(msgspec.Struct, frozen=True):
-    """All dialects by name, and operations by (source, code); an empty operation: known, but of no use."""
+    """All dialects by name, and operations by (source, code)."""
 
-    dialects: dict[str, Dialect]
+    dialects: dict[str, ScanDialect | WeightDialect]
     operations: dict[tuple[str, str], str]
 
 
 def read_dialects(dialects: str, operations: str) -> Dialects:
-    """The texts of `dialects.toml` and `operations.csv`. Raises ValueError for what cannot be meant."""
-    known = msgspec.convert(tomllib.loads(dialects), dict[str, Dialect])
+    """The texts of `dialects.toml` and `operations.csv`.
+
+    Raises ValueError (tomllib's and msgspec's errors are) that says what cannot be meant, and where.
+    """
+    known = msgspec.convert(tomllib.loads(dialects), dict[str, ScanDialect | WeightDialect])
     codes: dict[tuple[str, str], str] = {}
-    for row in csv.DictReader(io.StringIO(operations)):
+    for number, row in enumerate(csv.DictReader(io.StringIO(operations)), 2):
+        key = row["source"], row["code"]
         if row["operation"] not in ("", *OPERATIONS):
-            raise ValueError(f"operations.csv: {row['operation']!r} is none of {', '.join(OPERATIONS)}")
-        codes[row["source"], row["code"]] = row["operation"]
-    for name, dialect in known.items():
-        needed = dialect.operation if dialect.kind == "scan" else dialect.machine and dialect.weight
-        if not needed:
             raise ValueError(
-                f"dialects.toml: {name}: a scan needs operation, a weight needs machine and weight"
+                f"operations.csv row {number}: {row['operation']!r} is none of {', '.join(OPERATIONS)}"
             )
+        if key in codes:
+            raise ValueError(f"operations.csv row {number}: {key[0]} {key[1]} stands twice")
+        codes[key] = row["operation"]
+    sources = {source for source, _ in codes}
+    for name, dialect in known.items():
+        if isinstance(dialect, ScanDialect) and dialect.source not in sources:
+            raise ValueError(f"dialects.toml: {name}: operations.csv has no code of {dialect.source}")
     return Dialects(known, codes)

@@ -7,13 +7,13 @@ Three CSV files with a header, UTF-8:
 """
 
 import csv
-import hashlib
 import io
 from collections.abc import Iterator, Mapping
 from typing import Literal
 
 import msgspec
 
+from schemas.identity import version_of
 from schemas.parties import HQ
 from schemas.problems import DocumentError, Problem
 
@@ -44,15 +44,6 @@ class Network(msgspec.Struct, frozen=True):
     cities: dict[str, str]
     provinces: dict[str, str]
     products: dict[str, str]
-
-
-def version_of(files: Mapping[str, str]) -> str:
-    """The content's address: SHA-256 over the files' names and texts, 16 hexadecimal digits of it."""
-    digest = hashlib.sha256()
-    for name in sorted(files):
-        for part in (name.encode(), files[name].encode()):
-            digest.update(len(part).to_bytes(8, "little") + part)
-    return digest.hexdigest()[:16]
 
 
 def read_network(files: Mapping[str, str]) -> Network:

@@ -1,34 +1,32 @@
 """A device's message → an event in the network's words, or a dead letter with the rule that it breaks.
 
-Numbers are read as decimals, never as floats; times become UTC; the site in the topic gives outlet, city and
-province; the code gets its meaning from (source, code). Pure: the same message gives the same event.
+The dialect says how to read the message, the site in the topic gives outlet, city and province, the code gets
+its meaning from (source, code). Pure: the same message and directory give the same event.
 """
 
-from datetime import UTC, datetime, timedelta, timezone
-from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
+from decimal import Decimal, InvalidOperation
 from typing import Any
 
 import msgspec
 
-from flows.governance.dialects import Dialect, Dialects
+from flows.governance.dialects import Dialect, Dialects, ScanDialect, WeightDialect
 from flows.governance.network import Network, Site
+from flows.governance.readings import BrokenRuleError, instant, quantity, text
 from schemas.events import DeadLetter, OperationCode, Scan, Weight, WeightClass
 from schemas.identity import content_id
 from schemas.limits import MOST_IDENTIFIER, MOST_LENGTH_MM, MOST_WEIGHT_G, WAYBILL
-from schemas.times import SHANGHAI_OFFSET
+from schemas.topics import MQTT_ROOT
 
-LEVELS = 5
-"""waybook/devices/{dialect}/{site}/{device}"""
+Message = dict[str, Any]
+
+MOST_RAW = 256 * 1024
+"""Bytes of a message that its dead letter keeps. A device's message has a few hundred; a broker takes no record
+above its own limit (by default 1 MB)."""
+MOST_DETAIL = 300
+MOST_PHOTO = 256
+NOT_MEASURED = (None, "")
 
 _decode = msgspec.json.Decoder(float_hook=Decimal).decode
-SHANGHAI = timezone(timedelta(milliseconds=SHANGHAI_OFFSET))
-_FACTOR = {"g": 1, "kg": 1000, "mm": 1, "cm": 10}
-
-
-class _BrokenRuleError(ValueError):
-    def __init__(self, reason: str, detail: str) -> None:
-        super().__init__(detail)
-        self.reason = reason
 
 
 def normalise(
@@ -37,173 +35,137 @@ def normalise(
     """The event of a message that arrived at `received` (UTC ms). None: an operation that nothing depends on."""
     try:
         return _event(topic, payload, network, dialects)
-    except _BrokenRuleError as broken:
-        return DeadLetter(
-            id=content_id("dl", topic, payload),
-            time=received,
-            reason=broken.reason,
-            detail=str(broken)[:300],
-            transport="mqtt",
-            topic=topic[:256],
-            raw=payload,
-        )
+    except BrokenRuleError as broken:
+        return _dead_letter(topic, payload, received, broken)
 
 
 def _event(topic: str, payload: bytes, network: Network, dialects: Dialects) -> Scan | Weight | None:
-    levels = topic.split("/")
-    dialect = dialects.dialects.get(levels[2]) if len(levels) == LEVELS else None
-    if dialect is None:
-        raise _BrokenRuleError("unknown_dialect", f"no dialect for topic {topic!r}")
-    site = network.sites.get(levels[3])
-    if site is None:
-        raise _BrokenRuleError("unknown_site", f"{levels[3]!r} is no site of the network")
+    dialect, site, device = _origin(topic, network, dialects)
+    message = _object(payload)
+    if dialect.constants:
+        message = dialect.constants | message
+    common = {
+        "waybill": _waybill(message, dialect),
+        "time": instant(message.get(dialect.time), dialect.time_format, dialect.time),
+        "id": _id(message, dialect, topic, payload),
+        "source": dialect.source,
+        "site": site.site,
+        "outlet": site.outlet,
+        "city": site.city,
+        "province": site.province,
+        "device": device,
+    }
+    if isinstance(dialect, WeightDialect):
+        return _weight(message, dialect, site, common)
+    return _scan(message, dialect, dialects, common)
+
+
+def _origin(
+    topic: str, network: Network, dialects: Dialects
+) -> tuple[ScanDialect | WeightDialect, Site, str]:
+    """What the topic waybook/devices/{dialect}/{site}/{device} says."""
+    match topic.removeprefix(MQTT_ROOT).split("/"):
+        case ["", name, code, device] if name in dialects.dialects:
+            if code not in network.sites:
+                raise BrokenRuleError("unknown_site", f"{code!r} is no site of the network")
+            if len(device) > MOST_IDENTIFIER:
+                raise BrokenRuleError(
+                    "identifier_too_long", f"the device's name has {len(device)} characters"
+                )
+            return dialects.dialects[name], network.sites[code], device
+    raise BrokenRuleError("unknown_dialect", f"no dialect for topic {topic!r}")
+
+
+def _object(payload: bytes) -> Message:
     try:
         message = _decode(payload)
-    except (msgspec.DecodeError, UnicodeDecodeError, InvalidOperation) as error:
-        raise _BrokenRuleError("not_json", str(error)) from error
+    except (msgspec.DecodeError, UnicodeDecodeError, InvalidOperation, RecursionError) as error:
+        raise BrokenRuleError("not_json", str(error)) from error
     if not isinstance(message, dict):
-        raise _BrokenRuleError("wrong_type", "the message is no JSON object")
-    waybill = _text(message, dialect.waybill)
-    if waybill in dialect.unreadable:
-        raise _BrokenRuleError("barcode_unreadable", f"{dialect.waybill} is {waybill!r}")
+        raise BrokenRuleError("wrong_type", "the message is no JSON object")
+    return message
+
+
+def _waybill(message: Message, dialect: Dialect) -> str:
+    if dialect.waybill not in message:
+        raise BrokenRuleError("wrong_type", f"{dialect.waybill} is missing")
+    value = message[dialect.waybill]
+    waybill = "" if value is None else text(value, dialect.waybill)
+    if not waybill or waybill in dialect.unreadable:
+        raise BrokenRuleError("barcode_unreadable", f"{dialect.waybill} is {value!r}")
     if not WAYBILL.fullmatch(waybill):
-        raise _BrokenRuleError("waybill_out_of_pattern", f"{waybill!r} is no waybill number")
-    time = _time(message.get(dialect.time), dialect)
-    event_id = _id(message, dialect, topic, payload)
-    if dialect.kind == "scan":
-        return _scan(message, dialect, dialects, site, levels[4], waybill, time, event_id)
-    return _weight(message, dialect, site, levels[4], waybill, time, event_id)
+        raise BrokenRuleError("waybill_out_of_pattern", f"{waybill!r} is no waybill number")
+    return waybill
 
 
-def _scan(
-    message: dict[str, Any],
-    dialect: Dialect,
-    dialects: Dialects,
-    site: Site,
-    device: str,
-    waybill: str,
-    time: int,
-    event_id: str,
-) -> Scan | None:
-    code = _text(message, dialect.operation)
+def _id(message: Message, dialect: Dialect, topic: str, payload: bytes) -> str:
+    """The device's own id, or one made of what it said."""
+    own = message.get(dialect.id) if dialect.id else None
+    if own is None or own == "":
+        return content_id(dialect.source, topic, payload)
+    written = text(own, dialect.id)
+    event_id = f"{dialect.source}-{written}"
+    return event_id if len(event_id) <= MOST_IDENTIFIER else content_id(dialect.source, written)
+
+
+def _scan(message: Message, dialect: ScanDialect, dialects: Dialects, common: dict[str, Any]) -> Scan | None:
+    code = text(message.get(dialect.operation), dialect.operation)
     operation = dialects.operations.get((dialect.source, code))
     if operation is None:
-        raise _BrokenRuleError("unknown_operation", f"{dialect.source} has no operation {code!r}")
+        raise BrokenRuleError("unknown_operation", f"{dialect.source} has no operation {code!r}")
     if not operation:
         return None
     known: OperationCode = operation  # type: ignore[assignment]  # read_dialects admits no other
-    return Scan(
-        id=event_id,
-        time=time,
-        waybill=waybill,
-        operation=known,
-        source=dialect.source,
-        code=code,
-        site=site.site,
-        outlet=site.outlet,
-        city=site.city,
-        province=site.province,
-        device=device[:MOST_IDENTIFIER],
+    return Scan(operation=known, code=code, **common)
+
+
+def _weight(message: Message, dialect: WeightDialect, site: Site, common: dict[str, Any]) -> Weight:
+    field = dialect.weight
+    weight_g = quantity(message.get(field), dialect.weight_unit, field, "weight_out_of_range")
+    if not 0 < weight_g <= MOST_WEIGHT_G:
+        raise BrokenRuleError("weight_out_of_range", f"{weight_g} g is not between 1 g and {MOST_WEIGHT_G} g")
+    length, width, height = (_side(message, field, dialect) for field in dialect.sides or ("", "", ""))
+    weight_class: WeightClass = f"{site.kind}_{dialect.machine}"  # type: ignore[assignment]
+    return Weight(
+        weight_g=weight_g,
+        length_mm=length,
+        width_mm=width,
+        height_mm=height,
+        weight_class=weight_class,
+        photo=_photo(message, dialect),
+        **common,
     )
 
 
-def _weight(
-    message: dict[str, Any], dialect: Dialect, site: Site, device: str, waybill: str, time: int, event_id: str
-) -> Weight:
-    weight_g = _quantity(message, dialect.weight, dialect.weight_unit, "weight_out_of_range")
-    if not 0 < weight_g <= MOST_WEIGHT_G:
-        raise _BrokenRuleError(
-            "weight_out_of_range", f"{weight_g} g is not between 1 g and {MOST_WEIGHT_G} g"
-        )
-    sides = []
-    for field in (dialect.length, dialect.width, dialect.height):
-        side = _quantity(message, field, dialect.length_unit, "size_out_of_range") if field in message else 0
-        if not 0 <= side <= MOST_LENGTH_MM:
-            raise _BrokenRuleError("size_out_of_range", f"{field} {side} mm is not up to {MOST_LENGTH_MM} mm")
-        sides.append(side)
-    weight_class: WeightClass = f"{site.kind}_{dialect.machine}"  # type: ignore[assignment]
-    photo = message.get(dialect.photo) if dialect.photo else ""
+def _side(message: Message, field: str, dialect: WeightDialect) -> int:
+    """Millimetres; 0: not measured."""
+    value = message.get(field)
+    if value in NOT_MEASURED:
+        return 0
+    side = quantity(value, dialect.side_unit, field, "size_out_of_range")
+    if not 0 <= side <= MOST_LENGTH_MM:
+        raise BrokenRuleError("size_out_of_range", f"{field} {side} mm is not up to {MOST_LENGTH_MM} mm")
+    return side
+
+
+def _photo(message: Message, dialect: WeightDialect) -> str:
+    """The reference of the first photograph; a weight is not refused for one that cannot be read."""
+    photo = message.get(dialect.photo)
     if isinstance(photo, list):
         photo = photo[0] if photo else ""
-    return Weight(
-        id=event_id,
-        time=time,
-        waybill=waybill,
-        weight_g=weight_g,
-        length_mm=sides[0],
-        width_mm=sides[1],
-        height_mm=sides[2],
-        weight_class=weight_class,
-        source=dialect.source,
-        site=site.site,
-        outlet=site.outlet,
-        city=site.city,
-        province=site.province,
-        device=device[:MOST_IDENTIFIER],
-        photo=photo[:256] if isinstance(photo, str) else "",
+    return photo[:MOST_PHOTO] if isinstance(photo, str) else ""
+
+
+def _dead_letter(topic: str, payload: bytes, received: int, broken: BrokenRuleError) -> DeadLetter:
+    detail = str(broken)[:MOST_DETAIL]
+    if len(payload) > MOST_RAW:
+        detail += f" (the first {MOST_RAW} of {len(payload)} bytes are kept)"
+    return DeadLetter(
+        id=content_id("dl", topic, payload),
+        time=received,
+        reason=broken.reason,
+        detail=detail,
+        transport="mqtt",
+        topic=topic,
+        raw=payload[:MOST_RAW],
     )
-
-
-def _text(message: dict[str, Any], field: str) -> str:
-    value = message.get(field)
-    if value is None:
-        raise _BrokenRuleError("wrong_type", f"{field} is missing")
-    if isinstance(value, str):
-        return value.strip()
-    if isinstance(value, int) and not isinstance(value, bool):
-        return str(value)
-    raise _BrokenRuleError("wrong_type", f"{field} is neither text nor a whole number")
-
-
-def _id(message: dict[str, Any], dialect: Dialect, topic: str, payload: bytes) -> str:
-    """The device's own id, or one made of what it said."""
-    if dialect.id and isinstance(own := message.get(dialect.id), str | int) and own != "":
-        event_id = f"{dialect.source}-{own}"
-        if len(event_id) <= MOST_IDENTIFIER:
-            return event_id
-    return content_id(dialect.source, topic, payload)
-
-
-def _quantity(message: dict[str, Any], field: str, unit: str, rule: str) -> int:
-    """A number in grams or millimetres, rounded half up; whole, decimal, or text with a number in it."""
-    value = message.get(field)
-    if isinstance(value, bool) or not isinstance(value, int | Decimal | str):
-        raise _BrokenRuleError("wrong_type", f"{field} is no number")
-    try:
-        exact = Decimal(value) * _FACTOR[unit]
-        if not exact.is_finite() or abs(exact) > 10**9:
-            raise _BrokenRuleError(rule, f"{field} {value} {unit} is not believable")
-        return int(exact.quantize(Decimal(1), ROUND_HALF_UP))
-    except InvalidOperation:
-        raise _BrokenRuleError("wrong_type", f"{field} {value!r} is no number") from None
-
-
-def _time(value: object, dialect: Dialect) -> int:
-    """UTC milliseconds of a time as the dialect writes it."""
-    try:
-        if dialect.time_format in ("epoch_ms", "epoch_s"):
-            if isinstance(value, bool) or not isinstance(value, int | str | Decimal):
-                raise ValueError
-            ms = int(Decimal(value) * (1 if dialect.time_format == "epoch_ms" else 1000))
-        elif isinstance(value, str):
-            text = value.strip().replace("/", "-")
-            if dialect.time_format == "compact":
-                text = f"{text[:8]}T{text[8:]}"
-            moment = datetime.fromisoformat(text)
-            ms = round_ms(moment if moment.tzinfo else moment.replace(tzinfo=SHANGHAI))
-        else:
-            raise ValueError
-    except (ValueError, InvalidOperation, OverflowError):
-        raise _BrokenRuleError("time_unreadable", f"{dialect.time} {value!r} is no time") from None
-    if not 0 <= ms < 2**45:
-        raise _BrokenRuleError("time_unreadable", f"{dialect.time} {value!r} is no believable time")
-    return ms
-
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-
-
-def round_ms(moment: datetime) -> int:
-    """Whole milliseconds since 1970, exactly: no float is involved."""
-    since = moment - _EPOCH
-    return (since.days * 86_400 + since.seconds) * 1000 + since.microseconds // 1000

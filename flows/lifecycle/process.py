@@ -34,7 +34,7 @@ from schemas.events import (
     Tick,
     Weight,
 )
-from schemas.identity import content_id
+from schemas.identity import content_id, version_of
 from schemas.limits import AHEAD
 from schemas.problems import DocumentError
 from schemas.times import iso
@@ -299,6 +299,7 @@ class Lifecycle:
             self.ring.now = self.rules.now = tick.time
 
     def _publish_network(self, published: NetworkPublished, received: int) -> None:  # noqa: ARG002
+        _check_version(published, "network_refused")
         try:
             network = read_network(published.files)
         except DocumentError as error:
@@ -309,6 +310,7 @@ class Lifecycle:
         self._look_at(sorted(self.waiting))
 
     def _publish_tariff(self, published: TariffPublished, received: int) -> None:  # noqa: ARG002
+        _check_version(published, "book_refused")
         try:
             read_book(published.files, self.directory)
         except DocumentError as error:
@@ -409,6 +411,12 @@ class Lifecycle:
         return first
 
 
+def _check_version(published: TariffPublished | NetworkPublished, rule: str) -> None:
+    """A version is the address of its content: charges refer to it."""
+    if published.version != (version := version_of(published.files)):
+        raise RefusedError(rule, f"version {published.version} is not that of its files, {version}")
+
+
 def _out_of_time(event: Event, earliest: int, now: int) -> RefusedError:
     rule = "time_too_old" if event.time < earliest else "time_in_future"
     return RefusedError(rule, f"{iso(event.time)} is out of the range around data time {iso(now)}")
@@ -417,7 +425,10 @@ def _out_of_time(event: Event, earliest: int, now: int) -> RefusedError:
 def _brings_network(raw: bytes) -> bool:
     try:
         event = read(raw)
-        return isinstance(event, NetworkPublished) and bool(read_network(event.files))
+        if not isinstance(event, NetworkPublished):
+            return False
+        _check_version(event, "network_refused")
+        return bool(read_network(event.files))
     except (RefusedError, DocumentError):
         return False
 

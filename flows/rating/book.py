@@ -9,12 +9,13 @@ A book is refused with every problem in it, each with file, row and column, or p
 
 from collections.abc import Iterable, Iterator, Mapping
 
-from flows.governance.network import Network, version_of
+from flows.governance.network import Network
 from flows.rating.findings import Broken, Findings
 from flows.rating.model import FEES, NO_END, Book, PriceTable, Row
 from flows.rating.places import gazetteer
 from flows.rating.rows import FACTORS, read_rows
 from flows.rating.settings import FILE, read_settings
+from schemas.identity import version_of
 from schemas.times import date_of
 
 __all__ = ["FEES", "NO_END", "Book", "PriceTable", "Row", "read_book"]

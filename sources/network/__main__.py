@@ -1,7 +1,6 @@
 """Run the simulated network: see the package."""
 
 import argparse
-import hashlib
 import signal
 import time
 from pathlib import Path
@@ -65,7 +64,7 @@ def main() -> None:
         return lag.behind(stage.published)
 
     tariff = read_tariff(wanted.tariff)
-    stage.open(tariff, _version(tariff))
+    stage.open(tariff)
     stage.play(wanted.parcels, lambda: asked > 0 or time.monotonic() > until, behind)
     stage.finish(lambda: asked > 1, behind)
     _tell(wanted.truth, stage, truth, "published")
@@ -76,10 +75,6 @@ def main() -> None:
     stage.end()
     stage.devices.close()
     _tell(wanted.truth, stage, truth, "done")
-
-
-def _version(files: dict[str, str]) -> str:
-    return hashlib.sha256(repr(sorted(files.items())).encode()).hexdigest()[:16]
 
 
 def _tell(directory: Path, stage: Stage, truth: Truth, state: str) -> None:

@@ -1,23 +1,32 @@
 """Outlets and hubs over China's provinces and cities, with the trade's skew.
 
-The shares of provinces and cities (column `weight` of places.csv) follow published express volumes roughly:
-Guangdong and Zhejiang make two fifths of all parcels. Codes and names are those of GB/T 2260.
+`places.csv` has the provinces and prefectures of GB/T 2260, where a province's capital lies, and how many parcels
+a city sends and receives: tens of millions a year, roughly as published for 2023 (sends) and by population and
+wealth (receives). A third of what is sent comes from six cities; what is received follows the people.
 """
 
 import csv
+import hashlib
 import io
+import math
 import random
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import accumulate
 from pathlib import Path
 
 import msgspec
 
+from schemas.parties import HQ
+
 PRODUCTS = {"STD": "标快", "EXP": "特快", "ECO": "电商件"}
+
+WITHIN_CITY_KM, WITHIN_PROVINCE_KM = 30, 180
+HALF_AS_LIKELY_KM = 900
+"""At this distance a place is half as likely a destination as next door: trade has regions."""
 
 
 class Site(msgspec.Struct, frozen=True):
-    """An outlet or a hub."""
+    """An outlet or a hub; an outlet's code names the site and the outlet."""
 
     code: str
     name: str
@@ -26,73 +35,162 @@ class Site(msgspec.Struct, frozen=True):
     hub: bool
 
 
+class City(msgspec.Struct, frozen=True):
+    """A city and the parcels that it sends and receives, as shares of no particular whole."""
+
+    code: str
+    name: str
+    province: str
+    sends: int
+    receives: int
+
+
+class Draw(msgspec.Struct, frozen=True):
+    """Things to draw one of, by weight."""
+
+    things: Sequence[str | Site]
+    cumulated: Sequence[int]
+
+    def one(self, r: random.Random) -> str | Site:
+        """One of them."""
+        return r.choices(self.things, cum_weights=self.cumulated)[0]
+
+
+def draw(weights: Mapping[str, int] | Sequence[tuple[Site, int]]) -> Draw:
+    """A draw of things with whole weights."""
+    pairs = list(weights.items()) if isinstance(weights, Mapping) else list(weights)
+    return Draw([thing for thing, _ in pairs], list(accumulate(weight for _, weight in pairs)))
+
+
 class World(msgspec.Struct):
-    """A directory and how likely each outlet sends and receives."""
+    """A directory, and how likely each outlet sends and receives."""
 
     outlets: list[Site]
     hubs: dict[str, Site]
     """By province."""
     files: dict[str, str]
-    cumulated: list[int]
+    """In the format in which a directory is published: `places.csv`, `sites.csv`, `products.csv`."""
+    kilometres: dict[tuple[str, str], int]
+    """Between provinces' capitals."""
+    senders: Draw
+    regions: dict[str, Draw]
+    """Where a province's parcels go: provinces."""
+    receivers: dict[str, Draw]
+    """By province: its outlets."""
 
-    def pick(self, random_: random.Random) -> Site:
-        """An outlet by its share of the volume."""
-        return random_.choices(self.outlets, cum_weights=self.cumulated)[0]
+    def pair(self, r: random.Random) -> tuple[Site, Site]:
+        """Origin and destination of a parcel: by volume, and the nearer the likelier."""
+        origin = self.senders.one(r)
+        assert isinstance(origin, Site)
+        region = self.regions[origin.province].one(r)
+        assert isinstance(region, str)
+        destination = self.receivers[region].one(r)
+        assert isinstance(destination, Site)
+        return origin, destination
+
+    def distance(self, origin: Site, destination: Site) -> int:
+        """Kilometres as the crow flies, roughly."""
+        if origin.city == destination.city:
+            return WITHIN_CITY_KM
+        if origin.province == destination.province:
+            return WITHIN_PROVINCE_KM
+        return max(WITHIN_PROVINCE_KM, self.kilometres[origin.province, destination.province])
 
 
 def build(outlets: int, seed: int) -> World:
-    """A network of at least one outlet in every city; deterministic. `outlets`: how many in all, about."""
-    places = list(csv.DictReader(io.StringIO(Path(__file__).with_name("places.csv").read_text("utf-8"))))
-    share = {row["code"]: int(row["weight"]) for row in places if row["level"] == "province"}
-    cities = [row for row in places if row["level"] == "city"]
-    total: dict[str, int] = {}
-    for city in cities:
-        total[city["province"]] = total.get(city["province"], 0) + int(city["weight"])
-    volume = [
-        share[city["province"]] * int(city["weight"]) * 10_000 // total[city["province"]] for city in cities
-    ]
-    spare = max(0, outlets - len(cities))
-    random_ = random.Random(seed)
-    more = random_.choices(range(len(cities)), volume, k=spare)
-    sites, weights = [], []
-    for index, city in enumerate(cities):
-        count = 1 + more.count(index)
-        for number in range(1, count + 1):
-            code = f"{city['code']}-{number:03d}"
-            sites.append(Site(code, f"{city['name']}{number}网点", city["code"], city["province"], False))
-            weights.append(max(1, volume[index] * random_.randint(50, 150) // (100 * count)))
-    hubs = {
-        city["province"]: Site(
-            f"H{city['province']}", f"{city['name']}分拨中心", city["code"], city["province"], True
-        )
-        for city in reversed(cities)
+    """A network of so many outlets (60 to 20,000 were tried) and a hub in each province; deterministic.
+
+    Every city has an outlet if there are enough; with fewer, the cities with most parcels have.
+    """
+    rows = list(csv.DictReader(io.StringIO(Path(__file__).with_name("places.csv").read_text("utf-8"))))
+    provinces = {
+        row["code"]: (float(row["longitude"]), float(row["latitude"]))
+        for row in rows
+        if row["level"] == "province"
     }
-    return World(sites, hubs, _files(places, [*sites, *hubs.values()]), list(accumulate(weights)))
+    cities = [
+        City(row["code"], row["name"], row["province"], int(row["sends"]), int(row["receives"]))
+        for row in rows
+        if row["level"] == "city"
+    ]
+    r = random.Random(f"{seed}/directory")
+    sites, sends, receives = list[Site](), list[int](), list[int]()
+    for city, count in _share_out(cities, outlets):
+        short = city.name.removesuffix("市")
+        for number in range(1, count + 1):
+            busy = r.randint(50, 150)
+            sites.append(
+                Site(f"{city.code}-{number:03d}", f"{short}{number}号网点", city.code, city.province, False)
+            )
+            sends.append(max(1, city.sends * busy * 100 // count))
+            receives.append(max(1, city.receives * busy * 100 // count))
+    hubs = {
+        city.province: Site(
+            f"H{city.province}", f"{city.name.removesuffix('市')}分拨中心", city.code, city.province, True
+        )
+        for city in reversed(cities)  # a province's first city is its capital
+    }
+    kilometres = {(a, b): _kilometres(provinces[a], provinces[b]) for a in provinces for b in provinces}
+    received: dict[str, list[tuple[Site, int]]] = {}
+    for site, weight in zip(sites, receives, strict=True):
+        received.setdefault(site.province, []).append((site, weight))
+    totals = {province: sum(weight for _, weight in found) for province, found in received.items()}
+    return World(
+        sites,
+        hubs,
+        _files(rows, [*sites, *hubs.values()]),
+        kilometres,
+        draw(list(zip(sites, sends, strict=True))),
+        {a: draw({b: totals[b] * _pull(kilometres[a, b]) // 1000 for b in totals}) for a in provinces},
+        {province: draw(found) for province, found in received.items()},
+    )
+
+
+def version_of(files: Mapping[str, str]) -> str:
+    """The content's address, as published documents carry it: 16 hexadecimal digits of a SHA-256."""
+    digest = hashlib.sha256()
+    for name, text in sorted(files.items()):
+        for part in (name.encode(), text.encode()):
+            digest.update(len(part).to_bytes(8, "little") + part)
+    return digest.hexdigest()[:16]
+
+
+def _share_out(cities: list[City], outlets: int) -> list[tuple[City, int]]:
+    """Outlets to cities: one each, the busiest first, and the rest by volume (largest remainders)."""
+    busiest = sorted(cities, key=lambda city: (-(city.sends + city.receives), city.code))[:outlets]
+    spare = outlets - len(busiest)
+    total = sum(city.sends + city.receives for city in busiest)
+    shares = {city.code: divmod((city.sends + city.receives) * spare, total) for city in busiest}
+    left = spare - sum(whole for whole, _ in shares.values())
+    one_more = {city.code for city in sorted(busiest, key=lambda city: -shares[city.code][1])[:left]}
+    return [
+        (city, 1 + shares[city.code][0] + (city.code in one_more)) for city in cities if city.code in shares
+    ]
+
+
+def _kilometres(a: tuple[float, float], b: tuple[float, float]) -> int:
+    """Between two points (longitude, latitude), on a plane: good enough for a country."""
+    east = (a[0] - b[0]) * math.cos(math.radians((a[1] + b[1]) / 2))
+    return round(111 * math.hypot(east, a[1] - b[1]))
+
+
+def _pull(kilometres: int) -> int:
+    """How likely a destination at this distance is, in thousandths of next door."""
+    return 1000 * HALF_AS_LIKELY_KM // (HALF_AS_LIKELY_KM + kilometres)
 
 
 def _files(places: list[dict[str, str]], sites: list[Site]) -> dict[str, str]:
-    kind = {False: "outlet", True: "hub"}
+    columns = ("code", "name", "level", "province")
     return {
-        "places.csv": _csv(
-            ("code", "name", "level", "province"),
-            ((row["code"], row["name"], row["level"], row["province"]) for row in places),
-        ),
-        "sites.csv": _csv(
-            ("site", "name", "kind", "outlet", "city", "province"),
-            (
-                (
-                    site.code,
-                    site.name,
-                    kind[site.hub],
-                    "HQ" if site.hub else site.code,
-                    site.city,
-                    site.province,
-                )
-                for site in sites
-            ),
-        ),
+        "places.csv": _csv(columns, ([row[column] for column in columns] for row in places)),
+        "sites.csv": _csv(("site", "name", "kind", "outlet", "city", "province"), map(_row, sites)),
         "products.csv": _csv(("product", "name"), PRODUCTS.items()),
     }
+
+
+def _row(site: Site) -> tuple[str, ...]:
+    kind, outlet = ("hub", HQ) if site.hub else ("outlet", site.code)
+    return site.code, site.name, kind, outlet, site.city, site.province
 
 
 def _csv(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

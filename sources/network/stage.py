@@ -19,6 +19,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 
 from schemas import topics
 from schemas.events import NetworkPublished, TariffPublished, Tick
+from schemas.identity import version_of
 from schemas.settings import Settings
 from schemas.times import DAY, HOUR
 from sources.network.directory import World
@@ -113,12 +114,11 @@ class Stage:
         self.published = self.parcels = self.orders = 0
         self._cues: list[Cue] = []
 
-    def open(self, tariff: dict[str, str], version: str) -> None:
+    def open(self, tariff: dict[str, str]) -> None:
         """Publish the directory and the tariff book."""
+        network, version = version_of(self.world.files), version_of(tariff)
         documents: tuple[Any, ...] = (
-            NetworkPublished(
-                id=f"network-{self.seed}", time=START, version="simulated", files=self.world.files
-            ),
+            NetworkPublished(id=f"network-{network}", time=START, version=network, files=self.world.files),
             TariffPublished(
                 id=f"tariff-{version}", time=START, version=version, name="simulated", files=tariff
             ),

@@ -10,6 +10,7 @@ from typing import Any
 
 from xxhash import xxh3_128_digest
 
+from flows.governance.network import version_of
 from schemas.times import DAY, HOUR, SHANGHAI_OFFSET
 from tests.audit.writer import Writer
 
@@ -62,13 +63,14 @@ FILES = {
     "transit.csv": "origin_province,destination_province,first_kg,first_price,continued_price\n上海市,北京,1,3.00,1.50\n",
     "delivery.csv": "destination_city,price\n110100,1.20\n",
 }
+VERSION = version_of(FILES)
 SITES = (
     ("OUT1", "上海一部", "outlet", "OUT1", "310100", "上海市", "310000", "上海市"),
     ("OUT2", "北京二部", "outlet", "OUT2", "110100", "北京市", "110000", "北京市"),
     ("HUB1", "华东分拨", "hub", "HQ", "310100", "上海市", "310000", "上海市"),
 )
 SITE_COLUMNS = ("site", "name", "kind", "outlet", "city", "city_name", "province", "province_name")
-ACCOUNTS = "1001 1002 1003 1101 1102 2001 2101 2201 4001 4002 5001 5002 6001 6002 6003".split()
+ACCOUNTS = ["1001", "1002", "1003", "1101", "1102", "2001", "2101", "2201", "4001", "4002", "5001", "5002", "6001", "6002", "6003"]
 
 ENTRIES = """
 freight            payee D 1101 C 5001
@@ -249,7 +251,7 @@ def charge(
     }
     priced = PRICES.get(fee.partition("_")[0])
     if priced is not None and not back:
-        made |= priced | {"book_version": "v1", "unit_g": 1, "rounding": "half_up_fen"}
+        made |= priced | {"book_version": VERSION, "unit_g": 1, "rounding": "half_up_fen"}
     if weighing is not None:
         made |= {
             "weight_class": weighing["weight_class"],
@@ -294,7 +296,7 @@ def legs(charged: Values) -> Iterator[Values]:
 
 def _book() -> Iterator[Values]:
     for file, content in sorted(FILES.items()):
-        yield {"version": "v1", "name": "hand", "published_at": T0, "file": file, "content": content}
+        yield {"version": VERSION, "name": "hand", "published_at": T0, "file": file, "content": content}
 
 
 def _sites() -> Iterator[Values]:

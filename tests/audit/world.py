@@ -3,7 +3,6 @@
 import random
 from collections.abc import Iterator
 
-from flows.governance.network import version_of
 from schemas.events import (
     Event,
     NetworkPublished,
@@ -14,6 +13,7 @@ from schemas.events import (
     Weight,
     WeightClass,
 )
+from schemas.identity import version_of
 from schemas.times import HOUR, MINUTE
 
 START = 1_767_578_400_000

@@ -16,9 +16,9 @@ from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 
-from flows.governance.network import version_of
 from schemas import topics
 from schemas.events import NetworkPublished, TariffPublished, Tick
+from schemas.identity import version_of
 from schemas.times import HOUR
 
 OUTLETS, CITIES, PROVINCES, HUBS = 2000, 300, 30, 60
@@ -72,7 +72,10 @@ def table(header: tuple[str, ...], rows: list[tuple[object, ...]]) -> str:
 def tariff_files(rows: int = 20_000) -> dict[str, str]:
     """A tariff book: `rows` outlet pairs and a tenth as many city pairs over all pairs of provinces."""
     r = np.random.default_rng(3)
-    prices = lambda: (1, f"{r.integers(300, 900) / 100:.2f}", f"{r.integers(60, 200) / 100:.2f}")  # noqa: E731
+
+    def prices() -> tuple[object, ...]:
+        return 1, f"{r.integers(300, 900) / 100:.2f}", f"{r.integers(60, 200) / 100:.2f}"
+
     pairs = dict.fromkeys(map(tuple, r.integers(0, OUTLETS, (rows, 2)).tolist()))
     cities = dict.fromkeys(
         (city_of(a), city_of(b)) for a, b in r.integers(0, CITIES, (rows // 10, 2)).tolist()
@@ -235,7 +238,9 @@ def publish(out: Producer, tariff_rows: int = 20_000) -> None:
     network, book = network_files(), tariff_files(tariff_rows)
     documents: list[Any] = [
         NetworkPublished(id="network-bench", time=START, version=version_of(network), files=network),
-        TariffPublished(id="tariff-bench", time=START, version=version_of(book), name="benchmark", files=book),
+        TariffPublished(
+            id="tariff-bench", time=START, version=version_of(book), name="benchmark", files=book
+        ),
     ]
     for document in documents:
         out.produce(topics.CONTROL.name, msgspec.json.encode(document), partition=0)

@@ -9,6 +9,7 @@ from deploy.audit.ledger import check_ledger, counts
 from deploy.audit.recompute import check_recomputed
 from deploy.audit.report import Head, Report
 from deploy.audit.store import Client, Store
+from deploy.audit.truth import check_truth
 
 
 def run(
@@ -33,4 +34,6 @@ def run(
         store = Store(client, complete(log))
     checks, unsealed = check_ledger(store, log, heads)
     checks += check_recomputed(store, log, data_time)
+    if truth is not None:
+        checks += check_truth(store, truth)
     return Report(counts(store, log, unsealed), tuple(checks), log.heads, time.monotonic() - began)

@@ -1,0 +1,95 @@
+"""The pass-through: the same engine, the same events in and as many rows out, but nothing is rated.
+
+    python -m tests.bench.passthrough LANE
+
+What remains is Kafka, decoding, columns, the plan log and the store: the ceiling for any rating.
+"""
+
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import bytewax.operators as op
+import numpy as np
+from bytewax.dataflow import Dataflow
+
+from flows.engine.block import Block
+from flows.engine.lane import Lane
+from flows.engine.ring import Ring
+from flows.governance.network import Network
+from flows.journal.post import ChargeColumns
+from flows.lifecycle.intake import DECODERS
+from flows.lifecycle.output import Charge, Output, Source
+from flows.lifecycle.parcel import UNRANKED, Parcel
+from flows.lifecycle.process import Lifecycle
+from flows.lifecycle.tables import Tables
+from flows.parcels import inputs, posting_rules
+from schemas import topics
+from schemas.settings import from_environment
+from sinks.columns import Made
+from sinks.encode import Encoded
+
+ROW = Charge("YT7500000000000", 1, 0, False, 10_000, 0, "", "", "", "", UNRANKED, "", 0, 0, 0, 0, None)
+
+
+class PassThrough(Lifecycle):
+    """Takes every event as accepted; two events are worth one charge."""
+
+    def __init__(self, horizon: int) -> None:
+        super().__init__(horizon)
+        self.ring = Ring(Parcel, self.over)
+
+    def process(self, block: Block) -> Output:
+        """Decode, and nothing else."""
+        output = self.output = self.rules.output = Output()
+        for records in block.inputs:
+            if records.topic not in (topics.ORDERS.name, topics.DEVICES.name):
+                self._others(records, block.newest)
+                continue
+            for raw, offset in zip(records.values, records.offsets, strict=True):
+                letter = raw[9:10]
+                event = DECODERS[letter](raw)
+                kept, offsets = {
+                    b"o": (output.orders, output.order_offsets),
+                    b"s": (output.scans, output.scan_offsets),
+                    b"w": (output.weights, output.weight_offsets),
+                }[letter]
+                kept.append(event)
+                offsets.append(offset)
+            counts = len(output.orders), len(output.scans), len(output.weights)
+            output.sources.append(Source(records.topic, records.partition, *counts))
+        events = len(output.orders) + len(output.scans) + len(output.weights)
+        output.charges = [ROW] * (events // 2)
+        return output
+
+
+class PlainTables(Tables):
+    """The same number of journal rows, by the same columns: 18 for every five charges."""
+
+    def _charges(self, charges: Sequence[Charge]) -> tuple[dict[str, Made], ChargeColumns]:
+        made, columns = super()._charges(charges)
+        columns.fees = np.arange(len(charges), dtype=np.int32) % 5
+        return made, columns
+
+
+def main() -> None:
+    """Run one lane until it is told to stop."""
+    settings, number = from_environment(), int(sys.argv[1])
+    work = PassThrough(settings.horizon)
+    tables = PlainTables(posting_rules(), writes_documents=number == 0)
+    lane = Lane(number, settings, inputs(number, settings), work, "pass-through")
+
+    def make(item: tuple[str, Any]) -> tuple[str, tuple[Block, list[Encoded]]]:
+        block, output = item[1]
+        network: Network = work.directory
+        return "lane", (block, tables.make(output, number << 32 | block.n, work.rules.tariffs, network))
+
+    flow = Dataflow("passthrough")
+    blocks = op.input("blocks", flow, lane.source())
+    passed = op.stateful_batch("pass", blocks, lane.keeper)
+    op.output("store", op.map("rows", passed, make), lane.sink())
+    lane.run(flow)
+
+
+if __name__ == "__main__":
+    main()
