@@ -1,5 +1,6 @@
 """Kafka as a sink that proves delivery: `flush` returns when the brokers have everything, or raises."""
 
+import logging
 from typing import Any
 
 from confluent_kafka import Producer
@@ -36,7 +37,8 @@ class Records:
                 "message.timeout.ms": GIVE_UP_MS,
                 "on_delivery": self._delivered,
                 **settings.kafka_options,
-            }
+            },
+            logger=logging.getLogger("waybook.kafka"),
         )
 
     def produce(

@@ -1,5 +1,6 @@
 """Kafka as a source of published documents: what a topic of one partition holds, from its beginning."""
 
+import logging
 import time
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, Message, TopicPartition
@@ -22,7 +23,8 @@ class Follower:
                 "fetch.wait.max.ms": 100,
                 "topic.metadata.refresh.interval.ms": 5_000,
                 **(options or {}),
-            }
+            },
+            logger=logging.getLogger("waybook.kafka"),
         )
         self.at_end = False
         """Whether everything that was there has been read once."""

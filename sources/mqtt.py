@@ -87,6 +87,11 @@ class Subscriber:
             client.loop_stop()
 
     @property
+    def size(self) -> int:
+        """Clients."""
+        return len(self._clients)
+
+    @property
     def connected(self) -> int:
         """Clients that are connected."""
         return sum(client.here for client in self._clients)

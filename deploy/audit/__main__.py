@@ -20,7 +20,9 @@ class Earlier(msgspec.Struct):
 
 def main(arguments: list[str] | None = None) -> int:
     """The exit code: 0 if every check passed."""
-    parser = argparse.ArgumentParser(prog="deploy.audit", description="Audit the books that ClickHouse holds.")
+    parser = argparse.ArgumentParser(
+        prog="deploy.audit", description="Audit the books that ClickHouse holds."
+    )
     parser.add_argument("--url", help="ClickHouse's address; default: WAYBOOK_CLICKHOUSE")
     parser.add_argument("--truth", type=Path, metavar="DIR", help="the simulated network's truth")
     parser.add_argument("--data-time", type=int, metavar="MS", help="newest tick that the lanes have read")

@@ -106,9 +106,7 @@ def content_address(files: Mapping[str, str]) -> str:
     return hashlib.sha256(whole).hexdigest()[:16]
 
 
-def _read_book(
-    version: str, files: Mapping[str, str], directory: Directory, found: Findings
-) -> Book | None:
+def _read_book(version: str, files: Mapping[str, str], directory: Directory, found: Findings) -> Book | None:
     try:
         return read_book(version, files, directory)
     except (LookupError, TypeError, ValueError, ArithmeticError) as error:

@@ -91,9 +91,7 @@ def weighing(facts: Facts, era: Era) -> Weighing | None:
         due = None
         if facts.signed_id:
             due = (
-                max(time, facts.signed)
-                if rule == "when_signed"
-                else facts.signed + policy.hours[rank] * HOUR
+                max(time, facts.signed) if rule == "when_signed" else facts.signed + policy.hours[rank] * HOUR
             )
     return Weighing(event_id, time, weight_class, grams, cm3, site, seq, due, rule == "after_signed")
 

@@ -98,7 +98,9 @@ class Recomputation:
             for facts in read_facts(self._store, self._eras, shard, shards):
                 self._parcel(facts, found)
             for (waybill, fee), charged in found.charged.items():
-                self.charges.add(f"{waybill} {fee}: charged {[one.net for one in charged]} without any reason")
+                self.charges.add(
+                    f"{waybill} {fee}: charged {[one.net for one in charged]} without any reason"
+                )
             for (waybill, fee), why in found.waiting.items():
                 self.waits.add(f"{waybill} {fee}: waits for {why} without any reason")
             for waybill in found.adopted:
@@ -139,7 +141,9 @@ class Recomputation:
             wait = found.waiting.pop((facts.waybill, name), "")
             self.waits.seen += 1
             if wait != (due.waits if due else ""):
-                self.waits.add(f"{facts.waybill} {name}: waits for {wait!r}, not {due.waits if due else ''!r}")
+                self.waits.add(
+                    f"{facts.waybill} {name}: waits for {wait!r}, not {due.waits if due else ''!r}"
+                )
             for fee in DUES[name]:
                 self._fee(facts, fee, due, found.charged.pop((facts.waybill, fee), []))
         self._weight(facts, expected.get("transit"), found.adopted.pop(facts.waybill, None))
@@ -186,7 +190,9 @@ class Recomputation:
     def _post(self, fee: str, due: Due, payer: str, payee: str) -> None:
         for leg in legs_of(fee):
             book, other = (payer, payee) if leg.of == "payer" else (payee, payer)
-            self.journal[book, leg.account, fee, due.day, other] += due.units if leg.side == "D" else -due.units
+            self.journal[book, leg.account, fee, due.day, other] += (
+                due.units if leg.side == "D" else -due.units
+            )
 
     def _snapshot(self, facts: Facts, fee: str, due: Due, charged: Charged) -> None:
         """The explanation, where it is about the facts in force: others may have come to the same amount."""

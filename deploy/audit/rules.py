@@ -76,7 +76,7 @@ RULES = (
             SELECT charge_id, waybill, fee, event_time, business_date, amount, account, side,
                    if(of = 'payer', payer, payee) AS book, if(of = 'payer', payee, payer) AS counterparty,
                    -1 AS found
-            FROM $charge LEFT JOIN {postings.as_values()} AS leg USING (fee)
+            FROM $charge AS charged LEFT JOIN {postings.as_values()} AS leg USING (fee)
             WHERE {BLOCK_RANGE} AND amount != 0
             UNION ALL
             SELECT charge_id, waybill, fee, event_time, business_date, amount, account, side,

@@ -7,9 +7,10 @@ block that is certainly complete.
 import io
 from collections.abc import Iterator, Mapping
 from string import Template
-from typing import Any, Protocol
+from typing import Any
 
 import pyarrow as pa
+from clickhouse_connect.driver.client import Client
 
 from sinks.tables import FACTS
 
@@ -33,19 +34,6 @@ AT_ONCE = 250_000
 """Rows of one table that are held in memory at a time."""
 
 
-class Client(Protocol):
-    """What the auditor asks of a store; clickhouse_connect's client is one."""
-
-    def raw_query(
-        self,
-        query: str,
-        parameters: Mapping[str, Any] | None = None,
-        settings: Mapping[str, Any] | None = None,
-        fmt: str | None = None,
-    ) -> Any:
-        """The result of a query as bytes of a format."""
-
-
 class Store:
     """The books, read-only. `upto`: by lane, the newest block to look at; None: all that is there."""
 
@@ -55,10 +43,7 @@ class Store:
         if upto is not None:
             lanes = [f"seq BETWEEN {lane << LANE} AND {lane << LANE | n}" for lane, n in upto.items()]
             known = " OR ".join(lanes) or "false"
-            self._tables |= {
-                table.name: f"(SELECT * FROM {table.name} WHERE {known})"
-                for table in FACTS
-            }
+            self._tables |= {table.name: f"(SELECT * FROM {table.name} WHERE {known})" for table in FACTS}
 
     def arrow(self, sql: str, settings: Mapping[str, Any] | None = None, **parameters: Any) -> pa.Table:
         """The result of a query; words as dictionaries, one chunk a column."""

@@ -27,7 +27,18 @@ LEVELS = {
     ("", ""): "national",
 }
 BETTER = ("national", "province", "city_province", "city", "outlet")
-ENDINGS = ("省", "市", "自治区", "壮族自治区", "回族自治区", "维吾尔自治区", "特别行政区", "自治州", "地区", "盟")
+ENDINGS = (
+    "省",
+    "市",
+    "自治区",
+    "壮族自治区",
+    "回族自治区",
+    "维吾尔自治区",
+    "特别行政区",
+    "自治州",
+    "地区",
+    "盟",
+)
 END_OF_TIME = date.max
 
 Place = tuple[str, str]

@@ -4,12 +4,14 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from clickhouse_connect.driver.client import Client
+
 from deploy.audit.chain import complete, read_log
 from deploy.audit.ledger import check_ledger, counts
 from deploy.audit.recompute import check_recomputed
 from deploy.audit.report import Head, Report
-from deploy.audit.store import Client, Store
-from deploy.audit.truth import check_truth
+from deploy.audit.store import Store
+from deploy.audit.truth import check_truth, newest_tick
 
 
 def run(
@@ -22,9 +24,9 @@ def run(
 ) -> Report:
     """Audit the books that a client reads.
 
-    `truth`: the simulated network's account of what it sent. `data_time`: the newest tick that the lanes have
-    read, UTC ms; without it a parcel whose declared weight may or may not be due by now is accepted either
-    way. `live`: a flow is writing, so leave out each lane's newest block. `heads`: chain heads of an earlier
+    `truth`: the directory with the simulated network's account of what it sent. `data_time`: the newest tick
+    that the lanes have read, UTC ms; where nobody knows it, a parcel whose declared weight may or may not be
+    due by now is accepted either way. `live`: a flow is writing, so leave out each lane's newest block. `heads`: chain heads of an earlier
     report.
     """
     began = time.monotonic()
@@ -32,6 +34,8 @@ def run(
     log = read_log(store)
     if live:
         store = Store(client, complete(log))
+    if truth is not None and data_time is None and not live:
+        data_time = newest_tick(truth)
     checks, unsealed = check_ledger(store, log, heads)
     checks += check_recomputed(store, log, data_time)
     if truth is not None:

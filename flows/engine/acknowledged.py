@@ -1,4 +1,4 @@
-"""From a source that wants acknowledgements to Kafka, at least once: acknowledged only when it is safe.
+"""From MQTT to Kafka, at least once: a message is acknowledged only when what became of it is safe.
 
 An epoch's end is a barrier: the sink's snapshot flushes Kafka, then Bytewax commits the epoch, then it asks the
 source for its next batch. So the first `next_batch` after a snapshot proves that everything which was handed
@@ -14,72 +14,102 @@ from typing import Any
 from bytewax.dataflow import Dataflow
 from bytewax.inputs import FixedPartitionedSource, StatefulSourcePartition
 from bytewax.outputs import FixedPartitionedSink, StatefulSinkPartition
-from bytewax.recovery import RecoveryConfig, init_db_dir
 from bytewax.testing import run_main
+from prometheus_client import Counter, Gauge, Histogram
 
 from flows.engine import crash
+from flows.engine.log import log
+from flows.engine.recovery import recovery
+from flows.engine.stop import Stop
 from schemas.settings import Settings
 from sinks.kafka import Records
 from sources.mqtt import Received, Subscriber
 
+ACKNOWLEDGED = Counter("waybook_device_acknowledged_total", "Messages acknowledged to MQTT")
+IN_FLIGHT = Gauge("waybook_device_in_flight", "Messages that came and are not acknowledged")
+CONNECTED = Gauge("waybook_device_connected", "MQTT clients that are connected")
+EPOCH_SECONDS = Histogram(
+    "waybook_device_epoch_seconds",
+    "From handing out an epoch's first message until all of them are acknowledged",
+    buckets=(0.05, 0.1, 0.2, 0.3, 0.4, 0.6, 1, 2, 5, 10, 30, 60),
+)
 
-class Inbox(StatefulSourcePartition[Any, int]):
+WAIT = 0.02
+"""Seconds to wait for a message before Bytewax may look whether the epoch is over."""
+
+Record = tuple[str, str, bytes, int]
+"""Topic, key, value, timestamp (UTC ms)."""
+
+
+class Inbox(StatefulSourcePartition[Any, Any]):
     """Hands out batches of messages; acknowledges those of a committed epoch."""
 
-    def __init__(
-        self, subscriber: Subscriber, budget: int, stopping: Callable[[], bool], safe: Callable[[int], None]
-    ) -> None:
-        self._subscriber, self._budget, self._stopping, self._safe = subscriber, budget, stopping, safe
+    def __init__(self, subscriber: Subscriber, budget: int, stop: Stop) -> None:
+        self._subscriber, self._budget, self._stop = subscriber, budget, stop
         self._open: list[Received] = []
+        """Handed out in the epoch that runs."""
         self._closed: list[Received] = []
-        self._epoch = 0
+        """Handed out in the epoch that is being committed."""
+        self._began = 0.0
+        CONNECTED.set_function(lambda: subscriber.connected)
+        IN_FLIGHT.set_function(lambda: subscriber.waiting + len(self._open) + len(self._closed))
+        subscriber.start()
 
     def next_batch(self) -> list[tuple[str, list[Received]]]:
-        """What has come since."""
+        """What has come since. Raises SubscriptionError when nothing will come any more."""
         if self._closed:
-            crash.point("before_acknowledge")
-            self._subscriber.acknowledge(self._closed)
-            self._safe(len(self._closed))
-            self._closed = []
-        if self._stopping() and not self._open:
-            raise StopIteration
-        room = 0 if self._stopping() else self._budget - len(self._open)
-        taken = self._subscriber.take(room, 0.02) if room > 0 else []
-        if not taken:
-            time.sleep(0.005)
+            self._acknowledge()
+        if self._stop.asked:
+            if not self._open:
+                raise StopIteration
             return []
+        room = self._budget - len(self._open)
+        taken = self._subscriber.take(room, WAIT) if room else []
+        if not taken:
+            return []
+        if not self._open:
+            self._began = time.monotonic()
         self._open += taken
         return [("all", taken)]
 
-    def snapshot(self) -> int:
+    def _acknowledge(self) -> None:
+        crash.point("before_acknowledge")
+        self._subscriber.acknowledge(self._closed)
+        ACKNOWLEDGED.inc(len(self._closed))
+        EPOCH_SECONDS.observe(time.monotonic() - self._began)
+        self._closed = []
+        crash.point("acknowledged")
+
+    def snapshot(self) -> dict[str, int]:
         """The epoch ends: what was handed out is safe when this is committed."""
-        self._closed += self._open
-        self._open = []
-        self._epoch += 1
-        return self._epoch
+        self._closed, self._open = self._closed + self._open, []
+        return {"clients": self._subscriber.size}
 
     def close(self) -> None:
-        """Leave the broker; acknowledge nothing."""
+        """Leave the broker. This runs after a crash, too: it acknowledges nothing."""
         self._subscriber.stop()
 
 
-class Inboxes(FixedPartitionedSource[Any, int]):
-    """One inbox, built when the flow starts."""
+class Inboxes(FixedPartitionedSource[Any, Any]):
+    """One inbox. `connect` makes the subscriber with a number of clients.
 
-    def __init__(self, build: Callable[[], Inbox]) -> None:
-        self._build = build
+    The messages are the broker's to keep; what the recovery store keeps is the number of clients, because a
+    session that nobody resumes would keep its messages.
+    """
+
+    def __init__(self, connect: Callable[[int], Subscriber], clients: int, budget: int, stop: Stop) -> None:
+        self._connect, self._clients, self._budget, self._stop = connect, clients, budget, stop
 
     def list_parts(self) -> list[str]:
         """One."""
         return ["inbox"]
 
-    def build_part(self, step_id: str, for_part: str, resume_state: int | None) -> Inbox:  # noqa: ARG002
-        """Its state is the broker's."""
-        return self._build()
-
-
-Record = tuple[str, str, bytes, int]
-"""Topic, key, value, timestamp (UTC ms)."""
+    def build_part(self, step_id: str, for_part: str, resume_state: Any) -> Inbox:  # noqa: ARG002
+        """With as many clients as are wanted, and as there were."""
+        before = resume_state["clients"] if resume_state else 0
+        if before > self._clients:
+            log("keeping the sessions of before", clients=before, wanted=self._clients)
+        return Inbox(self._connect(max(before, self._clients)), self._budget, self._stop)
 
 
 class Outbox(StatefulSinkPartition[list[Record], None]):
@@ -89,41 +119,38 @@ class Outbox(StatefulSinkPartition[list[Record], None]):
         self._records = records
 
     def write_batch(self, items: list[list[Record]]) -> None:
-        """Lists of records."""
+        """Lists of records. Raises DeliveryError."""
         for records in items:
             for topic, key, value, at in records:
                 self._records.produce(topic, key, value, at)
             self._records.poll()
+        crash.point("handed_out")
 
     def snapshot(self) -> None:
-        """Everything is in Kafka, or this process ends."""
+        """Everything is in Kafka, or DeliveryError ends this process."""
         self._records.flush()
         crash.point("flushed")
 
 
 class Outboxes(FixedPartitionedSink[list[Record], None]):
-    """One outbox."""
+    """One outbox, without a state of its own."""
 
-    def __init__(self, build: Callable[[], Records]) -> None:
-        self._build = build
+    def __init__(self, connect: Callable[[], Records]) -> None:
+        self._connect = connect
 
     def list_parts(self) -> list[str]:
         """One."""
         return ["outbox"]
 
     def build_part(self, step_id: str, for_part: str, resume_state: None) -> Outbox:  # noqa: ARG002
-        """Its state is Kafka's."""
-        return Outbox(self._build())
+        """A new producer."""
+        return Outbox(self._connect())
 
 
 def run(flow: Dataflow, name: str, settings: Settings, epoch: float) -> None:
-    """Run a flow with a recovery store of its own under the home directory."""
-    recovery = settings.home / name / "recovery"
-    if not (recovery / "part-0.sqlite3").exists():
-        recovery.mkdir(parents=True, exist_ok=True)
-        init_db_dir(recovery, 1)
+    """Run a flow until its source ends, with a recovery store of its own; `epoch` in seconds."""
     run_main(
         flow,
         epoch_interval=timedelta(seconds=epoch),
-        recovery_config=RecoveryConfig(recovery, timedelta(0)),
+        recovery_config=recovery(settings.home / name),
     )

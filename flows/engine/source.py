@@ -159,9 +159,7 @@ class Cutter(StatefulSourcePartition[Any, Any]):
         messages: list[Message] = self._consumer.consume(most, seconds)
         for message in messages:
             if (error := message.error()) is None:
-                key = message.topic(), message.partition()
-                self._held[key].append(message)
-                self._at_end.discard(key)
+                self._held[message.topic(), message.partition()].append(message)
             elif error.code() == KafkaError._PARTITION_EOF:
                 self._at_end.add((message.topic(), message.partition()))
             elif error.fatal() or error.code() in (
@@ -173,6 +171,7 @@ class Cutter(StatefulSourcePartition[Any, Any]):
                 )
             else:
                 log("kafka", lane=self.lane, error=str(error))
+        self._at_end -= {key for key in self._at_end if self._held[key]}
         return len(messages)
 
     def _arrived(self) -> dict[tuple[str, int], list[Message]]:

@@ -14,6 +14,7 @@ import msgspec
 from msgspec import Meta
 
 from schemas.events import OPERATIONS
+from schemas.topics import MQTT_ROOT
 
 Source = Annotated[str, Meta(pattern=r"^[a-z][a-z0-9-]{0,23}$")]
 """Starts the ids of the source's events, so it leaves room for what follows."""
@@ -64,6 +65,11 @@ class Dialects(msgspec.Struct, frozen=True):
 
     dialects: dict[str, ScanDialect | WeightDialect]
     operations: dict[tuple[str, str], str]
+
+    def name(self, topic: str) -> str:
+        """The dialect of an MQTT topic, for counting; `unknown` for all that are none of these."""
+        name = topic.removeprefix(f"{MQTT_ROOT}/").partition("/")[0]
+        return name if name in self.dialects else "unknown"
 
 
 def read_dialects(dialects: str, operations: str) -> Dialects:

@@ -112,6 +112,10 @@ class Assessor:
             return
         self._settle(parcel, DELIVERY, "delivery", parcel.signed, parcel.signed_id)
 
+    def waits_for_signature(self, parcel: Parcel) -> bool:
+        """Whether the best weight's moment depends on when the parcel was signed for."""
+        return parcel.rank != UNRANKED and self.tariffs.policy.adopt[parcel.rank] != AT_ONCE
+
     def deadline(self, parcel: Parcel) -> int:
         """When the parcel wants to be looked at though nothing arrives (data time); NEVER: not at all."""
         if parcel.signed == NEVER or parcel.rank == UNRANKED or parcel.done & 1 << TRANSIT:

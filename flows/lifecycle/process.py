@@ -14,7 +14,7 @@ from flows.engine.ring import Ring
 from flows.engine.timers import Timers
 from flows.governance.network import Network, read_network
 from flows.lifecycle.assess import NO_BOOK, Assessor
-from flows.lifecycle.fees import FINISHED, REASONS
+from flows.lifecycle.fees import FINISHED, REASONS, TRANSIT
 from flows.lifecycle.intake import DECODERS, RefusedError, glimpse, read, waybill_in_pattern
 from flows.lifecycle.output import Anomaly, Output, Refusal, Source
 from flows.lifecycle.parcel import NEVER, UNRANKED, Parcel, over
@@ -122,6 +122,7 @@ class Lifecycle:
         ring, output, rules, sites = self.ring, self.output, self.rules, self.directory.sites
         now, epoch, known = ring.now, ring.epoch, ring.records.get
         latest, earliest = now + self.ahead, now - self.horizon
+        gone = earliest - self.ahead  # parcels touched last before this may be over
         decoders, digest = DECODERS, xxh3_64_digest
         for raw, offset in zip(records.values, records.offsets, strict=True):
             try:
@@ -146,8 +147,10 @@ class Lifecycle:
                     self._check(event)
                 elif event.site not in sites:
                     raise RefusedError("unknown_site", f"{event.site!r} is no site of the network")
-                if parcel is None or parcel.at != now or parcel.epoch != epoch:
+                if parcel is None or parcel.epoch != epoch or parcel.at < gone:
                     parcel = self._touch(event.waybill, parcel)
+                else:
+                    parcel.at = now
                 parcel.seen += mark + digest(content)[:4]
                 rules.cause = event.id
                 if kind is Scan:
@@ -238,8 +241,9 @@ class Lifecycle:
         ):
             parcel.signed, parcel.signed_id = scan.time, scan.id
             self.rules.delivery(parcel)
-            self.rules.transit(parcel)
-            self._set_timer(parcel)
+            if not parcel.done & 1 << TRANSIT or self.rules.waits_for_signature(parcel):
+                self.rules.transit(parcel)
+                self._set_timer(parcel)
 
     def _weight(self, parcel: Parcel, weight: Weight) -> None:
         policy = self.rules.tariffs.policy

@@ -1,15 +1,17 @@
 """Facts as devices spell them: topic and payload of an MQTT message.
 
 Sites differ in their equipment: hubs have DWS lines of two makers and belt scanners, outlets have handhelds or
-gates and a counter scale.
+gates and a counter scale. Numbers are written from whole grams and millimetres, so that nothing is lost.
 """
 
 import json
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import msgspec
 
 from schemas.identity import content_id
+from schemas.times import SECOND, SHANGHAI_OFFSET
 from schemas.topics import MQTT_ROOT
 from sources.network.directory import Site
 from sources.network.life import Fact
@@ -18,18 +20,24 @@ PDA = {"10": "收件", "20": "发件", "30": "到件", "40": "派件", "50": "�
 GATE = {"10": "50", "20": "20", "30": "30", "40": "60", "50": "80"}
 SORTER = {"10": "PICKUP", "20": "OUT", "30": "IN", "40": "DELIVER", "50": "SIGN"}
 
+Body = dict[str, object]
 
-class Message(msgspec.Struct):
-    """An MQTT message, and the id that its event will have."""
+
+class Message(msgspec.Struct, frozen=True):
+    """An MQTT message, the id that its event will have, and the time that the device tells (UTC ms)."""
 
     topic: str
     payload: bytes
     event_id: str
+    time: int
 
 
-def local(ms: int) -> datetime:
-    """Shanghai's clock."""
-    return datetime.fromtimestamp(ms // 1000, UTC) + timedelta(hours=8, milliseconds=ms % 1000)
+class Device(msgspec.Struct, frozen=True):
+    """A family of devices: how it writes a reading, whether it numbers its messages, how fine its clock is."""
+
+    body: Callable[[Fact, str], Body]
+    numbers: bool
+    clock: int
 
 
 def dialect_of(site: Site, kind: str) -> str:
@@ -44,29 +52,46 @@ def spell(fact: Fact, serial: str, dialect: str = "") -> Message:
     """The message of a scan or weight. `serial`: unique to the reading, for devices that number theirs."""
     assert fact.site is not None
     dialect = dialect or dialect_of(fact.site, fact.kind)
+    device = DEVICES[dialect]
     topic = f"{MQTT_ROOT}/{dialect}/{fact.site.code}/{dialect}-{sum(serial.encode()) % 4 + 1}"
-    own, body = _BODIES[dialect](fact, serial)
-    payload = json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
-    return Message(topic, payload, f"{dialect}-{own}" if own else content_id(dialect, topic, payload))
+    payload = json.dumps(device.body(fact, serial), ensure_ascii=False, separators=(",", ":")).encode()
+    event_id = f"{dialect}-{serial}" if device.numbers else content_id(dialect, topic, payload)
+    return Message(topic, payload, event_id, fact.time // device.clock * device.clock)
 
 
-def _dws_cm(fact: Fact, serial: str) -> tuple[str, dict[str, object]]:
+def _local(ms: int, form: str) -> str:
+    """Shanghai's clock, to the second."""
+    return (datetime.fromtimestamp(ms // SECOND, UTC) + timedelta(milliseconds=SHANGHAI_OFFSET)).strftime(
+        form
+    )
+
+
+def _kilograms(grams: int) -> str:
+    """
+    >>> _kilograms(2500), _kilograms(-70)
+    ('2.500', '-0.070')
+    """
+    sign = "-" if grams < 0 else ""
+    return f"{sign}{abs(grams) // 1000}.{abs(grams) % 1000:03d}"
+
+
+def _dws_cm(fact: Fact, serial: str) -> Body:
     a, b, c = (f"{side // 10}.{side % 10}" for side in fact.sides_mm)
-    return "", {
+    return {
         "ParcelId": serial,
         "Barcode": fact.waybill,
-        "Weight": f"{fact.weight_g // 1000}.{fact.weight_g % 1000:03d}",
+        "Weight": _kilograms(fact.weight_g),
         "Length": a,
         "Width": b,
         "Height": c,
-        "ScannedAt": local(fact.time).strftime("%Y-%m-%d %H:%M:%S.") + f"{fact.time % 1000:03d}",
+        "ScannedAt": _local(fact.time, "%Y-%m-%d %H:%M:%S.") + f"{fact.time % SECOND:03d}",
         "Images": [f"dws/{serial}.jpg"],
     }
 
 
-def _dws_mm(fact: Fact, serial: str) -> tuple[str, dict[str, object]]:
+def _dws_mm(fact: Fact, serial: str) -> Body:
     a, b, c = fact.sides_mm
-    return serial, {
+    return {
         "msgId": serial,
         "barCode": fact.waybill,
         "weight": fact.weight_g,
@@ -78,30 +103,29 @@ def _dws_mm(fact: Fact, serial: str) -> tuple[str, dict[str, object]]:
     }
 
 
-def _scale(fact: Fact, serial: str) -> tuple[str, dict[str, object]]:  # noqa: ARG001
-    kilos = f"{fact.weight_g // 1000}.{fact.weight_g % 1000:03d}"
-    return "", {"no": fact.waybill, "kg": kilos, "ts": fact.time // 1000}
+def _scale(fact: Fact, serial: str) -> Body:  # noqa: ARG001
+    return {"no": fact.waybill, "kg": _kilograms(fact.weight_g), "ts": fact.time // SECOND}
 
 
-def _pda(fact: Fact, serial: str) -> tuple[str, dict[str, object]]:
-    return serial, {
+def _pda(fact: Fact, serial: str) -> Body:
+    return {
         "uuid": serial,
         "waybillNo": fact.waybill,
         "opName": PDA.get(fact.operation, fact.operation),
-        "scanTime": local(fact.time).strftime("%Y/%m/%d %H:%M:%S"),
+        "scanTime": _local(fact.time, "%Y/%m/%d %H:%M:%S"),
     }
 
 
-def _gate(fact: Fact, serial: str) -> tuple[str, dict[str, object]]:  # noqa: ARG001
-    return "", {
+def _gate(fact: Fact, serial: str) -> Body:  # noqa: ARG001
+    return {
         "BILL_CODE": fact.waybill,
         "SCAN_TYPE": GATE.get(fact.operation, fact.operation),
-        "SCAN_DATE": local(fact.time).strftime("%Y%m%d%H%M%S"),
+        "SCAN_DATE": _local(fact.time, "%Y%m%d%H%M%S"),
     }
 
 
-def _sorter(fact: Fact, serial: str) -> tuple[str, dict[str, object]]:
-    return serial, {
+def _sorter(fact: Fact, serial: str) -> Body:
+    return {
         "seq": serial,
         "code": fact.waybill,
         "event": SORTER.get(fact.operation, fact.operation),
@@ -109,11 +133,11 @@ def _sorter(fact: Fact, serial: str) -> tuple[str, dict[str, object]]:
     }
 
 
-_BODIES = {
-    "dws-cm": _dws_cm,
-    "dws-mm": _dws_mm,
-    "scale": _scale,
-    "pda": _pda,
-    "gate": _gate,
-    "sorter": _sorter,
+DEVICES = {
+    "dws-cm": Device(_dws_cm, numbers=False, clock=1),
+    "dws-mm": Device(_dws_mm, numbers=True, clock=1),
+    "scale": Device(_scale, numbers=False, clock=SECOND),
+    "pda": Device(_pda, numbers=True, clock=SECOND),
+    "gate": Device(_gate, numbers=False, clock=SECOND),
+    "sorter": Device(_sorter, numbers=True, clock=1),
 }

@@ -6,7 +6,6 @@ wealth (receives). A third of what is sent comes from six cities; what is receiv
 """
 
 import csv
-import hashlib
 import io
 import math
 import random
@@ -144,15 +143,6 @@ def build(outlets: int, seed: int) -> World:
         {a: draw({b: totals[b] * _pull(kilometres[a, b]) // 1000 for b in totals}) for a in provinces},
         {province: draw(found) for province, found in received.items()},
     )
-
-
-def version_of(files: Mapping[str, str]) -> str:
-    """The content's address, as published documents carry it: 16 hexadecimal digits of a SHA-256."""
-    digest = hashlib.sha256()
-    for name, text in sorted(files.items()):
-        for part in (name.encode(), text.encode()):
-            digest.update(len(part).to_bytes(8, "little") + part)
-    return digest.hexdigest()[:16]
 
 
 def _share_out(cities: list[City], outlets: int) -> list[tuple[City, int]]:

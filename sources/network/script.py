@@ -9,44 +9,72 @@ from typing import Literal
 
 import msgspec
 
-from schemas.events import Order
+from schemas.events import ARRIVED, OUT_FOR_DELIVERY, PICKED_UP, SENT, SIGNED, Order
 from schemas.identity import content_id
-from schemas.times import DAY, HOUR
+from schemas.times import HOUR, MINUTE, SECOND
+from sources.network import faults
 from sources.network.devices import Message, spell
+from sources.network.faults import Faults
 from sources.network.life import Fact, Parcel
 
 Fate = Literal["accepted", "refused", "repeated"]
 
-
-class Faults(msgspec.Struct, frozen=True):
-    """How often things go wrong: chances per message (first five) or per parcel."""
-
-    repeated: float = 0.01
-    delayed: float = 0.02
-    lost_scan: float = 0.01
-    lost_weight: float = 0.03
-    unreadable: float = 0.02
-    late_order: float = 0.01
-    differing_weight: float = 0.02
-    malformed: float = 0.05
-    conflicting: float = 0.01
-
-
-NONE = Faults(*[0.0] * len(Faults.__struct_fields__))
+CLASSES = {True: "hub_dws", False: "outlet_scale"}
+"""Who weighs: by whether the site is a hub."""
+LOSABLE = (SENT, ARRIVED, OUT_FOR_DELIVERY)
+JUDGED_BY_LANES = ("time_in_future", "time_too_old", "conflicting_duplicate")
+"""Reasons that need the lanes' state: such dead letters hold the normalised event, not the device's bytes."""
 
 
 class Cue(msgspec.Struct, order=True):
-    """A message and its fate. `topic` is MQTT's, or empty for an order to Kafka (key: waybill)."""
+    """A message and its fate. `topic` is MQTT's, or empty for an order to Kafka (key: waybill).
+
+    `at` and the following two order cues: simulated time (UTC ms), parcel, place among the parcel's cues.
+    """
 
     at: int
-    number: int
+    parcel: int
     place: int
     topic: str
     payload: bytes
     waybill: str
     fate: Fate
-    event_id: str
+    event_id: str = ""
     reason: str = ""
+    dead_letter: str = ""
+    """The dead letter's id, where it holds the message as it was sent."""
+    fault: str = ""
+    """The fault that made or changed it, as `Faults` names them."""
+
+
+class Weighing(msgspec.Struct, frozen=True):
+    """A weight that is accepted. `time`: UTC ms as the device tells it."""
+
+    weight_class: str
+    time: int
+    event_id: str
+    weight_g: int
+    volume_cm3: int
+
+
+class Outcome(msgspec.Struct, frozen=True, kw_only=True):
+    """What is true of a parcel once all its cues have been published. Times are UTC ms, 0: did not happen."""
+
+    waybill: str
+    order_id: str
+    origin: str
+    destination: str
+    product: str
+    payment_e4: int
+    declared_g: int
+    picked_up: int
+    signed: int
+    weights: tuple[Weighing, ...]
+    """The best class first, in a class the earliest: the first one is to be adopted."""
+    events: int
+    """Facts that are accepted: rows of this waybill."""
+    lost: tuple[str, ...]
+    """Scans (by operation) and weights (by class) that were never sent."""
 
 
 class Script:
@@ -55,96 +83,145 @@ class Script:
     def __init__(self, faults: Faults) -> None:
         self.faults = faults
 
-    def cues(self, parcel: Parcel, r: random.Random) -> list[Cue]:
-        """In no particular order; each has its time."""
-        f, cues = self.faults, list[Cue]()
-        self._add_order(parcel, r, cues)
-        for place, fact in enumerate(parcel.facts[1:], 1):
-            if fact.kind == "scan" and fact.operation in ("20", "30", "40") and r.random() < f.lost_scan:
-                continue
-            if fact.kind == "weight" and r.random() < f.lost_weight:
-                continue
-            if fact.kind == "weight" and r.random() < f.differing_weight:
-                fact.weight_g = fact.weight_g * r.randint(130, 200) // 100 + 600
-            self._add_fact(fact, f"{parcel.number:x}{place:02d}", r, cues)
-            if fact.kind == "weight" and r.random() < f.unreadable:
+    def perform(self, parcel: Parcel, r: random.Random) -> tuple[list[Cue], Outcome]:
+        """Its cues, in no particular order, and what must come of them."""
+        return _Performance(parcel, r, self.faults).all()
+
+
+class _Performance:
+    """One parcel's cues in the making."""
+
+    def __init__(self, parcel: Parcel, r: random.Random, rates: Faults) -> None:
+        self.parcel, self.r, self.rates = parcel, r, rates
+        self.cues: list[Cue] = []
+        self.lost: list[str] = []
+        self.weights: list[Weighing] = []
+        self.scans: dict[str, int] = {}
+        """Operation → the earliest time."""
+
+    def all(self) -> tuple[list[Cue], Outcome]:
+        """Everything, in the order in which chance is asked."""
+        self._order()
+        for number, fact in enumerate(self.parcel.facts[1:], 1):
+            self._fact(fact, f"{self.parcel.number:x}{number:02d}")
+        if self._chance(self.rates.conflicting):
+            self._conflict(f"{self.parcel.number:x}c")
+        if self._chance(self.rates.malformed):
+            self._nonsense(f"{self.parcel.number:x}m")
+        return self.cues, self._outcome()
+
+    def _chance(self, of: float) -> bool:
+        return self.r.random() < of
+
+    def _order(self) -> None:
+        order = order_of(self.parcel)
+        late = self.r.randint(2, 30) * HOUR if self._chance(self.rates.late_order) else 0
+        cue = self._cue(
+            order.time + late, "", msgspec.json.encode(order), "accepted", "late_order" if late else ""
+        )
+        cue.event_id = order.id
+        self._maybe_again(cue)
+
+    def _fact(self, fact: Fact, serial: str) -> None:
+        assert fact.site is not None
+        if fact.kind == "scan":
+            if fact.operation in LOSABLE and self._chance(self.rates.lost_scan):
+                self.lost.append(fact.operation)
+                return
+        else:
+            if self._chance(self.rates.lost_weight):
+                self.lost.append(CLASSES[fact.site.hub])
+                return
+            if self._chance(self.rates.unreadable):
                 unread = msgspec.structs.replace(
-                    fact, waybill="noread" if fact.site and fact.site.hub else ""
+                    fact, waybill="noread" if fact.site.hub else "", time=fact.time - SECOND
                 )
-                self._refused(
-                    spell(unread, f"{parcel.number:x}{place:02d}n"), unread, "barcode_unreadable", cues
+                self._refuse(spell(unread, f"{serial}n"), unread.time, "barcode_unreadable", "unreadable")
+            if self._chance(self.rates.differing_weight):
+                wrong = fact.weight_g * self.r.randint(130, 200) // 100 + 600
+                self._say(msgspec.structs.replace(fact, weight_g=wrong), serial, "differing_weight")
+                return
+        self._say(fact, serial)
+
+    def _say(self, fact: Fact, serial: str, fault: str = "", dialect: str = "") -> None:
+        """A fact that is accepted, perhaps late, perhaps twice."""
+        message = spell(fact, serial, dialect)
+        delay = 0
+        if not fault and self._chance(self.rates.delayed):
+            fault, delay = "delayed", self.r.randint(1, 6 * 60) * MINUTE
+        cue = self._cue(fact.time + delay, message.topic, message.payload, "accepted", fault)
+        cue.event_id = message.event_id
+        self._maybe_again(cue)
+        if fact.kind == "scan":
+            self.scans[fact.operation] = min(message.time, self.scans.get(fact.operation, message.time))
+        else:
+            assert fact.site is not None
+            a, b, c = fact.sides_mm
+            self.weights.append(
+                Weighing(
+                    CLASSES[fact.site.hub], message.time, message.event_id, fact.weight_g, a * b * c // 1000
                 )
-        if r.random() < f.conflicting:
-            self._add_conflict(parcel, r, cues)
-        if r.random() < f.malformed:
-            self._add_malformed(parcel, r, cues)
-        return cues
+            )
 
-    def _add_order(self, parcel: Parcel, r: random.Random, cues: list[Cue]) -> None:
-        fact = parcel.facts[0]
-        order = order_of(parcel, fact.time)
-        late = r.randint(2, 30) * HOUR if r.random() < self.faults.late_order else 0
-        cue = Cue(
-            fact.time + late,
-            parcel.number,
-            0,
-            "",
-            msgspec.json.encode(order),
-            order.waybill,
-            "accepted",
-            order.id,
-        )
-        cues.append(cue)
-        self._maybe_again(cue, r, cues)
+    def _maybe_again(self, cue: Cue) -> None:
+        if self._chance(self.rates.repeated):
+            later = cue.at + self.r.randint(1, 5 * HOUR)
+            again = self._cue(later, cue.topic, cue.payload, "repeated", "repeated")
+            again.event_id = cue.event_id
 
-    def _add_fact(self, fact: Fact, serial: str, r: random.Random, cues: list[Cue]) -> None:
-        message = spell(fact, serial)
-        delay = r.randint(1, 6 * 60) * HOUR // 60 if r.random() < self.faults.delayed else 0
-        cue = _cue(message, fact, len(cues), "accepted", at=fact.time + delay)
-        cues.append(cue)
-        self._maybe_again(cue, r, cues)
-
-    def _maybe_again(self, cue: Cue, r: random.Random, cues: list[Cue]) -> None:
-        if r.random() < self.faults.repeated:
-            again = msgspec.structs.replace(cue, fate="repeated", at=cue.at + r.randint(1, 5 * HOUR))
-            again.place = len(cues) + 100
-            cues.append(again)
-
-    def _refused(self, message: Message, fact: Fact, reason: str, cues: list[Cue]) -> None:
-        cues.append(_cue(message, fact, len(cues) + 200, "refused", reason))
-
-    def _add_conflict(self, parcel: Parcel, r: random.Random, cues: list[Cue]) -> None:
+    def _conflict(self, serial: str) -> None:
         """A handheld says two different things under one id; whichever comes second is refused."""
-        fact = parcel.facts[-1]
-        serial = f"{parcel.number:x}c"
-        one = msgspec.structs.replace(fact, operation="40", time=fact.time - HOUR)
-        two = msgspec.structs.replace(one, time=one.time + r.randint(60, 600) * 1000)
-        cues.append(_cue(spell(one, serial, "pda"), one, 300, "accepted"))
-        cues.append(
-            _cue(spell(two, serial, "pda"), two, 301, "refused", "conflicting_duplicate", at=one.time + HOUR)
+        signed = self.parcel.facts[-1]
+        one = msgspec.structs.replace(signed, operation=OUT_FOR_DELIVERY, time=signed.time - HOUR)
+        two = msgspec.structs.replace(one, time=one.time + self.r.randint(60, 600) * SECOND)
+        self._say(one, serial, "conflicting", "pda")
+        self._refuse(spell(two, serial, "pda"), one.time + HOUR, "conflicting_duplicate", "conflicting")
+
+    def _nonsense(self, serial: str) -> None:
+        _, scan, *rest = self.parcel.facts
+        weight = next(fact for fact in rest if fact.site is not None and fact.site.hub and fact.weight_g)
+        order = order_of(self.parcel)
+        found = faults.nonsense(self.r.randrange(faults.kinds()), scan, weight, order, serial)
+        cue = self._cue(scan.time, found.topic, found.payload, "refused", "malformed")
+        cue.reason, cue.dead_letter = found.reason, _dead_letter(found.reason, found.topic, found.payload)
+
+    def _refuse(self, message: Message, at: int, reason: str, fault: str) -> None:
+        cue = self._cue(at, message.topic, message.payload, "refused", fault)
+        cue.reason, cue.dead_letter = reason, _dead_letter(reason, message.topic, message.payload)
+
+    def _cue(self, at: int, topic: str, payload: bytes, fate: Fate, fault: str) -> Cue:
+        parcel = self.parcel
+        cue = Cue(
+            at, parcel.number, len(self.cues), topic, payload, parcel.waybill, fate, fault=fault
+        )
+        self.cues.append(cue)
+        return cue
+
+    def _outcome(self) -> Outcome:
+        parcel, order = self.parcel, list(CLASSES.values())
+        return Outcome(
+            waybill=parcel.waybill,
+            order_id=order_of(parcel).id,
+            origin=parcel.origin.code,
+            destination=parcel.destination.code,
+            product=parcel.product,
+            payment_e4=parcel.payment_e4,
+            declared_g=parcel.declared_g,
+            picked_up=self.scans.get(PICKED_UP, 0),
+            signed=self.scans.get(SIGNED, 0),
+            weights=tuple(
+                sorted(self.weights, key=lambda w: (order.index(w.weight_class), w.time, w.event_id))
+            ),
+            events=sum(cue.fate == "accepted" for cue in self.cues),
+            lost=tuple(self.lost),
         )
 
-    def _add_malformed(self, parcel: Parcel, r: random.Random, cues: list[Cue]) -> None:
-        fact = next(fact for fact in parcel.facts if fact.kind == "weight")
-        scan = parcel.facts[1]
-        serial = f"{parcel.number:x}m"
-        kind = r.randrange(10)
-        if kind >= 8:
-            wrong = {"product": "XXX"} if kind == 8 else {"destination": "000000-000"}
-            order = msgspec.structs.replace(order_of(parcel, fact.time), id=f"order-{serial}", **wrong)
-            reason = "unknown_product" if kind == 8 else "unknown_outlet"
-            raw = msgspec.json.encode(order)
-            cues.append(Cue(fact.time, parcel.number, 400, "", raw, order.waybill, "refused", "", reason))
-            return
-        message, reason = _MALFORMED[kind](fact, scan, serial)
-        self._refused(message, scan, reason, cues)
 
-
-def order_of(parcel: Parcel, time: int) -> Order:
+def order_of(parcel: Parcel) -> Order:
     """The parcel's order as the business system writes it."""
     return Order(
         id=f"order-{parcel.number:x}",
-        time=time,
+        time=parcel.facts[0].time,
         waybill=parcel.waybill,
         origin=parcel.origin.code,
         destination=parcel.destination.code,
@@ -159,41 +236,7 @@ def order_of(parcel: Parcel, time: int) -> Order:
     )
 
 
-def _cue(message: Message, fact: Fact, place: int, fate: Fate, reason: str = "", at: int = 0) -> Cue:
-    number = int(fact.waybill[2:]) if fact.waybill[2:].isdigit() else 0
-    event_id = message.event_id if fate == "accepted" else ""
-    return Cue(
-        at or fact.time, number, place, message.topic, message.payload, fact.waybill, fate, event_id, reason
-    )
-
-
-def _with(message: Message, payload: bytes = b"", topic: str = "") -> Message:
-    return Message(topic or message.topic, payload or message.payload, "")
-
-
-def _elsewhere(fact: Fact, scan: Fact, serial: str) -> tuple[Message, str]:  # noqa: ARG001
-    message = spell(scan, serial)
-    levels = message.topic.split("/")
-    levels[3] = "999999-001"
-    return _with(message, topic="/".join(levels)), "unknown_site"
-
-
-_replace = msgspec.structs.replace
-_MALFORMED = (
-    lambda fact, scan, serial: (_with(spell(scan, serial), f"#{serial}#".encode()), "not_json"),
-    lambda fact, scan, serial: (_with(spell(scan, serial), f'["{serial}"]'.encode()), "wrong_type"),
-    lambda fact, scan, serial: (spell(_replace(scan, operation="99"), serial), "unknown_operation"),
-    _elsewhere,
-    lambda fact, scan, serial: (spell(_replace(fact, weight_g=9_999_000), serial), "weight_out_of_range"),
-    lambda fact, scan, serial: (spell(_replace(scan, time=scan.time + 30 * DAY), serial), "time_in_future"),
-    lambda fact, scan, serial: (spell(_replace(scan, time=scan.time - 9000 * DAY), serial), "time_too_old"),
-    lambda fact, scan, serial: (
-        spell(_replace(scan, waybill=f"??{serial}"), serial),
-        "waybill_out_of_pattern",
-    ),
-)
-
-
-def dead_letter_id(cue: Cue) -> str:
-    """The id that a refused message gets where it is refused as it came."""
-    return content_id("dl", cue.topic, cue.payload)
+def _dead_letter(reason: str, topic: str, payload: bytes) -> str:
+    if reason in JUDGED_BY_LANES:
+        return ""
+    return content_id("dl", faults.dead_letter_topic(topic), payload)

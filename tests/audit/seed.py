@@ -10,7 +10,7 @@ from typing import Any
 
 from xxhash import xxh3_128_digest
 
-from flows.governance.network import version_of
+from schemas.identity import version_of
 from schemas.times import DAY, HOUR, SHANGHAI_OFFSET
 from tests.audit.writer import Writer
 
@@ -60,7 +60,8 @@ effective_from = 2025-01-01
 FILES = {
     "book.toml": BOOK,
     "waybill.csv": "price\n1.00\n",
-    "transit.csv": "origin_province,destination_province,first_kg,first_price,continued_price\n上海市,北京,1,3.00,1.50\n",
+    "transit.csv": "origin_province,destination_province,first_kg,first_price,continued_price\n"
+    "上海市,北京,1,3.00,1.50\n",
     "delivery.csv": "destination_city,price\n110100,1.20\n",
 }
 VERSION = version_of(FILES)
@@ -70,7 +71,10 @@ SITES = (
     ("HUB1", "华东分拨", "hub", "HQ", "310100", "上海市", "310000", "上海市"),
 )
 SITE_COLUMNS = ("site", "name", "kind", "outlet", "city", "city_name", "province", "province_name")
-ACCOUNTS = ["1001", "1002", "1003", "1101", "1102", "2001", "2101", "2201", "4001", "4002", "5001", "5002", "6001", "6002", "6003"]
+ACCOUNTS = (
+    *("1001", "1002", "1003", "1101", "1102", "2001", "2101", "2201"),
+    *("4001", "4002", "5001", "5002", "6001", "6002", "6003"),
+)
 
 ENTRIES = """
 freight            payee D 1101 C 5001
@@ -131,7 +135,11 @@ def write(writer: Writer) -> None:
         "received": T0,
         "raw": b"{",
     }
-    strange = order(one, 2) | {"origin_city": "440100", "event_id": "order-again", "event_time": T0 - 2 * HOUR}
+    strange = order(one, 2) | {
+        "origin_city": "440100",
+        "event_id": "order-again",
+        "event_time": T0 - 2 * HOUR,
+    }
     anomaly = {
         "kind": "place_mismatch",
         "waybill": one,

@@ -45,7 +45,8 @@ def mended(books: Client) -> Iterator[Client]:
     yield books
     sums = (
         f"SELECT '{t.name}' FROM (SELECT sum(cityHash64(*)) AS a, count() AS b FROM {t.name}) AS now, "
-        f"(SELECT sum(cityHash64(*)) AS a, count() AS b FROM kept_{t.name}) AS kept WHERE (now.a, now.b) != (kept.a, kept.b)"
+        f"(SELECT sum(cityHash64(*)) AS a, count() AS b FROM kept_{t.name}) AS kept "
+        "WHERE (now.a, now.b) != (kept.a, kept.b)"
         for t in TABLES
     )
     for (name,) in books.query(" UNION ALL ".join(sums)).result_rows:
@@ -55,14 +56,18 @@ def mended(books: Client) -> Iterator[Client]:
 
 def where_of(table: Table) -> str:
     """The first row of a table that lies in a sealed block; of `block` one that tells of rows."""
-    return "lane = 0 AND n = 3" if table.name == "block" else "(seq, line) = (SELECT min((seq, line)) FROM {0})"
+    return (
+        "lane = 0 AND n = 3" if table.name == "block" else "(seq, line) = (SELECT min((seq, line)) FROM {0})"
+    )
 
 
 def change(client: Client, table: Table, replacing: str) -> None:
     """Put another row in the place of one."""
     kept, where = f"kept_{table.name}", where_of(table).format(f"kept_{table.name}")
     client.command(f"ALTER TABLE {table.name} DELETE WHERE {where}", settings={"mutations_sync": 2})
-    client.command(f"INSERT INTO {table.name} SELECT * REPLACE ({replacing}) FROM {kept} WHERE {where}")
+    client.command(
+        f"INSERT INTO {table.name} SELECT * REPLACE ({replacing}) FROM (SELECT * FROM {kept} WHERE {where})"
+    )
 
 
 def failing(client: Client) -> set[str]:
@@ -119,7 +124,8 @@ def test_a_swapped_pair(mended: Client) -> None:
         settings={"mutations_sync": 2},
     )
     mended.command(
-        "INSERT INTO journal SELECT * REPLACE (1 - line AS line) FROM kept_journal WHERE seq = 3 AND line < 2"
+        "INSERT INTO journal SELECT * REPLACE (1 - line AS line) "
+        "FROM (SELECT * FROM kept_journal WHERE seq = 3 AND line < 2)"
     )
     assert failing(mended) == {"digests"}
 
@@ -159,7 +165,13 @@ UNSEALED = (
     ("journal", "account", "'9999'", "account = '1102'", {"accounts", "posted", "mirrored"}),
     ("journal", "side", "'D'", "account = '5002'", {"balanced", "posted"}),
     ("journal", "row_id", "unhex(repeat('00', 16))", "account IN ('5002', '2001')", {"row_ids"}),
-    ("charge", "amount", "amount + 1", "fee = 'delivery_paid'", {"posted", "explained", "recomputed_charges"}),
+    (
+        "charge",
+        "amount",
+        "amount + 1",
+        "fee = 'delivery_paid'",
+        {"posted", "explained", "recomputed_charges"},
+    ),
     ("charge", "payee", "'OUT1'", "fee = 'delivery_paid'", {"parties", "posted", "recomputed_charges"}),
     ("charge", "price_row", "7", "fee = 'delivery_paid'", {"recomputed_snapshots"}),
     ("charge", "event_time", "addDays(event_time, 1)", "fee = 'delivery_paid'", {"explained", "posted"}),
@@ -179,7 +191,8 @@ def test_the_newest_block(
     where = f"seq = 10 AND {where}"
     mended.command(f"ALTER TABLE {table} DELETE WHERE {where}", settings={"mutations_sync": 2})
     mended.command(
-        f"INSERT INTO {table} SELECT * REPLACE ({value} AS `{column}`) FROM kept_{table} WHERE {where}"
+        f"INSERT INTO {table} SELECT * REPLACE ({value} AS `{column}`) "
+        f"FROM (SELECT * FROM kept_{table} WHERE {where})"
     )
     assert noticed <= failing(mended)
 

@@ -122,7 +122,9 @@ def tariff(
         money=money,
         delivery=BY_WEIGHT if by_weight else FLAT,
     )
-    ends = "origin_outlet,origin_city,origin_province,destination_outlet,destination_city,destination_province"
+    ends = (
+        "origin_outlet,origin_city,origin_province,destination_outlet,destination_city,destination_province"
+    )
     transit = [
         f"{ends},product,first_kg,first_price,continued_price",
         f",,,,,,,1,{8 + dearer / 100:.2f},3.3333" if everywhere else ",,陕西,,,,EXP,1,8.00,3.00",
@@ -169,15 +171,15 @@ def parcel(number: int, luck: random.Random) -> list[ParcelEvent]:
         for again in range(1 if luck.random() < 0.9 else 2):
             at = time + again * luck.randrange(0, 20 * HOUR)
             made.append(_scan(waybill, operation, again, at, site))
-    for weighing in range(luck.choice((0, 1, 1, 2, 3))):
-        made.append(_weight(waybill, weighing, time - luck.randrange(0, 20 * HOUR), luck))
+    made += [
+        _weight(waybill, weighing, time - luck.randrange(0, 20 * HOUR), luck)
+        for weighing in range(luck.choice((0, 1, 1, 2, 3)))
+    ]
     made = [event for event in made if luck.random() > 0.06]
     return made + [event for event in made if luck.random() < 0.05]
 
 
-def _order(
-    waybill: str, number: int, time: int, origin: str, destination: str, luck: random.Random
-) -> Order:
+def _order(waybill: str, number: int, time: int, origin: str, destination: str, luck: random.Random) -> Order:
     city = OUTLETS[origin] if luck.random() > 0.05 else "440100"
     return Order(
         id=f"{waybill}-order{number}",
@@ -216,7 +218,7 @@ def _scan(waybill: str, operation: str, number: int, time: int, site: str) -> Sc
 
 def _weight(waybill: str, number: int, time: int, luck: random.Random) -> Weight:
     kind = luck.choice(CLASSES)
-    long, wide, high = (luck.choice(((0, 0, 0), (300, 200, 101), (611, 433, 257), (10, 10, 10))))
+    long, wide, high = luck.choice(((0, 0, 0), (300, 200, 101), (611, 433, 257), (10, 10, 10)))
     return Weight(
         id=f"{waybill}-weight{number}",
         time=time,
