@@ -98,7 +98,7 @@ class Vocabulary(dict[str, int]):
             self._place = np.empty(len(ordered), np.int64)
             self._place[[number for _, number in ordered]] = np.arange(len(ordered))
             self._lines = [word + b"\n" for word, _ in ordered]
-            self._arrow = pa.array([word for word, _ in ordered], pa.binary())
+            self._arrow = pa.array([word.decode() for word, _ in ordered], pa.string())
             self._size = len(self)
         return self._place, self._lines, self._arrow
 

@@ -74,6 +74,8 @@ def check_plans(log: Log) -> Check:
         for wrong in _malformed(plan, earlier):
             found.add(f"{place(plan.seq)}: {wrong}")
         before[plan.lane] = plan
+    if not log.plans:
+        found.add("there are no books here")
     return found.check("plans")
 
 

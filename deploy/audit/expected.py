@@ -5,7 +5,7 @@ from datetime import date, timedelta
 
 import msgspec
 
-from deploy.audit.eras import Era
+from deploy.audit.eras import UNRANKED, Era
 from deploy.audit.facts import Facts
 from deploy.audit.postings import DESTINATION, ORIGIN, PARTIES
 from deploy.audit.tariffs import Price, Row, price
@@ -79,12 +79,15 @@ def weighing(facts: Facts, era: Era) -> Weighing | None:
                 facts.weight_seq,
             )
         )
-    if facts.order_id and facts.declared_g and facts.declared_rank < len(policy.classes):
+    if facts.order_id and facts.declared_g and facts.declared_rank < UNRANKED:
         key = facts.declared_rank, facts.order_time, facts.order_id
         found.append((key, "declared", facts.declared_g, 0, "", facts.order_seq))
     if not found:
         return None
-    (rank, time, event_id), weight_class, grams, cm3, site, seq = min(found)
+    (_, time, event_id), weight_class, grams, cm3, site, seq = min(found)
+    if weight_class not in policy.classes:
+        return None
+    rank = policy.classes.index(weight_class)
     rule = policy.adopt[rank]
     due: int | None = time
     if rule != "at_once":

@@ -15,6 +15,7 @@ from deploy.audit.eras import read_eras
 from deploy.audit.expected import DUES, Due, dues, parties, weighing
 from deploy.audit.facts import IN_A_SHARD, Facts, read_facts
 from deploy.audit.postings import legs_of
+from deploy.audit.remarks import check_anomalies, check_dead_letters, check_names
 from deploy.audit.report import Check, Findings
 from deploy.audit.rules import AS_OF
 from deploy.audit.store import Store
@@ -109,6 +110,9 @@ class Recomputation:
     def checks(self) -> Iterator[Check]:
         """The outcome."""
         yield self.documents.check("tariff books")
+        yield check_names(self._store)
+        yield check_anomalies(self._store, self._eras)
+        yield check_dead_letters(self._store, self._eras)
         for found in (self.charges, self.snapshots, self.waits, self.weights, self.lanes):
             yield found.check("parcels" if found is self.lanes else "comparisons")
         yield self._check_journal()

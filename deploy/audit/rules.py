@@ -24,6 +24,8 @@ class Rule(msgspec.Struct, frozen=True):
     table: str
     pieces: Literal["blocks", "shards", "whole"]
     sql: str
+    most: int = 10_000_000
+    """Rows of the table in a shard."""
 
 
 BLOCK_RANGE = "seq BETWEEN {first:UInt64} AND {last:UInt64}"
@@ -186,6 +188,61 @@ RULES = (
         WHERE arrayExists((step, i) -> step != (intDiv(i - 1, 2), i % 2 = 1), steps,
                           arrayEnumerate(steps))""",
     ),
+    Rule(
+        "caused",
+        "每笔费用的起因事件存在，先于费用，时间相符",
+        "event",
+        "shards",
+        f"""
+        SELECT c.waybill AS waybill, c.fee AS fee, c.revision AS revision, c.cause AS cause
+        FROM (SELECT * FROM $charge WHERE {_shard("waybill")} AND {AS_OF}) AS c
+        LEFT JOIN (
+            SELECT waybill, event_id, kind, operation, event_time, seq FROM $event WHERE {_shard("waybill")}
+                AND (kind != 'scan' OR operation IN ('10', '50'))
+        ) AS e ON e.waybill = c.waybill AND e.event_id = c.cause
+        WHERE e.event_id = '' OR e.seq > c.seq OR multiIf(
+            c.fee IN ('freight', 'waybill'), e.operation != '10' OR e.event_time != c.event_time,
+            c.fee = 'transit', e.kind = 'scan' OR e.event_id != c.weight_event OR e.event_time > c.event_time,
+            e.operation != '50' OR e.event_time != c.event_time)""",
+        most=2_000_000,
+    ),
+    Rule(
+        "adoptions",
+        "每次采信都接替前一次",
+        "adopted_weight",
+        "shards",
+        f"""
+        SELECT waybill, replaced, before FROM (
+            SELECT waybill, arraySort(groupArray((seq, line, event_id, replaces))) AS steps,
+                   arrayMap(step -> step.4, steps) AS replaced,
+                   arrayPushFront(arrayPopBack(arrayMap(step -> step.3, steps)), '') AS before
+            FROM $adopted_weight WHERE {_shard("waybill")} GROUP BY waybill
+        )
+        WHERE replaced != before""",
+    ),
+    Rule(
+        "waits",
+        "待计费记录逐条改变原因",
+        "waiting",
+        "shards",
+        f"""
+        SELECT waybill, fee, reasons FROM (
+            SELECT waybill, fee,
+                   arrayMap(step -> step.3, arraySort(groupArray((seq, line, toString(reason))))) AS reasons
+            FROM $waiting WHERE {_shard("waybill")} GROUP BY waybill, fee
+        )
+        WHERE arrayExists((now, before) -> now = before, reasons, arrayPushFront(arrayPopBack(reasons), ''))""",
+    ),
+    Rule(
+        "places",
+        "事件的网点与城市如网络目录",
+        "event",
+        "whole",
+        """
+        SELECT DISTINCT site, outlet, city, province FROM $event
+        WHERE site != '' AND (site, outlet, city, province)
+            NOT IN (SELECT site, outlet, toString(city), toString(province) FROM $site)""",
+    ),
     _unique("charge_ids", "费用编号唯一", "charge", "charge_id", "hex(charge_id)"),
     _unique("row_ids", "日记账行号唯一", "journal", "row_id", "hex(row_id)"),
     _unique("event_ids", "没有事件被接受两次", "event", "event_id", "event_id"),
@@ -208,9 +265,14 @@ RULES = (
 )
 """In the order of the report."""
 
-UNITS = {"journal": "journal rows", "charge": "charges", "event": "events"}
+UNITS = {
+    "journal": "journal rows",
+    "charge": "charges",
+    "event": "events",
+    "adopted_weight": "adoptions",
+    "waiting": "rows",
+}
 
-IN_A_SHARD = 10_000_000
 MOST = " LIMIT 1000"
 """Broken rows that are counted of a piece: enough to know that everything is wrong."""
 
@@ -223,7 +285,7 @@ def check_rule(store: Store, rule: Rule) -> Check:
         for first, last in store.ranges(rule.table, 1_000_000):
             found.rows(store.rows(rule.sql + MOST, first=first, last=last))
     elif rule.pieces == "shards":
-        for shard, shards in store.shards(rule.table, IN_A_SHARD):
+        for shard, shards in store.shards(rule.table, rule.most):
             found.rows(store.rows(rule.sql + MOST, shard=shard, shards=shards))
     else:
         found.rows(store.rows(rule.sql + MOST))

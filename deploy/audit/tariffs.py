@@ -50,7 +50,7 @@ class Directory(msgspec.Struct, frozen=True):
 
     version: str
     places: dict[str, dict[str, str]]
-    """By outlet: its code, city and province, by kind."""
+    """By outlet: its code, city and province, by kind; and the site of that name."""
     sites: dict[str, tuple[str, str, str]]
     """By site: outlet, city, province."""
     names: dict[str, dict[str, str]]
@@ -66,7 +66,12 @@ def read_directory(version: str, sites: Iterable[Mapping[str, str]]) -> Director
         _name(found.names["province"], site["province"], site["province_name"])
         if site["kind"] == "outlet":
             outlet = site["outlet"]
-            found.places[outlet] = {"outlet": outlet, "city": site["city"], "province": site["province"]}
+            found.places[outlet] = {
+                "outlet": outlet,
+                "city": site["city"],
+                "province": site["province"],
+                "site": site["site"],
+            }
             _name(found.names["outlet"], outlet, site["name"])
     return found
 
@@ -263,11 +268,15 @@ class Prices:
             return None
         candidates = [
             (published, row)
-            for start, end in pairs([("", ""), *here.items()], [("", ""), *there.items()])
+            for start, end in pairs(_places(here), _places(there))
             for published, row in self._rows.get((fee, start, end), ())
             if row.first_day <= day <= row.last_day and row.product in ("", product)
         ]
         return max(candidates, key=_goodness)[1] if candidates else None
+
+
+def _places(at: dict[str, str]) -> list[Place]:
+    return [("", ""), *((kind, at[kind]) for kind in KINDS)]
 
 
 def _goodness(candidate: tuple[int, Row]) -> tuple[int, bool, bool, bool, int, date]:

@@ -1,98 +1,139 @@
-"""Run the simulated network: see the package."""
+"""Run the simulated network: see the package.
+
+The first SIGTERM or SIGINT: create no more parcels and finish. The second: leave at once. `status.json` in the
+truth's directory, written every half second, says how far it is; the exit code is 0 if all was sent and booked.
+"""
 
 import argparse
 import signal
+import sys
+import threading
 import time
 from pathlib import Path
 
 import msgspec
 
 from schemas.settings import from_environment
-from sources.network import script
 from sources.network.directory import build
-from sources.network.lag import Lag
+from sources.network.faults import NONE, Faults
+from sources.network.lag import Books, Lag, Nobody
+from sources.network.script import Script
 from sources.network.stage import Stage, read_tariff
 from sources.network.truth import Truth
 
 
 def arguments() -> argparse.Namespace:
     """What to simulate."""
-    parser = argparse.ArgumentParser(prog="sources.network")
-    parser.add_argument("--truth", type=Path, required=True, help="directory for truth.jsonl and status.json")
+    parser = argparse.ArgumentParser(prog="sources.network", description=__doc__)
+    parser.add_argument("--truth", type=Path, required=True, help="directory for the truth and status.json")
     parser.add_argument("--tariff", type=Path, required=True, help="directory of the tariff book")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--outlets", type=int, default=600)
+    parser.add_argument("--outlets", type=int, default=600, help="60 to 20000")
     parser.add_argument("--rate", type=float, default=100, help="parcels a second, by the clock")
     parser.add_argument("--speed", type=float, default=4000, help="simulated seconds in a second")
     parser.add_argument("--parcels", type=int, help="stop after so many")
     parser.add_argument("--seconds", type=float, help="stop after so long")
     parser.add_argument("--faults", choices=("some", "none"), default="some")
-    parser.add_argument("--budget", type=int, default=15_000, help="records that the books may be behind")
+    parser.add_argument("--patience", type=float, default=300, help="seconds to finish in, at most")
+    parser.add_argument(
+        "--budget",
+        type=int,
+        default=1 << 20,
+        help="bytes that may be on the way to a partition; 0: do not wait for the books",
+    )
     return parser.parse_args()
 
 
-def main() -> None:
-    """Play until told to stop, then finish; a second signal ends at once."""
+class Told:
+    """What the network is told: by signals, by the clock, and to leave when finishing takes too long."""
+
+    def __init__(self, seconds: float | None, patience: float) -> None:
+        self._signals = 0
+        self._until = time.monotonic() + (seconds or float("inf"))
+        self._patience = patience
+        self._finishing = float("inf")
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._on_signal)
+
+    @property
+    def asked(self) -> bool:
+        """Create no more parcels."""
+        return self._signals > 0 or time.monotonic() > self._until
+
+    @property
+    def at_once(self) -> bool:
+        """Leave everything as it is."""
+        return self._signals > 1 or time.monotonic() > self._finishing
+
+    def finishing(self) -> None:
+        """From now on patience runs out."""
+        self._finishing = time.monotonic() + self._patience
+
+    def _on_signal(self, number: int, frame: object) -> None:  # noqa: ARG002
+        self._signals += 1
+
+
+class Status:
+    """Writes the status file, in a thread of its own."""
+
+    def __init__(self, directory: Path, stage: Stage, truth: Truth) -> None:
+        self._file, self._stage, self._truth = directory / "status.json", stage, truth
+        self._lock = threading.Lock()
+        self.state = "waiting"
+        threading.Thread(target=self._watch, name="status", daemon=True).start()
+
+    def tell(self, state: str) -> None:
+        """The network has come to a new state."""
+        self.state = state
+        with self._lock:
+            self._write()
+
+    def _watch(self) -> None:
+        while True:
+            with self._lock:
+                self._write()
+            time.sleep(0.5)
+
+    def _write(self) -> None:
+        stage, truth = self._stage, self._truth
+        status = {
+            "state": self.state,
+            "parcels": stage.parcels,
+            "published": stage.sent.all,
+            "orders": stage.sent.orders,
+            "time": stage.now,
+            **{fate: truth.fates[fate] for fate in ("accepted", "refused", "repeated")},
+            "faults": dict(truth.faults),
+            "reasons": dict(truth.reasons),
+        }
+        fresh = self._file.with_suffix(".new")
+        fresh.write_bytes(msgspec.json.encode(status))
+        fresh.rename(self._file)
+
+
+def main() -> int:
+    """Play, finish, let deadlines come; 0 if all of it was possible."""
     wanted, settings = arguments(), from_environment()
-    asked = 0
-    until = time.monotonic() + (wanted.seconds or float("inf"))
-
-    def on_signal(number: int, frame: object) -> None:  # noqa: ARG001
-        nonlocal asked
-        asked += 1
-
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, on_signal)
-    truth, lag = Truth(wanted.truth), Lag(settings, wanted.budget)
-    faults = script.NONE if wanted.faults == "none" else script.Faults()
-    stage = Stage(
-        build(wanted.outlets, wanted.seed),
-        script.Script(faults),
-        settings,
-        truth,
-        wanted.seed,
-        wanted.rate,
-        wanted.speed,
-    )
-    told = 0.0
-
-    def behind() -> bool:
-        nonlocal told
-        if time.monotonic() > told + 0.5:
-            told = time.monotonic()
-            _tell(wanted.truth, stage, truth, "running" if not asked else "finishing")
-        return lag.behind(stage.published)
-
-    tariff = read_tariff(wanted.tariff)
-    stage.open(tariff)
-    stage.play(wanted.parcels, lambda: asked > 0 or time.monotonic() > until, behind)
-    stage.finish(lambda: asked > 1, behind)
-    _tell(wanted.truth, stage, truth, "published")
-    before = -1
-    while asked < 2 and before != lag.processed:  # the books have everything when they move no more
-        before = lag.processed
-        time.sleep(2)
-    stage.end()
-    stage.devices.close()
-    _tell(wanted.truth, stage, truth, "done")
-
-
-def _tell(directory: Path, stage: Stage, truth: Truth, state: str) -> None:
-    """Write the status file that a demo reads."""
-    status = {
-        "state": state,
-        "parcels": stage.parcels,
-        "published": stage.published,
-        "orders": stage.orders,
-        "time": stage.now,
-        "accepted": truth.accepted,
-        "refused": truth.refused,
-        "repeated": truth.repeated,
-    }
-    fresh = directory / "status.new"
-    fresh.write_bytes(msgspec.json.encode(status))
-    fresh.rename(directory / "status.json")
+    told = Told(wanted.seconds, wanted.patience)
+    books: Books = Lag(settings, wanted.budget) if wanted.budget else Nobody()
+    truth = Truth(wanted.truth)
+    script = Script(NONE if wanted.faults == "none" else Faults())
+    world = build(wanted.outlets, wanted.seed)
+    stage = Stage(world, script, settings, truth, books, wanted.seed, wanted.rate, wanted.speed)
+    status = Status(wanted.truth, stage, truth)
+    stage.open(read_tariff(wanted.tariff), told)
+    status.tell("running")
+    stage.play(wanted.parcels, told)
+    status.tell("finishing")
+    told.finishing()
+    stage.finish(told)
+    status.tell("published")
+    stage.end(told)
+    whole = stage.complete and not told.at_once
+    stage.close()
+    status.tell("done" if whole else "cut")
+    return 0 if whole else 1
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

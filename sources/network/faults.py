@@ -25,7 +25,7 @@ class Faults(msgspec.Struct, frozen=True):
     delayed: float = 0.02
     """Sent up to six hours after it happened."""
     lost_scan: float = 0.01
-    """Never sent; only of scans that no fee depends on."""
+    """Never sent."""
     lost_weight: float = 0.03
     unreadable: float = 0.02
     """A scale or DWS machine could not read the barcode and says so, before it can."""

@@ -1,51 +1,158 @@
-"""How far the books are behind the network: what was published less what the lanes have planned."""
+"""How far the books are: the ends of Kafka's partitions, and what the lanes have planned (table `block`)."""
 
 import threading
 import time
-import urllib.error
 import urllib.parse
 import urllib.request
+from typing import Protocol
 
 import msgspec
+from confluent_kafka import Consumer, KafkaException, TopicPartition
 
 from schemas import topics
 from schemas.settings import Settings
+from sources.network.pace import Pace, Reading, Sent
 
-_SQL = """
-SELECT sum(arraySum(arrayMap((i, u) -> if(i LIKE 'waybook.orders:%' OR i LIKE 'waybook.devices:%'
-    OR i LIKE 'waybook.dead-letters:%', u, 0), inputs, upto)))
-FROM (SELECT inputs, upto FROM block ORDER BY lane, n DESC LIMIT 1 BY lane)
-"""
-assert {topics.ORDERS.name, topics.DEVICES.name, topics.DEAD_LETTERS.name} <= {t.name for t in topics.TOPICS}
+READ = (topics.CONTROL, topics.TICKS, topics.ORDERS, topics.DEVICES, topics.DEAD_LETTERS)
+"""What lanes read."""
+TICKS = f"{topics.TICKS.name}:0"
+EVERY = 0.25
+STALE = 3.0
+"""Seconds after which a reading says nothing: someone is away."""
+SETTLED = 3.0
+"""Seconds for which everything must stay drained: a flow that is started again may have more to say."""
+
+_SQL = "SELECT inputs, upto FROM block ORDER BY lane, n DESC LIMIT 1 BY lane FORMAT JSONCompactEachRow"
+
+
+class Books(Protocol):
+    """Whoever keeps up with the network, or does not."""
+
+    def behind(self, sent: Sent) -> bool:
+        """Whether to wait before more is sent."""
+
+    def heard(self) -> bool:
+        """Whether someone listens to the devices."""
+
+    def ticks(self) -> int | None:
+        """Ticks that every lane has read, since the beginning; None: nobody counts."""
+
+    def drained(self, sent: Sent) -> bool:
+        """Whether everything that was sent is booked."""
+
+
+class Nobody:
+    """Nobody to wait for: for brokers that keep everything."""
+
+    def behind(self, sent: Sent) -> bool:  # noqa: ARG002
+        """Never."""
+        return False
+
+    def heard(self) -> bool:
+        """Always."""
+        return True
+
+    def ticks(self) -> int | None:
+        """Unknown."""
+        return None
+
+    def drained(self, sent: Sent) -> bool:  # noqa: ARG002
+        """Always."""
+        return True
 
 
 class Lag:
-    """Asks ClickHouse four times a second, in a thread; a store that is away means: behind."""
+    """Looks four times a second, in a thread. What cannot be known counts as behind."""
 
     def __init__(self, settings: Settings, budget: int) -> None:
         self._url = f"{settings.clickhouse}/?" + urllib.parse.urlencode(
-            {"database": settings.database, "query": _SQL}
+            {"database": settings.database, "query": _SQL, "output_format_json_quote_64bit_integers": 0}
         )
         self._headers = {
             "X-ClickHouse-User": settings.clickhouse_user,
             "X-ClickHouse-Key": settings.clickhouse_password,
         }
-        self.budget = budget
-        self.processed = 0
-        self._asked = 0.0
-        threading.Thread(target=self._watch, daemon=True).start()
+        self._consumer = Consumer(
+            {
+                "bootstrap.servers": settings.kafka,
+                "group.id": "waybook-unused",  # the client wants one; nothing is committed
+                "enable.auto.commit": False,
+                **settings.kafka_options,
+            }
+        )
+        self._partitions = [
+            TopicPartition(topic.name, number)
+            for topic in READ
+            for number in range(settings.partitions if topic.partitioned else 1)
+        ]
+        self._count, self._budget = settings.partitions, budget
+        self._now: Reading | None = None
+        self._pace: Pace | None = None
+        self._looked = 0.0
+        self._drained_at = 0.0
+        threading.Thread(target=self._watch, name="lag", daemon=True).start()
 
-    def behind(self, published: int) -> bool:
-        """Whether more than the budget is on its way, or nobody knows."""
-        return published - self.processed > self.budget or time.monotonic() > self._asked + 5
+    def behind(self, sent: Sent) -> bool:
+        """Whether more than the budget is on its way to a partition, or nobody knows."""
+        now, pace = self._fresh()
+        return now is None or pace is None or pace.behind(now, sent)
+
+    def heard(self) -> bool:
+        """Whether the device flow has written something."""
+        now, pace = self._fresh()
+        return now is not None and pace is not None and pace.heard(now)
+
+    def ticks(self) -> int | None:
+        """Ticks that every lane has read."""
+        now, pace = self._fresh()
+        return 0 if now is None or pace is None else now.upto.get(TICKS, 0) - pace.first.ends[TICKS]
+
+    def drained(self, sent: Sent) -> bool:
+        """Whether everything is in a block, and has been for a while."""
+        now, pace = self._fresh()
+        if now is None or pace is None or not pace.drained(now, sent):
+            self._drained_at = 0.0
+            return False
+        self._drained_at = self._drained_at or time.monotonic()
+        return time.monotonic() > self._drained_at + SETTLED
+
+    def _fresh(self) -> tuple[Reading | None, Pace | None]:
+        stale = time.monotonic() > self._looked + STALE
+        return (None if stale else self._now), self._pace
 
     def _watch(self) -> None:
         while True:
+            began = time.monotonic()
             try:
-                request = urllib.request.Request(self._url, headers=self._headers)  # noqa: S310
-                with urllib.request.urlopen(request, timeout=5) as answer:  # noqa: S310
-                    self.processed = msgspec.json.decode(answer.read().strip() or b"0", type=int)
-                self._asked = time.monotonic()
-            except (OSError, urllib.error.URLError, msgspec.DecodeError):
-                pass
-            time.sleep(0.25)
+                reading = Reading(self._ends(), self._upto())
+                if self._pace is None:
+                    self._pace = Pace(reading, self._budget, self._count)
+                self._now, self._looked = reading, time.monotonic()
+            except (OSError, KafkaException, msgspec.DecodeError):
+                pass  # away: the reading grows stale
+            time.sleep(max(0.05, began + EVERY - time.monotonic()))
+
+    def _ends(self) -> dict[str, int]:
+        """Asked before the blocks, so that nothing seems processed that is not."""
+        return {
+            f"{where.topic}:{where.partition}": self._consumer.get_watermark_offsets(where, timeout=2.0)[1]
+            for where in self._partitions
+        }
+
+    def _upto(self) -> dict[str, int]:
+        """What every lane has planned; an input that several read counts as far as the slowest has."""
+        request = urllib.request.Request(self._url, headers=self._headers)  # noqa: S310
+        with urllib.request.urlopen(request, timeout=2) as answer:  # noqa: S310
+            return merged(answer.read())
+
+
+def merged(answer: bytes) -> dict[str, int]:
+    """The newest plans of all lanes, one JSON line `[inputs, upto]` each, as one."""
+    upto: dict[str, int] = {}
+    for inputs, ends in _PLANS.decode_lines(answer):
+        for name, end in zip(inputs, ends, strict=True):
+            upto[name] = min(end, upto.get(name, end))
+    return upto
+
+
+_PLANS = msgspec.json.Decoder(tuple[list[str], list[int]])

@@ -25,12 +25,12 @@ SURCHARGE = {"ECO": 0, "STD": 4 * YUAN, "EXP": 9 * YUAN}
 BILLED_OTHERWISE = 0.05
 """Share of parcels that their customers pay by contract, not one by one: payment 0."""
 
-DAY_CURVE = tuple(
-    map(
-        int,
-        "20 12 8 6 6 10 25 50 80 110 130 135 120 125 140 150 160 165 160 150 140 120 80 45".split(),
-    )
+# fmt: off
+DAY_CURVE = (
+    20, 12, 8, 6, 6, 10, 25, 50, 80, 110, 130, 135,
+    120, 125, 140, 150, 160, 165, 160, 150, 140, 120, 80, 45,
 )
+# fmt: on
 """Orders by hour of Shanghai's day, in percent of the mean."""
 
 

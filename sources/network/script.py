@@ -9,7 +9,7 @@ from typing import Literal
 
 import msgspec
 
-from schemas.events import ARRIVED, OUT_FOR_DELIVERY, PICKED_UP, SENT, SIGNED, Order
+from schemas.events import OUT_FOR_DELIVERY, PICKED_UP, SIGNED, Order
 from schemas.identity import content_id
 from schemas.times import HOUR, MINUTE, SECOND
 from sources.network import faults
@@ -21,7 +21,6 @@ Fate = Literal["accepted", "refused", "repeated"]
 
 CLASSES = {True: "hub_dws", False: "outlet_scale"}
 """Who weighs: by whether the site is a hub."""
-LOSABLE = (SENT, ARRIVED, OUT_FOR_DELIVERY)
 JUDGED_BY_LANES = ("time_in_future", "time_too_old", "conflicting_duplicate")
 """Reasons that need the lanes' state: such dead letters hold the normalised event, not the device's bytes."""
 
@@ -125,7 +124,7 @@ class _Performance:
     def _fact(self, fact: Fact, serial: str) -> None:
         assert fact.site is not None
         if fact.kind == "scan":
-            if fact.operation in LOSABLE and self._chance(self.rates.lost_scan):
+            if self._chance(self.rates.lost_scan):
                 self.lost.append(fact.operation)
                 return
         else:
@@ -191,9 +190,7 @@ class _Performance:
 
     def _cue(self, at: int, topic: str, payload: bytes, fate: Fate, fault: str) -> Cue:
         parcel = self.parcel
-        cue = Cue(
-            at, parcel.number, len(self.cues), topic, payload, parcel.waybill, fate, fault=fault
-        )
+        cue = Cue(at, parcel.number, len(self.cues), topic, payload, parcel.waybill, fate, fault=fault)
         self.cues.append(cue)
         return cue
 

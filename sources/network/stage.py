@@ -1,86 +1,54 @@
 """Plays the script: publishes every cue at its simulated time through MQTT and Kafka, no faster than the books.
 
-Simulated time runs `speed` times as fast as the clock and stands still while the flows are behind: an
-in-memory broker drops what nobody has read. Told to stop, it creates no more parcels and lets time jump from
-cue to cue until those on the way have arrived, then passes a day so that every deadline has come.
+Simulated time runs `speed` times as fast as the clock and stands still while the books are behind. Told to stop,
+the network creates no more parcels and hurries until those on the way have arrived, waits until all is booked,
+and lets a day pass so that every deadline has come.
 """
 
 import heapq
-import threading
 import time
-from collections.abc import Callable
+from collections import deque
 from pathlib import Path
-from typing import Any
+from typing import Protocol
 
 import msgspec
-import paho.mqtt.client as paho
-from confluent_kafka import Producer
-from paho.mqtt.enums import CallbackAPIVersion
 
 from schemas import topics
-from schemas.events import NetworkPublished, TariffPublished, Tick
+from schemas.events import ControlEvent, NetworkPublished, TariffPublished
 from schemas.identity import version_of
 from schemas.settings import Settings
-from schemas.times import DAY, HOUR
+from schemas.times import HOUR
 from sources.network.directory import World
+from sources.network.lag import Books
 from sources.network.life import live, next_order
+from sources.network.pace import Sent
+from sources.network.publisher import Publisher
 from sources.network.script import Cue, Script
 from sources.network.truth import Truth
+from sources.ticker import Kafka, send_tick
 
 START = 1_762_819_200_000
 """2025-11-11 08:00 in Shanghai: the morning of the year's busiest day."""
-MOST_UNCONFIRMED = 3_000
-"""Messages that MQTT has not acknowledged to us."""
+STEP = 0.05
+"""Seconds between ticks, at least."""
+LONGEST_STEP = 0.25
+"""Seconds that count when the machine was busy for longer."""
+BATCH = 250
+"""Messages between two looks at the books."""
+AFTERWARDS = 26 * HOUR
+"""Time that passes when all is over: longer than a declared weight waits."""
 
 
-class Devices:
-    """MQTT clients that stand for all devices."""
+class Stop(Protocol):
+    """What the network is told."""
 
-    def __init__(self, address: str, clients: int = 4) -> None:
-        host, _, port = address.rpartition(":")
-        self._lock = threading.Lock()
-        self._open = 0
-        self._clients = [self._client(host, int(port), n) for n in range(clients)]
+    @property
+    def asked(self) -> bool:
+        """Create no more parcels, and finish."""
 
-    def publish(self, cue: Cue) -> None:
-        """QoS 1; waits while too much is unconfirmed."""
-        while self._open > MOST_UNCONFIRMED:
-            time.sleep(0.01)
-        with self._lock:
-            self._open += 1
-        self._clients[hash_of(cue.topic) % len(self._clients)].publish(cue.topic, cue.payload, qos=1)
-
-    def settle(self, seconds: float = 60) -> bool:
-        """Wait until all is confirmed."""
-        until = time.monotonic() + seconds
-        while self._open and time.monotonic() < until:
-            time.sleep(0.02)
-        return not self._open
-
-    def close(self) -> None:
-        """Leave."""
-        for client in self._clients:
-            client.disconnect()
-            client.loop_stop()
-
-    def _client(self, host: str, port: int, number: int) -> paho.Client:
-        client = paho.Client(CallbackAPIVersion.VERSION2, f"network-{number}", protocol=paho.MQTTv5)
-        client.max_inflight_messages_set(1000)
-        client.reconnect_delay_set(1, 5)
-
-        def on_publish(*_: Any) -> None:
-            with self._lock:
-                self._open -= 1
-
-        client.on_publish = on_publish
-        client.connect_async(host, port, clean_start=True)
-        client.loop_start()
-        return client
-
-
-def hash_of(text: str) -> int:
-    """A number that is the same in every run."""
-    return sum(text.encode())
+    @property
+    def at_once(self) -> bool:
+        """Leave everything as it is."""
 
 
 class Stage:
@@ -92,103 +60,154 @@ class Stage:
         script: Script,
         settings: Settings,
         truth: Truth,
+        books: Books,
         seed: int,
         rate: float,
         speed: float,
     ) -> None:
-        self.world, self.script, self.truth, self.seed = world, script, truth, seed
-        self.rate, self.speed = rate, speed
-        self.devices = Devices(settings.mqtt)
-        self.producer = Producer(
-            {
-                "bootstrap.servers": settings.kafka,
-                "linger.ms": 5,
-                "compression.type": "lz4",
-                "partitioner": topics.PARTITIONER,
-                "enable.idempotence": True,
-                "message.max.bytes": 8_000_000,
-                **settings.kafka_options,
-            }
-        )
+        self.world, self.script, self.truth, self.books, self.seed = world, script, truth, books, seed
+        self.speed = speed
+        self.per_hour = rate * 3600 / speed
+        """Parcels in an hour of simulated time."""
+        self.publisher = Publisher(settings.mqtt, settings.mqtt_user, settings.mqtt_password)
+        self.kafka = Kafka(settings)
         self.now = START
-        self.published = self.parcels = self.orders = 0
+        self.parcels = 0
+        self.sent = Sent()
+        self._leash = settings.ahead * 3 // 4
+        """Milliseconds that time may be ahead of the ticks that lanes have read."""
+        self._ticks: deque[int] = deque()
+        """Ticks that lanes may not have read."""
+        self._read, self._known = 0, START
+        """How many they have read, and the time of the newest of those."""
         self._cues: list[Cue] = []
+        self._heard = False
 
-    def open(self, tariff: dict[str, str]) -> None:
-        """Publish the directory and the tariff book."""
-        network, version = version_of(self.world.files), version_of(tariff)
-        documents: tuple[Any, ...] = (
+    def open(self, tariff: dict[str, str], stop: Stop) -> None:
+        """Publish the directory and the tariff book; wait for Kafka if it is away, and for the books' first word."""
+        network, book = version_of(self.world.files), version_of(tariff)
+        documents: tuple[ControlEvent, ...] = (
             NetworkPublished(id=f"network-{network}", time=START, version=network, files=self.world.files),
-            TariffPublished(
-                id=f"tariff-{version}", time=START, version=version, name="simulated", files=tariff
-            ),
+            TariffPublished(id=f"tariff-{book}", time=START, version=book, name="simulated", files=tariff),
         )
+        while self.books.behind(self.sent) and not stop.at_once:
+            time.sleep(STEP)
         for document in documents:
-            self.producer.produce(topics.CONTROL.name, msgspec.json.encode(document), partition=0)
-        self.tick()
-        self.producer.flush()
+            self.kafka.send(topics.CONTROL.name, msgspec.json.encode(document), partition=0)
+        self._tick(stop)
 
-    def tick(self) -> None:
-        """Let data time pass to the simulated now."""
-        tick = Tick(id=f"tick-{self.now}", time=self.now)
-        self.producer.produce(topics.TICKS.name, msgspec.json.encode(tick), partition=0)
-        self.producer.flush(10)
-
-    def play(self, most: int | None, stopping: Callable[[], bool], behind: Callable[[], bool]) -> None:
-        """Create parcels and publish cues until told to stop or `most` parcels are on the way."""
-        created, per_hour = self.now, self.rate * 3_600_000 / self.speed / 1000
-        last = time.monotonic()
-        while not stopping() and (most is None or self.parcels < most):
-            time.sleep(0.05)
+    def play(self, most: int | None, stop: Stop) -> None:
+        """Create parcels and publish cues until told to stop or `most` parcels have been created."""
+        created, before = self.now, time.monotonic()
+        while not stop.asked and (most is None or self.parcels < most):
+            time.sleep(STEP)
             now = time.monotonic()
-            if not behind():
-                self.now += int((now - last) * 1000 * self.speed)
-            last = now
+            step, before = int(min(now - before, LONGEST_STEP) * 1000 * self.speed), now
+            if not self.books.behind(self.sent):
+                self._pass(step, stop)
             while created <= self.now and (most is None or self.parcels < most):
                 self._create(created)
-                created = next_order(created, per_hour)
-            self.tick()
-            self._publish_until(self.now, behind)
+                created = next_order(created, self.per_hour)
+            self._publish(stop)
 
-    def finish(self, stopping: Callable[[], bool], behind: Callable[[], bool]) -> None:
-        """Let what is on the way arrive, then a day pass. `stopping`: give up."""
-        while self._cues and not stopping():
-            if behind():
-                time.sleep(0.02)
-                continue
-            self.now = max(self.now, self._cues[0].at + HOUR)
-            self.tick()
-            self._publish_until(self.now, behind, 2_000)
-        self.devices.settle()
+    def finish(self, stop: Stop) -> None:
+        """Let what is on the way arrive, and wait until it is booked."""
+        while self._cues and not stop.at_once:
+            if self.books.behind(self.sent):
+                time.sleep(STEP)
+            else:
+                self._hurry(self._cues[0].at + HOUR, stop)
+            self._publish(stop)
+        self.publisher.settle(lambda: stop.at_once)
+        self._drain(stop)
 
-    def end(self) -> None:
-        """Everything has been read: now pass the time in which deadlines come."""
-        self.now += 2 * DAY
-        self.tick()
-        self.producer.flush()
+    def end(self, stop: Stop) -> None:
+        """Everything is booked: now pass the time in which deadlines come."""
+        until = self.now + AFTERWARDS
+        while self.now < until and not stop.at_once:
+            self._hurry(until, stop)
+        self._drain(stop)
+
+    def close(self) -> None:
+        """Leave the brokers."""
+        self.publisher.close()
+        self.kafka.flush(5)
+        self.truth.close()
+
+    @property
+    def complete(self) -> bool:
+        """Whether nothing is left to be published or confirmed."""
+        return not self._cues and not self.publisher.unconfirmed
 
     def _create(self, at: int) -> None:
         self.parcels += 1
         parcel, r = live(self.world, self.parcels, at, self.seed)
-        for cue in self.script.cues(parcel, r):
+        cues, outcome = self.script.perform(parcel, r)
+        self.truth.expect(outcome)
+        for cue in cues:
             heapq.heappush(self._cues, cue)
 
-    def _publish_until(self, now: int, behind: Callable[[], bool], most: int = 100_000) -> None:
-        done = 0
-        while self._cues and self._cues[0].at <= now and done < most:
-            cue = heapq.heappop(self._cues)
-            self.truth.add(cue)
-            if cue.topic:
-                self.devices.publish(cue)
-            else:
-                self.orders += 1
-                self.producer.produce(topics.ORDERS.name, cue.payload, cue.waybill)
-            self.published += 1
-            done += 1
-            if done % 500 == 0 and behind():
+    def _publish(self, stop: Stop) -> None:
+        """All cues whose time has come, unless the books fall behind."""
+        while not stop.at_once and not self.books.behind(self.sent):
+            batch: list[Cue] = []
+            while self._cues and self._cues[0].at <= self.now and len(batch) < BATCH:
+                batch.append(heapq.heappop(self._cues))
+            if not batch:
                 break
-        self.producer.poll(0)
-        self.truth.flush()
+            self.truth.add(batch)
+            for cue in batch:
+                self._send(cue, stop)
+        self.kafka.poll(0)
+
+    def _send(self, cue: Cue, stop: Stop) -> None:
+        if not cue.topic:
+            self.sent.orders += 1
+            self.kafka.send(topics.ORDERS.name, cue.payload, cue.waybill)
+            return
+        self.sent.devices += 1
+        self.publisher.publish(cue.topic, cue.payload, lambda: stop.at_once)
+        if not self._heard:
+            self._knock(cue, stop)
+
+    def _knock(self, cue: Cue, stop: Stop) -> None:
+        """Until the device flow has subscribed a broker throws away what devices say: say the first thing
+        again until something has come of it. Its repeats are recognised like all others."""
+        asked = time.monotonic()
+        while not self.books.heard() and not stop.at_once:
+            if time.monotonic() > asked + 1:
+                asked = time.monotonic()
+                self.publisher.publish(cue.topic, cue.payload, lambda: stop.at_once)
+            time.sleep(STEP)
+        self._heard = True
+
+    def _hurry(self, until: int, stop: Stop) -> None:
+        """Pass as much time as lanes can follow, at most to `until`."""
+        if until > self.now and not self._pass(min(until - self.now, self._leash), stop):
+            time.sleep(STEP)
+
+    def _pass(self, milliseconds: int, stop: Stop) -> int:
+        """Let time pass, as far as the leash allows; returns how much did."""
+        read = self.books.ticks()
+        while self._ticks and (read is None or self._read < read):
+            self._known = self._ticks.popleft()
+            self._read += 1
+        step = max(0, min(milliseconds, self._known + self._leash - self.now))
+        if step:
+            self.now += step
+            self._tick(stop)
+        return step
+
+    def _tick(self, stop: Stop) -> None:
+        """Tell the lanes the time, before they are told what happened then."""
+        self._ticks.append(self.now)
+        send_tick(self.kafka, self.now)
+        while not self.kafka.flush(0.5) and not stop.at_once:
+            pass
+
+    def _drain(self, stop: Stop) -> None:
+        while not self.books.drained(self.sent) and not stop.at_once:
+            time.sleep(STEP)
 
 
 def read_tariff(directory: Path) -> dict[str, str]:

@@ -1,0 +1,104 @@
+"""The flow's own books of unlucky parcels: the auditor, who computes otherwise, comes to the same."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+from clickhouse_connect.driver.client import Client
+
+from deploy.audit import run
+from deploy.audit.report import Report
+from schemas.events import TariffPublished, Tick
+from schemas.times import HOUR
+from sinks.tables import TABLES
+from tests.audit import world
+from tests.audit.lane import Lane, Record, record
+
+PARCELS = 150
+IN_A_BLOCK = 120
+
+VARIANTS: tuple[dict[str, Any], ...] = (
+    {},
+    {"by_weight": True},
+    {"unit": "0.1", "rounding": "down", "money": "up"},
+    {"everywhere": False},
+    {"unit": "1", "rounding": "half_up", "by_weight": True},
+)
+
+
+@pytest.fixture
+def empty(client: Client) -> Client:
+    """A store with empty tables."""
+    for table in TABLES:
+        client.command(f"TRUNCATE TABLE {table.name}")
+    return client
+
+
+def play(
+    client: Client,
+    seed: int,
+    books: Sequence[tuple[int, TariffPublished]],
+    *,
+    lanes: int = 1,
+    ticking: bool = True,
+    wait: int = 20,
+) -> tuple[Report, int]:
+    """Write the books of a seed's parcels and audit them; also the data time at the end.
+
+    `books`: tariff books, each with the block in which it is published. `wait`: hours that pass at the end.
+    """
+    every = [Lane(client, number, (number,)) for number in range(lanes)]
+    events = list(world.disordered(PARCELS, seed))
+    now = world.START
+    for block, start in enumerate(range(0, len(events), IN_A_BLOCK)):
+        some = events[start : start + IN_A_BLOCK]
+        control = [record(world.network())] * (block == 0)
+        control += [record(book) for at, book in books if at == block]
+        now = max(now, *(event.time for event in some))
+        ticks = [record(Tick(id=f"tick{block}", time=now))] * ticking
+        mine = [record(event, int(event.waybill[-1]) % lanes) for event in some]
+        for lane in every:
+            of_lane: list[Record] = [one for one in mine if one.partition == lane.writer.lane]
+            lane.block(control + ticks + of_lane)
+    last = record(Tick(id="last", time=now + wait * HOUR))
+    for lane in every:
+        lane.block([last] * ticking)
+    data_time = every[0].lifecycle.ring.now
+    return run(client, data_time=data_time if ticking else None), data_time
+
+
+@pytest.mark.parametrize("seed", range(len(VARIANTS)))
+def test_unlucky_parcels(empty: Client, seed: int) -> None:
+    report, _ = play(empty, seed, [(0, world.tariff("one", **VARIANTS[seed]))])
+    assert report.passed, report.to_text()
+    assert report.counts.charges > 3 * PARCELS
+
+
+@pytest.mark.parametrize("seed", (10, 11))
+def test_without_any_tick(empty: Client, seed: int) -> None:
+    report, _ = play(empty, seed, [(0, world.tariff("one"))], ticking=False)
+    assert report.passed, report.to_text()
+
+
+@pytest.mark.parametrize("seed", (20, 21, 22))
+def test_books_published_on_the_way(empty: Client, seed: int) -> None:
+    books = [
+        (2, world.tariff("late", **VARIANTS[seed % 5])),
+        (4, world.tariff("dearer", 30)),
+        (6, world.tariff("by weight", 60, by_weight=True)),
+    ]
+    report, _ = play(empty, seed, books)
+    assert report.passed, report.to_text()
+
+
+def test_two_lanes(empty: Client) -> None:
+    report, _ = play(empty, 30, [(0, world.tariff("one")), (5, world.tariff("dearer", 40))], lanes=2)
+    assert report.passed, report.to_text()
+    assert {head.lane for head in report.heads} == {0, 1}
+
+
+def test_a_deadline_that_should_have_passed(empty: Client) -> None:
+    report, data_time = play(empty, 0, [(0, world.tariff("one"))], wait=0)
+    assert report.passed, report.to_text()
+    later = run(empty, data_time=data_time + 100 * HOUR)
+    assert not later.check("recomputed_waiting").passed

@@ -1,0 +1,111 @@
+"""The books against what a network says it sent."""
+
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from clickhouse_connect.driver.client import Client
+
+from deploy.audit import run
+from tests.audit import seed
+from tests.audit.seed import T0
+from tests.audit.writer import Writer
+
+FIRST, SECOND, THIRD = "YT100000001", "YT100000002", "YT100000003"
+DAY_LATER = T0 + 30 * 3_600_000
+
+
+@pytest.fixture(scope="module")
+def books(client: Client) -> Client:
+    """The hand-written books."""
+    seed.write(Writer(client))
+    return client
+
+
+def lines(client: Client) -> list[dict[str, Any]]:
+    """A true account of the hand-written books."""
+    sent = client.query("SELECT event_id, waybill FROM event").result_rows
+    made = [{"fate": "accepted", "event_id": event, "waybill": waybill} for event, waybill in sent]
+    again = {"fate": "repeated", "event_id": made[0]["event_id"], "waybill": FIRST}
+    return [*made, again, {"fate": "refused", "reason": "not_json", "dead_letter": "dl-1"}]
+
+
+def parcels() -> list[dict[str, Any]]:
+    """What is true of the three parcels."""
+    order = {
+        "origin": "OUT1",
+        "destination": "OUT2",
+        "product": "STD",
+        "payment_e4": 120_000,
+        "declared_g": 2_000,
+        "picked_up": T0,
+        "signed": DAY_LATER,
+    }
+    first = {"weight_class": "hub_scale", "time": T0 + 3_600_000, "weight_g": 2_500, "volume_cm3": 6_000}
+    better = {"weight_class": "hub_dws", "time": T0 + 7_200_000, "weight_g": 3_000, "volume_cm3": 6_000}
+    weights = [first | {"event_id": f"{waybill}-hub_scale"} for waybill in (FIRST, SECOND)]
+    unknown = dict.fromkeys(("order_id", "origin", "destination", "product"), "")
+    nothing = dict.fromkeys(("payment_e4", "declared_g", "signed"), 0)
+    return [
+        {"waybill": FIRST, "order_id": f"{FIRST}-order", "events": 5, "weights": weights[:1], **order},
+        {
+            "waybill": SECOND,
+            "order_id": f"{SECOND}-order",
+            "events": 5,
+            "weights": [better | {"event_id": f"{SECOND}-hub_dws"}, weights[1]],
+            **order,
+        },
+        {"waybill": THIRD, "picked_up": T0, "events": 1, "weights": [], **unknown, **nothing},
+    ]
+
+
+def write(directory: Path, messages: list[dict[str, Any]], known: list[dict[str, Any]]) -> Path:
+    """A network's directory."""
+    for name, rows in (("truth.jsonl", messages), ("parcels.jsonl", known)):
+        (directory / name).write_bytes(b"".join(msgspec.json.encode(row) + b"\n" for row in rows))
+    (directory / "status.json").write_bytes(msgspec.json.encode({"state": "done", "time": DAY_LATER}))
+    return directory
+
+
+def test_the_truth(books: Client, tmp_path: Path) -> None:
+    report = run(books, truth=write(tmp_path, lines(books), parcels()))
+    assert report.passed, report.to_text()
+    assert report.check("truth_parcels").detail == "3 parcels"
+
+
+def test_a_fact_that_vanished(books: Client, tmp_path: Path) -> None:
+    sent = [*lines(books), {"fate": "accepted", "event_id": "lost", "waybill": FIRST}]
+    assert failing(books, tmp_path, sent, parcels()) == {"truth_events"}
+
+
+def test_a_fact_that_nobody_sent(books: Client, tmp_path: Path) -> None:
+    assert failing(books, tmp_path, lines(books)[1:], parcels()) == {"truth_events"}
+
+
+@pytest.mark.parametrize(
+    "letter",
+    (
+        {"reason": "unknown_site", "dead_letter": "dl-1"},
+        {"reason": "not_json", "dead_letter": "dl-2"},
+        {"reason": "unknown_site"},
+    ),
+)
+def test_another_dead_letter(books: Client, tmp_path: Path, letter: dict[str, str]) -> None:
+    sent = [*lines(books)[:-1], {"fate": "refused", **letter}]
+    assert failing(books, tmp_path, sent, parcels()) == {"truth_dead_letters"}
+
+
+@pytest.mark.parametrize(("field", "value"), (("signed", DAY_LATER + 1), ("events", 6), ("weights", [])))
+def test_another_parcel(books: Client, tmp_path: Path, field: str, value: object) -> None:
+    known = parcels()
+    known[0][field] = value
+    assert failing(books, tmp_path, lines(books), known) == {"truth_parcels"}
+
+
+def failing(
+    books: Client, directory: Path, sent: list[dict[str, Any]], known: list[dict[str, Any]]
+) -> set[str]:
+    """Names of the checks that do not pass."""
+    report = run(books, truth=write(directory, sent, known))
+    return {check.name for check in report.checks if not check.passed}

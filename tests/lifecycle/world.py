@@ -1,0 +1,213 @@
+"""What the tests of a parcel's life share: events from words, a lane without Bytewax, and its books."""
+
+from collections import defaultdict
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+import pyarrow as pa
+
+from flows.engine.block import Block, Records
+from flows.lifecycle.process import Lifecycle
+from flows.lifecycle.tables import Tables
+from flows.parcels import posting_rules
+from schemas import topics
+from schemas.events import Event, NetworkPublished, Order, Scan, TariffPublished, Tick, Weight
+from schemas.identity import version_of
+from schemas.times import DAY, HOUR
+from tests.rating.material import FILES, HERE, files_in
+
+BOOK = {
+    **FILES,
+    "transit-2025.csv": "origin_province,destination_province,first_kg,first_price,continued_price\n上海,陕西,1,3.00,1.50\n",
+}
+"""The rating tests' book with one transit price."""
+NETWORK_FILES = files_in(HERE / "network")
+START = 1_762_819_200_000
+"""2025-11-11 08:00 in Shanghai."""
+WAYBILL = "YT7500000000001"
+SITES = {"寄": ("SH-C", "SHC"), "派": ("XA-D", "XAD"), "分拨": ("SH-HUB", "HQ")}
+OPERATIONS = {
+    "揽收": ("10", "寄"),
+    "发件": ("20", "寄"),
+    "到件": ("30", "派"),
+    "派件": ("40", "派"),
+    "签收": ("50", "派"),
+}
+WEIGHINGS = {
+    "网点秤": ("outlet_scale", "寄"),
+    "分拨DWS": ("hub_dws", "分拨"),
+    "分拨秤": ("hub_scale", "分拨"),
+}
+
+
+def network() -> NetworkPublished:
+    """The directory of the rating tests, published."""
+    return NetworkPublished(id="n1", time=START, version=version_of(NETWORK_FILES), files=NETWORK_FILES)
+
+
+def tariff(files: dict[str, str] | None = None) -> TariffPublished:
+    """A book, published."""
+    book = dict(files or BOOK)
+    return TariffPublished(
+        id=f"t-{version_of(book)}", time=START, version=version_of(book), name="b", files=book
+    )
+
+
+def order(at: int = START, **changed: Any) -> Order:
+    """上海C网点 → 西安D网点, the customer pays 12.00."""
+    made = Order(
+        id="order-1",
+        time=at,
+        waybill=WAYBILL,
+        origin="SHC",
+        destination="XAD",
+        origin_city="310100",
+        origin_province="310000",
+        destination_city="610100",
+        destination_province="610000",
+        customer="C1",
+        product="standard",
+        declared_g=2000,
+        payment_e4=120_000,
+    )
+    return msgspec.structs.replace(made, **changed)
+
+
+def scan(name: str, at: int, **changed: Any) -> Scan:
+    """An operation by its Chinese name."""
+    operation, where = OPERATIONS[name]
+    site, outlet = SITES[where]
+    made = Scan(
+        id=f"scan-{operation}",
+        time=at,
+        waybill=WAYBILL,
+        operation=operation,  # type: ignore[arg-type]
+        source="pda",
+        code=name,
+        site=site,
+        outlet=outlet,
+        city="",
+        province="",
+        device="P1",
+    )
+    return msgspec.structs.replace(made, **changed)
+
+
+def weight(name: str, grams: int, at: int, **changed: Any) -> Weight:
+    """A weighing by who weighed."""
+    weight_class, where = WEIGHINGS[name]
+    site, outlet = SITES[where]
+    made = Weight(
+        id=f"weight-{weight_class}",
+        time=at,
+        waybill=WAYBILL,
+        weight_g=grams,
+        length_mm=0,
+        width_mm=0,
+        height_mm=0,
+        weight_class=weight_class,  # type: ignore[arg-type]
+        source="dws",
+        site=site,
+        outlet=outlet,
+        city="",
+        province="",
+        device="D1",
+    )
+    return msgspec.structs.replace(made, **changed)
+
+
+def events_of(story: str) -> list[Event]:
+    """Events of a story in words: `订单 揽收 网点秤2.6 分拨DWS2.5 签收`, an hour apart, in order of publication.
+
+    `@` and a number after a word: it happened at that hour instead. Words with `#`: an id of their own.
+    """
+    events: list[Event] = []
+    for hour, token in enumerate(story.split()):
+        word, _, moment = token.partition("@")
+        word, _, own = word.partition("#")
+        at = START + int(moment or hour) * HOUR
+        more = {"id": f"own-{own}"} if own else {}
+        if word.startswith("订单"):
+            kilos = word.removeprefix("订单")
+            events.append(order(at, **more, **({"declared_g": int(Decimal(kilos) * 1000)} if kilos else {})))
+        elif word in OPERATIONS:
+            events.append(scan(word, at, **more))
+        else:
+            name = next(known for known in WEIGHINGS if word.startswith(known))
+            events.append(weight(name, int(Decimal(word.removeprefix(name)) * 1000), at, **more))
+    return events
+
+
+class Book:
+    """A lane without Bytewax and Kafka: events in, the rows of the tables out."""
+
+    def __init__(self, tariffs: tuple[TariffPublished, ...] = (tariff(),), horizon: int = 3 * DAY) -> None:
+        self.lifecycle = Lifecycle(horizon)
+        self.tables = Tables(posting_rules(), writes_documents=True)
+        self.n = 0
+        self.rows: dict[str, list[dict[str, Any]]] = defaultdict(list)
+        self.digests: list[tuple[str, str]] = []
+        self.block((topics.CONTROL.name, network()), *((topics.CONTROL.name, book) for book in tariffs))
+        self.tick(START)
+
+    def take(self, *events: Event) -> "Book":
+        """Orders, scans and weights in one block; time has passed to the latest of them."""
+        self.tick(max([START, *(event.time for event in events)]))
+        return self.block(*((topics.DEVICES.name, event) for event in events))
+
+    def tick(self, at: int) -> "Book":
+        """Time passes."""
+        return self.block((topics.TICKS.name, Tick(id=f"tick-{at}", time=at)))
+
+    def block(self, *records: tuple[str, Event | bytes]) -> "Book":
+        """A block of records: (topic, event or bytes)."""
+        self.n += 1
+        inputs: dict[str, Records] = {}
+        for offset, (topic, event) in enumerate(records):
+            raw = event if isinstance(event, bytes) else msgspec.json.encode(event)
+            held = inputs.setdefault(topic, Records(topic, 0, [], []))
+            held.values.append(raw)
+            held.offsets.append(self.n * 1000 + offset)
+        output = self.lifecycle.process(Block(self.n, list(inputs.values()), len(records), START, [], 0.0))
+        made = self.tables.make(output, self.n, self.lifecycle.rules.tariffs, self.lifecycle.directory)
+        for table in made:
+            self.rows[table.table] += pa.ipc.open_stream(table.body).read_all().to_pylist()
+            self.digests.append((table.table, table.digest))
+        return self
+
+    def books(self) -> dict[tuple[str, str, str, Any], Decimal]:
+        """What stands in every book: (book, account, fee, business date) → debits less credits; no zeros."""
+        sums: dict[tuple[str, str, str, Any], Decimal] = defaultdict(Decimal)
+        for row in self.rows["journal"]:
+            key = (_text(row["book"]), _text(row["account"]), _text(row["fee"]), row["business_date"])
+            sums[key] += row["amount"] if _text(row["side"]) == "D" else -row["amount"]
+        return {key: amount for key, amount in sums.items() if amount}
+
+    def result_of(self, party: str) -> Decimal:
+        """What a party has gained: revenue less expense (accounts 4…, 5… and 6…)."""
+        return -sum(
+            (
+                amount
+                for (book, account, *_), amount in self.books().items()
+                if book == party and account[0] in "456"
+            ),
+            Decimal(0),
+        )
+
+    def net(self, fee: str) -> Decimal:
+        """What stands charged for a fee."""
+        return sum((row["amount"] for row in self.rows["charge"] if _text(row["fee"]) == fee), Decimal(0))
+
+    def waiting(self) -> dict[str, str]:
+        """Dues that wait now, and why."""
+        newest = {_text(row["fee"]): _text(row["reason"]) for row in self.rows["waiting"]}
+        return {fee: reason for fee, reason in newest.items() if reason}
+
+    def refused(self) -> list[str]:
+        """Reasons of dead letters."""
+        return [_text(row["reason"]) for row in self.rows["dead_letter"]]
+
+
+def _text(value: str | bytes) -> str:
+    return value.decode() if isinstance(value, bytes) else value
