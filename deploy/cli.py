@@ -8,7 +8,8 @@ from pathlib import Path
 
 import msgspec
 
-from deploy import audit, dead_letters, explain
+from deploy import audit, dead_letters
+from deploy import explain as explaining
 from deploy.demo import Demo, Options
 from schemas.settings import Settings, from_environment
 from sinks.clickhouse import StoreAwayError, connect
@@ -48,7 +49,7 @@ def sql(arguments: argparse.Namespace) -> int:
 
 def explain_(arguments: argparse.Namespace) -> int:
     """Why a parcel cost what it cost."""
-    text = explain.explain(arguments.waybill, connect(settings_of(arguments)))
+    text = explaining.explain(arguments.waybill, connect(settings_of(arguments)))
     sys.stdout.write((text or f"there is nothing about waybill {arguments.waybill}") + "\n")
     return 0 if text else 1
 

@@ -21,14 +21,14 @@ _WEIGHINGS = f"""
     SELECT waybill, arraySort(groupArray((seq, line, rank, toUnixTimestamp64Milli(event_time), event_id,
                                           weight_g, toString(site)))) AS weighings
     FROM (SELECT *, $rank AS rank FROM $event WHERE kind = 'weight' AND {_SHARD})
-    GROUP BY waybill HAVING count() > 1"""  # noqa: S608
+    GROUP BY waybill HAVING count() > 1"""
 _ORDERS = f"""
     SELECT seq, waybill, event_id, toUnixTimestamp64Milli(event_time) AS time, origin, destination,
            origin_city, destination_city
-    FROM $event WHERE kind = 'order' AND {_SHARD}"""  # noqa: S608
+    FROM $event WHERE kind = 'order' AND {_SHARD}"""
 _ANOMALIES = f"""
     SELECT kind, waybill, event_id, toUnixTimestamp64Milli(event_time) AS time, site, expected, found
-    FROM $anomaly WHERE {_SHARD}"""  # noqa: S608
+    FROM $anomaly WHERE {_SHARD}"""
 
 Anomaly = tuple[str, str, str, int, str, str, str]
 """Kind, waybill, event, time, site, expected, found."""
@@ -86,7 +86,7 @@ def check_names(store: Store) -> Check:
     found = Findings("charge_names", "费用编号由运单、费用、修订号算出")
     for first, last in store.ranges("charge"):
         charges = store.columns(
-            f"SELECT hex(charge_id) AS id, waybill, fee, revision, {AS_OF} AS charged "  # noqa: S608
+            f"SELECT hex(charge_id) AS id, waybill, fee, revision, {AS_OF} AS charged "
             f"FROM $charge WHERE {BLOCK_RANGE}",
             first=first,
             last=last,
@@ -136,7 +136,7 @@ _BROKEN: dict[str, Judgement] = {
 
 _LETTERS = f"""
     SELECT reason, raw, event_id, waybill FROM $dead_letter
-    WHERE {BLOCK_RANGE} AND status = 'open' AND transport = 'kafka' AND topic IN ('{ORDERS.name}', '{DEVICES.name}')"""  # noqa: S608
+    WHERE {BLOCK_RANGE} AND status = 'open' AND transport = 'kafka' AND topic IN ('{ORDERS.name}', '{DEVICES.name}')"""
 _ACCEPTED = """
     SELECT count() AS accepted FROM $dead_letter WHERE status = 'open' AND reason = 'conflicting_duplicate'
         AND transport = 'kafka' AND (waybill, event_id) NOT IN (

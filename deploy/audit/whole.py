@@ -26,8 +26,8 @@ def run(
 
     `truth`: the directory with the simulated network's account of what it sent. `data_time`: the newest tick
     that the lanes have read, UTC ms; where nobody knows it, a parcel whose declared weight may or may not be
-    due by now is accepted either way. `live`: a flow is writing, so leave out each lane's newest block. `heads`: chain heads of an earlier
-    report.
+    due by now is accepted either way. `live`: a flow is writing, so leave out each lane's newest block.
+    `heads`: chain heads of an earlier report.
     """
     began = time.monotonic()
     store = Store(client)

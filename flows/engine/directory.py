@@ -4,6 +4,7 @@ Unlike the lanes, the device flow plans nothing: which messages met the old dire
 no part of its promise.
 """
 
+import threading
 import time
 
 import msgspec
@@ -17,19 +18,17 @@ from schemas.problems import DocumentError
 from schemas.settings import Settings
 from sources.kafka import Follower
 
-LOOK = 1.0
-"""Seconds between looks for a newer one."""
 TELL = 5.0
 """Seconds between words about waiting."""
 
 
 class Directory:
-    """`wait` for the first directory, then ask for the `current` one."""
+    """`wait` for the first directory, then ask for the `current` one; a thread follows the topic."""
 
     def __init__(self, settings: Settings) -> None:
         self._follower = Follower(settings.kafka, topics.CONTROL.name, settings.kafka_options)
         self._network: Network | None = None
-        self._looked = 0.0
+        self._failure: BaseException | None = None
 
     def wait(self, stop: Stop) -> None:
         """Until everything that was published has been read and there is a directory; or until told to stop."""
@@ -37,6 +36,7 @@ class Directory:
         while not stop.asked:
             self._look(0.5)
             if self._network is not None and self._follower.at_end:
+                threading.Thread(target=self._follow, daemon=True).start()
                 return
             if time.monotonic() > told + TELL:
                 told = time.monotonic()
@@ -44,11 +44,16 @@ class Directory:
 
     def current(self) -> Network:
         """The newest directory that is valid."""
-        if time.monotonic() > self._looked + LOOK:
-            self._look(0.0)
-        if self._network is None:
-            raise RuntimeError("wait for the directory first")
+        if self._network is None or self._failure is not None:
+            raise RuntimeError("the directory is not followed") from self._failure
         return self._network
+
+    def _follow(self) -> None:
+        try:
+            while True:
+                self._look(0.5)
+        except BaseException as error:
+            self._failure = error
 
     def _look(self, seconds: float) -> None:
         for raw in self._follower.poll(seconds):
@@ -59,4 +64,3 @@ class Directory:
                     log("directory", version=self._network.version, sites=len(self._network.sites))
             except (msgspec.DecodeError, DocumentError) as error:
                 log("a published document is refused", error=str(error)[:300])
-        self._looked = time.monotonic()

@@ -102,6 +102,7 @@ class Status:
             "published": stage.sent.all,
             "orders": stage.sent.orders,
             "time": stage.now,
+            "trouble": stage.books.trouble,
             **{fate: truth.fates[fate] for fate in ("accepted", "refused", "repeated")},
             "faults": dict(truth.faults),
             "reasons": dict(truth.reasons),

@@ -4,10 +4,16 @@ import threading
 import time
 import urllib.parse
 import urllib.request
+from concurrent.futures import Future
 from typing import Protocol
 
 import msgspec
-from confluent_kafka import Consumer, KafkaException, TopicPartition
+from confluent_kafka import KafkaError, KafkaException, TopicPartition
+from confluent_kafka.admin import (  # type: ignore[attr-defined]
+    AdminClient,
+    ListOffsetsResultInfo,
+    OffsetSpec,
+)
 
 from schemas import topics
 from schemas.settings import Settings
@@ -15,6 +21,8 @@ from sources.network.pace import Pace, Reading, Sent
 
 READ = (topics.CONTROL, topics.TICKS, topics.ORDERS, topics.DEVICES, topics.DEAD_LETTERS)
 """What lanes read."""
+NOTHING_THERE = (KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._NOENT)
+"""Kafka's answers for a topic that nobody has made yet, and when there is none at all."""
 TICKS = f"{topics.TICKS.name}:0"
 EVERY = 0.25
 STALE = 3.0
@@ -27,6 +35,8 @@ _SQL = "SELECT inputs, upto FROM block ORDER BY lane, n DESC LIMIT 1 BY lane FOR
 
 class Books(Protocol):
     """Whoever keeps up with the network, or does not."""
+
+    trouble: str
 
     def behind(self, sent: Sent) -> bool:
         """Whether to wait before more is sent."""
@@ -43,6 +53,8 @@ class Books(Protocol):
 
 class Nobody:
     """Nobody to wait for: for brokers that keep everything."""
+
+    trouble = ""
 
     def behind(self, sent: Sent) -> bool:  # noqa: ARG002
         """Never."""
@@ -72,24 +84,21 @@ class Lag:
             "X-ClickHouse-User": settings.clickhouse_user,
             "X-ClickHouse-Key": settings.clickhouse_password,
         }
-        self._consumer = Consumer(
-            {
-                "bootstrap.servers": settings.kafka,
-                "group.id": "waybook-unused",  # the client wants one; nothing is committed
-                "enable.auto.commit": False,
-                **settings.kafka_options,
-            }
-        )
-        self._partitions = [
-            TopicPartition(topic.name, number)
+        self._kafka = AdminClient({"bootstrap.servers": settings.kafka, **settings.kafka_options})
+        self._wanted = {
+            TopicPartition(topic.name, number): OffsetSpec.latest()
             for topic in READ
             for number in range(settings.partitions if topic.partitioned else 1)
-        ]
+        }
         self._count, self._budget = settings.partitions, budget
+        self._all_there = False
+        """Whether all topics had been made when they were last asked for."""
         self._now: Reading | None = None
         self._pace: Pace | None = None
         self._looked = 0.0
         self._drained_at = 0.0
+        self.trouble = ""
+        """Why nothing is known at the moment."""
         threading.Thread(target=self._watch, name="lag", daemon=True).start()
 
     def behind(self, sent: Sent) -> bool:
@@ -128,16 +137,19 @@ class Lag:
                 if self._pace is None:
                     self._pace = Pace(reading, self._budget, self._count)
                 self._now, self._looked = reading, time.monotonic()
-            except (OSError, KafkaException, msgspec.DecodeError):
-                pass  # away: the reading grows stale
+                self.trouble = ""
+            except (OSError, KafkaException, msgspec.DecodeError) as error:
+                self.trouble = repr(error)[:300]  # and the last reading grows stale
             time.sleep(max(0.05, began + EVERY - time.monotonic()))
 
     def _ends(self) -> dict[str, int]:
         """Asked before the blocks, so that nothing seems processed that is not."""
-        return {
-            f"{where.topic}:{where.partition}": self._consumer.get_watermark_offsets(where, timeout=2.0)[1]
-            for where in self._partitions
-        }
+        if not self._all_there:
+            self._kafka.list_topics(timeout=2.0)  # otherwise the client goes on believing that they are not
+        asked = self._kafka.list_offsets(self._wanted, request_timeout=2.0)
+        ends = {f"{where.topic}:{where.partition}": _end(answer) for where, answer in asked.items()}
+        self._all_there = None not in ends.values()
+        return {name: end or 0 for name, end in ends.items()}
 
     def _upto(self) -> dict[str, int]:
         """What every lane has planned; an input that several read counts as far as the slowest has."""
@@ -153,6 +165,16 @@ def merged(answer: bytes) -> dict[str, int]:
         for name, end in zip(inputs, ends, strict=True):
             upto[name] = min(end, upto.get(name, end))
     return upto
+
+
+def _end(answer: "Future[ListOffsetsResultInfo]") -> int | None:
+    """Where a partition ends; None: it does not exist yet."""
+    try:
+        return int(answer.result().offset)
+    except KafkaException as error:
+        if error.args[0].code() in NOTHING_THERE:
+            return None
+        raise
 
 
 _PLANS = msgspec.json.Decoder(tuple[list[str], list[int]])

@@ -90,8 +90,10 @@ class Stage:
             NetworkPublished(id=f"network-{network}", time=START, version=network, files=self.world.files),
             TariffPublished(id=f"tariff-{book}", time=START, version=book, name="simulated", files=tariff),
         )
-        while self.books.behind(self.sent) and not stop.at_once:
+        while self.books.behind(self.sent):
             time.sleep(STEP)
+            if stop.asked:
+                return
         for document in documents:
             self.kafka.send(topics.CONTROL.name, msgspec.json.encode(document), partition=0)
         self._tick(stop)

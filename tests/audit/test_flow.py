@@ -1,5 +1,6 @@
 """The flow's own books of unlucky parcels: the auditor, who computes otherwise, comes to the same."""
 
+import random
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,6 +11,7 @@ from deploy.audit import run
 from deploy.audit.report import Report
 from schemas.events import TariffPublished, Tick
 from schemas.times import HOUR
+from schemas.topics import DEVICES
 from sinks.tables import TABLES
 from tests.audit import world
 from tests.audit.lane import Lane, Record, record
@@ -40,12 +42,13 @@ def play(
     books: Sequence[tuple[int, TariffPublished]],
     *,
     lanes: int = 1,
-    ticking: bool = True,
     wait: int = 20,
+    spoil: bool = False,
 ) -> tuple[Report, int]:
     """Write the books of a seed's parcels and audit them; also the data time at the end.
 
     `books`: tariff books, each with the block in which it is published. `wait`: hours that pass at the end.
+    `spoil`: nonsense comes, too.
     """
     every = [Lane(client, number, (number,)) for number in range(lanes)]
     events = list(world.disordered(PARCELS, seed))
@@ -55,16 +58,18 @@ def play(
         control = [record(world.network())] * (block == 0)
         control += [record(book) for at, book in books if at == block]
         now = max(now, *(event.time for event in some))
-        ticks = [record(Tick(id=f"tick{block}", time=now))] * ticking
+        ticks = [record(Tick(id=f"tick{block}", time=now))]
         mine = [record(event, int(event.waybill[-1]) % lanes) for event in some]
+        if spoil:
+            mine += [Record(DEVICES.name, 0, raw) for raw in world.spoiled(some, random.Random(seed))]
         for lane in every:
             of_lane: list[Record] = [one for one in mine if one.partition == lane.writer.lane]
             lane.block(control + ticks + of_lane)
     last = record(Tick(id="last", time=now + wait * HOUR))
     for lane in every:
-        lane.block([last] * ticking)
+        lane.block([last])
     data_time = every[0].lifecycle.ring.now
-    return run(client, data_time=data_time if ticking else None), data_time
+    return run(client, data_time=data_time), data_time
 
 
 @pytest.mark.parametrize("seed", range(len(VARIANTS)))
@@ -74,13 +79,23 @@ def test_unlucky_parcels(empty: Client, seed: int) -> None:
     assert report.counts.charges > 3 * PARCELS
 
 
-@pytest.mark.parametrize("seed", (10, 11))
-def test_without_any_tick(empty: Client, seed: int) -> None:
-    report, _ = play(empty, seed, [(0, world.tariff("one"))], ticking=False)
+def test_data_time_need_not_be_known(empty: Client) -> None:
+    play(empty, 10, [(0, world.tariff("one"))], wait=0)
+    assert empty.query("SELECT count() FROM waiting_now WHERE why = 'no_weight'").result_rows[0][0]
+    report = run(empty)
     assert report.passed, report.to_text()
 
 
-@pytest.mark.parametrize("seed", (20, 21, 22))
+def test_nonsense(empty: Client) -> None:
+    report, _ = play(empty, 40, [(0, world.tariff("one"))], spoil=True)
+    assert report.passed, report.to_text()
+    reasons = empty.query("SELECT DISTINCT reason FROM dead_letter").result_rows
+    assert len(reasons) >= 6, reasons
+    (anomalies,) = empty.query("SELECT count(DISTINCT kind) FROM anomaly").result_rows[0]
+    assert anomalies == 2
+
+
+@pytest.mark.parametrize("seed", [20, 21, 22])
 def test_books_published_on_the_way(empty: Client, seed: int) -> None:
     books = [
         (2, world.tariff("late", **VARIANTS[seed % 5])),

@@ -85,18 +85,18 @@ def test_a_fact_that_nobody_sent(books: Client, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "letter",
-    (
+    [
         {"reason": "unknown_site", "dead_letter": "dl-1"},
         {"reason": "not_json", "dead_letter": "dl-2"},
         {"reason": "unknown_site"},
-    ),
+    ],
 )
 def test_another_dead_letter(books: Client, tmp_path: Path, letter: dict[str, str]) -> None:
     sent = [*lines(books)[:-1], {"fate": "refused", **letter}]
     assert failing(books, tmp_path, sent, parcels()) == {"truth_dead_letters"}
 
 
-@pytest.mark.parametrize(("field", "value"), (("signed", DAY_LATER + 1), ("events", 6), ("weights", [])))
+@pytest.mark.parametrize(("field", "value"), [("signed", DAY_LATER + 1), ("events", 6), ("weights", [])])
 def test_another_parcel(books: Client, tmp_path: Path, field: str, value: object) -> None:
     known = parcels()
     known[0][field] = value

@@ -1,7 +1,9 @@
 """A small network and its parcels, as unlucky as the seed wants: facts missing, twice, late, out of order."""
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+
+import msgspec
 
 from schemas.events import (
     Event,
@@ -233,9 +235,25 @@ def _weight(waybill: str, number: int, time: int, luck: random.Random) -> Weight
     )
 
 
-def disordered(parcels: int, seed: int) -> Iterator[Event]:
+def disordered(parcels: int, seed: int) -> Iterator[ParcelEvent]:
     """All parcels' events, most near their time, some hours late."""
     luck = random.Random(seed)
     events = [event for number in range(parcels) for event in parcel(number, luck)]
     late = {id(event): luck.choice((0, 0, 0, HOUR, 9 * HOUR, 40 * HOUR)) for event in events}
     yield from sorted(events, key=lambda event: event.time + luck.randrange(0, 2 * HOUR) + late[id(event)])
+
+
+def spoiled(events: Iterable[Event], luck: random.Random) -> Iterator[bytes]:
+    """Records that break a rule: nonsense made from some of these scans."""
+    for event in events:
+        if isinstance(event, Scan) and luck.random() < 0.05:
+            wrongs: tuple[dict[str, object], ...] = (
+                {"site": "MARS", "id": f"{event.id}x"},
+                {"waybill": "??", "id": f"{event.id}x"},
+                {"waybill": "YT1234567890", "id": "x" * 65},
+                {"time": event.time + 1},
+                {"time": event.time + 900 * HOUR, "id": f"{event.id}x"},
+                {"operation": "99", "id": f"{event.id}x"},
+            )
+            yield msgspec.json.encode(msgspec.structs.replace(event, **luck.choice(wrongs)))
+            yield msgspec.json.encode(event)[: luck.randrange(1, 60)]

@@ -1,4 +1,4 @@
-"""One Kafka and one Mosquitto for these tests; each test has messages and a home of its own."""
+"""One Kafka for these tests; each test has a Mosquitto, a home and messages of its own."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,10 +12,10 @@ from tests.servers.kafka import Kafka
 from tests.servers.mosquitto import Mosquitto
 
 
-@pytest.fixture(scope="package")
-def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mosquitto]:
-    """A Mosquitto that tests may restart."""
-    with Mosquitto(tmp_path_factory.mktemp("broker")) as server:
+@pytest.fixture
+def broker(tmp_path: Path) -> Iterator[Mosquitto]:
+    """A Mosquitto that a test may restart; its sessions are no other test's."""
+    with Mosquitto(tmp_path / "broker") as server:
         yield server
 
 

@@ -1,0 +1,1 @@
+"""The built-in live page: what moves, what is booked, what waits and why; and a page for every parcel."""

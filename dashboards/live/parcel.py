@@ -1,0 +1,90 @@
+"""A parcel's page: the books' rows as what the template shows."""
+
+from itertools import groupby
+from typing import Any
+
+from dashboards.queries import Row, Story
+from dashboards.words import ADOPTED, FEES, REASONS, what
+from flows.rating.explain import WEIGHT_CLASSES, explain
+from schemas.parties import HQ
+
+
+def page_of(found: Story) -> dict[str, Any]:
+    """Everything that the template needs."""
+    reversed_ = {row["reversed"] for row in found.charges if row["reversed"]}
+    adopted = {row["event_id"]: row for row in found.weights}
+    in_force = found.weights[-1]["event_id"] if found.weights else ""
+    orders = [event for event in found.events if event["kind"] == "order"]
+    return {
+        "waybill": found.waybill,
+        "order": orders[-1] if orders else None,
+        "sites": found.sites,
+        "events": [_event(event, found, adopted, in_force) for event in found.events],
+        "charges": [_charge(row, reversed_) for row in found.charges],
+        "entries": _entries(found),
+        "waiting": [(FEES[row["fee"]], REASONS[row["why"]], row["since"]) for row in found.waiting],
+        "refused": [_refused(row, found) for row in found.dead_letters],
+        "anomalies": [(REASONS[row["kind"]], row) for row in found.anomalies],
+        "total": sum(row["amount"] for row in found.charges if row["payee"] == HQ),
+    }
+
+
+def _event(event: Row, found: Story, adopted: dict[str, Row], in_force: str) -> dict[str, Any]:
+    site = found.sites.get(event["site"], {})
+    mark = ""
+    if event["weight_g"]:
+        if event["event_id"] == in_force:
+            why = ADOPTED[adopted[in_force]["why"]]
+            mark = f"采信：{why[0]} — {why[1]}"
+        elif event["event_id"] in adopted:
+            mark = "曾采信，已被取代 — adopted before, replaced"
+        else:
+            mark = "未采信 — passed over"
+    return {
+        **event,
+        "what": what(event),
+        "place": f"{site.get('name', event['site'])}  {site.get('province', '')}" if event["site"] else "",
+        "weighed": WEIGHT_CLASSES.get(event["weight_class"], ("", ""))[0],
+        "size": (event["length_mm"], event["width_mm"], event["height_mm"]) if event["length_mm"] else None,
+        "mark": mark,
+        "in_force": event["event_id"] == in_force,
+    }
+
+
+def _charge(row: Row, reversed_: set[str]) -> dict[str, Any]:
+    return {
+        **row,
+        "title": FEES[row["fee"]],
+        "steps": [] if row["reversed"] else explain(row),
+        "was_reversed": row["id"] in reversed_,
+    }
+
+
+def _entries(found: Story) -> list[dict[str, Any]]:
+    """Entries with their legs, headquarters' book beside the outlets'."""
+    entries = []
+    for (entry, book), legs in groupby(found.journal, lambda row: (row["entry"], row["book"])):
+        rows = [{**leg, "name": found.accounts.get(leg["account"], {}).get("name", "")} for leg in legs]
+        site = next((known for known in found.sites.values() if known["outlet"] == book != HQ), None)
+        entries.append(
+            {
+                "id": entry,
+                "book": "总部 HQ" if book == HQ else f"{site['name'] if site else ''} {book}",
+                "fee": FEES[rows[0]["fee"]],
+                "legs": rows,
+                "debit": sum(leg["amount"] for leg in rows if leg["side"] == "D"),
+                "credit": sum(leg["amount"] for leg in rows if leg["side"] == "C"),
+            }
+        )
+    return entries
+
+
+def _refused(row: Row, found: Story) -> dict[str, Any]:
+    raw = row["raw"]
+    first = next((event for event in found.events if event["event_id"] == row["event_id"]), None)
+    return {
+        **row,
+        "label": REASONS.get(row["reason"], row["reason"]),
+        "raw": raw.decode(errors="replace") if isinstance(raw, bytes) else raw,
+        "first": first if row["reason"] == "conflicting_duplicate" else None,
+    }

@@ -1,0 +1,79 @@
+"""The questions that the live page and `waybook explain` ask of ClickHouse, all with parameters."""
+
+from typing import Any
+
+import msgspec
+from clickhouse_connect.driver.client import Client
+
+Row = dict[str, Any]
+
+EVENTS = """
+SELECT event_id, kind, event_time, operation, source, code, site, outlet, city, device, weight_class, weight_g,
+       length_mm, width_mm, height_mm, photo, origin, destination, customer, product, payment,
+       topic, partition, offset
+FROM event WHERE waybill = {waybill:String} ORDER BY event_time, kind, event_id"""
+
+CHARGES = """
+SELECT *, hex(charge_id) AS id, if(reverses = toFixedString('', 16), '', hex(reverses)) AS reversed
+FROM charge WHERE waybill = {waybill:String} ORDER BY seq, line"""
+
+JOURNAL = """
+SELECT hex(entry_id) AS entry, hex(charge_id) AS charge, book, account, side, amount, counterparty, fee, business_date
+FROM journal WHERE waybill = {waybill:String} ORDER BY seq, line"""
+
+WEIGHTS = "SELECT * FROM adopted_weight WHERE waybill = {waybill:String} ORDER BY seq, line"
+ANOMALIES = "SELECT * FROM anomaly WHERE waybill = {waybill:String} ORDER BY seq, line"
+WAITING = "SELECT fee, why, since FROM waiting_now WHERE waybill = {waybill:String} ORDER BY fee"
+DEAD_LETTERS = """
+SELECT dead_letter_id, reason, detail, event_id, received, raw, topic, partition, offset
+FROM dead_letter WHERE waybill = {waybill:String} AND status = 'open' ORDER BY seq, line"""
+ACCOUNTS = "SELECT account, any(name) AS name, any(english) AS english FROM account GROUP BY account"
+SITES = (
+    "SELECT site, argMax(name, seq) AS name, argMax(outlet, seq) AS outlet, "
+    "argMax(province_name, seq) AS province, argMax(city_name, seq) AS city FROM site GROUP BY site"
+)
+
+
+class Story(msgspec.Struct):
+    """All that the books know of a parcel."""
+
+    waybill: str
+    events: list[Row]
+    charges: list[Row]
+    journal: list[Row]
+    weights: list[Row]
+    anomalies: list[Row]
+    waiting: list[Row]
+    dead_letters: list[Row]
+    accounts: dict[str, Row]
+    sites: dict[str, Row]
+
+    @property
+    def known(self) -> bool:
+        """Whether there is anything."""
+        return bool(self.events or self.charges or self.dead_letters)
+
+
+def rows(client: Client, sql: str, **parameters: Any) -> list[Row]:
+    """A query's rows, by column names."""
+    return list(client.query(sql, parameters=parameters).named_results())
+
+
+def story(client: Client, waybill: str) -> Story:
+    """Ask for everything about one waybill."""
+
+    def ask(sql: str) -> list[Row]:
+        return rows(client, sql, waybill=waybill)
+
+    return Story(
+        waybill=waybill,
+        events=ask(EVENTS),
+        charges=ask(CHARGES),
+        journal=ask(JOURNAL),
+        weights=ask(WEIGHTS),
+        anomalies=ask(ANOMALIES),
+        waiting=ask(WAITING),
+        dead_letters=ask(DEAD_LETTERS),
+        accounts={row["account"]: row for row in rows(client, ACCOUNTS)},
+        sites={row["site"]: row for row in rows(client, SITES)},
+    )

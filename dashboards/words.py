@@ -1,0 +1,26 @@
+"""Names for people: what codes mean in Chinese and English."""
+
+from schemas.events import OPERATIONS
+from schemas.reasons import ANOMALY, DEAD_LETTER, WAITING
+
+FEES = {
+    "freight": ("运费", "freight"),
+    "waybill": ("面单费", "waybill fee"),
+    "transit": ("中转费", "transit fee"),
+    "delivery_collected": ("派费代收", "delivery fee, collected"),
+    "delivery_paid": ("派费", "delivery fee, paid on"),
+    "delivery": ("派费", "delivery fee"),
+}
+REASONS = {**DEAD_LETTER, **ANOMALY, **WAITING}
+ADOPTED = {
+    "first": ("首次采信", "the first that may be adopted"),
+    "better": ("更可信的称重", "a more trusted weighing"),
+    "deadline": ("期满仍无称重，采信申报重量", "no weighing by the deadline: the declared weight"),
+}
+
+
+def what(event: dict[str, object]) -> str:
+    """An event in Chinese."""
+    if event["kind"] == "scan":
+        return OPERATIONS.get(str(event["operation"]), str(event["operation"]))
+    return {"order": "下单", "weight": "称重"}.get(str(event["kind"]), str(event["kind"]))

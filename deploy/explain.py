@@ -1,0 +1,103 @@
+"""`waybook explain`: why a parcel cost what it cost, in the terminal."""
+
+import unicodedata
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+
+from clickhouse_connect.driver.client import Client
+
+from dashboards.queries import Row, Story, story
+from dashboards.words import ADOPTED, FEES, REASONS, what
+from flows.rating.explain import WEIGHT_CLASSES
+from flows.rating.explain import explain as steps_of
+
+
+def explain(waybill: str, client: Client) -> str:
+    """Everything about a waybill as text; empty when nothing is known of it."""
+    found = story(client, waybill)
+    return "\n".join(_lines(found)) if found.known else ""
+
+
+def _lines(found: Story) -> Iterator[str]:
+    yield f"运单 {found.waybill}"
+    yield from _section("经过 timeline", [_event(event, found) for event in found.events])
+    weights = [_weight(row) for row in found.weights]
+    yield from _section("采信重量 adopted weight", weights)
+    for charge in found.charges:
+        yield from _charge(charge)
+    yield from _journal(found)
+    waiting = [
+        (FEES[row["fee"]][0], REASONS[row["why"]], f"{row['since']:%Y-%m-%d %H:%M}") for row in found.waiting
+    ]
+    yield from _section("等待 waiting", waiting)
+    refused = [
+        (REASONS.get(row["reason"], ""), str(row["reason"]), str(row["detail"])) for row in found.dead_letters
+    ]
+    yield from _section("拒收 refused", refused)
+
+
+def _event(event: Row, found: Story) -> tuple[str, ...]:
+    site = found.sites.get(event["site"], {})
+    place = (
+        f"{site.get('name', event['site'])}"
+        if event["site"]
+        else f"{event['origin']} → {event['destination']}"
+    )
+    weight = f"{event['weight_g']:,} g" if event["weight_g"] else ""
+    kind = WEIGHT_CLASSES.get(event["weight_class"], ("", ""))[0]
+    return f"{event['event_time']:%Y-%m-%d %H:%M:%S}", what(event), place, weight, kind, event["event_id"]
+
+
+def _weight(row: Row) -> tuple[str, ...]:
+    kind, why = WEIGHT_CLASSES.get(row["weight_class"], ("", ""))[0], ADOPTED[row["why"]]
+    return f"{row['weight_g']:,} g", kind, f"{why[0]} {why[1]}", row["event_id"]
+
+
+def _charge(charge: Row) -> Iterator[str]:
+    zh, en = FEES[charge["fee"]]
+    yield ""
+    if charge["reversed"]:
+        yield f"■ {zh} {en}: {charge['amount']:,.2f} 元  红字冲销 reversal of revision {charge['revision']}"
+        yield f"    原因 cause: {charge['cause']}"
+        return
+    yield (
+        f"■ {zh} {en}: {charge['amount']:,.2f} 元  {charge['payer']} → {charge['payee']}  "
+        f"{charge['business_date']}  修订 revision {charge['revision']}"
+    )
+    rows = [(f"{step.label_zh} {step.label_en}", step.text_zh, step.text_en) for step in steps_of(charge)]
+    yield from _table(rows)
+    if charge["book_version"]:
+        yield f"    价格表 {charge['price_table']} 第 {charge['price_row']} 行, 版本 version {charge['book_version']}"
+    yield f"    触发 cause: {charge['cause']}"
+
+
+def _journal(found: Story) -> Iterator[str]:
+    rows = []
+    for (entry, book), group in groupby(found.journal, lambda row: (row["entry"], row["book"])):
+        for row in group:
+            name = found.accounts.get(row["account"], {}).get("name", "")
+            debit, credit = (
+                (f"{row['amount']:,.2f}", "") if row["side"] == "D" else ("", f"{row['amount']:,.2f}")
+            )
+            rows.append((book, FEES[row["fee"]][0], f"{row['account']} {name}", debit, credit, entry[-6:]))
+    header = ("账册 book", "费用 fee", "科目 account", "借 debit", "贷 credit", "分录 entry")
+    yield from _section("分录 journal", [header, *rows] if rows else [])
+
+
+def _section(title: str, rows: Sequence[Sequence[str]]) -> Iterator[str]:
+    if rows:
+        yield ""
+        yield f"■ {title}"
+        yield from _table(rows)
+
+
+def _table(rows: Sequence[Sequence[str]]) -> Iterator[str]:
+    widths = [max(map(width, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        cells = (cell + " " * (wide - width(cell)) for cell, wide in zip(row, widths, strict=True))
+        yield ("    " + "  ".join(cells)).rstrip()
+
+
+def width(text: str) -> int:
+    """Columns that a text takes in a terminal: East Asian characters take two."""
+    return sum(2 if unicodedata.east_asian_width(letter) in "WF" else 1 for letter in text)
