@@ -164,7 +164,7 @@ class Command(Event, frozen=True, kw_only=True, tag="command"):
     name: Name
     subject: Name
     actor: Name
-    body: msgspec.Raw = msgspec.Raw(b"{}")
+    body: msgspec.Raw
 
 
 class Query(Event, frozen=True, kw_only=True, tag="query"):
@@ -174,7 +174,7 @@ class Query(Event, frozen=True, kw_only=True, tag="query"):
     subject: Name
     reply_topic: Name
     reply_key: Name
-    body: msgspec.Raw = msgspec.Raw(b"{}")
+    body: msgspec.Raw
 
 
 ParcelEvent = Order | Scan | Weight

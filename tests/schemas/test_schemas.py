@@ -1,0 +1,93 @@
+"""The vocabulary: money, times, settings, and the published contract."""
+
+from decimal import Decimal
+from typing import Any, get_args
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from schemas import events, money, publish, topics
+from schemas.identity import content_id, version_of
+from schemas.settings import Settings, from_environment, to_environment
+from schemas.times import business_day, date_of, iso
+
+
+def test_the_published_contract_is_that_of_the_structs() -> None:
+    """Run `make schemas` after a change."""
+    assert {name: (publish.HERE / name).read_bytes() for name in publish.documents()} == publish.documents()
+
+
+def test_every_reference_of_the_contract_leads_somewhere() -> None:
+    document = publish.asyncapi()
+
+    def references(node: Any) -> list[str]:
+        if isinstance(node, dict):
+            own = [node["$ref"]] if "$ref" in node else []
+            return own + [found for value in node.values() for found in references(value)]
+        return [found for value in node for found in references(value)] if isinstance(node, list) else []
+
+    assert references(document)
+    for reference in references(document):
+        node = document
+        for name in reference.removeprefix("#/").split("/"):
+            node = node[name]
+    assert set(publish.CARRIES) == {topic.name for topic in topics.TOPICS}
+
+
+def test_every_event_says_its_type_first_and_comes_back_the_same() -> None:
+    tick = events.Tick(id="t", time=5)
+    assert msgspec.json.encode(tick) == b'{"type":"tick","id":"t","time":5}'
+    letter = events.DeadLetter(
+        id="d", time=1, reason="not_json", detail="", transport="mqtt", topic="t", raw=b"\xff\0"
+    )
+    for event in (tick, letter):
+        assert msgspec.json.decode(msgspec.json.encode(event), type=events.AnyEvent) == event
+    assert all(kind.__struct_config__.frozen for kind in get_args(events.AnyEvent))
+
+
+@given(st.integers(-(10**14), 10**14))
+def test_rounding_to_the_fen_is_that_of_an_accountant(units: int) -> None:
+    exact = (Decimal(units) / 100).quantize(Decimal(1), "ROUND_HALF_UP")
+    assert money.half_up(units) == int(exact) * 100
+
+
+@given(st.integers(-(10**14), 10**14))
+def test_yuan_are_written_and_read_exactly(units: int) -> None:
+    assert money.parse_yuan(money.yuan(units)) == units
+
+
+@pytest.mark.parametrize("text", ["", "abc", "1.00001", "1e20", "NaN", "Infinity", "１,0"])
+def test_what_is_no_amount_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="yuan|decimals"):
+        money.parse_yuan(text)
+
+
+def test_business_days_are_shanghais() -> None:
+    midnight = 1_762_790_400_000
+    assert iso(midnight) == "2025-11-10T16:00:00.000Z"
+    assert str(date_of(business_day(midnight))) == "2025-11-11"
+    assert str(date_of(business_day(midnight - 1))) == "2025-11-10"
+
+
+def test_identity_is_of_the_content_and_its_parts() -> None:
+    assert content_id("a", "x", b"y") == content_id("a", b"x", "y")
+    assert content_id("a", "ab", "c") != content_id("a", "a", "bc")
+    assert version_of({"a": "1", "b": "2"}) == version_of({"b": "2", "a": "1"}) != version_of({"a": "12"})
+
+
+def test_settings_come_from_the_environment_and_secrets_from_files(tmp_path: Any) -> None:
+    secret = tmp_path / "password"
+    secret.write_text("hidden\n")
+    given_ = {
+        "WAYBOOK_CLICKHOUSE_PASSWORD_FILE": str(secret),
+        "WAYBOOK_LANES": "3",
+        "WAYBOOK_KAFKA_OPTIONS": '{"a":"b"}',
+    }
+    settings = from_environment(given_)
+    assert (settings.clickhouse_password, settings.lanes, settings.kafka_options) == ("hidden", 3, {"a": "b"})
+    assert from_environment(to_environment(settings)) == settings
+    assert from_environment({}) == Settings()
+    with pytest.raises(msgspec.ValidationError, match="lanes"):
+        from_environment({"WAYBOOK_LANES": "many"})
