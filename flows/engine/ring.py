@@ -76,17 +76,19 @@ class Ring(Generic[R]):
         began = time.monotonic()
         segments = sorted(map(self._unpack, self._found), key=lambda segment: segment[0])
         base_of = {epoch % self.size: epoch for epoch, *_ in segments}
-        where: dict[str, int] = {}
+        where: dict[str, tuple[int, int]] = {}
         for epoch, now, base, _ in segments:
             self._places[epoch % self.size] = base
             self.now = max(self.now, now)
             for index, record in enumerate(base):
                 self.records[record.key] = record
-                where[record.key] = index
+                where[record.key] = epoch % self.size, index
         for epoch, _, _, delta in segments:
             for record in delta:
                 if epoch > base_of[record.place]:
-                    self.records[record.key] = self._places[record.place][where[record.key]] = record
+                    place, index = where[record.key]
+                    if place == record.place:  # else it was over, and the key is a younger record's
+                        self.records[record.key] = self._places[place][index] = record
         self.epoch = segments[-1][0] + 1
         self._found = []
         gc.freeze()
@@ -108,7 +110,8 @@ class Ring(Generic[R]):
                 kept.append(record)
         kept += self.born
         self._places[place] = kept
-        packed = self._pack(epoch, kept, [record for record in self.touched if record.place != place])
+        delta = [r for r in self.touched if r.place != place and self.records.get(r.key) is r]
+        packed = self._pack(epoch, kept, delta)
         self.epoch, self.born, self.touched = epoch + 1, [], []
         self.seconds = time.monotonic() - began
         return packed

@@ -60,7 +60,7 @@ def test_yuan_are_written_and_read_exactly(units: int) -> None:
 
 @pytest.mark.parametrize("text", ["", "abc", "1.00001", "1e20", "NaN", "Infinity", "１,0"])
 def test_what_is_no_amount_is_refused(text: str) -> None:
-    with pytest.raises(ValueError, match="yuan|decimals"):
+    with pytest.raises(ValueError, match=r"yuan|decimals"):
         money.parse_yuan(text)
 
 

@@ -1,0 +1,68 @@
+"""Messages between flows: exactly once without transactions.
+
+What a flow decides reaches the next through Kafka, a few columnar messages per block, numbered (lane, block,
+part). The sender produces and flushes them before the next plan is stored, so a stored plan n + 1 proves that
+block n's messages are out; a replay sends the same bytes under the same numbers. The receiver remembers the
+newest number of every sender and passes over what it has had. Its memory is part of its own state, so it rolls
+back and forward together with what the messages led to.
+"""
+
+from collections.abc import Iterator
+
+import msgspec
+
+
+class Message(msgspec.Struct, frozen=True, array_like=True):
+    """Part `part` of `parts` of what block `block` of a sender's lane has to say. `body`: an Arrow stream."""
+
+    sender: str
+    lane: int
+    block: int
+    part: int
+    parts: int
+    body: bytes
+
+
+class OutOfOrderError(RuntimeError):
+    """A message is missing before this one: Kafka lost it, or the receiver's memory is of another sender."""
+
+
+def pack(message: Message) -> bytes:
+    """A message as bytes for Kafka."""
+    return msgspec.msgpack.encode(message)
+
+
+def unpack(raw: bytes) -> Message:
+    """A message from Kafka. Raises msgspec.DecodeError."""
+    return msgspec.msgpack.decode(raw, type=Message)
+
+
+class Heard(msgspec.Struct):
+    """What a receiver has had of every sender: (sender, lane, partition) → newest block and part."""
+
+    newest: dict[str, tuple[int, int]] = {}
+
+    def is_new(self, message: Message, partition: int) -> bool:
+        """Whether to take a message; from then on it is had. Messages of one partition come in order.
+
+        Raises OutOfOrderError when a part of a block is missing.
+        """
+        key = f"{message.sender}/{message.lane}/{partition}"
+        block, part = self.newest.get(key, (0, 0))
+        if (message.block, message.part) <= (block, part):
+            return False
+        expected = part + 1 if message.block == block else 1
+        if message.part != expected:
+            raise OutOfOrderError(f"{key}: part {message.part} of block {message.block}, expected {expected}")
+        self.newest[key] = message.block, message.part
+        return True
+
+
+def parts_of(
+    sender: str, lane: int, block: int, bodies: dict[int, list[bytes]]
+) -> Iterator[tuple[int, bytes]]:
+    """(partition, packed message) of a block's bodies by partition, in order of partitions and parts."""
+    for partition in sorted(bodies):
+        parts = len(bodies[partition])
+        for part, body in enumerate(bodies[partition], 1):
+            yield partition, pack(Message(sender, lane, block, part, parts, body))
