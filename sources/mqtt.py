@@ -1,9 +1,12 @@
-"""MQTT 5 as a source: several clients on one shared subscription, acknowledged by whoever has processed.
+"""MQTT 5 as a source: clients with durable sessions, acknowledged by whoever has processed.
 
-Each client keeps a durable session, so what it has not acknowledged comes again after a reconnect, a restart of
-the broker or of this process. A packet id has 16 bits: a session holds at most 65,535 messages in flight, so
-more need more clients. A session that nobody resumes keeps its messages to itself: never run with fewer clients
-than before without ending the sessions of the others at the broker.
+What a client has not acknowledged comes again after a reconnect, a restart of the broker or of this process. A
+packet id has 16 bits, so a session holds at most 65,535 messages in flight: more need more clients, which then
+share one subscription. A session that nobody resumes keeps its messages to itself: never run with fewer clients
+than before without ending the others' sessions at the broker.
+
+Mosquitto before 2.0.12 forgets shared subscriptions when it restarts: what is published until the first client
+is back is lost. There, run a single client, whose subscription is an ordinary one.
 """
 
 import threading
@@ -44,7 +47,10 @@ class Received(msgspec.Struct, frozen=True, gc=False):
 
 
 class Subscriber:
-    """Clients `name-0`, `name-1`… on `$share/name/filter`. `take` what came, `acknowledge` what is safe."""
+    """Clients `name-0`, `name-1`… on `$share/name/filter`, or one on `filter`.
+
+    `take` what came, `acknowledge` what is safe.
+    """
 
     def __init__(
         self,
@@ -60,9 +66,11 @@ class Subscriber:
         self._port = int(port)
         self._queue: deque[Received] = deque()
         self._arrived = threading.Event()
-        shared = f"$share/{name}/{topic_filter}"
+        filters = [topic_filter, f"$share/{name}/{topic_filter}"]
+        if clients > 1:
+            filters.reverse()
         self._clients = [
-            _Client(f"{name}-{n}", n, shared, self._queue, self._arrived, say) for n in range(clients)
+            _Client(f"{name}-{n}", n, filters, self._queue, self._arrived, say) for n in range(clients)
         ]
         if user:
             for client in self._clients:
@@ -128,7 +136,7 @@ class _Client(paho.Client):
         self,
         client_id: str,
         number: int,
-        topic_filter: str,
+        filters: Sequence[str],
         queue: deque[Received],
         arrived: threading.Event,
         say: Say,
@@ -137,7 +145,9 @@ class _Client(paho.Client):
             CallbackAPIVersion.VERSION2, client_id=client_id, protocol=paho.MQTTv5, manual_ack=True
         )
         self.reconnect_delay_set(*BACK_OFF)
-        self.name, self.number, self.topic_filter = client_id, number, topic_filter
+        self.name, self.number = client_id, number
+        self.wanted, self.unwanted = filters
+        """Both are durable: what another number of clients subscribed to must go."""
         self.queue, self.arrived, self.say = queue, arrived, say
         self.here = False
         self.connection = 0
@@ -163,12 +173,13 @@ class _Client(paho.Client):
             return
         self.here = True
         self.say("mqtt connected", client=self.name, session_present=flags.session_present)
-        self.subscribe(self.topic_filter, qos=1)
+        self.subscribe(self.wanted, qos=1)
+        self.unsubscribe(self.unwanted)
 
     def _subscribed(self, _client: Any, _data: Any, _id: Any, reasons: Any, _more: Any) -> None:
         for reason in reasons:
             if reason.is_failure:
-                self.failure = f"{self.name}: the subscription {self.topic_filter} is refused: {reason}"
+                self.failure = f"{self.name}: the subscription {self.wanted} is refused: {reason}"
 
     def _away(self, _client: Any, _data: Any) -> None:
         self.say("mqtt away", client=self.name)

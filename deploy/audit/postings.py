@@ -59,9 +59,8 @@ AGAINST_HQ = ("2101", "1102")
 """An outlet's accounts that mirror headquarters'."""
 
 
-def legs_of(fee: str) -> tuple[Leg, ...]:
-    """A fee's legs; none for an unknown fee."""
-    return tuple(leg for leg in LEGS if leg.fee == fee)
+LEGS_OF = {fee: tuple(leg for leg in LEGS if leg.fee == fee) for fee in PARTIES}
+"""By fee: its legs."""
 
 
 def as_values() -> str:

@@ -14,7 +14,7 @@ from deploy.audit.chain import Log
 from deploy.audit.eras import read_eras
 from deploy.audit.expected import DUES, Due, dues, parties, weighing
 from deploy.audit.facts import IN_A_SHARD, Facts, read_facts
-from deploy.audit.postings import legs_of
+from deploy.audit.postings import LEGS_OF
 from deploy.audit.remarks import check_anomalies, check_dead_letters, check_names
 from deploy.audit.report import Check, Findings
 from deploy.audit.rules import AS_OF
@@ -126,13 +126,13 @@ class Recomputation:
                 row["day"],
                 row["net"],
                 row["standing"],
-                tuple(row["snapshot"].values()),
+                row["snapshot"],
             )
             found.charged.setdefault((row["waybill"], row["fee"]), []).append(one)
         for row in self._store.rows(_WAITING, shard=shard, shards=shards):
             found.waiting[row["waybill"], row["fee"]] = row["why"]
         for row in self._store.rows(_ADOPTED, shard=shard, shards=shards):
-            found.adopted[row["waybill"]] = tuple(row["weighing"].values())
+            found.adopted[row["waybill"]] = row["weighing"]
         return found
 
     def _parcel(self, facts: Facts, found: Found) -> None:
@@ -192,7 +192,7 @@ class Recomputation:
             self._snapshot(facts, fee, due, charged[0])
 
     def _post(self, fee: str, due: Due, payer: str, payee: str) -> None:
-        for leg in legs_of(fee):
+        for leg in LEGS_OF[fee]:
             book, other = (payer, payee) if leg.of == "payer" else (payee, payer)
             self.journal[book, leg.account, fee, due.day, other] += (
                 due.units if leg.side == "D" else -due.units

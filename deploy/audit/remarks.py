@@ -53,13 +53,13 @@ def check_anomalies(store: Store, eras: Eras) -> Check:
     return found.check("anomalies")
 
 
-def _differences(waybill: str, weighings: list[dict[str, Any]], eras: Eras) -> list[Anomaly]:
+def _differences(waybill: str, weighings: list[tuple[Any, ...]], eras: Eras) -> list[Anomaly]:
     """Each weight against the best one before it, in order of arrival; the first where none has a rank."""
     made: list[Anomaly] = []
     best: tuple[int, int, str] | None = None
     grams = 0
     for weighing in weighings:
-        seq, _, rank, time, event_id, weight_g, site = weighing.values()
+        seq, _, rank, time, event_id, weight_g, site = weighing
         if grams and eras[eras.of(seq)].policy.differs(grams, weight_g):
             made.append(
                 ("weight_difference", waybill, event_id, time, site, f"{grams} g", f"{weight_g} g"),

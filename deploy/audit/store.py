@@ -6,6 +6,7 @@ block that is certainly complete.
 
 import io
 from collections.abc import Iterator, Mapping
+from itertools import pairwise
 from string import Template
 from typing import Any
 
@@ -59,9 +60,9 @@ class Store:
     def columns(
         self, sql: str, settings: Mapping[str, Any] | None = None, **parameters: Any
     ) -> dict[str, list[Any]]:
-        """The result by column as Python values; texts decoded (what is no UTF-8 is escaped)."""
+        """The result by column as Python values: texts of bytes, tuples of structs, days and milliseconds of times."""
         table = self.arrow(sql, settings, **parameters)
-        return {name: _values(table.column(name)) for name in table.column_names}
+        return {name: _values(_whole(table.column(name))) for name in table.column_names}
 
     def rows(self, sql: str, settings: Mapping[str, Any] | None = None, **parameters: Any) -> list[Row]:
         """The result by row."""
@@ -94,28 +95,33 @@ class Store:
             yield shard, shards
 
 
-def _values(column: pa.ChunkedArray) -> list[Any]:
-    kind = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
-    if pa.types.is_timestamp(kind) or pa.types.is_date(kind):
-        column = column.cast(pa.int64() if pa.types.is_timestamp(kind) else pa.int32())
-    values: list[Any] = column.to_pylist()
-    return _decoded(values) if _has_texts(kind) else values
+def _whole(column: pa.ChunkedArray) -> pa.Array:
+    return column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
 
 
-def _has_texts(kind: pa.DataType) -> bool:
-    if pa.types.is_list(kind) or pa.types.is_map(kind):
-        return _has_texts(kind.value_type)
+def _values(array: pa.Array) -> list[Any]:
+    """Python values: texts of bytes, tuples of structs, whole numbers of times and dates."""
+    kind = array.type
+    if pa.types.is_dictionary(kind):
+        return [*map(_values(array.dictionary).__getitem__, array.indices.to_pylist())]
     if pa.types.is_struct(kind):
-        return any(_has_texts(field.type) for field in kind)
-    return bool(pa.types.is_binary(kind))
+        return list(zip(*map(_values, array.flatten()), strict=True))
+    if pa.types.is_list(kind):
+        inside, ends = _values(array.values), array.offsets.to_pylist()
+        return [inside[start:end] for start, end in pairwise(ends)]
+    if pa.types.is_binary(kind):
+        return _texts(array)
+    if pa.types.is_timestamp(kind):
+        array = array.cast(pa.int64())
+    elif pa.types.is_date(kind):
+        array = array.cast(pa.int32())
+    values: list[Any] = array.to_pylist()
+    return values
 
 
-def _decoded(value: Any) -> Any:
-    """Bytes as text, in lists and tuples too."""
-    if isinstance(value, bytes):
-        return value.decode("utf-8", "backslashreplace")
-    if isinstance(value, list):
-        return [_decoded(one) for one in value]
-    if isinstance(value, dict):
-        return {key: _decoded(one) for key, one in value.items()}
-    return value
+def _texts(array: pa.Array) -> list[str]:
+    try:
+        values: list[str] = array.cast(pa.string()).to_pylist()
+    except pa.ArrowInvalid:  # what is no UTF-8 is escaped
+        return [value.decode("utf-8", "backslashreplace") for value in array.to_pylist()]
+    return values

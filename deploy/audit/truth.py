@@ -161,8 +161,7 @@ def _check_parcels(store: Store, file: Path) -> Check:
 
 
 def _booked(row: Row) -> tuple[object, ...]:
-    weights = [tuple(weight.values()) for weight in row["weights"]]
-    return (row["events"], *row["ordered"].values(), row["picked_up"], row["signed"], weights)
+    return (row["events"], *row["ordered"], row["picked_up"], row["signed"], row["weights"])
 
 
 def _sent(parcel: Parcel) -> tuple[object, ...]:

@@ -17,6 +17,7 @@ from tests.audit import world
 from tests.audit.lane import Lane, Record, record
 
 PARCELS = 150
+MANY = 20_000
 IN_A_BLOCK = 120
 
 VARIANTS: tuple[dict[str, Any], ...] = (
@@ -41,6 +42,8 @@ def play(
     seed: int,
     books: Sequence[tuple[int, TariffPublished]],
     *,
+    parcels: int = PARCELS,
+    in_a_block: int = IN_A_BLOCK,
     lanes: int = 1,
     wait: int = 20,
     spoil: bool = False,
@@ -51,10 +54,10 @@ def play(
     `spoil`: nonsense comes, too.
     """
     every = [Lane(client, number, (number,)) for number in range(lanes)]
-    events = list(world.disordered(PARCELS, seed))
+    events = list(world.disordered(parcels, seed))
     now = world.START
-    for block, start in enumerate(range(0, len(events), IN_A_BLOCK)):
-        some = events[start : start + IN_A_BLOCK]
+    for block, start in enumerate(range(0, len(events), in_a_block)):
+        some = events[start : start + in_a_block]
         control = [record(world.network())] * (block == 0)
         control += [record(book) for at, book in books if at == block]
         now = max(now, *(event.time for event in some))
@@ -117,3 +120,11 @@ def test_a_deadline_that_should_have_passed(empty: Client) -> None:
     assert report.passed, report.to_text()
     later = run(empty, data_time=data_time + 100 * HOUR)
     assert not later.check("recomputed_waiting").passed
+
+
+def test_twenty_thousand_parcels(empty: Client) -> None:
+    books = [(0, world.tariff("one")), (8, world.tariff("dearer", 30))]
+    report, _ = play(empty, 60, books, parcels=MANY, in_a_block=10_000, spoil=True)
+    assert report.passed, report.to_text()
+    assert report.counts.parcels > MANY * 0.98
+    assert report.counts.journal_rows > 12 * MANY

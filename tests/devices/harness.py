@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 import paho.mqtt.client as paho
-from confluent_kafka import Consumer, Producer, TopicPartition
+from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 from paho.mqtt.enums import CallbackAPIVersion
@@ -136,12 +136,20 @@ class Records:
         )
         parts = [TopicPartition(topic, n) for topic in OUT for n in range(PARTITIONS)]
         for part in parts:
-            part.offset = self._consumer.get_watermark_offsets(part, timeout=30)[1]
+            until(lambda part=part: self._at_the_end(part), f"{part.topic} answers")
         self._consumer.assign(parts)
         self.values: dict[str, list[bytes]] = defaultdict(list)
         """By the event's id: the records as they came."""
         self.partitions: dict[str, set[int | None]] = defaultdict(set)
         """By key."""
+
+    def _at_the_end(self, part: TopicPartition) -> bool:
+        """Begin where the partition ends now; a topic that was just made may have no leader yet."""
+        try:
+            part.offset = self._consumer.get_watermark_offsets(part, timeout=10)[1]
+        except KafkaException:
+            return False
+        return True
 
     def read(self, seconds: float = 0.0) -> "Records":
         """Take what is there."""
@@ -166,10 +174,10 @@ class Records:
 
     def wait_for(self, count: int, seconds: float = 60) -> "Records":
         """Until there are `count` different ids."""
-        until = time.monotonic() + seconds
+        end = time.monotonic() + seconds
         while len(self.values) < count:
             self.read(0.1)
-            assert time.monotonic() < until, f"{len(self.values)} of {count} came"
+            assert time.monotonic() < end, f"{len(self.values)} of {count} came"
         return self
 
     def close(self) -> None:
