@@ -47,10 +47,10 @@ class Books:
         self._touched.add(table)
         self.client.command(f"ALTER TABLE {table} DELETE WHERE {where}", settings={"mutations_sync": 2})
 
-    def add(self, table: str, where: str, replacing: str = "1 AS one") -> None:
+    def add(self, table: str, where: str, replacing: str = "") -> None:
         """Add copies of rows, with something else in some columns."""
         self._touched.add(table)
-        columns = f"* REPLACE ({replacing})" if " AS one" not in replacing else "*"
+        columns = f"* REPLACE ({replacing})" if replacing else "*"
         self.client.command(
             f"INSERT INTO {table} SELECT {columns} FROM (SELECT * FROM kept_{table} WHERE {where})"
         )

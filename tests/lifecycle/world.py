@@ -15,6 +15,7 @@ from schemas import topics
 from schemas.events import Event, NetworkPublished, Order, Scan, TariffPublished, Tick, Weight
 from schemas.identity import version_of
 from schemas.times import DAY, HOUR
+from sinks.encode import Encoded
 from tests.rating.material import FILES, HERE, files_in
 
 BOOK = {
@@ -171,10 +172,14 @@ class Book:
             held.offsets.append(self.n * 1000 + offset)
         output = self.lifecycle.process(Block(self.n, list(inputs.values()), len(records), START, [], 0.0))
         made = self.tables.make(output, self.n, self.lifecycle.rules.tariffs, self.lifecycle.directory)
+        self.wrote(made)
         for table in made:
             self.rows[table.table] += pa.ipc.open_stream(table.body).read_all().to_pylist()
             self.digests.append((table.table, table.digest))
         return self
+
+    def wrote(self, made: list[Encoded]) -> None:
+        """A block's rows, for those who want them elsewhere."""
 
     def books(self) -> dict[tuple[str, str, str, Any], Decimal]:
         """What stands in every book: (book, account, fee, business date) → debits less credits; no zeros."""

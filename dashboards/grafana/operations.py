@@ -1,0 +1,117 @@
+"""The operations dashboard: what moves, what waits, what is refused, what differs, and whether it is live.
+
+Panels by processing time use the plan's own time (`block.at`); those by event time use the events'.
+"""
+
+from dashboards.grafana.panels import Json, Panel, dashboard, variable
+
+_WRITTEN = "arraySum(arrayMap((t, r) -> if(t = '{table}', r, 0), b.tables, b.rows))"
+
+PANELS = [
+    Panel(
+        title="每秒事件 Events per second",
+        kind="timeseries",
+        width=12,
+        sql=f"""SELECT $__timeInterval(b.at) AS time, sum({_WRITTEN.format(table="event")}) / $__interval_s AS events
+        FROM block AS b WHERE $__timeFilter(b.at) GROUP BY time ORDER BY time""",
+    ),
+    Panel(
+        title="每秒费用与分录 Charges and journal rows per second",
+        kind="timeseries",
+        width=12,
+        sql=f"""SELECT $__timeInterval(b.at) AS time, sum({_WRITTEN.format(table="charge")}) / $__interval_s AS charges,
+        sum({_WRITTEN.format(table="journal")}) / $__interval_s AS journal_rows
+        FROM block AS b WHERE $__timeFilter(b.at) GROUP BY time ORDER BY time""",
+    ),
+    Panel(
+        title="按费用记账 Booked by fee",
+        kind="timeseries",
+        width=12,
+        unit="currencyCNY",
+        description="By event time; corrections count where their charge does",
+        sql="""SELECT $__timeInterval(event_time) AS time, fee, sum(amount) AS amount FROM charge
+        WHERE $__timeFilter(event_time) AND $__conditionalAll(fee IN (${fee:singlequote}), $fee)
+        GROUP BY time, fee ORDER BY time""",
+    ),
+    Panel(
+        title="扫描按操作 Scans by operation",
+        kind="timeseries",
+        width=12,
+        sql="""SELECT $__timeInterval(event_time) AS time, operation, count() AS scans FROM event
+        WHERE kind = 'scan' AND $__timeFilter(event_time) GROUP BY time, operation ORDER BY time""",
+    ),
+    Panel(
+        title="等待计费 Waiting by reason",
+        kind="table",
+        sql="""SELECT fee, why, count() AS parcels, min(since) AS oldest FROM waiting_now
+        GROUP BY fee, why ORDER BY parcels DESC""",
+    ),
+    Panel(
+        title="等待最久 Waiting longest",
+        kind="table",
+        sql="SELECT waybill, fee, why, since, outlet FROM waiting_now ORDER BY since LIMIT 50",
+    ),
+    Panel(
+        title="拒收 Dead letters by reason",
+        kind="table",
+        sql="""SELECT why AS reason, count() AS letters, max(received) AS newest FROM open_dead_letter
+        GROUP BY why ORDER BY letters DESC""",
+    ),
+    Panel(
+        title="拒收按来源 Dead letters by topic",
+        kind="timeseries",
+        sql="""SELECT $__timeInterval(received) AS time, transport, count() AS letters FROM dead_letter
+        WHERE status = 'open' AND $__timeFilter(received) GROUP BY time, transport ORDER BY time""",
+    ),
+    Panel(
+        title="称重差异按场地 Weight differences by site",
+        kind="table",
+        sql="""SELECT site, count() AS differences, max(event_time) AS newest FROM anomaly
+        WHERE kind = 'weight_difference' AND $__timeFilter(event_time)
+        GROUP BY site ORDER BY differences DESC LIMIT 30""",
+    ),
+    Panel(
+        title="采信来源 Adopted weights by source",
+        kind="table",
+        sql="""SELECT weight_class, why, count() AS parcels FROM adopted_weight WHERE $__timeFilter(event_time)
+        GROUP BY weight_class, why ORDER BY parcels DESC""",
+    ),
+    Panel(
+        title="缺失扫描 Missing scans of signed parcels",
+        kind="table",
+        width=12,
+        description="Signed for, but without one of the scans that lead there",
+        sql="""SELECT destination_outlet, countIf(NOT picked) AS no_pick_up, countIf(NOT arrived) AS no_arrival,
+        countIf(NOT delivering) AS no_out_for_delivery, count() AS signed FROM (
+            SELECT waybill, anyIf(outlet, operation = '50') AS destination_outlet,
+            countIf(operation = '10') > 0 AS picked,
+            countIf(operation = '30') > 0 AS arrived,
+            countIf(operation = '40') > 0 AS delivering
+            FROM event WHERE kind = 'scan' AND $__timeFilter(event_time)
+            GROUP BY waybill HAVING countIf(operation = '50') > 0)
+        GROUP BY destination_outlet ORDER BY no_pick_up + no_arrival + no_out_for_delivery DESC LIMIT 30""",
+    ),
+    Panel(
+        title="网点排名 Outlets by what they owe headquarters",
+        kind="table",
+        width=12,
+        unit="currencyCNY",
+        sql="""SELECT book AS outlet, sum(if(side = 'C', amount, -amount)) AS owes FROM journal
+        WHERE account = '2101' AND business_date BETWEEN toDate($__fromTime) AND toDate($__toTime)
+        GROUP BY book ORDER BY owes DESC LIMIT 30""",
+    ),
+    Panel(
+        title="通道 Lanes",
+        kind="table",
+        width=24,
+        height=6,
+        sql="""SELECT lane, max(n) AS block, max(at) AS newest, dateDiff('second', max(at), now()) AS seconds_ago,
+        any(version) AS version FROM block GROUP BY lane ORDER BY lane""",
+    ),
+]
+
+
+def operations() -> Json:
+    """The dashboard."""
+    fees = variable("fee", "费用 fee", "SELECT DISTINCT fee FROM charge ORDER BY fee")
+    return dashboard("waybook-operations", "Waybook 运营 Operations", PANELS, [fees])

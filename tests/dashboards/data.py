@@ -1,0 +1,55 @@
+"""A small but complete set of books for what people look at: written by the flow's own code, without Kafka."""
+
+from typing import Any
+
+from clickhouse_connect.driver.client import Client
+
+from flows.engine.block import Receipt
+from flows.engine.plans import PlanLog, next_plan
+from schemas import topics
+from schemas.times import HOUR
+from sinks.encode import Encoded
+from tests.lifecycle.world import START, WAYBILL, Book, events_of, order, scan, weight
+
+CORRECTED, LONELY, NASTY = "YT7500000000002", "YT7500000000003", "YT7500000000004"
+SCRIPT = "<script>alert(1)</script>"
+
+
+class Written(Book):
+    """A book whose blocks go to a store, with their plans."""
+
+    def __init__(self, client: Client) -> None:
+        self.client = client
+        self.log = PlanLog(client, 0)
+        self.receipt = Receipt()
+        super().__init__()
+
+    def wrote(self, made: list[Encoded]) -> None:
+        """A block's rows, as a lane writes them."""
+        plan = next_plan(0, "test", {"t:0": self.n}, self.receipt)
+        self.log.store(plan)
+        for table in made:
+            self.client.raw_insert(table.table, insert_block=bytes(table.body), fmt="ArrowStream")
+        names, rows, digests = (
+            zip(*((t.table, t.rows, t.digest) for t in made), strict=True) if made else ((), (), ())
+        )
+        self.receipt = Receipt(self.n, names, rows, digests, plan.chain)
+
+
+def fill(client: Client) -> None:
+    """The example parcel, a corrected one, one that waits, and dead letters; sealed."""
+    book = Written(client)
+    book.take(*events_of("订单 揽收 网点秤2.6 发件 分拨DWS2.5 到件 派件 签收"))
+    corrected: dict[str, Any] = {"waybill": CORRECTED}
+    book.take(
+        order(id="o2", **corrected),
+        scan("揽收", START + HOUR, id="s2", **corrected),
+        weight("网点秤", 9000, START + 2 * HOUR, id="w2", **corrected),
+        scan("签收", START + 3 * HOUR, id="s3", **corrected),
+    )
+    book.take(weight("分拨DWS", 2500, START + 5 * HOUR, id="w3", **corrected))
+    book.take(scan("揽收", START + HOUR, id="s4", waybill=LONELY))
+    book.take(scan("揽收", START + HOUR, waybill=WAYBILL, device=SCRIPT[:20]))
+    book.block((topics.ORDERS.name, f'{{"waybill":"{NASTY}","note":"{SCRIPT}"}}'.encode()))
+    book.block((topics.ORDERS.name, b"\xff\xfe garbage"))
+    book.tick(START + 50 * HOUR)

@@ -1,0 +1,59 @@
+"""Every panel's SQL runs against data; the JSON is that of the code."""
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from clickhouse_connect.driver.client import Client
+
+from dashboards.grafana import __main__ as grafana
+from dashboards.grafana.operations import PANELS, operations
+from dashboards.grafana.panels import Panel
+from tests.dashboards.data import fill
+from tests.servers.store import Store
+
+
+@pytest.fixture(scope="module")
+def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
+    """A store with data."""
+    with Store(tmp_path_factory.mktemp("store")) as store:
+        assert isinstance(store, Store)
+        made = store.client()
+        fill(made)
+        yield made
+
+
+def expanded(sql: str) -> str:
+    """Grafana's macros as its ClickHouse plugin expands them, over all time and all values."""
+    low, high = "toDateTime(1700000000)", "toDateTime(2000000000)"
+    for macro, meaning in (
+        (r"\$__timeFilter\(([^)]+)\)", rf"(\1 >= {low} AND \1 <= {high})"),
+        (r"\$__timeInterval\(([^)]+)\)", r"toStartOfInterval(toDateTime(\1), INTERVAL 60 second)"),
+        (r"\$__conditionalAll\(.*?\$\w+\)", "1=1"),
+        (r"\$__fromTime", low),
+        (r"\$__toTime", high),
+        (r"\$__interval_s", "60"),
+    ):
+        sql = re.sub(macro, meaning, sql)
+    assert "$" not in sql, sql
+    return sql
+
+
+@pytest.mark.parametrize("panel", PANELS, ids=[panel.title for panel in PANELS])
+def test_panel(panel: Panel, client: Client) -> None:
+    found = client.query(expanded(panel.sql)).result_rows
+    assert found, panel.title
+
+
+def test_variables(client: Client) -> None:
+    for variable in operations()["templating"]["list"][1:]:
+        assert client.query(variable["query"]).result_rows
+
+
+def test_json_is_that_of_the_code() -> None:
+    """Run `make dashboards` after a change."""
+    for name, text in grafana.rendered().items():
+        assert Path(grafana.__file__).with_name(name).read_text("utf-8") == text
+        assert "grafana-clickhouse-datasource" in json.loads(text)["panels"][0]["datasource"]["type"]

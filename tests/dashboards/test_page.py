@@ -1,0 +1,170 @@
+"""The live page in a real browser, the parcel's page, and the same in the terminal."""
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+from playwright.sync_api import Page, expect, sync_playwright
+
+from deploy.explain import explain, width
+from schemas.settings import Settings, to_environment
+from tests.dashboards.data import CORRECTED, LONELY, NASTY, fill
+from tests.lifecycle.world import WAYBILL
+from tests.servers.install import ROOT, path_of
+from tests.servers.process import Server
+from tests.servers.store import Store
+
+
+class LivePage(Server):
+    """The page's process."""
+
+    def __init__(self, directory: Path, store: Store) -> None:
+        super().__init__(directory)
+        self.settings = Settings(clickhouse=store.url, home=directory)
+
+    def command(self) -> list[str]:
+        """On any free port."""
+        return [sys.executable, "-m", "dashboards.live", "--port-file", str(self.directory / "address")]
+
+    def environment(self) -> dict[str, str]:
+        """The store's address."""
+        return {**super().environment(), **to_environment(self.settings), "PYTHONPATH": str(ROOT)}
+
+    @property
+    def url(self) -> str:
+        """Where it is."""
+        return (self.directory / "address").read_text()
+
+    def ready(self) -> bool:
+        """Whether it answers."""
+        try:
+            return httpx.get(f"{self.url}health").status_code == 200
+        except (OSError, httpx.TransportError):
+            return False
+
+
+@pytest.fixture(scope="module")
+def books(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
+    """A store with data."""
+    with Store(tmp_path_factory.mktemp("store")) as store:
+        assert isinstance(store, Store)
+        fill(store.client())
+        yield store
+
+
+@pytest.fixture(scope="module")
+def url(books: Store, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The page's address."""
+    with LivePage(tmp_path_factory.mktemp("page"), books) as page:
+        assert isinstance(page, LivePage)
+        yield page.url
+
+
+@pytest.fixture(scope="module")
+def browser_page() -> Iterator[Page]:
+    """A page of headless Chromium that may speak to this machine only; it remembers whom it asked."""
+    chromium = path_of("chromium")
+    assert chromium is not None, "Chromium is not installed: python -m tests.servers.install"
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=chromium,
+            args=["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking"],
+        )
+        page = browser.new_page(viewport={"width": 1280, "height": 1000})
+        yield page
+        browser.close()
+
+
+def test_numbers_arrive_and_a_parcel_explains_itself(url: str, browser_page: Page) -> None:
+    page, asked, wrong = browser_page, list[str](), list[str]()
+    page.on("request", lambda request: asked.append(request.url))
+    page.on("pageerror", lambda error: wrong.append(str(error)))
+    page.goto(url)
+    expect(page.locator("#events")).to_have_text("13")
+    assert page.locator("#order").text_content() == "2"
+    assert "中转费" in str(page.locator("#fees").text_content())
+    assert "缺少订单" in str(page.locator("#waiting").text_content())
+    assert "不是 JSON" in str(page.locator("#refused").text_content())
+    page.get_by_role("link", name=WAYBILL).first.click()
+    page.wait_for_url(f"**/parcel/{WAYBILL}")
+    text = page.locator("main").inner_text()
+    for part in ("5.25", "采信", "transit-2025.csv", "2101 应付总部款", "分拨"):
+        assert part in text
+    assert all(address.startswith((url, "data:")) for address in asked)
+    assert not wrong
+
+
+def test_narrow_windows_do_not_scroll_sideways(url: str, browser_page: Page) -> None:
+    browser_page.set_viewport_size({"width": 390, "height": 800})
+    for path in ("", f"parcel/{WAYBILL}"):
+        browser_page.goto(f"{url}{path}")
+        assert browser_page.evaluate("document.documentElement.scrollWidth <= innerWidth + 1"), path
+    browser_page.set_viewport_size({"width": 1280, "height": 1000})
+
+
+def test_a_correction_shows_both_charges(url: str) -> None:
+    text = httpx.get(f"{url}parcel/{CORRECTED}").text
+    assert "红字冲销" in text
+    assert "已冲销" in text
+    assert "-15.00" in text
+
+
+def test_a_conflict_shows_both_contents(url: str) -> None:
+    text = httpx.get(f"{url}parcel/{WAYBILL}").text
+    assert "同一编号内容不同" in text
+    assert "先到的同号事件" in text
+
+
+def test_what_waits_says_why(url: str) -> None:
+    assert "缺少订单" in httpx.get(f"{url}parcel/{LONELY}").text
+
+
+def test_nothing_from_outside_runs(url: str) -> None:
+    answer = httpx.get(f"{url}parcel/{NASTY}")
+    assert answer.status_code == 200
+    assert "<script>alert" not in answer.text
+    assert "default-src 'self'" in answer.headers["content-security-policy"]
+    assert httpx.get(f"{url}parcel/%3Cscript%3E").status_code == 404
+    assert httpx.get(f"{url}parcel/'; DROP TABLE event").status_code == 404
+
+
+def test_search_leads_to_the_parcel(url: str) -> None:
+    answer = httpx.get(f"{url}search", params={"waybill": f" {WAYBILL} "})
+    assert answer.status_code == 303
+    assert answer.headers["location"].endswith(f"/parcel/{WAYBILL}")
+
+
+def test_a_store_that_is_away_is_said_and_waited_for(tmp_path: Path) -> None:
+    with Store(tmp_path / "store") as store:
+        assert isinstance(store, Store)
+        fill(store.client())
+        with LivePage(tmp_path / "page", store) as page:
+            assert isinstance(page, LivePage)
+            store.kill()
+            while "away" not in httpx.get(f"{page.url}health").json():
+                pass
+            assert httpx.get(f"{page.url}parcel/{WAYBILL}").status_code == 503
+            store.start()
+            while "away" in httpx.get(f"{page.url}health").json():
+                pass
+            assert httpx.get(f"{page.url}parcel/{WAYBILL}").status_code == 200
+
+
+def test_explain_in_the_terminal(books: Store) -> None:
+    text = explain(WAYBILL, books.client())
+    for part in (
+        "5.25",
+        "1.00",
+        "1.20",
+        "揽收",
+        "transit-2025.csv 第 2 行",
+        "2101 应付总部款",
+        "conflicting_duplicate",
+    ):
+        assert part in text
+    assert "红字冲销" in explain(CORRECTED, books.client())
+    assert "缺少订单" in explain(LONELY, books.client())
+    assert explain("YT7599999999999", books.client()) == ""
+    assert width("面单费 a") == 8
