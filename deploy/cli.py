@@ -8,9 +8,10 @@ from pathlib import Path
 
 import msgspec
 
-from deploy import audit, dead_letters
+from deploy import audit, dead_letters, publish
 from deploy import explain as explaining
 from deploy.demo import Demo, Options
+from schemas.problems import DocumentError
 from schemas.settings import Settings, from_environment
 from sinks.clickhouse import StoreAwayError, connect
 
@@ -79,6 +80,33 @@ def replay(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def publish_network(arguments: argparse.Namespace) -> int:
+    """Check a network directory and publish it to all flows."""
+    return _publish(
+        lambda: publish.publish_network(settings_of(arguments), arguments.directory, arguments.by)
+    )
+
+
+def publish_tariff(arguments: argparse.Namespace) -> int:
+    """Check a tariff book and publish it to all lanes."""
+    settings = settings_of(arguments)
+    return _publish(
+        lambda: publish.publish_tariff(settings, arguments.directory, arguments.by, arguments.comment)
+    )
+
+
+def _publish(publishing: Callable[[], str]) -> int:
+    try:
+        sys.stdout.write(f"published version {publishing()}\n")
+    except DocumentError as error:
+        sys.stderr.write(f"refused, nothing is published:\n{error}\n")
+        return 1
+    except LookupError as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    return 0
+
+
 def parser() -> argparse.ArgumentParser:
     """The command line."""
     top = argparse.ArgumentParser(prog="waybook", description="The live books of a parcel network")
@@ -101,6 +129,11 @@ def parser() -> argparse.ArgumentParser:
     one = command("sql", sql)
     one.add_argument("query")
     one.add_argument("--format", default="PrettyCompactMonoBlock")
+    for name, run in (("publish-network", publish_network), ("publish-tariff", publish_tariff)):
+        one = command(name, run)
+        one.add_argument("directory", type=Path, help="with the document's TOML and CSV files")
+        one.add_argument("--by", default=os.environ.get("USER", ""), help="who publishes")
+        one.add_argument("--comment", default="")
     command("explain", explain_).add_argument("waybill")
     command("audit", audit_).add_argument("--truth", type=Path, help="directory of a simulation's truth")
     command("dead-letters", list_dead_letters).add_argument("--reason", default="")

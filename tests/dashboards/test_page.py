@@ -82,7 +82,7 @@ def test_numbers_arrive_and_a_parcel_explains_itself(url: str, browser_page: Pag
     page.on("request", lambda request: asked.append(request.url))
     page.on("pageerror", lambda error: wrong.append(str(error)))
     page.goto(url)
-    expect(page.locator("#events")).to_have_text("13")
+    expect(page.locator("#events")).to_have_text("14")
     assert page.locator("#order").text_content() == "2"
     assert "中转费" in str(page.locator("#fees").text_content())
     assert "缺少订单" in str(page.locator("#waiting").text_content())

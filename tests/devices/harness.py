@@ -1,10 +1,10 @@
 """A device flow between a real Mosquitto and a real Kafka, devices that publish, and what Kafka holds."""
 
-import random
 import sys
 import threading
 import time
 from collections import defaultdict
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -142,6 +142,8 @@ class Records:
         """By the event's id: the records as they came."""
         self.partitions: dict[str, set[int | None]] = defaultdict(set)
         """By key."""
+        self.stamps: dict[str, int] = {}
+        """By the event's id: the newest record's timestamp."""
 
     def _at_the_end(self, part: TopicPartition) -> bool:
         """Begin where the partition ends now; a topic that was just made may have no leader yet."""
@@ -160,6 +162,7 @@ class Records:
             assert key == getattr(event, "waybill", event.id)
             self.values[event.id].append(raw)
             self.partitions[key].add(message.partition())
+            self.stamps[event.id] = message.timestamp()[1]
         return self
 
     def events(self) -> dict[str, Any]:
@@ -209,19 +212,14 @@ def weigh(number: int) -> tuple[str, bytes]:
     """Topic and payload of a DWS machine's message that has no id of its own."""
     body = {
         "Barcode": f"YT{7_500_000_000_000 + number % 997}",
-        "Weight": f"{number % 40}.{number % 997:03d}5",
+        "Weight": f"{number % 40}.{number % 997 + 1:03d}5",
         "ScannedAt": f"2025-11-11 {number % 24:02d}:{number % 60:02d}:{number // 60 % 60:02d}",
         "ParcelId": number,
     }
     return "dws-cm/SZH1/line-1", msgspec.json.encode(body)
 
 
-def chance(seed: int | None = None) -> random.Random:
-    """For what happens at random."""
-    return random.Random(seed)
-
-
-def until(happened: Any, what: str, seconds: float = 30) -> None:
+def until(happened: Callable[[], object], what: str, seconds: float = 30) -> None:
     """Wait for something."""
     end = time.monotonic() + seconds
     while not happened():

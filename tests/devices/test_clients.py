@@ -1,0 +1,82 @@
+"""The clients of Kafka and MQTT fail loudly."""
+
+import socket
+import threading
+
+import pytest
+from confluent_kafka import Consumer, TopicPartition
+
+from schemas import topics
+from schemas.settings import Settings
+from sinks.kafka import DeliveryError, Records
+from sources.mqtt import Subscriber, SubscriptionError
+from tests.devices.harness import PARTITIONS, until
+from tests.servers.kafka import Kafka
+
+
+def test_a_record_that_kafka_does_not_take(log_: Kafka) -> None:
+    options = {"message.timeout.ms": "1000", "topic.metadata.propagation.max.ms": "0"}
+    records = Records(Settings(kafka=log_.address, kafka_options=options))
+    records.produce("no.such.topic", "key", b"value")
+    with pytest.raises(DeliveryError):
+        records.flush()
+    records.produce(topics.DEVICES.name, "key", b"value")
+    with pytest.raises(DeliveryError):  # it stays failed: nobody may think that all is well
+        records.flush()
+
+
+MURMUR2 = {
+    "21": -973932308,
+    "foobar": -790332482,
+    "a-little-bit-long-string": -985981536,
+    "a-little-bit-longer-string": -1486304829,
+}
+"""Java's murmur2 of some keys, as Kafka's own tests have them."""
+
+
+def test_a_key_goes_where_javas_producers_send_it(log_: Kafka) -> None:
+    records = Records(Settings(kafka=log_.address))
+    consumer = Consumer({"bootstrap.servers": log_.address, "group.id": "keys"})
+    parts = [TopicPartition(topics.COMMANDS.name, n) for n in range(PARTITIONS)]
+    consumer.assign(parts)
+    for key in MURMUR2:
+        records.produce(topics.COMMANDS.name, key, b"")
+    records.flush()
+    found: dict[str, int | None] = {}
+    while len(found) < len(MURMUR2):
+        for message in consumer.consume(10, 5):
+            found[(message.key() or b"").decode()] = message.partition()
+    consumer.close()
+    assert found == {key: (hashed & 0x7FFFFFFF) % PARTITIONS for key, hashed in MURMUR2.items()}
+
+
+def test_a_subscription_that_is_refused() -> None:
+    """A broker that accepts the client, but not its subscription."""
+
+    def broker() -> None:
+        peer, _ = listener.accept()
+        with peer:
+            peer.recv(4096)
+            peer.sendall(b"\x20\x03\x00\x00\x00")  # CONNACK: welcome
+            packet = peer.recv(4096)
+            peer.sendall(b"\x90\x04" + packet[2:4] + b"\x00\x87")  # SUBACK: not authorized
+            over.wait(10)
+
+    over = threading.Event()
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=broker)
+        thread.start()
+        subscriber = Subscriber(f"127.0.0.1:{listener.getsockname()[1]}", "x", "a/#", 1)
+        subscriber.start()
+
+        def refused() -> bool:
+            try:
+                return bool(subscriber.take(1, 0.05))
+            except SubscriptionError as error:
+                assert "a/#" in str(error)
+                return True
+
+        until(refused, "the refusal")
+        subscriber.stop()
+        over.set()
+        thread.join()
