@@ -35,6 +35,8 @@ class Records:
                 "queue.buffering.max.messages": 500_000,
                 "message.max.bytes": 8_000_000,
                 "message.timeout.ms": GIVE_UP_MS,
+                "reconnect.backoff.ms": 500,
+                "reconnect.backoff.max.ms": 5_000,
                 "on_delivery": self._delivered,
                 **settings.kafka_options,
             },

@@ -22,6 +22,8 @@ class Follower:
                 "auto.offset.reset": "earliest",
                 "fetch.wait.max.ms": 100,
                 "topic.metadata.refresh.interval.ms": 5_000,
+                "reconnect.backoff.ms": 500,
+                "reconnect.backoff.max.ms": 5_000,
                 **(options or {}),
             },
             logger=logging.getLogger("waybook.kafka"),

@@ -117,7 +117,7 @@ class Lifecycle:
 
     # Parcels' events
 
-    def _events(self, records: Records, received: int) -> None:
+    def _events(self, records: Records, received: int) -> None:  # noqa: PLR0912
         """The hot loop: whatever can be said of an event without a call is said here."""
         ring, output, rules, sites = self.ring, self.output, self.rules, self.directory.sites
         now, epoch, known = ring.now, ring.epoch, ring.records.get

@@ -49,11 +49,12 @@ class PassThrough(Lifecycle):
             for raw, offset in zip(records.values, records.offsets, strict=True):
                 letter = raw[9:10]
                 event = DECODERS[letter](raw)
-                kept, offsets = {
+                kinds: dict[bytes, tuple[list[Any], list[int]]] = {
                     b"o": (output.orders, output.order_offsets),
                     b"s": (output.scans, output.scan_offsets),
                     b"w": (output.weights, output.weight_offsets),
-                }[letter]
+                }
+                kept, offsets = kinds[letter]
                 kept.append(event)
                 offsets.append(offset)
             counts = len(output.orders), len(output.scans), len(output.weights)

@@ -135,8 +135,7 @@ class Records:
             {"bootstrap.servers": kafka.address, "group.id": "test", "enable.auto.commit": False}
         )
         parts = [TopicPartition(topic, n) for topic in OUT for n in range(PARTITIONS)]
-        for part in parts:
-            until(lambda part=part: self._at_the_end(part), f"{part.topic} answers")
+        until(lambda: all(map(self._at_the_end, parts)), "the topics answer")
         self._consumer.assign(parts)
         self.values: dict[str, list[bytes]] = defaultdict(list)
         """By the event's id: the records as they came."""

@@ -115,7 +115,7 @@ def test_kafka_goes_away(flow: Flow, devices: Devices, records: Records, log_: K
     """The flow gives up loudly; what it could not deliver comes again."""
     running, sent = flow(kafka_options={"message.timeout.ms": "1500"}), Sent(devices, 300_000)
     until(running.subscribed, "connected")
-    log_.kill()
+    log_.stop()
     sent.some()
     devices.settle()
     assert running.process is not None

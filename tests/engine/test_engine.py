@@ -50,7 +50,9 @@ def put(ring: Ring[Thing], key: str, value: int, over: bool = False) -> None:
 
 @settings(max_examples=80, deadline=None)
 @given(
-    st.lists(st.lists(st.tuples(st.integers(0, 12), st.integers(0, 99), st.booleans())), min_size=1, max_size=30)
+    st.lists(
+        st.lists(st.tuples(st.integers(0, 12), st.integers(0, 99), st.booleans())), min_size=1, max_size=30
+    )
 )
 def test_the_ring_restores_what_was_there(epochs: list[list[tuple[int, int, bool]]]) -> None:
     ring: Ring[Thing] = Ring(Thing, lambda thing, _: thing.over, size=5)

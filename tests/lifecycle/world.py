@@ -20,7 +20,9 @@ from tests.rating.material import FILES, HERE, files_in
 
 BOOK = {
     **FILES,
-    "transit-2025.csv": "origin_province,destination_province,first_kg,first_price,continued_price\n上海,陕西,1,3.00,1.50\n",
+    "transit-2025.csv": (
+        "origin_province,destination_province,first_kg,first_price,continued_price\n上海,陕西,1,3.00,1.50\n"
+    ),
 }
 """The rating tests' book with one transit price."""
 NETWORK_FILES = files_in(HERE / "network")

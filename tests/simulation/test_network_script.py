@@ -1,0 +1,255 @@
+"""What the simulated network sends is what it says: facts as they happened, faults with their reasons."""
+
+import random
+from collections import Counter
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from flows.devices import known_dialects
+from flows.governance.network import Network, read_network
+from flows.governance.normalise import normalise
+from flows.lifecycle.intake import RefusedError, read, waybill_in_pattern
+from schemas import reasons
+from schemas.events import DeadLetter, Order, Scan, Weight
+from schemas.limits import WAYBILL
+from schemas.times import DAY, HOUR
+from sources.network.directory import World, build
+from sources.network.faults import DEVICE_NONSENSE, NONE, ORDER_NONSENSE, Faults, nonsense
+from sources.network.life import DAY_CURVE, Parcel, live, next_order
+from sources.network.script import JUDGED_BY_LANES, Cue, Outcome, Script, order_of
+from sources.network.stage import START
+
+DIALECTS = known_dialects()
+OFTEN = Faults(**dict.fromkeys(Faults.__struct_fields__, 0.2))
+PARCELS = 600
+
+
+@pytest.fixture(scope="module")
+def world() -> World:
+    """A small network."""
+    return build(300, 1)
+
+
+@pytest.fixture(scope="module")
+def network(world: World) -> Network:
+    """The same as the flows read it."""
+    return read_network(world.files)
+
+
+def performed(world: World, number: int, faults: Faults, seed: int = 1) -> tuple[Parcel, list[Cue], Outcome]:
+    """A parcel's cues, in order of publication."""
+    parcel, r = live(world, number, START, seed)
+    cues, outcome = Script(faults).perform(parcel, r)
+    return parcel, sorted(cues), outcome
+
+
+def event_of(cue: Cue, network: Network) -> Order | Scan | Weight | DeadLetter:
+    """What the flows make of a cue before state comes in."""
+    if cue.topic:
+        event = normalise(cue.topic, cue.payload, 0, network, DIALECTS)
+        assert event is not None
+        return event
+    order = read(cue.payload)
+    assert isinstance(order, Order)
+    return order
+
+
+@given(st.integers(0, 2**32), st.integers(1, 10**6), st.sampled_from((NONE, Faults(), OFTEN)))
+@settings(max_examples=60, deadline=None)
+def test_the_same_seed_and_number_make_the_same_messages(
+    world: World, seed: int, number: int, faults: Faults
+) -> None:
+    assert performed(world, number, faults, seed)[1:] == performed(world, number, faults, seed)[1:]
+
+
+def test_another_seed_makes_another_life(world: World) -> None:
+    assert performed(world, 1, NONE, 1)[1] != performed(world, 1, NONE, 2)[1]
+
+
+def test_a_life_without_faults_is_an_order_seven_scans_and_two_weights(
+    world: World, network: Network
+) -> None:
+    for number in range(1, 200):
+        parcel, cues, outcome = performed(world, number, NONE)
+        events = [event_of(cue, network) for cue in cues]
+        assert [cue.fate for cue in cues] == ["accepted"] * 10
+        assert isinstance(events[0], Order)
+        scans = [event for event in events if isinstance(event, Scan)]
+        assert [scan.operation for scan in scans] == ["10", "20", "30", "20", "30", "40", "50"]
+        assert [scan.outlet for scan in scans] == [
+            *[parcel.origin.code] * 2,
+            *["HQ"] * 2,
+            *[parcel.destination.code] * 3,
+        ]
+        weights = [event for event in events if isinstance(event, Weight)]
+        assert [weight.weight_class for weight in weights] == ["outlet_scale", "hub_dws"]
+        assert abs(weights[0].weight_g - weights[1].weight_g) <= 15
+        assert (outcome.picked_up, outcome.signed) == (scans[0].time, scans[-1].time)
+        assert [weighing.event_id for weighing in outcome.weights] == [weights[1].id, weights[0].id]
+        assert outcome.events == 10
+        assert not outcome.lost
+
+
+def test_every_message_is_read_as_the_truth_says(world: World, network: Network) -> None:
+    """Over many parcels with many faults: ids, reasons, dead letters' ids, times and weights."""
+    seen = Counter[str]()
+    for number in range(1, PARCELS):
+        _, cues, outcome = performed(world, number, OFTEN)
+        booked: dict[str, Order | Scan | Weight] = {}
+        for cue in cues:
+            seen[cue.fault] += 1
+            assert cue.fate == "refused" or not cue.reason
+            if cue.fate == "refused":
+                continue
+            event = event_of(cue, network)
+            assert not isinstance(event, DeadLetter)
+            assert (event.id, event.waybill) == (cue.event_id, outcome.waybill)
+            assert booked.setdefault(event.id, event) == event
+            assert event.time <= cue.at < event.time + 2 * DAY, "published when it has happened, or later"
+        scans = [event for event in booked.values() if isinstance(event, Scan)]
+        weights = {event.id: event for event in booked.values() if isinstance(event, Weight)}
+        assert outcome.events == len(booked)
+        assert outcome.picked_up == min((s.time for s in scans if s.operation == "10"), default=0)
+        assert outcome.signed == min((s.time for s in scans if s.operation == "50"), default=0)
+        assert len(weights) == len(outcome.weights)
+        for weighing in outcome.weights:
+            weight = weights[weighing.event_id]
+            volume = weight.length_mm * weight.width_mm * weight.height_mm // 1000
+            assert weighing == type(weighing)(
+                weight.weight_class, weight.time, weight.id, weight.weight_g, volume
+            )
+    assert set(Faults.__struct_fields__) - set(seen) == {"lost_scan", "lost_weight"}
+
+
+def test_refused_messages_are_refused_for_their_reason(world: World, network: Network) -> None:
+    for number in range(1, PARCELS):
+        _, cues, _ = performed(world, number, OFTEN)
+        for cue in cues:
+            if cue.fate == "refused":
+                assert cue.reason in reasons.DEAD_LETTER
+                _is_refused(cue.topic, cue.payload, cue.reason, cue.dead_letter, network)
+
+
+@pytest.mark.parametrize("kind", range(len(DEVICE_NONSENSE) + len(ORDER_NONSENSE)))
+def test_each_kind_of_nonsense_breaks_its_rule(kind: int, world: World, network: Network) -> None:
+    for number in range(1, 30):
+        parcel, _ = live(world, number, START, 1)
+        weight = next(fact for fact in parcel.facts if fact.site and fact.site.hub and fact.weight_g)
+        made = nonsense(kind, parcel.facts[1], weight, order_of(parcel), f"{number}m")
+        _is_refused(made.topic, made.payload, made.reason, None, network)
+        assert (made.topic == "") == (kind >= len(DEVICE_NONSENSE))
+
+
+def _is_refused(topic: str, payload: bytes, reason: str, dead_letter: str | None, network: Network) -> None:
+    """By the device flow or by a lane. What only a lane's state can tell is checked in the books' own tests."""
+    if topic:
+        event = normalise(topic, payload, 0, network, DIALECTS)
+        if reason in JUDGED_BY_LANES:
+            assert isinstance(event, Scan)
+            assert not dead_letter
+            if reason != "conflicting_duplicate":
+                assert not START - 3 * DAY < event.time < START + 6 * DAY
+            return
+        assert isinstance(event, DeadLetter)
+        assert event.reason == reason
+        assert dead_letter in (None, event.id)
+        return
+    try:
+        order = read(payload)
+    except RefusedError as error:
+        assert error.reason == reason
+        return
+    assert isinstance(order, Order)
+    assert waybill_in_pattern(order.waybill)
+    unknown = order.product not in network.products, order.destination not in network.outlets
+    assert unknown == (reason == "unknown_product", reason == "unknown_outlet")
+
+
+def test_losses_and_messages_add_up(world: World) -> None:
+    """Whatever goes wrong, a fact is sent and accepted once, or is known to be lost."""
+    lost = Counter[str]()
+    for number in range(1, PARCELS):
+        _, cues, outcome = performed(world, number, OFTEN)
+        conflicts = sum(cue.fault == "conflicting" and cue.fate == "accepted" for cue in cues)
+        assert outcome.events - conflicts + len(outcome.lost) == 10
+        accepted = [cue.event_id for cue in cues if cue.fate == "accepted"]
+        assert len(accepted) == len(set(accepted)) == outcome.events
+        assert {cue.event_id for cue in cues if cue.fate == "repeated"} <= set(accepted)
+        lost.update(outcome.lost)
+    assert set(lost) == {"10", "20", "30", "40", "50", "outlet_scale", "hub_dws"}
+
+
+@pytest.mark.parametrize("fault", Faults.__struct_fields__)
+def test_each_fault_happens_as_often_as_it_is_set(fault: str, world: World) -> None:
+    """Alone, at its default rate and at ten times of it."""
+    rate = getattr(Faults(), fault)
+    few, many = (
+        sum(
+            _count(fault, *performed(world, n, msgspec.structs.replace(NONE, **{fault: of})))
+            for n in range(400)
+        )
+        for of in (rate, 10 * rate)
+    )
+    assert few > 0
+    assert many > 3 * few
+
+
+def _count(fault: str, _: Parcel, cues: list[Cue], outcome: Outcome) -> int:
+    if fault.startswith("lost"):
+        return len(outcome.lost)
+    return sum(cue.fault == fault for cue in cues)
+
+
+def test_disorder_is_over_hours(world: World) -> None:
+    delays = []
+    for number in range(1, 300):
+        _, cues, _ = performed(world, number, msgspec.structs.replace(NONE, delayed=0.5))
+        facts = sorted(live(world, number, START, 1)[0].facts, key=lambda fact: fact.time)
+        delays += [
+            cue.at - fact.time for cue, fact in zip(sorted(cues, key=lambda c: c.place), facts, strict=True)
+        ]
+    assert max(delays) > 5 * HOUR
+    assert min(delays) == 0
+
+
+def test_wrong_scales_are_beyond_any_tolerance_and_true_ones_within(world: World) -> None:
+    for number in range(1, 300):
+        _, _, outcome = performed(world, number, msgspec.structs.replace(NONE, differing_weight=0.2))
+        dws, scale = (weighing.weight_g for weighing in outcome.weights)
+        difference = abs(dws - scale)
+        assert difference <= 15 or (difference > 500 and difference * 10 > min(dws, scale))
+
+
+def test_weights_and_waybills_are_believable(world: World) -> None:
+    parcels = [live(world, number, START, 1)[0] for number in range(1, 3000)]
+    grams = [fact.weight_g for parcel in parcels for fact in parcel.facts if fact.weight_g]
+    assert 800 < sum(grams) / len(grams) < 1300
+    assert max(grams) > 10_000
+    assert max(grams) <= 50_015
+    assert len({parcel.waybill for parcel in parcels}) == len(parcels)
+    assert all(WAYBILL.fullmatch(parcel.waybill) and len(parcel.waybill) == 15 for parcel in parcels)
+    days = [(parcel.facts[-1].time - START) / DAY for parcel in parcels]
+    assert 1 < sum(days) / len(days) < 2
+    assert {parcel.payment_e4 % 1000 for parcel in parcels} == {0}
+
+
+def test_nights_are_quiet() -> None:
+    """A day of orders follows the curve; 24 hours of orders at the mean rate come in 24 hours."""
+    time, hours, rate = START, Counter[int](), 60
+    while time < START + DAY:
+        hours[(time + 8 * HOUR) // HOUR % 24] += 1
+        time = next_order(time, rate)
+    assert abs(sum(hours.values()) - rate * sum(DAY_CURVE) / 100) < 30
+    assert hours[4] < hours[10] / 10
+
+
+def test_chance_is_not_shared_between_parcels(world: World) -> None:
+    """A parcel is the same whatever was made before it."""
+    random.seed(1)
+    one = performed(world, 77, OFTEN)[1]
+    performed(world, 76, OFTEN)
+    random.seed(2)
+    assert performed(world, 77, OFTEN)[1] == one
