@@ -1,8 +1,12 @@
 """The device flow: MQTT → the network's words → Kafka, at least once.
 
-python -m flows.devices        settings from the environment: see schemas.settings
+python -m flows.devices [NUMBER]        settings from the environment: see schemas.settings
+
+One process is enough for some 20,000 messages a second. More share the subscription under numbers of their own,
+with at least two clients each.
 """
 
+import sys
 from collections import Counter as Tally
 from pathlib import Path
 
@@ -33,12 +37,20 @@ BUDGET = 50_000
 MESSAGES = Counter("waybook_device_messages_total", "Messages of devices", ["dialect", "outcome"])
 
 
-def devices(settings: Settings, directory: Directory, dialects: Dialects, stop: Stop) -> Dataflow:
+def devices(name: str, settings: Settings, directory: Directory, dialects: Dialects, stop: Stop) -> Dataflow:
     """The dataflow."""
 
     def subscribe(clients: int) -> Subscriber:
-        user, password = settings.mqtt_user, settings.mqtt_password
-        return Subscriber(settings.mqtt, "waybook", topics.MQTT_FILTER, clients, user, password, log)
+        return Subscriber(
+            settings.mqtt,
+            topics.MQTT_FILTER,
+            group="waybook",
+            name=f"waybook-{name}",
+            clients=clients,
+            user=settings.mqtt_user,
+            password=settings.mqtt_password,
+            say=log,
+        )
 
     def in_our_words(item: tuple[str, list[Received]]) -> tuple[str, list[Record]]:
         key, batch = item
@@ -82,13 +94,15 @@ def known_dialects() -> Dialects:
 def main() -> None:
     """Run until told to stop."""
     settings, stop = from_environment(), Stop()
+    number = int(sys.argv[1]) if len(sys.argv) > 1 else 0
+    name = f"devices{number or ''}"
     capture()
-    metrics.serve(settings.metrics_port, settings.home / "devices")
+    metrics.serve(settings.metrics_port and settings.metrics_port + number, settings.home / name)
     directory = Directory(settings)
     directory.wait(stop)
     if not stop.asked:
-        run(devices(settings, directory, known_dialects(), stop), "devices", settings, EPOCH)
-    log("stopped", flow="devices")
+        run(devices(name, settings, directory, known_dialects(), stop), settings.home / name, EPOCH)
+    log("stopped", flow=name)
 
 
 if __name__ == "__main__":

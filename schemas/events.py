@@ -22,8 +22,8 @@ Grams = Annotated[int, Meta(ge=0, le=MOST_WEIGHT_G)]
 Millimetres = Annotated[int, Meta(ge=0, le=MOST_LENGTH_MM)]
 Units = Annotated[int, Meta(ge=0, le=MOST)]
 """An amount in units of 0.0001 yuan."""
-Instant = Annotated[int, Meta(ge=0, lt=2**45)]
-"""UTC milliseconds."""
+Instant = Annotated[int, Meta(ge=0, lt=2**42)]
+"""UTC milliseconds, until 2109."""
 
 OperationCode = Literal["10", "20", "30", "40", "50"]
 OPERATIONS: dict[str, str] = {

@@ -9,7 +9,8 @@ WAYBILL = re.compile(r"[A-Z]{0,4}[0-9]{9,17}", re.ASCII)
 
 MOST_WEIGHT_G = 1_000_000
 """One tonne: the heaviest single piece that a parcel network takes."""
-MOST_LENGTH_MM = 20_000
+MOST_LENGTH_MM = 5_000
+"""Five metres a side: no longer piece goes through a hub, and volumes stay far inside 32 bits."""
 MOST_IDENTIFIER = 64
 """Characters in an id, code or name on the wire."""
 

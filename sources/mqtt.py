@@ -47,16 +47,18 @@ class Received(msgspec.Struct, frozen=True, gc=False):
 
 
 class Subscriber:
-    """Clients `name-0`, `name-1`… on `$share/name/filter`, or one on `filter`.
+    """Clients `name-0`, `name-1`… on `$share/group/filter`, or one on `filter`.
 
-    `take` what came, `acknowledge` what is safe.
+    `take` what came, `acknowledge` what is safe. Several processes that share need names and at least two
+    clients each; a name belongs to one process at a time.
     """
 
     def __init__(
         self,
         address: str,
-        name: str,
         topic_filter: str,
+        group: str,
+        name: str,
         clients: int,
         user: str = "",
         password: str = "",
@@ -66,7 +68,7 @@ class Subscriber:
         self._port = int(port)
         self._queue: deque[Received] = deque()
         self._arrived = threading.Event()
-        filters = [topic_filter, f"$share/{name}/{topic_filter}"]
+        filters = [topic_filter, f"$share/{group}/{topic_filter}"]
         if clients > 1:
             filters.reverse()
         self._clients = [

@@ -51,6 +51,10 @@ class Log(msgspec.Struct, frozen=True):
         newest = {plan.lane: plan for plan in self.plans}
         return tuple(Head(plan.lane, plan.n, plan.chain) for plan in newest.values())
 
+    def until(self, upto: Mapping[int, int]) -> "Log":
+        """The log up to these blocks, by lane."""
+        return Log([plan for plan in self.plans if plan.n <= upto[plan.lane]])
+
 
 def read_log(store: Store) -> Log:
     """The plan log as it is now."""

@@ -7,7 +7,7 @@ import msgspec
 from deploy.audit.eras import UNRANKED, Eras
 from deploy.audit.store import Store
 
-IN_A_SHARD = 500_000
+IN_A_SHARD = 250_000
 """Events whose parcels are looked at together."""
 
 

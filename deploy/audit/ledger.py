@@ -32,7 +32,7 @@ def counts(store: Store, log: Log, unsealed: int) -> Counts:
     return Counts(
         parcels=of_events["parcels"],
         events=of_events["rows"],
-        charges=store.value("SELECT count() AS rows FROM $charge"),
+        charges=store.count("charge"),
         journal_rows=of_journal["rows"],
         debit=of_journal["debit"],
         credit=of_journal["credit"],

@@ -280,7 +280,7 @@ MOST = " LIMIT 1000"
 def check_rule(store: Store, rule: Rule) -> Check:
     """Ask a rule's question piece by piece."""
     found = Findings(rule.name, rule.label)
-    found.seen = store.value(f"SELECT count() AS rows FROM ${rule.table}")
+    found.seen = store.count(rule.table)
     if rule.pieces == "blocks":
         for first, last in store.ranges(rule.table, 1_000_000):
             found.rows(store.rows(rule.sql + MOST, first=first, last=last))

@@ -36,10 +36,14 @@ AT_ONCE = 250_000
 
 
 class Store:
-    """The books, read-only. `upto`: by lane, the newest block to look at; None: all that is there."""
+    """The books as they are during one audit, read-only.
+
+    `upto`: by lane, the newest block to look at; None: all that is there.
+    """
 
     def __init__(self, client: Client, upto: Mapping[int, int] | None = None) -> None:
         self._client = client
+        self._blocks: dict[str, list[tuple[int, int]]] = {}
         self._tables = {table.name: table.name for table in FACTS} | {"block": "block"}
         if upto is not None:
             lanes = [f"seq BETWEEN {lane << LANE} AND {lane << LANE | n}" for lane, n in upto.items()]
@@ -74,14 +78,24 @@ class Store:
         ((only,),) = self.columns(sql, **parameters).values()
         return only
 
+    def blocks(self, table: str) -> list[tuple[int, int]]:
+        """The blocks that have rows in a table: seq and number of rows, in order. Asked once."""
+        if table not in self._blocks:
+            found = self.columns(f"SELECT seq, count() AS rows FROM ${table} GROUP BY seq ORDER BY seq")
+            self._blocks[table] = list(zip(found["seq"], found["rows"], strict=True))
+        return self._blocks[table]
+
+    def count(self, table: str) -> int:
+        """Rows of a table."""
+        return sum(rows for _, rows in self.blocks(table))
+
     def ranges(self, table: str, most: int = AT_ONCE) -> Iterator[tuple[int, int]]:
         """Ranges of `seq`, both ends inclusive, that cover everything, each with about `most` rows of a table.
 
         A block is never cut, so whatever belongs together in a block is looked at together.
         """
-        blocks = self.columns(f"SELECT seq, count() AS rows FROM ${table} GROUP BY seq ORDER BY seq")
         first, held = 0, 0
-        for seq, rows in zip(blocks["seq"], blocks["rows"], strict=True):
+        for seq, rows in self.blocks(table):
             if held and held + rows > most:
                 yield first, seq - 1
                 first, held = seq, 0
@@ -90,7 +104,7 @@ class Store:
 
     def shards(self, table: str, most: int) -> Iterator[tuple[int, int]]:
         """(shard, shards), so that a shard by hash has about `most` rows of a table."""
-        shards = self.value(f"SELECT count() AS rows FROM ${table}") // most + 1
+        shards = self.count(table) // most + 1
         for shard in range(shards):
             yield shard, shards
 

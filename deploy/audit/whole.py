@@ -32,12 +32,14 @@ def run(
     began = time.monotonic()
     store = Store(client)
     log = read_log(store)
+    looked_at = log
     if live:
-        store = Store(client, complete(log))
-    if truth is not None and data_time is None and not live:
+        upto = complete(log)
+        store, looked_at = Store(client, upto), log.until(upto)
+    elif truth is not None and data_time is None:
         data_time = newest_tick(truth)
     checks, unsealed = check_ledger(store, log, heads)
-    checks += check_recomputed(store, log, data_time)
+    checks += check_recomputed(store, looked_at, data_time)
     if truth is not None:
         checks += check_truth(store, truth)
     return Report(counts(store, log, unsealed), tuple(checks), log.heads, time.monotonic() - began)

@@ -6,9 +6,12 @@ out before that snapshot is in Kafka and the epoch durable; there it is acknowle
 before has acknowledged nothing of it, and the messages come again.
 """
 
+import os
+import sys
 import time
 from collections.abc import Callable
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 from bytewax.dataflow import Dataflow
@@ -21,9 +24,8 @@ from flows.engine import crash
 from flows.engine.log import log
 from flows.engine.recovery import recovery
 from flows.engine.stop import Stop
-from schemas.settings import Settings
-from sinks.kafka import Records
-from sources.mqtt import Received, Subscriber
+from sinks.kafka import DeliveryError, Records
+from sources.mqtt import Received, Subscriber, SubscriptionError
 
 ACKNOWLEDGED = Counter("waybook_device_acknowledged_total", "Messages acknowledged to MQTT")
 IN_FLIGHT = Gauge("waybook_device_in_flight", "Messages that came and are not acknowledged")
@@ -147,10 +149,18 @@ class Outboxes(FixedPartitionedSink[list[Record], None]):
         return Outbox(self._connect())
 
 
-def run(flow: Dataflow, name: str, settings: Settings, epoch: float) -> None:
-    """Run a flow until its source ends, with a recovery store of its own; `epoch` in seconds."""
-    run_main(
-        flow,
-        epoch_interval=timedelta(seconds=epoch),
-        recovery_config=recovery(settings.home / name),
-    )
+def run(flow: Dataflow, home: Path, epoch: float) -> None:
+    """Run a flow until its source ends; its recovery store is in `home`, its epochs last `epoch` seconds.
+
+    When Kafka or MQTT gave up, the process ends with EX_TEMPFAIL (75): start it again.
+    """
+    try:
+        run_main(flow, epoch_interval=timedelta(seconds=epoch), recovery_config=recovery(home))
+    except Exception as error:
+        cause: BaseException | None = error
+        while cause is not None and not isinstance(cause, DeliveryError | SubscriptionError):
+            cause = cause.__cause__
+        if cause is None:
+            raise
+        log("gave up", error=f"{type(cause).__name__}: {cause}")
+        sys.exit(os.EX_TEMPFAIL)

@@ -16,9 +16,22 @@ def log(event: str, **fields: object) -> None:
     sys.stderr.flush()
 
 
+QUIET = 10.0
+"""Seconds in which a library that repeats itself is not written again."""
+
+
 class _Lines(logging.Handler):
+    """Writes records of loggers as lines; of those that begin alike only one in a while."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._written: dict[str, float] = {}
+
     def emit(self, record: logging.LogRecord) -> None:
-        log(record.name, level=record.levelname.lower(), text=record.getMessage())
+        text = record.getMessage()
+        if time.monotonic() > self._written.get(text[:40], 0.0) + QUIET:
+            self._written[text[:40]] = time.monotonic()
+            log(record.name, level=record.levelname.lower(), text=text)
 
 
 def capture() -> None:

@@ -90,6 +90,7 @@ class Assessor:
         """The transit fee, by the weight that may be adopted now."""
         due = self._adoptable(parcel)
         if due == NEVER:
+            self._take_back(parcel, TRANSIT, parcel.origin, parcel.destination)
             if parcel.signed != NEVER:
                 self._wait(parcel, TRANSIT, NO_WEIGHT if parcel.order_id else NO_ORDER)
             return
@@ -112,40 +113,47 @@ class Assessor:
             return
         self._settle(parcel, DELIVERY, "delivery", parcel.signed, parcel.signed_id)
 
+    def rank(self, weight_class: str) -> int:
+        """How good a class of weight is by the policy in force: 0 is the best, UNRANKED is never adopted."""
+        return self.tariffs.policy.rank.get(weight_class, UNRANKED)
+
     def waits_for_signature(self, parcel: Parcel) -> bool:
         """Whether the best weight's moment depends on when the parcel was signed for."""
-        return parcel.rank != UNRANKED and self.tariffs.policy.adopt[parcel.rank] != AT_ONCE
+        rank = self.rank(parcel.weight_class)
+        return rank != UNRANKED and self.tariffs.policy.adopt[rank] != AT_ONCE
 
     def deadline(self, parcel: Parcel) -> int:
         """When the parcel wants to be looked at though nothing arrives (data time); NEVER: not at all."""
-        if parcel.signed == NEVER or parcel.rank == UNRANKED or parcel.done & 1 << TRANSIT:
+        rank = self.rank(parcel.weight_class)
+        if parcel.signed == NEVER or rank == UNRANKED or parcel.done & 1 << TRANSIT:
             return NEVER
-        policy = self.tariffs.policy
-        return parcel.signed + policy.after_ms[parcel.rank] if policy.after_ms[parcel.rank] else NEVER
+        after = self.tariffs.policy.after_ms[rank]
+        return parcel.signed + after if after else NEVER
 
     def _adoptable(self, parcel: Parcel) -> int:
         """When the best weight came or comes into force; NEVER: not yet."""
-        if parcel.rank == UNRANKED:
+        rank = self.rank(parcel.weight_class)
+        if rank == UNRANKED:
             return NEVER
-        rule = self.tariffs.policy.adopt[parcel.rank]
+        rule = self.tariffs.policy.adopt[rank]
         if rule == AT_ONCE:
             return parcel.weight_time
         if parcel.signed == NEVER:
             return NEVER
         if rule == WHEN_SIGNED:
             return max(parcel.weight_time, parcel.signed)
-        due = parcel.signed + self.tariffs.policy.after_ms[parcel.rank]
+        due = parcel.signed + self.tariffs.policy.after_ms[rank]
         return due if due <= self.now else NEVER
 
     def _adopt(self, parcel: Parcel) -> None:
         why = "first" if not parcel.adopted else "better"
-        if self.tariffs.policy.adopt[parcel.rank] not in (AT_ONCE, WHEN_SIGNED):
+        if self.tariffs.policy.adopt[self.rank(parcel.weight_class)] not in (AT_ONCE, WHEN_SIGNED):
             why = "deadline"
         self.output.adoptions.append(
             Adoption(
                 parcel.key,
                 parcel.weight_id,
-                parcel.rank,
+                parcel.weight_class,
                 parcel.weight_g,
                 parcel.volume_cm3,
                 parcel.weight_time,
@@ -193,11 +201,18 @@ class Assessor:
         self, parcel: Parcel, due: int, revision: int, quote: Unpriced | Quote, time: int, cause: str
     ) -> None:
         amount, volumetric_g, chargeable_g, continued_g, row = quote
-        weight: tuple[int, str, int, int, int, int]
+        weight: tuple[str, str, int, int, int, int]
         if row is not None and row.table.weight:
-            weight = parcel.rank, parcel.weight_id, parcel.weight_g, volumetric_g, chargeable_g, continued_g
+            weight = (
+                parcel.weight_class,
+                parcel.weight_id,
+                parcel.weight_g,
+                volumetric_g,
+                chargeable_g,
+                continued_g,
+            )
         else:
-            weight = UNRANKED, "", 0, 0, 0, 0
+            weight = "", "", 0, 0, 0, 0
         key, append = parcel.key, self.output.charges.append
         line = parcel.origin, parcel.destination, parcel.product
         for fee in (COLLECTED, PAID) if due == DELIVERY else (due,):
@@ -222,7 +237,7 @@ class Assessor:
                     time,
                     self.cause,
                     *line,
-                    UNRANKED,
+                    "",
                     "",
                     0,
                     0,

@@ -19,7 +19,7 @@ class Charge(msgspec.Struct, frozen=True, gc=False):
     origin: str
     destination: str
     product: str
-    rank: int
+    weight_class: str
     weight_id: str
     actual_g: int
     volumetric_g: int
@@ -34,7 +34,7 @@ class Adoption(msgspec.Struct, frozen=True, gc=False):
 
     waybill: str
     event_id: str
-    rank: int
+    weight_class: str
     weight_g: int
     volume_cm3: int
     time: int

@@ -34,8 +34,8 @@ class Parcel(msgspec.Struct, array_like=True, gc=False):
     signed: int = NEVER
     signed_id: str = ""
 
-    rank: int = UNRANKED
-    """The best weight's class by the policy; 0 is the best."""
+    weight_class: str = ""
+    """The best weight's; how good it is the policy in force says."""
     weight_time: int = NEVER
     weight_id: str = ""
     weight_g: int = 0

@@ -17,7 +17,7 @@ from flows.lifecycle.assess import NO_BOOK, Assessor
 from flows.lifecycle.fees import FINISHED, REASONS, TRANSIT
 from flows.lifecycle.intake import DECODERS, RefusedError, glimpse, read, waybill_in_pattern
 from flows.lifecycle.output import Anomaly, Output, Refusal, Source
-from flows.lifecycle.parcel import NEVER, UNRANKED, Parcel, over
+from flows.lifecycle.parcel import NEVER, Parcel, over
 from flows.rating.book import read_book
 from flows.rating.tariffs import Tariffs
 from schemas import topics
@@ -42,6 +42,7 @@ from schemas.times import iso
 MARK = 12
 """Bytes in `Parcel.seen` for an event: 8 of its id's hash, 4 of its content's."""
 
+DECLARED = "declared"
 _MILESTONES = (PICKED_UP, SIGNED)
 _LETTER = "dl-"
 """How dead letters' ids begin: no waybill number begins so."""
@@ -224,9 +225,12 @@ class Lifecycle:
         parcel.order_time, parcel.order_id = order.time, order.id
         parcel.origin, parcel.destination, parcel.product = order.origin, order.destination, order.product
         parcel.payment = order.payment_e4
-        declared = self.rules.tariffs.policy.rank.get("declared", UNRANKED)
-        if declared <= parcel.rank and order.declared_g:
-            self._weigh(parcel, declared, order, order.declared_g, 0)
+        if parcel.weight_class in ("", DECLARED) or self.rules.rank(DECLARED) < self.rules.rank(
+            parcel.weight_class
+        ):
+            self._weigh(parcel, DECLARED, order, order.declared_g, 0)
+            if not order.declared_g:
+                parcel.weight_class, parcel.weight_time, parcel.weight_id = "", NEVER, ""
         self.rules.all(parcel, origin, destination)
         self._set_timer(parcel)
 
@@ -259,18 +263,18 @@ class Lifecycle:
                     f"{weight.weight_g} g",
                 )
             )
-        rank = policy.rank.get(weight.weight_class, UNRANKED)
-        if (rank, weight.time, weight.id) < (parcel.rank, parcel.weight_time, parcel.weight_id):
+        best = self.rules.rank(parcel.weight_class), parcel.weight_time, parcel.weight_id
+        if (self.rules.rank(weight.weight_class), weight.time, weight.id) < best:
             volume = weight.length_mm * weight.width_mm * weight.height_mm // 1000
-            self._weigh(parcel, rank, weight, weight.weight_g, volume)
+            self._weigh(parcel, weight.weight_class, weight, weight.weight_g, volume)
             parcel.measured_g = weight.weight_g
             self.rules.transit(parcel)
         elif not parcel.measured_g:
             parcel.measured_g = weight.weight_g
 
     @staticmethod
-    def _weigh(parcel: Parcel, rank: int, event: Order | Weight, grams: int, volume: int) -> None:
-        parcel.rank, parcel.weight_time, parcel.weight_id = rank, event.time, event.id
+    def _weigh(parcel: Parcel, weight_class: str, event: Order | Weight, grams: int, volume: int) -> None:
+        parcel.weight_class, parcel.weight_time, parcel.weight_id = weight_class, event.time, event.id
         parcel.weight_g, parcel.volume_cm3 = grams, volume
         parcel.weight_site = event.site if type(event) is Weight else ""
 

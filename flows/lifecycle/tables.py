@@ -13,7 +13,6 @@ from flows.journal.post import ChargeColumns, Poster
 from flows.journal.rules import PostingRules
 from flows.lifecycle.fees import DUES, FEES, FREIGHT, PAID, REASONS
 from flows.lifecycle.output import Adoption, Anomaly, Charge, Output, Refusal, Wait
-from flows.lifecycle.parcel import UNRANKED
 from flows.rating.model import Row
 from flows.rating.tariffs import Tariffs
 from schemas.parties import CUSTOMER, HQ
@@ -93,7 +92,6 @@ class Tables:
         """All tables of a block that have rows, in order of their names."""
         if tariffs is not self._tariffs:
             self._tariffs, self.prices = tariffs, Prices(tariffs)
-            self.rank_classes = Vocabulary(sorted(tariffs.policy.rank, key=tariffs.policy.rank.__getitem__))
         made: dict[str, dict[str, Made] | None] = {
             "event": self._events(output, network),
             "adopted_weight": self._adoptions(output.adoptions),
@@ -137,7 +135,6 @@ class Tables:
         payer = np.where(fees == FREIGHT, customer, np.where(fees == PAID, hq, origins)).astype(np.int32)
         payee = np.where(fees == FREIGHT, origins, np.where(fees == PAID, destinations, hq)).astype(np.int32)
         rows = np.fromiter(map(self.prices.number.__getitem__, map(id, row)), np.int32, n)
-        ranks = np.array([c.rank for c in charges], np.int32)
         waybills = pa.array(waybill, pa.string())
         amounts, days = _ints([c.amount for c in charges]), _days(times)
         parties = self.parties
@@ -158,7 +155,7 @@ class Tables:
             "destination": columns.words(destinations, parties),
             "product": columns.words(self.products.codes([c.product for c in charges]), self.products),
             "weight_class": columns.words(
-                np.where(ranks == UNRANKED, self.rank_classes[""], ranks), self.rank_classes
+                self.classes.codes([c.weight_class for c in charges]), self.classes
             ),
             "weight_event": columns.texts([c.weight_id for c in charges]),
             "actual_g": columns.numbers(_ints([c.actual_g for c in charges]), "uint32"),
@@ -282,13 +279,22 @@ class Tables:
     def _adoptions(self, rows: Sequence[Adoption]) -> dict[str, Made] | None:
         if not rows:
             return None
-        waybill, event, rank, grams, volume, time, site, replaces, why = pluck(
-            rows, "waybill", "event_id", "rank", "weight_g", "volume_cm3", "time", "site", "replaces", "why"
+        waybill, event, kind, grams, volume, time, site, replaces, why = pluck(
+            rows,
+            "waybill",
+            "event_id",
+            "weight_class",
+            "weight_g",
+            "volume_cm3",
+            "time",
+            "site",
+            "replaces",
+            "why",
         )
         return {
             "waybill": columns.texts(waybill),
             "event_id": columns.texts(event),
-            "weight_class": columns.words(np.array(rank, np.int32), self.rank_classes),
+            "weight_class": columns.words(self.classes.codes(kind), self.classes),
             "weight_g": columns.numbers(_ints(grams), "uint32"),
             "volume_cm3": columns.numbers(_ints(volume), "uint32"),
             "event_time": columns.times(_ints(time)),

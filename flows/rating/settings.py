@@ -23,7 +23,7 @@ FILE = "book.toml"
 
 WEIGHT_CLASSES: tuple[str, ...] = WeightClass.__args__  # type: ignore[attr-defined]
 MOST_HOURS = 24 * 30
-MOST_DIVISOR = 1_000_000
+LEAST_DIVISOR, MOST_DIVISOR = 100, 1_000_000
 MOST_GRAMS = 1_000_000
 
 T = TypeVar("T")
@@ -105,7 +105,10 @@ def _table(section: "_Section", files: Iterable[str]) -> PriceTable:
     if shape and SHAPES[shape].weighs:
         weight = section.take("weight", _one_of(MEASURES), "actual")
         voluminous = weight != "actual"
-        divisor = section.take("divisor", _whole(1, MOST_DIVISOR), 1, needed=voluminous) * voluminous
+        divisor = (
+            section.take("divisor", _whole(LEAST_DIVISOR, MOST_DIVISOR), LEAST_DIVISOR, needed=voluminous)
+            * voluminous
+        )
         unit = section.take("continued_unit_kg", _one_of(UNITS_G), "exact")
         unit_rounding = section.take("continued_rounding", _one_of(ROUNDINGS), "up", needed=False)
     if shape:

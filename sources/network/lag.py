@@ -99,7 +99,12 @@ class Lag:
         self._drained_at = 0.0
         self.trouble = ""
         """Why nothing is known at the moment."""
+        self._closed = threading.Event()
         threading.Thread(target=self._watch, name="lag", daemon=True).start()
+
+    def close(self) -> None:
+        """Look no more."""
+        self._closed.set()
 
     def behind(self, sent: Sent) -> bool:
         """Whether more than the budget is on its way to a partition, or nobody knows."""
@@ -130,8 +135,7 @@ class Lag:
         return (None if stale else self._now), self._pace
 
     def _watch(self) -> None:
-        while True:
-            began = time.monotonic()
+        while not self._closed.wait(EVERY):
             try:
                 reading = Reading(self._ends(), self._upto())
                 if self._pace is None:
@@ -140,7 +144,6 @@ class Lag:
                 self.trouble = ""
             except (OSError, KafkaException, msgspec.DecodeError) as error:
                 self.trouble = repr(error)[:300]  # and the last reading grows stale
-            time.sleep(max(0.05, began + EVERY - time.monotonic()))
 
     def _ends(self) -> dict[str, int]:
         """Asked before the blocks, so that nothing seems processed that is not."""

@@ -36,8 +36,9 @@ class Publisher:
             client.loop_start()
 
     def publish(self, topic: str, payload: bytes, give_up: Callable[[], bool] = lambda: False) -> None:
-        """Send a message; waits while too much is unconfirmed, but not when `give_up` says so."""
-        while self.unconfirmed >= MOST_UNCONFIRMED and not give_up():
+        """Send a message; waits while the broker is away or too much is unconfirmed, until `give_up` says so."""
+        client = self._clients[self._number(topic)]
+        while (self.unconfirmed >= MOST_UNCONFIRMED or not client.is_connected()) and not give_up():
             self._wait()
         self._send(topic, payload)
         self._look()
@@ -61,9 +62,12 @@ class Publisher:
             client.loop_stop()
 
     def _send(self, topic: str, payload: bytes) -> None:
-        number = sum(topic.encode()) % len(self._clients)
+        number = self._number(topic)
         info = self._clients[number].publish(topic, payload, qos=1)
         self._open[number][info.mid] = topic, payload
+
+    def _number(self, topic: str) -> int:
+        return sum(topic.encode()) % len(self._clients)
 
     def _wait(self) -> None:
         self._reported.wait(0.02)

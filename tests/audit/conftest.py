@@ -1,4 +1,4 @@
-"""A store for a module's tests, and the hand-written books in it."""
+"""A store for a module's tests."""
 
 from collections.abc import Iterator
 
@@ -10,6 +10,10 @@ from tests.servers.store import Store
 
 @pytest.fixture(scope="module")
 def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
-    """A client of a store with empty tables."""
-    with Store(tmp_path_factory.mktemp("store")) as store:
+    """A client of a store with empty tables. Nothing is kept, so the store need not be stopped politely."""
+    store = Store(tmp_path_factory.mktemp("store"))
+    try:
+        store.start()
         yield store.client()
+    finally:
+        store.kill()

@@ -8,6 +8,8 @@ import pytest
 from clickhouse_connect.driver.client import Client
 
 from deploy.audit import run
+from deploy.audit.store import Store
+from deploy.audit.truth import check_truth
 from tests.audit import seed
 from tests.audit.seed import T0
 from tests.audit.writer import Writer
@@ -107,5 +109,5 @@ def failing(
     books: Client, directory: Path, sent: list[dict[str, Any]], known: list[dict[str, Any]]
 ) -> set[str]:
     """Names of the checks that do not pass."""
-    report = run(books, truth=write(directory, sent, known))
-    return {check.name for check in report.checks if not check.passed}
+    checks = check_truth(Store(books), write(directory, sent, known))
+    return {check.name for check in checks if not check.passed}

@@ -20,7 +20,7 @@ from flows.governance.network import Network
 from flows.journal.post import ChargeColumns
 from flows.lifecycle.intake import DECODERS
 from flows.lifecycle.output import Charge, Output, Source
-from flows.lifecycle.parcel import UNRANKED, Parcel
+from flows.lifecycle.parcel import Parcel
 from flows.lifecycle.process import Lifecycle
 from flows.lifecycle.tables import Tables
 from flows.parcels import inputs, posting_rules
@@ -29,7 +29,7 @@ from schemas.settings import from_environment
 from sinks.columns import Made
 from sinks.encode import Encoded
 
-ROW = Charge("YT7500000000000", 1, 0, False, 10_000, 0, "", "", "", "", UNRANKED, "", 0, 0, 0, 0, None)
+ROW = Charge("YT7500000000000", 1, 0, False, 10_000, 0, "", "", "", "", "", "", 0, 0, 0, 0, None)
 
 
 class PassThrough(Lifecycle):

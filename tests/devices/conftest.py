@@ -38,10 +38,9 @@ def flow(settings: Settings, tmp_path: Path) -> Iterator[Callable[..., DeviceFlo
     """Makes flows, started; ended after the test, acknowledging what they have."""
     made: list[DeviceFlow] = []
 
-    def make(crash: str = "", **changed: object) -> DeviceFlow:
-        server = DeviceFlow(
-            tmp_path / f"flow{len(made)}", msgspec.structs.replace(settings, **changed), crash
-        )
+    def make(number: int = 0, **changed: object) -> DeviceFlow:
+        changed_settings = msgspec.structs.replace(settings, **changed)
+        server = DeviceFlow(tmp_path / f"flow{len(made)}", changed_settings, number)
         made.append(server)
         server.start()
         return server

@@ -44,16 +44,17 @@ def prepare(kafka: Kafka) -> None:
 
 
 class DeviceFlow(Server):
-    """The flow's process. `crash`: the points at which it dies, and how likely."""
+    """The flow's process. `crash`: the points at which it dies from its next start on, and how likely."""
 
-    def __init__(self, directory: Path, settings: Settings, crash: str = "") -> None:
+    def __init__(self, directory: Path, settings: Settings, number: int = 0) -> None:
         super().__init__(directory)
-        self.settings, self.crash = settings, crash
+        self.settings, self.number = settings, number
+        self.crash = ""
         self.starts = 0
 
     def command(self) -> list[str]:
         """The device flow."""
-        return [sys.executable, "-m", "flows.devices"]
+        return [sys.executable, "-m", "flows.devices", str(self.number)]
 
     def environment(self) -> dict[str, str]:
         """Its settings, and the points at which it dies."""

@@ -4,7 +4,7 @@ import socket
 import threading
 
 import pytest
-from confluent_kafka import Consumer, TopicPartition
+from confluent_kafka import OFFSET_BEGINNING, Consumer, TopicPartition
 
 from schemas import topics
 from schemas.settings import Settings
@@ -37,15 +37,19 @@ MURMUR2 = {
 def test_a_key_goes_where_javas_producers_send_it(log_: Kafka) -> None:
     records = Records(Settings(kafka=log_.address))
     consumer = Consumer({"bootstrap.servers": log_.address, "group.id": "keys"})
-    parts = [TopicPartition(topics.COMMANDS.name, n) for n in range(PARTITIONS)]
+    parts = [TopicPartition(topics.COMMANDS.name, n, OFFSET_BEGINNING) for n in range(PARTITIONS)]
     consumer.assign(parts)
     for key in MURMUR2:
         records.produce(topics.COMMANDS.name, key, b"")
     records.flush()
     found: dict[str, int | None] = {}
-    while len(found) < len(MURMUR2):
-        if message := consumer.poll(10):
+
+    def all_found() -> bool:
+        if (message := consumer.poll(1)) is not None:
             found[(message.key() or b"").decode()] = message.partition()
+        return len(found) == len(MURMUR2)
+
+    until(all_found, "every key")
     consumer.close()
     assert found == {key: (hashed & 0x7FFFFFFF) % PARTITIONS for key, hashed in MURMUR2.items()}
 
@@ -66,7 +70,7 @@ def test_a_subscription_that_is_refused() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         thread = threading.Thread(target=broker)
         thread.start()
-        subscriber = Subscriber(f"127.0.0.1:{listener.getsockname()[1]}", "x", "a/#", 1)
+        subscriber = Subscriber(f"127.0.0.1:{listener.getsockname()[1]}", "a/#", "group", "name", 1)
         subscriber.start()
 
         def take_until_it_fails() -> None:

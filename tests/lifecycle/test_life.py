@@ -67,6 +67,7 @@ STORIES = [
     events_of("订单 揽收 揽收#早@0 签收 签收#晚@26 网点秤2 网点秤1.4#二@1"),
     [*events_of(WHOLE), order(START + HOUR, id="order-2", destination="YLE", payment_e4=150_000)],
     [*events_of("揽收 签收"), order(declared_g=3300)],
+    [*events_of("订单2.5 揽收 签收"), order(START + HOUR, id="order-2", declared_g=0)],
 ]
 
 
@@ -142,6 +143,17 @@ def test_a_book_with_an_error_is_refused_whole() -> None:
 def test_a_version_that_is_not_the_contents_is_refused() -> None:
     book = Book().block((topics.CONTROL.name, msgspec.structs.replace(tariff(), version="2025")))
     assert book.refused() == ["book_refused"]
+
+
+def test_a_book_that_knows_fewer_weights_does_not_stop_a_lane() -> None:
+    fewer = BOOK["book.toml"].replace(
+        '[[weight.precedence]]\nclass = "outlet_scale"\nadopt = "when_signed"\n', ""
+    )
+    assert fewer != BOOK["book.toml"]
+    book = Book().take(*events_of("订单2.5 揽收 网点秤9"))
+    book.block((topics.CONTROL.name, tariff({**BOOK, "book.toml": fewer}))).take(*events_of("签收@5"))
+    assert book.refused() == []
+    assert book.waiting() == {"transit": "no_weight"}
 
 
 BROKEN: list[tuple[str, Any]] = [

@@ -38,7 +38,7 @@ def test_the_book_of_the_other_tests_is_not_refused() -> None:
     [
         ("西按市,,,1,3.00,1.50", 2, "origin_city", "unknown_city", "西安市 (610100)"),
         ("上海,西桉,,1,3.00,1.50", 2, "destination_city", "unknown_city", "西安市 (610100)"),
-        ("610101,,,1,3.00,1.50", 2, "origin_city", "unknown_city", "(610100)"),
+        ("610101,,,1,3.00,1.50", 2, "origin_city", "unknown_city", "610100 (西安市)"),
         (
             "省直辖县级行政区划,,,1,3,1",
             2,
@@ -165,9 +165,9 @@ def test_csv_that_is_none() -> None:
         ({"effective_to": "2024-12-31"}, "effective_to", "dates_reversed", "before its first day 2025-01-01"),
         ({"weight": '"heavier"'}, "weight", "wrong_setting", "actual, volumetric, larger"),
         ({"weight": '"larger"'}, "divisor", "missing_setting", "divisor"),
-        ({"weight": '"larger"', "divisor": "0"}, "divisor", "wrong_setting", "from 1 to"),
-        ({"weight": '"larger"', "divisor": "true"}, "divisor", "wrong_setting", "from 1 to"),
-        ({"weight": '"actual"', "divisor": "-8000"}, "divisor", "wrong_setting", "from 1 to"),
+        ({"weight": '"larger"', "divisor": "0"}, "divisor", "wrong_setting", "from 100 to"),
+        ({"weight": '"larger"', "divisor": "true"}, "divisor", "wrong_setting", "from 100 to"),
+        ({"weight": '"actual"', "divisor": "-8000"}, "divisor", "wrong_setting", "from 100 to"),
         ({"weight_by": '"actual"'}, "weight_by", "unknown_setting", "the nearest is weight"),
         ({"continued_unit_kg": "0.25"}, "continued_unit_kg", "wrong_setting", "exact, 0.1, 0.5, 1"),
         ({"continued_rounding": '"ceiling"'}, "continued_rounding", "wrong_setting", "up, half_up, down"),

@@ -72,7 +72,7 @@ def test_what_is_on_the_way(ends: dict[str, int], upto: dict[str, int], sent: Se
 
 
 def test_the_budget_is_bytes_of_a_partition() -> None:
-    held = reading({"orders:0": 110}, {"orders:0": 100})
+    held = reading({"orders:0": 110, "devices:0": 1000}, {"orders:0": 100, "devices:0": 1000})
     assert not PACE.behind(held, Sent(10, 0))
     assert PACE.behind(held, Sent(11, 0))
 
