@@ -49,7 +49,7 @@ def test_killed_at_random_and_the_broker_restarted(
 ) -> None:
     running, sent = flow(mqtt_clients=1), Sent(devices, 0)
     until(running.subscribed, "connected")
-    end, restart_at = time.monotonic() + 6, time.monotonic() + 3
+    end, restart_at = time.monotonic() + 5, time.monotonic() + 2.5
     kill_at = time.monotonic() + 0.7
     while (now := time.monotonic()) < end:
         sent.some()

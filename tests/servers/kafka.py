@@ -74,7 +74,8 @@ class Kafka(Server):
     def create_topics(self, partitions: int) -> None:
         """All of Waybook's topics."""
         wanted = [NewTopic(t.name, partitions if t.partitioned else 1, 1) for t in topics.TOPICS]
-        for made in self._admin().create_topics(wanted).values():
+        admin = self._admin()  # must live until all is made
+        for made in admin.create_topics(wanted).values():
             made.result(30)
 
     def _admin(self) -> AdminClient:

@@ -23,8 +23,12 @@ from schemas.events import AnyEvent, DeadLetter, NetworkPublished, Order, Tariff
 from schemas.settings import Settings, to_environment
 from schemas.times import DAY, HOUR
 from sources.mqtt import Received, Subscriber
+from sources.network.directory import build
+from sources.network.faults import Faults
 from sources.network.lag import READ, Lag
+from sources.network.life import live, next_order
 from sources.network.pace import RECORD_BYTES, Sent
+from sources.network.script import Outcome, Script
 from sources.network.stage import START
 from sources.ticker import Kafka as Producer
 from sources.ticker import send_tick
@@ -36,6 +40,7 @@ from tests.servers.process import Server
 from tests.servers.store import Store
 
 TARIFF = ROOT / "flows" / "rating" / "default"
+RATE, SPEED = 400, 20_000
 PARTITIONS = 4
 WAIT = 60.0
 
@@ -109,7 +114,9 @@ def consumed(broker: Kafka, *wanted: topics.Topic) -> list[AnyEvent | bytes]:
 @contextmanager
 def listening(mosquitto: Mosquitto) -> Iterator[list[Received]]:
     """What devices say, while the block runs."""
-    subscriber = Subscriber(mosquitto.address, f"test{time.monotonic_ns()}", topics.MQTT_FILTER, 2)
+    subscriber = Subscriber(
+        mosquitto.address, topics.MQTT_FILTER, "test", f"test{time.monotonic_ns()}", clients=2
+    )
     subscriber.start()
     until = time.monotonic() + WAIT
     while subscriber.connected < 2:
@@ -136,6 +143,15 @@ def documents(broker: Kafka) -> tuple[NetworkPublished, TariffPublished]:
     return networks[-1], tariffs[-1]
 
 
+def foreseen(parcels: int) -> list[Outcome]:
+    """What is true of the first parcels, by seed, outlets, rate and speed alone."""
+    world, script, created, found = build(300, 1), Script(Faults()), START, list[Outcome]()
+    for number in range(1, parcels + 1):
+        found.append(script.perform(*live(world, number, created, 1))[1])
+        created = next_order(created, RATE * 3600 / SPEED)
+    return found
+
+
 def test_everything_is_published_as_the_truth_says(
     broker: Kafka, mosquitto: Mosquitto, tmp_path: Path
 ) -> None:
@@ -145,7 +161,7 @@ def test_everything_is_published_as_the_truth_says(
         tmp_path / "network",
         Settings(kafka=broker.address, mqtt=mosquitto.address, partitions=PARTITIONS, ahead=24 * HOUR),
         *("sources.network", "--truth", str(truth), "--tariff", str(TARIFF), "--outlets", "300"),
-        *("--parcels", "400", "--rate", "400", "--speed", "20000", "--budget", "0"),
+        *("--parcels", "400", "--rate", str(RATE), "--speed", str(SPEED), "--budget", "0"),
     )
     with listening(mosquitto) as heard:
         network.start()
@@ -155,6 +171,8 @@ def test_everything_is_published_as_the_truth_says(
     assert (status["state"], status["parcels"], len(parcels)) == ("done", 400, 400)
     assert status["published"] == len(sent) == sum(status[f] for f in ("accepted", "refused", "repeated"))
     assert status["faults"].keys() >= {"repeated", "delayed", "lost_scan", "lost_weight", "unreadable"}
+
+    assert Counter(map(msgspec.json.encode, parcels)) == Counter(map(msgspec.json.encode, foreseen(400)))
 
     published, tariff = documents(broker)
     directory = read_network(published.files)

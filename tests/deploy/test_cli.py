@@ -1,0 +1,152 @@
+"""The command line against real servers: publish, look, mend dead letters and send them again; the demo."""
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from schemas import topics
+from schemas.events import Tick
+from schemas.settings import Settings, to_environment
+from sinks.kafka import Records
+from tests.crash.harness import PARTITIONS, Lane
+from tests.lifecycle.world import BOOK, START, order, scan
+from tests.rating.material import HERE
+from tests.servers.install import ROOT
+from tests.servers.kafka import Kafka
+from tests.servers.store import Store
+
+Waybook = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+@pytest.fixture(scope="module")
+def settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
+    """A Kafka, a store, and where they are."""
+    home = tmp_path_factory.mktemp("cli")
+    kafka, store = Kafka(home / "kafka"), Store(home / "store")
+    with kafka, store:
+        kafka.create_topics(PARTITIONS)
+        store.client()
+        yield Settings(
+            kafka=kafka.address, clickhouse=store.url, home=home / "home", partitions=PARTITIONS, epoch=0.5
+        )
+
+
+@pytest.fixture(scope="module")
+def waybook(settings: Settings) -> Waybook:
+    """Runs the command as a user would."""
+
+    def run(*words: str) -> "subprocess.CompletedProcess[str]":
+        environment = {**os.environ, **to_environment(settings), "PYTHONPATH": str(ROOT)}
+        return subprocess.run(
+            [sys.executable, "-m", "deploy.cli", *words],
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+            cwd=ROOT,
+        )
+
+    return run
+
+
+def until(condition: Callable[[], Any], seconds: float = 60) -> Any:
+    """Wait for something to be so."""
+    end = time.monotonic() + seconds
+    while not (found := condition()):
+        assert time.monotonic() < end, "it did not come"
+        time.sleep(0.1)
+    return found
+
+
+def test_publish_refuse_mend_and_replay(settings: Settings, waybook: Waybook, tmp_path: Path) -> None:
+    book = tmp_path / "book"
+    book.mkdir()
+    for name, text in BOOK.items():
+        (book / name).write_text(text, "utf-8")
+    assert "no network directory" in waybook("publish-tariff", str(book)).stderr
+    published = waybook("publish-network", str(HERE / "network"))
+    assert published.stdout.startswith("published version"), published.stderr
+    (book / "delivery.csv").write_text("destination_city,price\n西按市,1.20\n", "utf-8")
+    refused = waybook("publish-tariff", str(book))
+    assert refused.returncode == 1
+    assert "delivery.csv row 2 column destination_city" in refused.stderr
+    (book / "delivery.csv").write_text(BOOK["delivery.csv"], "utf-8")
+    assert waybook("publish-tariff", str(book)).returncode == 0
+
+    records = Records(settings)
+    records.produce(topics.TICKS.name, "", msgspec.json.encode(Tick(id="t", time=START)), partition=0)
+    for event in (order(product="nonsense"), scan("揽收", START)):
+        records.produce(
+            topics.ORDERS.name if event.id == "order-1" else topics.DEVICES.name,
+            event.waybill,
+            msgspec.json.encode(event),
+        )
+    records.flush()
+    lane = Lane(tmp_path / "lane", 0, settings)
+    lane.start()
+    try:
+        letters = until(lambda: waybook("dead-letters").stdout)
+        assert '"reason":"unknown_product"' in letters
+        mended = tmp_path / "mended.jsonl"
+        mended.write_text(letters.replace("nonsense", "standard"))
+        assert waybook("replay-dead-letters", str(mended), "--by", "me").stdout.startswith("1 dead letters")
+        until(lambda: not waybook("dead-letters").stdout)
+        found = waybook("sql", "SELECT fee, amount FROM charge ORDER BY fee", "--format", "TSV").stdout
+        assert found == "freight\t12\nwaybill\t1\n"
+        assert "12.00" in waybook("explain", order().waybill).stdout
+        assert waybook("explain", "YT7599999999999").returncode == 1
+        assert waybook("audit").returncode == 0, waybook("audit").stdout
+        client_of = waybook(
+            "sql",
+            "ALTER TABLE journal UPDATE amount = amount + 0.01 WHERE side = 'D' SETTINGS mutations_sync = 2",
+        )
+        assert client_of.returncode == 0, client_of.stderr
+        audited = waybook("audit")
+        assert audited.returncode == 1
+        assert "FAIL" in audited.stdout
+    finally:
+        lane.stop()
+
+
+def test_a_store_that_is_away_is_said_plainly() -> None:
+    ran = subprocess.run(
+        [sys.executable, "-m", "deploy.cli", "sql", "SELECT 1", "--url", "http://127.0.0.1:9"],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=ROOT,
+    )
+    assert ran.returncode == 2
+    assert "the store is away" in ran.stderr
+    assert "Traceback" not in ran.stderr
+
+
+def test_the_demo_under_chaos_ends_with_an_audit_that_agrees(tmp_path: Path) -> None:
+    home = tmp_path / "demo"
+    command = [
+        sys.executable,
+        "-m",
+        "deploy.cli",
+        "demo",
+        "--home",
+        str(home),
+        "--seconds",
+        "14",
+        "--rate",
+        "60",
+        "--chaos",
+    ]
+    ran = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT, timeout=300)
+    logs = "".join(log.read_text(errors="replace")[-1500:] for log in (home / "log").glob("*.log"))
+    assert ran.returncode == 0, ran.stdout[-4000:] + ran.stderr + logs
+    assert "audit         passed" in ran.stdout
+    assert "= 0.00 yuan" in ran.stdout
+    shutil.rmtree(home)

@@ -1,0 +1,140 @@
+"""The embedded ClickHouse: what clients of a server expect, nothing lost with any compression or kill."""
+
+import gzip
+import threading
+import time
+import zlib
+from typing import Any
+
+import clickhouse_connect
+import httpx
+import lz4.frame
+import pytest
+from backports import zstd
+from clickhouse_connect.driver.exceptions import DatabaseError
+
+from deploy.embedded.store import handshake
+from deploy.embedded.store.request import BadRequestError, parse, unpack
+from tests.servers.store import Store
+
+ROWS = 300_000
+
+
+@pytest.mark.parametrize("compression", [False, "lz4", "zstd", "gzip"])
+def test_large_inserts_by_clickhouse_connect(store: Store, compression: str | bool) -> None:
+    client = clickhouse_connect.get_client(host="127.0.0.1", port=store.port, compress=compression)
+    client.command(
+        "CREATE TABLE big (a UInt64, b LowCardinality(String), c String) ENGINE = MergeTree ORDER BY a"
+    )
+    data: list[list[Any]] = [list(range(ROWS)), ["x", "y"] * (ROWS // 2), [str(n) for n in range(ROWS)]]
+    client.insert("big", data, column_names=["a", "b", "c"], column_oriented=True)
+    found = client.query("SELECT count(), sum(a), uniqExact(c), countIf(b = 'x') FROM big").result_rows
+    assert found == [(ROWS, ROWS * (ROWS - 1) // 2, ROWS, ROWS // 2)]
+    assert client.query("SELECT {x:UInt8} + 1 AS y", parameters={"x": 3}).result_rows == [(4,)]
+
+
+@pytest.mark.parametrize(
+    ("encoding", "pack"),
+    [
+        ("", lambda raw: raw),
+        ("gzip", gzip.compress),
+        ("deflate", zlib.compress),
+        ("zstd", lambda raw: zstd.compress(raw[:99]) + zstd.compress(raw[99:])),
+        ("lz4", lambda raw: lz4.frame.compress(raw[:1000]) + lz4.frame.compress(raw[1000:])),
+    ],
+)
+def test_bodies_of_every_encoding_and_several_frames(encoding: str, pack) -> None:  # type: ignore[no-untyped-def]
+    raw = bytes(range(256)) * 100
+    assert unpack(pack(raw), encoding) == raw
+
+
+@pytest.mark.parametrize(
+    ("encoding", "body"), [("lz4", b"\x04\x22"), ("gzip", b"no"), ("zstd", b"no"), ("snappy", b"")]
+)
+def test_bodies_that_cannot_be_read_are_refused(encoding: str, body: bytes) -> None:
+    with pytest.raises(BadRequestError):
+        unpack(body, encoding)
+
+
+def test_settings_of_the_url_reach_an_insert(store: Store) -> None:
+    client = store.client()
+    client.command(
+        "CREATE TABLE once (a UInt8) ENGINE = MergeTree ORDER BY a SETTINGS non_replicated_deduplication_window = 9"
+    )
+    for _ in range(3):
+        client.raw_insert(
+            "once", insert_block=b'{"a":1}', fmt="JSONEachRow", settings={"insert_deduplication_token": "t"}
+        )
+    assert client.query("SELECT count() FROM once").result_rows == [(1,)]
+    with pytest.raises(DatabaseError, match="nonsense"):
+        client.raw_insert("once", insert_block=b'{"a":1}', fmt="JSONEachRow", settings={"nonsense": "1"})
+    with pytest.raises(DatabaseError) as error:
+        client.query("SELECT * FROM nowhere")
+    assert error.value.code == 60
+
+
+def test_http_as_clients_speak_it(store: Store) -> None:
+    assert httpx.get(f"{store.url}/ping").text == "Ok.\n"
+    answer = httpx.get(f"{store.url}/", params={"query": "SELECT 1 AS a", "default_format": "JSONCompact"})
+    assert answer.json()["data"] == [[1]]
+    assert answer.headers["x-clickhouse-format"] == "JSONCompact"
+    failed = httpx.post(f"{store.url}/", content=b"SELEC 1")
+    assert (failed.status_code, failed.headers["x-clickhouse-exception-code"]) == (400, "62")
+    httpx.post(
+        f"{store.url}/", content=b"CREATE TABLE n (a UInt8, s String) ENGINE = Memory"
+    ).raise_for_status()
+    native = httpx.post(f"{store.url}/", content=b"SELECT toUInt8(7) AS a, 'x' AS s FORMAT Native").content
+    httpx.post(f"{store.url}/", content=b"INSERT INTO n FORMAT Native\n" + native).raise_for_status()
+    assert httpx.post(f"{store.url}/", content=b"SELECT * FROM n").text == "7\tx\n"
+    chunks = iter([b"INSERT INTO n FORMAT CSV\n", b"8,y\n", b"9,z\n"])
+    httpx.post(f"{store.url}/", content=chunks).raise_for_status()
+    assert httpx.post(f"{store.url}/", content=b"SELECT count() FROM n").text == "3\n"
+    hello = httpx.post(
+        f"{store.url}/?client_protocol_version=54460", content=handshake.QUERY.encode()
+    ).content
+    assert hello.startswith(b"\x01\x00\x02")
+
+
+def test_a_query_is_read_from_the_url_or_the_body() -> None:
+    request = parse("/?query=SELECT+1&database=d&param_x=3&max_threads=1&query_id=q", b"data")
+    assert (request.sql, request.data, request.database) == ("SELECT 1", b"data", "d")
+    assert (request.parameters, request.settings, request.query_id) == ({"x": "3"}, {"max_threads": "1"}, "q")
+
+
+def test_reads_do_not_wait_for_long_queries(store: Store) -> None:
+    slow = threading.Thread(
+        target=lambda: httpx.get(
+            f"{store.url}/",
+            params={"query": "SELECT count() FROM numbers(60000000) WHERE sipHash64(number) = 1"},
+            timeout=99,
+        )
+    )
+    slow.start()
+    time.sleep(0.2)
+    assert httpx.get(f"{store.url}/?query=SELECT+1").text == "1\n"
+    assert slow.is_alive()
+    slow.join()
+
+
+def test_a_store_killed_during_inserts_opens_again_with_whole_blocks(store: Store) -> None:
+    client = store.client()
+    client.command("CREATE TABLE t (a UInt64) ENGINE = MergeTree ORDER BY a SETTINGS fsync_after_insert = 0")
+    body = "".join(f'{{"a":{n}}}\n' for n in range(20_000)).encode()
+    for _ in range(4):
+
+        def insert() -> None:
+            try:
+                for _ in range(50):
+                    httpx.post(
+                        f"{store.url}/?query=INSERT+INTO+t+FORMAT+JSONEachRow", content=body, timeout=9
+                    )
+            except httpx.TransportError:
+                pass
+
+        running = threading.Thread(target=insert)
+        running.start()
+        time.sleep(0.3)
+        store.kill()
+        running.join()
+        store.start()
+        assert int(httpx.get(f"{store.url}/?query=SELECT+count()+FROM+t").text) % 20_000 == 0
