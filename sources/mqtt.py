@@ -192,10 +192,14 @@ class _Client(paho.Client):
         self.say("mqtt disconnected", client=self.name, reason=str(reason))
 
     def _received(self, _client: Any, _data: Any, message: paho.MQTTMessage) -> None:
+        try:
+            topic = message.topic
+        except UnicodeDecodeError:  # not every broker minds; whoever reads it will know no such topic
+            topic = ""
         packet_id = message.mid if message.qos else 0
         self.queue.append(
             Received(
-                message.topic,
+                topic,
                 bytes(message.payload),
                 int(time.time() * 1000),
                 self.number,

@@ -7,5 +7,6 @@ devices do; `faults` says what goes wrong and how often, `script` turns facts an
 their fates; `stage` publishes those through the brokers in simulated time, no faster than the books (`pace`,
 `lag`), and writes down what must come of each (`truth`).
 
-What is sent depends on the seed, the outlets, the rate, the speed and the faults alone, never on the clock.
+What is sent depends on the seed, the outlets, the rate, the speed and the faults alone, never on the clock. It
+always begins on the same simulated day with the same numbers, so it is for brokers and books that begin empty.
 """

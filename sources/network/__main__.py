@@ -49,28 +49,28 @@ class Told:
 
     def __init__(self, seconds: float | None, patience: float) -> None:
         self._signals = 0
-        self._until = time.monotonic() + (seconds or float("inf"))
+        self._stops = time.monotonic() + (seconds or float("inf"))
         self._patience = patience
-        self._finishing = float("inf")
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._on_signal)
 
     @property
     def asked(self) -> bool:
         """Create no more parcels."""
-        return self._signals > 0 or time.monotonic() > self._until
+        return time.monotonic() >= self._stops
 
     @property
     def at_once(self) -> bool:
         """Leave everything as it is."""
-        return self._signals > 1 or time.monotonic() > self._finishing
+        return self._signals > 1 or time.monotonic() > self._stops + self._patience
 
-    def finishing(self) -> None:
-        """From now on patience runs out."""
-        self._finishing = time.monotonic() + self._patience
+    def finish(self) -> None:
+        """Stop now, if not before; from then on patience runs out."""
+        self._stops = min(self._stops, time.monotonic())
 
     def _on_signal(self, number: int, frame: object) -> None:  # noqa: ARG002
         self._signals += 1
+        self.finish()
 
 
 class Status:
@@ -122,15 +122,16 @@ def main() -> int:
     world = build(wanted.outlets, wanted.seed)
     stage = Stage(world, script, settings, truth, books, wanted.seed, wanted.rate, wanted.speed)
     status = Status(wanted.truth, stage, truth)
-    stage.open(read_tariff(wanted.tariff), told)
-    status.tell("running")
-    stage.play(wanted.parcels, told)
-    status.tell("finishing")
-    told.finishing()
-    stage.finish(told)
-    status.tell("published")
-    stage.end(told)
-    whole = stage.complete and not told.at_once
+    opened = stage.open(read_tariff(wanted.tariff), told)
+    if opened:
+        status.tell("running")
+        stage.play(wanted.parcels, told)
+        told.finish()
+        status.tell("finishing")
+        stage.finish(told)
+        status.tell("published")
+        stage.end(told)
+    whole = opened and stage.complete and not told.at_once
     stage.close()
     status.tell("done" if whole else "cut")
     return 0 if whole else 1

@@ -83,8 +83,9 @@ class Stage:
         self._cues: list[Cue] = []
         self._heard = False
 
-    def open(self, tariff: dict[str, str], stop: Stop) -> None:
-        """Publish the directory and the tariff book; wait for Kafka if it is away, and for the books' first word."""
+    def open(self, tariff: dict[str, str], stop: Stop) -> bool:
+        """Wait for the brokers and the books, then publish the directory and the tariff book. False: told to
+        stop before that."""
         network, book = version_of(self.world.files), version_of(tariff)
         documents: tuple[ControlEvent, ...] = (
             NetworkPublished(id=f"network-{network}", time=START, version=network, files=self.world.files),
@@ -93,10 +94,11 @@ class Stage:
         while self.books.behind(self.sent):
             time.sleep(STEP)
             if stop.asked:
-                return
+                return False
         for document in documents:
             self.kafka.send(topics.CONTROL.name, msgspec.json.encode(document), partition=0)
         self._tick(stop)
+        return True
 
     def play(self, most: int | None, stop: Stop) -> None:
         """Create parcels and publish cues until told to stop or `most` parcels have been created."""

@@ -229,6 +229,7 @@ def producer(kafka: str, linger_ms: int = 5) -> Producer:
             "batch.size": 262_144,
             "partitioner": topics.PARTITIONER,
             "message.max.bytes": 8_000_000,
+            "log_level": 0,
         }
     )
 

@@ -54,30 +54,56 @@ def test_a_key_goes_where_javas_producers_send_it(log_: Kafka) -> None:
     assert found == {key: (hashed & 0x7FFFFFFF) % PARTITIONS for key, hashed in MURMUR2.items()}
 
 
-def test_a_subscription_that_is_refused() -> None:
-    """A broker that accepts the client, but not its subscription."""
+class Broker:
+    """Welcomes one client, answers its subscription with a reason code, sends it some bytes, and listens."""
 
-    def broker() -> None:
-        peer, _ = listener.accept()
+    def __init__(self, reason: bytes, then: bytes = b"") -> None:
+        self._reason, self._then = reason, then
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.address = f"127.0.0.1:{self._listener.getsockname()[1]}"
+        self.heard = b""
+        self._thread = threading.Thread(target=self._run)
+        self._thread.start()
+
+    def _run(self) -> None:
+        peer, _ = self._listener.accept()
         with peer:
             peer.recv(4096)
-            peer.sendall(b"\x20\x03\x00\x00\x00")  # CONNACK: welcome
-            packet = peer.recv(4096)
-            peer.sendall(b"\x90\x04" + packet[2:4] + b"\x00\x87")  # SUBACK: not authorized
-            over.wait(10)
+            peer.sendall(b"\x20\x03\x00\x00\x00")  # CONNACK
+            packet_id = peer.recv(4096)[2:4]
+            peer.sendall(b"\x90\x04" + packet_id + b"\x00" + self._reason + self._then)  # SUBACK
+            while more := peer.recv(4096):
+                self.heard += more
 
-    over = threading.Event()
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        thread = threading.Thread(target=broker)
-        thread.start()
-        subscriber = Subscriber(f"127.0.0.1:{listener.getsockname()[1]}", "a/#", "group", "name", 1)
-        subscriber.start()
+    def close(self) -> None:
+        """When the client has left."""
+        self._thread.join(10)
+        self._listener.close()
 
-        def take_until_it_fails() -> None:
-            until(lambda: subscriber.take(1, 0.05), "a message")
 
-        with pytest.raises(SubscriptionError, match="a/#"):
-            take_until_it_fails()
-        subscriber.stop()
-        over.set()
-        thread.join()
+def test_a_subscription_that_is_refused() -> None:
+    broker = Broker(b"\x87")  # not authorized
+    subscriber = Subscriber(broker.address, "a/#", "group", "name", 1)
+    subscriber.start()
+
+    def take_until_it_fails() -> None:
+        until(lambda: subscriber.take(1, 0.05), "a message")
+
+    with pytest.raises(SubscriptionError, match="a/#"):
+        take_until_it_fails()
+    subscriber.stop()
+    broker.close()
+
+
+def test_a_topic_that_is_no_text() -> None:
+    broker = Broker(b"\x01", b"\x32\x08\x00\x02\xff\xfe\x00\x07\x00{")  # PUBLISH, QoS 1, packet 7
+    subscriber = Subscriber(broker.address, "a/#", "group", "name", 1)
+    subscriber.start()
+    until(lambda: subscriber.waiting, "the message")
+    taken = subscriber.take(10, 0)
+    assert [(message.topic, message.payload, message.packet_id) for message in taken] == [("", b"{", 7)]
+    assert b"\x40\x02\x00\x07" not in broker.heard
+    subscriber.acknowledge(taken)
+    until(lambda: b"\x40\x02\x00\x07" in broker.heard, "PUBACK of packet 7")
+    subscriber.stop()
+    broker.close()

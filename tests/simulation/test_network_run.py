@@ -36,7 +36,7 @@ from tests.bench.workload import create_topics
 from tests.servers.install import ROOT
 from tests.servers.kafka import Kafka
 from tests.servers.mosquitto import Mosquitto
-from tests.servers.process import Server
+from tests.servers.process import Server, free_port
 from tests.servers.store import Store
 
 TARIFF = ROOT / "flows" / "rating" / "default"
@@ -97,7 +97,7 @@ def consumed(broker: Kafka, *wanted: topics.Topic) -> list[AnyEvent | bytes]:
     ends, until = 0, time.monotonic() + WAIT
     while ends < len(parts):
         assert time.monotonic() < until
-        for message in consumer.consume(500, 1.0):
+        for message in consumer.consume(500, 0.1):
             if (error := message.error()) is not None:
                 assert error.code() == KafkaError._PARTITION_EOF
                 ends += 1
@@ -224,6 +224,29 @@ def test_it_stops_when_told_and_at_once_when_told_twice(
     network.process.send_signal(signal.SIGINT)
     assert network.ended() == 1
     assert (_status(truth)["state"], _status(truth)["parcels"]) == ("cut", parcels)
+
+
+def test_it_waits_for_books_that_are_away_and_leaves_when_told(
+    broker: Kafka, mosquitto: Mosquitto, tmp_path: Path
+) -> None:
+    """Nothing is sent into the void: not even the directory, before the store answers."""
+    truth, before = tmp_path / "truth", _ends(broker)
+    nowhere = Settings(
+        kafka=broker.address,
+        mqtt=mosquitto.address,
+        clickhouse=f"http://127.0.0.1:{free_port()}",
+        partitions=PARTITIONS,
+    )
+    network = Process(
+        tmp_path / "network",
+        nowhere,
+        *("sources.network", "--truth", str(truth), "--tariff", str(TARIFF)),
+    )
+    network.start()
+    _wait(lambda: "refused" in str(_status(truth).get("trouble")))
+    assert network.stop() == 1
+    assert (_status(truth)["state"], _status(truth)["published"]) == ("cut", 0)
+    assert _ends(broker) == before
 
 
 def test_lag_is_what_the_books_have_not_planned(broker: Kafka, store: Store) -> None:
