@@ -137,7 +137,7 @@ class Demo:
             home=home,
             partitions=PARTITIONS,
             epoch=2.0,
-            ahead=4 * HOUR,  # simulated hours pass in a second
+            ahead=24 * HOUR,  # simulated hours pass in a second
         )
         self.environment |= to_environment(self.settings)
         self.client = connect(self.settings)

@@ -45,7 +45,7 @@ def inputs(lane: int, settings: Settings) -> list[Input]:
     mine = [p for p in range(settings.partitions) if p % settings.lanes == lane]
     return [
         Input(topics.CONTROL.name, 0, first=True, documents=True),
-        Input(topics.TICKS.name, 0, first=True),
+        Input(topics.TICKS.name, 0, first=True, leads=True),
         *(Input(topics.ORDERS.name, p, leads=True) for p in mine),
         *(Input(topics.DEVICES.name, p) for p in mine),
         *(Input(topics.DEAD_LETTERS.name, p) for p in mine),

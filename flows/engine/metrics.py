@@ -10,7 +10,7 @@ LATENCY = Histogram(
     "waybook_event_to_row_seconds",
     "From a record's arrival in Kafka until its rows can be queried",
     ["lane"],
-    buckets=(0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.8, 1, 1.5, 2, 3, 5, 10, 30, 60, 300),
+    buckets=(0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1, 1.5, 2, 3, 5, 10, 30, 60, 300),
 )
 BLOCK_AGE = Gauge("waybook_block_written_timestamp_seconds", "When the newest block was written", ["lane"])
 BLOCK_NUMBER = Gauge("waybook_block", "Number of the newest block that was written", ["lane"])

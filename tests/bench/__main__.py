@@ -169,13 +169,19 @@ def live(place: Place, rate: int, seconds: int, first: int) -> dict[str, Any]:
 
         threading.Thread(target=watch, daemon=True).start()
         used = {name: sum(map(cpu_seconds, ids)) for name, ids in pids.items()}
+        warm: dict[float, float] = {}
+
+        def warmed() -> None:
+            warm.update(_latencies(flows))
+
+        threading.Timer(5, warmed).start()
         produce(producer(place.kafka.address), workload, rate * 10)
         time.sleep(2)
         done.set()
-        buckets: dict[float, float] = {}
         for flow in flows:
-            for bound, count in latency(flow.port_file).items():
-                buckets[bound] = buckets.get(bound, 0) + count
+            if not flow.running:
+                raise RuntimeError((flow.directory / "server.log").read_text()[-2000:])
+        buckets = {bound: count - warm.get(bound, 0) for bound, count in _latencies(flows).items()}
         return {
             "parcels_per_second": rate,
             "p50_ms_at_most": quantile(buckets, 0.5),
@@ -186,6 +192,15 @@ def live(place: Place, rate: int, seconds: int, first: int) -> dict[str, Any]:
                 for name, ids in pids.items()
             },
         }
+
+
+def _latencies(flows: list[Flow]) -> dict[float, float]:
+    """Buckets of all flows' latency histograms."""
+    buckets: dict[float, float] = {}
+    for flow in flows:
+        for bound, count in latency(flow.port_file).items():
+            buckets[bound] = buckets.get(bound, 0) + count
+    return buckets
 
 
 def many_open(place: Place, parcels: int) -> dict[str, Any]:

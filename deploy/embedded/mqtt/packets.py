@@ -193,7 +193,11 @@ def publish(topic: bytes, payload: bytes, packet_id: int, again: bool) -> bytes:
     return packet(PUBLISH, body, 2 | (8 if again else 0))
 
 
+NOBODY_SUBSCRIBED = b"\x10"
+"""Reason code of a PUBACK (3.4.2.1): taken, but nobody wants it."""
+
+
 def acknowledge(kind: int, packet_id: int, codes: bytes = b"") -> bytes:
-    """PUBACK, SUBACK or UNSUBACK; reason codes for the latter two."""
+    """PUBACK, SUBACK or UNSUBACK with reason codes; without: success."""
     body = packet_id.to_bytes(2, "big")
-    return packet(kind, body + b"\0" + codes if kind != PUBACK else body)
+    return packet(kind, body + b"\0" + codes if kind != PUBACK else body + codes)

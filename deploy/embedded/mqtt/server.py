@@ -63,9 +63,10 @@ class Connection(asyncio.Protocol):
             raise MalformedError("the first packet is no CONNECT")
         if kind == packets.PUBLISH:
             message = packets.read_publish(flags, body)
-            self._sessions.publish(message)
+            wanted = self._sessions.publish(message)
             if message.qos:
-                self._send(packets.acknowledge(packets.PUBACK, message.packet_id))
+                code = b"" if wanted else packets.NOBODY_SUBSCRIBED
+                self._send(packets.acknowledge(packets.PUBACK, message.packet_id, code))
         elif kind == packets.PUBACK:
             session.acknowledged(int.from_bytes(body[:2], "big"))
         elif kind == packets.SUBSCRIBE:

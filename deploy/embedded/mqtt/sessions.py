@@ -125,8 +125,8 @@ class Sessions:
         """Take a subscription away."""
         self._subscribers.get(wanted, {}).pop(session.client_id, None)
 
-    def publish(self, message: packets.Publish) -> None:
-        """Give a message to everyone who wants it."""
+    def publish(self, message: packets.Publish) -> bool:
+        """Give a message to everyone who wants it. False: nobody does."""
         topic = packets.text(message.topic)
         for wanted in self._route(message.topic):
             if wanted.startswith("$share/"):
@@ -135,6 +135,7 @@ class Sessions:
                 for client_id, qos in list(self._subscribers[wanted].items()):
                     owed = Message(topic, message.payload, min(qos, message.qos), "")
                     self._sessions[client_id].take(owed)
+        return any(self._subscribers[wanted] for wanted in self._route(message.topic))
 
     def _to_one(self, wanted: str, message: Message) -> None:
         """To a member that is connected, in turn; to one that will come back where none is."""
