@@ -63,9 +63,9 @@ class Connection(asyncio.Protocol):
             raise MalformedError("the first packet is no CONNECT")
         if kind == packets.PUBLISH:
             message = packets.read_publish(flags, body)
-            wanted = self._sessions.publish(message)
+            taken = self._sessions.publish(message)
             if message.qos:
-                code = b"" if wanted else packets.NOBODY_SUBSCRIBED
+                code = b"" if taken else packets.NOBODY_SUBSCRIBED
                 self._send(packets.acknowledge(packets.PUBACK, message.packet_id, code))
         elif kind == packets.PUBACK:
             session.acknowledged(int.from_bytes(body[:2], "big"))
