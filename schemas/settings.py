@@ -22,8 +22,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     mqtt: str = "127.0.0.1:1883"
     mqtt_user: str = ""
     mqtt_password: str = ""
-    mqtt_clients: int = 2
-    """Clients on the shared subscription: each holds at most 65,535 messages unacknowledged."""
+    mqtt_clients: int = 1
+    """Clients of the device flow; each holds at most 65,535 messages unacknowledged. Two or more share one
+    subscription, which Mosquitto before 2.0.12 forgets when it restarts."""
     clickhouse: str = "http://127.0.0.1:8123"
     clickhouse_user: str = "default"
     clickhouse_password: str = ""

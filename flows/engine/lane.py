@@ -5,7 +5,6 @@ nothing but the tables; a lane is moved to another machine with its recovery sto
 """
 
 import gc
-import signal
 from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any, Protocol
@@ -13,7 +12,6 @@ from typing import Any, Protocol
 from bytewax.dataflow import Dataflow
 from bytewax.operators import StatefulBatchLogic
 from bytewax.outputs import FixedPartitionedSink, StatefulSinkPartition
-from bytewax.recovery import RecoveryConfig, init_db_dir
 from bytewax.testing import run_main
 
 from flows.engine import crash, metrics
@@ -21,8 +19,10 @@ from flows.engine.block import Block, Receipt
 from flows.engine.inserter import Inserter
 from flows.engine.log import log
 from flows.engine.plans import PlanLog
+from flows.engine.recovery import recovery
 from flows.engine.ring import Ring
 from flows.engine.source import DOCUMENTS, Blocks, Cutter, Input, Position
+from flows.engine.stop import Stop
 from schemas.settings import Settings
 from sinks.clickhouse import connect, create_tables, patiently
 from sinks.encode import Encoded
@@ -57,7 +57,7 @@ class Lane:
     ) -> None:
         self.number, self.settings, self.inputs, self.work = number, settings, inputs, work
         self.home = settings.home / f"lane{number}"
-        self._stop = False
+        self._stop = Stop()
         say = lambda text: log("store", lane=number, waiting=text)  # noqa: E731
         self.client = patiently(lambda: connect(settings), say)
         create_tables(self.client)
@@ -79,7 +79,7 @@ class Lane:
             plans=dict(self.plans.stored),
             planned=self.inserter.plan,
             ready=self.work.ready,
-            stopping=lambda: self._stop,
+            stopping=lambda: self._stop.asked,
             period=self.settings.period,
             budget=self.settings.budget,
             ring_size=self.work.ring.size,
@@ -95,27 +95,14 @@ class Lane:
 
     def run(self, flow: Dataflow) -> None:
         """Run until SIGTERM or SIGINT, then finish the epoch, insert everything and commit."""
-        recovery = self.home / "recovery"
-        if not recovery.exists():
-            fresh = self.home / "recovery.new"
-            fresh.mkdir(parents=True, exist_ok=True)
-            for old in fresh.iterdir():
-                old.unlink()
-            init_db_dir(fresh, 1)
-            fresh.rename(recovery)
         metrics.serve(self.settings.metrics_port and self.settings.metrics_port + self.number, self.home)
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, self._on_signal)
         gc.disable()  # the hot path makes no cycles; restored records are frozen
         run_main(
             flow,
             epoch_interval=timedelta(seconds=self.settings.epoch),
-            recovery_config=RecoveryConfig(recovery, timedelta(0)),
+            recovery_config=recovery(self.home),
         )
         log("stopped", lane=self.number, block=self.inserter.receipt.n)
-
-    def _on_signal(self, number: int, frame: object) -> None:  # noqa: ARG002
-        self._stop = True
 
 
 class Keeper(StatefulBatchLogic[Any, Any, Any]):

@@ -1,6 +1,6 @@
 """`make bench`: how fast, how late, how big; with Kafka, the flow and the store on this machine.
 
-    python -m tests.bench [--parcels N] [--lanes L] [--open N] [--only backlog,live,open]
+    python -m tests.bench [--parcels N] [--lanes L] [--open N] [--only backlog,live,steady,open]
 
 Prints a table and writes tests/bench/results.json. Nothing here passes or fails: RESULTS.md says what was seen.
 """
@@ -23,6 +23,7 @@ import msgspec
 
 from deploy.demo import latency, quantile
 from schemas.settings import Settings, to_environment
+from schemas.times import HOUR
 from tests.bench.machine import cpu_seconds, resident_mib
 from tests.bench.workload import START, Workload, create_topics, produce, producer, publish, tick
 from tests.servers.install import ROOT
@@ -194,6 +195,26 @@ def live(place: Place, rate: int, seconds: int, first: int) -> dict[str, Any]:
         }
 
 
+def steady(place: Place, rate: int, seconds: int) -> dict[str, Any]:
+    """Memory when as many parcels leave the state as come: data time runs so that each stays for a while."""
+    horizon = 30 * HOUR
+    with place.flows("flows.parcels", epoch=0.15, horizon=horizon) as (_, flows):
+        workload = Workload(rate * seconds, first=1, spread=2_000, gap=HOUR // rate)
+        samples: list[tuple[int, int]] = []
+        done = threading.Event()
+
+        def watch() -> None:
+            while not done.wait(5):
+                open_ = sum(flow.metric("waybook_open_parcels") for flow in flows)
+                resident = sum(resident_mib(flow.process.pid) for flow in flows if flow.process)
+                samples.append((round(open_), round(resident)))
+
+        threading.Thread(target=watch, daemon=True).start()
+        produce(producer(place.kafka.address), workload, rate * 10)
+        done.set()
+        return {"parcels_per_second": rate, "open_parcels_and_resident_mib_every_5_s": samples}
+
+
 def _latencies(flows: list[Flow]) -> dict[float, float]:
     """Buckets of all flows' latency histograms."""
     buckets: dict[float, float] = {}
@@ -247,7 +268,7 @@ def main() -> None:
     parser.add_argument("--lanes", type=int, default=2)
     parser.add_argument("--open", type=int, default=1_000_000)
     parser.add_argument("--seconds", type=int, default=30)
-    parser.add_argument("--only", default="backlog,live,open")
+    parser.add_argument("--only", default="backlog,live,steady,open")
     wanted = parser.parse_args()
     results: dict[str, Any] = {"cores": os.cpu_count(), "lanes": wanted.lanes, "parcels": wanted.parcels}
     with tempfile.TemporaryDirectory() as directory:
@@ -277,6 +298,9 @@ def _measure(place: Place, wanted: argparse.Namespace, results: dict[str, Any]) 
         for n, rate in enumerate((4_500, 1_600)):
             _fresh_topics(place)
             results["live"].append(live(place, rate, wanted.seconds, 10_000_000 * (n + 1)))
+    if "steady" in wanted.only:
+        _fresh_topics(place)
+        results["steady"] = steady(place, 1_500, 150)
     if "open" in wanted.only:
         _fresh_topics(place)
         results["open"] = many_open(place, wanted.open)

@@ -137,12 +137,19 @@ effective_from = 2025-01-01
 class Workload:
     """`parcels` parcels whose events interleave over `spread` of them, half a percent of them twice.
 
-    `late`: the share of events that come after later ones.
+    `late`: the share of events that come after later ones. `gap`: ms of data time between two orders.
     """
 
     def __init__(
-        self, parcels: int, seed: int = 7, first: int = 0, spread: int = SPREAD, late: float = 0.01
+        self,
+        parcels: int,
+        seed: int = 7,
+        first: int = 0,
+        spread: int = SPREAD,
+        late: float = 0.01,
+        gap: int = 10,
     ) -> None:
+        self.gap = gap
         r = np.random.default_rng(seed + first)
         self.parcels, self.first = parcels, first
         size = (parcels, 2)
@@ -173,7 +180,7 @@ class Workload:
         number = self.first + parcel
         waybill = f"YT{7_500_000_000_000 + number}"
         origin, destination = self.ends[parcel]
-        at = START + number * 10 + KINDS.index(kind) * HOUR
+        at = START + number * self.gap + KINDS.index(kind) * HOUR
         if kind == 0:
             a, b = city_of(origin), city_of(destination)
             text = (
@@ -260,7 +267,8 @@ def produce(out: Producer, workload: Workload, rate: float = 0.0) -> int:
     began, count = time.monotonic(), 0
     step = 1_000 if rate else 10_000
     latest = START + (workload.first + workload.parcels) * 10 + 10 * HOUR
-    tick(out, latest)
+    passing = workload.gap > 10
+    tick(out, START + workload.first * workload.gap + 10 * HOUR if passing else latest)
     for is_order, key, value in batch:
         topic = topics.ORDERS.name if is_order else topics.DEVICES.name
         while True:
@@ -273,10 +281,12 @@ def produce(out: Producer, workload: Workload, rate: float = 0.0) -> int:
         if count % step == 0:
             out.poll(0)
             if rate:
-                tick(out, latest + count // step)
+                parcels = workload.first + count // 10
+                tick(out, START + parcels * workload.gap + 10 * HOUR if passing else latest + count // step)
                 ahead = count / rate - (time.monotonic() - began)
                 if ahead > 0:
                     time.sleep(ahead)
-    tick(out, latest + 25 * HOUR)
+    if not passing:
+        tick(out, latest + 25 * HOUR)
     out.flush()
     return count

@@ -86,5 +86,6 @@ class Kafka(Server):
 
 
 def _cluster_id() -> str:
-    """Kafka wants a UUID in URL-safe Base64 without padding."""
-    return base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+    """Kafka wants a UUID in URL-safe Base64 without padding; one that begins with `-` it takes for an option."""
+    made = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+    return made if not made.startswith("-") else _cluster_id()
