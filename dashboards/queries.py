@@ -27,6 +27,17 @@ WAITING = "SELECT fee, why, since FROM waiting_now WHERE waybill = {waybill:Stri
 DEAD_LETTERS = """
 SELECT dead_letter_id, reason, detail, event_id, received, raw, topic, partition, offset
 FROM dead_letter WHERE waybill = {waybill:String} AND status = 'open' ORDER BY seq, line"""
+WAITING_LIST = """
+SELECT waybill, fee, why, since, outlet FROM waiting_now
+WHERE {reason:String} = '' OR why = {reason:String}
+ORDER BY since, waybill, fee LIMIT {limit:UInt32} OFFSET {skip:UInt32}"""
+WAITING_REASONS = "SELECT why, count() AS n FROM waiting_now GROUP BY why ORDER BY n DESC, why"
+DEAD_LETTER_LIST = """
+SELECT dead_letter_id, why, detail, transport, topic, partition, offset, waybill, received,
+       substring(raw, 1, 600) AS excerpt
+FROM open_dead_letter WHERE {reason:String} = '' OR why = {reason:String}
+ORDER BY received DESC, dead_letter_id LIMIT {limit:UInt32} OFFSET {skip:UInt32}"""
+DEAD_LETTER_REASONS = "SELECT why, count() AS n FROM open_dead_letter GROUP BY why ORDER BY n DESC, why"
 ACCOUNTS = "SELECT account, any(name) AS name, any(english) AS english FROM account GROUP BY account"
 SITES = (
     "SELECT site, argMax(name, seq) AS name, argMax(outlet, seq) AS outlet, "

@@ -1,7 +1,10 @@
 """Names for people: what codes mean in Chinese and English."""
 
+from datetime import datetime, timedelta
+
 from schemas.events import OPERATIONS
 from schemas.reasons import ANOMALY, DEAD_LETTER, WAITING
+from schemas.times import SHANGHAI_OFFSET
 
 FEES = {
     "freight": ("运费", "freight"),
@@ -11,6 +14,7 @@ FEES = {
     "delivery_paid": ("派费", "delivery fee, paid on"),
     "delivery": ("派费", "delivery fee"),
 }
+SHANGHAI = timedelta(milliseconds=SHANGHAI_OFFSET)
 REASONS = {**DEAD_LETTER, **ANOMALY, **WAITING}
 ADOPTED = {
     "first": ("首次采信", "the first that may be adopted"),
@@ -24,3 +28,13 @@ def what(event: dict[str, object]) -> str:
     if event["kind"] == "scan":
         return OPERATIONS.get(str(event["operation"]), str(event["operation"]))
     return {"order": "下单", "weight": "称重"}.get(str(event["kind"]), str(event["kind"]))
+
+
+def shanghai(time: datetime) -> str:
+    """A time of the books (UTC) as people in China read it, to the second."""
+    return f"{time + SHANGHAI:%Y-%m-%d %H:%M:%S}"
+
+
+def readable(raw: object) -> str:
+    """Bytes as they came, as far as they are text."""
+    return raw.decode(errors="replace") if isinstance(raw, bytes) else str(raw)

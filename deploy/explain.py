@@ -7,7 +7,7 @@ from itertools import groupby
 from clickhouse_connect.driver.client import Client
 
 from dashboards.queries import Row, Story, story
-from dashboards.words import ADOPTED, FEES, REASONS, what
+from dashboards.words import ADOPTED, FEES, REASONS, shanghai, what
 from flows.rating.explain import WEIGHT_CLASSES
 from flows.rating.explain import explain as steps_of
 
@@ -20,15 +20,13 @@ def explain(waybill: str, client: Client) -> str:
 
 def _lines(found: Story) -> Iterator[str]:
     yield f"运单 {found.waybill}"
-    yield from _section("经过 timeline", [_event(event, found) for event in found.events])
+    yield from _section("经过 timeline, Shanghai time", [_event(event, found) for event in found.events])
     weights = [_weight(row) for row in found.weights]
     yield from _section("采信重量 adopted weight", weights)
     for charge in found.charges:
         yield from _charge(charge)
     yield from _journal(found)
-    waiting = [
-        (FEES[row["fee"]][0], REASONS[row["why"]], f"{row['since']:%Y-%m-%d %H:%M}") for row in found.waiting
-    ]
+    waiting = [(FEES[row["fee"]][0], REASONS[row["why"]], shanghai(row["since"])) for row in found.waiting]
     yield from _section("等待 waiting", waiting)
     refused = [
         (REASONS.get(row["reason"], ""), str(row["reason"]), str(row["detail"])) for row in found.dead_letters
@@ -45,7 +43,7 @@ def _event(event: Row, found: Story) -> tuple[str, ...]:
     )
     weight = f"{event['weight_g']:,} g" if event["weight_g"] else ""
     kind = WEIGHT_CLASSES.get(event["weight_class"], ("", ""))[0]
-    return f"{event['event_time']:%Y-%m-%d %H:%M:%S}", what(event), place, weight, kind, event["event_id"]
+    return shanghai(event["event_time"]), what(event), place, weight, kind, event["event_id"]
 
 
 def _weight(row: Row) -> tuple[str, ...]:

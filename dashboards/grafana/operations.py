@@ -77,9 +77,15 @@ PANELS = [
         GROUP BY weight_class, why ORDER BY parcels DESC""",
     ),
     Panel(
+        title="异常 Anomalies by kind",
+        kind="table",
+        sql="""SELECT kind, count() AS anomalies, uniqExact(waybill) AS parcels, max(event_time) AS newest FROM anomaly
+        WHERE $__timeFilter(event_time) GROUP BY kind ORDER BY anomalies DESC""",
+    ),
+    Panel(
         title="缺失扫描 Missing scans of signed parcels",
         kind="table",
-        width=12,
+        width=16,
         description="Signed for, but without one of the scans that lead there",
         sql="""SELECT destination_outlet, countIf(NOT picked) AS no_pick_up, countIf(NOT arrived) AS no_arrival,
         countIf(NOT delivering) AS no_out_for_delivery, count() AS signed FROM (
@@ -101,12 +107,25 @@ PANELS = [
         GROUP BY book ORDER BY owes DESC LIMIT 30""",
     ),
     Panel(
+        title="区块间隔 Longest time between blocks",
+        kind="timeseries",
+        width=12,
+        unit="s",
+        description="A lane cuts several blocks a second under load; a gap is a lane or a store that stood still",
+        sql="""SELECT $__timeInterval(at) AS time, lane, max(gap) AS seconds FROM (
+            SELECT at, toString(lane) AS lane, dateDiff('millisecond', lagInFrame(at, 1, at) OVER
+            (PARTITION BY lane ORDER BY n ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW), at) / 1000 AS gap
+            FROM block WHERE $__timeFilter(at))
+        GROUP BY time, lane ORDER BY time""",
+    ),
+    Panel(
         title="通道 Lanes",
         kind="table",
         width=24,
         height=6,
         sql="""SELECT lane, max(n) AS block, max(at) AS newest, dateDiff('second', max(at), now()) AS seconds_ago,
-        any(version) AS version FROM block GROUP BY lane ORDER BY lane""",
+        sumIf(arraySum(rows), $__timeFilter(at)) AS rows_written, argMax(version, n) AS version
+        FROM block GROUP BY lane ORDER BY lane""",
     ),
 ]
 

@@ -1,10 +1,11 @@
 """The page's web application: Starlette, server-sent events, nothing from any other host."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
+from types import MappingProxyType
 
-from clickhouse_connect.driver.exceptions import ClickHouseError
+from clickhouse_connect.driver.client import Client
 from jinja2 import Environment, FileSystemLoader, select_autoescape
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
@@ -15,18 +16,21 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from dashboards.live.lists import LISTINGS, list_page, number_of
 from dashboards.live.parcel import page_of
-from dashboards.live.poller import Poller
+from dashboards.live.poller import AWAY, Poller
 from dashboards.queries import story
+from dashboards.words import shanghai
 from schemas.settings import Settings
-from sinks.clickhouse import StoreAwayError, connect
+from sinks.clickhouse import connect
 
 HERE = Path(__file__).parent
-POLICY = b"default-src 'self'; style-src 'self' 'unsafe-inline'; base-uri 'none'; frame-ancestors 'none'"
+POLICY = b"default-src 'self'; base-uri 'none'; frame-ancestors 'none'"
 
 _templates = Environment(
     loader=FileSystemLoader(HERE / "templates"), autoescape=select_autoescape(default=True), trim_blocks=True
 )
+_templates.filters["shanghai"] = shanghai
 
 
 class Policy:
@@ -53,48 +57,79 @@ class Policy:
 
 def create_app(settings: Settings) -> Starlette:
     """The application on the store that the settings name."""
-    poller = Poller(lambda: connect(settings), settings.home)
+    pages = Pages(settings)
+    return Starlette(
+        routes=[
+            Route("/", pages.live),
+            Route("/events", pages.events),
+            Route("/health", pages.health),
+            Route("/search", pages.search),
+            Route("/parcel/{waybill}", pages.parcel, name="parcel"),
+            *(Route(f"/{name}", pages.listing) for name in LISTINGS),
+            Mount("/static", StaticFiles(directory=HERE / "static")),
+        ],
+        middleware=[Middleware(Policy)],
+        exception_handlers=dict.fromkeys(AWAY, _away),
+    )
 
-    async def live(request: Request) -> Response:  # noqa: ARG001
-        return HTMLResponse(_templates.get_template("live.html").render())
 
-    async def events(request: Request) -> Response:
+class Pages:
+    """What is answered at each address. A store that is away raises, which `_away` answers."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._poller = Poller(self._connect, settings.home)
+
+    def _connect(self) -> Client:
+        return connect(self._settings)
+
+    async def live(self, request: Request) -> Response:  # noqa: ARG002
+        """The page that moves."""
+        return _page("live.html")
+
+    async def events(self, request: Request) -> Response:
+        """Snapshots as server-sent events, as the poller makes them."""
+
         async def stream() -> AsyncIterator[bytes]:
             sent = b""
             while not await request.is_disconnected():
-                if poller.snapshot is not sent:
-                    sent = poller.snapshot
+                if self._poller.snapshot is not sent:
+                    sent = self._poller.snapshot
                     yield b"data: " + sent + b"\n\n"
                 await asyncio.sleep(0.25)
 
         headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
         return StreamingResponse(stream(), media_type="text/event-stream", headers=headers)
 
-    async def parcel(request: Request) -> Response:
-        waybill = request.path_params["waybill"]
-        try:
-            found = await run_in_threadpool(lambda: story(connect(settings), waybill))
-        except (ClickHouseError, StoreAwayError, OSError):
-            return HTMLResponse(_templates.get_template("away.html").render(waybill=waybill), 503)
-        if not found.known:
-            return HTMLResponse(_templates.get_template("unknown.html").render(waybill=waybill), 404)
-        return HTMLResponse(_templates.get_template("parcel.html").render(page_of(found)))
+    async def health(self, request: Request) -> Response:  # noqa: ARG002
+        """The newest snapshot; it says `away` when the store does not answer."""
+        return Response(self._poller.snapshot, media_type="application/json")
 
-    async def search(request: Request) -> Response:
+    async def search(self, request: Request) -> Response:
+        """To the parcel's own address."""
         waybill = request.query_params.get("waybill", "").strip()
         return RedirectResponse(request.url_for("parcel", waybill=waybill) if waybill else "/", 303)
 
-    async def health(request: Request) -> Response:  # noqa: ARG001
-        return Response(poller.snapshot, media_type="application/json")
+    async def parcel(self, request: Request) -> Response:
+        """Why a parcel costs what it costs."""
+        waybill = request.path_params["waybill"]
+        found = await run_in_threadpool(lambda: story(self._connect(), waybill))
+        if not found.known:
+            return _page("unknown.html", {"waybill": waybill}, 404)
+        return _page("parcel.html", page_of(found))
 
-    return Starlette(
-        routes=[
-            Route("/", live),
-            Route("/events", events),
-            Route("/health", health),
-            Route("/search", search),
-            Route("/parcel/{waybill}", parcel, name="parcel"),
-            Mount("/static", StaticFiles(directory=HERE / "static")),
-        ],
-        middleware=[Middleware(Policy)],
-    )
+    async def listing(self, request: Request) -> Response:
+        """All that waits, or all that was refused."""
+        wanted = LISTINGS[request.url.path.strip("/")]
+        reason = request.query_params.get("reason", "")
+        number = number_of(request.query_params.get("page", ""))
+        found = await run_in_threadpool(lambda: list_page(self._connect(), wanted, reason, number))
+        return _page(wanted.template, found)
+
+
+def _page(template: str, values: Mapping[str, object] = MappingProxyType({}), status: int = 200) -> Response:
+    return HTMLResponse(_templates.get_template(template).render(values), status)
+
+
+async def _away(request: Request, error: Exception) -> Response:  # noqa: ARG001
+    return _page("away.html", status=503)

@@ -4,7 +4,7 @@ from itertools import groupby
 from typing import Any
 
 from dashboards.queries import Row, Story
-from dashboards.words import ADOPTED, FEES, REASONS, what
+from dashboards.words import ADOPTED, FEES, REASONS, readable, what
 from flows.rating.explain import WEIGHT_CLASSES, explain
 from schemas.parties import HQ
 
@@ -14,10 +14,14 @@ def page_of(found: Story) -> dict[str, Any]:
     reversed_ = {row["reversed"] for row in found.charges if row["reversed"]}
     adopted = {row["event_id"]: row for row in found.weights}
     in_force = found.weights[-1]["event_id"] if found.weights else ""
+    names = {site["outlet"]: f"{site['name']} {site['outlet']}" for site in found.sites.values()}
     orders = [event for event in found.events if event["kind"] == "order"]
     return {
         "waybill": found.waybill,
         "order": orders[-1] if orders else None,
+        "route": [names.get(orders[-1][end], orders[-1][end]) for end in ("origin", "destination")]
+        if orders
+        else [],
         "sites": found.sites,
         "events": [_event(event, found, adopted, in_force) for event in found.events],
         "charges": [_charge(row, reversed_) for row in found.charges],
@@ -29,8 +33,16 @@ def page_of(found: Story) -> dict[str, Any]:
     }
 
 
+def place(code: str, sites: dict[str, Row]) -> str:
+    """A site by its name, with its outlet, city and province; its code where the directory lacks it."""
+    site = sites.get(code)
+    if site is None:
+        return code
+    where = dict.fromkeys((site["province"], site["city"]))
+    return f"{site['name']}（{''.join(where)}，{site['outlet']}）"
+
+
 def _event(event: Row, found: Story, adopted: dict[str, Row], in_force: str) -> dict[str, Any]:
-    site = found.sites.get(event["site"], {})
     mark = ""
     if event["weight_g"]:
         if event["event_id"] == in_force:
@@ -43,7 +55,7 @@ def _event(event: Row, found: Story, adopted: dict[str, Row], in_force: str) -> 
     return {
         **event,
         "what": what(event),
-        "place": f"{site.get('name', event['site'])}  {site.get('province', '')}" if event["site"] else "",
+        "place": place(event["site"], found.sites),
         "weighed": WEIGHT_CLASSES.get(event["weight_class"], ("", ""))[0],
         "size": (event["length_mm"], event["width_mm"], event["height_mm"]) if event["length_mm"] else None,
         "mark": mark,
@@ -80,11 +92,10 @@ def _entries(found: Story) -> list[dict[str, Any]]:
 
 
 def _refused(row: Row, found: Story) -> dict[str, Any]:
-    raw = row["raw"]
     first = next((event for event in found.events if event["event_id"] == row["event_id"]), None)
     return {
         **row,
         "label": REASONS.get(row["reason"], row["reason"]),
-        "raw": raw.decode(errors="replace") if isinstance(raw, bytes) else raw,
+        "raw": readable(row["raw"]),
         "first": first if row["reason"] == "conflicting_duplicate" else None,
     }

@@ -3,13 +3,12 @@
 Sums are kept here and grow by what new blocks bring, so a question costs what is new and not what there is.
 """
 
+import logging
 import threading
 import time
-import urllib.error
-import urllib.request
 from collections import Counter, defaultdict, deque
 from collections.abc import Callable
-from datetime import date
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -17,14 +16,21 @@ from typing import Any
 import msgspec
 from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError
-from prometheus_client.parser import text_string_to_metric_families
+from urllib3.exceptions import HTTPError
 
-from dashboards.queries import SITES, rows
-from dashboards.words import FEES, REASONS
+from dashboards.live.latency import Latency
+from dashboards.queries import SITES, Row, rows
+from dashboards.words import FEES, REASONS, readable
 from sinks.clickhouse import StoreAwayError
 
 HISTORY = 180
 """Seconds that the charts show."""
+DATES = 3
+"""Business dates that are shown, the newest first: facts of yesterday still arrive today."""
+SHARE = 10
+"""A question about everything is asked again when this many times what it took has passed."""
+AWAY = (ClickHouseError, StoreAwayError, HTTPError, OSError)
+"""What asking raises when the store is away; an answer that breaks off in the middle is urllib3's HTTPError."""
 
 HEADS = "SELECT lane, max(n) - 1 AS n FROM block GROUP BY lane"
 NEW_EVENTS = "SELECT kind, count() AS n FROM event WHERE {range} GROUP BY kind"
@@ -32,31 +38,53 @@ NEW_CHARGES = """
 SELECT business_date, fee, origin, count() AS n, sum(amount) AS amount FROM charge WHERE {range}
 GROUP BY business_date, fee, origin"""
 NEW_PARCELS = """
-SELECT waybill, fee, amount, origin, destination, event_time FROM charge WHERE {range}
+SELECT waybill, fee, amount, origin, destination FROM charge WHERE {range}
 ORDER BY seq DESC, line DESC LIMIT 1 BY waybill LIMIT 12"""
 WAITING = """
 SELECT why, count() AS n, min(since) AS oldest, groupArray(4)(waybill) AS waybills
 FROM waiting_now GROUP BY why ORDER BY n DESC"""
 REFUSED = "SELECT why, count() AS n FROM open_dead_letter GROUP BY why ORDER BY n DESC"
 LATEST_REFUSED = """
-SELECT why, detail, topic, waybill, received, substring(raw, 1, 160) AS raw FROM open_dead_letter
+SELECT why, waybill, received, substring(raw, 1, 160) AS raw FROM open_dead_letter
 ORDER BY received DESC LIMIT 6"""
+
+_log = logging.getLogger(__name__)
+
+
+class Kept:
+    """A question about everything, with its last answer: asked the less often the longer it takes."""
+
+    def __init__(self, sql: str) -> None:
+        self._sql, self._due = sql, 0.0
+        self._answer: list[Row] = []
+
+    def ask(self, client: Client) -> list[Row]:
+        """The answer, new if it is time."""
+        began = time.monotonic()
+        if began >= self._due:
+            self._answer = rows(client, self._sql)
+            now = time.monotonic()
+            self._due = now + SHARE * (now - began)
+        return self._answer
 
 
 class Poller:
     """Keeps `snapshot`: what the page shows, as JSON."""
 
     def __init__(self, connect: Callable[[], Client], home: Path) -> None:
-        self._connect, self._home = connect, home
+        self._connect = connect
         self._client: Client | None = None
+        self._latency = Latency(home)
+        self._kept = {name: Kept(sql) for name, sql in _EVERYTHING.items()}
         self._read: dict[int, int] = {}
-        self._sites: dict[str, Any] = {}
+        self._outlets: dict[str, Row] = {}
         self._fees: dict[date, Counter[str]] = defaultdict(Counter)
         self._provinces: dict[date, Counter[str]] = defaultdict(Counter)
         self._counts: Counter[str] = Counter()
         self._charts: deque[tuple[float, float, float, float]] = deque(maxlen=HISTORY)
         self._newest: deque[dict[str, Any]] = deque(maxlen=12)
         self._before: tuple[float, int, int, Decimal] | None = None
+        self._away_since: datetime | None = None
         self.snapshot = b'{"away":"starting"}'
         threading.Thread(target=self._run, daemon=True).start()
 
@@ -67,64 +95,85 @@ class Poller:
                 if self._client is None:
                     self._client = self._connect()
                 self.snapshot = msgspec.json.encode(self._look(self._client), enc_hook=str)
-            except (ClickHouseError, StoreAwayError, OSError) as error:
+                self._away_since = None
+            except AWAY as error:
                 self._client = None
-                self.snapshot = msgspec.json.encode({"away": str(error)[:200]})
+                if self._away_since is None:
+                    self._away_since = datetime.now(UTC)
+                    _log.warning("the store is away: %s", error)
+                self.snapshot = msgspec.json.encode({"away": f"{self._away_since:%Y-%m-%dT%H:%M:%SZ}"})
             time.sleep(max(0.1, 1 - (time.monotonic() - began)))
 
     def _look(self, client: Client) -> dict[str, Any]:
         self._take_new(client)
-        today = max(self._fees, default=date.min)
+        self._add_point()
+        answers = {name: [_labelled(row) for row in kept.ask(client)] for name, kept in self._kept.items()}
         return {
             "now": time.time(),
-            "today": str(today),
             "counts": self._counts,
             "charts": [list(points) for points in zip(*self._charts, strict=True)] if self._charts else [],
-            "fees": [(*FEES[fee], _yuan(amount)) for fee, amount in self._fees[today].most_common()],
-            "provinces": [(name, _yuan(amount)) for name, amount in self._provinces[today].most_common(12)],
+            **self._booked(),
             "newest": list(self._newest),
-            "waiting": [
-                {**row, "label": REASONS.get(row["why"], row["why"])} for row in rows(client, WAITING)
+            "latency": self._latency.look(),
+            **answers,
+        }
+
+    def _booked(self) -> dict[str, Any]:
+        """Money by fee for the newest business dates, and by province over them."""
+        dates = sorted(self._fees, reverse=True)[:DATES]
+        fees = [fee for fee in FEES if any(fee in self._fees[day] for day in dates)]
+        provinces = sum((self._provinces[day] for day in dates), Counter[str]())
+        return {
+            "dates": [str(day) for day in dates],
+            "fees": [(*FEES[fee], [_yuan(self._fees[day][fee]) for day in dates]) for fee in fees],
+            "provinces": [
+                (name, _yuan(amount), float(amount / most))
+                for name, amount in provinces.most_common(12)
+                for most in [provinces.most_common(1)[0][1]]
             ],
-            "refused": [
-                {**row, "label": REASONS.get(row["why"], row["why"])} for row in rows(client, REFUSED)
-            ],
-            "letters": [
-                {**row, "label": REASONS.get(row["why"], row["why"]), "raw": _readable(row["raw"])}
-                for row in rows(client, LATEST_REFUSED)
-            ],
-            "latency": latency(self._home),
         }
 
     def _take_new(self, client: Client) -> None:
-        """Add what blocks have brought since the last look."""
-        parts = []
-        for head in rows(client, HEADS):
-            lane, last = int(head["lane"]), int(head["n"])
-            first = self._read.get(lane, 0)
-            if last > first:
-                parts.append(f"seq BETWEEN {(lane << 32) + first + 1} AND {(lane << 32) + last}")
-                self._read[lane] = last
-        if parts:
-            blocks = f"({' OR '.join(parts)})"
-            for row in rows(client, NEW_EVENTS.format(range=blocks)):
-                self._counts[row["kind"]] += row["n"]
-                self._counts["events"] += row["n"]
-            self._add_charges(client, blocks)
-            for row in reversed(rows(client, NEW_PARCELS.format(range=blocks))):
-                self._newest.appendleft({**row, "amount": _yuan(row["amount"]), "fee": FEES[row["fee"]][0]})
-        self._add_point()
+        """Add what blocks have brought since the last look: all of it, or nothing when the store goes away."""
+        heads = {int(head["lane"]): int(head["n"]) for head in rows(client, HEADS)}
+        new = {lane: last for lane, last in heads.items() if last > self._read.get(lane, 0)}
+        if not new:
+            return
+        blocks = " OR ".join(
+            f"seq BETWEEN {(lane << 32) + self._read.get(lane, 0) + 1} AND {(lane << 32) + last}"
+            for lane, last in new.items()
+        )
+        events, charges, parcels = (
+            rows(client, sql.format(range=f"({blocks})")) for sql in (NEW_EVENTS, NEW_CHARGES, NEW_PARCELS)
+        )
+        if any(row["origin"] not in self._outlets for row in charges):
+            self._outlets = {known["outlet"]: known for known in rows(client, SITES)}
+        self._read |= new
+        for row in events:
+            self._counts[row["kind"]] += row["n"]
+            self._counts["events"] += row["n"]
+        for row in charges:
+            self._add_charges(row)
+        for row in reversed(parcels):
+            self._newest.appendleft(self._parcel(row))
 
-    def _add_charges(self, client: Client, blocks: str) -> None:
-        for row in rows(client, NEW_CHARGES.format(range=blocks)):
-            site = self._sites.get(row["origin"])
-            if site is None:
-                self._sites = {known["outlet"]: known for known in rows(client, SITES)}
-                site = self._sites.get(row["origin"], {"province": row["origin"]})
-            self._fees[row["business_date"]][row["fee"]] += row["amount"]
-            self._provinces[row["business_date"]][site["province"]] += row["amount"]
-            self._counts["charges"] += row["n"]
-            self._counts["money"] += row["amount"]
+    def _add_charges(self, row: Row) -> None:
+        province = str(self._outlets.get(row["origin"], {}).get("province", row["origin"]))
+        self._fees[row["business_date"]][row["fee"]] += row["amount"]
+        self._provinces[row["business_date"]][province] += row["amount"]
+        self._counts["charges"] += row["n"]
+        self._counts["money"] += row["amount"]
+
+    def _parcel(self, row: Row) -> dict[str, Any]:
+        places = (
+            str(self._outlets.get(row[end], {}).get("name", row[end])) for end in ("origin", "destination")
+        )
+        return {
+            "waybill": row["waybill"],
+            "route": " → ".join(places),
+            "fee": FEES[row["fee"]][0],
+            "amount": _yuan(row["amount"]),
+        }
 
     def _add_point(self) -> None:
         now, orders, events = time.time(), self._counts["order"], self._counts["events"]
@@ -142,34 +191,13 @@ class Poller:
         self._before = now, orders, events, money
 
 
-def latency(home: Path) -> dict[str, Any]:
-    """p50 and p99 in milliseconds from all lanes' histograms: bounds of the buckets in which they lie."""
-    buckets: Counter[float] = Counter()
-    for file in home.glob("lane*/metrics.port"):
-        try:
-            url = f"http://127.0.0.1:{file.read_text()}/metrics"
-            with urllib.request.urlopen(url, timeout=1) as answer:
-                text = answer.read().decode()
-        except (OSError, urllib.error.URLError):
-            continue
-        for family in text_string_to_metric_families(text):
-            if family.name == "waybook_event_to_row_seconds":
-                for sample in family.samples:
-                    if sample.name.endswith("_bucket"):
-                        buckets[float(sample.labels["le"])] += int(sample.value)
-    total = max(buckets.values(), default=0)
-    if not total:
-        return {}
-    bounds = sorted(buckets)
-    return {
-        name: round(1000 * next(bound for bound in bounds if buckets[bound] >= share * total))
-        for name, share in (("p50", 0.5), ("p99", 0.99))
-    }
+_EVERYTHING = {"waiting": WAITING, "refused": REFUSED, "letters": LATEST_REFUSED}
+
+
+def _labelled(row: Row) -> Row:
+    raw = {"raw": readable(row["raw"])} if "raw" in row else {}
+    return {**row, **raw, "label": REASONS.get(row["why"], row["why"])}
 
 
 def _yuan(amount: object) -> str:
     return f"{Decimal(str(amount)):,.2f}"
-
-
-def _readable(raw: object) -> str:
-    return raw.decode(errors="replace") if isinstance(raw, bytes) else str(raw)

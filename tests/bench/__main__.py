@@ -19,8 +19,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import msgspec
-
 from deploy.demo import latency, quantile
 from schemas.settings import Settings, to_environment
 from schemas.times import HOUR
@@ -282,7 +280,37 @@ def main() -> None:
         finally:
             place.kafka.kill()
     Path(__file__).with_name("results.json").write_text(json.dumps(results, indent=2) + "\n")
-    sys.stdout.write(msgspec.json.format(msgspec.json.encode(results), indent=2).decode() + "\n")
+    sys.stdout.write("\n".join(f"{name:48} {value}" for name, value in lines(results)) + "\n")
+
+
+def lines(results: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """The table: what was measured, and how much."""
+    yield "cores, lanes, parcels", f"{results['cores']}, {results['lanes']}, {results['parcels']:,}"
+    for name, title in (("rated", "backlog"), ("pass_through", "pass-through")):
+        if found := results.get(name):
+            yield f"{title}: parcels/s", f"{found['parcels_per_second']:,}"
+            yield (
+                f"{title}: events/s, journal rows/s",
+                (f"{found['events_per_second']:,}, {found['journal_rows_per_second']:,}"),
+            )
+            yield f"{title}: ratio to the busiest day", str(found["busiest_day_ratio"])
+            yield f"{title}: CPU s per 1,000 parcels", str(found["cpu_seconds_per_1000_parcels"])
+            yield f"{title}: resident MiB", str(found["resident_mib"])
+    if "ratio_to_pass_through" in results:
+        yield "ratio to pass-through", str(results["ratio_to_pass_through"])
+    for found in results.get("live", ()):
+        rate = f"live at {found['parcels_per_second']:,} parcels/s"
+        yield (
+            f"{rate}: p50, p99 at most",
+            f"{found['p50_ms_at_most']:.0f} ms, {found['p99_ms_at_most']:.0f} ms",
+        )
+        yield f"{rate}: CPU s per 1,000 parcels", str(found["cpu_seconds_per_1000_parcels"])
+    if found := results.get("steady"):
+        samples = found["open_parcels_and_resident_mib_every_5_s"]
+        yield "steady: (open parcels, resident MiB) over time", str(samples[:: max(1, len(samples) // 8)])
+    if found := results.get("open"):
+        yield f"{found['open_parcels']:,} open: snapshot of an epoch", f"{found['epoch_snapshot_ms_mean']} ms"
+        yield f"{found['open_parcels']:,} open: resident", f"{found['flow_resident_mib']:,} MiB"
 
 
 def _measure(place: Place, wanted: argparse.Namespace, results: dict[str, Any]) -> None:

@@ -168,6 +168,12 @@ class Field:
         time.sleep(self.random.uniform(0, 0.3))
         self.store.start()
 
+    def kill_kafka(self) -> None:
+        """SIGKILL the broker under load and start it again on its own directory."""
+        self.source.kafka.kill()
+        self.killed += 1
+        self.source.kafka.start()
+
     def put_back(self, saved: Path) -> None:
         """An older copy of lane 0's recovery store takes the place of the present one."""
         lane = self.lanes[0]

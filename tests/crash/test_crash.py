@@ -56,6 +56,13 @@ def test_the_store_is_killed(tmp_path: Path, source: Input, undisturbed: Content
         the_same(place, undisturbed)
 
 
+def test_kafka_is_killed(tmp_path: Path, source: Input, undisturbed: Contents) -> None:
+    with field(tmp_path, source) as place:
+        place.run(every((1.0, 2.0), Field.kill_kafka, 2))
+        assert place.killed
+        the_same(place, undisturbed)
+
+
 def test_a_lane_runs_twice(tmp_path: Path, source: Input, undisturbed: Contents) -> None:
     with field(tmp_path, source, lanes=2) as place:
         elsewhere = msgspec.structs.replace(place.settings, home=tmp_path / "twin-home")

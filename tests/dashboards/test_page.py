@@ -45,6 +45,13 @@ class LivePage(Server):
             return False
 
 
+def counts_of(page: LivePage) -> dict[str, object]:
+    """What the page has added up."""
+    counts: dict[str, object] = httpx.get(f"{page.url}health").json()["counts"]
+    assert counts
+    return counts
+
+
 @pytest.fixture(scope="module")
 def books(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
     """A store with data."""
@@ -81,6 +88,7 @@ def test_numbers_arrive_and_a_parcel_explains_itself(url: str, browser_page: Pag
     page, asked, wrong = browser_page, list[str](), list[str]()
     page.on("request", lambda request: asked.append(request.url))
     page.on("pageerror", lambda error: wrong.append(str(error)))
+    page.on("console", lambda said: wrong.append(said.text) if said.type == "error" else None)
     page.goto(url)
     expect(page.locator("#events")).to_have_text("14")
     assert page.locator("#order").text_content() == "2"
@@ -130,6 +138,27 @@ def test_nothing_from_outside_runs(url: str) -> None:
     assert httpx.get(f"{url}parcel/'; DROP TABLE event").status_code == 404
 
 
+def test_lists_by_reason_and_page_by_page(url: str) -> None:
+    waiting = httpx.get(f"{url}waiting", params={"reason": "no_order"})
+    assert LONELY in waiting.text
+    assert LONELY not in httpx.get(f"{url}waiting", params={"reason": "no_price"}).text
+    assert LONELY not in httpx.get(f"{url}waiting", params={"page": "2"}).text
+    assert httpx.get(f"{url}waiting", params={"page": "-1' OR 1"}).text == httpx.get(f"{url}waiting").text
+    letters = httpx.get(f"{url}dead-letters").text
+    assert "不是 JSON" in letters
+    assert NASTY in letters
+    assert "&lt;script&gt;alert(1)" in letters
+    assert "<script>alert" not in letters
+    conflicts = httpx.get(f"{url}dead-letters", params={"reason": "conflicting_duplicate"}).text
+    assert WAYBILL in conflicts
+    assert NASTY not in conflicts
+
+
+def test_times_are_shanghai_s(url: str) -> None:
+    """The first event of the example is at 00:00 UTC."""
+    assert "<time>2025-11-11 08:00:00</time>" in httpx.get(f"{url}parcel/{WAYBILL}").text
+
+
 def test_search_leads_to_the_parcel(url: str) -> None:
     answer = httpx.get(f"{url}search", params={"waybill": f" {WAYBILL} "})
     assert answer.status_code == 303
@@ -142,13 +171,20 @@ def test_a_store_that_is_away_is_said_and_waited_for(tmp_path: Path) -> None:
         fill(store.client())
         with LivePage(tmp_path / "page", store) as page:
             assert isinstance(page, LivePage)
+            while "away" in httpx.get(f"{page.url}health").json():
+                pass
+            before = counts_of(page)
             store.kill()
             while "away" not in httpx.get(f"{page.url}health").json():
                 pass
-            assert httpx.get(f"{page.url}parcel/{WAYBILL}").status_code == 503
+            for path in (f"parcel/{WAYBILL}", "waiting", "dead-letters"):
+                answer = httpx.get(f"{page.url}{path}")
+                assert answer.status_code == 503
+                assert "Traceback" not in answer.text
             store.start()
             while "away" in httpx.get(f"{page.url}health").json():
                 pass
+            assert counts_of(page) == before
             assert httpx.get(f"{page.url}parcel/{WAYBILL}").status_code == 200
 
 

@@ -11,12 +11,39 @@ function cell(value, number) {
   return made;
 }
 
-function link(waybill) {
-  const made = document.createElement("a");
-  made.href = `/parcel/${encodeURIComponent(waybill)}`;
-  made.append(text(waybill));
-  return made;
+function made(tag, className, ...inside) {
+  const element = document.createElement(tag);
+  if (className) element.className = className;
+  element.append(...inside.map((each) => (each instanceof Node ? each : text(each))));
+  return element;
 }
+
+function link(waybill) {
+  const element = made("a", "", waybill);
+  element.href = `/parcel/${encodeURIComponent(waybill)}`;
+  return element;
+}
+
+// Chinese with its English beside it, smaller.
+const named = (zh, en) => cell(made("span", "", zh, " ", made("small", "", en)));
+
+function bar(share) {
+  const element = made("span", "bar");
+  element.style.setProperty("--share", Math.max(0, share));
+  return element;
+}
+
+function reason(list, row) {
+  const element = made("a", "", row.label, " ", made("small", "", row.why));
+  element.href = `/${list}?reason=${encodeURIComponent(row.why)}`;
+  return cell(element);
+}
+
+// A time of the books (UTC) in Shanghai's time, to the minute.
+const shanghai = new Intl.DateTimeFormat("zh-CN", {
+  timeZone: "Asia/Shanghai", month: "2-digit", day: "2-digit", hour: "2-digit", minute: "2-digit", hour12: false,
+});
+const at = (time) => shanghai.format(Date.parse(`${time.replace(" ", "T")}Z`));
 
 function fill(id, rows) {
   const body = rows.map((cells) => {
@@ -24,30 +51,32 @@ function fill(id, rows) {
     row.append(...cells);
     return row;
   });
-  $(id).replaceChildren(...(body.length ? body : [document.createElement("tr")]));
+  $(id).replaceChildren(...(body.length ? body : [made("tr", "", made("td", "none", "没有 none"))]));
 }
 
-const ink = getComputedStyle(document.documentElement);
-const colour = (name) => ink.getPropertyValue(name).trim();
+// Colours as the theme has them at this moment: the charts follow a change between light and dark.
+const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+const clock = new Intl.DateTimeFormat("zh-CN", { hour: "2-digit", minute: "2-digit", second: "2-digit", hour12: false });
 
 function chart(id) {
   const box = $(id);
-  const axis = { stroke: colour("--dim"), grid: { stroke: colour("--line"), width: 1 }, ticks: { show: false } };
-  const made = new uPlot(
+  const axis = { stroke: () => colour("--dim"), grid: { stroke: () => colour("--line"), width: 1 }, ticks: { show: false } };
+  const times = { ...axis, space: 90, size: 30, values: (_, splits) => splits.map((each) => clock.format(each * 1000)) };
+  const plot = new uPlot(
     {
       width: box.clientWidth,
       height: 170,
       legend: { show: false },
       cursor: { show: false },
       scales: { y: { range: (_, low, high) => [0, Math.max(1, high * 1.1)] } },
-      axes: [axis, { ...axis, size: 55 }],
-      series: [{}, { stroke: colour("--mark"), width: 2, fill: colour("--mark") + "22" }],
+      axes: [times, { ...axis, size: 55 }],
+      series: [{}, { stroke: () => colour("--mark"), width: 2, fill: () => `${colour("--mark")}22`, points: { show: false } }],
     },
     [[], []],
     box,
   );
-  addEventListener("resize", () => made.setSize({ width: box.clientWidth, height: 170 }));
-  return made;
+  addEventListener("resize", () => plot.setSize({ width: box.clientWidth, height: 170 }));
+  return plot;
 }
 
 const charts = ["chart-parcels", "chart-events", "chart-money"].map(chart);
@@ -56,29 +85,33 @@ const whole = new Intl.NumberFormat("zh-CN");
 function draw(seen) {
   $("away").hidden = !seen.away;
   if (seen.away) {
-    $("away").replaceChildren(text(`账簿库暂时无法访问，正在等待 · the store is away, waiting: ${seen.away}`));
+    const since = Date.parse(seen.away) ? `（${clock.format(Date.parse(seen.away))} 起 since）` : "";
+    $("away").replaceChildren(text(`账簿库暂时无法访问，正在等待；什么都不会丢${since} · The store is away; nothing is lost.`));
     return;
   }
   for (const name of ["order", "events", "charges"]) $(name).textContent = whole.format(seen.counts[name] ?? 0);
   $("money").textContent = whole.format(Math.round(Number(seen.counts.money ?? 0)));
   $("p50").textContent = seen.latency.p50 ?? "–";
   $("p99").textContent = seen.latency.p99 ?? "–";
-  $("today").textContent = seen.today;
   if (seen.charts.length) charts.forEach((each, n) => each.setData([seen.charts[0], seen.charts[n + 1]]));
-  fill("fees", seen.fees.map(([zh, en, amount]) => [cell(`${zh} ${en}`), cell(amount, true)]));
-  fill("provinces", seen.provinces.map(([name, amount]) => [cell(name), cell(amount, true)]));
-  fill("newest", seen.newest.map((row) => [cell(link(row.waybill)), cell(row.fee), cell(row.amount, true)]));
-  fill("waiting", seen.waiting.map((row) => {
-    const list = document.createElement("span");
-    row.waybills.forEach((waybill) => list.append(link(waybill), text(" ")));
-    return [cell(`${row.label} ${row.why}`), cell(row.n, true), cell(list)];
-  }));
-  fill("refused", seen.refused.map((row) => [cell(`${row.label} ${row.why}`), cell(row.n, true)]));
-  fill("letters", seen.letters.map((row) => {
-    const raw = document.createElement("code");
-    raw.append(text(row.raw));
-    return [cell(row.label), cell(raw)];
-  }));
+  fill("fees", [
+    ...(seen.dates.length ? [[made("th", "", "业务日 ", made("small", "", "date")), ...seen.dates.map((day) => made("th", "n", day))]] : []),
+    ...seen.fees.map(([zh, en, amounts]) => [named(zh, en), ...amounts.map((amount) => cell(amount, true))]),
+  ]);
+  fill("provinces", seen.provinces.map(([name, amount, share]) => [cell(name), made("td", "fills", bar(share)), cell(amount, true)]));
+  fill("newest", seen.newest.map((row) => [cell(link(row.waybill)), cell(row.route), cell(row.fee), cell(row.amount, true)]));
+  fill("waiting", seen.waiting.map((row) => [
+    reason("waiting", row),
+    cell(whole.format(row.n), true),
+    made("td", "", ...row.waybills.flatMap((waybill) => [link(waybill), " "]), made("small", "", `最早 oldest ${at(row.oldest)}`)),
+  ]));
+  fill("refused", seen.refused.map((row) => [reason("dead-letters", row), cell(whole.format(row.n), true)]));
+  fill("letters", seen.letters.map((row) => [cell(at(row.received)), cell(row.label), cell(made("code", "", row.raw))]));
 }
 
-new EventSource("/events").onmessage = (event) => draw(JSON.parse(event.data));
+const stream = new EventSource("/events");
+stream.onmessage = (event) => draw(JSON.parse(event.data));
+stream.onerror = () => {
+  $("away").hidden = false;
+  $("away").replaceChildren(text("与页面的连接断了，正在重连 · The page's own server does not answer; trying again."));
+};
