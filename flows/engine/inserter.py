@@ -101,7 +101,7 @@ class Inserter:
             table.table,
             insert_block=bytes(table.body),
             fmt="ArrowStream",
-            settings={"insert_deduplication_token": token},
+            settings={"insert_deduplication_token": token, "max_insert_threads": 1, "max_threads": 1},
         )
 
     def _verify(self, seq: int, made: Sequence[Encoded]) -> None:

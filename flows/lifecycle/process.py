@@ -319,6 +319,10 @@ class Lifecycle:
 
     def _publish_tariff(self, published: TariffPublished, received: int) -> None:  # noqa: ARG002
         _check_version(published, "book_refused")
+        if self.network is None:
+            raise RefusedError(
+                "book_refused", "no network directory was published before it: publish it again"
+            )
         try:
             read_book(published.files, self.directory)
         except DocumentError as error:

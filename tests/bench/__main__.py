@@ -123,7 +123,7 @@ def until_read(flows: list[Flow], records: float) -> tuple[float, float]:
             return now - began, (read - at) / records
         time.sleep(0.1)
         if any(not flow.running for flow in flows):
-            raise RuntimeError((flows[0].directory / "server.log").read_text()[-2000:])
+            raise RuntimeError((flows[0].directory / "server.log").read_text()[-6000:])
 
 
 def backlog(place: Place, parcels: int, records: float, module: str) -> dict[str, Any]:
@@ -179,7 +179,7 @@ def live(place: Place, rate: int, seconds: int, first: int) -> dict[str, Any]:
         done.set()
         for flow in flows:
             if not flow.running:
-                raise RuntimeError((flow.directory / "server.log").read_text()[-2000:])
+                raise RuntimeError((flow.directory / "server.log").read_text()[-6000:])
         buckets = {bound: count - warm.get(bound, 0) for bound, count in _latencies(flows).items()}
         return {
             "parcels_per_second": rate,

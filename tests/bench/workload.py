@@ -231,6 +231,7 @@ def producer(kafka: str, linger_ms: int = 5) -> Producer:
         {
             "bootstrap.servers": kafka,
             "linger.ms": linger_ms,
+            "enable.idempotence": True,
             "compression.type": "lz4",
             "queue.buffering.max.messages": 1_000_000,
             "batch.size": 262_144,

@@ -156,6 +156,14 @@ def test_a_book_that_knows_fewer_weights_does_not_stop_a_lane() -> None:
     assert book.waiting() == {"transit": "no_weight"}
 
 
+def test_a_book_before_any_directory_is_refused_and_stops_nothing() -> None:
+    book = Book(tariffs=())
+    book.lifecycle = type(book.lifecycle)(3 * DAY)
+    book.block((topics.CONTROL.name, tariff()), (topics.CONTROL.name, network())).take(*events_of(WHOLE))
+    assert book.refused() == ["book_refused"]
+    assert book.waiting() == {"waybill": "no_price", "transit": "no_price", "delivery": "no_price"}
+
+
 BROKEN: list[tuple[str, Any]] = [
     ("not_json", b"#garbage"),
     ("not_json", b"\xff\xfe"),
