@@ -122,7 +122,7 @@ CHARGE = Table(
         Column("book_version", WORD, "tariff book; empty for freight"),
         Column("price_table", WORD, "file of the book"),
         Column("price_row", "UInt32", "row of that file, the header is row 1"),
-        Column("matched", WORD, "outlet, city, city_province, province, national"),
+        Column("matched", WORD, "outlet, city, city_province, province, national: the level of the places"),
         Column("origin", WORD, "origin outlet"),
         Column("destination", WORD, "destination outlet"),
         Column("product", WORD),
@@ -137,6 +137,9 @@ CHARGE = Table(
         Column("continued_price", MONEY, "yuan per kg beyond first_g"),
         Column("unit_g", GRAMS, "the continued weight's unit; 1: exact"),
         Column("rounding", WORD, "how the amount was rounded: half_up_fen, up_fen…"),
+        Column("order_event", TEXT, "id of the order whose facts were used"),
+        Column("passed_over", WORD, "price rows that were for the parcel too, and why they lost"),
+        Column("steps", TEXT, "JSON of the price's passes, where the columns above do not say everything"),
     ),
     extras=(WAYBILLS,),
 )

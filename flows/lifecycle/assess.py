@@ -29,7 +29,8 @@ from flows.rating.policy import AFTER_SIGNED, AT_ONCE, WHEN_SIGNED, WeightPolicy
 from flows.rating.tariffs import Quote, Tariffs
 from schemas.times import DAY, SHANGHAI_OFFSET
 
-Unpriced = tuple[int, int, int, int, Row | None]
+Unpriced = tuple[int, int, int, int, Row | None, str, str]
+"""Like a quote, for an amount that has no tariff."""
 
 NO_BOOK = Book(
     version="",
@@ -52,9 +53,7 @@ class Assessor:
 
     def __init__(self, tariffs: Tariffs) -> None:
         self.tariffs = tariffs
-        self.weighed = any(
-            table.weight and table.fee != "transit" for book in tariffs.books for table in book.tables
-        )
+        self.weighed = any(tariffs.weighs(fee) for fee in tariffs.fees if fee != "transit")
         """Whether another fee than transit depends on the weight."""
         self.output = Output()
         self.now = 0
@@ -83,7 +82,7 @@ class Assessor:
             return
         time = parcel.picked
         if parcel.payment or parcel.done & 1 << FREIGHT:
-            self._book(parcel, FREIGHT, (parcel.payment, 0, 0, 0, None), time, parcel.picked_id)
+            self._book(parcel, FREIGHT, (parcel.payment, 0, 0, 0, None, "", ""), time, parcel.picked_id)
         self._settle(parcel, WAYBILL, "waybill", time, parcel.picked_id)
 
     def transit(self, parcel: Parcel) -> None:
@@ -166,16 +165,8 @@ class Assessor:
 
     def _settle(self, parcel: Parcel, due: int, fee: str, time: int, cause: str) -> None:
         """Rate a due by the adopted weight, and book it, or let it wait for its price or weight."""
-        quote = self.tariffs.rate(
-            fee,
-            (time + SHANGHAI_OFFSET) // DAY,
-            parcel.origin,
-            parcel.destination,
-            parcel.product,
-            parcel.weight_g,
-            parcel.volume_cm3,
-        )
-        if quote is not None and (parcel.adopted or not quote[4].table.weight):
+        quote = self.tariffs.rate(fee, (time + SHANGHAI_OFFSET) // DAY, parcel)
+        if quote is not None and (parcel.adopted or not self.tariffs.needs_weight(fee, quote.row)):
             self._book(parcel, due, quote, time, cause)
             return
         self._take_back(parcel, due, parcel.origin, parcel.destination)
@@ -200,9 +191,9 @@ class Assessor:
     def _write(
         self, parcel: Parcel, due: int, revision: int, quote: Unpriced | Quote, time: int, cause: str
     ) -> None:
-        amount, volumetric_g, chargeable_g, continued_g, row = quote
+        amount, volumetric_g, chargeable_g, continued_g, row, passed_over, steps = quote
         weight: tuple[str, str, int, int, int, int]
-        if row is not None and row.table.weight:
+        if row is not None and (row.table.weight or steps):
             weight = (
                 parcel.weight_class,
                 parcel.weight_id,
@@ -216,7 +207,23 @@ class Assessor:
         key, append = parcel.key, self.output.charges.append
         line = parcel.origin, parcel.destination, parcel.product
         for fee in (COLLECTED, PAID) if due == DELIVERY else (due,):
-            append(Charge(key, fee, revision, False, amount, time, cause, *line, *weight, row))  # type: ignore[arg-type]
+            append(
+                Charge(
+                    key,
+                    fee,
+                    revision,
+                    False,
+                    amount,
+                    time,
+                    cause,
+                    *line,
+                    *weight,  # type: ignore[arg-type]
+                    row,
+                    parcel.order_id,
+                    passed_over,
+                    steps,
+                )
+            )
 
     def _take_back(self, parcel: Parcel, due: int, origin: str, destination: str) -> None:
         """Reverse the charge in force, if there is one: same parties, date and amount, in red."""

@@ -27,6 +27,11 @@ class Charge(msgspec.Struct, frozen=True, gc=False):
     continued_g: int
     row: Row | None
     """The tariff's row; None for freight and reversals."""
+    order_id: str = ""
+    passed_over: str = ""
+    """Losing rows of the tariff, with their reasons."""
+    steps: str = ""
+    """JSON of the price's passes, where the columns do not say everything."""
 
 
 class Adoption(msgspec.Struct, frozen=True, gc=False):

@@ -5,6 +5,7 @@ from collections.abc import Callable
 import msgspec
 
 from flows.lifecycle.fees import FINISHED
+from flows.rating.facts import Terms
 
 NEVER = -1
 UNRANKED = 99
@@ -27,7 +28,10 @@ class Parcel(msgspec.Struct, array_like=True, gc=False):
     origin: str = ""
     destination: str = ""
     product: str = ""
+    customer: str = ""
     payment: int = 0
+    terms: Terms | None = None
+    """What only few orders say; None: an ordinary order."""
 
     picked: int = NEVER
     picked_id: str = ""
@@ -40,7 +44,10 @@ class Parcel(msgspec.Struct, array_like=True, gc=False):
     weight_id: str = ""
     weight_g: int = 0
     volume_cm3: int = 0
+    longest_mm: int = 0
     weight_site: str = ""
+    hubs: tuple[str, ...] = ()
+    """Hubs passed, in order of their codes."""
     measured_g: int = 0
     """The best measured weight so far, to notice differences; 0: none."""
     adopted: str = ""

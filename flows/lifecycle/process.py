@@ -224,7 +224,7 @@ class Lifecycle:
         origin, destination = parcel.origin, parcel.destination
         parcel.order_time, parcel.order_id = order.time, order.id
         parcel.origin, parcel.destination, parcel.product = order.origin, order.destination, order.product
-        parcel.payment = order.payment_e4
+        parcel.payment, parcel.customer = order.payment_e4, order.customer
         if parcel.weight_class in ("", DECLARED) or self.rules.rank(DECLARED) < self.rules.rank(
             parcel.weight_class
         ):
@@ -276,7 +276,11 @@ class Lifecycle:
     def _weigh(parcel: Parcel, weight_class: str, event: Order | Weight, grams: int, volume: int) -> None:
         parcel.weight_class, parcel.weight_time, parcel.weight_id = weight_class, event.time, event.id
         parcel.weight_g, parcel.volume_cm3 = grams, volume
-        parcel.weight_site = event.site if type(event) is Weight else ""
+        if type(event) is Weight:
+            parcel.weight_site = event.site
+            parcel.longest_mm = max(event.length_mm, event.width_mm, event.height_mm)
+        else:
+            parcel.weight_site, parcel.longest_mm = "", 0
 
     def _compare_places(self, order: Order) -> None:
         """An order's cities should be its outlets'; the outlets decide."""

@@ -14,7 +14,7 @@ from flows.journal.rules import PostingRules
 from flows.lifecycle.fees import DUES, FEES, FREIGHT, PAID, REASONS
 from flows.lifecycle.output import Adoption, Anomaly, Charge, Output, Refusal, Wait
 from flows.rating.model import Row
-from flows.rating.tariffs import Tariffs
+from flows.rating.tariffs import SHORT, Tariffs
 from schemas.parties import CUSTOMER, HQ
 from schemas.times import DAY, SHANGHAI_OFFSET
 from sinks import columns, tables
@@ -67,10 +67,10 @@ _ROW_WORDS: dict[str, Callable[[str, Row], str]] = {
 }
 _ROW_NUMBERS: dict[str, Callable[[Row], int]] = {
     "price_row": lambda row: row.number,
-    "first_g": lambda row: row.first_g,
-    "first_price": lambda row: row.first_price,
-    "continued_price": lambda row: row.continued_price,
-    "unit_g": lambda row: row.unit_g,
+    "first_g": lambda row: row.values[0] if row.table.shape == "first_continued" else 0,
+    "first_price": lambda row: row.values[SHORT.index(row.table.shape)] if row.table.shape in SHORT else 0,
+    "continued_price": lambda row: row.values[2] if row.table.shape == "first_continued" else 0,
+    "unit_g": lambda row: row.table.unit_g,
 }
 
 
@@ -168,6 +168,9 @@ class Tables:
             "unit_g": columns.numbers(numbers["unit_g"][rows], "uint32"),
             "first_price": columns.money(numbers["first_price"][rows]),
             "continued_price": columns.money(numbers["continued_price"][rows]),
+            "order_event": columns.texts([c.order_id for c in charges]),
+            "passed_over": columns.spelled([c.passed_over for c in charges]),
+            "steps": columns.texts([c.steps for c in charges]),
         }
         return made, ChargeColumns(ids, fees, payer, payee, amounts, times, days, waybills, parties)
 

@@ -7,18 +7,24 @@ rows. `flows/rating/default` is an example. A book's version is the hash of its 
 A book is refused with every problem in it, each with file, row and column, or published as a whole.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+import csv
+import datetime as dt
+import io
+from collections.abc import Mapping
 
 from flows.governance.network import Network
+from flows.rating.clashes import clashes, columns_named, overlap
 from flows.rating.findings import Broken, Findings
 from flows.rating.model import FEES, NO_END, Book, PriceTable, Row
 from flows.rating.places import gazetteer
-from flows.rating.rows import FACTORS, read_rows
+from flows.rating.rows import read_rows
 from flows.rating.settings import FILE, read_settings
 from schemas.identity import version_of
-from schemas.times import date_of
+from schemas.times import day_of
 
 __all__ = ["FEES", "NO_END", "Book", "PriceTable", "Row", "read_book"]
+
+HOLIDAYS = ("date", "name")
 
 
 def read_book(files: Mapping[str, str], network: Network) -> Book:
@@ -31,52 +37,45 @@ def read_book(files: Mapping[str, str], network: Network) -> Book:
         findings.add(FILE, 0, "", Broken("missing_file", f"a tariff book has a file {FILE}"))
     findings.refuse()
     settings = read_settings(files, findings)
+    used = {table.file for table in settings.tables} | {settings.holidays}
     for name in sorted(files):
-        if name.endswith(".csv") and name not in {table.file for table in settings.tables}:
+        if name.endswith(".csv") and name not in used:
             findings.add(name, 0, "", Broken("unused_file", f"no [[table]] of {FILE} uses this file"))
     findings.refuse()
     places = gazetteer(network)
-    rows = [row for table in settings.tables for row in read_rows(files[table.file], table, places, findings)]
+    tables: list[PriceTable] = []
+    rows: list[Row] = []
+    for table in settings.tables:
+        read, found = read_rows(files[table.file], table, places, findings)
+        tables.append(read)
+        rows += found
+    holidays = _holidays(settings.holidays, files, findings) if settings.holidays else {}
     for row, earlier in clashes(rows):
-        findings.add(row.file, row.number, _named(row), _overlap(row, earlier))
+        findings.add(row.file, row.number, columns_named(row), overlap(row, earlier))
     findings.refuse()
-    return Book(version_of(files), settings.name, settings.policy, settings.tables, tuple(rows))
+    return Book(version_of(files), settings.name, settings.policy, tuple(tables), tuple(rows), holidays)
 
 
-def clashes(rows: Iterable[Row]) -> Iterator[tuple[Row, Row]]:
-    """Rows for the same parcels on the same days, each with the one before it that it clashes with."""
-    alike: dict[tuple[str, str, str, str, str], list[Row]] = {}
-    for row in rows:
-        alike.setdefault((row.table.fee, row.level, row.origin, row.destination, row.product), []).append(row)
-    for group in alike.values():
-        if len(group) > 1:
-            group.sort(key=lambda row: row.table.first_day)
-            latest = group[0]
-            for row in group[1:]:
-                if row.table.first_day <= latest.table.last_day:
-                    yield row, latest
-                latest = max(latest, row, key=lambda one: one.table.last_day)
-
-
-def _overlap(row: Row, earlier: Row) -> Broken:
-    first = date_of(max(row.table.first_day, earlier.table.first_day))
-    last = min(row.table.last_day, earlier.table.last_day)
-    until = f"to {date_of(last)}" if last < NO_END else "on"
-    message = (
-        f"{earlier.file} row {earlier.number} has a price for the same parcels, and both are in force from "
-        f"{first} {until}: remove one, or end the earlier table before the later begins"
-    )
-    return Broken("overlapping_rows", message)
-
-
-def _named(row: Row) -> str:
-    """The columns that make the row's key."""
-    kinds = {"city_province": ("city", "province"), "national": ("", "")}.get(
-        row.level, (row.level, row.level)
-    )
-    named = {
-        f"origin_{kinds[0]}": row.origin,
-        f"destination_{kinds[1]}": row.destination,
-        "product": row.product,
-    }
-    return ",".join(column for column in FACTORS if named.get(column))
+def _holidays(file: str, files: Mapping[str, str], findings: Findings) -> dict[int, str]:
+    """Days and names of a holiday calendar: a CSV of `date,name`."""
+    reader = csv.reader(io.StringIO(files[file].removeprefix("\ufeff"), newline=""))
+    if tuple(cell.strip() for cell in next(reader, [])) != HOLIDAYS:
+        findings.add(file, 1, "", Broken("wrong_header", f"the header is {','.join(HOLIDAYS)}"))
+        return {}
+    days: dict[int, str] = {}
+    for cells in reader:
+        if not any(map(str.strip, cells)):
+            continue
+        date, name = [*map(str.strip, cells), "", ""][:2]
+        try:
+            day = day_of(dt.date.fromisoformat(date))
+        except ValueError:
+            findings.add(
+                file, reader.line_num, "date", Broken("not_a_date", f"{date!r} is no date as 2025-10-01")
+            )
+            continue
+        if not name or day in days:
+            broken = Broken("wrong_value", "a day stands once, with its name")
+            findings.add(file, reader.line_num, "name" if not name else "date", broken)
+        days[day] = name
+    return days

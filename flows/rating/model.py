@@ -1,13 +1,22 @@
 """A tariff book as values: the book, its price tables and their rows."""
 
+from collections.abc import Mapping
 from datetime import date
+from typing import Literal
 
 import msgspec
 
+from flows.rating.factors import Named
 from flows.rating.policy import WeightPolicy
 
 FEES: dict[str, str] = {"waybill": "面单费", "transit": "中转费", "delivery": "派费"}
 """Fees that a price table can be for. `delivery` prices both what is collected and what is paid on."""
+
+Kind = Literal["base", "surcharge", "discount", "bounds", "zones"]
+"""What a table's rows are: the price itself, something on top, something off, a floor and a cap, or (`zones`)
+the names of zones or lines by origin and destination."""
+
+NO_END = (date.max - date(1970, 1, 1)).days
 
 
 class PriceTable(msgspec.Struct, frozen=True, gc=False):
@@ -22,22 +31,43 @@ class PriceTable(msgspec.Struct, frozen=True, gc=False):
     last_day: int
     """Last day in force, inclusive; `NO_END` where the table has none."""
     weight: str = ""
-    """actual, volumetric, larger; empty for a shape that does not weigh."""
+    """actual, volumetric, larger; empty for a table that does not look at the weight."""
     divisor: int = 0
     """cm³ per kg; 0: the table does not look at volume."""
     unit_g: int = 1
     """Unit of the continued weight in grams; 1: exact."""
     unit_rounding: str = "up"
-    """How the continued weight is rounded to the unit."""
+    """How the continued weight, and a quantity in slabs, is rounded to the unit."""
     money_rounding: str = "half_up"
     """How the amount is rounded to the fen."""
-
-
-NO_END = (date.max - date(1970, 1, 1)).days
+    kind: Kind = "base"
+    name: str = ""
+    """Of a surcharge, discount or zone map: what competes for a parcel has the same name."""
+    priority: int = 0
+    """Among equally specific rows the larger wins."""
+    measure: str = "weight"
+    """What a measured shape counts: a key of `flows.rating.measures.MEASURES`."""
+    weight_unit_g: int = 1
+    """The chargeable weight is rounded to this before it is priced; 1: it is not."""
+    weight_rounding: str = "up"
+    slab: int = 0
+    """Width of a slab, in parts of the measure's unit."""
+    of: str = ""
+    """What a percentage is taken of: base, subtotal, insured, cod, payment."""
+    group: str = ""
+    """Of the discounts of one group only the largest is given."""
+    layout: str = "list"
+    """list: a row a price; matrix: one factor down, another across."""
+    down: str = ""
+    across: str = ""
+    tiers: tuple[tuple[int, int], ...] = ()
+    """Tiers that the columns name: over, up to, in parts of the measure's unit."""
+    order: int = 0
+    """Place in book.toml: surcharges and discounts are taken in this order."""
 
 
 class Row(msgspec.Struct, frozen=True, gc=False):
-    """A row of a price table. Prices are money units (0.0001 yuan), per kilogram beyond `first_g`."""
+    """A row of a price table, for the parcels that its factors name."""
 
     file: str
     number: int
@@ -45,17 +75,28 @@ class Row(msgspec.Struct, frozen=True, gc=False):
     level: str
     """outlet, city, city_province, province, national."""
     origin: str
-    """Code of the outlet, city or province that the level says; empty: any."""
+    """Code of the outlet, city or province that the level says, several joined by `|`; empty: any."""
     destination: str
     product: str
-    first_g: int
-    """Grams that the first price covers; 0 for a flat price."""
-    first_price: int
-    continued_price: int
-    unit_g: int
-    rounding: str
-    """How the amount is rounded, as a charge says it: half_up_fen, up_fen, down_fen."""
+    values: tuple[int, ...]
+    """What the shape's columns say, in their order: money units, parts of measures, millionths."""
     table: PriceTable
+    named: tuple[Named, ...] = ()
+    """Further factors, in the order of `flows.rating.factors.FACTORS`."""
+    column: str = ""
+    """In a matrix: the heading of the price's column."""
+    text: str = ""
+    """In a zone map: the zone."""
+
+    @property
+    def rounding(self) -> str:
+        """How the amount is rounded, as a charge says it: half_up_fen, up_fen, down_fen."""
+        return f"{self.table.money_rounding}_fen"
+
+    @property
+    def where(self) -> str:
+        """File, row and, in a matrix, column."""
+        return f"{self.file}:{self.number}" + (f":{self.column}" if self.column else "")
 
 
 class Book(msgspec.Struct, frozen=True):
@@ -63,6 +104,9 @@ class Book(msgspec.Struct, frozen=True):
 
     version: str
     name: str
-    policy: WeightPolicy
+    policy: WeightPolicy | None
+    """None: the book leaves the policy as another book has it."""
     tables: tuple[PriceTable, ...]
     rows: tuple[Row, ...]
+    holidays: Mapping[int, str] = {}
+    """Days (since 1970-01-01) of the holiday calendar, and their names."""

@@ -1,27 +1,29 @@
-"""Reading a price table's CSV: cells to places, products and prices.
+"""Reading a price table's CSV: cells to places, products, further factors and prices.
 
-Columns of places and products may be absent, and their cells blank: any. A row's end is the finest place
-that it names; coarser ones may stand beside it for the reader, and must agree.
+Columns of factors may be absent, and their cells blank: any. A row's end is the finest place that it names;
+coarser ones may stand beside it for the reader, and must agree. A matrix (`layout = "matrix"`) has one factor
+down its first column, another across its header, and a price where they meet; a blank price is none.
 """
 
 import csv
 import io
-import re
-from collections.abc import Iterator
-from decimal import Decimal
-from typing import TypeVar
+from collections.abc import Iterator, Sequence
+from typing import TypeVar, cast
 
+import msgspec
+
+from flows.rating import cells as read
+from flows.rating.factors import BY_COLUMN, FACTORS, LEAST, MOST_MEASURE, Between, Named, measure, split_range
 from flows.rating.findings import Broken, Findings
 from flows.rating.levels import KINDS, level_of
+from flows.rating.measures import MEASURES
 from flows.rating.model import PriceTable, Row
 from flows.rating.places import Gazetteer, nearest
 from flows.rating.shapes import SHAPES
-from schemas.limits import MOST_WEIGHT_G
-from schemas.money import parse_yuan
 
 SIDES = ("origin", "destination")
 PLACES = tuple(f"{side}_{kind}" for side in SIDES for kind in KINDS)
-FACTORS = (*PLACES, "product")
+CONDITIONS = (*PLACES, "product", *BY_COLUMN)
 """Columns that say which parcels a row is for."""
 
 ANY = ("", "")
@@ -29,57 +31,29 @@ ANY = ("", "")
 
 T = TypeVar("T")
 
-_NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?", re.ASCII)
 
-
-def grams(text: str) -> int | Broken:
-    """Grams from kilograms with up to three decimals."""
-    if not _NUMBER.fullmatch(text):
-        return _no_number(text, "kilograms as 1 or 0.5")
-    weight = Decimal(text) * 1000
-    if weight != weight.to_integral_value():
-        return Broken("too_many_decimals", f"{text!r} has more than three decimals: the gram is the least")
-    if not 0 <= weight <= MOST_WEIGHT_G:
-        return Broken("out_of_range", f"{text!r} is not between 0 and {MOST_WEIGHT_G // 1000} kg")
-    return int(weight)
-
-
-def price(text: str) -> int | Broken:
-    """Money units from yuan with up to four decimals, not negative."""
-    if not _NUMBER.fullmatch(text):
-        return _no_number(text, "yuan as 3 or 1.50")
-    try:
-        units = parse_yuan(text)
-    except ValueError as error:
-        return Broken("too_many_decimals" if "decimals" in str(error) else "out_of_range", str(error))
-    return units if units >= 0 else Broken("negative_price", f"{text!r} is negative")
-
-
-def _no_number(text: str, example: str) -> Broken:
-    if not text:
-        return Broken("missing_value", f"is empty; write {example}")
-    return Broken("not_a_number", f"{text!r} is not a number; write {example}")
-
-
-def read_rows(text: str, table: PriceTable, places: Gazetteer, findings: Findings) -> list[Row]:
-    """The rows of a table's file. Problems go to `findings`; rows with any are left out."""
+def read_rows(
+    text: str, table: PriceTable, places: Gazetteer, findings: Findings
+) -> tuple[PriceTable, list[Row]]:
+    """The table with what its file's header adds, and its rows. Problems go to `findings`; rows with any are
+    left out."""
     reader = _Reader(table, places, findings)
     rows: list[Row] = []
     source = csv.reader(io.StringIO(text.removeprefix("\ufeff"), newline=""))
     try:
-        if not reader.header([cell.strip() for cell in next(source, [])]):
-            return []
+        header = [cell.strip() for cell in next(source, [])]
+        take = reader.matrix(header) if table.layout == "matrix" else reader.listing(header)
+        if not take:
+            return table, []
         for cells in source:
             if any(map(str.strip, cells)):
-                row = reader.row(source.line_num, cells)
-                if row is not None:
-                    rows.append(row)
+                rows += reader.rows(source.line_num, cells)
     except csv.Error as error:
         findings.add(table.file, source.line_num, "", Broken("not_csv", str(error)))
-        return []
+        return table, []
     if not reader.seen:
         findings.add(table.file, 0, "", Broken("empty_file", "has no row below its header"))
-    return rows
+    return reader.table, rows
 
 
 class _Reader:
@@ -87,120 +61,233 @@ class _Reader:
 
     def __init__(self, table: PriceTable, places: Gazetteer, findings: Findings) -> None:
         self.seen = 0
-        self._table = table
+        self.table = table
         self._shape = SHAPES[table.shape]
         self._places = places
         self._findings = findings
         self._columns: list[str] = []
+        self._across: list[str] = []
         self._ends: dict[tuple[str, ...], tuple[str, str]] = {("", "", ""): ANY}
-        self._prices: dict[str, int] = {}
+        self._memory: dict[tuple[str, str], int | Named | str] = {}
+        self._readers: dict[str, read.Read] = {}
+        self._factors: list[str] = []
 
-    def header(self, columns: list[str]) -> bool:
+    # Headers
+
+    def listing(self, columns: list[str]) -> bool:
         """Whether the header has the columns that the table's shape needs, and no other."""
-        known = [*FACTORS, *self._shape.columns]
+        own = [column.name for column in self._shape.columns]
+        known = [*CONDITIONS, *own]
         before = len(self._findings.problems)
+        tiers: list[str] = []
         for n, column in enumerate(columns):
-            if column not in known:
+            if column in columns[:n]:
+                self._broken(1, column, Broken("repeated_column", f"{column} stands twice"))
+            elif self._shape.tiered and split_range(column):
+                tiers.append(column)
+            elif column not in known:
                 like = nearest(column, known)
                 hint = f"; the nearest is {like}" if like else f"; there are {', '.join(known)}"
-                message = f"a {self._table.shape} table has no column {column!r}{hint}"
+                message = f"a {self.table.shape} table has no column {column!r}{hint}"
                 self._broken(1, column, Broken("unknown_column", message))
-            elif column in columns[:n]:
-                self._broken(1, column, Broken("repeated_column", f"{column} stands twice"))
-        for column in self._shape.columns:
-            if column not in columns:
-                message = f"a {self._table.shape} table needs a column {column}"
-                self._broken(1, column, Broken("missing_column", message))
+        for name in (column.name for column in self._shape.columns if column.needed):
+            if name not in columns:
+                message = f"a {self.table.shape} table needs a column {name}"
+                self._broken(1, name, Broken("missing_column", message))
+        if self._shape.tiered:
+            self._tiers(tiers)
         self._columns = columns
+        return self._ready(before)
+
+    def matrix(self, header: list[str]) -> bool:
+        """Whether the header is that of a matrix: any corner, then what stands across."""
+        before = len(self._findings.problems)
+        self._across = header[1:]
+        for n, heading in enumerate(self._across):
+            if not heading or heading in self._across[:n]:
+                self._broken(
+                    1, heading, Broken("repeated_column", f"heading {heading!r} is blank or stands twice")
+                )
+        if not self._across:
+            self._broken(
+                1, "", Broken("missing_column", f"a matrix has {self.table.across} across its header")
+            )
+        return self._ready(before)
+
+    def _ready(self, before: int) -> bool:
+        tiers = [column for column in self._columns if self._shape.tiered and split_range(column)]
+        present = {*self._columns, self.table.down, self.table.across}
+        self._factors = [factor.column for factor in FACTORS if factor.column in present]
+        self._readers = {
+            column.name: read.reader(column, self.table)
+            for column in self._shape.columns
+            if column.kind != "text"
+        } | dict.fromkeys(tiers, read.price)
         return len(self._findings.problems) == before
 
-    def row(self, number: int, cells: list[str]) -> Row | None:
-        """The row on a line, or None if anything about it is wrong."""
+    def _tiers(self, columns: Sequence[str]) -> None:
+        """Tiers follow one another without a gap, from nothing to no end."""
+        unit = MEASURES[self.table.measure]
+        ends: list[tuple[int, int]] = []
+        for column in columns:
+            found = self._value(1, column, measure(unit.per, unit.unit)("tier", column))
+            if found is None:
+                return
+            ends.append((cast("Between", found).over, cast("Between", found).upto))
+        if not ends:
+            message = f"a {self.table.shape} table needs columns of tiers, as ..1, 1..3 and 3.."
+            self._broken(1, "", Broken("missing_column", message))
+            return
+        if ends[0][0] > 0:
+            self._broken(1, columns[0], Broken("gap_in_tiers", "the first tier begins at nothing: write ..1"))
+        for column, (_, before), (over, _) in zip(columns[1:], ends, ends[1:], strict=False):
+            if over != before:
+                message = "a tier begins where the one before it ends"
+                self._broken(1, column, Broken("gap_in_tiers", message))
+        if ends[-1][1] != MOST_MEASURE:
+            message = "the last tier has no end, as 3..; a heavier parcel would be free of charge"
+            self._broken(1, columns[-1], Broken("gap_in_tiers", message))
+        ends[0] = LEAST, ends[0][1]
+        self.table = msgspec.structs.replace(self.table, tiers=tuple(ends))
+
+    # Rows
+
+    def rows(self, number: int, cells: list[str]) -> Iterator[Row]:
+        """The rows on a line: one, or in a matrix one for each price."""
         self.seen += 1
-        if len(cells) != len(self._columns):
-            message = f"has {len(cells)} cells; the header has {len(self._columns)}"
+        width = 1 + len(self._across) if self._across else len(self._columns)
+        if len(cells) != width:
+            message = f"has {len(cells)} cells; the header has {width}"
             self._broken(number, "", Broken("wrong_width", message))
-            return None
-        cell = dict(zip(self._columns, map(str.strip, cells), strict=True))
+            return
+        table = self.table
+        if not self._across:
+            row = self._row(number, dict(zip(self._columns, map(str.strip, cells), strict=True)), "")
+            if row is not None:
+                yield row
+            return
+        price = self._shape.columns[0].name
+        for heading, cell in zip(self._across, cells[1:], strict=True):
+            if cell.strip():
+                one = {table.down: cells[0].strip(), table.across: heading, price: cell.strip()}
+                row = self._row(number, one, heading)
+                if row is not None:
+                    yield row
+
+    def _row(self, number: int, cell: dict[str, str], column: str) -> Row | None:
+        """A row, or None if anything about it is wrong."""
         origin, destination = (self._end(number, cell, side) for side in SIDES)
         product = self._product(number, cell.get("product", ""))
-        shape = self._shape
-        first_g = self._grams(number, shape.first_kg, cell)
-        first_price = self._price(number, shape.first_price, cell)
-        continued_price = self._price(number, shape.continued_price, cell)
+        named = [self._named(number, factor, text) for factor in self._factors if (text := cell.get(factor))]
+        values = [self._number(number, name, cell.get(name, "")) for name in self._readers]
+        text = self._text(number, cell)
         if origin is None or destination is None:
             return None
         level = level_of(origin[0], destination[0])
         if level is None:
-            column = f"destination_{destination[0]}"
             message = (
                 f"there is no level from {origin[0]} to {destination[0]}: a row goes from outlet to outlet, "
                 "city to city, city to province or province to province, or leaves one end blank"
             )
-            self._broken(number, column, Broken("mixed_level", message))
+            self._broken(number, f"destination_{destination[0]}", Broken("mixed_level", message))
             return None
-        if product is None or first_g is None or first_price is None or continued_price is None:
+        if product is None or text is None or None in values or None in named:
             return None
         return Row(
-            self._table.file,
+            self.table.file,
             number,
             level,
             origin[1],
             destination[1],
             product,
-            first_g,
-            first_price,
-            continued_price,
-            self._table.unit_g,
-            f"{self._table.money_rounding}_fen",
-            self._table,
+            tuple(values),  # type: ignore[arg-type]
+            self.table,
+            tuple(named) if named else (),  # type: ignore[arg-type]
+            column,
+            text,
         )
 
     def _end(self, number: int, cell: dict[str, str], side: str) -> tuple[str, str] | None:
-        """Kind and code of the finest place that a row names at a side."""
+        """Kind and codes of the finest place that a row names at a side."""
         texts = tuple(cell.get(f"{side}_{kind}", "") for kind in KINDS)
         known = self._ends.get(texts)
         if known is not None:
             return known
-        found: list[tuple[str, str]] = []
+        found: list[tuple[str, list[str]]] = []
         for kind, text in zip(KINDS, texts, strict=True):
             if text:
-                code = self._value(number, f"{side}_{kind}", self._places.kinds[kind].find(text))
-                if code is None:
+                codes = self._codes(number, f"{side}_{kind}", kind, text)
+                if codes is None:
                     return None
-                found.append((kind, code))
+                found.append((kind, codes))
         for column, broken in self._contradictions(side, found):
             self._broken(number, column, broken)
             return None
-        self._ends[texts] = found[0]
-        return found[0]
+        end = self._ends[texts] = found[0][0], "|".join(found[0][1])
+        return end
 
-    def _contradictions(self, side: str, found: list[tuple[str, str]]) -> Iterator[tuple[str, Broken]]:
+    def _codes(self, number: int, column: str, kind: str, text: str) -> list[str] | None:
+        """The codes of a place, or of a list of places."""
+        codes = [
+            self._value(number, column, self._places.kinds[kind].find(word.strip()))
+            for word in text.split("|")
+        ]
+        found = sorted({code for code in codes if code is not None})
+        return None if None in codes else found
+
+    def _contradictions(self, side: str, found: list[tuple[str, list[str]]]) -> Iterator[tuple[str, Broken]]:
         """Coarser places of an end in which the finest does not lie."""
-        kind, code = found[0]
-        for coarser, other in found[1:]:
-            actual = self._places.lies_in(kind, code, coarser)
-            if actual != other:
-                message = f"{kind} {code} lies in {coarser} {actual}, not in {other}"
-                yield f"{side}_{coarser}", Broken("contradicting_places", message)
+        kind, codes = found[0]
+        for coarser, others in found[1:]:
+            for code in codes:
+                actual = self._places.lies_in(kind, code, coarser)
+                if actual not in others:
+                    message = f"{kind} {code} lies in {coarser} {actual}, not in {'|'.join(others)}"
+                    yield f"{side}_{coarser}", Broken("contradicting_places", message)
 
     def _product(self, number: int, text: str) -> str | None:
-        return self._value(number, "product", self._places.products.find(text)) if text else ""
+        if not text:
+            return ""
+        known = self._memory.get(("product", text))
+        if known is None:
+            codes = [
+                self._value(number, "product", self._places.products.find(word.strip()))
+                for word in text.split("|")
+            ]
+            if None in codes:
+                return None
+            known = self._memory["product", text] = "|".join(
+                sorted({code for code in codes if code is not None})
+            )
+        return str(known)
 
-    def _grams(self, number: int, column: str, cell: dict[str, str]) -> int | None:
-        return self._value(number, column, grams(cell[column])) if column else 0
+    def _named(self, number: int, column: str, text: str) -> Named | None:
+        known = self._memory.get((column, text))
+        if known is None:
+            factor = BY_COLUMN[column]
+            found = self._value(number, column, factor.read(factor.name, text))
+            if found is None:
+                return None
+            known = self._memory[column, text] = cast("Named", found)
+        return known  # type: ignore[return-value]
 
-    def _price(self, number: int, column: str, cell: dict[str, str]) -> int | None:
-        if not column:
-            return 0
-        text = cell[column]
-        units = self._prices.get(text)
-        if units is None and (units := self._value(number, column, price(text))) is not None:
-            self._prices[text] = units
-        return units
+    def _number(self, number: int, column: str, text: str) -> int | None:
+        known = self._memory.get((column, text))
+        if known is None:
+            found = self._value(number, column, self._readers[column](text))
+            if found is None:
+                return None
+            known = self._memory[column, text] = found
+        return known  # type: ignore[return-value]
+
+    def _text(self, number: int, cell: dict[str, str]) -> str | None:
+        for column in self._shape.columns:
+            if column.kind == "text":
+                return self._value(number, column.name, read.name(cell.get(column.name, "")))
+        return ""
 
     def _value(self, number: int, column: str, found: T | Broken) -> T | None:
-        return self._findings.value(self._table.file, number, column, found)
+        return self._findings.value(self.table.file, number, column, found)
 
     def _broken(self, number: int, column: str, broken: Broken) -> None:
-        self._findings.add(self._table.file, number, column, broken)
+        self._findings.add(self.table.file, number, column, broken)

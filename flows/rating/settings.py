@@ -9,13 +9,18 @@ from typing import TypeVar
 
 import msgspec
 
+from flows.rating.factors import KG, part
 from flows.rating.findings import Broken, Findings
+from flows.rating.measures import MEASURES
 from flows.rating.model import FEES, NO_END, PriceTable
 from flows.rating.places import nearest
 from flows.rating.policy import ADOPTIONS, AFTER_SIGNED, WeightPolicy
 from flows.rating.rounding import ROUNDINGS
+from flows.rating.rows import CONDITIONS
 from flows.rating.shapes import SHAPES
-from flows.rating.weights import MEASURES, UNITS_G
+from flows.rating.shapes.shape import Shape
+from flows.rating.weights import MEASURES as WEIGHED
+from flows.rating.weights import UNITS_G
 from schemas.events import WeightClass
 from schemas.times import HOUR, day_of
 
@@ -25,6 +30,19 @@ WEIGHT_CLASSES: tuple[str, ...] = WeightClass.__args__  # type: ignore[attr-defi
 MOST_HOURS = 24 * 30
 LEAST_DIVISOR, MOST_DIVISOR = 100, 1_000_000
 MOST_GRAMS = 1_000_000
+MOST_PRIORITY = 1_000_000
+
+KINDS = ("base", "surcharge", "discount", "bounds")
+ZONES = ("zone", "line")
+"""Factors that a map of origins and destinations gives."""
+_OF: dict[str, tuple[str, ...]] = {
+    "base": ("insured", "cod", "payment"),
+    "surcharge": ("base", "total", "insured", "cod", "payment"),
+    "discount": ("total", "base", "subtotal"),
+    "bounds": ("total",),
+}
+"""What a percentage may be taken of, by the table's kind: the base price, base and surcharges (subtotal), the
+fee so far (total), or a value that the order declares. The first is the default."""
 
 T = TypeVar("T")
 Check = Callable[[object], T | Broken]
@@ -37,8 +55,11 @@ class Settings(msgspec.Struct, frozen=True):
     """What book.toml says."""
 
     name: str
-    policy: WeightPolicy
+    policy: WeightPolicy | None
+    """None: the book has no section [weight]; another book's policy holds."""
     tables: tuple[PriceTable, ...]
+    holidays: str = ""
+    """File of the holiday calendar."""
 
 
 def read_settings(files: Mapping[str, str], findings: Findings) -> Settings:
@@ -49,25 +70,27 @@ def read_settings(files: Mapping[str, str], findings: Findings) -> Settings:
     except tomllib.TOMLDecodeError as error:
         line = re.search(r"at line (\d+)", str(error))
         findings.add(FILE, int(line[1]) if line else 0, "", Broken("not_toml", str(error)))
-        return Settings("", WeightPolicy({}, (), (), 0, 0), ())
+        return Settings("", None, ())
     lines = _lines(text)
     book = _Section("", document, lines.get("", {}), findings)
     name = book.take("name", _text, "")
     book.take("currency", _one_of(["CNY"]), "CNY", needed=False)
-    weight, tables = book.section("weight"), book.sections("table")
+    holidays = book.take("holidays", _file_of(files), "", needed=False)
+    weight = book.take("weight", _table_of, None, needed=False)
+    tables, zones = book.sections("table"), book.sections("zones", needed=False)
     book.close()
-    return Settings(
-        name,
-        _policy(
-            _Section("weight", weight, lines.get("weight[0]", {}), findings),
-            lines,
-            findings,
-        ),
-        tuple(
-            _table(_Section(f"table {n + 1}", values, lines.get(f"table[{n}]", {}), findings), files)
-            for n, values in enumerate(tables)
-        ),
-    )
+    policy = None
+    if weight is not None:
+        policy = _policy(_Section("weight", weight, lines.get("weight[0]", {}), findings), lines, findings)
+    read = [
+        _table(_Section(f"table {n + 1}", values, lines.get(f"table[{n}]", {}), findings), files, n)
+        for n, values in enumerate(tables)
+    ]
+    read += [
+        _zones(_Section(f"zones {n + 1}", values, lines.get(f"zones[{n}]", {}), findings), files)
+        for n, values in enumerate(zones)
+    ]
+    return Settings(name, policy, tuple(read), holidays)
 
 
 def _policy(section: "_Section", lines: "_Lines", findings: Findings) -> WeightPolicy:
@@ -91,40 +114,117 @@ def _policy(section: "_Section", lines: "_Lines", findings: Findings) -> WeightP
     return WeightPolicy(rank, tuple(adopt), tuple(after_ms), difference_g, difference_percent)
 
 
-def _table(section: "_Section", files: Iterable[str]) -> PriceTable:
-    fee = section.take("fee", _one_of(FEES), "")
+def _zones(section: "_Section", files: Iterable[str]) -> PriceTable:
+    """A map of origins and destinations to zones or lines."""
+    factor = section.take("factor", _one_of(ZONES), "zone")
     file = section.take("file", _file_of(files), "")
-    shape = section.take("shape", _one_of(SHAPES), "")
-    first = section.take("effective_from", _date, _NO_DATE)
-    last = section.take("effective_to", _date, dt.date.max, needed=False)
-    if last < first:
-        message = f"the table ends on {last}, before its first day {first}"
-        section.broken("effective_to", Broken("dates_reversed", message))
-    money_rounding = section.take("money_rounding", _one_of(ROUNDINGS), "half_up", needed=False)
-    weight, divisor, unit, unit_rounding = "", 0, "exact", "up"
-    if shape and SHAPES[shape].weighs:
-        weight = section.take("weight", _one_of(MEASURES), "actual")
-        voluminous = weight != "actual"
-        divisor = (
-            section.take("divisor", _whole(LEAST_DIVISOR, MOST_DIVISOR), LEAST_DIVISOR, needed=voluminous)
-            * voluminous
-        )
-        unit = section.take("continued_unit_kg", _one_of(UNITS_G), "exact")
-        unit_rounding = section.take("continued_rounding", _one_of(ROUNDINGS), "up", needed=False)
+    first, last = _days(section)
+    layout, down, across = _layout(section)
+    section.close()
+    return PriceTable(
+        "", file, "zone", first, last, kind="zones", name=factor, layout=layout, down=down, across=across
+    )
+
+
+def _table(section: "_Section", files: Iterable[str], order: int) -> PriceTable:
+    fee = section.take("fee", _one_of(FEES), "")
+    kind = section.take("kind", _one_of(KINDS), "base", needed=False)
+    needs_name = kind in ("surcharge", "discount")
+    name = section.take("name", _text, "", needed=True) if needs_name else ""
+    file = section.take("file", _file_of(files), "")
+    shape = section.take("shape", _one_of(_shapes(kind)), "")
+    first, last = _days(section)
+    priority = section.take("priority", _whole(-MOST_PRIORITY, MOST_PRIORITY), 0, needed=False)
+    group = section.take("group", _text, "", needed=False) if kind == "discount" else ""
+    rounding = "half_up"
+    if kind == "base":
+        rounding = section.take("money_rounding", _one_of(ROUNDINGS), "half_up", needed=False)
+    layout, down, across = _layout(section)
+    more = _of_shape(section, SHAPES[shape], kind) if shape else {}
     if shape:
         section.close()
     return PriceTable(
         fee=fee,
         file=file,
         shape=shape,
-        first_day=day_of(first),
-        last_day=min(day_of(last), NO_END),
-        weight=weight,
-        divisor=divisor,
-        unit_g=UNITS_G[unit],
-        unit_rounding=unit_rounding,
-        money_rounding=money_rounding,
+        first_day=first,
+        last_day=last,
+        money_rounding=rounding,
+        kind=kind,  # type: ignore[arg-type]
+        name=name,
+        priority=priority,
+        group=group,
+        layout=layout,
+        down=down,
+        across=across,
+        order=order,
+        **more,  # type: ignore[arg-type]
     )
+
+
+def _shapes(kind: str) -> list[str]:
+    """The shapes that tables of a kind may have."""
+    return [name for name, shape in SHAPES.items() if kind in shape.kinds]
+
+
+def _days(section: "_Section") -> tuple[int, int]:
+    first = section.take("effective_from", _date, _NO_DATE)
+    last = section.take("effective_to", _date, dt.date.max, needed=False)
+    if last < first:
+        message = f"the table ends on {last}, before its first day {first}"
+        section.broken("effective_to", Broken("dates_reversed", message))
+    return day_of(first), min(day_of(last), NO_END)
+
+
+def _layout(section: "_Section") -> tuple[str, str, str]:
+    """The layout; of a matrix also the factors down and across."""
+    layout = section.take("layout", _one_of(("list", "matrix")), "list", needed=False)
+    if layout == "list":
+        return layout, "", ""
+    down = section.take("down", _one_of(CONDITIONS), "")
+    across = section.take("across", _one_of(CONDITIONS), "")
+    if down == across:
+        section.broken("across", Broken("wrong_setting", "a matrix has two different factors"))
+    return layout, down, across
+
+
+def _of_shape(section: "_Section", shape: Shape, kind: str) -> dict[str, object]:
+    """The settings that only some shapes have."""
+    found: dict[str, object] = {}
+    if shape.measured:
+        measure = section.take("measure", _one_of(MEASURES), "weight", needed=False)
+        found["measure"] = measure
+        if measure == "weight":
+            found |= _weighing(section)
+        if "slab" in shape.settings:
+            per = MEASURES[measure].per if measure else 1
+            found["slab"] = section.take("slab", _parts(per), per)
+            found["unit_rounding"] = section.take("slab_rounding", _one_of(ROUNDINGS), "up", needed=False)
+    if "continued_unit_kg" in shape.settings:
+        found["unit_g"] = UNITS_G[section.take("continued_unit_kg", _one_of(UNITS_G), "exact")]
+        found["unit_rounding"] = section.take("continued_rounding", _one_of(ROUNDINGS), "up", needed=False)
+    if "of" in shape.settings:
+        default = _OF[kind][0]
+        found["of"] = section.take("of", _one_of(_OF[kind]), default, needed=kind == "base")
+    if kind == "bounds":
+        found["of"] = "total"
+    return found
+
+
+def _weighing(section: "_Section") -> dict[str, object]:
+    """Which weight is charged, and how it is rounded before it is priced."""
+    weight = section.take("weight", _one_of(WEIGHED), "actual")
+    divisor = LEAST_DIVISOR
+    if weight != "actual" or section.has("divisor"):
+        divisor = section.take("divisor", _whole(LEAST_DIVISOR, MOST_DIVISOR), LEAST_DIVISOR)
+    unit_g = section.take("weight_unit_kg", _parts(KG), 1, needed=False)
+    rounding = section.take("weight_rounding", _one_of(ROUNDINGS), "up", needed=False)
+    return {
+        "weight": weight,
+        "divisor": divisor if weight != "actual" else 0,
+        "weight_unit_g": unit_g,
+        "weight_rounding": rounding,
+    }
 
 
 class _Section:
@@ -157,9 +257,13 @@ class _Section:
         """A table below this one, `[key]`."""
         return self.take(key, _table_of, {})
 
-    def sections(self, key: str) -> list[Mapping[str, object]]:
-        """The tables below this one, `[[key]]`; at least one."""
-        return self.take(key, _tables_of, [])
+    def sections(self, key: str, *, needed: bool = True) -> list[Mapping[str, object]]:
+        """The tables below this one, `[[key]]`; at least one where they are needed."""
+        return self.take(key, _tables_of, [], needed=needed)
+
+    def has(self, key: str) -> bool:
+        """Whether a setting is there."""
+        return key in self._values
 
     def close(self) -> None:
         """Report the settings that nobody took."""
@@ -211,6 +315,20 @@ def _whole(least: int, most: int) -> Check[int]:
         if isinstance(value, int) and not isinstance(value, bool) and least <= value <= most:
             return value
         return Broken("wrong_setting", f"{str(value)!r} is no whole number from {least} to {most}")
+
+    return check
+
+
+def _parts(per: int) -> Check[int]:
+    """Reads a number of units as whole parts, at least one; 1 stands for "exactly as it is"."""
+
+    def check(value: object) -> int | Broken:
+        if not isinstance(value, int | str | Decimal) or isinstance(value, bool):
+            return Broken("wrong_setting", f'{value!r} is no number, as in 0.5 or "0.5"')
+        found = part(str(value), per, "a number, as in 0.5")
+        if isinstance(found, Broken) or not 0 < found <= MOST_GRAMS * KG:
+            return Broken("wrong_setting", f"{str(value)!r} is no number above 0 in whole 1/{per}")
+        return found
 
     return check
 

@@ -6,10 +6,24 @@ from pathlib import Path
 
 from flows.governance.network import Network, read_network
 from flows.rating.book import Book, read_book
+from flows.rating.facts import Trial
 from flows.rating.settings import FILE
 
 HERE = Path(__file__).parent
 SCENARIOS = HERE.parent / "scenarios"
+
+
+PRICES = ("first_g", "first_price", "continued_price")
+"""What the values of a row of first and continued prices are."""
+
+
+def parcel(
+    origin: str, destination: str, product: str = "standard", weight_g: int = 1_000, volume_cm3: int = 0
+) -> Trial:
+    """The facts of a parcel."""
+    return Trial(
+        origin=origin, destination=destination, product=product, weight_g=weight_g, volume_cm3=volume_cm3
+    )
 
 
 def files_in(directory: Path) -> dict[str, str]:

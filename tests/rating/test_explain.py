@@ -9,7 +9,7 @@ from flows.rating.explain import Step, explain
 from flows.rating.model import Row
 from flows.rating.tariffs import Tariffs
 from schemas.money import yuan
-from tests.rating.material import NETWORK
+from tests.rating.material import NETWORK, parcel
 from tests.rating.test_properties import book, everywhere, rows, volumes, weights
 
 TRANSIT: dict[str, object] = {
@@ -116,20 +116,23 @@ def test_freight_is_what_the_order_says() -> None:
 @given(row=rows().map(everywhere), weight_g=weights, volume_cm3=volumes, wrong=st.booleans())
 def test_the_steps_end_in_the_amount(row: Row, weight_g: int, volume_cm3: int, wrong: bool) -> None:
     """Of any charge that is rated; a row whose amount was changed does not agree with its own steps."""
-    quote = Tariffs([book([row])], NETWORK).rate("transit", 3, "SHA", "XAB", "standard", weight_g, volume_cm3)
+    quote = Tariffs([book([row])], NETWORK).rate(
+        "transit", 3, parcel("SHA", "XAB", "standard", weight_g, volume_cm3)
+    )
     assert quote is not None
-    amount, volumetric_g, chargeable_g, continued_g, _ = quote
+    amount, volumetric_g, chargeable_g, continued_g = quote[:4]
+    first_g, first_price, continued_price = row.values
     charge = {
         **TRANSIT,
         "amount": yuan(amount + 100 * wrong),
         "actual_g": weight_g,
         "volumetric_g": volumetric_g,
         "chargeable_g": chargeable_g,
-        "first_g": row.first_g,
-        "first_price": yuan(row.first_price),
+        "first_g": first_g,
+        "first_price": yuan(first_price),
         "continued_g": continued_g,
-        "continued_price": yuan(row.continued_price),
-        "unit_g": row.unit_g,
+        "continued_price": yuan(continued_price),
+        "unit_g": row.table.unit_g,
         "rounding": row.rounding,
     }
     assert ("Does not agree" in [step.label_en for step in explain(charge)]) == wrong

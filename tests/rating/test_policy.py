@@ -3,10 +3,11 @@
 import pytest
 
 from flows.rating.book import read_book
+from flows.rating.policy import NOTHING_ADOPTED
 from schemas.times import HOUR
 from tests.rating.material import FILES, NETWORK
 
-POLICY = read_book(FILES, NETWORK).policy
+POLICY = read_book(FILES, NETWORK).policy or NOTHING_ADOPTED
 
 
 def test_classes_are_in_the_books_order() -> None:

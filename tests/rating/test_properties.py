@@ -10,14 +10,15 @@ import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flows.rating.book import Book, PriceTable, Row, clashes
+from flows.rating.book import Book, PriceTable, Row
+from flows.rating.clashes import clashes
 from flows.rating.levels import level_of
 from flows.rating.policy import WeightPolicy
 from flows.rating.rounding import ROUNDINGS, to_fen
 from flows.rating.tariffs import Tariffs
 from flows.rating.weights import MEASURES, UNITS_G, volumetric_g
 from schemas.limits import MOST_WEIGHT_G
-from tests.rating.material import NETWORK
+from tests.rating.material import NETWORK, parcel
 
 POLICY = WeightPolicy({"hub_dws": 0}, ("at_once",), (0,), 500, 10)
 DECIMAL = {"up": decimal.ROUND_CEILING, "half_up": decimal.ROUND_HALF_UP, "down": decimal.ROUND_FLOOR}
@@ -67,19 +68,15 @@ def rows(draw: st.DrawFn) -> Row:
         origin=getattr(here, origin) if origin else "",
         destination=getattr(there, destination) if destination else "",
         product=draw(st.sampled_from(PRODUCTS)),
-        first_g=draw(st.integers(0, 20_000)),
-        first_price=draw(prices),
-        continued_price=draw(prices),
-        unit_g=table.unit_g,
-        rounding=f"{table.money_rounding}_fen",
+        values=(draw(st.integers(0, 20_000)), draw(prices), draw(prices)),
         table=table,
     )
 
 
-def book(rows: Iterable[Row]) -> Book:
+def book(rows: Iterable[Row], name: str = "book") -> Book:
     """A book of these rows."""
     rows = tuple(rows)
-    return Book("version", "book", POLICY, tuple(row.table for row in rows), rows)
+    return Book("version", name, POLICY, tuple(row.table for row in rows), rows)
 
 
 def national(row: Row) -> Row:
@@ -119,19 +116,22 @@ def test_volumetric_weight_is_half_up(volume: int, divisor: int) -> None:
 @given(row=rows().map(everywhere), weight_g=weights, volume_cm3=volumes)
 def test_amount_is_exact_before_its_one_rounding(row: Row, weight_g: int, volume_cm3: int) -> None:
     """The whole charge in fractions, rounded at the very end."""
-    quote = Tariffs([book([row])], NETWORK).rate("transit", 3, "SHA", "XAB", "standard", weight_g, volume_cm3)
+    quote = Tariffs([book([row])], NETWORK).rate(
+        "transit", 3, parcel("SHA", "XAB", "standard", weight_g, volume_cm3)
+    )
     assert quote is not None
-    amount, volumetric, chargeable, continued, matched = quote
+    amount, volumetric, chargeable, continued, matched = quote[:5]
+    first_g, first_price, continued_price = row.values
     table = row.table
     assert matched is row
     by_volume = floor(Fraction(volume_cm3 * 1000, table.divisor) + Fraction(1, 2)) if table.divisor else 0
     assert volumetric == by_volume
     charged = {"actual": weight_g, "volumetric": by_volume or weight_g, "larger": max(weight_g, by_volume)}
-    over = Fraction(max(charged[table.weight] - row.first_g, 0), table.unit_g)
+    over = Fraction(max(charged[table.weight] - first_g, 0), table.unit_g)
     steps = {"up": ceil(over), "half_up": floor(over + Fraction(1, 2)), "down": floor(over)}
     assert continued == steps[table.unit_rounding] * table.unit_g
-    assert chargeable == (row.first_g + continued if over else charged[table.weight])
-    fen = Fraction(row.first_price, 100) + Fraction(continued, 1000) * Fraction(row.continued_price, 100)
+    assert chargeable == (first_g + continued if over else charged[table.weight])
+    fen = Fraction(first_price, 100) + Fraction(continued, 1000) * Fraction(continued_price, 100)
     rounded = {"up": ceil(fen), "half_up": floor(fen + Fraction(1, 2)), "down": floor(fen)}
     assert amount == rounded[table.money_rounding] * 100
 
@@ -144,7 +144,7 @@ def test_more_never_costs_less(row: Row, a: tuple[int, int], b: tuple[int, int])
     if row.table.weight == "volumetric":
         less, more = ((weight_g, volume_cm3 + row.table.divisor) for weight_g, volume_cm3 in (less, more))
     tariffs = Tariffs([book([row])], NETWORK)
-    cheap, dear = (tariffs.rate("transit", 3, "SHA", "XAB", "standard", *one) for one in (less, more))
+    cheap, dear = (tariffs.rate("transit", 3, parcel("SHA", "XAB", "standard", *one)) for one in (less, more))
     assert cheap is not None
     assert dear is not None
     assert cheap[0] <= dear[0]
@@ -161,12 +161,13 @@ def without_clashes(candidates: Sequence[Row]) -> list[Row]:
 
 
 def clash(a: Row, b: Row) -> bool:
-    """Whether two rows are for the same parcels on a day."""
-    return (a.level, a.origin, a.destination, a.product) == (
+    """Whether two rows are for the same parcels on a day, and neither is the later one."""
+    return (a.level, a.origin, a.destination, a.product, a.table.first_day) == (
         b.level,
         b.origin,
         b.destination,
         b.product,
+        b.table.first_day,
     ) and (a.table.first_day <= b.table.last_day and b.table.first_day <= a.table.last_day)
 
 
@@ -178,8 +179,8 @@ def specificity(row: Row, publication: int) -> tuple[int, bool, int, int, int]:
         levels.index(row.level),
         row.product != "",
         blanks[row.origin == "", row.destination == ""],
-        publication,
         row.table.first_day,
+        publication,
     )
 
 
@@ -196,7 +197,7 @@ def covers(row: Row, day: int, origin: str, destination: str, product: str) -> b
 
 @given(
     publications=st.lists(st.lists(rows(), max_size=25), min_size=1, max_size=3),
-    parcels=st.lists(
+    cases=st.lists(
         st.tuples(
             st.integers(-1, DAYS + 1),
             st.sampled_from(OUTLETS),
@@ -208,20 +209,20 @@ def covers(row: Row, day: int, origin: str, destination: str, product: str) -> b
     ),
 )
 def test_best_match_is_that_of_looking_at_every_row(
-    publications: list[list[Row]], parcels: list[tuple[int, str, str, str]]
+    publications: list[list[Row]], cases: list[tuple[int, str, str, str]]
 ) -> None:
     """Over several publications; and twice, since the second time the answer is remembered."""
-    books = [book(without_clashes(candidates)) for candidates in publications]
+    books = [book(without_clashes(candidates), str(n)) for n, candidates in enumerate(publications)]
     tariffs = Tariffs(books, NETWORK)
-    for parcel in parcels + parcels:
+    for day, origin, destination, product in cases + cases:
         candidates = [
             (specificity(row, n), row)
             for n, one in enumerate(books)
             for row in one.rows
-            if covers(row, *parcel)
+            if covers(row, day, origin, destination, product)
         ]
         best = max(candidates, key=lambda candidate: candidate[0])[1] if candidates else None
-        quote = tariffs.rate("transit", *parcel, 1_000, 0)
+        quote = tariffs.rate("transit", day, parcel(origin, destination, product))
         assert (quote[4] if quote else None) is best
 
 

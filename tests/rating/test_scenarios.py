@@ -9,7 +9,7 @@ from flows.rating.book import read_book
 from flows.rating.tariffs import Tariffs
 from schemas.money import parse_yuan
 from schemas.times import day_of
-from tests.rating.material import FILES, NETWORK, book_of, scenarios
+from tests.rating.material import FILES, NETWORK, book_of, parcel, scenarios
 
 Case = dict[str, str]
 
@@ -39,10 +39,10 @@ def test_prices(case: Case) -> None:
     )
     day = day_of(date(2025, 6, 18))
     quote = Tariffs([book], NETWORK).rate(
-        "transit", day, "SHA", "XAB", "standard", grams(case["重量kg"]), int(case["体积cm3"])
+        "transit", day, parcel("SHA", "XAB", "standard", grams(case["重量kg"]), int(case["体积cm3"]))
     )
     assert quote is not None
-    amount, volumetric_g, chargeable_g, continued_g, row = quote
+    amount, volumetric_g, chargeable_g, continued_g, row = quote[:5]
     assert amount == parse_yuan(case["金额"])
     assert volumetric_g == grams(case["体积重kg"])
     assert chargeable_g == grams(case["计费重kg"])
@@ -56,16 +56,12 @@ def test_match(case: Case) -> None:
     quote = Tariffs([read_book(FILES, NETWORK)], NETWORK).rate(
         case["费用"],
         day_of(date.fromisoformat(case["日期"])),
-        case["始发网点"],
-        case["目的网点"],
-        case["产品"],
-        grams(case["重量kg"]),
-        0,
+        parcel(case["始发网点"], case["目的网点"], case["产品"], grams(case["重量kg"])),
     )
     if not case["匹配层级"]:
         assert quote is None
         return
     assert quote is not None
-    amount, _, _, _, row = quote
+    amount, row = quote.amount, quote.row
     assert (row.level, row.file, row.number) == (case["匹配层级"], case["文件"], int(case["行"]))
     assert amount == parse_yuan(case["金额"])

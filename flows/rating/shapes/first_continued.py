@@ -1,28 +1,32 @@
 """First and continued weight (首重 + 续重): one price up to the first weight, then a price per kilogram.
 
-The weight beyond the first is rounded to the table's unit. The price is then exact: units per kilogram times
-grams are thousandths of a unit.
+The weight beyond the first is rounded to the table's unit.
 """
 
+from flows.rating.exact import Exact
 from flows.rating.model import Row
-from flows.rating.rounding import PER_UNIT, ROUNDINGS
-from flows.rating.shapes.shape import Priced, Shape
+from flows.rating.rounding import ROUNDINGS
+from flows.rating.shapes.shape import Column, Shape, Term, fixed, times
 
 
-def price(row: Row, weight_g: int) -> Priced:
-    """The first price, and the continued price for every kilogram beyond the first weight."""
-    beyond_g = weight_g - row.first_g
+def continued(row: Row, weight_g: int) -> int:
+    """Grams beyond the first weight, rounded to the table's unit."""
+    beyond_g = weight_g - row.values[0]
     if beyond_g <= 0:
-        return row.first_price * PER_UNIT, weight_g, 0
-    if row.unit_g != 1:
-        beyond_g = ROUNDINGS[row.table.unit_rounding](beyond_g, row.unit_g)
-    return row.first_price * PER_UNIT + row.continued_price * beyond_g, row.first_g + beyond_g, beyond_g
+        return 0
+    table = row.table
+    return ROUNDINGS[table.unit_rounding](beyond_g, table.unit_g) if table.unit_g != 1 else beyond_g
+
+
+def terms(row: Row, quantity: int, _of: Exact) -> list[Term]:
+    """The first price, and the continued price for every kilogram beyond the first weight."""
+    _, first, each = row.values
+    beyond_g = continued(row, quantity)
+    return [fixed("first", first)] + ([times("continued", beyond_g, "weight", each)] if beyond_g else [])
 
 
 SHAPE = Shape(
-    price,
-    weighs=True,
-    first_kg="first_kg",
-    first_price="first_price",
-    continued_price="continued_price",
+    terms,
+    (Column("first_kg", "kg"), Column("first_price", "money"), Column("continued_price", "money")),
+    settings=("continued_unit_kg", "continued_rounding"),
 )

@@ -1,13 +1,13 @@
-"""Flat: one price per parcel, whatever it weighs (按件)."""
+"""Flat: one price per parcel, whatever it weighs (每票)."""
 
+from flows.rating.exact import Exact
 from flows.rating.model import Row
-from flows.rating.rounding import PER_UNIT
-from flows.rating.shapes.shape import Priced, Shape
+from flows.rating.shapes.shape import Column, Shape, Term, fixed
 
 
-def price(row: Row, _weight_g: int) -> Priced:
+def terms(row: Row, _quantity: int, _of: Exact) -> list[Term]:
     """The row's price."""
-    return row.first_price * PER_UNIT, 0, 0
+    return [fixed("flat", row.values[0])]
 
 
-SHAPE = Shape(price, weighs=False, first_price="price")
+SHAPE = Shape(terms, (Column("price", "money"),), measured=False)

@@ -1,31 +1,77 @@
-"""What a shape of prices is: the columns it reads and how a row prices a weight."""
+"""What a shape of prices is: the columns it reads, and the terms whose sum a price is."""
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 import msgspec
 
+from flows.rating.exact import Exact
+from flows.rating.measures import EXACT_PARTS, MEASURES
 from flows.rating.model import Row
 
-Priced = tuple[int, int, int]
-"""The exact amount in thousandths of a money unit, the grams that were priced, and the grams of them that
-lie beyond the first weight."""
+
+class Term(NamedTuple):
+    """A part of a price: a quantity times a price per unit, or (`measure` "") an amount as it is."""
+
+    label: str
+    """first, continued, each, tier, slab, flat, percent, minimum, maximum, included, overage: for people."""
+    quantity: int
+    """Parts of the measure's unit; millionths for a percentage."""
+    measure: str
+    price: int
+    """Money units per unit of the measure."""
+    amount: Exact
+
+
+def times(label: str, quantity: int, measure: str, price: int) -> Term:
+    """A quantity times a price per unit."""
+    parts = price * quantity * (EXACT_PARTS // MEASURES[measure].per)
+    return Term(label, quantity, measure, price, Exact(parts, EXACT_PARTS))
+
+
+def fixed(label: str, price: int) -> Term:
+    """An amount as the row says it."""
+    return Term(label, 1, "", price, Exact(price))
+
+
+class Column(NamedTuple):
+    """A column of a shape: its name and what its cells hold."""
+
+    name: str
+    kind: str
+    """money, kg, quantity (of the table's measure), percent, text."""
+    needed: bool = True
+    """A blank cell of a column that is not needed is -1 in `Row.values`, and the column may be absent."""
 
 
 class Shape(msgspec.Struct, frozen=True):
-    """One idea of a price.
+    """One idea of a price."""
 
-    `first_kg`, `first_price` and `continued_price` name the columns that fill these fields of a row; ""
-    leaves a field at 0. `weighs` says whether the table has settings for chargeable and continued weight.
-    """
+    terms: Callable[[Row, int, Exact], list[Term]]
+    """From a row, the quantity in parts of the table's measure, and what a percentage is taken of."""
+    columns: tuple[Column, ...]
+    measured: bool = True
+    """Whether the quantity counts; the table then has settings for its measure and chargeable weight."""
+    settings: tuple[str, ...] = ()
+    """Further settings of its tables."""
+    kinds: tuple[str, ...] = ("base", "surcharge", "discount")
+    tiered: bool = False
+    """Whether further columns are tiers, named by their ranges: `..1`, `1..3`, `3..`."""
 
-    price: Callable[[Row, int], Priced]
-    """From a row and the chargeable weight in grams."""
-    weighs: bool
-    first_price: str
-    first_kg: str = ""
-    continued_price: str = ""
 
-    @property
-    def columns(self) -> tuple[str, ...]:
-        """The columns of prices, all of them needed."""
-        return tuple(filter(None, (self.first_kg, self.first_price, self.continued_price)))
+def bounded(terms: list[Term], least: int, most: int) -> list[Term]:
+    """The terms, or what the row's minimum or maximum (money units, -1: none) makes of their sum."""
+    total = total_of(terms)
+    if least >= 0 and Exact(least).over(total):
+        return [*terms, Term("minimum", 1, "", least, Exact(least).minus(total))]
+    if most >= 0 and total.over(Exact(most)):
+        return [*terms, Term("maximum", 1, "", most, Exact(most).minus(total))]
+    return terms
+
+
+def total_of(terms: list[Term]) -> Exact:
+    """The sum of the terms' amounts."""
+    total = Exact(0)
+    for term in terms:
+        total = total.plus(term.amount)
+    return total

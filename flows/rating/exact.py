@@ -1,0 +1,51 @@
+"""Exact amounts between the passes: a whole number over a power of ten, in money units; nothing is lost."""
+
+from typing import NamedTuple
+
+from flows.rating.rounding import ROUNDINGS
+from schemas.money import FEN, YUAN
+
+PPM = 1_000_000
+"""A percentage is held in millionths: four decimals of a percent."""
+
+
+class Exact(NamedTuple):
+    """`value` / `scale` money units (0.0001 yuan); `scale` is a power of ten."""
+
+    value: int
+    scale: int = 1
+
+    def plus(self, other: "Exact") -> "Exact":
+        """The sum."""
+        scale = max(self.scale, other.scale)
+        return Exact(self.value * (scale // self.scale) + other.value * (scale // other.scale), scale)
+
+    def minus(self, other: "Exact") -> "Exact":
+        """The difference."""
+        return self.plus(Exact(-other.value, other.scale))
+
+    def share(self, ppm: int) -> "Exact":
+        """So many millionths of it."""
+        return Exact(self.value * ppm, self.scale * PPM)
+
+    def over(self, other: "Exact") -> bool:
+        """Whether it is more than the other."""
+        return self.value * other.scale > other.value * self.scale
+
+    def to_fen(self, rounding: str) -> int:
+        """Money units, rounded to the fen: the one rounding of money in a charge. Never negative."""
+        return ROUNDINGS[rounding](max(self.value, 0), FEN * self.scale) // self.scale
+
+    def __str__(self) -> str:
+        """Yuan, exactly, with at least two decimals.
+
+        >>> str(Exact(52_500)), str(Exact(525_001, 10)), str(Exact(-5)), str(Exact(0))
+        ('5.25', '5.25001', '-0.0005', '0.00')
+        """
+        sign = "-" if self.value < 0 else ""
+        whole, rest = divmod(abs(self.value), YUAN * self.scale)
+        digits = len(str(YUAN * self.scale)) - 1
+        return f"{sign}{whole}.{f'{rest:0{digits}d}'.rstrip('0').ljust(2, '0')}"
+
+
+NOTHING = Exact(0)

@@ -1,0 +1,213 @@
+"""The factors that a row of prices may name, how their cells are written, and which of them count for more.
+
+A cell is blank (any), a word, a list of words (`STD|EXP`), or a range. Ranges of measures leave out their lower
+end and include their upper one, as tiers are written in the trade: `1..3` is more than 1 up to 3, `3..` more than
+3, `..1` up to 1. Ranges of counts, weekdays and dates include both ends.
+
+`ORDER` decides which of two rows is more specific: the first factor in which they differ, one exact word before a
+list, a list before a range, anything named before a blank. Places come in by their level (`flows.rating.levels`).
+"""
+
+import datetime as dt
+import re
+from collections.abc import Callable
+from decimal import Decimal
+
+import msgspec
+
+from flows.rating.conditions import Condition, condition
+from flows.rating.findings import Broken
+from flows.rating.places import nearest
+from schemas.money import MOST, YUAN
+from schemas.times import day_of
+
+LEAST, MOST_MEASURE = -1, 1 << 60
+"""A range without a lower or upper end."""
+
+WEEKDAYS = ("1", "2", "3", "4", "5", "6", "7")
+DIRECTIONS = ("forward", "return", "redirect")
+
+
+class Words(msgspec.Struct, frozen=True, gc=False):
+    """A factor is one of these; `words` are in order of their text."""
+
+    factor: str
+    words: tuple[str, ...]
+
+
+class Between(msgspec.Struct, frozen=True, gc=False):
+    """A factor's number is more than `over` and at most `upto`."""
+
+    factor: str
+    over: int
+    upto: int
+
+
+class When(msgspec.Struct, frozen=True):
+    """A condition in CEL holds."""
+
+    condition: Condition
+    factor: str = "condition"
+
+
+Named = Words | Between | When
+"""What a row says of a factor that is no place and no product."""
+
+
+class Factor(msgspec.Struct, frozen=True):
+    """A factor: its column, how its cells are read, and whether rows are found by it or looked through for it."""
+
+    column: str
+    name: str
+    read: Callable[[str, str], Named | Broken]
+    keyed: bool
+    zh: str
+    per: int = 1
+    """Parts in the unit in which people write the factor."""
+
+
+def words(allowed: tuple[str, ...] = ()) -> Callable[[str, str], Named | Broken]:
+    """Reads a word or a list of words."""
+
+    def read(factor: str, text: str) -> Named | Broken:
+        found = sorted({word.strip() for word in text.split("|")})
+        for word in found:
+            if not word:
+                return Broken("empty_word", f"{text!r} has an empty word; write A or A|B")
+            if allowed and word not in allowed:
+                like = nearest(word, list(allowed))
+                hint = f"; the nearest is {like}" if like else ""
+                return Broken("unknown_word", f"{word!r} is none of {', '.join(allowed)}{hint}")
+        return Words(factor, tuple(found))
+
+    return read
+
+
+def measure(per: int, unit: str) -> Callable[[str, str], Named | Broken]:
+    """Reads a range of a measure, open at its lower end, in units of which one has `per` parts."""
+
+    def read(factor: str, text: str) -> Named | Broken:
+        ends = split_range(text)
+        if ends is None:
+            return Broken(
+                "not_a_range", f"{text!r} is no range; write 1..3 (more than 1 up to 3 {unit}), 3.. or ..1"
+            )
+        over, upto = (part(end, per, unit) if end else None for end in ends)
+        if isinstance(over, Broken) or isinstance(upto, Broken):
+            return over if isinstance(over, Broken) else upto  # type: ignore[return-value]
+        return _between(factor, text, LEAST if over is None else over, MOST_MEASURE if upto is None else upto)
+
+    return read
+
+
+def counts(unit: str) -> Callable[[str, str], Named | Broken]:
+    """Reads a count, or a range of counts with both ends in it."""
+
+    def read(factor: str, text: str) -> Named | Broken:
+        low, high = split_range(text) or (text, text)
+        for end in (low, high):
+            if end and not (end.isascii() and end.isdigit() and len(end) < 10):
+                return Broken("not_a_range", f"{text!r} is no range of {unit}; write 2..5 (2 to 5), 3.. or 7")
+        return _between(factor, text, int(low or 0) - 1, int(high) if high else MOST_MEASURE)
+
+    return read
+
+
+def dates(factor: str, text: str) -> Named | Broken:
+    """Reads a date, or a range of dates with both ends in it."""
+    try:
+        low, high = (
+            day_of(dt.date.fromisoformat(end)) if end else None for end in split_range(text) or (text, text)
+        )
+    except ValueError:
+        return Broken(
+            "not_a_date", f"{text!r} is no date as 2025-11-01 and no range as 2025-11-01..2025-11-11"
+        )
+    return _between(factor, text, LEAST if low is None else low - 1, MOST_MEASURE if high is None else high)
+
+
+def when(factor: str, text: str) -> Named | Broken:  # noqa: ARG001
+    """Reads a condition."""
+    made = condition(text)
+    return made if isinstance(made, Broken) else When(made)
+
+
+def split_range(text: str) -> tuple[str, str] | None:
+    """The ends of `a..b`, either of which may be missing; None for another text.
+
+    >>> split_range("1..3"), split_range("..1"), split_range("3.."), split_range("7"), split_range("..")
+    (('1', '3'), ('', '1'), ('3', ''), None, None)
+    """
+    low, dots, high = text.partition("..")
+    return (low.strip(), high.strip()) if dots and (low.strip() or high.strip()) else None
+
+
+_NUMBER = re.compile(r"-?[0-9]{1,15}(\.[0-9]{1,12})?", re.ASCII)
+
+
+def part(text: str, per: int, unit: str) -> int | Broken:
+    """A number of units, not negative, as whole parts of which a unit has `per`."""
+    if not _NUMBER.fullmatch(text):
+        if not text:
+            return Broken("missing_value", f"is empty; write {unit}")
+        return Broken("not_a_number", f"{text!r} is not a number; write {unit}")
+    parts = Decimal(text) * per
+    if parts != parts.to_integral_value():
+        return Broken("too_many_decimals", f"{text!r} has more decimals than {unit} may have")
+    if not 0 <= parts <= MOST:
+        return Broken("out_of_range", f"{text!r} is not between 0 and {MOST // per} {unit}")
+    return int(parts)
+
+
+def _between(factor: str, text: str, over: int, upto: int) -> Named | Broken:
+    if over >= upto:
+        return Broken("empty_range", f"{text!r} ends before it begins")
+    return Between(factor, over, upto)
+
+
+KG, M3, CM = 1_000, 1_000_000, 10
+
+FACTORS = (
+    Factor("customer", "customer", words(), True, "客户"),
+    Factor("customer_level", "customer_level", words(), True, "客户等级"),
+    Factor("line", "line", words(), True, "线路"),
+    Factor("zone", "zone", words(), True, "分区"),
+    Factor("channel", "channel", words(), True, "渠道"),
+    Factor("billing", "billing", words(), True, "计费方式"),
+    Factor("direction", "direction", words(DIRECTIONS), True, "正向或退件"),
+    Factor("hub", "hub", words(), False, "经过分拨"),
+    Factor("holiday", "holiday", words(), False, "节假日"),
+    Factor("weekday", "weekday", counts("weekdays, 1 is Monday"), False, "星期"),
+    Factor("date", "date", dates, False, "日期"),
+    Factor("weight_kg", "weight", measure(KG, "kg"), False, "实际重量", KG),
+    Factor("volume_m3", "volume", measure(M3, "m³"), False, "体积", M3),
+    Factor("density", "density", measure(1, "kg/m³"), False, "密度"),
+    Factor("pieces", "pieces", counts("pieces"), False, "件数"),
+    Factor("longest_cm", "longest", measure(CM, "cm"), False, "最长边", CM),
+    Factor("insured", "insured", measure(YUAN, "yuan"), False, "保价金额", YUAN),
+    Factor("cod", "cod", measure(YUAN, "yuan"), False, "代收货款", YUAN),
+    Factor("promised_h", "promised", counts("hours"), False, "时效承诺"),
+    Factor("condition", "condition", when, False, "条件"),
+)
+"""In order of weight. `ORDER` says where places and the product come in."""
+
+BY_NAME = {factor.name: factor for factor in FACTORS}
+BY_COLUMN = {factor.column: factor for factor in FACTORS}
+KEYED = tuple(factor.name for factor in FACTORS if factor.keyed)
+FILTERS = tuple(factor.name for factor in FACTORS if not factor.keyed)
+ANY_HOLIDAY = "*"
+"""In a holiday cell: any of the calendar's days."""
+
+CALENDAR = ("holiday", "weekday", "date")
+"""Factors that depend on the day alone."""
+
+EXACT, LIST, RANGE, ANY = 3, 2, 1, 0
+
+
+def exactness(named: Named | None) -> int:
+    """How exactly a factor is named: one word, a list, a range or condition, not at all."""
+    if named is None:
+        return ANY
+    if isinstance(named, Words):
+        return EXACT if len(named.words) == 1 else LIST
+    return RANGE

@@ -1,0 +1,70 @@
+"""What a price may depend on: the facts of a parcel, by the names that tariff books use.
+
+A parcel's record and the trial calculator's `Trial` both have them. Most parcels have none of the rarer ones,
+so those stand together in `Terms`, and a parcel without any has none.
+"""
+
+from typing import Literal, Protocol
+
+import msgspec
+
+Direction = Literal["forward", "return", "redirect"]
+
+
+class Terms(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """The rarer facts of an order. Amounts are money units (0.0001 yuan)."""
+
+    pieces: int = 1
+    channel: str = ""
+    """Where it was ordered: taobao, douyin…"""
+    billing: str = ""
+    """The billing method that the customer agreed to: weight, volume, piece…"""
+    direction: str = "forward"
+    insured: int = 0
+    """Declared value that is insured."""
+    cod: int = 0
+    """Cash on delivery that is collected."""
+    promised_h: int = 0
+    """Hours within which delivery is promised; 0: no promise."""
+    related: str = ""
+    """The waybill that a return or redirect continues."""
+
+
+ORDINARY = Terms()
+"""The terms of a parcel that has none."""
+
+
+class Facts(Protocol):
+    """What rating reads of a parcel."""
+
+    origin: str
+    """Outlet's code."""
+    destination: str
+    product: str
+    customer: str
+    payment: int
+    """What the customer pays for the transport."""
+    weight_g: int
+    """The adopted weight."""
+    volume_cm3: int
+    """0: not measured."""
+    longest_mm: int
+    """The longest side; 0: not measured."""
+    hubs: tuple[str, ...]
+    """Hubs passed, in order of their codes."""
+    terms: Terms | None
+
+
+class Trial(msgspec.Struct, kw_only=True):
+    """A parcel for the trial calculator: facts without events."""
+
+    origin: str = ""
+    destination: str = ""
+    product: str = ""
+    customer: str = ""
+    payment: int = 0
+    weight_g: int = 0
+    volume_cm3: int = 0
+    longest_mm: int = 0
+    hubs: tuple[str, ...] = ()
+    terms: Terms | None = None

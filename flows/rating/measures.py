@@ -1,0 +1,48 @@
+"""What prices are per: kilograms, cubic metres, pieces. Quantities are whole parts of these units."""
+
+from collections.abc import Callable
+
+import msgspec
+
+from flows.rating.facts import ORDINARY, Facts
+
+
+class Measure(msgspec.Struct, frozen=True):
+    """A measure: how many parts its unit has, what the unit is called, and how much of it a parcel has."""
+
+    per: int
+    """Parts in a unit: 1,000 g in a kilogram."""
+    unit: str
+    zh: str
+    of: Callable[[Facts], int] | None
+    """None: the chargeable weight, which depends on the table."""
+
+
+MEASURES: dict[str, Measure] = {
+    "weight": Measure(1_000, "kg", "公斤", None),
+    "volume": Measure(1_000_000, "m³", "立方米", lambda facts: facts.volume_cm3),
+    "pieces": Measure(1, "piece", "件", lambda facts: (facts.terms or ORDINARY).pieces),
+}
+"""By the name that a table's `measure` uses."""
+
+EXACT_PARTS = 1_000_000
+"""Every `per` divides this, so a price per unit times parts is a whole number of millionths."""
+
+
+def number(quantity: int, measure: str) -> str:
+    """A quantity in its unit, exactly, with no more decimals than needed.
+
+    >>> number(2_500, "weight"), number(1_000_000, "volume"), number(3, "pieces")
+    ('2.5', '1', '3')
+    """
+    return decimal(quantity, MEASURES[measure].per)
+
+
+def decimal(parts: int, per: int) -> str:
+    """Whole parts of a unit that has `per` of them (a power of ten) as a decimal number of units.
+
+    >>> decimal(1_300, 10), decimal(5, 1_000), decimal(7, 1)
+    ('130', '0.005', '7')
+    """
+    whole, rest = divmod(parts, per)
+    return f"{whole}.{rest:0{len(str(per)) - 1}d}".rstrip("0") if rest else str(whole)
