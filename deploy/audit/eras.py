@@ -30,8 +30,9 @@ class Era(msgspec.Struct, frozen=True):
 
     @property
     def policy(self) -> Policy:
-        """The newest book's."""
-        return self.books[-1].policy if self.books else USUAL
+        """That of the newest book that has one."""
+        policies = [book.policy for book in self.books if book.policy is not None]
+        return policies[-1] if policies else USUAL
 
 
 class Eras:

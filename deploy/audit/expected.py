@@ -2,13 +2,15 @@
 
 from collections.abc import Iterator
 from datetime import date, timedelta
+from decimal import Decimal
 
 import msgspec
 
 from deploy.audit.eras import UNRANKED, Era
 from deploy.audit.facts import Facts
 from deploy.audit.postings import DESTINATION, ORIGIN, PARTIES
-from deploy.audit.tariffs import Price, Row, price
+from deploy.audit.pricing import Parcel
+from deploy.audit.tariffs import Price, Row
 
 EPOCH = date(1970, 1, 1)
 EAST_8 = 8 * 3_600_000
@@ -35,6 +37,7 @@ class Weighing(msgspec.Struct, frozen=True):
     weight_class: str
     grams: int
     cm3: int
+    longest_mm: int
     site: str
     seq: int
     due: int | None
@@ -66,7 +69,7 @@ class Due(msgspec.Struct, frozen=True):
 def weighing(facts: Facts, era: Era) -> Weighing | None:
     """The best weight: the best class of the policy, in it the earliest."""
     policy = era.policy
-    found: list[tuple[tuple[int, int, str], str, int, int, str, int]] = []
+    found: list[tuple[tuple[int, int, str], str, int, int, int, str, int]] = []
     if facts.weight_id:
         key = facts.weight_rank, facts.weight_time, facts.weight_id
         found.append(
@@ -75,16 +78,17 @@ def weighing(facts: Facts, era: Era) -> Weighing | None:
                 facts.weight_class,
                 facts.weight_g,
                 facts.volume_cm3,
+                facts.longest_mm,
                 facts.weight_site,
                 facts.weight_seq,
             )
         )
     if facts.order_id and facts.declared_g and facts.declared_rank < UNRANKED:
         key = facts.declared_rank, facts.order_time, facts.order_id
-        found.append((key, "declared", facts.declared_g, 0, "", facts.order_seq))
+        found.append((key, "declared", facts.declared_g, 0, 0, "", facts.order_seq))
     if not found:
         return None
-    (_, time, event_id), weight_class, grams, cm3, site, seq = min(found)
+    (_, time, event_id), weight_class, grams, cm3, longest_mm, site, seq = min(found)
     if weight_class not in policy.classes:
         return None
     rank = policy.classes.index(weight_class)
@@ -96,7 +100,9 @@ def weighing(facts: Facts, era: Era) -> Weighing | None:
             due = (
                 max(time, facts.signed) if rule == "when_signed" else facts.signed + policy.hours[rank] * HOUR
             )
-    return Weighing(event_id, time, weight_class, grams, cm3, site, seq, due, rule == "after_signed")
+    return Weighing(
+        event_id, time, weight_class, grams, cm3, longest_mm, site, seq, due, rule == "after_signed"
+    )
 
 
 def dues(facts: Facts, era: Era, passed: int | None) -> Iterator[Due]:
@@ -132,16 +138,29 @@ def _priced(
         return Due(fee, time, NO_ORDER, cause, seqs=seqs)
     seqs = (*seqs, facts.order_seq)
     day = EPOCH + timedelta(days=(time + EAST_8) // DAY)
-    row = era.prices.best(fee, day, facts.origin, facts.destination, facts.product)
-    if row is None:
+    found = era.prices.price(fee, day, _parcel(facts, adopted))
+    if found is None:
         return Due(fee, time, NO_PRICE, cause, seqs=seqs)
-    if row.flat:
-        cost = price(row, 0, adopted.cm3 if adopted else 0)
+    row, cost = found
+    if not era.prices.needs_weight(fee, row):
         return Due(fee, time, "", cause, int(cost.amount * E4), seqs, row, cost)
     if adopted is None:
         return Due(fee, time, NO_WEIGHT, cause, seqs=seqs)
-    cost = price(row, adopted.grams, adopted.cm3)
     return Due(fee, time, "", cause, int(cost.amount * E4), (*seqs, adopted.seq), row, cost, adopted)
+
+
+def _parcel(facts: Facts, adopted: Weighing | None) -> Parcel:
+    """The facts in the units of prices."""
+    return Parcel(
+        origin=facts.origin,
+        destination=facts.destination,
+        product=facts.product,
+        customer=facts.customer,
+        payment=Decimal(facts.payment) / E4,
+        grams=adopted.grams if adopted else 0,
+        cm3=adopted.cm3 if adopted else 0,
+        longest_mm=adopted.longest_mm if adopted else 0,
+    )
 
 
 def parties(fee: str, facts: Facts) -> tuple[str, str]:

@@ -27,6 +27,7 @@ class Facts(msgspec.Struct, frozen=True):
     origin: str
     destination: str
     product: str
+    customer: str
     payment: int
     declared_g: int
     declared_rank: int
@@ -42,6 +43,7 @@ class Facts(msgspec.Struct, frozen=True):
     weight_class: str
     weight_g: int
     volume_cm3: int
+    longest_mm: int
     weight_site: str
     weight_rank: int
     weight_seq: int
@@ -58,20 +60,21 @@ def _sql(eras: Eras) -> str:
     return f"""
     SELECT waybill, lane, lanes,
            o.1 AS order_id, o.2 AS order_time, o.3 AS origin, o.4 AS destination, o.5 AS product,
-           o.6 AS payment, o.7 AS declared_g, o.8 AS declared_rank, o.9 AS order_seq,
+           o.6 AS payment, o.7 AS declared_g, o.8 AS declared_rank, o.9 AS order_seq, o.10 AS customer,
            p.1 AS picked_id, p.2 AS picked, p.3 AS picked_seq,
            s.1 AS signed_id, s.2 AS signed, s.3 AS signed_seq,
            w.1 AS weight_id, w.2 AS weight_time, w.3 AS weight_class, w.4 AS weight_g, w.5 AS volume_cm3,
-           w.6 AS weight_site, w.7 AS weight_rank, w.8 AS weight_seq
+           w.6 AS weight_site, w.7 AS weight_rank, w.8 AS weight_seq, w.9 AS longest_mm
     FROM (
         SELECT waybill, min(bitShiftRight(seq, 32)) AS lane, uniqExact(bitShiftRight(seq, 32)) AS lanes,
                argMaxIf((event_id, toUnixTimestamp64Milli(event_time), toString(origin), toString(destination),
-                         toString(product), reinterpretAsInt64(payment), weight_g, rank, seq),
+                         toString(product), reinterpretAsInt64(payment), weight_g, rank, seq, toString(customer)),
                         (event_time, event_id), kind = 'order') AS o,
                {_scan("10")} AS p,
                {_scan("50")} AS s,
                argMinIf((event_id, toUnixTimestamp64Milli(event_time), toString(weight_class), weight_g,
-                         intDiv(toUInt64(length_mm) * width_mm * height_mm, 1000), toString(site), rank, seq),
+                         intDiv(toUInt64(length_mm) * width_mm * height_mm, 1000), toString(site), rank, seq,
+                         greatest(length_mm, width_mm, height_mm)),
                         (rank, event_time, event_id), kind = 'weight' AND rank < {UNRANKED}) AS w
         FROM (SELECT *, {eras.ranks("weight_class")} AS rank FROM $event
               WHERE cityHash64(waybill) % {{shards:UInt64}} = {{shard:UInt64}})

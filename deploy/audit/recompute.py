@@ -6,6 +6,7 @@ the auditor's own reading of the tariff books, and what should be charged is com
 
 from collections import Counter
 from collections.abc import Iterator
+from decimal import Decimal
 from typing import Any
 
 import msgspec
@@ -18,6 +19,7 @@ from deploy.audit.postings import LEGS_OF
 from deploy.audit.remarks import check_anomalies, check_dead_letters, check_names
 from deploy.audit.report import Check, Findings
 from deploy.audit.rules import AS_OF
+from deploy.audit.steps import told_by
 from deploy.audit.store import Store
 
 _SHARD = "cityHash64(waybill) % {shards:UInt64} = {shard:UInt64}"
@@ -28,7 +30,7 @@ _IN_FORCE = f"""
            argMaxIf((seq, toString(cause), toString(product), toString(book_version), toString(price_table),
                      price_row, toString(matched), toString(weight_class), toString(weight_event), actual_g,
                      volumetric_g, chargeable_g, first_g, reinterpretAsInt64(first_price), continued_g,
-                     reinterpretAsInt64(continued_price), unit_g, toString(rounding)),
+                     reinterpretAsInt64(continued_price), unit_g, toString(rounding), order_event, steps),
                     revision, {AS_OF}) AS snapshot
     FROM $charge WHERE {_SHARD}
     GROUP BY waybill, fee, payer, payee, day HAVING net != 0 OR standing != 0"""
@@ -206,11 +208,17 @@ class Recomputation:
         row, price, used = due.row, due.price, due.weighing
         if row is None or price is None:
             return
-        _, cause, product, *rest = charged.snapshot
-        about = (cause, product, rest[5])
-        if about != (due.cause, facts.product, used.event_id if used else ""):
+        _, cause, product, *rest, order, steps = charged.snapshot
+        about = (cause, product, rest[5], order)
+        if about != (due.cause, facts.product, used.event_id if used else "", facts.order_id):
             return
         self.snapshots.seen += 1
+        short = row.shape in ("flat", "first_continued")
+        first, each = (
+            row.cells.get("first_price" if row.weighs else "price"),
+            row.cells.get("continued_price"),
+        )
+        unit = str(row.settings.get("continued_unit_kg", "exact"))
         wanted = [
             row.book,
             row.file,
@@ -221,15 +229,17 @@ class Recomputation:
             used.grams if used else 0,
             int(price.volumetric_kg * 1000) if used else 0,
             int(price.chargeable_kg * 1000),
-            int(row.first_kg * 1000),
-            int(row.first_price * 10_000),
+            int(Decimal(row.cells.get("first_kg", 0)) * 1000),
+            int(Decimal(first) * 10_000) if short and first else 0,
             int(price.continued_kg * 1000),
-            int(row.continued_price * 10_000),
-            int(row.unit_kg * 1000),
-            f"{row.money_rounding}_fen",
+            int(Decimal(each) * 10_000) if each else 0,
+            1 if unit == "exact" else int(Decimal(unit) * 1000),
+            f"{row.settings.get('money_rounding', 'half_up')}_fen",
         ]
         if rest != wanted:
             self.snapshots.add(f"{facts.waybill} {fee}: explained by {rest}, should be {wanted}")
+        elif steps and (told := told_by(steps)) != (price.rows, price.total):
+            self.snapshots.add(f"{facts.waybill} {fee}: steps {told}, should be {price.rows}, {price.total}")
 
     def _weight(self, facts: Facts, transit: Due | None, adopted: tuple[Any, ...] | None) -> None:
         """The newest adopted weight is the best one, once it may be adopted and the order is known."""

@@ -152,7 +152,7 @@ RULES = (
         FROM $charge
         WHERE {BLOCK_RANGE} AND (
             business_date != toDate(addHours(event_time, 8), 'UTC')
-            OR fee != 'freight' AND {AS_OF} AND (
+            OR fee != 'freight' AND {AS_OF} AND steps = '' AND (
                 units != priced OR continued_g > 0 AND chargeable_g != first_g + continued_g))""",
     ),
     Rule(
@@ -204,6 +204,22 @@ RULES = (
             c.fee IN ('freight', 'waybill'), e.operation != '10' OR e.event_time != c.event_time,
             c.fee = 'transit', e.kind = 'scan' OR e.event_id != c.weight_event OR e.event_time > c.event_time,
             e.operation != '50' OR e.event_time != c.event_time)""",
+        most=2_000_000,
+    ),
+    Rule(
+        "ordered",
+        "每笔费用所依据的订单存在，先于费用",
+        "event",
+        "shards",
+        f"""
+        SELECT c.waybill AS waybill, c.fee AS fee, c.revision AS revision, c.order_event AS order_event
+        FROM (SELECT * FROM $charge WHERE {_shard("waybill")} AND {AS_OF}) AS c
+        LEFT JOIN (
+            SELECT waybill, event_id, origin, destination, product, seq FROM $event
+            WHERE {_shard("waybill")} AND kind = 'order'
+        ) AS e ON e.waybill = c.waybill AND e.event_id = c.order_event
+        WHERE e.event_id = '' OR e.seq > c.seq
+           OR (e.origin, e.destination, e.product) != (c.origin, c.destination, c.product)""",
         most=2_000_000,
     ),
     Rule(

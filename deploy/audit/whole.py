@@ -10,6 +10,7 @@ from deploy.audit.chain import complete, read_log
 from deploy.audit.ledger import check_ledger, counts
 from deploy.audit.recompute import check_recomputed
 from deploy.audit.report import Head, Report
+from deploy.audit.steps import check_steps
 from deploy.audit.store import Store
 from deploy.audit.truth import check_truth, newest_tick
 
@@ -39,6 +40,7 @@ def run(
     elif truth is not None and data_time is None:
         data_time = newest_tick(truth)
     checks, unsealed = check_ledger(store, log, heads)
+    checks.append(check_steps(store))
     checks += check_recomputed(store, looked_at, data_time)
     if truth is not None:
         checks += check_truth(store, truth)

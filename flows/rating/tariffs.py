@@ -109,13 +109,12 @@ class Tariffs:
             return Quote(
                 to_fen(row.values[0] * PER_UNIT, table.money_rounding), 0, 0, 0, row, match.passed_over, ""
             )
-        volumetric, chargeable = _weigh(row, facts)
-        continued_g = continued(row, chargeable)
+        volumetric, priced_g, continued_g = _priced(row, facts)
         exact = row.values[1] * PER_UNIT + row.values[2] * continued_g
         return Quote(
             to_fen(exact, table.money_rounding),
             volumetric,
-            row.values[0] + continued_g if continued_g or chargeable > row.values[0] else chargeable,
+            priced_g,
             continued_g,
             row,
             match.passed_over,
@@ -159,6 +158,17 @@ def _weigh(row: Row, facts: Facts) -> tuple[int, int]:
     return volumetric, chargeable
 
 
+def _priced(row: Row, facts: Facts) -> tuple[int, int, int]:
+    """Volumetric weight, the weight that is priced, and how much of it lies beyond the first weight."""
+    if not row.table.weight:
+        return 0, 0, 0
+    volumetric, chargeable = _weigh(row, facts)
+    if row.table.shape != "first_continued" or chargeable <= row.values[0]:
+        return volumetric, chargeable, 0
+    continued_g = continued(row, chargeable)
+    return volumetric, row.values[0] + continued_g, continued_g
+
+
 class FeePrices:
     """All that makes a fee's price: base prices, surcharges, discounts, floor and cap."""
 
@@ -194,7 +204,7 @@ class FeePrices:
         """The price by all passes, with its steps."""
         work = _Work(day, facts)
         row = match.row
-        volumetric, chargeable = _weigh(row, facts) if row.table.weight else (0, 0)
+        volumetric, priced_g, continued_g = _priced(row, facts)
         work.extras.update(self.base.extras(day, facts))
         work.take("base", match)
         work.base = work.total
@@ -209,8 +219,8 @@ class FeePrices:
         return Quote(
             work.total.to_fen(row.table.money_rounding),
             volumetric,
-            chargeable,
-            0,
+            priced_g,
+            continued_g,
             row,
             match.passed_over,
             work.to_json(row),

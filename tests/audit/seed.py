@@ -256,6 +256,7 @@ def charge(
         "origin": "OUT1",
         "destination": "OUT2",
         "product": "STD",
+        "order_event": "" if back else f"{waybill}-order",
     }
     priced = PRICES.get(fee.partition("_")[0])
     if priced is not None and not back:
