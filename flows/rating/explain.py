@@ -7,8 +7,11 @@ is kept, whatever has become of the tariff book.
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
+from flows.rating.facts import Facts
 from flows.rating.levels import LEVELS
+from flows.rating.passes import ROUNDINGS, Step, passed_over, steps_in_words
 from flows.rating.rounding import PER_UNIT, to_fen
+from flows.rating.tariffs import SHORT, Quote
 from schemas.money import YUAN, parse_yuan, yuan
 
 Words = dict[str, tuple[str, str]]
@@ -22,20 +25,6 @@ WEIGHT_CLASSES: Words = {
     "declared": ("客户申报", "declared by the customer"),
 }
 MATCHES: Words = {level.name: (level.zh, level.en) for level in LEVELS}
-ROUNDINGS: Words = {
-    "half_up_fen": ("四舍五入到分", "rounded to the fen, halves up"),
-    "up_fen": ("进位到分", "rounded up to the fen"),
-    "down_fen": ("舍去分以下", "rounded down to the fen"),
-}
-
-
-class Step(NamedTuple):
-    """A step of a charge: what it is and what it says, in Chinese and in English."""
-
-    label_zh: str
-    label_en: str
-    text_zh: str
-    text_en: str
 
 
 class Factors(NamedTuple):
@@ -65,6 +54,37 @@ def explain(charge: Mapping[str, object]) -> list[Step]:
     """
     steps = _freight if charge["fee"] == "freight" else _fee
     return list(steps(charge, _factors(charge)))
+
+
+def of_quote(quote: Quote, facts: Facts, version: str, weight_class: str = "") -> list[Step]:
+    """The steps of a price that is not charged: a trial's."""
+    row = quote.row
+    short = row.table.shape in SHORT
+    first_g, first, each = row.values if row.table.shape == "first_continued" else (0, *row.values[:1], 0)
+    charge = {
+        "fee": row.table.fee,
+        "payer": "",
+        "payee": "",
+        "amount": yuan(quote.amount),
+        "book_version": version,
+        "price_table": row.file,
+        "price_row": row.number,
+        "matched": row.level,
+        "weight_class": weight_class,
+        "weight_event": "",
+        "actual_g": facts.weight_g if row.table.weight else 0,
+        "volumetric_g": quote.volumetric_g,
+        "chargeable_g": quote.chargeable_g,
+        "first_g": first_g,
+        "first_price": yuan(first) if short else "0",
+        "continued_g": quote.continued_g,
+        "continued_price": yuan(each),
+        "unit_g": row.table.unit_g,
+        "rounding": row.rounding,
+        "passed_over": quote.passed_over,
+        "steps": quote.steps,
+    }
+    return [step for step in explain(charge) if step.label_en not in ("Amount", "Adopted weight")]
 
 
 def kilograms(grams: int) -> str:
@@ -109,11 +129,17 @@ def _freight(charge: Mapping[str, object], factors: Factors) -> Iterator[Step]:
 
 
 def _fee(charge: Mapping[str, object], factors: Factors) -> Iterator[Step]:
-    if factors.weighed:
+    steps = str(charge.get("steps") or "")
+    if factors.weighed or charge["weight_class"]:
         yield from _weights(charge, factors)
     yield _match(charge)
-    yield from _prices(factors)
-    yield from _amount(charge, factors)
+    yield from passed_over(str(charge.get("passed_over") or ""))
+    if steps:
+        yield from steps_in_words(steps)
+        yield _charged(charge, factors)
+    else:
+        yield from _prices(factors)
+        yield from _amount(charge, factors)
 
 
 def _weights(charge: Mapping[str, object], factors: Factors) -> Iterator[Step]:
@@ -185,14 +211,7 @@ def _amount(charge: Mapping[str, object], factors: Factors) -> Iterator[Step]:
         f"{total} 元，{zh}：{yuan(rounded)} 元",
         f"{total} yuan, {en}: {yuan(rounded)} yuan",
     )
-    amount, payer, payee = yuan(factors.amount), charge["payer"], charge["payee"]
-    reversal_zh, reversal_en = ("红字冲销 ", "reversal: ") if factors.amount < 0 else ("", "")
-    yield Step(
-        "金额",
-        "Amount",
-        f"{reversal_zh}{amount} 元，{payer} 付给 {payee}",
-        f"{reversal_en}{amount} yuan, from {payer} to {payee}",
-    )
+    yield _charged(charge, factors)
     if abs(factors.amount) != rounded:
         yield Step(
             "核对不符",
@@ -200,6 +219,17 @@ def _amount(charge: Mapping[str, object], factors: Factors) -> Iterator[Step]:
             f"按以上各步应为 {yuan(rounded)} 元",
             f"by these steps it would be {yuan(rounded)} yuan",
         )
+
+
+def _charged(charge: Mapping[str, object], factors: Factors) -> Step:
+    amount, payer, payee = yuan(factors.amount), charge["payer"], charge["payee"]
+    reversal_zh, reversal_en = ("红字冲销 ", "reversal: ") if factors.amount < 0 else ("", "")
+    return Step(
+        "金额",
+        "Amount",
+        f"{reversal_zh}{amount} 元，{payer} 付给 {payee}",
+        f"{reversal_en}{amount} yuan, from {payer} to {payee}",
+    )
 
 
 def _words(words: Words, name: object) -> tuple[str, str]:

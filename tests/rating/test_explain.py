@@ -5,8 +5,9 @@ from decimal import Decimal
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flows.rating.explain import Step, explain
+from flows.rating.explain import explain
 from flows.rating.model import Row
+from flows.rating.passes import Step
 from flows.rating.tariffs import Tariffs
 from schemas.money import yuan
 from tests.rating.material import NETWORK, parcel

@@ -1,0 +1,131 @@
+"""The passes of a price in plain words: what a charge's `steps` and `passed_over` say, in Chinese and in English."""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import msgspec
+
+from flows.rating.factors import BY_NAME
+from flows.rating.measures import MEASURES
+from flows.rating.tariffs import Step as Pass
+
+
+class Step(NamedTuple):
+    """A step of a charge: what it is and what it says, in Chinese and in English."""
+
+    label_zh: str
+    label_en: str
+    text_zh: str
+    text_en: str
+
+
+KINDS = {
+    "base": ("基础价格", "Base price"),
+    "surcharge": ("附加费", "Surcharge"),
+    "discount": ("优惠", "Discount"),
+    "bounds": ("保底封顶", "Floor and cap"),
+}
+TERMS = {
+    "flat": ("每票", "per parcel"),
+    "first": ("首重", "first"),
+    "continued": ("续重", "continued"),
+    "each": ("单价", "each"),
+    "tier": ("阶梯", "tier"),
+    "slab": ("续段", "further slabs"),
+    "included": ("包量", "included"),
+    "overage": ("超量", "overage"),
+    "percent": ("按比例", "share"),
+    "minimum": ("补到最低", "up to the minimum"),
+    "maximum": ("减到最高", "down to the maximum"),
+}
+OF = {
+    "base": ("基础价格", "the base price"),
+    "total": ("当前金额", "the amount so far"),
+    "subtotal": ("基础价格与附加费", "base price and surcharges"),
+    "insured": ("保价金额", "the insured value"),
+    "cod": ("代收货款", "the cash on delivery"),
+    "payment": ("客户运费", "the customer's payment"),
+}
+ROUNDINGS = {
+    "half_up_fen": ("四舍五入到分", "rounded to the fen, halves up"),
+    "up_fen": ("进位到分", "rounded up to the fen"),
+    "down_fen": ("舍去分以下", "rounded down to the fen"),
+}
+LOST = {
+    "less_specific": ("不如中选行具体", "less specific"),
+    "lower_priority": ("优先级较低", "of lower priority"),
+    "earlier_table": ("生效日期较早", "in force from an earlier day"),
+    "earlier_book": ("发布较早", "published earlier"),
+}
+
+_steps = msgspec.json.Decoder(list[Pass])
+
+
+def steps_in_words(steps: str) -> Iterator[Step]:
+    """The passes of a price, each with its numbers, the rounding last."""
+    for one in _steps.decode(steps):
+        if one.kind == "factors":
+            yield _factors(one)
+        elif one.kind == "rounding":
+            zh, en = ROUNDINGS.get(one.name, (one.name, one.name))
+            yield Step("舍入", "Rounding", f"{one.total} 元，{zh}", f"{one.total} yuan, {en}")
+        else:
+            yield _pass(one)
+            yield from passed_over(one.passed_over)
+
+
+def passed_over(text: str) -> Iterator[Step]:
+    """Rows that were for the parcel too, and why they lost."""
+    if not text:
+        return
+    zh, en = [], []
+    for one in text.split(", "):
+        where, _, why = one.partition(" ")
+        reason = LOST.get(why)
+        zh.append(f"{where}（{reason[0]}）" if reason else one)
+        en.append(f"{where} ({reason[1]})" if reason else one)
+    yield Step("落选价格", "Passed over", "；".join(zh), "; ".join(en))
+
+
+def _factors(one: Pass) -> Step:
+    named = [
+        (BY_NAME[name].zh if name in BY_NAME else name, name, value) for name, value in one.factors.items()
+    ]
+    return Step(
+        "计费因子",
+        "Factors",
+        "，".join(f"{zh} {value}" for zh, _, value in named),
+        ", ".join(f"{en} {value}" for _, en, value in named),
+    )
+
+
+def _pass(one: Pass) -> Step:
+    zh, en = KINDS.get(one.kind, (one.kind, one.kind))
+    name = f"{one.name} " if one.name else ""
+    sign = "−" if one.kind == "discount" else ""
+    terms = [_term(term, one.of) for term in one.terms]
+    same = one.amount == one.total
+    return Step(
+        zh,
+        en,
+        f"{name}（{one.where}）：{'；'.join(term for term, _ in terms)}；计 {sign}{one.amount} 元"
+        + ("" if same else f"，累计 {one.total} 元"),
+        f"{name}({one.where}): {'; '.join(term for _, term in terms)}; {sign}{one.amount} yuan"
+        + ("" if same else f", so far {one.total} yuan"),
+    )
+
+
+def _term(term: tuple[str, str, str, str, str], of: str) -> tuple[str, str]:
+    label, quantity, measure, price, amount = term
+    zh, en = TERMS.get(label, (label, label))
+    if measure == "percent":
+        of_zh, of_en = OF.get(of, (of, of))
+        return f"{of_zh}的 {quantity}% = {amount} 元", f"{quantity}% of {of_en} = {amount} yuan"
+    if not measure:
+        return f"{zh} {amount} 元", f"{en} {amount} yuan"
+    unit = MEASURES.get(measure)
+    unit_zh, unit_en = (unit.zh, unit.unit) if unit else ("段", "slab")
+    return (
+        f"{zh} {quantity} {unit_zh} × {price} 元 = {amount} 元",
+        f"{en} {quantity} {unit_en} × {price} yuan = {amount} yuan",
+    )
