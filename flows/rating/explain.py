@@ -130,7 +130,7 @@ def _freight(charge: Mapping[str, object], factors: Factors) -> Iterator[Step]:
 
 def _fee(charge: Mapping[str, object], factors: Factors) -> Iterator[Step]:
     steps = str(charge.get("steps") or "")
-    if factors.weighed or charge["weight_class"]:
+    if factors.weighed or (steps and charge["weight_class"]):
         yield from _weights(charge, factors)
     yield _match(charge)
     yield from passed_over(str(charge.get("passed_over") or ""))
