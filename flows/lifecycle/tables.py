@@ -85,6 +85,8 @@ class Tables:
         self.sites = Vocabulary(("",))
         self.sources, self.codes, self.cities = Vocabulary(("",)), Vocabulary(("",)), Vocabulary(("",))
         self.topics = Vocabulary()
+        self.charged: ChargeColumns | None = None
+        """What the newest block charged."""
         self._tariffs: Tariffs | None = None
         self._places: tuple[Network | None, int, list[Ints], list[Vocabulary]] = (None, 0, [], [])
 
@@ -99,9 +101,10 @@ class Tables:
             "waiting": self._waits(output.waits),
             "dead_letter": self._refusals(output.refusals),
         }
+        self.charged = None
         if output.charges:
-            made["charge"], charges = self._charges(output.charges)
-            made["journal"] = self.poster.post(charges)
+            made["charge"], self.charged = self._charges(output.charges)
+            made["journal"] = self.poster.post(self.charged)
         if self.writes_documents:
             made |= self._documents(output)
         return [encode(tables.BY_NAME[name], seq, made[name]) for name in sorted(made) if made[name]]  # type: ignore[arg-type]

@@ -30,6 +30,8 @@ POINTS = (
     "after_charge",
     "after_journal",
     "after_rows",
+    "handed_over",
+    "after_letters",
     "before_commit",
     "committed",
 )
