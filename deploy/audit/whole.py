@@ -6,6 +6,7 @@ from pathlib import Path
 
 from clickhouse_connect.driver.client import Client
 
+from deploy.audit.accounts import check_accounts
 from deploy.audit.chain import complete, read_log
 from deploy.audit.ledger import check_ledger, counts
 from deploy.audit.recompute import check_recomputed
@@ -40,6 +41,7 @@ def run(
         data_time = newest_tick(truth)
     checks, unsealed = check_ledger(store, log, heads)
     checks += check_recomputed(store, looked_at, data_time)
+    checks += check_accounts(store, looked_at, settled=truth is not None)
     if truth is not None:
         checks += check_truth(store, truth)
     return Report(counts(store, log, unsealed), tuple(checks), log.heads, time.monotonic() - began)

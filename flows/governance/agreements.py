@@ -74,6 +74,8 @@ def read_agreements(files: Mapping[str, str], parties: Container[str]) -> Agreem
         if not row["item"] or row["item"] in materials:
             problems.append(_wrong(MATERIALS, number, "item", "is empty or stands twice"))
         price = _amount(MATERIALS, number, "price", row, problems)
+        if not price:
+            problems.append(_wrong(MATERIALS, number, "price", "is above 0"))
         materials[row["item"]] = Material(row["item"], row["name"], price)
     if problems:
         raise DocumentError(problems)

@@ -164,7 +164,7 @@ class Wallets:
             try:
                 made = effect(wallet, command.id, body, self.directory.agreements.materials)
             except NotAllowedError as refused:
-                reason = refused.reason
+                reason, made = refused.reason, Effect(unit_price=refused.unit_price)
             else:
                 self._carry_out(command, wallet, made)
         answer = Answer(

@@ -21,11 +21,11 @@ ON_CREDIT = frozenset({"purchase"})
 
 
 class NotAllowedError(ValueError):
-    """A command is refused: `reason` is its name in `schemas.reasons.ANSWER`."""
+    """A command is refused: `reason` is its name in `schemas.reasons.ANSWER`. `unit_price`: a purchase's."""
 
-    def __init__(self, reason: str) -> None:
+    def __init__(self, reason: str, unit_price: int = 0) -> None:
         super().__init__(reason)
-        self.reason = reason
+        self.reason, self.unit_price = reason, unit_price
 
 
 class HoldChange(msgspec.Struct, frozen=True, gc=False):
@@ -70,11 +70,11 @@ def apply_holds(wallet: Wallet, changes: tuple[HoldChange, ...]) -> None:
             wallet.holds.pop(change.hold, None)
 
 
-def _spend(wallet: Wallet, amount: int, purpose: str) -> None:
+def _spend(wallet: Wallet, amount: int, purpose: str, unit_price: int = 0) -> None:
     """Raises NotAllowedError unless there is enough for this purpose."""
     limit = wallet.terms.limit if purpose in ON_CREDIT else 0
     if wallet.free + limit < amount:
-        raise NotAllowedError("over_limit" if limit else "insufficient_balance")
+        raise NotAllowedError("over_limit" if limit else "insufficient_balance", unit_price)
 
 
 def _top_up(wallet: Wallet, _n: str, body: c.TopUp, _p: Prices) -> Effect:
@@ -128,8 +128,8 @@ def _purchase(wallet: Wallet, _n: str, body: c.Purchase, prices: Prices) -> Effe
         price = prices[body.item].price
     amount = half_up(body.quantity * price)
     if amount > MOST:
-        raise NotAllowedError("amount_out_of_range")
-    _spend(wallet, amount, "purchase")
+        raise NotAllowedError("amount_out_of_range", price)
+    _spend(wallet, amount, "purchase", price)
     return Effect(free=-amount, fee="purchase", booked=amount, unit_price=price)
 
 
