@@ -57,9 +57,10 @@ class Step(NamedTuple):
 
 
 class Prices(NamedTuple):
-    """What is published: parties, and prices by item."""
+    """What is published: parties of any directory and of every one, and prices by item."""
 
     parties: set[str]
+    always: set[str]
     materials: dict[str, set[int]]
 
 
@@ -75,11 +76,15 @@ class Replay:
 
     def walk(self) -> None:
         """All parties."""
-        parties = self._store.columns("SELECT DISTINCT outlet FROM $site WHERE kind = 'outlet'")["outlet"]
+        known = self._store.rows(
+            "SELECT outlet, uniqExact(version) = (SELECT uniqExact(version) FROM $site) AS always "
+            "FROM $site WHERE kind = 'outlet' GROUP BY outlet"
+        )
+        parties, always = {row["outlet"] for row in known}, {row["outlet"] for row in known if row["always"]}
         materials: dict[str, set[int]] = defaultdict(set)
         for row in self._store.rows("SELECT item, reinterpretAsInt64(price) AS price FROM $material"):
             materials[row["item"]].add(row["price"])
-        self._published = Prices(set(parties), materials)
+        self._published = Prices(parties, always, materials)
         for shard, shards in self._store.shards("account_movement", IN_A_SHARD):
             read = {name: self._store.rows(sql, shard=shard, shards=shards) for name, sql in _READ.items()}
             self._shard(read)
@@ -145,6 +150,8 @@ class Replay:
         moved: list[Moved] = []
         reason = ""
         try:
+            if said["reason"] == "unknown_party":
+                raise Refusal("unknown_party")
             moved = wallet.carry_out(said["command"], said["command_id"], said["body"], said["price"])
         except Refusal as refusal:
             reason = str(refusal)
@@ -176,7 +183,8 @@ class Replay:
         ]
         if holds != kept or any(row["command_id"] != said["command_id"] for row in step.hold):
             self.holds.add(f"{party}: {where} held {holds}, should be {kept}")
-        if said["command"] == "set_terms" and not self._terms_told(wallet, step, said):
+        told = said["command"] == "set_terms" and not reason
+        if (told and not self._terms_told(wallet, step, said)) or (step.terms and not told):
             self.answers.add(f"{party}: {where} set other terms than were asked")
 
     @staticmethod
@@ -189,10 +197,8 @@ class Replay:
 
     def _agreed(self, party: str, said: Row, reason: str) -> bool:
         """Whether an answer is right; what depends on the directory is judged by all that were published."""
-        parties, materials = self._published
-        if said["reason"] == "unknown_party":
-            return not said["accepted"]
-        if said["accepted"] and parties and party not in parties:
+        parties, always, materials = self._published
+        if party in always if reason == "unknown_party" else parties and party not in parties:
             return False
         if said["command"] == "purchase" and not self._priced(said, materials):
             return False
