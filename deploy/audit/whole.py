@@ -41,7 +41,8 @@ def run(
         data_time = newest_tick(truth)
     checks, unsealed = check_ledger(store, log, heads)
     checks += check_recomputed(store, looked_at, data_time)
-    checks += check_accounts(store, looked_at, settled=truth is not None)
+    settled = truth is not None and newest_tick(truth) is not None
+    checks += check_accounts(store, looked_at, settled=settled)
     if truth is not None:
         checks += check_truth(store, truth)
     return Report(counts(store, log, unsealed), tuple(checks), log.heads, time.monotonic() - began)
