@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 
 from schemas.events import OPERATIONS
-from schemas.reasons import ANOMALY, DEAD_LETTER, WAITING
+from schemas.reasons import ANOMALY, ANSWER, DEAD_LETTER, WAITING
 from schemas.times import SHANGHAI_OFFSET
 
 FEES = {
@@ -14,8 +14,23 @@ FEES = {
     "delivery_paid": ("派费", "delivery fee, paid on"),
     "delivery": ("派费", "delivery fee"),
 }
+MONEY = {
+    "posting": "费用 fees",
+    "top_up": "充值 top-up",
+    "withdraw": "提现 withdrawal",
+    "hold": "冻结 hold",
+    "release": "解冻 release",
+    "capture": "扣款 capture",
+    "purchase": "物料采购 purchase",
+    "deposit_in": "缴纳保证金 deposit paid",
+    "deposit_out": "退还保证金 deposit returned",
+    "set_terms": "账户条件 terms",
+}
+"""Commands on virtual accounts, and what is booked for them."""
+ACCOUNTS = {"cash": "现金账户 cash", "business": "业务账户 business", "deposit": "保证金账户 deposit"}
+NOTICES = {"low_balance": "余额低于预警线 low balance", "limit_reached": "授信额度用尽 limit reached"}
 SHANGHAI = timedelta(milliseconds=SHANGHAI_OFFSET)
-REASONS = {**DEAD_LETTER, **ANOMALY, **WAITING}
+REASONS = {**DEAD_LETTER, **ANOMALY, **WAITING, **ANSWER}
 ADOPTED = {
     "first": ("首次采信", "the first that may be adopted"),
     "better": ("更可信的称重", "a more trusted weighing"),

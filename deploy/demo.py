@@ -27,6 +27,8 @@ from schemas.settings import Settings, to_environment
 from schemas.times import HOUR
 from sinks.clickhouse import connect, create_tables
 
+COMMANDS = 25
+"""Commands on virtual accounts a second."""
 ROOT = Path(__file__).parents[1]
 TARIFF = ROOT / "flows" / "rating" / "default"
 
@@ -142,7 +144,11 @@ class Demo:
         self.environment |= to_environment(self.settings)
         self.client = connect(self.settings)
         create_tables(self.client)
-        self.flows = [self._part("parcels", "flows.parcels", "0"), self._part("devices", "flows.devices")]
+        self.flows = [
+            self._part("parcels", "flows.parcels", "0"),
+            self._part("devices", "flows.devices"),
+            self._part("accounts", "flows.accounts", "0"),
+        ]
         page = self._served("page", "dashboards.live", "--port", str(self.options.port))
         (home / "clickhouse").write_text(store)
         _say(f"page        {page}")
@@ -152,6 +158,7 @@ class Demo:
             "network",
             "sources.network",
             *("--truth", str(home / "truth"), "--tariff", str(TARIFF), "--seed", str(self.options.seed)),
+            *("--commands", str(COMMANDS)),
             *("--rate", str(self.options.rate), "--faults", "some" if self.options.faults else "none"),
         )
 
@@ -223,7 +230,7 @@ class Demo:
     def _settle(self) -> None:
         """Wait until the newest tick is in a block: then everything before it is, too."""
         read: Callable[[Client], object] = lambda client: client.query(  # noqa: E731
-            "SELECT max(n) FROM block"
+            "SELECT count() FROM block"
         ).result_rows[0][0]
         before, since = None, time.monotonic()
         while time.monotonic() < since + 4:
@@ -237,6 +244,8 @@ class Demo:
         one = self.client.query(
             "SELECT (SELECT uniqExact(waybill) FROM event), (SELECT count() FROM event), "
             "(SELECT count() FROM charge), (SELECT count() FROM journal), "
+            "(SELECT count() FROM account_movement), (SELECT countIf(accepted) FROM answer), "
+            "(SELECT countIf(NOT accepted) FROM answer), (SELECT countIf(status = 'begun') FROM notice), "
             "(SELECT toInt64(sum(amount) * 10000) FROM journal WHERE side = 'D'), "
             "(SELECT toInt64(sum(amount) * 10000) FROM journal WHERE side = 'C')"
         ).result_rows[0]
@@ -250,7 +259,9 @@ class Demo:
                 f"  events        {one[1]:,}",
                 f"  charges       {one[2]:,}",
                 f"  journal rows  {one[3]:,}",
-                f"  balance       debits {yuan(one[4])} − credits {yuan(one[5])} = {yuan(one[4] - one[5])} yuan",
+                f"  balance       debits {yuan(one[8])} − credits {yuan(one[9])} = {yuan(one[8] - one[9])} yuan",
+                f"  accounts      {one[4]:,} movements; commands: {one[5]:,} carried out, {one[6]:,} refused; "
+                f"{one[7]:,} notices",
                 f"  audit         {'passed' if passed else 'FAILED'}",
                 f"  latency       p50 {p50}, p99 {p99}, from arrival to queryable row",
                 f"  starts        {starts}; killed {self.killed}",

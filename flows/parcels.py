@@ -11,26 +11,33 @@ import bytewax.operators as op
 from bytewax.dataflow import Dataflow
 
 from flows.engine.lane import Lane
+from flows.engine.messages import Letter, parts_of
 from flows.engine.source import Input
+from flows.journal.positions import Positions, read_positions
+from flows.journal.post import ChargeColumns
 from flows.journal.rules import PostingRules, read_rules
 from flows.lifecycle import counts
+from flows.lifecycle.fees import FEES
 from flows.lifecycle.process import Lifecycle
 from flows.lifecycle.tables import Tables
 from schemas import topics
 from schemas.settings import Settings, from_environment
 
+SENDER = "parcels"
+"""The name under which messages to other flows are sent."""
 CODE = "parcels-1"
 """Raise it with every change that makes other rows of the same input: stored plans of another are refused."""
 
 
-def parcels(lane: Lane, lifecycle: Lifecycle, tables: Tables) -> Dataflow:
+def parcels(lane: Lane, lifecycle: Lifecycle, tables: Tables, positions: Positions) -> Dataflow:
     """The dataflow."""
 
     def make(item: tuple[str, Any]) -> tuple[str, Any]:
         block, output = item[1]
         counts.count(lane.number, output)
         seq = lane.number << 32 | block.n
-        return "lane", (block, tables.make(output, seq, lifecycle.rules.tariffs, lifecycle.directory))
+        rows = tables.make(output, seq, lifecycle.rules.tariffs, lifecycle.directory)
+        return "lane", (block, rows, letters(lane.number, block.n, tables.charged, positions))
 
     flow = Dataflow("parcels")
     blocks = op.input("blocks", flow, lane.source())
@@ -38,6 +45,14 @@ def parcels(lane: Lane, lifecycle: Lifecycle, tables: Tables) -> Dataflow:
     rows = op.map("rows", charged, make)
     op.output("store", rows, lane.sink())
     return flow
+
+
+def letters(lane: int, block: int, charged: ChargeColumns | None, positions: Positions) -> list[Letter]:
+    """What a block tells the accounts flow."""
+    if charged is None:
+        return []
+    said = parts_of(SENDER, lane, block, positions.of(charged))
+    return [Letter(topics.POSTINGS.name, "", message, partition) for partition, message in said]
 
 
 def inputs(lane: int, settings: Settings) -> list[Input]:
@@ -58,13 +73,20 @@ def posting_rules() -> PostingRules:
     return read_rules((data / "posting.toml").read_text("utf-8"), (data / "accounts.csv").read_text("utf-8"))
 
 
+def positions_of(rules: PostingRules, partitions: int) -> Positions:
+    """What each fee changes between a party and headquarters."""
+    text = (Path(__file__).parent / "journal" / "positions.toml").read_text("utf-8")
+    return Positions(rules, FEES, read_positions(text), partitions)
+
+
 def main() -> None:
     """Run one lane until it is told to stop."""
     settings, number = from_environment(), int(sys.argv[1]) if len(sys.argv) > 1 else 0
     rules = posting_rules()
     lifecycle = Lifecycle(settings.horizon, settings.ahead)
     lane = Lane(number, settings, inputs(number, settings), lifecycle, f"{CODE} {rules.version}")
-    lane.run(parcels(lane, lifecycle, Tables(rules, writes_documents=number == 0)))
+    tables, positions = Tables(rules, writes_documents=number == 0), positions_of(rules, settings.partitions)
+    lane.run(parcels(lane, lifecycle, tables, positions))
 
 
 if __name__ == "__main__":

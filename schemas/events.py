@@ -167,6 +167,21 @@ class Command(Event, frozen=True, kw_only=True, tag="command"):
     body: msgspec.Raw
 
 
+class Answer(Event, frozen=True, kw_only=True, tag="answer"):
+    """What became of a command. Topic `waybook.answers`, key: the command's id, which is this event's `id`, too.
+
+    `reason`: why it was refused; empty when it was carried out. `amount_e4` moved; `available_e4` is what the
+    party can spend afterwards, its credit line included. Sent again when the command comes again.
+    """
+
+    name: Name
+    subject: Name
+    accepted: bool
+    reason: Word = ""
+    amount_e4: int = 0
+    available_e4: int = 0
+
+
 class Query(Event, frozen=True, kw_only=True, tag="query"):
     """Someone asks for facts that a lane no longer holds. Topic `waybook.queries`, key: subject."""
 
@@ -189,5 +204,6 @@ AnyEvent = (
     | DeadLetter
     | DeadLetterReplayed
     | Command
+    | Answer
     | Query
 )

@@ -11,7 +11,7 @@ from typing import Any, get_args
 
 import msgspec
 
-from schemas import events, topics
+from schemas import commands, events, topics
 
 HERE = Path(__file__).parent / "published"
 CARRIES: dict[str, tuple[type[events.Event], ...]] = {
@@ -22,6 +22,7 @@ CARRIES: dict[str, tuple[type[events.Event], ...]] = {
     topics.TICKS.name: (events.Tick,),
     topics.POSTINGS.name: (),
     topics.COMMANDS.name: (events.Command,),
+    topics.ANSWERS.name: (events.Answer,),
     topics.QUERIES.name: (events.Query,),
 }
 """What lies on which topic. Postings are columnar blocks between flows, described in `flows.engine.messages`."""
@@ -29,12 +30,12 @@ CARRIES: dict[str, tuple[type[events.Event], ...]] = {
 
 def json_schema() -> dict[str, Any]:
     """JSON Schema of all events."""
-    kinds = get_args(events.AnyEvent)
+    kinds = get_args(events.AnyEvent) + tuple(commands.BODIES.values())
     references, components = msgspec.json.schema_components(kinds, ref_template="#/$defs/{name}")
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "Waybook events",
-        "oneOf": list(references),
+        "oneOf": list(references)[: len(get_args(events.AnyEvent))],
         "$defs": components,
     }
 

@@ -21,8 +21,23 @@ DEAD_LETTER = {
     "conflicting_duplicate": "同一编号内容不同",
     "book_refused": "价格手册被拒绝",
     "network_refused": "网络目录被拒绝",
+    "unknown_command": "未知的指令",
+    "wrong_partition": "分区与键不符",
 }
 """Input that is kept aside with its bytes, and its label for people."""
+
+ANSWER = {
+    "unknown_party": "未知的主体",
+    "unknown_item": "价目表中没有该物料",
+    "insufficient_balance": "余额不足",
+    "over_limit": "超出授信额度",
+    "insufficient_deposit": "保证金不足",
+    "no_such_hold": "没有这笔冻结",
+    "hold_exceeded": "超出冻结金额",
+    "too_many_holds": "冻结笔数过多",
+    "amount_out_of_range": "金额超出合理范围",
+}
+"""Why a command on a virtual account was refused."""
 
 ANOMALY = {
     "weight_difference": "称重差异",

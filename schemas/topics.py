@@ -24,9 +24,10 @@ CONTROL = Topic("waybook.control", "", False, "Published tariff books and networ
 TICKS = Topic("waybook.ticks", "", False, "The passing of time")
 POSTINGS = Topic("waybook.postings", "party", True, "What the parcel flow booked, for the accounts flow")
 COMMANDS = Topic("waybook.commands", "subject", True, "Changes that people ask for")
+ANSWERS = Topic("waybook.answers", "id", True, "What became of commands, from the accounts flow")
 QUERIES = Topic("waybook.queries", "subject", True, "Facts that a lane asks for")
 
-TOPICS = (ORDERS, DEVICES, DEAD_LETTERS, CONTROL, TICKS, POSTINGS, COMMANDS, QUERIES)
+TOPICS = (ORDERS, DEVICES, DEAD_LETTERS, CONTROL, TICKS, POSTINGS, COMMANDS, ANSWERS, QUERIES)
 
 PARTITIONER = "murmur2_random"
 

@@ -279,7 +279,117 @@ ACCOUNT = Table(
     ),
 )
 
-FACTS = (EVENT, CHARGE, JOURNAL, WEIGHT, ANOMALY, WAITING, DEAD_LETTER, TARIFF, SITE, ACCOUNT)
+PARTIES = "INDEX parties party TYPE bloom_filter(0.01) GRANULARITY 4"
+STEP = Column("step", "UInt32", "order of what was done in the block, over all tables of the accounts flow")
+
+MOVEMENT = Table(
+    "account_movement",
+    "What changed on parties' virtual accounts: rows of one step are one change of one party's money",
+    (
+        *SEQ,
+        STEP,
+        Column("party", WORD),
+        Column("account", WORD, "cash 现金账户, business 业务账户, deposit 保证金账户"),
+        Column("kind", WORD, "posting, or the command's name"),
+        Column("amount", MONEY, "what the account gained, yuan; negative for what it lost"),
+        Column("balance", MONEY, "of the account afterwards"),
+        Column("business_date", DATE, "Shanghai's date of what it is for"),
+        Column("time", TIME, "data time at which it was booked"),
+        Column("fee", WORD, "of the journal rows that it stands for; empty: there are none"),
+        Column("sender", "UInt64", "posting: seq of the block whose journal rows it sums up; 0: a command"),
+        Column("command_id", TEXT, "empty for a posting"),
+        Column("charge_id", ID, "of the command's journal rows; zeros for a posting"),
+        Column("counterparty", WORD, "the other party"),
+    ),
+    extras=(PARTIES,),
+)
+
+HOLD = Table(
+    "hold",
+    "Money that is kept for a purpose: a row when a hold is opened, captured or released",
+    (
+        *SEQ,
+        STEP,
+        Column("party", WORD),
+        Column("hold", TEXT, "id of the command that opened it"),
+        Column("status", WORD, "opened, captured, released"),
+        Column("purpose", WORD, "withdraw, purchase"),
+        Column("amount", MONEY, "how much was opened, captured or released"),
+        Column("remains", MONEY, "what is still held"),
+        Column("time", TIME, "data time"),
+        Column("command_id", TEXT),
+    ),
+    extras=(PARTIES,),
+)
+
+NOTICE = Table(
+    "notice",
+    "Notices about parties' balances: a row when one begins or is over, as of the block's end",
+    (
+        *SEQ,
+        Column("party", WORD),
+        Column("kind", WORD, "low_balance, limit_reached"),
+        Column("status", WORD, "begun, over"),
+        Column("available", MONEY, "what the party can spend, its credit line included"),
+        Column("threshold", MONEY, "below which notice is given"),
+        Column("time", TIME, "data time"),
+    ),
+    extras=(PARTIES,),
+)
+
+ANSWER = Table(
+    "answer",
+    "Commands on virtual accounts and what became of them, one row each",
+    (
+        *SEQ,
+        STEP,
+        Column("party", TEXT),
+        Column("command_id", TEXT),
+        Column("command", WORD, "its name"),
+        Column("actor", TEXT, "who asked"),
+        Column("command_time", TIME, "when it was asked"),
+        Column("body", TEXT, "what was asked: JSON"),
+        Column("accepted", "UInt8"),
+        Column("reason", WORD, "why it was refused"),
+        Column("amount", MONEY, "what it moved or held"),
+        Column("unit_price", MONEY, "purchase: yuan a piece"),
+        Column("available", MONEY, "what the party could spend afterwards, its credit line included"),
+        Column("time", TIME, "data time at which it was answered"),
+    ),
+    extras=(PARTIES,),
+)
+
+TERMS = Table(
+    "terms",
+    "Parties' terms as they changed; the newest row of a party is in force",
+    (
+        *SEQ,
+        STEP,
+        Column("party", WORD),
+        Column("kind", WORD, "prepaid, credit"),
+        Column("credit_limit", MONEY, "how far a party on credit may owe"),
+        Column("low_balance", MONEY, "below what is available notice is given; 0: never"),
+        Column("time", TIME, "data time"),
+        Column("cause", TEXT, "the command, or the directory's version"),
+    ),
+)
+
+MATERIAL = Table(
+    "material",
+    "Published price lists of materials and waybill stock",
+    (
+        *SEQ,
+        Column("version", TEXT, "of the directory"),
+        Column("item", TEXT),
+        Column("name", TEXT),
+        Column("price", MONEY, "yuan a piece"),
+    ),
+)
+
+FACTS = (
+    *(EVENT, CHARGE, JOURNAL, WEIGHT, ANOMALY, WAITING, DEAD_LETTER, TARIFF, SITE, ACCOUNT),
+    *(MOVEMENT, HOLD, NOTICE, ANSWER, TERMS, MATERIAL),
+)
 """Tables whose rows come in blocks."""
 TABLES = (BLOCK, *FACTS)
 BY_NAME = {table.name: table for table in TABLES}

@@ -53,19 +53,49 @@ PARTIES = {
 CLEARING = "2201"
 """What is collected for the last mile and what is paid on meet here; nothing may remain."""
 
-AGAINST_OUTLETS = ("1001", "1002", "1003", "2001")
+AGAINST_OUTLETS = ("1001", "1002", "1003", "2001", "2203", "2204")
 """Headquarters' accounts that mirror an outlet's."""
-AGAINST_HQ = ("2101", "1102")
+AGAINST_HQ = ("2101", "1102", "1104", "1105")
 """An outlet's accounts that mirror headquarters'."""
 
+
+TOLD = ("2101", "1102")
+"""Accounts of a party's book whose rows the parcel flow tells the accounts flow."""
+
+PARTY = "party"
+MONEY_LEGS = (
+    Leg("top_up", PARTY, "1104", "D"),
+    Leg("top_up", PARTY, "1801", "C"),
+    Leg("top_up", HQ, "1801", "D"),
+    Leg("top_up", HQ, "2203", "C"),
+    Leg("withdraw", HQ, "2203", "D"),
+    Leg("withdraw", HQ, "1801", "C"),
+    Leg("withdraw", PARTY, "1801", "D"),
+    Leg("withdraw", PARTY, "1104", "C"),
+    Leg("purchase", PARTY, "6901", "D"),
+    Leg("purchase", PARTY, "1104", "C"),
+    Leg("purchase", HQ, "2203", "D"),
+    Leg("purchase", HQ, "4901", "C"),
+    Leg("deposit_in", PARTY, "1105", "D"),
+    Leg("deposit_in", PARTY, "1104", "C"),
+    Leg("deposit_in", HQ, "2203", "D"),
+    Leg("deposit_in", HQ, "2204", "C"),
+    Leg("deposit_out", HQ, "2204", "D"),
+    Leg("deposit_out", HQ, "2203", "C"),
+    Leg("deposit_out", PARTY, "1104", "D"),
+    Leg("deposit_out", PARTY, "1105", "C"),
+)
+"""What a command on a party's virtual accounts should post, in the party's book and in headquarters'."""
+MONEY = tuple(dict.fromkeys(leg.fee for leg in MONEY_LEGS))
+"""Journal rows of these fees stand for commands, not for charges."""
 
 LEGS_OF = {fee: tuple(leg for leg in LEGS if leg.fee == fee) for fee in PARTIES}
 """By fee: its legs."""
 
 
-def as_values() -> str:
-    """The legs as a table in SQL: fee, of, account, side."""
-    rows = ", ".join(f"('{leg.fee}', '{leg.of}', '{leg.account}', '{leg.side}')" for leg in LEGS)
+def as_values(legs: tuple[Leg, ...] = LEGS) -> str:
+    """Legs as a table in SQL: fee, of, account, side."""
+    rows = ", ".join(f"('{leg.fee}', '{leg.of}', '{leg.account}', '{leg.side}')" for leg in legs)
     return f"values('fee String, of String, account String, side String', {rows})"
 
 

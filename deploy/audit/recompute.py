@@ -15,7 +15,7 @@ from deploy.audit.chain import Log
 from deploy.audit.eras import read_eras
 from deploy.audit.expected import DUES, Due, dues, parties, weighing
 from deploy.audit.facts import IN_A_SHARD, Facts, read_facts
-from deploy.audit.postings import LEGS_OF
+from deploy.audit.postings import LEGS_OF, MONEY
 from deploy.audit.remarks import check_anomalies, check_dead_letters, check_names
 from deploy.audit.report import Check, Findings
 from deploy.audit.rules import AS_OF
@@ -45,10 +45,10 @@ _ADOPTED = f"""
                    toString(site)), (seq, line)) AS weighing
     FROM $adopted_weight WHERE {_SHARD} GROUP BY waybill"""
 
-_JOURNAL = """
+_JOURNAL = f"""
     SELECT book, account, fee, business_date AS day, counterparty,
            sum(reinterpretAsInt64(amount) * if(side = 'D', 1, -1)) AS net
-    FROM $journal GROUP BY book, account, fee, day, counterparty HAVING net != 0"""
+    FROM $journal WHERE fee NOT IN {MONEY} GROUP BY book, account, fee, day, counterparty HAVING net != 0"""
 
 Key = tuple[str, str, str, int, str]
 """Book, account, fee, business day, counterparty."""

@@ -83,7 +83,7 @@ RULES = (
             UNION ALL
             SELECT charge_id, waybill, fee, event_time, business_date, amount, account, side,
                    book, counterparty, 1 AS found
-            FROM $journal WHERE {BLOCK_RANGE}
+            FROM $journal WHERE {BLOCK_RANGE} AND fee NOT IN {postings.words(postings.MONEY)}
         )
         GROUP BY charge_id, waybill, fee, event_time, business_date, amount, account, side, book, counterparty
         HAVING sum(found) != 0""",
@@ -270,6 +270,33 @@ RULES = (
         "(topic, partition, offset)",
     ),
     Rule(
+        "commands_posted",
+        "每笔执行的资金指令按规则逐行入账，不多不少",
+        "answer",
+        "blocks",
+        f"""
+        SELECT party, max(command_id) AS command, book, account, side, amount,
+               if(sum(found) > 0, 'not called for', 'missing') AS row
+        FROM (
+            SELECT charge_id, fee, command_time AS time, amount, account, side, party, command_id,
+                   if(of = '{HQ}', '{HQ}', party) AS book, if(of = '{HQ}', party, '{HQ}') AS counterparty,
+                   -1 AS found
+            FROM (
+                SELECT DISTINCT party, command_id, charge_id, fee FROM $account_movement
+                WHERE {BLOCK_RANGE} AND command_id != '' AND fee != ''
+            ) AS moved
+            JOIN (SELECT * FROM $answer WHERE {BLOCK_RANGE} AND accepted) AS said USING (party, command_id)
+            JOIN {postings.as_values(postings.MONEY_LEGS)} AS leg USING (fee)
+            UNION ALL
+            SELECT charge_id, fee, event_time, amount, account, side, if(book = '{HQ}', counterparty, book), '',
+                   book, counterparty, 1
+            FROM $journal WHERE {BLOCK_RANGE} AND fee IN {postings.words(postings.MONEY)}
+        )
+        GROUP BY charge_id, fee, time, amount, account, side, party, book, counterparty
+        HAVING sum(found) != 0""",
+    ),
+    _unique("commands", "没有指令被执行两次", "answer", "(party, command_id)", "(party, command_id)"),
+    Rule(
         "entry_blocks",
         "分录编号不跨区块",
         "journal",
@@ -287,6 +314,7 @@ UNITS = {
     "event": "events",
     "adopted_weight": "adoptions",
     "waiting": "rows",
+    "answer": "commands",
 }
 
 MOST = " LIMIT 1000"

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from clickhouse_connect.driver.client import Client
 
+from deploy.audit.accounts import check_accounts
 from deploy.audit.chain import complete, read_log
 from deploy.audit.ledger import check_ledger, counts
 from deploy.audit.recompute import check_recomputed
@@ -42,6 +43,8 @@ def run(
     checks, unsealed = check_ledger(store, log, heads)
     checks.append(check_steps(store))
     checks += check_recomputed(store, looked_at, data_time)
+    settled = truth is not None and newest_tick(truth) is not None
+    checks += check_accounts(store, looked_at, settled=settled)
     if truth is not None:
         checks += check_truth(store, truth)
     return Report(counts(store, log, unsealed), tuple(checks), log.heads, time.monotonic() - began)

@@ -2,7 +2,8 @@
 
 So a stored plan n + 1 proves that block n is complete in every table. A block is inserted at once, not after
 a commit, each table with the token `table-lane-n`: whoever inserts it again inserts the same bytes, and
-ClickHouse drops them. A token can outlive its rows (ClickHouse killed between the two), so a block that some
+ClickHouse drops them. What the block says to other flows (`Letter`) is sent after its rows and is with Kafka
+before the next plan. A token can outlive its rows (ClickHouse killed between the two), so a block that some
 earlier attempt may have inserted is counted afterwards, and inserted under a new token where it is missing.
 A store that is away is waited for; any other failure ends the process, which is then started again.
 """
@@ -19,9 +20,11 @@ from clickhouse_connect.driver.exceptions import ClickHouseError
 from flows.engine import crash, metrics
 from flows.engine.block import Block, Receipt
 from flows.engine.log import log
+from flows.engine.messages import Letter
 from flows.engine.plans import OutdatedError, PlanLog, next_plan
 from sinks.clickhouse import is_away
 from sinks.encode import Encoded
+from sinks.kafka import Records
 
 TRY_AGAIN = 75
 """Exit code of a process that asks to be started again: outdated, or out of luck."""
@@ -30,8 +33,13 @@ TRY_AGAIN = 75
 class Inserter:
     """Takes blocks in order; `drain` waits until all that was taken is in the store."""
 
-    def __init__(self, client: Client, plans: PlanLog, version: str) -> None:
+    def __init__(
+        self, client: Client, plans: PlanLog, version: str, kafka: Callable[[], Records] | None = None
+    ) -> None:
         self.client, self.plans, self.version = client, plans, version
+        self._kafka = kafka
+        self._records: Records | None = None
+        """Made when a block sends something for the first time."""
         self.receipt = Receipt()
         self._chain = ""
         self._jobs: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
@@ -47,10 +55,13 @@ class Inserter:
         frozen = dict(upto)
         self._jobs.put(lambda: self._plan(n, frozen))
 
-    def rows(self, block: Block, made: Sequence[Encoded]) -> None:
-        """The rows of a planned block, tables in order of name. Waits while two blocks are under way."""
+    def rows(self, block: Block, made: Sequence[Encoded], letters: Sequence[Letter] = ()) -> None:
+        """The rows of a planned block, tables in order of name, and what it sends.
+
+        Waits while two blocks are under way.
+        """
         self._room.acquire()
-        self._jobs.put(lambda: self._rows(block, made))
+        self._jobs.put(lambda: self._rows(block, made, letters))
 
     def drain(self) -> None:
         """Wait until everything is inserted."""
@@ -75,7 +86,7 @@ class Inserter:
         self._patiently(lambda: self.plans.store(plan))
         self._chain = plan.chain
 
-    def _rows(self, block: Block, made: Sequence[Encoded]) -> None:
+    def _rows(self, block: Block, made: Sequence[Encoded], letters: Sequence[Letter]) -> None:
         seq = self.plans.lane << 32 | block.n
         if block.n >= self.plans.newest:  # a newer stored plan proves that this block is complete
             doubtful = block.n == self.plans.doubtful
@@ -86,6 +97,8 @@ class Inserter:
             if doubtful:
                 self._patiently(lambda: self._verify(seq, made))
             crash.point("after_rows")
+            if letters:
+                self._send(letters)
         self.receipt = Receipt(
             block.n,
             tuple(table.table for table in made),
@@ -103,6 +116,18 @@ class Inserter:
             fmt="ArrowStream",
             settings={"insert_deduplication_token": token, "max_insert_threads": 1, "max_threads": 1},
         )
+
+    def _send(self, letters: Sequence[Letter]) -> None:
+        """Kafka has all of them when this returns. Raises DeliveryError."""
+        if self._records is None:
+            if self._kafka is None:
+                raise RuntimeError("a block has something to send, and there is no Kafka")
+            self._records = self._kafka()
+        for letter in letters:
+            self._records.produce(letter.topic, letter.key, letter.value, partition=letter.partition)
+        crash.point("handed_over")
+        self._records.flush()
+        crash.point("after_letters")
 
     def _verify(self, seq: int, made: Sequence[Encoded]) -> None:
         """Are the rows of a block that was perhaps inserted before really there, all of them?"""

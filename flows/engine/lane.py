@@ -18,6 +18,7 @@ from flows.engine import crash, metrics
 from flows.engine.block import Block, Receipt
 from flows.engine.inserter import Inserter
 from flows.engine.log import log
+from flows.engine.messages import Letter
 from flows.engine.plans import PlanLog
 from flows.engine.recovery import recovery
 from flows.engine.ring import Ring
@@ -26,6 +27,7 @@ from flows.engine.stop import Stop
 from schemas.settings import Settings
 from sinks.clickhouse import connect, create_tables, patiently
 from sinks.encode import Encoded
+from sinks.kafka import Records
 
 
 class Work(Protocol):
@@ -62,7 +64,7 @@ class Lane:
         self.client = patiently(lambda: connect(settings), say)
         create_tables(self.client)
         self.plans = PlanLog(self.client, number)
-        self.inserter = Inserter(self.client, self.plans, version)
+        self.inserter = Inserter(self.client, self.plans, version, lambda: Records(settings, linger_ms=0))
 
     def source(self) -> Blocks:
         """Blocks of the lane's inputs."""
@@ -175,10 +177,10 @@ class RowsPartition(StatefulSinkPartition[Any, Any]):
     def __init__(self, inserter: Inserter) -> None:
         self.inserter = inserter
 
-    def write_batch(self, items: list[tuple[Block, Sequence[Encoded]]]) -> None:
-        """Blocks in order."""
-        for block, made in items:
-            self.inserter.rows(block, made)
+    def write_batch(self, items: list[tuple[Block, Sequence[Encoded], Sequence[Letter]]]) -> None:
+        """Blocks in order: their rows, and what they send to other flows."""
+        for block, made, letters in items:
+            self.inserter.rows(block, made, letters)
 
     def snapshot(self) -> Receipt:
         """Everything of the epoch is in the store: remember what its newest block wrote."""

@@ -12,6 +12,18 @@ from collections.abc import Iterator
 import msgspec
 
 
+class Letter(msgspec.Struct, frozen=True):
+    """Something that a block sends to Kafka: produced and flushed once the block's rows are in the store.
+
+    `partition`: where it goes; None: where its key belongs. After a crash it may be sent again, the same bytes.
+    """
+
+    topic: str
+    key: str
+    value: bytes
+    partition: int | None = None
+
+
 class Message(msgspec.Struct, frozen=True, array_like=True):
     """Part `part` of `parts` of what block `block` of a sender's lane has to say. `body`: an Arrow stream."""
 

@@ -1,9 +1,11 @@
 """The network's directory: which sites, outlets, places and products there are.
 
-Three CSV files with a header, UTF-8:
+CSV files with a header, UTF-8:
 `places.csv`  code,name,level,province    GB/T 2260 codes; level `province` or `city`; a city's province
 `sites.csv`   site,name,kind,outlet,city,province    kind `outlet` or `hub`; a hub's outlet is HQ
 `products.csv` product,name
+
+and what `agreements` reads, where it is there.
 """
 
 import csv
@@ -13,6 +15,7 @@ from typing import Literal
 
 import msgspec
 
+from flows.governance.agreements import Agreements, read_agreements
 from schemas.identity import version_of
 from schemas.parties import HQ
 from schemas.problems import DocumentError, Problem
@@ -44,6 +47,7 @@ class Network(msgspec.Struct, frozen=True):
     cities: dict[str, str]
     provinces: dict[str, str]
     products: dict[str, str]
+    agreements: Agreements = Agreements()
 
     def customer_level(self, customer: str, day: int) -> str:  # noqa: ARG002
         """A customer's level on a business day; the directory says none yet."""
@@ -79,7 +83,8 @@ def read_network(files: Mapping[str, str]) -> Network:
     if problems:
         raise DocumentError(problems)
     products = {row["product"]: row["name"] for _, row in rows["products.csv"]}
-    return Network(version_of(files), sites, outlets, cities, provinces, products)
+    agreements = read_agreements(files, outlets)
+    return Network(version_of(files), sites, outlets, cities, provinces, products, agreements)
 
 
 _NOWHERE = Site("", "", "hub", HQ, "", "")

@@ -15,7 +15,7 @@ import msgspec
 
 from schemas.problems import DocumentError, Problem
 
-Role = Literal["customer", "origin", "destination", "headquarters"]
+Role = Literal["customer", "origin", "destination", "headquarters", "party"]
 
 
 class Leg(msgspec.Struct, frozen=True):

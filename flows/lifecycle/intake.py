@@ -1,13 +1,14 @@
 """A record's bytes → an event, or the name of the rule that it breaks."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
 from schemas.events import AnyEvent, Event, Order, Scan, Weight
 from schemas.limits import WAYBILL
 
+T = TypeVar("T")
 DECODERS: dict[bytes, Callable[[bytes], Any]] = {
     b"o": msgspec.json.Decoder(Order).decode,
     b"s": msgspec.json.Decoder(Scan).decode,
@@ -43,6 +44,16 @@ def read(raw: bytes) -> Event:
     """Any event, in whatever order its fields are. Raises RefusedError."""
     try:
         return _any.decode(raw)
+    except msgspec.ValidationError as error:
+        raise RefusedError(_rule(str(error)), str(error)) from error
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise RefusedError("not_json", str(error)) from error
+
+
+def read_as(raw: bytes, kind: type[T]) -> T:
+    """JSON as a value of this kind. Raises RefusedError."""
+    try:
+        return msgspec.json.decode(raw, type=kind)
     except msgspec.ValidationError as error:
         raise RefusedError(_rule(str(error)), str(error)) from error
     except (msgspec.DecodeError, UnicodeDecodeError) as error:

@@ -12,7 +12,8 @@ from flows.governance.network import Network, read_network
 from flows.journal.post import ChargeColumns, Poster
 from flows.journal.rules import PostingRules
 from flows.lifecycle.fees import DUES, FEES, FREIGHT, PAID, REASONS
-from flows.lifecycle.output import Adoption, Anomaly, Charge, Output, Refusal, Wait
+from flows.lifecycle.output import Adoption, Anomaly, Charge, Output, Wait
+from flows.lifecycle.refusals import refusals
 from flows.rating.model import Row
 from flows.rating.tariffs import SHORT, Tariffs
 from schemas.parties import CUSTOMER, HQ
@@ -85,6 +86,8 @@ class Tables:
         self.sites = Vocabulary(("",))
         self.sources, self.codes, self.cities = Vocabulary(("",)), Vocabulary(("",)), Vocabulary(("",))
         self.topics = Vocabulary()
+        self.charged: ChargeColumns | None = None
+        """What the newest block charged."""
         self._tariffs: Tariffs | None = None
         self._places: tuple[Network | None, int, list[Ints], list[Vocabulary]] = (None, 0, [], [])
 
@@ -97,11 +100,12 @@ class Tables:
             "adopted_weight": self._adoptions(output.adoptions),
             "anomaly": self._anomalies(output.anomalies),
             "waiting": self._waits(output.waits),
-            "dead_letter": self._refusals(output.refusals),
+            "dead_letter": refusals(output.refusals),
         }
+        self.charged = None
         if output.charges:
-            made["charge"], charges = self._charges(output.charges)
-            made["journal"] = self.poster.post(charges)
+            made["charge"], self.charged = self._charges(output.charges)
+            made["journal"] = self.poster.post(self.charged)
         if self.writes_documents:
             made |= self._documents(output)
         return [encode(tables.BY_NAME[name], seq, made[name]) for name in sorted(made) if made[name]]  # type: ignore[arg-type]
@@ -332,24 +336,6 @@ class Tables:
             "reason": columns.words(np.array(reason, np.int32), _REASONS),
             "since": columns.times(_ints(since)),
             "outlet": columns.spelled(outlet),
-        }
-
-    def _refusals(self, rows: Sequence[Refusal]) -> dict[str, Made] | None:
-        if not rows:
-            return None
-        return {
-            "dead_letter_id": columns.texts([row.id for row in rows]),
-            "status": columns.spelled([row.status for row in rows]),
-            "reason": columns.spelled([row.reason for row in rows]),
-            "detail": columns.texts([row.detail for row in rows]),
-            "transport": columns.spelled([row.transport for row in rows]),
-            "topic": columns.spelled([row.topic for row in rows]),
-            "partition": columns.numbers(_ints([row.partition for row in rows]), "int32"),
-            "offset": columns.numbers(_ints([row.offset for row in rows]), "int64"),
-            "event_id": columns.texts([row.event_id for row in rows]),
-            "waybill": columns.texts([row.waybill for row in rows]),
-            "received": columns.times(_ints([row.received for row in rows])),
-            "raw": columns.texts([row.raw for row in rows]),
         }
 
     def _documents(self, output: Output) -> dict[str, dict[str, Made] | None]:

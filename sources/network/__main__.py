@@ -17,8 +17,9 @@ from schemas.settings import from_environment
 from sources.network.directory import build
 from sources.network.faults import NONE, Faults
 from sources.network.lag import Books, Lag, Nobody
+from sources.network.money import Teller
 from sources.network.script import Script
-from sources.network.stage import Stage, read_tariff
+from sources.network.stage import START, Stage, read_tariff
 from sources.network.truth import Truth
 
 
@@ -34,6 +35,12 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--parcels", type=int, help="stop after so many")
     parser.add_argument("--seconds", type=float, help="stop after so long")
     parser.add_argument("--faults", choices=("some", "none"), default="some")
+    parser.add_argument(
+        "--commands",
+        type=float,
+        default=0,
+        help="commands on virtual accounts a second, by the clock; 0: none, and nobody keeps accounts",
+    )
     parser.add_argument("--patience", type=float, default=300, help="seconds to finish in, at most")
     parser.add_argument(
         "--budget",
@@ -116,11 +123,14 @@ def main() -> int:
     """Play, finish, let deadlines come; 0 if all of it was possible."""
     wanted, settings = arguments(), from_environment()
     told = Told(wanted.seconds, wanted.patience)
-    books: Books = Lag(settings, wanted.budget) if wanted.budget else Nobody()
+    books: Books = Lag(settings, wanted.budget, accounts=wanted.commands > 0) if wanted.budget else Nobody()
     truth = Truth(wanted.truth)
     script = Script(NONE if wanted.faults == "none" else Faults())
     world = build(wanted.outlets, wanted.seed)
-    stage = Stage(world, script, settings, truth, books, wanted.seed, wanted.rate, wanted.speed)
+    teller = None
+    if wanted.commands:
+        teller = Teller(world.outlets, wanted.seed, wanted.commands * 3600 / wanted.speed, START)
+    stage = Stage(world, script, settings, truth, books, wanted.seed, wanted.rate, wanted.speed, teller)
     status = Status(wanted.truth, stage, truth)
     opened = stage.open(read_tariff(wanted.tariff), told)
     if opened:

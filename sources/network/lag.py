@@ -20,7 +20,9 @@ from schemas.settings import Settings
 from sources.network.pace import Pace, Reading, Sent
 
 READ = (topics.CONTROL, topics.TICKS, topics.ORDERS, topics.DEVICES, topics.DEAD_LETTERS)
-"""What lanes read."""
+"""What lanes of the parcel flow read."""
+MONEY = (topics.POSTINGS, topics.COMMANDS)
+"""What those of the accounts flow read."""
 NOTHING_THERE = (KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._NOENT)
 """Kafka's answers for a topic that nobody has made yet, and when there is none at all."""
 TICKS = f"{topics.TICKS.name}:0"
@@ -76,7 +78,7 @@ class Nobody:
 class Lag:
     """Looks four times a second, in a thread. What cannot be known counts as behind."""
 
-    def __init__(self, settings: Settings, budget: int) -> None:
+    def __init__(self, settings: Settings, budget: int, *, accounts: bool = False) -> None:
         self._url = f"{settings.clickhouse}/?" + urllib.parse.urlencode(
             {"database": settings.database, "query": _SQL, "output_format_json_quote_64bit_integers": 0}
         )
@@ -87,7 +89,7 @@ class Lag:
         self._kafka = AdminClient({"bootstrap.servers": settings.kafka, **settings.kafka_options})
         self._wanted = {
             TopicPartition(topic.name, number): OffsetSpec.latest()
-            for topic in READ
+            for topic in (*READ, *(MONEY if accounts else ()))
             for number in range(settings.partitions if topic.partitioned else 1)
         }
         self._count, self._budget = settings.partitions, budget

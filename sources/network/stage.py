@@ -21,6 +21,7 @@ from schemas.times import HOUR
 from sources.network.directory import World
 from sources.network.lag import Books
 from sources.network.life import live, next_order
+from sources.network.money import Teller, agreements
 from sources.network.pace import Sent
 from sources.network.publisher import Publisher
 from sources.network.script import Cue, Script
@@ -64,9 +65,11 @@ class Stage:
         seed: int,
         rate: float,
         speed: float,
+        teller: Teller | None = None,
     ) -> None:
         self.world, self.script, self.truth, self.books, self.seed = world, script, truth, books, seed
         self.speed = speed
+        self.teller = teller
         self.per_hour = rate * 3600 / speed
         """Parcels in an hour of simulated time."""
         self.publisher = Publisher(settings.mqtt, settings.mqtt_user, settings.mqtt_password)
@@ -86,9 +89,12 @@ class Stage:
     def open(self, tariff: dict[str, str], stop: Stop) -> bool:
         """Wait for the brokers and the books, then publish the directory and the tariff book. False: told to
         stop before that."""
-        network, book = version_of(self.world.files), version_of(tariff)
+        files = self.world.files
+        if self.teller is not None:
+            files = files | agreements(self.world.outlets, self.seed)
+        network, book = version_of(files), version_of(tariff)
         documents: tuple[ControlEvent, ...] = (
-            NetworkPublished(id=f"network-{network}", time=START, version=network, files=self.world.files),
+            NetworkPublished(id=f"network-{network}", time=START, version=network, files=files),
             TariffPublished(id=f"tariff-{book}", time=START, version=book, name="simulated", files=tariff),
         )
         while self.books.behind(self.sent):
@@ -113,6 +119,7 @@ class Stage:
                 self._create(created)
                 created = next_order(created, self.per_hour)
             self._publish(stop)
+            self._ask()
 
     def finish(self, stop: Stop) -> None:
         """Let what is on the way arrive, and wait until it is booked."""
@@ -163,6 +170,12 @@ class Stage:
             for cue in batch:
                 self._send(cue, stop)
         self.kafka.poll(0)
+
+    def _ask(self) -> None:
+        """What outlets want of their money by now."""
+        if self.teller is not None:
+            for command in self.teller.until(self.now):
+                self.kafka.send(topics.COMMANDS.name, msgspec.json.encode(command), command.subject)
 
     def _send(self, cue: Cue, stop: Stop) -> None:
         if not cue.topic:

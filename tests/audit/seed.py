@@ -72,8 +72,8 @@ SITES = (
 )
 SITE_COLUMNS = ("site", "name", "kind", "outlet", "city", "city_name", "province", "province_name")
 ACCOUNTS = (
-    *("1001", "1002", "1003", "1101", "1102", "2001", "2101", "2201"),
-    *("4001", "4002", "5001", "5002", "6001", "6002", "6003"),
+    *("1001", "1002", "1003", "1101", "1102", "1104", "1105", "1801", "2001", "2101", "2201", "2203", "2204"),
+    *("4001", "4002", "4901", "5001", "5002", "6001", "6002", "6003", "6901"),
 )
 
 ENTRIES = """
@@ -99,6 +99,83 @@ PRICES: dict[str, Values] = {
     "transit": {"price_table": "transit.csv", "price_row": 2, "matched": "province", "first_price": 30_000},
     "delivery": {"price_table": "delivery.csv", "price_row": 2, "matched": "city", "first_price": 12_000},
 }
+
+
+def write_accounts(writer: Writer) -> None:
+    """Three blocks of the accounts flow: 2.00 posted against OUT1, 10.00 topped up, 3.00 held and released."""
+    terms = [
+        {
+            "step": 1,
+            "party": "OUT1",
+            "kind": "credit",
+            "credit_limit": 50_000,
+            "low_balance": 0,
+            "cause": "v1",
+        },
+        {"step": 2, "party": "OUT2", "kind": "prepaid", "low_balance": 10_000, "cause": "v1"},
+    ]
+    low = {"party": "OUT2", "kind": "low_balance", "status": "begun", "threshold": 10_000}
+    price = {"version": "v1", "item": "M1", "name": "电子面单", "price": 8_000}
+    writer.by_hand({"terms": terms, "notice": [low], "material": [price]}, {"waybook.control:0": 2})
+    day = (T0 + SHANGHAI_OFFSET) // DAY
+    about = {"party": "OUT1", "business_date": day, "time": T0, "counterparty": "HQ"}
+    command = {"party": "OUT1", "actor": "me", "command_time": T0, "time": T0, "accepted": 1}
+    charge = xxh3_128_digest(b"command|OUT1|c1")[:15] + b"\0"
+    topped = about | {"step": 2, "kind": "top_up", "fee": "top_up", "command_id": "c1", "charge_id": charge}
+    posted = about | {"step": 1, "kind": "posting", "fee": "waybill", "sender": 3}
+    top_up = {"step": 2, "command_id": "c1", "command": "top_up", "body": '{"amount_e4":100000}'}
+    hold = {
+        "step": 3,
+        "command_id": "h1",
+        "command": "hold",
+        "body": '{"amount_e4":30000,"purpose":"withdraw"}',
+    }
+    beyond = {"step": 4, "command_id": "c2", "command": "withdraw", "body": '{"amount_e4":60000}'}
+    held = {"party": "OUT1", "hold": "h1", "purpose": "withdraw", "amount": 30_000, "time": T0}
+    writer.by_hand(
+        {
+            "account_movement": [
+                posted | {"account": "business", "amount": -20_000, "balance": -20_000},
+                topped | {"account": "cash", "amount": 80_000, "balance": 80_000},
+                topped | {"account": "business", "amount": 20_000},
+            ],
+            "answer": [
+                command | top_up | {"amount": 100_000, "available": 130_000},
+                command | hold | {"amount": 30_000, "available": 100_000},
+                command | beyond | {"accepted": 0, "reason": "insufficient_balance", "available": 100_000},
+            ],
+            "hold": [held | {"step": 3, "status": "opened", "remains": 30_000, "command_id": "h1"}],
+            "journal": list(_top_up(charge, 100_000)),
+        },
+        {"waybook.control:0": 2, "waybook.postings:0": 1, "waybook.commands:0": 3},
+    )
+    release = {"step": 1, "command_id": "r1", "command": "release", "body": '{"hold":"h1"}'}
+    writer.by_hand(
+        {
+            "answer": [command | release | {"amount": 30_000, "available": 130_000}],
+            "hold": [held | {"step": 1, "status": "released", "command_id": "r1"}],
+        },
+        {"waybook.commands:0": 4},
+    )
+
+
+def _top_up(charge: bytes, amount: int) -> Iterator[Values]:
+    legs = (("OUT1", "1104", "D"), ("OUT1", "1801", "C"), ("HQ", "1801", "D"), ("HQ", "2203", "C"))
+    for number, (book, account, side) in enumerate(legs, 1):
+        yield {
+            "row_id": charge[:15] + bytes([number]),
+            "entry_id": charge[:15] + (b"\x80" if book == "OUT1" else b"\x81"),
+            "charge_id": charge,
+            "book": book,
+            "account": account,
+            "side": side,
+            "amount": amount,
+            "counterparty": "HQ" if book == "OUT1" else "OUT1",
+            "fee": "top_up",
+            "event_time": T0,
+            "business_date": (T0 + SHANGHAI_OFFSET) // DAY,
+            "rules_version": "test",
+        }
 
 
 def write(writer: Writer) -> None:

@@ -38,6 +38,7 @@ class Books:
         self.client = client
         self._touched: set[str] = set()
         seed.write(Writer(client))
+        seed.write_accounts(Writer(client, 1000))
         for table in TABLES:
             client.command(f"CREATE TABLE kept_{table.name} AS {table.name}")
             client.command(f"INSERT INTO kept_{table.name} SELECT * FROM {table.name}")
@@ -104,8 +105,8 @@ def test_untouched_books_pass(books: Books) -> None:
     report = run(books.client)
     assert report.passed, report.to_text()
     assert report.counts.parcels == 3
-    assert report.counts.journal_rows == 44
-    assert report.counts.debit == report.counts.credit == "60.10"
+    assert report.counts.journal_rows == 48
+    assert report.counts.debit == report.counts.credit == "80.10"
 
 
 @pytest.mark.parametrize(("table", "column"), CELLS, ids=[f"{t.name}.{c.name}" for t, c in CELLS])
@@ -218,6 +219,24 @@ FORGED = (
     ("tariff_book", "file = 'waybill.csv'", "'price\n2.00\n' AS content", "recomputed_charges"),
     ("tariff_book", "file = 'book.toml'", "'not toml' AS content", "documents"),
     ("charge", "reverses != toFixedString('', 16)", "amount + 1 AS amount", "reversals"),
+    ("account_movement", "account = 'cash'", "amount + 1 AS amount", "recomputed_accounts"),
+    ("account_movement", "account = 'cash'", "balance + 1 AS balance", "recomputed_accounts"),
+    ("account_movement", "kind = 'posting'", "amount + 1 AS amount, balance + 1 AS balance", "told"),
+    ("account_movement", "kind = 'posting'", "'transit' AS fee", "told"),
+    ("account_movement", "kind = 'posting'", "sender + 1 AS sender", "told"),
+    ("account_movement", "kind = 'top_up'", "'c9' AS command_id", "recomputed_accounts"),
+    ("account_movement", "kind = 'top_up'", "charge_id AS charge_id, 'x' AS fee", "commands_posted"),
+    ("answer", "command = 'top_up'", "replace(body, '100000', '90000') AS body", "recomputed_accounts"),
+    ("answer", "command = 'top_up'", "amount + 1 AS amount", "commands_posted"),
+    ("answer", "command = 'withdraw'", "1 AS accepted, '' AS reason", "recomputed_answers"),
+    ("answer", "command = 'withdraw'", "replace(body, '60000', '50000') AS body", "recomputed_answers"),
+    ("answer", "command = 'withdraw'", "'c1' AS command_id", "commands"),
+    ("answer", "command = 'hold'", "available + 1 AS available", "recomputed_answers"),
+    ("hold", "status = 'opened'", "amount + 1 AS amount", "recomputed_holds"),
+    ("notice", "true", "available + 1 AS available", "recomputed_notices"),
+    ("terms", "party = 'OUT1'", "credit_limit + 1 AS credit_limit", "recomputed_answers"),
+    ("journal", "fee = 'top_up' AND account = '2203'", "'2204' AS account", "commands_posted"),
+    ("journal", "account = '2101' AND seq = 3", "amount + 1 AS amount", "told"),
 )
 """Changes that a forger might hide by making all digests anew: they do not fit what else is there."""
 

@@ -30,6 +30,8 @@ POINTS = (
     "after_charge",
     "after_journal",
     "after_rows",
+    "handed_over",
+    "after_letters",
     "before_commit",
     "committed",
 )
@@ -82,6 +84,14 @@ class Lane(Server):
             self.process.send_signal(signal.SIGCONT)
 
 
+class AccountLane(Lane):
+    """One lane of the accounts flow."""
+
+    def command(self) -> list[str]:
+        """The accounts flow; its lanes' numbers begin with 1000."""
+        return [sys.executable, "-m", "flows.accounts", str(self.number - 1000)]
+
+
 class Input:
     """A Kafka with a workload in it."""
 
@@ -91,12 +101,15 @@ class Input:
         out = producer(kafka.address)
         publish(out, 2_000)
         produce(out, Workload(parcels, spread=parcels // 3, late=late))
-        self.ends = self._ends()
+        self.ends = self.ends_of(
+            topics.CONTROL, topics.TICKS, topics.ORDERS, topics.DEVICES, topics.DEAD_LETTERS
+        )
 
-    def _ends(self) -> dict[str, int]:
+    def ends_of(self, *wanted: topics.Topic) -> dict[str, int]:
+        """The offsets at which topics end now."""
         consumer = Consumer({"bootstrap.servers": self.kafka.address, "group.id": "ends"})
         ends = {}
-        for topic in (topics.CONTROL, topics.TICKS, topics.ORDERS, topics.DEVICES, topics.DEAD_LETTERS):
+        for topic in wanted:
             for partition in range(PARTITIONS if topic.partitioned else 1):
                 _, end = consumer.get_watermark_offsets(TopicPartition(topic.name, partition), timeout=10)
                 ends[f"{topic.name}:{partition}"] = end
@@ -108,9 +121,16 @@ class Field:
     """A store and lanes that read an input; `hurt` is called again and again until all is read."""
 
     def __init__(
-        self, directory: Path, source: Input, lanes: int = 2, budget: int = 300, crash: str = ""
+        self,
+        directory: Path,
+        source: Input,
+        lanes: int = 2,
+        budget: int = 300,
+        crash: str = "",
+        accounts: int = 0,
     ) -> None:
-        self.directory, self.source, self.count = directory, source, lanes
+        self.directory, self.source, self.count = directory, source, lanes + accounts
+        self.accounts = accounts
         self.store = Store(directory / "store")
         self.store.start()
         self.client = self.store.client()
@@ -121,11 +141,15 @@ class Field:
             home=directory / "home",
             partitions=PARTITIONS,
             lanes=lanes,
+            account_lanes=max(1, accounts),
             epoch=0.6,
             period=0.05,
             budget=budget,
         )
         self.lanes = [Lane(directory / f"lane{n}", n, self.settings, crash) for n in range(lanes)]
+        self.lanes += [
+            AccountLane(directory / f"lane{n}", n, self.settings, crash) for n in range(1000, 1000 + accounts)
+        ]
         self.killed = 0
 
     def run(self, hurt: Callable[["Field"], None] = lambda _: None, most: float = 240) -> None:
@@ -199,6 +223,10 @@ class Field:
         except (ClickHouseError, StoreAwayError, OSError):
             return False
         reached = [dict(zip(*row, strict=True)) for row in rows]
+        if self.accounts and len(rows) == self.count:
+            messages = self.source.ends_of(topics.POSTINGS, topics.COMMANDS)
+            if not all(any(lane.get(name, 0) >= end for lane in reached) for name, end in messages.items()):
+                return False
         return len(rows) == self.count and all(
             any(lane.get(name, 0) >= end for lane in reached) for name, end in self.source.ends.items()
         )
@@ -219,17 +247,19 @@ class Field:
         self.store.kill()
 
     def audited(self) -> None:
-        """The ledger audit agrees."""
+        """The audit agrees, and nothing that was booked is still on its way to the accounts."""
         report = audit.run(self.client)
         assert report.passed, report.to_text()
+        if self.accounts:
+            assert report.check("told").detail.endswith(" 0 sums on the way"), report.to_text()
 
 
 @contextmanager
 def field(
-    directory: Path, source: Input, lanes: int = 2, crash: str = "", budget: int = 300
+    directory: Path, source: Input, lanes: int = 2, crash: str = "", budget: int = 300, accounts: int = 0
 ) -> Iterator[Field]:
     """A field that is cleared afterwards."""
-    made = Field(directory, source, lanes, budget, crash)
+    made = Field(directory, source, lanes, budget, crash, accounts)
     try:
         yield made
     finally:

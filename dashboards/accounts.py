@@ -1,0 +1,168 @@
+"""The questions about virtual accounts and ledgers that the terminal and the live page ask, all with parameters."""
+
+import tomllib
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from clickhouse_connect.driver.client import Client
+
+import flows.journal
+from dashboards.queries import Row, rows
+from schemas.parties import HQ
+
+BALANCES = """
+SELECT account, sum(amount) AS amount FROM account_movement
+WHERE party = {party:String} AND time <= fromUnixTimestamp64Milli({at:Int64}, 'UTC') GROUP BY account"""
+HELD = """
+SELECT hold, argMax(remains, (seq, step, line)) AS left, argMax(purpose, (seq, step, line)) AS purpose
+FROM hold WHERE party = {party:String} AND time <= fromUnixTimestamp64Milli({at:Int64}, 'UTC')
+GROUP BY hold HAVING left > 0 ORDER BY hold"""
+TERMS = """
+SELECT kind, credit_limit, low_balance FROM terms
+WHERE party = {party:String} AND time <= fromUnixTimestamp64Milli({at:Int64}, 'UTC')
+ORDER BY seq DESC, step DESC LIMIT 1"""
+NOTICES = """
+SELECT kind, argMax(status, seq) AS now FROM notice
+WHERE party = {party:String} AND time <= fromUnixTimestamp64Milli({at:Int64}, 'UTC')
+GROUP BY kind HAVING now = 'begun' ORDER BY kind"""
+KNOWN = """
+SELECT count() AS n FROM (
+    SELECT 1 FROM site WHERE outlet = {party:String} LIMIT 1
+    UNION ALL SELECT 1 FROM account_movement WHERE party = {party:String} LIMIT 1)"""
+
+OPENING = """
+SELECT account, sum(amount) AS amount FROM account_movement
+WHERE party = {party:String} AND business_date < {first:Date} GROUP BY account"""
+MOVEMENTS = """
+SELECT business_date, kind, fee, command_id, sum(if(account = 'cash', amount, 0)) AS cash,
+       sum(if(account = 'business', amount, 0)) AS business, sum(if(account = 'deposit', amount, 0)) AS deposit
+FROM account_movement
+WHERE party = {party:String} AND business_date BETWEEN {first:Date} AND {last:Date}
+GROUP BY business_date, kind, fee, command_id ORDER BY business_date, min((seq, step)), kind, fee, command_id"""
+CAUSES = """
+SELECT business_date, fee, waybill, hex(charge_id) AS charge, bitShiftRight(seq, 32) AS lane,
+       bitAnd(seq, 4294967295) AS block, sum(if(side = 'D', amount, -amount)) AS gained
+FROM journal
+WHERE book = {party:String} AND business_date BETWEEN {first:Date} AND {last:Date}
+    AND account IN {accounts:Array(String)}
+GROUP BY business_date, fee, waybill, charge_id, seq ORDER BY business_date, fee, seq, waybill, charge"""
+
+TRIAL_BALANCE = """
+SELECT account, sumIf(amount, side = 'D') AS debit, sumIf(amount, side = 'C') AS credit
+FROM journal WHERE ({book:String} = '' OR book = {book:String}) AND business_date <= {at:Date}
+GROUP BY account ORDER BY account"""
+MIRROR = """
+SELECT if(book = {hq:String}, counterparty, book) AS party,
+       sumIf(if(side = 'D', amount, -amount), book = {hq:String}) AS in_hq_book,
+       sumIf(if(side = 'C', amount, -amount), book != {hq:String}) AS in_party_book
+FROM journal
+WHERE business_date <= {at:Date} AND if(book = {hq:String}, account IN {of_hq:Array(String)},
+                                         counterparty = {hq:String} AND account IN {of_party:Array(String)})
+GROUP BY party ORDER BY party"""
+LEDGER_OPENING = """
+SELECT sum(if(side = 'D', amount, -amount)) AS amount FROM journal
+WHERE book = {book:String} AND account = {account:String} AND business_date < {first:Date}"""
+LEDGER = """
+SELECT business_date, fee, waybill, counterparty, side, amount, hex(entry_id) AS entry FROM journal
+WHERE book = {book:String} AND account = {account:String} AND business_date BETWEEN {first:Date} AND {last:Date}
+ORDER BY business_date, seq, line LIMIT {limit:UInt32}"""
+CHART = "SELECT account, any(name) AS name FROM account GROUP BY account"
+
+
+class Mirror(msgspec.Struct, frozen=True):
+    """Accounts on which headquarters and a party say the same of each other."""
+
+    party: tuple[str, ...]
+    headquarters: tuple[str, ...]
+
+
+def mirror_accounts() -> Mirror:
+    """As the posting rules' data says."""
+    text = (Path(flows.journal.__file__).parent / "positions.toml").read_text("utf-8")
+    return msgspec.convert(tomllib.loads(text)["mirror"], Mirror)
+
+
+class Balance(msgspec.Struct, frozen=True):
+    """A party's virtual accounts at a moment. Amounts in yuan."""
+
+    accounts: Row
+    holds: list[Row]
+    terms: Row
+    notices: list[Row]
+
+    @property
+    def held(self) -> Any:
+        """All that is held."""
+        return sum(hold["left"] for hold in self.holds)
+
+    @property
+    def available(self) -> Any:
+        """What can be spent, the credit line included."""
+        limit = self.terms.get("credit_limit", 0) if self.terms.get("kind") == "credit" else 0
+        return self.accounts["cash"] + self.accounts["business"] - self.held + limit
+
+
+def balance(client: Client, party: str, at: int) -> Balance | None:
+    """A party's balance when data time was `at` (UTC ms); None: nobody knows the party."""
+    if not rows(client, KNOWN, party=party)[0]["n"]:
+        return None
+    sums: Row = dict.fromkeys(("cash", "business", "deposit"), 0)
+    sums |= {row["account"]: row["amount"] for row in rows(client, BALANCES, party=party, at=at)}
+    found = rows(client, TERMS, party=party, at=at)
+    return Balance(
+        sums,
+        rows(client, HELD, party=party, at=at),
+        found[0] if found else {"kind": "prepaid", "credit_limit": 0, "low_balance": 0},
+        rows(client, NOTICES, party=party, at=at),
+    )
+
+
+class Statement(msgspec.Struct, frozen=True):
+    """A statement of account: opening balances, movements, closing balances; what the movements come from."""
+
+    opening: Row
+    movements: list[Row]
+    closing: Row
+    causes: list[Row]
+
+
+def statement(
+    client: Client, party: str, first: date, last: date, *, causes: bool = False
+) -> Statement | None:
+    """By business date, both ends included; None: nobody knows the party."""
+    if not rows(client, KNOWN, party=party)[0]["n"]:
+        return None
+    opening: Row = dict.fromkeys(("cash", "business", "deposit"), 0)
+    opening |= {row["account"]: row["amount"] for row in rows(client, OPENING, party=party, first=first)}
+    span = {"party": party, "first": first, "last": last}
+    movements = rows(client, MOVEMENTS, **span)
+    closing = {
+        name: amount + sum(movement[name] for movement in movements) for name, amount in opening.items()
+    }
+    accounts = list(mirror_accounts().party)
+    return Statement(
+        opening, movements, closing, rows(client, CAUSES, accounts=accounts, **span) if causes else []
+    )
+
+
+def trial_balance(client: Client, at: date, book: str = "") -> list[Row]:
+    """Debits and credits of every account up to a business date, of one book or of all."""
+    names = {row["account"]: row for row in rows(client, CHART)}
+    found = rows(client, TRIAL_BALANCE, at=at, book=book)
+    return [{"name": names.get(row["account"], {}).get("name", ""), **row} for row in found]
+
+
+def mirror(client: Client, at: date) -> list[Row]:
+    """What headquarters and each party say of each other up to a business date."""
+    of = mirror_accounts()
+    return rows(client, MIRROR, at=at, hq=HQ, of_hq=list(of.headquarters), of_party=list(of.party))
+
+
+def ledger(
+    client: Client, book: str, account: str, first: date, last: date, limit: int
+) -> tuple[Any, list[Row]]:
+    """An account of a book: what stood there before (debits less credits), and its rows."""
+    before = rows(client, LEDGER_OPENING, book=book, account=account, first=first)[0]["amount"]
+    return before, rows(client, LEDGER, book=book, account=account, first=first, last=last, limit=limit)

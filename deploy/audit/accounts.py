@@ -1,0 +1,316 @@
+"""Virtual accounts: every movement, hold, notice and answer again, and what was posted against the journal."""
+
+import json
+from collections import defaultdict
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from xxhash import xxh3_128_digest
+
+from deploy.audit.chain import Log
+from deploy.audit.digest import place
+from deploy.audit.postings import MONEY, TOLD, words
+from deploy.audit.report import Check, Findings
+from deploy.audit.rules import BLOCK_RANGE, MOST
+from deploy.audit.store import BLOCKS, LANE, Row, Store
+from deploy.audit.wallets import Kept, Moved, Refusal, Wallet
+from schemas.parties import HQ
+from schemas.topics import POSTINGS
+
+IN_A_SHARD = 1_000_000
+"""Movements whose parties are looked at together."""
+
+_MINE = "cityHash64(toString(party)) % {shards:UInt64} = {shard:UInt64}"
+_READ = {
+    "movement": f"""
+        SELECT party, seq, step, account, kind, reinterpretAsInt64(amount) AS units,
+               reinterpretAsInt64(balance) AS balance, business_date AS day, fee, sender, command_id,
+               hex(charge_id) AS charge, counterparty
+        FROM $account_movement WHERE {_MINE} ORDER BY party, seq, step, line""",
+    "hold": f"""
+        SELECT party, seq, step, hold, status, purpose, reinterpretAsInt64(amount) AS units,
+               reinterpretAsInt64(remains) AS remains, command_id
+        FROM $hold WHERE {_MINE} ORDER BY party, seq, step, line""",
+    "terms": f"""
+        SELECT party, seq, step, kind, reinterpretAsInt64(credit_limit) AS credit_limit,
+               reinterpretAsInt64(low_balance) AS low_balance, cause
+        FROM $terms WHERE {_MINE} ORDER BY party, seq, step, line""",
+    "answer": f"""
+        SELECT party, seq, step, command_id, command, body, accepted, reason, reinterpretAsInt64(amount) AS units,
+               reinterpretAsInt64(unit_price) AS price, reinterpretAsInt64(available) AS available,
+               toDate(addHours(command_time, 8), 'UTC') AS day
+        FROM $answer WHERE {_MINE} ORDER BY party, seq, step, line""",
+    "notice": f"""
+        SELECT party, seq, kind, status, reinterpretAsInt64(available) AS available,
+               reinterpretAsInt64(threshold) AS threshold
+        FROM $notice WHERE {_MINE} ORDER BY party, seq, kind""",
+}
+
+
+class Step(NamedTuple):
+    """All rows of one step of one party."""
+
+    movement: list[Row]
+    hold: list[Row]
+    terms: list[Row]
+    answer: list[Row]
+
+
+class Prices(NamedTuple):
+    """What is published: parties of any directory and of every one, and prices by item."""
+
+    parties: set[str]
+    always: set[str]
+    materials: dict[str, set[int]]
+
+
+class Replay:
+    """Carries everything out again, shard by shard."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self.movements = Findings("recomputed_accounts", "虚拟账户逐笔重算：余额、先现金后授信")
+        self.answers = Findings("recomputed_answers", "每条资金指令的执行或拒绝独立重判")
+        self.holds = Findings("recomputed_holds", "冻结逐笔重算")
+        self.notices = Findings("recomputed_notices", "余额通知逐条重算")
+
+    def walk(self) -> None:
+        """All parties."""
+        known = self._store.rows(
+            "SELECT outlet, uniqExact(version) = (SELECT uniqExact(version) FROM $site) AS always "
+            "FROM $site WHERE kind = 'outlet' GROUP BY outlet"
+        )
+        parties, always = {row["outlet"] for row in known}, {row["outlet"] for row in known if row["always"]}
+        materials: dict[str, set[int]] = defaultdict(set)
+        for row in self._store.rows("SELECT item, reinterpretAsInt64(price) AS price FROM $material"):
+            materials[row["item"]].add(row["price"])
+        self._published = Prices(parties, always, materials)
+        for shard, shards in self._store.shards("account_movement", IN_A_SHARD):
+            read = {name: self._store.rows(sql, shard=shard, shards=shards) for name, sql in _READ.items()}
+            self._shard(read)
+
+    def checks(self) -> list[Check]:
+        """Their outcome."""
+        return [
+            self.movements.check("movements"),
+            self.answers.check("answers"),
+            self.holds.check("changes of holds"),
+            self.notices.check("notices"),
+        ]
+
+    def _shard(self, read: dict[str, list[Row]]) -> None:
+        steps: dict[str, dict[tuple[int, int], Step]] = defaultdict(dict)
+        for name in Step._fields:
+            for row in read[name]:
+                of = steps[row["party"]].setdefault((row["seq"], row["step"]), Step([], [], [], []))
+                getattr(of, name).append(row)
+        noticed: dict[str, dict[int, list[Row]]] = defaultdict(lambda: defaultdict(list))
+        for row in read["notice"]:
+            noticed[row["party"]][row["seq"]].append(row)
+        for party in steps.keys() | noticed.keys():
+            self._party(party, steps[party], noticed[party])
+
+    def _party(self, party: str, steps: dict[tuple[int, int], Step], noticed: dict[int, list[Row]]) -> None:
+        wallet = Wallet()
+        order = sorted(steps)
+        for number, (seq, step) in enumerate(order):
+            self._step(party, wallet, f"{place(seq)} step {step}", steps[seq, step])
+            if number + 1 == len(order) or order[number + 1][0] != seq:
+                self._notices(party, wallet, seq, noticed.pop(seq, []))
+        for seq, rows in noticed.items():
+            self.notices.add(f"{party}: {place(seq)} has {len(rows)} notices, and nothing happened")
+
+    def _step(self, party: str, wallet: Wallet, where: str, step: Step) -> None:
+        found = [Moved(row["account"], row["units"], row["balance"]) for row in step.movement]
+        self.movements.seen += len(found)
+        if step.answer:
+            self._command(party, wallet, where, step)
+            return
+        for row in step.terms:  # published ones
+            wallet.limit = row["credit_limit"] if row["kind"] == "credit" else 0
+            wallet.threshold = row["low_balance"]
+        if not step.movement:
+            return
+        one = step.movement[0]
+        same = {
+            (row["kind"], row["fee"], row["day"], row["sender"], row["counterparty"]) for row in step.movement
+        }
+        known = one["kind"] == "posting" and one["sender"] and one["fee"] and one["counterparty"] == HQ
+        if len(same) > 1 or not known or any(row["command_id"] for row in step.movement):
+            self.movements.add(f"{party}: {where} is neither a posting nor a command")
+        units = sum(unit for account, unit, _ in found if account != "deposit")
+        expected = wallet.post(units)
+        if found != expected:
+            self.movements.add(f"{party}: {where} moved {found}, should be {expected}")
+
+    def _command(self, party: str, wallet: Wallet, where: str, step: Step) -> None:
+        said = step.answer[0]
+        self.answers.seen += len(step.answer)
+        self.holds.seen += len(step.hold)
+        moved: list[Moved] = []
+        reason = ""
+        try:
+            if said["reason"] == "unknown_party":
+                raise Refusal("unknown_party")
+            moved = wallet.carry_out(said["command"], said["command_id"], said["body"], said["price"])
+        except Refusal as refusal:
+            reason = str(refusal)
+        except (KeyError, ValueError, TypeError) as error:
+            self.answers.add(f"{party}: {where} has no readable command: {error!r}")
+            return
+        if not self._agreed(party, said, reason) or len(step.answer) > 1:
+            self.answers.add(
+                f"{party}: {where} {said['command']} {said['command_id']} was answered "
+                f"{(said['accepted'], said['reason'])}, should be {(not reason, reason)}"
+            )
+        if not reason:
+            kept = wallet.kept
+            amount, available = wallet.amount, wallet.available
+        else:
+            kept, amount = [], 0
+            available = 0 if said["reason"] == "unknown_party" else wallet.available
+        if (said["units"], said["available"]) != (amount, available):
+            self.answers.add(
+                f"{party}: {where} says {said['units']} moved, {said['available']} left; "
+                f"should be {amount} and {available}"
+            )
+        found = [Moved(row["account"], row["units"], row["balance"]) for row in step.movement]
+        if found != moved or not all(_told(party, row, said) for row in step.movement):
+            self.movements.add(f"{party}: {where} moved {found}, should be {moved}")
+        holds = [
+            Kept(row["hold"], row["status"], row["purpose"], row["units"], row["remains"])
+            for row in step.hold
+        ]
+        if holds != kept or any(row["command_id"] != said["command_id"] for row in step.hold):
+            self.holds.add(f"{party}: {where} held {holds}, should be {kept}")
+        told = said["command"] == "set_terms" and not reason
+        if (told and not self._terms_told(wallet, step, said)) or (step.terms and not told):
+            self.answers.add(f"{party}: {where} set other terms than were asked")
+
+    @staticmethod
+    def _terms_told(wallet: Wallet, step: Step, said: Row) -> bool:
+        rows = [
+            (row["credit_limit"] if row["kind"] == "credit" else 0, row["low_balance"], row["cause"])
+            for row in step.terms
+        ]
+        return rows == [(wallet.limit, wallet.threshold, said["command_id"])]
+
+    def _agreed(self, party: str, said: Row, reason: str) -> bool:
+        """Whether an answer is right; what depends on the directory is judged by all that were published."""
+        parties, always, materials = self._published
+        if party in always if reason == "unknown_party" else parties and party not in parties:
+            return False
+        if said["command"] == "purchase" and not self._priced(said, materials):
+            return False
+        return (bool(said["accepted"]), said["reason"]) == (not reason, reason)
+
+    @staticmethod
+    def _priced(said: Row, materials: dict[str, set[int]]) -> bool:
+        """Whether the unit price is the one that was asked for, or a published one."""
+        asked = json.loads(said["body"])
+        if said["reason"]:
+            return True
+        if asked["unit_price_e4"] is not None:
+            return bool(said["price"] == asked["unit_price_e4"])
+        return said["price"] in materials.get(asked["item"], set())
+
+    def _notices(self, party: str, wallet: Wallet, seq: int, rows: list[Row]) -> None:
+        self.notices.seen += len(rows)
+        expected = [
+            (kind, status, wallet.available, wallet.threshold if kind == "low_balance" else 0)
+            for kind, status in wallet.notices()
+        ]
+        found = [(row["kind"], row["status"], row["available"], row["threshold"]) for row in rows]
+        if found != expected:
+            self.notices.add(f"{party}: {place(seq)} gave notice {found}, should be {expected}")
+
+
+def _told(party: str, row: Row, said: Row) -> bool:
+    """Whether a command's movement tells of the command, and of its journal rows."""
+    charge = ""
+    if row["fee"]:
+        name = f"command|{party}|{said['command_id']}"
+        charge = xxh3_128_digest(name.encode())[:15].hex().upper() + "00"
+    return bool(
+        (row["kind"], row["command_id"], row["day"], row["sender"], row["counterparty"])
+        == (said["command"], said["command_id"], said["day"], 0, HQ)
+        and row["charge"].strip("0") == charge.strip("0")
+        and row["fee"] == _fee(said, row)
+    )
+
+
+def _fee(said: Row, row: Row) -> str:
+    """The fee by which a command is booked: its own name; a hold's purpose when it is captured; or none."""
+    if said["command"] == "capture":
+        return str(row["fee"]) if row["fee"] in ("withdraw", "purchase") else "withdraw or purchase"
+    return "" if said["command"] in ("hold", "release", "set_terms") else str(said["command"])
+
+
+_HEARD = """
+    SELECT bitShiftRight(sender, 32) AS lane,
+           bitAnd(kafkaMurmurHash(toString(party)), 2147483647) % {partitions:UInt64} AS partition,
+           max(bitAnd(sender, 4294967295)) AS n
+    FROM $account_movement WHERE kind = 'posting' GROUP BY lane, partition"""
+
+
+def check_told(store: Store, log: Log, *, all_of_it: bool) -> Check:
+    """What the parcel flow booked between a party and headquarters moved its accounts, block by block.
+
+    Messages of a partition come in order: what lies beyond the newest one that was heard is on the way.
+    `all_of_it`: nothing may be.
+    """
+    found = Findings("told", "虚拟账户的入账等于日记账逐区块、逐费用的净额")
+    partitions = _partitions(log)
+    known = " OR ".join(
+        f"sender BETWEEN {head.lane << LANE} AND {head.lane << LANE | head.n}" for head in log.heads
+    )
+    sums = f"""
+        SELECT seq, party, fee, day, sum(units) AS difference, bitShiftRight(seq, {LANE}) AS lane,
+               bitAnd(kafkaMurmurHash(party), 2147483647) % {{partitions:UInt64}} AS partition
+        FROM (
+            SELECT sender AS seq, toString(party) AS party, toString(fee) AS fee, business_date AS day,
+                   -reinterpretAsInt64(amount) AS units
+            FROM $account_movement
+            WHERE kind = 'posting' AND sender BETWEEN {{first:UInt64}} AND {{last:UInt64}} AND ({known or "false"})
+            UNION ALL
+            SELECT seq, toString(book), toString(fee), business_date,
+                   if(side = 'D', 1, -1) * reinterpretAsInt64(amount)
+            FROM $journal
+            WHERE {BLOCK_RANGE} AND account IN {words(TOLD)} AND book != '{HQ}' AND fee NOT IN {words(MONEY)}
+        )
+        GROUP BY seq, party, fee, day HAVING difference != 0"""
+    heard = {(row["lane"], row["partition"]): row["n"] for row in store.rows(_HEARD, partitions=partitions)}
+    late = list(_on_the_way(heard))
+    waiting = 0
+    for first, last in store.ranges("journal", 1_000_000):
+        span: dict[str, Any] = {"first": first, "last": last, "partitions": partitions}
+        away = " OR ".join(late) or "true"
+        waiting += int(store.value(f"SELECT count() FROM ({sums}) WHERE {away}", **span))
+        found.rows(store.rows(f"SELECT * FROM ({sums}) WHERE NOT ({away})" + MOST, **span))
+    found.seen = store.count("account_movement")
+    if waiting and all_of_it:
+        found.add(f"{waiting} sums were never heard", waiting)
+    return found.check(f"movements, {waiting:,} sums on the way")
+
+
+def _on_the_way(heard: dict[tuple[int, int], int]) -> Iterator[str]:
+    """Conditions for what lies beyond what was heard."""
+    for (lane, partition), n in heard.items():
+        yield f"(lane = {lane} AND partition = {partition} AND bitAnd(seq, {BLOCKS}) > {n})"
+    known = ", ".join(f"({lane}, {partition})" for lane, partition in heard)
+    if known:
+        yield f"(lane, partition) NOT IN ({known})"
+
+
+def _partitions(log: Log) -> int:
+    """Partitions of the postings' topic, as the lanes of the accounts flow read it; 1 without any."""
+    names = {name for plan in log.plans for name in plan.inputs if name.startswith(f"{POSTINGS.name}:")}
+    return max(1, len(names))
+
+
+def check_accounts(store: Store, log: Log, *, settled: bool) -> list[Check]:
+    """All checks of virtual accounts. `settled`: the network has come to rest, so nothing is on the way."""
+    replay = Replay(store)
+    replay.walk()
+    kept = any(name.startswith(POSTINGS.name) for plan in log.plans for name in plan.inputs)
+    return [check_told(store, log, all_of_it=settled and kept), *replay.checks()]

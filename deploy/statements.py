@@ -1,0 +1,153 @@
+"""Statements of account, balances, trial balance and ledgers as text for the terminal."""
+
+from collections.abc import Iterator, Sequence
+from datetime import date, datetime, timedelta
+from itertools import groupby
+from typing import Any
+
+from clickhouse_connect.driver.client import Client
+
+from dashboards import accounts
+from dashboards.queries import Row
+from dashboards.words import ACCOUNTS, FEES, MONEY, NOTICES, shanghai
+from deploy.explain import width
+
+EPOCH = datetime(1970, 1, 1)
+
+
+def balance(client: Client, party: str, at: datetime) -> str:
+    """A party's accounts, holds and terms at a moment (UTC); empty when nobody knows it."""
+    found = accounts.balance(client, party, (at - EPOCH) // timedelta(milliseconds=1))
+    if found is None:
+        return ""
+    terms = found.terms
+    lines = [(ACCOUNTS[name], _yuan(found.accounts[name])) for name in ("cash", "business", "deposit")]
+    lines += [
+        ("冻结 held", _yuan(found.held)),
+        ("授信额度 credit limit", _yuan(terms["credit_limit"] if terms["kind"] == "credit" else 0)),
+        ("可用 available", _yuan(found.available)),
+    ]
+    text = [f"{party}  截至 as of {shanghai(at)}", *_table(lines, right=(1,))]
+    holds = [(hold["hold"], MONEY[hold["purpose"]], _yuan(hold["left"])) for hold in found.holds]
+    text += ["", "冻结明细 holds", *_table(holds, right=(2,))] if holds else []
+    text += [f"! {NOTICES[notice['kind']]}" for notice in found.notices]
+    return "\n".join(text)
+
+
+def statement(client: Client, party: str, first: date, last: date, *, lines: bool) -> str:
+    """Opening balance, movements, closing balance; with `lines` what each comes from. Empty: unknown party."""
+    found = accounts.statement(client, party, first, last, causes=lines)
+    if found is None:
+        return ""
+    causes = {
+        key: list(group)
+        for key, group in groupby(found.causes, lambda row: (row["business_date"], row["fee"]))
+    }
+    table: list[tuple[str, ...]] = [
+        ("日期 date", "摘要 what", "现金 cash", "业务 business", "保证金 deposit", "余额 balance")
+    ]
+    running = sum(found.opening.values())
+    table.append(("", "期初 opening", *_three(found.opening), _yuan(running)))
+    for day, group in groupby(found.movements, lambda row: row["business_date"]):
+        told: set[str] = set()
+        for row in group:
+            running += row["cash"] + row["business"] + row["deposit"]
+            what = _what(row)
+            table.append((str(day), what, *_three(row), _yuan(running)))
+            if row["command_id"] or row["fee"] in told:
+                continue
+            told.add(row["fee"])
+            table += [_cause(cause) for cause in causes.get((day, row["fee"]), [])]
+    table.append(("", "期末 closing", *_three(found.closing), _yuan(sum(found.closing.values()))))
+    return "\n".join((f"{party}  {first} … {last}", *_table(table, right=(2, 3, 4, 5))))
+
+
+def trial_balance(client: Client, at: date, book: str) -> tuple[str, bool]:
+    """Every account's debits and credits, and whether they and the two sides' books agree."""
+    rows = accounts.trial_balance(client, at, book)
+    debit, credit = sum(row["debit"] for row in rows), sum(row["credit"] for row in rows)
+    table = [("科目 account", "借方 debit", "贷方 credit", "余额 balance")]
+    table += [
+        (
+            f"{row['account']} {row['name']}",
+            _yuan(row["debit"]),
+            _yuan(row["credit"]),
+            _side(row["debit"] - row["credit"]),
+        )
+        for row in rows
+    ]
+    table.append(("合计 total", _yuan(debit), _yuan(credit), _side(debit - credit)))
+    mirrored = [] if book else accounts.mirror(client, at)
+    wrong = [row for row in mirrored if row["in_hq_book"] != row["in_party_book"]]
+    text = [f"{book or '全部账册 all books'}  截至 up to {at}", *_table(table, right=(1, 2, 3))]
+    if not book:
+        text.append(f"镜像 mirror: {len(mirrored):,} 个主体 parties, {len(wrong)} 个不符 differ")
+    text += [
+        f"  {row['party']}: 总部账 HQ {_yuan(row['in_hq_book'])}, 其账 its own {_yuan(row['in_party_book'])}"
+        for row in wrong
+    ]
+    return "\n".join(text), debit == credit and not wrong
+
+
+def ledger(client: Client, book: str, account: str, first: date, last: date, limit: int) -> str:
+    """An account of a book, row by row with its balance."""
+    running, rows = accounts.ledger(client, book, account, first, last, limit)
+    table = [
+        ("日期 date", "费用 fee", "运单 waybill", "往来方 other", "借 debit", "贷 credit", "余额 balance")
+    ]
+    table.append(("", "期初 opening", "", "", "", "", _side(running)))
+    for row in rows:
+        debit = row["side"] == "D"
+        running += row["amount"] if debit else -row["amount"]
+        amount = _yuan(row["amount"])
+        sides = (amount, "") if debit else ("", amount)
+        table.append(
+            (
+                str(row["business_date"]),
+                _fee(row["fee"]),
+                row["waybill"],
+                row["counterparty"],
+                *sides,
+                _side(running),
+            )
+        )
+    more = [f"… 只列前 {limit:,} 行 only the first {limit:,} rows"] if len(rows) == limit else []
+    return "\n".join([f"{book}  {account}  {first} … {last}", *_table(table, right=(4, 5, 6)), *more])
+
+
+def _what(row: Row) -> str:
+    if row["command_id"]:
+        return f"{MONEY[row['kind']]}  {row['command_id']}"
+    return _fee(row["fee"])
+
+
+def _fee(fee: str) -> str:
+    return " ".join(FEES[fee]) if fee in FEES else MONEY.get(fee, fee)
+
+
+def _cause(row: Row) -> tuple[str, ...]:
+    where = f"  {row['waybill']}  {row['charge'][:12].lower()}  {row['lane']}/{row['block']}"
+    return "", where, "", "", "", f"({_yuan(row['gained'])})"
+
+
+def _three(row: Row) -> tuple[str, str, str]:
+    return _yuan(row["cash"]), _yuan(row["business"]), _yuan(row["deposit"])
+
+
+def _yuan(amount: Any) -> str:
+    return f"{amount:,.4f}"[:-2] if f"{amount:.4f}".endswith("00") else f"{amount:,.4f}"
+
+
+def _side(amount: Any) -> str:
+    """A balance as accountants write it: the side and a positive amount."""
+    return "平 0.00" if not amount else f"{'借' if amount > 0 else '贷'} {_yuan(abs(amount))}"
+
+
+def _table(rows: Sequence[Sequence[str]], right: Sequence[int] = ()) -> Iterator[str]:
+    widths = [max(map(width, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        cells = [
+            " " * (wide - width(cell)) + cell if n in right else cell + " " * (wide - width(cell))
+            for n, (cell, wide) in enumerate(zip(row, widths, strict=True))
+        ]
+        yield ("  " + "  ".join(cells)).rstrip()

@@ -1,0 +1,135 @@
+"""Charges in columns → what they change between each party and headquarters, summed up, for the accounts flow.
+
+Which accounts of a party's book count stands in `positions.toml`. Sums are exact and by (party, fee, business
+date), in an order that depends on the words alone, so that a block leads to the same bytes in every process.
+"""
+
+import tomllib
+from collections.abc import Iterator, Sequence
+
+import msgspec
+import numpy as np
+
+from flows.journal.post import ChargeColumns
+from flows.journal.rules import PostingRules
+from schemas.parties import CUSTOMER, HQ
+from schemas.partition import partition_of
+from sinks.columns import Ints, Vocabulary
+
+MOST = 20_000
+"""Sums in one body, at most: some 400 kB."""
+
+
+class Sums(msgspec.Struct, frozen=True, array_like=True):
+    """What a body says, in columns: row i is (parties[party[i]], fees[fee[i]], days[i], amounts[i]).
+
+    `party`, `fee` and `days` are little-endian int32, `amounts` int64 in units of 0.0001 yuan: what the party
+    has gained from headquarters, negative for what it owes.
+    """
+
+    parties: list[str]
+    party: bytes
+    fees: list[str]
+    fee: bytes
+    days: bytes
+    amounts: bytes
+
+    def rows(self) -> Iterator[tuple[str, str, int, int]]:
+        """Party, fee, business day, amount."""
+        return zip(
+            map(self.parties.__getitem__, np.frombuffer(self.party, "<i4").tolist()),
+            map(self.fees.__getitem__, np.frombuffer(self.fee, "<i4").tolist()),
+            np.frombuffer(self.days, "<i4").tolist(),
+            np.frombuffer(self.amounts, "<i8").tolist(),
+            strict=True,
+        )
+
+
+def read_positions(text: str) -> frozenset[str]:
+    """The accounts of `positions.toml`."""
+    return frozenset(msgspec.convert(tomllib.loads(text)["accounts"], list[str]))
+
+
+class Positions:
+    """The effect of each fee on payer and payee, laid out for index arithmetic."""
+
+    def __init__(
+        self, rules: PostingRules, fees: Sequence[str], accounts: frozenset[str], partitions: int
+    ) -> None:
+        self._fees, self._partitions = list(fees), partitions
+        self._effect = {
+            book: np.array(
+                [
+                    sum(
+                        1 if leg.side == "D" else -1
+                        for leg in rules.rules[fee].legs
+                        if leg.book == book and leg.account in accounts
+                    )
+                    for fee in fees
+                ],
+                np.int64,
+            )
+            for book in ("payer", "payee")
+        }
+        self._where: Ints = np.zeros(0, np.int32)
+        """Each party's partition by its number; -1: it has no virtual accounts."""
+
+    def of(self, charges: ChargeColumns) -> dict[int, list[bytes]]:
+        """Bodies by partition; a partition whose parties gained and lost nothing has none."""
+        where = self._partition_of(charges.parties)
+        parties, fees, days, amounts = [], [], [], []
+        for book, codes in (("payer", charges.payer), ("payee", charges.payee)):
+            change = self._effect[book][charges.fees] * charges.amounts
+            of = np.flatnonzero((change != 0) & (where[codes] >= 0))
+            parties.append(codes[of])
+            fees.append(charges.fees[of])
+            days.append(charges.days[of])
+            amounts.append(change[of])
+        place, lines, _ = charges.parties.order()
+        party = np.concatenate(parties)
+        key = np.array(
+            [
+                where[party],
+                place[party],
+                np.concatenate(fees),
+                np.concatenate(days),
+            ],
+            np.int64,
+        )
+        order = np.lexsort(key[::-1])
+        key, amount = key[:, order], np.concatenate(amounts)[order]
+        first = np.flatnonzero(np.any(np.diff(key, axis=1, prepend=-1), axis=0)) if key.size else order
+        sums = np.add.reduceat(amount, first) if len(first) else amount
+        kept = np.flatnonzero(sums)
+        partition, at, fee, day = key[:, first[kept]]
+        sums = sums[kept]
+        return {
+            int(number): [
+                self._body(lines, at[cut], fee[cut], day[cut], sums[cut])
+                for start in range(0, int(np.count_nonzero(partition == number)), MOST)
+                for cut in [np.flatnonzero(partition == number)[start : start + MOST]]
+            ]
+            for number in np.unique(partition)
+        }
+
+    def _partition_of(self, parties: Vocabulary) -> Ints:
+        if len(self._where) != len(parties):
+            none = ("", HQ, CUSTOMER)
+            new = list(parties)[len(self._where) :]
+            more = [-1 if name in none else partition_of(name, self._partitions) for name in new]
+            self._where = np.concatenate([self._where, np.array(more, np.int32)])
+        return self._where
+
+    def _body(self, lines: Sequence[bytes], at: Ints, fee: Ints, days: Ints, sums: Ints) -> bytes:
+        used, party = np.unique(at, return_inverse=True)
+        known, of_fee = np.unique(fee, return_inverse=True)
+        return msgspec.msgpack.encode(
+            Sums(
+                [lines[n][:-1].decode() for n in used.tolist()],
+                party.astype("<i4").tobytes(),
+                [self._fees[n] for n in known.tolist()],
+                of_fee.astype("<i4").tobytes(),
+                days.astype("<i4").tobytes(),
+                sums.astype("<i8").tobytes(),
+            )
+        )

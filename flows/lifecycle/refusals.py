@@ -1,0 +1,33 @@
+"""Dead letters as columns."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from flows.lifecycle.output import Refusal
+from sinks import columns
+from sinks.columns import Ints, Made
+
+
+def _ints(values: Sequence[int]) -> Ints:
+    return np.array(values, np.int64)
+
+
+def refusals(rows: Sequence[Refusal]) -> dict[str, Made] | None:
+    """The columns of table `dead_letter`; None: there are no rows."""
+    if not rows:
+        return None
+    return {
+        "dead_letter_id": columns.texts([row.id for row in rows]),
+        "status": columns.spelled([row.status for row in rows]),
+        "reason": columns.spelled([row.reason for row in rows]),
+        "detail": columns.texts([row.detail for row in rows]),
+        "transport": columns.spelled([row.transport for row in rows]),
+        "topic": columns.spelled([row.topic for row in rows]),
+        "partition": columns.numbers(_ints([row.partition for row in rows]), "int32"),
+        "offset": columns.numbers(_ints([row.offset for row in rows]), "int64"),
+        "event_id": columns.texts([row.event_id for row in rows]),
+        "waybill": columns.texts([row.waybill for row in rows]),
+        "received": columns.times(_ints([row.received for row in rows])),
+        "raw": columns.texts([row.raw for row in rows]),
+    }

@@ -1,0 +1,300 @@
+"""A block of records → what it leads to: postings and commands, party by party."""
+
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+import msgspec
+from xxhash import xxh3_128_digest
+
+from flows.engine.block import Block, Records
+from flows.engine.messages import Heard, Message, unpack
+from flows.engine.ring import Ring
+from flows.governance.agreements import Terms
+from flows.governance.network import Network, read_network
+from flows.journal.positions import Sums
+from flows.lifecycle.intake import RefusedError, glimpse, read, read_as
+from flows.lifecycle.output import Refusal
+from flows.wallet.output import POSTING, Entry, Output, Said
+from flows.wallet.record import LOW_BALANCE, NOTICES, Record, Wallet, over
+from flows.wallet.spend import Effect, NotAllowedError, apply_holds, effect
+from schemas import topics
+from schemas.commands import BODIES, ELSEWHERE, Body
+from schemas.events import Answer, Command, Event, NetworkPublished, Tick
+from schemas.identity import content_id, version_of
+from schemas.limits import AHEAD
+from schemas.problems import DocumentError
+from schemas.times import business_day, iso
+
+HEARD = "heard"
+"""Key of the record of what was heard; wallets' keys begin with p/, answers' with c/, dead letters' with dl-."""
+NO_TERMS = Terms()
+E = TypeVar("E", bound=Event)
+_json = msgspec.json.Encoder(order="deterministic")
+
+
+class Wallets:
+    """A lane's parties. `process` is deterministic given its state and the block.
+
+    `partition`: the one that a party's postings and commands lie on; `mine`: whether this lane owns it.
+    """
+
+    def __init__(
+        self, horizon: int, partition: Callable[[str], int], mine: Callable[[int], bool], ahead: int = AHEAD
+    ) -> None:
+        self.horizon, self.ahead, self.partition, self.mine = horizon, ahead, partition, mine
+        self.over = over(horizon + ahead)
+        self.ring: Ring[Record] = Ring(Record, self.over)
+        self.published: NetworkPublished | None = None
+        self.network: Network | None = None
+        self.heard = Heard()
+        self.output = Output()
+        self.step = 0
+        self._changed: dict[str, Wallet] = {}
+
+    @property
+    def directory(self) -> Network:
+        """The directory in force; the engine begins no block without one."""
+        if self.network is None:
+            raise RuntimeError("a block was cut before a directory was published")
+        return self.network
+
+    # What the engine asks for
+
+    def save_documents(self) -> bytes:
+        """The published directory, for the recovery store."""
+        return msgspec.msgpack.encode(self.published)
+
+    def load_documents(self, saved: bytes) -> None:
+        """Put the published directory back in force."""
+        self.published = msgspec.msgpack.decode(saved, type=NetworkPublished | None)
+        self.network = read_network(self.published.files) if self.published else None
+
+    def restored(self) -> None:
+        """The ring is back: what was heard is what it says."""
+        record = self.ring.records.get(HEARD)
+        if record is not None and record.heard is not None:
+            self.heard = record.heard
+
+    def ready(self, records: Sequence[bytes]) -> bool:
+        """Whether these records bring a directory and a time."""
+        events = [event for raw in records if (event := _readable(raw)) is not None]
+        return any(isinstance(event, Tick) for event in events) and any(
+            isinstance(event, NetworkPublished) and _network(event) is not None for event in events
+        )
+
+    def process(self, block: Block) -> Output:
+        """All that the block leads to."""
+        self.output, self.step = Output(), 0
+        for records in block.inputs:
+            if records.topic == topics.POSTINGS.name:
+                self._postings(records, block.newest)
+            elif records.topic == topics.COMMANDS.name:
+                self._commands(records, block.newest)
+            else:
+                self._others(records)
+        self._give_notice()
+        self.output.now = self.ring.now
+        return self.output
+
+    # Postings
+
+    def _postings(self, records: Records, received: int) -> None:
+        for raw, offset in zip(records.values, records.offsets, strict=True):
+            try:
+                message, sums = unpack(raw or b""), None
+                sums = msgspec.msgpack.decode(message.body, type=Sums)
+                rows = list(sums.rows())
+            except (msgspec.DecodeError, ValueError, LookupError) as error:
+                self._refuse(RefusedError("wrong_type", str(error)), records, offset, raw or b"", received)
+                continue
+            if self.heard.is_new(message, records.partition):
+                self._touch(HEARD).heard = self.heard
+                self._post(message, rows)
+
+    def _post(self, message: Message, rows: Sequence[tuple[str, str, int, int]]) -> None:
+        sender = message.lane << 32 | message.block
+        append = self.output.movements.append
+        for party, fee, day, amount in rows:
+            self.step += 1
+            for account, gained, balance in self._wallet(party).move(amount):
+                append((self.step, party, account, POSTING, gained, balance, day, fee, sender, ""))
+
+    # Commands
+
+    def _commands(self, records: Records, received: int) -> None:
+        for raw, offset in zip(records.values, records.offsets, strict=True):
+            try:
+                command = _as(read(raw or b""), Command, records.topic)
+                if command.name in ELSEWHERE:
+                    continue
+                if command.name not in BODIES:
+                    raise RefusedError("unknown_command", f"{command.name!r} is no command of any flow")
+                if self.partition(command.subject) != records.partition:
+                    raise RefusedError("wrong_partition", f"{command.subject!r} belongs to another partition")
+                earliest, latest = self.ring.now - self.horizon, self.ring.now + self.ahead
+                if not earliest <= command.time <= latest:
+                    rule = "time_too_old" if command.time < earliest else "time_in_future"
+                    raise RefusedError(
+                        rule, f"{iso(command.time)} is out of the range around {iso(self.ring.now)}"
+                    )
+                self._command(command, read_as(bytes(command.body), BODIES[command.name]))
+            except RefusedError as error:
+                self._refuse(error, records, offset, raw or b"", received)
+
+    def _command(self, command: Command, body: Body) -> None:
+        """Answer a command: carry it out or refuse it, once. Raises RefusedError for a conflict."""
+        spelled = _json.encode(body)
+        content = xxh3_128_digest(_json.encode([command.name, command.actor, command.time]) + spelled)
+        key = f"c/{command.subject}/{command.id}"
+        known = self.ring.records.get(key)
+        if known is not None and not self.over(known, self.ring.now):
+            if known.content != content:
+                raise RefusedError(
+                    "conflicting_duplicate", f"command {command.id} was answered with other content"
+                )
+            self._touch(key).at = self.ring.now
+            self.output.again.append(msgspec.json.decode(known.answer, type=Answer))
+            return
+        self.step += 1
+        reason, made = "", Effect()
+        if command.subject not in self.directory.outlets:
+            reason = "unknown_party"
+        else:
+            wallet = self._wallet(command.subject)
+            try:
+                made = effect(wallet, command.id, body, self.directory.agreements.materials)
+            except NotAllowedError as refused:
+                reason, made = refused.reason, Effect(unit_price=refused.unit_price)
+            else:
+                self._carry_out(command, wallet, made)
+        answer = Answer(
+            id=command.id,
+            time=self.ring.now,
+            name=command.name,
+            subject=command.subject,
+            accepted=not reason,
+            reason=reason,
+            amount_e4=made.booked or abs(made.held),
+            available_e4=0 if reason == "unknown_party" else self._wallet(command.subject).available,
+        )
+        record = self._touch(key)
+        record.at, record.content, record.answer = self.ring.now, content, msgspec.json.encode(answer)
+        self.output.said.append(Said(self.step, command, spelled, answer, made.unit_price))
+
+    def _carry_out(self, command: Command, wallet: Wallet, made: Effect) -> None:
+        party, output = command.subject, self.output
+        day = business_day(command.time)
+        for account, gained, balance in wallet.move(made.free, made.held, made.deposit):
+            output.movements.append(
+                (self.step, party, account, command.name, gained, balance, day, made.fee, 0, command.id)
+            )
+        apply_holds(wallet, made.holds)
+        output.holds += [(self.step, party, change, command.id) for change in made.holds]
+        if made.terms is not None:
+            wallet.terms = made.terms
+            output.terms.append((self.step, party, made.terms, command.id))
+        if made.booked:
+            output.entries.append(Entry(party, command.id, made.fee, made.booked, command.time))
+
+    def _give_notice(self) -> None:
+        """Notices that begin or are over, as wallets are at the block's end."""
+        for party in sorted(self._changed):
+            wallet = self._changed[party]
+            due = wallet.due()
+            for bit, kind in NOTICES.items():
+                if (due ^ wallet.notices) & bit:
+                    threshold = wallet.terms.low_balance if bit == LOW_BALANCE else 0
+                    self.output.notices.append((party, kind, bool(due & bit), wallet.available, threshold))
+            wallet.notices = due
+        self._changed.clear()
+
+    # Time and documents; what is refused of these the parcel lanes keep aside
+
+    def _others(self, records: Records) -> None:
+        for raw in records.values:
+            match _readable(raw):
+                case Tick(time=time):
+                    self.ring.now = max(self.ring.now, time)
+                case NetworkPublished() as published:
+                    if (network := _network(published)) is not None:
+                        self._publish(published, network)
+
+    def _publish(self, published: NetworkPublished, network: Network) -> None:
+        """A directory comes into force: terms that it changes replace those that the parties have."""
+        before = self.network.agreements.terms if self.network else {}
+        now = network.agreements.terms
+        self.network, self.published = network, published
+        self.output.networks.append(published)
+        for party in sorted(before.keys() | now.keys()):
+            terms = now.get(party, NO_TERMS)
+            if terms != before.get(party, NO_TERMS) and self.mine(self.partition(party)):
+                self.step += 1
+                self._wallet(party).terms = terms
+                self.output.terms.append((self.step, party, terms, published.version))
+
+    # Records
+
+    def _wallet(self, party: str) -> Wallet:
+        """A party's wallet, about to be changed."""
+        record = self._touch(f"p/{party}")
+        if record.wallet is None:
+            record.wallet = Wallet()
+        self._changed[party] = record.wallet
+        return record.wallet
+
+    def _touch(self, key: str) -> Record:
+        """A record, new or marked as changed in this epoch."""
+        ring = self.ring
+        record = ring.records.get(key)
+        if record is None or self.over(record, ring.now):
+            record = ring.records[key] = Record(key, ring.place, ring.epoch, ring.now)
+            ring.born.append(record)
+        elif record.epoch != ring.epoch:
+            record.epoch = ring.epoch
+            ring.touched.append(record)
+        return record
+
+    def _refuse(self, error: RefusedError, records: Records, offset: int, raw: bytes, received: int) -> None:
+        """Keep a record that breaks a rule aside, once however often it comes."""
+        letter = content_id("dl", records.topic, raw)
+        known = self.ring.records.get(letter)
+        first = known is None or self.over(known, self.ring.now)
+        self._touch(letter).at = self.ring.now
+        if first:
+            self.output.refusals.append(
+                Refusal(
+                    letter,
+                    "open",
+                    error.reason,
+                    error.detail,
+                    "kafka",
+                    records.topic,
+                    records.partition,
+                    offset,
+                    glimpse(raw)[0],
+                    "",
+                    received,
+                    raw,
+                )
+            )
+
+
+def _readable(raw: bytes) -> Event | None:
+    try:
+        return read(raw or b"")
+    except RefusedError:
+        return None
+
+
+def _network(published: NetworkPublished) -> Network | None:
+    """The directory in a publication; None: it is refused."""
+    try:
+        return read_network(published.files) if published.version == version_of(published.files) else None
+    except DocumentError:
+        return None
+
+
+def _as(event: Event, kind: type[E], topic: str) -> E:
+    if not isinstance(event, kind):
+        raise RefusedError("unknown_type", f"{type(event).__name__} does not belong to {topic}")
+    return event

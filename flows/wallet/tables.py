@@ -1,0 +1,192 @@
+"""A block's output → the columns of its tables, and their bytes."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from xxhash import xxh3_128_digest
+
+from flows.governance.network import read_network
+from flows.journal.post import ChargeColumns, Poster
+from flows.journal.rules import PostingRules
+from flows.lifecycle.refusals import refusals
+from flows.wallet.output import Entry, Output, Said
+from schemas.events import NetworkPublished
+from schemas.parties import HQ
+from schemas.times import business_day
+from sinks import columns, tables
+from sinks.columns import Id128, Ints, Made, Vocabulary
+from sinks.encode import Encoded, encode
+
+
+def _ints(values: Sequence[int]) -> Ints:
+    return np.array(values, np.int64)
+
+
+class Tables:
+    """Makes a lane's blocks into rows. `writes_documents`: the first lane writes what every lane reads."""
+
+    def __init__(self, rules: PostingRules, writes_documents: bool) -> None:
+        self.rules, self.writes_documents = rules, writes_documents
+        self.poster = Poster(rules, tuple(rules.rules))
+        self.parties = Vocabulary((HQ,))
+        self.accounts, self.kinds, self.fees = Vocabulary(), Vocabulary(), Vocabulary(("",))
+        self._receives = {fee: rule.payee == "party" for fee, rule in rules.rules.items()}
+
+    def make(self, output: Output, seq: int) -> list[Encoded]:
+        """All tables of a block that have rows, in order of their names."""
+        made = {
+            "account_movement": self._movements(output),
+            "answer": _answers(output.said, output.now),
+            "dead_letter": refusals(output.refusals),
+            "hold": _holds(output),
+            "journal": self._journal(output.entries),
+            "notice": _notices(output),
+            "terms": _terms(output),
+        }
+        if self.writes_documents and output.networks:
+            made["material"] = _materials(output.networks)
+        return [encode(tables.BY_NAME[name], seq, found) for name in sorted(made) if (found := made[name])]
+
+    def _movements(self, output: Output) -> dict[str, Made] | None:
+        rows = output.movements
+        if not rows:
+            return None
+        step, party, account, kind, amount, balance, day, fee, sender, command = zip(*rows, strict=True)
+        n = len(rows)
+        charge_ids = np.zeros((n, 2), np.uint64)
+        booked = [i for i, row in enumerate(rows) if row[9] and row[7]]
+        if booked:
+            charge_ids[booked] = charges_of([(party[i], command[i]) for i in booked])
+        return {
+            "step": columns.numbers(_ints(step), "uint32"),
+            "party": columns.words(self.parties.codes(party), self.parties),
+            "account": columns.words(self.accounts.codes(account), self.accounts),
+            "kind": columns.words(self.kinds.codes(kind), self.kinds),
+            "amount": columns.money(_ints(amount)),
+            "balance": columns.money(_ints(balance)),
+            "business_date": columns.dates(_ints(day)),
+            "time": columns.times(np.full(n, output.now, np.int64)),
+            "fee": columns.words(self.fees.codes(fee), self.fees),
+            "sender": columns.numbers(_ints(sender), "uint64"),
+            "command_id": columns.texts(command),
+            "charge_id": columns.ids(charge_ids),
+            "counterparty": columns.word(HQ, n),
+        }
+
+    def _journal(self, entries: Sequence[Entry]) -> dict[str, Made] | None:
+        """Both books' rows of what commands moved, by the posting rules."""
+        if not entries:
+            return None
+        party = self.parties.codes([entry.party for entry in entries])
+        hq = np.full(len(entries), self.parties[HQ], np.int32)
+        receives = np.array([self._receives[entry.fee] for entry in entries])
+        return self.poster.post(
+            ChargeColumns(
+                charges_of([(entry.party, entry.number) for entry in entries]),
+                self.poster.fees.codes([entry.fee for entry in entries]),
+                np.where(receives, hq, party),
+                np.where(receives, party, hq),
+                _ints([entry.amount for entry in entries]),
+                _ints([entry.time for entry in entries]),
+                _ints([business_day(entry.time) for entry in entries]),
+                pa.array([""] * len(entries), pa.string()),
+                self.parties,
+            )
+        )
+
+
+def charges_of(commands: Sequence[tuple[str, str]]) -> Id128:
+    """What stands for a charge's id in commands' journal rows: a hash of party and command, last byte cleared."""
+    digests = b"".join([xxh3_128_digest(f"command|{party}|{number}".encode()) for party, number in commands])
+    ids = np.frombuffer(digests, "<u8").reshape(-1, 2).copy()
+    ids[:, 1] &= np.uint64((1 << 56) - 1)
+    return ids
+
+
+def _holds(output: Output) -> dict[str, Made] | None:
+    if not output.holds:
+        return None
+    step, party, change, command = zip(*output.holds, strict=True)
+    return {
+        "step": columns.numbers(_ints(step), "uint32"),
+        "party": columns.spelled(party),
+        "hold": columns.texts([one.hold for one in change]),
+        "status": columns.spelled([one.status for one in change]),
+        "purpose": columns.spelled([one.purpose for one in change]),
+        "amount": columns.money(_ints([one.amount for one in change])),
+        "remains": columns.money(_ints([one.remains for one in change])),
+        "time": _now(output, len(step)),
+        "command_id": columns.texts(command),
+    }
+
+
+def _notices(output: Output) -> dict[str, Made] | None:
+    if not output.notices:
+        return None
+    party, kind, begins, available, threshold = zip(*output.notices, strict=True)
+    return {
+        "party": columns.spelled(party),
+        "kind": columns.spelled(kind),
+        "status": columns.spelled(["begun" if one else "over" for one in begins]),
+        "available": columns.money(_ints(available)),
+        "threshold": columns.money(_ints(threshold)),
+        "time": _now(output, len(party)),
+    }
+
+
+def _terms(output: Output) -> dict[str, Made] | None:
+    if not output.terms:
+        return None
+    step, party, terms, cause = zip(*output.terms, strict=True)
+    return {
+        "step": columns.numbers(_ints(step), "uint32"),
+        "party": columns.spelled(party),
+        "kind": columns.spelled([one.kind for one in terms]),
+        "credit_limit": columns.money(_ints([one.credit_limit for one in terms])),
+        "low_balance": columns.money(_ints([one.low_balance for one in terms])),
+        "time": _now(output, len(step)),
+        "cause": columns.texts(cause),
+    }
+
+
+def _answers(said: Sequence[Said], now: int) -> dict[str, Made] | None:
+    if not said:
+        return None
+    commands, answers = [one.command for one in said], [one.answer for one in said]
+    return {
+        "step": columns.numbers(_ints([one.step for one in said]), "uint32"),
+        "party": columns.texts([one.subject for one in commands]),
+        "command_id": columns.texts([one.id for one in commands]),
+        "command": columns.spelled([one.name for one in commands]),
+        "actor": columns.texts([one.actor for one in commands]),
+        "command_time": columns.times(_ints([one.time for one in commands])),
+        "body": columns.texts([one.body for one in said]),
+        "accepted": columns.numbers(_ints([one.accepted for one in answers]), "uint8"),
+        "reason": columns.spelled([one.reason for one in answers]),
+        "amount": columns.money(_ints([one.amount_e4 for one in answers])),
+        "unit_price": columns.money(_ints([one.unit_price for one in said])),
+        "available": columns.money(_ints([one.available_e4 for one in answers])),
+        "time": columns.times(np.full(len(said), now, np.int64)),
+    }
+
+
+def _materials(networks: Sequence[NetworkPublished]) -> dict[str, Made] | None:
+    found: list[tuple[str, Any]] = [
+        (published.version, material)
+        for published in networks
+        for material in read_network(published.files).agreements.materials.values()
+    ]
+    if not found:
+        return None
+    return {
+        "version": columns.texts([version for version, _ in found]),
+        "item": columns.texts([material.item for _, material in found]),
+        "name": columns.texts([material.name for _, material in found]),
+        "price": columns.money(_ints([material.price for _, material in found])),
+    }
+
+
+def _now(output: Output, rows: int) -> Made:
+    return columns.times(np.full(rows, output.now, np.int64))

@@ -1,0 +1,163 @@
+"""Both flows' own books of parcels and commands: the auditor agrees, and people can read them."""
+
+import random
+from datetime import date, datetime
+
+import pytest
+from clickhouse_connect.driver.client import Client
+
+from dashboards import accounts
+from deploy import statements
+from deploy.audit import run
+from deploy.audit.accounts import check_told
+from deploy.audit.chain import read_log
+from deploy.audit.store import Store
+from flows.engine.messages import Letter
+from flows.parcels import letters, positions_of, posting_rules
+from schemas import topics
+from schemas.events import Command, Event
+from schemas.partition import partition_of
+from schemas.times import HOUR
+from sinks.encode import Encoded
+from sinks.tables import TABLES
+from tests.audit.lane import Lane, record
+from tests.audit.writer import Writer
+from tests.lifecycle.world import START, events_of, tariff
+from tests.wallet.world import OTHER, PARTITIONS, PARTY, Bank, command, network, tick
+
+WHOLE = "订单 揽收 网点秤2.6 发件 分拨DWS2.5 到件 派件 签收"
+
+
+class Books(Bank):
+    """The accounts flow, writing into a store what it makes."""
+
+    def __init__(self, client: Client, terms: str) -> None:
+        self.writer = Writer(client, 1000)
+        self.upto = {f"{topics.POSTINGS.name}:{p}": 0 for p in range(PARTITIONS)}
+        super().__init__(terms)
+
+    def wrote(self, made: list[Encoded]) -> None:
+        """A block more."""
+        self.upto = {name: n + 1 for name, n in self.upto.items()}
+        self.writer.block(made, self.upto)
+
+
+class Both:
+    """The two flows, one behind the other."""
+
+    def __init__(self, client: Client) -> None:
+        self.parcels = Lane(client)
+        self.books = Books(client, f"{PARTY},credit,20,5\n")
+        self.positions = positions_of(posting_rules(), PARTITIONS)
+        self.parcels.block([record(network()), record(tariff()), record(tick(START))])
+
+    def parcel(self, *events: Event) -> list[Letter]:
+        """A block of the parcel flow; what it says to the accounts flow."""
+        self.parcels.block([record(tick(max(event.time for event in events))), *map(record, events)])
+        block = self.parcels.writer.receipt.n
+        return letters(0, block, self.parcels.tables.charged, self.positions)
+
+    def hear(self, said: list[Letter]) -> None:
+        """The accounts flow hears it, all of it in a block."""
+        self.books.block(*((letter.topic, letter.partition or 0, letter.value) for letter in said))
+
+    def ask(self, asked: Command) -> None:
+        """A command in a block of its own."""
+        self.books.block((topics.COMMANDS.name, partition_of(asked.subject, PARTITIONS), asked))
+
+
+@pytest.fixture
+def empty(client: Client) -> Client:
+    """Empty tables."""
+    for table in TABLES:
+        client.command(f"TRUNCATE TABLE {table.name}")
+    return client
+
+
+def test_whatever_is_asked_the_auditor_comes_to_the_same(empty: Client) -> None:
+    r, both = random.Random(5), Both(empty)
+    said = [both.parcel(event) for event in events_of(WHOLE + " 分拨DWS4#二@1")]
+    for number in range(300):
+        if said and r.random() < 0.1:
+            both.hear(said.pop(0))
+        name = r.choice(["top_up", "withdraw", "hold", "release", "capture", "purchase", "deposit_in"])
+        name = r.choice([name, "deposit_out", name, "set_terms"]) if number % 9 == 0 else name
+        body: dict[str, object] = {"amount_e4": r.randrange(1, 200_000)}
+        if name == "hold":
+            body["purpose"] = r.choice(["withdraw", "purchase"])
+        elif name in ("release", "capture"):
+            body = {"hold": f"c{r.randrange(number + 1)}"}
+        elif name == "purchase":
+            item = r.choice(["面单", "胶带", "雨衣"])
+            body = {"item": item, "quantity": r.randrange(1, 20)}
+        elif name == "set_terms":
+            body = {"kind": r.choice(["prepaid", "credit"]), "low_balance_e4": r.randrange(0, 100_000)}
+        party = r.choice([PARTY, OTHER, PARTY, "NOBODY"])
+        both.ask(command(name, f"c{number}", party, **body))  # type: ignore[arg-type]
+    for letters_ in said:
+        both.hear(letters_)
+    report = run(empty)
+    assert report.passed, report.to_text()
+    assert check_told(Store(empty), read_log(Store(empty)), all_of_it=True).passed
+    (accepted, reasons), *_ = empty.query(
+        "SELECT countIf(accepted), uniqExactIf(reason, NOT accepted) FROM answer"
+    ).result_rows
+    assert accepted > 50
+    assert reasons >= 4
+    live = run(empty, live=True)
+    assert live.passed, live.to_text()
+
+
+def test_what_was_not_heard_yet_is_on_the_way(empty: Client) -> None:
+    both = Both(empty)
+    said = [both.parcel(event) for event in events_of(WHOLE)]
+    both.hear([letter for letters_ in said[:3] for letter in letters_])
+    report = run(empty)
+    assert report.passed, report.to_text()
+    assert "0 sums on the way" not in report.check("told").detail
+    assert not check_told(Store(empty), read_log(Store(empty)), all_of_it=True).passed
+
+
+def test_people_read_statements_down_to_the_waybill(empty: Client) -> None:
+    both = Both(empty)
+    both.ask(command("top_up", "c1", amount_e4=100_000))
+    both.books.block((topics.TICKS.name, 0, tick(START + HOUR)))
+    for event in events_of(WHOLE):
+        both.hear(both.parcel(event))
+    both.books.block((topics.TICKS.name, 0, tick(START + 24 * HOUR)))
+    both.ask(command("hold", "h1", amount_e4=10_000, purpose="withdraw"))
+    day = date(2025, 11, 11)
+    now = accounts.balance(empty, PARTY, START + 24 * HOUR)
+    assert now is not None
+    assert (str(now.accounts["cash"]), str(now.held), str(now.available)) == ("2.5500", "1.0000", "21.5500")
+    before = accounts.balance(empty, PARTY, START)
+    assert before is not None
+    assert str(before.accounts["cash"]) == "10.0000"
+    assert "可用 available" in statements.balance(empty, PARTY, datetime(2025, 12, 1))
+    plain = statements.statement(empty, PARTY, day, day, lines=False)
+    assert "充值 top-up  c1" in plain
+    assert "YT7500000000001" not in plain
+    lines = statements.statement(empty, PARTY, day, day, lines=True)
+    assert lines.count("YT7500000000001") == 3
+    found = accounts.statement(empty, PARTY, day, day)
+    later = accounts.statement(empty, PARTY, date(2025, 11, 12), date(2025, 11, 13))
+    assert found is not None
+    assert later is not None
+    assert later.opening == found.closing == later.closing
+    assert statements.statement(empty, "NOBODY", day, day, lines=False) == ""
+    assert statements.balance(empty, "NOBODY", datetime(2025, 12, 1)) == ""
+    text, agrees = statements.trial_balance(empty, day, "")
+    assert agrees, text
+    assert "2203 网点预存款" in text
+    assert "平 0.00" in text
+    text, agrees = statements.trial_balance(empty, day, PARTY)
+    assert agrees, text
+    text = statements.ledger(empty, PARTY, "2101", day, day, 2)
+    assert "only the first 2" in text
+    assert "贷 6.25" in statements.ledger(empty, PARTY, "2101", day, day, 100)
+    empty.command(
+        "ALTER TABLE journal UPDATE amount = amount + 1 WHERE account = '2203' SETTINGS mutations_sync = 2"
+    )
+    text, agrees = statements.trial_balance(empty, day, "")
+    assert not agrees
+    assert "1 个不符" in text

@@ -1,0 +1,108 @@
+"""Kill the lanes of both flows: what one tells the other arrives once, and every command is carried out once."""
+
+import random
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from clickhouse_connect.driver.client import Client
+from confluent_kafka import Consumer, TopicPartition
+
+from schemas import topics
+from schemas.events import Answer, Command
+from tests.bench.workload import START, producer
+from tests.crash.harness import PARTITIONS, Field, Input, at_points, every, field
+from tests.servers.kafka import Kafka
+
+PARCELS, COMMANDS = 1_500, 400
+
+
+@pytest.fixture
+def source(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Input]:
+    """A Kafka with parcels and commands in it; postings belong to one store, so nobody shares it."""
+    with Kafka(tmp_path_factory.mktemp("kafka")) as kafka:
+        assert isinstance(kafka, Kafka)
+        made = Input(kafka, PARCELS)
+        ask(made)
+        yield made
+
+
+def ask(source: Input) -> None:
+    """Commands of forty parties, every third of them twice."""
+    r, out = random.Random(7), producer(source.kafka.address)
+    for number in range(COMMANDS):
+        party = f"O{r.randrange(40):05d}"
+        name, body = r.choice(
+            [
+                ("top_up", {"amount_e4": r.randrange(1, 500_000)}),
+                ("withdraw", {"amount_e4": r.randrange(1, 300_000)}),
+                ("purchase", {"item": "M", "quantity": r.randrange(1, 40), "unit_price_e4": 12_345}),
+                ("hold", {"amount_e4": r.randrange(1, 200_000), "purpose": "purchase"}),
+                ("set_terms", {"kind": "credit", "credit_limit_e4": 1_000_000}),
+                ("deposit_in", {"amount_e4": r.randrange(1, 100_000)}),
+            ]
+        )
+        command = Command(
+            id=f"c{number}",
+            time=START,
+            name=name,
+            subject=party,
+            actor="test",
+            body=msgspec.Raw(msgspec.json.encode(body)),
+        )
+        for _ in range(2 if number % 3 == 0 else 1):
+            out.produce(topics.COMMANDS.name, msgspec.json.encode(command), party)
+    assert out.flush(30) == 0
+
+
+def answered(source: Input) -> dict[str, set[bytes]]:
+    """What was said to whom: by command's id the different answers."""
+    consumer = Consumer({"bootstrap.servers": source.kafka.address, "group.id": "answers"})
+    ends = source.ends_of(topics.ANSWERS)
+    consumer.assign([TopicPartition(topics.ANSWERS.name, p, 0) for p in range(PARTITIONS)])
+    left, found = sum(ends.values()), dict[str, set[bytes]]()
+    while left:
+        for message in consumer.consume(left, 5):
+            assert message.error() is None
+            left -= 1
+            value = message.value() or b""
+            found.setdefault(msgspec.json.decode(value, type=Answer).id, set()).add(value)
+    consumer.close()
+    return found
+
+
+def moved(client: Client) -> list[Any]:
+    """What was posted, by party, fee and day: the same however the lanes cut their blocks."""
+    return list(
+        client.query(
+            "SELECT party, fee, business_date, sum(amount) FROM account_movement WHERE kind = 'posting' "
+            "GROUP BY ALL ORDER BY ALL"
+        ).result_rows
+    )
+
+
+def booked(client: Client) -> list[Any]:
+    """The same from the journal."""
+    return list(
+        client.query(
+            "SELECT book, fee, business_date, sum(if(side = 'D', amount, -amount)) AS net FROM journal "
+            "WHERE book != 'HQ' AND account IN ('1102', '2101') GROUP BY ALL HAVING net != 0 ORDER BY ALL"
+        ).result_rows
+    )
+
+
+@pytest.mark.parametrize("accounts", [1, 2])
+def test_lanes_of_both_flows_are_killed(tmp_path: Path, source: Input, accounts: int) -> None:
+    with field(tmp_path, source, crash=at_points(0.02), accounts=accounts) as place:
+        place.run(every((0.5, 1.5), Field.kill_a_lane, 8))
+        assert sum(lane.starts for lane in place.lanes) > 4
+        place.audited()
+        assert moved(place.client) == booked(place.client) != []
+        said = answered(source)
+        assert len(said) == COMMANDS
+        assert all(len(answers) == 1 for answers in said.values())
+        (rows, accepted), *_ = place.client.query("SELECT count(), countIf(accepted) FROM answer").result_rows
+        assert rows == COMMANDS
+        assert 0 < accepted < COMMANDS

@@ -1,0 +1,247 @@
+"""Virtual accounts: what is moved, held, refused and told, whatever the order and repetition."""
+
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from flows.engine.messages import OutOfOrderError
+from flows.wallet.process import Wallets
+from schemas import topics
+from schemas.commands import BODIES
+from schemas.events import Command
+from schemas.money import MOST
+from schemas.partition import partition_of
+from schemas.reasons import ANSWER
+from schemas.times import DAY, HOUR
+from tests.lifecycle.world import START
+from tests.rating.material import scenarios
+from tests.wallet.world import (
+    OTHER,
+    PARTITIONS,
+    PARTY,
+    Bank,
+    Post,
+    agreement,
+    command,
+    happening,
+    message,
+    network,
+    text,
+    tick,
+)
+
+CASES = scenarios("accounts.csv")
+
+
+@pytest.mark.parametrize("case", CASES, ids=[case["用例"] for case in CASES])
+def test_scenario(case: dict[str, str]) -> None:
+    story = [happening(word, f"c{n}") for n, word in enumerate(case["经过"].split())]
+    bank = Bank(agreement(case["条件"])).take(*story)
+    wallet = bank.wallet()
+    found = {
+        "现金": wallet.cash,
+        "业务": wallet.business,
+        "保证金": wallet.deposit,
+        "冻结": wallet.held,
+        "可用": wallet.available,
+    }
+    expected = {name: Decimal(case[name]) * 10_000 for name in found}
+    assert found == expected
+    assert " ".join("成" if one.accepted else ANSWER[one.reason] for one in bank.answers) == case["回复"]
+    assert " ".join(sorted(kind for _, kind in bank.notices())) == case["通知"]
+    holds_together(bank)
+
+
+def holds_together(bank: Bank) -> None:
+    """Movements, balances, books and holds say the same."""
+    for party in (PARTY, OTHER):
+        wallet, sums = bank.wallet(party), bank.balances(party)
+        assert {name: amount * 10_000 for name, amount in sums.items()} == {
+            "cash": wallet.cash,
+            "business": wallet.business,
+            "deposit": wallet.deposit,
+        }
+        assert wallet.held == sum(amount for _, amount in wallet.holds.values()) >= 0
+        posted = sum(
+            (
+                row["amount"]
+                for row in bank.rows["account_movement"]
+                if text(row["party"]) == party and text(row["kind"]) == "posting"
+            ),
+            Decimal(0),
+        )
+        assert bank.position(party, "1104") == sums["cash"] + sums["business"] - posted
+        assert bank.position(party, "1105") == sums["deposit"]
+    assert bank.position("HQ", "2203") == -bank.position(PARTY, "1104") - bank.position(OTHER, "1104")
+    assert bank.position("HQ", "2204") == -bank.position(PARTY, "1105") - bank.position(OTHER, "1105")
+    entries: dict[bytes, Decimal] = {}
+    for row in bank.rows["journal"]:
+        signed = row["amount"] if text(row["side"]) == "D" else -row["amount"]
+        entries[row["entry_id"]] = entries.get(row["entry_id"], Decimal(0)) + signed
+    assert not any(entries.values())
+
+
+AMOUNTS = st.integers(1, 200_000)
+POSTS = st.lists(
+    st.tuples(
+        st.sampled_from([PARTY, OTHER]),
+        st.sampled_from(["transit", "delivery_paid"]),
+        st.integers(-200_000, 200_000).filter(bool),
+        st.integers(0, 2),
+    ),
+    max_size=12,
+)
+
+
+@st.composite
+def asked(draw: st.DrawFn) -> list[Command]:
+    """Commands of two parties, with numbers of their own."""
+    made = []
+    for n in range(draw(st.integers(0, 14))):
+        name = draw(st.sampled_from([name for name in BODIES if name != "set_terms"]))
+        body: dict[str, Any] = {"amount_e4": draw(AMOUNTS)}
+        if name == "hold":
+            body["purpose"] = draw(st.sampled_from(["withdraw", "purchase"]))
+        elif name in ("release", "capture"):
+            body = {"hold": f"c{draw(st.integers(0, 13))}"}
+            if name == "capture":
+                body["amount_e4"] = draw(st.sampled_from([0, 1, 50_000]))
+        elif name == "purchase":
+            body = {"item": "面单", "quantity": draw(st.integers(1, 20))}
+        made.append(command(name, f"c{n}", draw(st.sampled_from([PARTY, OTHER])), **body))
+    return made
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.data())
+def test_any_interleaving_is_exact_and_never_spends_what_is_not_there(data: st.DataObject) -> None:
+    posts, commands = data.draw(POSTS), data.draw(asked())
+    mixed: list[Command | Post] = data.draw(st.permutations([*posts, *commands]))
+    bank = Bank(f"{PARTY},credit,10,5\n")
+    for one in mixed:
+        before = {party: bank.wallet(party).available for party in (PARTY, OTHER)}
+        bank.take(one)
+        for party, available in before.items():
+            after = bank.wallet(party).available
+            if isinstance(one, Command):
+                assert after >= min(0, available)  # no command makes it worse than nothing
+        if data.draw(st.booleans()) and isinstance(one, Command):
+            bank.take(one)
+            assert bank.answers[-1] == bank.answers[-2]
+    assert bank.refused() == []
+    assert [text(row["command_id"]) for row in bank.rows["answer"]] == [
+        one.id for one in mixed if isinstance(one, Command)
+    ]
+    holds_together(bank)
+
+
+@settings(max_examples=60, deadline=None)
+@given(POSTS, st.lists(AMOUNTS, max_size=5), st.data())
+def test_the_order_of_what_cannot_be_refused_does_not_matter(
+    posts: list[Post], top_ups: list[int], data: st.DataObject
+) -> None:
+    paid = [command("top_up", f"t{n}", amount_e4=amount) for n, amount in enumerate(top_ups)]
+    one = Bank().take(*posts, *paid)
+    mixed: list[Command | Post] = data.draw(st.permutations([*posts, *paid]))
+    other = Bank().together(*mixed)
+    for party in (PARTY, OTHER):
+        assert one.balances(party) == other.balances(party)
+    assert one.notices() == other.notices()
+
+
+def test_repeated_and_replayed_messages_change_nothing() -> None:
+    bank = Bank(partitions=1)
+    first, second = message(3, [(PARTY, "transit", -5, 0)]), message(7, [(PARTY, "transit", -7, 0)])
+    for raw in (first, first, second, first, second):
+        bank.block((topics.POSTINGS.name, 0, raw))
+    assert bank.wallet().free == -12
+    with pytest.raises(OutOfOrderError):
+        bank.block((topics.POSTINGS.name, 0, message(9, [(PARTY, "transit", -7, 0)], part=2)))
+
+
+def test_a_killed_lane_goes_on_where_it_was() -> None:
+    story = [happening(word, f"c{n}") for n, word in enumerate(["充值9", "冻结4#甲", "中转费-7", "解冻#甲"])]
+    whole, cut = Bank().take(*story), Bank().take(*story[:3])
+    ring = cut.wallets.ring
+    documents, segment = cut.wallets.save_documents(), ring.segment(ring.epoch)
+    fresh = Wallets(3 * DAY, cut.wallets.partition, lambda _: True)
+    fresh.load_documents(documents)
+    fresh.ring.found(segment)
+    assert fresh.ring.restore()
+    fresh.restored()
+    cut.wallets = fresh
+    cut.take(story[0], story[3])
+    assert cut.answers[-2] == cut.answers[0]
+    assert cut.wallet() == whole.wallet()
+    assert fresh.heard == whole.wallets.heard
+
+
+def test_the_same_number_with_other_content_is_a_conflict() -> None:
+    bank = Bank().take(command("top_up", "c", amount_e4=1))
+    bank.take(command("top_up", "c", amount_e4=2), command("top_up", "c", OTHER, amount_e4=2))
+    bank.take(command("top_up", "c", amount_e4=2))
+    assert bank.refused() == ["conflicting_duplicate"]
+    assert (bank.wallet().free, bank.wallet(OTHER).free) == (1, 2)
+
+
+def test_an_answer_is_forgotten_only_when_no_repeat_could_be_accepted() -> None:
+    first = command("top_up", "c", amount_e4=1)
+    bank = Bank().take(first)
+    for hours in (71, 72, 73, 80, 200):
+        bank.block((topics.TICKS.name, 0, tick(START + hours * HOUR))).take(first)
+    assert bank.wallet().free == 1
+    assert set(bank.refused()) == {"time_too_old"}
+
+
+BAD = {
+    "unknown_command": {"name": "print_money"},
+    "wrong_type": {"body": {"amount_e4": "1"}},
+    "amount_out_of_range": {"body": {"amount_e4": MOST + 1}},
+    "time_in_future": {"time": START + DAY},
+    "time_too_old": {"time": START - 4 * DAY},
+}
+
+
+@pytest.mark.parametrize("reason", BAD)
+def test_bad_commands_become_dead_letters(reason: str) -> None:
+    fields = msgspec.json.decode(msgspec.json.encode(command("top_up", "c", amount_e4=1)))
+    raw = msgspec.json.encode(fields | BAD[reason])
+    partition = partition_of(PARTY, PARTITIONS)
+    bank = Bank().block(*[(topics.COMMANDS.name, partition, raw)] * 2)
+    assert bank.refused() == [reason]
+    assert bank.answers == []
+
+
+def test_what_lies_on_the_wrong_partition_could_race_and_is_refused() -> None:
+    bank = Bank().block(
+        (topics.COMMANDS.name, 1 - partition_of(PARTY, PARTITIONS), command("top_up", "c", amount_e4=1)),
+        (topics.COMMANDS.name, 0, b"{"),
+        (topics.POSTINGS.name, 0, b"nonsense"),
+        (topics.COMMANDS.name, 0, tick(START)),
+    )
+    assert sorted(bank.refused()) == ["not_json", "unknown_type", "wrong_partition", "wrong_type"]
+
+
+def test_an_unknown_party_is_answered_and_has_no_wallet() -> None:
+    bank = Bank().take(command("top_up", "c", "NOBODY", amount_e4=1))
+    assert [(one.accepted, one.reason) for one in bank.answers] == [(False, "unknown_party")]
+    assert "p/NOBODY" not in bank.wallets.ring.records
+
+
+def test_published_terms_replace_and_withdrawn_ones_end() -> None:
+    bank = Bank(f"{PARTY},credit,100,\n")
+    assert bank.wallet().terms.limit == 1_000_000
+    bank.take(command("set_terms", "c", kind="credit", credit_limit_e4=5))
+    bank.block((topics.CONTROL.name, 0, network(f"{PARTY},credit,100,\n{OTHER},prepaid,0,7\n")))
+    assert (bank.wallet().terms.limit, bank.wallet(OTHER).terms.low_balance) == (5, 70_000)
+    bank.block((topics.CONTROL.name, 0, network("")))
+    assert bank.wallet().terms.limit == 0
+    assert [text(row["party"]) for row in bank.rows["terms"]] == [PARTY, PARTY, OTHER, PARTY, OTHER]
+    broken = network(f"{PARTY},loan,1,\n")
+    bank.block((topics.CONTROL.name, 0, broken))
+    assert bank.wallets.published is not None
+    assert bank.wallets.published.version != broken.version
