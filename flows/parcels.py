@@ -19,7 +19,7 @@ from flows.lifecycle.tables import Tables
 from schemas import topics
 from schemas.settings import Settings, from_environment
 
-CODE = "parcels-1"
+CODE = "parcels-2"
 """Raise it with every change that makes other rows of the same input: stored plans of another are refused."""
 
 
@@ -62,7 +62,7 @@ def main() -> None:
     """Run one lane until it is told to stop."""
     settings, number = from_environment(), int(sys.argv[1]) if len(sys.argv) > 1 else 0
     rules = posting_rules()
-    lifecycle = Lifecycle(settings.horizon, settings.ahead)
+    lifecycle = Lifecycle(settings.horizon, settings.ahead, rules.transfer)
     lane = Lane(number, settings, inputs(number, settings), lifecycle, f"{CODE} {rules.version}")
     lane.run(parcels(lane, lifecycle, Tables(rules, writes_documents=number == 0)))
 

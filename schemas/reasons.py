@@ -21,12 +21,17 @@ DEAD_LETTER = {
     "conflicting_duplicate": "同一编号内容不同",
     "book_refused": "价格手册被拒绝",
     "network_refused": "网络目录被拒绝",
+    "unknown_county": "未知的区县",
+    "transfer_refused": "网点转让或合并被拒绝",
+    "move_refused": "余额转移被拒绝",
 }
 """Input that is kept aside with its bytes, and its label for people."""
 
 ANOMALY = {
     "weight_difference": "称重差异",
     "place_mismatch": "地址与网点不符",
+    "area_mismatch": "地址所在区县不归该网点",
+    "area_unserved": "地址所在区县无网点服务",
 }
 """Input that was used, but that someone should look at."""
 

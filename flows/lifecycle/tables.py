@@ -9,9 +9,12 @@ import pyarrow as pa
 from xxhash import xxh3_128_digest
 
 from flows.governance.network import Network, read_network
-from flows.journal.post import ChargeColumns, Poster
+from flows.journal.moves import MOVED, legs_of
+from flows.journal.post import ChargeColumns, Legs, Poster
 from flows.journal.rules import PostingRules
+from flows.lifecycle import directory
 from flows.lifecycle.fees import DUES, FEES, FREIGHT, PAID, REASONS
+from flows.lifecycle.operated import Spans, operated
 from flows.lifecycle.output import Adoption, Anomaly, Charge, Output, Refusal, Wait
 from flows.rating.model import Row
 from flows.rating.tariffs import Tariffs
@@ -79,7 +82,7 @@ class Tables:
 
     def __init__(self, rules: PostingRules, writes_documents: bool) -> None:
         self.rules, self.writes_documents = rules, writes_documents
-        self.poster = Poster(rules, FEES)
+        self.poster = Poster(rules, FEES, (MOVED,))
         self.parties = Vocabulary(("", HQ, CUSTOMER))
         self.products, self.classes = Vocabulary(("",)), Vocabulary(("",))
         self.sites = Vocabulary(("",))
@@ -99,16 +102,19 @@ class Tables:
             "waiting": self._waits(output.waits),
             "dead_letter": self._refusals(output.refusals),
         }
+        charges, moved = None, None
         if output.charges:
-            made["charge"], charges = self._charges(output.charges)
-            made["journal"] = self.poster.post(charges)
+            made["charge"], charges = self._charges(output.charges, output.operators)
+        if output.moves and self.writes_documents:
+            moved = self._moved(output)
+        made["journal"] = self.poster.post(charges, self.parties, moved)
         if self.writes_documents:
             made |= self._documents(output)
         return [encode(tables.BY_NAME[name], seq, made[name]) for name in sorted(made) if made[name]]  # type: ignore[arg-type]
 
     # Charges
 
-    def _charges(self, charges: Sequence[Charge]) -> tuple[dict[str, Made], ChargeColumns]:
+    def _charges(self, charges: Sequence[Charge], operators: Spans) -> tuple[dict[str, Made], ChargeColumns]:
         waybill = [c.waybill for c in charges]
         fee = [c.fee for c in charges]
         revision = [c.revision for c in charges]
@@ -131,12 +137,14 @@ class Tables:
             self.parties.codes([c.origin for c in charges]),
             self.parties.codes([c.destination for c in charges]),
         )
+        amounts, days = _ints([c.amount for c in charges]), _days(times)
+        sender = operated(origins, days, operators, self.parties)
+        receiver = operated(destinations, days, operators, self.parties)
         hq, customer = self.parties[HQ], self.parties[CUSTOMER]
-        payer = np.where(fees == FREIGHT, customer, np.where(fees == PAID, hq, origins)).astype(np.int32)
-        payee = np.where(fees == FREIGHT, origins, np.where(fees == PAID, destinations, hq)).astype(np.int32)
+        payer = np.where(fees == FREIGHT, customer, np.where(fees == PAID, hq, sender)).astype(np.int32)
+        payee = np.where(fees == FREIGHT, sender, np.where(fees == PAID, receiver, hq)).astype(np.int32)
         rows = np.fromiter(map(self.prices.number.__getitem__, map(id, row)), np.int32, n)
         waybills = pa.array(waybill, pa.string())
-        amounts, days = _ints([c.amount for c in charges]), _days(times)
         parties = self.parties
         words, numbers = self.prices.words, self.prices.numbers
         made = {
@@ -169,7 +177,13 @@ class Tables:
             "first_price": columns.money(numbers["first_price"][rows]),
             "continued_price": columns.money(numbers["continued_price"][rows]),
         }
-        return made, ChargeColumns(ids, fees, payer, payee, amounts, times, days, waybills, parties)
+        return made, ChargeColumns(ids, fees, payer, payee, amounts, times, days, waybills)
+
+    def _moved(self, output: Output) -> Legs | None:
+        poster = self.poster
+        return legs_of(
+            output.moves, self.rules.transfer, self.parties, poster.accounts, poster.sides, poster.fees[MOVED]
+        )
 
     # Events
 
@@ -238,6 +252,8 @@ class Tables:
             "destination": of_orders(self.parties, [e.destination for e in orders]),
             "origin_city": of_orders(self.cities, [e.origin_city for e in orders]),
             "destination_city": of_orders(self.cities, [e.destination_city for e in orders]),
+            "origin_county": of_orders(self.cities, [e.origin_county for e in orders]),
+            "destination_county": of_orders(self.cities, [e.destination_county for e in orders]),
             "customer": columns.texts([*[e.customer for e in orders], *ns, *nw]),
             "product": of_orders(self.products, [e.product for e in orders]),
             "payment": columns.money(paid),
@@ -364,7 +380,12 @@ class Tables:
         if output.networks:
             network = read_network(output.networks[-1].files)
             made["site"] = _sites(network)
+            made["area"], made["party"] = directory.areas(network), directory.parties(network)
             made["account"] = self._accounts()
+        made["operator"], made["balance_moved"] = (
+            directory.changes(output.changes),
+            directory.balances(output.moves),
+        )
         return made
 
     def _accounts(self) -> dict[str, Made]:
