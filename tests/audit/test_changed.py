@@ -104,8 +104,8 @@ def test_untouched_books_pass(books: Books) -> None:
     report = run(books.client)
     assert report.passed, report.to_text()
     assert report.counts.parcels == 3
-    assert report.counts.journal_rows == 44
-    assert report.counts.debit == report.counts.credit == "60.10"
+    assert report.counts.journal_rows == 56
+    assert report.counts.debit == report.counts.credit == "147.85"
 
 
 @pytest.mark.parametrize(("table", "column"), CELLS, ids=[f"{t.name}.{c.name}" for t, c in CELLS])
@@ -211,6 +211,15 @@ FORGED = (
     ("waiting", "true", "'no_price' AS reason", "recomputed_waiting"),
     ("waiting", "true", "'' AS reason", "waits"),
     ("anomaly", "true", "'110100' AS found", "anomalies"),
+    ("area", "outlet = ''", "'OUT1' AS outlet", "anomalies"),
+    ("operator", "true", "first_day - 2 AS first_day", "recomputed_charges"),
+    ("operator", "true", "first_day - 9 AS first_day", "changes_of_hands"),
+    ("operator", "true", "'P8' AS party", "moves_recomputed"),
+    ("balance_moved", "account = '1101'", "amount + 1 AS amount", "moves_recomputed"),
+    ("balance_moved", "account = '1101'", "amount + 1 AS amount", "moves_posted"),
+    ("balance_moved", "account = '1001'", "'9:6' AS blocks", "moves_recomputed"),
+    ("journal", "fee = 'balance_moved' AND book = 'P9'", "amount + 1 AS amount", "moves_posted"),
+    ("journal", "fee = 'balance_moved' AND book = 'HQ'", "'OUT2' AS counterparty", "mirrored"),
     ("dead_letter", "true", "'{}' AS raw", "dead_letters"),
     ("dead_letter", "true", "'conflicting_duplicate' AS reason, '{}' AS raw", "dead_letters"),
     ("tariff_book", "file = 'waybill.csv'", "'price\n2.00\n' AS content", "documents"),
