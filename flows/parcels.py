@@ -4,7 +4,6 @@ python -m flows.parcels LANE        settings from the environment: see schemas.s
 """
 
 import sys
-from pathlib import Path
 from typing import Any
 
 import bytewax.operators as op
@@ -12,7 +11,7 @@ from bytewax.dataflow import Dataflow
 
 from flows.engine.lane import Lane
 from flows.engine.source import Input
-from flows.journal.rules import PostingRules, read_rules
+from flows.journal.rules import PostingRules, own_rules
 from flows.lifecycle import counts
 from flows.lifecycle.process import Lifecycle
 from flows.lifecycle.tables import Tables
@@ -54,8 +53,7 @@ def inputs(lane: int, settings: Settings) -> list[Input]:
 
 def posting_rules() -> PostingRules:
     """The posting rules and chart of accounts that this version books by."""
-    data = Path(__file__).parent / "journal"
-    return read_rules((data / "posting.toml").read_text("utf-8"), (data / "accounts.csv").read_text("utf-8"))
+    return own_rules()
 
 
 def main() -> None:

@@ -9,6 +9,7 @@ import hashlib
 import io
 import tomllib
 from collections import Counter
+from pathlib import Path
 from typing import Literal
 
 import msgspec
@@ -80,6 +81,12 @@ def read_rules(posting: str, chart: str) -> PostingRules:
         raise DocumentError(problems)
     version = hashlib.sha256(f"{posting}\0{chart}".encode()).hexdigest()[:16]
     return PostingRules(version, rules, accounts, transfer)
+
+
+def own_rules() -> PostingRules:
+    """The posting rules and chart of accounts that this version books by."""
+    here = Path(__file__).parent
+    return read_rules((here / "posting.toml").read_text("utf-8"), (here / "accounts.csv").read_text("utf-8"))
 
 
 def _problems(rule: Rule, accounts: dict[str, Account]) -> list[Problem]:

@@ -3,6 +3,8 @@
 All of it depends on the control topic's events in their order alone, so that every lane comes to the same.
 """
 
+from datetime import date
+
 import msgspec
 from xxhash import xxh3_64_hexdigest
 
@@ -59,17 +61,24 @@ class Hands(msgspec.Struct):
         _check_handover(event, operators)
         if (wrong := broken_rule(event, rules)) != "":
             raise RefusedError("move_refused", wrong)
-        key, totals = f"{event.outlet}|{event.from_day}", totals_of(event.balances)
-        before: Totals = {
-            (book, account, other): units for book, account, other, units in self.moved.get(key, [])
-        }
+        key, totals = key_of(event.outlet, event.from_day), totals_of(event.balances)
+        before = self.moved_of(key)
         self.moved[key] = [(*account, units) for account, units in sorted(totals.items())]
         self._accept(event)
         return Move(event, totals, differences(before, totals))
 
+    def moved_of(self, key: str) -> Totals:
+        """What was moved so far at a handover."""
+        return {(book, account, other): units for book, account, other, units in self.moved.get(key, [])}
+
     def _accept(self, event: Change | BalanceMoved) -> None:
         self.seen[event.id] = _content(event)
         self.open_day = max(self.open_day, business_day(event.time))
+
+
+def key_of(outlet: str, day: date) -> str:
+    """A handover's key in `Hands.moved`."""
+    return f"{outlet}|{day}"
 
 
 def _check_handover(event: BalanceMoved, operators: Operators) -> None:
