@@ -13,6 +13,7 @@ FEES = {
     "delivery_collected": ("派费代收", "delivery fee, collected"),
     "delivery_paid": ("派费", "delivery fee, paid on"),
     "delivery": ("派费", "delivery fee"),
+    "balance_moved": ("余额转移", "balance moved"),
 }
 MONEY = {
     "posting": "费用 fees",

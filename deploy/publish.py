@@ -1,5 +1,6 @@
 """Publish a tariff book or a network directory: checked as a whole first, then one event for all lanes."""
 
+import contextlib
 import time
 from pathlib import Path
 
@@ -8,7 +9,7 @@ import msgspec
 from flows.governance.network import read_network
 from flows.rating.book import read_book
 from schemas import topics
-from schemas.events import NetworkPublished, TariffPublished
+from schemas.events import ControlEvent, NetworkPublished, TariffPublished
 from schemas.identity import version_of
 from schemas.settings import Settings
 from sinks.kafka import Records
@@ -57,28 +58,35 @@ def publish_tariff(settings: Settings, directory: Path, by: str, comment: str = 
     return book.version
 
 
-def _newest_network(settings: Settings) -> NetworkPublished:
+def published(settings: Settings, seconds: float = 10) -> list[ControlEvent]:
+    """All that was published, in order; what is no document of ours is left out, as the lanes do.
+
+    Waits so long for Kafka, at most.
+    """
     follower = Follower(settings.kafka, topics.CONTROL.name, settings.kafka_options)
-    newest: NetworkPublished | None = None
-    until = time.monotonic() + 10
+    found: list[ControlEvent] = []
+    until = time.monotonic() + seconds
     try:
-        while time.monotonic() < until:
-            found = [
-                event
-                for raw in follower.poll(1.0)
-                if isinstance(
-                    event := msgspec.json.decode(raw, type=TariffPublished | NetworkPublished),
-                    NetworkPublished,
-                )
-            ]
-            newest = found[-1] if found else newest
-            if newest is not None and not found:
-                break
+        while not follower.at_end and time.monotonic() < until:
+            for raw in follower.poll(1.0):
+                with contextlib.suppress(msgspec.DecodeError, UnicodeDecodeError):
+                    found.append(msgspec.json.decode(raw, type=ControlEvent))
     finally:
         follower.close()
-    if newest is None:
+    return found
+
+
+def _newest_network(settings: Settings) -> NetworkPublished:
+    found = [event for event in published(settings) if isinstance(event, NetworkPublished)]
+    if not found:
         raise LookupError("no network directory has been published: waybook publish-network DIRECTORY")
-    return newest
+    return found[-1]
+
+
+def send_control(settings: Settings, *events: ControlEvent) -> None:
+    """Publish events; returns when Kafka has them."""
+    for event in events:
+        _send(settings, msgspec.json.encode(event))
 
 
 def _send(settings: Settings, raw: bytes) -> None:

@@ -14,8 +14,8 @@ from flows.engine.lane import Lane
 from flows.engine.messages import Letter, parts_of
 from flows.engine.source import Input
 from flows.journal.positions import Positions, read_positions
-from flows.journal.post import ChargeColumns
-from flows.journal.rules import PostingRules, read_rules
+from flows.journal.post import Booked
+from flows.journal.rules import PostingRules, own_rules
 from flows.lifecycle import counts
 from flows.lifecycle.fees import FEES
 from flows.lifecycle.process import Lifecycle
@@ -25,7 +25,7 @@ from schemas.settings import Settings, from_environment
 
 SENDER = "parcels"
 """The name under which messages to other flows are sent."""
-CODE = "parcels-1"
+CODE = "parcels-2"
 """Raise it with every change that makes other rows of the same input: stored plans of another are refused."""
 
 
@@ -37,7 +37,7 @@ def parcels(lane: Lane, lifecycle: Lifecycle, tables: Tables, positions: Positio
         counts.count(lane.number, output)
         seq = lane.number << 32 | block.n
         rows = tables.make(output, seq, lifecycle.rules.tariffs, lifecycle.directory)
-        return "lane", (block, rows, letters(lane.number, block.n, tables.charged, positions))
+        return "lane", (block, rows, letters(lane.number, block.n, tables.booked, positions))
 
     flow = Dataflow("parcels")
     blocks = op.input("blocks", flow, lane.source())
@@ -47,11 +47,9 @@ def parcels(lane: Lane, lifecycle: Lifecycle, tables: Tables, positions: Positio
     return flow
 
 
-def letters(lane: int, block: int, charged: ChargeColumns | None, positions: Positions) -> list[Letter]:
+def letters(lane: int, block: int, booked: Booked, positions: Positions) -> list[Letter]:
     """What a block tells the accounts flow."""
-    if charged is None:
-        return []
-    said = parts_of(SENDER, lane, block, positions.of(charged))
+    said = parts_of(SENDER, lane, block, positions.of(booked))
     return [Letter(topics.POSTINGS.name, "", message, partition) for partition, message in said]
 
 
@@ -69,8 +67,7 @@ def inputs(lane: int, settings: Settings) -> list[Input]:
 
 def posting_rules() -> PostingRules:
     """The posting rules and chart of accounts that this version books by."""
-    data = Path(__file__).parent / "journal"
-    return read_rules((data / "posting.toml").read_text("utf-8"), (data / "accounts.csv").read_text("utf-8"))
+    return own_rules()
 
 
 def positions_of(rules: PostingRules, partitions: int) -> Positions:
@@ -83,7 +80,7 @@ def main() -> None:
     """Run one lane until it is told to stop."""
     settings, number = from_environment(), int(sys.argv[1]) if len(sys.argv) > 1 else 0
     rules = posting_rules()
-    lifecycle = Lifecycle(settings.horizon, settings.ahead)
+    lifecycle = Lifecycle(settings.horizon, settings.ahead, rules.transfer)
     lane = Lane(number, settings, inputs(number, settings), lifecycle, f"{CODE} {rules.version}")
     tables, positions = Tables(rules, writes_documents=number == 0), positions_of(rules, settings.partitions)
     lane.run(parcels(lane, lifecycle, tables, positions))

@@ -6,6 +6,7 @@ in UTC milliseconds. Amounts end in `_e4` (0.0001 yuan), weights in `_g` (grams)
 Fields may be added with a default; none is ever renamed or removed.
 """
 
+from datetime import date
 from typing import Annotated, Literal
 
 import msgspec
@@ -46,7 +47,7 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", gc=Fals
     time: Instant
 
 
-class Order(Event, frozen=True, kw_only=True, tag="order"):
+class Order(Event, frozen=True, kw_only=True, tag="order", omit_defaults=True):
     """A consignment as the business system knows it. Topic `waybook.orders`, key: waybill.
 
     `origin` and `destination` are outlets' codes; cities and provinces are six-digit codes of GB/T 2260.
@@ -65,6 +66,9 @@ class Order(Event, frozen=True, kw_only=True, tag="order"):
     declared_g: Grams
     payment_e4: Units
     """What the customer pays the origin outlet for the whole transport; 0: billed otherwise."""
+    origin_county: Word = ""
+    """The counties of the addresses, six-digit codes of GB/T 2260; empty: not known."""
+    destination_county: Word = ""
 
 
 class Scan(Event, frozen=True, kw_only=True, tag="scan"):
@@ -123,6 +127,61 @@ class NetworkPublished(Event, frozen=True, kw_only=True, tag="network"):
     version: Name
     files: dict[str, str]
     published_by: str = ""
+
+
+class PartyTransferred(Event, frozen=True, kw_only=True, tag="party_transferred"):
+    """An outlet has a new owner from a business date on. Topic `waybook.control`, partition 0.
+
+    Charges of earlier business dates stay with the former party whenever they are booked. The date is the open
+    day (Shanghai's date of `time`) or later, and later than the outlet's last transfer.
+    """
+
+    outlet: Name
+    party: Name
+    from_day: date
+    by: Word = ""
+    reason: Annotated[str, Meta(max_length=1024)] = ""
+
+
+class PartiesMerged(Event, frozen=True, kw_only=True, tag="parties_merged"):
+    """An outlet is absorbed by another from a business date on, for good. Topic `waybook.control`, partition 0.
+
+    From then on its charges stand in the books of whoever runs the other; dates as for a transfer.
+    """
+
+    absorbed: Name
+    into: Name
+    from_day: date
+    by: Word = ""
+    reason: Annotated[str, Meta(max_length=1024)] = ""
+
+
+class OpenBalance(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """What stands open on an account, debits less credits, in the former party's book or in headquarters'."""
+
+    book: Literal["party", "headquarters"]
+    account: Name
+    counterparty: Name
+    """In headquarters' book the former party itself."""
+    amount_e4: Annotated[int, Meta(ge=-MOST, le=MOST)]
+
+
+class BalanceMoved(Event, frozen=True, kw_only=True, tag="balance_moved"):
+    """Open balances go over to an outlet's new party, by visible entries. Topic `waybook.control`, partition 0.
+
+    `balances` are totals: all that was ever to be moved at this handover, as far as the books were complete when
+    they were asked (`blocks`, by lane). What was moved before is taken off, so the newest word counts and saying
+    it again moves nothing. `day` is the business date of the entries, `from_day` or later.
+    """
+
+    outlet: Name
+    from_day: date
+    former: Name
+    party: Name
+    day: date
+    balances: tuple[OpenBalance, ...]
+    blocks: dict[str, int] = {}
+    by: Word = ""
 
 
 class Tick(Event, frozen=True, kw_only=True, tag="tick"):
@@ -193,13 +252,16 @@ class Query(Event, frozen=True, kw_only=True, tag="query"):
 
 
 ParcelEvent = Order | Scan | Weight
-ControlEvent = TariffPublished | NetworkPublished
+ControlEvent = TariffPublished | NetworkPublished | PartyTransferred | PartiesMerged | BalanceMoved
 AnyEvent = (
     Order
     | Scan
     | Weight
     | TariffPublished
     | NetworkPublished
+    | PartyTransferred
+    | PartiesMerged
+    | BalanceMoved
     | Tick
     | DeadLetter
     | DeadLetterReplayed

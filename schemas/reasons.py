@@ -23,6 +23,9 @@ DEAD_LETTER = {
     "network_refused": "网络目录被拒绝",
     "unknown_command": "未知的指令",
     "wrong_partition": "分区与键不符",
+    "unknown_county": "未知的区县",
+    "transfer_refused": "网点转让或合并被拒绝",
+    "move_refused": "余额转移被拒绝",
 }
 """Input that is kept aside with its bytes, and its label for people."""
 
@@ -42,6 +45,8 @@ ANSWER = {
 ANOMALY = {
     "weight_difference": "称重差异",
     "place_mismatch": "地址与网点不符",
+    "area_mismatch": "地址所在区县不归该网点",
+    "area_unserved": "地址所在区县无网点服务",
 }
 """Input that was used, but that someone should look at."""
 

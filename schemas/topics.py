@@ -20,7 +20,9 @@ class Topic(msgspec.Struct, frozen=True):
 ORDERS = Topic("waybook.orders", "waybill", True, "Consignments, from the business systems")
 DEVICES = Topic("waybook.devices", "waybill", True, "Normalised scans and weights, from the device flow")
 DEAD_LETTERS = Topic("waybook.dead-letters", "id", True, "Input that broke a rule before a lane, and replays")
-CONTROL = Topic("waybook.control", "", False, "Published tariff books and network directories")
+CONTROL = Topic(
+    "waybook.control", "", False, "What is published: tariff books, network directories, transfers of outlets"
+)
 TICKS = Topic("waybook.ticks", "", False, "The passing of time")
 POSTINGS = Topic("waybook.postings", "party", True, "What the parcel flow booked, for the accounts flow")
 COMMANDS = Topic("waybook.commands", "subject", True, "Changes that people ask for")

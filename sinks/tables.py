@@ -93,6 +93,8 @@ EVENT = Table(
         Column("destination", WORD, "order: destination outlet"),
         Column("origin_city", WORD, "order: GB/T 2260 code"),
         Column("destination_city", WORD, "order: GB/T 2260 code"),
+        Column("origin_county", WORD, "order: GB/T 2260 code; empty: not known"),
+        Column("destination_county", WORD, "order: GB/T 2260 code; empty: not known"),
         Column("customer", TEXT, "order"),
         Column("product", WORD, "order"),
         Column("payment", MONEY, "order: what the customer pays the origin outlet, yuan"),
@@ -113,8 +115,8 @@ CHARGE = Table(
         Column("reverses", ID, "the charge that this row takes back; zeros for none"),
         Column("waybill", TEXT),
         Column("fee", WORD, "freight, waybill, transit, delivery_collected, delivery_paid"),
-        Column("payer", WORD, "party; CUSTOMER for freight"),
-        Column("payee", WORD, "party"),
+        Column("payer", WORD, "party that runs the outlet on the business date; CUSTOMER for freight"),
+        Column("payee", WORD, "party that runs the outlet on the business date"),
         Column("amount", MONEY, "yuan, rounded; negative in a reversal"),
         Column("event_time", TIME, "time of the event that made the fee due"),
         Column("business_date", DATE, "Shanghai's date of event_time"),
@@ -151,7 +153,7 @@ JOURNAL = Table(
         *SEQ,
         Column("row_id", ID, "hash of entry and leg"),
         Column("entry_id", ID, "an entry balances by itself, in one book"),
-        Column("charge_id", ID),
+        Column("charge_id", ID, "the charge; for balances that moved, the move"),
         Column("book", WORD, "the party whose book this is"),
         Column("account", WORD, "number in the chart of accounts"),
         Column("side", WORD, "D debit, C credit"),
@@ -262,6 +264,74 @@ SITE = Table(
         Column("city_name", WORD),
         Column("province", WORD, "GB/T 2260 code"),
         Column("province_name", WORD),
+    ),
+)
+
+AREA = Table(
+    "area",
+    "Counties of the published network directories and the outlets that serve them",
+    (
+        *SEQ,
+        Column("version", TEXT, "of the directory"),
+        Column("county", TEXT, "GB/T 2260 code"),
+        Column("county_name", TEXT),
+        Column("city", WORD, "GB/T 2260 code"),
+        Column("outlet", TEXT, "who serves it, a row each; empty: nobody"),
+    ),
+)
+
+PARTY = Table(
+    "party",
+    "Parties of the published network directories, a row for each period: the tree with dated membership",
+    (
+        *SEQ,
+        Column("version", TEXT, "of the directory"),
+        Column("party", TEXT),
+        Column("kind", WORD, "headquarters, province, outlet, contractor, courier, station, hub, customer…"),
+        Column("name", TEXT),
+        Column("parent", TEXT, "the party that it belongs to; empty: none"),
+        Column("legal_entity", TEXT),
+        Column("settlement_account", TEXT, "masked: the last four characters"),
+        Column("customer_level", WORD),
+        Column("first_day", DATE, "1970-01-01: since ever"),
+        Column("last_day", DATE, "2149-06-06: for ever"),
+    ),
+)
+
+OPERATOR = Table(
+    "operator",
+    "Changes of hands: which party runs an outlet from which day on; outlets without rows run themselves",
+    (
+        *SEQ,
+        Column("change_id", TEXT, "id of the event"),
+        Column("kind", WORD, "party_transferred, parties_merged"),
+        Column("outlet", TEXT, "the outlet that goes over"),
+        Column("party", TEXT, "transferred: the new party; merged: the outlet that it goes into"),
+        Column("first_day", DATE, "from this business day on"),
+        Column("published_at", TIME),
+        Column("published_by", TEXT),
+        Column("reason", TEXT),
+    ),
+)
+
+BALANCE_MOVED = Table(
+    "balance_moved",
+    "Open balances that went over with an outlet, as totals: the journal has the differences to the move before",
+    (
+        *SEQ,
+        Column("move_id", TEXT, "id of the event"),
+        Column("outlet", TEXT),
+        Column("first_day", DATE, "from this business day on the new party runs the outlet"),
+        Column("former", TEXT),
+        Column("party", TEXT, "the new party"),
+        Column("business_date", DATE, "of the entries"),
+        Column("published_at", TIME),
+        Column("published_by", TEXT),
+        Column("blocks", TEXT, "lane:block, up to which the books were asked"),
+        Column("book", WORD, "party: in the two parties' books; headquarters: in headquarters'"),
+        Column("account", WORD),
+        Column("counterparty", TEXT),
+        Column("amount", MONEY, "debits less credits, yuan; all that was ever to be moved"),
     ),
 )
 
@@ -387,7 +457,8 @@ MATERIAL = Table(
 )
 
 FACTS = (
-    *(EVENT, CHARGE, JOURNAL, WEIGHT, ANOMALY, WAITING, DEAD_LETTER, TARIFF, SITE, ACCOUNT),
+    *(EVENT, CHARGE, JOURNAL, WEIGHT, ANOMALY, WAITING, DEAD_LETTER),
+    *(TARIFF, SITE, AREA, PARTY, OPERATOR, BALANCE_MOVED, ACCOUNT),
     *(MOVEMENT, HOLD, NOTICE, ANSWER, TERMS, MATERIAL),
 )
 """Tables whose rows come in blocks."""

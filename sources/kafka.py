@@ -3,7 +3,7 @@
 import logging
 import time
 
-from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, Message, TopicPartition
+from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 
 class Follower:
@@ -50,3 +50,29 @@ class Follower:
     def close(self) -> None:
         """Leave Kafka."""
         self._consumer.close()
+
+
+def newest(
+    kafka: str, topic: str, options: dict[str, str] | None = None, seconds: float = 10
+) -> bytes | None:
+    """The newest record of a topic's only partition; None: there is none, or Kafka is away."""
+    consumer = Consumer(
+        {
+            "bootstrap.servers": kafka,
+            "group.id": "waybook-unused",
+            "enable.auto.commit": False,
+            **(options or {}),
+        },
+        logger=logging.getLogger("waybook.kafka"),
+    )
+    try:
+        first, end = consumer.get_watermark_offsets(TopicPartition(topic, 0), timeout=seconds)
+        if end <= first:
+            return None
+        consumer.assign([TopicPartition(topic, 0, end - 1)])
+        message: Message | None = consumer.poll(seconds)
+        return message.value() if message is not None and message.error() is None else None
+    except KafkaException:
+        return None
+    finally:
+        consumer.close()

@@ -12,6 +12,7 @@ import msgspec
 
 from deploy.audit.chain import Log
 from deploy.audit.digest import place
+from deploy.audit.hands import Hands, read_changes
 from deploy.audit.report import Findings
 from deploy.audit.store import BLOCKS, LANE, Store
 from deploy.audit.tariffs import USUAL, Book, Directory, Policy, Prices, read_book, read_directory
@@ -27,6 +28,7 @@ class Era(msgspec.Struct, frozen=True):
     books: tuple[Book, ...]
     directory: Directory
     prices: Prices
+    hands: Hands
 
     @property
     def policy(self) -> Policy:
@@ -85,8 +87,13 @@ def _rank(policy: Policy, weight_class: str) -> str:
 def read_eras(store: Store, log: Log, found: Findings) -> Eras:
     """The eras of all lanes, from what is stored. A book that cannot be read is found wrong and left out."""
     tariffs, directories = _read_tariffs(store), _read_directories(store)
-    beginnings = sorted({seq for seq, _, _ in tariffs} | {directory[0] for directory in directories})
-    eras = [_era([], Directory("", {}, {}, {}))]
+    changes = read_changes(store)
+    beginnings = sorted(
+        {seq for seq, _, _ in tariffs}
+        | {directory[0] for directory in directories}
+        | {change.seq for change in changes}
+    )
+    eras = [_era([], Directory("", {}, {}, {}), Hands())]
     for seq, version, files in tariffs:
         found.seen += 1
         if version != content_address(files):
@@ -96,7 +103,8 @@ def read_eras(store: Store, log: Log, found: Findings) -> Eras:
         directory = known[-1] if known else eras[0].directory
         published = [(version, files) for seq, version, files in tariffs if seq <= beginning]
         books = [_read_book(version, files, directory, found) for version, files in published]
-        eras.append(_era([book for book in books if book is not None], directory))
+        hands = Hands(tuple(change for change in changes if change.seq <= beginning))
+        eras.append(_era([book for book in books if book is not None], directory, hands))
     return Eras(eras, _starts(log, beginnings))
 
 
@@ -115,8 +123,8 @@ def _read_book(version: str, files: Mapping[str, str], directory: Directory, fou
         return None
 
 
-def _era(books: list[Book], directory: Directory) -> Era:
-    return Era(tuple(books), directory, Prices(books, directory))
+def _era(books: list[Book], directory: Directory, hands: Hands) -> Era:
+    return Era(tuple(books), directory, Prices(books, directory), hands)
 
 
 def _read_tariffs(store: Store) -> Documents:
@@ -130,7 +138,13 @@ def _read_directories(store: Store) -> list[tuple[int, Directory]]:
     found: dict[tuple[int, str], list[dict[str, str]]] = {}
     for row in store.rows("SELECT * FROM $site ORDER BY seq, line"):
         found.setdefault((row["seq"], row["version"]), []).append(row)
-    return [(seq, read_directory(version, sites)) for (seq, version), sites in found.items()]
+    areas: dict[tuple[int, str], list[tuple[str, str]]] = {}
+    for row in store.rows("SELECT seq, version, county, outlet FROM $area ORDER BY seq, line"):
+        areas.setdefault((row["seq"], row["version"]), []).append((row["county"], row["outlet"]))
+    return [
+        (seq, read_directory(version, sites, areas.get((seq, version), ())))
+        for (seq, version), sites in found.items()
+    ]
 
 
 def _starts(log: Log, beginnings: Iterable[int]) -> dict[int, list[int]]:

@@ -8,6 +8,7 @@ import msgspec
 
 from deploy.audit.eras import UNRANKED, Era
 from deploy.audit.facts import Facts
+from deploy.audit.hands import Hands
 from deploy.audit.postings import DESTINATION, ORIGIN, PARTIES
 from deploy.audit.pricing import Parcel
 from deploy.audit.tariffs import Price, Row
@@ -163,8 +164,8 @@ def _parcel(facts: Facts, adopted: Weighing | None) -> Parcel:
     )
 
 
-def parties(fee: str, facts: Facts) -> tuple[str, str]:
-    """Payer and payee."""
+def parties(fee: str, facts: Facts, hands: Hands, day: int) -> tuple[str, str]:
+    """Payer and payee: for an outlet, whoever runs it on the business day."""
     outlets = {ORIGIN: facts.origin, DESTINATION: facts.destination}
-    payer, payee = PARTIES[fee]
-    return outlets.get(payer, payer), outlets.get(payee, payee)
+    payer, payee = (hands.party(outlets[role], day) if role in outlets else role for role in PARTIES[fee])
+    return payer, payee

@@ -58,6 +58,14 @@ AGAINST_OUTLETS = ("1001", "1002", "1003", "2001", "2203", "2204")
 AGAINST_HQ = ("2101", "1102", "1104", "1105")
 """An outlet's accounts that mirror headquarters'."""
 
+MOVED = "balance_moved"
+"""In the place of a fee: open balances that went over with an outlet."""
+MOVES_IN_PARTY = ("1101", "1102", "2101")
+"""Accounts of a party's book whose balances go over."""
+MOVES_IN_HQ = ("1001", "1002", "1003", "2001")
+"""Accounts of headquarters' book where the counterparty changes."""
+BETWEEN_PARTIES = "2301"
+"""What the former party and the new one have against each other."""
 
 TOLD = ("2101", "1102")
 """Accounts of a party's book whose rows the parcel flow tells the accounts flow."""

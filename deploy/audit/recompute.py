@@ -15,7 +15,9 @@ from deploy.audit.chain import Log
 from deploy.audit.eras import read_eras
 from deploy.audit.expected import DUES, Due, dues, parties, weighing
 from deploy.audit.facts import IN_A_SHARD, Facts, read_facts
-from deploy.audit.postings import LEGS_OF, MONEY
+from deploy.audit.hands import check_changes, check_parties
+from deploy.audit.moved import check_entries, check_totals, read_moves, rows_of
+from deploy.audit.postings import LEGS_OF, MONEY, MOVED
 from deploy.audit.remarks import check_anomalies, check_dead_letters, check_names
 from deploy.audit.report import Check, Findings
 from deploy.audit.rules import AS_OF
@@ -87,7 +89,10 @@ class Recomputation:
         self._store, self._data_time = store, data_time
         self.documents = Findings("documents", "价格手册与其版本号相符，可读")
         self._eras = read_eras(store, log, self.documents)
+        self._moves = read_moves(store)
         self.journal: Counter[Key] = Counter()
+        for (_, book, account, side, other, units, day), times in rows_of(self._moves).items():
+            self.journal[book, account, MOVED, day, other] += times * (units if side == "D" else -units)
         self.charges = Findings("recomputed_charges", "由原始事件与价格手册独立重算每笔费用")
         self.snapshots = Findings("recomputed_snapshots", "费用快照（价格行、重量、版本）独立重算")
         self.waits = Findings("recomputed_waiting", "待计费项及原因独立重算")
@@ -112,6 +117,11 @@ class Recomputation:
     def checks(self) -> Iterator[Check]:
         """The outcome."""
         yield self.documents.check("tariff books")
+        newest = self._eras[self._eras.last]
+        yield check_changes(newest.hands)
+        yield check_parties(self._store, newest.hands)
+        yield check_entries(self._store, self._moves)
+        yield check_totals(self._store, newest.hands, self._moves, set(newest.directory.places))
         yield check_names(self._store)
         yield check_anomalies(self._store, self._eras)
         yield check_dead_letters(self._store, self._eras)
@@ -185,8 +195,10 @@ class Recomputation:
         self.charges.seen += 1
         wanted: list[tuple[str, str, int, int]] = []
         if due is not None and not due.waits:
-            wanted = [(*parties(fee, facts), due.day, due.units)]
-            self._post(fee, due, *parties(fee, facts))
+            hands = self._eras[self._eras.now(facts.lane)].hands
+            payer, payee = parties(fee, facts, hands, due.day)
+            wanted = [(payer, payee, due.day, due.units)]
+            self._post(fee, due, payer, payee)
         got = [(one.payer, one.payee, one.day, one.net) for one in charged]
         if got != wanted and not (fee == "freight" and not wanted and not any(net for *_, net in got)):
             self.charges.add(f"{facts.waybill} {fee}: charged {got}, due {wanted}")

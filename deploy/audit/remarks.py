@@ -3,7 +3,7 @@
 import json
 import re
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from xxhash import xxh3_128_digest
@@ -24,7 +24,7 @@ _WEIGHINGS = f"""
     GROUP BY waybill HAVING count() > 1"""
 _ORDERS = f"""
     SELECT seq, waybill, event_id, toUnixTimestamp64Milli(event_time) AS time, origin, destination,
-           origin_city, destination_city
+           origin_city, destination_city, origin_county, destination_county
     FROM $event WHERE kind = 'order' AND {_SHARD}"""
 _ANOMALIES = f"""
     SELECT kind, waybill, event_id, toUnixTimestamp64Milli(event_time) AS time, site, expected, found
@@ -35,8 +35,8 @@ Anomaly = tuple[str, str, str, int, str, str, str]
 
 
 def check_anomalies(store: Store, eras: Eras) -> Check:
-    """Every difference in weight and place is remarked once, and nothing else is."""
-    found = Findings("anomalies", "异常（称重差异、地址不符）独立重算")
+    """Every difference in weight, place and area is remarked once, and nothing else is."""
+    found = Findings("anomalies", "异常（称重差异、地址不符、区县不符）独立重算")
     for shard, shards in store.shards("event", IN_A_SHARD):
         expected = Counter[Anomaly]()
         weighings = _WEIGHINGS.replace("$rank", eras.ranks("weight_class"))
@@ -71,14 +71,22 @@ def _differences(waybill: str, weighings: list[tuple[Any, ...]], eras: Eras) -> 
     return made
 
 
-def _misplaced(row: Mapping[str, Any], eras: Eras) -> list[Anomaly]:
-    places = eras[eras.of(row["seq"])].directory.places
-    ends = ((row["origin"], row["origin_city"]), (row["destination"], row["destination_city"]))
-    return [
-        ("place_mismatch", row["waybill"], row["event_id"], row["time"], place["site"], place["city"], city)
-        for outlet, city in ends
-        if city and (place := places.get(outlet)) is not None and place["city"] != city
-    ]
+def _misplaced(row: Mapping[str, Any], eras: Eras) -> Iterator[Anomaly]:
+    """Cities that are not the outlets', counties that nobody serves or others do."""
+    directory = eras[eras.of(row["seq"])].directory
+    judges = any(directory.counties.values())
+    for end in ("origin", "destination"):
+        place = directory.places.get(row[end])
+        if place is None:
+            continue
+        city, county = row[f"{end}_city"], row[f"{end}_county"]
+        about = row["waybill"], row["event_id"], row["time"], place["site"]
+        if city and place["city"] != city:
+            yield "place_mismatch", *about, place["city"], city
+        serving = directory.counties.get(county, [])
+        if county and judges and row[end] not in serving:
+            kind = "area_mismatch" if serving else "area_unserved"
+            yield kind, *about, " ".join(serving), county
 
 
 def check_names(store: Store) -> Check:
@@ -118,6 +126,13 @@ _BROKEN: dict[str, Judgement] = {
     "unknown_site": lambda event, eras: not _known(eras, "sites", event.get("site")),
     "unknown_outlet": lambda event, eras: (
         not all(_known(eras, "places", event.get(end)) for end in ("origin", "destination"))
+    ),
+    "unknown_county": lambda event, eras: (
+        not all(
+            _known(eras, "counties", county)
+            for end in ("origin", "destination")
+            if (county := event.get(f"{end}_county"))
+        )
     ),
     "unknown_operation": lambda event, _: event.get("operation") not in ("10", "20", "30", "40", "50"),
     "waybill_out_of_pattern": lambda event, _: (

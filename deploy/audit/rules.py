@@ -13,7 +13,7 @@ import msgspec
 from deploy.audit import postings
 from deploy.audit.report import Check, Findings
 from deploy.audit.store import Store
-from schemas.parties import CUSTOMER, HQ
+from schemas.parties import HQ
 
 
 class Rule(msgspec.Struct, frozen=True):
@@ -61,8 +61,8 @@ RULES = (
         "journal",
         "blocks",
         f"""
-        SELECT hex(entry_id) AS entry, any(waybill) AS parcel FROM $journal WHERE {BLOCK_RANGE}
-        GROUP BY entry_id
+        SELECT hex(entry_id) AS entry, any(waybill) AS parcel FROM $journal
+        WHERE {BLOCK_RANGE} AND fee != '{postings.MOVED}' GROUP BY entry_id
         HAVING uniqExact(book, counterparty, charge_id, waybill, fee, event_time, business_date,
                          rules_version) > 1 OR countIf(side NOT IN ('D', 'C')) > 0""",
     ),
@@ -83,7 +83,7 @@ RULES = (
             UNION ALL
             SELECT charge_id, waybill, fee, event_time, business_date, amount, account, side,
                    book, counterparty, 1 AS found
-            FROM $journal WHERE {BLOCK_RANGE} AND fee NOT IN {postings.words(postings.MONEY)}
+            FROM $journal WHERE {BLOCK_RANGE} AND fee NOT IN {postings.words((*postings.MONEY, postings.MOVED))}
         )
         GROUP BY charge_id, waybill, fee, event_time, business_date, amount, account, side, book, counterparty
         HAVING sum(found) != 0""",
@@ -123,18 +123,6 @@ RULES = (
         """
         SELECT account, count() AS rows FROM $journal
         WHERE account NOT IN (SELECT account FROM $account) GROUP BY account""",
-    ),
-    Rule(
-        "parties",
-        "付款方与收款方符合费用定义",
-        "charge",
-        "blocks",
-        f"""
-        SELECT waybill, fee, payer, payee FROM $charge
-        WHERE {BLOCK_RANGE} AND (payer, payee) != multiIf(
-            fee = 'freight', ('{CUSTOMER}', origin),
-            fee = 'delivery_paid', ('{HQ}', destination),
-            (origin, '{HQ}'))""",
     ),
     Rule(
         "explained",

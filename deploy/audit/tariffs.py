@@ -65,11 +65,17 @@ class Directory(msgspec.Struct, frozen=True):
     """By kind: codes by code and by every name that people may use."""
     levels: dict[str, str] = {}
     """Customers' levels."""
+    counties: dict[str, list[str]] = {}
+    """By county: the outlets that serve it, in order."""
 
 
-def read_directory(version: str, sites: Iterable[Mapping[str, str]]) -> Directory:
-    """The directory in rows of table `site`."""
-    found = Directory(version, {}, {}, {kind: {} for kind in KINDS})
+def read_directory(
+    version: str, sites: Iterable[Mapping[str, str]], areas: Iterable[tuple[str, str]] = ()
+) -> Directory:
+    """The directory in rows of tables `site` and `area` (county, outlet)."""
+    found = Directory(version, {}, {}, {kind: {} for kind in KINDS}, {})
+    for county, outlet in areas:
+        found.counties.setdefault(county, []).extend([outlet] if outlet else [])
     for site in sites:
         found.sites[site["site"]] = site["outlet"], site["city"], site["province"]
         _name(found.names["city"], site["city"], site["city_name"])

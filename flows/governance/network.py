@@ -1,21 +1,23 @@
-"""The network's directory: which sites, outlets, places and products there are.
+"""The network's directory: which sites, outlets, places and products there are, and which parties.
 
-CSV files with a header, UTF-8:
-`places.csv`  code,name,level,province    GB/T 2260 codes; level `province` or `city`; a city's province
+CSV files with a header, UTF-8. Three of them are in every directory:
+`places.csv`  code,name,level,province    GB/T 2260 codes; level `province`, `city` or `county`; its province
 `sites.csv`   site,name,kind,outlet,city,province    kind `outlet` or `hub`; a hub's outlet is HQ
 `products.csv` product,name
-
-and what `agreements` reads, where it is there.
+and others may be: `parties.csv` (see `flows.governance.parties`), `areas.csv` (see `flows.governance.areas`) and
+what `flows.governance.agreements` reads.
 """
 
-import csv
-import io
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Literal
 
 import msgspec
 
+from flows.governance import areas, parties
 from flows.governance.agreements import Agreements, read_agreements
+from flows.governance.areas import Areas, read_areas
+from flows.governance.files import rows_of, wrong
+from flows.governance.parties import Membership, Parties, member, read_parties
 from schemas.identity import version_of
 from schemas.parties import HQ
 from schemas.problems import DocumentError, Problem
@@ -25,6 +27,8 @@ FILES: dict[str, tuple[str, ...]] = {
     "sites.csv": ("site", "name", "kind", "outlet", "city", "province"),
     "products.csv": ("product", "name"),
 }
+MAY_BE: dict[str, tuple[str, ...]] = {parties.FILE: parties.COLUMNS, areas.FILE: areas.COLUMNS}
+"""Files that a directory may have."""
 
 
 class Site(msgspec.Struct, frozen=True):
@@ -47,26 +51,42 @@ class Network(msgspec.Struct, frozen=True):
     cities: dict[str, str]
     provinces: dict[str, str]
     products: dict[str, str]
+    counties: dict[str, str] = {}
+    """Empty: the directory knows none, and no county can be judged."""
+    areas: Areas = {}
+    parties: Parties = {}
     agreements: Agreements = Agreements()
 
-    def customer_level(self, customer: str, day: int) -> str:  # noqa: ARG002
-        """A customer's level on a business day; the directory says none yet."""
-        return ""
+    def party(self, party: str, day: int) -> Membership | None:
+        """A party of `parties.csv` as it is on a business day (days since 1970-01-01)."""
+        return member(self.parties, party, day)
+
+    def customer_level(self, customer: str, day: int) -> str:
+        """A customer's level on a business day; "" where nothing is known of it."""
+        found = member(self.parties, customer, day) if customer in self.parties else None
+        return found.customer_level if found is not None else ""
 
 
 def read_network(files: Mapping[str, str]) -> Network:
     """The directory in these files (name → text). Raises DocumentError with every problem found."""
     problems: list[Problem] = []
-    rows = {name: list(_rows(files, name, problems)) for name in FILES}
+    columns = FILES | {name: names for name, names in MAY_BE.items() if name in files}
+    rows = {name: list(rows_of(files, name, names, problems)) for name, names in columns.items()}
     if problems:
         raise DocumentError(problems)
     provinces = {row["code"]: row["name"] for _, row in rows["places.csv"] if row["level"] == "province"}
     cities = {row["code"]: row["name"] for _, row in rows["places.csv"] if row["level"] == "city"}
+    counties = {row["code"]: row["name"] for _, row in rows["places.csv"] if row["level"] == "county"}
     for number, row in rows["places.csv"]:
-        if row["level"] not in ("province", "city"):
-            problems.append(_wrong("places.csv", number, "level", "is province or city"))
-        if row["level"] == "city" and row["province"] not in provinces:
-            problems.append(_wrong("places.csv", number, "province", "is no province of this file"))
+        if row["level"] not in ("province", "city", "county"):
+            problems.append(wrong("places.csv", number, "level", "is province, city or county"))
+        if row["level"] in ("city", "county") and row["province"] not in provinces:
+            problems.append(wrong("places.csv", number, "province", "is no province of this file"))
+        if row["level"] == "county" and city_of(row["code"]) not in cities:
+            message = (
+                f"begins with the four digits of its city, and {city_of(row['code'])} is no city of this file"
+            )
+            problems.append(wrong("places.csv", number, "code", message))
     sites: dict[str, Site] = {}
     for number, row in rows["sites.csv"]:
         for column, known, message in (
@@ -77,43 +97,36 @@ def read_network(files: Mapping[str, str]) -> Network:
             ("outlet", (row["outlet"] == HQ) == (row["kind"] == "hub"), f"is {HQ} for a hub, and only there"),
         ):
             if not known:
-                problems.append(_wrong("sites.csv", number, column, message))
+                problems.append(wrong("sites.csv", number, column, message))
         sites[row["site"]] = msgspec.convert(row, Site) if row["kind"] in ("outlet", "hub") else _NOWHERE
     outlets = {site.outlet: site for site in sites.values() if site.kind == "outlet"}
+    served = read_areas(rows.get(areas.FILE, []), outlets, counties, problems)
+    members = read_parties(rows.get(parties.FILE, []), problems)
     if problems:
         raise DocumentError(problems)
     products = {row["product"]: row["name"] for _, row in rows["products.csv"]}
     agreements = read_agreements(files, outlets)
-    return Network(version_of(files), sites, outlets, cities, provinces, products, agreements)
+    return Network(
+        version_of(files),
+        sites,
+        outlets,
+        cities,
+        provinces,
+        products,
+        counties,
+        served,
+        members,
+        agreements,
+    )
+
+
+def city_of(county: str) -> str:
+    """The code of the city that a county belongs to.
+
+    >>> city_of("310115")
+    '310100'
+    """
+    return f"{county[:4]}00"
 
 
 _NOWHERE = Site("", "", "hub", HQ, "", "")
-
-
-def _wrong(file: str, row: int, column: str, message: str) -> Problem:
-    return Problem(file, row, column, "wrong_value", f"{column} {message}")
-
-
-def _rows(
-    files: Mapping[str, str], name: str, problems: list[Problem]
-) -> Iterator[tuple[int, dict[str, str]]]:
-    """Numbered rows of a file, cells stripped."""
-    if name not in files:
-        problems.append(Problem(name, 0, "", "missing_file", f"the directory has no file {name}"))
-        return
-    reader = csv.reader(io.StringIO(files[name].lstrip("\ufeff")))
-    header = tuple(cell.strip() for cell in next(reader, []))
-    if header != FILES[name]:
-        problems.append(Problem(name, 1, "", "wrong_header", f"the header is {','.join(FILES[name])}"))
-        return
-    for cells in reader:
-        if not any(map(str.strip, cells)):
-            continue
-        if len(cells) != len(header):
-            problems.append(
-                Problem(
-                    name, reader.line_num, "", "wrong_width", f"has {len(cells)} cells, not {len(header)}"
-                )
-            )
-            continue
-        yield reader.line_num, dict(zip(header, map(str.strip, cells), strict=True))

@@ -20,7 +20,7 @@ PAYER_ENTRY, PAYEE_ENTRY = 0x80, 0x81
 
 
 class ChargeColumns(msgspec.Struct):
-    """What posting needs of charges; equal lengths, `payer` and `payee` are places in `parties`."""
+    """What posting needs of charges; equal lengths, `payer` and `payee` are parties' codes."""
 
     ids: Id128
     fees: Ints
@@ -31,15 +31,63 @@ class ChargeColumns(msgspec.Struct):
     days: Ints
     waybills: pa.Array
     parties: Vocabulary
+    """The words of `payer` and `payee`."""
+
+
+class Legs(msgspec.Struct):
+    """Journal rows before they are columns of the table; equal lengths, words as their codes."""
+
+    row_ids: Id128
+    entry_ids: Id128
+    charge_ids: Id128
+    books: Ints
+    accounts: Ints
+    sides: Ints
+    amounts: Ints
+    counterparties: Ints
+    waybills: pa.Array
+    fees: Ints
+    times: Ints
+    days: Ints
+
+    def __add__(self, other: "Legs") -> "Legs":
+        """These rows, then the other's."""
+        pairs = zip(msgspec.structs.astuple(self), msgspec.structs.astuple(other), strict=True)
+        return Legs(
+            *(
+                pa.concat_arrays(pair) if isinstance(pair[0], pa.Array) else np.concatenate(pair)
+                for pair in pairs
+            )
+        )
+
+
+class Booked(msgspec.Struct):
+    """What a block booked: charges, and the rows of balances that moved."""
+
+    poster: "Poster"
+    parties: Vocabulary
+    """The words of all parties' codes."""
+    charges: ChargeColumns | None
+    moved: Legs | None = None
+
+    def post(self) -> dict[str, Made] | None:
+        """The journal's columns; None: there is nothing to post. Amounts of 0 are not posted."""
+        legs = self.poster.legs(self.charges) if self.charges is not None else None
+        if self.moved is not None:
+            legs = self.moved if legs is None else legs + self.moved
+        return self.poster.columns(legs, self.parties) if legs is not None else None
 
 
 class Poster:
-    """The posting rules, laid out for index arithmetic. `fees`: the names that fee codes stand for."""
+    """The posting rules, laid out for index arithmetic. `fees`: the names that fee codes stand for.
 
-    def __init__(self, rules: PostingRules, fees: Sequence[str]) -> None:
+    `others`: what stands in the place of a fee where rows come from elsewhere; their codes follow.
+    """
+
+    def __init__(self, rules: PostingRules, fees: Sequence[str], others: Sequence[str] = ()) -> None:
         legs = [(leg, code) for code, fee in enumerate(fees) for leg in rules.rules[fee].legs]
         self.version = rules.version
-        self.fees = Vocabulary(fees)
+        self.fees = Vocabulary((*fees, *others))
         self.accounts, self.sides = Vocabulary(), Vocabulary(("D", "C"))
         self._account = self.accounts.codes([leg.account for leg, _ in legs])
         self._side = self.sides.codes([leg.side for leg, _ in legs])
@@ -47,8 +95,8 @@ class Poster:
         self._count = np.array([len(rules.rules[fee].legs) for fee in fees])
         self._first = np.cumsum(self._count) - self._count
 
-    def post(self, charges: ChargeColumns) -> dict[str, Made] | None:
-        """The journal's columns for these charges; None: there is nothing to post. Amounts of 0 are not."""
+    def legs(self, charges: ChargeColumns) -> Legs | None:
+        """The journal rows of charges; None: all amounts are 0."""
         posted = np.flatnonzero(charges.amounts)
         if not len(posted):
             return None
@@ -62,18 +110,35 @@ class Poster:
         row_ids[:, 1] |= (leg + 1).astype(np.uint64) << np.uint64(56)
         entry_ids[:, 1] |= np.where(payers, PAYER_ENTRY, PAYEE_ENTRY).astype(np.uint64) << np.uint64(56)
         payer, payee = charges.payer[of], charges.payee[of]
+        return Legs(
+            row_ids,
+            entry_ids,
+            charge_ids,
+            np.where(payers, payer, payee),
+            self._account[rule],
+            self._side[rule],
+            charges.amounts[of],
+            np.where(payers, payee, payer),
+            charges.waybills.take(pa.array(of)),
+            charges.fees[of],
+            charges.times[of],
+            charges.days[of],
+        )
+
+    def columns(self, legs: Legs, parties: Vocabulary) -> dict[str, Made]:
+        """The columns of the table. Parties' codes are those of `parties`."""
         return {
-            "row_id": columns.ids(row_ids),
-            "entry_id": columns.ids(entry_ids),
-            "charge_id": columns.ids(charge_ids),
-            "book": columns.words(np.where(payers, payer, payee), charges.parties),
-            "account": columns.words(self._account[rule], self.accounts),
-            "side": columns.words(self._side[rule], self.sides),
-            "amount": columns.money(charges.amounts[of]),
-            "counterparty": columns.words(np.where(payers, payee, payer), charges.parties),
-            "waybill": columns.texts(charges.waybills.take(pa.array(of))),
-            "fee": columns.words(charges.fees[of], self.fees),
-            "event_time": columns.times(charges.times[of]),
-            "business_date": columns.dates(charges.days[of]),
-            "rules_version": columns.word(self.version, len(of)),
+            "row_id": columns.ids(legs.row_ids),
+            "entry_id": columns.ids(legs.entry_ids),
+            "charge_id": columns.ids(legs.charge_ids),
+            "book": columns.words(legs.books, parties),
+            "account": columns.words(legs.accounts, self.accounts),
+            "side": columns.words(legs.sides, self.sides),
+            "amount": columns.money(legs.amounts),
+            "counterparty": columns.words(legs.counterparties, parties),
+            "waybill": columns.texts(legs.waybills),
+            "fee": columns.words(legs.fees, self.fees),
+            "event_time": columns.times(legs.times),
+            "business_date": columns.dates(legs.days),
+            "rules_version": columns.word(self.version, len(legs.amounts)),
         }

@@ -9,6 +9,7 @@ import hashlib
 import io
 import tomllib
 from collections import Counter
+from pathlib import Path
 from typing import Literal
 
 import msgspec
@@ -45,23 +46,47 @@ class Account(msgspec.Struct, frozen=True):
     normal_side: Literal["D", "C"]
 
 
+class TransferRules(msgspec.Struct, frozen=True):
+    """Which open accounts go over with an outlet, by book, and the account between the two parties."""
+
+    contra: str
+    party: tuple[str, ...]
+    headquarters: tuple[str, ...]
+
+
 class PostingRules(msgspec.Struct, frozen=True):
     """A checked rule set with its chart of accounts. `version`: hash of both documents."""
 
     version: str
     rules: dict[str, Rule]
     accounts: dict[str, Account]
+    transfer: TransferRules
 
 
 def read_rules(posting: str, chart: str) -> PostingRules:
     """The rules of `posting.toml` and the accounts of `accounts.csv`. Raises DocumentError."""
     accounts = {row["account"]: msgspec.convert(row, Account) for row in csv.DictReader(io.StringIO(chart))}
-    rules = {rule.name: rule for rule in msgspec.convert(tomllib.loads(posting)["fee"], list[Rule])}
+    read = tomllib.loads(posting)
+    rules = {rule.name: rule for rule in msgspec.convert(read["fee"], list[Rule])}
+    transfer = msgspec.convert(read["transfer"], TransferRules)
     problems = [problem for rule in rules.values() for problem in _problems(rule, accounts)]
+    problems += [
+        Problem(
+            "posting.toml", 0, "transfer", "unknown_account", f"there is no account {account} in the chart"
+        )
+        for account in (transfer.contra, *transfer.party, *transfer.headquarters)
+        if account not in accounts
+    ]
     if problems:
         raise DocumentError(problems)
     version = hashlib.sha256(f"{posting}\0{chart}".encode()).hexdigest()[:16]
-    return PostingRules(version, rules, accounts)
+    return PostingRules(version, rules, accounts, transfer)
+
+
+def own_rules() -> PostingRules:
+    """The posting rules and chart of accounts that this version books by."""
+    here = Path(__file__).parent
+    return read_rules((here / "posting.toml").read_text("utf-8"), (here / "accounts.csv").read_text("utf-8"))
 
 
 def _problems(rule: Rule, accounts: dict[str, Account]) -> list[Problem]:

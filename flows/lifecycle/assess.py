@@ -10,6 +10,7 @@ is charged. The same: nothing happens. Something else: the charge in force is ta
 same amount and date, and the next revision is charged. So the order in which facts arrive cannot matter.
 """
 
+from flows.governance.operators import Operators
 from flows.lifecycle.fees import (
     COLLECTED,
     DELIVERY,
@@ -68,7 +69,7 @@ class Assessor:
         moved = origin != parcel.origin or destination != parcel.destination
         if moved and parcel.done:
             for due in range(len(DUES)):
-                self._take_back(parcel, due, origin, destination)
+                self.take_back(parcel, due, origin, destination)
         self.pick_up(parcel)
         self.transit(parcel)
         self.delivery(parcel)
@@ -89,7 +90,7 @@ class Assessor:
         """The transit fee, by the weight that may be adopted now."""
         due = self._adoptable(parcel)
         if due == NEVER:
-            self._take_back(parcel, TRANSIT, parcel.origin, parcel.destination)
+            self.take_back(parcel, TRANSIT, parcel.origin, parcel.destination)
             if parcel.signed != NEVER:
                 self._wait(parcel, TRANSIT, NO_WEIGHT if parcel.order_id else NO_ORDER)
             return
@@ -169,7 +170,7 @@ class Assessor:
         if quote is not None and (parcel.adopted or not self.tariffs.needs_weight(fee, quote.row)):
             self._book(parcel, due, quote, time, cause)
             return
-        self._take_back(parcel, due, parcel.origin, parcel.destination)
+        self.take_back(parcel, due, parcel.origin, parcel.destination)
         self._wait(parcel, due, NO_PRICE if quote is None else NO_WEIGHT)
 
     def _book(self, parcel: Parcel, due: int, quote: Unpriced | Quote, time: int, cause: str) -> None:
@@ -181,7 +182,7 @@ class Assessor:
             day = (time + SHANGHAI_OFFSET) // DAY
             if amount == booked[at] and day == (booked[at + 1] + SHANGHAI_OFFSET) // DAY:
                 return
-            self._take_back(parcel, due, parcel.origin, parcel.destination)
+            self.take_back(parcel, due, parcel.origin, parcel.destination)
         parcel.done |= 1 << due
         booked[at], booked[at + 1] = amount, time
         self._write(parcel, due, booked[at + 2], quote, time, cause)
@@ -225,7 +226,7 @@ class Assessor:
                 )
             )
 
-    def _take_back(self, parcel: Parcel, due: int, origin: str, destination: str) -> None:
+    def take_back(self, parcel: Parcel, due: int, origin: str, destination: str) -> None:
         """Reverse the charge in force, if there is one: same parties, date and amount, in red."""
         if not parcel.done & 1 << due:
             return
@@ -253,6 +254,15 @@ class Assessor:
                     None,
                 )
             )
+
+    @staticmethod
+    def stands_otherwise(parcel: Parcel, due: int, before: Operators, after: Operators) -> bool:
+        """Whether a due is booked for a day on which one of its outlets has another party than before."""
+        if not parcel.done & 1 << due:
+            return False
+        day = (parcel.booked[3 * due + 1] + SHANGHAI_OFFSET) // DAY
+        outlets = (parcel.origin, parcel.destination) if due == DELIVERY else (parcel.origin,)
+        return any(before.of(outlet, day) != after.of(outlet, day) for outlet in outlets)
 
     def _wait(self, parcel: Parcel, due: int, reason: int) -> None:
         waits = parcel.waits & ~(3 << 2 * due) | reason << 2 * due

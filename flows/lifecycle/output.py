@@ -2,6 +2,8 @@
 
 import msgspec
 
+from flows.governance.operators import Change, Operators
+from flows.journal.moves import Move
 from flows.rating.model import Row
 from schemas.events import NetworkPublished, Order, Scan, TariffPublished, Weight
 
@@ -116,4 +118,9 @@ class Output(msgspec.Struct):
     refusals: list[Refusal] = []
     tariffs: list[TariffPublished] = []
     networks: list[NetworkPublished] = []
+    operators: list[tuple[int, Operators]] = []
+    """From which charge on which history of the outlets' parties was in force; the first from 0."""
+    changes: list[Change] = []
+    """Accepted changes of hands."""
+    moves: list[Move] = []
     repeats: int = 0

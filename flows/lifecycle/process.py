@@ -13,8 +13,11 @@ from flows.engine.block import Block, Records
 from flows.engine.ring import Ring
 from flows.engine.timers import Timers
 from flows.governance.network import Network, read_network
+from flows.governance.operators import Change, Operators
+from flows.journal.rules import TransferRules
 from flows.lifecycle.assess import NO_BOOK, Assessor
-from flows.lifecycle.fees import FINISHED, REASONS, TRANSIT
+from flows.lifecycle.fees import DUES, FINISHED, REASONS, TRANSIT
+from flows.lifecycle.handover import NO_MOVES, Hands
 from flows.lifecycle.intake import DECODERS, RefusedError, glimpse, read, waybill_in_pattern
 from flows.lifecycle.output import Anomaly, Output, Refusal, Source
 from flows.lifecycle.parcel import NEVER, Parcel, over
@@ -24,11 +27,14 @@ from schemas import topics
 from schemas.events import (
     PICKED_UP,
     SIGNED,
+    BalanceMoved,
     DeadLetter,
     DeadLetterReplayed,
     Event,
     NetworkPublished,
     Order,
+    PartiesMerged,
+    PartyTransferred,
     Scan,
     TariffPublished,
     Tick,
@@ -54,19 +60,21 @@ class Documents(msgspec.Struct):
 
     network: NetworkPublished | None = None
     tariffs: list[TariffPublished] = []
+    hands: Hands = msgspec.field(default_factory=Hands)
 
 
 class Lifecycle:
     """A lane's parcels and the rules in force. `process` is deterministic given its state and the block."""
 
-    def __init__(self, horizon: int, ahead: int = AHEAD) -> None:
-        self.horizon, self.ahead = horizon, ahead
+    def __init__(self, horizon: int, ahead: int = AHEAD, moving: TransferRules = NO_MOVES) -> None:
+        self.horizon, self.ahead, self.moving = horizon, ahead, moving
         self.over = over(horizon + ahead)
         self.ring: Ring[Parcel] = Ring(Parcel, self.over)
         self.timers = Timers()
         self.waiting: set[str] = set()
         self.documents = Documents()
         self.network: Network | None = None
+        self.operators = Operators()
         self.rules = Assessor(Tariffs([NO_BOOK], _NOWHERE))
         self.output = Output()
 
@@ -86,6 +94,7 @@ class Lifecycle:
     def load_documents(self, saved: bytes) -> None:
         """Put the published documents back in force."""
         self.documents = msgspec.msgpack.decode(saved, type=Documents)
+        self.operators = self.documents.hands.operators()
         if self.documents.network is not None:
             self.network = read_network(self.documents.network.files)
             self._rules_in_force()
@@ -105,6 +114,7 @@ class Lifecycle:
     def process(self, block: Block) -> Output:
         """All that the block leads to."""
         self.output = self.rules.output = Output()
+        self.output.operators.append((0, self.operators))
         for records in block.inputs:
             if records.topic in (topics.ORDERS.name, topics.DEVICES.name):
                 self._events(records, block.newest)
@@ -216,6 +226,9 @@ class Lifecycle:
                 raise RefusedError("unknown_outlet", f"{outlet!r} is no outlet of the network")
         if order.product not in network.products:
             raise RefusedError("unknown_product", f"{order.product!r} is no product of the network")
+        for county in (order.origin_county, order.destination_county):
+            if county and network.counties and county not in network.counties:
+                raise RefusedError("unknown_county", f"{county!r} is no county of the network")
 
     def _order(self, parcel: Parcel, order: Order) -> None:
         self._compare_places(order)
@@ -284,11 +297,30 @@ class Lifecycle:
 
     def _compare_places(self, order: Order) -> None:
         """An order's cities should be its outlets'; the outlets decide."""
+        if order.origin_county or order.destination_county:
+            self._compare_areas(order)
         for outlet, city in ((order.origin, order.origin_city), (order.destination, order.destination_city)):
             site = self.directory.outlets[outlet]
             if city and city != site.city:
                 self.output.anomalies.append(
                     Anomaly("place_mismatch", order.waybill, order.id, order.time, site.site, site.city, city)
+                )
+
+    def _compare_areas(self, order: Order) -> None:
+        """An order's counties should be served, and by its outlets; the outlets decide."""
+        network = self.directory
+        for outlet, county in (
+            (order.origin, order.origin_county),
+            (order.destination, order.destination_county),
+        ):
+            if not county or not network.areas:
+                continue
+            serving = network.areas.get(county, ())
+            if outlet not in serving:
+                kind = "area_mismatch" if serving else "area_unserved"
+                site, served = network.outlets[outlet].site, " ".join(serving)
+                self.output.anomalies.append(
+                    Anomaly(kind, order.waybill, order.id, order.time, site, served, county)
                 )
 
     # Time, documents and dead letters
@@ -335,6 +367,50 @@ class Lifecycle:
         self.output.tariffs.append(published)
         self._rules_in_force()
         self._look_at(sorted(self.waiting))
+
+    def _change_hands(self, change: Change, received: int) -> None:  # noqa: ARG002
+        """An outlet goes to another party: what is charged for its days is taken back and charged anew."""
+        hands = self.documents.hands
+        if not hands.is_new(change):
+            return
+        after = hands.change(change, self.operators, self.network)
+        keys = sorted(self._affected(after))
+        for key in keys:
+            self._take_back(self._touch(key, self.ring.records[key]), change.id, after)
+        self.operators = after
+        self.output.operators.append((len(self.output.charges), after))
+        self.output.changes.append(change)
+        self._look_at(keys)
+
+    def _affected(self, after: Operators) -> list[str]:
+        """Parcels with charges of days on which another party runs an outlet of theirs."""
+        before = self.operators
+        outlets = {
+            outlet
+            for outlet, history in after.histories.items()
+            if before.histories.get(outlet, ()) != history
+        }
+        return [
+            key
+            for key, parcel in self.ring.records.items()
+            if (parcel.origin in outlets or parcel.destination in outlets)
+            and not self._is_over(parcel)
+            and any(self.rules.stands_otherwise(parcel, due, before, after) for due in range(len(DUES)))
+        ]
+
+    def _take_back(self, parcel: Parcel, cause: str, after: Operators) -> None:
+        self.rules.cause = cause
+        for due in range(len(DUES)):
+            if self.rules.stands_otherwise(parcel, due, self.operators, after):
+                self.rules.take_back(parcel, due, parcel.origin, parcel.destination)
+
+    def _move_balances(self, event: BalanceMoved, received: int) -> None:  # noqa: ARG002
+        """Open balances go over with an outlet: as far as they have not yet."""
+        hands = self.documents.hands
+        if hands.is_new(event):
+            move = hands.move(event, self.operators, self.moving)
+            if move.differences:
+                self.output.moves.append(move)
 
     def _rules_in_force(self) -> None:
         """Make the assessor anew from all that is published."""
@@ -469,6 +545,9 @@ _HANDLE: dict[tuple[str, type[Event]], _Handle] = {
     (topics.TICKS.name, Tick): Lifecycle._tick,
     (topics.CONTROL.name, NetworkPublished): Lifecycle._publish_network,
     (topics.CONTROL.name, TariffPublished): Lifecycle._publish_tariff,
+    (topics.CONTROL.name, PartyTransferred): Lifecycle._change_hands,
+    (topics.CONTROL.name, PartiesMerged): Lifecycle._change_hands,
+    (topics.CONTROL.name, BalanceMoved): Lifecycle._move_balances,
     (topics.DEAD_LETTERS.name, DeadLetter): Lifecycle._dead_letter,
     (topics.DEAD_LETTERS.name, DeadLetterReplayed): Lifecycle._dead_letter_replayed,
 }

@@ -9,9 +9,12 @@ import pyarrow as pa
 from xxhash import xxh3_128_digest
 
 from flows.governance.network import Network, read_network
-from flows.journal.post import ChargeColumns, Poster
+from flows.journal.moves import MOVED, legs_of
+from flows.journal.post import Booked, ChargeColumns, Legs, Poster
 from flows.journal.rules import PostingRules
+from flows.lifecycle import directory
 from flows.lifecycle.fees import DUES, FEES, FREIGHT, PAID, REASONS
+from flows.lifecycle.operated import Spans, operated
 from flows.lifecycle.output import Adoption, Anomaly, Charge, Output, Wait
 from flows.lifecycle.refusals import refusals
 from flows.rating.model import Row
@@ -80,14 +83,14 @@ class Tables:
 
     def __init__(self, rules: PostingRules, writes_documents: bool) -> None:
         self.rules, self.writes_documents = rules, writes_documents
-        self.poster = Poster(rules, FEES)
+        self.poster = Poster(rules, FEES, (MOVED,))
         self.parties = Vocabulary(("", HQ, CUSTOMER))
         self.products, self.classes = Vocabulary(("",)), Vocabulary(("",))
         self.sites = Vocabulary(("",))
         self.sources, self.codes, self.cities = Vocabulary(("",)), Vocabulary(("",)), Vocabulary(("",))
         self.topics = Vocabulary()
-        self.charged: ChargeColumns | None = None
-        """What the newest block charged."""
+        self.booked = Booked(self.poster, self.parties, None)
+        """What the newest block booked."""
         self._tariffs: Tariffs | None = None
         self._places: tuple[Network | None, int, list[Ints], list[Vocabulary]] = (None, 0, [], [])
 
@@ -102,17 +105,19 @@ class Tables:
             "waiting": self._waits(output.waits),
             "dead_letter": refusals(output.refusals),
         }
-        self.charged = None
+        booked = self.booked = Booked(self.poster, self.parties, None)
         if output.charges:
-            made["charge"], self.charged = self._charges(output.charges)
-            made["journal"] = self.poster.post(self.charged)
+            made["charge"], booked.charges = self._charges(output.charges, output.operators)
+        if output.moves and self.writes_documents:
+            booked.moved = self._moved(output)
+        made["journal"] = booked.post()
         if self.writes_documents:
             made |= self._documents(output)
         return [encode(tables.BY_NAME[name], seq, made[name]) for name in sorted(made) if made[name]]  # type: ignore[arg-type]
 
     # Charges
 
-    def _charges(self, charges: Sequence[Charge]) -> tuple[dict[str, Made], ChargeColumns]:
+    def _charges(self, charges: Sequence[Charge], operators: Spans) -> tuple[dict[str, Made], ChargeColumns]:
         waybill = [c.waybill for c in charges]
         fee = [c.fee for c in charges]
         revision = [c.revision for c in charges]
@@ -135,12 +140,14 @@ class Tables:
             self.parties.codes([c.origin for c in charges]),
             self.parties.codes([c.destination for c in charges]),
         )
+        amounts, days = _ints([c.amount for c in charges]), _days(times)
+        sender = operated(origins, days, operators, self.parties)
+        receiver = operated(destinations, days, operators, self.parties)
         hq, customer = self.parties[HQ], self.parties[CUSTOMER]
-        payer = np.where(fees == FREIGHT, customer, np.where(fees == PAID, hq, origins)).astype(np.int32)
-        payee = np.where(fees == FREIGHT, origins, np.where(fees == PAID, destinations, hq)).astype(np.int32)
+        payer = np.where(fees == FREIGHT, customer, np.where(fees == PAID, hq, sender)).astype(np.int32)
+        payee = np.where(fees == FREIGHT, sender, np.where(fees == PAID, receiver, hq)).astype(np.int32)
         rows = np.fromiter(map(self.prices.number.__getitem__, map(id, row)), np.int32, n)
         waybills = pa.array(waybill, pa.string())
-        amounts, days = _ints([c.amount for c in charges]), _days(times)
         parties = self.parties
         words, numbers = self.prices.words, self.prices.numbers
         made = {
@@ -177,6 +184,12 @@ class Tables:
             "steps": columns.texts([c.steps for c in charges]),
         }
         return made, ChargeColumns(ids, fees, payer, payee, amounts, times, days, waybills, parties)
+
+    def _moved(self, output: Output) -> Legs | None:
+        poster = self.poster
+        return legs_of(
+            output.moves, self.rules.transfer, self.parties, poster.accounts, poster.sides, poster.fees[MOVED]
+        )
 
     # Events
 
@@ -245,6 +258,8 @@ class Tables:
             "destination": of_orders(self.parties, [e.destination for e in orders]),
             "origin_city": of_orders(self.cities, [e.origin_city for e in orders]),
             "destination_city": of_orders(self.cities, [e.destination_city for e in orders]),
+            "origin_county": of_orders(self.cities, [e.origin_county for e in orders]),
+            "destination_county": of_orders(self.cities, [e.destination_county for e in orders]),
             "customer": columns.texts([*[e.customer for e in orders], *ns, *nw]),
             "product": of_orders(self.products, [e.product for e in orders]),
             "payment": columns.money(paid),
@@ -353,7 +368,12 @@ class Tables:
         if output.networks:
             network = read_network(output.networks[-1].files)
             made["site"] = _sites(network)
+            made["area"], made["party"] = directory.areas(network), directory.parties(network)
             made["account"] = self._accounts()
+        made["operator"], made["balance_moved"] = (
+            directory.changes(output.changes),
+            directory.balances(output.moves),
+        )
         return made
 
     def _accounts(self) -> dict[str, Made]:

@@ -8,7 +8,7 @@ import pyarrow as pa
 from xxhash import xxh3_128_digest
 
 from flows.governance.network import read_network
-from flows.journal.post import ChargeColumns, Poster
+from flows.journal.post import Booked, ChargeColumns, Poster
 from flows.journal.rules import PostingRules
 from flows.lifecycle.refusals import refusals
 from flows.wallet.output import Entry, Output, Said
@@ -82,7 +82,9 @@ class Tables:
         party = self.parties.codes([entry.party for entry in entries])
         hq = np.full(len(entries), self.parties[HQ], np.int32)
         receives = np.array([self._receives[entry.fee] for entry in entries])
-        return self.poster.post(
+        return Booked(
+            self.poster,
+            self.parties,
             ChargeColumns(
                 charges_of([(entry.party, entry.number) for entry in entries]),
                 self.poster.fees.codes([entry.fee for entry in entries]),
@@ -93,8 +95,8 @@ class Tables:
                 _ints([business_day(entry.time) for entry in entries]),
                 pa.array([""] * len(entries), pa.string()),
                 self.parties,
-            )
-        )
+            ),
+        ).post()
 
 
 def charges_of(commands: Sequence[tuple[str, str]]) -> Id128:

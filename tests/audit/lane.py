@@ -11,7 +11,16 @@ from flows.lifecycle.process import Lifecycle
 from flows.lifecycle.tables import Tables
 from flows.parcels import posting_rules
 from schemas import topics
-from schemas.events import Event, NetworkPublished, Order, TariffPublished, Tick
+from schemas.events import (
+    BalanceMoved,
+    Event,
+    NetworkPublished,
+    Order,
+    PartiesMerged,
+    PartyTransferred,
+    TariffPublished,
+    Tick,
+)
 from schemas.limits import HORIZON
 from tests.audit.writer import Writer
 
@@ -31,6 +40,9 @@ def record(event: Event, partition: int = 0) -> Record:
         Tick: topics.TICKS,
         NetworkPublished: topics.CONTROL,
         TariffPublished: topics.CONTROL,
+        PartyTransferred: topics.CONTROL,
+        PartiesMerged: topics.CONTROL,
+        BalanceMoved: topics.CONTROL,
     }.get(type(event), topics.DEVICES)
     return Record(topic.name, partition, msgspec.json.encode(event))
 
@@ -40,7 +52,7 @@ class Lane:
 
     def __init__(self, client: Client, number: int = 0, partitions: Sequence[int] = (0,)) -> None:
         self.writer = Writer(client, number)
-        self.lifecycle = Lifecycle(HORIZON)
+        self.lifecycle = Lifecycle(HORIZON, moving=posting_rules().transfer)
         self.tables = Tables(posting_rules(), writes_documents=number == 0)
         self.inputs = [
             (topics.CONTROL.name, 0),

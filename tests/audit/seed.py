@@ -3,6 +3,7 @@
 YT100000001 pays 12.00; waybill 1.00, transit at 2.5 kg 5.25, delivery 1.20.
 YT100000002 the same, but a hub's DWS later says 3.0 kg: transit 5.25 is taken back and 6.00 charged.
 YT100000003 was picked up, and nobody has seen its order.
+OUT1 goes to P9 on the 7th; what the first six blocks left open goes over with it.
 """
 
 from collections.abc import Iterator
@@ -73,7 +74,7 @@ SITES = (
 SITE_COLUMNS = ("site", "name", "kind", "outlet", "city", "city_name", "province", "province_name")
 ACCOUNTS = (
     *("1001", "1002", "1003", "1101", "1102", "1104", "1105", "1801", "2001", "2101", "2201", "2203", "2204"),
-    *("4001", "4002", "4901", "5001", "5002", "6001", "6002", "6003", "6901"),
+    *("2301", "4001", "4002", "4901", "5001", "5002", "6001", "6002", "6003", "6901"),
 )
 
 ENTRIES = """
@@ -86,6 +87,40 @@ delivery_collected payer D 6003 C 2101
 delivery_collected payee D 1003 C 2201
 delivery_paid      payer D 2201 C 2001
 delivery_paid      payee D 1102 C 5002
+"""
+DAY_OF_HANDOVER = (T0 + 2 * DAY + SHANGHAI_OFFSET) // DAY
+CHANGE = {"change_id": "c1", "kind": "party_transferred", "outlet": "OUT1", "party": "P9", "reason": "sold"}
+MOVE: Values = {
+    "move_id": "m1",
+    "outlet": "OUT1",
+    "first_day": DAY_OF_HANDOVER,
+    "former": "OUT1",
+    "party": "P9",
+    "business_date": DAY_OF_HANDOVER,
+    "published_at": T0 + 2 * DAY,
+    "published_by": "me",
+    "blocks": "0:6",
+}
+BALANCES = (
+    ("party", "1101", "CUSTOMER", 240_000),
+    ("party", "2101", "HQ", -132_500),
+    ("headquarters", "1001", "OUT1", 112_500),
+    ("headquarters", "1002", "OUT1", 20_000),
+)
+"""Two parcels' freight; two waybill fees, 5.25 and 6.00 of transit."""
+MOVED = """
+1 82 HQ   1001 C 11.25 OUT1
+2 82 HQ   1001 D 11.25 P9
+3 82 HQ   1002 C  2.00 OUT1
+4 82 HQ   1002 D  2.00 P9
+5 80 OUT1 1101 C 24.00 CUSTOMER
+6 80 OUT1 2301 D 24.00 P9
+7 81 P9   1101 D 24.00 CUSTOMER
+8 81 P9   2301 C 24.00 OUT1
+9 80 OUT1 2101 D 13.25 HQ
+a 80 OUT1 2301 C 13.25 P9
+b 81 P9   2101 C 13.25 HQ
+c 81 P9   2301 D 13.25 OUT1
 """
 PARTIES = {
     "freight": ("CUSTOMER", "OUT1"),
@@ -181,7 +216,17 @@ def _top_up(charge: bytes, amount: int) -> Iterator[Values]:
 def write(writer: Writer) -> None:
     """Ten blocks; every table has rows in a sealed one, and the newest block has rows of its own."""
     one, two, three = "YT100000001", "YT100000002", "YT100000003"
-    documents = {"tariff_book": list(_book()), "site": list(_sites()), "account": list(_accounts())}
+    documents = {
+        "tariff_book": list(_book()),
+        "site": list(_sites()),
+        "account": list(_accounts()),
+        "area": [
+            {"version": "n1", "county": county, "county_name": county, "city": "310100", "outlet": outlet}
+            for county, outlet in (("310104", "OUT1"), ("310115", ""))
+        ],
+        "party": [{"version": "n1", "party": "P9", "kind": "outlet", "first_day": 0, "last_day": 65_535}],
+        "operator": [CHANGE | {"first_day": DAY_OF_HANDOVER, "published_at": T0, "published_by": "me"}],
+    }
     writer.by_hand(documents, {"waybook.control:0": 2})
     writer.by_hand({"event": [order(one, 0), order(two, 1)]}, {"waybook.orders:0": 2})
     picked = [charge(w, f, a, T0) for w in (one, two) for f, a in (("freight", 120_000), ("waybill", 10_000))]
@@ -201,7 +246,15 @@ def write(writer: Writer) -> None:
     replaced = adoption(better, "better") | {"replaces": adopted[1]["event_id"]}
     _charged(writer, 5, [better], corrected, adopted_weight=[replaced])
     waits = [{"waybill": three, "fee": "waybill", "reason": "no_order", "since": T0}]
-    writer.by_hand({"event": [scan(three, "10", 5, T0)], "waiting": waits}, {"waybook.devices:0": 6})
+    moved = {
+        "balance_moved": [
+            MOVE | {"book": book, "account": account, "counterparty": other, "amount": units}
+            for book, account, other, units in BALANCES
+        ],
+        "journal": list(_moved()),
+    }
+    events = [scan(three, "10", 5, T0)]
+    writer.by_hand({"event": events, "waiting": waits, **moved}, {"waybook.devices:0": 6})
     letter = {
         "dead_letter_id": "dl-1",
         "status": "open",
@@ -214,6 +267,7 @@ def write(writer: Writer) -> None:
     }
     strange = order(one, 2) | {
         "origin_city": "440100",
+        "origin_county": "310115",
         "event_id": "order-again",
         "event_time": T0 - 2 * HOUR,
     }
@@ -226,8 +280,9 @@ def write(writer: Writer) -> None:
         "expected": "310100",
         "found": "440100",
     }
+    unserved = anomaly | {"kind": "area_unserved", "expected": "", "found": "310115"}
     writer.by_hand(
-        {"dead_letter": [letter | {"raw": "{"}], "event": [strange], "anomaly": [anomaly]},
+        {"dead_letter": [letter | {"raw": "{"}], "event": [strange], "anomaly": [anomaly, unserved]},
         {"waybook.devices:0": 7, "waybook.orders:0": 3},
     )
     for place, waybill in enumerate((one, two)):
@@ -378,6 +433,27 @@ def legs(charged: Values) -> Iterator[Values]:
                 "rules_version": "r1",
                 **{name: charged[name] for name in kept},
             }
+
+
+def _moved() -> Iterator[Values]:
+    """The journal rows of the move."""
+    name = xxh3_128_digest(b"balance_moved|m1")[:15]
+    for line in MOVED.strip().splitlines():
+        number, entry, book, account, side, amount, other = line.split()
+        yield {
+            "row_id": name + bytes([int(number, 16)]),
+            "entry_id": name + bytes([int(entry, 16)]),
+            "charge_id": name + b"\0",
+            "book": book,
+            "account": account,
+            "side": side,
+            "amount": int(amount.replace(".", "")) * 100,
+            "counterparty": other,
+            "fee": "balance_moved",
+            "event_time": T0 + 2 * DAY,
+            "business_date": DAY_OF_HANDOVER,
+            "rules_version": "r1",
+        }
 
 
 def _book() -> Iterator[Values]:

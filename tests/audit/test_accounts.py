@@ -55,7 +55,7 @@ class Both:
         """A block of the parcel flow; what it says to the accounts flow."""
         self.parcels.block([record(tick(max(event.time for event in events))), *map(record, events)])
         block = self.parcels.writer.receipt.n
-        return letters(0, block, self.parcels.tables.charged, self.positions)
+        return letters(0, block, self.parcels.tables.booked, self.positions)
 
     def hear(self, said: list[Letter]) -> None:
         """The accounts flow hears it, all of it in a block."""

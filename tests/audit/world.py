@@ -32,6 +32,10 @@ OUTLETS = {
     "BAO": "610300",
     "GZ1": "440100",
 }
+PARTIES = (
+    "party,kind,name,parent,legal_entity,settlement_account,customer_level,from,to\n"
+    "HQ,headquarters,总部,,,,,,\nP1,outlet,承接公司,HQ,,,,,\n"
+)
 HUBS = {"HSH": "310100", "HXA": "610100"}
 PRODUCTS = {"STD": "标快", "EXP": "特快"}
 CLASSES: tuple[WeightClass, ...] = ("outlet_scale", "outlet_dws", "hub_scale", "hub_dws")
@@ -41,12 +45,17 @@ def network() -> NetworkPublished:
     """The directory."""
     places = [f"{code},{name},province," for code, name in PROVINCES.items()]
     places += [f"{code},{name},city,{code[:2]}0000" for code, name in CITIES.items()]
+    places += [
+        f"{c[:4]}{n},{name}{n}区,county,{c[:2]}0000" for c, name in CITIES.items() for n in ("01", "02")
+    ]
     sites = [f"{o},网点{o},outlet,{o},{c},{c[:2]}0000" for o, c in OUTLETS.items()]
     sites += [f"{h},分拨{h},hub,HQ,{c},{c[:2]}0000" for h, c in HUBS.items()]
     files = {
         "places.csv": "\n".join(["code,name,level,province", *places]),
         "sites.csv": "\n".join(["site,name,kind,outlet,city,province", *sites]),
         "products.csv": "\n".join(["product,name", *(f"{p},{n}" for p, n in PRODUCTS.items())]),
+        "areas.csv": "\n".join(["outlet,county", *(f"{o},{c[:4]}01" for o, c in OUTLETS.items())]),
+        "parties.csv": PARTIES,
     }
     return NetworkPublished(id="network", time=START, version=version_of(files), files=files)
 
@@ -193,6 +202,8 @@ def _order(waybill: str, number: int, time: int, origin: str, destination: str, 
         origin_province=f"{city[:2]}0000",
         destination_city=OUTLETS[destination],
         destination_province=f"{OUTLETS[destination][:2]}0000",
+        origin_county=luck.choice(("", f"{city[:4]}01", f"{city[:4]}02")),
+        destination_county=f"{OUTLETS[destination][:4]}01",
         customer="C1",
         product=luck.choice(list(PRODUCTS)),
         declared_g=luck.choice((500, 1_000, 1_999, 2_500, 12_345)),

@@ -19,6 +19,7 @@ from flows.engine.ring import Ring
 from flows.governance.network import Network
 from flows.journal.post import ChargeColumns
 from flows.lifecycle.intake import DECODERS
+from flows.lifecycle.operated import Spans
 from flows.lifecycle.output import Charge, Output, Source
 from flows.lifecycle.parcel import Parcel
 from flows.lifecycle.process import Lifecycle
@@ -67,8 +68,8 @@ class PassThrough(Lifecycle):
 class PlainTables(Tables):
     """The same number of journal rows, by the same columns: 18 for every five charges."""
 
-    def _charges(self, charges: Sequence[Charge]) -> tuple[dict[str, Made], ChargeColumns]:
-        made, columns = super()._charges(charges)
+    def _charges(self, charges: Sequence[Charge], operators: Spans) -> tuple[dict[str, Made], ChargeColumns]:
+        made, columns = super()._charges(charges, operators)
         columns.fees = np.arange(len(charges), dtype=np.int32) % 5
         return made, columns
 

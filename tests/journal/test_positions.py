@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flows.journal.positions import Positions, Sums
-from flows.journal.post import ChargeColumns
+from flows.journal.post import Booked, ChargeColumns, Poster
 from flows.lifecycle.fees import FEES
 from flows.parcels import letters, positions_of, posting_rules
 from schemas.parties import CUSTOMER, HQ
@@ -34,7 +34,7 @@ CHARGES = st.lists(
 )
 
 
-def columns(charges: list[Charge], known: list[str]) -> ChargeColumns:
+def columns(charges: list[Charge], known: list[str]) -> Booked:
     """As the parcel flow lays them out; `known`: the words that the process has met before."""
     parties = Vocabulary(["", HQ, CUSTOMER, *known])
     payers, payees = [], []
@@ -43,7 +43,7 @@ def columns(charges: list[Charge], known: list[str]) -> ChargeColumns:
         payers.append(payer)
         payees.append(payee)
     n = len(charges)
-    return ChargeColumns(
+    made = ChargeColumns(
         np.zeros((n, 2), np.uint64),
         np.array([FEES.index(fee) for fee, *_ in charges], np.int32),
         parties.codes(payers),
@@ -54,6 +54,7 @@ def columns(charges: list[Charge], known: list[str]) -> ChargeColumns:
         pa.array(["w"] * n, pa.string()),
         parties,
     )
+    return Booked(Poster(posting_rules(), FEES), parties, made)
 
 
 def positions() -> Positions:
@@ -89,5 +90,5 @@ def test_large_blocks_are_told_in_parts(monkeypatch: pytest.MonkeyPatch) -> None
 
 
 def test_nothing_charged_nothing_said() -> None:
-    assert letters(0, 1, None, positions()) == []
+    assert letters(0, 1, Booked(Poster(posting_rules(), FEES), Vocabulary(), None), positions()) == []
     assert letters(0, 1, columns([("freight", "SHC", 7, 20_000)], []), positions()) == []

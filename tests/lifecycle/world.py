@@ -146,7 +146,7 @@ class Book:
     """A lane without Bytewax and Kafka: events in, the rows of the tables out."""
 
     def __init__(self, tariffs: tuple[TariffPublished, ...] = (tariff(),), horizon: int = 3 * DAY) -> None:
-        self.lifecycle = Lifecycle(horizon)
+        self.lifecycle = Lifecycle(horizon, moving=posting_rules().transfer)
         self.tables = Tables(posting_rules(), writes_documents=True)
         self.n = 0
         self.rows: dict[str, list[dict[str, Any]]] = defaultdict(list)

@@ -1,0 +1,227 @@
+"""Outlets change hands: the change is checked and published, and what stands open goes over.
+
+No lane knows a party's whole balance. So it is asked of ClickHouse here, as of the blocks that are complete, and
+comes back to the lanes as an event. What is said is always the total that should have gone over, so that saying it
+twice, or again after late charges, moves only what has not gone over yet.
+"""
+
+import time
+from collections.abc import Iterator
+from datetime import date
+
+import msgspec
+from clickhouse_connect.driver.client import Client
+
+from deploy.publish import published, send_control
+from flows.governance.network import Network, read_network
+from flows.governance.operators import Change, Handover, Operators
+from flows.journal.moves import MOVED, Totals, differences
+from flows.journal.rules import TransferRules, own_rules
+from flows.lifecycle.handover import Hands, key_of
+from flows.lifecycle.intake import RefusedError
+from schemas import topics
+from schemas.events import (
+    BalanceMoved,
+    NetworkPublished,
+    OpenBalance,
+    PartiesMerged,
+    PartyTransferred,
+    Tick,
+)
+from schemas.identity import content_id
+from schemas.money import yuan
+from schemas.parties import HQ
+from schemas.problems import DocumentError
+from schemas.settings import Settings
+from schemas.times import business_day, date_of
+from sources.kafka import newest
+
+OPEN = """
+SELECT if(book = {hq:String}, 'headquarters', 'party') AS where, account, toString(counterparty) AS other,
+       sum(if(side = 'D', 1, -1) * reinterpretAsInt64(amount)) AS units
+FROM journal
+WHERE fee != {moved:String} AND business_date >= {since:Date} AND business_date < {day:Date}
+    AND (book = {former:String} AND has({party:Array(String)}, toString(account))
+         OR book = {hq:String} AND counterparty = {former:String}
+            AND has({headquarters:Array(String)}, toString(account)))
+    AND arrayExists((lane, n) -> bitShiftRight(seq, 32) = lane AND bitAnd(seq, 4294967295) <= n,
+                    {lanes:Array(UInt64)}, {blocks:Array(UInt64)})
+    AND ({only:UInt8} OR charge_id IN (
+        SELECT charge_id FROM charge
+        WHERE if(fee = 'delivery_paid', destination, origin) = {outlet:String}
+            AND business_date >= {since:Date} AND business_date < {day:Date}))
+GROUP BY where, account, other HAVING units != 0 ORDER BY where, account, other"""
+"""What an outlet's days with one party left open in that party's book, and in headquarters' with it.
+
+Where the party runs no other outlet all of its book belongs to the outlet (`only`), payments too; else its charges do.
+"""
+COMPLETE = "SELECT lane, max(n) - 1 AS n FROM block GROUP BY lane HAVING n > 0 ORDER BY lane"
+
+
+class Known(msgspec.Struct):
+    """What the lanes know when they have read all that is published."""
+
+    network: Network
+    hands: Hands
+    operators: Operators
+
+    def accept(self, change: Change) -> None:
+        """Take a change as the lanes will. Raises LookupError with the broken rule."""
+        try:
+            self.operators = self.hands.change(change, self.operators, self.network)
+        except RefusedError as error:
+            raise LookupError(error.detail) from error
+
+
+def known(settings: Settings, rules: TransferRules) -> Known:
+    """Read what is published. Raises LookupError when there is no directory yet."""
+    found, hands, operators = None, Hands(), Operators()
+    for event in published(settings):
+        try:
+            if isinstance(event, NetworkPublished):
+                found = read_network(event.files)
+            elif isinstance(event, PartyTransferred | PartiesMerged) and hands.is_new(event):
+                operators = hands.change(event, operators, found)
+            elif isinstance(event, BalanceMoved) and hands.is_new(event):
+                hands.move(event, operators, rules)
+        except (RefusedError, DocumentError):
+            continue  # a dead letter of the lanes
+    if found is None:
+        raise LookupError("no network directory has been published: waybook publish-network DIRECTORY")
+    return Known(found, hands, operators)
+
+
+def data_time(settings: Settings) -> int:
+    """The newest tick's time, UTC ms; the clock's where there are no ticks."""
+    raw = newest(settings.kafka, topics.TICKS.name, settings.kafka_options)
+    return msgspec.json.decode(raw, type=Tick).time if raw else int(time.time() * 1000)
+
+
+def transfer(settings: Settings, outlet: str, party: str, first: date | None, by: str, reason: str) -> str:
+    """Publish that an outlet goes to a party; what was done, for people. Raises LookupError."""
+    now = data_time(settings)
+    day = first or date_of(business_day(now))
+    event = PartyTransferred(
+        id=content_id("transferred", outlet, party, str(day)),
+        time=now,
+        outlet=outlet,
+        party=party,
+        from_day=day,
+        by=by,
+        reason=reason,
+    )
+    return _publish(settings, event, f"{outlet} goes to {party} on {day}")
+
+
+def merge(settings: Settings, outlet: str, into: str, first: date | None, by: str, reason: str) -> str:
+    """Publish that an outlet becomes part of another; what was done, for people. Raises LookupError."""
+    now = data_time(settings)
+    day = first or date_of(business_day(now))
+    event = PartiesMerged(
+        id=content_id("merged", outlet, into, str(day)),
+        time=now,
+        absorbed=outlet,
+        into=into,
+        from_day=day,
+        by=by,
+        reason=reason,
+    )
+    return _publish(settings, event, f"{outlet} becomes part of {into} on {day}")
+
+
+def _publish(settings: Settings, event: Change, what: str) -> str:
+    now = known(settings, own_rules().transfer)
+    if event.id in now.hands.seen:
+        return f"{what}: this is published already"
+    now.accept(event)
+    send_control(settings, event)
+    return f"{what}: published"
+
+
+def move(settings: Settings, client: Client, outlet: str = "", by: str = "") -> list[str]:
+    """Publish what has to go over by now: of one outlet's handovers, or (empty) of all. Lines for people."""
+    events, lines = due(known(settings, own_rules().transfer), client, data_time(settings), outlet, by)
+    send_control(settings, *events)
+    return lines or ["there are no handovers"]
+
+
+def due(
+    now: Known, client: Client, at: int, outlet: str = "", by: str = ""
+) -> tuple[list[BalanceMoved], list[str]]:
+    """What has to go over at a time (UTC ms) and has not: events, and lines for people."""
+    rules = own_rules().transfer
+    blocks = {str(lane): int(n) for lane, n in client.query(COMPLETE).result_rows}
+    events: list[BalanceMoved] = []
+    lines: list[str] = []
+    for one in now.operators.handovers():
+        if outlet not in ("", one.outlet):
+            continue
+        about = f"{one.outlet} from {one.former} to {one.party} on {date_of(one.day)}"
+        if one.day > business_day(at):
+            lines.append(f"{about}: balances go over then: waybook move-balances")
+            continue
+        totals = _totals(client, now, one, rules, blocks)
+        before = now.hands.moved_of(key_of(one.outlet, date_of(one.day)))
+        changed = differences(before, totals)
+        if not changed:
+            lines.append(f"{about}: nothing is left to move")
+            continue
+        events.append(_event(one, totals, blocks, at, by, later=bool(before)))
+        lines += [f"{about}:", *_told(changed)]
+    return events, lines
+
+
+def _event(
+    one: Handover, totals: Totals, blocks: dict[str, int], at: int, by: str, *, later: bool
+) -> BalanceMoved:
+    day = date_of(business_day(at) if later else one.day)
+    balances = tuple(
+        OpenBalance(book=book, account=account, counterparty=other, amount_e4=units)  # type: ignore[arg-type]
+        for (book, account, other), units in sorted(totals.items())
+    )
+    content = msgspec.json.encode((balances, sorted(blocks.items())))
+    return BalanceMoved(
+        id=content_id("moved", one.outlet, str(one.day), content),
+        time=at,
+        outlet=one.outlet,
+        from_day=date_of(one.day),
+        former=one.former,
+        party=one.party,
+        day=day,
+        balances=balances,
+        blocks=blocks,
+        by=by,
+    )
+
+
+def _told(changed: Totals) -> Iterator[str]:
+    for (book, account, other), units in changed.items():
+        where = f"headquarters' book, {other}" if book == "headquarters" else f"the party's book, {other}"
+        yield f"    {account} {yuan(units)} ({where})"
+
+
+def _totals(
+    client: Client, now: Known, handover: Handover, rules: TransferRules, blocks: dict[str, int]
+) -> Totals:
+    """What has to have gone over at a handover: all that the outlet's days until then have left open."""
+    totals: Totals = {}
+    for one in now.operators.handovers():
+        if one.outlet != handover.outlet or one.day > handover.day:
+            continue
+        asked = {
+            "hq": HQ,
+            "moved": MOVED,
+            "party": list(rules.party),
+            "headquarters": list(rules.headquarters),
+            "lanes": [int(lane) for lane in blocks],
+            "blocks": list(blocks.values()),
+            "outlet": one.outlet,
+            "former": one.former,
+            "since": date_of(max(one.since, 0)),
+            "day": date_of(one.day),
+            "only": int(now.operators.ran(one.former, now.network) == [one.outlet]),
+        }
+        for book, account, other, units in client.query(OPEN, parameters=asked).result_rows:
+            key = book, account, handover.former if book == "headquarters" else other
+            totals[key] = totals.get(key, 0) + int(units)
+    return {key: units for key, units in totals.items() if units}

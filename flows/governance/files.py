@@ -1,0 +1,56 @@
+"""Rows of a directory's CSV files, numbered as people count them, and what can be wrong with the file itself."""
+
+import csv
+import io
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import date
+
+from schemas.problems import Problem
+from schemas.times import day_of
+
+ALWAYS, FOR_EVER = 0, 65_535
+"""The first and the last business day that a table can hold: an empty `from` and an empty `to`."""
+
+Rows = list[tuple[int, dict[str, str]]]
+"""(line number, cells by column)."""
+
+
+def wrong(file: str, row: int, column: str, message: str, rule: str = "wrong_value") -> Problem:
+    """A problem with a cell: the message goes on after the column's name."""
+    return Problem(file, row, column, rule, f"{column} {message}")
+
+
+def rows_of(
+    files: Mapping[str, str], name: str, columns: Sequence[str], problems: list[Problem]
+) -> Iterator[tuple[int, dict[str, str]]]:
+    """Numbered rows of a file, cells stripped."""
+    if name not in files:
+        problems.append(Problem(name, 0, "", "missing_file", f"the directory has no file {name}"))
+        return
+    reader = csv.reader(io.StringIO(files[name].lstrip("\ufeff")))
+    header = tuple(cell.strip() for cell in next(reader, []))
+    if header != tuple(columns):
+        problems.append(Problem(name, 1, "", "wrong_header", f"the header is {','.join(columns)}"))
+        return
+    for cells in reader:
+        if not any(map(str.strip, cells)):
+            continue
+        if len(cells) != len(header):
+            problems.append(
+                Problem(
+                    name, reader.line_num, "", "wrong_width", f"has {len(cells)} cells, not {len(header)}"
+                )
+            )
+            continue
+        yield reader.line_num, dict(zip(header, map(str.strip, cells), strict=True))
+
+
+def day_in(text: str, empty: int) -> int | None:
+    """A business day (days since 1970-01-01) from `2026-01-31`, `empty` for nothing; None: it is no date."""
+    if not text:
+        return empty
+    try:
+        day = day_of(date.fromisoformat(text))
+    except ValueError:
+        return None
+    return day if ALWAYS <= day <= FOR_EVER else None

@@ -1,0 +1,183 @@
+"""The parties of the network and who belongs to whom when: `parties.csv`, a tree with dated membership.
+
+    party,kind,name,parent,legal_entity,settlement_account,customer_level,from,to
+
+A party may have several rows for periods that do not overlap (`from` and `to` inclusive, empty: open); in each it
+has one parent, a party that exists for the whole of the period and of a kind that may have such members. Each
+outlet of `sites.csv` is a party by its code whether or not it has a row here.
+"""
+
+from bisect import bisect_right
+from collections.abc import Iterator, Mapping
+from itertools import pairwise
+
+import msgspec
+
+from flows.governance.files import ALWAYS, FOR_EVER, Rows, day_in, wrong
+from schemas.limits import MOST_IDENTIFIER
+from schemas.parties import CUSTOMER, HQ
+from schemas.problems import Problem
+from schemas.times import date_of
+
+FILE = "parties.csv"
+COLUMNS = (
+    "party",
+    "kind",
+    "name",
+    "parent",
+    "legal_entity",
+    "settlement_account",
+    "customer_level",
+    "from",
+    "to",
+)
+
+PARENTS: dict[str, tuple[str, ...]] = {
+    "headquarters": ("",),
+    "province": ("headquarters",),
+    "hub": ("headquarters", "province"),
+    "outlet": ("headquarters", "province", "outlet"),
+    "contractor": ("outlet",),
+    "station": ("outlet", "contractor"),
+    "courier": ("outlet", "contractor", "station"),
+    "customer": ("", "headquarters", "province", "outlet"),
+    "supplier": ("", "headquarters", "province", "outlet"),
+    "carrier": ("", "headquarters", "province"),
+}
+"""By kind of party: the kinds of its parent; "" is none."""
+RUNS_OUTLETS = ("province", "outlet", "contractor")
+"""Kinds of parties that an outlet may be transferred to."""
+
+
+class Membership(msgspec.Struct, frozen=True, gc=False):
+    """A party in one period; business days since 1970-01-01, both inclusive."""
+
+    party: str
+    kind: str
+    name: str
+    parent: str
+    legal_entity: str
+    settlement_account: str
+    """Sensitive: stands in the published document alone; tables have its last four characters."""
+    customer_level: str
+    first_day: int
+    last_day: int
+
+
+Parties = dict[str, tuple[Membership, ...]]
+"""By party: its periods in order of time."""
+
+
+def member(parties: Parties, party: str, day: int) -> Membership | None:
+    """A party as it is on a business day; None: there is no such party then."""
+    periods = parties.get(party, ())
+    at = bisect_right(periods, day, key=lambda one: one.first_day) - 1
+    return periods[at] if at >= 0 and day <= periods[at].last_day else None
+
+
+def masked(account: str) -> str:
+    """What may be shown of a settlement account.
+
+    >>> masked("6222021234567890123"), masked("123"), masked("")
+    ('****0123', '****', '')
+    """
+    return "****" + account[-4:] * (len(account) > 8) if account else ""
+
+
+def read_parties(rows: Rows, problems: list[Problem]) -> Parties:
+    """The parties in these rows; what is wrong is added to `problems`, and the result is then of no use."""
+    held: dict[str, list[tuple[int, Membership]]] = {}
+    for number, row in rows:
+        made = _membership(number, row, problems)
+        if made is not None:
+            held.setdefault(made.party, []).append((number, made))
+    for periods in held.values():
+        periods.sort(key=lambda one: one[1].first_day)
+        problems += _clashes(periods)
+    parties = {party: tuple(one for _, one in periods) for party, periods in held.items()}
+    if not problems:
+        for periods in held.values():
+            for number, one in periods:
+                problems += _upwards(number, one, parties)
+    return parties
+
+
+def _membership(number: int, row: Mapping[str, str], problems: list[Problem]) -> Membership | None:
+    first, last = day_in(row["from"], ALWAYS), day_in(row["to"], FOR_EVER)
+    found = len(problems)
+    if not 0 < len(row["party"]) <= MOST_IDENTIFIER or row["party"] == CUSTOMER:
+        problems.append(
+            wrong(FILE, number, "party", f"is a code of 1 to {MOST_IDENTIFIER} characters, not {CUSTOMER}")
+        )
+    if row["kind"] not in PARENTS:
+        problems.append(wrong(FILE, number, "kind", f"is one of {', '.join(PARENTS)}"))
+    if (row["party"] == HQ) != (row["kind"] == "headquarters"):
+        problems.append(wrong(FILE, number, "kind", f"is headquarters for {HQ}, and only there"))
+    for column, day in (("from", first), ("to", last)):
+        if day is None:
+            problems.append(wrong(FILE, number, column, "is a date like 2026-01-31, or empty", "not_a_date"))
+    if first is not None and last is not None and first > last:
+        problems.append(wrong(FILE, number, "to", "is not before from", "wrong_period"))
+    if row["customer_level"] and row["kind"] != "customer":
+        problems.append(wrong(FILE, number, "customer_level", "is for customers only"))
+    if len(problems) > found or first is None or last is None:
+        return None
+    return Membership(
+        row["party"],
+        row["kind"],
+        row["name"],
+        row["parent"],
+        row["legal_entity"],
+        row["settlement_account"],
+        row["customer_level"],
+        first,
+        last,
+    )
+
+
+def _clashes(periods: list[tuple[int, Membership]]) -> Iterator[Problem]:
+    """What is wrong between one party's periods, in order of time."""
+    for (earlier_row, earlier), (number, later) in pairwise(periods):
+        if later.first_day <= earlier.last_day:
+            message = (
+                f"{later.party} is already described for {date_of(later.first_day)} in row {earlier_row}"
+            )
+            yield wrong(FILE, number, "from", f"overlaps: {message}", "overlapping_rows")
+        if later.kind != earlier.kind:
+            message = f"is {earlier.kind} in row {earlier_row}: a party keeps its kind"
+            yield wrong(FILE, number, "kind", message)
+
+
+def _upwards(number: int, one: Membership, parties: Parties) -> Iterator[Problem]:
+    """What is wrong with a period's parent."""
+    if not one.parent:
+        if "" not in PARENTS[one.kind]:
+            kinds = ", ".join(PARENTS[one.kind])
+            yield wrong(FILE, number, "parent", f"is missing: a {one.kind} belongs to a {kinds}", "no_parent")
+        return
+    day = one.first_day
+    for above in parties.get(one.parent, ()):
+        if above.first_day <= day <= above.last_day:
+            if above.kind not in PARENTS[one.kind]:
+                kinds = ", ".join(filter(None, PARENTS[one.kind])) or "nobody"
+                message = f"{one.parent} is a {above.kind}; a {one.kind} belongs to a {kinds}"
+                yield wrong(FILE, number, "parent", message, "wrong_parent")
+                return
+            if _leads_to(one.party, above, day, parties):
+                yield wrong(FILE, number, "parent", f"{one.parent} belongs to {one.party} itself", "cycle")
+                return
+            day = above.last_day + 1
+    if day <= one.last_day:
+        message = f"{one.parent} is no party of this file on {date_of(day)}"
+        yield wrong(FILE, number, "parent", message, "unknown_parent")
+
+
+def _leads_to(party: str, above: Membership | None, day: int, parties: Parties) -> bool:
+    """Whether the way up from a period leads back to a party, on its first common day."""
+    passed = set[str]()
+    while above is not None and above.party not in passed:
+        if above.party == party:
+            return True
+        passed.add(above.party)
+        above = member(parties, above.parent, max(day, above.first_day))
+    return False

@@ -1,0 +1,106 @@
+"""What is published about parties → the columns of its tables."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from flows.governance.network import Network, city_of
+from flows.governance.operators import Change, outlet_of
+from flows.governance.parties import masked
+from flows.journal.moves import Move
+from schemas.events import PartyTransferred
+from schemas.times import day_of
+from sinks import columns
+from sinks.columns import Ints, Made
+
+
+def _ints(values: Sequence[int]) -> Ints:
+    return np.array(values, np.int64)
+
+
+def areas(network: Network) -> dict[str, Made] | None:
+    """Table `area`: counties with the outlets that serve them."""
+    rows = [
+        (county, name, city_of(county), outlet)
+        for county, name in network.counties.items()
+        for outlet in network.areas.get(county, ("",))
+    ]
+    if not rows:
+        return None
+    county, name, city, outlet = zip(*rows, strict=True)
+    return {
+        "version": columns.texts([network.version] * len(rows)),
+        "county": columns.texts(county),
+        "county_name": columns.texts(name),
+        "city": columns.spelled(city),
+        "outlet": columns.texts(outlet),
+    }
+
+
+def parties(network: Network) -> dict[str, Made] | None:
+    """Table `party`: every period of every party; settlement accounts masked."""
+    rows = [one for periods in network.parties.values() for one in periods]
+    if not rows:
+        return None
+    return {
+        "version": columns.texts([network.version] * len(rows)),
+        "party": columns.texts([one.party for one in rows]),
+        "kind": columns.spelled([one.kind for one in rows]),
+        "name": columns.texts([one.name for one in rows]),
+        "parent": columns.texts([one.parent for one in rows]),
+        "legal_entity": columns.texts([one.legal_entity for one in rows]),
+        "settlement_account": columns.texts([masked(one.settlement_account) for one in rows]),
+        "customer_level": columns.spelled([one.customer_level for one in rows]),
+        "first_day": columns.dates(_ints([one.first_day for one in rows])),
+        "last_day": columns.dates(_ints([one.last_day for one in rows])),
+    }
+
+
+def changes(rows: Sequence[Change]) -> dict[str, Made] | None:
+    """Table `operator`: accepted transfers and mergers."""
+    if not rows:
+        return None
+    return {
+        "change_id": columns.texts([one.id for one in rows]),
+        "kind": columns.spelled([str(one.__struct_config__.tag) for one in rows]),
+        "outlet": columns.texts([outlet_of(one) for one in rows]),
+        "party": columns.texts(
+            [one.party if isinstance(one, PartyTransferred) else one.into for one in rows]
+        ),
+        "first_day": columns.dates(_ints([day_of(one.from_day) for one in rows])),
+        "published_at": columns.times(_ints([one.time for one in rows])),
+        "published_by": columns.texts([one.by for one in rows]),
+        "reason": columns.texts([one.reason for one in rows]),
+    }
+
+
+def balances(moves: Sequence[Move]) -> dict[str, Made] | None:
+    """Table `balance_moved`: the totals of each move; one without any has a row of nothing."""
+    rows = [
+        (move.event, *account, units)
+        for move in moves
+        for account, units in (sorted(move.totals.items()) or [(("party", "", ""), 0)])
+    ]
+    if not rows:
+        return None
+    events, book, account, counterparty, units = zip(*rows, strict=True)
+    return {
+        "move_id": columns.texts([one.id for one in events]),
+        "outlet": columns.texts([one.outlet for one in events]),
+        "first_day": columns.dates(_ints([day_of(one.from_day) for one in events])),
+        "former": columns.texts([one.former for one in events]),
+        "party": columns.texts([one.party for one in events]),
+        "business_date": columns.dates(_ints([day_of(one.day) for one in events])),
+        "published_at": columns.times(_ints([one.time for one in events])),
+        "published_by": columns.texts([one.by for one in events]),
+        "blocks": columns.texts([_blocks(one.blocks) for one in events]),
+        "book": columns.spelled(book),
+        "account": columns.spelled(account),
+        "counterparty": columns.texts(counterparty),
+        "amount": columns.money(_ints(units)),
+    }
+
+
+def _blocks(blocks: dict[str, int]) -> str:
+    """Lanes and their newest complete blocks: `0:118 1:97`."""
+    return " ".join(f"{lane}:{block}" for lane, block in sorted(blocks.items()))

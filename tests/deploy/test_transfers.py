@@ -1,0 +1,93 @@
+"""An outlet is sold while parcels move: the commands, the lane, the balances and the audit, against real servers."""
+
+from pathlib import Path
+
+import msgspec
+
+from schemas import topics
+from schemas.events import Event, Tick
+from schemas.settings import Settings
+from schemas.times import DAY, HOUR
+from sinks.kafka import Records
+from tests.crash.harness import Lane
+from tests.deploy.conftest import Waybook
+from tests.deploy.test_cli import until
+from tests.lifecycle.test_transfers import FILES
+from tests.lifecycle.world import BOOK, START, events_of
+
+
+def written(directory: Path, files: dict[str, str]) -> str:
+    """A document in a directory of its own."""
+    directory.mkdir()
+    for name, text in files.items():
+        (directory / name).write_text(text, "utf-8")
+    return str(directory)
+
+
+def send(settings: Settings, *events: Event) -> None:
+    """Events to their topics."""
+    records = Records(settings)
+    for event in events:
+        if isinstance(event, Tick):
+            records.produce(topics.TICKS.name, "", msgspec.json.encode(event), partition=0)
+        else:
+            topic = topics.ORDERS if event.id.startswith("order") else topics.DEVICES
+            records.produce(topic.name, event.waybill, msgspec.json.encode(event))  # type: ignore[attr-defined]
+    records.flush()
+
+
+def ticks(at: int) -> list[Tick]:
+    """Time passes in some steps, each in a block of its own perhaps."""
+    return [Tick(id=f"tick-{at + n}", time=at + n) for n in range(3)]
+
+
+def test_an_outlet_is_sold(settings: Settings, waybook: Waybook, tmp_path: Path) -> None:
+    assert "no network directory" in waybook("transfer-outlet", "SHC", "--to", "无锡").stderr
+    assert waybook("publish-network", written(tmp_path / "network", FILES)).returncode == 0
+    assert waybook("publish-tariff", written(tmp_path / "book", BOOK)).returncode == 0
+    send(settings, *ticks(START), *events_of("订单 揽收@1 网点秤9@2 签收@3"), *ticks(START + 4 * HOUR))
+
+    def sum_of(where: str) -> str:
+        query = f"SELECT sum(if(side = 'D', 1, -1) * amount) FROM journal WHERE {where}"
+        return waybook("sql", query, "--format", "TSV").stdout.strip()
+
+    def moved() -> str:
+        return waybook("sql", "SELECT count() FROM balance_moved", "--format", "TSV").stdout.strip()
+
+    lane = Lane(tmp_path / "lane", 0, settings)
+    lane.start()
+    try:
+        until(lambda: sum_of("book = 'SHC' AND account = '2101'") == "-17.2")
+        refused = waybook("transfer-outlet", "SHC", "--to", "没有", "--from", "2025-11-12")
+        assert refused.returncode == 1
+        assert "no party of the network" in refused.stderr
+        sold = waybook("transfer-outlet", "SHC", "--to", "无锡", "--from", "2025-11-12", "--by", "总部")
+        assert sold.stdout.splitlines() == [
+            "SHC goes to 无锡 on 2025-11-12: published",
+            "SHC from SHC to 无锡 on 2025-11-12: balances go over then: waybook move-balances",
+        ]
+        again = waybook("transfer-outlet", "SHC", "--to", "无锡", "--from", "2025-11-12")
+        assert "published already" in again.stdout
+        send(settings, *ticks(START + DAY), *ticks(START + DAY + HOUR))
+        until(lambda: "2101 -17.20" in waybook("move-balances").stdout)
+        until(lambda: moved() == "5")
+        assert sum_of("book = 'SHC' AND account IN ('1101', '2101')") == "0"
+        assert sum_of("book = '无锡' AND account = '2101'") == "-17.2"
+        assert "nothing is left to move" in waybook("move-balances").stdout
+        send(settings, *events_of("分拨DWS2.5@2"), *ticks(START + DAY + 2 * HOUR))
+        until(lambda: sum_of("book = 'SHC' AND account = '2101'") == "9.75")
+        send(settings, *ticks(START + DAY + 3 * HOUR))
+        until(lambda: "2101 9.75" in waybook("transfer-outlet", "SHC", "--again").stdout)
+        until(lambda: moved() == "10")
+        assert sum_of("book = 'SHC' AND account = '2101'") == "0"
+        assert (
+            "SHC  outlet  上海C网点  ← 无锡 (2025-11-12)" in waybook("parties", "--at", "2025-11-12").stdout
+        )
+        tree = waybook("parties", "--at", "2025-11-11").stdout
+        assert "←" not in tree
+        assert "  无锡  outlet  无锡承接公司  无锡承接有限公司  ****0123\n    小王  courier" in tree
+        send(settings, *ticks(START + DAY + 4 * HOUR))
+        audited = waybook("audit")
+        assert audited.returncode == 0, audited.stdout
+    finally:
+        lane.stop()
