@@ -1,60 +1,24 @@
 """The command line against real servers: publish, look, mend dead letters and send them again; the demo."""
 
-import os
 import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import msgspec
-import pytest
 
 from schemas import topics
 from schemas.events import Tick
-from schemas.settings import Settings, to_environment
+from schemas.settings import Settings
 from sinks.kafka import Records
-from tests.crash.harness import PARTITIONS, Lane
+from tests.crash.harness import Lane
+from tests.deploy.conftest import Waybook
 from tests.lifecycle.world import BOOK, START, order, scan
 from tests.rating.material import HERE
 from tests.servers.install import ROOT
-from tests.servers.kafka import Kafka
-from tests.servers.store import Store
-
-Waybook = Callable[..., "subprocess.CompletedProcess[str]"]
-
-
-@pytest.fixture(scope="module")
-def settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
-    """A Kafka, a store, and where they are."""
-    home = tmp_path_factory.mktemp("cli")
-    kafka, store = Kafka(home / "kafka"), Store(home / "store")
-    with kafka, store:
-        kafka.create_topics(PARTITIONS)
-        store.client()
-        yield Settings(
-            kafka=kafka.address, clickhouse=store.url, home=home / "home", partitions=PARTITIONS, epoch=0.5
-        )
-
-
-@pytest.fixture(scope="module")
-def waybook(settings: Settings) -> Waybook:
-    """Runs the command as a user would."""
-
-    def run(*words: str) -> "subprocess.CompletedProcess[str]":
-        environment = {**os.environ, **to_environment(settings), "PYTHONPATH": str(ROOT)}
-        return subprocess.run(
-            [sys.executable, "-m", "deploy.cli", *words],
-            env=environment,
-            capture_output=True,
-            text=True,
-            check=False,
-            cwd=ROOT,
-        )
-
-    return run
 
 
 def until(condition: Callable[[], Any], seconds: float = 60) -> Any:

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from flows.engine.messages import OutOfOrderError
 from flows.wallet.process import Wallets
+from flows.wallet.record import Wallet
 from schemas import topics
 from schemas.commands import BODIES
 from schemas.events import Command
@@ -151,6 +152,13 @@ def test_the_order_of_what_cannot_be_refused_does_not_matter(
     for party in (PARTY, OTHER):
         assert one.balances(party) == other.balances(party)
     assert one.notices() == other.notices()
+
+
+@given(st.integers(-9, 9), st.integers(0, 9), st.integers(-20, 20).filter(bool))
+def test_posting_is_moving(free: int, held: int, amount: int) -> None:
+    one, other = Wallet(free, held), Wallet(free, held)
+    assert one.post(amount) == other.move(amount)
+    assert one == other
 
 
 def test_repeated_and_replayed_messages_change_nothing() -> None:

@@ -1,0 +1,47 @@
+"""A Kafka and a store for a module's tests, and the command line as a user has it."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from schemas.settings import Settings, to_environment
+from tests.crash.harness import PARTITIONS
+from tests.servers.install import ROOT
+from tests.servers.kafka import Kafka
+from tests.servers.store import Store
+
+Waybook = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+@pytest.fixture(scope="module")
+def settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
+    """A Kafka, a store, and where they are."""
+    home = tmp_path_factory.mktemp("cli")
+    kafka, store = Kafka(home / "kafka"), Store(home / "store")
+    with kafka, store:
+        kafka.create_topics(PARTITIONS)
+        store.client()
+        yield Settings(
+            kafka=kafka.address, clickhouse=store.url, home=home / "home", partitions=PARTITIONS, epoch=0.5
+        )
+
+
+@pytest.fixture(scope="module")
+def waybook(settings: Settings) -> Waybook:
+    """Runs the command as a user would."""
+
+    def run(*words: str) -> "subprocess.CompletedProcess[str]":
+        environment = {**os.environ, **to_environment(settings), "PYTHONPATH": str(ROOT)}
+        return subprocess.run(
+            [sys.executable, "-m", "deploy.cli", *words],
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+            cwd=ROOT,
+        )
+
+    return run
