@@ -139,6 +139,7 @@ def test_people_read_statements_down_to_the_waybill(empty: Client) -> None:
     assert "YT7500000000001" not in plain
     lines = statements.statement(empty, PARTY, day, day, lines=True)
     assert lines.count("YT7500000000001") == 3
+    assert '财务  2025-11-11 08:00:00  {"amount_e4":100000,"reference":""}' in lines
     found = accounts.statement(empty, PARTY, day, day)
     later = accounts.statement(empty, PARTY, date(2025, 11, 12), date(2025, 11, 13))
     assert found is not None

@@ -9,7 +9,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flows.engine.messages import OutOfOrderError
-from flows.wallet.process import Wallets
 from flows.wallet.record import Wallet
 from schemas import topics
 from schemas.commands import BODIES
@@ -171,21 +170,26 @@ def test_repeated_and_replayed_messages_change_nothing() -> None:
         bank.block((topics.POSTINGS.name, 0, message(9, [(PARTY, "transit", -7, 0)], part=2)))
 
 
-def test_a_killed_lane_goes_on_where_it_was() -> None:
-    story = [happening(word, f"c{n}") for n, word in enumerate(["充值9", "冻结4#甲", "中转费-7", "解冻#甲"])]
-    whole, cut = Bank().take(*story), Bank().take(*story[:3])
-    ring = cut.wallets.ring
-    documents, segment = cut.wallets.save_documents(), ring.segment(ring.epoch)
-    fresh = Wallets(3 * DAY, cut.wallets.partition, lambda _: True)
-    fresh.load_documents(documents)
-    fresh.ring.found(segment)
-    assert fresh.ring.restore()
-    fresh.restored()
-    cut.wallets = fresh
-    cut.take(story[0], story[3])
-    assert cut.answers[-2] == cut.answers[0]
-    assert cut.wallet() == whole.wallet()
-    assert fresh.heard == whole.wallets.heard
+@settings(max_examples=60, deadline=None)
+@given(st.data())
+def test_a_lane_that_is_killed_goes_on_where_it_was(data: st.DataObject) -> None:
+    posts, commands = data.draw(POSTS), data.draw(asked())
+    mixed: list[Command | Post] = data.draw(st.permutations([*posts, *commands]))
+    whole, killed = Bank(), Bank()
+    for number, one in enumerate(mixed):
+        whole.take(one)
+        killed.take(one)
+        if data.draw(st.booleans()):
+            killed.restart()
+            earlier = [again for again in mixed[: number + 1] if isinstance(again, Command)]
+            killed.take(*earlier[-3:])  # answered before the kill: repeats
+    killed.restart()
+    for party in (PARTY, OTHER):
+        assert killed.wallet(party) == whole.wallet(party)
+        assert killed.balances(party) == whole.balances(party)
+    assert killed.wallets.heard == whole.wallets.heard
+    assert len(killed.rows["answer"]) == len(commands)
+    assert killed.refused() == []
 
 
 def test_the_same_number_with_other_content_is_a_conflict() -> None:
