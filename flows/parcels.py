@@ -51,7 +51,7 @@ def letters(lane: int, block: int, charged: ChargeColumns | None, positions: Pos
     """What a block tells the accounts flow."""
     if charged is None:
         return []
-    said = parts_of(SENDER, lane, block, positions.of(charged))
+    said = parts_of(SENDER, lane, block, positions.of(positions.charged(charged), charged.parties))
     return [Letter(topics.POSTINGS.name, "", message, partition) for partition, message in said]
 
 

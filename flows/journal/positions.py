@@ -45,6 +45,20 @@ class Sums(msgspec.Struct, frozen=True, array_like=True):
         )
 
 
+class Gains(msgspec.Struct, frozen=True):
+    """What parties gained from headquarters, row by row: numbers of parties and fees, business days, amounts."""
+
+    parties: Ints
+    fees: Ints
+    days: Ints
+    amounts: Ints
+
+    def __add__(self, other: "Gains") -> "Gains":
+        """These rows and the other's."""
+        pairs = zip(msgspec.structs.astuple(self), msgspec.structs.astuple(other), strict=True)
+        return Gains(*map(np.concatenate, pairs))
+
+
 def read_positions(text: str) -> frozenset[str]:
     """The accounts of `positions.toml`."""
     return frozenset(msgspec.convert(tomllib.loads(text)["accounts"], list[str]))
@@ -74,30 +88,23 @@ class Positions:
         self._where: Ints = np.zeros(0, np.int32)
         """Each party's partition by its number; -1: it has no virtual accounts."""
 
-    def of(self, charges: ChargeColumns) -> dict[int, list[bytes]]:
+    def charged(self, charges: ChargeColumns) -> Gains:
+        """What charges change for payers and payees."""
+        sides = [
+            Gains(codes, charges.fees, charges.days, self._effect[book][charges.fees] * charges.amounts)
+            for book, codes in (("payer", charges.payer), ("payee", charges.payee))
+        ]
+        return sides[0] + sides[1]
+
+    def of(self, gains: Gains, parties: Vocabulary) -> dict[int, list[bytes]]:
         """Bodies by partition; a partition whose parties gained and lost nothing has none."""
-        where = self._partition_of(charges.parties)
-        parties, fees, days, amounts = [], [], [], []
-        for book, codes in (("payer", charges.payer), ("payee", charges.payee)):
-            change = self._effect[book][charges.fees] * charges.amounts
-            of = np.flatnonzero((change != 0) & (where[codes] >= 0))
-            parties.append(codes[of])
-            fees.append(charges.fees[of])
-            days.append(charges.days[of])
-            amounts.append(change[of])
-        place, lines, _ = charges.parties.order()
-        party = np.concatenate(parties)
-        key = np.array(
-            [
-                where[party],
-                place[party],
-                np.concatenate(fees),
-                np.concatenate(days),
-            ],
-            np.int64,
-        )
+        where = self._partition_of(parties)
+        told = np.flatnonzero((gains.amounts != 0) & (where[gains.parties] >= 0))
+        party, fees, days = gains.parties[told], gains.fees[told], gains.days[told]
+        place, lines, _ = parties.order()
+        key = np.array([where[party], place[party], fees, days], np.int64)
         order = np.lexsort(key[::-1])
-        key, amount = key[:, order], np.concatenate(amounts)[order]
+        key, amount = key[:, order], gains.amounts[told][order]
         first = np.flatnonzero(np.any(np.diff(key, axis=1, prepend=-1), axis=0)) if key.size else order
         sums = np.add.reduceat(amount, first) if len(first) else amount
         kept = np.flatnonzero(sums)

@@ -36,7 +36,7 @@ def test_ask_and_read_the_balance(settings: Settings, waybook: Waybook, tmp_path
         assert waybook("balance", "NOBODY").returncode == 1
         assert "充值 top-up  c1" in waybook("statement", "SHC", "--from", "2025-11-11").stdout
         assert waybook("trial-balance").returncode == 0
-        assert "借 100.50" in waybook("ledger", "SHC", "1104").stdout
+        assert "借 100.50" in waybook("ledger", "SHC", "1201").stdout
         audited = waybook("audit")
         assert audited.returncode == 0, audited.stdout
     finally:

@@ -74,10 +74,10 @@ def holds_together(bank: Bank) -> None:
             ),
             Decimal(0),
         )
-        assert bank.position(party, "1104") == sums["cash"] + sums["business"] - posted
-        assert bank.position(party, "1105") == sums["deposit"]
-    assert bank.position("HQ", "2203") == -bank.position(PARTY, "1104") - bank.position(OTHER, "1104")
-    assert bank.position("HQ", "2204") == -bank.position(PARTY, "1105") - bank.position(OTHER, "1105")
+        assert bank.position(party, "1201") == sums["cash"] + sums["business"] - posted
+        assert bank.position(party, "1202") == sums["deposit"]
+    assert bank.position("HQ", "2401") == -bank.position(PARTY, "1201") - bank.position(OTHER, "1201")
+    assert bank.position("HQ", "2402") == -bank.position(PARTY, "1202") - bank.position(OTHER, "1202")
     entries: dict[bytes, Decimal] = {}
     for row in bank.rows["journal"]:
         signed = row["amount"] if text(row["side"]) == "D" else -row["amount"]
