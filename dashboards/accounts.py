@@ -49,6 +49,11 @@ WHERE book = {party:String} AND business_date BETWEEN {first:Date} AND {last:Dat
     AND account IN {accounts:Array(String)}
 GROUP BY business_date, fee, waybill, charge_id, seq ORDER BY business_date, fee, seq, waybill, charge"""
 
+ASKED = """
+SELECT command_id, actor, command_time, body, amount FROM answer
+WHERE party = {party:String} AND accepted
+    AND toDate(addHours(command_time, 8), 'UTC') BETWEEN {first:Date} AND {last:Date}"""
+
 TRIAL_BALANCE = """
 SELECT account, sumIf(amount, side = 'D') AS debit, sumIf(amount, side = 'C') AS credit
 FROM journal WHERE ({book:String} = '' OR book = {book:String}) AND business_date <= {at:Date}
@@ -126,6 +131,9 @@ class Statement(msgspec.Struct, frozen=True):
     movements: list[Row]
     closing: Row
     causes: list[Row]
+    """Journal rows, by waybill and charge."""
+    asked: dict[str, Row]
+    """Commands by id."""
 
 
 def statement(
@@ -141,10 +149,11 @@ def statement(
     closing = {
         name: amount + sum(movement[name] for movement in movements) for name, amount in opening.items()
     }
+    if not causes:
+        return Statement(opening, movements, closing, [], {})
     accounts = list(mirror_accounts().party)
-    return Statement(
-        opening, movements, closing, rows(client, CAUSES, accounts=accounts, **span) if causes else []
-    )
+    asked = {row["command_id"]: row for row in rows(client, ASKED, **span)}
+    return Statement(opening, movements, closing, rows(client, CAUSES, accounts=accounts, **span), asked)
 
 
 def trial_balance(client: Client, at: date, book: str = "") -> list[Row]:

@@ -54,10 +54,11 @@ def statement(client: Client, party: str, first: date, last: date, *, lines: boo
             running += row["cash"] + row["business"] + row["deposit"]
             what = _what(row)
             table.append((str(day), what, *_three(row), _yuan(running)))
-            if row["command_id"] or row["fee"] in told:
-                continue
-            told.add(row["fee"])
-            table += [_cause(cause) for cause in causes.get((day, row["fee"]), [])]
+            if asked := found.asked.get(row["command_id"]):
+                table.append(_asked(asked))
+            if not row["command_id"] and row["fee"] not in told:
+                told.add(row["fee"])
+                table += [_cause(cause) for cause in causes.get((day, row["fee"]), [])]
     table.append(("", "期末 closing", *_three(found.closing), _yuan(sum(found.closing.values()))))
     return "\n".join((f"{party}  {first} … {last}", *_table(table, right=(2, 3, 4, 5))))
 
@@ -128,6 +129,10 @@ def _fee(fee: str) -> str:
 def _cause(row: Row) -> tuple[str, ...]:
     where = f"  {row['waybill']}  {row['charge'][:12].lower()}  {row['lane']}/{row['block']}"
     return "", where, "", "", "", f"({_yuan(row['gained'])})"
+
+
+def _asked(row: Row) -> tuple[str, ...]:
+    return "", f"  {row['actor']}  {shanghai(row['command_time'])}  {row['body']}", "", "", "", ""
 
 
 def _three(row: Row) -> tuple[str, str, str]:

@@ -49,7 +49,10 @@ def parcels(lane: Lane, lifecycle: Lifecycle, tables: Tables, positions: Positio
 
 def letters(lane: int, block: int, booked: Booked, positions: Positions) -> list[Letter]:
     """What a block tells the accounts flow."""
-    said = parts_of(SENDER, lane, block, positions.of(booked))
+    gains = positions.booked(booked)
+    if gains is None:
+        return []
+    said = parts_of(SENDER, lane, block, positions.of(gains, booked.parties))
     return [Letter(topics.POSTINGS.name, "", message, partition) for partition, message in said]
 
 

@@ -53,9 +53,9 @@ PARTIES = {
 CLEARING = "2201"
 """What is collected for the last mile and what is paid on meet here; nothing may remain."""
 
-AGAINST_OUTLETS = ("1001", "1002", "1003", "2001", "2203", "2204")
+AGAINST_OUTLETS = ("1001", "1002", "1003", "2001", "2401", "2402")
 """Headquarters' accounts that mirror an outlet's."""
-AGAINST_HQ = ("2101", "1102", "1104", "1105")
+AGAINST_HQ = ("2101", "1102", "1201", "1202")
 """An outlet's accounts that mirror headquarters'."""
 
 MOVED = "balance_moved"
@@ -72,26 +72,26 @@ TOLD = ("2101", "1102")
 
 PARTY = "party"
 MONEY_LEGS = (
-    Leg("top_up", PARTY, "1104", "D"),
+    Leg("top_up", PARTY, "1201", "D"),
     Leg("top_up", PARTY, "1801", "C"),
     Leg("top_up", HQ, "1801", "D"),
-    Leg("top_up", HQ, "2203", "C"),
-    Leg("withdraw", HQ, "2203", "D"),
+    Leg("top_up", HQ, "2401", "C"),
+    Leg("withdraw", HQ, "2401", "D"),
     Leg("withdraw", HQ, "1801", "C"),
     Leg("withdraw", PARTY, "1801", "D"),
-    Leg("withdraw", PARTY, "1104", "C"),
+    Leg("withdraw", PARTY, "1201", "C"),
     Leg("purchase", PARTY, "6901", "D"),
-    Leg("purchase", PARTY, "1104", "C"),
-    Leg("purchase", HQ, "2203", "D"),
+    Leg("purchase", PARTY, "1201", "C"),
+    Leg("purchase", HQ, "2401", "D"),
     Leg("purchase", HQ, "4901", "C"),
-    Leg("deposit_in", PARTY, "1105", "D"),
-    Leg("deposit_in", PARTY, "1104", "C"),
-    Leg("deposit_in", HQ, "2203", "D"),
-    Leg("deposit_in", HQ, "2204", "C"),
-    Leg("deposit_out", HQ, "2204", "D"),
-    Leg("deposit_out", HQ, "2203", "C"),
-    Leg("deposit_out", PARTY, "1104", "D"),
-    Leg("deposit_out", PARTY, "1105", "C"),
+    Leg("deposit_in", PARTY, "1202", "D"),
+    Leg("deposit_in", PARTY, "1201", "C"),
+    Leg("deposit_in", HQ, "2401", "D"),
+    Leg("deposit_in", HQ, "2402", "C"),
+    Leg("deposit_out", HQ, "2402", "D"),
+    Leg("deposit_out", HQ, "2401", "C"),
+    Leg("deposit_out", PARTY, "1201", "D"),
+    Leg("deposit_out", PARTY, "1202", "C"),
 )
 """What a command on a party's virtual accounts should post, in the party's book and in headquarters'."""
 MONEY = tuple(dict.fromkeys(leg.fee for leg in MONEY_LEGS))

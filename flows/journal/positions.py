@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 import msgspec
 import numpy as np
 
+from flows.journal.moves import MOVED
 from flows.journal.post import Booked, ChargeColumns, Legs, Poster
 from flows.journal.rules import PostingRules
 from schemas.parties import CUSTOMER, HQ
@@ -18,10 +19,6 @@ from sinks.columns import Ints, Vocabulary
 
 MOST = 20_000
 """Sums in one body, at most: some 400 kB."""
-
-
-Changes = tuple[Ints, Ints, Ints, Ints]
-"""Columns: parties, fees, business days, what the party gained."""
 
 
 class Sums(msgspec.Struct, frozen=True, array_like=True):
@@ -49,6 +46,20 @@ class Sums(msgspec.Struct, frozen=True, array_like=True):
         )
 
 
+class Gains(msgspec.Struct, frozen=True):
+    """What parties gained from headquarters, row by row: numbers of parties and fees, business days, amounts."""
+
+    parties: Ints
+    fees: Ints
+    days: Ints
+    amounts: Ints
+
+    def __add__(self, other: "Gains") -> "Gains":
+        """These rows and the other's."""
+        pairs = zip(msgspec.structs.astuple(self), msgspec.structs.astuple(other), strict=True)
+        return Gains(*map(np.concatenate, pairs))
+
+
 def read_positions(text: str) -> frozenset[str]:
     """The accounts of `positions.toml`."""
     return frozenset(msgspec.convert(tomllib.loads(text)["accounts"], list[str]))
@@ -60,7 +71,7 @@ class Positions:
     def __init__(
         self, rules: PostingRules, fees: Sequence[str], accounts: frozenset[str], partitions: int
     ) -> None:
-        self._partitions, self._accounts = partitions, accounts
+        self._fees, self._partitions, self._accounts = [*fees, MOVED], partitions, accounts
         self._effect = {
             book: np.array(
                 [
@@ -78,46 +89,50 @@ class Positions:
         self._where: Ints = np.zeros(0, np.int32)
         """Each party's partition by its number; -1: it has no virtual accounts."""
 
-    def of(self, booked: Booked) -> dict[int, list[bytes]]:
+    def charged(self, charges: ChargeColumns) -> Gains:
+        """What charges change for payers and payees."""
+        sides = [
+            Gains(codes, charges.fees, charges.days, self._effect[book][charges.fees] * charges.amounts)
+            for book, codes in (("payer", charges.payer), ("payee", charges.payee))
+        ]
+        return sides[0] + sides[1]
+
+    def moved(self, legs: Legs, poster: Poster) -> Gains:
+        """What rows of moved balances change: each in the book of the party that it stands in."""
+        counts = np.array([account in self._accounts for account in poster.accounts])[legs.accounts]
+        signs = np.where(legs.sides == poster.sides["D"], 1, -1)
+        return Gains(legs.books, legs.fees, legs.days, signs * legs.amounts * counts)
+
+    def booked(self, booked: Booked) -> Gains | None:
+        """What all that a block booked changes; None: it booked nothing."""
+        gains = self.charged(booked.charges) if booked.charges is not None else None
+        if booked.moved is None:
+            return gains
+        moved = self.moved(booked.moved, booked.poster)
+        return moved if gains is None else gains + moved
+
+    def of(self, gains: Gains, parties: Vocabulary) -> dict[int, list[bytes]]:
         """Bodies by partition; a partition whose parties gained and lost nothing has none."""
-        found = [*self._charged(booked.charges)] if booked.charges is not None else []
-        if booked.moved is not None:
-            found.append(self._moved(booked.moved, booked.poster))
-        if not found:
-            return {}
-        where = self._partition_of(booked.parties)
-        party, fees, days, amount = (np.concatenate(column) for column in zip(*found, strict=True))
-        of = np.flatnonzero((amount != 0) & (where[party] >= 0))
-        party, fees, days, amount = party[of], fees[of], days[of], amount[of]
-        place, lines, _ = booked.parties.order()
+        where = self._partition_of(parties)
+        told = np.flatnonzero((gains.amounts != 0) & (where[gains.parties] >= 0))
+        party, fees, days = gains.parties[told], gains.fees[told], gains.days[told]
+        place, lines, _ = parties.order()
         key = np.array([where[party], place[party], fees, days], np.int64)
         order = np.lexsort(key[::-1])
-        key, amount = key[:, order], amount[order]
+        key, amount = key[:, order], gains.amounts[told][order]
         first = np.flatnonzero(np.any(np.diff(key, axis=1, prepend=-1), axis=0)) if key.size else order
         sums = np.add.reduceat(amount, first) if len(first) else amount
         kept = np.flatnonzero(sums)
         partition, at, fee, day = key[:, first[kept]]
         sums = sums[kept]
-        names = list(booked.poster.fees)
         return {
             int(number): [
-                self._body(lines, names, at[cut], fee[cut], day[cut], sums[cut])
+                self._body(lines, at[cut], fee[cut], day[cut], sums[cut])
                 for start in range(0, int(np.count_nonzero(partition == number)), MOST)
                 for cut in [np.flatnonzero(partition == number)[start : start + MOST]]
             ]
             for number in np.unique(partition)
         }
-
-    def _charged(self, charges: ChargeColumns) -> Iterator[Changes]:
-        for book, codes in (("payer", charges.payer), ("payee", charges.payee)):
-            change = self._effect[book][charges.fees] * charges.amounts
-            yield codes, charges.fees, charges.days, change
-
-    def _moved(self, moved: Legs, poster: Poster) -> Changes:
-        """Each row in the book of a party changes what lies between it and headquarters, or nothing."""
-        counts = np.array([account in self._accounts for account in poster.accounts])[moved.accounts]
-        debit = moved.sides == poster.sides["D"]
-        return moved.books, moved.fees, moved.days, np.where(debit, 1, -1) * moved.amounts * counts
 
     def _partition_of(self, parties: Vocabulary) -> Ints:
         if len(self._where) != len(parties):
@@ -127,17 +142,14 @@ class Positions:
             self._where = np.concatenate([self._where, np.array(more, np.int32)])
         return self._where
 
-    @staticmethod
-    def _body(
-        lines: Sequence[bytes], names: Sequence[str], at: Ints, fee: Ints, days: Ints, sums: Ints
-    ) -> bytes:
+    def _body(self, lines: Sequence[bytes], at: Ints, fee: Ints, days: Ints, sums: Ints) -> bytes:
         used, party = np.unique(at, return_inverse=True)
         known, of_fee = np.unique(fee, return_inverse=True)
         return msgspec.msgpack.encode(
             Sums(
                 [lines[n][:-1].decode() for n in used.tolist()],
                 party.astype("<i4").tobytes(),
-                [names[n] for n in known.tolist()],
+                [self._fees[n] for n in known.tolist()],
                 of_fee.astype("<i4").tobytes(),
                 days.astype("<i4").tobytes(),
                 sums.astype("<i8").tobytes(),

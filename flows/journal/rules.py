@@ -54,6 +54,9 @@ class TransferRules(msgspec.Struct, frozen=True):
     headquarters: tuple[str, ...]
 
 
+NO_TRANSFER = TransferRules("", (), ())
+
+
 class PostingRules(msgspec.Struct, frozen=True):
     """A checked rule set with its chart of accounts. `version`: hash of both documents."""
 
@@ -68,14 +71,14 @@ def read_rules(posting: str, chart: str) -> PostingRules:
     accounts = {row["account"]: msgspec.convert(row, Account) for row in csv.DictReader(io.StringIO(chart))}
     read = tomllib.loads(posting)
     rules = {rule.name: rule for rule in msgspec.convert(read["fee"], list[Rule])}
-    transfer = msgspec.convert(read["transfer"], TransferRules)
+    transfer = msgspec.convert(read["transfer"], TransferRules) if "transfer" in read else NO_TRANSFER
     problems = [problem for rule in rules.values() for problem in _problems(rule, accounts)]
     problems += [
         Problem(
             "posting.toml", 0, "transfer", "unknown_account", f"there is no account {account} in the chart"
         )
         for account in (transfer.contra, *transfer.party, *transfer.headquarters)
-        if account not in accounts
+        if account not in accounts and transfer is not NO_TRANSFER
     ]
     if problems:
         raise DocumentError(problems)

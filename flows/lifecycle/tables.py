@@ -9,6 +9,7 @@ import pyarrow as pa
 from xxhash import xxh3_128_digest
 
 from flows.governance.network import Network, read_network
+from flows.journal.chart import chart
 from flows.journal.moves import MOVED, legs_of
 from flows.journal.post import Booked, ChargeColumns, Legs, Poster
 from flows.journal.rules import PostingRules
@@ -369,23 +370,12 @@ class Tables:
             network = read_network(output.networks[-1].files)
             made["site"] = _sites(network)
             made["area"], made["party"] = directory.areas(network), directory.parties(network)
-            made["account"] = self._accounts()
+            made["account"] = chart(self.rules)
         made["operator"], made["balance_moved"] = (
             directory.changes(output.changes),
             directory.balances(output.moves),
         )
         return made
-
-    def _accounts(self) -> dict[str, Made]:
-        chart = list(self.rules.accounts.values())
-        return {
-            "version": columns.texts([self.rules.version] * len(chart)),
-            "account": columns.texts([line.account for line in chart]),
-            "name": columns.texts([line.name for line in chart]),
-            "english": columns.texts([line.english for line in chart]),
-            "class": columns.spelled([line.class_ for line in chart]),
-            "normal_side": columns.spelled([line.normal_side for line in chart]),
-        }
 
 
 _KINDS = Vocabulary(("order", "scan", "weight"))

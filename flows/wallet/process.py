@@ -28,6 +28,7 @@ from schemas.times import business_day, iso
 HEARD = "heard"
 """Key of the record of what was heard; wallets' keys begin with p/, answers' with c/, dead letters' with dl-."""
 NO_TERMS = Terms()
+_NOBODY = Wallet()
 E = TypeVar("E", bound=Event)
 _json = msgspec.json.Encoder(order="deterministic")
 
@@ -113,11 +114,14 @@ class Wallets:
 
     def _post(self, message: Message, rows: Sequence[tuple[str, str, int, int]]) -> None:
         sender = message.lane << 32 | message.block
-        append = self.output.movements.append
+        append, step, before, wallet = self.output.movements.append, self.step, "", _NOBODY
         for party, fee, day, amount in rows:
-            self.step += 1
-            for account, gained, balance in self._wallet(party).move(amount):
-                append((self.step, party, account, POSTING, gained, balance, day, fee, sender, ""))
+            if party != before:  # a message's rows are in order of parties
+                before, wallet = party, self._wallet(party)
+            step += 1
+            for account, gained, balance in wallet.post(amount):
+                append((step, party, account, POSTING, gained, balance, day, fee, sender, ""))
+        self.step = step
 
     # Commands
 

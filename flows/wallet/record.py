@@ -65,6 +65,20 @@ class Wallet(msgspec.Struct, array_like=True, gc=False):
         )
         return [change for change in changes if change[1]]
 
+    def post(self, amount: int) -> list[Change]:
+        """What `move(amount)` does, at the speed that postings need."""
+        before = self.free
+        after = self.free = before + amount
+        if before >= 0 <= after:
+            return [(CASH, amount, self.held + after)]
+        if before <= 0 >= after:
+            return [(BUSINESS, amount, after)]
+        cash, business = max(0, after), min(0, after)
+        return [
+            (CASH, cash - max(0, before), self.held + cash),
+            (BUSINESS, business - min(0, before), business),
+        ]
+
     def due(self) -> int:
         """The notices that are due now, a bit set."""
         low = 0 < self.terms.low_balance > self.available

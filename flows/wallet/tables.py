@@ -8,6 +8,7 @@ import pyarrow as pa
 from xxhash import xxh3_128_digest
 
 from flows.governance.network import read_network
+from flows.journal.chart import chart
 from flows.journal.post import Booked, ChargeColumns, Poster
 from flows.journal.rules import PostingRules
 from flows.lifecycle.refusals import refusals
@@ -46,7 +47,7 @@ class Tables:
             "terms": _terms(output),
         }
         if self.writes_documents and output.networks:
-            made["material"] = _materials(output.networks)
+            made |= {"material": _materials(output.networks), "account": chart(self.rules)}
         return [encode(tables.BY_NAME[name], seq, found) for name in sorted(made) if (found := made[name])]
 
     def _movements(self, output: Output) -> dict[str, Made] | None:

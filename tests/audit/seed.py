@@ -73,8 +73,8 @@ SITES = (
 )
 SITE_COLUMNS = ("site", "name", "kind", "outlet", "city", "city_name", "province", "province_name")
 ACCOUNTS = (
-    *("1001", "1002", "1003", "1101", "1102", "1104", "1105", "1801", "2001", "2101", "2201", "2203", "2204"),
-    *("2301", "4001", "4002", "4901", "5001", "5002", "6001", "6002", "6003", "6901"),
+    *("1001", "1002", "1003", "1101", "1102", "1201", "1202", "1801", "2001", "2101", "2201", "2301", "2401"),
+    *("2402", "4001", "4002", "4901", "5001", "5002", "6001", "6002", "6003", "6901"),
 )
 
 ENTRIES = """
@@ -195,7 +195,7 @@ def write_accounts(writer: Writer) -> None:
 
 
 def _top_up(charge: bytes, amount: int) -> Iterator[Values]:
-    legs = (("OUT1", "1104", "D"), ("OUT1", "1801", "C"), ("HQ", "1801", "D"), ("HQ", "2203", "C"))
+    legs = (("OUT1", "1201", "D"), ("OUT1", "1801", "C"), ("HQ", "1801", "D"), ("HQ", "2401", "C"))
     for number, (book, account, side) in enumerate(legs, 1):
         yield {
             "row_id": charge[:15] + bytes([number]),

@@ -139,6 +139,7 @@ def test_people_read_statements_down_to_the_waybill(empty: Client) -> None:
     assert "YT7500000000001" not in plain
     lines = statements.statement(empty, PARTY, day, day, lines=True)
     assert lines.count("YT7500000000001") == 3
+    assert '财务  2025-11-11 08:00:00  {"amount_e4":100000,"reference":""}' in lines
     found = accounts.statement(empty, PARTY, day, day)
     later = accounts.statement(empty, PARTY, date(2025, 11, 12), date(2025, 11, 13))
     assert found is not None
@@ -148,7 +149,7 @@ def test_people_read_statements_down_to_the_waybill(empty: Client) -> None:
     assert statements.balance(empty, "NOBODY", datetime(2025, 12, 1)) == ""
     text, agrees = statements.trial_balance(empty, day, "")
     assert agrees, text
-    assert "2203 网点预存款" in text
+    assert "2401 网点预存款" in text
     assert "平 0.00" in text
     text, agrees = statements.trial_balance(empty, day, PARTY)
     assert agrees, text
@@ -156,7 +157,7 @@ def test_people_read_statements_down_to_the_waybill(empty: Client) -> None:
     assert "only the first 2" in text
     assert "贷 6.25" in statements.ledger(empty, PARTY, "2101", day, day, 100)
     empty.command(
-        "ALTER TABLE journal UPDATE amount = amount + 1 WHERE account = '2203' SETTINGS mutations_sync = 2"
+        "ALTER TABLE journal UPDATE amount = amount + 1 WHERE account = '2401' SETTINGS mutations_sync = 2"
     )
     text, agrees = statements.trial_balance(empty, day, "")
     assert not agrees

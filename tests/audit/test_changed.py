@@ -244,7 +244,7 @@ FORGED = (
     ("hold", "status = 'opened'", "amount + 1 AS amount", "recomputed_holds"),
     ("notice", "true", "available + 1 AS available", "recomputed_notices"),
     ("terms", "party = 'OUT1'", "credit_limit + 1 AS credit_limit", "recomputed_answers"),
-    ("journal", "fee = 'top_up' AND account = '2203'", "'2204' AS account", "commands_posted"),
+    ("journal", "fee = 'top_up' AND account = '2401'", "'2402' AS account", "commands_posted"),
     ("journal", "account = '2101' AND seq = 3", "amount + 1 AS amount", "told"),
 )
 """Changes that a forger might hide by making all digests anew: they do not fit what else is there."""

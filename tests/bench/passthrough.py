@@ -15,6 +15,7 @@ from bytewax.dataflow import Dataflow
 
 from flows.engine.block import Block
 from flows.engine.lane import Lane
+from flows.engine.messages import Letter
 from flows.engine.ring import Ring
 from flows.governance.network import Network
 from flows.journal.post import ChargeColumns
@@ -81,10 +82,10 @@ def main() -> None:
     tables = PlainTables(posting_rules(), writes_documents=number == 0)
     lane = Lane(number, settings, inputs(number, settings), work, "pass-through")
 
-    def make(item: tuple[str, Any]) -> tuple[str, tuple[Block, list[Encoded]]]:
+    def make(item: tuple[str, Any]) -> tuple[str, tuple[Block, list[Encoded], list[Letter]]]:
         block, output = item[1]
         network: Network = work.directory
-        return "lane", (block, tables.make(output, number << 32 | block.n, work.rules.tariffs, network))
+        return "lane", (block, tables.make(output, number << 32 | block.n, work.rules.tariffs, network), [])
 
     flow = Dataflow("passthrough")
     blocks = op.input("blocks", flow, lane.source())

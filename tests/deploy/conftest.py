@@ -1,4 +1,4 @@
-"""A Kafka, a store and the command line for the tests of this folder."""
+"""A Kafka and a store for a module's tests, and the command line as a user has it."""
 
 import os
 import subprocess

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flows.engine.messages import OutOfOrderError
-from flows.wallet.process import Wallets
+from flows.wallet.record import Wallet
 from schemas import topics
 from schemas.commands import BODIES
 from schemas.events import Command
@@ -74,10 +74,10 @@ def holds_together(bank: Bank) -> None:
             ),
             Decimal(0),
         )
-        assert bank.position(party, "1104") == sums["cash"] + sums["business"] - posted
-        assert bank.position(party, "1105") == sums["deposit"]
-    assert bank.position("HQ", "2203") == -bank.position(PARTY, "1104") - bank.position(OTHER, "1104")
-    assert bank.position("HQ", "2204") == -bank.position(PARTY, "1105") - bank.position(OTHER, "1105")
+        assert bank.position(party, "1201") == sums["cash"] + sums["business"] - posted
+        assert bank.position(party, "1202") == sums["deposit"]
+    assert bank.position("HQ", "2401") == -bank.position(PARTY, "1201") - bank.position(OTHER, "1201")
+    assert bank.position("HQ", "2402") == -bank.position(PARTY, "1202") - bank.position(OTHER, "1202")
     entries: dict[bytes, Decimal] = {}
     for row in bank.rows["journal"]:
         signed = row["amount"] if text(row["side"]) == "D" else -row["amount"]
@@ -153,6 +153,13 @@ def test_the_order_of_what_cannot_be_refused_does_not_matter(
     assert one.notices() == other.notices()
 
 
+@given(st.integers(-9, 9), st.integers(0, 9), st.integers(-20, 20).filter(bool))
+def test_posting_is_moving(free: int, held: int, amount: int) -> None:
+    one, other = Wallet(free, held), Wallet(free, held)
+    assert one.post(amount) == other.move(amount)
+    assert one == other
+
+
 def test_repeated_and_replayed_messages_change_nothing() -> None:
     bank = Bank(partitions=1)
     first, second = message(3, [(PARTY, "transit", -5, 0)]), message(7, [(PARTY, "transit", -7, 0)])
@@ -163,21 +170,26 @@ def test_repeated_and_replayed_messages_change_nothing() -> None:
         bank.block((topics.POSTINGS.name, 0, message(9, [(PARTY, "transit", -7, 0)], part=2)))
 
 
-def test_a_killed_lane_goes_on_where_it_was() -> None:
-    story = [happening(word, f"c{n}") for n, word in enumerate(["充值9", "冻结4#甲", "中转费-7", "解冻#甲"])]
-    whole, cut = Bank().take(*story), Bank().take(*story[:3])
-    ring = cut.wallets.ring
-    documents, segment = cut.wallets.save_documents(), ring.segment(ring.epoch)
-    fresh = Wallets(3 * DAY, cut.wallets.partition, lambda _: True)
-    fresh.load_documents(documents)
-    fresh.ring.found(segment)
-    assert fresh.ring.restore()
-    fresh.restored()
-    cut.wallets = fresh
-    cut.take(story[0], story[3])
-    assert cut.answers[-2] == cut.answers[0]
-    assert cut.wallet() == whole.wallet()
-    assert fresh.heard == whole.wallets.heard
+@settings(max_examples=60, deadline=None)
+@given(st.data())
+def test_a_lane_that_is_killed_goes_on_where_it_was(data: st.DataObject) -> None:
+    posts, commands = data.draw(POSTS), data.draw(asked())
+    mixed: list[Command | Post] = data.draw(st.permutations([*posts, *commands]))
+    whole, killed = Bank(), Bank()
+    for number, one in enumerate(mixed):
+        whole.take(one)
+        killed.take(one)
+        if data.draw(st.booleans()):
+            killed.restart()
+            earlier = [again for again in mixed[: number + 1] if isinstance(again, Command)]
+            killed.take(*earlier[-3:])  # answered before the kill: repeats
+    killed.restart()
+    for party in (PARTY, OTHER):
+        assert killed.wallet(party) == whole.wallet(party)
+        assert killed.balances(party) == whole.balances(party)
+    assert killed.wallets.heard == whole.wallets.heard
+    assert len(killed.rows["answer"]) == len(commands)
+    assert killed.refused() == []
 
 
 def test_the_same_number_with_other_content_is_a_conflict() -> None:

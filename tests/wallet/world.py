@@ -115,7 +115,8 @@ class Bank:
 
     def __init__(self, accounts: str = "", partitions: int = PARTITIONS) -> None:
         self.partitions = partitions
-        self.wallets = Wallets(3 * DAY, lambda party: partition_of(party, partitions), lambda _: True)
+        self.wallets = self._work()
+        self.segments: dict[int, bytes] = {}
         self.tables = Tables(money_rules(), writes_documents=True)
         self.n = 0
         self.blocks: Counter[int] = Counter()
@@ -158,6 +159,23 @@ class Bank:
             self.rows[table.table] += pa.ipc.open_stream(table.body).read_all().to_pylist()
         self.answers += [msgspec.json.decode(letter.value, type=Answer) for letter in answers(output)]
         return self
+
+    def restart(self) -> "Bank":
+        """The epoch ends, and a new process goes on from the recovery store."""
+        ring = self.wallets.ring
+        epoch = ring.epoch
+        self.segments[epoch % ring.size] = ring.segment(epoch)
+        fresh = self._work()
+        fresh.load_documents(self.wallets.save_documents())
+        for segment in self.segments.values():
+            fresh.ring.found(segment)
+        assert fresh.ring.restore()
+        fresh.restored()
+        self.wallets = fresh
+        return self
+
+    def _work(self) -> Wallets:
+        return Wallets(3 * DAY, lambda party: partition_of(party, self.partitions), lambda _: True)
 
     def wrote(self, made: list[Encoded]) -> None:
         """A block's rows, for those who want them elsewhere."""

@@ -1,0 +1,79 @@
+"""Outlets that go to other parties, and the tree of parties."""
+
+import argparse
+import os
+import sys
+from collections.abc import Callable
+from datetime import date
+
+from deploy import parties, transfers
+from deploy.commands import Command
+from deploy.commands.where import settings_of
+from schemas.settings import Settings
+from sinks.clickhouse import connect
+
+
+def transfer_outlet(arguments: argparse.Namespace) -> int:
+    """An outlet has a new owner from a day on; its open balances go over once the day has come."""
+    return _hand_over(
+        arguments,
+        lambda settings: transfers.transfer(
+            settings, arguments.outlet, arguments.to, arguments.first, arguments.by, arguments.reason
+        ),
+    )
+
+
+def merge_outlets(arguments: argparse.Namespace) -> int:
+    """An outlet becomes part of another from a day on, for good."""
+    return _hand_over(
+        arguments,
+        lambda settings: transfers.merge(
+            settings, arguments.outlet, arguments.into, arguments.first, arguments.by, arguments.reason
+        ),
+    )
+
+
+def _hand_over(arguments: argparse.Namespace, changing: Callable[[Settings], str]) -> int:
+    settings = settings_of(arguments)
+    try:
+        if not arguments.again:
+            sys.stdout.write(changing(settings) + "\n")
+        lines = transfers.move(settings, connect(settings), arguments.outlet, arguments.by)
+    except LookupError as error:
+        sys.stderr.write(f"refused, nothing is published: {error.args[0]}\n")
+        return 1
+    sys.stdout.write("".join(f"{line}\n" for line in lines))
+    return 0
+
+
+def move_balances(arguments: argparse.Namespace) -> int:
+    """Move what is open of all handovers whose day has come, and has not gone over yet."""
+    arguments.again = True
+    return _hand_over(arguments, lambda _: "")
+
+
+def parties_(arguments: argparse.Namespace) -> int:
+    """The tree of parties on a day, and who runs which outlet."""
+    sys.stdout.write(parties.tree(connect(settings_of(arguments)), arguments.at) + "\n")
+    return 0
+
+
+def add(command: Command) -> None:
+    """transfer-outlet, merge-outlets, move-balances, parties."""
+    for name, run in (("transfer-outlet", transfer_outlet), ("merge-outlets", merge_outlets)):
+        one = command(name, run)
+        one.add_argument("outlet", help="the outlet that goes over")
+        to = "--to" if run is transfer_outlet else "--into"
+        one.add_argument(to, default="", help="the new party" if to == "--to" else "the outlet that goes on")
+        one.add_argument(
+            "--from", dest="first", type=date.fromisoformat, help="first business day, 2026-01-31"
+        )
+        one.add_argument("--by", default=os.environ.get("USER", ""), help="who decided it")
+        one.add_argument("--reason", default="")
+        one.add_argument("--again", action="store_true", help="only move what is open by now")
+    one = command("move-balances", move_balances)
+    one.add_argument("outlet", nargs="?", default="", help="only this outlet's")
+    one.add_argument("--by", default=os.environ.get("USER", ""))
+    command("parties", parties_).add_argument(
+        "--at", type=date.fromisoformat, help="a day; default: the newest"
+    )

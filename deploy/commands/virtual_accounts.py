@@ -1,0 +1,105 @@
+"""What people ask of parties' virtual accounts and of the ledgers."""
+
+import argparse
+import os
+import sys
+from datetime import UTC, date, datetime, timedelta
+
+from dashboards.words import SHANGHAI
+from deploy import ask as asking
+from deploy import statements
+from deploy.commands import Command
+from deploy.commands.where import settings_of
+from schemas.money import yuan
+from schemas.reasons import ANSWER
+from sinks.clickhouse import connect
+
+
+def balance(arguments: argparse.Namespace) -> int:
+    """A party's virtual accounts, now or when data time was at some moment."""
+    return _known(
+        statements.balance(connect(settings_of(arguments)), arguments.party, arguments.at), arguments
+    )
+
+
+def statement(arguments: argparse.Namespace) -> int:
+    """A party's statement of account: opening balance, movements, closing balance."""
+    client = connect(settings_of(arguments))
+    first, last = arguments.first, arguments.last
+    text = statements.statement(client, arguments.party, first, last, lines=arguments.lines)
+    return _known(text, arguments)
+
+
+def trial_balance(arguments: argparse.Namespace) -> int:
+    """Every account's debits and credits up to a date, and whether headquarters' book mirrors the parties'."""
+    text, agrees = statements.trial_balance(connect(settings_of(arguments)), arguments.at, arguments.book)
+    sys.stdout.write(text + "\n")
+    return 0 if agrees else 1
+
+
+def ledger(arguments: argparse.Namespace) -> int:
+    """An account of a party's book, row by row."""
+    client = connect(settings_of(arguments))
+    first, last = arguments.first, arguments.last
+    text = statements.ledger(client, arguments.party, arguments.account, first, last, arguments.limit)
+    sys.stdout.write(text + "\n")
+    return 0
+
+
+def ask(arguments: argparse.Namespace) -> int:
+    """Ask for something on a party's virtual accounts: top_up amount=100."""
+    try:
+        body = asking.body_of(arguments.name, arguments.fields)
+    except ValueError as error:  # msgspec.ValidationError is one
+        sys.stderr.write(f"{error}\n")
+        return 1
+    at = int(
+        (arguments.time or datetime.now(UTC).replace(tzinfo=None)).replace(tzinfo=UTC).timestamp() * 1000
+    )
+    settings, number = settings_of(arguments), arguments.id
+    answer = asking.ask(settings, arguments.party, arguments.name, body, arguments.by, at, number)
+    if answer is None:
+        sys.stderr.write("there was no answer\n")
+        return 2
+    reason = f"refused: {answer.reason} {ANSWER[answer.reason]}" if answer.reason else "accepted"
+    sys.stdout.write(f"{answer.id}  {reason}, available {yuan(answer.available_e4)}\n")
+    return 0 if answer.accepted else 1
+
+
+def _known(text: str, arguments: argparse.Namespace) -> int:
+    sys.stdout.write((text or f"there is nothing about party {arguments.party}") + "\n")
+    return 0 if text else 1
+
+
+def _moment(text: str) -> datetime:
+    """A time of Shanghai as UTC; of a date its last moment."""
+    at = datetime.fromisoformat(text)
+    if len(text) == len("2025-11-11"):
+        at += timedelta(days=1, milliseconds=-1)
+    return at - SHANGHAI
+
+
+def add(command: Command) -> None:
+    """balance, statement, ledger, ask, trial-balance."""
+    for name, run in (("balance", balance), ("statement", statement), ("ledger", ledger), ("ask", ask)):
+        one = command(name, run)
+        one.add_argument("party")
+        if name == "balance":
+            one.add_argument("--at", type=_moment, default=datetime(2100, 1, 1), help="Shanghai's time")
+        elif name == "ask":
+            one.add_argument("name", help="top_up, withdraw, hold, release, capture, purchase, deposit_in…")
+            one.add_argument("fields", nargs="*", help="key=value, amounts in yuan")
+            one.add_argument("--by", default=os.environ.get("USER", "") or "waybook", help="who asks")
+            one.add_argument("--id", default="", help="the command's number: the same again is a repeat")
+            one.add_argument("--time", type=_moment, help="Shanghai's time; default: now")
+        else:
+            one.add_argument("--from", dest="first", type=date.fromisoformat, default=date(1970, 1, 1))
+            one.add_argument("--to", dest="last", type=date.fromisoformat, default=date(2100, 1, 1))
+        if name == "statement":
+            one.add_argument("--lines", action="store_true", help="down to the waybill of every row")
+        if name == "ledger":
+            one.add_argument("account", help="number in the chart of accounts")
+            one.add_argument("--limit", type=int, default=10_000, help="rows, at most")
+    one = command("trial-balance", trial_balance)
+    one.add_argument("--at", type=date.fromisoformat, default=date(2100, 1, 1), help="business date")
+    one.add_argument("--book", default="", help="one party's book")
