@@ -120,7 +120,7 @@ def parser() -> argparse.ArgumentParser:
     one.add_argument("--format", default="PrettyCompactMonoBlock")
     for name, run in (("publish-network", publish_network), ("publish-tariff", publish_tariff)):
         one = command(name, run)
-        one.add_argument("directory", type=Path, help="with the document's TOML and CSV files")
+        one.add_argument("directory", type=Path, help="with the document's TOML and CSV files, or .xlsx")
         one.add_argument("--by", default=os.environ.get("USER", ""), help="who publishes")
         one.add_argument("--comment", default="")
     virtual_accounts.add(command)

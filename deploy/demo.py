@@ -20,7 +20,7 @@ import msgspec
 from clickhouse_connect.driver.client import Client
 from prometheus_client.parser import text_string_to_metric_families
 
-from deploy import audit
+from deploy import audit, transfers
 from deploy.embedded.kafka import PARTITIONS
 from schemas.money import yuan
 from schemas.settings import Settings, to_environment
@@ -219,6 +219,9 @@ class Demo:
                 part.tend()
             if self.asked:
                 self.network.process.kill()
+        self._settle()
+        for line in transfers.move(self.settings, self.client, by="demo"):
+            _say(line)
         self._settle()
         for part in self.flows:
             part.stop()

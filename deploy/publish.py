@@ -6,6 +6,7 @@ from pathlib import Path
 
 import msgspec
 
+from deploy import workbook
 from flows.governance.network import read_network
 from flows.rating.book import read_book
 from schemas import topics
@@ -17,7 +18,9 @@ from sources.kafka import Follower
 
 
 def files_of(directory: Path) -> dict[str, str]:
-    """A document's files: TOML and CSV."""
+    """A document's files: TOML and CSV of a directory, or the sheets of an Excel workbook. Raises DocumentError."""
+    if directory.is_file():
+        return workbook.files_of(directory)
     return {
         file.name: file.read_text("utf-8")
         for file in sorted(directory.iterdir())

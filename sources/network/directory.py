@@ -16,6 +16,7 @@ from pathlib import Path
 import msgspec
 
 from schemas.parties import HQ
+from sources.network import parties
 
 PRODUCTS = {"STD": "标快", "EXP": "特快", "ECO": "电商件"}
 
@@ -32,6 +33,10 @@ class Site(msgspec.Struct, frozen=True):
     city: str
     province: str
     hub: bool
+    counties: tuple[str, ...] = ()
+    """Counties that an outlet serves."""
+    elsewhere: str = ""
+    """A county of its city that it does not serve; empty: there is none."""
 
 
 class City(msgspec.Struct, frozen=True):
@@ -68,7 +73,7 @@ class World(msgspec.Struct):
     hubs: dict[str, Site]
     """By province."""
     files: dict[str, str]
-    """In the format in which a directory is published: `places.csv`, `sites.csv`, `products.csv`."""
+    """In the format in which a directory is published: with its parties and areas."""
     kilometres: dict[tuple[str, str], int]
     """Between provinces' capitals."""
     senders: Draw
@@ -76,6 +81,8 @@ class World(msgspec.Struct):
     """Where a province's parcels go: provinces."""
     receivers: dict[str, Draw]
     """By province: its outlets."""
+    volume: dict[str, int]
+    """By outlet: what it sends and receives, as a share of no particular whole."""
 
     def pair(self, r: random.Random) -> tuple[Site, Site]:
         """Origin and destination of a parcel: by volume, and the nearer the likelier."""
@@ -114,13 +121,19 @@ def build(outlets: int, seed: int) -> World:
     ]
     r = random.Random(f"{seed}/directory")
     sites, sends, receives = list[Site](), list[int](), list[int]()
+    areas, counties = list[tuple[str, ...]](), list[tuple[str, ...]]()
     for city, count in _share_out(cities, outlets):
         short = city.name.removesuffix("市")
+        known = parties.counties_of(city.code, count)
+        counties += parties.county_rows(city.code, city.name, known)
+        served = parties.area_rows([f"{city.code}-{number:03d}" for number in range(1, count + 1)], known)
+        areas += served
         for number in range(1, count + 1):
             busy = r.randint(50, 150)
-            sites.append(
-                Site(f"{city.code}-{number:03d}", f"{short}{number}号网点", city.code, city.province, False)
-            )
+            code = f"{city.code}-{number:03d}"
+            mine = tuple(county for outlet, county in served if outlet == code)
+            other = next((county for county in reversed(known) if county not in mine), "")
+            sites.append(Site(code, f"{short}{number}号网点", city.code, city.province, False, mine, other))
             sends.append(max(1, city.sends * busy * 100 // count))
             receives.append(max(1, city.receives * busy * 100 // count))
     hubs = {
@@ -137,11 +150,25 @@ def build(outlets: int, seed: int) -> World:
     return World(
         sites,
         hubs,
-        _files(rows, [*sites, *hubs.values()]),
+        {
+            "sites.csv": _csv(
+                ("site", "name", "kind", "outlet", "city", "province"), map(_row, [*sites, *hubs.values()])
+            ),
+            "products.csv": _csv(("product", "name"), PRODUCTS.items()),
+            "places.csv": _csv(PLACES, [*(_place(row) for row in rows), *counties]),
+            "areas.csv": _csv(("outlet", "county"), areas),
+            "parties.csv": _csv(
+                parties.PARTY_COLUMNS,
+                parties.party_rows(
+                    {row["code"]: row["name"] for row in rows if row["level"] == "province"}, sites
+                ),
+            ),
+        },
         kilometres,
         draw(list(zip(sites, sends, strict=True))),
         {a: draw({b: totals[b] * _pull(kilometres[a, b]) // 1000 for b in totals}) for a in provinces},
         {province: draw(found) for province, found in received.items()},
+        {site.code: sends[n] + receives[n] for n, site in enumerate(sites)},
     )
 
 
@@ -169,13 +196,11 @@ def _pull(kilometres: int) -> int:
     return 1000 * HALF_AS_LIKELY_KM // (HALF_AS_LIKELY_KM + kilometres)
 
 
-def _files(places: list[dict[str, str]], sites: list[Site]) -> dict[str, str]:
-    columns = ("code", "name", "level", "province")
-    return {
-        "places.csv": _csv(columns, ([row[column] for column in columns] for row in places)),
-        "sites.csv": _csv(("site", "name", "kind", "outlet", "city", "province"), map(_row, sites)),
-        "products.csv": _csv(("product", "name"), PRODUCTS.items()),
-    }
+PLACES = ("code", "name", "level", "province")
+
+
+def _place(row: Mapping[str, str]) -> tuple[str, ...]:
+    return tuple(row[column] for column in PLACES)
 
 
 def _row(site: Site) -> tuple[str, ...]:

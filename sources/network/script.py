@@ -14,6 +14,7 @@ from schemas.identity import content_id
 from schemas.times import HOUR, MINUTE, SECOND
 from sources.network import faults
 from sources.network.devices import Message, spell
+from sources.network.directory import Site
 from sources.network.faults import Faults
 from sources.network.life import Fact, Parcel
 
@@ -230,7 +231,16 @@ def order_of(parcel: Parcel) -> Order:
         product=parcel.product,
         declared_g=parcel.declared_g,
         payment_e4=parcel.payment_e4,
+        origin_county=_county(parcel.origin, parcel.number),
+        destination_county=_county(parcel.destination, parcel.number + 50),
     )
+
+
+def _county(outlet: Site, number: int) -> str:
+    """The county of an address: one that the outlet serves; of every hundredth another of its city; or none."""
+    if number % 10 == 0:
+        return outlet.elsewhere if number % 100 == 0 else ""
+    return outlet.counties[number % len(outlet.counties)] if outlet.counties else ""
 
 
 def _dead_letter(reason: str, topic: str, payload: bytes) -> str:

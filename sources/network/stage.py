@@ -8,21 +8,23 @@ and lets a day pass so that every deadline has come.
 import heapq
 import time
 from collections import deque
+from datetime import timedelta
 from pathlib import Path
 from typing import Protocol
 
 import msgspec
 
 from schemas import topics
-from schemas.events import ControlEvent, NetworkPublished, TariffPublished
+from schemas.events import ControlEvent, NetworkPublished, PartiesMerged, PartyTransferred, TariffPublished
 from schemas.identity import version_of
 from schemas.settings import Settings
-from schemas.times import HOUR
+from schemas.times import HOUR, business_day, date_of
 from sources.network.directory import World
 from sources.network.lag import Books
 from sources.network.life import live, next_order
 from sources.network.money import Teller, agreements
 from sources.network.pace import Sent
+from sources.network.parties import SUCCESSOR
 from sources.network.publisher import Publisher
 from sources.network.script import Cue, Script
 from sources.network.truth import Truth
@@ -96,6 +98,7 @@ class Stage:
         documents: tuple[ControlEvent, ...] = (
             NetworkPublished(id=f"network-{network}", time=START, version=network, files=files),
             TariffPublished(id=f"tariff-{book}", time=START, version=book, name="simulated", files=tariff),
+            *changes_of_hands(self.world),
         )
         while self.books.behind(self.sent):
             time.sleep(STEP)
@@ -225,6 +228,33 @@ class Stage:
     def _drain(self, stop: Stop) -> None:
         while not self.books.drained(self.sent) and not stop.at_once:
             time.sleep(STEP)
+
+
+def changes_of_hands(world: World) -> tuple[ControlEvent, ...]:
+    """What becomes of the two busiest outlets: one is sold on the next day, the other joins a third a day later."""
+    busiest = sorted(world.outlets, key=lambda site: (-world.volume[site.code], site.code))[:3]
+    sold, absorbed, into = (site.code for site in busiest)
+    day = date_of(business_day(START))
+    return (
+        PartyTransferred(
+            id=f"sold-{sold}",
+            time=START,
+            outlet=sold,
+            party=SUCCESSOR,
+            from_day=day + timedelta(days=1),
+            by="总部",
+            reason="转让",
+        ),
+        PartiesMerged(
+            id=f"merged-{absorbed}",
+            time=START,
+            absorbed=absorbed,
+            into=into,
+            from_day=day + timedelta(days=2),
+            by="总部",
+            reason="合并",
+        ),
+    )
 
 
 def read_tariff(directory: Path) -> dict[str, str]:

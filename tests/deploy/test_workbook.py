@@ -1,0 +1,60 @@
+"""A network directory as an Excel workbook says the same as its CSV files."""
+
+import csv
+import io
+from datetime import date
+from pathlib import Path
+
+import openpyxl
+import pytest
+
+from deploy.publish import files_of
+from flows.governance.network import read_network
+from schemas.problems import DocumentError
+from tests.lifecycle.test_transfers import FILES
+
+
+def workbook(path: Path, files: dict[str, str]) -> Path:
+    """A workbook as Excel would save it: codes as numbers, dates as dates, empty cells as nothing."""
+    book = openpyxl.Workbook()
+    book.remove(book.active)
+    for name, text in files.items():
+        sheet = book.create_sheet(name.removesuffix(".csv"))
+        for row in csv.reader(io.StringIO(text)):
+            sheet.append([_value(cell) for cell in row])
+    book.create_sheet("空白")
+    book.save(path)
+    return path
+
+
+def _value(cell: str) -> str | int | date | None:
+    if not cell:
+        return None
+    if len(cell) == 10 and cell[4] == "-":
+        return date.fromisoformat(cell)
+    return int(cell) if cell.isdigit() and len(cell) < 12 else cell
+
+
+def test_a_workbook_is_read_as_its_files(tmp_path: Path) -> None:
+    found = files_of(workbook(tmp_path / "network.xlsx", FILES))
+    assert found.keys() == FILES.keys()
+    read, wanted = read_network(found), read_network(FILES)
+    assert (read.sites, read.counties, read.areas, read.parties) == (
+        wanted.sites,
+        wanted.counties,
+        wanted.areas,
+        wanted.parties,
+    )
+
+
+def test_a_mistake_is_told_with_sheet_row_and_column(tmp_path: Path) -> None:
+    wrong = {**FILES, "areas.csv": "outlet,county\nSHC,310115\nSHX,310115\n"}
+    with pytest.raises(DocumentError, match=r"areas.csv row 3 column outlet: outlet 'SHX' is no outlet"):
+        read_network(files_of(workbook(tmp_path / "network.xlsx", wrong)))
+
+
+def test_what_is_no_workbook_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "network.xlsx"
+    file.write_bytes(b"no zip")
+    with pytest.raises(DocumentError, match="is no Excel workbook"):
+        files_of(file)
