@@ -105,8 +105,8 @@ def test_untouched_books_pass(books: Books) -> None:
     report = run(books.client)
     assert report.passed, report.to_text()
     assert report.counts.parcels == 3
-    assert report.counts.journal_rows == 48
-    assert report.counts.debit == report.counts.credit == "80.10"
+    assert report.counts.journal_rows == 60
+    assert report.counts.debit == report.counts.credit == "167.85"
 
 
 @pytest.mark.parametrize(("table", "column"), CELLS, ids=[f"{t.name}.{c.name}" for t, c in CELLS])
