@@ -4,7 +4,6 @@ python -m flows.parcels LANE        settings from the environment: see schemas.s
 """
 
 import sys
-from pathlib import Path
 from typing import Any
 
 import bytewax.operators as op
@@ -12,14 +11,14 @@ from bytewax.dataflow import Dataflow
 
 from flows.engine.lane import Lane
 from flows.engine.source import Input
-from flows.journal.rules import PostingRules, read_rules
+from flows.fees.current import FEES
 from flows.lifecycle import counts
 from flows.lifecycle.process import Lifecycle
 from flows.lifecycle.tables import Tables
 from schemas import topics
 from schemas.settings import Settings, from_environment
 
-CODE = "parcels-1"
+CODE = "parcels-2"
 """Raise it with every change that makes other rows of the same input: stored plans of another are refused."""
 
 
@@ -52,19 +51,12 @@ def inputs(lane: int, settings: Settings) -> list[Input]:
     ]
 
 
-def posting_rules() -> PostingRules:
-    """The posting rules and chart of accounts that this version books by."""
-    data = Path(__file__).parent / "journal"
-    return read_rules((data / "posting.toml").read_text("utf-8"), (data / "accounts.csv").read_text("utf-8"))
-
-
 def main() -> None:
     """Run one lane until it is told to stop."""
     settings, number = from_environment(), int(sys.argv[1]) if len(sys.argv) > 1 else 0
-    rules = posting_rules()
     lifecycle = Lifecycle(settings.horizon, settings.ahead)
-    lane = Lane(number, settings, inputs(number, settings), lifecycle, f"{CODE} {rules.version}")
-    lane.run(parcels(lane, lifecycle, Tables(rules, writes_documents=number == 0)))
+    lane = Lane(number, settings, inputs(number, settings), lifecycle, f"{CODE} {FEES.version}")
+    lane.run(parcels(lane, lifecycle, Tables(FEES, writes_documents=number == 0)))
 
 
 if __name__ == "__main__":

@@ -17,6 +17,8 @@ from sinks import columns
 from sinks.columns import Id128, Ints, Made, Vocabulary
 
 PAYER_ENTRY, PAYEE_ENTRY = 0x80, 0x81
+REVERSED = "reversed"
+"""The cause of rows that take others back."""
 
 
 class ChargeColumns(msgspec.Struct):
@@ -31,15 +33,24 @@ class ChargeColumns(msgspec.Struct):
     days: Ints
     waybills: pa.Array
     parties: Vocabulary
+    lines: tuple[Ints, Vocabulary]
+    products: tuple[Ints, Vocabulary]
+    reversals: Ints
+    """1 for a reversal."""
 
 
 class Poster:
-    """The posting rules, laid out for index arithmetic. `fees`: the names that fee codes stand for."""
+    """The posting rules, laid out for index arithmetic.
 
-    def __init__(self, rules: PostingRules, fees: Sequence[str]) -> None:
+    `fees`: the names that fee codes stand for; `triggers`: for each of them what makes it due.
+    """
+
+    def __init__(self, rules: PostingRules, fees: Sequence[str], triggers: Sequence[str]) -> None:
         legs = [(leg, code) for code, fee in enumerate(fees) for leg in rules.rules[fee].legs]
         self.version = rules.version
         self.fees = Vocabulary(fees)
+        self.causes = Vocabulary((REVERSED, *triggers))
+        self._cause = self.causes.codes(triggers)
         self.accounts, self.sides = Vocabulary(), Vocabulary(("D", "C"))
         self._account = self.accounts.codes([leg.account for leg, _ in legs])
         self._side = self.sides.codes([leg.side for leg, _ in legs])
@@ -73,6 +84,12 @@ class Poster:
             "counterparty": columns.words(np.where(payers, payee, payer), charges.parties),
             "waybill": columns.texts(charges.waybills.take(pa.array(of))),
             "fee": columns.words(charges.fees[of], self.fees),
+            "line": columns.words(charges.lines[0][of], charges.lines[1]),
+            "product": columns.words(charges.products[0][of], charges.products[1]),
+            "cause": columns.words(
+                np.where(charges.reversals[of], 0, self._cause[charges.fees[of]]).astype(np.int32),
+                self.causes,
+            ),
             "event_time": columns.times(charges.times[of]),
             "business_date": columns.dates(charges.days[of]),
             "rules_version": columns.word(self.version, len(of)),

@@ -3,7 +3,7 @@
 import msgspec
 
 from flows.rating.model import Row
-from schemas.events import NetworkPublished, Order, Scan, TariffPublished, Weight
+from schemas.events import Claim, ClaimWithdrawn, NetworkPublished, Order, Scan, TariffPublished, Weight
 
 
 class Charge(msgspec.Struct, frozen=True, gc=False):
@@ -27,6 +27,14 @@ class Charge(msgspec.Struct, frozen=True, gc=False):
     continued_g: int
     row: Row | None
     """The tariff's row; None for freight and reversals."""
+
+
+class Party(msgspec.Struct, frozen=True, gc=False):
+    """What a charge says that the order alone does not: what part it is for, and who pays whom."""
+
+    part: str
+    payer: str
+    payee: str
 
 
 class Adoption(msgspec.Struct, frozen=True, gc=False):
@@ -65,6 +73,8 @@ class Wait(msgspec.Struct, frozen=True, gc=False):
     outlet: str
     before: int
     """The reason until now; 0: it did not wait."""
+    part: str
+    """The hub or the claim; empty: the parcel."""
 
 
 class Refusal(msgspec.Struct, frozen=True, gc=False):
@@ -92,6 +102,7 @@ class Source(msgspec.Struct, frozen=True, gc=False):
     orders: int
     scans: int
     weights: int
+    claims: int
 
 
 class Output(msgspec.Struct):
@@ -103,8 +114,12 @@ class Output(msgspec.Struct):
     order_offsets: list[int] = []
     scan_offsets: list[int] = []
     weight_offsets: list[int] = []
+    claims: list[Claim | ClaimWithdrawn] = []
+    claim_offsets: list[int] = []
     sources: list[Source] = []
     charges: list[Charge] = []
+    parties: dict[int, Party] = {}
+    """By place among the charges, for those whose parties the order does not tell."""
     adoptions: list[Adoption] = []
     anomalies: list[Anomaly] = []
     waits: list[Wait] = []

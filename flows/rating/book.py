@@ -21,16 +21,16 @@ from schemas.times import date_of
 __all__ = ["FEES", "NO_END", "Book", "PriceTable", "Row", "read_book"]
 
 
-def read_book(files: Mapping[str, str], network: Network) -> Book:
+def read_book(files: Mapping[str, str], network: Network, fees: Mapping[str, str] = FEES) -> Book:
     """The book in these files (name → text), its places and products those of the network.
 
-    Raises DocumentError with every problem found (at most `findings.MOST`).
+    `fees`: names that a table can be for. Raises DocumentError with every problem found (at most `findings.MOST`).
     """
     findings = Findings()
     if FILE not in files:
         findings.add(FILE, 0, "", Broken("missing_file", f"a tariff book has a file {FILE}"))
     findings.refuse()
-    settings = read_settings(files, findings)
+    settings = read_settings(files, findings, fees)
     for name in sorted(files):
         if name.endswith(".csv") and name not in {table.file for table in settings.tables}:
             findings.add(name, 0, "", Broken("unused_file", f"no [[table]] of {FILE} uses this file"))

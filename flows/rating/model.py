@@ -1,12 +1,14 @@
 """A tariff book as values: the book, its price tables and their rows."""
 
+from collections.abc import Mapping
 from datetime import date
 
 import msgspec
 
+from flows.fees import current
 from flows.rating.policy import WeightPolicy
 
-FEES: dict[str, str] = {"waybill": "面单费", "transit": "中转费", "delivery": "派费"}
+FEES: Mapping[str, str] = current.FEES.prices
 """Fees that a price table can be for. `delivery` prices both what is collected and what is paid on."""
 
 

@@ -41,7 +41,7 @@ class Settings(msgspec.Struct, frozen=True):
     tables: tuple[PriceTable, ...]
 
 
-def read_settings(files: Mapping[str, str], findings: Findings) -> Settings:
+def read_settings(files: Mapping[str, str], findings: Findings, fees: Mapping[str, str] = FEES) -> Settings:
     """The settings in book.toml. Problems go to `findings`; only without any is the result to be used."""
     text = files[FILE]
     try:
@@ -64,7 +64,7 @@ def read_settings(files: Mapping[str, str], findings: Findings) -> Settings:
             findings,
         ),
         tuple(
-            _table(_Section(f"table {n + 1}", values, lines.get(f"table[{n}]", {}), findings), files)
+            _table(_Section(f"table {n + 1}", values, lines.get(f"table[{n}]", {}), findings), files, fees)
             for n, values in enumerate(tables)
         ),
     )
@@ -91,8 +91,8 @@ def _policy(section: "_Section", lines: "_Lines", findings: Findings) -> WeightP
     return WeightPolicy(rank, tuple(adopt), tuple(after_ms), difference_g, difference_percent)
 
 
-def _table(section: "_Section", files: Iterable[str]) -> PriceTable:
-    fee = section.take("fee", _one_of(FEES), "")
+def _table(section: "_Section", files: Iterable[str], fees: Iterable[str]) -> PriceTable:
+    fee = section.take("fee", _one_of(fees), "")
     file = section.take("file", _file_of(files), "")
     shape = section.take("shape", _one_of(SHAPES), "")
     first = section.take("effective_from", _date, _NO_DATE)

@@ -7,9 +7,9 @@ import msgspec
 from clickhouse_connect.driver.client import Client
 
 from flows.engine.block import Block, Records
+from flows.fees.current import FEES
 from flows.lifecycle.process import Lifecycle
 from flows.lifecycle.tables import Tables
-from flows.parcels import posting_rules
 from schemas import topics
 from schemas.events import Event, NetworkPublished, Order, TariffPublished, Tick
 from schemas.limits import HORIZON
@@ -41,7 +41,7 @@ class Lane:
     def __init__(self, client: Client, number: int = 0, partitions: Sequence[int] = (0,)) -> None:
         self.writer = Writer(client, number)
         self.lifecycle = Lifecycle(HORIZON)
-        self.tables = Tables(posting_rules(), writes_documents=number == 0)
+        self.tables = Tables(FEES, writes_documents=number == 0)
         self.inputs = [
             (topics.CONTROL.name, 0),
             (topics.TICKS.name, 0),

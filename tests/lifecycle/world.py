@@ -8,9 +8,9 @@ import msgspec
 import pyarrow as pa
 
 from flows.engine.block import Block, Records
+from flows.fees.current import FEES
 from flows.lifecycle.process import Lifecycle
 from flows.lifecycle.tables import Tables
-from flows.parcels import posting_rules
 from schemas import topics
 from schemas.events import Event, NetworkPublished, Order, Scan, TariffPublished, Tick, Weight
 from schemas.identity import version_of
@@ -147,7 +147,7 @@ class Book:
 
     def __init__(self, tariffs: tuple[TariffPublished, ...] = (tariff(),), horizon: int = 3 * DAY) -> None:
         self.lifecycle = Lifecycle(horizon)
-        self.tables = Tables(posting_rules(), writes_documents=True)
+        self.tables = Tables(FEES, writes_documents=True)
         self.n = 0
         self.rows: dict[str, list[dict[str, Any]]] = defaultdict(list)
         self.digests: list[tuple[str, str]] = []
