@@ -198,7 +198,7 @@ JOURNAL = Table(
         Column("counterparty", WORD, "the other party"),
         Column("waybill", TEXT),
         Column("fee", WORD),
-        Column("line", WORD, "origin province-destination province; empty without an order"),
+        Column("route", WORD, "the line, origin province-destination province; empty without an order"),
         Column("product", WORD),
         Column("cause", WORD, "what made the charge due: picked_up, weighed…; reversed: it is taken back"),
         Column("event_time", TIME),

@@ -1,74 +1,105 @@
-"""What each fee should post: the auditor's own statement, written down apart from the rules that it checks.
+"""The published fees and posting rules, as the auditor reads them from the tables `fee`, `posting_rule` and `account`.
 
-A new fee needs its lines here too. That is meant: an auditor who reads the same rules as the books would
-agree with every mistake in them.
+That the rules themselves balance and mirror is asked in `rules.py`; what they lead to is computed again from here.
 """
+
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from schemas.parties import CUSTOMER, HQ
-
-ORIGIN, DESTINATION = "origin", "destination"
+from deploy.audit.store import Store
 
 
 class Leg(msgspec.Struct, frozen=True):
     """One journal row of a charge: in whose book (`payer`, `payee`), on which account and side."""
 
-    fee: str
     of: str
     account: str
     side: str
 
 
-LEGS = (
-    Leg("freight", "payee", "1101", "D"),
-    Leg("freight", "payee", "5001", "C"),
-    Leg("waybill", "payer", "6001", "D"),
-    Leg("waybill", "payer", "2101", "C"),
-    Leg("waybill", "payee", "1002", "D"),
-    Leg("waybill", "payee", "4002", "C"),
-    Leg("transit", "payer", "6002", "D"),
-    Leg("transit", "payer", "2101", "C"),
-    Leg("transit", "payee", "1001", "D"),
-    Leg("transit", "payee", "4001", "C"),
-    Leg("delivery_collected", "payer", "6003", "D"),
-    Leg("delivery_collected", "payer", "2101", "C"),
-    Leg("delivery_collected", "payee", "1003", "D"),
-    Leg("delivery_collected", "payee", "2201", "C"),
-    Leg("delivery_paid", "payer", "2201", "D"),
-    Leg("delivery_paid", "payer", "2001", "C"),
-    Leg("delivery_paid", "payee", "1102", "D"),
-    Leg("delivery_paid", "payee", "5002", "C"),
-)
+class Fee(msgspec.Struct, frozen=True):
+    """What a charge is for: the roles that it is between, and its legs."""
 
-PARTIES = {
-    "freight": (CUSTOMER, ORIGIN),
-    "waybill": (ORIGIN, HQ),
-    "transit": (ORIGIN, HQ),
-    "delivery_collected": (ORIGIN, HQ),
-    "delivery_paid": (HQ, DESTINATION),
-}
-"""By fee: who pays whom. `origin` and `destination` stand for the parcel's outlets."""
-
-CLEARING = "2201"
-"""What is collected for the last mile and what is paid on meet here; nothing may remain."""
-
-AGAINST_OUTLETS = ("1001", "1002", "1003", "2001")
-"""Headquarters' accounts that mirror an outlet's."""
-AGAINST_HQ = ("2101", "1102")
-"""An outlet's accounts that mirror headquarters'."""
+    name: str
+    payer: str
+    payee: str
+    legs: tuple[Leg, ...]
 
 
-LEGS_OF = {fee: tuple(leg for leg in LEGS if leg.fee == fee) for fee in PARTIES}
-"""By fee: its legs."""
+class Due(msgspec.Struct, frozen=True):
+    """What is assessed as one, with the fees that are charged for it. See the table `fee` for the fields."""
+
+    name: str
+    place: int
+    trigger: str
+    source: str
+    price: str
+    required: bool
+    needs: str
+    parcels: str
+    share_of: str
+    share_bp: int
+    blames: str
+    rewards: str
+    fees: tuple[Fee, ...]
+
+    @property
+    def plain(self) -> bool:
+        """Whether the order alone tells who pays whom, and how often."""
+        roles = {role for fee in self.fees for role in (fee.payer, fee.payee)}
+        known = {"customer", "origin", "destination", "headquarters"}
+        return self.trigger not in ("hub_passed", "claimed") and roles <= known
+
+    def live(self, priced: frozenset[str]) -> bool:
+        """Whether it can come to anything when these fees have prices."""
+        if self.source == "share":
+            return self.share_bp > 0
+        return self.required or self.source != "tariff" or self.price in priced
 
 
-def as_values() -> str:
-    """The legs as a table in SQL: fee, of, account, side."""
-    rows = ", ".join(f"('{leg.fee}', '{leg.of}', '{leg.account}', '{leg.side}')" for leg in LEGS)
-    return f"values('fee String, of String, account String, side String', {rows})"
+class Postings(msgspec.Struct, frozen=True):
+    """The newest rules."""
+
+    dues: tuple[Due, ...]
+    """In their places."""
+
+    def by_trigger(self, trigger: str) -> list[Due]:
+        """Dues that something makes due."""
+        return [due for due in self.dues if due.trigger == trigger]
+
+    def priced_live(self, priced: frozenset[str], roles: Sequence[str] = (), trigger: str = "") -> bool:
+        """Whether a due with one of these roles, or of this trigger, can come to anything."""
+        return any(
+            due.live(priced)
+            and (
+                (bool(trigger) and due.trigger == trigger)
+                or any(fee.payer in roles or fee.payee in roles for fee in due.fees)
+            )
+            for due in self.dues
+            if due.source != "share"
+        )
 
 
-def words(values: tuple[str, ...]) -> str:
-    """Words as a list in SQL."""
-    return "(" + ", ".join(f"'{value}'" for value in values) + ")"
+def read_postings(store: Store) -> Postings:
+    """The rules that were published last."""
+    newest = "version = (SELECT argMax(version, (seq, line)) FROM $fee)"
+    legs: dict[str, list[Leg]] = {}
+    for row in store.rows(
+        f"SELECT DISTINCT fee, leg, book, account, side FROM $posting_rule WHERE {newest} ORDER BY fee, leg"
+    ):
+        legs.setdefault(row["fee"], []).append(Leg(row["book"], row["account"], row["side"]))
+    fees: dict[str, list[Fee]] = {}
+    rows: dict[str, Mapping[str, object]] = {}
+    for row in store.rows(
+        f"SELECT * FROM $fee WHERE {newest} AND due != '' ORDER BY seq, line LIMIT 1 BY fee"
+    ):
+        fee = Fee(row["fee"], row["payer"], row["payee"], tuple(legs.get(row["fee"], ())))
+        fees.setdefault(row["due"], []).append(fee)
+        rows[row["due"]] = row
+    names = [name for name in Due.__struct_fields__ if name not in ("name", "fees")]
+    dues = [
+        msgspec.convert({"name": name, "fees": fees[name], **{n: row[n] for n in names}}, Due, strict=False)
+        for name, row in rows.items()
+    ]
+    return Postings(tuple(sorted(dues, key=lambda due: due.place)))

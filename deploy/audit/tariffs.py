@@ -174,6 +174,8 @@ class Book(msgspec.Struct, frozen=True):
 
     version: str
     policy: Policy
+    fees: frozenset[str]
+    """Fees that it has a table for."""
     rows: list[Row]
 
 
@@ -194,7 +196,7 @@ def read_book(version: str, files: Mapping[str, str], directory: Directory) -> B
         for table in settings["table"]
         for row in _read_rows(version, table, files[table["file"]], directory)
     ]
-    return Book(version, policy, rows)
+    return Book(version, policy, frozenset(table["fee"] for table in settings["table"]), rows)
 
 
 def _read_rows(version: str, table: dict[str, Any], text: str, directory: Directory) -> Iterator[Row]:

@@ -84,7 +84,7 @@ class Poster:
             "counterparty": columns.words(np.where(payers, payee, payer), charges.parties),
             "waybill": columns.texts(charges.waybills.take(pa.array(of))),
             "fee": columns.words(charges.fees[of], self.fees),
-            "line": columns.words(charges.lines[0][of], charges.lines[1]),
+            "route": columns.words(charges.lines[0][of], charges.lines[1]),
             "product": columns.words(charges.products[0][of], charges.products[1]),
             "cause": columns.words(
                 np.where(charges.reversals[of], 0, self._cause[charges.fees[of]]).astype(np.int32),

@@ -261,8 +261,9 @@ class Assessor:
             self._take_back(parcel, live, parcel.line)
         parcel.done |= 1 << place
         booked[at], booked[at + 1] = amount, time
-        revision, line = booked[at + 2], parcel.line
-        weight, row = self.weight_of(parcel, quote), quote[4]
+        revision, row = booked[at + 2], quote[4]
+        line = parcel.origin, parcel.destination, parcel.product
+        weight = named.NO_WEIGHT_USED if row is None else self.weight_of(parcel, quote)
         key, append = parcel.key, self.output.charges.append
         for code in live.codes:
             append(Charge(key, code, revision, False, amount, time, cause, *line, *weight, row))  # type: ignore[arg-type]

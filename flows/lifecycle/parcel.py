@@ -31,7 +31,20 @@ ORDINARY = Terms()
 
 def terms_of(order: Order) -> Terms | None:
     """An order's terms; None for an ordinary one."""
-    terms = Terms(
+    if (
+        order.pieces == 1
+        and order.direction == "forward"
+        and not (
+            order.channel
+            or order.insured_e4
+            or order.cod_e4
+            or order.promised_hours
+            or order.billing
+            or order.related
+        )
+    ):
+        return None
+    return Terms(
         order.pieces,
         order.channel,
         order.insured_e4,
@@ -41,7 +54,6 @@ def terms_of(order: Order) -> Terms | None:
         order.billing,
         order.related,
     )
-    return terms if terms != ORDINARY else None
 
 
 class Item(msgspec.Struct, array_like=True, gc=False):
