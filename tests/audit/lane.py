@@ -8,10 +8,11 @@ from clickhouse_connect.driver.client import Client
 
 from flows.engine.block import Block, Records
 from flows.fees.current import FEES
+from flows.fees.model import Fees
 from flows.lifecycle.process import Lifecycle
 from flows.lifecycle.tables import Tables
 from schemas import topics
-from schemas.events import Event, NetworkPublished, Order, TariffPublished, Tick
+from schemas.events import Claim, ClaimWithdrawn, Event, NetworkPublished, Order, TariffPublished, Tick
 from schemas.limits import HORIZON
 from tests.audit.writer import Writer
 
@@ -28,6 +29,8 @@ def record(event: Event, partition: int = 0) -> Record:
     """An event on its topic."""
     topic = {
         Order: topics.ORDERS,
+        Claim: topics.ORDERS,
+        ClaimWithdrawn: topics.ORDERS,
         Tick: topics.TICKS,
         NetworkPublished: topics.CONTROL,
         TariffPublished: topics.CONTROL,
@@ -38,10 +41,12 @@ def record(event: Event, partition: int = 0) -> Record:
 class Lane:
     """Processes records block by block."""
 
-    def __init__(self, client: Client, number: int = 0, partitions: Sequence[int] = (0,)) -> None:
+    def __init__(
+        self, client: Client, number: int = 0, partitions: Sequence[int] = (0,), fees: Fees = FEES
+    ) -> None:
         self.writer = Writer(client, number)
-        self.lifecycle = Lifecycle(HORIZON)
-        self.tables = Tables(FEES, writes_documents=number == 0)
+        self.lifecycle = Lifecycle(HORIZON, fees=fees)
+        self.tables = Tables(fees, writes_documents=number == 0)
         self.inputs = [
             (topics.CONTROL.name, 0),
             (topics.TICKS.name, 0),
