@@ -16,7 +16,7 @@ _TERMS = f"""
 
 _COURIERS = f"""
     SELECT waybill, event_id, toString(courier) AS courier FROM $event
-    WHERE {_SHARD} AND courier != '' AND operation IN ('10', '50')"""
+    WHERE {_SHARD} AND courier != '' AND operation IN ('10', '50') AND ($live)"""
 
 _HUBS = f"""
     SELECT waybill, toString(site) AS hub,
@@ -87,12 +87,11 @@ def read_extras(store: Store, eras: Eras, postings: Postings, shard: int, shards
     for row in store.rows(_TERMS, shard=shard, shards=shards):
         found.terms[row["event_id"]] = Terms(row["insured"], row["cod"], row["direction"], row["related"])
     paid = [postings.priced_live(era.priced, ("picked_by", "signed_by")) for era in eras.eras]
-    if any(paid):
-        for row in store.rows(_COURIERS, shard=shard, shards=shards):
+    if live := " OR ".join(_blocks(eras, paid)):
+        for row in store.rows(_COURIERS.replace("$live", live), shard=shard, shards=shards):
             found.couriers[row["waybill"], row["event_id"]] = row["courier"]
     passed = [postings.priced_live(era.priced, trigger="hub_passed") for era in eras.eras]
-    live = " OR ".join(_blocks(eras, passed))
-    if live:
+    if live := " OR ".join(_blocks(eras, passed)):
         for row in store.rows(_HUBS.replace("$live", live), shard=shard, shards=shards):
             found.hubs.setdefault(row["waybill"], []).append(Passed(row["hub"], *row["first"]))
     for row in store.rows(_CLAIMS, shard=shard, shards=shards):

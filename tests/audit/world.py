@@ -240,9 +240,9 @@ def enriched(events: list[ParcelEvent], seed: int) -> list[ParcelEvent]:
             back = ClaimWithdrawn(
                 id=f"{claim.id}-back", time=event.time, waybill=event.waybill, claim=claim.id, reason="wrong"
             )
-            first, *rest = luck.choice(
-                ([claim], [claim], [claim, back], [back, claim], [back], [claim, claim])
-            )
+            once: list[ParcelEvent] = [claim]
+            pair: list[ParcelEvent] = [claim, back]
+            first, *rest = luck.choice((once, once, pair, pair[::-1], pair[1:], once * 2))
             made.insert(luck.randrange(len(made) + 1) if luck.random() < 0.1 else len(made), first)
             made += rest
     return made
