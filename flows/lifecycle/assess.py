@@ -227,12 +227,21 @@ class Assessor:
             if live.applies is not None and not live.applies(parcel):
                 self._undo(parcel, live)
             elif live.named:
-                amount = live.amount(parcel) if live.amount is not None else None
-                named.settle(self, parcel, live, "", time, cause, amount)
-            elif live.amount is not None:
-                self._book(parcel, live, (live.amount(parcel), 0, 0, 0, None), time, cause)
-            else:
+                self._settle_named(parcel, live, time, cause)
+            elif live.amount is None:
                 self._settle(parcel, live, time, cause)
+            elif amount := live.amount(parcel):
+                self._book(parcel, live, (amount, 0, 0, 0, None), time, cause)
+            else:
+                self._undo(parcel, live)
+
+    def _settle_named(self, parcel: Parcel, live: Live, time: int, cause: str) -> None:
+        if live.amount is None:
+            named.settle(self, parcel, live, "", time, cause)
+        elif amount := live.amount(parcel):
+            named.settle(self, parcel, live, "", time, cause, amount)
+        else:
+            named.undo(self, parcel, live, "")
 
     def _settle(self, parcel: Parcel, live: Live, time: int, cause: str) -> None:
         """Rate a due by the adopted weight, and book it, or let it wait for its price or weight."""

@@ -101,8 +101,11 @@ def _direction(parcel: Parcel) -> str:
 
 
 def _condition(due: Due) -> Condition | None:
-    """Whether a due applies to a parcel, from the amount that it needs and the parcels that it is for."""
-    needed = _AMOUNTS.get(due.needs or due.amount)
+    """Whether a due applies to a parcel, from the amount that it needs and the parcels that it is for.
+
+    An amount that the order says itself needs no condition: there is nothing due where it says none.
+    """
+    needed = _AMOUNTS.get(due.needs)
     wanted = due.parcels
     if needed is None and not wanted:
         return None

@@ -246,7 +246,7 @@ class Lifecycle:
         self._compare_places(order)
         if (order.time, order.id) < (parcel.order_time, parcel.order_id):
             return
-        line = parcel.line
+        line = parcel.origin, parcel.destination, parcel.product
         parcel.order_time, parcel.order_id = order.time, order.id
         parcel.origin, parcel.destination, parcel.product = order.origin, order.destination, order.product
         parcel.payment, parcel.customer, parcel.terms = order.payment_e4, order.customer, terms_of(order)
