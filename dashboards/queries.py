@@ -23,7 +23,8 @@ FROM journal WHERE waybill = {waybill:String} ORDER BY seq, line"""
 
 WEIGHTS = "SELECT * FROM adopted_weight WHERE waybill = {waybill:String} ORDER BY seq, line"
 ANOMALIES = "SELECT * FROM anomaly WHERE waybill = {waybill:String} ORDER BY seq, line"
-WAITING = "SELECT fee, why, since FROM waiting_now WHERE waybill = {waybill:String} ORDER BY fee"
+WAITING = "SELECT fee, part, why, since FROM waiting_now WHERE waybill = {waybill:String} ORDER BY fee, part"
+CLAIMS = "SELECT * FROM claim WHERE waybill = {waybill:String} ORDER BY event_time, event_id"
 DEAD_LETTERS = """
 SELECT dead_letter_id, reason, detail, event_id, received, raw, topic, partition, offset
 FROM dead_letter WHERE waybill = {waybill:String} AND status = 'open' ORDER BY seq, line"""
@@ -56,6 +57,7 @@ class Story(msgspec.Struct):
     anomalies: list[Row]
     waiting: list[Row]
     dead_letters: list[Row]
+    claims: list[Row]
     accounts: dict[str, Row]
     sites: dict[str, Row]
 
@@ -85,6 +87,7 @@ def story(client: Client, waybill: str) -> Story:
         anomalies=ask(ANOMALIES),
         waiting=ask(WAITING),
         dead_letters=ask(DEAD_LETTERS),
+        claims=ask(CLAIMS),
         accounts={row["account"]: row for row in rows(client, ACCOUNTS)},
         sites={row["site"]: row for row in rows(client, SITES)},
     )

@@ -2,19 +2,26 @@
 
 from datetime import datetime, timedelta
 
+from flows.fees import current
 from schemas.events import OPERATIONS
 from schemas.reasons import ANOMALY, ANSWER, DEAD_LETTER, WAITING
 from schemas.times import SHANGHAI_OFFSET
 
-FEES = {
-    "freight": ("运费", "freight"),
-    "waybill": ("面单费", "waybill fee"),
-    "transit": ("中转费", "transit fee"),
-    "delivery_collected": ("派费代收", "delivery fee, collected"),
-    "delivery_paid": ("派费", "delivery fee, paid on"),
-    "delivery": ("派费", "delivery fee"),
-    "balance_moved": ("余额转移", "balance moved"),
-}
+
+class Labels(dict[str, tuple[str, str]]):
+    """Chinese and English by name; the name itself where another version wrote one that is unknown here."""
+
+    def __missing__(self, name: str) -> tuple[str, str]:
+        return name, name
+
+
+FEES = Labels(
+    {
+        **current.FEES.labels,
+        "withdrawn": ("撤销的理赔或奖惩", "a withdrawn claim"),
+        "balance_moved": ("余额转移", "balance moved"),
+    }
+)
 MONEY = {
     "posting": "费用 fees",
     "top_up": "充值 top-up",
@@ -43,7 +50,9 @@ def what(event: dict[str, object]) -> str:
     """An event in Chinese."""
     if event["kind"] == "scan":
         return OPERATIONS.get(str(event["operation"]), str(event["operation"]))
-    return {"order": "下单", "weight": "称重"}.get(str(event["kind"]), str(event["kind"]))
+    return {"order": "下单", "weight": "称重", "claim": "理赔奖惩", "claim_withdrawn": "撤销理赔奖惩"}.get(
+        str(event["kind"]), str(event["kind"])
+    )
 
 
 def shanghai(time: datetime) -> str:

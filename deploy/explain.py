@@ -7,9 +7,9 @@ from itertools import groupby
 from clickhouse_connect.driver.client import Client
 
 from dashboards.queries import Row, Story, story
+from dashboards.steps import steps as steps_of
 from dashboards.words import ADOPTED, FEES, REASONS, shanghai, what
 from flows.rating.explain import WEIGHT_CLASSES
-from flows.rating.explain import explain as steps_of
 
 
 def explain(waybill: str, client: Client) -> str:
@@ -23,10 +23,19 @@ def _lines(found: Story) -> Iterator[str]:
     yield from _section("经过 timeline, Shanghai time", [_event(event, found) for event in found.events])
     weights = [_weight(row) for row in found.weights]
     yield from _section("采信重量 adopted weight", weights)
+    claims = [
+        (shanghai(row["event_time"]), FEES[row["kind"]][0] if row["kind"] else "撤销 withdrawn", row["claim"])
+        + ((f"证据 evidence {row['evidence']}",) if row["evidence"] else (row["why"],))
+        for row in found.claims
+    ]
+    yield from _section("理赔奖惩 claims", claims)
     for charge in found.charges:
         yield from _charge(charge)
     yield from _journal(found)
-    waiting = [(FEES[row["fee"]][0], REASONS[row["why"]], shanghai(row["since"])) for row in found.waiting]
+    waiting = [
+        (FEES[row["fee"]][0], row["part"], REASONS[row["why"]], shanghai(row["since"]))
+        for row in found.waiting
+    ]
     yield from _section("等待 waiting", waiting)
     refused = [
         (REASONS.get(row["reason"], ""), str(row["reason"]), str(row["detail"])) for row in found.dead_letters
@@ -53,13 +62,14 @@ def _weight(row: Row) -> tuple[str, ...]:
 
 def _charge(charge: Row) -> Iterator[str]:
     zh, en = FEES[charge["fee"]]
+    part = f" {charge['part']}" if charge["part"] else ""
     yield ""
     if charge["reversed"]:
-        yield f"■ {zh} {en}: {charge['amount']:,.2f} 元  红字冲销 reversal of revision {charge['revision']}"
+        yield f"■ {zh} {en}{part}: {charge['amount']:,.2f} 元  红字冲销 reversal of revision {charge['revision']}"
         yield f"    原因 cause: {charge['cause']}"
         return
     yield (
-        f"■ {zh} {en}: {charge['amount']:,.2f} 元  {charge['payer']} → {charge['payee']}  "
+        f"■ {zh} {en}{part}: {charge['amount']:,.2f} 元  {charge['payer']} → {charge['payee']}  "
         f"{charge['business_date']}  修订 revision {charge['revision']}"
     )
     rows = [(f"{step.label_zh} {step.label_en}", step.text_zh, step.text_en) for step in steps_of(charge)]

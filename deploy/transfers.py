@@ -13,10 +13,11 @@ import msgspec
 from clickhouse_connect.driver.client import Client
 
 from deploy.publish import published, send_control
+from flows.fees.current import FEES
 from flows.governance.network import Network, read_network
 from flows.governance.operators import Change, Handover, Operators
 from flows.journal.moves import MOVED, Totals, differences
-from flows.journal.rules import TransferRules, own_rules
+from flows.journal.rules import TransferRules
 from flows.lifecycle.handover import Hands, key_of
 from flows.lifecycle.intake import RefusedError
 from schemas import topics
@@ -47,8 +48,11 @@ WHERE fee != {moved:String} AND business_date >= {since:Date} AND business_date 
     AND arrayExists((lane, n) -> bitShiftRight(seq, 32) = lane AND bitAnd(seq, 4294967295) <= n,
                     {lanes:Array(UInt64)}, {blocks:Array(UInt64)})
     AND ({only:UInt8} OR charge_id IN (
-        SELECT charge_id FROM charge
-        WHERE if(fee = 'delivery_paid', destination, origin) = {outlet:String}
+        SELECT charge_id FROM charge LEFT JOIN (
+            SELECT fee, argMax(payer, (seq, line)) AS pays, argMax(payee, (seq, line)) AS gets FROM fee GROUP BY fee
+        ) AS roles USING (fee)
+        WHERE (origin = {outlet:String} AND 'origin' IN (pays, gets)
+               OR destination = {outlet:String} AND 'destination' IN (pays, gets))
             AND business_date >= {since:Date} AND business_date < {day:Date}))
 GROUP BY where, account, other HAVING units != 0 ORDER BY where, account, other"""
 """What an outlet's days with one party left open in that party's book, and in headquarters' with it.
@@ -130,7 +134,7 @@ def merge(settings: Settings, outlet: str, into: str, first: date | None, by: st
 
 
 def _publish(settings: Settings, event: Change, what: str) -> str:
-    now = known(settings, own_rules().transfer)
+    now = known(settings, FEES.rules.transfer)
     if event.id in now.hands.seen:
         return f"{what}: this is published already"
     now.accept(event)
@@ -140,7 +144,7 @@ def _publish(settings: Settings, event: Change, what: str) -> str:
 
 def move(settings: Settings, client: Client, outlet: str = "", by: str = "") -> list[str]:
     """Publish what has to go over by now: of one outlet's handovers, or (empty) of all. Lines for people."""
-    events, lines = due(known(settings, own_rules().transfer), client, data_time(settings), outlet, by)
+    events, lines = due(known(settings, FEES.rules.transfer), client, data_time(settings), outlet, by)
     send_control(settings, *events)
     return lines or ["there are no handovers"]
 
@@ -149,7 +153,7 @@ def due(
     now: Known, client: Client, at: int, outlet: str = "", by: str = ""
 ) -> tuple[list[BalanceMoved], list[str]]:
     """What has to go over at a time (UTC ms) and has not: events, and lines for people."""
-    rules = own_rules().transfer
+    rules = FEES.rules.transfer
     blocks = {str(lane): int(n) for lane, n in client.query(COMPLETE).result_rows}
     events: list[BalanceMoved] = []
     lines: list[str] = []

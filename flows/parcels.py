@@ -13,11 +13,11 @@ from bytewax.dataflow import Dataflow
 from flows.engine.lane import Lane
 from flows.engine.messages import Letter, parts_of
 from flows.engine.source import Input
+from flows.fees.current import FEES
+from flows.fees.model import Fees
 from flows.journal.positions import Positions, read_positions
 from flows.journal.post import Booked
-from flows.journal.rules import PostingRules, own_rules
 from flows.lifecycle import counts
-from flows.lifecycle.fees import FEES
 from flows.lifecycle.process import Lifecycle
 from flows.lifecycle.tables import Tables
 from schemas import topics
@@ -25,7 +25,7 @@ from schemas.settings import Settings, from_environment
 
 SENDER = "parcels"
 """The name under which messages to other flows are sent."""
-CODE = "parcels-2"
+CODE = "parcels-3"
 """Raise it with every change that makes other rows of the same input: stored plans of another are refused."""
 
 
@@ -68,24 +68,18 @@ def inputs(lane: int, settings: Settings) -> list[Input]:
     ]
 
 
-def posting_rules() -> PostingRules:
-    """The posting rules and chart of accounts that this version books by."""
-    return own_rules()
-
-
-def positions_of(rules: PostingRules, partitions: int) -> Positions:
+def positions_of(fees: Fees, partitions: int) -> Positions:
     """What each fee changes between a party and headquarters."""
     text = (Path(__file__).parent / "journal" / "positions.toml").read_text("utf-8")
-    return Positions(rules, FEES, read_positions(text), partitions)
+    return Positions(fees.rules, fees.names, read_positions(text), partitions)
 
 
 def main() -> None:
     """Run one lane until it is told to stop."""
     settings, number = from_environment(), int(sys.argv[1]) if len(sys.argv) > 1 else 0
-    rules = posting_rules()
-    lifecycle = Lifecycle(settings.horizon, settings.ahead, rules.transfer)
-    lane = Lane(number, settings, inputs(number, settings), lifecycle, f"{CODE} {rules.version}")
-    tables, positions = Tables(rules, writes_documents=number == 0), positions_of(rules, settings.partitions)
+    lifecycle = Lifecycle(settings.horizon, settings.ahead)
+    lane = Lane(number, settings, inputs(number, settings), lifecycle, f"{CODE} {FEES.version}")
+    tables, positions = Tables(FEES, writes_documents=number == 0), positions_of(FEES, settings.partitions)
     lane.run(parcels(lane, lifecycle, tables, positions))
 
 

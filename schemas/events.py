@@ -12,7 +12,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
-from schemas.limits import MOST_IDENTIFIER, MOST_LENGTH_MM, MOST_WEIGHT_G
+from schemas.limits import MOST_HOURS, MOST_IDENTIFIER, MOST_LENGTH_MM, MOST_PIECES, MOST_WEIGHT_G
 from schemas.money import MOST
 
 Name = Annotated[str, Meta(min_length=1, max_length=MOST_IDENTIFIER)]
@@ -47,6 +47,9 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", gc=Fals
     time: Instant
 
 
+Direction = Literal["forward", "return"]
+
+
 class Order(Event, frozen=True, kw_only=True, tag="order", omit_defaults=True):
     """A consignment as the business system knows it. Topic `waybook.orders`, key: waybill.
 
@@ -69,6 +72,20 @@ class Order(Event, frozen=True, kw_only=True, tag="order", omit_defaults=True):
     origin_county: Word = ""
     """The counties of the addresses, six-digit codes of GB/T 2260; empty: not known."""
     destination_county: Word = ""
+    pieces: Annotated[int, Meta(ge=1, le=MOST_PIECES)] = 1
+    channel: Word = ""
+    """Where it was ordered: a shop platform, the app, a counter…"""
+    insured_e4: Units = 0
+    """Declared value that is insured; 0: not insured."""
+    cod_e4: Units = 0
+    """What the destination outlet collects from the consignee for the sender; 0: nothing."""
+    promised_hours: Annotated[int, Meta(ge=0, le=MOST_HOURS)] = 0
+    """Hours from pick-up to signature that were promised; 0: none."""
+    direction: Direction = "forward"
+    billing: Word = ""
+    """How the customer is billed: by the month, on account…"""
+    related: Word = ""
+    """The waybill that this one sends back (`direction` return) or sends on (forward)."""
 
 
 class Scan(Event, frozen=True, kw_only=True, tag="scan"):
@@ -87,6 +104,8 @@ class Scan(Event, frozen=True, kw_only=True, tag="scan"):
     city: Word
     province: Word
     device: Word
+    courier: Word = ""
+    """The courier or sub-contractor who picked up or delivers; empty: not known or not paid by the piece."""
 
 
 class Weight(Event, frozen=True, kw_only=True, tag="weight"):
@@ -106,6 +125,35 @@ class Weight(Event, frozen=True, kw_only=True, tag="weight"):
     device: Word
     photo: Annotated[str, Meta(max_length=256)] = ""
     """Reference of the machine's photograph, not the picture."""
+
+
+class Claim(Event, frozen=True, kw_only=True, tag="claim", omit_defaults=True):
+    """Someone is to pay or to be paid for how a parcel was handled. Topic `waybook.orders`, key: waybill.
+
+    `kind` is a due of fees.toml with the trigger `claimed`. `responsible` and `beneficiary` are outlets, provinces
+    or headquarters; empty: as the due says. `amount_e4` 0: the tariff says how much.
+    """
+
+    waybill: Name
+    kind: Name
+    responsible: Word = ""
+    beneficiary: Word = ""
+    amount_e4: Units = 0
+    evidence: Annotated[str, Meta(max_length=256)] = ""
+    """Reference of what shows it: a photograph, a scan's id, a breach of the chain."""
+    by: Word = ""
+
+
+class ClaimWithdrawn(Event, frozen=True, kw_only=True, tag="claim_withdrawn", omit_defaults=True):
+    """A claim was wrong: what is charged for it is taken back. Topic `waybook.orders`, key: waybill.
+
+    It may come before its claim, which then never counts.
+    """
+
+    waybill: Name
+    claim: Name
+    reason: Annotated[str, Meta(max_length=256)] = ""
+    by: Word = ""
 
 
 class TariffPublished(Event, frozen=True, kw_only=True, tag="tariff"):
@@ -251,12 +299,14 @@ class Query(Event, frozen=True, kw_only=True, tag="query"):
     body: msgspec.Raw
 
 
-ParcelEvent = Order | Scan | Weight
+ParcelEvent = Order | Scan | Weight | Claim | ClaimWithdrawn
 ControlEvent = TariffPublished | NetworkPublished | PartyTransferred | PartiesMerged | BalanceMoved
 AnyEvent = (
     Order
     | Scan
     | Weight
+    | Claim
+    | ClaimWithdrawn
     | TariffPublished
     | NetworkPublished
     | PartyTransferred

@@ -11,6 +11,10 @@ MOST_WEIGHT_G = 1_000_000
 """One tonne: the heaviest single piece that a parcel network takes."""
 MOST_LENGTH_MM = 5_000
 """Five metres a side: no longer piece goes through a hub, and volumes stay far inside 32 bits."""
+MOST_PIECES = 10_000
+"""Pieces of one consignment."""
+MOST_HOURS = 24 * 90
+"""Hours that a delivery may be promised within."""
 MOST_IDENTIFIER = 64
 """Characters in an id, code or name on the wire."""
 

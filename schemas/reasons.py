@@ -19,6 +19,9 @@ DEAD_LETTER = {
     "time_too_old": "时间过早",
     "identifier_too_long": "标识过长",
     "conflicting_duplicate": "同一编号内容不同",
+    "unknown_claim": "未知的理赔或奖惩种类",
+    "unknown_party": "未知的结算主体",
+    "nobody_named": "没有指明责任方或受益方",
     "book_refused": "价格手册被拒绝",
     "network_refused": "网络目录被拒绝",
     "unknown_command": "未知的指令",
@@ -54,6 +57,7 @@ WAITING = {
     "no_order": "缺少订单",
     "no_weight": "缺少重量",
     "no_price": "没有价格",
+    "no_claim": "撤销在先，缺少理赔或奖惩",
     "no_directory": "缺少网络目录",
 }
 """Why a fee that is due cannot be rated yet."""

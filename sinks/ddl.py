@@ -15,9 +15,9 @@ DEDUPLICATION_WINDOW = 1000
 
 VIEWS = {
     "waiting_now": """
-        SELECT waybill, fee, argMax(reason, (seq, line)) AS why, argMax(since, (seq, line)) AS since,
+        SELECT waybill, fee, part, argMax(reason, (seq, line)) AS why, argMax(since, (seq, line)) AS since,
                argMax(outlet, (seq, line)) AS outlet
-        FROM waiting GROUP BY waybill, fee HAVING why != ''""",
+        FROM waiting GROUP BY waybill, fee, part HAVING why != ''""",
     "conflict": """
         SELECT d.waybill AS waybill, d.event_id AS event_id, d.received AS received, d.raw AS refused,
                e.kind AS kind, e.event_time AS event_time, e.operation AS operation, e.site AS site,

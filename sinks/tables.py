@@ -72,7 +72,7 @@ EVENT = Table(
     (
         *SEQ,
         Column("event_id", TEXT),
-        Column("kind", WORD, "order, scan, weight"),
+        Column("kind", WORD, "order, scan, weight, claim, claim_withdrawn"),
         Column("waybill", TEXT),
         Column("event_time", TIME, "when it happened, UTC"),
         Column("operation", WORD, "scan: 10 揽收, 20 发件, 30 到件, 40 派件, 50 签收"),
@@ -83,6 +83,7 @@ EVENT = Table(
         Column("city", WORD, "scan, weight: GB/T 2260 code of the site's city"),
         Column("province", WORD, "scan, weight: GB/T 2260 code of the site's province"),
         Column("device", TEXT),
+        Column("courier", WORD, "scan: the courier or sub-contractor, where the device tells"),
         Column("weight_class", WORD, "order: declared; weight: outlet_scale, hub_dws…"),
         Column("weight_g", GRAMS, "order: declared weight; weight: weight; grams"),
         Column("length_mm", "UInt32"),
@@ -105,23 +106,66 @@ EVENT = Table(
     extras=(WAYBILLS,),
 )
 
+ORDER_TERMS = Table(
+    "order_terms",
+    "What few orders say besides the ordinary; an order without a row has the defaults",
+    (
+        *SEQ,
+        Column("event_id", TEXT, "the order"),
+        Column("waybill", TEXT),
+        Column("pieces", "UInt32"),
+        Column("channel", WORD, "where it was ordered"),
+        Column("insured", MONEY, "declared value that is insured, yuan"),
+        Column("cod", MONEY, "what the destination outlet collects for the sender, yuan"),
+        Column("promised_hours", "UInt32"),
+        Column("direction", WORD, "forward, return"),
+        Column("billing", WORD),
+        Column("related", TEXT, "the waybill that this one sends back or on"),
+    ),
+    extras=(WAYBILLS,),
+)
+
+CLAIM = Table(
+    "claim",
+    "Claims about parcels and their withdrawals, with their evidence",
+    (
+        *SEQ,
+        Column("event_id", TEXT),
+        Column("waybill", TEXT),
+        Column("event_time", TIME),
+        Column("claim", TEXT, "the claim's event: its own, or the one that is withdrawn"),
+        Column("status", WORD, "claimed, withdrawn"),
+        Column("kind", WORD, "late, damaged, lost…: a due of the table fee"),
+        Column("responsible", WORD, "party; empty: as the due says"),
+        Column("beneficiary", WORD, "party; empty: as the due says"),
+        Column("amount", MONEY, "yuan; 0: the tariff says how much"),
+        Column("evidence", TEXT, "reference of what shows it"),
+        Column("by", TEXT),
+        Column("why", TEXT, "of a withdrawal"),
+    ),
+    extras=(WAYBILLS,),
+)
+
 CHARGE = Table(
     "charge",
     "Rated fees, one row per fee, payer and payee, with the snapshot that explains the amount",
     (
         *SEQ,
-        Column("charge_id", ID, "hash of waybill, fee and revision"),
+        Column("charge_id", ID, "hash of waybill, fee (and part) and revision"),
         Column("revision", "UInt16", "0 for the first; a correction adds a reversal and the next revision"),
         Column("reverses", ID, "the charge that this row takes back; zeros for none"),
         Column("waybill", TEXT),
-        Column("fee", WORD, "freight, waybill, transit, delivery_collected, delivery_paid"),
-        Column("payer", WORD, "party that runs the outlet on the business date; CUSTOMER for freight"),
+        Column("fee", WORD, "a name of the table fee"),
+        Column("part", TEXT, "the hub or the claim that it is for; empty: the parcel"),
+        Column(
+            "payer", WORD, "party that runs the outlet on the business date; CUSTOMER for whoever ordered"
+        ),
         Column("payee", WORD, "party that runs the outlet on the business date"),
         Column("amount", MONEY, "yuan, rounded; negative in a reversal"),
         Column("event_time", TIME, "time of the event that made the fee due"),
         Column("business_date", DATE, "Shanghai's date of event_time"),
         Column("cause", TEXT, "id of the event that made the fee due"),
-        Column("book_version", WORD, "tariff book; empty for freight"),
+        Column("book_version", WORD, "tariff book; empty for an amount that no tariff made"),
         Column("price_table", WORD, "file of the book"),
         Column("price_row", "UInt32", "row of that file, the header is row 1"),
         Column("matched", WORD, "outlet, city, city_province, province, national: the level of the places"),
@@ -161,11 +205,14 @@ JOURNAL = Table(
         Column("counterparty", WORD, "the other party"),
         Column("waybill", TEXT),
         Column("fee", WORD),
+        Column("route", WORD, "the line, origin province-destination province; empty without an order"),
+        Column("product", WORD),
+        Column("cause", WORD, "what made the charge due: picked_up, weighed…; reversed: it is taken back"),
         Column("event_time", TIME),
         Column("business_date", DATE),
         Column("rules_version", WORD, "version of the posting rules"),
     ),
-    extras=(WAYBILLS,),
+    extras=(WAYBILLS, "period UInt32 ALIAS toYYYYMM(business_date) COMMENT 'month of the business date'"),
 )
 
 WEIGHT = Table(
@@ -208,8 +255,13 @@ WAITING = Table(
     (
         *SEQ,
         Column("waybill", TEXT),
-        Column("fee", WORD),
-        Column("reason", WORD, "no_order, no_weight, no_price; empty: the wait is over"),
+        Column(
+            "fee",
+            WORD,
+            "what is due: a due of the table fee, or withdrawn for a withdrawal without its claim",
+        ),
+        Column("part", TEXT, "the hub or the claim; empty: the parcel"),
+        Column("reason", WORD, "no_order, no_weight, no_price, no_claim; empty: the wait is over"),
         Column("since", TIME, "time of the event that made the fee due"),
         Column("outlet", WORD, "origin outlet where it is known"),
     ),
@@ -346,6 +398,10 @@ ACCOUNT = Table(
         Column("english", TEXT),
         Column("class", WORD, "asset, liability, revenue, expense"),
         Column("normal_side", WORD, "D or C: the side that increases it"),
+        Column(
+            "nature", WORD, "own, mutual (the other party's book mirrors it), clearing (nothing may remain)"
+        ),
+        Column("seen_by", WORD, "owner (and headquarters), parties (both that it is between)"),
     ),
 )
 
@@ -456,9 +512,51 @@ MATERIAL = Table(
     ),
 )
 
+FEE = Table(
+    "fee",
+    "What charges are for: who pays whom, and what makes it due; `due`: what is assessed as one",
+    (
+        *SEQ,
+        Column("version", TEXT, "of the posting rules"),
+        Column("fee", TEXT),
+        Column("zh", TEXT),
+        Column("en", TEXT),
+        Column("payer", WORD, "role"),
+        Column("payee", WORD, "role"),
+        Column("due", TEXT, "the due that it belongs to; empty: it is no parcel's"),
+        Column("due_zh", TEXT),
+        Column("due_en", TEXT),
+        Column("place", "UInt32", "of the due"),
+        Column("trigger", WORD, "ordered, picked_up, weighed, signed, hub_passed, claimed"),
+        Column("source", WORD, "of the amount: tariff, payment, cod, claim, share"),
+        Column("price", TEXT, "fee of the tariff that prices it"),
+        Column("required", "UInt8", "1: it waits for a price"),
+        Column("needs", WORD, "the order's amount without which it is not due"),
+        Column("parcels", WORD, "forward, return, redirect; empty: all"),
+        Column("share_of", TEXT, "the due that it is a share of"),
+        Column("share_bp", "UInt32", "of it, in basis points"),
+        Column("blames", WORD, "role that is responsible where a claim names nobody"),
+        Column("rewards", WORD, "role that benefits where a claim names nobody"),
+    ),
+)
+
+POSTING_RULE = Table(
+    "posting_rule",
+    "The legs of each fee's entries; every leg carries the charge's amount",
+    (
+        *SEQ,
+        Column("version", TEXT, "of the posting rules"),
+        Column("fee", TEXT),
+        Column("leg", "UInt8", "from 1"),
+        Column("book", WORD, "payer or payee: in whose book it stands"),
+        Column("account", TEXT),
+        Column("side", WORD, "D debit, C credit"),
+    ),
+)
+
 FACTS = (
-    *(EVENT, CHARGE, JOURNAL, WEIGHT, ANOMALY, WAITING, DEAD_LETTER),
-    *(TARIFF, SITE, AREA, PARTY, OPERATOR, BALANCE_MOVED, ACCOUNT),
+    *(EVENT, ORDER_TERMS, CLAIM, CHARGE, JOURNAL, WEIGHT, ANOMALY, WAITING, DEAD_LETTER),
+    *(TARIFF, SITE, AREA, PARTY, OPERATOR, BALANCE_MOVED, ACCOUNT, FEE, POSTING_RULE),
     *(MOVEMENT, HOLD, NOTICE, ANSWER, TERMS, MATERIAL),
 )
 """Tables whose rows come in blocks."""

@@ -4,8 +4,9 @@ from itertools import groupby
 from typing import Any
 
 from dashboards.queries import Row, Story
+from dashboards.steps import steps
 from dashboards.words import ADOPTED, FEES, REASONS, readable, what
-from flows.rating.explain import WEIGHT_CLASSES, explain
+from flows.rating.explain import WEIGHT_CLASSES
 from schemas.parties import HQ
 
 
@@ -27,6 +28,7 @@ def page_of(found: Story) -> dict[str, Any]:
         "charges": [_charge(row, reversed_) for row in found.charges],
         "entries": _entries(found),
         "waiting": [(FEES[row["fee"]], REASONS[row["why"]], row["since"]) for row in found.waiting],
+        "claims": [{**row, "title": FEES[row["kind"]] if row["kind"] else ("", "")} for row in found.claims],
         "refused": [_refused(row, found) for row in found.dead_letters],
         "anomalies": [(REASONS[row["kind"]], row) for row in found.anomalies],
         "total": sum(row["amount"] for row in found.charges if row["payee"] == HQ),
@@ -67,7 +69,7 @@ def _charge(row: Row, reversed_: set[str]) -> dict[str, Any]:
     return {
         **row,
         "title": FEES[row["fee"]],
-        "steps": [] if row["reversed"] else explain(row),
+        "steps": [] if row["reversed"] else steps(row),
         "was_reversed": row["id"] in reversed_,
     }
 

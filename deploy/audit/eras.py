@@ -26,6 +26,8 @@ class Era(msgspec.Struct, frozen=True):
     """The rules between two publications."""
 
     books: tuple[Book, ...]
+    priced: frozenset[str]
+    """Fees that a book has a table for."""
     directory: Directory
     prices: Prices
     hands: Hands
@@ -60,6 +62,13 @@ class Eras:
     def now(self, lane: int) -> int:
         """The number of the era that a lane is in at its end."""
         return sum(start <= BLOCKS for start in self._starts.get(lane, []))
+
+    def starts(self, number: int) -> dict[int, int]:
+        """By lane: the first block of an era, where the lane has come so far."""
+        if not number:
+            return dict.fromkeys(self._starts, 0)
+        found = {lane: starts[number - 1] for lane, starts in self._starts.items()}
+        return {lane: start for lane, start in found.items() if start <= BLOCKS}
 
     def ranks(self, weight_class: str) -> str:
         """SQL for the place of a class in the policy that was in force in block `seq`; 99: not adopted."""
@@ -124,7 +133,8 @@ def _read_book(version: str, files: Mapping[str, str], directory: Directory, fou
 
 
 def _era(books: list[Book], directory: Directory, hands: Hands) -> Era:
-    return Era(tuple(books), directory, Prices(books, directory), hands)
+    priced = frozenset(fee for book in books for fee in book.fees)
+    return Era(tuple(books), priced, directory, Prices(books, directory), hands)
 
 
 def _read_tariffs(store: Store) -> Documents:

@@ -2,16 +2,18 @@
 
 from collections.abc import Iterator
 from datetime import date, timedelta
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal
 
 import msgspec
 
 from deploy.audit.eras import UNRANKED, Era
+from deploy.audit.extras import Claimed, Extras, Terms
 from deploy.audit.facts import Facts
-from deploy.audit.hands import Hands
-from deploy.audit.postings import DESTINATION, ORIGIN, PARTIES
+from deploy.audit.postings import Due as Rule
+from deploy.audit.postings import Postings
 from deploy.audit.pricing import Parcel
 from deploy.audit.tariffs import Price, Row
+from schemas.parties import CUSTOMER, HQ
 
 EPOCH = date(1970, 1, 1)
 EAST_8 = 8 * 3_600_000
@@ -20,14 +22,9 @@ HOUR = 3_600_000
 DAY = 24 * HOUR
 E4 = 10_000
 
-NO_ORDER, NO_WEIGHT, NO_PRICE = "no_order", "no_weight", "no_price"
-DUES = {
-    "freight": ("freight",),
-    "waybill": ("waybill",),
-    "transit": ("transit",),
-    "delivery": ("delivery_collected", "delivery_paid"),
-}
-"""By what falls due: the fees that are charged for it."""
+NO_ORDER, NO_WEIGHT, NO_PRICE, NO_CLAIM = "no_order", "no_weight", "no_price", "no_claim"
+WITHDRAWN = "withdrawn"
+"""What a withdrawal without its claim waits as."""
 
 
 class Weighing(msgspec.Struct, frozen=True):
@@ -50,6 +47,8 @@ class Due(msgspec.Struct, frozen=True):
     """What should have become of something that is due: it is charged, or (`waits`) it waits."""
 
     name: str
+    part: str = ""
+    """The hub or the claim; empty: the parcel."""
     time: int = 0
     waits: str = ""
     cause: str = ""
@@ -60,6 +59,8 @@ class Due(msgspec.Struct, frozen=True):
     row: Row | None = None
     price: Price | None = None
     weighing: Weighing | None = None
+    parties: tuple[tuple[str, str, str], ...] = ()
+    """Fee, payer and payee of its charges."""
 
     @property
     def day(self) -> int:
@@ -106,66 +107,201 @@ def weighing(facts: Facts, era: Era) -> Weighing | None:
     )
 
 
-def dues(facts: Facts, era: Era, passed: int | None) -> Iterator[Due]:
+class Case(msgspec.Struct, frozen=True):
+    """A parcel under the rules of an era: what decides about all of its dues."""
+
+    facts: Facts
+    extras: Extras
+    era: Era
+    adopted: Weighing | None
+
+    @property
+    def terms(self) -> Terms:
+        """Of the order."""
+        return self.extras.terms.get(self.facts.order_id, ORDINARY)
+
+    def amount(self, name: str) -> int:
+        """An amount that the order says."""
+        terms = self.terms
+        return {"payment": self.facts.payment, "insured": terms.insured, "cod": terms.cod}[name]
+
+
+ORDINARY = Terms()
+
+
+def dues(facts: Facts, extras: Extras, rules: Postings, era: Era, passed: int | None) -> Iterator[Due]:
     """Everything that is due for a parcel under the rules of an era.
 
     `passed`: data time, by which a deadline has passed or has not.
     """
     best = weighing(facts, era)
     adopted = best if best is not None and best.due is not None and _has_come(best, passed) else None
-    if facts.picked_id:
-        if facts.order_id and facts.payment:
-            seqs = facts.order_seq, facts.picked_seq
-            yield Due("freight", facts.picked, cause=facts.picked_id, units=facts.payment, seqs=seqs)
-        yield _priced("waybill", facts, era, facts.picked, facts.picked_id, (facts.picked_seq,), adopted)
-    if adopted is not None and adopted.due is not None:
-        since = (adopted.seq, facts.signed_seq) if adopted.due != adopted.time else (adopted.seq,)
-        yield _priced("transit", facts, era, adopted.due, adopted.event_id, since, adopted)
-    elif facts.signed_id:
-        reason = NO_WEIGHT if facts.order_id else NO_ORDER
-        yield Due("transit", facts.signed, waits=reason, seqs=(facts.signed_seq,))
-    if facts.signed_id:
-        yield _priced("delivery", facts, era, facts.signed, facts.signed_id, (facts.signed_seq,), adopted)
+    case = Case(facts, extras, era, adopted)
+    for rule in rules.dues:
+        if not rule.live(era.priced):
+            continue
+        match rule.trigger:
+            case "ordered" if facts.order_id:
+                yield from _due(case, rule, "", facts.order_time, facts.order_id, ())
+            case "picked_up" if facts.picked_id:
+                yield from _due(case, rule, "", facts.picked, facts.picked_id, (facts.picked_seq,))
+            case "signed" if facts.signed_id:
+                yield from _due(case, rule, "", facts.signed, facts.signed_id, (facts.signed_seq,))
+            case "weighed":
+                yield from _by_weight(case, rule)
+            case "hub_passed":
+                for hub in extras.hubs.get(facts.waybill, ()):
+                    yield from _due(case, rule, hub.hub, hub.time, hub.event_id, (hub.seq,))
+            case "claimed":
+                for claim in extras.claims.get(facts.waybill, ()):
+                    if claim.claimed and claim.kind == rule.name and not claim.withdrawn:
+                        yield from _claimed(case, rule, claim)
+            case _:
+                pass
+
+
+def shares(rules: Postings, facts: Facts, extras: Extras, era: Era, base: Due) -> Iterator[Due]:
+    """What is paid as a share of a due that is charged."""
+    for rule in rules.dues:
+        if rule.share_of == base.name and rule.share_bp:
+            exact = Decimal(base.units) * rule.share_bp / 10_000
+            units = int((exact / 100).to_integral_value(ROUND_HALF_UP)) * 100
+            parties = _parties(rule, Case(facts, extras, era, None), "", "")
+            if parties:
+                yield Due(rule.name, "", base.time, "", base.cause, units, base.seqs, parties=parties)
+
+
+def unclaimed(facts: Facts, extras: Extras) -> Iterator[Due]:
+    """Withdrawals whose claims have not come."""
+    for claim in extras.claims.get(facts.waybill, ()):
+        if not claim.claimed:
+            yield Due(WITHDRAWN, claim.claim, waits=NO_CLAIM, seqs=(claim.seq,))
 
 
 def _has_come(best: Weighing, passed: int | None) -> bool:
     return not best.after or passed is None or (best.due is not None and best.due <= passed)
 
 
-def _priced(
-    fee: str, facts: Facts, era: Era, time: int, cause: str, seqs: tuple[int, ...], adopted: Weighing | None
-) -> Due:
+def _by_weight(case: Case, rule: Rule) -> Iterator[Due]:
+    facts, adopted = case.facts, case.adopted
+    if adopted is not None and adopted.due is not None:
+        since = (adopted.seq, facts.signed_seq) if adopted.due != adopted.time else (adopted.seq,)
+        yield from _due(case, rule, "", adopted.due, adopted.event_id, since)
+    elif facts.signed_id and _awaited(rule):
+        reason = NO_WEIGHT if facts.order_id else NO_ORDER
+        yield Due(rule.name, "", facts.signed, waits=reason, seqs=(facts.signed_seq,))
+
+
+def _awaited(rule: Rule) -> bool:
+    """Whether it waits for the order: what every parcel owes, to parties that every order tells."""
+    return rule.required and rule.plain and not (rule.needs or rule.parcels)
+
+
+def _claimed(case: Case, rule: Rule, claim: Claimed) -> Iterator[Due]:
+    ends = {"origin": case.facts.origin, "destination": case.facts.destination, "": ""}
+    responsible = claim.responsible or ends.get(rule.blames, "")
+    beneficiary = claim.beneficiary or ends.get(rule.rewards, "")
+    parties = _parties(rule, case, responsible, beneficiary)
+    asks = (rule.blames and not claim.responsible) or (rule.rewards and not claim.beneficiary)
+    if not parties:
+        if asks and not case.facts.order_id:
+            yield Due(rule.name, claim.claim, claim.time, NO_ORDER, claim.claim, seqs=(claim.seq,))
+        return
+    if claim.amount:
+        seqs = (claim.seq, case.facts.order_seq) if asks else (claim.seq,)
+        yield Due(rule.name, claim.claim, claim.time, "", claim.claim, claim.amount, seqs, parties=parties)
+        return
+    yield from _priced(case, rule, claim.claim, claim.time, claim.claim, (claim.seq,), parties)
+
+
+def _due(case: Case, rule: Rule, part: str, time: int, cause: str, seqs: tuple[int, ...]) -> Iterator[Due]:
+    """A due that has come, of a parcel whose order may not have."""
+    facts = case.facts
     if not facts.order_id:
-        return Due(fee, time, NO_ORDER, cause, seqs=seqs)
+        if _awaited(rule):
+            yield Due(rule.name, part, time, NO_ORDER, cause, seqs=seqs)
+        return
+    if rule.parcels not in ("", case.terms.parcels) or (rule.needs and not case.amount(rule.needs)):
+        return
+    parties = _parties(rule, case, "", "")
+    if not parties:
+        return
+    if rule.source in ("payment", "cod"):
+        if units := case.amount(rule.source):
+            yield Due(rule.name, part, time, "", cause, units, (*seqs, facts.order_seq), parties=parties)
+        return
+    yield from _priced(case, rule, part, time, cause, seqs, parties)
+
+
+def _priced(
+    case: Case,
+    rule: Rule,
+    part: str,
+    time: int,
+    cause: str,
+    seqs: tuple[int, ...],
+    parties: tuple[tuple[str, str, str], ...],
+) -> Iterator[Due]:
+    facts, adopted = case.facts, case.adopted
+    insists = rule.required or rule.trigger == "claimed"
+    if not facts.order_id:
+        yield Due(rule.name, part, time, NO_ORDER, cause, seqs=seqs)
+        return
     seqs = (*seqs, facts.order_seq)
     day = EPOCH + timedelta(days=(time + EAST_8) // DAY)
-    found = era.prices.price(fee, day, _parcel(facts, adopted))
+    found = case.era.prices.price(rule.price, day, _parcel(case))
     if found is None:
-        return Due(fee, time, NO_PRICE, cause, seqs=seqs)
+        if insists:
+            yield Due(rule.name, part, time, NO_PRICE, cause, seqs=seqs)
+        return
     row, cost = found
-    if not era.prices.needs_weight(fee, row):
-        return Due(fee, time, "", cause, int(cost.amount * E4), seqs, row, cost)
-    if adopted is None:
-        return Due(fee, time, NO_WEIGHT, cause, seqs=seqs)
-    return Due(fee, time, "", cause, int(cost.amount * E4), (*seqs, adopted.seq), row, cost, adopted)
+    units = int(cost.amount * E4)
+    if not case.era.prices.needs_weight(rule.price, row):
+        yield Due(rule.name, part, time, "", cause, units, seqs, row, cost, parties=parties)
+    elif adopted is None:
+        yield Due(rule.name, part, time, NO_WEIGHT, cause, seqs=seqs)
+    else:
+        seqs = (*seqs, adopted.seq)
+        yield Due(rule.name, part, time, "", cause, units, seqs, row, cost, adopted, parties)
 
 
-def _parcel(facts: Facts, adopted: Weighing | None) -> Parcel:
+def _parcel(case: Case) -> Parcel:
     """The facts in the units of prices."""
+    facts, adopted, terms = case.facts, case.adopted, case.terms
     return Parcel(
         origin=facts.origin,
         destination=facts.destination,
         product=facts.product,
         customer=facts.customer,
-        payment=Decimal(facts.payment) / E4,
+        channel=terms.channel,
+        billing=terms.billing,
+        direction=terms.parcels,
+        hubs=tuple(sorted(one.hub for one in case.extras.hubs.get(facts.waybill, ()))),
         grams=adopted.grams if adopted else 0,
         cm3=adopted.cm3 if adopted else 0,
         longest_mm=adopted.longest_mm if adopted else 0,
+        pieces=terms.pieces,
+        insured=Decimal(terms.insured) / E4,
+        cod=Decimal(terms.cod) / E4,
+        payment=Decimal(facts.payment) / E4,
+        promised_h=terms.promised_hours,
     )
 
 
-def parties(fee: str, facts: Facts, hands: Hands, day: int) -> tuple[str, str]:
-    """Payer and payee: for an outlet, whoever runs it on the business day."""
-    outlets = {ORIGIN: facts.origin, DESTINATION: facts.destination}
-    payer, payee = (hands.party(outlets[role], day) if role in outlets else role for role in PARTIES[fee])
-    return payer, payee
+def _parties(rule: Rule, case: Case, responsible: str, beneficiary: str) -> tuple[tuple[str, str, str], ...]:
+    """Fee, payer and payee of each charge; nobody pays himself, and nobody is no party."""
+    facts, places = case.facts, case.era.directory.places
+    known = {
+        "customer": CUSTOMER,
+        "headquarters": HQ,
+        "origin": facts.origin,
+        "destination": facts.destination,
+        "origin_province": places.get(facts.origin, {}).get("province", ""),
+        "destination_province": places.get(facts.destination, {}).get("province", ""),
+        "picked_by": case.extras.couriers.get((facts.waybill, facts.picked_id), ""),
+        "signed_by": case.extras.couriers.get((facts.waybill, facts.signed_id), ""),
+        "responsible": responsible,
+        "beneficiary": beneficiary,
+    }
+    ends = ((fee.name, known[fee.payer], known[fee.payee]) for fee in rule.fees)
+    return tuple(one for one in ends if rule.plain or (one[1] and one[2] and one[1] != one[2]))

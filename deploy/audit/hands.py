@@ -5,6 +5,7 @@ from typing import Any
 
 import msgspec
 
+from deploy.audit.postings import ROLES
 from deploy.audit.report import Check, Findings
 from deploy.audit.store import Store
 from schemas.parties import CUSTOMER, HQ
@@ -95,18 +96,36 @@ def check_changes(hands: Hands) -> Check:
     return found.check("changes")
 
 
-_END = "toString(if(fee = 'delivery_paid', destination, origin))"
-_PARTY = "toString(if(fee IN ('freight', 'delivery_paid'), payee, payer))"
-_OTHER = f"if(fee = 'freight', payer = '{CUSTOMER}', if(fee = 'delivery_paid', payer, payee) = '{HQ}')"
+_HAS = "has({{changing:Array(String)}}, toString({}))"
+
+
+def _wrong(role: str, party: str) -> str:
+    """SQL for a party that cannot have its role; outlets that change hands are looked at by day."""
+    ends = ", ".join(
+        f"{role} = '{end}', toString({party}) != toString({end}) AND NOT {_HAS.format(end)}"
+        for end in ("origin", "destination")
+    )
+    fixed = f"{role} = 'customer', {party} != '{CUSTOMER}', {role} = 'headquarters', {party} != '{HQ}'"
+    return f"multiIf({fixed}, {ends}, 0)"
+
+
 _STRANGE = f"""
-    SELECT waybill, fee, payer, payee FROM $charge
+    SELECT waybill, fee, payer, payee FROM $charge AS c LEFT JOIN {ROLES} AS f USING (fee)
     WHERE seq BETWEEN {{first:UInt64}} AND {{last:UInt64}}
-        AND (NOT {_OTHER} OR {_PARTY} != {_END} AND NOT has({{changing:Array(String)}}, {_END}))
+        AND (pays = '' OR payer = payee OR payer = '' OR payee = ''
+             OR {_wrong("pays", "payer")} OR {_wrong("gets", "payee")})
     LIMIT 1000"""
 _CHANGING = f"""
-    SELECT {_END} AS outlet, {_PARTY} AS party, business_date AS day, any(waybill) AS parcel, count() AS rows
-    FROM $charge
-    WHERE seq BETWEEN {{first:UInt64}} AND {{last:UInt64}} AND has({{changing:Array(String)}}, {_END})
+    SELECT toString(if(end.1 = 'origin', origin, destination)) AS outlet, end.2 AS party, business_date AS day,
+           any(waybill) AS parcel, count() AS rows
+    FROM (
+        SELECT origin, destination, business_date, waybill,
+               arrayJoin([(pays, toString(payer)), (gets, toString(payee))]) AS end
+        FROM $charge AS c LEFT JOIN {ROLES} AS f USING (fee)
+        WHERE seq BETWEEN {{first:UInt64}} AND {{last:UInt64}}
+            AND ({_HAS.format("origin")} OR {_HAS.format("destination")})
+    )
+    WHERE end.1 IN ('origin', 'destination') AND has({{changing:Array(String)}}, outlet)
     GROUP BY outlet, party, day"""
 
 

@@ -116,16 +116,23 @@ def check_entries(store: Store, moves: list[Move]) -> Check:
     return found.check("journal rows")
 
 
-_SIDE = "if(fee IN ('freight', 'delivery_paid'), 'payee', 'payer')"
 _OPEN = f"""
     SELECT if(mine, 'party', 'headquarters') AS book, account,
            toString(if(mine, other, party)) AS counterparty, sum(if(side = 'D', units, -units)) AS net
     FROM (
-        SELECT leg.of = {_SIDE} AS mine, account, side, reinterpretAsInt64(amount) AS units,
-               if({_SIDE} = 'payee', payee, payer) AS party, if({_SIDE} = 'payee', payer, payee) AS other
-        FROM $charge AS charged LEFT JOIN {postings.as_values()} AS leg USING (fee)
-        WHERE if(fee = 'delivery_paid', destination, origin) = {{outlet:String}}
-            AND business_date >= toDate({{since:Int32}}) AND business_date < toDate({{day:Int32}}) AND $known
+        SELECT leg.of = end.1 AS mine, account, side, units, end.3 AS party, end.4 AS other
+        FROM (
+            SELECT fee, origin, destination, reinterpretAsInt64(amount) AS units,
+                   arrayJoin([('payer', pays, toString(payer), toString(payee)),
+                              ('payee', gets, toString(payee), toString(payer))]) AS end
+            FROM $charge AS charged LEFT JOIN {postings.ROLES} AS roles USING (fee)
+            WHERE (origin = {{outlet:String}} OR destination = {{outlet:String}})
+                AND business_date >= toDate({{since:Int32}}) AND business_date < toDate({{day:Int32}}) AND $known
+        ) AS charged
+        LEFT JOIN (SELECT DISTINCT fee, leg, toString(book) AS of, account, toString(side) AS side
+                   FROM $posting_rule WHERE {postings.NEWEST}) AS leg USING (fee)
+        WHERE end.2 = 'origin' AND origin = {{outlet:String}}
+            OR end.2 = 'destination' AND destination = {{outlet:String}}
     )
     WHERE party = {{former:String}}
         AND if(mine, account IN {postings.words(postings.MOVES_IN_PARTY)},
@@ -135,7 +142,7 @@ _PAID = f"""
     SELECT if(book = '{HQ}', 'headquarters', 'party') AS where, account, toString(counterparty) AS other,
            sum(if(side = 'D', 1, -1) * reinterpretAsInt64(amount)) AS net
     FROM $journal
-    WHERE fee != '{postings.MOVED}' AND fee NOT IN {postings.words(tuple(postings.PARTIES))}
+    WHERE fee != '{postings.MOVED}' AND fee NOT IN (SELECT fee FROM $fee)
         AND business_date >= toDate({{since:Int32}}) AND business_date < toDate({{day:Int32}}) AND $known
         AND (book = {{former:String}} AND account IN {postings.words(postings.MOVES_IN_PARTY)}
              OR book = '{HQ}' AND counterparty = {{former:String}}

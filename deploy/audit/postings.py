@@ -1,18 +1,50 @@
-"""What each fee should post: the auditor's own statement, written down apart from the rules that it checks.
+"""The published fees and posting rules, as the auditor reads them from the tables `fee`, `posting_rule` and `account`.
 
-A new fee needs its lines here too. That is meant: an auditor who reads the same rules as the books would
-agree with every mistake in them.
+That the rules themselves balance and mirror is asked in `rules.py`; what they lead to is computed again from here.
 """
+
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from schemas.parties import CUSTOMER, HQ
-
-ORIGIN, DESTINATION = "origin", "destination"
+from deploy.audit.store import Store
+from schemas.parties import HQ
 
 
 class Leg(msgspec.Struct, frozen=True):
     """One journal row of a charge: in whose book (`payer`, `payee`), on which account and side."""
+
+    of: str
+    account: str
+    side: str
+
+
+class Fee(msgspec.Struct, frozen=True):
+    """What a charge is for: the roles that it is between, and its legs."""
+
+    name: str
+    payer: str
+    payee: str
+    legs: tuple[Leg, ...]
+
+
+MOVED = "balance_moved"
+"""In the place of a fee: open balances that went over with an outlet."""
+MOVES_IN_PARTY = ("1101", "1102", "2101")
+"""Accounts of a party's book whose balances go over."""
+MOVES_IN_HQ = ("1001", "1002", "1003", "1004", "1005", "1006", "2001", "2002", "2003", "2005", "2006")
+"""Accounts of headquarters' book where the counterparty changes."""
+BETWEEN_PARTIES = "2501"
+"""What the former party and the new one have against each other."""
+
+TOLD = ("2101", "1102")
+"""Accounts of a party's book whose rows the parcel flow tells the accounts flow."""
+
+PARTY = "party"
+
+
+class MoneyLeg(msgspec.Struct, frozen=True):
+    """One journal row of a command on virtual accounts: in the party's book or headquarters'."""
 
     fee: str
     of: str
@@ -20,93 +52,122 @@ class Leg(msgspec.Struct, frozen=True):
     side: str
 
 
-LEGS = (
-    Leg("freight", "payee", "1101", "D"),
-    Leg("freight", "payee", "5001", "C"),
-    Leg("waybill", "payer", "6001", "D"),
-    Leg("waybill", "payer", "2101", "C"),
-    Leg("waybill", "payee", "1002", "D"),
-    Leg("waybill", "payee", "4002", "C"),
-    Leg("transit", "payer", "6002", "D"),
-    Leg("transit", "payer", "2101", "C"),
-    Leg("transit", "payee", "1001", "D"),
-    Leg("transit", "payee", "4001", "C"),
-    Leg("delivery_collected", "payer", "6003", "D"),
-    Leg("delivery_collected", "payer", "2101", "C"),
-    Leg("delivery_collected", "payee", "1003", "D"),
-    Leg("delivery_collected", "payee", "2201", "C"),
-    Leg("delivery_paid", "payer", "2201", "D"),
-    Leg("delivery_paid", "payer", "2001", "C"),
-    Leg("delivery_paid", "payee", "1102", "D"),
-    Leg("delivery_paid", "payee", "5002", "C"),
-)
-
-PARTIES = {
-    "freight": (CUSTOMER, ORIGIN),
-    "waybill": (ORIGIN, HQ),
-    "transit": (ORIGIN, HQ),
-    "delivery_collected": (ORIGIN, HQ),
-    "delivery_paid": (HQ, DESTINATION),
-}
-"""By fee: who pays whom. `origin` and `destination` stand for the parcel's outlets."""
-
-CLEARING = "2201"
-"""What is collected for the last mile and what is paid on meet here; nothing may remain."""
-
-AGAINST_OUTLETS = ("1001", "1002", "1003", "2001", "2401", "2402")
-"""Headquarters' accounts that mirror an outlet's."""
-AGAINST_HQ = ("2101", "1102", "1201", "1202")
-"""An outlet's accounts that mirror headquarters'."""
-
-MOVED = "balance_moved"
-"""In the place of a fee: open balances that went over with an outlet."""
-MOVES_IN_PARTY = ("1101", "1102", "2101")
-"""Accounts of a party's book whose balances go over."""
-MOVES_IN_HQ = ("1001", "1002", "1003", "2001")
-"""Accounts of headquarters' book where the counterparty changes."""
-BETWEEN_PARTIES = "2301"
-"""What the former party and the new one have against each other."""
-
-TOLD = ("2101", "1102")
-"""Accounts of a party's book whose rows the parcel flow tells the accounts flow."""
-
-PARTY = "party"
 MONEY_LEGS = (
-    Leg("top_up", PARTY, "1201", "D"),
-    Leg("top_up", PARTY, "1801", "C"),
-    Leg("top_up", HQ, "1801", "D"),
-    Leg("top_up", HQ, "2401", "C"),
-    Leg("withdraw", HQ, "2401", "D"),
-    Leg("withdraw", HQ, "1801", "C"),
-    Leg("withdraw", PARTY, "1801", "D"),
-    Leg("withdraw", PARTY, "1201", "C"),
-    Leg("purchase", PARTY, "6901", "D"),
-    Leg("purchase", PARTY, "1201", "C"),
-    Leg("purchase", HQ, "2401", "D"),
-    Leg("purchase", HQ, "4901", "C"),
-    Leg("deposit_in", PARTY, "1202", "D"),
-    Leg("deposit_in", PARTY, "1201", "C"),
-    Leg("deposit_in", HQ, "2401", "D"),
-    Leg("deposit_in", HQ, "2402", "C"),
-    Leg("deposit_out", HQ, "2402", "D"),
-    Leg("deposit_out", HQ, "2401", "C"),
-    Leg("deposit_out", PARTY, "1201", "D"),
-    Leg("deposit_out", PARTY, "1202", "C"),
+    MoneyLeg("top_up", PARTY, "1201", "D"),
+    MoneyLeg("top_up", PARTY, "1801", "C"),
+    MoneyLeg("top_up", HQ, "1801", "D"),
+    MoneyLeg("top_up", HQ, "2401", "C"),
+    MoneyLeg("withdraw", HQ, "2401", "D"),
+    MoneyLeg("withdraw", HQ, "1801", "C"),
+    MoneyLeg("withdraw", PARTY, "1801", "D"),
+    MoneyLeg("withdraw", PARTY, "1201", "C"),
+    MoneyLeg("purchase", PARTY, "6901", "D"),
+    MoneyLeg("purchase", PARTY, "1201", "C"),
+    MoneyLeg("purchase", HQ, "2401", "D"),
+    MoneyLeg("purchase", HQ, "4901", "C"),
+    MoneyLeg("deposit_in", PARTY, "1202", "D"),
+    MoneyLeg("deposit_in", PARTY, "1201", "C"),
+    MoneyLeg("deposit_in", HQ, "2401", "D"),
+    MoneyLeg("deposit_in", HQ, "2402", "C"),
+    MoneyLeg("deposit_out", HQ, "2402", "D"),
+    MoneyLeg("deposit_out", HQ, "2401", "C"),
+    MoneyLeg("deposit_out", PARTY, "1201", "D"),
+    MoneyLeg("deposit_out", PARTY, "1202", "C"),
 )
 """What a command on a party's virtual accounts should post, in the party's book and in headquarters'."""
 MONEY = tuple(dict.fromkeys(leg.fee for leg in MONEY_LEGS))
 """Journal rows of these fees stand for commands, not for charges."""
 
-LEGS_OF = {fee: tuple(leg for leg in LEGS if leg.fee == fee) for fee in PARTIES}
-"""By fee: its legs."""
+
+class Due(msgspec.Struct, frozen=True):
+    """What is assessed as one, with the fees that are charged for it. See the table `fee` for the fields."""
+
+    name: str
+    place: int
+    trigger: str
+    source: str
+    price: str
+    required: bool
+    needs: str
+    parcels: str
+    share_of: str
+    share_bp: int
+    blames: str
+    rewards: str
+    fees: tuple[Fee, ...]
+
+    @property
+    def plain(self) -> bool:
+        """Whether the order alone tells who pays whom, and how often."""
+        roles = {role for fee in self.fees for role in (fee.payer, fee.payee)}
+        known = {"customer", "origin", "destination", "headquarters"}
+        return self.trigger not in ("hub_passed", "claimed") and roles <= known
+
+    def live(self, priced: frozenset[str]) -> bool:
+        """Whether it can come to anything when these fees have prices."""
+        if self.source == "share":
+            return self.share_bp > 0
+        return self.required or self.source != "tariff" or self.price in priced
 
 
-def as_values(legs: tuple[Leg, ...] = LEGS) -> str:
+def as_values(legs: tuple[MoneyLeg, ...]) -> str:
     """Legs as a table in SQL: fee, of, account, side."""
     rows = ", ".join(f"('{leg.fee}', '{leg.of}', '{leg.account}', '{leg.side}')" for leg in legs)
     return f"values('fee String, of String, account String, side String', {rows})"
 
 
-def words(values: tuple[str, ...]) -> str:
+class Postings(msgspec.Struct, frozen=True):
+    """The newest rules."""
+
+    dues: tuple[Due, ...]
+    """In their places."""
+
+    def by_trigger(self, trigger: str) -> list[Due]:
+        """Dues that something makes due."""
+        return [due for due in self.dues if due.trigger == trigger]
+
+    def priced_live(self, priced: frozenset[str], roles: Sequence[str] = (), trigger: str = "") -> bool:
+        """Whether a due with one of these roles, or of this trigger, can come to anything."""
+        return any(
+            due.live(priced)
+            and (
+                (bool(trigger) and due.trigger == trigger)
+                or any(fee.payer in roles or fee.payee in roles for fee in due.fees)
+            )
+            for due in self.dues
+            if due.source != "share"
+        )
+
+
+def words(values: Sequence[str]) -> str:
     """Words as a list in SQL."""
     return "(" + ", ".join(f"'{value}'" for value in values) + ")"
+
+
+NEWEST = "version = (SELECT argMax(version, (seq, line)) FROM $fee WHERE due != '')"
+"""The rules that were published last."""
+ROLES = f"(SELECT DISTINCT fee, toString(payer) AS pays, toString(payee) AS gets FROM $fee WHERE {NEWEST})"
+"""By fee: the roles of payer and payee."""
+
+
+def read_postings(store: Store) -> Postings:
+    """The rules that were published last."""
+    legs: dict[str, list[Leg]] = {}
+    for row in store.rows(
+        f"SELECT DISTINCT fee, leg, book, account, side FROM $posting_rule WHERE {NEWEST} ORDER BY fee, leg"
+    ):
+        legs.setdefault(row["fee"], []).append(Leg(row["book"], row["account"], row["side"]))
+    fees: dict[str, list[Fee]] = {}
+    rows: dict[str, Mapping[str, object]] = {}
+    for row in store.rows(
+        f"SELECT * FROM $fee WHERE {NEWEST} AND due != '' ORDER BY seq, line LIMIT 1 BY fee"
+    ):
+        fee = Fee(row["fee"], row["payer"], row["payee"], tuple(legs.get(row["fee"], ())))
+        fees.setdefault(row["due"], []).append(fee)
+        rows[row["due"]] = row
+    names = [name for name in Due.__struct_fields__ if name not in ("name", "fees")]
+    dues = [
+        msgspec.convert({"name": name, "fees": fees[name], **{n: row[n] for n in names}}, Due, strict=False)
+        for name, row in rows.items()
+    ]
+    return Postings(tuple(sorted(dues, key=lambda due: due.place)))

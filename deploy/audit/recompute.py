@@ -13,21 +13,24 @@ import msgspec
 
 from deploy.audit.chain import Log
 from deploy.audit.eras import read_eras
-from deploy.audit.expected import DUES, Due, dues, parties, weighing
+from deploy.audit.expected import WITHDRAWN, Due, dues, shares, unclaimed, weighing
+from deploy.audit.extras import Extras, read_extras
 from deploy.audit.facts import IN_A_SHARD, Facts, read_facts
 from deploy.audit.hands import check_changes, check_parties
 from deploy.audit.moved import check_entries, check_totals, read_moves, rows_of
-from deploy.audit.postings import LEGS_OF, MONEY, MOVED
+from deploy.audit.postings import MONEY, MOVED, Fee, read_postings
 from deploy.audit.remarks import check_anomalies, check_dead_letters, check_names
 from deploy.audit.report import Check, Findings
 from deploy.audit.rules import AS_OF
 from deploy.audit.steps import told_by
 from deploy.audit.store import Store
 
+WEIGHED = "transit"
+"""The due that every parcel's weight decides."""
 _SHARD = "cityHash64(waybill) % {shards:UInt64} = {shard:UInt64}"
 
 _IN_FORCE = f"""
-    SELECT waybill, fee, payer, payee, business_date AS day, sum(reinterpretAsInt64(amount)) AS net,
+    SELECT waybill, fee, part, payer, payee, business_date AS day, sum(reinterpretAsInt64(amount)) AS net,
            countIf({AS_OF}) - countIf(NOT {AS_OF}) AS standing,
            argMaxIf((seq, toString(cause), toString(product), toString(book_version), toString(price_table),
                      price_row, toString(matched), toString(weight_class), toString(weight_event), actual_g,
@@ -35,11 +38,11 @@ _IN_FORCE = f"""
                      reinterpretAsInt64(continued_price), unit_g, toString(rounding), order_event, steps),
                     revision, {AS_OF}) AS snapshot
     FROM $charge WHERE {_SHARD}
-    GROUP BY waybill, fee, payer, payee, day HAVING net != 0 OR standing != 0"""
+    GROUP BY waybill, fee, part, payer, payee, day HAVING net != 0 OR standing != 0"""
 
 _WAITING = f"""
-    SELECT waybill, fee, argMax(reason, (seq, line)) AS why FROM $waiting WHERE {_SHARD}
-    GROUP BY waybill, fee HAVING why != ''"""
+    SELECT waybill, fee, part, argMax(reason, (seq, line)) AS why FROM $waiting WHERE {_SHARD}
+    GROUP BY waybill, fee, part HAVING why != ''"""
 
 _ADOPTED = f"""
     SELECT waybill,
@@ -54,6 +57,10 @@ _JOURNAL = f"""
 
 Key = tuple[str, str, str, int, str]
 """Book, account, fee, business day, counterparty."""
+
+
+Part = tuple[str, str]
+"""A fee or a due, and the hub or claim that it is for."""
 
 
 class Charged(msgspec.Struct, frozen=True):
@@ -76,9 +83,10 @@ class Charged(msgspec.Struct, frozen=True):
 class Found(msgspec.Struct, frozen=True):
     """What the books say about a shard's parcels."""
 
-    charged: dict[tuple[str, str], list[Charged]]
-    """By waybill and fee."""
-    waiting: dict[tuple[str, str], str]
+    charged: dict[str, dict[Part, list[Charged]]]
+    """By waybill, and by fee and part."""
+    waiting: dict[str, dict[Part, str]]
+    """By waybill, and by due and part."""
     adopted: dict[str, tuple[Any, ...]]
 
 
@@ -90,6 +98,10 @@ class Recomputation:
         self.documents = Findings("documents", "价格手册与其版本号相符，可读")
         self._eras = read_eras(store, log, self.documents)
         self._moves = read_moves(store)
+        self._rules = read_postings(store)
+        self._fees = {fee.name: fee for due in self._rules.dues for fee in due.fees}
+        self._last = {due.name: due.fees[-1].name for due in self._rules.dues}
+        self._extras = Extras()
         self.journal: Counter[Key] = Counter()
         for (_, book, account, side, other, units, day), times in rows_of(self._moves).items():
             self.journal[book, account, MOVED, day, other] += times * (units if side == "D" else -units)
@@ -103,14 +115,17 @@ class Recomputation:
         """Look at every parcel."""
         for shard, shards in self._store.shards("event", IN_A_SHARD):
             found = self._found(shard, shards)
+            self._extras = read_extras(self._store, self._eras, self._rules, shard, shards)
             for facts in read_facts(self._store, self._eras, shard, shards):
                 self._parcel(facts, found)
-            for (waybill, fee), charged in found.charged.items():
-                self.charges.add(
-                    f"{waybill} {fee}: charged {[one.net for one in charged]} without any reason"
-                )
-            for (waybill, fee), why in found.waiting.items():
-                self.waits.add(f"{waybill} {fee}: waits for {why} without any reason")
+            for waybill, fees in found.charged.items():
+                for (fee, part), charged in fees.items():
+                    self.charges.add(
+                        f"{waybill} {fee} {part}: charged {[one.net for one in charged]} without any reason"
+                    )
+            for waybill, waits in found.waiting.items():
+                for (due, part), why in waits.items():
+                    self.waits.add(f"{waybill} {due} {part}: waits for {why} without any reason")
             for waybill in found.adopted:
                 self.weights.add(f"{waybill}: a weight is adopted, and there is none")
 
@@ -140,9 +155,10 @@ class Recomputation:
                 row["standing"],
                 row["snapshot"],
             )
-            found.charged.setdefault((row["waybill"], row["fee"]), []).append(one)
+            of_parcel = found.charged.setdefault(row["waybill"], {})
+            of_parcel.setdefault((row["fee"], row["part"]), []).append(one)
         for row in self._store.rows(_WAITING, shard=shard, shards=shards):
-            found.waiting[row["waybill"], row["fee"]] = row["why"]
+            found.waiting.setdefault(row["waybill"], {})[row["fee"], row["part"]] = row["why"]
         for row in self._store.rows(_ADOPTED, shard=shard, shards=shards):
             found.adopted[row["waybill"]] = row["weighing"]
         return found
@@ -151,32 +167,61 @@ class Recomputation:
         self.lanes.seen += 1
         if facts.lanes != 1:
             self.lanes.add(f"{facts.waybill}: its events are in {facts.lanes} lanes")
-        expected = self._expected(facts, found)
-        for name in DUES:
-            due = expected.get(name)
-            wait = found.waiting.pop((facts.waybill, name), "")
+        charged = found.charged.pop(facts.waybill, {})
+        waiting = found.waiting.pop(facts.waybill, {})
+        expected = self._expected(facts, charged, waiting)
+        for key in dict.fromkeys((*expected, *waiting)):
+            wait, wanted = waiting.get(key, ""), expected[key].waits if key in expected else ""
             self.waits.seen += 1
-            if wait != (due.waits if due else ""):
-                self.waits.add(
-                    f"{facts.waybill} {name}: waits for {wait!r}, not {due.waits if due else ''!r}"
+            if wait != wanted:
+                self.waits.add(f"{facts.waybill} {key}: waits for {wait!r}, not {wanted!r}")
+        for due in expected.values():
+            for fee, payer, payee in due.parties:
+                self._fee(facts, self._fees[fee], due, (payer, payee), charged.pop((fee, due.part), []))
+        for (fee, part), left in charged.items():
+            self.charges.seen += 1
+            if any(one.net or self._fees[fee].payer != "customer" for one in left):
+                self.charges.add(
+                    f"{facts.waybill} {fee} {part}: charged {[one.net for one in left]}, not due"
                 )
-            for fee in DUES[name]:
-                self._fee(facts, fee, due, found.charged.pop((facts.waybill, fee), []))
-        self._weight(facts, expected.get("transit"), found.adopted.pop(facts.waybill, None))
+        self._weight(facts, expected.get((WEIGHED, "")), found.adopted.pop(facts.waybill, None))
 
-    def _expected(self, facts: Facts, found: Found) -> dict[str, Due]:
-        """What is due, by name. Where data time is unknown, a deadline has passed if it is booked so."""
+    def _expected(
+        self, facts: Facts, charged: dict[Part, list[Charged]], waiting: dict[Part, str]
+    ) -> dict[Part, Due]:
+        """What is due, by name and part. Where data time is unknown, a deadline has passed if it is booked so."""
         passed = self._data_time
         if passed is None:
-            waits = found.waiting.get((facts.waybill, "transit")) == "no_weight"
-            passed = -1 if waits else None
+            passed = -1 if waiting.get((WEIGHED, "")) == "no_weight" else None
         newest = self._eras.now(facts.lane)
-        expected = {due.name: due for due in dues(facts, self._eras[newest], passed)}
-        for name, due in expected.items():
-            charged = found.charged.get((facts.waybill, DUES[name][-1]), [])
-            if newest > 1 and len(charged) == 1 and not due.waits:
-                expected[name] = self._in_its_era(facts, due, charged[0], passed)
+        expected: dict[Part, Due] = {}
+        for due in self._dues(facts, newest, passed):
+            one: Due | None = due
+            there = charged.get((self._last[due.name], due.part), [])
+            if newest > 1 and not due.waits:
+                if len(there) == 1:
+                    one = self._in_its_era(facts, due, there[0], passed)
+                elif not there and not self._due_when_last_seen(facts, due, passed):
+                    one = None
+            if one is not None:
+                expected[due.name, due.part] = one
+                for share in self._shares(facts, one, newest):
+                    expected[share.name, share.part] = share
+        for due in unclaimed(facts, self._extras):
+            expected[WITHDRAWN, due.part] = due
         return expected
+
+    def _dues(self, facts: Facts, era: int, passed: int | None) -> Iterator[Due]:
+        return dues(facts, self._extras, self._rules, self._eras[era], passed)
+
+    def _shares(self, facts: Facts, base: Due, era: int) -> Iterator[Due]:
+        if not base.waits:
+            yield from shares(self._rules, facts, self._extras, self._eras[era], base)
+
+    def _due_when_last_seen(self, facts: Facts, due: Due, passed: int | None) -> bool:
+        """Whether it was due already when the newest of its facts came: a later price changes nothing by itself."""
+        number = max(map(self._eras.of, due.seqs), default=0)
+        return any((one.name, one.part) == (due.name, due.part) for one in self._dues(facts, number, passed))
 
     def _in_its_era(self, facts: Facts, due: Due, charged: Charged, passed: int | None) -> Due:
         """The due by the rules of an era in which it can have come to what is charged, if there is one.
@@ -185,30 +230,33 @@ class Recomputation:
         came to the same amount; and never before the facts were there that it is assessed by.
         """
         for number in range(self._eras.of(charged.seq), self._eras.now(facts.lane) + 1):
-            for one in dues(facts, self._eras[number], passed):
+            for one in self._dues(facts, number, passed):
                 known = max(map(self._eras.of, one.seqs), default=0) <= number
-                if one.name == due.name and one.units == charged.net and not one.waits and known:
+                same = (one.name, one.part, one.units) == (due.name, due.part, charged.net)
+                if same and not one.waits and known:
                     return one
         return due
 
-    def _fee(self, facts: Facts, fee: str, due: Due | None, charged: list[Charged]) -> None:
+    def _fee(
+        self, facts: Facts, fee: Fee, due: Due, parties: tuple[str, str], charged: list[Charged]
+    ) -> None:
         self.charges.seen += 1
         wanted: list[tuple[str, str, int, int]] = []
-        if due is not None and not due.waits:
+        if not due.waits:
             hands = self._eras[self._eras.now(facts.lane)].hands
-            payer, payee = parties(fee, facts, hands, due.day)
+            payer, payee = (hands.party(party, due.day) for party in parties)
             wanted = [(payer, payee, due.day, due.units)]
             self._post(fee, due, payer, payee)
         got = [(one.payer, one.payee, one.day, one.net) for one in charged]
-        if got != wanted and not (fee == "freight" and not wanted and not any(net for *_, net in got)):
-            self.charges.add(f"{facts.waybill} {fee}: charged {got}, due {wanted}")
-        elif due is not None and due.row is not None:
-            self._snapshot(facts, fee, due, charged[0])
+        if got != wanted:
+            self.charges.add(f"{facts.waybill} {fee.name} {due.part}: charged {got}, due {wanted}")
+        elif due.row is not None:
+            self._snapshot(facts, fee.name, due, charged[0])
 
-    def _post(self, fee: str, due: Due, payer: str, payee: str) -> None:
-        for leg in LEGS_OF[fee]:
+    def _post(self, fee: Fee, due: Due, payer: str, payee: str) -> None:
+        for leg in fee.legs:
             book, other = (payer, payee) if leg.of == "payer" else (payee, payer)
-            self.journal[book, leg.account, fee, due.day, other] += (
+            self.journal[book, leg.account, fee.name, due.day, other] += (
                 due.units if leg.side == "D" else -due.units
             )
 
@@ -216,7 +264,10 @@ class Recomputation:
         """The explanation, where it is about the facts in force: others may have come to the same amount."""
         era = self._eras.of(charged.seq)
         if era != self._eras.now(facts.lane):
-            due = next((one for one in dues(facts, self._eras[era], None) if one.name == due.name), due)
+            same = (
+                one for one in self._dues(facts, era, None) if (one.name, one.part) == (due.name, due.part)
+            )
+            due = next(same, due)
         row, price, used = due.row, due.price, due.weighing
         if row is None or price is None:
             return

@@ -13,6 +13,7 @@ from deploy.audit.facts import IN_A_SHARD
 from deploy.audit.report import Check, Findings
 from deploy.audit.rules import AS_OF, BLOCK_RANGE
 from deploy.audit.store import Store
+from schemas.parties import HQ
 from schemas.topics import DEVICES, ORDERS
 
 _SHARD = "cityHash64(waybill) % {shards:UInt64} = {shard:UInt64}"
@@ -90,18 +91,19 @@ def _misplaced(row: Mapping[str, Any], eras: Eras) -> Iterator[Anomaly]:
 
 
 def check_names(store: Store) -> Check:
-    """A charge's id is the hash of its waybill, fee and revision."""
+    """A charge's id is the hash of its waybill, fee, part and revision."""
     found = Findings("charge_names", "费用编号由运单、费用、修订号算出")
     for first, last in store.ranges("charge"):
         charges = store.columns(
-            f"SELECT hex(charge_id) AS id, waybill, fee, revision, {AS_OF} AS charged "
+            f"SELECT hex(charge_id) AS id, waybill, fee, part, revision, {AS_OF} AS charged "
             f"FROM $charge WHERE {BLOCK_RANGE}",
             first=first,
             last=last,
         )
         found.seen += len(charges["id"])
-        for charge, waybill, fee, revision, charged in zip(*charges.values(), strict=True):
-            name = f"{waybill}|{fee}|{revision}" + ("" if charged else "|r")
+        for charge, waybill, fee, part, revision, charged in zip(*charges.values(), strict=True):
+            what = f"{fee}/{part}" if part else fee
+            name = f"{waybill}|{what}|{revision}" + ("" if charged else "|r")
             if charge != xxh3_128_digest(name.encode())[:15].hex().upper() + "00":
                 found.add(f"{charge} is not the id of {name}")
     return found.check("charges")
@@ -120,6 +122,10 @@ Judgement = Callable[[dict[str, Any], "Eras"], bool]
 
 def _known(eras: Eras, kind: str, word: object) -> bool:
     return any(word in getattr(era.directory, kind) for era in eras.eras)
+
+
+def _known_province(eras: Eras, code: object) -> bool:
+    return any(code in era.directory.names["province"].values() for era in eras.eras)
 
 
 _BROKEN: dict[str, Judgement] = {
@@ -142,7 +148,13 @@ _BROKEN: dict[str, Judgement] = {
         not all(0 <= event.get(name, 1) <= 1_000_000 for name in ("weight_g", "declared_g"))
         or event.get("weight_g") == 0
     ),
-    "amount_out_of_range": lambda event, _: not 0 <= event.get("payment_e4", 0) <= 10**14,
+    "amount_out_of_range": lambda event, _: any(
+        not 0 <= event.get(name, 0) <= 10**14 for name in ("payment_e4", "insured_e4", "cod_e4", "amount_e4")
+    ),
+    "unknown_party": lambda event, eras: any(
+        party and party != HQ and not _known(eras, "places", party) and not _known_province(eras, party)
+        for party in (event.get("responsible"), event.get("beneficiary"))
+    ),
     "identifier_too_long": lambda event, _: any(
         isinstance(value, str) and len(value) > 64 for value in event.values()
     ),

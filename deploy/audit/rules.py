@@ -78,8 +78,14 @@ RULES = (
             SELECT charge_id, waybill, fee, event_time, business_date, amount, account, side,
                    if(of = 'payer', payer, payee) AS book, if(of = 'payer', payee, payer) AS counterparty,
                    -1 AS found
-            FROM $charge AS charged LEFT JOIN {postings.as_values()} AS leg USING (fee)
-            WHERE {BLOCK_RANGE} AND amount != 0
+            FROM (
+                SELECT charged.*, by.version AS version FROM $charge AS charged
+                LEFT JOIN (SELECT seq, any(toString(rules_version)) AS version FROM $journal
+                           WHERE {BLOCK_RANGE} GROUP BY seq) AS by USING (seq)
+                WHERE {BLOCK_RANGE} AND amount != 0
+            ) AS charged
+            LEFT JOIN (SELECT DISTINCT version, fee, leg, toString(book) AS of, account, toString(side) AS side
+                       FROM $posting_rule) AS leg USING (version, fee)
             UNION ALL
             SELECT charge_id, waybill, fee, event_time, business_date, amount, account, side,
                    book, counterparty, 1 AS found
@@ -89,31 +95,70 @@ RULES = (
         HAVING sum(found) != 0""",
     ),
     Rule(
-        "mirrored",
-        "总部账与网点账逐笔镜像",
+        "dimensions",
+        "每笔分录的线路、产品、起因与其费用相符",
         "journal",
         "blocks",
         f"""
-        SELECT hex(charge_id) AS charge, any(waybill) AS parcel, if(book = '{HQ}', counterparty, book) AS outlet,
-               sumIf(if(side = 'D', amount, -amount), hq) AS in_hq_book,
-               sumIf(if(side = 'C', amount, -amount), NOT hq) AS in_outlet_book
-        FROM (
-            SELECT charge_id, waybill, book, counterparty, side, amount, book = '{HQ}' AS hq
-            FROM $journal
-            WHERE {BLOCK_RANGE} AND if(book = '{HQ}', account IN {postings.words(postings.AGAINST_OUTLETS)},
-                                       account IN {postings.words(postings.AGAINST_HQ)})
-        )
-        GROUP BY charge_id, outlet HAVING in_hq_book != in_outlet_book""",
+        WITH splitByChar('-', toString(route)) AS ends
+        SELECT waybill, fee, route, product, cause FROM (
+            SELECT DISTINCT charge_id, waybill, fee, route, product, cause, rules_version
+            FROM $journal WHERE {BLOCK_RANGE}
+        ) AS j
+        LEFT JOIN (
+            SELECT charge_id, toString(product) AS charged_product, toString(origin) AS origin,
+                   toString(destination) AS destination, {AS_OF} AS charged
+            FROM $charge WHERE {BLOCK_RANGE}
+        ) AS c USING (charge_id)
+        LEFT JOIN (
+            SELECT DISTINCT version AS rules_version, fee, if(trigger = '', share_of, toString(trigger)) AS trigger
+            FROM $fee
+        ) AS f USING (rules_version, fee)
+        WHERE fee NOT IN $others AND (product != charged_product OR cause != if(charged, trigger, 'reversed')
+           OR if(origin = '', route != '', (origin, ends[1]) NOT IN $provinces
+                                          OR (destination, ends[2]) NOT IN $provinces))""".replace(
+            "$provinces", "(SELECT outlet, toString(province) FROM $site WHERE kind = 'outlet')"
+        ).replace("$others", postings.words((*postings.MONEY, postings.MOVED))),
+    ),
+    Rule(
+        "mirrored",
+        "往来双方的账逐笔镜像",
+        "journal",
+        "blocks",
+        f"""
+        SELECT hex(charge_id) AS charge, any(waybill) AS parcel, least(book, counterparty) AS one,
+               greatest(book, counterparty) AS other, sum(if(side = 'D', amount, -amount)) AS difference
+        FROM $journal
+        WHERE {BLOCK_RANGE} AND account IN (SELECT account FROM $account WHERE nature = 'mutual')
+        GROUP BY charge_id, one, other HAVING difference != 0""",
     ),
     Rule(
         "cleared",
-        "派费清算科目逐单为零",
+        "清算科目逐单为零",
         "journal",
         "shards",
         f"""
-        SELECT waybill, book, sum(if(side = 'D', amount, -amount)) AS remains FROM $journal
-        WHERE account = '{postings.CLEARING}' AND {_shard("waybill")}
-        GROUP BY waybill, book HAVING remains != 0""",
+        SELECT waybill, book, account, sum(if(side = 'D', amount, -amount)) AS remains FROM $journal
+        WHERE account IN (SELECT account FROM $account WHERE nature = 'clearing') AND {_shard("waybill")}
+        GROUP BY waybill, book, account HAVING remains != 0""",
+    ),
+    Rule(
+        "posting_rules",
+        "记账规则自身借贷平衡、双方镜像，科目齐全",
+        "posting_rule",
+        "whole",
+        """
+        WITH rules AS (SELECT DISTINCT version, fee, leg, book, account, if(side = 'D', 1, -1) AS sign
+                       FROM $posting_rule)
+        SELECT fee, 'unbalanced' AS wrong FROM rules GROUP BY version, fee, book HAVING sum(sign) != 0
+        UNION ALL
+        SELECT fee, 'not mirrored' AS wrong FROM rules
+        WHERE account IN (SELECT account FROM $account WHERE nature = 'mutual')
+        GROUP BY version, fee HAVING sum(sign) != 0
+        UNION ALL
+        SELECT fee, 'no such account' AS wrong FROM rules WHERE account NOT IN (SELECT account FROM $account)
+        UNION ALL
+        SELECT fee, 'no rule' AS wrong FROM $fee WHERE (version, fee) NOT IN (SELECT version, fee FROM rules)""",
     ),
     Rule(
         "accounts",
@@ -140,7 +185,8 @@ RULES = (
         FROM $charge
         WHERE {BLOCK_RANGE} AND (
             business_date != toDate(addHours(event_time, 8), 'UTC')
-            OR fee != 'freight' AND {AS_OF} AND steps = '' AND (
+            OR (book_version != '' OR fee IN (SELECT fee FROM $fee WHERE source = 'tariff'))
+                AND {AS_OF} AND steps = '' AND (
                 units != priced OR continued_g > 0 AND chargeable_g != first_g + continued_g))""",
     ),
     Rule(
@@ -155,10 +201,10 @@ RULES = (
             SELECT * FROM $charge WHERE {_shard("waybill")} AND {AS_OF}
                 AND (waybill, fee) IN (SELECT waybill, fee FROM $charge WHERE NOT {AS_OF})
         ) AS c ON c.charge_id = r.reverses
-        WHERE (r.waybill, r.fee, r.revision, r.payer, r.payee, r.event_time, r.business_date, r.origin,
-               r.destination, r.amount)
-           != (c.waybill, c.fee, c.revision, c.payer, c.payee, c.event_time, c.business_date, c.origin,
-               c.destination, -c.amount)
+        WHERE (r.waybill, r.fee, r.part, r.revision, r.payer, r.payee, r.event_time, r.business_date, r.origin,
+               r.destination, r.product, r.amount)
+           != (c.waybill, c.fee, c.part, c.revision, c.payer, c.payee, c.event_time, c.business_date, c.origin,
+               c.destination, c.product, -c.amount)
            OR (r.seq, r.line) <= (c.seq, c.line)""",
     ),
     Rule(
@@ -167,11 +213,11 @@ RULES = (
         "charge",
         "shards",
         f"""
-        SELECT waybill, fee, steps FROM (
-            SELECT waybill, fee,
+        SELECT waybill, fee, part, steps FROM (
+            SELECT waybill, fee, part,
                    arrayMap(step -> (step.3, step.4),
                             arraySort(groupArray((seq, line, toUInt32(revision), {AS_OF})))) AS steps
-            FROM $charge WHERE {_shard("waybill")} GROUP BY waybill, fee
+            FROM $charge WHERE {_shard("waybill")} GROUP BY waybill, fee, part
         )
         WHERE arrayExists((step, i) -> step != (intDiv(i - 1, 2), i % 2 = 1), steps,
                           arrayEnumerate(steps))""",
@@ -184,14 +230,22 @@ RULES = (
         f"""
         SELECT c.waybill AS waybill, c.fee AS fee, c.revision AS revision, c.cause AS cause
         FROM (SELECT * FROM $charge WHERE {_shard("waybill")} AND {AS_OF}) AS c
+        LEFT JOIN (SELECT DISTINCT fee, toString(trigger) AS trigger FROM $fee) AS f ON f.fee = c.fee
         LEFT JOIN (
-            SELECT waybill, event_id, kind, operation, event_time, seq FROM $event WHERE {_shard("waybill")}
-                AND (kind != 'scan' OR operation IN ('10', '50'))
+            SELECT waybill, event_id, kind, operation, event_time, outlet, seq FROM $event
+            WHERE {_shard("waybill")} AND (kind != 'scan' OR operation IN ('10', '50') OR event_id IN (
+                SELECT cause FROM $charge
+                WHERE {_shard("waybill")} AND fee IN (SELECT fee FROM $fee WHERE trigger = 'hub_passed')))
         ) AS e ON e.waybill = c.waybill AND e.event_id = c.cause
         WHERE e.event_id = '' OR e.seq > c.seq OR multiIf(
-            c.fee IN ('freight', 'waybill'), e.operation != '10' OR e.event_time != c.event_time,
-            c.fee = 'transit', e.kind = 'scan' OR e.event_id != c.weight_event OR e.event_time > c.event_time,
-            e.operation != '50' OR e.event_time != c.event_time)""",
+            f.trigger = 'ordered', e.kind != 'order' OR e.event_time != c.event_time,
+            f.trigger = 'picked_up', e.operation != '10' OR e.event_time != c.event_time,
+            f.trigger = 'signed', e.operation != '50' OR e.event_time != c.event_time,
+            f.trigger = 'weighed', e.kind NOT IN ('weight', 'order') OR e.event_time > c.event_time
+                OR c.weight_event NOT IN ('', e.event_id),
+            f.trigger = 'hub_passed', e.kind != 'scan' OR e.outlet != '{HQ}' OR e.event_time != c.event_time,
+            f.trigger = 'claimed', e.kind != 'claim' OR e.event_id != c.part OR e.event_time != c.event_time,
+            e.event_time > c.event_time)""",
         most=2_000_000,
     ),
     Rule(
@@ -230,10 +284,10 @@ RULES = (
         "waiting",
         "shards",
         f"""
-        SELECT waybill, fee, reasons FROM (
-            SELECT waybill, fee,
+        SELECT waybill, fee, part, reasons FROM (
+            SELECT waybill, fee, part,
                    arrayMap(step -> step.3, arraySort(groupArray((seq, line, toString(reason))))) AS reasons
-            FROM $waiting WHERE {_shard("waybill")} GROUP BY waybill, fee
+            FROM $waiting WHERE {_shard("waybill")} GROUP BY waybill, fee, part
         )
         WHERE arrayExists((now, before) -> now = before, reasons, arrayPushFront(arrayPopBack(reasons), ''))""",
     ),
@@ -246,6 +300,21 @@ RULES = (
         SELECT DISTINCT site, outlet, city, province FROM $event
         WHERE site != '' AND (site, outlet, city, province)
             NOT IN (SELECT site, outlet, toString(city), toString(province) FROM $site)""",
+    ),
+    Rule(
+        "details",
+        "订单条款与理赔奖惩各有其事件，一一对应",
+        "claim",
+        "shards",
+        f"""
+        SELECT waybill, event_id, sum(found) AS difference FROM (
+            SELECT waybill, event_id, 1 AS found FROM $event
+            WHERE kind IN ('claim', 'claim_withdrawn') AND {_shard("waybill")}
+            UNION ALL SELECT waybill, event_id, -1 FROM $claim WHERE {_shard("waybill")}
+            UNION ALL SELECT waybill, event_id, 1 FROM $order_terms
+            WHERE {_shard("waybill")} AND (waybill, event_id) NOT IN (
+                SELECT waybill, event_id FROM $event WHERE kind = 'order' AND {_shard("waybill")})
+        ) GROUP BY waybill, event_id HAVING difference != 0""",
     ),
     _unique("charge_ids", "费用编号唯一", "charge", "charge_id", "hex(charge_id)"),
     _unique("row_ids", "日记账行号唯一", "journal", "row_id", "hex(row_id)"),
@@ -303,6 +372,8 @@ UNITS = {
     "adopted_weight": "adoptions",
     "waiting": "rows",
     "answer": "commands",
+    "posting_rule": "legs",
+    "claim": "claims and withdrawals",
 }
 
 MOST = " LIMIT 1000"

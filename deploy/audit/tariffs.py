@@ -182,6 +182,8 @@ class Book(msgspec.Struct, frozen=True):
     version: str
     name: str
     policy: Policy | None
+    fees: frozenset[str]
+    """Fees that it has a table for."""
     rows: list[Row]
     holidays: dict[date, str]
 
@@ -196,7 +198,8 @@ def read_book(version: str, files: Mapping[str, str], directory: Directory) -> B
         for line in csv.DictReader(io.StringIO(files.get(settings.get("holidays", ""), "")))
         if line["date"] and line["date"].strip()
     }
-    return Book(version, settings["name"], _policy(settings.get("weight")), rows, holidays)
+    fees = frozenset(table["fee"] for table in settings["table"])
+    return Book(version, settings["name"], _policy(settings.get("weight")), fees, rows, holidays)
 
 
 def _policy(weight: Mapping[str, Any] | None) -> Policy | None:

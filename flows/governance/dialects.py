@@ -47,6 +47,7 @@ class ScanDialect(Dialect, frozen=True, kw_only=True, tag="scan"):
     """Of devices that say that a parcel passed."""
 
     operation: Field
+    courier: str = ""
 
 
 class WeightDialect(Dialect, frozen=True, kw_only=True, tag="weight"):

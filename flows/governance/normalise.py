@@ -116,7 +116,13 @@ def _scan(message: Message, dialect: ScanDialect, dialects: Dialects, common: di
     if not operation:
         return None
     known: OperationCode = operation  # type: ignore[assignment]  # read_dialects admits no other
-    return Scan(operation=known, code=code, **common)
+    return Scan(operation=known, code=code, courier=_courier(message, dialect), **common)
+
+
+def _courier(message: Message, dialect: ScanDialect) -> str:
+    """Who scanned; a scan is not refused for a courier that cannot be read."""
+    courier = message.get(dialect.courier) if dialect.courier else None
+    return courier.strip()[:MOST_IDENTIFIER] if isinstance(courier, str) else ""
 
 
 def _weight(message: Message, dialect: WeightDialect, site: Site, common: dict[str, Any]) -> Weight:

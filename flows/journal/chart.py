@@ -15,4 +15,6 @@ def chart(rules: PostingRules) -> dict[str, Made]:
         "english": columns.texts([line.english for line in lines]),
         "class": columns.spelled([line.class_ for line in lines]),
         "normal_side": columns.spelled([line.normal_side for line in lines]),
+        "nature": columns.spelled([line.nature for line in lines]),
+        "seen_by": columns.spelled([line.seen_by for line in lines]),
     }

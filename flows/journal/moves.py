@@ -76,8 +76,9 @@ def legs_of(
     accounts: Vocabulary,
     sides: Vocabulary,
     fee: int,
+    cause: int,
 ) -> Legs | None:
-    """The journal rows of these moves; None: there are none."""
+    """The journal rows of these moves; None: there are none. They have no line and no product (code 0)."""
     rows = [(move.event, *leg) for move in moves for leg in _legs(move, rules)]
     if not rows:
         return None
@@ -102,6 +103,9 @@ def legs_of(
         np.full(n, fee, np.int32),
         np.array([event.time for event, *_ in rows], np.int64),
         np.array([day_of(event.day) for event, *_ in rows], np.int64),
+        np.full(n, cause, np.int32),
+        np.zeros(n, np.int32),
+        np.zeros(n, np.int32),
     )
 
 

@@ -17,6 +17,8 @@ from sinks import columns
 from sinks.columns import Id128, Ints, Made, Vocabulary
 
 PAYER_ENTRY, PAYEE_ENTRY = 0x80, 0x81
+REVERSED = "reversed"
+"""The cause of rows that take others back."""
 
 
 class ChargeColumns(msgspec.Struct):
@@ -32,6 +34,11 @@ class ChargeColumns(msgspec.Struct):
     waybills: pa.Array
     parties: Vocabulary
     """The words of `payer` and `payee`."""
+    lines: tuple[Ints, Vocabulary] | None = None
+    """Numbers and words of the lines; None: there are none."""
+    products: tuple[Ints, Vocabulary] | None = None
+    reversals: Ints | None = None
+    """1 for a reversal; None: there is none."""
 
 
 class Legs(msgspec.Struct):
@@ -49,6 +56,9 @@ class Legs(msgspec.Struct):
     fees: Ints
     times: Ints
     days: Ints
+    causes: Ints
+    lines: Ints
+    products: Ints
 
     def __add__(self, other: "Legs") -> "Legs":
         """These rows, then the other's."""
@@ -78,16 +88,27 @@ class Booked(msgspec.Struct):
         return self.poster.columns(legs, self.parties) if legs is not None else None
 
 
-class Poster:
-    """The posting rules, laid out for index arithmetic. `fees`: the names that fee codes stand for.
+NOWHERE = Vocabulary(("",))
+"""The words of a column that has none."""
 
-    `others`: what stands in the place of a fee where rows come from elsewhere; their codes follow.
+
+class Poster:
+    """The posting rules, laid out for index arithmetic.
+
+    `fees`: the names that fee codes stand for; `triggers`: for each of them what makes it due. `others`: what
+    stands in the place of a fee, and of its cause, where rows come from elsewhere; their codes follow.
     """
 
-    def __init__(self, rules: PostingRules, fees: Sequence[str], others: Sequence[str] = ()) -> None:
+    def __init__(
+        self, rules: PostingRules, fees: Sequence[str], triggers: Sequence[str], others: Sequence[str] = ()
+    ) -> None:
         legs = [(leg, code) for code, fee in enumerate(fees) for leg in rules.rules[fee].legs]
         self.version = rules.version
         self.fees = Vocabulary((*fees, *others))
+        self.causes = Vocabulary((REVERSED, *triggers, *others))
+        self._cause = self.causes.codes(triggers)
+        self.lines, self.products = NOWHERE, NOWHERE
+        """The words of the newest charges' lines and products."""
         self.accounts, self.sides = Vocabulary(), Vocabulary(("D", "C"))
         self._account = self.accounts.codes([leg.account for leg, _ in legs])
         self._side = self.sides.codes([leg.side for leg, _ in legs])
@@ -123,7 +144,21 @@ class Poster:
             charges.fees[of],
             charges.times[of],
             charges.days[of],
+            self._causes(charges, of),
+            self._coded(charges.lines, of, "lines"),
+            self._coded(charges.products, of, "products"),
         )
+
+    def _causes(self, charges: ChargeColumns, of: Ints) -> Ints:
+        causes = self._cause[charges.fees[of]]
+        if charges.reversals is None:
+            return causes
+        return np.where(charges.reversals[of], 0, causes).astype(np.int32)
+
+    def _coded(self, words: tuple[Ints, Vocabulary] | None, of: Ints, name: str) -> Ints:
+        codes, vocabulary = words if words is not None else (np.zeros(1, np.int32), NOWHERE)
+        setattr(self, name, vocabulary)
+        return codes[of] if words is not None else np.zeros(len(of), np.int32)
 
     def columns(self, legs: Legs, parties: Vocabulary) -> dict[str, Made]:
         """The columns of the table. Parties' codes are those of `parties`."""
@@ -138,6 +173,9 @@ class Poster:
             "counterparty": columns.words(legs.counterparties, parties),
             "waybill": columns.texts(legs.waybills),
             "fee": columns.words(legs.fees, self.fees),
+            "route": columns.words(legs.lines, self.lines),
+            "product": columns.words(legs.products, self.products),
+            "cause": columns.words(legs.causes, self.causes),
             "event_time": columns.times(legs.times),
             "business_date": columns.dates(legs.days),
             "rules_version": columns.word(self.version, len(legs.amounts)),

@@ -1,7 +1,8 @@
 """Posting rules as data: who pays whom for a fee, and which legs its entries have.
 
-A rule set is refused unless every entry balances for every amount: each leg carries the whole charge, so in
-each book there must be as many debits as credits.
+A rule set is refused unless every entry balances for every amount and both sides mirror: each leg carries the
+whole charge, so in each book there must be as many debits as credits, and what one book says about the mutual
+accounts the other book says with the opposite sign.
 """
 
 import csv
@@ -9,14 +10,30 @@ import hashlib
 import io
 import tomllib
 from collections import Counter
-from pathlib import Path
+from collections.abc import Iterator
 from typing import Literal
 
 import msgspec
 
 from schemas.problems import DocumentError, Problem
 
-Role = Literal["customer", "origin", "destination", "headquarters", "party"]
+Role = Literal[
+    "customer",
+    "origin",
+    "destination",
+    "headquarters",
+    "origin_province",
+    "destination_province",
+    "picked_by",
+    "signed_by",
+    "responsible",
+    "beneficiary",
+    "party",
+]
+"""Who a party is to a charge; `party` is whoever asks for something on its virtual accounts."""
+WITHOUT_BOOK = ("customer",)
+"""Roles whose parties keep no book here."""
+NORMAL_SIDE = {"asset": "D", "expense": "D", "liability": "C", "revenue": "C"}
 
 
 class Leg(msgspec.Struct, frozen=True):
@@ -26,24 +43,37 @@ class Leg(msgspec.Struct, frozen=True):
     account: str
     side: Literal["D", "C"]
 
+    @property
+    def sign(self) -> int:
+        """1 for a debit, -1 for a credit."""
+        return 1 if self.side == "D" else -1
+
 
 class Rule(msgspec.Struct, frozen=True):
-    """How charges of one fee are posted."""
+    """How charges of one fee are posted. `zh`, `en`: the fee's name for people."""
 
     name: str
     payer: Role
     payee: Role
     legs: tuple[Leg, ...]
+    zh: str = ""
+    en: str = ""
 
 
 class Account(msgspec.Struct, frozen=True):
-    """A line of the chart of accounts."""
+    """A line of the chart of accounts.
+
+    `nature`: mutual (往来: held against the other party, whose book mirrors it), clearing (清算: nothing may
+    remain) or own. `seen_by`: owner (of the book, and headquarters) or parties (both that it is between).
+    """
 
     account: str
     name: str
     english: str
-    class_: str = msgspec.field(name="class")
+    class_: Literal["asset", "liability", "revenue", "expense"] = msgspec.field(name="class")
     normal_side: Literal["D", "C"]
+    nature: Literal["own", "mutual", "clearing"] = "own"
+    seen_by: Literal["owner", "parties"] = "owner"
 
 
 class TransferRules(msgspec.Struct, frozen=True):
@@ -53,58 +83,94 @@ class TransferRules(msgspec.Struct, frozen=True):
     party: tuple[str, ...]
     headquarters: tuple[str, ...]
 
+    @property
+    def all(self) -> tuple[str, ...]:
+        """Every account that is named."""
+        return tuple(filter(None, (self.contra, *self.party, *self.headquarters)))
+
 
 NO_TRANSFER = TransferRules("", (), ())
 
 
 class PostingRules(msgspec.Struct, frozen=True):
-    """A checked rule set with its chart of accounts. `version`: hash of both documents."""
+    """A checked rule set with its chart of accounts. `version`: hash of the documents."""
 
     version: str
     rules: dict[str, Rule]
     accounts: dict[str, Account]
-    transfer: TransferRules
+    transfer: TransferRules = NO_TRANSFER
 
 
-def read_rules(posting: str, chart: str) -> PostingRules:
-    """The rules of `posting.toml` and the accounts of `accounts.csv`. Raises DocumentError."""
-    accounts = {row["account"]: msgspec.convert(row, Account) for row in csv.DictReader(io.StringIO(chart))}
-    read = tomllib.loads(posting)
-    rules = {rule.name: rule for rule in msgspec.convert(read["fee"], list[Rule])}
-    transfer = msgspec.convert(read["transfer"], TransferRules) if "transfer" in read else NO_TRANSFER
-    problems = [problem for rule in rules.values() for problem in _problems(rule, accounts)]
+def read_rules(posting: str, chart: str, *others: str) -> PostingRules:
+    """The rules of `posting.toml` and the accounts of `accounts.csv`. Raises DocumentError.
+
+    `others`: documents that the version covers, too.
+    """
+    problems: list[Problem] = []
+    accounts: dict[str, Account] = {}
+    for row, cells in enumerate(csv.DictReader(io.StringIO(chart)), 2):
+        try:
+            account = msgspec.convert(cells, Account)
+        except msgspec.ValidationError as error:
+            problems.append(Problem("accounts.csv", row, "", "wrong_value", str(error)))
+            continue
+        if account.account in accounts:
+            problems.append(Problem("accounts.csv", row, "account", "repeated_account", "stands twice"))
+        if account.normal_side != NORMAL_SIDE[account.class_]:
+            right = f"{account.class_} accounts grow on side {NORMAL_SIDE[account.class_]}"
+            problems.append(Problem("accounts.csv", row, "normal_side", "wrong_side", right))
+        accounts[account.account] = account
+    try:
+        read = tomllib.loads(posting)
+        listed = msgspec.convert(read.get("fee", []), list[Rule])
+        transfer = msgspec.convert(read["transfer"], TransferRules) if "transfer" in read else NO_TRANSFER
+    except (tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
+        raise DocumentError(
+            [*problems, Problem("posting.toml", 0, "", "wrong_setting", str(error))]
+        ) from error
+    rules = {rule.name: rule for rule in listed}
+    if len(rules) < len(listed):
+        problems.append(Problem("posting.toml", 0, "name", "repeated_fee", "a fee has one rule, not several"))
+    problems += [
+        Problem("posting.toml", 0, column, name, f"fee {rule.name}: {message}")
+        for rule in rules.values()
+        for column, name, message in _wrong(rule, accounts)
+    ]
     problems += [
         Problem(
             "posting.toml", 0, "transfer", "unknown_account", f"there is no account {account} in the chart"
         )
-        for account in (transfer.contra, *transfer.party, *transfer.headquarters)
-        if account not in accounts and transfer is not NO_TRANSFER
+        for account in transfer.all
+        if account not in accounts
     ]
     if problems:
         raise DocumentError(problems)
-    version = hashlib.sha256(f"{posting}\0{chart}".encode()).hexdigest()[:16]
+    version = hashlib.sha256("\0".join((posting, chart, *others)).encode()).hexdigest()[:16]
     return PostingRules(version, rules, accounts, transfer)
 
 
-def own_rules() -> PostingRules:
-    """The posting rules and chart of accounts that this version books by."""
-    here = Path(__file__).parent
-    return read_rules((here / "posting.toml").read_text("utf-8"), (here / "accounts.csv").read_text("utf-8"))
-
-
-def _problems(rule: Rule, accounts: dict[str, Account]) -> list[Problem]:
-    found = []
+def _wrong(rule: Rule, accounts: dict[str, Account]) -> Iterator[tuple[str, str, str]]:
+    """Column, name and message of the rules that a posting rule breaks."""
     balance: Counter[str] = Counter()
+    mutual: Counter[str] = Counter()
+    holding: set[str] = set()
     for leg in rule.legs:
-        balance[leg.book] += 1 if leg.side == "D" else -1
-        if leg.account not in accounts:
-            message = f"fee {rule.name}: there is no account {leg.account} in the chart"
-            found.append(Problem("posting.toml", 0, "account", "unknown_account", message))
-        if getattr(rule, leg.book) == "customer":
-            message = f"fee {rule.name}: the customer has no book"
-            found.append(Problem("posting.toml", 0, "book", "no_such_book", message))
+        balance[leg.book] += leg.sign
+        account = accounts.get(leg.account)
+        if account is None:
+            yield "account", "unknown_account", f"there is no account {leg.account} in the chart"
+        elif account.nature == "mutual":
+            mutual[leg.book] += leg.sign
+            holding.add(leg.book)
+        if getattr(rule, leg.book) in WITHOUT_BOOK:
+            yield "book", "no_such_book", f"the {getattr(rule, leg.book)} has no book"
     for book, difference in balance.items():
         if difference:
-            message = f"fee {rule.name}: the entry in the {book}'s book has unequal debits and credits"
-            found.append(Problem("posting.toml", 0, "legs", "unbalanced", message))
-    return found
+            yield "legs", "unbalanced", f"the entry in the {book}'s book has unequal debits and credits"
+    for book in ("payer", "payee"):
+        if getattr(rule, book) not in WITHOUT_BOOK and book not in balance:
+            yield "legs", "missing_entry", f"the {book} has a book, and there is no entry in it"
+    if mutual["payer"] + mutual["payee"]:
+        yield "legs", "not_mirrored", "the mutual accounts of the two books do not mirror each other"
+    if len(balance) == 2 and len(holding) < 2:
+        yield "legs", "not_mirrored", "each book needs a mutual account: what one party owes the other"

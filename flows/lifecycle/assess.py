@@ -1,37 +1,49 @@
 """What falls due, when, for how much: the rules between a parcel's facts and its charges.
 
-* freight and the waybill fee fall due when the parcel is picked up (its first scan 10);
-* the transit fee when its weight is adopted: at once for a hub's weight, at signing for an outlet's, some hours
-  after signing for the declared one, as the tariff book's weight policy says;
-* the delivery fee when the parcel is signed for (its first scan 50).
+Which dues there are stands in `flows/fees/fees.toml`; here is what makes them fall due:
+
+* the order; the pick-up (the first scan 10); the signature (the first scan 50); each hub that was passed;
+* the adoption of a weight: at once for a hub's weight, at signing for an outlet's, some hours after signing
+  for the declared one, as the tariff book's weight policy says;
+* a claim; and for a share of another due, that due.
 
 A due is always assessed from the facts as they are now and compared with what is booked. Nothing booked: it
 is charged. The same: nothing happens. Something else: the charge in force is taken back by a reversal of the
 same amount and date, and the next revision is charged. So the order in which facts arrive cannot matter.
 """
 
+from collections.abc import Sequence
+
+from flows.fees.current import FEES
+from flows.fees.model import Fees
+from flows.governance.network import Network
 from flows.governance.operators import Operators
-from flows.lifecycle.fees import (
-    COLLECTED,
-    DELIVERY,
-    DUES,
-    FREIGHT,
-    NO_ORDER,
-    NO_PRICE,
-    NO_WEIGHT,
-    PAID,
-    TRANSIT,
-    WAYBILL,
-)
+from flows.lifecycle import named
+from flows.lifecycle.dues import Dues, Live
 from flows.lifecycle.output import Adoption, Charge, Output, Wait
-from flows.lifecycle.parcel import NEVER, UNRANKED, Parcel
-from flows.rating.model import Book, Row
+from flows.lifecycle.parcel import NEVER, UNRANKED, Item, Line, Parcel
+from flows.lifecycle.reasons import NO_ORDER, NO_PRICE, NO_WEIGHT
+from flows.rating.model import Book
 from flows.rating.policy import AFTER_SIGNED, AT_ONCE, WHEN_SIGNED, WeightPolicy
 from flows.rating.tariffs import Quote, Tariffs
 from schemas.times import DAY, SHANGHAI_OFFSET
 
-Unpriced = tuple[int, int, int, int, Row | None, str, str]
-"""Like a quote, for an amount that has no tariff."""
+Quoted = Quote | tuple[int, int, int, int, None, str, str]
+"""A quote, or an amount that no tariff made."""
+UNPRICED = (0, 0, 0, None, "", "")
+"""What stands behind an amount that no tariff made."""
+Weighed = tuple[str, str, int, int, int, int]
+"""The weight's columns of a charge: class, event, actual, volumetric, chargeable and continued grams."""
+
+
+def part_of(amount: int, basis_points: int) -> int:
+    """A share of an amount that is not negative, rounded once to the fen, halves up.
+
+    >>> part_of(52_500, 1_000), part_of(300, 5_000)
+    (5300, 200)
+    """
+    return (amount * basis_points + 500_000) // 1_000_000 * 100
+
 
 NO_BOOK = Book(
     version="",
@@ -52,83 +64,121 @@ NO_BOOK = Book(
 class Assessor:
     """Assesses parcels by the tariffs in force and writes charges into a block's output."""
 
-    def __init__(self, tariffs: Tariffs) -> None:
-        self.tariffs = tariffs
-        self.weighed = any(tariffs.weighs(fee) for fee in tariffs.fees if fee != "transit")
-        """Whether another fee than transit depends on the weight."""
+    def __init__(self, tariffs: Tariffs, network: Network, fees: Fees = FEES) -> None:
+        self.tariffs, self.network = tariffs, network
+        self.dues = Dues(fees, tariffs)
+        by_weight = {live.price for live in self.dues.at_weighing}
+        self.weighed = any(tariffs.weighs(fee) for fee in tariffs.fees if fee not in by_weight)
+        """Whether a price depends on the weight though something else makes it due."""
         self.output = Output()
         self.now = 0
         """Data time, UTC ms."""
         self.cause = ""
         """The event that is being looked at: what a correction is due to."""
         self.changed: dict[str, tuple[Parcel, int]] = {}
-        """Parcels whose waits changed in this block, with what they were before."""
+        """Parcels whose waits changed in this block, with what the plain dues' were before."""
+        self.changed_items: dict[tuple[str, str], tuple[Parcel, Item, int]] = {}
+        """Items whose waits changed in this block, with what they were before."""
 
-    def all(self, parcel: Parcel, origin: str, destination: str) -> None:
-        """Everything again: the order came or changed. `origin`, `destination`: the parties until now."""
-        moved = origin != parcel.origin or destination != parcel.destination
-        if moved and parcel.done:
-            for due in range(len(DUES)):
-                self.take_back(parcel, due, origin, destination)
+    def all(self, parcel: Parcel, line: Line) -> None:
+        """Everything again: the order came or changed. `line`: where it went, as what, until now."""
+        if parcel.done and line != parcel.line:
+            for live in self.dues.plain:
+                self._take_back(parcel, live, line)
+        if self.dues.at_order and parcel.order_id:
+            self._assess(parcel, self.dues.at_order, parcel.order_time, parcel.order_id)
         self.pick_up(parcel)
-        self.transit(parcel)
-        self.delivery(parcel)
+        self.weigh(parcel)
+        self.sign(parcel)
+        if parcel.extra is not None:
+            self.hubs(parcel)
+            named.claims(self, parcel)
 
     def pick_up(self, parcel: Parcel) -> None:
-        """Freight and the waybill fee."""
+        """What falls due when the parcel is picked up."""
         if parcel.picked == NEVER:
             return
-        if not parcel.order_id:
-            self._wait(parcel, WAYBILL, NO_ORDER)
-            return
-        time = parcel.picked
-        if parcel.payment or parcel.done & 1 << FREIGHT:
-            self._book(parcel, FREIGHT, (parcel.payment, 0, 0, 0, None, "", ""), time, parcel.picked_id)
-        self._settle(parcel, WAYBILL, "waybill", time, parcel.picked_id)
+        if parcel.order_id:
+            self._assess(parcel, self.dues.at_pick_up, parcel.picked, parcel.picked_id)
+        else:
+            self._wait_for_all(parcel, self.dues.at_pick_up, NO_ORDER)
 
-    def transit(self, parcel: Parcel) -> None:
-        """The transit fee, by the weight that may be adopted now."""
+    def weigh(self, parcel: Parcel) -> None:
+        """What falls due by the weight that may be adopted now."""
         due = self._adoptable(parcel)
         if due == NEVER:
-            self.take_back(parcel, TRANSIT, parcel.origin, parcel.destination)
+            for live in self.dues.at_weighing:
+                self._undo(parcel, live)
             if parcel.signed != NEVER:
-                self._wait(parcel, TRANSIT, NO_WEIGHT if parcel.order_id else NO_ORDER)
+                reason = NO_WEIGHT if parcel.order_id else NO_ORDER
+                self._wait_for_all(parcel, self.dues.at_weighing, reason)
             return
         if not parcel.order_id:
-            self._wait(parcel, TRANSIT, NO_ORDER)
+            self._wait_for_all(parcel, self.dues.at_weighing, NO_ORDER)
             return
         if parcel.adopted != parcel.weight_id:
             self._adopt(parcel)
             if self.weighed:
-                self.pick_up(parcel)
-                self.delivery(parcel)
-        self._settle(parcel, TRANSIT, "transit", due, parcel.weight_id)
+                self._by_the_weight(parcel)
+        self._assess(parcel, self.dues.at_weighing, due, parcel.weight_id)
 
-    def delivery(self, parcel: Parcel) -> None:
-        """The delivery fee, collected and paid on."""
+    def sign(self, parcel: Parcel) -> None:
+        """What falls due when the parcel is signed for."""
         if parcel.signed == NEVER:
             return
-        if not parcel.order_id:
-            self._wait(parcel, DELIVERY, NO_ORDER)
-            return
-        self._settle(parcel, DELIVERY, "delivery", parcel.signed, parcel.signed_id)
+        if parcel.order_id:
+            self._assess(parcel, self.dues.at_signature, parcel.signed, parcel.signed_id)
+        else:
+            self._wait_for_all(parcel, self.dues.at_signature, NO_ORDER)
+
+    def hubs(self, parcel: Parcel) -> None:
+        """What falls due at each hub that the parcel has passed."""
+        if parcel.extra is not None and parcel.extra.hubs:
+            for hub in sorted(parcel.extra.hubs):
+                self.hub(parcel, hub)
+
+    def hub(self, parcel: Parcel, hub: str) -> None:
+        """What falls due at one of them."""
+        time, event_id = parcel.more().hubs[hub]
+        for live in self.dues.at_hub:
+            if live.applies is None or live.applies(parcel):
+                named.settle(self, parcel, live, hub, time, event_id)
+            else:
+                named.undo(self, parcel, live, hub)
+
+    def _by_the_weight(self, parcel: Parcel) -> None:
+        """Other prices that depend on the weight."""
+        self.pick_up(parcel)
+        self.sign(parcel)
+        if parcel.extra is not None:
+            self.hubs(parcel)
+            named.claims(self, parcel)
+        if self.dues.at_order:
+            self._assess(parcel, self.dues.at_order, parcel.order_time, parcel.order_id)
 
     def rank(self, weight_class: str) -> int:
         """How good a class of weight is by the policy in force: 0 is the best, UNRANKED is never adopted."""
         return self.tariffs.policy.rank.get(weight_class, UNRANKED)
 
     def waits_for_signature(self, parcel: Parcel) -> bool:
-        """Whether the best weight's moment depends on when the parcel was signed for."""
+        """Whether the best weight's moment depends on when the parcel was signed for, or it waits for it."""
+        if parcel.done & self.dues.needed != self.dues.needed:
+            return True
         rank = self.rank(parcel.weight_class)
         return rank != UNRANKED and self.tariffs.policy.adopt[rank] != AT_ONCE
 
     def deadline(self, parcel: Parcel) -> int:
         """When the parcel wants to be looked at though nothing arrives (data time); NEVER: not at all."""
         rank = self.rank(parcel.weight_class)
-        if parcel.signed == NEVER or rank == UNRANKED or parcel.done & 1 << TRANSIT:
+        charged = parcel.done & self.dues.needed == self.dues.needed
+        if parcel.signed == NEVER or rank == UNRANKED or charged:
             return NEVER
         after = self.tariffs.policy.after_ms[rank]
         return parcel.signed + after if after else NEVER
+
+    def rate(self, parcel: Parcel, price: str, time: int) -> Quote | None:
+        """What the tariffs say: the one place where they are asked."""
+        return self.tariffs.rate(price, (time + SHANGHAI_OFFSET) // DAY, parcel)
 
     def _adoptable(self, parcel: Parcel) -> int:
         """When the best weight came or comes into force; NEVER: not yet."""
@@ -164,108 +214,146 @@ class Assessor:
         )
         parcel.adopted = parcel.weight_id
 
-    def _settle(self, parcel: Parcel, due: int, fee: str, time: int, cause: str) -> None:
-        """Rate a due by the adopted weight, and book it, or let it wait for its price or weight."""
-        quote = self.tariffs.rate(fee, (time + SHANGHAI_OFFSET) // DAY, parcel)
-        if quote is not None and (parcel.adopted or not self.tariffs.needs_weight(fee, quote.row)):
-            self._book(parcel, due, quote, time, cause)
-            return
-        self.take_back(parcel, due, parcel.origin, parcel.destination)
-        self._wait(parcel, due, NO_PRICE if quote is None else NO_WEIGHT)
+    def _assess(self, parcel: Parcel, dues: Sequence[Live], time: int, cause: str) -> None:
+        """Dues that one moment brings, of a parcel whose order is known."""
+        for live in dues:
+            if live.applies is not None and not live.applies(parcel):
+                self._undo(parcel, live)
+            elif live.named:
+                self._settle_named(parcel, live, time, cause)
+            elif live.amount is None:
+                self._settle(parcel, live, time, cause)
+            elif amount := live.amount(parcel):
+                self._book(parcel, live, (amount, *UNPRICED), time, cause)
+            else:
+                self._undo(parcel, live)
 
-    def _book(self, parcel: Parcel, due: int, quote: Unpriced | Quote, time: int, cause: str) -> None:
+    def _settle_named(self, parcel: Parcel, live: Live, time: int, cause: str) -> None:
+        if live.amount is None:
+            named.settle(self, parcel, live, "", time, cause)
+        elif amount := live.amount(parcel):
+            named.settle(self, parcel, live, "", time, cause, amount)
+        else:
+            named.undo(self, parcel, live, "")
+
+    def _settle(self, parcel: Parcel, live: Live, time: int, cause: str) -> None:
+        """Rate a due by the adopted weight, and book it, or let it wait for its price or weight."""
+        quote = self.rate(parcel, live.price, time)
+        if quote is not None and (parcel.adopted or not self.tariffs.needs_weight(live.price, quote.row)):
+            self._book(parcel, live, quote, time, cause)
+            return
+        self._take_back(parcel, live, parcel.line)
+        if quote is not None:
+            self._wait(parcel, live.place, NO_WEIGHT)
+        else:
+            self._wait(parcel, live.place, NO_PRICE if live.due.required else 0)
+
+    def _book(self, parcel: Parcel, live: Live, quote: Quoted, time: int, cause: str) -> None:
         """Charge what is not booked; correct what is booked otherwise."""
-        booked = parcel.booked or [0] * (3 * len(DUES))
+        place = live.place
+        booked = parcel.booked or [0] * COMMON
         parcel.booked = booked
-        amount, at = quote[0], 3 * due
-        if parcel.done & 1 << due:
+        amount, at = quote[0], 3 * place
+        if at >= len(booked):
+            booked.extend([0] * (at + 3 - len(booked)))
+        if parcel.done & 1 << place:
             day = (time + SHANGHAI_OFFSET) // DAY
             if amount == booked[at] and day == (booked[at + 1] + SHANGHAI_OFFSET) // DAY:
                 return
-            self.take_back(parcel, due, parcel.origin, parcel.destination)
-        parcel.done |= 1 << due
+            self._take_back(parcel, live, parcel.line)
+        parcel.done |= 1 << place
         booked[at], booked[at + 1] = amount, time
-        self._write(parcel, due, booked[at + 2], quote, time, cause)
-        if parcel.waits:
-            self._wait(parcel, due, 0)
-
-    def _write(
-        self, parcel: Parcel, due: int, revision: int, quote: Unpriced | Quote, time: int, cause: str
-    ) -> None:
-        amount, volumetric_g, chargeable_g, continued_g, row, passed_over, steps = quote
-        weight: tuple[str, str, int, int, int, int]
-        if row is not None and (row.table.weight or steps):
-            weight = (
-                parcel.weight_class,
-                parcel.weight_id,
-                parcel.weight_g,
-                volumetric_g,
-                chargeable_g,
-                continued_g,
-            )
-        else:
-            weight = "", "", 0, 0, 0, 0
-        key, append = parcel.key, self.output.charges.append
+        revision, row = booked[at + 2], quote[4]
         line = parcel.origin, parcel.destination, parcel.product
-        for fee in (COLLECTED, PAID) if due == DELIVERY else (due,):
-            append(
-                Charge(
-                    key,
-                    fee,
-                    revision,
-                    False,
-                    amount,
-                    time,
-                    cause,
-                    *line,
-                    *weight,  # type: ignore[arg-type]
-                    row,
-                    parcel.order_id,
-                    passed_over,
-                    steps,
-                )
-            )
+        weight = named.NO_WEIGHT_USED if row is None else self.weight_of(parcel, quote)
+        key, append = parcel.key, self.output.charges.append
+        told = parcel.order_id, quote[5], quote[6]
+        for code in live.codes:
+            append(Charge(key, code, revision, False, amount, time, cause, *line, *weight, row, *told))  # type: ignore[arg-type]
+        if parcel.waits:
+            self._wait(parcel, place, 0)
+        for share in live.shares:
+            named.settle(self, parcel, share, "", time, cause, part_of(amount, share.due.share_bp))
 
-    def take_back(self, parcel: Parcel, due: int, origin: str, destination: str) -> None:
+    @staticmethod
+    def weight_of(parcel: Parcel, quote: Quoted) -> Weighed:
+        """The weight's columns of a charge."""
+        _, volumetric_g, chargeable_g, continued_g, row, _, steps = quote
+        if row is None or not (row.table.weight or steps):
+            return named.NO_WEIGHT_USED
+        return (
+            parcel.weight_class,
+            parcel.weight_id,
+            parcel.weight_g,
+            volumetric_g,
+            chargeable_g,
+            continued_g,
+        )
+
+    def _take_back(self, parcel: Parcel, live: Live, line: Line) -> None:
         """Reverse the charge in force, if there is one: same parties, date and amount, in red."""
-        if not parcel.done & 1 << due:
+        place = live.place
+        if not parcel.done & 1 << place:
             return
-        parcel.done &= ~(1 << due)
-        amount, time, revision = parcel.booked[3 * due : 3 * due + 3]
-        parcel.booked[3 * due + 2] = revision + 1
-        line = origin, destination, parcel.product
-        for fee in (COLLECTED, PAID) if due == DELIVERY else (due,):
+        parcel.done &= ~(1 << place)
+        amount, time, revision = parcel.booked[3 * place : 3 * place + 3]
+        parcel.booked[3 * place + 2] = revision + 1
+        for code in live.codes:
             self.output.charges.append(
                 Charge(
                     parcel.key,
-                    fee,
+                    code,
                     revision,
                     True,
                     -amount,
                     time,
                     self.cause,
                     *line,
-                    "",
-                    "",
-                    0,
-                    0,
-                    0,
-                    0,
+                    *named.NO_WEIGHT_USED,  # type: ignore[arg-type]
                     None,
                 )
             )
+        for share in live.shares:
+            named.undo(self, parcel, share, "")
+
+    def stand_otherwise(self, parcel: Parcel, before: Operators, after: Operators) -> bool:
+        """Whether anything is booked for a day on which one of its outlets has another party than before."""
+        return any(self._stands_otherwise(parcel, live, before, after) for live in self.dues.plain) or bool(
+            named.standing_otherwise(parcel, before, after)
+        )
+
+    def hand_over(self, parcel: Parcel, before: Operators, after: Operators) -> None:
+        """Take back what stands otherwise after a change of hands."""
+        for live in self.dues.plain:
+            if self._stands_otherwise(parcel, live, before, after):
+                self._take_back(parcel, live, parcel.line)
+        for item in named.standing_otherwise(parcel, before, after):
+            named.take_back(self, parcel, self.dues.of_place[item.place], item)
 
     @staticmethod
-    def stands_otherwise(parcel: Parcel, due: int, before: Operators, after: Operators) -> bool:
-        """Whether a due is booked for a day on which one of its outlets has another party than before."""
-        if not parcel.done & 1 << due:
+    def _stands_otherwise(parcel: Parcel, live: Live, before: Operators, after: Operators) -> bool:
+        if not parcel.done & 1 << live.place:
             return False
-        day = (parcel.booked[3 * due + 1] + SHANGHAI_OFFSET) // DAY
-        outlets = (parcel.origin, parcel.destination) if due == DELIVERY else (parcel.origin,)
+        day = (parcel.booked[3 * live.place + 1] + SHANGHAI_OFFSET) // DAY
+        outlets = [getattr(parcel, end) for end in live.ends]
         return any(before.of(outlet, day) != after.of(outlet, day) for outlet in outlets)
 
-    def _wait(self, parcel: Parcel, due: int, reason: int) -> None:
-        waits = parcel.waits & ~(3 << 2 * due) | reason << 2 * due
+    def _undo(self, parcel: Parcel, live: Live) -> None:
+        """Nothing is due: take back what is charged, wait for nothing."""
+        if live.named:
+            named.undo(self, parcel, live, "")
+            return
+        self._take_back(parcel, live, parcel.line)
+        if parcel.waits:
+            self._wait(parcel, live.place, 0)
+
+    def _wait_for_all(self, parcel: Parcel, dues: Sequence[Live], reason: int) -> None:
+        for live in dues:
+            if live.due.required and not live.named and live.applies is None:
+                self._wait(parcel, live.place, reason)
+
+    def _wait(self, parcel: Parcel, place: int, reason: int) -> None:
+        waits = parcel.waits & ~(3 << 2 * place) | reason << 2 * place
         if waits != parcel.waits:
             self.changed.setdefault(parcel.key, (parcel, parcel.waits))
             parcel.waits = waits
@@ -273,11 +361,35 @@ class Assessor:
     def waited(self) -> None:
         """At the end of a block: write the waits that began, changed or ended in it."""
         for parcel, before in self.changed.values():
-            for due in (WAYBILL, TRANSIT, DELIVERY):
-                reason, earlier = parcel.waits >> 2 * due & 3, before >> 2 * due & 3
+            for live in self.dues.plain if parcel.waits != before else ():
+                reason, earlier = parcel.waits >> 2 * live.place & 3, before >> 2 * live.place & 3
                 if reason != earlier:
-                    since = parcel.picked if due == WAYBILL else parcel.signed
+                    since = getattr(parcel, _SINCE.get(live.due.trigger, "signed"))
                     if since == NEVER:
                         since = parcel.weight_time
-                    self.output.waits.append(Wait(parcel.key, due, reason, since, parcel.origin, earlier))
+                    wait = Wait(parcel.key, live.place, reason, since, parcel.origin, earlier, "")
+                    self.output.waits.append(wait)
+        for parcel, item, before in self.changed_items.values():
+            if item.waits != before:
+                since = _since(parcel, item)
+                wait = Wait(parcel.key, item.place, item.waits, since, parcel.origin, before, item.part)
+                self.output.waits.append(wait)
         self.changed.clear()
+        self.changed_items.clear()
+
+
+COMMON = 3 * 4
+"""Numbers kept for the dues that nearly every parcel has: freight, waybill, transit and delivery."""
+
+
+_SINCE = {"picked_up": "picked", "ordered": "order_time"}
+
+
+def _since(parcel: Parcel, item: Item) -> int:
+    """When an item fell due that waits: the claim's or the hub's time, else the newest milestone's."""
+    if parcel.extra is not None:
+        if item.part in parcel.extra.claims:
+            return max(parcel.extra.claims[item.part].time, 0)
+        if item.part in parcel.extra.hubs:
+            return parcel.extra.hubs[item.part][0]
+    return max(parcel.signed, parcel.picked, parcel.weight_time)

@@ -4,8 +4,9 @@ from collections import Counter as Tally
 
 from prometheus_client import Counter, Gauge
 
-from flows.lifecycle.fees import FEES, REASONS
+from flows.fees.current import FEES
 from flows.lifecycle.output import Output
+from flows.lifecycle.reasons import REASONS
 
 EVENTS = Counter("waybook_events_total", "Events by kind and what became of them", ["kind", "outcome"])
 CHARGES = Counter("waybook_charges_total", "Charges and reversals written", ["fee"])
@@ -18,7 +19,12 @@ ANOMALIES = Counter("waybook_anomalies_total", "Input that was used but should b
 
 def count(lane: int, output: Output) -> None:
     """Add one block's output to the counters."""
-    for kind, events in (("order", output.orders), ("scan", output.scans), ("weight", output.weights)):
+    for kind, events in (
+        ("order", output.orders),
+        ("scan", output.scans),
+        ("weight", output.weights),
+        ("claim", output.claims),
+    ):
         if events:
             EVENTS.labels(kind, "accepted").inc(len(events))
     if output.repeats:
@@ -28,9 +34,9 @@ def count(lane: int, output: Output) -> None:
         charges[charge.fee] += 1
         (reversed_ if charge.reversal else charged)[charge.fee] += abs(charge.amount)
     for fee, number in charges.items():
-        CHARGES.labels(FEES[fee]).inc(number)
-        MONEY.labels(FEES[fee]).inc(charged[fee] // 100)
-        REVERSED.labels(FEES[fee]).inc(reversed_[fee] // 100)
+        CHARGES.labels(FEES.names[fee]).inc(number)
+        MONEY.labels(FEES.names[fee]).inc(charged[fee] // 100)
+        REVERSED.labels(FEES.names[fee]).inc(reversed_[fee] // 100)
     for wait in output.waits:
         if wait.before:
             WAITING.labels(str(lane), REASONS[wait.before]).dec()

@@ -16,7 +16,6 @@ from flows.lifecycle.intake import RefusedError
 from schemas.events import BalanceMoved
 from schemas.times import business_day, day_of
 
-NO_MOVES = TransferRules("", (), ())
 """Where no account goes over."""
 
 

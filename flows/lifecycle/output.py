@@ -5,7 +5,7 @@ import msgspec
 from flows.governance.operators import Change, Operators
 from flows.journal.moves import Move
 from flows.rating.model import Row
-from schemas.events import NetworkPublished, Order, Scan, TariffPublished, Weight
+from schemas.events import Claim, ClaimWithdrawn, NetworkPublished, Order, Scan, TariffPublished, Weight
 
 
 class Charge(msgspec.Struct, frozen=True, gc=False):
@@ -34,6 +34,14 @@ class Charge(msgspec.Struct, frozen=True, gc=False):
     """Losing rows of the tariff, with their reasons."""
     steps: str = ""
     """JSON of the price's passes, where the columns do not say everything."""
+
+
+class Party(msgspec.Struct, frozen=True, gc=False):
+    """What a charge says that the order alone does not: what part it is for, and who pays whom."""
+
+    part: str
+    payer: str
+    payee: str
 
 
 class Adoption(msgspec.Struct, frozen=True, gc=False):
@@ -72,6 +80,8 @@ class Wait(msgspec.Struct, frozen=True, gc=False):
     outlet: str
     before: int
     """The reason until now; 0: it did not wait."""
+    part: str
+    """The hub or the claim; empty: the parcel."""
 
 
 class Refusal(msgspec.Struct, frozen=True, gc=False):
@@ -99,6 +109,7 @@ class Source(msgspec.Struct, frozen=True, gc=False):
     orders: int
     scans: int
     weights: int
+    claims: int
 
 
 class Output(msgspec.Struct):
@@ -110,8 +121,12 @@ class Output(msgspec.Struct):
     order_offsets: list[int] = []
     scan_offsets: list[int] = []
     weight_offsets: list[int] = []
+    claims: list[Claim | ClaimWithdrawn] = []
+    claim_offsets: list[int] = []
     sources: list[Source] = []
     charges: list[Charge] = []
+    parties: dict[int, Party] = {}
+    """By place among the charges, for those whose parties the order does not tell."""
     adoptions: list[Adoption] = []
     anomalies: list[Anomaly] = []
     waits: list[Wait] = []

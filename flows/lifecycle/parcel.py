@@ -1,14 +1,96 @@
 """A parcel's record: the facts that its charges depend on, and what is booked for it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Container
 
 import msgspec
 
-from flows.lifecycle.fees import FINISHED
 from flows.rating.facts import Terms
+from schemas.events import Order
 
 NEVER = -1
 UNRANKED = 99
+
+Line = tuple[str, str, str]
+"""Origin outlet, destination outlet and product of an order; empty: there is none."""
+
+
+def terms_of(order: Order) -> Terms | None:
+    """An order's terms; None for an ordinary one."""
+    if (
+        order.pieces == 1
+        and order.direction == "forward"
+        and not (
+            order.channel
+            or order.insured_e4
+            or order.cod_e4
+            or order.promised_hours
+            or order.billing
+            or order.related
+        )
+    ):
+        return None
+    redirected = order.direction == "forward" and order.related
+    return Terms(
+        order.pieces,
+        order.channel,
+        order.billing,
+        "redirect" if redirected else order.direction,
+        order.insured_e4,
+        order.cod_e4,
+        order.promised_hours,
+        order.related,
+    )
+
+
+class Item(msgspec.Struct, array_like=True, gc=False):
+    """A charge whose parties are kept with it, since the order alone does not tell them."""
+
+    place: int
+    """Of its due."""
+    part: str
+    """The hub or the claim that it is for; empty: the parcel."""
+    standing: bool = False
+    amount: int = 0
+    time: int = NEVER
+    revision: int = 0
+    line: Line = ("", "", "")
+    parties: list[tuple[str, str]] = []
+    """Payer and payee of each fee of the due; ("", "") where one is not charged."""
+    waits: int = 0
+
+
+class Claimed(msgspec.Struct, array_like=True, gc=False):
+    """A claim, or (no `kind`) a withdrawal whose claim has not come."""
+
+    kind: str = ""
+    time: int = NEVER
+    responsible: str = ""
+    beneficiary: str = ""
+    amount: int = 0
+    withdrawn: int = 0
+    """Withdrawals that came; one is enough."""
+
+
+class Extra(msgspec.Struct, array_like=True, gc=False):
+    """What few parcels have, or only networks whose tariffs ask for it."""
+
+    picked_by: str = ""
+    """Courier of the first scan 10; `signed_by`: of the first scan 50."""
+    signed_by: str = ""
+    hubs: dict[str, tuple[int, str]] = {}
+    """By hub: time and id of the first scan there."""
+    claims: dict[str, Claimed] = {}
+    """By event id."""
+    items: dict[str, Item] = {}
+    """By due's name and part."""
+    waits: int = 0
+    """Items that wait."""
+
+    def concerns(self, outlets: Container[str]) -> bool:
+        """Whether an item is between one of these outlets and somebody."""
+        return any(
+            party in outlets for item in self.items.values() for pair in item.parties for party in pair
+        )
 
 
 class Parcel(msgspec.Struct, array_like=True, gc=False):
@@ -28,10 +110,7 @@ class Parcel(msgspec.Struct, array_like=True, gc=False):
     origin: str = ""
     destination: str = ""
     product: str = ""
-    customer: str = ""
     payment: int = 0
-    terms: Terms | None = None
-    """What only few orders say; None: an ordinary order."""
 
     picked: int = NEVER
     picked_id: str = ""
@@ -46,29 +125,83 @@ class Parcel(msgspec.Struct, array_like=True, gc=False):
     volume_cm3: int = 0
     longest_mm: int = 0
     weight_site: str = ""
-    hubs: tuple[str, ...] = ()
-    """Hubs passed, in order of their codes."""
     measured_g: int = 0
     """The best measured weight so far, to notice differences; 0: none."""
     adopted: str = ""
     """The event whose weight is in force."""
 
     done: int = 0
-    """Dues that are booked, a bit set."""
+    """Plain dues that are booked, a bit set by place."""
     waits: int = 0
-    """Reasons of waiting, two bits a due."""
+    """Reasons of waiting, two bits a plain due."""
     booked: list[int] = []
-    """Per due: amount, time and revision of the charge in force."""
+    """Per plain due: amount, time and revision of the charge in force."""
+
+    customer: str = ""
+    terms: Terms | None = None
+    """What the order says besides; None: nothing."""
+    extra: Extra | None = None
+
+    @property
+    def waiting(self) -> bool:
+        """Whether anything waits."""
+        return self.waits != 0 or (self.extra is not None and self.extra.waits != 0)
+
+    @property
+    def hubs(self) -> tuple[str, ...]:
+        """Hubs passed, in order of their codes."""
+        return tuple(sorted(self.extra.hubs)) if self.extra is not None else ()
+
+    def may_concern(self, outlets: Container[str]) -> bool:
+        """Whether a charge may be between one of these outlets and somebody."""
+        return (
+            self.origin in outlets
+            or self.destination in outlets
+            or (self.extra is not None and self.extra.concerns(outlets))
+        )
+
+    @property
+    def line(self) -> Line:
+        """Where it goes, as what."""
+        return self.origin, self.destination, self.product
+
+    def more(self) -> Extra:
+        """The parcel's extra facts, to be added to."""
+        if self.extra is None:
+            self.extra = Extra()
+        return self.extra
 
 
-def over(kept: int) -> Callable[[Parcel, int], bool]:
+def over(kept: int, finished: int) -> Callable[[Parcel, int], bool]:
     """Forget a finished parcel `kept` ms of data time after it was last touched.
 
     That is when no repeat of its events could still be accepted: the age beyond which events are refused, and
-    as far as an event may lie in the future.
+    as far as an event may lie in the future. `finished`: places of the dues that every parcel's life has, as a
+    bit set. Where nothing is known but claims that name their parties, these are all that is to be booked.
     """
 
     def is_over(parcel: Parcel, now: int) -> bool:
-        return parcel.at < now - kept and parcel.done & FINISHED == FINISHED and not parcel.waits
+        return (
+            parcel.at < now - kept
+            and (parcel.done & finished == finished or _nothing_but_claims(parcel))
+            and not parcel.waiting
+        )
 
     return is_over
+
+
+def _nothing_but_claims(parcel: Parcel) -> bool:
+    known = parcel.order_id or parcel.weight_id or parcel.measured_g
+    scanned = parcel.picked != NEVER or parcel.signed != NEVER
+    claims = parcel.extra is not None and parcel.extra.claims
+    return bool(claims and not known and not scanned and len(parcel.seen) == MARK * _marks(parcel))
+
+
+MARK = 12
+"""Bytes in `Parcel.seen` for an event: 8 of its id's hash, 4 of its content's."""
+
+
+def _marks(parcel: Parcel) -> int:
+    """Events that claims account for."""
+    claims = parcel.extra.claims.values() if parcel.extra is not None else ()
+    return sum((claim.kind != "") + claim.withdrawn for claim in claims)

@@ -12,27 +12,32 @@ from xxhash import xxh3_64_digest
 from flows.engine.block import Block, Records
 from flows.engine.ring import Ring
 from flows.engine.timers import Timers
+from flows.fees.current import FEES
+from flows.fees.model import Fees
 from flows.governance.network import Network, read_network
 from flows.governance.operators import Change, Operators
-from flows.journal.rules import TransferRules
+from flows.lifecycle import named
 from flows.lifecycle.assess import NO_BOOK, Assessor
-from flows.lifecycle.fees import DUES, FINISHED, REASONS, TRANSIT
-from flows.lifecycle.handover import NO_MOVES, Hands
+from flows.lifecycle.handover import Hands
 from flows.lifecycle.intake import DECODERS, RefusedError, glimpse, read, waybill_in_pattern
 from flows.lifecycle.output import Anomaly, Output, Refusal, Source
-from flows.lifecycle.parcel import NEVER, Parcel, over
+from flows.lifecycle.parcel import MARK, NEVER, Claimed, Parcel, over, terms_of
 from flows.rating.book import read_book
 from flows.rating.tariffs import Tariffs
 from schemas import topics
 from schemas.events import (
+    OPERATIONS,
     PICKED_UP,
     SIGNED,
     BalanceMoved,
+    Claim,
+    ClaimWithdrawn,
     DeadLetter,
     DeadLetterReplayed,
     Event,
     NetworkPublished,
     Order,
+    ParcelEvent,
     PartiesMerged,
     PartyTransferred,
     Scan,
@@ -42,14 +47,13 @@ from schemas.events import (
 )
 from schemas.identity import content_id, version_of
 from schemas.limits import AHEAD
+from schemas.parties import HQ
 from schemas.problems import DocumentError
 from schemas.times import iso
 
-MARK = 12
-"""Bytes in `Parcel.seen` for an event: 8 of its id's hash, 4 of its content's."""
-
 DECLARED = "declared"
 _MILESTONES = (PICKED_UP, SIGNED)
+_EVERY_SCAN = tuple(OPERATIONS)
 _LETTER = "dl-"
 """How dead letters' ids begin: no waybill number begins so."""
 _json = msgspec.json.Encoder()
@@ -66,16 +70,16 @@ class Documents(msgspec.Struct):
 class Lifecycle:
     """A lane's parcels and the rules in force. `process` is deterministic given its state and the block."""
 
-    def __init__(self, horizon: int, ahead: int = AHEAD, moving: TransferRules = NO_MOVES) -> None:
-        self.horizon, self.ahead, self.moving = horizon, ahead, moving
-        self.over = over(horizon + ahead)
+    def __init__(self, horizon: int, ahead: int = AHEAD, fees: Fees = FEES) -> None:
+        self.horizon, self.ahead, self.fees = horizon, ahead, fees
+        self.over = over(horizon + ahead, fees.finished)
         self.ring: Ring[Parcel] = Ring(Parcel, self.over)
         self.timers = Timers()
         self.waiting: set[str] = set()
         self.documents = Documents()
         self.network: Network | None = None
         self.operators = Operators()
-        self.rules = Assessor(Tariffs([NO_BOOK], _NOWHERE))
+        self.rules = Assessor(Tariffs([NO_BOOK], _NOWHERE), _NOWHERE, fees)
         self.output = Output()
 
     @property
@@ -103,7 +107,7 @@ class Lifecycle:
         """The ring is back: derive what is not stored."""
         self.rules.now = self.ring.now
         for key, parcel in self.ring.records.items():
-            if parcel.waits:
+            if parcel.waiting:
                 self.waiting.add(key)
             self._set_timer(parcel)
 
@@ -122,7 +126,7 @@ class Lifecycle:
                 self._others(records, block.newest)
         self._look_at(self.timers.due(self.ring.now))
         for key, (parcel, _) in self.rules.changed.items():
-            (self.waiting.add if parcel.waits else self.waiting.discard)(key)
+            (self.waiting.add if parcel.waiting else self.waiting.discard)(key)
         self.rules.waited()
         return self.output
 
@@ -135,6 +139,7 @@ class Lifecycle:
         latest, earliest = now + self.ahead, now - self.horizon
         gone = earliest - self.ahead  # parcels touched last before this may be over
         decoders, digest = DECODERS, xxh3_64_digest
+        milestones = _EVERY_SCAN if rules.dues.at_hub else _MILESTONES
         for raw, offset in zip(records.values, records.offsets, strict=True):
             try:
                 try:
@@ -144,7 +149,7 @@ class Lifecycle:
                 if not earliest <= event.time <= latest:
                     raise _out_of_time(event, earliest, now)
                 kind = type(event)
-                content = raw if kind is not Order else _json.encode(event)
+                content = raw if kind is Scan or kind is Weight else _json.encode(event)
                 mark = digest(event.id.encode())
                 parcel = known(event.waybill)
                 if (
@@ -154,7 +159,7 @@ class Lifecycle:
                 ):
                     output.repeats += 1
                     continue
-                if kind is Order:
+                if kind is not Scan and kind is not Weight:
                     self._check(event)
                 elif event.site not in sites:
                     raise RefusedError("unknown_site", f"{event.site!r} is no site of the network")
@@ -167,21 +172,24 @@ class Lifecycle:
                 if kind is Scan:
                     output.scans.append(event)
                     output.scan_offsets.append(offset)
-                    if event.operation in _MILESTONES:
+                    if event.operation in milestones:
                         self._milestone(parcel, event)
                 elif kind is Weight:
                     output.weights.append(event)
                     output.weight_offsets.append(offset)
                     self._weight(parcel, event)
                 else:
-                    output.orders.append(event)
-                    output.order_offsets.append(offset)
-                    self._order(parcel, event)
+                    self._not_of_a_device(parcel, event, offset)
             except RefusedError as error:
                 self._refuse(error, records, offset, raw or b"", received)
         output.sources.append(
             Source(
-                records.topic, records.partition, len(output.orders), len(output.scans), len(output.weights)
+                records.topic,
+                records.partition,
+                len(output.orders),
+                len(output.scans),
+                len(output.weights),
+                len(output.claims),
             )
         )
 
@@ -189,7 +197,7 @@ class Lifecycle:
     def _parcel_event(raw: bytes) -> Any:
         """An event that is not spelled as our own producers spell it."""
         event = read(raw or b"")
-        if not isinstance(event, Order | Scan | Weight):
+        if not isinstance(event, ParcelEvent):
             raise RefusedError("unknown_type", f"{type(event).__name__} does not belong to this topic")
         return event
 
@@ -219,7 +227,23 @@ class Lifecycle:
         parcel.at = ring.now
         return parcel
 
-    def _check(self, order: Order) -> None:
+    def _not_of_a_device(self, parcel: Parcel, event: Order | Claim | ClaimWithdrawn, offset: int) -> None:
+        if isinstance(event, Order):
+            self.output.orders.append(event)
+            self.output.order_offsets.append(offset)
+            self._order(parcel, event)
+        else:
+            self.output.claims.append(event)
+            self.output.claim_offsets.append(offset)
+            self._claim(parcel, event)
+
+    def _check(self, event: Order | Claim | ClaimWithdrawn) -> None:
+        if isinstance(event, Order):
+            self._check_order(event)
+        elif isinstance(event, Claim):
+            self._check_claim(event)
+
+    def _check_order(self, order: Order) -> None:
         network = self.directory
         for outlet in (order.origin, order.destination):
             if outlet not in network.outlets:
@@ -234,33 +258,72 @@ class Lifecycle:
         self._compare_places(order)
         if (order.time, order.id) < (parcel.order_time, parcel.order_id):
             return
-        origin, destination = parcel.origin, parcel.destination
+        line = parcel.origin, parcel.destination, parcel.product
         parcel.order_time, parcel.order_id = order.time, order.id
         parcel.origin, parcel.destination, parcel.product = order.origin, order.destination, order.product
-        parcel.payment, parcel.customer = order.payment_e4, order.customer
+        parcel.payment, parcel.customer, parcel.terms = order.payment_e4, order.customer, terms_of(order)
         if parcel.weight_class in ("", DECLARED) or self.rules.rank(DECLARED) < self.rules.rank(
             parcel.weight_class
         ):
             self._weigh(parcel, DECLARED, order, order.declared_g, 0)
             if not order.declared_g:
                 parcel.weight_class, parcel.weight_time, parcel.weight_id = "", NEVER, ""
-        self.rules.all(parcel, origin, destination)
+        self.rules.all(parcel, line)
         self._set_timer(parcel)
 
     def _milestone(self, parcel: Parcel, scan: Scan) -> None:
         """A scan that makes fees fall due; the first of its kind counts, whenever it comes."""
+        dues = self.rules.dues
+        if dues.at_hub and self.directory.sites[scan.site].kind == "hub":
+            self._pass(parcel, scan)
         if scan.operation == PICKED_UP:
             if parcel.picked == NEVER or (scan.time, scan.id) < (parcel.picked, parcel.picked_id):
                 parcel.picked, parcel.picked_id = scan.time, scan.id
+                if dues.by_the_piece:
+                    parcel.more().picked_by = scan.courier
                 self.rules.pick_up(parcel)
         elif scan.operation == SIGNED and (
             parcel.signed == NEVER or (scan.time, scan.id) < (parcel.signed, parcel.signed_id)
         ):
             parcel.signed, parcel.signed_id = scan.time, scan.id
-            self.rules.delivery(parcel)
-            if not parcel.done & 1 << TRANSIT or self.rules.waits_for_signature(parcel):
-                self.rules.transit(parcel)
+            if dues.by_the_piece:
+                parcel.more().signed_by = scan.courier
+            self.rules.sign(parcel)
+            if self.rules.waits_for_signature(parcel):
+                self.rules.weigh(parcel)
                 self._set_timer(parcel)
+
+    def _pass(self, parcel: Parcel, scan: Scan) -> None:
+        """A scan at a hub; the first at each counts, whenever it comes."""
+        hubs = parcel.more().hubs
+        known = hubs.get(scan.site)
+        if known is None or (scan.time, scan.id) < known:
+            hubs[scan.site] = scan.time, scan.id
+            self.rules.hub(parcel, scan.site)
+
+    def _check_claim(self, claim: Claim) -> None:
+        live = self.rules.dues.claimable.get(claim.kind)
+        if live is None:
+            raise RefusedError("unknown_claim", f"{claim.kind!r} is no kind of claim")
+        due, network = live.due, self.directory
+        for party in (claim.responsible, claim.beneficiary):
+            if party and party != HQ and party not in network.outlets and party not in network.provinces:
+                raise RefusedError("unknown_party", f"{party!r} is no outlet, province or headquarters")
+        if not (claim.responsible or claim.beneficiary or due.blames or due.rewards):
+            raise RefusedError(
+                "nobody_named", f"a claim of kind {claim.kind!r} has to say who is responsible"
+            )
+
+    def _claim(self, parcel: Parcel, event: Claim | ClaimWithdrawn) -> None:
+        """A claim or its withdrawal, whichever comes first."""
+        claims = parcel.more().claims
+        if isinstance(event, Claim):
+            claim = claims.setdefault(event.id, Claimed())
+            claim.kind, claim.time, claim.amount = event.kind, event.time, event.amount_e4
+            claim.responsible, claim.beneficiary = event.responsible, event.beneficiary
+        else:
+            claims.setdefault(event.claim, Claimed()).withdrawn += 1
+        named.claims(self.rules, parcel)
 
     def _weight(self, parcel: Parcel, weight: Weight) -> None:
         policy = self.rules.tariffs.policy
@@ -281,7 +344,7 @@ class Lifecycle:
             volume = weight.length_mm * weight.width_mm * weight.height_mm // 1000
             self._weigh(parcel, weight.weight_class, weight, weight.weight_g, volume)
             parcel.measured_g = weight.weight_g
-            self.rules.transit(parcel)
+            self.rules.weigh(parcel)
         elif not parcel.measured_g:
             parcel.measured_g = weight.weight_g
 
@@ -360,7 +423,7 @@ class Lifecycle:
                 "book_refused", "no network directory was published before it: publish it again"
             )
         try:
-            read_book(published.files, self.directory)
+            read_book(published.files, self.directory, self.fees.prices)
         except DocumentError as error:
             raise RefusedError("book_refused", str(error)) from error
         self.documents.tariffs.append(published)
@@ -393,31 +456,32 @@ class Lifecycle:
         return [
             key
             for key, parcel in self.ring.records.items()
-            if (parcel.origin in outlets or parcel.destination in outlets)
+            if parcel.may_concern(outlets)
             and not self._is_over(parcel)
-            and any(self.rules.stands_otherwise(parcel, due, before, after) for due in range(len(DUES)))
+            and self.rules.stand_otherwise(parcel, before, after)
         ]
 
     def _take_back(self, parcel: Parcel, cause: str, after: Operators) -> None:
         self.rules.cause = cause
-        for due in range(len(DUES)):
-            if self.rules.stands_otherwise(parcel, due, self.operators, after):
-                self.rules.take_back(parcel, due, parcel.origin, parcel.destination)
+        self.rules.hand_over(parcel, self.operators, after)
 
     def _move_balances(self, event: BalanceMoved, received: int) -> None:  # noqa: ARG002
         """Open balances go over with an outlet: as far as they have not yet."""
         hands = self.documents.hands
         if hands.is_new(event):
-            move = hands.move(event, self.operators, self.moving)
+            move = hands.move(event, self.operators, self.fees.rules.transfer)
             if move.differences:
                 self.output.moves.append(move)
 
     def _rules_in_force(self) -> None:
         """Make the assessor anew from all that is published."""
-        books = [NO_BOOK] + [read_book(tariff.files, self.directory) for tariff in self.documents.tariffs]
-        changed = self.rules.changed
-        self.rules = Assessor(Tariffs(books, self.directory))
-        self.rules.now, self.rules.output, self.rules.changed = self.ring.now, self.output, changed
+        books = [NO_BOOK] + [
+            read_book(tariff.files, self.directory, self.fees.prices) for tariff in self.documents.tariffs
+        ]
+        before = self.rules
+        self.rules = Assessor(Tariffs(books, self.directory), self.directory, self.fees)
+        self.rules.now, self.rules.output = self.ring.now, self.output
+        self.rules.changed, self.rules.changed_items = before.changed, before.changed_items
 
     def _look_at(self, keys: Sequence[str]) -> None:
         """Assess parcels again: their time has come, or prices are new."""
@@ -427,7 +491,7 @@ class Lifecycle:
                 continue
             parcel = self._touch(key, found)
             self.rules.cause = parcel.weight_id
-            self.rules.all(parcel, parcel.origin, parcel.destination)
+            self.rules.all(parcel, parcel.line)
 
     def _set_timer(self, parcel: Parcel) -> None:
         moment = self.rules.deadline(parcel)
@@ -499,7 +563,7 @@ class Lifecycle:
         """Whether this dead letter comes for the first time: it is remembered like a finished parcel."""
         found = self.ring.records.get(key)
         first = found is None or self._is_over(found)
-        self._touch(key, found).done = FINISHED
+        self._touch(key, found).done = self.fees.finished
         return first
 
 
@@ -552,4 +616,3 @@ _HANDLE: dict[tuple[str, type[Event]], _Handle] = {
     (topics.DEAD_LETTERS.name, DeadLetterReplayed): Lifecycle._dead_letter_replayed,
 }
 _NOWHERE = Network("", {}, {}, {}, {}, {})
-assert len(REASONS) <= 4, "two bits a due"

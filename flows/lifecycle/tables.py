@@ -1,6 +1,6 @@
 """A block's output → the columns of its tables, and their bytes."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from operator import attrgetter
 from typing import Any, TypeVar
 
@@ -8,18 +8,22 @@ import numpy as np
 import pyarrow as pa
 from xxhash import xxh3_128_digest
 
+from flows.fees.model import Fees
+from flows.fees.read import documents
 from flows.governance.network import Network, read_network
-from flows.journal.chart import chart
 from flows.journal.moves import MOVED, legs_of
 from flows.journal.post import Booked, ChargeColumns, Legs, Poster
-from flows.journal.rules import PostingRules
 from flows.lifecycle import directory
-from flows.lifecycle.fees import DUES, FEES, FREIGHT, PAID, REASONS
-from flows.lifecycle.operated import Spans, operated
-from flows.lifecycle.output import Adoption, Anomaly, Charge, Output, Wait
+from flows.lifecycle.named import WITHDRAWN
+from flows.lifecycle.operated import operated
+from flows.lifecycle.output import Adoption, Anomaly, Output, Wait
+from flows.lifecycle.parcel import terms_of
+from flows.lifecycle.parties import Lines, Roles
+from flows.lifecycle.reasons import REASONS
 from flows.lifecycle.refusals import refusals
 from flows.rating.model import Row
 from flows.rating.tariffs import SHORT, Tariffs
+from schemas.events import Claim, ClaimWithdrawn, Order
 from schemas.parties import CUSTOMER, HQ
 from schemas.times import DAY, SHANGHAI_OFFSET
 from sinks import columns, tables
@@ -82,14 +86,19 @@ _ROW_NUMBERS: dict[str, Callable[[Row], int]] = {
 class Tables:
     """Makes a lane's blocks into rows. `writes_documents`: lane 0 writes what every lane reads."""
 
-    def __init__(self, rules: PostingRules, writes_documents: bool) -> None:
-        self.rules, self.writes_documents = rules, writes_documents
-        self.poster = Poster(rules, FEES, (MOVED,))
+    def __init__(self, fees: Fees, writes_documents: bool) -> None:
+        self.fees, self.writes_documents = fees, writes_documents
+        due_of = {fee: due for due in fees.dues for fee in due.fees}
+        triggers = [due_of[fee].trigger or due_of[fee].share_of for fee in fees.names]
+        self.poster = Poster(fees.rules, fees.names, triggers, (MOVED,))
+        self.roles = Roles(fees)
+        self.waits = Vocabulary((*(due.name for due in fees.dues), WITHDRAWN))
         self.parties = Vocabulary(("", HQ, CUSTOMER))
         self.products, self.classes = Vocabulary(("",)), Vocabulary(("",))
         self.sites = Vocabulary(("",))
         self.sources, self.codes, self.cities = Vocabulary(("",)), Vocabulary(("",)), Vocabulary(("",))
-        self.topics = Vocabulary()
+        self.couriers, self.topics = Vocabulary(("",)), Vocabulary()
+        self.lines = Lines()
         self.booked = Booked(self.poster, self.parties, None)
         """What the newest block booked."""
         self._tariffs: Tariffs | None = None
@@ -101,6 +110,8 @@ class Tables:
             self._tariffs, self.prices = tariffs, Prices(tariffs)
         made: dict[str, dict[str, Made] | None] = {
             "event": self._events(output, network),
+            "order_terms": self._terms(output.orders),
+            "claim": self._claims(output.claims),
             "adopted_weight": self._adoptions(output.adoptions),
             "anomaly": self._anomalies(output.anomalies),
             "waiting": self._waits(output.waits),
@@ -108,7 +119,7 @@ class Tables:
         }
         booked = self.booked = Booked(self.poster, self.parties, None)
         if output.charges:
-            made["charge"], booked.charges = self._charges(output.charges, output.operators)
+            made["charge"], booked.charges = self._charges(output, network)
         if output.moves and self.writes_documents:
             booked.moved = self._moved(output)
         made["journal"] = booked.post()
@@ -118,14 +129,21 @@ class Tables:
 
     # Charges
 
-    def _charges(self, charges: Sequence[Charge], operators: Spans) -> tuple[dict[str, Made], ChargeColumns]:
+    def _charges(self, output: Output, network: Network) -> tuple[dict[str, Made], ChargeColumns]:
+        charges = output.charges
         waybill = [c.waybill for c in charges]
         fee = [c.fee for c in charges]
         revision = [c.revision for c in charges]
         reversal = [c.reversal for c in charges]
         row = [c.row for c in charges]
         n = len(charges)
-        names = [f"{w}|{FEES[f]}|{r}" for w, f, r in zip(waybill, fee, revision, strict=True)]
+        fee_names = self.fees.names
+        names = [f"{w}|{fee_names[f]}|{r}" for w, f, r in zip(waybill, fee, revision, strict=True)]
+        parts = [""] * n
+        for place, party in output.parties.items():
+            if party.part:
+                parts[place] = party.part
+                names[place] = f"{waybill[place]}|{fee_names[fee[place]]}/{party.part}|{revision[place]}"
         own = (
             [name + "|r" if back else name for name, back in zip(names, reversal, strict=True)]
             if any(reversal)
@@ -142,14 +160,12 @@ class Tables:
             self.parties.codes([c.destination for c in charges]),
         )
         amounts, days = _ints([c.amount for c in charges]), _days(times)
-        sender = operated(origins, days, operators, self.parties)
-        receiver = operated(destinations, days, operators, self.parties)
-        hq, customer = self.parties[HQ], self.parties[CUSTOMER]
-        payer = np.where(fees == FREIGHT, customer, np.where(fees == PAID, hq, sender)).astype(np.int32)
-        payee = np.where(fees == FREIGHT, sender, np.where(fees == PAID, receiver, hq)).astype(np.int32)
+        payer, payee = self._between(output, fees, origins, destinations, days)
         rows = np.fromiter(map(self.prices.number.__getitem__, map(id, row)), np.int32, n)
         waybills = pa.array(waybill, pa.string())
         parties = self.parties
+        products = self.products.codes([c.product for c in charges])
+        lines = self.lines.of(origins, destinations, parties, network)
         words, numbers = self.prices.words, self.prices.numbers
         made = {
             "charge_id": columns.ids(ids),
@@ -157,6 +173,7 @@ class Tables:
             "reverses": columns.ids(reverses),
             "waybill": columns.texts(waybills),
             "fee": columns.words(fees, self.poster.fees),
+            "part": columns.texts(parts),
             "payer": columns.words(payer, parties),
             "payee": columns.words(payee, parties),
             "amount": columns.money(amounts),
@@ -165,7 +182,7 @@ class Tables:
             "cause": columns.texts([c.cause for c in charges]),
             "origin": columns.words(origins, parties),
             "destination": columns.words(destinations, parties),
-            "product": columns.words(self.products.codes([c.product for c in charges]), self.products),
+            "product": columns.words(products, self.products),
             "weight_class": columns.words(
                 self.classes.codes([c.weight_class for c in charges]), self.classes
             ),
@@ -184,24 +201,53 @@ class Tables:
             "passed_over": columns.spelled([c.passed_over for c in charges]),
             "steps": columns.texts([c.steps for c in charges]),
         }
-        return made, ChargeColumns(ids, fees, payer, payee, amounts, times, days, waybills, parties)
+        return made, ChargeColumns(
+            ids,
+            fees,
+            payer,
+            payee,
+            amounts,
+            times,
+            days,
+            waybills,
+            parties,
+            (lines, self.lines.names),
+            (products, self.products),
+            np.array(reversal, np.int32),
+        )
+
+    def _between(
+        self, output: Output, fees: Ints, origins: Ints, destinations: Ints, days: Ints
+    ) -> tuple[Ints, Ints]:
+        """Payers and payees: the parties that run their outlets on the business days."""
+        payer, payee = self.roles.parties(fees, origins, destinations, self.parties)
+        for place, party in output.parties.items():
+            payer[place], payee[place] = self.parties[party.payer], self.parties[party.payee]
+        spans = output.operators
+        return operated(payer, days, spans, self.parties), operated(payee, days, spans, self.parties)
 
     def _moved(self, output: Output) -> Legs | None:
         poster = self.poster
         return legs_of(
-            output.moves, self.rules.transfer, self.parties, poster.accounts, poster.sides, poster.fees[MOVED]
+            output.moves,
+            self.fees.rules.transfer,
+            self.parties,
+            poster.accounts,
+            poster.sides,
+            poster.fees[MOVED],
+            poster.causes[MOVED],
         )
 
     # Events
 
     def _events(self, output: Output, network: Network) -> dict[str, Made] | None:
-        orders, scans, weights = output.orders, output.scans, output.weights
-        o, s, w = len(orders), len(scans), len(weights)
-        n = o + s + w
+        orders, scans, weights, claims = output.orders, output.scans, output.weights, output.claims
+        o, s, w, c = len(orders), len(scans), len(weights), len(claims)
+        n = o + s + w + c
         if not n:
             return None
-        events: tuple[Sequence[Any], ...] = (orders, scans, weights)
-        no, ns, nw = [""] * o, [""] * s, [""] * w
+        events: tuple[Sequence[Any], ...] = (orders, scans, weights, claims)
+        no, ns, nw, nc = [""] * o, [""] * s, [""] * w, [""] * c
 
         def of_orders(codes: Vocabulary, values: Sequence[str]) -> Made:
             full = np.full(n, codes[""], np.int32)
@@ -210,33 +256,38 @@ class Tables:
 
         def of_weights(values: Sequence[int]) -> Made:
             full = np.zeros(n, np.int64)
-            full[o + s :] = values
+            full[o + s : o + s + w] = values
             return columns.numbers(full, "uint32")
 
         def of_devices(codes: Vocabulary, of_scans: Sequence[str], of_weighed: Sequence[str]) -> Ints:
             full = np.full(n, codes[""], np.int32)
             full[o : o + s] = codes.codes(of_scans)
-            full[o + s :] = codes.codes(of_weighed)
+            full[o + s : o + s + w] = codes.codes(of_weighed)
             return full
 
         classes = np.full(n, self.classes[""], np.int32)
         classes[:o] = self.classes["declared"]
-        classes[o + s :] = self.classes.codes([e.weight_class for e in weights])
+        classes[o + s : o + s + w] = self.classes.codes([e.weight_class for e in weights])
         grams = np.zeros(n, np.int64)
         grams[:o] = [e.declared_g for e in orders]
-        grams[o + s :] = [e.weight_g for e in weights]
+        grams[o + s : o + s + w] = [e.weight_g for e in weights]
         paid = np.zeros(n, np.int64)
         paid[:o] = [e.payment_e4 for e in orders]
         operations = np.full(n, self.codes[""], np.int32)
         operations[o : o + s] = self.codes.codes([e.operation for e in scans])
+        couriers = np.full(n, self.couriers[""], np.int32)
+        couriers[o : o + s] = self.couriers.codes([e.courier for e in scans])
         codes_ = np.full(n, self.codes[""], np.int32)
         codes_[o : o + s] = self.codes.codes([e.code for e in scans])
         site = of_devices(self.sites, [e.site for e in scans], [e.site for e in weights])
         (outlet, city, province), place_codes = self._places_of(network)
-        topic, partition = self._where(output, o, s)
+        kinds = np.repeat(np.arange(4, dtype=np.int32), (o, s, w, c))
+        if c:
+            kinds[o + s + w :] += np.array([isinstance(e, ClaimWithdrawn) for e in claims], np.int32)
+        topic, partition = self._where(output, (o, s, w, c))
         return {
             "event_id": columns.texts([e.id for kind in events for e in kind]),
-            "kind": columns.words(np.repeat(np.arange(3, dtype=np.int32), (o, s, w)), _KINDS),
+            "kind": columns.words(kinds, _KINDS),
             "waybill": columns.texts([e.waybill for kind in events for e in kind]),
             "event_time": columns.times(_ints([e.time for kind in events for e in kind])),
             "operation": columns.words(operations, self.codes),
@@ -248,26 +299,35 @@ class Tables:
             "outlet": columns.words(outlet[site], place_codes[0]),
             "city": columns.words(city[site], place_codes[1]),
             "province": columns.words(province[site], place_codes[2]),
-            "device": columns.texts([*no, *[e.device for e in scans], *[e.device for e in weights]]),
+            "device": columns.texts([*no, *[e.device for e in scans], *[e.device for e in weights], *nc]),
+            "courier": columns.words(couriers, self.couriers),
             "weight_class": columns.words(classes, self.classes),
             "weight_g": columns.numbers(grams, "uint32"),
             "length_mm": of_weights([e.length_mm for e in weights]),
             "width_mm": of_weights([e.width_mm for e in weights]),
             "height_mm": of_weights([e.height_mm for e in weights]),
-            "photo": columns.texts([*no, *ns, *[e.photo for e in weights]]),
+            "photo": columns.texts([*no, *ns, *[e.photo for e in weights], *nc]),
             "origin": of_orders(self.parties, [e.origin for e in orders]),
             "destination": of_orders(self.parties, [e.destination for e in orders]),
             "origin_city": of_orders(self.cities, [e.origin_city for e in orders]),
             "destination_city": of_orders(self.cities, [e.destination_city for e in orders]),
             "origin_county": of_orders(self.cities, [e.origin_county for e in orders]),
             "destination_county": of_orders(self.cities, [e.destination_county for e in orders]),
-            "customer": columns.texts([*[e.customer for e in orders], *ns, *nw]),
+            "customer": columns.texts([*[e.customer for e in orders], *ns, *nw, *nc]),
             "product": of_orders(self.products, [e.product for e in orders]),
             "payment": columns.money(paid),
             "topic": columns.words(topic, self.topics),
             "partition": columns.numbers(partition, "uint16"),
             "offset": columns.numbers(
-                _ints([*output.order_offsets, *output.scan_offsets, *output.weight_offsets]), "uint64"
+                _ints(
+                    [
+                        *output.order_offsets,
+                        *output.scan_offsets,
+                        *output.weight_offsets,
+                        *output.claim_offsets,
+                    ]
+                ),
+                "uint64",
             ),
         }
 
@@ -284,18 +344,66 @@ class Tables:
             self._places = (network, len(self.sites), arrays, codes)
         return arrays, codes
 
-    def _where(self, output: Output, o: int, s: int) -> tuple[Ints, Ints]:
-        """Topic and partition of every event: orders, then scans, then weights, each in reading order."""
-        n = o + s + len(output.weights)
+    def _where(self, output: Output, counts: tuple[int, ...]) -> tuple[Ints, Ints]:
+        """Topic and partition of every event, kind by kind, each in reading order. `counts`: of each kind."""
+        n = sum(counts)
+        starts = [sum(counts[:kind]) for kind in range(len(counts))]
         topic, partition = np.zeros(n, np.int32), np.zeros(n, np.int64)
-        before = (0, 0, 0)
+        before = (0,) * len(counts)
         for source in output.sources:
-            after = (source.orders, source.scans, source.weights)
-            for start, low, high in zip((0, o, o + s), before, after, strict=True):
+            after = (source.orders, source.scans, source.weights, source.claims)
+            for start, low, high in zip(starts, before, after, strict=True):
                 topic[start + low : start + high] = self.topics[source.topic]
                 partition[start + low : start + high] = source.partition
             before = after
         return topic, partition
+
+    def _terms(self, orders: Sequence[Order]) -> dict[str, Made] | None:
+        """Orders that say more than the ordinary."""
+        found = [(order, terms) for order in orders if (terms := terms_of(order)) is not None]
+        if not found:
+            return None
+        of = [terms for _, terms in found]
+        return {
+            "event_id": columns.texts([order.id for order, _ in found]),
+            "waybill": columns.texts([order.waybill for order, _ in found]),
+            "pieces": columns.numbers(_ints([terms.pieces for terms in of]), "uint32"),
+            "channel": columns.spelled([terms.channel for terms in of]),
+            "insured": columns.money(_ints([terms.insured for terms in of])),
+            "cod": columns.money(_ints([terms.cod for terms in of])),
+            "promised_hours": columns.numbers(_ints([terms.promised_h for terms in of]), "uint32"),
+            "direction": columns.spelled([terms.direction for terms in of]),
+            "billing": columns.spelled([terms.billing for terms in of]),
+            "related": columns.texts([terms.related for terms in of]),
+        }
+
+    @staticmethod
+    def _claims(claims: Sequence[Claim | ClaimWithdrawn]) -> dict[str, Made] | None:
+        if not claims:
+            return None
+        full = [
+            claim if isinstance(claim, Claim) else Claim(id=claim.claim, time=0, waybill="-", kind=WITHDRAWN)
+            for claim in claims
+        ]
+        withdrawn = [isinstance(claim, ClaimWithdrawn) for claim in claims]
+        return {
+            "event_id": columns.texts([claim.id for claim in claims]),
+            "waybill": columns.texts([claim.waybill for claim in claims]),
+            "event_time": columns.times(_ints([claim.time for claim in claims])),
+            "claim": columns.texts([claim.id for claim in full]),
+            "status": columns.spelled([("claimed", WITHDRAWN)[back] for back in withdrawn]),
+            "kind": columns.spelled(
+                ["" if back else claim.kind for claim, back in zip(full, withdrawn, strict=True)]
+            ),
+            "responsible": columns.spelled([claim.responsible for claim in full]),
+            "beneficiary": columns.spelled([claim.beneficiary for claim in full]),
+            "amount": columns.money(_ints([claim.amount_e4 for claim in full])),
+            "evidence": columns.texts([claim.evidence for claim in full]),
+            "by": columns.texts([claim.by for claim in claims]),
+            "why": columns.texts(
+                [claim.reason if isinstance(claim, ClaimWithdrawn) else "" for claim in claims]
+            ),
+        }
 
     # The rest: few rows, so plainness counts
 
@@ -345,10 +453,16 @@ class Tables:
     def _waits(self, rows: Sequence[Wait]) -> dict[str, Made] | None:
         if not rows:
             return None
-        waybill, due, reason, since, outlet = pluck(rows, "waybill", "due", "reason", "since", "outlet")
+        waybill, due, reason, since, outlet, part = pluck(
+            rows, "waybill", "due", "reason", "since", "outlet", "part"
+        )
+        withdrawn = self.waits[WITHDRAWN]
         return {
             "waybill": columns.texts(waybill),
-            "fee": columns.words(np.array(due, np.int32), _DUES),
+            "fee": columns.words(
+                np.array([place if place >= 0 else withdrawn for place in due], np.int32), self.waits
+            ),
+            "part": columns.texts(part),
             "reason": columns.words(np.array(reason, np.int32), _REASONS),
             "since": columns.times(_ints(since)),
             "outlet": columns.spelled(outlet),
@@ -370,7 +484,8 @@ class Tables:
             network = read_network(output.networks[-1].files)
             made["site"] = _sites(network)
             made["area"], made["party"] = directory.areas(network), directory.parties(network)
-            made["account"] = chart(self.rules)
+            for table, rows in documents(self.fees).items():
+                made[table] = _document(table, self.fees.version, rows)
         made["operator"], made["balance_moved"] = (
             directory.changes(output.changes),
             directory.balances(output.moves),
@@ -378,8 +493,23 @@ class Tables:
         return made
 
 
-_KINDS = Vocabulary(("order", "scan", "weight"))
-_DUES, _REASONS = Vocabulary(DUES), Vocabulary(REASONS)
+def _document(table: str, version: str, rows: Sequence[Mapping[str, Any]]) -> dict[str, Made]:
+    """Rows of a small table that readers look things up in."""
+    make: dict[str, Callable[[list[Any]], Made]] = {
+        tables.TEXT: columns.texts,
+        tables.WORD: columns.spelled,
+        "UInt8": lambda values: columns.numbers(_ints(values), "uint8"),
+        "UInt32": lambda values: columns.numbers(_ints(values), "uint32"),
+    }
+    full = [{"version": version, **row} for row in rows]
+    return {
+        column.name: make[column.type]([row[column.name] for row in full])
+        for column in tables.BY_NAME[table].columns[len(tables.SEQ) :]
+    }
+
+
+_KINDS = Vocabulary(("order", "scan", "weight", "claim", "claim_withdrawn"))
+_REASONS = Vocabulary(REASONS)
 
 
 def _hashes(names: Sequence[str]) -> columns.Id128:

@@ -50,9 +50,11 @@ class Facts(Protocol):
     """0: not measured."""
     longest_mm: int
     """The longest side; 0: not measured."""
-    hubs: tuple[str, ...]
-    """Hubs passed, in order of their codes."""
     terms: Terms | None
+
+    @property
+    def hubs(self) -> tuple[str, ...]:
+        """Hubs passed, in order of their codes."""
 
 
 class Trial(msgspec.Struct, kw_only=True):

@@ -6,10 +6,11 @@ from typing import Literal
 
 import msgspec
 
+from flows.fees import current
 from flows.rating.factors import Named
 from flows.rating.policy import WeightPolicy
 
-FEES: dict[str, str] = {"waybill": "面单费", "transit": "中转费", "delivery": "派费"}
+FEES: Mapping[str, str] = current.FEES.prices
 """Fees that a price table can be for. `delivery` prices both what is collected and what is paid on."""
 
 Kind = Literal["base", "surcharge", "discount", "bounds", "zones"]

@@ -62,7 +62,7 @@ class Settings(msgspec.Struct, frozen=True):
     """File of the holiday calendar."""
 
 
-def read_settings(files: Mapping[str, str], findings: Findings) -> Settings:
+def read_settings(files: Mapping[str, str], findings: Findings, fees: Mapping[str, str] = FEES) -> Settings:
     """The settings in book.toml. Problems go to `findings`; only without any is the result to be used."""
     text = files[FILE]
     try:
@@ -83,7 +83,7 @@ def read_settings(files: Mapping[str, str], findings: Findings) -> Settings:
     if weight is not None:
         policy = _policy(_Section("weight", weight, lines.get("weight[0]", {}), findings), lines, findings)
     read = [
-        _table(_Section(f"table {n + 1}", values, lines.get(f"table[{n}]", {}), findings), files, n)
+        _table(_Section(f"table {n + 1}", values, lines.get(f"table[{n}]", {}), findings), files, fees, n)
         for n, values in enumerate(tables)
     ]
     read += [
@@ -126,8 +126,8 @@ def _zones(section: "_Section", files: Iterable[str]) -> PriceTable:
     )
 
 
-def _table(section: "_Section", files: Iterable[str], order: int) -> PriceTable:
-    fee = section.take("fee", _one_of(FEES), "")
+def _table(section: "_Section", files: Iterable[str], fees: Iterable[str], order: int) -> PriceTable:
+    fee = section.take("fee", _one_of(fees), "")
     kind = section.take("kind", _one_of(KINDS), "base", needed=False)
     needs_name = kind in ("surcharge", "discount")
     name = section.take("name", _text, "", needed=True) if needs_name else ""

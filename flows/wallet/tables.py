@@ -30,7 +30,7 @@ class Tables:
 
     def __init__(self, rules: PostingRules, writes_documents: bool) -> None:
         self.rules, self.writes_documents = rules, writes_documents
-        self.poster = Poster(rules, tuple(rules.rules))
+        self.poster = Poster(rules, tuple(rules.rules), tuple(rules.rules))
         self.parties = Vocabulary((HQ,))
         self.accounts, self.kinds, self.fees = Vocabulary(), Vocabulary(), Vocabulary(("",))
         self._receives = {fee: rule.payee == "party" for fee, rule in rules.rules.items()}

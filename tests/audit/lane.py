@@ -7,12 +7,15 @@ import msgspec
 from clickhouse_connect.driver.client import Client
 
 from flows.engine.block import Block, Records
+from flows.fees.current import FEES
+from flows.fees.model import Fees
 from flows.lifecycle.process import Lifecycle
 from flows.lifecycle.tables import Tables
-from flows.parcels import posting_rules
 from schemas import topics
 from schemas.events import (
     BalanceMoved,
+    Claim,
+    ClaimWithdrawn,
     Event,
     NetworkPublished,
     Order,
@@ -37,6 +40,8 @@ def record(event: Event, partition: int = 0) -> Record:
     """An event on its topic."""
     topic = {
         Order: topics.ORDERS,
+        Claim: topics.ORDERS,
+        ClaimWithdrawn: topics.ORDERS,
         Tick: topics.TICKS,
         NetworkPublished: topics.CONTROL,
         TariffPublished: topics.CONTROL,
@@ -50,10 +55,12 @@ def record(event: Event, partition: int = 0) -> Record:
 class Lane:
     """Processes records block by block."""
 
-    def __init__(self, client: Client, number: int = 0, partitions: Sequence[int] = (0,)) -> None:
+    def __init__(
+        self, client: Client, number: int = 0, partitions: Sequence[int] = (0,), fees: Fees = FEES
+    ) -> None:
         self.writer = Writer(client, number)
-        self.lifecycle = Lifecycle(HORIZON, moving=posting_rules().transfer)
-        self.tables = Tables(posting_rules(), writes_documents=number == 0)
+        self.lifecycle = Lifecycle(HORIZON, fees=fees)
+        self.tables = Tables(fees, writes_documents=number == 0)
         self.inputs = [
             (topics.CONTROL.name, 0),
             (topics.TICKS.name, 0),

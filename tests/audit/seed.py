@@ -4,6 +4,7 @@ YT100000001 pays 12.00; waybill 1.00, transit at 2.5 kg 5.25, delivery 1.20.
 YT100000002 the same, but a hub's DWS later says 3.0 kg: transit 5.25 is taken back and 6.00 charged.
 YT100000003 was picked up, and nobody has seen its order.
 OUT1 goes to P9 on the 7th; what the first six blocks left open goes over with it.
+YT100000001 is claimed to be late: OUT2 pays a penalty of 5.00. YT100000002 is insured.
 """
 
 from collections.abc import Iterator
@@ -72,21 +73,30 @@ SITES = (
     ("HUB1", "华东分拨", "hub", "HQ", "310100", "上海市", "310000", "上海市"),
 )
 SITE_COLUMNS = ("site", "name", "kind", "outlet", "city", "city_name", "province", "province_name")
-ACCOUNTS = (
-    *("1001", "1002", "1003", "1101", "1102", "1201", "1202", "1801", "2001", "2101", "2201", "2301", "2401"),
-    *("2402", "4001", "4002", "4901", "5001", "5002", "6001", "6002", "6003", "6901"),
-)
+ACCOUNTS = {
+    **dict.fromkeys(
+        ("1001", "1002", "1003", "1005", "1102", "1201", "1202", "2001", "2101", "2401", "2402"), "mutual"
+    ),
+    "2201": "clearing",
+    **dict.fromkeys(
+        ("1101", "1801", "2501", "4001", "4002", "4901", "5001", "5101", "5102", "6001", "6101"), "own"
+    ),
+    **dict.fromkeys(("6102", "6103", "6901"), "own"),
+}
+"""By number: the nature."""
 
 ENTRIES = """
-freight            payee D 1101 C 5001
-waybill            payer D 6001 C 2101
+freight            payee D 1101 C 5101
+waybill            payer D 6101 C 2101
 waybill            payee D 1002 C 4002
-transit            payer D 6002 C 2101
+transit            payer D 6102 C 2101
 transit            payee D 1001 C 4001
-delivery_collected payer D 6003 C 2101
+delivery_collected payer D 6103 C 2101
 delivery_collected payee D 1003 C 2201
 delivery_paid      payer D 2201 C 2001
-delivery_paid      payee D 1102 C 5002
+delivery_paid      payee D 1102 C 5102
+late               payer D 6001 C 2101
+late               payee D 1005 C 5001
 """
 DAY_OF_HANDOVER = (T0 + 2 * DAY + SHANGHAI_OFFSET) // DAY
 CHANGE = {"change_id": "c1", "kind": "party_transferred", "outlet": "OUT1", "party": "P9", "reason": "sold"}
@@ -114,20 +124,30 @@ MOVED = """
 3 82 HQ   1002 C  2.00 OUT1
 4 82 HQ   1002 D  2.00 P9
 5 80 OUT1 1101 C 24.00 CUSTOMER
-6 80 OUT1 2301 D 24.00 P9
+6 80 OUT1 2501 D 24.00 P9
 7 81 P9   1101 D 24.00 CUSTOMER
-8 81 P9   2301 C 24.00 OUT1
+8 81 P9   2501 C 24.00 OUT1
 9 80 OUT1 2101 D 13.25 HQ
-a 80 OUT1 2301 C 13.25 P9
+a 80 OUT1 2501 C 13.25 P9
 b 81 P9   2101 C 13.25 HQ
-c 81 P9   2301 D 13.25 OUT1
+c 81 P9   2501 D 13.25 OUT1
 """
+FEES = """
+freight            freight  0 picked_up customer     origin       payment 0
+waybill            waybill  1 picked_up origin       headquarters tariff  1
+transit            transit  2 weighed   origin       headquarters tariff  1
+delivery_collected delivery 3 signed    origin       headquarters tariff  1
+delivery_paid      delivery 3 signed    headquarters destination  tariff  1
+late               late     4 claimed   responsible  headquarters claim   0
+"""
+"""Fee, due, its place, trigger, payer, payee, source, required."""
 PARTIES = {
     "freight": ("CUSTOMER", "OUT1"),
     "waybill": ("OUT1", "HQ"),
     "transit": ("OUT1", "HQ"),
     "delivery_collected": ("OUT1", "HQ"),
     "delivery_paid": ("HQ", "OUT2"),
+    "late": ("OUT2", "HQ"),
 }
 PRICES: dict[str, Values] = {
     "waybill": {"price_table": "waybill.csv", "price_row": 2, "matched": "national", "first_price": 10_000},
@@ -226,9 +246,13 @@ def write(writer: Writer) -> None:
         ],
         "party": [{"version": "n1", "party": "P9", "kind": "outlet", "first_day": 0, "last_day": 65_535}],
         "operator": [CHANGE | {"first_day": DAY_OF_HANDOVER, "published_at": T0, "published_by": "me"}],
+        "fee": list(_fees()),
+        "posting_rule": list(_posting_rules()),
     }
     writer.by_hand(documents, {"waybook.control:0": 2})
-    writer.by_hand({"event": [order(one, 0), order(two, 1)]}, {"waybook.orders:0": 2})
+    writer.by_hand(
+        {"event": [order(one, 0), order(two, 1)], "order_terms": [terms(two)]}, {"waybook.orders:0": 2}
+    )
     picked = [charge(w, f, a, T0) for w in (one, two) for f, a in (("freight", 120_000), ("waybill", 10_000))]
     events = [scan(one, "10", 0, T0), scan(two, "10", 1, T0)]
     _charged(writer, 2, events, picked)
@@ -244,7 +268,18 @@ def write(writer: Writer) -> None:
         charge(two, "transit", 60_000, T0 + 2 * HOUR, revision=1, weighing=better),
     ]
     replaced = adoption(better, "better") | {"replaces": adopted[1]["event_id"]}
-    _charged(writer, 5, [better], corrected, adopted_weight=[replaced])
+    late = claim(one, 2, T0 + HOUR)
+    penalty = charge(one, "late", 50_000, T0 + HOUR, cause=late["event_id"], part=late["event_id"])
+    writer.upto |= {"waybook.orders:0": 3}
+    details = {name: late[name] for name in ("event_id", "waybill", "event_time")} | {
+        "claim": late["event_id"],
+        "status": "claimed",
+        "kind": "late",
+        "responsible": "OUT2",
+        "amount": 50_000,
+        "evidence": "p/late.jpg",
+    }
+    _charged(writer, 5, [better, late], [*corrected, penalty], adopted_weight=[replaced], claim=[details])
     waits = [{"waybill": three, "fee": "waybill", "reason": "no_order", "since": T0}]
     moved = {
         "balance_moved": [
@@ -265,7 +300,7 @@ def write(writer: Writer) -> None:
         "received": T0,
         "raw": b"{",
     }
-    strange = order(one, 2) | {
+    strange = order(one, 3) | {
         "origin_city": "440100",
         "origin_county": "310115",
         "event_id": "order-again",
@@ -283,7 +318,7 @@ def write(writer: Writer) -> None:
     unserved = anomaly | {"kind": "area_unserved", "expected": "", "found": "310115"}
     writer.by_hand(
         {"dead_letter": [letter | {"raw": "{"}], "event": [strange], "anomaly": [anomaly, unserved]},
-        {"waybook.devices:0": 7, "waybook.orders:0": 3},
+        {"waybook.devices:0": 7, "waybook.orders:0": 4},
     )
     for place, waybill in enumerate((one, two)):
         signed = [
@@ -317,6 +352,24 @@ def order(waybill: str, offset: int) -> Values:
         "customer": "C1",
         "product": "STD",
         "payment": 120_000,
+        "topic": "waybook.orders",
+        "offset": offset,
+    }
+
+
+def terms(waybill: str) -> Values:
+    """What the order of OUT1 says besides."""
+    kept = {"pieces": 1, "direction": "forward", "insured": 10_000_000}
+    return {"event_id": f"{waybill}-order", "waybill": waybill} | kept
+
+
+def claim(waybill: str, offset: int, time: int) -> Values:
+    """The event of a claim."""
+    return {
+        "event_id": f"{waybill}-late",
+        "kind": "claim",
+        "waybill": waybill,
+        "event_time": time,
         "topic": "waybook.orders",
         "offset": offset,
     }
@@ -369,16 +422,18 @@ def charge(
     back: bool = False,
     weighing: Values | None = None,
     cause: str = "",
+    part: str = "",
 ) -> Values:
     """A charge of OUT1's parcel, or (`back`) the reversal of one."""
     payer, payee = PARTIES[fee]
     operation = "50" if fee.startswith("delivery") else "10"
     made: Values = {
-        "charge_id": charge_id(waybill, fee, revision, back),
+        "charge_id": charge_id(waybill, f"{fee}/{part}" if part else fee, revision, back),
         "revision": revision,
         "reverses": charge_id(waybill, fee, revision) if back else bytes(16),
         "waybill": waybill,
         "fee": fee,
+        "part": part,
         "payer": payer,
         "payee": payee,
         "amount": amount,
@@ -422,7 +477,7 @@ def legs(charged: Values) -> Iterator[Values]:
         book, other = (charged["payer"], charged["payee"])[:: 1 if of == "payer" else -1]
         for side, account in zip(pairs[::2], pairs[1::2], strict=True):
             number += 1
-            kept = ("charge_id", "amount", "waybill", "fee", "event_time", "business_date")
+            kept = ("charge_id", "amount", "waybill", "fee", "product", "event_time", "business_date")
             yield {
                 "row_id": charged["charge_id"][:15] + bytes([number]),
                 "entry_id": charged["charge_id"][:15] + (b"\x80" if of == "payer" else b"\x81"),
@@ -430,6 +485,8 @@ def legs(charged: Values) -> Iterator[Values]:
                 "account": account,
                 "side": side,
                 "counterparty": other,
+                "route": "310000-110000",
+                "cause": TRIGGERS[fee] if charged["reverses"] == bytes(16) else "reversed",
                 "rules_version": "r1",
                 **{name: charged[name] for name in kept},
             }
@@ -467,5 +524,48 @@ def _sites() -> Iterator[Values]:
 
 
 def _accounts() -> Iterator[Values]:
-    for account in ACCOUNTS:
-        yield {"version": "r1", "account": account, "name": account, "class": "asset", "normal_side": "D"}
+    for account, nature in ACCOUNTS.items():
+        yield {
+            "version": "r1",
+            "account": account,
+            "name": account,
+            "class": "asset",
+            "normal_side": "D",
+            "nature": nature,
+        }
+
+
+def _fees() -> Iterator[Values]:
+    for line in FEES.strip().splitlines():
+        fee, due, place, trigger, payer, payee, source, required = line.split()
+        yield {
+            "version": "r1",
+            "fee": fee,
+            "due": due,
+            "place": int(place),
+            "trigger": trigger,
+            "payer": payer,
+            "payee": payee,
+            "source": source,
+            "price": due if source == "tariff" else "",
+            "required": int(required),
+        }
+
+
+TRIGGERS = {line.split()[0]: line.split()[3] for line in FEES.strip().splitlines()}
+
+
+def _posting_rules() -> Iterator[Values]:
+    numbers: dict[str, int] = {}
+    for line in ENTRIES.strip().splitlines():
+        fee, of, *pairs = line.split()
+        for side, account in zip(pairs[::2], pairs[1::2], strict=True):
+            numbers[fee] = numbers.get(fee, 0) + 1
+            yield {
+                "version": "r1",
+                "fee": fee,
+                "leg": numbers[fee],
+                "book": of,
+                "account": account,
+                "side": side,
+            }

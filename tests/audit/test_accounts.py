@@ -13,7 +13,8 @@ from deploy.audit.accounts import check_told
 from deploy.audit.chain import read_log
 from deploy.audit.store import Store
 from flows.engine.messages import Letter
-from flows.parcels import letters, positions_of, posting_rules
+from flows.fees.current import FEES
+from flows.parcels import letters, positions_of
 from schemas import topics
 from schemas.events import Command, Event
 from schemas.partition import partition_of
@@ -48,7 +49,7 @@ class Both:
     def __init__(self, client: Client) -> None:
         self.parcels = Lane(client)
         self.books = Books(client, f"{PARTY},credit,20,5\n")
-        self.positions = positions_of(posting_rules(), PARTITIONS)
+        self.positions = positions_of(FEES, PARTITIONS)
         self.parcels.block([record(network()), record(tariff()), record(tick(START))])
 
     def parcel(self, *events: Event) -> list[Letter]:

@@ -105,8 +105,8 @@ def test_untouched_books_pass(books: Books) -> None:
     report = run(books.client)
     assert report.passed, report.to_text()
     assert report.counts.parcels == 3
-    assert report.counts.journal_rows == 60
-    assert report.counts.debit == report.counts.credit == "167.85"
+    assert report.counts.journal_rows == 64
+    assert report.counts.debit == report.counts.credit == "177.85"
 
 
 @pytest.mark.parametrize(("table", "column"), CELLS, ids=[f"{t.name}.{c.name}" for t, c in CELLS])
@@ -172,8 +172,8 @@ UNSEALED = (
     ("journal", "amount", "amount + 1", "account = '1102'", {"balanced", "posted", "mirrored"}),
     ("journal", "counterparty", "'OUT1'", "account = '1102'", {"posted", "entries"}),
     ("journal", "account", "'9999'", "account = '1102'", {"accounts", "posted", "mirrored"}),
-    ("journal", "side", "'D'", "account = '5002'", {"balanced", "posted"}),
-    ("journal", "row_id", "unhex(repeat('00', 16))", "account IN ('5002', '2001')", {"row_ids"}),
+    ("journal", "side", "'D'", "account = '5102'", {"balanced", "posted"}),
+    ("journal", "row_id", "unhex(repeat('00', 16))", "account IN ('5102', '2001')", {"row_ids"}),
     ("journal", "waybill", "'YT100000001'", "account = '2201' AND side = 'D'", {"cleared", "posted"}),
     (
         "charge",
@@ -189,6 +189,8 @@ UNSEALED = (
     ("charge", "revision", "1", "fee = 'delivery_paid'", {"revisions", "charge_names"}),
     ("charge", "charge_id", "unhex(repeat('00', 16))", "true", {"charge_ids", "charge_names", "posted"}),
     ("charge", "event_time", "addDays(event_time, 1)", "fee = 'delivery_paid'", {"explained", "posted"}),
+    ("journal", "route", "'310000-310000'", "true", {"dimensions"}),
+    ("journal", "cause", "'claimed'", "true", {"dimensions"}),
     ("event", "offset", "offset + 5", "true", {"offsets"}),
     ("event", "operation", "'40'", "true", {"recomputed_charges", "recomputed_journal"}),
     ("event", "event_id", "'YT100000001-50'", "true", {"event_ids"}),
@@ -227,6 +229,19 @@ FORGED = (
     ("tariff_book", "file = 'waybill.csv'", "'price\n2.00\n' AS content", "documents"),
     ("tariff_book", "file = 'waybill.csv'", "'price\n2.00\n' AS content", "recomputed_charges"),
     ("tariff_book", "file = 'book.toml'", "'not toml' AS content", "documents"),
+    ("charge", "fee = 'late'", "amount + 1 AS amount", "recomputed_charges"),
+    ("charge", "fee = 'late'", "'OUT1' AS payer", "recomputed_charges"),
+    ("charge", "fee = 'late'", "'other' AS part", "charge_names"),
+    ("claim", "true", "'OUT1' AS responsible", "recomputed_charges"),
+    ("claim", "true", "'withdrawn' AS status", "recomputed_charges"),
+    ("claim", "true", "'other' AS event_id", "details"),
+    ("order_terms", "true", "'other' AS event_id", "details"),
+    ("posting_rule", "fee = 'late' AND leg = 1", "'C' AS side", "posting_rules"),
+    ("posting_rule", "fee = 'late' AND account = '1005'", "'5001' AS account", "posting_rules"),
+    ("posting_rule", "fee = 'late' AND leg = 1", "'6101' AS account", "posted"),
+    ("fee", "fee = 'late'", "'destination' AS payee", "parties"),
+    ("fee", "fee = 'waybill'", "'destination' AS payer", "recomputed_charges"),
+    ("account", "account = '1005'", "'own' AS nature", "mirrored"),
     ("charge", "reverses != toFixedString('', 16)", "amount + 1 AS amount", "reversals"),
     ("account_movement", "account = 'cash'", "amount + 1 AS amount", "recomputed_accounts"),
     ("account_movement", "account = 'cash'", "balance + 1 AS balance", "recomputed_accounts"),

@@ -12,12 +12,14 @@ from deploy import transfers
 from deploy.audit import run
 from deploy.audit.report import Report
 from deploy.transfers import Known
+from flows.fees.current import FEES
 from schemas.events import BalanceMoved, Event, PartiesMerged, PartyTransferred, TariffPublished, Tick
 from schemas.times import HOUR, business_day, date_of
 from schemas.topics import DEVICES
 from sinks.tables import TABLES
 from tests.audit import world
 from tests.audit.lane import Lane, Record, record
+from tests.lifecycle.fees import SHARED
 
 PARCELS = 150
 MANY = 20_000
@@ -51,14 +53,19 @@ def play(
     wait: int = 20,
     spoil: bool = False,
     hands: Mapping[int, Sequence[Event]] = {},
+    rich: bool = False,
 ) -> tuple[Report, int]:
     """Write the books of a seed's parcels and audit them; also the data time at the end.
 
     `books`: tariff books, each with the block in which it is published. `wait`: hours that pass at the end.
     `spoil`: nonsense comes, too. `hands`: outlets that change hands, by block; their balances go over at the end.
+    `rich`: parcels have terms, couriers and claims, and provinces a share.
     """
-    every = [Lane(client, number, (number,)) for number in range(lanes)]
+    fees = SHARED if rich else FEES
+    every = [Lane(client, number, (number,), fees) for number in range(lanes)]
     events = list(world.disordered(parcels, seed))
+    if rich:
+        events = world.enriched(events, seed)
     now = world.START
     for block, start in enumerate(range(0, len(events), in_a_block)):
         some = events[start : start + in_a_block]
@@ -156,6 +163,25 @@ def test_books_published_on_the_way(empty: Client, seed: int) -> None:
         (6, world.tariff("by weight", 60, by_weight=True)),
     ]
     report, _ = play(empty, seed, books)
+    assert report.passed, report.to_text()
+
+
+@pytest.mark.parametrize("seed", [70, 71, 72])
+def test_every_fee(empty: Client, seed: int) -> None:
+    report, _ = play(empty, seed, [(0, world.tariff("rich", rich=True))], rich=True, lanes=1 + seed % 2)
+    assert report.passed, report.to_text()
+    (fees,) = empty.query("SELECT uniqExact(fee) FROM charge").result_rows[0]
+    assert fees == len(FEES.names)
+
+
+@pytest.mark.parametrize("seed", [80, 81])
+def test_prices_of_more_fees_come_on_the_way(empty: Client, seed: int) -> None:
+    books = [
+        (0, world.tariff("plain")),
+        (3, world.tariff("rich", rich=True)),
+        (6, world.tariff("dearer", 30, rich=True)),
+    ]
+    report, _ = play(empty, seed, books, rich=True, lanes=1 + seed % 2)
     assert report.passed, report.to_text()
 
 

@@ -6,6 +6,8 @@ from collections.abc import Iterable, Iterator
 import msgspec
 
 from schemas.events import (
+    Claim,
+    ClaimWithdrawn,
     Event,
     NetworkPublished,
     Order,
@@ -112,6 +114,21 @@ PRECEDENCE = (
 OTHER_PRECEDENCE = (("hub_scale", "at_once"), ("outlet_scale", "when_signed"), ("declared", "after_signed"))
 
 
+RICH = {
+    "handling": "0.3",
+    "bagging": "0.1",
+    "insurance": "2.5",
+    "cod_fee": "1.5",
+    "return": "1.2",
+    "redirect": "1.1",
+    "pickup_piece": "0.8",
+    "delivery_piece": "1.0",
+    "late": "4.0",
+    "wrong_sorting": "2.0",
+}
+"""Yuan, a fen more to Shaanxi."""
+
+
 def tariff(
     name: str,
     dearer: int = 0,
@@ -122,8 +139,12 @@ def tariff(
     money: str = "half_up",
     everywhere: bool = True,
     precedence: tuple[tuple[str, str], ...] = PRECEDENCE,
+    rich: bool = False,
 ) -> TariffPublished:
-    """A book; `dearer` fen are added to some prices. Not `everywhere`: nothing leads to Guangzhou."""
+    """A book; `dearer` fen are added to some prices. Not `everywhere`: nothing leads to Guangzhou.
+
+    `rich`: it prices the fees that few networks have, too.
+    """
     steps = "\n".join(f'[[weight.precedence]]\nclass = "{c}"\nadopt = "{a}"' for c, a in precedence)
     text = BOOK.format(
         name=name,
@@ -164,6 +185,15 @@ def tariff(
         "later.csv": "\n".join([transit[0], ",,,,,,,1,9.00,2.5055"]),
         "delivery.csv": "\n".join(delivery),
     }
+    if rich:
+        files["book.toml"] += "".join(
+            f'[[table]]\nfee = "{fee}"\nfile = "{fee}.csv"\nshape = "flat"\neffective_from = 2025-01-01\n'
+            for fee in RICH
+        )
+        files |= {
+            f"{fee}.csv": f"destination_province,price\n,{price}\n陕西,{price}1\n"
+            for fee, price in RICH.items()
+        }
     return TariffPublished(id=f"tariff-{name}", time=START, version=version_of(files), name=name, files=files)
 
 
@@ -188,6 +218,58 @@ def parcel(number: int, luck: random.Random) -> list[ParcelEvent]:
     ]
     made = [event for event in made if luck.random() > 0.06]
     return made + [event for event in made if luck.random() < 0.05]
+
+
+def enriched(events: list[ParcelEvent], seed: int) -> list[ParcelEvent]:
+    """The same parcels with terms, couriers and claims, some withdrawn, some before everything else."""
+    luck = random.Random(seed)
+    made: list[ParcelEvent] = []
+    claims: dict[str, ParcelEvent] = {}
+    for event in events:
+        if isinstance(event, Order):
+            chance = random.Random(event.id)
+            made.append(
+                msgspec.structs.replace(
+                    event,
+                    insured_e4=chance.choice((0, 0, 10_000_000)),
+                    cod_e4=chance.choice((0, 0, 885_000, 123_456)),
+                    direction=chance.choice(("forward", "forward", "return")),
+                    related=chance.choice(("", "", "YT1")),
+                )
+            )
+        elif isinstance(event, Scan):
+            made.append(
+                msgspec.structs.replace(event, courier=random.Random(event.id).choice(("", "C7", "C8")))
+            )
+        else:
+            made.append(event)
+        if event.waybill not in claims and luck.random() < 0.1:
+            claim = _claim(event.waybill, event.time, luck)
+            claims[event.waybill] = claim
+            back = ClaimWithdrawn(
+                id=f"{claim.id}-back", time=event.time, waybill=event.waybill, claim=claim.id, reason="wrong"
+            )
+            once: list[ParcelEvent] = [claim]
+            pair: list[ParcelEvent] = [claim, back]
+            first, *rest = luck.choice((once, once, pair, pair[::-1], pair[1:], once * 2))
+            made.insert(luck.randrange(len(made) + 1) if luck.random() < 0.1 else len(made), first)
+            made += rest
+    return made
+
+
+def _claim(waybill: str, time: int, luck: random.Random) -> Claim:
+    kind = luck.choice(("late", "damaged", "lost", "wrong_sorting", "false_sign", "service_level"))
+    named = kind in ("damaged", "lost", "wrong_sorting") or luck.random() < 0.5
+    return Claim(
+        id=f"{waybill}-claim",
+        time=time,
+        waybill=waybill,
+        kind=kind,
+        responsible=luck.choice(("SH1", "XA1", "HQ", "610000")) if named else "",
+        beneficiary=luck.choice(("", "BJ1")),
+        amount_e4=luck.choice((0, 50_000, 33_333)),
+        evidence="photo/claim.jpg",
+    )
 
 
 def _order(waybill: str, number: int, time: int, origin: str, destination: str, luck: random.Random) -> Order:

@@ -6,7 +6,6 @@ What remains is Kafka, decoding, columns, the plan log and the store: the ceilin
 """
 
 import sys
-from collections.abc import Sequence
 from typing import Any
 
 import bytewax.operators as op
@@ -17,15 +16,15 @@ from flows.engine.block import Block
 from flows.engine.lane import Lane
 from flows.engine.messages import Letter
 from flows.engine.ring import Ring
+from flows.fees.current import FEES
 from flows.governance.network import Network
 from flows.journal.post import ChargeColumns
 from flows.lifecycle.intake import DECODERS
-from flows.lifecycle.operated import Spans
 from flows.lifecycle.output import Charge, Output, Source
 from flows.lifecycle.parcel import Parcel
 from flows.lifecycle.process import Lifecycle
 from flows.lifecycle.tables import Tables
-from flows.parcels import inputs, posting_rules
+from flows.parcels import inputs
 from schemas import topics
 from schemas.settings import from_environment
 from sinks.columns import Made
@@ -59,7 +58,7 @@ class PassThrough(Lifecycle):
                 kept, offsets = kinds[letter]
                 kept.append(event)
                 offsets.append(offset)
-            counts = len(output.orders), len(output.scans), len(output.weights)
+            counts = len(output.orders), len(output.scans), len(output.weights), 0
             output.sources.append(Source(records.topic, records.partition, *counts))
         events = len(output.orders) + len(output.scans) + len(output.weights)
         output.charges = [ROW] * (events // 2)
@@ -69,9 +68,9 @@ class PassThrough(Lifecycle):
 class PlainTables(Tables):
     """The same number of journal rows, by the same columns: 18 for every five charges."""
 
-    def _charges(self, charges: Sequence[Charge], operators: Spans) -> tuple[dict[str, Made], ChargeColumns]:
-        made, columns = super()._charges(charges, operators)
-        columns.fees = np.arange(len(charges), dtype=np.int32) % 5
+    def _charges(self, output: Output, network: Network) -> tuple[dict[str, Made], ChargeColumns]:
+        made, columns = super()._charges(output, network)
+        columns.fees = np.arange(len(output.charges), dtype=np.int32) % 5
         return made, columns
 
 
@@ -79,7 +78,7 @@ def main() -> None:
     """Run one lane until it is told to stop."""
     settings, number = from_environment(), int(sys.argv[1])
     work = PassThrough(settings.horizon)
-    tables = PlainTables(posting_rules(), writes_documents=number == 0)
+    tables = PlainTables(FEES, writes_documents=number == 0)
     lane = Lane(number, settings, inputs(number, settings), work, "pass-through")
 
     def make(item: tuple[str, Any]) -> tuple[str, tuple[Block, list[Encoded], list[Letter]]]:

@@ -9,15 +9,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from flows.fees.current import FEES
 from flows.journal.positions import Positions, Sums
 from flows.journal.post import Booked, ChargeColumns, Poster
-from flows.lifecycle.fees import FEES
-from flows.parcels import letters, positions_of, posting_rules
+from flows.parcels import letters, positions_of
 from schemas.parties import CUSTOMER, HQ
 from schemas.partition import partition_of
 from sinks.columns import Vocabulary
 
 PARTITIONS = 3
+FIRST = FEES.names[:5]
+"""Freight, waybill, transit and the two of delivery."""
+POSTER = Poster(FEES.rules, FEES.names, FEES.names)
 PAYERS = {"freight": (CUSTOMER, "A"), "delivery_paid": (HQ, "B")}
 OWES = {"waybill", "transit", "delivery_collected"}
 
@@ -25,7 +28,7 @@ Charge = tuple[str, str, int, int]
 """Fee, outlet, amount, day."""
 CHARGES = st.lists(
     st.tuples(
-        st.sampled_from(FEES),
+        st.sampled_from(FIRST),
         st.sampled_from(["SHC", "XAD", "网点一", "A", "BB"]),
         st.integers(-(10**14), 10**14),
         st.integers(20_000, 20_002),
@@ -45,7 +48,7 @@ def columns(charges: list[Charge], known: list[str]) -> Booked:
     n = len(charges)
     made = ChargeColumns(
         np.zeros((n, 2), np.uint64),
-        np.array([FEES.index(fee) for fee, *_ in charges], np.int32),
+        np.array([FEES.names.index(fee) for fee, *_ in charges], np.int32),
         parties.codes(payers),
         parties.codes(payees),
         np.array([amount for _, _, amount, _ in charges], np.int64),
@@ -54,12 +57,12 @@ def columns(charges: list[Charge], known: list[str]) -> Booked:
         pa.array(["w"] * n, pa.string()),
         parties,
     )
-    return Booked(Poster(posting_rules(), FEES), parties, made)
+    return Booked(POSTER, parties, made)
 
 
 def positions() -> Positions:
     """By the rules of this version."""
-    return positions_of(posting_rules(), PARTITIONS)
+    return positions_of(FEES, PARTITIONS)
 
 
 def told(booked: Booked) -> dict[int, list[bytes]]:
@@ -97,5 +100,5 @@ def test_large_blocks_are_told_in_parts(monkeypatch: pytest.MonkeyPatch) -> None
 
 
 def test_nothing_charged_nothing_said() -> None:
-    assert letters(0, 1, Booked(Poster(posting_rules(), FEES), Vocabulary(), None), positions()) == []
+    assert letters(0, 1, Booked(POSTER, Vocabulary(), None), positions()) == []
     assert letters(0, 1, columns([("freight", "SHC", 7, 20_000)], []), positions()) == []

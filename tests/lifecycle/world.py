@@ -8,9 +8,10 @@ import msgspec
 import pyarrow as pa
 
 from flows.engine.block import Block, Records
+from flows.fees.current import FEES
+from flows.fees.model import Fees
 from flows.lifecycle.process import Lifecycle
 from flows.lifecycle.tables import Tables
-from flows.parcels import posting_rules
 from schemas import topics
 from schemas.events import Event, NetworkPublished, Order, Scan, TariffPublished, Tick, Weight
 from schemas.identity import version_of
@@ -145,13 +146,21 @@ def events_of(story: str) -> list[Event]:
 class Book:
     """A lane without Bytewax and Kafka: events in, the rows of the tables out."""
 
-    def __init__(self, tariffs: tuple[TariffPublished, ...] = (tariff(),), horizon: int = 3 * DAY) -> None:
-        self.lifecycle = Lifecycle(horizon, moving=posting_rules().transfer)
-        self.tables = Tables(posting_rules(), writes_documents=True)
+    def __init__(
+        self,
+        tariffs: tuple[TariffPublished, ...] = (tariff(),),
+        horizon: int = 3 * DAY,
+        fees: Fees = FEES,
+        directory: NetworkPublished | None = None,
+    ) -> None:
+        self.lifecycle = Lifecycle(horizon, fees=fees)
+        self.tables = Tables(fees, writes_documents=True)
         self.n = 0
         self.rows: dict[str, list[dict[str, Any]]] = defaultdict(list)
         self.digests: list[tuple[str, str]] = []
-        self.block((topics.CONTROL.name, network()), *((topics.CONTROL.name, book) for book in tariffs))
+        self.block(
+            (topics.CONTROL.name, directory or network()), *((topics.CONTROL.name, book) for book in tariffs)
+        )
         self.tick(START)
 
     def take(self, *events: Event) -> "Book":
@@ -182,6 +191,14 @@ class Book:
 
     def wrote(self, made: list[Encoded]) -> None:
         """A block's rows, for those who want them elsewhere."""
+
+    def standing(self) -> dict[tuple[str, ...], Decimal]:
+        """What stands charged: fee, part, payer, payee, date, origin, destination and product → amount; no zeros."""
+        names = ("fee", "part", "payer", "payee", "business_date", "origin", "destination", "product")
+        sums: dict[tuple[str, ...], Decimal] = defaultdict(Decimal)
+        for row in self.rows["charge"]:
+            sums[tuple(str(_text(row[name])) for name in names)] += row["amount"]
+        return {key: amount for key, amount in sums.items() if amount}
 
     def books(self) -> dict[tuple[str, str, str, Any], Decimal]:
         """What stands in every book: (book, account, fee, business date) → debits less credits; no zeros."""

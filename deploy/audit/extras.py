@@ -1,0 +1,114 @@
+"""What few parcels have: terms of their orders, couriers, hubs that were passed, claims. Small questions, by shard."""
+
+from collections.abc import Iterator
+
+import msgspec
+
+from deploy.audit.eras import Eras
+from deploy.audit.postings import Postings
+from deploy.audit.store import BLOCKS, LANE, Store
+
+_SHARD = "cityHash64(waybill) % {shards:UInt64} = {shard:UInt64}"
+
+_TERMS = f"""
+    SELECT event_id, waybill, reinterpretAsInt64(insured) AS insured, reinterpretAsInt64(cod) AS cod,
+           toString(direction) AS direction, related, pieces, toString(channel) AS channel,
+           toString(billing) AS billing, promised_hours FROM $order_terms WHERE {_SHARD}"""
+
+_COURIERS = f"""
+    SELECT waybill, event_id, toString(courier) AS courier FROM $event
+    WHERE {_SHARD} AND courier != '' AND operation IN ('10', '50') AND ($live)"""
+
+_HUBS = f"""
+    SELECT waybill, toString(site) AS hub,
+           argMin((toUnixTimestamp64Milli(event_time), event_id, seq), (event_time, event_id)) AS first
+    FROM $event WHERE {_SHARD} AND kind = 'scan' AND outlet = 'HQ' AND ($live) GROUP BY waybill, site"""
+
+_CLAIMS = f"""
+    SELECT waybill, claim, countIf(status = 'claimed') AS claimed, countIf(status = 'withdrawn') AS withdrawn,
+           anyIf(toString(kind), status = 'claimed') AS kind,
+           anyIf(toUnixTimestamp64Milli(event_time), status = 'claimed') AS time,
+           anyIf(toString(responsible), status = 'claimed') AS responsible,
+           anyIf(toString(beneficiary), status = 'claimed') AS beneficiary,
+           anyIf(reinterpretAsInt64(amount), status = 'claimed') AS amount, max(seq) AS seq
+    FROM $claim WHERE {_SHARD} GROUP BY waybill, claim ORDER BY claim"""
+
+
+class Terms(msgspec.Struct, frozen=True):
+    """An order's terms that decide about fees. Amounts in 0.0001 yuan."""
+
+    insured: int = 0
+    cod: int = 0
+    direction: str = "forward"
+    related: str = ""
+    pieces: int = 1
+    channel: str = ""
+    billing: str = ""
+    promised_hours: int = 0
+
+    @property
+    def parcels(self) -> str:
+        """Which kind of parcel: forward, return or redirect."""
+        return "redirect" if self.direction == "forward" and self.related else self.direction
+
+
+class Passed(msgspec.Struct, frozen=True):
+    """The first scan at a hub."""
+
+    hub: str
+    time: int
+    event_id: str
+    seq: int
+
+
+class Claimed(msgspec.Struct, frozen=True):
+    """A claim (`claimed`), its withdrawals, or both."""
+
+    claim: str
+    claimed: int
+    withdrawn: int
+    kind: str
+    time: int
+    responsible: str
+    beneficiary: str
+    amount: int
+    seq: int
+
+
+class Extras(msgspec.Struct):
+    """All of a shard."""
+
+    terms: dict[str, Terms] = {}
+    """By the order's event."""
+    couriers: dict[tuple[str, str], str] = {}
+    """By waybill and scan."""
+    hubs: dict[str, list[Passed]] = {}
+    claims: dict[str, list[Claimed]] = {}
+
+
+def read_extras(store: Store, eras: Eras, postings: Postings, shard: int, shards: int) -> Extras:
+    """What there is. Couriers and hubs count from the block on in which something is paid for them."""
+    found = Extras()
+    for row in store.rows(_TERMS, shard=shard, shards=shards):
+        found.terms[row["event_id"]] = Terms(**{name: row[name] for name in Terms.__struct_fields__})
+    paid = [postings.priced_live(era.priced, ("picked_by", "signed_by")) for era in eras.eras]
+    if live := " OR ".join(_blocks(eras, paid)):
+        for row in store.rows(_COURIERS.replace("$live", live), shard=shard, shards=shards):
+            found.couriers[row["waybill"], row["event_id"]] = row["courier"]
+    passed = [postings.priced_live(era.priced, trigger="hub_passed") for era in eras.eras]
+    if live := " OR ".join(_blocks(eras, passed)):
+        for row in store.rows(_HUBS.replace("$live", live), shard=shard, shards=shards):
+            found.hubs.setdefault(row["waybill"], []).append(Passed(row["hub"], *row["first"]))
+    for row in store.rows(_CLAIMS, shard=shard, shards=shards):
+        found.claims.setdefault(row["waybill"], []).append(
+            Claimed(**{name: row[name] for name in Claimed.__struct_fields__})
+        )
+    return found
+
+
+def _blocks(eras: Eras, live: list[bool]) -> Iterator[str]:
+    """SQL for the blocks of the eras that are live: what has a price keeps it."""
+    if True in live:
+        first = live.index(True)
+        for lane, start in eras.starts(first).items():
+            yield f"seq BETWEEN {lane << LANE | start} AND {lane << LANE | BLOCKS}"

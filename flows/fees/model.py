@@ -1,0 +1,92 @@
+"""Dues and fees as values.
+
+A *due* is what is assessed as one: the delivery fee is one due and two charges, collected from the origin
+outlet and paid on to the destination outlet. A *fee* is what one charge is for.
+"""
+
+from collections.abc import Mapping
+from typing import Literal
+
+import msgspec
+
+from flows.journal.rules import PostingRules, Role
+
+Trigger = Literal["", "ordered", "picked_up", "weighed", "signed", "hub_passed", "claimed"]
+Amount = Literal["tariff", "payment", "cod", "claim", "share"]
+Declared = Literal["", "payment", "insured", "cod"]
+Direction = Literal["", "forward", "return", "redirect"]
+
+ORDERS_PARTIES = ("customer", "origin", "destination", "headquarters")
+"""Roles that the order alone decides; all others are looked up for each charge and kept with it."""
+MOST_PLAIN = 32
+"""Plain dues have their place among the first 32: their reasons of waiting are two bits of a 64-bit number."""
+
+
+class Due(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A `[[due]]` of fees.toml, which explains the fields."""
+
+    name: str
+    zh: str
+    en: str
+    trigger: Trigger = ""
+    amount: Amount = "tariff"
+    price: str = ""
+    required: bool = False
+    needs: Declared = ""
+    parcels: Direction = ""
+    fees: tuple[str, ...] = ()
+    share_of: str = ""
+    share_bp: int = 0
+    blames: Role | Literal[""] = ""
+    rewards: Role | Literal[""] = ""
+
+
+class Fees(msgspec.Struct, frozen=True):
+    """All dues in their places, and the posting rules of their fees."""
+
+    dues: tuple[Due, ...]
+    rules: PostingRules
+    names: tuple[str, ...]
+    """Fees of charges; a fee's code is its place here."""
+
+    @property
+    def version(self) -> str:
+        """Hash of the documents."""
+        return self.rules.version
+
+    def place(self, name: str) -> int:
+        """A due's place. Raises StopIteration where there is none."""
+        return next(place for place, due in enumerate(self.dues) if due.name == name)
+
+    def codes(self, due: Due) -> tuple[int, ...]:
+        """Codes of the fees that are charged for a due."""
+        return tuple(map(self.names.index, due.fees))
+
+    def named(self, due: Due) -> bool:
+        """Whether a due's parties or its number of charges are not the order's alone."""
+        roles = {
+            role for fee in due.fees for role in (self.rules.rules[fee].payer, self.rules.rules[fee].payee)
+        }
+        return due.trigger in ("hub_passed", "claimed") or not roles <= set(ORDERS_PARTIES)
+
+    @property
+    def finished(self) -> int:
+        """Places of the dues that are booked once in every parcel's life, as a bit set."""
+        return sum(
+            1 << place
+            for place, due in enumerate(self.dues)
+            if due.required
+            and due.trigger in ("picked_up", "weighed", "signed")
+            and not (due.needs or due.parcels or self.named(due))
+        )
+
+    @property
+    def prices(self) -> Mapping[str, str]:
+        """Names that a price table can be for, and what they are in Chinese."""
+        return {due.price: due.zh for due in self.dues if due.price}
+
+    @property
+    def labels(self) -> Mapping[str, tuple[str, str]]:
+        """Chinese and English by the name of a due or a fee; a fee's own label counts."""
+        of_fees = {name: (rule.zh, rule.en) for name, rule in self.rules.rules.items() if rule.zh}
+        return {due.name: (due.zh, due.en) for due in self.dues} | of_fees

@@ -1,0 +1,162 @@
+"""Reading fees.toml: every due checked, and with its fees against the posting rules."""
+
+import tomllib
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+
+from flows.fees.model import MOST_PLAIN, Due, Fees
+from flows.journal.rules import PostingRules, read_rules
+from schemas.problems import DocumentError, Problem
+
+FILE = "fees.toml"
+
+
+def read_fees(dues: str, posting: str, chart: str) -> Fees:
+    """The fees of `fees.toml`, `posting.toml` and `accounts.csv`. Raises DocumentError with every problem."""
+    rules = read_rules(posting, chart, dues)
+    try:
+        sections = tomllib.loads(dues).get("due", [])
+    except tomllib.TOMLDecodeError as error:
+        raise DocumentError([Problem(FILE, 0, "", "not_toml", str(error))]) from error
+    rows = _headers(dues)
+    problems: list[Problem] = []
+    found: list[Due] = []
+    for row, section in zip(rows, sections, strict=False):
+        try:
+            found.append(_completed(msgspec.convert(section, Due)))
+        except msgspec.ValidationError as error:
+            problems.append(Problem(FILE, row, "", "wrong_setting", str(error)))
+    if problems or not found:
+        raise DocumentError(problems or [Problem(FILE, 0, "", "no_dues", "there is no [[due]]")])
+    problems = [
+        Problem(FILE, row, column, rule, f"due {due.name}: {message}")
+        for row, due in zip(rows, found, strict=True)
+        for column, rule, message in _wrong(due, found, rules)
+    ]
+    if problems:
+        raise DocumentError(problems)
+    fees = Fees(tuple(found), rules, tuple(fee for due in found for fee in due.fees))
+    problems = [*_out_of_place(fees, rows), *_not_cleared(fees, rows)]
+    if problems:
+        raise DocumentError(problems)
+    return fees
+
+
+def _completed(due: Due) -> Due:
+    priced = due.amount in ("tariff", "claim")
+    return msgspec.structs.replace(
+        due, fees=due.fees or (due.name,), price=(due.price or due.name) if priced else ""
+    )
+
+
+def _wrong(due: Due, dues: list[Due], rules: PostingRules) -> Iterator[tuple[str, str, str]]:
+    """Column, rule and message of what is wrong with one due."""
+    if sum(other.name == due.name for other in dues) > 1:
+        yield "name", "repeated_due", "stands twice"
+    for fee in due.fees:
+        if fee not in rules.rules:
+            yield "fees", "unknown_fee", f"posting.toml has no rule for the fee {fee}"
+        elif sum(fee in other.fees for other in dues) > 1:
+            yield "fees", "repeated_fee", f"the fee {fee} belongs to one due, not to several"
+    shared = {other.name: other for other in dues}.get(due.share_of)
+    if (due.amount == "share") != bool(due.share_of) or (due.amount == "share") == bool(due.trigger):
+        yield "trigger", "wrong_trigger", 'needs either a trigger, or amount = "share" and share_of'
+    if due.amount == "share" and (shared is None or shared.amount == "share" or shared is due):
+        yield "share_of", "unknown_due", f"{due.share_of!r} is no due with an amount of its own"
+    if due.amount == "share" and (due.needs or due.parcels or due.required):
+        yield "share_of", "wrong_setting", "follows the other due and has no conditions of its own"
+    if not 0 <= due.share_bp <= 10_000:
+        yield "share_bp", "out_of_range", f"{due.share_bp} is not between 0 and 10000 basis points"
+    if (due.amount == "claim") != (due.trigger == "claimed"):
+        yield "amount", "wrong_amount", 'amount = "claim" goes with trigger = "claimed", and only with it'
+    if due.trigger == "hub_passed" and due.amount != "tariff":
+        yield "amount", "wrong_amount", "what is charged once a hub has a tariff's price"
+    if due.trigger != "claimed" and (due.blames or due.rewards):
+        yield "blames", "wrong_setting", "only a claim blames or rewards"
+
+
+def _out_of_place(fees: Fees, rows: list[int]) -> Iterator[Problem]:
+    shared = {due.share_of for due in fees.dues}
+    for place, (row, due) in enumerate(zip(rows, fees.dues, strict=True)):
+        if place >= MOST_PLAIN and not fees.named(due):
+            message = f"due {due.name}: such dues stand among the first {MOST_PLAIN}"
+            yield Problem(FILE, row, "", "out_of_place", message)
+        if due.name in shared and fees.named(due):
+            message = (
+                f"due {due.name}: is charged to parties that are looked up, so no share can be paid of it"
+            )
+            yield Problem(FILE, row, "", "wrong_share", message)
+        if due.amount == "share" and not fees.named(due):
+            message = f"due {due.name}: a share goes to a party that is looked up: a province or a courier"
+            yield Problem(FILE, row, "fees", "wrong_share", message)
+
+
+def _not_cleared(fees: Fees, rows: list[int]) -> Iterator[Problem]:
+    """What a due brings onto a clearing account it takes from it again."""
+    for row, due in zip(rows, fees.dues, strict=True):
+        sums: Counter[tuple[str, str]] = Counter()
+        for fee in due.fees:
+            rule = fees.rules.rules[fee]
+            for leg in rule.legs:
+                if fees.rules.accounts[leg.account].nature == "clearing":
+                    sums[getattr(rule, leg.book), leg.account] += leg.sign
+        for (role, account), remains in sums.items():
+            if remains:
+                message = f"due {due.name}: something remains on clearing account {account} of {role}"
+                yield Problem(FILE, row, "fees", "not_cleared", message)
+
+
+def _headers(text: str) -> list[int]:
+    """Lines of the sections' headers."""
+    found = [n for n, line in enumerate(text.splitlines(), 1) if line.strip().replace(" ", "") == "[[due]]"]
+    return found or [0]
+
+
+def documents(fees: Fees) -> dict[str, list[dict[str, Any]]]:
+    """The rules as rows of the tables `fee`, `posting_rule` and `account`: what readers and auditors read."""
+    of_due = {fee: due for due in fees.dues for fee in due.fees}
+    rules = [(name, rule, of_due.get(name)) for name, rule in fees.rules.rules.items()]
+    return {
+        "fee": [
+            {
+                "fee": name,
+                "zh": fees.labels.get(name, (name, name))[0],
+                "en": fees.labels.get(name, (name, name))[1],
+                "payer": rule.payer,
+                "payee": rule.payee,
+                "place": fees.dues.index(due) if due else 0,
+                **{column: getattr(due, field) if due else "" for column, field in _OF_DUE.items()},
+                "required": int(due.required) if due else 0,
+                "share_bp": due.share_bp if due else 0,
+            }
+            for name, rule, due in rules
+        ],
+        "posting_rule": [
+            {"fee": name, "leg": n, "book": leg.book, "account": leg.account, "side": leg.side}
+            for name, rule, _ in rules
+            for n, leg in enumerate(rule.legs, 1)
+        ],
+        "account": [
+            {"account": a.account, "name": a.name, "english": a.english, "class": a.class_}
+            | {"normal_side": a.normal_side, "nature": a.nature, "seen_by": a.seen_by}
+            for a in fees.rules.accounts.values()
+        ],
+    }
+
+
+_OF_DUE = {
+    "due": "name",
+    "due_zh": "zh",
+    "due_en": "en",
+    "trigger": "trigger",
+    "source": "amount",
+    "price": "price",
+    "needs": "needs",
+    "parcels": "parcels",
+    "share_of": "share_of",
+    "blames": "blames",
+    "rewards": "rewards",
+}

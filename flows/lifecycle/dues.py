@@ -1,0 +1,124 @@
+"""The dues that can come to something under the published prices, by what makes them fall due.
+
+Worked out once when rules come into force, so that a due that nothing is published for costs no parcel anything.
+"""
+
+from collections.abc import Callable
+
+import msgspec
+
+from flows.fees.model import Due, Fees
+from flows.lifecycle.parcel import Parcel
+from flows.rating.facts import ORDINARY
+from flows.rating.tariffs import Tariffs
+
+Condition = Callable[[Parcel], bool]
+
+
+class Live(msgspec.Struct, frozen=True, gc=False):
+    """A due, ready to be assessed."""
+
+    due: Due
+    place: int
+    codes: tuple[int, ...]
+    """Fees that are charged for it."""
+    named: bool
+    price: str
+    """Fee of the tariff that prices it; empty: it has an amount without any."""
+    amount: Callable[[Parcel], int] | None
+    """What the order says; None: it says nothing about this due."""
+    applies: Condition | None
+    """Whether a parcel has this due; None: every parcel has."""
+    shares: tuple["Live", ...] = ()
+    """Dues that are a share of this one."""
+    ends: tuple[str, ...] = ()
+    """Which of the order's outlets its charges are between: origin, destination."""
+
+
+class Dues:
+    """Live dues by trigger."""
+
+    def __init__(self, fees: Fees, tariffs: Tariffs) -> None:
+        self.fees = fees
+        priced = {table.fee for book in tariffs.books for table in book.tables}
+        shares = [_live(fees, due, ()) for due in fees.dues if due.amount == "share" and due.share_bp]
+        live = [
+            _live(fees, due, tuple(one for one in shares if one.due.share_of == due.name))
+            for due in fees.dues
+            if due.trigger and (due.required or due.amount != "tariff" or due.price in priced)
+        ]
+
+        def at(trigger: str) -> tuple[Live, ...]:
+            return tuple(one for one in live if one.due.trigger == trigger)
+
+        self.at_order, self.at_pick_up, self.at_signature = at("ordered"), at("picked_up"), at("signed")
+        self.at_weighing, self.at_hub = at("weighed"), at("hub_passed")
+        self.claimable = {one.due.name: one for one in at("claimed")}
+        self.plain = tuple(one for one in live if not one.named)
+        self.of_place = {one.place: one for one in (*live, *shares)}
+        self.needed = sum(1 << one.place for one in self.at_weighing if one.due.required and not one.named)
+        """Places of the dues that wait for a weight, as a bit set."""
+        roles = {
+            role
+            for one in live
+            for fee in one.due.fees
+            for role in (fees.rules.rules[fee].payer, fees.rules.rules[fee].payee)
+        }
+        self.by_the_piece = not roles.isdisjoint(("picked_by", "signed_by"))
+        """Whether anybody is paid by the piece, so that couriers are to be remembered."""
+
+
+def _live(fees: Fees, due: Due, shares: tuple[Live, ...]) -> Live:
+    amount = _AMOUNTS.get(due.amount)
+    return Live(
+        due,
+        fees.dues.index(due),
+        fees.codes(due),
+        fees.named(due),
+        due.price,
+        amount,
+        _condition(due),
+        shares,
+        tuple(end for end in ("origin", "destination") if end in _roles(fees, due)),
+    )
+
+
+def _roles(fees: Fees, due: Due) -> set[str]:
+    rules = [fees.rules.rules[fee] for fee in due.fees]
+    return {role for rule in rules for role in (rule.payer, rule.payee)}
+
+
+def _payment(parcel: Parcel) -> int:
+    return parcel.payment
+
+
+def _insured(parcel: Parcel) -> int:
+    return parcel.terms.insured if parcel.terms is not None else 0
+
+
+def _cod(parcel: Parcel) -> int:
+    return parcel.terms.cod if parcel.terms is not None else 0
+
+
+_AMOUNTS: dict[str, Callable[[Parcel], int]] = {"payment": _payment, "insured": _insured, "cod": _cod}
+
+
+def _direction(parcel: Parcel) -> str:
+    """Whether a parcel goes forward, is sent back, or is sent on under another waybill."""
+    return (parcel.terms or ORDINARY).direction
+
+
+def _condition(due: Due) -> Condition | None:
+    """Whether a due applies to a parcel, from the amount that it needs and the parcels that it is for.
+
+    An amount that the order says itself needs no condition: there is nothing due where it says none.
+    """
+    needed = _AMOUNTS.get(due.needs)
+    wanted = due.parcels
+    if needed is None and not wanted:
+        return None
+    if needed is not None and not wanted:
+        return lambda parcel: needed(parcel) > 0
+    if needed is None:
+        return lambda parcel: _direction(parcel) == wanted
+    return lambda parcel: needed(parcel) > 0 and _direction(parcel) == wanted

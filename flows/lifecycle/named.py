@@ -1,0 +1,248 @@
+"""Charges between parties that the order alone does not tell: couriers, provinces, the parties of a claim.
+
+Such a charge is kept with its parties (an *item*), so that its reversal goes to the same ones whatever has
+become of the facts since. What is in force is always compared with the facts as they are now.
+"""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from flows.fees.model import Due
+from flows.governance.network import Network
+from flows.governance.operators import Operators
+from flows.lifecycle.dues import Live
+from flows.lifecycle.output import Charge, Party
+from flows.lifecycle.parcel import Claimed, Extra, Item, Parcel
+from flows.lifecycle.reasons import NO_CLAIM, NO_ORDER, NO_PRICE, NO_WEIGHT
+from schemas.parties import CUSTOMER, HQ
+from schemas.times import DAY, SHANGHAI_OFFSET
+
+if TYPE_CHECKING:
+    from flows.lifecycle.assess import Assessor, Quoted
+
+NOBODY = Claimed()
+NO_EXTRA = Extra()
+WITHDRAWN = "withdrawn"
+"""The name that a withdrawal without its claim waits under."""
+
+
+def _province(network: Network, outlet: str) -> str:
+    """The party of the province that an outlet lies in: the province's code."""
+    site = network.outlets.get(outlet)
+    return site.province if site is not None else ""
+
+
+ROLES: dict[str, Callable[[Parcel, Extra, Claimed, Network], str]] = {
+    "customer": lambda *_: CUSTOMER,
+    "origin": lambda parcel, *_: parcel.origin,
+    "destination": lambda parcel, *_: parcel.destination,
+    "headquarters": lambda *_: HQ,
+    "origin_province": lambda parcel, _, __, network: _province(network, parcel.origin),
+    "destination_province": lambda parcel, _, __, network: _province(network, parcel.destination),
+    "picked_by": lambda _, extra, *__: extra.picked_by,
+    "signed_by": lambda _, extra, *__: extra.signed_by,
+    "responsible": lambda _, __, claim, ___: claim.responsible,
+    "beneficiary": lambda _, __, claim, ___: claim.beneficiary,
+}
+"""Role → the party; empty: nobody."""
+
+
+def settle(
+    rules: "Assessor", parcel: Parcel, live: Live, part: str, time: int, cause: str, amount: int | None = None
+) -> None:
+    """Book an item, correct it, or let it wait. `amount`: where no tariff is asked."""
+    extra = parcel.extra or NO_EXTRA
+    claim = extra.claims.get(part, NOBODY) if live.due.trigger == "claimed" else NOBODY
+    unknown = _unknown(claim, live.due) and not parcel.order_id
+    claim = _with_defaults(claim, live.due, parcel)
+    posting = rules.dues.fees.rules.rules
+    parties = [
+        _between(
+            ROLES[posting[fee].payer](parcel, extra, claim, rules.network),
+            ROLES[posting[fee].payee](parcel, extra, claim, rules.network),
+        )
+        for fee in live.due.fees
+    ]
+    key = live.due.name + "/" + part
+    if not any(payer for payer, _ in parties):
+        _wait_instead(rules, parcel, live, key, part, NO_ORDER if unknown else 0)
+        return
+    if amount is not None:
+        _book(rules, parcel, live, key, part, parties, (amount, 0, 0, 0, None, "", ""), time, cause)
+        return
+    if not parcel.order_id:
+        missing = NO_ORDER if live.due.required or live.due.trigger == "claimed" else 0
+        _wait_instead(rules, parcel, live, key, part, missing)
+        return
+    quote = rules.rate(parcel, live.price, time)
+    if quote is None:
+        missing = NO_PRICE if live.due.required or live.due.trigger == "claimed" else 0
+        _wait_instead(rules, parcel, live, key, part, missing)
+    elif not parcel.adopted and rules.tariffs.needs_weight(live.price, quote.row):
+        _wait_instead(rules, parcel, live, key, part, NO_WEIGHT)
+    else:
+        _book(rules, parcel, live, key, part, parties, quote, time, cause)
+
+
+def claims(rules: "Assessor", parcel: Parcel) -> None:
+    """All claims about a parcel, as they are now."""
+    if parcel.extra is None:
+        return
+    for event_id, claim in sorted(parcel.extra.claims.items()):
+        withdrawn_first = f"{WITHDRAWN}/{event_id}"
+        if not claim.kind:
+            _wait(rules, parcel, _item(parcel, withdrawn_first, NOT_LIVE, event_id), NO_CLAIM)
+            continue
+        if withdrawn_first in parcel.extra.items:
+            _wait(rules, parcel, parcel.extra.items.pop(withdrawn_first), 0)
+        live = rules.dues.claimable[claim.kind]
+        if claim.withdrawn or not (live.applies is None or live.applies(parcel)):
+            undo(rules, parcel, live, event_id)
+        else:
+            settle(rules, parcel, live, event_id, claim.time, event_id, claim.amount or None)
+
+
+def undo(rules: "Assessor", parcel: Parcel, live: Live, part: str) -> None:
+    """Nothing is due: take back what is charged, wait for nothing."""
+    if parcel.extra is not None and (item := parcel.extra.items.get(live.due.name + "/" + part)) is not None:
+        take_back(rules, parcel, live, item)
+        _wait(rules, parcel, item, 0)
+
+
+NOT_LIVE = -1
+"""Place of what waits without a due: a withdrawal without its claim."""
+
+
+def _unknown(claim: Claimed, due: Due) -> bool:
+    """Whether the order is to tell who a claim is about."""
+    return bool((due.blames and not claim.responsible) or (due.rewards and not claim.beneficiary))
+
+
+def _with_defaults(claim: Claimed, due: Due, parcel: Parcel) -> Claimed:
+    """A claim with the parties that its due names where it names nobody itself."""
+    responsible, beneficiary = claim.responsible, claim.beneficiary
+    if due.blames and not responsible:
+        responsible = ROLES[due.blames](parcel, NO_EXTRA, NOBODY, _NOWHERE)
+    if due.rewards and not beneficiary:
+        beneficiary = ROLES[due.rewards](parcel, NO_EXTRA, NOBODY, _NOWHERE)
+    return Claimed(claim.kind, claim.time, responsible, beneficiary, claim.amount, claim.withdrawn)
+
+
+_NOWHERE = Network("", {}, {}, {}, {}, {})
+
+
+def _between(payer: str, payee: str) -> tuple[str, str]:
+    """Two parties; nobody where one is missing, or where somebody would owe himself."""
+    return (payer, payee) if payer and payee and payer != payee else ("", "")
+
+
+def _item(parcel: Parcel, key: str, place: int, part: str) -> Item:
+    items = parcel.more().items
+    item = items.get(key)
+    if item is None:
+        item = items[key] = Item(place, part)
+    return item
+
+
+def _wait_instead(rules: "Assessor", parcel: Parcel, live: Live, key: str, part: str, reason: int) -> None:
+    if reason:
+        _item(parcel, key, live.place, part)
+    item = parcel.extra.items.get(key) if parcel.extra is not None else None
+    if item is not None:
+        take_back(rules, parcel, live, item)
+        _wait(rules, parcel, item, reason)
+
+
+def _book(
+    rules: "Assessor",
+    parcel: Parcel,
+    live: Live,
+    key: str,
+    part: str,
+    parties: list[tuple[str, str]],
+    quote: "Quoted",
+    time: int,
+    cause: str,
+) -> None:
+    item = _item(parcel, key, live.place, part)
+    if item.standing:
+        same_day = (time + SHANGHAI_OFFSET) // DAY == (item.time + SHANGHAI_OFFSET) // DAY
+        if (item.amount, item.parties, item.line) == (quote[0], parties, parcel.line) and same_day:
+            return
+        take_back(rules, parcel, live, item)
+    item.standing, item.amount, item.time = True, quote[0], time
+    item.parties, item.line = parties, parcel.line
+    snapshot = rules.weight_of(parcel, quote)
+    for code, (payer, payee) in zip(live.codes, parties, strict=True):
+        if payer:
+            rules.output.parties[len(rules.output.charges)] = Party(part, payer, payee)
+            rules.output.charges.append(
+                Charge(
+                    parcel.key,
+                    code,
+                    item.revision,
+                    False,
+                    item.amount,
+                    time,
+                    cause,
+                    *item.line,
+                    *snapshot,  # type: ignore[arg-type]
+                    quote[4],
+                    parcel.order_id,
+                    quote[5],
+                    quote[6],
+                )
+            )
+    _wait(rules, parcel, item, 0)
+
+
+def standing_otherwise(parcel: Parcel, before: Operators, after: Operators) -> list[Item]:
+    """Items that are charged for a day on which one of their outlets has another party than before."""
+    if parcel.extra is None:
+        return []
+    return [
+        item
+        for _, item in sorted(parcel.extra.items.items())
+        if item.standing
+        for day in [(item.time + SHANGHAI_OFFSET) // DAY]
+        if any(before.of(party, day) != after.of(party, day) for pair in item.parties for party in pair)
+    ]
+
+
+def take_back(rules: "Assessor", parcel: Parcel, live: Live, item: Item) -> None:
+    """Reverse an item that is charged: same parties, date and amount, in red."""
+    if not item.standing:
+        return
+    for code, (payer, payee) in zip(live.codes, item.parties, strict=True):
+        if payer:
+            rules.output.parties[len(rules.output.charges)] = Party(item.part, payer, payee)
+            rules.output.charges.append(
+                Charge(
+                    parcel.key,
+                    code,
+                    item.revision,
+                    True,
+                    -item.amount,
+                    item.time,
+                    rules.cause,
+                    *item.line,
+                    *NO_WEIGHT_USED,  # type: ignore[arg-type]
+                    None,
+                )
+            )
+    item.standing, item.revision = False, item.revision + 1
+
+
+NO_WEIGHT_USED = ("", "", 0, 0, 0, 0)
+"""The weight's columns of a charge that no weight decides."""
+
+
+def _wait(rules: "Assessor", parcel: Parcel, item: Item, reason: int) -> None:
+    if item.waits == reason:
+        return
+    extra = parcel.more()
+    name = "/".join((str(item.place), item.part))
+    rules.changed.setdefault(parcel.key, (parcel, parcel.waits))
+    rules.changed_items.setdefault((parcel.key, name), (parcel, item, item.waits))
+    extra.waits += (reason != 0) - (item.waits != 0)
+    item.waits = reason

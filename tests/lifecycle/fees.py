@@ -1,0 +1,116 @@
+"""What the tests of fees share: a book that prices every fee, a second hub, and stories with terms and claims."""
+
+import msgspec
+
+from flows.fees.current import TEXTS
+from flows.fees.read import read_fees
+from schemas.events import Claim, ClaimWithdrawn, Event, NetworkPublished
+from schemas.identity import version_of
+from schemas.times import HOUR
+from tests.lifecycle.world import BOOK, NETWORK_FILES, START, WAYBILL, events_of, order, scan
+
+PRICES = {
+    "handling": "0.30",
+    "bagging": "0.10",
+    "insurance": "3.00",
+    "cod_fee": "2.00",
+    "return": "1.50",
+    "redirect": "2.50",
+    "pickup_piece": "0.80",
+    "delivery_piece": "1.00",
+    "late": "4.00",
+}
+"""Yuan, everywhere; what is lost or damaged has no price."""
+
+
+def priced(prices: dict[str, str]) -> dict[str, str]:
+    """The tests' tariff book with a flat price for each of these fees."""
+    tables = "".join(
+        f'\n[[table]]\nfee = "{fee}"\nfile = "{fee}.csv"\nshape = "flat"\neffective_from = 2025-01-01\n'
+        for fee in prices
+    )
+    files = {f"{fee}.csv": f"price\n{price}\n" for fee, price in prices.items()}
+    return {**BOOK, "book.toml": BOOK["book.toml"] + tables, **files}
+
+
+SHARED = read_fees(TEXTS[0].replace("share_bp = 0", "share_bp = 500"), *TEXTS[1:])
+"""Five per cent of the transit fee go to the province."""
+
+TWO_HUBS = {
+    **NETWORK_FILES,
+    "sites.csv": NETWORK_FILES["sites.csv"].rstrip("\n") + "\nXA-HUB,西安分拨中心,hub,HQ,610100,610000\n",
+}
+
+
+def network() -> NetworkPublished:
+    """The directory, with a hub in Xi'an."""
+    return NetworkPublished(id="n2", time=START, version=version_of(TWO_HUBS), files=TWO_HUBS)
+
+
+AT_HUBS = {
+    "分拨到件": ("到件", "SH-HUB"),
+    "分拨发件": ("发件", "SH-HUB"),
+    "西安分拨到件": ("到件", "XA-HUB"),
+}
+
+
+def units(text: str) -> int:
+    """Yuan as units."""
+    whole, _, fen = text.partition(".")
+    return int(whole) * 10_000 + int(fen.ljust(4, "0") or 0)
+
+
+def story_of(text: str) -> list[Event]:
+    """Events of a story in words, an hour apart; what `events_of` reads, and
+
+    `订单+代收88.50+保价2000+退件+转寄+派往YLE` an order's terms, `揽收+张三` the courier,
+    `罚late+责任XAD+受益SHC+5` a claim, `撤销#甲` the withdrawal of claim 甲; `#` and `@` as there.
+    """
+    events: list[Event] = []
+    for hour, token in enumerate(text.split()):
+        word, _, moment = token.partition("@")
+        word, _, own = word.partition("#")
+        word, *more = word.split("+")
+        at = START + int(moment or hour) * HOUR
+        if word.startswith("罚"):
+            events.append(_claim(word.removeprefix("罚"), more, own, at))
+        elif word == "撤销":
+            events.append(
+                ClaimWithdrawn(id=f"withdrawal-{own}", time=at, waybill=WAYBILL, claim=f"own-{own}")
+            )
+        elif word in AT_HUBS:
+            name, site = AT_HUBS[word]
+            events.append(scan(name, at, id=f"scan-{word}-{own}", site=site, outlet="HQ"))
+        elif word.startswith("订单"):
+            events.append(order(at, id=f"own-{own}" if own else "order-1", **_terms(more)))
+        else:
+            (event,) = events_of(f"{word}{'#' if own else ''}{own}@{at // HOUR - START // HOUR}")
+            events.append(msgspec.structs.replace(event, **({"courier": more[0]} if more else {})))
+    return events
+
+
+def _terms(words: list[str]) -> dict[str, object]:
+    terms: dict[str, object] = {}
+    for word in words:
+        if word.startswith("代收"):
+            terms["cod_e4"] = units(word.removeprefix("代收"))
+        elif word.startswith("保价"):
+            terms["insured_e4"] = units(word.removeprefix("保价"))
+        elif word.startswith("派往"):
+            terms["destination"] = word.removeprefix("派往")
+        else:
+            terms["related"] = "YT7500000000000"
+            terms["direction"] = "return" if word == "退件" else "forward"
+    return terms
+
+
+def _claim(kind: str, words: list[str], own: str, at: int) -> Claim:
+    claim = Claim(id=f"own-{own}" if own else f"claim-{kind}", time=at, waybill=WAYBILL, kind=kind)
+    for word in words:
+        if word.startswith("责任"):
+            claim = msgspec.structs.replace(claim, responsible=word.removeprefix("责任"))
+        elif word.startswith("受益"):
+            claim = msgspec.structs.replace(claim, beneficiary=word.removeprefix("受益"))
+        else:
+            claim = msgspec.structs.replace(claim, amount_e4=units(word), evidence="photo/1.jpg")
+    return claim

@@ -1,0 +1,325 @@
+"""Fees as data: each fee's cases, any order of their events, a new fee without code, and rules that are refused."""
+
+import csv
+from decimal import Decimal
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from flows.fees.current import FEES, TEXTS
+from flows.fees.model import Fees
+from flows.fees.read import read_fees
+from flows.lifecycle.assess import part_of
+from schemas.events import Claim, ClaimWithdrawn
+from schemas.problems import DocumentError
+from schemas.times import DAY, HOUR
+from tests.lifecycle.fees import PRICES, SHARED, network, priced, story_of
+from tests.lifecycle.world import START, WAYBILL, Book, events_of, order, scan, tariff, weight
+
+with (Path(__file__).parents[1] / "scenarios" / "fees.csv").open(encoding="utf-8", newline="") as _file:
+    CASES = list(csv.DictReader(_file))
+
+
+def full(fees: Fees = SHARED, prices: dict[str, str] | None = None) -> Book:
+    """A lane where every fee has a price and a province has its share."""
+    return Book((tariff(priced(PRICES if prices is None else prices)),), fees=fees, directory=network())
+
+
+@pytest.mark.parametrize("case", CASES, ids=[case["用例"] for case in CASES])
+def test_scenario(case: dict[str, str]) -> None:
+    book = full()
+    for event in story_of(case["经过"]):
+        book.take(event)
+    charged = [row for row in book.rows["charge"] if row["fee"] == case["费用"] and not any(row["reverses"])]
+    last = (charged[-1]["payer"], charged[-1]["payee"]) if charged else ("", "")
+    assert last == (case["付款方"], case["收款方"])
+    assert book.net(case["费用"]) == Decimal(case["金额"])
+    assert " ".join(f"{due}:{why}" for due, why in book.waiting().items()) == case["等待"]
+    assert book.refused() == []
+    check_books(book)
+
+
+def check_books(book: Book) -> None:
+    """Every entry balances, both books mirror, and nothing remains on a clearing account."""
+    entries: dict[bytes, Decimal] = {}
+    mutual: dict[bytes, Decimal] = {}
+    clearing: dict[tuple[str, str], Decimal] = {}
+    for row in book.rows["journal"]:
+        signed = row["amount"] if row["side"] == "D" else -row["amount"]
+        entries[row["entry_id"]] = entries.get(row["entry_id"], Decimal(0)) + signed
+        nature = FEES.rules.accounts[row["account"]].nature
+        if nature == "mutual":
+            mutual[row["charge_id"]] = mutual.get(row["charge_id"], Decimal(0)) + signed
+        elif nature == "clearing":
+            key = row["book"], row["account"]
+            clearing[key] = clearing.get(key, Decimal(0)) + signed
+    for sums in (entries.values(), mutual.values(), clearing.values()):
+        assert not any(sums)
+    assert len({row["row_id"] for row in book.rows["journal"]}) == len(book.rows["journal"])
+    assert len({row["charge_id"] for row in book.rows["charge"]}) == len(book.rows["charge"])
+
+
+STORIES = [
+    "订单+代收88.50+保价2000 揽收+张三 分拨到件 分拨DWS2.5 分拨发件 西安分拨到件 到件 派件 签收+承包区七 罚late+5",
+    "订单+代收9 揽收+张三@3 揽收+李四#早@1 签收+王五@9 签收+赵六#七@7 分拨DWS4#二@5 分拨DWS2.5#一@4 订单+代收60#改@8",
+    "订单+退件 揽收+张三 分拨到件@5 分拨到件#又@4 网点秤2.5 签收 罚damaged+责任XAD+受益SHC+30#甲 撤销#甲 罚late#乙",
+    "罚late+5#甲 罚service_level+0.50#乙 撤销#丙 罚false_sign+7#丙 揽收+张三 订单+转寄+派往YLE#改 签收 订单+保价1",
+]
+
+
+@pytest.mark.parametrize("text", STORIES)
+@settings(max_examples=60, deadline=None)
+@given(data=st.data())
+def test_any_order_and_repetition_ends_in_the_same_books(text: str, data: st.DataObject) -> None:
+    story = story_of(text)
+    shuffled = list(data.draw(st.permutations(story)))
+    for again in data.draw(st.lists(st.sampled_from(story), max_size=5)):
+        shuffled.insert(shuffled.index(again) + 1 + data.draw(st.integers(0, len(shuffled))), again)
+    cuts = data.draw(st.lists(st.integers(0, len(shuffled)), max_size=3))
+    expected = full().take(*story).tick(START + 70 * HOUR)
+    book = full()
+    for low, high in pairwise([0, *sorted(cuts), len(shuffled)]):
+        book.take(*shuffled[low:high])
+    book.tick(START + 70 * HOUR)
+    assert book.refused() == []
+    assert book.books() == expected.books()
+    assert book.standing() == expected.standing()
+    assert book.waiting() == expected.waiting()
+    check_books(book)
+
+
+@settings(max_examples=30, deadline=None)
+@given(data=st.data())
+def test_a_restart_anywhere_changes_no_byte(data: st.DataObject) -> None:
+    story = story_of(data.draw(st.sampled_from(STORIES)))
+    story = list(data.draw(st.permutations(story)))
+    stop = data.draw(st.integers(0, len(story)))
+    through, stopped = full(), full()
+    for event in story[:stop]:
+        through.take(event)
+        stopped.take(event)
+    fresh = full()
+    fresh.n, fresh.rows, fresh.digests = stopped.n, stopped.rows, stopped.digests
+    ring = stopped.lifecycle.ring
+    segment = ring.segment(ring.epoch)
+    fresh.lifecycle = type(stopped.lifecycle)(3 * DAY, fees=SHARED)
+    fresh.lifecycle.load_documents(stopped.lifecycle.save_documents())
+    fresh.lifecycle.ring.found(segment)
+    fresh.lifecycle.ring.restore()
+    fresh.lifecycle.restored()
+    for event in story[stop:]:
+        through.take(event)
+        fresh.take(event)
+    assert fresh.tick(START + 70 * HOUR).digests == through.tick(START + 70 * HOUR).digests
+
+
+def test_a_new_fee_is_data_alone() -> None:
+    """A due, a posting rule, two accounts and a price: charged, posted and mirrored, with its labels."""
+    dues, posting, chart = TEXTS
+    dues += """
+[[due]]
+name = "festival"
+zh = "节日服务费"
+en = "festival fee"
+trigger = "signed"
+needs = "insured"
+"""
+    posting += """
+[[fee]]
+name = "festival"
+zh = "节日服务费"
+en = "festival fee"
+payer = "destination"
+payee = "headquarters"
+legs = [
+    { book = "payer", account = "6199", side = "D" },
+    { book = "payer", account = "2101", side = "C" },
+    { book = "payee", account = "1006", side = "D" },
+    { book = "payee", account = "4099", side = "C" },
+]
+"""
+    chart += "4099,节日服务费收入,Festival revenue,revenue,C,own,owner\n"
+    chart += "6199,节日服务费成本,Festival cost,expense,D,own,owner\n"
+    fees = read_fees(dues, posting, chart)
+    book = full(fees, {"festival": "0.88"}).take(*story_of("订单+保价5 揽收 签收"))
+    assert book.net("festival") == Decimal("0.88")
+    legs = {
+        (row["book"], row["account"], row["side"], row["amount"])
+        for row in book.rows["journal"]
+        if row["fee"] == "festival"
+    }
+    amount = Decimal("0.88")
+    assert legs == {
+        ("XAD", "6199", "D", amount),
+        ("XAD", "2101", "C", amount),
+        ("HQ", "1006", "D", amount),
+        ("HQ", "4099", "C", amount),
+    }
+    assert fees.version != FEES.version
+    published = {row["fee"]: row for row in book.rows["fee"]}
+    assert (published["festival"]["zh"], published["festival"]["version"]) == ("节日服务费", fees.version)
+    book.take(order(START + 5 * HOUR, id="order-2"))
+    assert book.net("festival") == 0
+    plain = full(fees, {}).take(*story_of("订单+保价5 揽收 签收"))
+    assert plain.net("festival") == 0
+    assert "festival" not in plain.waiting()
+
+
+def test_the_first_four_dues_are_what_they_were() -> None:
+    assert FEES.names[:5] == ("freight", "waybill", "transit", "delivery_collected", "delivery_paid")
+    assert [due.name for due in FEES.dues[:4]] == ["freight", "waybill", "transit", "delivery"]
+    assert all(zh and en for zh, en in FEES.labels.values())
+    assert set(FEES.rules.rules) == set(FEES.names)
+
+
+def test_the_seeds_accounts_are_there_by_name_and_number() -> None:
+    seed = {
+        "1001": "应收中转费",
+        "1002": "应收面单费",
+        "2001": "应付派费",
+        "2002": "应付奖励金",
+        "5001": "罚款收入",
+        "6001": "罚款支出",
+    }
+    assert {number: FEES.rules.accounts[number].name for number in seed} == seed
+
+
+def test_unpriced_networks_remember_neither_couriers_nor_hubs() -> None:
+    book = Book().take(*story_of("订单 揽收+张三 分拨到件 签收+李四"))
+    assert book.lifecycle.ring.records[WAYBILL].extra is None
+    assert book.lifecycle.ring.records[WAYBILL].terms is None
+
+
+def test_journal_rows_carry_line_product_and_cause() -> None:
+    book = Book().take(*events_of("订单 揽收 网点秤9 签收 分拨DWS2.5"))
+    rows = {(row["fee"], row["route"], row["product"], row["cause"]) for row in book.rows["journal"]}
+    line = "310000-610000", "standard"
+    assert rows == {
+        ("freight", *line, "picked_up"),
+        ("waybill", *line, "picked_up"),
+        ("transit", *line, "weighed"),
+        ("transit", *line, "reversed"),
+        ("delivery_collected", *line, "signed"),
+        ("delivery_paid", *line, "signed"),
+    }
+
+
+def test_another_product_is_another_line_of_business() -> None:
+    book = (
+        Book()
+        .take(*events_of("订单 揽收 签收"))
+        .take(order(START + 5 * HOUR, id="order-2", product="express"))
+    )
+    assert {key[-1] for key in book.standing()} == {"express"}
+
+
+def test_claims_alone_leave_the_state_and_their_repeats_change_nothing() -> None:
+    claim = Claim(id="c1", time=START, waybill=WAYBILL, kind="late", responsible="XAD", amount_e4=50_000)
+    book = full().take(claim)
+    before = dict(book.books())
+    assert before
+    ring = book.lifecycle.ring
+    book.tick(START + 8 * DAY)
+    for _ in range(ring.size + 1):
+        ring.segment(ring.epoch)
+    assert WAYBILL not in ring.records
+    book.take(claim)
+    assert book.books() == before
+    assert book.refused() == ["time_too_old"]
+
+
+REFUSED = [
+    ("unknown_claim", Claim(id="c", time=START, waybill=WAYBILL, kind="theft", amount_e4=1)),
+    (
+        "unknown_party",
+        Claim(id="c", time=START, waybill=WAYBILL, kind="late", responsible="NOWHERE", amount_e4=1),
+    ),
+    ("nobody_named", Claim(id="c", time=START, waybill=WAYBILL, kind="lost", amount_e4=1)),
+    ("time_in_future", ClaimWithdrawn(id="c", time=START + 3 * DAY, waybill=WAYBILL, claim="x")),
+    ("waybill_out_of_pattern", ClaimWithdrawn(id="c", time=START, waybill="??", claim="x")),
+]
+
+
+@pytest.mark.parametrize(("reason", "event"), REFUSED, ids=[reason for reason, _ in REFUSED])
+def test_claims_that_break_a_rule_are_kept_aside(reason: str, event: Claim | ClaimWithdrawn) -> None:
+    book = full()
+    book.block(("waybook.orders", event), ("waybook.orders", event))
+    assert book.refused() == [reason]
+    assert not book.rows["charge"]
+
+
+def test_the_same_claim_with_other_content_is_a_conflict() -> None:
+    one, other = (
+        Claim(id="c", time=START, waybill=WAYBILL, kind="late", responsible="XAD", amount_e4=n)
+        for n in (1, 2)
+    )
+    assert full().take(one, one, other).refused() == ["conflicting_duplicate"]
+
+
+@given(st.integers(0, 10**12), st.integers(0, 10_000))
+def test_a_share_is_rounded_once_to_the_fen(amount: int, basis_points: int) -> None:
+    exact = Decimal(amount) * basis_points / 10_000
+    assert part_of(amount, basis_points) == int((exact / 100).quantize(Decimal(1), "ROUND_HALF_UP")) * 100
+
+
+DUES, POSTING, CHART = TEXTS
+WRONG = [
+    (
+        DUES,
+        POSTING.replace('account = "6101", side = "D"', 'account = "6101", side = "C"'),
+        CHART,
+        "unbalanced",
+    ),
+    (DUES, POSTING.replace('account = "1002"', 'account = "1101"'), CHART, "not_mirrored"),
+    (DUES, POSTING.replace('account = "6101"', 'account = "9999"'), CHART, "unknown_account"),
+    (DUES, POSTING.replace('payee = "headquarters"', 'payee = "customer"', 1), CHART, "no_such_book"),
+    (DUES, POSTING.replace('payee = "headquarters"', 'payee = "nobody"', 1), CHART, "wrong_setting"),
+    (DUES, POSTING + POSTING[POSTING.index("[[fee]]") : POSTING.index("[transfer]")], CHART, "repeated_fee"),
+    (DUES, POSTING.replace('"2202"', '"4006"', 1), CHART, "not_cleared"),
+    (DUES, POSTING, CHART + CHART.splitlines()[1], "repeated_account"),
+    (DUES, POSTING, CHART.replace("asset,D", "asset,C", 1), "wrong_side"),
+    (DUES, POSTING, CHART.replace("asset,D", "thing,D", 1), "wrong_value"),
+    (DUES.replace('trigger = "signed"', 'trigger = "sold"', 1), POSTING, CHART, "wrong_setting"),
+    (DUES.replace('zh = "运费"', 'zh = "运费"\ncolour = "red"', 1), POSTING, CHART, "wrong_setting"),
+    (DUES.replace('name = "waybill"', 'name = "freight"', 1), POSTING, CHART, "repeated_due"),
+    (DUES.replace('"delivery_paid"', '"delivered"', 1), POSTING, CHART, "unknown_fee"),
+    (DUES.replace('"damage_paid"', '"loss_paid"', 1), POSTING, CHART, "repeated_fee"),
+    (DUES.replace('share_of = "transit"', 'share_of = "transport"'), POSTING, CHART, "unknown_due"),
+    (DUES.replace('share_of = "transit"', 'share_of = "handling"'), POSTING, CHART, "wrong_share"),
+    (DUES.replace("share_bp = 0", "share_bp = 10001"), POSTING, CHART, "out_of_range"),
+    (DUES.replace('amount = "claim"', 'amount = "tariff"', 1), POSTING, CHART, "wrong_amount"),
+    (
+        DUES.replace('trigger = "hub_passed"', 'trigger = "hub_passed"\nblames = "origin"', 1),
+        POSTING,
+        CHART,
+        "wrong_setting",
+    ),
+    ("[[due]\n", POSTING, CHART, "not_toml"),
+    ("", POSTING, CHART, "no_dues"),
+]
+
+
+@pytest.mark.parametrize(
+    ("dues", "posting", "chart", "rule"), WRONG, ids=[f"{n}-{rule}" for n, (*_, rule) in enumerate(WRONG)]
+)
+def test_rules_that_are_wrong_are_refused(dues: str, posting: str, chart: str, rule: str) -> None:
+    with pytest.raises(DocumentError) as refused:
+        read_fees(dues, posting, chart)
+    assert rule in {problem.rule for problem in refused.value.problems}
+
+
+def test_a_weight_that_a_price_needs_is_waited_for() -> None:
+    files = priced({"handling": "0.30"})
+    files["book.toml"] = files["book.toml"].replace(
+        'file = "handling.csv"\nshape = "flat"',
+        'file = "handling.csv"\nshape = "first_continued"\nweight = "actual"\ncontinued_unit_kg = "exact"',
+    )
+    files["handling.csv"] = "first_kg,first_price,continued_price\n1,0.30,0.10\n"
+    book = Book((tariff(files),), fees=SHARED, directory=network()).take(*story_of("订单 分拨到件"))
+    assert book.waiting() == {"handling": "no_weight"}
+    book.take(weight("分拨DWS", 2500, START + 5 * HOUR), scan("揽收", START))
+    assert book.net("handling") == Decimal("0.45")
+    assert book.waiting() == {}
