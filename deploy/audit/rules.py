@@ -260,8 +260,8 @@ RULES = (
             SELECT waybill, event_id, origin, destination, product, seq FROM $event
             WHERE {_shard("waybill")} AND kind = 'order'
         ) AS e ON e.waybill = c.waybill AND e.event_id = c.order_event
-        WHERE e.event_id = '' OR e.seq > c.seq
-           OR (e.origin, e.destination, e.product) != (c.origin, c.destination, c.product)""",
+        WHERE (c.order_event, c.origin, c.product) != ('', '', '') AND (e.event_id = '' OR e.seq > c.seq
+            OR (e.origin, e.destination, e.product) != (c.origin, c.destination, c.product))""",
         most=2_000_000,
     ),
     Rule(
