@@ -1,14 +1,15 @@
 """Publish a tariff book or a network directory: checked as a whole first, then one event for all lanes."""
 
+import contextlib
 import time
 from pathlib import Path
 
 import msgspec
 
-from flows.governance.network import read_network
+from flows.lifecycle.published import in_force, next_network
 from flows.rating.book import read_book
 from schemas import topics
-from schemas.events import NetworkPublished, TariffPublished
+from schemas.events import ControlEvent, NetworkPublished, TariffPublished
 from schemas.identity import version_of
 from schemas.settings import Settings
 from sinks.kafka import Records
@@ -25,24 +26,31 @@ def files_of(directory: Path) -> dict[str, str]:
 
 
 def publish_network(settings: Settings, directory: Path, by: str) -> str:
-    """Publish a directory; its version. Raises DocumentError with every problem."""
+    """Publish a directory, checked against the directory and the books in force; its version.
+
+    Raises DocumentError with every problem.
+    """
     files = files_of(directory)
-    read_network(files)
     version, now = version_of(files), int(time.time() * 1000)
     event = NetworkPublished(
         id=f"network-{version}-{now}", time=now, version=version, files=files, published_by=by
     )
+    network, tariffs = in_force(_documents(settings))
+    next_network(event, network, tariffs)
     _send(settings, msgspec.json.encode(event))
     return version
 
 
 def publish_tariff(settings: Settings, directory: Path, by: str, comment: str = "") -> str:
-    """Publish a tariff book, checked against the newest directory in Kafka; its version.
+    """Publish a tariff book, checked against the directory in force; its version.
 
     Raises DocumentError with every problem, LookupError when no directory has been published.
     """
     files = files_of(directory)
-    book = read_book(files, read_network(_newest_network(settings).files))
+    network, _ = in_force(_documents(settings))
+    if network is None:
+        raise LookupError("no network directory has been published: waybook publish-network DIRECTORY")
+    book = read_book(files, network)
     now = int(time.time() * 1000)
     event = TariffPublished(
         id=f"tariff-{book.version}-{now}",
@@ -57,28 +65,19 @@ def publish_tariff(settings: Settings, directory: Path, by: str, comment: str = 
     return book.version
 
 
-def _newest_network(settings: Settings) -> NetworkPublished:
+def _documents(settings: Settings) -> list[ControlEvent]:
+    """All that was published so far, in order; what is no document is left out, as lanes leave it out."""
     follower = Follower(settings.kafka, topics.CONTROL.name, settings.kafka_options)
-    newest: NetworkPublished | None = None
+    found: list[ControlEvent] = []
     until = time.monotonic() + 10
     try:
-        while time.monotonic() < until:
-            found = [
-                event
-                for raw in follower.poll(1.0)
-                if isinstance(
-                    event := msgspec.json.decode(raw, type=TariffPublished | NetworkPublished),
-                    NetworkPublished,
-                )
-            ]
-            newest = found[-1] if found else newest
-            if newest is not None and not found:
-                break
+        while not follower.at_end and time.monotonic() < until:
+            for raw in follower.poll(1.0):
+                with contextlib.suppress(msgspec.DecodeError):
+                    found.append(msgspec.json.decode(raw, type=ControlEvent))
     finally:
         follower.close()
-    if newest is None:
-        raise LookupError("no network directory has been published: waybook publish-network DIRECTORY")
-    return newest
+    return found
 
 
 def _send(settings: Settings, raw: bytes) -> None:

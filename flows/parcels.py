@@ -62,7 +62,7 @@ def main() -> None:
     """Run one lane until it is told to stop."""
     settings, number = from_environment(), int(sys.argv[1]) if len(sys.argv) > 1 else 0
     rules = posting_rules()
-    lifecycle = Lifecycle(settings.horizon, settings.ahead)
+    lifecycle = Lifecycle(settings.horizon, settings.ahead, oldest=settings.oldest, leap=settings.leap)
     lane = Lane(number, settings, inputs(number, settings), lifecycle, f"{CODE} {rules.version}")
     lane.run(parcels(lane, lifecycle, Tables(rules, writes_documents=number == 0)))
 

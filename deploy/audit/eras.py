@@ -7,6 +7,7 @@ block by which it had read the control topic as far as lane 0 had.
 import hashlib
 from bisect import bisect_right
 from collections.abc import Iterable, Mapping
+from itertools import pairwise
 
 import msgspec
 
@@ -85,7 +86,10 @@ def read_eras(store: Store, log: Log, found: Findings) -> Eras:
     """The eras of all lanes, from what is stored. A book that cannot be read is found wrong and left out."""
     tariffs, directories = _read_tariffs(store), _read_directories(store)
     beginnings = sorted({seq for seq, _, _ in tariffs} | {directory[0] for directory in directories})
-    eras = [_era([], Directory("", {}, {}, {}))]
+    eras = [_era([], Directory("", {}, {}, {"product": {}}))]
+    for (_, one), (seq, other) in pairwise(directories):
+        for word in sorted(_words_of(one) - _words_of(other)):
+            found.add(f"{place(seq)}: directory {other.version} has lost {word}, and directories only grow")
     for seq, version, files in tariffs:
         found.seen += 1
         if version != content_address(files):
@@ -97,6 +101,11 @@ def read_eras(store: Store, log: Log, found: Findings) -> Eras:
         books = [_read_book(version, files, directory, found) for version, files in published]
         eras.append(_era([book for book in books if book is not None], directory))
     return Eras(eras, _starts(log, beginnings))
+
+
+def _words_of(directory: Directory) -> set[str]:
+    """The sites, outlets and products of a directory."""
+    return {*directory.sites, *directory.places, *directory.names["product"].values()}
 
 
 def content_address(files: Mapping[str, str]) -> str:
@@ -126,10 +135,18 @@ def _read_tariffs(store: Store) -> Documents:
 
 
 def _read_directories(store: Store) -> list[tuple[int, Directory]]:
+    sites, products = _by_version(store, "site"), _by_version(store, "product")
+    return [
+        (seq, read_directory(version, rows, products.get((seq, version), ())))
+        for (seq, version), rows in sites.items()
+    ]
+
+
+def _by_version(store: Store, table: str) -> dict[tuple[int, str], list[dict[str, str]]]:
     found: dict[tuple[int, str], list[dict[str, str]]] = {}
-    for row in store.rows("SELECT * FROM $site ORDER BY seq, line"):
+    for row in store.rows(f"SELECT * FROM ${table} ORDER BY seq, line"):
         found.setdefault((row["seq"], row["version"]), []).append(row)
-    return [(seq, read_directory(version, sites)) for (seq, version), sites in found.items()]
+    return found
 
 
 def _starts(log: Log, beginnings: Iterable[int]) -> dict[int, list[int]]:

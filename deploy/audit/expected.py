@@ -17,7 +17,9 @@ HOUR = 3_600_000
 DAY = 24 * HOUR
 E4 = 10_000
 
-NO_ORDER, NO_WEIGHT, NO_PRICE = "no_order", "no_weight", "no_price"
+NO_ORDER, NO_WEIGHT, NO_PRICE, NO_PICKUP = "no_order", "no_weight", "no_price", "no_pickup"
+ABANDONED = "abandoned"
+"""What is said of everything that was never charged of a parcel when it is given up."""
 DUES = {
     "freight": ("freight",),
     "waybill": ("waybill",),
@@ -111,6 +113,8 @@ def dues(facts: Facts, era: Era, passed: int | None) -> Iterator[Due]:
             seqs = facts.order_seq, facts.picked_seq
             yield Due("freight", facts.picked, cause=facts.picked_id, units=facts.payment, seqs=seqs)
         yield _priced("waybill", facts, era, facts.picked, facts.picked_id, (facts.picked_seq,), adopted)
+    elif facts.signed_id:
+        yield Due("waybill", facts.signed, waits=NO_PICKUP, seqs=(facts.signed_seq,))
     if adopted is not None and adopted.due is not None:
         since = (adopted.seq, facts.signed_seq) if adopted.due != adopted.time else (adopted.seq,)
         yield _priced("transit", facts, era, adopted.due, adopted.event_id, since, adopted)

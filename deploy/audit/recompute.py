@@ -5,20 +5,21 @@ the auditor's own reading of the tariff books, and what should be charged is com
 """
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import msgspec
 
 from deploy.audit.chain import Log
 from deploy.audit.eras import read_eras
-from deploy.audit.expected import DUES, Due, dues, parties, weighing
+from deploy.audit.expected import ABANDONED, DAY, DUES, Due, dues, parties, weighing
 from deploy.audit.facts import IN_A_SHARD, Facts, read_facts
 from deploy.audit.postings import LEGS_OF
 from deploy.audit.remarks import check_anomalies, check_dead_letters, check_names
 from deploy.audit.report import Check, Findings
 from deploy.audit.rules import AS_OF
 from deploy.audit.store import Store
+from schemas.settings import from_environment
 
 _SHARD = "cityHash64(waybill) % {shards:UInt64} = {shard:UInt64}"
 
@@ -83,6 +84,8 @@ class Recomputation:
 
     def __init__(self, store: Store, log: Log, data_time: int | None) -> None:
         self._store, self._data_time = store, data_time
+        limits = from_environment()
+        self._oldest, self._ahead = limits.oldest, limits.ahead
         self.documents = Findings("documents", "价格手册与其版本号相符，可读")
         self._eras = read_eras(store, log, self.documents)
         self.journal: Counter[Key] = Counter()
@@ -140,17 +143,33 @@ class Recomputation:
         if facts.lanes != 1:
             self.lanes.add(f"{facts.waybill}: its events are in {facts.lanes} lanes")
         expected = self._expected(facts, found)
+        given_up = self._given_up(facts, expected, found)
         for name in DUES:
             due = expected.get(name)
             wait = found.waiting.pop((facts.waybill, name), "")
+            wanted = due.waits if due else ""
+            if given_up and name != "freight" and (due is None or due.waits):
+                wanted = ABANDONED
             self.waits.seen += 1
-            if wait != (due.waits if due else ""):
-                self.waits.add(
-                    f"{facts.waybill} {name}: waits for {wait!r}, not {due.waits if due else ''!r}"
-                )
+            if wait != wanted:
+                self.waits.add(f"{facts.waybill} {name}: waits for {wait!r}, not {wanted!r}")
             for fee in DUES[name]:
                 self._fee(facts, fee, due, found.charged.pop((facts.waybill, fee), []))
         self._weight(facts, expected.get("transit"), found.adopted.pop(facts.waybill, None))
+
+    def _given_up(self, facts: Facts, expected: Mapping[str, Due], found: Found) -> bool:
+        """Whether the books have given the parcel up, and whether they may, as far as data time is known.
+
+        When a fact came is not in the books: not before it happened, and not later than what is too old.
+        """
+        unfinished = any(name not in expected or expected[name].waits for name in DUES if name != "freight")
+        given_up = any(found.waiting.get((facts.waybill, name)) == ABANDONED for name in DUES)
+        now = self._data_time
+        if now is not None and given_up and facts.last > now - self._oldest + self._ahead:
+            self.waits.add(f"{facts.waybill}: given up too early")
+        if now is not None and unfinished and not given_up and facts.last < now - 2 * self._oldest - DAY:
+            self.waits.add(f"{facts.waybill}: is unfinished and should have been given up")
+        return given_up
 
     def _expected(self, facts: Facts, found: Found) -> dict[str, Due]:
         """What is due, by name. Where data time is unknown, a deadline has passed if it is booked so."""

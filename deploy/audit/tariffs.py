@@ -57,9 +57,15 @@ class Directory(msgspec.Struct, frozen=True):
     """By kind: codes by code and by every name that people may use."""
 
 
-def read_directory(version: str, sites: Iterable[Mapping[str, str]]) -> Directory:
-    """The directory in rows of table `site`."""
-    found = Directory(version, {}, {}, {kind: {} for kind in KINDS})
+def read_directory(
+    version: str, sites: Iterable[Mapping[str, str]], products: Iterable[Mapping[str, str]] = ()
+) -> Directory:
+    """The directory in rows of the tables `site` and `product`."""
+    found = Directory(version, {}, {}, {kind: {} for kind in (*KINDS, "product")})
+    named = {product["product"]: product["name"] for product in products}
+    found.names["product"].update({code: code for code in named})
+    for code, name in named.items():
+        found.names["product"].setdefault(name, code)
     for site in sites:
         found.sites[site["site"]] = site["outlet"], site["city"], site["province"]
         _name(found.names["city"], site["city"], site["city_name"])
@@ -218,7 +224,7 @@ def _read_rows(version: str, table: dict[str, Any], text: str, directory: Direct
             last_day=table.get("effective_to", END_OF_TIME),
             origin=origin,
             destination=destination,
-            product=cells.get("product", ""),
+            product=directory.names["product"].get(cells.get("product", ""), cells.get("product", "")),
             flat=flat,
             first_kg=NOTHING if flat else Decimal(cells["first_kg"]),
             first_price=Decimal(cells["price" if flat else "first_price"]),

@@ -11,14 +11,17 @@ same amount and date, and the next revision is charged. So the order in which fa
 """
 
 from flows.lifecycle.fees import (
+    ABANDONED,
     COLLECTED,
     DELIVERY,
     DUES,
     FREIGHT,
     NO_ORDER,
+    NO_PICKUP,
     NO_PRICE,
     NO_WEIGHT,
     PAID,
+    REASON_BITS,
     TRANSIT,
     WAYBILL,
 )
@@ -30,6 +33,7 @@ from flows.rating.tariffs import Quote, Tariffs
 from schemas.times import DAY, SHANGHAI_OFFSET
 
 Unpriced = tuple[int, int, int, int, Row | None]
+_REASON = (1 << REASON_BITS) - 1
 
 NO_BOOK = Book(
     version="",
@@ -108,6 +112,8 @@ class Assessor:
         """The delivery fee, collected and paid on."""
         if parcel.signed == NEVER:
             return
+        if parcel.picked == NEVER:
+            self._wait(parcel, WAYBILL, NO_PICKUP)
         if not parcel.order_id:
             self._wait(parcel, DELIVERY, NO_ORDER)
             return
@@ -248,19 +254,27 @@ class Assessor:
             )
 
     def _wait(self, parcel: Parcel, due: int, reason: int) -> None:
-        waits = parcel.waits & ~(3 << 2 * due) | reason << 2 * due
+        place = REASON_BITS * due
+        waits = parcel.waits & ~(_REASON << place) | reason << place
         if waits != parcel.waits:
             self.changed.setdefault(parcel.key, (parcel, parcel.waits))
             parcel.waits = waits
+
+    def give_up(self, parcel: Parcel) -> None:
+        """The parcel leaves: what was never booked of it waits no more, and says so."""
+        for due in (WAYBILL, TRANSIT, DELIVERY):
+            if not parcel.done & 1 << due:
+                self._wait(parcel, due, ABANDONED)
 
     def waited(self) -> None:
         """At the end of a block: write the waits that began, changed or ended in it."""
         for parcel, before in self.changed.values():
             for due in (WAYBILL, TRANSIT, DELIVERY):
-                reason, earlier = parcel.waits >> 2 * due & 3, before >> 2 * due & 3
+                reason = parcel.waits >> REASON_BITS * due & _REASON
+                earlier = before >> REASON_BITS * due & _REASON
                 if reason != earlier:
-                    since = parcel.picked if due == WAYBILL else parcel.signed
-                    if since == NEVER:
-                        since = parcel.weight_time
+                    known = (parcel.signed, parcel.weight_time, parcel.order_time, parcel.at)
+                    times = (parcel.picked, *known) if due == WAYBILL else known
+                    since = next(time for time in times if time != NEVER)
                     self.output.waits.append(Wait(parcel.key, due, reason, since, parcel.origin, earlier))
         self.changed.clear()

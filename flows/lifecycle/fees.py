@@ -15,6 +15,8 @@ FEES = ("freight", "waybill", "transit", "delivery_collected", "delivery_paid")
 FINISHED = 1 << WAYBILL | 1 << TRANSIT | 1 << DELIVERY
 """Dues that are booked once in every parcel's life, as a bit set; freight only where the customer pays."""
 
-NO_ORDER, NO_WEIGHT, NO_PRICE = 1, 2, 3
-REASONS = ("", "no_order", "no_weight", "no_price")
-"""Why a due waits; empty: it does not."""
+NO_ORDER, NO_WEIGHT, NO_PRICE, NO_PICKUP, ABANDONED = 1, 2, 3, 4, 5
+REASONS = ("", "no_order", "no_weight", "no_price", "no_pickup", "abandoned")
+"""Why a due waits; empty: it does not. What is abandoned waits for nothing more: its parcel left unfinished."""
+REASON_BITS = 4
+"""Bits of a reason among the waits of a parcel."""

@@ -7,6 +7,8 @@ import msgspec
 from flows.lifecycle.fees import FINISHED
 
 NEVER = -1
+FOREVER = 1 << 42
+"""Later than any time."""
 UNRANKED = 99
 
 
@@ -49,19 +51,25 @@ class Parcel(msgspec.Struct, array_like=True, gc=False):
     done: int = 0
     """Dues that are booked, a bit set."""
     waits: int = 0
-    """Reasons of waiting, two bits a due."""
+    """Reasons of waiting, `REASON_BITS` a due."""
     booked: list[int] = []
     """Per due: amount, time and revision of the charge in force."""
+    born: int = FOREVER
+    """Data time when the record began."""
+    given_up: bool = False
+    """Nothing was heard of it for so long that it leaves unfinished."""
 
 
 def over(kept: int) -> Callable[[Parcel, int], bool]:
-    """Forget a finished parcel `kept` ms of data time after it was last touched.
+    """Forget a finished parcel `kept` ms of data time after it was last touched, and one that is given up.
 
-    That is when no repeat of its events could still be accepted: the age beyond which events are refused, and
-    as far as an event may lie in the future.
+    That is when no repeat of its events could still be accepted: the age beyond which events begin no record,
+    and as far as an event may lie in the future. See `flows.lifecycle.age`.
     """
 
     def is_over(parcel: Parcel, now: int) -> bool:
-        return parcel.at < now - kept and parcel.done & FINISHED == FINISHED and not parcel.waits
+        return parcel.given_up or (
+            parcel.at < now - kept and parcel.done & FINISHED == FINISHED and not parcel.waits
+        )
 
     return is_over

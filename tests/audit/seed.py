@@ -104,7 +104,12 @@ PRICES: dict[str, Values] = {
 def write(writer: Writer) -> None:
     """Ten blocks; every table has rows in a sealed one, and the newest block has rows of its own."""
     one, two, three = "YT100000001", "YT100000002", "YT100000003"
-    documents = {"tariff_book": list(_book()), "site": list(_sites()), "account": list(_accounts())}
+    documents = {
+        "tariff_book": list(_book()),
+        "site": list(_sites()),
+        "product": list(_products()),
+        "account": list(_accounts()),
+    }
     writer.by_hand(documents, {"waybook.control:0": 2})
     writer.by_hand({"event": [order(one, 0), order(two, 1)]}, {"waybook.orders:0": 2})
     picked = [charge(w, f, a, T0) for w in (one, two) for f, a in (("freight", 120_000), ("waybill", 10_000))]
@@ -310,6 +315,10 @@ def _book() -> Iterator[Values]:
 def _sites() -> Iterator[Values]:
     for row in SITES:
         yield {"version": "n1", **dict(zip(SITE_COLUMNS, row, strict=True))}
+
+
+def _products() -> Iterator[Values]:
+    yield {"version": "n1", "product": "STD", "name": "标快"}
 
 
 def _accounts() -> Iterator[Values]:

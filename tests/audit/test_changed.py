@@ -189,7 +189,7 @@ UNSEALED = (
     ("charge", "event_time", "addDays(event_time, 1)", "fee = 'delivery_paid'", {"explained", "posted"}),
     ("event", "offset", "offset + 5", "true", {"offsets"}),
     ("event", "operation", "'40'", "true", {"recomputed_charges", "recomputed_journal"}),
-    ("event", "event_id", "'YT100000001-50'", "true", {"event_ids"}),
+    ("event", "event_id", "'YT100000002-10'", "true", {"event_ids"}),
     ("event", "city", "'999999'", "true", {"places"}),
 )
 """Changes in the newest block, whose digest no plan has yet: the books' own rules notice them."""

@@ -149,6 +149,8 @@ class Book:
         self.lifecycle = Lifecycle(horizon)
         self.tables = Tables(posting_rules(), writes_documents=True)
         self.n = 0
+        self.kafka_time = START
+        """Kafka's time of the records."""
         self.rows: dict[str, list[dict[str, Any]]] = defaultdict(list)
         self.digests: list[tuple[str, str]] = []
         self.block((topics.CONTROL.name, network()), *((topics.CONTROL.name, book) for book in tariffs))
@@ -172,7 +174,9 @@ class Book:
             held = inputs.setdefault(topic, Records(topic, 0, [], []))
             held.values.append(raw)
             held.offsets.append(self.n * 1000 + offset)
-        output = self.lifecycle.process(Block(self.n, list(inputs.values()), len(records), START, [], 0.0))
+        output = self.lifecycle.process(
+            Block(self.n, list(inputs.values()), len(records), self.kafka_time, [], 0.0)
+        )
         made = self.tables.make(output, self.n, self.lifecycle.rules.tariffs, self.lifecycle.directory)
         self.wrote(made)
         for table in made:
