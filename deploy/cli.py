@@ -10,6 +10,7 @@ import msgspec
 
 from deploy import audit, dead_letters, publish
 from deploy import explain as explaining
+from deploy.audit.__main__ import heads_in
 from deploy.demo import Demo, Options
 from schemas.problems import DocumentError
 from schemas.settings import Settings, from_environment
@@ -57,7 +58,14 @@ def explain_(arguments: argparse.Namespace) -> int:
 
 def audit_(arguments: argparse.Namespace) -> int:
     """Recompute everything that ClickHouse holds."""
-    report = audit.run(connect(settings_of(arguments)), truth=arguments.truth)
+    report = audit.run(
+        connect(settings_of(arguments)),
+        truth=arguments.truth,
+        closed=arguments.closed,
+        heads=heads_in(arguments.since) if arguments.since else (),
+    )
+    if arguments.json:
+        arguments.json.write_bytes(report.to_json())
     sys.stdout.write(report.to_text() + "\n")
     return 0 if report.passed else 1
 
@@ -135,7 +143,15 @@ def parser() -> argparse.ArgumentParser:
         one.add_argument("--by", default=os.environ.get("USER", ""), help="who publishes")
         one.add_argument("--comment", default="")
     command("explain", explain_).add_argument("waybill")
-    command("audit", audit_).add_argument("--truth", type=Path, help="directory of a simulation's truth")
+    one = command("audit", audit_)
+    one.add_argument("--truth", type=Path, help="directory of a simulation's truth")
+    one.add_argument(
+        "--closed", action="store_true", help="the flows have ended well: nothing may be unsealed"
+    )
+    one.add_argument("--json", type=Path, metavar="FILE", help="write the report there, too")
+    one.add_argument(
+        "--since", type=Path, metavar="FILE", help="an earlier report: nothing before it has changed"
+    )
     command("dead-letters", list_dead_letters).add_argument("--reason", default="")
     one = command("replay-dead-letters", replay)
     one.add_argument("file", type=Path, nargs="?", help="JSON lines as `dead-letters` writes them, mended")

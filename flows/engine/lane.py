@@ -70,6 +70,7 @@ class Lane:
 
     def _cutter(self, position: Position) -> Cutter:
         self.plans.load(position.n, position.upto)
+        self.inserter.begin(position.upto)
         log("start", lane=self.number, block=position.n, replay=len(self.plans.stored))
         return Cutter(
             lane=self.number,
@@ -94,7 +95,7 @@ class Lane:
         return Rows(self.inserter)
 
     def run(self, flow: Dataflow) -> None:
-        """Run until SIGTERM or SIGINT, then finish the epoch, insert everything and commit."""
+        """Run until SIGTERM or SIGINT, then finish the epoch, insert everything, commit and seal."""
         metrics.serve(self.settings.metrics_port and self.settings.metrics_port + self.number, self.home)
         gc.disable()  # the hot path makes no cycles; restored records are frozen
         run_main(
@@ -102,6 +103,7 @@ class Lane:
             epoch_interval=timedelta(seconds=self.settings.epoch),
             recovery_config=recovery(self.home),
         )
+        self.inserter.close()
         log("stopped", lane=self.number, block=self.inserter.receipt.n)
 
 

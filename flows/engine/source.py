@@ -2,7 +2,8 @@
 
 A block is cut when at least `period` seconds have passed, and holds at most `budget` records, ordered by input
 and offset: control and ticks first, so that a block is processed under what was published before it. After a
-restart the stored plans are followed exactly, then cutting goes on.
+restart the stored plans are followed exactly, then cutting goes on. A stored plan may be that of an empty block,
+where a lane was closed.
 
 Of topics that belong together one must not run ahead of another when there is a backlog: orders and scans
 would be joined over hours instead of milliseconds. So while some input has more to give, the others are taken
@@ -114,7 +115,7 @@ class Cutter(StatefulSourcePartition[Any, Any]):
         if plan is None and self.stopping():
             raise StopIteration
         taken = self._exactly(plan) if plan else self._arrived()
-        if not any(taken.values()):
+        if plan is None and not any(taken.values()):
             return out
         block = self._block(n, taken)
         self.planned(n, self.position.upto)
@@ -252,7 +253,7 @@ class Cutter(StatefulSourcePartition[Any, Any]):
                 self.position.upto[i.name] = offsets[-1] + 1
                 stamps += [m.timestamp()[1] for m in messages[:: max(1, len(messages) // 20)]]
         count = sum(map(len, taken.values()))
-        return Block(n, inputs, count, max(stamps), stamps, time.time())
+        return Block(n, inputs, count, max(stamps, default=0), stamps, time.time())
 
     def _watch(self) -> None:
         """Once a second: how far behind."""

@@ -34,10 +34,13 @@ NEWEST = 10
 class Books:
     """The hand-written books, with a copy of each table from which they are mended."""
 
-    def __init__(self, client: Client) -> None:
+    def __init__(self, client: Client, closed: bool = False) -> None:
         self.client = client
         self._touched: set[str] = set()
-        seed.write(Writer(client))
+        writer = Writer(client)
+        seed.write(writer)
+        if closed:
+            writer.close()
         for table in TABLES:
             client.command(f"CREATE TABLE kept_{table.name} AS {table.name}")
             client.command(f"INSERT INTO kept_{table.name} SELECT * FROM {table.name}")
