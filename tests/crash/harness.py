@@ -146,7 +146,7 @@ class Field:
         """Processes that ended by SIGKILL, each once: lanes, by whomever, and servers."""
         return self.servers_killed + sum(lane.codes.count(-signal.SIGKILL) for lane in self.lanes)
 
-    def run(self, hurt: Callable[["Field"], None] = lambda _: None, most: float = 240) -> None:
+    def run(self, hurt: Callable[["Field"], None] = lambda _: None, most: float = 1_200) -> None:
         """Until every record is in a block, and then until lanes end well."""
         until = time.monotonic() + most
         while not self._all_read():

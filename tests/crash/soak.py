@@ -47,7 +47,7 @@ def lanes_round(home: Path, source: Input, name: str, is_rich: bool, expected: o
     """Processes killed. Raises AssertionError when something differs."""
     hurt, crash = ROUNDS[name]
     with field(home, source, crash=crash, horizon=HORIZON if is_rich else USUAL) as place:
-        place.run(every(PERIODS.get(name, (0.4, 1.2)), hurt(place, home), 12), most=600)
+        place.run(every(PERIODS.get(name, (0.4, 1.2)), hurt(place, home), 12))
         found = what_stands(place, is_rich)
         assert found == expected, f"{found} differs from {expected}"
         place.audited()
