@@ -14,7 +14,7 @@ from deploy.audit.__main__ import heads_in
 from deploy.demo import Demo, Options
 from schemas.problems import DocumentError
 from schemas.settings import Settings, from_environment
-from sinks.clickhouse import StoreAwayError, connect
+from sinks.clickhouse import StoreAwayError, connect, readers
 
 
 def settings_of(arguments: argparse.Namespace) -> Settings:
@@ -24,7 +24,7 @@ def settings_of(arguments: argparse.Namespace) -> Settings:
     if not url and "WAYBOOK_CLICKHOUSE" not in os.environ:
         last = Path("data/demo/clickhouse")
         url = last.read_text() if last.exists() else ""
-    return msgspec.structs.replace(settings, clickhouse=url) if url else settings
+    return readers(msgspec.structs.replace(settings, clickhouse=url) if url else settings)
 
 
 def demo(arguments: argparse.Namespace) -> int:

@@ -29,6 +29,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     clickhouse_user: str = "default"
     clickhouse_password: str = ""
     database: str = "default"
+    cluster: str = ""
+    """Name of the cluster in ClickHouse's configuration; empty: one server. Writers then write by quorum and read
+    what was written, and make no tables: `python -m sinks.ddl CLUSTER` does."""
+    read_database: str = ""
+    """Database that people, dashboards and the auditor read; empty: the same. On a cluster the one whose tables
+    are those of all shards."""
     home: Path = Path("data")
     """Directory of the recovery stores."""
     partitions: int = 8

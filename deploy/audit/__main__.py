@@ -9,7 +9,7 @@ import msgspec
 from deploy.audit import run
 from deploy.audit.report import Head
 from schemas.settings import from_environment
-from sinks.clickhouse import connect
+from sinks.clickhouse import connect, readers
 
 
 class Earlier(msgspec.Struct):
@@ -45,7 +45,12 @@ def main(arguments: list[str] | None = None) -> int:
         settings = msgspec.structs.replace(settings, clickhouse=given.url)
     heads = heads_in(given.since) if given.since else ()
     report = run(
-        connect(settings), given.truth, given.data_time, live=given.live, closed=given.closed, heads=heads
+        connect(readers(settings)),
+        given.truth,
+        given.data_time,
+        live=given.live,
+        closed=given.closed,
+        heads=heads,
     )
     if given.json:
         given.json.write_bytes(report.to_json())

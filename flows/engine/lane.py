@@ -60,7 +60,8 @@ class Lane:
         self._stop = Stop()
         say = lambda text: log("store", lane=number, waiting=text)  # noqa: E731
         self.client = patiently(lambda: connect(settings), say)
-        create_tables(self.client)
+        if not settings.cluster:
+            create_tables(self.client)
         self.plans = PlanLog(self.client, number)
         self.inserter = Inserter(self.client, self.plans, version)
 

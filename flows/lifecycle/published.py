@@ -13,6 +13,7 @@ from flows.governance.network import Network, read_network
 from flows.rating.book import read_book
 from flows.rating.model import Book
 from schemas.events import ControlEvent, NetworkPublished, TariffPublished
+from schemas.identity import version_of
 from schemas.problems import DocumentError, Problem
 
 Reader = Callable[[Mapping[str, str], Network], Book]
@@ -77,6 +78,8 @@ def in_force(
     network: Network | None = None
     tariffs: list[TariffPublished] = []
     for document in documents:
+        if document.version != version_of(document.files):
+            continue
         try:
             if isinstance(document, NetworkPublished):
                 network, _ = next_network(document, network, tariffs, read)

@@ -6,6 +6,7 @@ it may; what stands in the end does not: `standing` asks for that.
 """
 
 import random
+import re
 
 import msgspec
 from clickhouse_connect.driver.client import Client
@@ -70,10 +71,16 @@ class Fill:
             if number % 100 == 0:
                 _send(out, topics.DEAD_LETTERS, _letter(number, now), f"dl-{number}")
         for raw in world.spoiled(events, random.Random(self.seed)):
-            out.produce(topics.DEVICES.name, raw, f"YT{len(raw)}")
+            out.produce(topics.DEVICES.name, raw, _key(raw))
         out.flush()
         for hours in (20, 30, 48):
             _send(out, topics.TICKS, Tick(id=f"tick{hours}", time=now + hours * HOUR))
+
+
+def _key(raw: bytes) -> bytes:
+    """The waybill, as far as it can be read: a repeat with other content must meet the first one in its lane."""
+    found = re.search(rb'"waybill":"([^"]*)"', raw)
+    return found[1] if found else b"?"
 
 
 def _letter(number: int, now: int) -> DeadLetter:

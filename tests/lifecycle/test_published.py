@@ -1,5 +1,6 @@
 """Directories and books that are taken or refused as a whole, and a lane that goes on whatever is published."""
 
+import msgspec
 import pytest
 
 from flows.governance.network import Network, read_network
@@ -83,7 +84,8 @@ def test_what_is_in_force_is_what_a_lane_has() -> None:
     renamed = directory(*SHRUNK["a city's name that a price names"][:3])
     grown = directory("products.csv", "express,特快", "express,特快\nslow,慢件")
     dearer = tariff({**BOOK, "waybill.csv": "product,price\n,2.00\n"})
-    documents = (tariff(), network(), tariff(), wrong_book, shrunk, renamed, grown, dearer)
+    misnamed = msgspec.structs.replace(dearer, version="2025")
+    documents = (tariff(), network(), tariff(), wrong_book, shrunk, renamed, grown, misnamed, dearer)
     standing, books = in_force(documents)
     lane = Book(tariffs=())
     lane.block(*((topics.CONTROL.name, one) for one in documents[2:]))
