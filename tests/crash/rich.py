@@ -30,10 +30,10 @@ _STANDING = {
     "adopted_weight": "SELECT waybill, argMax((event_id, weight_g, site), (seq, line)) FROM adopted_weight "
     "GROUP BY waybill",
     "anomaly": "SELECT * EXCEPT (seq, line) FROM anomaly WHERE kind = 'place_mismatch'",
-    "waiting": "SELECT waybill, fee, why, since FROM waiting_now",
+    "waiting": "SELECT waybill, fee, why FROM waiting_now",
     "dead_letter": "SELECT dead_letter_id, status, reason, raw FROM dead_letter",
 }
-"""What stands in the end, whatever the blocks; tables that are not named: all of their rows."""
+"""What stands in the end, whatever the blocks (since when something waits tells of the scan that came first); tables that are not named: all of their rows."""
 
 AT_STAKE = {
     "reversals": "SELECT count() FROM charge WHERE reverses != toFixedString('', 16)",
