@@ -33,7 +33,10 @@ _STANDING = {
     "waiting": "SELECT waybill, fee, why FROM waiting_now",
     "dead_letter": "SELECT dead_letter_id, status, reason, raw FROM dead_letter",
 }
-"""What stands in the end, whatever the blocks (since when something waits tells of the scan that came first); tables that are not named: all of their rows."""
+"""What stands in the end, whatever the blocks; tables that are not named: all of their rows.
+
+Since when something waits is left out: it tells of the scan that came first.
+"""
 
 AT_STAKE = {
     "reversals": "SELECT count() FROM charge WHERE reverses != toFixedString('', 16)",
