@@ -259,7 +259,7 @@ class Cutter(StatefulSourcePartition[Any, Any]):
                 offsets = [m.offset() for m in messages]
                 inputs.append(Records(i.topic, i.partition, [m.value() for m in messages], offsets))
                 self.position.upto[i.name] = offsets[-1] + 1
-                stamps += [m.timestamp()[1] for m in messages if m.offset() % SAMPLED == 0]
+                stamps += [m.timestamp()[1] for m in messages[-offsets[0] % SAMPLED :: SAMPLED]]
                 newest = max(newest, messages[-1].timestamp()[1])
         count = sum(map(len, taken.values()))
         return Block(n, inputs, count, newest, stamps, time.time())

@@ -45,6 +45,8 @@ class Lane(Server):
         self.number, self.settings, self.crash = number, settings, crash
         self.starts = 0
         self.codes: list[int | None] = []
+        self._said = 0
+        """What it had said in the log when it was started last, in characters."""
 
     def command(self) -> list[str]:
         """The parcel flow."""
@@ -65,8 +67,18 @@ class Lane(Server):
             if self.process is not None:
                 self.codes.append(self.process.returncode)
                 time.sleep(0.05)
+                self._said = len((self.directory / "server.log").read_text())
             self.start()
             self.starts += 1
+
+    def listens(self, seconds: float = 120) -> bool:
+        """Wait until it has begun, from when on it ends well when it is told to; False: it ended before."""
+        until = time.monotonic() + seconds
+        while self.running and time.monotonic() < until:
+            if '"event":"start"' in (self.directory / "server.log").read_text()[self._said :]:
+                return True
+            time.sleep(0.1)
+        return False
 
     @property
     def recovery(self) -> Path:
@@ -165,10 +177,9 @@ class Field:
     def _end_well(self) -> None:
         for lane in self.lanes:
             for _ in range(20):
-                if lane.running and lane.stop() == 0:
-                    break
                 lane.tend()
-                time.sleep(1)
+                if lane.listens() and lane.stop(120) == 0:
+                    break
             else:
                 raise AssertionError((lane.directory / "server.log").read_text()[-3000:])
 
