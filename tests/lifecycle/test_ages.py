@@ -66,6 +66,17 @@ def test_a_waybill_that_comes_back_takes_no_repeat_of_its_former_life() -> None:
     assert len(book.rows["charge"]) == 5
 
 
+@pytest.mark.parametrize("freed", [False, True])
+def test_a_parcel_that_is_over_takes_no_repeat_whether_its_memory_is_freed_or_not(freed: bool) -> None:
+    story = events_of(WHOLE)
+    book = Book().take(*story).tick(START + 5 * DAY)
+    if freed:
+        forget(book)
+    late(book, *story)
+    assert set(book.refused()) == {"time_too_old"}
+    assert (len(book.rows["event"]), len(book.rows["charge"])) == (8, 5)
+
+
 FACTS = [
     *events_of(WHOLE),
     order(START + 5 * DAY, id="order-2", destination="YLE"),
@@ -81,7 +92,7 @@ FACTS = [
         st.one_of(
             st.sampled_from(FACTS),
             st.sampled_from((HOUR, DAY, 3 * DAY, 4 * DAY, 30 * DAY)),
-            st.just("forget"),
+            st.sampled_from(("forget", "story")),
         ),
         max_size=40,
     )
@@ -92,9 +103,11 @@ def test_no_fact_is_ever_accepted_twice(steps: list[Event | int | str]) -> None:
         if isinstance(step, int):
             now += step
             book.tick(now)
-        elif isinstance(step, str):
+        elif step == "forget":
             forget(book)
-        else:
+        elif step == "story":
+            late(book, *events_of(WHOLE))
+        elif not isinstance(step, str):
             late(book, step)
     accepted = Counter(str(row["event_id"]) for row in book.rows["event"])
     assert all(times == 1 for times in accepted.values()), accepted
