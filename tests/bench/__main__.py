@@ -142,6 +142,7 @@ def backlog(place: Place, parcels: int, records: float, module: str) -> dict[str
         }
         for flow in flows:
             flow.stop()  # everything that was read is written
+        nothing_refused(store)
         client = store.client()
         rows = {name: client.query(f"SELECT count() FROM {name}").result_rows[0][0] for name in COMPARED}
         rate = parcels * share / seconds
@@ -169,6 +170,13 @@ def compared(rated: dict[str, int], passed: dict[str, int]) -> dict[str, str]:
                 f"the pass-through wrote {passed[name]:,} rows of {name}, the flow {rated[name]:,}"
             )
     return {name: f"{rated[name]:,} / {passed[name]:,}" for name in COMPARED}
+
+
+def nothing_refused(store: Store) -> None:
+    """Raises RuntimeError when events became dead letters: then something else was measured than is said."""
+    found = store.client().query("SELECT any(reason), count() FROM dead_letter").result_rows[0]
+    if found[1]:
+        raise RuntimeError(f"{found[1]:,} events were refused: {found[0]}")
 
 
 class Memory:
@@ -207,6 +215,7 @@ def live(place: Place, rate: int, seconds: int, first: int) -> dict[str, Any]:
         for flow in flows:
             if not flow.running:
                 raise RuntimeError((flow.directory / "server.log").read_text()[-6000:])
+        nothing_refused(store)
         buckets = {bound: count - warm.get(bound, 0) for bound, count in _latencies(flows).items()}
         return {
             "parcels_per_second": rate,
@@ -262,8 +271,8 @@ def many_open(place: Place, parcels: int) -> dict[str, Any]:
     """
     with place.flows("flows.parcels", epoch=TURN) as (store, flows):
         out = producer(place.kafka.address, 20)
-        tick(out, START + 10 * HOUR)
         workload = Workload(1, first=50_000_000)
+        tick(out, START + (workload.first + parcels) * workload.gap + 10 * HOUR)
         for number in range(parcels):
             workload.first = 50_000_000 + number
             for kind in BEYOND:
@@ -280,6 +289,7 @@ def many_open(place: Place, parcels: int) -> dict[str, Any]:
         records = parcels * len(BEYOND)
         while sum(flow.metric("waybook_block_records_total") for flow in flows) < records:
             time.sleep(0.5)
+        nothing_refused(store)
         opened = sum(flow.metric("waybook_open_parcels") for flow in flows)
         before = _buckets(flows, CLOSE)
         memory = Memory(place.pids(store, flows)["flow"])
