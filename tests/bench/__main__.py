@@ -140,8 +140,10 @@ def backlog(place: Place, parcels: int, records: float, module: str) -> dict[str
             name: round((sum(map(cpu_seconds, ids)) - used[name]) / parcels * 1000, 4)
             for name, ids in pids.items()
         }
+        resident = {name: round(sum(map(resident_mib, ids))) for name, ids in pids.items()}
+        over_time = memory.points()
         for flow in flows:
-            flow.stop()  # everything that was read is written
+            flow.stop(120)  # everything that was read is written
         nothing_refused(store)
         client = store.client()
         rows = {name: client.query(f"SELECT count() FROM {name}").result_rows[0][0] for name in COMPARED}
@@ -152,8 +154,8 @@ def backlog(place: Place, parcels: int, records: float, module: str) -> dict[str
             "journal_rows_per_second": round(rate * 18),
             "busiest_day_ratio": round(rate / BUSIEST_DAY, 2),
             "cpu_seconds_per_1000_parcels": cpu,
-            "resident_mib": {name: round(sum(map(resident_mib, ids))) for name, ids in pids.items()},
-            "flow_resident_mib_over_time": memory.points(),
+            "resident_mib": resident,
+            "flow_resident_mib_over_time": over_time,
             "rows": rows,
         }
 
