@@ -7,7 +7,7 @@ from pathlib import Path
 import msgspec
 
 from deploy import workbook
-from flows.governance.network import read_network
+from flows.lifecycle.published import in_force, next_network
 from flows.rating.book import read_book
 from schemas import topics
 from schemas.events import ControlEvent, NetworkPublished, TariffPublished
@@ -29,24 +29,31 @@ def files_of(directory: Path) -> dict[str, str]:
 
 
 def publish_network(settings: Settings, directory: Path, by: str) -> str:
-    """Publish a directory; its version. Raises DocumentError with every problem."""
+    """Publish a directory, checked against the directory and the books in force; its version.
+
+    Raises DocumentError with every problem.
+    """
     files = files_of(directory)
-    read_network(files)
     version, now = version_of(files), int(time.time() * 1000)
     event = NetworkPublished(
         id=f"network-{version}-{now}", time=now, version=version, files=files, published_by=by
     )
+    network, tariffs = in_force(published(settings))
+    next_network(event, network, tariffs)
     _send(settings, msgspec.json.encode(event))
     return version
 
 
 def publish_tariff(settings: Settings, directory: Path, by: str, comment: str = "") -> str:
-    """Publish a tariff book, checked against the newest directory in Kafka; its version.
+    """Publish a tariff book, checked against the directory in force; its version.
 
     Raises DocumentError with every problem, LookupError when no directory has been published.
     """
     files = files_of(directory)
-    book = read_book(files, read_network(_newest_network(settings).files))
+    network, _ = in_force(published(settings))
+    if network is None:
+        raise LookupError("no network directory has been published: waybook publish-network DIRECTORY")
+    book = read_book(files, network)
     now = int(time.time() * 1000)
     event = TariffPublished(
         id=f"tariff-{book.version}-{now}",
@@ -77,13 +84,6 @@ def published(settings: Settings, seconds: float = 10) -> list[ControlEvent]:
     finally:
         follower.close()
     return found
-
-
-def _newest_network(settings: Settings) -> NetworkPublished:
-    found = [event for event in published(settings) if isinstance(event, NetworkPublished)]
-    if not found:
-        raise LookupError("no network directory has been published: waybook publish-network DIRECTORY")
-    return found[-1]
 
 
 def send_control(settings: Settings, *events: ControlEvent) -> None:

@@ -483,6 +483,7 @@ class Tables:
         if output.networks:
             network = read_network(output.networks[-1].files)
             made["site"] = _sites(network)
+            made["product"] = _products(network)
             made["area"], made["party"] = directory.areas(network), directory.parties(network)
             for table, rows in documents(self.fees).items():
                 made[table] = _document(table, self.fees.version, rows)
@@ -518,6 +519,17 @@ def _hashes(names: Sequence[str]) -> columns.Id128:
     ids = np.frombuffer(digests, "<u8").reshape(-1, 2).copy()
     ids[:, 1] &= np.uint64((1 << 56) - 1)
     return ids
+
+
+def _products(network: Network) -> dict[str, Made] | None:
+    products = network.products
+    if not products:
+        return None
+    return {
+        "version": columns.texts([network.version] * len(products)),
+        "product": columns.spelled(list(products)),
+        "name": columns.texts(list(products.values())),
+    }
 
 
 def _sites(network: Network) -> dict[str, Made]:

@@ -239,6 +239,7 @@ def write(writer: Writer) -> None:
     documents = {
         "tariff_book": list(_book()),
         "site": list(_sites()),
+        "product": list(_products()),
         "account": list(_accounts()),
         "area": [
             {"version": "n1", "county": county, "county_name": county, "city": "310100", "outlet": outlet}
@@ -521,6 +522,10 @@ def _book() -> Iterator[Values]:
 def _sites() -> Iterator[Values]:
     for row in SITES:
         yield {"version": "n1", **dict(zip(SITE_COLUMNS, row, strict=True))}
+
+
+def _products() -> Iterator[Values]:
+    yield {"version": "n1", "product": "STD", "name": "标快"}
 
 
 def _accounts() -> Iterator[Values]:
