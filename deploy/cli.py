@@ -1,19 +1,23 @@
 """`waybook`: the demo, and what people ask of the books from a terminal."""
 
 import argparse
+import logging
 import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import msgspec
+from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from deploy import audit, dead_letters, publish
 from deploy import explain as explaining
+from deploy.dead_letters import ReplayError
 from deploy.demo import Demo, Options
 from schemas.problems import DocumentError
 from schemas.settings import Settings, from_environment
 from sinks.clickhouse import StoreAwayError, connect
+from sinks.kafka import DeliveryError
 
 
 def settings_of(arguments: argparse.Namespace) -> Settings:
@@ -44,7 +48,10 @@ def demo(arguments: argparse.Namespace) -> int:
 def sql(arguments: argparse.Namespace) -> int:
     """Ask ClickHouse."""
     client = connect(settings_of(arguments))
-    sys.stdout.write(client.raw_query(arguments.query, fmt=arguments.format).decode())
+    answer = client.raw_query(arguments.query, fmt=arguments.format)
+    sys.stdout.flush()
+    sys.stdout.buffer.write(answer)
+    sys.stdout.buffer.flush()
     return 0
 
 
@@ -57,7 +64,8 @@ def explain_(arguments: argparse.Namespace) -> int:
 
 def audit_(arguments: argparse.Namespace) -> int:
     """Recompute everything that ClickHouse holds."""
-    report = audit.run(connect(settings_of(arguments)), truth=arguments.truth)
+    live = not arguments.stopped and arguments.truth is None
+    report = audit.run(connect(settings_of(arguments)), truth=arguments.truth, live=live)
     sys.stdout.write(report.to_text() + "\n")
     return 0 if report.passed else 1
 
@@ -71,11 +79,18 @@ def list_dead_letters(arguments: argparse.Namespace) -> int:
 def replay(arguments: argparse.Namespace) -> int:
     """Send dead letters again: from a file as mended, or as they are."""
     settings = settings_of(arguments)
+    client = connect(settings)
     if arguments.file is not None:
         lines = arguments.file.read_text("utf-8")
     else:
-        lines = dead_letters.export(connect(settings), arguments.reason)
-    sent = dead_letters.replay(settings, lines, arguments.by)
+        lines = dead_letters.export(client, arguments.reason)
+    letters = dead_letters.read(lines)
+    if not arguments.as_they_are and (same := dead_letters.unchanged(client, letters)):
+        raise ReplayError(
+            f"{len(same)} of {len(letters)} letters are unchanged (the first: {same[0]}); nothing is sent. "
+            "Mend them, take them out, or send them with --as-they-are if it is the rules that have changed"
+        )
+    sent = dead_letters.replay(settings, client, letters, arguments.by)
     sys.stdout.write(f"{sent} dead letters sent again\n")
     return 0
 
@@ -135,24 +150,48 @@ def parser() -> argparse.ArgumentParser:
         one.add_argument("--by", default=os.environ.get("USER", ""), help="who publishes")
         one.add_argument("--comment", default="")
     command("explain", explain_).add_argument("waybill")
-    command("audit", audit_).add_argument("--truth", type=Path, help="directory of a simulation's truth")
+    one = command("audit", audit_)
+    one.add_argument("--truth", type=Path, help="directory of a simulation's truth; nothing may be running")
+    one.add_argument(
+        "--stopped", action="store_true", help="nothing is running: look at the newest block, too"
+    )
     command("dead-letters", list_dead_letters).add_argument("--reason", default="")
     one = command("replay-dead-letters", replay)
     one.add_argument("file", type=Path, nargs="?", help="JSON lines as `dead-letters` writes them, mended")
     one.add_argument("--reason", default="", help="without a file: only those of one reason")
+    one.add_argument("--as-they-are", action="store_true", help="also letters that nobody has mended")
     one.add_argument("--by", default=os.environ.get("USER", ""), help="who sends them")
     return top
 
 
 def main(words: Sequence[str] | None = None) -> None:
-    """Run a command; exit code 1 when the answer is no, 2 when the store is away."""
+    """Run a command; exit code 1 when the answer is no, 2 when something that it needs is away."""
     arguments = parser().parse_args(words)
+    logging.getLogger("clickhouse_connect").addHandler(logging.NullHandler())  # its errors are told below
     try:
         code = arguments.run(arguments)
     except StoreAwayError as away:
-        sys.stderr.write(f"the store is away: {away}\n")
-        code = 2
+        code = _fail(f"the store is away: {away}", 2)
+    except DeliveryError as error:
+        code = _fail(f"Kafka is away: {error}", 2)
+    except ClickHouseError as error:
+        code = _fail(f"ClickHouse: {_first_line(error)}", 1)
+    except BrokenPipeError:  # whoever read the answer has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 0
+    except (ReplayError, msgspec.MsgspecError, UnicodeDecodeError, OSError) as error:
+        code = _fail(str(error), 1)
     sys.exit(code)
+
+
+def _fail(message: str, code: int) -> int:
+    sys.stderr.write(f"{message}\n")
+    return code
+
+
+def _first_line(error: Exception) -> str:
+    """What ClickHouse says, without the trace that some versions send after it."""
+    return str(error).strip().partition("\n")[0][:1000]
 
 
 if __name__ == "__main__":

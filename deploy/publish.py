@@ -5,23 +5,16 @@ from pathlib import Path
 
 import msgspec
 
-from flows.governance.network import read_network
+from deploy.files import files_of
+from flows.governance.network import Network, read_network
 from flows.rating.book import read_book
 from schemas import topics
 from schemas.events import NetworkPublished, TariffPublished
 from schemas.identity import version_of
+from schemas.problems import UNREADABLE, DocumentError
 from schemas.settings import Settings
 from sinks.kafka import Records
 from sources.kafka import Follower
-
-
-def files_of(directory: Path) -> dict[str, str]:
-    """A document's files: TOML and CSV."""
-    return {
-        file.name: file.read_text("utf-8")
-        for file in sorted(directory.iterdir())
-        if file.suffix in (".toml", ".csv")
-    }
 
 
 def publish_network(settings: Settings, directory: Path, by: str) -> str:
@@ -42,7 +35,7 @@ def publish_tariff(settings: Settings, directory: Path, by: str, comment: str = 
     Raises DocumentError with every problem, LookupError when no directory has been published.
     """
     files = files_of(directory)
-    book = read_book(files, read_network(_newest_network(settings).files))
+    book = read_book(files, _newest_network(settings))
     now = int(time.time() * 1000)
     event = TariffPublished(
         id=f"tariff-{book.version}-{now}",
@@ -57,28 +50,34 @@ def publish_tariff(settings: Settings, directory: Path, by: str, comment: str = 
     return book.version
 
 
-def _newest_network(settings: Settings) -> NetworkPublished:
+def _newest_network(settings: Settings) -> Network:
+    """The newest directory that the flows have accepted: what they refuse is passed over here, too."""
     follower = Follower(settings.kafka, topics.CONTROL.name, settings.kafka_options)
-    newest: NetworkPublished | None = None
+    newest: Network | None = None
     until = time.monotonic() + 10
     try:
         while time.monotonic() < until:
-            found = [
-                event
-                for raw in follower.poll(1.0)
-                if isinstance(
-                    event := msgspec.json.decode(raw, type=TariffPublished | NetworkPublished),
-                    NetworkPublished,
-                )
-            ]
-            newest = found[-1] if found else newest
-            if newest is not None and not found:
+            values = follower.poll(1.0)
+            for raw in values:
+                newest = _network(raw) or newest
+            if newest is not None and not values:
                 break
     finally:
         follower.close()
     if newest is None:
         raise LookupError("no network directory has been published: waybook publish-network DIRECTORY")
     return newest
+
+
+def _network(raw: bytes) -> Network | None:
+    """The directory that a record of the control topic publishes, if it does."""
+    try:
+        event = msgspec.json.decode(raw, type=TariffPublished | NetworkPublished)
+        if not isinstance(event, NetworkPublished) or event.version != version_of(event.files):
+            return None
+        return read_network(event.files)
+    except (*UNREADABLE, DocumentError):
+        return None
 
 
 def _send(settings: Settings, raw: bytes) -> None:

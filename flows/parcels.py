@@ -19,7 +19,7 @@ from flows.lifecycle.tables import Tables
 from schemas import topics
 from schemas.settings import Settings, from_environment
 
-CODE = "parcels-1"
+CODE = "parcels-2"
 """Raise it with every change that makes other rows of the same input: stored plans of another are refused."""
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from clickhouse_connect.driver.client import Client
 
+from deploy.audit.ahead import check_ahead, newest_rows
 from deploy.audit.chain import complete, read_log
 from deploy.audit.ledger import check_ledger, counts
 from deploy.audit.recompute import check_recomputed
@@ -26,11 +27,13 @@ def run(
 
     `truth`: the directory with the simulated network's account of what it sent. `data_time`: the newest tick
     that the lanes have read, UTC ms; where nobody knows it, a parcel whose declared weight may or may not be
-    due by now is accepted either way. `live`: a flow is writing, so leave out each lane's newest block.
+    due by now is accepted either way. `live`: a flow may be writing, so leave out each lane's newest block and
+    what comes after it.
     `heads`: chain heads of an earlier report.
     """
     began = time.monotonic()
     store = Store(client)
+    newest = newest_rows(store) if live else {}
     log = read_log(store)
     looked_at = log
     if live:
@@ -39,6 +42,8 @@ def run(
     elif truth is not None and data_time is None:
         data_time = newest_tick(truth)
     checks, unsealed = check_ledger(store, log, heads)
+    if live:
+        checks.append(check_ahead(newest, log))
     checks += check_recomputed(store, looked_at, data_time)
     if truth is not None:
         checks += check_truth(store, truth)

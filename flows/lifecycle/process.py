@@ -35,8 +35,8 @@ from schemas.events import (
     Weight,
 )
 from schemas.identity import content_id, version_of
-from schemas.limits import AHEAD
-from schemas.problems import DocumentError
+from schemas.limits import AHEAD, MOST_IDENTIFIER
+from schemas.problems import UNREADABLE, DocumentError
 from schemas.times import iso
 
 MARK = 12
@@ -44,8 +44,12 @@ MARK = 12
 
 DECLARED = "declared"
 _MILESTONES = (PICKED_UP, SIGNED)
-_LETTER = "dl-"
-"""How dead letters' ids begin: no waybill number begins so."""
+_LETTER = "dead letter ".ljust(MOST_IDENTIFIER)
+"""How the keys of dead letters' records begin: such a key is longer than any waybill that an event can name."""
+_REPLAYED = 1 << 30
+"""In a dead letter's `done`: it was sent again, so that the same bytes open it again."""
+_OTHERWISE = (KeyError, TypeError, *UNREADABLE)
+"""What the decoders of our own spelling raise for another one."""
 _json = msgspec.json.Encoder()
 
 
@@ -129,7 +133,7 @@ class Lifecycle:
             try:
                 try:
                     event = decoders[raw[9:10]](raw)
-                except (KeyError, TypeError, msgspec.DecodeError, UnicodeDecodeError):
+                except _OTHERWISE:
                     event = self._parcel_event(raw)
                 if not earliest <= event.time <= latest:
                     raise _out_of_time(event, earliest, now)
@@ -198,7 +202,7 @@ class Lifecycle:
     def _touch(self, key: str, parcel: Parcel | None) -> Parcel:
         """The parcel's record, new or marked as changed in this epoch."""
         ring = self.ring
-        if parcel is None and key[:3] != _LETTER and not waybill_in_pattern(key):
+        if parcel is None and len(key) <= MOST_IDENTIFIER and not waybill_in_pattern(key):
             raise RefusedError("waybill_out_of_pattern", f"{key!r} is no waybill number")
         if parcel is None or (parcel.at != ring.now and self.over(parcel, ring.now)):
             parcel = ring.records[key] = Parcel(key, ring.place, ring.epoch, ring.now)
@@ -376,6 +380,9 @@ class Lifecycle:
 
     def _dead_letter_replayed(self, replayed: DeadLetterReplayed, received: int) -> None:
         if self._first(replayed.id):
+            letter = self.ring.records.get(_LETTER + replayed.dead_letter)
+            if letter is not None:
+                self._touch(letter.key, letter).done |= _REPLAYED
             self.output.refusals.append(
                 Refusal(
                     replayed.dead_letter,
@@ -416,9 +423,13 @@ class Lifecycle:
             )
 
     def _first(self, key: str) -> bool:
-        """Whether this dead letter comes for the first time: it is remembered like a finished parcel."""
+        """Whether this dead letter or note comes for the first time, or again after it was replayed.
+
+        It is remembered like a finished parcel.
+        """
+        key = _LETTER + key
         found = self.ring.records.get(key)
-        first = found is None or self._is_over(found)
+        first = found is None or found.done & _REPLAYED != 0 or self._is_over(found)
         self._touch(key, found).done = FINISHED
         return first
 
