@@ -3,31 +3,71 @@
 import argparse
 import logging
 import os
+import signal
 import sys
+import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import msgspec
+from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from deploy import audit, dead_letters, publish
 from deploy import explain as explaining
 from deploy.dead_letters import ReplayError
 from deploy.demo import Demo, Options
+from deploy.home import Home, HomeError, in_use, told
+from deploy.part import ROOT, Server
 from schemas.problems import DocumentError
-from schemas.settings import Settings, from_environment
+from schemas.settings import Settings, from_environment, to_environment
 from sinks.clickhouse import StoreAwayError, connect
 from sinks.kafka import DeliveryError
 
+QUICK, LONG = 10, 600
+"""Seconds in which a store must answer that is there, and a question to all of it."""
+
 
 def settings_of(arguments: argparse.Namespace) -> Settings:
-    """The environment's settings, with the store that the command names; else the last demo's."""
-    settings = from_environment()
-    url = arguments.url
-    if not url and "WAYBOOK_CLICKHOUSE" not in os.environ:
-        last = Path("data/demo/clickhouse")
-        url = last.read_text() if last.exists() else ""
-    return msgspec.structs.replace(settings, clickhouse=url) if url else settings
+    """The environment's settings, with the store that the command names; else a demo's."""
+    if arguments.url:
+        return msgspec.structs.replace(from_environment(), clickhouse=arguments.url)
+    demos = None if "WAYBOOK_CLICKHOUSE" in os.environ else told(arguments.home)
+    return from_environment(os.environ if demos is None else {**to_environment(demos), **os.environ})
+
+
+def store_of(arguments: argparse.Namespace, seconds: float = QUICK) -> Client:
+    """The store. Raises StoreAwayError, soon."""
+    settings = settings_of(arguments)
+    client = connect(settings, QUICK)
+    return client if seconds == QUICK else connect(settings, seconds)
+
+
+def open_(arguments: argparse.Namespace) -> int:
+    """Serve the data that a demo has left, until Ctrl-C."""
+    home = Home(arguments.directory.resolve())
+    home.reopen()
+    asked = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: asked.set())
+    settings = told(home.directory) or Settings()
+    server = Server(
+        home.directory,
+        "store",
+        ["deploy.embedded.store", "--directory", str(home.directory / "store")],
+        {"PYTHONPATH": str(ROOT)},
+        keeps_port=False,
+    )
+    try:
+        home.tell(msgspec.structs.replace(settings, clickhouse=server.address))
+        sys.stdout.write(f"clickhouse  {server.address}   (Ctrl-C ends it)\n")
+        sys.stdout.flush()
+        while not asked.wait(0.5) and not server.ended:
+            pass
+    finally:
+        server.stop()
+        home.release()
+    return 0 if asked.is_set() else 1
 
 
 def demo(arguments: argparse.Namespace) -> int:
@@ -47,7 +87,7 @@ def demo(arguments: argparse.Namespace) -> int:
 
 def sql(arguments: argparse.Namespace) -> int:
     """Ask ClickHouse."""
-    client = connect(settings_of(arguments))
+    client = store_of(arguments, LONG)
     answer = client.raw_query(arguments.query, fmt=arguments.format)
     sys.stdout.flush()
     sys.stdout.buffer.write(answer)
@@ -57,7 +97,7 @@ def sql(arguments: argparse.Namespace) -> int:
 
 def explain_(arguments: argparse.Namespace) -> int:
     """Why a parcel cost what it cost."""
-    text = explaining.explain(arguments.waybill, connect(settings_of(arguments)))
+    text = explaining.explain(arguments.waybill.strip().upper(), store_of(arguments))
     sys.stdout.write((text or f"there is nothing about waybill {arguments.waybill}") + "\n")
     return 0 if text else 1
 
@@ -65,21 +105,20 @@ def explain_(arguments: argparse.Namespace) -> int:
 def audit_(arguments: argparse.Namespace) -> int:
     """Recompute everything that ClickHouse holds."""
     live = not arguments.stopped and arguments.truth is None
-    report = audit.run(connect(settings_of(arguments)), truth=arguments.truth, live=live)
+    report = audit.run(store_of(arguments, LONG), truth=arguments.truth, live=live)
     sys.stdout.write(report.to_text() + "\n")
     return 0 if report.passed else 1
 
 
 def list_dead_letters(arguments: argparse.Namespace) -> int:
     """Dead letters as JSON lines, to be mended in an editor."""
-    sys.stdout.write(dead_letters.export(connect(settings_of(arguments)), arguments.reason))
+    sys.stdout.write(dead_letters.export(store_of(arguments), arguments.reason))
     return 0
 
 
 def replay(arguments: argparse.Namespace) -> int:
     """Send dead letters again: from a file as mended, or as they are."""
-    settings = settings_of(arguments)
-    client = connect(settings)
+    settings, client = settings_of(arguments), store_of(arguments)
     if arguments.file is not None:
         lines = arguments.file.read_text("utf-8")
     else:
@@ -131,16 +170,17 @@ def parser() -> argparse.ArgumentParser:
         made = commands.add_parser(name, help=run.__doc__)
         made.set_defaults(run=run)
         made.add_argument("--url", default="", help="ClickHouse; default: WAYBOOK_CLICKHOUSE, or the demo's")
+        made.add_argument("--home", type=Path, default=Path("data/demo"), help="the demo's directory")
         return made
 
     one = command("demo", demo)
-    one.add_argument("--home", type=Path, default=Path("data/demo"), help="directory for all data")
     one.add_argument("--seconds", type=float, help="stop after so long; default: Ctrl-C")
     one.add_argument("--rate", type=float, default=100, help="parcels a second")
     one.add_argument("--chaos", action="store_true", help="kill the flows at random")
     one.add_argument("--seed", type=int, default=1)
     one.add_argument("--port", type=int, default=0, help="of the live page; 0: any free one")
     one.add_argument("--no-faults", action="store_true", help="a network in which nothing goes wrong")
+    command("open", open_).add_argument("directory", type=Path, help="of a demo that has ended")
     one = command("sql", sql)
     one.add_argument("query")
     one.add_argument("--format", default="PrettyCompactMonoBlock")
@@ -171,7 +211,9 @@ def main(words: Sequence[str] | None = None) -> None:
     try:
         code = arguments.run(arguments)
     except StoreAwayError as away:
-        code = _fail(f"the store is away: {away}", 2)
+        code = _fail(f"the store is away: {away}{_hint(arguments)}", 2)
+    except HomeError as error:
+        code = _fail(str(error), 2)
     except DeliveryError as error:
         code = _fail(f"Kafka is away: {error}", 2)
     except ClickHouseError as error:
@@ -182,6 +224,14 @@ def main(words: Sequence[str] | None = None) -> None:
     except (ReplayError, msgspec.MsgspecError, UnicodeDecodeError, OSError) as error:
         code = _fail(str(error), 1)
     sys.exit(code)
+
+
+def _hint(arguments: argparse.Namespace) -> str:
+    """What to do about a demo's store that is away because the demo has ended."""
+    ended = told(arguments.home) is not None and not in_use(arguments.home)
+    if arguments.url or "WAYBOOK_CLICKHOUSE" in os.environ or not ended:
+        return ""
+    return f" (the demo has ended: waybook open {arguments.home} serves its data)"
 
 
 def _fail(message: str, code: int) -> int:

@@ -26,8 +26,11 @@ def is_away(error: Exception) -> bool:
     return isinstance(error, OSError) or code is None or code in _PASSING
 
 
-def connect(settings: Settings) -> Client:
-    """A client of the store that the settings name. Raises StoreAwayError when it cannot be reached."""
+def connect(settings: Settings, seconds: float = 30) -> Client:
+    """A client of the store that the settings name. Raises StoreAwayError when it cannot be reached.
+
+    `seconds`: how long an answer may take to begin, after which the store counts as away.
+    """
     url = urlsplit(settings.clickhouse)
     try:
         return clickhouse_connect.get_client(
@@ -40,6 +43,8 @@ def connect(settings: Settings) -> Client:
             autogenerate_session_id=False,
             compress=False,
             query_retries=0,
+            connect_timeout=min(10, seconds),
+            send_receive_timeout=seconds,
         )
     except (ClickHouseError, OSError) as error:
         if not is_away(error):

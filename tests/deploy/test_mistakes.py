@@ -46,9 +46,7 @@ def test_bytes_of_an_answer_come_as_they_are(waybook: Callable[..., Ran]) -> Non
 def test_letters_that_are_none(waybook: Callable[..., Ran], tmp_path: Path) -> None:
     assert "nowhere.jsonl" in told(waybook("replay-dead-letters", str(tmp_path / "nowhere.jsonl")))
     file = tmp_path / "letters.jsonl"
-    good = (
-        '{"id":"dl-1","reason":"","detail":"","transport":"kafka","topic":"t","waybill":"","raw":"a\u2028b"}\n'
-    )
+    good = '{"id":"dl-1","reason":"","detail":"","transport":"kafka","topic":"t","waybill":"","raw":"a\u2028b"}\n'
     for bad in ('{"id":1}', "[" * 200_000, good.strip().replace('"raw":"a\u2028b"', '"raw_base64":"?"')):
         file.write_text(f"{good}\n{bad}\n", "utf-8")
         assert "line 3 is no dead letter" in told(waybook("replay-dead-letters", str(file)))
