@@ -36,7 +36,7 @@ def settings_of(arguments: argparse.Namespace) -> Settings:
     return from_environment(os.environ if demos is None else {**to_environment(demos), **os.environ})
 
 
-def store_of(arguments: argparse.Namespace, seconds: float = QUICK) -> Client:
+def store_of(arguments: argparse.Namespace, seconds: int = QUICK) -> Client:
     """The store. Raises StoreAwayError, soon."""
     settings = settings_of(arguments)
     client = connect(settings, QUICK)

@@ -97,7 +97,9 @@ def main() -> None:
     number = int(sys.argv[1]) if len(sys.argv) > 1 else 0
     name = f"devices{number or ''}"
     capture()
-    metrics.serve(settings.metrics_port and settings.metrics_port + number, settings.home / name)
+    metrics.serve(
+        settings.metrics_port and settings.metrics_port + number, settings.home / name, settings.metrics_host
+    )
     directory = Directory(settings)
     directory.wait(stop)
     if not stop.asked:

@@ -28,7 +28,7 @@ def parcels(lane: Lane, lifecycle: Lifecycle, tables: Tables) -> Dataflow:
 
     def make(item: tuple[str, Any]) -> tuple[str, Any]:
         block, output = item[1]
-        counts.count(lane.number, output)
+        counts.count(lane.number, output, lifecycle.waits)
         seq = lane.number << 32 | block.n
         return "lane", (block, tables.make(output, seq, lifecycle.rules.tariffs, lifecycle.directory))
 

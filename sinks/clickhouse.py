@@ -26,7 +26,7 @@ def is_away(error: Exception) -> bool:
     return isinstance(error, OSError) or code is None or code in _PASSING
 
 
-def connect(settings: Settings, seconds: float = 30) -> Client:
+def connect(settings: Settings, seconds: int = 30) -> Client:
     """A client of the store that the settings name. Raises StoreAwayError when it cannot be reached.
 
     `seconds`: how long an answer may take to begin, after which the store counts as away.

@@ -14,7 +14,7 @@ from flows.engine.ring import Ring
 from flows.engine.timers import Timers
 from flows.governance.network import Network, read_network
 from flows.lifecycle.assess import NO_BOOK, Assessor
-from flows.lifecycle.fees import FINISHED, REASONS, TRANSIT
+from flows.lifecycle.fees import DUES, FINISHED, REASONS, TRANSIT
 from flows.lifecycle.intake import DECODERS, RefusedError, glimpse, read, waybill_in_pattern
 from flows.lifecycle.output import Anomaly, Output, Refusal, Source
 from flows.lifecycle.parcel import NEVER, Parcel, over
@@ -69,6 +69,8 @@ class Lifecycle:
         self.ring: Ring[Parcel] = Ring(Parcel, self.over)
         self.timers = Timers()
         self.waiting: set[str] = set()
+        self.waits = [0] * len(REASONS)
+        """How many dues wait, by reason; the first counts nothing."""
         self.documents = Documents()
         self.network: Network | None = None
         self.rules = Assessor(Tariffs([NO_BOOK], _NOWHERE))
@@ -100,6 +102,8 @@ class Lifecycle:
         for key, parcel in self.ring.records.items():
             if parcel.waits:
                 self.waiting.add(key)
+                for due in range(len(DUES)):
+                    self.waits[parcel.waits >> 2 * due & 3] += 1
             self._set_timer(parcel)
 
     def ready(self, records: Sequence[bytes]) -> bool:
@@ -118,6 +122,9 @@ class Lifecycle:
         for key, (parcel, _) in self.rules.changed.items():
             (self.waiting.add if parcel.waits else self.waiting.discard)(key)
         self.rules.waited()
+        for wait in self.output.waits:
+            self.waits[wait.before] -= 1
+            self.waits[wait.reason] += 1
         return self.output
 
     # Parcels' events

@@ -76,6 +76,14 @@ def until(condition: Callable[[], object], running: Running, seconds: float = 12
         time.sleep(0.1)
 
 
+def answers(page: str) -> bool:
+    try:
+        with urllib.request.urlopen(page, timeout=30) as answer:
+            return b"Waybook" in answer.read()
+    except OSError:
+        return False
+
+
 def waybook(running: Running, *words: str) -> "subprocess.CompletedProcess[str]":
     """A command that finds the demo by its directory."""
     name, *more = words
@@ -99,8 +107,7 @@ def test_store_and_page_come_back_letters_are_mended_and_the_data_opens_again(
     )
     seen = len(running.lines)
     until(lambda: any(line.startswith("orders") for line in running.lines[seen:]), running)
-    with urllib.request.urlopen(page, timeout=30) as answer:
-        assert b"Waybook" in answer.read()
+    until(lambda: answers(page), running)
 
     settings = told(running.home)
     assert settings is not None

@@ -10,7 +10,9 @@ import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from prometheus_client import REGISTRY
 
+from flows.lifecycle import counts
 from schemas import topics
 from schemas.events import DeadLetter, DeadLetterReplayed, Event
 from schemas.times import DAY, HOUR
@@ -334,9 +336,24 @@ def test_a_restart_anywhere_changes_no_byte(data: st.DataObject) -> None:
         fresh.lifecycle.ring.found(segment)
     fresh.lifecycle.ring.restore()
     fresh.lifecycle.restored()
+    assert fresh.lifecycle.waits[1:] == through.lifecycle.waits[1:]
     for event in story[stop:]:
         through.take(event)
         fresh.take(event)
     through.tick(START + 70 * HOUR)
     fresh.tick(START + 70 * HOUR)
     assert fresh.digests == through.digests
+
+
+def test_what_waits_is_counted_by_reason() -> None:
+    book = Book()
+    for story in (WHOLE, "揽收 签收 网点秤2", "订单 揽收 签收"):
+        book.take(*events_of(story))
+    assert sum(book.lifecycle.waits[1:]) == len(book.waiting())
+    book = Book(tariffs=()).take(*events_of("订单 揽收 签收"))
+    assert book.lifecycle.waits[1:] == [0, 1, 2]
+    counts.count(7, book.lifecycle.output, book.lifecycle.waits)
+    counts.count(7, book.lifecycle.output, book.lifecycle.waits)
+    assert REGISTRY.get_sample_value("waybook_waiting", {"lane": "7", "reason": "no_price"}) == 2
+    book.block((topics.CONTROL.name, tariff()))
+    assert book.lifecycle.waits[1:] == [0, 1, 0]
