@@ -31,6 +31,10 @@ class Faults(msgspec.Struct, frozen=True):
     """A scale or DWS machine could not read the barcode and says so, before it can."""
     differing_weight: float = 0.02
     """A scale is wrong by a third or more and at least 600 g."""
+    better_weight_late: float = 0.02
+    """Per parcel: the outlet's scale is wrong as above, and what the hub weighed comes after the signature."""
+    earlier_weight: float = 0.01
+    """Per parcel: the hub had weighed it before, otherwise, and that comes hours after the later weighing."""
     late_order: float = 0.01
     """Per parcel: the order comes 2 to 30 hours late."""
     malformed: float = 0.05

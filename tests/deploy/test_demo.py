@@ -124,6 +124,8 @@ def test_store_and_page_come_back_letters_are_mended_and_the_data_opens_again(
     id_ = msgspec.json.decode(first["raw"])["id"]
     there = f"SELECT count() FROM event WHERE event_id = '{id_}'"
     until(lambda: waybook(running, "sql", there, "--format", "TSV").stdout == "1\n", running)
+    reversals = "SELECT countIf(fee = 'transit') FROM charge WHERE amount < 0"
+    until(lambda: int(waybook(running, "sql", reversals, "--format", "TSV").stdout or 0) > 0, running)
     assert waybook(running, "audit").returncode == 0, "while everything runs"
 
     running.process.terminate()
