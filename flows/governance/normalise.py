@@ -12,7 +12,7 @@ import msgspec
 from flows.governance.dialects import Dialect, Dialects, ScanDialect, WeightDialect
 from flows.governance.network import Network, Site
 from flows.governance.readings import BrokenRuleError, instant, quantity, text
-from schemas.events import DeadLetter, OperationCode, Scan, Weight, WeightClass
+from schemas.events import DeadLetter, MeasuredClass, OperationCode, Scan, Weight
 from schemas.identity import content_id
 from schemas.limits import MOST_IDENTIFIER, MOST_LENGTH_MM, MOST_WEIGHT_G, WAYBILL
 from schemas.topics import MQTT_ROOT
@@ -125,7 +125,7 @@ def _weight(message: Message, dialect: WeightDialect, site: Site, common: dict[s
     if not 0 < weight_g <= MOST_WEIGHT_G:
         raise BrokenRuleError("weight_out_of_range", f"{weight_g} g is not between 1 g and {MOST_WEIGHT_G} g")
     length, width, height = (_side(message, field, dialect) for field in dialect.sides or ("", "", ""))
-    weight_class: WeightClass = f"{site.kind}_{dialect.machine}"  # type: ignore[assignment]
+    weight_class: MeasuredClass = f"{site.kind}_{dialect.machine}"  # type: ignore[assignment]
     return Weight(
         weight_g=weight_g,
         length_mm=length,

@@ -208,6 +208,10 @@ BROKEN: list[tuple[str, Any]] = [
         msgspec.json.encode(weight("网点秤", 1, START)).replace(b'"weight_g":1', b'"weight_g":-5'),
     ),
     ("weight_out_of_range", weight("网点秤", 9_999_999, START)),
+    (
+        "wrong_type",
+        msgspec.json.encode(weight("网点秤", 1, START)).replace(b'"outlet_scale"', b'"declared"', 1),
+    ),
     ("size_out_of_range", weight("网点秤", 100, START, length_mm=99_999)),
     ("amount_out_of_range", msgspec.json.encode(order()).replace(b'"payment_e4":120000', b'"payment_e4":-1')),
     ("identifier_too_long", scan("揽收", START, id="x" * 65)),
