@@ -15,6 +15,7 @@ from flows.governance.readings import BrokenRuleError, instant, quantity, text
 from schemas.events import DeadLetter, MeasuredClass, OperationCode, Scan, Weight
 from schemas.identity import content_id
 from schemas.limits import MOST_IDENTIFIER, MOST_LENGTH_MM, MOST_WEIGHT_G, WAYBILL
+from schemas.times import iso
 from schemas.topics import MQTT_ROOT
 
 Message = dict[str, Any]
@@ -30,11 +31,26 @@ _decode = msgspec.json.Decoder(float_hook=Decimal).decode
 
 
 def normalise(
-    topic: str, payload: bytes, received: int, network: Network, dialects: Dialects
+    topic: str,
+    payload: bytes,
+    received: int,
+    network: Network,
+    dialects: Dialects,
+    between: tuple[int, int] | None = None,
 ) -> Scan | Weight | DeadLetter | None:
-    """The event of a message that arrived at `received` (UTC ms). None: an operation that nothing depends on."""
+    """The event of a message that arrived at `received` (UTC ms). None: an operation that nothing depends on.
+
+    `between`: when a reading may have been made (UTC ms); a lane would refuse others, but no longer have the
+    device's bytes. None: nobody knows, and the lanes judge.
+    """
     try:
-        return _event(topic, payload, network, dialects)
+        event = _event(topic, payload, network, dialects)
+        if between is not None and event is not None and not between[0] <= event.time <= between[1]:
+            rule = "time_too_old" if event.time < between[0] else "time_in_future"
+            raise BrokenRuleError(
+                rule, f"{iso(event.time)} is not between {iso(between[0])} and {iso(between[1])}"
+            )
+        return event
     except BrokenRuleError as broken:
         return _dead_letter(topic, payload, received, broken)
 

@@ -24,7 +24,7 @@ CLASSES = {True: "hub_dws", False: "outlet_scale"}
 LATEST = 46 * HOUR
 """How late a weighing comes at most: well within the age that lanes accept by default."""
 JUDGED_BY_LANES = ("time_in_future", "time_too_old", "conflicting_duplicate")
-"""Reasons that need the lanes' state: such dead letters hold the normalised event, not the device's bytes."""
+"""Reasons that lanes find, too, or alone: such dead letters may hold the normalised event, not the device's bytes."""
 
 
 class Cue(msgspec.Struct, order=True):
