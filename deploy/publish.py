@@ -6,26 +6,16 @@ from pathlib import Path
 
 import msgspec
 
-from deploy import workbook
+from deploy.files import files_of
 from flows.lifecycle.published import in_force, next_network
 from flows.rating.book import read_book
 from schemas import topics
 from schemas.events import ControlEvent, NetworkPublished, TariffPublished
 from schemas.identity import version_of
+from schemas.problems import UNREADABLE
 from schemas.settings import Settings
 from sinks.kafka import Records
 from sources.kafka import Follower
-
-
-def files_of(directory: Path) -> dict[str, str]:
-    """A document's files: TOML and CSV of a directory, or the sheets of an Excel workbook. Raises DocumentError."""
-    if directory.is_file():
-        return workbook.files_of(directory)
-    return {
-        file.name: file.read_text("utf-8")
-        for file in sorted(directory.iterdir())
-        if file.suffix in (".toml", ".csv")
-    }
 
 
 def publish_network(settings: Settings, directory: Path, by: str) -> str:
@@ -79,7 +69,7 @@ def published(settings: Settings, seconds: float = 10) -> list[ControlEvent]:
     try:
         while not follower.at_end and time.monotonic() < until:
             for raw in follower.poll(1.0):
-                with contextlib.suppress(msgspec.DecodeError, UnicodeDecodeError):
+                with contextlib.suppress(*UNREADABLE):
                     found.append(msgspec.json.decode(raw, type=ControlEvent))
     finally:
         follower.close()
