@@ -19,7 +19,7 @@ from flows.lifecycle.tables import Tables
 from schemas import topics
 from schemas.settings import Settings, from_environment
 
-CODE = "parcels-1"
+CODE = "parcels-2"
 """Raise it with every change that makes other rows of the same input: stored plans of another are refused."""
 
 
@@ -28,7 +28,7 @@ def parcels(lane: Lane, lifecycle: Lifecycle, tables: Tables) -> Dataflow:
 
     def make(item: tuple[str, Any]) -> tuple[str, Any]:
         block, output = item[1]
-        counts.count(lane.number, output)
+        counts.count(lane.number, output, lifecycle.watch.open)
         seq = lane.number << 32 | block.n
         return "lane", (block, tables.make(output, seq, lifecycle.rules.tariffs, lifecycle.directory))
 

@@ -25,6 +25,10 @@ VIEWS = {
                e.product AS product, e.payment AS payment
         FROM dead_letter AS d LEFT JOIN event AS e ON e.event_id = d.event_id AND e.waybill = d.waybill
         WHERE d.reason = 'conflicting_duplicate' AND d.status = 'open'""",
+    "open_breach": """
+        SELECT waybill, rule, argMax(outlet, (seq, line)) AS responsible, argMax(site, (seq, line)) AS at,
+               argMax(since, (seq, line)) AS began, argMax(due, (seq, line)) AS broken
+        FROM chain_breach GROUP BY waybill, rule HAVING argMax(status, (seq, line)) = 'open'""",
     "open_dead_letter": """
         SELECT dead_letter_id, argMin(reason, (seq, line)) AS why, any(detail) AS detail,
                any(transport) AS transport, any(topic) AS topic, argMin(partition, (seq, line)) AS partition,
@@ -33,7 +37,8 @@ VIEWS = {
         FROM dead_letter GROUP BY dead_letter_id
         HAVING argMax(status, (seq, line)) = 'open'""",
 }
-"""Views for people: what waits now, conflicting duplicates with both contents, dead letters still open."""
+"""Views for people: what waits now, open breaches of scan chains, conflicting duplicates with both contents, dead
+letters still open."""
 
 
 def statements(cluster: str | None = None) -> list[str]:

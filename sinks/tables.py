@@ -276,7 +276,58 @@ ACCOUNT = Table(
     ),
 )
 
-FACTS = (EVENT, CHARGE, JOURNAL, WEIGHT, ANOMALY, WAITING, DEAD_LETTER, TARIFF, SITE, ACCOUNT)
+CHAIN_RULE = Table(
+    "chain_rule",
+    "Rules of scan chains of the published network directories; a directory without rules has no rows",
+    (
+        *SEQ,
+        Column("version", TEXT, "of the directory"),
+        Column("rule", TEXT, "name"),
+        Column("label", TEXT, "for people"),
+        Column("operation", WORD, "the scan that starts the clock"),
+        Column("place", WORD, "where that scan is: any, outlet, hub"),
+        Column("direction", WORD, "then: one of the others comes later; need: one has come before"),
+        Column("others", TEXT, "operations, separated by blanks"),
+        Column("hours", "UInt32"),
+        Column(
+            "responsible", WORD, "whose breach it is: the scan's outlet, or the order's origin or destination"
+        ),
+    ),
+)
+
+CHAIN_BREACH = Table(
+    "chain_breach",
+    "Breaches of scan-chain rules: a row when one opens or changes, closes, or becomes final",
+    (
+        *SEQ,
+        Column("waybill", TEXT),
+        Column("rule", WORD, "see chain_rule"),
+        Column("status", WORD, "open; closed: the scan came; final: it cannot come any more"),
+        Column("outlet", WORD, "who answers for it; HQ for a hub"),
+        Column("site", WORD, "where the scan was that started the clock"),
+        Column("operation", WORD, "that scan"),
+        Column("since", TIME, "when that scan was"),
+        Column("due", TIME, "when the rule was broken"),
+        Column("age_ms", "UInt64", "data time less since, when the row was written"),
+        Column("cause", TEXT, "closed: the event that closed it"),
+    ),
+    extras=(WAYBILLS,),
+)
+
+FACTS = (
+    EVENT,
+    CHARGE,
+    JOURNAL,
+    WEIGHT,
+    ANOMALY,
+    WAITING,
+    DEAD_LETTER,
+    TARIFF,
+    SITE,
+    ACCOUNT,
+    CHAIN_RULE,
+    CHAIN_BREACH,
+)
 """Tables whose rows come in blocks."""
 TABLES = (BLOCK, *FACTS)
 BY_NAME = {table.name: table for table in TABLES}

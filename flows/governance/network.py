@@ -4,6 +4,7 @@ Three CSV files with a header, UTF-8:
 `places.csv`  code,name,level,province    GB/T 2260 codes; level `province` or `city`; a city's province
 `sites.csv`   site,name,kind,outlet,city,province    kind `outlet` or `hub`; a hub's outlet is HQ
 `products.csv` product,name
+and, where scan chains are watched, `chains.toml`: see `flows.governance.chains`.
 """
 
 import csv
@@ -13,6 +14,7 @@ from typing import Literal
 
 import msgspec
 
+from flows.governance.chains import MOST_SITES, Rule, read_chains
 from schemas.identity import version_of
 from schemas.parties import HQ
 from schemas.problems import DocumentError, Problem
@@ -44,12 +46,15 @@ class Network(msgspec.Struct, frozen=True):
     cities: dict[str, str]
     provinces: dict[str, str]
     products: dict[str, str]
+    chains: tuple[Rule, ...] = ()
+    """Rules of scan chains."""
 
 
 def read_network(files: Mapping[str, str]) -> Network:
     """The directory in these files (name → text). Raises DocumentError with every problem found."""
     problems: list[Problem] = []
     rows = {name: list(_rows(files, name, problems)) for name in FILES}
+    chains = read_chains(files, problems)
     if problems:
         raise DocumentError(problems)
     provinces = {row["code"]: row["name"] for _, row in rows["places.csv"] if row["level"] == "province"}
@@ -75,7 +80,10 @@ def read_network(files: Mapping[str, str]) -> Network:
     if problems:
         raise DocumentError(problems)
     products = {row["product"]: row["name"] for _, row in rows["products.csv"]}
-    return Network(version_of(files), sites, outlets, cities, provinces, products)
+    if chains and len(sites) > MOST_SITES // 2:
+        message = f"scan chains can be watched over at most {MOST_SITES // 2} sites"
+        raise DocumentError([Problem("sites.csv", 0, "", "too_many_sites", message)])
+    return Network(version_of(files), sites, outlets, cities, provinces, products, chains)
 
 
 _NOWHERE = Site("", "", "hub", HQ, "", "")

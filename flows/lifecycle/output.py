@@ -67,6 +67,25 @@ class Wait(msgspec.Struct, frozen=True, gc=False):
     """The reason until now; 0: it did not wait."""
 
 
+class ChainRow(msgspec.Struct, frozen=True, gc=False):
+    """A breach of a scan-chain rule opened, changed while open, closed or became final. Times are UTC ms."""
+
+    waybill: str
+    rule: str
+    status: str
+    outlet: str
+    site: str
+    operation: str
+    since: int
+    due: int
+    age: int
+    """Data time less `since`, ms."""
+    cause: str
+    """The event that closed it; empty: time passed."""
+    new: bool
+    """It was not open before."""
+
+
 class Refusal(msgspec.Struct, frozen=True, gc=False):
     """A dead letter, or (`status` replayed) the note that one was sent again."""
 
@@ -108,6 +127,7 @@ class Output(msgspec.Struct):
     adoptions: list[Adoption] = []
     anomalies: list[Anomaly] = []
     waits: list[Wait] = []
+    breaches: list[ChainRow] = []
     refusals: list[Refusal] = []
     tariffs: list[TariffPublished] = []
     networks: list[NetworkPublished] = []

@@ -4,10 +4,23 @@ from collections.abc import Callable
 
 import msgspec
 
+from flows.governance.chains import LATER
 from flows.lifecycle.fees import FINISHED
 
 NEVER = -1
 UNRANKED = 99
+
+
+class Breach(msgspec.Struct, array_like=True, frozen=True, gc=False):
+    """An open breach of a scan-chain rule: the scan after which its clock ran, and who answers for it."""
+
+    rule: str
+    operation: str
+    since: int
+    """When that scan was, UTC ms."""
+    due: int
+    site: str
+    outlet: str
 
 
 class Parcel(msgspec.Struct, array_like=True, gc=False):
@@ -52,6 +65,13 @@ class Parcel(msgspec.Struct, array_like=True, gc=False):
     """Reasons of waiting, two bits a due."""
     booked: list[int] = []
     """Per due: amount, time and revision of the charge in force."""
+
+    trail: bytes | None = None
+    """Its scans for the rules of scan chains (`governance.chains`, eight bytes each); None: it is not watched."""
+    look: int = LATER
+    """When its scan chain wants to be looked at; stored, it may be too early, never too late."""
+    breaches: list[Breach] = []
+    """Open breaches, in order of the rules."""
 
 
 def over(kept: int) -> Callable[[Parcel, int], bool]:

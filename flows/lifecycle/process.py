@@ -12,12 +12,14 @@ from xxhash import xxh3_64_digest
 from flows.engine.block import Block, Records
 from flows.engine.ring import Ring
 from flows.engine.timers import Timers
+from flows.governance.chains import MOST_SITES, TIME_BITS
 from flows.governance.network import Network, read_network
 from flows.lifecycle.assess import NO_BOOK, Assessor
 from flows.lifecycle.fees import FINISHED, REASONS, TRANSIT
 from flows.lifecycle.intake import DECODERS, RefusedError, glimpse, read, waybill_in_pattern
 from flows.lifecycle.output import Anomaly, Output, Refusal, Source
 from flows.lifecycle.parcel import NEVER, Parcel, over
+from flows.lifecycle.watch import Watch
 from flows.rating.book import read_book
 from flows.rating.tariffs import Tariffs
 from schemas import topics
@@ -54,6 +56,8 @@ class Documents(msgspec.Struct):
 
     network: NetworkPublished | None = None
     tariffs: list[TariffPublished] = []
+    sites: list[str] = []
+    """Sites by their number in trails; grows by every directory that has rules of scan chains."""
 
 
 class Lifecycle:
@@ -64,6 +68,7 @@ class Lifecycle:
         self.over = over(horizon + ahead)
         self.ring: Ring[Parcel] = Ring(Parcel, self.over)
         self.timers = Timers()
+        self.watch = Watch(horizon)
         self.waiting: set[str] = set()
         self.documents = Documents()
         self.network: Network | None = None
@@ -88,11 +93,13 @@ class Lifecycle:
         self.documents = msgspec.msgpack.decode(saved, type=Documents)
         if self.documents.network is not None:
             self.network = read_network(self.documents.network.files)
+            self.watch.rules(self.network, self.documents.sites)
             self._rules_in_force()
 
     def restored(self) -> None:
         """The ring is back: derive what is not stored."""
-        self.rules.now = self.ring.now
+        self.rules.now = self.watch.now = self.ring.now
+        self.watch.restored(self.ring.records.values())
         for key, parcel in self.ring.records.items():
             if parcel.waits:
                 self.waiting.add(key)
@@ -104,13 +111,14 @@ class Lifecycle:
 
     def process(self, block: Block) -> Output:
         """All that the block leads to."""
-        self.output = self.rules.output = Output()
+        self.output = self.rules.output = self.watch.output = Output()
         for records in block.inputs:
             if records.topic in (topics.ORDERS.name, topics.DEVICES.name):
                 self._events(records, block.newest)
             else:
                 self._others(records, block.newest)
         self._look_at(self.timers.due(self.ring.now))
+        self._look_at_chains()
         for key, (parcel, _) in self.rules.changed.items():
             (self.waiting.add if parcel.waits else self.waiting.discard)(key)
         self.rules.waited()
@@ -118,13 +126,16 @@ class Lifecycle:
 
     # Parcels' events
 
-    def _events(self, records: Records, received: int) -> None:  # noqa: PLR0912
+    def _events(self, records: Records, received: int) -> None:  # noqa: C901, PLR0912, PLR0915
         """The hot loop: whatever can be said of an event without a call is said here."""
         ring, output, rules, sites = self.ring, self.output, self.rules, self.directory.sites
         now, epoch, known = ring.now, ring.epoch, ring.records.get
         latest, earliest = now + self.ahead, now - self.horizon
         gone = earliest - self.ahead  # parcels touched last before this may be over
         decoders, digest = DECODERS, xxh3_64_digest
+        watch = self.watch
+        marks, numbers = watch.marks, watch.numbers
+        wakes = watch.chains.wakes if watch.chains is not None else {}
         for raw, offset in zip(records.values, records.offsets, strict=True):
             try:
                 try:
@@ -157,8 +168,17 @@ class Lifecycle:
                 if kind is Scan:
                     output.scans.append(event)
                     output.scan_offsets.append(offset)
-                    if event.operation in _MILESTONES:
+                    operation = event.operation
+                    if wakes and parcel.trail is not None:
+                        time = event.time
+                        scan = time << TIME_BITS | marks[operation] | numbers[event.site]
+                        parcel.trail += scan.to_bytes(8, "little")
+                        if time + wakes[operation] < parcel.look:
+                            watch.at(parcel, time + wakes[operation])
+                    if operation in _MILESTONES:
                         self._milestone(parcel, event)
+                    if parcel.breaches:
+                        watch.heard(parcel, event.id)
                 elif kind is Weight:
                     output.weights.append(event)
                     output.weight_offsets.append(offset)
@@ -201,7 +221,11 @@ class Lifecycle:
         if parcel is None and key[:3] != _LETTER and not waybill_in_pattern(key):
             raise RefusedError("waybill_out_of_pattern", f"{key!r} is no waybill number")
         if parcel is None or (parcel.at != ring.now and self.over(parcel, ring.now)):
+            if parcel is not None:
+                self.watch.left(parcel)
             parcel = ring.records[key] = Parcel(key, ring.place, ring.epoch, ring.now)
+            if self.watch.chains is not None:
+                parcel.trail = b""
             ring.born.append(parcel)
         elif parcel.epoch != ring.epoch:
             parcel.epoch = ring.epoch
@@ -233,6 +257,8 @@ class Lifecycle:
                 parcel.weight_class, parcel.weight_time, parcel.weight_id = "", NEVER, ""
         self.rules.all(parcel, origin, destination)
         self._set_timer(parcel)
+        if parcel.breaches:
+            self.watch.heard(parcel, order.id)
 
     def _milestone(self, parcel: Parcel, scan: Scan) -> None:
         """A scan that makes fees fall due; the first of its kind counts, whenever it comes."""
@@ -304,7 +330,7 @@ class Lifecycle:
 
     def _tick(self, tick: Tick, received: int) -> None:  # noqa: ARG002
         if tick.time > self.ring.now:
-            self.ring.now = self.rules.now = tick.time
+            self.ring.now = self.rules.now = self.watch.now = tick.time
 
     def _publish_network(self, published: NetworkPublished, received: int) -> None:  # noqa: ARG002
         _check_version(published, "network_refused")
@@ -312,8 +338,18 @@ class Lifecycle:
             network = read_network(published.files)
         except DocumentError as error:
             raise RefusedError("network_refused", str(error)) from error
+        if network.chains and len({*self.documents.sites, *network.sites}) > MOST_SITES:
+            raise RefusedError(
+                "network_refused", f"more than {MOST_SITES} sites have been watched over the years"
+            )
+        before = self.network
         self.network, self.documents.network = network, published
         self.output.networks.append(published)
+        self.watch.rules(network, self.documents.sites)
+        if before is not None and before.chains != network.chains:
+            for parcel in self.ring.records.values():
+                if self.watch.renewed(parcel, published.id):
+                    self._mark(parcel)
         self._rules_in_force()
         self._look_at(sorted(self.waiting))
 
@@ -348,6 +384,22 @@ class Lifecycle:
             parcel = self._touch(key, found)
             self.rules.cause = parcel.weight_id
             self.rules.all(parcel, parcel.origin, parcel.destination)
+
+    def _look_at_chains(self) -> None:
+        """Scan chains whose time has come. A record that is looked at lives no longer for it."""
+        for key in self.watch.timers.due(self.ring.now):
+            parcel = self.ring.records.get(key)
+            if parcel is not None:
+                before = parcel.breaches
+                self.watch.passed(parcel)
+                if parcel.breaches != before:
+                    self._mark(parcel)
+
+    def _mark(self, parcel: Parcel) -> None:
+        """The record changes in this epoch, though nothing came for it."""
+        if parcel.epoch != self.ring.epoch:
+            parcel.epoch = self.ring.epoch
+            self.ring.touched.append(parcel)
 
     def _set_timer(self, parcel: Parcel) -> None:
         moment = self.rules.deadline(parcel)

@@ -12,7 +12,7 @@ from flows.governance.network import Network, read_network
 from flows.journal.post import ChargeColumns, Poster
 from flows.journal.rules import PostingRules
 from flows.lifecycle.fees import DUES, FEES, FREIGHT, PAID, REASONS
-from flows.lifecycle.output import Adoption, Anomaly, Charge, Output, Refusal, Wait
+from flows.lifecycle.output import Adoption, Anomaly, ChainRow, Charge, Output, Refusal, Wait
 from flows.rating.model import Row
 from flows.rating.tariffs import Tariffs
 from schemas.parties import CUSTOMER, HQ
@@ -97,6 +97,7 @@ class Tables:
             "adopted_weight": self._adoptions(output.adoptions),
             "anomaly": self._anomalies(output.anomalies),
             "waiting": self._waits(output.waits),
+            "chain_breach": self._breaches(output.breaches),
             "dead_letter": self._refusals(output.refusals),
         }
         if output.charges:
@@ -331,6 +332,35 @@ class Tables:
             "outlet": columns.spelled(outlet),
         }
 
+    def _breaches(self, rows: Sequence[ChainRow]) -> dict[str, Made] | None:
+        if not rows:
+            return None
+        waybill, rule, status, outlet, site, operation, since, due, age, cause = pluck(
+            rows,
+            "waybill",
+            "rule",
+            "status",
+            "outlet",
+            "site",
+            "operation",
+            "since",
+            "due",
+            "age",
+            "cause",
+        )
+        return {
+            "waybill": columns.texts(waybill),
+            "rule": columns.spelled(rule),
+            "status": columns.spelled(status),
+            "outlet": columns.spelled(outlet),
+            "site": columns.spelled(site),
+            "operation": columns.spelled(operation),
+            "since": columns.times(_ints(since)),
+            "due": columns.times(_ints(due)),
+            "age_ms": columns.numbers(_ints(age), "uint64"),
+            "cause": columns.texts(cause),
+        }
+
     def _refusals(self, rows: Sequence[Refusal]) -> dict[str, Made] | None:
         if not rows:
             return None
@@ -364,6 +394,7 @@ class Tables:
         if output.networks:
             network = read_network(output.networks[-1].files)
             made["site"] = _sites(network)
+            made["chain_rule"] = _chain_rules(network) if network.chains else None
             made["account"] = self._accounts()
         return made
 
@@ -403,4 +434,19 @@ def _sites(network: Network) -> dict[str, Made]:
         "city_name": columns.spelled([network.cities[site.city] for site in sites]),
         "province": columns.spelled([site.province for site in sites]),
         "province_name": columns.spelled([network.provinces[site.province] for site in sites]),
+    }
+
+
+def _chain_rules(network: Network) -> dict[str, Made]:
+    rules = network.chains
+    return {
+        "version": columns.texts([network.version] * len(rules)),
+        "rule": columns.texts([rule.name for rule in rules]),
+        "label": columns.texts([rule.label for rule in rules]),
+        "operation": columns.spelled([rule.when for rule in rules]),
+        "place": columns.spelled([rule.at for rule in rules]),
+        "direction": columns.spelled(["then" if rule.after else "need" for rule in rules]),
+        "others": columns.texts([" ".join(rule.others) for rule in rules]),
+        "hours": columns.numbers(_ints([rule.hours for rule in rules]), "uint32"),
+        "responsible": columns.spelled([rule.responsible for rule in rules]),
     }

@@ -68,7 +68,7 @@ class World(msgspec.Struct):
     hubs: dict[str, Site]
     """By province."""
     files: dict[str, str]
-    """In the format in which a directory is published: `places.csv`, `sites.csv`, `products.csv`."""
+    """In the format in which a directory is published: `places.csv`, `sites.csv`, `products.csv`, `chains.toml`."""
     kilometres: dict[tuple[str, str], int]
     """Between provinces' capitals."""
     senders: Draw
@@ -175,6 +175,7 @@ def _files(places: list[dict[str, str]], sites: list[Site]) -> dict[str, str]:
         "places.csv": _csv(columns, ([row[column] for column in columns] for row in places)),
         "sites.csv": _csv(("site", "name", "kind", "outlet", "city", "province"), map(_row, sites)),
         "products.csv": _csv(("product", "name"), PRODUCTS.items()),
+        "chains.toml": Path(__file__).with_name("chains.toml").read_text("utf-8"),
     }
 
 

@@ -44,9 +44,10 @@ WEIGHINGS = {
 }
 
 
-def network() -> NetworkPublished:
-    """The directory of the rating tests, published."""
-    return NetworkPublished(id="n1", time=START, version=version_of(NETWORK_FILES), files=NETWORK_FILES)
+def network(**more: str) -> NetworkPublished:
+    """The directory of the rating tests, published; `more`: texts of further TOML files by their names."""
+    files = {**NETWORK_FILES, **{f"{name}.toml": text for name, text in more.items()}}
+    return NetworkPublished(id=f"n-{version_of(files)}", time=START, version=version_of(files), files=files)
 
 
 def tariff(files: dict[str, str] | None = None) -> TariffPublished:
@@ -145,13 +146,20 @@ def events_of(story: str) -> list[Event]:
 class Book:
     """A lane without Bytewax and Kafka: events in, the rows of the tables out."""
 
-    def __init__(self, tariffs: tuple[TariffPublished, ...] = (tariff(),), horizon: int = 3 * DAY) -> None:
+    def __init__(
+        self,
+        tariffs: tuple[TariffPublished, ...] = (tariff(),),
+        horizon: int = 3 * DAY,
+        directory: NetworkPublished | None = None,
+    ) -> None:
         self.lifecycle = Lifecycle(horizon)
         self.tables = Tables(posting_rules(), writes_documents=True)
         self.n = 0
         self.rows: dict[str, list[dict[str, Any]]] = defaultdict(list)
         self.digests: list[tuple[str, str]] = []
-        self.block((topics.CONTROL.name, network()), *((topics.CONTROL.name, book) for book in tariffs))
+        self.block(
+            (topics.CONTROL.name, directory or network()), *((topics.CONTROL.name, book) for book in tariffs)
+        )
         self.tick(START)
 
     def take(self, *events: Event) -> "Book":
@@ -210,6 +218,10 @@ class Book:
         """Dues that wait now, and why."""
         newest = {_text(row["fee"]): _text(row["reason"]) for row in self.rows["waiting"]}
         return {fee: reason for fee, reason in newest.items() if reason}
+
+    def breaches(self) -> dict[str, str]:
+        """Rules of scan chains that are or were broken, each with its newest status."""
+        return {_text(row["rule"]): _text(row["status"]) for row in self.rows["chain_breach"]}
 
     def refused(self) -> list[str]:
         """Reasons of dead letters."""
