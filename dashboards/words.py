@@ -19,6 +19,7 @@ REASONS = {**DEAD_LETTER, **ANOMALY, **WAITING}
 ADOPTED = {
     "first": ("首次采信", "the first that may be adopted"),
     "better": ("更可信的称重", "a more trusted weighing"),
+    "decided": ("人工裁决", "decided by a person"),
     "deadline": ("期满仍无称重，采信申报重量", "no weighing by the deadline: the declared weight"),
 }
 

@@ -104,6 +104,23 @@ class Weight(Event, frozen=True, kw_only=True, tag="weight"):
     """Reference of the machine's photograph, not the picture."""
 
 
+class WeightDecided(Event, frozen=True, kw_only=True, tag="weight_decided"):
+    """A person decides which weight a parcel has. Topic `waybook.orders`, key: waybill.
+
+    `confirm`: the weight of `weight_event` (a weight's or an order's id) stays, whatever the policy says;
+    `override`: the parcel weighs `weight_g`. A later decision (by time, then id) takes the place of an earlier one.
+    """
+
+    waybill: Name
+    decision: Literal["confirm", "override"]
+    decided_by: Name
+    weight_event: Word = ""
+    weight_g: Grams = 0
+    volume_cm3: Annotated[int, Meta(ge=0, le=MOST_LENGTH_MM**3 // 1000)] = 0
+    """Overriding: the volume that counts with it; 0: none."""
+    reason: Annotated[str, Meta(max_length=256)] = ""
+
+
 class TariffPublished(Event, frozen=True, kw_only=True, tag="tariff"):
     """A tariff book comes into force for every lane that reads this. Topic `waybook.control`, partition 0.
 
@@ -177,12 +194,13 @@ class Query(Event, frozen=True, kw_only=True, tag="query"):
     body: msgspec.Raw
 
 
-ParcelEvent = Order | Scan | Weight
+ParcelEvent = Order | Scan | Weight | WeightDecided
 ControlEvent = TariffPublished | NetworkPublished
 AnyEvent = (
     Order
     | Scan
     | Weight
+    | WeightDecided
     | TariffPublished
     | NetworkPublished
     | Tick

@@ -19,13 +19,14 @@ DEAD_LETTER = {
     "time_too_old": "时间过早",
     "identifier_too_long": "标识过长",
     "conflicting_duplicate": "同一编号内容不同",
+    "decision_incomplete": "裁决缺少重量或称重编号",
     "book_refused": "价格手册被拒绝",
     "network_refused": "网络目录被拒绝",
 }
 """Input that is kept aside with its bytes, and its label for people."""
 
 ANOMALY = {
-    "weight_difference": "称重差异",
+    "weight_implausible": "重量不可信",
     "place_mismatch": "地址与网点不符",
 }
 """Input that was used, but that someone should look at."""
@@ -34,6 +35,7 @@ WAITING = {
     "no_order": "缺少订单",
     "no_weight": "缺少重量",
     "no_price": "没有价格",
+    "weight_undecided": "称重差异待裁决",
     "no_directory": "缺少网络目录",
 }
 """Why a fee that is due cannot be rated yet."""

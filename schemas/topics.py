@@ -17,7 +17,7 @@ class Topic(msgspec.Struct, frozen=True):
     description: str
 
 
-ORDERS = Topic("waybook.orders", "waybill", True, "Consignments, from the business systems")
+ORDERS = Topic("waybook.orders", "waybill", True, "Consignments and what people decide about them")
 DEVICES = Topic("waybook.devices", "waybill", True, "Normalised scans and weights, from the device flow")
 DEAD_LETTERS = Topic("waybook.dead-letters", "id", True, "Input that broke a rule before a lane, and replays")
 CONTROL = Topic("waybook.control", "", False, "Published tariff books and network directories")

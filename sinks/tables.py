@@ -176,7 +176,7 @@ WEIGHT = Table(
         Column("event_time", TIME, "when it was weighed"),
         Column("site", WORD),
         Column("replaces", TEXT, "the event whose weight was in force before; empty: none"),
-        Column("why", WORD, "the rule: first, higher_class, earlier, deadline"),
+        Column("why", WORD, "the rule: first, better, deadline, decided"),
     ),
     extras=(WAYBILLS,),
 )
@@ -204,7 +204,7 @@ WAITING = Table(
         *SEQ,
         Column("waybill", TEXT),
         Column("fee", WORD),
-        Column("reason", WORD, "no_order, no_weight, no_price; empty: the wait is over"),
+        Column("reason", WORD, "no_order, no_weight, no_price, weight_undecided; empty: the wait is over"),
         Column("since", TIME, "time of the event that made the fee due"),
         Column("outlet", WORD, "origin outlet where it is known"),
     ),
@@ -314,6 +314,53 @@ CHAIN_BREACH = Table(
     extras=(WAYBILLS,),
 )
 
+WEIGHT_CASE = Table(
+    "weight_case",
+    "Measured weights that differ too much: a row when a case is opened, changed, decided or closed",
+    (
+        *SEQ,
+        Column("waybill", TEXT),
+        Column("status", WORD, "opened, changed: open; decided; closed: the weights differ no more"),
+        Column("weight_event", TEXT, "the weight that counts"),
+        Column("weight_class", WORD),
+        Column("weight_g", GRAMS),
+        Column("event_time", TIME),
+        Column("site", WORD),
+        Column("other_event", TEXT, "the measured weight that is farthest from it"),
+        Column("other_class", WORD),
+        Column("other_g", GRAMS),
+        Column("other_time", TIME),
+        Column("other_site", WORD),
+        Column("other_outlet", WORD, "who answers for that weight; HQ for a hub"),
+        Column("difference_g", GRAMS, "threshold: weights may differ by so much"),
+        Column("difference_percent", "UInt8", "threshold: or by so much of the heavier one"),
+        Column("on_difference", WORD, "charge, provisional, wait: the charges until someone decides"),
+        Column("decision", TEXT, "the decision's event; empty: none"),
+        Column("cause", TEXT, "the event that led to this row"),
+    ),
+    extras=(WAYBILLS,),
+)
+
+WEIGHT_DECISION = Table(
+    "weight_decision",
+    "Accepted decisions of people about weights",
+    (
+        *SEQ,
+        Column("event_id", TEXT),
+        Column("waybill", TEXT),
+        Column("event_time", TIME),
+        Column("decision", WORD, "confirm: that event's weight stays; override: these grams"),
+        Column("weight_event", TEXT, "confirm"),
+        Column("weight_g", GRAMS, "override"),
+        Column("volume_cm3", "UInt64", "override"),
+        Column("decided_by", TEXT),
+        Column("reason", TEXT),
+        Column("partition", "UInt16", "of the topic waybook.orders"),
+        Column("offset", "UInt64"),
+    ),
+    extras=(WAYBILLS,),
+)
+
 FACTS = (
     EVENT,
     CHARGE,
@@ -327,6 +374,8 @@ FACTS = (
     ACCOUNT,
     CHAIN_RULE,
     CHAIN_BREACH,
+    WEIGHT_CASE,
+    WEIGHT_DECISION,
 )
 """Tables whose rows come in blocks."""
 TABLES = (BLOCK, *FACTS)

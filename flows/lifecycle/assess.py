@@ -10,6 +10,9 @@ is charged. The same: nothing happens. Something else: the charge in force is ta
 same amount and date, and the next revision is charged. So the order in which facts arrive cannot matter.
 """
 
+from collections.abc import Mapping
+
+from flows.governance.network import Site
 from flows.lifecycle.fees import (
     COLLECTED,
     DELIVERY,
@@ -20,12 +23,15 @@ from flows.lifecycle.fees import (
     NO_WEIGHT,
     PAID,
     TRANSIT,
+    UNDECIDED,
+    WAIT_BITS,
     WAYBILL,
 )
-from flows.lifecycle.output import Adoption, Charge, Output, Wait
-from flows.lifecycle.parcel import NEVER, UNRANKED, Parcel
+from flows.lifecycle.output import Adoption, Anomaly, CaseRow, Charge, Output, Wait
+from flows.lifecycle.parcel import NEVER, OPEN, Case, Parcel, pending
+from flows.lifecycle.weighing import DECIDED, case_of, chosen, weighed
 from flows.rating.model import Book, Row
-from flows.rating.policy import AFTER_SIGNED, AT_ONCE, WHEN_SIGNED, WeightPolicy
+from flows.rating.policy import AFTER_SIGNED, AT_ONCE, WAIT, WHEN_SIGNED, WeightPolicy
 from flows.rating.tariffs import Quote, Tariffs
 from schemas.times import DAY, SHANGHAI_OFFSET
 
@@ -50,8 +56,8 @@ NO_BOOK = Book(
 class Assessor:
     """Assesses parcels by the tariffs in force and writes charges into a block's output."""
 
-    def __init__(self, tariffs: Tariffs) -> None:
-        self.tariffs = tariffs
+    def __init__(self, tariffs: Tariffs, outlets: Mapping[str, Site]) -> None:
+        self.tariffs, self.outlets = tariffs, outlets
         self.weighed = any(
             table.weight and table.fee != "transit" for book in tariffs.books for table in book.tables
         )
@@ -63,6 +69,8 @@ class Assessor:
         """The event that is being looked at: what a correction is due to."""
         self.changed: dict[str, tuple[Parcel, int]] = {}
         """Parcels whose waits changed in this block, with what they were before."""
+        self.cases: dict[str, tuple[Parcel, Case | None, str]] = {}
+        """Parcels whose cases changed in this block, with what they were before and the newest cause."""
 
     def all(self, parcel: Parcel, origin: str, destination: str) -> None:
         """Everything again: the order came or changed. `origin`, `destination`: the parties until now."""
@@ -91,6 +99,9 @@ class Assessor:
         due = self._adoptable(parcel)
         if due == NEVER:
             self._take_back(parcel, TRANSIT, parcel.origin, parcel.destination)
+            if parcel.adopted and self.weighed:
+                self.pick_up(parcel)
+                self.delivery(parcel)
             if parcel.signed != NEVER:
                 self._wait(parcel, TRANSIT, NO_WEIGHT if parcel.order_id else NO_ORDER)
             return
@@ -113,42 +124,79 @@ class Assessor:
             return
         self._settle(parcel, DELIVERY, "delivery", parcel.signed, parcel.signed_id)
 
-    def rank(self, weight_class: str) -> int:
-        """How good a class of weight is by the policy in force: 0 is the best, UNRANKED is never adopted."""
-        return self.tariffs.policy.rank.get(weight_class, UNRANKED)
+    def policy(self, parcel: Parcel) -> WeightPolicy:
+        """The weight policy in force for the parcel's line; before its order is known, the usual one."""
+        policy = self.tariffs.policy
+        if not policy.lines or not parcel.order_id:
+            return policy
+        ends = [self.outlets.get(outlet) for outlet in (parcel.origin, parcel.destination)]
+        return policy.of(parcel.product, *("" if site is None else site.province for site in ends))
+
+    def weigh(self, parcel: Parcel) -> None:
+        """The weights, the order, a decision or the policy changed: choose the weight and look at differences."""
+        policy = self.policy(parcel)
+        best = chosen(parcel, policy)
+        parcel.weight_class, parcel.weight_time, parcel.weight_id = best.weight_class, best.time, best.id
+        parcel.weight_g, parcel.volume_cm3, parcel.weight_site = best.weight_g, best.volume_cm3, best.site
+        if policy.limits and parcel.order_id:
+            self._remark(parcel, policy)
+        if len(parcel.weighings) > 1 or parcel.case is not None or parcel.decision is not None:
+            case = case_of(parcel, policy)
+            if case != parcel.case:
+                before = self.cases.get(parcel.key, (parcel, parcel.case, ""))[1]
+                self.cases[parcel.key] = parcel, before, self.cause
+                parcel.case = case
+
+    def by_weight(self, parcel: Parcel) -> None:
+        """Everything again that depends on the weight."""
+        self.transit(parcel)
+        if self.weighed:
+            self.pick_up(parcel)
+            self.delivery(parcel)
 
     def waits_for_signature(self, parcel: Parcel) -> bool:
         """Whether the best weight's moment depends on when the parcel was signed for."""
-        rank = self.rank(parcel.weight_class)
-        return rank != UNRANKED and self.tariffs.policy.adopt[rank] != AT_ONCE
+        return self._rule(parcel)[0] not in (AT_ONCE, "")
 
     def deadline(self, parcel: Parcel) -> int:
         """When the parcel wants to be looked at though nothing arrives (data time); NEVER: not at all."""
-        rank = self.rank(parcel.weight_class)
-        if parcel.signed == NEVER or rank == UNRANKED or parcel.done & 1 << TRANSIT:
+        if parcel.signed == NEVER or parcel.done & 1 << TRANSIT:
             return NEVER
-        after = self.tariffs.policy.after_ms[rank]
+        after = self._rule(parcel)[1]
         return parcel.signed + after if after else NEVER
+
+    def _rule(self, parcel: Parcel) -> tuple[str, int]:
+        """When the weight that counts may be adopted, and for `after_signed` after how long; "": never."""
+        if parcel.weight_class == DECIDED:
+            return AT_ONCE, 0
+        policy = self.policy(parcel)
+        rank = policy.rank.get(parcel.weight_class)
+        if rank is not None:
+            return policy.adopt[rank], policy.after_ms[rank]
+        confirmed = parcel.decision is not None and parcel.decision.weight_event == parcel.weight_id
+        return (AT_ONCE, 0) if confirmed and parcel.weight_id else ("", 0)
 
     def _adoptable(self, parcel: Parcel) -> int:
         """When the best weight came or comes into force; NEVER: not yet."""
-        rank = self.rank(parcel.weight_class)
-        if rank == UNRANKED:
-            return NEVER
-        rule = self.tariffs.policy.adopt[rank]
+        rule, after = self._rule(parcel)
         if rule == AT_ONCE:
             return parcel.weight_time
-        if parcel.signed == NEVER:
+        if not rule or parcel.signed == NEVER:
             return NEVER
         if rule == WHEN_SIGNED:
             return max(parcel.weight_time, parcel.signed)
-        due = parcel.signed + self.tariffs.policy.after_ms[rank]
+        due = parcel.signed + after
         return due if due <= self.now else NEVER
 
     def _adopt(self, parcel: Parcel) -> None:
         why = "first" if not parcel.adopted else "better"
-        if self.tariffs.policy.adopt[self.rank(parcel.weight_class)] not in (AT_ONCE, WHEN_SIGNED):
+        if self._rule(parcel)[0] == AFTER_SIGNED:
             why = "deadline"
+        if parcel.decision is not None and parcel.weight_id in (
+            parcel.decision.id,
+            parcel.decision.weight_event,
+        ):
+            why = "decided"
         self.output.adoptions.append(
             Adoption(
                 parcel.key,
@@ -175,11 +223,17 @@ class Assessor:
             parcel.weight_g,
             parcel.volume_cm3,
         )
-        if quote is not None and (parcel.adopted or not quote[4].table.weight):
+        why = NO_PRICE if quote is None else 0
+        if quote is not None and quote[4].table.weight:
+            if not parcel.adopted or parcel.adopted != parcel.weight_id:
+                why = NO_WEIGHT
+            elif parcel.case is not None and parcel.case.treatment == WAIT and pending(parcel.case):
+                why = UNDECIDED
+        if quote is not None and not why:
             self._book(parcel, due, quote, time, cause)
             return
         self._take_back(parcel, due, parcel.origin, parcel.destination)
-        self._wait(parcel, due, NO_PRICE if quote is None else NO_WEIGHT)
+        self._wait(parcel, due, why)
 
     def _book(self, parcel: Parcel, due: int, quote: Unpriced | Quote, time: int, cause: str) -> None:
         """Charge what is not booked; correct what is booked otherwise."""
@@ -248,7 +302,8 @@ class Assessor:
             )
 
     def _wait(self, parcel: Parcel, due: int, reason: int) -> None:
-        waits = parcel.waits & ~(3 << 2 * due) | reason << 2 * due
+        at = WAIT_BITS * due
+        waits = parcel.waits & ~((1 << WAIT_BITS) - 1 << at) | reason << at
         if waits != parcel.waits:
             self.changed.setdefault(parcel.key, (parcel, parcel.waits))
             parcel.waits = waits
@@ -257,10 +312,59 @@ class Assessor:
         """At the end of a block: write the waits that began, changed or ended in it."""
         for parcel, before in self.changed.values():
             for due in (WAYBILL, TRANSIT, DELIVERY):
-                reason, earlier = parcel.waits >> 2 * due & 3, before >> 2 * due & 3
+                at, mask = WAIT_BITS * due, (1 << WAIT_BITS) - 1
+                reason, earlier = parcel.waits >> at & mask, before >> at & mask
                 if reason != earlier:
                     since = parcel.picked if due == WAYBILL else parcel.signed
                     if since == NEVER:
                         since = parcel.weight_time
                     self.output.waits.append(Wait(parcel.key, due, reason, since, parcel.origin, earlier))
         self.changed.clear()
+
+    def judged(self) -> None:
+        """At the end of a block: write the cases that were opened, changed, decided or closed in it."""
+        for parcel, before, cause in self.cases.values():
+            case = parcel.case
+            if case == before:
+                continue
+            if case is None:
+                status = "closed"
+            elif case.status != OPEN:
+                status = "decided"
+            else:
+                status = "changed" if before is not None and before.status == OPEN else "opened"
+            about = case or before
+            assert about is not None
+            policy = self.policy(parcel)
+            self.output.cases.append(
+                CaseRow(
+                    parcel.key,
+                    status,
+                    weighed(parcel, about.kept),
+                    weighed(parcel, about.other),
+                    policy.difference_g,
+                    policy.difference_percent,
+                    about.treatment,
+                    about.decision,
+                    cause,
+                )
+            )
+        self.cases.clear()
+
+    def _remark(self, parcel: Parcel, policy: WeightPolicy) -> None:
+        """Weights outside the limits of their class, each once, when the order has told the line."""
+        for one in parcel.weighings:
+            if not one.remarked and not policy.plausible(one.weight_class, one.weight_g):
+                one.remarked = True
+                least, most = policy.limits[one.weight_class]
+                self.output.anomalies.append(
+                    Anomaly(
+                        "weight_implausible",
+                        parcel.key,
+                        one.id,
+                        one.time,
+                        one.site,
+                        f"{least} g - {most} g",
+                        f"{one.weight_g} g",
+                    )
+                )

@@ -17,6 +17,10 @@ BREACHES = Counter("waybook_chain_breaches_total", "Breaches of scan chains that
 OPEN_BREACHES = Gauge(
     "waybook_chain_breaches_open", "Breaches of scan chains that are open", ["lane", "rule"]
 )
+CASES = Counter(
+    "waybook_weight_cases_total", "Cases of differing weights, by what became of them", ["status"]
+)
+PENDING_CASES = Gauge("waybook_weight_cases_pending", "Cases on whose decision charges depend", ["lane"])
 DEAD_LETTERS = Counter("waybook_dead_letters_total", "Input that broke a rule", ["reason"])
 ANOMALIES = Counter("waybook_anomalies_total", "Input that was used but should be looked at", ["kind"])
 
@@ -42,6 +46,7 @@ def count(lane: int, output: Output, open_breaches: Mapping[str, int]) -> None:
         if wait.reason:
             WAITING.labels(str(lane), REASONS[wait.reason]).inc()
     _count_breaches(lane, output, open_breaches)
+    _count_cases(lane, output)
     for reason, number in Tally(row.reason for row in output.refusals if row.status == "open").items():
         EVENTS.labels("any", "refused").inc(number)
         DEAD_LETTERS.labels(reason).inc(number)
@@ -54,3 +59,11 @@ def _count_breaches(lane: int, output: Output, now_open: Mapping[str, int]) -> N
         BREACHES.labels(rule).inc(number)
     for rule, number in now_open.items():
         OPEN_BREACHES.labels(str(lane), rule).set(number)
+
+
+def _count_cases(lane: int, output: Output) -> None:
+    for status, number in Tally(row.status for row in output.cases).items():
+        CASES.labels(status).inc(number)
+    if output.decisions:
+        EVENTS.labels("decision", "accepted").inc(len(output.decisions))
+    PENDING_CASES.labels(str(lane)).set(output.pending_cases)

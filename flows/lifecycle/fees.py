@@ -15,6 +15,8 @@ FEES = ("freight", "waybill", "transit", "delivery_collected", "delivery_paid")
 FINISHED = 1 << WAYBILL | 1 << TRANSIT | 1 << DELIVERY
 """Dues that are booked once in every parcel's life, as a bit set; freight only where the customer pays."""
 
-NO_ORDER, NO_WEIGHT, NO_PRICE = 1, 2, 3
-REASONS = ("", "no_order", "no_weight", "no_price")
+NO_ORDER, NO_WEIGHT, NO_PRICE, UNDECIDED = 1, 2, 3, 4
+REASONS = ("", "no_order", "no_weight", "no_price", "weight_undecided")
 """Why a due waits; empty: it does not."""
+WAIT_BITS = 4
+"""Bits that a due's reason takes in `Parcel.waits`."""

@@ -2,8 +2,9 @@
 
 import msgspec
 
+from flows.lifecycle.parcel import Weighed
 from flows.rating.model import Row
-from schemas.events import NetworkPublished, Order, Scan, TariffPublished, Weight
+from schemas.events import NetworkPublished, Order, Scan, TariffPublished, Weight, WeightDecided
 
 
 class Charge(msgspec.Struct, frozen=True, gc=False):
@@ -86,6 +87,24 @@ class ChainRow(msgspec.Struct, frozen=True, gc=False):
     """It was not open before."""
 
 
+class CaseRow(msgspec.Struct, frozen=True, gc=False):
+    """A case of differing weights was opened, changed, decided or closed."""
+
+    waybill: str
+    status: str
+    kept: Weighed
+    """The weight that counts."""
+    other: Weighed
+    """The measured one that is farthest from it."""
+    difference_g: int
+    difference_percent: int
+    treatment: str
+    decision: str
+    """The decision's event; empty: none."""
+    cause: str
+    """The event that led to this."""
+
+
 class Refusal(msgspec.Struct, frozen=True, gc=False):
     """A dead letter, or (`status` replayed) the note that one was sent again."""
 
@@ -128,7 +147,12 @@ class Output(msgspec.Struct):
     anomalies: list[Anomaly] = []
     waits: list[Wait] = []
     breaches: list[ChainRow] = []
+    cases: list[CaseRow] = []
+    decisions: list[tuple[WeightDecided, int, int]] = []
+    """With partition and offset of their records."""
     refusals: list[Refusal] = []
     tariffs: list[TariffPublished] = []
     networks: list[NetworkPublished] = []
+    pending_cases: int = 0
+    """Cases on whose decision charges depend, after this block."""
     repeats: int = 0

@@ -6,9 +6,11 @@ import msgspec
 
 from flows.governance.chains import LATER
 from flows.lifecycle.fees import FINISHED
+from flows.rating.policy import CHARGE
 
 NEVER = -1
-UNRANKED = 99
+OPEN, SETTLED = 1, 2
+"""A case's status: someone should decide; someone has."""
 
 
 class Breach(msgspec.Struct, array_like=True, frozen=True, gc=False):
@@ -21,6 +23,39 @@ class Breach(msgspec.Struct, array_like=True, frozen=True, gc=False):
     due: int
     site: str
     outlet: str
+
+
+class Weighed(msgspec.Struct, array_like=True, gc=False):
+    """A weight: who weighed, when (UTC ms), under which event's id, grams, volume (0: not measured), where."""
+
+    weight_class: str
+    time: int
+    id: str
+    weight_g: int
+    volume_cm3: int
+    site: str
+    remarked: bool = False
+    """It was shown as implausible."""
+
+
+class Decided(msgspec.Struct, array_like=True, frozen=True, gc=False):
+    """The newest decision about a parcel's weight: grams and cm³, or (0 g) the event whose weight stays."""
+
+    time: int
+    id: str
+    weight_g: int
+    volume_cm3: int
+    weight_event: str
+
+
+class Case(msgspec.Struct, array_like=True, frozen=True, gc=False):
+    """Differing weights: see `lifecycle.weighing`. Events by their ids; an empty `decision`: there is none."""
+
+    status: int
+    kept: str
+    other: str
+    treatment: str
+    decision: str
 
 
 class Parcel(msgspec.Struct, array_like=True, gc=False):
@@ -54,8 +89,6 @@ class Parcel(msgspec.Struct, array_like=True, gc=False):
     weight_g: int = 0
     volume_cm3: int = 0
     weight_site: str = ""
-    measured_g: int = 0
-    """The best measured weight so far, to notice differences; 0: none."""
     adopted: str = ""
     """The event whose weight is in force."""
 
@@ -66,6 +99,13 @@ class Parcel(msgspec.Struct, array_like=True, gc=False):
     booked: list[int] = []
     """Per due: amount, time and revision of the charge in force."""
 
+    declared_g: int = 0
+    """By the order; 0: nothing was declared."""
+    weighings: list[Weighed] = []
+    """All measured weights, in order of arrival."""
+    decision: Decided | None = None
+    case: Case | None = None
+
     trail: bytes | None = None
     """Its scans for the rules of scan chains (`governance.chains`, eight bytes each); None: it is not watched."""
     look: int = LATER
@@ -74,14 +114,24 @@ class Parcel(msgspec.Struct, array_like=True, gc=False):
     """Open breaches, in order of the rules."""
 
 
+def pending(case: Case) -> bool:
+    """Whether charges depend on a decision that nobody has made yet."""
+    return case.status == OPEN and case.treatment != CHARGE
+
+
 def over(kept: int) -> Callable[[Parcel, int], bool]:
     """Forget a finished parcel `kept` ms of data time after it was last touched.
 
     That is when no repeat of its events could still be accepted: the age beyond which events are refused, and
-    as far as an event may lie in the future.
+    as far as an event may lie in the future. A parcel whose charges depend on someone's decision is kept for it.
     """
 
     def is_over(parcel: Parcel, now: int) -> bool:
-        return parcel.at < now - kept and parcel.done & FINISHED == FINISHED and not parcel.waits
+        return (
+            parcel.at < now - kept
+            and parcel.done & FINISHED == FINISHED
+            and not parcel.waits
+            and (parcel.case is None or not pending(parcel.case))
+        )
 
     return is_over

@@ -15,10 +15,10 @@ from flows.engine.timers import Timers
 from flows.governance.chains import MOST_SITES, TIME_BITS
 from flows.governance.network import Network, read_network
 from flows.lifecycle.assess import NO_BOOK, Assessor
-from flows.lifecycle.fees import FINISHED, REASONS, TRANSIT
+from flows.lifecycle.fees import FINISHED, REASONS, TRANSIT, WAIT_BITS
 from flows.lifecycle.intake import DECODERS, RefusedError, glimpse, read, waybill_in_pattern
 from flows.lifecycle.output import Anomaly, Output, Refusal, Source
-from flows.lifecycle.parcel import NEVER, Parcel, over
+from flows.lifecycle.parcel import NEVER, Decided, Parcel, Weighed, over, pending
 from flows.lifecycle.watch import Watch
 from flows.rating.book import read_book
 from flows.rating.tariffs import Tariffs
@@ -35,6 +35,7 @@ from schemas.events import (
     TariffPublished,
     Tick,
     Weight,
+    WeightDecided,
 )
 from schemas.identity import content_id, version_of
 from schemas.limits import AHEAD
@@ -44,7 +45,6 @@ from schemas.times import iso
 MARK = 12
 """Bytes in `Parcel.seen` for an event: 8 of its id's hash, 4 of its content's."""
 
-DECLARED = "declared"
 _MILESTONES = (PICKED_UP, SIGNED)
 _LETTER = "dl-"
 """How dead letters' ids begin: no waybill number begins so."""
@@ -70,9 +70,11 @@ class Lifecycle:
         self.timers = Timers()
         self.watch = Watch(horizon)
         self.waiting: set[str] = set()
+        self.pending: set[str] = set()
+        """Parcels whose charges depend on a decision about their weight."""
         self.documents = Documents()
         self.network: Network | None = None
-        self.rules = Assessor(Tariffs([NO_BOOK], _NOWHERE))
+        self.rules = Assessor(Tariffs([NO_BOOK], _NOWHERE), {})
         self.output = Output()
 
     @property
@@ -103,6 +105,8 @@ class Lifecycle:
         for key, parcel in self.ring.records.items():
             if parcel.waits:
                 self.waiting.add(key)
+            if parcel.case is not None and pending(parcel.case):
+                self.pending.add(key)
             self._set_timer(parcel)
 
     def ready(self, records: Sequence[bytes]) -> bool:
@@ -121,7 +125,12 @@ class Lifecycle:
         self._look_at_chains()
         for key, (parcel, _) in self.rules.changed.items():
             (self.waiting.add if parcel.waits else self.waiting.discard)(key)
+        for key, (parcel, _, _) in self.rules.cases.items():
+            is_pending = parcel.case is not None and pending(parcel.case)
+            (self.pending.add if is_pending else self.pending.discard)(key)
         self.rules.waited()
+        self.rules.judged()
+        self.output.pending_cases = len(self.pending)
         return self.output
 
     # Parcels' events
@@ -155,10 +164,11 @@ class Lifecycle:
                 ):
                     output.repeats += 1
                     continue
-                if kind is Order:
+                if kind is Scan or kind is Weight:
+                    if event.site not in sites:
+                        raise RefusedError("unknown_site", f"{event.site!r} is no site of the network")
+                else:
                     self._check(event)
-                elif event.site not in sites:
-                    raise RefusedError("unknown_site", f"{event.site!r} is no site of the network")
                 if parcel is None or parcel.epoch != epoch or parcel.at < gone:
                     parcel = self._touch(event.waybill, parcel)
                 else:
@@ -183,10 +193,13 @@ class Lifecycle:
                     output.weights.append(event)
                     output.weight_offsets.append(offset)
                     self._weight(parcel, event)
-                else:
+                elif kind is Order:
                     output.orders.append(event)
                     output.order_offsets.append(offset)
                     self._order(parcel, event)
+                else:
+                    output.decisions.append((event, records.partition, offset))
+                    self._decide(parcel, event)
             except RefusedError as error:
                 self._refuse(error, records, offset, raw or b"", received)
         output.sources.append(
@@ -199,7 +212,7 @@ class Lifecycle:
     def _parcel_event(raw: bytes) -> Any:
         """An event that is not spelled as our own producers spell it."""
         event = read(raw or b"")
-        if not isinstance(event, Order | Scan | Weight):
+        if not isinstance(event, Order | Scan | Weight | WeightDecided):
             raise RefusedError("unknown_type", f"{type(event).__name__} does not belong to this topic")
         return event
 
@@ -233,7 +246,12 @@ class Lifecycle:
         parcel.at = ring.now
         return parcel
 
-    def _check(self, order: Order) -> None:
+    def _check(self, order: Order | WeightDecided) -> None:
+        if isinstance(order, WeightDecided):
+            if not (order.weight_g if order.decision == "override" else order.weight_event):
+                needed = "weight_g" if order.decision == "override" else "weight_event"
+                raise RefusedError("decision_incomplete", f"{order.decision} needs {needed}")
+            return
         network = self.directory
         for outlet in (order.origin, order.destination):
             if outlet not in network.outlets:
@@ -249,12 +267,8 @@ class Lifecycle:
         parcel.order_time, parcel.order_id = order.time, order.id
         parcel.origin, parcel.destination, parcel.product = order.origin, order.destination, order.product
         parcel.payment = order.payment_e4
-        if parcel.weight_class in ("", DECLARED) or self.rules.rank(DECLARED) < self.rules.rank(
-            parcel.weight_class
-        ):
-            self._weigh(parcel, DECLARED, order, order.declared_g, 0)
-            if not order.declared_g:
-                parcel.weight_class, parcel.weight_time, parcel.weight_id = "", NEVER, ""
+        parcel.declared_g = order.declared_g
+        self.rules.weigh(parcel)
         self.rules.all(parcel, origin, destination)
         self._set_timer(parcel)
         if parcel.breaches:
@@ -276,33 +290,29 @@ class Lifecycle:
                 self._set_timer(parcel)
 
     def _weight(self, parcel: Parcel, weight: Weight) -> None:
-        policy = self.rules.tariffs.policy
-        if parcel.measured_g and policy.differs(parcel.measured_g, weight.weight_g):
-            self.output.anomalies.append(
-                Anomaly(
-                    "weight_difference",
-                    parcel.key,
-                    weight.id,
-                    weight.time,
-                    weight.site,
-                    f"{parcel.measured_g} g",
-                    f"{weight.weight_g} g",
-                )
-            )
-        best = self.rules.rank(parcel.weight_class), parcel.weight_time, parcel.weight_id
-        if (self.rules.rank(weight.weight_class), weight.time, weight.id) < best:
-            volume = weight.length_mm * weight.width_mm * weight.height_mm // 1000
-            self._weigh(parcel, weight.weight_class, weight, weight.weight_g, volume)
-            parcel.measured_g = weight.weight_g
+        volume = weight.length_mm * weight.width_mm * weight.height_mm // 1000
+        parcel.weighings.append(
+            Weighed(weight.weight_class, weight.time, weight.id, weight.weight_g, volume, weight.site)
+        )
+        before, case = parcel.weight_id, parcel.case
+        self.rules.weigh(parcel)
+        if parcel.case != case:
+            self.rules.by_weight(parcel)
+        elif parcel.weight_id != before:
             self.rules.transit(parcel)
-        elif not parcel.measured_g:
-            parcel.measured_g = weight.weight_g
 
-    @staticmethod
-    def _weigh(parcel: Parcel, weight_class: str, event: Order | Weight, grams: int, volume: int) -> None:
-        parcel.weight_class, parcel.weight_time, parcel.weight_id = weight_class, event.time, event.id
-        parcel.weight_g, parcel.volume_cm3 = grams, volume
-        parcel.weight_site = event.site if type(event) is Weight else ""
+    def _decide(self, parcel: Parcel, event: WeightDecided) -> None:
+        """A person's decision; the newest one counts, whenever it comes."""
+        known = parcel.decision
+        if known is not None and (event.time, event.id) < (known.time, known.id):
+            return
+        if event.decision == "override":
+            parcel.decision = Decided(event.time, event.id, event.weight_g, event.volume_cm3, "")
+        else:
+            parcel.decision = Decided(event.time, event.id, 0, 0, event.weight_event)
+        self.rules.weigh(parcel)
+        self.rules.by_weight(parcel)
+        self._set_timer(parcel)
 
     def _compare_places(self, order: Order) -> None:
         """An order's cities should be its outlets'; the outlets decide."""
@@ -351,7 +361,7 @@ class Lifecycle:
                 if self.watch.renewed(parcel, published.id):
                     self._mark(parcel)
         self._rules_in_force()
-        self._look_at(sorted(self.waiting))
+        self._look_at(sorted(self.waiting | self.pending))
 
     def _publish_tariff(self, published: TariffPublished, received: int) -> None:  # noqa: ARG002
         _check_version(published, "book_refused")
@@ -366,14 +376,15 @@ class Lifecycle:
         self.documents.tariffs.append(published)
         self.output.tariffs.append(published)
         self._rules_in_force()
-        self._look_at(sorted(self.waiting))
+        self._look_at(sorted(self.waiting | self.pending))
 
     def _rules_in_force(self) -> None:
         """Make the assessor anew from all that is published."""
         books = [NO_BOOK] + [read_book(tariff.files, self.directory) for tariff in self.documents.tariffs]
-        changed = self.rules.changed
-        self.rules = Assessor(Tariffs(books, self.directory))
-        self.rules.now, self.rules.output, self.rules.changed = self.ring.now, self.output, changed
+        changed, cases = self.rules.changed, self.rules.cases
+        self.rules = Assessor(Tariffs(books, self.directory), self.directory.outlets)
+        self.rules.now, self.rules.output = self.ring.now, self.output
+        self.rules.changed, self.rules.cases = changed, cases
 
     def _look_at(self, keys: Sequence[str]) -> None:
         """Assess parcels again: their time has come, or prices are new."""
@@ -383,6 +394,7 @@ class Lifecycle:
                 continue
             parcel = self._touch(key, found)
             self.rules.cause = parcel.weight_id
+            self.rules.weigh(parcel)
             self.rules.all(parcel, parcel.origin, parcel.destination)
 
     def _look_at_chains(self) -> None:
@@ -521,4 +533,4 @@ _HANDLE: dict[tuple[str, type[Event]], _Handle] = {
     (topics.DEAD_LETTERS.name, DeadLetterReplayed): Lifecycle._dead_letter_replayed,
 }
 _NOWHERE = Network("", {}, {}, {}, {}, {})
-assert len(REASONS) <= 4, "two bits a due"
+assert len(REASONS) <= 1 << WAIT_BITS

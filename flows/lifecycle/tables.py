@@ -12,9 +12,10 @@ from flows.governance.network import Network, read_network
 from flows.journal.post import ChargeColumns, Poster
 from flows.journal.rules import PostingRules
 from flows.lifecycle.fees import DUES, FEES, FREIGHT, PAID, REASONS
-from flows.lifecycle.output import Adoption, Anomaly, ChainRow, Charge, Output, Refusal, Wait
+from flows.lifecycle.output import Adoption, Anomaly, CaseRow, ChainRow, Charge, Output, Refusal, Wait
 from flows.rating.model import Row
 from flows.rating.tariffs import Tariffs
+from schemas.events import WeightDecided
 from schemas.parties import CUSTOMER, HQ
 from schemas.times import DAY, SHANGHAI_OFFSET
 from sinks import columns, tables
@@ -98,6 +99,8 @@ class Tables:
             "anomaly": self._anomalies(output.anomalies),
             "waiting": self._waits(output.waits),
             "chain_breach": self._breaches(output.breaches),
+            "weight_case": _cases(output.cases, network),
+            "weight_decision": _decisions(output.decisions),
             "dead_letter": self._refusals(output.refusals),
         }
         if output.charges:
@@ -449,4 +452,50 @@ def _chain_rules(network: Network) -> dict[str, Made]:
         "others": columns.texts([" ".join(rule.others) for rule in rules]),
         "hours": columns.numbers(_ints([rule.hours for rule in rules]), "uint32"),
         "responsible": columns.spelled([rule.responsible for rule in rules]),
+    }
+
+
+def _cases(rows: Sequence[CaseRow], network: Network) -> dict[str, Made] | None:
+    if not rows:
+        return None
+    kept, other = [row.kept for row in rows], [row.other for row in rows]
+    sites = [network.sites.get(one.site) for one in other]
+    return {
+        "waybill": columns.texts([row.waybill for row in rows]),
+        "status": columns.spelled([row.status for row in rows]),
+        "weight_event": columns.texts([one.id for one in kept]),
+        "weight_class": columns.spelled([one.weight_class for one in kept]),
+        "weight_g": columns.numbers(_ints([one.weight_g for one in kept]), "uint32"),
+        "event_time": columns.times(_ints([max(one.time, 0) for one in kept])),
+        "site": columns.spelled([one.site for one in kept]),
+        "other_event": columns.texts([one.id for one in other]),
+        "other_class": columns.spelled([one.weight_class for one in other]),
+        "other_g": columns.numbers(_ints([one.weight_g for one in other]), "uint32"),
+        "other_time": columns.times(_ints([max(one.time, 0) for one in other])),
+        "other_site": columns.spelled([one.site for one in other]),
+        "other_outlet": columns.spelled(["" if site is None else site.outlet for site in sites]),
+        "difference_g": columns.numbers(_ints([row.difference_g for row in rows]), "uint32"),
+        "difference_percent": columns.numbers(_ints([row.difference_percent for row in rows]), "uint8"),
+        "on_difference": columns.spelled([row.treatment for row in rows]),
+        "decision": columns.texts([row.decision for row in rows]),
+        "cause": columns.texts([row.cause for row in rows]),
+    }
+
+
+def _decisions(rows: Sequence[tuple[WeightDecided, int, int]]) -> dict[str, Made] | None:
+    if not rows:
+        return None
+    events = [event for event, _, _ in rows]
+    return {
+        "event_id": columns.texts([event.id for event in events]),
+        "waybill": columns.texts([event.waybill for event in events]),
+        "event_time": columns.times(_ints([event.time for event in events])),
+        "decision": columns.spelled([event.decision for event in events]),
+        "weight_event": columns.texts([event.weight_event for event in events]),
+        "weight_g": columns.numbers(_ints([event.weight_g for event in events]), "uint32"),
+        "volume_cm3": columns.numbers(_ints([event.volume_cm3 for event in events]), "uint64"),
+        "decided_by": columns.texts([event.decided_by for event in events]),
+        "reason": columns.texts([event.reason for event in events]),
+        "partition": columns.numbers(_ints([partition for _, partition, _ in rows]), "uint16"),
+        "offset": columns.numbers(_ints([offset for _, _, offset in rows]), "uint64"),
     }

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from flows.governance.network import Network
 from flows.rating.findings import Broken, Findings
+from flows.rating.lines import with_lines
 from flows.rating.model import FEES, NO_END, Book, PriceTable, Row
 from flows.rating.places import gazetteer
 from flows.rating.rows import FACTORS, read_rows
@@ -39,8 +40,9 @@ def read_book(files: Mapping[str, str], network: Network) -> Book:
     rows = [row for table in settings.tables for row in read_rows(files[table.file], table, places, findings)]
     for row, earlier in clashes(rows):
         findings.add(row.file, row.number, _named(row), _overlap(row, earlier))
+    policy = with_lines(settings.policy, settings.specials, places, FILE, findings)
     findings.refuse()
-    return Book(version_of(files), settings.name, settings.policy, settings.tables, tuple(rows))
+    return Book(version_of(files), settings.name, policy, settings.tables, tuple(rows))
 
 
 def clashes(rows: Iterable[Row]) -> Iterator[tuple[Row, Row]]:
