@@ -33,6 +33,11 @@ class Era(msgspec.Struct, frozen=True):
         """The newest book's."""
         return self.books[-1].policy if self.books else USUAL
 
+    def policy_of(self, product: str, origin: str, destination: str) -> Policy:
+        """The policy for a parcel between two outlets."""
+        ends = [self.directory.places.get(outlet, {}).get("province", "") for outlet in (origin, destination)]
+        return self.policy.of(product, ends[0], ends[1])
+
 
 class Eras:
     """All eras; number 0 is the time before anything was published."""
@@ -57,28 +62,6 @@ class Eras:
     def now(self, lane: int) -> int:
         """The number of the era that a lane is in at its end."""
         return sum(start <= BLOCKS for start in self._starts.get(lane, []))
-
-    def ranks(self, weight_class: str) -> str:
-        """SQL for the place of a class in the policy that was in force in block `seq`; 99: not adopted."""
-        by_era = [_rank(era.policy, weight_class) for era in self.eras]
-        if len(set(by_era)) == 1:
-            return by_era[0]
-        cases = [
-            f"seq BETWEEN {lane << LANE | start} AND {lane << LANE | BLOCKS}, {by_era[number]}"
-            for lane, starts in self._starts.items()
-            for number, start in reversed(list(enumerate(starts, 1)))
-            if start <= BLOCKS
-        ]
-        return f"multiIf({', '.join([*cases, by_era[0]])})"
-
-
-UNRANKED = 99
-
-
-def _rank(policy: Policy, weight_class: str) -> str:
-    classes = ", ".join(f"'{name}'" for name in policy.classes if name.isidentifier())
-    numbers = ", ".join(str(n) for n, name in enumerate(policy.classes) if name.isidentifier())
-    return f"transform({weight_class}, [{classes}], [{numbers}], {UNRANKED})"
 
 
 def read_eras(store: Store, log: Log, found: Findings) -> Eras:

@@ -5,10 +5,11 @@ from datetime import date, timedelta
 
 import msgspec
 
-from deploy.audit.eras import UNRANKED, Era
+from deploy.audit.eras import Era
 from deploy.audit.facts import Facts
 from deploy.audit.postings import DESTINATION, ORIGIN, PARTIES
-from deploy.audit.tariffs import Price, Row, price
+from deploy.audit.tariffs import Policy, Price, Row, price
+from deploy.audit.weights import case, choose, is_decided
 
 EPOCH = date(1970, 1, 1)
 EAST_8 = 8 * 3_600_000
@@ -18,6 +19,7 @@ DAY = 24 * HOUR
 E4 = 10_000
 
 NO_ORDER, NO_WEIGHT, NO_PRICE = "no_order", "no_weight", "no_price"
+UNDECIDED = "weight_undecided"
 DUES = {
     "freight": ("freight",),
     "waybill": ("waybill",),
@@ -63,40 +65,40 @@ class Due(msgspec.Struct, frozen=True):
         return (self.time + EAST_8) // DAY
 
 
+def policy_of(facts: Facts, era: Era) -> Policy:
+    """The weight policy for a parcel; the usual one before its order is known."""
+    return era.policy_of(facts.product, facts.origin, facts.destination) if facts.order_id else era.policy
+
+
 def weighing(facts: Facts, era: Era) -> Weighing | None:
-    """The best weight: the best class of the policy, in it the earliest."""
-    policy = era.policy
-    found: list[tuple[tuple[int, int, str], str, int, int, str, int]] = []
-    if facts.weight_id:
-        key = facts.weight_rank, facts.weight_time, facts.weight_id
-        found.append(
-            (
-                key,
-                facts.weight_class,
-                facts.weight_g,
-                facts.volume_cm3,
-                facts.weight_site,
-                facts.weight_seq,
-            )
-        )
-    if facts.order_id and facts.declared_g and facts.declared_rank < UNRANKED:
-        key = facts.declared_rank, facts.order_time, facts.order_id
-        found.append((key, "declared", facts.declared_g, 0, "", facts.order_seq))
-    if not found:
+    """The weight that counts, unless it can never be adopted."""
+    policy = policy_of(facts, era)
+    best = choose(facts, policy)
+    if not best.event_id:
         return None
-    (_, time, event_id), weight_class, grams, cm3, site, seq = min(found)
-    if weight_class not in policy.classes:
+    rule, hours = "at_once", 0
+    if best.weight_class in policy.classes:
+        rank = policy.classes.index(best.weight_class)
+        rule, hours = policy.adopt[rank], policy.hours[rank]
+    elif not is_decided(facts, best):
         return None
-    rank = policy.classes.index(weight_class)
-    rule = policy.adopt[rank]
-    due: int | None = time
+    due: int | None = best.time
     if rule != "at_once":
         due = None
         if facts.signed_id:
-            due = (
-                max(time, facts.signed) if rule == "when_signed" else facts.signed + policy.hours[rank] * HOUR
-            )
-    return Weighing(event_id, time, weight_class, grams, cm3, site, seq, due, rule == "after_signed")
+            due = max(best.time, facts.signed) if rule == "when_signed" else facts.signed + hours * HOUR
+    seq = max(best.seq, facts.decision.seq) if is_decided(facts, best) else best.seq
+    return Weighing(
+        best.event_id,
+        best.time,
+        best.weight_class,
+        best.grams,
+        best.cm3,
+        best.site,
+        seq,
+        due,
+        rule == "after_signed",
+    )
 
 
 def dues(facts: Facts, era: Era, passed: int | None) -> Iterator[Due]:
@@ -140,6 +142,9 @@ def _priced(
         return Due(fee, time, "", cause, int(cost.amount * E4), seqs, row, cost)
     if adopted is None:
         return Due(fee, time, NO_WEIGHT, cause, seqs=seqs)
+    differing = case(facts, policy_of(facts, era))
+    if differing is not None and differing.undecided and differing.on_difference == "wait":
+        return Due(fee, time, UNDECIDED, cause, seqs=(*seqs, *(one.seq for one in facts.weights)))
     cost = price(row, adopted.grams, adopted.cm3)
     return Due(fee, time, "", cause, int(cost.amount * E4), (*seqs, adopted.seq), row, cost, adopted)
 

@@ -10,7 +10,9 @@ from typing import Any
 
 import msgspec
 
+from deploy.audit.cases import Cases
 from deploy.audit.chain import Log
+from deploy.audit.chains import Chains
 from deploy.audit.eras import read_eras
 from deploy.audit.expected import DUES, Due, dues, parties, weighing
 from deploy.audit.facts import IN_A_SHARD, Facts, read_facts
@@ -91,13 +93,21 @@ class Recomputation:
         self.waits = Findings("recomputed_waiting", "待计费项及原因独立重算")
         self.weights = Findings("recomputed_weights", "采信重量独立重算")
         self.lanes = Findings("one_lane", "同一运单的事件只在一个通道")
+        self.cases = Cases(store, self._eras)
+        self.chains = Chains(store, self._eras, data_time)
 
     def walk(self) -> None:
         """Look at every parcel."""
         for shard, shards in self._store.shards("event", IN_A_SHARD):
             found = self._found(shard, shards)
-            for facts in read_facts(self._store, self._eras, shard, shards):
+            self.cases.shard(shard, shards)
+            self.chains.shard(shard, shards)
+            for facts in read_facts(self._store, shard, shards):
                 self._parcel(facts, found)
+                self.cases.parcel(facts)
+                self.chains.parcel(facts)
+            self.cases.end()
+            self.chains.end()
             for (waybill, fee), charged in found.charged.items():
                 self.charges.add(
                     f"{waybill} {fee}: charged {[one.net for one in charged]} without any reason"
@@ -115,6 +125,8 @@ class Recomputation:
         yield check_dead_letters(self._store, self._eras)
         for found in (self.charges, self.snapshots, self.waits, self.weights, self.lanes):
             yield found.check("parcels" if found is self.lanes else "comparisons")
+        yield from self.cases.checks()
+        yield self.chains.check()
         yield self._check_journal()
 
     def _found(self, shard: int, shards: int) -> Found:
@@ -160,13 +172,17 @@ class Recomputation:
             passed = -1 if waits else None
         newest = self._eras.now(facts.lane)
         expected = {due.name: due for due in dues(facts, self._eras[newest], passed)}
-        for name, due in expected.items():
-            charged = found.charged.get((facts.waybill, DUES[name][-1]), [])
-            if newest > 1 and len(charged) == 1 and not due.waits:
-                expected[name] = self._in_its_era(facts, due, charged[0], passed)
+        for name, fees in DUES.items():
+            charged = found.charged.get((facts.waybill, fees[-1]), [])
+            if newest > 1 and len(charged) == 1:
+                due = self._in_its_era(facts, name, expected.get(name), charged[0], passed)
+                if due is not None:
+                    expected[name] = due
         return expected
 
-    def _in_its_era(self, facts: Facts, due: Due, charged: Charged, passed: int | None) -> Due:
+    def _in_its_era(
+        self, facts: Facts, name: str, due: Due | None, charged: Charged, passed: int | None
+    ) -> Due | None:
         """The due by the rules of an era in which it can have come to what is charged, if there is one.
 
         Not before it was charged, because what is charged was assessed then; later, where another assessment
@@ -175,7 +191,7 @@ class Recomputation:
         for number in range(self._eras.of(charged.seq), self._eras.now(facts.lane) + 1):
             for one in dues(facts, self._eras[number], passed):
                 known = max(map(self._eras.of, one.seqs), default=0) <= number
-                if one.name == due.name and one.units == charged.net and not one.waits and known:
+                if one.name == name and one.units == charged.net and not one.waits and known:
                     return one
         return due
 
@@ -232,14 +248,22 @@ class Recomputation:
             self.snapshots.add(f"{facts.waybill} {fee}: explained by {rest}, should be {wanted}")
 
     def _weight(self, facts: Facts, transit: Due | None, adopted: tuple[Any, ...] | None) -> None:
-        """The newest adopted weight is the best one, once it may be adopted and the order is known."""
-        best = weighing(facts, self._eras[self._eras.now(facts.lane)])
+        """The newest adopted weight is the best one, once it may be adopted and the order is known.
+
+        Where someone has decided for a weight that may not be adopted yet, the one before still stands there.
+        """
         self.weights.seen += 1
-        wanted: tuple[Any, ...] | None = None
-        if best is not None and facts.order_id and transit is not None and transit.waits in ("", "no_price"):
-            wanted = best.event_id, best.time, best.weight_class, best.grams, best.cm3, best.site
-        if adopted != wanted:
-            self.weights.add(f"{facts.waybill}: adopted {adopted}, should be {wanted}")
+        wanted: list[tuple[Any, ...] | None] = []
+        for number in range(self._eras.of(facts.weighed_seq), self._eras.now(facts.lane) + 1):
+            best = weighing(facts, self._eras[number])
+            comes = transit is not None and transit.waits in ("", "no_price", "weight_undecided")
+            if best is not None and facts.order_id and comes:
+                wanted.append((best.event_id, best.time, best.weight_class, best.grams, best.cm3, best.site))
+            else:
+                wanted.append(None)
+        stale = wanted[-1] is None and facts.decision.event_id != ""
+        if adopted not in wanted and not stale:
+            self.weights.add(f"{facts.waybill}: adopted {adopted}, should be {wanted[-1]}")
 
     def _check_journal(self) -> Check:
         found = Findings("recomputed_journal", "各账册、科目、日期、往来方净额独立重算")

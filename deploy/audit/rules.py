@@ -197,8 +197,11 @@ RULES = (
         SELECT c.waybill AS waybill, c.fee AS fee, c.revision AS revision, c.cause AS cause
         FROM (SELECT * FROM $charge WHERE {_shard("waybill")} AND {AS_OF}) AS c
         LEFT JOIN (
-            SELECT waybill, event_id, kind, operation, event_time, seq FROM $event WHERE {_shard("waybill")}
-                AND (kind != 'scan' OR operation IN ('10', '50'))
+            SELECT waybill, event_id, toString(kind) AS kind, toString(operation) AS operation, event_time, seq
+            FROM $event WHERE {_shard("waybill")} AND (kind != 'scan' OR operation IN ('10', '50'))
+            UNION ALL
+            SELECT waybill, event_id, 'decision', '', event_time, seq FROM $weight_decision
+            WHERE {_shard("waybill")}
         ) AS e ON e.waybill = c.waybill AND e.event_id = c.cause
         WHERE e.event_id = '' OR e.seq > c.seq OR multiIf(
             c.fee IN ('freight', 'waybill'), e.operation != '10' OR e.event_time != c.event_time,
@@ -232,6 +235,37 @@ RULES = (
             FROM $waiting WHERE {_shard("waybill")} GROUP BY waybill, fee
         )
         WHERE arrayExists((now, before) -> now = before, reasons, arrayPushFront(arrayPopBack(reasons), ''))""",
+    ),
+    Rule(
+        "breaches",
+        "扫描链违规逐条开启、变更、关闭，时限与规则相符",
+        "chain_breach",
+        "shards",
+        f"""
+        SELECT waybill, rule, steps FROM (
+            SELECT waybill, rule, arraySort(groupArray((seq, line, toString(status), toString(cause)))) AS steps,
+                   arrayMap(step -> step.3, steps) AS now, arrayPushFront(arrayPopBack(now), '') AS before,
+                   countIf(due < since OR toInt64(age_ms) < dateDiff('ms', since, due) AND status = 'open') AS early
+            FROM $chain_breach WHERE {_shard("waybill")} GROUP BY waybill, rule
+        )
+        WHERE early > 0 OR arrayExists((n, b) -> n != 'open' AND b != 'open', now, before)
+           OR arrayExists(step -> (step.3 = 'closed') != (step.4 != ''), steps)""",
+    ),
+    Rule(
+        "cases",
+        "称重案件逐条开立、变更、裁决、关闭",
+        "weight_case",
+        "shards",
+        f"""
+        SELECT waybill, steps FROM (
+            SELECT waybill, arrayMap(step -> step.3, arraySort(groupArray((seq, line, toString(status))))) AS steps
+            FROM $weight_case WHERE {_shard("waybill")} GROUP BY waybill
+        )
+        WHERE arrayExists((now, before) -> multiIf(
+            now = 'opened', before IN ('opened', 'changed'),
+            now = 'changed', before NOT IN ('opened', 'changed'),
+            now = 'closed', before IN ('', 'closed'), false),
+            steps, arrayPushFront(arrayPopBack(steps), ''))""",
     ),
     Rule(
         "places",
@@ -271,6 +305,8 @@ UNITS = {
     "event": "events",
     "adopted_weight": "adoptions",
     "waiting": "rows",
+    "chain_breach": "rows",
+    "weight_case": "rows",
 }
 
 MOST = " LIMIT 1000"

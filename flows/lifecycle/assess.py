@@ -102,8 +102,8 @@ class Assessor:
             if parcel.adopted and self.weighed:
                 self.pick_up(parcel)
                 self.delivery(parcel)
-            if parcel.signed != NEVER:
-                self._wait(parcel, TRANSIT, NO_WEIGHT if parcel.order_id else NO_ORDER)
+            why = NO_WEIGHT if parcel.order_id else NO_ORDER
+            self._wait(parcel, TRANSIT, why if parcel.signed != NEVER else 0)
             return
         if not parcel.order_id:
             self._wait(parcel, TRANSIT, NO_ORDER)

@@ -11,7 +11,7 @@ from flows.lifecycle.process import Lifecycle
 from flows.lifecycle.tables import Tables
 from flows.parcels import posting_rules
 from schemas import topics
-from schemas.events import Event, NetworkPublished, Order, TariffPublished, Tick
+from schemas.events import Event, NetworkPublished, Order, TariffPublished, Tick, WeightDecided
 from schemas.limits import HORIZON
 from tests.audit.writer import Writer
 
@@ -28,6 +28,7 @@ def record(event: Event, partition: int = 0) -> Record:
     """An event on its topic."""
     topic = {
         Order: topics.ORDERS,
+        WeightDecided: topics.ORDERS,
         Tick: topics.TICKS,
         NetworkPublished: topics.CONTROL,
         TariffPublished: topics.CONTROL,
