@@ -71,8 +71,9 @@ class Facts(msgspec.Struct, frozen=True):
 
     @property
     def weighed_seq(self) -> int:
-        """The block in which the last fact came that its weight depends on."""
-        return max(self.first_seq, self.order_seq, self.decision.seq, *(one.seq for one in self.weights))
+        """The block in which the last fact came with which its weight is chosen again."""
+        facts = self.first_seq, self.order_seq, self.picked_seq, self.signed_seq, self.decision.seq
+        return max(*facts, *(one.seq for one in self.weights))
 
 
 def _scan(operation: str) -> str:

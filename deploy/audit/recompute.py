@@ -178,7 +178,15 @@ class Recomputation:
                 due = self._in_its_era(facts, name, expected.get(name), charged[0], passed)
                 if due is not None:
                     expected[name] = due
+            elif newest > 1 and not charged and not found.waiting.get((facts.waybill, name)):
+                self._not_due(facts, name, expected, passed)
         return expected
+
+    def _not_due(self, facts: Facts, name: str, expected: dict[str, Due], passed: int | None) -> None:
+        """Leave out what is due by newer rules only: nothing has come since for which it would be assessed."""
+        for number in range(self._eras.of(facts.weighed_seq), self._eras.now(facts.lane)):
+            if name not in {due.name for due in dues(facts, self._eras[number], passed)}:
+                expected.pop(name, None)
 
     def _in_its_era(
         self, facts: Facts, name: str, due: Due | None, charged: Charged, passed: int | None

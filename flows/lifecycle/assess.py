@@ -62,6 +62,7 @@ class Assessor:
             table.weight and table.fee != "transit" for book in tariffs.books for table in book.tables
         )
         """Whether another fee than transit depends on the weight."""
+        self.books = len(tariffs.books)
         self.output = Output()
         self.now = 0
         """Data time, UTC ms."""
@@ -136,6 +137,7 @@ class Assessor:
         """The weights, the order, a decision or the policy changed: choose the weight and look at differences."""
         policy = self.policy(parcel)
         best = chosen(parcel, policy)
+        parcel.books = self.books
         parcel.weight_class, parcel.weight_time, parcel.weight_id = best.weight_class, best.time, best.id
         parcel.weight_g, parcel.volume_cm3, parcel.weight_site = best.weight_g, best.volume_cm3, best.site
         if policy.limits and parcel.order_id:

@@ -276,6 +276,8 @@ class Lifecycle:
 
     def _milestone(self, parcel: Parcel, scan: Scan) -> None:
         """A scan that makes fees fall due; the first of its kind counts, whenever it comes."""
+        if parcel.books != self.rules.books:
+            self._weigh(parcel)
         if scan.operation == PICKED_UP:
             if parcel.picked == NEVER or (scan.time, scan.id) < (parcel.picked, parcel.picked_id):
                 parcel.picked, parcel.picked_id = scan.time, scan.id
@@ -294,6 +296,10 @@ class Lifecycle:
         parcel.weighings.append(
             Weighed(weight.weight_class, weight.time, weight.id, weight.weight_g, volume, weight.site)
         )
+        self._weigh(parcel)
+
+    def _weigh(self, parcel: Parcel) -> None:
+        """Choose the weight again, and assess what that changes."""
         before, case = parcel.weight_id, parcel.case
         self.rules.weigh(parcel)
         if parcel.case != case:

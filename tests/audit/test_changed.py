@@ -216,6 +216,17 @@ FORGED = (
     ("tariff_book", "file = 'waybill.csv'", "'price\n2.00\n' AS content", "documents"),
     ("tariff_book", "file = 'waybill.csv'", "'price\n2.00\n' AS content", "recomputed_charges"),
     ("tariff_book", "file = 'book.toml'", "'not toml' AS content", "documents"),
+    ("chain_breach", "true", "'closed' AS status, 'x' AS cause", "breaches"),
+    ("chain_breach", "true", "'final' AS status", "chain_breaches"),
+    ("chain_breach", "true", "'OUT2' AS outlet", "chain_breaches"),
+    ("chain_breach", "true", "addHours(since, 1) AS since", "chain_breaches"),
+    ("chain_rule", "true", "'30' AS operation", "chain_breaches"),
+    ("weight_case", "true", "2501 AS other_g", "weight_cases"),
+    ("weight_case", "true", "'opened' AS status", "weight_cases"),
+    ("weight_case", "true", "'changed' AS status", "cases"),
+    ("weight_case", "true", "501 AS difference_g", "weight_cases"),
+    ("weight_decision", "true", "'override' AS decision, 9000 AS weight_g", "recomputed_charges"),
+    ("weight_decision", "true", "'other' AS event_id", "weight_cases"),
     ("charge", "reverses != toFixedString('', 16)", "amount + 1 AS amount", "reversals"),
 )
 """Changes that a forger might hide by making all digests anew: they do not fit what else is there."""

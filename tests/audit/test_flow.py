@@ -106,7 +106,7 @@ def test_data_time_need_not_be_known(empty: Client) -> None:
 
 
 def test_nonsense(empty: Client) -> None:
-    report, _ = play(empty, 41, [(0, world.tariff("one"))], spoil=True)
+    report, _ = play(empty, 44, [(0, world.tariff("one"))], spoil=True)
     assert report.passed, report.to_text()
     reasons = empty.query("SELECT DISTINCT reason FROM dead_letter").result_rows
     assert len(reasons) >= 6, reasons
