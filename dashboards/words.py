@@ -14,6 +14,22 @@ FEES = {
     "delivery_paid": ("派费", "delivery fee, paid on"),
     "delivery": ("派费", "delivery fee"),
 }
+CASES = {
+    "opened": ("待裁决", "waits for a decision"),
+    "changed": ("待裁决", "waits for a decision"),
+    "decided": ("已裁决", "decided"),
+    "closed": ("已关闭", "closed"),
+}
+TREATMENTS = {
+    "charge": ("照计", "charged by the weight that counts"),
+    "provisional": ("暂计", "charged provisionally"),
+    "wait": ("缓计", "not charged until it is decided"),
+}
+BREACHES = {
+    "open": ("未关闭", "open"),
+    "closed": ("已关闭", "closed by a scan"),
+    "final": ("定案", "final: the scan never came"),
+}
 SHANGHAI = timedelta(milliseconds=SHANGHAI_OFFSET)
 REASONS = {**DEAD_LETTER, **ANOMALY, **WAITING}
 ADOPTED = {

@@ -4,11 +4,12 @@ import argparse
 import os
 import sys
 from collections.abc import Callable, Sequence
+from decimal import Decimal
 from pathlib import Path
 
 import msgspec
 
-from deploy import audit, dead_letters, publish
+from deploy import audit, dead_letters, publish, weights
 from deploy import explain as explaining
 from deploy.demo import Demo, Options
 from schemas.problems import DocumentError
@@ -95,6 +96,39 @@ def publish_tariff(arguments: argparse.Namespace) -> int:
     )
 
 
+def weight_cases(arguments: argparse.Namespace) -> int:
+    """Parcels whose weights differ too much, and what was decided."""
+    for line in weights.cases(connect(settings_of(arguments)), only_open=arguments.open):
+        sys.stdout.write(line + "\n")
+    return 0
+
+
+def decide_weight(arguments: argparse.Namespace) -> int:
+    """Decide which weight a parcel has: the one that counts stays (confirm), or another (override --kg)."""
+    settings = settings_of(arguments)
+    grams = (arguments.kg or Decimal(0)) * 1000
+    if (arguments.decision == "override") != (grams > 0) or grams != int(grams):
+        sys.stderr.write("override needs --kg, to the gram; confirm takes none\n")
+        return 1
+    try:
+        made = weights.decide(
+            settings,
+            connect(settings),
+            arguments.waybill,
+            arguments.decision,
+            grams=int(grams),
+            volume_cm3=arguments.volume_cm3,
+            weight_event=arguments.event,
+            by=arguments.by,
+            reason=arguments.reason,
+        )
+    except (LookupError, msgspec.ValidationError) as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    sys.stdout.write(f"decided: {made.id}\n")
+    return 0
+
+
 def _publish(publishing: Callable[[], str]) -> int:
     try:
         sys.stdout.write(f"published version {publishing()}\n")
@@ -134,6 +168,18 @@ def parser() -> argparse.ArgumentParser:
         one.add_argument("directory", type=Path, help="with the document's TOML and CSV files")
         one.add_argument("--by", default=os.environ.get("USER", ""), help="who publishes")
         one.add_argument("--comment", default="")
+    one = command("weight-cases", weight_cases)
+    one.add_argument("--open", action="store_true", help="only those that nobody has decided")
+    one = command("decide-weight", decide_weight)
+    one.add_argument("waybill")
+    one.add_argument("decision", choices=("confirm", "override"))
+    one.add_argument("--kg", type=Decimal, help="override: what it weighs")
+    one.add_argument("--volume-cm3", type=int, help="override: default: of the weight that counts now")
+    one.add_argument(
+        "--event", default="", help="confirm: another weight's event than the one that counts now"
+    )
+    one.add_argument("--by", default=os.environ.get("USER", ""), help="who decides")
+    one.add_argument("--reason", default="")
     command("explain", explain_).add_argument("waybill")
     command("audit", audit_).add_argument("--truth", type=Path, help="directory of a simulation's truth")
     command("dead-letters", list_dead_letters).add_argument("--reason", default="")

@@ -67,8 +67,9 @@ PANELS = [
         title="称重案件 Cases of differing weights by outlet",
         kind="table",
         description="The outlet is that of the weighing which differs from the one that counts",
-        sql="""SELECT outlet, site_of_other AS site, countIf(undecided) AS undecided, countIf(provisional) AS provisional,
-        count() AS cases, max(since) AS newest FROM weight_case_now WHERE $__timeFilter(since)
+        sql="""SELECT outlet, site_of_other AS site, countIf(undecided) AS undecided,
+        countIf(provisional) AS provisional, count() AS cases, max(since) AS newest
+        FROM weight_case_now WHERE $__timeFilter(since)
         GROUP BY outlet, site ORDER BY undecided DESC, cases DESC LIMIT 30""",
     ),
     Panel(
