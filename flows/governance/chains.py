@@ -93,25 +93,35 @@ class Chains:
 
     def running(self, trail: bytes) -> Iterator[Start]:
         """The clocks that run after the scans of a trail, in order of the rules: at most one a rule."""
-        scans = sorted(struct.unpack(f"<{len(trail) // 8}Q", trail))
+        scans = struct.unpack(f"<{len(trail) // 8}Q", trail)
         first, last = [LATER] * len(NUMBER), [-1] * len(NUMBER)
         for scan in scans:
-            operation = scan >> SITE_BITS & 7
-            last[operation] = scan >> TIME_BITS
-            if first[operation] == LATER:
-                first[operation] = scan >> TIME_BITS
+            operation, time = scan >> SITE_BITS & 7, scan >> TIME_BITS
+            if time > last[operation]:  # noqa: PLR1730  (a call costs more than a comparison)
+                last[operation] = time
+            if time < first[operation]:  # noqa: PLR1730
+                first[operation] = time
         for rule, when, others in self._compiled:
             if last[when] < 0:
                 continue
-            stopped = max([last[other] for other in others]) if rule.after else -1
-            if last[when] <= stopped:
-                continue
-            for scan in scans:
-                time = scan >> TIME_BITS
-                if scan >> SITE_BITS & 7 == when and time > stopped and self._lies(rule, scan):
-                    if rule.after or min([first[other] for other in others]) > time:
-                        yield Start(rule, time, scan & MOST_SITES - 1)
-                    break
+            if rule.after:
+                stopped = max([last[other] for other in others])
+                if last[when] > stopped:
+                    yield from self._earliest(rule, scans, when, stopped)
+            elif min([first[other] for other in others]) > first[when]:
+                stopping = min([first[other] for other in others])
+                yield from (one for one in self._earliest(rule, scans, when, -1) if one.time < stopping)
+
+    def _earliest(self, rule: Rule, scans: Iterable[int], when: int, after: int) -> Iterator[Start]:
+        """The earliest scan of an operation, at the rule's place, later than a time; nothing if there is none."""
+        found = [
+            scan
+            for scan in scans
+            if scan >> SITE_BITS & 7 == when and scan >> TIME_BITS > after and self._lies(rule, scan)
+        ]
+        if found:
+            scan = min(found)
+            yield Start(rule, scan >> TIME_BITS, scan & MOST_SITES - 1)
 
     def _lies(self, rule: Rule, scan: int) -> bool:
         return rule.at == "any" or self._is_hub(scan & MOST_SITES - 1) is (rule.at == "hub")

@@ -135,14 +135,21 @@ class Assessor:
 
     def weigh(self, parcel: Parcel) -> None:
         """The weights, the order, a decision or the policy changed: choose the weight and look at differences."""
-        policy = self.policy(parcel)
+        policy = self.tariffs.policy
+        if policy.lines:
+            policy = self.policy(parcel)
         best = chosen(parcel, policy)
         parcel.books = self.books
         parcel.weight_class, parcel.weight_time, parcel.weight_id = best.weight_class, best.time, best.id
         parcel.weight_g, parcel.volume_cm3, parcel.weight_site = best.weight_g, best.volume_cm3, best.site
         if policy.limits and parcel.order_id:
             self._remark(parcel, policy)
-        if len(parcel.weighings) > 1 or parcel.case is not None or parcel.decision is not None:
+        weighings = parcel.weighings
+        if parcel.case is not None or parcel.decision is not None or len(weighings) > 1:
+            if parcel.case is None and parcel.decision is None and len(weighings) == 2:
+                one, other = weighings  # the two of nearly every parcel, and nearly always they agree
+                if not policy.differs(one.weight_g, other.weight_g):
+                    return
             case = case_of(parcel, policy)
             if case != parcel.case:
                 before = self.cases.get(parcel.key, (parcel, parcel.case, ""))[1]
@@ -171,7 +178,9 @@ class Assessor:
         """When the weight that counts may be adopted, and for `after_signed` after how long; "": never."""
         if parcel.weight_class == DECIDED:
             return AT_ONCE, 0
-        policy = self.policy(parcel)
+        policy = self.tariffs.policy
+        if policy.lines:
+            policy = self.policy(parcel)
         rank = policy.rank.get(parcel.weight_class)
         if rank is not None:
             return policy.adopt[rank], policy.after_ms[rank]

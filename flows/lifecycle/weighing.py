@@ -25,9 +25,11 @@ def chosen(parcel: Parcel, policy: WeightPolicy) -> Weighed:
         confirmed = _known(parcel, decision.weight_event)
         if confirmed is not None:
             return confirmed
-    if not parcel.declared_g or DECLARED not in policy.rank:
-        return _best(parcel.weighings, policy)
-    return _best([*parcel.weighings, _declared(parcel)], policy)
+    best = _best(parcel.weighings, policy) if parcel.weighings else NOTHING
+    rank = policy.rank.get(DECLARED, UNRANKED) if parcel.declared_g else UNRANKED
+    if rank < policy.rank.get(best.weight_class, UNRANKED) and policy.plausible(DECLARED, parcel.declared_g):
+        return _declared(parcel)
+    return best
 
 
 def case_of(parcel: Parcel, policy: WeightPolicy) -> Case | None:

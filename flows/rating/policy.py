@@ -70,6 +70,8 @@ class WeightPolicy(msgspec.Struct, frozen=True):
 
     def plausible(self, weight_class: str, grams: int) -> bool:
         """Whether a weight is within the limits of its class."""
+        if not self.limits:
+            return True
         least, most = self.limits.get(weight_class, (0, grams))
         return least <= grams <= most
 
