@@ -8,7 +8,7 @@ from pathlib import Path
 
 from deploy import audit, dead_letters, publish
 from deploy import explain as explaining
-from deploy.commands import handovers, virtual_accounts
+from deploy.commands import handovers, virtual_accounts, weight_cases
 from deploy.commands.where import settings_of
 from deploy.demo import Demo, Options
 from schemas.problems import DocumentError
@@ -125,6 +125,7 @@ def parser() -> argparse.ArgumentParser:
         one.add_argument("--comment", default="")
     virtual_accounts.add(command)
     handovers.add(command)
+    weight_cases.add(command)
     command("explain", explain_).add_argument("waybill")
     command("audit", audit_).add_argument("--truth", type=Path, help="directory of a simulation's truth")
     command("dead-letters", list_dead_letters).add_argument("--reason", default="")

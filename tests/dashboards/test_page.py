@@ -144,6 +144,15 @@ def test_lists_by_reason_and_page_by_page(url: str) -> None:
     assert LONELY not in httpx.get(f"{url}waiting", params={"reason": "no_price"}).text
     assert LONELY not in httpx.get(f"{url}waiting", params={"page": "2"}).text
     assert httpx.get(f"{url}waiting", params={"page": "-1' OR 1"}).text == httpx.get(f"{url}waiting").text
+    breaches = httpx.get(f"{url}breaches", params={"reason": "signed"}).text
+    assert LONELY in breaches
+    assert "揽收后未签收" in breaches
+    assert WAYBILL not in breaches
+    assert LONELY not in httpx.get(f"{url}breaches", params={"reason": "sent"}).text
+    cases = httpx.get(f"{url}weight-cases", params={"reason": "charge"}).text
+    assert CORRECTED in cases
+    assert "9,000 g" in cases
+    assert WAYBILL not in cases
     letters = httpx.get(f"{url}dead-letters").text
     assert "不是 JSON" in letters
     assert NASTY in letters
@@ -177,7 +186,7 @@ def test_a_store_that_is_away_is_said_and_waited_for(tmp_path: Path) -> None:
             store.kill()
             while "away" not in httpx.get(f"{page.url}health").json():
                 pass
-            for path in (f"parcel/{WAYBILL}", "waiting", "dead-letters"):
+            for path in (f"parcel/{WAYBILL}", "waiting", "breaches", "weight-cases", "dead-letters"):
                 answer = httpx.get(f"{page.url}{path}")
                 assert answer.status_code == 503
                 assert "Traceback" not in answer.text
