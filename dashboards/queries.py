@@ -45,6 +45,28 @@ WHERE {reason:String} = '' OR why = {reason:String}
 ORDER BY event_time DESC, waybill, event_id, why LIMIT {limit:UInt32} OFFSET {skip:UInt32}"""
 ANOMALY_REASONS = "SELECT kind AS why, count() AS n FROM anomaly GROUP BY why ORDER BY n DESC, why"
 BOOKS = "SELECT version, any(name) AS name FROM tariff_book GROUP BY version"
+WEIGHT_CASE = "SELECT * FROM weight_case WHERE waybill = {waybill:String} ORDER BY seq, line"
+BREACHES = """
+SELECT rule, argMax(status, (seq, line)) AS state, argMax(outlet, (seq, line)) AS responsible,
+       argMax(since, (seq, line)) AS began, argMax(due, (seq, line)) AS broken, argMax(cause, (seq, line)) AS closed_by
+FROM chain_breach WHERE waybill = {waybill:String} GROUP BY rule ORDER BY began, rule"""
+RULES = "SELECT rule, argMax(label, seq) AS label FROM chain_rule GROUP BY rule"
+BREACH_LIST = """
+SELECT waybill, rule AS why, responsible, at, began, broken, named.label AS label FROM open_breach
+LEFT JOIN (SELECT rule, argMax(label, seq) AS label FROM chain_rule GROUP BY rule) AS named USING (rule)
+WHERE {reason:String} = '' OR why = {reason:String}
+ORDER BY broken, waybill, why LIMIT {limit:UInt32} OFFSET {skip:UInt32}"""
+BREACH_REASONS = """
+SELECT rule AS why, count() AS n, any(named.label) AS label FROM open_breach
+LEFT JOIN (SELECT rule, argMax(label, seq) AS label FROM chain_rule GROUP BY rule) AS named USING (rule)
+GROUP BY why ORDER BY n DESC, why"""
+CASE_LIST = """
+SELECT waybill, treatment AS why, counts_class, counts_g, counts_site, class_of_other, g_of_other, site_of_other,
+       outlet, since FROM weight_case_now
+WHERE undecided AND ({reason:String} = '' OR why = {reason:String})
+ORDER BY since, waybill LIMIT {limit:UInt32} OFFSET {skip:UInt32}"""
+CASE_REASONS = """
+SELECT treatment AS why, count() AS n FROM weight_case_now WHERE undecided GROUP BY why ORDER BY n DESC, why"""
 ACCOUNTS = "SELECT account, any(name) AS name, any(english) AS english FROM account GROUP BY account"
 SITES = (
     "SELECT site, argMax(name, seq) AS name, argMax(outlet, seq) AS outlet, "
@@ -62,6 +84,10 @@ class Story(msgspec.Struct):
     weights: list[Row]
     anomalies: list[Row]
     waiting: list[Row]
+    cases: list[Row]
+    breaches: list[Row]
+    rules: dict[str, str]
+    """Labels of scan-chain rules."""
     dead_letters: list[Row]
     claims: list[Row]
     accounts: dict[str, Row]
@@ -94,6 +120,9 @@ def story(client: Client, waybill: str) -> Story:
         weights=ask(WEIGHTS),
         anomalies=ask(ANOMALIES),
         waiting=ask(WAITING),
+        cases=ask(WEIGHT_CASE),
+        breaches=ask(BREACHES),
+        rules={row["rule"]: row["label"] for row in rows(client, RULES)},
         dead_letters=ask(DEAD_LETTERS),
         claims=ask(CLAIMS),
         accounts={row["account"]: row for row in rows(client, ACCOUNTS)},

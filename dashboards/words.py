@@ -37,11 +37,28 @@ MONEY = {
 """Commands on virtual accounts, and what is booked for them."""
 ACCOUNTS = {"cash": "现金账户 cash", "business": "业务账户 business", "deposit": "保证金账户 deposit"}
 NOTICES = {"low_balance": "余额低于预警线 low balance", "limit_reached": "授信额度用尽 limit reached"}
+CASES = {
+    "opened": ("待裁决", "waits for a decision"),
+    "changed": ("待裁决", "waits for a decision"),
+    "decided": ("已裁决", "decided"),
+    "closed": ("已关闭", "closed"),
+}
+TREATMENTS = {
+    "charge": ("照计", "charged by the weight that counts"),
+    "provisional": ("暂计", "charged provisionally"),
+    "wait": ("缓计", "not charged until it is decided"),
+}
+BREACHES = {
+    "open": ("未关闭", "open"),
+    "closed": ("已关闭", "closed by a scan"),
+    "final": ("定案", "final: the scan never came"),
+}
 SHANGHAI = timedelta(milliseconds=SHANGHAI_OFFSET)
 REASONS = {**DEAD_LETTER, **ANOMALY, **WAITING, **ANSWER}
 ADOPTED = {
     "first": ("首次采信", "the first that may be adopted"),
     "better": ("更可信的称重", "a more trusted weighing"),
+    "decided": ("人工裁决", "decided by a person"),
     "deadline": ("期满仍无称重，采信申报重量", "no weighing by the deadline: the declared weight"),
 }
 

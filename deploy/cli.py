@@ -15,7 +15,7 @@ from clickhouse_connect.driver.exceptions import ClickHouseError
 from deploy import audit, dead_letters, publish
 from deploy import explain as explaining
 from deploy.audit.__main__ import heads_in
-from deploy.commands import handovers, virtual_accounts
+from deploy.commands import handovers, virtual_accounts, weight_cases
 from deploy.commands.where import LONG, settings_of, store_of
 from deploy.dead_letters import ReplayError
 from deploy.demo import Demo, Options
@@ -183,6 +183,7 @@ def parser() -> argparse.ArgumentParser:
         one.add_argument("--comment", default="")
     virtual_accounts.add(command)
     handovers.add(command)
+    weight_cases.add(command)
     command("explain", explain_).add_argument("waybill")
     one = command("audit", audit_)
     one.add_argument("--truth", type=Path, help="directory of a simulation's truth; nothing may be running")

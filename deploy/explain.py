@@ -9,7 +9,7 @@ from clickhouse_connect.driver.client import Client
 from dashboards.live.parcel import place, timeline
 from dashboards.queries import Row, Story, story
 from dashboards.steps import steps as steps_of
-from dashboards.words import ADOPTED, FEES, REASONS, shanghai
+from dashboards.words import ADOPTED, BREACHES, CASES, FEES, REASONS, shanghai
 from flows.rating.explain import WEIGHT_CLASSES
 
 
@@ -30,6 +30,12 @@ def _lines(found: Story) -> Iterator[str]:
         for row in found.claims
     ]
     yield from _section("理赔奖惩 claims", claims)
+    yield from _section("称重案件 cases of differing weights", [_case(row) for row in found.cases])
+    breaches = [
+        (found.rules.get(row["rule"], ""), row["rule"], *BREACHES[row["state"]], row["responsible"])
+        for row in found.breaches
+    ]
+    yield from _section("扫描链违规 breaches of scan chains", breaches)
     for charge in found.charges:
         yield from _charge(charge, found.books)
     yield from _journal(found)
@@ -92,6 +98,12 @@ def _origin(event: Row) -> str:
 def _weight(row: Row) -> tuple[str, ...]:
     kind, why = WEIGHT_CLASSES.get(row["weight_class"], ("", ""))[0], ADOPTED[row["why"]]
     return f"{row['weight_g']:,} g", kind, f"{why[0]} {why[1]}", row["event_id"]
+
+
+def _case(row: Row) -> tuple[str, ...]:
+    zh, en = CASES[row["status"]]
+    weights = f"{row['weight_g']:,} g ≠ {row['other_g']:,} g"
+    return f"{zh} {en}", weights, row["weight_event"], row["other_event"], row["decision"]
 
 
 def _charge(charge: Row, books: dict[str, str]) -> Iterator[str]:

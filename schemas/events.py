@@ -171,6 +171,23 @@ class ClaimWithdrawn(Event, frozen=True, kw_only=True, tag="claim_withdrawn", om
     by: Word = ""
 
 
+class WeightDecided(Event, frozen=True, kw_only=True, tag="weight_decided"):
+    """A person decides which weight a parcel has. Topic `waybook.orders`, key: waybill.
+
+    `confirm`: the weight of `weight_event` (a weight's or an order's id) stays, whatever the policy says;
+    `override`: the parcel weighs `weight_g`. A later decision (by time, then id) takes the place of an earlier one.
+    """
+
+    waybill: Name
+    decision: Literal["confirm", "override"]
+    decided_by: Name
+    weight_event: Word = ""
+    weight_g: Grams = 0
+    volume_cm3: Annotated[int, Meta(ge=0, le=MOST_LENGTH_MM**3 // 1000)] = 0
+    """Overriding: the volume that counts with it; 0: none."""
+    reason: Annotated[str, Meta(max_length=256)] = ""
+
+
 class TariffPublished(Event, frozen=True, kw_only=True, tag="tariff"):
     """A tariff book comes into force for every lane that reads this. Topic `waybook.control`, partition 0.
 
@@ -318,7 +335,7 @@ class Query(Event, frozen=True, kw_only=True, tag="query"):
     body: msgspec.Raw
 
 
-ParcelEvent = Order | Scan | Weight | Claim | ClaimWithdrawn
+ParcelEvent = Order | Scan | Weight | Claim | ClaimWithdrawn | WeightDecided
 ControlEvent = TariffPublished | NetworkPublished | PartyTransferred | PartiesMerged | BalanceMoved
 AnyEvent = (
     Order
@@ -326,6 +343,7 @@ AnyEvent = (
     | Weight
     | Claim
     | ClaimWithdrawn
+    | WeightDecided
     | TariffPublished
     | NetworkPublished
     | PartyTransferred

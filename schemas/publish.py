@@ -16,7 +16,7 @@ from schemas.settings import Settings
 
 HERE = Path(__file__).parent / "published"
 CARRIES: dict[str, tuple[type[events.Event], ...]] = {
-    topics.ORDERS.name: (events.Order, events.Claim, events.ClaimWithdrawn),
+    topics.ORDERS.name: (events.Order, events.Claim, events.ClaimWithdrawn, events.WeightDecided),
     topics.DEVICES.name: (events.Scan, events.Weight),
     topics.DEAD_LETTERS.name: (events.DeadLetter, events.DeadLetterReplayed),
     topics.CONTROL.name: (

@@ -22,6 +22,7 @@ DEAD_LETTER = {
     "unknown_claim": "未知的理赔或奖惩种类",
     "unknown_party": "未知的结算主体",
     "nobody_named": "没有指明责任方或受益方",
+    "decision_incomplete": "裁决缺少重量或称重编号",
     "book_refused": "价格手册被拒绝",
     "network_refused": "网络目录被拒绝",
     "unknown_command": "未知的指令",
@@ -46,7 +47,7 @@ ANSWER = {
 """Why a command on a virtual account was refused."""
 
 ANOMALY = {
-    "weight_difference": "称重差异",
+    "weight_implausible": "重量不可信",
     "place_mismatch": "地址与网点不符",
     "area_mismatch": "地址所在区县不归该网点",
     "area_unserved": "地址所在区县无网点服务",
@@ -60,6 +61,7 @@ WAITING = {
     "no_claim": "撤销在先，缺少理赔或奖惩",
     "no_pickup": "已签收而无揽收",
     "abandoned": "长期无后续，不再等待",
+    "weight_undecided": "称重差异待裁决",
     "no_directory": "缺少网络目录",
 }
 """Why a fee that is due cannot be rated yet, or was given up."""

@@ -18,7 +18,10 @@ class Topic(msgspec.Struct, frozen=True):
 
 
 ORDERS = Topic(
-    "waybook.orders", "waybill", True, "Consignments and claims about them, from the business systems"
+    "waybook.orders",
+    "waybill",
+    True,
+    "Consignments, claims about them and what people decide about their weights",
 )
 DEVICES = Topic("waybook.devices", "waybill", True, "Normalised scans and weights, from the device flow")
 DEAD_LETTERS = Topic("waybook.dead-letters", "id", True, "Input that broke a rule before a lane, and replays")

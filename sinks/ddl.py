@@ -29,6 +29,20 @@ VIEWS = {
                e.product AS product, e.payment AS payment
         FROM dead_letter AS d LEFT JOIN event AS e ON e.event_id = d.event_id AND e.waybill = d.waybill
         WHERE d.reason = 'conflicting_duplicate' AND d.status = 'open'""",
+    "open_breach": """
+        SELECT waybill, rule, argMax(outlet, (seq, line)) AS responsible, argMax(site, (seq, line)) AS at,
+               argMax(since, (seq, line)) AS began, argMax(due, (seq, line)) AS broken
+        FROM chain_breach GROUP BY waybill, rule HAVING argMax(status, (seq, line)) = 'open'""",
+    "weight_case_now": """
+        SELECT waybill, argMax(status, (seq, line)) AS state, argMax(weight_event, (seq, line)) AS counts,
+               argMax(weight_class, (seq, line)) AS counts_class, argMax(weight_g, (seq, line)) AS counts_g,
+               argMax(site, (seq, line)) AS counts_site, argMax(other_event, (seq, line)) AS other,
+               argMax(other_class, (seq, line)) AS class_of_other, argMax(other_g, (seq, line)) AS g_of_other,
+               argMax(other_site, (seq, line)) AS site_of_other, argMax(other_outlet, (seq, line)) AS outlet,
+               argMax(greatest(event_time, other_time), (seq, line)) AS since,
+               argMax(on_difference, (seq, line)) AS treatment, argMax(decision, (seq, line)) AS decided,
+               state IN ('opened', 'changed') AS undecided, undecided AND treatment = 'provisional' AS provisional
+        FROM weight_case GROUP BY waybill HAVING state != 'closed'""",
     "open_dead_letter": """
         SELECT dead_letter_id,
                argMaxIf(reason, (seq, line), status = 'open') AS why,
@@ -44,7 +58,8 @@ VIEWS = {
         FROM dead_letter GROUP BY dead_letter_id
         HAVING argMax(status, (seq, line)) = 'open'""",
 }
-"""Views for people: what waits now, conflicting duplicates with both contents, dead letters still open."""
+"""Views for people: what waits now, open breaches of scan chains, cases of weights, conflicting duplicates with both
+contents, dead letters still open."""
 
 
 def statements(cluster: str | None = None, database: str = "default") -> list[str]:

@@ -238,7 +238,7 @@ WEIGHT = Table(
         Column(
             "why",
             WORD,
-            "first: none was before; better: replaces one; deadline: adopted for want of a better",
+            "first: none was before; better: replaces one; deadline: for want of a better; decided: by a person",
         ),
     ),
     extras=(WAYBILLS,),
@@ -273,7 +273,9 @@ WAITING = Table(
         ),
         Column("part", TEXT, "the hub or the claim; empty: the parcel"),
         Column(
-            "reason", WORD, "no_order, no_weight, no_price, no_pickup, abandoned; empty: the wait is over"
+            "reason",
+            WORD,
+            "no_order, no_weight, no_price, no_claim, no_pickup, weight_undecided, abandoned; empty: the wait is over",
         ),
         Column("since", TIME, "time of the event that made the fee due"),
         Column("outlet", WORD, "origin outlet where it is known"),
@@ -578,9 +580,95 @@ POSTING_RULE = Table(
     ),
 )
 
+CHAIN_RULE = Table(
+    "chain_rule",
+    "Rules of scan chains of the published network directories; a directory without rules has no rows",
+    (
+        *SEQ,
+        Column("version", TEXT, "of the directory"),
+        Column("rule", TEXT, "name"),
+        Column("label", TEXT, "for people"),
+        Column("operation", WORD, "the scan that starts the clock"),
+        Column("place", WORD, "where that scan is: any, outlet, hub"),
+        Column("direction", WORD, "then: one of the others comes later; need: one has come before"),
+        Column("others", TEXT, "operations, separated by blanks"),
+        Column("hours", "UInt32"),
+        Column(
+            "responsible", WORD, "whose breach it is: the scan's outlet, or the order's origin or destination"
+        ),
+    ),
+)
+
+CHAIN_BREACH = Table(
+    "chain_breach",
+    "Breaches of scan-chain rules: a row when one opens or changes, closes, or becomes final",
+    (
+        *SEQ,
+        Column("waybill", TEXT),
+        Column("rule", WORD, "see chain_rule"),
+        Column("status", WORD, "open; closed: the scan came; final: it cannot come any more"),
+        Column("outlet", WORD, "who answers for it; HQ for a hub"),
+        Column("site", WORD, "where the scan was that started the clock"),
+        Column("operation", WORD, "that scan"),
+        Column("since", TIME, "when that scan was"),
+        Column("due", TIME, "when the rule was broken"),
+        Column("age_ms", "UInt64", "data time less since, when the row was written"),
+        Column("cause", TEXT, "closed: the event that closed it"),
+    ),
+    extras=(WAYBILLS,),
+)
+
+WEIGHT_CASE = Table(
+    "weight_case",
+    "Measured weights that differ too much: a row when a case is opened, changed, decided or closed",
+    (
+        *SEQ,
+        Column("waybill", TEXT),
+        Column("status", WORD, "opened, changed: open; decided; closed: the weights differ no more"),
+        Column("weight_event", TEXT, "the weight that counts"),
+        Column("weight_class", WORD),
+        Column("weight_g", GRAMS),
+        Column("event_time", TIME),
+        Column("site", WORD),
+        Column("other_event", TEXT, "the measured weight that is farthest from it"),
+        Column("other_class", WORD),
+        Column("other_g", GRAMS),
+        Column("other_time", TIME),
+        Column("other_site", WORD),
+        Column("other_outlet", WORD, "who answers for that weight; HQ for a hub"),
+        Column("difference_g", GRAMS, "threshold: weights may differ by so much"),
+        Column("difference_percent", "UInt8", "threshold: or by so much of the heavier one"),
+        Column("on_difference", WORD, "charge, provisional, wait: the charges until someone decides"),
+        Column("decision", TEXT, "the decision's event; empty: none"),
+        Column("cause", TEXT, "the event that led to this row"),
+    ),
+    extras=(WAYBILLS,),
+)
+
+WEIGHT_DECISION = Table(
+    "weight_decision",
+    "Accepted decisions of people about weights",
+    (
+        *SEQ,
+        Column("event_id", TEXT),
+        Column("waybill", TEXT),
+        Column("event_time", TIME),
+        Column("decision", WORD, "confirm: that event's weight stays; override: these grams"),
+        Column("weight_event", TEXT, "confirm"),
+        Column("weight_g", GRAMS, "override"),
+        Column("volume_cm3", "UInt64", "override"),
+        Column("decided_by", TEXT),
+        Column("reason", TEXT),
+        Column("partition", "UInt16", "of the topic waybook.orders"),
+        Column("offset", "UInt64"),
+    ),
+    extras=(WAYBILLS,),
+)
+
 FACTS = (
     *(EVENT, ORDER_TERMS, CLAIM, CHARGE, JOURNAL, WEIGHT, ANOMALY, WAITING, DEAD_LETTER),
     *(TARIFF, SITE, PRODUCT, AREA, PARTY, OPERATOR, BALANCE_MOVED, ACCOUNT, FEE, POSTING_RULE),
+    *(CHAIN_RULE, CHAIN_BREACH, WEIGHT_CASE, WEIGHT_DECISION),
     *(MOVEMENT, HOLD, NOTICE, ANSWER, TERMS, MATERIAL),
 )
 """Tables whose rows come in blocks."""

@@ -72,11 +72,13 @@ PANELS = [
         WHERE status = 'open' AND $__timeFilter(received) GROUP BY time, transport ORDER BY time""",
     ),
     Panel(
-        title="称重差异按场地 Weight differences by site",
+        title="称重案件 Cases of differing weights by outlet",
         kind="table",
-        sql=f"""SELECT site, count() AS differences, max(event_time) AS newest FROM anomaly
-        WHERE kind = 'weight_difference' AND {_NEW}
-        GROUP BY site ORDER BY differences DESC LIMIT 30""",
+        description="The outlet is that of the weighing which differs from the one that counts",
+        sql=f"""SELECT outlet, site_of_other AS site, countIf(undecided) AS undecided,
+        countIf(provisional) AS provisional, count() AS cases, max(since) AS newest
+        FROM weight_case_now WHERE waybill IN (SELECT waybill FROM weight_case WHERE {_NEW})
+        GROUP BY outlet, site ORDER BY undecided DESC, cases DESC LIMIT 30""",
     ),
     Panel(
         title="采信来源 Adopted weights by source",
@@ -91,19 +93,24 @@ PANELS = [
         WHERE {_NEW} GROUP BY kind ORDER BY anomalies DESC""",
     ),
     Panel(
-        title="缺失扫描 Missing scans of signed parcels",
+        title="未关闭的扫描链违规 Open breaches of scan chains",
+        kind="table",
+        sql="""SELECT rule, count() AS parcels, uniqExact(responsible) AS outlets, min(began) AS oldest
+        FROM open_breach GROUP BY rule ORDER BY parcels DESC""",
+    ),
+    Panel(
+        title="扫描链违规按网点 Breaches of scan chains by outlet",
         kind="table",
         width=16,
-        description="Signed for, but without one of the scans that lead there",
-        sql=f"""SELECT destination_outlet, countIf(NOT picked) AS no_pick_up, countIf(NOT arrived) AS no_arrival,
-        countIf(NOT delivering) AS no_out_for_delivery, count() AS signed FROM (
-            SELECT waybill, anyIf(outlet, operation = '50') AS destination_outlet,
-            countIf(operation = '10') > 0 AS picked,
-            countIf(operation = '30') > 0 AS arrived,
-            countIf(operation = '40') > 0 AS delivering
-            FROM event WHERE kind = 'scan' AND {_NEW}
-            GROUP BY waybill HAVING countIf(operation = '50') > 0)
-        GROUP BY destination_outlet ORDER BY no_pick_up + no_arrival + no_out_for_delivery DESC LIMIT 30""",
+        sql=f"""SELECT outlet, rule, countIf(status = 'open') AS opened, countIf(status = 'closed') AS closed,
+        countIf(status = 'final') AS never_came FROM chain_breach WHERE {_NEW}
+        GROUP BY outlet, rule ORDER BY opened DESC LIMIT 50""",
+    ),
+    Panel(
+        title="扫描链违规 Breaches of scan chains over time",
+        kind="timeseries",
+        sql=f"""SELECT $__timeInterval(b.at) AS time, rule, count() AS breaches FROM chain_breach
+        INNER JOIN {_BLOCKS} USING seq WHERE status = 'open' AND {_NEW} GROUP BY time, rule ORDER BY time""",
     ),
     Panel(
         title="网点排名 Outlets by what they owe headquarters",

@@ -1,4 +1,5 @@
-"""Lists behind the live page's tables: what waits, was refused or is odd, by reason, page by page."""
+"""Lists behind the live page's tables: what waits, was refused, is odd, breaks a scan chain or differs in weight, by
+reason, page by page."""
 
 from typing import Any
 
@@ -8,13 +9,19 @@ from clickhouse_connect.driver.client import Client
 from dashboards.queries import (
     ANOMALY_LIST,
     ANOMALY_REASONS,
+    BREACH_LIST,
+    BREACH_REASONS,
+    CASE_LIST,
+    CASE_REASONS,
     DEAD_LETTER_LIST,
     DEAD_LETTER_REASONS,
     WAITING_LIST,
     WAITING_REASONS,
+    Row,
     rows,
 )
-from dashboards.words import FEES, REASONS, readable
+from dashboards.words import FEES, REASONS, TREATMENTS, readable
+from flows.rating.explain import WEIGHT_CLASSES
 
 PAGE = 50
 """Rows on a page."""
@@ -33,8 +40,12 @@ class Listing(msgspec.Struct, frozen=True):
 LISTINGS = {
     "waiting": Listing("waiting.html", WAITING_LIST, WAITING_REASONS),
     "anomalies": Listing("anomalies.html", ANOMALY_LIST, ANOMALY_REASONS),
+    "breaches": Listing("breaches.html", BREACH_LIST, BREACH_REASONS),
+    "weight-cases": Listing("weight_cases.html", CASE_LIST, CASE_REASONS),
     "dead-letters": Listing("dead_letters.html", DEAD_LETTER_LIST, DEAD_LETTER_REASONS),
 }
+
+_WEIGHTS = (("counts_class", "counts_g", "counts_site"), ("class_of_other", "g_of_other", "site_of_other"))
 
 
 def number_of(text: str) -> int:
@@ -49,17 +60,25 @@ def list_page(client: Client, listing: Listing, reason: str, number: int) -> dic
         "reason": reason,
         "number": number,
         "more": len(found) > PAGE,
-        "reasons": [
-            (row["why"], REASONS.get(row["why"], row["why"]), row["n"])
-            for row in rows(client, listing.reasons)
-        ],
+        "reasons": [(row["why"], _label(row), row["n"]) for row in rows(client, listing.reasons)],
         "rows": [
             {
                 **row,
-                "label": REASONS.get(row["why"], row["why"]),
+                "label": _label(row),
                 "fee": FEES.get(row.get("fee", ""), ("", "")),
+                "weights": [
+                    (WEIGHT_CLASSES.get(row[kind], ("", ""))[0], row[grams], row[site])
+                    for kind, grams, site in _WEIGHTS
+                    if kind in row
+                ],
                 "excerpt": readable(row.get("excerpt", "")),
             }
             for row in found[:PAGE]
         ],
     }
+
+
+def _label(row: Row) -> str:
+    """A reason for people: the row's own label, else by its name."""
+    why = row["why"]
+    return str(row.get("label") or REASONS.get(why) or TREATMENTS.get(why, (why,))[0])

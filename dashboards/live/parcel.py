@@ -5,7 +5,7 @@ from typing import Any
 
 from dashboards.queries import Row, Story
 from dashboards.steps import steps
-from dashboards.words import ADOPTED, FEES, REASONS, readable, what
+from dashboards.words import ADOPTED, BREACHES, CASES, FEES, REASONS, TREATMENTS, readable, what
 from flows.rating.explain import WEIGHT_CLASSES
 from schemas.parties import HQ
 
@@ -28,6 +28,16 @@ def page_of(found: Story) -> dict[str, Any]:
         "waiting": [(FEES[row["fee"]], REASONS[row["why"]], row["since"]) for row in found.waiting],
         "claims": [{**row, "title": FEES[row["kind"]] if row["kind"] else ("", "")} for row in found.claims],
         "refused": [_refused(row, found) for row in found.dead_letters],
+        "breaches": [
+            (found.rules.get(row["rule"], row["rule"]), BREACHES[row["state"]], row) for row in found.breaches
+        ],
+        "case": {
+            **found.cases[-1],
+            "words": CASES[found.cases[-1]["status"]],
+            "treated": TREATMENTS[found.cases[-1]["on_difference"]],
+        }
+        if found.cases
+        else None,
         "anomalies": [(REASONS[row["kind"]], row) for row in found.anomalies],
         "total": sum(row["amount"] for row in found.charges if row["payee"] == HQ),
     }

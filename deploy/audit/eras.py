@@ -39,6 +39,11 @@ class Era(msgspec.Struct, frozen=True):
         policies = [book.policy for book in self.books if book.policy is not None]
         return policies[-1] if policies else USUAL
 
+    def policy_of(self, product: str, origin: str, destination: str) -> Policy:
+        """The policy for a parcel between two outlets."""
+        ends = [self.directory.places.get(outlet, {}).get("province", "") for outlet in (origin, destination)]
+        return self.policy.of(product, ends[0], ends[1])
+
 
 class Eras:
     """All eras; number 0 is the time before anything was published."""
@@ -70,28 +75,6 @@ class Eras:
             return dict.fromkeys(self._starts, 0)
         found = {lane: starts[number - 1] for lane, starts in self._starts.items()}
         return {lane: start for lane, start in found.items() if start <= BLOCKS}
-
-    def ranks(self, weight_class: str) -> str:
-        """SQL for the place of a class in the policy that was in force in block `seq`; 99: not adopted."""
-        by_era = [_rank(era.policy, weight_class) for era in self.eras]
-        if len(set(by_era)) == 1:
-            return by_era[0]
-        cases = [
-            f"seq BETWEEN {lane << LANE | start} AND {lane << LANE | BLOCKS}, {by_era[number]}"
-            for lane, starts in self._starts.items()
-            for number, start in reversed(list(enumerate(starts, 1)))
-            if start <= BLOCKS
-        ]
-        return f"multiIf({', '.join([*cases, by_era[0]])})"
-
-
-UNRANKED = 99
-
-
-def _rank(policy: Policy, weight_class: str) -> str:
-    classes = ", ".join(f"'{name}'" for name in policy.classes if name.isidentifier())
-    numbers = ", ".join(str(n) for n, name in enumerate(policy.classes) if name.isidentifier())
-    return f"transform({weight_class}, [{classes}], [{numbers}], {UNRANKED})"
 
 
 def read_eras(store: Store, log: Log, found: Findings) -> Eras:

@@ -6,13 +6,14 @@ from decimal import ROUND_HALF_UP, Decimal
 
 import msgspec
 
-from deploy.audit.eras import UNRANKED, Era
+from deploy.audit import weights
+from deploy.audit.eras import Era
 from deploy.audit.extras import Claimed, Extras, Terms
 from deploy.audit.facts import Facts
 from deploy.audit.postings import Due as Rule
 from deploy.audit.postings import Postings
 from deploy.audit.pricing import Parcel
-from deploy.audit.tariffs import Price, Row
+from deploy.audit.tariffs import Policy, Price, Row
 from schemas.parties import CUSTOMER, HQ
 
 EPOCH = date(1970, 1, 1)
@@ -26,6 +27,7 @@ NO_ORDER, NO_WEIGHT, NO_PRICE, NO_CLAIM = "no_order", "no_weight", "no_price", "
 NO_PICKUP = "no_pickup"
 ABANDONED = "abandoned"
 """What is said of everything that was never charged of a parcel when it is given up."""
+UNDECIDED = "weight_undecided"
 WITHDRAWN = "withdrawn"
 """What a withdrawal without its claim waits as."""
 
@@ -71,42 +73,40 @@ class Due(msgspec.Struct, frozen=True):
         return (self.time + EAST_8) // DAY
 
 
+def policy_of(facts: Facts, era: Era) -> Policy:
+    """The weight policy for a parcel; the usual one before its order is known."""
+    return era.policy_of(facts.product, facts.origin, facts.destination) if facts.order_id else era.policy
+
+
 def weighing(facts: Facts, era: Era) -> Weighing | None:
-    """The best weight: the best class of the policy, in it the earliest."""
-    policy = era.policy
-    found: list[tuple[tuple[int, int, str], str, int, int, int, str, int]] = []
-    if facts.weight_id:
-        key = facts.weight_rank, facts.weight_time, facts.weight_id
-        found.append(
-            (
-                key,
-                facts.weight_class,
-                facts.weight_g,
-                facts.volume_cm3,
-                facts.longest_mm,
-                facts.weight_site,
-                facts.weight_seq,
-            )
-        )
-    if facts.order_id and facts.declared_g and facts.declared_rank < UNRANKED:
-        key = facts.declared_rank, facts.order_time, facts.order_id
-        found.append((key, "declared", facts.declared_g, 0, 0, "", facts.order_seq))
-    if not found:
+    """The weight that counts, unless it can never be adopted."""
+    policy = policy_of(facts, era)
+    best = weights.choose(facts, policy)
+    if not best.event_id:
         return None
-    (_, time, event_id), weight_class, grams, cm3, longest_mm, site, seq = min(found)
-    if weight_class not in policy.classes:
+    rule, hours = "at_once", 0
+    if best.weight_class in policy.classes:
+        rank = policy.classes.index(best.weight_class)
+        rule, hours = policy.adopt[rank], policy.hours[rank]
+    elif not weights.is_decided(facts, best):
         return None
-    rank = policy.classes.index(weight_class)
-    rule = policy.adopt[rank]
-    due: int | None = time
+    due: int | None = best.time
     if rule != "at_once":
         due = None
         if facts.signed_id:
-            due = (
-                max(time, facts.signed) if rule == "when_signed" else facts.signed + policy.hours[rank] * HOUR
-            )
+            due = max(best.time, facts.signed) if rule == "when_signed" else facts.signed + hours * HOUR
+    seq = max(best.seq, facts.decision.seq) if weights.is_decided(facts, best) else best.seq
     return Weighing(
-        event_id, time, weight_class, grams, cm3, longest_mm, site, seq, due, rule == "after_signed"
+        best.event_id,
+        best.time,
+        best.weight_class,
+        best.grams,
+        best.cm3,
+        best.longest_mm,
+        best.site,
+        seq,
+        due,
+        rule == "after_signed",
     )
 
 
@@ -271,9 +271,18 @@ def _priced(
         yield Due(rule.name, part, time, "", cause, units, seqs, row, cost, parties=parties)
     elif adopted is None:
         yield Due(rule.name, part, time, NO_WEIGHT, cause, seqs=seqs)
+    elif _undecided(case):
+        weighed = tuple(one.seq for one in facts.weights)
+        yield Due(rule.name, part, time, UNDECIDED, cause, seqs=(*seqs, *weighed))
     else:
         seqs = (*seqs, adopted.seq)
         yield Due(rule.name, part, time, "", cause, units, seqs, row, cost, adopted, parties)
+
+
+def _undecided(case: Case) -> bool:
+    """Whether nothing is charged by the weight until someone decides."""
+    differing = weights.case(case.facts, policy_of(case.facts, case.era))
+    return differing is not None and differing.undecided and differing.on_difference == "wait"
 
 
 def _parcel(case: Case) -> Parcel:

@@ -1,27 +1,55 @@
 """A parcel's facts, by one question to ClickHouse: whatever order they came in, the same facts come out."""
 
 from collections.abc import Iterator
+from typing import NamedTuple
 
 import msgspec
 
-from deploy.audit.eras import UNRANKED, Eras
 from deploy.audit.store import Store
 
 IN_A_SHARD = 250_000
 """Events whose parcels are looked at together."""
 
 
+class Weight(NamedTuple):
+    """A weighing. Times are UTC ms."""
+
+    event_id: str
+    time: int
+    weight_class: str
+    grams: int
+    cm3: int
+    longest_mm: int
+    site: str
+    seq: int
+
+
+class Decision(NamedTuple):
+    """The newest decision about the weight; an empty id: there is none."""
+
+    event_id: str
+    time: int
+    decision: str
+    weight_event: str
+    grams: int
+    cm3: int
+    seq: int
+
+
 class Facts(msgspec.Struct, frozen=True):
     """What is known of a parcel. Ids are empty where a fact is missing; times are UTC ms.
 
-    The order is the latest one (by time, then id); the scans and the measured weight are the earliest, the
-    weight among those of the best class. A `…_seq` says in which block a fact came.
+    The order is the latest one (by time, then id), the scans are the earliest. A `…_seq` says in which block a
+    fact came.
     """
 
     waybill: str
     lane: int
     lanes: int
     """Lanes that the parcel's events are in: one."""
+    first_seq: int
+    last_seq: int
+    """Blocks in which the first and the last of its events came."""
     order_id: str
     order_time: int
     origin: str
@@ -30,7 +58,6 @@ class Facts(msgspec.Struct, frozen=True):
     customer: str
     payment: int
     declared_g: int
-    declared_rank: int
     order_seq: int
     picked_id: str
     picked: int
@@ -38,17 +65,19 @@ class Facts(msgspec.Struct, frozen=True):
     signed_id: str
     signed: int
     signed_seq: int
-    weight_id: str
-    weight_time: int
-    weight_class: str
-    weight_g: int
-    volume_cm3: int
-    longest_mm: int
-    weight_site: str
-    weight_rank: int
-    weight_seq: int
     last: int
     """Time of the newest event."""
+    weights: tuple[Weight, ...]
+    """All that were measured."""
+    scans: tuple[tuple[int, str, str], ...]
+    """Time, operation and site of every scan, in order of time."""
+    decision: Decision
+
+    @property
+    def weighed_seq(self) -> int:
+        """The block in which the last fact came with which its weight is chosen again."""
+        facts = self.first_seq, self.order_seq, self.picked_seq, self.signed_seq, self.decision.seq
+        return max(*facts, *(one.seq for one in self.weights))
 
 
 def _scan(operation: str) -> str:
@@ -58,36 +87,48 @@ def _scan(operation: str) -> str:
     )
 
 
-def _sql(eras: Eras) -> str:
-    return f"""
-    SELECT waybill, lane, lanes, last,
+_SHARD = "cityHash64(waybill) % {shards:UInt64} = {shard:UInt64}"
+_SQL = f"""
+    SELECT waybill, lane, lanes, first_seq, last_seq, last,
            o.1 AS order_id, o.2 AS order_time, o.3 AS origin, o.4 AS destination, o.5 AS product,
-           o.6 AS payment, o.7 AS declared_g, o.8 AS declared_rank, o.9 AS order_seq, o.10 AS customer,
+           o.6 AS payment, o.7 AS declared_g, o.8 AS order_seq, o.9 AS customer,
            p.1 AS picked_id, p.2 AS picked, p.3 AS picked_seq,
-           s.1 AS signed_id, s.2 AS signed, s.3 AS signed_seq,
-           w.1 AS weight_id, w.2 AS weight_time, w.3 AS weight_class, w.4 AS weight_g, w.5 AS volume_cm3,
-           w.6 AS weight_site, w.7 AS weight_rank, w.8 AS weight_seq, w.9 AS longest_mm
+           s.1 AS signed_id, s.2 AS signed, s.3 AS signed_seq, weights, scans
     FROM (
         SELECT waybill, min(bitShiftRight(seq, 32)) AS lane, uniqExact(bitShiftRight(seq, 32)) AS lanes,
-               max(toUnixTimestamp64Milli(event_time)) AS last,
+               min(seq) AS first_seq, max(seq) AS last_seq, max(toUnixTimestamp64Milli(event_time)) AS last,
                argMaxIf((event_id, toUnixTimestamp64Milli(event_time), toString(origin), toString(destination),
-                         toString(product), reinterpretAsInt64(payment), weight_g, rank, seq, toString(customer)),
+                         toString(product), reinterpretAsInt64(payment), weight_g, seq, toString(customer)),
                         (event_time, event_id), kind = 'order') AS o,
                {_scan("10")} AS p,
                {_scan("50")} AS s,
-               argMinIf((event_id, toUnixTimestamp64Milli(event_time), toString(weight_class), weight_g,
-                         intDiv(toUInt64(length_mm) * width_mm * height_mm, 1000), toString(site), rank, seq,
-                         greatest(length_mm, width_mm, height_mm)),
-                        (rank, event_time, event_id), kind = 'weight' AND rank < {UNRANKED}) AS w
-        FROM (SELECT *, {eras.ranks("weight_class")} AS rank FROM $event
-              WHERE cityHash64(waybill) % {{shards:UInt64}} = {{shard:UInt64}})
-        GROUP BY waybill
+               groupArrayIf((event_id, toUnixTimestamp64Milli(event_time), toString(weight_class), weight_g,
+                             intDiv(toUInt64(length_mm) * width_mm * height_mm, 1000),
+                             greatest(length_mm, width_mm, height_mm), toString(site), seq),
+                            kind = 'weight') AS weights,
+               arraySort(groupArrayIf((toUnixTimestamp64Milli(event_time), toString(operation), toString(site)),
+                                      kind = 'scan')) AS scans
+        FROM $event WHERE {_SHARD} GROUP BY waybill
     )"""
+_DECISIONS = f"""
+    SELECT waybill, argMax((event_id, toUnixTimestamp64Milli(event_time), toString(decision), weight_event,
+                            weight_g, volume_cm3, seq), (event_time, event_id)) AS decision
+    FROM $weight_decision WHERE {_SHARD} GROUP BY waybill"""
+_UNDECIDED = Decision("", 0, "", "", 0, 0, 0)
 
 
-def read_facts(store: Store, eras: Eras, shard: int, shards: int) -> Iterator[Facts]:
+def read_facts(store: Store, shard: int, shards: int) -> Iterator[Facts]:
     """The facts of a shard's parcels."""
-    columns = store.columns(_sql(eras), shard=shard, shards=shards)
-    names = Facts.__struct_fields__
+    decisions = {
+        row["waybill"]: Decision(*row["decision"])
+        for row in store.rows(_DECISIONS, shard=shard, shards=shards)
+    }
+    columns = store.columns(_SQL, shard=shard, shards=shards)
+    names = [name for name in Facts.__struct_fields__ if name in columns]
     for values in zip(*(columns[name] for name in names), strict=True):
-        yield Facts(*values)
+        given = dict(zip(names, values, strict=True))
+        given["weights"] = tuple(Weight(*one) for one in given["weights"])
+        given["scans"] = tuple(given["scans"])
+        decision = decisions.get(given["waybill"], _UNDECIDED)
+        given["last_seq"] = max(given["last_seq"], decision.seq)
+        yield Facts(**given, decision=decision)

@@ -11,7 +11,9 @@ from typing import Any
 
 import msgspec
 
+from deploy.audit.cases import Cases
 from deploy.audit.chain import Log
+from deploy.audit.chains import Chains
 from deploy.audit.eras import read_eras
 from deploy.audit.expected import (
     ABANDONED,
@@ -120,6 +122,7 @@ class Recomputation:
             if due.trigger in ("picked_up", "weighed", "signed") and awaited(due)
         ]
         """What every parcel owes."""
+        self._due_of = {fee.name: due.name for due in self._rules.dues for fee in due.fees}
         self._extras = Extras()
         self.journal: Counter[Key] = Counter()
         for (_, book, account, side, other, units, day), times in rows_of(self._moves).items():
@@ -129,14 +132,22 @@ class Recomputation:
         self.waits = Findings("recomputed_waiting", "待计费项及原因独立重算")
         self.weights = Findings("recomputed_weights", "采信重量独立重算")
         self.lanes = Findings("one_lane", "同一运单的事件只在一个通道")
+        self.cases = Cases(store, self._eras)
+        self.chains = Chains(store, self._eras, data_time)
 
     def walk(self) -> None:
         """Look at every parcel."""
         for shard, shards in self._store.shards("event", IN_A_SHARD):
             found = self._found(shard, shards)
             self._extras = read_extras(self._store, self._eras, self._rules, shard, shards)
-            for facts in read_facts(self._store, self._eras, shard, shards):
+            self.cases.shard(shard, shards)
+            self.chains.shard(shard, shards)
+            for facts in read_facts(self._store, shard, shards):
                 self._parcel(facts, found)
+                self.cases.parcel(facts)
+                self.chains.parcel(facts)
+            self.cases.end()
+            self.chains.end()
             for waybill, fees in found.charged.items():
                 for (fee, part), charged in fees.items():
                     self.charges.add(
@@ -161,6 +172,8 @@ class Recomputation:
         yield check_dead_letters(self._store, self._eras)
         for found in (self.charges, self.snapshots, self.waits, self.weights, self.lanes):
             yield found.check("parcels" if found is self.lanes else "comparisons")
+        yield from self.cases.checks()
+        yield self.chains.check()
         yield self._check_journal()
 
     def _found(self, shard: int, shards: int) -> Found:
@@ -234,18 +247,30 @@ class Recomputation:
         for due in self._dues(facts, newest, passed):
             one: Due | None = due
             there = charged.get((self._last[due.name], due.part), [])
-            if newest > 1 and not due.waits:
+            if newest > 1:
                 if len(there) == 1:
-                    one = self._in_its_era(facts, due, there[0], passed)
-                elif not there and not self._due_when_last_seen(facts, due, passed):
+                    one = self._in_its_era(facts, (due.name, due.part), due, there[0], passed)
+                elif (
+                    not there
+                    and not waiting.get((due.name, due.part))
+                    and not self._due_when_last_seen(facts, due, passed)
+                ):
                     one = None
-            if one is not None:
-                expected[due.name, due.part] = one
-                for share in self._shares(facts, one, newest):
-                    expected[share.name, share.part] = share
+            self._expect(facts, one, newest, expected)
+        for (fee, part), there in list(charged.items()) if newest > 1 else ():
+            name = self._due_of[fee]
+            if (name, part) not in expected and len(there) == 1:
+                one = self._in_its_era(facts, (name, part), None, there[0], passed)
+                self._expect(facts, one, newest, expected)
         for due in unclaimed(facts, self._extras):
             expected[WITHDRAWN, due.part] = due
         return expected
+
+    def _expect(self, facts: Facts, due: Due | None, newest: int, expected: dict[Part, Due]) -> None:
+        if due is not None:
+            expected[due.name, due.part] = due
+            for share in self._shares(facts, due, newest):
+                expected[share.name, share.part] = share
 
     def _dues(self, facts: Facts, era: int, passed: int | None) -> Iterator[Due]:
         return dues(facts, self._extras, self._rules, self._eras[era], passed)
@@ -255,11 +280,20 @@ class Recomputation:
             yield from shares(self._rules, facts, self._extras, self._eras[era], base)
 
     def _due_when_last_seen(self, facts: Facts, due: Due, passed: int | None) -> bool:
-        """Whether it was due already when the newest of its facts came: a later price changes nothing by itself."""
-        number = max(map(self._eras.of, due.seqs), default=0)
-        return any((one.name, one.part) == (due.name, due.part) for one in self._dues(facts, number, passed))
+        """Whether it was due already when the newest of its facts came: a later price changes nothing by itself.
 
-    def _in_its_era(self, facts: Facts, due: Due, charged: Charged, passed: int | None) -> Due:
+        Nor does a later policy, where an earlier one had it taken back since its weight was chosen last.
+        """
+        known = max(map(self._eras.of, due.seqs), default=0)
+        chosen = max(known, self._eras.of(facts.weighed_seq))
+        return all(
+            any((one.name, one.part) == (due.name, due.part) for one in self._dues(facts, number, passed))
+            for number in (known, *range(chosen, self._eras.now(facts.lane)))
+        )
+
+    def _in_its_era(
+        self, facts: Facts, key: Part, due: Due | None, charged: Charged, passed: int | None
+    ) -> Due | None:
         """The due by the rules of an era in which it can have come to what is charged, if there is one.
 
         Not before it was charged, because what is charged was assessed then; later, where another assessment
@@ -268,8 +302,7 @@ class Recomputation:
         for number in range(self._eras.of(charged.seq), self._eras.now(facts.lane) + 1):
             for one in self._dues(facts, number, passed):
                 known = max(map(self._eras.of, one.seqs), default=0) <= number
-                same = (one.name, one.part, one.units) == (due.name, due.part, charged.net)
-                if same and not one.waits and known:
+                if (one.name, one.part, one.units) == (*key, charged.net) and not one.waits and known:
                     return one
         return due
 
@@ -341,14 +374,22 @@ class Recomputation:
             self.snapshots.add(f"{facts.waybill} {fee}: steps {told}, should be {price.rows}, {price.total}")
 
     def _weight(self, facts: Facts, transit: Due | None, adopted: tuple[Any, ...] | None) -> None:
-        """The newest adopted weight is the best one, once it may be adopted and the order is known."""
-        best = weighing(facts, self._eras[self._eras.now(facts.lane)])
+        """The newest adopted weight is the best one, once it may be adopted and the order is known.
+
+        Where someone has decided for a weight that may not be adopted yet, the one before still stands there.
+        """
         self.weights.seen += 1
-        wanted: tuple[Any, ...] | None = None
-        if best is not None and facts.order_id and transit is not None and transit.waits in ("", "no_price"):
-            wanted = best.event_id, best.time, best.weight_class, best.grams, best.cm3, best.site
-        if adopted != wanted:
-            self.weights.add(f"{facts.waybill}: adopted {adopted}, should be {wanted}")
+        wanted: list[tuple[Any, ...] | None] = []
+        for number in range(self._eras.of(facts.weighed_seq), self._eras.now(facts.lane) + 1):
+            best = weighing(facts, self._eras[number])
+            comes = transit is not None and transit.waits in ("", "no_price", "weight_undecided")
+            if best is not None and facts.order_id and comes:
+                wanted.append((best.event_id, best.time, best.weight_class, best.grams, best.cm3, best.site))
+            else:
+                wanted.append(None)
+        stale = wanted[-1] is None and facts.decision.event_id != ""
+        if adopted not in wanted and not stale:
+            self.weights.add(f"{facts.waybill}: adopted {adopted}, should be {wanted[-1]}")
 
     def _check_journal(self) -> Check:
         found = Findings("recomputed_journal", "各账册、科目、日期、往来方净额独立重算")

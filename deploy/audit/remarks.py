@@ -8,7 +8,7 @@ from typing import Any
 
 from xxhash import xxh3_128_digest
 
-from deploy.audit.eras import UNRANKED, Eras
+from deploy.audit.eras import Eras
 from deploy.audit.facts import IN_A_SHARD
 from deploy.audit.report import Check, Findings
 from deploy.audit.rules import AS_OF, BLOCK_RANGE
@@ -18,31 +18,23 @@ from schemas.topics import DEVICES, ORDERS
 
 _SHARD = "cityHash64(waybill) % {shards:UInt64} = {shard:UInt64}"
 
-_WEIGHINGS = f"""
-    SELECT waybill, arraySort(groupArray((seq, line, rank, toUnixTimestamp64Milli(event_time), event_id,
-                                          weight_g, toString(site)))) AS weighings
-    FROM (SELECT *, $rank AS rank FROM $event WHERE kind = 'weight' AND {_SHARD})
-    GROUP BY waybill HAVING count() > 1"""
 _ORDERS = f"""
     SELECT seq, waybill, event_id, toUnixTimestamp64Milli(event_time) AS time, origin, destination,
            origin_city, destination_city, origin_county, destination_county
     FROM $event WHERE kind = 'order' AND {_SHARD}"""
 _ANOMALIES = f"""
     SELECT kind, waybill, event_id, toUnixTimestamp64Milli(event_time) AS time, site, expected, found
-    FROM $anomaly WHERE {_SHARD}"""
+    FROM $anomaly WHERE {_SHARD} AND kind != 'weight_implausible'"""
 
 Anomaly = tuple[str, str, str, int, str, str, str]
 """Kind, waybill, event, time, site, expected, found."""
 
 
 def check_anomalies(store: Store, eras: Eras) -> Check:
-    """Every difference in weight, place and area is remarked once, and nothing else is."""
-    found = Findings("anomalies", "异常（称重差异、地址不符、区县不符）独立重算")
+    """Every difference in place and area is remarked once, and nothing else is; weights are looked at elsewhere."""
+    found = Findings("anomalies", "异常（地址不符、区县不符）独立重算")
     for shard, shards in store.shards("event", IN_A_SHARD):
         expected = Counter[Anomaly]()
-        weighings = _WEIGHINGS.replace("$rank", eras.ranks("weight_class"))
-        for row in store.rows(weighings, shard=shard, shards=shards):
-            expected.update(_differences(row["waybill"], row["weighings"], eras))
         for row in store.rows(_ORDERS, shard=shard, shards=shards):
             expected.update(_misplaced(row, eras))
         there = Counter(tuple(row.values()) for row in store.rows(_ANOMALIES, shard=shard, shards=shards))
@@ -52,24 +44,6 @@ def check_anomalies(store: Store, eras: Eras) -> Check:
         for one in (expected - there).elements():
             found.add(f"{one} was not remarked")
     return found.check("anomalies")
-
-
-def _differences(waybill: str, weighings: list[tuple[Any, ...]], eras: Eras) -> list[Anomaly]:
-    """Each weight against the best one before it, in order of arrival; the first where none has a rank."""
-    made: list[Anomaly] = []
-    best: tuple[int, int, str] | None = None
-    grams = 0
-    for weighing in weighings:
-        seq, _, rank, time, event_id, weight_g, site = weighing
-        if grams and eras[eras.of(seq)].policy.differs(grams, weight_g):
-            made.append(
-                ("weight_difference", waybill, event_id, time, site, f"{grams} g", f"{weight_g} g"),
-            )
-        key = rank, time, event_id
-        if not grams or (rank < UNRANKED and (best is None or key < best)):
-            grams = weight_g
-            best = key if rank < UNRANKED else best
-    return made
 
 
 def _misplaced(row: Mapping[str, Any], eras: Eras) -> Iterator[Anomaly]:

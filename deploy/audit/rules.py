@@ -232,16 +232,20 @@ RULES = (
         FROM (SELECT * FROM $charge WHERE {_shard("waybill")} AND {AS_OF}) AS c
         LEFT JOIN (SELECT DISTINCT fee, toString(trigger) AS trigger FROM $fee) AS f ON f.fee = c.fee
         LEFT JOIN (
-            SELECT waybill, event_id, kind, operation, event_time, outlet, seq FROM $event
+            SELECT waybill, event_id, toString(kind) AS kind, toString(operation) AS operation, event_time,
+                   toString(outlet) AS outlet, seq FROM $event
             WHERE {_shard("waybill")} AND (kind != 'scan' OR operation IN ('10', '50') OR event_id IN (
                 SELECT cause FROM $charge
                 WHERE {_shard("waybill")} AND fee IN (SELECT fee FROM $fee WHERE trigger = 'hub_passed')))
+            UNION ALL
+            SELECT waybill, event_id, 'decision', '', event_time, '', seq FROM $weight_decision
+            WHERE {_shard("waybill")}
         ) AS e ON e.waybill = c.waybill AND e.event_id = c.cause
         WHERE e.event_id = '' OR e.seq > c.seq OR multiIf(
             f.trigger = 'ordered', e.kind != 'order' OR e.event_time != c.event_time,
             f.trigger = 'picked_up', e.operation != '10' OR e.event_time != c.event_time,
             f.trigger = 'signed', e.operation != '50' OR e.event_time != c.event_time,
-            f.trigger = 'weighed', e.kind NOT IN ('weight', 'order') OR e.event_time > c.event_time
+            f.trigger = 'weighed', e.kind NOT IN ('weight', 'order', 'decision') OR e.event_time > c.event_time
                 OR c.weight_event NOT IN ('', e.event_id),
             f.trigger = 'hub_passed', e.kind != 'scan' OR e.outlet != '{HQ}' OR e.event_time != c.event_time,
             f.trigger = 'claimed', e.kind != 'claim' OR e.event_id != c.part OR e.event_time != c.event_time,
@@ -290,6 +294,37 @@ RULES = (
             FROM $waiting WHERE {_shard("waybill")} GROUP BY waybill, fee, part
         )
         WHERE arrayExists((now, before) -> now = before, reasons, arrayPushFront(arrayPopBack(reasons), ''))""",
+    ),
+    Rule(
+        "breaches",
+        "扫描链违规逐条开启、变更、关闭，时限与规则相符",
+        "chain_breach",
+        "shards",
+        f"""
+        SELECT waybill, rule, steps FROM (
+            SELECT waybill, rule, arraySort(groupArray((seq, line, toString(status), toString(cause)))) AS steps,
+                   arrayMap(step -> step.3, steps) AS now, arrayPushFront(arrayPopBack(now), '') AS before,
+                   countIf(due < since OR toInt64(age_ms) < dateDiff('ms', since, due) AND status = 'open') AS early
+            FROM $chain_breach WHERE {_shard("waybill")} GROUP BY waybill, rule
+        )
+        WHERE early > 0 OR arrayExists((n, b) -> n != 'open' AND b != 'open', now, before)
+           OR arrayExists(step -> (step.3 = 'closed') != (step.4 != ''), steps)""",
+    ),
+    Rule(
+        "cases",
+        "称重案件逐条开立、变更、裁决、关闭",
+        "weight_case",
+        "shards",
+        f"""
+        SELECT waybill, steps FROM (
+            SELECT waybill, arrayMap(step -> step.3, arraySort(groupArray((seq, line, toString(status))))) AS steps
+            FROM $weight_case WHERE {_shard("waybill")} GROUP BY waybill
+        )
+        WHERE arrayExists((now, before) -> multiIf(
+            now = 'opened', before IN ('opened', 'changed'),
+            now = 'changed', before NOT IN ('opened', 'changed'),
+            now = 'closed', before IN ('', 'closed'), false),
+            steps, arrayPushFront(arrayPopBack(steps), ''))""",
     ),
     Rule(
         "places",
@@ -376,6 +411,8 @@ UNITS = {
     "answer": "commands",
     "posting_rule": "legs",
     "claim": "claims and withdrawals",
+    "chain_breach": "rows",
+    "weight_case": "rows",
 }
 
 MOST = " LIMIT 1000"

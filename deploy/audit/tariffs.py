@@ -114,6 +114,23 @@ class Policy(msgspec.Struct, frozen=True):
     hours: tuple[int, ...]
     difference_g: int
     difference_percent: int
+    choose: dict[str, str] = {}
+    """By class: latest, largest; else the earliest counts."""
+    limits: dict[str, tuple[int, int]] = {}
+    """By class: least and most grams, where there are any."""
+    on_difference: str = "charge"
+    lines: tuple[tuple[tuple[str, str, str], "Policy"], ...] = ()
+    """Policies of single lines: product, origin and destination province ("": any), and the policy."""
+
+    def of(self, product: str, origin: str, destination: str) -> "Policy":
+        """The policy for a parcel between provinces: the one that names most of it."""
+        parcel = (product, origin, destination)
+        matching = [
+            (sum(map(bool, line)), policy)
+            for line, policy in self.lines
+            if all(not named or named == own for named, own in zip(line, parcel, strict=True))
+        ]
+        return max(matching, key=lambda found: found[0])[1] if matching else self
 
     def differs(self, one_g: int, other_g: int) -> bool:
         """Whether two weights are too far apart for one parcel."""
@@ -206,20 +223,17 @@ def read_book(version: str, files: Mapping[str, str], directory: Directory) -> B
         if line["date"] and line["date"].strip()
     }
     fees = frozenset(table["fee"] for table in settings["table"])
-    return Book(version, settings["name"], _policy(settings.get("weight")), fees, rows, holidays)
+    return Book(version, settings["name"], _policy(settings.get("weight"), directory), fees, rows, holidays)
 
 
-def _policy(weight: Mapping[str, Any] | None) -> Policy | None:
+def _policy(weight: Mapping[str, Any] | None, directory: Directory) -> Policy | None:
     if weight is None:
         return None
-    steps = weight["precedence"]
-    return Policy(
-        tuple(step["class"] for step in steps),
-        tuple(step["adopt"] for step in steps),
-        tuple(step.get("hours", 24) if step["adopt"] == "after_signed" else 0 for step in steps),
-        weight.get("difference_g", 0),
-        weight.get("difference_percent", 0),
+    policy = _read_policy(weight, USUAL)
+    lines = tuple(
+        (_line(special, directory), _read_policy(special, policy)) for special in weight.get("policy", ())
     )
+    return msgspec.structs.replace(policy, lines=lines)
 
 
 _OF = {"surcharge": "base", "discount": "total"}
@@ -236,6 +250,43 @@ _PRICES = {
     "bounds": {"floor", "cap"},
     "zone": {"value"},
 }
+
+
+def _read_policy(weight: Mapping[str, Any], otherwise: Policy) -> Policy:
+    """A policy as it is written; what a line's leaves out is as the usual one has it."""
+    steps = weight.get("precedence")
+    made = msgspec.structs.replace(
+        otherwise,
+        difference_g=weight.get("difference_g", otherwise.difference_g),
+        difference_percent=weight.get("difference_percent", otherwise.difference_percent),
+        on_difference=weight.get("on_difference", otherwise.on_difference),
+    )
+    if steps is None:
+        return made
+    return msgspec.structs.replace(
+        made,
+        classes=tuple(step["class"] for step in steps),
+        adopt=tuple(step["adopt"] for step in steps),
+        hours=tuple(step.get("hours", 24) if step["adopt"] == "after_signed" else 0 for step in steps),
+        choose={step["class"]: step["choose"] for step in steps if "choose" in step},
+        limits={
+            step["class"]: (step.get("least_g", 0), step.get("most_g", 1_000_000))
+            for step in steps
+            if "least_g" in step or "most_g" in step
+        },
+    )
+
+
+def _line(special: Mapping[str, str], directory: Directory) -> tuple[str, str, str]:
+    names = directory.names["province"]
+
+    def province(column: str) -> str:
+        text = special.get(column, "").strip()
+        return names.get(text) or next(
+            (names[text.removesuffix(e)] for e in ENDINGS if text.removesuffix(e) in names), text
+        )
+
+    return special.get("product", "").strip(), province("origin_province"), province("destination_province")
 
 
 def _read_rows(version: str, table: dict[str, Any], text: str, directory: Directory) -> Iterator[Row]:

@@ -55,6 +55,8 @@ class Parcel(msgspec.Struct, frozen=True, kw_only=True):
     signed: int
     events: int
     weights: tuple[Weighing, ...]
+    unscanned: tuple[str, ...] = ()
+    """Operations of which no scan was accepted."""
 
 
 class Status(msgspec.Struct, frozen=True):
@@ -93,6 +95,7 @@ def check_truth(store: Store, directory: Path) -> list[Check]:
     checks = [_check_events(store, accepted), _check_dead_letters(store, refused)]
     if _status(directory).state == "done":
         checks.append(_check_parcels(store, directory / "parcels.jsonl"))
+        checks.append(_check_breaches(store, directory / "parcels.jsonl"))
     return checks
 
 
@@ -158,6 +161,27 @@ def _check_parcels(store: Store, file: Path) -> Check:
     for waybill in expected:
         found.add(f"{waybill}: not there")
     return found.check("parcels")
+
+
+_NEEDED = "SELECT DISTINCT rule, others FROM $chain_rule WHERE direction = 'need' AND operation = '50'"
+_BREACHED = """
+    SELECT waybill FROM $chain_breach WHERE rule = {rule:String}
+    GROUP BY waybill HAVING argMax(status, (seq, line)) IN ('open', 'final')"""
+
+
+def _check_breaches(store: Store, file: Path) -> Check:
+    """Signed parcels whose scans were lost are the breaches of the rules that need those scans, and no others."""
+    found = Findings("truth_breaches", "签收前缺失的扫描恰好成为扫描链违规")
+    signed = [parcel for parcel in _lines(file, Parcel) if parcel.signed]
+    for rule in store.rows(_NEEDED):
+        needed = set(rule["others"].split())
+        expected = {parcel.waybill for parcel in signed if needed <= set(parcel.unscanned)}
+        there = {row["waybill"] for row in store.rows(_BREACHED, rule=rule["rule"])}
+        found.seen += len(expected)
+        for waybill in sorted(expected ^ there):
+            what = "is missing" if waybill in expected else "has no reason"
+            found.add(f"{waybill}: a breach of {rule['rule']} {what}")
+    return found.check("breaches")
 
 
 def _booked(row: Row) -> tuple[object, ...]:

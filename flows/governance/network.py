@@ -4,8 +4,9 @@ CSV files with a header, UTF-8. Three of them are in every directory:
 `places.csv`  code,name,level,province    GB/T 2260 codes; level `province`, `city` or `county`; its province
 `sites.csv`   site,name,kind,outlet,city,province    kind `outlet` or `hub`; a hub's outlet is HQ
 `products.csv` product,name
-and others may be: `parties.csv` (see `flows.governance.parties`), `areas.csv` (see `flows.governance.areas`) and
-what `flows.governance.agreements` reads.
+and others may be: `parties.csv` (see `flows.governance.parties`), `areas.csv` (see `flows.governance.areas`),
+what `flows.governance.agreements` reads and, where scan chains are watched, `chains.toml` (see
+`flows.governance.chains`).
 """
 
 from collections.abc import Mapping
@@ -16,6 +17,7 @@ import msgspec
 from flows.governance import areas, parties
 from flows.governance.agreements import Agreements, read_agreements
 from flows.governance.areas import Areas, read_areas
+from flows.governance.chains import MOST_SITES, Rule, read_chains
 from flows.governance.files import rows_of, wrong
 from flows.governance.parties import Membership, Parties, member, read_parties
 from schemas.identity import version_of
@@ -56,6 +58,8 @@ class Network(msgspec.Struct, frozen=True):
     areas: Areas = {}
     parties: Parties = {}
     agreements: Agreements = Agreements()
+    chains: tuple[Rule, ...] = ()
+    """Rules of scan chains."""
 
     def party(self, party: str, day: int) -> Membership | None:
         """A party of `parties.csv` as it is on a business day (days since 1970-01-01)."""
@@ -72,6 +76,7 @@ def read_network(files: Mapping[str, str]) -> Network:
     problems: list[Problem] = []
     columns = FILES | {name: names for name, names in MAY_BE.items() if name in files}
     rows = {name: list(rows_of(files, name, names, problems)) for name, names in columns.items()}
+    chains = read_chains(files, problems)
     if problems:
         raise DocumentError(problems)
     provinces = {row["code"]: row["name"] for _, row in rows["places.csv"] if row["level"] == "province"}
@@ -105,6 +110,9 @@ def read_network(files: Mapping[str, str]) -> Network:
     if problems:
         raise DocumentError(problems)
     products = {row["product"]: row["name"] for _, row in rows["products.csv"]}
+    if chains and len(sites) > MOST_SITES // 2:
+        message = f"scan chains can be watched over at most {MOST_SITES // 2} sites"
+        raise DocumentError([Problem("sites.csv", 0, "", "too_many_sites", message)])
     agreements = read_agreements(files, outlets)
     return Network(
         version_of(files),
@@ -117,6 +125,7 @@ def read_network(files: Mapping[str, str]) -> Network:
         served,
         members,
         agreements,
+        chains,
     )
 
 

@@ -20,8 +20,8 @@ from flows.governance.network import Network
 from flows.governance.operators import Operators
 from flows.lifecycle import named
 from flows.lifecycle.dues import Dues, Live
-from flows.lifecycle.output import Adoption, Charge, Output, Wait
-from flows.lifecycle.parcel import NEVER, UNRANKED, Item, Line, Parcel
+from flows.lifecycle.output import Adoption, Anomaly, CaseRow, Charge, Output, Wait
+from flows.lifecycle.parcel import NEVER, OPEN, Case, Item, Line, Parcel, pending
 from flows.lifecycle.reasons import (
     ABANDONED,
     NO_ORDER,
@@ -30,9 +30,11 @@ from flows.lifecycle.reasons import (
     NO_WEIGHT,
     REASON_BITS,
     REASON_MASK,
+    UNDECIDED,
 )
+from flows.lifecycle.weighing import DECIDED, case_of, chosen, weighed
 from flows.rating.model import Book
-from flows.rating.policy import AFTER_SIGNED, AT_ONCE, WHEN_SIGNED, WeightPolicy
+from flows.rating.policy import AFTER_SIGNED, AT_ONCE, WAIT, WHEN_SIGNED, WeightPolicy
 from flows.rating.tariffs import Quote, Tariffs
 from schemas.times import DAY, SHANGHAI_OFFSET
 
@@ -40,7 +42,7 @@ Quoted = Quote | tuple[int, int, int, int, None, str, str]
 """A quote, or an amount that no tariff made."""
 UNPRICED = (0, 0, 0, None, "", "")
 """What stands behind an amount that no tariff made."""
-Weighed = tuple[str, str, int, int, int, int]
+Columns = tuple[str, str, int, int, int, int]
 """The weight's columns of a charge: class, event, actual, volumetric, chargeable and continued grams."""
 
 
@@ -72,8 +74,9 @@ NO_BOOK = Book(
 class Assessor:
     """Assesses parcels by the tariffs in force and writes charges into a block's output."""
 
-    def __init__(self, tariffs: Tariffs, network: Network, fees: Fees = FEES) -> None:
-        self.tariffs, self.network = tariffs, network
+    def __init__(self, tariffs: Tariffs, network: Network, fees: Fees = FEES, books: int = 0) -> None:
+        self.tariffs, self.network, self.books = tariffs, network, books
+        """`books`: how many tariff books have been published."""
         self.dues = Dues(fees, tariffs)
         by_weight = {live.price for live in self.dues.at_weighing}
         self.weighed = any(tariffs.weighs(fee) for fee in tariffs.fees if fee not in by_weight)
@@ -87,6 +90,8 @@ class Assessor:
         """Parcels whose waits changed in this block, with what the plain dues' were before."""
         self.changed_items: dict[tuple[str, str], tuple[Parcel, Item, int]] = {}
         """Items whose waits changed in this block, with what they were before."""
+        self.cases: dict[str, tuple[Parcel, Case | None, str]] = {}
+        """Parcels whose cases changed in this block, with what they were before and the newest cause."""
 
     def all(self, parcel: Parcel, line: Line) -> None:
         """Everything again: the order came or changed. `line`: where it went, as what, until now."""
@@ -117,6 +122,8 @@ class Assessor:
         if due == NEVER:
             for live in self.dues.at_weighing:
                 self._undo(parcel, live)
+            if parcel.adopted and self.weighed:
+                self._by_the_weight(parcel)
             if parcel.signed != NEVER:
                 reason = NO_WEIGHT if parcel.order_id else NO_ORDER
                 self._wait_for_all(parcel, self.dues.at_weighing, reason)
@@ -166,25 +173,76 @@ class Assessor:
         if self.dues.at_order:
             self._assess(parcel, self.dues.at_order, parcel.order_time, parcel.order_id)
 
-    def rank(self, weight_class: str) -> int:
-        """How good a class of weight is by the policy in force: 0 is the best, UNRANKED is never adopted."""
-        return self.tariffs.policy.rank.get(weight_class, UNRANKED)
+    def policy(self, parcel: Parcel) -> WeightPolicy:
+        """The weight policy in force for the parcel's line; before its order is known, the usual one."""
+        policy = self.tariffs.policy
+        if not policy.lines or not parcel.order_id:
+            return policy
+        ends = [self.network.outlets.get(outlet) for outlet in (parcel.origin, parcel.destination)]
+        return policy.of(parcel.product, *("" if site is None else site.province for site in ends))
+
+    def choose(self, parcel: Parcel) -> None:
+        """The weights, the order, a decision or the policy changed: choose the weight and look at differences."""
+        policy = self.tariffs.policy
+        if policy.lines:
+            policy = self.policy(parcel)
+        best = chosen(parcel, policy)
+        parcel.books = self.books
+        parcel.weight_class, parcel.weight_time, parcel.weight_id = best.weight_class, best.time, best.id
+        parcel.weight_g, parcel.volume_cm3 = best.weight_g, best.volume_cm3
+        parcel.longest_mm, parcel.weight_site = best.longest_mm, best.site
+        if policy.limits and parcel.order_id:
+            self._remark(parcel, policy)
+        weighings = parcel.weighings
+        if parcel.case is not None or parcel.decision is not None or len(weighings) > 1:
+            if parcel.case is None and parcel.decision is None and len(weighings) == 2:
+                one, other = weighings  # the two of nearly every parcel, and nearly always they agree
+                if not policy.differs(one.weight_g, other.weight_g):
+                    return
+            case = case_of(parcel, policy)
+            if case != parcel.case:
+                before = self.cases.get(parcel.key, (parcel, parcel.case, ""))[1]
+                self.cases[parcel.key] = parcel, before, self.cause
+                parcel.case = case
+
+    def by_weight(self, parcel: Parcel) -> None:
+        """Everything again that depends on the weight."""
+        self.weigh(parcel)
+        if self.weighed:
+            self._by_the_weight(parcel)
+
+    def lacks_weight(self, parcel: Parcel) -> int:
+        """Why nothing can be priced by the weight now; 0: it can."""
+        if not parcel.adopted or (parcel.adopted != parcel.weight_id and self._adoptable(parcel) == NEVER):
+            return NO_WEIGHT
+        case = parcel.case
+        return UNDECIDED if case is not None and case.treatment == WAIT and pending(case) else 0
 
     def waits_for_signature(self, parcel: Parcel) -> bool:
         """Whether the best weight's moment depends on when the parcel was signed for, or it waits for it."""
         if parcel.done & self.dues.needed != self.dues.needed:
             return True
-        rank = self.rank(parcel.weight_class)
-        return rank != UNRANKED and self.tariffs.policy.adopt[rank] != AT_ONCE
+        return self._rule(parcel)[0] not in (AT_ONCE, "")
 
     def deadline(self, parcel: Parcel) -> int:
         """When the parcel wants to be looked at though nothing arrives (data time); NEVER: not at all."""
-        rank = self.rank(parcel.weight_class)
-        charged = parcel.done & self.dues.needed == self.dues.needed
-        if parcel.signed == NEVER or rank == UNRANKED or charged:
+        if parcel.signed == NEVER or parcel.done & self.dues.needed == self.dues.needed:
             return NEVER
-        after = self.tariffs.policy.after_ms[rank]
+        after = self._rule(parcel)[1]
         return parcel.signed + after if after else NEVER
+
+    def _rule(self, parcel: Parcel) -> tuple[str, int]:
+        """When the weight that counts may be adopted, and for `after_signed` after how long; "": never."""
+        if parcel.weight_class == DECIDED:
+            return AT_ONCE, 0
+        policy = self.tariffs.policy
+        if policy.lines:
+            policy = self.policy(parcel)
+        rank = policy.rank.get(parcel.weight_class)
+        if rank is not None:
+            return policy.adopt[rank], policy.after_ms[rank]
+        confirmed = parcel.decision is not None and parcel.decision.weight_event == parcel.weight_id
+        return (AT_ONCE, 0) if confirmed and parcel.weight_id else ("", 0)
 
     def rate(self, parcel: Parcel, price: str, time: int) -> Quote | None:
         """What the tariffs say: the one place where they are asked."""
@@ -192,23 +250,25 @@ class Assessor:
 
     def _adoptable(self, parcel: Parcel) -> int:
         """When the best weight came or comes into force; NEVER: not yet."""
-        rank = self.rank(parcel.weight_class)
-        if rank == UNRANKED:
-            return NEVER
-        rule = self.tariffs.policy.adopt[rank]
+        rule, after = self._rule(parcel)
         if rule == AT_ONCE:
             return parcel.weight_time
-        if parcel.signed == NEVER:
+        if not rule or parcel.signed == NEVER:
             return NEVER
         if rule == WHEN_SIGNED:
             return max(parcel.weight_time, parcel.signed)
-        due = parcel.signed + self.tariffs.policy.after_ms[rank]
+        due = parcel.signed + after
         return due if due <= self.now else NEVER
 
     def _adopt(self, parcel: Parcel) -> None:
         why = "first" if not parcel.adopted else "better"
-        if self.tariffs.policy.adopt[self.rank(parcel.weight_class)] not in (AT_ONCE, WHEN_SIGNED):
+        if self._rule(parcel)[0] == AFTER_SIGNED:
             why = "deadline"
+        if parcel.decision is not None and parcel.weight_id in (
+            parcel.decision.id,
+            parcel.decision.weight_event,
+        ):
+            why = "decided"
         self.output.adoptions.append(
             Adoption(
                 parcel.key,
@@ -249,12 +309,14 @@ class Assessor:
     def _settle(self, parcel: Parcel, live: Live, time: int, cause: str) -> None:
         """Rate a due by the adopted weight, and book it, or let it wait for its price or weight."""
         quote = self.rate(parcel, live.price, time)
-        if quote is not None and (parcel.adopted or not self.tariffs.needs_weight(live.price, quote.row)):
-            self._book(parcel, live, quote, time, cause)
-            return
+        if quote is not None:
+            lacking = self.tariffs.needs_weight(live.price, quote.row) and self.lacks_weight(parcel)
+            if not lacking:
+                self._book(parcel, live, quote, time, cause)
+                return
         self._take_back(parcel, live, parcel.line)
         if quote is not None:
-            self._wait(parcel, live.place, NO_WEIGHT)
+            self._wait(parcel, live.place, lacking)
         else:
             self._wait(parcel, live.place, NO_PRICE if live.due.required else 0)
 
@@ -286,7 +348,7 @@ class Assessor:
             named.settle(self, parcel, share, "", time, cause, part_of(amount, share.due.share_bp))
 
     @staticmethod
-    def weight_of(parcel: Parcel, quote: Quoted) -> Weighed:
+    def weight_of(parcel: Parcel, quote: Quoted) -> Columns:
         """The weight's columns of a charge."""
         _, volumetric_g, chargeable_g, continued_g, row, _, steps = quote
         if row is None or not (row.table.weight or steps):
@@ -403,6 +465,54 @@ class Assessor:
                 self.output.waits.append(wait)
         self.changed.clear()
         self.changed_items.clear()
+
+    def judged(self) -> None:
+        """At the end of a block: write the cases that were opened, changed, decided or closed in it."""
+        for parcel, before, cause in self.cases.values():
+            case = parcel.case
+            if case == before:
+                continue
+            if case is None:
+                status = "closed"
+            elif case.status != OPEN:
+                status = "decided"
+            else:
+                status = "changed" if before is not None and before.status == OPEN else "opened"
+            about = case or before
+            assert about is not None
+            policy = self.policy(parcel)
+            self.output.cases.append(
+                CaseRow(
+                    parcel.key,
+                    status,
+                    weighed(parcel, about.kept),
+                    weighed(parcel, about.other),
+                    policy.difference_g,
+                    policy.difference_percent,
+                    about.treatment,
+                    about.decision,
+                    cause,
+                )
+            )
+        self.cases.clear()
+
+    def _remark(self, parcel: Parcel, policy: WeightPolicy) -> None:
+        """Weights outside the limits of their class, each once, when the order has told the line."""
+        for one in parcel.weighings:
+            if not one.remarked and not policy.plausible(one.weight_class, one.weight_g):
+                one.remarked = True
+                least, most = policy.limits[one.weight_class]
+                self.output.anomalies.append(
+                    Anomaly(
+                        "weight_implausible",
+                        parcel.key,
+                        one.id,
+                        one.time,
+                        one.site,
+                        f"{least} g - {most} g",
+                        f"{one.weight_g} g",
+                    )
+                )
 
 
 COMMON = 3 * 4

@@ -1,7 +1,7 @@
 """What a block led to, for Prometheus: counts and money, no identities."""
 
 from collections import Counter as Tally
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from prometheus_client import Counter, Gauge
 
@@ -14,12 +14,23 @@ CHARGES = Counter("waybook_charges_total", "Charges and reversals written", ["fe
 MONEY = Counter("waybook_charged_fen_total", "Charged, in fen, reversals not deducted", ["fee"])
 REVERSED = Counter("waybook_reversed_fen_total", "Taken back by reversals, in fen", ["fee"])
 WAITING = Gauge("waybook_waiting", "Fees that are due but cannot be rated, by reason", ["lane", "reason"])
+BREACHES = Counter("waybook_chain_breaches_total", "Breaches of scan chains that opened", ["rule"])
+OPEN_BREACHES = Gauge(
+    "waybook_chain_breaches_open", "Breaches of scan chains that are open", ["lane", "rule"]
+)
+CASES = Counter(
+    "waybook_weight_cases_total", "Cases of differing weights, by what became of them", ["status"]
+)
+PENDING_CASES = Gauge("waybook_weight_cases_pending", "Cases on whose decision charges depend", ["lane"])
 DEAD_LETTERS = Counter("waybook_dead_letters_total", "Input that broke a rule", ["reason"])
 ANOMALIES = Counter("waybook_anomalies_total", "Input that was used but should be looked at", ["kind"])
 
 
-def count(lane: int, output: Output, waits: Sequence[int]) -> None:
-    """Add one block's output to the counters. `waits`: how many dues wait after it, by reason."""
+def count(lane: int, output: Output, waits: Sequence[int], open_breaches: Mapping[str, int]) -> None:
+    """Add one block's output to the counters.
+
+    `waits`: how many dues wait after it, by reason. `open_breaches`: how many there are now, by rule.
+    """
     for kind, events in (
         ("order", output.orders),
         ("scan", output.scans),
@@ -40,8 +51,25 @@ def count(lane: int, output: Output, waits: Sequence[int]) -> None:
         REVERSED.labels(FEES.names[fee]).inc(reversed_[fee] // 100)
     for reason, waiting in zip(REASONS[1:], waits[1:], strict=True):
         WAITING.labels(str(lane), reason).set(waiting)
+    _count_breaches(lane, output, open_breaches)
+    _count_cases(lane, output)
     for rule, number in Tally(row.reason for row in output.refusals if row.status == "open").items():
         EVENTS.labels("any", "refused").inc(number)
         DEAD_LETTERS.labels(rule).inc(number)
     for kind, number in Tally(row.kind for row in output.anomalies).items():
         ANOMALIES.labels(kind).inc(number)
+
+
+def _count_breaches(lane: int, output: Output, now_open: Mapping[str, int]) -> None:
+    for rule, number in Tally(row.rule for row in output.breaches if row.new).items():
+        BREACHES.labels(rule).inc(number)
+    for rule, number in now_open.items():
+        OPEN_BREACHES.labels(str(lane), rule).set(number)
+
+
+def _count_cases(lane: int, output: Output) -> None:
+    for status, number in Tally(row.status for row in output.cases).items():
+        CASES.labels(status).inc(number)
+    if output.decisions:
+        EVENTS.labels("decision", "accepted").inc(len(output.decisions))
+    PENDING_CASES.labels(str(lane)).set(output.pending_cases)

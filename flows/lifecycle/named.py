@@ -13,7 +13,7 @@ from flows.governance.operators import Operators
 from flows.lifecycle.dues import Live
 from flows.lifecycle.output import Charge, Party
 from flows.lifecycle.parcel import Claimed, Extra, Item, Parcel
-from flows.lifecycle.reasons import ABANDONED, NO_CLAIM, NO_ORDER, NO_PRICE, NO_WEIGHT
+from flows.lifecycle.reasons import ABANDONED, NO_CLAIM, NO_ORDER, NO_PRICE
 from schemas.parties import CUSTOMER, HQ
 from schemas.times import DAY, SHANGHAI_OFFSET
 
@@ -78,8 +78,10 @@ def settle(
     if quote is None:
         missing = NO_PRICE if live.due.required or live.due.trigger == "claimed" else 0
         _wait_instead(rules, parcel, live, key, part, missing)
-    elif not parcel.adopted and rules.tariffs.needs_weight(live.price, quote.row):
-        _wait_instead(rules, parcel, live, key, part, NO_WEIGHT)
+        return
+    lacking = rules.tariffs.needs_weight(live.price, quote.row) and rules.lacks_weight(parcel)
+    if lacking:
+        _wait_instead(rules, parcel, live, key, part, lacking)
     else:
         _book(rules, parcel, live, key, part, parties, quote, time, cause)
 

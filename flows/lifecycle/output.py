@@ -4,8 +4,18 @@ import msgspec
 
 from flows.governance.operators import Change, Operators
 from flows.journal.moves import Move
+from flows.lifecycle.parcel import Weighed
 from flows.rating.model import Row
-from schemas.events import Claim, ClaimWithdrawn, NetworkPublished, Order, Scan, TariffPublished, Weight
+from schemas.events import (
+    Claim,
+    ClaimWithdrawn,
+    NetworkPublished,
+    Order,
+    Scan,
+    TariffPublished,
+    Weight,
+    WeightDecided,
+)
 
 
 class Charge(msgspec.Struct, frozen=True, gc=False):
@@ -84,6 +94,43 @@ class Wait(msgspec.Struct, frozen=True, gc=False):
     """The hub or the claim; empty: the parcel."""
 
 
+class ChainRow(msgspec.Struct, frozen=True, gc=False):
+    """A breach of a scan-chain rule opened, changed while open, closed or became final. Times are UTC ms."""
+
+    waybill: str
+    rule: str
+    status: str
+    outlet: str
+    site: str
+    operation: str
+    since: int
+    due: int
+    age: int
+    """Data time less `since`, ms."""
+    cause: str
+    """The event that closed it; empty: time passed."""
+    new: bool
+    """It was not open before."""
+
+
+class CaseRow(msgspec.Struct, frozen=True, gc=False):
+    """A case of differing weights was opened, changed, decided or closed."""
+
+    waybill: str
+    status: str
+    kept: Weighed
+    """The weight that counts."""
+    other: Weighed
+    """The measured one that is farthest from it."""
+    difference_g: int
+    difference_percent: int
+    treatment: str
+    decision: str
+    """The decision's event; empty: none."""
+    cause: str
+    """The event that led to this."""
+
+
 class Refusal(msgspec.Struct, frozen=True, gc=False):
     """A dead letter, or (`status` replayed) the note that one was sent again."""
 
@@ -130,6 +177,10 @@ class Output(msgspec.Struct):
     adoptions: list[Adoption] = []
     anomalies: list[Anomaly] = []
     waits: list[Wait] = []
+    breaches: list[ChainRow] = []
+    cases: list[CaseRow] = []
+    decisions: list[tuple[WeightDecided, int, int]] = []
+    """With partition and offset of their records."""
     refusals: list[Refusal] = []
     tariffs: list[TariffPublished] = []
     networks: list[NetworkPublished] = []
@@ -138,4 +189,6 @@ class Output(msgspec.Struct):
     changes: list[Change] = []
     """Accepted changes of hands."""
     moves: list[Move] = []
+    pending_cases: int = 0
+    """Cases on whose decision charges depend, after this block."""
     repeats: int = 0

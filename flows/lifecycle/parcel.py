@@ -4,14 +4,14 @@ from collections.abc import Callable, Container
 
 import msgspec
 
+from flows.governance.chains import LATER
 from flows.rating.facts import Terms
+from flows.rating.policy import CHARGE
 from schemas.events import Order
 
 NEVER = -1
 FOREVER = 1 << 42
 """Later than any time."""
-UNRANKED = 99
-
 Line = tuple[str, str, str]
 """Origin outlet, destination outlet and product of an order; empty: there is none."""
 
@@ -42,6 +42,59 @@ def terms_of(order: Order) -> Terms | None:
         order.promised_hours,
         order.related,
     )
+
+
+OPEN, SETTLED = 1, 2
+"""A case's status: someone should decide; someone has."""
+
+
+class Breach(msgspec.Struct, array_like=True, frozen=True, gc=False):
+    """An open breach of a scan-chain rule: the scan after which its clock ran, and who answers for it."""
+
+    rule: str
+    operation: str
+    since: int
+    """When that scan was, UTC ms."""
+    due: int
+    site: str
+    outlet: str
+
+
+class Weighed(msgspec.Struct, array_like=True, gc=False):
+    """A weight: who weighed, when (UTC ms), under which event's id, grams, volume and longest side, where.
+
+    Volume and side are 0 where they were not measured.
+    """
+
+    weight_class: str
+    time: int
+    id: str
+    weight_g: int
+    volume_cm3: int
+    longest_mm: int
+    site: str
+    remarked: bool = False
+    """It was shown as implausible."""
+
+
+class Decided(msgspec.Struct, array_like=True, frozen=True, gc=False):
+    """The newest decision about a parcel's weight: grams and cm³, or (0 g) the event whose weight stays."""
+
+    time: int
+    id: str
+    weight_g: int
+    volume_cm3: int
+    weight_event: str
+
+
+class Case(msgspec.Struct, array_like=True, frozen=True, gc=False):
+    """Differing weights: see `lifecycle.weighing`. Events by their ids; an empty `decision`: there is none."""
+
+    status: int
+    kept: str
+    other: str
+    treatment: str
+    decision: str
 
 
 class Item(msgspec.Struct, array_like=True, gc=False):
@@ -127,8 +180,6 @@ class Parcel(msgspec.Struct, array_like=True, gc=False):
     volume_cm3: int = 0
     longest_mm: int = 0
     weight_site: str = ""
-    measured_g: int = 0
-    """The best measured weight so far, to notice differences; 0: none."""
     adopted: str = ""
     """The event whose weight is in force."""
 
@@ -147,6 +198,22 @@ class Parcel(msgspec.Struct, array_like=True, gc=False):
     """Data time when the record began."""
     given_up: bool = False
     """Nothing was heard of it for so long that it leaves unfinished."""
+
+    declared_g: int = 0
+    """By the order; 0: nothing was declared."""
+    weighings: list[Weighed] = []
+    """All measured weights, in order of arrival."""
+    decision: Decided | None = None
+    case: Case | None = None
+    books: int = 0
+    """How many tariff books were published when its weight was last chosen."""
+
+    trail: bytes | None = None
+    """Its scans for the rules of scan chains (`governance.chains`, eight bytes each); None: it is not watched."""
+    look: int = LATER
+    """When its scan chain wants to be looked at; stored, it may be too early, never too late."""
+    breaches: list[Breach] = []
+    """Open breaches, in order of the rules."""
 
     @property
     def waiting(self) -> bool:
@@ -178,13 +245,18 @@ class Parcel(msgspec.Struct, array_like=True, gc=False):
         return self.extra
 
 
+def pending(case: Case) -> bool:
+    """Whether charges depend on a decision that nobody has made yet."""
+    return case.status == OPEN and case.treatment != CHARGE
+
+
 def over(kept: int, finished: int) -> Callable[[Parcel, int], bool]:
     """Forget a finished parcel `kept` ms of data time after it was last touched, and one that is given up.
 
     That is when no repeat of its events could still be accepted: the age beyond which events begin no record,
     and as far as an event may lie in the future (see `flows.lifecycle.age`). `finished`: places of the dues that
     every parcel's life has, as a bit set. Where nothing is known but claims that name their parties, these are
-    all that is to be booked.
+    all that is to be booked. A parcel whose charges depend on someone's decision is kept for it.
     """
 
     def is_over(parcel: Parcel, now: int) -> bool:
@@ -192,13 +264,14 @@ def over(kept: int, finished: int) -> Callable[[Parcel, int], bool]:
             parcel.at < now - kept
             and (parcel.done & finished == finished or _nothing_but_claims(parcel))
             and not parcel.waiting
+            and (parcel.case is None or not pending(parcel.case))
         )
 
     return is_over
 
 
 def _nothing_but_claims(parcel: Parcel) -> bool:
-    known = parcel.order_id or parcel.weight_id or parcel.measured_g
+    known = parcel.order_id or parcel.weight_id or parcel.weighings
     scanned = parcel.picked != NEVER or parcel.signed != NEVER
     claims = parcel.extra is not None and parcel.extra.claims
     return bool(claims and not known and not scanned and len(parcel.seen) == MARK * _marks(parcel))

@@ -14,6 +14,7 @@ from flows.engine.ring import Ring
 from flows.engine.timers import Timers
 from flows.fees.current import FEES
 from flows.fees.model import Fees
+from flows.governance.chains import MOST_SITES, TIME_BITS
 from flows.governance.network import Network, read_network
 from flows.governance.operators import Change, Operators
 from flows.lifecycle import named
@@ -22,9 +23,10 @@ from flows.lifecycle.assess import NO_BOOK, Assessor
 from flows.lifecycle.handover import Hands
 from flows.lifecycle.intake import DECODERS, RefusedError, glimpse, read, waybill_in_pattern
 from flows.lifecycle.output import Anomaly, Output, Refusal, Source
-from flows.lifecycle.parcel import MARK, NEVER, Claimed, Parcel, over, terms_of
+from flows.lifecycle.parcel import MARK, NEVER, Claimed, Decided, Parcel, Weighed, over, pending, terms_of
 from flows.lifecycle.published import next_network
 from flows.lifecycle.reasons import ABANDONED, REASONS
+from flows.lifecycle.watch import Watch
 from flows.rating.book import read_book
 from flows.rating.model import Book
 from flows.rating.tariffs import Tariffs
@@ -48,6 +50,7 @@ from schemas.events import (
     TariffPublished,
     Tick,
     Weight,
+    WeightDecided,
 )
 from schemas.identity import content_id, version_of
 from schemas.limits import AHEAD, LEAP, MOST_IDENTIFIER, OLDEST
@@ -55,7 +58,6 @@ from schemas.parties import HQ
 from schemas.problems import UNREADABLE, DocumentError
 from schemas.times import iso
 
-DECLARED = "declared"
 _MILESTONES = (PICKED_UP, SIGNED)
 _EVERY_SCAN = tuple(OPERATIONS)
 _LETTER = "dead letter ".ljust(MOST_IDENTIFIER)
@@ -73,6 +75,8 @@ class Documents(msgspec.Struct):
     network: NetworkPublished | None = None
     tariffs: list[TariffPublished] = []
     hands: Hands = msgspec.field(default_factory=Hands)
+    sites: list[str] = []
+    """Sites by their number in trails; grows by every directory that has rules of scan chains."""
 
 
 class Lifecycle:
@@ -94,9 +98,12 @@ class Lifecycle:
         """All books that were published and taken, in order."""
         self.ring: Ring[Parcel] = Ring(Parcel, self.over)
         self.timers = Timers()
+        self.watch = Watch(horizon)
         self.waiting: set[str] = set()
         self.waits = [0] * len(REASONS)
         """How many dues wait, by reason; the first counts nothing."""
+        self.pending: set[str] = set()
+        """Parcels whose charges depend on a decision about their weight."""
         self.documents = Documents()
         self.network: Network | None = None
         self.operators = Operators()
@@ -122,16 +129,20 @@ class Lifecycle:
         self.operators = self.documents.hands.operators()
         if self.documents.network is not None:
             self.network = read_network(self.documents.network.files)
+            self.watch.rules(self.network, self.documents.sites)
             self._rules_in_force([self._read(one.files, self.network) for one in self.documents.tariffs])
 
     def restored(self) -> None:
         """The ring is back: derive what is not stored."""
-        self.rules.now = self.ring.now
+        self.rules.now = self.watch.now = self.ring.now
+        self.watch.restored(self.ring.records.values())
         for key, parcel in self.ring.records.items():
             if parcel.waiting:
                 self.waiting.add(key)
                 for reason in self.rules.waits_of(parcel):
                     self.waits[reason] += 1
+            if parcel.case is not None and pending(parcel.case):
+                self.pending.add(key)
             self._set_timer(parcel)
 
     def ready(self, records: Sequence[bytes]) -> bool:
@@ -140,7 +151,7 @@ class Lifecycle:
 
     def process(self, block: Block) -> Output:
         """All that the block leads to."""
-        self.output = self.rules.output = Output()
+        self.output = self.rules.output = self.watch.output = Output()
         self.output.operators.append((0, self.operators))
         before = self.ring.now
         for records in block.inputs:
@@ -150,24 +161,33 @@ class Lifecycle:
                 self._others(records, block.newest)
         self._look_at(self.timers.due(self.ring.now))
         self._give_up(before)
+        self._look_at_chains()
         for key, (parcel, _) in self.rules.changed.items():
             (self.waiting.add if parcel.waiting else self.waiting.discard)(key)
+        for key, (parcel, _, _) in self.rules.cases.items():
+            is_pending = parcel.case is not None and pending(parcel.case)
+            (self.pending.add if is_pending else self.pending.discard)(key)
         self.rules.waited()
         for wait in self.output.waits:
             self.waits[wait.before] -= 1
             self.waits[wait.reason] += 1
         self.waits[ABANDONED] = 0
+        self.rules.judged()
+        self.output.pending_cases = len(self.pending)
         return self.output
 
     # Parcels' events
 
-    def _events(self, records: Records, received: int) -> None:  # noqa: PLR0912
+    def _events(self, records: Records, received: int) -> None:  # noqa: C901, PLR0912, PLR0915
         """The hot loop: whatever can be said of an event without a call is said here."""
         ring, output, rules, sites = self.ring, self.output, self.rules, self.directory.sites
         now, epoch, known = ring.now, ring.epoch, ring.records.get
         latest, earliest = now + self.ahead, now - self.horizon
         gone = earliest - self.ahead  # parcels touched last before this may be over
         decoders, digest = DECODERS, xxh3_64_digest
+        watch = self.watch
+        marks, numbers = watch.marks, watch.numbers
+        wakes = watch.chains.wakes if watch.chains is not None else {}
         milestones = _EVERY_SCAN if rules.dues.at_hub else _MILESTONES
         for raw, offset in zip(records.values, records.offsets, strict=True):
             try:
@@ -201,14 +221,23 @@ class Lifecycle:
                 if kind is Scan:
                     output.scans.append(event)
                     output.scan_offsets.append(offset)
-                    if event.operation in milestones:
+                    operation = event.operation
+                    if wakes and parcel.trail is not None:
+                        time = event.time
+                        scan = time << TIME_BITS | marks[operation] | numbers[event.site]
+                        parcel.trail += scan.to_bytes(8, "little")
+                        if time + wakes[operation] < parcel.look:
+                            watch.at(parcel, time + wakes[operation])
+                    if operation in milestones:
                         self._milestone(parcel, event)
+                    if parcel.breaches:
+                        watch.heard(parcel, event.id)
                 elif kind is Weight:
                     output.weights.append(event)
                     output.weight_offsets.append(offset)
                     self._weight(parcel, event)
                 else:
-                    self._not_of_a_device(parcel, event, offset)
+                    self._not_of_a_device(parcel, event, records.partition, offset)
             except RefusedError as error:
                 self._refuse(error, records, offset, raw or b"", received)
         output.sources.append(
@@ -259,7 +288,11 @@ class Lifecycle:
         if parcel is None and len(key) <= MOST_IDENTIFIER and not waybill_in_pattern(key):
             raise RefusedError("waybill_out_of_pattern", f"{key!r} is no waybill number")
         if parcel is None or (parcel.at != ring.now and self.over(parcel, ring.now)):
+            if parcel is not None:
+                self.watch.left(parcel)
             parcel = ring.records[key] = Parcel(key, ring.place, ring.epoch, ring.now, born=ring.now)
+            if self.watch.chains is not None:
+                parcel.trail = b""
             ring.born.append(parcel)
         elif parcel.epoch != ring.epoch:
             parcel.epoch = ring.epoch
@@ -267,21 +300,34 @@ class Lifecycle:
         parcel.at = ring.now
         return parcel
 
-    def _not_of_a_device(self, parcel: Parcel, event: Order | Claim | ClaimWithdrawn, offset: int) -> None:
+    def _not_of_a_device(
+        self,
+        parcel: Parcel,
+        event: Order | Claim | ClaimWithdrawn | WeightDecided,
+        partition: int,
+        offset: int,
+    ) -> None:
         if isinstance(event, Order):
             self.output.orders.append(event)
             self.output.order_offsets.append(offset)
             self._order(parcel, event)
+        elif isinstance(event, WeightDecided):
+            self.output.decisions.append((event, partition, offset))
+            self._decide(parcel, event)
         else:
             self.output.claims.append(event)
             self.output.claim_offsets.append(offset)
             self._claim(parcel, event)
 
-    def _check(self, event: Order | Claim | ClaimWithdrawn) -> None:
+    def _check(self, event: Order | Claim | ClaimWithdrawn | WeightDecided) -> None:
         if isinstance(event, Order):
             self._check_order(event)
         elif isinstance(event, Claim):
             self._check_claim(event)
+        elif isinstance(event, WeightDecided):
+            needed = "weight_g" if event.decision == "override" else "weight_event"
+            if not getattr(event, needed):
+                raise RefusedError("decision_incomplete", f"{event.decision} needs {needed}")
 
     def _check_order(self, order: Order) -> None:
         network = self.directory
@@ -302,17 +348,17 @@ class Lifecycle:
         parcel.order_time, parcel.order_id = order.time, order.id
         parcel.origin, parcel.destination, parcel.product = order.origin, order.destination, order.product
         parcel.payment, parcel.customer, parcel.terms = order.payment_e4, order.customer, terms_of(order)
-        if parcel.weight_class in ("", DECLARED) or self.rules.rank(DECLARED) < self.rules.rank(
-            parcel.weight_class
-        ):
-            self._weigh(parcel, DECLARED, order, order.declared_g, 0)
-            if not order.declared_g:
-                parcel.weight_class, parcel.weight_time, parcel.weight_id = "", NEVER, ""
+        parcel.declared_g = order.declared_g
+        self.rules.choose(parcel)
         self.rules.all(parcel, line)
         self._set_timer(parcel)
+        if parcel.breaches:
+            self.watch.heard(parcel, order.id)
 
     def _milestone(self, parcel: Parcel, scan: Scan) -> None:
         """A scan that makes fees fall due; the first of its kind counts, whenever it comes."""
+        if parcel.books != self.rules.books:
+            self._weigh(parcel)
         dues = self.rules.dues
         if dues.at_hub and self.directory.sites[scan.site].kind == "hub":
             self._pass(parcel, scan)
@@ -366,37 +412,41 @@ class Lifecycle:
         named.claims(self.rules, parcel)
 
     def _weight(self, parcel: Parcel, weight: Weight) -> None:
-        policy = self.rules.tariffs.policy
-        if parcel.measured_g and policy.differs(parcel.measured_g, weight.weight_g):
-            self.output.anomalies.append(
-                Anomaly(
-                    "weight_difference",
-                    parcel.key,
-                    weight.id,
-                    weight.time,
-                    weight.site,
-                    f"{parcel.measured_g} g",
-                    f"{weight.weight_g} g",
-                )
+        volume = weight.length_mm * weight.width_mm * weight.height_mm // 1000
+        parcel.weighings.append(
+            Weighed(
+                weight.weight_class,
+                weight.time,
+                weight.id,
+                weight.weight_g,
+                volume,
+                max(weight.length_mm, weight.width_mm, weight.height_mm),
+                weight.site,
             )
-        best = self.rules.rank(parcel.weight_class), parcel.weight_time, parcel.weight_id
-        if (self.rules.rank(weight.weight_class), weight.time, weight.id) < best:
-            volume = weight.length_mm * weight.width_mm * weight.height_mm // 1000
-            self._weigh(parcel, weight.weight_class, weight, weight.weight_g, volume)
-            parcel.measured_g = weight.weight_g
-            self.rules.weigh(parcel)
-        elif not parcel.measured_g:
-            parcel.measured_g = weight.weight_g
+        )
+        self._weigh(parcel)
 
-    @staticmethod
-    def _weigh(parcel: Parcel, weight_class: str, event: Order | Weight, grams: int, volume: int) -> None:
-        parcel.weight_class, parcel.weight_time, parcel.weight_id = weight_class, event.time, event.id
-        parcel.weight_g, parcel.volume_cm3 = grams, volume
-        if type(event) is Weight:
-            parcel.weight_site = event.site
-            parcel.longest_mm = max(event.length_mm, event.width_mm, event.height_mm)
+    def _weigh(self, parcel: Parcel) -> None:
+        """Choose the weight again, and assess what that changes."""
+        before, case = parcel.weight_id, parcel.case
+        self.rules.choose(parcel)
+        if parcel.case != case:
+            self.rules.by_weight(parcel)
+        elif parcel.weight_id != before:
+            self.rules.weigh(parcel)
+
+    def _decide(self, parcel: Parcel, event: WeightDecided) -> None:
+        """A person's decision; the newest one counts, whenever it comes."""
+        known = parcel.decision
+        if known is not None and (event.time, event.id) < (known.time, known.id):
+            return
+        if event.decision == "override":
+            parcel.decision = Decided(event.time, event.id, event.weight_g, event.volume_cm3, "")
         else:
-            parcel.weight_site, parcel.longest_mm = "", 0
+            parcel.decision = Decided(event.time, event.id, 0, 0, event.weight_event)
+        self.rules.choose(parcel)
+        self.rules.by_weight(parcel)
+        self._set_timer(parcel)
 
     def _compare_places(self, order: Order) -> None:
         """An order's cities should be its outlets'; the outlets decide."""
@@ -447,7 +497,7 @@ class Lifecycle:
             known = f"data time {iso(self.ring.now)} and Kafka's {iso(received)}"
             raise RefusedError("time_in_future", f"{iso(tick.time)} leaps too far ahead of {known}")
         if tick.time > self.ring.now:
-            self.ring.now = self.rules.now = tick.time
+            self.ring.now = self.rules.now = self.watch.now = tick.time
 
     def _publish_network(self, published: NetworkPublished, received: int) -> None:  # noqa: ARG002
         _check_version(published, "network_refused")
@@ -455,10 +505,20 @@ class Lifecycle:
             network, books = next_network(published, self.network, self.documents.tariffs, self._read)
         except DocumentError as error:
             raise RefusedError("network_refused", str(error)) from error
+        if network.chains and len({*self.documents.sites, *network.sites}) > MOST_SITES:
+            raise RefusedError(
+                "network_refused", f"more than {MOST_SITES} sites have been watched over the years"
+            )
+        before = self.network
         self.network, self.documents.network = network, published
         self.output.networks.append(published)
+        self.watch.rules(network, self.documents.sites)
+        if before is not None and before.chains != network.chains:
+            for parcel in self.ring.records.values():
+                if self.watch.renewed(parcel, published.id):
+                    self._mark(parcel)
         self._rules_in_force(books)
-        self._look_at(sorted(self.waiting))
+        self._look_at(sorted(self.waiting | self.pending))
 
     def _publish_tariff(self, published: TariffPublished, received: int) -> None:  # noqa: ARG002
         _check_version(published, "book_refused")
@@ -473,7 +533,7 @@ class Lifecycle:
         self.documents.tariffs.append(published)
         self.output.tariffs.append(published)
         self._rules_in_force([*self.books, book])
-        self._look_at(sorted(self.waiting))
+        self._look_at(sorted(self.waiting | self.pending))
 
     def _change_hands(self, change: Change, received: int) -> None:  # noqa: ARG002
         """An outlet goes to another party: what is charged for its days is taken back and charged anew."""
@@ -524,9 +584,12 @@ class Lifecycle:
         """Make the assessor anew with all books that were taken, in order of publication."""
         self.books = list(books)
         before = self.rules
-        self.rules = Assessor(Tariffs([NO_BOOK, *books], self.directory), self.directory, self.fees)
+        self.rules = Assessor(
+            Tariffs([NO_BOOK, *books], self.directory), self.directory, self.fees, len(books) + 1
+        )
         self.rules.now, self.rules.output = self.ring.now, self.output
         self.rules.changed, self.rules.changed_items = before.changed, before.changed_items
+        self.rules.cases = before.cases
 
     def _look_at(self, keys: Sequence[str]) -> None:
         """Assess parcels again: their time has come, or prices are new.
@@ -540,6 +603,7 @@ class Lifecycle:
             self._mark(parcel)
             self.rules.cause = parcel.weight_id
             before = parcel.done
+            self.rules.choose(parcel)
             self.rules.all(parcel, parcel.line)
             if parcel.done != before:
                 parcel.at = self.ring.now
@@ -558,6 +622,16 @@ class Lifecycle:
                 self._mark(parcel)
                 self.rules.give_up(parcel)
                 parcel.given_up = True
+
+    def _look_at_chains(self) -> None:
+        """Scan chains whose time has come. A record that is looked at lives no longer for it."""
+        for key in self.watch.timers.due(self.ring.now):
+            parcel = self.ring.records.get(key)
+            if parcel is not None:
+                before = parcel.breaches
+                self.watch.passed(parcel)
+                if parcel.breaches != before:
+                    self._mark(parcel)
 
     def _set_timer(self, parcel: Parcel) -> None:
         moment = self.rules.deadline(parcel)

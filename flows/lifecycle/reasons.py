@@ -1,7 +1,7 @@
 """Why a due waits, as numbers; empty: it does not."""
 
-NO_ORDER, NO_WEIGHT, NO_PRICE, NO_CLAIM, NO_PICKUP, ABANDONED = 1, 2, 3, 4, 5, 6
-REASONS = ("", "no_order", "no_weight", "no_price", "no_claim", "no_pickup", "abandoned")
+NO_ORDER, NO_WEIGHT, NO_PRICE, NO_CLAIM, NO_PICKUP, ABANDONED, UNDECIDED = 1, 2, 3, 4, 5, 6, 7
+REASONS = ("", "no_order", "no_weight", "no_price", "no_claim", "no_pickup", "abandoned", "weight_undecided")
 """What is abandoned waits for nothing more: its parcel left unfinished."""
 REASON_BITS = 3
 """Bits of a reason among the waits of a parcel's plain dues."""

@@ -13,7 +13,7 @@ from flows.fees.read import documents
 from flows.governance.network import Network, read_network
 from flows.journal.moves import MOVED, legs_of
 from flows.journal.post import Booked, ChargeColumns, Legs, Poster
-from flows.lifecycle import directory
+from flows.lifecycle import directory, watched
 from flows.lifecycle.named import WITHDRAWN
 from flows.lifecycle.operated import operated
 from flows.lifecycle.output import Adoption, Anomaly, Output, Wait
@@ -115,6 +115,9 @@ class Tables:
             "adopted_weight": self._adoptions(output.adoptions),
             "anomaly": self._anomalies(output.anomalies),
             "waiting": self._waits(output.waits),
+            "chain_breach": watched.breaches(output.breaches),
+            "weight_case": watched.cases(output.cases, network),
+            "weight_decision": watched.decisions(output.decisions),
             "dead_letter": refusals(output.refusals),
         }
         booked = self.booked = Booked(self.poster, self.parties, None)
@@ -485,6 +488,7 @@ class Tables:
             made["site"] = _sites(network)
             made["product"] = _products(network)
             made["area"], made["party"] = directory.areas(network), directory.parties(network)
+            made["chain_rule"] = watched.rules(network)
             for table, rows in documents(self.fees).items():
                 made[table] = _document(table, self.fees.version, rows)
         made["operator"], made["balance_moved"] = (

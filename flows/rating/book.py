@@ -15,6 +15,7 @@ from collections.abc import Mapping
 from flows.governance.network import Network
 from flows.rating.clashes import clashes, columns_named, overlap
 from flows.rating.findings import Broken, Findings
+from flows.rating.lines import with_lines
 from flows.rating.model import FEES, NO_END, Book, PriceTable, Row
 from flows.rating.places import gazetteer
 from flows.rating.rows import read_rows
@@ -52,8 +53,11 @@ def read_book(files: Mapping[str, str], network: Network, fees: Mapping[str, str
     holidays = _holidays(settings.holidays, files, findings) if settings.holidays else {}
     for row, earlier in clashes(rows):
         findings.add(row.file, row.number, columns_named(row), overlap(row, earlier))
+    policy = settings.policy
+    if policy is not None:
+        policy = with_lines(policy, settings.specials, places, FILE, findings)
     findings.refuse()
-    return Book(version_of(files), settings.name, settings.policy, tuple(tables), tuple(rows), holidays)
+    return Book(version_of(files), settings.name, policy, tuple(tables), tuple(rows), holidays)
 
 
 def _holidays(file: str, files: Mapping[str, str], findings: Findings) -> dict[int, str]:

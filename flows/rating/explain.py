@@ -22,6 +22,7 @@ WEIGHT_CLASSES: Words = {
     "hub_scale": ("分拨中心电子秤", "hub scale"),
     "outlet_dws": ("网点 DWS", "outlet DWS"),
     "outlet_scale": ("网点电子秤", "outlet scale"),
+    "decided": ("人工裁决", "decided by a person"),
     "declared": ("客户申报", "declared by the customer"),
 }
 MATCHES: Words = {level.name: (level.zh, level.en) for level in LEVELS}

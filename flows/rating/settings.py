@@ -11,10 +11,11 @@ import msgspec
 
 from flows.rating.factors import KG, part
 from flows.rating.findings import Broken, Findings
+from flows.rating.lines import NAMED, Special
 from flows.rating.measures import MEASURES
 from flows.rating.model import FEES, NO_END, PriceTable
 from flows.rating.places import nearest
-from flows.rating.policy import ADOPTIONS, AFTER_SIGNED, WeightPolicy
+from flows.rating.policy import ADOPTIONS, AFTER_SIGNED, CHOICES, EARLIEST, TREATMENTS, WeightPolicy
 from flows.rating.rounding import ROUNDINGS
 from flows.rating.rows import CONDITIONS
 from flows.rating.shapes import SHAPES
@@ -49,6 +50,7 @@ Check = Callable[[object], T | Broken]
 """Reads a setting's value."""
 
 _NO_DATE = dt.date.min
+_NO_TABLES: list[Mapping[str, object]] = []
 
 
 class Settings(msgspec.Struct, frozen=True):
@@ -60,6 +62,8 @@ class Settings(msgspec.Struct, frozen=True):
     tables: tuple[PriceTable, ...]
     holidays: str = ""
     """File of the holiday calendar."""
+    specials: tuple[Special, ...] = ()
+    """Weight policies of single lines, their names as they are written."""
 
 
 def read_settings(files: Mapping[str, str], findings: Findings, fees: Mapping[str, str] = FEES) -> Settings:
@@ -79,9 +83,12 @@ def read_settings(files: Mapping[str, str], findings: Findings, fees: Mapping[st
     weight = book.take("weight", _table_of, None, needed=False)
     tables, zones = book.sections("table"), book.sections("zones", needed=False)
     book.close()
-    policy = None
+    policy: WeightPolicy | None = None
+    specials: list[Special] = []
     if weight is not None:
-        policy = _policy(_Section("weight", weight, lines.get("weight[0]", {}), findings), lines, findings)
+        policy, specials = _policy(
+            _Section("weight", weight, lines.get("weight[0]", {}), findings), lines, findings
+        )
     read = [
         _table(_Section(f"table {n + 1}", values, lines.get(f"table[{n}]", {}), findings), files, fees, n)
         for n, values in enumerate(tables)
@@ -90,28 +97,79 @@ def read_settings(files: Mapping[str, str], findings: Findings, fees: Mapping[st
         _zones(_Section(f"zones {n + 1}", values, lines.get(f"zones[{n}]", {}), findings), files)
         for n, values in enumerate(zones)
     ]
-    return Settings(name, policy, tuple(read), holidays)
+    return Settings(name, policy, tuple(read), holidays, tuple(specials))
 
 
-def _policy(section: "_Section", lines: "_Lines", findings: Findings) -> WeightPolicy:
-    difference_g = section.take("difference_g", _whole(0, MOST_GRAMS), 0)
-    difference_percent = section.take("difference_percent", _whole(0, 100), 0)
-    classes: list[str] = []
-    adopt: list[str] = []
-    after_ms: list[int] = []
-    for n, values in enumerate(section.sections("precedence")):
-        place = _Section("weight.precedence", values, lines.get(f"weight.precedence[{n}]", {}), findings)
-        name = place.take("class", _one_of(WEIGHT_CLASSES), "")
-        if name in classes and name:
-            place.broken("class", Broken("repeated_class", f"{name} has its place above already"))
-        classes.append(name)
-        adopt.append(place.take("adopt", _one_of(ADOPTIONS), ""))
-        waits = adopt[-1] == AFTER_SIGNED
-        after_ms.append(place.take("hours", _whole(0, MOST_HOURS), 24, needed=False) * HOUR if waits else 0)
-        place.close()
+def _policy(section: "_Section", lines: "_Lines", findings: Findings) -> tuple[WeightPolicy, list[Special]]:
+    """The book's weight policy, and those of single lines."""
+    usual = _own_policy(section, None, "weight.precedence", 0, lines, findings)
+    specials: list[Special] = []
+    precedences = 0
+    for n, values in enumerate(section.take("policy", _tables_of, _NO_TABLES, needed=False)):
+        rows = lines.get(f"weight.policy[{n}]", {})
+        one = _Section("weight.policy", values, rows, findings)
+        product, origin, destination = (one.take(column, _text, "", needed=False) for column in NAMED)
+        policy = _own_policy(one, usual, "weight.policy.precedence", precedences, lines, findings)
+        found = values.get("precedence", [])
+        precedences += len(found) if isinstance(found, list) else 0
+        specials.append(Special(product, origin, destination, rows.get("", 0), policy))
+        one.close()
     section.close()
-    rank = {name: n for n, name in enumerate(classes)}
-    return WeightPolicy(rank, tuple(adopt), tuple(after_ms), difference_g, difference_percent)
+    return usual, specials
+
+
+def _own_policy(
+    section: "_Section",
+    usual: WeightPolicy | None,
+    name: str,
+    first: int,
+    lines: "_Lines",
+    findings: Findings,
+) -> WeightPolicy:
+    """The policy of a section; what it leaves out is as `usual`. Its precedences are `first` and on in the file."""
+    given = usual or WeightPolicy({}, (), (), 0, 0)
+    needed = usual is None
+    difference_g = section.take("difference_g", _whole(0, MOST_GRAMS), given.difference_g, needed=needed)
+    percent = section.take("difference_percent", _whole(0, 100), given.difference_percent, needed=needed)
+    treatment = section.take("on_difference", _one_of(TREATMENTS), given.on_difference, needed=False)
+    adopt: dict[str, tuple[str, int]] = {}
+    choose: dict[str, str] = {}
+    limits: dict[str, tuple[int, int]] = {}
+    for n, values in enumerate(section.take("precedence", _tables_of, _NO_TABLES, needed=needed), first):
+        place = _Section(name, values, lines.get(f"{name}[{n}]", {}), findings)
+        kind = place.take("class", _one_of(WEIGHT_CLASSES), "")
+        if kind in adopt and kind:
+            place.broken("class", Broken("repeated_class", f"{kind} has its place above already"))
+        rule = place.take("adopt", _one_of(ADOPTIONS), "")
+        waits = rule == AFTER_SIGNED
+        adopt[kind] = (
+            rule,
+            place.take("hours", _whole(0, MOST_HOURS), 24, needed=False) * HOUR if waits else 0,
+        )
+        choice = place.take("choose", _one_of(CHOICES), EARLIEST, needed=False)
+        least = place.take("least_g", _whole(0, MOST_GRAMS), 0, needed=False)
+        most = place.take("most_g", _whole(0, MOST_GRAMS), MOST_GRAMS, needed=False)
+        if least > most:
+            place.broken("most_g", Broken("limits_reversed", f"most_g {most} is less than least_g {least}"))
+        if choice != EARLIEST:
+            choose[kind] = choice
+        if (least, most) != (0, MOST_GRAMS):
+            limits[kind] = least, most
+        place.close()
+    if not adopt:
+        return msgspec.structs.replace(
+            given, difference_g=difference_g, difference_percent=percent, on_difference=treatment
+        )
+    return WeightPolicy(
+        {kind: n for n, kind in enumerate(adopt)},
+        tuple(rule for rule, _ in adopt.values()),
+        tuple(after for _, after in adopt.values()),
+        difference_g,
+        percent,
+        choose,
+        limits,
+        treatment,
+    )
 
 
 def _zones(section: "_Section", files: Iterable[str]) -> PriceTable:

@@ -73,7 +73,7 @@ class World(msgspec.Struct):
     hubs: dict[str, Site]
     """By province."""
     files: dict[str, str]
-    """In the format in which a directory is published: with its parties and areas."""
+    """In the format in which a directory is published: with its parties, areas and scan-chain rules."""
     kilometres: dict[tuple[str, str], int]
     """Between provinces' capitals."""
     senders: Draw
@@ -163,6 +163,7 @@ def build(outlets: int, seed: int) -> World:
                     {row["code"]: row["name"] for row in rows if row["level"] == "province"}, sites
                 ),
             ),
+            "chains.toml": Path(__file__).with_name("chains.toml").read_text("utf-8"),
         },
         kilometres,
         draw(list(zip(sites, sends, strict=True))),

@@ -9,7 +9,7 @@ from typing import Literal
 
 import msgspec
 
-from schemas.events import OUT_FOR_DELIVERY, PICKED_UP, SIGNED, Order
+from schemas.events import OPERATIONS, OUT_FOR_DELIVERY, PICKED_UP, SIGNED, Order
 from schemas.identity import content_id
 from schemas.times import HOUR, MINUTE, SECOND
 from sources.network import faults
@@ -75,6 +75,8 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     """The best class first, in a class the earliest: the first one is to be adopted."""
     events: int
     """Facts that are accepted: rows of this waybill."""
+    unscanned: tuple[str, ...]
+    """Operations of which no scan is accepted."""
     lost: tuple[str, ...]
     """Scans (by operation) and weights (by class) that were never sent."""
 
@@ -243,6 +245,7 @@ class _Performance:
                 sorted(self.weights, key=lambda w: (order.index(w.weight_class), w.time, w.event_id))
             ),
             events=sum(cue.fate == "accepted" for cue in self.cues),
+            unscanned=tuple(operation for operation in OPERATIONS if operation not in self.scans),
             lost=tuple(self.lost),
         )
 

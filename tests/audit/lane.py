@@ -23,6 +23,7 @@ from schemas.events import (
     PartyTransferred,
     TariffPublished,
     Tick,
+    WeightDecided,
 )
 from schemas.limits import HORIZON
 from tests.audit.writer import Writer
@@ -42,6 +43,7 @@ def record(event: Event, partition: int = 0) -> Record:
         Order: topics.ORDERS,
         Claim: topics.ORDERS,
         ClaimWithdrawn: topics.ORDERS,
+        WeightDecided: topics.ORDERS,
         Tick: topics.TICKS,
         NetworkPublished: topics.CONTROL,
         TariffPublished: topics.CONTROL,

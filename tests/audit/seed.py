@@ -1,8 +1,9 @@
 """Books written by hand: the example that every finance person can follow, one correction, one wait.
 
 YT100000001 pays 12.00; waybill 1.00, transit at 2.5 kg 5.25, delivery 1.20.
-YT100000002 the same, but a hub's DWS later says 3.0 kg: transit 5.25 is taken back and 6.00 charged.
-YT100000003 was picked up, and nobody has seen its order.
+YT100000002 the same, but a hub's DWS later says 3.0 kg: transit 5.25 is taken back and 6.00 charged; someone
+confirms it.
+YT100000003 was picked up, and nobody has seen its order, nor its signature a day later.
 OUT1 goes to P9 on the 7th; what the first six blocks left open goes over with it.
 YT100000001 is claimed to be late: OUT2 pays a penalty of 5.00. YT100000002 is insured.
 """
@@ -84,6 +85,18 @@ ACCOUNTS = {
     **dict.fromkeys(("6102", "6103", "6901"), "own"),
 }
 """By number: the nature."""
+
+RULE: Values = {
+    "version": "n1",
+    "rule": "signed",
+    "label": "揽收后未签收",
+    "operation": "10",
+    "place": "any",
+    "direction": "then",
+    "others": "50",
+    "hours": 24,
+    "responsible": "scan",
+}
 
 ENTRIES = """
 freight            payee D 1101 C 5101
@@ -249,6 +262,7 @@ def write(writer: Writer) -> None:
         "operator": [CHANGE | {"first_day": DAY_OF_HANDOVER, "published_at": T0, "published_by": "me"}],
         "fee": list(_fees()),
         "posting_rule": list(_posting_rules()),
+        "chain_rule": [RULE],
     }
     writer.by_hand(documents, {"waybook.control:0": 2})
     writer.by_hand(
@@ -289,8 +303,21 @@ def write(writer: Writer) -> None:
         ],
         "journal": list(_moved()),
     }
+    breach = {
+        "waybill": three,
+        "rule": "signed",
+        "status": "open",
+        "outlet": "OUT1",
+        "site": "OUT1",
+        "operation": "10",
+        "since": T0,
+        "due": T0 + DAY,
+        "age_ms": DAY + HOUR,
+    }
     events = [scan(three, "10", 5, T0)]
-    writer.by_hand({"event": events, "waiting": waits, **moved}, {"waybook.devices:0": 6})
+    writer.by_hand(
+        {"event": events, "waiting": waits, "chain_breach": [breach], **moved}, {"waybook.devices:0": 6}
+    )
     letter = {
         "dead_letter_id": "dl-1",
         "status": "open",
@@ -318,7 +345,13 @@ def write(writer: Writer) -> None:
     }
     unserved = anomaly | {"kind": "area_unserved", "expected": "", "found": "310115"}
     writer.by_hand(
-        {"dead_letter": [letter | {"raw": "{"}], "event": [strange], "anomaly": [anomaly, unserved]},
+        {
+            "dead_letter": [letter | {"raw": "{"}],
+            "event": [strange],
+            "anomaly": [anomaly, unserved],
+            "weight_decision": [decision(two)],
+            "weight_case": [settled(two)],
+        },
         {"waybook.devices:0": 7, "waybook.orders:0": 4},
     )
     for place, waybill in enumerate((one, two)):
@@ -405,6 +438,44 @@ def weight(waybill: str, weight_class: str, grams: int, offset: int, time: int) 
     sizes = {"length_mm": 300, "width_mm": 200, "height_mm": 100}
     found = _device(waybill, weight_class, offset, time, "HUB1")
     return found | {"weight_class": weight_class, "weight_g": grams, "photo": "p/1.jpg"} | sizes
+
+
+def decision(waybill: str) -> Values:
+    """Someone confirms the hub's DWS."""
+    return {
+        "event_id": "decision-1",
+        "waybill": waybill,
+        "event_time": T0 + 3 * HOUR,
+        "decision": "confirm",
+        "weight_event": f"{waybill}-hub_dws",
+        "decided_by": "accountant",
+        "reason": "photo",
+        "offset": 3,
+    }
+
+
+def settled(waybill: str) -> Values:
+    """The case that this decision leaves behind."""
+    return {
+        "waybill": waybill,
+        "status": "decided",
+        "weight_event": f"{waybill}-hub_dws",
+        "weight_class": "hub_dws",
+        "weight_g": 3_000,
+        "event_time": T0 + 2 * HOUR,
+        "site": "HUB1",
+        "other_event": f"{waybill}-hub_scale",
+        "other_class": "hub_scale",
+        "other_g": 2_500,
+        "other_time": T0 + HOUR,
+        "other_site": "HUB1",
+        "other_outlet": "HQ",
+        "difference_g": 500,
+        "difference_percent": 10,
+        "on_difference": "charge",
+        "decision": "decision-1",
+        "cause": "decision-1",
+    }
 
 
 def adoption(weighing: Values, why: str) -> Values:

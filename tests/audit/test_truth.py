@@ -105,6 +105,19 @@ def test_another_parcel(books: Client, tmp_path: Path, field: str, value: object
     assert failing(books, tmp_path, lines(books), known) == {"truth_parcels"}
 
 
+def test_a_lost_scan_that_is_no_breach(books: Client, tmp_path: Path) -> None:
+    rule = "SELECT * REPLACE ('no_delivery' AS rule, 'need' AS direction, '50' AS operation, '40' AS others)"
+    books.command(f"INSERT INTO chain_rule {rule} FROM chain_rule WHERE hours = 24")
+    try:
+        assert failing(books, tmp_path, lines(books), parcels()) == set()
+        known = parcels()
+        known[0]["unscanned"] = ["30", "40"]
+        known[2]["unscanned"] = ["40"]
+        assert failing(books, tmp_path, lines(books), known) == {"truth_breaches"}
+    finally:
+        books.command("DELETE FROM chain_rule WHERE rule = 'no_delivery'")
+
+
 def failing(
     books: Client, directory: Path, sent: list[dict[str, Any]], known: list[dict[str, Any]]
 ) -> set[str]:

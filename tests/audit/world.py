@@ -16,6 +16,7 @@ from schemas.events import (
     Scan,
     TariffPublished,
     Weight,
+    WeightDecided,
 )
 from schemas.identity import version_of
 from schemas.times import HOUR, MINUTE
@@ -43,8 +44,39 @@ PRODUCTS = {"STD": "标快", "EXP": "特快"}
 CLASSES: tuple[MeasuredClass, ...] = ("outlet_scale", "outlet_dws", "hub_scale", "hub_dws")
 
 
-def network() -> NetworkPublished:
-    """The directory."""
+CHAINS = """
+[[rule]]
+name = "sent"
+label = "揽收后未发件"
+when = "10"
+then = ["20", "30", "40", "50"]
+hours = 5
+[[rule]]
+name = "left_hub"
+label = "分拨滞留"
+when = "30"
+at = "hub"
+then = ["20", "40", "50"]
+hours = 6
+[[rule]]
+name = "arrived"
+label = "发件后未到件"
+when = "20"
+then = ["30"]
+hours = 12
+responsible = "destination"
+[[rule]]
+name = "signed_without_delivery"
+label = "无派件签收"
+when = "50"
+need = ["40"]
+hours = 2
+responsible = "origin"
+"""
+
+
+def network(chains: str = CHAINS) -> NetworkPublished:
+    """The directory; `chains`: rules of scan chains, empty for none."""
     places = [f"{code},{name},province," for code, name in PROVINCES.items()]
     places += [f"{code},{name},city,{code[:2]}0000" for code, name in CITIES.items()]
     places += [
@@ -59,7 +91,10 @@ def network() -> NetworkPublished:
         "areas.csv": "\n".join(["outlet,county", *(f"{o},{c[:4]}01" for o, c in OUTLETS.items())]),
         "parties.csv": PARTIES,
     }
-    return NetworkPublished(id="network", time=START, version=version_of(files), files=files)
+    if chains:
+        files["chains.toml"] = chains
+    version = version_of(files)
+    return NetworkPublished(id=f"network-{version}", time=START, version=version, files=files)
 
 
 BOOK = """
@@ -68,7 +103,9 @@ currency = "CNY"
 [weight]
 difference_g = 500
 difference_percent = 10
+on_difference = "{treatment}"
 {precedence}
+{lines}
 [[table]]
 fee = "waybill"
 file = "waybill.csv"
@@ -140,6 +177,8 @@ def tariff(
     everywhere: bool = True,
     precedence: tuple[tuple[str, str], ...] = PRECEDENCE,
     rich: bool = False,
+    treatment: str = "charge",
+    lines: str = "",
 ) -> TariffPublished:
     """A book; `dearer` fen are added to some prices. Not `everywhere`: nothing leads to Guangzhou.
 
@@ -149,6 +188,8 @@ def tariff(
     text = BOOK.format(
         name=name,
         precedence=steps,
+        treatment=treatment,
+        lines=lines,
         unit=unit,
         rounding=rounding,
         money=money,
@@ -216,6 +257,7 @@ def parcel(number: int, luck: random.Random) -> list[ParcelEvent]:
         _weight(waybill, weighing, time - luck.randrange(0, 20 * HOUR), luck)
         for weighing in range(luck.choice((0, 1, 1, 2, 3)))
     ]
+    made += _decisions(made, time, luck)
     made = [event for event in made if luck.random() > 0.06]
     return made + [event for event in made if luck.random() < 0.05]
 
@@ -270,6 +312,53 @@ def _claim(waybill: str, time: int, luck: random.Random) -> Claim:
         amount_e4=luck.choice((0, 50_000, 33_333)),
         evidence="photo/claim.jpg",
     )
+
+
+def _decisions(made: list[ParcelEvent], time: int, luck: random.Random) -> list[ParcelEvent]:
+    """Now and then someone decides about the weight, perhaps twice, perhaps about one that never came."""
+    chances = luck.choice((0, 0, 0, 0, 1, 1, 2))
+    waybill = made[0].waybill
+    weights = [event.id for event in made if isinstance(event, Weight)] + [made[0].id, "nothing"]
+    return [
+        WeightDecided(
+            id=f"{waybill}-decision{number}",
+            time=time + luck.randrange(-9 * HOUR, 9 * HOUR),
+            waybill=waybill,
+            decision="override" if override else "confirm",
+            decided_by="someone",
+            weight_event="" if override else luck.choice(weights),
+            weight_g=luck.choice((950, 2_300, 9_999)) if override else 0,
+            volume_cm3=luck.choice((0, 6_060)) if override else 0,
+        )
+        for number in range(chances)
+        for override in [luck.random() < 0.5]
+    ]
+
+
+LINES = """
+[[weight.policy]]
+product = "EXP"
+difference_g = 100
+difference_percent = 5
+on_difference = "wait"
+[[weight.policy]]
+origin_province = "上海"
+destination_province = "陕西"
+on_difference = "provisional"
+[[weight.policy.precedence]]
+class = "outlet_scale"
+adopt = "at_once"
+choose = "largest"
+most_g = 7000
+[[weight.policy.precedence]]
+class = "hub_dws"
+adopt = "at_once"
+choose = "latest"
+least_g = 950
+[[weight.policy.precedence]]
+class = "declared"
+adopt = "when_signed"
+"""
 
 
 def _order(waybill: str, number: int, time: int, origin: str, destination: str, luck: random.Random) -> Order:

@@ -9,9 +9,17 @@ from flows.engine.plans import PlanLog, next_plan
 from schemas import topics
 from schemas.times import HOUR
 from sinks.encode import Encoded
-from tests.lifecycle.world import START, WAYBILL, Book, events_of, order, scan, weight
+from tests.lifecycle.world import START, WAYBILL, Book, events_of, network, order, scan, weight
 
 CORRECTED, LONELY, NASTY = "YT7500000000002", "YT7500000000003", "YT7500000000004"
+CHAINS = """
+[[rule]]
+name = "signed"
+label = "揽收后未签收"
+when = "10"
+then = ["50"]
+hours = 24
+"""
 SCRIPT = "<script>alert(1)</script>"
 
 
@@ -22,7 +30,7 @@ class Written(Book):
         self.client = client
         self.log = PlanLog(client, 0)
         self.receipt = Receipt()
-        super().__init__()
+        super().__init__(directory=network(chains=CHAINS))
 
     def wrote(self, made: list[Encoded]) -> None:
         """A block's rows, as a lane writes them."""
@@ -42,7 +50,7 @@ def fill(client: Client) -> None:
     book.take(*events_of("订单 揽收 网点秤2.6 发件 分拨DWS2.5 到件 派件 签收"))
     corrected: dict[str, Any] = {"waybill": CORRECTED}
     book.take(
-        order(id="o2", **corrected),
+        order(id="o2", origin_city="330100", **corrected),
         scan("揽收", START + HOUR, id="s2", **corrected),
         weight("网点秤", 9000, START + 2 * HOUR, id="w2", **corrected),
         scan("签收", START + 3 * HOUR, id="s3", **corrected),

@@ -145,6 +145,15 @@ def test_lists_by_reason_and_page_by_page(url: str) -> None:
     assert LONELY not in httpx.get(f"{url}waiting", params={"reason": "no_price"}).text
     assert LONELY not in httpx.get(f"{url}waiting", params={"page": "2"}).text
     assert httpx.get(f"{url}waiting", params={"page": "-1' OR 1"}).text == httpx.get(f"{url}waiting").text
+    breaches = httpx.get(f"{url}breaches", params={"reason": "signed"}).text
+    assert LONELY in breaches
+    assert "揽收后未签收" in breaches
+    assert WAYBILL not in breaches
+    assert LONELY not in httpx.get(f"{url}breaches", params={"reason": "sent"}).text
+    cases = httpx.get(f"{url}weight-cases", params={"reason": "charge"}).text
+    assert CORRECTED in cases
+    assert "9,000 g" in cases
+    assert WAYBILL not in cases
     letters = httpx.get(f"{url}dead-letters").text
     assert "不是 JSON" in letters
     assert NASTY in letters
@@ -170,13 +179,13 @@ def test_search_leads_to_the_parcel(url: str) -> None:
 
 def test_anomalies_are_counted_and_listed(url: str, browser_page: Page) -> None:
     browser_page.goto(url)
-    expect(browser_page.locator("#anomalies")).to_contain_text("称重差异")
+    expect(browser_page.locator("#anomalies")).to_contain_text("地址与网点不符")
     browser_page.locator("#anomalies a").first.click()
-    browser_page.wait_for_url("**/anomalies?reason=weight_difference")
+    browser_page.wait_for_url("**/anomalies?reason=place_mismatch")
     text = browser_page.locator("main").inner_text()
-    for part in (CORRECTED, "9000 g", "2500 g"):
+    for part in (CORRECTED, "310100", "330100"):
         assert part in text
-    assert CORRECTED not in httpx.get(f"{url}anomalies", params={"reason": "place_mismatch"}).text
+    assert CORRECTED not in httpx.get(f"{url}anomalies", params={"reason": "stay_not_ended"}).text
 
 
 def test_the_newest_date_is_today_and_provinces_are_shown_by_date(url: str, browser_page: Page) -> None:
@@ -232,7 +241,7 @@ def test_a_store_that_is_away_is_said_and_waited_for(tmp_path: Path) -> None:
             store.kill()
             while "away" not in httpx.get(f"{page.url}health").json():
                 pass
-            for path in (f"parcel/{WAYBILL}", "waiting", "dead-letters"):
+            for path in (f"parcel/{WAYBILL}", "waiting", "breaches", "weight-cases", "dead-letters"):
                 answer = httpx.get(f"{page.url}{path}")
                 assert answer.status_code == 503
                 assert "Traceback" not in answer.text
@@ -264,7 +273,13 @@ def test_explain_in_the_terminal(books: Store) -> None:
     ):
         assert part in text
     corrected = explain(CORRECTED, books.client())
-    for part in ("红字冲销", "称重差异", "weight_difference", "应为 expected 9000 g", "曾采信，已被取代"):
+    for part in (
+        "红字冲销",
+        "地址与网点不符",
+        "应为 expected 310100",
+        "2,500 g ≠ 9,000 g",
+        "曾采信，已被取代",
+    ):
         assert part in corrected
     assert "缺少订单" in explain(LONELY, books.client())
     assert explain("YT7599999999999", books.client()) == ""

@@ -16,7 +16,7 @@ from schemas.settings import Settings
 from sinks.kafka import Records
 from tests.crash.harness import Lane
 from tests.deploy.conftest import Waybook
-from tests.lifecycle.world import BOOK, START, order, scan
+from tests.lifecycle.world import BOOK, START, order, scan, weight
 from tests.rating.material import HERE
 from tests.servers.install import ROOT
 
@@ -88,6 +88,7 @@ def test_publish_refuse_mend_and_replay(settings: Settings, waybook: Waybook, tm
         assert found == "freight\t12\nwaybill\t1\n"
         assert "12.00" in waybook("explain", order().waybill).stdout
         assert waybook("explain", "YT7599999999999").returncode == 1
+        _decide_about_weights(settings, waybook)
         assert waybook("audit").returncode == 0, waybook("audit").stdout
         assert waybook("audit", "--stopped").returncode == 0, waybook("audit", "--stopped").stdout
         client_of = waybook(
@@ -110,6 +111,30 @@ def test_publish_refuse_mend_and_replay(settings: Settings, waybook: Waybook, tm
     assert closed.returncode == 0, closed.stdout
     assert "rows not sealed yet 0" in closed.stdout
     assert "ok    heads" in waybook("audit", "--closed", "--since", str(earlier)).stdout
+
+
+def _decide_about_weights(settings: Settings, waybook: Waybook) -> None:
+    """Two weights differ; someone looks, says too little, then decides."""
+    waybill = order().waybill
+    records = Records(settings)
+    for event in (weight("网点秤", 9000, START), weight("分拨DWS", 2500, START)):
+        records.produce(topics.DEVICES.name, event.waybill, msgspec.json.encode(event))
+    records.flush()
+    listed = until(lambda: waybook("weight-cases", "--open").stdout)
+    assert waybill in listed
+    assert "9,000 g" in listed
+    assert waybook("decide-weight", waybill, "override").returncode == 1
+    assert waybook("decide-weight", waybill, "override", "--kg", "9999").returncode == 1
+    assert waybook("decide-weight", waybill, "confirm", "--event", "nothing").returncode == 1
+    decided = waybook("decide-weight", waybill, "override", "--kg", "3", "--by", "me")
+    assert decided.returncode == 0, decided.stderr
+    until(lambda: not waybook("weight-cases", "--open").stdout)
+    assert "decided" in waybook("weight-cases").stdout
+    sums = "SELECT sum(amount) FROM charge WHERE fee = 'transit'"
+    assert waybook("sql", sums, "--format", "TSV").stdout == "6\n"
+    told = waybook("explain", waybill).stdout
+    assert "已裁决" in told
+    assert "人工裁决" in told
 
 
 def test_a_store_that_is_away_is_said_plainly() -> None:

@@ -176,7 +176,7 @@ def test_a_column_too_many_or_too_few_is_our_own_bug() -> None:
 
 def test_rows_reach_the_store_as_they_were_made(store: Store) -> None:
     made = {
-        "kind": columns.spelled(["weight_difference", "place_mismatch"]),
+        "kind": columns.spelled(["weight_implausible", "place_mismatch"]),
         "waybill": columns.texts(["YT7500000000001", "YT7500000000002"]),
         "event_id": columns.texts(["e1", ""]),
         "event_time": columns.times(np.array([1, 1_762_790_400_123])),

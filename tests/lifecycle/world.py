@@ -13,7 +13,7 @@ from flows.fees.model import Fees
 from flows.lifecycle.process import Lifecycle
 from flows.lifecycle.tables import Tables
 from schemas import topics
-from schemas.events import Event, NetworkPublished, Order, Scan, TariffPublished, Tick, Weight
+from schemas.events import Event, NetworkPublished, Order, Scan, TariffPublished, Tick, Weight, WeightDecided
 from schemas.identity import version_of
 from schemas.times import DAY, HOUR
 from sinks.encode import Encoded
@@ -45,9 +45,10 @@ WEIGHINGS = {
 }
 
 
-def network() -> NetworkPublished:
-    """The directory of the rating tests, published."""
-    return NetworkPublished(id="n1", time=START, version=version_of(NETWORK_FILES), files=NETWORK_FILES)
+def network(**more: str) -> NetworkPublished:
+    """The directory of the rating tests, published; `more`: texts of further TOML files by their names."""
+    files = {**NETWORK_FILES, **{f"{name}.toml": text for name, text in more.items()}}
+    return NetworkPublished(id=f"n-{version_of(files)}", time=START, version=version_of(files), files=files)
 
 
 def tariff(files: dict[str, str] | None = None) -> TariffPublished:
@@ -121,8 +122,25 @@ def weight(name: str, grams: int, at: int, **changed: Any) -> Weight:
     return msgspec.structs.replace(made, **changed)
 
 
+def decision(word: str, at: int, **changed: Any) -> WeightDecided:
+    """`改判2.8`: it weighs 2.8 kg; `确认网点秤`: that weight stays (`确认=own-a`: that event's)."""
+    what, kilos = word[:2], word[2:]
+    override = what == "改判"
+    event = kilos.removeprefix("=") if kilos.startswith("=") else f"weight-{WEIGHINGS.get(kilos, ('',))[0]}"
+    made = WeightDecided(
+        id="decision",
+        time=at,
+        waybill=WAYBILL,
+        decision="override" if override else "confirm",
+        decided_by="王会计",
+        weight_event="" if override else event,
+        weight_g=int(Decimal(kilos) * 1000) if override else 0,
+    )
+    return msgspec.structs.replace(made, **changed)
+
+
 def events_of(story: str) -> list[Event]:
-    """Events of a story in words: `订单 揽收 网点秤2.6 分拨DWS2.5 签收`, an hour apart, in order of publication.
+    """Events of a story in words: `订单 揽收 网点秤2.6 签收 改判2.8`, an hour apart, in order of publication.
 
     `@` and a number after a word: it happened at that hour instead. Words with `#`: an id of their own.
     """
@@ -135,6 +153,8 @@ def events_of(story: str) -> list[Event]:
         if word.startswith("订单"):
             kilos = word.removeprefix("订单")
             events.append(order(at, **more, **({"declared_g": int(Decimal(kilos) * 1000)} if kilos else {})))
+        elif word.startswith(("改判", "确认")):
+            events.append(decision(word, at, **more))
         elif word in OPERATIONS:
             events.append(scan(word, at, **more))
         else:
@@ -231,6 +251,10 @@ class Book:
         """Dues that wait now, and why."""
         newest = {_text(row["fee"]): _text(row["reason"]) for row in self.rows["waiting"]}
         return {fee: reason for fee, reason in newest.items() if reason}
+
+    def breaches(self) -> dict[str, str]:
+        """Rules of scan chains that are or were broken, each with its newest status."""
+        return {_text(row["rule"]): _text(row["status"]) for row in self.rows["chain_breach"]}
 
     def refused(self) -> list[str]:
         """Reasons of dead letters."""

@@ -1,0 +1,143 @@
+"""Scan chains judged again: which breaches must be open by the published rules, the scans and data time."""
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from deploy.audit.eras import Era, Eras
+from deploy.audit.facts import Facts
+from deploy.audit.report import Check, Findings
+from deploy.audit.store import Store
+from schemas.limits import HORIZON
+from schemas.parties import HQ
+
+HOUR = 3_600_000
+_RULES = """
+    SELECT version, rule, toString(operation) AS operation, toString(place) AS place,
+           toString(direction) AS direction, others, hours, toString(responsible) AS responsible
+    FROM $chain_rule ORDER BY seq, line"""
+_BREACHES = """
+    SELECT waybill, toString(rule) AS rule,
+           argMax((toString(status), toString(outlet), toString(site), toString(operation),
+                   toUnixTimestamp64Milli(since), toUnixTimestamp64Milli(due)), (seq, line)) AS newest
+    FROM $chain_breach WHERE cityHash64(waybill) % {shards:UInt64} = {shard:UInt64} GROUP BY waybill, rule"""
+
+
+class Rule(NamedTuple):
+    """A published rule."""
+
+    name: str
+    operation: str
+    place: str
+    direction: str
+    others: tuple[str, ...]
+    hours: int
+    responsible: str
+
+
+class Broken(NamedTuple):
+    """What the row of an open breach should say. Times are UTC ms."""
+
+    outlet: str
+    site: str
+    operation: str
+    since: int
+    due: int
+
+
+class Chains:
+    """What the books say about breaches, against what the scans say."""
+
+    def __init__(self, store: Store, eras: Eras, data_time: int | None) -> None:
+        self._store, self._eras, self._data_time = store, eras, data_time
+        self.found = Findings("chain_breaches", "扫描链违规由原始扫描与公布的规则独立重算")
+        self._rules: dict[str, dict[str, Rule]] = {}
+        for row in store.rows(_RULES):
+            rule = Rule(
+                row["rule"],
+                row["operation"],
+                row["place"],
+                row["direction"],
+                tuple(row["others"].split()),
+                row["hours"],
+                row["responsible"],
+            )
+            self._rules.setdefault(row["version"], {})[rule.name] = rule
+        self._now: dict[str, dict[str, tuple[Any, ...]]] = {}
+
+    def shard(self, shard: int, shards: int) -> None:
+        """Read what the books say about a shard's parcels."""
+        self._now = {}
+        for row in self._store.rows(_BREACHES, shard=shard, shards=shards):
+            self._now.setdefault(row["waybill"], {})[row["rule"]] = row["newest"]
+
+    def parcel(self, facts: Facts) -> None:
+        """Compare a parcel's, by the rules of an era since its last event."""
+        there = self._now.pop(facts.waybill, {})
+        self.found.seen += 1
+        born, now = self._eras.of(facts.first_seq), self._eras.now(facts.lane)
+        watched = all(self._rules_of(self._eras[number]) for number in range(born, now + 1))
+        wrong: list[str] = []
+        for number in range(self._eras.of(facts.last_seq), now + 1) if watched else (now,):
+            era = self._eras[number]
+            broken = dict(_broken(facts, self._rules_of(era), era)) if watched else {}
+            wrong = list(self._compare(facts, there, broken))
+            if not wrong:
+                return
+        for one in wrong:
+            self.found.add(f"{facts.waybill} {one}")
+
+    def end(self) -> None:
+        """After a shard's parcels: what is left belongs to nobody."""
+        for waybill in self._now:
+            self.found.add(f"{waybill}: a breach, and no parcel")
+
+    def check(self) -> Check:
+        """The outcome."""
+        return self.found.check("parcels")
+
+    def _rules_of(self, era: Era) -> dict[str, Rule]:
+        return self._rules.get(era.directory.version, {})
+
+    def _compare(
+        self, facts: Facts, there: dict[str, tuple[Any, ...]], broken: dict[str, Broken]
+    ) -> Iterator[str]:
+        for rule in sorted(there.keys() | broken.keys()):
+            status, *row = there.get(rule, ("none",))
+            wanted = broken.get(rule)
+            if status in ("none", "closed"):
+                if wanted is not None and self._certainly_open(facts, wanted):
+                    yield f"{rule}: is {status}, should be open: {wanted}"
+            elif wanted is None:
+                yield f"{rule}: is {status} and nothing is broken"
+            elif tuple(row) != wanted:
+                yield f"{rule}: is {status} for {row}, should be {wanted}"
+            elif status == "final" and not facts.signed_id:
+                yield f"{rule}: is final and the parcel is on its way"
+            elif status == "open" and self._data_time is not None and self._data_time < wanted.due:
+                yield f"{rule}: is open before its time"
+
+    def _certainly_open(self, facts: Facts, wanted: Broken) -> bool:
+        """Whether data time has passed the moment at which it must have opened, before the parcel was over."""
+        over = facts.signed_id and wanted.due >= facts.signed + HORIZON
+        return self._data_time is not None and wanted.due <= self._data_time and not over
+
+
+def _broken(facts: Facts, rules: dict[str, Rule], era: Era) -> Iterator[tuple[str, Broken]]:
+    """Every rule whose clock runs, whether or not it has run out."""
+    sites = era.directory.sites
+    for rule in rules.values():
+        starts = [scan for scan in facts.scans if scan[1] == rule.operation and _lies(scan[2], rule, sites)]
+        others = [time for time, operation, _ in facts.scans if operation in rule.others]
+        if rule.direction == "then":
+            starts = [scan for scan in starts if not any(time >= scan[0] for time in others)]
+        elif starts and any(time <= min(starts)[0] for time in others):
+            starts = []
+        if starts:
+            time, operation, site = min(starts)
+            of_order = {"origin": facts.origin, "destination": facts.destination}.get(rule.responsible, "")
+            outlet = of_order or sites.get(site, ("", "", ""))[0]
+            yield rule.name, Broken(outlet, site, operation, time, time + rule.hours * HOUR)
+
+
+def _lies(site: str, rule: Rule, sites: dict[str, tuple[str, str, str]]) -> bool:
+    return rule.place == "any" or (site in sites and (sites[site][0] == HQ) == (rule.place == "hub"))

@@ -1,0 +1,61 @@
+"""Cases of differing weights, and decisions about them."""
+
+import argparse
+import os
+import sys
+from decimal import Decimal
+
+import msgspec
+
+from deploy import weights
+from deploy.commands import Command
+from deploy.commands.where import settings_of, store_of
+
+
+def weight_cases(arguments: argparse.Namespace) -> int:
+    """Parcels whose weights differ too much, and what was decided."""
+    for line in weights.cases(store_of(arguments), only_open=arguments.open):
+        sys.stdout.write(line + "\n")
+    return 0
+
+
+def decide_weight(arguments: argparse.Namespace) -> int:
+    """Decide which weight a parcel has: the one that counts stays (confirm), or another (override --kg)."""
+    settings = settings_of(arguments)
+    grams = (arguments.kg or Decimal(0)) * 1000
+    if (arguments.decision == "override") != (grams > 0) or grams != int(grams):
+        sys.stderr.write("override needs --kg, to the gram; confirm takes none\n")
+        return 1
+    try:
+        made = weights.decide(
+            settings,
+            store_of(arguments),
+            arguments.waybill,
+            arguments.decision,
+            grams=int(grams),
+            volume_cm3=arguments.volume_cm3,
+            weight_event=arguments.event,
+            by=arguments.by,
+            reason=arguments.reason,
+        )
+    except (LookupError, msgspec.ValidationError) as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    sys.stdout.write(f"decided: {made.id}\n")
+    return 0
+
+
+def add(command: Command) -> None:
+    """weight-cases, decide-weight."""
+    one = command("weight-cases", weight_cases)
+    one.add_argument("--open", action="store_true", help="only those that nobody has decided")
+    one = command("decide-weight", decide_weight)
+    one.add_argument("waybill")
+    one.add_argument("decision", choices=("confirm", "override"))
+    one.add_argument("--kg", type=Decimal, help="override: what it weighs")
+    one.add_argument("--volume-cm3", type=int, help="override: default: of the weight that counts now")
+    one.add_argument(
+        "--event", default="", help="confirm: another weight's event than the one that counts now"
+    )
+    one.add_argument("--by", default=os.environ.get("USER", ""), help="who decides")
+    one.add_argument("--reason", default="")

@@ -1,0 +1,100 @@
+"""`waybook weight-cases` and `waybook decide-weight`: what differs, and what a person decides about it."""
+
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+from clickhouse_connect.driver.client import Client
+
+from dashboards.queries import rows
+from dashboards.words import shanghai
+from flows.rating.explain import WEIGHT_CLASSES
+from schemas import topics
+from schemas.events import WeightDecided
+from schemas.identity import content_id
+from schemas.settings import Settings
+from sinks.kafka import Records
+
+CASES = """
+SELECT waybill, state, counts, counts_class, counts_g, counts_site, class_of_other, g_of_other, site_of_other,
+       outlet, since, treatment, undecided
+FROM weight_case_now WHERE undecided OR NOT {open:Bool} ORDER BY since, waybill LIMIT {limit:UInt32}"""
+COUNTS = """
+SELECT event_id, weight_class, weight_g, volume_cm3 FROM (
+    SELECT event_id, toString(weight_class) AS weight_class, weight_g,
+           intDiv(toUInt64(length_mm) * width_mm * height_mm, 1000) AS volume_cm3
+    FROM event WHERE waybill = {waybill:String} AND weight_g > 0
+) WHERE {event:String} = '' OR event_id = {event:String}"""
+CASE = "SELECT counts FROM weight_case_now WHERE waybill = {waybill:String}"
+ADOPTED = "SELECT event_id FROM adopted_weight WHERE waybill = {waybill:String} ORDER BY seq DESC, line DESC LIMIT 1"
+
+NEWEST = "SELECT max(toUnixTimestamp64Milli(event_time)) AS ms FROM event"
+"""How late it is in the books: they may be of a simulated network, or behind. A decision is taken then."""
+
+
+def cases(client: Client, *, only_open: bool, limit: int = 1000) -> Iterator[str]:
+    """A line for each case."""
+    for row in rows(client, CASES, open=only_open, limit=limit):
+        yield (
+            f"{row['waybill']}  {row['state']}  {_told(row['counts_class'], row['counts_g'], row['counts_site'])}"
+            f"  ≠  {_told(row['class_of_other'], row['g_of_other'], row['site_of_other'])}"
+            f"  {row['outlet']}  {row['treatment']}  {shanghai(row['since'])}"
+        )
+
+
+def decide(
+    settings: Settings,
+    client: Client,
+    waybill: str,
+    decision: str,
+    *,
+    grams: int = 0,
+    volume_cm3: int | None = None,
+    weight_event: str = "",
+    by: str,
+    reason: str,
+) -> WeightDecided:
+    """Publish a decision; LookupError where there is no such weight, msgspec.ValidationError where one is absurd.
+
+    `confirm` without an event: the weight that counts now. `override` without a volume: that of the weight that
+    counts now, because it was not what was wrong.
+    """
+    event = weight_event or _counting(client, waybill)
+    known = rows(client, COUNTS, waybill=waybill, event=event)
+    if decision == "confirm" and (not event or not known):
+        raise LookupError(
+            f"{waybill} has no weight {event or 'yet'}: waybook explain {waybill} shows what it has"
+        )
+    if volume_cm3 is None:
+        volume_cm3 = int(known[0]["volume_cm3"]) if event and known else 0
+    newest = rows(client, NEWEST)[0]["ms"]
+    now = min(int(time.time() * 1000), newest) if newest else int(time.time() * 1000)
+    fields: dict[str, Any] = {
+        "id": content_id("decision", waybill, decision, event, str(grams), str(now), by),
+        "time": now,
+        "waybill": waybill,
+        "decision": decision,
+        "decided_by": by or "unknown",
+        "weight_event": event if decision == "confirm" else "",
+        "weight_g": grams if decision == "override" else 0,
+        "volume_cm3": volume_cm3 if decision == "override" else 0,
+        "reason": reason,
+    }
+    made = msgspec.convert({"type": "weight_decided", **fields}, WeightDecided)
+    records = Records(settings)
+    records.produce(topics.ORDERS.name, waybill, msgspec.json.encode(made))
+    records.flush()
+    return made
+
+
+def _counting(client: Client, waybill: str) -> str:
+    """The event whose weight counts: its case's, else the adopted one's; empty: none."""
+    for sql, column in ((CASE, "counts"), (ADOPTED, "event_id")):
+        for row in rows(client, sql, waybill=waybill):
+            return str(row[column])
+    return ""
+
+
+def _told(weight_class: str, grams: int, site: str) -> str:
+    return f"{WEIGHT_CLASSES.get(weight_class, ('', ''))[0]} {grams:,} g {site}".rstrip()

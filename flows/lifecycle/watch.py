@@ -1,0 +1,155 @@
+"""Watching scan chains: breaches open when data time passes, close when the scan comes, and end in time.
+
+A parcel's trail holds its scans, and at most one timer is wanted for it (`Parcel.look`): the earliest moment at
+which a rule may be broken. Most parcels are looked at a few times and leave no row.
+
+A breach is open while its rule's clock has run out; a scan that comes late closes it. It becomes final when
+the parcel was signed for and so long ago that no scan that could close it would still be accepted: before the
+parcel leaves the state, so nothing stays open behind it. Records born without rules in force are not watched,
+because their earlier scans are not known.
+"""
+
+from collections import Counter
+from collections.abc import Iterable
+
+from flows.engine.timers import Timers
+from flows.governance.chains import LATER, MOST_SITES, NUMBER, SITE_BITS, Chains, Start
+from flows.governance.network import Network
+from flows.lifecycle.output import ChainRow, Output
+from flows.lifecycle.parcel import NEVER, Breach, Parcel
+
+OPEN, CLOSED, FINAL = "open", "closed", "final"
+
+
+class Watch:
+    """The rules in force, the timers and how many breaches are open."""
+
+    def __init__(self, horizon: int) -> None:
+        self.horizon = horizon
+        self.timers = Timers()
+        self.open: Counter[str] = Counter()
+        self.output = Output()
+        self.now = 0
+        self.chains: Chains | None = None
+        """None: nothing is watched."""
+        self.marks = {code: number << SITE_BITS for code, number in NUMBER.items()}
+        """What an operation adds to a scan's number in a trail."""
+        self.numbers: dict[str, int] = {}
+        """Sites' numbers in trails."""
+        self._sites: list[str] = []
+        self._network: Network | None = None
+
+    def rules(self, network: Network, sites: list[str]) -> None:
+        """A directory is in force. `sites`: all that were ever published, by number; grows by the new ones."""
+        self.numbers = {site: number for number, site in enumerate(sites)}
+        if network.chains:
+            for site in network.sites:
+                if site not in self.numbers:
+                    self.numbers[site] = len(sites)
+                    sites.append(site)
+        self._sites, self._network = sites, network
+        known = [network.sites.get(site) for site in sites]
+        kinds = [None if site is None else site.kind == "hub" for site in known]
+        self.chains = Chains(network.chains, kinds.__getitem__) if network.chains else None
+
+    def restored(self, parcels: Iterable[Parcel]) -> None:
+        """Derive timers and counts from the records. A stored moment may be too early, never too late."""
+        for parcel in parcels:
+            if parcel.look != LATER:
+                self.timers.set(parcel.look, parcel.key)
+            for breach in parcel.breaches:
+                self.open[breach.rule] += 1
+
+    def at(self, parcel: Parcel, moment: int) -> None:
+        """Look at a parcel when data time reaches this moment."""
+        if moment < parcel.look:
+            parcel.look = moment
+            self.timers.set(moment, parcel.key)
+
+    def passed(self, parcel: Parcel) -> None:
+        """A parcel's timer fired: open what is broken by now."""
+        if parcel.look <= self.now:
+            parcel.look = LATER
+            self._judge(parcel, "", opens=True)
+
+    def heard(self, parcel: Parcel, cause: str) -> None:
+        """Something came for a parcel with open breaches: close what it closes."""
+        self._judge(parcel, cause, opens=False)
+
+    def renewed(self, parcel: Parcel, cause: str) -> bool:
+        """Other rules are in force. Whether the record has changed: its moment may be earlier now."""
+        if parcel.trail is None:
+            return False
+        if self.chains is None:
+            for breach in parcel.breaches:
+                self._write(parcel, breach, CLOSED, cause)
+            parcel.trail, parcel.breaches, parcel.look = None, [], LATER
+            return True
+        self.at(parcel, self.now)
+        return True
+
+    def left(self, parcel: Parcel) -> None:
+        """A parcel leaves the state: what is still open is final."""
+        for breach in parcel.breaches:
+            self._write(parcel, breach, FINAL, "")
+        parcel.breaches, parcel.look = [], LATER
+
+    def _judge(self, parcel: Parcel, cause: str, *, opens: bool) -> None:
+        """Compare the clocks that run with the breaches that are open, and set the next timer."""
+        if self.chains is None or parcel.trail is None:
+            return
+        end = parcel.signed + self.horizon if parcel.signed != NEVER else LATER
+        now = min(self.now, end)
+        opens = opens or now == end
+        before = {breach.rule: breach for breach in parcel.breaches}
+        running, look = [], LATER
+        for start in self.chains.running(parcel.trail):
+            known = before.get(start.rule.name)
+            if start.due <= now and start.due < end and (opens or known is not None):
+                running.append(self._keep(parcel, start, known))
+                before.pop(start.rule.name, None)
+            elif start.due < end:
+                look = min(look, start.due)
+        for breach in before.values():
+            self._write(parcel, breach, CLOSED, cause)
+        parcel.breaches = running
+        if now == end:
+            self.left(parcel)
+            return
+        look = min(look, end) if running else look
+        if look != LATER:
+            self.at(parcel, look)
+
+    def _keep(self, parcel: Parcel, start: Start, known: Breach | None) -> Breach:
+        """An open breach; a row if it is new or another than before."""
+        site = self._sites[start.site]
+        place = self._network.sites.get(site) if self._network is not None else None
+        of_order = {"origin": parcel.origin, "destination": parcel.destination}.get(start.rule.responsible)
+        outlet = of_order or (place.outlet if place is not None else "")
+        breach = Breach(start.rule.name, start.rule.when, start.time, start.due, site, outlet)
+        if breach != known:
+            self._write(parcel, breach, OPEN, "", counts=known is None)
+        return breach
+
+    def _write(self, parcel: Parcel, breach: Breach, status: str, cause: str, *, counts: bool = True) -> None:
+        if counts:
+            self.open[breach.rule] += 1 if status == OPEN else -1
+        self.output.breaches.append(
+            ChainRow(
+                parcel.key,
+                breach.rule,
+                status,
+                breach.outlet,
+                breach.site,
+                breach.operation,
+                breach.since,
+                breach.due,
+                self.now - breach.since,
+                cause,
+                counts and status == OPEN,
+            )
+        )
+
+
+assert len(NUMBER) < 1 << 3, "three bits an operation"
+assert MOST_SITES == 1 << SITE_BITS

@@ -1,0 +1,212 @@
+"""Weights: which one counts, when differing ones become a case, and what people decide."""
+
+import csv
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from schemas import topics
+from schemas.events import Event
+from schemas.times import DAY, HOUR
+from tests.lifecycle.world import BOOK, START, WAYBILL, Book, decision, events_of, order, tariff
+
+TOML = BOOK["book.toml"]
+SCALE = '[[weight.precedence]]\nclass = "hub_scale"\nadopt = "at_once"\n\n'
+DWS = 'class = "hub_dws"\nadopt = "at_once"\n'
+TREATED = "difference_percent = 10\non_difference = "
+LINE = """
+[[weight.policy]]
+origin_province = "上海"
+destination_province = "陕西"
+difference_g = 100
+difference_percent = 0
+on_difference = "wait"
+
+[[weight.policy.precedence]]
+class = "hub_dws"
+adopt = "at_once"
+"""
+
+
+def _with(old: str, new: str) -> str:
+    assert old in TOML
+    return TOML.replace(old, new, 1)
+
+
+POLICIES = {
+    "照计": TOML,
+    "暂计": _with("difference_percent = 10", f'{TREATED}"provisional"'),
+    "缓计": _with("difference_percent = 10", f'{TREATED}"wait"'),
+    "取最后": _with(DWS, f'{DWS}choose = "latest"\n'),
+    "取最重": _with(DWS, f'{DWS}choose = "largest"\n'),
+    "限重": _with(DWS, f"{DWS}least_g = 5\nmost_g = 50000\n"),
+    "线路": _with("[[table]]", f"{LINE}\n[[table]]"),
+}
+with (Path(__file__).parents[1] / "scenarios" / "weights.csv").open(encoding="utf-8", newline="") as _file:
+    CASES = list(csv.DictReader(_file))
+
+
+def weighing(policy: str, **more: Any) -> Book:
+    """A lane with a policy."""
+    return Book((tariff({**BOOK, "book.toml": POLICIES[policy]}),), **more)
+
+
+def case_now(book: Book) -> str:
+    """The newest row of a case, in short."""
+    if not book.rows["weight_case"] or book.rows["weight_case"][-1]["status"] == "closed":
+        return ""
+    row = book.rows["weight_case"][-1]
+    provisional = (
+        " provisional" if row["on_difference"] == "provisional" and row["status"] == "opened" else ""
+    )
+    return f"{row['status']} {row['weight_class']}/{row['other_class']}{provisional}".replace(
+        "changed", "opened"
+    )
+
+
+def adopted(book: Book) -> str:
+    """The weight in force."""
+    rows = book.rows["adopted_weight"]
+    return f"{rows[-1]['weight_class']} {rows[-1]['weight_g']}" if rows else ""
+
+
+@pytest.mark.parametrize("case", CASES, ids=[case["用例"] for case in CASES])
+def test_scenario(case: dict[str, str]) -> None:
+    book = weighing(case["策略"])
+    for event in events_of(case["经过"]):
+        book.take(event)
+    assert f"{book.net('transit'):.2f}" == f"{float(case['中转费']):.2f}"
+    assert adopted(book) == case["采信"]
+    assert case_now(book) == case["案件"]
+    assert " ".join(f"{due}:{why}" for due, why in book.waiting().items()) == case["等待"]
+    assert " ".join(row["kind"] for row in book.rows["anomaly"]) == case["异常"]
+
+
+def test_a_case_tells_its_evidence_and_its_course() -> None:
+    book = weighing("暂计")
+    for event in events_of("订单 揽收 网点秤4 分拨DWS2.5 签收 改判3"):
+        book.take(event)
+    opened, decided = book.rows["weight_case"]
+    assert (opened["status"], decided["status"]) == ("opened", "decided")
+    assert (opened["weight_event"], opened["weight_g"]) == ("weight-hub_dws", 2500)
+    assert (opened["other_event"], opened["other_g"]) == ("weight-outlet_scale", 4000)
+    assert (opened["other_site"], opened["other_outlet"]) == ("SH-C", "SHC")
+    assert (opened["difference_g"], opened["difference_percent"]) == (500, 10)
+    assert (decided["decision"], decided["cause"]) == ("decision", "decision")
+    (made,) = book.rows["weight_decision"]
+    assert (made["decided_by"], made["decision"], made["weight_g"]) == ("王会计", "override", 3000)
+    first, reversal, second = [row for row in book.rows["charge"] if row["fee"] == "transit"]
+    assert first["amount"] == -reversal["amount"]
+    assert (reversal["cause"], second["cause"], second["weight_class"]) == ("decision", "decision", "decided")
+
+
+def test_a_case_closes_when_the_policy_allows_more() -> None:
+    book = weighing("缓计").take(*events_of("订单 揽收 网点秤4 分拨DWS2.5 签收"))
+    assert book.waiting() == {"transit": "weight_undecided"}
+    looser = {**BOOK, "book.toml": POLICIES["缓计"].replace("difference_g = 500", "difference_g = 5000")}
+    book.block((topics.CONTROL.name, tariff(looser)))
+    assert book.rows["weight_case"][-1]["status"] == "closed"
+    assert book.waiting() == {}
+    assert f"{book.net('transit'):.2f}" == "5.25"
+
+
+@pytest.mark.parametrize(("policy", "kept"), [("照计", False), ("暂计", True), ("缓计", True)])
+def test_parcels_are_kept_for_a_decision_that_charges_depend_on(policy: str, kept: bool) -> None:
+    book = weighing(policy).take(*events_of("订单 揽收 网点秤4 分拨DWS2.5 签收"))
+    book.tick(START + 30 * DAY)
+    ring = book.lifecycle.ring
+    for _ in range(ring.size + 1):
+        ring.segment(ring.epoch)
+    assert (WAYBILL in ring.records) is kept
+    assert len(book.lifecycle.pending) == kept
+    if kept:
+        book.take(decision("改判4", START + 30 * DAY))
+        assert f"{book.net('transit'):.2f}" == "7.50"
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        decision("改判3", START, weight_g=0),
+        decision("确认网点秤", START, weight_event=""),
+    ],
+)
+def test_a_decision_that_says_too_little_is_refused(wrong: Event) -> None:
+    assert Book().block((topics.ORDERS.name, wrong)).refused() == ["decision_incomplete"]
+
+
+def test_the_same_decision_twice_changes_nothing_and_another_under_its_id_is_a_conflict() -> None:
+    book = weighing("缓计").take(*events_of("订单 揽收 网点秤4 分拨DWS2.5 签收 改判3"))
+    before = book.books()
+    book.take(decision("改判3", START + 5 * HOUR), decision("改判5", START + 5 * HOUR))
+    assert book.refused() == ["conflicting_duplicate"]
+    assert book.books() == before
+
+
+STORIES = [
+    events_of("订单 揽收 网点秤4 分拨DWS2.5 签收 改判3"),
+    events_of("订单 揽收 网点秤4 分拨DWS2.5 签收 确认网点秤@9 分拨秤1.2@30 改判2.2#二@40"),
+    events_of("订单 揽收 分拨DWS2.5#一 分拨DWS4#二 分拨DWS66#三 签收 确认=own-二"),
+    [*events_of("订单 揽收 网点秤2.8 分拨DWS2.5 签收"), order(START + HOUR, id="o2", destination="HZF")],
+    events_of("揽收 网点秤4 分拨DWS2.5 签收 订单2.1"),
+    events_of("订单2.5 揽收 签收 分拨DWS66 确认=order-1"),
+]
+
+
+@settings(max_examples=120, deadline=None)
+@given(st.data())
+def test_any_order_and_repetition_ends_in_the_same_weight_case_and_books(data: st.DataObject) -> None:
+    policy = data.draw(st.sampled_from(sorted(POLICIES)))
+    story = data.draw(st.sampled_from(STORIES))
+    shuffled = data.draw(st.permutations(story))
+    shuffled += data.draw(st.lists(st.sampled_from(story), max_size=4))
+    cuts = data.draw(st.lists(st.integers(0, len(shuffled)), max_size=4))
+    expected, book = weighing(policy).take(*story), weighing(policy)
+    for low, high in pairwise([0, *sorted(cuts), len(shuffled)]):
+        book.take(*shuffled[low:high])
+    for one in (expected, book):
+        one.tick(START + 70 * HOUR)
+    assert case_now(book) == case_now(expected)
+    assert adopted(book) == adopted(expected)
+    assert book.books() == expected.books()
+    assert book.waiting() == expected.waiting()
+    remarked = [sorted(row["event_id"] for row in one.rows["anomaly"]) for one in (book, expected)]
+    assert remarked[0] == remarked[1]
+    assert book.lifecycle.pending == expected.lifecycle.pending
+    assert book.refused() == []
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.data())
+def test_a_restart_with_open_cases_changes_no_byte(data: st.DataObject) -> None:
+    policy = data.draw(st.sampled_from(sorted(POLICIES)))
+    story = data.draw(st.sampled_from(STORIES))
+    stop = data.draw(st.integers(1, len(story)))
+    through, stopped = weighing(policy), weighing(policy)
+    for event in story[:stop]:
+        through.take(event)
+        stopped.take(event)
+    ring = stopped.lifecycle.ring
+    epoch = ring.epoch
+    segment = ring.segment(epoch)
+    fresh = weighing(policy)
+    fresh.n, fresh.rows, fresh.digests = stopped.n, stopped.rows, stopped.digests
+    fresh.lifecycle = type(stopped.lifecycle)(3 * DAY)
+    fresh.lifecycle.load_documents(stopped.lifecycle.save_documents())
+    fresh.lifecycle.ring.found(segment)
+    fresh.lifecycle.ring.restore()
+    fresh.lifecycle.restored()
+    assert fresh.lifecycle.pending == stopped.lifecycle.pending
+    assert msgspec.to_builtins(list(fresh.lifecycle.ring.records.values())) == msgspec.to_builtins(
+        list(ring.records.values())
+    )
+    for one in (through, fresh):
+        for event in story[stop:]:
+            one.take(event)
+        one.tick(START + 70 * HOUR)
+    assert fresh.digests == through.digests
