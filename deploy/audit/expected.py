@@ -117,6 +117,8 @@ class Case(msgspec.Struct, frozen=True):
     extras: Extras
     era: Era
     adopted: Weighing | None
+    then: Facts
+    """The facts by which its weights make a case: those that had come by the era's end."""
 
     @property
     def terms(self) -> Terms:
@@ -132,14 +134,16 @@ class Case(msgspec.Struct, frozen=True):
 ORDINARY = Terms()
 
 
-def dues(facts: Facts, extras: Extras, rules: Postings, era: Era, passed: int | None) -> Iterator[Due]:
+def dues(
+    facts: Facts, extras: Extras, rules: Postings, era: Era, passed: int | None, then: Facts
+) -> Iterator[Due]:
     """Everything that is due for a parcel under the rules of an era.
 
-    `passed`: data time, by which a deadline has passed or has not.
+    `passed`: data time, by which a deadline has passed or has not. `then`: see `Case`.
     """
     best = weighing(facts, era)
     adopted = best if best is not None and best.due is not None and _has_come(best, passed) else None
-    case = Case(facts, extras, era, adopted)
+    case = Case(facts, extras, era, adopted, then)
     for rule in rules.dues:
         if not rule.live(era.priced):
             continue
@@ -169,7 +173,7 @@ def shares(rules: Postings, facts: Facts, extras: Extras, era: Era, base: Due) -
         if rule.share_of == base.name and rule.share_bp:
             exact = Decimal(base.units) * rule.share_bp / 10_000
             units = int((exact / 100).to_integral_value(ROUND_HALF_UP)) * 100
-            parties = _parties(rule, Case(facts, extras, era, None), "", "")
+            parties = _parties(rule, Case(facts, extras, era, None, facts), "", "")
             if parties:
                 yield Due(rule.name, "", base.time, "", base.cause, units, base.seqs, parties=parties)
 
@@ -281,7 +285,7 @@ def _priced(
 
 def _undecided(case: Case) -> bool:
     """Whether nothing is charged by the weight until someone decides."""
-    differing = weights.case(case.facts, policy_of(case.facts, case.era))
+    differing = weights.case(case.then, policy_of(case.facts, case.era))
     return differing is not None and differing.undecided and differing.on_difference == "wait"
 
 

@@ -18,6 +18,7 @@ from deploy.audit.eras import read_eras
 from deploy.audit.expected import (
     ABANDONED,
     DAY,
+    UNDECIDED,
     WITHDRAWN,
     Due,
     awaited,
@@ -273,7 +274,11 @@ class Recomputation:
                 expected[share.name, share.part] = share
 
     def _dues(self, facts: Facts, era: int, passed: int | None) -> Iterator[Due]:
-        return dues(facts, self._extras, self._rules, self._eras[era], passed)
+        then = facts
+        if era < self._eras.of(facts.weighed_seq):
+            known = tuple(one for one in facts.weights if self._eras.of(one.seq) <= era)
+            then = msgspec.structs.replace(facts, weights=known)
+        return dues(facts, self._extras, self._rules, self._eras[era], passed, then)
 
     def _shares(self, facts: Facts, base: Due, era: int) -> Iterator[Due]:
         if not base.waits:
@@ -299,12 +304,23 @@ class Recomputation:
         Not before it was charged, because what is charged was assessed then; later, where another assessment
         came to the same amount; and never before the facts were there that it is assessed by.
         """
-        for number in range(self._eras.of(charged.seq), self._eras.now(facts.lane) + 1):
+        since, now = self._eras.of(facts.weighed_seq), self._eras.now(facts.lane)
+        if due is not None and due.waits == UNDECIDED and self._always(facts, key, passed, since, now):
+            return due
+        for number in range(self._eras.of(charged.seq), now + 1):
             for one in self._dues(facts, number, passed):
                 known = max(map(self._eras.of, one.seqs), default=0) <= number
                 if (one.name, one.part, one.units) == (*key, charged.net) and not one.waits and known:
                     return one
         return due
+
+    def _always(self, facts: Facts, key: Part, passed: int | None, since: int, now: int) -> bool:
+        """Whether it waits for a decision by the rules of all these eras."""
+        return all(
+            (*key, UNDECIDED)
+            in ((one.name, one.part, one.waits) for one in self._dues(facts, number, passed))
+            for number in range(since, now + 1)
+        )
 
     def _fee(
         self, facts: Facts, fee: Fee, due: Due, parties: tuple[str, str], charged: list[Charged]

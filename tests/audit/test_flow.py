@@ -202,6 +202,17 @@ def test_prices_of_more_fees_come_on_the_way(empty: Client, seed: int) -> None:
     assert report.passed, report.to_text()
 
 
+@pytest.mark.parametrize("seed", [80, 89, 90])
+def test_policies_and_prices_of_more_fees_come_on_the_way(empty: Client, seed: int) -> None:
+    books = [
+        (0, world.tariff("one", rich=True, **VARIANTS[seed % len(VARIANTS)])),
+        (3, world.tariff("two", 30, rich=True, by_weight=True, treatment="wait", lines=world.LINES)),
+        (6, world.tariff("three", 60, rich=True)),
+    ]
+    report, _ = play(empty, seed, books, rich=True)
+    assert report.passed, report.to_text()
+
+
 def test_two_lanes(empty: Client) -> None:
     report, _ = play(empty, 30, [(0, world.tariff("one")), (5, world.tariff("dearer", 40))], lanes=2)
     assert report.passed, report.to_text()
