@@ -5,7 +5,7 @@ from collections.abc import Callable
 import msgspec
 
 from flows.lifecycle.fees import FINISHED
-from flows.rating.facts import Terms
+from flows.rating.facts import Stay, Terms
 
 NEVER = -1
 UNRANKED = 99
@@ -59,6 +59,18 @@ class Parcel(msgspec.Struct, array_like=True, gc=False):
     """Reasons of waiting, two bits a due."""
     booked: list[int] = []
     """Per due: amount, time and revision of the charge in force."""
+    month_parcels: int = 0
+    """The customer's parcels in the month so far."""
+
+    @property
+    def month_amount(self) -> int:
+        """A parcel has no bill of its own."""
+        return 0
+
+    @property
+    def stay(self) -> Stay | None:
+        """A parcel is not in a store."""
+        return None
 
 
 def over(kept: int) -> Callable[[Parcel, int], bool]:

@@ -27,16 +27,16 @@ __all__ = ["FEES", "NO_END", "Book", "PriceTable", "Row", "read_book"]
 HOLIDAYS = ("date", "name")
 
 
-def read_book(files: Mapping[str, str], network: Network) -> Book:
+def read_book(files: Mapping[str, str], network: Network, fees: Mapping[str, str] = FEES) -> Book:
     """The book in these files (name → text), its places and products those of the network.
 
-    Raises DocumentError with every problem found (at most `findings.MOST`).
+    `fees`: names that a table can be for. Raises DocumentError with every problem found (at most `findings.MOST`).
     """
     findings = Findings()
     if FILE not in files:
         findings.add(FILE, 0, "", Broken("missing_file", f"a tariff book has a file {FILE}"))
     findings.refuse()
-    settings = read_settings(files, findings)
+    settings = read_settings(files, findings, fees)
     used = {table.file for table in settings.tables} | {settings.holidays}
     for name in sorted(files):
         if name.endswith(".csv") and name not in used:

@@ -24,6 +24,10 @@ class Exact(NamedTuple):
         """The difference."""
         return self.plus(Exact(-other.value, other.scale))
 
+    def times(self, parts: int, per: int) -> "Exact":
+        """So many times it: whole parts of a unit that has `per` of them (a power of ten)."""
+        return Exact(self.value * parts, self.scale * per)
+
     def share(self, ppm: int) -> "Exact":
         """So many millionths of it."""
         return Exact(self.value * ppm, self.scale * PPM)
