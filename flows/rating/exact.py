@@ -17,6 +17,8 @@ class Exact(NamedTuple):
 
     def plus(self, other: "Exact") -> "Exact":
         """The sum."""
+        if self.scale == other.scale:
+            return Exact(self.value + other.value, self.scale)
         scale = max(self.scale, other.scale)
         return Exact(self.value * (scale // self.scale) + other.value * (scale // other.scale), scale)
 
@@ -47,6 +49,10 @@ class Exact(NamedTuple):
         ('5.25', '5.25001', '-0.0005', '0.00')
         """
         sign = "-" if self.value < 0 else ""
+        per_fen = FEN * self.scale
+        fen, less = divmod(abs(self.value), per_fen)
+        if not less:
+            return f"{sign}{fen // 100}.{fen % 100:02d}"
         whole, rest = divmod(abs(self.value), YUAN * self.scale)
         digits = len(str(YUAN * self.scale)) - 1
         return f"{sign}{whole}.{f'{rest:0{digits}d}'.rstrip('0').ljust(2, '0')}"

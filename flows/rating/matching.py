@@ -8,13 +8,14 @@ Rows of the same signature (which factors are named, and how exactly) are found 
 the answer is remembered for all parcels of a class (`flows.rating.classes`).
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import cache
 from itertools import product as combinations
 from typing import Any
 
 import msgspec
 
-from flows.rating.classes import Classes, Context, weekday
+from flows.rating.classes import Classes, Context, Key, weekday
 from flows.rating.factors import (
     ANY,
     ANY_HOLIDAY,
@@ -42,23 +43,28 @@ _LEVEL = {level.name: len(LEVELS) - n for n, level in enumerate(LEVELS)}
 _ENDS = {(True, True): 3, (False, True): 2, (True, False): 1, (False, False): 0}
 
 
-def specificity(row: Row) -> tuple[int, ...]:
+Rank = tuple[int, ...]
+
+
+def specificity(row: Row) -> Rank:
     """What makes a row win, the most important first; the larger tuple is more specific.
 
     Customer, customer level, level of the places, product, which ends are named, single places before lists,
     then the further factors in the order of `flows.rating.factors.FACTORS`.
     """
-    named = {one.factor: exactness(one) for one in row.named} if row.named else {}
-    customer, level, *others = (named.get(name, ANY) for name in (*KEYED, *FILTERS))
-    return (
-        customer,
-        level,
-        _LEVEL[row.level],
-        _word(row.product),
-        _ENDS[row.origin != "", row.destination != ""],
-        _word(row.origin) + _word(row.destination),
-        *others,
-    )
+    named = tuple([(one.factor, exactness(one)) for one in row.named]) if row.named else ()
+    return _rank(row.level, _word(row.product), _word(row.origin), _word(row.destination), named)
+
+
+@cache
+def _rank(
+    level: str, product: int, origin: int, destination: int, named: tuple[tuple[str, int], ...]
+) -> Rank:
+    """Of all rows that name the same factors as exactly; there are few kinds of them."""
+    exact = dict(named)
+    customer, customer_level, *others = (exact.get(name, ANY) for name in (*KEYED, *FILTERS))
+    ends = _ENDS[origin != ANY, destination != ANY]
+    return (customer, customer_level, _LEVEL[level], product, ends, origin + destination, *others)
 
 
 def _word(text: str) -> int:
@@ -80,21 +86,18 @@ class PriceList:
 
     def __init__(self, rows: Sequence[Row], context: Context) -> None:
         self._context = context
-        ranked = sorted(
-            (
-                (specificity(row), row.table.priority, row.table.first_day, n, row)
-                for n, row in enumerate(rows)
-            ),
-            key=lambda one: one[:4],
-            reverse=True,
-        )
-        self._groups: list[_Group] = []
-        for rank, _, _, _, row in ranked:
-            if not self._groups or self._groups[-1].rank != rank[:_FILTERS_FROM]:
-                self._groups.append(_Group(rank[:_FILTERS_FROM], row))
-            self._groups[-1].add(row)
         self.classes = Classes(rows, context)
-        self._best: dict[tuple[Any, ...], Match | None] = {}
+        groups: dict[Rank, _Group] = {}
+        for row in rows:
+            rank = specificity(row)
+            if rank not in groups:
+                groups[rank] = _Group(rank, row)
+            groups[rank].add(row)
+        self._groups = [groups[rank] for rank in sorted(groups, reverse=True)]
+        """The most specific first."""
+        for group in self._groups:
+            group.sort()
+        self._best: dict[Key, Match | None] = {}
 
     def best(self, day: int, facts: Facts) -> Match | None:
         """The best match for a parcel on a business day, or None: no row covers it, or an outlet is unknown."""
@@ -110,24 +113,22 @@ class PriceList:
         match = self._best[key] = self._match(key)
         return match
 
-    def _match(self, key: tuple[Any, ...]) -> Match | None:
+    def _match(self, key: Key) -> Match | None:
         found = list(self._candidates(key))
-        if not found:
-            return None
-        return Match(found[0], ", ".join(_losers(found)))
+        return Match(found[0][1], ", ".join(_losers(found))) if found else None
 
-    def _candidates(self, key: tuple[Any, ...]) -> Iterator[Row]:
+    def _candidates(self, key: Key) -> Iterator[tuple[Rank, Row]]:
         """Rows that cover a parcel, the winner first."""
         day, origin, destination, product, *values = key
         here, there = self.classes.places(origin, destination)
-        facts = dict(zip(self.classes.names, values, strict=True))
+        facts = dict(zip(self.classes.names, values, strict=True)) if values else _NO_FACTS
         for group in self._groups:
             for row in group.find(here, there, product, facts):
                 table = row.table
                 if table.first_day <= day <= table.last_day and (
                     not row.named or self._pass(row.named, day, facts)
                 ):
-                    yield row
+                    yield group.rank, row
 
     def _pass(self, named: Sequence[Named], day: int, facts: Mapping[str, Any]) -> bool:
         return all(
@@ -142,31 +143,34 @@ class PriceList:
         return day if named.factor == "date" else weekday(day)
 
 
-_FILTERS_FROM = 6 + len(KEYED) - 2
-"""Where in a specificity the factors begin that rows are looked through for."""
+_NO_FACTS: Mapping[str, Any] = {}
 
 
 class _Group:
-    """Rows of one signature, found by the words that they name."""
+    """Rows of one specificity, found by the words that they name."""
 
-    def __init__(self, rank: tuple[int, ...], row: Row) -> None:
+    def __init__(self, rank: Rank, row: Row) -> None:
         self.rank = rank
         level = next(level for level in LEVELS if level.name == row.level)
         self._origin = level.origin if row.origin else ""
         self._destination = level.destination if row.destination else ""
         self._product = bool(row.product)
         self._keyed = [one.factor for one in row.named if one.factor in KEYED]
-        self._rows: dict[tuple[str, ...], list[Row]] = {}
+        self._rows: dict[tuple[str, ...], tuple[Row, ...]] = {}
 
     def add(self, row: Row) -> None:
-        """A row of this signature; rows come in order of rank."""
-        words = [one.words for one in row.named if isinstance(one, Words) and one.factor in KEYED]
-        if not words and "|" not in row.origin + row.destination + row.product:
-            self._rows.setdefault((row.origin, row.destination, row.product), []).append(row)
-            return
-        ends = (row.origin.split("|"), row.destination.split("|"), row.product.split("|"))
-        for key in combinations(*ends, *words):
-            self._rows.setdefault(key, []).append(row)
+        """A row of this specificity; rows come in order of publication."""
+        rows = self._rows
+        for key in keys(row):
+            rows[key] = (row, *rows[key]) if key in rows else (row,)
+
+    def sort(self) -> None:
+        """Of rows that name the same words the larger priority first, then the later day, then the later one."""
+        for key, rows in self._rows.items():
+            if len(rows) > 1:
+                self._rows[key] = tuple(
+                    sorted(rows, key=lambda row: (-row.table.priority, -row.table.first_day))
+                )
 
     def find(
         self, here: Mapping[str, str], there: Mapping[str, str], product: str, facts: Mapping[str, Any]
@@ -174,6 +178,14 @@ class _Group:
         """Rows that name what a parcel is."""
         key = (here[self._origin], there[self._destination], product if self._product else "")
         return self._rows.get((*key, *[facts[name] for name in self._keyed]) if self._keyed else key, ())
+
+
+def keys(row: Row) -> Iterable[tuple[str, ...]]:
+    """The words by which a row is found: origin, destination, product and the keyed factors."""
+    words = [one.words for one in row.named if isinstance(one, Words) and one.factor in KEYED]
+    if not words and "|" not in row.origin + row.destination + row.product:
+        return ((row.origin, row.destination, row.product),)
+    return combinations(row.origin.split("|"), row.destination.split("|"), row.product.split("|"), *words)
 
 
 _FILTER: dict[type[Named], Callable[[Any, Any], bool]] = {
@@ -187,20 +199,21 @@ _FILTER: dict[type[Named], Callable[[Any, Any], bool]] = {
 }
 
 
-def _losers(found: Sequence[Row]) -> Iterator[str]:
-    winner = found[0]
+def _losers(found: Sequence[tuple[Rank, Row]]) -> Iterator[str]:
+    """The rows after the first, and why they lost."""
     for loser in found[1 : 1 + MOST_PASSED_OVER]:
-        yield f"{loser.where} {_why(winner, loser)}"
+        yield f"{loser[1].where} {_why(found[0], loser)}"
     if len(found) > 1 + MOST_PASSED_OVER:
         yield f"and {len(found) - 1 - MOST_PASSED_OVER} more"
 
 
-def _why(winner: Row, loser: Row) -> str:
+def _why(winner: tuple[Rank, Row], loser: tuple[Rank, Row]) -> str:
     """The rule by which a row lost."""
-    if specificity(winner) != specificity(loser):
+    if winner[0] != loser[0]:
         return "less_specific"
-    if winner.table.priority != loser.table.priority:
+    table, other = winner[1].table, loser[1].table
+    if table.priority != other.priority:
         return "lower_priority"
-    if winner.table.first_day != loser.table.first_day:
+    if table.first_day != other.first_day:
         return "earlier_table"
-    return "earlier_row" if winner.table is loser.table else "earlier_book"
+    return "earlier_row" if table is other else "earlier_book"
