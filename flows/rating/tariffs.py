@@ -111,25 +111,23 @@ class Tariffs:
         more = prices.more.find(day, facts) if prices.more is not None else NO_MORE
         row = match.row
         table = row.table
-        if (
-            more is not NO_MORE
-            or row.named
-            or table.shape not in SHORT
-            or table.weight_unit_g != 1
-            or table.each
-        ):
+        if more.changes or row.named or table.shape not in SHORT or table.weight_unit_g != 1 or table.each:
             return prices.in_full(day, facts, prices.base, match, more)
+        volumetric = chargeable = continued_g = 0
         if not table.weight:
-            return Quote(
-                to_fen(row.values[0] * PER_UNIT, table.money_rounding), 0, 0, 0, row, match.passed_over, ""
-            )
-        volumetric, chargeable = _weigh(row, facts)
-        continued_g = continued(row, chargeable)
-        exact = row.values[1] * PER_UNIT + row.values[2] * continued_g
+            exact = row.values[0] * PER_UNIT
+        else:
+            volumetric, chargeable = _weigh(row, facts)
+            continued_g = continued(row, chargeable)
+            exact = row.values[1] * PER_UNIT + row.values[2] * continued_g
+            if continued_g or chargeable > row.values[0]:
+                chargeable = row.values[0] + continued_g
+        if more.bounds and not _within(exact, more.bounds[0][1].row):
+            return prices.in_full(day, facts, prices.base, match, more)
         return Quote(
             to_fen(exact, table.money_rounding),
             volumetric,
-            row.values[0] + continued_g if continued_g or chargeable > row.values[0] else chargeable,
+            chargeable,
             continued_g,
             row,
             match.passed_over,
@@ -161,6 +159,12 @@ MEASURED = {"weight", "volume", "density", "longest", "condition"}
 def _weighs(table: PriceTable) -> bool:
     """Whether a price depends on what comes with the weight, which is known late."""
     return table.weight != "" or table.each == "volume" or table.measure in ("volume", "m3_days", "kg_days")
+
+
+def _within(exact: int, bounds: Row) -> bool:
+    """Whether an exact amount (thousandths of a unit) is not touched by a floor and cap."""
+    floor, cap = bounds.values
+    return floor * PER_UNIT <= exact and (cap < 0 or exact <= cap * PER_UNIT)
 
 
 def _weigh(row: Row, facts: Facts) -> tuple[int, int]:

@@ -20,6 +20,12 @@ class More(NamedTuple):
     surcharges: tuple[tuple[PriceList, Match], ...] = ()
     discounts: tuple[tuple[PriceList, Match], ...] = ()
     bounds: tuple[tuple[PriceList, Match], ...] = ()
+    """At most one."""
+
+    @property
+    def changes(self) -> bool:
+        """Whether a base price does not stay as it is, bounds left aside."""
+        return bool(self.surcharges or self.discounts)
 
 
 NO_MORE = More()
