@@ -6,16 +6,20 @@ one word: nearly every parcel then has a key for which the answer is remembered.
 
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from operator import attrgetter
 from typing import Any, Protocol
 
 import msgspec
 
 from flows.governance.network import Network
 from flows.rating.factors import BY_NAME, CALENDAR, FILTERS, KEYED, MOST_MEASURE, Between, Named, When, Words
-from flows.rating.facts import NOWHERE, ORDINARY, Facts, Terms
+from flows.rating.facts import NOWHERE, ORDINARY, Facts
 from flows.rating.levels import KINDS
 from flows.rating.measures import decimal
 from flows.rating.model import Row
+
+MOST_REMEMBERED = 200_000
+"""Answers kept for keys before they are forgotten and found again."""
 
 Key = tuple[Any, ...]
 """Day, groups of the two outlets, product, and a class of each further factor."""
@@ -34,6 +38,10 @@ class Zone(Protocol):
 
 class Zones(Protocol):
     """A map of origins and destinations to zones or lines."""
+
+    @property
+    def classes(self) -> "Classes":
+        """What its answer depends on."""
 
     def best(self, day: int, facts: Facts) -> Zone | None:
         """The zone that a parcel is in."""
@@ -62,15 +70,35 @@ class Classes:
             for one in row.named:
                 by_factor.setdefault(one.factor, {})[one] = None
         factors = [name for name in (*KEYED, *FILTERS) if name in by_factor and name not in CALENDAR]
-        own = [name for name in factors if name not in OF_TERMS]
-        terms = [name for name in factors if name in OF_TERMS]
-        self.names = [*own, *terms]
-        self._getters = [_getter(name, by_factor[name], context) for name in own]
-        self._of_terms = [_class_of(OF_TERMS[name], by_factor[name]) for name in terms]
+        plain, of_terms, of_stay = (
+            {name: _class_of(own[name], by_factor[name]) for name in factors if name in own}
+            for own in (OF_FACTS, OF_TERMS, OF_STAY)
+        )
+        dated = {
+            name: _dated_class(name, by_factor[name], context)
+            for name in factors
+            if name not in {**plain, **of_terms, **of_stay}
+        }
+        self.names = [*plain, *dated, *of_terms, *of_stay]
+        self._plain, self._dated = list(plain.values()), list(dated.values())
+        self._of_terms, self._of_stay = list(of_terms.values()), list(of_stay.values())
         self._ordinary = tuple([get(ORDINARY) for get in self._of_terms])
+        self._nowhere = tuple([get(NOWHERE) for get in self._of_stay])
+        self._told = [
+            (name, value_of(name, context), BY_NAME[name].per) for name in self.names if name != "condition"
+        ]
         conditions = [one.condition for one in by_factor.get("condition", ()) if isinstance(one, When)]
         self._facts = sorted({name for one in conditions for name in one.program.variables()})
         """What the rows' conditions look at."""
+
+    @property
+    def by_ends(self) -> bool:
+        """Whether nothing counts but the day, the origin and the destination."""
+        return not self.names and self._products <= {""}
+
+    def ends(self, facts: Facts) -> tuple[int, int]:
+        """The groups of the two outlets. Raises KeyError for an unknown one."""
+        return self._origins.of[facts.origin], self._destinations.of[facts.destination]
 
     def key(self, day: int, facts: Facts) -> Key | None:
         """The parcel's class; None where an outlet is unknown."""
@@ -84,12 +112,24 @@ class Classes:
             )
         except KeyError:
             return None
-        if self._getters:
-            key += tuple([get(facts, day) for get in self._getters])
+        if not self.names:
+            return key
+        if self._plain:
+            key += tuple([get(facts) for get in self._plain])
+        if self._dated:
+            key += tuple([get(facts, day) for get in self._dated])
         if self._of_terms:
             terms = facts.terms
             key += self._ordinary if terms is None else tuple([get(terms) for get in self._of_terms])
+        if self._of_stay:
+            stay = facts.stay
+            key += self._nowhere if stay is None else tuple([get(stay) for get in self._of_stay])
         return key
+
+    @property
+    def outlets(self) -> Mapping[str, int]:
+        """The outlets that are known, each with its group as an origin."""
+        return self._origins.of
 
     def places(self, origin: int, destination: int) -> tuple[Mapping[str, str], Mapping[str, str]]:
         """The places of two groups that rows may name, by kind."""
@@ -98,16 +138,16 @@ class Classes:
     def told(self, day: int, facts: Facts) -> dict[str, str]:
         """The further factors that these rows depend on, as this parcel has them; for people to read."""
         found: dict[str, str] = {}
-        for name in self.names:
-            if name == "condition":
-                known = values(facts, day, self._context)
-                found |= {fact: str(known[fact]) for fact in self._facts if known[fact] not in ("", 0, [])}
-                continue
-            value = value_of(name, self._context)(facts, day)
-            if isinstance(value, tuple):
-                value = " ".join(value)
-            found[name] = decimal(value, BY_NAME[name].per) if isinstance(value, int) else value
-        return {name: value for name, value in found.items() if value}
+        for name, get, per in self._told:
+            value = get(facts, day)
+            if value:
+                if type(value) is int:
+                    value = decimal(value, per)
+                found[name] = value if type(value) is str else " ".join(value)
+        if self._facts:
+            known = values(facts, day, self._context)
+            found |= {fact: str(known[fact]) for fact in self._facts if known[fact] not in ("", 0, [])}
+        return found
 
 
 class _Groups:
@@ -131,12 +171,14 @@ def _words_of(texts: Iterable[str]) -> set[str]:
     return {word for text in texts for word in text.split("|")}
 
 
-def _getter(name: str, named: Iterable[Named], context: Context) -> Get:
+def _dated_class(name: str, named: Iterable[Named], context: Context) -> Get:
+    """The class of a factor that depends on the day."""
     if name == "condition":
         conditions = tuple(dict.fromkeys(one.condition for one in named if isinstance(one, When)))
         return lambda facts, day: tuple([one for one in conditions if one.holds(values(facts, day, context))])
-    value, class_of = value_of(name, context), _class_of(lambda value: value, named)
-    return lambda facts, day: class_of(value(facts, day))
+    value = value_of(name, context)
+    words = {word for one in named if isinstance(one, Words) for word in one.words}
+    return lambda facts, day: word if (word := value(facts, day)) in words else ""
 
 
 def _class_of(value: Callable[[Any], Any], named: Iterable[Named]) -> Callable[[Any], Any]:
@@ -153,13 +195,9 @@ def _class_of(value: Callable[[Any], Any], named: Iterable[Named]) -> Callable[[
         return of_words
     ends = {end for one in named if isinstance(one, Between) for end in (one.over, one.upto)}
     breaks = sorted(ends - {MOST_MEASURE})
-
-    def between(owner: Any) -> int:
-        """The number that stands for all numbers between two bounds."""
-        n = bisect_left(breaks, value(owner))
-        return breaks[n] if n < len(breaks) else breaks[-1] + 1
-
-    return between
+    stands_for = [*breaks, breaks[-1] + 1]
+    """The number that stands for all numbers between two bounds."""
+    return lambda owner: stands_for[bisect_left(breaks, value(owner))]
 
 
 def _density(facts: Facts) -> int:
@@ -167,50 +205,80 @@ def _density(facts: Facts) -> int:
     return -(-facts.weight_g * 1_000 // facts.volume_cm3) if facts.volume_cm3 else 0
 
 
-OF_TERMS: dict[str, Callable[[Terms], Any]] = {
-    "channel": lambda terms: terms.channel,
-    "billing": lambda terms: terms.billing,
-    "direction": lambda terms: terms.direction,
-    "service": lambda terms: terms.services,
-    "pieces": lambda terms: terms.pieces,
-    "insured": lambda terms: terms.insured,
-    "cod": lambda terms: terms.cod,
-    "promised": lambda terms: terms.promised_h,
+OF_TERMS: dict[str, Callable[[Any], Any]] = {
+    "channel": attrgetter("channel"),
+    "billing": attrgetter("billing"),
+    "direction": attrgetter("direction"),
+    "service": attrgetter("services"),
+    "pieces": attrgetter("pieces"),
+    "insured": attrgetter("insured"),
+    "cod": attrgetter("cod"),
+    "promised": attrgetter("promised_h"),
 }
 """Factors that only few parcels have: of the others one key is known beforehand."""
 
-_VALUES: dict[str, Callable[[Facts], Any]] = {
-    "customer": lambda facts: facts.customer,
-    "hub": lambda facts: facts.hubs,
-    "weight": lambda facts: facts.weight_g,
-    "volume": lambda facts: facts.volume_cm3,
-    "density": _density,
-    "longest": lambda facts: facts.longest_mm,
-    "month_parcels": lambda facts: facts.month_parcels,
-    "temperature": lambda facts: (facts.stay or NOWHERE).temperature,
-    "area": lambda facts: (facts.stay or NOWHERE).area,
-    "vehicle": lambda facts: (facts.stay or NOWHERE).vehicle,
+OF_STAY: dict[str, Callable[[Any], Any]] = {
+    "temperature": attrgetter("temperature"),
+    "area": attrgetter("area"),
+    "vehicle": attrgetter("vehicle"),
 }
+"""Factors of what is in a store."""
+
+OF_FACTS: dict[str, Callable[[Any], Any]] = {
+    "customer": attrgetter("customer"),
+    "hub": attrgetter("hubs"),
+    "weight": attrgetter("weight_g"),
+    "volume": attrgetter("volume_cm3"),
+    "density": _density,
+    "longest": attrgetter("longest_mm"),
+    "month_parcels": attrgetter("month_parcels"),
+}
+"""Factors that every parcel has."""
 
 
 def value_of(name: str, context: Context) -> Get:
     """How a parcel's value of a factor is found."""
     if name in ("zone", "line"):
-        zones = context.zones.get(name)
-
-        def zone(facts: Facts, day: int) -> str:
-            match = zones.best(day, facts) if zones is not None else None
-            return match.row.text if match is not None else ""
-
-        return zone
+        return _zone_of(context.zones.get(name))
     if name == "customer_level":
         level_of = context.network.customer_level
         return lambda facts, day: level_of(facts.customer, day)
     if name in OF_TERMS:
         of_terms = OF_TERMS[name]
         return lambda facts, _: of_terms(facts.terms or ORDINARY)
-    value = _VALUES[name]
+    if name in OF_STAY:
+        of_stay = OF_STAY[name]
+        return lambda facts, _: of_stay(facts.stay or NOWHERE)
+    value = OF_FACTS[name]
     return lambda facts, _: value(facts)
+
+
+def _zone_of(zones: Zones | None) -> Get:
+    """The zone of a parcel; "" where it has none, or an outlet is unknown."""
+    if zones is None:
+        return lambda _facts, _day: ""
+
+    def zone(facts: Facts, day: int) -> str:
+        match = zones.best(day, facts)
+        return match.row.text if match is not None else ""
+
+    if not zones.classes.by_ends:
+        return zone
+    ends = zones.classes.ends
+    known: dict[tuple[int, tuple[int, int]], str] = {}
+
+    def zone_by_ends(facts: Facts, day: int) -> str:
+        try:
+            return known[day, ends(facts)]
+        except KeyError:
+            found = zone(facts, day)
+        if facts.origin in zones.classes.outlets and facts.destination in zones.classes.outlets:
+            if len(known) >= MOST_REMEMBERED:
+                known.clear()
+            known[day, ends(facts)] = found
+        return found
+
+    return zone_by_ends
 
 
 def weekday(day: int) -> int:

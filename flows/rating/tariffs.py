@@ -329,6 +329,8 @@ class _Work:
 
     def _of(self, row: Row) -> Exact:
         """What a percentage is taken of."""
+        if row.table.of in ("", "total"):
+            return self.total
         facts, terms = self.facts, self.facts.terms or ORDINARY
         return {
             "base": self.base,
@@ -337,7 +339,7 @@ class _Work:
             "cod": Exact(terms.cod),
             "payment": Exact(facts.payment),
             "month": Exact(facts.month_amount),
-        }.get(row.table.of, self.total)
+        }[row.table.of]
 
 
 def _shown(term: Term) -> tuple[str, str, str, str, str]:
