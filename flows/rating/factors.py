@@ -210,9 +210,9 @@ EXACT, LIST, RANGE, ANY = 3, 2, 1, 0
 
 
 def exactness(named: Named | None) -> int:
-    """How exactly a factor is named: one word, a list, a range or condition, not at all."""
+    """How exactly a factor is named: one word, a list; a range, a condition or any holiday; not at all."""
     if named is None:
         return ANY
-    if isinstance(named, Words):
+    if isinstance(named, Words) and named.words != (ANY_HOLIDAY,):
         return EXACT if len(named.words) == 1 else LIST
     return RANGE
