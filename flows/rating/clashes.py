@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from flows.rating.factors import ANY_HOLIDAY, Between, Named, When, Words
+from flows.rating.factors import ANY_HOLIDAY, BY_NAME, Between, Named, When, Words
 from flows.rating.findings import Broken
 from flows.rating.matching import keys, specificity
 from flows.rating.model import NO_END, Row
@@ -57,7 +57,7 @@ def columns_named(row: Row) -> str:
         f"destination_{kinds[1]}": row.destination,
         "product": row.product,
     }
-    return ",".join([*(name for name, value in ends.items() if value), *(one.factor for one in row.named)])
+    return ",".join([*(name for name, value in ends.items() if value), *(BY_NAME[one.factor].column for one in row.named)])
 
 
 def _meeting(group: Sequence[Row]) -> Iterator[tuple[Row, Row]]:

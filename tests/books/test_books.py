@@ -40,7 +40,7 @@ def tariffs(name: str) -> Tariffs:
 
 def cases() -> list[object]:
     """All cases of all books."""
-    found = []
+    found: list[object] = []
     for name in BOOKS:
         with (HERE / name / "cases.csv").open(encoding="utf-8", newline="") as file:
             found += [pytest.param(name, case, id=f"{name}: {case['用例']}") for case in csv.DictReader(file)]
@@ -78,6 +78,10 @@ def test_every_table_is_tried() -> None:
                 quote = tariffs(name).rate(case["费用"], day_of_case(case), facts_of(case))
                 if quote is not None:
                     used.add(quote.row.file)
-                    used |= {step["where"].split(":")[0] for step in json.loads(quote.steps or "[]") if "where" in step}
+                    used |= {
+                        step["where"].split(":")[0]
+                        for step in json.loads(quote.steps or "[]")
+                        if "where" in step
+                    }
         maps = {table.file for table in tariffs(name).books[0].tables if table.kind == "zones"}
         assert {table.file for table in tariffs(name).books[0].tables} - maps == used, name
