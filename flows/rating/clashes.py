@@ -57,7 +57,9 @@ def columns_named(row: Row) -> str:
         f"destination_{kinds[1]}": row.destination,
         "product": row.product,
     }
-    return ",".join([*(name for name, value in ends.items() if value), *(BY_NAME[one.factor].column for one in row.named)])
+    return ",".join(
+        [*(name for name, value in ends.items() if value), *(BY_NAME[one.factor].column for one in row.named)]
+    )
 
 
 def _meeting(group: Sequence[Row]) -> Iterator[tuple[Row, Row]]:

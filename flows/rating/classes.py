@@ -131,6 +131,11 @@ class Classes:
         """The outlets that are known, each with its group as an origin."""
         return self._origins.of
 
+    def coarse(self, key: Key) -> Key:
+        """The key for which all answers that name no outlet are the same."""
+        day, origin, destination, *values = key
+        return (day, self._origins.coarse[origin], self._destinations.coarse[destination], *values)
+
     def places(self, origin: int, destination: int) -> tuple[Mapping[str, str], Mapping[str, str]]:
         """The places of two groups that rows may name, by kind."""
         return self._origins.places[origin], self._destinations.places[destination]
@@ -158,11 +163,15 @@ class _Groups:
         """An outlet's group."""
         self.places: list[dict[str, str]] = []
         """A group's places that rows may name, by kind; "" where none does."""
+        self.coarse: list[int] = []
+        """A group's number when only its city and province count."""
         numbers: dict[tuple[str, ...], int] = {}
+        coarse: dict[tuple[str, ...], int] = {}
         for outlet, site in network.outlets.items():
             places = tuple(place if place in named else "" for place in (outlet, site.city, site.province))
             if places not in numbers:
                 numbers[places] = len(self.places)
+                self.coarse.append(coarse.setdefault(places[1:], len(coarse)))
                 self.places.append({"": "", **dict(zip(KINDS, places, strict=True))})
             self.of[outlet] = numbers[places]
 

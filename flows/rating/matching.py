@@ -97,32 +97,40 @@ class PriceList:
         """The most specific first."""
         for group in self._groups:
             group.sort()
+        self._by_outlet = [group for group in self._groups if group.level == "outlet"]
+        self._coarser = [group for group in self._groups if group.level != "outlet"]
         self._best: dict[Key, Match | None] = {}
+        self._best_coarser: dict[Key, Match | None] = {}
+        """Of parcels for which no row names an outlet, by their coarser keys."""
 
     def best(self, day: int, facts: Facts) -> Match | None:
         """The best match for a parcel on a business day, or None: no row covers it, or an outlet is unknown."""
         key = self.classes.key(day, facts)
         if key is None:
             return None
+        known, groups, short = self._best, self._groups, key
+        if self._by_outlet and not any(self._candidates(key, self._by_outlet)):
+            # of the many pairs of outlets only few have prices of their own
+            known, groups, short = self._best_coarser, self._coarser, self.classes.coarse(key)
         try:
-            return self._best[key]
+            return known[short]
         except KeyError:
             pass
-        if len(self._best) >= MOST_REMEMBERED:
-            self._best.clear()
-        match = self._best[key] = self._match(key)
+        if len(known) >= MOST_REMEMBERED:
+            known.clear()
+        match = known[short] = self._match(key, groups)
         return match
 
-    def _match(self, key: Key) -> Match | None:
-        found = list(self._candidates(key))
+    def _match(self, key: Key, groups: Sequence["_Group"]) -> Match | None:
+        found = list(self._candidates(key, groups))
         return Match(found[0][1], ", ".join(_losers(found))) if found else None
 
-    def _candidates(self, key: Key) -> Iterator[tuple[Rank, Row]]:
+    def _candidates(self, key: Key, groups: Sequence["_Group"]) -> Iterator[tuple[Rank, Row]]:
         """Rows that cover a parcel, the winner first."""
         day, origin, destination, product, *values = key
         here, there = self.classes.places(origin, destination)
         facts = dict(zip(self.classes.names, values, strict=True)) if values else _NO_FACTS
-        for group in self._groups:
+        for group in groups:
             for row in group.find(here, there, product, facts):
                 table = row.table
                 if table.first_day <= day <= table.last_day and (
@@ -150,7 +158,7 @@ class _Group:
     """Rows of one specificity, found by the words that they name."""
 
     def __init__(self, rank: Rank, row: Row) -> None:
-        self.rank = rank
+        self.rank, self.level = rank, row.level
         level = next(level for level in LEVELS if level.name == row.level)
         self._origin = level.origin if row.origin else ""
         self._destination = level.destination if row.destination else ""

@@ -208,6 +208,13 @@ def speeds(name: str, world: World, tariffs: Tariffs) -> Iterator[tuple[str, str
     """How long one call of `rate` takes, for parcels seen before (again) and not (first)."""
     trials = list(parcels(world, PARCELS))
     day = day_of(date(2025, 11, 11))
+    base = tariffs.fees["transit"].base
+    for turn in ("first", "again"):
+        start = time.process_time()
+        for trial in trials:
+            base.best(day, trial)
+        spent = time.process_time() - start
+        yield f"{name}: match transit, {turn}", f"{spent / len(trials) * 1e6:.2f} µs"
     for fee in ("waybill", "transit", "delivery"):
         for turn in ("first", "again"):
             gc.collect()
