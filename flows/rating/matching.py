@@ -98,6 +98,7 @@ class PriceList:
         for group in self._groups:
             group.sort()
         self._by_outlet = [group for group in self._groups if group.level == "outlet"]
+        self._outlet_and_more = any(group.keyed for group in self._by_outlet)
         self._coarser = [group for group in self._groups if group.level != "outlet"]
         self._best: dict[Key, Match | None] = {}
         self._best_coarser: dict[Key, Match | None] = {}
@@ -109,7 +110,7 @@ class PriceList:
         if key is None:
             return None
         known, groups, short = self._best, self._groups, key
-        if self._by_outlet and not any(self._candidates(key, self._by_outlet)):
+        if self._by_outlet and not self._names_an_outlet(key):
             # of the many pairs of outlets only few have prices of their own
             known, groups, short = self._best_coarser, self._coarser, self.classes.coarse(key)
         try:
@@ -120,6 +121,12 @@ class PriceList:
             known.clear()
         match = known[short] = self._match(key, groups)
         return match
+
+    def _names_an_outlet(self, key: Key) -> bool:
+        """Whether there may be a row for this parcel that names one of its outlets."""
+        here, there = self.classes.places(key[1], key[2])
+        facts = dict(zip(self.classes.names, key[4:], strict=True)) if self._outlet_and_more else _NO_FACTS
+        return any(group.find(here, there, key[3], facts) for group in self._by_outlet)
 
     def _match(self, key: Key, groups: Sequence["_Group"]) -> Match | None:
         found = list(self._candidates(key, groups))
@@ -163,7 +170,7 @@ class _Group:
         self._origin = level.origin if row.origin else ""
         self._destination = level.destination if row.destination else ""
         self._product = bool(row.product)
-        self._keyed = [one.factor for one in row.named if one.factor in KEYED]
+        self.keyed = [one.factor for one in row.named if one.factor in KEYED]
         self._rows: dict[tuple[str, ...], tuple[Row, ...]] = {}
 
     def add(self, row: Row) -> None:
@@ -185,7 +192,7 @@ class _Group:
     ) -> Sequence[Row]:
         """Rows that name what a parcel is."""
         key = (here[self._origin], there[self._destination], product if self._product else "")
-        return self._rows.get((*key, *[facts[name] for name in self._keyed]) if self._keyed else key, ())
+        return self._rows.get((*key, *[facts[name] for name in self.keyed]) if self.keyed else key, ())
 
 
 def keys(row: Row) -> Iterable[tuple[str, ...]]:
