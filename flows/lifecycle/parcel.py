@@ -4,7 +4,7 @@ from collections.abc import Callable, Container
 
 import msgspec
 
-from flows.rating.facts import Terms
+from flows.rating.facts import Stay, Terms
 from schemas.events import Order
 
 NEVER = -1
@@ -31,14 +31,14 @@ def terms_of(order: Order) -> Terms | None:
         return None
     redirected = order.direction == "forward" and order.related
     return Terms(
-        order.pieces,
-        order.channel,
-        order.billing,
-        "redirect" if redirected else order.direction,
-        order.insured_e4,
-        order.cod_e4,
-        order.promised_hours,
-        order.related,
+        pieces=order.pieces,
+        channel=order.channel,
+        billing=order.billing,
+        direction="redirect" if redirected else order.direction,
+        insured=order.insured_e4,
+        cod=order.cod_e4,
+        promised_h=order.promised_hours,
+        related=order.related,
     )
 
 
@@ -141,6 +141,8 @@ class Parcel(msgspec.Struct, array_like=True, gc=False):
     terms: Terms | None = None
     """What the order says besides; None: nothing."""
     extra: Extra | None = None
+    month_parcels: int = 0
+    """The customer's parcels in the month so far."""
 
     @property
     def waiting(self) -> bool:
@@ -151,6 +153,16 @@ class Parcel(msgspec.Struct, array_like=True, gc=False):
     def hubs(self) -> tuple[str, ...]:
         """Hubs passed, in order of their codes."""
         return tuple(sorted(self.extra.hubs)) if self.extra is not None else ()
+
+    @property
+    def month_amount(self) -> int:
+        """A parcel has no bill of its own."""
+        return 0
+
+    @property
+    def stay(self) -> Stay | None:
+        """A parcel is not in a store."""
+        return None
 
     def may_concern(self, outlets: Container[str]) -> bool:
         """Whether a charge may be between one of these outlets and somebody."""

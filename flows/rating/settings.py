@@ -36,13 +36,17 @@ KINDS = ("base", "surcharge", "discount", "bounds")
 ZONES = ("zone", "line")
 """Factors that a map of origins and destinations gives."""
 _OF: dict[str, tuple[str, ...]] = {
-    "base": ("insured", "cod", "payment"),
-    "surcharge": ("base", "total", "insured", "cod", "payment"),
+    "base": ("insured", "cod", "payment", "month"),
+    "surcharge": ("base", "total", "insured", "cod", "payment", "month"),
     "discount": ("total", "base", "subtotal"),
     "bounds": ("total",),
 }
 """What a percentage may be taken of, by the table's kind: the base price, base and surcharges (subtotal), the
-fee so far (total), or a value that the order declares. The first is the default."""
+fee so far (total), a value that the order declares, or what the fee came to in the month so far (month).
+The first is the default."""
+
+_EACH = ("pieces", "pallets", "volume", "days", "hours")
+"""What a price can be for one of."""
 
 T = TypeVar("T")
 Check = Callable[[object], T | Broken]
@@ -129,8 +133,7 @@ def _zones(section: "_Section", files: Iterable[str]) -> PriceTable:
 def _table(section: "_Section", files: Iterable[str], fees: Iterable[str], order: int) -> PriceTable:
     fee = section.take("fee", _one_of(fees), "")
     kind = section.take("kind", _one_of(KINDS), "base", needed=False)
-    needs_name = kind in ("surcharge", "discount")
-    name = section.take("name", _text, "", needed=True) if needs_name else ""
+    name = section.take("name", _text, "", needed=kind != "base") if kind != "bounds" else ""
     file = section.take("file", _file_of(files), "")
     shape = section.take("shape", _one_of(_shapes(kind)), "")
     first, last = _days(section)
@@ -196,6 +199,7 @@ def _of_shape(section: "_Section", shape: Shape, kind: str) -> dict[str, object]
         found["measure"] = measure
         if measure == "weight":
             found |= _weighing(section)
+        found["each"] = section.take("each", _one_of(_EACH), "", needed=False)
         if "slab" in shape.settings:
             per = MEASURES[measure].per if measure else 1
             found["slab"] = section.take("slab", _parts(per), per)
