@@ -1,5 +1,6 @@
 """Rows of a book that could both win: equally specific, of equal priority and first day, and for the same parcel."""
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import product as combinations
 
@@ -14,12 +15,15 @@ _WHOLE = Between("", -1, 1 << 62)
 
 def clashes(rows: Iterable[Row]) -> Iterator[tuple[Row, Row]]:
     """Rows that clash, each with an earlier one that it clashes with."""
+    rows = list(rows)
+    times: Counter[int] = Counter()
+    for row in rows:
+        times.update(map(hash, _competing(row)))
     alike: dict[tuple[object, ...], list[Row]] = {}
     for row in rows:
-        table = row.table
-        rank = (table.fee, table.kind, table.name, specificity(row), table.priority, table.first_day)
-        for words in _keys(row):
-            alike.setdefault((rank, words), []).append(row)
+        for key in _competing(row):
+            if times[hash(key)] > 1:  # of a million rows the fewest meet another one
+                alike.setdefault(key, []).append(row)
     told: set[int] = set()
     for group in alike.values():
         if len(group) > 1:
@@ -52,6 +56,14 @@ def columns_named(row: Row) -> str:
         "product": row.product,
     }
     return ",".join([*(name for name, value in ends.items() if value), *(one.factor for one in row.named)])
+
+
+def _competing(row: Row) -> Iterator[tuple[object, ...]]:
+    """What rows have in common that could both win, once for each combination of words."""
+    table = row.table
+    rank = (table.fee, table.kind, table.name, specificity(row), table.priority, table.first_day)
+    for words in _keys(row):
+        yield rank, words
 
 
 def _keys(row: Row) -> Iterator[tuple[str, ...]]:
