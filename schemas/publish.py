@@ -18,7 +18,7 @@ CARRIES: dict[str, tuple[type[events.Event], ...]] = {
     topics.ORDERS.name: (events.Order,),
     topics.DEVICES.name: (events.Scan, events.Weight),
     topics.DEAD_LETTERS.name: (events.DeadLetter, events.DeadLetterReplayed),
-    topics.CONTROL.name: (events.TariffPublished, events.NetworkPublished),
+    topics.CONTROL.name: (events.TariffPublished, events.TariffWithdrawn, events.NetworkPublished),
     topics.TICKS.name: (events.Tick,),
     topics.POSTINGS.name: (),
     topics.COMMANDS.name: (events.Command,),

@@ -236,11 +236,29 @@ DEAD_LETTER = Table(
 
 TARIFF = Table(
     "tariff_book",
-    "Published tariff books, whole, in order of publication",
+    "Published tariff books, whole, in order of publication, and what became of them",
     (
         *SEQ,
         Column("version", TEXT),
         Column("name", TEXT),
+        Column("published_at", TIME),
+        Column("published_by", TEXT),
+        Column("file", TEXT, "empty in a withdrawal"),
+        Column("content", TEXT),
+        Column(
+            "status",
+            WORD,
+            "published, or withdrawn: every earlier publication of the version is out of force",
+        ),
+    ),
+)
+
+DIRECTORY = Table(
+    "network_directory",
+    "Published network directories, whole, in order of publication",
+    (
+        *SEQ,
+        Column("version", TEXT),
         Column("published_at", TIME),
         Column("published_by", TEXT),
         Column("file", TEXT),
@@ -279,7 +297,7 @@ ACCOUNT = Table(
     ),
 )
 
-FACTS = (EVENT, CHARGE, JOURNAL, WEIGHT, ANOMALY, WAITING, DEAD_LETTER, TARIFF, SITE, ACCOUNT)
+FACTS = (EVENT, CHARGE, JOURNAL, WEIGHT, ANOMALY, WAITING, DEAD_LETTER, TARIFF, DIRECTORY, SITE, ACCOUNT)
 """Tables whose rows come in blocks."""
 TABLES = (BLOCK, *FACTS)
 BY_NAME = {table.name: table for table in TABLES}

@@ -3,7 +3,7 @@
 import msgspec
 
 from flows.rating.model import Row
-from schemas.events import NetworkPublished, Order, Scan, TariffPublished, Weight
+from schemas.events import NetworkPublished, Order, Scan, TariffPublished, TariffWithdrawn, Weight
 
 
 class Charge(msgspec.Struct, frozen=True, gc=False):
@@ -114,6 +114,7 @@ class Output(msgspec.Struct):
     anomalies: list[Anomaly] = []
     waits: list[Wait] = []
     refusals: list[Refusal] = []
-    tariffs: list[TariffPublished] = []
+    tariffs: list[TariffPublished | TariffWithdrawn] = []
+    """In order; a withdrawal once for each version that it takes out of force."""
     networks: list[NetworkPublished] = []
     repeats: int = 0

@@ -31,6 +31,7 @@ from schemas.events import (
     Order,
     Scan,
     TariffPublished,
+    TariffWithdrawn,
     Tick,
     Weight,
 )
@@ -328,11 +329,29 @@ class Lifecycle:
                 "book_refused", "no network directory was published before it: publish it again"
             )
         try:
-            read_book(published.files, self.directory)
+            book = read_book(published.files, self.directory)
         except DocumentError as error:
             raise RefusedError("book_refused", str(error)) from error
+        published = msgspec.structs.replace(published, name=book.name)
         self.documents.tariffs.append(published)
         self.output.tariffs.append(published)
+        self._rules_in_force()
+        self._look_at(sorted(self.waiting))
+
+    def _withdraw_tariff(self, withdrawn: TariffWithdrawn, received: int) -> None:  # noqa: ARG002
+        if (withdrawn.version == "") == (withdrawn.name == ""):
+            raise RefusedError("book_refused", "a withdrawal names either a version or a name")
+        gone = [
+            book
+            for book in self.documents.tariffs
+            if (book.version == withdrawn.version if withdrawn.version else book.name == withdrawn.name)
+        ]
+        if not gone:
+            what = f"version {withdrawn.version}" if withdrawn.version else f"called {withdrawn.name!r}"
+            raise RefusedError("book_refused", f"there is no book {what} to withdraw")
+        self.documents.tariffs = [book for book in self.documents.tariffs if book not in gone]
+        for version, name in dict.fromkeys((book.version, book.name) for book in gone):
+            self.output.tariffs.append(msgspec.structs.replace(withdrawn, version=version, name=name))
         self._rules_in_force()
         self._look_at(sorted(self.waiting))
 
@@ -469,6 +488,7 @@ _HANDLE: dict[tuple[str, type[Event]], _Handle] = {
     (topics.TICKS.name, Tick): Lifecycle._tick,
     (topics.CONTROL.name, NetworkPublished): Lifecycle._publish_network,
     (topics.CONTROL.name, TariffPublished): Lifecycle._publish_tariff,
+    (topics.CONTROL.name, TariffWithdrawn): Lifecycle._withdraw_tariff,
     (topics.DEAD_LETTERS.name, DeadLetter): Lifecycle._dead_letter,
     (topics.DEAD_LETTERS.name, DeadLetterReplayed): Lifecycle._dead_letter_replayed,
 }
