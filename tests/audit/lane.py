@@ -11,7 +11,7 @@ from flows.lifecycle.process import Lifecycle
 from flows.lifecycle.tables import Tables
 from flows.parcels import posting_rules
 from schemas import topics
-from schemas.events import Event, NetworkPublished, Order, TariffPublished, Tick
+from schemas.events import Event, NetworkPublished, Order, TariffPublished, TariffWithdrawn, Tick
 from schemas.limits import HORIZON
 from tests.audit.writer import Writer
 
@@ -31,6 +31,7 @@ def record(event: Event, partition: int = 0) -> Record:
         Tick: topics.TICKS,
         NetworkPublished: topics.CONTROL,
         TariffPublished: topics.CONTROL,
+        TariffWithdrawn: topics.CONTROL,
     }.get(type(event), topics.DEVICES)
     return Record(topic.name, partition, msgspec.json.encode(event))
 

@@ -70,6 +70,8 @@ SITES = (
     ("OUT2", "北京二部", "outlet", "OUT2", "110100", "北京市", "110000", "北京市"),
     ("HUB1", "华东分拨", "hub", "HQ", "310100", "上海市", "310000", "上海市"),
 )
+DIRECTORY = {"products.csv": "product,name\nSTD,标快\n"}
+"""As much of the directory's files as an auditor looks at."""
 SITE_COLUMNS = ("site", "name", "kind", "outlet", "city", "city_name", "province", "province_name")
 ACCOUNTS = (
     *("1001", "1002", "1003", "1101", "1102", "2001", "2101", "2201"),
@@ -104,7 +106,12 @@ PRICES: dict[str, Values] = {
 def write(writer: Writer) -> None:
     """Ten blocks; every table has rows in a sealed one, and the newest block has rows of its own."""
     one, two, three = "YT100000001", "YT100000002", "YT100000003"
-    documents = {"tariff_book": list(_book()), "site": list(_sites()), "account": list(_accounts())}
+    documents = {
+        "tariff_book": list(_book()),
+        "network_directory": list(_directory()),
+        "site": list(_sites()),
+        "account": list(_accounts()),
+    }
     writer.by_hand(documents, {"waybook.control:0": 2})
     writer.by_hand({"event": [order(one, 0), order(two, 1)]}, {"waybook.orders:0": 2})
     picked = [charge(w, f, a, T0) for w in (one, two) for f, a in (("freight", 120_000), ("waybill", 10_000))]
@@ -305,7 +312,19 @@ def legs(charged: Values) -> Iterator[Values]:
 
 def _book() -> Iterator[Values]:
     for file, content in sorted(FILES.items()):
-        yield {"version": VERSION, "name": "hand", "published_at": T0, "file": file, "content": content}
+        yield {
+            "version": VERSION,
+            "name": "hand",
+            "published_at": T0,
+            "file": file,
+            "content": content,
+            "status": "published",
+        }
+
+
+def _directory() -> Iterator[Values]:
+    for file, content in DIRECTORY.items():
+        yield {"version": version_of(DIRECTORY), "published_at": T0, "file": file, "content": content}
 
 
 def _sites() -> Iterator[Values]:

@@ -217,6 +217,8 @@ FORGED = (
     ("tariff_book", "file = 'waybill.csv'", "'price\n2.00\n' AS content", "documents"),
     ("tariff_book", "file = 'waybill.csv'", "'price\n2.00\n' AS content", "recomputed_charges"),
     ("tariff_book", "file = 'book.toml'", "'not toml' AS content", "documents"),
+    ("tariff_book", "true", "'withdrawn' AS status", "documents"),
+    ("network_directory", "true", "'product,name\n' AS content", "documents"),
     ("charge", "reverses != toFixedString('', 16)", "amount + 1 AS amount", "reversals"),
 )
 """Changes that a forger might hide by making all digests anew: they do not fit what else is there."""
