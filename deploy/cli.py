@@ -11,6 +11,8 @@ import msgspec
 from deploy import audit, dead_letters, publish
 from deploy import explain as explaining
 from deploy.demo import Demo, Options
+from deploy.tariff import commands as tariffs
+from deploy.tariff.arguments import add_commands, publish_arguments
 from schemas.problems import DocumentError
 from schemas.settings import Settings, from_environment
 from sinks.clickhouse import StoreAwayError, connect
@@ -88,11 +90,14 @@ def publish_network(arguments: argparse.Namespace) -> int:
 
 
 def publish_tariff(arguments: argparse.Namespace) -> int:
-    """Check a tariff book and publish it to all lanes."""
+    """The same as `tariff publish`."""
+    return tariff(arguments)
+
+
+def tariff(arguments: argparse.Namespace) -> int:
+    """Tariff books: check, compare, publish, withdraw, look at, turn into Excel and back, try."""
     settings = settings_of(arguments)
-    return _publish(
-        lambda: publish.publish_tariff(settings, arguments.directory, arguments.by, arguments.comment)
-    )
+    return tariffs.run(arguments, lambda: connect(settings), settings)
 
 
 def _publish(publishing: Callable[[], str]) -> int:
@@ -129,11 +134,11 @@ def parser() -> argparse.ArgumentParser:
     one = command("sql", sql)
     one.add_argument("query")
     one.add_argument("--format", default="PrettyCompactMonoBlock")
-    for name, run in (("publish-network", publish_network), ("publish-tariff", publish_tariff)):
-        one = command(name, run)
-        one.add_argument("directory", type=Path, help="with the document's TOML and CSV files")
-        one.add_argument("--by", default=os.environ.get("USER", ""), help="who publishes")
-        one.add_argument("--comment", default="")
+    one = command("publish-network", publish_network)
+    one.add_argument("directory", type=Path, help="with the document's TOML and CSV files")
+    one.add_argument("--by", default=os.environ.get("USER", ""), help="who publishes")
+    add_commands(command("tariff", tariff))
+    publish_arguments(command("publish-tariff", publish_tariff))
     command("explain", explain_).add_argument("waybill")
     command("audit", audit_).add_argument("--truth", type=Path, help="directory of a simulation's truth")
     command("dead-letters", list_dead_letters).add_argument("--reason", default="")

@@ -76,7 +76,12 @@ def excel_value(cell: Cell) -> str | int | float | bool | dt.date | Broken:
     return cell.text
 
 
-def text_of(value: object, kind: str, form: str) -> Cell | Refused:
+def storable(text: str) -> str:
+    """As much of a text as a cell can hold."""
+    return _CONTROL.sub("", text)[:MOST_CHARACTERS]
+
+
+def text_of(value: object, kind: str, form: str) -> Cell | Refused:  # noqa: PLR0911
     """A cell that was read: its value, openpyxl's type of it, and its number format."""
     if kind == "f":
         return Refused("formula", "is a formula; write the number itself (paste values)")

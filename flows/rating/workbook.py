@@ -12,14 +12,16 @@ import io
 import re
 import warnings
 import zipfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, BinaryIO
 
 import msgspec
 from openpyxl import Workbook, load_workbook
 from openpyxl.cell import WriteOnlyCell
+from openpyxl.utils import get_column_letter
 
-from flows.rating.excel import Cell, Refused, cell_of, excel_value, text_of
+from flows.rating.excel import Cell, Refused, cell_of, excel_value, storable, text_of
 from flows.rating.findings import Broken, Findings
 from flows.rating.settings import FILE
 from flows.rating.sheets import BOOK, Sheet, parse, rows_of, settings_of, toml_of
@@ -108,26 +110,15 @@ def _fill(sheet: Any, rows: Iterator[list[Cell]], file: str, findings: Findings)
             if isinstance(value, Broken):
                 findings.add(file, number, str(column), value)
                 continue
-            made = WriteOnlyCell(sheet, value)
-            if isinstance(value, str):
-                made.data_type = "s"  # or `=1+1` would be a formula
-            if cell.format:
-                made.number_format = cell.format
-            cells.append(None if value == "" else made)
+            cells.append(None if value == "" else _made(sheet, cell))
         sheet.append(cells)
 
 
 def read_workbook(source: BinaryIO, name: str) -> Imported:
     """The book in a workbook called `name`. Raises DocumentError with sheet, row and column of what is wrong."""
     findings = Findings()
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of styles and extensions that we do not read
-            sheets, hidden = _read(source, name, findings)
-    except DocumentError:
-        raise
-    except Exception as error:  # whatever the library says of bytes that are no workbook
-        raise DocumentError([Problem(name, 0, "", "not_a_workbook", f"cannot be read: {error}")]) from error
+    with _loading(name):
+        sheets, hidden = _read(source, name, findings)
     files: dict[str, str] = {}
     titles: dict[str, str] = {FILE: BOOK}
     lines: dict[str, list[int]] = {}
@@ -159,15 +150,32 @@ def _same(original: str, plain: str) -> bool:
     return not findings.problems and one == other
 
 
+@contextmanager
+def _loading(name: str) -> Iterator[None]:
+    """Whatever the library says of bytes that are no workbook is a problem of the document."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of styles and extensions that we do not read
+            yield
+    except DocumentError:
+        raise
+    except Exception as error:
+        raise DocumentError([Problem(name, 0, "", "not_a_workbook", f"cannot be read: {error}")]) from error
+
+
+def _unpacks(source: BinaryIO) -> None:
+    with zipfile.ZipFile(source) as parts:
+        if sum(part.file_size for part in parts.infolist()) > MOST_BYTES:
+            raise ValueError(f"it unpacks to more than {MOST_BYTES} bytes")
+
+
 _Sheets = dict[str, tuple[str, list[int]]]
 _Hidden = dict[str, list[list[str]]]
 
 
 def _read(source: BinaryIO, name: str, findings: Findings) -> tuple[_Sheets, _Hidden]:
     """By title: the sheets as text with the rows of their lines; and the hidden ones' cells."""
-    with zipfile.ZipFile(source) as parts:
-        if sum(part.file_size for part in parts.infolist()) > MOST_BYTES:
-            raise ValueError(f"it unpacks to more than {MOST_BYTES} bytes")
+    _unpacks(source)
     book = load_workbook(source, read_only=True)
     sheets: _Sheets = {}
     hidden: _Hidden = {}
@@ -188,11 +196,26 @@ def _read(source: BinaryIO, name: str, findings: Findings) -> tuple[_Sheets, _Hi
 
 def _cells(sheet: Any, name: str, findings: Findings) -> Iterator[list[Cell]]:
     """A sheet's rows without the blank cells at their ends. Refused cells go to `findings`."""
+    place = f"{name} sheet {sheet.title}"
+    for number, row in enumerate(_read_cells(sheet), 1):
+        cells: list[Cell] = []
+        for column, cell in enumerate(row, 1):
+            if isinstance(cell, Refused):
+                findings.add(place, number, get_column_letter(column), Broken(cell.rule, cell.message))
+                cells.append(BLANK)
+            else:
+                cells.append(cell)
+        while cells and cells[-1].text == "":
+            cells.pop()
+        yield cells
+
+
+def _read_cells(sheet: Any) -> Iterator[list[Cell | Refused]]:
     sheet.reset_dimensions()
     formats: dict[int, str] = {}
-    for number, row in enumerate(sheet.iter_rows(max_col=MOST_COLUMNS), 1):
-        cells: list[Cell] = []
-        for column, found in enumerate(row):
+    for row in sheet.iter_rows(max_col=MOST_COLUMNS):
+        cells: list[Cell | Refused] = []
+        for found in row:
             value = found.value
             if value is None:
                 cells.append(BLANK)
@@ -203,17 +226,42 @@ def _cells(sheet: Any, name: str, findings: Findings) -> Iterator[list[Cell]]:
             style = found._style_id
             if style not in formats:
                 formats[style] = found.number_format
-            read = text_of(value, found.data_type, formats[style])
-            if isinstance(read, Refused):
-                place = f"{name} sheet {sheet.title}"
-                findings.add(
-                    place, number, found.coordinate.rstrip("0123456789"), Broken(read.rule, read.message)
-                )
-                read = BLANK
-            cells.append(read)
-        while cells and cells[-1].text == "":
-            cells.pop()
+            cells.append(text_of(value, found.data_type, formats[style]))
         yield cells
+
+
+def read_sheet(source: BinaryIO, name: str) -> Iterator[list[Cell | Refused]]:
+    """The rows of a workbook's first sheet. Raises DocumentError for bytes that are no workbook."""
+    with _loading(name):
+        _unpacks(source)
+        book = load_workbook(source, read_only=True)
+        rows = _read_cells(book.worksheets[0])
+    while True:
+        with _loading(name):
+            row = next(rows, None)
+        if row is None:
+            return
+        yield row
+
+
+def write_sheet(rows: Iterable[Sequence[str]], target: BinaryIO) -> None:
+    """A workbook of one sheet. What it cannot hold is left out: control characters, and the ends of long texts."""
+    book = Workbook(write_only=True)
+    sheet = book.create_sheet("sheet 1")
+    for row in rows:
+        sheet.append([_made(sheet, cell_of(storable(text))) for text in row])
+    book.save(target)
+
+
+def _made(sheet: Any, cell: Cell) -> Any:
+    """A cell for openpyxl, never a formula."""
+    value = excel_value(cell)
+    made = WriteOnlyCell(sheet, value)
+    if isinstance(value, str):
+        made.data_type = "s"  # or `=1+1` would be a formula
+    if cell.format:
+        made.number_format = cell.format
+    return made
 
 
 BLANK = Cell("")
