@@ -17,6 +17,7 @@ More could be found only by trying every parcel. Nothing here is needed to rate.
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import product as combinations
+from typing import Any
 
 from flows.governance.network import Network
 from flows.rating.factors import ANY_HOLIDAY, BY_NAME, KEYED, MOST_MEASURE, Between, Named, When, Words
@@ -31,7 +32,7 @@ from schemas.times import date_of
 STEPPED = ("weight", "volume", "density", "pieces", "longest", "insured", "cod", "promised")
 """Factors whose ranges are meant to follow one another."""
 
-_Key = tuple[object, ...]
+_Key = tuple[Any, ...]
 
 
 def advice(book: Book, network: Network, day: int) -> Iterator[Problem]:
@@ -188,11 +189,11 @@ def _gaps(rows: Sequence[Row], network: Network) -> Iterator[Problem]:
                     table.first_day, table.last_day, table.priority,
                 )  # fmt: skip
                 groups.setdefault(key, []).append((one, row))
-    for key, group in groups.items():
-        rest = key[4]
+    for where, group in groups.items():
+        rest = where[4]
         for row, over, upto in _holes(sorted(group, key=lambda one: (one[0].over, one[0].upto))):
             if not _filled(row, rest, wholes, above):
-                factor = BY_NAME[str(key[0])]
+                factor = BY_NAME[str(where[0])]
                 message = f"no row is for {factor.column} {bounds(over, upto, factor.per)} of these parcels"
                 yield _remark(row, factor.column, "gap_in_ranges", message)
 

@@ -73,7 +73,7 @@ def write_workbook(files: Mapping[str, str], target: BinaryIO) -> None:
             titles[name] = _title(name, titles)
             source = csv.reader(io.StringIO(files[name].removeprefix("\ufeff"), newline=""))
             try:
-                rows = ([cell_of(text) for text in cells] for cells in source)
+                rows: Iterator[list[Cell]] = ([cell_of(text) for text in cells] for cells in source)
                 _fill(book.create_sheet(titles[name]), rows, name, findings)
             except csv.Error as error:
                 findings.add(name, source.line_num, "", Broken("not_csv", str(error)))
@@ -81,10 +81,10 @@ def write_workbook(files: Mapping[str, str], target: BinaryIO) -> None:
         (FILES_SHEET, ([Cell(title), Cell(name)] for name, title in titles.items())),
         (TOML_SHEET, ([Cell(line)] for line in files[FILE].split("\n"))),
     ]
-    for title, rows in hidden:
+    for title, lines in hidden:
         sheet = book.create_sheet(title)
         sheet.sheet_state = "hidden"
-        _fill(sheet, rows, FILE, findings)
+        _fill(sheet, lines, FILE, findings)
     findings.refuse()
     book.save(target)
 
@@ -163,10 +163,10 @@ def _loading(name: str) -> Iterator[None]:
         raise DocumentError([Problem(name, 0, "", "not_a_workbook", f"cannot be read: {error}")]) from error
 
 
-def _unpacks(source: BinaryIO) -> None:
+def _unpacks(source: BinaryIO, most: int) -> None:
     with zipfile.ZipFile(source) as parts:
-        if sum(part.file_size for part in parts.infolist()) > MOST_BYTES:
-            raise ValueError(f"it unpacks to more than {MOST_BYTES} bytes")
+        if sum(part.file_size for part in parts.infolist()) > most:
+            raise ValueError(f"it unpacks to more than {most} bytes")
 
 
 _Sheets = dict[str, tuple[str, list[int]]]
@@ -175,7 +175,7 @@ _Hidden = dict[str, list[list[str]]]
 
 def _read(source: BinaryIO, name: str, findings: Findings) -> tuple[_Sheets, _Hidden]:
     """By title: the sheets as text with the rows of their lines; and the hidden ones' cells."""
-    _unpacks(source)
+    _unpacks(source, MOST_BYTES)
     book = load_workbook(source, read_only=True)
     sheets: _Sheets = {}
     hidden: _Hidden = {}
@@ -230,10 +230,13 @@ def _read_cells(sheet: Any) -> Iterator[list[Cell | Refused]]:
         yield cells
 
 
-def read_sheet(source: BinaryIO, name: str) -> Iterator[list[Cell | Refused]]:
-    """The rows of a workbook's first sheet. Raises DocumentError for bytes that are no workbook."""
+def read_sheet(source: BinaryIO, name: str, most: int = MOST_BYTES) -> Iterator[list[Cell | Refused]]:
+    """The rows of a workbook's first sheet.
+
+    Raises DocumentError for bytes that are no workbook, or that unpack to more than `most` bytes.
+    """
     with _loading(name):
-        _unpacks(source)
+        _unpacks(source, most)
         book = load_workbook(source, read_only=True)
         rows = _read_cells(book.worksheets[0])
     while True:
