@@ -13,7 +13,7 @@ import re
 import warnings
 import zipfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import Any, BinaryIO
 
 import msgspec
@@ -177,6 +177,11 @@ def _read(source: BinaryIO, name: str, findings: Findings) -> tuple[_Sheets, _Hi
     """By title: the sheets as text with the rows of their lines; and the hidden ones' cells."""
     _unpacks(source, MOST_BYTES)
     book = load_workbook(source, read_only=True)
+    with closing(book):
+        return _sheets(book, name, findings)
+
+
+def _sheets(book: Any, name: str, findings: Findings) -> tuple[_Sheets, _Hidden]:
     sheets: _Sheets = {}
     hidden: _Hidden = {}
     for sheet in book.worksheets:
@@ -190,7 +195,6 @@ def _read(source: BinaryIO, name: str, findings: Findings) -> tuple[_Sheets, _Hi
             sheets[title] = toml_of(parse(Sheet(f"{name} sheet {title}", rows), findings))
         else:
             sheets[title] = _csv(rows)
-    book.close()
     return sheets, hidden
 
 
@@ -239,12 +243,13 @@ def read_sheet(source: BinaryIO, name: str, most: int = MOST_BYTES) -> Iterator[
         _unpacks(source, most)
         book = load_workbook(source, read_only=True)
         rows = _read_cells(book.worksheets[0])
-    while True:
-        with _loading(name):
-            row = next(rows, None)
-        if row is None:
-            return
-        yield row
+    with closing(book):
+        while True:
+            with _loading(name):
+                row = next(rows, None)
+            if row is None:
+                return
+            yield row
 
 
 def write_sheet(rows: Iterable[Sequence[str]], target: BinaryIO) -> None:
