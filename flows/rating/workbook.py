@@ -65,28 +65,41 @@ def write_workbook(files: Mapping[str, str], target: BinaryIO) -> None:
     findings = Findings()
     document = settings_of(files.get(FILE, ""), findings)
     findings.refuse()
+    with _writing() as book:
+        _fill(book.create_sheet(BOOK), rows_of(document, findings), FILE, findings)
+        titles: dict[str, str] = {}
+        for name in sorted(files):
+            if name != FILE:
+                titles[name] = _title(name, titles)
+                source = csv.reader(io.StringIO(files[name].removeprefix("\ufeff"), newline=""))
+                try:
+                    rows: Iterator[list[Cell]] = ([cell_of(text) for text in cells] for cells in source)
+                    _fill(book.create_sheet(titles[name]), rows, name, findings)
+                except csv.Error as error:
+                    findings.add(name, source.line_num, "", Broken("not_csv", str(error)))
+        hidden: list[tuple[str, Iterator[list[Cell]]]] = [
+            (FILES_SHEET, ([Cell(title), Cell(name)] for name, title in titles.items())),
+            (TOML_SHEET, ([Cell(line)] for line in files[FILE].split("\n"))),
+        ]
+        for title, lines in hidden:
+            sheet = book.create_sheet(title)
+            sheet.sheet_state = "hidden"
+            _fill(sheet, lines, FILE, findings)
+        findings.refuse()
+        book.save(target)
+
+
+@contextmanager
+def _writing() -> Iterator[Any]:
+    """A workbook whose temporary files go when it is given up."""
     book = Workbook(write_only=True)
-    _fill(book.create_sheet(BOOK), rows_of(document, findings), FILE, findings)
-    titles: dict[str, str] = {}
-    for name in sorted(files):
-        if name != FILE:
-            titles[name] = _title(name, titles)
-            source = csv.reader(io.StringIO(files[name].removeprefix("\ufeff"), newline=""))
-            try:
-                rows: Iterator[list[Cell]] = ([cell_of(text) for text in cells] for cells in source)
-                _fill(book.create_sheet(titles[name]), rows, name, findings)
-            except csv.Error as error:
-                findings.add(name, source.line_num, "", Broken("not_csv", str(error)))
-    hidden: list[tuple[str, Iterator[list[Cell]]]] = [
-        (FILES_SHEET, ([Cell(title), Cell(name)] for name, title in titles.items())),
-        (TOML_SHEET, ([Cell(line)] for line in files[FILE].split("\n"))),
-    ]
-    for title, lines in hidden:
-        sheet = book.create_sheet(title)
-        sheet.sheet_state = "hidden"
-        _fill(sheet, lines, FILE, findings)
-    findings.refuse()
-    book.save(target)
+    try:
+        yield book
+    except BaseException:
+        for sheet in book.worksheets:
+            sheet.close()
+            sheet._writer.cleanup()
+        raise
 
 
 def _title(name: str, taken: Mapping[str, str]) -> str:
@@ -254,11 +267,11 @@ def read_sheet(source: BinaryIO, name: str, most: int = MOST_BYTES) -> Iterator[
 
 def write_sheet(rows: Iterable[Sequence[str]], target: BinaryIO) -> None:
     """A workbook of one sheet. What it cannot hold is left out: control characters, and the ends of long texts."""
-    book = Workbook(write_only=True)
-    sheet = book.create_sheet("sheet 1")
-    for row in rows:
-        sheet.append([_made(sheet, cell_of(storable(text))) for text in row])
-    book.save(target)
+    with _writing() as book:
+        sheet = book.create_sheet("sheet 1")
+        for row in rows:
+            sheet.append([_made(sheet, cell_of(storable(text))) for text in row])
+        book.save(target)
 
 
 def _made(sheet: Any, cell: Cell) -> Any:
