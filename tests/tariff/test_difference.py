@@ -28,7 +28,7 @@ def test_prices_that_change_come_and_go() -> None:
         "- waybill base waybill.csv: product ecommerce: price 0.85",
         "+ waybill base waybill.csv: product express: price 2.00",
     ]
-    header, first, *rest = FILES["transit-2025.csv"].splitlines()
+    header, _, *rest = FILES["transit-2025.csv"].splitlines()
     (gone,) = changes(transit_2025="\n".join([header, *rest]) + "\n")
     assert gone.startswith("- transit base transit-2025.csv: ")
 
@@ -43,8 +43,6 @@ def test_settings_and_tables() -> None:
     )
     renamed = changes(toml=toml.replace('"测试价格手册"', '"另一本"'))
     assert renamed == ["~ name: 测试价格手册 → 另一本"]
-    more = (
-        toml
-        + '\n[[table]]\nfee = "waybill"\nkind = "surcharge"\nname = "春节"\nfile = "s.csv"\nshape = "flat"\neffective_from = 2025-01-01\n'
-    )
+    lines = ["[[table]]", 'fee = "waybill"', 'kind = "surcharge"', 'name = "春节"', 'file = "s.csv"']
+    more = "\n".join([toml, *lines, 'shape = "flat"', "effective_from = 2025-01-01", ""])
     assert [line[:1] for line in changes(toml=more, s="price\n1\n")] == ["+", "+"]

@@ -44,7 +44,8 @@ def test_every_fact_reaches_the_price() -> None:
     """A book whose only row names every fact has a price for exactly that parcel."""
     columns = {
         "customer": "C1", "channel": "douyin", "billing": "weight", "direction": "return", "hub": "SH-HUB",
-        "weight_kg": "2..3", "volume_m3": "0.005..0.007", "pieces": "2", "longest_cm": "29..30", "insured": "999..1000",
+        "weight_kg": "2..3", "volume_m3": "0.005..0.007", "pieces": "2", "longest_cm": "29..30",
+        "insured": "999..1000",
         "cod": "199..200", "promised_h": "48", "product": "特快",
     }  # fmt: skip
     table = {
@@ -57,14 +58,15 @@ def test_every_fact_reaches_the_price() -> None:
     text = f"{','.join(columns)},percent\n{','.join(columns.values())},50\n"
     calculator = Calculator([read_book({FILE: book_toml(table), "p.csv": text}, NETWORK)], NETWORK)
     asked = {
-        "from": "SHA", "to": "XAD", "product": "express", "kg": "2.5", "cm": "30x20×10", "pieces": "2", "customer": "C1",
+        "from": "SHA", "to": "XAD", "product": "express", "kg": "2.5", "cm": "30x20×10", "pieces": "2",
+        "customer": "C1",
         "channel": "douyin", "billing": "weight", "direction": "return", "insured": "1000", "cod": "200", "payment": "12",
         "hubs": "XA-HUB|SH-HUB", "promised": "48",
     }  # fmt: skip
     (answer,) = calculator.ask(asked, DAY)
     assert answer.quote is not None
     assert answer.quote.amount == 60_000
-    changed = {name: "3" for name in ("pieces", "insured", "cod", "promised", "kg")} | dict.fromkeys(
+    changed = dict.fromkeys(("pieces", "insured", "cod", "promised", "kg"), "3") | dict.fromkeys(
         ("customer", "channel", "billing", "hubs"), "other"
     )
     for name, other in {
