@@ -21,15 +21,14 @@ from openpyxl import Workbook, load_workbook
 from openpyxl.cell import WriteOnlyCell
 from openpyxl.utils import get_column_letter
 
-from flows.rating.excel import Cell, Refused, cell_of, excel_value, storable, text_of
+from flows.rating import sheetxml
+from flows.rating.excel import Cell, Refused, cell_of, excel_value, storable
 from flows.rating.findings import Broken, Findings
 from flows.rating.settings import FILE
 from flows.rating.sheets import BOOK, Sheet, parse, rows_of, settings_of, toml_of
+from flows.rating.sheetxml import BLANK, MOST_ROWS
 from schemas.problems import DocumentError, Problem
 
-MOST_ROWS = 1_048_576
-"""Rows of a sheet."""
-MOST_COLUMNS = 1_000
 MOST_BYTES = 4 << 30
 """What the parts of a workbook may unpack to."""
 MOST_TITLE = 31
@@ -214,36 +213,13 @@ def _sheets(book: Any, name: str, findings: Findings) -> tuple[_Sheets, _Hidden]
 def _cells(sheet: Any, name: str, findings: Findings) -> Iterator[list[Cell]]:
     """A sheet's rows without the blank cells at their ends. Refused cells go to `findings`."""
     place = f"{name} sheet {sheet.title}"
-    for number, row in enumerate(_read_cells(sheet), 1):
-        cells: list[Cell] = []
+    for number, row in enumerate(sheetxml.rows_of(sheet), 1):
         for column, cell in enumerate(row, 1):
-            if isinstance(cell, Refused):
+            if type(cell) is Refused:
                 findings.add(place, number, get_column_letter(column), Broken(cell.rule, cell.message))
-                cells.append(BLANK)
-            else:
-                cells.append(cell)
+        cells = [cell if type(cell) is Cell else BLANK for cell in row]
         while cells and cells[-1].text == "":
             cells.pop()
-        yield cells
-
-
-def _read_cells(sheet: Any) -> Iterator[list[Cell | Refused]]:
-    sheet.reset_dimensions()
-    formats: dict[int, str] = {}
-    for row in sheet.iter_rows(max_col=MOST_COLUMNS):
-        cells: list[Cell | Refused] = []
-        for found in row:
-            value = found.value
-            if value is None:
-                cells.append(BLANK)
-                continue
-            if type(value) is str and found.data_type == "s":
-                cells.append(Cell(value))
-                continue
-            style = found._style_id
-            if style not in formats:
-                formats[style] = found.number_format
-            cells.append(text_of(value, found.data_type, formats[style]))
         yield cells
 
 
@@ -255,7 +231,7 @@ def read_sheet(source: BinaryIO, name: str, most: int = MOST_BYTES) -> Iterator[
     with _loading(name):
         _unpacks(source, most)
         book = load_workbook(source, read_only=True)
-        rows = _read_cells(book.worksheets[0])
+        rows = sheetxml.rows_of(book.worksheets[0])
     with closing(book):
         while True:
             with _loading(name):
@@ -283,9 +259,6 @@ def _made(sheet: Any, cell: Cell) -> Any:
     if cell.format:
         made.number_format = cell.format
     return made
-
-
-BLANK = Cell("")
 
 
 def _csv(rows: Iterator[list[Cell]]) -> tuple[str, list[int]]:

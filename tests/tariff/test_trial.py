@@ -60,8 +60,8 @@ def test_every_fact_reaches_the_price() -> None:
     asked = {
         "from": "SHA", "to": "XAD", "product": "express", "kg": "2.5", "cm": "30x20×10", "pieces": "2",
         "customer": "C1",
-        "channel": "douyin", "billing": "weight", "direction": "return", "insured": "1000", "cod": "200", "payment": "12",
-        "hubs": "XA-HUB|SH-HUB", "promised": "48",
+        "channel": "douyin", "billing": "weight", "direction": "return", "insured": "1000", "cod": "200",
+        "payment": "12", "hubs": "XA-HUB|SH-HUB", "promised": "48",
     }  # fmt: skip
     (answer,) = calculator.ask(asked, DAY)
     assert answer.quote is not None
