@@ -7,25 +7,21 @@ from pathlib import Path
 import msgspec
 
 from deploy import workbook
-from flows.governance.network import read_network
-from flows.rating.book import read_book
+from deploy.tariff.opening import text_files
+from flows.governance.network import Network, read_network
+from flows.rating.book import Book
 from schemas import topics
-from schemas.events import ControlEvent, NetworkPublished, TariffPublished
+from schemas.events import ControlEvent, NetworkPublished, TariffPublished, TariffWithdrawn
 from schemas.identity import version_of
+from schemas.limits import MOST_IDENTIFIER
 from schemas.settings import Settings
 from sinks.kafka import Records
 from sources.kafka import Follower
 
 
 def files_of(directory: Path) -> dict[str, str]:
-    """A document's files: TOML and CSV of a directory, or the sheets of an Excel workbook. Raises DocumentError."""
-    if directory.is_file():
-        return workbook.files_of(directory)
-    return {
-        file.name: file.read_text("utf-8")
-        for file in sorted(directory.iterdir())
-        if file.suffix in (".toml", ".csv")
-    }
+    """A directory's files: TOML and CSV, or the sheets of an Excel workbook. Raises DocumentError."""
+    return workbook.files_of(directory) if directory.is_file() else text_files(directory)
 
 
 def publish_network(settings: Settings, directory: Path, by: str) -> str:
@@ -40,13 +36,8 @@ def publish_network(settings: Settings, directory: Path, by: str) -> str:
     return version
 
 
-def publish_tariff(settings: Settings, directory: Path, by: str, comment: str = "") -> str:
-    """Publish a tariff book, checked against the newest directory in Kafka; its version.
-
-    Raises DocumentError with every problem, LookupError when no directory has been published.
-    """
-    files = files_of(directory)
-    book = read_book(files, read_network(_newest_network(settings).files))
+def publish_tariff(settings: Settings, book: Book, files: dict[str, str], by: str, comment: str = "") -> None:
+    """Publish a tariff book that was read from these files, by the newest directory in Kafka."""
     now = int(time.time() * 1000)
     event = TariffPublished(
         id=f"tariff-{book.version}-{now}",
@@ -58,7 +49,25 @@ def publish_tariff(settings: Settings, directory: Path, by: str, comment: str = 
         comment=comment,
     )
     _send(settings, msgspec.json.encode(event))
-    return book.version
+
+
+def withdraw_tariff(settings: Settings, version: str, name: str, by: str, comment: str = "") -> None:
+    """Take a version, or every book of a name, out of force."""
+    now = int(time.time() * 1000)
+    event = TariffWithdrawn(
+        id=f"withdrawn-{version or name}-{now}"[:MOST_IDENTIFIER],
+        time=now,
+        version=version,
+        name=name,
+        withdrawn_by=by,
+        comment=comment,
+    )
+    _send(settings, msgspec.json.encode(event))
+
+
+def newest_network(settings: Settings) -> Network:
+    """The newest directory in Kafka. Raises LookupError when none has been published."""
+    return read_network(_newest_network(settings).files)
 
 
 def published(settings: Settings, seconds: float = 10) -> list[ControlEvent]:

@@ -5,7 +5,16 @@ import msgspec
 from flows.governance.operators import Change, Operators
 from flows.journal.moves import Move
 from flows.rating.model import Row
-from schemas.events import Claim, ClaimWithdrawn, NetworkPublished, Order, Scan, TariffPublished, Weight
+from schemas.events import (
+    Claim,
+    ClaimWithdrawn,
+    NetworkPublished,
+    Order,
+    Scan,
+    TariffPublished,
+    TariffWithdrawn,
+    Weight,
+)
 
 
 class Charge(msgspec.Struct, frozen=True, gc=False):
@@ -131,7 +140,8 @@ class Output(msgspec.Struct):
     anomalies: list[Anomaly] = []
     waits: list[Wait] = []
     refusals: list[Refusal] = []
-    tariffs: list[TariffPublished] = []
+    tariffs: list[TariffPublished | TariffWithdrawn] = []
+    """In order; a withdrawal once for each version that it takes out of force."""
     networks: list[NetworkPublished] = []
     operators: list[tuple[int, Operators]] = []
     """From which charge on which history of the outlets' parties was in force; the first from 0."""

@@ -42,6 +42,7 @@ from schemas.events import (
     PartyTransferred,
     Scan,
     TariffPublished,
+    TariffWithdrawn,
     Tick,
     Weight,
 )
@@ -423,9 +424,10 @@ class Lifecycle:
                 "book_refused", "no network directory was published before it: publish it again"
             )
         try:
-            read_book(published.files, self.directory, self.fees.prices)
+            book = read_book(published.files, self.directory, self.fees.prices)
         except DocumentError as error:
             raise RefusedError("book_refused", str(error)) from error
+        published = msgspec.structs.replace(published, name=book.name)
         self.documents.tariffs.append(published)
         self.output.tariffs.append(published)
         self._rules_in_force()
@@ -472,6 +474,23 @@ class Lifecycle:
             move = hands.move(event, self.operators, self.fees.rules.transfer)
             if move.differences:
                 self.output.moves.append(move)
+
+    def _withdraw_tariff(self, withdrawn: TariffWithdrawn, received: int) -> None:  # noqa: ARG002
+        if (withdrawn.version == "") == (withdrawn.name == ""):
+            raise RefusedError("book_refused", "a withdrawal names either a version or a name")
+        gone = [
+            book
+            for book in self.documents.tariffs
+            if (book.version == withdrawn.version if withdrawn.version else book.name == withdrawn.name)
+        ]
+        if not gone:
+            what = f"version {withdrawn.version}" if withdrawn.version else f"called {withdrawn.name!r}"
+            raise RefusedError("book_refused", f"there is no book {what} to withdraw")
+        self.documents.tariffs = [book for book in self.documents.tariffs if book not in gone]
+        for version, name in dict.fromkeys((book.version, book.name) for book in gone):
+            self.output.tariffs.append(msgspec.structs.replace(withdrawn, version=version, name=name))
+        self._rules_in_force()
+        self._look_at(sorted(self.waiting))
 
     def _rules_in_force(self) -> None:
         """Make the assessor anew from all that is published."""
@@ -612,6 +631,7 @@ _HANDLE: dict[tuple[str, type[Event]], _Handle] = {
     (topics.CONTROL.name, PartyTransferred): Lifecycle._change_hands,
     (topics.CONTROL.name, PartiesMerged): Lifecycle._change_hands,
     (topics.CONTROL.name, BalanceMoved): Lifecycle._move_balances,
+    (topics.CONTROL.name, TariffWithdrawn): Lifecycle._withdraw_tariff,
     (topics.DEAD_LETTERS.name, DeadLetter): Lifecycle._dead_letter,
     (topics.DEAD_LETTERS.name, DeadLetterReplayed): Lifecycle._dead_letter_replayed,
 }

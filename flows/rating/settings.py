@@ -5,7 +5,7 @@ import re
 import tomllib
 from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
-from typing import TypeVar
+from typing import Generic, TypeVar
 
 import msgspec
 
@@ -49,8 +49,19 @@ _EACH = ("pieces", "pallets", "volume", "days", "hours")
 """What a price can be for one of."""
 
 T = TypeVar("T")
-Check = Callable[[object], T | Broken]
-"""Reads a setting's value."""
+T_co = TypeVar("T_co", covariant=True)
+
+
+class Check(Generic[T_co]):
+    """Reads a setting's value; `schema` says in JSON Schema which values it takes."""
+
+    def __init__(self, read: Callable[[object], T_co | Broken], schema: Mapping[str, object]) -> None:
+        self._read, self.schema = read, schema
+
+    def __call__(self, value: object) -> T_co | Broken:
+        """The value, or what is wrong with it."""
+        return self._read(value)
+
 
 _NO_DATE = dt.date.min
 
@@ -105,17 +116,24 @@ def _policy(section: "_Section", lines: "_Lines", findings: Findings) -> WeightP
     after_ms: list[int] = []
     for n, values in enumerate(section.sections("precedence")):
         place = _Section("weight.precedence", values, lines.get(f"weight.precedence[{n}]", {}), findings)
-        name = place.take("class", _one_of(WEIGHT_CLASSES), "")
+        name, rule, hours = _precedence(place)
         if name in classes and name:
             place.broken("class", Broken("repeated_class", f"{name} has its place above already"))
         classes.append(name)
-        adopt.append(place.take("adopt", _one_of(ADOPTIONS), ""))
-        waits = adopt[-1] == AFTER_SIGNED
-        after_ms.append(place.take("hours", _whole(0, MOST_HOURS), 24, needed=False) * HOUR if waits else 0)
-        place.close()
+        adopt.append(rule)
+        after_ms.append(hours * HOUR)
     section.close()
     rank = {name: n for n, name in enumerate(classes)}
     return WeightPolicy(rank, tuple(adopt), tuple(after_ms), difference_g, difference_percent)
+
+
+def _precedence(place: "_Section") -> tuple[str, str, int]:
+    """A class of weight, when it may be adopted, and after how many hours."""
+    name = place.take("class", _one_of(WEIGHT_CLASSES), "")
+    rule = place.take("adopt", _one_of(ADOPTIONS), "")
+    hours = place.take("hours", _whole(0, MOST_HOURS), 24, needed=False) if rule == AFTER_SIGNED else 0
+    place.close()
+    return name, rule, hours
 
 
 def _zones(section: "_Section", files: Iterable[str]) -> PriceTable:
@@ -282,10 +300,13 @@ class _Section:
         self._findings.add(FILE, self._rows.get(key, self._rows.get("", 0)), key, broken)
 
 
-def _text(value: object) -> str | Broken:
+def _read_text(value: object) -> str | Broken:
     if isinstance(value, str) and value.strip():
         return value.strip()
     return Broken("wrong_setting", f'{value!r} is no text, as in "…"')
+
+
+_text = Check(_read_text, {"type": "string", "minLength": 1})
 
 
 def _one_of(allowed: Iterable[str]) -> Check[str]:
@@ -298,7 +319,7 @@ def _one_of(allowed: Iterable[str]) -> Check[str]:
         hint = f"; the nearest is {like}" if like else ""
         return Broken("wrong_setting", f"{str(value)!r} is none of {', '.join(words)}{hint}")
 
-    return check
+    return Check(check, {"enum": words})
 
 
 def _file_of(files: Iterable[str]) -> Check[str]:
@@ -311,7 +332,7 @@ def _file_of(files: Iterable[str]) -> Check[str]:
         hint = f"; the nearest is {like}" if like else ""
         return Broken("missing_file", f"the book has no file {str(value)!r}{hint}")
 
-    return check
+    return Check(check, {"type": "string", "pattern": "\\.csv$"})
 
 
 def _whole(least: int, most: int) -> Check[int]:
@@ -320,7 +341,7 @@ def _whole(least: int, most: int) -> Check[int]:
             return value
         return Broken("wrong_setting", f"{str(value)!r} is no whole number from {least} to {most}")
 
-    return check
+    return Check(check, {"type": "integer", "minimum": least, "maximum": most})
 
 
 def _parts(per: int) -> Check[int]:
@@ -334,24 +355,30 @@ def _parts(per: int) -> Check[int]:
             return Broken("wrong_setting", f"{str(value)!r} is no number above 0 in whole 1/{per}")
         return found
 
-    return check
+    return Check(check, {"type": ["number", "string"], "exclusiveMinimum": 0})
 
 
-def _date(value: object) -> dt.date | Broken:
+def _read_date(value: object) -> dt.date | Broken:
     if isinstance(value, dt.date) and not isinstance(value, dt.datetime):
         return value
     return Broken("wrong_setting", f"{str(value)!r} is no date as 2025-01-31, without quotation marks")
 
 
-def _table_of(value: object) -> Mapping[str, object] | Broken:
+_date = Check(_read_date, {"type": "string", "format": "date"})
+
+
+def _read_table(value: object) -> Mapping[str, object] | Broken:
     return value if isinstance(value, dict) else Broken("wrong_setting", "is a section of its own: [name]")
 
 
-def _tables_of(value: object) -> list[Mapping[str, object]] | Broken:
+def _read_tables(value: object) -> list[Mapping[str, object]] | Broken:
     if isinstance(value, list) and value and all(isinstance(one, dict) for one in value):
         return value
     return Broken("wrong_setting", "is a list of sections: [[name]]")
 
+
+_table_of = Check(_read_table, {"type": "object"})
+_tables_of = Check(_read_tables, {"type": "array"})
 
 _Lines = dict[str, dict[str, int]]
 """By section (`weight[0]`, `table[3]`; "" for the top): each setting's line, and the section's own as ""."""

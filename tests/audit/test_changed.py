@@ -242,6 +242,8 @@ FORGED = (
     ("fee", "fee = 'late'", "'destination' AS payee", "parties"),
     ("fee", "fee = 'waybill'", "'destination' AS payer", "recomputed_charges"),
     ("account", "account = '1005'", "'own' AS nature", "mirrored"),
+    ("tariff_book", "true", "'withdrawn' AS status", "documents"),
+    ("network_directory", "true", "'product,name\n' AS content", "documents"),
     ("charge", "reverses != toFixedString('', 16)", "amount + 1 AS amount", "reversals"),
     ("account_movement", "account = 'cash'", "amount + 1 AS amount", "recomputed_accounts"),
     ("account_movement", "account = 'cash'", "balance + 1 AS balance", "recomputed_accounts"),
