@@ -1,6 +1,6 @@
 # make demo [SECONDS=30] [CHAOS=1] [RATE=100]    everything on this machine, live, with an audit at the end
 # make test                                      everything that is checked
-# make bench | soak                              measure; kill for an hour
+# make bench | soak                              measure; kill 200 processes and compare (minutes)
 # make lock | schemas | dashboards               after changing dependencies, schemas or dashboards
 
 PYTHON := $(shell for p in python3.12 python3.11 python3 python; do \

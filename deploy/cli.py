@@ -8,6 +8,7 @@ from pathlib import Path
 
 from deploy import audit, dead_letters, publish
 from deploy import explain as explaining
+from deploy.audit.__main__ import heads_in
 from deploy.commands import handovers, tariffs, virtual_accounts
 from deploy.commands.where import settings_of
 from deploy.demo import Demo, Options
@@ -46,7 +47,14 @@ def explain_(arguments: argparse.Namespace) -> int:
 
 def audit_(arguments: argparse.Namespace) -> int:
     """Recompute everything that ClickHouse holds."""
-    report = audit.run(connect(settings_of(arguments)), truth=arguments.truth)
+    report = audit.run(
+        connect(settings_of(arguments)),
+        truth=arguments.truth,
+        closed=arguments.closed,
+        heads=heads_in(arguments.since) if arguments.since else (),
+    )
+    if arguments.json:
+        arguments.json.write_bytes(report.to_json())
     sys.stdout.write(report.to_text() + "\n")
     return 0 if report.passed else 1
 
@@ -117,7 +125,15 @@ def parser() -> argparse.ArgumentParser:
     virtual_accounts.add(command)
     handovers.add(command)
     command("explain", explain_).add_argument("waybill")
-    command("audit", audit_).add_argument("--truth", type=Path, help="directory of a simulation's truth")
+    one = command("audit", audit_)
+    one.add_argument("--truth", type=Path, help="directory of a simulation's truth")
+    one.add_argument(
+        "--closed", action="store_true", help="the flows have ended well: nothing may be unsealed"
+    )
+    one.add_argument("--json", type=Path, metavar="FILE", help="write the report there, too")
+    one.add_argument(
+        "--since", type=Path, metavar="FILE", help="an earlier report: nothing before it has changed"
+    )
     command("dead-letters", list_dead_letters).add_argument("--reason", default="")
     one = command("replay-dead-letters", replay)
     one.add_argument("file", type=Path, nargs="?", help="JSON lines as `dead-letters` writes them, mended")

@@ -225,7 +225,7 @@ class Demo:
         self._settle()
         for part in self.flows:
             part.stop()
-        report = audit.run(self.client, truth=self.options.home / "truth")
+        report = audit.run(self.client, truth=self.options.home / "truth", closed=True)
         _say(report.to_text())
         _say(self._summary(report.passed))
         return 0 if report.passed else 1

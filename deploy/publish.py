@@ -8,7 +8,8 @@ import msgspec
 
 from deploy import workbook
 from deploy.tariff.opening import text_files
-from flows.governance.network import Network, read_network
+from flows.governance.network import Network
+from flows.lifecycle.published import in_force, next_network
 from flows.rating.book import Book
 from schemas import topics
 from schemas.events import ControlEvent, NetworkPublished, TariffPublished, TariffWithdrawn
@@ -25,19 +26,23 @@ def files_of(directory: Path) -> dict[str, str]:
 
 
 def publish_network(settings: Settings, directory: Path, by: str) -> str:
-    """Publish a directory; its version. Raises DocumentError with every problem."""
+    """Publish a directory, checked against the directory and the books in force; its version.
+
+    Raises DocumentError with every problem.
+    """
     files = files_of(directory)
-    read_network(files)
     version, now = version_of(files), int(time.time() * 1000)
     event = NetworkPublished(
         id=f"network-{version}-{now}", time=now, version=version, files=files, published_by=by
     )
+    network, tariffs = in_force(published(settings))
+    next_network(event, network, tariffs)
     _send(settings, msgspec.json.encode(event))
     return version
 
 
 def publish_tariff(settings: Settings, book: Book, files: dict[str, str], by: str, comment: str = "") -> None:
-    """Publish a tariff book that was read from these files, by the newest directory in Kafka."""
+    """Publish a tariff book that was read from these files, by the directory in force."""
     now = int(time.time() * 1000)
     event = TariffPublished(
         id=f"tariff-{book.version}-{now}",
@@ -65,9 +70,12 @@ def withdraw_tariff(settings: Settings, version: str, name: str, by: str, commen
     _send(settings, msgspec.json.encode(event))
 
 
-def newest_network(settings: Settings) -> Network:
-    """The newest directory in Kafka. Raises LookupError when none has been published."""
-    return read_network(_newest_network(settings).files)
+def network_in_force(settings: Settings) -> Network:
+    """The directory that lanes have in force. Raises LookupError when none has been published."""
+    network, _ = in_force(published(settings))
+    if network is None:
+        raise LookupError("no network directory has been published: waybook publish-network DIRECTORY")
+    return network
 
 
 def published(settings: Settings, seconds: float = 10) -> list[ControlEvent]:
@@ -86,13 +94,6 @@ def published(settings: Settings, seconds: float = 10) -> list[ControlEvent]:
     finally:
         follower.close()
     return found
-
-
-def _newest_network(settings: Settings) -> NetworkPublished:
-    found = [event for event in published(settings) if isinstance(event, NetworkPublished)]
-    if not found:
-        raise LookupError("no network directory has been published: waybook publish-network DIRECTORY")
-    return found[-1]
 
 
 def send_control(settings: Settings, *events: ControlEvent) -> None:

@@ -77,7 +77,7 @@ def positions_of(fees: Fees, partitions: int) -> Positions:
 def main() -> None:
     """Run one lane until it is told to stop."""
     settings, number = from_environment(), int(sys.argv[1]) if len(sys.argv) > 1 else 0
-    lifecycle = Lifecycle(settings.horizon, settings.ahead)
+    lifecycle = Lifecycle(settings.horizon, settings.ahead, oldest=settings.oldest, leap=settings.leap)
     lane = Lane(number, settings, inputs(number, settings), lifecycle, f"{CODE} {FEES.version}")
     tables, positions = Tables(FEES, writes_documents=number == 0), positions_of(FEES, settings.partitions)
     lane.run(parcels(lane, lifecycle, tables, positions))

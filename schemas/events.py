@@ -1,7 +1,9 @@
 """The events on Kafka: frozen structs with a `type` tag that is written first.
 
-Every event has an `id` that its producer chose, or a hash of its content where the producer has none; the
-same id with the same content is a repeat, with other content a conflict. `time` is when the thing happened,
+Every event has an `id` that its producer chose, or a hash of its content where the producer has none. An event
+of a parcel is identified by its waybill and its id together: the same pair with the same content is a repeat, with
+other content a conflict; the same id with another waybill is another event, since nobody looks further than one
+parcel's record. Other events are identified by their id alone. `time` is when the thing happened,
 in UTC milliseconds. Amounts end in `_e4` (0.0001 yuan), weights in `_g` (grams), lengths in `_mm`.
 Fields may be added with a default; none is ever renamed or removed.
 """
@@ -25,6 +27,8 @@ Units = Annotated[int, Meta(ge=0, le=MOST)]
 """An amount in units of 0.0001 yuan."""
 Instant = Annotated[int, Meta(ge=0, lt=2**42)]
 """UTC milliseconds, until 2109."""
+LetterId = Annotated[str, Meta(pattern="^dl-", max_length=MOST_IDENTIFIER)]
+"""The id of a dead letter or of a note about one: `dl-…`, so that it is never taken for a waybill."""
 
 OperationCode = Literal["10", "20", "30", "40", "50"]
 OPERATIONS: dict[str, str] = {
@@ -248,7 +252,9 @@ class BalanceMoved(Event, frozen=True, kw_only=True, tag="balance_moved"):
 class Tick(Event, frozen=True, kw_only=True, tag="tick"):
     """Time has passed: the clock of everything that waits. Topic `waybook.ticks`, partition 0.
 
-    Timers run on the largest tick that a lane has read, so that a replay sees time pass in the same places.
+    Timers run on the largest tick that a lane has read, so that a replay sees time pass in the same places. A tick
+    that leaps too far ahead of both the lane's time and Kafka's clock is refused: it would make all that follows
+    too old.
     """
 
 
@@ -259,19 +265,21 @@ class DeadLetter(Event, frozen=True, kw_only=True, tag="dead_letter"):
     the bytes as they came (Base64 in JSON).
     """
 
+    id: LetterId
     reason: Name
     detail: str
     transport: Literal["mqtt", "kafka"]
     topic: str
-    partition: int = -1
-    offset: int = -1
+    partition: Annotated[int, Meta(ge=-1, lt=2**31)] = -1
+    offset: Annotated[int, Meta(ge=-1, lt=2**62)] = -1
     raw: bytes = b""
 
 
 class DeadLetterReplayed(Event, frozen=True, kw_only=True, tag="dead_letter_replayed"):
     """A dead letter was sent again, mended or as it was. Topic `waybook.dead-letters`, key: its id."""
 
-    dead_letter: Name
+    id: LetterId
+    dead_letter: LetterId
     replayed_by: str = ""
 
 

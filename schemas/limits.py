@@ -21,5 +21,10 @@ MOST_IDENTIFIER = 64
 AHEAD = 10 * MINUTE
 """How far a device's clock may be ahead of the newest tick."""
 HORIZON = 3 * DAY
-"""Default age beyond which a fact is too old for the lanes: finished parcels are kept as long, so that a
+"""Default age beyond which a fact cannot begin a parcel's record: finished parcels are kept as long, so that a
 repeat is always recognised."""
+OLDEST = 90 * DAY
+"""Default age beyond which no fact is taken, not even about a parcel that is still open; a parcel of which
+nothing was heard for as long is given up."""
+LEAP = 35 * DAY
+"""Default of how far a tick may be ahead of the one before it where Kafka's clock does not bear it out."""

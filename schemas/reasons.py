@@ -58,6 +58,8 @@ WAITING = {
     "no_weight": "缺少重量",
     "no_price": "没有价格",
     "no_claim": "撤销在先，缺少理赔或奖惩",
+    "no_pickup": "已签收而无揽收",
+    "abandoned": "长期无后续，不再等待",
     "no_directory": "缺少网络目录",
 }
-"""Why a fee that is due cannot be rated yet."""
+"""Why a fee that is due cannot be rated yet, or was given up."""

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import msgspec
 
-from schemas.limits import AHEAD, HORIZON
+from schemas.limits import AHEAD, HORIZON, LEAP, OLDEST
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -29,6 +29,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     clickhouse_user: str = "default"
     clickhouse_password: str = ""
     database: str = "default"
+    cluster: str = ""
+    """Name of the cluster in ClickHouse's configuration; empty: one server. Writers then write by quorum and read
+    what was written, and make no tables: `python -m sinks.ddl CLUSTER` does."""
+    read_database: str = ""
+    """Database that people, dashboards and the auditor read; empty: the same. On a cluster the one whose tables
+    are those of all shards."""
     home: Path = Path("data")
     """Directory of the recovery stores."""
     partitions: int = 8
@@ -44,7 +50,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     epoch: float = 5.0
     """Seconds between commits of the recovery store."""
     horizon: int = HORIZON
-    """Milliseconds: facts older than this are refused, and finished parcels are kept as long."""
+    """Milliseconds: older facts begin no parcel's record, and finished parcels are kept as long."""
+    oldest: int = OLDEST
+    """Milliseconds: facts older than this are refused even where the parcel is still open, and parcels that are
+    not finished are given up when they have not been heard of for as long. Not less than horizon and ahead."""
+    leap: int = LEAP
+    """Milliseconds that a tick may be ahead of the one before it, or else of Kafka's clock."""
     ahead: int = AHEAD
     """Milliseconds that an event may lie in the future of the newest tick."""
     metrics_port: int = 0

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from urllib.parse import urlsplit
 
 import clickhouse_connect
+import msgspec
 from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
@@ -26,9 +27,25 @@ def is_away(error: Exception) -> bool:
     return isinstance(error, OSError) or code is None or code in _PASSING
 
 
+CERTAIN: dict[str, object] = {
+    "insert_quorum": "auto",
+    "insert_quorum_parallel": 0,
+    "select_sequential_consistency": 1,
+}
+"""On a cluster a plan counts when most replicas have it, and whoever reads plans sees all that count."""
+EVERYWHERE: dict[str, object] = {"distributed_product_mode": "global"}
+"""Questions over all shards may ask within a question: what is within is asked once."""
+
+
+def readers(settings: Settings) -> Settings:
+    """The same settings for those who only read: of all shards, where there are several."""
+    return msgspec.structs.replace(settings, database=settings.read_database or settings.database, cluster="")
+
+
 def connect(settings: Settings) -> Client:
     """A client of the store that the settings name. Raises StoreAwayError when it cannot be reached."""
     url = urlsplit(settings.clickhouse)
+    more = CERTAIN if settings.cluster else EVERYWHERE if settings.read_database else {}
     try:
         return clickhouse_connect.get_client(
             host=url.hostname or "127.0.0.1",
@@ -40,6 +57,7 @@ def connect(settings: Settings) -> Client:
             autogenerate_session_id=False,
             compress=False,
             query_retries=0,
+            settings=dict(more),
         )
     except (ClickHouseError, OSError) as error:
         if not is_away(error):

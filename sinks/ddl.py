@@ -3,11 +3,15 @@
     python -m sinks.ddl              for one server
     python -m sinks.ddl CLUSTER      for a cluster: ReplicatedMergeTree, and Distributed tables
 
-On a cluster each lane writes to the tables of its own shard; readers use the tables ending in `_all`.
+On a cluster each lane writes to the tables of its own shard, in the database that `WAYBOOK_DATABASE` names; readers
+use the tables and views of the same names in the database `…_all`, which `WAYBOOK_READ_DATABASE` names: so no
+question is asked otherwise on a cluster.
 """
 
+import re
 import sys
 
+from schemas.settings import from_environment
 from sinks.tables import BLOCK, FACTS, TABLES, Table
 
 DEDUPLICATION_WINDOW = 1000
@@ -36,18 +40,29 @@ VIEWS = {
 """Views for people: what waits now, conflicting duplicates with both contents, dead letters still open."""
 
 
-def statements(cluster: str | None = None) -> list[str]:
+def statements(cluster: str | None = None, database: str = "default") -> list[str]:
     """CREATE statements in order, each safe to repeat. `cluster`: its name in ClickHouse's configuration."""
-    created = [create(table, cluster) for table in TABLES]
-    if cluster:
-        created += [_distributed(table, cluster) for table in TABLES]
-    on = f" ON CLUSTER {cluster}" if cluster else ""
-    return created + [
-        f"CREATE VIEW IF NOT EXISTS {name}{on} AS {' '.join(sql.split())}" for name, sql in VIEWS.items()
+    if not cluster:
+        return [create(table) for table in TABLES] + [_view(name, name) for name in VIEWS]
+    everywhere = f"{database}_all"
+    return [
+        f"CREATE DATABASE IF NOT EXISTS {database} ON CLUSTER {cluster}",
+        f"CREATE DATABASE IF NOT EXISTS {everywhere} ON CLUSTER {cluster}",
+        *(create(table, cluster, database) for table in TABLES),
+        *(_distributed(table, cluster, database, everywhere) for table in TABLES),
+        *(_view(name, f"{everywhere}.{name} ON CLUSTER {cluster}", everywhere) for name in VIEWS),
     ]
 
 
-def create(table: Table, cluster: str | None = None) -> str:
+def _view(name: str, where: str, database: str = "") -> str:
+    """A view, of this database's tables or (`database`) of another's."""
+    sql = " ".join(VIEWS[name].split())
+    for table in TABLES if database else ():
+        sql = re.sub(rf"\b(FROM|JOIN) {table.name}\b", rf"\1 {database}.{table.name}", sql)
+    return f"CREATE VIEW IF NOT EXISTS {where} AS {sql}"
+
+
+def create(table: Table, cluster: str | None = None, database: str = "") -> str:
     """The CREATE TABLE of one table."""
     columns = [
         f"    `{column.name}` {column.type}"
@@ -63,19 +78,20 @@ def create(table: Table, cluster: str | None = None) -> str:
     if table in FACTS:
         settings["merge_selector_base"] = 20  # fewer, wider merges: half the merge work of the default
     on = f" ON CLUSTER {cluster}" if cluster else ""
+    name = f"{database}.{table.name}" if database else table.name
     return (
-        f"CREATE TABLE IF NOT EXISTS {table.name}{on}\n(\n{inside}\n)\n"
+        f"CREATE TABLE IF NOT EXISTS {name}{on}\n(\n{inside}\n)\n"
         f"ENGINE = {engine}\nORDER BY ({', '.join(table.order_by)})\n"
         f"SETTINGS {', '.join(f'{name} = {value}' for name, value in settings.items())}\n"
         f"COMMENT '{_quote(table.comment)}'"
     )
 
 
-def _distributed(table: Table, cluster: str) -> str:
+def _distributed(table: Table, cluster: str, database: str, everywhere: str) -> str:
     key = "lane" if table is BLOCK else "bitShiftRight(seq, 32)"
     return (
-        f"CREATE TABLE IF NOT EXISTS {table.name}_all ON CLUSTER {cluster} AS {table.name}\n"
-        f"ENGINE = Distributed({cluster}, currentDatabase(), {table.name}, {key})"
+        f"CREATE TABLE IF NOT EXISTS {everywhere}.{table.name} ON CLUSTER {cluster} AS {database}.{table.name}\n"
+        f"ENGINE = Distributed({cluster}, {database}, {table.name}, {key})"
     )
 
 
@@ -84,4 +100,5 @@ def _quote(text: str) -> str:
 
 
 if __name__ == "__main__":
-    sys.stdout.write(";\n\n".join(statements(*sys.argv[1:2])) + ";\n")
+    _cluster = sys.argv[1] if len(sys.argv) > 1 else None
+    sys.stdout.write(";\n\n".join(statements(_cluster, from_environment().database)) + ";\n")

@@ -2,8 +2,8 @@
 
 Every row of a fact table belongs to a block: `seq` = lane << 32 | block number, `line` = the row's place in
 the block's rows of this table. Fact tables lie in order of arrival (seq, line), which costs half the merge
-work of any business order; a bloom filter finds a waybill and a projection answers sums by party and date.
-`sinks.ddl` renders this for one server or a replicated cluster; `sinks.digest` computes a block's digest
+work of any business order; a bloom filter finds a waybill, and sums by party and date are read from the rows.
+`sinks.ddl` renders this for one server or a replicated cluster; `sinks.encode` computes a block's digest
 from the same columns.
 """
 
@@ -228,7 +228,11 @@ WEIGHT = Table(
         Column("event_time", TIME, "when it was weighed"),
         Column("site", WORD),
         Column("replaces", TEXT, "the event whose weight was in force before; empty: none"),
-        Column("why", WORD, "the rule: first, higher_class, earlier, deadline"),
+        Column(
+            "why",
+            WORD,
+            "first: none was before; better: replaces one; deadline: adopted for want of a better",
+        ),
     ),
     extras=(WAYBILLS,),
 )
@@ -261,7 +265,9 @@ WAITING = Table(
             "what is due: a due of the table fee, or withdrawn for a withdrawal without its claim",
         ),
         Column("part", TEXT, "the hub or the claim; empty: the parcel"),
-        Column("reason", WORD, "no_order, no_weight, no_price, no_claim; empty: the wait is over"),
+        Column(
+            "reason", WORD, "no_order, no_weight, no_price, no_pickup, abandoned; empty: the wait is over"
+        ),
         Column("since", TIME, "time of the event that made the fee due"),
         Column("outlet", WORD, "origin outlet where it is known"),
     ),
@@ -402,6 +408,17 @@ BALANCE_MOVED = Table(
         Column("account", WORD),
         Column("counterparty", TEXT),
         Column("amount", MONEY, "debits less credits, yuan; all that was ever to be moved"),
+    ),
+)
+
+PRODUCT = Table(
+    "product",
+    "Products of the published network directories",
+    (
+        *SEQ,
+        Column("version", TEXT, "of the directory"),
+        Column("product", WORD),
+        Column("name", TEXT, "as price tables may call it, too"),
     ),
 )
 
@@ -574,7 +591,7 @@ POSTING_RULE = Table(
 
 FACTS = (
     *(EVENT, ORDER_TERMS, CLAIM, CHARGE, JOURNAL, WEIGHT, ANOMALY, WAITING, DEAD_LETTER),
-    *(TARIFF, DIRECTORY, SITE, AREA, PARTY, OPERATOR, BALANCE_MOVED, ACCOUNT, FEE, POSTING_RULE),
+    *(TARIFF, DIRECTORY, SITE, PRODUCT, AREA, PARTY, OPERATOR, BALANCE_MOVED, ACCOUNT, FEE, POSTING_RULE),
     *(MOVEMENT, HOLD, NOTICE, ANSWER, TERMS, MATERIAL),
 )
 """Tables whose rows come in blocks."""

@@ -24,7 +24,7 @@ from dashboards.live.upload import TooLargeError, body_of, parts_of
 from dashboards.queries import story
 from dashboards.words import shanghai
 from schemas.settings import Settings
-from sinks.clickhouse import connect
+from sinks.clickhouse import connect, readers
 
 HERE = Path(__file__).parent
 POLICY = b"default-src 'self'; base-uri 'none'; frame-ancestors 'none'"
@@ -88,7 +88,7 @@ class Pages:
         self._poller = Poller(self._connect, settings.home)
 
     def _connect(self) -> Client:
-        return connect(self._settings)
+        return connect(readers(self._settings))
 
     async def live(self, request: Request) -> Response:  # noqa: ARG002
         """The page that moves."""

@@ -130,6 +130,23 @@ def check_heads(log: Log, heads: Sequence[Head]) -> Check:
     return found.check("chain heads of an earlier audit")
 
 
+def check_closed(log: Log) -> Check:
+    """Each lane ended well: its newest plan is that of an empty block, which seals the one before it.
+
+    So not even the newest rows can be changed or be gone. What was cut off back to an earlier end only an earlier
+    report's heads show.
+    """
+    found = Findings("closed", "各泳道已封账，最新区块亦有摘要")
+    newest: dict[int, list[Plan]] = {}
+    for plan in log.plans:
+        newest[plan.lane] = [*newest.get(plan.lane, [])[-1:], plan]
+    for lane, plans in newest.items():
+        found.seen += 1
+        if len({(tuple(plan.inputs), tuple(plan.upto)) for plan in plans}) != 1 or len(plans) != 2:
+            found.add(f"lane {lane} did not end well: nothing seals {place(plans[-1].seq)}")
+    return found.check("lanes")
+
+
 class Sealed:
     """What the plans say about the blocks' rows, compared table by table with the rows themselves."""
 

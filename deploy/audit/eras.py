@@ -7,6 +7,7 @@ block by which it had read the control topic as far as lane 0 had.
 import hashlib
 from bisect import bisect_right
 from collections.abc import Iterable, Mapping
+from itertools import pairwise
 
 import msgspec
 
@@ -104,7 +105,10 @@ def read_eras(store: Store, log: Log, found: Findings) -> Eras:
         | {change.seq for change in changes}
     )
     _check_directories(store, found)
-    eras = [_era([], Directory("", {}, {}, {}), Hands())]
+    eras = [_era([], Directory("", {}, {}, {"product": {}}), Hands())]
+    for (_, one), (seq, other) in pairwise(directories):
+        for word in sorted(_words_of(one) - _words_of(other)):
+            found.add(f"{place(seq)}: directory {other.version} has lost {word}, and directories only grow")
     for n, (seq, version, files) in enumerate(tariffs):
         found.seen += 1
         if files is WITHDRAWN:
@@ -120,6 +124,11 @@ def read_eras(store: Store, log: Log, found: Findings) -> Eras:
         hands = Hands(tuple(change for change in changes if change.seq <= beginning))
         eras.append(_era([book for book in books if book is not None], directory, hands))
     return Eras(eras, _starts(log, beginnings))
+
+
+def _words_of(directory: Directory) -> set[str]:
+    """The sites, outlets and products of a directory."""
+    return {*directory.sites, *directory.places, *directory.names["product"].values()}
 
 
 def content_address(files: Mapping[str, str]) -> str:
@@ -183,16 +192,18 @@ def _check_directories(store: Store, found: Findings) -> None:
 
 
 def _read_directories(store: Store) -> list[tuple[int, Directory]]:
-    found: dict[tuple[int, str], list[dict[str, str]]] = {}
-    for row in store.rows("SELECT * FROM $site ORDER BY seq, line"):
-        found.setdefault((row["seq"], row["version"]), []).append(row)
-    areas: dict[tuple[int, str], list[tuple[str, str]]] = {}
-    for row in store.rows("SELECT seq, version, county, outlet FROM $area ORDER BY seq, line"):
-        areas.setdefault((row["seq"], row["version"]), []).append((row["county"], row["outlet"]))
+    sites, products, areas = (_by_version(store, table) for table in ("site", "product", "area"))
     return [
-        (seq, read_directory(version, sites, areas.get((seq, version), ())))
-        for (seq, version), sites in found.items()
+        (seq, read_directory(version, rows, products.get((seq, version), ()), areas.get((seq, version), ())))
+        for (seq, version), rows in sites.items()
     ]
+
+
+def _by_version(store: Store, table: str) -> dict[tuple[int, str], list[dict[str, str]]]:
+    found: dict[tuple[int, str], list[dict[str, str]]] = {}
+    for row in store.rows(f"SELECT * FROM ${table} ORDER BY seq, line"):
+        found.setdefault((row["seq"], row["version"]), []).append(row)
+    return found
 
 
 def _starts(log: Log, beginnings: Iterable[int]) -> dict[int, list[int]]:

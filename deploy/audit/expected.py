@@ -23,6 +23,9 @@ DAY = 24 * HOUR
 E4 = 10_000
 
 NO_ORDER, NO_WEIGHT, NO_PRICE, NO_CLAIM = "no_order", "no_weight", "no_price", "no_claim"
+NO_PICKUP = "no_pickup"
+ABANDONED = "abandoned"
+"""What is said of everything that was never charged of a parcel when it is given up."""
 WITHDRAWN = "withdrawn"
 """What a withdrawal without its claim waits as."""
 
@@ -143,8 +146,8 @@ def dues(facts: Facts, extras: Extras, rules: Postings, era: Era, passed: int | 
         match rule.trigger:
             case "ordered" if facts.order_id:
                 yield from _due(case, rule, "", facts.order_time, facts.order_id, ())
-            case "picked_up" if facts.picked_id:
-                yield from _due(case, rule, "", facts.picked, facts.picked_id, (facts.picked_seq,))
+            case "picked_up":
+                yield from _at_pick_up(case, rule)
             case "signed" if facts.signed_id:
                 yield from _due(case, rule, "", facts.signed, facts.signed_id, (facts.signed_seq,))
             case "weighed":
@@ -178,6 +181,14 @@ def unclaimed(facts: Facts, extras: Extras) -> Iterator[Due]:
             yield Due(WITHDRAWN, claim.claim, waits=NO_CLAIM, seqs=(claim.seq,))
 
 
+def _at_pick_up(case: Case, rule: Rule) -> Iterator[Due]:
+    facts = case.facts
+    if facts.picked_id:
+        yield from _due(case, rule, "", facts.picked, facts.picked_id, (facts.picked_seq,))
+    elif facts.signed_id and awaited(rule):
+        yield Due(rule.name, "", facts.signed, waits=NO_PICKUP, seqs=(facts.signed_seq,))
+
+
 def _has_come(best: Weighing, passed: int | None) -> bool:
     return not best.after or passed is None or (best.due is not None and best.due <= passed)
 
@@ -187,12 +198,12 @@ def _by_weight(case: Case, rule: Rule) -> Iterator[Due]:
     if adopted is not None and adopted.due is not None:
         since = (adopted.seq, facts.signed_seq) if adopted.due != adopted.time else (adopted.seq,)
         yield from _due(case, rule, "", adopted.due, adopted.event_id, since)
-    elif facts.signed_id and _awaited(rule):
+    elif facts.signed_id and awaited(rule):
         reason = NO_WEIGHT if facts.order_id else NO_ORDER
         yield Due(rule.name, "", facts.signed, waits=reason, seqs=(facts.signed_seq,))
 
 
-def _awaited(rule: Rule) -> bool:
+def awaited(rule: Rule) -> bool:
     """Whether it waits for the order: what every parcel owes, to parties that every order tells."""
     return rule.required and rule.plain and not (rule.needs or rule.parcels)
 
@@ -218,7 +229,7 @@ def _due(case: Case, rule: Rule, part: str, time: int, cause: str, seqs: tuple[i
     """A due that has come, of a parcel whose order may not have."""
     facts = case.facts
     if not facts.order_id:
-        if _awaited(rule):
+        if awaited(rule):
             yield Due(rule.name, part, time, NO_ORDER, cause, seqs=seqs)
         return
     if rule.parcels not in ("", case.terms.parcels) or (rule.needs and not case.amount(rule.needs)):

@@ -47,6 +47,8 @@ class Facts(msgspec.Struct, frozen=True):
     weight_site: str
     weight_rank: int
     weight_seq: int
+    last: int
+    """Time of the newest event."""
 
 
 def _scan(operation: str) -> str:
@@ -58,7 +60,7 @@ def _scan(operation: str) -> str:
 
 def _sql(eras: Eras) -> str:
     return f"""
-    SELECT waybill, lane, lanes,
+    SELECT waybill, lane, lanes, last,
            o.1 AS order_id, o.2 AS order_time, o.3 AS origin, o.4 AS destination, o.5 AS product,
            o.6 AS payment, o.7 AS declared_g, o.8 AS declared_rank, o.9 AS order_seq, o.10 AS customer,
            p.1 AS picked_id, p.2 AS picked, p.3 AS picked_seq,
@@ -67,6 +69,7 @@ def _sql(eras: Eras) -> str:
            w.6 AS weight_site, w.7 AS weight_rank, w.8 AS weight_seq, w.9 AS longest_mm
     FROM (
         SELECT waybill, min(bitShiftRight(seq, 32)) AS lane, uniqExact(bitShiftRight(seq, 32)) AS lanes,
+               max(toUnixTimestamp64Milli(event_time)) AS last,
                argMaxIf((event_id, toUnixTimestamp64Milli(event_time), toString(origin), toString(destination),
                          toString(product), reinterpretAsInt64(payment), weight_g, rank, seq, toString(customer)),
                         (event_time, event_id), kind = 'order') AS o,

@@ -5,7 +5,7 @@ the auditor's own reading of the tariff books, and what should be charged is com
 """
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -13,7 +13,17 @@ import msgspec
 
 from deploy.audit.chain import Log
 from deploy.audit.eras import read_eras
-from deploy.audit.expected import WITHDRAWN, Due, dues, shares, unclaimed, weighing
+from deploy.audit.expected import (
+    ABANDONED,
+    DAY,
+    WITHDRAWN,
+    Due,
+    awaited,
+    dues,
+    shares,
+    unclaimed,
+    weighing,
+)
 from deploy.audit.extras import Extras, read_extras
 from deploy.audit.facts import IN_A_SHARD, Facts, read_facts
 from deploy.audit.hands import check_changes, check_parties
@@ -24,6 +34,7 @@ from deploy.audit.report import Check, Findings
 from deploy.audit.rules import AS_OF
 from deploy.audit.steps import told_by
 from deploy.audit.store import Store
+from schemas.settings import from_environment
 
 WEIGHED = "transit"
 """The due that every parcel's weight decides."""
@@ -95,12 +106,20 @@ class Recomputation:
 
     def __init__(self, store: Store, log: Log, data_time: int | None) -> None:
         self._store, self._data_time = store, data_time
+        limits = from_environment()
+        self._oldest, self._ahead = limits.oldest, limits.ahead
         self.documents = Findings("documents", "价格手册与其版本号相符，可读")
         self._eras = read_eras(store, log, self.documents)
         self._moves = read_moves(store)
         self._rules = read_postings(store)
         self._fees = {fee.name: fee for due in self._rules.dues for fee in due.fees}
         self._last = {due.name: due.fees[-1].name for due in self._rules.dues}
+        self._owed = [
+            (due.name, "")
+            for due in self._rules.dues
+            if due.trigger in ("picked_up", "weighed", "signed") and awaited(due)
+        ]
+        """What every parcel owes."""
         self._extras = Extras()
         self.journal: Counter[Key] = Counter()
         for (_, book, account, side, other, units, day), times in rows_of(self._moves).items():
@@ -170,8 +189,11 @@ class Recomputation:
         charged = found.charged.pop(facts.waybill, {})
         waiting = found.waiting.pop(facts.waybill, {})
         expected = self._expected(facts, charged, waiting)
-        for key in dict.fromkeys((*expected, *waiting)):
+        given_up = self._given_up(facts, expected, waiting)
+        for key in dict.fromkeys((*expected, *waiting, *(self._owed if given_up else ()))):
             wait, wanted = waiting.get(key, ""), expected[key].waits if key in expected else ""
+            if given_up and (wanted or (key in self._owed and key not in expected)):
+                wanted = ABANDONED
             self.waits.seen += 1
             if wait != wanted:
                 self.waits.add(f"{facts.waybill} {key}: waits for {wait!r}, not {wanted!r}")
@@ -185,6 +207,20 @@ class Recomputation:
                     f"{facts.waybill} {fee} {part}: charged {[one.net for one in left]}, not due"
                 )
         self._weight(facts, expected.get((WEIGHED, "")), found.adopted.pop(facts.waybill, None))
+
+    def _given_up(self, facts: Facts, expected: Mapping[Part, Due], waiting: Mapping[Part, str]) -> bool:
+        """Whether the books have given the parcel up, and whether they may, as far as data time is known.
+
+        When a fact came is not in the books: not before it happened, and not later than what is too old.
+        """
+        unfinished = any(key not in expected or expected[key].waits for key in self._owed)
+        given_up = ABANDONED in waiting.values()
+        now = self._data_time
+        if now is not None and given_up and facts.last > now - self._oldest + self._ahead:
+            self.waits.add(f"{facts.waybill}: given up too early")
+        if now is not None and unfinished and not given_up and facts.last < now - 2 * self._oldest - DAY:
+            self.waits.add(f"{facts.waybill}: is unfinished and should have been given up")
+        return given_up
 
     def _expected(
         self, facts: Facts, charged: dict[Part, list[Charged]], waiting: dict[Part, str]

@@ -260,8 +260,8 @@ RULES = (
             SELECT waybill, event_id, origin, destination, product, seq FROM $event
             WHERE {_shard("waybill")} AND kind = 'order'
         ) AS e ON e.waybill = c.waybill AND e.event_id = c.order_event
-        WHERE e.event_id = '' OR e.seq > c.seq
-           OR (e.origin, e.destination, e.product) != (c.origin, c.destination, c.product)""",
+        WHERE (c.order_event, c.origin, c.product) != ('', '', '') AND (e.event_id = '' OR e.seq > c.seq
+            OR (e.origin, e.destination, e.product) != (c.origin, c.destination, c.product))""",
         most=2_000_000,
     ),
     Rule(
@@ -318,7 +318,9 @@ RULES = (
     ),
     _unique("charge_ids", "费用编号唯一", "charge", "charge_id", "hex(charge_id)"),
     _unique("row_ids", "日记账行号唯一", "journal", "row_id", "hex(row_id)"),
-    _unique("event_ids", "没有事件被接受两次", "event", "event_id", "event_id"),
+    _unique(
+        "event_ids", "没有事件（运单与编号）被接受两次", "event", "(waybill, event_id)", "(waybill, event_id)"
+    ),
     _unique(
         "records",
         "没有 Kafka 记录被接受两次",

@@ -70,12 +70,19 @@ class Directory(msgspec.Struct, frozen=True):
 
 
 def read_directory(
-    version: str, sites: Iterable[Mapping[str, str]], areas: Iterable[tuple[str, str]] = ()
+    version: str,
+    sites: Iterable[Mapping[str, str]],
+    products: Iterable[Mapping[str, str]] = (),
+    areas: Iterable[Mapping[str, str]] = (),
 ) -> Directory:
-    """The directory in rows of tables `site` and `area` (county, outlet)."""
-    found = Directory(version, {}, {}, {kind: {} for kind in KINDS}, {})
-    for county, outlet in areas:
-        found.counties.setdefault(county, []).extend([outlet] if outlet else [])
+    """The directory in rows of the tables `site`, `product` and `area`."""
+    found = Directory(version, {}, {}, {kind: {} for kind in (*KINDS, "product")}, {})
+    for area in areas:
+        found.counties.setdefault(area["county"], []).extend([area["outlet"]] if area["outlet"] else [])
+    named = {product["product"]: product["name"] for product in products}
+    found.names["product"].update({code: code for code in named})
+    for code, name in named.items():
+        found.names["product"].setdefault(name, code)
     for site in sites:
         found.sites[site["site"]] = site["outlet"], site["city"], site["province"]
         _name(found.names["city"], site["city"], site["city_name"])
@@ -255,13 +262,19 @@ def _read_rows(version: str, table: dict[str, Any], text: str, directory: Direct
             origin=origin,
             destination=destination,
             factors={
-                name: text
+                name: _by_code(directory, text) if name == "product" else text
                 for name, text in cells.items()
                 if text and name not in own and not name.startswith(("origin_", "destination_"))
             },
             cells={name: cells[name] for name in own if cells[name]},
             settings=settings,
         )
+
+
+def _by_code(directory: Directory, text: str) -> str:
+    """Products by their codes, however they are written."""
+    known = directory.names.get("product", {})
+    return "|".join(known.get(word.strip(), word.strip()) for word in text.split("|"))
 
 
 def _lines(text: str, table: Mapping[str, Any], shape: str) -> Iterator[tuple[int, str, dict[str, str]]]:

@@ -7,7 +7,7 @@ from pathlib import Path
 from clickhouse_connect.driver.client import Client
 
 from deploy.audit.accounts import check_accounts
-from deploy.audit.chain import complete, read_log
+from deploy.audit.chain import check_closed, complete, read_log
 from deploy.audit.ledger import check_ledger, counts
 from deploy.audit.recompute import check_recomputed
 from deploy.audit.report import Head, Report
@@ -22,6 +22,7 @@ def run(
     data_time: int | None = None,
     *,
     live: bool = False,
+    closed: bool = False,
     heads: Sequence[Head] = (),
 ) -> Report:
     """Audit the books that a client reads.
@@ -29,7 +30,7 @@ def run(
     `truth`: the directory with the simulated network's account of what it sent. `data_time`: the newest tick
     that the lanes have read, UTC ms; where nobody knows it, a parcel whose declared weight may or may not be
     due by now is accepted either way. `live`: a flow is writing, so leave out each lane's newest block.
-    `heads`: chain heads of an earlier report.
+    `closed`: all lanes have ended well, so that no row may be unsealed. `heads`: chain heads of an earlier report.
     """
     began = time.monotonic()
     store = Store(client)
@@ -42,6 +43,8 @@ def run(
         data_time = newest_tick(truth)
     checks, unsealed = check_ledger(store, log, heads)
     checks.append(check_steps(store))
+    if closed:
+        checks.append(check_closed(log))
     checks += check_recomputed(store, looked_at, data_time)
     settled = truth is not None and newest_tick(truth) is not None
     checks += check_accounts(store, looked_at, settled=settled)

@@ -7,6 +7,7 @@ from pathlib import Path
 import msgspec
 
 from schemas.settings import Settings, from_environment
+from sinks.clickhouse import readers
 
 
 def settings_of(arguments: argparse.Namespace) -> Settings:
@@ -16,4 +17,4 @@ def settings_of(arguments: argparse.Namespace) -> Settings:
     if not url and "WAYBOOK_CLICKHOUSE" not in os.environ:
         last = Path("data/demo/clickhouse")
         url = last.read_text() if last.exists() else ""
-    return msgspec.structs.replace(settings, clickhouse=url) if url else settings
+    return readers(msgspec.structs.replace(settings, clickhouse=url) if url else settings)

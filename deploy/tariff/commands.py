@@ -76,7 +76,7 @@ def diff(arguments: argparse.Namespace, connect: Connect, settings: Settings) ->
 def publish(arguments: argparse.Namespace, connect: Connect, settings: Settings) -> int:
     """Check a book and publish it to all lanes."""
     opened = open_book(arguments.book, connect)
-    network = publishing.newest_network(settings)
+    network = publishing.network_in_force(settings)
     book = opened.read(network)
     for line in bounded(advice(book, network, today()), SHOWN):
         sys.stderr.write(f"warning: {line}\n")

@@ -19,9 +19,9 @@ class Block(msgspec.Struct, gc=False):
     inputs: list[Records]
     count: int
     newest: int
-    """Largest Kafka timestamp of the block, UTC ms."""
+    """Largest Kafka timestamp of the inputs' last records, UTC ms."""
     stamps: list[int]
-    """Kafka timestamps of every hundredth record, to measure latency by."""
+    """Kafka timestamps of every twentieth record, to measure latency by."""
     cut: float
     """Wall time at which it was cut: for measurements only."""
 

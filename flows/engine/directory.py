@@ -12,6 +12,7 @@ import msgspec
 from flows.engine.log import log
 from flows.engine.stop import Stop
 from flows.governance.network import Network, read_network
+from flows.lifecycle.published import follows
 from schemas import topics
 from schemas.events import ControlEvent, NetworkPublished
 from schemas.problems import DocumentError
@@ -60,7 +61,7 @@ class Directory:
             try:
                 document = msgspec.json.decode(raw, type=ControlEvent)
                 if isinstance(document, NetworkPublished):
-                    self._network = read_network(document.files)
+                    self._network = follows(self._network, read_network(document.files))
                     log("directory", version=self._network.version, sites=len(self._network.sites))
             except (msgspec.DecodeError, DocumentError) as error:
                 log("a published document is refused", error=str(error)[:300])

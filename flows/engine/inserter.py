@@ -6,6 +6,9 @@ ClickHouse drops them. What the block says to other flows (`Letter`) is sent aft
 before the next plan. A token can outlive its rows (ClickHouse killed between the two), so a block that some
 earlier attempt may have inserted is counted afterwards, and inserted under a new token where it is missing.
 A store that is away is waited for; any other failure ends the process, which is then started again.
+
+Plan n + 1 also seals block n. So that nothing stays unsealed while nobody works, a lane that ends well stores one
+more plan, of an empty block (`close`): it ends where the block before it ended.
 """
 
 import os
@@ -42,8 +45,15 @@ class Inserter:
         """Made when a block sends something for the first time."""
         self.receipt = Receipt()
         self._chain = ""
+        self._upto: dict[str, int] = {}
+        self._closed = False
+        """Whether the newest plan is that of an empty block."""
         self._jobs: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         self._room = threading.Semaphore(2)  # one block is inserted while one waits
+
+    def begin(self, upto: Mapping[str, int]) -> None:
+        """Blocks begin at these offsets."""
+        self._upto = dict(upto)
 
     def start(self, receipt: Receipt) -> None:
         """Begin after the block of this receipt: the newest that the recovery store knows."""
@@ -62,6 +72,11 @@ class Inserter:
         """
         self._room.acquire()
         self._jobs.put(lambda: self._rows(block, made, letters))
+
+    def close(self) -> None:
+        """The lane ends well: seal the newest block, if there is one that is not sealed."""
+        self._jobs.put(self._close)
+        self.drain()
 
     def drain(self) -> None:
         """Wait until everything is inserted."""
@@ -82,9 +97,18 @@ class Inserter:
     def _plan(self, n: int, upto: Mapping[str, int]) -> None:
         if self.receipt.n != n - 1:
             raise RuntimeError(f"plan {n} after the rows of block {self.receipt.n}")
-        plan = next_plan(self.plans.lane, self.version, upto, self.receipt)
+        self._closed = upto == self._upto
+        version = self.version
+        if self._closed and (known := self.plans.stored.get(n)) is not None:
+            version = known.version  # an empty block has no rows that depend on it
+        self._upto = dict(upto)
+        plan = next_plan(self.plans.lane, version, upto, self.receipt)
         self._patiently(lambda: self.plans.store(plan))
         self._chain = plan.chain
+
+    def _close(self) -> None:
+        if self.receipt.n and not self._closed:
+            self._plan(self.receipt.n + 1, self._upto)
 
     def _rows(self, block: Block, made: Sequence[Encoded], letters: Sequence[Letter]) -> None:
         seq = self.plans.lane << 32 | block.n

@@ -62,7 +62,8 @@ class Lane:
         self._stop = Stop()
         say = lambda text: log("store", lane=number, waiting=text)  # noqa: E731
         self.client = patiently(lambda: connect(settings), say)
-        create_tables(self.client)
+        if not settings.cluster:
+            create_tables(self.client)
         self.plans = PlanLog(self.client, number)
         self.inserter = Inserter(self.client, self.plans, version, lambda: Records(settings, linger_ms=0))
 
@@ -72,6 +73,7 @@ class Lane:
 
     def _cutter(self, position: Position) -> Cutter:
         self.plans.load(position.n, position.upto)
+        self.inserter.begin(position.upto)
         log("start", lane=self.number, block=position.n, replay=len(self.plans.stored))
         return Cutter(
             lane=self.number,
@@ -96,7 +98,7 @@ class Lane:
         return Rows(self.inserter)
 
     def run(self, flow: Dataflow) -> None:
-        """Run until SIGTERM or SIGINT, then finish the epoch, insert everything and commit."""
+        """Run until SIGTERM or SIGINT, then finish the epoch, insert everything, commit and seal."""
         metrics.serve(self.settings.metrics_port and self.settings.metrics_port + self.number, self.home)
         gc.disable()  # the hot path makes no cycles; restored records are frozen
         run_main(
@@ -104,6 +106,7 @@ class Lane:
             epoch_interval=timedelta(seconds=self.settings.epoch),
             recovery_config=recovery(self.home),
         )
+        self.inserter.close()
         log("stopped", lane=self.number, block=self.inserter.receipt.n)
 
 

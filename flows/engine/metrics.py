@@ -27,6 +27,13 @@ EPOCH_SECONDS = Histogram(
     ["lane"],
     buckets=(0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 5),
 )
+EPOCH_CLOSE = Histogram(
+    "waybook_epoch_close_seconds",
+    "From the end of an epoch until it is committed and the next begins: snapshots, inserts that are under way, and "
+    "Bytewax' recovery store",
+    ["lane"],
+    buckets=(0.01, 0.02, 0.03, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.5, 0.75, 1, 2, 5, 10),
+)
 OPEN = Gauge("waybook_open_parcels", "Parcels in the lane's state", ["lane"])
 LAG = Gauge("waybook_lag_records", "Records in Kafka that the lane has not read", ["lane", "topic"])
 DATA_TIME = Gauge("waybook_data_time_seconds", "The newest tick that the lane has read", ["lane"])

@@ -2,7 +2,8 @@
 
 A block is cut when at least `period` seconds have passed, and holds at most `budget` records, ordered by input
 and offset: control and ticks first, so that a block is processed under what was published before it. After a
-restart the stored plans are followed exactly, then cutting goes on.
+restart the stored plans are followed exactly, then cutting goes on. A stored plan may be that of an empty block,
+where a lane was closed.
 
 Of topics that belong together one must not run ahead of another when there is a backlog: orders and scans
 would be joined over hours instead of milliseconds. So while some input has more to give, the others are taken
@@ -28,6 +29,9 @@ WORK = "work"
 """Bytewax key of the blocks; the ring's keys are the numbers of its places."""
 DOCUMENTS = "documents"
 """Bytewax key of state that changes seldom: touched, with itself as value, by blocks with such records."""
+
+SAMPLED = 20
+"""Of so many records one is measured by, whatever blocks they come in: small ones weigh no more than large ones."""
 
 CONSUMER = {
     "group.id": "waybook-unused",
@@ -94,6 +98,8 @@ class Cutter(StatefulSourcePartition[Any, Any]):
         self.period, self.budget, self.ring_size = period, budget, ring_size
         self._held: dict[tuple[str, int], list[Message]] = {(i.topic, i.partition): [] for i in inputs}
         self._ticked = False
+        self._ended = 0.0
+        """When the epoch before ended; 0: there was none."""
         self._at_end: set[tuple[str, int]] = set()
         self._last = time.monotonic()
         self._watched = 0.0
@@ -109,12 +115,14 @@ class Cutter(StatefulSourcePartition[Any, Any]):
             self._ticked = True
             out.append((str(self.position.epoch % self.ring_size), self.position.epoch))
             crash.point("committed")
+            if self._ended:
+                metrics.EPOCH_CLOSE.labels(str(self.lane)).observe(time.monotonic() - self._ended)
         n = self.position.n + 1
         plan = self.plans.get(n)
         if plan is None and self.stopping():
             raise StopIteration
         taken = self._exactly(plan) if plan else self._arrived()
-        if not any(taken.values()):
+        if plan is None and not any(taken.values()):
             return out
         block = self._block(n, taken)
         self.planned(n, self.position.upto)
@@ -128,6 +136,7 @@ class Cutter(StatefulSourcePartition[Any, Any]):
         """The running epoch is closed here; what follows belongs to the next."""
         self.position.epoch += 1
         self._ticked = False
+        self._ended = time.monotonic()
         return msgspec.structs.replace(self.position, upto=dict(self.position.upto))
 
     def close(self) -> None:
@@ -242,7 +251,7 @@ class Cutter(StatefulSourcePartition[Any, Any]):
         return taken
 
     def _block(self, n: int, taken: dict[tuple[str, int], list[Message]]) -> Block:
-        inputs, stamps = [], []
+        inputs, stamps, newest = [], list[int](), 0
         for i in self.inputs:
             messages = taken[i.topic, i.partition]
             self.position.upto.setdefault(i.name, 0)
@@ -250,9 +259,10 @@ class Cutter(StatefulSourcePartition[Any, Any]):
                 offsets = [m.offset() for m in messages]
                 inputs.append(Records(i.topic, i.partition, [m.value() for m in messages], offsets))
                 self.position.upto[i.name] = offsets[-1] + 1
-                stamps += [m.timestamp()[1] for m in messages[:: max(1, len(messages) // 20)]]
+                stamps += [m.timestamp()[1] for m in messages[-offsets[0] % SAMPLED :: SAMPLED]]
+                newest = max(newest, messages[-1].timestamp()[1])
         count = sum(map(len, taken.values()))
-        return Block(n, inputs, count, max(stamps), stamps, time.time())
+        return Block(n, inputs, count, newest, stamps, time.time())
 
     def _watch(self) -> None:
         """Once a second: how far behind."""

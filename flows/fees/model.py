@@ -18,8 +18,8 @@ Direction = Literal["", "forward", "return", "redirect"]
 
 ORDERS_PARTIES = ("customer", "origin", "destination", "headquarters")
 """Roles that the order alone decides; all others are looked up for each charge and kept with it."""
-MOST_PLAIN = 32
-"""Plain dues have their place among the first 32: their reasons of waiting are two bits of a 64-bit number."""
+MOST_PLAIN = 21
+"""Plain dues have their place among the first 21: their reasons of waiting are three bits of a 64-bit number."""
 
 
 class Due(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -22,7 +22,15 @@ from flows.lifecycle import named
 from flows.lifecycle.dues import Dues, Live
 from flows.lifecycle.output import Adoption, Charge, Output, Wait
 from flows.lifecycle.parcel import NEVER, UNRANKED, Item, Line, Parcel
-from flows.lifecycle.reasons import NO_ORDER, NO_PRICE, NO_WEIGHT
+from flows.lifecycle.reasons import (
+    ABANDONED,
+    NO_ORDER,
+    NO_PICKUP,
+    NO_PRICE,
+    NO_WEIGHT,
+    REASON_BITS,
+    REASON_MASK,
+)
 from flows.rating.model import Book
 from flows.rating.policy import AFTER_SIGNED, AT_ONCE, WHEN_SIGNED, WeightPolicy
 from flows.rating.tariffs import Quote, Tariffs
@@ -126,6 +134,8 @@ class Assessor:
         """What falls due when the parcel is signed for."""
         if parcel.signed == NEVER:
             return
+        if parcel.picked == NEVER:
+            self._wait_for_all(parcel, self.dues.at_pick_up, NO_PICKUP)
         if parcel.order_id:
             self._assess(parcel, self.dues.at_signature, parcel.signed, parcel.signed_id)
         else:
@@ -349,24 +359,33 @@ class Assessor:
 
     def _wait_for_all(self, parcel: Parcel, dues: Sequence[Live], reason: int) -> None:
         for live in dues:
-            if live.due.required and not live.named and live.applies is None:
+            if live.awaited:
                 self._wait(parcel, live.place, reason)
 
     def _wait(self, parcel: Parcel, place: int, reason: int) -> None:
-        waits = parcel.waits & ~(3 << 2 * place) | reason << 2 * place
+        shift = REASON_BITS * place
+        waits = parcel.waits & ~(REASON_MASK << shift) | reason << shift
         if waits != parcel.waits:
             self.changed.setdefault(parcel.key, (parcel, parcel.waits))
             parcel.waits = waits
+
+    def give_up(self, parcel: Parcel) -> None:
+        """The parcel leaves: what was never booked of it waits no more, and says so."""
+        for live in self.dues.plain:
+            if live.awaited and not parcel.done & 1 << live.place:
+                self._wait(parcel, live.place, ABANDONED)
+        named.give_up(self, parcel)
 
     def waited(self) -> None:
         """At the end of a block: write the waits that began, changed or ended in it."""
         for parcel, before in self.changed.values():
             for live in self.dues.plain if parcel.waits != before else ():
-                reason, earlier = parcel.waits >> 2 * live.place & 3, before >> 2 * live.place & 3
+                shift = REASON_BITS * live.place
+                reason, earlier = parcel.waits >> shift & REASON_MASK, before >> shift & REASON_MASK
                 if reason != earlier:
-                    since = getattr(parcel, _SINCE.get(live.due.trigger, "signed"))
-                    if since == NEVER:
-                        since = parcel.weight_time
+                    moment = getattr(parcel, _SINCE.get(live.due.trigger, "signed"))
+                    known = (moment, parcel.signed, parcel.weight_time, parcel.order_time, parcel.at)
+                    since = next(time for time in known if time != NEVER)
                     wait = Wait(parcel.key, live.place, reason, since, parcel.origin, earlier, "")
                     self.output.waits.append(wait)
         for parcel, item, before in self.changed_items.values():
@@ -392,4 +411,4 @@ def _since(parcel: Parcel, item: Item) -> int:
             return max(parcel.extra.claims[item.part].time, 0)
         if item.part in parcel.extra.hubs:
             return parcel.extra.hubs[item.part][0]
-    return max(parcel.signed, parcel.picked, parcel.weight_time)
+    return max(parcel.signed, parcel.picked, parcel.weight_time, parcel.order_time, 0)

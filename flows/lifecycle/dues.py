@@ -31,6 +31,8 @@ class Live(msgspec.Struct, frozen=True, gc=False):
     """Whether a parcel has this due; None: every parcel has."""
     shares: tuple["Live", ...] = ()
     """Dues that are a share of this one."""
+    awaited: bool = False
+    """Whether every parcel owes it, to parties that its order tells: where it cannot be charged, it waits."""
     ends: tuple[str, ...] = ()
     """Which of the order's outlets its charges are between: origin, destination."""
 
@@ -79,6 +81,7 @@ def _live(fees: Fees, due: Due, shares: tuple[Live, ...]) -> Live:
         amount,
         _condition(due),
         shares,
+        due.required and not fees.named(due) and _condition(due) is None,
         tuple(end for end in ("origin", "destination") if end in _roles(fees, due)),
     )
 

@@ -13,7 +13,7 @@ from flows.governance.operators import Operators
 from flows.lifecycle.dues import Live
 from flows.lifecycle.output import Charge, Party
 from flows.lifecycle.parcel import Claimed, Extra, Item, Parcel
-from flows.lifecycle.reasons import NO_CLAIM, NO_ORDER, NO_PRICE, NO_WEIGHT
+from flows.lifecycle.reasons import ABANDONED, NO_CLAIM, NO_ORDER, NO_PRICE, NO_WEIGHT
 from schemas.parties import CUSTOMER, HQ
 from schemas.times import DAY, SHANGHAI_OFFSET
 
@@ -100,6 +100,14 @@ def claims(rules: "Assessor", parcel: Parcel) -> None:
             undo(rules, parcel, live, event_id)
         else:
             settle(rules, parcel, live, event_id, claim.time, event_id, claim.amount or None)
+
+
+def give_up(rules: "Assessor", parcel: Parcel) -> None:
+    """The parcel leaves: what waits of its items waits no more, and says so."""
+    if parcel.extra is not None:
+        for _, item in sorted(parcel.extra.items.items()):
+            if item.waits:
+                _wait(rules, parcel, item, ABANDONED)
 
 
 def undo(rules: "Assessor", parcel: Parcel, live: Live, part: str) -> None:

@@ -8,6 +8,8 @@ from flows.rating.facts import Stay, Terms
 from schemas.events import Order
 
 NEVER = -1
+FOREVER = 1 << 42
+"""Later than any time."""
 UNRANKED = 99
 
 Line = tuple[str, str, str]
@@ -133,7 +135,7 @@ class Parcel(msgspec.Struct, array_like=True, gc=False):
     done: int = 0
     """Plain dues that are booked, a bit set by place."""
     waits: int = 0
-    """Reasons of waiting, two bits a plain due."""
+    """Reasons of waiting, `REASON_BITS` a plain due."""
     booked: list[int] = []
     """Per plain due: amount, time and revision of the charge in force."""
 
@@ -143,11 +145,15 @@ class Parcel(msgspec.Struct, array_like=True, gc=False):
     extra: Extra | None = None
     month_parcels: int = 0
     """The customer's parcels in the month so far."""
+    born: int = FOREVER
+    """Data time when the record began."""
+    given_up: bool = False
+    """Nothing was heard of it for so long that it leaves unfinished."""
 
     @property
     def waiting(self) -> bool:
-        """Whether anything waits."""
-        return self.waits != 0 or (self.extra is not None and self.extra.waits != 0)
+        """Whether anything waits that something may still come for."""
+        return not self.given_up and (self.waits != 0 or (self.extra is not None and self.extra.waits != 0))
 
     @property
     def hubs(self) -> tuple[str, ...]:
@@ -185,15 +191,16 @@ class Parcel(msgspec.Struct, array_like=True, gc=False):
 
 
 def over(kept: int, finished: int) -> Callable[[Parcel, int], bool]:
-    """Forget a finished parcel `kept` ms of data time after it was last touched.
+    """Forget a finished parcel `kept` ms of data time after it was last touched, and one that is given up.
 
-    That is when no repeat of its events could still be accepted: the age beyond which events are refused, and
-    as far as an event may lie in the future. `finished`: places of the dues that every parcel's life has, as a
-    bit set. Where nothing is known but claims that name their parties, these are all that is to be booked.
+    That is when no repeat of its events could still be accepted: the age beyond which events begin no record,
+    and as far as an event may lie in the future (see `flows.lifecycle.age`). `finished`: places of the dues that
+    every parcel's life has, as a bit set. Where nothing is known but claims that name their parties, these are
+    all that is to be booked.
     """
 
     def is_over(parcel: Parcel, now: int) -> bool:
-        return (
+        return parcel.given_up or (
             parcel.at < now - kept
             and (parcel.done & finished == finished or _nothing_but_claims(parcel))
             and not parcel.waiting

@@ -3,7 +3,7 @@
 It is written for speed where every event passes (`_events`) and for clarity elsewhere.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -17,12 +17,15 @@ from flows.fees.model import Fees
 from flows.governance.network import Network, read_network
 from flows.governance.operators import Change, Operators
 from flows.lifecycle import named
+from flows.lifecycle.age import Ages
 from flows.lifecycle.assess import NO_BOOK, Assessor
 from flows.lifecycle.handover import Hands
 from flows.lifecycle.intake import DECODERS, RefusedError, glimpse, read, waybill_in_pattern
 from flows.lifecycle.output import Anomaly, Output, Refusal, Source
 from flows.lifecycle.parcel import MARK, NEVER, Claimed, Parcel, over, terms_of
+from flows.lifecycle.published import next_network, taken_out
 from flows.rating.book import read_book
+from flows.rating.model import Book
 from flows.rating.tariffs import Tariffs
 from schemas import topics
 from schemas.events import (
@@ -47,7 +50,7 @@ from schemas.events import (
     Weight,
 )
 from schemas.identity import content_id, version_of
-from schemas.limits import AHEAD
+from schemas.limits import AHEAD, LEAP, OLDEST
 from schemas.parties import HQ
 from schemas.problems import DocumentError
 from schemas.times import iso
@@ -71,9 +74,20 @@ class Documents(msgspec.Struct):
 class Lifecycle:
     """A lane's parcels and the rules in force. `process` is deterministic given its state and the block."""
 
-    def __init__(self, horizon: int, ahead: int = AHEAD, fees: Fees = FEES) -> None:
-        self.horizon, self.ahead, self.fees = horizon, ahead, fees
+    def __init__(
+        self,
+        horizon: int,
+        ahead: int = AHEAD,
+        fees: Fees = FEES,
+        *,
+        oldest: int = OLDEST,
+        leap: int = LEAP,
+    ) -> None:
+        self.horizon, self.ahead, self.leap, self.fees = horizon, ahead, leap, fees
+        self.ages = Ages(horizon, ahead, oldest)
         self.over = over(horizon + ahead, fees.finished)
+        self.books: list[Book] = []
+        """All books that were published and taken, in order."""
         self.ring: Ring[Parcel] = Ring(Parcel, self.over)
         self.timers = Timers()
         self.waiting: set[str] = set()
@@ -102,7 +116,7 @@ class Lifecycle:
         self.operators = self.documents.hands.operators()
         if self.documents.network is not None:
             self.network = read_network(self.documents.network.files)
-            self._rules_in_force()
+            self._rules_in_force([self._read(one.files, self.network) for one in self.documents.tariffs])
 
     def restored(self) -> None:
         """The ring is back: derive what is not stored."""
@@ -120,12 +134,14 @@ class Lifecycle:
         """All that the block leads to."""
         self.output = self.rules.output = Output()
         self.output.operators.append((0, self.operators))
+        before = self.ring.now
         for records in block.inputs:
             if records.topic in (topics.ORDERS.name, topics.DEVICES.name):
                 self._events(records, block.newest)
             else:
                 self._others(records, block.newest)
         self._look_at(self.timers.due(self.ring.now))
+        self._give_up(before)
         for key, (parcel, _) in self.rules.changed.items():
             (self.waiting.add if parcel.waiting else self.waiting.discard)(key)
         self.rules.waited()
@@ -148,7 +164,7 @@ class Lifecycle:
                 except (KeyError, TypeError, msgspec.DecodeError, UnicodeDecodeError):
                     event = self._parcel_event(raw)
                 if not earliest <= event.time <= latest:
-                    raise _out_of_time(event, earliest, now)
+                    self._judge_time(event)
                 kind = type(event)
                 content = raw if kind is Scan or kind is Weight else _json.encode(event)
                 mark = digest(event.id.encode())
@@ -202,6 +218,17 @@ class Lifecycle:
             raise RefusedError("unknown_type", f"{type(event).__name__} does not belong to this topic")
         return event
 
+    def _judge_time(self, event: Any) -> None:
+        """A time outside of what is usual: taken only of a parcel that is there. Raises RefusedError."""
+        now, parcel = self.ring.now, self.ring.records.get(event.waybill)
+        if event.time > now:
+            rule = "time_in_future"
+        elif parcel is not None and not self._is_over(parcel) and self.ages.takes(parcel, event.time, now):
+            return
+        else:
+            rule = "time_too_old"
+        raise RefusedError(rule, f"{iso(event.time)} is out of the range around data time {iso(now)}")
+
     def _repeated(self, parcel: Parcel, event: Event, mark: bytes, content: bytes) -> bool:
         """Whether this event was accepted before. Raises RefusedError when it was, with other content."""
         found = _find(parcel.seen, mark)
@@ -220,7 +247,7 @@ class Lifecycle:
         if parcel is None and key[:3] != _LETTER and not waybill_in_pattern(key):
             raise RefusedError("waybill_out_of_pattern", f"{key!r} is no waybill number")
         if parcel is None or (parcel.at != ring.now and self.over(parcel, ring.now)):
-            parcel = ring.records[key] = Parcel(key, ring.place, ring.epoch, ring.now)
+            parcel = ring.records[key] = Parcel(key, ring.place, ring.epoch, ring.now, born=ring.now)
             ring.born.append(parcel)
         elif parcel.epoch != ring.epoch:
             parcel.epoch = ring.epoch
@@ -402,19 +429,23 @@ class Lifecycle:
             except RefusedError as error:
                 self._refuse(error, records, offset, raw or b"", received)
 
-    def _tick(self, tick: Tick, received: int) -> None:  # noqa: ARG002
+    def _tick(self, tick: Tick, received: int) -> None:
+        """Time passes; but one wrong clock must not make all that follows too old for ever."""
+        if self.ring.now and tick.time > max(self.ring.now, received) + self.leap:
+            known = f"data time {iso(self.ring.now)} and Kafka's {iso(received)}"
+            raise RefusedError("time_in_future", f"{iso(tick.time)} leaps too far ahead of {known}")
         if tick.time > self.ring.now:
             self.ring.now = self.rules.now = tick.time
 
     def _publish_network(self, published: NetworkPublished, received: int) -> None:  # noqa: ARG002
         _check_version(published, "network_refused")
         try:
-            network = read_network(published.files)
+            network, books = next_network(published, self.network, self.documents.tariffs, self._read)
         except DocumentError as error:
             raise RefusedError("network_refused", str(error)) from error
         self.network, self.documents.network = network, published
         self.output.networks.append(published)
-        self._rules_in_force()
+        self._rules_in_force(books)
         self._look_at(sorted(self.waiting))
 
     def _publish_tariff(self, published: TariffPublished, received: int) -> None:  # noqa: ARG002
@@ -424,13 +455,13 @@ class Lifecycle:
                 "book_refused", "no network directory was published before it: publish it again"
             )
         try:
-            book = read_book(published.files, self.directory, self.fees.prices)
+            book = self._read(published.files, self.directory)
         except DocumentError as error:
             raise RefusedError("book_refused", str(error)) from error
         published = msgspec.structs.replace(published, name=book.name)
         self.documents.tariffs.append(published)
         self.output.tariffs.append(published)
-        self._rules_in_force()
+        self._rules_in_force([*self.books, book])
         self._look_at(sorted(self.waiting))
 
     def _change_hands(self, change: Change, received: int) -> None:  # noqa: ARG002
@@ -478,39 +509,62 @@ class Lifecycle:
     def _withdraw_tariff(self, withdrawn: TariffWithdrawn, received: int) -> None:  # noqa: ARG002
         if (withdrawn.version == "") == (withdrawn.name == ""):
             raise RefusedError("book_refused", "a withdrawal names either a version or a name")
-        gone = [
-            book
-            for book in self.documents.tariffs
-            if (book.version == withdrawn.version if withdrawn.version else book.name == withdrawn.name)
-        ]
+        gone = taken_out(withdrawn, self.documents.tariffs)
         if not gone:
             what = f"version {withdrawn.version}" if withdrawn.version else f"called {withdrawn.name!r}"
             raise RefusedError("book_refused", f"there is no book {what} to withdraw")
-        self.documents.tariffs = [book for book in self.documents.tariffs if book not in gone]
+        standing = [
+            (tariff, book)
+            for tariff, book in zip(self.documents.tariffs, self.books, strict=True)
+            if tariff not in gone
+        ]
+        self.documents.tariffs = [tariff for tariff, _ in standing]
         for version, name in dict.fromkeys((book.version, book.name) for book in gone):
             self.output.tariffs.append(msgspec.structs.replace(withdrawn, version=version, name=name))
-        self._rules_in_force()
+        self._rules_in_force([book for _, book in standing])
         self._look_at(sorted(self.waiting))
 
-    def _rules_in_force(self) -> None:
-        """Make the assessor anew from all that is published."""
-        books = [NO_BOOK] + [
-            read_book(tariff.files, self.directory, self.fees.prices) for tariff in self.documents.tariffs
-        ]
+    def _read(self, files: Mapping[str, str], network: Network) -> Book:
+        return read_book(files, network, self.fees.prices)
+
+    def _rules_in_force(self, books: Sequence[Book]) -> None:
+        """Make the assessor anew with all books that were taken and not withdrawn, in order of publication."""
+        self.books = list(books)
         before = self.rules
-        self.rules = Assessor(Tariffs(books, self.directory), self.directory, self.fees)
+        self.rules = Assessor(Tariffs([NO_BOOK, *books], self.directory), self.directory, self.fees)
         self.rules.now, self.rules.output = self.ring.now, self.output
         self.rules.changed, self.rules.changed_items = before.changed, before.changed_items
 
     def _look_at(self, keys: Sequence[str]) -> None:
-        """Assess parcels again: their time has come, or prices are new."""
+        """Assess parcels again: their time has come, or prices are new.
+
+        A look alone makes no parcel younger: else those that wait for ever would never be given up.
+        """
         for key in keys:
-            found = self.ring.records.get(key)
-            if found is None or self._is_over(found):
+            parcel = self.ring.records.get(key)
+            if parcel is None or self._is_over(parcel):
                 continue
-            parcel = self._touch(key, found)
+            self._mark(parcel)
             self.rules.cause = parcel.weight_id
+            before = parcel.done
             self.rules.all(parcel, parcel.line)
+            if parcel.done != before:
+                parcel.at = self.ring.now
+
+    def _mark(self, parcel: Parcel) -> None:
+        """The record changes in this epoch, though nothing came for it."""
+        if parcel.epoch != self.ring.epoch:
+            parcel.epoch = self.ring.epoch
+            self.ring.touched.append(parcel)
+
+    def _give_up(self, before: int) -> None:
+        """Parcels of which nothing was heard for too long leave, visibly. `before`: data time before the block."""
+        ring = self.ring
+        for parcel in self.ages.unheard(ring.records.values(), before, ring.now):
+            if not self._is_over(parcel):
+                self._mark(parcel)
+                self.rules.give_up(parcel)
+                parcel.given_up = True
 
     def _set_timer(self, parcel: Parcel) -> None:
         moment = self.rules.deadline(parcel)
@@ -590,11 +644,6 @@ def _check_version(published: TariffPublished | NetworkPublished, rule: str) -> 
     """A version is the address of its content: charges refer to it."""
     if published.version != (version := version_of(published.files)):
         raise RefusedError(rule, f"version {published.version} is not that of its files, {version}")
-
-
-def _out_of_time(event: Event, earliest: int, now: int) -> RefusedError:
-    rule = "time_too_old" if event.time < earliest else "time_in_future"
-    return RefusedError(rule, f"{iso(event.time)} is out of the range around data time {iso(now)}")
 
 
 def _brings_network(raw: bytes) -> bool:

@@ -493,6 +493,7 @@ class Tables:
             made["network_directory"] = _directories(output.networks)
             network = read_network(output.networks[-1].files)
             made["site"] = _sites(network)
+            made["product"] = _products(network)
             made["area"], made["party"] = directory.areas(network), directory.parties(network)
             for table, rows in documents(self.fees).items():
                 made[table] = _document(table, self.fees.version, rows)
@@ -550,6 +551,17 @@ def _directories(networks: Sequence[NetworkPublished]) -> dict[str, Made]:
         "published_by": columns.texts([network.published_by for network, _, _ in files]),
         "file": columns.texts([name for _, name, _ in files]),
         "content": columns.texts([text for _, _, text in files]),
+    }
+
+
+def _products(network: Network) -> dict[str, Made] | None:
+    products = network.products
+    if not products:
+        return None
+    return {
+        "version": columns.texts([network.version] * len(products)),
+        "product": columns.spelled(list(products)),
+        "name": columns.texts(list(products.values())),
     }
 
 

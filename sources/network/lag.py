@@ -1,9 +1,12 @@
-"""How far the books are: the ends of Kafka's partitions, and what the lanes have planned (table `block`)."""
+"""How far the books are: the ends of Kafka's partitions, what the lanes have planned (table `block`), and the ids of
+what they have booked.
+"""
 
 import threading
 import time
 import urllib.parse
 import urllib.request
+from collections import deque
 from concurrent.futures import Future
 from typing import Protocol
 
@@ -33,6 +36,11 @@ SETTLED = 3.0
 """Seconds for which everything must stay drained: a flow that is started again may have more to say."""
 
 _SQL = "SELECT inputs, upto FROM block ORDER BY lane, n DESC LIMIT 1 BY lane FORMAT JSONCompactEachRow"
+_NEWEST = "SELECT lane, max(n) FROM block GROUP BY lane FORMAT JSONCompactEachRow"
+_BOOKED = """
+SELECT event_id FROM event WHERE seq BETWEEN {first} AND {last}
+UNION ALL SELECT dead_letter_id FROM dead_letter WHERE seq BETWEEN {first} AND {last}
+FORMAT JSONCompactEachRow"""
 
 
 class Books(Protocol):
@@ -51,6 +59,10 @@ class Books(Protocol):
 
     def drained(self, sent: Sent) -> bool:
         """Whether everything that was sent is booked."""
+
+    def booked(self) -> list[str] | None:
+        """Ids of events and dead letters that were booked since this was asked last, some of them perhaps again;
+        None: nobody books."""
 
 
 class Nobody:
@@ -74,14 +86,16 @@ class Nobody:
         """Always."""
         return True
 
+    def booked(self) -> list[str] | None:
+        """Nobody books."""
+        return None
+
 
 class Lag:
     """Looks four times a second, in a thread. What cannot be known counts as behind."""
 
     def __init__(self, settings: Settings, budget: int, *, accounts: bool = False) -> None:
-        self._url = f"{settings.clickhouse}/?" + urllib.parse.urlencode(
-            {"database": settings.database, "query": _SQL, "output_format_json_quote_64bit_integers": 0}
-        )
+        self._store, self._database = settings.clickhouse, settings.database
         self._headers = {
             "X-ClickHouse-User": settings.clickhouse_user,
             "X-ClickHouse-Key": settings.clickhouse_password,
@@ -98,6 +112,9 @@ class Lag:
         self._now: Reading | None = None
         self._pace: Pace | None = None
         self._looked = 0.0
+        self._blocks: dict[int, int] = {}
+        """By lane: the newest block whose ids were asked for. It is asked for again: its rows may have come since."""
+        self._booked: deque[str] = deque()
         self._drained_at = 0.0
         self.trouble = ""
         """Why nothing is known at the moment."""
@@ -132,6 +149,17 @@ class Lag:
         self._drained_at = self._drained_at or time.monotonic()
         return time.monotonic() > self._drained_at + SETTLED
 
+    def booked(self) -> list[str] | None:
+        """Ids that were booked since this was asked last."""
+        return [self._booked.popleft() for _ in range(len(self._booked))]
+
+    def _look_at_ids(self) -> None:
+        for lane, newest in _NUMBERS.decode_lines(self._ask(_NEWEST)):
+            first = self._blocks.get(lane, 1)
+            sql = _BOOKED.format(first=lane << 32 | first, last=lane << 32 | newest)
+            self._booked.extend(name for (name,) in _IDS.decode_lines(self._ask(sql)))
+            self._blocks[lane] = newest
+
     def _fresh(self) -> tuple[Reading | None, Pace | None]:
         stale = time.monotonic() > self._looked + STALE
         return (None if stale else self._now), self._pace
@@ -142,6 +170,7 @@ class Lag:
                 reading = Reading(self._ends(), self._upto())
                 if self._pace is None:
                     self._pace = Pace(reading, self._budget, self._count)
+                self._look_at_ids()
                 self._now, self._looked = reading, time.monotonic()
                 self.trouble = ""
             except (OSError, KafkaException, msgspec.DecodeError) as error:
@@ -158,9 +187,16 @@ class Lag:
 
     def _upto(self) -> dict[str, int]:
         """What every lane has planned; an input that several read counts as far as the slowest has."""
-        request = urllib.request.Request(self._url, headers=self._headers)  # noqa: S310
+        return merged(self._ask(_SQL))
+
+    def _ask(self, sql: str) -> bytes:
+        """ClickHouse's answer."""
+        query = {"database": self._database, "query": sql, "output_format_json_quote_64bit_integers": 0}
+        url = f"{self._store}/?{urllib.parse.urlencode(query)}"
+        request = urllib.request.Request(url, headers=self._headers)  # noqa: S310
         with urllib.request.urlopen(request, timeout=2) as answer:  # noqa: S310
-            return merged(answer.read())
+            raw: bytes = answer.read()
+        return raw
 
 
 def merged(answer: bytes) -> dict[str, int]:
@@ -183,3 +219,5 @@ def _end(answer: "Future[ListOffsetsResultInfo]") -> int | None:
 
 
 _PLANS = msgspec.json.Decoder(tuple[list[str], list[int]])
+_NUMBERS = msgspec.json.Decoder(tuple[int, int])
+_IDS = msgspec.json.Decoder(tuple[str])

@@ -1,11 +1,12 @@
 """How fast the network may go: never further ahead of the books than the brokers keep and the lanes tolerate.
 
 An in-memory broker drops what nobody has read, so what is on its way to a partition must stay small. And a lane
-refuses facts from the future of the newest tick that it has read, so simulated time must not outrun the ticks.
+refuses facts from the future of the newest tick that it has read, so simulated time must not outrun the ticks; nor
+may it pass far beyond a message that nobody has booked yet, or its fact would be too old when it comes.
 Pure: what is known goes in, a decision comes out.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import msgspec
 
@@ -44,6 +45,35 @@ class Reading(msgspec.Struct, frozen=True):
     def unread(self) -> dict[str, int]:
         """Records of each partition that are in no block yet."""
         return {name: max(0, end - self.upto.get(name, 0)) for name, end in self.ends.items()}
+
+
+class Underway:
+    """Messages that were sent and are not booked, by id: whoever was killed may have them, for however long.
+
+    Counting does not tell: what is written again after a kill counts twice.
+    """
+
+    def __init__(self) -> None:
+        self._sent: dict[str, int] = {}
+        """By event's or dead letter's id, in order of sending: the simulated time for which it was meant."""
+
+    def __len__(self) -> int:
+        return len(self._sent)
+
+    def sent(self, name: str, at: int) -> None:
+        """A message that will be booked under this id; "": nobody can foresee under which."""
+        if name:
+            self._sent.setdefault(name, at)
+
+    def booked(self, names: Iterable[str]) -> None:
+        """These ids are in the books."""
+        for name in names:
+            self._sent.pop(name, None)
+
+    def latest(self, slack: int) -> int | None:
+        """Up to where time may pass; None: as far as it likes."""
+        oldest = next(iter(self._sent.values()), None)
+        return None if oldest is None else oldest + slack
 
 
 class Pace(msgspec.Struct, frozen=True):

@@ -1,6 +1,7 @@
 """Plays the script: publishes every cue at its simulated time through MQTT and Kafka, no faster than the books.
 
-Simulated time runs `speed` times as fast as the clock and stands still while the books are behind. Told to stop,
+Simulated time runs `speed` times as fast as the clock and stands still while the books are behind, or while a
+message of long ago is still with someone who was killed. Told to stop,
 the network creates no more parcels and hurries until those on the way have arrived, waits until all is booked,
 and lets a day pass so that every deadline has come.
 """
@@ -23,7 +24,7 @@ from sources.network.directory import World
 from sources.network.lag import Books
 from sources.network.life import live, next_order
 from sources.network.money import Teller, agreements
-from sources.network.pace import Sent
+from sources.network.pace import Sent, Underway
 from sources.network.parties import SUCCESSOR
 from sources.network.publisher import Publisher
 from sources.network.script import Cue, Script
@@ -81,6 +82,9 @@ class Stage:
         self.sent = Sent()
         self._leash = settings.ahead * 3 // 4
         """Milliseconds that time may be ahead of the ticks that lanes have read."""
+        self._slack = settings.horizon // 4
+        """Milliseconds that time may pass beyond a message that is not booked."""
+        self.underway = Underway()
         self._ticks: deque[int] = deque()
         """Ticks that lanes may not have read."""
         self._read, self._known = 0, START
@@ -181,6 +185,8 @@ class Stage:
                 self.kafka.send(topics.COMMANDS.name, msgspec.json.encode(command), command.subject)
 
     def _send(self, cue: Cue, stop: Stop) -> None:
+        if cue.fate != "repeated":
+            self.underway.sent(cue.dead_letter or cue.event_id, cue.at)
         if not cue.topic:
             self.sent.orders += 1
             self.kafka.send(topics.ORDERS.name, cue.payload, cue.waybill)
@@ -212,7 +218,14 @@ class Stage:
         while self._ticks and (read is None or self._read < read):
             self._known = self._ticks.popleft()
             self._read += 1
-        step = max(0, min(milliseconds, self._known + self._leash - self.now))
+        limit = self._known + self._leash
+        if (booked := self.books.booked()) is None:
+            self.underway = Underway()
+        else:
+            self.underway.booked(booked)
+        if (latest := self.underway.latest(self._slack)) is not None:
+            limit = min(limit, latest)
+        step = max(0, min(milliseconds, limit - self.now))
         if step:
             self.now += step
             self._tick(stop)
@@ -226,8 +239,15 @@ class Stage:
             pass
 
     def _drain(self, stop: Stop) -> None:
-        while not self.books.drained(self.sent) and not stop.at_once:
+        while not (self.books.drained(self.sent) and self._all_booked()) and not stop.at_once:
             time.sleep(STEP)
+
+    def _all_booked(self) -> bool:
+        """Whether every message that was sent is in the books, as far as anybody books."""
+        if (booked := self.books.booked()) is None:
+            return True
+        self.underway.booked(booked)
+        return not self.underway
 
 
 def changes_of_hands(world: World) -> tuple[ControlEvent, ...]:

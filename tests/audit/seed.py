@@ -242,6 +242,7 @@ def write(writer: Writer) -> None:
         "tariff_book": list(_book()),
         "network_directory": list(_directory()),
         "site": list(_sites()),
+        "product": list(_products()),
         "account": list(_accounts()),
         "area": [
             {"version": "n1", "county": county, "county_name": county, "city": "310100", "outlet": outlet}
@@ -536,6 +537,10 @@ def _directory() -> Iterator[Values]:
 def _sites() -> Iterator[Values]:
     for row in SITES:
         yield {"version": "n1", **dict(zip(SITE_COLUMNS, row, strict=True))}
+
+
+def _products() -> Iterator[Values]:
+    yield {"version": "n1", "product": "STD", "name": "标快"}
 
 
 def _accounts() -> Iterator[Values]:

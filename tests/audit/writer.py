@@ -26,6 +26,7 @@ class Writer:
         self.client, self.lane = client, lane
         self.receipt = Receipt()
         self.upto: dict[str, int] = {}
+        self._chain = ""
 
     @property
     def next_seq(self) -> int:
@@ -38,18 +39,26 @@ class Writer:
 
     def block(self, made: Sequence[Encoded], upto: Mapping[str, int]) -> None:
         """Store the next plan, then the rows of its block."""
-        self.upto |= upto
-        plan = next_plan(self.lane, "test", self.upto, self.receipt)
-        self.client.raw_insert("block", insert_block=msgspec.json.encode(plan), fmt="JSONEachRow")
+        self._plan(upto)
         for table in made:
             self.client.raw_insert(table.table, insert_block=bytes(table.body), fmt="ArrowStream")
         self.receipt = Receipt(
-            plan.n,
+            self.receipt.n + 1,
             tuple(table.table for table in made),
             tuple(table.rows for table in made),
             tuple(table.digest for table in made),
-            plan.chain,
+            self._chain,
         )
+
+    def close(self) -> None:
+        """End well: a last plan, of an empty block."""
+        self._plan({})
+
+    def _plan(self, upto: Mapping[str, int]) -> None:
+        self.upto |= upto
+        plan = next_plan(self.lane, "test", self.upto, self.receipt)
+        self.client.raw_insert("block", insert_block=msgspec.json.encode(plan), fmt="JSONEachRow")
+        self._chain = plan.chain
 
 
 def made(name: str, seq: int, rows: Sequence[ValuesByColumn]) -> Encoded:

@@ -19,7 +19,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from prometheus_client.parser import text_string_to_metric_families
+
 from deploy.demo import latency, quantile
+from flows.engine.ring import SIZE
 from schemas.settings import Settings, to_environment
 from schemas.times import HOUR
 from tests.bench.machine import cpu_seconds, resident_mib
@@ -131,16 +134,19 @@ def backlog(place: Place, parcels: int, records: float, module: str) -> dict[str
     with place.flows(module) as (store, flows):
         pids = place.pids(store, flows)
         used = {name: sum(map(cpu_seconds, ids)) for name, ids in pids.items()}
+        memory = Memory(pids["flow"])
         seconds, share = until_read(flows, records)
         cpu = {
             name: round((sum(map(cpu_seconds, ids)) - used[name]) / parcels * 1000, 4)
             for name, ids in pids.items()
         }
-        rows = (
-            store.client()
-            .query("SELECT (SELECT count() FROM journal), (SELECT count() FROM event)")
-            .result_rows[0]
-        )
+        resident = {name: round(sum(map(resident_mib, ids))) for name, ids in pids.items()}
+        over_time = memory.points()
+        for flow in flows:
+            flow.stop(120)  # everything that was read is written
+        nothing_refused(store)
+        client = store.client()
+        rows = {name: client.query(f"SELECT count() FROM {name}").result_rows[0][0] for name in COMPARED}
         rate = parcels * share / seconds
         return {
             "parcels_per_second": round(rate),
@@ -148,10 +154,49 @@ def backlog(place: Place, parcels: int, records: float, module: str) -> dict[str
             "journal_rows_per_second": round(rate * 18),
             "busiest_day_ratio": round(rate / BUSIEST_DAY, 2),
             "cpu_seconds_per_1000_parcels": cpu,
-            "resident_mib": {name: round(sum(map(resident_mib, ids))) for name, ids in pids.items()},
-            "journal_rows": rows[0],
-            "event_rows": rows[1],
+            "resident_mib": resident,
+            "flow_resident_mib_over_time": over_time,
+            "rows": rows,
         }
+
+
+COMPARED = ("event", "charge", "journal", "adopted_weight")
+"""Tables that the flow and the pass-through must fill alike."""
+
+
+def compared(rated: dict[str, int], passed: dict[str, int]) -> dict[str, str]:
+    """Rows of both, by table. Raises RuntimeError where they are further apart than the events that come twice."""
+    for name in COMPARED:
+        if abs(rated[name] - passed[name]) > rated[name] / 100:
+            raise RuntimeError(
+                f"the pass-through wrote {passed[name]:,} rows of {name}, the flow {rated[name]:,}"
+            )
+    return {name: f"{rated[name]:,} / {passed[name]:,}" for name in COMPARED}
+
+
+def nothing_refused(store: Store) -> None:
+    """Raises RuntimeError when events became dead letters: then something else was measured than is said."""
+    found = store.client().query("SELECT any(reason), count() FROM dead_letter").result_rows[0]
+    if found[1]:
+        raise RuntimeError(f"{found[1]:,} events were refused: {found[0]}")
+
+
+class Memory:
+    """Resident MiB of processes over time, at a dozen moments whatever it takes."""
+
+    def __init__(self, pids: list[int]) -> None:
+        self._pids, self._found = pids, list[int]()
+        self._done = threading.Event()
+        threading.Thread(target=self._watch, daemon=True).start()
+
+    def points(self) -> list[int]:
+        """About a dozen, evenly spread."""
+        self._done.set()
+        return self._found[:: max(1, len(self._found) // 12)]
+
+    def _watch(self) -> None:
+        while not self._done.wait(0.5):
+            self._found.append(round(sum(map(resident_mib, self._pids))))
 
 
 def live(place: Place, rate: int, seconds: int, first: int) -> dict[str, Any]:
@@ -159,14 +204,7 @@ def live(place: Place, rate: int, seconds: int, first: int) -> dict[str, Any]:
     with place.flows("flows.parcels") as (store, flows):
         pids = place.pids(store, flows)
         workload = Workload(rate * seconds, first=first)
-        memory: list[int] = []
-        done = threading.Event()
-
-        def watch() -> None:
-            while not done.wait(2):
-                memory.append(round(sum(map(resident_mib, pids["flow"]))))
-
-        threading.Thread(target=watch, daemon=True).start()
+        memory = Memory(pids["flow"])
         used = {name: sum(map(cpu_seconds, ids)) for name, ids in pids.items()}
         warm: dict[float, float] = {}
 
@@ -176,16 +214,16 @@ def live(place: Place, rate: int, seconds: int, first: int) -> dict[str, Any]:
         threading.Timer(5, warmed).start()
         produce(producer(place.kafka.address), workload, rate * 10)
         time.sleep(2)
-        done.set()
         for flow in flows:
             if not flow.running:
                 raise RuntimeError((flow.directory / "server.log").read_text()[-6000:])
+        nothing_refused(store)
         buckets = {bound: count - warm.get(bound, 0) for bound, count in _latencies(flows).items()}
         return {
             "parcels_per_second": rate,
             "p50_ms_at_most": quantile(buckets, 0.5),
             "p99_ms_at_most": quantile(buckets, 0.99),
-            "flow_resident_mib_over_time": memory[:: max(1, len(memory) // 10)],
+            "flow_resident_mib_over_time": memory.points(),
             "cpu_seconds_per_1000_parcels": {
                 name: round((sum(map(cpu_seconds, ids)) - used[name]) / (rate * seconds) * 1000, 4)
                 for name, ids in pids.items()
@@ -222,41 +260,72 @@ def _latencies(flows: list[Flow]) -> dict[float, float]:
     return buckets
 
 
+TURN = 0.25
+"""Seconds of an epoch while a whole turn of the ring is measured."""
+BEYOND = (0, 8, 1)
+"""Events of each open parcel: its order, a weight that waits for the signature, and the pick-up."""
+
+
 def many_open(place: Place, parcels: int) -> dict[str, Any]:
-    """A million parcels on the way: one order each; then what an epoch costs, and what memory it takes."""
-    with place.flows("flows.parcels", epoch=1.0) as (store, flows):
+    """Many parcels on the way, each with events beyond its order: what a whole epoch costs, and what memory it takes.
+
+    Epochs are closed for more than one turn of the ring, while other parcels move.
+    """
+    with place.flows("flows.parcels", epoch=TURN) as (store, flows):
         out = producer(place.kafka.address, 20)
-        tick(out, START)
         workload = Workload(1, first=50_000_000)
+        tick(out, START + (workload.first + parcels) * workload.gap + 10 * HOUR)
         for number in range(parcels):
             workload.first = 50_000_000 + number
-            _, key, value = workload.event(0, 0)
-            while True:
-                try:
-                    out.produce("waybook.orders", value, key)
-                    break
-                except BufferError:
-                    out.poll(0.05)
+            for kind in BEYOND:
+                is_order, key, value = workload.event(0, kind)
+                while True:
+                    try:
+                        out.produce("waybook.orders" if is_order else "waybook.devices", value, key)
+                        break
+                    except BufferError:
+                        out.poll(0.05)
             if number % 10_000 == 0:
                 out.poll(0)
         out.flush()
-        while sum(flow.metric("waybook_open_parcels") for flow in flows) < parcels:
+        records = parcels * len(BEYOND)
+        while sum(flow.metric("waybook_block_records_total") for flow in flows) < records:
             time.sleep(0.5)
-        before = [_epochs(flow) for flow in flows]
-        produce(out, Workload(20_000, first=70_000_000), 10_000)
-        after = [_epochs(flow) for flow in flows]
-        spent = [(b[0] - a[0]) / max(1, b[1] - a[1]) for a, b in zip(before, after, strict=True)]
+        nothing_refused(store)
+        opened = sum(flow.metric("waybook_open_parcels") for flow in flows)
+        before = _buckets(flows, CLOSE)
+        memory = Memory(place.pids(store, flows)["flow"])
+        seconds = SIZE * TURN * 1.2
+        produce(out, Workload(int(1_000 * seconds), first=70_000_000), 10_000)
+        spent = {bound: count - before.get(bound, 0) for bound, count in _buckets(flows, CLOSE).items()}
         return {
-            "open_parcels": parcels,
-            "epoch_snapshot_ms_mean": round(1000 * max(spent), 1),
-            "flow_resident_mib": round(sum(map(resident_mib, place.pids(store, flows)["flow"]))),
+            "open_parcels": round(opened),
+            "epochs": round(max(spent.values(), default=0)),
+            "epoch_close_ms_at_most": {
+                "p50": quantile(spent, 0.5),
+                "p99": quantile(spent, 0.99),
+                "max": quantile(spent, 1),
+            },
+            "flow_resident_mib_over_time": memory.points(),
         }
 
 
-def _epochs(flow: Flow) -> tuple[float, float]:
-    return flow.metric("waybook_epoch_snapshot_seconds_sum"), flow.metric(
-        "waybook_epoch_snapshot_seconds_count"
-    )
+CLOSE = "waybook_epoch_close_seconds"
+
+
+def _buckets(flows: list[Flow], name: str) -> dict[float, float]:
+    """A histogram's buckets (seconds → how many up to it) over all flows."""
+    buckets: dict[float, float] = {}
+    for flow in flows:
+        url = f"http://127.0.0.1:{flow.port_file.read_text()}/metrics"
+        with urllib.request.urlopen(url, timeout=5) as answer:
+            text = answer.read().decode()
+        for family in text_string_to_metric_families(text):
+            for sample in family.samples if family.name == name else ():
+                if sample.name.endswith("_bucket"):
+                    bound = float(sample.labels["le"])
+                    buckets[bound] = buckets.get(bound, 0) + sample.value
+    return buckets
 
 
 def main() -> None:
@@ -296,6 +365,9 @@ def lines(results: dict[str, Any]) -> Iterator[tuple[str, str]]:
             yield f"{title}: ratio to the busiest day", str(found["busiest_day_ratio"])
             yield f"{title}: CPU s per 1,000 parcels", str(found["cpu_seconds_per_1000_parcels"])
             yield f"{title}: resident MiB", str(found["resident_mib"])
+            yield f"{title}: the flow's over time", str(found["flow_resident_mib_over_time"])
+    for name, both in results.get("rows_rated_and_passed", {}).items():
+        yield f"rows of {name}: rated / pass-through", both
     if "ratio_to_pass_through" in results:
         yield "ratio to pass-through", str(results["ratio_to_pass_through"])
     for found in results.get("live", ()):
@@ -305,12 +377,18 @@ def lines(results: dict[str, Any]) -> Iterator[tuple[str, str]]:
             f"{found['p50_ms_at_most']:.0f} ms, {found['p99_ms_at_most']:.0f} ms",
         )
         yield f"{rate}: CPU s per 1,000 parcels", str(found["cpu_seconds_per_1000_parcels"])
+        yield f"{rate}: the flow's resident MiB over time", str(found["flow_resident_mib_over_time"])
     if found := results.get("steady"):
         samples = found["open_parcels_and_resident_mib_every_5_s"]
         yield "steady: (open parcels, resident MiB) over time", str(samples[:: max(1, len(samples) // 8)])
     if found := results.get("open"):
-        yield f"{found['open_parcels']:,} open: snapshot of an epoch", f"{found['epoch_snapshot_ms_mean']} ms"
-        yield f"{found['open_parcels']:,} open: resident", f"{found['flow_resident_mib']:,} MiB"
+        open_, closing = f"{found['open_parcels']:,} open", found["epoch_close_ms_at_most"]
+        yield f"{open_}: epochs closed, of a ring of {SIZE}", f"{found['epochs']:,}"
+        yield (
+            f"{open_}: closing an epoch, p50, p99, max at most",
+            ", ".join(f"{closing[name]:.0f} ms" for name in ("p50", "p99", "max")),
+        )
+        yield f"{open_}: the flow's resident MiB over time", str(found["flow_resident_mib_over_time"])
 
 
 def _measure(place: Place, wanted: argparse.Namespace, results: dict[str, Any]) -> None:
@@ -320,6 +398,7 @@ def _measure(place: Place, wanted: argparse.Namespace, results: dict[str, Any]) 
         passed = backlog(place, wanted.parcels, records, "tests.bench.passthrough")
         ratio = rated["parcels_per_second"] / passed["parcels_per_second"]
         results |= {"rated": rated, "pass_through": passed, "ratio_to_pass_through": round(ratio, 2)}
+        results["rows_rated_and_passed"] = compared(rated["rows"], passed["rows"])
     _fresh_topics(place)
     if "live" in wanted.only:
         results["live"] = []

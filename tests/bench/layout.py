@@ -1,17 +1,24 @@
 """How fast readers are answered from a large journal: `python -m tests.bench.layout [--rows N]`.
 
 Fills the journal's real table with synthetic rows in order of arrival (2,000 parties over 10 days, 18 rows a
-waybill) and asks what people ask, by waybill and by party and date. Prints milliseconds, first and again.
+waybill) and asks what people ask, by waybill and by party and date. Prints milliseconds, first and again. Before
+that the price of merging is measured: the same rows in inserts as large as a lane's blocks, once into the table as it
+is and once into one that is sorted as the books are read, by party, date and account.
 """
 
 import argparse
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
 from clickhouse_connect.driver.client import Client
 
+from sinks.ddl import create
+from sinks.tables import BY_NAME
+from tests.bench.machine import cpu_seconds
 from tests.servers.store import Store
 
 CHUNK = 2_000_000
@@ -43,6 +50,46 @@ QUESTIONS = {
 }
 
 
+BLOCK = 36_000
+"""Journal rows of an insert while merging is measured: 2,000 parcels."""
+MERGED = ("MergedRows", "MergedUncompressedBytes")
+MOST_MERGED = 4_000_000
+"""Rows by which merging is measured, at most."""
+SORTED = ("book", "business_date", "account", "seq", "line")
+
+
+def merging(store: Store, rows: int) -> Iterator[tuple[str, float, float, float]]:
+    """By layout, for a million rows: CPU seconds of the store, MiB merged, and how often a row was merged."""
+    journal = BY_NAME["journal"]
+    for name, order in (("in order of arrival", journal.order_by), ("sorted as it is read", SORTED)):
+        client = store.client()
+        client.command("DROP TABLE journal SYNC")
+        client.command(create(msgspec.structs.replace(journal, order_by=order)))
+        assert store.process is not None
+        before, used = _events(client), cpu_seconds(store.process.pid)
+        for first in range(0, rows, BLOCK):
+            client.command(FILL, parameters={"first": first, "count": min(BLOCK, rows - first), "rows": rows})
+        quiet = time.monotonic()
+        while time.monotonic() < quiet + 3:
+            if client.query("SELECT count() FROM system.merges").result_rows[0][0]:
+                quiet = time.monotonic()
+            time.sleep(0.2)
+        spent, after = cpu_seconds(store.process.pid) - used, _events(client)
+        merged, size = (after.get(event, 0) - before.get(event, 0) for event in MERGED)
+        yield name, spent / rows * 1e6, size / 2**20 / rows * 1e6, merged / rows
+    client.command("DROP TABLE journal SYNC")
+    client.command(create(journal))
+
+
+def _events(client: Client) -> dict[str, int]:
+    """ClickHouse's own counters of merges."""
+    found = client.query(
+        "SELECT event, value FROM system.events WHERE event IN {names:Array(String)}",
+        parameters={"names": list(MERGED)},
+    )
+    return {str(event): int(value) for event, value in found.result_rows}
+
+
 def ask(client: Client, sql: str, rows: int) -> float:
     """Milliseconds until the answer is here."""
     began = time.perf_counter()
@@ -57,6 +104,12 @@ def main() -> None:
     rows = parser.parse_args().rows
     with tempfile.TemporaryDirectory() as directory, Store(Path(directory)) as store:
         assert isinstance(store, Store)
+        for name, seconds, mib, times in merging(store, min(rows, MOST_MERGED)):
+            sys.stdout.write(
+                f"a million rows {name}: {seconds:.2f} CPU s of the store, {mib:.0f} MiB merged, "
+                f"each row {times:.1f} times\n"
+            )
+            sys.stdout.flush()
         client, began = store.client(), time.monotonic()
         for first in range(0, rows, CHUNK):
             client.command(FILL, parameters={"first": first, "count": min(CHUNK, rows - first), "rows": rows})

@@ -20,7 +20,7 @@ from flows.fees.current import FEES
 from flows.governance.network import Network
 from flows.journal.post import ChargeColumns
 from flows.lifecycle.intake import DECODERS
-from flows.lifecycle.output import Charge, Output, Source
+from flows.lifecycle.output import Adoption, Charge, Output, Source
 from flows.lifecycle.parcel import Parcel
 from flows.lifecycle.process import Lifecycle
 from flows.lifecycle.tables import Tables
@@ -32,9 +32,11 @@ from sinks.encode import Encoded
 
 ROW = Charge("YT7500000000000", 1, 0, False, 10_000, 0, "", "", "", "", "", "", 0, 0, 0, 0, None)
 
+ADOPTED = Adoption("YT7500000000000", "w", "hub_dws", 1_000, 0, 0, "H00000", "", "first")
+
 
 class PassThrough(Lifecycle):
-    """Takes every event as accepted; two events are worth one charge."""
+    """Takes every event as accepted; two events are worth one charge, two weights one adoption."""
 
     def __init__(self, horizon: int) -> None:
         super().__init__(horizon)
@@ -62,6 +64,7 @@ class PassThrough(Lifecycle):
             output.sources.append(Source(records.topic, records.partition, *counts))
         events = len(output.orders) + len(output.scans) + len(output.weights)
         output.charges = [ROW] * (events // 2)
+        output.adoptions = [ADOPTED] * (len(output.weights) // 2)
         return output
 
 

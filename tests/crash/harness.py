@@ -8,9 +8,11 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
+import msgspec
 from clickhouse_connect.driver.exceptions import ClickHouseError
-from confluent_kafka import Consumer, TopicPartition
+from confluent_kafka import Consumer, Producer, TopicPartition
 
 from deploy import audit
 from schemas import topics
@@ -45,6 +47,8 @@ class Lane(Server):
         self.number, self.settings, self.crash = number, settings, crash
         self.starts = 0
         self.codes: list[int | None] = []
+        self._said = 0
+        """What it had said in the log when it was started last, in characters."""
 
     def command(self) -> list[str]:
         """The parcel flow."""
@@ -65,8 +69,18 @@ class Lane(Server):
             if self.process is not None:
                 self.codes.append(self.process.returncode)
                 time.sleep(0.05)
+                self._said = len((self.directory / "server.log").read_text())
             self.start()
             self.starts += 1
+
+    def listens(self, seconds: float = 120) -> bool:
+        """Wait until it has begun, from when on it ends well when it is told to; False: it ended before."""
+        until = time.monotonic() + seconds
+        while self.running and time.monotonic() < until:
+            if '"event":"start"' in (self.directory / "server.log").read_text()[self._said :]:
+                return True
+            time.sleep(0.1)
+        return False
 
     @property
     def recovery(self) -> Path:
@@ -92,15 +106,25 @@ class AccountLane(Lane):
         return [sys.executable, "-m", "flows.accounts", str(self.number - 1000)]
 
 
-class Input:
-    """A Kafka with a workload in it."""
+def clean(parcels: int, late: float = 0.0) -> Callable[[Producer], None]:
+    """Parcels with which nothing is wrong: whatever the blocks, the same rows."""
 
-    def __init__(self, kafka: Kafka, parcels: int, late: float = 0.0) -> None:
+    def fill(out: Producer) -> None:
+        publish(out, 2_000)
+        produce(out, Workload(parcels, spread=parcels // 3, late=late))
+
+    return fill
+
+
+class Input:
+    """A Kafka with something in it."""
+
+    def __init__(self, kafka: Kafka, fill: Callable[[Producer], None]) -> None:
         self.kafka = kafka
         create_topics(kafka.address, PARTITIONS)
         out = producer(kafka.address)
-        publish(out, 2_000)
-        produce(out, Workload(parcels, spread=parcels // 3, late=late))
+        fill(out)
+        assert out.flush(60) == 0
         self.ends = self.ends_of(
             topics.CONTROL, topics.TICKS, topics.ORDERS, topics.DEVICES, topics.DEAD_LETTERS
         )
@@ -128,6 +152,7 @@ class Field:
         budget: int = 300,
         crash: str = "",
         accounts: int = 0,
+        **more: Any,
     ) -> None:
         self.directory, self.source, self.count = directory, source, lanes + accounts
         self.accounts = accounts
@@ -145,14 +170,20 @@ class Field:
             epoch=0.6,
             period=0.05,
             budget=budget,
+            **more,
         )
         self.lanes = [Lane(directory / f"lane{n}", n, self.settings, crash) for n in range(lanes)]
         self.lanes += [
             AccountLane(directory / f"lane{n}", n, self.settings, crash) for n in range(1000, 1000 + accounts)
         ]
-        self.killed = 0
+        self.servers_killed = 0
 
-    def run(self, hurt: Callable[["Field"], None] = lambda _: None, most: float = 240) -> None:
+    @property
+    def killed(self) -> int:
+        """Processes that ended by SIGKILL, each once: lanes, by whomever, and servers."""
+        return self.servers_killed + sum(lane.codes.count(-signal.SIGKILL) for lane in self.lanes)
+
+    def run(self, hurt: Callable[["Field"], None] = lambda _: None, most: float = 1_200) -> None:
         """Until every record is in a block, and then until lanes end well."""
         until = time.monotonic() + most
         while not self._all_read():
@@ -171,31 +202,28 @@ class Field:
     def _end_well(self) -> None:
         for lane in self.lanes:
             for _ in range(20):
-                if lane.running and lane.stop() == 0:
-                    break
                 lane.tend()
-                time.sleep(1)
+                if lane.listens() and lane.stop(120) == 0:
+                    break
             else:
                 raise AssertionError((lane.directory / "server.log").read_text()[-3000:])
 
     def kill_a_lane(self) -> None:
         """SIGKILL, whatever it is doing."""
         lane = self.random.choice(self.lanes)
-        if lane.running:
-            lane.kill()
-            self.killed += 1
+        lane.kill()
 
     def kill_the_store(self) -> None:
         """SIGKILL chDB under load and start it again."""
         self.store.kill()
-        self.killed += 1
+        self.servers_killed += 1
         time.sleep(self.random.uniform(0, 0.3))
         self.store.start()
 
     def kill_kafka(self) -> None:
         """SIGKILL the broker under load and start it again on its own directory."""
         self.source.kafka.kill()
-        self.killed += 1
+        self.servers_killed += 1
         self.source.kafka.start()
 
     def put_back(self, saved: Path) -> None:
@@ -205,7 +233,6 @@ class Field:
         shutil.rmtree(lane.recovery, ignore_errors=True)
         if saved.exists():
             shutil.copytree(saved, lane.recovery)
-        self.killed += 1
 
     def save(self, to: Path) -> None:
         """Copy lane 0's recovery store while nobody writes it."""
@@ -214,6 +241,16 @@ class Field:
         shutil.rmtree(to, ignore_errors=True)
         if lane.recovery.exists():
             shutil.copytree(lane.recovery, to)
+
+    def replayed(self) -> None:
+        """All lanes again from nothing but the plan log: another row than its receipts say would stop them."""
+        for lane in self.lanes:
+            shutil.rmtree(lane.settings.home / f"lane{lane.number}")
+            lane.tend()
+        newest = int(self.client.query("SELECT max(n) FROM block").result_rows[0][0])
+        assert newest > 1
+        self._end_well()
+        assert self.client.query("SELECT max(n) FROM block").result_rows[0][0] == newest
 
     def _all_read(self) -> bool:
         try:
@@ -247,8 +284,8 @@ class Field:
         self.store.kill()
 
     def audited(self) -> None:
-        """The audit agrees, and nothing that was booked is still on its way to the accounts."""
-        report = audit.run(self.client)
+        """The audit agrees, and every row is sealed: all lanes have ended well."""
+        report = audit.run(self.client, closed=True)
         assert report.passed, report.to_text()
         if self.accounts:
             assert report.check("told").detail.endswith(" 0 sums on the way"), report.to_text()
@@ -256,10 +293,16 @@ class Field:
 
 @contextmanager
 def field(
-    directory: Path, source: Input, lanes: int = 2, crash: str = "", budget: int = 300, accounts: int = 0
+    directory: Path,
+    source: Input,
+    lanes: int = 2,
+    crash: str = "",
+    budget: int = 300,
+    accounts: int = 0,
+    **more: Any,
 ) -> Iterator[Field]:
-    """A field that is cleared afterwards."""
-    made = Field(directory, source, lanes, budget, crash, accounts)
+    """A field that is cleared afterwards. `more`: settings of the lanes."""
+    made = Field(directory, source, lanes, budget, crash, accounts, **more)
     try:
         yield made
     finally:
@@ -279,6 +322,40 @@ def every(seconds: tuple[float, float], do: Callable[[Field], None], most: int) 
             do(place)
 
     return hurt
+
+
+def twin(place: Field, directory: Path) -> Callable[[Field], None]:
+    """A `hurt`: lane 0 runs twice, and now the one and now the other is stopped where it is."""
+    elsewhere = msgspec.structs.replace(place.settings, home=directory / "twin-home")
+    other = Lane(directory / "twin", 0, elsewhere)
+    first = place.lanes[0]
+    place.lanes.append(other)
+    paused: list[Lane] = []
+
+    def pause(place: Field) -> None:
+        for lane in paused:
+            lane.go_on()
+        paused[:] = [place.random.choice((first, other))]
+        paused[0].pause()
+
+    return pause
+
+
+def put_back(saved: Path) -> Callable[[Field], None]:
+    """A `hurt`: lane 0's recovery store is saved, put back, deleted, and so on."""
+    steps = (
+        lambda place: place.save(saved),
+        lambda place: place.put_back(saved),
+        lambda place: place.put_back(saved / "nothing"),
+    )
+    done = 0
+
+    def next_step(place: Field) -> None:
+        nonlocal done
+        steps[done % len(steps)](place)
+        done += 1
+
+    return next_step
 
 
 def at_points(chance: float) -> str:

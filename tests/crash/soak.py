@@ -1,22 +1,96 @@
-"""`make soak`: hundreds of kills of lanes and store at random and at named points, then the same comparison.
+"""`make soak`: processes are killed at random and at named points, then everything is compared.
 
     python -m tests.crash.soak [--kills N] [--parcels N]
 
-Runs fields one after another until enough has been killed; stops at the first difference.
+Rounds one after another, each hurting something else, until N processes have been killed: lanes at random and at
+named points, the store, Kafka, a lane that runs twice, a recovery store that is put back or deleted, and the device
+flow with its MQTT broker. Every second round of lanes reads parcels with which everything goes wrong. After each
+round the rows must be those of an undisturbed run and the audit must pass; it stops at the first difference.
 """
 
 import argparse
+import random
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 
-from tests.crash.harness import Field, Input, at_points, every, field
+from schemas.limits import HORIZON as USUAL
+from schemas.settings import Settings
+from tests.crash.harness import Field, Input, at_points, clean, every, field, put_back, twin
+from tests.crash.rich import HORIZON, at_stake, rich, standing
+from tests.devices.harness import DeviceFlow, Devices, Records, prepare, until
+from tests.devices.test_delivery import Sent, came
 from tests.servers.kafka import Kafka
+from tests.servers.mosquitto import Mosquitto
+
+Hurt = Callable[[Field, Path], Callable[[Field], None]]
+ROUNDS: dict[str, tuple[Hurt, str]] = {
+    "lanes": (lambda place, home: Field.kill_a_lane, at_points(0.04)),
+    "store": (lambda place, home: Field.kill_the_store, ""),
+    "kafka": (lambda place, home: Field.kill_kafka, at_points(0.02)),
+    "twin": (twin, at_points(0.02)),
+    "recovery": (lambda place, home: put_back(home / "saved"), at_points(0.02)),
+}
+"""What is hurt in a round, and the points at which lanes die by themselves."""
+PERIODS = {"kafka": (2.0, 4.0), "store": (0.8, 2.0)}
+"""Seconds between two hurts."""
+
+
+def what_stands(place: Field, is_rich: bool) -> dict[str, tuple[int, int]]:
+    """What is compared."""
+    return standing(place.client) if is_rich else place.contents()
+
+
+def lanes_round(home: Path, source: Input, name: str, is_rich: bool, expected: object) -> int:
+    """Processes killed. Raises AssertionError when something differs."""
+    hurt, crash = ROUNDS[name]
+    with field(home, source, crash=crash, horizon=HORIZON if is_rich else USUAL) as place:
+        place.run(every(PERIODS.get(name, (0.4, 1.2)), hurt(place, home), 12))
+        found = what_stands(place, is_rich)
+        assert found == expected, f"{found} differs from {expected}"
+        place.audited()
+        killed = place.killed
+        if name != "twin":
+            place.replayed()
+        return killed
+
+
+def devices_round(home: Path, seconds: float = 12.0) -> int:
+    """The device flow between Mosquitto, which is restarted, and Kafka: nothing that devices said is lost."""
+    chance, killed = random.Random(), 0
+    with Mosquitto(home / "mqtt") as broker, Kafka(home / "kafka") as kafka:
+        assert isinstance(broker, Mosquitto)
+        assert isinstance(kafka, Kafka)
+        prepare(kafka)
+        settings = Settings(mqtt=broker.address, kafka=kafka.address, home=home / "home", mqtt_clients=1)
+        running = DeviceFlow(home / "flow", settings)
+        devices, records = Devices(broker.address, "soak"), Records(kafka)
+        running.start()
+        try:
+            until(running.subscribed, "connected", 60)
+            sent, end, due = Sent(devices, 0), time.monotonic() + seconds, time.monotonic() + 0.5
+            while (now := time.monotonic()) < end:
+                sent.some()
+                running.tend()
+                if now > due:
+                    running.kill()
+                    killed += 1
+                    due = now + chance.uniform(0.7, 1.6)
+                time.sleep(0.05)
+            devices.settle()
+            running.tend()
+            came(records, sent)
+        finally:
+            running.kill()
+            devices.close()
+            records.close()
+    return killed
 
 
 def main() -> int:
-    """0 when every field ended in the same rows as the undisturbed one."""
+    """0 when every round ended as the undisturbed one."""
     parser = argparse.ArgumentParser(prog="tests.crash.soak")
     parser.add_argument("--kills", type=int, default=200)
     parser.add_argument("--parcels", type=int, default=3_000)
@@ -24,28 +98,36 @@ def main() -> int:
     began, killed, rounds = time.monotonic(), 0, 0
     with tempfile.TemporaryDirectory() as directory:
         home = Path(directory)
-        kafka = Kafka(home / "kafka")
-        with kafka:
-            source = Input(kafka, wanted.parcels)
-            with field(home / "undisturbed", source) as place:
-                place.run()
-                expected = place.contents()
-            while killed < wanted.kills:
-                rounds += 1
-                hurt = Field.kill_the_store if rounds % 3 == 0 else Field.kill_a_lane
-                crash = "" if rounds % 3 == 0 else at_points(0.04)
-                with field(home / f"round{rounds}", source, crash=crash) as place:
-                    place.run(every((0.4, 1.2), hurt, 12))
-                    killed += place.killed + sum(lane.codes.count(-9) for lane in place.lanes)
-                    if place.contents() != expected:
-                        sys.stdout.write(f"round {rounds} differs: {place.contents()} from {expected}\n")
-                        return 1
+        with Kafka(home / "kafka-clean") as one, Kafka(home / "kafka-rich") as other:
+            assert isinstance(one, Kafka)
+            assert isinstance(other, Kafka)
+            sources = {False: Input(one, clean(wanted.parcels)), True: Input(other, rich(wanted.parcels))}
+            expected: dict[bool, object] = {}
+            for is_rich, source in sources.items():
+                horizon = HORIZON if is_rich else USUAL
+                with field(home / f"undisturbed{is_rich}", source, horizon=horizon) as place:
+                    place.run()
                     place.audited()
-                sys.stdout.write(f"round {rounds}: {killed} killed so far, the same rows\n")
+                    expected[is_rich] = what_stands(place, is_rich)
+                    if is_rich:
+                        assert all(at_stake(place.client).values()), at_stake(place.client)
+            kinds = [*ROUNDS, "devices"]
+            while killed < wanted.kills or rounds < 2 * len(kinds):
+                name, is_rich = kinds[rounds % len(kinds)], rounds // len(kinds) % 2 == 1
+                rounds += 1
+                place_of = home / f"round{rounds}"
+                if name == "devices":
+                    killed += devices_round(place_of)
+                else:
+                    killed += lanes_round(place_of, sources[is_rich], name, is_rich, expected[is_rich])
+                what = f"{name}{', everything wrong' if is_rich and name != 'devices' else ''}"
+                sys.stdout.write(
+                    f"round {rounds}, {what}: {killed} killed so far, nothing lost, nothing twice\n"
+                )
                 sys.stdout.flush()
     sys.stdout.write(
-        f"{killed} kills in {rounds} rounds of {wanted.parcels} parcels, {time.monotonic() - began:.0f} s: "
-        "every table equal to the undisturbed run's, every audit passed\n"
+        f"{killed} processes killed in {rounds} rounds of {wanted.parcels} parcels, "
+        f"{time.monotonic() - began:.0f} s: everything as in the undisturbed run, every audit passed\n"
     )
     return 0
 

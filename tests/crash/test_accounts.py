@@ -13,7 +13,7 @@ from confluent_kafka import Consumer, TopicPartition
 from schemas import topics
 from schemas.events import Answer, Command
 from tests.bench.workload import START, producer
-from tests.crash.harness import PARTITIONS, Field, Input, at_points, every, field
+from tests.crash.harness import PARTITIONS, Field, Input, at_points, clean, every, field
 from tests.servers.kafka import Kafka
 
 PARCELS, COMMANDS = 1_500, 400
@@ -24,7 +24,7 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Input]:
     """A Kafka with parcels and commands in it; postings belong to one store, so nobody shares it."""
     with Kafka(tmp_path_factory.mktemp("kafka")) as kafka:
         assert isinstance(kafka, Kafka)
-        made = Input(kafka, PARCELS)
+        made = Input(kafka, clean(PARCELS))
         ask(made)
         yield made
 

@@ -5,10 +5,9 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-import msgspec
 import pytest
 
-from tests.crash.harness import Field, Input, Lane, at_points, every, field
+from tests.crash.harness import Field, Input, at_points, clean, every, field, put_back, twin
 from tests.servers.kafka import Kafka
 
 PARCELS = 3_000
@@ -20,7 +19,7 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Input]:
     """A Kafka with 3,000 parcels in it."""
     with Kafka(tmp_path_factory.mktemp("kafka")) as kafka:
         assert isinstance(kafka, Kafka)
-        yield Input(kafka, PARCELS)
+        yield Input(kafka, clean(PARCELS))
 
 
 @pytest.fixture(scope="module")
@@ -65,40 +64,40 @@ def test_kafka_is_killed(tmp_path: Path, source: Input, undisturbed: Contents) -
 
 def test_a_lane_runs_twice(tmp_path: Path, source: Input, undisturbed: Contents) -> None:
     with field(tmp_path, source, lanes=2) as place:
-        elsewhere = msgspec.structs.replace(place.settings, home=tmp_path / "twin-home")
-        other = Lane(tmp_path / "twin", 0, elsewhere)
-        place.lanes.append(other)
-        paused: list[Lane] = []
-
-        def pause(place: Field) -> None:
-            for lane in paused:
-                lane.go_on()
-            paused[:] = [place.random.choice((place.lanes[0], other))]
-            paused[0].pause()
-
-        place.run(every((0.5, 1.0), pause, 6))
+        place.run(every((0.5, 1.0), twin(place, tmp_path), 6))
         the_same(place, undisturbed)
 
 
 def test_the_recovery_store_is_put_back_and_deleted(
     tmp_path: Path, source: Input, undisturbed: Contents
 ) -> None:
-    saved = tmp_path / "saved"
-    steps = [
-        lambda place: place.save(saved),
-        lambda place: place.put_back(saved),
-        lambda place: place.put_back(tmp_path / "nothing"),
-        lambda place: place.save(saved),
-        lambda place: place.put_back(saved),
-    ]
     with field(tmp_path, source) as place:
-
-        def next_step(place: Field) -> None:
-            steps.pop(0)(place)
-
-        place.run(every((1.0, 1.6), next_step, len(steps)))
+        place.run(every((1.0, 1.6), put_back(tmp_path / "saved"), 5))
         assert place.killed
         the_same(place, undisturbed)
+
+
+def test_a_lane_that_ended_well_goes_on_under_other_code(
+    tmp_path: Path, source: Input, undisturbed: Contents
+) -> None:
+    """The plan of the empty block at its end depends on no code; what follows is sealed again."""
+    with field(tmp_path, source) as place:
+        place.run()
+        place.client.command(
+            "ALTER TABLE block UPDATE version = 'older' WHERE (lane, n) IN "
+            "(SELECT lane, max(n) FROM block GROUP BY lane)",
+            settings={"mutations_sync": 2},
+        )
+        plans = "SELECT lane, n, chain FROM block ORDER BY lane, n"
+        before = place.client.query(plans).result_rows
+        for lane in place.lanes:
+            lane.tend()
+            while "replay" not in (lane.directory / "server.log").read_text():
+                time.sleep(0.1)
+        time.sleep(1)
+        assert all(lane.running for lane in place.lanes), "an empty plan of another version stops nobody"
+        assert place.client.query(plans).result_rows == before
+        assert place.contents() == undisturbed
 
 
 def test_other_code_refuses_stored_plans(tmp_path: Path, source: Input) -> None:

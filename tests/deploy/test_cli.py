@@ -38,12 +38,25 @@ def test_publish_refuse_mend_and_replay(settings: Settings, waybook: Waybook, tm
     assert "no network directory" in waybook("publish-tariff", str(book)).stderr
     published = waybook("publish-network", str(HERE / "network"))
     assert published.stdout.startswith("published version"), published.stderr
+    shrunk = tmp_path / "shrunk"
+    shutil.copytree(HERE / "network", shrunk)
+    sites = (shrunk / "sites.csv").read_text("utf-8")
+    (shrunk / "sites.csv").write_text(sites.replace("YL-E,榆林E网点,outlet,YLE,610800,610000\n", ""), "utf-8")
+    refused = waybook("publish-network", str(shrunk))
+    assert refused.returncode == 1
+    assert "outlet YLE of the directory before is missing" in refused.stderr
     (book / "delivery.csv").write_text("destination_city,price\n西按市,1.20\n", "utf-8")
     refused = waybook("publish-tariff", str(book))
     assert refused.returncode == 1
     assert "delivery.csv row 2 column destination_city" in refused.stderr
     (book / "delivery.csv").write_text(BOOK["delivery.csv"], "utf-8")
     assert waybook("publish-tariff", str(book)).returncode == 0
+    places = (HERE / "network" / "places.csv").read_text("utf-8")
+    (shrunk / "sites.csv").write_text(sites, "utf-8")
+    (shrunk / "places.csv").write_text(places.replace("610100,西安市,", "610100,长安市,"), "utf-8")
+    refused = waybook("publish-network", str(shrunk))
+    assert refused.returncode == 1
+    assert "the tariff book in force" in refused.stderr
 
     records = Records(settings)
     records.produce(topics.TICKS.name, "", msgspec.json.encode(Tick(id="t", time=START)), partition=0)
@@ -76,8 +89,18 @@ def test_publish_refuse_mend_and_replay(settings: Settings, waybook: Waybook, tm
         audited = waybook("audit")
         assert audited.returncode == 1
         assert "FAIL" in audited.stdout
+        mend = (
+            "ALTER TABLE journal UPDATE amount = amount - 0.01 WHERE side = 'D' SETTINGS mutations_sync = 2"
+        )
+        assert waybook("sql", mend).returncode == 0
+        assert "FAIL  closed" in waybook("audit", "--closed").stdout, "the lane is running"
     finally:
-        lane.stop()
+        assert lane.stop(120) == 0
+    earlier = tmp_path / "audit.json"
+    closed = waybook("audit", "--closed", "--json", str(earlier))
+    assert closed.returncode == 0, closed.stdout
+    assert "rows not sealed yet 0" in closed.stdout
+    assert "ok    heads" in waybook("audit", "--closed", "--since", str(earlier)).stdout
 
 
 def test_a_store_that_is_away_is_said_plainly() -> None:

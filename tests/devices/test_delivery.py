@@ -5,11 +5,13 @@ import random
 import time
 from collections.abc import Callable
 
+import pytest
+
 from schemas import topics
 from schemas.identity import content_id
 from tests.devices.harness import DeviceFlow, Devices, Records, scan, until, weigh
 from tests.servers.kafka import Kafka
-from tests.servers.mosquitto import Mosquitto
+from tests.servers.mosquitto import KEEPS_SHARED, Mosquitto, version
 
 Flow = Callable[..., DeviceFlow]
 
@@ -69,10 +71,11 @@ def test_killed_at_random_and_the_broker_restarted(
     assert running.starts > 3
 
 
-def test_two_clients_killed_at_every_point_and_the_broker_restarted(
-    flow: Flow, devices: Devices, records: Records, broker: Mosquitto
+def killed_at_every_point(
+    flow: Flow, devices: Devices, records: Records, broker: Mosquitto, *, clients: int, restarted: bool
 ) -> None:
-    running, sent = flow(), Sent(devices, 100_000)
+    """One process after the other dies at the next point; perhaps the broker is restarted on the way."""
+    running, sent = flow(mqtt_clients=clients), Sent(devices, 100_000)
     until(running.subscribed, "connected")
     for point in ("handed_out", "flushed", "before_acknowledge", "acknowledged"):
         running.kill()
@@ -83,7 +86,7 @@ def test_two_clients_killed_at_every_point_and_the_broker_restarted(
         assert running.said("killed", point=point) == 1
         sent.some()
         devices.settle()
-        if point == "flushed":
+        if restarted and point == "flushed":
             broker.stop()
             broker.start()
     running.crash = ""
@@ -91,6 +94,28 @@ def test_two_clients_killed_at_every_point_and_the_broker_restarted(
     came(records, sent)
     assert records.repeats() > 0, "what was in Kafka, but not acknowledged, comes again"
     assert running.stop() == 0
+
+
+def test_one_client_killed_at_every_point_and_the_broker_restarted(
+    flow: Flow, devices: Devices, records: Records, broker: Mosquitto
+) -> None:
+    killed_at_every_point(flow, devices, records, broker, clients=1, restarted=True)
+
+
+def test_two_clients_killed_at_every_point(
+    flow: Flow, devices: Devices, records: Records, broker: Mosquitto
+) -> None:
+    killed_at_every_point(flow, devices, records, broker, clients=2, restarted=False)
+
+
+@pytest.mark.skipif(
+    version() < KEEPS_SHARED,
+    reason=f"Mosquitto {version()} forgets shared subscriptions when it restarts: {KEEPS_SHARED} or newer is needed",
+)
+def test_two_clients_killed_at_every_point_and_the_broker_restarted(
+    flow: Flow, devices: Devices, records: Records, broker: Mosquitto
+) -> None:
+    killed_at_every_point(flow, devices, records, broker, clients=2, restarted=True)
 
 
 def test_stopped_politely_nothing_comes_twice(flow: Flow, devices: Devices, records: Records) -> None:

@@ -156,6 +156,8 @@ class Book:
         self.lifecycle = Lifecycle(horizon, fees=fees)
         self.tables = Tables(fees, writes_documents=True)
         self.n = 0
+        self.kafka_time = START
+        """Kafka's time of the records."""
         self.rows: dict[str, list[dict[str, Any]]] = defaultdict(list)
         self.digests: list[tuple[str, str]] = []
         self.block(
@@ -181,7 +183,9 @@ class Book:
             held = inputs.setdefault(topic, Records(topic, 0, [], []))
             held.values.append(raw)
             held.offsets.append(self.n * 1000 + offset)
-        output = self.lifecycle.process(Block(self.n, list(inputs.values()), len(records), START, [], 0.0))
+        output = self.lifecycle.process(
+            Block(self.n, list(inputs.values()), len(records), self.kafka_time, [], 0.0)
+        )
         made = self.tables.make(output, self.n, self.lifecycle.rules.tariffs, self.lifecycle.directory)
         self.wrote(made)
         for table in made:

@@ -40,7 +40,7 @@ def test_every_event_says_its_type_first_and_comes_back_the_same() -> None:
     tick = events.Tick(id="t", time=5)
     assert msgspec.json.encode(tick) == b'{"type":"tick","id":"t","time":5}'
     letter = events.DeadLetter(
-        id="d", time=1, reason="not_json", detail="", transport="mqtt", topic="t", raw=b"\xff\0"
+        id="dl-d", time=1, reason="not_json", detail="", transport="mqtt", topic="t", raw=b"\xff\0"
     )
     for event in (tick, letter):
         assert msgspec.json.decode(msgspec.json.encode(event), type=events.AnyEvent) == event

@@ -1,5 +1,7 @@
 """A real MQTT broker: Debian's Mosquitto, with durable sessions and no limit in flight."""
 
+import re
+import subprocess
 from pathlib import Path
 
 from tests.servers.install import path_of
@@ -16,6 +18,19 @@ max_inflight_messages 0
 max_queued_messages 0
 user root
 """
+
+KEEPS_SHARED = (2, 0, 12)
+"""The first version that keeps shared subscriptions when it restarts."""
+
+
+def version() -> tuple[int, ...]:
+    """Of the Mosquitto that is installed; empty when there is none."""
+    binary = path_of("mosquitto")
+    if binary is None:
+        return ()
+    said = subprocess.run([str(binary), "-h"], capture_output=True, text=True, check=False).stdout
+    found = re.search(r"version (\d+)\.(\d+)\.(\d+)", said)
+    return tuple(map(int, found.groups())) if found else ()
 
 
 class Mosquitto(Server):

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sources.network.lag import merged
-from sources.network.pace import RECORD_BYTES, Pace, Reading, Sent
+from sources.network.pace import RECORD_BYTES, Pace, Reading, Sent, Underway
 
 PARTITIONS = 4
 NAMES = [
@@ -112,3 +112,30 @@ def test_lanes_plans_are_merged() -> None:
     )
     assert merged(answer) == {"waybook.ticks:0": 5, "waybook.orders:0": 100, "waybook.orders:1": 90}
     assert merged(b"") == {}
+
+
+steps = st.lists(st.tuples(st.sampled_from("sb"), st.integers(0, 9)), max_size=40)
+
+
+@given(steps)
+def test_time_waits_for_the_oldest_message_that_is_not_booked(acts: list[tuple[str, int]]) -> None:
+    """By ids: however often something is booked, it is the ones that are missing that count."""
+    underway, sent, booked = Underway(), dict[str, int](), set[str]()
+    for now, (act, number) in enumerate(acts):
+        if act == "s":
+            underway.sent(f"e{number}", now)
+            if f"e{number}" not in sent or f"e{number}" in booked:
+                sent[f"e{number}"] = now
+            booked.discard(f"e{number}")
+        else:
+            underway.booked([f"e{number}", f"e{number}"])
+            booked.add(f"e{number}")
+        left = [at for name, at in sent.items() if name not in booked]
+        assert underway.latest(100) == (min(left) + 100 if left else None)
+        assert len(underway) == len(left)
+
+
+def test_nothing_waits_for_what_nobody_can_foresee() -> None:
+    underway = Underway()
+    underway.sent("", 1)
+    assert underway.latest(5) is None

@@ -68,7 +68,7 @@ def sent(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
     """What would go to Kafka; the directory comes from a file."""
     found: list[bytes] = []
     monkeypatch.setattr(publish, "_send", lambda _settings, raw: found.append(raw))
-    monkeypatch.setattr(publish, "newest_network", lambda _settings: NETWORK)
+    monkeypatch.setattr(publish, "network_in_force", lambda _settings: NETWORK)
     return found
 
 

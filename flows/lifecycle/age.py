@@ -1,0 +1,38 @@
+"""How old a fact may be, and when a parcel of which nothing is heard is given up.
+
+A fact begins a parcel's record only while it is younger than the horizon. About a parcel whose record is there,
+facts are taken that were young enough when the record *began*, up to an absolute age. So whatever waits for its
+order can still get it after days, and yet no repeat is ever booked twice: a record is forgotten `horizon + ahead`
+after it was last touched or later, when each of its events is older than the horizon; a record of the same waybill
+that begins afterwards begins after that, and takes none of them.
+"""
+
+from collections.abc import Iterable
+
+from flows.lifecycle.parcel import Parcel
+from schemas.times import DAY
+
+
+class Ages:
+    """The limits, in milliseconds of data time. Raises ValueError when they do not fit together."""
+
+    def __init__(self, horizon: int, ahead: int, oldest: int) -> None:
+        if oldest < horizon + ahead:
+            raise ValueError(
+                f"the setting oldest ({oldest} ms) is less than horizon and ahead together ({horizon + ahead} ms)"
+            )
+        self.horizon, self.oldest = horizon, oldest
+
+    def takes(self, parcel: Parcel, time: int, now: int) -> bool:
+        """Whether a fact that is older than the horizon is taken about a parcel whose record is there."""
+        return time >= now - self.oldest and time >= parcel.born - self.horizon
+
+    def unheard(self, parcels: Iterable[Parcel], before: int, now: int) -> list[Parcel]:
+        """Parcels of which nothing was heard for too long, by waybill; looked for once a day of data time.
+
+        `before`: data time when this was asked last.
+        """
+        if before // DAY == now // DAY:
+            return []
+        last = now - self.oldest
+        return sorted((parcel for parcel in parcels if parcel.at < last), key=lambda parcel: parcel.key)

@@ -1,0 +1,105 @@
+"""Which published documents come into force: each is taken or refused as a whole, by what was published before.
+
+Directories only grow: what parcels, charges and prices refer to is never taken out again (an outlet that closes
+stays, with the day on which it closed, wherever that is said). So every book that was ever accepted can be read
+under every later directory, after a restart as well; a directory that would make one unreadable is refused.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+
+import msgspec
+
+from flows.governance.network import Network, read_network
+from flows.rating.book import read_book
+from flows.rating.model import Book
+from schemas.events import ControlEvent, NetworkPublished, TariffPublished, TariffWithdrawn
+from schemas.identity import version_of
+from schemas.problems import DocumentError, Problem
+
+Reader = Callable[[Mapping[str, str], Network], Book]
+"""Reads a book's files under a directory. Raises DocumentError."""
+
+_GROWING = (
+    ("sites.csv", "site", "sites"),
+    ("sites.csv", "outlet", "outlets"),
+    ("products.csv", "product", "products"),
+)
+"""File, column and where `Network` has it."""
+
+
+def follows(before: Network | None, after: Network) -> Network:
+    """`after`, when it may come after `before`. Raises DocumentError naming what is missing in it."""
+    problems = [
+        Problem(
+            file,
+            0,
+            column,
+            "missing_row",
+            f"{column} {name} of the directory before is missing: keep its row",
+        )
+        for file, column, field in _GROWING
+        if before is not None
+        for name in getattr(before, field)
+        if name not in getattr(after, field)
+    ]
+    if problems:
+        raise DocumentError(problems)
+    return after
+
+
+def next_network(
+    published: NetworkPublished,
+    before: Network | None,
+    tariffs: Sequence[TariffPublished],
+    read: Reader = read_book,
+) -> tuple[Network, list[Book]]:
+    """The directory, and the books in force read under it. Raises DocumentError: the directory is refused."""
+    network = follows(before, read_network(published.files))
+    return network, [_read_under(tariff, network, read) for tariff in tariffs]
+
+
+def _read_under(tariff: TariffPublished, network: Network, read: Reader) -> Book:
+    try:
+        return read(tariff.files, network)
+    except DocumentError as error:
+        said = f"the tariff book in force, version {tariff.version}, does not read under this directory: "
+        raise DocumentError(
+            [msgspec.structs.replace(problem, message=said + problem.message) for problem in error.problems]
+        ) from error
+
+
+def taken_out(withdrawn: TariffWithdrawn, tariffs: Sequence[TariffPublished]) -> list[TariffPublished]:
+    """The books that a withdrawal takes out of force; none when it names both a version and a name, or neither."""
+    version, name = withdrawn.version, withdrawn.name
+    if (version == "") == (name == ""):
+        return []
+    return [book for book in tariffs if (book.version == version if version else book.name == name)]
+
+
+def in_force(
+    documents: Iterable[ControlEvent], read: Reader = read_book
+) -> tuple[Network | None, list[TariffPublished]]:
+    """The directory and the books that lanes have in force after these documents, in order of publication.
+
+    Only for checking before publishing: a lane decides by itself.
+    """
+    network: Network | None = None
+    tariffs: list[TariffPublished] = []
+    for document in documents:
+        if isinstance(document, TariffWithdrawn):
+            gone = taken_out(document, tariffs)
+            tariffs = [book for book in tariffs if book not in gone]
+            continue
+        if not isinstance(document, NetworkPublished | TariffPublished):
+            continue
+        if document.version != version_of(document.files):
+            continue
+        try:
+            if isinstance(document, NetworkPublished):
+                network, _ = next_network(document, network, tariffs, read)
+            elif network is not None:
+                name = read(document.files, network).name
+                tariffs.append(msgspec.structs.replace(document, name=name))
+        except DocumentError:  # refused when it was read, and so no more in force than before
+            continue
+    return network, tariffs

@@ -1,0 +1,82 @@
+"""Lanes that have ended well: every cell of every table is sealed, and the newest block cannot be gone."""
+
+from collections.abc import Iterator
+
+import pytest
+from clickhouse_connect.driver.client import Client
+
+from deploy.audit import run
+from sinks.tables import FACTS, TABLES, Column, Table
+from tests.audit.test_changed import CHANGED, NEWEST, Books
+from tests.audit.writer import Writer
+
+
+@pytest.fixture(scope="module")
+def written(client: Client) -> Books:
+    """The hand-written books, closed."""
+    return Books(client, closed=True)
+
+
+@pytest.fixture
+def books(written: Books) -> Iterator[Books]:
+    """The books, mended after the test."""
+    yield written
+    written.mend()
+
+
+def failing(books: Books) -> set[str]:
+    """Names of the checks that do not pass."""
+    return {check.name for check in run(books.client, closed=True).checks if not check.passed}
+
+
+def test_closed_books_pass_and_nothing_is_unsealed(books: Books) -> None:
+    report = run(books.client, closed=True)
+    assert report.passed, report.to_text()
+    assert report.counts.unsealed_rows == 0
+    assert report.check("closed").detail == "1 lanes"
+
+
+def test_open_books_do_not_pass(books: Books) -> None:
+    books.remove("block", f"n = {NEWEST + 1}")
+    assert failing(books) == {"closed"}
+    assert run(books.client).passed
+    assert run(books.client).counts.unsealed_rows > 0
+
+
+def test_the_newest_block_gone_with_all_its_rows_is_noticed(books: Books) -> None:
+    for table in TABLES:
+        books.remove(table.name, f"n >= {NEWEST}" if table.name == "block" else f"seq >= {NEWEST}")
+    assert failing(books) == {"closed"}
+
+
+WRITTEN_LAST = ("event", "charge", "journal")
+CELLS = [(table, column) for table in FACTS if table.name in WRITTEN_LAST for column in table.columns]
+
+
+@pytest.mark.parametrize(("table", "column"), CELLS, ids=[f"{t.name}.{c.name}" for t, c in CELLS])
+def test_one_cell_of_the_newest_block(books: Books, table: Table, column: Column) -> None:
+    expression = CHANGED.get(column.type, "{0} + 1").format(f"`{column.name}`")
+    where = f"seq = {NEWEST} AND line = (SELECT min(line) FROM kept_{table.name} WHERE seq = {NEWEST})"
+    books.change(table.name, where, f"{expression} AS `{column.name}`")
+    assert "digests" in books.failing_blocks()
+
+
+def test_a_lane_alone_with_one_block_is_not_closed(store_client: Client) -> None:
+    writer = Writer(store_client)
+    writer.by_hand({"product": [{"version": "1", "product": "a", "name": "b"}]}, {"waybook.control:0": 1})
+    assert not run(store_client, closed=True).check("closed").passed
+    writer.close()
+    assert run(store_client, closed=True).check("closed").passed
+
+
+@pytest.fixture
+def store_client(written: Books) -> Iterator[Client]:
+    """Empty tables."""
+    for table in TABLES:
+        written.client.command(f"TRUNCATE TABLE {table.name}")
+    yield written.client
+    for table in TABLES:
+        written.client.command(f"TRUNCATE TABLE {table.name}")
+        written.client.command(
+            f"INSERT INTO {table.name} SELECT * FROM kept_{table.name}", settings={"insert_deduplicate": 0}
+        )

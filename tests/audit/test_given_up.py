@@ -1,0 +1,144 @@
+"""What the auditor says of parcels that wait for a pick-up or are given up, of products and of directories."""
+
+import random
+
+import msgspec
+import pytest
+from clickhouse_connect.driver.client import Client
+
+from deploy.audit import run
+from schemas.events import NetworkPublished, ParcelEvent, Tick
+from schemas.identity import version_of
+from schemas.times import DAY, HOUR
+from sinks.tables import TABLES
+from tests.audit import world
+from tests.audit.lane import Lane, Record, record
+
+
+@pytest.fixture
+def empty(client: Client) -> Client:
+    """A store with empty tables."""
+    for table in TABLES:
+        client.command(f"TRUNCATE TABLE {table.name}")
+    return client
+
+
+def begun(client: Client) -> Lane:
+    """A lane with a directory and a book."""
+    lane = Lane(client)
+    lane.block([record(world.network()), record(world.tariff("one")), tick(world.START + 70 * HOUR)])
+    return lane
+
+
+def tick(at: int) -> Record:
+    """Time passes."""
+    return record(Tick(id=f"tick-{at}", time=at))
+
+
+def complete(number: int = 1) -> list[ParcelEvent]:
+    """A parcel with everything."""
+    for seed in range(1_000):
+        made = world.parcel(number, random.Random(seed))
+        kinds = {getattr(event, "operation", type(event).__name__) for event in made}
+        if kinds >= {"10", "20", "30", "40", "50", "Order", "Weight"}:
+            return made
+    raise AssertionError("no such parcel")
+
+
+def without(events: list[ParcelEvent], *operations: str) -> list[ParcelEvent]:
+    """The same without some scans."""
+    return [event for event in events if getattr(event, "operation", "") not in operations]
+
+
+def forge(client: Client, sql: str) -> None:
+    """Change what is there."""
+    client.command(sql, settings={"mutations_sync": 2})
+
+
+def failing(client: Client, data_time: int | None = None) -> set[str]:
+    """Names of the checks that do not pass."""
+    return {check.name for check in run(client, data_time=data_time).checks if not check.passed}
+
+
+def test_a_missing_pick_up_is_expected_to_wait(empty: Client) -> None:
+    lane = begun(empty)
+    lane.block([record(event) for event in without(complete(), "10")])
+    waits = empty.query("SELECT fee, why FROM waiting_now WHERE fee = 'waybill'").result_rows
+    assert waits == [("waybill", "no_pickup")]
+    report = run(empty)
+    assert report.passed, report.to_text()
+    forge(empty, "ALTER TABLE waiting DELETE WHERE fee = 'waybill'")
+    assert "recomputed_waiting" in failing(empty)
+
+
+@pytest.mark.parametrize("missing", [("10",), ("50",), ("10", "50")])
+def test_a_parcel_that_is_given_up(empty: Client, missing: tuple[str, ...]) -> None:
+    lane = begun(empty)
+    lane.block([record(event) for event in [*without(complete(), *missing), *complete(2)]])
+    now = world.START
+    for day in (30, 60, 90, 95):
+        now = world.START + day * DAY
+        lane.block([tick(now)])
+    given_up = empty.query("SELECT uniqExact(waybill) FROM waiting_now WHERE why = 'abandoned'").result_rows
+    assert given_up == [(1,)]
+    report = run(empty, data_time=now)
+    assert report.passed, report.to_text()
+    assert run(empty).passed
+    assert "recomputed_waiting" in failing(empty, world.START + 80 * DAY), "too early"
+    forge(empty, "ALTER TABLE waiting DELETE WHERE reason = 'abandoned'")
+    assert "recomputed_waiting" in failing(empty, now + 200 * DAY), "too late"
+
+
+def test_a_finished_parcel_cannot_have_been_given_up(empty: Client) -> None:
+    lane = begun(empty)
+    lane.block([record(event) for event in complete()])
+    assert run(empty).passed
+    newest = lane.writer.next_seq - 1
+    waybill = complete()[0].waybill
+    empty.command(
+        "INSERT INTO waiting (seq, line, waybill, fee, reason) "
+        f"VALUES ({newest}, 0, '{waybill}', 'waybill', 'abandoned')"
+    )
+    assert "recomputed_waiting" in failing(empty)
+
+
+def directory(products: str) -> NetworkPublished:
+    """The network with other products."""
+    files = {**world.network().files, "products.csv": products}
+    return NetworkPublished(id="n", time=world.START, version=version_of(files), files=files)
+
+
+def test_a_price_may_call_a_product_by_its_name(empty: Client) -> None:
+    book = world.tariff("names")
+    files = {**book.files, "waybill.csv": "product,price\n,1.00\n特快,1.25\n"}
+    named = msgspec.structs.replace(book, files=files, version=version_of(files))
+    lane = Lane(empty)
+    lane.block([record(world.network()), record(named), tick(world.START + 70 * HOUR)])
+    lane.block([record(event) for event in world.disordered(60, 3)])
+    assert empty.query("SELECT count() FROM charge WHERE fee = 'waybill' AND amount = 1.25").result_rows[0][0]
+    report = run(empty)
+    assert report.passed, report.to_text()
+    forge(empty, "ALTER TABLE product UPDATE name = '慢件' WHERE product = 'EXP'")
+    assert {"digests", "recomputed_charges"} <= failing(empty)
+
+
+def test_the_same_id_on_another_waybill_is_another_event(empty: Client) -> None:
+    lane = begun(empty)
+    first = complete()
+    second = [msgspec.structs.replace(event, waybill="YT7599999999999") for event in first]
+    lane.block([record(event) for event in [*first, *second]])
+    assert empty.query("SELECT count() - uniqExact(event_id) FROM event").result_rows[0][0] > 0
+    report = run(empty)
+    assert report.passed, report.to_text()
+
+
+@pytest.mark.parametrize("lost", ["EXP,特快", "BAO,网点BAO"])
+def test_a_directory_that_has_lost_something(empty: Client, lost: str) -> None:
+    lane = begun(empty)
+    lane.block(
+        [record(directory("product,name\nSTD,标快\nEXP,特快\nSLO,慢件")), tick(world.START + 71 * HOUR)]
+    )
+    assert failing(empty) == set()
+    table, column = ("product", "product") if lost.startswith("EXP") else ("site", "site")
+    forge(empty, f"ALTER TABLE {table} DELETE WHERE seq > 1 AND {column} = '{lost[:3]}'")
+    assert "documents" in failing(empty)

@@ -1,0 +1,118 @@
+"""Parcels with which everything goes wrong that can, so that every table and every column of state is at stake.
+
+Facts are missing, twice, hours late and out of order; some break rules; two tariff books are in force; data time
+passes the deadline after which a declared weight counts. What is charged *when* depends on where blocks are cut, as
+it may; what stands in the end does not: `standing` asks for that.
+"""
+
+import random
+import re
+
+import msgspec
+from clickhouse_connect.driver.client import Client
+from confluent_kafka import Producer
+
+from schemas import topics
+from schemas.events import DeadLetter, Event, Order, Tick
+from schemas.times import DAY, HOUR
+from sinks.tables import FACTS
+from tests.audit import world
+
+HORIZON = 30 * DAY
+"""Of the lanes: no fact is too old, before and after time has passed."""
+
+_STANDING = {
+    "event": "SELECT * EXCEPT (seq, line) FROM event",
+    "charge": "SELECT waybill, fee, payer, payee, business_date, sum(amount) AS a FROM charge GROUP BY ALL "
+    "HAVING a != 0",
+    "journal": "SELECT waybill, book, account, fee, business_date, counterparty, sum(if(side = 'D', amount, -amount)) "
+    "AS a FROM journal GROUP BY ALL HAVING a != 0",
+    "adopted_weight": "SELECT waybill, argMax((event_id, weight_g, site), (seq, line)) FROM adopted_weight "
+    "GROUP BY waybill",
+    "anomaly": "SELECT * EXCEPT (seq, line) FROM anomaly WHERE kind = 'place_mismatch'",
+    "waiting": "SELECT waybill, fee, why FROM waiting_now",
+    "dead_letter": "SELECT dead_letter_id, status, reason, raw FROM dead_letter",
+}
+"""What stands in the end, whatever the blocks; tables that are not named: all of their rows.
+
+Since when something waits is left out: it tells of the scan that came first.
+"""
+
+AT_STAKE = {
+    "reversals": "SELECT count() FROM charge WHERE reverses != toFixedString('', 16)",
+    "deadlines": "SELECT count() FROM adopted_weight WHERE why = 'deadline'",
+    "better weights": "SELECT count() FROM adopted_weight WHERE why = 'better'",
+    "differences": "SELECT count() FROM anomaly WHERE kind = 'weight_difference'",
+    "waits that ended": "SELECT count() FROM waiting WHERE reason = ''",
+    "two books": "SELECT uniqExact(book_version) - 1 FROM charge WHERE book_version != ''",
+    "conflicts": "SELECT count() FROM dead_letter WHERE reason = 'conflicting_duplicate'",
+    "devices' letters": "SELECT count() FROM dead_letter WHERE transport = 'mqtt'",
+}
+
+
+def rich(parcels: int, seed: int = 5) -> "Fill":
+    """Writes it into Kafka."""
+    return Fill(parcels, seed)
+
+
+class Fill:
+    """Called with a producer."""
+
+    def __init__(self, parcels: int, seed: int) -> None:
+        self.parcels, self.seed = parcels, seed
+
+    def __call__(self, out: Producer) -> None:
+        """Documents, a time, everything that happens, and two days more."""
+        books = (world.tariff("one"), world.tariff("dearer", 30, everywhere=False, by_weight=True))
+        for document in (world.network(), *books):
+            _send(out, topics.CONTROL, document)
+        events = list(world.disordered(self.parcels, self.seed))
+        now = max(event.time for event in events)
+        _send(out, topics.TICKS, Tick(id="tick", time=now))
+        for number, event in enumerate(events):
+            _send(out, topics.ORDERS if isinstance(event, Order) else topics.DEVICES, event, event.waybill)
+            if number % 100 == 0:
+                _send(out, topics.DEAD_LETTERS, _letter(number, now), f"dl-{number}")
+        for raw in world.spoiled(events, random.Random(self.seed)):
+            out.produce(topics.DEVICES.name, raw, _key(raw))
+        out.flush()
+        for hours in (20, 30, 48):
+            _send(out, topics.TICKS, Tick(id=f"tick{hours}", time=now + hours * HOUR))
+
+
+def _key(raw: bytes) -> bytes:
+    """The waybill, as far as it can be read: a repeat with other content must meet the first one in its lane."""
+    found = re.search(rb'"waybill":"([^"]*)"', raw)
+    return found[1] if found else b"?"
+
+
+def _letter(number: int, now: int) -> DeadLetter:
+    return DeadLetter(
+        id=f"dl-{number}",
+        time=now,
+        reason="unknown_dialect",
+        detail="",
+        transport="mqtt",
+        topic="x",
+        raw=b"\xff",
+    )
+
+
+def _send(out: Producer, topic: topics.Topic, event: Event, key: str = "") -> None:
+    out.produce(topic.name, msgspec.json.encode(event), key or None, 0 if not topic.partitioned else -1)
+
+
+def standing(client: Client) -> dict[str, tuple[int, int]]:
+    """By table: how much stands in the end, and a checksum of it."""
+    found = {}
+    for table in FACTS:
+        rows = _STANDING.get(table.name, f"SELECT * EXCEPT (seq, line) FROM {table.name}")
+        sql = f"SELECT count(), sum(cityHash64(*)) FROM ({rows})"
+        found[table.name] = tuple(client.query(sql).result_rows[0])
+    return found
+
+
+def at_stake(client: Client) -> dict[str, int]:
+    """How much there is of everything that must not be missing in such a test."""
+    tables = {table.name: f"SELECT count() FROM {table.name}" for table in FACTS}
+    return {name: int(client.query(sql).result_rows[0][0]) for name, sql in (tables | AT_STAKE).items()}
