@@ -8,15 +8,17 @@ import hashlib
 from bisect import bisect_right
 from collections.abc import Iterable, Mapping
 from itertools import pairwise
+from typing import Any
 
 import msgspec
 
 from deploy.audit.chain import Log
 from deploy.audit.digest import place
+from deploy.audit.directory import Directory, read_directory
 from deploy.audit.hands import Hands, read_changes
 from deploy.audit.report import Findings
 from deploy.audit.store import BLOCKS, LANE, Store
-from deploy.audit.tariffs import USUAL, Book, Directory, Policy, Prices, read_book, read_directory
+from deploy.audit.tariffs import USUAL, Book, Policy, Prices, read_book
 from schemas.topics import CONTROL
 
 Documents = list[tuple[int, str, dict[str, str]]]
@@ -192,15 +194,15 @@ def _check_directories(store: Store, found: Findings) -> None:
 
 
 def _read_directories(store: Store) -> list[tuple[int, Directory]]:
-    sites, products, areas = (_by_version(store, table) for table in ("site", "product", "area"))
+    sites, *others = (_by_version(store, table) for table in ("site", "product", "area", "party"))
     return [
-        (seq, read_directory(version, rows, products.get((seq, version), ()), areas.get((seq, version), ())))
-        for (seq, version), rows in sites.items()
+        (of[0], read_directory(of[1], rows, *(other.get(of, ()) for other in others)))
+        for of, rows in sites.items()
     ]
 
 
-def _by_version(store: Store, table: str) -> dict[tuple[int, str], list[dict[str, str]]]:
-    found: dict[tuple[int, str], list[dict[str, str]]] = {}
+def _by_version(store: Store, table: str) -> dict[tuple[int, str], list[dict[str, Any]]]:
+    found: dict[tuple[int, str], list[dict[str, Any]]] = {}
     for row in store.rows(f"SELECT * FROM ${table} ORDER BY seq, line"):
         found.setdefault((row["seq"], row["version"]), []).append(row)
     return found

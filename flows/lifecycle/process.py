@@ -156,7 +156,7 @@ class Lifecycle:
         latest, earliest = now + self.ahead, now - self.horizon
         gone = earliest - self.ahead  # parcels touched last before this may be over
         decoders, digest = DECODERS, xxh3_64_digest
-        milestones = _EVERY_SCAN if rules.dues.at_hub else _MILESTONES
+        milestones = _EVERY_SCAN if rules.dues.at_hub or rules.by_hub else _MILESTONES
         for raw, offset in zip(records.values, records.offsets, strict=True):
             try:
                 try:
@@ -302,7 +302,7 @@ class Lifecycle:
     def _milestone(self, parcel: Parcel, scan: Scan) -> None:
         """A scan that makes fees fall due; the first of its kind counts, whenever it comes."""
         dues = self.rules.dues
-        if dues.at_hub and self.directory.sites[scan.site].kind == "hub":
+        if (dues.at_hub or self.rules.by_hub) and self.directory.sites[scan.site].kind == "hub":
             self._pass(parcel, scan)
         if scan.operation == PICKED_UP:
             if parcel.picked == NEVER or (scan.time, scan.id) < (parcel.picked, parcel.picked_id):
@@ -327,7 +327,10 @@ class Lifecycle:
         known = hubs.get(scan.site)
         if known is None or (scan.time, scan.id) < known:
             hubs[scan.site] = scan.time, scan.id
-            self.rules.hub(parcel, scan.site)
+            if known is None and self.rules.by_hub:
+                self.rules.all(parcel, parcel.line)
+            else:
+                self.rules.hub(parcel, scan.site)
 
     def _check_claim(self, claim: Claim) -> None:
         live = self.rules.dues.claimable.get(claim.kind)

@@ -16,6 +16,7 @@ from flows.governance.network import Network
 from flows.rating.cells import PERCENT
 from flows.rating.classes import Context
 from flows.rating.exact import NOTHING, Exact
+from flows.rating.factors import When
 from flows.rating.facts import ORDINARY, Facts
 from flows.rating.matching import Match, PriceList
 from flows.rating.measures import MEASURES, decimal, number
@@ -141,9 +142,10 @@ class Tariffs:
         prices = self.fees[fee]
         return _weighs(row.table) or (prices.weighs and not prices.bare)
 
-    def depends_on(self, factor: str) -> bool:
-        """Whether any price names a factor (`hub`, `holiday`…)."""
-        return any(factor in prices.factors for prices in self.fees.values())
+    @property
+    def by_hub(self) -> bool:
+        """Whether any price depends on the hubs that a parcel has passed."""
+        return any(prices.by_hub for prices in self.fees.values())
 
 
 SHORT = ("flat", "first_continued")
@@ -199,10 +201,14 @@ class FeePrices:
         self.more = together if together else None
         tables = [table for book in books for table in book.tables if table.fee == fee]
         rows = [row for book in books for row in book.rows if row.table.fee == fee]
-        self.factors = {one.factor for row in rows for one in row.named}
-        self.bare = not self.factors and self.more is None
+        named = {one for row in rows for one in row.named}
+        factors = {one.factor for one in named}
+        self.bare = not factors and self.more is None
         """Whether the base price, by places and product, is all there can be."""
-        self.weighs = any(map(_weighs, tables)) or bool(self.factors & MEASURED)
+        self.weighs = any(map(_weighs, tables)) or bool(factors & MEASURED)
+        self.by_hub = "hub" in factors or any(
+            "hubs" in one.condition.program.variables() for one in named if isinstance(one, When)
+        )
 
     def largest(self, day: int, facts: Facts) -> Quote | None:
         """The price by the base that comes to most; of equals the first in the book's order."""
