@@ -107,7 +107,7 @@ def read_eras(store: Store, log: Log, found: Findings) -> Eras:
         | {change.seq for change in changes}
     )
     _check_directories(store, found)
-    eras = [_era([], Directory("", {}, {}, {"product": {}}), Hands())]
+    eras = [_era([], read_directory("", ()), Hands())]
     for (_, one), (seq, other) in pairwise(directories):
         for word in sorted(_words_of(one) - _words_of(other)):
             found.add(f"{place(seq)}: directory {other.version} has lost {word}, and directories only grow")

@@ -312,6 +312,8 @@ class Recomputation:
         about = (cause, product, rest[5], order)
         if about != (due.cause, facts.product, used.event_id if used else "", facts.order_id):
             return
+        if self._eras[era].prices.by_hub and self._passes_later(facts.waybill, charged):
+            return
         self.snapshots.seen += 1
         short = row.shape in ("flat", "first_continued")
         first, each = (
@@ -341,6 +343,10 @@ class Recomputation:
             self.snapshots.add(f"{facts.waybill} {fee}: explained by {rest}, should be {wanted}")
         for wrong in untrue(steps, price):
             self.snapshots.add(f"{facts.waybill} {fee}: {wrong}")
+
+    def _passes_later(self, waybill: str, charged: Charged) -> bool:
+        """Whether a hub was heard of that the charge may not have known: it came to the same amount."""
+        return any(hub.seq >= charged.seq for hub in self._extras.hubs.get(waybill, ()))
 
     def _weight(self, facts: Facts, transit: Due | None, adopted: tuple[Any, ...] | None) -> None:
         """The newest adopted weight is the best one, once it may be adopted and the order is known."""
