@@ -11,7 +11,7 @@ import msgspec
 from flows.governance.network import Network
 from flows.rating.explain import of_quote
 from flows.rating.factors import DIRECTIONS, KG, M3, part
-from flows.rating.facts import Terms, Trial
+from flows.rating.facts import NOWHERE, Stay, Terms, Trial
 from flows.rating.findings import Broken
 from flows.rating.model import Book
 from flows.rating.passes import Step
@@ -22,6 +22,7 @@ from schemas.money import parse_yuan
 from schemas.times import day_of
 
 MOST_COUNT = 100_000
+MOST_MONTH = 100_000_000
 MOST_CUBIC = MOST_LENGTH_MM**3 // 1_000
 
 
@@ -53,6 +54,17 @@ FIELDS = (
     Field("payment", "客户运费", "12", "what the customer pays for the transport, yuan"),
     Field("hubs", "经过分拨", "SH-HUB|XA-HUB", "hubs passed, joined by |"),
     Field("promised", "时效小时", "48", "hours within which delivery is promised"),
+    Field(
+        "services", "附加服务", "upstairs|address_change", "further services that were ordered, joined by |"
+    ),
+    Field("month", "当月累计票数", "1200", "the customer's parcels in the month so far"),
+    Field("billed", "当月累计金额", "8000", "what the fee came to in the month so far, yuan"),
+    Field("pallets", "板数", "4", "in a store: pallet places taken"),
+    Field("days", "天数", "3", "in a store: days begun"),
+    Field("hours", "小时", "60", "in a store: hours begun"),
+    Field("temperature", "温层", "frozen", "in a store: class of temperature"),
+    Field("area", "库区", "A1", "in a store: where"),
+    Field("vehicle", "车型", "4.2m", "class of vehicle that brings or fetches"),
 )
 BY_HEADING = {heading: field.name for field in FIELDS for heading in (field.name, field.zh)}
 """Fields by what a table's columns or a form may call them."""
@@ -122,6 +134,15 @@ class Calculator:
             insured=_money(said, "insured"),
             cod=_money(said, "cod"),
             promised_h=_number(said, "promised", 1, MOST_COUNT, "a whole number of hours", 0),
+            services=_words(said, "services"),
+        )
+        stay = Stay(
+            pallets=_number(said, "pallets", 1, MOST_COUNT, "a whole number of pallets", 0),
+            days=_number(said, "days", 1, MOST_COUNT, "a whole number of days", 0),
+            hours=_number(said, "hours", 1, MOST_COUNT, "a whole number of hours", 0),
+            temperature=_word(said, "temperature"),
+            area=_word(said, "area"),
+            vehicle=_word(said, "vehicle"),
         )
         facts = Trial(
             origin=self._place(said, "from"),
@@ -132,8 +153,11 @@ class Calculator:
             weight_g=_number(said, "kg", KG, MOST_WEIGHT_G, "kilograms as 2.5", 0),
             volume_cm3=volume,
             longest_mm=longest,
-            hubs=tuple(sorted({hub.strip() for hub in said.get("hubs", "").split("|") if hub.strip()})),
+            hubs=_words(said, "hubs"),
             terms=terms,
+            month_parcels=_number(said, "month", 1, MOST_MONTH, "a whole number of parcels", 0),
+            month_amount=_money(said, "billed"),
+            stay=stay if stay != NOWHERE else None,
         )
         return _day(said, today), facts
 
@@ -192,6 +216,10 @@ def _word(said: Asked, field: str) -> str:
     if len(text) > MOST_IDENTIFIER:
         raise RefusedError(field, f"has more than {MOST_IDENTIFIER} characters")
     return text
+
+
+def _words(said: Asked, field: str) -> tuple[str, ...]:
+    return tuple(sorted({word.strip() for word in said.get(field, "").split("|") if word.strip()}))
 
 
 def _one_of(said: Asked, field: str, allowed: tuple[str, ...]) -> str:

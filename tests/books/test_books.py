@@ -9,7 +9,10 @@ from pathlib import Path
 import pytest
 
 from flows.rating.book import read_book
+from flows.rating.explain import of_quote
 from flows.rating.model import FEES
+from flows.rating.passes import OF as OF_WORDS
+from flows.rating.passes import TERMS as TERM_WORDS
 from flows.rating.tariffs import Tariffs
 from schemas.money import parse_yuan
 from tests.rating.cases import FACTS, STAY, TERMS, Case, day_of_case, facts_of
@@ -38,6 +41,10 @@ def tariffs(name: str) -> Tariffs:
     return Tariffs([read_book(files_in(HERE / name / "book"), NETWORK, fees)], NETWORK)
 
 
+LEFT_IN_ENGLISH = ("less_specific", "lower_", "earlier_", "shortfall", " each")
+"""Words of the steps that have Chinese ones."""
+
+
 def cases() -> list[object]:
     """All cases of all books."""
     found: list[object] = []
@@ -57,6 +64,11 @@ def test_cases(name: str, case: Case) -> None:
         return
     assert quote is not None
     assert quote.amount == parse_yuan(case["金额"]), quote.steps
+    steps = json.loads(quote.steps or "[]")
+    assert {term[0] for step in steps for term in step.get("terms", ())} <= set(TERM_WORDS)
+    assert {step["of"] for step in steps if step.get("of")} <= set(OF_WORDS)
+    told = of_quote(quote, facts_of(case), "v")
+    assert all(word not in step.text_zh for step in told for word in LEFT_IN_ENGLISH), told
     if case.get("价格行"):
         assert quote.row.where == case["价格行"]
     if quote.steps:

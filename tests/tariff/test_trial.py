@@ -46,7 +46,9 @@ def test_every_fact_reaches_the_price() -> None:
         "customer": "C1", "channel": "douyin", "billing": "weight", "direction": "return", "hub": "SH-HUB",
         "weight_kg": "2..3", "volume_m3": "0.005..0.007", "pieces": "2", "longest_cm": "29..30",
         "insured": "999..1000",
-        "cod": "199..200", "promised_h": "48", "product": "特快",
+        "cod": "199..200", "promised_h": "48", "product": "特快", "service": "upstairs", "month_parcels": "1200..",
+        "temperature": "frozen", "area": "A1", "vehicle": "4.2m",
+        "condition": "pallets == 4 && days == 3 && hours == 60",
     }  # fmt: skip
     table = {
         "fee": '"transit"',
@@ -61,14 +63,16 @@ def test_every_fact_reaches_the_price() -> None:
         "from": "SHA", "to": "XAD", "product": "express", "kg": "2.5", "cm": "30x20×10", "pieces": "2",
         "customer": "C1",
         "channel": "douyin", "billing": "weight", "direction": "return", "insured": "1000", "cod": "200",
-        "payment": "12", "hubs": "XA-HUB|SH-HUB", "promised": "48",
+        "payment": "12", "hubs": "XA-HUB|SH-HUB", "promised": "48", "services": "upstairs|redirect",
+        "month": "1200", "pallets": "4", "days": "3", "hours": "60", "temperature": "frozen", "area": "A1",
+        "vehicle": "4.2m",
     }  # fmt: skip
     (answer,) = calculator.ask(asked, DAY)
     assert answer.quote is not None
     assert answer.quote.amount == 60_000
-    changed = dict.fromkeys(("pieces", "insured", "cod", "promised", "kg"), "3") | dict.fromkeys(
-        ("customer", "channel", "billing", "hubs"), "other"
-    )
+    counts = ("pieces", "insured", "cod", "promised", "kg", "month", "pallets", "hours")
+    words = ("customer", "channel", "billing", "hubs", "services", "temperature", "area", "vehicle")
+    changed = dict.fromkeys(counts, "3") | dict.fromkeys(words, "other") | {"days": "4"}
     for name, other in {
         **changed,
         "kg": "3.1",
@@ -78,7 +82,22 @@ def test_every_fact_reaches_the_price() -> None:
     }.items():
         (answer,) = calculator.ask({**asked, name: other}, DAY)
         assert answer.quote is None, name
-    assert {*asked, "fee", "date", "m3"} == {field.name for field in FIELDS}
+    assert {*asked, "fee", "date", "m3", "billed"} == {field.name for field in FIELDS}
+
+
+def test_what_the_month_came_to_reaches_a_minimum() -> None:
+    table = {
+        "fee": '"transit"',
+        "file": '"p.csv"',
+        "shape": '"shortfall"',
+        "of": '"month"',
+        "effective_from": "2025-01-01",
+    }
+    book = read_book({FILE: book_toml(table), "p.csv": "minimum\n100.00\n"}, NETWORK)
+    (answer,) = Calculator([book], NETWORK).ask({"from": "SHA", "to": "XAD", "billed": "98.5"}, DAY)
+    assert answer.quote is not None
+    assert answer.quote.amount == 15_000
+    assert any("扣除已有 -98.50 元" in step.text_zh for step in answer.steps)
 
 
 @pytest.mark.parametrize(
