@@ -39,6 +39,12 @@ SELECT dead_letter_id, why, detail, transport, topic, partition, offset, waybill
 FROM open_dead_letter WHERE {reason:String} = '' OR why = {reason:String}
 ORDER BY received DESC, dead_letter_id LIMIT {limit:UInt32} OFFSET {skip:UInt32}"""
 DEAD_LETTER_REASONS = "SELECT why, count() AS n FROM open_dead_letter GROUP BY why ORDER BY n DESC, why"
+ANOMALY_LIST = """
+SELECT kind AS why, waybill, event_id, event_time, site, expected, found FROM anomaly
+WHERE {reason:String} = '' OR why = {reason:String}
+ORDER BY event_time DESC, waybill, event_id, why LIMIT {limit:UInt32} OFFSET {skip:UInt32}"""
+ANOMALY_REASONS = "SELECT kind AS why, count() AS n FROM anomaly GROUP BY why ORDER BY n DESC, why"
+BOOKS = "SELECT version, any(name) AS name FROM tariff_book GROUP BY version"
 ACCOUNTS = "SELECT account, any(name) AS name, any(english) AS english FROM account GROUP BY account"
 SITES = (
     "SELECT site, argMax(name, seq) AS name, argMax(outlet, seq) AS outlet, "
@@ -60,6 +66,8 @@ class Story(msgspec.Struct):
     claims: list[Row]
     accounts: dict[str, Row]
     sites: dict[str, Row]
+    books: dict[str, str]
+    """Names of tariff books by version."""
 
     @property
     def known(self) -> bool:
@@ -90,4 +98,5 @@ def story(client: Client, waybill: str) -> Story:
         claims=ask(CLAIMS),
         accounts={row["account"]: row for row in rows(client, ACCOUNTS)},
         sites={row["site"]: row for row in rows(client, SITES)},
+        books={row["version"]: row["name"] for row in rows(client, BOOKS)},
     )

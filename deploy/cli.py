@@ -1,19 +1,57 @@
 """`waybook`: the demo, and what people ask of the books from a terminal."""
 
 import argparse
+import logging
 import os
+import signal
 import sys
+import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
+
+import msgspec
+from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from deploy import audit, dead_letters, publish
 from deploy import explain as explaining
 from deploy.audit.__main__ import heads_in
 from deploy.commands import handovers, tariffs, virtual_accounts
-from deploy.commands.where import settings_of
+from deploy.commands.where import LONG, settings_of, store_of
+from deploy.dead_letters import ReplayError
 from deploy.demo import Demo, Options
+from deploy.home import Home, HomeError, in_use, told
+from deploy.part import ROOT, Server
 from schemas.problems import DocumentError
-from sinks.clickhouse import StoreAwayError, connect
+from schemas.settings import Settings
+from sinks.clickhouse import StoreAwayError
+from sinks.kafka import DeliveryError
+
+
+def open_(arguments: argparse.Namespace) -> int:
+    """Serve the data that a demo has left, until Ctrl-C."""
+    home = Home(arguments.directory.resolve())
+    home.reopen()
+    asked = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: asked.set())
+    settings = told(home.directory) or Settings()
+    server = Server(
+        home.directory,
+        "store",
+        ["deploy.embedded.store", "--directory", str(home.directory / "store")],
+        {"PYTHONPATH": str(ROOT)},
+        keeps_port=False,
+    )
+    try:
+        home.tell(msgspec.structs.replace(settings, clickhouse=server.address))
+        sys.stdout.write(f"clickhouse  {server.address}   (Ctrl-C ends it)\n")
+        sys.stdout.flush()
+        while not asked.wait(0.5) and not server.ended:
+            pass
+    finally:
+        server.stop()
+        home.release()
+    return 0 if asked.is_set() else 1
 
 
 def demo(arguments: argparse.Namespace) -> int:
@@ -33,23 +71,28 @@ def demo(arguments: argparse.Namespace) -> int:
 
 def sql(arguments: argparse.Namespace) -> int:
     """Ask ClickHouse."""
-    client = connect(settings_of(arguments))
-    sys.stdout.write(client.raw_query(arguments.query, fmt=arguments.format).decode())
+    client = store_of(arguments, LONG)
+    answer = client.raw_query(arguments.query, fmt=arguments.format)
+    sys.stdout.flush()
+    sys.stdout.buffer.write(answer)
+    sys.stdout.buffer.flush()
     return 0
 
 
 def explain_(arguments: argparse.Namespace) -> int:
     """Why a parcel cost what it cost."""
-    text = explaining.explain(arguments.waybill, connect(settings_of(arguments)))
+    text = explaining.explain(arguments.waybill.strip().upper(), store_of(arguments))
     sys.stdout.write((text or f"there is nothing about waybill {arguments.waybill}") + "\n")
     return 0 if text else 1
 
 
 def audit_(arguments: argparse.Namespace) -> int:
     """Recompute everything that ClickHouse holds."""
+    live = not (arguments.stopped or arguments.closed) and arguments.truth is None
     report = audit.run(
-        connect(settings_of(arguments)),
+        store_of(arguments, LONG),
         truth=arguments.truth,
+        live=live,
         closed=arguments.closed,
         heads=heads_in(arguments.since) if arguments.since else (),
     )
@@ -61,18 +104,24 @@ def audit_(arguments: argparse.Namespace) -> int:
 
 def list_dead_letters(arguments: argparse.Namespace) -> int:
     """Dead letters as JSON lines, to be mended in an editor."""
-    sys.stdout.write(dead_letters.export(connect(settings_of(arguments)), arguments.reason))
+    sys.stdout.write(dead_letters.export(store_of(arguments), arguments.reason))
     return 0
 
 
 def replay(arguments: argparse.Namespace) -> int:
     """Send dead letters again: from a file as mended, or as they are."""
-    settings = settings_of(arguments)
+    settings, client = settings_of(arguments), store_of(arguments)
     if arguments.file is not None:
         lines = arguments.file.read_text("utf-8")
     else:
-        lines = dead_letters.export(connect(settings), arguments.reason)
-    sent = dead_letters.replay(settings, lines, arguments.by)
+        lines = dead_letters.export(client, arguments.reason)
+    letters = dead_letters.read(lines)
+    if not arguments.as_they_are and (same := dead_letters.unchanged(client, letters)):
+        raise ReplayError(
+            f"{len(same)} of {len(letters)} letters are unchanged (the first: {same[0]}); nothing is sent. "
+            "Mend them, take them out, or send them with --as-they-are if it is the rules that have changed"
+        )
+    sent = dead_letters.replay(settings, client, letters, arguments.by)
     sys.stdout.write(f"{sent} dead letters sent again\n")
     return 0
 
@@ -105,16 +154,17 @@ def parser() -> argparse.ArgumentParser:
         made = commands.add_parser(name, help=run.__doc__)
         made.set_defaults(run=run)
         made.add_argument("--url", default="", help="ClickHouse; default: WAYBOOK_CLICKHOUSE, or the demo's")
+        made.add_argument("--home", type=Path, default=Path("data/demo"), help="the demo's directory")
         return made
 
     one = command("demo", demo)
-    one.add_argument("--home", type=Path, default=Path("data/demo"), help="directory for all data")
     one.add_argument("--seconds", type=float, help="stop after so long; default: Ctrl-C")
     one.add_argument("--rate", type=float, default=100, help="parcels a second")
     one.add_argument("--chaos", action="store_true", help="kill the flows at random")
     one.add_argument("--seed", type=int, default=1)
     one.add_argument("--port", type=int, default=0, help="of the live page; 0: any free one")
     one.add_argument("--no-faults", action="store_true", help="a network in which nothing goes wrong")
+    command("open", open_).add_argument("directory", type=Path, help="of a demo that has ended")
     one = command("sql", sql)
     one.add_argument("query")
     one.add_argument("--format", default="PrettyCompactMonoBlock")
@@ -126,7 +176,10 @@ def parser() -> argparse.ArgumentParser:
     handovers.add(command)
     command("explain", explain_).add_argument("waybill")
     one = command("audit", audit_)
-    one.add_argument("--truth", type=Path, help="directory of a simulation's truth")
+    one.add_argument("--truth", type=Path, help="directory of a simulation's truth; nothing may be running")
+    one.add_argument(
+        "--stopped", action="store_true", help="nothing is running: look at the newest block, too"
+    )
     one.add_argument(
         "--closed", action="store_true", help="the flows have ended well: nothing may be unsealed"
     )
@@ -138,19 +191,49 @@ def parser() -> argparse.ArgumentParser:
     one = command("replay-dead-letters", replay)
     one.add_argument("file", type=Path, nargs="?", help="JSON lines as `dead-letters` writes them, mended")
     one.add_argument("--reason", default="", help="without a file: only those of one reason")
+    one.add_argument("--as-they-are", action="store_true", help="also letters that nobody has mended")
     one.add_argument("--by", default=os.environ.get("USER", ""), help="who sends them")
     return top
 
 
 def main(words: Sequence[str] | None = None) -> None:
-    """Run a command; exit code 1 when the answer is no, 2 when the store is away."""
+    """Run a command; exit code 1 when the answer is no, 2 when something that it needs is away."""
     arguments = parser().parse_args(words)
+    logging.getLogger("clickhouse_connect").addHandler(logging.NullHandler())  # its errors are told below
     try:
         code = arguments.run(arguments)
     except StoreAwayError as away:
-        sys.stderr.write(f"the store is away: {away}\n")
-        code = 2
+        code = _fail(f"the store is away: {away}{_hint(arguments)}", 2)
+    except HomeError as error:
+        code = _fail(str(error), 2)
+    except DeliveryError as error:
+        code = _fail(f"Kafka is away: {error}", 2)
+    except ClickHouseError as error:
+        code = _fail(f"ClickHouse: {_first_line(error)}", 1)
+    except BrokenPipeError:  # whoever read the answer has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 0
+    except (ReplayError, msgspec.MsgspecError, UnicodeDecodeError, OSError) as error:
+        code = _fail(str(error), 1)
     sys.exit(code)
+
+
+def _hint(arguments: argparse.Namespace) -> str:
+    """What to do about a demo's store that is away because the demo has ended."""
+    ended = told(arguments.home) is not None and not in_use(arguments.home)
+    if arguments.url or "WAYBOOK_CLICKHOUSE" in os.environ or not ended:
+        return ""
+    return f" (the demo has ended: waybook open {arguments.home} serves its data)"
+
+
+def _fail(message: str, code: int) -> int:
+    sys.stderr.write(f"{message}\n")
+    return code
+
+
+def _first_line(error: Exception) -> str:
+    """What ClickHouse says, without the trace that some versions send after it."""
+    return str(error).strip().partition("\n")[0][:1000]
 
 
 if __name__ == "__main__":

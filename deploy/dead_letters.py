@@ -1,7 +1,13 @@
-"""Dead letters out of the books, mended by people, and back to where they came from."""
+"""Dead letters out of the books, mended by people, and back to where they came from.
+
+A letter is noted as replayed first, and sent when the books show that note: so a lane that refuses it once
+more knows that this is no repeat of the old record, and opens it again.
+"""
 
 import base64
+import binascii
 import time
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import msgspec
@@ -12,8 +18,17 @@ from paho.mqtt.enums import CallbackAPIVersion
 from schemas import topics
 from schemas.events import DeadLetterReplayed
 from schemas.identity import content_id
+from schemas.problems import UNREADABLE
 from schemas.settings import Settings
 from sinks.kafka import Records
+
+PATIENCE = 60.0
+"""Seconds in which the lanes must have noted a replay."""
+PARTITIONED = {topic.name for topic in topics.TOPICS if topic.partitioned}
+
+
+class ReplayError(ValueError):
+    """Letters that are not sent, and why: for the person who mends them."""
 
 
 class Letter(msgspec.Struct, kw_only=True):
@@ -24,28 +39,39 @@ class Letter(msgspec.Struct, kw_only=True):
     detail: str
     transport: str
     topic: str
+    partition: int = -1
     waybill: str
     raw: str = ""
     raw_base64: str = ""
 
     def content(self) -> bytes:
-        """The bytes to send."""
-        return base64.b64decode(self.raw_base64) if self.raw_base64 else self.raw.encode()
+        """The bytes to send. Raises ValueError when they are no Base64."""
+        return base64.b64decode(self.raw_base64, validate=True) if self.raw_base64 else self.raw.encode()
 
 
 def export(client: Client, reason: str = "") -> str:
     """Open dead letters, oldest first, as JSON lines."""
     rows = client.query(
-        "SELECT dead_letter_id, why, detail, transport, topic, waybill, base64Encode(raw) FROM open_dead_letter "
-        "WHERE {reason:String} IN ('', why) ORDER BY received, dead_letter_id",
+        "SELECT dead_letter_id, why, detail, transport, topic, partition, waybill, base64Encode(raw) "
+        "FROM open_dead_letter WHERE {reason:String} IN ('', why) ORDER BY received, dead_letter_id",
         parameters={"reason": reason},
     ).result_rows
     return "".join(msgspec.json.encode(_letter(*row)).decode() + "\n" for row in rows)
 
 
-def _letter(id_: str, why: str, detail: str, transport: str, topic: str, waybill: str, packed: str) -> Letter:
+def _letter(
+    id_: str, why: str, detail: str, transport: str, topic: str, partition: int, waybill: str, packed: str
+) -> Letter:
     raw = base64.b64decode(packed)
-    letter = Letter(id=id_, reason=why, detail=detail, transport=transport, topic=topic, waybill=waybill)
+    letter = Letter(
+        id=id_,
+        reason=why,
+        detail=detail,
+        transport=transport,
+        topic=topic,
+        partition=partition,
+        waybill=waybill,
+    )
     try:
         letter.raw = raw.decode()
     except UnicodeDecodeError:
@@ -53,31 +79,88 @@ def _letter(id_: str, why: str, detail: str, transport: str, topic: str, waybill
     return letter
 
 
-def replay(settings: Settings, lines: str, by: str) -> int:
-    """Send letters to the topics they came from, and note in the books that they were. Returns how many.
+def read(lines: str) -> list[Letter]:
+    """Letters from JSON lines. Raises ReplayError naming the first line that is none."""
+    letters = []
+    for number, line in enumerate(lines.split("\n"), 1):
+        if not line.strip():
+            continue
+        try:
+            letter = msgspec.json.decode(line, type=Letter)
+            letter.content()
+        except (*UNREADABLE, binascii.Error) as error:
+            raise ReplayError(f"line {number} is no dead letter: {error}; nothing is sent") from error
+        letters.append(letter)
+    return letters
 
-    Raises msgspec.ValidationError for a line that is no letter: then none is sent.
+
+def unchanged(client: Client, letters: Sequence[Letter]) -> list[str]:
+    """Ids of letters whose bytes are still those that were refused."""
+    found = client.query(
+        "SELECT dead_letter_id, base64Encode(raw) FROM dead_letter "
+        "WHERE status = 'open' AND dead_letter_id IN {ids:Array(String)}",
+        parameters={"ids": [letter.id for letter in letters]},
+    ).result_rows
+    refused = set(map(tuple, found))
+    return [
+        letter.id for letter in letters if (letter.id, base64.b64encode(letter.content()).decode()) in refused
+    ]
+
+
+def replay(settings: Settings, client: Client, letters: Sequence[Letter], by: str) -> int:
+    """Note letters as replayed, then send them to the topics they came from. Returns how many.
+
+    Raises ReplayError when no lane notes it in time: then none is sent.
     """
-    letters = [msgspec.json.decode(line, type=Letter) for line in lines.splitlines() if line.strip()]
     records = Records(settings)
+    now = int(time.time() * 1000)
+    for letter in letters:
+        _note(settings, records, letter, now, by)
+    records.flush()
+    _wait(client, {letter.id for letter in letters})
     over_mqtt = [letter for letter in letters if letter.transport == "mqtt"]
     if over_mqtt:
         _publish(settings, over_mqtt)
     for letter in letters:
         if letter.transport == "kafka":
-            records.produce(letter.topic, _key(letter.content()) or letter.waybill, letter.content())
-    records.flush()
-    now = int(time.time() * 1000)
-    for letter in letters:
-        note = DeadLetterReplayed(
-            id=content_id("dl-replayed", letter.id, letter.content()),
-            time=now,
-            dead_letter=letter.id,
-            replayed_by=by,
-        )
-        records.produce(topics.DEAD_LETTERS.name, letter.id, msgspec.json.encode(note))
+            _send(records, letter)
     records.flush()
     return len(letters)
+
+
+def _note(settings: Settings, records: Records, letter: Letter, now: int, by: str) -> None:
+    """Tell the lane that refused a letter; all of them, where all have read it."""
+    note = DeadLetterReplayed(
+        id=content_id("dl-replayed", letter.id, str(now)), time=now, dead_letter=letter.id, replayed_by=by
+    )
+    partitions: list[int | None] = [None]
+    if letter.transport == "kafka" and letter.partition >= 0:
+        partitions = [letter.partition] if letter.topic in PARTITIONED else list(range(settings.lanes))
+    for partition in partitions:
+        records.produce(topics.DEAD_LETTERS.name, letter.id, msgspec.json.encode(note), partition=partition)
+
+
+def _wait(client: Client, ids: Collection[str]) -> None:
+    """Until none of these is open."""
+    until = time.monotonic() + PATIENCE
+    while left := client.query(
+        "SELECT count() FROM open_dead_letter WHERE dead_letter_id IN {ids:Array(String)}",
+        parameters={"ids": sorted(ids)},
+    ).result_rows[0][0]:
+        if time.monotonic() > until:
+            raise ReplayError(
+                f"{left} of {len(ids)} letters are not noted as replayed: does the parcel flow run? "
+                "Nothing is sent; run this again when it does"
+            )
+        time.sleep(0.1)
+
+
+def _send(records: Records, letter: Letter) -> None:
+    """To the lane of its waybill; without one back to its partition."""
+    content = letter.content()
+    key = _key(content) or letter.waybill
+    partition = letter.partition if not key or letter.topic not in PARTITIONED else -1
+    records.produce(letter.topic, key, content, partition=partition if partition >= 0 else None)
 
 
 def _key(raw: bytes) -> str:
@@ -85,7 +168,7 @@ def _key(raw: bytes) -> str:
     try:
         found: Any = msgspec.json.decode(raw)
         return str(found.get("waybill", "")) if isinstance(found, dict) else ""
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except UNREADABLE:
         return ""
 
 
@@ -99,5 +182,7 @@ def _publish(settings: Settings, letters: list[Letter]) -> None:
     client.loop_start()
     for sent in [client.publish(letter.topic, letter.content(), qos=1) for letter in letters]:
         sent.wait_for_publish(30)
+        if not sent.is_published():
+            raise ReplayError("MQTT has not taken all letters: those are noted as replayed; run this again")
     client.disconnect()
     client.loop_stop()

@@ -1,76 +1,51 @@
 """The demo: the whole of Waybook on one machine, live, with a simulated network and an audit at the end.
 
-Every part runs as a process of its own and is started again when it ends, as a supervisor would in production.
-With chaos, the flows are killed at random; the audit must agree all the same.
+Every part runs as a process of its own. The flows, the store and the page are started again when they end, as
+a supervisor would in production; the brokers are in memory, so the demo ends with them. With chaos, the flows
+are killed at random; the audit must agree all the same.
 """
 
 import os
 import random
-import shutil
 import signal
-import subprocess
 import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 
 import msgspec
-from clickhouse_connect.driver.client import Client
+from clickhouse_connect.driver.exceptions import ClickHouseError
 from prometheus_client.parser import text_string_to_metric_families
 
 from deploy import audit, transfers
 from deploy.embedded.kafka import PARTITIONS
+from deploy.home import Home
+from deploy.part import ROOT, Part, Server
 from schemas.money import yuan
-from schemas.settings import Settings, to_environment
-from schemas.times import HOUR
-from sinks.clickhouse import connect, create_tables
+from schemas.settings import Settings, from_environment, to_environment
+from schemas.times import DAY, HOUR
+from sinks.clickhouse import StoreAwayError, connect, create_tables
 
 COMMANDS = 25
 """Commands on virtual accounts a second."""
-ROOT = Path(__file__).parents[1]
 TARIFF = ROOT / "flows" / "rating" / "default"
+HORIZON = 40 * DAY
+"""Simulated days pass in seconds: a quarter of an hour in which a dead letter can be mended."""
+CLIENTS = 2
+"""MQTT clients of the device flow, unless the environment says otherwise."""
+FINISH = 420.0
+"""Seconds that the parcels on the way have to arrive when the demo is stopped."""
+SETTLE = 60.0
+"""Seconds that the lane then has to write what it has read."""
+AWAY = (ClickHouseError, StoreAwayError, OSError)
+BROKER_ENDED = 3
+"""Exit code when an in-memory broker ended."""
 
 
-class Part:
-    """A process of the demo; `serves`: it writes its address to a file."""
-
-    def __init__(self, home: Path, name: str, command: list[str], environment: dict[str, str]) -> None:
-        self.name, self.command, self.environment = name, command, environment
-        self.log = home / "log" / f"{name}.log"
-        self.log.parent.mkdir(parents=True, exist_ok=True)
-        self.starts = 0
-        self.start()
-
-    def start(self) -> None:
-        """Start the process; it leaves the terminal's Ctrl-C to the demo."""
-        self.starts += 1
-        with self.log.open("ab") as log:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", *self.command],
-                stdout=log,
-                stderr=log,
-                stdin=subprocess.DEVNULL,
-                env={**os.environ, **self.environment},
-                cwd=ROOT,
-                start_new_session=True,
-            )
-
-    def tend(self) -> None:
-        """Start it again if it ended."""
-        if self.process.poll() is not None:
-            self.start()
-
-    def stop(self, seconds: float = 30) -> None:
-        """End it politely, then firmly."""
-        if self.process.poll() is None:
-            self.process.terminate()
-            try:
-                self.process.wait(seconds)
-            except subprocess.TimeoutExpired:
-                self.process.kill()
-                self.process.wait()
+class BrokerEndedError(RuntimeError):
+    """What was on the way is lost; there is nothing to go on with."""
 
 
 class Options(msgspec.Struct, frozen=True, kw_only=True):
@@ -90,25 +65,31 @@ class Demo:
 
     def __init__(self, options: Options) -> None:
         self.options = options
-        shutil.rmtree(options.home, ignore_errors=True)
-        options.home.mkdir(parents=True)
+        self.home = Home(options.home)
+        self.home.prepare()
         self.parts: list[Part] = []
+        self.away: str = ""
+        """Since when the store has been away, as people read the time."""
         self.asked = 0
         self.random = random.Random()  # noqa: S311 - chaos is not to be foreseen
         self.killed = 0
         self.latencies: dict[int, dict[float, float]] = {}
 
     def run(self) -> int:
-        """The demo's exit code: 0 if the audit agrees."""
+        """The demo's exit code: 0 if the audit agrees, 1 if not, 3 if a broker ended."""
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._on_signal)
         try:
             self._start()
             self._watch()
             return self._end()
+        except BrokerEndedError as error:
+            _say(str(error))
+            return BROKER_ENDED
         finally:
             for part in reversed(self.parts):
                 part.stop(10)
+            self.home.release()
 
     def _on_signal(self, number: int, frame: object) -> None:  # noqa: ARG002
         self.asked += 1
@@ -118,41 +99,48 @@ class Demo:
         self.parts.append(part)
         return part
 
-    def _served(self, name: str, *command: str) -> str:
+    def _server(self, name: str, *command: str, keeps_port: bool = False) -> Server:
         """Start a server and wait for its address."""
-        file = self.options.home / f"{name}.address"
-        part = self._part(name, *command, "--port-file", str(file))
-        while not file.exists():
-            if part.process.poll() is not None:
-                raise RuntimeError(f"{name} did not start: see {part.log}")
-            time.sleep(0.05)
-        return file.read_text()
+        server = Server(self.options.home, name, list(command), self.environment, keeps_port=keeps_port)
+        self.parts.append(server)
+        return server
 
     def _start(self) -> None:
         home = self.options.home
         self.environment = {"PYTHONPATH": str(ROOT)}
-        store = self._served("store", "deploy.embedded.store", "--directory", str(home / "store"))
+        store = self._server(
+            "store", "deploy.embedded.store", "--directory", str(home / "store"), keeps_port=True
+        )
+        self.brokers = [
+            self._server("kafka", "deploy.embedded.kafka"),
+            self._server("mqtt", "deploy.embedded.mqtt"),
+        ]
         self.settings = Settings(
-            clickhouse=store,
-            kafka=self._served("kafka", "deploy.embedded.kafka"),
-            mqtt=self._served("mqtt", "deploy.embedded.mqtt"),
+            clickhouse=store.address,
+            kafka=self.brokers[0].address,
+            mqtt=self.brokers[1].address,
+            mqtt_clients=from_environment().mqtt_clients if "WAYBOOK_MQTT_CLIENTS" in os.environ else CLIENTS,
             home=home,
             partitions=PARTITIONS,
             epoch=2.0,
+            horizon=HORIZON,
             ahead=24 * HOUR,  # simulated hours pass in a second
         )
         self.environment |= to_environment(self.settings)
-        self.client = connect(self.settings)
+        self.client = connect(self.settings, 5)
         create_tables(self.client)
+        self.home.tell(self.settings)
         self.flows = [
             self._part("parcels", "flows.parcels", "0"),
             self._part("devices", "flows.devices"),
             self._part("accounts", "flows.accounts", "0"),
         ]
-        page = self._served("page", "dashboards.live", "--port", str(self.options.port))
-        (home / "clickhouse").write_text(store)
-        _say(f"page        {page}")
-        _say(f'clickhouse  {store}   (waybook sql "select …" --url {store})')
+        page = self._server("page", "dashboards.live", "--port", str(self.options.port), keeps_port=True)
+        self.tended = [store, page, *self.flows]
+        _say(f"page        {page.address}")
+        _say(f'clickhouse  {store.address}   ({command()} sql "select …"; Grafana and other clients, too)')
+        _say(f"kafka       {self.settings.kafka}")
+        _say(f"mqtt        {self.settings.mqtt}")
         _say(f"data        {home}")
         self.network = self._part(
             "network",
@@ -168,24 +156,43 @@ class Demo:
         due = time.monotonic() + 5
         while not self.asked and time.monotonic() < until:
             time.sleep(1)
-            for part in self.flows:
-                part.tend()
+            self._tend()
+            if self.network.ended:
+                _say(f"the simulated network has ended: see {self.network.log}")
+                return
             if self.options.chaos and time.monotonic() > due:
                 due = time.monotonic() + self.random.uniform(1.5, 4)
                 self.random.choice(self.flows).process.kill()
                 self.killed += 1
             _say(self._line())
 
+    def _tend(self) -> None:
+        """Start again what has ended. Raises BrokerEndedError for what cannot be."""
+        for broker in self.brokers:
+            if broker.ended:
+                raise BrokerEndedError(
+                    f"the {broker.name} broker has ended, and what it held in memory with it: the demo stops "
+                    f"without an audit; see {broker.log}"
+                )
+        for part in self.tended:
+            part.tend()
+
     def _line(self) -> str:
-        counts = self.client.query(
-            "SELECT (SELECT uniqExact(waybill) FROM event), (SELECT count() FROM event), "
-            "(SELECT count() FROM charge), (SELECT count() FROM journal), "
-            "(SELECT count() FROM waiting_now), (SELECT count() FROM open_dead_letter)"
-        ).result_rows[0]
+        """How far everything is."""
+        try:
+            counts = self.client.query(
+                "SELECT (SELECT countIf(kind = 'order') FROM event), (SELECT count() FROM event), "
+                "(SELECT count() FROM charge), (SELECT count() FROM journal), "
+                "(SELECT count() FROM waiting_now), (SELECT count() FROM open_dead_letter)"
+            ).result_rows[0]
+        except AWAY:
+            self.away = self.away or f"{datetime.now():%H:%M:%S}"
+            return f"the store is away since {self.away}; the lane waits for it, and nothing is lost"
+        self.away = ""
         p50, p99 = self._latency()
         killed = f"  killed {self.killed}" if self.options.chaos else ""
         return (
-            f"parcels {counts[0]:>7,}  events {counts[1]:>8,}  charges {counts[2]:>8,}  journal {counts[3]:>9,}  "
+            f"orders {counts[0]:>8,}  events {counts[1]:>8,}  charges {counts[2]:>8,}  journal {counts[3]:>9,}  "
             f"waiting {counts[4]:>4,}  dead letters {counts[5]:>4,}  latency p50 {p50} p99 {p99}{killed}"
         )
 
@@ -212,12 +219,13 @@ class Demo:
     def _end(self) -> int:
         _say("stopping: letting the parcels on the way arrive …")
         self.asked = 0
-        self.network.process.terminate()
-        while self.network.process.poll() is None:
+        if not self.network.ended:
+            self.network.process.terminate()
+        until = time.monotonic() + FINISH
+        while not self.network.ended:
             time.sleep(0.5)
-            for part in self.flows:
-                part.tend()
-            if self.asked:
+            self._tend()
+            if self.asked or time.monotonic() > until:
                 self.network.process.kill()
         self._settle()
         for line in transfers.move(self.settings, self.client, by="demo"):
@@ -225,22 +233,28 @@ class Demo:
         self._settle()
         for part in self.flows:
             part.stop()
-        report = audit.run(self.client, truth=self.options.home / "truth", closed=True)
-        _say(report.to_text())
-        _say(self._summary(report.passed))
+        try:
+            client = connect(self.settings, 600)
+            report = audit.run(client, truth=self.options.home / "truth", closed=True)
+            _say(report.to_text())
+            _say(self._summary(report.passed))
+        except AWAY as error:
+            _say(f"no audit: the store is away: {error}")
+            return 1
         return 0 if report.passed else 1
 
     def _settle(self) -> None:
         """Wait until the newest tick is in a block: then everything before it is, too."""
-        read: Callable[[Client], object] = lambda client: client.query(  # noqa: E731
-            "SELECT count() FROM block"
-        ).result_rows[0][0]
-        before, since = None, time.monotonic()
-        while time.monotonic() < since + 4:
-            if (now := read(self.client)) != before:
+        began = since = time.monotonic()
+        before: object = None
+        while time.monotonic() < min(since + 4, began + SETTLE):
+            try:
+                now: object = self.client.query("SELECT count() FROM block").result_rows[0][0]
+            except AWAY:
+                now = None
+            if now is None or now != before:
                 before, since = now, time.monotonic()
-            for part in self.flows:
-                part.tend()
+            self._tend()
             time.sleep(0.3)
 
     def _summary(self, passed: bool) -> str:
@@ -268,9 +282,20 @@ class Demo:
                 f"  audit         {'passed' if passed else 'FAILED'}",
                 f"  latency       p50 {p50}, p99 {p99}, from arrival to queryable row",
                 f"  starts        {starts}; killed {self.killed}",
-                f"  data          {self.options.home}",
+                f"  data          {self.options.home}   (look again: {command()} open {_short(self.options.home)})",
             )
         )
+
+
+def command() -> str:
+    """How `waybook` is called here."""
+    here = Path(sys.executable).with_name("waybook")
+    return _short(here) if here.exists() else "waybook"
+
+
+def _short(path: Path) -> str:
+    """A path as someone in this directory would type it."""
+    return str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)
 
 
 def latency(port_file: Path) -> dict[float, float]:

@@ -5,9 +5,10 @@ from itertools import groupby
 
 from clickhouse_connect.driver.client import Client
 
+from dashboards.live.parcel import place, timeline
 from dashboards.queries import Row, Story, story
 from dashboards.steps import steps as steps_of
-from dashboards.words import ADOPTED, FEES, REASONS, shanghai, what
+from dashboards.words import ADOPTED, FEES, REASONS, shanghai
 from deploy.terminal import table
 from flows.rating.explain import WEIGHT_CLASSES
 
@@ -20,7 +21,7 @@ def explain(waybill: str, client: Client) -> str:
 
 def _lines(found: Story) -> Iterator[str]:
     yield f"运单 {found.waybill}"
-    yield from _section("经过 timeline, Shanghai time", [_event(event, found) for event in found.events])
+    yield from _timeline(found)
     weights = [_weight(row) for row in found.weights]
     yield from _section("采信重量 adopted weight", weights)
     claims = [
@@ -30,29 +31,62 @@ def _lines(found: Story) -> Iterator[str]:
     ]
     yield from _section("理赔奖惩 claims", claims)
     for charge in found.charges:
-        yield from _charge(charge)
+        yield from _charge(charge, found.books)
     yield from _journal(found)
     waiting = [
         (FEES[row["fee"]][0], row["part"], REASONS[row["why"]], shanghai(row["since"]))
         for row in found.waiting
     ]
     yield from _section("等待 waiting", waiting)
+    anomalies = [
+        (
+            REASONS.get(row["kind"], ""),
+            str(row["kind"]),
+            place(row["site"], found.sites),
+            f"应为 expected {row['expected']}",
+            f"实为 found {row['found']}",
+            str(row["event_id"]),
+        )
+        for row in found.anomalies
+    ]
+    yield from _section("异常 anomalies", anomalies)
     refused = [
         (REASONS.get(row["reason"], ""), str(row["reason"]), str(row["detail"])) for row in found.dead_letters
     ]
     yield from _section("拒收 refused", refused)
 
 
-def _event(event: Row, found: Story) -> tuple[str, ...]:
-    site = found.sites.get(event["site"], {})
-    place = (
-        f"{site.get('name', event['site'])}"
-        if event["site"]
-        else f"{event['origin']} → {event['destination']}"
-    )
+def _timeline(found: Story) -> Iterator[str]:
+    """Each event in a line, and below it what it came from."""
+    events = timeline(found)
+    if not events:
+        return
+    yield ""
+    yield "■ 经过 timeline, Shanghai time"
+    lines = table([_event(event) for event in events])
+    for event, line in zip(events, lines, strict=True):
+        yield line
+        yield f"        {_origin(event)}"
+
+
+def _event(event: Row) -> tuple[str, ...]:
+    place = event["place"] if event["site"] else f"{event['origin']} → {event['destination']}"
     weight = f"{event['weight_g']:,} g" if event["weight_g"] else ""
-    kind = WEIGHT_CLASSES.get(event["weight_class"], ("", ""))[0]
-    return shanghai(event["event_time"]), what(event), place, weight, kind, event["event_id"]
+    size = "×".join(map(str, event["size"])) + " mm" if event["size"] else ""
+    name = f"{event['what']} {event['operation']}".strip()
+    return shanghai(event["event_time"]), name, place, weight, event["weighed"], size, event["mark"]
+
+
+def _origin(event: Row) -> str:
+    """Where an event's record is, and what the machine said of itself."""
+    parts = [
+        event["event_id"],
+        f"{event['source']} {event['code']}".strip(),
+        f"设备 device {event['device']}" if event["device"] else "",
+        f"照片 photo {event['photo']}" if event["photo"] else "",
+        f"{event['topic']}:{event['partition']}@{event['offset']}",
+    ]
+    return " · ".join(filter(None, parts))
 
 
 def _weight(row: Row) -> tuple[str, ...]:
@@ -60,7 +94,7 @@ def _weight(row: Row) -> tuple[str, ...]:
     return f"{row['weight_g']:,} g", kind, f"{why[0]} {why[1]}", row["event_id"]
 
 
-def _charge(charge: Row) -> Iterator[str]:
+def _charge(charge: Row, books: dict[str, str]) -> Iterator[str]:
     zh, en = FEES[charge["fee"]]
     part = f" {charge['part']}" if charge["part"] else ""
     yield ""
@@ -75,7 +109,10 @@ def _charge(charge: Row) -> Iterator[str]:
     rows = [(f"{step.label_zh} {step.label_en}", step.text_zh, step.text_en) for step in steps_of(charge)]
     yield from table(rows)
     if charge["book_version"]:
-        yield f"    价格表 {charge['price_table']} 第 {charge['price_row']} 行, 版本 version {charge['book_version']}"
+        yield (
+            f"    价格表 {charge['price_table']} 第 {charge['price_row']} 行, "
+            f"价格手册 book {books.get(charge['book_version'], '')}, 版本 version {charge['book_version']}"
+        )
     yield f"    触发 cause: {charge['cause']}"
 
 

@@ -6,8 +6,7 @@ from pathlib import Path
 
 import msgspec
 
-from deploy import workbook
-from deploy.tariff.opening import text_files
+from deploy.files import files_of
 from flows.governance.network import Network
 from flows.lifecycle.published import in_force, next_network
 from flows.rating.book import Book
@@ -15,14 +14,10 @@ from schemas import topics
 from schemas.events import ControlEvent, NetworkPublished, TariffPublished, TariffWithdrawn
 from schemas.identity import version_of
 from schemas.limits import MOST_IDENTIFIER
+from schemas.problems import UNREADABLE
 from schemas.settings import Settings
 from sinks.kafka import Records
 from sources.kafka import Follower
-
-
-def files_of(directory: Path) -> dict[str, str]:
-    """A directory's files: TOML and CSV, or the sheets of an Excel workbook. Raises DocumentError."""
-    return workbook.files_of(directory) if directory.is_file() else text_files(directory)
 
 
 def publish_network(settings: Settings, directory: Path, by: str) -> str:
@@ -89,7 +84,7 @@ def published(settings: Settings, seconds: float = 10) -> list[ControlEvent]:
     try:
         while not follower.at_end and time.monotonic() < until:
             for raw in follower.poll(1.0):
-                with contextlib.suppress(msgspec.DecodeError, UnicodeDecodeError):
+                with contextlib.suppress(*UNREADABLE):
                     found.append(msgspec.json.decode(raw, type=ControlEvent))
     finally:
         follower.close()

@@ -17,6 +17,7 @@ from prometheus_client import Counter
 
 from flows.engine import metrics
 from flows.engine.acknowledged import Inboxes, Outboxes, Record, run
+from flows.engine.clock import Clock
 from flows.engine.directory import Directory
 from flows.engine.log import capture, log
 from flows.engine.stop import Stop
@@ -37,7 +38,9 @@ BUDGET = 50_000
 MESSAGES = Counter("waybook_device_messages_total", "Messages of devices", ["dialect", "outcome"])
 
 
-def devices(name: str, settings: Settings, directory: Directory, dialects: Dialects, stop: Stop) -> Dataflow:
+def devices(
+    name: str, settings: Settings, directory: Directory, clock: Clock, dialects: Dialects, stop: Stop
+) -> Dataflow:
     """The dataflow."""
 
     def subscribe(clients: int) -> Subscriber:
@@ -54,7 +57,9 @@ def devices(name: str, settings: Settings, directory: Directory, dialects: Diale
 
     def in_our_words(item: tuple[str, list[Received]]) -> tuple[str, list[Record]]:
         key, batch = item
-        return key, records(batch, directory.current(), dialects)
+        now = clock.now()
+        between = (now - settings.horizon, now + settings.ahead) if now else None
+        return key, records(batch, directory.current(), dialects, between)
 
     flow = Dataflow("devices")
     messages = op.input("mqtt", flow, Inboxes(subscribe, settings.mqtt_clients, BUDGET, stop))
@@ -63,12 +68,17 @@ def devices(name: str, settings: Settings, directory: Directory, dialects: Diale
     return flow
 
 
-def records(batch: list[Received], network: Network, dialects: Dialects) -> list[Record]:
-    """Messages as records for Kafka: events by their waybills, dead letters by their ids; and their count."""
+def records(
+    batch: list[Received], network: Network, dialects: Dialects, between: tuple[int, int] | None = None
+) -> list[Record]:
+    """Messages as records for Kafka: events by their waybills, dead letters by their ids; and their count.
+
+    `between`: when readings may have been made (UTC ms), where that is known.
+    """
     made: list[Record] = []
     tally: Tally[tuple[str, str]] = Tally()
     for message in batch:
-        event = normalise(message.topic, message.payload, message.at, network, dialects)
+        event = normalise(message.topic, message.payload, message.at, network, dialects, between)
         if event is None:
             outcome = "unused"
         elif isinstance(event, DeadLetter):
@@ -97,11 +107,15 @@ def main() -> None:
     number = int(sys.argv[1]) if len(sys.argv) > 1 else 0
     name = f"devices{number or ''}"
     capture()
-    metrics.serve(settings.metrics_port and settings.metrics_port + number, settings.home / name)
+    metrics.serve(
+        settings.metrics_port and settings.metrics_port + number, settings.home / name, settings.metrics_host
+    )
     directory = Directory(settings)
     directory.wait(stop)
     if not stop.asked:
-        run(devices(name, settings, directory, known_dialects(), stop), settings.home / name, EPOCH)
+        clock = Clock(settings)
+        clock.wait(stop)
+        run(devices(name, settings, directory, clock, known_dialects(), stop), settings.home / name, EPOCH)
     log("stopped", flow=name)
 
 

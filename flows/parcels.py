@@ -34,7 +34,7 @@ def parcels(lane: Lane, lifecycle: Lifecycle, tables: Tables, positions: Positio
 
     def make(item: tuple[str, Any]) -> tuple[str, Any]:
         block, output = item[1]
-        counts.count(lane.number, output)
+        counts.count(lane.number, output, lifecycle.waits)
         seq = lane.number << 32 | block.n
         rows = tables.make(output, seq, lifecycle.rules.tariffs, lifecycle.directory)
         return "lane", (block, rows, letters(lane.number, block.n, tables.booked, positions))

@@ -14,11 +14,20 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
-from schemas.limits import MOST_HOURS, MOST_IDENTIFIER, MOST_LENGTH_MM, MOST_PIECES, MOST_WEIGHT_G
+from schemas.limits import MOST_HOURS, MOST_IDENTIFIER, MOST_LENGTH_MM, MOST_PIECES, MOST_WEIGHT_G, WAYBILL
 from schemas.money import MOST
 
 Name = Annotated[str, Meta(min_length=1, max_length=MOST_IDENTIFIER)]
 """An id, a code or a name."""
+Waybill = Annotated[
+    str,
+    Meta(
+        min_length=1,
+        max_length=MOST_IDENTIFIER,
+        extra_json_schema={"pattern": f"^{WAYBILL.pattern}$"},
+    ),
+]
+"""A waybill number. The lanes look at its pattern once a parcel, so decoding need not."""
 Word = Annotated[str, Meta(max_length=MOST_IDENTIFIER)]
 """The same where it may be missing."""
 Grams = Annotated[int, Meta(ge=0, le=MOST_WEIGHT_G)]
@@ -42,6 +51,8 @@ PICKED_UP, SENT, ARRIVED, OUT_FOR_DELIVERY, SIGNED = OPERATIONS
 
 WeightClass = Literal["declared", "outlet_scale", "outlet_dws", "hub_scale", "hub_dws"]
 """Who weighed: the customer's word, or a scale or a DWS machine (dimension, weight, scan)."""
+MeasuredClass = Literal["outlet_scale", "outlet_dws", "hub_scale", "hub_dws"]
+"""Those that are weighings; what the customer declares comes with the order."""
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", gc=False):
@@ -61,7 +72,7 @@ class Order(Event, frozen=True, kw_only=True, tag="order", omit_defaults=True):
     A later order (by time, then id) of the same waybill replaces an earlier one.
     """
 
-    waybill: Name
+    waybill: Waybill
     origin: Name
     destination: Name
     origin_city: Word
@@ -99,7 +110,7 @@ class Scan(Event, frozen=True, kw_only=True, tag="scan"):
     `outlet`, `city` and `province` are those of `site` when the scan was normalised; a hub's outlet is `HQ`.
     """
 
-    waybill: Name
+    waybill: Waybill
     operation: OperationCode
     source: Name
     code: Word
@@ -115,12 +126,12 @@ class Scan(Event, frozen=True, kw_only=True, tag="scan"):
 class Weight(Event, frozen=True, kw_only=True, tag="weight"):
     """A parcel was weighed, perhaps measured (0 mm: was not). Topic `waybook.devices`, key: waybill."""
 
-    waybill: Name
+    waybill: Waybill
     weight_g: Annotated[int, Meta(gt=0, le=MOST_WEIGHT_G)]
     length_mm: Millimetres
     width_mm: Millimetres
     height_mm: Millimetres
-    weight_class: WeightClass
+    weight_class: MeasuredClass
     source: Name
     site: Name
     outlet: Name

@@ -2,6 +2,9 @@
 
 import msgspec
 
+UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+"""What decoding bytes can raise: they are no JSON, not what was asked for, no UTF-8, or nested too deep."""
+
 
 class Problem(msgspec.Struct, frozen=True):
     """One broken rule in a file. `row` counts lines from 1 with the header as 1; 0: the file as a whole."""

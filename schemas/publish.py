@@ -2,7 +2,7 @@
 
 `schemas/published/events.schema.json` is JSON Schema 2020-12 of every event, `asyncapi.json` an AsyncAPI 3.0
 document of the topics and what they carry (https://www.asyncapi.com/docs/reference/specification/v3.0.0). Both
-come from the structs in `schemas.events` alone.
+come from the structs in `schemas.events`, the topics and the device dialects alone.
 """
 
 import sys
@@ -11,7 +11,8 @@ from typing import Any, get_args
 
 import msgspec
 
-from schemas import commands, events, topics
+from schemas import commands, devices, events, topics
+from schemas.settings import Settings
 
 HERE = Path(__file__).parent / "published"
 CARRIES: dict[str, tuple[type[events.Event], ...]] = {
@@ -32,7 +33,36 @@ CARRIES: dict[str, tuple[type[events.Event], ...]] = {
     topics.ANSWERS.name: (events.Answer,),
     topics.QUERIES.name: (events.Query,),
 }
-"""What lies on which topic. Postings are columnar blocks between flows, described in `flows.engine.messages`."""
+"""Which events lie on which topic. Postings are none: columnar blocks between flows (`flows.engine.messages`)."""
+
+SENT = {
+    topics.DEVICES.name,
+    topics.DEAD_LETTERS.name,
+    topics.CONTROL.name,
+    topics.TICKS.name,
+    topics.POSTINGS.name,
+}
+"""Topics that Waybook's own programs write."""
+
+POSTINGS = "Postings"
+_BLOCK: dict[str, Any] = {
+    "name": POSTINGS,
+    "contentType": "application/msgpack",
+    "summary": "Part of what a block of a sender's lane has to say, numbered, so that it is taken once",
+    "payload": {
+        "type": "array",
+        "description": "MessagePack: sender, lane, block, part (from 1), parts, body (an Arrow IPC stream)",
+        "prefixItems": [
+            {"type": "string", "title": "sender"},
+            *({"type": "integer", "title": name} for name in ("lane", "block", "part", "parts")),
+            {"type": "string", "contentEncoding": "binary", "title": "body"},
+        ],
+        "minItems": 6,
+        "maxItems": 6,
+    },
+}
+BINDING = "0.5.0"
+"""Version of AsyncAPI's Kafka bindings."""
 
 
 def json_schema() -> dict[str, Any]:
@@ -51,15 +81,20 @@ def asyncapi() -> dict[str, Any]:
     """The AsyncAPI document."""
     kinds = get_args(events.AnyEvent)
     _, components = msgspec.json.schema_components(kinds, ref_template="#/components/schemas/{name}")
+    keys = {kind: topic.key for topic in topics.TOPICS for kind in CARRIES[topic.name]}
     messages = {
         kind.__name__: {
             "name": kind.__name__,
             "contentType": "application/json",
             "summary": (kind.__doc__ or "").partition("\n")[0],
             "payload": {"$ref": f"#/components/schemas/{kind.__name__}"},
+            "bindings": _key(keys[kind]),
         }
         for kind in kinds
     }
+    messages[POSTINGS] = {**_BLOCK, "bindings": _key(topics.POSTINGS.key)}
+    messages |= devices.messages()
+    defaults = Settings()
     return {
         "asyncapi": "3.0.0",
         "info": {
@@ -69,24 +104,57 @@ def asyncapi() -> dict[str, Any]:
             "license": {"name": "Apache-2.0"},
         },
         "defaultContentType": "application/json",
-        "channels": {topic.name: _channel(topic) for topic in topics.TOPICS if CARRIES[topic.name]},
+        "servers": {
+            "kafka": {
+                "host": defaults.kafka,
+                "protocol": "kafka",
+                "description": "WAYBOOK_KAFKA; producers partition by Java's murmur2",
+            },
+            "mqtt": {
+                "host": defaults.mqtt,
+                "protocol": "mqtt",
+                "protocolVersion": "5.0",
+                "description": "WAYBOOK_MQTT",
+            },
+        },
+        "channels": {
+            devices.CHANNEL: devices.channel(),
+            **{topic.name: _channel(topic) for topic in topics.TOPICS},
+        },
         "operations": {
-            f"read.{topic.name}": {"action": "receive", "channel": {"$ref": f"#/channels/{topic.name}"}}
-            for topic in topics.TOPICS
-            if CARRIES[topic.name]
+            f"read.{devices.CHANNEL}": _operation("receive", devices.CHANNEL),
+            **{f"read.{topic.name}": _operation("receive", topic.name) for topic in topics.TOPICS},
+            **{
+                f"send.{topic.name}": _operation("send", topic.name)
+                for topic in topics.TOPICS
+                if topic.name in SENT
+            },
         },
         "components": {"messages": messages, "schemas": components},
     }
 
 
+def _key(key: str) -> dict[str, Any]:
+    """A message's Kafka binding; records of topics without a key have none."""
+    described = {"key": {"type": "string", "description": key}} if key else {}
+    return {"kafka": {**described, "bindingVersion": BINDING}}
+
+
+def _operation(action: str, channel: str) -> dict[str, Any]:
+    return {"action": action, "channel": {"$ref": f"#/channels/{channel}"}}
+
+
 def _channel(topic: topics.Topic) -> dict[str, Any]:
+    names = [kind.__name__ for kind in CARRIES[topic.name]] or [POSTINGS]
+    partitions = Settings().partitions if topic.partitioned else 1
     return {
         "address": topic.name,
         "description": topic.description,
-        "messages": {
-            kind.__name__: {"$ref": f"#/components/messages/{kind.__name__}"} for kind in CARRIES[topic.name]
+        "servers": [{"$ref": "#/servers/kafka"}],
+        "messages": {name: {"$ref": f"#/components/messages/{name}"} for name in names},
+        "bindings": {
+            "kafka": {"topic": topic.name, "partitions": partitions, "bindingVersion": BINDING},
         },
-        "bindings": {"kafka": {"key": {"type": "string", "description": topic.key or "none"}}},
     }
 
 

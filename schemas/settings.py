@@ -59,7 +59,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     ahead: int = AHEAD
     """Milliseconds that an event may lie in the future of the newest tick."""
     metrics_port: int = 0
-    """Port of Prometheus' metrics on 127.0.0.1; 0: any free one, written to the home directory."""
+    """Port of Prometheus' metrics; 0: any free one, written to the home directory."""
+    metrics_host: str = "127.0.0.1"
+    """Address at which Prometheus' metrics are served; 0.0.0.0 where Prometheus is on another machine."""
 
 
 def from_environment(environment: Mapping[str, str] = os.environ) -> Settings:

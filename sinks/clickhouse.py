@@ -42,8 +42,11 @@ def readers(settings: Settings) -> Settings:
     return msgspec.structs.replace(settings, database=settings.read_database or settings.database, cluster="")
 
 
-def connect(settings: Settings) -> Client:
-    """A client of the store that the settings name. Raises StoreAwayError when it cannot be reached."""
+def connect(settings: Settings, seconds: int = 30) -> Client:
+    """A client of the store that the settings name. Raises StoreAwayError when it cannot be reached.
+
+    `seconds`: how long an answer may take to begin, after which the store counts as away.
+    """
     url = urlsplit(settings.clickhouse)
     more = CERTAIN if settings.cluster else EVERYWHERE if settings.read_database else {}
     try:
@@ -58,6 +61,8 @@ def connect(settings: Settings) -> Client:
             compress=False,
             query_retries=0,
             settings=dict(more),
+            connect_timeout=min(10, seconds),
+            send_receive_timeout=seconds,
         )
     except (ClickHouseError, OSError) as error:
         if not is_away(error):

@@ -30,10 +30,17 @@ VIEWS = {
         FROM dead_letter AS d LEFT JOIN event AS e ON e.event_id = d.event_id AND e.waybill = d.waybill
         WHERE d.reason = 'conflicting_duplicate' AND d.status = 'open'""",
     "open_dead_letter": """
-        SELECT dead_letter_id, argMin(reason, (seq, line)) AS why, any(detail) AS detail,
-               any(transport) AS transport, any(topic) AS topic, argMin(partition, (seq, line)) AS partition,
-               argMin(offset, (seq, line)) AS offset, any(event_id) AS event_id, any(waybill) AS waybill,
-               min(received) AS received, argMin(raw, (seq, line)) AS raw, countIf(status = 'open') AS times
+        SELECT dead_letter_id,
+               argMaxIf(reason, (seq, line), status = 'open') AS why,
+               argMaxIf(detail, (seq, line), status = 'open') AS detail,
+               argMaxIf(transport, (seq, line), status = 'open') AS transport,
+               argMaxIf(topic, (seq, line), status = 'open') AS topic,
+               argMaxIf(partition, (seq, line), status = 'open') AS partition,
+               argMaxIf(offset, (seq, line), status = 'open') AS offset,
+               argMaxIf(event_id, (seq, line), status = 'open') AS event_id,
+               argMaxIf(waybill, (seq, line), status = 'open') AS waybill,
+               argMaxIf(raw, (seq, line), status = 'open') AS raw,
+               minIf(received, status = 'open') AS received, countIf(status = 'open') AS times
         FROM dead_letter GROUP BY dead_letter_id
         HAVING argMax(status, (seq, line)) = 'open'""",
 }

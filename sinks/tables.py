@@ -9,6 +9,8 @@ from the same columns.
 
 import msgspec
 
+from schemas.events import OPERATIONS
+
 WORD = "LowCardinality(String)"
 TEXT = "String"
 ID = "FixedString(16)"
@@ -103,7 +105,12 @@ EVENT = Table(
         Column("partition", "UInt16"),
         Column("offset", "UInt64"),
     ),
-    extras=(WAYBILLS,),
+    extras=(
+        WAYBILLS,
+        f"operation_name {TEXT} ALIAS transform(operation, {list(OPERATIONS)}, {list(OPERATIONS.values())}, '') "
+        "COMMENT 'scan: 揽收, 发件, 到件, 派件, 签收'",
+        "business_date Date ALIAS toDate(event_time, 'Asia/Shanghai') COMMENT 'Shanghai''s date of event_time'",
+    ),
 )
 
 ORDER_TERMS = Table(

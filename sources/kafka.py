@@ -5,14 +5,19 @@ import time
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Message, TopicPartition
 
+LAST = -2001
+"""The newest record: librdkafka's RD_KAFKA_OFFSET_TAIL(1)."""
+
 
 class Follower:
-    """Reads a topic's only partition from the beginning; `poll` gives what is new.
+    """Reads a topic's only partition from the beginning, or from its newest record; `poll` gives what is new.
 
     A topic that does not exist yet, or a broker that is away, has nothing new.
     """
 
-    def __init__(self, kafka: str, topic: str, options: dict[str, str] | None = None) -> None:
+    def __init__(
+        self, kafka: str, topic: str, options: dict[str, str] | None = None, *, only_newest: bool = False
+    ) -> None:
         self._consumer = Consumer(
             {
                 "bootstrap.servers": kafka,
@@ -30,7 +35,7 @@ class Follower:
         )
         self.at_end = False
         """Whether everything that was there has been read once."""
-        self._consumer.assign([TopicPartition(topic, 0, OFFSET_BEGINNING)])
+        self._consumer.assign([TopicPartition(topic, 0, LAST if only_newest else OFFSET_BEGINNING)])
 
     def poll(self, seconds: float = 0.0) -> list[bytes]:
         """New records' values, waiting at most `seconds` for the topic's end."""

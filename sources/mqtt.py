@@ -9,6 +9,7 @@ Mosquitto before 2.0.12 forgets shared subscriptions when it restarts: what is p
 is back is lost. There, run a single client, whose subscription is an ordinary one.
 """
 
+import logging
 import threading
 import time
 from collections import deque
@@ -147,6 +148,7 @@ class _Client(paho.Client):
             CallbackAPIVersion.VERSION2, client_id=client_id, protocol=paho.MQTTv5, manual_ack=True
         )
         self.reconnect_delay_set(*BACK_OFF)
+        self.enable_logger(logging.getLogger("waybook.mqtt"))
         self.name, self.number = client_id, number
         self.wanted, self.unwanted = filters
         """Both are durable: what another number of clients subscribed to must go."""

@@ -1,11 +1,17 @@
 """The operations dashboard: what moves, what waits, what is refused, what differs, and whether it is live.
 
-Panels by processing time use the plan's own time (`block.at`); those by event time use the events'.
+The dashboard's time is that of the books: when a row's block was planned (`block.at`), also where events are older
+or, in a simulation, of another year. So what has just been written is seen, whenever it happened.
 """
 
 from dashboards.grafana.panels import Json, Panel, dashboard, variable
 
 _WRITTEN = "arraySum(arrayMap((t, r) -> if(t = '{table}', r, 0), b.tables, b.rows))"
+
+_SEQ = "bitShiftLeft(toUInt64(lane), 32) + n"
+_NEW = f"seq IN (SELECT {_SEQ} FROM block WHERE $__timeFilter(at))"
+"""Rows of the blocks in the dashboard's range; the primary key finds them."""
+_BLOCKS = f"(SELECT {_SEQ} AS seq, at FROM block WHERE $__timeFilter(at)) AS b"
 
 PANELS = [
     Panel(
@@ -28,17 +34,19 @@ PANELS = [
         kind="timeseries",
         width=12,
         unit="currencyCNY",
-        description="By event time; corrections count where their charge does",
-        sql="""SELECT $__timeInterval(event_time) AS time, fee, sum(amount) AS amount FROM charge
-        WHERE $__timeFilter(event_time) AND $__conditionalAll(fee IN (${fee:singlequote}), $fee)
+        description="When it was booked; corrections count when they were made",
+        sql=f"""SELECT $__timeInterval(b.at) AS time, fee, sum(amount) AS amount FROM charge
+        INNER JOIN {_BLOCKS} USING seq
+        WHERE {_NEW} AND $__conditionalAll(fee IN (${{fee:singlequote}}), $fee)
         GROUP BY time, fee ORDER BY time""",
     ),
     Panel(
         title="扫描按操作 Scans by operation",
         kind="timeseries",
         width=12,
-        sql="""SELECT $__timeInterval(event_time) AS time, operation, count() AS scans FROM event
-        WHERE kind = 'scan' AND $__timeFilter(event_time) GROUP BY time, operation ORDER BY time""",
+        sql=f"""SELECT $__timeInterval(b.at) AS time, operation_name, count() AS scans FROM event
+        INNER JOIN {_BLOCKS} USING seq
+        WHERE kind = 'scan' AND {_NEW} GROUP BY time, operation_name ORDER BY time""",
     ),
     Panel(
         title="等待计费 Waiting by reason",
@@ -66,34 +74,34 @@ PANELS = [
     Panel(
         title="称重差异按场地 Weight differences by site",
         kind="table",
-        sql="""SELECT site, count() AS differences, max(event_time) AS newest FROM anomaly
-        WHERE kind = 'weight_difference' AND $__timeFilter(event_time)
+        sql=f"""SELECT site, count() AS differences, max(event_time) AS newest FROM anomaly
+        WHERE kind = 'weight_difference' AND {_NEW}
         GROUP BY site ORDER BY differences DESC LIMIT 30""",
     ),
     Panel(
         title="采信来源 Adopted weights by source",
         kind="table",
-        sql="""SELECT weight_class, why, count() AS parcels FROM adopted_weight WHERE $__timeFilter(event_time)
+        sql=f"""SELECT weight_class, why, count() AS parcels FROM adopted_weight WHERE {_NEW}
         GROUP BY weight_class, why ORDER BY parcels DESC""",
     ),
     Panel(
         title="异常 Anomalies by kind",
         kind="table",
-        sql="""SELECT kind, count() AS anomalies, uniqExact(waybill) AS parcels, max(event_time) AS newest FROM anomaly
-        WHERE $__timeFilter(event_time) GROUP BY kind ORDER BY anomalies DESC""",
+        sql=f"""SELECT kind, count() AS anomalies, uniqExact(waybill) AS parcels, max(event_time) AS newest FROM anomaly
+        WHERE {_NEW} GROUP BY kind ORDER BY anomalies DESC""",
     ),
     Panel(
         title="缺失扫描 Missing scans of signed parcels",
         kind="table",
         width=16,
         description="Signed for, but without one of the scans that lead there",
-        sql="""SELECT destination_outlet, countIf(NOT picked) AS no_pick_up, countIf(NOT arrived) AS no_arrival,
+        sql=f"""SELECT destination_outlet, countIf(NOT picked) AS no_pick_up, countIf(NOT arrived) AS no_arrival,
         countIf(NOT delivering) AS no_out_for_delivery, count() AS signed FROM (
             SELECT waybill, anyIf(outlet, operation = '50') AS destination_outlet,
             countIf(operation = '10') > 0 AS picked,
             countIf(operation = '30') > 0 AS arrived,
             countIf(operation = '40') > 0 AS delivering
-            FROM event WHERE kind = 'scan' AND $__timeFilter(event_time)
+            FROM event WHERE kind = 'scan' AND {_NEW}
             GROUP BY waybill HAVING countIf(operation = '50') > 0)
         GROUP BY destination_outlet ORDER BY no_pick_up + no_arrival + no_out_for_delivery DESC LIMIT 30""",
     ),
@@ -102,8 +110,8 @@ PANELS = [
         kind="table",
         width=12,
         unit="currencyCNY",
-        sql="""SELECT book AS outlet, sum(if(side = 'C', amount, -amount)) AS owes FROM journal
-        WHERE account = '2101' AND business_date BETWEEN toDate($__fromTime) AND toDate($__toTime)
+        sql=f"""SELECT book AS outlet, sum(if(side = 'C', amount, -amount)) AS owes FROM journal
+        WHERE account = '2101' AND {_NEW}
         GROUP BY book ORDER BY owes DESC LIMIT 30""",
     ),
     Panel(

@@ -7,6 +7,7 @@ from types import MappingProxyType
 
 from clickhouse_connect.driver.client import Client
 from jinja2 import Environment, FileSystemLoader, select_autoescape
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.middleware import Middleware
@@ -27,6 +28,8 @@ from schemas.settings import Settings
 from sinks.clickhouse import connect, readers
 
 HERE = Path(__file__).parent
+PATIENCE = 8
+"""Seconds that the store has for an answer; someone is waiting."""
 POLICY = b"default-src 'self'; base-uri 'none'; frame-ancestors 'none'"
 
 _templates = Environment(
@@ -65,6 +68,7 @@ def create_app(settings: Settings) -> Starlette:
             Route("/", pages.live),
             Route("/events", pages.events),
             Route("/health", pages.health),
+            Route("/metrics", pages.metrics),
             Route("/search", pages.search),
             Route("/parcel/{waybill}", pages.parcel, name="parcel"),
             Route("/try", pages.trial),
@@ -88,7 +92,7 @@ class Pages:
         self._poller = Poller(self._connect, settings.home)
 
     def _connect(self) -> Client:
-        return connect(readers(self._settings))
+        return connect(readers(self._settings), PATIENCE)
 
     async def live(self, request: Request) -> Response:  # noqa: ARG002
         """The page that moves."""
@@ -98,23 +102,27 @@ class Pages:
         """Snapshots as server-sent events, as the poller makes them."""
 
         async def stream() -> AsyncIterator[bytes]:
-            sent = b""
+            sent, age = b"", 0.0
             while not await request.is_disconnected():
-                if self._poller.snapshot is not sent:
-                    sent = self._poller.snapshot
-                    yield b"data: " + sent + b"\n\n"
+                if self._poller.snapshot is not sent or self._poller.age > age + 1:
+                    sent, age = self._poller.snapshot, self._poller.age
+                    yield b"data: " + self._poller.told() + b"\n\n"
                 await asyncio.sleep(0.25)
 
         headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
         return StreamingResponse(stream(), media_type="text/event-stream", headers=headers)
 
     async def health(self, request: Request) -> Response:  # noqa: ARG002
-        """The newest snapshot; it says `away` when the store does not answer."""
-        return Response(self._poller.snapshot, media_type="application/json")
+        """The newest snapshot and its age; it says `away` when the store does not answer."""
+        return Response(self._poller.told(), media_type="application/json")
+
+    async def metrics(self, request: Request) -> Response:  # noqa: ARG002
+        """The page's own, for Prometheus."""
+        return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
 
     async def search(self, request: Request) -> Response:
         """To the parcel's own address."""
-        waybill = request.query_params.get("waybill", "").strip()
+        waybill = request.query_params.get("waybill", "").strip().upper()
         return RedirectResponse(request.url_for("parcel", waybill=waybill) if waybill else "/", 303)
 
     async def parcel(self, request: Request) -> Response:

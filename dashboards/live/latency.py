@@ -1,14 +1,17 @@
-"""Latency from event to row over the last minute, from the lanes' own histograms."""
+"""Latency from event to row over the last minute, and how far behind the lanes are, from their own metrics."""
 
 import urllib.error
 import urllib.request
 from collections import Counter, deque
+from collections.abc import Iterable
 from http.client import HTTPException
 from pathlib import Path
 
 from prometheus_client.parser import text_string_to_metric_families
+from prometheus_client.samples import Sample
 
 HISTOGRAM = "waybook_event_to_row_seconds"
+LAG = "waybook_lag_records"
 WINDOW = 60
 """Looks, one a second, that the quantiles are taken over."""
 
@@ -22,10 +25,14 @@ class Latency:
     def __init__(self, home: Path) -> None:
         self._home = home
         self._seen: deque[Buckets] = deque(maxlen=WINDOW)
+        self.lag: int | None = None
+        """Records in Kafka that the lanes have not read; None: no lane answers."""
 
     def look(self) -> dict[str, int]:
         """p50 and p99 in milliseconds: bounds of the buckets in which they lie; empty when nothing came."""
-        now = buckets_of(self._home)
+        samples = samples_of(self._home)
+        now, behind = buckets_of(samples), [sample.value for sample in samples if sample.name == LAG]
+        self.lag = int(sum(behind)) if behind else None
         if self._seen and any(now[bound] < count for bound, count in self._seen[-1].items()):
             self._seen.clear()  # a lane was started again and counts from zero
         self._seen.append(now)
@@ -35,10 +42,10 @@ class Latency:
         return quantiles(Counter({bound: count - before[bound] for bound, count in now.items()}))
 
 
-def buckets_of(home: Path) -> Buckets:
-    """The histograms of all lanes that answer, added up."""
-    buckets: Buckets = Counter()
-    for file in home.glob("lane*/metrics.port"):
+def samples_of(home: Path) -> list[Sample]:
+    """What the lanes that answer tell of latency and lag."""
+    found: list[Sample] = []
+    for file in sorted(home.glob("lane*/metrics.port")):
         try:
             url = f"http://127.0.0.1:{file.read_text()}/metrics"
             with urllib.request.urlopen(url, timeout=1) as answer:
@@ -46,10 +53,17 @@ def buckets_of(home: Path) -> Buckets:
         except (OSError, urllib.error.URLError, HTTPException):
             continue
         for family in text_string_to_metric_families(text):
-            if family.name == HISTOGRAM:
-                for sample in family.samples:
-                    if sample.name.endswith("_bucket"):
-                        buckets[float(sample.labels["le"])] += int(sample.value)
+            if family.name in (HISTOGRAM, LAG):
+                found += family.samples
+    return found
+
+
+def buckets_of(samples: Iterable[Sample]) -> Buckets:
+    """The histograms of all lanes, added up."""
+    buckets: Buckets = Counter()
+    for sample in samples:
+        if sample.name == f"{HISTOGRAM}_bucket":
+            buckets[float(sample.labels["le"])] += int(sample.value)
     return buckets
 
 

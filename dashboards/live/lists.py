@@ -1,4 +1,4 @@
-"""Lists behind the live page's tables: all that waits and all that was refused, by reason, page by page."""
+"""Lists behind the live page's tables: what waits, was refused or is odd, by reason, page by page."""
 
 from typing import Any
 
@@ -6,6 +6,8 @@ import msgspec
 from clickhouse_connect.driver.client import Client
 
 from dashboards.queries import (
+    ANOMALY_LIST,
+    ANOMALY_REASONS,
     DEAD_LETTER_LIST,
     DEAD_LETTER_REASONS,
     WAITING_LIST,
@@ -30,6 +32,7 @@ class Listing(msgspec.Struct, frozen=True):
 
 LISTINGS = {
     "waiting": Listing("waiting.html", WAITING_LIST, WAITING_REASONS),
+    "anomalies": Listing("anomalies.html", ANOMALY_LIST, ANOMALY_REASONS),
     "dead-letters": Listing("dead_letters.html", DEAD_LETTER_LIST, DEAD_LETTER_REASONS),
 }
 

@@ -13,8 +13,6 @@ from schemas.parties import HQ
 def page_of(found: Story) -> dict[str, Any]:
     """Everything that the template needs."""
     reversed_ = {row["reversed"] for row in found.charges if row["reversed"]}
-    adopted = {row["event_id"]: row for row in found.weights}
-    in_force = found.weights[-1]["event_id"] if found.weights else ""
     names = {site["outlet"]: f"{site['name']} {site['outlet']}" for site in found.sites.values()}
     orders = [event for event in found.events if event["kind"] == "order"]
     return {
@@ -24,8 +22,8 @@ def page_of(found: Story) -> dict[str, Any]:
         if orders
         else [],
         "sites": found.sites,
-        "events": [_event(event, found, adopted, in_force) for event in found.events],
-        "charges": [_charge(row, reversed_) for row in found.charges],
+        "events": timeline(found),
+        "charges": [_charge(row, reversed_, found.books) for row in found.charges],
         "entries": _entries(found),
         "waiting": [(FEES[row["fee"]], REASONS[row["why"]], row["since"]) for row in found.waiting],
         "claims": [{**row, "title": FEES[row["kind"]] if row["kind"] else ("", "")} for row in found.claims],
@@ -42,6 +40,13 @@ def place(code: str, sites: dict[str, Row]) -> str:
         return code
     where = dict.fromkeys((site["province"], site["city"]))
     return f"{site['name']}（{''.join(where)}，{site['outlet']}）"
+
+
+def timeline(found: Story) -> list[dict[str, Any]]:
+    """The parcel's events with where they happened and what became of its weights."""
+    adopted = {row["event_id"]: row for row in found.weights}
+    in_force = found.weights[-1]["event_id"] if found.weights else ""
+    return [_event(event, found, adopted, in_force) for event in found.events]
 
 
 def _event(event: Row, found: Story, adopted: dict[str, Row], in_force: str) -> dict[str, Any]:
@@ -65,12 +70,13 @@ def _event(event: Row, found: Story, adopted: dict[str, Row], in_force: str) -> 
     }
 
 
-def _charge(row: Row, reversed_: set[str]) -> dict[str, Any]:
+def _charge(row: Row, reversed_: set[str], books: dict[str, str]) -> dict[str, Any]:
     return {
         **row,
         "title": FEES[row["fee"]],
         "steps": [] if row["reversed"] else steps(row),
         "was_reversed": row["id"] in reversed_,
+        "book": books.get(row["book_version"], ""),
     }
 
 

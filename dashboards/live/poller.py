@@ -16,6 +16,7 @@ from typing import Any
 import msgspec
 from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError
+from prometheus_client import Gauge
 from urllib3.exceptions import HTTPError
 
 from dashboards.live.latency import Latency
@@ -27,12 +28,18 @@ HISTORY = 180
 """Seconds that the charts show."""
 DATES = 3
 """Business dates that are shown, the newest first: facts of yesterday still arrive today."""
+PROVINCES = 12
 SHARE = 10
 """A question about everything is asked again when this many times what it took has passed."""
 AWAY = (ClickHouseError, StoreAwayError, HTTPError, OSError)
 """What asking raises when the store is away; an answer that breaks off in the middle is urllib3's HTTPError."""
 
-HEADS = "SELECT lane, max(n) - 1 AS n FROM block GROUP BY lane"
+STILL = 10
+"""Seconds without a block after which a lane stands still: ticks come all the time."""
+
+HEADS = """
+SELECT lane, max(n) - 1 AS n, dateDiff('millisecond', max(at), now64(3)) / 1000 AS age
+FROM block GROUP BY lane ORDER BY lane"""
 NEW_EVENTS = "SELECT kind, count() AS n FROM event WHERE {range} GROUP BY kind"
 NEW_CHARGES = """
 SELECT business_date, fee, origin, count() AS n, sum(amount) AS amount FROM charge WHERE {range}
@@ -44,9 +51,13 @@ WAITING = """
 SELECT why, count() AS n, min(since) AS oldest, groupArray(4)(waybill) AS waybills
 FROM waiting_now GROUP BY why ORDER BY n DESC"""
 REFUSED = "SELECT why, count() AS n FROM open_dead_letter GROUP BY why ORDER BY n DESC"
+ANOMALIES = "SELECT kind AS why, count() AS n FROM anomaly GROUP BY why ORDER BY n DESC, why"
 LATEST_REFUSED = """
 SELECT why, waybill, received, substring(raw, 1, 160) AS raw FROM open_dead_letter
 ORDER BY received DESC LIMIT 6"""
+
+AGE = Gauge("waybook_page_snapshot_age_seconds", "Since the live page has seen the books")
+STORE_AWAY = Gauge("waybook_page_store_away", "1 while ClickHouse does not answer the live page")
 
 _log = logging.getLogger(__name__)
 
@@ -84,9 +95,21 @@ class Poller:
         self._charts: deque[tuple[float, float, float, float]] = deque(maxlen=HISTORY)
         self._newest: deque[dict[str, Any]] = deque(maxlen=12)
         self._before: tuple[float, int, int, Decimal] | None = None
+        self._lanes: list[dict[str, Any]] = []
+        self._looked = time.monotonic()
         self._away_since: datetime | None = None
         self.snapshot = b'{"away":"starting"}'
+        AGE.set_function(lambda: self.age)
         threading.Thread(target=self._run, daemon=True).start()
+
+    @property
+    def age(self) -> float:
+        """Seconds since the snapshot was made: it grows while the store keeps a question waiting."""
+        return time.monotonic() - self._looked
+
+    def told(self) -> bytes:
+        """The snapshot and its age, as JSON."""
+        return b'{"age":%.1f,%b' % (self.age, self.snapshot[1:])
 
     def _run(self) -> None:
         while True:
@@ -96,17 +119,21 @@ class Poller:
                     self._client = self._connect()
                 self.snapshot = msgspec.json.encode(self._look(self._client), enc_hook=str)
                 self._away_since = None
+                STORE_AWAY.set(0)
             except AWAY as error:
                 self._client = None
                 if self._away_since is None:
                     self._away_since = datetime.now(UTC)
                     _log.warning("the store is away: %s", error)
                 self.snapshot = msgspec.json.encode({"away": f"{self._away_since:%Y-%m-%dT%H:%M:%SZ}"})
+                STORE_AWAY.set(1)
+            self._looked = time.monotonic()
             time.sleep(max(0.1, 1 - (time.monotonic() - began)))
 
     def _look(self, client: Client) -> dict[str, Any]:
         self._take_new(client)
         self._add_point()
+        latency = self._latency.look()
         answers = {name: [_labelled(row) for row in kept.ask(client)] for name, kept in self._kept.items()}
         return {
             "now": time.time(),
@@ -114,28 +141,37 @@ class Poller:
             "charts": [list(points) for points in zip(*self._charts, strict=True)] if self._charts else [],
             **self._booked(),
             "newest": list(self._newest),
-            "latency": self._latency.look(),
+            "latency": latency,
+            "lanes": self._lanes,
+            "lag": self._latency.lag,
             **answers,
         }
 
     def _booked(self) -> dict[str, Any]:
-        """Money by fee for the newest business dates, and by province over them."""
+        """Money by fee and by province for the newest business dates; the first is the books' today."""
         dates = sorted(self._fees, reverse=True)[:DATES]
         fees = [fee for fee in FEES if any(fee in self._fees[day] for day in dates)]
-        provinces = sum((self._provinces[day] for day in dates), Counter[str]())
+        names = {name for day in dates for name in self._provinces[day]}
+        of = {name: [self._provinces[day][name] for day in dates] for name in sorted(names)}
+        largest = sorted(of, key=lambda name: of[name], reverse=True)[:PROVINCES]
+        most = of[largest[0]][0] if largest else 0
         return {
             "dates": [str(day) for day in dates],
             "fees": [(*FEES[fee], [_yuan(self._fees[day][fee]) for day in dates]) for fee in fees],
             "provinces": [
-                (name, _yuan(amount), float(amount / most))
-                for name, amount in provinces.most_common(12)
-                for most in [provinces.most_common(1)[0][1]]
+                (name, [_yuan(amount) for amount in of[name]], float(of[name][0] / most) if most else 0.0)
+                for name in largest
             ],
         }
 
     def _take_new(self, client: Client) -> None:
         """Add what blocks have brought since the last look: all of it, or nothing when the store goes away."""
-        heads = {int(head["lane"]): int(head["n"]) for head in rows(client, HEADS)}
+        found = rows(client, HEADS)
+        self._lanes = [
+            {"lane": head["lane"], "age": round(head["age"], 1), "still": head["age"] > STILL}
+            for head in found
+        ]
+        heads = {int(head["lane"]): int(head["n"]) for head in found}
         new = {lane: last for lane, last in heads.items() if last > self._read.get(lane, 0)}
         if not new:
             return
@@ -191,7 +227,7 @@ class Poller:
         self._before = now, orders, events, money
 
 
-_EVERYTHING = {"waiting": WAITING, "refused": REFUSED, "letters": LATEST_REFUSED}
+_EVERYTHING = {"waiting": WAITING, "refused": REFUSED, "letters": LATEST_REFUSED, "anomalies": ANOMALIES}
 
 
 def _labelled(row: Row) -> Row:

@@ -7,6 +7,7 @@ from pathlib import Path
 from clickhouse_connect.driver.client import Client
 
 from deploy.audit.accounts import check_accounts
+from deploy.audit.ahead import check_ahead, newest_rows
 from deploy.audit.chain import check_closed, complete, read_log
 from deploy.audit.ledger import check_ledger, counts
 from deploy.audit.recompute import check_recomputed
@@ -29,11 +30,13 @@ def run(
 
     `truth`: the directory with the simulated network's account of what it sent. `data_time`: the newest tick
     that the lanes have read, UTC ms; where nobody knows it, a parcel whose declared weight may or may not be
-    due by now is accepted either way. `live`: a flow is writing, so leave out each lane's newest block.
-    `closed`: all lanes have ended well, so that no row may be unsealed. `heads`: chain heads of an earlier report.
+    due by now is accepted either way. `live`: a flow may be writing, so leave out each lane's newest block and
+    what comes after it. `closed`: all lanes have ended well, so that no row may be unsealed. `heads`: chain heads
+    of an earlier report.
     """
     began = time.monotonic()
     store = Store(client)
+    newest = newest_rows(store) if live else {}
     log = read_log(store)
     looked_at = log
     if live:
@@ -45,6 +48,8 @@ def run(
     checks.append(check_steps(store))
     if closed:
         checks.append(check_closed(log))
+    if live:
+        checks.append(check_ahead(newest, log))
     checks += check_recomputed(store, looked_at, data_time)
     settled = truth is not None and newest_tick(truth) is not None
     checks += check_accounts(store, looked_at, settled=settled)

@@ -8,9 +8,8 @@ from datetime import date
 
 from deploy import parties, transfers
 from deploy.commands import Command
-from deploy.commands.where import settings_of
+from deploy.commands.where import settings_of, store_of
 from schemas.settings import Settings
-from sinks.clickhouse import connect
 
 
 def transfer_outlet(arguments: argparse.Namespace) -> int:
@@ -38,7 +37,7 @@ def _hand_over(arguments: argparse.Namespace, changing: Callable[[Settings], str
     try:
         if not arguments.again:
             sys.stdout.write(changing(settings) + "\n")
-        lines = transfers.move(settings, connect(settings), arguments.outlet, arguments.by)
+        lines = transfers.move(settings, store_of(arguments), arguments.outlet, arguments.by)
     except LookupError as error:
         sys.stderr.write(f"refused, nothing is published: {error.args[0]}\n")
         return 1
@@ -54,7 +53,7 @@ def move_balances(arguments: argparse.Namespace) -> int:
 
 def parties_(arguments: argparse.Namespace) -> int:
     """The tree of parties on a day, and who runs which outlet."""
-    sys.stdout.write(parties.tree(connect(settings_of(arguments)), arguments.at) + "\n")
+    sys.stdout.write(parties.tree(store_of(arguments), arguments.at) + "\n")
     return 0
 
 

@@ -3,16 +3,14 @@
 import argparse
 
 from deploy.commands import Command
-from deploy.commands.where import settings_of
+from deploy.commands.where import settings_of, store_of
 from deploy.tariff import commands
 from deploy.tariff.arguments import add_commands, publish_arguments
-from sinks.clickhouse import connect
 
 
 def tariff(arguments: argparse.Namespace) -> int:
     """Tariff books: check, compare, publish, withdraw, look at, turn into Excel and back, try."""
-    settings = settings_of(arguments)
-    return commands.run(arguments, lambda: connect(settings), settings)
+    return commands.run(arguments, lambda: store_of(arguments), settings_of(arguments))
 
 
 def publish_tariff(arguments: argparse.Namespace) -> int:

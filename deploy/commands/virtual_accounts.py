@@ -9,22 +9,19 @@ from dashboards.words import SHANGHAI
 from deploy import ask as asking
 from deploy import statements
 from deploy.commands import Command
-from deploy.commands.where import settings_of
+from deploy.commands.where import settings_of, store_of
 from schemas.money import yuan
 from schemas.reasons import ANSWER
-from sinks.clickhouse import connect
 
 
 def balance(arguments: argparse.Namespace) -> int:
     """A party's virtual accounts, now or when data time was at some moment."""
-    return _known(
-        statements.balance(connect(settings_of(arguments)), arguments.party, arguments.at), arguments
-    )
+    return _known(statements.balance(store_of(arguments), arguments.party, arguments.at), arguments)
 
 
 def statement(arguments: argparse.Namespace) -> int:
     """A party's statement of account: opening balance, movements, closing balance."""
-    client = connect(settings_of(arguments))
+    client = store_of(arguments)
     first, last = arguments.first, arguments.last
     text = statements.statement(client, arguments.party, first, last, lines=arguments.lines)
     return _known(text, arguments)
@@ -32,14 +29,14 @@ def statement(arguments: argparse.Namespace) -> int:
 
 def trial_balance(arguments: argparse.Namespace) -> int:
     """Every account's debits and credits up to a date, and whether headquarters' book mirrors the parties'."""
-    text, agrees = statements.trial_balance(connect(settings_of(arguments)), arguments.at, arguments.book)
+    text, agrees = statements.trial_balance(store_of(arguments), arguments.at, arguments.book)
     sys.stdout.write(text + "\n")
     return 0 if agrees else 1
 
 
 def ledger(arguments: argparse.Namespace) -> int:
     """An account of a party's book, row by row."""
-    client = connect(settings_of(arguments))
+    client = store_of(arguments)
     first, last = arguments.first, arguments.last
     text = statements.ledger(client, arguments.party, arguments.account, first, last, arguments.limit)
     sys.stdout.write(text + "\n")

@@ -2,19 +2,28 @@
 
 import argparse
 import os
-from pathlib import Path
 
 import msgspec
+from clickhouse_connect.driver.client import Client
 
-from schemas.settings import Settings, from_environment
-from sinks.clickhouse import readers
+from deploy.home import told
+from schemas.settings import Settings, from_environment, to_environment
+from sinks.clickhouse import connect, readers
+
+QUICK, LONG = 10, 600
+"""Seconds in which a store must answer that is there, and a question to all of it."""
 
 
 def settings_of(arguments: argparse.Namespace) -> Settings:
-    """The environment's settings, with the store that the command names; else the last demo's."""
-    settings = from_environment()
-    url = arguments.url
-    if not url and "WAYBOOK_CLICKHOUSE" not in os.environ:
-        last = Path("data/demo/clickhouse")
-        url = last.read_text() if last.exists() else ""
-    return readers(msgspec.structs.replace(settings, clickhouse=url) if url else settings)
+    """The environment's settings, with the store that the command names; else a demo's."""
+    if arguments.url:
+        return readers(msgspec.structs.replace(from_environment(), clickhouse=arguments.url))
+    demos = None if "WAYBOOK_CLICKHOUSE" in os.environ else told(arguments.home)
+    return readers(from_environment(os.environ if demos is None else {**to_environment(demos), **os.environ}))
+
+
+def store_of(arguments: argparse.Namespace, seconds: int = QUICK) -> Client:
+    """The store. Raises StoreAwayError, soon."""
+    settings = settings_of(arguments)
+    client = connect(settings, QUICK)
+    return client if seconds == QUICK else connect(settings, seconds)

@@ -7,6 +7,7 @@ import msgspec
 from clickhouse_connect.driver.client import Client
 
 from dashboards.library import files_of_version, newest_network, version_named
+from deploy.files import files_of
 from flows.governance.network import Network, read_network
 from flows.rating.book import Book, read_book
 from flows.rating.workbook import read_workbook
@@ -40,7 +41,7 @@ def open_book(where: str, connect: Connect) -> Opened:
     """
     path = Path(where)
     if path.is_dir():
-        files = text_files(path)
+        files = files_of(path)
         return Opened(files, files, lambda problem: problem)
     if path.suffix == WORKBOOK and path.exists():
         with path.open("rb") as source:
@@ -53,26 +54,9 @@ def open_book(where: str, connect: Connect) -> Opened:
     return Opened(files, files, lambda problem: problem)
 
 
-def text_files(directory: Path) -> dict[str, str]:
-    """A document's TOML and CSV files. Raises DocumentError for a file that is not UTF-8."""
-    files: dict[str, str] = {}
-    problems: list[Problem] = []
-    for file in sorted(directory.iterdir()):
-        if file.suffix in (".toml", ".csv"):
-            try:
-                files[file.name] = file.read_text("utf-8")
-            except UnicodeDecodeError as error:
-                line = file.read_bytes()[: error.start].count(b"\n") + 1
-                message = "is not UTF-8; save it as CSV UTF-8"
-                problems.append(Problem(file.name, line, "", "not_utf8", message))
-    if problems:
-        raise DocumentError(problems)
-    return files
-
-
 def network_for(directory: Path | None, connect: Connect) -> Network:
     """The network directory to check against: the one that is named, else the newest in the store."""
-    return read_network(text_files(directory)) if directory is not None else newest_network(connect())
+    return read_network(files_of(directory)) if directory is not None else newest_network(connect())
 
 
 def bounded(problems: Iterator[Problem], most: int) -> Iterator[str]:

@@ -15,7 +15,7 @@ from flows.governance.network import Network, read_network
 from flows.lifecycle.published import follows
 from schemas import topics
 from schemas.events import ControlEvent, NetworkPublished
-from schemas.problems import DocumentError
+from schemas.problems import UNREADABLE, DocumentError
 from schemas.settings import Settings
 from sources.kafka import Follower
 
@@ -63,5 +63,5 @@ class Directory:
                 if isinstance(document, NetworkPublished):
                     self._network = follows(self._network, read_network(document.files))
                     log("directory", version=self._network.version, sites=len(self._network.sites))
-            except (msgspec.DecodeError, DocumentError) as error:
+            except (*UNREADABLE, DocumentError) as error:
                 log("a published document is refused", error=str(error)[:300])

@@ -33,6 +33,10 @@ TRY_AGAIN = 75
 """Exit code of a process that asks to be started again: outdated, or out of luck."""
 
 
+SLOW = 5.0
+"""Seconds after which a store that has not answered counts as away: it hangs, or the way to it is broken."""
+
+
 class Inserter:
     """Takes blocks in order; `drain` waits until all that was taken is in the store."""
 
@@ -50,6 +54,9 @@ class Inserter:
         """Whether the newest plan is that of an empty block."""
         self._jobs: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         self._room = threading.Semaphore(2)  # one block is inserted while one waits
+        self._asked: float | None = None
+        """Since when the store has owed an answer; by the monotonic clock."""
+        metrics.STORE_AWAY.set_function(lambda: float(self._slow()))
 
     def begin(self, upto: Mapping[str, int]) -> None:
         """Blocks begin at these offsets."""
@@ -83,6 +90,10 @@ class Inserter:
         done = threading.Event()
         self._jobs.put(done.set)
         done.wait()
+
+    def _slow(self) -> bool:
+        asked = self._asked
+        return asked is not None and time.monotonic() >= asked + SLOW
 
     def _work(self) -> None:
         try:
@@ -177,6 +188,7 @@ class Inserter:
         """Do it, waiting for a store that is away. True: it did not succeed at once."""
         pause = 0.1
         tries = 0
+        self._asked = time.monotonic()
         while True:
             try:
                 job()
@@ -185,9 +197,9 @@ class Inserter:
                     raise
                 log("waiting for the store", error=str(error)[:200])
             else:
-                metrics.STORE_AWAY.set(0)
+                self._asked = None
                 return tries > 0
-            metrics.STORE_AWAY.set(1)
+            self._asked = min(self._asked, time.monotonic() - SLOW)
             tries += 1
             time.sleep(pause)
             pause = min(pause * 2, 10.0)

@@ -5,6 +5,7 @@ nothing but the tables; a lane is moved to another machine with its recovery sto
 """
 
 import gc
+import time
 from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any, Protocol
@@ -17,7 +18,7 @@ from bytewax.testing import run_main
 from flows.engine import crash, metrics
 from flows.engine.block import Block, Receipt
 from flows.engine.inserter import Inserter
-from flows.engine.log import log
+from flows.engine.log import capture, log
 from flows.engine.messages import Letter
 from flows.engine.plans import PlanLog
 from flows.engine.recovery import recovery
@@ -59,11 +60,16 @@ class Lane:
     ) -> None:
         self.number, self.settings, self.inputs, self.work = number, settings, inputs, work
         self.home = settings.home / f"lane{number}"
+        capture()
+        port = settings.metrics_port and settings.metrics_port + number
+        metrics.serve(port, self.home, settings.metrics_host)
+        metrics.STORE_AWAY.set(1)
         self._stop = Stop()
         say = lambda text: log("store", lane=number, waiting=text)  # noqa: E731
         self.client = patiently(lambda: connect(settings), say)
         if not settings.cluster:
             create_tables(self.client)
+        metrics.STORE_AWAY.set(0)
         self.plans = PlanLog(self.client, number)
         self.inserter = Inserter(self.client, self.plans, version, lambda: Records(settings, linger_ms=0))
 
@@ -74,6 +80,7 @@ class Lane:
     def _cutter(self, position: Position) -> Cutter:
         self.plans.load(position.n, position.upto)
         self.inserter.begin(position.upto)
+        metrics.BLOCK_AGE.labels(str(self.number)).set(self.plans.written() or time.time())
         log("start", lane=self.number, block=position.n, replay=len(self.plans.stored))
         return Cutter(
             lane=self.number,
@@ -99,7 +106,6 @@ class Lane:
 
     def run(self, flow: Dataflow) -> None:
         """Run until SIGTERM or SIGINT, then finish the epoch, insert everything, commit and seal."""
-        metrics.serve(self.settings.metrics_port and self.settings.metrics_port + self.number, self.home)
         gc.disable()  # the hot path makes no cycles; restored records are frozen
         run_main(
             flow,
@@ -155,6 +161,7 @@ class Keeper(StatefulBatchLogic[Any, Any, Any]):
         ring = self.lane.work.ring
         packed = ring.segment(self.epoch)
         metrics.EPOCH_SECONDS.labels(str(self.lane.number)).observe(ring.seconds)
+        metrics.EPOCH_AT.labels(str(self.lane.number)).set(time.time())
         return self.epoch, packed
 
 

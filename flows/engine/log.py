@@ -2,7 +2,9 @@
 
 import logging
 import sys
+import threading
 import time
+import traceback
 
 import msgspec
 
@@ -34,9 +36,28 @@ class _Lines(logging.Handler):
             log(record.name, level=record.levelname.lower(), text=text)
 
 
+LOGGERS = {
+    "waybook": logging.INFO,
+    "clickhouse_connect": logging.ERROR,  # what fails there is raised, and told by whoever waits for it
+    "urllib3": logging.ERROR,
+    "py.warnings": logging.WARNING,
+}
+"""Loggers whose lines are written, from which level on. librdkafka has `waybook.kafka`, paho `waybook.mqtt`."""
+
+
 def capture() -> None:
-    """Write what client libraries tell loggers under `waybook` (librdkafka's `waybook.kafka`) the same way."""
-    logger = logging.getLogger("waybook")
-    logger.handlers[:] = [_Lines()]
-    logger.setLevel(logging.INFO)
-    logger.propagate = False
+    """Write what libraries tell their loggers, warnings, and what ends the process or a thread the same way."""
+    lines = _Lines()
+    for name, level in LOGGERS.items():
+        logger = logging.getLogger(name)
+        logger.handlers[:] = [lines]
+        logger.setLevel(level)
+        logger.propagate = False
+    logging.captureWarnings(True)
+    sys.excepthook = lambda _kind, error, _trace: _ended(error)
+    threading.excepthook = lambda ended: _ended(ended.exc_value)
+
+
+def _ended(error: BaseException | None) -> None:
+    if error is not None and not isinstance(error, SystemExit):
+        log("failed", error=repr(error), trace="".join(traceback.format_exception(error)))

@@ -37,7 +37,8 @@ EPOCH_CLOSE = Histogram(
 OPEN = Gauge("waybook_open_parcels", "Parcels in the lane's state", ["lane"])
 LAG = Gauge("waybook_lag_records", "Records in Kafka that the lane has not read", ["lane", "topic"])
 DATA_TIME = Gauge("waybook_data_time_seconds", "The newest tick that the lane has read", ["lane"])
-STORE_AWAY = Gauge("waybook_store_away", "1 while ClickHouse does not answer")
+STORE_AWAY = Gauge("waybook_store_away", "1 while ClickHouse does not answer, or takes too long")
+EPOCH_AT = Gauge("waybook_epoch_timestamp_seconds", "When the newest epoch's snapshot was taken", ["lane"])
 
 
 def written(lane: int, block: Block, now: float) -> None:
@@ -52,9 +53,9 @@ def written(lane: int, block: Block, now: float) -> None:
     BLOCK_RECORDS.labels(label).inc(block.count)
 
 
-def serve(port: int, home: Path) -> int:
-    """Serve /metrics on 127.0.0.1; the port that was taken is written to `home/metrics.port`."""
-    server, _ = start_http_server(port, addr="127.0.0.1")
+def serve(port: int, home: Path, host: str) -> int:
+    """Serve /metrics on one of this machine's addresses; the port is written to `home/metrics.port`."""
+    server, _ = start_http_server(port, addr=host)
     taken = int(server.server_port)
     home.mkdir(parents=True, exist_ok=True)
     (home / "metrics.port").write_text(str(taken))

@@ -69,6 +69,15 @@ class PlanLog:
         if sorted(self.stored) != list(range(n + 1, self.newest + 1)):
             raise RuntimeError(f"lane {self.lane}: table `block` has a hole after block {n}")
 
+    def written(self) -> float:
+        """When the lane's newest plan was stored, in seconds since 1970; 0: there is none."""
+        raw = self.client.raw_query(
+            "SELECT toUnixTimestamp64Milli(max(at)) FROM block WHERE lane = {lane:UInt16}",
+            parameters={"lane": self.lane},
+            fmt="TSV",
+        )
+        return int(raw) / 1000
+
     def store(self, plan: Plan) -> None:
         """Store a plan, or compare it with the one that is stored. Only when this returns may rows follow."""
         if (known := self.stored.pop(plan.n, None)) is not None:

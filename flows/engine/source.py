@@ -10,6 +10,7 @@ would be joined over hours instead of milliseconds. So while some input has more
 only up to its newest record in Kafka's time (`_horizon`).
 """
 
+import logging
 import time
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -103,7 +104,7 @@ class Cutter(StatefulSourcePartition[Any, Any]):
         self._at_end: set[tuple[str, int]] = set()
         self._last = time.monotonic()
         self._watched = 0.0
-        self._consumer = Consumer({**CONSUMER, **options})
+        self._consumer = Consumer({**CONSUMER, **options}, logger=logging.getLogger("waybook.kafka"))
         self._begun = position.n > 0
         self._paused: set[tuple[str, int]] = set()
         self._assign([i for i in inputs if self._begun or i.first])

@@ -12,9 +12,10 @@ import msgspec
 from flows.governance.dialects import Dialect, Dialects, ScanDialect, WeightDialect
 from flows.governance.network import Network, Site
 from flows.governance.readings import BrokenRuleError, instant, quantity, text
-from schemas.events import DeadLetter, OperationCode, Scan, Weight, WeightClass
+from schemas.events import DeadLetter, MeasuredClass, OperationCode, Scan, Weight
 from schemas.identity import content_id
 from schemas.limits import MOST_IDENTIFIER, MOST_LENGTH_MM, MOST_WEIGHT_G, WAYBILL
+from schemas.times import iso
 from schemas.topics import MQTT_ROOT
 
 Message = dict[str, Any]
@@ -30,11 +31,26 @@ _decode = msgspec.json.Decoder(float_hook=Decimal).decode
 
 
 def normalise(
-    topic: str, payload: bytes, received: int, network: Network, dialects: Dialects
+    topic: str,
+    payload: bytes,
+    received: int,
+    network: Network,
+    dialects: Dialects,
+    between: tuple[int, int] | None = None,
 ) -> Scan | Weight | DeadLetter | None:
-    """The event of a message that arrived at `received` (UTC ms). None: an operation that nothing depends on."""
+    """The event of a message that arrived at `received` (UTC ms). None: an operation that nothing depends on.
+
+    `between`: when a reading may have been made (UTC ms); a lane would refuse others, but no longer have the
+    device's bytes. None: nobody knows, and the lanes judge.
+    """
     try:
-        return _event(topic, payload, network, dialects)
+        event = _event(topic, payload, network, dialects)
+        if between is not None and event is not None and not between[0] <= event.time <= between[1]:
+            rule = "time_too_old" if event.time < between[0] else "time_in_future"
+            raise BrokenRuleError(
+                rule, f"{iso(event.time)} is not between {iso(between[0])} and {iso(between[1])}"
+            )
+        return event
     except BrokenRuleError as broken:
         return _dead_letter(topic, payload, received, broken)
 
@@ -131,7 +147,7 @@ def _weight(message: Message, dialect: WeightDialect, site: Site, common: dict[s
     if not 0 < weight_g <= MOST_WEIGHT_G:
         raise BrokenRuleError("weight_out_of_range", f"{weight_g} g is not between 1 g and {MOST_WEIGHT_G} g")
     length, width, height = (_side(message, field, dialect) for field in dialect.sides or ("", "", ""))
-    weight_class: WeightClass = f"{site.kind}_{dialect.machine}"  # type: ignore[assignment]
+    weight_class: MeasuredClass = f"{site.kind}_{dialect.machine}"  # type: ignore[assignment]
     return Weight(
         weight_g=weight_g,
         length_mm=length,

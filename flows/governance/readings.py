@@ -65,8 +65,8 @@ def instant(value: object, written: TimeFormat, field: str) -> int:
     return ms
 
 
-MOST_INSTANT = 2**45
-"""The year 3084; also the wire's bound."""
+MOST_INSTANT = 2**42
+"""The year 2109; also the wire's bound."""
 
 _LOCAL = re.compile(
     r"(\d{4})[-/](\d{1,2})[-/](\d{1,2})[T ](\d{1,2}):(\d{1,2})(?::(\d{1,2})(?:[.,](\d{1,9}))?)?"

@@ -12,7 +12,7 @@ is charged. The same: nothing happens. Something else: the charge in force is ta
 same amount and date, and the next revision is charged. So the order in which facts arrive cannot matter.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from flows.fees.current import FEES
 from flows.fees.model import Fees
@@ -369,6 +369,14 @@ class Assessor:
         if waits != parcel.waits:
             self.changed.setdefault(parcel.key, (parcel, parcel.waits))
             parcel.waits = waits
+
+    def waits_of(self, parcel: Parcel) -> Iterator[int]:
+        """The reasons for which something of a parcel waits."""
+        for live in self.dues.plain:
+            if reason := parcel.waits >> REASON_BITS * live.place & REASON_MASK:
+                yield reason
+        if parcel.extra is not None:
+            yield from (item.waits for item in parcel.extra.items.values() if item.waits)
 
     def give_up(self, parcel: Parcel) -> None:
         """The parcel leaves: what was never booked of it waits no more, and says so."""

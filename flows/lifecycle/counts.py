@@ -1,6 +1,7 @@
 """What a block led to, for Prometheus: counts and money, no identities."""
 
 from collections import Counter as Tally
+from collections.abc import Sequence
 
 from prometheus_client import Counter, Gauge
 
@@ -17,8 +18,8 @@ DEAD_LETTERS = Counter("waybook_dead_letters_total", "Input that broke a rule", 
 ANOMALIES = Counter("waybook_anomalies_total", "Input that was used but should be looked at", ["kind"])
 
 
-def count(lane: int, output: Output) -> None:
-    """Add one block's output to the counters."""
+def count(lane: int, output: Output, waits: Sequence[int]) -> None:
+    """Add one block's output to the counters. `waits`: how many dues wait after it, by reason."""
     for kind, events in (
         ("order", output.orders),
         ("scan", output.scans),
@@ -37,13 +38,10 @@ def count(lane: int, output: Output) -> None:
         CHARGES.labels(FEES.names[fee]).inc(number)
         MONEY.labels(FEES.names[fee]).inc(charged[fee] // 100)
         REVERSED.labels(FEES.names[fee]).inc(reversed_[fee] // 100)
-    for wait in output.waits:
-        if wait.before:
-            WAITING.labels(str(lane), REASONS[wait.before]).dec()
-        if wait.reason:
-            WAITING.labels(str(lane), REASONS[wait.reason]).inc()
-    for reason, number in Tally(row.reason for row in output.refusals if row.status == "open").items():
+    for reason, waiting in zip(REASONS[1:], waits[1:], strict=True):
+        WAITING.labels(str(lane), reason).set(waiting)
+    for rule, number in Tally(row.reason for row in output.refusals if row.status == "open").items():
         EVENTS.labels("any", "refused").inc(number)
-        DEAD_LETTERS.labels(reason).inc(number)
+        DEAD_LETTERS.labels(rule).inc(number)
     for kind, number in Tally(row.kind for row in output.anomalies).items():
         ANOMALIES.labels(kind).inc(number)

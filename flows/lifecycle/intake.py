@@ -7,6 +7,7 @@ import msgspec
 
 from schemas.events import AnyEvent, Event, Order, Scan, Weight
 from schemas.limits import WAYBILL
+from schemas.problems import UNREADABLE
 
 T = TypeVar("T")
 DECODERS: dict[bytes, Callable[[bytes], Any]] = {
@@ -46,7 +47,7 @@ def read(raw: bytes) -> Event:
         return _any.decode(raw)
     except msgspec.ValidationError as error:
         raise RefusedError(_rule(str(error)), str(error)) from error
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except UNREADABLE as error:
         raise RefusedError("not_json", str(error)) from error
 
 
@@ -78,7 +79,7 @@ def glimpse(raw: bytes) -> tuple[str, str]:
     """Id and waybill of a record that was refused, as far as they can be read; for people who look for it."""
     try:
         found = msgspec.json.decode(raw)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except UNREADABLE:
         return "", ""
     if not isinstance(found, dict):
         return "", ""

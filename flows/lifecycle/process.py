@@ -24,6 +24,7 @@ from flows.lifecycle.intake import DECODERS, RefusedError, glimpse, read, waybil
 from flows.lifecycle.output import Anomaly, Output, Refusal, Source
 from flows.lifecycle.parcel import MARK, NEVER, Claimed, Parcel, over, terms_of
 from flows.lifecycle.published import next_network, taken_out
+from flows.lifecycle.reasons import ABANDONED, REASONS
 from flows.rating.book import read_book
 from flows.rating.model import Book
 from flows.rating.tariffs import Tariffs
@@ -50,16 +51,20 @@ from schemas.events import (
     Weight,
 )
 from schemas.identity import content_id, version_of
-from schemas.limits import AHEAD, LEAP, OLDEST
+from schemas.limits import AHEAD, LEAP, MOST_IDENTIFIER, OLDEST
 from schemas.parties import HQ
-from schemas.problems import DocumentError
+from schemas.problems import UNREADABLE, DocumentError
 from schemas.times import iso
 
 DECLARED = "declared"
 _MILESTONES = (PICKED_UP, SIGNED)
 _EVERY_SCAN = tuple(OPERATIONS)
-_LETTER = "dl-"
-"""How dead letters' ids begin: no waybill number begins so."""
+_LETTER = "dead letter ".ljust(MOST_IDENTIFIER)
+"""How the keys of dead letters' records begin: such a key is longer than any waybill that an event can name."""
+_REPLAYED = 1 << 30
+"""In a dead letter's `done`: it was sent again, so that the same bytes open it again."""
+_OTHERWISE = (KeyError, TypeError, *UNREADABLE)
+"""What the decoders of our own spelling raise for another one."""
 _json = msgspec.json.Encoder()
 
 
@@ -91,6 +96,8 @@ class Lifecycle:
         self.ring: Ring[Parcel] = Ring(Parcel, self.over)
         self.timers = Timers()
         self.waiting: set[str] = set()
+        self.waits = [0] * len(REASONS)
+        """How many dues wait, by reason; the first counts nothing."""
         self.documents = Documents()
         self.network: Network | None = None
         self.operators = Operators()
@@ -124,6 +131,8 @@ class Lifecycle:
         for key, parcel in self.ring.records.items():
             if parcel.waiting:
                 self.waiting.add(key)
+                for reason in self.rules.waits_of(parcel):
+                    self.waits[reason] += 1
             self._set_timer(parcel)
 
     def ready(self, records: Sequence[bytes]) -> bool:
@@ -145,6 +154,10 @@ class Lifecycle:
         for key, (parcel, _) in self.rules.changed.items():
             (self.waiting.add if parcel.waiting else self.waiting.discard)(key)
         self.rules.waited()
+        for wait in self.output.waits:
+            self.waits[wait.before] -= 1
+            self.waits[wait.reason] += 1
+        self.waits[ABANDONED] = 0
         return self.output
 
     # Parcels' events
@@ -161,7 +174,7 @@ class Lifecycle:
             try:
                 try:
                     event = decoders[raw[9:10]](raw)
-                except (KeyError, TypeError, msgspec.DecodeError, UnicodeDecodeError):
+                except _OTHERWISE:
                     event = self._parcel_event(raw)
                 if not earliest <= event.time <= latest:
                     self._judge_time(event)
@@ -244,7 +257,7 @@ class Lifecycle:
     def _touch(self, key: str, parcel: Parcel | None) -> Parcel:
         """The parcel's record, new or marked as changed in this epoch."""
         ring = self.ring
-        if parcel is None and key[:3] != _LETTER and not waybill_in_pattern(key):
+        if parcel is None and len(key) <= MOST_IDENTIFIER and not waybill_in_pattern(key):
             raise RefusedError("waybill_out_of_pattern", f"{key!r} is no waybill number")
         if parcel is None or (parcel.at != ring.now and self.over(parcel, ring.now)):
             parcel = ring.records[key] = Parcel(key, ring.place, ring.epoch, ring.now, born=ring.now)
@@ -596,6 +609,9 @@ class Lifecycle:
 
     def _dead_letter_replayed(self, replayed: DeadLetterReplayed, received: int) -> None:
         if self._first(replayed.id):
+            letter = self.ring.records.get(_LETTER + replayed.dead_letter)
+            if letter is not None:
+                self._touch(letter.key, letter).done |= _REPLAYED
             self.output.refusals.append(
                 Refusal(
                     replayed.dead_letter,
@@ -636,9 +652,13 @@ class Lifecycle:
             )
 
     def _first(self, key: str) -> bool:
-        """Whether this dead letter comes for the first time: it is remembered like a finished parcel."""
+        """Whether this dead letter or note comes for the first time, or again after it was replayed.
+
+        It is remembered like a finished parcel.
+        """
+        key = _LETTER + key
         found = self.ring.records.get(key)
-        first = found is None or self._is_over(found)
+        first = found is None or found.done & _REPLAYED != 0 or self._is_over(found)
         self._touch(key, found).done = self.fees.finished
         return first
 

@@ -31,6 +31,10 @@ class Faults(msgspec.Struct, frozen=True):
     """A scale or DWS machine could not read the barcode and says so, before it can."""
     differing_weight: float = 0.02
     """A scale is wrong by a third or more and at least 600 g."""
+    better_weight_late: float = 0.02
+    """Per parcel: the outlet's scale is wrong as above, and what the hub weighed comes after the signature."""
+    earlier_weight: float = 0.01
+    """Per parcel: the hub had weighed it before, otherwise, and that comes hours after the later weighing."""
     late_order: float = 0.01
     """Per parcel: the order comes 2 to 30 hours late."""
     malformed: float = 0.05
@@ -50,6 +54,9 @@ class Nonsense(msgspec.Struct, frozen=True):
     reason: str
 
 
+DEPTH = 20_000
+"""Brackets that a nested message opens."""
+
 Maker = Callable[[Fact, Fact, str], Message]
 """From a parcel's pick-up scan, its hub weight and a serial number."""
 
@@ -58,6 +65,11 @@ _with = msgspec.structs.replace
 
 def _bytes(raw: str) -> Maker:
     return lambda scan, weight, serial: _with(spell(scan, serial), payload=raw.format(serial).encode())
+
+
+def _nested(scan: Fact, weight: Fact, serial: str) -> Message:  # noqa: ARG001
+    """Lists in lists, deeper than a decoder follows."""
+    return _with(spell(scan, serial), payload=f'"{serial}"'.encode().rjust(DEPTH, b"["))
 
 
 def _scanned(**changes: object) -> Maker:
@@ -93,6 +105,7 @@ def _without_time(scan: Fact, weight: Fact, serial: str) -> Message:  # noqa: AR
 
 DEVICE_NONSENSE: tuple[tuple[str, Maker], ...] = (
     ("not_json", _bytes("#{}#")),
+    ("not_json", _nested),
     ("wrong_type", _bytes('["{}"]')),
     ("unknown_dialect", _topic(2, "morse")),
     ("unknown_site", _topic(3, "999999-001")),
@@ -109,6 +122,7 @@ DEVICE_NONSENSE: tuple[tuple[str, Maker], ...] = (
 ORDER_NONSENSE: tuple[tuple[str, Callable[[Order], bytes]], ...] = (
     ("not_json", lambda order: msgspec.json.encode(order)[:-1]),
     ("wrong_type", lambda order: _field(order, "origin", None)),
+    ("not_json", lambda order: msgspec.json.encode(order)[:-1] + b',"more":' + b'{"a":' * DEPTH),
     ("unknown_type", lambda order: _field(order, "type", "odour")),
     ("unknown_product", lambda order: _field(order, "product", "XXX")),
     ("unknown_outlet", lambda order: _field(order, "destination", "000000-000")),

@@ -22,8 +22,10 @@ Fate = Literal["accepted", "refused", "repeated"]
 
 CLASSES = {True: "hub_dws", False: "outlet_scale"}
 """Who weighs: by whether the site is a hub."""
+LATEST = 46 * HOUR
+"""How late a weighing comes at most: well within the age that lanes accept by default."""
 JUDGED_BY_LANES = ("time_in_future", "time_too_old", "conflicting_duplicate")
-"""Reasons that need the lanes' state: such dead letters hold the normalised event, not the device's bytes."""
+"""Reasons that lanes find, too, or alone: such dead letters may hold the normalised event, not the device's bytes."""
 
 
 class Cue(msgspec.Struct, order=True):
@@ -98,12 +100,16 @@ class _Performance:
         self.weights: list[Weighing] = []
         self.scans: dict[str, int] = {}
         """Operation → the earliest time."""
+        self.better_late = False
 
     def all(self) -> tuple[list[Cue], Outcome]:
         """Everything, in the order in which chance is asked."""
         self._order()
+        self.better_late = self._chance(self.rates.better_weight_late)
         for number, fact in enumerate(self.parcel.facts[1:], 1):
             self._fact(fact, f"{self.parcel.number:x}{number:02d}")
+        if self._chance(self.rates.earlier_weight):
+            self._weigh_earlier(f"{self.parcel.number:x}e")
         if self._chance(self.rates.conflicting):
             self._conflict(f"{self.parcel.number:x}c")
         if self._chance(self.rates.malformed):
@@ -129,6 +135,9 @@ class _Performance:
                 self.lost.append(fact.operation)
                 return
         else:
+            if self.better_late:
+                self._weigh_late(fact, serial)
+                return
             if self._chance(self.rates.lost_weight):
                 self.lost.append(CLASSES[fact.site.hub])
                 return
@@ -138,15 +147,39 @@ class _Performance:
                 )
                 self._refuse(spell(unread, f"{serial}n"), unread.time, "barcode_unreadable", "unreadable")
             if self._chance(self.rates.differing_weight):
-                wrong = fact.weight_g * self.r.randint(130, 200) // 100 + 600
-                self._say(msgspec.structs.replace(fact, weight_g=wrong), serial, "differing_weight")
+                self._say(self._wrong(fact), serial, "differing_weight")
                 return
         self._say(fact, serial)
 
-    def _say(self, fact: Fact, serial: str, fault: str = "", dialect: str = "") -> None:
-        """A fact that is accepted, perhaps late, perhaps twice."""
+    def _wrong(self, fact: Fact) -> Fact:
+        """A weighing that is wrong by a third or more, and at least 600 g."""
+        return msgspec.structs.replace(fact, weight_g=fact.weight_g * self.r.randint(130, 200) // 100 + 600)
+
+    def _weigh_late(self, fact: Fact, serial: str) -> None:
+        """The outlet weighs wrong; the hub weighs right, which nobody hears of before the parcel is signed for."""
+        assert fact.site is not None
+        if not fact.site.hub:
+            self._say(self._wrong(fact), serial, "better_weight_late")
+            return
+        late = self.parcel.facts[-1].time + self.r.randint(1, 6) * HOUR - fact.time
+        self._say(fact, serial, "better_weight_late", delay=min(late, LATEST))
+
+    def _weigh_earlier(self, serial: str) -> None:
+        """The hub has weighed twice; the first weighing, which is in force, comes hours after the second."""
+        weight = self._hub_weight()
+        before = msgspec.structs.replace(
+            self._wrong(weight), time=weight.time - self.r.randint(5, 40) * MINUTE
+        )
+        self._say(before, serial, "earlier_weight", delay=self.r.randint(2, 8) * HOUR)
+
+    def _hub_weight(self) -> Fact:
+        return next(
+            fact for fact in self.parcel.facts if fact.site is not None and fact.site.hub and fact.weight_g
+        )
+
+    def _say(self, fact: Fact, serial: str, fault: str = "", dialect: str = "", delay: int = 0) -> None:
+        """A fact that is accepted, perhaps late (`delay`: ms), perhaps twice."""
         message = spell(fact, serial, dialect)
-        delay = 0
         if not fault and self._chance(self.rates.delayed):
             fault, delay = "delayed", self.r.randint(1, 6 * 60) * MINUTE
         cue = self._cue(fact.time + delay, message.topic, message.payload, "accepted", fault)
@@ -178,8 +211,7 @@ class _Performance:
         self._refuse(spell(two, serial, "pda"), one.time + HOUR, "conflicting_duplicate", "conflicting")
 
     def _nonsense(self, serial: str) -> None:
-        _, scan, *rest = self.parcel.facts
-        weight = next(fact for fact in rest if fact.site is not None and fact.site.hub and fact.weight_g)
+        scan, weight = self.parcel.facts[1], self._hub_weight()
         order = order_of(self.parcel)
         found = faults.nonsense(self.r.randrange(faults.kinds()), scan, weight, order, serial)
         cue = self._cue(scan.time, found.topic, found.payload, "refused", "malformed")

@@ -284,3 +284,11 @@ def test_a_live_audit_leaves_the_newest_block_out(books: Books) -> None:
     report = run(books.client, live=True)
     assert report.passed, report.to_text()
     assert report.counts.unsealed_rows == 0
+
+
+def test_a_live_audit_notices_rows_that_nobody_planned(books: Books) -> None:
+    books.add("journal", f"seq = {NEWEST}", f"toUInt64({NEWEST + 1}) AS seq")
+    assert [check.name for check in run(books.client, live=True).checks if not check.passed] == ["ahead"]
+    books.mend()
+    books.add("anomaly", "true", "bitOr(bitShiftLeft(toUInt64(7), 32), seq) AS seq")
+    assert "ahead" in {check.name for check in run(books.client, live=True).checks if not check.passed}

@@ -1,9 +1,10 @@
 """The flow's own books of unlucky parcels: the auditor, who computes otherwise, comes to the same."""
 
+import itertools
 import random
 from collections.abc import Mapping, Sequence
 from datetime import date
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from clickhouse_connect.driver.client import Client
@@ -218,6 +219,54 @@ def test_two_lanes(empty: Client) -> None:
     live = run(empty, live=True)
     assert live.passed, live.to_text()
     assert live.counts.unsealed_rows == 0
+
+
+class Growing:
+    """A client of books that a flow is writing: behind every third question there is one more block, or half."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+        self._lane = Lane(client)
+        self._events = iter(world.disordered(400, 31))
+        self._now = world.START
+        self._questions = 0
+        self._lane.block([record(world.network()), record(world.tariff("one"))])
+        self.grow()
+
+    def grow(self) -> None:
+        """The next block."""
+        some = list(itertools.islice(self._events, 30))
+        self._now = max([self._now, *(event.time for event in some)])
+        tick = Tick(id=f"tick{self._now}-{self._questions}", time=self._now)
+        self._lane.block([record(tick), *(record(event) for event in some)])
+
+    def raw_query(self, *words: Any, **more: Any) -> Any:
+        """Ask, then write."""
+        answer = self._client.raw_query(*words, **more)
+        self._questions += 1
+        if self._questions % 3 == 0:
+            self.grow()
+        return answer
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._client, name)
+
+
+def test_a_flow_that_writes_meanwhile(empty: Client) -> None:
+    growing = Growing(empty)
+    for _ in range(4):
+        growing.grow()
+    live = run(cast("Client", growing), live=True)
+    assert live.passed, live.to_text()
+    assert 3 < live.counts.blocks < empty.query("SELECT count() FROM block").result_rows[0][0]
+    assert live.counts.charges > 0
+    newest = empty.query("SELECT max(seq) FROM charge").result_rows[0][0]
+    for table in ("journal", "event"):  # the flow is killed between two tables
+        empty.command(f"ALTER TABLE {table} DELETE WHERE seq = {newest}", settings={"mutations_sync": 2})
+    empty.command(f"ALTER TABLE block DELETE WHERE n > {newest}", settings={"mutations_sync": 2})
+    live = run(empty, live=True)
+    assert live.passed, live.to_text()
+    assert not run(empty).passed
 
 
 def test_a_deadline_that_should_have_passed(empty: Client) -> None:

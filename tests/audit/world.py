@@ -9,13 +9,13 @@ from schemas.events import (
     Claim,
     ClaimWithdrawn,
     Event,
+    MeasuredClass,
     NetworkPublished,
     Order,
     ParcelEvent,
     Scan,
     TariffPublished,
     Weight,
-    WeightClass,
 )
 from schemas.identity import version_of
 from schemas.times import HOUR, MINUTE
@@ -40,7 +40,7 @@ PARTIES = (
 )
 HUBS = {"HSH": "310100", "HXA": "610100"}
 PRODUCTS = {"STD": "标快", "EXP": "特快"}
-CLASSES: tuple[WeightClass, ...] = ("outlet_scale", "outlet_dws", "hub_scale", "hub_dws")
+CLASSES: tuple[MeasuredClass, ...] = ("outlet_scale", "outlet_dws", "hub_scale", "hub_dws")
 
 
 def network() -> NetworkPublished:

@@ -1,5 +1,6 @@
 """The live page in a real browser, the parcel's page, and the same in the terminal."""
 
+import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -164,6 +165,60 @@ def test_search_leads_to_the_parcel(url: str) -> None:
     answer = httpx.get(f"{url}search", params={"waybill": f" {WAYBILL} "})
     assert answer.status_code == 303
     assert answer.headers["location"].endswith(f"/parcel/{WAYBILL}")
+    lower = httpx.get(f"{url}search", params={"waybill": WAYBILL.lower()})
+    assert lower.headers["location"] == answer.headers["location"]
+
+
+def test_anomalies_are_counted_and_listed(url: str, browser_page: Page) -> None:
+    browser_page.goto(url)
+    expect(browser_page.locator("#anomalies")).to_contain_text("称重差异")
+    browser_page.locator("#anomalies a").first.click()
+    browser_page.wait_for_url("**/anomalies?reason=weight_difference")
+    text = browser_page.locator("main").inner_text()
+    for part in (CORRECTED, "9000 g", "2500 g"):
+        assert part in text
+    assert CORRECTED not in httpx.get(f"{url}anomalies", params={"reason": "place_mismatch"}).text
+
+
+def test_the_newest_date_is_today_and_provinces_are_shown_by_date(url: str, browser_page: Page) -> None:
+    browser_page.goto(url)
+    expect(browser_page.locator("#fees")).to_contain_text("今天 today 2025-11-1")
+    head = browser_page.locator("#provinces tr").first.locator("th")
+    row = browser_page.locator("#provinces tr").nth(1).locator("td")
+    assert head.count() == row.count() == 1 + browser_page.locator("#fees tr").first.locator("th.n").count()
+
+
+def test_a_lane_that_stands_still_is_shown(url: str, browser_page: Page) -> None:
+    """The books of these tests were written once: ten seconds later their lane stands still."""
+    browser_page.goto(url)
+    expect(browser_page.locator("#still")).to_contain_text("泳道 0", timeout=30_000)
+    assert httpx.get(f"{url}health").json()["lanes"][0]["still"]
+
+
+def test_the_page_has_metrics_of_its_own(url: str) -> None:
+    text = httpx.get(f"{url}metrics").text
+    assert "waybook_page_snapshot_age_seconds" in text
+    assert "waybook_page_store_away 0.0" in text
+
+
+def test_a_store_that_hangs_is_shown_as_old(tmp_path: Path, browser_page: Page) -> None:
+    with Store(tmp_path / "store") as store:
+        assert isinstance(store, Store)
+        fill(store.client())
+        with LivePage(tmp_path / "page", store) as page:
+            assert isinstance(page, LivePage)
+            browser_page.goto(page.url)
+            expect(browser_page.locator("#events")).to_have_text("14")
+            assert store.process is not None
+            store.process.send_signal(signal.SIGSTOP)
+            try:
+                expect(browser_page.locator("#away")).to_contain_text("没有回答", timeout=30_000)
+                assert httpx.get(f"{page.url}health").json()["age"] > 3
+                expect(browser_page.locator("#away")).to_contain_text("暂时无法访问", timeout=60_000)
+            finally:
+                store.process.send_signal(signal.SIGCONT)
+            expect(browser_page.locator("#away")).to_be_hidden(timeout=60_000)
+            browser_page.goto("about:blank")
 
 
 def test_a_store_that_is_away_is_said_and_waited_for(tmp_path: Path) -> None:
@@ -201,7 +256,17 @@ def test_explain_in_the_terminal(books: Store) -> None:
         "conflicting_duplicate",
     ):
         assert part in text
-    assert "红字冲销" in explain(CORRECTED, books.client())
+    for part in (
+        "上海分拨中心（上海市，HQ）",
+        "未采信 — passed over",
+        "设备 device D1",
+        "waybook.devices:0@4001",
+        "价格手册 book b",
+    ):
+        assert part in text
+    corrected = explain(CORRECTED, books.client())
+    for part in ("红字冲销", "称重差异", "weight_difference", "应为 expected 9000 g", "曾采信，已被取代"):
+        assert part in corrected
     assert "缺少订单" in explain(LONELY, books.client())
     assert explain("YT7599999999999", books.client()) == ""
     assert width("面单费 a") == 8

@@ -73,6 +73,14 @@ def test_publish_refuse_mend_and_replay(settings: Settings, waybook: Waybook, tm
         letters = until(lambda: waybook("dead-letters").stdout)
         assert '"reason":"unknown_product"' in letters
         mended = tmp_path / "mended.jsonl"
+        mended.write_text(letters)
+        refused = waybook("replay-dead-letters", str(mended))
+        assert refused.returncode == 1
+        assert "1 of 1 letters are unchanged" in refused.stderr
+        assert waybook("replay-dead-letters", str(mended), "--as-they-are").returncode == 0
+        times = "SELECT countIf(status = 'open') FROM dead_letter"
+        until(lambda: waybook("sql", times, "--format", "TSV").stdout == "2\n")
+        assert waybook("dead-letters").stdout == letters, "what is refused again is open again"
         mended.write_text(letters.replace("nonsense", "standard"))
         assert waybook("replay-dead-letters", str(mended), "--by", "me").stdout.startswith("1 dead letters")
         until(lambda: not waybook("dead-letters").stdout)
@@ -81,12 +89,13 @@ def test_publish_refuse_mend_and_replay(settings: Settings, waybook: Waybook, tm
         assert "12.00" in waybook("explain", order().waybill).stdout
         assert waybook("explain", "YT7599999999999").returncode == 1
         assert waybook("audit").returncode == 0, waybook("audit").stdout
+        assert waybook("audit", "--stopped").returncode == 0, waybook("audit", "--stopped").stdout
         client_of = waybook(
             "sql",
             "ALTER TABLE journal UPDATE amount = amount + 0.01 WHERE side = 'D' SETTINGS mutations_sync = 2",
         )
         assert client_of.returncode == 0, client_of.stderr
-        audited = waybook("audit")
+        audited = waybook("audit", "--stopped")
         assert audited.returncode == 1
         assert "FAIL" in audited.stdout
         mend = (

@@ -8,7 +8,7 @@ from pathlib import Path
 import openpyxl
 import pytest
 
-from deploy.publish import files_of
+from deploy.files import files_of
 from flows.governance.network import read_network
 from schemas.problems import DocumentError
 from tests.lifecycle.test_transfers import FILES

@@ -6,7 +6,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 import paho.mqtt.client as paho
@@ -41,6 +41,14 @@ def prepare(kafka: Kafka) -> None:
     producer = Producer({"bootstrap.servers": kafka.address})
     producer.produce(topics.CONTROL.name, msgspec.json.encode(document), partition=0)
     assert producer.flush(30) == 0
+
+
+class Addressed(Protocol):
+    """A Kafka that is somewhere."""
+
+    @property
+    def address(self) -> str:
+        """Bootstrap server."""
 
 
 class DeviceFlow(Server):
@@ -131,7 +139,7 @@ class Devices:
 class Records:
     """What has been added to the flow's topics since this was built."""
 
-    def __init__(self, kafka: Kafka) -> None:
+    def __init__(self, kafka: Addressed) -> None:
         self._consumer = Consumer(
             {"bootstrap.servers": kafka.address, "group.id": "test", "enable.auto.commit": False}
         )

@@ -46,6 +46,12 @@ def came(records: Records, sent: Sent) -> None:
     assert all(len(partitions) == 1 for partitions in records.partitions.values())
 
 
+def connected_again(running: DeviceFlow, before: int) -> None:
+    """Until it has connected more often than before, or has ended, and a subscription has had its time."""
+    until(lambda: running.said("mqtt connected") > before or not running.running, "connected again")
+    time.sleep(0.5)
+
+
 def test_killed_at_random_and_the_broker_restarted(
     flow: Flow, devices: Devices, records: Records, broker: Mosquitto
 ) -> None:
@@ -80,7 +86,10 @@ def killed_at_every_point(
     for point in ("handed_out", "flushed", "before_acknowledge", "acknowledged"):
         running.kill()
         running.crash = f"{point}:1"
+        before = running.said("mqtt connected")
         running.start()
+        if point == "before_acknowledge":  # a Mosquitto before 2.0.12 has forgotten shared subscriptions
+            connected_again(running, before)
         sent.some()
         until(lambda: not running.running, f"killed at {point}")
         assert running.said("killed", point=point) == 1

@@ -3,14 +3,17 @@
 import time
 import urllib.request
 from collections.abc import Callable
+from pathlib import Path
 
 import msgspec
 from confluent_kafka import Producer
 from prometheus_client.parser import text_string_to_metric_families
 
 from schemas import topics
-from schemas.events import DeadLetter, NetworkPublished, Weight
+from schemas.events import DeadLetter, NetworkPublished, Tick, Weight
 from schemas.settings import Settings
+from sinks.kafka import Records as Sink
+from tests.deploy.test_kafka import Mock
 from tests.devices.harness import DeviceFlow, Devices, Records, scan, until
 from tests.governance.material import FILES
 
@@ -91,6 +94,38 @@ def test_a_new_directory_is_followed_and_a_wrong_one_is_refused(
     (event,) = records.wait_for(1).events().values()
     assert isinstance(event, Weight)
     assert (event.outlet, event.weight_class, event.weight_g) == ("531009", "outlet_scale", 1500)
+
+
+def test_absurd_times_and_nested_documents_do_not_reach_a_lane(
+    flow: Flow, devices: Devices, settings: Settings, tmp_path: Path
+) -> None:
+    """With a Kafka of its own, in which time is ticked."""
+    with Mock(tmp_path / "mock") as broker:
+        assert isinstance(broker, Mock)
+        out = Sink(msgspec.structs.replace(settings, kafka=broker.address))
+        document = NetworkPublished(id="network-1", time=1, version="1", files=FILES)
+        for raw in (msgspec.json.encode(document), b"[" * 200_000):
+            out.produce(topics.CONTROL.name, "", raw, partition=0)
+        tick = Tick(id="t", time=1_762_821_000_000)
+        for raw in (b"#", msgspec.json.encode(tick)):
+            out.produce(topics.TICKS.name, "", raw, partition=0)
+        for topic in (topics.DEVICES.name, topics.DEAD_LETTERS.name):
+            out.produce(topic, "", msgspec.json.encode(tick), partition=0)
+        out.flush()
+        running = flow(kafka=broker.address)
+        until(running.subscribed, "connected")
+        reader = Records(broker)
+        payload = b'{"no":"YT7500000000001","kg":"1.5","ts":%d}'
+        for second in (1_762_821_000, 1_862_821_000, 1_662_821_000):
+            devices.publish("scale/JN001/s", payload % second)
+        devices.publish("scale/JN001/s", b'{"no":' * 20_000)
+        events = list(reader.wait_for(4).events().values())
+        letters = {event.reason: event.raw for event in events if isinstance(event, DeadLetter)}
+        assert set(letters) == {"time_in_future", "time_too_old", "not_json"}
+        assert letters["time_in_future"] == payload % 1_862_821_000
+        assert sum(isinstance(event, Weight) for event in events) == 1
+        reader.close()
+        running.stop()
 
 
 def test_it_waits_for_a_directory(flow: Flow) -> None:

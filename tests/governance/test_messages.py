@@ -115,3 +115,16 @@ def test_a_dead_letter_fits_into_kafka_whatever_came() -> None:
     assert letter.raw == payload[:MOST_RAW]
     assert str(len(payload)) in letter.detail
     assert letter.id == content_id("dl", letter.topic, payload)
+
+
+@pytest.mark.parametrize(
+    ("earliest", "latest", "reason"),
+    [(0, 0, ""), (1, 2, "time_too_old"), (-2, -1, "time_in_future"), (-1, 1, "")],
+)
+def test_a_reading_of_another_time_keeps_the_device_s_bytes(earliest: int, latest: int, reason: str) -> None:
+    topic, payload = "waybook/devices/scale/JN001/s1", b'{"no":"YT7500000000001","kg":"1","ts":1762821000}'
+    at = 1_762_821_000_000
+    made = normalise(topic, payload, 5, NETWORK, DIALECTS, (at + earliest, at + latest))
+    assert isinstance(made, DeadLetter) == bool(reason)
+    if isinstance(made, DeadLetter):
+        assert (made.reason, made.topic, made.raw, made.transport) == (reason, topic, payload, "mqtt")

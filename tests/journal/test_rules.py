@@ -5,11 +5,11 @@ import pytest
 from flows.journal.rules import read_rules
 from schemas.problems import DocumentError
 
-CHART = """account,name,english,class,normal_side
-1001,应收网点款,receivable,asset,D
-2001,应付网点款,payable,liability,C
-4001,中转收入,revenue,revenue,C
-6001,面单费支出,expense,expense,D
+CHART = """account,name,english,class,normal_side,nature
+1001,应收网点款,receivable,asset,D,mutual
+2001,应付网点款,payable,liability,C,mutual
+4001,中转收入,revenue,revenue,C,own
+6001,面单费支出,expense,expense,D,own
 """
 LEG = '{{ book = "{}", account = "{}", side = "{}" }}'
 
@@ -60,4 +60,4 @@ def test_an_account_that_is_not_in_the_chart_is_refused() -> None:
 def test_the_customer_has_no_book() -> None:
     with pytest.raises(DocumentError) as refused:
         read_rules(posting(*BALANCED, payer="customer"), CHART)
-    assert {problem.rule for problem in refused.value.problems} == {"no_such_book"}
+    assert "no_such_book" in {problem.rule for problem in refused.value.problems}

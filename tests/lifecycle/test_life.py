@@ -10,11 +10,25 @@ import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from prometheus_client import REGISTRY
 
+from flows.lifecycle import counts
 from schemas import topics
 from schemas.events import DeadLetter, DeadLetterReplayed, Event
 from schemas.times import DAY, HOUR
-from tests.lifecycle.world import BOOK, START, WAYBILL, Book, events_of, network, order, scan, tariff, weight
+from tests.lifecycle.world import (
+    BOOK,
+    START,
+    WAYBILL,
+    Book,
+    _text,
+    events_of,
+    network,
+    order,
+    scan,
+    tariff,
+    weight,
+)
 
 with (Path(__file__).parents[1] / "scenarios" / "parcels.csv").open(encoding="utf-8", newline="") as _file:
     CASES = list(csv.DictReader(_file))
@@ -164,7 +178,15 @@ def test_a_book_before_any_directory_is_refused_and_stops_nothing() -> None:
     assert book.waiting() == {"waybill": "no_price", "transit": "no_price", "delivery": "no_price"}
 
 
+DEEP = b'"more":' + b"[" * 200_000
 BROKEN: list[tuple[str, Any]] = [
+    ("wrong_type", b"[" * 200_000),
+    ("not_json", b'{"a":' * 100_000),
+    ("not_json", msgspec.json.encode(scan("揽收", START))[:-1] + b"," + DEEP),
+    ("not_json", msgspec.json.encode(order())[:-1] + b"," + DEEP),
+    ("wrong_type", b'{"type":"scan","time":' + b"9" * 5000 + b"}"),
+    ("waybill_out_of_pattern", order(waybill="dl-EVIL")),
+    ("waybill_out_of_pattern", scan("揽收", START, waybill="dl-0123456789abcdef0123456789abcdef")),
     ("not_json", b"#garbage"),
     ("not_json", b"\xff\xfe"),
     ("not_json", b""),
@@ -186,6 +208,10 @@ BROKEN: list[tuple[str, Any]] = [
         msgspec.json.encode(weight("网点秤", 1, START)).replace(b'"weight_g":1', b'"weight_g":-5'),
     ),
     ("weight_out_of_range", weight("网点秤", 9_999_999, START)),
+    (
+        "wrong_type",
+        msgspec.json.encode(weight("网点秤", 1, START)).replace(b'"outlet_scale"', b'"declared"', 1),
+    ),
     ("size_out_of_range", weight("网点秤", 100, START, length_mm=99_999)),
     ("amount_out_of_range", msgspec.json.encode(order()).replace(b'"payment_e4":120000', b'"payment_e4":-1')),
     ("identifier_too_long", scan("揽收", START, id="x" * 65)),
@@ -235,6 +261,41 @@ def test_dead_letters_of_devices_and_their_replay() -> None:
     )
 
 
+@pytest.mark.parametrize("apart", [True, False])
+def test_a_letter_that_is_sent_again_unmended_is_open_again(apart: bool) -> None:
+    """The note comes before the record; whatever is repeated says nothing new."""
+    refused = order(product="XXX")
+    book = Book().block((topics.ORDERS.name, refused))
+    letter = _text(book.rows["dead_letter"][0]["dead_letter_id"])
+    for n in (1, 2):
+        note = DeadLetterReplayed(id=f"dl-replayed-{n}", time=START, dead_letter=letter, replayed_by="me")
+        book.block((topics.DEAD_LETTERS.name, note), (topics.DEAD_LETTERS.name, note))
+        if apart:
+            book.lifecycle.ring.segment(book.lifecycle.ring.epoch)
+        book.block((topics.ORDERS.name, refused), (topics.ORDERS.name, refused))
+        book.block((topics.DEAD_LETTERS.name, note))
+    statuses = [_text(row["status"]) for row in book.rows["dead_letter"]]
+    assert statuses == ["open", "replayed", "open", "replayed", "open"]
+
+
+def test_a_device_s_letter_that_is_refused_again_is_open_again() -> None:
+    letter = DeadLetter(id="dl-1", time=START, reason="unknown_site", detail="", transport="mqtt", topic="t")
+    note = DeadLetterReplayed(id="dl-replayed-1", time=START, dead_letter="dl-1", replayed_by="me")
+    book = Book()
+    for event in (letter, note, letter, letter, note):
+        book.block((topics.DEAD_LETTERS.name, event))
+    statuses = [_text(row["status"]) for row in book.rows["dead_letter"]]
+    assert statuses == ["open", "replayed", "open"]
+
+
+def test_a_waybill_spelled_like_a_dead_letter_meets_no_letter() -> None:
+    book = Book().block((topics.ORDERS.name, order(product="XXX")))
+    letter = _text(book.rows["dead_letter"][0]["dead_letter_id"])
+    book.take(*(msgspec.structs.replace(event, waybill=letter) for event in events_of(WHOLE)))
+    assert set(book.refused()) == {"unknown_product", "waybill_out_of_pattern"}
+    assert not book.rows["charge"]
+
+
 def test_finished_parcels_leave_the_state_and_their_repeats_change_nothing() -> None:
     book = Book().take(*events_of(WHOLE))
     ring = book.lifecycle.ring
@@ -279,9 +340,24 @@ def test_a_restart_anywhere_changes_no_byte(data: st.DataObject) -> None:
         fresh.lifecycle.ring.found(segment)
     fresh.lifecycle.ring.restore()
     fresh.lifecycle.restored()
+    assert fresh.lifecycle.waits[1:] == through.lifecycle.waits[1:]
     for event in story[stop:]:
         through.take(event)
         fresh.take(event)
     through.tick(START + 70 * HOUR)
     fresh.tick(START + 70 * HOUR)
     assert fresh.digests == through.digests
+
+
+def test_what_waits_is_counted_by_reason() -> None:
+    book = Book()
+    for story in (WHOLE, "揽收 签收 网点秤2", "订单 揽收 签收"):
+        book.take(*events_of(story))
+    assert sum(book.lifecycle.waits[1:]) == len(book.waiting())
+    book = Book(tariffs=()).take(*events_of("订单 揽收 签收"))
+    assert book.lifecycle.waits[1:4] == [0, 1, 2]
+    counts.count(7, book.lifecycle.output, book.lifecycle.waits)
+    counts.count(7, book.lifecycle.output, book.lifecycle.waits)
+    assert REGISTRY.get_sample_value("waybook_waiting", {"lane": "7", "reason": "no_price"}) == 2
+    book.block((topics.CONTROL.name, tariff()))
+    assert book.lifecycle.waits[1:] == [0, 1, 0]

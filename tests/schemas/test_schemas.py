@@ -1,6 +1,9 @@
 """The vocabulary: money, times, settings, and the published contract."""
 
+import re
+import tomllib
 from decimal import Decimal
+from pathlib import Path
 from typing import Any, get_args
 
 import msgspec
@@ -8,10 +11,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas import events, money, publish, topics
+from flows.devices import known_dialects
+from schemas import devices, events, money, publish, topics
 from schemas.identity import content_id, version_of
 from schemas.settings import Settings, from_environment, to_environment
 from schemas.times import business_day, date_of, iso
+
+SAMPLES = Path(__file__).parents[1] / "governance" / "messages.toml"
 
 
 def test_the_published_contract_is_that_of_the_structs() -> None:
@@ -34,6 +40,43 @@ def test_every_reference_of_the_contract_leads_somewhere() -> None:
         for name in reference.removeprefix("#/").split("/"):
             node = node[name]
     assert set(publish.CARRIES) == {topic.name for topic in topics.TOPICS}
+
+
+def test_every_topic_and_dialect_is_in_the_contract() -> None:
+    document = publish.asyncapi()
+    assert {topic.name for topic in topics.TOPICS} < set(document["channels"])
+    channel = document["channels"][devices.CHANNEL]
+    assert channel["address"] == topics.MQTT_ROOT + "/{dialect}/{site}/{device}"
+    names = set(known_dialects().dialects)
+    assert set(channel["parameters"]["dialect"]["enum"]) == names
+    assert set(channel["messages"]) == {f"device.{name}" for name in names}
+    assert {channel["protocol"] for channel in document["servers"].values()} == {"kafka", "mqtt"}
+    assert {operation["action"] for operation in document["operations"].values()} == {"receive", "send"}
+    scan = document["components"]["messages"]["Scan"]
+    assert scan["bindings"]["kafka"]["key"]["description"] == "waybill"
+    assert "key" not in document["channels"]["waybook.devices"]["bindings"]["kafka"]
+
+
+def test_sample_messages_of_devices_have_the_fields_that_the_contract_asks_for() -> None:
+    read = 0
+    messages = devices.messages()
+    for sample in tomllib.loads(SAMPLES.read_text("utf-8"))["case"]:
+        if "event" not in sample:
+            continue
+        schema = messages[f"device.{sample['topic'].partition('/')[0]}"]["payload"]
+        body = msgspec.json.decode(sample["message"])
+        assert set(schema["required"]) <= set(body), sample
+        read += 1
+    assert read > 5
+
+
+@pytest.mark.parametrize("kind", ["Order", "Scan", "Weight"])
+def test_a_waybill_has_its_pattern_on_the_wire(kind: str) -> None:
+    waybill = publish.json_schema()["$defs"][kind]["properties"]["waybill"]
+    assert re.search(waybill["pattern"], "YT7500000000001")
+    assert not re.search(waybill["pattern"], "dl-EVIL")
+    weights = publish.json_schema()["$defs"]["Weight"]["properties"]["weight_class"]["enum"]
+    assert "declared" not in weights
 
 
 def test_every_event_says_its_type_first_and_comes_back_the_same() -> None:

@@ -182,7 +182,8 @@ def test_losses_and_messages_add_up(world: World) -> None:
     for number in range(1, PARCELS):
         _, cues, outcome = performed(world, number, OFTEN)
         conflicts = sum(cue.fault == "conflicting" and cue.fate == "accepted" for cue in cues)
-        assert outcome.events - conflicts + len(outcome.lost) == 10
+        again = sum(cue.fault == "earlier_weight" and cue.fate == "accepted" for cue in cues)
+        assert outcome.events - conflicts - again + len(outcome.lost) == 10
         accepted = [cue.event_id for cue in cues if cue.fate == "accepted"]
         assert len(accepted) == len(set(accepted)) == outcome.events
         assert {cue.event_id for cue in cues if cue.fate == "repeated"} <= set(accepted)
@@ -238,6 +239,35 @@ def test_a_wrong_scale_is_beyond_any_tolerance_and_true_ones_within(world: World
             assert difference > 500
             assert difference * 10 > min(dws, scale)
     assert set(wrongs) == {0, 1, 2}
+
+
+def test_a_better_weight_comes_after_the_signature_and_differs(world: World) -> None:
+    """So that the transit fee is charged by the outlet's weight first, and corrected."""
+    corrected = 0
+    for number in range(1, 200):
+        parcel, cues, outcome = performed(world, number, msgspec.structs.replace(NONE, better_weight_late=1))
+        late = max((cue for cue in cues if cue.fault), key=lambda cue: cue.at)
+        dws, scale = outcome.weights
+        assert late.event_id == dws.event_id
+        assert abs(dws.weight_g - scale.weight_g) > 500
+        corrected += late.at > parcel.facts[-1].time
+    assert corrected > 100
+
+
+def test_an_earlier_weight_comes_after_the_later_one_and_is_the_one_to_adopt(world: World) -> None:
+    for number in range(1, 200):
+        parcel, cues, outcome = performed(world, number, msgspec.structs.replace(NONE, earlier_weight=1))
+        (late,) = (cue for cue in cues if cue.fault)
+        weighed = next(fact for fact in parcel.facts if fact.site and fact.site.hub and fact.weight_g)
+        first, second, _ = outcome.weights
+        assert (first.event_id, first.weight_class, second.weight_class) == (
+            late.event_id,
+            "hub_dws",
+            "hub_dws",
+        )
+        assert first.time < second.time
+        assert late.at > weighed.time
+        assert abs(first.weight_g - second.weight_g) > 500
 
 
 def test_weights_and_waybills_are_believable(world: World) -> None:

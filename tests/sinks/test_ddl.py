@@ -87,3 +87,17 @@ def test_writers_of_a_cluster_write_by_quorum_and_read_what_counts(store: Store)
     assert connect(reading).query("SELECT getSetting('distributed_product_mode')").result_rows == [
         ("global",)
     ]
+
+
+def test_events_have_their_operations_name_and_shanghais_date(store: Store) -> None:
+    client = store.client()
+    client.command(
+        "INSERT INTO event (seq, line, kind, operation, event_time) VALUES "
+        "(1, 0, 'scan', '10', '2025-11-10 15:59:59.999'), (1, 1, 'scan', '50', '2025-11-10 16:00:00'), "
+        "(1, 2, 'order', '', 0)"
+    )
+    found = client.query(
+        "SELECT operation_name, toString(business_date) FROM event ORDER BY line"
+    ).result_rows
+    assert found == [("揽收", "2025-11-10"), ("签收", "2025-11-11"), ("", "1970-01-01")]
+    assert "business_date" not in client.query("SELECT * FROM event").column_names

@@ -93,7 +93,7 @@ def test_check_says_what_is_wrong_and_where(run: Run, tmp_path: Path) -> None:
     assert "delivery.csv row 2 column destination_city" in run.err
     (Path(wrong) / "waybill.csv").write_bytes(b"price\n\xff\n")
     assert run("check", wrong, *OFFLINE) == 1
-    assert "waybill.csv row 2: is not UTF-8" in run.err
+    assert "waybill.csv row 2: is no text in UTF-8" in run.err
 
 
 def test_a_workbook_is_checked_at_its_own_places(run: Run, tmp_path: Path) -> None:

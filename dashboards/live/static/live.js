@@ -82,6 +82,24 @@ function chart(id) {
 const charts = ["chart-parcels", "chart-events", "chart-money"].map(chart);
 const whole = new Intl.NumberFormat("zh-CN");
 
+// The first date is the books' today; the others stand as they are.
+const dates = (seen) => seen.dates.length ? [[
+  made("th", "", "业务日 ", made("small", "", "date")),
+  ...seen.dates.map((day, n) => made("th", "n", n ? day : `今天 today ${day}`)),
+]] : [];
+
+function lanes(seen) {
+  const still = seen.lanes.filter((lane) => lane.still);
+  $("still").hidden = seen.lanes.length && !still.length;
+  $("still").replaceChildren(text(seen.lanes.length
+    ? still.map((lane) => `泳道 ${lane.lane} 已 ${Math.round(lane.age)} 秒没有新区块 · Lane ${lane.lane} stands still: no block for ${Math.round(lane.age)} s.`).join(" ")
+    : "还没有任何区块 · No lane has written a block yet."));
+  $("block").textContent = seen.lanes.length ? Math.max(...seen.lanes.map((lane) => lane.age)).toFixed(1) : "–";
+  $("lag").textContent = seen.lag === null ? "–" : whole.format(seen.lag);
+}
+
+const STALE = 3;
+
 function draw(seen) {
   $("away").hidden = !seen.away;
   if (seen.away) {
@@ -89,22 +107,32 @@ function draw(seen) {
     $("away").replaceChildren(text(`账簿库暂时无法访问，正在等待；什么都不会丢${since} · The store is away; nothing is lost.`));
     return;
   }
+  if (seen.age > STALE) {
+    $("away").hidden = false;
+    $("away").replaceChildren(text(`账簿库已 ${Math.round(seen.age)} 秒没有回答，以下不是最新 · The store has not answered for ${Math.round(seen.age)} s; what is shown is old.`));
+    return;
+  }
+  lanes(seen);
   for (const name of ["order", "events", "charges"]) $(name).textContent = whole.format(seen.counts[name] ?? 0);
   $("money").textContent = whole.format(Math.round(Number(seen.counts.money ?? 0)));
   $("p50").textContent = seen.latency.p50 ?? "–";
   $("p99").textContent = seen.latency.p99 ?? "–";
   if (seen.charts.length) charts.forEach((each, n) => each.setData([seen.charts[0], seen.charts[n + 1]]));
   fill("fees", [
-    ...(seen.dates.length ? [[made("th", "", "业务日 ", made("small", "", "date")), ...seen.dates.map((day) => made("th", "n", day))]] : []),
+    ...dates(seen),
     ...seen.fees.map(([zh, en, amounts]) => [named(zh, en), ...amounts.map((amount) => cell(amount, true))]),
   ]);
-  fill("provinces", seen.provinces.map(([name, amount, share]) => [cell(name), made("td", "fills", bar(share)), cell(amount, true)]));
+  fill("provinces", [
+    ...dates(seen),
+    ...seen.provinces.map(([name, amounts, share]) => [made("td", "", name, bar(share)), ...amounts.map((amount) => cell(amount, true))]),
+  ]);
   fill("newest", seen.newest.map((row) => [cell(link(row.waybill)), cell(row.route), cell(row.fee), cell(row.amount, true)]));
   fill("waiting", seen.waiting.map((row) => [
     reason("waiting", row),
     cell(whole.format(row.n), true),
     made("td", "", ...row.waybills.flatMap((waybill) => [link(waybill), " "]), made("small", "", `最早 oldest ${at(row.oldest)}`)),
   ]));
+  fill("anomalies", seen.anomalies.map((row) => [reason("anomalies", row), cell(whole.format(row.n), true)]));
   fill("refused", seen.refused.map((row) => [reason("dead-letters", row), cell(whole.format(row.n), true)]));
   fill("letters", seen.letters.map((row) => [cell(at(row.received)), cell(row.label), cell(made("code", "", row.raw))]));
 }

@@ -1,0 +1,54 @@
+"""The files of a document that people edit: TOML and CSV of a directory, as UTF-8, or the sheets of a workbook."""
+
+from pathlib import Path
+
+from deploy import workbook
+from schemas.problems import DocumentError, Problem
+
+SUFFIXES = (".toml", ".csv")
+UTF_16 = (b"\xff\xfe", b"\xfe\xff")
+
+
+def files_of(directory: Path) -> dict[str, str]:
+    """Name → text. Raises DocumentError for a directory that is none, and for every file that is no UTF-8.
+
+    Endings count in any case (`PRICES.CSV` is `PRICES.csv`), since Windows writes them as it likes.
+    """
+    if directory.is_file() and directory.suffix.lower() == ".xlsx":
+        return workbook.files_of(directory)
+    if not directory.is_dir():
+        raise DocumentError(
+            [Problem(str(directory), 0, "", "missing_directory", "is no directory; name the document's")]
+        )
+    texts: dict[str, str] = {}
+    problems: list[Problem] = []
+    for file in sorted(directory.iterdir()):
+        if file.suffix.lower() not in SUFFIXES:
+            continue
+        name = f"{file.stem}{file.suffix.lower()}"
+        if name in texts:
+            problems.append(Problem(name, 0, "", "file_stands_twice", f"{file.name} is the same file again"))
+            continue
+        raw = file.read_bytes()
+        try:
+            texts[name] = raw.decode("utf-8")
+        except UnicodeDecodeError as error:
+            texts[name] = ""
+            row = 1 if raw.startswith(UTF_16) else raw.count(b"\n", 0, error.start) + 1
+            problems.append(Problem(name, row, "", "not_utf8", _advice(raw)))
+    if problems:
+        raise DocumentError(problems)
+    if not texts:
+        raise DocumentError([Problem(str(directory), 0, "", "missing_file", "has no TOML or CSV file in it")])
+    return texts
+
+
+def _advice(raw: bytes) -> str:
+    save = "save it as UTF-8 (Excel: “CSV UTF-8 (逗号分隔)”)"
+    if raw.startswith(UTF_16):
+        return f"is written in UTF-16: {save}"
+    try:
+        raw.decode("gb18030")
+    except UnicodeDecodeError:
+        return f"is no text in UTF-8: {save}"
+    return f"is not UTF-8 but probably GBK, as Chinese Excel writes it: {save}"

@@ -1,0 +1,67 @@
+"""Ordinary mistakes at the command line are told in a line, without a traceback."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.servers.install import ROOT
+from tests.servers.store import Store
+
+Ran = subprocess.CompletedProcess[bytes]
+
+
+@pytest.fixture
+def waybook(store: Store) -> Callable[..., Ran]:
+    """Runs the command on an empty store; there is no Kafka."""
+    store.client()
+    environment = {**os.environ, "WAYBOOK_CLICKHOUSE": store.url, "PYTHONPATH": str(ROOT)}
+
+    def run(*words: str) -> Ran:
+        command = [sys.executable, "-m", "deploy.cli", *words]
+        return subprocess.run(command, env=environment, capture_output=True, check=False, cwd=ROOT)
+
+    return run
+
+
+def told(ran: Ran) -> str:
+    """The one line that was told."""
+    text = ran.stderr.decode()
+    assert ran.returncode == 1, text
+    assert text.count("\n") == 1, text
+    return text
+
+
+def test_a_query_with_an_error(waybook: Callable[..., Ran]) -> None:
+    assert "Unknown" in told(waybook("sql", "SELECT nonsense FROM event"))
+
+
+def test_bytes_of_an_answer_come_as_they_are(waybook: Callable[..., Ran]) -> None:
+    assert waybook("sql", "SELECT unhex('FF00FE')", "--format", "RawBLOB").stdout == b"\xff\x00\xfe"
+
+
+def test_letters_that_are_none(waybook: Callable[..., Ran], tmp_path: Path) -> None:
+    assert "nowhere.jsonl" in told(waybook("replay-dead-letters", str(tmp_path / "nowhere.jsonl")))
+    file = tmp_path / "letters.jsonl"
+    good = '{"id":"dl-1","reason":"","detail":"","transport":"kafka","topic":"t","waybill":"","raw":"a\u2028b"}\n'
+    for bad in ('{"id":1}', "[" * 200_000, good.strip().replace('"raw":"a\u2028b"', '"raw_base64":"?"')):
+        file.write_text(f"{good}\n{bad}\n", "utf-8")
+        assert "line 3 is no dead letter" in told(waybook("replay-dead-letters", str(file)))
+    file.write_bytes(b"\xff\xfe")
+    assert "utf-8" in told(waybook("replay-dead-letters", str(file)))
+
+
+def test_a_directory_that_is_none(waybook: Callable[..., Ran], tmp_path: Path) -> None:
+    ran = waybook("publish-network", str(tmp_path / "nowhere"))
+    assert (ran.returncode, b"is no directory" in ran.stderr, b"Traceback" in ran.stderr) == (1, True, False)
+
+
+def test_a_store_that_is_away_is_told_once() -> None:
+    command = [sys.executable, "-m", "deploy.cli", "sql", "SELECT 1", "--url", "http://127.0.0.1:9"]
+    ran = subprocess.run(command, capture_output=True, check=False, cwd=ROOT)
+    assert ran.returncode == 2
+    assert ran.stderr.decode().startswith("the store is away: ")
+    assert ran.stderr.count(b"\n") == 1
