@@ -29,10 +29,12 @@ bench: $(READY)
 
 soak: $(READY)
 	$(BIN)/python -m tests.servers.install
+	$(BIN)/python -m tests.tariff.soak
 	$(BIN)/python -m tests.crash.soak $(ARGS)
 
 schemas: $(READY)
 	$(BIN)/python -m schemas.publish
+	$(BIN)/python -m flows.rating.schema
 
 dashboards: $(READY)
 	$(BIN)/python -m dashboards.grafana

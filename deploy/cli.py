@@ -15,7 +15,7 @@ from clickhouse_connect.driver.exceptions import ClickHouseError
 from deploy import audit, dead_letters, publish
 from deploy import explain as explaining
 from deploy.audit.__main__ import heads_in
-from deploy.commands import handovers, virtual_accounts, weight_cases
+from deploy.commands import handovers, tariffs, virtual_accounts, weight_cases
 from deploy.commands.where import LONG, settings_of, store_of
 from deploy.dead_letters import ReplayError
 from deploy.demo import Demo, Options
@@ -133,14 +133,6 @@ def publish_network(arguments: argparse.Namespace) -> int:
     )
 
 
-def publish_tariff(arguments: argparse.Namespace) -> int:
-    """Check a tariff book and publish it to all lanes."""
-    settings = settings_of(arguments)
-    return _publish(
-        lambda: publish.publish_tariff(settings, arguments.directory, arguments.by, arguments.comment)
-    )
-
-
 def _publish(publishing: Callable[[], str]) -> int:
     try:
         sys.stdout.write(f"published version {publishing()}\n")
@@ -176,11 +168,10 @@ def parser() -> argparse.ArgumentParser:
     one = command("sql", sql)
     one.add_argument("query")
     one.add_argument("--format", default="PrettyCompactMonoBlock")
-    for name, run in (("publish-network", publish_network), ("publish-tariff", publish_tariff)):
-        one = command(name, run)
-        one.add_argument("directory", type=Path, help="with the document's TOML and CSV files, or .xlsx")
-        one.add_argument("--by", default=os.environ.get("USER", ""), help="who publishes")
-        one.add_argument("--comment", default="")
+    one = command("publish-network", publish_network)
+    one.add_argument("directory", type=Path, help="with the document's TOML and CSV files, or .xlsx")
+    one.add_argument("--by", default=os.environ.get("USER", ""), help="who publishes")
+    tariffs.add(command)
     virtual_accounts.add(command)
     handovers.add(command)
     weight_cases.add(command)

@@ -1,6 +1,5 @@
 """`waybook explain`: why a parcel cost what it cost, in the terminal."""
 
-import unicodedata
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 
@@ -10,6 +9,7 @@ from dashboards.live.parcel import place, timeline
 from dashboards.queries import Row, Story, story
 from dashboards.steps import steps as steps_of
 from dashboards.words import ADOPTED, BREACHES, CASES, FEES, REASONS, shanghai
+from deploy.terminal import table
 from flows.rating.explain import WEIGHT_CLASSES
 
 
@@ -69,7 +69,7 @@ def _timeline(found: Story) -> Iterator[str]:
         return
     yield ""
     yield "■ 经过 timeline, Shanghai time"
-    lines = _table([_event(event) for event in events])
+    lines = table([_event(event) for event in events])
     for event, line in zip(events, lines, strict=True):
         yield line
         yield f"        {_origin(event)}"
@@ -119,7 +119,7 @@ def _charge(charge: Row, books: dict[str, str]) -> Iterator[str]:
         f"{charge['business_date']}  修订 revision {charge['revision']}"
     )
     rows = [(f"{step.label_zh} {step.label_en}", step.text_zh, step.text_en) for step in steps_of(charge)]
-    yield from _table(rows)
+    yield from table(rows)
     if charge["book_version"]:
         yield (
             f"    价格表 {charge['price_table']} 第 {charge['price_row']} 行, "
@@ -145,16 +145,4 @@ def _section(title: str, rows: Sequence[Sequence[str]]) -> Iterator[str]:
     if rows:
         yield ""
         yield f"■ {title}"
-        yield from _table(rows)
-
-
-def _table(rows: Sequence[Sequence[str]]) -> Iterator[str]:
-    widths = [max(map(width, column)) for column in zip(*rows, strict=True)]
-    for row in rows:
-        cells = (cell + " " * (wide - width(cell)) for cell, wide in zip(row, widths, strict=True))
-        yield ("    " + "  ".join(cells)).rstrip()
-
-
-def width(text: str) -> int:
-    """Columns that a text takes in a terminal: East Asian characters take two."""
-    return sum(2 if unicodedata.east_asian_width(letter) in "WF" else 1 for letter in text)
+        yield from table(rows)

@@ -7,11 +7,13 @@ from pathlib import Path
 import msgspec
 
 from deploy.files import files_of
+from flows.governance.network import Network
 from flows.lifecycle.published import in_force, next_network
-from flows.rating.book import read_book
+from flows.rating.book import Book
 from schemas import topics
-from schemas.events import ControlEvent, NetworkPublished, TariffPublished
+from schemas.events import ControlEvent, NetworkPublished, TariffPublished, TariffWithdrawn
 from schemas.identity import version_of
+from schemas.limits import MOST_IDENTIFIER
 from schemas.problems import UNREADABLE
 from schemas.settings import Settings
 from sinks.kafka import Records
@@ -34,16 +36,8 @@ def publish_network(settings: Settings, directory: Path, by: str) -> str:
     return version
 
 
-def publish_tariff(settings: Settings, directory: Path, by: str, comment: str = "") -> str:
-    """Publish a tariff book, checked against the directory in force; its version.
-
-    Raises DocumentError with every problem, LookupError when no directory has been published.
-    """
-    files = files_of(directory)
-    network, _ = in_force(published(settings))
-    if network is None:
-        raise LookupError("no network directory has been published: waybook publish-network DIRECTORY")
-    book = read_book(files, network)
+def publish_tariff(settings: Settings, book: Book, files: dict[str, str], by: str, comment: str = "") -> None:
+    """Publish a tariff book that was read from these files, by the directory in force."""
     now = int(time.time() * 1000)
     event = TariffPublished(
         id=f"tariff-{book.version}-{now}",
@@ -55,7 +49,28 @@ def publish_tariff(settings: Settings, directory: Path, by: str, comment: str = 
         comment=comment,
     )
     _send(settings, msgspec.json.encode(event))
-    return book.version
+
+
+def withdraw_tariff(settings: Settings, version: str, name: str, by: str, comment: str = "") -> None:
+    """Take a version, or every book of a name, out of force."""
+    now = int(time.time() * 1000)
+    event = TariffWithdrawn(
+        id=f"withdrawn-{version or name}-{now}"[:MOST_IDENTIFIER],
+        time=now,
+        version=version,
+        name=name,
+        withdrawn_by=by,
+        comment=comment,
+    )
+    _send(settings, msgspec.json.encode(event))
+
+
+def network_in_force(settings: Settings) -> Network:
+    """The directory that lanes have in force. Raises LookupError when none has been published."""
+    network, _ = in_force(published(settings))
+    if network is None:
+        raise LookupError("no network directory has been published: waybook publish-network DIRECTORY")
+    return network
 
 
 def published(settings: Settings, seconds: float = 10) -> list[ControlEvent]:

@@ -10,7 +10,7 @@ from clickhouse_connect.driver.client import Client
 from dashboards import accounts
 from dashboards.queries import Row
 from dashboards.words import ACCOUNTS, FEES, MONEY, NOTICES, shanghai
-from deploy.explain import width
+from deploy.terminal import width
 
 EPOCH = datetime(1970, 1, 1)
 

@@ -201,6 +201,19 @@ class TariffPublished(Event, frozen=True, kw_only=True, tag="tariff"):
     comment: str = ""
 
 
+class TariffWithdrawn(Event, frozen=True, kw_only=True, tag="tariff_withdrawn"):
+    """A tariff book goes out of force. Topic `waybook.control`, partition 0.
+
+    By `version`: that publication is undone, and the one of the same name before it is in force again. By `name`:
+    every book of that name goes. Exactly one of the two is given.
+    """
+
+    version: Word = ""
+    name: Word = ""
+    withdrawn_by: str = ""
+    comment: str = ""
+
+
 class NetworkPublished(Event, frozen=True, kw_only=True, tag="network"):
     """The network's directory: sites, places and products. Topic `waybook.control`, partition 0."""
 
@@ -336,7 +349,9 @@ class Query(Event, frozen=True, kw_only=True, tag="query"):
 
 
 ParcelEvent = Order | Scan | Weight | Claim | ClaimWithdrawn | WeightDecided
-ControlEvent = TariffPublished | NetworkPublished | PartyTransferred | PartiesMerged | BalanceMoved
+ControlEvent = (
+    TariffPublished | TariffWithdrawn | NetworkPublished | PartyTransferred | PartiesMerged | BalanceMoved
+)
 AnyEvent = (
     Order
     | Scan
@@ -345,6 +360,7 @@ AnyEvent = (
     | ClaimWithdrawn
     | WeightDecided
     | TariffPublished
+    | TariffWithdrawn
     | NetworkPublished
     | PartyTransferred
     | PartiesMerged

@@ -21,6 +21,7 @@ CARRIES: dict[str, tuple[type[events.Event], ...]] = {
     topics.DEAD_LETTERS.name: (events.DeadLetter, events.DeadLetterReplayed),
     topics.CONTROL.name: (
         events.TariffPublished,
+        events.TariffWithdrawn,
         events.NetworkPublished,
         events.PartyTransferred,
         events.PartiesMerged,

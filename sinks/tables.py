@@ -305,11 +305,29 @@ DEAD_LETTER = Table(
 
 TARIFF = Table(
     "tariff_book",
-    "Published tariff books, whole, in order of publication",
+    "Published tariff books, whole, in order of publication, and what became of them",
     (
         *SEQ,
         Column("version", TEXT),
         Column("name", TEXT),
+        Column("published_at", TIME),
+        Column("published_by", TEXT),
+        Column("file", TEXT, "empty in a withdrawal"),
+        Column("content", TEXT),
+        Column(
+            "status",
+            WORD,
+            "published, or withdrawn: every earlier publication of the version is out of force",
+        ),
+    ),
+)
+
+DIRECTORY = Table(
+    "network_directory",
+    "Published network directories in order of publication, whole but for settlement accounts",
+    (
+        *SEQ,
+        Column("version", TEXT),
         Column("published_at", TIME),
         Column("published_by", TEXT),
         Column("file", TEXT),
@@ -667,7 +685,7 @@ WEIGHT_DECISION = Table(
 
 FACTS = (
     *(EVENT, ORDER_TERMS, CLAIM, CHARGE, JOURNAL, WEIGHT, ANOMALY, WAITING, DEAD_LETTER),
-    *(TARIFF, SITE, PRODUCT, AREA, PARTY, OPERATOR, BALANCE_MOVED, ACCOUNT, FEE, POSTING_RULE),
+    *(TARIFF, DIRECTORY, SITE, PRODUCT, AREA, PARTY, OPERATOR, BALANCE_MOVED, ACCOUNT, FEE, POSTING_RULE),
     *(CHAIN_RULE, CHAIN_BREACH, WEIGHT_CASE, WEIGHT_DECISION),
     *(MOVEMENT, HOLD, NOTICE, ANSWER, TERMS, MATERIAL),
 )

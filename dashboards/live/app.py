@@ -20,6 +20,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from dashboards.live.lists import LISTINGS, list_page, number_of
 from dashboards.live.parcel import page_of
 from dashboards.live.poller import AWAY, Poller
+from dashboards.live.trying import XLSX, CannotError, Trials
+from dashboards.live.upload import TooLargeError, body_of, parts_of
 from dashboards.queries import story
 from dashboards.words import shanghai
 from schemas.settings import Settings
@@ -69,6 +71,8 @@ def create_app(settings: Settings) -> Starlette:
             Route("/metrics", pages.metrics),
             Route("/search", pages.search),
             Route("/parcel/{waybill}", pages.parcel, name="parcel"),
+            Route("/try", pages.trial),
+            Route("/try/table", pages.trial_table, methods=["POST"]),
             *(Route(f"/{name}", pages.listing) for name in LISTINGS),
             Mount("/static", StaticFiles(directory=HERE / "static")),
         ],
@@ -82,6 +86,9 @@ class Pages:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
+        self._trials = Trials()
+        self._one_table = asyncio.Lock()
+        """Tables are answered one at a time."""
         self._poller = Poller(self._connect, settings.home)
 
     def _connect(self) -> Client:
@@ -125,6 +132,40 @@ class Pages:
         if not found.known:
             return _page("unknown.html", {"waybill": waybill}, 404)
         return _page("parcel.html", page_of(found))
+
+    async def trial(self, request: Request) -> Response:
+        """What a parcel would cost."""
+        said = dict(request.query_params)
+        found = await run_in_threadpool(lambda: self._trials.page(self._connect(), said))
+        return _page("try.html", found, 400 if found["wrong"] else 200)
+
+    async def trial_table(self, request: Request) -> Response:
+        """The same for a table that is sent, which comes back with its answers."""
+        try:
+            body = await body_of(request.stream())
+            parts = parts_of(body, request.headers.get("content-type", ""))
+            if "table" not in parts:
+                raise CannotError("没有表格 — no table was sent")
+            said = {
+                name: part.content.decode(errors="replace") for name, part in parts.items() if not part.file
+            }
+            async with self._one_table:
+                content, media_type = await run_in_threadpool(
+                    lambda: self._trials.table(
+                        self._connect(), parts["table"], said.get("book", ""), {"fee": said.get("fee", "")}
+                    )
+                )
+        except TooLargeError:
+            return await self._cannot("文件超过 10 MB — the file is larger than 10 MB", 413)
+        except CannotError as error:
+            return await self._cannot(str(error), 400)
+        name = "answers.xlsx" if media_type == XLSX else "answers.csv"
+        headers = {"Content-Disposition": f'attachment; filename="{name}"'}
+        return Response(content, media_type=media_type, headers=headers)
+
+    async def _cannot(self, wrong: str, status: int) -> Response:
+        found = await run_in_threadpool(lambda: self._trials.page(self._connect(), {}))
+        return _page("try.html", {**found, "wrong": wrong}, status)
 
     async def listing(self, request: Request) -> Response:
         """All that waits, or all that was refused."""

@@ -8,19 +8,24 @@ import hashlib
 from bisect import bisect_right
 from collections.abc import Iterable, Mapping
 from itertools import pairwise
+from typing import Any
 
 import msgspec
 
 from deploy.audit.chain import Log
 from deploy.audit.digest import place
+from deploy.audit.directory import Directory, read_directory
 from deploy.audit.hands import Hands, read_changes
 from deploy.audit.report import Findings
 from deploy.audit.store import BLOCKS, LANE, Store
-from deploy.audit.tariffs import USUAL, Book, Directory, Policy, Prices, read_book, read_directory
+from deploy.audit.tariffs import USUAL, Book, Policy, Prices, read_book
 from schemas.topics import CONTROL
 
 Documents = list[tuple[int, str, dict[str, str]]]
-"""(seq, version, files) in order of publication."""
+"""(seq, version, files) in order of publication; `WITHDRAWN` for the files: the version goes out of force."""
+WITHDRAWN: dict[str, str] = {}
+MASKED = "****"
+"""Stands for a settlement account's beginning."""
 
 
 class Era(msgspec.Struct, frozen=True):
@@ -86,19 +91,23 @@ def read_eras(store: Store, log: Log, found: Findings) -> Eras:
         | {directory[0] for directory in directories}
         | {change.seq for change in changes}
     )
-    eras = [_era([], Directory("", {}, {}, {"product": {}}), Hands())]
+    _check_directories(store, found)
+    eras = [_era([], read_directory("", ()), Hands())]
     for (_, one), (seq, other) in pairwise(directories):
         for word in sorted(_words_of(one) - _words_of(other)):
             found.add(f"{place(seq)}: directory {other.version} has lost {word}, and directories only grow")
-    for seq, version, files in tariffs:
+    for n, (seq, version, files) in enumerate(tariffs):
         found.seen += 1
-        if version != content_address(files):
+        if files is WITHDRAWN:
+            if not any(version == earlier for _, earlier, _ in _standing(tariffs[:n], seq)):
+                found.add(f"{place(seq)}: tariff book {version} is withdrawn, and was not in the books")
+        elif version != content_address(files):
             found.add(f"{place(seq)}: the content of tariff book {version} is not what its version says")
     for beginning in beginnings:
         known = [directory for seq, directory in directories if seq <= beginning]
         directory = known[-1] if known else eras[0].directory
-        published = [(version, files) for seq, version, files in tariffs if seq <= beginning]
-        books = [_read_book(version, files, directory, found) for version, files in published]
+        published = _standing(tariffs, beginning)
+        books = [_read_book(version, files, directory, found) for _, version, files in published]
         hands = Hands(tuple(change for change in changes if change.seq <= beginning))
         eras.append(_era([book for book in books if book is not None], directory, hands))
     return Eras(eras, _starts(log, beginnings))
@@ -131,21 +140,56 @@ def _era(books: list[Book], directory: Directory, hands: Hands) -> Era:
 
 def _read_tariffs(store: Store) -> Documents:
     found: dict[tuple[int, str], dict[str, str]] = {}
-    for row in store.rows("SELECT seq, version, file, content FROM $tariff_book ORDER BY seq, line"):
-        found.setdefault((row["seq"], row["version"]), {})[row["file"]] = row["content"]
-    return [(seq, version, files) for (seq, version), files in found.items()]
+    documents: Documents = []
+    for row in store.rows("SELECT seq, version, file, content, status FROM $tariff_book ORDER BY seq, line"):
+        seq, version = row["seq"], row["version"]
+        if row["status"] == "withdrawn":
+            found.pop((seq, version), None)
+            documents.append((seq, version, WITHDRAWN))
+        elif (seq, version) in found:
+            found[seq, version][row["file"]] = row["content"]
+        else:
+            found[seq, version] = {row["file"]: row["content"]}
+            documents.append((seq, version, found[seq, version]))
+    return documents
+
+
+def _standing(tariffs: Documents, upto: int) -> Documents:
+    """The publications up to a block that no later row withdraws, in order."""
+    standing: Documents = []
+    for seq, version, files in tariffs:
+        if seq <= upto:
+            standing = (
+                [one for one in standing if one[1] != version]
+                if files is WITHDRAWN
+                else [*standing, (seq, version, files)]
+            )
+    return standing
+
+
+def _check_directories(store: Store, found: Findings) -> None:
+    """Published directories are what their versions say; where accounts are left out of them none can tell."""
+    files: dict[tuple[int, str], dict[str, str]] = {}
+    for row in store.rows("SELECT seq, version, file, content FROM $network_directory ORDER BY seq, line"):
+        files.setdefault((row["seq"], row["version"]), {})[row["file"]] = row["content"]
+    for (seq, version), texts in files.items():
+        if MASKED in texts.get("parties.csv", ""):
+            continue
+        found.seen += 1
+        if version != content_address(texts):
+            found.add(f"{place(seq)}: the content of directory {version} is not what its version says")
 
 
 def _read_directories(store: Store) -> list[tuple[int, Directory]]:
-    sites, products, areas = (_by_version(store, table) for table in ("site", "product", "area"))
+    sites, *others = (_by_version(store, table) for table in ("site", "product", "area", "party"))
     return [
-        (seq, read_directory(version, rows, products.get((seq, version), ()), areas.get((seq, version), ())))
-        for (seq, version), rows in sites.items()
+        (of[0], read_directory(of[1], rows, *(other.get(of, ()) for other in others)))
+        for of, rows in sites.items()
     ]
 
 
-def _by_version(store: Store, table: str) -> dict[tuple[int, str], list[dict[str, str]]]:
-    found: dict[tuple[int, str], list[dict[str, str]]] = {}
+def _by_version(store: Store, table: str) -> dict[tuple[int, str], list[dict[str, Any]]]:
+    found: dict[tuple[int, str], list[dict[str, Any]]] = {}
     for row in store.rows(f"SELECT * FROM ${table} ORDER BY seq, line"):
         found.setdefault((row["seq"], row["version"]), []).append(row)
     return found

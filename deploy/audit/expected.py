@@ -13,7 +13,8 @@ from deploy.audit.facts import Facts
 from deploy.audit.postings import Due as Rule
 from deploy.audit.postings import Postings
 from deploy.audit.pricing import Parcel
-from deploy.audit.tariffs import Policy, Price, Row
+from deploy.audit.rows import Row
+from deploy.audit.tariffs import Policy, Price
 from schemas.parties import CUSTOMER, HQ
 
 EPOCH = date(1970, 1, 1)
@@ -263,6 +264,8 @@ def _priced(
         yield Due(rule.name, part, time, NO_ORDER, cause, seqs=seqs)
         return
     seqs = (*seqs, facts.order_seq)
+    if case.era.prices.by_hub:
+        seqs += tuple(one.seq for one in case.extras.hubs.get(facts.waybill, ()))
     day = EPOCH + timedelta(days=(time + EAST_8) // DAY)
     found = case.era.prices.price(rule.price, day, _parcel(case))
     if found is None:

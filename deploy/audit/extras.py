@@ -95,7 +95,9 @@ def read_extras(store: Store, eras: Eras, postings: Postings, shard: int, shards
     if live := " OR ".join(_blocks(eras, paid)):
         for row in store.rows(_COURIERS.replace("$live", live), shard=shard, shards=shards):
             found.couriers[row["waybill"], row["event_id"]] = row["courier"]
-    passed = [postings.priced_live(era.priced, trigger="hub_passed") for era in eras.eras]
+    passed = [
+        era.prices.by_hub or postings.priced_live(era.priced, trigger="hub_passed") for era in eras.eras
+    ]
     if live := " OR ".join(_blocks(eras, passed)):
         for row in store.rows(_HUBS.replace("$live", live), shard=shard, shards=shards):
             found.hubs.setdefault(row["waybill"], []).append(Passed(row["hub"], *row["first"]))

@@ -23,11 +23,11 @@ class Parcel(msgspec.Struct, frozen=True, kw_only=True):
     destination: str
     product: str = ""
     customer: str = ""
-    customer_level: str = ""
     channel: str = ""
     billing: str = ""
     direction: str = "forward"
     hubs: tuple[str, ...] = ()
+    services: tuple[str, ...] = ()
     grams: int = 0
     cm3: int = 0
     longest_mm: int = 0
@@ -37,6 +37,15 @@ class Parcel(msgspec.Struct, frozen=True, kw_only=True):
     payment: Decimal = NOTHING
     promised_h: int = 0
     month_parcels: int = 0
+    month_amount: Decimal = NOTHING
+    """What the fee came to for the customer in the month so far."""
+    pallets: int = 0
+    """This and what follows is of a stay in a store, which no parcel has."""
+    days: int = 0
+    hours: int = 0
+    temperature: str = ""
+    area: str = ""
+    vehicle: str = ""
 
     @property
     def kg(self) -> Decimal:
@@ -81,25 +90,58 @@ def weigh(settings: Mapping[str, Any], parcel: Parcel) -> Weighed:
     return Weighed(volumetric, chargeable)
 
 
+_COUNTED: dict[str, Callable[[Parcel], Decimal]] = {
+    "volume": lambda parcel: parcel.m3,
+    "pieces": lambda parcel: Decimal(parcel.pieces),
+    "pallets": lambda parcel: Decimal(parcel.pallets),
+    "days": lambda parcel: Decimal(parcel.days),
+    "hours": lambda parcel: Decimal(parcel.hours),
+    "pallet_days": lambda parcel: Decimal(parcel.pallets * parcel.days),
+    "m3_days": lambda parcel: parcel.m3 * parcel.days,
+    "kg_days": lambda parcel: parcel.kg * parcel.days,
+    "month_parcels": lambda parcel: Decimal(parcel.month_parcels),
+}
+_LATE = {"volume", "m3_days", "kg_days"}
+"""Measures that are known when the parcel has been weighed."""
+
+
+def waits_for_weight(settings: Mapping[str, Any]) -> bool:
+    """Whether a table's prices depend on what comes with the weight."""
+    return bool(settings.get("weight") or _LATE & {settings.get("measure"), settings.get("each")})
+
+
 def quantity(settings: Mapping[str, Any], parcel: Parcel) -> Decimal:
     """How much there is of what the table counts."""
-    match settings.get("measure", "weight"):
-        case "volume":
-            return parcel.m3
-        case "pieces":
-            return Decimal(parcel.pieces)
-    return weigh(settings, parcel).chargeable
+    count = _COUNTED.get(settings.get("measure", "weight"))
+    return count(parcel) if count is not None else weigh(settings, parcel).chargeable
+
+
+def often(settings: Mapping[str, Any], parcel: Parcel) -> Decimal:
+    """How often a row's price counts: `each` time."""
+    return _COUNTED[settings["each"]](parcel) if "each" in settings else Decimal(1)
 
 
 def cost(
     shape: str, settings: Mapping[str, Any], cells: Mapping[str, str], parcel: Parcel, of: Decimal
 ) -> Decimal:
-    """What a row comes to, exactly, in yuan. `of`: what a percentage is taken of."""
+    """What a row comes to, exactly, in yuan. `of`: what a percentage is taken of, or a shortfall."""
     yuan = {name: Decimal(text) for name, text in cells.items() if text}
+    if shape == "shortfall":
+        return max(yuan["minimum"] - of, NOTHING)
     amount = _raw(shape, settings, yuan, quantity(settings, parcel), of)
     if "minimum" in yuan and amount <= yuan["minimum"]:
-        return yuan["minimum"]
-    return min(amount, yuan.get("maximum", amount))
+        amount = yuan["minimum"]
+    return min(amount, yuan.get("maximum", amount)) * often(settings, parcel)
+
+
+def silent(shape: str, settings: Mapping[str, Any], cells: Mapping[str, str], parcel: Parcel) -> bool:
+    """Whether a row has nothing to say about a parcel: it counts steps, and there are none."""
+    much = quantity(settings, parcel)
+    if shape == "slabs":
+        none = not cells.get("first_price") and not slabs_of(settings, much)
+    else:
+        none = shape == "graduated" and not much
+    return none and not Decimal(cells.get("minimum") or 0)
 
 
 Yuan = Mapping[str, Decimal]
@@ -143,8 +185,13 @@ def _first_continued(settings: Mapping[str, Any], yuan: Yuan, weight: Decimal) -
     return yuan["first_price"] + yuan["continued_price"] * beyond
 
 
+def slabs_of(settings: Mapping[str, Any], much: Decimal) -> Decimal:
+    """How many slabs there are."""
+    return steps_of(much, Decimal(str(settings["slab"])), settings.get("slab_rounding", "up"))
+
+
 def _slabs(settings: Mapping[str, Any], yuan: Yuan, much: Decimal) -> Decimal:
-    count = steps_of(much, Decimal(str(settings["slab"])), settings.get("slab_rounding", "up"))
+    count = slabs_of(settings, much)
     if "first_price" not in yuan:
         return yuan["price"] * count
     return yuan["first_price"] + yuan["price"] * max(count - 1, NOTHING)

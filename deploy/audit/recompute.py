@@ -35,7 +35,7 @@ from deploy.audit.postings import MONEY, MOVED, Fee, read_postings
 from deploy.audit.remarks import check_anomalies, check_dead_letters, check_names
 from deploy.audit.report import Check, Findings
 from deploy.audit.rules import AS_OF
-from deploy.audit.steps import told_by
+from deploy.audit.steps import untrue
 from deploy.audit.store import Store
 from schemas.settings import from_environment
 
@@ -49,7 +49,8 @@ _IN_FORCE = f"""
            argMaxIf((seq, toString(cause), toString(product), toString(book_version), toString(price_table),
                      price_row, toString(matched), toString(weight_class), toString(weight_event), actual_g,
                      volumetric_g, chargeable_g, first_g, reinterpretAsInt64(first_price), continued_g,
-                     reinterpretAsInt64(continued_price), unit_g, toString(rounding), order_event, steps),
+                     reinterpretAsInt64(continued_price), unit_g, toString(rounding), toString(passed_over),
+                     order_event, steps),
                     revision, {AS_OF}) AS snapshot
     FROM $charge WHERE {_SHARD}
     GROUP BY waybill, fee, part, payer, payee, day HAVING net != 0 OR standing != 0"""
@@ -360,6 +361,8 @@ class Recomputation:
         about = (cause, product, rest[5], order)
         if about != (due.cause, facts.product, used.event_id if used else "", facts.order_id):
             return
+        if self._eras[era].prices.by_hub and self._passes_later(facts.waybill, charged):
+            return
         self.snapshots.seen += 1
         short = row.shape in ("flat", "first_continued")
         first, each = (
@@ -383,11 +386,16 @@ class Recomputation:
             int(Decimal(each) * 10_000) if each else 0,
             1 if unit == "exact" else int(Decimal(unit) * 1000),
             f"{row.settings.get('money_rounding', 'half_up')}_fen",
+            price.passed_over,
         ]
         if rest != wanted:
             self.snapshots.add(f"{facts.waybill} {fee}: explained by {rest}, should be {wanted}")
-        elif steps and (told := told_by(steps)) != (price.rows, price.total):
-            self.snapshots.add(f"{facts.waybill} {fee}: steps {told}, should be {price.rows}, {price.total}")
+        for wrong in untrue(steps, price):
+            self.snapshots.add(f"{facts.waybill} {fee}: {wrong}")
+
+    def _passes_later(self, waybill: str, charged: Charged) -> bool:
+        """Whether a hub was heard of that the charge may not have known: it came to the same amount."""
+        return any(hub.seq >= charged.seq for hub in self._extras.hubs.get(waybill, ()))
 
     def _weight(self, facts: Facts, transit: Due | None, adopted: tuple[Any, ...] | None) -> None:
         """The newest adopted weight is the best one, once it may be adopted and the order is known.

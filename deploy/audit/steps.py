@@ -3,12 +3,14 @@
 import json
 from collections.abc import Iterator
 from decimal import Decimal, localcontext
+from itertools import zip_longest
 from typing import Any
 
 from deploy.audit.pricing import FEN, ROUNDINGS
 from deploy.audit.report import Check, Findings
 from deploy.audit.rules import AS_OF, BLOCK_RANGE
 from deploy.audit.store import Store
+from deploy.audit.tariffs import Pass, Price
 
 _STEPS = f"""
     SELECT waybill, fee, reinterpretAsInt64(amount) AS units, rounding, steps FROM $charge
@@ -17,11 +19,41 @@ _STEPS = f"""
 E4 = 10_000
 
 
-def told_by(steps: str) -> tuple[tuple[str, ...], Decimal]:
-    """Where the prices of a charge stand, by its steps, and what they come to before the rounding."""
-    found = json.loads(steps)
-    rows = tuple(step["where"] for step in found if step["kind"] not in ("factors", "rounding"))
-    return rows, Decimal(found[-1]["total"])
+def untrue(steps: str, price: Price) -> Iterator[str]:
+    """What the steps of a charge say otherwise than the auditor's own price; no steps: its columns say it all."""
+    if bool(steps) != price.in_full:
+        yield "has steps, and its columns say it all" if steps else "has no steps"
+        return
+    if not steps:
+        return
+    try:
+        found = json.loads(steps)
+        told = [_told(step) for step in found if step["kind"] not in ("factors", "rounding")]
+        for one, wanted in zip_longest(told, price.passes):
+            if one != wanted:
+                yield f"a step says {one}, should be {wanted}"
+        if Decimal(found[-1]["total"]) != price.total:
+            yield f"the steps come to {found[-1]['total']}, should be {price.total}"
+        for step in found:
+            for name, text in step.get("factors", {}).items():
+                if text not in price.facts.get(name, ()):
+                    yield f"{name} was {price.facts.get(name)}, not {text!r}"
+    except (ValueError, LookupError, TypeError, ArithmeticError) as error:
+        yield f"its steps cannot be read: {error!r}"
+
+
+def _told(step: dict[str, Any]) -> Pass:
+    return Pass(
+        step["kind"],
+        step.get("name", ""),
+        step["where"],
+        step["shape"],
+        step.get("of", ""),
+        step.get("each", ""),
+        Decimal(step.get("times", 1)),
+        Decimal(step["amount"]),
+        step.get("passed_over", ""),
+    )
 
 
 def check_steps(store: Store) -> Check:
@@ -44,6 +76,7 @@ def _wrong(row: dict[str, Any]) -> Iterator[str]:
                 if step["kind"] in ("factors", "rounding"):
                     continue
                 amount = sum((_term(term) for term in step["terms"]), Decimal(0))
+                amount *= Decimal(step.get("times", 1))
                 if amount != Decimal(step["amount"]) and step["kind"] != "discount":
                     yield f"{step['where']} comes to {amount}, not {step['amount']}"
                 amount = Decimal(step["amount"])

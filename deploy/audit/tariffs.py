@@ -1,4 +1,4 @@
-"""The auditor's own reading of a tariff book: its rows as they are written, and which of them wins.
+"""The auditor's own reading of a tariff book, and what a fee costs by it.
 
 All rows that could be meant are gathered and the best one taken, by one comparison that says what better means.
 """
@@ -8,13 +8,16 @@ import io
 import tomllib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import date
-from decimal import Decimal, localcontext
+from decimal import ROUND_CEILING, Decimal, localcontext
+from functools import cache
 from itertools import product as pairs
 from typing import Any
 
 import cel
 import msgspec
 
+from deploy.audit.better import Goodness, goodness, losers
+from deploy.audit.directory import KINDS, Directory, Place
 from deploy.audit.pricing import (
     FEN,
     NOTHING,
@@ -23,87 +26,12 @@ from deploy.audit.pricing import (
     Weighed,
     beyond_first,
     cost,
+    often,
+    silent,
+    waits_for_weight,
     weigh,
 )
-
-KINDS = ("outlet", "city", "province")
-LEVELS = {
-    ("outlet", "outlet"): "outlet",
-    ("city", "city"): "city",
-    ("city", "province"): "city_province",
-    ("province", "province"): "province",
-    ("", ""): "national",
-}
-BETTER = ("national", "province", "city_province", "city", "outlet")
-ENDINGS = (
-    "省",
-    "市",
-    "自治区",
-    "壮族自治区",
-    "回族自治区",
-    "维吾尔自治区",
-    "特别行政区",
-    "自治州",
-    "地区",
-    "盟",
-)
-END_OF_TIME = date.max
-
-Place = tuple[str, str]
-"""Kind and code; ("", "") is anywhere."""
-
-
-class Directory(msgspec.Struct, frozen=True):
-    """Where the outlets are, from the published sites."""
-
-    version: str
-    places: dict[str, dict[str, str]]
-    """By outlet: its code, city and province, by kind; and the site of that name."""
-    sites: dict[str, tuple[str, str, str]]
-    """By site: outlet, city, province."""
-    names: dict[str, dict[str, str]]
-    """By kind: codes by code and by every name that people may use."""
-    levels: dict[str, str] = {}
-    """Customers' levels."""
-    counties: dict[str, list[str]] = {}
-    """By county: the outlets that serve it, in order."""
-
-
-def read_directory(
-    version: str,
-    sites: Iterable[Mapping[str, str]],
-    products: Iterable[Mapping[str, str]] = (),
-    areas: Iterable[Mapping[str, str]] = (),
-) -> Directory:
-    """The directory in rows of the tables `site`, `product` and `area`."""
-    found = Directory(version, {}, {}, {kind: {} for kind in (*KINDS, "product")}, {})
-    for area in areas:
-        found.counties.setdefault(area["county"], []).extend([area["outlet"]] if area["outlet"] else [])
-    named = {product["product"]: product["name"] for product in products}
-    found.names["product"].update({code: code for code in named})
-    for code, name in named.items():
-        found.names["product"].setdefault(name, code)
-    for site in sites:
-        found.sites[site["site"]] = site["outlet"], site["city"], site["province"]
-        _name(found.names["city"], site["city"], site["city_name"])
-        _name(found.names["province"], site["province"], site["province_name"])
-        if site["kind"] == "outlet":
-            outlet = site["outlet"]
-            found.places[outlet] = {
-                "outlet": outlet,
-                "city": site["city"],
-                "province": site["province"],
-                "site": site["site"],
-            }
-            _name(found.names["outlet"], outlet, site["name"])
-    return found
-
-
-def _name(names: dict[str, str], code: str, name: str) -> None:
-    names[code] = code
-    for text in (name, *(name.removesuffix(ending) for ending in ENDINGS)):
-        names.setdefault(text, code)
-    names[name] = code
+from deploy.audit.rows import Row, read_rows
 
 
 class Policy(msgspec.Struct, frozen=True):
@@ -149,43 +77,20 @@ USUAL = Policy(
 """In force before the first book."""
 
 
-class Row(msgspec.Struct, frozen=True):
-    """A row as it is written: for whom (`cells` of factors), when, and its prices (`cells` of the shape)."""
+class Pass(msgspec.Struct, frozen=True):
+    """A price that was added, or taken off, as a step of a charge tells it. Amounts in yuan."""
 
-    book: str
-    file: str
-    number: int
-    column: str
-    """In a matrix: the heading above the price."""
     kind: str
-    fee: str
     name: str
+    where: str
     shape: str
-    first_day: date
-    last_day: date
-    priority: int
-    origin: tuple[Place, ...]
-    destination: tuple[Place, ...]
-    factors: dict[str, str]
-    """Column → cell, of those that are not blank, places aside."""
-    cells: dict[str, str]
-    settings: dict[str, Any]
-
-    @property
-    def level(self) -> str:
-        """How precisely the places are named; an end that is left blank counts as the other."""
-        origin, destination = self.origin[0][0], self.destination[0][0]
-        return LEVELS[origin or destination, destination or origin]
-
-    @property
-    def number_and_column(self) -> str:
-        """As a step says where its price stands."""
-        return f"{self.file}:{self.number}" + (f":{self.column}" if self.column else "")
-
-    @property
-    def weighs(self) -> bool:
-        """Whether the table's price goes by weight."""
-        return bool(self.settings.get("weight"))
+    of: str
+    each: str
+    times: Decimal
+    """How often it counts."""
+    amount: Decimal
+    passed_over: str
+    """Rows that lost, and why."""
 
 
 class Price(msgspec.Struct, frozen=True):
@@ -196,8 +101,20 @@ class Price(msgspec.Struct, frozen=True):
     chargeable_kg: Decimal
     continued_kg: Decimal
     total: Decimal
-    rows: tuple[str, ...]
-    """Where the prices stand that were added and taken off, in order."""
+    passes: tuple[Pass, ...]
+    in_full: bool
+    """Whether the charge keeps its steps: its columns alone do not explain it."""
+    passed_over: str
+    """Base rows that lost, and why."""
+    facts: dict[str, set[str]]
+    """By factor: what the parcel has of it, as steps may say it."""
+
+
+class Match(msgspec.Struct, frozen=True):
+    """The row that wins, and those that lost."""
+
+    row: Row
+    passed_over: str
 
 
 class Book(msgspec.Struct, frozen=True):
@@ -206,24 +123,35 @@ class Book(msgspec.Struct, frozen=True):
     version: str
     name: str
     policy: Policy | None
-    fees: frozenset[str]
-    """Fees that it has a table for."""
+    tables: list[dict[str, Any]]
+    """Their settings, in the book's order; maps of zones at the end."""
     rows: list[Row]
+    further: dict[str, set[str]]
+    """By fee: factors that rows name beside places and the product, for whichever places."""
     holidays: dict[date, str]
+
+    @property
+    def fees(self) -> frozenset[str]:
+        """Fees that it has a table for."""
+        return frozenset(table["fee"] for table in self.tables if "fee" in table)
 
 
 def read_book(version: str, files: Mapping[str, str], directory: Directory) -> Book:
     """The book in these files. Rows whose places are in nobody's address are left out."""
     settings = tomllib.loads(files["book.toml"], parse_float=Decimal)
     tables = [*settings["table"], *({"kind": "zones", **one} for one in settings.get("zones", ()))]
-    rows = [row for table in tables for row in _read_rows(version, table, files[table["file"]], directory)]
+    rows = [row for table in tables for row in read_rows(version, table, files[table["file"]], directory)]
     holidays = {
         date.fromisoformat(line["date"].strip()): line["name"].strip()
-        for line in csv.DictReader(io.StringIO(files.get(settings.get("holidays", ""), "")))
+        for line in csv.DictReader(io.StringIO(files.get(settings.get("holidays", ""), "").lstrip("\ufeff")))
         if line["date"] and line["date"].strip()
     }
-    fees = frozenset(table["fee"] for table in settings["table"])
-    return Book(version, settings["name"], _policy(settings.get("weight"), directory), fees, rows, holidays)
+    further: dict[str, set[str]] = {}
+    for row in rows:
+        further.setdefault(row.fee, set()).update(row.further)
+    rows = [row for row in rows if row.origin and row.destination]
+    policy = _policy(settings.get("weight"), directory)
+    return Book(version, settings["name"], policy, tables, rows, further, holidays)
 
 
 def _policy(weight: Mapping[str, Any] | None, directory: Directory) -> Policy | None:
@@ -234,22 +162,6 @@ def _policy(weight: Mapping[str, Any] | None, directory: Directory) -> Policy | 
         (_line(special, directory), _read_policy(special, policy)) for special in weight.get("policy", ())
     )
     return msgspec.structs.replace(policy, lines=lines)
-
-
-_OF = {"surcharge": "base", "discount": "total"}
-_PRICES = {
-    "flat": {"price"},
-    "first_continued": {"first_kg", "first_price", "continued_price"},
-    "per_unit": {"price", "minimum", "maximum"},
-    "slabs": {"price", "first_price", "minimum"},
-    "tier_flat": {"minimum"},
-    "tier_whole": {"minimum"},
-    "graduated": {"minimum"},
-    "percent": {"percent", "minimum", "maximum"},
-    "allowance": {"price", "included", "overage_price"},
-    "bounds": {"floor", "cap"},
-    "zone": {"value"},
-}
 
 
 def _read_policy(weight: Mapping[str, Any], otherwise: Policy) -> Policy:
@@ -278,95 +190,14 @@ def _read_policy(weight: Mapping[str, Any], otherwise: Policy) -> Policy:
 
 
 def _line(special: Mapping[str, str], directory: Directory) -> tuple[str, str, str]:
-    names = directory.names["province"]
-
-    def province(column: str) -> str:
-        text = special.get(column, "").strip()
-        return names.get(text) or next(
-            (names[text.removesuffix(e)] for e in ENDINGS if text.removesuffix(e) in names), text
-        )
-
-    return special.get("product", "").strip(), province("origin_province"), province("destination_province")
-
-
-def _read_rows(version: str, table: dict[str, Any], text: str, directory: Directory) -> Iterator[Row]:
-    shape = table.get("shape", "zone")
-    kind = table.get("kind", "base")
-    settings = {"of": _OF.get(kind, ""), **table}
-    for number, column, cells in _lines(text, table, shape):
-        origin, destination = (_place(cells, end, directory) for end in ("origin", "destination"))
-        if origin is None or destination is None:
-            continue
-        own = {name for name in cells if name in _PRICES[shape] or ".." in name}
-        yield Row(
-            book=version,
-            file=table["file"],
-            number=number,
-            column=column,
-            kind=kind,
-            fee=table.get("fee", ""),
-            name=table.get("name", table.get("factor", "")),
-            shape=shape,
-            first_day=table["effective_from"],
-            last_day=table.get("effective_to", END_OF_TIME),
-            priority=table.get("priority", 0),
-            origin=origin,
-            destination=destination,
-            factors={
-                name: _by_code(directory, text) if name == "product" else text
-                for name, text in cells.items()
-                if text and name not in own and not name.startswith(("origin_", "destination_"))
-            },
-            cells={name: cells[name] for name in own if cells[name]},
-            settings=settings,
-        )
-
-
-def _by_code(directory: Directory, text: str) -> str:
-    """Products by their codes, however they are written."""
-    known = directory.names.get("product", {})
-    return "|".join(known.get(word.strip(), word.strip()) for word in text.split("|"))
-
-
-def _lines(text: str, table: Mapping[str, Any], shape: str) -> Iterator[tuple[int, str, dict[str, str]]]:
-    """Lines of a list, or the single prices of a matrix: number, heading, cells by column."""
-    lines = csv.reader(io.StringIO(text.removeprefix("\ufeff"), newline=""))
-    header = [name.strip() for name in next(lines)]
-    for raw in lines:
-        cells = [cell.strip() for cell in raw]
-        if not any(cells):
-            continue
-        if table.get("layout") != "matrix":
-            yield lines.line_num, "", dict(zip(header, cells, strict=True))
-            continue
-        first = {"zone": "value", "percent": "percent", "bounds": "floor"}.get(shape, "price")
-        for heading, cell in zip(header[1:], cells[1:], strict=True):
-            if cell:
-                yield (
-                    lines.line_num,
-                    heading,
-                    {table["down"]: cells[0], table["across"]: heading, first: cell},
-                )
-
-
-def _place(cells: Mapping[str, str], end: str, directory: Directory) -> tuple[Place, ...] | None:
-    """The finest places that a row names at an end; None: a place that no site lies in."""
-    for kind in KINDS:
-        text = cells.get(f"{end}_{kind}", "")
-        if text:
-            codes = [_code(directory.names[kind], word.strip()) for word in text.split("|")]
-            found = tuple((kind, code) for code in codes if code is not None)
-            return found or None
-    return (("", ""),)
-
-
-def _code(names: Mapping[str, str], text: str) -> str | None:
-    return names.get(text) or next(
-        (names[text.removesuffix(e)] for e in ENDINGS if text.removesuffix(e) in names), None
+    origin, destination = (
+        directory.code("province", special.get(f"{end}_province", "").strip()) or ""
+        for end in ("origin", "destination")
     )
+    return directory.product(special.get("product", "").strip()), origin, destination
 
 
-# Which row is for a parcel, and which of two is better
+# Which row is for a parcel
 
 
 def _words(cell: str, value: str) -> bool:
@@ -395,11 +226,26 @@ def _density(cell: str, parcel: Parcel) -> bool:
     )
 
 
+@cache
+def _compiled(cell: str) -> Any:
+    return cel.compile(cell)
+
+
 def _condition(cell: str, known: Mapping[str, Any]) -> bool:
     try:
-        return cel.compile(cell).execute(dict(known)) is True
+        return _compiled(cell).execute(dict(known)) is True
     except OverflowError:
         return False
+
+
+LOOKS = {"weight_kg", "volume_m3", "density", "longest_cm", "condition"}
+"""Factors that are known when the parcel has been weighed, or may be."""
+OF = ("percent", "shortfall")
+"""Shapes that are of something."""
+SHORT = ("flat", "first_continued")
+"""Shapes that a charge's columns explain."""
+
+_Rows = dict[tuple[Place, Place], list[tuple[Goodness, Row]]]
 
 
 class Prices:
@@ -411,126 +257,142 @@ class Prices:
         newest = {book.name: n for n, book in enumerate(books)}
         in_force = [book for n, book in enumerate(books) if newest[book.name] == n]
         self._holidays = {day: name for book in in_force for day, name in book.holidays.items()}
-        self._rows: dict[tuple[str, str, str], dict[tuple[Place, Place], list[tuple[int, Row]]]] = {}
+        self._rows: dict[tuple[str, str, str], _Rows] = {}
+        self._kinds: dict[tuple[str, str, str], set[tuple[str, str]]] = {}
+        """Which kinds of places the rows of a list name."""
         self._names: dict[tuple[str, str], list[str]] = {}
         for published, book in enumerate(in_force):
-            for row in book.rows:
-                index = self._rows.setdefault((row.kind, row.fee, row.name), {})
+            for number, row in enumerate(book.rows):
+                of = row.kind, row.fee, row.name
+                index, good = self._rows.setdefault(of, {}), goodness(row, published, number)
                 for places in pairs(row.origin, row.destination):
-                    index.setdefault(places, []).append((published, row))
+                    index.setdefault(places, []).append((good, row))
+                self._kinds.setdefault(of, set()).add((row.origin[0][0], row.destination[0][0]))
         for book in reversed(in_force):
-            for row in book.rows:
-                names = self._names.setdefault((row.kind, row.fee), [])
-                if row.name not in names:
-                    names.append(row.name)
+            for table in book.tables:
+                names = self._names.setdefault((table.get("kind", "base"), table.get("fee", "")), [])
+                if table.get("name", "") not in names:
+                    names.append(table.get("name", ""))
+        fees = {fee for book in in_force for fee in book.fees}
+        self._weighed = {fee for fee in fees if _weighed(in_force, fee)}
+        self.by_hub = any(map(_looks_at_hubs, in_force))
+        """Whether a price names the hubs that a parcel has passed."""
 
-    def best(self, kind: str, fee: str, name: str, day: date, parcel: Parcel) -> Row | None:
+    def best(self, kind: str, fee: str, name: str, day: date, parcel: Parcel) -> Match | None:
         """The row that wins for a parcel, or None."""
-        here, there = (
-            self._directory.places.get(parcel.origin),
-            self._directory.places.get(parcel.destination),
-        )
-        index = self._rows.get((kind, fee, name))
-        if here is None or there is None or index is None:
+        of = kind, fee, name
+        here = self._directory.places.get(parcel.origin)
+        there = self._directory.places.get(parcel.destination)
+        if here is None or there is None or of not in self._rows:
             return None
-        candidates = [
-            (published, row)
-            for places in pairs(_places(here), _places(there))
-            for published, row in index.get(places, ())
+        index = self._rows[of]
+        ranked = [
+            (good, row)
+            for one, other in self._kinds[of]
+            for good, row in index.get(((one, here.get(one, "")), (other, there.get(other, ""))), ())
             if row.first_day <= day <= row.last_day and self._is_for(row, day, parcel)
         ]
-        return max(candidates, key=_goodness)[1] if candidates else None
+        if not ranked:
+            return None
+        ranked.sort(key=_first, reverse=True)
+        return Match(ranked[0][1], ", ".join(losers(ranked)))
 
     def price(self, fee: str, day: date, parcel: Parcel) -> tuple[Row, Price] | None:
         """A fee's price and its base row, or None where there is no price."""
-        base = self.best("base", fee, "", day, parcel)
-        if base is None:
-            return None
+        names = self._names.get(("base", fee), ())
         with localcontext(prec=80):
-            return base, self._price(fee, day, parcel, base)
+            found = [
+                (_cost(match.row, parcel, NOTHING, NOTHING, NOTHING), match)
+                for name in names
+                if (match := self.best("base", fee, name, day, parcel)) is not None
+            ]
+            if not found:
+                return None
+            _, base = max(found, key=_first)
+            less = [
+                f"{one.row.number_and_column} lower_amount {_yuan(amount)}"
+                for amount, one in found
+                if one is not base
+            ]
+            base = Match(base.row, ", ".join(text for text in (*less, base.passed_over) if text))
+            return base.row, self._price(fee, day, parcel, base, len(names) > 1)
 
     def needs_weight(self, fee: str, base: Row) -> bool:
         """Whether a price found by this row depends on the weight."""
-        rows = [
-            row
-            for (_, of, _), index in self._rows.items()
-            if of == fee
-            for found in index.values()
-            for _, row in found
-        ]
-        plain = all(
-            row.kind == "base" and "weight_unit_kg" not in row.settings and not set(row.factors) - {"product"}
-            for row in rows
-        )
-        looks = {"weight_kg", "density", "condition"}
-        by_weight = any(row.weighs or looks & set(row.factors) for row in rows)
-        return base.weighs or (by_weight and not plain)
+        return waits_for_weight(base.settings) or fee in self._weighed
 
-    def _price(self, fee: str, day: date, parcel: Parcel, base: Row) -> Price:
-        start = self._cost(base, parcel, NOTHING, NOTHING, NOTHING)
-        total, rows = start, [base.number_and_column]
+    def _price(self, fee: str, day: date, parcel: Parcel, base: Match, alternatives: bool) -> Price:
+        row = base.row
+        start = _cost(row, parcel, NOTHING, NOTHING, NOTHING)
+        total, passes = start, [_pass("base", Match(row, ""), parcel, start)]
+        plain = True
         for name in self._names.get(("surcharge", fee), ()):
-            row = self.best("surcharge", fee, name, day, parcel)
-            if row is not None:
-                total += self._cost(row, parcel, start, total, NOTHING)
-                rows.append(row.number_and_column)
+            found = self.best("surcharge", fee, name, day, parcel)
+            if found is not None:
+                amount = _cost(found.row, parcel, start, total, NOTHING)
+                passes.append(_pass("surcharge", found, parcel, amount))
+                total, plain = total + amount, False
         subtotal = total
-        for row in self._discounts(fee, day, parcel, start, subtotal):
-            total -= min(self._cost(row, parcel, start, total, subtotal), total)
-            rows.append(row.number_and_column)
+        for found in self._discounts(fee, day, parcel, start, subtotal):
+            amount = min(_cost(found.row, parcel, start, total, subtotal), total)
+            passes.append(_pass("discount", found, parcel, amount))
+            total, plain = total - amount, False
         bounds = self.best("bounds", fee, "", day, parcel)
         if bounds is not None:
-            floor, cap = (Decimal(bounds.cells.get(name, total)) for name in ("floor", "cap"))
+            floor, cap = (Decimal(bounds.row.cells.get(name, total)) for name in ("floor", "cap"))
             bounded = floor if total < floor else min(total, cap)
-            rows += [bounds.number_and_column] if bounded != total else []
-            total = bounded
-        weighed = weigh(base.settings, parcel) if base.weighs else Weighed(NOTHING, NOTHING)
+            if bounded != total:
+                passes.append(_pass("bounds", bounds, parcel, bounded - total))
+                total, plain = bounded, False
+        unrounded = Decimal(str(row.settings.get("weight_unit_kg", "0.001"))) == Decimal("0.001")
+        plain = plain and not alternatives and not row.further and row.shape in SHORT and unrounded
+        weighed = weigh(row.settings, parcel) if row.weighs else Weighed(NOTHING, NOTHING)
         priced, beyond = weighed.chargeable, NOTHING
-        if base.shape == "first_continued":
-            first = Decimal(base.cells["first_kg"])
-            beyond = beyond_first(base.settings, first, weighed.chargeable)
+        if row.shape == "first_continued":
+            first = Decimal(row.cells["first_kg"])
+            beyond = beyond_first(row.settings, first, weighed.chargeable)
             priced = first + beyond if weighed.chargeable > first else weighed.chargeable
-        rounding = ROUNDINGS[base.settings.get("money_rounding", "half_up")]
-        return Price(total.quantize(FEN, rounding), weighed.volumetric, priced, beyond, total, tuple(rows))
+        rounding = ROUNDINGS[row.settings.get("money_rounding", "half_up")]
+        plain = plain and "each" not in row.settings
+        return Price(
+            amount=total.quantize(FEN, rounding),
+            volumetric_kg=weighed.volumetric,
+            chargeable_kg=priced,
+            continued_kg=beyond,
+            total=total,
+            passes=tuple(one for one in passes if one is not None),
+            in_full=not plain,
+            passed_over=base.passed_over,
+            facts={} if plain else self._shown(day, parcel),
+        )
 
     def _discounts(
         self, fee: str, day: date, parcel: Parcel, start: Decimal, subtotal: Decimal
-    ) -> Iterator[Row]:
+    ) -> Iterator[Match]:
         """In the book's order; of a group the one that is worth most before any is given, where its first stands."""
         offers = [
-            row
+            match
             for name in self._names.get(("discount", fee), ())
-            if (row := self.best("discount", fee, name, day, parcel)) is not None
+            if (match := self.best("discount", fee, name, day, parcel)) is not None
         ]
         done: set[str] = set()
-        for row in offers:
-            group = row.settings.get("group", "")
+        for match in offers:
+            group = match.row.settings.get("group", "")
             if not group:
-                yield row
+                yield match
             elif group not in done:
                 done.add(group)
-                rivals = [one for one in offers if one.settings.get("group") == group]
-                yield max(rivals, key=lambda one: self._cost(one, parcel, start, subtotal, subtotal))
-
-    @staticmethod
-    def _cost(row: Row, parcel: Parcel, base: Decimal, total: Decimal, subtotal: Decimal) -> Decimal:
-        of = {
-            "base": base,
-            "total": total,
-            "subtotal": subtotal,
-            "insured": parcel.insured,
-            "cod": parcel.cod,
-            "payment": parcel.payment,
-        }.get(row.settings["of"], NOTHING)
-        return cost(row.shape, row.settings, row.cells, parcel, of)
+                rivals = [one for one in offers if one.row.settings.get("group") == group]
+                yield max(rivals, key=lambda one: _cost(one.row, parcel, start, subtotal, subtotal))
 
     def _is_for(self, row: Row, day: date, parcel: Parcel) -> bool:
         return all(self._holds(name, cell, day, parcel) for name, cell in row.factors.items())
 
     def _holds(self, name: str, cell: str, day: date, parcel: Parcel) -> bool:  # noqa: PLR0911
         if name in ("zone", "line"):
-            row = self.best("zones", "", name, day, parcel)
-            return _words(cell, row.cells["value"] if row else "")
+            return _words(cell, self._zone(name, day, parcel))
+        if name == "customer_level":
+            return _words(cell, self._directory.level(parcel.customer, day))
         if name == "holiday":
             holiday = self._holidays.get(day, "")
             return _words(cell, holiday) or (holiday != "" and _words(cell, "*"))
@@ -540,8 +402,8 @@ class Prices:
             return _from_to(cell, day, date.fromisoformat)
         if name == "density":
             return _density(cell, parcel)
-        if name == "hub":
-            return any(_words(cell, hub) for hub in parcel.hubs)
+        if name in _SEVERAL:
+            return any(_words(cell, word) for word in _SEVERAL[name](parcel))
         if name == "condition":
             return _condition(cell, self._known(day, parcel))
         if name in _MEASURED:
@@ -549,6 +411,31 @@ class Prices:
         if name in _COUNTED:
             return _from_to(cell, _COUNTED[name](parcel), int)
         return _words(cell, getattr(parcel, name))
+
+    def _zone(self, name: str, day: date, parcel: Parcel) -> str:
+        match = self.best("zones", "", name, day, parcel)
+        return match.row.cells["value"] if match is not None else ""
+
+    def _shown(self, day: date, parcel: Parcel) -> dict[str, set[str]]:
+        """All factors, as people write them; those that conditions name also as they are."""
+        density = (parcel.kg / parcel.m3).to_integral_value(ROUND_CEILING) if parcel.cm3 else NOTHING
+        found = {name: {str(value)} for name, value in self._known(day, parcel).items()}
+        plain = {
+            "zone": self._zone("zone", day, parcel),
+            "line": self._zone("line", day, parcel),
+            "hub": " ".join(parcel.hubs),
+            "service": " ".join(parcel.services),
+            "weight": _decimal(parcel.kg),
+            "volume": _decimal(parcel.m3),
+            "density": _decimal(density),
+            "longest": _decimal(_MEASURED["longest_cm"](parcel)),
+            "insured": _decimal(parcel.insured),
+            "cod": _decimal(parcel.cod),
+            "promised": str(parcel.promised_h),
+        }
+        for name, text in plain.items():
+            found.setdefault(name, set()).add(text)
+        return found
 
     def _known(self, day: date, parcel: Parcel) -> dict[str, Any]:
         here, there = self._directory.places[parcel.origin], self._directory.places[parcel.destination]
@@ -561,7 +448,7 @@ class Prices:
             "destination_province": there["province"],
             "product": parcel.product,
             "customer": parcel.customer,
-            "customer_level": parcel.customer_level,
+            "customer_level": self._directory.level(parcel.customer, day),
             "channel": parcel.channel,
             "billing": parcel.billing,
             "direction": parcel.direction,
@@ -573,11 +460,23 @@ class Prices:
             "insured": int(parcel.insured.scaleb(4)),
             "cod": int(parcel.cod.scaleb(4)),
             "promised_h": parcel.promised_h,
+            "month_parcels": parcel.month_parcels,
+            "services": list(parcel.services),
+            "temperature": parcel.temperature,
+            "area": parcel.area,
+            "vehicle": parcel.vehicle,
+            "pallets": parcel.pallets,
+            "days": parcel.days,
+            "hours": parcel.hours,
             "weekday": day.isoweekday(),
             "holiday": self._holidays.get(day, ""),
         }
 
 
+_SEVERAL: dict[str, Callable[[Parcel], tuple[str, ...]]] = {
+    "hub": lambda parcel: parcel.hubs,
+    "service": lambda parcel: parcel.services,
+}
 _MEASURED: dict[str, Callable[[Parcel], Decimal]] = {
     "weight_kg": lambda parcel: parcel.kg,
     "volume_m3": lambda parcel: parcel.m3,
@@ -596,54 +495,62 @@ def _places(at: dict[str, str]) -> list[Place]:
     return [("", ""), *((kind, at[kind]) for kind in KINDS)]
 
 
-EARLY = ("customer", "customer_level")
-LATE = (
-    "line",
-    "zone",
-    "channel",
-    "billing",
-    "direction",
-    "hub",
-    "holiday",
-    "weekday",
-    "date",
-    "weight_kg",
-    "volume_m3",
-    "density",
-    "pieces",
-    "longest_cm",
-    "insured",
-    "cod",
-    "promised_h",
-    "month_parcels",
-    "condition",
-)
-_RANGES = {*_MEASURED, *_COUNTED, "weekday", "date", "density", "condition"}
+def _first(one: tuple[Any, Any]) -> Any:
+    return one[0]
 
 
-def _precision(row: Row, name: str) -> int:
-    cell = row.factors.get(name, "")
-    if not cell:
-        return 0
-    return 1 if name in _RANGES else 2 if "|" in cell and len(set(cell.split("|"))) > 1 else 3
+def _weighed(books: Iterable[Book], fee: str) -> bool:
+    """Whether a fee's price may depend on the weight by more than its base row."""
+    tables = [table for book in books for table in book.tables if table.get("fee") == fee]
+    further = {name for book in books for name in book.further.get(fee, ())}
+    if not further and all(table.get("kind", "base") == "base" for table in tables):
+        return False
+    return any(map(waits_for_weight, tables)) or bool(further & LOOKS)
 
 
-def _ends(places: tuple[Place, ...]) -> int:
-    return 0 if places[0] == ("", "") else 3 if len(set(places)) == 1 else 2
+def _looks_at_hubs(book: Book) -> bool:
+    return any("hub" in row.factors or "hubs" in row.factors.get("condition", "") for row in book.rows)
 
 
-def _goodness(candidate: tuple[int, Row]) -> tuple[Any, ...]:
-    """The order of FORMAT.md, "More specific wins"; the larger is better."""
-    published, row = candidate
-    origin, destination = _ends(row.origin), _ends(row.destination)
-    return (
-        *(_precision(row, name) for name in EARLY),
-        BETTER.index(row.level),
-        _precision(row, "product"),
-        (origin > 0 and destination > 0, destination > 0, origin > 0),
-        origin + destination,
-        *(_precision(row, name) for name in LATE),
-        row.priority,
-        row.first_day,
-        published,
+def _cost(row: Row, parcel: Parcel, base: Decimal, total: Decimal, subtotal: Decimal) -> Decimal:
+    of = {
+        "base": base,
+        "total": total,
+        "subtotal": subtotal,
+        "insured": parcel.insured,
+        "cod": parcel.cod,
+        "payment": parcel.payment,
+        "month": parcel.month_amount,
+    }.get(row.settings["of"], NOTHING)
+    return cost(row.shape, row.settings, row.cells, parcel, of)
+
+
+def _pass(kind: str, match: Match, parcel: Parcel, amount: Decimal) -> Pass | None:
+    """A step, where the row has anything to say."""
+    row = match.row
+    if silent(row.shape, row.settings, row.cells, parcel):
+        return None
+    return Pass(
+        kind=kind,
+        name=row.name,
+        where=row.number_and_column,
+        shape=row.shape,
+        of="total" if kind == "bounds" else row.settings["of"] if row.shape in OF else "",
+        each=row.settings.get("each", ""),
+        times=often(row.settings, parcel),
+        amount=amount,
+        passed_over=match.passed_over,
     )
+
+
+def _decimal(amount: Decimal) -> str:
+    """With no more decimals than needed."""
+    return (
+        format(amount, "f").rstrip("0").rstrip(".") if amount % 1 else format(amount.to_integral_value(), "f")
+    )
+
+
+def _yuan(amount: Decimal) -> str:
+    """Exactly, with at least two decimals."""
+    whole, _, rest = format(amount, "f").partition(".")
+    return f"{whole}.{rest.rstrip('0').ljust(2, '0')}"

@@ -7,6 +7,8 @@ has one parent, a party that exists for the whole of the period and of a kind th
 outlet of `sites.csv` is a party by its code whether or not it has a row here.
 """
 
+import csv
+import io
 from bisect import bisect_right
 from collections.abc import Iterator, Mapping
 from itertools import pairwise
@@ -58,7 +60,7 @@ class Membership(msgspec.Struct, frozen=True, gc=False):
     parent: str
     legal_entity: str
     settlement_account: str
-    """Sensitive: stands in the published document alone; tables have its last four characters."""
+    """Sensitive: stands in the published document's record alone; tables have its last four characters."""
     customer_level: str
     first_day: int
     last_day: int
@@ -82,6 +84,19 @@ def masked(account: str) -> str:
     ('****0123', '****', '')
     """
     return "****" + account[-4:] * (len(account) > 8) if account else ""
+
+
+def without_accounts(text: str) -> str:
+    """The file as it may be shown: of settlement accounts only what may be shown of them."""
+    lines = list(csv.reader(io.StringIO(text.removeprefix("\ufeff"), newline="")))
+    header = [name.strip() for name in lines[0]] if lines else []
+    if "settlement_account" not in header:
+        return text
+    at = header.index("settlement_account")
+    made = io.StringIO(newline="")
+    shown = ([*line[:at], *map(masked, line[at : at + 1]), *line[at + 1 :]] for line in lines[1:])
+    csv.writer(made, lineterminator="\n").writerows([lines[0], *shown])
+    return made.getvalue()
 
 
 def read_parties(rows: Rows, problems: list[Problem]) -> Parties:

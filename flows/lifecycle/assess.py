@@ -81,6 +81,8 @@ class Assessor:
         by_weight = {live.price for live in self.dues.at_weighing}
         self.weighed = any(tariffs.weighs(fee) for fee in tariffs.fees if fee not in by_weight)
         """Whether a price depends on the weight though something else makes it due."""
+        self.by_hub = tariffs.by_hub
+        """Whether a price depends on the hubs that were passed."""
         self.output = Output()
         self.now = 0
         """Data time, UTC ms."""
@@ -347,11 +349,10 @@ class Assessor:
         for share in live.shares:
             named.settle(self, parcel, share, "", time, cause, part_of(amount, share.due.share_bp))
 
-    @staticmethod
-    def weight_of(parcel: Parcel, quote: Quoted) -> Columns:
-        """The weight's columns of a charge."""
-        _, volumetric_g, chargeable_g, continued_g, row, _, steps = quote
-        if row is None or not (row.table.weight or steps):
+    def weight_of(self, parcel: Parcel, quote: Quoted) -> Columns:
+        """The weight's columns of a charge whose price depends on it."""
+        _, volumetric_g, chargeable_g, continued_g, row, *_ = quote
+        if row is None or not self.tariffs.needs_weight(row.table.fee, row):
             return named.NO_WEIGHT_USED
         return (
             parcel.weight_class,

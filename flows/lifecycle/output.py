@@ -13,6 +13,7 @@ from schemas.events import (
     Order,
     Scan,
     TariffPublished,
+    TariffWithdrawn,
     Weight,
     WeightDecided,
 )
@@ -182,7 +183,8 @@ class Output(msgspec.Struct):
     decisions: list[tuple[WeightDecided, int, int]] = []
     """With partition and offset of their records."""
     refusals: list[Refusal] = []
-    tariffs: list[TariffPublished] = []
+    tariffs: list[TariffPublished | TariffWithdrawn] = []
+    """In order; a withdrawal once for each version that it takes out of force."""
     networks: list[NetworkPublished] = []
     operators: list[tuple[int, Operators]] = []
     """From which charge on which history of the outlets' parties was in force; the first from 0."""

@@ -5,7 +5,7 @@ from collections.abc import Callable, Container
 import msgspec
 
 from flows.governance.chains import LATER
-from flows.rating.facts import Terms
+from flows.rating.facts import Stay, Terms
 from flows.rating.policy import CHARGE
 from schemas.events import Order
 
@@ -33,14 +33,14 @@ def terms_of(order: Order) -> Terms | None:
         return None
     redirected = order.direction == "forward" and order.related
     return Terms(
-        order.pieces,
-        order.channel,
-        order.billing,
-        "redirect" if redirected else order.direction,
-        order.insured_e4,
-        order.cod_e4,
-        order.promised_hours,
-        order.related,
+        pieces=order.pieces,
+        channel=order.channel,
+        billing=order.billing,
+        direction="redirect" if redirected else order.direction,
+        insured=order.insured_e4,
+        cod=order.cod_e4,
+        promised_h=order.promised_hours,
+        related=order.related,
     )
 
 
@@ -194,6 +194,8 @@ class Parcel(msgspec.Struct, array_like=True, gc=False):
     terms: Terms | None = None
     """What the order says besides; None: nothing."""
     extra: Extra | None = None
+    month_parcels: int = 0
+    """The customer's parcels in the month so far."""
     born: int = FOREVER
     """Data time when the record began."""
     given_up: bool = False
@@ -224,6 +226,16 @@ class Parcel(msgspec.Struct, array_like=True, gc=False):
     def hubs(self) -> tuple[str, ...]:
         """Hubs passed, in order of their codes."""
         return tuple(sorted(self.extra.hubs)) if self.extra is not None else ()
+
+    @property
+    def month_amount(self) -> int:
+        """A parcel has no bill of its own."""
+        return 0
+
+    @property
+    def stay(self) -> Stay | None:
+        """A parcel is not in a store."""
+        return None
 
     def may_concern(self, outlets: Container[str]) -> bool:
         """Whether a charge may be between one of these outlets and somebody."""

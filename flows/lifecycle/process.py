@@ -24,7 +24,7 @@ from flows.lifecycle.handover import Hands
 from flows.lifecycle.intake import DECODERS, RefusedError, glimpse, read, waybill_in_pattern
 from flows.lifecycle.output import Anomaly, Output, Refusal, Source
 from flows.lifecycle.parcel import MARK, NEVER, Claimed, Decided, Parcel, Weighed, over, pending, terms_of
-from flows.lifecycle.published import next_network
+from flows.lifecycle.published import next_network, taken_out
 from flows.lifecycle.reasons import ABANDONED, REASONS
 from flows.lifecycle.watch import Watch
 from flows.rating.book import read_book
@@ -48,6 +48,7 @@ from schemas.events import (
     PartyTransferred,
     Scan,
     TariffPublished,
+    TariffWithdrawn,
     Tick,
     Weight,
     WeightDecided,
@@ -188,7 +189,7 @@ class Lifecycle:
         watch = self.watch
         marks, numbers = watch.marks, watch.numbers
         wakes = watch.chains.wakes if watch.chains is not None else {}
-        milestones = _EVERY_SCAN if rules.dues.at_hub else _MILESTONES
+        milestones = _EVERY_SCAN if rules.dues.at_hub or rules.by_hub else _MILESTONES
         for raw, offset in zip(records.values, records.offsets, strict=True):
             try:
                 try:
@@ -360,7 +361,7 @@ class Lifecycle:
         if parcel.books != self.rules.books:
             self._weigh(parcel)
         dues = self.rules.dues
-        if dues.at_hub and self.directory.sites[scan.site].kind == "hub":
+        if (dues.at_hub or self.rules.by_hub) and self.directory.sites[scan.site].kind == "hub":
             self._pass(parcel, scan)
         if scan.operation == PICKED_UP:
             if parcel.picked == NEVER or (scan.time, scan.id) < (parcel.picked, parcel.picked_id):
@@ -385,7 +386,10 @@ class Lifecycle:
         known = hubs.get(scan.site)
         if known is None or (scan.time, scan.id) < known:
             hubs[scan.site] = scan.time, scan.id
-            self.rules.hub(parcel, scan.site)
+            if known is None and self.rules.by_hub:
+                self.rules.all(parcel, parcel.line)
+            else:
+                self.rules.hub(parcel, scan.site)
 
     def _check_claim(self, claim: Claim) -> None:
         live = self.rules.dues.claimable.get(claim.kind)
@@ -530,6 +534,7 @@ class Lifecycle:
             book = self._read(published.files, self.directory)
         except DocumentError as error:
             raise RefusedError("book_refused", str(error)) from error
+        published = msgspec.structs.replace(published, name=book.name)
         self.documents.tariffs.append(published)
         self.output.tariffs.append(published)
         self._rules_in_force([*self.books, book])
@@ -577,11 +582,29 @@ class Lifecycle:
             if move.differences:
                 self.output.moves.append(move)
 
+    def _withdraw_tariff(self, withdrawn: TariffWithdrawn, received: int) -> None:  # noqa: ARG002
+        if (withdrawn.version == "") == (withdrawn.name == ""):
+            raise RefusedError("book_refused", "a withdrawal names either a version or a name")
+        gone = taken_out(withdrawn, self.documents.tariffs)
+        if not gone:
+            what = f"version {withdrawn.version}" if withdrawn.version else f"called {withdrawn.name!r}"
+            raise RefusedError("book_refused", f"there is no book {what} to withdraw")
+        standing = [
+            (tariff, book)
+            for tariff, book in zip(self.documents.tariffs, self.books, strict=True)
+            if tariff not in gone
+        ]
+        self.documents.tariffs = [tariff for tariff, _ in standing]
+        for version, name in dict.fromkeys((book.version, book.name) for book in gone):
+            self.output.tariffs.append(msgspec.structs.replace(withdrawn, version=version, name=name))
+        self._rules_in_force([book for _, book in standing])
+        self._look_at(sorted(self.waiting))
+
     def _read(self, files: Mapping[str, str], network: Network) -> Book:
         return read_book(files, network, self.fees.prices)
 
     def _rules_in_force(self, books: Sequence[Book]) -> None:
-        """Make the assessor anew with all books that were taken, in order of publication."""
+        """Make the assessor anew with all books that were taken and not withdrawn, in order of publication."""
         self.books = list(books)
         before = self.rules
         self.rules = Assessor(
@@ -754,6 +777,7 @@ _HANDLE: dict[tuple[str, type[Event]], _Handle] = {
     (topics.CONTROL.name, PartyTransferred): Lifecycle._change_hands,
     (topics.CONTROL.name, PartiesMerged): Lifecycle._change_hands,
     (topics.CONTROL.name, BalanceMoved): Lifecycle._move_balances,
+    (topics.CONTROL.name, TariffWithdrawn): Lifecycle._withdraw_tariff,
     (topics.DEAD_LETTERS.name, DeadLetter): Lifecycle._dead_letter,
     (topics.DEAD_LETTERS.name, DeadLetterReplayed): Lifecycle._dead_letter_replayed,
 }

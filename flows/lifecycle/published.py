@@ -12,7 +12,7 @@ import msgspec
 from flows.governance.network import Network, read_network
 from flows.rating.book import read_book
 from flows.rating.model import Book
-from schemas.events import ControlEvent, NetworkPublished, TariffPublished
+from schemas.events import ControlEvent, NetworkPublished, TariffPublished, TariffWithdrawn
 from schemas.identity import version_of
 from schemas.problems import DocumentError, Problem
 
@@ -68,6 +68,14 @@ def _read_under(tariff: TariffPublished, network: Network, read: Reader) -> Book
         ) from error
 
 
+def taken_out(withdrawn: TariffWithdrawn, tariffs: Sequence[TariffPublished]) -> list[TariffPublished]:
+    """The books that a withdrawal takes out of force; none when it names both a version and a name, or neither."""
+    version, name = withdrawn.version, withdrawn.name
+    if (version == "") == (name == ""):
+        return []
+    return [book for book in tariffs if (book.version == version if version else book.name == name)]
+
+
 def in_force(
     documents: Iterable[ControlEvent], read: Reader = read_book
 ) -> tuple[Network | None, list[TariffPublished]]:
@@ -78,6 +86,10 @@ def in_force(
     network: Network | None = None
     tariffs: list[TariffPublished] = []
     for document in documents:
+        if isinstance(document, TariffWithdrawn):
+            gone = taken_out(document, tariffs)
+            tariffs = [book for book in tariffs if book not in gone]
+            continue
         if not isinstance(document, NetworkPublished | TariffPublished):
             continue
         if document.version != version_of(document.files):
@@ -86,8 +98,8 @@ def in_force(
             if isinstance(document, NetworkPublished):
                 network, _ = next_network(document, network, tariffs, read)
             elif network is not None:
-                read(document.files, network)
-                tariffs.append(document)
+                name = read(document.files, network).name
+                tariffs.append(msgspec.structs.replace(document, name=name))
         except DocumentError:  # refused when it was read, and so no more in force than before
             continue
     return network, tariffs

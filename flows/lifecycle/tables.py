@@ -10,6 +10,7 @@ from xxhash import xxh3_128_digest
 
 from flows.fees.model import Fees
 from flows.fees.read import documents
+from flows.governance import parties
 from flows.governance.network import Network, read_network
 from flows.journal.moves import MOVED, legs_of
 from flows.journal.post import Booked, ChargeColumns, Legs, Poster
@@ -23,7 +24,15 @@ from flows.lifecycle.reasons import REASONS
 from flows.lifecycle.refusals import refusals
 from flows.rating.model import Row
 from flows.rating.tariffs import SHORT, Tariffs
-from schemas.events import Claim, ClaimWithdrawn, Order
+from schemas.events import (
+    Claim,
+    ClaimWithdrawn,
+    Event,
+    NetworkPublished,
+    Order,
+    TariffPublished,
+    TariffWithdrawn,
+)
 from schemas.parties import CUSTOMER, HQ
 from schemas.times import DAY, SHANGHAI_OFFSET
 from sinks import columns, tables
@@ -474,16 +483,18 @@ class Tables:
     def _documents(self, output: Output) -> dict[str, dict[str, Made] | None]:
         made: dict[str, dict[str, Made] | None] = {}
         if output.tariffs:
-            files = [(book, *file) for book in output.tariffs for file in sorted(book.files.items())]
+            files = [(event, *file) for event in output.tariffs for file in _files(event)]
             made["tariff_book"] = {
                 "version": columns.texts([book.version for book, _, _ in files]),
                 "name": columns.texts([book.name for book, _, _ in files]),
                 "published_at": columns.times(_ints([book.time for book, _, _ in files])),
-                "published_by": columns.texts([book.published_by for book, _, _ in files]),
+                "published_by": columns.texts([_by(book) for book, _, _ in files]),
                 "file": columns.texts([name for _, name, _ in files]),
                 "content": columns.texts([text for _, _, text in files]),
+                "status": columns.spelled([_STATUS[type(book)] for book, _, _ in files]),
             }
         if output.networks:
+            made["network_directory"] = _directories(output.networks)
             network = read_network(output.networks[-1].files)
             made["site"] = _sites(network)
             made["product"] = _products(network)
@@ -523,6 +534,31 @@ def _hashes(names: Sequence[str]) -> columns.Id128:
     ids = np.frombuffer(digests, "<u8").reshape(-1, 2).copy()
     ids[:, 1] &= np.uint64((1 << 56) - 1)
     return ids
+
+
+_STATUS: dict[type[Event], str] = {TariffPublished: "published", TariffWithdrawn: "withdrawn"}
+
+
+def _files(event: TariffPublished | TariffWithdrawn) -> list[tuple[str, str]]:
+    """A book's files in order; one blank row says that it was withdrawn."""
+    return sorted(event.files.items()) if isinstance(event, TariffPublished) else [("", "")]
+
+
+def _by(event: TariffPublished | TariffWithdrawn) -> str:
+    return event.published_by if isinstance(event, TariffPublished) else event.withdrawn_by
+
+
+def _directories(networks: Sequence[NetworkPublished]) -> dict[str, Made]:
+    files = [(network, *file) for network in networks for file in sorted(network.files.items())]
+    return {
+        "version": columns.texts([network.version for network, _, _ in files]),
+        "published_at": columns.times(_ints([network.time for network, _, _ in files])),
+        "published_by": columns.texts([network.published_by for network, _, _ in files]),
+        "file": columns.texts([name for _, name, _ in files]),
+        "content": columns.texts(
+            [parties.without_accounts(text) if name == parties.FILE else text for _, name, text in files]
+        ),
+    }
 
 
 def _products(network: Network) -> dict[str, Made] | None:

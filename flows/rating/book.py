@@ -15,11 +15,11 @@ from collections.abc import Mapping
 from flows.governance.network import Network
 from flows.rating.clashes import clashes, columns_named, overlap
 from flows.rating.findings import Broken, Findings
-from flows.rating.lines import with_lines
 from flows.rating.model import FEES, NO_END, Book, PriceTable, Row
 from flows.rating.places import gazetteer
 from flows.rating.rows import read_rows
 from flows.rating.settings import FILE, read_settings
+from flows.rating.special import with_lines
 from schemas.identity import version_of
 from schemas.times import day_of
 

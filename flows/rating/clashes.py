@@ -1,11 +1,10 @@
 """Rows of a book that could both win: equally specific, of equal priority and first day, and for the same parcel."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import product as combinations
 
-from flows.rating.factors import ANY_HOLIDAY, KEYED, Between, Named, When, Words
+from flows.rating.factors import ANY_HOLIDAY, BY_NAME, Between, Named, When, Words
 from flows.rating.findings import Broken
-from flows.rating.matching import specificity
+from flows.rating.matching import keys, specificity
 from flows.rating.model import NO_END, Row
 from schemas.times import date_of
 
@@ -14,19 +13,26 @@ _WHOLE = Between("", -1, 1 << 62)
 
 def clashes(rows: Iterable[Row]) -> Iterator[tuple[Row, Row]]:
     """Rows that clash, each with an earlier one that it clashes with."""
-    alike: dict[tuple[object, ...], list[Row]] = {}
+    alike: dict[tuple[object, ...], dict[tuple[str, ...], Row | list[Row]]] = {}
+    """By what must be equal: what competes, how specific it is, priority, first day; and then by words."""
     for row in rows:
         table = row.table
         rank = (table.fee, table.kind, table.name, specificity(row), table.priority, table.first_day)
-        for words in _keys(row):
-            alike.setdefault((rank, words), []).append(row)
+        group = alike.setdefault(rank, {})
+        for key in keys(row):
+            other = group.setdefault(key, row)
+            if isinstance(other, list):
+                other.append(row)
+            elif other is not row:
+                group[key] = [other, row]
     told: set[int] = set()
     for group in alike.values():
-        if len(group) > 1:
-            for row, earlier in _meeting(group):
-                if id(row) not in told:
-                    told.add(id(row))
-                    yield row, earlier
+        for found in group.values():
+            if isinstance(found, list):
+                for row, earlier in _meeting(found):
+                    if id(row) not in told:
+                        told.add(id(row))
+                        yield row, earlier
 
 
 def overlap(row: Row, earlier: Row) -> Broken:
@@ -51,17 +57,9 @@ def columns_named(row: Row) -> str:
         f"destination_{kinds[1]}": row.destination,
         "product": row.product,
     }
-    return ",".join([*(name for name, value in ends.items() if value), *(one.factor for one in row.named)])
-
-
-def _keys(row: Row) -> Iterator[tuple[str, ...]]:
-    """The words by which a row is found: rows that share none cannot meet."""
-    words = [one.words for one in row.named if isinstance(one, Words) and one.factor in KEYED]
-    if not words and "|" not in row.origin + row.destination + row.product:
-        yield row.level, row.origin, row.destination, row.product
-        return
-    ends = (row.origin.split("|"), row.destination.split("|"), row.product.split("|"))
-    yield from combinations((row.level,), *ends, *words)
+    return ",".join(
+        [*(name for name, value in ends.items() if value), *(BY_NAME[one.factor].column for one in row.named)]
+    )
 
 
 def _meeting(group: Sequence[Row]) -> Iterator[tuple[Row, Row]]:

@@ -17,12 +17,18 @@ class Exact(NamedTuple):
 
     def plus(self, other: "Exact") -> "Exact":
         """The sum."""
+        if self.scale == other.scale:
+            return Exact(self.value + other.value, self.scale)
         scale = max(self.scale, other.scale)
         return Exact(self.value * (scale // self.scale) + other.value * (scale // other.scale), scale)
 
     def minus(self, other: "Exact") -> "Exact":
         """The difference."""
         return self.plus(Exact(-other.value, other.scale))
+
+    def times(self, parts: int, per: int) -> "Exact":
+        """So many times it: whole parts of a unit that has `per` of them (a power of ten)."""
+        return Exact(self.value * parts, self.scale * per)
 
     def share(self, ppm: int) -> "Exact":
         """So many millionths of it."""
@@ -43,6 +49,10 @@ class Exact(NamedTuple):
         ('5.25', '5.25001', '-0.0005', '0.00')
         """
         sign = "-" if self.value < 0 else ""
+        per_fen = FEN * self.scale
+        fen, less = divmod(abs(self.value), per_fen)
+        if not less:
+            return f"{sign}{fen // 100}.{fen % 100:02d}"
         whole, rest = divmod(abs(self.value), YUAN * self.scale)
         digits = len(str(YUAN * self.scale)) - 1
         return f"{sign}{whole}.{f'{rest:0{digits}d}'.rstrip('0').ljust(2, '0')}"

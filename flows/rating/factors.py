@@ -175,7 +175,11 @@ FACTORS = (
     Factor("channel", "channel", words(), True, "渠道"),
     Factor("billing", "billing", words(), True, "计费方式"),
     Factor("direction", "direction", words(DIRECTIONS), True, "正向或退件"),
+    Factor("temperature", "temperature", words(), True, "温层"),
+    Factor("area", "area", words(), True, "库区"),
+    Factor("vehicle", "vehicle", words(), True, "车型"),
     Factor("hub", "hub", words(), False, "经过分拨"),
+    Factor("service", "service", words(), False, "附加服务"),
     Factor("holiday", "holiday", words(), False, "节假日"),
     Factor("weekday", "weekday", counts("weekdays, 1 is Monday"), False, "星期"),
     Factor("date", "date", dates, False, "日期"),
@@ -187,6 +191,7 @@ FACTORS = (
     Factor("insured", "insured", measure(YUAN, "yuan"), False, "保价金额", YUAN),
     Factor("cod", "cod", measure(YUAN, "yuan"), False, "代收货款", YUAN),
     Factor("promised_h", "promised", counts("hours"), False, "时效承诺"),
+    Factor("month_parcels", "month_parcels", counts("parcels in the month"), False, "当月累计票数"),
     Factor("condition", "condition", when, False, "条件"),
 )
 """In order of weight. `ORDER` says where places and the product come in."""
@@ -205,9 +210,9 @@ EXACT, LIST, RANGE, ANY = 3, 2, 1, 0
 
 
 def exactness(named: Named | None) -> int:
-    """How exactly a factor is named: one word, a list, a range or condition, not at all."""
+    """How exactly a factor is named: one word, a list; a range, a condition or any holiday; not at all."""
     if named is None:
         return ANY
-    if isinstance(named, Words):
+    if isinstance(named, Words) and named.words != (ANY_HOLIDAY,):
         return EXACT if len(named.words) == 1 else LIST
     return RANGE

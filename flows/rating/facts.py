@@ -28,10 +28,36 @@ class Terms(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """Hours within which delivery is promised; 0: no promise."""
     related: str = ""
     """The waybill that a return or redirect continues."""
+    services: tuple[str, ...] = ()
+    """Further services that were ordered, in order of their names: upstairs, address_change…"""
 
 
 ORDINARY = Terms()
 """The terms of a parcel that has none."""
+
+
+class Stay(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """Goods in a store, as they are on the day that is priced: how long, how many, how cold.
+
+    What they weigh and how large they are is in the facts' weight and volume; the store is their origin.
+    """
+
+    pallets: int = 0
+    """Pallet places taken."""
+    days: int = 0
+    """Days begun."""
+    hours: int = 0
+    """Hours begun."""
+    temperature: str = ""
+    """Class of temperature: frozen, chilled, ambient…"""
+    area: str = ""
+    """Where in the store."""
+    vehicle: str = ""
+    """Class of vehicle that brings or fetches."""
+
+
+NOWHERE = Stay()
+"""The stay of what is not in a store."""
 
 
 class Facts(Protocol):
@@ -51,6 +77,16 @@ class Facts(Protocol):
     longest_mm: int
     """The longest side; 0: not measured."""
     terms: Terms | None
+    month_parcels: int
+    """The customer's parcels in the month so far."""
+
+    @property
+    def month_amount(self) -> int:
+        """What the fee came to for the customer in the month so far, money units; 0 for a parcel."""
+
+    @property
+    def stay(self) -> Stay | None:
+        """None: not in a store."""
 
     @property
     def hubs(self) -> tuple[str, ...]:
@@ -70,3 +106,6 @@ class Trial(msgspec.Struct, kw_only=True):
     longest_mm: int = 0
     hubs: tuple[str, ...] = ()
     terms: Terms | None = None
+    month_parcels: int = 0
+    month_amount: int = 0
+    stay: Stay | None = None

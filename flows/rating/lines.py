@@ -1,56 +1,92 @@
-"""Weight policies of single lines: their names resolved to codes, ambiguous ones refused."""
+"""Lines without a price: from which province to which, for which product, a book has no base price of a fee."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator
+from itertools import product as combinations
 
-import msgspec
+from flows.governance.network import Network
+from flows.rating.model import Book, Row
+from schemas.problems import Problem
+from schemas.times import date_of
 
-from flows.rating.findings import Broken, Findings
-from flows.rating.places import Gazetteer
-from flows.rating.policy import Line, WeightPolicy, undecided
+MOST_LOOKED_AT = 5_000_000
+"""Pairs of places that are tried for a fee; what is beyond is said not to have been looked at."""
 
-
-class Special(msgspec.Struct, frozen=True):
-    """A `[[weight.policy]]` as it is written: for whom, and its line in the file."""
-
-    product: str
-    origin_province: str
-    destination_province: str
-    row: int
-    policy: WeightPolicy
+_Names = dict[str, set[tuple[str, str]]]
+"""By product ("": any): the ends that rows name."""
 
 
-NAMED = ("product", "origin_province", "destination_province")
+def lines_without_price(book: Book, network: Network, day: int) -> Iterator[Problem]:
+    """Lines without any base price, and lines where some outlets have none, on a business day.
+
+    A fee whose tables begin later is looked at on its first day.
+    """
+    base: dict[str, list[Row]] = {}
+    for row in book.rows:
+        if row.table.kind == "base":
+            base.setdefault(row.table.fee, []).append(row)
+    for fee, rows in base.items():
+        at = max(day, min(row.table.first_day for row in rows))
+        lines = _Lines(fee, [row for row in rows if row.table.first_day <= at <= row.table.last_day], network)
+        for product, (origin, destination) in combinations(sorted(network.products), lines.pairs()):
+            if (found := lines.look(origin, destination, product, rows[0].file, at)) is not None:
+                yield found
+        if lines.left <= 0:
+            message = f"{fee}: there are too many prices between outlets to look at every line"
+            yield Problem(rows[0].file, 0, "", "not_looked_at", message)
 
 
-def with_lines(
-    policy: WeightPolicy, specials: Sequence[Special], places: Gazetteer, file: str, findings: Findings
-) -> WeightPolicy:
-    """The policy with those of its lines. Problems go to `findings`; only without any is it to be used."""
-    lines: dict[Line, WeightPolicy] = {}
-    found: list[tuple[Line, int]] = []
-    for special in specials:
-        line = _line(special, places, file, findings)
-        if any(line):
-            lines[line] = special.policy
-            found.append((line, special.row))
-    for n, (line, row) in enumerate(found):
-        for other, earlier in found[:n]:
-            if undecided(line, other, lines):
-                message = (
-                    f"a parcel may match this and the policy of line {earlier} alike: leave one of them out, "
-                    "or add one that names what both name"
-                )
-                findings.add(file, row, "", Broken("ambiguous_policy", message))
-    return msgspec.structs.replace(policy, lines=lines) if lines else policy
+class _Lines:
+    """The base prices of a fee by the places that they name."""
+
+    def __init__(self, fee: str, rows: list[Row], network: Network) -> None:
+        self.left = MOST_LOOKED_AT
+        self._fee, self._network = fee, network
+        self._names: _Names = {}
+        for row in rows:
+            for product, origin, destination in combinations(
+                row.product.split("|"), row.origin.split("|"), row.destination.split("|")
+            ):
+                self._names.setdefault(product, set()).add((origin, destination))
+        self._cities: dict[str, dict[str, list[str]]] = {}
+        """By province and city: the outlets there."""
+        for outlet, site in sorted(network.outlets.items()):
+            self._cities.setdefault(site.province, {}).setdefault(site.city, []).append(outlet)
+
+    def pairs(self) -> list[tuple[str, str]]:
+        """Provinces with outlets, each with each."""
+        provinces = sorted(self._cities)
+        return list(combinations(provinces, provinces))
+
+    def look(self, origin: str, destination: str, product: str, file: str, day: int) -> Problem | None:
+        """What is wrong with a line."""
+        named = [self._names[one] for one in (product, "") if one in self._names]
+        if _any(named, (origin, ""), (destination, "")) or self.left <= 0:
+            return None
+        priced, missing = 0, ""
+        for here, there in combinations(self._cities[origin], self._cities[destination]):
+            self.left -= 1
+            if _any(named, (here, origin, ""), (there, destination, "")):
+                priced += 1
+                continue
+            for a, b in combinations(self._cities[origin][here], self._cities[destination][there]):
+                self.left -= 1
+                if _any(named, (a, here, origin, ""), (b, there, destination, "")):
+                    priced += 1
+                else:
+                    missing = missing or f"{a} → {b}"
+                if (priced and missing) or self.left <= 0:
+                    break
+            if priced and missing:
+                break
+        if not missing:
+            return None
+        provinces = self._network.provinces
+        line = f"{provinces[origin]} → {provinces[destination]}, {product}"
+        rule = "line_partly_priced" if priced else "line_without_price"
+        some = f"not between all outlets, as {missing}" if priced else "none"
+        message = f"{line}: base prices of {self._fee} on {date_of(day)}: {some}"
+        return Problem(file, 0, "origin_province,destination_province,product", rule, message)
 
 
-def _line(special: Special, places: Gazetteer, file: str, findings: Findings) -> Line:
-    codes = []
-    for column in NAMED:
-        text = getattr(special, column)
-        names = places.products if column == "product" else places.kinds["province"]
-        codes.append(findings.value(file, special.row, column, names.find(text)) or "" if text else "")
-    if not any(getattr(special, column) for column in NAMED):
-        message = f"a [[weight.policy]] names one of {', '.join(NAMED)}; without, it is [weight] itself"
-        findings.add(file, special.row, "", Broken("policy_of_nothing", message))
-    return codes[0], codes[1], codes[2]
+def _any(named: list[set[tuple[str, str]]], origins: tuple[str, ...], destinations: tuple[str, ...]) -> bool:
+    return any(ends in one for one in named for ends in combinations(origins, destinations))

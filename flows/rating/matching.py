@@ -4,38 +4,34 @@ More specific wins (`specificity`), then the larger priority, then the later fir
 publication. Two rows of one book that are equal in all of that and could meet in a parcel are refused when the
 book is read (`flows.rating.clashes`), so there is always one winner.
 
-Rows of the same signature (which factors are named, and how exactly) are found by one look into a dictionary.
-Outlets that no row tells apart are one group, numbers between two bounds are one class, so that the answer is
-remembered for few enough keys, and nearly every parcel finds it there.
+Rows of the same signature (which factors are named, and how exactly) are found by one look into a dictionary, and
+the answer is remembered for all parcels of a class (`flows.rating.classes`).
 """
 
-from bisect import bisect_left
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import cache
 from itertools import product as combinations
 from typing import Any
 
 import msgspec
 
-from flows.governance.network import Network
+from flows.rating.classes import Classes, Context, Key, weekday
 from flows.rating.factors import (
     ANY,
     ANY_HOLIDAY,
-    BY_NAME,
     CALENDAR,
     EXACT,
     FILTERS,
     KEYED,
     LIST,
-    MOST_MEASURE,
     Between,
     Named,
     When,
     Words,
     exactness,
 )
-from flows.rating.facts import ORDINARY, Facts
-from flows.rating.levels import KINDS, LEVELS
-from flows.rating.measures import decimal
+from flows.rating.facts import Facts
+from flows.rating.levels import LEVELS
 from flows.rating.model import Row
 
 MOST_REMEMBERED = 200_000
@@ -47,23 +43,28 @@ _LEVEL = {level.name: len(LEVELS) - n for n, level in enumerate(LEVELS)}
 _ENDS = {(True, True): 3, (False, True): 2, (True, False): 1, (False, False): 0}
 
 
-def specificity(row: Row) -> tuple[int, ...]:
+Rank = tuple[int, ...]
+
+
+def specificity(row: Row) -> Rank:
     """What makes a row win, the most important first; the larger tuple is more specific.
 
     Customer, customer level, level of the places, product, which ends are named, single places before lists,
     then the further factors in the order of `flows.rating.factors.FACTORS`.
     """
-    named = {one.factor: exactness(one) for one in row.named} if row.named else {}
-    customer, level, *others = (named.get(name, ANY) for name in (*KEYED, *FILTERS))
-    return (
-        customer,
-        level,
-        _LEVEL[row.level],
-        _word(row.product),
-        _ENDS[row.origin != "", row.destination != ""],
-        _word(row.origin) + _word(row.destination),
-        *others,
-    )
+    named = tuple([(one.factor, exactness(one)) for one in row.named]) if row.named else ()
+    return _rank(row.level, _word(row.product), _word(row.origin), _word(row.destination), named)
+
+
+@cache
+def _rank(
+    level: str, product: int, origin: int, destination: int, named: tuple[tuple[str, int], ...]
+) -> Rank:
+    """Of all rows that name the same factors as exactly; there are few kinds of them."""
+    exact = dict(named)
+    customer, customer_level, *others = (exact.get(name, ANY) for name in (*KEYED, *FILTERS))
+    ends = _ENDS[origin != ANY, destination != ANY]
+    return (customer, customer_level, _LEVEL[level], product, ends, origin + destination, *others)
 
 
 def _word(text: str) -> int:
@@ -77,15 +78,6 @@ class Match(msgspec.Struct, frozen=True):
     passed_over: str
 
 
-class Context(msgspec.Struct, frozen=True):
-    """What rows may name beside a parcel's own facts."""
-
-    network: Network
-    zones: Mapping[str, "PriceList"]
-    """By factor (zone, line): which one an origin and destination are in."""
-    holidays: Mapping[int, str]
-
-
 class PriceList:
     """Rows that compete with each other: those of a fee's base prices, of one surcharge, of one discount.
 
@@ -94,88 +86,64 @@ class PriceList:
 
     def __init__(self, rows: Sequence[Row], context: Context) -> None:
         self._context = context
-        self._zones = context.zones
-        ranked = sorted(
-            (
-                (specificity(row), row.table.priority, row.table.first_day, n, row)
-                for n, row in enumerate(rows)
-            ),
-            key=lambda one: one[:4],
-            reverse=True,
-        )
-        self._groups: list[_Group] = []
-        for rank, _, _, _, row in ranked:
-            if not self._groups or self._groups[-1].rank != rank[:_FILTERS_FROM]:
-                self._groups.append(_Group(rank[:_FILTERS_FROM], row))
-            self._groups[-1].add(row)
-        network = context.network
-        self._origins = _Groups(network, {code for row in rows for code in row.origin.split("|")})
-        self._destinations = _Groups(network, {code for row in rows for code in row.destination.split("|")})
-        self._products = {product for row in rows for product in row.product.split("|")}
-        self._extras = _extras(rows, self)
-        """What else the answer depends on, in the order of `self._names`."""
-        self._names = [name for name, _ in self._extras]
-        conditions = [one.condition for row in rows for one in row.named if isinstance(one, When)]
-        self._facts = sorted({name for one in conditions for name in one.program.variables()})
-        """What the rows' conditions look at."""
-        self._getters = [get for _, get in self._extras]
-        self._best: dict[tuple[Any, ...], Match | None] = {}
+        self.classes = Classes(rows, context)
+        groups: dict[Rank, _Group] = {}
+        for row in rows:
+            rank = specificity(row)
+            if rank not in groups:
+                groups[rank] = _Group(rank, row)
+            groups[rank].add(row)
+        self._groups = [groups[rank] for rank in sorted(groups, reverse=True)]
+        """The most specific first."""
+        for group in self._groups:
+            group.sort()
+        self._by_outlet = [group for group in self._groups if group.level == "outlet"]
+        self._outlet_and_more = any(group.keyed for group in self._by_outlet)
+        self._coarser = [group for group in self._groups if group.level != "outlet"]
+        self._best: dict[Key, Match | None] = {}
+        self._best_coarser: dict[Key, Match | None] = {}
+        """Of parcels for which no row names an outlet, by their coarser keys."""
 
     def best(self, day: int, facts: Facts) -> Match | None:
         """The best match for a parcel on a business day, or None: no row covers it, or an outlet is unknown."""
-        product = facts.product
-        try:
-            key: tuple[Any, ...] = (
-                day,
-                self._origins.of[facts.origin],
-                self._destinations.of[facts.destination],
-                product if product in self._products else "",
-            )
-        except KeyError:
+        key = self.classes.key(day, facts)
+        if key is None:
             return None
-        if self._getters:
-            key += tuple([get(facts, day) for get in self._getters])
+        known, groups, short = self._best, self._groups, key
+        if self._by_outlet and not self._names_an_outlet(key):
+            # of the many pairs of outlets only few have prices of their own
+            known, groups, short = self._best_coarser, self._coarser, self.classes.coarse(key)
         try:
-            return self._best[key]
+            return known[short]
         except KeyError:
             pass
-        if len(self._best) >= MOST_REMEMBERED:
-            self._best.clear()
-        match = self._best[key] = self._match(key)
+        if len(known) >= MOST_REMEMBERED:
+            known.clear()
+        match = known[short] = self._match(key, groups)
         return match
 
-    def extras(self, day: int, facts: Facts) -> dict[str, str]:
-        """The further factors that these rows depend on, as this parcel has them; for people to read."""
-        found: dict[str, str] = {}
-        for name in self._names:
-            if name == "condition":
-                known = values(facts, day, self._context)
-                found |= {fact: str(known[fact]) for fact in self._facts if known[fact] not in ("", 0, [])}
-            elif name == "hub":
-                found[name] = " ".join(facts.hubs)
-            else:
-                value = value_of(name, self._context)(facts, day)
-                found[name] = decimal(value, BY_NAME[name].per) if isinstance(value, int) else value
-        return {name: value for name, value in found.items() if value}
+    def _names_an_outlet(self, key: Key) -> bool:
+        """Whether there may be a row for this parcel that names one of its outlets."""
+        here, there = self.classes.places(key[1], key[2])
+        facts = dict(zip(self.classes.names, key[4:], strict=True)) if self._outlet_and_more else _NO_FACTS
+        return any(group.find(here, there, key[3], facts) for group in self._by_outlet)
 
-    def _match(self, key: tuple[Any, ...]) -> Match | None:
-        found = list(self._candidates(key))
-        if not found:
-            return None
-        return Match(found[0], ", ".join(_losers(found)))
+    def _match(self, key: Key, groups: Sequence["_Group"]) -> Match | None:
+        found = list(self._candidates(key, groups))
+        return Match(found[0][1], ", ".join(_losers(found))) if found else None
 
-    def _candidates(self, key: tuple[Any, ...]) -> Iterator[Row]:
+    def _candidates(self, key: Key, groups: Sequence["_Group"]) -> Iterator[tuple[Rank, Row]]:
         """Rows that cover a parcel, the winner first."""
-        day, origin, destination, product, *extras = key
-        here, there = self._origins.places[origin], self._destinations.places[destination]
-        facts = dict(zip(self._names, extras, strict=True))
-        for group in self._groups:
+        day, origin, destination, product, *values = key
+        here, there = self.classes.places(origin, destination)
+        facts = dict(zip(self.classes.names, values, strict=True)) if values else _NO_FACTS
+        for group in groups:
             for row in group.find(here, there, product, facts):
                 table = row.table
                 if table.first_day <= day <= table.last_day and (
                     not row.named or self._pass(row.named, day, facts)
                 ):
-                    yield row
+                    yield group.rank, row
 
     def _pass(self, named: Sequence[Named], day: int, facts: Mapping[str, Any]) -> bool:
         return all(
@@ -190,172 +158,49 @@ class PriceList:
         return day if named.factor == "date" else weekday(day)
 
 
-def weekday(day: int) -> int:
-    """1 for Monday to 7; 1970-01-01 was a Thursday.
-
-    >>> weekday(0), weekday(4)
-    (4, 1)
-    """
-    return (day + 3) % 7 + 1
-
-
-_FILTERS_FROM = 6 + len(KEYED) - 2
-"""Where in a specificity the factors begin that rows are looked through for."""
+_NO_FACTS: Mapping[str, Any] = {}
 
 
 class _Group:
-    """Rows of one signature, found by the words that they name."""
+    """Rows of one specificity, found by the words that they name."""
 
-    def __init__(self, rank: tuple[int, ...], row: Row) -> None:
-        self.rank = rank
+    def __init__(self, rank: Rank, row: Row) -> None:
+        self.rank, self.level = rank, row.level
         level = next(level for level in LEVELS if level.name == row.level)
         self._origin = level.origin if row.origin else ""
         self._destination = level.destination if row.destination else ""
         self._product = bool(row.product)
-        self._keyed = [one.factor for one in row.named if one.factor in KEYED]
-        self._rows: dict[tuple[str, ...], list[Row]] = {}
+        self.keyed = [one.factor for one in row.named if one.factor in KEYED]
+        self._rows: dict[tuple[str, ...], tuple[Row, ...]] = {}
 
     def add(self, row: Row) -> None:
-        """A row of this signature; rows come in order of rank."""
-        words = [one.words for one in row.named if isinstance(one, Words) and one.factor in KEYED]
-        if not words and "|" not in row.origin + row.destination + row.product:
-            self._rows.setdefault((row.origin, row.destination, row.product), []).append(row)
-            return
-        ends = (row.origin.split("|"), row.destination.split("|"), row.product.split("|"))
-        for key in combinations(*ends, *words):
-            self._rows.setdefault(key, []).append(row)
+        """A row of this specificity; rows come in order of publication."""
+        rows = self._rows
+        for key in keys(row):
+            rows[key] = (row, *rows[key]) if key in rows else (row,)
+
+    def sort(self) -> None:
+        """Of rows that name the same words the larger priority first, then the later day, then the later one."""
+        for key, rows in self._rows.items():
+            if len(rows) > 1:
+                self._rows[key] = tuple(
+                    sorted(rows, key=lambda row: (-row.table.priority, -row.table.first_day))
+                )
 
     def find(
         self, here: Mapping[str, str], there: Mapping[str, str], product: str, facts: Mapping[str, Any]
     ) -> Sequence[Row]:
         """Rows that name what a parcel is."""
         key = (here[self._origin], there[self._destination], product if self._product else "")
-        return self._rows.get((*key, *[facts[name] for name in self._keyed]) if self._keyed else key, ())
+        return self._rows.get((*key, *[facts[name] for name in self.keyed]) if self.keyed else key, ())
 
 
-class _Groups:
-    """Outlets in groups that a list's rows cannot tell apart at one end."""
-
-    def __init__(self, network: Network, named: set[str]) -> None:
-        self.of: dict[str, int] = {}
-        """An outlet's group."""
-        self.places: list[dict[str, str]] = []
-        """A group's places that rows may name, by kind; "" where none does."""
-        numbers: dict[tuple[str, ...], int] = {}
-        for outlet, site in network.outlets.items():
-            places = tuple(place if place in named else "" for place in (outlet, site.city, site.province))
-            if places not in numbers:
-                numbers[places] = len(self.places)
-                self.places.append({"": "", **dict(zip(KINDS, places, strict=True))})
-            self.of[outlet] = numbers[places]
-
-
-# What the answer depends on beside the day, the places and the product
-
-_Get = Callable[[Facts, int], Any]
-
-
-def _extras(rows: Sequence[Row], prices: PriceList) -> list[tuple[str, _Get]]:
-    """The further factors that any row names, each with how a parcel's class is found."""
-    by_factor: dict[str, list[Named]] = {}
-    for row in rows:
-        for one in row.named:
-            by_factor.setdefault(one.factor, []).append(one)
-    return [
-        (name, _getter(name, by_factor[name], prices))
-        for name in (*KEYED, *FILTERS)
-        if name in by_factor and name not in CALENDAR
-    ]
-
-
-def _getter(name: str, named: Sequence[Named], prices: PriceList) -> _Get:
-    context = prices._context
-    if name == "condition":
-        conditions = tuple(dict.fromkeys(one.condition for one in named if isinstance(one, When)))
-        return lambda facts, day: tuple([one for one in conditions if one.holds(values(facts, day, context))])
-    if name == "hub":
-        hubs = {word for one in named if isinstance(one, Words) for word in one.words}
-        return lambda facts, _: tuple([hub for hub in facts.hubs if hub in hubs])
-    value = value_of(name, context)
-    if all(isinstance(one, Words) for one in named):
-        words = {word for one in named if isinstance(one, Words) for word in one.words}
-        return lambda facts, day: word if (word := value(facts, day)) in words else ""
-    ends = {end for one in named if isinstance(one, Between) for end in (one.over, one.upto)}
-    breaks = sorted(ends - {MOST_MEASURE})
-    return lambda facts, day: _class(breaks, value(facts, day))
-
-
-def _class(breaks: Sequence[int], value: int) -> int:
-    """The number that stands for all numbers between two bounds."""
-    n = bisect_left(breaks, value)
-    return breaks[n] if n < len(breaks) else breaks[-1] + 1
-
-
-def value_of(name: str, context: Context) -> _Get:
-    """How a parcel's value of a factor is found."""
-    if name in ("zone", "line"):
-        zones = context.zones.get(name)
-
-        def zone(facts: Facts, day: int) -> str:
-            match = zones.best(day, facts) if zones is not None else None
-            return match.row.text if match is not None else ""
-
-        return zone
-    if name == "customer_level":
-        level_of = context.network.customer_level
-        return lambda facts, day: level_of(facts.customer, day)
-    return _VALUES[name]
-
-
-def _density(facts: Facts) -> int:
-    """kg/m³, rounded up, so that it compares with whole bounds as the exact one would; 0: not measured."""
-    return -(-facts.weight_g * 1_000 // facts.volume_cm3) if facts.volume_cm3 else 0
-
-
-_VALUES: dict[str, Callable[[Facts, int], Any]] = {
-    "customer": lambda facts, _: facts.customer,
-    "channel": lambda facts, _: (facts.terms or ORDINARY).channel,
-    "billing": lambda facts, _: (facts.terms or ORDINARY).billing,
-    "direction": lambda facts, _: (facts.terms or ORDINARY).direction,
-    "weight": lambda facts, _: facts.weight_g,
-    "volume": lambda facts, _: facts.volume_cm3,
-    "density": lambda facts, _: _density(facts),
-    "pieces": lambda facts, _: (facts.terms or ORDINARY).pieces,
-    "longest": lambda facts, _: facts.longest_mm,
-    "insured": lambda facts, _: (facts.terms or ORDINARY).insured,
-    "cod": lambda facts, _: (facts.terms or ORDINARY).cod,
-    "promised": lambda facts, _: (facts.terms or ORDINARY).promised_h,
-}
-
-
-def values(facts: Facts, day: int, context: Context) -> dict[str, Any]:
-    """A parcel's facts by the names that conditions use (`flows.rating.conditions.NAMES`)."""
-    terms = facts.terms or ORDINARY
-    here, there = (context.network.outlets.get(outlet) for outlet in (facts.origin, facts.destination))
-    return {
-        "origin": facts.origin,
-        "destination": facts.destination,
-        "origin_city": here.city if here else "",
-        "destination_city": there.city if there else "",
-        "origin_province": here.province if here else "",
-        "destination_province": there.province if there else "",
-        "product": facts.product,
-        "customer": facts.customer,
-        "customer_level": context.network.customer_level(facts.customer, day),
-        "channel": terms.channel,
-        "billing": terms.billing,
-        "direction": terms.direction,
-        "hubs": list(facts.hubs),
-        "weight_g": facts.weight_g,
-        "volume_cm3": facts.volume_cm3,
-        "longest_mm": facts.longest_mm,
-        "pieces": terms.pieces,
-        "insured": terms.insured,
-        "cod": terms.cod,
-        "promised_h": terms.promised_h,
-        "weekday": weekday(day),
-        "holiday": context.holidays.get(day, ""),
-    }
+def keys(row: Row) -> Iterable[tuple[str, ...]]:
+    """The words by which a row is found: origin, destination, product and the keyed factors."""
+    words = [one.words for one in row.named if isinstance(one, Words) and one.factor in KEYED]
+    if not words and "|" not in row.origin + row.destination + row.product:
+        return ((row.origin, row.destination, row.product),)
+    return combinations(row.origin.split("|"), row.destination.split("|"), row.product.split("|"), *words)
 
 
 _FILTER: dict[type[Named], Callable[[Any, Any], bool]] = {
@@ -369,20 +214,21 @@ _FILTER: dict[type[Named], Callable[[Any, Any], bool]] = {
 }
 
 
-def _losers(found: Sequence[Row]) -> Iterator[str]:
-    winner = found[0]
+def _losers(found: Sequence[tuple[Rank, Row]]) -> Iterator[str]:
+    """The rows after the first, and why they lost."""
     for loser in found[1 : 1 + MOST_PASSED_OVER]:
-        yield f"{loser.where} {_why(winner, loser)}"
+        yield f"{loser[1].where} {_why(found[0], loser)}"
     if len(found) > 1 + MOST_PASSED_OVER:
         yield f"and {len(found) - 1 - MOST_PASSED_OVER} more"
 
 
-def _why(winner: Row, loser: Row) -> str:
+def _why(winner: tuple[Rank, Row], loser: tuple[Rank, Row]) -> str:
     """The rule by which a row lost."""
-    if specificity(winner) != specificity(loser):
+    if winner[0] != loser[0]:
         return "less_specific"
-    if winner.table.priority != loser.table.priority:
+    table, other = winner[1].table, loser[1].table
+    if table.priority != other.priority:
         return "lower_priority"
-    if winner.table.first_day != loser.table.first_day:
+    if table.first_day != other.first_day:
         return "earlier_table"
-    return "earlier_book"
+    return "earlier_row" if table is other else "earlier_book"

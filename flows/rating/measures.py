@@ -1,27 +1,38 @@
-"""What prices are per: kilograms, cubic metres, pieces. Quantities are whole parts of these units."""
+"""What prices are per: kilograms, cubic metres, pieces, days. Quantities are whole parts of these units."""
 
 from collections.abc import Callable
 
 import msgspec
 
-from flows.rating.facts import ORDINARY, Facts
+from flows.rating.facts import NOWHERE, ORDINARY, Facts, Stay
 
 
 class Measure(msgspec.Struct, frozen=True):
     """A measure: how many parts its unit has, what the unit is called, and how much of it a parcel has."""
 
     per: int
-    """Parts in a unit: 1,000 g in a kilogram."""
+    """Parts in a unit, a power of ten: 1,000 g in a kilogram."""
     unit: str
     zh: str
     of: Callable[[Facts], int] | None
     """None: the chargeable weight, which depends on the table."""
 
 
+def _stay(facts: Facts) -> Stay:
+    return facts.stay or NOWHERE
+
+
 MEASURES: dict[str, Measure] = {
     "weight": Measure(1_000, "kg", "公斤", None),
     "volume": Measure(1_000_000, "m³", "立方米", lambda facts: facts.volume_cm3),
     "pieces": Measure(1, "piece", "件", lambda facts: (facts.terms or ORDINARY).pieces),
+    "pallets": Measure(1, "pallet", "板", lambda facts: _stay(facts).pallets),
+    "days": Measure(1, "day", "天", lambda facts: _stay(facts).days),
+    "hours": Measure(1, "hour", "小时", lambda facts: _stay(facts).hours),
+    "pallet_days": Measure(1, "pallet-day", "板天", lambda facts: _stay(facts).pallets * _stay(facts).days),
+    "m3_days": Measure(1_000_000, "m³-day", "方天", lambda facts: facts.volume_cm3 * _stay(facts).days),
+    "kg_days": Measure(1_000, "kg-day", "公斤天", lambda facts: facts.weight_g * _stay(facts).days),
+    "month_parcels": Measure(1, "parcel", "票", lambda facts: facts.month_parcels),
 }
 """By the name that a table's `measure` uses."""
 

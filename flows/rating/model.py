@@ -43,7 +43,8 @@ class PriceTable(msgspec.Struct, frozen=True, gc=False):
     """How the amount is rounded to the fen."""
     kind: Kind = "base"
     name: str = ""
-    """Of a surcharge, discount or zone map: what competes for a parcel has the same name."""
+    """Of a surcharge, discount or zone map: what competes for a parcel has the same name. Base prices of different
+    names are alternatives: the one that comes to most is the price."""
     priority: int = 0
     """Among equally specific rows the larger wins."""
     measure: str = "weight"
@@ -51,6 +52,8 @@ class PriceTable(msgspec.Struct, frozen=True, gc=False):
     weight_unit_g: int = 1
     """The chargeable weight is rounded to this before it is priced; 1: it is not."""
     weight_rounding: str = "up"
+    each: str = ""
+    """A key of `flows.rating.measures.MEASURES`: the price is for one of these; empty: for all together."""
     slab: int = 0
     """Width of a slab, in parts of the measure's unit."""
     of: str = ""

@@ -37,6 +37,7 @@ TERMS = {
     "percent": ("按比例", "share"),
     "minimum": ("补到最低", "up to the minimum"),
     "maximum": ("减到最高", "down to the maximum"),
+    "shortfall": ("扣除已有", "less what there is"),
 }
 OF = {
     "base": ("基础价格", "the base price"),
@@ -45,6 +46,7 @@ OF = {
     "insured": ("保价金额", "the insured value"),
     "cod": ("代收货款", "the cash on delivery"),
     "payment": ("客户运费", "the customer's payment"),
+    "month": ("当月累计金额", "the month so far"),
 }
 ROUNDINGS = {
     "half_up_fen": ("四舍五入到分", "rounded to the fen, halves up"),
@@ -56,7 +58,10 @@ LOST = {
     "lower_priority": ("优先级较低", "of lower priority"),
     "earlier_table": ("生效日期较早", "in force from an earlier day"),
     "earlier_book": ("发布较早", "published earlier"),
+    "earlier_row": ("同表中排在前面", "stands before it in the table"),
 }
+LOWER = ("金额较低：{} 元", "comes to less: {} yuan")
+"""Of base prices of another name."""
 
 _steps = msgspec.json.Decoder(list[Pass])
 
@@ -82,6 +87,9 @@ def passed_over(text: str) -> Iterator[Step]:
     for one in text.split(", "):
         where, _, why = one.partition(" ")
         reason = LOST.get(why)
+        if why.startswith("lower_amount "):
+            amount = why.removeprefix("lower_amount ")
+            reason = LOWER[0].format(amount), LOWER[1].format(amount)
         zh.append(f"{where}（{reason[0]}）" if reason else one)
         en.append(f"{where} ({reason[1]})" if reason else one)
     yield Step("落选价格", "Passed over", "；".join(zh), "; ".join(en))
@@ -104,6 +112,11 @@ def _pass(one: Pass) -> Step:
     name = f"{one.name} " if one.name else ""
     sign = "−" if one.kind == "discount" else ""
     terms = [_term(term, one.of) for term in one.terms]
+    if one.each:
+        measure = MEASURES[one.each]
+        terms.append(
+            (f"每{measure.zh}，共 {one.times} {measure.zh}", f"for each {measure.unit}: {one.times}")
+        )
     same = one.amount == one.total
     return Step(
         zh,

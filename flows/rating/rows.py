@@ -22,6 +22,8 @@ from flows.rating.places import Gazetteer, nearest
 from flows.rating.shapes import SHAPES
 
 SIDES = ("origin", "destination")
+COLUMNS = {side: (f"{side}_outlet", f"{side}_city", f"{side}_province") for side in SIDES}
+"""A side's columns, in the order of `KINDS`."""
 PLACES = tuple(f"{side}_{kind}" for side in SIDES for kind in KINDS)
 CONDITIONS = (*PLACES, "product", *BY_COLUMN)
 """Columns that say which parcels a row is for."""
@@ -176,9 +178,11 @@ class _Reader:
 
     def _row(self, number: int, cell: dict[str, str], column: str) -> Row | None:
         """A row, or None if anything about it is wrong."""
-        origin, destination = (self._end(number, cell, side) for side in SIDES)
+        origin, destination = self._end(number, cell, "origin"), self._end(number, cell, "destination")
         product = self._product(number, cell.get("product", ""))
-        named = [self._named(number, factor, text) for factor in self._factors if (text := cell.get(factor))]
+        named: list[Named | None] = []
+        if self._factors:
+            named = [self._named(number, one, text) for one in self._factors if (text := cell.get(one))]
         values = [self._number(number, name, cell.get(name, "")) for name in self._readers]
         text = self._text(number, cell)
         if origin is None or destination is None:
@@ -209,7 +213,8 @@ class _Reader:
 
     def _end(self, number: int, cell: dict[str, str], side: str) -> tuple[str, str] | None:
         """Kind and codes of the finest place that a row names at a side."""
-        texts = tuple(cell.get(f"{side}_{kind}", "") for kind in KINDS)
+        outlet, city, province = COLUMNS[side]
+        texts = cell.get(outlet, ""), cell.get(city, ""), cell.get(province, "")
         known = self._ends.get(texts)
         if known is not None:
             return known

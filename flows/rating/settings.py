@@ -5,13 +5,12 @@ import re
 import tomllib
 from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
-from typing import TypeVar
+from typing import Generic, TypeVar
 
 import msgspec
 
 from flows.rating.factors import KG, part
 from flows.rating.findings import Broken, Findings
-from flows.rating.lines import NAMED, Special
 from flows.rating.measures import MEASURES
 from flows.rating.model import FEES, NO_END, PriceTable
 from flows.rating.places import nearest
@@ -20,6 +19,7 @@ from flows.rating.rounding import ROUNDINGS
 from flows.rating.rows import CONDITIONS
 from flows.rating.shapes import SHAPES
 from flows.rating.shapes.shape import Shape
+from flows.rating.special import NAMED, Special
 from flows.rating.weights import MEASURES as WEIGHED
 from flows.rating.weights import UNITS_G
 from schemas.events import WeightClass
@@ -37,17 +37,32 @@ KINDS = ("base", "surcharge", "discount", "bounds")
 ZONES = ("zone", "line")
 """Factors that a map of origins and destinations gives."""
 _OF: dict[str, tuple[str, ...]] = {
-    "base": ("insured", "cod", "payment"),
-    "surcharge": ("base", "total", "insured", "cod", "payment"),
+    "base": ("insured", "cod", "payment", "month"),
+    "surcharge": ("base", "total", "insured", "cod", "payment", "month"),
     "discount": ("total", "base", "subtotal"),
     "bounds": ("total",),
 }
 """What a percentage may be taken of, by the table's kind: the base price, base and surcharges (subtotal), the
-fee so far (total), or a value that the order declares. The first is the default."""
+fee so far (total), a value that the order declares, or what the fee came to in the month so far (month).
+The first is the default."""
+
+_EACH = ("pieces", "pallets", "volume", "days", "hours")
+"""What a price can be for one of."""
 
 T = TypeVar("T")
-Check = Callable[[object], T | Broken]
-"""Reads a setting's value."""
+T_co = TypeVar("T_co", covariant=True)
+
+
+class Check(Generic[T_co]):
+    """Reads a setting's value; `schema` says in JSON Schema which values it takes."""
+
+    def __init__(self, read: Callable[[object], T_co | Broken], schema: Mapping[str, object]) -> None:
+        self._read, self.schema = read, schema
+
+    def __call__(self, value: object) -> T_co | Broken:
+        """The value, or what is wrong with it."""
+        return self._read(value)
+
 
 _NO_DATE = dt.date.min
 _NO_TABLES: list[Mapping[str, object]] = []
@@ -108,14 +123,20 @@ def _policy(section: "_Section", lines: "_Lines", findings: Findings) -> tuple[W
     for n, values in enumerate(section.take("policy", _tables_of, _NO_TABLES, needed=False)):
         rows = lines.get(f"weight.policy[{n}]", {})
         one = _Section("weight.policy", values, rows, findings)
-        product, origin, destination = (one.take(column, _text, "", needed=False) for column in NAMED)
-        policy = _own_policy(one, usual, "weight.policy.precedence", precedences, lines, findings)
+        specials.append(_special(one, usual, rows.get("", 0), precedences, lines, findings))
         found = values.get("precedence", [])
         precedences += len(found) if isinstance(found, list) else 0
-        specials.append(Special(product, origin, destination, rows.get("", 0), policy))
-        one.close()
     section.close()
     return usual, specials
+
+
+def _special(
+    section: "_Section", usual: WeightPolicy, row: int, first: int, lines: "_Lines", findings: Findings
+) -> Special:
+    product, origin, destination = (section.take(column, _text, "", needed=False) for column in NAMED)
+    policy = _own_policy(section, usual, "weight.policy.precedence", first, lines, findings)
+    section.close()
+    return Special(product, origin, destination, row, policy)
 
 
 def _own_policy(
@@ -137,25 +158,16 @@ def _own_policy(
     limits: dict[str, tuple[int, int]] = {}
     for n, values in enumerate(section.take("precedence", _tables_of, _NO_TABLES, needed=needed), first):
         place = _Section(name, values, lines.get(f"{name}[{n}]", {}), findings)
-        kind = place.take("class", _one_of(WEIGHT_CLASSES), "")
+        kind, rule, after_ms, choice, (least, most) = _precedence(place)
         if kind in adopt and kind:
             place.broken("class", Broken("repeated_class", f"{kind} has its place above already"))
-        rule = place.take("adopt", _one_of(ADOPTIONS), "")
-        waits = rule == AFTER_SIGNED
-        adopt[kind] = (
-            rule,
-            place.take("hours", _whole(0, MOST_HOURS), 24, needed=False) * HOUR if waits else 0,
-        )
-        choice = place.take("choose", _one_of(CHOICES), EARLIEST, needed=False)
-        least = place.take("least_g", _whole(0, MOST_GRAMS), 0, needed=False)
-        most = place.take("most_g", _whole(0, MOST_GRAMS), MOST_GRAMS, needed=False)
         if least > most:
             place.broken("most_g", Broken("limits_reversed", f"most_g {most} is less than least_g {least}"))
+        adopt[kind] = rule, after_ms
         if choice != EARLIEST:
             choose[kind] = choice
         if (least, most) != (0, MOST_GRAMS):
             limits[kind] = least, most
-        place.close()
     if not adopt:
         return msgspec.structs.replace(
             given, difference_g=difference_g, difference_percent=percent, on_difference=treatment
@@ -170,6 +182,18 @@ def _own_policy(
         limits,
         treatment,
     )
+
+
+def _precedence(place: "_Section") -> tuple[str, str, int, str, tuple[int, int]]:
+    """A class of weight, when it may be adopted, after how many ms, which of several, and its limits in grams."""
+    name = place.take("class", _one_of(WEIGHT_CLASSES), "")
+    rule = place.take("adopt", _one_of(ADOPTIONS), "")
+    hours = place.take("hours", _whole(0, MOST_HOURS), 24, needed=False) if rule == AFTER_SIGNED else 0
+    choice = place.take("choose", _one_of(CHOICES), EARLIEST, needed=False)
+    least = place.take("least_g", _whole(0, MOST_GRAMS), 0, needed=False)
+    most = place.take("most_g", _whole(0, MOST_GRAMS), MOST_GRAMS, needed=False)
+    place.close()
+    return name, rule, hours * HOUR, choice, (least, most)
 
 
 def _zones(section: "_Section", files: Iterable[str]) -> PriceTable:
@@ -187,8 +211,7 @@ def _zones(section: "_Section", files: Iterable[str]) -> PriceTable:
 def _table(section: "_Section", files: Iterable[str], fees: Iterable[str], order: int) -> PriceTable:
     fee = section.take("fee", _one_of(fees), "")
     kind = section.take("kind", _one_of(KINDS), "base", needed=False)
-    needs_name = kind in ("surcharge", "discount")
-    name = section.take("name", _text, "", needed=True) if needs_name else ""
+    name = section.take("name", _text, "", needed=kind != "base") if kind != "bounds" else ""
     file = section.take("file", _file_of(files), "")
     shape = section.take("shape", _one_of(_shapes(kind)), "")
     first, last = _days(section)
@@ -254,6 +277,7 @@ def _of_shape(section: "_Section", shape: Shape, kind: str) -> dict[str, object]
         found["measure"] = measure
         if measure == "weight":
             found |= _weighing(section)
+        found["each"] = section.take("each", _one_of(_EACH), "", needed=False)
         if "slab" in shape.settings:
             per = MEASURES[measure].per if measure else 1
             found["slab"] = section.take("slab", _parts(per), per)
@@ -336,10 +360,13 @@ class _Section:
         self._findings.add(FILE, self._rows.get(key, self._rows.get("", 0)), key, broken)
 
 
-def _text(value: object) -> str | Broken:
+def _read_text(value: object) -> str | Broken:
     if isinstance(value, str) and value.strip():
         return value.strip()
     return Broken("wrong_setting", f'{value!r} is no text, as in "…"')
+
+
+_text = Check(_read_text, {"type": "string", "minLength": 1})
 
 
 def _one_of(allowed: Iterable[str]) -> Check[str]:
@@ -352,7 +379,7 @@ def _one_of(allowed: Iterable[str]) -> Check[str]:
         hint = f"; the nearest is {like}" if like else ""
         return Broken("wrong_setting", f"{str(value)!r} is none of {', '.join(words)}{hint}")
 
-    return check
+    return Check(check, {"enum": words})
 
 
 def _file_of(files: Iterable[str]) -> Check[str]:
@@ -365,7 +392,7 @@ def _file_of(files: Iterable[str]) -> Check[str]:
         hint = f"; the nearest is {like}" if like else ""
         return Broken("missing_file", f"the book has no file {str(value)!r}{hint}")
 
-    return check
+    return Check(check, {"type": "string", "pattern": "\\.csv$"})
 
 
 def _whole(least: int, most: int) -> Check[int]:
@@ -374,7 +401,7 @@ def _whole(least: int, most: int) -> Check[int]:
             return value
         return Broken("wrong_setting", f"{str(value)!r} is no whole number from {least} to {most}")
 
-    return check
+    return Check(check, {"type": "integer", "minimum": least, "maximum": most})
 
 
 def _parts(per: int) -> Check[int]:
@@ -388,24 +415,30 @@ def _parts(per: int) -> Check[int]:
             return Broken("wrong_setting", f"{str(value)!r} is no number above 0 in whole 1/{per}")
         return found
 
-    return check
+    return Check(check, {"type": ["number", "string"], "exclusiveMinimum": 0})
 
 
-def _date(value: object) -> dt.date | Broken:
+def _read_date(value: object) -> dt.date | Broken:
     if isinstance(value, dt.date) and not isinstance(value, dt.datetime):
         return value
     return Broken("wrong_setting", f"{str(value)!r} is no date as 2025-01-31, without quotation marks")
 
 
-def _table_of(value: object) -> Mapping[str, object] | Broken:
+_date = Check(_read_date, {"type": "string", "format": "date"})
+
+
+def _read_table(value: object) -> Mapping[str, object] | Broken:
     return value if isinstance(value, dict) else Broken("wrong_setting", "is a section of its own: [name]")
 
 
-def _tables_of(value: object) -> list[Mapping[str, object]] | Broken:
+def _read_tables(value: object) -> list[Mapping[str, object]] | Broken:
     if isinstance(value, list) and value and all(isinstance(one, dict) for one in value):
         return value
     return Broken("wrong_setting", "is a list of sections: [[name]]")
 
+
+_table_of = Check(_read_table, {"type": "object"})
+_tables_of = Check(_read_tables, {"type": "array"})
 
 _Lines = dict[str, dict[str, int]]
 """By section (`weight[0]`, `table[3]`; "" for the top): each setting's line, and the section's own as ""."""

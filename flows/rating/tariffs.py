@@ -3,7 +3,7 @@
 The passes, in order: best match → chargeable weight → the shape's price → surcharges → discounts → floor and
 cap → one rounding to the fen. All arithmetic is on whole numbers; nothing is lost before the rounding.
 
-A fee whose base price is all there is, flat or first and continued weight, takes a short way: its charge explains
+A parcel whose base price is all there is, flat or first and continued weight, takes a short way: its charge explains
 itself by its columns. Otherwise a quote carries its steps.
 """
 
@@ -14,16 +14,19 @@ import msgspec
 
 from flows.governance.network import Network
 from flows.rating.cells import PERCENT
+from flows.rating.classes import Context
 from flows.rating.exact import NOTHING, Exact
+from flows.rating.factors import When
 from flows.rating.facts import ORDINARY, Facts
-from flows.rating.matching import Context, Match, PriceList
+from flows.rating.matching import Match, PriceList
 from flows.rating.measures import MEASURES, decimal, number
-from flows.rating.model import Book, Row
+from flows.rating.model import Book, PriceTable, Row
 from flows.rating.policy import NOTHING_ADOPTED, WeightPolicy
 from flows.rating.rounding import PER_UNIT, ROUNDINGS, to_fen
 from flows.rating.shapes import SHAPES
 from flows.rating.shapes.first_continued import continued
 from flows.rating.shapes.shape import Term, total_of
+from flows.rating.together import NO_MORE, More, Together, names_of, rows_of
 from flows.rating.weights import CHARGEABLE, volumetric_g
 
 
@@ -57,6 +60,9 @@ class Step(msgspec.Struct, frozen=True, omit_defaults=True):
     """What a percentage was taken of."""
     terms: list[tuple[str, str, str, str, str]] = []
     """Label, quantity in its unit, measure, price per unit, amount."""
+    times: str = ""
+    """How often the terms count, in the unit of `each`; empty: once."""
+    each: str = ""
     amount: str = ""
     total: str = ""
     """The fee so far."""
@@ -85,7 +91,7 @@ class Tariffs:
         holidays = {day: name for book in self.books for day, name in book.holidays.items()}
         bare = Context(network, {}, holidays)
         names = {table.name for book in self.books for table in book.tables if table.kind == "zones"}
-        zones = {name: PriceList(_rows(self.books, "", "zones", name), bare) for name in sorted(names)}
+        zones = {name: PriceList(rows_of(self.books, "", "zones", name), bare) for name in sorted(names)}
         self.context = Context(network, zones, holidays)
         fees = {table.fee for book in self.books for table in book.tables if table.kind != "zones"}
         self.fees = {fee: FeePrices(fee, self.books, self.context) for fee in sorted(fees)}
@@ -98,19 +104,24 @@ class Tariffs:
         prices = self.fees.get(fee)
         if prices is None:
             return None
+        if prices.alternatives:
+            return prices.largest(day, facts)
         match = prices.base.best(day, facts)
         if match is None:
             return None
+        more = prices.more.find(day, facts) if prices.more is not None else NO_MORE
         row = match.row
         table = row.table
-        if not prices.short or table.shape not in SHORT:
-            return prices.in_full(day, facts, match)
+        if more.changes or row.named or table.shape not in SHORT or table.weight_unit_g != 1 or table.each:
+            return prices.in_full(day, facts, prices.base, match, more)
+        volumetric = priced_g = continued_g = 0
         if not table.weight:
-            return Quote(
-                to_fen(row.values[0] * PER_UNIT, table.money_rounding), 0, 0, 0, row, match.passed_over, ""
-            )
-        volumetric, priced_g, continued_g = _priced(row, facts)
-        exact = row.values[1] * PER_UNIT + row.values[2] * continued_g
+            exact = row.values[0] * PER_UNIT
+        else:
+            volumetric, priced_g, continued_g = _priced(row, facts)
+            exact = row.values[1] * PER_UNIT + row.values[2] * continued_g
+        if more.bounds and not _within(exact, more.bounds[0][1].row):
+            return prices.in_full(day, facts, prices.base, match, more)
         return Quote(
             to_fen(exact, table.money_rounding),
             volumetric,
@@ -129,23 +140,30 @@ class Tariffs:
     def needs_weight(self, fee: str, row: Row) -> bool:
         """Whether a price that was found by this row depends on the weight."""
         prices = self.fees[fee]
-        return row.table.weight != "" or (prices.weighs and not prices.short)
+        return _weighs(row.table) or (prices.weighs and not prices.bare)
 
-    def depends_on(self, factor: str) -> bool:
-        """Whether any price names a factor (`hub`, `holiday`…)."""
-        return any(factor in prices.factors for prices in self.fees.values())
+    @property
+    def by_hub(self) -> bool:
+        """Whether any price depends on the hubs that a parcel has passed."""
+        return any(prices.by_hub for prices in self.fees.values())
 
 
 SHORT = ("flat", "first_continued")
 
 
-def _rows(books: Sequence[Book], fee: str, kind: str, name: str) -> list[Row]:
-    return [
-        row
-        for book in books
-        for row in book.rows
-        if row.table.fee == fee and row.table.kind == kind and row.table.name == name
-    ]
+MEASURED = {"weight", "volume", "density", "longest", "condition"}
+"""Factors that come with a parcel's weight, or may."""
+
+
+def _weighs(table: PriceTable) -> bool:
+    """Whether a price depends on what comes with the weight, which is known late."""
+    return table.weight != "" or table.each == "volume" or table.measure in ("volume", "m3_days", "kg_days")
+
+
+def _within(exact: int, bounds: Row) -> bool:
+    """Whether an exact amount (thousandths of a unit) is not touched by a floor and cap."""
+    floor, cap = bounds.values
+    return floor * PER_UNIT <= exact and (cap < 0 or exact <= cap * PER_UNIT)
 
 
 def _weigh(row: Row, facts: Facts) -> tuple[int, int]:
@@ -173,48 +191,59 @@ class FeePrices:
     """All that makes a fee's price: base prices, surcharges, discounts, floor and cap."""
 
     def __init__(self, fee: str, books: Sequence[Book], context: Context) -> None:
-        self._context = context
-        self.base = PriceList(_rows(books, fee, "base", ""), context)
-        self.surcharges = self._lists(fee, "surcharge", books)
-        self.discounts = self._lists(fee, "discount", books)
-        self.bounds = PriceList(_rows(books, fee, "bounds", ""), context)
+        bases = [
+            PriceList(rows_of(books, fee, "base", name), context) for name in names_of(books, fee, "base")
+        ]
+        self.base = bases[0] if bases else PriceList((), context)
+        self.alternatives = bases if len(bases) > 1 else []
+        """Base prices of several names: the largest is taken."""
+        together = Together(fee, books, context)
+        self.more = together if together else None
         tables = [table for book in books for table in book.tables if table.fee == fee]
         rows = [row for book in books for row in book.rows if row.table.fee == fee]
-        self.factors = {one.factor for row in rows for one in row.named}
-        self.short = not self.factors and all(
-            table.kind == "base" and table.weight_unit_g == 1 for table in tables
-        )
-        """Whether the base price, by places and product, is all there is."""
-        self.weighs = any(table.weight for table in tables) or bool(
-            self.factors & {"weight", "density", "condition"}
+        named = {one for row in rows for one in row.named}
+        factors = {one.factor for one in named}
+        self.bare = not factors and self.more is None
+        """Whether the base price, by places and product, is all there can be."""
+        self.weighs = any(map(_weighs, tables)) or bool(factors & MEASURED)
+        self.by_hub = "hub" in factors or any(
+            "hubs" in one.condition.program.variables() for one in named if isinstance(one, When)
         )
 
-    def _lists(self, fee: str, kind: str, books: Sequence[Book]) -> list[tuple[str, PriceList]]:
-        """By name, in the order in which the newest book that has them states them."""
-        tables = [
-            table
-            for book in reversed(books)
-            for table in book.tables
-            if (table.fee, table.kind) == (fee, kind)
+    def largest(self, day: int, facts: Facts) -> Quote | None:
+        """The price by the base that comes to most; of equals the first in the book's order."""
+        work = _Work(day, facts)
+        found = [
+            (prices, match, work.value_of(match))
+            for prices in self.alternatives
+            if (match := prices.best(day, facts)) is not None
         ]
-        names = dict.fromkeys(table.name for table in tables)
-        return [(name, PriceList(_rows(books, fee, kind, name), self._context)) for name in names]
+        if not found:
+            return None
+        most = found[0]
+        for one in found:
+            if one[2].over(most[2]):
+                most = one
+        prices, match, _ = most
+        less = [f"{one.row.where} lower_amount {value}" for _, one, value in found if one is not match]
+        match = Match(match.row, ", ".join([text for text in (*less, match.passed_over) if text]))
+        more = self.more.find(day, facts) if self.more is not None else NO_MORE
+        return self.in_full(day, facts, prices, match, more)
 
-    def in_full(self, day: int, facts: Facts, match: Match) -> Quote:
+    def in_full(self, day: int, facts: Facts, prices: PriceList, match: Match, more: More) -> Quote:
         """The price by all passes, with its steps."""
         work = _Work(day, facts)
         row = match.row
         volumetric, priced_g, continued_g = _priced(row, facts)
-        work.extras.update(self.base.extras(day, facts))
+        for one in (prices, *[of for matches in more for of, _ in matches]):
+            work.extras.update(one.classes.told(day, facts))
         work.take("base", match)
         work.base = work.total
-        for _, prices in self.surcharges:
-            if (found := prices.best(day, facts)) is not None:
-                work.extras.update(prices.extras(day, facts))
-                work.take("surcharge", found)
+        for _, found in more.surcharges:
+            work.take("surcharge", found)
         work.subtotal = work.total
-        self._discount(work)
-        if (found := self.bounds.best(day, facts)) is not None:
+        _discount(work, [found for _, found in more.discounts])
+        for _, found in more.bounds:
             work.take("bounds", found)
         return Quote(
             work.total.to_fen(row.table.money_rounding),
@@ -226,27 +255,24 @@ class FeePrices:
             work.to_json(row),
         )
 
-    def _discount(self, work: "_Work") -> None:
-        """Discounts in the book's order; of one group only the largest, where its first one stands."""
-        offers = [
-            (found, work.value_of(found))
-            for _, prices in self.discounts
-            if (found := prices.best(work.day, work.facts)) is not None
-        ]
-        best: dict[str, Match] = {}
-        worth: dict[str, Exact] = {}
-        for found, value in offers:
-            group = found.row.table.group
-            if group and (group not in best or value.over(worth[group])):
-                best[group], worth[group] = found, value
-        given: set[str] = set()
-        for found, _ in offers:
-            group = found.row.table.group
-            if not group:
-                work.take("discount", found)
-            elif group not in given:
-                given.add(group)
-                work.take("discount", best[group])
+
+def _discount(work: "_Work", matches: Sequence[Match]) -> None:
+    """Discounts in the book's order; of one group only the largest, where its first one stands."""
+    offers = [(found, work.value_of(found)) for found in matches]
+    best: dict[str, Match] = {}
+    worth: dict[str, Exact] = {}
+    for found, value in offers:
+        group = found.row.table.group
+        if group and (group not in best or value.over(worth[group])):
+            best[group], worth[group] = found, value
+    given: set[str] = set()
+    for found, _ in offers:
+        group = found.row.table.group
+        if not group:
+            work.take("discount", found)
+        elif group not in given:
+            given.add(group)
+            work.take("discount", best[group])
 
 
 class _Work:
@@ -260,7 +286,7 @@ class _Work:
 
     def value_of(self, match: Match) -> Exact:
         """What a row comes to for this parcel, as things stand."""
-        return total_of(self._terms(match.row))
+        return self._times(match.row, total_of(self._terms(match.row)))
 
     def take(self, kind: str, match: Match) -> None:
         """Apply a row: add it, or for a discount take it off, though never below nothing."""
@@ -268,7 +294,7 @@ class _Work:
         terms = self._terms(row)
         if not terms:
             return
-        amount = total_of(terms)
+        amount = self._times(row, total_of(terms))
         if kind == "discount":
             amount = self.total if amount.over(self.total) else amount
             self.total = self.total.minus(amount)
@@ -282,6 +308,8 @@ class _Work:
                 row.table.shape,
                 row.table.of,
                 [_shown(term) for term in terms],
+                self._each_shown(row),
+                row.table.each,
                 str(amount),
                 str(self.total),
                 passed_over=match.passed_over if kind != "base" else "",
@@ -297,6 +325,15 @@ class _Work:
     def _terms(self, row: Row) -> list[Term]:
         return SHAPES[row.table.shape].terms(row, self._quantity(row), self._of(row))
 
+    def _times(self, row: Row, amount: Exact) -> Exact:
+        """The amount for all, of the amount for each."""
+        of = MEASURES[row.table.each].of if row.table.each else None
+        return amount if of is None else amount.times(of(self.facts), MEASURES[row.table.each].per)
+
+    def _each_shown(self, row: Row) -> str:
+        of = MEASURES[row.table.each].of if row.table.each else None
+        return "" if of is None else number(of(self.facts), row.table.each)
+
     def _quantity(self, row: Row) -> int:
         of = MEASURES[row.table.measure].of
         if of is not None:
@@ -304,19 +341,18 @@ class _Work:
         return _weigh(row, self.facts)[1] if row.table.weight else self.facts.weight_g
 
     def _of(self, row: Row) -> Exact:
-        terms = self.facts.terms or ORDINARY
-        match row.table.of:
-            case "base":
-                return self.base
-            case "insured":
-                return Exact(terms.insured)
-            case "cod":
-                return Exact(terms.cod)
-            case "payment":
-                return Exact(self.facts.payment)
-            case "subtotal":
-                return self.subtotal
-        return self.total
+        """What a percentage is taken of."""
+        if row.table.of in ("", "total"):
+            return self.total
+        facts, terms = self.facts, self.facts.terms or ORDINARY
+        return {
+            "base": self.base,
+            "subtotal": self.subtotal,
+            "insured": Exact(terms.insured),
+            "cod": Exact(terms.cod),
+            "payment": Exact(facts.payment),
+            "month": Exact(facts.month_amount),
+        }[row.table.of]
 
 
 def _shown(term: Term) -> tuple[str, str, str, str, str]:

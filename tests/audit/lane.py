@@ -22,6 +22,7 @@ from schemas.events import (
     PartiesMerged,
     PartyTransferred,
     TariffPublished,
+    TariffWithdrawn,
     Tick,
     WeightDecided,
 )
@@ -47,6 +48,7 @@ def record(event: Event, partition: int = 0) -> Record:
         Tick: topics.TICKS,
         NetworkPublished: topics.CONTROL,
         TariffPublished: topics.CONTROL,
+        TariffWithdrawn: topics.CONTROL,
         PartyTransferred: topics.CONTROL,
         PartiesMerged: topics.CONTROL,
         BalanceMoved: topics.CONTROL,

@@ -73,6 +73,8 @@ SITES = (
     ("OUT2", "北京二部", "outlet", "OUT2", "110100", "北京市", "110000", "北京市"),
     ("HUB1", "华东分拨", "hub", "HQ", "310100", "上海市", "310000", "上海市"),
 )
+DIRECTORY = {"products.csv": "product,name\nSTD,标快\n"}
+"""As much of the directory's files as an auditor looks at."""
 SITE_COLUMNS = ("site", "name", "kind", "outlet", "city", "city_name", "province", "province_name")
 ACCOUNTS = {
     **dict.fromkeys(
@@ -251,6 +253,7 @@ def write(writer: Writer) -> None:
     one, two, three = "YT100000001", "YT100000002", "YT100000003"
     documents = {
         "tariff_book": list(_book()),
+        "network_directory": list(_directory()),
         "site": list(_sites()),
         "product": list(_products()),
         "account": list(_accounts()),
@@ -587,7 +590,19 @@ def _moved() -> Iterator[Values]:
 
 def _book() -> Iterator[Values]:
     for file, content in sorted(FILES.items()):
-        yield {"version": VERSION, "name": "hand", "published_at": T0, "file": file, "content": content}
+        yield {
+            "version": VERSION,
+            "name": "hand",
+            "published_at": T0,
+            "file": file,
+            "content": content,
+            "status": "published",
+        }
+
+
+def _directory() -> Iterator[Values]:
+    for file, content in DIRECTORY.items():
+        yield {"version": version_of(DIRECTORY), "published_at": T0, "file": file, "content": content}
 
 
 def _sites() -> Iterator[Values]:

@@ -258,6 +258,8 @@ FORGED = (
     ("weight_case", "true", "501 AS difference_g", "weight_cases"),
     ("weight_decision", "true", "'override' AS decision, 9000 AS weight_g", "recomputed_charges"),
     ("weight_decision", "true", "'other' AS event_id", "weight_cases"),
+    ("tariff_book", "true", "'withdrawn' AS status", "documents"),
+    ("network_directory", "true", "'product,name\n' AS content", "documents"),
     ("charge", "reverses != toFixedString('', 16)", "amount + 1 AS amount", "reversals"),
     ("account_movement", "account = 'cash'", "amount + 1 AS amount", "recomputed_accounts"),
     ("account_movement", "account = 'cash'", "balance + 1 AS balance", "recomputed_accounts"),

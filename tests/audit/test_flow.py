@@ -14,7 +14,15 @@ from deploy.audit import run
 from deploy.audit.report import Report
 from deploy.transfers import Known
 from flows.fees.current import FEES
-from schemas.events import BalanceMoved, Event, PartiesMerged, PartyTransferred, TariffPublished, Tick
+from schemas.events import (
+    BalanceMoved,
+    Event,
+    PartiesMerged,
+    PartyTransferred,
+    TariffPublished,
+    TariffWithdrawn,
+    Tick,
+)
 from schemas.times import HOUR, business_day, date_of
 from schemas.topics import DEVICES
 from sinks.tables import TABLES
@@ -49,7 +57,7 @@ def empty(client: Client) -> Client:
 def play(
     client: Client,
     seed: int,
-    books: Sequence[tuple[int, TariffPublished]],
+    books: Sequence[tuple[int, TariffPublished | TariffWithdrawn]],
     *,
     parcels: int = PARCELS,
     in_a_block: int = IN_A_BLOCK,
@@ -211,6 +219,24 @@ def test_policies_and_prices_of_more_fees_come_on_the_way(empty: Client, seed: i
     ]
     report, _ = play(empty, seed, books, rich=True)
     assert report.passed, report.to_text()
+
+
+def test_books_withdrawn_on_the_way(empty: Client) -> None:
+    dearer = world.tariff("dearer", 30)
+    books: list[tuple[int, TariffPublished | TariffWithdrawn]] = [
+        (0, world.tariff("one")),
+        (2, dearer),
+        (4, TariffWithdrawn(id="w1", time=world.START, version=dearer.version, withdrawn_by="me")),
+        (6, world.tariff("late", 60)),
+        (6, TariffWithdrawn(id="w2", time=world.START, version="unknown")),
+    ]
+    report, _ = play(empty, 23, books)
+    assert report.passed, report.to_text()
+    found = empty.query(
+        "SELECT version, published_by FROM tariff_book WHERE status = 'withdrawn'"
+    ).result_rows
+    assert found == [(dearer.version, "me")]
+    assert empty.query("SELECT count() FROM dead_letter WHERE reason = 'book_refused'").result_rows[0][0] == 1
 
 
 def test_two_lanes(empty: Client) -> None:

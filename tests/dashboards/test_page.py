@@ -9,7 +9,8 @@ import httpx
 import pytest
 from playwright.sync_api import Page, expect, sync_playwright
 
-from deploy.explain import explain, width
+from deploy.explain import explain
+from deploy.terminal import width
 from schemas.settings import Settings, to_environment
 from tests.dashboards.data import CORRECTED, LONELY, NASTY, fill
 from tests.lifecycle.world import WAYBILL

@@ -5,16 +5,19 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from deploy.publish import publish_tariff
+from deploy.cli import main
+from deploy.publish import network_in_force, published
 from schemas import topics
-from schemas.events import NetworkPublished
+from schemas.events import NetworkPublished, TariffPublished
 from schemas.settings import Settings
 from sinks.kafka import Records
 from tests.deploy.test_kafka import Mock
 from tests.lifecycle.world import BOOK, network
 
 
-def test_junk_and_refused_directories_are_passed_over(tmp_path: Path) -> None:
+def test_junk_and_refused_directories_are_passed_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     book = tmp_path / "book"
     book.mkdir()
     for name, text in BOOK.items():
@@ -31,8 +34,15 @@ def test_junk_and_refused_directories_are_passed_over(tmp_path: Path) -> None:
             records.produce(topics.CONTROL.name, "", raw, partition=0)
         records.flush()
         with pytest.raises(LookupError, match="no network directory"):
-            publish_tariff(settings, book, "me")
+            network_in_force(settings)
         for raw in (msgspec.json.encode(good), *junk):
             records.produce(topics.CONTROL.name, "", raw, partition=0)
         records.flush()
-        assert len(publish_tariff(settings, book, "me")) == 16
+        assert network_in_force(settings).version == good.version
+        monkeypatch.setenv("WAYBOOK_KAFKA", broker.address)
+        with pytest.raises(SystemExit) as ended:
+            main(["publish-tariff", str(book)])
+        assert ended.value.code == 0
+        *_, last = published(settings)
+        assert isinstance(last, TariffPublished)
+        assert last.files == BOOK

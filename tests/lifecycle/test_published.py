@@ -6,7 +6,7 @@ import pytest
 from flows.governance.network import Network, read_network
 from flows.lifecycle.published import follows, in_force
 from schemas import topics
-from schemas.events import NetworkPublished, TariffPublished
+from schemas.events import ControlEvent, NetworkPublished, TariffPublished, TariffWithdrawn
 from schemas.identity import version_of
 from schemas.problems import DocumentError
 from schemas.times import DAY
@@ -72,7 +72,9 @@ def test_books_are_read_under_the_new_directory() -> None:
 
 
 def test_a_book_does_not_make_the_earlier_ones_forgotten() -> None:
-    later = {**BOOK, "waybill.csv": "product,price\n,2.00\n"}
+    """Of another name: one of the same name replaces them."""
+    settings = BOOK["book.toml"].replace('name = "', 'name = "另一本', 1)
+    later = {**BOOK, "book.toml": settings, "waybill.csv": "product,price\n,2.00\n"}
     book = Book().block((topics.CONTROL.name, tariff(later))).take(*events_of(WHOLE))
     assert book.net("waybill") == 2
     assert [one.version for one in book.lifecycle.books] == [tariff().version, tariff(later).version]
@@ -85,14 +87,19 @@ def test_what_is_in_force_is_what_a_lane_has() -> None:
     grown = directory("products.csv", "express,特快", "express,特快\nslow,慢件")
     dearer = tariff({**BOOK, "waybill.csv": "product,price\n,2.00\n"})
     misnamed = msgspec.structs.replace(dearer, version="2025")
-    documents = (tariff(), network(), tariff(), wrong_book, shrunk, renamed, grown, misnamed, dearer)
+    cheaper = tariff({**BOOK, "waybill.csv": "product,price\n,0.50\n"})
+    gone = TariffWithdrawn(id="w1", time=START, version=cheaper.version)
+    nothing = TariffWithdrawn(id="w2", time=START, name="another book")
+    documents: tuple[ControlEvent, ...] = (tariff(), network(), tariff(), wrong_book, shrunk, renamed, grown)
+    documents += (misnamed, dearer, cheaper, gone, nothing)
     standing, books = in_force(documents)
     lane = Book(tariffs=())
     lane.block(*((topics.CONTROL.name, one) for one in documents[2:]))
     assert isinstance(standing, Network)
     assert standing == lane.lifecycle.network
     assert standing.version == grown.version
-    assert books == lane.lifecycle.documents.tariffs == [tariff(), dearer]
+    assert books == lane.lifecycle.documents.tariffs
+    assert [book.version for book in books] == [tariff().version, dearer.version]
     assert all(isinstance(book, TariffPublished) for book in books)
 
 

@@ -7,6 +7,7 @@ from flows.rating.shapes import (
     flat,
     per_unit,
     percent,
+    shortfall,
     slabs,
     tiers,
     zone,
@@ -23,6 +24,7 @@ SHAPES: dict[str, Shape] = {
     "graduated": tiers.GRADUATED,
     "percent": percent.SHAPE,
     "allowance": allowance.SHAPE,
+    "shortfall": shortfall.SHAPE,
     "bounds": bounds.SHAPE,
     "zone": zone.SHAPE,
 }

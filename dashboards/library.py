@@ -1,0 +1,84 @@
+"""The published tariff books and directories, out of ClickHouse: for the live page and `waybook tariff`."""
+
+from datetime import datetime
+
+import msgspec
+from clickhouse_connect.driver.client import Client
+
+from dashboards.queries import rows
+from flows.governance.network import Network, read_network
+
+BOOKS = """
+SELECT version, name, status, any(published_at) AS at, any(published_by) AS by, min((seq, line)) AS place,
+       count() AS files
+FROM tariff_book GROUP BY seq, version, name, status ORDER BY place"""
+FILES = """
+SELECT file, argMax(content, (seq, line)) AS content FROM tariff_book
+WHERE version = {version:String} AND status != 'withdrawn' GROUP BY file ORDER BY file"""
+DIRECTORY = """
+SELECT file, content FROM network_directory
+WHERE (seq, version) IN (SELECT seq, version FROM network_directory ORDER BY seq DESC, line DESC LIMIT 1)
+ORDER BY file"""
+LEAST_PREFIX = 4
+"""Characters of a version that are enough, if only one begins so."""
+
+IN_FORCE, SUPERSEDED, WITHDRAWN = "in_force", "superseded", "withdrawn"
+STATUS = {
+    IN_FORCE: ("有效", "in force"),
+    SUPERSEDED: ("已被取代", "superseded"),
+    WITHDRAWN: ("已撤回", "withdrawn"),
+}
+
+
+class Published(msgspec.Struct):
+    """A publication of a book."""
+
+    version: str
+    name: str
+    at: datetime
+    by: str
+    files: int
+    status: str = SUPERSEDED
+
+
+def published(client: Client) -> list[Published]:
+    """All publications, in order, and what became of them."""
+    found: list[Published] = []
+    for row in rows(client, BOOKS):
+        if row["status"] == WITHDRAWN:
+            for one in found:
+                one.status = WITHDRAWN if one.version == row["version"] else one.status
+        else:
+            found.append(Published(row["version"], row["name"], row["at"], row["by"], row["files"]))
+    newest = {one.name: one for one in found if one.status != WITHDRAWN}
+    for one in newest.values():
+        one.status = IN_FORCE
+    return found
+
+
+def version_named(client: Client, text: str) -> str:
+    """The version that a text means: a version, the beginning of one, or the name of a book in force.
+
+    Raises LookupError.
+    """
+    books = published(client)
+    named = [one.version for one in books if one.name == text and one.status == IN_FORCE]
+    versions = {one.version for one in books if one.version.startswith(text) and len(text) >= LEAST_PREFIX}
+    if named or len(versions) == 1:
+        return (named or sorted(versions))[-1]
+    if versions:
+        raise LookupError(f"{text!r} may be any of {', '.join(sorted(versions))}")
+    raise LookupError(f"{text!r} is no published tariff book: waybook tariff list")
+
+
+def files_of_version(client: Client, version: str) -> dict[str, str]:
+    """A published book's files."""
+    return {row["file"]: row["content"] for row in rows(client, FILES, version=version)}
+
+
+def newest_network(client: Client) -> Network:
+    """The newest directory. Raises LookupError when there is none."""
+    files = {row["file"]: row["content"] for row in rows(client, DIRECTORY)}
+    if not files:
+        raise LookupError("no network directory has been published: waybook publish-network DIRECTORY")
+    return read_network(files)

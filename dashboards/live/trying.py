@@ -1,0 +1,121 @@
+"""The trial calculator's page: what a parcel would cost by published books, and whole tables of parcels."""
+
+import csv
+import io
+import time
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from clickhouse_connect.driver.client import Client
+
+from dashboards.library import STATUS, WITHDRAWN, files_of_version, newest_network, published
+from dashboards.live.upload import Part
+from dashboards.words import FEES
+from flows.rating.book import read_book
+from flows.rating.excel import Cell, Refused
+from flows.rating.trial import FIELDS, Asked, Calculator, RefusedError
+from flows.rating.trial_table import answered
+from flows.rating.workbook import read_sheet, write_sheet
+from schemas.money import yuan
+from schemas.problems import DocumentError
+from schemas.times import business_day, date_of
+
+MOST_ROWS = 50_000
+"""Rows of an uploaded table."""
+MOST_UNPACKED = 300 << 20
+"""Bytes that an uploaded workbook may unpack to."""
+CSV, XLSX = "text/csv; charset=utf-8", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+
+
+class CannotError(ValueError):
+    """What is asked for cannot be had; the message is for people."""
+
+
+class Trials:
+    """Calculators for the page. The last one is kept, for as long as nothing is published."""
+
+    def __init__(self) -> None:
+        self._kept: tuple[tuple[str, ...], Calculator] | None = None
+
+    def page(self, client: Client, said: Mapping[str, str]) -> dict[str, Any]:
+        """What the template shows: the form as it was filled in, and the answers if anything was asked."""
+        asked = {field.name: said.get(field.name, "") for field in FIELDS}
+        page = {**self._form(client, said), "asked": asked, "answers": [], "wrong": ""}
+        if any(asked.values()):
+            try:
+                answers = self._of(client, said.get("book", "")).ask(asked, today())
+                page["answers"] = [
+                    {
+                        "title": FEES.get(one.fee, (one.fee, "")),
+                        "amount": yuan(one.quote.amount) if one.quote else "",
+                        "steps": one.steps,
+                        "error": (one.error_zh, one.error_en),
+                    }
+                    for one in answers
+                ]
+            except (RefusedError, CannotError) as error:
+                page["wrong"] = str(error)
+        return page
+
+    def _form(self, client: Client, said: Mapping[str, str]) -> dict[str, Any]:
+        books = [one for one in reversed(published(client)) if one.status != WITHDRAWN]
+        return {
+            "fields": FIELDS,
+            "books": [(one.version, one.name, one.at, STATUS[one.status]) for one in books],
+            "book": said.get("book", ""),
+            "today": date_of(today()),
+        }
+
+    def table(self, client: Client, part: Part, book: str, defaults: Asked) -> tuple[bytes, str]:
+        """An uploaded table with its answers, and its media type. Raises CannotError."""
+        calculator = self._of(client, book)
+        try:
+            if part.file.lower().endswith(".xlsx"):
+                out = io.BytesIO()
+                rows = read_sheet(io.BytesIO(part.content), part.file, MOST_UNPACKED)
+                write_sheet(_bounded(answered(rows, calculator, today(), defaults)), out)
+                return out.getvalue(), XLSX
+            text = io.StringIO(part.content.decode("utf-8-sig"), newline="")
+            cells: Iterator[list[Cell | Refused]] = ([Cell(word) for word in row] for row in csv.reader(text))
+            answers = io.StringIO()
+            csv.writer(answers, lineterminator="\n").writerows(
+                _bounded(answered(cells, calculator, today(), defaults))
+            )
+            return b"\xef\xbb\xbf" + answers.getvalue().encode(), CSV
+        except UnicodeDecodeError:
+            raise CannotError(
+                "文件不是 UTF-8 的 CSV，也不是 .xlsx — neither CSV in UTF-8 nor .xlsx"
+            ) from None
+        except (DocumentError, csv.Error) as error:
+            raise CannotError(str(error)) from None
+
+    def _of(self, client: Client, book: str) -> Calculator:
+        """The calculator of one version, or of the books in force."""
+        known = published(client)
+        wanted = [one.version for one in known if one.status == "in_force"]
+        if book:
+            wanted = [one.version for one in known if one.version == book and one.status != WITHDRAWN][-1:]
+        if not wanted:
+            raise CannotError("没有已发布的价格手册 — no tariff book is published")
+        try:
+            network = newest_network(client)
+            key = (network.version, *wanted)
+            kept = self._kept
+            if kept is None or kept[0] != key:
+                books = [read_book(files_of_version(client, version), network) for version in wanted]
+                kept = self._kept = key, Calculator(books, network)
+        except (LookupError, DocumentError) as error:
+            raise CannotError(str(error)) from error
+        return kept[1]
+
+
+def today() -> int:
+    """Shanghai's date, days since 1970-01-01."""
+    return business_day(int(time.time() * 1000))
+
+
+def _bounded(rows: Iterator[list[str]]) -> Iterator[list[str]]:
+    for n, row in enumerate(rows):
+        if n > MOST_ROWS:
+            raise CannotError(f"表格超过 {MOST_ROWS} 行 — the table has more than {MOST_ROWS} rows")
+        yield row

@@ -1,0 +1,1 @@
+"""`waybook tariff`: what pricing staff do with tariff books from a terminal."""

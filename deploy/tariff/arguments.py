@@ -1,0 +1,85 @@
+"""The command line of `waybook tariff`."""
+
+import argparse
+import datetime as dt
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+from deploy.tariff import commands
+from deploy.tariff.opening import Connect
+from flows.rating.trial import FIELDS
+from schemas.settings import Settings
+
+Run = Callable[[argparse.Namespace, Connect, Settings], int]
+BOOK = "a directory, an .xlsx workbook, or a published version (its beginning, or a book's name)"
+
+
+def add_commands(top: argparse.ArgumentParser) -> None:
+    """All of them."""
+    made = top.add_subparsers(required=True, metavar="what")
+
+    def command(name: str, run: Run) -> argparse.ArgumentParser:
+        one = made.add_parser(name, help=run.__doc__, description=run.__doc__)
+        one.set_defaults(tariff=run)
+        return one
+
+    one = command("check", commands.check)
+    one.add_argument("book", help=BOOK)
+    one.add_argument(
+        "--date", type=dt.date.fromisoformat, help="business date of the warnings; default: today"
+    )
+    one.add_argument("--all", action="store_true", help="every warning, not only the first of each kind")
+    _network(one)
+    one = command("diff", commands.diff)
+    one.add_argument("one", help=BOOK)
+    one.add_argument("other", help=BOOK)
+    _network(one)
+    publish_arguments(command("publish", commands.publish))
+    one = command("withdraw", commands.withdraw)
+    one.add_argument("book", help="a version (or its beginning, or the name of the book in force)")
+    one.add_argument(
+        "--name", action="store_true", help="the word is a name: every book of it goes out of force"
+    )
+    _by(one)
+    command("list", commands.list_)
+    one = command("show", commands.show)
+    one.add_argument("book", help="a published version")
+    one.add_argument("file", nargs="?", default="", help="one of its files; default: all")
+    one = command("import", commands.import_)
+    one.add_argument("workbook", type=Path, help="an .xlsx file")
+    one.add_argument("directory", type=Path, help="a new directory")
+    one = command("export", commands.export)
+    one.add_argument("book", help=BOOK)
+    one.add_argument("workbook", type=Path, help="the .xlsx file to write")
+    _try(command("try", commands.try_))
+
+
+def publish_arguments(one: argparse.ArgumentParser) -> None:
+    """What `publish` wants."""
+    one.set_defaults(tariff=commands.publish)
+    one.add_argument("book", help=BOOK)
+    _by(one)
+
+
+def _try(one: argparse.ArgumentParser) -> None:
+    one.add_argument("--book", action="append", help=f"{BOOK}; may be repeated; default: the books in force")
+    _network(one)
+    for field in FIELDS:
+        shown = f"{field.zh}: {field.help}, as {field.example}".replace("%", "%%")
+        one.add_argument(f"--{field.name}", dest=f"fact_{field.name}", default="", help=shown)
+    one.add_argument(
+        "--table", type=Path, help="a table of parcels, .csv or .xlsx, its columns named as the options"
+    )
+    one.add_argument("--out", type=Path, help="where the table with its answers goes, .csv or .xlsx")
+
+
+def _network(one: argparse.ArgumentParser) -> None:
+    one.add_argument(
+        "--network", type=Path, help="directory of the network; default: the newest that is published"
+    )
+
+
+def _by(one: argparse.ArgumentParser) -> None:
+    one.add_argument("--by", default=os.environ.get("USER", ""), help="who does it")
+    one.add_argument("--comment", default="")

@@ -1,0 +1,225 @@
+"""The commands of `waybook tariff`, each a function from its arguments to an exit code."""
+
+import argparse
+import csv
+import sys
+import time
+from collections.abc import Iterable, Iterator
+from itertools import chain
+from pathlib import Path
+
+from dashboards.library import STATUS, files_of_version, published, version_named
+from dashboards.words import shanghai
+from deploy import publish as publishing
+from deploy.tariff.opening import WORKBOOK, Connect, Opened, bounded, network_for, open_book
+from deploy.terminal import table
+from flows.rating.advice import advice
+from flows.rating.difference import difference
+from flows.rating.excel import Cell, Refused
+from flows.rating.model import Book
+from flows.rating.trial import FIELDS, Answer, Asked, Calculator, RefusedError
+from flows.rating.trial_table import answered
+from flows.rating.workbook import read_sheet, write_sheet, write_workbook
+from schemas.money import yuan
+from schemas.problems import DocumentError
+from schemas.settings import Settings
+from schemas.times import business_day, day_of
+
+SHOWN = 20
+"""Remarks of one kind that are shown unless all are wanted."""
+EACH = 10_000
+"""Rows of a table of trials between two words of progress."""
+
+
+def today() -> int:
+    """Shanghai's date, days since 1970-01-01."""
+    return business_day(int(time.time() * 1000))
+
+
+def say(text: str) -> None:
+    """To the terminal, or wherever the output goes."""
+    sys.stdout.write(text + "\n")
+
+
+def check(arguments: argparse.Namespace, connect: Connect, settings: Settings) -> int:  # noqa: ARG001
+    """Every problem of a book (directory, .xlsx or version) with its place, and what is probably a mistake."""
+    network = network_for(arguments.network, connect)
+    opened = open_book(arguments.book, connect)
+    book = opened.read(network)
+    day = day_of(arguments.date) if arguments.date else today()
+    remarks = (opened.located(remark) for remark in advice(book, network, day))
+    for line in bounded(remarks, 0 if arguments.all else SHOWN):
+        say(f"warning: {line}")
+    say(_summary(book))
+    return 0
+
+
+def _summary(book: Book) -> str:
+    return f"{book.name}: {len(book.tables)} tables, {len(book.rows):,} prices, version {book.version}"
+
+
+def diff(arguments: argparse.Namespace, connect: Connect, settings: Settings) -> int:  # noqa: ARG001
+    """What changes from one book to another; exit code 1 if anything does."""
+    network = network_for(arguments.network, connect)
+    one, other = (open_book(where, connect).read(network) for where in (arguments.one, arguments.other))
+    counts = {"+": 0, "-": 0, "~": 0}
+    for change in difference(one, other):
+        counts[change.sign] += 1
+        say(str(change))
+    if not any(counts.values()):
+        say("no difference in any setting or price")
+        return 0
+    say(f"{counts['+']:,} added, {counts['-']:,} removed, {counts['~']:,} changed")
+    return 1
+
+
+def publish(arguments: argparse.Namespace, connect: Connect, settings: Settings) -> int:
+    """Check a book and publish it to all lanes."""
+    opened = open_book(arguments.book, connect)
+    network = publishing.network_in_force(settings)
+    book = opened.read(network)
+    for line in bounded(advice(book, network, today()), SHOWN):
+        sys.stderr.write(f"warning: {line}\n")
+    publishing.publish_tariff(settings, book, opened.files, arguments.by, arguments.comment)
+    say(f"published version {book.version}")
+    return 0
+
+
+def withdraw(arguments: argparse.Namespace, connect: Connect, settings: Settings) -> int:
+    """Take a book out of force: a version (the one before comes back), or with --name every book of a name."""
+    known = [one for one in published(connect()) if one.status != "withdrawn"]
+    if arguments.name:
+        if not any(one.name == arguments.book for one in known):
+            raise LookupError(f"there is no book called {arguments.book!r} to withdraw")
+        publishing.withdraw_tariff(settings, "", arguments.book, arguments.by, arguments.comment)
+        say(f"withdrawn: every book called {arguments.book}")
+        return 0
+    version = version_named(connect(), arguments.book)
+    if not any(one.version == version for one in known):
+        raise LookupError(f"version {version} is withdrawn already")
+    publishing.withdraw_tariff(settings, version, "", arguments.by, arguments.comment)
+    say(f"withdrawn: version {version}")
+    return 0
+
+
+def list_(arguments: argparse.Namespace, connect: Connect, settings: Settings) -> int:  # noqa: ARG001
+    """Published versions: when, by whom, and what became of them."""
+    rows = [
+        (one.version, one.name, shanghai(one.at), one.by, " ".join(STATUS[one.status]))
+        for one in published(connect())
+    ]
+    header = ("版本 version", "名称 name", "发布 published", "发布人 by", "状态 status")
+    for line in table([header, *rows]):
+        say(line)
+    return 0
+
+
+def show(arguments: argparse.Namespace, connect: Connect, settings: Settings) -> int:  # noqa: ARG001
+    """A published book's files, or one of them."""
+    client = connect()
+    files = files_of_version(client, version_named(client, arguments.book))
+    wanted = [arguments.file] if arguments.file else list(files)
+    for name in wanted:
+        if name not in files:
+            raise LookupError(f"the book has no file {name}; there are {', '.join(files)}")
+        if not arguments.file:
+            say(f"# {name}")
+        sys.stdout.write(files[name] if files[name].endswith("\n") else files[name] + "\n")
+    return 0
+
+
+def import_(arguments: argparse.Namespace, connect: Connect, settings: Settings) -> int:  # noqa: ARG001
+    """An Excel workbook as a directory of TOML and CSV."""
+    opened = open_book(str(arguments.workbook), connect)
+    target: Path = arguments.directory
+    if target.exists() and any(target.iterdir()):
+        raise LookupError(f"{target} is not empty")
+    target.mkdir(parents=True, exist_ok=True)
+    for name, text in opened.files.items():
+        if Path(name).name != name:
+            raise LookupError(f"{name!r} is no name of a file")
+        (target / name).write_text(text, "utf-8")
+    say(f"{len(opened.files)} files in {target}")
+    return 0
+
+
+def export(arguments: argparse.Namespace, connect: Connect, settings: Settings) -> int:  # noqa: ARG001
+    """A directory or published version as an Excel workbook."""
+    opened: Opened = open_book(arguments.book, connect)
+    with arguments.workbook.open("wb") as target:
+        write_workbook(opened.files, target)
+    say(f"{len(opened.files)} files in {arguments.workbook}")
+    return 0
+
+
+# Trials
+
+
+def try_(arguments: argparse.Namespace, connect: Connect, settings: Settings) -> int:  # noqa: ARG001
+    """What a parcel would cost, each step shown; with --table a whole table of parcels."""
+    network = network_for(arguments.network, connect)
+    books = arguments.book or [one.version for one in published(connect()) if one.status == "in_force"]
+    calculator = Calculator([open_book(where, connect).read(network) for where in books], network)
+    asked = {field.name: getattr(arguments, f"fact_{field.name}") for field in FIELDS}
+    if arguments.table is not None:
+        return _table(arguments.table, arguments.out, calculator, asked)
+    answers = calculator.ask(asked, today())
+    for line in chain.from_iterable(map(in_words, answers)):
+        say(line)
+    return 0 if all(answer.quote is not None for answer in answers) else 1
+
+
+def in_words(answer: Answer) -> Iterator[str]:
+    """An answer as lines of text."""
+    if answer.quote is None:
+        yield f"■ {answer.fee}: {answer.error_zh} {answer.error_en}"
+        return
+    yield f"■ {answer.fee}: {yuan(answer.quote.amount)} 元 yuan"
+    yield from table([(f"{s.label_zh} {s.label_en}", s.text_zh, s.text_en) for s in answer.steps])
+
+
+def _table(source: Path, target: Path | None, calculator: Calculator, asked: Asked) -> int:
+    failed = 0
+
+    def counted(rows: Iterator[list[str]]) -> Iterator[list[str]]:
+        nonlocal failed
+        for n, row in enumerate(rows):
+            failed += n > 0 and row[-1] != ""
+            if n and n % EACH == 0:
+                sys.stderr.write(f"{n:,} rows\n")
+                sys.stderr.flush()
+            yield row
+
+    with source.open("rb") as file:
+        rows = read_sheet(file, source.name) if source.suffix == WORKBOOK else _csv_cells(source)
+        answers = counted(answered(rows, calculator, today(), asked))
+        if target is not None and target.suffix == WORKBOOK:
+            with target.open("wb") as out:
+                write_sheet(answers, out)
+        elif target is not None:
+            with target.open("w", encoding="utf-8", newline="") as text:
+                csv.writer(text, lineterminator="\n").writerows(answers)
+        else:
+            csv.writer(sys.stdout, lineterminator="\n").writerows(answers)
+    if failed:
+        sys.stderr.write(f"{failed:,} rows have an error\n")
+    return 1 if failed else 0
+
+
+def _csv_cells(source: Path) -> Iterable[list[Cell | Refused]]:
+    with source.open(encoding="utf-8-sig", newline="") as text:
+        for row in csv.reader(text):
+            yield [Cell(word) for word in row]
+
+
+def run(arguments: argparse.Namespace, connect: Connect, settings: Settings) -> int:
+    """Run a command of `waybook tariff`; what is refused is said, and the exit code is 1."""
+    try:
+        code: int = arguments.tariff(arguments, connect, settings)
+    except (DocumentError, RefusedError) as error:
+        sys.stderr.write(f"refused:\n{error}\n")
+        return 1
+    except (LookupError, OSError, UnicodeDecodeError, csv.Error) as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    return code

@@ -1,0 +1,232 @@
+"""What is probably a mistake in a book that breaks no rule: for its editor to look at, never a refusal.
+
+* `table_ended`: a table whose last day is over.
+* `nowhere`: a row for places where the network has no outlet.
+* `never_given`: a row for a zone, line, holiday or hub that neither the book nor the network knows, or for dates
+  on which its table is not in force.
+* `always_beaten`: for every place, product and word that a row names, rows that name the same and win over it are
+  in force on all its days and for all of its ranges.
+* `gap_in_ranges`: rows that differ in one range leave a gap between them (for base prices also below and above),
+  and no row without that range, of the same or coarser places, fills it.
+* `line_without_price`, `line_partly_priced`: from an origin province to a destination province a product has no base
+  price of a fee, or not between all outlets. A row with further factors counts as a price here.
+
+More could be found only by trying every parcel. Nothing here is needed to rate.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import product as combinations
+from typing import Any
+
+from flows.governance.network import Network
+from flows.rating.factors import ANY_HOLIDAY, BY_NAME, KEYED, MOST_MEASURE, Between, Named, When, Words
+from flows.rating.lines import lines_without_price
+from flows.rating.matching import specificity
+from flows.rating.model import NO_END, Book, PriceTable, Row
+from flows.rating.settings import ZONES
+from flows.rating.spelling import bounds
+from schemas.problems import Problem
+from schemas.times import date_of
+
+STEPPED = ("weight", "volume", "density", "pieces", "longest", "insured", "cod", "promised", "month_parcels")
+"""Factors whose ranges are meant to follow one another."""
+
+_Key = tuple[Any, ...]
+
+
+def advice(book: Book, network: Network, day: int) -> Iterator[Problem]:
+    """All that is remarkable about a book on a business day (days since 1970-01-01), as it is found."""
+    for table in book.tables:
+        if table.last_day < day:
+            message = f"the table ended on {date_of(table.last_day)}; only corrections of that time use it"
+            yield Problem(table.file, 0, "effective_to", "table_ended", message)
+    yield from _never_given(book, network)
+    for rows in _lists(book):
+        yield from _beaten(rows)
+        yield from _gaps(rows, network)
+    yield from lines_without_price(book, network, day)
+
+
+def _lists(book: Book) -> list[list[Row]]:
+    """Rows that compete with each other."""
+    lists: dict[tuple[str, str, str], list[Row]] = {}
+    for row in book.rows:
+        table = row.table
+        lists.setdefault((table.fee, table.kind, table.name), []).append(row)
+    return list(lists.values())
+
+
+def _remark(row: Row, column: str, rule: str, message: str) -> Problem:
+    return Problem(row.file, row.number, column, rule, message)
+
+
+# Words and places that no parcel has
+
+
+def _never_given(book: Book, network: Network) -> Iterator[Problem]:
+    known: dict[str, set[str]] = {"hub": {code for code, site in network.sites.items() if site.kind == "hub"}}
+    known["holiday"] = {*book.holidays.values(), ANY_HOLIDAY}
+    for factor in ZONES:
+        known[factor] = {
+            row.text for row in book.rows if row.table.kind == "zones" and row.table.name == factor
+        }
+    sites = network.outlets.values()
+    inhabited = {place for site in sites for place in (site.outlet, site.city, site.province)}
+    for row in book.rows:
+        for end, text in (("origin", row.origin), ("destination", row.destination)):
+            if text and not any(code in inhabited for code in text.split("|")):
+                yield _remark(row, end, "nowhere", f"there is no outlet of the network in {text}")
+        for one in row.named:
+            if isinstance(one, Words) and one.factor in known and known[one.factor].isdisjoint(one.words):
+                message = f"no {one.factor} of this book or the network is called {'|'.join(one.words)}"
+                yield _remark(row, BY_NAME[one.factor].column, "never_given", message)
+            elif isinstance(one, Between) and one.factor == "date" and _outside(one, row.table):
+                yield _remark(row, "date", "never_given", "its table is not in force on these days")
+
+
+def _outside(dates: Between, table: PriceTable) -> bool:
+    return dates.over >= table.last_day or dates.upto < table.first_day
+
+
+# Rows that never win
+
+
+def _beaten(rows: Sequence[Row]) -> Iterator[Problem]:
+    times: Counter[int] = Counter()
+    for row in rows:
+        times.update(hash(key) for key in _words(row))
+    meeting: dict[_Key, list[tuple[tuple[object, ...], Row]]] = {}
+    for n, row in enumerate(rows):
+        for key in _words(row):
+            if times[hash(key)] > 1:
+                rank = specificity(row), row.table.priority, row.table.first_day, n
+                meeting.setdefault(key, []).append((rank, row))
+    del times
+    ranks = {id(row): rank for group in meeting.values() for rank, row in group}
+    for row in rows:
+        if id(row) not in ranks:
+            continue
+        winners: list[Row] = []
+        for key in _words(row):
+            found = _winners(row, ranks[id(row)], meeting.get(key, ()))
+            if not found:
+                break
+            winners += found
+        else:
+            others = ", ".join(dict.fromkeys(winner.where for winner in winners[:3]))
+            message = f"this row never wins: {others} win for the same parcels on all its days"
+            yield _remark(row, "", "always_beaten", message)
+
+
+def _words(row: Row) -> Iterable[_Key]:
+    """Each combination of what a row names exactly: two rows that share none never meet."""
+    keyed = [
+        [(one.factor, word) for word in one.words]
+        for one in row.named
+        if isinstance(one, Words) and one.factor in KEYED
+    ]
+    if not keyed and "|" not in row.origin + row.destination + row.product:
+        return ((row.level, row.origin, row.destination, row.product),)
+    ends = (row.origin.split("|"), row.destination.split("|"), row.product.split("|"))
+    return combinations((row.level,), *ends, *keyed)
+
+
+def _winners(
+    row: Row, rank: tuple[object, ...], group: Iterable[tuple[tuple[object, ...], Row]]
+) -> list[Row]:
+    """Rows that win over a row for all its parcels, on all its days together; none if some days are left."""
+    better = [
+        other
+        for other_rank, other in group
+        if other_rank > rank and other is not row and _contains(other, row)
+    ]
+    better.sort(key=lambda other: other.table.first_day)
+    day = row.table.first_day
+    used: list[Row] = []
+    for other in better:
+        if other.table.first_day <= day <= other.table.last_day:
+            used.append(other)
+            day = other.table.last_day + 1
+    return used if day > row.table.last_day else []
+
+
+def _contains(other: Row, row: Row) -> bool:
+    """Whether what a row's ranges and words allow, the other one's allow too."""
+    own = {one.factor: one for one in row.named}
+    return all(
+        one.factor in own and _wider(one, own[one.factor]) for one in other.named if one.factor not in KEYED
+    )
+
+
+def _wider(one: Named, other: Named) -> bool:
+    if isinstance(one, Between) and isinstance(other, Between):
+        return one.over <= other.over and other.upto <= one.upto
+    if isinstance(one, Words) and isinstance(other, Words):
+        return ANY_HOLIDAY in one.words or set(one.words) >= set(other.words)
+    return isinstance(one, When) and one == other
+
+
+# Ranges that leave gaps
+
+
+def _gaps(rows: Sequence[Row], network: Network) -> Iterator[Problem]:
+    stepped = [row for row in rows if any(one.factor in STEPPED for one in row.named)]
+    if not stepped:
+        return
+    wholes: dict[_Key, list[PriceTable]] = {}
+    for row in rows:
+        wholes.setdefault((row.origin, row.destination, row.product, row.named), []).append(row.table)
+    above = _Above(network)
+    groups: dict[_Key, list[tuple[Between, Row]]] = {}
+    for row in stepped:
+        for one in row.named:
+            if isinstance(one, Between) and one.factor in STEPPED:
+                rest = tuple(other for other in row.named if other is not one)
+                table = row.table
+                key = (
+                    one.factor, row.origin, row.destination, row.product, rest,
+                    table.first_day, table.last_day, table.priority,
+                )  # fmt: skip
+                groups.setdefault(key, []).append((one, row))
+    for where, group in groups.items():
+        rest = where[4]
+        for row, over, upto in _holes(sorted(group, key=lambda one: (one[0].over, one[0].upto))):
+            if not _filled(row, rest, wholes, above):
+                factor = BY_NAME[str(where[0])]
+                message = f"no row is for {factor.column} {bounds(over, upto, factor.per)} of these parcels"
+                yield _remark(row, factor.column, "gap_in_ranges", message)
+
+
+def _holes(group: Sequence[tuple[Between, Row]]) -> Iterator[tuple[Row, int, int]]:
+    """Ranges that no row has, each with the row beside it."""
+    base = group[0][1].table.kind == "base"
+    reached = 0 if base else group[0][0].over
+    for one, row in group:
+        if one.over > reached:
+            yield row, reached, one.over
+        reached = max(reached, one.upto)
+    if base and reached < MOST_MEASURE:
+        yield group[-1][1], reached, MOST_MEASURE
+
+
+def _filled(row: Row, rest: object, wholes: Mapping[_Key, Sequence[PriceTable]], above: "_Above") -> bool:
+    """Whether a row without the range is for the same parcels, by the same or coarser places."""
+    for key in combinations(above(row.origin), above(row.destination), {row.product, ""}, (rest, ())):
+        for table in wholes.get(key, ()):
+            if table.first_day <= row.table.first_day and row.table.last_day <= min(table.last_day, NO_END):
+                return True
+    return False
+
+
+class _Above:
+    """A place and the coarser ones around it, to anywhere."""
+
+    def __init__(self, network: Network) -> None:
+        self._network = network
+
+    def __call__(self, code: str) -> list[str]:
+        site = self._network.outlets.get(code)
+        if site is not None:
+            return [code, site.city, site.province, ""]
+        return [code, f"{code[:2]}0000", ""] if code else [""]

@@ -1,0 +1,337 @@
+"""Classes of parcels that a list of rows cannot tell apart, so that an answer found for one holds for all.
+
+Outlets that no row tells apart are one group, numbers between two bounds are one class, words that no row has are
+one word: nearly every parcel then has a key for which the answer is remembered.
+"""
+
+from bisect import bisect_left
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from operator import attrgetter
+from typing import Any, Protocol
+
+import msgspec
+
+from flows.governance.network import Network
+from flows.rating.factors import BY_NAME, CALENDAR, FILTERS, KEYED, MOST_MEASURE, Between, Named, When, Words
+from flows.rating.facts import NOWHERE, ORDINARY, Facts
+from flows.rating.levels import KINDS
+from flows.rating.measures import decimal
+from flows.rating.model import Row
+
+MOST_REMEMBERED = 200_000
+"""Answers kept for keys before they are forgotten and found again."""
+
+Key = tuple[Any, ...]
+"""Day, groups of the two outlets, product, and a class of each further factor."""
+
+Get = Callable[[Facts, int], Any]
+"""A parcel's value, or class of values, on a day."""
+
+
+class Zone(Protocol):
+    """A row of a map of zones that is for a parcel."""
+
+    @property
+    def row(self) -> Row:
+        """Its text is the zone's name."""
+
+
+class Zones(Protocol):
+    """A map of origins and destinations to zones or lines."""
+
+    @property
+    def classes(self) -> "Classes":
+        """What its answer depends on."""
+
+    def best(self, day: int, facts: Facts) -> Zone | None:
+        """The zone that a parcel is in."""
+
+
+class Context(msgspec.Struct, frozen=True):
+    """What rows may name beside a parcel's own facts."""
+
+    network: Network
+    zones: Mapping[str, Zones]
+    """By factor (zone, line): which one an origin and destination are in."""
+    holidays: Mapping[int, str]
+
+
+class Classes:
+    """The classes that some rows make. `names` are the further factors, in the order of the keys."""
+
+    def __init__(self, rows: Sequence[Row], context: Context) -> None:
+        self._context = context
+        network = context.network
+        self._origins = _Groups(network, _words_of({row.origin for row in rows}))
+        self._destinations = _Groups(network, _words_of({row.destination for row in rows}))
+        self._products = _words_of({row.product for row in rows})
+        by_factor: dict[str, dict[Named, None]] = {}
+        for row in rows:
+            for one in row.named:
+                by_factor.setdefault(one.factor, {})[one] = None
+        factors = [name for name in (*KEYED, *FILTERS) if name in by_factor and name not in CALENDAR]
+        plain, of_terms, of_stay = (
+            {name: _class_of(own[name], by_factor[name]) for name in factors if name in own}
+            for own in (OF_FACTS, OF_TERMS, OF_STAY)
+        )
+        dated = {
+            name: _dated_class(name, by_factor[name], context)
+            for name in factors
+            if name not in {**plain, **of_terms, **of_stay}
+        }
+        self.names = [*plain, *dated, *of_terms, *of_stay]
+        self._plain, self._dated = list(plain.values()), list(dated.values())
+        self._of_terms, self._of_stay = list(of_terms.values()), list(of_stay.values())
+        self._ordinary = tuple([get(ORDINARY) for get in self._of_terms])
+        self._nowhere = tuple([get(NOWHERE) for get in self._of_stay])
+        self._told = [
+            (name, value_of(name, context), BY_NAME[name].per) for name in self.names if name != "condition"
+        ]
+        conditions = [one.condition for one in by_factor.get("condition", ()) if isinstance(one, When)]
+        self._facts = sorted({name for one in conditions for name in one.program.variables()})
+        """What the rows' conditions look at."""
+
+    @property
+    def by_ends(self) -> bool:
+        """Whether nothing counts but the day, the origin and the destination."""
+        return not self.names and self._products <= {""}
+
+    def ends(self, facts: Facts) -> tuple[int, int]:
+        """The groups of the two outlets. Raises KeyError for an unknown one."""
+        return self._origins.of[facts.origin], self._destinations.of[facts.destination]
+
+    def key(self, day: int, facts: Facts) -> Key | None:
+        """The parcel's class; None where an outlet is unknown."""
+        product = facts.product
+        try:
+            key: Key = (
+                day,
+                self._origins.of[facts.origin],
+                self._destinations.of[facts.destination],
+                product if product in self._products else "",
+            )
+        except KeyError:
+            return None
+        if not self.names:
+            return key
+        if self._plain:
+            key += tuple([get(facts) for get in self._plain])
+        if self._dated:
+            key += tuple([get(facts, day) for get in self._dated])
+        if self._of_terms:
+            terms = facts.terms
+            key += self._ordinary if terms is None else tuple([get(terms) for get in self._of_terms])
+        if self._of_stay:
+            stay = facts.stay
+            key += self._nowhere if stay is None else tuple([get(stay) for get in self._of_stay])
+        return key
+
+    @property
+    def outlets(self) -> Mapping[str, int]:
+        """The outlets that are known, each with its group as an origin."""
+        return self._origins.of
+
+    def coarse(self, key: Key) -> Key:
+        """The key for which all answers that name no outlet are the same."""
+        day, origin, destination, *values = key
+        return (day, self._origins.coarse[origin], self._destinations.coarse[destination], *values)
+
+    def places(self, origin: int, destination: int) -> tuple[Mapping[str, str], Mapping[str, str]]:
+        """The places of two groups that rows may name, by kind."""
+        return self._origins.places[origin], self._destinations.places[destination]
+
+    def told(self, day: int, facts: Facts) -> dict[str, str]:
+        """The further factors that these rows depend on, as this parcel has them; for people to read."""
+        found: dict[str, str] = {}
+        for name, get, per in self._told:
+            value = get(facts, day)
+            if value:
+                if type(value) is int:
+                    value = decimal(value, per)
+                found[name] = value if type(value) is str else " ".join(value)
+        if self._facts:
+            known = values(facts, day, self._context)
+            found |= {fact: str(known[fact]) for fact in self._facts if known[fact] not in ("", 0, [])}
+        return found
+
+
+class _Groups:
+    """Outlets in groups that a list's rows cannot tell apart at one end."""
+
+    def __init__(self, network: Network, named: set[str]) -> None:
+        self.of: dict[str, int] = {}
+        """An outlet's group."""
+        self.places: list[dict[str, str]] = []
+        """A group's places that rows may name, by kind; "" where none does."""
+        self.coarse: list[int] = []
+        """A group's number when only its city and province count."""
+        numbers: dict[tuple[str, ...], int] = {}
+        coarse: dict[tuple[str, ...], int] = {}
+        for outlet, site in network.outlets.items():
+            places = tuple(place if place in named else "" for place in (outlet, site.city, site.province))
+            if places not in numbers:
+                numbers[places] = len(self.places)
+                self.coarse.append(coarse.setdefault(places[1:], len(coarse)))
+                self.places.append({"": "", **dict(zip(KINDS, places, strict=True))})
+            self.of[outlet] = numbers[places]
+
+
+def _words_of(texts: Iterable[str]) -> set[str]:
+    return {word for text in texts for word in text.split("|")}
+
+
+def _dated_class(name: str, named: Iterable[Named], context: Context) -> Get:
+    """The class of a factor that depends on the day."""
+    if name == "condition":
+        conditions = tuple(dict.fromkeys(one.condition for one in named if isinstance(one, When)))
+        return lambda facts, day: tuple([one for one in conditions if one.holds(values(facts, day, context))])
+    value = value_of(name, context)
+    words = {word for one in named if isinstance(one, Words) for word in one.words}
+    return lambda facts, day: word if (word := value(facts, day)) in words else ""
+
+
+def _class_of(value: Callable[[Any], Any], named: Iterable[Named]) -> Callable[[Any], Any]:
+    """The class of a value, of which the rows name these words or ranges."""
+    if all(isinstance(one, Words) for one in named):
+        words = {word for one in named if isinstance(one, Words) for word in one.words}
+
+        def of_words(owner: Any) -> Any:
+            found = value(owner)
+            if type(found) is tuple:
+                return tuple([word for word in found if word in words])
+            return found if found in words else ""
+
+        return of_words
+    ends = {end for one in named if isinstance(one, Between) for end in (one.over, one.upto)}
+    breaks = sorted(ends - {MOST_MEASURE})
+    stands_for = [*breaks, breaks[-1] + 1]
+    """The number that stands for all numbers between two bounds."""
+    return lambda owner: stands_for[bisect_left(breaks, value(owner))]
+
+
+def _density(facts: Facts) -> int:
+    """kg/m³, rounded up, so that it compares with whole bounds as the exact one would; 0: not measured."""
+    return -(-facts.weight_g * 1_000 // facts.volume_cm3) if facts.volume_cm3 else 0
+
+
+OF_TERMS: dict[str, Callable[[Any], Any]] = {
+    "channel": attrgetter("channel"),
+    "billing": attrgetter("billing"),
+    "direction": attrgetter("direction"),
+    "service": attrgetter("services"),
+    "pieces": attrgetter("pieces"),
+    "insured": attrgetter("insured"),
+    "cod": attrgetter("cod"),
+    "promised": attrgetter("promised_h"),
+}
+"""Factors that only few parcels have: of the others one key is known beforehand."""
+
+OF_STAY: dict[str, Callable[[Any], Any]] = {
+    "temperature": attrgetter("temperature"),
+    "area": attrgetter("area"),
+    "vehicle": attrgetter("vehicle"),
+}
+"""Factors of what is in a store."""
+
+OF_FACTS: dict[str, Callable[[Any], Any]] = {
+    "customer": attrgetter("customer"),
+    "hub": attrgetter("hubs"),
+    "weight": attrgetter("weight_g"),
+    "volume": attrgetter("volume_cm3"),
+    "density": _density,
+    "longest": attrgetter("longest_mm"),
+    "month_parcels": attrgetter("month_parcels"),
+}
+"""Factors that every parcel has."""
+
+
+def value_of(name: str, context: Context) -> Get:
+    """How a parcel's value of a factor is found."""
+    if name in ("zone", "line"):
+        return _zone_of(context.zones.get(name))
+    if name == "customer_level":
+        level_of = context.network.customer_level
+        return lambda facts, day: level_of(facts.customer, day)
+    if name in OF_TERMS:
+        of_terms = OF_TERMS[name]
+        return lambda facts, _: of_terms(facts.terms or ORDINARY)
+    if name in OF_STAY:
+        of_stay = OF_STAY[name]
+        return lambda facts, _: of_stay(facts.stay or NOWHERE)
+    value = OF_FACTS[name]
+    return lambda facts, _: value(facts)
+
+
+def _zone_of(zones: Zones | None) -> Get:
+    """The zone of a parcel; "" where it has none, or an outlet is unknown."""
+    if zones is None:
+        return lambda _facts, _day: ""
+
+    def zone(facts: Facts, day: int) -> str:
+        match = zones.best(day, facts)
+        return match.row.text if match is not None else ""
+
+    if not zones.classes.by_ends:
+        return zone
+    ends = zones.classes.ends
+    known: dict[tuple[int, tuple[int, int]], str] = {}
+
+    def zone_by_ends(facts: Facts, day: int) -> str:
+        try:
+            return known[day, ends(facts)]
+        except KeyError:
+            found = zone(facts, day)
+        if facts.origin in zones.classes.outlets and facts.destination in zones.classes.outlets:
+            if len(known) >= MOST_REMEMBERED:
+                known.clear()
+            known[day, ends(facts)] = found
+        return found
+
+    return zone_by_ends
+
+
+def weekday(day: int) -> int:
+    """1 for Monday to 7; 1970-01-01 was a Thursday.
+
+    >>> weekday(0), weekday(4)
+    (4, 1)
+    """
+    return (day + 3) % 7 + 1
+
+
+def values(facts: Facts, day: int, context: Context) -> dict[str, Any]:
+    """A parcel's facts by the names that conditions use (`flows.rating.conditions.NAMES`)."""
+    terms, stay = facts.terms or ORDINARY, facts.stay or NOWHERE
+    here, there = (context.network.outlets.get(outlet) for outlet in (facts.origin, facts.destination))
+    return {
+        "origin": facts.origin,
+        "destination": facts.destination,
+        "origin_city": here.city if here else "",
+        "destination_city": there.city if there else "",
+        "origin_province": here.province if here else "",
+        "destination_province": there.province if there else "",
+        "product": facts.product,
+        "customer": facts.customer,
+        "customer_level": context.network.customer_level(facts.customer, day),
+        "channel": terms.channel,
+        "billing": terms.billing,
+        "direction": terms.direction,
+        "hubs": list(facts.hubs),
+        "weight_g": facts.weight_g,
+        "volume_cm3": facts.volume_cm3,
+        "longest_mm": facts.longest_mm,
+        "pieces": terms.pieces,
+        "insured": terms.insured,
+        "cod": terms.cod,
+        "promised_h": terms.promised_h,
+        "month_parcels": facts.month_parcels,
+        "services": list(terms.services),
+        "temperature": stay.temperature,
+        "area": stay.area,
+        "vehicle": stay.vehicle,
+        "pallets": stay.pallets,
+        "days": stay.days,
+        "hours": stay.hours,
+        "weekday": weekday(day),
+        "holiday": context.holidays.get(day, ""),
+    }

@@ -1,0 +1,60 @@
+"""A table of trials: rows of facts in, the same rows with price, explanation or error out; nothing stops it."""
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from flows.rating.excel import Cell, Refused
+from flows.rating.trial import BY_HEADING, Answer, Asked, Calculator, RefusedError
+from schemas.money import yuan
+
+ANSWERS = ("amount", "price_row", "说明", "explanation", "error")
+"""Columns that are added; those of the same name that are there already are replaced."""
+
+Given = Sequence[Cell | Refused]
+
+
+def answered(
+    rows: Iterable[Given], calculator: Calculator, today: int, defaults: Asked
+) -> Iterator[list[str]]:
+    """The header with the added columns, then every row with its answer. `defaults`: facts that no column says."""
+    source = iter(rows)
+    header = [cell.text.strip() if isinstance(cell, Cell) else "" for cell in next(source, [])]
+    while header and not header[-1]:
+        header.pop()
+    kept = [n for n, name in enumerate(header) if name not in ANSWERS]
+    yield [*(header[n] for n in kept), *ANSWERS]
+    fields = {n: BY_HEADING[name] for n in kept if (name := header[n]) in BY_HEADING}
+    for row in source:
+        texts = [cell.text if isinstance(cell, Cell) else "" for cell in row]
+        texts += [""] * (len(header) - len(texts))
+        if any(map(str.strip, texts)) or any(isinstance(cell, Refused) for cell in row):
+            yield [*(texts[n] for n in kept), *_answer(row, texts, fields, calculator, today, defaults)]
+
+
+def _answer(
+    row: Given,
+    texts: Sequence[str],
+    fields: dict[int, str],
+    calculator: Calculator,
+    today: int,
+    defaults: Asked,
+) -> tuple[str, ...]:
+    for n, cell in enumerate(row):
+        if n in fields and isinstance(cell, Refused):
+            return "", "", "", "", f"{fields[n]}: {cell.message}"
+    said = {**defaults, **{name: texts[n] for n, name in fields.items() if texts[n].strip()}}
+    try:
+        answers = calculator.ask(said, today)
+    except RefusedError as refused:
+        return "", "", "", "", str(refused)
+    if len(answers) != 1:
+        return "", "", "", "", f"fee: say which of {', '.join(calculator.fees)}"
+    return _columns(answers[0])
+
+
+def _columns(answer: Answer) -> tuple[str, ...]:
+    quote = answer.quote
+    if quote is None:
+        return "", "", "", "", f"{answer.error_zh} {answer.error_en}"
+    zh = "；".join(f"{step.label_zh} {step.text_zh}" for step in answer.steps)
+    en = "; ".join(f"{step.label_en}: {step.text_en}" for step in answer.steps)
+    return yuan(quote.amount), quote.row.where, zh, en, ""

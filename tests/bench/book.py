@@ -1,0 +1,257 @@
+"""A large tariff book: how long it takes to check, what memory it needs, and how fast it rates.
+
+    python -m tests.bench.book --rows 1000000
+
+The network has 20,000 outlets. Prices are by pairs of outlets, pairs of cities with tiers of weight, customer and
+province, zone and product; on top of them surcharges and discounts. The same arguments make the same book. The
+default book rates the same number of parcels beside it, for comparison.
+"""
+
+import argparse
+import gc
+import os
+import random
+import resource
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from datetime import date
+from pathlib import Path
+
+from flows.governance.network import Network, read_network
+from flows.rating.book import Book, read_book
+from flows.rating.facts import Terms, Trial
+from flows.rating.tariffs import Tariffs
+from schemas.times import day_of
+from sources.network.directory import PRODUCTS, World, build
+from tests.bench.machine import resident_mib
+from tests.bench.workload import table
+
+SEED = 11
+DEFAULT = Path(__file__).parents[2] / "flows" / "rating" / "default"
+OUTLETS, DEFAULT_OUTLETS = 20_000, 600
+CUSTOMERS = 2_000
+PARCELS = 200_000
+ENDS = ("outlet", "city", "province")
+PLACES = (*(f"origin_{end}" for end in ENDS), *(f"destination_{end}" for end in ENDS))
+FIRST_CONTINUED = ("first_kg", "first_price", "continued_price")
+
+BOOK = """name = "大价格手册"
+currency = "CNY"
+[[table]]
+fee = "waybill"
+file = "waybill.csv"
+shape = "flat"
+effective_from = 2025-01-01
+[[table]]
+fee = "transit"
+file = "outlets.csv"
+shape = "first_continued"
+effective_from = 2025-01-01
+weight = "larger"
+divisor = 8000
+continued_unit_kg = "0.5"
+[[table]]
+fee = "transit"
+file = "cities.csv"
+shape = "graduated"
+effective_from = 2025-01-01
+weight = "larger"
+divisor = 8000
+[[table]]
+fee = "transit"
+file = "customers.csv"
+shape = "first_continued"
+effective_from = 2025-01-01
+weight = "larger"
+divisor = 8000
+continued_unit_kg = "exact"
+[[table]]
+fee = "transit"
+file = "zones.csv"
+shape = "first_continued"
+effective_from = 2025-01-01
+weight = "larger"
+divisor = 8000
+continued_unit_kg = "1"
+[[table]]
+fee = "transit"
+kind = "surcharge"
+name = "偏远附加费"
+file = "remote.csv"
+shape = "per_unit"
+effective_from = 2025-01-01
+weight = "actual"
+[[table]]
+fee = "transit"
+kind = "discount"
+name = "月累计票数折扣"
+file = "volume.csv"
+shape = "percent"
+effective_from = 2025-01-01
+[[table]]
+fee = "delivery"
+file = "delivery.csv"
+shape = "flat"
+effective_from = 2025-01-01
+[[zones]]
+factor = "zone"
+file = "zone-map.csv"
+effective_from = 2025-01-01
+"""
+
+
+def large_book(world: World, rows: int) -> dict[str, str]:
+    """The files of a book of so many rows, give or take a few; at least 200,000."""
+    r = random.Random(f"{SEED}/book")
+    outlets = [site.code for site in world.outlets]
+    cities = sorted({site.city for site in world.outlets})
+    provinces = sorted(world.hubs)
+    customers = [f"C{n:06d}" for n in range(CUSTOMERS)]
+
+    def money(low: int, high: int) -> str:
+        fen = r.randint(low, high)
+        return f"{fen // 100}.{fen % 100:02d}"
+
+    def prices() -> tuple[str, str, str]:
+        return "1", money(150, 900), money(40, 400)
+
+    files = {
+        "waybill.csv": table(("product", "price"), [("", "1.00"), ("EXP", "1.20")]),
+        "cities.csv": table(
+            ("origin_city", "destination_city", "..1", "1..3", "3..10", "10..30", "30.."),
+            [
+                (a, b, money(200, 500), money(150, 300), money(100, 200), money(80, 150), money(60, 90))
+                for a in cities
+                for b in cities
+            ],
+        ),
+        "customers.csv": table(
+            ("customer", "destination_province", *FIRST_CONTINUED),
+            [(customer, place, *prices()) for customer in customers for place in provinces],
+        ),
+        "zones.csv": table(
+            ("zone", "product", *FIRST_CONTINUED),
+            [(f"Z{n}", product, *prices()) for n in range(1, 9) for product in ("", *PRODUCTS)],
+        ),
+        "zone-map.csv": table(
+            ("origin_province", "destination_province", "value"),
+            [(a, b, f"Z{1 + world.kilometres[a, b] // 600 % 8}") for a in provinces for b in provinces],
+        ),
+        "remote.csv": table(
+            ("destination_outlet", "price"), [(outlet, "0.50") for outlet in r.sample(outlets, 2_000)]
+        ),
+        "volume.csv": table(
+            ("customer", "month_parcels", "percent"),
+            [
+                (customer, range_, percent)
+                for customer in customers
+                for range_, percent in (("1001..5000", "3"), ("5001..20000", "5"), ("20001..", "8"))
+            ],
+        ),
+        "delivery.csv": table(
+            ("destination_outlet", "product", "price"),
+            [(outlet, product, money(80, 300)) for outlet in outlets for product in ("", *PRODUCTS)],
+        ),
+    }
+    left = rows - sum(text.count("\n") - 1 for text in files.values())
+    pairs: dict[tuple[str, str], None] = {}
+    while len(pairs) < left:
+        pairs[r.choice(outlets), r.choice(outlets)] = None
+    return {
+        "book.toml": BOOK,
+        **files,
+        "outlets.csv": table(
+            ("origin_outlet", "destination_outlet", *FIRST_CONTINUED), [(*pair, *prices()) for pair in pairs]
+        ),
+    }
+
+
+def default_book() -> dict[str, str]:
+    """The files of the default book."""
+    return {path.name: path.read_text("utf-8") for path in sorted(DEFAULT.iterdir())}
+
+
+def parcels(world: World, count: int) -> Iterator[Trial]:
+    """Parcels as they go through such a network: a tenth are agreement customers', a fiftieth have rarer terms."""
+    r = random.Random(f"{SEED}/parcels")
+    for n in range(count):
+        origin, destination = world.pair(r)
+        yield Trial(
+            origin=origin.code,
+            destination=destination.code,
+            product=r.choices(list(PRODUCTS), (25, 5, 70))[0],
+            customer=f"C{r.randrange(CUSTOMERS if n % 10 == 0 else 1_000_000):06d}",
+            weight_g=max(60, int(r.lognormvariate(6.6, 0.85))),
+            volume_cm3=r.randint(500, 20_000),
+            longest_mm=r.randint(100, 900),
+            terms=Terms(insured=10_000_000) if n % 50 == 0 else None,
+        )
+
+
+def measured(name: str, world: World, files: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    """What is measured of a book, in order."""
+    network: Network = read_network(world.files)
+    before = resident_mib_of_this()
+    start = time.process_time()
+    book: Book = read_book(files, network)
+    checked = time.process_time()
+    yield f"{name}: rows", f"{len(book.rows):,}"
+    yield f"{name}: check (read_book)", f"{checked - start:.1f} s"
+    tariffs = Tariffs([book], network)
+    yield f"{name}: Tariffs", f"{time.process_time() - checked:.1f} s"
+    yield f"{name}: memory", f"{resident_mib_of_this() - before:,.0f} MiB more, peak {peak_mib():,.0f} MiB"
+    yield from speeds(name, world, tariffs)
+
+
+def speeds(name: str, world: World, tariffs: Tariffs) -> Iterator[tuple[str, str]]:
+    """How long one call of `rate` takes, for parcels seen before (again) and not (first)."""
+    trials = list(parcels(world, PARCELS))
+    day = day_of(date(2025, 11, 11))
+    base = tariffs.fees["transit"].base
+    for turn in ("first", "again"):
+        start = time.process_time()
+        for trial in trials:
+            base.best(day, trial)
+        spent = time.process_time() - start
+        yield f"{name}: match transit, {turn}", f"{spent / len(trials) * 1e6:.2f} µs"
+    for fee in ("waybill", "transit", "delivery"):
+        for turn in ("first", "again"):
+            gc.collect()
+            start = time.process_time()
+            rated = sum(tariffs.rate(fee, day, trial) is not None for trial in trials)
+            spent = time.process_time() - start
+            yield (
+                f"{name}: rate {fee}, {turn}",
+                f"{spent / len(trials) * 1e6:.2f} µs ({rated / len(trials):.0%} priced)",
+            )
+
+
+def resident_mib_of_this() -> float:
+    """Memory of this process now."""
+    return resident_mib(os.getpid())
+
+
+def peak_mib() -> float:
+    """The most memory that this process had."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(prog="tests.bench.book", description=__doc__)
+    parser.add_argument("--rows", type=int, default=1_000_000)
+    parser.add_argument("--only", choices=("default", "large"))
+    wanted = parser.parse_args()
+    if wanted.only != "large":
+        for label, value in measured("default", build(DEFAULT_OUTLETS, SEED), default_book()):
+            sys.stdout.write(f"{label:34} {value}\n")
+    if wanted.only != "default":
+        world = build(OUTLETS, SEED)
+        files = large_book(world, wanted.rows)
+        for label, value in measured("large", world, files):
+            sys.stdout.write(f"{label:34} {value}\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,108 @@
+"""The trial calculator's page, without a browser's JavaScript: forms in, pages and files out."""
+
+import io
+from collections.abc import Iterator
+
+import httpx
+import pytest
+from openpyxl import Workbook, load_workbook
+
+from tests.dashboards.data import fill
+from tests.dashboards.test_page import LivePage
+from tests.lifecycle.world import tariff
+from tests.servers.store import Store
+
+FACTS = {"from": "SHC", "to": "西安D网点", "product": "标快", "kg": "2.5", "date": "2025-11-11"}
+
+
+@pytest.fixture(scope="module")
+def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The page's address, on a store with the example's books."""
+    with Store(tmp_path_factory.mktemp("store")) as store:
+        assert isinstance(store, Store)
+        fill(store.client())
+        with LivePage(tmp_path_factory.mktemp("page"), store) as page:
+            assert isinstance(page, LivePage)
+            yield page.url
+
+
+def send(url: str, name: str, content: bytes, **fields: str) -> httpx.Response:
+    """Upload a table as a browser does."""
+    return httpx.post(f"{url}try/table", files={"table": (name, content)}, data=fields, timeout=60)
+
+
+def test_a_parcel_is_priced_step_by_step(url: str) -> None:
+    assert 'href="/try"' in httpx.get(url).text
+    empty = httpx.get(f"{url}try")
+    assert empty.status_code == 200
+    assert tariff().version in empty.text
+    answer = httpx.get(f"{url}try", params={**FACTS, "fee": "transit"})
+    assert answer.status_code == 200
+    for part in ("5.25 元", "续重", "Continued weight", "transit-2025.csv", 'value="西安D网点"'):
+        assert part in answer.text
+    every = httpx.get(f"{url}try", params={**FACTS, "book": tariff().version}).text
+    assert "面单费" in every
+    assert "派费" in every
+
+
+def test_what_cannot_be_understood_is_said(url: str) -> None:
+    answer = httpx.get(f"{url}try", params={**FACTS, "from": "<script>alert(1)</script>"})
+    assert answer.status_code == 400
+    assert "is no outlet" in answer.text
+    assert "<script>alert" not in answer.text
+    assert httpx.get(f"{url}try", params={**FACTS, "book": "none"}).status_code == 400
+    nothing = httpx.get(f"{url}try", params={**FACTS, "date": "2020-01-01"})
+    assert nothing.status_code == 200
+    assert "没有适用的价格" in nothing.text
+
+
+def test_a_table_of_parcels(url: str) -> None:
+    answer = send(
+        url, "表.csv", "始发网点,to,kg,日期\nSHC,XAD,2.5,2025-11-11\nSHC,nowhere,1,\n".encode(), fee="transit"
+    )
+    assert answer.status_code == 200
+    assert answer.headers["content-disposition"] == 'attachment; filename="answers.csv"'
+    header, first, second = answer.content.decode("utf-8-sig").splitlines()
+    assert header.startswith("始发网点,to,kg,日期,amount,")
+    assert first.startswith("SHC,XAD,2.5,2025-11-11,5.25,transit-2025.csv:2,")
+    assert second.endswith("to: 'nowhere' is no outlet of the network")
+
+
+def test_a_workbook_of_parcels(url: str) -> None:
+    book = Workbook()
+    assert book.active is not None
+    for row in (
+        ["from", "to", "kg", "fee", "date"],
+        ["SHC", "XAD", 2.5, "transit", "2025-11-11"],
+        ["SHC", "XAD", "=1+1", "transit"],
+    ):
+        book.active.append(row)
+    target = io.BytesIO()
+    book.save(target)
+    answer = send(url, "表.XLSX", target.getvalue())
+    assert answer.status_code == 200
+    sheet = load_workbook(io.BytesIO(answer.content)).worksheets[0]
+    _, first, second = sheet.iter_rows(values_only=True)
+    assert first[:6] == ("SHC", "XAD", 2.5, "transit", first[4], 5.25)
+    assert "formula" in str(second[-1])
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "status", "says"),
+    [
+        ("a.csv", b"\xff\xfe", 400, "UTF-8"),
+        ("a.xlsx", b"from,to\n", 400, "cannot be read"),
+        ("a.csv", b"from\n" + b"SHC\n" * 50_001, 400, "50000"),
+        ("a.csv", b"x" * (11 << 20), 413, "10 MB"),
+    ],
+)
+def test_a_table_that_is_none_or_too_large(
+    url: str, name: str, content: bytes, status: int, says: str
+) -> None:
+    answer = send(url, name, content, fee="transit")
+    assert (answer.status_code, says in answer.text, "Traceback" in answer.text) == (status, True, False)
+
+
+def test_a_form_without_a_table(url: str) -> None:
+    assert httpx.post(f"{url}try/table", data={"book": ""}).status_code == 400
+    assert httpx.get(f"{url}try/table").status_code == 405

@@ -1,0 +1,84 @@
+"""Books that are withdrawn: what is in force afterwards, and what is refused."""
+
+from typing import Any
+
+from schemas import topics
+from schemas.events import TariffPublished, TariffWithdrawn
+from tests.lifecycle.world import BOOK, START, Book, events_of, tariff
+
+
+def withdrawn(**what: str) -> tuple[str, Any]:
+    """A withdrawal, as a lane reads it."""
+    return topics.CONTROL.name, TariffWithdrawn(id="w", time=START, withdrawn_by="me", **what)
+
+
+def dearer(price: str) -> TariffPublished:
+    """The book with another waybill fee."""
+    return tariff({**BOOK, "waybill.csv": f"price\n{price}\n"})
+
+
+FIRST, SECOND = tariff(), dearer("2.00")
+NAME = "测试价格手册"
+
+
+def in_force(book: Book) -> list[str]:
+    """Versions in force."""
+    return [one.version for one in book.lifecycle.rules.tariffs.books if one.rows]
+
+
+def statuses(book: Book) -> list[tuple[str, str]]:
+    """Version and status of the rows of table `tariff_book`, repeats left out."""
+    rows = [(str(row["version"]), _text(row["status"])) for row in book.rows["tariff_book"]]
+    return list(dict.fromkeys(rows))
+
+
+def _text(value: object) -> str:
+    return value.decode() if isinstance(value, bytes) else str(value)
+
+
+def test_by_version_the_book_before_comes_back() -> None:
+    book = Book((FIRST, SECOND))
+    assert in_force(book) == [SECOND.version]
+    book.block(withdrawn(version=SECOND.version))
+    assert in_force(book) == [FIRST.version]
+    assert [status for _, status in statuses(book)] == ["published", "published", "withdrawn"]
+
+
+def test_by_name_every_book_goes_and_one_may_be_published_again() -> None:
+    book = Book((FIRST, SECOND))
+    book.block(withdrawn(name=NAME))
+    assert in_force(book) == []
+    assert [status for _, status in statuses(book)].count("withdrawn") == 2
+    book.block((topics.CONTROL.name, FIRST))
+    assert in_force(book) == [FIRST.version]
+
+
+def test_what_is_unknown_or_said_twice_is_refused() -> None:
+    book = Book((FIRST,))
+    book.block(withdrawn(version="unknown"))
+    book.block(withdrawn(name="另一本"))
+    book.block(withdrawn(name=NAME, version=FIRST.version))
+    book.block(withdrawn())
+    assert book.refused() == ["book_refused"] * 4
+    assert in_force(book) == [FIRST.version]
+    book.block(withdrawn(version=FIRST.version))
+    book.block((topics.CONTROL.name, TariffWithdrawn(id="w2", time=START, version=FIRST.version)))
+    assert book.refused() == ["book_refused"] * 5
+
+
+def test_a_restored_lane_knows_what_was_withdrawn() -> None:
+    stopped = Book((FIRST, SECOND))
+    stopped.block(withdrawn(version=SECOND.version))
+    fresh = Book(())
+    fresh.lifecycle.load_documents(stopped.lifecycle.save_documents())
+    assert in_force(fresh) == [FIRST.version]
+
+
+def test_a_wait_for_a_price_may_end_with_a_withdrawal() -> None:
+    """A second book that forgot the delivery fee is undone; what waited for a price is charged."""
+    without = tariff({**BOOK, "delivery.csv": "destination_province,price\n上海,1.00\n"})
+    book = Book((FIRST, without))
+    book.take(*events_of("订单 揽收 分拨DWS2.5 签收"))
+    assert book.waiting() == {"delivery": "no_price"}
+    book.block(withdrawn(version=without.version))
+    assert book.waiting() == {}

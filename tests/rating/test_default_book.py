@@ -1,0 +1,84 @@
+"""The default book: large enough to try everything, right in every row, and made as its head says."""
+
+import json
+from datetime import date
+from functools import cache
+from pathlib import Path
+
+from flows.governance.network import read_network
+from flows.rating.book import read_book
+from flows.rating.facts import Terms, Trial
+from flows.rating.tariffs import Tariffs
+from schemas.money import YUAN
+from schemas.times import day_of
+from sources.network.directory import build
+from sources.network.prices import country, files
+from tests.rating.material import files_in
+
+DEFAULT = Path(__file__).parents[2] / "flows" / "rating" / "default"
+WORLD = build(600, 1)
+DAY = day_of(date(2025, 11, 11))
+
+
+@cache
+def tariffs() -> Tariffs:
+    """Its prices in the simulated network."""
+    network = read_network(WORLD.files)
+    return Tariffs([read_book(files_in(DEFAULT), network)], network)
+
+
+def test_it_is_large_enough() -> None:
+    """For a network of hundreds of outlets, with prices of every kind for all three fees."""
+    (book,) = tariffs().books
+    assert len(tariffs().network.outlets) >= 300
+    assert sum(row.table.kind != "zones" for row in book.rows) >= 5_000
+    assert {table.fee for table in book.tables if table.kind == "base"} == {"waybill", "transit", "delivery"}
+    assert {table.kind for table in book.tables} == {"base", "surcharge", "discount", "bounds", "zones"}
+
+
+def test_it_fits_a_small_network() -> None:
+    """It names no outlet."""
+    assert read_book(files_in(DEFAULT), read_network(build(60, 1).files)).rows
+
+
+def test_its_generated_files_are_as_generated() -> None:
+    """`python -m sources.network.prices flows/rating/default`."""
+    committed = files_in(DEFAULT)
+    made = files(country())
+    assert {name: committed[name] for name in made} == made
+
+
+def test_every_line_has_a_price() -> None:
+    """From every province to every province, for every product and fee."""
+    one = {site.province: site.code for site in WORLD.outlets}
+    for origin in one.values():
+        for destination in one.values():
+            for product in ("STD", "EXP", "ECO"):
+                facts = Trial(origin=origin, destination=destination, product=product, weight_g=2_000)
+                for fee in ("waybill", "transit", "delivery"):
+                    quote = tariffs().rate(fee, DAY, facts)
+                    assert quote is not None, (fee, facts)
+                    assert quote.amount > 0
+
+
+def test_an_ordinary_parcel_goes_the_short_way_and_a_special_one_keeps_its_steps() -> None:
+    """Which is what makes a rich book cheap."""
+    origin, destination = (
+        next(site.code for site in WORLD.outlets if site.city == city) for city in ("330100", "440100")
+    )
+    facts = Trial(
+        origin=origin,
+        destination=destination,
+        product="ECO",
+        customer="C004000",
+        weight_g=800,
+        longest_mm=300,
+    )
+    quote = tariffs().rate("transit", DAY, facts)
+    assert quote is not None
+    assert quote.steps == ""
+    facts.customer, facts.terms = "C000100", Terms(insured=2_000 * YUAN, pieces=3)
+    special = tariffs().rate("transit", DAY, facts)
+    assert special is not None
+    names = [step.get("name", "") for step in json.loads(special.steps)]
+    assert names == ["", "", "保价附加费", "协议客户折扣", "多件减免", "half_up_fen"]

@@ -1,0 +1,1 @@
+"""Tests of what pricing staff do with tariff books."""

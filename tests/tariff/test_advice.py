@@ -1,0 +1,68 @@
+"""Warnings about books that break no rule: scenarios that a pricing clerk can read, and tables that beat others."""
+
+from datetime import date
+
+import pytest
+
+from flows.rating.advice import advice
+from flows.rating.book import Book, read_book
+from flows.rating.settings import FILE
+from schemas.problems import Problem
+from schemas.times import day_of
+from tests.rating.material import NETWORK, book_toml, scenarios
+
+DAY = day_of(date(2025, 6, 18))
+FLAT = {"fee": '"transit"', "file": '"prices.csv"', "shape": '"flat"', "effective_from": "2025-01-01"}
+
+
+def remarks(book: Book, day: int = DAY) -> list[Problem]:
+    """All warnings."""
+    return list(advice(book, NETWORK, day))
+
+
+@pytest.mark.parametrize(
+    "case", [pytest.param(case, id=case["用例"]) for case in scenarios("tariff_advice.csv")]
+)
+def test_scenario(case: dict[str, str]) -> None:
+    """What should be said is said, at its row; a book without a fault is not remarked on."""
+    settings = dict(pair.split("=") for pair in case["设置"].split() if pair)
+    prices = "\n".join(line.strip() for line in case["文件内容（每行以 / 分隔）"].split("/")) + "\n"
+    found = remarks(read_book({FILE: book_toml({**FLAT, **settings}), "prices.csv": prices}, NETWORK))
+    if not case["应提示"]:
+        assert not found
+        return
+    rows = {one.row for one in found if one.rule == case["应提示"]}
+    assert rows, found
+    if case["行"]:
+        assert rows == {int(case["行"])}
+
+
+def test_a_table_that_another_one_always_beats() -> None:
+    """By priority on all its days; by a later beginning only from then on."""
+    prices = {"prices.csv": "price\n1.00\n", "other.csv": "price\n2.00\n"}
+
+    def rules(**settings: str) -> list[tuple[str, str]]:
+        toml = book_toml(FLAT, {**FLAT, "file": '"other.csv"', **settings})
+        return [(one.file, one.rule) for one in remarks(read_book({FILE: toml, **prices}, NETWORK))]
+
+    assert rules(priority="5") == [("prices.csv", "always_beaten")]
+    assert rules(priority="5", effective_to="2025-12-31") == []
+    assert rules(effective_from="2025-03-01") == []
+
+
+def test_two_tables_together_beat_a_third() -> None:
+    """Each on some of its days, without a day between them."""
+    files = {f"{name}.csv": "price\n1.00\n" for name in ("prices", "spring", "summer")}
+    toml = book_toml(
+        {**FLAT, "effective_to": "2025-06-30"},
+        {**FLAT, "file": '"spring.csv"', "priority": "1", "effective_to": "2025-03-31"},
+        {**FLAT, "file": '"summer.csv"', "priority": "1", "effective_from": "2025-04-01"},
+    )
+    book = read_book({FILE: toml, **files}, NETWORK)
+    assert [(one.file, one.rule) for one in remarks(book)] == [
+        ("spring.csv", "table_ended"),
+        ("prices.csv", "always_beaten"),
+    ]
+    later = toml.replace("2025-04-01", "2025-04-02")
+    book = read_book({FILE: later, **files}, NETWORK)
+    assert [one.rule for one in remarks(book)] == ["table_ended"]

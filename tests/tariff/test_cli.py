@@ -1,0 +1,210 @@
+"""`waybook tariff` as people type it, in this process; published books in a real store."""
+
+import csv
+import io
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from deploy import cli, publish
+from schemas import topics
+from schemas.events import ControlEvent, TariffPublished, TariffWithdrawn
+from schemas.identity import version_of
+from tests.dashboards.data import Written
+from tests.lifecycle.world import BOOK, START, tariff
+from tests.rating.material import HERE, NETWORK
+from tests.servers.store import Store
+
+BOOK_DIRECTORY, NETWORK_DIRECTORY = str(HERE / "book"), str(HERE / "network")
+NAME = "测试价格手册"
+OFFLINE = ("--network", NETWORK_DIRECTORY)
+FIRST = tariff()
+SECOND = tariff({**BOOK, "waybill.csv": "price\n2.00\n"})
+
+
+class Run:
+    """Runs a command; what it said is kept."""
+
+    def __init__(self, capsys: pytest.CaptureFixture[str], *more: str) -> None:
+        self.capsys, self.more = capsys, more
+        self.out = self.err = ""
+
+    def __call__(self, *words: str) -> int:
+        """The exit code."""
+        with pytest.raises(SystemExit) as ended:
+            cli.main(["tariff", *self.more, *words])
+        self.out, self.err = self.capsys.readouterr()
+        assert isinstance(ended.value.code, int)
+        return ended.value.code
+
+
+@pytest.fixture
+def run(capsys: pytest.CaptureFixture[str]) -> Run:
+    """Without any server."""
+    return Run(capsys, "--url", "http://127.0.0.1:9")
+
+
+@pytest.fixture(scope="module")
+def books(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a store with two published books, one of them withdrawn, and a directory."""
+    with Store(tmp_path_factory.mktemp("books")) as store:
+        assert isinstance(store, Store)
+        written = Written(store.client())
+        written.block((topics.CONTROL.name, SECOND))
+        written.block((topics.CONTROL.name, TariffWithdrawn(id="w", time=START, version=SECOND.version)))
+        yield store.url
+
+
+@pytest.fixture
+def online(books: str, capsys: pytest.CaptureFixture[str]) -> Run:
+    """With the store."""
+    return Run(capsys, "--url", books)
+
+
+@pytest.fixture
+def sent(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
+    """What would go to Kafka; the directory comes from a file."""
+    found: list[bytes] = []
+    monkeypatch.setattr(publish, "_send", lambda _settings, raw: found.append(raw))
+    monkeypatch.setattr(publish, "network_in_force", lambda _settings: NETWORK)
+    return found
+
+
+def copy(tmp_path: Path, **changed: str) -> str:
+    """The tests' book with some files changed."""
+    directory = tmp_path / "book"
+    directory.mkdir(exist_ok=True)
+    for file in (HERE / "book").iterdir():
+        (directory / file.name).write_text(changed.get(file.stem, file.read_text("utf-8")), "utf-8")
+    return str(directory)
+
+
+def test_check_says_what_is_wrong_and_where(run: Run, tmp_path: Path) -> None:
+    assert run("check", BOOK_DIRECTORY, *OFFLINE, "--date", "2025-06-18") == 0
+    assert NAME in run.out
+    assert "line_without_price" in run.out
+    assert "--all shows them" in run.out
+    assert run("check", BOOK_DIRECTORY, *OFFLINE, "--date", "2025-06-18", "--all") == 0
+    assert "--all" not in run.out
+    wrong = copy(tmp_path, delivery="destination_city,price\n西按市,1.20\n")
+    assert run("check", wrong, *OFFLINE) == 1
+    assert "delivery.csv row 2 column destination_city" in run.err
+    (Path(wrong) / "waybill.csv").write_bytes(b"price\n\xff\n")
+    assert run("check", wrong, *OFFLINE) == 1
+    assert "waybill.csv row 2: is no text in UTF-8" in run.err
+
+
+def test_a_workbook_is_checked_at_its_own_places(run: Run, tmp_path: Path) -> None:
+    book = copy(tmp_path, delivery="destination_city,price\n\n西安市,1.20\n西按市,1.20\n")
+    workbook = str(tmp_path / "b.xlsx")
+    assert run("export", book, workbook) == 0
+    assert run("check", workbook, *OFFLINE) == 1
+    assert "b.xlsx sheet delivery row 4 column destination_city" in run.err
+
+
+def test_there_and_back_and_the_difference(run: Run, tmp_path: Path) -> None:
+    workbook, back = str(tmp_path / "b.xlsx"), tmp_path / "back"
+    assert run("export", BOOK_DIRECTORY, workbook) == 0
+    assert run("import", workbook, str(back)) == 0
+    assert {file.name: file.read_text("utf-8") for file in back.iterdir()} == {
+        file.name: file.read_text("utf-8") for file in (HERE / "book").iterdir()
+    }
+    assert run("diff", BOOK_DIRECTORY, workbook, *OFFLINE) == 0
+    assert "no difference" in run.out
+    (back / "waybill.csv").write_text("price\n1.10\n", "utf-8")
+    assert run("diff", workbook, str(back), *OFFLINE) == 1
+    assert "~ waybill base waybill.csv: any: price 1.00 → price 1.10" in run.out
+    assert run("import", workbook, str(back)) == 1
+    assert "not empty" in run.err
+    assert run("check", str(tmp_path / "none.xlsx"), *OFFLINE) == 1
+    assert "there is no file" in run.err
+
+
+def test_without_a_store_a_version_is_not_found_and_that_is_said(run: Run) -> None:
+    assert run("list") == 2
+    assert run("check", BOOK_DIRECTORY) == 2
+    assert "the store is away" in run.err
+
+
+def test_published_books(online: Run, tmp_path: Path) -> None:
+    assert online("list") == 0
+    lines = [line for line in online.out.splitlines() if NAME in line]
+    assert [FIRST.version in line and "有效 in force" in line for line in lines] == [True, False]
+    assert "已撤回 withdrawn" in lines[1]
+    assert online("show", FIRST.version[:6], "waybill.csv") == 0
+    assert online.out == BOOK["waybill.csv"]
+    assert online("show", NAME) == 0
+    assert all(f"# {name}\n" in online.out for name in BOOK)
+    assert online("show", FIRST.version, "none.csv") == 1
+    assert online("show", "ffffff") == 1
+    assert "no published tariff book" in online.err
+    assert online("diff", FIRST.version, SECOND.version) == 1
+    assert "price 1.00 → price 2.00" in online.out
+    assert online("export", FIRST.version, str(tmp_path / "v.xlsx")) == 0
+    assert online("check", str(tmp_path / "v.xlsx")) == 0
+    assert FIRST.version in online.out
+
+
+def test_publish_checks_first(online: Run, sent: list[bytes], tmp_path: Path) -> None:
+    wrong = copy(tmp_path, delivery="destination_city,price\n西按市,1.20\n")
+    assert online("publish", wrong) == 1
+    assert not sent
+    assert online("publish", BOOK_DIRECTORY, "--by", "me", "--comment", "why") == 0
+    assert "warning: " in online.err
+    event = msgspec.json.decode(sent[0], type=ControlEvent)
+    assert isinstance(event, TariffPublished)
+    assert (event.version, event.name, event.published_by) == (version_of(event.files), NAME, "me")
+    with pytest.raises(SystemExit):
+        cli.main(["publish-tariff", BOOK_DIRECTORY])
+    assert len(sent) == 2
+
+
+def test_withdraw(online: Run, sent: list[bytes]) -> None:
+    assert online("withdraw", FIRST.version[:8], "--by", "me") == 0
+    assert online("withdraw", NAME, "--name") == 0
+    first, second = (msgspec.json.decode(raw, type=ControlEvent) for raw in sent)
+    assert isinstance(first, TariffWithdrawn)
+    assert isinstance(second, TariffWithdrawn)
+    assert (first.version, first.name, first.withdrawn_by) == (FIRST.version, "", "me")
+    assert (second.version, second.name) == ("", NAME)
+    assert online("withdraw", SECOND.version) == 1
+    assert "withdrawn already" in online.err
+    assert online("withdraw", "另一本", "--name") == 1
+    assert len(sent) == 2
+
+
+def test_try_one_parcel(run: Run, online: Run) -> None:
+    facts = ("--from", "SHA", "--to", "XAD", "--kg", "2.5", "--date", "2025-06-18")
+    assert run("try", "--book", BOOK_DIRECTORY, *OFFLINE, "--fee", "transit", *facts) == 0
+    assert "■ transit: 5.00 元" in run.out
+    assert "续重" in run.out
+    assert "Continued weight" in run.out
+    assert run("try", "--book", BOOK_DIRECTORY, *OFFLINE, "--from", "SHAX", "--to", "XAD") == 1
+    assert "the nearest is SHA" in run.err
+    assert online("try", "--fee", "transit", *facts) == 0
+    assert FIRST.version in online.out
+
+
+@pytest.mark.parametrize("kind", ["csv", "xlsx"])
+def test_try_a_table(run: Run, tmp_path: Path, kind: str) -> None:
+    source, target, back = tmp_path / "in.csv", tmp_path / f"out.{kind}", tmp_path / "back.csv"
+    source.write_text("始发网点,to,kg,备注\nSHA,XAD,2.5,=1+1\nnowhere,XAD,1,\n", "utf-8-sig")
+    common = ("try", "--book", BOOK_DIRECTORY, *OFFLINE, "--fee", "transit", "--date", "2025-06-18")
+    assert run(*common, "--table", str(source), "--out", str(target)) == 1
+    assert "1 rows have an error" in run.err
+    assert run(*common, "--table", str(target), "--out", str(back)) == 1
+    first, second = csv.DictReader(io.StringIO(back.read_text("utf-8")))
+    assert (first["amount"], first["备注"], first["error"]) == ("5.00", "=1+1", "")
+    assert "transit-2025.csv:6" in first["price_row"]
+    assert second["error"].startswith("from: 'nowhere'")
+
+
+def test_a_long_table_says_how_far_it_is(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("deploy.tariff.commands.EACH", 2)
+    source = tmp_path / "in.csv"
+    source.write_text("from,to,kg\n" + "SHA,XAD,1\n" * 5, "utf-8")
+    assert run("try", "--book", BOOK_DIRECTORY, *OFFLINE, "--fee", "waybill", "--table", str(source)) == 0
+    assert run.err == "2 rows\n4 rows\n"
+    assert len(run.out.splitlines()) == 6

@@ -1,0 +1,147 @@
+"""The trial calculator: facts as people write them, the price of the code that rates, and tables of trials."""
+
+from datetime import date
+
+import pytest
+
+from flows.rating.book import read_book
+from flows.rating.excel import Cell, Refused
+from flows.rating.settings import FILE
+from flows.rating.tariffs import Tariffs
+from flows.rating.trial import FIELDS, Calculator, RefusedError
+from flows.rating.trial_table import ANSWERS, answered
+from schemas.times import day_of
+from tests.rating.material import FILES, NETWORK, book_toml, parcel
+
+DAY = day_of(date(2025, 6, 18))
+BOOK = read_book(FILES, NETWORK)
+CALCULATOR = Calculator([BOOK], NETWORK)
+ASKED = {"fee": "transit", "from": "SHA", "to": "西安D网点", "product": "标快", "kg": "2.5"}
+
+
+def test_the_answer_is_that_of_rating_itself() -> None:
+    (answer,) = CALCULATOR.ask(ASKED, DAY)
+    quote = Tariffs([BOOK], NETWORK).rate("transit", DAY, parcel("SHA", "XAD", "standard", 2_500))
+    assert answer.quote is not None
+    assert quote is not None
+    assert answer.quote[:4] == quote[:4]
+    said = " ".join(step.text_zh + step.text_en for step in answer.steps)
+    assert BOOK.version in said
+    assert quote.row.where.replace(":", " row ") in said
+    assert quote.passed_over.split(" ")[0] in said
+
+
+def test_without_a_fee_every_fee_answers() -> None:
+    answers = CALCULATOR.ask({**ASKED, "fee": ""}, DAY)
+    assert [answer.fee for answer in answers] == ["delivery", "transit", "waybill"]
+    no_weight = CALCULATOR.ask({**ASKED, "kg": ""}, DAY)
+    assert "say kg" in no_weight[0].error_en
+    no_price = CALCULATOR.ask({**ASKED, "date": "2020-01-01"}, DAY)
+    assert no_price[0].quote is None
+
+
+def test_every_fact_reaches_the_price() -> None:
+    """A book whose only row names every fact has a price for exactly that parcel."""
+    columns = {
+        "customer": "C1", "channel": "douyin", "billing": "weight", "direction": "return", "hub": "SH-HUB",
+        "weight_kg": "2..3", "volume_m3": "0.005..0.007", "pieces": "2", "longest_cm": "29..30",
+        "insured": "999..1000",
+        "cod": "199..200", "promised_h": "48", "product": "特快", "service": "upstairs", "month_parcels": "1200..",
+        "temperature": "frozen", "area": "A1", "vehicle": "4.2m",
+        "condition": "pallets == 4 && days == 3 && hours == 60",
+    }  # fmt: skip
+    table = {
+        "fee": '"transit"',
+        "file": '"p.csv"',
+        "shape": '"percent"',
+        "of": '"payment"',
+        "effective_from": "2025-01-01",
+    }
+    text = f"{','.join(columns)},percent\n{','.join(columns.values())},50\n"
+    calculator = Calculator([read_book({FILE: book_toml(table), "p.csv": text}, NETWORK)], NETWORK)
+    asked = {
+        "from": "SHA", "to": "XAD", "product": "express", "kg": "2.5", "cm": "30x20×10", "pieces": "2",
+        "customer": "C1",
+        "channel": "douyin", "billing": "weight", "direction": "return", "insured": "1000", "cod": "200",
+        "payment": "12", "hubs": "XA-HUB|SH-HUB", "promised": "48", "services": "upstairs|redirect",
+        "month": "1200", "pallets": "4", "days": "3", "hours": "60", "temperature": "frozen", "area": "A1",
+        "vehicle": "4.2m",
+    }  # fmt: skip
+    (answer,) = calculator.ask(asked, DAY)
+    assert answer.quote is not None
+    assert answer.quote.amount == 60_000
+    counts = ("pieces", "insured", "cod", "promised", "kg", "month", "pallets", "hours")
+    words = ("customer", "channel", "billing", "hubs", "services", "temperature", "area", "vehicle")
+    changed = dict.fromkeys(counts, "3") | dict.fromkeys(words, "other") | {"days": "4"}
+    for name, other in {
+        **changed,
+        "kg": "3.1",
+        "direction": "forward",
+        "product": "STANDARD".lower(),
+        "cm": "31x20x10",
+    }.items():
+        (answer,) = calculator.ask({**asked, name: other}, DAY)
+        assert answer.quote is None, name
+    assert {*asked, "fee", "date", "m3", "billed"} == {field.name for field in FIELDS}
+
+
+def test_what_the_month_came_to_reaches_a_minimum() -> None:
+    table = {
+        "fee": '"transit"',
+        "file": '"p.csv"',
+        "shape": '"shortfall"',
+        "of": '"month"',
+        "effective_from": "2025-01-01",
+    }
+    book = read_book({FILE: book_toml(table), "p.csv": "minimum\n100.00\n"}, NETWORK)
+    (answer,) = Calculator([book], NETWORK).ask({"from": "SHA", "to": "XAD", "billed": "98.5"}, DAY)
+    assert answer.quote is not None
+    assert answer.quote.amount == 15_000
+    assert any("扣除已有 -98.50 元" in step.text_zh for step in answer.steps)
+
+
+@pytest.mark.parametrize(
+    ("changed", "field", "says"),
+    [
+        ({"from": "SHAX"}, "from", "the nearest is SHA"),
+        ({"from": ""}, "from", "missing"),
+        ({"product": "标块"}, "product", "标快"),
+        ({"fee": "transti"}, "fee", "the nearest is transit"),
+        ({"date": "18.6.2025"}, "date", "2025-11-11"),
+        ({"kg": "2,5"}, "kg", "kilograms"),
+        ({"kg": "0.0001"}, "kg", "decimals"),
+        ({"kg": "1001"}, "kg", "too much"),
+        ({"cm": "30x20"}, "cm", "30x20x10"),
+        ({"cm": "0x1x1"}, "cm", "30x20x10"),
+        ({"cm": "1x1x1", "m3": "1"}, "m3", "either"),
+        ({"insured": "-1"}, "insured", "negative"),
+        ({"cod": "x"}, "cod", "yuan"),
+        ({"direction": "back"}, "direction", "forward, return"),
+        ({"customer": "x" * 65}, "customer", "64"),
+    ],
+)
+def test_what_cannot_be_understood(changed: dict[str, str], field: str, says: str) -> None:
+    with pytest.raises(RefusedError) as refused:
+        CALCULATOR.ask({**ASKED, **changed}, DAY)
+    assert refused.value.field == field
+    assert says in refused.value.message
+
+
+def test_a_table_comes_back_with_its_answers_and_nothing_stops_it() -> None:
+    rows: list[list[Cell | Refused]] = [
+        [Cell(name) for name in ("始发网点", "to", "备注", "kg", "amount")],
+        [Cell("SHA"), Cell("XAD"), Cell("a"), Cell("2.5"), Cell("old")],
+        [Cell("nowhere"), Cell("XAD"), Cell("b"), Cell("1")],
+        [],
+        [Cell("SHA"), Cell("XAD"), Cell("c"), Refused("formula", "is a formula")],
+        [Cell("SHA"), Cell("XAD"), Refused("formula", "is a formula"), Cell("1")],
+    ]
+    header, *found = answered(rows, CALCULATOR, DAY, {"fee": "transit"})
+    assert header == ["始发网点", "to", "备注", "kg", *ANSWERS]
+    assert [len(row) for row in found] == [len(header)] * 4
+    assert found[0][4] == "5.00"
+    assert "transit-2025.csv" in found[0][5]
+    assert [row[-1].partition(":")[0] for row in found] == ["", "from", "kg", ""]
+    (_, (*_, error)) = answered(rows[:2], CALCULATOR, DAY, {})
+    assert error.startswith("fee: say which")
+    assert list(answered([], CALCULATOR, DAY, {})) == [list(ANSWERS)]
