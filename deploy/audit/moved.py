@@ -126,12 +126,12 @@ _OPEN = f"""
                    arrayJoin([('payer', pays, toString(payer), toString(payee)),
                               ('payee', gets, toString(payee), toString(payer))]) AS end
             FROM $charge AS charged LEFT JOIN {postings.ROLES} AS roles USING (fee)
-            WHERE (origin = {{outlet:String}} OR destination = {{outlet:String}})
+            WHERE ({{only:UInt8}} OR origin = {{outlet:String}} OR destination = {{outlet:String}})
                 AND business_date >= toDate({{since:Int32}}) AND business_date < toDate({{day:Int32}}) AND $known
         ) AS charged
         LEFT JOIN (SELECT DISTINCT fee, leg, toString(book) AS of, account, toString(side) AS side
                    FROM $posting_rule WHERE {postings.NEWEST}) AS leg USING (fee)
-        WHERE end.2 = 'origin' AND origin = {{outlet:String}}
+        WHERE {{only:UInt8}} OR end.2 = 'origin' AND origin = {{outlet:String}}
             OR end.2 = 'destination' AND destination = {{outlet:String}}
     )
     WHERE party = {{former:String}}
@@ -180,9 +180,10 @@ def _opened(
     """What an outlet's days with one party left open, in the blocks that the move knows of."""
     lanes = [f"seq BETWEEN {lane << LANE} AND {lane << LANE | n}" for lane, n in move.blocks.items()]
     known = f"({' OR '.join(lanes) or 'false'})"
-    asked: dict[str, Any] = {"outlet": move.outlet, "since": max(since, 0), "day": day, "former": former}
-    sqls = [_OPEN] if hands.others(former, move.outlet, places) else [_OPEN, _PAID]
-    for sql in sqls:
+    only = not hands.others(former, move.outlet, places)  # all that the party has is the outlet's
+    asked: dict[str, Any] = {"since": max(since, 0), "day": day, "former": former}
+    asked |= {"outlet": move.outlet, "only": int(only)}
+    for sql in (_OPEN, _PAID) if only else (_OPEN,):
         for row in store.rows(sql.replace("$known", known), **asked):
             book, account, other, units = row.values()
             yield (book, account, other), units

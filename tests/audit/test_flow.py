@@ -126,11 +126,25 @@ CHANGES: tuple[tuple[int, Event], ...] = (
 )
 
 
-@pytest.mark.parametrize(("seed", "lanes"), [(70, 1), (71, 2)])
-def test_outlets_change_hands(empty: Client, seed: int, lanes: int) -> None:
+def _by_block() -> dict[int, list[Event]]:
     hands: dict[int, list[Event]] = {}
     for block, change in CHANGES:
         hands.setdefault(block, []).append(change)
+    return hands
+
+
+def test_claims_against_outlets_go_over_with_them(empty: Client) -> None:
+    report, _ = play(empty, 81, [(0, world.tariff("one", rich=True))], rich=True, hands=_by_block())
+    assert report.passed, report.to_text()
+    moved = empty.query(
+        "SELECT count() FROM balance_moved WHERE account = '1005' AND amount != 0"
+    ).result_rows
+    assert moved != [(0,)]
+
+
+@pytest.mark.parametrize(("seed", "lanes"), [(70, 1), (71, 2)])
+def test_outlets_change_hands(empty: Client, seed: int, lanes: int) -> None:
+    hands = _by_block()
     books = [(0, world.tariff("one")), (3, world.tariff("dearer", 30))]
     report, data_time = play(empty, seed, books, lanes=lanes, hands=hands)
     assert report.passed, report.to_text()
