@@ -71,16 +71,20 @@ def _wrong(row: dict[str, Any]) -> Iterator[str]:
     try:
         steps = json.loads(row["steps"])
         with localcontext(prec=80):
-            total = Decimal(0)
+            total = base = subtotal = Decimal(0)
             for step in steps:
                 if step["kind"] in ("factors", "rounding"):
                     continue
-                amount = sum((_term(term) for term in step["terms"]), Decimal(0))
+                of = {"base": base, "total": total, "subtotal": subtotal}.get(step.get("of", ""))
+                amount = sum((_term(term, of) for term in step["terms"]), Decimal(0))
                 amount *= Decimal(step.get("times", 1))
-                if amount != Decimal(step["amount"]) and step["kind"] != "discount":
+                amount = min(amount, total) if step["kind"] == "discount" else amount
+                if amount != Decimal(step["amount"]):
                     yield f"{step['where']} comes to {amount}, not {step['amount']}"
                 amount = Decimal(step["amount"])
                 total = total - amount if step["kind"] == "discount" else total + amount
+                base = total if step["kind"] == "base" else base
+                subtotal = total if step["kind"] in ("base", "surcharge") else subtotal
                 if total != Decimal(step["total"]):
                     yield f"after {step['where']} it is {total}, not {step['total']}"
             if total != Decimal(steps[-1]["total"]):
@@ -92,9 +96,9 @@ def _wrong(row: dict[str, Any]) -> Iterator[str]:
         yield f"its steps cannot be read: {error!r}"
 
 
-def _term(term: list[str]) -> Decimal:
-    """What a term comes to, worked out where it is a quantity times a price."""
+def _term(term: list[str], of: Decimal | None) -> Decimal:
+    """What a term comes to, worked out where it is a quantity times a price, or a share of what is known (`of`)."""
     _, quantity, measure, price, amount = term
-    if measure in ("", "percent") or not price:
-        return Decimal(amount)
-    return Decimal(quantity) * Decimal(price)
+    if measure == "percent" and of is not None:
+        return of * Decimal(quantity) / 100
+    return Decimal(quantity) * Decimal(price) if measure and price else Decimal(amount)
