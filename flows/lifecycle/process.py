@@ -438,6 +438,7 @@ class Lifecycle:
             self.rules.by_weight(parcel)
         elif parcel.weight_id != before:
             self.rules.weigh(parcel)
+        self._set_timer(parcel)
 
     def _decide(self, parcel: Parcel, event: WeightDecided) -> None:
         """A person's decision; the newest one counts, whenever it comes."""
@@ -628,6 +629,8 @@ class Lifecycle:
             before = parcel.done
             self.rules.choose(parcel)
             self.rules.all(parcel, parcel.line)
+            if self.rules.deadline(parcel) > self.ring.now:  # by a new policy the weight has another one
+                self._set_timer(parcel)
             if parcel.done != before:
                 parcel.at = self.ring.now
 
