@@ -270,7 +270,7 @@ def test_explain_in_the_terminal(books: Store) -> None:
         "未采信 — passed over",
         "设备 device D1",
         "waybook.devices:0@4001",
-        "价格手册 book b",
+        "价格手册 book 测试价格手册",
     ):
         assert part in text
     corrected = explain(CORRECTED, books.client())
