@@ -5,7 +5,7 @@ import shutil
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -200,7 +200,18 @@ class Field:
         self._end_well()
 
     def _end_well(self) -> None:
-        for lane in self.lanes:
+        """Lanes of parcels first; those of accounts when they have read the last of the others' postings."""
+        parcels, accounts = (self.lanes[: self.settings.lanes], self.lanes[self.settings.lanes :])
+        self._stop(parcels)
+        until = time.monotonic() + 120
+        while accounts and not self._all_read() and time.monotonic() < until:
+            for lane in accounts:
+                lane.tend()
+            time.sleep(0.05)
+        self._stop(accounts)
+
+    def _stop(self, lanes: Sequence[Lane]) -> None:
+        for lane in lanes:
             for _ in range(20):
                 lane.tend()
                 if lane.listens() and lane.stop(120) == 0:
