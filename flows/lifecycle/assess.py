@@ -36,7 +36,7 @@ from flows.lifecycle.weighing import DECIDED, case_of, chosen, weighed
 from flows.rating.model import Book
 from flows.rating.policy import AFTER_SIGNED, AT_ONCE, WAIT, WHEN_SIGNED, WeightPolicy
 from flows.rating.tariffs import Quote, Tariffs
-from schemas.times import DAY, SHANGHAI_OFFSET
+from schemas.times import DAY, business_day
 
 Quoted = Quote | tuple[int, int, int, int, None, str, str]
 """A quote, or an amount that no tariff made."""
@@ -74,9 +74,9 @@ NO_BOOK = Book(
 class Assessor:
     """Assesses parcels by the tariffs in force and writes charges into a block's output."""
 
-    def __init__(self, tariffs: Tariffs, network: Network, fees: Fees = FEES, books: int = 0) -> None:
-        self.tariffs, self.network, self.books = tariffs, network, books
-        """`books`: how many tariff books have been published."""
+    def __init__(self, tariffs: Tariffs, network: Network, fees: Fees = FEES, turn: int = 0) -> None:
+        self.tariffs, self.network, self.turn = tariffs, network, turn
+        """`turn`: how often a tariff book came into force or was withdrawn before."""
         self.dues = Dues(fees, tariffs)
         by_weight = {live.price for live in self.dues.at_weighing}
         self.weighed = any(tariffs.weighs(fee) for fee in tariffs.fees if fee not in by_weight)
@@ -189,7 +189,7 @@ class Assessor:
         if policy.lines:
             policy = self.policy(parcel)
         best = chosen(parcel, policy)
-        parcel.books = self.books
+        parcel.turn = self.turn
         parcel.weight_class, parcel.weight_time, parcel.weight_id = best.weight_class, best.time, best.id
         parcel.weight_g, parcel.volume_cm3 = best.weight_g, best.volume_cm3
         parcel.longest_mm, parcel.weight_site = best.longest_mm, best.site
@@ -248,7 +248,7 @@ class Assessor:
 
     def rate(self, parcel: Parcel, price: str, time: int) -> Quote | None:
         """What the tariffs say: the one place where they are asked."""
-        return self.tariffs.rate(price, (time + SHANGHAI_OFFSET) // DAY, parcel)
+        return self.tariffs.rate(price, business_day(time), parcel)
 
     def _adoptable(self, parcel: Parcel) -> int:
         """When the best weight came or comes into force; NEVER: not yet."""
@@ -331,8 +331,7 @@ class Assessor:
         if at >= len(booked):
             booked.extend([0] * (at + 3 - len(booked)))
         if parcel.done & 1 << place:
-            day = (time + SHANGHAI_OFFSET) // DAY
-            if amount == booked[at] and day == (booked[at + 1] + SHANGHAI_OFFSET) // DAY:
+            if amount == booked[at] and business_day(time) == business_day(booked[at + 1]):
                 return
             self._take_back(parcel, live, parcel.line)
         parcel.done |= 1 << place
@@ -407,7 +406,7 @@ class Assessor:
     def _stands_otherwise(parcel: Parcel, live: Live, before: Operators, after: Operators) -> bool:
         if not parcel.done & 1 << live.place:
             return False
-        day = (parcel.booked[3 * live.place + 1] + SHANGHAI_OFFSET) // DAY
+        day = business_day(parcel.booked[3 * live.place + 1])
         outlets = [getattr(parcel, end) for end in live.ends]
         return any(before.of(outlet, day) != after.of(outlet, day) for outlet in outlets)
 

@@ -15,7 +15,7 @@ from flows.lifecycle.output import Charge, Party
 from flows.lifecycle.parcel import Claimed, Extra, Item, Parcel
 from flows.lifecycle.reasons import ABANDONED, NO_CLAIM, NO_ORDER, NO_PRICE
 from schemas.parties import CUSTOMER, HQ
-from schemas.times import DAY, SHANGHAI_OFFSET
+from schemas.times import business_day
 
 if TYPE_CHECKING:
     from flows.lifecycle.assess import Assessor, Quoted
@@ -176,7 +176,7 @@ def _book(
 ) -> None:
     item = _item(parcel, key, live.place, part)
     if item.standing:
-        same_day = (time + SHANGHAI_OFFSET) // DAY == (item.time + SHANGHAI_OFFSET) // DAY
+        same_day = business_day(time) == business_day(item.time)
         if (item.amount, item.parties, item.line) == (quote[0], parties, parcel.line) and same_day:
             return
         take_back(rules, parcel, live, item)
@@ -214,7 +214,7 @@ def standing_otherwise(parcel: Parcel, before: Operators, after: Operators) -> l
         item
         for _, item in sorted(parcel.extra.items.items())
         if item.standing
-        for day in [(item.time + SHANGHAI_OFFSET) // DAY]
+        for day in [business_day(item.time)]
         if any(before.of(party, day) != after.of(party, day) for pair in item.parties for party in pair)
     ]
 

@@ -207,8 +207,8 @@ class Parcel(msgspec.Struct, array_like=True, gc=False):
     """All measured weights, in order of arrival."""
     decision: Decided | None = None
     case: Case | None = None
-    books: int = 0
-    """How many tariff books were published when its weight was last chosen."""
+    turn: int = 0
+    """How often a tariff book had come into force or been withdrawn when its weight was last chosen."""
 
     trail: bytes | None = None
     """Its scans for the rules of scan chains (`governance.chains`, eight bytes each); None: it is not watched."""

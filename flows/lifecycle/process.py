@@ -75,6 +75,8 @@ class Documents(msgspec.Struct):
 
     network: NetworkPublished | None = None
     tariffs: list[TariffPublished] = []
+    turns: int = 0
+    """How often a tariff book came into force or was withdrawn."""
     hands: Hands = msgspec.field(default_factory=Hands)
     sites: list[str] = []
     """Sites by their number in trails; grows by every directory that has rules of scan chains."""
@@ -358,7 +360,7 @@ class Lifecycle:
 
     def _milestone(self, parcel: Parcel, scan: Scan) -> None:
         """A scan that makes fees fall due; the first of its kind counts, whenever it comes."""
-        if parcel.books != self.rules.books:
+        if parcel.turn != self.rules.turn:
             self._weigh(parcel)
         dues = self.rules.dues
         if (dues.at_hub or self.rules.by_hub) and self.directory.sites[scan.site].kind == "hub":
@@ -522,8 +524,7 @@ class Lifecycle:
             for parcel in self.ring.records.values():
                 if self.watch.renewed(parcel, published.id):
                     self._mark(parcel)
-        self._rules_in_force(books)
-        self._look_at(sorted(self.waiting | self.pending))
+        self._put_in_force(books)
 
     def _publish_tariff(self, published: TariffPublished, received: int) -> None:  # noqa: ARG002
         _check_version(published, "book_refused")
@@ -537,9 +538,9 @@ class Lifecycle:
             raise RefusedError("book_refused", str(error)) from error
         published = msgspec.structs.replace(published, name=book.name)
         self.documents.tariffs.append(published)
+        self.documents.turns += 1
         self.output.tariffs.append(published)
-        self._rules_in_force([*self.books, book])
-        self._look_at(sorted(self.waiting | self.pending))
+        self._put_in_force([*self.books, book])
 
     def _change_hands(self, change: Change, received: int) -> None:  # noqa: ARG002
         """An outlet goes to another party: what is charged for its days is taken back and charged anew."""
@@ -596,21 +597,25 @@ class Lifecycle:
             if tariff not in gone
         ]
         self.documents.tariffs = [tariff for tariff, _ in standing]
+        self.documents.turns += 1
         for version, name in dict.fromkeys((book.version, book.name) for book in gone):
             self.output.tariffs.append(msgspec.structs.replace(withdrawn, version=version, name=name))
-        self._rules_in_force([book for _, book in standing])
-        self._look_at(sorted(self.waiting))
+        self._put_in_force([book for _, book in standing])
 
     def _read(self, files: Mapping[str, str], network: Network) -> Book:
         return read_book(files, network, self.fees.prices)
+
+    def _put_in_force(self, books: Sequence[Book]) -> None:
+        """Other books: look again at what waits for a price, or for someone's decision about its weight."""
+        self._rules_in_force(books)
+        self._look_at(sorted(self.waiting | self.pending))
 
     def _rules_in_force(self, books: Sequence[Book]) -> None:
         """Make the assessor anew with all books that were taken and not withdrawn, in order of publication."""
         self.books = list(books)
         before = self.rules
-        self.rules = Assessor(
-            Tariffs([NO_BOOK, *books], self.directory), self.directory, self.fees, len(books) + 1
-        )
+        tariffs = Tariffs([NO_BOOK, *books], self.directory)
+        self.rules = Assessor(tariffs, self.directory, self.fees, self.documents.turns)
         self.rules.now, self.rules.output = self.ring.now, self.output
         self.rules.changed, self.rules.changed_items = before.changed, before.changed_items
         self.rules.cases = before.cases

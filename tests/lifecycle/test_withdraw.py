@@ -4,7 +4,9 @@ from typing import Any
 
 from schemas import topics
 from schemas.events import TariffPublished, TariffWithdrawn
-from tests.lifecycle.world import BOOK, START, Book, events_of, tariff
+from schemas.times import HOUR
+from tests.lifecycle.test_weights import POLICIES
+from tests.lifecycle.world import BOOK, START, Book, events_of, tariff, weight
 
 
 def withdrawn(**what: str) -> tuple[str, Any]:
@@ -82,3 +84,29 @@ def test_a_wait_for_a_price_may_end_with_a_withdrawal() -> None:
     assert book.waiting() == {"delivery": "no_price"}
     book.block(withdrawn(version=without.version))
     assert book.waiting() == {}
+
+
+def policy(name: str) -> TariffPublished:
+    """The book with another weight policy."""
+    return tariff({**BOOK, "book.toml": POLICIES[name]})
+
+
+def test_weights_are_chosen_again_after_as_many_books_as_before() -> None:
+    """One book is withdrawn and another published: the policy is another one, though the books are as many."""
+    heaviest = policy("取最重")
+    weighed = [*events_of("订单 揽收 分拨DWS2.5"), weight("分拨DWS", 2800, START + 9 * HOUR, id="again")]
+    book, expected = Book((FIRST, SECOND)).take(*weighed), Book((FIRST,)).take(*weighed)
+    book.block(withdrawn(version=SECOND.version))
+    for one in (book, expected):
+        one.block((topics.CONTROL.name, heaviest))
+        one.take(*events_of("签收"))
+        assert one.rows["adopted_weight"][-1]["weight_g"] == 2800
+    assert book.net("transit") == expected.net("transit")
+
+
+def test_a_case_is_looked_at_again_when_its_policy_is_withdrawn() -> None:
+    provisional = policy("暂计")
+    book = Book((FIRST, provisional)).take(*events_of("订单 揽收 分拨DWS2.5 网点秤9"))
+    assert (len(book.lifecycle.pending), book.lifecycle.output.pending_cases) == (1, 1)
+    book.block(withdrawn(version=provisional.version))
+    assert (len(book.lifecycle.pending), book.lifecycle.output.pending_cases) == (0, 0)
