@@ -1,7 +1,11 @@
 """What is wrong with a document, and where: one value for every reader of files that people edit."""
 
+import tomllib
+
 import msgspec
 
+NOT_TOML = (tomllib.TOMLDecodeError, RecursionError)
+"""What parsing TOML can raise: it is none, or is nested too deep."""
 UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 """What decoding bytes can raise: they are no JSON, not what was asked for, no UTF-8, or nested too deep."""
 

@@ -9,7 +9,7 @@ import msgspec
 
 from flows.fees.model import MOST_PLAIN, Due, Fees
 from flows.journal.rules import PostingRules, read_rules
-from schemas.problems import DocumentError, Problem
+from schemas.problems import NOT_TOML, DocumentError, Problem
 
 FILE = "fees.toml"
 
@@ -19,7 +19,7 @@ def read_fees(dues: str, posting: str, chart: str) -> Fees:
     rules = read_rules(posting, chart, dues)
     try:
         sections = tomllib.loads(dues).get("due", [])
-    except tomllib.TOMLDecodeError as error:
+    except NOT_TOML as error:
         raise DocumentError([Problem(FILE, 0, "", "not_toml", str(error))]) from error
     rows = _headers(dues)
     problems: list[Problem] = []

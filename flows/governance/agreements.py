@@ -4,13 +4,12 @@
 `materials.csv`  item,name,price    yuan a piece, at most four decimals
 """
 
-import csv
-import io
-from collections.abc import Callable, Container, Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from typing import Literal
 
 import msgspec
 
+from flows.governance.files import rows_of
 from schemas.money import parse_yuan
 from schemas.problems import DocumentError, Problem
 
@@ -101,20 +100,5 @@ def _wrong(file: str, row: int, column: str, message: str) -> Problem:
 def _rows(
     files: Mapping[str, str], name: str, problems: list[Problem]
 ) -> Iterator[tuple[int, dict[str, str]]]:
-    """Numbered rows of a file that may be missing, cells stripped."""
-    if name not in files:
-        return
-    wrong: Callable[[int, str, str], None] = lambda row, rule, text: problems.append(  # noqa: E731
-        Problem(name, row, "", rule, text)
-    )
-    reader = csv.reader(io.StringIO(files[name].lstrip("\ufeff")))
-    if tuple(cell.strip() for cell in next(reader, [])) != FILES[name]:
-        wrong(1, "wrong_header", f"the header is {','.join(FILES[name])}")
-        return
-    for cells in reader:
-        if not any(map(str.strip, cells)):
-            continue
-        if len(cells) != len(FILES[name]):
-            wrong(reader.line_num, "wrong_width", f"has {len(cells)} cells, not {len(FILES[name])}")
-            continue
-        yield reader.line_num, dict(zip(FILES[name], map(str.strip, cells), strict=True))
+    """Numbered rows of a file that may be missing."""
+    return rows_of(files, name, FILES[name], problems) if name in files else iter(())

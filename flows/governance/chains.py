@@ -26,7 +26,7 @@ from typing import Any
 import msgspec
 
 from schemas.events import OPERATIONS
-from schemas.problems import Problem
+from schemas.problems import NOT_TOML, Problem
 from schemas.times import HOUR
 
 FILE = "chains.toml"
@@ -133,7 +133,7 @@ def read_chains(files: Mapping[str, str], problems: list[Problem]) -> tuple[Rule
         return ()
     try:
         document = tomllib.loads(files[FILE])
-    except tomllib.TOMLDecodeError as error:
+    except NOT_TOML as error:
         problems.append(Problem(FILE, 0, "", "not_toml", str(error)))
         return ()
     problems += [

@@ -28,21 +28,23 @@ def rows_of(
         problems.append(Problem(name, 0, "", "missing_file", f"the directory has no file {name}"))
         return
     reader = csv.reader(io.StringIO(files[name].lstrip("\ufeff")))
-    header = tuple(cell.strip() for cell in next(reader, []))
+    try:
+        header = tuple(cell.strip() for cell in next(reader, []))
+        lines = [(reader.line_num, list(map(str.strip, cells))) for cells in reader]
+    except csv.Error as error:
+        problems.append(Problem(name, reader.line_num, "", "not_csv", str(error)))
+        return
     if header != tuple(columns):
         problems.append(Problem(name, 1, "", "wrong_header", f"the header is {','.join(columns)}"))
         return
-    for cells in reader:
-        if not any(map(str.strip, cells)):
+    for number, cells in lines:
+        if not any(cells):
             continue
         if len(cells) != len(header):
-            problems.append(
-                Problem(
-                    name, reader.line_num, "", "wrong_width", f"has {len(cells)} cells, not {len(header)}"
-                )
-            )
+            message = f"has {len(cells)} cells, not {len(header)}"
+            problems.append(Problem(name, number, "", "wrong_width", message))
             continue
-        yield reader.line_num, dict(zip(header, map(str.strip, cells), strict=True))
+        yield number, dict(zip(header, cells, strict=True))
 
 
 def day_in(text: str, empty: int) -> int | None:

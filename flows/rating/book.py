@@ -63,23 +63,27 @@ def read_book(files: Mapping[str, str], network: Network, fees: Mapping[str, str
 def _holidays(file: str, files: Mapping[str, str], findings: Findings) -> dict[int, str]:
     """Days and names of a holiday calendar: a CSV of `date,name`."""
     reader = csv.reader(io.StringIO(files[file].removeprefix("\ufeff"), newline=""))
-    if tuple(cell.strip() for cell in next(reader, [])) != HOLIDAYS:
+    try:
+        header = tuple(cell.strip() for cell in next(reader, []))
+        lines = [(reader.line_num, list(map(str.strip, cells))) for cells in reader]
+    except csv.Error as error:
+        findings.add(file, reader.line_num, "", Broken("not_csv", str(error)))
+        return {}
+    if header != HOLIDAYS:
         findings.add(file, 1, "", Broken("wrong_header", f"the header is {','.join(HOLIDAYS)}"))
         return {}
     days: dict[int, str] = {}
-    for cells in reader:
-        if not any(map(str.strip, cells)):
+    for number, cells in lines:
+        if not any(cells):
             continue
-        date, name = [*map(str.strip, cells), "", ""][:2]
+        date, name = [*cells, "", ""][:2]
         try:
             day = day_of(dt.date.fromisoformat(date))
         except ValueError:
-            findings.add(
-                file, reader.line_num, "date", Broken("not_a_date", f"{date!r} is no date as 2025-10-01")
-            )
+            findings.add(file, number, "date", Broken("not_a_date", f"{date!r} is no date as 2025-10-01"))
             continue
         if not name or day in days:
             broken = Broken("wrong_value", "a day stands once, with its name")
-            findings.add(file, reader.line_num, "name" if not name else "date", broken)
+            findings.add(file, number, "name" if not name else "date", broken)
         days[day] = name
     return days

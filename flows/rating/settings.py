@@ -23,6 +23,7 @@ from flows.rating.special import NAMED, Special
 from flows.rating.weights import MEASURES as WEIGHED
 from flows.rating.weights import UNITS_G
 from schemas.events import WeightClass
+from schemas.problems import NOT_TOML
 from schemas.times import HOUR, day_of
 
 FILE = "book.toml"
@@ -86,7 +87,7 @@ def read_settings(files: Mapping[str, str], findings: Findings, fees: Mapping[st
     text = files[FILE]
     try:
         document = tomllib.loads(text, parse_float=Decimal)
-    except tomllib.TOMLDecodeError as error:
+    except NOT_TOML as error:
         line = re.search(r"at line (\d+)", str(error))
         findings.add(FILE, int(line[1]) if line else 0, "", Broken("not_toml", str(error)))
         return Settings("", None, ())

@@ -17,6 +17,7 @@ import msgspec
 from flows.rating.excel import Cell, cell_of
 from flows.rating.findings import Broken, Findings
 from flows.rating.settings import FILE
+from schemas.problems import NOT_TOML
 
 BOOK = "book"
 TOP = "[book]"
@@ -49,7 +50,7 @@ def settings_of(text: str, findings: Findings) -> dict[str, object]:
     """book.toml as values; what is no TOML goes to `findings`."""
     try:
         return tomllib.loads(text, parse_float=Decimal)
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
+    except NOT_TOML as error:
         findings.add(FILE, 0, "", Broken("not_toml", str(error)))
         return {}
 

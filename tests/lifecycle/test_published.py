@@ -114,3 +114,20 @@ def test_what_is_missing_is_named() -> None:
         follows(before, after)
     assert [problem.column for problem in refused.value.problems] == ["site", "outlet"]
     assert follows(None, after) is follows(after, after)
+
+
+@pytest.mark.parametrize(
+    ("file", "text", "rule"),
+    [
+        ("chains.toml", "rule = " + "[" * 100_000, "not_toml"),
+        ("products.csv", 'product,name\n"' + "上" * 200_000, "not_csv"),
+        ("materials.csv", 'item,name,price\n"' + "上" * 200_000, "not_csv"),
+    ],
+)
+def test_a_file_that_no_parser_takes_is_refused(file: str, text: str, rule: str) -> None:
+    """The parsers' own limits are broken rules, too: a lane goes on."""
+    files = {**NETWORK_FILES, file: text}
+    published = NetworkPublished(id="n", time=START, version=version_of(files), files=files)
+    book = Book().block((topics.CONTROL.name, published))
+    assert book.refused() == ["network_refused"]
+    assert f"[{rule}]" in str(book.rows["dead_letter"][0]["detail"])

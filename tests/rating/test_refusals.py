@@ -154,6 +154,16 @@ def test_csv_that_is_none() -> None:
     assert (problem.file, problem.rule) == ("prices.csv", "not_csv")
 
 
+def test_a_calendar_that_is_no_csv_and_settings_that_are_nested_too_deep() -> None:
+    calendar = 'date,name\n"' + "上" * 200_000
+    files = {**FILES, FILE: 'holidays = "days.csv"\n' + FILES[FILE], "days.csv": calendar}
+    (problem,) = problems_of(lambda: read_book(files, NETWORK))
+    assert (problem.file, problem.rule) == ("days.csv", "not_csv")
+    deep = {**FILES, FILE: "name = " + "[" * 100_000}
+    (problem, *_) = problems_of(lambda: read_book(deep, NETWORK))
+    assert (problem.file, problem.rule) == (FILE, "not_toml")
+
+
 @pytest.mark.parametrize(
     ("settings", "column", "rule", "says"),
     [
