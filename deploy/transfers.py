@@ -14,12 +14,13 @@ from clickhouse_connect.driver.client import Client
 
 from deploy.publish import published, send_control
 from flows.fees.current import FEES
-from flows.governance.network import Network, read_network
+from flows.governance.network import Network
 from flows.governance.operators import Change, Handover, Operators
 from flows.journal.moves import MOVED, Totals, differences
 from flows.journal.rules import TransferRules
 from flows.lifecycle.handover import Hands, key_of
 from flows.lifecycle.intake import RefusedError
+from flows.lifecycle.published import directory_after
 from schemas import topics
 from schemas.events import (
     BalanceMoved,
@@ -77,17 +78,17 @@ class Known(msgspec.Struct):
             raise LookupError(error.detail) from error
 
 
-def known(settings: Settings, rules: TransferRules) -> Known:
+def known(settings: Settings) -> Known:
     """Read what is published. Raises LookupError when there is no directory yet."""
     found, hands, operators = None, Hands(), Operators()
     for event in published(settings):
         try:
             if isinstance(event, NetworkPublished):
-                found = read_network(event.files)
+                found = directory_after(event, found)
             elif isinstance(event, PartyTransferred | PartiesMerged) and hands.is_new(event):
                 operators = hands.change(event, operators, found)
             elif isinstance(event, BalanceMoved) and hands.is_new(event):
-                hands.move(event, operators, rules)
+                hands.move(event, operators, FEES.rules.transfer)
         except (RefusedError, DocumentError):
             continue  # a dead letter of the lanes
     if found is None:
@@ -134,7 +135,7 @@ def merge(settings: Settings, outlet: str, into: str, first: date | None, by: st
 
 
 def _publish(settings: Settings, event: Change, what: str) -> str:
-    now = known(settings, FEES.rules.transfer)
+    now = known(settings)
     if event.id in now.hands.seen:
         return f"{what}: this is published already"
     now.accept(event)
@@ -144,7 +145,7 @@ def _publish(settings: Settings, event: Change, what: str) -> str:
 
 def move(settings: Settings, client: Client, outlet: str = "", by: str = "") -> list[str]:
     """Publish what has to go over by now: of one outlet's handovers, or (empty) of all. Lines for people."""
-    events, lines = due(known(settings, FEES.rules.transfer), client, data_time(settings), outlet, by)
+    events, lines = due(known(settings), client, data_time(settings), outlet, by)
     send_control(settings, *events)
     return lines or ["there are no handovers"]
 

@@ -98,6 +98,3 @@ BODIES: dict[str, type[Body]] = {
     "set_terms": SetTerms,
 }
 """Commands that the accounts flow carries out."""
-
-ELSEWHERE: frozenset[str] = frozenset()
-"""Commands on the same topic that other flows carry out; any other name is unknown to all."""

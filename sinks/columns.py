@@ -25,6 +25,11 @@ class Made(msgspec.Struct, frozen=True, gc=False):
     canonical: tuple[bytes | memoryview, ...]
 
 
+def ints(values: Sequence[int]) -> Ints:
+    """A column of whole numbers."""
+    return np.array(values, np.int64)
+
+
 def _int64(values: Ints) -> bytes:
     return values.astype("<i8", copy=False).tobytes()
 

@@ -116,15 +116,16 @@ def _headers(text: str) -> list[int]:
 
 
 def documents(fees: Fees) -> dict[str, list[dict[str, Any]]]:
-    """The rules as rows of the tables `fee`, `posting_rule` and `account`: what readers and auditors read."""
+    """The rules as rows of the tables `fee` and `posting_rule`: what readers and auditors read."""
     of_due = {fee: due for due in fees.dues for fee in due.fees}
     rules = [(name, rule, of_due.get(name)) for name, rule in fees.rules.rules.items()]
+    labels = fees.labels
     return {
         "fee": [
             {
                 "fee": name,
-                "zh": fees.labels.get(name, (name, name))[0],
-                "en": fees.labels.get(name, (name, name))[1],
+                "zh": labels.get(name, (name, name))[0],
+                "en": labels.get(name, (name, name))[1],
                 "payer": rule.payer,
                 "payee": rule.payee,
                 "place": fees.dues.index(due) if due else 0,
@@ -138,11 +139,6 @@ def documents(fees: Fees) -> dict[str, list[dict[str, Any]]]:
             {"fee": name, "leg": n, "book": leg.book, "account": leg.account, "side": leg.side}
             for name, rule, _ in rules
             for n, leg in enumerate(rule.legs, 1)
-        ],
-        "account": [
-            {"account": a.account, "name": a.name, "english": a.english, "class": a.class_}
-            | {"normal_side": a.normal_side, "nature": a.nature, "seen_by": a.seen_by}
-            for a in fees.rules.accounts.values()
         ],
     }
 

@@ -10,13 +10,13 @@ from collections.abc import Mapping, Sequence
 import msgspec
 import numpy as np
 import pyarrow as pa
-from xxhash import xxh3_128_digest
 
-from flows.journal.post import Legs
+from flows.journal.post import Legs, charge_ids, derived
 from flows.journal.rules import TransferRules
 from schemas.events import BalanceMoved, OpenBalance
 from schemas.parties import HQ
 from schemas.times import day_of
+from sinks import columns
 from sinks.columns import Vocabulary
 
 MOVED = "balance_moved"
@@ -83,16 +83,11 @@ def legs_of(
     if not rows:
         return None
     n = len(rows)
-    names = b"".join([xxh3_128_digest(f"{MOVED}|{event.id}".encode()) for event, *_ in rows])
-    ids = np.frombuffer(names, "<u8").reshape(-1, 2).copy()
-    ids[:, 1] &= np.uint64((1 << 56) - 1)
-    row_ids, entry_ids = ids.copy(), ids.copy()
-    row_ids[:, 1] |= np.array([row[1] for row in rows], np.uint64) << np.uint64(56)
-    entry_ids[:, 1] |= np.array([row[2] for row in rows], np.uint64) << np.uint64(56)
+    ids = charge_ids(f"{MOVED}|{event.id}" for event, *_ in rows)
     signed = np.array([row[6] for row in rows], np.int64)
     return Legs(
-        row_ids,
-        entry_ids,
+        derived(ids, columns.ints([row[1] for row in rows])),
+        derived(ids, columns.ints([row[2] for row in rows])),
         ids,
         parties.codes([row[3] for row in rows]),
         accounts.codes([row[4] for row in rows]),

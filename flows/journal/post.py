@@ -6,19 +6,40 @@ each book. Ids are the charge's id with its low byte set: 0x01… for rows, 0x80
 payer's and the payee's book.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import msgspec
 import numpy as np
 import pyarrow as pa
+from xxhash import xxh3_128_digest
 
 from flows.journal.rules import PostingRules
 from sinks import columns
 from sinks.columns import Id128, Ints, Made, Vocabulary
 
 PAYER_ENTRY, PAYEE_ENTRY = 0x80, 0x81
+_LAST = np.uint64(56)
+"""Where the last byte of an id begins in its second half."""
 REVERSED = "reversed"
 """The cause of rows that take others back."""
+
+
+def charge_ids(names: Iterable[str]) -> Id128:
+    """Ids of charges by their names: 128-bit hashes with the last byte cleared, for what is derived from them."""
+    ids = (
+        np.frombuffer(b"".join([xxh3_128_digest(name.encode()) for name in names]), "<u8")
+        .reshape(-1, 2)
+        .copy()
+    )
+    ids[:, 1] &= np.uint64((1 << 56) - 1)
+    return ids
+
+
+def derived(ids: Id128, last: Ints) -> Id128:
+    """Charges' ids with other last bytes."""
+    made = ids.copy()
+    made[:, 1] |= last.astype(np.uint64) << _LAST
+    return made
 
 
 class ChargeColumns(msgspec.Struct):
@@ -32,8 +53,6 @@ class ChargeColumns(msgspec.Struct):
     times: Ints
     days: Ints
     waybills: pa.Array
-    parties: Vocabulary
-    """The words of `payer` and `payee`."""
     lines: tuple[Ints, Vocabulary] | None = None
     """Numbers and words of the lines; None: there are none."""
     products: tuple[Ints, Vocabulary] | None = None
@@ -126,15 +145,12 @@ class Poster:
         leg = np.arange(len(of)) - np.repeat(np.cumsum(count) - count, count)
         rule = self._first[charges.fees[of]] + leg
         payers = self._payers[rule]
-        charge_ids = charges.ids[of]
-        row_ids, entry_ids = charge_ids.copy(), charge_ids.copy()
-        row_ids[:, 1] |= (leg + 1).astype(np.uint64) << np.uint64(56)
-        entry_ids[:, 1] |= np.where(payers, PAYER_ENTRY, PAYEE_ENTRY).astype(np.uint64) << np.uint64(56)
+        ids = charges.ids[of]
         payer, payee = charges.payer[of], charges.payee[of]
         return Legs(
-            row_ids,
-            entry_ids,
-            charge_ids,
+            derived(ids, leg + 1),
+            derived(ids, np.where(payers, PAYER_ENTRY, PAYEE_ENTRY)),
+            ids,
             np.where(payers, payer, payee),
             self._account[rule],
             self._side[rule],
@@ -156,9 +172,12 @@ class Poster:
         return np.where(charges.reversals[of], 0, causes).astype(np.int32)
 
     def _coded(self, words: tuple[Ints, Vocabulary] | None, of: Ints, name: str) -> Ints:
-        codes, vocabulary = words if words is not None else (np.zeros(1, np.int32), NOWHERE)
+        if words is None:
+            setattr(self, name, NOWHERE)
+            return np.zeros(len(of), np.int32)
+        codes, vocabulary = words
         setattr(self, name, vocabulary)
-        return codes[of] if words is not None else np.zeros(len(of), np.int32)
+        return codes[of]
 
     def columns(self, legs: Legs, parties: Vocabulary) -> dict[str, Made]:
         """The columns of the table. Parties' codes are those of `parties`."""

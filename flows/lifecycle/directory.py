@@ -2,8 +2,6 @@
 
 from collections.abc import Sequence
 
-import numpy as np
-
 from flows.governance.network import Network, city_of
 from flows.governance.operators import Change, outlet_of
 from flows.governance.parties import masked
@@ -11,11 +9,7 @@ from flows.journal.moves import Move
 from schemas.events import PartyTransferred
 from schemas.times import day_of
 from sinks import columns
-from sinks.columns import Ints, Made
-
-
-def _ints(values: Sequence[int]) -> Ints:
-    return np.array(values, np.int64)
+from sinks.columns import Made
 
 
 def areas(network: Network) -> dict[str, Made] | None:
@@ -51,8 +45,8 @@ def parties(network: Network) -> dict[str, Made] | None:
         "legal_entity": columns.texts([one.legal_entity for one in rows]),
         "settlement_account": columns.texts([masked(one.settlement_account) for one in rows]),
         "customer_level": columns.spelled([one.customer_level for one in rows]),
-        "first_day": columns.dates(_ints([one.first_day for one in rows])),
-        "last_day": columns.dates(_ints([one.last_day for one in rows])),
+        "first_day": columns.dates(columns.ints([one.first_day for one in rows])),
+        "last_day": columns.dates(columns.ints([one.last_day for one in rows])),
     }
 
 
@@ -67,8 +61,8 @@ def changes(rows: Sequence[Change]) -> dict[str, Made] | None:
         "party": columns.texts(
             [one.party if isinstance(one, PartyTransferred) else one.into for one in rows]
         ),
-        "first_day": columns.dates(_ints([day_of(one.from_day) for one in rows])),
-        "published_at": columns.times(_ints([one.time for one in rows])),
+        "first_day": columns.dates(columns.ints([day_of(one.from_day) for one in rows])),
+        "published_at": columns.times(columns.ints([one.time for one in rows])),
         "published_by": columns.texts([one.by for one in rows]),
         "reason": columns.texts([one.reason for one in rows]),
     }
@@ -87,17 +81,17 @@ def balances(moves: Sequence[Move]) -> dict[str, Made] | None:
     return {
         "move_id": columns.texts([one.id for one in events]),
         "outlet": columns.texts([one.outlet for one in events]),
-        "first_day": columns.dates(_ints([day_of(one.from_day) for one in events])),
+        "first_day": columns.dates(columns.ints([day_of(one.from_day) for one in events])),
         "former": columns.texts([one.former for one in events]),
         "party": columns.texts([one.party for one in events]),
-        "business_date": columns.dates(_ints([day_of(one.day) for one in events])),
-        "published_at": columns.times(_ints([one.time for one in events])),
+        "business_date": columns.dates(columns.ints([day_of(one.day) for one in events])),
+        "published_at": columns.times(columns.ints([one.time for one in events])),
         "published_by": columns.texts([one.by for one in events]),
         "blocks": columns.texts([_blocks(one.blocks) for one in events]),
         "book": columns.spelled(book),
         "account": columns.spelled(account),
         "counterparty": columns.texts(counterparty),
-        "amount": columns.money(_ints(units)),
+        "amount": columns.money(columns.ints(units)),
     }
 
 

@@ -47,6 +47,15 @@ def follows(before: Network | None, after: Network) -> Network:
     return after
 
 
+def directory_after(published: NetworkPublished, before: Network | None) -> Network:
+    """A directory as every flow takes it, whatever the books in force say. Raises DocumentError."""
+    network = follows(before, read_network(published.files))
+    if network.version != published.version:
+        message = f"version {published.version} is not that of its files, {network.version}"
+        raise DocumentError([Problem("", 0, "", "wrong_version", message)])
+    return network
+
+
 def next_network(
     published: NetworkPublished,
     before: Network | None,
@@ -54,7 +63,7 @@ def next_network(
     read: Reader = read_book,
 ) -> tuple[Network, list[Book]]:
     """The directory, and the books in force read under it. Raises DocumentError: the directory is refused."""
-    network = follows(before, read_network(published.files))
+    network = directory_after(published, before)
     return network, [_read_under(tariff, network, read) for tariff in tariffs]
 
 

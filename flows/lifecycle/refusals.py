@@ -2,15 +2,9 @@
 
 from collections.abc import Sequence
 
-import numpy as np
-
 from flows.lifecycle.output import Refusal
 from sinks import columns
-from sinks.columns import Ints, Made
-
-
-def _ints(values: Sequence[int]) -> Ints:
-    return np.array(values, np.int64)
+from sinks.columns import Made
 
 
 def refusals(rows: Sequence[Refusal]) -> dict[str, Made] | None:
@@ -24,10 +18,10 @@ def refusals(rows: Sequence[Refusal]) -> dict[str, Made] | None:
         "detail": columns.texts([row.detail for row in rows]),
         "transport": columns.spelled([row.transport for row in rows]),
         "topic": columns.spelled([row.topic for row in rows]),
-        "partition": columns.numbers(_ints([row.partition for row in rows]), "int32"),
-        "offset": columns.numbers(_ints([row.offset for row in rows]), "int64"),
+        "partition": columns.numbers(columns.ints([row.partition for row in rows]), "int32"),
+        "offset": columns.numbers(columns.ints([row.offset for row in rows]), "int64"),
         "event_id": columns.texts([row.event_id for row in rows]),
         "waybill": columns.texts([row.waybill for row in rows]),
-        "received": columns.times(_ints([row.received for row in rows])),
+        "received": columns.times(columns.ints([row.received for row in rows])),
         "raw": columns.texts([row.raw for row in rows]),
     }

@@ -6,14 +6,14 @@ from typing import Any, TypeVar
 
 import numpy as np
 import pyarrow as pa
-from xxhash import xxh3_128_digest
 
 from flows.fees.model import Fees
 from flows.fees.read import documents
 from flows.governance import parties
 from flows.governance.network import Network, read_network
+from flows.journal.chart import chart
 from flows.journal.moves import MOVED, legs_of
-from flows.journal.post import Booked, ChargeColumns, Legs, Poster
+from flows.journal.post import Booked, ChargeColumns, Legs, Poster, charge_ids
 from flows.lifecycle import directory, watched
 from flows.lifecycle.named import WITHDRAWN
 from flows.lifecycle.operated import operated
@@ -47,10 +47,6 @@ def pluck(rows: Sequence[Any], *names: str) -> list[list[Any]]:
     return [list(map(attrgetter(name), rows)) for name in names]
 
 
-def _ints(values: Sequence[int]) -> Ints:
-    return np.array(values, np.int64)
-
-
 def _days(times: Ints) -> Ints:
     return (times + SHANGHAI_OFFSET) // DAY
 
@@ -68,7 +64,7 @@ class Prices:
             for name, get in _ROW_WORDS.items()
         }
         self.numbers = {
-            name: _ints([0, *(get(row) for _, row in rows)]) for name, get in _ROW_NUMBERS.items()
+            name: columns.ints([0, *(get(row) for _, row in rows)]) for name, get in _ROW_NUMBERS.items()
         }
 
     @staticmethod
@@ -161,17 +157,17 @@ class Tables:
             if any(reversal)
             else names
         )
-        ids = _hashes(own)
+        ids = charge_ids(own)
         reverses = np.zeros((n, 2), np.uint64)
         if own is not names:
             backs = np.flatnonzero(reversal)
-            reverses[backs] = _hashes([names[i] for i in backs])
-        fees, times = np.array(fee, np.int32), _ints([c.time for c in charges])
+            reverses[backs] = charge_ids([names[i] for i in backs])
+        fees, times = np.array(fee, np.int32), columns.ints([c.time for c in charges])
         origins, destinations = (
             self.parties.codes([c.origin for c in charges]),
             self.parties.codes([c.destination for c in charges]),
         )
-        amounts, days = _ints([c.amount for c in charges]), _days(times)
+        amounts, days = columns.ints([c.amount for c in charges]), _days(times)
         payer, payee = self._between(output, fees, origins, destinations, days)
         rows = np.fromiter(map(self.prices.number.__getitem__, map(id, row)), np.int32, n)
         waybills = pa.array(waybill, pa.string())
@@ -181,7 +177,7 @@ class Tables:
         words, numbers = self.prices.words, self.prices.numbers
         made = {
             "charge_id": columns.ids(ids),
-            "revision": columns.numbers(_ints(revision), "uint16"),
+            "revision": columns.numbers(columns.ints(revision), "uint16"),
             "reverses": columns.ids(reverses),
             "waybill": columns.texts(waybills),
             "fee": columns.words(fees, self.poster.fees),
@@ -199,10 +195,10 @@ class Tables:
                 self.classes.codes([c.weight_class for c in charges]), self.classes
             ),
             "weight_event": columns.texts([c.weight_id for c in charges]),
-            "actual_g": columns.numbers(_ints([c.actual_g for c in charges]), "uint32"),
-            "volumetric_g": columns.numbers(_ints([c.volumetric_g for c in charges]), "uint32"),
-            "chargeable_g": columns.numbers(_ints([c.chargeable_g for c in charges]), "uint32"),
-            "continued_g": columns.numbers(_ints([c.continued_g for c in charges]), "uint32"),
+            "actual_g": columns.numbers(columns.ints([c.actual_g for c in charges]), "uint32"),
+            "volumetric_g": columns.numbers(columns.ints([c.volumetric_g for c in charges]), "uint32"),
+            "chargeable_g": columns.numbers(columns.ints([c.chargeable_g for c in charges]), "uint32"),
+            "continued_g": columns.numbers(columns.ints([c.continued_g for c in charges]), "uint32"),
             **{name: columns.words(code[rows], values) for name, (code, values) in words.items()},
             "price_row": columns.numbers(numbers["price_row"][rows], "uint32"),
             "first_g": columns.numbers(numbers["first_g"][rows], "uint32"),
@@ -222,7 +218,6 @@ class Tables:
             times,
             days,
             waybills,
-            parties,
             (lines, self.lines.names),
             (products, self.products),
             np.array(reversal, np.int32),
@@ -301,7 +296,7 @@ class Tables:
             "event_id": columns.texts([e.id for kind in events for e in kind]),
             "kind": columns.words(kinds, _KINDS),
             "waybill": columns.texts([e.waybill for kind in events for e in kind]),
-            "event_time": columns.times(_ints([e.time for kind in events for e in kind])),
+            "event_time": columns.times(columns.ints([e.time for kind in events for e in kind])),
             "operation": columns.words(operations, self.codes),
             "source": columns.words(
                 of_devices(self.sources, [e.source for e in scans], [e.source for e in weights]), self.sources
@@ -331,7 +326,7 @@ class Tables:
             "topic": columns.words(topic, self.topics),
             "partition": columns.numbers(partition, "uint16"),
             "offset": columns.numbers(
-                _ints(
+                columns.ints(
                     [
                         *output.order_offsets,
                         *output.scan_offsets,
@@ -379,11 +374,11 @@ class Tables:
         return {
             "event_id": columns.texts([order.id for order, _ in found]),
             "waybill": columns.texts([order.waybill for order, _ in found]),
-            "pieces": columns.numbers(_ints([terms.pieces for terms in of]), "uint32"),
+            "pieces": columns.numbers(columns.ints([terms.pieces for terms in of]), "uint32"),
             "channel": columns.spelled([terms.channel for terms in of]),
-            "insured": columns.money(_ints([terms.insured for terms in of])),
-            "cod": columns.money(_ints([terms.cod for terms in of])),
-            "promised_hours": columns.numbers(_ints([terms.promised_h for terms in of]), "uint32"),
+            "insured": columns.money(columns.ints([terms.insured for terms in of])),
+            "cod": columns.money(columns.ints([terms.cod for terms in of])),
+            "promised_hours": columns.numbers(columns.ints([terms.promised_h for terms in of]), "uint32"),
             "direction": columns.spelled([terms.direction for terms in of]),
             "billing": columns.spelled([terms.billing for terms in of]),
             "related": columns.texts([terms.related for terms in of]),
@@ -401,7 +396,7 @@ class Tables:
         return {
             "event_id": columns.texts([claim.id for claim in claims]),
             "waybill": columns.texts([claim.waybill for claim in claims]),
-            "event_time": columns.times(_ints([claim.time for claim in claims])),
+            "event_time": columns.times(columns.ints([claim.time for claim in claims])),
             "claim": columns.texts([claim.id for claim in full]),
             "status": columns.spelled([("claimed", WITHDRAWN)[back] for back in withdrawn]),
             "kind": columns.spelled(
@@ -409,7 +404,7 @@ class Tables:
             ),
             "responsible": columns.spelled([claim.responsible for claim in full]),
             "beneficiary": columns.spelled([claim.beneficiary for claim in full]),
-            "amount": columns.money(_ints([claim.amount_e4 for claim in full])),
+            "amount": columns.money(columns.ints([claim.amount_e4 for claim in full])),
             "evidence": columns.texts([claim.evidence for claim in full]),
             "by": columns.texts([claim.by for claim in claims]),
             "why": columns.texts(
@@ -438,9 +433,9 @@ class Tables:
             "waybill": columns.texts(waybill),
             "event_id": columns.texts(event),
             "weight_class": columns.words(self.classes.codes(kind), self.classes),
-            "weight_g": columns.numbers(_ints(grams), "uint32"),
-            "volume_cm3": columns.numbers(_ints(volume), "uint32"),
-            "event_time": columns.times(_ints(time)),
+            "weight_g": columns.numbers(columns.ints(grams), "uint32"),
+            "volume_cm3": columns.numbers(columns.ints(volume), "uint32"),
+            "event_time": columns.times(columns.ints(time)),
             "site": columns.words(self.sites.codes(site), self.sites),
             "replaces": columns.texts(replaces),
             "why": columns.spelled(why),
@@ -456,7 +451,7 @@ class Tables:
             "kind": columns.spelled(kind),
             "waybill": columns.texts(waybill),
             "event_id": columns.texts(event),
-            "event_time": columns.times(_ints(time)),
+            "event_time": columns.times(columns.ints(time)),
             "site": columns.spelled(site),
             "expected": columns.texts(expected),
             "found": columns.texts(found),
@@ -476,7 +471,7 @@ class Tables:
             ),
             "part": columns.texts(part),
             "reason": columns.words(np.array(reason, np.int32), _REASONS),
-            "since": columns.times(_ints(since)),
+            "since": columns.times(columns.ints(since)),
             "outlet": columns.spelled(outlet),
         }
 
@@ -487,7 +482,7 @@ class Tables:
             made["tariff_book"] = {
                 "version": columns.texts([book.version for book, _, _ in files]),
                 "name": columns.texts([book.name for book, _, _ in files]),
-                "published_at": columns.times(_ints([book.time for book, _, _ in files])),
+                "published_at": columns.times(columns.ints([book.time for book, _, _ in files])),
                 "published_by": columns.texts([_by(book) for book, _, _ in files]),
                 "file": columns.texts([name for _, name, _ in files]),
                 "content": columns.texts([text for _, _, text in files]),
@@ -502,6 +497,7 @@ class Tables:
             made["chain_rule"] = watched.rules(network)
             for table, rows in documents(self.fees).items():
                 made[table] = _document(table, self.fees.version, rows)
+            made["account"] = chart(self.fees.rules)
         made["operator"], made["balance_moved"] = (
             directory.changes(output.changes),
             directory.balances(output.moves),
@@ -514,8 +510,8 @@ def _document(table: str, version: str, rows: Sequence[Mapping[str, Any]]) -> di
     make: dict[str, Callable[[list[Any]], Made]] = {
         tables.TEXT: columns.texts,
         tables.WORD: columns.spelled,
-        "UInt8": lambda values: columns.numbers(_ints(values), "uint8"),
-        "UInt32": lambda values: columns.numbers(_ints(values), "uint32"),
+        "UInt8": lambda values: columns.numbers(columns.ints(values), "uint8"),
+        "UInt32": lambda values: columns.numbers(columns.ints(values), "uint32"),
     }
     full = [{"version": version, **row} for row in rows]
     return {
@@ -526,14 +522,6 @@ def _document(table: str, version: str, rows: Sequence[Mapping[str, Any]]) -> di
 
 _KINDS = Vocabulary(("order", "scan", "weight", "claim", "claim_withdrawn"))
 _REASONS = Vocabulary(REASONS)
-
-
-def _hashes(names: Sequence[str]) -> columns.Id128:
-    """Charges' ids: 128-bit hashes with the last byte cleared, for the ids that are derived from them."""
-    digests = b"".join([xxh3_128_digest(name.encode()) for name in names])
-    ids = np.frombuffer(digests, "<u8").reshape(-1, 2).copy()
-    ids[:, 1] &= np.uint64((1 << 56) - 1)
-    return ids
 
 
 _STATUS: dict[type[Event], str] = {TariffPublished: "published", TariffWithdrawn: "withdrawn"}
@@ -552,7 +540,7 @@ def _directories(networks: Sequence[NetworkPublished]) -> dict[str, Made]:
     files = [(network, *file) for network in networks for file in sorted(network.files.items())]
     return {
         "version": columns.texts([network.version for network, _, _ in files]),
-        "published_at": columns.times(_ints([network.time for network, _, _ in files])),
+        "published_at": columns.times(columns.ints([network.time for network, _, _ in files])),
         "published_by": columns.texts([network.published_by for network, _, _ in files]),
         "file": columns.texts([name for _, name, _ in files]),
         "content": columns.texts(

@@ -2,17 +2,11 @@
 
 from collections.abc import Sequence
 
-import numpy as np
-
 from flows.governance.network import Network
 from flows.lifecycle.output import CaseRow, ChainRow
 from schemas.events import WeightDecided
 from sinks import columns
-from sinks.columns import Ints, Made
-
-
-def _ints(values: Sequence[int]) -> Ints:
-    return np.array(values, np.int64)
+from sinks.columns import Made
 
 
 def breaches(rows: Sequence[ChainRow]) -> dict[str, Made] | None:
@@ -26,9 +20,9 @@ def breaches(rows: Sequence[ChainRow]) -> dict[str, Made] | None:
         "outlet": columns.spelled([row.outlet for row in rows]),
         "site": columns.spelled([row.site for row in rows]),
         "operation": columns.spelled([row.operation for row in rows]),
-        "since": columns.times(_ints([row.since for row in rows])),
-        "due": columns.times(_ints([row.due for row in rows])),
-        "age_ms": columns.numbers(_ints([row.age for row in rows]), "uint64"),
+        "since": columns.times(columns.ints([row.since for row in rows])),
+        "due": columns.times(columns.ints([row.due for row in rows])),
+        "age_ms": columns.numbers(columns.ints([row.age for row in rows]), "uint64"),
         "cause": columns.texts([row.cause for row in rows]),
     }
 
@@ -46,7 +40,7 @@ def rules(network: Network) -> dict[str, Made] | None:
         "place": columns.spelled([rule.at for rule in found]),
         "direction": columns.spelled(["then" if rule.after else "need" for rule in found]),
         "others": columns.texts([" ".join(rule.others) for rule in found]),
-        "hours": columns.numbers(_ints([rule.hours for rule in found]), "uint32"),
+        "hours": columns.numbers(columns.ints([rule.hours for rule in found]), "uint32"),
         "responsible": columns.spelled([rule.responsible for rule in found]),
     }
 
@@ -62,17 +56,19 @@ def cases(rows: Sequence[CaseRow], network: Network) -> dict[str, Made] | None:
         "status": columns.spelled([row.status for row in rows]),
         "weight_event": columns.texts([one.id for one in kept]),
         "weight_class": columns.spelled([one.weight_class for one in kept]),
-        "weight_g": columns.numbers(_ints([one.weight_g for one in kept]), "uint32"),
-        "event_time": columns.times(_ints([max(one.time, 0) for one in kept])),
+        "weight_g": columns.numbers(columns.ints([one.weight_g for one in kept]), "uint32"),
+        "event_time": columns.times(columns.ints([max(one.time, 0) for one in kept])),
         "site": columns.spelled([one.site for one in kept]),
         "other_event": columns.texts([one.id for one in other]),
         "other_class": columns.spelled([one.weight_class for one in other]),
-        "other_g": columns.numbers(_ints([one.weight_g for one in other]), "uint32"),
-        "other_time": columns.times(_ints([max(one.time, 0) for one in other])),
+        "other_g": columns.numbers(columns.ints([one.weight_g for one in other]), "uint32"),
+        "other_time": columns.times(columns.ints([max(one.time, 0) for one in other])),
         "other_site": columns.spelled([one.site for one in other]),
         "other_outlet": columns.spelled(["" if site is None else site.outlet for site in sites]),
-        "difference_g": columns.numbers(_ints([row.difference_g for row in rows]), "uint32"),
-        "difference_percent": columns.numbers(_ints([row.difference_percent for row in rows]), "uint8"),
+        "difference_g": columns.numbers(columns.ints([row.difference_g for row in rows]), "uint32"),
+        "difference_percent": columns.numbers(
+            columns.ints([row.difference_percent for row in rows]), "uint8"
+        ),
         "on_difference": columns.spelled([row.treatment for row in rows]),
         "decision": columns.texts([row.decision for row in rows]),
         "cause": columns.texts([row.cause for row in rows]),
@@ -87,13 +83,13 @@ def decisions(rows: Sequence[tuple[WeightDecided, int, int]]) -> dict[str, Made]
     return {
         "event_id": columns.texts([event.id for event in events]),
         "waybill": columns.texts([event.waybill for event in events]),
-        "event_time": columns.times(_ints([event.time for event in events])),
+        "event_time": columns.times(columns.ints([event.time for event in events])),
         "decision": columns.spelled([event.decision for event in events]),
         "weight_event": columns.texts([event.weight_event for event in events]),
-        "weight_g": columns.numbers(_ints([event.weight_g for event in events]), "uint32"),
-        "volume_cm3": columns.numbers(_ints([event.volume_cm3 for event in events]), "uint64"),
+        "weight_g": columns.numbers(columns.ints([event.weight_g for event in events]), "uint32"),
+        "volume_cm3": columns.numbers(columns.ints([event.volume_cm3 for event in events]), "uint64"),
         "decided_by": columns.texts([event.decided_by for event in events]),
         "reason": columns.texts([event.reason for event in events]),
-        "partition": columns.numbers(_ints([partition for _, partition, _ in rows]), "uint16"),
-        "offset": columns.numbers(_ints([offset for _, _, offset in rows]), "uint64"),
+        "partition": columns.numbers(columns.ints([partition for _, partition, _ in rows]), "uint16"),
+        "offset": columns.numbers(columns.ints([offset for _, _, offset in rows]), "uint64"),
     }

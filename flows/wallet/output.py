@@ -7,9 +7,10 @@ movements of one step are one change of one party's wallet.
 import msgspec
 
 from flows.governance.agreements import Terms
+from flows.governance.network import Network
 from flows.lifecycle.output import Refusal
 from flows.wallet.spend import HoldChange
-from schemas.events import Answer, Command, NetworkPublished
+from schemas.events import Answer, Command
 
 POSTING = "posting"
 
@@ -50,6 +51,6 @@ class Output(msgspec.Struct):
     """Answers to commands that came again."""
     entries: list[Entry] = []
     refusals: list[Refusal] = []
-    networks: list[NetworkPublished] = []
+    networks: list[Network] = []
     now: int = 0
     """Data time at the block's end, UTC ms."""

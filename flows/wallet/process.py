@@ -14,13 +14,14 @@ from flows.governance.network import Network, read_network
 from flows.journal.positions import Sums
 from flows.lifecycle.intake import RefusedError, glimpse, read, read_as
 from flows.lifecycle.output import Refusal
+from flows.lifecycle.published import directory_after
 from flows.wallet.output import POSTING, Entry, Output, Said
 from flows.wallet.record import LOW_BALANCE, NOTICES, Record, Wallet, over
 from flows.wallet.spend import Effect, NotAllowedError, apply_holds, effect
 from schemas import topics
-from schemas.commands import BODIES, ELSEWHERE, Body
+from schemas.commands import BODIES, Body
 from schemas.events import Answer, Command, Event, NetworkPublished, Tick
-from schemas.identity import content_id, version_of
+from schemas.identity import content_id
 from schemas.limits import AHEAD
 from schemas.problems import DocumentError
 from schemas.times import business_day, iso
@@ -80,7 +81,7 @@ class Wallets:
         """Whether these records bring a directory and a time."""
         events = [event for raw in records if (event := _readable(raw)) is not None]
         return any(isinstance(event, Tick) for event in events) and any(
-            isinstance(event, NetworkPublished) and _network(event) is not None for event in events
+            isinstance(event, NetworkPublished) and _network(event, None) is not None for event in events
         )
 
     def process(self, block: Block) -> Output:
@@ -102,7 +103,7 @@ class Wallets:
     def _postings(self, records: Records, received: int) -> None:
         for raw, offset in zip(records.values, records.offsets, strict=True):
             try:
-                message, sums = unpack(raw or b""), None
+                message = unpack(raw or b"")
                 sums = msgspec.msgpack.decode(message.body, type=Sums)
                 rows = list(sums.rows())
             except (msgspec.DecodeError, ValueError, LookupError) as error:
@@ -129,8 +130,6 @@ class Wallets:
         for raw, offset in zip(records.values, records.offsets, strict=True):
             try:
                 command = _as(read(raw or b""), Command, records.topic)
-                if command.name in ELSEWHERE:
-                    continue
                 if command.name not in BODIES:
                     raise RefusedError("unknown_command", f"{command.name!r} is no command of any flow")
                 if self.partition(command.subject) != records.partition:
@@ -150,8 +149,8 @@ class Wallets:
         spelled = _json.encode(body)
         content = xxh3_128_digest(_json.encode([command.name, command.actor, command.time]) + spelled)
         key = f"c/{command.subject}/{command.id}"
-        known = self.ring.records.get(key)
-        if known is not None and not self.over(known, self.ring.now):
+        known = self._known(key)
+        if known is not None:
             if known.content != content:
                 raise RefusedError(
                     "conflicting_duplicate", f"command {command.id} was answered with other content"
@@ -220,7 +219,7 @@ class Wallets:
                 case Tick(time=time):
                     self.ring.now = max(self.ring.now, time)
                 case NetworkPublished() as published:
-                    if (network := _network(published)) is not None:
+                    if (network := _network(published, self.network)) is not None:
                         self._publish(published, network)
 
     def _publish(self, published: NetworkPublished, network: Network) -> None:
@@ -228,7 +227,7 @@ class Wallets:
         before = self.network.agreements.terms if self.network else {}
         now = network.agreements.terms
         self.network, self.published = network, published
-        self.output.networks.append(published)
+        self.output.networks.append(network)
         for party in sorted(before.keys() | now.keys()):
             terms = now.get(party, NO_TERMS)
             if terms != before.get(party, NO_TERMS) and self.mine(self.partition(party)):
@@ -246,6 +245,11 @@ class Wallets:
         self._changed[party] = record.wallet
         return record.wallet
 
+    def _known(self, key: str) -> Record | None:
+        """A record that is there and not to be forgotten."""
+        record = self.ring.records.get(key)
+        return None if record is None or self.over(record, self.ring.now) else record
+
     def _touch(self, key: str) -> Record:
         """A record, new or marked as changed in this epoch."""
         ring = self.ring
@@ -261,8 +265,7 @@ class Wallets:
     def _refuse(self, error: RefusedError, records: Records, offset: int, raw: bytes, received: int) -> None:
         """Keep a record that breaks a rule aside, once however often it comes."""
         letter = content_id("dl", records.topic, raw)
-        known = self.ring.records.get(letter)
-        first = known is None or self.over(known, self.ring.now)
+        first = self._known(letter) is None
         self._touch(letter).at = self.ring.now
         if first:
             self.output.refusals.append(
@@ -290,10 +293,10 @@ def _readable(raw: bytes) -> Event | None:
         return None
 
 
-def _network(published: NetworkPublished) -> Network | None:
+def _network(published: NetworkPublished, before: Network | None) -> Network | None:
     """The directory in a publication; None: it is refused."""
     try:
-        return read_network(published.files) if published.version == version_of(published.files) else None
+        return directory_after(published, before)
     except DocumentError:
         return None
 

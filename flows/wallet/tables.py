@@ -1,28 +1,21 @@
 """A block's output → the columns of its tables, and their bytes."""
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import pyarrow as pa
-from xxhash import xxh3_128_digest
 
-from flows.governance.network import read_network
+from flows.governance.network import Network
 from flows.journal.chart import chart
-from flows.journal.post import Booked, ChargeColumns, Poster
+from flows.journal.post import Booked, ChargeColumns, Poster, charge_ids
 from flows.journal.rules import PostingRules
 from flows.lifecycle.refusals import refusals
-from flows.wallet.output import Entry, Output, Said
-from schemas.events import NetworkPublished
+from flows.wallet.output import Entry, Output
 from schemas.parties import HQ
 from schemas.times import business_day
 from sinks import columns, tables
-from sinks.columns import Id128, Ints, Made, Vocabulary
+from sinks.columns import Id128, Made, Vocabulary
 from sinks.encode import Encoded, encode
-
-
-def _ints(values: Sequence[int]) -> Ints:
-    return np.array(values, np.int64)
 
 
 class Tables:
@@ -39,7 +32,7 @@ class Tables:
         """All tables of a block that have rows, in order of their names."""
         made = {
             "account_movement": self._movements(output),
-            "answer": _answers(output.said, output.now),
+            "answer": _answers(output),
             "dead_letter": refusals(output.refusals),
             "hold": _holds(output),
             "journal": self._journal(output.entries),
@@ -56,23 +49,23 @@ class Tables:
             return None
         step, party, account, kind, amount, balance, day, fee, sender, command = zip(*rows, strict=True)
         n = len(rows)
-        charge_ids = np.zeros((n, 2), np.uint64)
+        ids = np.zeros((n, 2), np.uint64)
         booked = [i for i, row in enumerate(rows) if row[9] and row[7]]
         if booked:
-            charge_ids[booked] = charges_of([(party[i], command[i]) for i in booked])
+            ids[booked] = charges_of([(party[i], command[i]) for i in booked])
         return {
-            "step": columns.numbers(_ints(step), "uint32"),
+            "step": columns.numbers(columns.ints(step), "uint32"),
             "party": columns.words(self.parties.codes(party), self.parties),
             "account": columns.words(self.accounts.codes(account), self.accounts),
             "kind": columns.words(self.kinds.codes(kind), self.kinds),
-            "amount": columns.money(_ints(amount)),
-            "balance": columns.money(_ints(balance)),
-            "business_date": columns.dates(_ints(day)),
-            "time": columns.times(np.full(n, output.now, np.int64)),
+            "amount": columns.money(columns.ints(amount)),
+            "balance": columns.money(columns.ints(balance)),
+            "business_date": columns.dates(columns.ints(day)),
+            "time": _now(output, n),
             "fee": columns.words(self.fees.codes(fee), self.fees),
-            "sender": columns.numbers(_ints(sender), "uint64"),
+            "sender": columns.numbers(columns.ints(sender), "uint64"),
             "command_id": columns.texts(command),
-            "charge_id": columns.ids(charge_ids),
+            "charge_id": columns.ids(ids),
             "counterparty": columns.word(HQ, n),
         }
 
@@ -91,21 +84,17 @@ class Tables:
                 self.poster.fees.codes([entry.fee for entry in entries]),
                 np.where(receives, hq, party),
                 np.where(receives, party, hq),
-                _ints([entry.amount for entry in entries]),
-                _ints([entry.time for entry in entries]),
-                _ints([business_day(entry.time) for entry in entries]),
+                columns.ints([entry.amount for entry in entries]),
+                columns.ints([entry.time for entry in entries]),
+                columns.ints([business_day(entry.time) for entry in entries]),
                 pa.array([""] * len(entries), pa.string()),
-                self.parties,
             ),
         ).post()
 
 
-def charges_of(commands: Sequence[tuple[str, str]]) -> Id128:
-    """What stands for a charge's id in commands' journal rows: a hash of party and command, last byte cleared."""
-    digests = b"".join([xxh3_128_digest(f"command|{party}|{number}".encode()) for party, number in commands])
-    ids = np.frombuffer(digests, "<u8").reshape(-1, 2).copy()
-    ids[:, 1] &= np.uint64((1 << 56) - 1)
-    return ids
+def charges_of(commands: Iterable[tuple[str, str]]) -> Id128:
+    """What stands for charges' ids in commands' journal rows, by party and command."""
+    return charge_ids(f"command|{party}|{number}" for party, number in commands)
 
 
 def _holds(output: Output) -> dict[str, Made] | None:
@@ -113,13 +102,13 @@ def _holds(output: Output) -> dict[str, Made] | None:
         return None
     step, party, change, command = zip(*output.holds, strict=True)
     return {
-        "step": columns.numbers(_ints(step), "uint32"),
+        "step": columns.numbers(columns.ints(step), "uint32"),
         "party": columns.spelled(party),
         "hold": columns.texts([one.hold for one in change]),
         "status": columns.spelled([one.status for one in change]),
         "purpose": columns.spelled([one.purpose for one in change]),
-        "amount": columns.money(_ints([one.amount for one in change])),
-        "remains": columns.money(_ints([one.remains for one in change])),
+        "amount": columns.money(columns.ints([one.amount for one in change])),
+        "remains": columns.money(columns.ints([one.remains for one in change])),
         "time": _now(output, len(step)),
         "command_id": columns.texts(command),
     }
@@ -133,8 +122,8 @@ def _notices(output: Output) -> dict[str, Made] | None:
         "party": columns.spelled(party),
         "kind": columns.spelled(kind),
         "status": columns.spelled(["begun" if one else "over" for one in begins]),
-        "available": columns.money(_ints(available)),
-        "threshold": columns.money(_ints(threshold)),
+        "available": columns.money(columns.ints(available)),
+        "threshold": columns.money(columns.ints(threshold)),
         "time": _now(output, len(party)),
     }
 
@@ -144,42 +133,43 @@ def _terms(output: Output) -> dict[str, Made] | None:
         return None
     step, party, terms, cause = zip(*output.terms, strict=True)
     return {
-        "step": columns.numbers(_ints(step), "uint32"),
+        "step": columns.numbers(columns.ints(step), "uint32"),
         "party": columns.spelled(party),
         "kind": columns.spelled([one.kind for one in terms]),
-        "credit_limit": columns.money(_ints([one.credit_limit for one in terms])),
-        "low_balance": columns.money(_ints([one.low_balance for one in terms])),
+        "credit_limit": columns.money(columns.ints([one.credit_limit for one in terms])),
+        "low_balance": columns.money(columns.ints([one.low_balance for one in terms])),
         "time": _now(output, len(step)),
         "cause": columns.texts(cause),
     }
 
 
-def _answers(said: Sequence[Said], now: int) -> dict[str, Made] | None:
+def _answers(output: Output) -> dict[str, Made] | None:
+    said = output.said
     if not said:
         return None
     commands, answers = [one.command for one in said], [one.answer for one in said]
     return {
-        "step": columns.numbers(_ints([one.step for one in said]), "uint32"),
+        "step": columns.numbers(columns.ints([one.step for one in said]), "uint32"),
         "party": columns.texts([one.subject for one in commands]),
         "command_id": columns.texts([one.id for one in commands]),
         "command": columns.spelled([one.name for one in commands]),
         "actor": columns.texts([one.actor for one in commands]),
-        "command_time": columns.times(_ints([one.time for one in commands])),
+        "command_time": columns.times(columns.ints([one.time for one in commands])),
         "body": columns.texts([one.body for one in said]),
-        "accepted": columns.numbers(_ints([one.accepted for one in answers]), "uint8"),
+        "accepted": columns.numbers(columns.ints([one.accepted for one in answers]), "uint8"),
         "reason": columns.spelled([one.reason for one in answers]),
-        "amount": columns.money(_ints([one.amount_e4 for one in answers])),
-        "unit_price": columns.money(_ints([one.unit_price for one in said])),
-        "available": columns.money(_ints([one.available_e4 for one in answers])),
-        "time": columns.times(np.full(len(said), now, np.int64)),
+        "amount": columns.money(columns.ints([one.amount_e4 for one in answers])),
+        "unit_price": columns.money(columns.ints([one.unit_price for one in said])),
+        "available": columns.money(columns.ints([one.available_e4 for one in answers])),
+        "time": _now(output, len(said)),
     }
 
 
-def _materials(networks: Sequence[NetworkPublished]) -> dict[str, Made] | None:
-    found: list[tuple[str, Any]] = [
-        (published.version, material)
-        for published in networks
-        for material in read_network(published.files).agreements.materials.values()
+def _materials(networks: Sequence[Network]) -> dict[str, Made] | None:
+    found = [
+        (network.version, material)
+        for network in networks
+        for material in network.agreements.materials.values()
     ]
     if not found:
         return None
@@ -187,7 +177,7 @@ def _materials(networks: Sequence[NetworkPublished]) -> dict[str, Made] | None:
         "version": columns.texts([version for version, _ in found]),
         "item": columns.texts([material.item for _, material in found]),
         "name": columns.texts([material.name for _, material in found]),
-        "price": columns.money(_ints([material.price for _, material in found])),
+        "price": columns.money(columns.ints([material.price for _, material in found])),
     }
 
 

@@ -55,7 +55,6 @@ def columns(charges: list[Charge], known: list[str]) -> Booked:
         np.zeros(n, np.int64),
         np.array([day for *_, day in charges], np.int64),
         pa.array(["w"] * n, pa.string()),
-        parties,
     )
     return Booked(POSTER, parties, made)
 

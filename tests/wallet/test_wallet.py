@@ -12,7 +12,8 @@ from flows.engine.messages import OutOfOrderError
 from flows.wallet.record import Wallet
 from schemas import topics
 from schemas.commands import BODIES
-from schemas.events import Command
+from schemas.events import Command, NetworkPublished
+from schemas.identity import version_of
 from schemas.money import MOST
 from schemas.partition import partition_of
 from schemas.reasons import ANSWER
@@ -257,3 +258,16 @@ def test_published_terms_replace_and_withdrawn_ones_end() -> None:
     bank.block((topics.CONTROL.name, 0, broken))
     assert bank.wallets.published is not None
     assert bank.wallets.published.version != broken.version
+
+
+def test_a_directory_that_the_parcel_flow_refuses_changes_nothing() -> None:
+    """It takes an outlet away, or is not what its version says."""
+    bank = Bank(f"{PARTY},credit,100,\n").take(command("top_up", "a", amount_e4=10_000))
+    files = dict(network("").files)
+    line = next(line for line in files["sites.csv"].splitlines() if f",{PARTY}," in line)
+    without = files | {"sites.csv": files["sites.csv"].replace(line + "\n", "")}
+    for version, wrong in ((version_of(without), without), ("other", files)):
+        published = NetworkPublished(id="n", time=START, version=version, files=wrong)
+        bank.block((topics.CONTROL.name, 0, published))
+        bank.take(command("withdraw", version, amount_e4=100))
+        assert (bank.answers[-1].accepted, bank.wallet().terms.limit) == (True, 1_000_000)
