@@ -31,6 +31,14 @@ KNOWN = """
 SELECT count() AS n FROM (
     SELECT 1 FROM site WHERE outlet = {party:String} LIMIT 1
     UNION ALL SELECT 1 FROM account_movement WHERE party = {party:String} LIMIT 1)"""
+NAME = """
+SELECT name FROM (
+    SELECT name, seq, 1 AS told FROM party WHERE party = {party:String}
+    UNION ALL SELECT name, seq, 0 FROM site WHERE outlet = {party:String} AND kind = 'outlet')
+ORDER BY told DESC, seq DESC, name LIMIT 1"""
+MOVED_DAYS = """
+SELECT min(business_date) AS first, max(business_date) AS last FROM account_movement
+WHERE party = {party:String} HAVING count() > 0"""
 
 OPENING = """
 SELECT account, sum(amount) AS amount FROM account_movement
@@ -46,8 +54,9 @@ SELECT business_date, fee, waybill, hex(charge_id) AS charge, bitShiftRight(seq,
        bitAnd(seq, 4294967295) AS block, sum(if(side = 'D', amount, -amount)) AS gained
 FROM journal
 WHERE book = {party:String} AND business_date BETWEEN {first:Date} AND {last:Date}
-    AND account IN {accounts:Array(String)}
-GROUP BY business_date, fee, waybill, charge_id, seq ORDER BY business_date, fee, seq, waybill, charge"""
+    AND account IN {accounts:Array(String)} AND ({fee:String} = '' OR fee = {fee:String})
+GROUP BY business_date, fee, waybill, charge_id, seq ORDER BY business_date, fee, seq, waybill, charge
+LIMIT {limit:UInt64}"""
 
 ASKED = """
 SELECT command_id, actor, command_time, body, amount FROM answer
@@ -74,6 +83,12 @@ SELECT business_date, fee, waybill, counterparty, side, amount, hex(entry_id) AS
 WHERE book = {book:String} AND account = {account:String} AND business_date BETWEEN {first:Date} AND {last:Date}
 ORDER BY business_date, seq, line LIMIT {limit:UInt32}"""
 CHART = "SELECT account, any(name) AS name FROM account GROUP BY account"
+
+
+LATEST = 4102444800000
+"""Later than all data time (UTC ms; ClickHouse's DateTime64 reaches further): the balance as it is now."""
+ALL = 1 << 62
+"""More rows than there are."""
 
 
 class Mirror(msgspec.Struct, frozen=True):
@@ -103,15 +118,34 @@ class Balance(msgspec.Struct, frozen=True):
         return sum(hold["left"] for hold in self.holds)
 
     @property
+    def limit(self) -> Any:
+        """How far below zero it may go."""
+        return self.terms["credit_limit"] if self.terms["kind"] == "credit" else 0
+
+    @property
     def available(self) -> Any:
         """What can be spent, the credit line included."""
-        limit = self.terms.get("credit_limit", 0) if self.terms.get("kind") == "credit" else 0
-        return self.accounts["cash"] + self.accounts["business"] - self.held + limit
+        return self.accounts["cash"] + self.accounts["business"] - self.held + self.limit
 
 
-def balance(client: Client, party: str, at: int) -> Balance | None:
+def is_known(client: Client, party: str) -> bool:
+    """Whether it is an outlet of the directory or has virtual accounts."""
+    return bool(rows(client, KNOWN, party=party)[0]["n"])
+
+
+def name_of(client: Client, party: str) -> str:
+    """What it is called, by the newest directory; empty: nobody says."""
+    return "".join(row["name"] for row in rows(client, NAME, party=party))
+
+
+def moved_days(client: Client, party: str) -> tuple[date, date] | None:
+    """First and last business date on which anything moved; None: nothing has."""
+    return next(((row["first"], row["last"]) for row in rows(client, MOVED_DAYS, party=party)), None)
+
+
+def balance(client: Client, party: str, at: int = LATEST) -> Balance | None:
     """A party's balance when data time was `at` (UTC ms); None: nobody knows the party."""
-    if not rows(client, KNOWN, party=party)[0]["n"]:
+    if not is_known(client, party):
         return None
     sums: Row = dict.fromkeys(("cash", "business", "deposit"), 0)
     sums |= {row["account"]: row["amount"] for row in rows(client, BALANCES, party=party, at=at)}
@@ -140,7 +174,7 @@ def statement(
     client: Client, party: str, first: date, last: date, *, causes: bool = False
 ) -> Statement | None:
     """By business date, both ends included; None: nobody knows the party."""
-    if not rows(client, KNOWN, party=party)[0]["n"]:
+    if not is_known(client, party):
         return None
     opening: Row = dict.fromkeys(("cash", "business", "deposit"), 0)
     opening |= {row["account"]: row["amount"] for row in rows(client, OPENING, party=party, first=first)}
@@ -151,9 +185,14 @@ def statement(
     }
     if not causes:
         return Statement(opening, movements, closing, [], {})
-    accounts = list(mirror_accounts().party)
     asked = {row["command_id"]: row for row in rows(client, ASKED, **span)}
-    return Statement(opening, movements, closing, rows(client, CAUSES, accounts=accounts, **span), asked)
+    return Statement(opening, movements, closing, lines(client, party, first, last), asked)
+
+
+def lines(client: Client, party: str, first: date, last: date, fee: str = "", limit: int = ALL) -> list[Row]:
+    """What postings come from, by waybill and charge: of one fee or (empty) of all, the first `limit`."""
+    span = {"party": party, "first": first, "last": last, "fee": fee, "limit": limit}
+    return rows(client, CAUSES, accounts=list(mirror_accounts().party), **span)
 
 
 def trial_balance(client: Client, at: date, book: str = "") -> list[Row]:

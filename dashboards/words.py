@@ -1,6 +1,9 @@
 """Names for people: what codes mean in Chinese and English."""
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any
 
 from flows.fees import current
 from schemas.events import OPERATIONS
@@ -70,6 +73,26 @@ def what(event: dict[str, object]) -> str:
     return {"order": "下单", "weight": "称重", "claim": "理赔奖惩", "claim_withdrawn": "撤销理赔奖惩"}.get(
         str(event["kind"]), str(event["kind"])
     )
+
+
+def movement(row: Mapping[str, Any]) -> str:
+    """What a movement on a virtual account is: a fee, or a command with its number."""
+    return f"{MONEY[row['kind']]}  {row['command_id']}" if row["command_id"] else fee(row["fee"])
+
+
+def fee(name: str) -> str:
+    """A fee, or what stands in its place in the journal."""
+    return " ".join(FEES[name]) if name in FEES else MONEY.get(name, name)
+
+
+def yuan(amount: Decimal | int) -> str:
+    """An amount of yuan as the books have it: at least two decimals, four only where they are needed.
+
+    >>> yuan(Decimal("-1234.5000")), yuan(Decimal("1.2525")), yuan(0)
+    ('-1,234.50', '1.2525', '0.00')
+    """
+    text = f"{amount:,.4f}"
+    return text[:-2] if text.endswith("00") else text
 
 
 def shanghai(time: datetime) -> str:

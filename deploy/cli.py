@@ -199,7 +199,11 @@ def parser() -> argparse.ArgumentParser:
 
 def main(words: Sequence[str] | None = None) -> None:
     """Run a command; exit code 1 when the answer is no, 2 when something that it needs is away."""
-    arguments = parser().parse_args(words)
+    words, known = sys.argv[1:] if words is None else words, parser()
+    for word in words:
+        if any("\udc80" <= letter <= "\udcff" for letter in word):  # bytes that Python could not decode
+            known.error(f"{word!r} is not UTF-8")
+    arguments = known.parse_args(words)
     logging.getLogger("clickhouse_connect").addHandler(logging.NullHandler())  # its errors are told below
     try:
         code = arguments.run(arguments)

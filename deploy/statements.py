@@ -9,25 +9,27 @@ from clickhouse_connect.driver.client import Client
 
 from dashboards import accounts
 from dashboards.queries import Row
-from dashboards.words import ACCOUNTS, FEES, MONEY, NOTICES, shanghai
+from dashboards.words import ACCOUNTS, MONEY, NOTICES, fee, movement, shanghai
+from dashboards.words import yuan as _yuan
 from deploy.terminal import width
 
 EPOCH = datetime(1970, 1, 1)
 
 
-def balance(client: Client, party: str, at: datetime) -> str:
-    """A party's accounts, holds and terms at a moment (UTC); empty when nobody knows it."""
-    found = accounts.balance(client, party, (at - EPOCH) // timedelta(milliseconds=1))
+def balance(client: Client, party: str, at: datetime | None = None) -> str:
+    """A party's accounts, holds and terms at a moment (UTC), or as they are now; empty: nobody knows it."""
+    moment = accounts.LATEST if at is None else (at - EPOCH) // timedelta(milliseconds=1)
+    found = accounts.balance(client, party, moment)
     if found is None:
         return ""
-    terms = found.terms
     lines = [(ACCOUNTS[name], _yuan(found.accounts[name])) for name in ("cash", "business", "deposit")]
     lines += [
         ("冻结 held", _yuan(found.held)),
-        ("授信额度 credit limit", _yuan(terms["credit_limit"] if terms["kind"] == "credit" else 0)),
+        ("授信额度 credit limit", _yuan(found.limit)),
         ("可用 available", _yuan(found.available)),
     ]
-    text = [f"{party}  截至 as of {shanghai(at)}", *_table(lines, right=(1,))]
+    when = "最新 latest" if at is None else f"截至 as of {shanghai(at)}"
+    text = [f"{party}  {when}", *_table(lines, right=(1,))]
     holds = [(hold["hold"], MONEY[hold["purpose"]], _yuan(hold["left"])) for hold in found.holds]
     text += ["", "冻结明细 holds", *_table(holds, right=(2,))] if holds else []
     text += [f"! {NOTICES[notice['kind']]}" for notice in found.notices]
@@ -52,8 +54,7 @@ def statement(client: Client, party: str, first: date, last: date, *, lines: boo
         told: set[str] = set()
         for row in group:
             running += row["cash"] + row["business"] + row["deposit"]
-            what = _what(row)
-            table.append((str(day), what, *_three(row), _yuan(running)))
+            table.append((str(day), movement(row), *_three(row), _yuan(running)))
             if asked := found.asked.get(row["command_id"]):
                 table.append(_asked(asked))
             if not row["command_id"] and row["fee"] not in told:
@@ -105,7 +106,7 @@ def ledger(client: Client, book: str, account: str, first: date, last: date, lim
         table.append(
             (
                 str(row["business_date"]),
-                _fee(row["fee"]),
+                fee(row["fee"]),
                 row["waybill"],
                 row["counterparty"],
                 *sides,
@@ -114,16 +115,6 @@ def ledger(client: Client, book: str, account: str, first: date, last: date, lim
         )
     more = [f"… 只列前 {limit:,} 行 only the first {limit:,} rows"] if len(rows) == limit else []
     return "\n".join([f"{book}  {account}  {first} … {last}", *_table(table, right=(4, 5, 6)), *more])
-
-
-def _what(row: Row) -> str:
-    if row["command_id"]:
-        return f"{MONEY[row['kind']]}  {row['command_id']}"
-    return _fee(row["fee"])
-
-
-def _fee(fee: str) -> str:
-    return " ".join(FEES[fee]) if fee in FEES else MONEY.get(fee, fee)
 
 
 def _cause(row: Row) -> tuple[str, ...]:
@@ -137,10 +128,6 @@ def _asked(row: Row) -> tuple[str, ...]:
 
 def _three(row: Row) -> tuple[str, str, str]:
     return _yuan(row["cash"]), _yuan(row["business"]), _yuan(row["deposit"])
-
-
-def _yuan(amount: Any) -> str:
-    return f"{amount:,.4f}"[:-2] if f"{amount:.4f}".endswith("00") else f"{amount:,.4f}"
 
 
 def _side(amount: Any) -> str:

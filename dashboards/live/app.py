@@ -17,13 +17,15 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from dashboards.accounts import is_known
 from dashboards.live.lists import LISTINGS, list_page, number_of
 from dashboards.live.parcel import page_of
+from dashboards.live.party import WrongDayError, party_page, statement_csv
 from dashboards.live.poller import AWAY, Poller
 from dashboards.live.trying import XLSX, CannotError, Trials
 from dashboards.live.upload import TooLargeError, body_of, parts_of
 from dashboards.queries import story
-from dashboards.words import shanghai
+from dashboards.words import shanghai, yuan
 from schemas.settings import Settings
 from sinks.clickhouse import connect, readers
 
@@ -35,7 +37,7 @@ POLICY = b"default-src 'self'; base-uri 'none'; frame-ancestors 'none'"
 _templates = Environment(
     loader=FileSystemLoader(HERE / "templates"), autoescape=select_autoescape(default=True), trim_blocks=True
 )
-_templates.filters["shanghai"] = shanghai
+_templates.filters |= {"shanghai": shanghai, "yuan": yuan}
 
 
 class Policy:
@@ -71,13 +73,15 @@ def create_app(settings: Settings) -> Starlette:
             Route("/metrics", pages.metrics),
             Route("/search", pages.search),
             Route("/parcel/{waybill}", pages.parcel, name="parcel"),
+            Route("/party/{party}", pages.party, name="party"),
+            Route("/party/{party}/statement.csv", pages.statement),
             Route("/try", pages.trial),
             Route("/try/table", pages.trial_table, methods=["POST"]),
             *(Route(f"/{name}", pages.listing) for name in LISTINGS),
             Mount("/static", StaticFiles(directory=HERE / "static")),
         ],
         middleware=[Middleware(Policy)],
-        exception_handlers=dict.fromkeys(AWAY, _away),
+        exception_handlers={**dict.fromkeys(AWAY, _away), WrongDayError: _wrong_day},
     )
 
 
@@ -121,9 +125,13 @@ class Pages:
         return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
 
     async def search(self, request: Request) -> Response:
-        """To the parcel's own address."""
-        waybill = request.query_params.get("waybill", "").strip().upper()
-        return RedirectResponse(request.url_for("parcel", waybill=waybill) if waybill else "/", 303)
+        """To the parcel's or the party's own address."""
+        wanted = request.query_params.get("q", "").strip()
+        if not wanted:
+            return RedirectResponse("/", 303)
+        if await run_in_threadpool(lambda: is_known(self._connect(), wanted)):
+            return RedirectResponse(request.url_for("party", party=wanted), 303)
+        return RedirectResponse(request.url_for("parcel", waybill=wanted.upper()), 303)
 
     async def parcel(self, request: Request) -> Response:
         """Why a parcel costs what it costs."""
@@ -132,6 +140,23 @@ class Pages:
         if not found.known:
             return _page("unknown.html", {"waybill": waybill}, 404)
         return _page("parcel.html", page_of(found))
+
+    async def party(self, request: Request) -> Response:
+        """What a party has, and its statement of account."""
+        party = request.path_params["party"]
+        found = await run_in_threadpool(lambda: party_page(self._connect(), party, request.query_params))
+        return (
+            _page("party.html", found) if found is not None else _page("unknown.html", {"party": party}, 404)
+        )
+
+    async def statement(self, request: Request) -> Response:
+        """The statement for a spreadsheet."""
+        party = request.path_params["party"]
+        text = await run_in_threadpool(lambda: statement_csv(self._connect(), party, request.query_params))
+        if text is None:
+            return _page("unknown.html", {"party": party}, 404)
+        headers = {"Content-Disposition": 'attachment; filename="statement.csv"'}
+        return Response(text.encode("utf-8-sig"), media_type="text/csv", headers=headers)
 
     async def trial(self, request: Request) -> Response:
         """What a parcel would cost."""
@@ -182,3 +207,7 @@ def _page(template: str, values: Mapping[str, object] = MappingProxyType({}), st
 
 async def _away(request: Request, error: Exception) -> Response:  # noqa: ARG001
     return _page("away.html", status=503)
+
+
+async def _wrong_day(request: Request, error: Exception) -> Response:  # noqa: ARG001
+    return _page("wrong.html", {"wrong": str(error)}, 400)

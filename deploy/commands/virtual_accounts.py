@@ -82,7 +82,7 @@ def add(command: Command) -> None:
         one = command(name, run)
         one.add_argument("party")
         if name == "balance":
-            one.add_argument("--at", type=_moment, default=datetime(2100, 1, 1), help="Shanghai's time")
+            one.add_argument("--at", type=_moment, help="Shanghai's time; default: now")
         elif name == "ask":
             one.add_argument("name", help="top_up, withdraw, hold, release, capture, purchase, deposit_in…")
             one.add_argument("fields", nargs="*", help="key=value, amounts in yuan")

@@ -171,11 +171,14 @@ def test_times_are_shanghai_s(url: str) -> None:
 
 
 def test_search_leads_to_the_parcel(url: str) -> None:
-    answer = httpx.get(f"{url}search", params={"waybill": f" {WAYBILL} "})
+    answer = httpx.get(f"{url}search", params={"q": f" {WAYBILL} "})
     assert answer.status_code == 303
     assert answer.headers["location"].endswith(f"/parcel/{WAYBILL}")
-    lower = httpx.get(f"{url}search", params={"waybill": WAYBILL.lower()})
+    lower = httpx.get(f"{url}search", params={"q": WAYBILL.lower()})
     assert lower.headers["location"] == answer.headers["location"]
+    party = httpx.get(f"{url}search", params={"q": "SHC"})
+    assert party.headers["location"].endswith("/party/SHC")
+    assert httpx.get(f"{url}search", params={"q": " "}).headers["location"] == "/"
 
 
 def test_anomalies_are_counted_and_listed(url: str, browser_page: Page) -> None:

@@ -39,6 +39,13 @@ def test_a_query_with_an_error(waybook: Callable[..., Ran]) -> None:
     assert "Unknown" in told(waybook("sql", "SELECT nonsense FROM event"))
 
 
+def test_an_argument_that_is_no_utf_8(waybook: Callable[..., Ran]) -> None:
+    ran = waybook("explain", "\udce8\udcbf")
+    assert ran.returncode == 2
+    assert b"is not UTF-8" in ran.stderr
+    assert b"Traceback" not in ran.stderr
+
+
 def test_bytes_of_an_answer_come_as_they_are(waybook: Callable[..., Ran]) -> None:
     assert waybook("sql", "SELECT unhex('FF00FE')", "--format", "RawBLOB").stdout == b"\xff\x00\xfe"
 
