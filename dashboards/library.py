@@ -1,5 +1,6 @@
 """The published tariff books and directories, out of ClickHouse: for the live page and `waybook tariff`."""
 
+import time
 from datetime import datetime
 
 import msgspec
@@ -7,6 +8,7 @@ from clickhouse_connect.driver.client import Client
 
 from dashboards.queries import rows
 from flows.governance.network import Network, read_network
+from schemas.times import business_day
 
 BOOKS = """
 SELECT version, name, status, any(published_at) AS at, any(published_by) AS by, min((seq, line)) AS place,
@@ -28,6 +30,11 @@ STATUS = {
     SUPERSEDED: ("已被取代", "superseded"),
     WITHDRAWN: ("已撤回", "withdrawn"),
 }
+
+
+def today() -> int:
+    """Shanghai's date by this machine's clock, days since 1970-01-01: for what people ask without a date."""
+    return business_day(int(time.time() * 1000))
 
 
 class Published(msgspec.Struct):

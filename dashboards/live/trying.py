@@ -2,13 +2,12 @@
 
 import csv
 import io
-import time
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from clickhouse_connect.driver.client import Client
 
-from dashboards.library import STATUS, WITHDRAWN, files_of_version, newest_network, published
+from dashboards.library import IN_FORCE, STATUS, WITHDRAWN, files_of_version, newest_network, published, today
 from dashboards.live.upload import Part
 from dashboards.words import FEES
 from flows.rating.book import read_book
@@ -18,7 +17,7 @@ from flows.rating.trial_table import answered
 from flows.rating.workbook import read_sheet, write_sheet
 from schemas.money import yuan
 from schemas.problems import DocumentError
-from schemas.times import business_day, date_of
+from schemas.times import date_of
 
 MOST_ROWS = 50_000
 """Rows of an uploaded table."""
@@ -92,7 +91,7 @@ class Trials:
     def _of(self, client: Client, book: str) -> Calculator:
         """The calculator of one version, or of the books in force."""
         known = published(client)
-        wanted = [one.version for one in known if one.status == "in_force"]
+        wanted = [one.version for one in known if one.status == IN_FORCE]
         if book:
             wanted = [one.version for one in known if one.version == book and one.status != WITHDRAWN][-1:]
         if not wanted:
@@ -107,11 +106,6 @@ class Trials:
         except (LookupError, DocumentError) as error:
             raise CannotError(str(error)) from error
         return kept[1]
-
-
-def today() -> int:
-    """Shanghai's date, days since 1970-01-01."""
-    return business_day(int(time.time() * 1000))
 
 
 def _bounded(rows: Iterator[list[str]]) -> Iterator[list[str]]:

@@ -3,12 +3,11 @@
 import argparse
 import csv
 import sys
-import time
 from collections.abc import Iterable, Iterator
 from itertools import chain
 from pathlib import Path
 
-from dashboards.library import STATUS, files_of_version, published, version_named
+from dashboards.library import IN_FORCE, STATUS, WITHDRAWN, files_of_version, published, today, version_named
 from dashboards.words import shanghai
 from deploy import publish as publishing
 from deploy.tariff.opening import WORKBOOK, Connect, Opened, bounded, network_for, open_book
@@ -23,17 +22,12 @@ from flows.rating.workbook import read_sheet, write_sheet, write_workbook
 from schemas.money import yuan
 from schemas.problems import DocumentError
 from schemas.settings import Settings
-from schemas.times import business_day, day_of
+from schemas.times import day_of
 
 SHOWN = 20
 """Remarks of one kind that are shown unless all are wanted."""
 EACH = 10_000
 """Rows of a table of trials between two words of progress."""
-
-
-def today() -> int:
-    """Shanghai's date, days since 1970-01-01."""
-    return business_day(int(time.time() * 1000))
 
 
 def say(text: str) -> None:
@@ -87,7 +81,7 @@ def publish(arguments: argparse.Namespace, connect: Connect, settings: Settings)
 
 def withdraw(arguments: argparse.Namespace, connect: Connect, settings: Settings) -> int:
     """Take a book out of force: a version (the one before comes back), or with --name every book of a name."""
-    known = [one for one in published(connect()) if one.status != "withdrawn"]
+    known = [one for one in published(connect()) if one.status != WITHDRAWN]
     if arguments.name:
         if not any(one.name == arguments.book for one in known):
             raise LookupError(f"there is no book called {arguments.book!r} to withdraw")
@@ -158,7 +152,7 @@ def export(arguments: argparse.Namespace, connect: Connect, settings: Settings) 
 def try_(arguments: argparse.Namespace, connect: Connect, settings: Settings) -> int:  # noqa: ARG001
     """What a parcel would cost, each step shown; with --table a whole table of parcels."""
     network = network_for(arguments.network, connect)
-    books = arguments.book or [one.version for one in published(connect()) if one.status == "in_force"]
+    books = arguments.book or [one.version for one in published(connect()) if one.status == IN_FORCE]
     calculator = Calculator([open_book(where, connect).read(network) for where in books], network)
     asked = {field.name: getattr(arguments, f"fact_{field.name}") for field in FIELDS}
     if arguments.table is not None:

@@ -22,8 +22,8 @@ from typing import Any
 from flows.governance.network import Network
 from flows.rating.factors import ANY_HOLIDAY, BY_NAME, KEYED, MOST_MEASURE, Between, Named, When, Words
 from flows.rating.lines import lines_without_price
-from flows.rating.matching import specificity
-from flows.rating.model import NO_END, Book, PriceTable, Row
+from flows.rating.matching import keys, specificity
+from flows.rating.model import NO_END, Book, PriceTable, Row, lists_of
 from flows.rating.settings import ZONES
 from flows.rating.spelling import bounds
 from schemas.problems import Problem
@@ -42,19 +42,10 @@ def advice(book: Book, network: Network, day: int) -> Iterator[Problem]:
             message = f"the table ended on {date_of(table.last_day)}; only corrections of that time use it"
             yield Problem(table.file, 0, "effective_to", "table_ended", message)
     yield from _never_given(book, network)
-    for rows in _lists(book):
+    for rows in lists_of([book]).values():
         yield from _beaten(rows)
         yield from _gaps(rows, network)
     yield from lines_without_price(book, network, day)
-
-
-def _lists(book: Book) -> list[list[Row]]:
-    """Rows that compete with each other."""
-    lists: dict[tuple[str, str, str], list[Row]] = {}
-    for row in book.rows:
-        table = row.table
-        lists.setdefault((table.fee, table.kind, table.name), []).append(row)
-    return list(lists.values())
 
 
 def _remark(row: Row, column: str, rule: str, message: str) -> Problem:
@@ -119,17 +110,10 @@ def _beaten(rows: Sequence[Row]) -> Iterator[Problem]:
             yield _remark(row, "", "always_beaten", message)
 
 
-def _words(row: Row) -> Iterable[_Key]:
+def _words(row: Row) -> Iterator[_Key]:
     """Each combination of what a row names exactly: two rows that share none never meet."""
-    keyed = [
-        [(one.factor, word) for word in one.words]
-        for one in row.named
-        if isinstance(one, Words) and one.factor in KEYED
-    ]
-    if not keyed and "|" not in row.origin + row.destination + row.product:
-        return ((row.level, row.origin, row.destination, row.product),)
-    ends = (row.origin.split("|"), row.destination.split("|"), row.product.split("|"))
-    return combinations((row.level,), *ends, *keyed)
+    keyed = [one.factor for one in row.named if one.factor in KEYED]
+    return ((row.level, *keyed, *key) for key in keys(row))
 
 
 def _winners(

@@ -13,13 +13,14 @@ import io
 from collections.abc import Mapping
 
 from flows.governance.network import Network
-from flows.rating.clashes import clashes, columns_named, overlap
+from flows.rating.clashes import clashes, overlap
 from flows.rating.findings import Broken, Findings
 from flows.rating.model import FEES, NO_END, Book, PriceTable, Row
 from flows.rating.places import gazetteer
 from flows.rating.rows import read_rows
 from flows.rating.settings import FILE, read_settings
 from flows.rating.special import with_lines
+from flows.rating.spelling import conditions
 from schemas.identity import version_of
 from schemas.times import day_of
 
@@ -52,7 +53,7 @@ def read_book(files: Mapping[str, str], network: Network, fees: Mapping[str, str
         rows += found
     holidays = _holidays(settings.holidays, files, findings) if settings.holidays else {}
     for row, earlier in clashes(rows):
-        findings.add(row.file, row.number, columns_named(row), overlap(row, earlier))
+        findings.add(row.file, row.number, ",".join(conditions(row)), overlap(row, earlier))
     policy = settings.policy
     if policy is not None:
         policy = with_lines(policy, settings.specials, places, FILE, findings)

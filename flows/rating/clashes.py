@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from flows.rating.factors import ANY_HOLIDAY, BY_NAME, Between, Named, When, Words
+from flows.rating.factors import ANY_HOLIDAY, Between, Named, When, Words
 from flows.rating.findings import Broken
 from flows.rating.matching import keys, specificity
 from flows.rating.model import NO_END, Row
@@ -45,21 +45,6 @@ def overlap(row: Row, earlier: Row) -> Broken:
         f"{first} {until}: remove one, end the earlier table before the later begins, or give one a priority"
     )
     return Broken("overlapping_rows", message)
-
-
-def columns_named(row: Row) -> str:
-    """The columns that say which parcels a row is for."""
-    kinds = {"city_province": ("city", "province"), "national": ("", "")}.get(
-        row.level, (row.level, row.level)
-    )
-    ends = {
-        f"origin_{kinds[0]}": row.origin,
-        f"destination_{kinds[1]}": row.destination,
-        "product": row.product,
-    }
-    return ",".join(
-        [*(name for name, value in ends.items() if value), *(BY_NAME[one.factor].column for one in row.named)]
-    )
 
 
 def _meeting(group: Sequence[Row]) -> Iterator[tuple[Row, Row]]:

@@ -12,14 +12,13 @@ from typing import Any, Protocol
 import msgspec
 
 from flows.governance.network import Network
+from flows.rating.conditions import Condition
 from flows.rating.factors import BY_NAME, CALENDAR, FILTERS, KEYED, MOST_MEASURE, Between, Named, When, Words
 from flows.rating.facts import NOWHERE, ORDINARY, Facts
 from flows.rating.levels import KINDS
 from flows.rating.measures import decimal
 from flows.rating.model import Row
-
-MOST_REMEMBERED = 200_000
-"""Answers kept for keys before they are forgotten and found again."""
+from flows.rating.remembered import remember
 
 Key = tuple[Any, ...]
 """Day, groups of the two outlets, product, and a class of each further factor."""
@@ -126,11 +125,6 @@ class Classes:
             key += self._nowhere if stay is None else tuple([get(stay) for get in self._of_stay])
         return key
 
-    @property
-    def outlets(self) -> Mapping[str, int]:
-        """The outlets that are known, each with its group as an origin."""
-        return self._origins.of
-
     def coarse(self, key: Key) -> Key:
         """The key for which all answers that name no outlet are the same."""
         day, origin, destination, *values = key
@@ -184,7 +178,12 @@ def _dated_class(name: str, named: Iterable[Named], context: Context) -> Get:
     """The class of a factor that depends on the day."""
     if name == "condition":
         conditions = tuple(dict.fromkeys(one.condition for one in named if isinstance(one, When)))
-        return lambda facts, day: tuple([one for one in conditions if one.holds(values(facts, day, context))])
+
+        def holding(facts: Facts, day: int) -> tuple[Condition, ...]:
+            known = values(facts, day, context)
+            return tuple([one for one in conditions if one.holds(known)])
+
+        return holding
     value = value_of(name, context)
     words = {word for one in named if isinstance(one, Words) for word in one.words}
     return lambda facts, day: word if (word := value(facts, day)) in words else ""
@@ -278,14 +277,11 @@ def _zone_of(zones: Zones | None) -> Get:
 
     def zone_by_ends(facts: Facts, day: int) -> str:
         try:
-            return known[day, ends(facts)]
+            key = day, ends(facts)
         except KeyError:
-            found = zone(facts, day)
-        if facts.origin in zones.classes.outlets and facts.destination in zones.classes.outlets:
-            if len(known) >= MOST_REMEMBERED:
-                known.clear()
-            known[day, ends(facts)] = found
-        return found
+            return ""
+        found = known.get(key)
+        return remember(known, key, zone(facts, day)) if found is None else found
 
     return zone_by_ends
 

@@ -44,9 +44,7 @@ def difference(one: Book, other: Book) -> Iterator[Change]:
             )
         else:
             yield from _table(before, after)
-        yield from _table_rows(
-            before, after, rows.get(_index(one, before), []), others.get(_index(other, after), [])
-        )
+        yield from _table_rows(before, after, rows.get(id(before), []), others.get(id(after), []))
 
 
 def _policy(book: Book) -> str:
@@ -89,16 +87,11 @@ def _paired(one: Book, other: Book) -> list[tuple[PriceTable | None, PriceTable 
     return [*((table, found.get(id(table))) for table in one.tables), *((None, table) for table in left)]
 
 
-def _index(book: Book, table: PriceTable | None) -> int:
-    """A table's place in its book."""
-    return next((n for n, candidate in enumerate(book.tables) if candidate is table), -1)
-
-
 def _rows(book: Book) -> dict[int, list[Row]]:
-    numbers = {id(table): n for n, table in enumerate(book.tables)}
+    """Rows by the identity of their table: two tables of a book may say the same."""
     found: dict[int, list[Row]] = {}
     for row in book.rows:
-        found.setdefault(numbers[id(row.table)], []).append(row)
+        found.setdefault(id(row.table), []).append(row)
     return found
 
 

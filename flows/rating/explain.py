@@ -7,12 +7,14 @@ is kept, whatever has become of the tariff book.
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
+from flows.rating.exact import Exact
 from flows.rating.facts import Facts
 from flows.rating.levels import LEVELS
+from flows.rating.measures import number
 from flows.rating.passes import ROUNDINGS, Step, passed_over, steps_in_words
 from flows.rating.rounding import PER_UNIT, to_fen
 from flows.rating.tariffs import SHORT, Quote
-from schemas.money import YUAN, parse_yuan, yuan
+from schemas.money import parse_yuan, yuan
 
 Words = dict[str, tuple[str, str]]
 """Chinese and English by the name that a column holds."""
@@ -57,7 +59,7 @@ def explain(charge: Mapping[str, object]) -> list[Step]:
     return list(steps(charge, _factors(charge)))
 
 
-def of_quote(quote: Quote, facts: Facts, version: str, weight_class: str = "") -> list[Step]:
+def of_quote(quote: Quote, facts: Facts, version: str) -> list[Step]:
     """The steps of a price that is not charged: a trial's."""
     row = quote.row
     short = row.table.shape in SHORT
@@ -71,7 +73,7 @@ def of_quote(quote: Quote, facts: Facts, version: str, weight_class: str = "") -
         "price_table": row.file,
         "price_row": row.number,
         "matched": row.level,
-        "weight_class": weight_class,
+        "weight_class": "",
         "weight_event": "",
         "actual_g": facts.weight_g if row.table.weight else 0,
         "volumetric_g": quote.volumetric_g,
@@ -88,24 +90,17 @@ def of_quote(quote: Quote, facts: Facts, version: str, weight_class: str = "") -
     return [step for step in explain(charge) if step.label_en not in ("Amount", "Adopted weight")]
 
 
-def kilograms(grams: int) -> str:
-    """Grams as kilograms, exactly, with no more decimals than needed.
-
-    >>> kilograms(2_500), kilograms(1_000), kilograms(7)
-    ('2.5', '1', '0.007')
-    """
-    whole, rest = divmod(grams, 1000)
-    return f"{whole}.{rest:03d}".rstrip("0") if rest else str(whole)
+def _kg(grams: int) -> str:
+    return number(grams, "weight")
 
 
-def exact_yuan(exact: int) -> str:
-    """Thousandths of a money unit as yuan, exactly, with at least two decimals.
+def _yuan(exact: int) -> str:
+    """Thousandths of a money unit as yuan, with at least two decimals.
 
-    >>> exact_yuan(52_500_000), exact_yuan(52_512_345)
+    >>> _yuan(52_500_000), _yuan(52_512_345)
     ('5.25', '5.2512345')
     """
-    whole, rest = divmod(exact, YUAN * PER_UNIT)
-    return f"{whole}.{f'{rest:07d}'.rstrip('0').ljust(2, '0')}"
+    return str(Exact(exact, PER_UNIT))
 
 
 def _factors(charge: Mapping[str, object]) -> Factors:
@@ -144,7 +139,7 @@ def _fee(charge: Mapping[str, object], factors: Factors) -> Iterator[Step]:
 
 
 def _weights(charge: Mapping[str, object], factors: Factors) -> Iterator[Step]:
-    actual, chargeable = kilograms(factors.actual_g), kilograms(factors.chargeable_g)
+    actual, chargeable = _kg(factors.actual_g), _kg(factors.chargeable_g)
     by_zh, by_en = _words(WEIGHT_CLASSES, charge["weight_class"])
     event = charge["weight_event"]
     yield Step(
@@ -155,11 +150,11 @@ def _weights(charge: Mapping[str, object], factors: Factors) -> Iterator[Step]:
     )
     zh, en = [f"实际 {actual} 公斤"], [f"actual {actual} kg"]
     if factors.volumetric_g:
-        zh.append(f"体积重 {kilograms(factors.volumetric_g)} 公斤")
-        en.append(f"volumetric {kilograms(factors.volumetric_g)} kg")
+        zh.append(f"体积重 {_kg(factors.volumetric_g)} 公斤")
+        en.append(f"volumetric {_kg(factors.volumetric_g)} kg")
     if factors.unit_g > 1 and max(factors.actual_g, factors.volumetric_g) > factors.first_g:
-        zh.append(f"续重以 {kilograms(factors.unit_g)} 公斤为单位")
-        en.append(f"beyond the first weight in units of {kilograms(factors.unit_g)} kg")
+        zh.append(f"续重以 {_kg(factors.unit_g)} 公斤为单位")
+        en.append(f"beyond the first weight in units of {_kg(factors.unit_g)} kg")
     yield Step(
         "计费重量",
         "Chargeable weight",
@@ -184,11 +179,11 @@ def _prices(factors: Factors) -> Iterator[Step]:
     if not factors.weighed:
         yield Step("每票价格", "Price per parcel", f"{first} 元", f"{first} yuan")
         return
-    upto = kilograms(factors.first_g)
+    upto = _kg(factors.first_g)
     yield Step("首重", "First weight", f"{upto} 公斤以内 {first} 元", f"{first} yuan up to {upto} kg")
     if factors.continued_g:
-        beyond, each = kilograms(factors.continued_g), yuan(factors.continued_price)
-        product = exact_yuan(factors.continued_price * factors.continued_g)
+        beyond, each = _kg(factors.continued_g), yuan(factors.continued_price)
+        product = _yuan(factors.continued_price * factors.continued_g)
         yield Step(
             "续重",
             "Continued weight",
@@ -202,9 +197,9 @@ def _amount(charge: Mapping[str, object], factors: Factors) -> Iterator[Step]:
     zh, en = _words(ROUNDINGS, rounding)
     continued = factors.continued_price * factors.continued_g
     exact = factors.first_price * PER_UNIT + continued
-    total = exact_yuan(exact)
+    total = _yuan(exact)
     if continued:
-        total = f"{yuan(factors.first_price)} + {exact_yuan(continued)} = {total}"
+        total = f"{yuan(factors.first_price)} + {_yuan(continued)} = {total}"
     rounded = to_fen(exact, rounding.removesuffix("_fen"))
     yield Step(
         "舍入",

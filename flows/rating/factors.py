@@ -4,8 +4,9 @@ A cell is blank (any), a word, a list of words (`STD|EXP`), or a range. Ranges o
 end and include their upper one, as tiers are written in the trade: `1..3` is more than 1 up to 3, `3..` more than
 3, `..1` up to 1. Ranges of counts, weekdays and dates include both ends.
 
-`ORDER` decides which of two rows is more specific: the first factor in which they differ, one exact word before a
-list, a list before a range, anything named before a blank. Places come in by their level (`flows.rating.levels`).
+`flows.rating.matching.specificity` decides which of two rows is more specific: the first factor in which they differ,
+one exact word before a list, a list before a range, anything named before a blank. Places come in by their level
+(`flows.rating.levels`).
 """
 
 import datetime as dt
@@ -17,14 +18,13 @@ import msgspec
 
 from flows.rating.conditions import Condition, condition
 from flows.rating.findings import Broken
-from flows.rating.places import nearest
+from flows.rating.places import hint
 from schemas.money import MOST, YUAN
 from schemas.times import day_of
 
 LEAST, MOST_MEASURE = -1, 1 << 60
 """A range without a lower or upper end."""
 
-WEEKDAYS = ("1", "2", "3", "4", "5", "6", "7")
 DIRECTIONS = ("forward", "return", "redirect")
 
 
@@ -75,9 +75,8 @@ def words(allowed: tuple[str, ...] = ()) -> Callable[[str, str], Named | Broken]
             if not word:
                 return Broken("empty_word", f"{text!r} has an empty word; write A or A|B")
             if allowed and word not in allowed:
-                like = nearest(word, list(allowed))
-                hint = f"; the nearest is {like}" if like else ""
-                return Broken("unknown_word", f"{word!r} is none of {', '.join(allowed)}{hint}")
+                message = f"{word!r} is none of {', '.join(allowed)}{hint(word, list(allowed))}"
+                return Broken("unknown_word", message)
         return Words(factor, tuple(found))
 
     return read
@@ -194,7 +193,7 @@ FACTORS = (
     Factor("month_parcels", "month_parcels", counts("parcels in the month"), False, "当月累计票数"),
     Factor("condition", "condition", when, False, "条件"),
 )
-"""In order of weight. `ORDER` says where places and the product come in."""
+"""In order of weight. `flows.rating.matching.specificity` says where places and the product come in."""
 
 BY_NAME = {factor.name: factor for factor in FACTORS}
 BY_COLUMN = {factor.column: factor for factor in FACTORS}

@@ -47,8 +47,3 @@ def level_of(origin: str, destination: str) -> str | None:
     ('city_province', 'province', 'national', None)
     """
     return _BY_ENDS.get((origin, destination))
-
-
-def ends(origin: str, destination: str) -> tuple[tuple[str, str], ...]:
-    """The pairs of places to ask for at a level, most specific first."""
-    return ((origin, destination), ("", destination), (origin, ""))

@@ -33,9 +33,8 @@ from flows.rating.factors import (
 from flows.rating.facts import Facts
 from flows.rating.levels import LEVELS
 from flows.rating.model import Row
+from flows.rating.remembered import remember
 
-MOST_REMEMBERED = 200_000
-"""Best matches kept for a list of prices before they are forgotten and found again."""
 MOST_PASSED_OVER = 5
 """Losing candidates that a charge tells of."""
 
@@ -117,10 +116,7 @@ class PriceList:
             return known[short]
         except KeyError:
             pass
-        if len(known) >= MOST_REMEMBERED:
-            known.clear()
-        match = known[short] = self._match(key, groups)
-        return match
+        return remember(known, short, self._match(key, groups))
 
     def _names_an_outlet(self, key: Key) -> bool:
         """Whether there may be a row for this parcel that names one of its outlets."""

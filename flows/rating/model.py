@@ -1,6 +1,6 @@
 """A tariff book as values: the book, its price tables and their rows."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Literal
 
@@ -66,8 +66,6 @@ class PriceTable(msgspec.Struct, frozen=True, gc=False):
     across: str = ""
     tiers: tuple[tuple[int, int], ...] = ()
     """Tiers that the columns name: over, up to, in parts of the measure's unit."""
-    order: int = 0
-    """Place in book.toml: surcharges and discounts are taken in this order."""
 
 
 class Row(msgspec.Struct, frozen=True, gc=False):
@@ -114,3 +112,24 @@ class Book(msgspec.Struct, frozen=True):
     rows: tuple[Row, ...]
     holidays: Mapping[int, str] = {}
     """Days (since 1970-01-01) of the holiday calendar, and their names."""
+
+
+Lists = Mapping[tuple[str, str, str], Sequence[Row]]
+"""Rows that compete with each other, by their tables' fee, kind and name."""
+
+
+def lists_of(books: Sequence[Book]) -> Lists:
+    """The lists of books in order of publication, their rows in that order; the newest book states the lists' order."""
+    lists: dict[tuple[str, str, str], list[Row]] = {
+        (table.fee, table.kind, table.name): [] for book in reversed(books) for table in book.tables
+    }
+    for book in books:
+        for row in book.rows:
+            table = row.table
+            lists[table.fee, table.kind, table.name].append(row)
+    return lists
+
+
+def competing(lists: Lists, fee: str, kind: Kind) -> list[Sequence[Row]]:
+    """The lists of a fee and kind."""
+    return [rows for (of, sort, _), rows in lists.items() if (of, sort) == (fee, kind)]

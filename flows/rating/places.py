@@ -49,6 +49,12 @@ def nearest(text: str, known: list[str]) -> str:
     return likely[0] if likely else ""
 
 
+def hint(text: str, known: list[str]) -> str:
+    """The end of a message about an unknown word: the known one that was probably meant, if any."""
+    like = nearest(text, known)
+    return f"; the nearest is {like}" if like else ""
+
+
 class Names:
     """The names of one kind of thing: code by code, by official name and by short name."""
 

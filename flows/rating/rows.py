@@ -18,7 +18,7 @@ from flows.rating.findings import Broken, Findings
 from flows.rating.levels import KINDS, level_of
 from flows.rating.measures import MEASURES
 from flows.rating.model import PriceTable, Row
-from flows.rating.places import Gazetteer, nearest
+from flows.rating.places import Gazetteer, Names, hint
 from flows.rating.shapes import SHAPES
 
 SIDES = ("origin", "destination")
@@ -88,9 +88,8 @@ class _Reader:
             elif self._shape.tiered and split_range(column):
                 tiers.append(column)
             elif column not in known:
-                like = nearest(column, known)
-                hint = f"; the nearest is {like}" if like else f"; there are {', '.join(known)}"
-                message = f"a {self.table.shape} table has no column {column!r}{hint}"
+                more = hint(column, known) or f"; there are {', '.join(known)}"
+                message = f"a {self.table.shape} table has no column {column!r}{more}"
                 self._broken(1, column, Broken("unknown_column", message))
         for name in (column.name for column in self._shape.columns if column.needed):
             if name not in columns:
@@ -221,7 +220,7 @@ class _Reader:
         found: list[tuple[str, list[str]]] = []
         for kind, text in zip(KINDS, texts, strict=True):
             if text:
-                codes = self._codes(number, f"{side}_{kind}", kind, text)
+                codes = self._codes(number, f"{side}_{kind}", self._places.kinds[kind], text)
                 if codes is None:
                     return None
                 found.append((kind, codes))
@@ -231,12 +230,9 @@ class _Reader:
         end = self._ends[texts] = found[0][0], "|".join(found[0][1])
         return end
 
-    def _codes(self, number: int, column: str, kind: str, text: str) -> list[str] | None:
-        """The codes of a place, or of a list of places."""
-        codes = [
-            self._value(number, column, self._places.kinds[kind].find(word.strip()))
-            for word in text.split("|")
-        ]
+    def _codes(self, number: int, column: str, names: Names, text: str) -> list[str] | None:
+        """The codes of a name, or of a list of names."""
+        codes = [self._value(number, column, names.find(word.strip())) for word in text.split("|")]
         found = sorted({code for code in codes if code is not None})
         return None if None in codes else found
 
@@ -255,15 +251,10 @@ class _Reader:
             return ""
         known = self._memory.get(("product", text))
         if known is None:
-            codes = [
-                self._value(number, "product", self._places.products.find(word.strip()))
-                for word in text.split("|")
-            ]
-            if None in codes:
+            codes = self._codes(number, "product", self._places.products, text)
+            if codes is None:
                 return None
-            known = self._memory["product", text] = "|".join(
-                sorted({code for code in codes if code is not None})
-            )
+            known = self._memory["product", text] = "|".join(codes)
         return str(known)
 
     def _named(self, number: int, column: str, text: str) -> Named | None:

@@ -155,7 +155,7 @@ def _recorded(kind: str, shape: str) -> Iterable[_Recorder]:
     choices = CHOICES if SHAPES[shape].measured else {"layout": CHOICES["layout"]}
     for values in combinations(*choices.values()):
         section = _Recorder({"kind": kind, "shape": shape, **dict(zip(choices, values, strict=True))})
-        settings._table(section, (), FEES, 0)
+        settings._table(section, (), FEES)
         yield section
 
 

@@ -13,7 +13,7 @@ from flows.rating.factors import KG, part
 from flows.rating.findings import Broken, Findings
 from flows.rating.measures import MEASURES
 from flows.rating.model import FEES, NO_END, PriceTable
-from flows.rating.places import nearest
+from flows.rating.places import hint
 from flows.rating.policy import ADOPTIONS, AFTER_SIGNED, CHOICES, EARLIEST, TREATMENTS, WeightPolicy
 from flows.rating.rounding import ROUNDINGS
 from flows.rating.rows import CONDITIONS
@@ -106,7 +106,7 @@ def read_settings(files: Mapping[str, str], findings: Findings, fees: Mapping[st
             _Section("weight", weight, lines.get("weight[0]", {}), findings), lines, findings
         )
     read = [
-        _table(_Section(f"table {n + 1}", values, lines.get(f"table[{n}]", {}), findings), files, fees, n)
+        _table(_Section(f"table {n + 1}", values, lines.get(f"table[{n}]", {}), findings), files, fees)
         for n, values in enumerate(tables)
     ]
     read += [
@@ -209,7 +209,7 @@ def _zones(section: "_Section", files: Iterable[str]) -> PriceTable:
     )
 
 
-def _table(section: "_Section", files: Iterable[str], fees: Iterable[str], order: int) -> PriceTable:
+def _table(section: "_Section", files: Iterable[str], fees: Iterable[str]) -> PriceTable:
     fee = section.take("fee", _one_of(fees), "")
     kind = section.take("kind", _one_of(KINDS), "base", needed=False)
     name = section.take("name", _text, "", needed=kind != "base") if kind != "bounds" else ""
@@ -239,7 +239,6 @@ def _table(section: "_Section", files: Iterable[str], fees: Iterable[str], order
         layout=layout,
         down=down,
         across=across,
-        order=order,
         **more,  # type: ignore[arg-type]
     )
 
@@ -336,10 +335,6 @@ class _Section:
             return default
         return found
 
-    def section(self, key: str) -> Mapping[str, object]:
-        """A table below this one, `[key]`."""
-        return self.take(key, _table_of, {})
-
     def sections(self, key: str, *, needed: bool = True) -> list[Mapping[str, object]]:
         """The tables below this one, `[[key]]`; at least one where they are needed."""
         return self.take(key, _tables_of, [], needed=needed)
@@ -352,9 +347,8 @@ class _Section:
         """Report the settings that nobody took."""
         for key in self._values:
             if key not in self._taken:
-                like = nearest(key, self._taken)
-                hint = f"; the nearest is {like}" if like else ""
-                self.broken(key, Broken("unknown_setting", f"there is no setting {key} here{hint}"))
+                message = f"there is no setting {key} here{hint(key, self._taken)}"
+                self.broken(key, Broken("unknown_setting", message))
 
     def broken(self, key: str, broken: Broken) -> None:
         """Report a problem with a setting, at its line or at its section's."""
@@ -376,9 +370,8 @@ def _one_of(allowed: Iterable[str]) -> Check[str]:
     def check(value: object) -> str | Broken:
         if str(value) in words:
             return str(value)
-        like = nearest(str(value), words)
-        hint = f"; the nearest is {like}" if like else ""
-        return Broken("wrong_setting", f"{str(value)!r} is none of {', '.join(words)}{hint}")
+        text = str(value)
+        return Broken("wrong_setting", f"{text!r} is none of {', '.join(words)}{hint(text, words)}")
 
     return Check(check, {"enum": words})
 
@@ -389,9 +382,8 @@ def _file_of(files: Iterable[str]) -> Check[str]:
     def check(value: object) -> str | Broken:
         if str(value) in names:
             return str(value)
-        like = nearest(str(value), names)
-        hint = f"; the nearest is {like}" if like else ""
-        return Broken("missing_file", f"the book has no file {str(value)!r}{hint}")
+        text = str(value)
+        return Broken("missing_file", f"the book has no file {text!r}{hint(text, names)}")
 
     return Check(check, {"type": "string", "pattern": "\\.csv$"})
 

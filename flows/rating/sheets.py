@@ -41,7 +41,6 @@ class Block(msgspec.Struct):
     """A section as it stands in the sheet: its title, and its settings with the rows they stand in."""
 
     title: str
-    row: int
     sections: list[tuple[int, list[tuple[int, str, Cell]]]]
     """For each section of a list (one for a single section): its row, and row, name and value of its settings."""
 
@@ -123,7 +122,7 @@ def parse(sheet: Sheet, findings: Findings) -> list[Block]:
         if _SECTION.fullmatch(first) and len(cells) == 1:
             names = []
             single = not first.startswith("[[")
-            blocks.append(Block(first, number, [(number, [])] if single else []))
+            blocks.append(Block(first, [(number, [])] if single else []))
         elif not blocks:
             message = f"stands before any section; the first row is {TOP}"
             findings.add(sheet.place, number, "A", Broken("no_section", message))

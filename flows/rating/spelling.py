@@ -35,6 +35,8 @@ def named_text(named: Named) -> str:
 
     >>> named_text(Between("weight", 1_000, 3_000)), named_text(Between("pieces", 1, MOST_MEASURE))
     ('1..3', '2..')
+    >>> named_text(Between("pieces", -1, 3)), named_text(Between("pieces", -1, MOST_MEASURE))
+    ('..3', '0..')
     """
     if isinstance(named, Words):
         return "|".join(named.words)
@@ -46,8 +48,8 @@ def named_text(named: Named) -> str:
 def _range(named: Between) -> str:
     over, upto = named.over, named.upto
     if named.factor in COUNTS:
-        low = "" if over < 0 else str(over + 1)
         high = "" if upto == MOST_MEASURE else str(upto)
+        low = "" if over < 0 and high else str(over + 1)
     elif named.factor == "date":
         low = "" if over == LEAST else str(date_of(over + 1))
         high = "" if upto == MOST_MEASURE else str(date_of(upto))

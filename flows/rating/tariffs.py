@@ -20,13 +20,13 @@ from flows.rating.factors import When
 from flows.rating.facts import ORDINARY, Facts
 from flows.rating.matching import Match, PriceList
 from flows.rating.measures import MEASURES, decimal, number
-from flows.rating.model import Book, PriceTable, Row
+from flows.rating.model import Book, Lists, PriceTable, Row, competing, lists_of
 from flows.rating.policy import NOTHING_ADOPTED, WeightPolicy
 from flows.rating.rounding import PER_UNIT, ROUNDINGS, to_fen
 from flows.rating.shapes import SHAPES
 from flows.rating.shapes.first_continued import continued
 from flows.rating.shapes.shape import Term, total_of
-from flows.rating.together import NO_MORE, More, Together, names_of, rows_of
+from flows.rating.together import NO_MORE, More, Together
 from flows.rating.weights import CHARGEABLE, volumetric_g
 
 
@@ -87,14 +87,14 @@ class Tariffs:
         policies = [book.policy for book in self.books if book.policy is not None]
         self.policy: WeightPolicy = policies[-1] if policies else NOTHING_ADOPTED
         """The weight policy of the newest book that has one."""
-        self.network = network
         holidays = {day: name for book in self.books for day, name in book.holidays.items()}
         bare = Context(network, {}, holidays)
         names = {table.name for book in self.books for table in book.tables if table.kind == "zones"}
-        zones = {name: PriceList(rows_of(self.books, "", "zones", name), bare) for name in sorted(names)}
+        lists = lists_of(self.books)
+        zones = {name: PriceList(lists["", "zones", name], bare) for name in sorted(names)}
         self.context = Context(network, zones, holidays)
         fees = {table.fee for book in self.books for table in book.tables if table.kind != "zones"}
-        self.fees = {fee: FeePrices(fee, self.books, self.context) for fee in sorted(fees)}
+        self.fees = {fee: FeePrices(fee, self.books, lists, self.context) for fee in sorted(fees)}
 
     def rate(self, fee: str, day: int, facts: Facts) -> Quote | None:
         """What a fee costs on a business day (days since 1970-01-01), or None if no row covers it.
@@ -190,18 +190,15 @@ def _priced(row: Row, facts: Facts) -> tuple[int, int, int]:
 class FeePrices:
     """All that makes a fee's price: base prices, surcharges, discounts, floor and cap."""
 
-    def __init__(self, fee: str, books: Sequence[Book], context: Context) -> None:
-        bases = [
-            PriceList(rows_of(books, fee, "base", name), context) for name in names_of(books, fee, "base")
-        ]
+    def __init__(self, fee: str, books: Sequence[Book], lists: Lists, context: Context) -> None:
+        bases = [PriceList(rows, context) for rows in competing(lists, fee, "base")]
         self.base = bases[0] if bases else PriceList((), context)
         self.alternatives = bases if len(bases) > 1 else []
         """Base prices of several names: the largest is taken."""
-        together = Together(fee, books, context)
+        together = Together(fee, lists, context)
         self.more = together if together else None
         tables = [table for book in books for table in book.tables if table.fee == fee]
-        rows = [row for book in books for row in book.rows if row.table.fee == fee]
-        named = {one for row in rows for one in row.named}
+        named = {one for (of, *_), rows in lists.items() if of == fee for row in rows for one in row.named}
         factors = {one.factor for one in named}
         self.bare = not factors and self.more is None
         """Whether the base price, by places and product, is all there can be."""
@@ -214,18 +211,18 @@ class FeePrices:
         """The price by the base that comes to most; of equals the first in the book's order."""
         work = _Work(day, facts)
         found = [
-            (prices, match, work.value_of(match))
-            for prices in self.alternatives
-            if (match := prices.best(day, facts)) is not None
+            (prices, match) for prices in self.alternatives if (match := prices.best(day, facts)) is not None
         ]
         if not found:
             return None
-        most = found[0]
-        for one in found:
-            if one[2].over(most[2]):
-                most = one
-        prices, match, _ = most
-        less = [f"{one.row.where} lower_amount {value}" for _, one, value in found if one is not match]
+        amounts = [work.value_of(match) for _, match in found]
+        most = _most(amounts)
+        prices, match = found[most]
+        less = [
+            f"{one.row.where} lower_amount {amount}"
+            for n, ((_, one), amount) in enumerate(zip(found, amounts, strict=True))
+            if n != most
+        ]
         match = Match(match.row, ", ".join([text for text in (*less, match.passed_over) if text]))
         more = self.more.find(day, facts) if self.more is not None else NO_MORE
         return self.in_full(day, facts, prices, match, more)
@@ -258,21 +255,20 @@ class FeePrices:
 
 def _discount(work: "_Work", matches: Sequence[Match]) -> None:
     """Discounts in the book's order; of one group only the largest, where its first one stands."""
-    offers = [(found, work.value_of(found)) for found in matches]
-    best: dict[str, Match] = {}
-    worth: dict[str, Exact] = {}
-    for found, value in offers:
-        group = found.row.table.group
-        if group and (group not in best or value.over(worth[group])):
-            best[group], worth[group] = found, value
-    given: set[str] = set()
-    for found, _ in offers:
-        group = found.row.table.group
-        if not group:
-            work.take("discount", found)
-        elif group not in given:
-            given.add(group)
-            work.take("discount", best[group])
+    groups: dict[str | int, list[Match]] = {}
+    for n, found in enumerate(matches):
+        groups.setdefault(found.row.table.group or n, []).append(found)
+    for best in [work.largest(group) for group in groups.values()]:
+        work.take("discount", best)
+
+
+def _most(amounts: Sequence[Exact]) -> int:
+    """Where the largest stands; of equals the first."""
+    most = 0
+    for n, amount in enumerate(amounts):
+        if amount.over(amounts[most]):
+            most = n
+    return most
 
 
 class _Work:
@@ -287,6 +283,10 @@ class _Work:
     def value_of(self, match: Match) -> Exact:
         """What a row comes to for this parcel, as things stand."""
         return self._times(match.row, total_of(self._terms(match.row)))
+
+    def largest(self, matches: Sequence[Match]) -> Match:
+        """The one that comes to most, as things stand; of equals the first."""
+        return matches[_most([self.value_of(match) for match in matches]) if len(matches) > 1 else 0]
 
     def take(self, kind: str, match: Match) -> None:
         """Apply a row: add it, or for a discount take it off, though never below nothing."""

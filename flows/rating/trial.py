@@ -15,7 +15,7 @@ from flows.rating.facts import NOWHERE, Stay, Terms, Trial
 from flows.rating.findings import Broken
 from flows.rating.model import Book
 from flows.rating.passes import Step
-from flows.rating.places import Gazetteer, gazetteer, nearest
+from flows.rating.places import Gazetteer, gazetteer, hint
 from flows.rating.tariffs import Quote, Tariffs
 from schemas.limits import MOST_IDENTIFIER, MOST_LENGTH_MM, MOST_WEIGHT_G
 from schemas.money import parse_yuan
@@ -105,9 +105,8 @@ class Calculator:
         said = {name: text.strip() for name, text in asked.items() if text.strip()}
         wanted = said.get("fee", "")
         if wanted and wanted not in self.fees:
-            like = nearest(wanted, self.fees)
-            hint = f"; the nearest is {like}" if like else ""
-            raise RefusedError("fee", f"{wanted!r} is none of {', '.join(self.fees)}{hint}")
+            message = f"{wanted!r} is none of {', '.join(self.fees)}{hint(wanted, self.fees)}"
+            raise RefusedError("fee", message)
         day, facts = self._read(said, today)
         return [self._answer(fee, day, facts, "kg" in said) for fee in ([wanted] if wanted else self.fees)]
 

@@ -122,7 +122,7 @@ def _fill(sheet: Any, rows: Iterator[list[Cell]], file: str, findings: Findings)
             if isinstance(value, Broken):
                 findings.add(file, number, str(column), value)
                 continue
-            cells.append(None if value == "" else _made(sheet, cell))
+            cells.append(None if value == "" else _made(sheet, cell, value))
         sheet.append(cells)
 
 
@@ -166,19 +166,21 @@ def _same(original: str, plain: str) -> bool:
 def _loading(name: str) -> Iterator[None]:
     """Whatever the library says of bytes that are no workbook is a problem of the document."""
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of styles and extensions that we do not read
-            yield
+        yield
     except DocumentError:
         raise
     except Exception as error:
         raise DocumentError([Problem(name, 0, "", "not_a_workbook", f"cannot be read: {error}")]) from error
 
 
-def _unpacks(source: BinaryIO, most: int) -> None:
+def _open(source: BinaryIO, most: int = MOST_BYTES) -> Any:
+    """openpyxl's workbook. Raises ValueError for one that unpacks to more than `most` bytes."""
     with zipfile.ZipFile(source) as parts:
         if sum(part.file_size for part in parts.infolist()) > most:
             raise ValueError(f"it unpacks to more than {most} bytes")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of styles and extensions that we do not read
+        return load_workbook(source, read_only=True)
 
 
 _Sheets = dict[str, tuple[str, list[int]]]
@@ -187,9 +189,7 @@ _Hidden = dict[str, list[list[str]]]
 
 def _read(source: BinaryIO, name: str, findings: Findings) -> tuple[_Sheets, _Hidden]:
     """By title: the sheets as text with the rows of their lines; and the hidden ones' cells."""
-    _unpacks(source, MOST_BYTES)
-    book = load_workbook(source, read_only=True)
-    with closing(book):
+    with closing(_open(source)) as book:
         return _sheets(book, name, findings)
 
 
@@ -229,8 +229,7 @@ def read_sheet(source: BinaryIO, name: str, most: int = MOST_BYTES) -> Iterator[
     Raises DocumentError for bytes that are no workbook, or that unpack to more than `most` bytes.
     """
     with _loading(name):
-        _unpacks(source, most)
-        book = load_workbook(source, read_only=True)
+        book = _open(source, most)
         rows = sheetxml.rows_of(book.worksheets[0])
     with closing(book):
         while True:
@@ -246,13 +245,13 @@ def write_sheet(rows: Iterable[Sequence[str]], target: BinaryIO) -> None:
     with _writing() as book:
         sheet = book.create_sheet("sheet 1")
         for row in rows:
-            sheet.append([_made(sheet, cell_of(storable(text))) for text in row])
+            cells = [cell_of(storable(text)) for text in row]
+            sheet.append([_made(sheet, cell, excel_value(cell)) for cell in cells])
         book.save(target)
 
 
-def _made(sheet: Any, cell: Cell) -> Any:
-    """A cell for openpyxl, never a formula."""
-    value = excel_value(cell)
+def _made(sheet: Any, cell: Cell, value: object) -> Any:
+    """A cell for openpyxl with its `excel_value`, never a formula."""
     made = WriteOnlyCell(sheet, value)
     if isinstance(value, str):
         made.data_type = "s"  # or `=1+1` would be a formula

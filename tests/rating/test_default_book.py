@@ -30,7 +30,7 @@ def tariffs() -> Tariffs:
 def test_it_is_large_enough() -> None:
     """For a network of hundreds of outlets, with prices of every kind for all three fees."""
     (book,) = tariffs().books
-    assert len(tariffs().network.outlets) >= 300
+    assert len(tariffs().context.network.outlets) >= 300
     assert sum(row.table.kind != "zones" for row in book.rows) >= 5_000
     assert {table.fee for table in book.tables if table.kind == "base"} == {"waybill", "transit", "delivery"}
     assert {table.kind for table in book.tables} == {"base", "surcharge", "discount", "bounds", "zones"}

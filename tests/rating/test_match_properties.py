@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from flows.rating import classes, matching, together
+from flows.rating import matching, remembered, together
 from flows.rating.book import Book
 from flows.rating.clashes import clashes
 from flows.rating.classes import Context
@@ -15,7 +15,7 @@ from flows.rating.conditions import Condition
 from flows.rating.factors import MOST_MEASURE, Between, Named, When, Words
 from flows.rating.facts import Stay, Terms, Trial
 from flows.rating.matching import PriceList, specificity
-from flows.rating.model import Row
+from flows.rating.model import Row, lists_of
 from flows.rating.tariffs import Tariffs
 from tests.rating.material import NETWORK
 from tests.rating.test_shape_properties import book_of_rows, row, table
@@ -258,7 +258,7 @@ def test_surcharges_found_together_are_those_found_one_by_one(
     book = Book(
         "v", "book", None, tuple(one.table for found in lists for one in found), (*lists[0], *lists[1])
     )
-    all_ = together.Together("transit", [book], context)
+    all_ = together.Together("transit", lists_of([book]), context)
     for facts in parcels + parcels:
         for day in range(9):
             expected = {
@@ -270,13 +270,12 @@ def test_surcharges_found_together_are_those_found_one_by_one(
 
 
 def test_what_is_remembered_has_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    """In all three places; forgetting changes no answer."""
+    """Forgetting changes no answer."""
     one = row((5,), table(), named=(Between("weight", 3, MOST_MEASURE),))
     more = row((7,), table(kind="surcharge", name="s"), named=(Words("zone", ("z",)),))
     zones = row((), table(fee="", kind="zones", name="zone", shape="zone"), text="z")
     tariffs = Tariffs([book_of_rows([one, more, zones])], NETWORK)
-    for module in (matching, classes, together):
-        monkeypatch.setattr(module, "MOST_REMEMBERED", 2)
+    monkeypatch.setattr(remembered, "MOST", 2)
     for day in [*range(9), *range(9)]:
         quote = tariffs.rate("transit", day, Trial(origin="SHA", destination="XAB", weight_g=4))
         assert quote is not None

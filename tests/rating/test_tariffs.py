@@ -5,7 +5,7 @@ from datetime import date
 import msgspec
 import pytest
 
-from flows.rating import matching as module
+from flows.rating import remembered
 from flows.rating.book import Book, read_book
 from flows.rating.settings import FILE
 from flows.rating.tariffs import Tariffs
@@ -80,7 +80,7 @@ def test_an_unknown_product_has_the_price_of_any_product() -> None:
 
 def test_what_is_remembered_has_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
     """Forgetting changes no answer."""
-    monkeypatch.setattr(module, "MOST_REMEMBERED", 3)
+    monkeypatch.setattr(remembered, "MOST", 3)
     tariffs = Tariffs([OLD], NETWORK)
     prices = [price(tariffs, DAY + n % 7, origin) for n in range(20) for origin in ("SHA", "HZF")]
     assert prices == [52_500, 90_000] * 20
