@@ -4,11 +4,11 @@ Unlike the lanes, the device flow plans nothing: which messages met the old dire
 no part of its promise.
 """
 
-import threading
 import time
 
 import msgspec
 
+from flows.engine.following import Following
 from flows.engine.log import log
 from flows.engine.stop import Stop
 from flows.governance.network import Network, read_network
@@ -17,7 +17,6 @@ from schemas import topics
 from schemas.events import ControlEvent, NetworkPublished
 from schemas.problems import UNREADABLE, DocumentError
 from schemas.settings import Settings
-from sources.kafka import Follower
 
 TELL = 5.0
 """Seconds between words about waiting."""
@@ -27,17 +26,16 @@ class Directory:
     """`wait` for the first directory, then ask for the `current` one; a thread follows the topic."""
 
     def __init__(self, settings: Settings) -> None:
-        self._follower = Follower(settings.kafka, topics.CONTROL.name, settings.kafka_options)
+        self._following = Following(settings, topics.CONTROL.name, self._take)
         self._network: Network | None = None
-        self._failure: BaseException | None = None
 
     def wait(self, stop: Stop) -> None:
         """Until everything that was published has been read and there is a directory; or until told to stop."""
         told = 0.0
         while not stop.asked:
-            self._look(0.5)
-            if self._network is not None and self._follower.at_end:
-                threading.Thread(target=self._follow, daemon=True).start()
+            self._following.look()
+            if self._network is not None and self._following.at_end:
+                self._following.begin()
                 return
             if time.monotonic() > told + TELL:
                 told = time.monotonic()
@@ -45,23 +43,16 @@ class Directory:
 
     def current(self) -> Network:
         """The newest directory that is valid."""
-        if self._network is None or self._failure is not None:
-            raise RuntimeError("the directory is not followed") from self._failure
+        self._following.check()
+        if self._network is None:
+            raise RuntimeError("there is no directory yet")
         return self._network
 
-    def _follow(self) -> None:
+    def _take(self, raw: bytes) -> None:
         try:
-            while True:
-                self._look(0.5)
-        except BaseException as error:
-            self._failure = error
-
-    def _look(self, seconds: float) -> None:
-        for raw in self._follower.poll(seconds):
-            try:
-                document = msgspec.json.decode(raw, type=ControlEvent)
-                if isinstance(document, NetworkPublished):
-                    self._network = follows(self._network, read_network(document.files))
-                    log("directory", version=self._network.version, sites=len(self._network.sites))
-            except (*UNREADABLE, DocumentError) as error:
-                log("a published document is refused", error=str(error)[:300])
+            document = msgspec.json.decode(raw, type=ControlEvent)
+            if isinstance(document, NetworkPublished):
+                self._network = follows(self._network, read_network(document.files))
+                log("directory", version=self._network.version, sites=len(self._network.sites))
+        except (*UNREADABLE, DocumentError) as error:
+            log("a published document is refused", error=str(error)[:300])
