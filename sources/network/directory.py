@@ -5,11 +5,9 @@ a city sends and receives: tens of millions a year, roughly as published for 202
 wealth (receives). A third of what is sent comes from six cities; what is received follows the people.
 """
 
-import csv
-import io
 import math
 import random
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from itertools import accumulate
 from pathlib import Path
 
@@ -17,6 +15,7 @@ import msgspec
 
 from schemas.parties import HQ
 from sources.network import parties
+from sources.network.files import City, cities, csv_of, places, provinces
 
 PRODUCTS = {"STD": "标快", "EXP": "特快", "ECO": "电商件"}
 
@@ -37,16 +36,6 @@ class Site(msgspec.Struct, frozen=True):
     """Counties that an outlet serves."""
     elsewhere: str = ""
     """A county of its city that it does not serve; empty: there is none."""
-
-
-class City(msgspec.Struct, frozen=True):
-    """A city and the parcels that it sends and receives, as shares of no particular whole."""
-
-    code: str
-    name: str
-    province: str
-    sends: int
-    receives: int
 
 
 class Draw(msgspec.Struct, frozen=True):
@@ -108,21 +97,17 @@ def build(outlets: int, seed: int) -> World:
 
     Every city has an outlet if there are enough; with fewer, the cities with most parcels have.
     """
-    rows = list(csv.DictReader(io.StringIO(Path(__file__).with_name("places.csv").read_text("utf-8"))))
-    provinces = {
+    rows = places()
+    capitals = {
         row["code"]: (float(row["longitude"]), float(row["latitude"]))
         for row in rows
         if row["level"] == "province"
     }
-    cities = [
-        City(row["code"], row["name"], row["province"], int(row["sends"]), int(row["receives"]))
-        for row in rows
-        if row["level"] == "city"
-    ]
+    known_cities = cities(rows)
     r = random.Random(f"{seed}/directory")
     sites, sends, receives = list[Site](), list[int](), list[int]()
     areas, counties = list[tuple[str, ...]](), list[tuple[str, ...]]()
-    for city, count in _share_out(cities, outlets):
+    for city, count in _share_out(known_cities, outlets):
         short = city.name.removesuffix("市")
         known = parties.counties_of(city.code, count)
         counties += parties.county_rows(city.code, city.name, known)
@@ -140,9 +125,9 @@ def build(outlets: int, seed: int) -> World:
         city.province: Site(
             f"H{city.province}", f"{city.name.removesuffix('市')}分拨中心", city.code, city.province, True
         )
-        for city in reversed(cities)  # a province's first city is its capital
+        for city in reversed(known_cities)  # a province's first city is its capital
     }
-    kilometres = {(a, b): _kilometres(provinces[a], provinces[b]) for a in provinces for b in provinces}
+    kilometres = {(a, b): _kilometres(capitals[a], capitals[b]) for a in capitals for b in capitals}
     received: dict[str, list[tuple[Site, int]]] = {}
     for site, weight in zip(sites, receives, strict=True):
         received.setdefault(site.province, []).append((site, weight))
@@ -151,23 +136,21 @@ def build(outlets: int, seed: int) -> World:
         sites,
         hubs,
         {
-            "sites.csv": _csv(
+            "sites.csv": csv_of(
                 ("site", "name", "kind", "outlet", "city", "province"), map(_row, [*sites, *hubs.values()])
             ),
-            "products.csv": _csv(("product", "name"), PRODUCTS.items()),
-            "places.csv": _csv(PLACES, [*(_place(row) for row in rows), *counties]),
-            "areas.csv": _csv(("outlet", "county"), areas),
-            "parties.csv": _csv(
+            "products.csv": csv_of(("product", "name"), PRODUCTS.items()),
+            "places.csv": csv_of(PLACES, [*(_place(row) for row in rows), *counties]),
+            "areas.csv": csv_of(("outlet", "county"), areas),
+            "parties.csv": csv_of(
                 parties.PARTY_COLUMNS,
-                parties.party_rows(
-                    {row["code"]: row["name"] for row in rows if row["level"] == "province"}, sites
-                ),
+                parties.party_rows(provinces(rows), sites),
             ),
             "chains.toml": Path(__file__).with_name("chains.toml").read_text("utf-8"),
         },
         kilometres,
         draw(list(zip(sites, sends, strict=True))),
-        {a: draw({b: totals[b] * _pull(kilometres[a, b]) // 1000 for b in totals}) for a in provinces},
+        {a: draw({b: totals[b] * _pull(kilometres[a, b]) // 1000 for b in totals}) for a in capitals},
         {province: draw(found) for province, found in received.items()},
         {site.code: sends[n] + receives[n] for n, site in enumerate(sites)},
     )
@@ -207,11 +190,3 @@ def _place(row: Mapping[str, str]) -> tuple[str, ...]:
 def _row(site: Site) -> tuple[str, ...]:
     kind, outlet = ("hub", HQ) if site.hub else ("outlet", site.code)
     return site.code, site.name, kind, outlet, site.city, site.province
-
-
-def _csv(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(header)
-    writer.writerows(rows)
-    return text.getvalue()

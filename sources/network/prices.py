@@ -5,17 +5,16 @@
 Distances and volumes make them, with a little of each pair's own; nothing is drawn, so the files are always the same.
 """
 
-import csv
-import io
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import product as pairs
 from pathlib import Path
 
 import msgspec
 from xxhash import xxh32_intdigest
 
-from sources.network.directory import City, build
+from sources.network.directory import build
+from sources.network.files import City, cities, csv_of, places, provinces
 
 BUSY = 50
 """Cities between which there are prices of their own."""
@@ -53,37 +52,28 @@ class Country(msgspec.Struct, frozen=True):
 
 def country() -> Country:
     """The country of `places.csv`."""
-    text = Path(__file__).with_name("places.csv").read_text("utf-8")
-    rows = list(csv.DictReader(io.StringIO(text)))
-    cities = [
-        City(row["code"], row["name"], row["province"], int(row["sends"]), int(row["receives"]))
-        for row in rows
-        if row["level"] == "city"
-    ]
-    return Country(
-        sorted(cities, key=lambda city: (-city.sends - city.receives, city.code)),
-        {row["code"]: row["name"] for row in rows if row["level"] == "province"},
-        build(60, 1).kilometres,
-    )
+    rows = places()
+    busiest = sorted(cities(rows), key=lambda city: (-city.sends - city.receives, city.code))
+    return Country(busiest, provinces(rows), build(60, 1).kilometres)
 
 
 def files(of: Country) -> dict[str, str]:
     """The files by name."""
     return {
-        "transit-city.csv": _csv(
+        "transit-city.csv": csv_of(
             ("origin_city", "destination_city", "product", *FIRST_CONTINUED), _city_pairs(of)
         ),
-        "transit-express.csv": _csv(
+        "transit-express.csv": csv_of(
             ("origin_province", "destination_province", "product", *FIRST_CONTINUED), _express(of)
         ),
-        "transit-customers.csv": _csv(
+        "transit-customers.csv": csv_of(
             ("customer", "destination_province", *FIRST_CONTINUED), _own_prices(of)
         ),
-        "delivery-city.csv": _csv(("destination_city", "product", "price"), _delivery(of)),
-        "remote.csv": _csv(("destination_city", "price", "minimum"), _remote(of)),
-        "agreements.csv": _csv(("customer", "percent"), _agreements()),
-        "volume.csv": _csv(("customer", "month_parcels", "percent"), _volumes()),
-        "zones.csv": _csv(("origin_province", "destination_province", "value"), _zones(of)),
+        "delivery-city.csv": csv_of(("destination_city", "product", "price"), _delivery(of)),
+        "remote.csv": csv_of(("destination_city", "price", "minimum"), _remote(of)),
+        "agreements.csv": csv_of(("customer", "percent"), _agreements()),
+        "volume.csv": csv_of(("customer", "month_parcels", "percent"), _volumes()),
+        "zones.csv": csv_of(("origin_province", "destination_province", "value"), _zones(of)),
     }
 
 
@@ -171,14 +161,6 @@ def _customer(number: int) -> str:
 
 def _yuan(fen: Fen) -> str:
     return f"{fen // 100}.{fen % 100:02d}"
-
-
-def _csv(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(header)
-    writer.writerows(rows)
-    return text.getvalue()
 
 
 def main() -> None:

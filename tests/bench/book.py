@@ -24,8 +24,8 @@ from flows.rating.facts import Terms, Trial
 from flows.rating.tariffs import Tariffs
 from schemas.times import day_of
 from sources.network.directory import PRODUCTS, World, build
+from sources.network.files import csv_of
 from tests.bench.machine import resident_mib
-from tests.bench.workload import table
 
 SEED = 11
 DEFAULT = Path(__file__).parents[2] / "flows" / "rating" / "default"
@@ -117,8 +117,8 @@ def large_book(world: World, rows: int) -> dict[str, str]:
         return "1", money(150, 900), money(40, 400)
 
     files = {
-        "waybill.csv": table(("product", "price"), [("", "1.00"), ("EXP", "1.20")]),
-        "cities.csv": table(
+        "waybill.csv": csv_of(("product", "price"), [("", "1.00"), ("EXP", "1.20")]),
+        "cities.csv": csv_of(
             ("origin_city", "destination_city", "..1", "1..3", "3..10", "10..30", "30.."),
             [
                 (a, b, money(200, 500), money(150, 300), money(100, 200), money(80, 150), money(60, 90))
@@ -126,22 +126,22 @@ def large_book(world: World, rows: int) -> dict[str, str]:
                 for b in cities
             ],
         ),
-        "customers.csv": table(
+        "customers.csv": csv_of(
             ("customer", "destination_province", *FIRST_CONTINUED),
             [(customer, place, *prices()) for customer in customers for place in provinces],
         ),
-        "zones.csv": table(
+        "zones.csv": csv_of(
             ("zone", "product", *FIRST_CONTINUED),
             [(f"Z{n}", product, *prices()) for n in range(1, 9) for product in ("", *PRODUCTS)],
         ),
-        "zone-map.csv": table(
+        "zone-map.csv": csv_of(
             ("origin_province", "destination_province", "value"),
             [(a, b, f"Z{1 + world.kilometres[a, b] // 600 % 8}") for a in provinces for b in provinces],
         ),
-        "remote.csv": table(
+        "remote.csv": csv_of(
             ("destination_outlet", "price"), [(outlet, "0.50") for outlet in r.sample(outlets, 2_000)]
         ),
-        "volume.csv": table(
+        "volume.csv": csv_of(
             ("customer", "month_parcels", "percent"),
             [
                 (customer, range_, percent)
@@ -149,7 +149,7 @@ def large_book(world: World, rows: int) -> dict[str, str]:
                 for range_, percent in (("1001..5000", "3"), ("5001..20000", "5"), ("20001..", "8"))
             ],
         ),
-        "delivery.csv": table(
+        "delivery.csv": csv_of(
             ("destination_outlet", "product", "price"),
             [(outlet, product, money(80, 300)) for outlet in outlets for product in ("", *PRODUCTS)],
         ),
@@ -161,7 +161,7 @@ def large_book(world: World, rows: int) -> dict[str, str]:
     return {
         "book.toml": BOOK,
         **files,
-        "outlets.csv": table(
+        "outlets.csv": csv_of(
             ("origin_outlet", "destination_outlet", *FIRST_CONTINUED), [(*pair, *prices()) for pair in pairs]
         ),
     }

@@ -4,8 +4,6 @@ The world is made of numbers (2,000 outlets in 300 cities of 30 provinces, a tar
 rows) and the same for the same arguments. Each parcel leads to five charges and eighteen journal rows.
 """
 
-import csv
-import io
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -20,6 +18,7 @@ from schemas import topics
 from schemas.events import NetworkPublished, TariffPublished, Tick
 from schemas.identity import version_of
 from schemas.times import HOUR
+from sources.network.files import csv_of
 
 OUTLETS, CITIES, PROVINCES, HUBS = 2000, 300, 30, 60
 START = 1_762_800_000_000
@@ -48,9 +47,9 @@ def network_files() -> dict[str, str]:
         city = city_of(hub)
         sites.append((f"H{hub:05d}", f"分拨{hub}", "hub", "HQ", city, f"{city[:2]}0000"))
     return {
-        "places.csv": table(("code", "name", "level", "province"), places),
-        "sites.csv": table(("site", "name", "kind", "outlet", "city", "province"), sites),
-        "products.csv": table(("product", "name"), [("STD", "标快"), ("EXP", "特快")]),
+        "places.csv": csv_of(("code", "name", "level", "province"), places),
+        "sites.csv": csv_of(("site", "name", "kind", "outlet", "city", "province"), sites),
+        "products.csv": csv_of(("product", "name"), [("STD", "标快"), ("EXP", "特快")]),
     }
 
 
@@ -58,15 +57,6 @@ def city_of(outlet: int) -> str:
     """The code of the city that an outlet lies in."""
     city = outlet * 7 % CITIES
     return f"{10 + city % PROVINCES}{city // PROVINCES + 1:02d}00"
-
-
-def table(header: tuple[str, ...], rows: list[tuple[object, ...]]) -> str:
-    """A CSV text."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(header)
-    writer.writerows(rows)
-    return text.getvalue()
 
 
 def tariff_files(rows: int = 20_000) -> dict[str, str]:
@@ -126,9 +116,9 @@ effective_from = 2025-01-01
 """
     return {
         "book.toml": book,
-        "waybill.csv": table(("product", "price"), [("STD", "1.00"), ("EXP", "1.20")]),
-        "transit.csv": table((*header, "first_kg", "first_price", "continued_price"), lines),
-        "delivery.csv": table(
+        "waybill.csv": csv_of(("product", "price"), [("STD", "1.00"), ("EXP", "1.20")]),
+        "transit.csv": csv_of((*header, "first_kg", "first_price", "continued_price"), lines),
+        "delivery.csv": csv_of(
             ("destination_province", "price"), [(code, f"1.{n % 10}0") for n, code in enumerate(codes)]
         ),
     }
