@@ -2,11 +2,18 @@
 
 from pathlib import Path
 
-from deploy import workbook
+from flows.rating.workbook import read_sheets
 from schemas.problems import DocumentError, Problem
 
 SUFFIXES = (".toml", ".csv")
+MOST_BYTES = 400_000_000
+"""Of an unpacked workbook: far more than any document, far less than a trap."""
 UTF_16 = (b"\xff\xfe", b"\xfe\xff")
+
+
+def is_workbook(file: Path) -> bool:
+    """Whether a file's name says that it is an Excel workbook; endings count in any case."""
+    return file.suffix.lower() == ".xlsx"
 
 
 def files_of(directory: Path) -> dict[str, str]:
@@ -14,8 +21,10 @@ def files_of(directory: Path) -> dict[str, str]:
 
     Endings count in any case (`PRICES.CSV` is `PRICES.csv`), since Windows writes them as it likes.
     """
-    if directory.is_file() and directory.suffix.lower() == ".xlsx":
-        return workbook.files_of(directory)
+    if directory.is_file() and is_workbook(directory):
+        with directory.open("rb") as source:
+            sheets = read_sheets(source, directory.name, MOST_BYTES)
+        return {f"{title}.csv": text for title, text in sheets.items()}
     if not directory.is_dir():
         raise DocumentError(
             [Problem(str(directory), 0, "", "missing_directory", "is no directory; name the document's")]

@@ -10,7 +10,8 @@ from pathlib import Path
 from dashboards.library import IN_FORCE, STATUS, WITHDRAWN, files_of_version, published, today, version_named
 from dashboards.words import shanghai
 from deploy import publish as publishing
-from deploy.tariff.opening import WORKBOOK, Connect, Opened, bounded, network_for, open_book
+from deploy.files import is_workbook
+from deploy.tariff.opening import Connect, Opened, bounded, network_for, open_book
 from deploy.terminal import table
 from flows.rating.advice import advice
 from flows.rating.difference import difference
@@ -185,9 +186,9 @@ def _table(source: Path, target: Path | None, calculator: Calculator, asked: Ask
             yield row
 
     with source.open("rb") as file:
-        rows = read_sheet(file, source.name) if source.suffix == WORKBOOK else _csv_cells(source)
+        rows = read_sheet(file, source.name) if is_workbook(source) else _csv_cells(source)
         answers = counted(answered(rows, calculator, today(), asked))
-        if target is not None and target.suffix == WORKBOOK:
+        if target is not None and is_workbook(target):
             with target.open("wb") as out:
                 write_sheet(answers, out)
         elif target is not None:

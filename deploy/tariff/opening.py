@@ -7,14 +7,13 @@ import msgspec
 from clickhouse_connect.driver.client import Client
 
 from dashboards.library import files_of_version, newest_network, version_named
-from deploy.files import files_of
+from deploy.files import files_of, is_workbook
 from flows.governance.network import Network, read_network
 from flows.rating.book import Book, read_book
 from flows.rating.workbook import read_workbook
 from schemas.identity import version_of
 from schemas.problems import DocumentError, Problem
 
-WORKBOOK = ".xlsx"
 Connect = Callable[[], Client]
 
 
@@ -43,11 +42,11 @@ def open_book(where: str, connect: Connect) -> Opened:
     if path.is_dir():
         files = files_of(path)
         return Opened(files, files, lambda problem: problem)
-    if path.suffix == WORKBOOK and path.exists():
+    if is_workbook(path) and path.exists():
         with path.open("rb") as source:
             imported = read_workbook(source, path.name)
         return Opened(imported.files, imported.plain, imported.located)
-    if path.suffix == WORKBOOK or "/" in where:
+    if is_workbook(path) or "/" in where:
         raise LookupError(f"there is no file or directory {where}")
     client = connect()
     files = files_of_version(client, version_named(client, where))

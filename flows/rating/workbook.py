@@ -170,7 +170,8 @@ def _loading(name: str) -> Iterator[None]:
     except DocumentError:
         raise
     except Exception as error:
-        raise DocumentError([Problem(name, 0, "", "not_a_workbook", f"cannot be read: {error}")]) from error
+        message = f"is no Excel workbook (.xlsx), or cannot be read: {error}"
+        raise DocumentError([Problem(name, 0, "", "not_a_workbook", message)]) from error
 
 
 def _open(source: BinaryIO, most: int = MOST_BYTES) -> Any:
@@ -221,6 +222,20 @@ def _cells(sheet: Any, name: str, findings: Findings) -> Iterator[list[Cell]]:
         while cells and cells[-1].text == "":
             cells.pop()
         yield cells
+
+
+def read_sheets(source: BinaryIO, name: str, most: int = MOST_BYTES) -> dict[str, str]:
+    """Every sheet of a workbook as CSV, by title; blank ones and notes are left out.
+
+    Raises DocumentError with sheet, row and column of what cannot be used (formulas, times of day), and for bytes that
+    are no workbook or unpack to more than `most` bytes.
+    """
+    findings = Findings()
+    with _loading(name), closing(_open(source, most)) as book:
+        sheets = [sheet for sheet in book.worksheets if sheet.title[:1] != NOTE]
+        texts = {sheet.title.strip(): _csv(_cells(sheet, name, findings))[0] for sheet in sheets}
+    findings.refuse()
+    return {title: text for title, text in texts.items() if text}
 
 
 def read_sheet(source: BinaryIO, name: str, most: int = MOST_BYTES) -> Iterator[list[Cell | Refused]]:

@@ -58,3 +58,17 @@ def test_what_is_no_workbook_is_refused(tmp_path: Path) -> None:
     file.write_bytes(b"no zip")
     with pytest.raises(DocumentError, match="is no Excel workbook"):
         files_of(file)
+
+
+def test_what_has_no_exact_text_is_refused_with_its_place(tmp_path: Path) -> None:
+    book = openpyxl.Workbook()
+    book.active.title = "materials"
+    for row in (["item", "name", "price"], ["M1", "袋", "=1+1"], ["M2", "箱", 0.1 + 0.2]):
+        book.active.append(row)
+    file = tmp_path / "NETWORK.XLSX"
+    book.save(file)
+    with pytest.raises(DocumentError, match=r"sheet materials row 2 column C: is a formula"):
+        files_of(file)
+    book.active["C2"] = 2
+    book.save(file)
+    assert files_of(file) == {"materials.csv": "item,name,price\nM1,袋,2\nM2,箱,0.3\n"}

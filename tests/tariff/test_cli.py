@@ -98,10 +98,10 @@ def test_check_says_what_is_wrong_and_where(run: Run, tmp_path: Path) -> None:
 
 def test_a_workbook_is_checked_at_its_own_places(run: Run, tmp_path: Path) -> None:
     book = copy(tmp_path, delivery="destination_city,price\n\n西安市,1.20\n西按市,1.20\n")
-    workbook = str(tmp_path / "b.xlsx")
+    workbook = str(tmp_path / "B.XLSX")
     assert run("export", book, workbook) == 0
     assert run("check", workbook, *OFFLINE) == 1
-    assert "b.xlsx sheet delivery row 4 column destination_city" in run.err
+    assert "B.XLSX sheet delivery row 4 column destination_city" in run.err
 
 
 def test_there_and_back_and_the_difference(run: Run, tmp_path: Path) -> None:
