@@ -5,14 +5,13 @@ from collections import defaultdict
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from xxhash import xxh3_128_digest
-
 from deploy.audit.chain import Log
 from deploy.audit.digest import place
+from deploy.audit.names import name_of
 from deploy.audit.postings import MONEY, TOLD, words
 from deploy.audit.report import Check, Findings
-from deploy.audit.rules import BLOCK_RANGE, MOST
-from deploy.audit.store import BLOCKS, LANE, Row, Store
+from deploy.audit.rules import MOST
+from deploy.audit.store import BLOCK_RANGE, BLOCKS, LANE, Row, Store, shard_of, up_to
 from deploy.audit.wallets import Kept, Moved, Refusal, Wallet
 from schemas.parties import HQ
 from schemas.topics import POSTINGS
@@ -20,7 +19,7 @@ from schemas.topics import POSTINGS
 IN_A_SHARD = 1_000_000
 """Movements whose parties are looked at together."""
 
-_MINE = "cityHash64(toString(party)) % {shards:UInt64} = {shard:UInt64}"
+_MINE = shard_of("toString(party)")
 _READ = {
     "movement": f"""
         SELECT party, seq, step, account, kind, reinterpretAsInt64(amount) AS units,
@@ -229,8 +228,7 @@ def _told(party: str, row: Row, said: Row) -> bool:
     """Whether a command's movement tells of the command, and of its journal rows."""
     charge = ""
     if row["fee"]:
-        name = f"command|{party}|{said['command_id']}"
-        charge = xxh3_128_digest(name.encode())[:15].hex().upper() + "00"
+        charge = name_of(f"command|{party}|{said['command_id']}")
     return bool(
         (row["kind"], row["command_id"], row["day"], row["sender"], row["counterparty"])
         == (said["command"], said["command_id"], said["day"], 0, HQ)
@@ -260,10 +258,8 @@ def check_told(store: Store, log: Log, *, all_of_it: bool) -> Check:
     `all_of_it`: nothing may be.
     """
     found = Findings("told", "虚拟账户的入账等于日记账逐区块、逐费用的净额")
-    partitions = _partitions(log)
-    known = " OR ".join(
-        f"sender BETWEEN {head.lane << LANE} AND {head.lane << LANE | head.n}" for head in log.heads
-    )
+    partitions = len(_heard_from(log)) or 1
+    known = up_to({head.lane: head.n for head in log.heads}, "sender")
     sums = f"""
         SELECT seq, party, fee, day, sum(units) AS difference, bitShiftRight(seq, {LANE}) AS lane,
                bitAnd(kafkaMurmurHash(party), 2147483647) % {{partitions:UInt64}} AS partition
@@ -271,7 +267,7 @@ def check_told(store: Store, log: Log, *, all_of_it: bool) -> Check:
             SELECT sender AS seq, toString(party) AS party, toString(fee) AS fee, business_date AS day,
                    -reinterpretAsInt64(amount) AS units
             FROM $account_movement
-            WHERE kind = 'posting' AND sender BETWEEN {{first:UInt64}} AND {{last:UInt64}} AND ({known or "false"})
+            WHERE kind = 'posting' AND sender BETWEEN {{first:UInt64}} AND {{last:UInt64}} AND ({known})
             UNION ALL
             SELECT seq, toString(book), toString(fee), business_date,
                    if(side = 'D', 1, -1) * reinterpretAsInt64(amount)
@@ -302,15 +298,14 @@ def _on_the_way(heard: dict[tuple[int, int], int]) -> Iterator[str]:
         yield f"(lane, partition) NOT IN ({known})"
 
 
-def _partitions(log: Log) -> int:
-    """Partitions of the postings' topic, as the lanes of the accounts flow read it; 1 without any."""
-    names = {name for plan in log.plans for name in plan.inputs if name.startswith(f"{POSTINGS.name}:")}
-    return max(1, len(names))
+def _heard_from(log: Log) -> set[str]:
+    """Partitions of the postings' topic, as the lanes of the accounts flow read it."""
+    return {name for plan in log.plans for name in plan.inputs if name.startswith(f"{POSTINGS.name}:")}
 
 
 def check_accounts(store: Store, log: Log, *, settled: bool) -> list[Check]:
     """All checks of virtual accounts. `settled`: the network has come to rest, so nothing is on the way."""
     replay = Replay(store)
     replay.walk()
-    kept = any(name.startswith(POSTINGS.name) for plan in log.plans for name in plan.inputs)
+    kept = bool(_heard_from(log))
     return [check_told(store, log, all_of_it=settled and kept), *replay.checks()]

@@ -7,21 +7,20 @@ from deploy.audit.eras import Eras
 from deploy.audit.expected import policy_of
 from deploy.audit.facts import Facts, Weight
 from deploy.audit.report import Check, Findings
-from deploy.audit.store import Store
+from deploy.audit.store import OF_SHARD, Store
 from deploy.audit.tariffs import Policy
-from deploy.audit.weights import NOTHING, CaseNow, case, choose
+from deploy.audit.weights import NOTHING, case, fits
 from schemas.parties import HQ
 
-_SHARD = "cityHash64(waybill) % {shards:UInt64} = {shard:UInt64}"
 _CASES = f"""
     SELECT waybill, argMax((toString(status), weight_event, toString(weight_class), weight_g,
         toUnixTimestamp64Milli(event_time), toString(site), other_event, toString(other_class), other_g,
         toUnixTimestamp64Milli(other_time), toString(other_site), toString(other_outlet), difference_g,
         toUInt32(difference_percent), toString(on_difference), decision, seq), (seq, line)) AS newest
-    FROM $weight_case WHERE {_SHARD} GROUP BY waybill"""
+    FROM $weight_case WHERE {OF_SHARD} GROUP BY waybill"""
 _REMARKS = f"""
     SELECT waybill, groupArray((event_id, toUnixTimestamp64Milli(event_time), toString(site), found)) AS remarks
-    FROM $anomaly WHERE {_SHARD} AND kind = 'weight_implausible' GROUP BY waybill"""
+    FROM $anomaly WHERE {OF_SHARD} AND kind = 'weight_implausible' GROUP BY waybill"""
 
 
 class Cases:
@@ -79,14 +78,14 @@ class Cases:
                 self.remarks.add(f"{facts.waybill} {event_id}: is no implausible weight")
         names = [event_id for event_id, *_ in remarked]
         for one in facts.weights if facts.order_id else ():
-            needed = all(_beyond(one, policy) for policy in policies)
+            needed = all(not fits(one, policy) for policy in policies)
             if names.count(one.event_id) > 1 or (needed and one.event_id not in names):
                 self.remarks.add(f"{facts.waybill} {one.event_id}: {one.grams} g was not remarked, or twice")
 
     def _ever(self, one: Weight) -> bool:
         """Whether any policy of any era takes a weight for implausible."""
         return any(
-            _beyond(one, policy)
+            not fits(one, policy)
             for era in self._eras.eras
             for policy in (era.policy, *(own for _, own in era.policy.lines))
         )
@@ -102,35 +101,22 @@ class Cases:
         yield self.remarks.check("remarks")
 
 
-def _beyond(one: Weight, policy: Policy) -> bool:
-    least, most = policy.limits.get(one.weight_class, (0, one.grams))
-    return not least <= one.grams <= most
-
-
 def _row(facts: Facts, policy: Policy, outlets: dict[str, tuple[str, str, str]]) -> tuple[Any, ...] | None:
     """The newest row as it should be: undecided or not, the two weights, the treatment, the decision."""
     found = case(facts, policy)
     if found is None:
         return None
-    counts, other = (
-        _weight(facts, found, event, policy) for event in (found.weight_event, found.other_event)
-    )
+    other = found.other
     outlet = outlets.get(other.site, (HQ if other.site else "", "", ""))[0]
     return (
         found.undecided,
-        *_told(counts),
+        *_told(found.counts),
         *_told(other),
         outlet,
-        found.on_difference,
+        policy.on_difference,
         found.decision,
     )
 
 
 def _told(one: Weight) -> tuple[str, str, int, int, str]:
     return one.event_id, one.weight_class, one.grams, one.time, one.site
-
-
-def _weight(facts: Facts, found: CaseNow, event: str, policy: Policy) -> Weight:
-    if event == found.weight_event and found.decision:
-        return choose(facts, policy)
-    return next((one for one in facts.weights if one.event_id == event), NOTHING)

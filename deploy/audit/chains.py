@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 from deploy.audit.eras import Era, Eras
 from deploy.audit.facts import Facts
 from deploy.audit.report import Check, Findings
-from deploy.audit.store import Store
+from deploy.audit.store import OF_SHARD, Store
 from schemas.limits import HORIZON
 from schemas.parties import HQ
 
@@ -15,11 +15,11 @@ _RULES = """
     SELECT version, rule, toString(operation) AS operation, toString(place) AS place,
            toString(direction) AS direction, others, hours, toString(responsible) AS responsible
     FROM $chain_rule ORDER BY seq, line"""
-_BREACHES = """
+_BREACHES = f"""
     SELECT waybill, toString(rule) AS rule,
            argMax((toString(status), toString(outlet), toString(site), toString(operation),
                    toUnixTimestamp64Milli(since), toUnixTimestamp64Milli(due)), (seq, line)) AS newest
-    FROM $chain_breach WHERE cityHash64(waybill) % {shards:UInt64} = {shard:UInt64} GROUP BY waybill, rule"""
+    FROM $chain_breach WHERE {OF_SHARD} GROUP BY waybill, rule"""
 
 
 class Rule(NamedTuple):

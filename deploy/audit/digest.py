@@ -19,7 +19,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from deploy.audit.store import LANE, Store
+from deploy.audit.store import BLOCK_RANGE, LANE, Store
 from sinks.tables import Table
 
 Ints = np.ndarray[Any, np.dtype[Any]]
@@ -31,8 +31,7 @@ def digests(store: Store, table: Table, first: int, last: int) -> Iterator[tuple
     """For each block with rows of a table: its seq, number of rows, digest, and whether lines count from 0."""
     names = ", ".join(f"`{name}`" for name in table.names)
     rows = store.arrow(
-        f"SELECT {names} FROM ${table.name} "
-        "WHERE seq BETWEEN {first:UInt64} AND {last:UInt64} ORDER BY seq, line",
+        f"SELECT {names} FROM ${table.name} WHERE {BLOCK_RANGE} ORDER BY seq, line",
         first=first,
         last=last,
     )

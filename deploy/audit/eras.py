@@ -86,11 +86,8 @@ def read_eras(store: Store, log: Log, found: Findings) -> Eras:
     """The eras of all lanes, from what is stored. A book that cannot be read is found wrong and left out."""
     tariffs, directories = _read_tariffs(store), _read_directories(store)
     changes = read_changes(store)
-    beginnings = sorted(
-        {seq for seq, _, _ in tariffs}
-        | {directory[0] for directory in directories}
-        | {change.seq for change in changes}
-    )
+    documents = {seq for seq, _, _ in tariffs} | {seq for seq, _ in directories}
+    beginnings = sorted(documents | {change.seq for change in changes})
     _check_directories(store, found)
     eras = [_era([], read_directory("", ()), Hands())]
     for (_, one), (seq, other) in pairwise(directories):
@@ -103,13 +100,21 @@ def read_eras(store: Store, log: Log, found: Findings) -> Eras:
                 found.add(f"{place(seq)}: tariff book {version} is withdrawn, and was not in the books")
         elif version != content_address(files):
             found.add(f"{place(seq)}: the content of tariff book {version} is not what its version says")
+    read: dict[tuple[int, str, int], Book | None] = {}
     for beginning in beginnings:
-        known = [directory for seq, directory in directories if seq <= beginning]
-        directory = known[-1] if known else eras[0].directory
-        published = _standing(tariffs, beginning)
-        books = [_read_book(version, files, directory, found) for _, version, files in published]
         hands = Hands(tuple(change for change in changes if change.seq <= beginning))
-        eras.append(_era([book for book in books if book is not None], directory, hands))
+        if beginning not in documents:
+            eras.append(msgspec.structs.replace(eras[-1], hands=hands))
+            continue
+        known = [one for one in directories if one[0] <= beginning]
+        since, directory = known[-1] if known else (0, eras[0].directory)
+        books: list[Book] = []
+        for seq, version, files in _standing(tariffs, beginning):
+            if (seq, version, since) not in read:
+                read[seq, version, since] = _read_book(version, files, directory, found)
+            if (book := read[seq, version, since]) is not None:
+                books.append(book)
+        eras.append(_era(books, directory, hands))
     return Eras(eras, _starts(log, beginnings))
 
 

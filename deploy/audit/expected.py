@@ -288,8 +288,9 @@ def _priced(
 
 def _undecided(case: Case) -> bool:
     """Whether nothing is charged by the weight until someone decides."""
-    differing = weights.case(case.then, policy_of(case.facts, case.era))
-    return differing is not None and differing.undecided and differing.on_difference == "wait"
+    policy = policy_of(case.facts, case.era)
+    differing = weights.case(case.then, policy) if policy.on_difference == "wait" else None
+    return differing is not None and differing.undecided
 
 
 def _parcel(case: Case) -> Parcel:

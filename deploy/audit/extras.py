@@ -6,23 +6,21 @@ import msgspec
 
 from deploy.audit.eras import Eras
 from deploy.audit.postings import Postings
-from deploy.audit.store import BLOCKS, LANE, Store
-
-_SHARD = "cityHash64(waybill) % {shards:UInt64} = {shard:UInt64}"
+from deploy.audit.store import BLOCKS, LANE, OF_SHARD, Store
 
 _TERMS = f"""
     SELECT event_id, waybill, reinterpretAsInt64(insured) AS insured, reinterpretAsInt64(cod) AS cod,
            toString(direction) AS direction, related, pieces, toString(channel) AS channel,
-           toString(billing) AS billing, promised_hours FROM $order_terms WHERE {_SHARD}"""
+           toString(billing) AS billing, promised_hours FROM $order_terms WHERE {OF_SHARD}"""
 
 _COURIERS = f"""
     SELECT waybill, event_id, toString(courier) AS courier FROM $event
-    WHERE {_SHARD} AND courier != '' AND operation IN ('10', '50') AND ($live)"""
+    WHERE {OF_SHARD} AND courier != '' AND operation IN ('10', '50') AND ($live)"""
 
 _HUBS = f"""
     SELECT waybill, toString(site) AS hub,
            argMin((toUnixTimestamp64Milli(event_time), event_id, seq), (event_time, event_id)) AS first
-    FROM $event WHERE {_SHARD} AND kind = 'scan' AND outlet = 'HQ' AND ($live) GROUP BY waybill, site"""
+    FROM $event WHERE {OF_SHARD} AND kind = 'scan' AND outlet = 'HQ' AND ($live) GROUP BY waybill, site"""
 
 _CLAIMS = f"""
     SELECT waybill, claim, countIf(status = 'claimed') AS claimed, countIf(status = 'withdrawn') AS withdrawn,
@@ -31,7 +29,7 @@ _CLAIMS = f"""
            anyIf(toString(responsible), status = 'claimed') AS responsible,
            anyIf(toString(beneficiary), status = 'claimed') AS beneficiary,
            anyIf(reinterpretAsInt64(amount), status = 'claimed') AS amount, max(seq) AS seq
-    FROM $claim WHERE {_SHARD} GROUP BY waybill, claim ORDER BY claim"""
+    FROM $claim WHERE {OF_SHARD} GROUP BY waybill, claim ORDER BY claim"""
 
 
 class Terms(msgspec.Struct, frozen=True):

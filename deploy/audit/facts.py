@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from deploy.audit.store import Store
+from deploy.audit.store import OF_SHARD, Store
 
 IN_A_SHARD = 250_000
 """Events whose parcels are looked at together."""
@@ -87,7 +87,6 @@ def _scan(operation: str) -> str:
     )
 
 
-_SHARD = "cityHash64(waybill) % {shards:UInt64} = {shard:UInt64}"
 _SQL = f"""
     SELECT waybill, lane, lanes, first_seq, last_seq, last,
            o.1 AS order_id, o.2 AS order_time, o.3 AS origin, o.4 AS destination, o.5 AS product,
@@ -108,12 +107,12 @@ _SQL = f"""
                             kind = 'weight') AS weights,
                arraySort(groupArrayIf((toUnixTimestamp64Milli(event_time), toString(operation), toString(site)),
                                       kind = 'scan')) AS scans
-        FROM $event WHERE {_SHARD} GROUP BY waybill
+        FROM $event WHERE {OF_SHARD} GROUP BY waybill
     )"""
 _DECISIONS = f"""
     SELECT waybill, argMax((event_id, toUnixTimestamp64Milli(event_time), toString(decision), weight_event,
                             weight_g, volume_cm3, seq), (event_time, event_id)) AS decision
-    FROM $weight_decision WHERE {_SHARD} GROUP BY waybill"""
+    FROM $weight_decision WHERE {OF_SHARD} GROUP BY waybill"""
 _UNDECIDED = Decision("", 0, "", "", 0, 0, 0)
 
 

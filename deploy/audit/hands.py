@@ -7,7 +7,7 @@ import msgspec
 
 from deploy.audit.postings import ROLES
 from deploy.audit.report import Check, Findings
-from deploy.audit.store import Store
+from deploy.audit.store import BLOCK_RANGE, Store
 from schemas.parties import CUSTOMER, HQ
 
 EAST_8, DAY = 8 * 3_600_000, 24 * 3_600_000
@@ -111,7 +111,7 @@ def _wrong(role: str, party: str) -> str:
 
 _STRANGE = f"""
     SELECT waybill, fee, payer, payee FROM $charge AS c LEFT JOIN {ROLES} AS f USING (fee)
-    WHERE seq BETWEEN {{first:UInt64}} AND {{last:UInt64}}
+    WHERE {BLOCK_RANGE}
         AND (pays = '' OR payer = payee OR payer = '' OR payee = ''
              OR {_wrong("pays", "payer")} OR {_wrong("gets", "payee")})
     LIMIT 1000"""
@@ -122,7 +122,7 @@ _CHANGING = f"""
         SELECT origin, destination, business_date, waybill,
                arrayJoin([(pays, toString(payer)), (gets, toString(payee))]) AS end
         FROM $charge AS c LEFT JOIN {ROLES} AS f USING (fee)
-        WHERE seq BETWEEN {{first:UInt64}} AND {{last:UInt64}}
+        WHERE {BLOCK_RANGE}
             AND ({_HAS.format("origin")} OR {_HAS.format("destination")})
     )
     WHERE end.1 IN ('origin', 'destination') AND has({{changing:Array(String)}}, outlet)

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from deploy.audit.chain import Log, check_blocks, check_chain, check_heads, check_plans
 from deploy.audit.digest import place
 from deploy.audit.report import Check, Counts, Findings, Head
-from deploy.audit.rules import BLOCK_RANGE, RULES, check_rule
-from deploy.audit.store import Store
+from deploy.audit.rules import RULES, check_rule
+from deploy.audit.store import BLOCK_RANGE, Store
 
 SUMS = {
     "journal": """

@@ -6,12 +6,12 @@ from itertools import groupby
 from typing import Any
 
 import msgspec
-from xxhash import xxh3_128_digest
 
 from deploy.audit import postings
 from deploy.audit.hands import Hands
+from deploy.audit.names import name_of
 from deploy.audit.report import Check, Findings
-from deploy.audit.store import LANE, Store
+from deploy.audit.store import Store, up_to
 from schemas.parties import HQ
 
 Account = tuple[str, str, str]
@@ -37,7 +37,7 @@ class Move(msgspec.Struct, frozen=True):
     @property
     def name(self) -> str:
         """What its rows are named by, in hexadecimal."""
-        return xxh3_128_digest(f"{postings.MOVED}|{self.move_id}".encode())[:15].hex().upper() + "00"
+        return name_of(f"{postings.MOVED}|{self.move_id}")
 
 
 def read_moves(store: Store) -> list[Move]:
@@ -178,8 +178,7 @@ def _opened(
     store: Store, hands: Hands, move: Move, since: int, day: int, former: str, places: set[str]
 ) -> Iterator[tuple[Account, int]]:
     """What an outlet's days with one party left open, in the blocks that the move knows of."""
-    lanes = [f"seq BETWEEN {lane << LANE} AND {lane << LANE | n}" for lane, n in move.blocks.items()]
-    known = f"({' OR '.join(lanes) or 'false'})"
+    known = f"({up_to(move.blocks)})"
     only = not hands.others(former, move.outlet, places)  # all that the party has is the outlet's
     asked: dict[str, Any] = {"since": max(since, 0), "day": day, "former": former}
     asked |= {"outlet": move.outlet, "only": int(only)}

@@ -122,10 +122,6 @@ class Postings(msgspec.Struct, frozen=True):
     dues: tuple[Due, ...]
     """In their places."""
 
-    def by_trigger(self, trigger: str) -> list[Due]:
-        """Dues that something makes due."""
-        return [due for due in self.dues if due.trigger == trigger]
-
     def priced_live(self, priced: frozenset[str], roles: Sequence[str] = (), trigger: str = "") -> bool:
         """Whether a due with one of these roles, or of this trigger, can come to anything."""
         return any(

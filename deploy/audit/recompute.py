@@ -36,13 +36,11 @@ from deploy.audit.remarks import check_anomalies, check_dead_letters, check_name
 from deploy.audit.report import Check, Findings
 from deploy.audit.rules import AS_OF
 from deploy.audit.steps import untrue
-from deploy.audit.store import Store
+from deploy.audit.store import OF_SHARD, Store
 from schemas.settings import from_environment
 
 WEIGHED = "transit"
 """The due that every parcel's weight decides."""
-_SHARD = "cityHash64(waybill) % {shards:UInt64} = {shard:UInt64}"
-
 _IN_FORCE = f"""
     SELECT waybill, fee, part, payer, payee, business_date AS day, sum(reinterpretAsInt64(amount)) AS net,
            countIf({AS_OF}) - countIf(NOT {AS_OF}) AS standing,
@@ -52,18 +50,18 @@ _IN_FORCE = f"""
                      reinterpretAsInt64(continued_price), unit_g, toString(rounding), toString(passed_over),
                      order_event, steps),
                     revision, {AS_OF}) AS snapshot
-    FROM $charge WHERE {_SHARD}
+    FROM $charge WHERE {OF_SHARD}
     GROUP BY waybill, fee, part, payer, payee, day HAVING net != 0 OR standing != 0"""
 
 _WAITING = f"""
-    SELECT waybill, fee, part, argMax(reason, (seq, line)) AS why FROM $waiting WHERE {_SHARD}
+    SELECT waybill, fee, part, argMax(reason, (seq, line)) AS why FROM $waiting WHERE {OF_SHARD}
     GROUP BY waybill, fee, part HAVING why != ''"""
 
 _ADOPTED = f"""
     SELECT waybill,
            argMax((event_id, toUnixTimestamp64Milli(event_time), toString(weight_class), weight_g, volume_cm3,
                    toString(site)), (seq, line)) AS weighing
-    FROM $adopted_weight WHERE {_SHARD} GROUP BY waybill"""
+    FROM $adopted_weight WHERE {OF_SHARD} GROUP BY waybill"""
 
 _JOURNAL = f"""
     SELECT book, account, fee, business_date AS day, counterparty,
@@ -126,6 +124,8 @@ class Recomputation:
         """What every parcel owes."""
         self._due_of = {fee.name: due.name for due in self._rules.dues for fee in due.fees}
         self._extras = Extras()
+        self._known: dict[tuple[int, int | None], tuple[Due, ...]] = {}
+        """What is due for the parcel that is looked at, by era and data time."""
         self.journal: Counter[Key] = Counter()
         for (_, book, account, side, other, units, day), times in rows_of(self._moves).items():
             self.journal[book, account, MOVED, day, other] += times * (units if side == "D" else -units)
@@ -198,6 +198,7 @@ class Recomputation:
         return found
 
     def _parcel(self, facts: Facts, found: Found) -> None:
+        self._known.clear()
         self.lanes.seen += 1
         if facts.lanes != 1:
             self.lanes.add(f"{facts.waybill}: its events are in {facts.lanes} lanes")
@@ -274,7 +275,13 @@ class Recomputation:
             for share in self._shares(facts, due, newest):
                 expected[share.name, share.part] = share
 
-    def _dues(self, facts: Facts, era: int, passed: int | None) -> Iterator[Due]:
+    def _dues(self, facts: Facts, era: int, passed: int | None) -> tuple[Due, ...]:
+        """All that is due by the rules of an era."""
+        if (era, passed) not in self._known:
+            self._known[era, passed] = tuple(self._assessed(facts, era, passed))
+        return self._known[era, passed]
+
+    def _assessed(self, facts: Facts, era: int, passed: int | None) -> Iterator[Due]:
         then = facts
         if era < self._eras.of(facts.weighed_seq):
             known = tuple(one for one in facts.weights if self._eras.of(one.seq) <= era)

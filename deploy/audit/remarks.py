@@ -6,25 +6,22 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from xxhash import xxh3_128_digest
-
 from deploy.audit.eras import Eras
 from deploy.audit.facts import IN_A_SHARD
+from deploy.audit.names import name_of
 from deploy.audit.report import Check, Findings
-from deploy.audit.rules import AS_OF, BLOCK_RANGE
-from deploy.audit.store import Store
+from deploy.audit.rules import AS_OF
+from deploy.audit.store import BLOCK_RANGE, OF_SHARD, Store
 from schemas.parties import HQ
 from schemas.topics import DEVICES, ORDERS
-
-_SHARD = "cityHash64(waybill) % {shards:UInt64} = {shard:UInt64}"
 
 _ORDERS = f"""
     SELECT seq, waybill, event_id, toUnixTimestamp64Milli(event_time) AS time, origin, destination,
            origin_city, destination_city, origin_county, destination_county
-    FROM $event WHERE kind = 'order' AND {_SHARD}"""
+    FROM $event WHERE kind = 'order' AND {OF_SHARD}"""
 _ANOMALIES = f"""
     SELECT kind, waybill, event_id, toUnixTimestamp64Milli(event_time) AS time, site, expected, found
-    FROM $anomaly WHERE {_SHARD} AND kind != 'weight_implausible'"""
+    FROM $anomaly WHERE {OF_SHARD} AND kind != 'weight_implausible'"""
 
 Anomaly = tuple[str, str, str, int, str, str, str]
 """Kind, waybill, event, time, site, expected, found."""
@@ -78,7 +75,7 @@ def check_names(store: Store) -> Check:
         for charge, waybill, fee, part, revision, charged in zip(*charges.values(), strict=True):
             what = f"{fee}/{part}" if part else fee
             name = f"{waybill}|{what}|{revision}" + ("" if charged else "|r")
-            if charge != xxh3_128_digest(name.encode())[:15].hex().upper() + "00":
+            if charge != name_of(name):
                 found.add(f"{charge} is not the id of {name}")
     return found.check("charges")
 

@@ -12,7 +12,7 @@ import msgspec
 
 from deploy.audit import postings
 from deploy.audit.report import Check, Findings
-from deploy.audit.store import Store
+from deploy.audit.store import BLOCK_RANGE, OF_SHARD, Store, shard_of
 from schemas.parties import HQ
 
 
@@ -28,19 +28,14 @@ class Rule(msgspec.Struct, frozen=True):
     """Rows of the table in a shard."""
 
 
-BLOCK_RANGE = "seq BETWEEN {first:UInt64} AND {last:UInt64}"
 NO_CHARGE = "toFixedString('', 16)"
 AS_OF = f"reverses = {NO_CHARGE}"
 """A charge that is not a reversal."""
 
 
-def _shard(key: str) -> str:
-    return f"cityHash64({key}) % {{shards:UInt64}} = {{shard:UInt64}}"
-
-
 def _unique(name: str, label: str, table: str, key: str, shown: str) -> Rule:
     sql = f"""
-        SELECT {shown} AS id, count() AS times FROM ${table} WHERE {_shard(key)}
+        SELECT {shown} AS id, count() AS times FROM ${table} WHERE {shard_of(key)}
         GROUP BY {key} HAVING times > 1"""
     return Rule(name, label, table, "shards", sql)
 
@@ -139,7 +134,7 @@ RULES = (
         "shards",
         f"""
         SELECT waybill, book, account, sum(if(side = 'D', amount, -amount)) AS remains FROM $journal
-        WHERE account IN (SELECT account FROM $account WHERE nature = 'clearing') AND {_shard("waybill")}
+        WHERE account IN (SELECT account FROM $account WHERE nature = 'clearing') AND {OF_SHARD}
         GROUP BY waybill, book, account HAVING remains != 0""",
     ),
     Rule(
@@ -196,9 +191,9 @@ RULES = (
         "shards",
         f"""
         SELECT r.waybill AS waybill, r.fee AS fee, r.revision AS revision, r.amount AS amount, c.amount AS reversed
-        FROM (SELECT * FROM $charge WHERE {_shard("waybill")} AND NOT {AS_OF}) AS r
+        FROM (SELECT * FROM $charge WHERE {OF_SHARD} AND NOT {AS_OF}) AS r
         LEFT JOIN (
-            SELECT * FROM $charge WHERE {_shard("waybill")} AND {AS_OF}
+            SELECT * FROM $charge WHERE {OF_SHARD} AND {AS_OF}
                 AND (waybill, fee) IN (SELECT waybill, fee FROM $charge WHERE NOT {AS_OF})
         ) AS c ON c.charge_id = r.reverses
         WHERE (r.waybill, r.fee, r.part, r.revision, r.payer, r.payee, r.event_time, r.business_date, r.origin,
@@ -217,7 +212,7 @@ RULES = (
             SELECT waybill, fee, part,
                    arrayMap(step -> (step.3, step.4),
                             arraySort(groupArray((seq, line, toUInt32(revision), {AS_OF})))) AS steps
-            FROM $charge WHERE {_shard("waybill")} GROUP BY waybill, fee, part
+            FROM $charge WHERE {OF_SHARD} GROUP BY waybill, fee, part
         )
         WHERE arrayExists((step, i) -> step != (intDiv(i - 1, 2), i % 2 = 1), steps,
                           arrayEnumerate(steps))""",
@@ -229,17 +224,17 @@ RULES = (
         "shards",
         f"""
         SELECT c.waybill AS waybill, c.fee AS fee, c.revision AS revision, c.cause AS cause
-        FROM (SELECT * FROM $charge WHERE {_shard("waybill")} AND {AS_OF}) AS c
+        FROM (SELECT * FROM $charge WHERE {OF_SHARD} AND {AS_OF}) AS c
         LEFT JOIN (SELECT DISTINCT fee, toString(trigger) AS trigger FROM $fee) AS f ON f.fee = c.fee
         LEFT JOIN (
             SELECT waybill, event_id, toString(kind) AS kind, toString(operation) AS operation, event_time,
                    toString(outlet) AS outlet, seq FROM $event
-            WHERE {_shard("waybill")} AND (kind != 'scan' OR operation IN ('10', '50') OR event_id IN (
+            WHERE {OF_SHARD} AND (kind != 'scan' OR operation IN ('10', '50') OR event_id IN (
                 SELECT cause FROM $charge
-                WHERE {_shard("waybill")} AND fee IN (SELECT fee FROM $fee WHERE trigger = 'hub_passed')))
+                WHERE {OF_SHARD} AND fee IN (SELECT fee FROM $fee WHERE trigger = 'hub_passed')))
             UNION ALL
             SELECT waybill, event_id, 'decision', '', event_time, '', seq FROM $weight_decision
-            WHERE {_shard("waybill")}
+            WHERE {OF_SHARD}
         ) AS e ON e.waybill = c.waybill AND e.event_id = c.cause
         WHERE e.event_id = '' OR e.seq > c.seq OR multiIf(
             f.trigger = 'ordered', e.kind != 'order' OR e.event_time != c.event_time,
@@ -259,10 +254,10 @@ RULES = (
         "shards",
         f"""
         SELECT c.waybill AS waybill, c.fee AS fee, c.revision AS revision, c.order_event AS order_event
-        FROM (SELECT * FROM $charge WHERE {_shard("waybill")} AND {AS_OF}) AS c
+        FROM (SELECT * FROM $charge WHERE {OF_SHARD} AND {AS_OF}) AS c
         LEFT JOIN (
             SELECT waybill, event_id, origin, destination, product, seq FROM $event
-            WHERE {_shard("waybill")} AND kind = 'order'
+            WHERE {OF_SHARD} AND kind = 'order'
         ) AS e ON e.waybill = c.waybill AND e.event_id = c.order_event
         WHERE (c.order_event, c.origin, c.product) != ('', '', '') AND (e.event_id = '' OR e.seq > c.seq
             OR (e.origin, e.destination, e.product) != (c.origin, c.destination, c.product))""",
@@ -278,7 +273,7 @@ RULES = (
             SELECT waybill, arraySort(groupArray((seq, line, event_id, replaces))) AS steps,
                    arrayMap(step -> step.4, steps) AS replaced,
                    arrayPushFront(arrayPopBack(arrayMap(step -> step.3, steps)), '') AS before
-            FROM $adopted_weight WHERE {_shard("waybill")} GROUP BY waybill
+            FROM $adopted_weight WHERE {OF_SHARD} GROUP BY waybill
         )
         WHERE replaced != before""",
     ),
@@ -291,7 +286,7 @@ RULES = (
         SELECT waybill, fee, part, reasons FROM (
             SELECT waybill, fee, part,
                    arrayMap(step -> step.3, arraySort(groupArray((seq, line, toString(reason))))) AS reasons
-            FROM $waiting WHERE {_shard("waybill")} GROUP BY waybill, fee, part
+            FROM $waiting WHERE {OF_SHARD} GROUP BY waybill, fee, part
         )
         WHERE arrayExists((now, before) -> now = before, reasons, arrayPushFront(arrayPopBack(reasons), ''))""",
     ),
@@ -305,7 +300,7 @@ RULES = (
             SELECT waybill, rule, arraySort(groupArray((seq, line, toString(status), toString(cause)))) AS steps,
                    arrayMap(step -> step.3, steps) AS now, arrayPushFront(arrayPopBack(now), '') AS before,
                    countIf(due < since OR toInt64(age_ms) < dateDiff('ms', since, due) AND status = 'open') AS early
-            FROM $chain_breach WHERE {_shard("waybill")} GROUP BY waybill, rule
+            FROM $chain_breach WHERE {OF_SHARD} GROUP BY waybill, rule
         )
         WHERE early > 0 OR arrayExists((n, b) -> n != 'open' AND b != 'open', now, before)
            OR arrayExists(step -> (step.3 = 'closed') != (step.4 != ''), steps)""",
@@ -318,7 +313,7 @@ RULES = (
         f"""
         SELECT waybill, steps FROM (
             SELECT waybill, arrayMap(step -> step.3, arraySort(groupArray((seq, line, toString(status))))) AS steps
-            FROM $weight_case WHERE {_shard("waybill")} GROUP BY waybill
+            FROM $weight_case WHERE {OF_SHARD} GROUP BY waybill
         )
         WHERE arrayExists((now, before) -> multiIf(
             now = 'opened', before IN ('opened', 'changed'),
@@ -344,11 +339,11 @@ RULES = (
         f"""
         SELECT waybill, event_id, sum(found) AS difference FROM (
             SELECT waybill, event_id, 1 AS found FROM $event
-            WHERE kind IN ('claim', 'claim_withdrawn') AND {_shard("waybill")}
-            UNION ALL SELECT waybill, event_id, -1 FROM $claim WHERE {_shard("waybill")}
+            WHERE kind IN ('claim', 'claim_withdrawn') AND {OF_SHARD}
+            UNION ALL SELECT waybill, event_id, -1 FROM $claim WHERE {OF_SHARD}
             UNION ALL SELECT waybill, event_id, 1 FROM $order_terms
-            WHERE {_shard("waybill")} AND (waybill, event_id) NOT IN (
-                SELECT waybill, event_id FROM $event WHERE kind = 'order' AND {_shard("waybill")})
+            WHERE {OF_SHARD} AND (waybill, event_id) NOT IN (
+                SELECT waybill, event_id FROM $event WHERE kind = 'order' AND {OF_SHARD})
         ) GROUP BY waybill, event_id HAVING difference != 0""",
     ),
     _unique("charge_ids", "费用编号唯一", "charge", "charge_id", "hex(charge_id)"),
@@ -396,7 +391,7 @@ RULES = (
         "journal",
         "shards",
         f"""
-        SELECT hex(entry_id) AS entry, uniqExact(seq) AS blocks FROM $journal WHERE {_shard("entry_id")}
+        SELECT hex(entry_id) AS entry, uniqExact(seq) AS blocks FROM $journal WHERE {shard_of("entry_id")}
         GROUP BY entry_id HAVING blocks > 1""",
     ),
 )

@@ -8,8 +8,8 @@ from typing import Any
 
 from deploy.audit.pricing import FEN, ROUNDINGS
 from deploy.audit.report import Check, Findings
-from deploy.audit.rules import AS_OF, BLOCK_RANGE
-from deploy.audit.store import Store
+from deploy.audit.rules import AS_OF
+from deploy.audit.store import BLOCK_RANGE, Store
 from deploy.audit.tariffs import Pass, Price
 
 _STEPS = f"""

@@ -34,6 +34,24 @@ LAST = (1 << 64) - 1
 AT_ONCE = 250_000
 """Rows of one table that are held in memory at a time."""
 
+BLOCK_RANGE = "seq BETWEEN {first:UInt64} AND {last:UInt64}"
+"""Condition for the rows of a range (`Store.ranges`)."""
+
+
+def shard_of(key: str) -> str:
+    """Condition for the rows of a shard (`Store.shards`) by the hash of a key."""
+    return f"cityHash64({key}) % {{shards:UInt64}} = {{shard:UInt64}}"
+
+
+OF_SHARD = shard_of("waybill")
+"""Condition for the rows of a shard of parcels."""
+
+
+def up_to(blocks: Mapping[int, int], column: str = "seq") -> str:
+    """Condition for the rows of each lane's blocks up to one of them."""
+    lanes = [f"{column} BETWEEN {lane << LANE} AND {lane << LANE | n}" for lane, n in blocks.items()]
+    return " OR ".join(lanes) or "false"
+
 
 class Store:
     """The books as they are during one audit, read-only.
@@ -46,8 +64,7 @@ class Store:
         self._blocks: dict[str, list[tuple[int, int]]] = {}
         self._tables = {table.name: table.name for table in FACTS} | {"block": "block"}
         if upto is not None:
-            lanes = [f"seq BETWEEN {lane << LANE} AND {lane << LANE | n}" for lane, n in upto.items()]
-            known = " OR ".join(lanes) or "false"
+            known = up_to(upto)
             self._tables |= {table.name: f"(SELECT * FROM {table.name} WHERE {known})" for table in FACTS}
 
     def arrow(self, sql: str, settings: Mapping[str, Any] | None = None, **parameters: Any) -> pa.Table:

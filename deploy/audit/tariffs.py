@@ -17,7 +17,7 @@ import cel
 import msgspec
 
 from deploy.audit.better import Goodness, goodness, losers
-from deploy.audit.directory import KINDS, Directory, Place
+from deploy.audit.directory import Directory, Place
 from deploy.audit.pricing import (
     FEN,
     NOTHING,
@@ -308,22 +308,24 @@ class Prices:
             ]
             if not found:
                 return None
-            _, base = max(found, key=_first)
+            start, base = max(found, key=_first)
             less = [
                 f"{one.row.number_and_column} lower_amount {_yuan(amount)}"
                 for amount, one in found
                 if one is not base
             ]
             base = Match(base.row, ", ".join(text for text in (*less, base.passed_over) if text))
-            return base.row, self._price(fee, day, parcel, base, len(names) > 1)
+            return base.row, self._price(fee, day, parcel, base, start, alternatives=len(names) > 1)
 
     def needs_weight(self, fee: str, base: Row) -> bool:
         """Whether a price found by this row depends on the weight."""
         return waits_for_weight(base.settings) or fee in self._weighed
 
-    def _price(self, fee: str, day: date, parcel: Parcel, base: Match, alternatives: bool) -> Price:
+    def _price(
+        self, fee: str, day: date, parcel: Parcel, base: Match, start: Decimal, *, alternatives: bool
+    ) -> Price:
+        """The price by all passes, from a base price that costs `start`."""
         row = base.row
-        start = _cost(row, parcel, NOTHING, NOTHING, NOTHING)
         total, passes = start, [_pass("base", Match(row, ""), parcel, start)]
         plain = True
         for name in self._names.get(("surcharge", fee), ()):
@@ -489,10 +491,6 @@ _COUNTED: dict[str, Callable[[Parcel], int]] = {
     "promised_h": lambda parcel: parcel.promised_h,
     "month_parcels": lambda parcel: parcel.month_parcels,
 }
-
-
-def _places(at: dict[str, str]) -> list[Place]:
-    return [("", ""), *((kind, at[kind]) for kind in KINDS)]
 
 
 def _first(one: tuple[Any, Any]) -> Any:

@@ -16,7 +16,7 @@ import msgspec
 
 from deploy.audit.facts import IN_A_SHARD
 from deploy.audit.report import Check, Findings
-from deploy.audit.store import Row, Store
+from deploy.audit.store import BLOCK_RANGE, OF_SHARD, Row, Store
 
 T = TypeVar("T")
 
@@ -66,7 +66,7 @@ class Status(msgspec.Struct, frozen=True):
     time: int = 0
 
 
-_FACTS = """
+_FACTS = f"""
     SELECT waybill, count() AS events,
            argMaxIf((event_id, origin, destination, product, reinterpretAsInt64(payment), weight_g),
                     (event_time, event_id), kind = 'order') AS ordered,
@@ -74,7 +74,7 @@ _FACTS = """
            minIf(toUnixTimestamp64Milli(event_time), operation = '50') AS signed,
            arraySort(groupArrayIf((event_id, weight_class, toUnixTimestamp64Milli(event_time), weight_g,
                intDiv(toUInt64(length_mm) * width_mm * height_mm, 1000)), kind = 'weight')) AS weights
-    FROM $event WHERE cityHash64(waybill) % {shards:UInt64} = {shard:UInt64} GROUP BY waybill"""
+    FROM $event WHERE {OF_SHARD} GROUP BY waybill"""
 
 
 def newest_tick(directory: Path) -> int | None:
@@ -94,8 +94,8 @@ def check_truth(store: Store, directory: Path) -> list[Check]:
             refused.append(line)
     checks = [_check_events(store, accepted), _check_dead_letters(store, refused)]
     if _status(directory).state == "done":
-        checks.append(_check_parcels(store, directory / "parcels.jsonl"))
-        checks.append(_check_breaches(store, directory / "parcels.jsonl"))
+        parcels = list(_lines(directory / "parcels.jsonl", Parcel))
+        checks += [_check_parcels(store, parcels), _check_breaches(store, parcels)]
     return checks
 
 
@@ -116,7 +116,7 @@ def _check_events(store: Store, expected: dict[str, str]) -> Check:
     found.seen = len(expected)
     for first, last in store.ranges("event", 1_000_000):
         events = store.columns(
-            "SELECT event_id, waybill FROM $event WHERE seq BETWEEN {first:UInt64} AND {last:UInt64}",
+            f"SELECT event_id, waybill FROM $event WHERE {BLOCK_RANGE}",
             first=first,
             last=last,
         )
@@ -147,9 +147,9 @@ def _check_dead_letters(store: Store, expected: list[Line]) -> Check:
     return found.check("faults sent")
 
 
-def _check_parcels(store: Store, file: Path) -> Check:
+def _check_parcels(store: Store, parcels: list[Parcel]) -> Check:
     found = Findings("truth_parcels", "每个运单的订单、揽收、签收与称重如模拟网络所知")
-    expected = {parcel.waybill: parcel for parcel in _lines(file, Parcel)}
+    expected = {parcel.waybill: parcel for parcel in parcels}
     found.seen = len(expected)
     for shard, shards in store.shards("event", IN_A_SHARD):
         for row in store.rows(_FACTS, shard=shard, shards=shards):
@@ -169,10 +169,10 @@ _BREACHED = """
     GROUP BY waybill HAVING argMax(status, (seq, line)) IN ('open', 'final')"""
 
 
-def _check_breaches(store: Store, file: Path) -> Check:
+def _check_breaches(store: Store, parcels: list[Parcel]) -> Check:
     """Signed parcels whose scans were lost are the breaches of the rules that need those scans, and no others."""
     found = Findings("truth_breaches", "签收前缺失的扫描恰好成为扫描链违规")
-    signed = [parcel for parcel in _lines(file, Parcel) if parcel.signed]
+    signed = [parcel for parcel in parcels if parcel.signed]
     for rule in store.rows(_NEEDED):
         needed = set(rule["others"].split())
         expected = {parcel.waybill for parcel in signed if needed <= set(parcel.unscanned)}

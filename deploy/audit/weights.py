@@ -14,9 +14,8 @@ class CaseNow(NamedTuple):
     """What the newest row of a case should say. `undecided`: someone should decide."""
 
     undecided: bool
-    weight_event: str
-    other_event: str
-    on_difference: str
+    counts: Weight
+    other: Weight
     decision: str
 
 
@@ -41,7 +40,7 @@ def choose(facts: Facts, policy: Policy) -> Weight:
     ranked = [
         one
         for one in (*facts.weights, *_declared(facts))
-        if _rank(one, policy) < NO_RANK and _fits(one, policy)
+        if _rank(one, policy) < NO_RANK and fits(one, policy)
     ]
     return min(ranked, key=lambda one: _order(one, policy), default=NOTHING)
 
@@ -54,20 +53,20 @@ def is_decided(facts: Facts, weight: Weight) -> bool:
 
 def case(facts: Facts, policy: Policy) -> CaseNow | None:
     """The case that the weights make."""
-    measured = [one for one in facts.weights if _fits(one, policy)]
+    measured = [one for one in facts.weights if fits(one, policy)]
     counts = choose(facts, policy)
     if is_decided(facts, counts):
         decided = facts.decision
         new = [one for one in measured if one.time > decided.time and policy.differs(one.grams, counts.grams)]
         other = _other(counts, new or measured)
-        return CaseNow(bool(new), counts.event_id, other.event_id, policy.on_difference, decided.event_id)
+        return CaseNow(bool(new), counts, other, decided.event_id)
     if len(measured) < 2:
         return None
     counts = min(measured, key=lambda one: _order(one, policy))
     other = _other(counts, measured)
     if not policy.differs(counts.grams, other.grams):
         return None
-    return CaseNow(True, counts.event_id, other.event_id, policy.on_difference, "")
+    return CaseNow(True, counts, other, "")
 
 
 def _declared(facts: Facts) -> tuple[Weight, ...]:
@@ -90,7 +89,8 @@ def _rank(one: Weight, policy: Policy) -> int:
     return policy.classes.index(one.weight_class) if one.weight_class in policy.classes else NO_RANK
 
 
-def _fits(one: Weight, policy: Policy) -> bool:
+def fits(one: Weight, policy: Policy) -> bool:
+    """Whether a weight lies within the limits of its class."""
     least, most = policy.limits.get(one.weight_class, (0, one.grams))
     return least <= one.grams <= most
 

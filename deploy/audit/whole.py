@@ -36,14 +36,15 @@ def run(
     """
     began = time.monotonic()
     store = Store(client)
+    tick = newest_tick(truth) if truth is not None else None
     newest = newest_rows(store) if live else {}
     log = read_log(store)
     looked_at = log
     if live:
         upto = complete(log)
         store, looked_at = Store(client, upto), log.until(upto)
-    elif truth is not None and data_time is None:
-        data_time = newest_tick(truth)
+    elif data_time is None:
+        data_time = tick
     checks, unsealed = check_ledger(store, log, heads)
     checks.append(check_steps(store))
     if closed:
@@ -51,8 +52,7 @@ def run(
     if live:
         checks.append(check_ahead(newest, log))
     checks += check_recomputed(store, looked_at, data_time)
-    settled = truth is not None and newest_tick(truth) is not None
-    checks += check_accounts(store, looked_at, settled=settled)
+    checks += check_accounts(store, looked_at, settled=tick is not None)
     if truth is not None:
         checks += check_truth(store, truth)
     return Report(counts(store, log, unsealed), tuple(checks), log.heads, time.monotonic() - began)
