@@ -54,10 +54,6 @@ class Fees(msgspec.Struct, frozen=True):
         """Hash of the documents."""
         return self.rules.version
 
-    def place(self, name: str) -> int:
-        """A due's place. Raises StopIteration where there is none."""
-        return next(place for place, due in enumerate(self.dues) if due.name == name)
-
     def codes(self, due: Due) -> tuple[int, ...]:
         """Codes of the fees that are charged for a due."""
         return tuple(map(self.names.index, due.fees))

@@ -108,8 +108,7 @@ class Chains:
                 stopped = max([last[other] for other in others])
                 if last[when] > stopped:
                     yield from self._earliest(rule, scans, when, stopped)
-            elif min([first[other] for other in others]) > first[when]:
-                stopping = min([first[other] for other in others])
+            elif (stopping := min([first[other] for other in others])) > first[when]:
                 yield from (one for one in self._earliest(rule, scans, when, -1) if one.time < stopping)
 
     def _earliest(self, rule: Rule, scans: Iterable[int], when: int, after: int) -> Iterator[Start]:

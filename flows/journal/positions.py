@@ -76,7 +76,7 @@ class Positions:
             book: np.array(
                 [
                     sum(
-                        1 if leg.side == "D" else -1
+                        leg.sign
                         for leg in rules.rules[fee].legs
                         if leg.book == book and leg.account in accounts
                     )

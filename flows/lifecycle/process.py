@@ -96,7 +96,8 @@ class Lifecycle:
     ) -> None:
         self.horizon, self.ahead, self.leap, self.fees = horizon, ahead, leap, fees
         self.ages = Ages(horizon, ahead, oldest)
-        self.over = over(horizon + ahead, fees.finished)
+        self._finished = fees.finished
+        self.over = over(horizon + ahead, self._finished)
         self.books: list[Book] = []
         """All books that were published and taken, in order."""
         self.ring: Ring[Parcel] = Ring(Parcel, self.over)
@@ -741,7 +742,7 @@ class Lifecycle:
         key = _LETTER + key
         found = self.ring.records.get(key)
         first = found is None or found.done & _REPLAYED != 0 or self._is_over(found)
-        self._touch(key, found).done = self.fees.finished
+        self._touch(key, found).done = self._finished
         return first
 
 

@@ -219,10 +219,7 @@ class Stage:
             self._known = self._ticks.popleft()
             self._read += 1
         limit = self._known + self._leash
-        if (booked := self.books.booked()) is None:
-            self.underway = Underway()
-        else:
-            self.underway.booked(booked)
+        self._look()
         if (latest := self.underway.latest(self._slack)) is not None:
             limit = min(limit, latest)
         step = max(0, min(milliseconds, limit - self.now))
@@ -242,11 +239,16 @@ class Stage:
         while not (self.books.drained(self.sent) and self._all_booked()) and not stop.at_once:
             time.sleep(STEP)
 
+    def _look(self) -> None:
+        """Take what is booked off what is underway; where nobody books, nothing is waited for."""
+        if (booked := self.books.booked()) is None:
+            self.underway = Underway()
+        else:
+            self.underway.booked(booked)
+
     def _all_booked(self) -> bool:
         """Whether every message that was sent is in the books, as far as anybody books."""
-        if (booked := self.books.booked()) is None:
-            return True
-        self.underway.booked(booked)
+        self._look()
         return not self.underway
 
 

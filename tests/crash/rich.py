@@ -8,6 +8,7 @@ weight counts. What is charged *when* depends on where blocks are cut, as it may
 
 import random
 import re
+from collections.abc import Callable
 
 import msgspec
 from clickhouse_connect.driver.client import Client
@@ -55,26 +56,17 @@ AT_STAKE = {
 }
 
 
-def rich(parcels: int, seed: int = 5) -> "Fill":
-    """Writes it into Kafka."""
-    return Fill(parcels, seed)
+def rich(parcels: int, seed: int = 5) -> Callable[[Producer], None]:
+    """Writes it into Kafka: documents, a time, everything that happens, and two days more."""
 
-
-class Fill:
-    """Called with a producer."""
-
-    def __init__(self, parcels: int, seed: int) -> None:
-        self.parcels, self.seed = parcels, seed
-
-    def __call__(self, out: Producer) -> None:
-        """Documents, a time, everything that happens, and two days more."""
+    def fill(out: Producer) -> None:
         books = (
             world.tariff("one", rich=True, treatment="provisional"),
             world.tariff("dearer", 30, everywhere=False, by_weight=True),
         )
         for document in (world.network(), *books):
             _send(out, topics.CONTROL, document)
-        events = world.enriched(list(world.disordered(self.parcels, self.seed)), self.seed)
+        events = world.enriched(list(world.disordered(parcels, seed)), seed)
         now = max(event.time for event in events)
         _send(out, topics.TICKS, Tick(id="tick", time=now))
         for number, event in enumerate(events):
@@ -86,11 +78,13 @@ class Fill:
             )
             if number % 100 == 0:
                 _send(out, topics.DEAD_LETTERS, _letter(number, now), f"dl-{number}")
-        for raw in world.spoiled(events, random.Random(self.seed)):
+        for raw in world.spoiled(events, random.Random(seed)):
             out.produce(topics.DEVICES.name, raw, _key(raw))
         out.flush()
         for hours in (20, 30, 48):
             _send(out, topics.TICKS, Tick(id=f"tick{hours}", time=now + hours * HOUR))
+
+    return fill
 
 
 def _key(raw: bytes) -> bytes:

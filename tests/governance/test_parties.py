@@ -1,8 +1,6 @@
 """Parties and areas of a directory: what is refused and where, levels and memberships by day."""
 
-import csv
 from datetime import date
-from pathlib import Path
 
 import pytest
 
@@ -11,9 +9,9 @@ from flows.governance.parties import masked
 from schemas.problems import DocumentError
 from schemas.times import day_of
 from tests.lifecycle.test_transfers import FILES
+from tests.rating.material import scenarios
 
-with (Path(__file__).parents[1] / "scenarios" / "parties.csv").open(encoding="utf-8", newline="") as _file:
-    CASES = list(csv.DictReader(_file))
+CASES = scenarios("parties.csv")
 
 
 @pytest.mark.parametrize("case", CASES, ids=[case["用例"] for case in CASES])

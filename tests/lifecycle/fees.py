@@ -6,6 +6,7 @@ from flows.fees.current import TEXTS
 from flows.fees.read import read_fees
 from schemas.events import Claim, ClaimWithdrawn, Event, NetworkPublished
 from schemas.identity import version_of
+from schemas.money import parse_yuan
 from schemas.times import HOUR
 from tests.lifecycle.world import BOOK, NETWORK_FILES, START, WAYBILL, events_of, order, scan
 
@@ -54,12 +55,6 @@ AT_HUBS = {
 }
 
 
-def units(text: str) -> int:
-    """Yuan as units."""
-    whole, _, fen = text.partition(".")
-    return int(whole) * 10_000 + int(fen.ljust(4, "0") or 0)
-
-
 def story_of(text: str) -> list[Event]:
     """Events of a story in words, an hour apart; what `events_of` reads, and
 
@@ -93,9 +88,9 @@ def _terms(words: list[str]) -> dict[str, object]:
     terms: dict[str, object] = {}
     for word in words:
         if word.startswith("代收"):
-            terms["cod_e4"] = units(word.removeprefix("代收"))
+            terms["cod_e4"] = parse_yuan(word.removeprefix("代收"))
         elif word.startswith("保价"):
-            terms["insured_e4"] = units(word.removeprefix("保价"))
+            terms["insured_e4"] = parse_yuan(word.removeprefix("保价"))
         elif word.startswith("派往"):
             terms["destination"] = word.removeprefix("派往")
         else:
@@ -112,5 +107,5 @@ def _claim(kind: str, words: list[str], own: str, at: int) -> Claim:
         elif word.startswith("受益"):
             claim = msgspec.structs.replace(claim, beneficiary=word.removeprefix("受益"))
         else:
-            claim = msgspec.structs.replace(claim, amount_e4=units(word), evidence="photo/1.jpg")
+            claim = msgspec.structs.replace(claim, amount_e4=parse_yuan(word), evidence="photo/1.jpg")
     return claim

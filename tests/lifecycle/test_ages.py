@@ -204,16 +204,7 @@ def test_a_finished_parcel_is_not_given_up() -> None:
 
 
 def test_what_is_given_up_stays_so_after_a_restart() -> None:
-    book = given_up("订单").tick(START + 92 * DAY)
-    ring = book.lifecycle.ring
-    segments = {ring.epoch % ring.size: ring.segment(ring.epoch)}
-    fresh = Lifecycle(3 * DAY)
-    fresh.load_documents(book.lifecycle.save_documents())
-    for segment in segments.values():
-        fresh.ring.found(segment)
-    fresh.ring.restore()
-    fresh.restored()
-    book.lifecycle = fresh
+    book = given_up("订单").tick(START + 92 * DAY).restart()
     rows = len(book.rows["waiting"])
     book.tick(START + 95 * DAY)
     assert len(book.rows["waiting"]) == rows

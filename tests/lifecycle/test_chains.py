@@ -1,9 +1,7 @@
 """Scan chains: what opens, closes and ends a breach, whatever the order in which scans come."""
 
-import csv
 import random
 from itertools import pairwise
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -15,6 +13,7 @@ from schemas import topics
 from schemas.events import Event, Scan
 from schemas.times import DAY, HOUR
 from tests.lifecycle.world import SITES, START, WAYBILL, Book, events_of, network, order, scan
+from tests.rating.material import scenarios
 
 RULES = """
 [[rule]]
@@ -47,8 +46,7 @@ when = "50"
 need = ["30"]
 hours = 6
 """
-with (Path(__file__).parents[1] / "scenarios" / "chains.csv").open(encoding="utf-8", newline="") as _file:
-    CASES = list(csv.DictReader(_file))
+CASES = scenarios("chains.csv")
 
 
 def watched(rules: str = RULES, **more: Any) -> Book:
@@ -256,28 +254,18 @@ def test_a_restart_anywhere_changes_no_row(seed: int, stop: int, epochs: int) ->
     for event in story[:stop]:
         through.take(event)
         stopped.take(event)
-    segments = {}
-    ring = stopped.lifecycle.ring
+    segments = []
     for _ in range(epochs):
-        epoch = ring.epoch
-        segments[epoch % ring.size] = ring.segment(epoch)
-        stopped.tick(ring.now + 7 * HOUR)
-        through.tick(through.lifecycle.ring.now + 7 * HOUR)
-    epoch = ring.epoch
-    segments[epoch % ring.size] = ring.segment(epoch)
-    fresh = watched()
-    fresh.n, fresh.rows, fresh.digests = stopped.n, stopped.rows, stopped.digests
-    fresh.lifecycle = type(stopped.lifecycle)(3 * DAY)
-    fresh.lifecycle.load_documents(stopped.lifecycle.save_documents())
-    for segment in segments.values():
-        fresh.lifecycle.ring.found(segment)
-    fresh.lifecycle.ring.restore()
-    fresh.lifecycle.restored()
-    assert +fresh.lifecycle.watch.open == +stopped.lifecycle.watch.open
+        segments.append(stopped.segment())
+        for book in (stopped, through):
+            book.tick(book.lifecycle.ring.now + 7 * HOUR)
+    before = stopped.lifecycle
+    stopped.restart(*segments)
+    assert +stopped.lifecycle.watch.open == +before.watch.open
     for event in story[stop:]:
         through.take(event)
-        fresh.take(event)
+        stopped.take(event)
     for hours in (70, 200):
         through.tick(START + hours * HOUR)
-        fresh.tick(START + hours * HOUR)
-    assert fresh.digests == through.digests
+        stopped.tick(START + hours * HOUR)
+    assert stopped.digests == through.digests

@@ -6,36 +6,23 @@ import pytest
 
 from flows.fees.current import FEES
 from flows.lifecycle.parcel import MARK, Parcel, over
-from flows.lifecycle.process import Lifecycle, _find
+from flows.lifecycle.process import _find
 from schemas.events import Event
 from schemas.limits import AHEAD
 from schemas.times import DAY, HOUR
 from tests.lifecycle.world import START, WAYBILL, Book, events_of, order, scan, tariff, weight
 
 
-def restarted(book: Book) -> Book:
-    """The same book after a restart."""
-    ring = book.lifecycle.ring
-    segment = ring.segment(ring.epoch)
-    fresh = Lifecycle(3 * DAY)
-    fresh.load_documents(book.lifecycle.save_documents())
-    fresh.ring.found(segment)
-    assert fresh.ring.restore()
-    fresh.restored()
-    book.lifecycle = fresh
-    return book
-
-
 def test_what_waits_is_known_after_a_restart() -> None:
     """A price that comes after a restart reaches what waited for it before."""
-    book = restarted(Book(tariffs=()).take(*events_of("订单 揽收 分拨DWS2.5 签收")))
+    book = Book(tariffs=()).take(*events_of("订单 揽收 分拨DWS2.5 签收")).restart()
     book.block(("waybook.control", tariff()))
     assert book.waiting() == {}
     assert book.net("waybill") == 1
 
 
 def test_deadlines_are_kept_after_a_restart() -> None:
-    book = restarted(Book().take(*events_of("订单2.5 揽收 签收")))
+    book = Book().take(*events_of("订单2.5 揽收 签收")).restart()
     book.tick(START + 40 * HOUR)
     assert book.net("transit") == Decimal("5.2500")
 

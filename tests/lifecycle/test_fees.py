@@ -1,9 +1,7 @@
 """Fees as data: each fee's cases, any order of their events, a new fee without code, and rules that are refused."""
 
-import csv
 from decimal import Decimal
 from itertools import pairwise
-from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -18,9 +16,9 @@ from schemas.problems import DocumentError
 from schemas.times import DAY, HOUR
 from tests.lifecycle.fees import PRICES, SHARED, network, priced, story_of
 from tests.lifecycle.world import START, WAYBILL, Book, events_of, order, scan, tariff, weight
+from tests.rating.material import scenarios
 
-with (Path(__file__).parents[1] / "scenarios" / "fees.csv").open(encoding="utf-8", newline="") as _file:
-    CASES = list(csv.DictReader(_file))
+CASES = scenarios("fees.csv")
 
 
 def full(fees: Fees = SHARED, prices: dict[str, str] | None = None) -> Book:
@@ -101,19 +99,11 @@ def test_a_restart_anywhere_changes_no_byte(data: st.DataObject) -> None:
     for event in story[:stop]:
         through.take(event)
         stopped.take(event)
-    fresh = full()
-    fresh.n, fresh.rows, fresh.digests = stopped.n, stopped.rows, stopped.digests
-    ring = stopped.lifecycle.ring
-    segment = ring.segment(ring.epoch)
-    fresh.lifecycle = type(stopped.lifecycle)(3 * DAY, fees=SHARED)
-    fresh.lifecycle.load_documents(stopped.lifecycle.save_documents())
-    fresh.lifecycle.ring.found(segment)
-    fresh.lifecycle.ring.restore()
-    fresh.lifecycle.restored()
+    stopped.restart()
     for event in story[stop:]:
         through.take(event)
-        fresh.take(event)
-    assert fresh.tick(START + 70 * HOUR).digests == through.tick(START + 70 * HOUR).digests
+        stopped.take(event)
+    assert stopped.tick(START + 70 * HOUR).digests == through.tick(START + 70 * HOUR).digests
 
 
 def test_a_new_fee_is_data_alone() -> None:

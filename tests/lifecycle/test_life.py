@@ -1,9 +1,7 @@
 """A parcel's life: what is charged when, whatever the order and repetition of its events."""
 
-import csv
 from decimal import Decimal
 from itertools import pairwise
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -21,17 +19,17 @@ from tests.lifecycle.world import (
     START,
     WAYBILL,
     Book,
-    _text,
     events_of,
     network,
     order,
     scan,
     tariff,
+    text,
     weight,
 )
+from tests.rating.material import scenarios
 
-with (Path(__file__).parents[1] / "scenarios" / "parcels.csv").open(encoding="utf-8", newline="") as _file:
-    CASES = list(csv.DictReader(_file))
+CASES = scenarios("parcels.csv")
 WHOLE = "订单 揽收 网点秤2.6 发件 分拨DWS2.5 到件 派件 签收"
 
 
@@ -266,7 +264,7 @@ def test_a_letter_that_is_sent_again_unmended_is_open_again(apart: bool) -> None
     """The note comes before the record; whatever is repeated says nothing new."""
     refused = order(product="XXX")
     book = Book().block((topics.ORDERS.name, refused))
-    letter = _text(book.rows["dead_letter"][0]["dead_letter_id"])
+    letter = text(book.rows["dead_letter"][0]["dead_letter_id"])
     for n in (1, 2):
         note = DeadLetterReplayed(id=f"dl-replayed-{n}", time=START, dead_letter=letter, replayed_by="me")
         book.block((topics.DEAD_LETTERS.name, note), (topics.DEAD_LETTERS.name, note))
@@ -274,7 +272,7 @@ def test_a_letter_that_is_sent_again_unmended_is_open_again(apart: bool) -> None
             book.lifecycle.ring.segment(book.lifecycle.ring.epoch)
         book.block((topics.ORDERS.name, refused), (topics.ORDERS.name, refused))
         book.block((topics.DEAD_LETTERS.name, note))
-    statuses = [_text(row["status"]) for row in book.rows["dead_letter"]]
+    statuses = [text(row["status"]) for row in book.rows["dead_letter"]]
     assert statuses == ["open", "replayed", "open", "replayed", "open"]
 
 
@@ -284,13 +282,13 @@ def test_a_device_s_letter_that_is_refused_again_is_open_again() -> None:
     book = Book()
     for event in (letter, note, letter, letter, note):
         book.block((topics.DEAD_LETTERS.name, event))
-    statuses = [_text(row["status"]) for row in book.rows["dead_letter"]]
+    statuses = [text(row["status"]) for row in book.rows["dead_letter"]]
     assert statuses == ["open", "replayed", "open"]
 
 
 def test_a_waybill_spelled_like_a_dead_letter_meets_no_letter() -> None:
     book = Book().block((topics.ORDERS.name, order(product="XXX")))
-    letter = _text(book.rows["dead_letter"][0]["dead_letter_id"])
+    letter = text(book.rows["dead_letter"][0]["dead_letter_id"])
     book.take(*(msgspec.structs.replace(event, waybill=letter) for event in events_of(WHOLE)))
     assert set(book.refused()) == {"unknown_product", "waybill_out_of_pattern"}
     assert not book.rows["charge"]
@@ -327,26 +325,15 @@ def test_a_restart_anywhere_changes_no_byte(data: st.DataObject) -> None:
     for event in story[:stop]:
         through.take(event)
         stopped.take(event)
-    ring = stopped.lifecycle.ring
-    segments = {}
-    for _ in range(data.draw(st.integers(1, 3))):
-        epoch = ring.epoch
-        segments[epoch % ring.size] = ring.segment(epoch)
-    fresh = Book()
-    fresh.n, fresh.rows, fresh.digests = stopped.n, stopped.rows, stopped.digests
-    fresh.lifecycle = type(stopped.lifecycle)(3 * DAY)
-    fresh.lifecycle.load_documents(stopped.lifecycle.save_documents())
-    for segment in segments.values():
-        fresh.lifecycle.ring.found(segment)
-    fresh.lifecycle.ring.restore()
-    fresh.lifecycle.restored()
-    assert fresh.lifecycle.waits[1:] == through.lifecycle.waits[1:]
+    earlier = [stopped.segment() for _ in range(data.draw(st.integers(0, 2)))]
+    stopped.restart(*earlier)
+    assert stopped.lifecycle.waits[1:] == through.lifecycle.waits[1:]
     for event in story[stop:]:
         through.take(event)
-        fresh.take(event)
+        stopped.take(event)
     through.tick(START + 70 * HOUR)
-    fresh.tick(START + 70 * HOUR)
-    assert fresh.digests == through.digests
+    stopped.tick(START + 70 * HOUR)
+    assert stopped.digests == through.digests
 
 
 def test_what_waits_is_counted_by_reason() -> None:

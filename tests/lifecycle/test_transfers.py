@@ -1,10 +1,8 @@
 """Outlets change hands: in whose books charges stand, whatever comes first, and how open balances go over."""
 
-import csv
 from collections import defaultdict
 from datetime import date
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -16,18 +14,10 @@ from schemas import topics
 from schemas.events import BalanceMoved, Event, NetworkPublished, OpenBalance, PartiesMerged, PartyTransferred
 from schemas.identity import version_of
 from schemas.times import DAY, HOUR
-from tests.lifecycle.world import NETWORK_FILES, START, Book, events_of, order
+from tests.lifecycle.world import NETWORK_FILES, START, Book, events_of, order, text
+from tests.rating.material import scenarios
 
-SCENARIOS = Path(__file__).parents[1] / "scenarios"
-
-
-def cases(name: str) -> list[dict[str, str]]:
-    """Rows of a scenario table."""
-    with (SCENARIOS / name).open(encoding="utf-8", newline="") as file:
-        return list(csv.DictReader(file))
-
-
-TRANSFERS, ADDRESSES = cases("transfers.csv"), cases("addresses.csv")
+TRANSFERS, ADDRESSES = scenarios("transfers.csv"), scenarios("addresses.csv")
 COUNTIES = (
     "310115,浦东新区,county,310000\n310104,徐汇区,county,310000\n610103,碑林区,county,610000\n"
     "610104,莲湖区,county,610000\n610113,雁塔区,county,610000\n"
@@ -95,9 +85,9 @@ def _in_order(book: Book) -> None:
     entries: dict[bytes, Decimal] = defaultdict(Decimal)
     mirror: dict[bytes, Decimal] = defaultdict(Decimal)
     for row in book.rows["journal"]:
-        signed = row["amount"] if _text(row["side"]) == "D" else -row["amount"]
+        signed = row["amount"] if text(row["side"]) == "D" else -row["amount"]
         entries[row["entry_id"]] += signed
-        if _text(row["account"]) in ("1001", "1002", "1003", "1102", "2001", "2101", "2501"):
+        if text(row["account"]) in ("1001", "1002", "1003", "1102", "2001", "2101", "2501"):
             mirror[row["charge_id"]] += signed
     assert not any(entries.values())
     assert not any(mirror.values())
@@ -109,14 +99,10 @@ def _in_order(book: Book) -> None:
             assert (row["payer"], row["payee"]) == (taken_back["payer"], taken_back["payee"])
 
 
-def _text(value: str | bytes) -> str:
-    return value.decode() if isinstance(value, bytes) else value
-
-
 @pytest.mark.parametrize("case", ADDRESSES, ids=[case["用例"] for case in ADDRESSES])
 def test_addresses(case: dict[str, str]) -> None:
     book = world().take(order(origin_county=case["寄件区县"], destination_county=case["收件区县"]))
-    assert " ".join(_text(row["kind"]) for row in book.rows["anomaly"]) == case["异常"]
+    assert " ".join(text(row["kind"]) for row in book.rows["anomaly"]) == case["异常"]
     assert " ".join(book.refused()) == case["死信"]
 
 
@@ -165,35 +151,27 @@ def test_a_restart_anywhere_changes_no_byte(data: st.DataObject) -> None:
     story = [*data.draw(st.permutations(story[:-1])), story[-1], *moved]
     stop = data.draw(st.integers(0, len(story)))
     through, stopped = play(world(), story[:stop]), play(world(), story[:stop])
-    fresh = Book()
-    fresh.n, fresh.rows, fresh.digests = stopped.n, stopped.rows, stopped.digests
-    ring = stopped.lifecycle.ring
-    segment = ring.segment(ring.epoch)
-    fresh.lifecycle = type(stopped.lifecycle)(3 * DAY)
-    fresh.lifecycle.load_documents(stopped.lifecycle.save_documents())
-    fresh.lifecycle.ring.found(segment)
-    fresh.lifecycle.ring.restore()
-    fresh.lifecycle.restored()
+    stopped.restart()
     play(through, story[stop:]).tick(START + 70 * HOUR)
-    play(fresh, story[stop:]).tick(START + 70 * HOUR)
-    assert fresh.digests == through.digests
+    play(stopped, story[stop:]).tick(START + 70 * HOUR)
+    assert stopped.digests == through.digests
 
 
 def open_balances(book: Book, outlet: str, party: str, days: tuple[date, date]) -> tuple[OpenBalance, ...]:
     """What stands open for an outlet with a party from charges of the days before the second."""
     origin = {
-        row["charge_id"]: _text(row["destination" if _text(row["fee"]) == "delivery_paid" else "origin"])
+        row["charge_id"]: text(row["destination" if text(row["fee"]) == "delivery_paid" else "origin"])
         for row in book.rows["charge"]
     }
     sums: dict[tuple[str, str, str], Decimal] = defaultdict(Decimal)
     for row in book.rows["journal"]:
         if origin.get(row["charge_id"]) != outlet or not days[0] <= row["business_date"] < days[1]:
             continue
-        account, other = _text(row["account"]), _text(row["counterparty"])
-        signed = row["amount"] if _text(row["side"]) == "D" else -row["amount"]
-        if _text(row["book"]) == party and account in ("1101", "1102", "2101"):
+        account, other = text(row["account"]), text(row["counterparty"])
+        signed = row["amount"] if text(row["side"]) == "D" else -row["amount"]
+        if text(row["book"]) == party and account in ("1101", "1102", "2101"):
             sums["party", account, other] += signed
-        if _text(row["book"]) == "HQ" and other == party and account in ("1001", "1002", "1003", "2001"):
+        if text(row["book"]) == "HQ" and other == party and account in ("1001", "1002", "1003", "2001"):
             sums["headquarters", account, other] += signed
     return tuple(
         OpenBalance(book=where, account=account, counterparty=other, amount_e4=int(amount * 10_000))  # type: ignore[arg-type]
@@ -257,9 +235,9 @@ def test_open_balances_go_over_by_visible_entries_and_late_charges_follow() -> N
     assert stands(book, "SHC", *OPEN) == {"2501": Decimal("4.55")}
     assert stands(book, "无锡", "1101", "2101") == {"1101": Decimal(12), "2101": Decimal("-7.45")}
     _in_order(book)
-    moves = [row for row in book.rows["journal"] if _text(row["fee"]) == "balance_moved"]
+    moves = [row for row in book.rows["journal"] if text(row["fee"]) == "balance_moved"]
     assert {row["business_date"] for row in moves} == {date(2025, 11, 12), date(2025, 11, 13)}
-    assert {_text(row["move_id"]) for row in book.rows["balance_moved"]} == {"m1", "m2"}
+    assert {text(row["move_id"]) for row in book.rows["balance_moved"]} == {"m1", "m2"}
     assert book.refused() == []
 
 
@@ -299,7 +277,7 @@ def test_the_same_id_with_another_content_is_a_conflict() -> None:
     other = msgspec.structs.replace(one, party="SHA")
     book = play(world(), [one, one, other])
     assert book.refused() == ["conflicting_duplicate"]
-    assert [_text(row["party"]) for row in book.rows["operator"]] == ["无锡"]
+    assert [text(row["party"]) for row in book.rows["operator"]] == ["无锡"]
 
 
 def test_a_transfer_before_any_directory_is_refused() -> None:
@@ -312,13 +290,13 @@ def test_a_transfer_before_any_directory_is_refused() -> None:
 
 def test_published_parties_and_areas_are_rows_without_full_account_numbers() -> None:
     book = world()
-    rows = {(_text(row["party"]), row["first_day"]): row for row in book.rows["party"]}
-    assert _text(rows["无锡", date(2025, 1, 1)]["settlement_account"]) == "****0123"
-    assert [_text(row["customer_level"]) for row in book.rows["party"] if _text(row["party"]) == "C1"] == [
+    rows = {(text(row["party"]), row["first_day"]): row for row in book.rows["party"]}
+    assert text(rows["无锡", date(2025, 1, 1)]["settlement_account"]) == "****0123"
+    assert [text(row["customer_level"]) for row in book.rows["party"] if text(row["party"]) == "C1"] == [
         "A",
         "B",
     ]
-    served = {(_text(row["county"]), _text(row["outlet"])) for row in book.rows["area"]}
+    served = {(text(row["county"]), text(row["outlet"])) for row in book.rows["area"]}
     assert ("610104", "") in served
     assert ("610113", "XAB") in served
     assert b"6222021234567890123" not in b"".join(bytes(str(rows), "utf-8") for rows in book.rows.values())

@@ -1,8 +1,6 @@
 """Weights: which one counts, when differing ones become a case, and what people decide."""
 
-import csv
 from itertools import pairwise
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -14,9 +12,9 @@ from schemas import topics
 from schemas.events import Event
 from schemas.times import DAY, HOUR
 from tests.lifecycle.world import BOOK, START, WAYBILL, Book, decision, events_of, order, tariff
+from tests.rating.material import scenarios
 
 TOML = BOOK["book.toml"]
-SCALE = '[[weight.precedence]]\nclass = "hub_scale"\nadopt = "at_once"\n\n'
 DWS = 'class = "hub_dws"\nadopt = "at_once"\n'
 TREATED = "difference_percent = 10\non_difference = "
 LINE = """
@@ -47,8 +45,7 @@ POLICIES = {
     "限重": _with(DWS, f"{DWS}least_g = 5\nmost_g = 50000\n"),
     "线路": _with("[[table]]", f"{LINE}\n[[table]]"),
 }
-with (Path(__file__).parents[1] / "scenarios" / "weights.csv").open(encoding="utf-8", newline="") as _file:
-    CASES = list(csv.DictReader(_file))
+CASES = scenarios("weights.csv")
 
 
 def weighing(policy: str, **more: Any) -> Book:
@@ -191,22 +188,14 @@ def test_a_restart_with_open_cases_changes_no_byte(data: st.DataObject) -> None:
     for event in story[:stop]:
         through.take(event)
         stopped.take(event)
-    ring = stopped.lifecycle.ring
-    epoch = ring.epoch
-    segment = ring.segment(epoch)
-    fresh = weighing(policy)
-    fresh.n, fresh.rows, fresh.digests = stopped.n, stopped.rows, stopped.digests
-    fresh.lifecycle = type(stopped.lifecycle)(3 * DAY)
-    fresh.lifecycle.load_documents(stopped.lifecycle.save_documents())
-    fresh.lifecycle.ring.found(segment)
-    fresh.lifecycle.ring.restore()
-    fresh.lifecycle.restored()
-    assert fresh.lifecycle.pending == stopped.lifecycle.pending
-    assert msgspec.to_builtins(list(fresh.lifecycle.ring.records.values())) == msgspec.to_builtins(
-        list(ring.records.values())
+    before = stopped.lifecycle
+    stopped.restart()
+    assert stopped.lifecycle.pending == before.pending
+    assert msgspec.to_builtins(list(stopped.lifecycle.ring.records.values())) == msgspec.to_builtins(
+        list(before.ring.records.values())
     )
-    for one in (through, fresh):
+    for one in (through, stopped):
         for event in story[stop:]:
             one.take(event)
         one.tick(START + 70 * HOUR)
-    assert fresh.digests == through.digests
+    assert stopped.digests == through.digests

@@ -6,7 +6,7 @@ from schemas import topics
 from schemas.events import TariffPublished, TariffWithdrawn
 from schemas.times import HOUR
 from tests.lifecycle.test_weights import POLICIES
-from tests.lifecycle.world import BOOK, START, Book, events_of, tariff, weight
+from tests.lifecycle.world import BOOK, START, Book, events_of, tariff, text, weight
 
 
 def withdrawn(**what: str) -> tuple[str, Any]:
@@ -30,12 +30,8 @@ def in_force(book: Book) -> list[str]:
 
 def statuses(book: Book) -> list[tuple[str, str]]:
     """Version and status of the rows of table `tariff_book`, repeats left out."""
-    rows = [(str(row["version"]), _text(row["status"])) for row in book.rows["tariff_book"]]
+    rows = [(str(row["version"]), text(row["status"])) for row in book.rows["tariff_book"]]
     return list(dict.fromkeys(rows))
-
-
-def _text(value: object) -> str:
-    return value.decode() if isinstance(value, bytes) else str(value)
 
 
 def test_by_version_the_book_before_comes_back() -> None:

@@ -47,7 +47,7 @@ WEIGHINGS = {
 
 def network(**more: str) -> NetworkPublished:
     """The directory of the rating tests, published; `more`: texts of further TOML files by their names."""
-    files = {**NETWORK_FILES, **{f"{name}.toml": text for name, text in more.items()}}
+    files = {**NETWORK_FILES, **{f"{name}.toml": content for name, content in more.items()}}
     return NetworkPublished(id=f"n-{version_of(files)}", time=START, version=version_of(files), files=files)
 
 
@@ -173,8 +173,8 @@ class Book:
         fees: Fees = FEES,
         directory: NetworkPublished | None = None,
     ) -> None:
-        self.lifecycle = Lifecycle(horizon, fees=fees)
-        self.tables = Tables(fees, writes_documents=True)
+        self._horizon, self._fees = horizon, fees
+        self._begin()
         self.n = 0
         self.kafka_time = START
         """Kafka's time of the records."""
@@ -184,6 +184,27 @@ class Book:
             (topics.CONTROL.name, directory or network()), *((topics.CONTROL.name, book) for book in tariffs)
         )
         self.tick(START)
+
+    def _begin(self) -> None:
+        """A process with nothing in its memory."""
+        self.lifecycle = Lifecycle(self._horizon, fees=self._fees)
+        self.tables = Tables(self._fees, writes_documents=True)
+
+    def segment(self) -> bytes:
+        """The running epoch's segment, as the recovery store keeps it; the next epoch begins."""
+        ring = self.lifecycle.ring
+        return ring.segment(ring.epoch)
+
+    def restart(self, *earlier: bytes) -> "Book":
+        """The lane goes on in a new process, from the documents and segments: `earlier` ones, and the one of now."""
+        segments, documents = [*earlier, self.segment()], self.lifecycle.save_documents()
+        self._begin()
+        self.lifecycle.load_documents(documents)
+        for segment in segments:
+            self.lifecycle.ring.found(segment)
+        assert self.lifecycle.ring.restore()
+        self.lifecycle.restored()
+        return self
 
     def take(self, *events: Event) -> "Book":
         """Orders, scans and weights in one block; time has passed to the latest of them."""
@@ -221,15 +242,15 @@ class Book:
         names = ("fee", "part", "payer", "payee", "business_date", "origin", "destination", "product")
         sums: dict[tuple[str, ...], Decimal] = defaultdict(Decimal)
         for row in self.rows["charge"]:
-            sums[tuple(str(_text(row[name])) for name in names)] += row["amount"]
+            sums[tuple(str(text(row[name])) for name in names)] += row["amount"]
         return {key: amount for key, amount in sums.items() if amount}
 
     def books(self) -> dict[tuple[str, str, str, Any], Decimal]:
         """What stands in every book: (book, account, fee, business date) → debits less credits; no zeros."""
         sums: dict[tuple[str, str, str, Any], Decimal] = defaultdict(Decimal)
         for row in self.rows["journal"]:
-            key = (_text(row["book"]), _text(row["account"]), _text(row["fee"]), row["business_date"])
-            sums[key] += row["amount"] if _text(row["side"]) == "D" else -row["amount"]
+            key = (text(row["book"]), text(row["account"]), text(row["fee"]), row["business_date"])
+            sums[key] += row["amount"] if text(row["side"]) == "D" else -row["amount"]
         return {key: amount for key, amount in sums.items() if amount}
 
     def result_of(self, party: str) -> Decimal:
@@ -245,21 +266,22 @@ class Book:
 
     def net(self, fee: str) -> Decimal:
         """What stands charged for a fee."""
-        return sum((row["amount"] for row in self.rows["charge"] if _text(row["fee"]) == fee), Decimal(0))
+        return sum((row["amount"] for row in self.rows["charge"] if text(row["fee"]) == fee), Decimal(0))
 
     def waiting(self) -> dict[str, str]:
         """Dues that wait now, and why."""
-        newest = {_text(row["fee"]): _text(row["reason"]) for row in self.rows["waiting"]}
+        newest = {text(row["fee"]): text(row["reason"]) for row in self.rows["waiting"]}
         return {fee: reason for fee, reason in newest.items() if reason}
 
     def breaches(self) -> dict[str, str]:
         """Rules of scan chains that are or were broken, each with its newest status."""
-        return {_text(row["rule"]): _text(row["status"]) for row in self.rows["chain_breach"]}
+        return {text(row["rule"]): text(row["status"]) for row in self.rows["chain_breach"]}
 
     def refused(self) -> list[str]:
         """Reasons of dead letters."""
-        return [_text(row["reason"]) for row in self.rows["dead_letter"]]
+        return [text(row["reason"]) for row in self.rows["dead_letter"]]
 
 
-def _text(value: str | bytes) -> str:
+def text(value: str | bytes) -> str:
+    """Words come as bytes or text, as Arrow likes."""
     return value.decode() if isinstance(value, bytes) else value

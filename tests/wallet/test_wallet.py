@@ -18,7 +18,7 @@ from schemas.money import MOST
 from schemas.partition import partition_of
 from schemas.reasons import ANSWER
 from schemas.times import DAY, HOUR
-from tests.lifecycle.world import START
+from tests.lifecycle.world import START, text
 from tests.rating.material import scenarios
 from tests.wallet.world import (
     OTHER,
@@ -31,7 +31,6 @@ from tests.wallet.world import (
     happening,
     message,
     network,
-    text,
     tick,
 )
 

@@ -24,7 +24,7 @@ from schemas.money import parse_yuan
 from schemas.partition import partition_of
 from schemas.times import DAY, business_day
 from sinks.encode import Encoded
-from tests.lifecycle.world import NETWORK_FILES, START
+from tests.lifecycle.world import NETWORK_FILES, START, text
 
 PARTY, OTHER = "SHC", "XAD"
 PARTITIONS = 2
@@ -217,8 +217,3 @@ class Bank:
 def tick(at: int) -> Tick:
     """Time passes."""
     return Tick(id=f"tick-{at}", time=at)
-
-
-def text(value: str | bytes) -> str:
-    """Words come as bytes or text, as Arrow likes."""
-    return value.decode() if isinstance(value, bytes) else value
