@@ -314,7 +314,7 @@ class DeadLetterReplayed(Event, frozen=True, kw_only=True, tag="dead_letter_repl
 class Command(Event, frozen=True, kw_only=True, tag="command"):
     """Someone with a right to it asks for a change: the envelope. Topic `waybook.commands`, key: subject.
 
-    `name` says which (`confirm_weight`, `write_off`…), `body` holds that command's own fields as JSON.
+    `name` says which (`top_up`, `hold`…: `schemas.commands.BODIES`), `body` holds that command's own fields as JSON.
     """
 
     name: Name

@@ -41,21 +41,27 @@ SENT = {
     topics.CONTROL.name,
     topics.TICKS.name,
     topics.POSTINGS.name,
+    topics.ANSWERS.name,
 }
 """Topics that Waybook's own programs write."""
 
 POSTINGS = "Postings"
+BODY = (
+    "MessagePack array of columns: parties and fees are texts; party and fee are their numbers and days are days since "
+    "1970-01-01, little-endian int32; amounts, int64 of 0.0001 yuan, is what the party gained from headquarters. "
+    "In order: parties, party, fees, fee, days, amounts"
+)
 _BLOCK: dict[str, Any] = {
     "name": POSTINGS,
     "contentType": "application/msgpack",
     "summary": "Part of what a block of a sender's lane has to say, numbered, so that it is taken once",
     "payload": {
         "type": "array",
-        "description": "MessagePack: sender, lane, block, part (from 1), parts, body (an Arrow IPC stream)",
+        "description": "MessagePack: sender, lane, block, part (from 1), parts, body (MessagePack, see there)",
         "prefixItems": [
             {"type": "string", "title": "sender"},
             *({"type": "integer", "title": name} for name in ("lane", "block", "part", "parts")),
-            {"type": "string", "contentEncoding": "binary", "title": "body"},
+            {"type": "string", "contentEncoding": "binary", "title": "body", "description": BODY},
         ],
         "minItems": 6,
         "maxItems": 6,

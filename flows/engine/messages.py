@@ -25,7 +25,7 @@ class Letter(msgspec.Struct, frozen=True):
 
 
 class Message(msgspec.Struct, frozen=True, array_like=True):
-    """Part `part` of `parts` of what block `block` of a sender's lane has to say. `body`: an Arrow stream."""
+    """Part `part` of `parts` of what block `block` of a sender's lane has to say. `body`: MessagePack of its own."""
 
     sender: str
     lane: int
