@@ -12,6 +12,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from pathlib import Path
 
@@ -19,6 +20,7 @@ import msgspec
 from clickhouse_connect.driver.exceptions import ClickHouseError
 from prometheus_client.parser import text_string_to_metric_families
 
+from dashboards.words import FEES
 from deploy import audit, transfers
 from deploy.embedded.kafka import PARTITIONS
 from deploy.home import Home
@@ -40,6 +42,8 @@ FINISH = 420.0
 SETTLE = 60.0
 """Seconds that the lane then has to write what it has read."""
 AWAY = (ClickHouseError, StoreAwayError, OSError)
+FEES_A_LINE = 6
+"""In the summary."""
 BROKER_ENDED = 3
 """Exit code when an in-memory broker ended."""
 
@@ -266,6 +270,10 @@ class Demo:
             "(SELECT toInt64(sum(amount) * 10000) FROM journal WHERE side = 'D'), "
             "(SELECT toInt64(sum(amount) * 10000) FROM journal WHERE side = 'C')"
         ).result_rows[0]
+        booked = self.client.query(
+            "SELECT fee, toInt64(sum(amount) * 10000) AS units FROM charge GROUP BY fee HAVING units != 0 "
+            "ORDER BY units DESC, fee"
+        ).result_rows
         p50, p99 = self._latency()
         starts = ", ".join(f"{part.name} {part.starts}" for part in self.flows)
         return "\n".join(
@@ -275,6 +283,7 @@ class Demo:
                 f"  parcels       {one[0]:,}",
                 f"  events        {one[1]:,}",
                 f"  charges       {one[2]:,}",
+                *_told((FEES[fee][0], units) for fee, units in booked),
                 f"  journal rows  {one[3]:,}",
                 f"  balance       debits {yuan(one[8])} − credits {yuan(one[9])} = {yuan(one[8] - one[9])} yuan",
                 f"  accounts      {one[4]:,} movements; commands: {one[5]:,} carried out, {one[6]:,} refused; "
@@ -285,6 +294,14 @@ class Demo:
                 f"  data          {self.options.home}   (look again: {command()} open {_short(self.options.home)})",
             )
         )
+
+
+def _told(fees: Iterable[tuple[str, int]]) -> Iterator[str]:
+    """Lines with what the fees came to, some on each."""
+    told = [f"{fee} {yuan(units)}" for fee, units in fees]
+    for first in range(0, len(told), FEES_A_LINE):
+        name = "" if first else "fees, yuan"
+        yield f"  {name:<14}{', '.join(told[first : first + FEES_A_LINE])}"
 
 
 def command() -> str:

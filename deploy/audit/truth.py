@@ -8,78 +8,48 @@ The network writes into a directory, before it publishes anything:
 """
 
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
-from typing import TypeVar
 
 import msgspec
 
 from deploy.audit.facts import IN_A_SHARD
 from deploy.audit.report import Check, Findings
+from deploy.audit.sent import Line, Parcel, Terms, lines, status_of
 from deploy.audit.store import BLOCK_RANGE, OF_SHARD, Row, Store
-
-T = TypeVar("T")
-
-
-class Line(msgspec.Struct, frozen=True):
-    """A message and what must come of it."""
-
-    fate: str
-    event_id: str = ""
-    reason: str = ""
-    waybill: str = ""
-    dead_letter: str = ""
-
-
-class Weighing(msgspec.Struct, frozen=True):
-    """A weight that was sent."""
-
-    weight_class: str
-    time: int
-    event_id: str
-    weight_g: int
-    volume_cm3: int
-
-
-class Parcel(msgspec.Struct, frozen=True, kw_only=True):
-    """What is true of a parcel. Times are UTC ms, 0: did not happen."""
-
-    waybill: str
-    order_id: str
-    origin: str
-    destination: str
-    product: str
-    payment_e4: int
-    declared_g: int
-    picked_up: int
-    signed: int
-    events: int
-    weights: tuple[Weighing, ...]
-    unscanned: tuple[str, ...] = ()
-    """Operations of which no scan was accepted."""
-
-
-class Status(msgspec.Struct, frozen=True):
-    """How far the network has come."""
-
-    state: str = ""
-    time: int = 0
-
 
 _FACTS = f"""
     SELECT waybill, count() AS events,
-           argMaxIf((event_id, origin, destination, product, reinterpretAsInt64(payment), weight_g),
+           argMaxIf((event_id, origin, destination, product, customer, reinterpretAsInt64(payment), weight_g),
                     (event_time, event_id), kind = 'order') AS ordered,
            minIf(toUnixTimestamp64Milli(event_time), operation = '10') AS picked_up,
            minIf(toUnixTimestamp64Milli(event_time), operation = '50') AS signed,
+           argMinIf(toString(courier), (event_time, event_id), operation = '10') AS picked_by,
+           argMinIf(toString(courier), (event_time, event_id), operation = '50') AS signed_by,
            arraySort(groupArrayIf((event_id, weight_class, toUnixTimestamp64Milli(event_time), weight_g,
                intDiv(toUInt64(length_mm) * width_mm * height_mm, 1000)), kind = 'weight')) AS weights
     FROM $event WHERE {OF_SHARD} GROUP BY waybill"""
 
+_SAID = f"""
+    SELECT waybill, groupArray(fact) AS facts FROM (
+        SELECT waybill, arrayMap(toString, [event_id, toString(pieces), channel,
+                   toString(reinterpretAsInt64(insured)), toString(reinterpretAsInt64(cod)),
+                   toString(promised_hours), direction, billing, related]) AS fact FROM $order_terms
+        UNION ALL
+        SELECT waybill, [claim, toString(anyIf(kind, status = 'claimed')),
+                   toString(anyIf(responsible, status = 'claimed')), toString(anyIf(beneficiary, status = 'claimed')),
+                   toString(sumIf(reinterpretAsInt64(amount), status = 'claimed')),
+                   toString(countIf(status = 'claimed')), toString(countIf(status = 'withdrawn'))]
+        FROM $claim GROUP BY waybill, claim
+        UNION ALL
+        SELECT waybill, [event_id, toString(decision), weight_event, toString(weight_g), toString(volume_cm3)]
+        FROM $weight_decision
+    ) WHERE {OF_SHARD} GROUP BY waybill"""
+"""What few parcels have, as lists of words: terms, claims with their withdrawals, decisions about weights."""
+
 
 def newest_tick(directory: Path) -> int | None:
     """The time of the newest tick, UTC ms; None: the network did not end by passing the last deadline."""
-    status = _status(directory)
+    status = status_of(directory)
     return status.time if status.state == "done" else None
 
 
@@ -87,42 +57,31 @@ def check_truth(store: Store, directory: Path) -> list[Check]:
     """All checks. Raises OSError when there is no truth in the directory, msgspec.DecodeError when it is torn."""
     accepted: dict[str, str] = {}
     refused: list[Line] = []
-    for line in _lines(directory / "truth.jsonl", Line):
+    for line in lines(directory / "truth.jsonl", Line):
         if line.fate == "accepted":
             accepted[line.event_id] = line.waybill
         elif line.fate == "refused":
             refused.append(line)
     checks = [_check_events(store, accepted), _check_dead_letters(store, refused)]
-    if _status(directory).state == "done":
-        parcels = list(_lines(directory / "parcels.jsonl", Parcel))
-        checks += [_check_parcels(store, parcels), _check_breaches(store, parcels)]
+    if status_of(directory).state == "done":
+        parcels = list(lines(directory / "parcels.jsonl", Parcel))
+        checks += [check(store, parcels) for check in (_check_parcels, _check_said, _check_breaches)]
     return checks
-
-
-def _status(directory: Path) -> Status:
-    file = directory / "status.json"
-    return msgspec.json.decode(file.read_bytes(), type=Status) if file.exists() else Status()
-
-
-def _lines(file: Path, kind: type[T]) -> Iterator[T]:
-    decode = msgspec.json.Decoder(kind).decode
-    with file.open("rb") as lines:
-        for line in lines:
-            yield decode(line)
 
 
 def _check_events(store: Store, expected: dict[str, str]) -> Check:
     found = Findings("truth_events", "模拟网络发出的每个有效事实恰好入账一次")
     found.seen = len(expected)
-    for first, last in store.ranges("event", 1_000_000):
-        events = store.columns(
-            f"SELECT event_id, waybill FROM $event WHERE {BLOCK_RANGE}",
-            first=first,
-            last=last,
-        )
-        for event_id, waybill in zip(events["event_id"], events["waybill"], strict=True):
-            if expected.pop(event_id, None) != waybill:
-                found.add(f"{waybill} {event_id}: nobody sent this, or it stands twice")
+    for table in ("event", "weight_decision"):
+        for first, last in store.ranges(table, 1_000_000):
+            events = store.columns(
+                f"SELECT event_id, waybill FROM ${table} WHERE {BLOCK_RANGE}",
+                first=first,
+                last=last,
+            )
+            for event_id, waybill in zip(events["event_id"], events["waybill"], strict=True):
+                if expected.pop(event_id, None) != waybill:
+                    found.add(f"{waybill} {event_id}: nobody sent this, or it stands twice")
     for event_id, waybill in expected.items():
         found.add(f"{waybill} {event_id}: was sent and is not there")
     return found.check("facts sent")
@@ -163,6 +122,32 @@ def _check_parcels(store: Store, parcels: list[Parcel]) -> Check:
     return found.check("parcels")
 
 
+def _check_said(store: Store, parcels: list[Parcel]) -> Check:
+    found = Findings("truth_terms", "每个运单的条款、理赔与重量裁决如模拟网络所知")
+    expected = {parcel.waybill: said for parcel in parcels if (said := _said(parcel))}
+    found.seen = len(expected)
+    for shard, shards in store.shards("event", IN_A_SHARD):
+        for row in store.rows(_SAID, shard=shard, shards=shards):
+            there, sent = sorted(map(tuple, row["facts"])), expected.pop(row["waybill"], [])
+            if there != sent:
+                found.add(f"{row['waybill']}: {there}, should be {sent}")
+    for waybill, sent in expected.items():
+        found.add(f"{waybill}: nothing, should be {sent}")
+    return found.check("parcels with terms, claims or decisions")
+
+
+def _said(parcel: Parcel) -> list[tuple[str, ...]]:
+    """What few parcels have, as the store gives it."""
+    said: list[tuple[object, ...]] = [
+        (c.event_id, c.kind, c.responsible, c.beneficiary, c.amount_e4, 1, c.withdrawn) for c in parcel.claims
+    ]
+    if parcel.terms != Terms():
+        said.append((parcel.order_id, *msgspec.structs.astuple(parcel.terms)))
+    if parcel.decided is not None:
+        said.append(msgspec.structs.astuple(parcel.decided))
+    return sorted(tuple(map(str, one)) for one in said)
+
+
 _NEEDED = "SELECT DISTINCT rule, others FROM $chain_rule WHERE direction = 'need' AND operation = '50'"
 _BREACHED = """
     SELECT waybill FROM $chain_breach WHERE rule = {rule:String}
@@ -185,7 +170,8 @@ def _check_breaches(store: Store, parcels: list[Parcel]) -> Check:
 
 
 def _booked(row: Row) -> tuple[object, ...]:
-    return (row["events"], *row["ordered"], row["picked_up"], row["signed"], row["weights"])
+    scans = row["picked_up"], row["picked_by"], row["signed"], row["signed_by"]
+    return (row["events"], *row["ordered"], *scans, row["weights"])
 
 
 def _sent(parcel: Parcel) -> tuple[object, ...]:
@@ -196,9 +182,12 @@ def _sent(parcel: Parcel) -> tuple[object, ...]:
         parcel.origin,
         parcel.destination,
         parcel.product,
+        parcel.customer,
         parcel.payment_e4,
         parcel.declared_g,
         parcel.picked_up,
+        parcel.picked_by,
         parcel.signed,
+        parcel.signed_by,
         sorted(weights),
     )

@@ -366,22 +366,23 @@ class Tables:
         return topic, partition
 
     def _terms(self, orders: Sequence[Order]) -> dict[str, Made] | None:
-        """Orders that say more than the ordinary."""
-        found = [(order, terms) for order in orders if (terms := terms_of(order)) is not None]
+        """Orders that say more than the ordinary, as they say it."""
+        found = [order for order in orders if terms_of(order) is not None]
         if not found:
             return None
-        of = [terms for _, terms in found]
         return {
-            "event_id": columns.texts([order.id for order, _ in found]),
-            "waybill": columns.texts([order.waybill for order, _ in found]),
-            "pieces": columns.numbers(columns.ints([terms.pieces for terms in of]), "uint32"),
-            "channel": columns.spelled([terms.channel for terms in of]),
-            "insured": columns.money(columns.ints([terms.insured for terms in of])),
-            "cod": columns.money(columns.ints([terms.cod for terms in of])),
-            "promised_hours": columns.numbers(columns.ints([terms.promised_h for terms in of]), "uint32"),
-            "direction": columns.spelled([terms.direction for terms in of]),
-            "billing": columns.spelled([terms.billing for terms in of]),
-            "related": columns.texts([terms.related for terms in of]),
+            "event_id": columns.texts([order.id for order in found]),
+            "waybill": columns.texts([order.waybill for order in found]),
+            "pieces": columns.numbers(columns.ints([order.pieces for order in found]), "uint32"),
+            "channel": columns.spelled([order.channel for order in found]),
+            "insured": columns.money(columns.ints([order.insured_e4 for order in found])),
+            "cod": columns.money(columns.ints([order.cod_e4 for order in found])),
+            "promised_hours": columns.numbers(
+                columns.ints([order.promised_hours for order in found]), "uint32"
+            ),
+            "direction": columns.spelled([order.direction for order in found]),
+            "billing": columns.spelled([order.billing for order in found]),
+            "related": columns.texts([order.related for order in found]),
         }
 
     @staticmethod

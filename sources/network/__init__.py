@@ -2,9 +2,10 @@
 
     python -m sources.network --truth DIR --tariff DIR [--rate R] [--seconds S | --parcels N] [--faults none]
 
-`directory` lays out outlets and hubs over China; `life` makes a parcel's facts; `devices` spells them as real
-devices do; `faults` says what goes wrong and how often, `script` turns facts and faults into messages with
-their fates; `stage` publishes those through the brokers in simulated time, no faster than the books (`pace`,
+`directory` lays out outlets and hubs over China, `parties` says who else there is; `trade` has customers and what
+they agree on, `life` makes a parcel's facts and how it ends; `devices` spells them as real devices do; `faults` says
+what goes wrong and how often, `desk` what people claim and decide afterwards, `script` turns all that into messages
+with their fates; `stage` publishes those through the brokers in simulated time, no faster than the books (`pace`,
 `lag`), and writes down what must come of each (`truth`).
 
 What is sent depends on the seed, the outlets, the rate, the speed and the faults alone, never on the clock. It

@@ -30,14 +30,18 @@ class Message(msgspec.Struct, frozen=True):
     payload: bytes
     event_id: str
     time: int
+    courier: str = ""
+    """Who scanned, where the device tells."""
 
 
 class Device(msgspec.Struct, frozen=True):
-    """A family of devices: how it writes a reading, whether it numbers its messages, how fine its clock is."""
+    """A family of devices: how it writes a reading, whether it numbers its messages, how fine its clock is,
+    whether it tells whose it is."""
 
     body: Callable[[Fact, str], Body]
     numbers: bool
     clock: int
+    tells_courier: bool = False
 
 
 def dialect_of(site: Site, kind: str) -> str:
@@ -56,7 +60,8 @@ def spell(fact: Fact, serial: str, dialect: str = "") -> Message:
     topic = f"{MQTT_ROOT}/{dialect}/{fact.site.code}/{dialect}-{sum(serial.encode()) % 4 + 1}"
     payload = json.dumps(device.body(fact, serial), ensure_ascii=False, separators=(",", ":")).encode()
     event_id = f"{dialect}-{serial}" if device.numbers else content_id(dialect, topic, payload)
-    return Message(topic, payload, event_id, fact.time // device.clock * device.clock)
+    time = fact.time // device.clock * device.clock
+    return Message(topic, payload, event_id, time, fact.courier if device.tells_courier else "")
 
 
 def _local(ms: int, form: str) -> str:
@@ -108,12 +113,14 @@ def _scale(fact: Fact, serial: str) -> Body:  # noqa: ARG001
 
 
 def _pda(fact: Fact, serial: str) -> Body:
-    return {
+    """Handhelds are somebody's, so they tell whose."""
+    body: Body = {
         "uuid": serial,
         "waybillNo": fact.waybill,
         "opName": PDA.get(fact.operation, fact.operation),
         "scanTime": _local(fact.time, "%Y/%m/%d %H:%M:%S"),
     }
+    return body | {"courier": fact.courier} if fact.courier else body
 
 
 def _gate(fact: Fact, serial: str) -> Body:  # noqa: ARG001
@@ -137,7 +144,7 @@ DEVICES = {
     "dws-cm": Device(_dws_cm, numbers=False, clock=1),
     "dws-mm": Device(_dws_mm, numbers=True, clock=1),
     "scale": Device(_scale, numbers=False, clock=SECOND),
-    "pda": Device(_pda, numbers=True, clock=SECOND),
+    "pda": Device(_pda, numbers=True, clock=SECOND, tells_courier=True),
     "gate": Device(_gate, numbers=False, clock=SECOND),
     "sorter": Device(_sorter, numbers=True, clock=1),
 }

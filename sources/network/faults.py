@@ -9,7 +9,7 @@ from collections.abc import Callable
 import msgspec
 
 from schemas import topics
-from schemas.events import Order
+from schemas.events import Claim, Order, WeightDecided
 from schemas.limits import MOST_LENGTH_MM, MOST_WEIGHT_G
 from schemas.money import MOST
 from schemas.times import DAY
@@ -47,7 +47,7 @@ NONE = Faults(*[0.0] * len(Faults.__struct_fields__))
 
 
 class Nonsense(msgspec.Struct, frozen=True):
-    """A message that cannot be used. An empty topic is an order's, on Kafka."""
+    """A message that cannot be used. An empty topic is that of orders, claims and decisions, on Kafka."""
 
     topic: str
     payload: bytes
@@ -119,6 +119,21 @@ DEVICE_NONSENSE: tuple[tuple[str, Maker], ...] = (
     ("time_too_old", _moved(-9_000 * DAY)),
 )
 
+
+def _claim(order: Order, kind: str = "damaged", responsible: str = "") -> bytes:
+    """A claim about the parcel of an order."""
+    claim = Claim(id=order.id, time=order.time, waybill=order.waybill, kind=kind, responsible=responsible)
+    return msgspec.json.encode(claim)
+
+
+def _undecided(order: Order) -> bytes:
+    """An override without a weight."""
+    decision = WeightDecided(
+        id=order.id, time=order.time, waybill=order.waybill, decision="override", decided_by="计重复核"
+    )
+    return msgspec.json.encode(decision)
+
+
 ORDER_NONSENSE: tuple[tuple[str, Callable[[Order], bytes]], ...] = (
     ("not_json", lambda order: msgspec.json.encode(order)[:-1]),
     ("wrong_type", lambda order: _field(order, "origin", None)),
@@ -127,6 +142,11 @@ ORDER_NONSENSE: tuple[tuple[str, Callable[[Order], bytes]], ...] = (
     ("unknown_product", lambda order: _field(order, "product", "XXX")),
     ("unknown_outlet", lambda order: _field(order, "destination", "000000-000")),
     ("amount_out_of_range", lambda order: _field(order, "payment_e4", MOST + 1)),
+    ("unknown_county", lambda order: _field(order, "origin_county", "000000")),
+    ("unknown_claim", lambda order: _claim(order, kind="odour")),
+    ("unknown_party", lambda order: _claim(order, responsible="999999")),
+    ("nobody_named", _claim),
+    ("decision_incomplete", _undecided),
 )
 
 

@@ -39,6 +39,7 @@ _SQL = "SELECT inputs, upto FROM block ORDER BY lane, n DESC LIMIT 1 BY lane FOR
 _NEWEST = "SELECT lane, max(n) FROM block GROUP BY lane FORMAT JSONCompactEachRow"
 _BOOKED = """
 SELECT event_id FROM event WHERE seq BETWEEN {first} AND {last}
+UNION ALL SELECT event_id FROM weight_decision WHERE seq BETWEEN {first} AND {last}
 UNION ALL SELECT dead_letter_id FROM dead_letter WHERE seq BETWEEN {first} AND {last}
 FORMAT JSONCompactEachRow"""
 

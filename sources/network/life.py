@@ -1,12 +1,15 @@
-"""A parcel's life as it would be if nothing went wrong: one order, seven scans, two weights.
+"""A parcel's life as it would be if every device and every message were right: one order, seven scans, two weights.
 
 Picked up (10), weighed and sent (20) by the origin outlet; arrived (30) at its province's hub, weighed and
 measured by a DWS line and sent (20); arrived (30), out for delivery (40) and signed for (50) at the destination.
+A few end otherwise: lost after the hub, refused at the door, sent on to another outlet; and some of those that were
+signed for come back. What goes back or on is a parcel of its own with a waybill of its own, the *sequel*.
 Everything is drawn from a generator seeded by the network's seed and the parcel's number, so the same parcel is
 the same in every run.
 """
 
 import random
+from collections.abc import Iterator
 from typing import Literal
 
 import msgspec
@@ -14,16 +17,28 @@ import msgspec
 from schemas.events import ARRIVED, OUT_FOR_DELIVERY, PICKED_UP, SENT, SIGNED
 from schemas.money import YUAN
 from schemas.times import HOUR, MINUTE, SHANGHAI_OFFSET
+from sources.network import trade
 from sources.network.directory import Site, World
+from sources.network.parties import couriers
+from sources.network.trade import Terms
 
 Kind = Literal["order", "scan", "weight"]
+Ending = Literal["signed", "returned", "refused", "redirected", "lost"]
 
 ROAD_KMH, AIR_KMH, FLIES_BEYOND_KM = 75, 500, 800
-PRODUCT_SHARES = {"ECO": 70, "STD": 25, "EXP": 5}
 SURCHARGE = {"ECO": 0, "STD": 4 * YUAN, "EXP": 9 * YUAN}
 """What customers pay for a product beyond the cheapest."""
-BILLED_OTHERWISE = 0.05
-"""Share of parcels that their customers pay by contract, not one by one: payment 0."""
+
+ENDINGS: dict[str, int] = {"signed": 9_840, "refused": 80, "redirected": 60, "lost": 20}
+"""How parcels end, of ten thousand; of those that are signed for some are returned, by channel."""
+LENGTH = {"lost": 6, "refused": 8, "redirected": 8}
+"""Of how many scans and weights a life consists that does not end with a signature: to the hub, or to the door."""
+GOES_ON_AFTER = {"returned": (6, 48), "refused": (2, 12), "redirected": (1, 6)}
+"""Hours until the sequel is ordered."""
+SEQUEL = 100_000_000_000
+"""What a sequel's number is beyond that of the parcel before it."""
+WITH_COURIERS = (PICKED_UP, OUT_FOR_DELIVERY, SIGNED)
+"""Scans that couriers make."""
 
 # fmt: off
 DAY_CURVE = (
@@ -44,6 +59,7 @@ class Fact(msgspec.Struct, kw_only=True):
     operation: str = ""
     weight_g: int = 0
     sides_mm: tuple[int, int, int] = (0, 0, 0)
+    courier: str = ""
 
 
 class Parcel(msgspec.Struct):
@@ -57,7 +73,18 @@ class Parcel(msgspec.Struct):
     product: str
     declared_g: int
     payment_e4: int
+    terms: Terms
+    grams: int
+    """What it weighs."""
+    ending: Ending
     facts: list[Fact]
+
+    @property
+    def late(self) -> bool:
+        """Whether it was signed for later than promised."""
+        picked, last = self.facts[1], self.facts[-1]
+        promised = self.terms.promised_hours
+        return bool(promised) and last.operation == SIGNED and last.time > picked.time + promised * HOUR
 
 
 def live(world: World, number: int, created: int, seed: int) -> tuple[Parcel, random.Random]:
@@ -65,32 +92,101 @@ def live(world: World, number: int, created: int, seed: int) -> tuple[Parcel, ra
     r = random.Random(f"{seed}/{number}")
     origin, destination = world.pair(r)
     kilometres = world.distance(origin, destination)
-    product = r.choices(list(PRODUCT_SHARES), list(PRODUCT_SHARES.values()))[0]
+    customer, product = trade.customer_and_product(r)
     grams = min(50_000, max(60, int(r.lognormvariate(6.6, 0.85))))
+    terms = trade.terms(r, customer, product, kilometres)
     parcel = Parcel(
         number=number,
-        waybill=f"YT{7_500_000_000_000 + number}",
+        waybill=waybill_of(number),
         origin=origin,
         destination=destination,
-        customer=f"C{r.randint(1, 5000):06d}",
+        customer=customer,
         product=product,
         declared_g=max(10, (grams + r.randint(-200, 100)) // 10 * 10),
-        payment_e4=_payment(r, kilometres, grams, product),
+        payment_e4=0 if terms.billing else _payment(kilometres, grams, product),
+        terms=terms,
+        grams=grams,
+        ending=_ending(r, terms.channel),
         facts=[],
     )
-    parcel.facts = _facts(parcel, world, r, created, kilometres, grams)
+    parcel.facts = _facts(parcel, world, r, created, kilometres)
     return parcel, r
 
 
-def _facts(
-    parcel: Parcel, world: World, r: random.Random, created: int, kilometres: int, grams: int
-) -> list[Fact]:
+def sequel(world: World, before: Parcel, seed: int) -> tuple[Parcel, random.Random] | None:
+    """What goes back to its sender or on to another outlet, and its generator; None: nothing does."""
+    if before.ending not in GOES_ON_AFTER:
+        return None
+    number = SEQUEL + before.number
+    r = random.Random(f"{seed}/{number}")
+    origin, destination = before.destination, before.origin
+    if before.ending == "redirected":
+        found = world.receivers[origin.province].one(r)
+        assert isinstance(found, Site)
+        destination = found
+    kilometres = world.distance(origin, destination)
+    terms = Terms(
+        channel=before.terms.channel,
+        promised_hours=trade.promise(before.product, kilometres),
+        direction="forward" if before.ending == "redirected" else "return",
+        billing=before.terms.billing,
+        related=before.waybill,
+    )
+    parcel = Parcel(
+        number=number,
+        waybill=waybill_of(number),
+        origin=origin,
+        destination=destination,
+        customer=before.customer,
+        product=before.product,
+        declared_g=before.declared_g,
+        payment_e4=0 if terms.billing else _payment(kilometres, before.grams, before.product),
+        terms=terms,
+        grams=before.grams,
+        ending="signed",
+        facts=[],
+    )
+    created = before.facts[-1].time + r.randint(*(h * HOUR for h in GOES_ON_AFTER[before.ending]))
+    parcel.facts = _facts(parcel, world, r, created, kilometres)
+    return parcel, r
+
+
+def lives(world: World, number: int, created: int, seed: int) -> Iterator[tuple[Parcel, random.Random]]:
+    """Parcel `number` and its sequel."""
+    first = live(world, number, created, seed)
+    yield first
+    if (second := sequel(world, first[0], seed)) is not None:
+        yield second
+
+
+def waybill_of(number: int) -> str:
+    """A parcel's waybill."""
+    return f"YT{7_500_000_000_000 + number}"
+
+
+def _ending(r: random.Random, channel: str) -> Ending:
+    ending: Ending = trade.pick(r, ENDINGS)  # type: ignore[assignment]  # its keys are such words
+    comes_back = trade.percent(r, trade.SENT_BACK.get(channel, 0))
+    return "returned" if ending == "signed" and comes_back else ending
+
+
+def _facts(parcel: Parcel, world: World, r: random.Random, created: int, kilometres: int) -> list[Fact]:
     facts = [Fact(kind="order", time=created, waybill=parcel.waybill)]
 
     def happen(after: tuple[int, int], site: Site, operation: str) -> None:
         """A scan, so many minutes after what was before."""
         time = facts[-1].time + r.randint(*after) * MINUTE + r.randint(0, 59_999)
-        facts.append(Fact(kind="scan", time=time, waybill=parcel.waybill, site=site, operation=operation))
+        courier = r.choice(couriers(site.code)) if operation in WITH_COURIERS else ""
+        facts.append(
+            Fact(
+                kind="scan",
+                time=time,
+                waybill=parcel.waybill,
+                site=site,
+                operation=operation,
+                courier=courier,
+            )
+        )
 
     def weigh(site: Site, measured: int, sides: tuple[int, int, int]) -> None:
         """Some seconds after what was before."""
@@ -107,6 +203,7 @@ def _facts(
         )
 
     origin, hub, destination = parcel.origin, world.hubs[parcel.origin.province], parcel.destination
+    grams = parcel.grams
     on_the_road = _minutes(kilometres, parcel.product)
     happen((20, 240), origin, PICKED_UP)
     weigh(origin, max(10, grams + r.randint(-15, 15)), (0, 0, 0))
@@ -117,7 +214,7 @@ def _facts(
     happen((on_the_road, on_the_road * 3 // 2), destination, ARRIVED)
     happen((60, 400), destination, OUT_FOR_DELIVERY)
     happen((30, 480), destination, SIGNED)
-    return facts
+    return facts[: 1 + LENGTH.get(parcel.ending, len(facts))]
 
 
 def _minutes(kilometres: int, product: str) -> int:
@@ -126,10 +223,8 @@ def _minutes(kilometres: int, product: str) -> int:
     return 120 + kilometres * 60 // speed
 
 
-def _payment(r: random.Random, kilometres: int, grams: int, product: str) -> int:
+def _payment(kilometres: int, grams: int, product: str) -> int:
     """What the customer pays, to the jiao: 3 yuan, 1 per 1,000 km, 0.8 per further half kilogram, the product."""
-    if r.random() < BILLED_OTHERWISE:
-        return 0
     halves = max(0, -(-(grams - 1000) // 500))
     units = 3 * YUAN + kilometres * YUAN // 1000 + halves * YUAN * 8 // 10 + SURCHARGE[product]
     return units // (YUAN // 10) * (YUAN // 10)

@@ -1,8 +1,9 @@
 """Who the simulated network's parties are, and which counties its cities have: more files of its directory.
 
 Each city has some counties (districts), of which the last is nobody's where there are more than two;
-each province is a party above its outlets; a city's first outlet has a sub-contractor and a courier; customers
-have levels by how much they send; and one company stands ready to take outlets over.
+each province is a party above its outlets; an outlet has couriers, a city's first outlet also a sub-contractor, who is
+paid for the couriers' work in his area; customers have levels by how much they send; and one company stands ready to
+take outlets over.
 """
 
 from collections.abc import Sequence
@@ -16,6 +17,10 @@ LEVELS = {40: "VIP", 400: "A", 2000: "B"}
 """The first so many customers have this level; the rest have none."""
 SUCCESSOR = "XCY"
 """A company that takes outlets over."""
+COURIERS = 2
+"""Of each outlet."""
+FIRST, CONTRACTOR = "-001", "A"
+"""How the code of a city's first outlet ends, and that of its sub-contractor."""
 
 PARTY_COLUMNS = (
     "party",
@@ -76,17 +81,25 @@ def party_rows(provinces: dict[str, str], outlets: Sequence[Outlet]) -> Rows:
     rows.append(
         (SUCCESSOR, "outlet", "新承运公司", HQ, "新承运物流有限公司", "6222000000000000002", "", "", "")
     )
-    cities = set[str]()
     for number, outlet in enumerate(outlets):
         account = f"62220210{number:011d}"
         legal = f"{outlet.name.removesuffix('网点')}速递有限公司"
         rows.append((outlet.code, "outlet", outlet.name, f"P{outlet.province}", legal, account, "", "", ""))
-        if outlet.city not in cities:
-            cities.add(outlet.city)
-            area = f"{outlet.code}-A"
-            rows.append((area, "contractor", f"{outlet.name}一区", outlet.code, "", "", "", "2025-01-01", ""))
-            rows.append((f"{area}-1", "courier", f"{outlet.name}快递员", area, "", "", "", "2025-01-01", ""))
+        for courier in couriers(outlet.code):
+            last = courier.rpartition("-")[2]
+            kind, name = ("contractor", "承包一区") if last == CONTRACTOR else ("courier", f"快递员{last}")
+            rows.append((courier, kind, outlet.name + name, outlet.code, "", "", "", "2025-01-01", ""))
     for number in range(1, max(LEVELS) + 1):
         level = next(level for most, level in LEVELS.items() if number <= most)
         rows.append((f"C{number:06d}", "customer", f"客户{number}", "", "", "", level, "", ""))
     return rows
+
+
+def couriers(outlet: str) -> tuple[str, ...]:
+    """Who is paid by the piece for an outlet's pick-ups and deliveries, the contractor last.
+
+    >>> couriers("440100-001"), couriers("440100-002")
+    (('440100-001-1', '440100-001-2', '440100-001-A'), ('440100-002-1', '440100-002-2'))
+    """
+    own = tuple(f"{outlet}-{number}" for number in range(1, COURIERS + 1))
+    return (*own, f"{outlet}-{CONTRACTOR}") if outlet.endswith(FIRST) else own

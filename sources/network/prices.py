@@ -15,13 +15,10 @@ from xxhash import xxh32_intdigest
 
 from sources.network.directory import build
 from sources.network.files import City, cities, csv_of, places, provinces
+from sources.network.trade import AGREEMENTS, OWN_PRICES
 
 BUSY = 50
 """Cities between which there are prices of their own."""
-AGREEMENTS = 240
-"""Customers with an agreement: C000001 and so on; the first are the largest."""
-OWN_PRICES = 24
-"""Customers with prices of their own."""
 REMOTE = ("150000", "540000", "620000", "630000", "640000", "650000")
 """Provinces whose cities are remote but for their capital: Inner Mongolia, Tibet, Gansu, Qinghai, Ningxia, Xinjiang."""
 MONTHS = ((1_001, 5_000, 3), (5_001, 20_000, 5), (20_001, 100_000, 8), (100_001, 0, 12))

@@ -9,14 +9,16 @@ from typing import Literal
 
 import msgspec
 
-from schemas.events import OPERATIONS, OUT_FOR_DELIVERY, PICKED_UP, SIGNED, Order
+from schemas.events import OPERATIONS, OUT_FOR_DELIVERY, PICKED_UP, SIGNED, Claim, Order, ParcelEvent
 from schemas.identity import content_id
 from schemas.times import HOUR, MINUTE, SECOND
-from sources.network import faults
+from sources.network import desk, faults
+from sources.network.desk import Desk, Weighing
 from sources.network.devices import Message, spell
 from sources.network.directory import Site
 from sources.network.faults import Faults
 from sources.network.life import Fact, Parcel
+from sources.network.trade import Terms
 
 Fate = Literal["accepted", "refused", "repeated"]
 
@@ -29,7 +31,7 @@ JUDGED_BY_LANES = ("time_in_future", "time_too_old", "conflicting_duplicate")
 
 
 class Cue(msgspec.Struct, order=True):
-    """A message and its fate. `topic` is MQTT's, or empty for an order to Kafka (key: waybill).
+    """A message and its fate. `topic` is MQTT's, or empty for the topic of orders on Kafka (key: waybill).
 
     `at` and the following two order cues: simulated time (UTC ms), parcel, place among the parcel's cues.
     """
@@ -49,12 +51,23 @@ class Cue(msgspec.Struct, order=True):
     """The fault that made or changed it, as `Faults` names them."""
 
 
-class Weighing(msgspec.Struct, frozen=True):
-    """A weight that is accepted. `time`: UTC ms as the device tells it."""
+class Claimed(msgspec.Struct, frozen=True):
+    """A claim, and how many withdrawals of it there are."""
 
-    weight_class: str
-    time: int
     event_id: str
+    kind: str
+    responsible: str
+    beneficiary: str
+    amount_e4: int
+    withdrawn: int
+
+
+class Decided(msgspec.Struct, frozen=True):
+    """What somebody decided about the weight: that one of an event stays, or (0 g: none) so many grams."""
+
+    event_id: str
+    decision: str
+    weight_event: str
     weight_g: int
     volume_cm3: int
 
@@ -72,36 +85,49 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     picked_up: int
     signed: int
     weights: tuple[Weighing, ...]
-    """The best class first, in a class the earliest: the first one is to be adopted."""
+    """The best class first, in a class the earliest: the first one is to be adopted unless somebody decides."""
     events: int
-    """Facts that are accepted: rows of this waybill."""
+    """Facts that are accepted: rows of this waybill among the events. Decisions stand elsewhere."""
     unscanned: tuple[str, ...]
     """Operations of which no scan is accepted."""
     lost: tuple[str, ...]
     """Scans (by operation) and weights (by class) that were never sent."""
+    customer: str
+    terms: Terms
+    picked_by: str
+    """Courier of the pick-up, as far as the device told; `signed_by`: of the signature."""
+    signed_by: str
+    claims: tuple[Claimed, ...]
+    decided: Decided | None
 
 
 class Script:
     """Makes a parcel's cues."""
 
-    def __init__(self, faults: Faults) -> None:
-        self.faults = faults
+    def __init__(self, faults: Faults, desk: Desk | None = None) -> None:
+        self.faults, self.desk = faults, desk or Desk()
 
     def perform(self, parcel: Parcel, r: random.Random) -> tuple[list[Cue], Outcome]:
         """Its cues, in no particular order, and what must come of them."""
-        return _Performance(parcel, r, self.faults).all()
+        return _Performance(parcel, r, self.faults, self.desk).all()
 
 
 class _Performance:
     """One parcel's cues in the making."""
 
-    def __init__(self, parcel: Parcel, r: random.Random, rates: Faults) -> None:
-        self.parcel, self.r, self.rates = parcel, r, rates
+    def __init__(self, parcel: Parcel, r: random.Random, rates: Faults, desk: Desk) -> None:
+        self.parcel, self.r, self.rates, self.desk = parcel, r, rates, desk
         self.cues: list[Cue] = []
         self.lost: list[str] = []
         self.weights: list[Weighing] = []
         self.scans: dict[str, int] = {}
         """Operation → the earliest time."""
+        self.couriers: dict[str, str] = {}
+        """Operation → who made the earliest scan, where the device tells."""
+        self.weighed = 0
+        """When the last weighing is heard of."""
+        self.claims: list[Claimed] = []
+        self.decided: Decided | None = None
         self.better_late = False
 
     def all(self) -> tuple[list[Cue], Outcome]:
@@ -116,6 +142,10 @@ class _Performance:
             self._conflict(f"{self.parcel.number:x}c")
         if self._chance(self.rates.malformed):
             self._nonsense(f"{self.parcel.number:x}m")
+        for claim in desk.claims(self.parcel, self.r, self.desk):
+            self._claim(claim)
+        if len(self.weights) > 1 and desk.differ(self._best_first()) and self._chance(self.desk.decided):
+            self._decide()
         return self.cues, self._outcome()
 
     def _chance(self, of: float) -> bool:
@@ -124,10 +154,34 @@ class _Performance:
     def _order(self) -> None:
         order = order_of(self.parcel)
         late = self.r.randint(2, 30) * HOUR if self._chance(self.rates.late_order) else 0
-        cue = self._cue(
-            order.time + late, "", msgspec.json.encode(order), "accepted", "late_order" if late else ""
+        self._write(order, order.time + late, "late_order" if late else "")
+
+    def _claim(self, claim: Claim) -> None:
+        """A claim, perhaps with its withdrawal, which may come first."""
+        at, withdrawn = claim.time, self._chance(self.desk.withdrawn)
+        if withdrawn:
+            taken_back = desk.withdrawal(claim, self.r)
+            self._write(taken_back, taken_back.time)
+            if self._chance(self.desk.withdrawn_first):
+                at = taken_back.time + self.r.randint(1, 60) * MINUTE
+        self._write(claim, at)
+        self.claims.append(
+            Claimed(
+                claim.id, claim.kind, claim.responsible, claim.beneficiary, claim.amount_e4, int(withdrawn)
+            )
         )
-        cue.event_id = order.id
+
+    def _decide(self) -> None:
+        """Somebody looks at the weights some hours after the last one."""
+        at = self.weighed + self.r.randint(1, 20) * HOUR
+        made = desk.decision(self.parcel, self._best_first(), at, self.r, self.desk)
+        self._write(made, made.time)
+        self.decided = Decided(made.id, made.decision, made.weight_event, made.weight_g, made.volume_cm3)
+
+    def _write(self, event: ParcelEvent, at: int, fault: str = "") -> None:
+        """What a business system writes to Kafka, perhaps twice."""
+        cue = self._cue(at, "", msgspec.json.encode(event), "accepted", fault)
+        cue.event_id = event.id
         self._maybe_again(cue)
 
     def _fact(self, fact: Fact, serial: str) -> None:
@@ -188,8 +242,11 @@ class _Performance:
         cue.event_id = message.event_id
         self._maybe_again(cue)
         if fact.kind == "scan":
-            self.scans[fact.operation] = min(message.time, self.scans.get(fact.operation, message.time))
+            if message.time < self.scans.get(fact.operation, message.time + 1):
+                self.scans[fact.operation] = message.time
+                self.couriers[fact.operation] = message.courier
         else:
+            self.weighed = max(self.weighed, cue.at)
             assert fact.site is not None
             a, b, c = fact.sides_mm
             self.weights.append(
@@ -206,8 +263,9 @@ class _Performance:
 
     def _conflict(self, serial: str) -> None:
         """A handheld says two different things under one id; whichever comes second is refused."""
-        signed = self.parcel.facts[-1]
-        one = msgspec.structs.replace(signed, operation=OUT_FOR_DELIVERY, time=signed.time - HOUR)
+        last = self.parcel.facts[-1]
+        operation = OUT_FOR_DELIVERY if last.operation == SIGNED else last.operation
+        one = msgspec.structs.replace(last, operation=operation, time=last.time - HOUR)
         two = msgspec.structs.replace(one, time=one.time + self.r.randint(60, 600) * SECOND)
         self._say(one, serial, "conflicting", "pda")
         self._refuse(spell(two, serial, "pda"), one.time + HOUR, "conflicting_duplicate", "conflicting")
@@ -229,8 +287,12 @@ class _Performance:
         self.cues.append(cue)
         return cue
 
+    def _best_first(self) -> tuple[Weighing, ...]:
+        order = list(CLASSES.values())
+        return tuple(sorted(self.weights, key=lambda w: (order.index(w.weight_class), w.time, w.event_id)))
+
     def _outcome(self) -> Outcome:
-        parcel, order = self.parcel, list(CLASSES.values())
+        parcel = self.parcel
         return Outcome(
             waybill=parcel.waybill,
             order_id=order_of(parcel).id,
@@ -241,12 +303,16 @@ class _Performance:
             declared_g=parcel.declared_g,
             picked_up=self.scans.get(PICKED_UP, 0),
             signed=self.scans.get(SIGNED, 0),
-            weights=tuple(
-                sorted(self.weights, key=lambda w: (order.index(w.weight_class), w.time, w.event_id))
-            ),
-            events=sum(cue.fate == "accepted" for cue in self.cues),
+            weights=self._best_first(),
+            events=sum(cue.fate == "accepted" for cue in self.cues) - (self.decided is not None),
             unscanned=tuple(operation for operation in OPERATIONS if operation not in self.scans),
             lost=tuple(self.lost),
+            customer=parcel.customer,
+            terms=parcel.terms,
+            picked_by=self.couriers.get(PICKED_UP, ""),
+            signed_by=self.couriers.get(SIGNED, ""),
+            claims=tuple(self.claims),
+            decided=self.decided,
         )
 
 
@@ -268,6 +334,7 @@ def order_of(parcel: Parcel) -> Order:
         payment_e4=parcel.payment_e4,
         origin_county=_county(parcel.origin, parcel.number),
         destination_county=_county(parcel.destination, parcel.number + 50),
+        **msgspec.structs.asdict(parcel.terms),
     )
 
 

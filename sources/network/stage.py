@@ -22,7 +22,7 @@ from schemas.settings import Settings
 from schemas.times import HOUR, business_day, date_of
 from sources.network.directory import World
 from sources.network.lag import Books
-from sources.network.life import live, next_order
+from sources.network.life import lives, next_order
 from sources.network.money import Teller, agreements
 from sources.network.pace import Sent, Underway
 from sources.network.parties import SUCCESSOR
@@ -79,6 +79,7 @@ class Stage:
         self.kafka = Kafka(settings)
         self.now = START
         self.parcels = 0
+        """Ordered by customers; what goes back or on is not counted."""
         self.sent = Sent()
         self._leash = settings.ahead * 3 // 4
         """Milliseconds that time may be ahead of the ticks that lanes have read."""
@@ -159,11 +160,11 @@ class Stage:
 
     def _create(self, at: int) -> None:
         self.parcels += 1
-        parcel, r = live(self.world, self.parcels, at, self.seed)
-        cues, outcome = self.script.perform(parcel, r)
-        self.truth.expect(outcome)
-        for cue in cues:
-            heapq.heappush(self._cues, cue)
+        for parcel, r in lives(self.world, self.parcels, at, self.seed):
+            cues, outcome = self.script.perform(parcel, r)
+            self.truth.expect(outcome)
+            for cue in cues:
+                heapq.heappush(self._cues, cue)
 
     def _publish(self, stop: Stop) -> None:
         """All cues whose time has come, unless the books fall behind."""

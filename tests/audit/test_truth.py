@@ -27,7 +27,9 @@ def books(client: Client) -> Client:
 
 def lines(client: Client) -> list[dict[str, Any]]:
     """A true account of the hand-written books."""
-    sent = client.query("SELECT event_id, waybill FROM event").result_rows
+    sent = client.query(
+        "SELECT event_id, waybill FROM event UNION ALL SELECT event_id, waybill FROM weight_decision"
+    ).result_rows
     made = [{"fate": "accepted", "event_id": event, "waybill": waybill} for event, waybill in sent]
     again = {"fate": "repeated", "event_id": made[0]["event_id"], "waybill": FIRST}
     return [*made, again, {"fate": "refused", "reason": "not_json", "dead_letter": "dl-1"}]
@@ -39,6 +41,7 @@ def parcels() -> list[dict[str, Any]]:
         "origin": "OUT1",
         "destination": "OUT2",
         "product": "STD",
+        "customer": "C1",
         "payment_e4": 120_000,
         "declared_g": 2_000,
         "picked_up": T0,
@@ -49,13 +52,24 @@ def parcels() -> list[dict[str, Any]]:
     weights = [first | {"event_id": f"{waybill}-hub_scale"} for waybill in (FIRST, SECOND)]
     unknown = dict.fromkeys(("order_id", "origin", "destination", "product"), "")
     nothing = dict.fromkeys(("payment_e4", "declared_g", "signed"), 0)
+    late = {"event_id": f"{FIRST}-late", "kind": "late", "responsible": "OUT2", "beneficiary": ""}
+    confirmed = {"event_id": "decision-1", "decision": "confirm", "weight_event": f"{SECOND}-hub_dws"}
     return [
-        {"waybill": FIRST, "order_id": f"{FIRST}-order", "events": 6, "weights": weights[:1], **order},
+        {
+            "waybill": FIRST,
+            "order_id": f"{FIRST}-order",
+            "events": 6,
+            "weights": weights[:1],
+            "claims": [late | {"amount_e4": 50_000, "withdrawn": 0}],
+            **order,
+        },
         {
             "waybill": SECOND,
             "order_id": f"{SECOND}-order",
             "events": 5,
             "weights": [better | {"event_id": f"{SECOND}-hub_dws"}, weights[1]],
+            "terms": {"insured_e4": 10_000_000},
+            "decided": confirmed | {"weight_g": 0, "volume_cm3": 0},
             **order,
         },
         {"waybill": THIRD, "picked_up": T0, "events": 1, "weights": [], **unknown, **nothing},
@@ -98,11 +112,49 @@ def test_another_dead_letter(books: Client, tmp_path: Path, letter: dict[str, st
     assert failing(books, tmp_path, sent, parcels()) == {"truth_dead_letters"}
 
 
-@pytest.mark.parametrize(("field", "value"), [("signed", DAY_LATER + 1), ("events", 7), ("weights", [])])
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("signed", DAY_LATER + 1),
+        ("events", 7),
+        ("weights", []),
+        ("customer", "C2"),
+        ("picked_by", "OUT1-1"),
+        ("signed_by", "OUT2-1"),
+    ],
+)
 def test_another_parcel(books: Client, tmp_path: Path, field: str, value: object) -> None:
     known = parcels()
     known[0][field] = value
     assert failing(books, tmp_path, lines(books), known) == {"truth_parcels"}
+
+
+@pytest.mark.parametrize(
+    ("number", "field", "value"),
+    [
+        (0, "claims", []),
+        (0, "claims", {"withdrawn": 1}),
+        (0, "claims", {"amount_e4": 50_001}),
+        (0, "claims", {"responsible": "OUT1"}),
+        (0, "terms", {"channel": "douyin"}),
+        (1, "terms", {}),
+        (1, "terms", {"insured_e4": 10_000_000, "cod_e4": 1}),
+        (1, "decided", None),
+        (1, "decided", {"weight_g": 3_001}),
+        (2, "terms", {"related": FIRST}),
+    ],
+)
+def test_other_terms_claims_and_decisions(
+    books: Client, tmp_path: Path, number: int, field: str, value: Any
+) -> None:
+    known = parcels()
+    before = known[number].get(field, {})
+    if field == "claims" and value:
+        value = [before[0] | value]
+    elif field == "decided" and value:
+        value = before | value
+    known[number][field] = value
+    assert failing(books, tmp_path, lines(books), known) == {"truth_terms"}
 
 
 def test_a_lost_scan_that_is_no_breach(books: Client, tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from datetime import date
 from functools import cache
 from pathlib import Path
 
+from flows.fees.current import FEES
 from flows.governance.network import read_network
 from flows.rating.book import read_book
 from flows.rating.facts import Terms, Trial
@@ -17,6 +18,9 @@ from tests.rating.material import files_in
 
 DEFAULT = Path(__file__).parents[2] / "flows" / "rating" / "default"
 WORLD = build(600, 1)
+AT_HUBS = {"handling", "bagging"}
+WITH_AMOUNTS = {"damaged", "lost"}
+"""Claims that say themselves how much."""
 DAY = day_of(date(2025, 11, 11))
 
 
@@ -28,11 +32,13 @@ def tariffs() -> Tariffs:
 
 
 def test_it_is_large_enough() -> None:
-    """For a network of hundreds of outlets, with prices of every kind for all three fees."""
+    """For a network of hundreds of outlets, with prices of every kind, and for every fee that has a price at all
+    but those at hubs: a charge more for every parcel at each hub."""
     (book,) = tariffs().books
     assert len(tariffs().context.network.outlets) >= 300
     assert sum(row.table.kind != "zones" for row in book.rows) >= 5_000
-    assert {table.fee for table in book.tables if table.kind == "base"} == {"waybill", "transit", "delivery"}
+    priced = set(FEES.prices)
+    assert {table.fee for table in book.tables if table.kind == "base"} == priced - AT_HUBS - WITH_AMOUNTS
     assert {table.kind for table in book.tables} == {"base", "surcharge", "discount", "bounds", "zones"}
 
 
