@@ -9,25 +9,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flows.devices import known_dialects
-from flows.engine.block import Block, Records
 from flows.governance.network import Network, read_network
 from flows.governance.normalise import normalise
 from flows.lifecycle.intake import RefusedError, read, waybill_in_pattern
 from flows.lifecycle.process import Lifecycle
-from schemas import reasons, topics
+from schemas import reasons
 from schemas.events import (
     Claim,
     ClaimWithdrawn,
     DeadLetter,
-    NetworkPublished,
     Order,
     Scan,
-    TariffPublished,
-    Tick,
     Weight,
     WeightDecided,
 )
-from schemas.identity import version_of
 from schemas.limits import WAYBILL
 from schemas.times import DAY, HOUR
 from sources.network.desk import CLOSED, Desk
@@ -35,8 +30,8 @@ from sources.network.directory import World, build
 from sources.network.faults import DEVICE_NONSENSE, NONE, ORDER_NONSENSE, Faults, nonsense
 from sources.network.life import DAY_CURVE, Parcel, live, next_order
 from sources.network.script import JUDGED_BY_LANES, LATEST, Cue, Outcome, Script, order_of
-from sources.network.stage import START, read_tariff
-from tests.servers.install import ROOT
+from sources.network.stage import START
+from tests.simulation.playing import lane
 
 DIALECTS = known_dialects()
 OFTEN = Faults(**dict.fromkeys(Faults.__struct_fields__, 0.2))
@@ -57,20 +52,9 @@ def network(world: World) -> Network:
 
 
 @pytest.fixture(scope="module")
-def lane(world: World) -> Lifecycle:
+def judge(world: World) -> Lifecycle:
     """A lane that knows the network and its prices."""
-    book = read_tariff(ROOT / "flows" / "rating" / "default")
-    control = (
-        NetworkPublished(id="n", time=START, version=version_of(world.files), files=world.files),
-        TariffPublished(id="t", time=START, version=version_of(book), name="t", files=book),
-    )
-    inputs = [
-        Records(topics.CONTROL.name, 0, [msgspec.json.encode(event) for event in control], [0, 1]),
-        Records(topics.TICKS.name, 0, [msgspec.json.encode(Tick(id="tick", time=START))], [0]),
-    ]
-    made = Lifecycle(3 * DAY)
-    assert not made.process(Block(1, inputs, 0, START, [], 0.0)).refusals
-    return made
+    return lane(world)
 
 
 def performed(
@@ -172,30 +156,30 @@ def test_every_message_is_read_as_the_truth_says(world: World, network: Network)
 
 
 def test_refused_messages_are_refused_for_their_reason(
-    world: World, network: Network, lane: Lifecycle
+    world: World, network: Network, judge: Lifecycle
 ) -> None:
     for number in range(1, PARCELS):
         _, cues, _ = performed(world, number, OFTEN)
         for cue in cues:
             if cue.fate == "refused":
                 assert cue.reason in reasons.DEAD_LETTER
-                _is_refused(cue.topic, cue.payload, cue.reason, cue.dead_letter, network, lane)
+                _is_refused(cue.topic, cue.payload, cue.reason, cue.dead_letter, network, judge)
 
 
 @pytest.mark.parametrize("kind", range(len(DEVICE_NONSENSE) + len(ORDER_NONSENSE)))
 def test_each_kind_of_nonsense_breaks_its_rule(
-    kind: int, world: World, network: Network, lane: Lifecycle
+    kind: int, world: World, network: Network, judge: Lifecycle
 ) -> None:
     for number in range(1, 30):
         parcel, _ = live(world, number, START, 1)
         weight = next(fact for fact in parcel.facts if fact.site and fact.site.hub and fact.weight_g)
         made = nonsense(kind, parcel.facts[1], weight, order_of(parcel), f"{number}m")
-        _is_refused(made.topic, made.payload, made.reason, None, network, lane)
+        _is_refused(made.topic, made.payload, made.reason, None, network, judge)
         assert (made.topic == "") == (kind >= len(DEVICE_NONSENSE))
 
 
 def _is_refused(
-    topic: str, payload: bytes, reason: str, dead_letter: str | None, network: Network, lane: Lifecycle
+    topic: str, payload: bytes, reason: str, dead_letter: str | None, network: Network, judge: Lifecycle
 ) -> None:
     """By the device flow or by a lane. What only a parcel's record can tell is checked in the books' own tests."""
     if topic:
@@ -210,16 +194,16 @@ def _is_refused(
         assert event.reason == reason
         assert dead_letter in (None, event.id)
         return
-    assert _broken(payload, lane) == reason
+    assert _broken(payload, judge) == reason
 
 
-def _broken(payload: bytes, lane: Lifecycle) -> str:
+def _broken(payload: bytes, judge: Lifecycle) -> str:
     """The rule that an order, a claim or a decision breaks; empty: none."""
     try:
         event = read(payload)
         assert isinstance(event, Order | Claim | ClaimWithdrawn | WeightDecided)
         assert waybill_in_pattern(event.waybill)
-        lane._check(event)
+        judge._check(event)
     except RefusedError as error:
         return error.reason
     return ""

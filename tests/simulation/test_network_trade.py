@@ -1,22 +1,19 @@
 """What the simulated network's customers order, how parcels end, and what the service desk makes of it."""
 
+import random
 from collections import Counter
-from collections.abc import Iterator
-from pathlib import Path
+from functools import cache
 
 import msgspec
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from flows.devices import known_dialects
-from flows.engine.block import Block, Records
 from flows.fees.current import FEES
-from flows.governance.network import Network, read_network
+from flows.governance.network import Network
 from flows.governance.normalise import normalise
 from flows.lifecycle.intake import read
-from flows.lifecycle.process import Lifecycle
-from schemas import topics
-from schemas.events import Claim, ClaimWithdrawn, NetworkPublished, Scan, TariffPublished, Tick
-from schemas.identity import version_of
+from schemas.events import Claim, ClaimWithdrawn, Scan
 from schemas.limits import WAYBILL
 from schemas.money import YUAN
 from schemas.times import DAY
@@ -27,12 +24,21 @@ from sources.network.faults import NONE, Faults
 from sources.network.life import SEQUEL, Parcel, live, lives, sequel
 from sources.network.parties import couriers
 from sources.network.script import Cue, Outcome, Script, order_of
-from sources.network.stage import START, read_tariff
+from sources.network.stage import START
+from tests.simulation.playing import (
+    DIALECTS,
+    Record,
+    charged,
+    network_of,
+    played,
+    records_of,
+    waiting,
+)
 
-ROOT = Path(__file__).parents[2]
+OFTEN = Faults(**dict.fromkeys(Faults.__struct_fields__, 0.1) | {"conflicting": 0.0})
+"""Without two contents under one id, of which the one that comes first counts."""
 BUSY = Desk(**dict.fromkeys(Desk.__struct_fields__, 0.3))
 PARCELS = 4_000
-DIALECTS = known_dialects()
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +50,7 @@ def world() -> World:
 @pytest.fixture(scope="module")
 def network(world: World) -> Network:
     """The same as the flows read it."""
-    return read_network(world.files)
+    return network_of(world)
 
 
 @pytest.fixture(scope="module")
@@ -229,55 +235,55 @@ def test_people_decide_about_weights_that_differ_when_all_are_known(world: World
 
 
 def test_the_default_book_prices_all_that_happens(world: World, network: Network) -> None:
-    """In a lane: each fee that has a price or an amount is charged, and claims that stand come to what they say."""
-    lane = Lifecycle(40 * DAY)
-    book = read_tariff(ROOT / "flows" / "rating" / "default")
-    orders, devices, outcomes = list[bytes](), list[bytes](), list[Outcome]()
+    """Each fee that has a price or an amount is charged, and claims that stand come to what they say."""
     desk = msgspec.structs.replace(BUSY, lost=1.0)
-    for number in range(1, 1_200):
-        for parcel, r in lives(world, number, START, 1):
-            cues, outcome = Script(NONE, desk).perform(parcel, r)
-            outcomes.append(outcome)
-            for cue in sorted(cues):
-                event = normalise(cue.topic, cue.payload, 0, network, DIALECTS) if cue.topic else None
-                (devices if event else orders).append(msgspec.json.encode(event) if event else cue.payload)
-    control = (
-        NetworkPublished(id="n", time=START, version=version_of(world.files), files=world.files),
-        TariffPublished(id="t", time=START, version=version_of(book), name="t", files=book),
-    )
-    output = lane.process(
-        Block(
-            1,
-            [
-                _records(topics.CONTROL, map(msgspec.json.encode, control)),
-                _records(topics.TICKS, [msgspec.json.encode(Tick(id="tick", time=START + 14 * DAY))]),
-                _records(topics.ORDERS, orders),
-                _records(topics.DEVICES, devices),
-            ],
-            0,
-            START,
-            [],
-            0.0,
-        )
-    )
-    assert not output.refusals
-    charged = Counter[tuple[str, str]]()
-    for charge in output.charges:
-        charged[charge.waybill, FEES.names[charge.fee]] += charge.amount
-    fees = {fee for (_, fee), amount in charged.items() if amount}
-    assert fees == set(FEES.names) - {"handling", "bagging", "province_share"}
+    cues, outcomes = many(world, range(1, 1_200), NONE, desk)
+    amounts = charged(played(world, records_of(cues, network), 1))
+    assert {fee for _, fee in amounts} == set(FEES.names) - {"handling", "bagging", "province_share"}
     for outcome in outcomes:
         standing = [one for one in outcome.claims if not one.withdrawn]
         for fee in ("lost", "loss_paid", "damaged", "damage_paid"):
             kind = {"loss_paid": "lost", "damage_paid": "damaged"}.get(fee, fee)
-            assert charged[outcome.waybill, fee] == sum(one.amount_e4 for one in standing if one.kind == kind)
+            named = sum(one.amount_e4 for one in standing if one.kind == kind)
+            assert amounts.get((outcome.waybill, fee), 0) == named
         cod = outcome.terms.cod_e4 if outcome.signed else 0
-        assert charged[outcome.waybill, "cod_collected"] == charged[outcome.waybill, "cod_remitted"] == cod
-        assert bool(charged[outcome.waybill, "insurance"]) == (outcome.terms.insured_e4 > 0)
-        assert bool(charged[outcome.waybill, "delivery_piece"]) == bool(outcome.signed_by)
+        for fee in ("cod_collected", "cod_remitted"):
+            assert amounts.get((outcome.waybill, fee), 0) == cod
+        assert ((outcome.waybill, "insurance") in amounts) == (outcome.terms.insured_e4 > 0)
+        assert ((outcome.waybill, "delivery_piece") in amounts) == bool(outcome.signed_by)
 
 
-def _records(topic: topics.Topic, values: Iterator[bytes] | list[bytes]) -> Records:
-    """Of one partition."""
-    listed = list(values)
-    return Records(topic.name, 0, listed, list(range(len(listed))))
+@given(st.integers(0, 2**32), st.integers(1, 9))
+@settings(max_examples=8, deadline=None)
+def test_whatever_the_order_the_books_are_the_same(seed: int, blocks: int) -> None:
+    """Of all that the network says, with everything that goes wrong, any permutation and repetition."""
+    chance = random.Random(seed)
+    records, once = everything()
+    shuffled = records + chance.sample(records, len(records) // 5)
+    chance.shuffle(shuffled)
+    again = played(WORLD, shuffled, blocks)
+    assert (charged(again), waiting(again)) == once
+
+
+WORLD = build(60, 1)
+
+
+@cache
+def everything() -> tuple[list[Record], tuple[object, object]]:
+    """What the network says about some parcels, and what it leads to in time's order."""
+    cues, _ = many(WORLD, range(1, 120), OFTEN, BUSY)
+    taken = [cue for cue in cues if cue.fate != "refused"]
+    records = records_of(taken, network_of(WORLD))
+    outputs = played(WORLD, records, 1)
+    return records, (charged(outputs), waiting(outputs))
+
+
+def many(world: World, numbers: range, faults: Faults, desk: Desk) -> tuple[list[Cue], list[Outcome]]:
+    """Cues of these parcels and of their sequels, in order of publication."""
+    cues, outcomes = list[Cue](), list[Outcome]()
+    for number in numbers:
+        for parcel, r in lives(world, number, START, 1):
+            made, outcome = Script(faults, desk).perform(parcel, r)
+            cues += made
+            outcomes.append(outcome)
+    return sorted(cues), outcomes
