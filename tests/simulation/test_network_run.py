@@ -30,6 +30,7 @@ from schemas.events import (
     Tick,
     WeightDecided,
 )
+from schemas.problems import UNREADABLE
 from schemas.settings import Settings, to_environment
 from schemas.times import DAY, HOUR
 from sources.mqtt import Received, Subscriber
@@ -115,7 +116,7 @@ def consumed(broker: Kafka, *wanted: topics.Topic) -> list[AnyEvent | bytes]:
             raw = message.value() or b""
             try:
                 found.append(msgspec.json.decode(raw, type=AnyEvent))
-            except msgspec.MsgspecError:
+            except UNREADABLE:
                 found.append(raw)
     consumer.close()
     return found
