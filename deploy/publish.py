@@ -65,12 +65,12 @@ def withdraw_tariff(settings: Settings, version: str, name: str, by: str, commen
     _send(settings, msgspec.json.encode(event))
 
 
-def network_in_force(settings: Settings) -> Network:
-    """The directory that lanes have in force. Raises LookupError when none has been published."""
-    network, _ = in_force(published(settings))
+def standing(settings: Settings) -> tuple[Network, list[TariffPublished]]:
+    """The directory and the books that lanes have in force. Raises LookupError when no directory is published."""
+    network, tariffs = in_force(published(settings))
     if network is None:
         raise LookupError("no network directory has been published: waybook publish-network DIRECTORY")
-    return network
+    return network, tariffs
 
 
 def published(settings: Settings, seconds: float = 10) -> list[ControlEvent]:

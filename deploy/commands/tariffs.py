@@ -2,15 +2,21 @@
 
 import argparse
 
+from clickhouse_connect.driver.client import Client
+
 from deploy.commands import Command
-from deploy.commands.where import settings_of, store_of
+from deploy.commands.where import QUICK, settings_of, store_of
 from deploy.tariff import commands
 from deploy.tariff.arguments import add_commands, publish_arguments
 
 
 def tariff(arguments: argparse.Namespace) -> int:
     """Tariff books: check, compare, publish, withdraw, look at, turn into Excel and back, try."""
-    return commands.run(arguments, lambda: store_of(arguments), settings_of(arguments))
+
+    def connect(seconds: int = QUICK) -> Client:
+        return store_of(arguments, seconds)
+
+    return commands.run(arguments, connect, settings_of(arguments))
 
 
 def publish_tariff(arguments: argparse.Namespace) -> int:

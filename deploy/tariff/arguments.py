@@ -6,8 +6,10 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
+from deploy.rerating.compare import DIMENSIONS
 from deploy.tariff import commands
 from deploy.tariff.opening import Connect
+from deploy.tariff.what_if import what_if
 from flows.rating.trial import FIELDS
 from schemas.settings import Settings
 
@@ -42,6 +44,8 @@ def add_commands(top: argparse.ArgumentParser) -> None:
         "--name", action="store_true", help="the word is a name: every book of it goes out of force"
     )
     _by(one)
+    _yes(one)
+    _what_if(command("what-if", what_if))
     command("list", commands.list_)
     one = command("show", commands.show)
     one.add_argument("book", help="a published version")
@@ -60,6 +64,38 @@ def publish_arguments(one: argparse.ArgumentParser) -> None:
     one.set_defaults(tariff=commands.publish)
     one.add_argument("book", help=BOOK)
     _by(one)
+    _yes(one)
+
+
+def _yes(one: argparse.ArgumentParser) -> None:
+    one.add_argument(
+        "--yes", action="store_true", help="do not ask, even if days that are charged already would change"
+    )
+
+
+def _what_if(one: argparse.ArgumentParser) -> None:
+    one.add_argument("book", help=BOOK)
+    for name, dest, end in (("--from", "first", "first"), ("--to", "last", "last")):
+        one.add_argument(
+            name,
+            dest=dest,
+            type=dt.date.fromisoformat,
+            metavar="DAY",
+            help=f"{end} business date; default: all",
+        )
+    one.add_argument(
+        "--by", default="fee", help=f"how sums are made, some of {','.join(DIMENSIONS)}; default: fee"
+    )
+    one.add_argument("--csv", type=Path, metavar="FILE", help="write every sum there, amounts in yuan")
+    one.add_argument(
+        "--rows", type=int, default=40, help="sums that are shown, the largest differences; 0: all"
+    )
+    one.add_argument(
+        "--alone",
+        action="store_true",
+        help="by this book alone; default: as if it were published to those in force",
+    )
+    _network(one)
 
 
 def _try(one: argparse.ArgumentParser) -> None:

@@ -3,7 +3,7 @@
 import argparse
 import csv
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 from pathlib import Path
 
@@ -12,14 +12,19 @@ from dashboards.words import shanghai
 from deploy import publish as publishing
 from deploy.files import is_workbook
 from deploy.tariff.opening import Connect, Opened, bounded, network_for, open_book
+from deploy.tariff.preview import agreed
 from deploy.terminal import table
+from flows.governance.network import Network
+from flows.lifecycle.published import taken_out
 from flows.rating.advice import advice
+from flows.rating.book import read_book
 from flows.rating.difference import difference
 from flows.rating.excel import Cell, Refused
 from flows.rating.model import Book
 from flows.rating.trial import FIELDS, Answer, Asked, Calculator, RefusedError
 from flows.rating.trial_table import answered
 from flows.rating.workbook import read_sheet, write_sheet, write_workbook
+from schemas.events import TariffPublished, TariffWithdrawn
 from schemas.money import yuan
 from schemas.problems import DocumentError
 from schemas.settings import Settings
@@ -69,15 +74,31 @@ def diff(arguments: argparse.Namespace, connect: Connect, settings: Settings) ->
 
 
 def publish(arguments: argparse.Namespace, connect: Connect, settings: Settings) -> int:
-    """Check a book and publish it to all lanes."""
+    """Check a book, say what it would change of days already charged, and publish it to all lanes."""
     opened = open_book(arguments.book, connect)
-    network = publishing.network_in_force(settings)
+    network, tariffs = publishing.standing(settings)
     book = opened.read(network)
     for line in bounded(advice(book, network, today()), SHOWN):
         sys.stderr.write(f"warning: {line}\n")
+    before = _read(tariffs, network)
+    if not agreed(before, [*before, book], network, connect, yes=arguments.yes):
+        return 1
     publishing.publish_tariff(settings, book, opened.files, arguments.by, arguments.comment)
     say(f"published version {book.version}")
     return 0
+
+
+def _read(tariffs: Sequence[TariffPublished], network: Network) -> list[Book]:
+    return [read_book(tariff.files, network) for tariff in tariffs]
+
+
+def _agreed_to_withdraw(
+    arguments: argparse.Namespace, version: str, name: str, connect: Connect, settings: Settings
+) -> bool:
+    network, tariffs = publishing.standing(settings)
+    gone = taken_out(TariffWithdrawn(id="-", time=0, version=version, name=name), tariffs)
+    left = [tariff for tariff in tariffs if tariff not in gone]
+    return agreed(_read(tariffs, network), _read(left, network), network, connect, yes=arguments.yes)
 
 
 def withdraw(arguments: argparse.Namespace, connect: Connect, settings: Settings) -> int:
@@ -86,12 +107,16 @@ def withdraw(arguments: argparse.Namespace, connect: Connect, settings: Settings
     if arguments.name:
         if not any(one.name == arguments.book for one in known):
             raise LookupError(f"there is no book called {arguments.book!r} to withdraw")
+        if not _agreed_to_withdraw(arguments, "", arguments.book, connect, settings):
+            return 1
         publishing.withdraw_tariff(settings, "", arguments.book, arguments.by, arguments.comment)
         say(f"withdrawn: every book called {arguments.book}")
         return 0
     version = version_named(connect(), arguments.book)
     if not any(one.version == version for one in known):
         raise LookupError(f"version {version} is withdrawn already")
+    if not _agreed_to_withdraw(arguments, version, "", connect, settings):
+        return 1
     publishing.withdraw_tariff(settings, version, "", arguments.by, arguments.comment)
     say(f"withdrawn: version {version}")
     return 0

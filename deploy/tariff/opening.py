@@ -14,7 +14,8 @@ from flows.rating.workbook import read_workbook
 from schemas.identity import version_of
 from schemas.problems import DocumentError, Problem
 
-Connect = Callable[[], Client]
+Connect = Callable[..., Client]
+"""A client of the store; perhaps with the seconds that it has for an answer."""
 
 
 class Opened(msgspec.Struct):

@@ -16,6 +16,7 @@ from collections.abc import Iterator, Sequence
 
 from flows.fees.current import FEES
 from flows.fees.model import Fees
+from flows.fees.shares import part_of
 from flows.governance.network import Network
 from flows.governance.operators import Operators
 from flows.lifecycle import named
@@ -44,15 +45,6 @@ UNPRICED = (0, 0, 0, None, "", "")
 """What stands behind an amount that no tariff made."""
 Columns = tuple[str, str, int, int, int, int]
 """The weight's columns of a charge: class, event, actual, volumetric, chargeable and continued grams."""
-
-
-def part_of(amount: int, basis_points: int) -> int:
-    """A share of an amount that is not negative, rounded once to the fen, halves up.
-
-    >>> part_of(52_500, 1_000), part_of(300, 5_000)
-    (5300, 200)
-    """
-    return (amount * basis_points + 500_000) // 1_000_000 * 100
 
 
 NO_BOOK = Book(

@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from deploy.cli import main
-from deploy.publish import network_in_force, published
+from deploy.publish import published, standing
 from schemas import topics
 from schemas.events import NetworkPublished, TariffPublished
 from schemas.settings import Settings
@@ -34,11 +34,11 @@ def test_junk_and_refused_directories_are_passed_over(
             records.produce(topics.CONTROL.name, "", raw, partition=0)
         records.flush()
         with pytest.raises(LookupError, match="no network directory"):
-            network_in_force(settings)
+            standing(settings)
         for raw in (msgspec.json.encode(good), *junk):
             records.produce(topics.CONTROL.name, "", raw, partition=0)
         records.flush()
-        assert network_in_force(settings).version == good.version
+        assert standing(settings)[0].version == good.version
         monkeypatch.setenv("WAYBOOK_KAFKA", broker.address)
         with pytest.raises(SystemExit) as ended:
             main(["publish-tariff", str(book)])

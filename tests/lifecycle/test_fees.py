@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from flows.fees.current import FEES, TEXTS
 from flows.fees.model import Fees
 from flows.fees.read import read_fees
-from flows.lifecycle.assess import part_of
+from flows.fees.shares import part_of
 from schemas.events import Claim, ClaimWithdrawn
 from schemas.problems import DocumentError
 from schemas.times import DAY, HOUR

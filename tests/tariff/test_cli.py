@@ -68,7 +68,7 @@ def sent(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
     """What would go to Kafka; the directory comes from a file."""
     found: list[bytes] = []
     monkeypatch.setattr(publish, "_send", lambda _settings, raw: found.append(raw))
-    monkeypatch.setattr(publish, "network_in_force", lambda _settings: NETWORK)
+    monkeypatch.setattr(publish, "standing", lambda _settings: (NETWORK, [FIRST]))
     return found
 
 
@@ -157,7 +157,7 @@ def test_publish_checks_first(online: Run, sent: list[bytes], tmp_path: Path) ->
     assert isinstance(event, TariffPublished)
     assert (event.version, event.name, event.published_by) == (version_of(event.files), NAME, "me")
     with pytest.raises(SystemExit):
-        cli.main(["publish-tariff", BOOK_DIRECTORY])
+        cli.main(["publish-tariff", BOOK_DIRECTORY, "--url", online.more[1]])
     assert len(sent) == 2
 
 

@@ -1,0 +1,146 @@
+"""What charges come to by other tariffs, beside what was charged: sums by fee, line, party and customer."""
+
+from collections.abc import Iterable, Iterator, Sequence
+
+import msgspec
+import numpy as np
+
+from deploy.rerating.read import Sample
+from flows.governance.network import Network
+from flows.rating.rerate import UNPRICED, Coded, Ints, Rerater, distinct
+
+DIMENSIONS = {
+    "fee": ("费用", "fee"),
+    "line": ("线路", "line"),
+    "outlet": ("付款方", "payer"),
+    "customer": ("客户", "customer"),
+}
+"""By what sums are made, in Chinese and English; the outlet is the one that pays."""
+Group = tuple[str, ...]
+
+
+class Sums(msgspec.Struct):
+    """Charges and money units. A reversal counts as one charge less, on both sides."""
+
+    charges: int = 0
+    changed: int = 0
+    """Charges that come to another amount."""
+    unpriced: int = 0
+    """Charges that would have no price; they count as nothing afterwards."""
+    before: int = 0
+    after: int = 0
+
+    @property
+    def difference(self) -> int:
+        """Money units."""
+        return self.after - self.before
+
+    def add(self, numbers: Iterable[int]) -> None:
+        """Count these, too, in the order of the fields."""
+        for name, more in zip(self.__struct_fields__, numbers, strict=True):
+            setattr(self, name, getattr(self, name) + more)
+
+
+class Rated(msgspec.Struct, frozen=True):
+    """A sample's rows with both amounts, signed, in money units."""
+
+    sample: Sample
+    before: Ints
+    after: Ints
+    unpriced: Ints
+    """1, or -1 for a reversal, where there is no price."""
+    changed: Ints
+    """1 in one row of every charge whose rows together come to something else."""
+
+
+def rated(sample: Sample, rerater: Rerater) -> Rated:
+    """Ask what every row comes to now."""
+    after, state = rerater.rate(sample.charges)
+    before = sample.charges.amounts * sample.signs
+    after = after * sample.signs
+    return Rated(
+        sample, before, after, (state == UNPRICED) * sample.signs, _changed(sample.keys, after - before)
+    )
+
+
+def _changed(keys: Ints, differences: Ints) -> Ints:
+    _, first, of = np.unique(keys, return_index=True, return_inverse=True)
+    net = np.zeros(len(first), np.int64)
+    np.add.at(net, of, differences)
+    changed = np.zeros(len(keys), np.int64)
+    changed[first] = net != 0
+    return changed
+
+
+class Lines:
+    """Lines of charges, from province to province as the journal's `route`."""
+
+    def __init__(self, network: Network) -> None:
+        self._outlets = network.outlets
+
+    def of(self, origins: Coded, destinations: Coded) -> Coded:
+        """The line of every row; empty where an outlet is unknown."""
+        here, there = (
+            [site.province if (site := self._outlets.get(one)) else "" for one in ends.values]
+            for ends in (origins, destinations)
+        )
+        names: dict[str, int] = {}
+        first, of = distinct([origins.codes, destinations.codes])
+        pairs = zip(origins.codes[first].tolist(), destinations.codes[first].tolist(), strict=True)
+        lines = [f"{here[a]}-{there[b]}" if here[a] or there[b] else "" for a, b in pairs]
+        codes = np.array([names.setdefault(line, len(names)) for line in lines], np.int64)
+        return Coded(codes[of], list(names))
+
+
+class Comparison:
+    """Sums by some of the `DIMENSIONS`, over any number of samples."""
+
+    def __init__(self, by: Sequence[str], network: Network) -> None:
+        self.by = tuple(by)
+        self.groups: dict[Group, Sums] = {}
+        self._lines = Lines(network)
+
+    def add(self, found: Rated) -> None:
+        """Count a sample."""
+        for group, numbers in summed(found, [self._column(found.sample, name) for name in self.by]):
+            self.groups.setdefault(group, Sums()).add(numbers)
+
+    @property
+    def total(self) -> Sums:
+        """Of everything."""
+        total = Sums()
+        for sums in self.groups.values():
+            total.add(msgspec.structs.astuple(sums))
+        return total
+
+    def ordered(self) -> list[tuple[Group, Sums]]:
+        """All sums, the largest differences first."""
+        return sorted(self.groups.items(), key=lambda item: (-abs(item[1].difference), item[0]))
+
+    def _column(self, sample: Sample, name: str) -> Coded:
+        return column_of(sample, name, self._lines)
+
+
+def column_of(sample: Sample, name: str, lines: Lines) -> Coded:
+    """What a dimension is in every row."""
+    charges = sample.charges
+    if name == "line":
+        return lines.of(charges.origins, charges.destinations)
+    return {"fee": charges.fees, "outlet": sample.payers, "customer": sample.customers}[name]
+
+
+def summed(found: Rated, by: Sequence[Coded]) -> Iterator[tuple[Group, tuple[int, ...]]]:
+    """Sums of rows that are equal in these columns: charges, changed, without price, before, after."""
+    rows = len(found.before)
+    if not rows:
+        return
+    columns = [one.codes for one in by] or [np.zeros(rows, np.int64)]
+    first, of = distinct(columns)
+    sums = []
+    for values in (found.sample.signs, found.changed, found.unpriced, found.before, found.after):
+        sum_of = np.zeros(len(first), np.int64)
+        np.add.at(sum_of, of, values)
+        sums.append(sum_of.tolist())
+    words = [[one.values[code] for code in one.codes[first].tolist()] for one in by]
+    groups = zip(*words, strict=True) if by else [()]
+    yield from zip(groups, zip(*sums, strict=True), strict=True)

@@ -1,0 +1,258 @@
+"""Charges out of ClickHouse, each with the facts that its price may depend on.
+
+Two ways to take the facts. *In force*: a parcel's newest order and its newest adopted weight, by which a lane would
+assess it now. *As charged*: those by which the charge was made: its order, its weight, else what was adopted by the
+end of its block; a reversal has those of the charge that it takes back.
+"""
+
+import datetime as dt
+import io
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import msgspec
+import numpy as np
+import pyarrow as pa
+from clickhouse_connect.driver.client import Client
+
+from flows.rating.facts import Terms
+from flows.rating.rerate import Charges, Coded, Ints
+from schemas.times import date_of, day_of
+
+LAST = day_of(dt.date(2149, 6, 6))
+"""The last day that ClickHouse's `Date` has."""
+NO_CHARGE = "toFixedString('', 16)"
+SETTINGS: dict[str, Any] = {
+    "output_format_arrow_low_cardinality_as_dictionary": 1,
+    "output_format_arrow_string_as_string": 1,
+}
+
+
+class Sample(msgspec.Struct, frozen=True):
+    """Charges in columns, with what they are compared by. `signs`: 1 for a charge, -1 for a reversal."""
+
+    charges: Charges
+    signs: Ints
+    payers: Coded
+    customers: Coded
+    seqs: Ints
+    """The block in which a row stands."""
+    known: Ints
+    """The block in which the charge was made: a reversal's is that of the charge that it takes back."""
+    lines: Ints
+    """The row's place in its block."""
+    keys: Ints
+    """What was charged, by hash: waybill, fee and part."""
+
+
+class Days(msgspec.Struct, frozen=True):
+    """Business dates, both inclusive; None: without an end."""
+
+    first: int | None = None
+    last: int | None = None
+
+    @property
+    def sql(self) -> str:
+        """The condition on a charge."""
+        ends = ((">=", self.first), ("<=", self.last))
+        days = [
+            f"business_date {sign} '{date_of(min(max(day, 0), LAST))}'"
+            for sign, day in ends
+            if day is not None
+        ]
+        return " AND ".join(days) or "true"
+
+
+def in_force(where: str) -> str:
+    """Charges that are in force, of those that a condition on fee and business date names."""
+    return f"""
+SELECT seq, seq AS known, line, toInt8(1) AS sign, waybill, fee, part, payer, amount, business_date, origin,
+       destination, product, book_version != '' AS tariff, order_event, weight_event
+FROM charge WHERE {where} AND reverses = {NO_CHARGE}
+  AND charge_id NOT IN (SELECT reverses FROM charge WHERE {where} AND reverses != {NO_CHARGE})"""
+
+
+def of_blocks(blocks: Mapping[int, tuple[int, int]]) -> str:
+    """All charges and reversals of blocks, by lane: the first and the last."""
+    where = " OR ".join(
+        f"seq BETWEEN {lane << 32 | first} AND {lane << 32 | last}"
+        for lane, (first, last) in sorted(blocks.items())
+    )
+    where = f"({where or 'false'})"
+    reversals = f"FROM charge WHERE {where} AND reverses != {NO_CHARGE}"
+    return f"""
+SELECT seq, seq AS known, line, toInt8(1) AS sign, waybill, fee, part, payer, amount, business_date, origin,
+       destination, product, book_version != '' AS tariff, order_event, weight_event
+FROM charge WHERE {where} AND reverses = {NO_CHARGE}
+UNION ALL
+SELECT r.seq, o.known, r.line, toInt8(-1), r.waybill, r.fee, r.part, r.payer, -r.amount, r.business_date, r.origin,
+       r.destination, r.product, o.tariff, o.order_event, o.weight_event
+FROM charge AS r LEFT JOIN (
+    SELECT charge_id, seq AS known, book_version != '' AS tariff, order_event, weight_event FROM charge
+    WHERE charge_id IN (SELECT reverses {reversals}) AND waybill IN (SELECT waybill {reversals})
+      AND reverses = {NO_CHARGE}
+    ORDER BY seq DESC, line DESC LIMIT 1 BY charge_id
+) AS o ON o.charge_id = r.reverses
+WHERE {where} AND r.reverses != {NO_CHARGE}"""
+
+
+class Reader:
+    """Reads samples. `facts`: what prices may depend on (`flows.rating.dependence.FIELDS`); `hubs`: codes of hubs."""
+
+    def __init__(self, client: Client, facts: Iterable[str], hubs: Iterable[str] = ()) -> None:
+        self._client = client
+        self._facts = frozenset(facts)
+        self._hubs = sorted(hubs)
+
+    def in_force(self, where: str, part: int = 0, parts: int = 1) -> Sample:
+        """One of `parts` of the charges in force, by waybill. `where`: a condition on fee and business date."""
+        mine = f"cityHash64(waybill) % {parts} = {part}"
+        source = in_force(f"{where} AND {mine}" if parts > 1 else where)
+        of_these = (
+            mine
+            if parts > 1 or where == Days().sql
+            else f"waybill IN (SELECT waybill FROM charge WHERE {where})"
+        )
+        order = f"""
+LEFT JOIN (SELECT waybill, argMax((event_id, customer, payment), (event_time, event_id)) AS newest
+           FROM event WHERE kind = 'order' AND {of_these} GROUP BY waybill) AS o ON o.waybill = c.waybill"""
+        weight = f"""
+LEFT JOIN (SELECT waybill, argMax((event_id, weight_g, volume_cm3), (seq, line)) AS newest
+           FROM adopted_weight WHERE {of_these} GROUP BY waybill) AS w ON w.waybill = c.waybill"""
+        return self._sample(source, order, weight, of_these, "w.newest", "true")
+
+    def as_charged(self, blocks: Mapping[int, tuple[int, int]]) -> Sample:
+        """All charges and reversals of blocks, by lane: the first and the last; in order of the blocks' rows."""
+        source = of_blocks(blocks)
+        of_these = f"waybill IN (SELECT waybill FROM ({source}))"
+        order = f"""
+LEFT JOIN (SELECT waybill, event_id AS id, any((event_id, customer, payment)) AS newest
+           FROM event WHERE kind = 'order' AND {of_these} GROUP BY waybill, event_id) AS o
+       ON o.waybill = c.waybill AND o.id = c.order_event"""
+        weight = f"""
+LEFT JOIN (SELECT waybill, event_id AS id, any((event_id, weight_g, volume_cm3)) AS newest
+           FROM adopted_weight WHERE {of_these} GROUP BY waybill, event_id) AS u
+       ON u.waybill = c.waybill AND u.id = c.weight_event
+ASOF LEFT JOIN (SELECT waybill, seq, argMax((event_id, weight_g, volume_cm3), line) AS newest
+           FROM adopted_weight WHERE {of_these} GROUP BY waybill, seq) AS v
+       ON v.waybill = c.waybill AND v.seq <= c.known"""
+        newest = "if(u.id != '', u.newest, v.newest)"
+        return self._sample(source, order, weight, of_these, newest, "pass.1 <= c.known")
+
+    def _sample(
+        self, source: str, order: str, weight: str, of_these: str, newest: str, passed: str
+    ) -> Sample:
+        """`newest`: the weight's event, grams and cm³; `passed`: whether a hub's scan counts."""
+        facts = self._facts
+        columns, joins = ["o.newest.2 AS customer"], [order]
+        if "payment" in facts:
+            columns.append("toInt64(o.newest.3 * 10000) AS payment")
+        if "terms" in facts:
+            columns.append("t.terms AS terms")
+            joins.append(_TERMS.format(of_these=of_these))
+        if facts & {"weight_g", "volume_cm3", "longest_mm"}:
+            columns.append(f"{newest}.2 AS weight_g, {newest}.3 AS volume_cm3")
+            joins.append(weight)
+        if "longest_mm" in facts:
+            columns.append("m.longest_mm AS longest_mm")
+            joins.append(_LONGEST.format(of_these=of_these, weight_event=f"{newest}.1"))
+        if "hubs" in facts:
+            columns.append(_PASSED.format(passed=passed))
+            joins.append(_HUBS.format(of_these=of_these, hubs=self._hubs or [""]))
+        sql = f"""
+SELECT c.seq AS seq, c.known AS known, c.line AS line, c.sign AS sign, c.fee AS fee, c.payer AS payer,
+       toInt64(c.amount * 10000) AS amount, toInt32(c.business_date) AS day, c.origin AS origin,
+       c.destination AS destination, c.product AS product, c.tariff AS tariff,
+       reinterpretAsInt64(cityHash64(c.waybill, c.fee, c.part)) AS key, {", ".join(columns)}
+FROM ({source}) AS c {"".join(joins)}"""
+        return _made(self._arrow(sql), facts)
+
+    def _arrow(self, sql: str) -> pa.Table:
+        raw = self._client.raw_query(sql, settings=SETTINGS, fmt="ArrowStream")
+        with pa.ipc.open_stream(io.BytesIO(raw)) as stream:
+            return stream.read_all().unify_dictionaries().combine_chunks()
+
+
+_TERMS = """
+LEFT JOIN (SELECT waybill, event_id, any(toJSONString((pieces, channel, billing, direction,
+                  toInt64(insured * 10000), toInt64(cod * 10000), promised_hours))) AS terms
+           FROM order_terms WHERE {of_these} GROUP BY waybill, event_id) AS t
+       ON t.waybill = c.waybill AND t.event_id = o.newest.1"""
+_LONGEST = """
+LEFT JOIN (SELECT waybill, event_id, any(greatest(length_mm, width_mm, height_mm)) AS longest_mm
+           FROM event WHERE kind = 'weight' AND {of_these} GROUP BY waybill, event_id) AS m
+       ON m.waybill = c.waybill AND m.event_id = {weight_event}"""
+_HUBS = """
+LEFT JOIN (SELECT waybill, groupArray((seq, toString(site))) AS passes
+           FROM event WHERE kind = 'scan' AND site IN {hubs} AND {of_these} GROUP BY waybill) AS h
+       ON h.waybill = c.waybill"""
+_PASSED = """
+    arrayStringConcat(arraySort(arrayDistinct(arrayMap(pass -> pass.2,
+                      arrayFilter(pass -> {passed}, h.passes)))), '|') AS hubs"""
+
+
+def _made(found: pa.Table, facts: frozenset[str]) -> Sample:
+    def whole(name: str) -> Ints:
+        return np.asarray(found.column(name).to_numpy(), np.int64)
+
+    def coded(name: str) -> Coded:
+        array = found.column(name)
+        array = array.chunk(0) if array.num_chunks == 1 else array.combine_chunks()
+        if not pa.types.is_dictionary(array.type):
+            array = array.dictionary_encode()
+        return Coded(
+            array.indices.to_numpy(zero_copy_only=False).astype(np.int64), array.dictionary.to_pylist()
+        )
+
+    known: dict[str, Coded] = {name: coded(name) for name in _PLAIN if name in found.column_names}
+    if "terms" in facts:
+        known["terms"] = _read(coded("terms"), _terms)
+    if "hubs" in facts:
+        known["hubs"] = _read(coded("hubs"), lambda text: tuple(text.split("|")) if text else ())
+    customers = known["customer"]
+    charges = Charges(
+        coded("fee"),
+        whole("tariff"),
+        whole("amount"),
+        whole("day"),
+        coded("origin"),
+        coded("destination"),
+        coded("product"),
+        {name: column for name, column in known.items() if name in facts},
+    )
+    return Sample(
+        charges,
+        whole("sign"),
+        coded("payer"),
+        customers,
+        whole("seq"),
+        whole("known"),
+        whole("line"),
+        whole("key"),
+    )
+
+
+_PLAIN = ("customer", "payment", "weight_g", "volume_cm3", "longest_mm")
+
+
+def _read(column: Coded, read: Any) -> Coded:
+    return Coded(column.codes, [read(value) for value in column.values])
+
+
+_told = msgspec.json.Decoder(tuple[int, str, str, str, int, int, int], strict=False)
+
+
+def _terms(text: str) -> Terms | None:
+    """The terms that a row of order_terms says; None: there is none."""
+    if not text:
+        return None
+    pieces, channel, billing, direction, insured, cod, promised_h = _told.decode(text)
+    return Terms(
+        pieces=pieces,
+        channel=channel,
+        billing=billing,
+        direction=direction,
+        insured=insured,
+        cod=cod,
+        promised_h=promised_h,
+    )

@@ -1,0 +1,61 @@
+"""What a publication or withdrawal would change of days already charged: said beforehand, and asked."""
+
+import sys
+from collections.abc import Sequence
+
+from deploy.commands.where import LONG
+from deploy.rerating.work import compare, of_touched, rerater
+from deploy.tariff.opening import Connect
+from deploy.tariff.what_if import progress, told
+from flows.fees.current import FEES
+from flows.governance.network import Network
+from flows.rating.model import Book
+from flows.rating.touched import touched
+from sinks.clickhouse import StoreAwayError
+
+
+def agreed(
+    before: Sequence[Book], after: Sequence[Book], network: Network, connect: Connect, *, yes: bool
+) -> bool:
+    """Whether to go on: nothing that is charged would change, or someone agrees. `yes`: someone has.
+
+    Raises StoreAwayError where it cannot be known and nobody has agreed.
+    """
+    prices = touched(before, after)
+    if not prices:
+        _say("no price of any day changes")
+        return True
+    try:
+        client = connect(LONG)
+    except StoreAwayError as away:
+        if not yes:
+            raise
+        _say(f"what this changes of days already charged is not known: the store is away: {away}")
+        return True
+    found = compare(
+        client, of_touched(prices, FEES), rerater(after, network, FEES), network, ["fee"], progress()
+    )
+    total = found.total
+    if not total.changed:
+        _say(f"not backdated: of {total.charges:,} charges of these fees and days none would change")
+        return True
+    _say("backdated: of days already charged this would change")
+    for line in told(found, network, 0):
+        _say(line)
+    return yes or _asked(total.changed)
+
+
+def _asked(changed: int) -> bool:
+    if not sys.stdin.isatty():
+        sys.stderr.write(
+            f"refused: it would change {changed:,} charges, and nobody is there to ask; --yes does it all the same\n"
+        )
+        return False
+    sys.stdout.write("go on? [y/N] ")
+    sys.stdout.flush()
+    return sys.stdin.readline().strip().lower() in ("y", "yes", "是")
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()

@@ -1,0 +1,134 @@
+"""`waybook tariff what-if`: a past period's charges, priced by another book."""
+
+import argparse
+import csv
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from dashboards.library import IN_FORCE, published
+from dashboards.words import FEES as LABELS
+from deploy.commands.where import LONG
+from deploy.rerating.compare import DIMENSIONS, Comparison, Sums
+from deploy.rerating.read import Days
+from deploy.rerating.work import Progress, compare, newly_priced, rerater
+from deploy.tariff.opening import Connect, network_for, open_book
+from deploy.terminal import table
+from flows.fees.current import FEES
+from flows.governance.network import Network
+from flows.rating.model import Book
+from schemas.money import yuan
+from schemas.settings import Settings
+from schemas.times import day_of
+
+NUMBERS = (
+    ("票数", "charges"),
+    ("变化", "changed"),
+    ("无价", "unpriced"),
+    ("原金额", "before"),
+    ("新金额", "after"),
+    ("差额", "difference"),
+)
+
+
+def what_if(arguments: argparse.Namespace, connect: Connect, settings: Settings) -> int:  # noqa: ARG001
+    """What the charges of a past period would be by another book, beside what they are; nothing is posted."""
+    by = dimensions(arguments.by)
+    first, last = (day_of(day) if day else None for day in (arguments.first, arguments.last))
+    if first is not None and last is not None and first > last:
+        raise LookupError(f"--from {arguments.first} is after --to {arguments.last}")
+    network = network_for(arguments.network, connect)
+    draft = open_book(arguments.book, connect).read(network)
+    standing = [] if arguments.alone else books_in_force(connect, network)
+    after = [*standing, draft]
+    for remark in _remarks(standing, after, draft):
+        sys.stderr.write(f"{remark}\n")
+    days = Days(first, last)
+    client = connect(LONG)
+    found = compare(client, days.sql, rerater(after, network, FEES), network, by, progress())
+    if not found.groups:
+        sys.stdout.write("no charges in this period\n")
+        return 0
+    for line in told(found, network, arguments.rows):
+        sys.stdout.write(f"{line}\n")
+    if arguments.csv is not None:
+        write(arguments.csv, found, network)
+    return 0
+
+
+def books_in_force(connect: Connect, network: Network) -> list[Book]:
+    """The published books that count, in order of publication."""
+    versions = [one.version for one in published(connect()) if one.status == IN_FORCE]
+    return [open_book(version, connect).read(network) for version in versions]
+
+
+def dimensions(text: str) -> list[str]:
+    """Words as `fee,line`. Raises LookupError."""
+    by = list(dict.fromkeys(word.strip() for word in text.split(",")))
+    for word in by:
+        if word not in DIMENSIONS:
+            raise LookupError(f"--by {word!r} is none of {', '.join(DIMENSIONS)}")
+    return by
+
+
+def progress() -> Progress:
+    """Says how far it is, if there are several parts."""
+    began = time.monotonic()
+
+    def say(done: int, parts: int) -> None:
+        if parts > 1:
+            sys.stderr.write(f"{done} of {parts} parts, {time.monotonic() - began:.0f} s\n")
+            sys.stderr.flush()
+
+    return say
+
+
+def _remarks(standing: Sequence[Book], after: Sequence[Book], draft: Book) -> Iterator[str]:
+    """What these sums do not tell."""
+    for fee in newly_priced(standing, after) if standing else ():
+        yield f"warning: {fee} has no price in force: nothing was charged for it, so it is not counted"
+    policies = [book.policy for book in standing if book.policy is not None]
+    if draft.policy is not None and policies and policies[-1] != draft.policy:
+        yield "warning: the book has another weight policy: weights stay as they were adopted"
+
+
+def told(found: Comparison, network: Network, most: int) -> Iterator[str]:
+    """Lines for a terminal: the largest differences, then everything together."""
+    groups = found.ordered()
+    header = [" ".join(DIMENSIONS[name]) for name in found.by] + [" ".join(words) for words in NUMBERS]
+    rows = [[*named(found.by, group, network), *numbers(sums)] for group, sums in groups[: most or None]]
+    total = ["合计 total", *[""] * (len(found.by) - 1)] if found.by else []
+    yield from table([header, *rows, [*total, *numbers(found.total)]])
+    if most and len(groups) > most:
+        yield f"    … and {len(groups) - most:,} more; --csv writes them all"
+
+
+def numbers(sums: Sums) -> list[str]:
+    """A row's numbers for people."""
+    counts = [f"{number:,}" for number in (sums.charges, sums.changed, sums.unpriced)]
+    return [*counts, *map(yuan, (sums.before, sums.after, sums.difference))]
+
+
+def named(by: Sequence[str], group: Sequence[str], network: Network) -> list[str]:
+    """A row's words for people: fees and provinces by their names."""
+    return [_named(name, word, network) for name, word in zip(by, group, strict=True)]
+
+
+def _named(name: str, word: str, network: Network) -> str:
+    if name == "fee":
+        return f"{word} {LABELS[word][0]}"
+    if name == "line" and word:
+        return "→".join(network.provinces.get(code, code) for code in word.split("-"))
+    return word
+
+
+def write(path: Path, found: Comparison, network: Network) -> None:
+    """All sums as CSV, amounts in yuan."""
+    with path.open("w", encoding="utf-8-sig", newline="") as file:
+        rows = csv.writer(file, lineterminator="\n")
+        rows.writerow([*found.by, *(name for _, name in NUMBERS)])
+        for group, sums in found.ordered():
+            counts = (sums.charges, sums.changed, sums.unpriced)
+            money = map(yuan, (sums.before, sums.after, sums.difference))
+            rows.writerow([*named(found.by, group, network), *counts, *money])

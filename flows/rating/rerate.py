@@ -1,0 +1,137 @@
+"""Charges that were made, priced again by other tariffs, in columns: equal questions are asked once.
+
+What a price does not depend on is left out of its question (`flows.rating.dependence`), so that most charges of a
+network share an answer. The answers come from `Tariffs.rate`, as a lane's do.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from flows.fees.model import Due, Fees
+from flows.fees.shares import part_of
+from flows.rating.dependence import FIELDS, dependence
+from flows.rating.facts import Trial
+from flows.rating.tariffs import Tariffs
+
+Ints = np.ndarray[Any, np.dtype[np.int64]]
+
+MOST = 1 << 62
+PRICED, UNPRICED = 0, 1
+"""What became of a question: an amount; no price, or none without a weight that is not there."""
+
+
+class Coded(msgspec.Struct, frozen=True):
+    """A column of words or values: row i has `values[codes[i]]`."""
+
+    codes: Ints
+    values: Sequence[Any]
+
+
+class Charges(msgspec.Struct, frozen=True):
+    """Charges in columns of equal length. `facts`: by those of `FIELDS` that are known; others are as in a `Trial`."""
+
+    fees: Coded
+    tariff: Ints
+    """1: a tariff made the amount; 0: an order, a claim or a share did."""
+    amounts: Ints
+    """Money units, not negative."""
+    days: Ints
+    """Business dates, days since 1970-01-01."""
+    origins: Coded
+    destinations: Coded
+    products: Coded
+    facts: Mapping[str, Coded]
+
+    def __len__(self) -> int:
+        return len(self.amounts)
+
+
+def distinct(columns: Sequence[Ints]) -> tuple[Ints, Ints]:
+    """Rows that stand for all rows equal to them in every column, and for each row which of those it is.
+
+    The numbers must not be negative.
+    """
+    of = np.zeros(len(columns[0]), np.int64)
+    count = 1
+    for column in columns:
+        size = int(column.max(initial=0)) + 1
+        if count * size > MOST:
+            of, count = _dense(of)
+        own, size = (column, size) if count * size <= MOST else _dense(column)
+        of, count = of * size + own, count * size
+    of, count = _dense(of)
+    first = np.zeros(count, np.int64)
+    first[of[::-1]] = np.arange(len(of))[::-1]
+    return first, of
+
+
+def _dense(column: Ints) -> tuple[Ints, int]:
+    values, of = np.unique(column, return_inverse=True)
+    return of.astype(np.int64), len(values)
+
+
+class Rerater:
+    """Rates charges by some tariffs, as if they had been in force."""
+
+    def __init__(self, tariffs: Tariffs, fees: Fees) -> None:
+        self.tariffs, self.fees = tariffs, fees
+        self.depends = dependence(tariffs)
+        self._due_of = {fee: due for due in fees.dues for fee in due.fees}
+        self._named = {due.name: due for due in fees.dues}
+
+    @property
+    def facts(self) -> frozenset[str]:
+        """All facts that any price of a parcel's fee may depend on."""
+        return frozenset().union(*self.depends.values()) - {"stay"}
+
+    def rate(self, charges: Charges) -> tuple[Ints, Ints]:
+        """What the charges come to, money units, and what became of each: `PRICED`, `UNPRICED` (0 units)."""
+        after, state = charges.amounts.copy(), np.zeros(len(charges), np.int64)
+        for code in np.unique(charges.fees.codes).tolist():
+            due = self._due_of.get(charges.fees.values[code])
+            rows = np.flatnonzero(charges.fees.codes == code)
+            if due is None:
+                continue
+            if due.share_of:
+                self._share(charges, due, rows, after, state)
+            elif due.price:
+                self._tariff(charges, due, rows[charges.tariff[rows] == 1], after, state)
+        return after, state
+
+    def _tariff(self, charges: Charges, due: Due, rows: Ints, after: Ints, state: Ints) -> None:
+        """Amounts that a tariff made; what the order or a claim said stays."""
+        if len(rows):
+            after[rows], state[rows] = self._ask(charges, due.price, rows)
+
+    def _share(self, charges: Charges, due: Due, rows: Ints, after: Ints, state: Ints) -> None:
+        """A share follows what it is a share of; of an amount that no tariff makes it stays."""
+        base = self._named[due.share_of]
+        if base.amount == "tariff":
+            amounts, state[rows] = self._ask(charges, base.price, rows)
+            after[rows] = part_of(amounts, due.share_bp)
+
+    def _ask(self, charges: Charges, price: str, rows: Ints) -> tuple[Ints, Ints]:
+        """Amounts and what became of each, of some rows."""
+        needed = [name for name in FIELDS if name in self.depends.get(price, ()) and name in charges.facts]
+        ends = (charges.origins, charges.destinations, charges.products)
+        facts = [charges.facts[name] for name in needed]
+        first, of = distinct([charges.days[rows], *(one.codes[rows] for one in (*ends, *facts))])
+        at = rows[first]
+        words = [list(map(one.values.__getitem__, one.codes[at].tolist())) for one in (*ends, *facts)]
+        names = ("origin", "destination", "product", *needed)
+        answers = [
+            self._answer(price, day, Trial(**dict(zip(names, told, strict=True))))
+            for day, *told in zip(charges.days[at].tolist(), *words, strict=True)
+        ]
+        amounts = np.array([amount for amount, _ in answers], np.int64)
+        states = np.array([became for _, became in answers], np.int64)
+        return amounts[of], states[of]
+
+    def _answer(self, price: str, day: int, facts: Trial) -> tuple[int, int]:
+        quote = self.tariffs.rate(price, day, facts)
+        if quote is None or (not facts.weight_g and self.tariffs.needs_weight(price, quote.row)):
+            return 0, UNPRICED
+        return quote.amount, PRICED

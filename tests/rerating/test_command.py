@@ -1,0 +1,180 @@
+"""`waybook tariff what-if`, and what `publish` and `withdraw` say beforehand, as people type them."""
+
+import csv
+import io
+import sys
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from deploy import cli, publish
+from deploy.rerating import work
+from schemas.events import ControlEvent, TariffPublished, TariffWithdrawn
+from tests.lifecycle.world import network, tariff
+from tests.rerating.scenario import FILES, Parcels, write
+from tests.servers.store import Store
+
+STANDING = tariff(dict(FILES))
+
+
+class Run:
+    """Runs a command on the store with the parcels' books; what it said is kept."""
+
+    def __init__(self, url: str, capsys: pytest.CaptureFixture[str]) -> None:
+        self.url, self.capsys = url, capsys
+        self.out = self.err = ""
+
+    def __call__(self, *words: str) -> int:
+        """The exit code."""
+        with pytest.raises(SystemExit) as ended:
+            cli.main(["tariff", "--url", self.url, *words])
+        self.out, self.err = self.capsys.readouterr()
+        assert isinstance(ended.value.code, int)
+        return ended.value.code
+
+
+@pytest.fixture(scope="module")
+def url(store: Store) -> str:
+    """The address of the store with the parcels' books."""
+    Parcels(store.client())
+    return store.url
+
+
+@pytest.fixture
+def run(url: str, capsys: pytest.CaptureFixture[str]) -> Run:
+    """Commands on it."""
+    return Run(url, capsys)
+
+
+@pytest.fixture
+def sent(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
+    """What would go to Kafka, where the scenario's book is in force."""
+    found: list[bytes] = []
+    monkeypatch.setattr(publish, "_send", lambda _settings, raw: found.append(raw))
+    monkeypatch.setattr(publish, "published", lambda _settings: [network(), STANDING])
+    return found
+
+
+def test_what_if(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    book, target = write(tmp_path / "book", "11日至13日上海到陕西中转费加0.10"), tmp_path / "sums.csv"
+    monkeypatch.setattr(work, "EACH", 15)
+    assert run("what-if", book, "--by", "fee, line", "--csv", str(target), "--rows", "2") == 0
+    lines = run.out.splitlines()
+    assert "transit 中转费" in lines[1]
+    assert "上海市→陕西省" in lines[1]
+    assert lines[1].split()[-1] == "0.30"
+    assert "合计 total" in lines[3]
+    assert "more; --csv writes them all" in lines[4]
+    assert [line.partition(",")[0] for line in run.err.splitlines()] == [f"{n} of 3 parts" for n in (1, 2, 3)]
+    rows = list(csv.DictReader(io.StringIO(target.read_text("utf-8-sig"))))
+    assert len(rows) == 18
+    assert sum(int(row["charges"]) for row in rows) == 40
+    assert [row["difference"] for row in rows if row["changed"] != "0"] == ["0.30"]
+
+
+def test_a_published_version_alone_and_another_directory(run: Run, tmp_path: Path) -> None:
+    assert run("what-if", STANDING.version[:8], "--alone") == 0
+    assert run.out.splitlines()[-1].split()[-1] == "0.00"
+    places = tmp_path / "network"
+    places.mkdir()
+    for name, text in network().files.items():
+        (places / name).write_text(text, "utf-8")
+    sites = (places / "sites.csv").read_text("utf-8")
+    (places / "sites.csv").write_text(sites.replace("330100,330000", "310100,310000"), "utf-8")
+    assert run("what-if", STANDING.version, "--network", str(places)) == 0
+    assert run.out.splitlines()[1].split()[-1] == "11.50", (
+        "Hangzhou's outlet lies in Shanghai: 14.00, not 2.50"
+    )
+
+
+def test_what_these_sums_do_not_tell_is_said(run: Run, tmp_path: Path) -> None:
+    book = Path(write(tmp_path / "book", "不变"))
+    toml = (book / "book.toml").read_text("utf-8")
+    more = '[[table]]\nfee = "handling"\nfile = "handling.csv"\nshape = "flat"\neffective_from = 2025-01-01\n'
+    (book / "book.toml").write_text(toml.replace("difference_g = 500", "difference_g = 400") + more, "utf-8")
+    (book / "handling.csv").write_text("price\n1\n", "utf-8")
+    assert run("what-if", str(book)) == 0
+    assert "handling has no price in force" in run.err
+    assert "another weight policy" in run.err
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--from", "2024-01-01", "--to", "2024-02-01"), "no charges in this period"),
+        (("--from", "1980-01-01", "--to", "2300-01-01", "--rows", "0"), "152.20"),
+    ],
+)
+def test_periods(run: Run, tmp_path: Path, words: tuple[str, ...], said: str) -> None:
+    assert run("what-if", write(tmp_path / "book", "不变"), *words) == 0
+    assert said in run.out
+
+
+def test_what_cannot_be_asked(run: Run, tmp_path: Path) -> None:
+    book = Path(write(tmp_path / "book", "不变"))
+    assert run("what-if", str(book), "--from", "2025-11-30") == 0
+    assert run("what-if", str(book), "--from", "2025-11-12", "--to", "2025-11-11") == 1
+    assert "--from 2025-11-12 is after --to 2025-11-11" in run.err
+    assert run("what-if", str(book), "--from", "2025-11-31") == 2
+    assert "invalid fromisoformat value: '2025-11-31'" in run.err
+    assert run("what-if", str(book), "--by", "fee,colour") == 1
+    assert "'colour' is none of fee, line, outlet, customer" in run.err
+    (book / "waybill.csv").write_text("price\nmuch\n", "utf-8")
+    assert run("what-if", str(book)) == 1
+    assert "waybill.csv row 2 column price" in run.err
+    assert run("what-if", "nowhere") == 1
+    assert "no published tariff book" in run.err
+
+
+def test_publishing_says_beforehand_what_it_changes(
+    run: Run, sent: list[bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    later = write(tmp_path / "later", "2026年的中转价另定")
+    assert run("publish", later) == 0
+    assert "not backdated: of 0 charges" in run.out
+    assert run("publish", write(tmp_path / "same", "不变")) == 0
+    assert "no price of any day changes" in run.out
+    assert len(sent) == 2
+    backdated = write(tmp_path / "backdated", "12日起面单费1.10")
+    assert run("publish", backdated) == 1
+    (waybill,) = (line.split() for line in run.out.splitlines() if "waybill 面单费" in line)
+    assert waybill[2:] == ["5", "5", "0", "5.00", "5.50", "0.50"], "only the days that differ are looked at"
+    assert "it would change 5 charges, and nobody is there to ask" in run.err
+    assert len(sent) == 2
+    assert run("publish", backdated, "--yes") == 0
+    monkeypatch.setattr(sys, "stdin", _Terminal("n\n\ny\n"))
+    assert [run("publish", backdated) for _ in range(4)] == [1, 1, 0, 1], "no, nothing said, yes, Ctrl-D"
+    events = [msgspec.json.decode(raw, type=ControlEvent) for raw in sent]
+    assert [isinstance(event, TariffPublished) for event in events] == [True] * 4
+
+
+def test_withdrawing_says_it_too(run: Run, sent: list[bytes]) -> None:
+    assert run("withdraw", STANDING.version[:8]) == 1
+    assert "would change 33 charges" in run.err
+    assert "transit" in run.out
+    assert run("withdraw", "测试价格手册", "--name") == 1
+    assert not sent
+    assert run("withdraw", STANDING.version[:8], "--yes") == 0
+    assert isinstance(msgspec.json.decode(sent[0], type=ControlEvent), TariffWithdrawn)
+
+
+def test_without_a_store_it_is_not_known(
+    run: Run, sent: list[bytes], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    away = Run("http://127.0.0.1:9", capsys)
+    backdated = write(tmp_path / "backdated", "12日起面单费1.10")
+    assert away("publish", backdated) == 2
+    assert "the store is away" in away.err
+    assert not sent
+    assert away("publish", backdated, "--yes") == 0
+    assert "is not known: the store is away" in away.out
+    assert len(sent) == 1
+
+
+class _Terminal(io.StringIO):
+    """Someone who answers."""
+
+    def isatty(self) -> bool:
+        """A terminal."""
+        return True

@@ -1,0 +1,93 @@
+"""The strongest test: what the live flow charged is what rating again by the same book says, charge by charge."""
+
+import random
+from collections.abc import Sequence
+
+import pytest
+from clickhouse_connect.driver.client import Client
+
+from dashboards.library import newest_network
+from deploy.rerating.compare import DIMENSIONS, Comparison, rated
+from deploy.rerating.read import Days, Reader
+from deploy.rerating.work import compare, hubs, rerater
+from flows.rating.book import read_book
+from flows.rating.rerate import Rerater
+from schemas.events import TariffPublished
+from tests.lifecycle.fees import SHARED
+from tests.rerating.world import everything, simulate
+
+
+def by_books(client: Client, *books: TariffPublished) -> Rerater:
+    """Rates by these books, under the newest directory."""
+    network = newest_network(client)
+    return rerater([read_book(book.files, network, SHARED.prices) for book in books], network, SHARED)
+
+
+def silent(_done: int, _parts: int) -> None:
+    """No progress is shown."""
+
+
+def whole(client: Client, after: Rerater, by: Sequence[str] = ("fee",)) -> Comparison:
+    """All charges in force, by these tariffs."""
+    return compare(client, Days().sql, after, newest_network(client), by, silent)
+
+
+@pytest.mark.parametrize("seed", [70, 71, 72])
+def test_the_same_book_says_what_was_charged(
+    empty: Client, seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    simulate(empty, [(0, everything())], seed)
+    after = by_books(empty, everything())
+    assert after.facts == {
+        "customer", "payment", "weight_g", "volume_cm3", "longest_mm", "terms", "hubs"
+    }  # fmt: skip
+    monkeypatch.setattr("deploy.rerating.work.EACH", 700)
+    found = whole(empty, after, tuple(DIMENSIONS))
+    assert len({group[0] for group in found.groups}) == len(SHARED.names)
+    assert found.total.changed == found.total.unpriced == 0
+    assert all(sums.before == sums.after for sums in found.groups.values())
+    units, count = empty.query(
+        "SELECT toInt64(sum(amount) * 10000), countIf(reverses = toFixedString('', 16)) - "
+        "countIf(reverses != toFixedString('', 16)) FROM charge"
+    ).result_rows[0]
+    assert (found.total.before, found.total.charges) == (units, count)
+
+
+@pytest.mark.parametrize("seed", [70, 71])
+def test_blocks_say_what_was_charged_however_they_are_taken(empty: Client, seed: int) -> None:
+    simulate(empty, [(0, everything())], seed)
+    (reversals,) = empty.query("SELECT count() FROM charge WHERE amount < 0").result_rows[0]
+    assert reversals > 100
+    after, network = by_books(empty, everything()), newest_network(empty)
+    reader = Reader(empty, after.facts, hubs(network))
+    newest: list[tuple[int, int]] = [
+        (int(lane), int(n))
+        for lane, n in empty.query("SELECT lane, max(n) - 1 FROM block GROUP BY lane").result_rows
+    ]
+    luck = random.Random(seed)
+    found = Comparison(("fee", "line", "outlet", "customer"), network)
+    for lane, last in newest:
+        first = 1
+        while first <= last:
+            upto = min(last, first + luck.randrange(4))
+            sample = reader.as_charged({lane: (first, upto)})
+            one = rated(sample, after)
+            assert not one.changed.any()
+            found.add(one)
+            first = upto + 1
+    assert all(sums.before == sums.after for sums in found.groups.values())
+    units = empty.query("SELECT toInt64(sum(amount) * 10000) FROM charge").result_rows[0][0]
+    assert found.total.before == units
+
+
+def test_a_dearer_book_is_what_the_flow_charges_by_it(empty: Client) -> None:
+    simulate(empty, [(0, everything())])
+    cheap = whole(empty, by_books(empty, everything("everything", 30)))
+    for name in ("charge", "event", "order_terms", "adopted_weight", "block", "network_directory"):
+        empty.command(f"TRUNCATE TABLE {name}")
+    simulate(empty, [(0, everything("everything", 30))])
+    dear = whole(empty, by_books(empty, everything("everything", 30)))
+    assert cheap.total.changed > 100
+    assert {group: sums.after for group, sums in cheap.groups.items()} == {
+        group: sums.before for group, sums in dear.groups.items()
+    }
