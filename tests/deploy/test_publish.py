@@ -41,7 +41,7 @@ def test_junk_and_refused_directories_are_passed_over(
         assert standing(settings)[0].version == good.version
         monkeypatch.setenv("WAYBOOK_KAFKA", broker.address)
         with pytest.raises(SystemExit) as ended:
-            main(["publish-tariff", str(book)])
+            main(["publish-tariff", str(book), "--yes"])
         assert ended.value.code == 0
         *_, last = published(settings)
         assert isinstance(last, TariffPublished)
