@@ -122,7 +122,11 @@ class Input:
     def __init__(self, kafka: Kafka, fill: Callable[[Producer], None]) -> None:
         self.kafka = kafka
         create_topics(kafka.address, PARTITIONS)
-        out = producer(kafka.address)
+        self.add(fill)
+
+    def add(self, fill: Callable[[Producer], None]) -> None:
+        """More of it."""
+        out = producer(self.kafka.address)
         fill(out)
         assert out.flush(60) == 0
         self.ends = self.ends_of(

@@ -3,19 +3,19 @@
 Facts are missing, twice, hours late and out of order; some break rules; scan chains break, weights differ and
 people decide, claims come and go; two tariff books are in force; data time passes the deadline after which a declared
 weight counts. What is charged *when* depends on where blocks are cut, as it may; what stands in the end does not:
-`standing` asks for that.
+`standing` asks for that. For the same reason only a run that reads the parcels in two parts is sure to have everything
+`at_stake`: where one block holds a scan and what was waiting for it, nothing waits.
 """
 
 import random
 import re
-from collections.abc import Callable
 
 import msgspec
 from clickhouse_connect.driver.client import Client
 from confluent_kafka import Producer
 
 from schemas import topics
-from schemas.events import DeadLetter, Event, Scan, Tick, Weight
+from schemas.events import DeadLetter, Event, ParcelEvent, Scan, Tick, Weight
 from schemas.times import DAY, HOUR
 from sinks.tables import ANSWER, BALANCE_MOVED, FACTS, HOLD, MATERIAL, MOVEMENT, NOTICE, OPERATOR, TERMS
 from tests.audit import world
@@ -56,35 +56,38 @@ AT_STAKE = {
 }
 
 
-def rich(parcels: int, seed: int = 5) -> Callable[[Producer], None]:
-    """Writes it into Kafka: documents, a time, everything that happens, and two days more."""
+class Rich:
+    """Called with a producer; `late` afterwards, when lanes have read that: so things are open that then end."""
 
-    def fill(out: Producer) -> None:
+    def __init__(self, parcels: int, seed: int = 5) -> None:
+        events = world.enriched(list(world.disordered(parcels, seed)), seed)
+        self.now, self.seed = max(event.time for event in events), seed
+        self.events = events[: -len(events) // 5]
+        self.last = events[len(self.events) :]
+
+    def __call__(self, out: Producer) -> None:
+        """Documents, a time, most of what happens, and two days more."""
         books = (
             world.tariff("one", rich=True, treatment="provisional"),
             world.tariff("dearer", 30, everywhere=False, by_weight=True),
         )
         for document in (world.network(), *books):
             _send(out, topics.CONTROL, document)
-        events = world.enriched(list(world.disordered(parcels, seed)), seed)
-        now = max(event.time for event in events)
-        _send(out, topics.TICKS, Tick(id="tick", time=now))
-        for number, event in enumerate(events):
-            _send(
-                out,
-                topics.DEVICES if isinstance(event, Scan | Weight) else topics.ORDERS,
-                event,
-                event.waybill,
-            )
+        _send(out, topics.TICKS, Tick(id="tick", time=self.now))
+        for number, event in enumerate(self.events):
+            _happen(out, event)
             if number % 100 == 0:
-                _send(out, topics.DEAD_LETTERS, _letter(number, now), f"dl-{number}")
-        for raw in world.spoiled(events, random.Random(seed)):
-            out.produce(topics.DEVICES.name, raw, _key(raw))
+                _send(out, topics.DEAD_LETTERS, _letter(number, self.now), f"dl-{number}")
         out.flush()
         for hours in (20, 30, 48):
-            _send(out, topics.TICKS, Tick(id=f"tick{hours}", time=now + hours * HOUR))
+            _send(out, topics.TICKS, Tick(id=f"tick{hours}", time=self.now + hours * HOUR))
 
-    return fill
+    def late(self, out: Producer) -> None:
+        """The rest, and nonsense."""
+        for event in self.last:
+            _happen(out, event)
+        for raw in world.spoiled(self.events + self.last, random.Random(self.seed)):
+            out.produce(topics.DEVICES.name, raw, _key(raw))
 
 
 def _key(raw: bytes) -> bytes:
@@ -103,6 +106,10 @@ def _letter(number: int, now: int) -> DeadLetter:
         topic="x",
         raw=b"\xff",
     )
+
+
+def _happen(out: Producer, event: ParcelEvent) -> None:
+    _send(out, topics.DEVICES if isinstance(event, Scan | Weight) else topics.ORDERS, event, event.waybill)
 
 
 def _send(out: Producer, topic: topics.Topic, event: Event, key: str = "") -> None:
@@ -129,6 +136,6 @@ def standing(client: Client) -> dict[str, tuple[int, int]]:
 
 
 def at_stake(client: Client) -> dict[str, int]:
-    """How much there is of everything that must not be missing in such a test."""
+    """How much there is of everything that must not be missing in such a test, where `late` came afterwards."""
     tables = {table.name: f"SELECT count() FROM {table.name}" for table in PARCELS}
     return {name: int(client.query(sql).result_rows[0][0]) for name, sql in (tables | AT_STAKE).items()}

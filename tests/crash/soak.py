@@ -19,7 +19,7 @@ from pathlib import Path
 from schemas.limits import HORIZON as USUAL
 from schemas.settings import Settings
 from tests.crash.harness import Field, Input, at_points, clean, every, field, put_back, twin
-from tests.crash.rich import HORIZON, at_stake, rich, standing
+from tests.crash.rich import HORIZON, Rich, at_stake, standing
 from tests.devices.harness import DeviceFlow, Devices, Records, prepare, until
 from tests.devices.test_delivery import Sent, came
 from tests.servers.kafka import Kafka
@@ -101,12 +101,16 @@ def main() -> int:
         with Kafka(home / "kafka-clean") as one, Kafka(home / "kafka-rich") as other:
             assert isinstance(one, Kafka)
             assert isinstance(other, Kafka)
-            sources = {False: Input(one, clean(wanted.parcels)), True: Input(other, rich(wanted.parcels))}
+            unlucky = Rich(wanted.parcels)
+            sources = {False: Input(one, clean(wanted.parcels)), True: Input(other, unlucky)}
             expected: dict[bool, object] = {}
             for is_rich, source in sources.items():
                 horizon = HORIZON if is_rich else USUAL
                 with field(home / f"undisturbed{is_rich}", source, horizon=horizon) as place:
                     place.run()
+                    if is_rich:
+                        source.add(unlucky.late)
+                        place.run()
                     place.audited()
                     expected[is_rich] = what_stands(place, is_rich)
                     if is_rich:
