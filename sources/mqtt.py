@@ -27,6 +27,8 @@ SESSION_EXPIRY = 7 * 24 * 3600
 """Seconds that the broker keeps a session for a client that is away."""
 BACK_OFF = 1, 10
 """Seconds between attempts to reach a broker that is away: at first, at most."""
+LAST_ANSWER = 5
+"""Seconds to wait for the broker's answer before leaving."""
 
 Say = Callable[..., object]
 
@@ -91,7 +93,15 @@ class Subscriber:
             client.loop_start()
 
     def stop(self) -> None:
-        """Leave, with the acknowledgements that were given; sessions stay."""
+        """Leave when the broker has dealt with the acknowledgements that were given; sessions stay.
+
+        What the broker still sends is not read: the connection ends with a reset, at which a broker may forget
+        what it has not read either. So its answer to a last question is waited for.
+        """
+        questions = [(client, client.ask()) for client in self._clients if client.here]
+        until = time.monotonic() + LAST_ANSWER
+        while any(client.waits_for(question) for client, question in questions) and time.monotonic() < until:
+            time.sleep(0.005)
         for client in self._clients:
             client.disconnect()
         for client in self._clients:
@@ -157,10 +167,13 @@ class _Client(paho.Client):
         self.connection = 0
         """Counts connections: an old one's packet ids may mean other messages in a new one."""
         self.failure = ""
+        self.answered: int | None = None
+        """The question that the broker answered last, by its packet id."""
         self.on_connect = self._connected
         self.on_connect_fail = self._away
         self.on_disconnect = self._disconnected
         self.on_subscribe = self._subscribed
+        self.on_unsubscribe = self._unsubscribed
         self.on_message = self._received
 
     def loop_forever(self, *arguments: Any, **more: Any) -> Any:
@@ -170,6 +183,14 @@ class _Client(paho.Client):
         except Exception as error:
             self.failure = f"{self.name}: {error!r}"
             raise
+
+    def ask(self) -> int | None:
+        """Ask for what changes nothing; a broker answers in order. The question's packet id, None: nobody is there."""
+        return self.unsubscribe(self.unwanted)[1]
+
+    def waits_for(self, question: int | None) -> bool:
+        """Whether the answer may still come."""
+        return self.here and question is not None and self.answered != question
 
     def _connected(self, _client: Any, _data: Any, flags: Any, reason: Any, _more: Any) -> None:
         if reason.is_failure:
@@ -184,6 +205,9 @@ class _Client(paho.Client):
         for reason in reasons:
             if reason.is_failure:
                 self.failure = f"{self.name}: the subscription {self.wanted} is refused: {reason}"
+
+    def _unsubscribed(self, _client: Any, _data: Any, question: int, _reasons: Any, _more: Any) -> None:
+        self.answered = question
 
     def _away(self, _client: Any, _data: Any) -> None:
         self.say("mqtt away", client=self.name)

@@ -130,9 +130,9 @@ def test_two_clients_killed_at_every_point_and_the_broker_restarted(
 def test_stopped_politely_nothing_comes_twice(flow: Flow, devices: Devices, records: Records) -> None:
     first, sent = flow(), Sent(devices, 200_000)
     until(first.subscribed, "connected")
-    for n in range(30):
+    for n in range(60):
         sent.some()
-        if n == 15:
+        if n == 40:  # while more comes than it takes
             assert first.stop() == 0
     devices.settle()
     second = flow()
