@@ -1,8 +1,14 @@
-"""A real Kafka of one node (KRaft: broker and controller in one)."""
+"""A real Kafka of one node (KRaft: broker and controller in one).
 
-import base64
+Formatting a log and loading Java's classes cost more than what most tests do with it. So both are done once for all
+(`prepared`): every broker begins with a copy of the same empty log and with an archive of the classes.
+"""
+
+import shutil
 import subprocess
-import uuid
+import tempfile
+from contextlib import suppress
+from functools import cache
 from pathlib import Path
 
 from confluent_kafka.admin import AdminClient
@@ -31,6 +37,10 @@ group.initial.rebalance.delay.ms=0
 message.max.bytes=8388608
 log.cleaner.enable=false
 """
+CLUSTER = "d2F5Ym9vay1pbi10ZXN0cw"
+"""A UUID in URL-safe Base64 without padding, as Kafka wants it."""
+LOGS, CLASSES = "logs", "classes.jsa"
+"""Of what is prepared."""
 
 
 class Kafka(Server):
@@ -38,29 +48,26 @@ class Kafka(Server):
 
     def __init__(self, directory: Path) -> None:
         super().__init__(directory)
-        if not list(KAFKA.glob("kafka_*.jar")) or path_of("java") is None:
-            raise RuntimeError("Kafka is not installed: python -m tests.servers.install")
         self.port, controller = free_port(), free_port()
         self.address = f"127.0.0.1:{self.port}"
         self._settings = directory / "server.properties"
         self._settings.write_text(
-            _SETTINGS.format(port=self.port, controller=controller, logs=directory / "logs")
+            _SETTINGS.format(port=self.port, controller=controller, logs=directory / LOGS)
         )
-        self._java("kafka.tools.StorageTool", "format", "-t", _cluster_id(), "-c", str(self._settings))
+        self._begin()
+
+    def _begin(self) -> None:
+        """An empty log."""
+        shutil.copytree(prepared() / LOGS, self.directory / LOGS)
 
     def command(self) -> list[str]:
         """Java with a small heap."""
-        return [
-            "java",
-            "-Xmx512m",
-            "-XX:+UseSerialGC",
-            "-XX:TieredStopAtLevel=1",
-            "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
-            "-cp",
-            f"{KAFKA}/*",
-            "kafka.Kafka",
-            str(self._settings),
-        ]
+        quick = ("-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", self._classes())
+        return [*_java(*quick), "kafka.Kafka", str(self._settings)]
+
+    def _classes(self) -> str:
+        """Java's option for the archive of classes; it does without when there is none, or another version's."""
+        return f"-XX:SharedArchiveFile={prepared() / CLASSES}"
 
     def ready(self) -> bool:
         """Whether the broker answers a client."""
@@ -81,11 +88,39 @@ class Kafka(Server):
     def _admin(self) -> AdminClient:
         return AdminClient({"bootstrap.servers": self.address, "log_level": 0})
 
-    def _java(self, *arguments: str) -> None:
-        subprocess.run(["java", "-cp", f"{KAFKA}/*", *arguments], check=True, capture_output=True, timeout=60)
+
+class _First(Kafka):
+    """Formats its log, and writes down its classes when it ends."""
+
+    def _begin(self) -> None:
+        tool = [*_java(), "kafka.tools.StorageTool", "format", "-t", CLUSTER, "-c", str(self._settings)]
+        subprocess.run(tool, check=True, capture_output=True, timeout=120)
+
+    def _classes(self) -> str:
+        return f"-XX:ArchiveClassesAtExit={self.directory / CLASSES}"
 
 
-def _cluster_id() -> str:
-    """Kafka wants a UUID in URL-safe Base64 without padding; one that begins with `-` it takes for an option."""
-    made = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
-    return made if not made.startswith("-") else _cluster_id()
+@cache
+def prepared() -> Path:
+    """What all brokers begin with; made when it is needed first, and kept beside Kafka."""
+    installed = list(KAFKA.glob("kafka_*.jar"))
+    if not installed or path_of("java") is None:
+        raise RuntimeError("Kafka is not installed: python -m tests.servers.install")
+    ready = KAFKA.with_name(f"{installed[0].stem}-prepared")
+    if not ready.exists():
+        with tempfile.TemporaryDirectory(dir=KAFKA.parent) as place:
+            first, made = _First(Path(place) / "first"), Path(place) / "made"
+            shutil.copytree(first.directory / LOGS, made / LOGS)
+            first.start()
+            first.create_topics(1)
+            first.stop(120)
+            (first.directory / CLASSES).rename(made / CLASSES)
+            with suppress(OSError):  # another process was faster
+                made.rename(ready)
+    return ready
+
+
+def _java(*options: str) -> list[str]:
+    """Java with Kafka's classes, always in the same order: an archive is of one order."""
+    path = ":".join(map(str, sorted(KAFKA.glob("*.jar"))))
+    return ["java", *options, "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn", "-cp", path]
