@@ -13,7 +13,6 @@ from functools import cache
 from itertools import product as pairs
 from typing import Any
 
-import cel
 import msgspec
 
 from deploy.audit.better import Goodness, goodness, losers
@@ -228,6 +227,8 @@ def _density(cell: str, parcel: Parcel) -> bool:
 
 @cache
 def _compiled(cell: str) -> Any:
+    import cel  # noqa: PLC0415 - it brings a terminal along, which every command would load; few books need it
+
     return cel.compile(cell)
 
 

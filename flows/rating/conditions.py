@@ -9,8 +9,6 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-import cel
-
 from flows.rating.findings import Broken
 
 MOST_CHARACTERS = 400
@@ -70,6 +68,8 @@ class Condition:
     __slots__ = ("program", "text")
 
     def __init__(self, text: str) -> None:
+        import cel  # noqa: PLC0415 - it brings a terminal along, a quarter of a flow's start; few books need it
+
         self.text = text
         self.program = cel.compile(text)
 
