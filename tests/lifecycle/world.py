@@ -5,7 +5,6 @@ from decimal import Decimal
 from typing import Any
 
 import msgspec
-import pyarrow as pa
 
 from flows.engine.block import Block, Records
 from flows.fees.current import FEES
@@ -17,6 +16,7 @@ from schemas.events import Event, NetworkPublished, Order, Scan, TariffPublished
 from schemas.identity import version_of
 from schemas.times import DAY, HOUR
 from sinks.encode import Encoded
+from tests.lifecycle.rows import Rows
 from tests.rating.material import FILES, HERE, files_in
 
 BOOK = {
@@ -178,7 +178,7 @@ class Book:
         self.n = 0
         self.kafka_time = START
         """Kafka's time of the records."""
-        self.rows: dict[str, list[dict[str, Any]]] = defaultdict(list)
+        self.rows = Rows()
         self.digests: list[tuple[str, str]] = []
         self.block(
             (topics.CONTROL.name, directory or network()), *((topics.CONTROL.name, book) for book in tariffs)
@@ -229,9 +229,8 @@ class Book:
         )
         made = self.tables.make(output, self.n, self.lifecycle.rules.tariffs, self.lifecycle.directory)
         self.wrote(made)
-        for table in made:
-            self.rows[table.table] += pa.ipc.open_stream(table.body).read_all().to_pylist()
-            self.digests.append((table.table, table.digest))
+        self.rows.add(made)
+        self.digests += [(table.table, table.digest) for table in made]
         return self
 
     def wrote(self, made: list[Encoded]) -> None:

@@ -1,13 +1,12 @@
 """What the tests of virtual accounts share: commands from words, a lane without Bytewax, its rows."""
 
 import re
-from collections import Counter, defaultdict
+from collections import Counter
 from decimal import Decimal
 from typing import Any
 
 import msgspec
 import numpy as np
-import pyarrow as pa
 
 from flows.accounts import answers, money_rules
 from flows.engine.block import Block, Records
@@ -24,6 +23,7 @@ from schemas.money import parse_yuan
 from schemas.partition import partition_of
 from schemas.times import DAY, business_day
 from sinks.encode import Encoded
+from tests.lifecycle.rows import Rows
 from tests.lifecycle.world import NETWORK_FILES, START, text
 
 PARTY, OTHER = "SHC", "XAD"
@@ -120,7 +120,7 @@ class Bank:
         self.tables = Tables(money_rules(), writes_documents=True)
         self.n = 0
         self.blocks: Counter[int] = Counter()
-        self.rows: dict[str, list[dict[str, Any]]] = defaultdict(list)
+        self.rows = Rows()
         self.answers: list[Answer] = []
         self.block((topics.CONTROL.name, 0, network(accounts)), (topics.TICKS.name, 0, tick(START)))
 
@@ -155,8 +155,7 @@ class Bank:
         output = self.wallets.process(Block(self.n, list(inputs.values()), len(records), START, [], 0.0))
         made = self.tables.make(output, 1000 << 32 | self.n)
         self.wrote(made)
-        for table in made:
-            self.rows[table.table] += pa.ipc.open_stream(table.body).read_all().to_pylist()
+        self.rows.add(made)
         self.answers += [msgspec.json.decode(letter.value, type=Answer) for letter in answers(output)]
         return self
 
