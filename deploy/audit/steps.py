@@ -17,6 +17,8 @@ _STEPS = f"""
     WHERE {BLOCK_RANGE} AND {AS_OF} AND steps != ''"""
 
 E4 = 10_000
+_DIFFERENCES = ("minimum", "maximum")
+"""Terms whose price is what the row comes to with them."""
 
 
 def untrue(steps: str, price: Price) -> Iterator[str]:
@@ -98,7 +100,11 @@ def _wrong(row: dict[str, Any]) -> Iterator[str]:
 
 def _term(term: list[str], of: Decimal | None) -> Decimal:
     """What a term comes to, worked out where it is a quantity times a price, or a share of what is known (`of`)."""
-    _, quantity, measure, price, amount = term
+    label, quantity, measure, price, amount = term
     if measure == "percent" and of is not None:
         return of * Decimal(quantity) / 100
-    return Decimal(quantity) * Decimal(price) if measure and price else Decimal(amount)
+    if not measure and Decimal(quantity) != 1:
+        raise ValueError(f"{label} counts nothing, and has the quantity {quantity}")
+    if label in _DIFFERENCES or not price:
+        return Decimal(amount)
+    return Decimal(quantity) * Decimal(price)

@@ -79,6 +79,14 @@ TABLES: tuple[tuple[str, str], ...] = (
         "service,..10,10..\n,1,2\nupstairs,3,4\n",
     ),
     (
+        'fee = "transit"\nkind = "surcharge"\nname = "件数段"\nshape = "tier_flat"\nmeasure = "pieces"',
+        "product,..1,1..3,3..\n,0,0.15,0.40\nEXP,0.01,0.10,0.30\n",
+    ),
+    (
+        'fee = "transit"\nkind = "surcharge"\nname = "包量"\nshape = "allowance"\nmeasure = "pieces"',
+        "product,price,included,overage_price\n,0.05,2,0.07\nEXP,0.06,1,0.035\n",
+    ),
+    (
         'fee = "transit"\nkind = "surcharge"\nname = "补差"\nshape = "shortfall"\nof = "total"',
         "minimum\n9.99\n",
     ),

@@ -1,6 +1,7 @@
 """Books with everything in them: the auditor, who reads them by himself, comes to the same price by the same steps."""
 
 import json
+import re
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
@@ -11,6 +12,7 @@ from clickhouse_connect.driver.client import Client
 
 from deploy.audit import run
 from deploy.audit.report import Report
+from flows.rating.shapes import SHAPES
 from schemas.events import NetworkPublished, Order, ParcelEvent, TariffPublished, Tick, Weight
 from schemas.identity import version_of
 from schemas.times import HOUR
@@ -31,6 +33,11 @@ def store(client: Client) -> Client:
     for table in TABLES:
         client.command(f"TRUNCATE TABLE {table.name}")
     return client
+
+
+def test_every_shape_of_a_price_is_compared() -> None:
+    tables = "".join(settings for settings, _ in books.TABLES)
+    assert {*re.findall(r'shape = "(\w+)"', tables), "zone"} == set(SHAPES)
 
 
 def play(

@@ -11,6 +11,7 @@ import pytest
 from flows.rating import schema
 from flows.rating.book import read_book
 from flows.rating.settings import FILE, KINDS, _shapes
+from flows.rating.shapes import SHAPES
 from schemas.problems import DocumentError
 from tests.rating.material import FILES, NETWORK, TRANSIT, book_toml, files_in
 
@@ -85,13 +86,7 @@ def test_every_kind_and_shape_is_taken_with_the_settings_it_needs(kind: str, sha
         "continued_unit_kg": '"0.5"',
     }  # fmt: skip
     table = {key: words[key] for key in {*needs, "kind", "shape"}}
-    if (
-        "measure" in table
-        or shape in ("first_continued", "per_unit", "slabs", "allowance")
-        or "tier" in shape
-    ):
-        table["weight"] = '"actual"'
-    if shape == "graduated":
+    if SHAPES[shape].measured:
         table["weight"] = '"actual"'
     assert accepts(book_toml(table))
     rules = {problem.rule for problem in refused(book_toml(table))}
