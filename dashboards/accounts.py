@@ -9,7 +9,7 @@ import msgspec
 from clickhouse_connect.driver.client import Client
 
 import flows.journal
-from dashboards.queries import Row, rows
+from dashboards.queries import ACCOUNTS, Row, rows
 from schemas.parties import HQ
 
 BALANCES = """
@@ -82,11 +82,12 @@ LEDGER = """
 SELECT business_date, fee, waybill, counterparty, side, amount, hex(entry_id) AS entry FROM journal
 WHERE book = {book:String} AND account = {account:String} AND business_date BETWEEN {first:Date} AND {last:Date}
 ORDER BY business_date, seq, line LIMIT {limit:UInt32}"""
-CHART = "SELECT account, any(name) AS name FROM account GROUP BY account"
 
 
 LATEST = 4102444800000
 """Later than all data time (UTC ms; ClickHouse's DateTime64 reaches further): the balance as it is now."""
+VIRTUAL = ("cash", "business", "deposit")
+"""The virtual accounts of a party."""
 ALL = 1 << 62
 """More rows than there are."""
 
@@ -147,15 +148,18 @@ def balance(client: Client, party: str, at: int = LATEST) -> Balance | None:
     """A party's balance when data time was `at` (UTC ms); None: nobody knows the party."""
     if not is_known(client, party):
         return None
-    sums: Row = dict.fromkeys(("cash", "business", "deposit"), 0)
-    sums |= {row["account"]: row["amount"] for row in rows(client, BALANCES, party=party, at=at)}
     found = rows(client, TERMS, party=party, at=at)
     return Balance(
-        sums,
+        _sums(rows(client, BALANCES, party=party, at=at)),
         rows(client, HELD, party=party, at=at),
         found[0] if found else {"kind": "prepaid", "credit_limit": 0, "low_balance": 0},
         rows(client, NOTICES, party=party, at=at),
     )
+
+
+def _sums(found: list[Row]) -> Row:
+    """Amounts by virtual account, nothing where nothing was found."""
+    return dict.fromkeys(VIRTUAL, 0) | {row["account"]: row["amount"] for row in found}
 
 
 class Statement(msgspec.Struct, frozen=True):
@@ -176,8 +180,7 @@ def statement(
     """By business date, both ends included; None: nobody knows the party."""
     if not is_known(client, party):
         return None
-    opening: Row = dict.fromkeys(("cash", "business", "deposit"), 0)
-    opening |= {row["account"]: row["amount"] for row in rows(client, OPENING, party=party, first=first)}
+    opening = _sums(rows(client, OPENING, party=party, first=first))
     span = {"party": party, "first": first, "last": last}
     movements = rows(client, MOVEMENTS, **span)
     closing = {
@@ -197,7 +200,7 @@ def lines(client: Client, party: str, first: date, last: date, fee: str = "", li
 
 def trial_balance(client: Client, at: date, book: str = "") -> list[Row]:
     """Debits and credits of every account up to a business date, of one book or of all."""
-    names = {row["account"]: row for row in rows(client, CHART)}
+    names = {row["account"]: row for row in rows(client, ACCOUNTS)}
     found = rows(client, TRIAL_BALANCE, at=at, book=book)
     return [{"name": names.get(row["account"], {}).get("name", ""), **row} for row in found]
 

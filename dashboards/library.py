@@ -17,10 +17,9 @@ FROM tariff_book GROUP BY seq, version, name, status ORDER BY place"""
 FILES = """
 SELECT file, argMax(content, (seq, line)) AS content FROM tariff_book
 WHERE version = {version:String} AND status != 'withdrawn' GROUP BY file ORDER BY file"""
-DIRECTORY = """
-SELECT file, content FROM network_directory
-WHERE (seq, version) IN (SELECT seq, version FROM network_directory ORDER BY seq DESC, line DESC LIMIT 1)
-ORDER BY file"""
+NEWEST = "SELECT seq, version FROM network_directory ORDER BY seq DESC, line DESC LIMIT 1"
+DIRECTORY = f"SELECT file, content FROM network_directory WHERE (seq, version) IN ({NEWEST}) ORDER BY file"
+NO_DIRECTORY = "no network directory has been published: waybook publish-network DIRECTORY"
 LEAST_PREFIX = 4
 """Characters of a version that are enough, if only one begins so."""
 
@@ -83,9 +82,16 @@ def files_of_version(client: Client, version: str) -> dict[str, str]:
     return {row["file"]: row["content"] for row in rows(client, FILES, version=version)}
 
 
+def newest_directory(client: Client) -> str:
+    """The newest directory's version. Raises LookupError when there is none."""
+    for row in rows(client, NEWEST):
+        return str(row["version"])
+    raise LookupError(NO_DIRECTORY)
+
+
 def newest_network(client: Client) -> Network:
     """The newest directory. Raises LookupError when there is none."""
     files = {row["file"]: row["content"] for row in rows(client, DIRECTORY)}
     if not files:
-        raise LookupError("no network directory has been published: waybook publish-network DIRECTORY")
+        raise LookupError(NO_DIRECTORY)
     return read_network(files)

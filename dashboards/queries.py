@@ -51,14 +51,15 @@ SELECT rule, argMax(status, (seq, line)) AS state, argMax(outlet, (seq, line)) A
        argMax(since, (seq, line)) AS began, argMax(due, (seq, line)) AS broken, argMax(cause, (seq, line)) AS closed_by
 FROM chain_breach WHERE waybill = {waybill:String} GROUP BY rule ORDER BY began, rule"""
 RULES = "SELECT rule, argMax(label, seq) AS label FROM chain_rule GROUP BY rule"
-BREACH_LIST = """
+_NAMED = f"LEFT JOIN ({RULES}) AS named USING (rule)"
+BREACH_LIST = f"""
 SELECT waybill, rule AS why, responsible, at, began, broken, named.label AS label FROM open_breach
-LEFT JOIN (SELECT rule, argMax(label, seq) AS label FROM chain_rule GROUP BY rule) AS named USING (rule)
-WHERE {reason:String} = '' OR why = {reason:String}
-ORDER BY broken, waybill, why LIMIT {limit:UInt32} OFFSET {skip:UInt32}"""
-BREACH_REASONS = """
+{_NAMED}
+WHERE {{reason:String}} = '' OR why = {{reason:String}}
+ORDER BY broken, waybill, why LIMIT {{limit:UInt32}} OFFSET {{skip:UInt32}}"""
+BREACH_REASONS = f"""
 SELECT rule AS why, count() AS n, any(named.label) AS label FROM open_breach
-LEFT JOIN (SELECT rule, argMax(label, seq) AS label FROM chain_rule GROUP BY rule) AS named USING (rule)
+{_NAMED}
 GROUP BY why ORDER BY n DESC, why"""
 CASE_LIST = """
 SELECT waybill, treatment AS why, counts_class, counts_g, counts_site, class_of_other, g_of_other, site_of_other,

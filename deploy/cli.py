@@ -11,6 +11,7 @@ from pathlib import Path
 
 import msgspec
 from clickhouse_connect.driver.exceptions import ClickHouseError
+from urllib3.exceptions import HTTPError
 
 from deploy import audit, dead_letters, publish
 from deploy import explain as explaining
@@ -128,20 +129,15 @@ def replay(arguments: argparse.Namespace) -> int:
 
 def publish_network(arguments: argparse.Namespace) -> int:
     """Check a network directory and publish it to all flows."""
-    return _publish(
-        lambda: publish.publish_network(settings_of(arguments), arguments.directory, arguments.by)
-    )
-
-
-def _publish(publishing: Callable[[], str]) -> int:
     try:
-        sys.stdout.write(f"published version {publishing()}\n")
+        version = publish.publish_network(settings_of(arguments), arguments.directory, arguments.by)
     except DocumentError as error:
         sys.stderr.write(f"refused, nothing is published:\n{error}\n")
         return 1
     except LookupError as error:
         sys.stderr.write(f"{error}\n")
         return 1
+    sys.stdout.write(f"published version {version}\n")
     return 0
 
 
@@ -207,7 +203,7 @@ def main(words: Sequence[str] | None = None) -> None:
     logging.getLogger("clickhouse_connect").addHandler(logging.NullHandler())  # its errors are told below
     try:
         code = arguments.run(arguments)
-    except StoreAwayError as away:
+    except (StoreAwayError, HTTPError) as away:
         code = _fail(f"the store is away: {away}{_hint(arguments)}", 2)
     except HomeError as error:
         code = _fail(str(error), 2)

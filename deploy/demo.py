@@ -17,7 +17,6 @@ from datetime import datetime
 from pathlib import Path
 
 import msgspec
-from clickhouse_connect.driver.exceptions import ClickHouseError
 from prometheus_client.parser import text_string_to_metric_families
 
 from dashboards.words import FEES
@@ -28,7 +27,7 @@ from deploy.part import ROOT, Part, Server
 from schemas.money import yuan
 from schemas.settings import Settings, from_environment, to_environment
 from schemas.times import DAY, HOUR
-from sinks.clickhouse import StoreAwayError, connect, create_tables
+from sinks.clickhouse import AWAY, connect, create_tables
 
 COMMANDS = 25
 """Commands on virtual accounts a second."""
@@ -41,7 +40,6 @@ FINISH = 420.0
 """Seconds that the parcels on the way have to arrive when the demo is stopped."""
 SETTLE = 60.0
 """Seconds that the lane then has to write what it has read."""
-AWAY = (ClickHouseError, StoreAwayError, OSError)
 FEES_A_LINE = 6
 """In the summary."""
 BROKER_ENDED = 3
@@ -213,12 +211,6 @@ class Demo:
             for bound, count in buckets.items():
                 total[bound] = total.get(bound, 0) + count
         return total
-
-    def _status(self) -> dict[str, int | str]:
-        try:
-            return msgspec.json.decode((self.options.home / "truth" / "status.json").read_bytes(), type=dict)
-        except OSError:
-            return {}
 
     def _end(self) -> int:
         _say("stopping: letting the parcels on the way arrive …")

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import msgspec
 
+from dashboards.library import NO_DIRECTORY
 from deploy.files import files_of
 from flows.governance.network import Network
 from flows.lifecycle.published import in_force, next_network
@@ -32,7 +33,7 @@ def publish_network(settings: Settings, directory: Path, by: str) -> str:
     )
     network, tariffs = in_force(published(settings))
     next_network(event, network, tariffs)
-    _send(settings, msgspec.json.encode(event))
+    send_control(settings, event)
     return version
 
 
@@ -48,7 +49,7 @@ def publish_tariff(settings: Settings, book: Book, files: dict[str, str], by: st
         published_by=by,
         comment=comment,
     )
-    _send(settings, msgspec.json.encode(event))
+    send_control(settings, event)
 
 
 def withdraw_tariff(settings: Settings, version: str, name: str, by: str, comment: str = "") -> None:
@@ -62,14 +63,14 @@ def withdraw_tariff(settings: Settings, version: str, name: str, by: str, commen
         withdrawn_by=by,
         comment=comment,
     )
-    _send(settings, msgspec.json.encode(event))
+    send_control(settings, event)
 
 
 def standing(settings: Settings) -> tuple[Network, list[TariffPublished]]:
     """The directory and the books that lanes have in force. Raises LookupError when no directory is published."""
     network, tariffs = in_force(published(settings))
     if network is None:
-        raise LookupError("no network directory has been published: waybook publish-network DIRECTORY")
+        raise LookupError(NO_DIRECTORY)
     return network, tariffs
 
 
@@ -93,11 +94,7 @@ def published(settings: Settings, seconds: float = 10) -> list[ControlEvent]:
 
 def send_control(settings: Settings, *events: ControlEvent) -> None:
     """Publish events; returns when Kafka has them."""
-    for event in events:
-        _send(settings, msgspec.json.encode(event))
-
-
-def _send(settings: Settings, raw: bytes) -> None:
     records = Records(settings)
-    records.produce(topics.CONTROL.name, "", raw, partition=0)
+    for event in events:
+        records.produce(topics.CONTROL.name, "", msgspec.json.encode(event), partition=0)
     records.flush()

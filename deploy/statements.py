@@ -1,7 +1,7 @@
 """Statements of account, balances, trial balance and ledgers as text for the terminal."""
 
-from collections.abc import Iterator, Sequence
 from datetime import date, datetime, timedelta
+from functools import partial
 from itertools import groupby
 from typing import Any
 
@@ -11,9 +11,10 @@ from dashboards import accounts
 from dashboards.queries import Row
 from dashboards.words import ACCOUNTS, MONEY, NOTICES, fee, movement, shanghai
 from dashboards.words import yuan as _yuan
-from deploy.terminal import width
+from deploy.terminal import table
 
 EPOCH = datetime(1970, 1, 1)
+_table = partial(table, indent=2)
 
 
 def balance(client: Client, party: str, at: datetime | None = None) -> str:
@@ -22,7 +23,7 @@ def balance(client: Client, party: str, at: datetime | None = None) -> str:
     found = accounts.balance(client, party, moment)
     if found is None:
         return ""
-    lines = [(ACCOUNTS[name], _yuan(found.accounts[name])) for name in ("cash", "business", "deposit")]
+    lines = [(ACCOUNTS[name], _yuan(found.accounts[name])) for name in accounts.VIRTUAL]
     lines += [
         ("冻结 held", _yuan(found.held)),
         ("授信额度 credit limit", _yuan(found.limit)),
@@ -45,31 +46,31 @@ def statement(client: Client, party: str, first: date, last: date, *, lines: boo
         key: list(group)
         for key, group in groupby(found.causes, lambda row: (row["business_date"], row["fee"]))
     }
-    table: list[tuple[str, ...]] = [
+    shown: list[tuple[str, ...]] = [
         ("日期 date", "摘要 what", "现金 cash", "业务 business", "保证金 deposit", "余额 balance")
     ]
     running = sum(found.opening.values())
-    table.append(("", "期初 opening", *_three(found.opening), _yuan(running)))
+    shown.append(("", "期初 opening", *_three(found.opening), _yuan(running)))
     for day, group in groupby(found.movements, lambda row: row["business_date"]):
         told: set[str] = set()
         for row in group:
             running += row["cash"] + row["business"] + row["deposit"]
-            table.append((str(day), movement(row), *_three(row), _yuan(running)))
+            shown.append((str(day), movement(row), *_three(row), _yuan(running)))
             if asked := found.asked.get(row["command_id"]):
-                table.append(_asked(asked))
+                shown.append(_asked(asked))
             if not row["command_id"] and row["fee"] not in told:
                 told.add(row["fee"])
-                table += [_cause(cause) for cause in causes.get((day, row["fee"]), [])]
-    table.append(("", "期末 closing", *_three(found.closing), _yuan(sum(found.closing.values()))))
-    return "\n".join((f"{party}  {first} … {last}", *_table(table, right=(2, 3, 4, 5))))
+                shown += [_cause(cause) for cause in causes.get((day, row["fee"]), [])]
+    shown.append(("", "期末 closing", *_three(found.closing), _yuan(sum(found.closing.values()))))
+    return "\n".join((f"{party}  {first} … {last}", *_table(shown, right=(2, 3, 4, 5))))
 
 
 def trial_balance(client: Client, at: date, book: str) -> tuple[str, bool]:
     """Every account's debits and credits, and whether they and the two sides' books agree."""
     rows = accounts.trial_balance(client, at, book)
     debit, credit = sum(row["debit"] for row in rows), sum(row["credit"] for row in rows)
-    table = [("科目 account", "借方 debit", "贷方 credit", "余额 balance")]
-    table += [
+    shown = [("科目 account", "借方 debit", "贷方 credit", "余额 balance")]
+    shown += [
         (
             f"{row['account']} {row['name']}",
             _yuan(row["debit"]),
@@ -78,10 +79,10 @@ def trial_balance(client: Client, at: date, book: str) -> tuple[str, bool]:
         )
         for row in rows
     ]
-    table.append(("合计 total", _yuan(debit), _yuan(credit), _side(debit - credit)))
+    shown.append(("合计 total", _yuan(debit), _yuan(credit), _side(debit - credit)))
     mirrored = [] if book else accounts.mirror(client, at)
     wrong = [row for row in mirrored if row["in_hq_book"] != row["in_party_book"]]
-    text = [f"{book or '全部账册 all books'}  截至 up to {at}", *_table(table, right=(1, 2, 3))]
+    text = [f"{book or '全部账册 all books'}  截至 up to {at}", *_table(shown, right=(1, 2, 3))]
     if not book:
         text.append(f"镜像 mirror: {len(mirrored):,} 个主体 parties, {len(wrong)} 个不符 differ")
     text += [
@@ -94,16 +95,16 @@ def trial_balance(client: Client, at: date, book: str) -> tuple[str, bool]:
 def ledger(client: Client, book: str, account: str, first: date, last: date, limit: int) -> str:
     """An account of a book, row by row with its balance."""
     running, rows = accounts.ledger(client, book, account, first, last, limit)
-    table = [
+    shown = [
         ("日期 date", "费用 fee", "运单 waybill", "往来方 other", "借 debit", "贷 credit", "余额 balance")
     ]
-    table.append(("", "期初 opening", "", "", "", "", _side(running)))
+    shown.append(("", "期初 opening", "", "", "", "", _side(running)))
     for row in rows:
         debit = row["side"] == "D"
         running += row["amount"] if debit else -row["amount"]
         amount = _yuan(row["amount"])
         sides = (amount, "") if debit else ("", amount)
-        table.append(
+        shown.append(
             (
                 str(row["business_date"]),
                 fee(row["fee"]),
@@ -114,7 +115,7 @@ def ledger(client: Client, book: str, account: str, first: date, last: date, lim
             )
         )
     more = [f"… 只列前 {limit:,} 行 only the first {limit:,} rows"] if len(rows) == limit else []
-    return "\n".join([f"{book}  {account}  {first} … {last}", *_table(table, right=(4, 5, 6)), *more])
+    return "\n".join([f"{book}  {account}  {first} … {last}", *_table(shown, right=(4, 5, 6)), *more])
 
 
 def _cause(row: Row) -> tuple[str, ...]:
@@ -133,13 +134,3 @@ def _three(row: Row) -> tuple[str, str, str]:
 def _side(amount: Any) -> str:
     """A balance as accountants write it: the side and a positive amount."""
     return "平 0.00" if not amount else f"{'借' if amount > 0 else '贷'} {_yuan(abs(amount))}"
-
-
-def _table(rows: Sequence[Sequence[str]], right: Sequence[int] = ()) -> Iterator[str]:
-    widths = [max(map(width, column)) for column in zip(*rows, strict=True)]
-    for row in rows:
-        cells = [
-            " " * (wide - width(cell)) + cell if n in right else cell + " " * (wide - width(cell))
-            for n, (cell, wide) in enumerate(zip(row, widths, strict=True))
-        ]
-        yield ("  " + "  ".join(cells)).rstrip()

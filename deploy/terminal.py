@@ -4,12 +4,15 @@ import unicodedata
 from collections.abc import Iterator, Sequence
 
 
-def table(rows: Sequence[Sequence[str]]) -> Iterator[str]:
-    """The rows as lines, indented."""
+def table(rows: Sequence[Sequence[str]], right: Sequence[int] = (), indent: int = 4) -> Iterator[str]:
+    """The rows as lines, indented; the columns with the numbers `right` end at the right."""
     widths = [max(map(width, column)) for column in zip(*rows, strict=True)]
     for row in rows:
-        cells = (cell + " " * (wide - width(cell)) for cell, wide in zip(row, widths, strict=True))
-        yield ("    " + "  ".join(cells)).rstrip()
+        cells = [
+            " " * (wide - width(cell)) + cell if n in right else cell + " " * (wide - width(cell))
+            for n, (cell, wide) in enumerate(zip(row, widths, strict=True))
+        ]
+        yield (" " * indent + "  ".join(cells)).rstrip()
 
 
 def width(text: str) -> int:

@@ -12,6 +12,7 @@ from datetime import date
 import msgspec
 from clickhouse_connect.driver.client import Client
 
+from dashboards.library import NO_DIRECTORY
 from deploy.publish import published, send_control
 from flows.fees.current import FEES
 from flows.governance.network import Network
@@ -92,7 +93,7 @@ def known(settings: Settings) -> Known:
         except (RefusedError, DocumentError):
             continue  # a dead letter of the lanes
     if found is None:
-        raise LookupError("no network directory has been published: waybook publish-network DIRECTORY")
+        raise LookupError(NO_DIRECTORY)
     return Known(found, hands, operators)
 
 

@@ -25,7 +25,7 @@ SELECT event_id, weight_class, weight_g, volume_cm3 FROM (
     SELECT event_id, toString(weight_class) AS weight_class, weight_g,
            intDiv(toUInt64(length_mm) * width_mm * height_mm, 1000) AS volume_cm3
     FROM event WHERE waybill = {waybill:String} AND weight_g > 0
-) WHERE {event:String} = '' OR event_id = {event:String}"""
+) WHERE event_id = {event:String}"""
 CASE = "SELECT counts FROM weight_case_now WHERE waybill = {waybill:String}"
 ADOPTED = "SELECT event_id FROM adopted_weight WHERE waybill = {waybill:String} ORDER BY seq DESC, line DESC LIMIT 1"
 
@@ -62,12 +62,12 @@ def decide(
     """
     event = weight_event or _counting(client, waybill)
     known = rows(client, COUNTS, waybill=waybill, event=event)
-    if decision == "confirm" and (not event or not known):
+    if decision == "confirm" and not known:
         raise LookupError(
             f"{waybill} has no weight {event or 'yet'}: waybook explain {waybill} shows what it has"
         )
     if volume_cm3 is None:
-        volume_cm3 = int(known[0]["volume_cm3"]) if event and known else 0
+        volume_cm3 = int(known[0]["volume_cm3"]) if known else 0
     newest = rows(client, NEWEST)[0]["ms"]
     now = min(int(time.time() * 1000), newest) if newest else int(time.time() * 1000)
     fields: dict[str, Any] = {

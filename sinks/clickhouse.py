@@ -8,6 +8,7 @@ import clickhouse_connect
 import msgspec
 from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError
+from urllib3.exceptions import HTTPError
 
 from schemas.settings import Settings
 from sinks.ddl import statements
@@ -16,6 +17,9 @@ from sinks.ddl import statements
 class StoreAwayError(RuntimeError):
     """ClickHouse cannot be reached, or answers that it is starting, stopping or out of memory."""
 
+
+AWAY = (ClickHouseError, StoreAwayError, HTTPError, OSError)
+"""What asking raises when the store is away; an answer that breaks off in the middle is urllib3's HTTPError."""
 
 _PASSING = {159, 202, 209, 210, 241, 242, 252, 319, 999}
 """Codes of ClickHouse that pass by waiting: time-outs, too many queries or parts, memory, Keeper away."""
@@ -64,7 +68,7 @@ def connect(settings: Settings, seconds: int = 30) -> Client:
             connect_timeout=min(10, seconds),
             send_receive_timeout=seconds,
         )
-    except (ClickHouseError, OSError) as error:
+    except AWAY as error:
         if not is_away(error):
             raise
         raise StoreAwayError(f"{settings.clickhouse}: {error}") from error

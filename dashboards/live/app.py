@@ -21,13 +21,13 @@ from dashboards.accounts import is_known
 from dashboards.live.lists import LISTINGS, list_page, number_of
 from dashboards.live.parcel import page_of
 from dashboards.live.party import WrongDayError, party_page, statement_csv
-from dashboards.live.poller import AWAY, Poller
+from dashboards.live.poller import Poller
 from dashboards.live.trying import XLSX, CannotError, Trials
 from dashboards.live.upload import TooLargeError, body_of, parts_of
 from dashboards.queries import story
 from dashboards.words import shanghai, yuan
 from schemas.settings import Settings
-from sinks.clickhouse import connect, readers
+from sinks.clickhouse import AWAY, connect, readers
 
 HERE = Path(__file__).parent
 PATIENCE = 8

@@ -14,7 +14,6 @@ from dashboards.words import ACCOUNTS, NOTICES, fee, movement
 LINES = 500
 """Waybills that are shown of a movement, at most."""
 NO_DAY = "日期应为 YYYY-MM-DD，且起不晚于止 — a date is YYYY-MM-DD, and the first is not after the last"
-_THREE = ("cash", "business", "deposit")
 _HEAD = ("日期 date", "摘要 what", "现金 cash", "业务 business", "保证金 deposit", "余额 balance")
 
 
@@ -40,13 +39,13 @@ def party_page(client: Client, party: str, said: Mapping[str, str]) -> dict[str,
         "party": party,
         "name": accounts.name_of(client, party),
         "balance": found,
-        "accounts": [(ACCOUNTS[name], found.accounts[name]) for name in _THREE],
+        "accounts": [(ACCOUNTS[name], found.accounts[name]) for name in accounts.VIRTUAL],
         "notices": [NOTICES[notice["kind"]] for notice in found.notices],
         "first": first,
         "last": last,
-        "opening": [*(statement.opening[name] for name in _THREE), sum(statement.opening.values())],
+        "opening": [*(statement.opening[name] for name in accounts.VIRTUAL), sum(statement.opening.values())],
         "rows": _movements(statement),
-        "closing": [*(statement.closing[name] for name in _THREE), sum(statement.closing.values())],
+        "closing": [*(statement.closing[name] for name in accounts.VIRTUAL), sum(statement.closing.values())],
         "day": day,
         "of": fee(of),
         "lines": lines[:LINES],
@@ -65,7 +64,7 @@ def statement_csv(client: Client, party: str, said: Mapping[str, str]) -> str | 
     write(_HEAD)
     write(["", "期初 opening", *statement.opening.values(), sum(statement.opening.values())])
     for row in _movements(statement):
-        write([row["business_date"], row["what"], *(row[name] for name in _THREE), row["running"]])
+        write([row["business_date"], row["what"], *(row[name] for name in accounts.VIRTUAL), row["running"]])
     write(["", "期末 closing", *statement.closing.values(), sum(statement.closing.values())])
     return text.getvalue()
 
@@ -74,7 +73,7 @@ def _movements(statement: accounts.Statement) -> list[dict[str, Any]]:
     """The movements with their words and the balance that stands after each."""
     running, told = sum(statement.opening.values()), []
     for row in statement.movements:
-        running += sum(row[name] for name in _THREE)
+        running += sum(row[name] for name in accounts.VIRTUAL)
         told.append({**row, "what": movement(row), "running": running})
     return told
 

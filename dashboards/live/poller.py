@@ -15,14 +15,12 @@ from typing import Any
 
 import msgspec
 from clickhouse_connect.driver.client import Client
-from clickhouse_connect.driver.exceptions import ClickHouseError
 from prometheus_client import Gauge
-from urllib3.exceptions import HTTPError
 
 from dashboards.live.latency import Latency
-from dashboards.queries import SITES, Row, rows
+from dashboards.queries import ANOMALY_REASONS, DEAD_LETTER_REASONS, SITES, Row, rows
 from dashboards.words import FEES, REASONS, readable
-from sinks.clickhouse import StoreAwayError
+from sinks.clickhouse import AWAY
 
 HISTORY = 180
 """Seconds that the charts show."""
@@ -31,9 +29,6 @@ DATES = 3
 PROVINCES = 12
 SHARE = 10
 """A question about everything is asked again when this many times what it took has passed."""
-AWAY = (ClickHouseError, StoreAwayError, HTTPError, OSError)
-"""What asking raises when the store is away; an answer that breaks off in the middle is urllib3's HTTPError."""
-
 STILL = 10
 """Seconds without a block after which a lane stands still: ticks come all the time."""
 
@@ -50,8 +45,6 @@ ORDER BY seq DESC, line DESC LIMIT 1 BY waybill LIMIT 12"""
 WAITING = """
 SELECT why, count() AS n, min(since) AS oldest, groupArray(4)(waybill) AS waybills
 FROM waiting_now GROUP BY why ORDER BY n DESC"""
-REFUSED = "SELECT why, count() AS n FROM open_dead_letter GROUP BY why ORDER BY n DESC"
-ANOMALIES = "SELECT kind AS why, count() AS n FROM anomaly GROUP BY why ORDER BY n DESC, why"
 LATEST_REFUSED = """
 SELECT why, waybill, received, substring(raw, 1, 160) AS raw FROM open_dead_letter
 ORDER BY received DESC LIMIT 6"""
@@ -227,7 +220,12 @@ class Poller:
         self._before = now, orders, events, money
 
 
-_EVERYTHING = {"waiting": WAITING, "refused": REFUSED, "letters": LATEST_REFUSED, "anomalies": ANOMALIES}
+_EVERYTHING = {
+    "waiting": WAITING,
+    "refused": DEAD_LETTER_REASONS,
+    "letters": LATEST_REFUSED,
+    "anomalies": ANOMALY_REASONS,
+}
 
 
 def _labelled(row: Row) -> Row:

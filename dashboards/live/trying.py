@@ -7,7 +7,17 @@ from typing import Any
 
 from clickhouse_connect.driver.client import Client
 
-from dashboards.library import IN_FORCE, STATUS, WITHDRAWN, files_of_version, newest_network, published, today
+from dashboards.library import (
+    IN_FORCE,
+    STATUS,
+    WITHDRAWN,
+    Published,
+    files_of_version,
+    newest_directory,
+    newest_network,
+    published,
+    today,
+)
 from dashboards.live.upload import Part
 from dashboards.words import FEES
 from flows.rating.book import read_book
@@ -39,10 +49,11 @@ class Trials:
     def page(self, client: Client, said: Mapping[str, str]) -> dict[str, Any]:
         """What the template shows: the form as it was filled in, and the answers if anything was asked."""
         asked = {field.name: said.get(field.name, "") for field in FIELDS}
-        page = {**self._form(client, said), "asked": asked, "answers": [], "wrong": ""}
+        known = published(client)
+        page = {**_form(known, said), "asked": asked, "answers": [], "wrong": ""}
         if any(asked.values()):
             try:
-                answers = self._of(client, said.get("book", "")).ask(asked, today())
+                answers = self._of(client, known, said.get("book", "")).ask(asked, today())
                 page["answers"] = [
                     {
                         "title": FEES.get(one.fee, (one.fee, "")),
@@ -56,18 +67,9 @@ class Trials:
                 page["wrong"] = str(error)
         return page
 
-    def _form(self, client: Client, said: Mapping[str, str]) -> dict[str, Any]:
-        books = [one for one in reversed(published(client)) if one.status != WITHDRAWN]
-        return {
-            "fields": FIELDS,
-            "books": [(one.version, one.name, one.at, STATUS[one.status]) for one in books],
-            "book": said.get("book", ""),
-            "today": date_of(today()),
-        }
-
     def table(self, client: Client, part: Part, book: str, defaults: Asked) -> tuple[bytes, str]:
         """An uploaded table with its answers, and its media type. Raises CannotError."""
-        calculator = self._of(client, book)
+        calculator = self._of(client, published(client), book)
         try:
             if part.file.lower().endswith(".xlsx"):
                 out = io.BytesIO()
@@ -88,24 +90,33 @@ class Trials:
         except (DocumentError, csv.Error) as error:
             raise CannotError(str(error)) from None
 
-    def _of(self, client: Client, book: str) -> Calculator:
+    def _of(self, client: Client, known: list[Published], book: str) -> Calculator:
         """The calculator of one version, or of the books in force."""
-        known = published(client)
         wanted = [one.version for one in known if one.status == IN_FORCE]
         if book:
             wanted = [one.version for one in known if one.version == book and one.status != WITHDRAWN][-1:]
         if not wanted:
             raise CannotError("没有已发布的价格手册 — no tariff book is published")
         try:
-            network = newest_network(client)
-            key = (network.version, *wanted)
+            key = (newest_directory(client), *wanted)
             kept = self._kept
             if kept is None or kept[0] != key:
+                network = newest_network(client)
                 books = [read_book(files_of_version(client, version), network) for version in wanted]
                 kept = self._kept = key, Calculator(books, network)
         except (LookupError, DocumentError) as error:
             raise CannotError(str(error)) from error
         return kept[1]
+
+
+def _form(known: list[Published], said: Mapping[str, str]) -> dict[str, Any]:
+    books = [one for one in reversed(known) if one.status != WITHDRAWN]
+    return {
+        "fields": FIELDS,
+        "books": [(one.version, one.name, one.at, STATUS[one.status]) for one in books],
+        "book": said.get("book", ""),
+        "today": date_of(today()),
+    }
 
 
 def _bounded(rows: Iterator[list[str]]) -> Iterator[list[str]]:

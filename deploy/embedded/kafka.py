@@ -18,9 +18,6 @@ from deploy.embedded.process import announce, stop_on_signal
 PARTITIONS = 4
 """Partitions of every topic; cannot be chosen."""
 
-KEEPS = 5 << 20
-"""Bytes that a partition holds before its oldest records are dropped."""
-
 
 def main() -> None:
     """Serve until told to stop."""

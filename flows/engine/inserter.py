@@ -18,14 +18,13 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 
 from clickhouse_connect.driver.client import Client
-from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from flows.engine import crash, metrics
 from flows.engine.block import Block, Receipt
 from flows.engine.log import log
 from flows.engine.messages import Letter
 from flows.engine.plans import OutdatedError, PlanLog, next_plan
-from sinks.clickhouse import is_away
+from sinks.clickhouse import AWAY, is_away
 from sinks.encode import Encoded
 from sinks.kafka import Records
 
@@ -192,7 +191,7 @@ class Inserter:
         while True:
             try:
                 job()
-            except (ClickHouseError, OSError) as error:
+            except AWAY as error:
                 if not is_away(error):
                     raise
                 log("waiting for the store", error=str(error)[:200])

@@ -11,13 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-from clickhouse_connect.driver.exceptions import ClickHouseError
 from confluent_kafka import Consumer, Producer, TopicPartition
 
 from deploy import audit
 from schemas import topics
 from schemas.settings import Settings, to_environment
-from sinks.clickhouse import StoreAwayError
+from sinks.clickhouse import AWAY
 from sinks.tables import FACTS
 from tests.bench.workload import Workload, create_topics, produce, producer, publish
 from tests.servers.install import ROOT
@@ -272,7 +271,7 @@ class Field:
             rows = self.client.query(
                 "SELECT inputs, upto FROM block ORDER BY lane, n DESC LIMIT 1 BY lane"
             ).result_rows
-        except (ClickHouseError, StoreAwayError, OSError):
+        except AWAY:
             return False
         reached = [dict(zip(*row, strict=True)) for row in rows]
         if self.accounts and len(rows) == self.count:

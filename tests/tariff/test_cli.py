@@ -67,7 +67,9 @@ def online(books: str, capsys: pytest.CaptureFixture[str]) -> Run:
 def sent(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
     """What would go to Kafka; the directory comes from a file."""
     found: list[bytes] = []
-    monkeypatch.setattr(publish, "_send", lambda _settings, raw: found.append(raw))
+    monkeypatch.setattr(
+        publish, "send_control", lambda _settings, *events: found.extend(map(msgspec.json.encode, events))
+    )
     monkeypatch.setattr(publish, "standing", lambda _settings: (NETWORK, [FIRST]))
     return found
 
