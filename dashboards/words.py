@@ -66,6 +66,21 @@ ADOPTED = {
 }
 
 
+def claim(row: Mapping[str, Any]) -> tuple[str, str]:
+    """What a row of the table `claim` says, in Chinese and English."""
+    before, after = _CLAIMS[row["status"]]
+    zh, en = FEES[row["kind"]] if row["kind"] else ("", "")
+    return f"{before}{zh}", f"{en}{after}".strip()
+
+
+_CLAIMS = {
+    "claimed": ("", ""),
+    "withdrawn": ("撤销", "withdrawn"),
+    "breached": ("违规定案：", ", by a final breach of the scan chain"),
+    "mended": ("补到扫描，撤回", ", no more: the scan has come"),
+}
+
+
 def what(event: dict[str, object]) -> str:
     """An event in Chinese."""
     if event["kind"] == "scan":

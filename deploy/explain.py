@@ -8,7 +8,7 @@ from clickhouse_connect.driver.client import Client
 from dashboards.live.parcel import place, timeline
 from dashboards.queries import Row, Story, story
 from dashboards.steps import steps as steps_of
-from dashboards.words import ADOPTED, BREACHES, CASES, FEES, REASONS, shanghai
+from dashboards.words import ADOPTED, BREACHES, CASES, FEES, REASONS, claim, shanghai
 from deploy.terminal import table
 from flows.rating.explain import WEIGHT_CLASSES
 
@@ -25,7 +25,7 @@ def _lines(found: Story) -> Iterator[str]:
     weights = [_weight(row) for row in found.weights]
     yield from _section("采信重量 adopted weight", weights)
     claims = [
-        (shanghai(row["event_time"]), FEES[row["kind"]][0] if row["kind"] else "撤销 withdrawn", row["claim"])
+        (shanghai(row["event_time"]), " ".join(claim(row)), row["claim"])
         + ((f"证据 evidence {row['evidence']}",) if row["evidence"] else (row["why"],))
         for row in found.claims
     ]

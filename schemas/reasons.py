@@ -22,6 +22,7 @@ DEAD_LETTER = {
     "unknown_claim": "未知的理赔或奖惩种类",
     "unknown_party": "未知的结算主体",
     "nobody_named": "没有指明责任方或受益方",
+    "reserved_id": "编号保留给系统自动生成的索赔",
     "decision_incomplete": "裁决缺少重量或称重编号",
     "book_refused": "价格手册被拒绝",
     "network_refused": "网络目录被拒绝",

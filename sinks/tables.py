@@ -137,11 +137,15 @@ CLAIM = Table(
     "Claims about parcels and their withdrawals, with their evidence",
     (
         *SEQ,
-        Column("event_id", TEXT),
+        Column("event_id", TEXT, "of a breach's claim: breach:RULE"),
         Column("waybill", TEXT),
-        Column("event_time", TIME),
+        Column("event_time", TIME, "of a breach's claim: when the rule was broken"),
         Column("claim", TEXT, "the claim's event: its own, or the one that is withdrawn"),
-        Column("status", WORD, "claimed, withdrawn"),
+        Column(
+            "status",
+            WORD,
+            "claimed, withdrawn; breached: a final breach of a scan chain claims it; mended: it does no more",
+        ),
         Column("kind", WORD, "late, damaged, lost…: a due of the table fee"),
         Column("responsible", WORD, "party; empty: as the due says"),
         Column("beneficiary", WORD, "party; empty: as the due says"),
@@ -614,12 +618,14 @@ CHAIN_RULE = Table(
         Column(
             "responsible", WORD, "whose breach it is: the scan's outlet, or the order's origin or destination"
         ),
+        Column("due", WORD, "what a final breach costs: a due of the table fee; empty: nothing"),
+        Column("amount", MONEY, "of that penalty, yuan; 0: the tariff says how much"),
     ),
 )
 
 CHAIN_BREACH = Table(
     "chain_breach",
-    "Breaches of scan-chain rules: a row when one opens or changes, closes, or becomes final",
+    "Breaches of scan-chain rules: a row when one opens or changes, closes, or becomes final; newest counts",
     (
         *SEQ,
         Column("waybill", TEXT),

@@ -5,7 +5,7 @@ from typing import Any
 
 from dashboards.queries import Row, Story
 from dashboards.steps import steps
-from dashboards.words import ADOPTED, BREACHES, CASES, FEES, REASONS, TREATMENTS, readable, what
+from dashboards.words import ADOPTED, BREACHES, CASES, FEES, REASONS, TREATMENTS, claim, readable, what
 from flows.rating.explain import WEIGHT_CLASSES
 from schemas.parties import HQ
 
@@ -26,7 +26,7 @@ def page_of(found: Story) -> dict[str, Any]:
         "charges": [_charge(row, reversed_, found.books) for row in found.charges],
         "entries": _entries(found),
         "waiting": [(FEES[row["fee"]], REASONS[row["why"]], row["since"]) for row in found.waiting],
-        "claims": [{**row, "title": FEES[row["kind"]] if row["kind"] else ("", "")} for row in found.claims],
+        "claims": [{**row, "title": claim(row)} for row in found.claims],
         "refused": [_refused(row, found) for row in found.dead_letters],
         "breaches": [
             (found.rules.get(row["rule"], row["rule"]), BREACHES[row["state"]], row) for row in found.breaches

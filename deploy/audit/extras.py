@@ -29,7 +29,7 @@ _CLAIMS = f"""
            anyIf(toString(responsible), status = 'claimed') AS responsible,
            anyIf(toString(beneficiary), status = 'claimed') AS beneficiary,
            anyIf(reinterpretAsInt64(amount), status = 'claimed') AS amount, max(seq) AS seq
-    FROM $claim WHERE {OF_SHARD} GROUP BY waybill, claim ORDER BY claim"""
+    FROM $claim WHERE {OF_SHARD} AND status IN ('claimed', 'withdrawn') GROUP BY waybill, claim ORDER BY claim"""
 
 
 class Terms(msgspec.Struct, frozen=True):
@@ -82,6 +82,16 @@ class Extras(msgspec.Struct):
     """By waybill and scan."""
     hubs: dict[str, list[Passed]] = {}
     claims: dict[str, list[Claimed]] = {}
+
+    def claimed(self, waybill: str, more: list[Claimed]) -> None:
+        """Further claims than those that came as events; withdrawals that came for them count."""
+        known = {claim.claim: claim for claim in self.claims.get(waybill, ())}
+        for claim in more:
+            back = known.get(claim.claim, claim)
+            seq = max(back.seq, claim.seq)
+            known[claim.claim] = msgspec.structs.replace(claim, withdrawn=back.withdrawn, seq=seq)
+        if known:
+            self.claims[waybill] = [known[name] for name in sorted(known)]
 
 
 def read_extras(store: Store, eras: Eras, postings: Postings, shard: int, shards: int) -> Extras:

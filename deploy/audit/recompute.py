@@ -145,9 +145,10 @@ class Recomputation:
             self.cases.shard(shard, shards)
             self.chains.shard(shard, shards)
             for facts in read_facts(self._store, shard, shards):
+                given_up = ABANDONED in found.waiting.get(facts.waybill, {}).values()
+                self._extras.claimed(facts.waybill, self.chains.parcel(facts, given_up))
                 self._parcel(facts, found)
                 self.cases.parcel(facts)
-                self.chains.parcel(facts)
             self.cases.end()
             self.chains.end()
             for waybill, fees in found.charged.items():
@@ -175,7 +176,7 @@ class Recomputation:
         for found in (self.charges, self.snapshots, self.waits, self.weights, self.lanes):
             yield found.check("parcels" if found is self.lanes else "comparisons")
         yield from self.cases.checks()
-        yield self.chains.check()
+        yield from self.chains.checks()
         yield self._check_journal()
 
     def _found(self, shard: int, shards: int) -> Found:

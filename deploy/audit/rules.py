@@ -224,7 +224,9 @@ RULES = (
         "shards",
         f"""
         SELECT c.waybill AS waybill, c.fee AS fee, c.revision AS revision, c.cause AS cause
-        FROM (SELECT * FROM $charge WHERE {OF_SHARD} AND {AS_OF}) AS c
+        FROM (
+            SELECT * FROM $charge WHERE {OF_SHARD} AND {AS_OF} AND NOT startsWith(cause, 'breach:')
+        ) AS c
         LEFT JOIN (SELECT DISTINCT fee, toString(trigger) AS trigger FROM $fee) AS f ON f.fee = c.fee
         LEFT JOIN (
             SELECT waybill, event_id, toString(kind) AS kind, toString(operation) AS operation, event_time,
@@ -246,6 +248,17 @@ RULES = (
             f.trigger = 'claimed', e.kind != 'claim' OR e.event_id != c.part OR e.event_time != c.event_time,
             e.event_time > c.event_time)""",
         most=2_000_000,
+    ),
+    Rule(
+        "penalised",
+        "扫描链违规的罚款各有其定案的违规，时间相符",
+        "charge",
+        "shards",
+        f"""
+        SELECT waybill, fee, part, revision, cause FROM $charge AS c
+        WHERE {OF_SHARD} AND {AS_OF} AND startsWith(cause, 'breach:') AND (
+            cause != part OR (waybill, cause, event_time) NOT IN (
+                SELECT waybill, claim, event_time FROM $claim WHERE status = 'breached' AND {OF_SHARD}))""",
     ),
     Rule(
         "ordered",
@@ -302,7 +315,7 @@ RULES = (
                    countIf(due < since OR toInt64(age_ms) < dateDiff('ms', since, due) AND status = 'open') AS early
             FROM $chain_breach WHERE {OF_SHARD} GROUP BY waybill, rule
         )
-        WHERE early > 0 OR arrayExists((n, b) -> n != 'open' AND b != 'open', now, before)
+        WHERE early > 0 OR arrayExists((n, b) -> n != 'open' AND b NOT IN ('open', 'final'), now, before)
            OR arrayExists(step -> (step.3 = 'closed') != (step.4 != ''), steps)""",
     ),
     Rule(
@@ -340,7 +353,8 @@ RULES = (
         SELECT waybill, event_id, sum(found) AS difference FROM (
             SELECT waybill, event_id, 1 AS found FROM $event
             WHERE kind IN ('claim', 'claim_withdrawn') AND {OF_SHARD}
-            UNION ALL SELECT waybill, event_id, -1 FROM $claim WHERE {OF_SHARD}
+            UNION ALL SELECT waybill, event_id, -1 FROM $claim
+            WHERE status IN ('claimed', 'withdrawn') AND {OF_SHARD}
             UNION ALL SELECT waybill, event_id, 1 FROM $order_terms
             WHERE {OF_SHARD} AND (waybill, event_id) NOT IN (
                 SELECT waybill, event_id FROM $event WHERE kind = 'order' AND {OF_SHARD})

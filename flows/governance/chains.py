@@ -14,6 +14,11 @@
 `need = ["30"]` instead of `then`: one of these has come before, at the same time or earlier; `hours` is then how
 long a late message may take to say so.
 
+A breach may cost a penalty by itself, once it is final (no scan that could close it is waited for any more):
+
+    due = "late"                    # a due of fees.toml that claims make due, paid by whoever is responsible
+    amount = "5.00"                 # yuan; left out: the tariff book's price
+
 A rule is judged by the scans' own times. With `then`, the clock starts at the earliest scan that nothing has
 followed yet; with `need`, at the first scan. So a breach is a function of the scans and of data time.
 """
@@ -25,11 +30,16 @@ from typing import Any
 
 import msgspec
 
+from flows.fees.current import FEES
 from schemas.events import OPERATIONS
+from schemas.limits import MOST_IDENTIFIER
+from schemas.money import parse_yuan
 from schemas.problems import NOT_TOML, Problem
 from schemas.times import HOUR
 
 FILE = "chains.toml"
+BREACH = "breach:"
+"""How the ids of claims begin that breaches make; the rule's name follows."""
 MOST_RULES = 100
 MOST_HOURS = 24 * 30
 PLACES = ("any", "outlet", "hub")
@@ -60,6 +70,15 @@ class Rule(msgspec.Struct, frozen=True):
     others: tuple[str, ...]
     hours: int
     responsible: str
+    due: str = ""
+    """The due that a breach costs when it is final; empty: nothing."""
+    amount: int = 0
+    """Of the penalty, in 0.0001 yuan; 0: the tariff says how much."""
+
+    @property
+    def claim(self) -> str:
+        """The id of the claim that a final breach makes."""
+        return BREACH + self.name
 
 
 class Start(msgspec.Struct, frozen=True):
@@ -189,6 +208,7 @@ def _rule(section: Mapping[str, Any], row: int, problems: list[Problem]) -> Rule
     if not isinstance(hours, int) or isinstance(hours, bool) or not 0 <= hours <= MOST_HOURS:
         wrong("hours", f"{hours!r} is no whole number from 0 to {MOST_HOURS}")
         hours = 0
+    due, amount = _penalty(section, wrong)
     return Rule(
         name=text("name"),
         label=text("label"),
@@ -198,7 +218,35 @@ def _rule(section: Mapping[str, Any], row: int, problems: list[Problem]) -> Rule
         others=tuple(others),
         hours=hours,
         responsible=word("responsible", RESPONSIBLE, "scan"),
+        due=due,
+        amount=amount,
     )
 
 
-_SETTINGS = {"name", "label", "when", "at", "then", "need", "hours", "responsible"}
+def _penalty(section: Mapping[str, Any], wrong: Callable[[str, str], None]) -> tuple[str, int]:
+    """The due that a breach costs, and its amount in 0.0001 yuan."""
+    due, amount = section.get("due", ""), section.get("amount", "")
+    if "due" in section and due not in PENALTIES:
+        wrong("due", f"{due!r} is none of {', '.join(PENALTIES)}")
+    if due and len(BREACH + str(section.get("name"))) > MOST_IDENTIFIER:
+        wrong("name", f"has more than {MOST_IDENTIFIER - len(BREACH)} characters, and the rule has a due")
+    if "amount" not in section:
+        return str(due), 0
+    if not due:
+        wrong("amount", "an amount goes with the due that it is for")
+    try:
+        units = parse_yuan(amount) if isinstance(amount, str) else 0
+    except ValueError:
+        units = 0
+    if units <= 0:
+        wrong("amount", f'{amount!r} is no text with an amount of yuan above nothing, such as "5.00"')
+    return str(due), units
+
+
+PENALTIES = tuple(
+    due.name
+    for due in FEES.dues
+    if due.trigger == "claimed" and any(FEES.rules.rules[fee].payer == "responsible" for fee in due.fees)
+)
+"""Dues that somebody who is responsible pays."""
+_SETTINGS = {"name", "label", "when", "at", "then", "need", "hours", "responsible", "due", "amount"}

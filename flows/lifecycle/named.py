@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from flows.fees.model import Due
+from flows.governance.chains import BREACH
 from flows.governance.network import Network
 from flows.governance.operators import Operators
 from flows.lifecycle.dues import Live
@@ -92,8 +93,11 @@ def claims(rules: "Assessor", parcel: Parcel) -> None:
         return
     for event_id, claim in sorted(parcel.extra.claims.items()):
         withdrawn_first = f"{WITHDRAWN}/{event_id}"
+        if event_id.startswith(BREACH):
+            _undo_others(rules, parcel, claim.kind, event_id)
         if not claim.kind:
-            _wait(rules, parcel, _item(parcel, withdrawn_first, NOT_LIVE, event_id), NO_CLAIM)
+            if claim.withdrawn:
+                _wait(rules, parcel, _item(parcel, withdrawn_first, NOT_LIVE, event_id), NO_CLAIM)
             continue
         if withdrawn_first in parcel.extra.items:
             _wait(rules, parcel, parcel.extra.items.pop(withdrawn_first), 0)
@@ -102,6 +106,15 @@ def claims(rules: "Assessor", parcel: Parcel) -> None:
             undo(rules, parcel, live, event_id)
         else:
             settle(rules, parcel, live, event_id, claim.time, event_id, claim.amount or None)
+
+
+def _undo_others(rules: "Assessor", parcel: Parcel, kind: str, part: str) -> None:
+    """Take back what a breach's claim cost as another due than now."""
+    for _, item in sorted(parcel.more().items.items()):
+        if item.part == part and item.place != NOT_LIVE:
+            live = rules.dues.of_place[item.place]
+            if live.due.name != kind:
+                undo(rules, parcel, live, part)
 
 
 def give_up(rules: "Assessor", parcel: Parcel) -> None:

@@ -114,6 +114,21 @@ class ChainRow(msgspec.Struct, frozen=True, gc=False):
     """It was not open before."""
 
 
+class Penalty(msgspec.Struct, frozen=True, gc=False):
+    """A breach that is final claims a penalty (`status` breached), or does no more (mended)."""
+
+    waybill: str
+    claim: str
+    status: str
+    kind: str
+    time: int
+    """When the rule was broken, UTC ms."""
+    responsible: str
+    amount: int
+    evidence: str
+    """The rule and the scan after which its clock ran."""
+
+
 class CaseRow(msgspec.Struct, frozen=True, gc=False):
     """A case of differing weights was opened, changed, decided or closed."""
 
@@ -179,6 +194,7 @@ class Output(msgspec.Struct):
     anomalies: list[Anomaly] = []
     waits: list[Wait] = []
     breaches: list[ChainRow] = []
+    penalties: list[Penalty] = []
     cases: list[CaseRow] = []
     decisions: list[tuple[WeightDecided, int, int]] = []
     """With partition and offset of their records."""

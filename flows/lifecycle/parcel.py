@@ -49,7 +49,7 @@ OPEN, SETTLED = 1, 2
 
 
 class Breach(msgspec.Struct, array_like=True, frozen=True, gc=False):
-    """An open breach of a scan-chain rule: the scan after which its clock ran, and who answers for it."""
+    """A breach of a scan-chain rule: the scan after which its clock ran, and who answers for it."""
 
     rule: str
     operation: str
@@ -58,6 +58,8 @@ class Breach(msgspec.Struct, array_like=True, frozen=True, gc=False):
     due: int
     site: str
     outlet: str
+    final: bool = False
+    """Its time to be closed is over; a scan that comes all the same still takes it back."""
 
 
 class Weighed(msgspec.Struct, array_like=True, gc=False):
@@ -124,6 +126,8 @@ class Claimed(msgspec.Struct, array_like=True, gc=False):
     amount: int = 0
     withdrawn: int = 0
     """Withdrawals that came; one is enough."""
+    of_breach: bool = False
+    """No event made it, but a breach of the scan chain."""
 
 
 class Extra(msgspec.Struct, array_like=True, gc=False):
@@ -215,7 +219,7 @@ class Parcel(msgspec.Struct, array_like=True, gc=False):
     look: int = LATER
     """When its scan chain wants to be looked at; stored, it may be too early, never too late."""
     breaches: list[Breach] = []
-    """Open breaches, in order of the rules."""
+    """Open and final breaches, in order of the rules."""
 
     @property
     def waiting(self) -> bool:
@@ -268,7 +272,8 @@ def over(kept: int, finished: int) -> Callable[[Parcel, int], bool]:
     That is when no repeat of its events could still be accepted: the age beyond which events begin no record,
     and as far as an event may lie in the future (see `flows.lifecycle.age`). `finished`: places of the dues that
     every parcel's life has, as a bit set. Where nothing is known but claims that name their parties, these are
-    all that is to be booked. A parcel whose charges depend on someone's decision is kept for it.
+    all that is to be booked. A parcel whose charges depend on someone's decision is kept for it, one with open
+    breaches until these are final.
     """
 
     def is_over(parcel: Parcel, now: int) -> bool:
@@ -277,6 +282,7 @@ def over(kept: int, finished: int) -> Callable[[Parcel, int], bool]:
             and (parcel.done & finished == finished or _nothing_but_claims(parcel))
             and not parcel.waiting
             and (parcel.case is None or not pending(parcel.case))
+            and all(breach.final for breach in parcel.breaches)
         )
 
     return is_over
@@ -296,4 +302,4 @@ MARK = 12
 def _marks(parcel: Parcel) -> int:
     """Events that claims account for."""
     claims = parcel.extra.claims.values() if parcel.extra is not None else ()
-    return sum((claim.kind != "") + claim.withdrawn for claim in claims)
+    return sum((claim.kind != "" and not claim.of_breach) + claim.withdrawn for claim in claims)

@@ -14,7 +14,7 @@ from flows.engine.ring import Ring
 from flows.engine.timers import Timers
 from flows.fees.current import FEES
 from flows.fees.model import Fees
-from flows.governance.chains import MOST_SITES, TIME_BITS
+from flows.governance.chains import BREACH, MOST_SITES, TIME_BITS
 from flows.governance.network import Network, read_network
 from flows.governance.operators import Change, Operators
 from flows.lifecycle import named
@@ -235,7 +235,7 @@ class Lifecycle:
                     if operation in milestones:
                         self._milestone(parcel, event)
                     if parcel.breaches:
-                        watch.heard(parcel, event.id)
+                        self._heard(parcel, event.id)
                 elif kind is Weight:
                     output.weights.append(event)
                     output.weight_offsets.append(offset)
@@ -292,8 +292,6 @@ class Lifecycle:
         if parcel is None and len(key) <= MOST_IDENTIFIER and not waybill_in_pattern(key):
             raise RefusedError("waybill_out_of_pattern", f"{key!r} is no waybill number")
         if parcel is None or (parcel.at != ring.now and self.over(parcel, ring.now)):
-            if parcel is not None:
-                self.watch.left(parcel)
             parcel = ring.records[key] = Parcel(key, ring.place, ring.epoch, ring.now, born=ring.now)
             if self.watch.chains is not None:
                 parcel.trail = b""
@@ -357,7 +355,7 @@ class Lifecycle:
         self.rules.all(parcel, line)
         self._set_timer(parcel)
         if parcel.breaches:
-            self.watch.heard(parcel, order.id)
+            self._heard(parcel, order.id)
 
     def _milestone(self, parcel: Parcel, scan: Scan) -> None:
         """A scan that makes fees fall due; the first of its kind counts, whenever it comes."""
@@ -395,6 +393,8 @@ class Lifecycle:
                 self.rules.hub(parcel, scan.site)
 
     def _check_claim(self, claim: Claim) -> None:
+        if claim.id.startswith(BREACH):
+            raise RefusedError("reserved_id", f"{claim.id!r}: claims of breaches are made by the lane itself")
         live = self.rules.dues.claimable.get(claim.kind)
         if live is None:
             raise RefusedError("unknown_claim", f"{claim.kind!r} is no kind of claim")
@@ -522,7 +522,7 @@ class Lifecycle:
         self.output.networks.append(published)
         self.watch.rules(network, self.documents.sites)
         if before is not None and before.chains != network.chains:
-            for parcel in self.ring.records.values():
+            for _, parcel in sorted(self.ring.records.items()):
                 if self.watch.renewed(parcel, published.id):
                     self._mark(parcel)
         self._put_in_force(books)
@@ -652,18 +652,35 @@ class Lifecycle:
         for parcel in self.ages.unheard(ring.records.values(), before, ring.now):
             if not self._is_over(parcel):
                 self._mark(parcel)
+                self.watch.passed(parcel)
+                self.watch.left(parcel)
+                named.claims(self.rules, parcel)
                 self.rules.give_up(parcel)
                 parcel.given_up = True
 
     def _look_at_chains(self) -> None:
-        """Scan chains whose time has come. A record that is looked at lives no longer for it."""
+        """Scan chains whose time has come. A record that is looked at lives no longer for it.
+
+        Only a penalty keeps it as long as an event would, so that it can be withdrawn.
+        """
+        self.rules.cause = ""
         for key in self.watch.timers.due(self.ring.now):
             parcel = self.ring.records.get(key)
-            if parcel is not None:
-                before = parcel.breaches
+            if parcel is not None and not parcel.given_up:
+                before, said = parcel.breaches, len(self.output.penalties)
                 self.watch.passed(parcel)
                 if parcel.breaches != before:
                     self._mark(parcel)
+                if len(self.output.penalties) > said:
+                    named.claims(self.rules, parcel)
+                    parcel.at = self.ring.now
+
+    def _heard(self, parcel: Parcel, cause: str) -> None:
+        """Something came for a parcel with breaches: what it closes, and the penalties that it takes back."""
+        said = len(self.output.penalties)
+        self.watch.heard(parcel, cause)
+        if len(self.output.penalties) > said:
+            named.claims(self.rules, parcel)
 
     def _set_timer(self, parcel: Parcel) -> None:
         moment = self.rules.deadline(parcel)

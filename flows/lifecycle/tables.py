@@ -14,7 +14,7 @@ from flows.governance.network import Network, read_network
 from flows.journal.chart import chart
 from flows.journal.moves import MOVED, legs_of
 from flows.journal.post import Booked, ChargeColumns, Legs, Poster, charge_ids
-from flows.lifecycle import directory, watched
+from flows.lifecycle import claimed, directory, watched
 from flows.lifecycle.named import WITHDRAWN
 from flows.lifecycle.operated import operated
 from flows.lifecycle.output import Adoption, Anomaly, Output, Wait
@@ -25,7 +25,6 @@ from flows.lifecycle.refusals import refusals
 from flows.rating.model import Row
 from flows.rating.tariffs import SHORT, Tariffs
 from schemas.events import (
-    Claim,
     ClaimWithdrawn,
     Event,
     NetworkPublished,
@@ -116,7 +115,7 @@ class Tables:
         made: dict[str, dict[str, Made] | None] = {
             "event": self._events(output, network),
             "order_terms": self._terms(output.orders),
-            "claim": self._claims(output.claims),
+            "claim": claimed.claims(output.claims, output.penalties),
             "adopted_weight": self._adoptions(output.adoptions),
             "anomaly": self._anomalies(output.anomalies),
             "waiting": self._waits(output.waits),
@@ -383,34 +382,6 @@ class Tables:
             "direction": columns.spelled([order.direction for order in found]),
             "billing": columns.spelled([order.billing for order in found]),
             "related": columns.texts([order.related for order in found]),
-        }
-
-    @staticmethod
-    def _claims(claims: Sequence[Claim | ClaimWithdrawn]) -> dict[str, Made] | None:
-        if not claims:
-            return None
-        full = [
-            claim if isinstance(claim, Claim) else Claim(id=claim.claim, time=0, waybill="-", kind=WITHDRAWN)
-            for claim in claims
-        ]
-        withdrawn = [isinstance(claim, ClaimWithdrawn) for claim in claims]
-        return {
-            "event_id": columns.texts([claim.id for claim in claims]),
-            "waybill": columns.texts([claim.waybill for claim in claims]),
-            "event_time": columns.times(columns.ints([claim.time for claim in claims])),
-            "claim": columns.texts([claim.id for claim in full]),
-            "status": columns.spelled([("claimed", WITHDRAWN)[back] for back in withdrawn]),
-            "kind": columns.spelled(
-                ["" if back else claim.kind for claim, back in zip(full, withdrawn, strict=True)]
-            ),
-            "responsible": columns.spelled([claim.responsible for claim in full]),
-            "beneficiary": columns.spelled([claim.beneficiary for claim in full]),
-            "amount": columns.money(columns.ints([claim.amount_e4 for claim in full])),
-            "evidence": columns.texts([claim.evidence for claim in full]),
-            "by": columns.texts([claim.by for claim in claims]),
-            "why": columns.texts(
-                [claim.reason if isinstance(claim, ClaimWithdrawn) else "" for claim in claims]
-            ),
         }
 
     # The rest: few rows, so plainness counts

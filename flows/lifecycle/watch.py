@@ -3,20 +3,25 @@
 A parcel's trail holds its scans, and at most one timer is wanted for it (`Parcel.look`): the earliest moment at
 which a rule may be broken. Most parcels are looked at a few times and leave no row.
 
-A breach is open while its rule's clock has run out; a scan that comes late closes it. It becomes final when
-the parcel was signed for and so long ago that no scan that could close it would still be accepted: before the
-parcel leaves the state, so nothing stays open behind it. Records born without rules in force are not watched,
-because their earlier scans are not known.
+A breach is open while its rule's clock has run out; a scan that comes late closes it. It becomes final the
+horizon after the parcel was signed for, or when the parcel is given up: before it leaves the state, so nothing
+stays open behind it. If the rule has a due, a final breach claims a penalty. A scan that comes even then, because
+the parcel was kept for something else, closes the breach all the same, and its claim is gone. Records born
+without rules in force are not watched, because their earlier scans are not known.
 """
 
 from collections import Counter
 from collections.abc import Iterable
 
+import msgspec
+
 from flows.engine.timers import Timers
-from flows.governance.chains import LATER, MOST_SITES, NUMBER, SITE_BITS, Chains, Start
+from flows.governance.chains import BREACH, LATER, MOST_SITES, NUMBER, SITE_BITS, Chains, Start
 from flows.governance.network import Network
-from flows.lifecycle.output import ChainRow, Output
-from flows.lifecycle.parcel import NEVER, Breach, Parcel
+from flows.lifecycle.output import ChainRow, Output, Penalty
+from flows.lifecycle.parcel import NEVER, Breach, Claimed, Parcel
+from schemas.events import OPERATIONS
+from schemas.times import iso
 
 OPEN, CLOSED, FINAL = "open", "closed", "final"
 
@@ -58,7 +63,7 @@ class Watch:
             if parcel.look != LATER:
                 self.timers.set(parcel.look, parcel.key)
             for breach in parcel.breaches:
-                self.open[breach.rule] += 1
+                self.open[breach.rule] += not breach.final
 
     def at(self, parcel: Parcel, moment: int) -> None:
         """Look at a parcel when data time reaches this moment."""
@@ -78,27 +83,34 @@ class Watch:
 
     def renewed(self, parcel: Parcel, cause: str) -> bool:
         """Other rules are in force. Whether the record has changed: its moment may be earlier now."""
-        if parcel.trail is None:
+        if parcel.trail is None or parcel.given_up:
             return False
         if self.chains is None:
             for breach in parcel.breaches:
-                self._write(parcel, breach, CLOSED, cause)
+                if not breach.final:
+                    self._write(parcel, breach, CLOSED, cause)
             parcel.trail, parcel.breaches, parcel.look = None, [], LATER
             return True
-        self.at(parcel, self.now)
+        if self._end(parcel) > self.now:
+            self.at(parcel, self.now)
         return True
 
     def left(self, parcel: Parcel) -> None:
-        """A parcel leaves the state: what is still open is final."""
-        for breach in parcel.breaches:
-            self._write(parcel, breach, FINAL, "")
-        parcel.breaches, parcel.look = [], LATER
+        """A parcel leaves the state, or its time is over: what is still open is final."""
+        parcel.breaches = [
+            breach if breach.final else self._finish(parcel, breach) for breach in parcel.breaches
+        ]
+        parcel.look = LATER
+
+    def _end(self, parcel: Parcel) -> int:
+        """When its breaches are final."""
+        return parcel.signed + self.horizon if parcel.signed != NEVER else LATER
 
     def _judge(self, parcel: Parcel, cause: str, *, opens: bool) -> None:
         """Compare the clocks that run with the breaches that are open, and set the next timer."""
         if self.chains is None or parcel.trail is None:
             return
-        end = parcel.signed + self.horizon if parcel.signed != NEVER else LATER
+        end = self._end(parcel)
         now = min(self.now, end)
         opens = opens or now == end
         before = {breach.rule: breach for breach in parcel.breaches}
@@ -111,7 +123,9 @@ class Watch:
             elif start.due < end:
                 look = min(look, start.due)
         for breach in before.values():
-            self._write(parcel, breach, CLOSED, cause)
+            self._write(parcel, breach, CLOSED, cause, counts=not breach.final)
+            if breach.final:
+                self._unclaim(parcel, breach)
         parcel.breaches = running
         if now == end:
             self.left(parcel)
@@ -121,15 +135,57 @@ class Watch:
             self.at(parcel, look)
 
     def _keep(self, parcel: Parcel, start: Start, known: Breach | None) -> Breach:
-        """An open breach; a row if it is new or another than before."""
+        """A breach as it is now; a row if it is new or another than before."""
         site = self._sites[start.site]
         place = self._network.sites.get(site) if self._network is not None else None
         of_order = {"origin": parcel.origin, "destination": parcel.destination}.get(start.rule.responsible)
         outlet = of_order or (place.outlet if place is not None else "")
-        breach = Breach(start.rule.name, start.rule.when, start.time, start.due, site, outlet)
-        if breach != known:
-            self._write(parcel, breach, OPEN, "", counts=known is None)
+        final = known is not None and known.final
+        breach = Breach(start.rule.name, start.rule.when, start.time, start.due, site, outlet, final)
+        if breach == known:
+            return breach
+        if final:
+            return self._finish(parcel, breach, counts=False)
+        self._write(parcel, breach, OPEN, "", counts=known is None)
         return breach
+
+    def _finish(self, parcel: Parcel, breach: Breach, *, counts: bool = True) -> Breach:
+        """A breach is final: its row, and the penalty that its rule asks for."""
+        self._write(parcel, breach, FINAL, "", counts=counts)
+        final = msgspec.structs.replace(breach, final=True)
+        rules = self.chains.rules if self.chains is not None else ()
+        rule = next((rule for rule in rules if rule.name == breach.rule), None)
+        self._unclaim(parcel, breach)
+        if rule is None or not rule.due:
+            return final
+        claim = parcel.more().claims.setdefault(rule.claim, Claimed())
+        claim.kind, claim.time, claim.amount = rule.due, breach.due, rule.amount
+        claim.responsible, claim.of_breach = breach.outlet, True
+        self._say(parcel, "breached", breach, claim)
+        return final
+
+    def _unclaim(self, parcel: Parcel, breach: Breach) -> None:
+        """A breach claims nothing any more. Withdrawals of its claim stay, and wait again."""
+        name = BREACH + breach.rule
+        claim = parcel.extra.claims.get(name) if parcel.extra is not None else None
+        if claim is not None and claim.of_breach:
+            self._say(parcel, "mended", breach, claim)
+            parcel.more().claims[name] = Claimed(withdrawn=claim.withdrawn)
+
+    def _say(self, parcel: Parcel, status: str, breach: Breach, claim: Claimed) -> None:
+        scan = f"{breach.operation} {OPERATIONS[breach.operation]} {breach.site} {iso(breach.since)}"
+        self.output.penalties.append(
+            Penalty(
+                parcel.key,
+                BREACH + breach.rule,
+                status,
+                claim.kind,
+                claim.time,
+                claim.responsible,
+                claim.amount,
+                f"chain {breach.rule}: {scan}",
+            )
+        )
 
     def _write(self, parcel: Parcel, breach: Breach, status: str, cause: str, *, counts: bool = True) -> None:
         if counts:

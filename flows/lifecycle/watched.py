@@ -42,6 +42,8 @@ def rules(network: Network) -> dict[str, Made] | None:
         "others": columns.texts([" ".join(rule.others) for rule in found]),
         "hours": columns.numbers(columns.ints([rule.hours for rule in found]), "uint32"),
         "responsible": columns.spelled([rule.responsible for rule in found]),
+        "due": columns.spelled([rule.due for rule in found]),
+        "amount": columns.money(columns.ints([rule.amount for rule in found])),
     }
 
 

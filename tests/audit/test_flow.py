@@ -213,6 +213,17 @@ def test_every_fee(empty: Client, seed: int) -> None:
     assert fees == len(FEES.names)
 
 
+@pytest.mark.parametrize("seed", [73, 74, 75])
+def test_breaches_that_are_final_cost_penalties(empty: Client, seed: int) -> None:
+    books = [(0, world.tariff("rich", rich=seed != 74))]
+    report, _ = play(empty, seed, books, rich=True, lanes=1 + seed % 2, wait=110)
+    assert report.passed, report.to_text()
+    (penalties,) = empty.query(
+        "SELECT uniqExact(waybill, part) FROM charge WHERE part LIKE 'breach:%'"
+    ).result_rows[0]
+    assert penalties > (0 if seed == 74 else 10)
+
+
 @pytest.mark.parametrize("seed", [80, 81])
 def test_prices_of_more_fees_come_on_the_way(empty: Client, seed: int) -> None:
     books = [
@@ -323,3 +334,29 @@ def test_twenty_thousand_parcels(empty: Client) -> None:
     assert report.passed, report.to_text()
     assert report.counts.parcels > MANY * 0.98
     assert report.counts.journal_rows > 12 * MANY
+
+
+TAMPERED = (
+    ("claim", "amount = amount + 1", "status = 'breached'", "breach_penalties"),
+    ("claim", "evidence = 'none'", "status = 'breached'", "breach_penalties"),
+    ("claim", "status = 'mended'", "status = 'breached'", "breach_penalties"),
+    ("claim", "event_time = event_time + 1", "status = 'breached'", "penalised"),
+    ("chain_rule", "due = 'wrong_sorting'", "due = 'late'", "recomputed_charges"),
+    ("chain_rule", "amount = amount + 1", "amount > 0", "recomputed_charges"),
+    ("chain_breach", "status = 'open'", "status = 'final'", "chain_breaches"),
+    ("charge", "payer = 'BJ1'", "startsWith(part, 'breach:') AND payer != 'BJ1'", "recomputed_charges"),
+)
+
+
+def test_a_changed_penalty_is_noticed(empty: Client) -> None:
+    report, data_time = play(empty, 73, [(0, world.tariff("rich", rich=True))], rich=True, lanes=2, wait=110)
+    assert report.passed, report.to_text()
+    for table, change, where, noticed in TAMPERED:
+        empty.command(f"CREATE TABLE kept AS {table}")
+        empty.command(f"INSERT INTO kept SELECT * FROM {table}")
+        empty.command(f"ALTER TABLE {table} UPDATE {change} WHERE {where}", settings={"mutations_sync": 2})
+        assert not run(empty, data_time=data_time).check(noticed).passed, (table, change)
+        empty.command(f"TRUNCATE TABLE {table}")
+        empty.command(f"INSERT INTO {table} SELECT * FROM kept")
+        empty.command("DROP TABLE kept")
+    assert run(empty, data_time=data_time).passed

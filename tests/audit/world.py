@@ -51,6 +51,8 @@ label = "揽收后未发件"
 when = "10"
 then = ["20", "30", "40", "50"]
 hours = 5
+due = "late"
+amount = "3.50"
 [[rule]]
 name = "left_hub"
 label = "分拨滞留"
@@ -65,6 +67,7 @@ when = "20"
 then = ["30"]
 hours = 12
 responsible = "destination"
+due = "late"
 [[rule]]
 name = "signed_without_delivery"
 label = "无派件签收"
@@ -72,6 +75,7 @@ when = "50"
 need = ["40"]
 hours = 2
 responsible = "origin"
+due = "wrong_sorting"
 """
 
 
