@@ -16,6 +16,7 @@ from schemas.events import (
     BalanceMoved,
     Claim,
     ClaimWithdrawn,
+    DeadLetter,
     Event,
     NetworkPublished,
     Order,
@@ -52,6 +53,7 @@ def record(event: Event, partition: int = 0) -> Record:
         PartyTransferred: topics.CONTROL,
         PartiesMerged: topics.CONTROL,
         BalanceMoved: topics.CONTROL,
+        DeadLetter: topics.DEAD_LETTERS,
     }.get(type(event), topics.DEVICES)
     return Record(topic.name, partition, msgspec.json.encode(event))
 
@@ -70,6 +72,7 @@ class Lane:
             (topics.TICKS.name, 0),
             *((topics.ORDERS.name, p) for p in partitions),
             *((topics.DEVICES.name, p) for p in partitions),
+            *((topics.DEAD_LETTERS.name, p) for p in partitions),
         ]
         self.upto = {f"{topic}:{partition}": 0 for topic, partition in self.inputs}
 
