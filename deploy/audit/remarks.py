@@ -136,7 +136,7 @@ _BROKEN: dict[str, Judgement] = {
 """By reason: whether an event really breaks the rule, as far as it can be seen from the event alone."""
 
 _LETTERS = f"""
-    SELECT reason, raw, event_id, waybill FROM $dead_letter
+    SELECT reason, raw FROM $dead_letter
     WHERE {BLOCK_RANGE} AND status = 'open' AND transport = 'kafka' AND topic IN ('{ORDERS.name}', '{DEVICES.name}')"""
 _ACCEPTED = """
     SELECT count() AS accepted FROM $dead_letter WHERE status = 'open' AND reason = 'conflicting_duplicate'

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import pytest
 from clickhouse_connect.driver.client import Client
 
+from sinks.tables import TABLES
 from tests.servers.store import Store
 
 
@@ -17,3 +18,11 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
         yield store.client()
     finally:
         store.kill()
+
+
+@pytest.fixture
+def empty(client: Client) -> Client:
+    """A client of the module's store, its tables empty again."""
+    for table in TABLES:
+        client.command(f"TRUNCATE TABLE {table.name}")
+    return client

@@ -3,7 +3,6 @@
 import random
 from datetime import date, datetime
 
-import pytest
 from clickhouse_connect.driver.client import Client
 
 from dashboards import accounts
@@ -20,7 +19,6 @@ from schemas.events import Command, Event
 from schemas.partition import partition_of
 from schemas.times import HOUR
 from sinks.encode import Encoded
-from sinks.tables import TABLES
 from tests.audit.lane import Lane, record
 from tests.audit.writer import Writer
 from tests.lifecycle.world import START, events_of, tariff
@@ -65,14 +63,6 @@ class Both:
     def ask(self, asked: Command) -> None:
         """A command in a block of its own."""
         self.books.block((topics.COMMANDS.name, partition_of(asked.subject, PARTITIONS), asked))
-
-
-@pytest.fixture
-def empty(client: Client) -> Client:
-    """Empty tables."""
-    for table in TABLES:
-        client.command(f"TRUNCATE TABLE {table.name}")
-    return client
 
 
 def test_whatever_is_asked_the_auditor_comes_to_the_same(empty: Client) -> None:

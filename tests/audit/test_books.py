@@ -16,7 +16,6 @@ from flows.rating.shapes import SHAPES
 from schemas.events import NetworkPublished, Order, ParcelEvent, TariffPublished, Tick, Weight
 from schemas.identity import version_of
 from schemas.times import HOUR
-from sinks.tables import TABLES
 from sources.network.directory import build
 from tests.audit import books, world
 from tests.audit.lane import Lane, record
@@ -25,14 +24,6 @@ from tests.rating.material import files_in
 DEFAULT = Path(__file__).parents[2] / "flows" / "rating" / "default"
 PARCELS = 200
 IN_A_BLOCK = 200
-
-
-@pytest.fixture
-def store(client: Client) -> Client:
-    """A store with empty tables."""
-    for table in TABLES:
-        client.command(f"TRUNCATE TABLE {table.name}")
-    return client
 
 
 def test_every_shape_of_a_price_is_compared() -> None:
@@ -75,10 +66,10 @@ def everything(seed: int) -> list[ParcelEvent]:
 
 
 @pytest.mark.parametrize("seed", [90, 91, 92])
-def test_a_table_of_every_kind(store: Client, seed: int) -> None:
-    report = play(store, books.directory(), books.tariff(), everything(seed))
+def test_a_table_of_every_kind(empty: Client, seed: int) -> None:
+    report = play(empty, books.directory(), books.tariff(), everything(seed))
     assert report.passed, report.to_text()
-    rows = store.query("SELECT DISTINCT steps FROM charge WHERE steps != ''").result_rows
+    rows = empty.query("SELECT DISTINCT steps FROM charge WHERE steps != ''").result_rows
     steps = [step for (text,) in rows for step in json.loads(text)]
     assert {step["kind"] for step in steps} == {
         "factors",
@@ -128,18 +119,18 @@ TAMPERED = (
 """Which charge, which of its cells, made what, and the check that has to fail; the amount stays as it is."""
 
 
-def test_a_changed_explanation_is_noticed(store: Client) -> None:
-    report = play(store, books.directory(), books.tariff(), everything(93))
+def test_a_changed_explanation_is_noticed(empty: Client) -> None:
+    report = play(empty, books.directory(), books.tariff(), everything(93))
     assert report.passed, report.to_text()
     for condition, column, value, check in TAMPERED:
-        (one,) = store.query(
+        (one,) = empty.query(
             f"SELECT hex(min(charge_id)) FROM charge WHERE fee = 'transit' AND {condition} "
             "AND waybill NOT IN (SELECT waybill FROM charge WHERE revision > 0) AND waybill NOT IN ("
             "    SELECT c.waybill FROM charge AS c JOIN event AS e ON c.waybill = e.waybill"
             "    WHERE c.fee = 'transit' AND e.kind = 'scan' AND e.outlet = 'HQ' AND e.seq >= c.seq)"
         ).result_rows[0]
-        assert check in changed(store, column, value, f"hex(charge_id) = '{one}'"), value
-    assert run(store).check("recomputed_snapshots").passed
+        assert check in changed(empty, column, value, f"hex(charge_id) = '{one}'"), value
+    assert run(empty).check("recomputed_snapshots").passed
 
 
 @cache
@@ -149,15 +140,15 @@ def country() -> NetworkPublished:
     return NetworkPublished(id="network", time=world.START, version=version_of(files), files=files)
 
 
-def test_the_default_book(store: Client) -> None:
+def test_the_default_book(empty: Client) -> None:
     """In the simulated network, by customers of every kind."""
     files = files_in(DEFAULT)
     tariff = TariffPublished(id="book", time=world.START, version=version_of(files), name="默认", files=files)
-    report = play(store, country(), tariff, list(map(_abroad, world.enriched(everything(94), 94))))
+    report = play(empty, country(), tariff, list(map(_abroad, world.enriched(everything(94), 94))))
     assert report.passed, report.to_text()
-    kept = store.query("SELECT countIf(steps != ''), countIf(steps = '') FROM charge WHERE fee = 'transit'")
+    kept = empty.query("SELECT countIf(steps != ''), countIf(steps = '') FROM charge WHERE fee = 'transit'")
     assert min(kept.result_rows[0]) > PARCELS // 10
-    rows = store.query("SELECT DISTINCT steps FROM charge WHERE steps != ''").result_rows
+    rows = empty.query("SELECT DISTINCT steps FROM charge WHERE steps != ''").result_rows
     names = {step.get("name", "") for (text,) in rows for step in json.loads(text)}
     assert {"燃油附加费", "保价附加费", "代收货款附加费", "协议客户折扣", "客户等级折扣", "多件减免"} <= names
 

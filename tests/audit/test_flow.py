@@ -25,7 +25,6 @@ from schemas.events import (
 )
 from schemas.times import HOUR, business_day, date_of
 from schemas.topics import DEVICES
-from sinks.tables import TABLES
 from tests.audit import world
 from tests.audit.lane import Lane, Record, record
 from tests.lifecycle.fees import SHARED
@@ -44,14 +43,6 @@ VARIANTS: tuple[dict[str, Any], ...] = (
     {"treatment": "provisional", "lines": world.LINES, "by_weight": True},
     {"lines": world.LINES, "precedence": world.OTHER_PRECEDENCE},
 )
-
-
-@pytest.fixture
-def empty(client: Client) -> Client:
-    """A store with empty tables."""
-    for table in TABLES:
-        client.command(f"TRUNCATE TABLE {table.name}")
-    return client
 
 
 def play(

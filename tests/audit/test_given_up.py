@@ -10,17 +10,8 @@ from deploy.audit import run
 from schemas.events import NetworkPublished, ParcelEvent, Tick
 from schemas.identity import version_of
 from schemas.times import DAY, HOUR
-from sinks.tables import TABLES
 from tests.audit import world
 from tests.audit.lane import Lane, Record, record
-
-
-@pytest.fixture
-def empty(client: Client) -> Client:
-    """A store with empty tables."""
-    for table in TABLES:
-        client.command(f"TRUNCATE TABLE {table.name}")
-    return client
 
 
 def begun(client: Client) -> Lane:

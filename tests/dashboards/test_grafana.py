@@ -2,7 +2,6 @@
 
 import json
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,18 +10,6 @@ from clickhouse_connect.driver.client import Client
 from dashboards.grafana import __main__ as grafana
 from dashboards.grafana.operations import PANELS, operations
 from dashboards.grafana.panels import Panel
-from tests.dashboards.data import fill
-from tests.servers.store import Store
-
-
-@pytest.fixture(scope="module")
-def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
-    """A store with data."""
-    with Store(tmp_path_factory.mktemp("store")) as store:
-        assert isinstance(store, Store)
-        made = store.client()
-        fill(made)
-        yield made
 
 
 def expanded(sql: str) -> str:

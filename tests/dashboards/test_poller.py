@@ -1,7 +1,6 @@
 """What the page adds up: everything once, also when the store goes away in the middle of asking."""
 
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,18 +13,6 @@ from dashboards.live import poller
 from dashboards.live.latency import HISTOGRAM, Latency, quantiles
 from dashboards.live.poller import Kept, Poller
 from dashboards.queries import SITES, Row, rows
-from tests.dashboards.data import fill
-from tests.servers.store import Store
-
-
-@pytest.fixture(scope="module")
-def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
-    """A store with data."""
-    with Store(tmp_path_factory.mktemp("store")) as store:
-        assert isinstance(store, Store)
-        made = store.client()
-        fill(made)
-        yield made
 
 
 @pytest.fixture
