@@ -15,7 +15,7 @@ demo: $(READY)
 
 test: $(READY) lint
 	$(BIN)/python -m tests.servers.install
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 lint: $(READY)
 	$(BIN)/ruff format --check -q .

@@ -28,6 +28,8 @@ from schemas.money import yuan
 from schemas.settings import Settings, from_environment, to_environment
 from schemas.times import DAY, HOUR
 from sinks.clickhouse import AWAY, connect, create_tables
+from sources.network.lag import Lag
+from sources.network.pace import Sent
 
 COMMANDS = 25
 """Commands on virtual accounts a second."""
@@ -38,8 +40,8 @@ CLIENTS = 2
 """MQTT clients of the device flow, unless the environment says otherwise."""
 FINISH = 420.0
 """Seconds that the parcels on the way have to arrive when the demo is stopped."""
-SETTLE = 60.0
-"""Seconds that the lane then has to write what it has read."""
+SETTLE = 120.0
+"""Seconds that the lanes then have to read what is left, and again to end well."""
 FEES_A_LINE = 6
 """In the summary."""
 BROKER_ENDED = 3
@@ -228,7 +230,7 @@ class Demo:
             _say(line)
         self._settle()
         for part in self.flows:
-            part.stop()
+            part.stop(SETTLE)
         try:
             client = connect(self.settings, 600)
             report = audit.run(client, truth=self.options.home / "truth", closed=True)
@@ -240,18 +242,12 @@ class Demo:
         return 0 if report.passed else 1
 
     def _settle(self) -> None:
-        """Wait until the newest tick is in a block: then everything before it is, too."""
-        began = since = time.monotonic()
-        before: object = None
-        while time.monotonic() < min(since + 4, began + SETTLE):
-            try:
-                now: object = self.client.query("SELECT count() FROM block").result_rows[0][0]
-            except AWAY:
-                now = None
-            if now is None or now != before:
-                before, since = now, time.monotonic()
+        """Wait until everything that Kafka has is in a block, and has been for a while."""
+        books, until = Lag(self.settings, 0, accounts=True), time.monotonic() + SETTLE
+        while not books.drained(Sent()) and time.monotonic() < until:
             self._tend()
             time.sleep(0.3)
+        books.close()
 
     def _summary(self, passed: bool) -> str:
         one = self.client.query(

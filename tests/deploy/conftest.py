@@ -1,15 +1,13 @@
-"""A Kafka and a store for a module's tests, and the command line as a user has it."""
+"""A Kafka and a store for a module's tests, and the command line."""
 
-import os
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
 
 import pytest
 
 from schemas.settings import Settings, to_environment
 from tests.crash.harness import PARTITIONS
-from tests.servers.install import ROOT
+from tests.deploy import command
 from tests.servers.kafka import Kafka
 from tests.servers.store import Store
 
@@ -31,17 +29,5 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
 
 @pytest.fixture(scope="module")
 def waybook(settings: Settings) -> Waybook:
-    """Runs the command as a user would."""
-
-    def run(*words: str) -> "subprocess.CompletedProcess[str]":
-        environment = {**os.environ, **to_environment(settings), "PYTHONPATH": str(ROOT)}
-        return subprocess.run(
-            [sys.executable, "-m", "deploy.cli", *words],
-            env=environment,
-            capture_output=True,
-            text=True,
-            check=False,
-            cwd=ROOT,
-        )
-
-    return run
+    """Runs the command."""
+    return lambda *words: command.waybook(words, to_environment(settings))

@@ -13,6 +13,7 @@ import msgspec
 import pytest
 
 from deploy.home import told
+from tests.deploy import command
 from tests.servers.install import ROOT
 
 
@@ -87,9 +88,7 @@ def answers(page: str) -> bool:
 def waybook(running: Running, *words: str) -> "subprocess.CompletedProcess[str]":
     """A command that finds the demo by its directory."""
     name, *more = words
-    command = [sys.executable, "-m", "deploy.cli", name, "--home", str(running.home), *more]
-    clean = {key: value for key, value in os.environ.items() if not key.startswith("WAYBOOK_")}
-    return subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT, env=clean)
+    return command.waybook((name, "--home", str(running.home), *more), {})
 
 
 def test_store_and_page_come_back_letters_are_mended_and_the_data_opens_again(

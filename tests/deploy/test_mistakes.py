@@ -3,7 +3,7 @@
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -14,11 +14,19 @@ from tests.servers.store import Store
 Ran = subprocess.CompletedProcess[bytes]
 
 
+@pytest.fixture(scope="module")
+def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of an empty store."""
+    with Store(tmp_path_factory.mktemp("store")) as store:
+        assert isinstance(store, Store)
+        store.client()
+        yield store.url
+
+
 @pytest.fixture
-def waybook(store: Store) -> Callable[..., Ran]:
-    """Runs the command on an empty store; there is no Kafka."""
-    store.client()
-    environment = {**os.environ, "WAYBOOK_CLICKHOUSE": store.url, "PYTHONPATH": str(ROOT)}
+def waybook(url: str) -> Callable[..., Ran]:
+    """Runs the command as a user would, in a process of its own; there is no Kafka."""
+    environment = {**os.environ, "WAYBOOK_CLICKHOUSE": url, "PYTHONPATH": str(ROOT)}
 
     def run(*words: str) -> Ran:
         command = [sys.executable, "-m", "deploy.cli", *words]
