@@ -1,11 +1,13 @@
 # make demo [SECONDS=30] [CHAOS=1] [RATE=100]    everything on this machine, live, with an audit at the end
-# make test                                      everything that is checked
+# make test [WORKERS=3]                          everything that is checked
 # make bench | soak                              measure; kill 200 processes and compare (minutes)
 # make lock | schemas | dashboards               after changing dependencies, schemas or dashboards
 
 PYTHON := $(shell for p in python3.12 python3.11 python3 python; do \
 	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 13))' 2>/dev/null && echo $$p && break; done)
 BIN := .venv/bin
+# Test files run beside each other: most wait for processes of their own, so two cores have time for three.
+WORKERS := 3
 READY := .venv/.ready
 
 .PHONY: demo test bench soak lint lock schemas dashboards clean
@@ -15,7 +17,7 @@ demo: $(READY)
 
 test: $(READY) lint
 	$(BIN)/python -m tests.servers.install
-	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 lint: $(READY)
 	$(BIN)/ruff format --check -q .
