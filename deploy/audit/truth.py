@@ -39,12 +39,15 @@ _SAID = f"""
                    toString(anyIf(responsible, status = 'claimed')), toString(anyIf(beneficiary, status = 'claimed')),
                    toString(sumIf(reinterpretAsInt64(amount), status = 'claimed')),
                    toString(countIf(status = 'claimed')), toString(countIf(status = 'withdrawn'))]
-        FROM $claim GROUP BY waybill, claim
+        FROM $claim WHERE status IN ('claimed', 'withdrawn') GROUP BY waybill, claim
         UNION ALL
         SELECT waybill, [event_id, toString(decision), weight_event, toString(weight_g), toString(volume_cm3)]
         FROM $weight_decision
     ) WHERE {OF_SHARD} GROUP BY waybill"""
-"""What few parcels have, as lists of words: terms, claims with their withdrawals, decisions about weights."""
+"""What few parcels have, as lists of words: terms, claims with their withdrawals, decisions about weights.
+
+Claims that a breach of a scan chain makes are the lanes' own, and no message.
+"""
 
 
 def newest_tick(directory: Path) -> int | None:
