@@ -14,7 +14,6 @@ from schemas import topics
 from schemas.events import NetworkPublished, TariffPublished, Tick
 from schemas.identity import version_of
 from schemas.times import HOUR, MINUTE
-from sinks.tables import TABLES
 from sources.network.desk import Desk
 from sources.network.directory import build
 from sources.network.faults import Faults
@@ -40,14 +39,6 @@ FEES = {
     *("damage_paid", "wrong_sorting", "false_sign", "service_level"),
 }
 """Those that come up among so few parcels whatever chance brings."""
-
-
-@pytest.fixture
-def store(client: Client) -> Client:
-    """A store with empty tables."""
-    for table in TABLES:
-        client.command(f"TRUNCATE TABLE {table.name}")
-    return client
 
 
 def play(client: Client, truth: Path, seed: int) -> Report:
@@ -92,12 +83,12 @@ def _record(cue: Cue) -> Record:
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
-def test_the_books_of_the_network(store: Client, tmp_path: Path, seed: int) -> None:
-    report = play(store, tmp_path, seed)
+def test_the_books_of_the_network(empty: Client, tmp_path: Path, seed: int) -> None:
+    report = play(empty, tmp_path, seed)
     assert report.passed, report.to_text()
-    charged = store.query("SELECT DISTINCT toString(fee) FROM charge").result_rows
+    charged = empty.query("SELECT DISTINCT toString(fee) FROM charge").result_rows
     assert {fee for (fee,) in charged} >= FEES
-    withdrawn, decided = store.query(
+    withdrawn, decided = empty.query(
         "SELECT (SELECT countIf(status = 'withdrawn') FROM claim), (SELECT uniq(decision) FROM weight_decision)"
     ).result_rows[0]
     assert withdrawn > 10
