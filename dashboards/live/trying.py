@@ -19,9 +19,12 @@ from dashboards.library import (
     today,
 )
 from dashboards.live.upload import Part
+from dashboards.queries import rows
 from dashboards.words import FEES
+from flows.fees.current import FEES as DUES
 from flows.rating.book import read_book
 from flows.rating.excel import Cell, Refused
+from flows.rating.factors import DIRECTIONS
 from flows.rating.trial import FIELDS, Asked, Calculator, RefusedError
 from flows.rating.trial_table import answered
 from flows.rating.workbook import read_sheet, write_sheet
@@ -33,6 +36,14 @@ MOST_ROWS = 50_000
 """Rows of an uploaded table."""
 MOST_UNPACKED = 300 << 20
 """Bytes that an uploaded workbook may unpack to."""
+MOST_CHOICES = 2_000
+"""Outlets that the form offers; more can be typed all the same."""
+OUTLETS = """
+SELECT outlet AS value, argMax(name, seq) AS label FROM site WHERE kind = 'outlet'
+GROUP BY outlet ORDER BY outlet LIMIT {most:UInt32}"""
+PRODUCTS = (
+    "SELECT product AS value, argMax(name, seq) AS label FROM product GROUP BY product ORDER BY product"
+)
 CSV, XLSX = "text/csv; charset=utf-8", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
 
@@ -50,7 +61,13 @@ class Trials:
         """What the template shows: the form as it was filled in, and the answers if anything was asked."""
         asked = {field.name: said.get(field.name, "") for field in FIELDS}
         known = published(client)
-        page = {**_form(known, said), "asked": asked, "answers": [], "wrong": ""}
+        page = {
+            **_form(known, said),
+            "choices": _choices(client),
+            "asked": asked,
+            "answers": [],
+            "wrong": "",
+        }
         if any(asked.values()):
             try:
                 answers = self._of(client, known, said.get("book", "")).ask(asked, today())
@@ -107,6 +124,21 @@ class Trials:
         except (LookupError, DocumentError) as error:
             raise CannotError(str(error)) from error
         return kept[1]
+
+
+def _choices(client: Client) -> dict[str, list[tuple[str, str]]]:
+    """What a field offers while one types: values and what they are called."""
+    outlets, products = (
+        [(row["value"], row["label"]) for row in rows(client, sql, **parameters)]
+        for sql, parameters in ((OUTLETS, {"most": MOST_CHOICES}), (PRODUCTS, {}))
+    )
+    return {
+        "fee": [(name, " ".join(FEES[name])) for name in DUES.prices],
+        "from": outlets,
+        "to": outlets,
+        "product": products,
+        "direction": [(name, "") for name in DIRECTIONS],
+    }
 
 
 def _form(known: list[Published], said: Mapping[str, str]) -> dict[str, Any]:

@@ -45,6 +45,21 @@ def test_a_parcel_is_priced_step_by_step(url: str) -> None:
     assert "派费" in every
 
 
+def test_the_form_offers_what_there_is(url: str) -> None:
+    text = httpx.get(f"{url}try").text
+    assert (
+        'name="from" value="" placeholder="SHC" title="origin outlet, by code or name" autocomplete="off"'
+        in text
+    )
+    for part in (
+        'list="choices-to"',
+        '<option value="SHC" label=',
+        '<option value="transit" label="中转费 transit fee">',
+        '<option value="return">',
+    ):
+        assert part in text
+
+
 def test_what_cannot_be_understood_is_said(url: str) -> None:
     answer = httpx.get(f"{url}try", params={**FACTS, "from": "<script>alert(1)</script>"})
     assert answer.status_code == 400
