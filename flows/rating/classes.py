@@ -15,7 +15,7 @@ from flows.governance.network import Network
 from flows.rating.conditions import Condition
 from flows.rating.factors import BY_NAME, CALENDAR, FILTERS, KEYED, MOST_MEASURE, Between, Named, When, Words
 from flows.rating.facts import NOWHERE, ORDINARY, Facts
-from flows.rating.levels import KINDS
+from flows.rating.groups import grouped, words_of
 from flows.rating.measures import decimal
 from flows.rating.model import Row
 from flows.rating.remembered import remember
@@ -60,10 +60,9 @@ class Classes:
 
     def __init__(self, rows: Sequence[Row], context: Context) -> None:
         self._context = context
-        network = context.network
-        self._origins = _Groups(network, _words_of({row.origin for row in rows}))
-        self._destinations = _Groups(network, _words_of({row.destination for row in rows}))
-        self._products = _words_of({row.product for row in rows})
+        self.origins, self.destinations, self.pairs = grouped(rows, context.network)
+        self._span = len(self.destinations.places)
+        self._products = words_of({row.product for row in rows})
         by_factor: dict[str, dict[Named, None]] = {}
         for row in rows:
             for one in row.named:
@@ -79,6 +78,14 @@ class Classes:
             if name not in {**plain, **of_terms, **of_stay}
         }
         self.names = [*plain, *dated, *of_terms, *of_stay]
+        self._of_ends: dict[str, Callable[[Key, Facts], Any]] = {}
+        """Zones that the day and the groups of the two outlets tell, so that keys need not name them."""
+        for name in list(dated):
+            zone = self._zone_by_key(context.zones.get(name), dated[name])
+            if zone is not None:
+                self._of_ends[name] = zone
+                del dated[name]
+        self._keyed = [name for name in self.names if name not in self._of_ends]
         self._plain, self._dated = list(plain.values()), list(dated.values())
         self._of_terms, self._of_stay = list(of_terms.values()), list(of_stay.values())
         self._ordinary = tuple([get(ORDINARY) for get in self._of_terms])
@@ -97,24 +104,40 @@ class Classes:
 
     def ends(self, facts: Facts) -> tuple[int, int]:
         """The groups of the two outlets. Raises KeyError for an unknown one."""
-        return self._origins.of[facts.origin], self._destinations.of[facts.destination]
+        return self.origins.of[facts.origin], self.destinations.of[facts.destination]
+
+    def _zone_by_key(self, zones: "Zones | None", get: Get) -> Callable[[Key, Facts], Any] | None:
+        """The class of a zone by a parcel's key; None where the key does not tell it."""
+        if zones is None or not zones.classes.by_ends or zones.classes.pairs:
+            return None
+        origins = zones.classes.origins.told_by(self.origins)
+        destinations = zones.classes.destinations.told_by(self.destinations)
+        if origins is None or destinations is None:
+            return None
+        known: dict[tuple[int, int, int], Any] = {}
+
+        def of(key: Key, facts: Facts) -> Any:
+            between = key[0], origins[key[1]], destinations[key[2]]
+            found = known.get(between)
+            return remember(known, between, get(facts, key[0])) if found is None else found
+
+        return of
 
     def key(self, day: int, facts: Facts) -> Key | None:
         """The parcel's class; None where an outlet is unknown."""
-        product = facts.product
         try:
-            key: Key = (
-                day,
-                self._origins.of[facts.origin],
-                self._destinations.of[facts.destination],
-                product if product in self._products else "",
-            )
+            origin = self.origins.of[facts.origin]
+            destination = self.destinations.of[facts.destination]
         except KeyError:
             return None
-        if not self.names:
-            return key
-        if self._plain:
-            key += tuple([get(facts) for get in self._plain])
+        if self.pairs and origin * self._span + destination not in self.pairs:
+            origin, destination = self.origins.wide[origin], self.destinations.wide[destination]
+        product = facts.product
+        if product not in self._products:
+            product = ""
+        if not self._keyed:
+            return day, origin, destination, product
+        key: Key = (day, origin, destination, product, *[get(facts) for get in self._plain])
         if self._dated:
             key += tuple([get(facts, day) for get in self._dated])
         if self._of_terms:
@@ -125,14 +148,14 @@ class Classes:
             key += self._nowhere if stay is None else tuple([get(stay) for get in self._of_stay])
         return key
 
-    def coarse(self, key: Key) -> Key:
-        """The key for which all answers that name no outlet are the same."""
-        day, origin, destination, *values = key
-        return (day, self._origins.coarse[origin], self._destinations.coarse[destination], *values)
-
-    def places(self, origin: int, destination: int) -> tuple[Mapping[str, str], Mapping[str, str]]:
-        """The places of two groups that rows may name, by kind."""
-        return self._origins.places[origin], self._destinations.places[destination]
+    def of_key(self, key: Key, facts: Facts) -> Mapping[str, Any]:
+        """The class of each further factor, of a parcel with this key."""
+        if not self.names:
+            return _NO_FACTS
+        known = dict(zip(self._keyed, key[4:], strict=True))
+        for name, get in self._of_ends.items():
+            known[name] = get(key, facts)
+        return known
 
     def told(self, day: int, facts: Facts) -> dict[str, str]:
         """The further factors that these rows depend on, as this parcel has them; for people to read."""
@@ -149,29 +172,7 @@ class Classes:
         return found
 
 
-class _Groups:
-    """Outlets in groups that a list's rows cannot tell apart at one end."""
-
-    def __init__(self, network: Network, named: set[str]) -> None:
-        self.of: dict[str, int] = {}
-        """An outlet's group."""
-        self.places: list[dict[str, str]] = []
-        """A group's places that rows may name, by kind; "" where none does."""
-        self.coarse: list[int] = []
-        """A group's number when only its city and province count."""
-        numbers: dict[tuple[str, ...], int] = {}
-        coarse: dict[tuple[str, ...], int] = {}
-        for outlet, site in network.outlets.items():
-            places = tuple(place if place in named else "" for place in (outlet, site.city, site.province))
-            if places not in numbers:
-                numbers[places] = len(self.places)
-                self.coarse.append(coarse.setdefault(places[1:], len(coarse)))
-                self.places.append({"": "", **dict(zip(KINDS, places, strict=True))})
-            self.of[outlet] = numbers[places]
-
-
-def _words_of(texts: Iterable[str]) -> set[str]:
-    return {word for text in texts for word in text.split("|")}
+_NO_FACTS: Mapping[str, Any] = {}
 
 
 def _dated_class(name: str, named: Iterable[Named], context: Context) -> Get:

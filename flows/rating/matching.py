@@ -11,6 +11,7 @@ the answer is remembered for all parcels of a class (`flows.rating.classes`).
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from itertools import product as combinations
+from operator import itemgetter
 from typing import Any
 
 import msgspec
@@ -31,6 +32,7 @@ from flows.rating.factors import (
     exactness,
 )
 from flows.rating.facts import Facts
+from flows.rating.groups import Places
 from flows.rating.levels import LEVELS
 from flows.rating.model import Row
 from flows.rating.remembered import remember
@@ -90,56 +92,44 @@ class PriceList:
         for row in rows:
             rank = specificity(row)
             if rank not in groups:
-                groups[rank] = _Group(rank, row)
+                groups[rank] = _Group(rank, row, self.classes)
             groups[rank].add(row)
         self._groups = [groups[rank] for rank in sorted(groups, reverse=True)]
         """The most specific first."""
         for group in self._groups:
             group.sort()
-        self._by_outlet = [group for group in self._groups if group.level == "outlet"]
-        self._outlet_and_more = any(group.keyed for group in self._by_outlet)
-        self._coarser = [group for group in self._groups if group.level != "outlet"]
         self._best: dict[Key, Match | None] = {}
-        self._best_coarser: dict[Key, Match | None] = {}
-        """Of parcels for which no row names an outlet, by their coarser keys."""
 
     def best(self, day: int, facts: Facts) -> Match | None:
         """The best match for a parcel on a business day, or None: no row covers it, or an outlet is unknown."""
         key = self.classes.key(day, facts)
         if key is None:
             return None
-        known, groups, short = self._best, self._groups, key
-        if self._by_outlet and not self._names_an_outlet(key):
-            # of the many pairs of outlets only few have prices of their own
-            known, groups, short = self._best_coarser, self._coarser, self.classes.coarse(key)
         try:
-            return known[short]
+            return self._best[key]
         except KeyError:
             pass
-        return remember(known, short, self._match(key, groups))
+        found = self._candidates(key, facts)
+        match = Match(found[0][1], ", ".join(_losers(found))) if found else None
+        return remember(self._best, key, match)
 
-    def _names_an_outlet(self, key: Key) -> bool:
-        """Whether there may be a row for this parcel that names one of its outlets."""
-        here, there = self.classes.places(key[1], key[2])
-        facts = dict(zip(self.classes.names, key[4:], strict=True)) if self._outlet_and_more else _NO_FACTS
-        return any(group.find(here, there, key[3], facts) for group in self._by_outlet)
-
-    def _match(self, key: Key, groups: Sequence["_Group"]) -> Match | None:
-        found = list(self._candidates(key, groups))
-        return Match(found[0][1], ", ".join(_losers(found))) if found else None
-
-    def _candidates(self, key: Key, groups: Sequence["_Group"]) -> Iterator[tuple[Rank, Row]]:
+    def _candidates(self, key: Key, facts: Facts) -> list[tuple[Rank, Row]]:
         """Rows that cover a parcel, the winner first."""
-        day, origin, destination, product, *values = key
-        here, there = self.classes.places(origin, destination)
-        facts = dict(zip(self.classes.names, values, strict=True)) if values else _NO_FACTS
-        for group in groups:
-            for row in group.find(here, there, product, facts):
+        day, origin, destination, product, *_ = key
+        here, there = self.classes.origins.places[origin], self.classes.destinations.places[destination]
+        known = self.classes.of_key(key, facts)
+        covering = []
+        for group in self._groups:
+            found = group.find(here, there, product, known)
+            if found is None:
+                continue
+            for row in found if type(found) is tuple else (found,):
                 table = row.table
                 if table.first_day <= day <= table.last_day and (
-                    not row.named or self._pass(row.named, day, facts)
+                    not row.named or self._pass(row.named, day, known)
                 ):
-                    yield group.rank, row
+                    covering.append((group.rank, row))
+        return covering
 
     def _pass(self, named: Sequence[Named], day: int, facts: Mapping[str, Any]) -> bool:
         return all(
@@ -154,41 +144,59 @@ class PriceList:
         return day if named.factor == "date" else weekday(day)
 
 
-_NO_FACTS: Mapping[str, Any] = {}
+Found = int | tuple[Any, ...]
+"""By what a group finds rows: the numbers of both places as one; with the product and keyed factors, if it has any."""
 
 
 class _Group:
     """Rows of one specificity, found by the words that they name."""
 
-    def __init__(self, rank: Rank, row: Row) -> None:
-        self.rank, self.level = rank, row.level
+    def __init__(self, rank: Rank, row: Row, classes: Classes) -> None:
+        self.rank = rank
         level = next(level for level in LEVELS if level.name == row.level)
         self._origin = level.origin if row.origin else ""
         self._destination = level.destination if row.destination else ""
+        self._origins, self._destinations = classes.origins.numbers, classes.destinations.numbers
+        self._span = len(self._destinations)
         self._product = bool(row.product)
-        self.keyed = [one.factor for one in row.named if one.factor in KEYED]
-        self._rows: dict[tuple[str, ...], tuple[Row, ...]] = {}
+        keyed = [one.factor for one in row.named if one.factor in KEYED]
+        self._words = itemgetter(*keyed) if keyed else None
+        self._rows: dict[Found, Row | tuple[Row, ...]] = {}
+        """Nearly every key has one row, which stands for itself."""
 
     def add(self, row: Row) -> None:
         """A row of this specificity; rows come in order of publication."""
         rows = self._rows
-        for key in keys(row):
-            rows[key] = (row, *rows[key]) if key in rows else (row,)
+        for origin, destination, product, *words in keys(row):
+            key: Found = self._origins[origin] * self._span + self._destinations[destination]
+            if words:
+                key = key, product, words[0] if len(words) == 1 else tuple(words)
+            elif product:
+                key = key, product
+            before = rows.get(key)
+            if before is None:
+                rows[key] = row
+            else:
+                rows[key] = (row, *before) if isinstance(before, tuple) else (row, before)
 
     def sort(self) -> None:
         """Of rows that name the same words the larger priority first, then the later day, then the later one."""
         for key, rows in self._rows.items():
-            if len(rows) > 1:
+            if isinstance(rows, tuple):
                 self._rows[key] = tuple(
                     sorted(rows, key=lambda row: (-row.table.priority, -row.table.first_day))
                 )
 
     def find(
-        self, here: Mapping[str, str], there: Mapping[str, str], product: str, facts: Mapping[str, Any]
-    ) -> Sequence[Row]:
-        """Rows that name what a parcel is."""
-        key = (here[self._origin], there[self._destination], product if self._product else "")
-        return self._rows.get((*key, *[facts[name] for name in self.keyed]) if self.keyed else key, ())
+        self, here: Places, there: Places, product: str, facts: Mapping[str, Any]
+    ) -> Row | tuple[Row, ...] | None:
+        """The row or rows that name what a parcel is."""
+        key: Found = here[self._origin] * self._span + there[self._destination]
+        if self._words is not None:
+            key = key, product if self._product else "", self._words(facts)
+        elif self._product:
+            key = key, product
+        return self._rows.get(key)
 
 
 def keys(row: Row) -> Iterable[tuple[str, ...]]:
