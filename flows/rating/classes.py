@@ -62,7 +62,7 @@ class Classes:
         self._context = context
         self.origins, self.destinations, self.pairs = grouped(rows, context.network)
         self._span = len(self.destinations.places)
-        self._products = words_of({row.product for row in rows})
+        self._products = words_of(row.product for row in rows)
         by_factor: dict[str, dict[Named, None]] = {}
         for row in rows:
             for one in row.named:
@@ -135,9 +135,11 @@ class Classes:
         product = facts.product
         if product not in self._products:
             product = ""
+        key: Key = (day, origin, destination, product)
         if not self._keyed:
-            return day, origin, destination, product
-        key: Key = (day, origin, destination, product, *[get(facts) for get in self._plain])
+            return key
+        if self._plain:
+            key += tuple([get(facts) for get in self._plain])
         if self._dated:
             key += tuple([get(facts, day) for get in self._dated])
         if self._of_terms:

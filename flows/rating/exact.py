@@ -1,9 +1,13 @@
 """Exact amounts between the passes: a whole number over a power of ten, in money units; nothing is lost."""
 
+from functools import lru_cache
 from typing import NamedTuple
 
 from flows.rating.rounding import ROUNDINGS
 from schemas.money import FEN, YUAN
+
+MOST_REMEMBERED = 20_000
+"""Texts of amounts that are remembered: prices per unit are few, and a total is told several times."""
 
 PPM = 1_000_000
 """A percentage is held in millionths: four decimals of a percent."""
@@ -17,10 +21,12 @@ class Exact(NamedTuple):
 
     def plus(self, other: "Exact") -> "Exact":
         """The sum."""
-        if self.scale == other.scale:
-            return Exact(self.value + other.value, self.scale)
-        scale = max(self.scale, other.scale)
-        return Exact(self.value * (scale // self.scale) + other.value * (scale // other.scale), scale)
+        value, scale = self
+        more, its = other
+        if scale == its:
+            return Exact(value + more, scale)
+        finer = max(scale, its)
+        return Exact(value * (finer // scale) + more * (finer // its), finer)
 
     def minus(self, other: "Exact") -> "Exact":
         """The difference."""
@@ -48,14 +54,16 @@ class Exact(NamedTuple):
         >>> str(Exact(52_500)), str(Exact(525_001, 10)), str(Exact(-5)), str(Exact(0))
         ('5.25', '5.25001', '-0.0005', '0.00')
         """
-        sign = "-" if self.value < 0 else ""
-        per_fen = FEN * self.scale
-        fen, less = divmod(abs(self.value), per_fen)
-        if not less:
-            return f"{sign}{fen // 100}.{fen % 100:02d}"
-        whole, rest = divmod(abs(self.value), YUAN * self.scale)
-        digits = len(str(YUAN * self.scale)) - 1
-        return f"{sign}{whole}.{f'{rest:0{digits}d}'.rstrip('0').ljust(2, '0')}"
+        return text_of(*self)
 
 
 NOTHING = Exact(0)
+
+
+@lru_cache(MOST_REMEMBERED)
+def text_of(value: int, scale: int = 1) -> str:
+    """An exact amount in yuan, as `Exact` says it."""
+    sign = "-" if value < 0 else ""
+    decimals = len(str(YUAN * scale)) - 1
+    digits = str(abs(value)).zfill(decimals + 1)
+    return f"{sign}{digits[:-decimals]}.{digits[-decimals:].rstrip('0').ljust(2, '0')}"

@@ -5,7 +5,8 @@ name has two groups: a fine one, which counts where its pair has a row, and a wi
 city's other outlets.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from operator import attrgetter
 
 from flows.governance.network import Network
 from flows.rating.levels import KINDS
@@ -63,33 +64,28 @@ def grouped(rows: Sequence[Row], network: Network) -> tuple[Groups, Groups, froz
 
     A pair is origin's group × number of destinations' groups + destination's group.
     """
-    pairs = {(row.origin, row.destination) for row in rows if _is_pair(row)}
-    others = [row for row in rows if not _is_pair(row)]
-    origins = Groups(
-        network, words_of({row.origin for row in others}), words_of({origin for origin, _ in pairs})
-    )
-    destinations = Groups(
-        network,
-        words_of({row.destination for row in others}),
-        words_of({destination for _, destination in pairs}),
+    pairs: list[Row] = []
+    others: list[Row] = []
+    for row in rows:
+        (pairs if row.level == "outlet" and row.origin and row.destination else others).append(row)
+    origins, destinations = (
+        Groups(network, words_of(map(end, others)), words_of(map(end, pairs)))
+        for end in (attrgetter("origin"), attrgetter("destination"))
     )
     span = len(destinations.places)
-    known = frozenset(
-        [
-            origins.of[origin] * span + destinations.of[destination]
-            for from_, to in pairs
-            for origin in from_.split("|")
-            for destination in to.split("|")
-            if origin in origins.of and destination in destinations.of
-        ]
-    )
-    return origins, destinations, known
+    return origins, destinations, frozenset(_numbers(pairs, origins.of, destinations.of, span))
 
 
-def _is_pair(row: Row) -> bool:
-    return row.level == "outlet" and row.origin != "" and row.destination != ""
+def _numbers(
+    pairs: Iterable[Row], origins: Mapping[str, int], destinations: Mapping[str, int], span: int
+) -> Iterator[int]:
+    for row in pairs:
+        for origin in row.origin.split("|") if "|" in row.origin else (row.origin,):
+            for destination in row.destination.split("|") if "|" in row.destination else (row.destination,):
+                if origin in origins and destination in destinations:
+                    yield origins[origin] * span + destinations[destination]
 
 
-def words_of(texts: Iterable[str]) -> set[str]:
+def words_of(cells: Iterable[str]) -> set[str]:
     """The words of cells."""
-    return {word for text in texts for word in text.split("|")}
+    return {word for cell in set(cells) for word in cell.split("|")}

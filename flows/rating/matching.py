@@ -123,7 +123,7 @@ class PriceList:
             found = group.find(here, there, product, known)
             if found is None:
                 continue
-            for row in found if type(found) is tuple else (found,):
+            for row in found if isinstance(found, tuple) else (found,):
                 table = row.table
                 if table.first_day <= day <= table.last_day and (
                     not row.named or self._pass(row.named, day, known)
@@ -163,6 +163,7 @@ class _Group:
         self._words = itemgetter(*keyed) if keyed else None
         self._rows: dict[Found, Row | tuple[Row, ...]] = {}
         """Nearly every key has one row, which stands for itself."""
+        self._unsorted: set[Found] = set()
 
     def add(self, row: Row) -> None:
         """A row of this specificity; rows come in order of publication."""
@@ -173,19 +174,18 @@ class _Group:
                 key = key, product, words[0] if len(words) == 1 else tuple(words)
             elif product:
                 key = key, product
-            before = rows.get(key)
-            if before is None:
-                rows[key] = row
-            else:
+            before = rows.setdefault(key, row)
+            if before is not row:
                 rows[key] = (row, *before) if isinstance(before, tuple) else (row, before)
+                self._unsorted.add(key)
 
     def sort(self) -> None:
         """Of rows that name the same words the larger priority first, then the later day, then the later one."""
-        for key, rows in self._rows.items():
-            if isinstance(rows, tuple):
-                self._rows[key] = tuple(
-                    sorted(rows, key=lambda row: (-row.table.priority, -row.table.first_day))
-                )
+        for key in self._unsorted:
+            rows = self._rows[key]
+            assert isinstance(rows, tuple)
+            self._rows[key] = tuple(sorted(rows, key=lambda row: (-row.table.priority, -row.table.first_day)))
+        self._unsorted.clear()
 
     def find(
         self, here: Places, there: Places, product: str, facts: Mapping[str, Any]
@@ -201,7 +201,7 @@ class _Group:
 
 def keys(row: Row) -> Iterable[tuple[str, ...]]:
     """The words by which a row is found: origin, destination, product and the keyed factors."""
-    words = [one.words for one in row.named if isinstance(one, Words) and one.factor in KEYED]
+    words = row.named and [one.words for one in row.named if isinstance(one, Words) and one.factor in KEYED]
     if not words and "|" not in row.origin + row.destination + row.product:
         return ((row.origin, row.destination, row.product),)
     return combinations(row.origin.split("|"), row.destination.split("|"), row.product.split("|"), *words)

@@ -1,6 +1,7 @@
 """What prices are per: kilograms, cubic metres, pieces, days. Quantities are whole parts of these units."""
 
 from collections.abc import Callable
+from functools import lru_cache
 
 import msgspec
 
@@ -36,6 +37,9 @@ MEASURES: dict[str, Measure] = {
 }
 """By the name that a table's `measure` uses."""
 
+MOST_REMEMBERED = 20_000
+"""Texts of quantities that are remembered."""
+
 EXACT_PARTS = 1_000_000
 """Every `per` divides this, so a price per unit times parts is a whole number of millionths."""
 
@@ -49,6 +53,7 @@ def number(quantity: int, measure: str) -> str:
     return decimal(quantity, MEASURES[measure].per)
 
 
+@lru_cache(MOST_REMEMBERED)
 def decimal(parts: int, per: int) -> str:
     """Whole parts of a unit that has `per` of them (a power of ten) as a decimal number of units.
 

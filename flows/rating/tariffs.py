@@ -15,7 +15,7 @@ import msgspec
 from flows.governance.network import Network
 from flows.rating.cells import PERCENT
 from flows.rating.classes import Context
-from flows.rating.exact import NOTHING, Exact
+from flows.rating.exact import NOTHING, Exact, text_of
 from flows.rating.factors import When
 from flows.rating.facts import ORDINARY, Facts
 from flows.rating.matching import Match, PriceList
@@ -118,7 +118,7 @@ class Tariffs:
         if not table.weight:
             exact = row.values[0] * PER_UNIT
         else:
-            volumetric, priced_g, continued_g = _priced(row, facts)
+            volumetric, priced_g, continued_g = _priced(row, _weigh(table, facts))
             exact = row.values[1] * PER_UNIT + row.values[2] * continued_g
         if more.bounds and not _within(exact, more.bounds[0][1].row):
             return prices.in_full(day, facts, prices.base, match, more)
@@ -166,9 +166,8 @@ def _within(exact: int, bounds: Row) -> bool:
     return floor * PER_UNIT <= exact and (cap < 0 or exact <= cap * PER_UNIT)
 
 
-def _weigh(row: Row, facts: Facts) -> tuple[int, int]:
+def _weigh(table: PriceTable, facts: Facts) -> tuple[int, int]:
     """Volumetric and chargeable weight, the latter rounded as the table says."""
-    table = row.table
     volumetric = volumetric_g(facts.volume_cm3, table.divisor)
     chargeable = CHARGEABLE[table.weight](facts.weight_g, volumetric)
     if table.weight_unit_g != 1:
@@ -176,11 +175,11 @@ def _weigh(row: Row, facts: Facts) -> tuple[int, int]:
     return volumetric, chargeable
 
 
-def _priced(row: Row, facts: Facts) -> tuple[int, int, int]:
+def _priced(row: Row, weighed: tuple[int, int]) -> tuple[int, int, int]:
     """Volumetric weight, the weight that is priced, and how much of it lies beyond the first weight."""
     if not row.table.weight:
         return 0, 0, 0
-    volumetric, chargeable = _weigh(row, facts)
+    volumetric, chargeable = weighed
     if row.table.shape != "first_continued" or chargeable <= row.values[0]:
         return volumetric, chargeable, 0
     continued_g = continued(row, chargeable)
@@ -231,17 +230,11 @@ class FeePrices:
         """The price by all passes, with its steps."""
         work = _Work(day, facts)
         row = match.row
-        volumetric, priced_g, continued_g = _priced(row, facts)
-        for one in (prices, *[of for matches in more for of, _ in matches]):
-            work.extras.update(one.classes.told(day, facts))
+        volumetric, priced_g, continued_g = _priced(row, work.weighed(row.table))
+        work.extras = prices.classes.told(day, facts)
         work.take("base", match)
-        work.base = work.total
-        for _, found in more.surcharges:
-            work.take("surcharge", found)
-        work.subtotal = work.total
-        _discount(work, [found for _, found in more.discounts])
-        for _, found in more.bounds:
-            work.take("bounds", found)
+        if more is not NO_MORE:
+            _add(work, more)
         return Quote(
             work.total.to_fen(row.table.money_rounding),
             volumetric,
@@ -251,6 +244,20 @@ class FeePrices:
             match.passed_over,
             work.to_json(row),
         )
+
+
+def _add(work: "_Work", more: More) -> None:
+    """What comes on top of the base price and off it."""
+    for matches in more:
+        for prices, _ in matches:
+            work.extras.update(prices.classes.told(work.day, work.facts))
+    work.base = work.total
+    for _, found in more.surcharges:
+        work.take("surcharge", found)
+    work.subtotal = work.total
+    _discount(work, [found for _, found in more.discounts])
+    for _, found in more.bounds:
+        work.take("bounds", found)
 
 
 def _discount(work: "_Work", matches: Sequence[Match]) -> None:
@@ -277,8 +284,16 @@ class _Work:
     def __init__(self, day: int, facts: Facts) -> None:
         self.day, self.facts = day, facts
         self.total = self.base = self.subtotal = NOTHING
+        self._table: PriceTable | None = None
+        self._weighed = 0, 0
         self.extras: dict[str, str] = {}
         self.steps: list[Step] = []
+
+    def weighed(self, table: PriceTable) -> tuple[int, int]:
+        """Volumetric and chargeable weight by a table; the last one's are remembered."""
+        if table is not self._table:
+            self._table, self._weighed = table, _weigh(table, self.facts)
+        return self._weighed
 
     def value_of(self, match: Match) -> Exact:
         """What a row comes to for this parcel, as things stand."""
@@ -294,7 +309,10 @@ class _Work:
         terms = self._terms(row)
         if not terms:
             return
-        amount = self._times(row, total_of(terms))
+        amount = total_of(terms)
+        each = ""
+        if row.table.each:
+            amount, each = self._times(row, amount), self._each_shown(row)
         if kind == "discount":
             amount = self.total if amount.over(self.total) else amount
             self.total = self.total.minus(amount)
@@ -308,7 +326,7 @@ class _Work:
                 row.table.shape,
                 row.table.of,
                 [_shown(term) for term in terms],
-                self._each_shown(row),
+                each,
                 row.table.each,
                 str(amount),
                 str(self.total),
@@ -338,7 +356,7 @@ class _Work:
         of = MEASURES[row.table.measure].of
         if of is not None:
             return of(self.facts)
-        return _weigh(row, self.facts)[1] if row.table.weight else self.facts.weight_g
+        return self.weighed(row.table)[1] if row.table.weight else self.facts.weight_g
 
     def _of(self, row: Row) -> Exact:
         """What a percentage is taken of."""
@@ -356,11 +374,9 @@ class _Work:
 
 
 def _shown(term: Term) -> tuple[str, str, str, str, str]:
-    quantity = _quantity_shown(term)
-    return term.label, quantity, term.measure, str(Exact(term.price)) if term.price else "", str(term.amount)
-
-
-def _quantity_shown(term: Term) -> str:
-    if term.measure == "percent":
-        return decimal(term.quantity, PERCENT)
-    return number(term.quantity, term.measure) if term.measure in MEASURES else str(term.quantity)
+    label, quantity, measure, price, amount = term
+    if measure == "percent":
+        shown = decimal(quantity, PERCENT)
+    else:
+        shown = number(quantity, measure) if measure in MEASURES else str(quantity)
+    return label, shown, measure, text_of(price) if price else "", str(amount)

@@ -68,6 +68,8 @@ def any_rows(draw: st.DrawFn) -> Row:
                 ("national", "", ""),
                 ("outlet", "SHA", ""),
                 ("outlet", "SHA|SHC", "XAB"),
+                ("outlet", "SHC", "XAB"),
+                ("outlet", "XAB", "XAB"),
                 ("city", "", "610100"),
                 ("city_province", "310100", "610000"),
                 ("province", "310000", "310000|610000"),
@@ -216,6 +218,62 @@ def test_the_best_match_is_that_of_looking_at_every_row(
         assert (match.passed_over.count(",") + (match.passed_over != "") if match else 0) == min(
             max(len(found) - 1, 0), matching.MOST_PASSED_OVER + 1
         )
+
+
+@st.composite
+def zone_maps(draw: st.DrawFn) -> list[Row]:
+    """A map of zones by provinces, cities or outlets, for some days, with holes."""
+    ends = st.sampled_from(
+        [
+            ("province", "310000", "610000"),
+            ("province", "310000", "310000"),
+            ("city", "310100", "610100"),
+            ("outlet", "SHA", "XAB"),
+            ("outlet", "SHC", "SHA"),
+            ("national", "", ""),
+        ]
+    )
+    rows = []
+    for n, (level, origin, destination) in enumerate(draw(st.lists(ends, max_size=5, unique=True))):
+        first = draw(st.integers(0, 6))
+        of = table(fee="", kind="zones", name="zone", shape="zone", first_day=first, last_day=first + 3)
+        text = draw(st.sampled_from(["Z1", "Z2", "Z3"]))
+        rows.append(row((), of, n + 2, level=level, origin=origin, destination=destination, text=text))
+    return rows
+
+
+@QUICK
+@given(
+    rows=st.lists(st.tuples(any_rows(), st.sampled_from([(), ("Z1",), ("Z1", "Z2")])), max_size=10),
+    zones=zone_maps(),
+    parcels=st.lists(st.tuples(st.integers(0, 9), any_facts()), max_size=12),
+)
+def test_zones_are_those_of_looking_at_every_row_of_their_map(
+    rows: list[tuple[Row, tuple[str, ...]]], zones: list[Row], parcels: list[tuple[int, Trial]]
+) -> None:
+    """Whether or not the places of the rows tell the zone, so that nothing is remembered by it."""
+
+    def best(among: list[Row], day: int, facts: Trial) -> Row | None:
+        found = [(goodness(one, n), one) for n, one in enumerate(among) if covers(one, day, facts)]
+        return max(found, key=lambda one: one[0])[1] if found else None
+
+    made = [
+        msgspec.structs.replace(one, named=(Words("zone", words),)) if words else one for one, words in rows
+    ]
+    holidays = {3: "节", 4: "假"}
+    context = Context(NETWORK, {"zone": PriceList(zones, Context(NETWORK, {}, holidays))}, holidays)
+    prices_ = PriceList(made, context)
+    for day, facts in parcels + parcels:
+        zone = best(zones, day, facts)
+        found = []
+        for n, (one, (before, words)) in enumerate(zip(made, rows, strict=True)):
+            if not words or (zone is not None and zone.text in words):
+                bare = msgspec.structs.replace(one, named=()) if words else before
+                if covers(bare, day, facts):
+                    found.append((goodness(one, n), one))
+        match = prices_.best(day, facts)
+        expected = max(found, key=lambda one: one[0])[1] if found else None
+        assert (match.row if match else None) is expected
 
 
 @QUICK

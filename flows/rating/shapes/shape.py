@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from flows.rating.exact import Exact
+from flows.rating.exact import NOTHING, Exact
 from flows.rating.measures import EXACT_PARTS, MEASURES
 from flows.rating.model import Row
 
@@ -61,6 +61,8 @@ class Shape(msgspec.Struct, frozen=True):
 
 def bounded(terms: list[Term], least: int, most: int) -> list[Term]:
     """The terms, or what the row's minimum or maximum (money units, -1: none) makes of their sum."""
+    if least < 0 and most < 0:
+        return terms
     total = total_of(terms)
     if least >= 0 and Exact(least).over(total):
         return [*terms, Term("minimum", 1, "", least, Exact(least).minus(total))]
@@ -71,7 +73,9 @@ def bounded(terms: list[Term], least: int, most: int) -> list[Term]:
 
 def total_of(terms: list[Term]) -> Exact:
     """The sum of the terms' amounts."""
-    total = Exact(0)
-    for term in terms:
+    if not terms:
+        return NOTHING
+    total = terms[0].amount
+    for term in terms[1:]:
         total = total.plus(term.amount)
     return total

@@ -30,11 +30,13 @@ def _whole(row: Row, quantity: int) -> list[Term]:
 
 
 def _graduated(row: Row, quantity: int) -> list[Term]:
-    return [
-        times("tier", min(quantity, upto) - max(over, 0), row.table.measure, price)
-        for (over, upto), price in zip(row.table.tiers, row.values[OWN:], strict=True)
-        if quantity > max(over, 0)
-    ]
+    terms = []
+    for (over, upto), price in zip(row.table.tiers, row.values[OWN:], strict=True):
+        begun = max(over, 0)
+        if quantity <= begun:
+            break
+        terms.append(times("tier", min(quantity, upto) - begun, row.table.measure, price))
+    return terms
 
 
 def _shape(read: Callable[[Row, int], list[Term]]) -> Shape:
