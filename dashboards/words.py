@@ -36,6 +36,7 @@ MONEY = {
     "deposit_in": "缴纳保证金 deposit paid",
     "deposit_out": "退还保证金 deposit returned",
     "set_terms": "账户条件 terms",
+    "admit": "入库准入 admission",
 }
 """Commands on virtual accounts, and what is booked for them."""
 ACCOUNTS = {"cash": "现金账户 cash", "business": "业务账户 business", "deposit": "保证金账户 deposit"}

@@ -47,12 +47,14 @@ def parcels(lane: Lane, lifecycle: Lifecycle, tables: Tables, positions: Positio
     return flow
 
 
-def letters(lane: int, block: int, booked: Booked, positions: Positions) -> list[Letter]:
+def letters(
+    lane: int, block: int, booked: Booked, positions: Positions, sender: str = SENDER
+) -> list[Letter]:
     """What a block tells the accounts flow."""
     gains = positions.booked(booked)
     if gains is None:
         return []
-    said = parts_of(SENDER, lane, block, positions.of(gains, booked.parties))
+    said = parts_of(sender, lane, block, positions.of(gains, booked.parties))
     return [Letter(topics.POSTINGS.name, "", message, partition) for partition, message in said]
 
 

@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
-from schemas.events import Name, Units, Word
+from schemas.events import Name, ReplyTo, Units, Word
 from schemas.money import MOST
 
 Amount = Annotated[int, Meta(gt=0, le=MOST)]
@@ -86,6 +86,17 @@ class SetTerms(Body, frozen=True, kw_only=True):
     low_balance_e4: Units = 0
 
 
+class Admit(Body, frozen=True, kw_only=True):
+    """入库准入: may the party's goods enter a store? Only if it can still pay: so much, or anything at all (0).
+
+    Nothing is moved or held. `reply_to`: the device that asks.
+    """
+
+    stay: Word = ""
+    amount_e4: Units = 0
+    reply_to: ReplyTo = ""
+
+
 BODIES: dict[str, type[Body]] = {
     "top_up": TopUp,
     "withdraw": Withdraw,
@@ -96,5 +107,6 @@ BODIES: dict[str, type[Body]] = {
     "deposit_in": DepositIn,
     "deposit_out": DepositOut,
     "set_terms": SetTerms,
+    "admit": Admit,
 }
 """Commands that the accounts flow carries out."""

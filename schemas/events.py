@@ -14,7 +14,17 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
-from schemas.limits import MOST_HOURS, MOST_IDENTIFIER, MOST_LENGTH_MM, MOST_PIECES, MOST_WEIGHT_G, WAYBILL
+from schemas.limits import (
+    MOST_HOURS,
+    MOST_IDENTIFIER,
+    MOST_LENGTH_MM,
+    MOST_PALLETS,
+    MOST_PIECES,
+    MOST_STORED_CM3,
+    MOST_STORED_G,
+    MOST_WEIGHT_G,
+    WAYBILL,
+)
 from schemas.money import MOST
 
 Name = Annotated[str, Meta(min_length=1, max_length=MOST_IDENTIFIER)]
@@ -36,6 +46,8 @@ Units = Annotated[int, Meta(ge=0, le=MOST)]
 """An amount in units of 0.0001 yuan."""
 Instant = Annotated[int, Meta(ge=0, lt=2**42)]
 """UTC milliseconds, until 2109."""
+ReplyTo = Annotated[str, Meta(max_length=2 * MOST_IDENTIFIER + 1)]
+"""`{site}/{device}` of a device that asks, or empty."""
 LetterId = Annotated[str, Meta(pattern="^dl-", max_length=MOST_IDENTIFIER)]
 """The id of a dead letter or of a note about one: `dl-…`, so that it is never taken for a waybill."""
 
@@ -188,6 +200,75 @@ class WeightDecided(Event, frozen=True, kw_only=True, tag="weight_decided"):
     reason: Annotated[str, Meta(max_length=256)] = ""
 
 
+Pallets = Annotated[int, Meta(ge=0, le=MOST_PALLETS)]
+StoredGrams = Annotated[int, Meta(ge=0, le=MOST_STORED_G)]
+StoredVolume = Annotated[int, Meta(ge=0, le=MOST_STORED_CM3)]
+"""Cubic centimetres."""
+
+
+class InStore(Event, frozen=True, kw_only=True):
+    """What every event of a stay in a store carries; `site` is the store, an outlet of the network."""
+
+    stay: Name
+    site: Name
+    source: Name
+    device: Word = ""
+
+
+class StayOpened(InStore, frozen=True, kw_only=True, tag="stay_opened", omit_defaults=True):
+    """Goods enter a store. Topic `waybook.stays`, key: stay.
+
+    A stay begins when it is opened first; a later opening (by time, then id) corrects what the earlier ones say.
+    What is not measured at the gate (None) a scale may tell later.
+    """
+
+    customer: Name
+    """Whose goods they are: who pays."""
+    billing: Word = ""
+    """By what the customer agreed to pay: pallet, volume, weight…"""
+    temperature: Word = ""
+    """Class of temperature: frozen, chilled, ambient…"""
+    zone: Word = ""
+    """Where in the store."""
+    vehicle: Word = ""
+    """Class of the vehicle that brings them."""
+    plate: Word = ""
+    """The vehicle itself."""
+    pallet: Word = ""
+    lot: Word = ""
+    pieces: Annotated[int, Meta(ge=1, le=MOST_PIECES)] = 1
+    pallets: Pallets | None = None
+    volume_cm3: StoredVolume | None = None
+    weight_g: StoredGrams | None = None
+
+
+class StayMeasured(InStore, frozen=True, kw_only=True, tag="stay_measured", omit_defaults=True):
+    """What is stored was measured: all of it, as it is from then on. Topic `waybook.stays`, key: stay.
+
+    None: was not measured this time.
+    """
+
+    pallets: Pallets | None = None
+    volume_cm3: StoredVolume | None = None
+    weight_g: StoredGrams | None = None
+
+
+class StayMoved(InStore, frozen=True, kw_only=True, tag="stay_moved", omit_defaults=True):
+    """Goods were moved within the store. Topic `waybook.stays`, key: stay."""
+
+    zone: Name
+    temperature: Word = ""
+    """Empty: as before."""
+
+
+class StayClosed(InStore, frozen=True, kw_only=True, tag="stay_closed", omit_defaults=True):
+    """All that is left of a stay has left the store; the first one counts. Topic `waybook.stays`, key: stay."""
+
+    vehicle: Word = ""
+    """Class of the vehicle that fetches."""
+    plate: Word = ""
+
+
 class TariffPublished(Event, frozen=True, kw_only=True, tag="tariff"):
     """A tariff book comes into force for every lane that reads this. Topic `waybook.control`, partition 0.
 
@@ -336,6 +417,8 @@ class Answer(Event, frozen=True, kw_only=True, tag="answer"):
     reason: Word = ""
     amount_e4: int = 0
     available_e4: int = 0
+    reply_to: ReplyTo = ""
+    """Where over MQTT who asked listens; empty: asked over Kafka."""
 
 
 class Query(Event, frozen=True, kw_only=True, tag="query"):
@@ -349,6 +432,7 @@ class Query(Event, frozen=True, kw_only=True, tag="query"):
 
 
 ParcelEvent = Order | Scan | Weight | Claim | ClaimWithdrawn | WeightDecided
+StayEvent = StayOpened | StayMeasured | StayMoved | StayClosed
 ControlEvent = (
     TariffPublished | TariffWithdrawn | NetworkPublished | PartyTransferred | PartiesMerged | BalanceMoved
 )
@@ -359,6 +443,10 @@ AnyEvent = (
     | Claim
     | ClaimWithdrawn
     | WeightDecided
+    | StayOpened
+    | StayMeasured
+    | StayMoved
+    | StayClosed
     | TariffPublished
     | TariffWithdrawn
     | NetworkPublished

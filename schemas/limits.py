@@ -13,6 +13,12 @@ MOST_LENGTH_MM = 5_000
 """Five metres a side: no longer piece goes through a hub, and volumes stay far inside 32 bits."""
 MOST_PIECES = 10_000
 """Pieces of one consignment."""
+MOST_STORED_G = 1_000_000_000
+"""A thousand tonnes: the heaviest goods of one stay in a store."""
+MOST_STORED_CM3 = 4_000_000_000
+"""4,000 m³: the largest goods of one stay in a store."""
+MOST_PALLETS = 10_000
+"""Pallet places of one stay in a store."""
 MOST_HOURS = 24 * 90
 """Hours that a delivery may be promised within."""
 MOST_IDENTIFIER = 64

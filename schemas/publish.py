@@ -18,6 +18,7 @@ HERE = Path(__file__).parent / "published"
 CARRIES: dict[str, tuple[type[events.Event], ...]] = {
     topics.ORDERS.name: (events.Order, events.Claim, events.ClaimWithdrawn, events.WeightDecided),
     topics.DEVICES.name: (events.Scan, events.Weight),
+    topics.STAYS.name: get_args(events.StayEvent),
     topics.DEAD_LETTERS.name: (events.DeadLetter, events.DeadLetterReplayed),
     topics.CONTROL.name: (
         events.TariffPublished,
@@ -37,6 +38,8 @@ CARRIES: dict[str, tuple[type[events.Event], ...]] = {
 
 SENT = {
     topics.DEVICES.name,
+    topics.STAYS.name,
+    topics.COMMANDS.name,
     topics.DEAD_LETTERS.name,
     topics.CONTROL.name,
     topics.TICKS.name,

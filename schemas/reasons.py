@@ -31,6 +31,7 @@ DEAD_LETTER = {
     "unknown_county": "未知的区县",
     "transfer_refused": "网点转让或合并被拒绝",
     "move_refused": "余额转移被拒绝",
+    "too_many_events": "同一在库批次的事件过多",
 }
 """Input that is kept aside with its bytes, and its label for people."""
 
@@ -64,5 +65,7 @@ WAITING = {
     "abandoned": "长期无后续，不再等待",
     "weight_undecided": "称重差异待裁决",
     "no_directory": "缺少网络目录",
+    "no_opening": "缺少入库",
+    "no_measure": "缺少板数、体积或重量",
 }
 """Why a fee that is due cannot be rated yet, or was given up."""

@@ -43,6 +43,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Lanes of the parcel flow; lane i owns the partitions p with p % lanes == i."""
     account_lanes: int = 1
     """Lanes of the accounts flow; lane i owns the partitions p with p % account_lanes == i."""
+    stay_lanes: int = 1
+    """Lanes of the storage flow; lane i owns the partitions p with p % stay_lanes == i."""
     period: float = 0.25
     """Seconds of input in a block when there is little, at least."""
     budget: int = 50_000

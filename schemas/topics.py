@@ -24,20 +24,25 @@ ORDERS = Topic(
     "Consignments, claims about them and what people decide about their weights",
 )
 DEVICES = Topic("waybook.devices", "waybill", True, "Normalised scans and weights, from the device flow")
+STAYS = Topic(
+    "waybook.stays", "stay", True, "Goods that enter a store, are measured or moved in it, and leave"
+)
 DEAD_LETTERS = Topic("waybook.dead-letters", "id", True, "Input that broke a rule before a lane, and replays")
 CONTROL = Topic(
     "waybook.control", "", False, "What is published: tariff books, network directories, transfers of outlets"
 )
 TICKS = Topic("waybook.ticks", "", False, "The passing of time")
-POSTINGS = Topic("waybook.postings", "party", True, "What the parcel flow booked, for the accounts flow")
+POSTINGS = Topic("waybook.postings", "party", True, "What other flows booked, for the accounts flow")
 COMMANDS = Topic("waybook.commands", "subject", True, "Changes that people ask for")
 ANSWERS = Topic("waybook.answers", "id", True, "What became of commands, from the accounts flow")
 QUERIES = Topic("waybook.queries", "subject", True, "Facts that a lane asks for")
 
-TOPICS = (ORDERS, DEVICES, DEAD_LETTERS, CONTROL, TICKS, POSTINGS, COMMANDS, ANSWERS, QUERIES)
+TOPICS = (ORDERS, DEVICES, STAYS, DEAD_LETTERS, CONTROL, TICKS, POSTINGS, COMMANDS, ANSWERS, QUERIES)
 
 PARTITIONER = "murmur2_random"
 
 MQTT_ROOT = "waybook/devices"
 """Devices publish to `waybook/devices/{dialect}/{site}/{device}`."""
 MQTT_FILTER = f"{MQTT_ROOT}/#"
+MQTT_ANSWERS = "waybook/answers"
+"""Who asked over MQTT is answered on `waybook/answers/{site}/{device}`."""

@@ -165,9 +165,11 @@ CHARGE = Table(
         Column("charge_id", ID, "hash of waybill, fee (and part) and revision"),
         Column("revision", "UInt16", "0 for the first; a correction adds a reversal and the next revision"),
         Column("reverses", ID, "the charge that this row takes back; zeros for none"),
-        Column("waybill", TEXT),
+        Column("waybill", TEXT, "the parcel, or the stay in a store"),
         Column("fee", WORD, "a name of the table fee"),
-        Column("part", TEXT, "the hub or the claim that it is for; empty: the parcel"),
+        Column(
+            "part", TEXT, "the hub, the claim or the day in store that it is for; empty: the parcel or stay"
+        ),
         Column(
             "payer", WORD, "party that runs the outlet on the business date; CUSTOMER for whoever ordered"
         ),
@@ -279,7 +281,8 @@ WAITING = Table(
         Column(
             "reason",
             WORD,
-            "no_order, no_weight, no_price, no_claim, no_pickup, weight_undecided, abandoned; empty: the wait is over",
+            "no_order, no_weight, no_price, no_claim, no_pickup, weight_undecided, no_opening, no_measure, abandoned; "
+            "empty: the wait is over",
         ),
         Column("since", TIME, "time of the event that made the fee due"),
         Column("outlet", WORD, "origin outlet where it is known"),
@@ -575,7 +578,11 @@ FEE = Table(
         Column("due_zh", TEXT),
         Column("due_en", TEXT),
         Column("place", "UInt32", "of the due"),
-        Column("trigger", WORD, "ordered, picked_up, weighed, signed, hub_passed, claimed"),
+        Column(
+            "trigger",
+            WORD,
+            "ordered, picked_up, weighed, signed, hub_passed, claimed; stay_opened, stay_day, stay_closed",
+        ),
         Column("source", WORD, "of the amount: tariff, payment, cod, claim, share"),
         Column("price", TEXT, "fee of the tariff that prices it"),
         Column("required", "UInt8", "1: it waits for a price"),
@@ -689,10 +696,41 @@ WEIGHT_DECISION = Table(
     extras=(WAYBILLS,),
 )
 
+STAY_EVENT = Table(
+    "stay_event",
+    "Accepted events of goods in a store: entry, measurements and moves, exit",
+    (
+        *SEQ,
+        Column("event_id", TEXT),
+        Column("kind", WORD, "opened 入库, measured 计量, moved 移库, closed 出库"),
+        Column("stay", TEXT),
+        Column("event_time", TIME, "when it happened, UTC"),
+        Column("site", WORD, "the store"),
+        Column("outlet", WORD, "of the store"),
+        Column("customer", TEXT, "opened: whose goods they are"),
+        Column("billing", WORD, "opened: by what the customer pays"),
+        Column("temperature", WORD, "opened, moved: class of temperature; empty in a move: as before"),
+        Column("zone", WORD, "opened, moved: where in the store"),
+        Column("vehicle", WORD, "opened, closed: class of vehicle"),
+        Column("plate", TEXT, "opened, closed: the vehicle"),
+        Column("pallet", TEXT, "opened"),
+        Column("lot", TEXT, "opened"),
+        Column("pieces", "UInt32", "opened"),
+        Column("pallets", "Int32", "opened, measured: pallet places; -1: not measured"),
+        Column("volume_cm3", "Int64", "opened, measured; -1: not measured"),
+        Column("weight_g", "Int64", "opened, measured; -1: not measured"),
+        Column("source", WORD, "the source system or device family"),
+        Column("device", TEXT),
+        Column("partition", "UInt16", "of the topic waybook.stays"),
+        Column("offset", "UInt64"),
+    ),
+    extras=("INDEX stays stay TYPE bloom_filter(0.01) GRANULARITY 4",),
+)
+
 FACTS = (
     *(EVENT, ORDER_TERMS, CLAIM, CHARGE, JOURNAL, WEIGHT, ANOMALY, WAITING, DEAD_LETTER),
     *(TARIFF, DIRECTORY, SITE, PRODUCT, AREA, PARTY, OPERATOR, BALANCE_MOVED, ACCOUNT, FEE, POSTING_RULE),
-    *(CHAIN_RULE, CHAIN_BREACH, WEIGHT_CASE, WEIGHT_DECISION),
+    *(CHAIN_RULE, CHAIN_BREACH, WEIGHT_CASE, WEIGHT_DECISION, STAY_EVENT),
     *(MOVEMENT, HOLD, NOTICE, ANSWER, TERMS, MATERIAL),
 )
 """Tables whose rows come in blocks."""

@@ -79,6 +79,10 @@ class Replay:
             "SELECT outlet, uniqExact(version) = (SELECT uniqExact(version) FROM $site) AS always "
             "FROM $site WHERE kind = 'outlet' GROUP BY outlet"
         )
+        known += self._store.rows(
+            "SELECT party AS outlet, uniqExact(version) = (SELECT uniqExact(version) FROM $site) AS always "
+            "FROM $party WHERE kind = 'customer' GROUP BY party"
+        )
         parties, always = {row["outlet"] for row in known}, {row["outlet"] for row in known if row["always"]}
         materials: dict[str, set[int]] = defaultdict(set)
         for row in self._store.rows("SELECT item, reinterpretAsInt64(price) AS price FROM $material"):
@@ -241,7 +245,7 @@ def _fee(said: Row, row: Row) -> str:
     """The fee by which a command is booked: its own name; a hold's purpose when it is captured; or none."""
     if said["command"] == "capture":
         return str(row["fee"]) if row["fee"] in ("withdraw", "purchase") else "withdraw or purchase"
-    return "" if said["command"] in ("hold", "release", "set_terms") else str(said["command"])
+    return "" if said["command"] in ("hold", "release", "set_terms", "admit") else str(said["command"])
 
 
 _HEARD = """

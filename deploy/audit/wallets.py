@@ -175,6 +175,11 @@ class Wallet:
         self.limit = asked["credit_limit_e4"] if asked["kind"] == "credit" else 0
         self.threshold = asked["low_balance_e4"]
 
+    def admit(self, _number: str, asked: Body, _price: int) -> None:
+        """Nothing moves; but what is asked for, or the least amount there is, could be paid."""
+        self._need(max(1, asked["amount_e4"]), credit=True)
+        self.amount = 0
+
     def _need(self, amount: int, *, credit: bool) -> None:
         self.amount = amount
         limit = self.limit if credit else 0
@@ -203,4 +208,5 @@ _DO: dict[str, Callable[[Wallet, str, Body, int], None]] = {
     "deposit_in": Wallet.deposit_in,
     "deposit_out": Wallet.deposit_out,
     "set_terms": Wallet.set_terms,
+    "admit": Wallet.admit,
 }

@@ -11,13 +11,28 @@ import msgspec
 
 from flows.journal.rules import PostingRules, Role
 
-Trigger = Literal["", "ordered", "picked_up", "weighed", "signed", "hub_passed", "claimed"]
+Trigger = Literal[
+    "",
+    "ordered",
+    "picked_up",
+    "weighed",
+    "signed",
+    "hub_passed",
+    "claimed",
+    "stay_opened",
+    "stay_day",
+    "stay_closed",
+]
 Amount = Literal["tariff", "payment", "cod", "claim", "share"]
 Declared = Literal["", "payment", "insured", "cod"]
 Direction = Literal["", "forward", "return", "redirect"]
 
 ORDERS_PARTIES = ("customer", "origin", "destination", "headquarters")
 """Roles that the order alone decides; all others are looked up for each charge and kept with it."""
+OF_STAYS = ("stay_opened", "stay_day", "stay_closed")
+"""Triggers in a stay's life; all others are in a parcel's."""
+STAYS_PARTIES = ("storer", "headquarters")
+"""Roles that a stay decides."""
 MOST_PLAIN = 21
 """Plain dues have their place among the first 21: their reasons of waiting are three bits of a 64-bit number."""
 
@@ -42,7 +57,7 @@ class Due(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
 
 
 class Fees(msgspec.Struct, frozen=True):
-    """All dues in their places, and the posting rules of their fees."""
+    """All dues in their places, those of stays after those of parcels, and the posting rules of their fees."""
 
     dues: tuple[Due, ...]
     rules: PostingRules

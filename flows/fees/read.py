@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from flows.fees.model import MOST_PLAIN, Due, Fees
+from flows.fees.model import MOST_PLAIN, OF_STAYS, STAYS_PARTIES, Due, Fees
 from flows.journal.rules import PostingRules, read_rules
 from schemas.problems import NOT_TOML, DocumentError, Problem
 
@@ -34,10 +34,12 @@ def read_fees(dues: str, posting: str, chart: str) -> Fees:
     problems = [
         Problem(FILE, row, column, rule, f"due {due.name}: {message}")
         for row, due in zip(rows, found, strict=True)
-        for column, rule, message in _wrong(due, found, rules)
+        for column, rule, message in (*_wrong(due, found, rules), *_wrong_roles(due, rules))
     ]
     if problems:
         raise DocumentError(problems)
+    placed = sorted(zip(rows, found, strict=True), key=lambda one: one[1].trigger in OF_STAYS)
+    rows, found = [row for row, _ in placed], [due for _, due in placed]
     fees = Fees(tuple(found), rules, tuple(fee for due in found for fee in due.fees))
     problems = [*_out_of_place(fees, rows), *_not_cleared(fees, rows)]
     if problems:
@@ -76,6 +78,18 @@ def _wrong(due: Due, dues: list[Due], rules: PostingRules) -> Iterator[tuple[str
         yield "amount", "wrong_amount", "what is charged once a hub has a tariff's price"
     if due.trigger != "claimed" and (due.blames or due.rewards):
         yield "blames", "wrong_setting", "only a claim blames or rewards"
+
+
+def _wrong_roles(due: Due, rules: PostingRules) -> Iterator[tuple[str, str, str]]:
+    """The same, of who pays whom: what a stay owes, and what a parcel does."""
+    roles = {role for fee in due.fees if (rule := rules.rules.get(fee)) for role in (rule.payer, rule.payee)}
+    if due.trigger in OF_STAYS:
+        if due.amount != "tariff" or due.needs or due.parcels:
+            yield "trigger", "wrong_setting", "what a stay owes has a tariff's price, without conditions"
+        if not roles <= set(STAYS_PARTIES):
+            yield "fees", "wrong_role", f"a stay's fees are between {' and '.join(STAYS_PARTIES)}"
+    elif "storer" in roles:
+        yield "fees", "wrong_role", "only a stay in a store has a storer"
 
 
 def _out_of_place(fees: Fees, rows: list[int]) -> Iterator[Problem]:

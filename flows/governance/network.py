@@ -19,7 +19,7 @@ from flows.governance.agreements import Agreements, read_agreements
 from flows.governance.areas import Areas, read_areas
 from flows.governance.chains import MOST_SITES, Rule, read_chains
 from flows.governance.files import rows_of, wrong
-from flows.governance.parties import Membership, Parties, member, read_parties
+from flows.governance.parties import Membership, Parties, keepers, member, read_parties
 from schemas.identity import version_of
 from schemas.parties import HQ
 from schemas.problems import DocumentError, Problem
@@ -60,10 +60,16 @@ class Network(msgspec.Struct, frozen=True):
     agreements: Agreements = Agreements()
     chains: tuple[Rule, ...] = ()
     """Rules of scan chains."""
+    keepers: frozenset[str] = frozenset()
+    """Parties that keep virtual accounts beside the outlets."""
 
     def party(self, party: str, day: int) -> Membership | None:
         """A party of `parties.csv` as it is on a business day (days since 1970-01-01)."""
         return member(self.parties, party, day)
+
+    def keeps_account(self, party: str) -> bool:
+        """Whether a party has virtual accounts: outlets and customers do."""
+        return party in self.outlets or party in self.keepers
 
     def customer_level(self, customer: str, day: int) -> str:
         """A customer's level on a business day; "" where nothing is known of it."""
@@ -113,7 +119,8 @@ def read_network(files: Mapping[str, str]) -> Network:
     if chains and len(sites) > MOST_SITES // 2:
         message = f"scan chains can be watched over at most {MOST_SITES // 2} sites"
         raise DocumentError([Problem("sites.csv", 0, "", "too_many_sites", message)])
-    agreements = read_agreements(files, outlets)
+    customers = frozenset(keepers(members))
+    agreements = read_agreements(files, outlets.keys() | customers)
     return Network(
         version_of(files),
         sites,
@@ -126,6 +133,7 @@ def read_network(files: Mapping[str, str]) -> Network:
         members,
         agreements,
         chains,
+        customers,
     )
 
 

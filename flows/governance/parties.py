@@ -51,6 +51,10 @@ RUNS_OUTLETS = ("province", "outlet", "contractor")
 """Kinds of parties that an outlet may be transferred to."""
 
 
+KEEP_ACCOUNTS = ("customer",)
+"""Kinds of parties that keep virtual accounts beside the outlets."""
+
+
 class Membership(msgspec.Struct, frozen=True, gc=False):
     """A party in one period; business days since 1970-01-01, both inclusive."""
 
@@ -75,6 +79,11 @@ def member(parties: Parties, party: str, day: int) -> Membership | None:
     periods = parties.get(party, ())
     at = bisect_right(periods, day, key=lambda one: one.first_day) - 1
     return periods[at] if at >= 0 and day <= periods[at].last_day else None
+
+
+def keepers(parties: Parties) -> set[str]:
+    """Parties that keep virtual accounts beside the outlets; a party keeps its kind."""
+    return {party for party, periods in parties.items() if periods[0].kind in KEEP_ACCOUNTS}
 
 
 def masked(account: str) -> str:

@@ -28,6 +28,7 @@ Role = Literal[
     "signed_by",
     "responsible",
     "beneficiary",
+    "storer",
     "party",
 ]
 """Who a party is to a charge; `party` is whoever asks for something on its virtual accounts."""

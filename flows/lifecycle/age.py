@@ -8,9 +8,20 @@ that begins afterwards begins after that, and takes none of them.
 """
 
 from collections.abc import Iterable
+from typing import Protocol, TypeVar
 
-from flows.lifecycle.parcel import Parcel
 from schemas.times import DAY
+
+
+class Heard(Protocol):
+    """What is asked of a record: when something was heard of it last, and first, in data time."""
+
+    key: str
+    at: int
+    born: int
+
+
+R = TypeVar("R", bound=Heard)
 
 
 class Ages:
@@ -23,11 +34,11 @@ class Ages:
             )
         self.horizon, self.oldest = horizon, oldest
 
-    def takes(self, parcel: Parcel, time: int, now: int) -> bool:
+    def takes(self, parcel: Heard, time: int, now: int) -> bool:
         """Whether a fact that is older than the horizon is taken about a parcel whose record is there."""
         return time >= now - self.oldest and time >= parcel.born - self.horizon
 
-    def unheard(self, parcels: Iterable[Parcel], before: int, now: int) -> list[Parcel]:
+    def unheard(self, parcels: Iterable[R], before: int, now: int) -> list[R]:
         """Parcels of which nothing was heard for too long, by waybill; looked for once a day of data time.
 
         `before`: data time when this was asked last.

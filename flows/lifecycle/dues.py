@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import msgspec
 
-from flows.fees.model import Due, Fees
+from flows.fees.model import OF_STAYS, Due, Fees
 from flows.lifecycle.parcel import Parcel
 from flows.rating.facts import ORDINARY
 from flows.rating.tariffs import Tariffs
@@ -47,7 +47,9 @@ class Dues:
         live = [
             _live(fees, due, tuple(one for one in shares if one.due.share_of == due.name))
             for due in fees.dues
-            if due.trigger and (due.required or due.amount != "tariff" or due.price in priced)
+            if due.trigger
+            and due.trigger not in OF_STAYS
+            and (due.required or due.amount != "tariff" or due.price in priced)
         ]
 
         def at(trigger: str) -> tuple[Live, ...]:

@@ -51,6 +51,14 @@ def read(raw: bytes) -> Event:
         raise RefusedError("not_json", str(error)) from error
 
 
+def readable(raw: bytes) -> Event | None:
+    """Any event; None: it cannot be read."""
+    try:
+        return read(raw or b"")
+    except RefusedError:
+        return None
+
+
 def read_as(raw: bytes, kind: type[T]) -> T:
     """JSON as a value of this kind. Raises RefusedError."""
     try:

@@ -26,6 +26,7 @@ from flows.lifecycle.output import Anomaly, Output, Refusal, Source
 from flows.lifecycle.parcel import MARK, NEVER, Claimed, Decided, Parcel, Weighed, over, pending, terms_of
 from flows.lifecycle.published import next_network, taken_out
 from flows.lifecycle.reasons import ABANDONED, REASONS
+from flows.lifecycle.refusals import refusal
 from flows.lifecycle.watch import Watch
 from flows.rating.book import read_book
 from flows.rating.model import Book
@@ -733,23 +734,7 @@ class Lifecycle:
         """Keep a record that breaks a rule aside, once however often it comes."""
         letter = content_id("dl", records.topic, raw)
         if self._first(letter):
-            event_id, waybill = glimpse(raw)
-            self.output.refusals.append(
-                Refusal(
-                    letter,
-                    "open",
-                    error.reason,
-                    error.detail,
-                    "kafka",
-                    records.topic,
-                    records.partition,
-                    offset,
-                    event_id,
-                    waybill,
-                    received,
-                    raw,
-                )
-            )
+            self.output.refusals.append(refusal(error, letter, records, offset, raw, received))
 
     def _first(self, key: str) -> bool:
         """Whether this dead letter or note comes for the first time, or again after it was replayed.

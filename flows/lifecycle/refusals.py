@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+from flows.engine.block import Records
+from flows.lifecycle.intake import RefusedError, glimpse
 from flows.lifecycle.output import Refusal
 from sinks import columns
 from sinks.columns import Made
@@ -25,3 +27,24 @@ def refusals(rows: Sequence[Refusal]) -> dict[str, Made] | None:
         "received": columns.times(columns.ints([row.received for row in rows])),
         "raw": columns.texts([row.raw for row in rows]),
     }
+
+
+def refusal(
+    error: RefusedError, letter: str, records: Records, offset: int, raw: bytes, received: int
+) -> Refusal:
+    """A record of Kafka that breaks a rule, as the dead letter `letter`. `received`: UTC ms."""
+    event_id, waybill = glimpse(raw)
+    return Refusal(
+        letter,
+        "open",
+        error.reason,
+        error.detail,
+        "kafka",
+        records.topic,
+        records.partition,
+        offset,
+        event_id,
+        waybill,
+        received,
+        raw,
+    )

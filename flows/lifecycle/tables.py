@@ -50,6 +50,11 @@ def _days(times: Ints) -> Ints:
     return (times + SHANGHAI_OFFSET) // DAY
 
 
+def encoded(made: Mapping[str, dict[str, Made] | None], seq: int) -> list[Encoded]:
+    """The tables that have rows, in order of their names."""
+    return [encode(tables.BY_NAME[name], seq, found) for name in sorted(made) if (found := made[name])]
+
+
 class Prices:
     """The columns of all rows of the tariffs in force, so that a charge carries one number."""
 
@@ -110,6 +115,12 @@ class Tables:
 
     def make(self, output: Output, seq: int, tariffs: Tariffs, network: Network) -> list[Encoded]:
         """All tables of a block that have rows, in order of their names."""
+        return encoded(self.columns(output, tariffs, network), seq)
+
+    def columns(
+        self, output: Output, tariffs: Tariffs, network: Network
+    ) -> dict[str, dict[str, Made] | None]:
+        """The same as columns, by table; None: it has no rows."""
         if tariffs is not self._tariffs:
             self._tariffs, self.prices = tariffs, Prices(tariffs)
         made: dict[str, dict[str, Made] | None] = {
@@ -132,7 +143,7 @@ class Tables:
         made["journal"] = booked.post()
         if self.writes_documents:
             made |= self._documents(output)
-        return [encode(tables.BY_NAME[name], seq, made[name]) for name in sorted(made) if made[name]]  # type: ignore[arg-type]
+        return made
 
     # Charges
 

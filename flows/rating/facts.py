@@ -36,6 +36,14 @@ ORDINARY = Terms()
 """The terms of a parcel that has none."""
 
 
+class Sums(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """What was stored, summed up over the days of a stay: where it was not the same on all of them."""
+
+    pallet_days: int
+    cm3_days: int
+    g_days: int
+
+
 class Stay(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """Goods in a store, as they are on the day that is priced: how long, how many, how cold.
 
@@ -54,6 +62,8 @@ class Stay(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """Where in the store."""
     vehicle: str = ""
     """Class of vehicle that brings or fetches."""
+    sums: Sums | None = None
+    """None: it was the same on all days."""
 
 
 NOWHERE = Stay()

@@ -5,7 +5,7 @@ from functools import lru_cache
 
 import msgspec
 
-from flows.rating.facts import NOWHERE, ORDINARY, Facts, Stay
+from flows.rating.facts import NOWHERE, ORDINARY, Facts, Stay, Sums
 
 
 class Measure(msgspec.Struct, frozen=True):
@@ -23,6 +23,14 @@ def _stay(facts: Facts) -> Stay:
     return facts.stay or NOWHERE
 
 
+def _sums(facts: Facts) -> Sums:
+    """What was stored over all days: as it is now on all of them, unless something else is known."""
+    stay = _stay(facts)
+    return stay.sums or Sums(
+        stay.pallets * stay.days, facts.volume_cm3 * stay.days, facts.weight_g * stay.days
+    )
+
+
 MEASURES: dict[str, Measure] = {
     "weight": Measure(1_000, "kg", "公斤", None),
     "volume": Measure(1_000_000, "m³", "立方米", lambda facts: facts.volume_cm3),
@@ -30,9 +38,9 @@ MEASURES: dict[str, Measure] = {
     "pallets": Measure(1, "pallet", "板", lambda facts: _stay(facts).pallets),
     "days": Measure(1, "day", "天", lambda facts: _stay(facts).days),
     "hours": Measure(1, "hour", "小时", lambda facts: _stay(facts).hours),
-    "pallet_days": Measure(1, "pallet-day", "板天", lambda facts: _stay(facts).pallets * _stay(facts).days),
-    "m3_days": Measure(1_000_000, "m³-day", "方天", lambda facts: facts.volume_cm3 * _stay(facts).days),
-    "kg_days": Measure(1_000, "kg-day", "公斤天", lambda facts: facts.weight_g * _stay(facts).days),
+    "pallet_days": Measure(1, "pallet-day", "板天", lambda facts: _sums(facts).pallet_days),
+    "m3_days": Measure(1_000_000, "m³-day", "方天", lambda facts: _sums(facts).cm3_days),
+    "kg_days": Measure(1_000, "kg-day", "公斤天", lambda facts: _sums(facts).g_days),
     "month_parcels": Measure(1, "parcel", "票", lambda facts: facts.month_parcels),
 }
 """By the name that a table's `measure` uses."""

@@ -71,6 +71,13 @@ def steps_in_words(steps: str) -> Iterator[Step]:
     for one in _steps.decode(steps):
         if one.kind == "factors":
             yield _factors(one)
+        elif one.kind == "accrued":
+            yield Step(
+                "本日应计",
+                "The day's share",
+                f"此前各天已计 {one.amount} 元，本日 {one.total} 元",
+                f"less {one.amount} yuan for the days before: {one.total} yuan",
+            )
         elif one.kind == "rounding":
             zh, en = ROUNDINGS.get(one.name, (one.name, one.name))
             yield Step("舍入", "Rounding", f"{one.total} 元，{zh}", f"{one.total} yuan, {en}")

@@ -132,6 +132,19 @@ class Tariffs:
             "",
         )
 
+    def in_full(self, fee: str, day: int, facts: Facts) -> Quote | None:
+        """The same, always with its steps."""
+        prices = self.fees.get(fee)
+        if prices is None:
+            return None
+        if prices.alternatives:
+            return prices.largest(day, facts)
+        match = prices.base.best(day, facts)
+        if match is None:
+            return None
+        more = prices.more.find(day, facts) if prices.more is not None else NO_MORE
+        return prices.in_full(day, facts, prices.base, match, more)
+
     def weighs(self, fee: str) -> bool:
         """Whether any price of a fee depends on the weight."""
         prices = self.fees.get(fee)

@@ -12,14 +12,14 @@ from flows.engine.ring import Ring
 from flows.governance.agreements import Terms
 from flows.governance.network import Network, read_network
 from flows.journal.positions import Sums
-from flows.lifecycle.intake import RefusedError, glimpse, read, read_as
-from flows.lifecycle.output import Refusal
+from flows.lifecycle.intake import RefusedError, read, read_as, readable
 from flows.lifecycle.published import directory_after
+from flows.lifecycle.refusals import refusal
 from flows.wallet.output import POSTING, Entry, Output, Said
 from flows.wallet.record import LOW_BALANCE, NOTICES, Record, Wallet, over
 from flows.wallet.spend import Effect, NotAllowedError, apply_holds, effect
 from schemas import topics
-from schemas.commands import BODIES, Body
+from schemas.commands import BODIES, Admit, Body
 from schemas.events import Answer, Command, Event, NetworkPublished, Tick
 from schemas.identity import content_id
 from schemas.limits import AHEAD
@@ -79,7 +79,7 @@ class Wallets:
 
     def ready(self, records: Sequence[bytes]) -> bool:
         """Whether these records bring a directory and a time."""
-        events = [event for raw in records if (event := _readable(raw)) is not None]
+        events = [event for raw in records if (event := readable(raw)) is not None]
         return any(isinstance(event, Tick) for event in events) and any(
             isinstance(event, NetworkPublished) and _network(event, None) is not None for event in events
         )
@@ -160,7 +160,7 @@ class Wallets:
             return
         self.step += 1
         reason, made = "", Effect()
-        if command.subject not in self.directory.outlets:
+        if not self.directory.keeps_account(command.subject):
             reason = "unknown_party"
         else:
             wallet = self._wallet(command.subject)
@@ -179,6 +179,7 @@ class Wallets:
             reason=reason,
             amount_e4=made.booked or abs(made.held),
             available_e4=0 if reason == "unknown_party" else self._wallet(command.subject).available,
+            reply_to=body.reply_to if isinstance(body, Admit) else "",
         )
         record = self._touch(key)
         record.at, record.content, record.answer = self.ring.now, content, msgspec.json.encode(answer)
@@ -215,7 +216,7 @@ class Wallets:
 
     def _others(self, records: Records) -> None:
         for raw in records.values:
-            match _readable(raw):
+            match readable(raw):
                 case Tick(time=time):
                     self.ring.now = max(self.ring.now, time)
                 case NetworkPublished() as published:
@@ -268,29 +269,7 @@ class Wallets:
         first = self._known(letter) is None
         self._touch(letter).at = self.ring.now
         if first:
-            self.output.refusals.append(
-                Refusal(
-                    letter,
-                    "open",
-                    error.reason,
-                    error.detail,
-                    "kafka",
-                    records.topic,
-                    records.partition,
-                    offset,
-                    glimpse(raw)[0],
-                    "",
-                    received,
-                    raw,
-                )
-            )
-
-
-def _readable(raw: bytes) -> Event | None:
-    try:
-        return read(raw or b"")
-    except RefusedError:
-        return None
+            self.output.refusals.append(refusal(error, letter, records, offset, raw, received))
 
 
 def _network(published: NetworkPublished, before: Network | None) -> Network | None:

@@ -1,7 +1,8 @@
 """What a command does to a wallet, or the rule for which it is refused.
 
 Whoever spends must have the money before: withdrawals, deposits and holds for them take what is free on the cash
-account; purchases and holds for them take the credit line as well, where the party's terms grant one.
+account; purchases and holds for them take the credit line as well, where the party's terms grant one. Who asks
+whether goods may enter a store (admit) spends nothing, but must be able to, on credit as well.
 """
 
 from collections.abc import Callable, Mapping
@@ -16,7 +17,7 @@ from schemas.money import MOST, half_up
 
 MOST_HOLDS = 1_000
 """Open holds of a party."""
-ON_CREDIT = frozenset({"purchase"})
+ON_CREDIT = frozenset({"purchase", "admit"})
 """What may be paid from the credit line."""
 
 
@@ -148,6 +149,12 @@ def _set_terms(_w: Wallet, _n: str, body: c.SetTerms, _p: Prices) -> Effect:
     return Effect(terms=Terms(body.kind, body.credit_limit_e4, body.low_balance_e4))
 
 
+def _admit(wallet: Wallet, _n: str, body: c.Admit, _p: Prices) -> Effect:
+    """Nothing moves: goods come in while whoever stores them can still pay."""
+    _spend(wallet, max(body.amount_e4, 1), "admit")
+    return Effect()
+
+
 _EFFECTS: dict[type[c.Body], Callable[[Wallet, str, Any, Prices], Effect]] = {
     c.TopUp: _top_up,
     c.Withdraw: _withdraw,
@@ -158,4 +165,5 @@ _EFFECTS: dict[type[c.Body], Callable[[Wallet, str, Any, Prices], Effect]] = {
     c.DepositIn: _deposit_in,
     c.DepositOut: _deposit_out,
     c.SetTerms: _set_terms,
+    c.Admit: _admit,
 }

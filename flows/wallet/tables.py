@@ -10,12 +10,13 @@ from flows.journal.chart import chart
 from flows.journal.post import Booked, ChargeColumns, Poster, charge_ids
 from flows.journal.rules import PostingRules
 from flows.lifecycle.refusals import refusals
+from flows.lifecycle.tables import encoded
 from flows.wallet.output import Entry, Output
 from schemas.parties import HQ
 from schemas.times import business_day
-from sinks import columns, tables
+from sinks import columns
 from sinks.columns import Id128, Made, Vocabulary
-from sinks.encode import Encoded, encode
+from sinks.encode import Encoded
 
 
 class Tables:
@@ -30,7 +31,7 @@ class Tables:
 
     def make(self, output: Output, seq: int) -> list[Encoded]:
         """All tables of a block that have rows, in order of their names."""
-        made = {
+        made: dict[str, dict[str, Made] | None] = {
             "account_movement": self._movements(output),
             "answer": _answers(output),
             "dead_letter": refusals(output.refusals),
@@ -41,7 +42,7 @@ class Tables:
         }
         if self.writes_documents and output.networks:
             made |= {"material": _materials(output.networks), "account": chart(self.rules)}
-        return [encode(tables.BY_NAME[name], seq, found) for name in sorted(made) if (found := made[name])]
+        return encoded(made, seq)
 
     def _movements(self, output: Output) -> dict[str, Made] | None:
         rows = output.movements

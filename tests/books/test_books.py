@@ -22,9 +22,7 @@ HERE = Path(__file__).parent
 BOOKS = sorted(path.name for path in HERE.iterdir() if (path / "book").is_dir())
 OTHER = {"用例", "费用", "日期", "金额", "算法", "价格行"}
 MORE_FEES = {
-    "storage": "仓储费",
     "storage_month": "仓储月保底",
-    "handling": "装卸费",
     "linehaul": "干线运费",
     "pickup": "提货费",
     "city_delivery": "同城配送费",

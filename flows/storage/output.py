@@ -1,0 +1,41 @@
+"""What a block leads to in the storage flow, as rows in order of their making."""
+
+import msgspec
+
+from flows.governance.operators import Operators
+from flows.lifecycle import output as lifecycle
+from schemas.events import StayEvent
+
+
+class Accepted(msgspec.Struct, frozen=True, gc=False):
+    """An event, the outlet of its store, and where its record is."""
+
+    event: StayEvent
+    outlet: str
+    partition: int
+    offset: int
+
+
+class StayWait(msgspec.Struct, frozen=True, gc=False):
+    """A due's wait began, changed or (reason "") ended."""
+
+    stay: str
+    due: str
+    reason: str
+    since: int
+    outlet: str
+
+
+def _nothing() -> lifecycle.Output:
+    """No stay's charge depends on who runs an outlet: they are between customers and headquarters."""
+    return lifecycle.Output(operators=[(0, Operators())])
+
+
+class Output(msgspec.Struct):
+    """All that one block leads to."""
+
+    events: list[Accepted] = []
+    waits: list[StayWait] = []
+    booked: lifecycle.Output = msgspec.field(default_factory=_nothing)
+    """Charges and refusals, as the parcel flow has them."""
+    repeats: int = 0

@@ -1,0 +1,316 @@
+"""A block of records → what it leads to: stays event by event, and day by day as time passes."""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+import msgspec
+from xxhash import xxh3_64_digest
+
+from flows.engine.block import Block, Records
+from flows.engine.ring import Ring
+from flows.engine.timers import Timers
+from flows.fees.model import Fees
+from flows.governance.network import Network, read_network
+from flows.lifecycle.age import Ages
+from flows.lifecycle.assess import NO_BOOK
+from flows.lifecycle.intake import RefusedError, read, readable
+from flows.lifecycle.published import directory_after, next_network, taken_out
+from flows.lifecycle.refusals import refusal
+from flows.rating.book import read_book
+from flows.rating.model import Book
+from flows.rating.tariffs import Tariffs
+from flows.storage.assess import ABANDONED, Assessor
+from flows.storage.life import last_moment
+from flows.storage.output import Accepted, Output, StayWait
+from flows.storage.record import MOST_SAID, Stay, over, said
+from schemas import topics
+from schemas.events import (
+    NetworkPublished,
+    StayEvent,
+    StayOpened,
+    TariffPublished,
+    TariffWithdrawn,
+    Tick,
+)
+from schemas.identity import content_id, version_of
+from schemas.limits import AHEAD, LEAP, OLDEST
+from schemas.parties import HQ
+from schemas.problems import DocumentError
+from schemas.times import business_day, iso
+
+_json = msgspec.json.Encoder(order="deterministic")
+Waits = Mapping[str, tuple[str, int]]
+
+
+class Documents(msgspec.Struct):
+    """What was published, in order: enough to rate as before after a restart."""
+
+    network: NetworkPublished | None = None
+    tariffs: list[TariffPublished] = []
+
+
+class Storage:
+    """A lane's stays. `process` is deterministic given its state and the block."""
+
+    def __init__(
+        self, horizon: int, fees: Fees, ahead: int = AHEAD, *, oldest: int = OLDEST, leap: int = LEAP
+    ) -> None:
+        self.horizon, self.ahead, self.leap, self.fees = horizon, ahead, leap, fees
+        self.ages = Ages(horizon, ahead, oldest)
+        self.over = over(horizon + ahead)
+        self.ring: Ring[Stay] = Ring(Stay, self.over)
+        self.timers = Timers()
+        self.documents = Documents()
+        self.network: Network | None = None
+        self.rules = Assessor(Tariffs([NO_BOOK], _NOWHERE), _NOWHERE, fees)
+        self.output = Output()
+        self._changed: dict[str, tuple[Stay, Waits]] = {}
+        """Stays that were looked at in this block, with what they waited for before."""
+
+    @property
+    def directory(self) -> Network:
+        """The directory in force; the engine begins no block without one."""
+        if self.network is None:
+            raise RuntimeError("a block was cut before a directory was published")
+        return self.network
+
+    # What the engine asks for
+
+    def save_documents(self) -> bytes:
+        """The published documents, for the recovery store."""
+        return msgspec.msgpack.encode(self.documents)
+
+    def load_documents(self, saved: bytes) -> None:
+        """Put the published documents back in force."""
+        self.documents = msgspec.msgpack.decode(saved, type=Documents)
+        if self.documents.network is not None:
+            self.network = read_network(self.documents.network.files)
+            self._in_force([self._read(one.files, self.network) for one in self.documents.tariffs])
+
+    def restored(self) -> None:
+        """The ring is back: derive what is not stored."""
+        self.rules.today = business_day(self.ring.now)
+        for stay in self.ring.records.values():
+            self._set_timer(stay)
+
+    def ready(self, records: Sequence[bytes]) -> bool:
+        """Whether these records bring a directory and a time."""
+        events = [event for raw in records if (event := readable(raw)) is not None]
+        return any(isinstance(event, Tick) for event in events) and any(
+            isinstance(event, NetworkPublished) and _is_network(event) for event in events
+        )
+
+    def process(self, block: Block) -> Output:
+        """All that the block leads to."""
+        self.output = Output()
+        self.rules.output = self.output.booked
+        before = self.ring.now
+        for records in block.inputs:
+            if records.topic == topics.STAYS.name:
+                self._events(records, block.newest)
+            else:
+                self._others(records, block.newest)
+        for key in self.timers.due(self.ring.now):
+            self._pass(key)
+        self._give_up(before)
+        self._tell_waits()
+        return self.output
+
+    # Events
+
+    def _events(self, records: Records, received: int) -> None:
+        for raw, offset in zip(records.values, records.offsets, strict=True):
+            try:
+                event = read(raw or b"")
+                if not isinstance(event, StayEvent):
+                    raise RefusedError(
+                        "unknown_type", f"{type(event).__name__} does not belong to {records.topic}"
+                    )
+                self._event(event, records.partition, offset)
+            except RefusedError as error:
+                self._refuse(error, records, offset, raw or b"", received)
+
+    def _event(self, event: StayEvent, partition: int, offset: int) -> None:
+        """Take an event of a stay. Raises RefusedError."""
+        stay = self._known(event.stay)
+        self._judge_time(event, stay)
+        content = xxh3_64_digest(_json.encode(event))
+        if stay is not None and event.id in stay.said:
+            if stay.said[event.id].content != content:
+                raise RefusedError(
+                    "conflicting_duplicate", f"event {event.id} was accepted with other content"
+                )
+            self.output.repeats += 1
+            return
+        outlet = self._outlet(event)
+        if stay is not None and len(stay.said) >= MOST_SAID:
+            raise RefusedError("too_many_events", f"a stay has at most {MOST_SAID} events")
+        stay = self._touch(_STAY + event.stay)
+        stay.name = event.stay
+        stay.said[event.id] = said(event, outlet, content)
+        self.output.events.append(Accepted(event, outlet, partition, offset))
+        self._assess(stay, event.id)
+
+    def _judge_time(self, event: StayEvent, stay: Stay | None) -> None:
+        """Raises RefusedError for a time that is not believable, or too long ago to be joined to its stay."""
+        now = self.ring.now
+        if now - self.horizon <= event.time <= now + self.ahead:
+            return
+        if event.time > now:
+            rule = "time_in_future"
+        elif stay is not None and self.ages.takes(stay, event.time, now):
+            return
+        else:
+            rule = "time_too_old"
+        raise RefusedError(rule, f"{iso(event.time)} is out of the range around data time {iso(now)}")
+
+    def _outlet(self, event: StayEvent) -> str:
+        """The store's outlet. Raises RefusedError for a place or a customer that is unknown."""
+        site = self.directory.sites.get(event.site)
+        if site is None:
+            raise RefusedError("unknown_site", f"{event.site!r} is no site of the network")
+        if site.outlet == HQ:
+            raise RefusedError("unknown_outlet", f"{event.site!r} is a hub: a store is the site of an outlet")
+        if isinstance(event, StayOpened) and not self.directory.keeps_account(event.customer):
+            raise RefusedError("unknown_party", f"{event.customer!r} is no customer with virtual accounts")
+        return site.outlet
+
+    # Time and documents; what is refused of these the parcel lanes keep aside
+
+    def _others(self, records: Records, received: int) -> None:
+        for raw in records.values:
+            match readable(raw):
+                case Tick(time=time):
+                    self._tick(time, received)
+                case NetworkPublished() | TariffPublished() | TariffWithdrawn() as document:
+                    self._take(document)
+
+    def _tick(self, time: int, received: int) -> None:
+        """Time passes, unless a wrong clock makes it leap: goods would pay for days that have not been."""
+        if not self.ring.now or time <= max(self.ring.now, received) + self.leap:
+            self.ring.now = max(self.ring.now, time)
+            self.rules.today = business_day(self.ring.now)
+
+    def _take(self, document: NetworkPublished | TariffPublished | TariffWithdrawn) -> None:
+        """A document comes into force, or one goes out: everything in the store is looked at again."""
+        documents = self.documents
+        try:
+            if isinstance(document, NetworkPublished):
+                network, books = next_network(document, self.network, documents.tariffs, self._read)
+                self.network, documents.network = network, document
+            elif isinstance(document, TariffWithdrawn):
+                gone = taken_out(document, documents.tariffs)
+                documents.tariffs = [one for one in documents.tariffs if one not in gone]
+                books = [self._read(one.files, self.directory) for one in documents.tariffs]
+            else:
+                if self.network is None or document.version != version_of(document.files):
+                    return
+                book = self._read(document.files, self.network)
+                documents.tariffs.append(msgspec.structs.replace(document, name=book.name))
+                books = [self._read(one.files, self.network) for one in documents.tariffs]
+        except DocumentError:
+            return
+        self._in_force(books)
+        for key in sorted(self.ring.records):
+            stay = self.ring.records[key]
+            if stay.said and not self.over(stay, self.ring.now):
+                self._mark(stay)
+                self._assess(stay, document.id)
+
+    def _read(self, files: Mapping[str, str], network: Network) -> Book:
+        return read_book(files, network, self.fees.prices)
+
+    def _in_force(self, books: Iterable[Book]) -> None:
+        tariffs = Tariffs([NO_BOOK, *books], self.directory)
+        self.rules = Assessor(tariffs, self.directory, self.fees)
+        self.rules.output, self.rules.today = self.output.booked, business_day(self.ring.now)
+
+    # Stays
+
+    def _assess(self, stay: Stay, cause: str) -> None:
+        self._changed.setdefault(stay.key, (stay, stay.waits))
+        self.rules.cause = cause
+        self.rules.assess(stay)
+        self._set_timer(stay)
+
+    def _pass(self, key: str) -> None:
+        """A business day has passed for goods that are in the store."""
+        stay = self.ring.records.get(key)
+        if stay is not None and _is_inside(stay) and stay.until < self.rules.today - 1:
+            self._changed.setdefault(key, (stay, stay.waits))
+            self._mark(stay)
+            self.rules.go_on(stay)
+            self._set_timer(stay)
+
+    def _set_timer(self, stay: Stay) -> None:
+        if _is_inside(stay):
+            self.timers.set(last_moment(self.rules.today) + 1, stay.key)
+
+    def _give_up(self, before: int) -> None:
+        """Stays of which nothing was heard for too long, though they are not in the store, visibly wait no more."""
+        for stay in self.ages.unheard(self.ring.records.values(), before, self.ring.now):
+            if stay.waits and not _is_inside(stay) and not self.over(stay, self.ring.now):
+                self._changed.setdefault(stay.key, (stay, stay.waits))
+                self._mark(stay)
+                stay.waits = {due: (ABANDONED, since) for due, (_, since) in stay.waits.items()}
+                stay.given_up = True
+
+    def _tell_waits(self) -> None:
+        """Waits that began, changed or ended in this block."""
+        for stay, before in self._changed.values():
+            outlet = max(stay.said.values(), key=lambda one: (one.kind == "opened", one.when)).outlet
+            for due in sorted(before.keys() | stay.waits.keys()):
+                reason, since = stay.waits.get(due, ("", before.get(due, ("", 0))[1]))
+                if reason != before.get(due, ("", 0))[0]:
+                    self.output.waits.append(StayWait(stay.name, due, reason, since, outlet))
+        self._changed.clear()
+
+    # Records
+
+    def _known(self, name: str) -> Stay | None:
+        """A record that is there and not to be forgotten."""
+        stay = self.ring.records.get(_STAY + name)
+        return None if stay is None or self.over(stay, self.ring.now) else stay
+
+    def _touch(self, key: str) -> Stay:
+        """A record, new or marked as changed in this epoch; it was heard of."""
+        ring = self.ring
+        stay = ring.records.get(key)
+        if stay is None or self.over(stay, ring.now):
+            stay = ring.records[key] = Stay(key, ring.place, ring.epoch, ring.now, ring.now)
+            ring.born.append(stay)
+        else:
+            self._mark(stay)
+        stay.at = ring.now
+        return stay
+
+    def _mark(self, stay: Stay) -> None:
+        """The record changes in this epoch."""
+        if stay.epoch != self.ring.epoch:
+            stay.epoch = self.ring.epoch
+            self.ring.touched.append(stay)
+
+    def _refuse(self, error: RefusedError, records: Records, offset: int, raw: bytes, received: int) -> None:
+        """Keep a record that breaks a rule aside, once however often it comes."""
+        letter = content_id("dl", records.topic, raw)
+        known = self.ring.records.get(letter)
+        first = known is None or self.over(known, self.ring.now)
+        self._touch(letter)
+        if first:
+            self.output.booked.refusals.append(refusal(error, letter, records, offset, raw, received))
+
+
+_STAY = "s/"
+"""How the keys of stays' records begin; those of dead letters begin with dl-."""
+_NOWHERE = Network("", {}, {}, {}, {}, {})
+
+
+def _is_inside(stay: Stay) -> bool:
+    """Whether goods are in the store, as far as is known."""
+    return bool(stay.said) and not stay.closed and any(one.kind == "opened" for one in stay.said.values())
+
+
+def _is_network(published: NetworkPublished) -> bool:
+    try:
+        return bool(directory_after(published, None))
+    except DocumentError:
+        return False

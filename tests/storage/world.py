@@ -1,0 +1,278 @@
+"""What the tests of stays share: events from words, a lane without Bytewax, what is in force in its books."""
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+import pyarrow as pa
+
+from flows.engine.block import Block, Records
+from flows.fees.current import FEES
+from flows.storage.process import Storage
+from flows.storage.tables import Tables
+from schemas import topics
+from schemas.events import (
+    Event,
+    NetworkPublished,
+    StayClosed,
+    StayEvent,
+    StayMeasured,
+    StayMoved,
+    StayOpened,
+    TariffPublished,
+    Tick,
+)
+from schemas.identity import version_of
+from schemas.money import parse_yuan
+from schemas.times import DAY, SHANGHAI_OFFSET
+from sinks.encode import Encoded
+from tests.lifecycle.world import NETWORK_FILES, START
+from tests.lifecycle.world import tariff as published
+from tests.rating.material import HERE, files_in
+
+OTHERS = ("storage_month", "city_delivery")
+"""Fees that the cold store's book prices and that no stay owes."""
+
+
+def _book() -> dict[str, str]:
+    """The cold store's book without them."""
+    files = files_in(HERE.parent / "books" / "coldstore" / "book")
+    head, *sections = files["book.toml"].split("[[table]]")
+    kept = [one for one in sections if not any(f'fee = "{fee}"' in one for fee in OTHERS)]
+    unused = {"month.csv", "delivery.csv"}
+    files["book.toml"] = "[[table]]".join([head, *kept])
+    return {name: text for name, text in files.items() if name not in unused}
+
+
+BOOK = _book()
+CUSTOMERS = ("C-MEAT", "C-FISH", "C-FRUIT")
+PARTIES = "party,kind,name,parent,legal_entity,settlement_account,customer_level,from,to\n" + "".join(
+    f"{customer},customer,{customer},,,,,,\n" for customer in CUSTOMERS
+)
+STAY = "S1"
+SITE, OUTLET = "SH-A", "SHA"
+EPOCH = datetime(1970, 1, 1)
+FIRST = datetime(2025, 11, 1)
+
+
+def network(**more: str) -> NetworkPublished:
+    """The directory of the rating tests with customers who store goods; `more`: rows of `accounts.csv`."""
+    files = {**NETWORK_FILES, "parties.csv": PARTIES}
+    if more:
+        rows = "".join(f"{row}\n" for row in more.values())
+        files["accounts.csv"] = "party,kind,credit_limit,low_balance\n" + rows
+    return NetworkPublished(id=f"n-{version_of(files)}", time=START, version=version_of(files), files=files)
+
+
+def tariff(**changed: str) -> TariffPublished:
+    """The cold store's book; `changed`: files of other content, `pallets` for `pallets.csv`."""
+    return published({**BOOK, **{f"{name}.csv": text for name, text in changed.items()}})
+
+
+def moment(written: str) -> int:
+    """UTC ms of a time in Shanghai: `11日08:00` in November 2025, 42日 is the 12th of December.
+
+    >>> moment("11日08:00") == START
+    True
+    """
+    found = re.fullmatch(r"(\d+)日(\d\d):(\d\d)(?::(\d\d)\.(\d{3}))?", written)
+    assert found, written
+    day, hour, minute, second, ms = (int(part or 0) for part in found.groups())
+    passed = FIRST + timedelta(days=day - 1, hours=hour, minutes=minute, seconds=second) - EPOCH
+    return round(passed / timedelta(milliseconds=1)) + ms - SHANGHAI_OFFSET
+
+
+TEMPERATURES = {"冷冻": "frozen", "冷藏": "chilled", "常温": "ambient"}
+BILLINGS = {"按托盘": "pallet", "按体积": "volume", "按重量": "weight"}
+PARTS: dict[str, tuple[str, int]] = {
+    "板": ("pallets", 1),
+    "公斤": ("weight_g", 1_000),
+    "方": ("volume_cm3", 1_000_000),
+    "件": ("pieces", 1),
+}
+
+
+def _fields(words: Iterable[str]) -> dict[str, Any]:
+    said: dict[str, Any] = {}
+    for word in words:
+        if word in TEMPERATURES:
+            said["temperature"] = TEMPERATURES[word]
+        elif word in BILLINGS:
+            said["billing"] = BILLINGS[word]
+        elif word.startswith("C-"):
+            said["customer"] = word
+        elif word.startswith("库区"):
+            said["zone"] = word.removeprefix("库区")
+        else:
+            found = re.fullmatch(r"([\d.]+)(板|公斤|方|件)", word)
+            assert found, word
+            name, per = PARTS[found[2]]
+            said[name] = int(Decimal(found[1]) * per)
+    return said
+
+
+def happening(words: str, stay: str = STAY, source: str = "gate") -> StayEvent:
+    """`11日08:00 入库 按托盘 12板 冷冻 库区B1`; the words are its id."""
+    at, what, *rest = words.split()
+    common = {
+        "id": f"{stay}-{words}"[:64],
+        "time": moment(at),
+        "stay": stay,
+        "site": SITE,
+        "source": source,
+    }
+    match what:
+        case "入库":
+            return StayOpened(**common, **{"customer": "C-FISH", **_fields(rest)})
+        case "计量":
+            return StayMeasured(**common, **_fields(rest))
+        case "移库":
+            return StayMoved(**common, **_fields(rest))
+    assert what == "出库", words
+    return StayClosed(**common)
+
+
+def story(text: str, stay: str = STAY) -> list[StayEvent]:
+    """Events, separated by semicolons."""
+    return [happening(words.strip(), stay) for words in text.split("；") if words.strip()]
+
+
+class Store:
+    """A lane without Bytewax and Kafka: events in, rows of the tables out."""
+
+    def __init__(
+        self,
+        book: TariffPublished | None = None,
+        directory: NetworkPublished | None = None,
+        *,
+        patient: bool = False,
+    ) -> None:
+        self.patient = patient
+        """Whether events of any age are taken."""
+        self.storage = self._work()
+        self.tables = Tables(FEES)
+        self.segments: dict[int, bytes] = {}
+        self.n = 0
+        self.rows: dict[str, list[dict[str, Any]]] = defaultdict(list)
+        self.take(directory or network(), tick(moment("1日00:00")))
+        if book is not None:
+            self.take(book)
+
+    def take(self, *events: Event | bytes) -> "Store":
+        """A block with these records."""
+        self.n += 1
+        inputs: dict[str, Records] = {}
+        for topic in (topics.CONTROL, topics.TICKS, topics.STAYS):
+            inputs[topic.name] = Records(topic.name, 0, [], [])
+        for offset, event in enumerate(events):
+            records = inputs[_topic(event)]
+            records.values.append(event if isinstance(event, bytes) else msgspec.json.encode(event))
+            records.offsets.append(self.n * 1_000 + offset)
+        output = self.storage.process(Block(self.n, list(inputs.values()), len(events), 0, [], 0.0))
+        made = self.tables.make(
+            output, 2000 << 32 | self.n, self.storage.rules.tariffs, self.storage.directory
+        )
+        self.wrote(made)
+        for table in made:
+            self.rows[table.table] += pa.ipc.open_stream(table.body).read_all().to_pylist()
+        return self
+
+    def until(self, written: str) -> "Store":
+        """Time passes, a tick a day."""
+        return self.until_moment(moment(written))
+
+    def until_moment(self, last: int) -> "Store":
+        """The same, to a moment in UTC ms."""
+        now = self.storage.ring.now
+        while now < last:
+            now = min(now + DAY, last)
+            self.take(tick(now))
+        return self
+
+    def restart(self) -> "Store":
+        """The epoch ends, and a new process goes on from the recovery store."""
+        ring = self.storage.ring
+        epoch = ring.epoch
+        self.segments[epoch % ring.size] = ring.segment(epoch)
+        fresh = self._work()
+        fresh.load_documents(self.storage.save_documents())
+        for segment in self.segments.values():
+            fresh.ring.found(segment)
+        if fresh.ring.restore():
+            fresh.restored()
+        self.storage = fresh
+        return self
+
+    def _work(self) -> Storage:
+        span = 60 * DAY
+        return Storage(span, FEES, span, oldest=2 * span) if self.patient else Storage(3 * DAY, FEES)
+
+    def wrote(self, made: list[Encoded]) -> None:
+        """A block's rows, for those who want them elsewhere."""
+
+    def charged(self, stay: str = STAY) -> dict[tuple[str, str], tuple[str, Decimal]]:
+        """What is in force: by fee and part, who pays and how much. Each is charged at most once."""
+        found: dict[tuple[str, str], list[dict[str, Any]]] = defaultdict(list)
+        for row in self.rows["charge"]:
+            if row["waybill"] == stay:
+                found[row["fee"], row["part"]].append(row)
+        in_force = {}
+        for key, rows in found.items():
+            backs = {row["reverses"] for row in rows}
+            standing = [row for row in rows if row["charge_id"] not in backs and row["reverses"] == bytes(16)]
+            assert len(standing) <= 1
+            assert sum(row["amount"] for row in rows) == sum(row["amount"] for row in standing)
+            if standing:
+                in_force[key] = standing[0]["payer"], standing[0]["amount"]
+        return in_force
+
+    def days(self, stay: str = STAY) -> list[Decimal]:
+        """What is charged for storage, day by day."""
+        found = self.charged(stay)
+        return [found[key][1] for key in sorted(found) if key[0] == "storage"]
+
+    def fee(self, fee: str, stay: str = STAY) -> Decimal | None:
+        """What is charged once; None: nothing is."""
+        found = self.charged(stay).get((fee, ""))
+        return None if found is None else found[1]
+
+    def waits(self, stay: str = STAY) -> dict[str, str]:
+        """By due: why it waits."""
+        newest = {row["fee"]: row["reason"] for row in self.rows["waiting"] if row["waybill"] == stay}
+        return {due: reason for due, reason in newest.items() if reason}
+
+    def refused(self) -> list[str]:
+        """Reasons of dead letters."""
+        return [row["reason"] for row in self.rows["dead_letter"]]
+
+    def books(self) -> dict[tuple[str, str, str], Decimal]:
+        """Debits less credits by book, account and fee, where they are not nothing."""
+        sums: dict[tuple[str, str, str], Decimal] = defaultdict(Decimal)
+        for row in self.rows["journal"]:
+            sign = 1 if row["side"] == "D" else -1
+            sums[row["book"], row["account"], row["fee"]] += sign * row["amount"]
+        return {key: amount for key, amount in sums.items() if amount}
+
+
+def _topic(event: Event | bytes) -> str:
+    if isinstance(event, Tick):
+        return topics.TICKS.name
+    return topics.STAYS.name if isinstance(event, StayEvent | bytes) else topics.CONTROL.name
+
+
+def tick(at: int) -> Tick:
+    """Time passes."""
+    return Tick(id=f"tick-{at}", time=at)
+
+
+def yuan(text: str) -> list[Decimal]:
+    """Amounts, separated by blanks; `4.50×3` three times."""
+    found: list[Decimal] = []
+    for word in text.split():
+        amount, _, times = word.partition("×")
+        found += [Decimal(parse_yuan(amount)) / 10_000] * int(times or 1)
+    return found
