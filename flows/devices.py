@@ -24,8 +24,9 @@ from flows.engine.stop import Stop
 from flows.governance.dialects import Dialects, read_dialects
 from flows.governance.network import Network
 from flows.governance.normalise import normalise
+from flows.governance.stores import Said
 from schemas import topics
-from schemas.events import DeadLetter
+from schemas.events import Command, DeadLetter, Scan, Weight
 from schemas.settings import Settings, from_environment
 from sinks.kafka import Records
 from sources.mqtt import Received, Subscriber
@@ -86,11 +87,20 @@ def records(
             made.append((topics.DEAD_LETTERS.name, event.id, msgspec.json.encode(event), message.at))
         else:
             outcome = "accepted"
-            made.append((topics.DEVICES.name, event.waybill, msgspec.json.encode(event), message.at))
+            made.append((*_goes_to(event), msgspec.json.encode(event), message.at))
         tally[dialects.name(message.topic), outcome] += 1
     for (dialect, outcome), count in tally.items():
         MESSAGES.labels(dialect, outcome).inc(count)
     return made
+
+
+def _goes_to(event: Scan | Weight | Said) -> tuple[str, str]:
+    """An event's topic and key."""
+    if isinstance(event, Scan | Weight):
+        return topics.DEVICES.name, event.waybill
+    if isinstance(event, Command):
+        return topics.COMMANDS.name, event.subject
+    return topics.STAYS.name, event.stay
 
 
 def known_dialects() -> Dialects:

@@ -35,7 +35,7 @@ def payload(dialect: dict[str, Any]) -> dict[str, Any]:
     fields: dict[str, Any] = {
         dialect["waybill"]: {
             "type": ["string", "integer"],
-            "description": f"the barcode: a waybill number; {unreadable}: could not be read",
+            "description": f"{_ABOUT[dialect['kind'] == 'stay']}; {unreadable}: could not be read",
         },
         dialect["time"]: _TIMES[dialect["time_format"]],
     }
@@ -45,7 +45,10 @@ def payload(dialect: dict[str, Any]) -> dict[str, Any]:
             "type": ["string", "integer"],
             "description": "the device's own id of the reading, the same when it is sent again",
         }
-    if dialect["kind"] == "scan":
+    if dialect["kind"] == "stay":
+        fields |= _of_stay(dialect)
+        required.append(dialect["operation"])
+    elif dialect["kind"] == "scan":
         if dialect["operation"] not in dialect.get("constants", {}):
             fields[dialect["operation"]] = {
                 "type": ["string", "integer"],
@@ -65,6 +68,30 @@ def payload(dialect: dict[str, Any]) -> dict[str, Any]:
                 "description": "reference of the photograph, or a list of them",
             }
     return {"type": "object", "properties": fields, "required": required}
+
+
+_ABOUT = ("the barcode: a waybill number", "the number of the stay in the store")
+_WORDS = ("customer", "billing", "temperature", "zone", "vehicle", "plate", "pallet", "lot")
+_UNITS = {"volume": "volume_unit", "weight": "weight_unit", "pieces": "", "pallets": "", "expected": ""}
+
+
+def _of_stay(dialect: dict[str, Any]) -> dict[str, Any]:
+    """The fields of a store's gates and scales; which of them are there depends on the operation."""
+    usual = {"volume_unit": "m3", "weight_unit": "kg", "": ""}
+    said = {
+        dialect[name]: {"type": ["string", "integer"], "description": name}
+        for name in _WORDS
+        if name in dialect
+    }
+    for name, unit in _UNITS.items():
+        if name in dialect:
+            description = f"{name} {dialect.get(unit, usual[unit])}".strip()
+            said[dialect[name]] = {"type": ["number", "string", "null"], "description": description}
+    said[dialect["operation"]] = {
+        "type": ["string", "integer"],
+        "description": f"operation code of source {dialect['source']}",
+    }
+    return said
 
 
 def messages() -> dict[str, dict[str, Any]]:

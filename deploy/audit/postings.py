@@ -40,6 +40,9 @@ BETWEEN_PARTIES = "2501"
 TOLD = ("2101", "1102")
 """Accounts of a party's book whose rows the parcel flow tells the accounts flow."""
 
+STAYS = ("stay_opened", "stay_day", "stay_closed")
+"""Triggers of what is owed for goods in a store; the rest belongs to parcels."""
+
 PARTY = "party"
 
 
@@ -144,6 +147,11 @@ NEWEST = "version = (SELECT argMax(version, (seq, line)) FROM $fee WHERE due != 
 """The rules that were published last."""
 ROLES = f"(SELECT DISTINCT fee, toString(payer) AS pays, toString(payee) AS gets FROM $fee WHERE {NEWEST})"
 """By fee: the roles of payer and payee."""
+
+
+OF_STAYS = f"(SELECT DISTINCT toString(fee) FROM $fee WHERE trigger IN {words(STAYS)})"
+"""Fees of goods in a store."""
+DUES_OF_STAYS = f"(SELECT DISTINCT toString(due) FROM $fee WHERE trigger IN {words(STAYS)})"
 
 
 def read_postings(store: Store) -> Postings:

@@ -46,6 +46,8 @@ class Parcel(msgspec.Struct, frozen=True, kw_only=True):
     temperature: str = ""
     area: str = ""
     vehicle: str = ""
+    stored: tuple[int, int, int] = (0, 0, 0)
+    """Pallets, cm³ and grams, each summed up over the days."""
 
     @property
     def kg(self) -> Decimal:
@@ -96,9 +98,9 @@ _COUNTED: dict[str, Callable[[Parcel], Decimal]] = {
     "pallets": lambda parcel: Decimal(parcel.pallets),
     "days": lambda parcel: Decimal(parcel.days),
     "hours": lambda parcel: Decimal(parcel.hours),
-    "pallet_days": lambda parcel: Decimal(parcel.pallets * parcel.days),
-    "m3_days": lambda parcel: parcel.m3 * parcel.days,
-    "kg_days": lambda parcel: parcel.kg * parcel.days,
+    "pallet_days": lambda parcel: Decimal(parcel.stored[0]),
+    "m3_days": lambda parcel: Decimal(parcel.stored[1]).scaleb(-6),
+    "kg_days": lambda parcel: Decimal(parcel.stored[2]).scaleb(-3),
     "month_parcels": lambda parcel: Decimal(parcel.month_parcels),
 }
 _LATE = {"volume", "m3_days", "kg_days"}

@@ -31,10 +31,11 @@ from deploy.audit.extras import Extras, read_extras
 from deploy.audit.facts import IN_A_SHARD, Facts, read_facts
 from deploy.audit.hands import check_changes, check_parties
 from deploy.audit.moved import check_entries, check_totals, read_moves, rows_of
-from deploy.audit.postings import MONEY, MOVED, Fee, read_postings
+from deploy.audit.postings import DUES_OF_STAYS, MONEY, MOVED, OF_STAYS, Fee, read_postings
 from deploy.audit.remarks import check_anomalies, check_dead_letters, check_names
 from deploy.audit.report import Check, Findings
 from deploy.audit.rules import AS_OF
+from deploy.audit.stays import Stays
 from deploy.audit.steps import untrue
 from deploy.audit.store import OF_SHARD, Store
 from schemas.settings import from_environment
@@ -50,11 +51,12 @@ _IN_FORCE = f"""
                      reinterpretAsInt64(continued_price), unit_g, toString(rounding), toString(passed_over),
                      order_event, steps),
                     revision, {AS_OF}) AS snapshot
-    FROM $charge WHERE {OF_SHARD}
+    FROM $charge WHERE {OF_SHARD} AND fee NOT IN {OF_STAYS}
     GROUP BY waybill, fee, part, payer, payee, day HAVING net != 0 OR standing != 0"""
 
 _WAITING = f"""
-    SELECT waybill, fee, part, argMax(reason, (seq, line)) AS why FROM $waiting WHERE {OF_SHARD}
+    SELECT waybill, fee, part, argMax(reason, (seq, line)) AS why FROM $waiting
+    WHERE {OF_SHARD} AND fee NOT IN {DUES_OF_STAYS}
     GROUP BY waybill, fee, part HAVING why != ''"""
 
 _ADOPTED = f"""
@@ -136,6 +138,7 @@ class Recomputation:
         self.lanes = Findings("one_lane", "同一运单的事件只在一个通道")
         self.cases = Cases(store, self._eras)
         self.chains = Chains(store, self._eras, data_time)
+        self.stays = Stays(store, self._eras, self._rules, data_time, self.journal)
 
     def walk(self) -> None:
         """Look at every parcel."""
@@ -161,6 +164,7 @@ class Recomputation:
                     self.waits.add(f"{waybill} {due} {part}: waits for {why} without any reason")
             for waybill in found.adopted:
                 self.weights.add(f"{waybill}: a weight is adopted, and there is none")
+        self.stays.walk()
 
     def checks(self) -> Iterator[Check]:
         """The outcome."""
@@ -177,6 +181,7 @@ class Recomputation:
             yield found.check("parcels" if found is self.lanes else "comparisons")
         yield from self.cases.checks()
         yield from self.chains.checks()
+        yield from self.stays.checks()
         yield self._check_journal()
 
     def _found(self, shard: int, shards: int) -> Found:

@@ -237,6 +237,8 @@ RULES = (
             UNION ALL
             SELECT waybill, event_id, 'decision', '', event_time, '', seq FROM $weight_decision
             WHERE {OF_SHARD}
+            UNION ALL
+            SELECT stay, event_id, toString(kind), '', event_time, '', seq FROM $stay_event WHERE {shard_of("stay")}
         ) AS e ON e.waybill = c.waybill AND e.event_id = c.cause
         WHERE e.event_id = '' OR e.seq > c.seq OR multiIf(
             f.trigger = 'ordered', e.kind != 'order' OR e.event_time != c.event_time,
@@ -246,6 +248,9 @@ RULES = (
                 OR c.weight_event NOT IN ('', e.event_id),
             f.trigger = 'hub_passed', e.kind != 'scan' OR e.outlet != '{HQ}' OR e.event_time != c.event_time,
             f.trigger = 'claimed', e.kind != 'claim' OR e.event_id != c.part OR e.event_time != c.event_time,
+            f.trigger = 'stay_opened', e.kind != 'opened' OR e.event_time != c.event_time,
+            f.trigger = 'stay_day', e.kind != 'opened' OR e.event_time > c.event_time,
+            f.trigger = 'stay_closed', e.kind != 'closed' OR e.event_time != c.event_time,
             e.event_time > c.event_time)""",
         most=2_000_000,
     ),
@@ -271,6 +276,9 @@ RULES = (
         LEFT JOIN (
             SELECT waybill, event_id, origin, destination, product, seq FROM $event
             WHERE {OF_SHARD} AND kind = 'order'
+            UNION ALL
+            SELECT stay, event_id, outlet, outlet, '', seq FROM $stay_event
+            WHERE {shard_of("stay")} AND kind = 'opened'
         ) AS e ON e.waybill = c.waybill AND e.event_id = c.order_event
         WHERE (c.order_event, c.origin, c.product) != ('', '', '') AND (e.event_id = '' OR e.seq > c.seq
             OR (e.origin, e.destination, e.product) != (c.origin, c.destination, c.product))""",
@@ -372,6 +380,10 @@ RULES = (
         "(topic, partition, offset)",
         "(topic, partition, offset)",
     ),
+    _unique("stay_event_ids", "没有在库事件被接受两次", "stay_event", "(stay, event_id)", "(stay, event_id)"),
+    _unique(
+        "stay_records", "没有在库记录被接受两次", "stay_event", "(partition, offset)", "(partition, offset)"
+    ),
     Rule(
         "commands_posted",
         "每笔执行的资金指令按规则逐行入账，不多不少",
@@ -422,6 +434,7 @@ UNITS = {
     "claim": "claims and withdrawals",
     "chain_breach": "rows",
     "weight_case": "rows",
+    "stay_event": "events of stays",
 }
 
 MOST = " LIMIT 1000"

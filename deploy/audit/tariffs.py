@@ -298,8 +298,8 @@ class Prices:
         ranked.sort(key=_first, reverse=True)
         return Match(ranked[0][1], ", ".join(losers(ranked)))
 
-    def price(self, fee: str, day: date, parcel: Parcel) -> tuple[Row, Price] | None:
-        """A fee's price and its base row, or None where there is no price."""
+    def price(self, fee: str, day: date, parcel: Parcel, *, steps: bool = False) -> tuple[Row, Price] | None:
+        """A fee's price and its base row, or None where there is no price. `steps`: whatever it is, it has steps."""
         names = self._names.get(("base", fee), ())
         with localcontext(prec=80):
             found = [
@@ -316,7 +316,7 @@ class Prices:
                 if one is not base
             ]
             base = Match(base.row, ", ".join(text for text in (*less, base.passed_over) if text))
-            return base.row, self._price(fee, day, parcel, base, start, alternatives=len(names) > 1)
+            return base.row, self._price(fee, day, parcel, base, start, alternatives=steps or len(names) > 1)
 
     def needs_weight(self, fee: str, base: Row) -> bool:
         """Whether a price found by this row depends on the weight."""

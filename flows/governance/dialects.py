@@ -20,8 +20,13 @@ Source = Annotated[str, Meta(pattern=r"^[a-z][a-z0-9-]{0,23}$")]
 """Starts the ids of the source's events, so it leaves room for what follows."""
 Field = Annotated[str, Meta(min_length=1)]
 TimeFormat = Literal["epoch_ms", "epoch_s", "local", "compact"]
-WeightUnit = Literal["g", "kg"]
+WeightUnit = Literal["g", "kg", "t"]
+VolumeUnit = Literal["l", "m3"]
 LengthUnit = Literal["mm", "cm"]
+
+
+STAY_OPERATIONS = ("opened", "measured", "moved", "closed", "asked")
+"""What happens to goods in a store; asked: may they enter?"""
 
 
 class Dialect(
@@ -61,10 +66,35 @@ class WeightDialect(Dialect, frozen=True, kw_only=True, tag="weight"):
     photo: str = ""
 
 
+class StayDialect(Dialect, frozen=True, kw_only=True, tag="stay"):
+    """Of a store's gates and scales; `waybill` is the number of the stay."""
+
+    operation: Field
+    customer: str = ""
+    billing: str = ""
+    temperature: str = ""
+    zone: str = ""
+    vehicle: str = ""
+    plate: str = ""
+    pallet: str = ""
+    lot: str = ""
+    pieces: str = ""
+    pallets: str = ""
+    volume: str = ""
+    volume_unit: VolumeUnit = "m3"
+    weight: str = ""
+    weight_unit: WeightUnit = "kg"
+    expected: str = ""
+    words: dict[str, str] = {}
+
+
+AnyDialect = ScanDialect | WeightDialect | StayDialect
+
+
 class Dialects(msgspec.Struct, frozen=True):
     """All dialects by name, and operations by (source, code)."""
 
-    dialects: dict[str, ScanDialect | WeightDialect]
+    dialects: dict[str, AnyDialect]
     operations: dict[tuple[str, str], str]
 
     def name(self, topic: str) -> str:
@@ -78,19 +108,24 @@ def read_dialects(dialects: str, operations: str) -> Dialects:
 
     Raises ValueError (tomllib's and msgspec's errors are) that says what cannot be meant, and where.
     """
-    known = msgspec.convert(tomllib.loads(dialects), dict[str, ScanDialect | WeightDialect])
+    known = msgspec.convert(tomllib.loads(dialects), dict[str, AnyDialect])
     codes: dict[tuple[str, str], str] = {}
     for number, row in enumerate(csv.DictReader(io.StringIO(operations)), 2):
         key = row["source"], row["code"]
-        if row["operation"] not in ("", *OPERATIONS):
-            raise ValueError(
-                f"operations.csv row {number}: {row['operation']!r} is none of {', '.join(OPERATIONS)}"
-            )
+        if row["operation"] not in ("", *OPERATIONS, *STAY_OPERATIONS):
+            allowed = ", ".join((*OPERATIONS, *STAY_OPERATIONS))
+            raise ValueError(f"operations.csv row {number}: {row['operation']!r} is none of {allowed}")
         if key in codes:
             raise ValueError(f"operations.csv row {number}: {key[0]} {key[1]} stands twice")
         codes[key] = row["operation"]
     sources = {source for source, _ in codes}
     for name, dialect in known.items():
-        if isinstance(dialect, ScanDialect) and dialect.source not in sources:
+        if isinstance(dialect, WeightDialect):
+            continue
+        if dialect.source not in sources:
             raise ValueError(f"dialects.toml: {name}: operations.csv has no code of {dialect.source}")
+        theirs = STAY_OPERATIONS if isinstance(dialect, StayDialect) else OPERATIONS
+        for (source, code), operation in codes.items():
+            if source == dialect.source and operation and operation not in theirs:
+                raise ValueError(f"operations.csv: {source} {code}: {operation} is no operation of {name}")
     return Dialects(known, codes)

@@ -9,9 +9,10 @@ from typing import Any
 
 import msgspec
 
-from flows.governance.dialects import Dialect, Dialects, ScanDialect, WeightDialect
+from flows.governance.dialects import AnyDialect, Dialect, Dialects, ScanDialect, StayDialect, WeightDialect
 from flows.governance.network import Network, Site
 from flows.governance.readings import BrokenRuleError, instant, quantity, text
+from flows.governance.stores import Said, of_stay
 from schemas.events import DeadLetter, MeasuredClass, OperationCode, Scan, Weight
 from schemas.identity import content_id
 from schemas.limits import MOST_IDENTIFIER, MOST_LENGTH_MM, MOST_WEIGHT_G, WAYBILL
@@ -37,7 +38,7 @@ def normalise(
     network: Network,
     dialects: Dialects,
     between: tuple[int, int] | None = None,
-) -> Scan | Weight | DeadLetter | None:
+) -> Scan | Weight | Said | DeadLetter | None:
     """The event of a message that arrived at `received` (UTC ms). None: an operation that nothing depends on.
 
     `between`: when a reading may have been made (UTC ms); a lane would refuse others, but no longer have the
@@ -55,11 +56,15 @@ def normalise(
         return _dead_letter(topic, payload, received, broken)
 
 
-def _event(topic: str, payload: bytes, network: Network, dialects: Dialects) -> Scan | Weight | None:
+def _event(topic: str, payload: bytes, network: Network, dialects: Dialects) -> Scan | Weight | Said | None:
     dialect, site, device = _origin(topic, network, dialects)
     message = _object(payload)
     if dialect.constants:
         message = dialect.constants | message
+    if isinstance(dialect, StayDialect):
+        at = instant(message.get(dialect.time), dialect.time_format, dialect.time)
+        number = _id(message, dialect, topic, payload)
+        return of_stay(message, dialect, dialects, site.site, device, number, at)
     common = {
         "waybill": _waybill(message, dialect),
         "time": instant(message.get(dialect.time), dialect.time_format, dialect.time),
@@ -76,9 +81,7 @@ def _event(topic: str, payload: bytes, network: Network, dialects: Dialects) -> 
     return _scan(message, dialect, dialects, common)
 
 
-def _origin(
-    topic: str, network: Network, dialects: Dialects
-) -> tuple[ScanDialect | WeightDialect, Site, str]:
+def _origin(topic: str, network: Network, dialects: Dialects) -> tuple[AnyDialect, Site, str]:
     """What the topic waybook/devices/{dialect}/{site}/{device} says."""
     match topic.removeprefix(MQTT_ROOT).split("/"):
         case ["", name, code, device] if name in dialects.dialects:

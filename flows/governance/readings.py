@@ -7,8 +7,9 @@ import re
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
+from typing import Literal
 
-from flows.governance.dialects import LengthUnit, TimeFormat, WeightUnit
+from flows.governance.dialects import LengthUnit, TimeFormat, VolumeUnit, WeightUnit
 from schemas.times import SHANGHAI_OFFSET
 
 
@@ -29,13 +30,23 @@ def text(value: object, field: str) -> str:
     raise BrokenRuleError("wrong_type", f"{field} is neither text nor a whole number")
 
 
-FACTOR: dict[WeightUnit | LengthUnit, int] = {"g": 1, "kg": 1000, "mm": 1, "cm": 10}
-"""Grams or millimetres in a unit."""
+Unit = WeightUnit | LengthUnit | VolumeUnit | Literal["piece"]
+FACTOR: dict[Unit, int] = {
+    "g": 1,
+    "kg": 1_000,
+    "t": 1_000_000,
+    "mm": 1,
+    "cm": 10,
+    "l": 1_000,
+    "m3": 1_000_000,
+    "piece": 1,
+}
+"""Grams, millimetres, cubic centimetres or pieces in a unit."""
 MOST_NUMBER = 10**9
 
 
-def quantity(value: object, unit: WeightUnit | LengthUnit, field: str, rule: str) -> int:
-    """A number in whole grams or millimetres, halves up. `rule` is broken by what no device can mean."""
+def quantity(value: object, unit: Unit, field: str, rule: str) -> int:
+    """A number in whole grams, millimetres, cm³ or pieces, halves up. `rule` is broken by what no device can mean."""
     number = _number(value, field)
     if not -MOST_NUMBER < number < MOST_NUMBER:
         raise BrokenRuleError(rule, f"{field} {number} {unit} is not believable")

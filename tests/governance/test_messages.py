@@ -8,6 +8,7 @@ import msgspec
 import pytest
 
 from flows.governance.normalise import MOST_RAW, normalise
+from flows.governance.stores import Said
 from schemas.events import AnyEvent, DeadLetter, Scan, Weight
 from schemas.identity import content_id
 from schemas.topics import MQTT_ROOT
@@ -32,7 +33,7 @@ CASES = msgspec.convert(
 )["case"]
 
 
-def read(topic: str, payload: bytes) -> Scan | Weight | DeadLetter | None:
+def read(topic: str, payload: bytes) -> Scan | Weight | Said | DeadLetter | None:
     """What becomes of a message."""
     return normalise(f"{MQTT_ROOT}/{topic}", payload, RECEIVED, NETWORK, DIALECTS)
 
@@ -44,7 +45,7 @@ def test_the_table(case: Case) -> None:
         assert event is None
         return
     assert event is not None
-    fields = msgspec.to_builtins(event)
+    fields = msgspec.json.decode(msgspec.json.encode(event))
     if case.refused:
         assert fields["type"] == "dead_letter", fields
         assert (fields["reason"], fields["time"]) == (case.refused, RECEIVED)
@@ -79,7 +80,7 @@ def test_an_event_without_an_id_has_that_of_its_content() -> None:
 
 @pytest.mark.parametrize("own", ['"a"', '"a "', "17", '"' + "x" * 500 + '"'])
 def test_a_devices_own_id_is_the_events_whatever_else_it_says(own: str) -> None:
-    def said(time: int) -> Scan | Weight | DeadLetter | None:
+    def said(time: int) -> Scan | Weight | Said | DeadLetter | None:
         return read(
             "sorter/SZH1/b2", f'{{"seq":{own},"code":"YT7500000000001","event":"IN","t":{time}}}'.encode()
         )

@@ -4,6 +4,7 @@ import json
 import random
 from collections import Counter
 from decimal import Decimal
+from typing import Any
 
 import msgspec
 import pytest
@@ -200,7 +201,7 @@ def test_a_price_that_falls_with_time_gives_money_back() -> None:
     holds_together(store)
 
 
-REFUSED = {
+REFUSED: dict[str, dict[str, Any]] = {
     "unknown_site": {"site": "NOWHERE"},
     "unknown_outlet": {"site": "SH-HUB"},
     "unknown_party": {"customer": "NOBODY"},

@@ -5,7 +5,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Any
+from typing import Any, Self
 
 import msgspec
 import pyarrow as pa
@@ -118,7 +118,7 @@ def _fields(words: Iterable[str]) -> dict[str, Any]:
 def happening(words: str, stay: str = STAY, source: str = "gate") -> StayEvent:
     """`11日08:00 入库 按托盘 12板 冷冻 库区B1`; the words are its id."""
     at, what, *rest = words.split()
-    common = {
+    common: dict[str, Any] = {
         "id": f"{stay}-{words}"[:64],
         "time": moment(at),
         "stay": stay,
@@ -162,7 +162,7 @@ class Store:
         if book is not None:
             self.take(book)
 
-    def take(self, *events: Event | bytes) -> "Store":
+    def take(self, *events: Event | bytes) -> Self:
         """A block with these records."""
         self.n += 1
         inputs: dict[str, Records] = {}
@@ -181,11 +181,11 @@ class Store:
             self.rows[table.table] += pa.ipc.open_stream(table.body).read_all().to_pylist()
         return self
 
-    def until(self, written: str) -> "Store":
+    def until(self, written: str) -> Self:
         """Time passes, a tick a day."""
         return self.until_moment(moment(written))
 
-    def until_moment(self, last: int) -> "Store":
+    def until_moment(self, last: int) -> Self:
         """The same, to a moment in UTC ms."""
         now = self.storage.ring.now
         while now < last:
@@ -193,7 +193,7 @@ class Store:
             self.take(tick(now))
         return self
 
-    def restart(self) -> "Store":
+    def restart(self) -> Self:
         """The epoch ends, and a new process goes on from the recovery store."""
         ring = self.storage.ring
         epoch = ring.epoch
