@@ -105,6 +105,14 @@ class AccountLane(Lane):
         return [sys.executable, "-m", "flows.accounts", str(self.number - 1000)]
 
 
+class StayLane(Lane):
+    """One lane of the storage flow."""
+
+    def command(self) -> list[str]:
+        """The storage flow; its lanes' numbers begin with 2000."""
+        return [sys.executable, "-m", "flows.stays", str(self.number - 2000)]
+
+
 def clean(parcels: int, late: float = 0.0) -> Callable[[Producer], None]:
     """Parcels with which nothing is wrong: whatever the blocks, the same rows."""
 
@@ -155,10 +163,11 @@ class Field:
         budget: int = 300,
         crash: str = "",
         accounts: int = 0,
+        stays: int = 0,
         **more: Any,
     ) -> None:
-        self.directory, self.source, self.count = directory, source, lanes + accounts
-        self.accounts = accounts
+        self.directory, self.source, self.count = directory, source, lanes + stays + accounts
+        self.accounts, self.stays = accounts, stays
         self.store = Store(directory / "store")
         self.store.start()
         self.client = self.store.client()
@@ -170,12 +179,16 @@ class Field:
             partitions=PARTITIONS,
             lanes=lanes,
             account_lanes=max(1, accounts),
+            stay_lanes=max(1, stays),
             epoch=0.6,
             period=0.05,
             budget=budget,
             **more,
         )
         self.lanes = [Lane(directory / f"lane{n}", n, self.settings, crash) for n in range(lanes)]
+        self.lanes += [
+            StayLane(directory / f"lane{n}", n, self.settings, crash) for n in range(2000, 2000 + stays)
+        ]
         self.lanes += [
             AccountLane(directory / f"lane{n}", n, self.settings, crash) for n in range(1000, 1000 + accounts)
         ]
@@ -203,9 +216,10 @@ class Field:
         self._end_well()
 
     def _end_well(self) -> None:
-        """Lanes of parcels first; those of accounts when they have read the last of the others' postings."""
-        parcels, accounts = (self.lanes[: self.settings.lanes], self.lanes[self.settings.lanes :])
-        self._stop(parcels)
+        """Lanes of parcels and stays first; those of accounts when they have read the last of their postings."""
+        first = self.count - self.accounts
+        posting, accounts = self.lanes[:first], self.lanes[first : self.count]
+        self._stop([*posting, *self.lanes[self.count :]])
         until = time.monotonic() + 120
         while accounts and not self._all_read() and time.monotonic() < until:
             for lane in accounts:
@@ -275,7 +289,8 @@ class Field:
             return False
         reached = [dict(zip(*row, strict=True)) for row in rows]
         if self.accounts and len(rows) == self.count:
-            messages = self.source.ends_of(topics.POSTINGS, topics.COMMANDS)
+            events = (topics.STAYS,) if self.stays else ()
+            messages = self.source.ends_of(topics.POSTINGS, topics.COMMANDS, *events)
             if not all(any(lane.get(name, 0) >= end for lane in reached) for name, end in messages.items()):
                 return False
         return len(rows) == self.count and all(
@@ -313,10 +328,11 @@ def field(
     crash: str = "",
     budget: int = 300,
     accounts: int = 0,
+    stays: int = 0,
     **more: Any,
 ) -> Iterator[Field]:
     """A field that is cleared afterwards. `more`: settings of the lanes."""
-    made = Field(directory, source, lanes, budget, crash, accounts, **more)
+    made = Field(directory, source, lanes, budget, crash, accounts, stays, **more)
     try:
         yield made
     finally:
