@@ -94,4 +94,4 @@ def test_lanes_of_the_storage_flow_are_killed(tmp_path: Path, source: Input, lan
         paid = place.client.query(
             "SELECT party, -sum(amount) FROM account_movement WHERE kind = 'posting' GROUP BY party"
         ).result_rows
-        assert dict(paid) == owed
+        assert {row[0]: row[1] for row in paid} == owed
