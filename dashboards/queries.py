@@ -68,6 +68,12 @@ WHERE undecided AND ({reason:String} = '' OR why = {reason:String})
 ORDER BY since, waybill LIMIT {limit:UInt32} OFFSET {skip:UInt32}"""
 CASE_REASONS = """
 SELECT treatment AS why, count() AS n FROM weight_case_now WHERE undecided GROUP BY why ORDER BY n DESC, why"""
+STAY = "SELECT * FROM stay_event WHERE stay = {waybill:String} ORDER BY event_time, event_id"
+STAY_LIST = """
+SELECT stay, customer AS why, outlet, since, pallets, temperature, zone, days, accrued FROM open_stay
+WHERE {reason:String} = '' OR why = {reason:String}
+ORDER BY since, stay LIMIT {limit:UInt32} OFFSET {skip:UInt32}"""
+STAY_CUSTOMERS = "SELECT customer AS why, count() AS n FROM open_stay GROUP BY why ORDER BY n DESC, why"
 ACCOUNTS = "SELECT account, any(name) AS name, any(english) AS english FROM account GROUP BY account"
 SITES = (
     "SELECT site, argMax(name, seq) AS name, argMax(outlet, seq) AS outlet, "
@@ -76,7 +82,7 @@ SITES = (
 
 
 class Story(msgspec.Struct):
-    """All that the books know of a parcel."""
+    """All that the books know of a parcel, or of a stay in a store."""
 
     waybill: str
     events: list[Row]
@@ -95,11 +101,13 @@ class Story(msgspec.Struct):
     sites: dict[str, Row]
     books: dict[str, str]
     """Names of tariff books by version."""
+    stay: list[Row] = []
+    """Events of goods in a store."""
 
     @property
     def known(self) -> bool:
         """Whether there is anything."""
-        return bool(self.events or self.charges or self.dead_letters)
+        return bool(self.events or self.stay or self.charges or self.dead_letters)
 
 
 def rows(client: Client, sql: str, **parameters: Any) -> list[Row]:
@@ -129,4 +137,5 @@ def story(client: Client, waybill: str) -> Story:
         accounts={row["account"]: row for row in rows(client, ACCOUNTS)},
         sites={row["site"]: row for row in rows(client, SITES)},
         books={row["version"]: row["name"] for row in rows(client, BOOKS)},
+        stay=ask(STAY),
     )

@@ -57,6 +57,13 @@ BREACHES = {
     "closed": ("已关闭", "closed by a scan"),
     "final": ("定案", "final: the scan never came"),
 }
+STAYS = {
+    "opened": "入库 entry",
+    "measured": "计量 measured",
+    "moved": "移库 moved",
+    "closed": "出库 exit",
+}
+"""What happens to goods in a store."""
 SHANGHAI = timedelta(milliseconds=SHANGHAI_OFFSET)
 REASONS = {**DEAD_LETTER, **ANOMALY, **WAITING, **ANSWER}
 ADOPTED = {

@@ -81,8 +81,9 @@ def sql(arguments: argparse.Namespace) -> int:
 
 
 def explain_(arguments: argparse.Namespace) -> int:
-    """Why a parcel cost what it cost."""
-    text = explaining.explain(arguments.waybill.strip().upper(), store_of(arguments))
+    """Why a parcel, or a stay in a store, cost what it cost."""
+    name, store = arguments.waybill.strip(), store_of(arguments)
+    text = explaining.explain(name.upper(), store) or explaining.explain(name, store)
     sys.stdout.write((text or f"there is nothing about waybill {arguments.waybill}") + "\n")
     return 0 if text else 1
 

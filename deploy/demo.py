@@ -33,6 +33,8 @@ from sources.network.pace import Sent
 
 COMMANDS = 25
 """Commands on virtual accounts a second."""
+VEHICLES = 2
+"""Vehicles at the gate of the cold store a second."""
 TARIFF = ROOT / "flows" / "rating" / "default"
 HORIZON = 40 * DAY
 """Simulated days pass in seconds: a quarter of an hour in which a dead letter can be mended."""
@@ -137,6 +139,8 @@ class Demo:
         self.flows = [
             self._part("parcels", "flows.parcels", "0"),
             self._part("devices", "flows.devices"),
+            self._part("stays", "flows.stays", "0"),
+            self._part("gates", "flows.gates"),
             self._part("accounts", "flows.accounts", "0"),
         ]
         page = self._server("page", "dashboards.live", "--port", str(self.options.port), keeps_port=True)
@@ -150,7 +154,7 @@ class Demo:
             "network",
             "sources.network",
             *("--truth", str(home / "truth"), "--tariff", str(TARIFF), "--seed", str(self.options.seed)),
-            *("--commands", str(COMMANDS)),
+            *("--commands", str(COMMANDS), "--vehicles", str(VEHICLES)),
             *("--rate", str(self.options.rate), "--faults", "some" if self.options.faults else "none"),
         )
 
@@ -256,7 +260,10 @@ class Demo:
             "(SELECT count() FROM account_movement), (SELECT countIf(accepted) FROM answer), "
             "(SELECT countIf(NOT accepted) FROM answer), (SELECT countIf(status = 'begun') FROM notice), "
             "(SELECT toInt64(sum(amount) * 10000) FROM journal WHERE side = 'D'), "
-            "(SELECT toInt64(sum(amount) * 10000) FROM journal WHERE side = 'C')"
+            "(SELECT toInt64(sum(amount) * 10000) FROM journal WHERE side = 'C'), "
+            "(SELECT uniqExactIf(stay, kind = 'opened') FROM stay_event), "
+            "(SELECT uniqExactIf(stay, kind = 'closed') FROM stay_event), "
+            "(SELECT countIf(NOT accepted) FROM answer WHERE command = 'admit')"
         ).result_rows[0]
         booked = self.client.query(
             "SELECT fee, toInt64(sum(amount) * 10000) AS units FROM charge GROUP BY fee HAVING units != 0 "
@@ -276,6 +283,7 @@ class Demo:
                 f"  balance       debits {yuan(one[8])} − credits {yuan(one[9])} = {yuan(one[8] - one[9])} yuan",
                 f"  accounts      {one[4]:,} movements; commands: {one[5]:,} carried out, {one[6]:,} refused; "
                 f"{one[7]:,} notices",
+                f"  cold store    {one[10]:,} stays opened, {one[11]:,} closed; {one[12]:,} refused at the gate",
                 f"  audit         {'passed' if passed else 'FAILED'}",
                 f"  latency       p50 {p50}, p99 {p99}, from arrival to queryable row",
                 f"  starts        {starts}; killed {self.killed}",

@@ -5,7 +5,7 @@ from itertools import groupby
 
 from clickhouse_connect.driver.client import Client
 
-from dashboards.live.parcel import place, timeline
+from dashboards.live.parcel import place, stay_events, timeline
 from dashboards.queries import Row, Story, story
 from dashboards.steps import steps as steps_of
 from dashboards.words import ADOPTED, BREACHES, CASES, FEES, REASONS, claim, shanghai
@@ -20,8 +20,15 @@ def explain(waybill: str, client: Client) -> str:
 
 
 def _lines(found: Story) -> Iterator[str]:
-    yield f"运单 {found.waybill}"
+    yield f"{'在库批次' if found.stay else '运单'} {found.waybill}"
     yield from _timeline(found)
+    yield from _section(
+        "在库 in the store, Shanghai time",
+        [
+            (shanghai(row["event_time"]), row["what"], row["place"], row["said"], row["event_id"])
+            for row in stay_events(found)
+        ],
+    )
     weights = [_weight(row) for row in found.weights]
     yield from _section("采信重量 adopted weight", weights)
     claims = [

@@ -43,6 +43,25 @@ VIEWS = {
                argMax(on_difference, (seq, line)) AS treatment, argMax(decision, (seq, line)) AS decided,
                state IN ('opened', 'changed') AS undecided, undecided AND treatment = 'provisional' AS provisional
         FROM weight_case GROUP BY waybill HAVING state != 'closed'""",
+    "open_stay": """
+        SELECT e.stay AS stay, e.customer AS customer, e.outlet AS outlet, e.since AS since, e.pallets AS pallets,
+               e.temperature AS temperature, e.zone AS zone, c.days AS days, c.accrued AS accrued
+        FROM (
+            SELECT stay, argMaxIf(customer, (event_time, event_id), kind = 'opened') AS customer,
+                   argMaxIf(toString(outlet), (event_time, event_id), kind = 'opened') AS outlet,
+                   minIf(event_time, kind = 'opened') AS since,
+                   if(max(stay_event.pallets) < 0, -1,
+                      argMaxIf(stay_event.pallets, (event_time, event_id), stay_event.pallets >= 0)) AS pallets,
+                   argMaxIf(toString(stay_event.temperature), (event_time, event_id), stay_event.temperature != '')
+                       AS temperature,
+                   argMaxIf(toString(stay_event.zone), (event_time, event_id), stay_event.zone != '') AS zone
+            FROM stay_event GROUP BY stay HAVING countIf(kind = 'opened') > 0 AND countIf(kind = 'closed') = 0
+        ) AS e
+        LEFT JOIN (
+            SELECT waybill, sum(multiIf(part = '', 0, reverses = toFixedString('', 16), 1, -1)) AS days,
+                   sum(amount) AS accrued
+            FROM charge WHERE waybill IN (SELECT stay FROM stay_event) GROUP BY waybill
+        ) AS c ON c.waybill = e.stay""",
     "open_dead_letter": """
         SELECT dead_letter_id,
                argMaxIf(reason, (seq, line), status = 'open') AS why,
@@ -58,8 +77,8 @@ VIEWS = {
         FROM dead_letter GROUP BY dead_letter_id
         HAVING argMax(status, (seq, line)) = 'open'""",
 }
-"""Views for people: what waits now, open breaches of scan chains, cases of weights, conflicting duplicates with both
-contents, dead letters still open."""
+"""Views for people: what waits now, goods in stores, open breaches of scan chains, cases of weights, conflicting
+duplicates with both contents, dead letters still open."""
 
 
 def statements(cluster: str | None = None, database: str = "default") -> list[str]:

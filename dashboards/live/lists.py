@@ -15,6 +15,8 @@ from dashboards.queries import (
     CASE_REASONS,
     DEAD_LETTER_LIST,
     DEAD_LETTER_REASONS,
+    STAY_CUSTOMERS,
+    STAY_LIST,
     WAITING_LIST,
     WAITING_REASONS,
     Row,
@@ -42,6 +44,7 @@ LISTINGS = {
     "anomalies": Listing("anomalies.html", ANOMALY_LIST, ANOMALY_REASONS),
     "breaches": Listing("breaches.html", BREACH_LIST, BREACH_REASONS),
     "weight-cases": Listing("weight_cases.html", CASE_LIST, CASE_REASONS),
+    "stays": Listing("stays.html", STAY_LIST, STAY_CUSTOMERS),
     "dead-letters": Listing("dead_letters.html", DEAD_LETTER_LIST, DEAD_LETTER_REASONS),
 }
 

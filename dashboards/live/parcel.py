@@ -5,8 +5,9 @@ from typing import Any
 
 from dashboards.queries import Row, Story
 from dashboards.steps import steps
-from dashboards.words import ADOPTED, BREACHES, CASES, FEES, REASONS, TREATMENTS, claim, readable, what
+from dashboards.words import ADOPTED, BREACHES, CASES, FEES, REASONS, STAYS, TREATMENTS, claim, readable, what
 from flows.rating.explain import WEIGHT_CLASSES
+from flows.rating.measures import decimal
 from schemas.parties import HQ
 
 
@@ -15,8 +16,13 @@ def page_of(found: Story) -> dict[str, Any]:
     reversed_ = {row["reversed"] for row in found.charges if row["reversed"]}
     names = {site["outlet"]: f"{site['name']} {site['outlet']}" for site in found.sites.values()}
     orders = [event for event in found.events if event["kind"] == "order"]
+    stay = stay_events(found)
+    opened = [event for event in stay if event["kind"] == "opened"]
     return {
         "waybill": found.waybill,
+        "stay": stay,
+        "opened": opened[-1] if opened else None,
+        "left": any(event["kind"] == "closed" for event in stay),
         "order": orders[-1] if orders else None,
         "route": [names.get(orders[-1][end], orders[-1][end]) for end in ("origin", "destination")]
         if orders
@@ -50,6 +56,29 @@ def place(code: str, sites: dict[str, Row]) -> str:
         return code
     where = dict.fromkeys((site["province"], site["city"]))
     return f"{site['name']}（{''.join(where)}，{site['outlet']}）"
+
+
+def stay_events(found: Story) -> list[dict[str, Any]]:
+    """What happened to goods in a store, in words."""
+    return [
+        {**row, "what": STAYS[row["kind"]], "place": place(row["site"], found.sites), "said": said(row)}
+        for row in found.stay
+    ]
+
+
+def said(row: Row) -> str:
+    """What an event of a stay says: goods, place and vehicle."""
+    parts = [
+        f"{row['pallets']} 板" if row["pallets"] >= 0 else "",
+        f"{decimal(row['volume_cm3'], 1_000_000)} 立方米" if row["volume_cm3"] >= 0 else "",
+        f"{decimal(row['weight_g'], 1_000)} 公斤" if row["weight_g"] >= 0 else "",
+        *(row[name] for name in ("temperature", "billing")),
+        f"库区 {row['zone']}" if row["zone"] else "",
+        *(row[name] for name in ("vehicle", "plate")),
+        f"托盘 {row['pallet']}" if row["pallet"] else "",
+        f"批号 {row['lot']}" if row["lot"] else "",
+    ]
+    return " · ".join(filter(None, parts))
 
 
 def timeline(found: Story) -> list[dict[str, Any]]:

@@ -19,6 +19,13 @@ class Line(msgspec.Struct, frozen=True):
     dead_letter: str = ""
 
 
+class StayLine(msgspec.Struct, frozen=True):
+    """An event of goods in a store."""
+
+    event_id: str
+    stay: str
+
+
 class Weighing(msgspec.Struct, frozen=True):
     """A weight that was sent."""
 

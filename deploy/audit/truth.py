@@ -3,6 +3,7 @@
 The network writes into a directory, before it publishes anything:
 `truth.jsonl`    a line for each message: `accepted` must be exactly one event, `refused` exactly one dead letter
                  with this reason (its id is `dead_letter` where that can be foreseen), `repeated` nothing more
+`stays.jsonl`    a line for each event of goods in a store that was sent
 `parcels.jsonl`  a line for each parcel: what is true of it once all its messages have been published
 `status.json`    its state, and the simulated time of its newest tick
 """
@@ -14,7 +15,7 @@ import msgspec
 
 from deploy.audit.facts import IN_A_SHARD
 from deploy.audit.report import Check, Findings
-from deploy.audit.sent import Line, Parcel, Terms, lines, status_of
+from deploy.audit.sent import Line, Parcel, StayLine, Terms, lines, status_of
 from deploy.audit.store import BLOCK_RANGE, OF_SHARD, Row, Store
 
 _FACTS = f"""
@@ -65,7 +66,11 @@ def check_truth(store: Store, directory: Path) -> list[Check]:
             accepted[line.event_id] = line.waybill
         elif line.fate == "refused":
             refused.append(line)
-    checks = [_check_events(store, accepted), _check_dead_letters(store, refused)]
+    checks = [
+        _check_events(store, accepted),
+        _check_dead_letters(store, refused),
+        _check_stays(store, directory / "stays.jsonl"),
+    ]
     if status_of(directory).state == "done":
         parcels = list(lines(directory / "parcels.jsonl", Parcel))
         checks += [check(store, parcels) for check in (_check_parcels, _check_said, _check_breaches)]
@@ -88,6 +93,18 @@ def _check_events(store: Store, expected: dict[str, str]) -> Check:
     for event_id, waybill in expected.items():
         found.add(f"{waybill} {event_id}: was sent and is not there")
     return found.check("facts sent")
+
+
+def _check_stays(store: Store, file: Path) -> Check:
+    found = Findings("truth_stays", "模拟冷库发出的每个在库事件恰好入账一次")
+    expected = {line.event_id: line.stay for line in lines(file, StayLine)} if file.exists() else {}
+    found.seen = len(expected)
+    for row in store.rows("SELECT event_id, stay FROM $stay_event"):
+        if expected.pop(row["event_id"], None) != row["stay"]:
+            found.add(f"{row['stay']} {row['event_id']}: nobody sent this, or it stands twice")
+    for event_id, stay in expected.items():
+        found.add(f"{stay} {event_id}: was sent and is not there")
+    return found.check("facts of the store")
 
 
 def _check_dead_letters(store: Store, expected: list[Line]) -> Check:

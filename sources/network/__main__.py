@@ -16,10 +16,12 @@ import msgspec
 from schemas.settings import from_environment
 from sources.network.directory import build
 from sources.network.faults import NONE, Faults
+from sources.network.files import read_tariff
 from sources.network.lag import Books, Lag, Nobody
 from sources.network.money import Teller
 from sources.network.script import Script
-from sources.network.stage import START, Stage, read_tariff
+from sources.network.stage import START, Stage
+from sources.network.store import ColdStore
 from sources.network.truth import Truth
 
 
@@ -40,6 +42,12 @@ def arguments() -> argparse.Namespace:
         type=float,
         default=0,
         help="commands on virtual accounts a second, by the clock; 0: none, and nobody keeps accounts",
+    )
+    parser.add_argument(
+        "--vehicles",
+        type=float,
+        default=0,
+        help="vehicles a second, by the clock, at the gate of a cold store; 0: there is none",
     )
     parser.add_argument("--patience", type=float, default=300, help="seconds to finish in, at most")
     parser.add_argument(
@@ -123,14 +131,21 @@ def main() -> int:
     """Play, finish, let deadlines come; 0 if all of it was possible."""
     wanted, settings = arguments(), from_environment()
     told = Told(wanted.seconds, wanted.patience)
-    books: Books = Lag(settings, wanted.budget, accounts=wanted.commands > 0) if wanted.budget else Nobody()
+    books: Books = Nobody()
+    if wanted.budget:
+        books = Lag(settings, wanted.budget, accounts=wanted.commands > 0, stores=wanted.vehicles > 0)
     truth = Truth(wanted.truth)
     script = Script(NONE if wanted.faults == "none" else Faults())
     world = build(wanted.outlets, wanted.seed)
     teller = None
     if wanted.commands:
         teller = Teller(world.outlets, wanted.seed, wanted.commands * 3600 / wanted.speed, START)
-    stage = Stage(world, script, settings, truth, books, wanted.seed, wanted.rate, wanted.speed, teller)
+    store = None
+    if wanted.vehicles:
+        store = ColdStore(wanted.seed, wanted.vehicles * 3600 / wanted.speed, START)
+    stage = Stage(
+        world, script, settings, truth, books, wanted.seed, wanted.rate, wanted.speed, teller, store
+    )
     status = Status(wanted.truth, stage, truth)
     opened = stage.open(read_tariff(wanted.tariff), told)
     if opened:

@@ -64,7 +64,7 @@ def spell(fact: Fact, serial: str, dialect: str = "") -> Message:
     return Message(topic, payload, event_id, time, fact.courier if device.tells_courier else "")
 
 
-def _local(ms: int, form: str) -> str:
+def local(ms: int, form: str) -> str:
     """Shanghai's clock, to the second."""
     return (datetime.fromtimestamp(ms // SECOND, UTC) + timedelta(milliseconds=SHANGHAI_OFFSET)).strftime(
         form
@@ -89,7 +89,7 @@ def _dws_cm(fact: Fact, serial: str) -> Body:
         "Length": a,
         "Width": b,
         "Height": c,
-        "ScannedAt": _local(fact.time, "%Y-%m-%d %H:%M:%S.") + f"{fact.time % SECOND:03d}",
+        "ScannedAt": local(fact.time, "%Y-%m-%d %H:%M:%S.") + f"{fact.time % SECOND:03d}",
         "Images": [f"dws/{serial}.jpg"],
     }
 
@@ -118,7 +118,7 @@ def _pda(fact: Fact, serial: str) -> Body:
         "uuid": serial,
         "waybillNo": fact.waybill,
         "opName": PDA.get(fact.operation, fact.operation),
-        "scanTime": _local(fact.time, "%Y/%m/%d %H:%M:%S"),
+        "scanTime": local(fact.time, "%Y/%m/%d %H:%M:%S"),
     }
     return body | {"courier": fact.courier} if fact.courier else body
 
@@ -127,7 +127,7 @@ def _gate(fact: Fact, serial: str) -> Body:  # noqa: ARG001
     return {
         "BILL_CODE": fact.waybill,
         "SCAN_TYPE": GATE.get(fact.operation, fact.operation),
-        "SCAN_DATE": _local(fact.time, "%Y%m%d%H%M%S"),
+        "SCAN_DATE": local(fact.time, "%Y%m%d%H%M%S"),
     }
 
 

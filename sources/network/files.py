@@ -44,3 +44,12 @@ def csv_of(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     writer.writerow(header)
     writer.writerows(rows)
     return text.getvalue()
+
+
+def read_tariff(directory: Path) -> dict[str, str]:
+    """A tariff book's files."""
+    return {
+        file.name: file.read_text("utf-8")
+        for file in sorted(directory.iterdir())
+        if file.suffix in (".toml", ".csv")
+    }

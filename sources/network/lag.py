@@ -24,6 +24,8 @@ from sources.network.pace import Pace, Reading, Sent
 
 READ = (topics.CONTROL, topics.TICKS, topics.ORDERS, topics.DEVICES, topics.DEAD_LETTERS)
 """What lanes of the parcel flow read."""
+STORES = (topics.STAYS,)
+"""What lanes of the storage flow read beside documents and ticks."""
 MONEY = (topics.POSTINGS, topics.COMMANDS)
 """What those of the accounts flow read."""
 NOTHING_THERE = (KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._NOENT)
@@ -40,6 +42,7 @@ _NEWEST = "SELECT lane, max(n) FROM block GROUP BY lane FORMAT JSONCompactEachRo
 _BOOKED = """
 SELECT event_id FROM event WHERE seq BETWEEN {first} AND {last}
 UNION ALL SELECT event_id FROM weight_decision WHERE seq BETWEEN {first} AND {last}
+UNION ALL SELECT event_id FROM stay_event WHERE seq BETWEEN {first} AND {last}
 UNION ALL SELECT dead_letter_id FROM dead_letter WHERE seq BETWEEN {first} AND {last}
 FORMAT JSONCompactEachRow"""
 
@@ -95,7 +98,9 @@ class Nobody:
 class Lag:
     """Looks four times a second, in a thread. What cannot be known counts as behind."""
 
-    def __init__(self, settings: Settings, budget: int, *, accounts: bool = False) -> None:
+    def __init__(
+        self, settings: Settings, budget: int, *, accounts: bool = False, stores: bool = False
+    ) -> None:
         self._store, self._database = settings.clickhouse, settings.database
         self._headers = {
             "X-ClickHouse-User": settings.clickhouse_user,
@@ -104,7 +109,7 @@ class Lag:
         self._kafka = AdminClient({"bootstrap.servers": settings.kafka, **settings.kafka_options})
         self._wanted = {
             TopicPartition(topic.name, number): OffsetSpec.latest()
-            for topic in (*READ, *(MONEY if accounts else ()))
+            for topic in (*READ, *(MONEY if accounts else ()), *(STORES if stores else ()))
             for number in range(settings.partitions if topic.partitioned else 1)
         }
         self._count, self._budget = settings.partitions, budget

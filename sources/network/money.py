@@ -81,12 +81,12 @@ class Teller:
         number, party = f"m{self.asked:x}", r.choice(self._outlets)
         name = r.choices(list(ASKS), cum_weights=_CUMULATED)[0] if party in self._known else "top_up"
         self._known.add(party)
-        command = _command(number, at, party, name, self._body(name))
+        asked = command(number, at, party, name, self._body(name))
         if name == "hold":
             after = at + 30 * MINUTE
             what, body = r.choice([("capture", {"hold": number}), ("release", {"hold": number})])
-            self._later.append((after, _command(f"{number}f", after, party, what, body)))
-        return [command] * (2 if r.random() < ASKED_TWICE else 1)
+            self._later.append((after, command(f"{number}f", after, party, what, body)))
+        return [asked] * (2 if r.random() < ASKED_TWICE else 1)
 
     def _body(self, name: str) -> dict[str, Any]:
         r = self._r
@@ -106,7 +106,8 @@ class Teller:
 _CUMULATED = [sum(list(ASKS.values())[: n + 1]) for n in range(len(ASKS))]
 
 
-def _command(number: str, at: int, party: str, name: str, body: dict[str, Any]) -> Command:
+def command(number: str, at: int, party: str, name: str, body: dict[str, Any]) -> Command:
+    """A command as someone asks for it."""
     return Command(
         id=number,
         time=at,

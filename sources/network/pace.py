@@ -15,8 +15,8 @@ from schemas import topics
 RECORD_BYTES = 512
 """A generous record: orders and device events have 300 to 450 bytes, rare dead letters twice as many."""
 
-FROM_DEVICES = (topics.DEVICES.name, topics.DEAD_LETTERS.name)
-"""Where the device flow writes: each message of a device becomes one record in one of them, or more after a
+FROM_DEVICES = (topics.DEVICES.name, topics.STAYS.name, topics.DEAD_LETTERS.name)
+"""Where the device flow writes: each message of a device that tells becomes one record in one of them, or more after a
 crash."""
 
 

@@ -49,6 +49,8 @@ class Cue(msgspec.Struct, order=True):
     """The dead letter's id, where it holds the message as it was sent."""
     fault: str = ""
     """The fault that made or changed it, as `Faults` names them."""
+    store: bool = False
+    """It is about goods in a store, not about a parcel; `waybill` is then the stay."""
 
 
 class Claimed(msgspec.Struct, frozen=True):

@@ -10,7 +10,6 @@ import heapq
 import time
 from collections import deque
 from datetime import timedelta
-from pathlib import Path
 from typing import Protocol
 
 import msgspec
@@ -23,11 +22,13 @@ from schemas.times import HOUR, business_day, date_of
 from sources.network.directory import World
 from sources.network.lag import Books
 from sources.network.life import lives, next_order
+from sources.network.listener import Listener
 from sources.network.money import Teller, agreements
 from sources.network.pace import Sent, Underway
 from sources.network.parties import SUCCESSOR
 from sources.network.publisher import Publisher
 from sources.network.script import Cue, Script
+from sources.network.store import GATE, SITE, ColdStore, book, directory
 from sources.network.truth import Truth
 from sources.ticker import Kafka, send_tick
 
@@ -69,10 +70,12 @@ class Stage:
         rate: float,
         speed: float,
         teller: Teller | None = None,
+        store: ColdStore | None = None,
     ) -> None:
         self.world, self.script, self.truth, self.books, self.seed = world, script, truth, books, seed
         self.speed = speed
-        self.teller = teller
+        self.teller, self.store = teller, store
+        self._gate = Listener(settings, SITE, GATE) if store is not None else None
         self.per_hour = rate * 3600 / speed
         """Parcels in an hour of simulated time."""
         self.publisher = Publisher(settings.mqtt, settings.mqtt_user, settings.mqtt_password)
@@ -99,10 +102,13 @@ class Stage:
         files = self.world.files
         if self.teller is not None:
             files = files | agreements(self.world.outlets, self.seed)
-        network, book = version_of(files), version_of(tariff)
+        books = [tariff]
+        if self.store is not None:
+            files, books = directory(files), [tariff, book()]
+        network = version_of(files)
         documents: tuple[ControlEvent, ...] = (
             NetworkPublished(id=f"network-{network}", time=START, version=network, files=files),
-            TariffPublished(id=f"tariff-{book}", time=START, version=book, name="simulated", files=tariff),
+            *map(published, books),
             *changes_of_hands(self.world),
         )
         while self.books.behind(self.sent):
@@ -126,6 +132,7 @@ class Stage:
             while created <= self.now and (most is None or self.parcels < most):
                 self._create(created)
                 created = next_order(created, self.per_hour)
+            self._at_the_gate(stop)
             self._publish(stop)
             self._ask()
 
@@ -149,6 +156,8 @@ class Stage:
 
     def close(self) -> None:
         """Leave the brokers."""
+        if self._gate is not None:
+            self._gate.close()
         self.publisher.close()
         self.kafka.flush(5)
         self.truth.close()
@@ -184,6 +193,19 @@ class Stage:
         if self.teller is not None:
             for command in self.teller.until(self.now):
                 self.kafka.send(topics.COMMANDS.name, msgspec.json.encode(command), command.subject)
+
+    def _at_the_gate(self, stop: Stop) -> None:
+        """Vehicles ask, and what may enter does."""
+        if self.store is None or self._gate is None:
+            return
+        for answer in self._gate.take():
+            for cue in self.store.answered(answer, self.now):
+                heapq.heappush(self._cues, cue)
+        for asked in self.store.money:
+            self.kafka.send(topics.COMMANDS.name, msgspec.json.encode(asked), asked.subject)
+        self.store.money.clear()
+        for topic, payload in self.store.asks(self.now):
+            self.publisher.publish(topic, payload, lambda: stop.at_once)
 
     def _send(self, cue: Cue, stop: Stop) -> None:
         if cue.fate != "repeated":
@@ -253,6 +275,12 @@ class Stage:
         return not self.underway
 
 
+def published(files: dict[str, str]) -> TariffPublished:
+    """A tariff book comes into force."""
+    version = version_of(files)
+    return TariffPublished(id=f"tariff-{version}", time=START, version=version, name="simulated", files=files)
+
+
 def changes_of_hands(world: World) -> tuple[ControlEvent, ...]:
     """What becomes of the two busiest outlets: one is sold on the next day, the other joins a third a day later."""
     busiest = sorted(world.outlets, key=lambda site: (-world.volume[site.code], site.code))[:3]
@@ -278,12 +306,3 @@ def changes_of_hands(world: World) -> tuple[ControlEvent, ...]:
             reason="合并",
         ),
     )
-
-
-def read_tariff(directory: Path) -> dict[str, str]:
-    """A tariff book's files."""
-    return {
-        file.name: file.read_text("utf-8")
-        for file in sorted(directory.iterdir())
-        if file.suffix in (".toml", ".csv")
-    }

@@ -9,7 +9,10 @@ each with `fault`, the name in `faults.Faults` of what was done to it, or empty.
 the parcel beside which it was sent, not always the one that it names.
 
 `parcels.jsonl`, a line for each parcel when it is ordered: `script.Outcome`, which is true once all its
-messages have been published. `faults` of `status.json` counts what was done.
+messages have been published.
+
+`stays.jsonl`, a line for each event of goods in a store: exactly one is booked.
+`faults` of `status.json` counts what was done.
 """
 
 from collections import Counter
@@ -28,6 +31,7 @@ class Truth:
         directory.mkdir(parents=True, exist_ok=True)
         self._messages = (directory / "truth.jsonl").open("wb")
         self._parcels = (directory / "parcels.jsonl").open("wb")
+        self._stays = (directory / "stays.jsonl").open("wb")
         self._encoder = msgspec.json.Encoder()
         self.fates: Counter[str] = Counter()
         self.faults: Counter[str] = Counter()
@@ -41,6 +45,9 @@ class Truth:
     def add(self, cues: Sequence[Cue]) -> None:
         """These messages are about to be published."""
         for cue in cues:
+            if cue.store:
+                self._stay(cue)
+                continue
             self.fates[cue.fate] += 1
             if cue.fault:
                 self.faults[cue.fault] += 1
@@ -57,8 +64,15 @@ class Truth:
             self._messages.write(self._encoder.encode(line) + b"\n")
         self._messages.flush()
         self._parcels.flush()
+        self._stays.flush()
+
+    def _stay(self, cue: Cue) -> None:
+        if cue.fate == "accepted":
+            line = {"event_id": cue.event_id, "stay": cue.waybill}
+            self._stays.write(self._encoder.encode(line) + b"\n")
 
     def close(self) -> None:
         """Everything is in the files."""
         self._messages.close()
         self._parcels.close()
+        self._stays.close()

@@ -6,6 +6,7 @@ from functools import cache
 from pathlib import Path
 
 from flows.fees.current import FEES
+from flows.fees.model import OF_STAYS
 from flows.governance.network import read_network
 from flows.rating.book import read_book
 from flows.rating.facts import Terms, Trial
@@ -19,6 +20,8 @@ from tests.rating.material import files_in
 DEFAULT = Path(__file__).parents[2] / "flows" / "rating" / "default"
 WORLD = build(600, 1)
 AT_HUBS = {"handling", "bagging"}
+IN_STORES = {due.price for due in FEES.dues if due.trigger in OF_STAYS}
+"""What goods in a store cost: another book's matter."""
 WITH_AMOUNTS = {"damaged", "lost"}
 """Claims that say themselves how much."""
 DAY = day_of(date(2025, 11, 11))
@@ -38,7 +41,9 @@ def test_it_is_large_enough() -> None:
     assert len(tariffs().context.network.outlets) >= 300
     assert sum(row.table.kind != "zones" for row in book.rows) >= 5_000
     priced = set(FEES.prices)
-    assert {table.fee for table in book.tables if table.kind == "base"} == priced - AT_HUBS - WITH_AMOUNTS
+    assert {
+        table.fee for table in book.tables if table.kind == "base"
+    } == priced - AT_HUBS - WITH_AMOUNTS - IN_STORES
     assert {table.kind for table in book.tables} == {"base", "surcharge", "discount", "bounds", "zones"}
 
 

@@ -18,8 +18,9 @@ from schemas.events import NetworkPublished, TariffPublished, Tick
 from schemas.identity import version_of
 from schemas.times import DAY
 from sources.network.directory import World
+from sources.network.files import read_tariff
 from sources.network.script import Cue
-from sources.network.stage import START, read_tariff
+from sources.network.stage import START
 
 DEFAULT = Path(__file__).parents[2] / "flows" / "rating" / "default"
 DIALECTS = known_dialects()
