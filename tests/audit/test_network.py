@@ -17,9 +17,10 @@ from schemas.times import HOUR, MINUTE
 from sources.network.desk import Desk
 from sources.network.directory import build
 from sources.network.faults import Faults
+from sources.network.files import read_tariff
 from sources.network.life import lives
 from sources.network.script import Cue, Script
-from sources.network.stage import AFTERWARDS, START, changes_of_hands, read_tariff
+from sources.network.stage import AFTERWARDS, START, changes_of_hands
 from sources.network.truth import Truth
 from tests.audit.lane import Lane, Record, record
 from tests.simulation.playing import DEFAULT, DIALECTS, network_of

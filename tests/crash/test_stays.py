@@ -3,6 +3,7 @@
 import random
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -10,7 +11,7 @@ from confluent_kafka import Producer
 
 from schemas import topics
 from schemas.events import Command, Event, StayEvent, Tick
-from schemas.times import HOUR
+from schemas.times import DAY, HOUR
 from tests.crash.harness import Field, Input, at_points, every, field
 from tests.servers.kafka import Kafka
 from tests.storage.world import CUSTOMERS, Store, moment, network, story, tariff, tick
@@ -74,11 +75,17 @@ def test_lanes_of_the_storage_flow_are_killed(tmp_path: Path, source: Input, lan
     quiet = Store(tariff(), network(meat="C-MEAT,credit,100000,"), patient=True)
     quiet.take(*(event for event in told() if isinstance(event, StayEvent)))
     quiet.until_moment(max(event.time for event in told() if isinstance(event, Tick)))
-    crash = at_points(0.02)
-    with field(tmp_path, source, lanes=1, accounts=1, stays=lanes, crash=crash, budget=100) as place:
+    more: dict[str, Any] = {
+        "crash": at_points(0.02),
+        "budget": 100,
+        "horizon": 30 * DAY,
+    }  # a block has days of such time
+    with field(tmp_path, source, lanes=1, accounts=1, stays=lanes, **more) as place:
         place.run(every((0.5, 1.5), Field.kill_a_lane, 8))
         assert sum(lane.starts for lane in place.lanes) > 4
         place.audited()
+        refused = place.client.query("SELECT reason, count() FROM dead_letter GROUP BY reason").result_rows
+        assert refused == []
         booked = place.client.query(
             "SELECT waybill, fee, part, payer, sum(amount) FROM charge GROUP BY ALL HAVING countIf(reverses = "
             "toFixedString('', 16)) > countIf(reverses != toFixedString('', 16))"
