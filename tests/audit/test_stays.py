@@ -12,7 +12,6 @@ from deploy.audit.report import Report
 from schemas.events import Event, NetworkPublished, StayEvent, TariffPublished, TariffWithdrawn, Tick
 from schemas.topics import CONTROL
 from sinks.encode import Encoded
-from sinks.tables import TABLES
 from tests.audit.lane import Lane, record
 from tests.audit.writer import Writer
 from tests.storage.world import Store, happening, moment, story, tariff, tick
@@ -48,14 +47,6 @@ class Books(Store):
     def audited(self, data_time: int | None = None) -> Report:
         """The auditor's report."""
         return run(self.client, data_time=data_time)
-
-
-@pytest.fixture
-def empty(client: Client) -> Client:
-    """Empty tables."""
-    for table in TABLES:
-        client.command(f"TRUNCATE TABLE {table.name}")
-    return client
 
 
 def eventful(books: Books, seed: int, stays: int = 30) -> Books:
