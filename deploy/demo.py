@@ -144,7 +144,13 @@ class Demo:
             self._part("accounts", "flows.accounts", "0"),
         ]
         page = self._server("page", "dashboards.live", "--port", str(self.options.port), keeps_port=True)
-        self.tended = [store, page, *self.flows]
+        self.volumes = self._part(
+            "volumes",
+            "deploy.cli",
+            *("volumes", "--follow", "--every", "5", "--by", "demo"),
+            *("--url", store.address),
+        )
+        self.tended = [store, page, self.volumes, *self.flows]
         _say(f"page        {page.address}")
         _say(f'clickhouse  {store.address}   ({command()} sql "select …"; Grafana and other clients, too)')
         _say(f"kafka       {self.settings.kafka}")
@@ -229,6 +235,8 @@ class Demo:
             self._tend()
             if self.asked or time.monotonic() > until:
                 self.network.process.kill()
+        self.tended.remove(self.volumes)
+        self.volumes.stop()
         self._settle()
         for line in transfers.move(self.settings, self.client, by="demo"):
             _say(line)

@@ -358,6 +358,26 @@ class BalanceMoved(Event, frozen=True, kw_only=True, tag="balance_moved"):
     by: Word = ""
 
 
+class VolumesCounted(Event, frozen=True, kw_only=True, tag="volumes"):
+    """How many parcels each customer had in a month through a completed business day. Topic `waybook.control`, 0.
+
+    A parcel belongs to the business day of its first scan 10 and to the customer of its newest order. `count` names
+    the whole count, which may come in parts; of several counts of a day the newest (by time, then name) holds.
+    """
+
+    count: Name
+    month: date
+    """Its first day."""
+    through_day: date
+    part: Annotated[int, Meta(ge=1, le=10_000)] = 1
+    parts: Annotated[int, Meta(ge=1, le=10_000)] = 1
+    volumes: dict[Name, Annotated[int, Meta(ge=1, lt=2**40)]] = {}
+    """By customer; whoever is not there had none."""
+    blocks: dict[str, int] = {}
+    """By lane: the newest block that was looked at."""
+    by: Word = ""
+
+
 class Tick(Event, frozen=True, kw_only=True, tag="tick"):
     """Time has passed: the clock of everything that waits. Topic `waybook.ticks`, partition 0.
 
@@ -434,7 +454,13 @@ class Query(Event, frozen=True, kw_only=True, tag="query"):
 ParcelEvent = Order | Scan | Weight | Claim | ClaimWithdrawn | WeightDecided
 StayEvent = StayOpened | StayMeasured | StayMoved | StayClosed
 ControlEvent = (
-    TariffPublished | TariffWithdrawn | NetworkPublished | PartyTransferred | PartiesMerged | BalanceMoved
+    TariffPublished
+    | TariffWithdrawn
+    | NetworkPublished
+    | PartyTransferred
+    | PartiesMerged
+    | BalanceMoved
+    | VolumesCounted
 )
 AnyEvent = (
     Order
@@ -453,6 +479,7 @@ AnyEvent = (
     | PartyTransferred
     | PartiesMerged
     | BalanceMoved
+    | VolumesCounted
     | Tick
     | DeadLetter
     | DeadLetterReplayed

@@ -27,6 +27,7 @@ CARRIES: dict[str, tuple[type[events.Event], ...]] = {
         events.PartyTransferred,
         events.PartiesMerged,
         events.BalanceMoved,
+        events.VolumesCounted,
     ),
     topics.TICKS.name: (events.Tick,),
     topics.POSTINGS.name: (),

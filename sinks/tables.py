@@ -727,10 +727,29 @@ STAY_EVENT = Table(
     extras=("INDEX stays stay TYPE bloom_filter(0.01) GRANULARITY 4",),
 )
 
+VOLUME = Table(
+    "volume",
+    "Customers' parcels in a month through a completed business day, as counted; of a day the newest count holds",
+    (
+        *SEQ,
+        Column("event_id", TEXT),
+        Column("count_id", TEXT, "what an explanation names; a count may come in parts"),
+        Column("counted_at", TIME),
+        Column("counted_by", TEXT),
+        Column("month", DATE, "its first day"),
+        Column("through_day", DATE, "a charge of a later business day of the month is rated with it"),
+        Column("part", "UInt16"),
+        Column("parts", "UInt16"),
+        Column("blocks", TEXT, "lane:block, up to which parcels were counted"),
+        Column("customer", TEXT, "empty: the part is of nobody"),
+        Column("parcels", "UInt64", "picked up on business days of the month up to and including that day"),
+    ),
+)
+
 FACTS = (
     *(EVENT, ORDER_TERMS, CLAIM, CHARGE, JOURNAL, WEIGHT, ANOMALY, WAITING, DEAD_LETTER),
     *(TARIFF, DIRECTORY, SITE, PRODUCT, AREA, PARTY, OPERATOR, BALANCE_MOVED, ACCOUNT, FEE, POSTING_RULE),
-    *(CHAIN_RULE, CHAIN_BREACH, WEIGHT_CASE, WEIGHT_DECISION, STAY_EVENT),
+    *(CHAIN_RULE, CHAIN_BREACH, WEIGHT_CASE, WEIGHT_DECISION, STAY_EVENT, VOLUME),
     *(MOVEMENT, HOLD, NOTICE, ANSWER, TERMS, MATERIAL),
 )
 """Tables whose rows come in blocks."""

@@ -19,6 +19,7 @@ from deploy.audit.hands import Hands, read_changes
 from deploy.audit.report import Findings
 from deploy.audit.store import BLOCKS, LANE, Store
 from deploy.audit.tariffs import USUAL, Book, Policy, Prices, read_book
+from deploy.audit.volumes import Volumes, holding, read_counts
 from schemas.topics import CONTROL
 
 Documents = list[tuple[int, str, dict[str, str]]]
@@ -37,6 +38,7 @@ class Era(msgspec.Struct, frozen=True):
     directory: Directory
     prices: Prices
     hands: Hands
+    volumes: Volumes = Volumes()
 
     @property
     def policy(self) -> Policy:
@@ -87,7 +89,8 @@ def read_eras(store: Store, log: Log, found: Findings) -> Eras:
     tariffs, directories = _read_tariffs(store), _read_directories(store)
     changes = read_changes(store)
     documents = {seq for seq, _, _ in tariffs} | {seq for seq, _ in directories}
-    beginnings = sorted(documents | {change.seq for change in changes})
+    counts = read_counts(store)
+    beginnings = sorted(documents | {change.seq for change in changes} | {count.seq for count in counts})
     _check_directories(store, found)
     eras = [_era([], read_directory("", ()), Hands())]
     for (_, one), (seq, other) in pairwise(directories):
@@ -103,8 +106,9 @@ def read_eras(store: Store, log: Log, found: Findings) -> Eras:
     read: dict[tuple[int, str, int], Book | None] = {}
     for beginning in beginnings:
         hands = Hands(tuple(change for change in changes if change.seq <= beginning))
+        volumes = holding(counts, beginning)
         if beginning not in documents:
-            eras.append(msgspec.structs.replace(eras[-1], hands=hands))
+            eras.append(msgspec.structs.replace(eras[-1], hands=hands, volumes=volumes))
             continue
         known = [one for one in directories if one[0] <= beginning]
         since, directory = known[-1] if known else (0, eras[0].directory)
@@ -114,7 +118,7 @@ def read_eras(store: Store, log: Log, found: Findings) -> Eras:
                 read[seq, version, since] = _read_book(version, files, directory, found)
             if (book := read[seq, version, since]) is not None:
                 books.append(book)
-        eras.append(_era(books, directory, hands))
+        eras.append(msgspec.structs.replace(_era(books, directory, hands), volumes=volumes))
     return Eras(eras, _starts(log, beginnings))
 
 

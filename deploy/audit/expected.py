@@ -267,7 +267,7 @@ def _priced(
     if case.era.prices.by_hub:
         seqs += tuple(one.seq for one in case.extras.hubs.get(facts.waybill, ()))
     day = EPOCH + timedelta(days=(time + EAST_8) // DAY)
-    found = case.era.prices.price(rule.price, day, _parcel(case))
+    found = case.era.prices.price(rule.price, day, _parcel(case, day))
     if found is None:
         if insists:
             yield Due(rule.name, part, time, NO_PRICE, cause, seqs=seqs)
@@ -293,9 +293,10 @@ def _undecided(case: Case) -> bool:
     return differing is not None and differing.undecided
 
 
-def _parcel(case: Case) -> Parcel:
+def _parcel(case: Case, day: date) -> Parcel:
     """The facts in the units of prices."""
     facts, adopted, terms = case.facts, case.adopted, case.terms
+    month_parcels, month_count = case.era.volumes.of(facts.customer, day)
     return Parcel(
         origin=facts.origin,
         destination=facts.destination,
@@ -313,6 +314,8 @@ def _parcel(case: Case) -> Parcel:
         cod=Decimal(terms.cod) / E4,
         payment=Decimal(facts.payment) / E4,
         promised_h=terms.promised_hours,
+        month_parcels=month_parcels,
+        month_count=month_count,
     )
 
 

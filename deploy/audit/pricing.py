@@ -37,6 +37,8 @@ class Parcel(msgspec.Struct, frozen=True, kw_only=True):
     payment: Decimal = NOTHING
     promised_h: int = 0
     month_parcels: int = 0
+    month_count: str = ""
+    """The published count that says so."""
     month_amount: Decimal = NOTHING
     """What the fee came to for the customer in the month so far."""
     pallets: int = 0

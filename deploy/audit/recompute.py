@@ -38,6 +38,7 @@ from deploy.audit.rules import AS_OF
 from deploy.audit.stays import Stays
 from deploy.audit.steps import untrue
 from deploy.audit.store import OF_SHARD, Store
+from deploy.audit.volumes import check_counts, read_counts
 from schemas.settings import from_environment
 
 WEIGHED = "transit"
@@ -175,6 +176,7 @@ class Recomputation:
         yield check_entries(self._store, self._moves)
         yield check_totals(self._store, newest.hands, self._moves, set(newest.directory.places))
         yield check_names(self._store)
+        yield check_counts(self._store, read_counts(self._store))
         yield check_anomalies(self._store, self._eras)
         yield check_dead_letters(self._store, self._eras)
         for found in (self.charges, self.snapshots, self.waits, self.weights, self.lanes):

@@ -37,6 +37,9 @@ def untrue(steps: str, price: Price) -> Iterator[str]:
         if Decimal(found[-1]["total"]) != price.total:
             yield f"the steps come to {found[-1]['total']}, should be {price.total}"
         for step in found:
+            factors = step.get("factors", {})
+            if "month_parcels" in factors and "month_count" not in factors:
+                yield "does not say which count of the month it used"
             for name, text in step.get("factors", {}).items():
                 if text not in price.facts.get(name, ()):
                     yield f"{name} was {price.facts.get(name)}, not {text!r}"

@@ -435,6 +435,7 @@ class Prices:
             "insured": _decimal(parcel.insured),
             "cod": _decimal(parcel.cod),
             "promised": str(parcel.promised_h),
+            "month_count": parcel.month_count,
         }
         for name, text in plain.items():
             found.setdefault(name, set()).add(text)

@@ -33,6 +33,7 @@ from flows.lifecycle.reasons import (
     REASON_MASK,
     UNDECIDED,
 )
+from flows.lifecycle.volumes import Volumes
 from flows.lifecycle.weighing import DECIDED, case_of, chosen, weighed
 from flows.rating.model import Book
 from flows.rating.policy import AFTER_SIGNED, AT_ONCE, WAIT, WHEN_SIGNED, WeightPolicy
@@ -63,10 +64,20 @@ NO_BOOK = Book(
 """Before the first tariff book everything that is due waits for a price."""
 
 
+NOTHING_COUNTED = Volumes()
+
+
 class Assessor:
     """Assesses parcels by the tariffs in force and writes charges into a block's output."""
 
-    def __init__(self, tariffs: Tariffs, network: Network, fees: Fees = FEES, turn: int = 0) -> None:
+    def __init__(
+        self,
+        tariffs: Tariffs,
+        network: Network,
+        fees: Fees = FEES,
+        turn: int = 0,
+        volumes: Volumes = NOTHING_COUNTED,
+    ) -> None:
         self.tariffs, self.network, self.turn = tariffs, network, turn
         """`turn`: how often a tariff book came into force or was withdrawn before."""
         self.dues = Dues(fees, tariffs)
@@ -75,6 +86,8 @@ class Assessor:
         """Whether a price depends on the weight though something else makes it due."""
         self.by_hub = tariffs.by_hub
         """Whether a price depends on the hubs that were passed."""
+        self.by_month, self.volumes = tariffs.by_month, volumes
+        """Whether a price depends on the customers' parcels in the month so far; what is counted of them."""
         self.output = Output()
         self.now = 0
         """Data time, UTC ms."""
@@ -240,7 +253,10 @@ class Assessor:
 
     def rate(self, parcel: Parcel, price: str, time: int) -> Quote | None:
         """What the tariffs say: the one place where they are asked."""
-        return self.tariffs.rate(price, business_day(time), parcel)
+        day = business_day(time)
+        if self.by_month:
+            parcel.month_parcels, parcel.month_count = self.volumes.of(parcel.customer, day)
+        return self.tariffs.rate(price, day, parcel)
 
     def _adoptable(self, parcel: Parcel) -> int:
         """When the best weight came or comes into force; NEVER: not yet."""

@@ -6,7 +6,7 @@ from flows.governance.network import Network, city_of
 from flows.governance.operators import Change, outlet_of
 from flows.governance.parties import masked
 from flows.journal.moves import Move
-from schemas.events import PartyTransferred
+from schemas.events import PartyTransferred, VolumesCounted
 from schemas.times import day_of
 from sinks import columns
 from sinks.columns import Made
@@ -92,6 +92,27 @@ def balances(moves: Sequence[Move]) -> dict[str, Made] | None:
         "account": columns.spelled(account),
         "counterparty": columns.texts(counterparty),
         "amount": columns.money(columns.ints(units)),
+    }
+
+
+def volumes(rows: Sequence[VolumesCounted]) -> dict[str, Made] | None:
+    """Table `volume`: counts, a row a customer; one of nobody has a row of nobody."""
+    full = [(one, *of) for one in rows for of in (sorted(one.volumes.items()) or [("", 0)])]
+    if not full:
+        return None
+    events, customer, parcels = zip(*full, strict=True)
+    return {
+        "event_id": columns.texts([one.id for one in events]),
+        "count_id": columns.texts([one.count for one in events]),
+        "counted_at": columns.times(columns.ints([one.time for one in events])),
+        "counted_by": columns.texts([one.by for one in events]),
+        "month": columns.dates(columns.ints([day_of(one.month) for one in events])),
+        "through_day": columns.dates(columns.ints([day_of(one.through_day) for one in events])),
+        "part": columns.numbers(columns.ints([one.part for one in events]), "uint16"),
+        "parts": columns.numbers(columns.ints([one.parts for one in events]), "uint16"),
+        "blocks": columns.texts([_blocks(one.blocks) for one in events]),
+        "customer": columns.texts(customer),
+        "parcels": columns.numbers(columns.ints(parcels), "uint64"),
     }
 
 

@@ -14,6 +14,7 @@ from schemas.events import (
     Scan,
     TariffPublished,
     TariffWithdrawn,
+    VolumesCounted,
     Weight,
     WeightDecided,
 )
@@ -207,6 +208,8 @@ class Output(msgspec.Struct):
     changes: list[Change] = []
     """Accepted changes of hands."""
     moves: list[Move] = []
+    volumes: list[VolumesCounted] = []
+    """Counts that were taken, or parts of them."""
     pending_cases: int = 0
     """Cases on whose decision charges depend, after this block."""
     repeats: int = 0

@@ -220,6 +220,8 @@ class Parcel(msgspec.Struct, array_like=True, gc=False):
     """When its scan chain wants to be looked at; stored, it may be too early, never too late."""
     breaches: list[Breach] = []
     """Open and final breaches, in order of the rules."""
+    month_count: str = ""
+    """The count that `month_parcels` is from."""
 
     @property
     def waiting(self) -> bool:

@@ -27,6 +27,7 @@ from flows.lifecycle.parcel import MARK, NEVER, Claimed, Decided, Parcel, Weighe
 from flows.lifecycle.published import next_network, taken_out
 from flows.lifecycle.reasons import ABANDONED, REASONS
 from flows.lifecycle.refusals import refusal
+from flows.lifecycle.volumes import Volumes
 from flows.lifecycle.watch import Watch
 from flows.rating.book import read_book
 from flows.rating.model import Book
@@ -51,6 +52,7 @@ from schemas.events import (
     TariffPublished,
     TariffWithdrawn,
     Tick,
+    VolumesCounted,
     Weight,
     WeightDecided,
 )
@@ -79,6 +81,7 @@ class Documents(msgspec.Struct):
     turns: int = 0
     """How often a tariff book came into force or was withdrawn."""
     hands: Hands = msgspec.field(default_factory=Hands)
+    volumes: Volumes = msgspec.field(default_factory=Volumes)
     sites: list[str] = []
     """Sites by their number in trails; grows by every directory that has rules of scan chains."""
 
@@ -164,6 +167,8 @@ class Lifecycle:
                 self._events(records, block.newest)
             else:
                 self._others(records, block.newest)
+        if self.output.volumes and self.rules.by_month:
+            self._look_at(sorted(self.waiting | self.pending))  # it may have a price now
         self._look_at(self.timers.due(self.ring.now))
         self._give_up(before)
         self._look_at_chains()
@@ -586,6 +591,11 @@ class Lifecycle:
             if move.differences:
                 self.output.moves.append(move)
 
+    def _count_volumes(self, counted: VolumesCounted, received: int) -> None:  # noqa: ARG002
+        """Customers' parcels in the month. All of a block's counts are there before anything is rated by them."""
+        if self.documents.volumes.take(counted):
+            self.output.volumes.append(counted)
+
     def _withdraw_tariff(self, withdrawn: TariffWithdrawn, received: int) -> None:  # noqa: ARG002
         if (withdrawn.version == "") == (withdrawn.name == ""):
             raise RefusedError("book_refused", "a withdrawal names either a version or a name")
@@ -617,7 +627,8 @@ class Lifecycle:
         self.books = list(books)
         before = self.rules
         tariffs = Tariffs([NO_BOOK, *books], self.directory)
-        self.rules = Assessor(tariffs, self.directory, self.fees, self.documents.turns)
+        documents = self.documents
+        self.rules = Assessor(tariffs, self.directory, self.fees, documents.turns, documents.volumes)
         self.rules.now, self.rules.output = self.ring.now, self.output
         self.rules.changed, self.rules.changed_items = before.changed, before.changed_items
         self.rules.cases = before.cases
@@ -789,6 +800,7 @@ _HANDLE: dict[tuple[str, type[Event]], _Handle] = {
     (topics.CONTROL.name, PartiesMerged): Lifecycle._change_hands,
     (topics.CONTROL.name, BalanceMoved): Lifecycle._move_balances,
     (topics.CONTROL.name, TariffWithdrawn): Lifecycle._withdraw_tariff,
+    (topics.CONTROL.name, VolumesCounted): Lifecycle._count_volumes,
     (topics.DEAD_LETTERS.name, DeadLetter): Lifecycle._dead_letter,
     (topics.DEAD_LETTERS.name, DeadLetterReplayed): Lifecycle._dead_letter_replayed,
 }

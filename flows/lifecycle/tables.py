@@ -485,6 +485,7 @@ class Tables:
             directory.changes(output.changes),
             directory.balances(output.moves),
         )
+        made["volume"] = directory.volumes(output.volumes)
         return made
 
 

@@ -89,6 +89,8 @@ class Facts(Protocol):
     terms: Terms | None
     month_parcels: int
     """The customer's parcels in the month so far."""
+    month_count: str
+    """The published count that says so; empty: none does."""
 
     @property
     def month_amount(self) -> int:
@@ -117,5 +119,6 @@ class Trial(msgspec.Struct, kw_only=True):
     hubs: tuple[str, ...] = ()
     terms: Terms | None = None
     month_parcels: int = 0
+    month_count: str = ""
     month_amount: int = 0
     stay: Stay | None = None

@@ -19,6 +19,8 @@ class Step(NamedTuple):
     text_en: str
 
 
+OTHERS = {"month_count": "当月票数的统计"}
+"""What is told beside the factors."""
 KINDS = {
     "base": ("基础价格", "Base price"),
     "surcharge": ("附加费", "Surcharge"),
@@ -104,7 +106,8 @@ def passed_over(text: str) -> Iterator[Step]:
 
 def _factors(one: Pass) -> Step:
     named = [
-        (BY_NAME[name].zh if name in BY_NAME else name, name, value) for name, value in one.factors.items()
+        (BY_NAME[name].zh if name in BY_NAME else OTHERS.get(name, name), name, value)
+        for name, value in one.factors.items()
     ]
     return Step(
         "计费因子",

@@ -160,6 +160,11 @@ class Tariffs:
         """Whether any price depends on the hubs that a parcel has passed."""
         return any(prices.by_hub for prices in self.fees.values())
 
+    @property
+    def by_month(self) -> bool:
+        """Whether any price depends on the customer's parcels in the month so far."""
+        return any(prices.by_month for prices in self.fees.values())
+
 
 SHORT = ("flat", "first_continued")
 
@@ -215,8 +220,12 @@ class FeePrices:
         self.bare = not factors and self.more is None
         """Whether the base price, by places and product, is all there can be."""
         self.weighs = any(map(_weighs, tables)) or bool(factors & MEASURED)
-        self.by_hub = "hub" in factors or any(
-            "hubs" in one.condition.program.variables() for one in named if isinstance(one, When)
+        conditions = [one.condition.program.variables() for one in named if isinstance(one, When)]
+        self.by_hub = "hub" in factors or any("hubs" in names for names in conditions)
+        self.by_month = (
+            "month_parcels" in factors
+            or any(table.measure == "month_parcels" for table in tables)
+            or any("month_parcels" in names for names in conditions)
         )
 
     def largest(self, day: int, facts: Facts) -> Quote | None:
@@ -245,6 +254,8 @@ class FeePrices:
         row = match.row
         volumetric, priced_g, continued_g = _priced(row, work.weighed(row.table))
         work.extras = prices.classes.told(day, facts)
+        if self.by_month and facts.month_count:
+            work.extras["month_count"] = facts.month_count
         work.take("base", match)
         if more is not NO_MORE:
             _add(work, more)

@@ -25,6 +25,7 @@ from schemas.events import (
     TariffPublished,
     TariffWithdrawn,
     Tick,
+    VolumesCounted,
     WeightDecided,
 )
 from schemas.limits import HORIZON
@@ -54,6 +55,7 @@ def record(event: Event, partition: int = 0) -> Record:
         PartiesMerged: topics.CONTROL,
         BalanceMoved: topics.CONTROL,
         DeadLetter: topics.DEAD_LETTERS,
+        VolumesCounted: topics.CONTROL,
     }.get(type(event), topics.DEVICES)
     return Record(topic.name, partition, msgspec.json.encode(event))
 

@@ -334,7 +334,7 @@ TAMPERED = (
     ("claim", "event_time = event_time + 1", "status = 'breached'", "penalised"),
     ("chain_rule", "due = 'wrong_sorting'", "due = 'late'", "recomputed_charges"),
     ("chain_rule", "amount = amount + 1", "amount > 0", "recomputed_charges"),
-    ("chain_breach", "status = 'open'", "status = 'final'", "chain_breaches"),
+    ("chain_breach", "status = 'open'", "status = 'final'", "breach_penalties"),
     ("charge", "payer = 'BJ1'", "startsWith(part, 'breach:') AND payer != 'BJ1'", "recomputed_charges"),
 )
 

@@ -1,0 +1,106 @@
+"""Counts of customers' parcels: the job counts them, lanes rate with them, and the auditor checks both."""
+
+import msgspec
+import pytest
+from clickhouse_connect.driver.client import Client
+
+from deploy import volumes
+from deploy.audit import run
+from schemas.events import Order, ParcelEvent, TariffPublished, Tick, VolumesCounted
+from schemas.identity import version_of
+from schemas.times import DAY, HOUR
+from tests.audit import world
+from tests.audit.lane import Lane, record
+
+DISCOUNT = """
+[[table]]
+fee = "waybill"
+kind = "discount"
+name = "月量优惠"
+file = "month.csv"
+shape = "percent"
+effective_from = 2025-01-01
+"""
+
+
+def by_month() -> TariffPublished:
+    """The small network's book with a discount by the month's parcels."""
+    book = world.tariff("month")
+    files = {**book.files, "book.toml": book.files["book.toml"] + DISCOUNT}
+    files["month.csv"] = "month_parcels,percent\n3..9,10\n10..29,12.5\n30..,20\n"
+    return msgspec.structs.replace(book, files=files, version=version_of(files))
+
+
+def customers(event: ParcelEvent) -> ParcelEvent:
+    """The same event, of one of four customers."""
+    if isinstance(event, Order):
+        return msgspec.structs.replace(event, customer=f"C{int(event.waybill[-2:]) % 4}")
+    return event
+
+
+def play(client: Client, seed: int, lanes: int) -> tuple[list[VolumesCounted], int]:
+    """Books of parcels whose customers are counted as the days pass."""
+    every = [Lane(client, number, (number,)) for number in range(lanes)]
+    events = [customers(event) for event in world.disordered(120, seed)]
+    known: list[VolumesCounted] = []
+    coming: list[VolumesCounted] = []
+    now = world.START
+    for block, start in enumerate(range(0, len(events), 100)):
+        some = events[start : start + 100]
+        now = max(now, *(event.time for event in some))
+        control = [record(world.network()), record(by_month())] if not block else [*map(record, coming)]
+        ticks = [record(Tick(id=f"tick{block}", time=now))]
+        mine = [record(event, int(event.waybill[-1]) % lanes) for event in some]
+        for lane in every:
+            lane.block(control + ticks + [one for one in mine if one.partition == lane.writer.lane])
+        coming = volumes.due(client, known, "test", again=block % 3 == 2)
+        known += coming
+    for lane in every:
+        lane.block([record(Tick(id="last", time=now + 20 * HOUR)), *map(record, coming)])
+    return known, every[0].lifecycle.ring.now
+
+
+@pytest.mark.parametrize(("seed", "lanes"), [(90, 1), (91, 2)])
+def test_the_job_counts_and_the_auditor_agrees(empty: Client, seed: int, lanes: int) -> None:
+    known, data_time = play(empty, seed, lanes)
+    report = run(empty, data_time=data_time)
+    assert report.passed, report.to_text()
+    assert len({one.through_day for one in known}) >= 2
+    used = empty.query("SELECT count() FROM charge WHERE steps LIKE '%month_count%'").result_rows[0][0]
+    assert used > 10
+    assert volumes.due(empty, known, "test") == []
+
+
+TAMPERED = (
+    ("volume", "parcels = parcels + 1", "customer != ''", "volumes"),
+    ("volume", "customer = 'C9'", "customer = 'C1'", "volumes"),
+    ("volume", "parcels = parcels + 30", "customer != ''", "recomputed_charges"),
+    ("volume", "through_day = through_day + 1", "true", "recomputed_charges"),
+    (
+        "charge",
+        "steps = replace(steps, 'month_count', 'nothing')",
+        "steps LIKE '%month_count%'",
+        "recomputed_snapshots",
+    ),
+)
+
+
+def test_a_changed_count_is_noticed(empty: Client) -> None:
+    _, data_time = play(empty, 92, 1)
+    assert run(empty, data_time=data_time).passed
+    for table, change, where, noticed in TAMPERED:
+        empty.command(f"CREATE TABLE kept AS {table}")
+        empty.command(f"INSERT INTO kept SELECT * FROM {table}")
+        empty.command(f"ALTER TABLE {table} UPDATE {change} WHERE {where}", settings={"mutations_sync": 2})
+        assert not run(empty, data_time=data_time).check(noticed).passed, (table, change)
+        empty.command(f"TRUNCATE TABLE {table}")
+        empty.command(f"INSERT INTO {table} SELECT * FROM kept")
+        empty.command("DROP TABLE kept")
+
+
+def test_large_counts_come_in_parts(monkeypatch: pytest.MonkeyPatch, empty: Client) -> None:
+    monkeypatch.setattr(volumes, "AT_ONCE", 3)
+    known, data_time = play(empty, 93, 1)
+    assert {one.parts for one in known} == {2}
+    assert run(empty, data_time=data_time).passed
+    assert data_time > world.START + 2 * DAY
