@@ -48,7 +48,7 @@ def put(ring: Ring[Thing], key: str, value: int, over: bool = False) -> None:
     thing.value, thing.over = value, over
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(
     st.lists(
         st.lists(st.tuples(st.integers(0, 12), st.integers(0, 99), st.booleans())), min_size=1, max_size=30

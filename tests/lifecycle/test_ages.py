@@ -86,7 +86,7 @@ FACTS = [
 ]
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     st.lists(
         st.one_of(
@@ -113,7 +113,7 @@ def test_no_fact_is_ever_accepted_twice(steps: list[Event | int | str]) -> None:
     assert all(times == 1 for times in accepted.values()), accepted
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.permutations(events_of("订单0 揽收 分拨DWS2.5 签收")), st.integers(1, 70))
 def test_any_order_over_many_days_ends_in_the_same_books(story: list[Event], days: int) -> None:
     """The first fact comes in time, each other one days after the one before; none is finished without all."""

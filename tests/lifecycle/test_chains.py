@@ -213,7 +213,7 @@ def _expected(story: list[Event], at: int) -> dict[str, tuple[str, int]]:
     return found
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.integers(0, 2**32), st.data())
 def test_open_breaches_are_a_function_of_the_scans_and_of_data_time(seed: int, data: st.DataObject) -> None:
     luck = random.Random(seed)
@@ -245,7 +245,7 @@ def test_open_breaches_are_a_function_of_the_scans_and_of_data_time(seed: int, d
     ), opened
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.integers(0, 2**32), st.integers(0, 8), st.integers(1, 3))
 def test_a_restart_anywhere_changes_no_row(seed: int, stop: int, epochs: int) -> None:
     luck = random.Random(seed)

@@ -69,7 +69,7 @@ STORIES = [
 
 
 @pytest.mark.parametrize("text", STORIES)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(data=st.data())
 def test_any_order_and_repetition_ends_in_the_same_books(text: str, data: st.DataObject) -> None:
     story = story_of(text)
@@ -89,7 +89,7 @@ def test_any_order_and_repetition_ends_in_the_same_books(text: str, data: st.Dat
     check_books(book)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(data=st.data())
 def test_a_restart_anywhere_changes_no_byte(data: st.DataObject) -> None:
     story = story_of(data.draw(st.sampled_from(STORIES)))

@@ -83,7 +83,7 @@ STORIES = [
 ]
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=120)
 @given(st.data())
 def test_any_order_and_repetition_ends_in_the_same_books(data: st.DataObject) -> None:
     story = data.draw(st.sampled_from(STORIES))
@@ -232,7 +232,7 @@ def test_what_breaks_a_rule_is_kept_aside_once(reason: str, record: Event | byte
     assert book.result_of("SHC") == Decimal("4.5500")
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(
     st.sampled_from((topics.ORDERS.name, topics.DEVICES.name, topics.CONTROL.name, topics.TICKS.name)),
     st.binary(),
@@ -315,7 +315,7 @@ def test_different_weights_and_places_are_shown() -> None:
     assert [row["status"] for row in book.rows["weight_case"]] == ["opened"]
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.data())
 def test_a_restart_anywhere_changes_no_byte(data: st.DataObject) -> None:
     """Snapshot, restore and go on: the same digests as without."""

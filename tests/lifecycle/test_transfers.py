@@ -120,7 +120,7 @@ STORIES = [
 ]
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.data())
 def test_any_order_around_a_transfer_ends_in_the_same_books(data: st.DataObject) -> None:
     """Parcels' events in any order and repeated; the topic of control keeps its own order."""
@@ -143,7 +143,7 @@ def test_any_order_around_a_transfer_ends_in_the_same_books(data: st.DataObject)
     assert book.refused() == []
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.data())
 def test_a_restart_anywhere_changes_no_byte(data: st.DataObject) -> None:
     story = steps(data.draw(st.sampled_from(STORIES)))

@@ -155,7 +155,7 @@ STORIES = [
 ]
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=120)
 @given(st.data())
 def test_any_order_and_repetition_ends_in_the_same_weight_case_and_books(data: st.DataObject) -> None:
     policy = data.draw(st.sampled_from(sorted(POLICIES)))
@@ -178,7 +178,7 @@ def test_any_order_and_repetition_ends_in_the_same_weight_case_and_books(data: s
     assert book.refused() == []
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.data())
 def test_a_restart_with_open_cases_changes_no_byte(data: st.DataObject) -> None:
     policy = data.draw(st.sampled_from(sorted(POLICIES)))

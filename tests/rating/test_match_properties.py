@@ -4,7 +4,7 @@ from fractions import Fraction
 
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from flows.rating import matching, remembered, together
@@ -19,8 +19,6 @@ from flows.rating.model import Row, lists_of
 from flows.rating.tariffs import Tariffs
 from tests.rating.material import NETWORK
 from tests.rating.test_shape_properties import book_of_rows, row, table
-
-QUICK = settings(deadline=None)
 
 OUTLETS = ("SHA", "SHC", "XAB")
 WORDS = {
@@ -200,7 +198,6 @@ def goodness(one: Row, place: int) -> tuple[object, ...]:
     )
 
 
-@QUICK
 @given(
     rows=st.lists(any_rows(), max_size=14),
     parcels=st.lists(st.tuples(st.integers(0, 9), any_facts()), max_size=12),
@@ -242,7 +239,6 @@ def zone_maps(draw: st.DrawFn) -> list[Row]:
     return rows
 
 
-@QUICK
 @given(
     rows=st.lists(st.tuples(any_rows(), st.sampled_from([(), ("Z1",), ("Z1", "Z2")])), max_size=10),
     zones=zone_maps(),
@@ -276,7 +272,6 @@ def test_zones_are_those_of_looking_at_every_row_of_their_map(
         assert (match.row if match else None) is expected
 
 
-@QUICK
 @given(
     rows=st.lists(any_rows(), max_size=10),
     parcels=st.lists(st.tuples(st.integers(0, 9), any_facts()), max_size=25),
@@ -292,7 +287,6 @@ def test_rows_that_do_not_clash_are_never_equal(rows: list[Row], parcels: list[t
         assert all(a != b for n, a in enumerate(found) for b in found[:n])
 
 
-@QUICK
 @given(
     rows=st.lists(any_rows(), max_size=14),
     other=st.lists(any_rows(), max_size=8),

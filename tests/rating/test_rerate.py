@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from flows.fees.current import FEES
@@ -61,7 +61,6 @@ def charges(fees: list[str], days: list[int], parcels: list[Trial]) -> Charges:
     return Charges(coded(fees), np.ones_like(whole), amounts, whole, here, there, product, facts)
 
 
-@settings(deadline=None)
 @given(st.integers(0, 1 << 30))
 def test_columns_are_rated_as_one_by_one(seed: int) -> None:
     luck = random.Random(seed)

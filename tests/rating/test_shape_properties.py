@@ -6,7 +6,7 @@ from itertools import pairwise
 from math import ceil, floor
 
 import msgspec
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from flows.rating.book import Book
@@ -20,7 +20,6 @@ from flows.rating.shapes.shape import total_of
 from flows.rating.tariffs import Tariffs
 from tests.rating.material import NETWORK
 
-QUICK = settings(deadline=None)
 NONE = Exact(0)
 
 prices = st.integers(0, 10_000_000)
@@ -77,7 +76,6 @@ def tier_of(one: Row, gram: int) -> int:
     return found
 
 
-@QUICK
 @given(one=tiered("graduated"), grams=st.integers(0, 400))
 def test_graduated_is_a_sum_over_every_gram(one: Row, grams: int) -> None:
     """Each gram at the price of its tier, in the tiers' own scale."""
@@ -89,7 +87,6 @@ def test_graduated_is_a_sum_over_every_gram(one: Row, grams: int) -> None:
     assert price(one, grams) == sum(Fraction(tier_of(one, gram), 1_000) for gram in range(1, grams + 1))
 
 
-@QUICK
 @given(one=tiered("graduated"), a=quantities, b=quantities)
 def test_graduated_is_monotone_and_continuous(one: Row, a: int, b: int) -> None:
     """More never costs less, and a gram more costs no more than the dearest tier's gram."""
@@ -99,21 +96,18 @@ def test_graduated_is_monotone_and_continuous(one: Row, a: int, b: int) -> None:
     assert price(one, 0) == 0
 
 
-@QUICK
 @given(one=tiered("tier_whole"), grams=quantities)
 def test_whole_tiers(one: Row, grams: int) -> None:
     """One price for all of it."""
     assert price(one, grams) == Fraction(tier_of(one, grams) * grams, 1_000)
 
 
-@QUICK
 @given(one=tiered("tier_flat"), grams=quantities)
 def test_flat_tiers(one: Row, grams: int) -> None:
     """One price, whatever it weighs within the tier."""
     assert price(one, grams) == tier_of(one, grams)
 
 
-@QUICK
 @given(
     each=prices,
     first=st.none() | prices,
@@ -138,7 +132,6 @@ def test_slabs_are_counted(
     assert price(one, grams) == max(expected, 0 if least is None else least)
 
 
-@QUICK
 @given(
     ppm=st.integers(0, 10**9), units=st.integers(0, 10**12), least=st.none() | prices, most=st.none() | prices
 )
@@ -154,7 +147,6 @@ def test_percentages(ppm: int, units: int, least: int | None, most: int | None) 
     assert price(one, 0, Exact(units)) == expected
 
 
-@QUICK
 @given(fixed=prices, included=quantities, each=prices, grams=quantities)
 def test_allowances(fixed: int, included: int, each: int, grams: int) -> None:
     """What is beyond costs extra."""
@@ -162,7 +154,6 @@ def test_allowances(fixed: int, included: int, each: int, grams: int) -> None:
     assert price(one, grams) == fixed + Fraction(each * max(grams - included, 0), 1_000)
 
 
-@QUICK
 @given(least=prices, units=st.integers(0, 10**8))
 def test_shortfalls(least: int, units: int) -> None:
     """With what there is they make the minimum, or nothing is short."""
@@ -170,7 +161,6 @@ def test_shortfalls(least: int, units: int) -> None:
     assert price(one, 0, Exact(units)) + units == max(least, units)
 
 
-@QUICK
 @given(value=st.integers(-(10**20), 10**20), zeros=st.integers(0, 12))
 def test_exact_amounts_are_written_exactly(value: int, zeros: int) -> None:
     """And read again as the same number of yuan."""
@@ -263,7 +253,6 @@ def book_of_rows(rows: list[Row], name: str = "book") -> Book:
     )
 
 
-@QUICK
 @given(wholes())
 def test_a_whole_price_is_exact_until_its_one_rounding(whole: tuple[list[Row], Trial]) -> None:
     """Base, surcharges, discounts, bounds, in the book's order; and the steps that are kept add up to it."""

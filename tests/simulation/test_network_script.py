@@ -87,7 +87,7 @@ def event_of(cue: Cue, network: Network) -> Fact | DeadLetter:
     st.sampled_from((NONE, Faults(), OFTEN)),
     st.sampled_from((CLOSED, Desk(), BUSY)),
 )
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_the_same_seed_and_number_make_the_same_messages(
     world: World, seed: int, number: int, faults: Faults, desk: Desk
 ) -> None:

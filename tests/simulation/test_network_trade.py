@@ -254,7 +254,7 @@ def test_the_default_book_prices_all_that_happens(world: World, network: Network
 
 
 @given(st.integers(0, 2**32), st.integers(1, 9))
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=8)
 def test_whatever_the_order_the_books_are_the_same(seed: int, blocks: int) -> None:
     """Of all that the network says, with everything that goes wrong, any permutation and repetition."""
     chance = random.Random(seed)

@@ -91,7 +91,7 @@ STEPS = st.lists(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.sets(st.sampled_from(WORDS)), STEPS, st.randoms(use_true_random=False))
 def test_any_order_and_repetition_end_in_the_same_books(
     heard: set[str], steps: list[str], chance: random.Random

@@ -1,6 +1,6 @@
 """Whatever is in its files, a book is taken or refused with its problems; nothing else comes out of the reader."""
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 
 from tests.rating.material import FILES
 from tests.tariff.mutations import RICH, damaged, mutated, try_files, try_workbook
@@ -11,13 +11,13 @@ def test_the_books_that_are_mutated_are_good_ones() -> None:
     assert try_files(dict(RICH))
 
 
-@settings(max_examples=500, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=500)
 @given(mutated())
 def test_files(files: dict[str, str]) -> None:
     try_files(files)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=60)
 @given(damaged())
 def test_workbooks(raw: bytes) -> None:
     try_workbook(raw)

@@ -83,7 +83,7 @@ texts = st.one_of(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     header=st.lists(texts.map(lambda text: f"c{text}"), min_size=1, max_size=4),
     body=st.lists(st.lists(texts, min_size=1, max_size=4), max_size=5),
@@ -105,7 +105,7 @@ def test_every_cell_comes_back_as_it_was(header: list[str], body: list[list[str]
 prices = st.decimals(0, 9_999, places=4).map(lambda price: f"{price:f}")
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     rows=st.dictionaries(
         st.tuples(
