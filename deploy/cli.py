@@ -97,6 +97,7 @@ def audit_(arguments: argparse.Namespace) -> int:
         live=live,
         closed=arguments.closed,
         heads=heads_in(arguments.since) if arguments.since else (),
+        limits=settings_of(arguments),
     )
     if arguments.json:
         arguments.json.write_bytes(report.to_json())

@@ -245,7 +245,7 @@ class Demo:
             part.stop(SETTLE)
         try:
             client = connect(self.settings, 600)
-            report = audit.run(client, truth=self.options.home / "truth", closed=True)
+            report = audit.run(client, truth=self.options.home / "truth", closed=True, limits=self.settings)
             _say(report.to_text())
             _say(self._summary(report.passed))
         except AWAY as error:

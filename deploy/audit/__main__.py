@@ -51,6 +51,7 @@ def main(arguments: list[str] | None = None) -> int:
         live=given.live,
         closed=given.closed,
         heads=heads,
+        limits=settings,
     )
     if given.json:
         given.json.write_bytes(report.to_json())

@@ -9,8 +9,8 @@ from deploy.audit.facts import Facts
 from deploy.audit.report import Check, Findings
 from deploy.audit.store import OF_SHARD, Store
 from schemas.events import OPERATIONS
-from schemas.limits import HORIZON
 from schemas.parties import HQ
+from schemas.settings import Settings
 from schemas.times import iso
 
 HOUR = 3_600_000
@@ -61,8 +61,9 @@ class Broken(NamedTuple):
 class Chains:
     """What the books say about breaches, against what the scans say."""
 
-    def __init__(self, store: Store, eras: Eras, data_time: int | None) -> None:
+    def __init__(self, store: Store, eras: Eras, data_time: int | None, limits: Settings) -> None:
         self._store, self._eras, self._data_time = store, eras, data_time
+        self._horizon = limits.horizon
         self.penalties = Findings("breach_penalties", "扫描链违规定案后的罚款由扫描与规则独立重算")
         self.found = Findings("chain_breaches", "扫描链违规由原始扫描与公布的规则独立重算")
         self._rules: dict[str, dict[str, Rule]] = {}
@@ -169,10 +170,14 @@ class Chains:
                 yield f"{rule}: is final and the parcel is on its way"
             elif status == "open" and self._data_time is not None and self._data_time < wanted.due:
                 yield f"{rule}: is open before its time"
+            elif facts.signed_id and self._data_time is not None:
+                over = self._data_time >= facts.signed + self._horizon
+                if over != (status == "final"):
+                    yield f"{rule}: is {status}, should be {'final' if over else 'open'}"
 
     def _certainly_open(self, facts: Facts, wanted: Broken) -> bool:
         """Whether data time has passed the moment at which it must have opened, before the parcel was over."""
-        over = facts.signed_id and wanted.due >= facts.signed + HORIZON
+        over = facts.signed_id and wanted.due >= facts.signed + self._horizon
         return self._data_time is not None and wanted.due <= self._data_time and not over
 
 

@@ -39,7 +39,7 @@ from deploy.audit.stays import Stays
 from deploy.audit.steps import untrue
 from deploy.audit.store import OF_SHARD, Store
 from deploy.audit.volumes import check_counts, read_counts
-from schemas.settings import from_environment
+from schemas.settings import Settings
 
 WEIGHED = "transit"
 """The due that every parcel's weight decides."""
@@ -109,9 +109,8 @@ class Found(msgspec.Struct, frozen=True):
 class Recomputation:
     """Walks through all parcels; ask for `checks` afterwards."""
 
-    def __init__(self, store: Store, log: Log, data_time: int | None) -> None:
+    def __init__(self, store: Store, log: Log, data_time: int | None, limits: Settings) -> None:
         self._store, self._data_time = store, data_time
-        limits = from_environment()
         self._oldest, self._ahead = limits.oldest, limits.ahead
         self.documents = Findings("documents", "价格手册与其版本号相符，可读")
         self._eras = read_eras(store, log, self.documents)
@@ -138,8 +137,8 @@ class Recomputation:
         self.weights = Findings("recomputed_weights", "采信重量独立重算")
         self.lanes = Findings("one_lane", "同一运单的事件只在一个通道")
         self.cases = Cases(store, self._eras)
-        self.chains = Chains(store, self._eras, data_time)
-        self.stays = Stays(store, self._eras, self._rules, data_time, self.journal)
+        self.chains = Chains(store, self._eras, data_time, limits)
+        self.stays = Stays(store, self._eras, self._rules, data_time, limits, self.journal)
 
     def walk(self) -> None:
         """Look at every parcel."""
@@ -443,8 +442,8 @@ class Recomputation:
         return found.check("sums")
 
 
-def check_recomputed(store: Store, log: Log, data_time: int | None) -> list[Check]:
+def check_recomputed(store: Store, log: Log, data_time: int | None, limits: Settings) -> list[Check]:
     """All checks of a recomputation."""
-    work = Recomputation(store, log, data_time)
+    work = Recomputation(store, log, data_time, limits)
     work.walk()
     return list(work.checks())

@@ -26,7 +26,7 @@ from deploy.audit.steps import untrue
 from deploy.audit.store import LANE, OF_SHARD, Store, shard_of
 from deploy.audit.tariffs import Price
 from schemas.parties import HQ
-from schemas.settings import from_environment
+from schemas.settings import Settings
 
 IN_A_SHARD = 200_000
 """Events of stays that are looked at together."""
@@ -116,12 +116,12 @@ class Stays:
         eras: Eras,
         rules: Postings,
         data_time: int | None,
+        limits: Settings,
         journal: Counter[tuple[str, str, str, int, str]],
     ) -> None:
         self._store, self._eras, self._journal = store, eras, journal
         self._dues = [due for due in rules.dues if due.trigger in STAYS]
         self._due_of = {fee.name: due for due in self._dues for fee in due.fees}
-        limits = from_environment()
         self._oldest, self._ahead = limits.oldest, limits.ahead
         self._data_time = data_time
         self._passed = {row["lane"]: date.fromisoformat(row["newest"]) for row in store.rows(_PASSED)}

@@ -15,6 +15,7 @@ from deploy.audit.report import Head, Report
 from deploy.audit.steps import check_steps
 from deploy.audit.store import Store
 from deploy.audit.truth import check_truth, newest_tick
+from schemas.settings import Settings, from_environment
 
 
 def run(
@@ -25,6 +26,7 @@ def run(
     live: bool = False,
     closed: bool = False,
     heads: Sequence[Head] = (),
+    limits: Settings | None = None,
 ) -> Report:
     """Audit the books that a client reads.
 
@@ -32,7 +34,8 @@ def run(
     that the lanes have read, UTC ms; where nobody knows it, a parcel whose declared weight may or may not be
     due by now is accepted either way. `live`: a flow may be writing, so leave out each lane's newest block and
     what comes after it. `closed`: all lanes have ended well, so that no row may be unsealed. `heads`: chain heads
-    of an earlier report.
+    of an earlier report. `limits`: how old facts may be and how far ahead, as the lanes have it; default: by the
+    environment.
     """
     began = time.monotonic()
     store = Store(client)
@@ -51,7 +54,7 @@ def run(
         checks.append(check_closed(log))
     if live:
         checks.append(check_ahead(newest, log))
-    checks += check_recomputed(store, looked_at, data_time)
+    checks += check_recomputed(store, looked_at, data_time, limits or from_environment())
     checks += check_accounts(store, looked_at, settled=tick is not None)
     if truth is not None:
         checks += check_truth(store, truth)

@@ -64,10 +64,15 @@ class Lane:
     """Processes records block by block."""
 
     def __init__(
-        self, client: Client, number: int = 0, partitions: Sequence[int] = (0,), fees: Fees = FEES
+        self,
+        client: Client,
+        number: int = 0,
+        partitions: Sequence[int] = (0,),
+        fees: Fees = FEES,
+        horizon: int = HORIZON,
     ) -> None:
         self.writer = Writer(client, number)
-        self.lifecycle = Lifecycle(HORIZON, fees=fees)
+        self.lifecycle = Lifecycle(horizon, fees=fees)
         self.tables = Tables(fees, writes_documents=number == 0)
         self.inputs = [
             (topics.CONTROL.name, 0),

@@ -13,7 +13,9 @@ from flows.governance.normalise import normalise
 from schemas import topics
 from schemas.events import NetworkPublished, TariffPublished, Tick
 from schemas.identity import version_of
-from schemas.times import HOUR, MINUTE
+from schemas.limits import HORIZON
+from schemas.settings import Settings
+from schemas.times import DAY, HOUR, MINUTE
 from sources.network.desk import Desk
 from sources.network.directory import build
 from sources.network.faults import Faults
@@ -42,9 +44,9 @@ FEES = {
 """Those that come up among so few parcels whatever chance brings."""
 
 
-def play(client: Client, truth: Path, seed: int) -> Report:
+def play(client: Client, truth: Path, seed: int, horizon: int = HORIZON) -> Report:
     """Publish, write the books, and audit them by what the network knows."""
-    lane, known, script = Lane(client), Truth(truth), Script(OFTEN, BUSY)
+    lane, known, script = Lane(client, horizon=horizon), Truth(truth), Script(OFTEN, BUSY)
     cues: list[Cue] = []
     for number in range(1, PARCELS + 1):
         for parcel, r in lives(WORLD, number, START + number * EVERY, seed):
@@ -71,7 +73,7 @@ def play(client: Client, truth: Path, seed: int) -> Report:
     lane.block([record(Tick(id="last", time=now))])
     known.close()
     (truth / "status.json").write_bytes(msgspec.json.encode({"state": "done", "time": now}))
-    return run(client, truth=truth)
+    return run(client, truth=truth, limits=Settings(horizon=horizon))
 
 
 def _record(cue: Cue) -> Record:
@@ -94,3 +96,14 @@ def test_the_books_of_the_network(empty: Client, tmp_path: Path, seed: int) -> N
     ).result_rows[0]
     assert withdrawn > 10
     assert decided == 2
+
+
+def test_what_is_final_depends_on_the_horizon_that_the_lanes_have(empty: Client, tmp_path: Path) -> None:
+    """Under the demo's a breach is open for weeks after the signature: nothing is wrong with that."""
+    report = play(empty, tmp_path, 4, 40 * DAY)
+    assert report.passed, report.to_text()
+    assert empty.query("SELECT countIf(status = 'final') FROM chain_breach").result_rows == [(0,)]
+    failed = {
+        check.name for check in run(empty, truth=tmp_path, limits=Settings()).checks if not check.passed
+    }
+    assert failed == {"chain_breaches"}
