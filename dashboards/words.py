@@ -23,6 +23,7 @@ FEES = Labels(
         **current.FEES.labels,
         "withdrawn": ("撤销的理赔或奖惩", "a withdrawn claim"),
         "balance_moved": ("余额转移", "balance moved"),
+        "carriage_cost": ("分拨与干线成本", "hub and line-haul cost"),
     }
 )
 MONEY = {

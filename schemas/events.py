@@ -378,6 +378,35 @@ class VolumesCounted(Event, frozen=True, kw_only=True, tag="volumes"):
     by: Word = ""
 
 
+class CostIncurred(Event, frozen=True, kw_only=True, tag="cost"):
+    """A carrier billed what a hub, or the way from one hub to another, cost on a day. Topic `waybook.control`, 0.
+
+    It is booked to headquarters and apportioned to the parcels that passed there on that day, by `basis`.
+    """
+
+    place: Name
+    """The hub."""
+    to: Word = ""
+    """The hub where the line ends; empty: the cost is the hub's own."""
+    day: date
+    amount_e4: Annotated[int, Meta(ge=1, le=MOST)]
+    carrier: Name
+    basis: Literal["weight", "volume", "piece"] = "weight"
+    bill: Word = ""
+    by: Word = ""
+
+
+class CostWithdrawn(Event, frozen=True, kw_only=True, tag="cost_withdrawn"):
+    """A cost was wrong, or another takes its place: it is taken back. Topic `waybook.control`, partition 0.
+
+    It may come before its cost, which then never counts.
+    """
+
+    cost: Name
+    reason: Annotated[str, Meta(max_length=256)] = ""
+    by: Word = ""
+
+
 class Tick(Event, frozen=True, kw_only=True, tag="tick"):
     """Time has passed: the clock of everything that waits. Topic `waybook.ticks`, partition 0.
 
@@ -461,6 +490,8 @@ ControlEvent = (
     | PartiesMerged
     | BalanceMoved
     | VolumesCounted
+    | CostIncurred
+    | CostWithdrawn
 )
 AnyEvent = (
     Order
@@ -480,6 +511,8 @@ AnyEvent = (
     | PartiesMerged
     | BalanceMoved
     | VolumesCounted
+    | CostIncurred
+    | CostWithdrawn
     | Tick
     | DeadLetter
     | DeadLetterReplayed

@@ -28,6 +28,8 @@ CARRIES: dict[str, tuple[type[events.Event], ...]] = {
         events.PartiesMerged,
         events.BalanceMoved,
         events.VolumesCounted,
+        events.CostIncurred,
+        events.CostWithdrawn,
     ),
     topics.TICKS.name: (events.Tick,),
     topics.POSTINGS.name: (),

@@ -32,6 +32,7 @@ DEAD_LETTER = {
     "transfer_refused": "网点转让或合并被拒绝",
     "move_refused": "余额转移被拒绝",
     "too_many_events": "同一在库批次的事件过多",
+    "cost_refused": "分拨或干线成本被拒绝",
     "volumes_refused": "当月票数统计被拒绝",
 }
 """Input that is kept aside with its bytes, and its label for people."""

@@ -29,6 +29,15 @@ VIEWS = {
                e.product AS product, e.payment AS payment
         FROM dead_letter AS d LEFT JOIN event AS e ON e.event_id = d.event_id AND e.waybill = d.waybill
         WHERE d.reason = 'conflicting_duplicate' AND d.status = 'open'""",
+    "line_profit": """
+        SELECT business_date, route, sum(income) AS charged, sum(cost) AS carriage, charged - carriage AS profit
+        FROM (
+            SELECT business_date, toString(route) AS route, if(side = 'C', amount, -amount) AS income,
+                   toDecimal64(0, 4) AS cost
+            FROM journal WHERE book = 'HQ' AND route != '' AND substring(account, 1, 1) IN ('4', '5', '6')
+            UNION ALL
+            SELECT business_date, toString(route), toDecimal64(0, 4), amount FROM cost_share
+        ) GROUP BY business_date, route""",
     "open_breach": """
         SELECT waybill, rule, argMax(outlet, (seq, line)) AS responsible, argMax(site, (seq, line)) AS at,
                argMax(since, (seq, line)) AS began, argMax(due, (seq, line)) AS broken

@@ -746,12 +746,50 @@ VOLUME = Table(
     ),
 )
 
+COST = Table(
+    "cost",
+    "Costs of hubs and lines, as billed, and their withdrawals; a cost that is withdrawn does not count",
+    (
+        *SEQ,
+        Column("event_id", TEXT),
+        Column("cost_id", TEXT, "the cost's event: its own, or the one that is withdrawn"),
+        Column("status", WORD, "incurred, withdrawn"),
+        Column("event_time", TIME),
+        Column("place", WORD, "incurred: the hub"),
+        Column("to_place", WORD, "the hub where the line ends; empty: the cost is the hub's own"),
+        Column("business_date", DATE, "of whose parcels it is the cost"),
+        Column("carrier", WORD, "to whom it is owed"),
+        Column("basis", WORD, "weight, volume, piece: by what it is apportioned"),
+        Column("amount", MONEY, "yuan"),
+        Column("bill", TEXT, "the carrier's reference"),
+        Column("by", TEXT),
+        Column("reason", TEXT, "of a withdrawal"),
+    ),
+)
+
+COST_SHARE = Table(
+    "cost_share",
+    "Costs apportioned to the parcels that passed, by `waybook costs spread`; shares change by red rows and new ones",
+    (
+        Column("cost_id", TEXT),
+        Column("version", "UInt32", "from 1; rows of later versions correct those before"),
+        Column("status", WORD, "share, reversed"),
+        Column("waybill", TEXT),
+        Column("route", WORD, "the line of the order, origin province-destination province"),
+        Column("business_date", DATE, "the cost's"),
+        Column("quantity", "UInt64", "grams, cm³ or pieces that it is apportioned by"),
+        Column("amount", MONEY, "yuan; negative in what is taken back"),
+        Column("blocks", WORD, "lane:block, up to which parcels and weights were looked at"),
+    ),
+    order_by=("cost_id", "version", "waybill"),
+)
+
 FACTS = (
     *(EVENT, ORDER_TERMS, CLAIM, CHARGE, JOURNAL, WEIGHT, ANOMALY, WAITING, DEAD_LETTER),
     *(TARIFF, DIRECTORY, SITE, PRODUCT, AREA, PARTY, OPERATOR, BALANCE_MOVED, ACCOUNT, FEE, POSTING_RULE),
-    *(CHAIN_RULE, CHAIN_BREACH, WEIGHT_CASE, WEIGHT_DECISION, STAY_EVENT, VOLUME),
+    *(CHAIN_RULE, CHAIN_BREACH, WEIGHT_CASE, WEIGHT_DECISION, STAY_EVENT, VOLUME, COST),
     *(MOVEMENT, HOLD, NOTICE, ANSWER, TERMS, MATERIAL),
 )
 """Tables whose rows come in blocks."""
-TABLES = (BLOCK, *FACTS)
+TABLES = (BLOCK, *FACTS, COST_SHARE)
 BY_NAME = {table.name: table for table in TABLES}

@@ -29,6 +29,7 @@ class Fee(msgspec.Struct, frozen=True):
 
 
 MOVED = "balance_moved"
+COST = "carriage_cost"
 """In the place of a fee: open balances that went over with an outlet."""
 MOVES_IN_PARTY = ("1101", "1102", "2101")
 """Accounts of a party's book whose balances go over."""
@@ -80,6 +81,8 @@ MONEY_LEGS = (
 """What a command on a party's virtual accounts should post, in the party's book and in headquarters'."""
 MONEY = tuple(dict.fromkeys(leg.fee for leg in MONEY_LEGS))
 """Journal rows of these fees stand for commands, not for charges."""
+OTHERS = (*MONEY, MOVED, COST)
+"""Journal rows of these stand for no charge."""
 
 
 class Due(msgspec.Struct, frozen=True):

@@ -14,6 +14,7 @@ import msgspec
 from deploy.audit.cases import Cases
 from deploy.audit.chain import Log
 from deploy.audit.chains import Chains
+from deploy.audit.costs import Costs
 from deploy.audit.eras import read_eras
 from deploy.audit.expected import (
     ABANDONED,
@@ -31,7 +32,7 @@ from deploy.audit.extras import Extras, read_extras
 from deploy.audit.facts import IN_A_SHARD, Facts, read_facts
 from deploy.audit.hands import check_changes, check_parties
 from deploy.audit.moved import check_entries, check_totals, read_moves, rows_of
-from deploy.audit.postings import DUES_OF_STAYS, MONEY, MOVED, OF_STAYS, Fee, read_postings
+from deploy.audit.postings import COST, DUES_OF_STAYS, MONEY, MOVED, OF_STAYS, Fee, read_postings
 from deploy.audit.remarks import check_anomalies, check_dead_letters, check_names
 from deploy.audit.report import Check, Findings
 from deploy.audit.rules import AS_OF
@@ -39,6 +40,7 @@ from deploy.audit.stays import Stays
 from deploy.audit.steps import untrue
 from deploy.audit.store import OF_SHARD, Store
 from deploy.audit.volumes import check_counts, read_counts
+from schemas.parties import HQ
 from schemas.settings import Settings
 
 WEIGHED = "transit"
@@ -131,6 +133,9 @@ class Recomputation:
         self.journal: Counter[Key] = Counter()
         for (_, book, account, side, other, units, day), times in rows_of(self._moves).items():
             self.journal[book, account, MOVED, day, other] += times * (units if side == "D" else -units)
+        self._costs = Costs(store)
+        for (account, day, carrier), units in self._costs.sums():
+            self.journal[HQ, account, COST, day, carrier] += units
         self.charges = Findings("recomputed_charges", "由原始事件与价格手册独立重算每笔费用")
         self.snapshots = Findings("recomputed_snapshots", "费用快照（价格行、重量、版本）独立重算")
         self.waits = Findings("recomputed_waiting", "待计费项及原因独立重算")
@@ -175,6 +180,8 @@ class Recomputation:
         yield check_entries(self._store, self._moves)
         yield check_totals(self._store, newest.hands, self._moves, set(newest.directory.places))
         yield check_names(self._store)
+        yield self._costs.check_posted()
+        yield self._costs.check_shares()
         yield check_counts(self._store, read_counts(self._store))
         yield check_anomalies(self._store, self._eras)
         yield check_dead_letters(self._store, self._eras)

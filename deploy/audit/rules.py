@@ -84,7 +84,7 @@ RULES = (
             UNION ALL
             SELECT charge_id, waybill, fee, event_time, business_date, amount, account, side,
                    book, counterparty, 1 AS found
-            FROM $journal WHERE {BLOCK_RANGE} AND fee NOT IN {postings.words((*postings.MONEY, postings.MOVED))}
+            FROM $journal WHERE {BLOCK_RANGE} AND fee NOT IN {postings.words(postings.OTHERS)}
         )
         GROUP BY charge_id, waybill, fee, event_time, business_date, amount, account, side, book, counterparty
         HAVING sum(found) != 0""",
@@ -113,7 +113,7 @@ RULES = (
            OR if(origin = '', route != '', (origin, ends[1]) NOT IN $provinces
                                           OR (destination, ends[2]) NOT IN $provinces))""".replace(
             "$provinces", "(SELECT outlet, toString(province) FROM $site WHERE kind = 'outlet')"
-        ).replace("$others", postings.words((*postings.MONEY, postings.MOVED))),
+        ).replace("$others", postings.words(postings.OTHERS)),
     ),
     Rule(
         "mirrored",

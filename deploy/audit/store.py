@@ -62,7 +62,8 @@ class Store:
     def __init__(self, client: Client, upto: Mapping[int, int] | None = None) -> None:
         self._client = client
         self._blocks: dict[str, list[tuple[int, int]]] = {}
-        self._tables = {table.name: table.name for table in FACTS} | {"block": "block"}
+        self._tables = {table.name: table.name for table in FACTS}
+        self._tables |= {"block": "block", "cost_share": "cost_share"}
         if upto is not None:
             known = up_to(upto)
             self._tables |= {table.name: f"(SELECT * FROM {table.name} WHERE {known})" for table in FACTS}

@@ -20,7 +20,8 @@ from sinks import columns
 from sinks.columns import Vocabulary
 
 MOVED = "balance_moved"
-"""What stands in the place of a fee in the journal."""
+COST = "carriage_cost"
+"""What stands in the place of a fee in the journal: of moved balances, of hubs' and lines' costs."""
 FORMER_ENTRY, PARTY_ENTRY, HQ_ENTRY = 0x80, 0x81, 0x82
 MOST_BALANCES = 30
 """Balances in one move: with up to four legs each, a row's number fits into seven bits."""

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 import msgspec
 import numpy as np
 
-from flows.journal.moves import MOVED
+from flows.journal.moves import COST, MOVED
 from flows.journal.post import Booked, ChargeColumns, Legs, Poster
 from flows.journal.rules import PostingRules
 from schemas.parties import CUSTOMER, HQ
@@ -71,7 +71,7 @@ class Positions:
     def __init__(
         self, rules: PostingRules, fees: Sequence[str], accounts: frozenset[str], partitions: int
     ) -> None:
-        self._fees, self._partitions, self._accounts = [*fees, MOVED], partitions, accounts
+        self._fees, self._partitions, self._accounts = [*fees, MOVED, COST], partitions, accounts
         self._effect = {
             book: np.array(
                 [

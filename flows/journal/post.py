@@ -91,13 +91,18 @@ class Legs(msgspec.Struct):
 
 
 class Booked(msgspec.Struct):
-    """What a block booked: charges, and the rows of balances that moved."""
+    """What a block booked: charges, and rows that stand for none: balances that moved, costs."""
 
     poster: "Poster"
     parties: Vocabulary
     """The words of all parties' codes."""
     charges: ChargeColumns | None
     moved: Legs | None = None
+
+    def add(self, legs: Legs | None) -> None:
+        """Further rows that stand for no charge."""
+        if legs is not None:
+            self.moved = legs if self.moved is None else self.moved + legs
 
     def post(self) -> dict[str, Made] | None:
         """The journal's columns; None: there is nothing to post. Amounts of 0 are not posted."""

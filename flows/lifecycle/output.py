@@ -4,11 +4,14 @@ import msgspec
 
 from flows.governance.operators import Change, Operators
 from flows.journal.moves import Move
+from flows.lifecycle.costs import Booking
 from flows.lifecycle.parcel import Weighed
 from flows.rating.model import Row
 from schemas.events import (
     Claim,
     ClaimWithdrawn,
+    CostIncurred,
+    CostWithdrawn,
     NetworkPublished,
     Order,
     Scan,
@@ -208,6 +211,9 @@ class Output(msgspec.Struct):
     changes: list[Change] = []
     """Accepted changes of hands."""
     moves: list[Move] = []
+    costs: list[CostIncurred | CostWithdrawn] = []
+    """Accepted costs and withdrawals; `bookings`: what they book."""
+    bookings: list[Booking] = []
     volumes: list[VolumesCounted] = []
     """Counts that were taken, or parts of them."""
     pending_cases: int = 0

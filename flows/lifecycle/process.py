@@ -20,6 +20,7 @@ from flows.governance.operators import Change, Operators
 from flows.lifecycle import named
 from flows.lifecycle.age import Ages
 from flows.lifecycle.assess import NO_BOOK, Assessor
+from flows.lifecycle.costs import Costs
 from flows.lifecycle.handover import Hands
 from flows.lifecycle.intake import DECODERS, RefusedError, glimpse, read, waybill_in_pattern
 from flows.lifecycle.output import Anomaly, Output, Refusal, Source
@@ -40,6 +41,8 @@ from schemas.events import (
     BalanceMoved,
     Claim,
     ClaimWithdrawn,
+    CostIncurred,
+    CostWithdrawn,
     DeadLetter,
     DeadLetterReplayed,
     Event,
@@ -82,6 +85,7 @@ class Documents(msgspec.Struct):
     """How often a tariff book came into force or was withdrawn."""
     hands: Hands = msgspec.field(default_factory=Hands)
     volumes: Volumes = msgspec.field(default_factory=Volumes)
+    costs: Costs = msgspec.field(default_factory=Costs)
     sites: list[str] = []
     """Sites by their number in trails; grows by every directory that has rules of scan chains."""
 
@@ -591,6 +595,13 @@ class Lifecycle:
             if move.differences:
                 self.output.moves.append(move)
 
+    def _cost(self, event: CostIncurred | CostWithdrawn, received: int) -> None:  # noqa: ARG002
+        """A hub or a line cost something, or did not."""
+        bookings = self.documents.costs.take(event, self.network)
+        if bookings is not None:
+            self.output.costs.append(event)
+            self.output.bookings += bookings
+
     def _count_volumes(self, counted: VolumesCounted, received: int) -> None:  # noqa: ARG002
         """Customers' parcels in the month. All of a block's counts are there before anything is rated by them."""
         if self.documents.volumes.take(counted):
@@ -801,6 +812,8 @@ _HANDLE: dict[tuple[str, type[Event]], _Handle] = {
     (topics.CONTROL.name, BalanceMoved): Lifecycle._move_balances,
     (topics.CONTROL.name, TariffWithdrawn): Lifecycle._withdraw_tariff,
     (topics.CONTROL.name, VolumesCounted): Lifecycle._count_volumes,
+    (topics.CONTROL.name, CostIncurred): Lifecycle._cost,
+    (topics.CONTROL.name, CostWithdrawn): Lifecycle._cost,
     (topics.DEAD_LETTERS.name, DeadLetter): Lifecycle._dead_letter,
     (topics.DEAD_LETTERS.name, DeadLetterReplayed): Lifecycle._dead_letter_replayed,
 }

@@ -12,9 +12,9 @@ from flows.fees.read import documents
 from flows.governance import parties
 from flows.governance.network import Network, read_network
 from flows.journal.chart import chart
-from flows.journal.moves import MOVED, legs_of
-from flows.journal.post import Booked, ChargeColumns, Legs, Poster, charge_ids
-from flows.lifecycle import claimed, directory, watched
+from flows.journal.moves import COST, MOVED, legs_of
+from flows.journal.post import REVERSED, Booked, ChargeColumns, Legs, Poster, charge_ids
+from flows.lifecycle import claimed, costs, directory, watched
 from flows.lifecycle.named import WITHDRAWN
 from flows.lifecycle.operated import operated
 from flows.lifecycle.output import Adoption, Anomaly, Output, Wait
@@ -99,7 +99,7 @@ class Tables:
         self.fees, self.writes_documents = fees, writes_documents
         due_of = {fee: due for due in fees.dues for fee in due.fees}
         triggers = [due_of[fee].trigger or due_of[fee].share_of for fee in fees.names]
-        self.poster = Poster(fees.rules, fees.names, triggers, (MOVED,))
+        self.poster = Poster(fees.rules, fees.names, triggers, (MOVED, COST))
         self.roles = Roles(fees)
         self.waits = Vocabulary((*(due.name for due in fees.dues), WITHDRAWN))
         self.parties = Vocabulary(("", HQ, CUSTOMER))
@@ -140,6 +140,8 @@ class Tables:
             made["charge"], booked.charges = self._charges(output, network)
         if output.moves and self.writes_documents:
             booked.moved = self._moved(output)
+        if output.bookings and self.writes_documents:
+            booked.add(self._carriage(output))
         made["journal"] = booked.post()
         if self.writes_documents:
             made |= self._documents(output)
@@ -253,6 +255,13 @@ class Tables:
             poster.sides,
             poster.fees[MOVED],
             poster.causes[MOVED],
+        )
+
+    def _carriage(self, output: Output) -> Legs | None:
+        poster = self.poster
+        causes = poster.causes[COST], poster.causes[REVERSED]
+        return costs.legs_of(
+            output.bookings, self.parties, poster.accounts, poster.sides, poster.fees[COST], causes
         )
 
     # Events
@@ -486,6 +495,7 @@ class Tables:
             directory.balances(output.moves),
         )
         made["volume"] = directory.volumes(output.volumes)
+        made["cost"] = costs.rows(output.costs)
         return made
 
 

@@ -16,6 +16,8 @@ from schemas.events import (
     BalanceMoved,
     Claim,
     ClaimWithdrawn,
+    CostIncurred,
+    CostWithdrawn,
     DeadLetter,
     Event,
     NetworkPublished,
@@ -56,6 +58,8 @@ def record(event: Event, partition: int = 0) -> Record:
         BalanceMoved: topics.CONTROL,
         DeadLetter: topics.DEAD_LETTERS,
         VolumesCounted: topics.CONTROL,
+        CostIncurred: topics.CONTROL,
+        CostWithdrawn: topics.CONTROL,
     }.get(type(event), topics.DEVICES)
     return Record(topic.name, partition, msgspec.json.encode(event))
 

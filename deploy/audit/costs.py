@@ -1,0 +1,134 @@
+"""Costs of hubs and lines: their entries in headquarters' book, and their shares worked out again."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from fractions import Fraction
+
+import msgspec
+from xxhash import xxh3_128_digest
+
+from deploy.audit.postings import COST
+from deploy.audit.report import Check, Findings
+from deploy.audit.store import Store, up_to
+from schemas.parties import HQ
+
+EXPENSE, PAYABLE = "6201", "2301"
+_COSTS = """
+    SELECT seq, event_id, cost_id, toString(status) AS status, toString(place) AS place, toString(to_place) AS to,
+           business_date AS day, toString(carrier) AS carrier, toString(basis) AS basis,
+           reinterpretAsInt64(amount) AS units FROM $cost ORDER BY seq, line"""
+_POSTED = f"""
+    SELECT hex(charge_id) AS charge, toString(book) AS book, account, toString(side) AS side,
+           reinterpretAsInt64(amount) AS units, toString(counterparty) AS counterparty, business_date AS day
+    FROM $journal WHERE fee = '{COST}'"""
+_SHARES = """
+    SELECT cost_id, waybill, sum(reinterpretAsInt64(amount)) AS units FROM $cost_share
+    GROUP BY cost_id, waybill"""
+_NEWEST = "SELECT cost_id, argMax(toString(blocks), version) AS blocks FROM $cost_share GROUP BY cost_id"
+_PASSED = """
+    SELECT s.waybill AS waybill, w.grams AS grams, w.cm3 AS cm3, greatest(t.pieces, 1) AS pieces FROM (
+        SELECT waybill, minIf(event_time, site = {{place:String}}
+                   AND toDate(event_time, 'Asia/Shanghai') = toDate({{day:Int32}})) AS left,
+               maxIf(event_time, site = {{to:String}}) AS came, countIf(site = {{to:String}}) AS times,
+               countIf(site = {{place:String}} AND toDate(event_time, 'Asia/Shanghai') = toDate({{day:Int32}})) AS here
+        FROM $event WHERE kind = 'scan' AND ({known}) GROUP BY waybill
+        HAVING here > 0 AND ({{to:String}} = '' OR (times > 0 AND came >= left))
+    ) AS s
+    LEFT JOIN (SELECT waybill, argMax(weight_g, (seq, line)) AS grams, argMax(volume_cm3, (seq, line)) AS cm3
+               FROM $adopted_weight WHERE {known} GROUP BY waybill) AS w ON w.waybill = s.waybill
+    LEFT JOIN (SELECT o.waybill AS waybill, argMax(o.pieces, (e.event_time, o.event_id)) AS pieces
+               FROM (SELECT * FROM $order_terms WHERE {known}) AS o
+               JOIN (SELECT event_id, waybill, event_time FROM $event WHERE kind = 'order' AND ({known})) AS e
+                   ON e.event_id = o.event_id AND e.waybill = o.waybill GROUP BY o.waybill) AS t
+        ON t.waybill = s.waybill"""
+
+
+class Cost(msgspec.Struct, frozen=True):
+    """A cost. Days since 1970-01-01, amounts in 0.0001 yuan."""
+
+    place: str
+    to: str
+    day: int
+    carrier: str
+    basis: str
+    units: int
+
+
+class Costs:
+    """All costs that the books know."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._costs: dict[str, Cost] = {}
+        self._withdrawn: set[str] = set()
+        for row in store.rows(_COSTS):
+            if row["status"] == "withdrawn":
+                self._withdrawn.add(row["cost_id"])
+            else:
+                self._costs[row["event_id"]] = Cost(*(row[name] for name in Cost.__struct_fields__))
+
+    def sums(self) -> Iterator[tuple[tuple[str, int, str], int]]:
+        """What should stand in headquarters' book: (account, business day, carrier), debits less credits."""
+        for name, cost in self._costs.items():
+            if name not in self._withdrawn:
+                yield (EXPENSE, cost.day, cost.carrier), cost.units
+                yield (PAYABLE, cost.day, cost.carrier), -cost.units
+
+    def check_posted(self) -> Check:
+        """Each cost has its two rows, each cost that was withdrawn two red ones, and there are no others."""
+        found = Findings("costs_posted", "分拨与干线成本逐笔入账，撤销的红字冲回")
+        wanted = Counter[tuple[object, ...]]()
+        for name, cost in self._costs.items():
+            for suffix, sign in (("", 1), ("|r", -1)) if name in self._withdrawn else (("", 1),):
+                charge = xxh3_128_digest(f"{COST}|{name}{suffix}".encode())[:15].hex().upper() + "00"
+                for account, side in ((EXPENSE, "D"), (PAYABLE, "C")):
+                    wanted[charge, HQ, account, side, sign * cost.units, cost.carrier, cost.day] += 1
+        there = Counter(tuple(row.values()) for row in self._store.rows(_POSTED))
+        found.seen = there.total()
+        for one in ((wanted - there) + (there - wanted)).elements():
+            found.add(f"{one} is missing, or not called for")
+        return found.check("journal rows")
+
+    def check_shares(self) -> Check:
+        """Shares add up to their cost, and are those of the scans and weights of the blocks that they name."""
+        found = Findings("cost_shares", "成本分摊到票：合计等于成本，逐票独立重算")
+        shares: dict[str, dict[str, int]] = defaultdict(dict)
+        for row in self._store.rows(_SHARES):
+            shares[row["cost_id"]][row["waybill"]] = row["units"]
+        for row in self._store.rows(_NEWEST):
+            name = row["cost_id"]
+            found.seen += 1
+            cost = self._costs.get(name)
+            there = {waybill: units for waybill, units in shares[name].items() if units}
+            if cost is None:
+                found.add(f"{name}: shares of no cost")
+            elif (total := sum(there.values())) not in (0, cost.units):
+                found.add(f"{name}: shares come to {total}, the cost is {cost.units}")
+            elif name in self._withdrawn and not there:
+                continue
+            elif there != (wanted := self._apportioned(cost, row["blocks"])):
+                wrong = sorted(
+                    waybill
+                    for waybill in there.keys() | wanted.keys()
+                    if there.get(waybill) != wanted.get(waybill)
+                )
+                found.add(
+                    f"{name}: {wrong[0]} bears {there.get(wrong[0])}, should bear {wanted.get(wrong[0])}"
+                )
+        return found.check("costs apportioned")
+
+    def _apportioned(self, cost: Cost, blocks: str) -> dict[str, int]:
+        """By waybill: each its exact part cut off, what is left over to those whose cut was largest."""
+        known = up_to({int(lane): int(n) for lane, _, n in (word.partition(":") for word in blocks.split())})
+        rows = self._store.rows(_PASSED.format(known=known), place=cost.place, to=cost.to, day=cost.day)
+        column = {"weight": "grams", "volume": "cm3", "piece": "pieces"}[cost.basis]
+        quantities = {row["waybill"]: row[column] for row in rows}
+        if not any(quantities.values()):
+            quantities = {row["waybill"]: row["pieces"] for row in rows}
+        whole = sum(quantities.values())
+        exact = {waybill: Fraction(cost.units * n, whole) for waybill, n in quantities.items() if n}
+        made = {waybill: int(part) for waybill, part in exact.items()}
+        left = cost.units - sum(made.values()) if made else 0
+        for waybill in sorted(exact, key=lambda one: (made[one] - exact[one], one))[:left]:
+            made[waybill] += 1
+        return {waybill: units for waybill, units in made.items() if units}

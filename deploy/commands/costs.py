@@ -1,0 +1,46 @@
+"""Costs of hubs and lines."""
+
+import argparse
+import os
+import sys
+from datetime import date
+from pathlib import Path
+
+from deploy import costs
+from deploy.commands import Command
+from deploy.commands.where import LONG, settings_of, store_of
+from schemas.problems import DocumentError
+
+
+def costs_(arguments: argparse.Namespace) -> int:
+    """Costs of hubs and lines: publish a bill's, withdraw one, spread them over parcels, show lines' profit."""
+    if arguments.what == "spread":
+        lines = costs.spread(store_of(arguments, LONG))
+    elif arguments.what == "profit":
+        lines = ["           line         charged        carriage          profit"]
+        lines += costs.profit(store_of(arguments, LONG), arguments.first, arguments.last)
+    elif not arguments.which:
+        sys.stderr.write("publish needs a CSV file, withdraw a cost's id\n")
+        return 1
+    elif arguments.what == "withdraw":
+        lines = [costs.withdraw(settings_of(arguments), arguments.which, arguments.reason, arguments.by)]
+    else:
+        try:
+            text = Path(arguments.which).read_text("utf-8")
+            lines = costs.publish(settings_of(arguments), text, arguments.by)
+        except DocumentError as error:
+            sys.stderr.write(f"refused, nothing is published:\n{error}\n")
+            return 1
+    sys.stdout.write("".join(f"{line}\n" for line in lines))
+    return 0
+
+
+def add(command: Command) -> None:
+    """costs."""
+    one = command("costs", costs_)
+    one.add_argument("what", choices=("publish", "withdraw", "spread", "profit"))
+    one.add_argument("which", nargs="?", default="", help="publish: CSV file; withdraw: the cost's id")
+    one.add_argument("--from", dest="first", type=date.fromisoformat, default=date(2000, 1, 1))
+    one.add_argument("--to", dest="last", type=date.fromisoformat, default=date(2100, 1, 1))
+    one.add_argument("--reason", default="", help="withdraw: why")
+    one.add_argument("--by", default=os.environ.get("USER", ""))

@@ -1,0 +1,218 @@
+"""`waybook costs`: publish what hubs and lines cost, apportion it to the parcels that passed, show lines' profit.
+
+Shares are rows of the table `cost_share`, never changed: when late parcels, weights or a withdrawal change them,
+the next version takes the old share back in red and adds the new one. A version's rows go in with one insert whose
+token is a hash of them, so that repeating a run changes nothing.
+"""
+
+import csv
+import hashlib
+import io
+from collections.abc import Iterator, Mapping
+from datetime import date
+from typing import Any
+
+import msgspec
+from clickhouse_connect.driver.client import Client
+
+from dashboards.queries import rows
+from deploy.publish import send_control
+from deploy.transfers import COMPLETE, data_time
+from schemas.events import CostIncurred, CostWithdrawn
+from schemas.identity import content_id
+from schemas.money import parse_yuan, yuan
+from schemas.problems import DocumentError, Problem
+from schemas.settings import Settings
+
+COLUMNS = ("place", "to", "day", "amount", "carrier", "basis", "bill")
+COSTS = """
+SELECT cost_id, place, to_place, business_date, basis, toInt64(amount * 10000) AS units, gone FROM (
+    SELECT cost_id, anyIf(place, status = 'incurred') AS place, anyIf(to_place, status = 'incurred') AS to_place,
+           anyIf(business_date, status = 'incurred') AS business_date, anyIf(basis, status = 'incurred') AS basis,
+           anyIf(amount, status = 'incurred') AS amount, countIf(status = 'incurred') AS billed,
+           countIf(status = 'withdrawn') > 0 AS gone
+    FROM cost WHERE $sealed GROUP BY cost_id
+) WHERE billed > 0 ORDER BY cost_id"""
+SHARES = """
+SELECT waybill, toInt64(sum(amount) * 10000) AS units, max(version) AS newest FROM cost_share
+WHERE cost_id = {cost:String} GROUP BY waybill ORDER BY waybill"""
+PASSED = """
+WITH passing AS (
+    SELECT waybill FROM event
+    WHERE $sealed AND kind = 'scan' AND site = {place:String} AND toDate(event_time, 'Asia/Shanghai') = {day:Date}
+)
+SELECT p.waybill AS waybill, w.grams AS weight, w.cm3 AS volume, greatest(o.pieces, 1) AS piece,
+       if(o.origin = '', '', concat(a.province, '-', b.province)) AS route
+FROM (
+    SELECT waybill FROM event WHERE $sealed AND kind = 'scan' AND waybill IN passing GROUP BY waybill
+    HAVING {to:String} = '' OR maxIf(event_time, site = {to:String}) >= minIf(
+        event_time, site = {place:String} AND toDate(event_time, 'Asia/Shanghai') = {day:Date})
+        AND countIf(site = {to:String}) > 0
+) AS p
+LEFT JOIN (
+    SELECT waybill, argMax(weight_g, (seq, line)) AS grams, argMax(volume_cm3, (seq, line)) AS cm3
+    FROM adopted_weight WHERE $sealed AND waybill IN passing GROUP BY waybill
+) AS w ON w.waybill = p.waybill
+LEFT JOIN (
+    SELECT e.waybill AS waybill, argMax(toString(e.origin), (e.event_time, e.event_id)) AS origin,
+           argMax(toString(e.destination), (e.event_time, e.event_id)) AS destination,
+           argMax(t.pieces, (e.event_time, e.event_id)) AS pieces
+    FROM (SELECT * FROM event WHERE $sealed AND kind = 'order' AND waybill IN passing) AS e
+    LEFT JOIN (SELECT * FROM order_terms WHERE $sealed AND waybill IN passing) AS t
+        ON t.event_id = e.event_id AND t.waybill = e.waybill
+    GROUP BY e.waybill
+) AS o ON o.waybill = p.waybill
+LEFT JOIN (SELECT outlet, argMax(toString(province), seq) AS province FROM site GROUP BY outlet) AS a
+    ON a.outlet = o.origin
+LEFT JOIN (SELECT outlet, argMax(toString(province), seq) AS province FROM site GROUP BY outlet) AS b
+    ON b.outlet = o.destination
+ORDER BY waybill"""
+PROFIT = """
+SELECT route, sum(charged) AS income, sum(carriage) AS cost, sum(profit) AS gain FROM line_profit
+WHERE business_date BETWEEN {first:Date} AND {last:Date} GROUP BY route ORDER BY gain DESC, route"""
+
+
+def apportion(units: int, quantities: Mapping[str, int]) -> dict[str, int]:
+    """Shares of an amount by quantities, to the unit: the largest remainders get what is left, ties by waybill.
+
+    >>> apportion(100, {"a": 1, "b": 1, "c": 1})
+    {'a': 34, 'b': 33, 'c': 33}
+    """
+    whole = sum(quantities.values())
+    if not whole:
+        return {}
+    shares = {waybill: units * quantity // whole for waybill, quantity in quantities.items()}
+    left = units - sum(shares.values())
+    order = sorted(quantities, key=lambda waybill: (-(units * quantities[waybill] % whole), waybill))
+    for waybill in order[:left]:
+        shares[waybill] += 1
+    return shares
+
+
+def spread(client: Client) -> list[str]:
+    """Apportion every cost as far as the books are complete; lines for people."""
+    blocks = {int(lane): int(n) for lane, n in client.query(COMPLETE).result_rows}
+    lanes = [f"seq BETWEEN {lane << 32} AND {lane << 32 | n}" for lane, n in blocks.items()]
+    sealed = f"({' OR '.join(lanes) or 'false'})"
+    named = " ".join(f"{lane}:{n}" for lane, n in sorted(blocks.items()))
+    lines = []
+    for cost in rows(client, COSTS.replace("$sealed", sealed)):
+        version, made = _version(client, cost, sealed, named)
+        if made:
+            _insert(client, cost["cost_id"], version, made)
+            lines.append(f"{cost['cost_id']}: version {version}, {len(made)} rows")
+    return lines or ["nothing has changed"]
+
+
+def _version(
+    client: Client, cost: Mapping[str, Any], sealed: str, named: str
+) -> tuple[int, list[dict[str, Any]]]:
+    """The next version of a cost's shares, and its rows; none where nothing has changed."""
+    known = rows(client, SHARES, cost=cost["cost_id"])
+    before = {row["waybill"]: int(row["units"]) for row in known if row["units"]}
+    version = 1 + max((int(row["newest"]) for row in known), default=0)
+    passed: list[dict[str, Any]] = []
+    if not cost["gone"]:
+        asked = {"place": cost["place"], "to": cost["to_place"], "day": cost["business_date"]}
+        passed = rows(client, PASSED.replace("$sealed", sealed), **asked)
+    quantities = {row["waybill"]: int(row[cost["basis"]]) for row in passed}
+    if not any(quantities.values()):
+        quantities = {row["waybill"]: int(row["piece"]) for row in passed}
+    after = {waybill: units for waybill, units in apportion(int(cost["units"]), quantities).items() if units}
+    if after == before:
+        return version, []
+    routes = {row["waybill"]: str(row["route"]) for row in passed}
+    old = _routes(client, cost["cost_id"]) if before else {}
+    about = {"cost_id": cost["cost_id"], "version": version, "business_date": str(cost["business_date"])}
+    made = []
+    for waybill in sorted(before.keys() | after.keys()):
+        if before.get(waybill) == after.get(waybill):
+            continue
+        if waybill in before:
+            red = {
+                "status": "reversed",
+                "quantity": 0,
+                "amount": yuan(-before[waybill]),
+                "route": old[waybill],
+            }
+            made.append({**about, "waybill": waybill, "blocks": named, **red})
+        if waybill in after:
+            share = {
+                "status": "share",
+                "quantity": quantities[waybill],
+                "amount": yuan(after[waybill]),
+                "route": routes[waybill],
+            }
+            made.append({**about, "waybill": waybill, "blocks": named, **share})
+    return version, made
+
+
+def _routes(client: Client, cost: str) -> dict[str, str]:
+    """The lines under which the shares in force stand."""
+    sql = """SELECT waybill, argMax(toString(route), (version, status = 'share')) AS line FROM cost_share
+             WHERE cost_id = {cost:String} GROUP BY waybill"""
+    return {row["waybill"]: row["line"] for row in rows(client, sql, cost=cost)}
+
+
+def _insert(client: Client, cost: str, version: int, made: list[dict[str, Any]]) -> None:
+    body = b"\n".join(map(msgspec.json.encode, made))
+    token = f"cost_share-{cost}-{version}-{hashlib.sha256(body).hexdigest()}"
+    client.raw_insert(
+        "cost_share",
+        insert_block=body,
+        fmt="JSONEachRow",
+        settings={"insert_deduplication_token": token, "max_insert_block_size": 10_000_000},
+    )
+
+
+def read_costs(text: str, at: int, by: str) -> list[CostIncurred]:
+    """Costs of a CSV file (`place,to,day,amount,carrier,basis,bill`). Raises DocumentError with every problem."""
+    problems: list[Problem] = []
+    events: list[CostIncurred] = []
+    lines = csv.DictReader(io.StringIO(text.removeprefix("\ufeff"), newline=""))
+    if tuple(lines.fieldnames or ()) != COLUMNS:
+        raise DocumentError(
+            [Problem("costs.csv", 1, "", "wrong_header", f"the header is {','.join(COLUMNS)}")]
+        )
+    for row in lines:
+        try:
+            said = {name: (value or "").strip() for name, value in row.items() if name}
+            fields = {name: said[name] for name in ("place", "to", "carrier", "basis", "bill")}
+            made = {
+                "type": "cost",
+                "id": content_id("cost", *said.values()),
+                "time": at,
+                "day": date.fromisoformat(said["day"]),
+                "amount_e4": parse_yuan(said["amount"]),
+                "by": by,
+                **fields,
+            }
+            events.append(msgspec.convert(made, CostIncurred))
+        except (ValueError, msgspec.ValidationError) as error:
+            problems.append(Problem("costs.csv", lines.line_num, "", "wrong_cost", str(error)))
+    if problems:
+        raise DocumentError(problems)
+    return events
+
+
+def publish(settings: Settings, text: str, by: str) -> list[str]:
+    """Publish the costs of a CSV file; lines for people. Raises DocumentError."""
+    events = read_costs(text, data_time(settings), by)
+    send_control(settings, *events)
+    return [f"{event.id}: {event.place} {event.to} {event.day} {yuan(event.amount_e4)}" for event in events]
+
+
+def withdraw(settings: Settings, cost: str, reason: str, by: str) -> str:
+    """Publish that a cost was wrong."""
+    now = data_time(settings)
+    event = CostWithdrawn(
+        id=content_id("cost_withdrawn", cost, reason), time=now, cost=cost, reason=reason, by=by
+    )
+    send_control(settings, event)
+    return f"{cost}: withdrawn"
+
+
+def profit(client: Client, first: date, last: date) -> Iterator[str]:
+    """Lines' charges, carriage and profit, best first."""
+    for row in rows(client, PROFIT, first=first, last=last):
+        yield f"{row['route']:>16}  {row['income']:>14}  {row['cost']:>14}  {row['gain']:>14}"

@@ -1,0 +1,83 @@
+"""Costs of hubs and lines are apportioned by the job and worked out again by the auditor, late parcels included."""
+
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+from clickhouse_connect.driver.client import Client
+
+from deploy import costs
+from deploy.audit import run
+from schemas.events import CostIncurred, CostWithdrawn, Tick
+from schemas.times import HOUR
+from tests.audit import world
+from tests.audit.lane import Lane, record
+
+
+def bill(name: str, units: int, place: str = "HSH", **more: Any) -> CostIncurred:
+    """A bill about the first day."""
+    day = date(2026, 1, 5)
+    return CostIncurred(
+        id=name, time=world.START, place=place, day=day, amount_e4=units, **{"carrier": "乙", **more}
+    )
+
+
+BILLS = (
+    bill("line", 10_000_001, to="HXA", carrier="甲车队"),
+    bill("hub", 3_333_333, basis="piece"),
+    bill("air", 777, "HXA", basis="volume"),
+    bill("wrong", 5_000, "HXA"),
+)
+
+
+def shares(client: Client) -> dict[str, Decimal]:
+    """What is apportioned of each cost."""
+    found = client.query("SELECT cost_id, sum(amount) FROM cost_share GROUP BY cost_id").result_rows
+    return {str(cost): Decimal(amount) for cost, amount in found}
+
+
+def test_costs_are_apportioned_as_parcels_come(empty: Client) -> None:
+    lanes = [Lane(empty, number, (number,)) for number in range(2)]
+    events = list(world.disordered(120, 95))
+    now = world.START
+    for block, start in enumerate(range(0, len(events), 100)):
+        some = events[start : start + 100]
+        now = max(now, *(event.time for event in some))
+        control = [record(world.network()), record(world.tariff("one"))] * (block == 0)
+        control += [record(bill) for bill in BILLS] * (block == 1)
+        control += [record(CostWithdrawn(id="w", time=now, cost="wrong", reason="x"))] * (block == 6)
+        ticks = [record(Tick(id=f"tick{block}", time=now))]
+        mine = [record(event, int(event.waybill[-1]) % 2) for event in some]
+        for lane in lanes:
+            lane.block(control + ticks + [one for one in mine if one.partition == lane.writer.lane])
+        if block in (4, 7):
+            costs.spread(empty)
+    for lane in lanes:
+        lane.block([record(Tick(id="last", time=now + 20 * HOUR))])
+    costs.spread(empty)
+    count = empty.query("SELECT count() FROM cost_share").result_rows[0][0]
+    assert costs.spread(empty) == ["nothing has changed"]
+    assert empty.query("SELECT count() FROM cost_share").result_rows[0][0] == count
+    assert empty.query("SELECT max(version) FROM cost_share").result_rows[0][0] > 1
+    found = shares(empty)
+    assert found.pop("wrong", Decimal(0)) == 0
+    assert found == {"line": Decimal("1000.0001"), "hub": Decimal("333.3333"), "air": Decimal("0.0777")}
+    report = run(empty, data_time=lanes[0].lifecycle.ring.now)
+    assert report.passed, report.to_text()
+    carriage, charged = empty.query("SELECT sum(carriage), sum(charged) FROM line_profit").result_rows[0]
+    assert carriage == sum(found.values())
+    assert charged > 0
+    for table, change, where, noticed in (
+        ("cost_share", "amount = amount + 1", "cost_id = 'line'", "cost_shares"),
+        ("cost_share", "blocks = '0:2 1:2'", "cost_id = 'hub'", "cost_shares"),
+        ("cost", "amount = amount + 1", "cost_id = 'hub'", "costs_posted"),
+        ("cost", "carrier = 'x'", "cost_id = 'hub'", "recomputed_journal"),
+        ("journal", "account = '6901'", "account = '6201'", "costs_posted"),
+    ):
+        empty.command(f"CREATE TABLE kept AS {table}")
+        empty.command(f"INSERT INTO kept SELECT * FROM {table}")
+        empty.command(f"ALTER TABLE {table} UPDATE {change} WHERE {where}", settings={"mutations_sync": 2})
+        assert not run(empty).check(noticed).passed, (table, change)
+        empty.command(f"TRUNCATE TABLE {table}")
+        empty.command(f"INSERT INTO {table} SELECT * FROM kept")
+        empty.command("DROP TABLE kept")

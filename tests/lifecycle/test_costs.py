@@ -1,0 +1,147 @@
+"""Costs of hubs and lines: their entries, repeats and withdrawals in any order, and exact apportionment."""
+
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from deploy.costs import apportion, read_costs
+from schemas import topics
+from schemas.events import CostIncurred, CostWithdrawn
+from schemas.money import parse_yuan, yuan
+from schemas.problems import DocumentError
+from schemas.times import HOUR
+from tests.lifecycle.fees import network
+from tests.lifecycle.test_fees import check_books
+from tests.lifecycle.world import START, Book
+from tests.rating.material import scenarios
+
+CASES = scenarios("costs.csv")
+
+
+def cost(**changed: Any) -> CostIncurred:
+    """上海分拨 → 西安分拨, 900.00 to a carrier."""
+    made = CostIncurred(
+        id="cost-1",
+        time=START,
+        place="SH-HUB",
+        to="XA-HUB",
+        day=date(2025, 11, 10),
+        amount_e4=9_000_000,
+        carrier="顺达物流",
+        bill="B-7",
+    )
+    return msgspec.structs.replace(made, **changed)
+
+
+def gone(**changed: Any) -> CostWithdrawn:
+    """That cost was wrong."""
+    made = CostWithdrawn(id="gone-1", time=START + HOUR, cost="cost-1", reason="重复账单")
+    return msgspec.structs.replace(made, **changed)
+
+
+def publish(*events: CostIncurred | CostWithdrawn) -> Book:
+    """A lane that has read these, each in a block of its own."""
+    book = Book(directory=network())
+    for event in events:
+        book.block((topics.CONTROL.name, event))
+    return book
+
+
+def hq(book: Book) -> dict[str, Decimal]:
+    """What stands in headquarters' book, by account."""
+    return {account: amount for (owner, account, *_), amount in book.books().items() if owner == "HQ"}
+
+
+@pytest.mark.parametrize("case", CASES, ids=[case["用例"] for case in CASES])
+def test_scenario(case: dict[str, str]) -> None:
+    quantities = {word.split("=")[0]: int(word.split("=")[1]) for word in case["包裹"].split()}
+    order = {"甲": "YT1", "乙": "YT2", "丙": "YT3"}
+    shares = apportion(parse_yuan(case["成本"]), {order[name]: n for name, n in quantities.items()})
+    wanted = {order[word.split("=")[0]]: parse_yuan(word.split("=")[1]) for word in case["分摊"].split()}
+    assert shares == wanted
+    assert sum(shares.values()) in (parse_yuan(case["成本"]), 0)
+
+
+@given(
+    st.integers(1, 10**12),
+    st.dictionaries(st.text("YT019", min_size=1, max_size=4), st.integers(0, 10**9), max_size=40),
+    st.randoms(),
+)
+def test_shares_add_up_and_are_fair_in_any_order(units: int, quantities: dict[str, int], luck: Any) -> None:
+    shares = apportion(units, quantities)
+    whole = sum(quantities.values())
+    assert sum(shares.values()) == (units if whole else 0)
+    for waybill, share in shares.items():
+        assert abs(share * whole - units * quantities[waybill]) < whole
+    shuffled = list(quantities.items())
+    luck.shuffle(shuffled)
+    assert apportion(units, dict(shuffled)) == shares
+
+
+def test_a_cost_is_owed_to_its_carrier() -> None:
+    book = publish(cost(), cost())
+    assert hq(book) == {"6201": Decimal("900"), "2301": Decimal("-900")}
+    assert {row["counterparty"] for row in book.rows["journal"]} == {"顺达物流"}
+    assert len(book.rows["cost"]) == 1
+    check_books(book)
+
+
+@given(
+    st.permutations(
+        [cost(), gone(), cost(id="cost-2", amount_e4=1), gone(id="gone-2"), cost(id="cost-3", to="")]
+    )
+)
+def test_withdrawn_in_any_order_only_what_stands_is_owed(events: list[CostIncurred | CostWithdrawn]) -> None:
+    book = publish(*events, *events)
+    assert hq(book) == {"6201": Decimal("900.0001"), "2301": Decimal("-900.0001")}
+    assert book.refused() == []
+    check_books(book)
+
+
+WRONG = [
+    ({"place": "SHC"}, "cost_refused"),
+    ({"place": ""}, "cost_refused"),
+    ({"to": "nowhere"}, "cost_refused"),
+    ({"to": "SH-HUB"}, "cost_refused"),
+    ({"day": date(2025, 11, 12)}, "cost_refused"),
+    ({"day": date(2024, 9, 1)}, "cost_refused"),
+]
+
+
+@pytest.mark.parametrize(("changed", "reason"), WRONG)
+def test_a_wrong_cost_is_refused(changed: dict[str, Any], reason: str) -> None:
+    book = publish(cost(**changed))
+    assert book.refused() == [reason] or changed == {"place": ""}
+    assert len(book.refused()) == 1
+    assert not book.rows["journal"]
+
+
+def test_the_same_id_with_other_content_is_a_conflict() -> None:
+    assert publish(cost(), cost(amount_e4=1)).refused() == ["conflicting_duplicate"]
+
+
+def test_a_restart_forgets_no_cost() -> None:
+    book = publish(cost(), gone(cost="cost-2", id="gone-2"))
+    book.restart()
+    for event in (cost(), gone(), cost(id="cost-2")):
+        book.block((topics.CONTROL.name, event))
+    assert hq(book) == {}
+    assert book.refused() == []
+
+
+def test_a_bill_is_read_whole_or_not_at_all() -> None:
+    header = "place,to,day,amount,carrier,basis,bill\n"
+    (made,) = read_costs(header + "SH-HUB,XA-HUB,2025-11-10,900.00,顺达物流,volume,B-7\n", START, "me")
+    assert (made.basis, yuan(made.amount_e4), made.day) == ("volume", "900.00", date(2025, 11, 10))
+    for wrong in (
+        header + "SH-HUB,,2025-11-10,0,x,weight,\n",
+        header + "SH-HUB,,then,1,x,weight,\n",
+        "place\n",
+    ):
+        with pytest.raises(DocumentError):
+            read_costs(wrong, START, "me")
