@@ -239,7 +239,10 @@ def test_the_default_book_prices_all_that_happens(world: World, network: Network
     desk = msgspec.structs.replace(BUSY, lost=1.0)
     cues, outcomes = many(world, range(1, 1_200), NONE, desk)
     amounts = charged(played(world, records_of(cues, network), 1))
-    assert {fee for _, fee in amounts} == set(FEES.names) - {"handling", "bagging", "province_share"}
+    happens = ("picked_up", "weighed", "signed", "claimed")
+    assert {fee for _, fee in amounts} == {
+        fee for due in FEES.dues if due.trigger in happens for fee in due.fees
+    }
     for outcome in outcomes:
         standing = [one for one in outcome.claims if not one.withdrawn]
         for fee in ("lost", "loss_paid", "damaged", "damage_paid"):
