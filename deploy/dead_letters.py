@@ -24,6 +24,7 @@ from sinks.kafka import Records
 
 PATIENCE = 60.0
 """Seconds in which the lanes must have noted a replay."""
+KEYS = {topic.name: topic.key for topic in topics.TOPICS}
 PARTITIONED = {topic.name for topic in topics.TOPICS if topic.partitioned}
 
 
@@ -158,16 +159,16 @@ def _wait(client: Client, ids: Collection[str]) -> None:
 def _send(records: Records, letter: Letter) -> None:
     """To the lane of its waybill; without one back to its partition."""
     content = letter.content()
-    key = _key(content) or letter.waybill
+    key = _key(letter.topic, content) or letter.waybill
     partition = letter.partition if not key or letter.topic not in PARTITIONED else -1
     records.produce(letter.topic, key, content, partition=partition if partition >= 0 else None)
 
 
-def _key(raw: bytes) -> str:
-    """The waybill of a mended record, so that it reaches its lane."""
+def _key(topic: str, raw: bytes) -> str:
+    """The waybill, stay or party of a mended record, so that it reaches its lane."""
     try:
         found: Any = msgspec.json.decode(raw)
-        return str(found.get("waybill", "")) if isinstance(found, dict) else ""
+        return str(found.get(KEYS.get(topic, ""), "")) if isinstance(found, dict) else ""
     except UNREADABLE:
         return ""
 

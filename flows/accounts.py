@@ -60,6 +60,7 @@ def inputs(lane: int, settings: Settings) -> list[Input]:
         Input(topics.TICKS.name, 0, first=True, leads=True),
         *(Input(topics.POSTINGS.name, p) for p in mine),
         *(Input(topics.COMMANDS.name, p, leads=True) for p in mine),
+        *(Input(topics.DEAD_LETTERS.name, p) for p in mine),
     ]
 
 

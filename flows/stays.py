@@ -53,6 +53,7 @@ def inputs(lane: int, settings: Settings) -> list[Input]:
         Input(topics.CONTROL.name, 0, first=True, documents=True),
         Input(topics.TICKS.name, 0, first=True, leads=True),
         *(Input(topics.STAYS.name, p, leads=True) for p in mine),
+        *(Input(topics.DEAD_LETTERS.name, p) for p in mine),
     ]
 
 

@@ -27,7 +27,7 @@ from flows.lifecycle.output import Anomaly, Output, Refusal, Source
 from flows.lifecycle.parcel import MARK, NEVER, Claimed, Decided, Parcel, Weighed, over, pending, terms_of
 from flows.lifecycle.published import next_network, taken_out
 from flows.lifecycle.reasons import ABANDONED, REASONS
-from flows.lifecycle.refusals import refusal
+from flows.lifecycle.refusals import refusal, replay
 from flows.lifecycle.volumes import Volumes
 from flows.lifecycle.watch import Watch
 from flows.rating.book import read_book
@@ -735,22 +735,7 @@ class Lifecycle:
             letter = self.ring.records.get(_LETTER + replayed.dead_letter)
             if letter is not None:
                 self._touch(letter.key, letter).done |= _REPLAYED
-            self.output.refusals.append(
-                Refusal(
-                    replayed.dead_letter,
-                    "replayed",
-                    "",
-                    replayed.replayed_by,
-                    "kafka",
-                    topics.DEAD_LETTERS.name,
-                    -1,
-                    -1,
-                    "",
-                    "",
-                    replayed.time or received,
-                    b"",
-                )
-            )
+            self.output.refusals.append(replay(replayed, received))
 
     def _refuse(self, error: RefusedError, records: Records, offset: int, raw: bytes, received: int) -> None:
         """Keep a record that breaks a rule aside, once however often it comes."""

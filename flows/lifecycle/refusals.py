@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from flows.engine.block import Records
 from flows.lifecycle.intake import RefusedError, glimpse
 from flows.lifecycle.output import Refusal
+from schemas import topics
+from schemas.events import DeadLetterReplayed
 from sinks import columns
 from sinks.columns import Made
 
@@ -47,4 +49,22 @@ def refusal(
         waybill,
         received,
         raw,
+    )
+
+
+def replay(note: DeadLetterReplayed, received: int) -> Refusal:
+    """The note that a dead letter was sent again."""
+    return Refusal(
+        note.dead_letter,
+        "replayed",
+        "",
+        note.replayed_by,
+        "kafka",
+        topics.DEAD_LETTERS.name,
+        -1,
+        -1,
+        "",
+        "",
+        note.time or received,
+        b"",
     )

@@ -14,7 +14,7 @@ from flows.lifecycle.age import Ages
 from flows.lifecycle.assess import NO_BOOK
 from flows.lifecycle.intake import RefusedError, read, readable
 from flows.lifecycle.published import directory_after, next_network, taken_out
-from flows.lifecycle.refusals import refusal
+from flows.lifecycle.refusals import refusal, replay
 from flows.rating.book import read_book
 from flows.rating.model import Book
 from flows.rating.tariffs import Tariffs
@@ -24,6 +24,7 @@ from flows.storage.output import Accepted, Output, StayWait
 from flows.storage.record import MOST_SAID, Stay, over, said
 from schemas import topics
 from schemas.events import (
+    DeadLetterReplayed,
     NetworkPublished,
     StayEvent,
     StayOpened,
@@ -181,6 +182,8 @@ class Storage:
             match readable(raw):
                 case Tick(time=time):
                     self._tick(time, received)
+                case DeadLetterReplayed() as note:
+                    self._replayed(note, received)
                 case NetworkPublished() | TariffPublished() | TariffWithdrawn() as document:
                     self._take(document)
 
@@ -189,6 +192,14 @@ class Storage:
         if not self.ring.now or time <= max(self.ring.now, received) + self.leap:
             self.ring.now = max(self.ring.now, time)
             self.rules.today = business_day(self.ring.now)
+
+    def _replayed(self, note: DeadLetterReplayed, received: int) -> None:
+        """One of this lane's dead letters is sent again; the notes about others are other lanes'."""
+        letter, known = self.ring.records.get(note.dead_letter), self.ring.records.get(note.id)
+        if letter is not None and (known is None or self.over(known, self.ring.now)):
+            self._touch(note.id)
+            self._touch(letter.key).replayed = True
+            self.output.booked.refusals.append(replay(note, received))
 
     def _take(self, document: NetworkPublished | TariffPublished | TariffWithdrawn) -> None:
         """A document comes into force, or one goes out: everything in the store is looked at again."""
@@ -293,8 +304,8 @@ class Storage:
         """Keep a record that breaks a rule aside, once however often it comes."""
         letter = content_id("dl", records.topic, raw)
         known = self.ring.records.get(letter)
-        first = known is None or self.over(known, self.ring.now)
-        self._touch(letter)
+        first = known is None or known.replayed or self.over(known, self.ring.now)
+        self._touch(letter).replayed = False
         if first:
             self.output.booked.refusals.append(refusal(error, letter, records, offset, raw, received))
 

@@ -106,6 +106,8 @@ class Stay(msgspec.Struct, array_like=True, gc=False):
     """The last business day that was looked at."""
     closed: bool = False
     given_up: bool = False
+    replayed: bool = False
+    """A dead letter was sent again, so that the same bytes open it again."""
 
 
 def over(kept: int) -> Callable[[Stay, int], bool]:

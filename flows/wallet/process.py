@@ -14,13 +14,13 @@ from flows.governance.network import Network, read_network
 from flows.journal.positions import Sums
 from flows.lifecycle.intake import RefusedError, read, read_as, readable
 from flows.lifecycle.published import directory_after
-from flows.lifecycle.refusals import refusal
+from flows.lifecycle.refusals import refusal, replay
 from flows.wallet.output import POSTING, Entry, Output, Said
 from flows.wallet.record import LOW_BALANCE, NOTICES, Record, Wallet, over
 from flows.wallet.spend import Effect, NotAllowedError, apply_holds, effect
 from schemas import topics
 from schemas.commands import BODIES, Admit, Body
-from schemas.events import Answer, Command, Event, NetworkPublished, Tick
+from schemas.events import Answer, Command, DeadLetterReplayed, Event, NetworkPublished, Tick
 from schemas.identity import content_id
 from schemas.limits import AHEAD
 from schemas.problems import DocumentError
@@ -93,7 +93,7 @@ class Wallets:
             elif records.topic == topics.COMMANDS.name:
                 self._commands(records, block.newest)
             else:
-                self._others(records)
+                self._others(records, block.newest)
         self._give_notice()
         self.output.now = self.ring.now
         return self.output
@@ -214,14 +214,24 @@ class Wallets:
 
     # Time and documents; what is refused of these the parcel lanes keep aside
 
-    def _others(self, records: Records) -> None:
+    def _others(self, records: Records, received: int) -> None:
         for raw in records.values:
             match readable(raw):
                 case Tick(time=time):
                     self.ring.now = max(self.ring.now, time)
+                case DeadLetterReplayed() as note:
+                    self._replayed(note, received)
                 case NetworkPublished() as published:
                     if (network := _network(published, self.network)) is not None:
                         self._publish(published, network)
+
+    def _replayed(self, note: DeadLetterReplayed, received: int) -> None:
+        """One of this lane's dead letters is sent again; the notes about others are other lanes'."""
+        if self._known(note.dead_letter) is not None and self._known(note.id) is None:
+            for key in (note.id, note.dead_letter):
+                self._touch(key).at = self.ring.now
+            self._touch(note.dead_letter).replayed = True
+            self.output.refusals.append(replay(note, received))
 
     def _publish(self, published: NetworkPublished, network: Network) -> None:
         """A directory comes into force: terms that it changes replace those that the parties have."""
@@ -266,8 +276,10 @@ class Wallets:
     def _refuse(self, error: RefusedError, records: Records, offset: int, raw: bytes, received: int) -> None:
         """Keep a record that breaks a rule aside, once however often it comes."""
         letter = content_id("dl", records.topic, raw)
-        first = self._known(letter) is None
-        self._touch(letter).at = self.ring.now
+        known = self._known(letter)
+        first = known is None or known.replayed
+        record = self._touch(letter)
+        record.at, record.replayed = self.ring.now, False
         if first:
             self.output.refusals.append(refusal(error, letter, records, offset, raw, received))
 

@@ -100,6 +100,8 @@ class Record(msgspec.Struct, array_like=True, gc=False):
     answer: bytes = b""
     """The event that answered it."""
     heard: Heard | None = None
+    replayed: bool = False
+    """A dead letter was sent again, so that the same bytes open it again."""
 
 
 def over(kept: int) -> Callable[[Record, int], bool]:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from dashboards.words import FEES as LABELS
 from flows.rating.explain import explain
-from schemas.events import StayEvent, TariffWithdrawn
+from schemas.events import DeadLetterReplayed, StayEvent, TariffWithdrawn
 from schemas.identity import version_of
 from schemas.reasons import WAITING
 from schemas.times import DAY
@@ -232,6 +232,16 @@ def test_refused(reason: str) -> None:
 )
 def test_what_is_no_event_is_kept_aside(raw: bytes, reason: str) -> None:
     assert Store().take(raw).restart().take(raw).refused() == [reason]
+
+
+def test_what_is_refused_again_after_a_replay_is_open_again() -> None:
+    store = Store(tariff())
+    bad = msgspec.structs.replace(happening("1日00:00 入库 按托盘 1板"), customer="NOBODY")
+    (letter,) = store.take(bad, bad).rows["dead_letter"]
+    note = DeadLetterReplayed(id="dl-n1", time=1, dead_letter=letter["dead_letter_id"], replayed_by="me")
+    other = DeadLetterReplayed(id="dl-n2", time=1, dead_letter="dl-of-another-lane")
+    store.take(note, note, other).restart().take(note, bad, bad)
+    assert [row["status"] for row in store.rows["dead_letter"]] == ["open", "replayed", "open"]
 
 
 def test_the_same_id_with_other_content_is_a_conflict() -> None:

@@ -16,6 +16,7 @@ from flows.storage.process import Storage
 from flows.storage.tables import Tables
 from schemas import topics
 from schemas.events import (
+    DeadLetterReplayed,
     Event,
     NetworkPublished,
     StayClosed,
@@ -166,7 +167,7 @@ class Store:
         """A block with these records."""
         self.n += 1
         inputs: dict[str, Records] = {}
-        for topic in (topics.CONTROL, topics.TICKS, topics.STAYS):
+        for topic in (topics.CONTROL, topics.TICKS, topics.STAYS, topics.DEAD_LETTERS):
             inputs[topic.name] = Records(topic.name, 0, [], [])
         for offset, event in enumerate(events):
             records = inputs[_topic(event)]
@@ -261,6 +262,8 @@ class Store:
 def _topic(event: Event | bytes) -> str:
     if isinstance(event, Tick):
         return topics.TICKS.name
+    if isinstance(event, DeadLetterReplayed):
+        return topics.DEAD_LETTERS.name
     return topics.STAYS.name if isinstance(event, StayEvent | bytes) else topics.CONTROL.name
 
 

@@ -12,7 +12,7 @@ from flows.engine.messages import OutOfOrderError
 from flows.wallet.record import Wallet
 from schemas import topics
 from schemas.commands import BODIES
-from schemas.events import Command, NetworkPublished
+from schemas.events import Command, DeadLetterReplayed, NetworkPublished
 from schemas.identity import version_of
 from schemas.money import MOST
 from schemas.partition import partition_of
@@ -20,6 +20,7 @@ from schemas.reasons import ANSWER
 from schemas.times import DAY, HOUR
 from tests.lifecycle.world import START, text
 from tests.rating.material import scenarios
+from tests.storage.world import PARTIES
 from tests.wallet.world import (
     OTHER,
     PARTITIONS,
@@ -226,6 +227,37 @@ def test_bad_commands_become_dead_letters(reason: str) -> None:
     bank = Bank().block(*[(topics.COMMANDS.name, partition, raw)] * 2)
     assert bank.refused() == [reason]
     assert bank.answers == []
+
+
+def test_a_command_that_is_refused_again_after_a_replay_is_open_again() -> None:
+    asked = command("top_up", "c", at=START + DAY, amount_e4=1)
+    partition = partition_of(PARTY, PARTITIONS)
+    bank = Bank().take(asked, asked)
+    (letter,) = bank.rows["dead_letter"]
+    for name in ("dl-n1", "dl-n1", "dl-n2"):
+        of = text(letter["dead_letter_id"]) if name == "dl-n1" else "dl-of-another-lane"
+        note = DeadLetterReplayed(id=name, time=START, dead_letter=of, replayed_by="me")
+        bank.block((topics.DEAD_LETTERS.name, partition, note))
+    bank.restart().take(asked, asked)
+    assert [text(row["status"]) for row in bank.rows["dead_letter"]] == ["open", "replayed", "open"]
+
+
+def test_customers_keep_accounts_and_a_gate_is_answered_where_it_listens() -> None:
+    files = network().files | {
+        "parties.csv": PARTIES,
+        "accounts.csv": "party,kind,credit_limit,low_balance\n",
+    }
+    directory = NetworkPublished(id="n", time=START, version=version_of(files), files=files)
+    bank = Bank(partitions=1).block((topics.CONTROL.name, 0, directory))
+    for number, party in enumerate(["C-FISH", "NOBODY"]):
+        bank.take(command("admit", f"q{number}", party, stay="S1", reply_to="SH-A/gate-1"))
+    bank.take(command("top_up", "m", "C-FISH", amount_e4=1), command("admit", "q3", "C-FISH"))
+    assert [(one.reason, one.reply_to) for one in bank.answers] == [
+        ("insufficient_balance", "SH-A/gate-1"),
+        ("unknown_party", "SH-A/gate-1"),
+        ("", ""),
+        ("", ""),
+    ]
 
 
 def test_what_lies_on_the_wrong_partition_could_race_and_is_refused() -> None:

@@ -79,6 +79,7 @@ _WORDS = {
     "扣款": "capture",
     "缴保证金": "deposit_in",
     "退保证金": "deposit_out",
+    "准入": "admit",
 }
 
 
