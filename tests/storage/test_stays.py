@@ -80,12 +80,13 @@ WORDS = (
     "15日18:00 出库",
     "15日19:00 出库",
 )
+DEARER = "billing,price,included,overage_price\nweight,0,100,0.09\n"
 STEPS = st.lists(
     st.one_of(
         st.sampled_from(WORDS),
         st.sampled_from(["11日09:00", "12日00:00", "13日06:00", "16日00:00"]),
         st.just("restart"),
-        st.just("book"),
+        st.sampled_from(["book", "dearer"]),
     ),
     max_size=24,
 )
@@ -107,13 +108,13 @@ def test_any_order_and_repetition_end_in_the_same_books(
     for step in (*steps, *rest):
         if step == "restart":
             other.restart()
-        elif step == "book":
-            other.take(tariff())
+        elif step in ("book", "dearer"):
+            other.take(tariff() if step == "book" else tariff(weight=DEARER))
         elif step in heard:
             other.take(happening(step))
         elif step not in WORDS:
             other.until(step)
-    other.until("17日00:00")
+    other.take(tariff()).until("17日00:00")
     assert other.refused() == in_order.refused() == []
     assert other.charged() == in_order.charged()
     assert other.waits() == in_order.waits()
@@ -184,6 +185,20 @@ def test_other_prices_correct_what_is_in_the_store_and_a_withdrawal_takes_them_b
     holds_together(store)
     store.take(TariffWithdrawn(id="w", time=moment("15日08:00"), version=other.version))
     assert store.days() == yuan("0×3 54.00")
+    holds_together(store)
+
+
+def test_free_hours() -> None:
+    """Two days free, then by the hour begun."""
+    book = tariff()
+    files = {
+        **book.files,
+        "weight.csv": "billing,price,included,overage_price\nweight,0,48,1.50\n",
+        "book.toml": book.files["book.toml"].replace('measure = "kg_days"', 'measure = "hours"'),
+    }
+    store = Store(msgspec.structs.replace(book, files=files, version=version_of(files))).until("11日09:00")
+    store.take(happening("11日08:00 入库 按重量 1000公斤 冷冻")).until("14日11:00")
+    assert store.take(happening("14日10:01 出库")).days() == yuan("0×2 24.00 16.50")
     holds_together(store)
 
 
