@@ -153,3 +153,13 @@ def test_people_read_statements_down_to_the_waybill(empty: Client) -> None:
     text, agrees = statements.trial_balance(empty, day, "")
     assert not agrees
     assert "1 个不符" in text
+
+
+def test_what_a_gate_was_told_is_judged_again(empty: Client) -> None:
+    both = Both(empty)
+    for number, asked in enumerate([1, 200_000, 200_001, 0]):
+        both.ask(command("admit", f"q{number}", stay="S1", amount_e4=asked, reply_to="SH-A/gate-1"))
+    assert [one.reason for one in both.books.answers] == ["", "", "over_limit", ""]
+    assert run(empty).check("recomputed_answers").passed
+    empty.command("ALTER TABLE answer UPDATE accepted = 1, reason = '' WHERE true SETTINGS mutations_sync = 2")
+    assert not run(empty).check("recomputed_answers").passed
