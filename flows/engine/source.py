@@ -241,7 +241,7 @@ class Cutter(StatefulSourcePartition[Any, Any]):
         while True:
             taken, whole = {}, True
             for i in self.inputs:
-                held, end = self._held[i.topic, i.partition], ends[i.name]
+                held, end = self._held[i.topic, i.partition], ends.get(i.name, 0)
                 whole &= (held[-1].offset() + 1 if held else self.position.upto.get(i.name, 0)) >= end
                 taken[i.topic, i.partition] = [m for m in held if m.offset() < end]
             if whole:
