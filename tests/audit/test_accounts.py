@@ -161,5 +161,7 @@ def test_what_a_gate_was_told_is_judged_again(empty: Client) -> None:
         both.ask(command("admit", f"q{number}", stay="S1", amount_e4=asked, reply_to="SH-A/gate-1"))
     assert [one.reason for one in both.books.answers] == ["", "", "over_limit", ""]
     assert run(empty).check("recomputed_answers").passed
-    empty.command("ALTER TABLE answer UPDATE accepted = 1, reason = '' WHERE true SETTINGS mutations_sync = 2")
+    empty.command(
+        "ALTER TABLE answer UPDATE accepted = 1, reason = '' WHERE true SETTINGS mutations_sync = 2"
+    )
     assert not run(empty).check("recomputed_answers").passed
