@@ -44,6 +44,11 @@ SELECT kind AS why, waybill, event_id, event_time, site, expected, found FROM an
 WHERE {reason:String} = '' OR why = {reason:String}
 ORDER BY event_time DESC, waybill, event_id, why LIMIT {limit:UInt32} OFFSET {skip:UInt32}"""
 ANOMALY_REASONS = "SELECT kind AS why, count() AS n FROM anomaly GROUP BY why ORDER BY n DESC, why"
+RECALLS = "SELECT * FROM recall WHERE waybill = {waybill:String} ORDER BY seq, line"
+PUBLICATIONS = """
+SELECT event_id, any(name) AS name, any(version) AS version, any(toString(status)) AS status,
+       any(published_at) AS at, any(published_by) AS by
+FROM tariff_book WHERE event_id IN {causes:Array(String)} GROUP BY event_id"""
 BOOKS = "SELECT version, any(name) AS name FROM tariff_book GROUP BY version"
 WEIGHT_CASE = "SELECT * FROM weight_case WHERE waybill = {waybill:String} ORDER BY seq, line"
 BREACHES = """
@@ -103,6 +108,10 @@ class Story(msgspec.Struct):
     """Names of tariff books by version."""
     stay: list[Row] = []
     """Events of goods in a store."""
+    recalls: list[Row] = []
+    """How often it was assessed again though no new fact had come."""
+    publications: dict[str, Row] = {}
+    """Those for which it was, by their events' ids."""
 
     @property
     def known(self) -> bool:
@@ -121,6 +130,9 @@ def story(client: Client, waybill: str) -> Story:
     def ask(sql: str) -> list[Row]:
         return rows(client, sql, waybill=waybill)
 
+    recalls = ask(RECALLS)
+    causes = [row["cause"] for row in recalls]
+    published = rows(client, PUBLICATIONS, causes=causes) if causes else []
     return Story(
         waybill=waybill,
         events=ask(EVENTS),
@@ -138,4 +150,6 @@ def story(client: Client, waybill: str) -> Story:
         sites={row["site"]: row for row in rows(client, SITES)},
         books={row["version"]: row["name"] for row in rows(client, BOOKS)},
         stay=ask(STAY),
+        recalls=recalls,
+        publications={row["event_id"]: row for row in published},
     )

@@ -75,6 +75,23 @@ ADOPTED = {
 }
 
 
+RECALLS = {
+    "assessed": ("重新计费", "assessed again"),
+    "rebuilt": ("调回重新计费", "brought back from the books and assessed again"),
+    "joined": ("与前一段合并后重新计费", "joined to its former life and assessed again"),
+}
+
+
+def because(cause: str, publications: Mapping[str, Mapping[str, Any]]) -> str:
+    """Why something was corrected: the publication in words, else the event's id."""
+    found = publications.get(cause)
+    if found is None:
+        return cause
+    zh, en = ("撤回", "withdrawn") if found["status"] == "withdrawn" else ("发布", "published")
+    by = f" {found['by']}" if found["by"] else ""
+    return f"价格手册 {found['name']} {zh} {en} {shanghai(found['at'])}{by}, 版本 version {found['version']}"
+
+
 def claim(row: Mapping[str, Any]) -> tuple[str, str]:
     """What a row of the table `claim` says, in Chinese and English."""
     before, after = _CLAIMS[row["status"]]

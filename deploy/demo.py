@@ -150,7 +150,8 @@ class Demo:
             *("volumes", "--follow", "--every", "5", "--by", "demo"),
             *("--url", store.address),
         )
-        self.tended = [store, page, self.volumes, *self.flows]
+        self.recall = self._part("recall", "deploy.cli", "recall", "--follow", "--home", str(home))
+        self.tended = [store, page, self.volumes, self.recall, *self.flows]
         _say(f"page        {page.address}")
         _say(f'clickhouse  {store.address}   ({command()} sql "select …"; Grafana and other clients, too)')
         _say(f"kafka       {self.settings.kafka}")
@@ -235,8 +236,9 @@ class Demo:
             self._tend()
             if self.asked or time.monotonic() > until:
                 self.network.process.kill()
-        self.tended.remove(self.volumes)
-        self.volumes.stop()
+        for part in (self.volumes, self.recall):
+            self.tended.remove(part)
+            part.stop()
         self._settle()
         for line in transfers.move(self.settings, self.client, by="demo"):
             _say(line)

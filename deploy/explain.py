@@ -8,7 +8,7 @@ from clickhouse_connect.driver.client import Client
 from dashboards.live.parcel import place, stay_events, timeline
 from dashboards.queries import Row, Story, story
 from dashboards.steps import steps as steps_of
-from dashboards.words import ADOPTED, BREACHES, CASES, FEES, REASONS, claim, shanghai
+from dashboards.words import ADOPTED, BREACHES, CASES, FEES, REASONS, RECALLS, because, claim, shanghai
 from deploy.terminal import table
 from flows.rating.explain import WEIGHT_CLASSES
 
@@ -44,8 +44,19 @@ def _lines(found: Story) -> Iterator[str]:
     ]
     yield from _section("扫描链违规 breaches of scan chains", breaches)
     for charge in found.charges:
-        yield from _charge(charge, found.books)
+        yield from _charge(charge, found)
     yield from _journal(found)
+    recalls = [
+        (
+            shanghai(row["event_time"]),
+            " ".join(RECALLS[row["status"]]),
+            f"冲销 reversed {row['reversed']}",
+            f"计费 charged {row['charged']}",
+            because(row["cause"], found.publications),
+        )
+        for row in found.recalls
+    ]
+    yield from _section("重新计费 assessed again", recalls)
     waiting = [
         (FEES[row["fee"]][0], row["part"], REASONS[row["why"]], shanghai(row["since"]))
         for row in found.waiting
@@ -113,13 +124,13 @@ def _case(row: Row) -> tuple[str, ...]:
     return f"{zh} {en}", weights, row["weight_event"], row["other_event"], row["decision"]
 
 
-def _charge(charge: Row, books: dict[str, str]) -> Iterator[str]:
+def _charge(charge: Row, found: Story) -> Iterator[str]:
     zh, en = FEES[charge["fee"]]
     part = f" {charge['part']}" if charge["part"] else ""
     yield ""
     if charge["reversed"]:
         yield f"■ {zh} {en}{part}: {charge['amount']:,.2f} 元  红字冲销 reversal of revision {charge['revision']}"
-        yield f"    原因 cause: {charge['cause']}"
+        yield f"    原因 cause: {because(charge['cause'], found.publications)}"
         return
     yield (
         f"■ {zh} {en}{part}: {charge['amount']:,.2f} 元  {charge['payer']} → {charge['payee']}  "
@@ -130,7 +141,7 @@ def _charge(charge: Row, books: dict[str, str]) -> Iterator[str]:
     if charge["book_version"]:
         yield (
             f"    价格表 {charge['price_table']} 第 {charge['price_row']} 行, "
-            f"价格手册 book {books.get(charge['book_version'], '')}, 版本 version {charge['book_version']}"
+            f"价格手册 book {found.books.get(charge['book_version'], '')}, 版本 version {charge['book_version']}"
         )
     yield f"    触发 cause: {charge['cause']}"
 

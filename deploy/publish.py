@@ -37,8 +37,8 @@ def publish_network(settings: Settings, directory: Path, by: str) -> str:
     return version
 
 
-def publish_tariff(settings: Settings, book: Book, files: dict[str, str], by: str, comment: str = "") -> None:
-    """Publish a tariff book that was read from these files, by the directory in force."""
+def publish_tariff(settings: Settings, book: Book, files: dict[str, str], by: str, comment: str = "") -> str:
+    """Publish a tariff book that was read from these files, by the directory in force; the event's id."""
     now = int(time.time() * 1000)
     event = TariffPublished(
         id=f"tariff-{book.version}-{now}",
@@ -50,10 +50,11 @@ def publish_tariff(settings: Settings, book: Book, files: dict[str, str], by: st
         comment=comment,
     )
     send_control(settings, event)
+    return event.id
 
 
-def withdraw_tariff(settings: Settings, version: str, name: str, by: str, comment: str = "") -> None:
-    """Take a version, or every book of a name, out of force."""
+def withdraw_tariff(settings: Settings, version: str, name: str, by: str, comment: str = "") -> str:
+    """Take a version, or every book of a name, out of force; the event's id."""
     now = int(time.time() * 1000)
     event = TariffWithdrawn(
         id=f"withdrawn-{version or name}-{now}"[:MOST_IDENTIFIER],
@@ -64,6 +65,7 @@ def withdraw_tariff(settings: Settings, version: str, name: str, by: str, commen
         comment=comment,
     )
     send_control(settings, event)
+    return event.id
 
 
 def standing(settings: Settings) -> tuple[Network, list[TariffPublished]]:

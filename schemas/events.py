@@ -269,6 +269,86 @@ class StayClosed(InStore, frozen=True, kw_only=True, tag="stay_closed", omit_def
     plate: Word = ""
 
 
+ParcelFact = Order | Scan | Weight | Claim | ClaimWithdrawn | WeightDecided
+"""What is true of a parcel, whoever says it."""
+
+
+class Charged(msgspec.Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
+    """A fee of a parcel as the books have it: the charge in force, or that there was one."""
+
+    fee: Name
+    part: Word = ""
+    """The hub or the claim; empty: the parcel."""
+    revision: Annotated[int, Meta(ge=0)]
+    """Of the charge in force; where it was taken back, of the next one."""
+    standing: bool = False
+    """Whether it is charged now; otherwise all of the following is empty."""
+    amount_e4: Units = 0
+    time: Instant = 0
+    payer: Word = ""
+    """The parties in whose books it stands."""
+    payee: Word = ""
+    origin: Word = ""
+    """The outlets and the product of the order that it was charged by."""
+    destination: Word = ""
+    product: Word = ""
+
+
+class Awaited(msgspec.Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
+    """A due of a parcel that waits, and why."""
+
+    due: Name
+    part: Word = ""
+    reason: Name
+
+
+class Differing(msgspec.Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
+    """A parcel's case of differing weights as the books have it: events by their ids."""
+
+    decided: bool
+    weight_event: Name
+    other_event: Word
+    treatment: Name
+    decision: Word = ""
+
+
+class Broken(msgspec.Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
+    """A final breach of a scan-chain rule as the books have it, and the penalty that it claims (no `kind`: none)."""
+
+    rule: Name
+    operation: OperationCode
+    since: Instant
+    due: Instant
+    site: Name
+    outlet: Word
+    claim: Word = ""
+    kind: Word = ""
+    responsible: Word = ""
+    amount_e4: Units = 0
+
+
+class ParcelRecalled(Event, frozen=True, kw_only=True, tag="recalled", omit_defaults=True):
+    """A parcel as the books have it, for a lane that has forgotten it. Topic `waybook.orders`, key: waybill.
+
+    A job outside reads it from complete blocks; `time` is data time at the end of the newest of them. The lane
+    rebuilds the record and assesses it by today's rules; what it has itself counts, and is assessed again. Only
+    differences are booked, with `cause` as their reason.
+    """
+
+    waybill: Waybill
+    cause: Name
+    """The publication, the late fact or the dead letter that it is recalled for; `asked-…`: someone asked."""
+    facts: tuple[ParcelFact, ...]
+    charged: tuple[Charged, ...] = ()
+    waits: tuple[Awaited, ...] = ()
+    adopted: Word = ""
+    """The event whose weight is in force."""
+    remarked: tuple[Name, ...] = ()
+    """Weights that were shown as implausible."""
+    case: Differing | None = None
+    broken: tuple[Broken, ...] = ()
+
+
 class TariffPublished(Event, frozen=True, kw_only=True, tag="tariff"):
     """A tariff book comes into force for every lane that reads this. Topic `waybook.control`, partition 0.
 
@@ -480,7 +560,7 @@ class Query(Event, frozen=True, kw_only=True, tag="query"):
     body: msgspec.Raw
 
 
-ParcelEvent = Order | Scan | Weight | Claim | ClaimWithdrawn | WeightDecided
+ParcelEvent = ParcelFact | ParcelRecalled
 StayEvent = StayOpened | StayMeasured | StayMoved | StayClosed
 ControlEvent = (
     TariffPublished
@@ -500,6 +580,7 @@ AnyEvent = (
     | Claim
     | ClaimWithdrawn
     | WeightDecided
+    | ParcelRecalled
     | StayOpened
     | StayMeasured
     | StayMoved

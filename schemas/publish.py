@@ -16,7 +16,13 @@ from schemas.settings import Settings
 
 HERE = Path(__file__).parent / "published"
 CARRIES: dict[str, tuple[type[events.Event], ...]] = {
-    topics.ORDERS.name: (events.Order, events.Claim, events.ClaimWithdrawn, events.WeightDecided),
+    topics.ORDERS.name: (
+        events.Order,
+        events.Claim,
+        events.ClaimWithdrawn,
+        events.WeightDecided,
+        events.ParcelRecalled,
+    ),
     topics.DEVICES.name: (events.Scan, events.Weight),
     topics.STAYS.name: get_args(events.StayEvent),
     topics.DEAD_LETTERS.name: (events.DeadLetter, events.DeadLetterReplayed),

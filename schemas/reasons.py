@@ -34,6 +34,8 @@ DEAD_LETTER = {
     "too_many_events": "同一在库批次的事件过多",
     "cost_refused": "分拨或干线成本被拒绝",
     "volumes_refused": "当月票数统计被拒绝",
+    "recall_outdated": "调回的账目已过时",
+    "recall_refused": "调回的账目与网点或费用不符",
 }
 """Input that is kept aside with its bytes, and its label for people."""
 

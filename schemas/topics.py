@@ -21,7 +21,7 @@ ORDERS = Topic(
     "waybook.orders",
     "waybill",
     True,
-    "Consignments, claims about them and what people decide about their weights",
+    "Consignments, claims about them, what people decide about their weights, and parcels recalled from the books",
 )
 DEVICES = Topic("waybook.devices", "waybill", True, "Normalised scans and weights, from the device flow")
 STAYS = Topic(

@@ -321,6 +321,7 @@ TARIFF = Table(
         Column("published_by", TEXT),
         Column("file", TEXT, "empty in a withdrawal"),
         Column("content", TEXT),
+        Column("event_id", TEXT, "the publication or withdrawal: what corrections name as their cause"),
         Column(
             "status",
             WORD,
@@ -784,10 +785,34 @@ COST_SHARE = Table(
     order_by=("cost_id", "version", "waybill"),
 )
 
+RECALL = Table(
+    "recall",
+    "Parcels that were assessed again by the rules of then, for another reason than a new fact",
+    (
+        *SEQ,
+        Column("event_id", TEXT, "the event that brought it back from the books; empty: the lane had it"),
+        Column("waybill", TEXT),
+        Column("cause", TEXT, "why: a publication, a late fact, a dead letter; its reversals name the same"),
+        Column(
+            "status",
+            WORD,
+            "assessed: the lane had its record; rebuilt: from the books; joined: to a record begun since",
+        ),
+        Column(
+            "event_time", TIME, "data time; of one that was brought back that of the books it was read from"
+        ),
+        Column("reversed", "UInt32", "charges that were taken back"),
+        Column("charged", "UInt32", "charges that were made"),
+        Column("partition", "UInt16", "of the topic waybook.orders, where an event brought it back"),
+        Column("offset", "UInt64"),
+    ),
+    extras=(WAYBILLS,),
+)
+
 FACTS = (
     *(EVENT, ORDER_TERMS, CLAIM, CHARGE, JOURNAL, WEIGHT, ANOMALY, WAITING, DEAD_LETTER),
     *(TARIFF, DIRECTORY, SITE, PRODUCT, AREA, PARTY, OPERATOR, BALANCE_MOVED, ACCOUNT, FEE, POSTING_RULE),
-    *(CHAIN_RULE, CHAIN_BREACH, WEIGHT_CASE, WEIGHT_DECISION, STAY_EVENT, VOLUME, COST),
+    *(CHAIN_RULE, CHAIN_BREACH, WEIGHT_CASE, WEIGHT_DECISION, RECALL, STAY_EVENT, VOLUME, COST),
     *(MOVEMENT, HOLD, NOTICE, ANSWER, TERMS, MATERIAL),
 )
 """Tables whose rows come in blocks."""

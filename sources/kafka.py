@@ -61,6 +61,19 @@ def newest(
     kafka: str, topic: str, options: dict[str, str] | None = None, seconds: float = 10
 ) -> bytes | None:
     """The newest record of a topic's only partition; None: there is none, or Kafka is away."""
+    return _record(kafka, topic, -1, options, seconds)
+
+
+def record_at(
+    kafka: str, topic: str, offset: int, options: dict[str, str] | None = None, seconds: float = 10
+) -> bytes | None:
+    """The record of a topic's only partition at an offset; None: it is not there any more, or Kafka is away."""
+    return _record(kafka, topic, offset, options, seconds)
+
+
+def _record(
+    kafka: str, topic: str, offset: int, options: dict[str, str] | None, seconds: float
+) -> bytes | None:
     consumer = Consumer(
         {
             "bootstrap.servers": kafka,
@@ -72,9 +85,10 @@ def newest(
     )
     try:
         first, end = consumer.get_watermark_offsets(TopicPartition(topic, 0), timeout=seconds)
-        if end <= first:
+        wanted = end - 1 if offset < 0 else offset
+        if not first <= wanted < end:
             return None
-        consumer.assign([TopicPartition(topic, 0, end - 1)])
+        consumer.assign([TopicPartition(topic, 0, wanted)])
         message: Message | None = consumer.poll(seconds)
         return message.value() if message is not None and message.error() is None else None
     except KafkaException:

@@ -5,7 +5,20 @@ from typing import Any
 
 from dashboards.queries import Row, Story
 from dashboards.steps import steps
-from dashboards.words import ADOPTED, BREACHES, CASES, FEES, REASONS, STAYS, TREATMENTS, claim, readable, what
+from dashboards.words import (
+    ADOPTED,
+    BREACHES,
+    CASES,
+    FEES,
+    REASONS,
+    RECALLS,
+    STAYS,
+    TREATMENTS,
+    because,
+    claim,
+    readable,
+    what,
+)
 from flows.rating.explain import WEIGHT_CLASSES
 from flows.rating.measures import decimal
 from schemas.parties import HQ
@@ -29,7 +42,10 @@ def page_of(found: Story) -> dict[str, Any]:
         else [],
         "sites": found.sites,
         "events": timeline(found),
-        "charges": [_charge(row, reversed_, found.books) for row in found.charges],
+        "charges": [_charge(row, reversed_, found) for row in found.charges],
+        "recalls": [
+            (RECALLS[row["status"]], because(row["cause"], found.publications), row) for row in found.recalls
+        ],
         "entries": _entries(found),
         "waiting": [(FEES[row["fee"]], REASONS[row["why"]], row["since"]) for row in found.waiting],
         "claims": [{**row, "title": claim(row)} for row in found.claims],
@@ -109,13 +125,14 @@ def _event(event: Row, found: Story, adopted: dict[str, Row], in_force: str) -> 
     }
 
 
-def _charge(row: Row, reversed_: set[str], books: dict[str, str]) -> dict[str, Any]:
+def _charge(row: Row, reversed_: set[str], found: Story) -> dict[str, Any]:
     return {
         **row,
         "title": FEES[row["fee"]],
         "steps": [] if row["reversed"] else steps(row),
         "was_reversed": row["id"] in reversed_,
-        "book": books.get(row["book_version"], ""),
+        "book": found.books.get(row["book_version"], ""),
+        "because": because(row["cause"], found.publications),
     }
 
 

@@ -15,12 +15,16 @@ _TERMS = f"""
 
 _COURIERS = f"""
     SELECT waybill, event_id, toString(courier) AS courier FROM $event
-    WHERE {OF_SHARD} AND courier != '' AND operation IN ('10', '50') AND ($live)"""
+    WHERE {OF_SHARD} AND courier != '' AND operation IN ('10', '50') AND $live"""
 
 _HUBS = f"""
     SELECT waybill, toString(site) AS hub,
            argMin((toUnixTimestamp64Milli(event_time), event_id, seq), (event_time, event_id)) AS first
-    FROM $event WHERE {OF_SHARD} AND kind = 'scan' AND outlet = 'HQ' AND ($live) GROUP BY waybill, site"""
+    FROM $event WHERE {OF_SHARD} AND kind = 'scan' AND outlet = 'HQ' AND $live GROUP BY waybill, site"""
+
+_LIVE = f"""
+    (($blocks) OR waybill IN (SELECT waybill FROM $recall WHERE {OF_SHARD} AND status != 'assessed'))"""
+"""Facts of the blocks in which they count, and all of parcels that were brought back."""
 
 _CLAIMS = f"""
     SELECT waybill, claim, countIf(status = 'claimed') AS claimed, countIf(status = 'withdrawn') AS withdrawn,
@@ -95,18 +99,19 @@ class Extras(msgspec.Struct):
 
 
 def read_extras(store: Store, eras: Eras, postings: Postings, shard: int, shards: int) -> Extras:
-    """What there is. Couriers and hubs count from the block on in which something is paid for them."""
+    """What there is. Couriers and hubs count from the block on in which something is paid for them, or of a
+    parcel that was brought back."""
     found = Extras()
     for row in store.rows(_TERMS, shard=shard, shards=shards):
         found.terms[row["event_id"]] = Terms(**{name: row[name] for name in Terms.__struct_fields__})
     paid = [postings.priced_live(era.priced, ("picked_by", "signed_by")) for era in eras.eras]
-    if live := " OR ".join(_blocks(eras, paid)):
+    if live := _live(eras, paid):
         for row in store.rows(_COURIERS.replace("$live", live), shard=shard, shards=shards):
             found.couriers[row["waybill"], row["event_id"]] = row["courier"]
     passed = [
         era.prices.by_hub or postings.priced_live(era.priced, trigger="hub_passed") for era in eras.eras
     ]
-    if live := " OR ".join(_blocks(eras, passed)):
+    if live := _live(eras, passed):
         for row in store.rows(_HUBS.replace("$live", live), shard=shard, shards=shards):
             found.hubs.setdefault(row["waybill"], []).append(Passed(row["hub"], *row["first"]))
     for row in store.rows(_CLAIMS, shard=shard, shards=shards):
@@ -114,6 +119,12 @@ def read_extras(store: Store, eras: Eras, postings: Postings, shard: int, shards
             Claimed(**{name: row[name] for name in Claimed.__struct_fields__})
         )
     return found
+
+
+def _live(eras: Eras, live: list[bool]) -> str:
+    """SQL for the facts that count; empty: none do."""
+    blocks = " OR ".join(_blocks(eras, live))
+    return _LIVE.replace("$blocks", blocks) if blocks else ""
 
 
 def _blocks(eras: Eras, live: list[bool]) -> Iterator[str]:

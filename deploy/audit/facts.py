@@ -72,6 +72,10 @@ class Facts(msgspec.Struct, frozen=True):
     scans: tuple[tuple[int, str, str], ...]
     """Time, operation and site of every scan, in order of time."""
     decision: Decision
+    recalled_seq: int = 0
+    """The block in which all of it was assessed again last, though no fact came; 0: never."""
+    recalled: int = 0
+    """Data time of that."""
 
     @property
     def weighed_seq(self) -> int:
@@ -113,6 +117,9 @@ _DECISIONS = f"""
     SELECT waybill, argMax((event_id, toUnixTimestamp64Milli(event_time), toString(decision), weight_event,
                             weight_g, volume_cm3, seq), (event_time, event_id)) AS decision
     FROM $weight_decision WHERE {OF_SHARD} GROUP BY waybill"""
+_RECALLS = f"""
+    SELECT waybill, max(seq) AS seq, max(toUnixTimestamp64Milli(event_time)) AS time
+    FROM $recall WHERE {OF_SHARD} GROUP BY waybill"""
 _UNDECIDED = Decision("", 0, "", "", 0, 0, 0)
 
 
@@ -122,6 +129,9 @@ def read_facts(store: Store, shard: int, shards: int) -> Iterator[Facts]:
         row["waybill"]: Decision(*row["decision"])
         for row in store.rows(_DECISIONS, shard=shard, shards=shards)
     }
+    recalls = {
+        row["waybill"]: (row["seq"], row["time"]) for row in store.rows(_RECALLS, shard=shard, shards=shards)
+    }
     columns = store.columns(_SQL, shard=shard, shards=shards)
     names = [name for name in Facts.__struct_fields__ if name in columns]
     for values in zip(*(columns[name] for name in names), strict=True):
@@ -130,4 +140,5 @@ def read_facts(store: Store, shard: int, shards: int) -> Iterator[Facts]:
         given["scans"] = tuple(given["scans"])
         decision = decisions.get(given["waybill"], _UNDECIDED)
         given["last_seq"] = max(given["last_seq"], decision.seq)
-        yield Facts(**given, decision=decision)
+        seq, time = recalls.get(given["waybill"], (0, 0))
+        yield Facts(**given, decision=decision, recalled_seq=seq, recalled=time)

@@ -248,7 +248,8 @@ class Recomputation:
         now = self._data_time
         if now is not None and given_up and facts.last > now - self._oldest + self._ahead:
             self.waits.add(f"{facts.waybill}: given up too early")
-        if now is not None and unfinished and not given_up and facts.last < now - 2 * self._oldest - DAY:
+        heard = max(facts.last, facts.recalled)
+        if now is not None and unfinished and not given_up and heard < now - 2 * self._oldest - DAY:
             self.waits.add(f"{facts.waybill}: is unfinished and should have been given up")
         return given_up
 
@@ -307,11 +308,13 @@ class Recomputation:
             yield from shares(self._rules, facts, self._extras, self._eras[era], base)
 
     def _due_when_last_seen(self, facts: Facts, due: Due, passed: int | None) -> bool:
-        """Whether it was due already when the newest of its facts came: a later price changes nothing by itself.
+        """Whether it was due already when the newest of its facts came, or when it was assessed again: a later
+        price changes nothing by itself.
 
         Nor does a later policy, where an earlier one had it taken back since its weight was chosen last.
         """
-        known = max(map(self._eras.of, due.seqs), default=0)
+        again = self._eras.of(facts.recalled_seq)
+        known = max(again, *map(self._eras.of, due.seqs))
         chosen = max(known, self._eras.of(facts.weighed_seq))
         return all(
             any((one.name, one.part) == (due.name, due.part) for one in self._dues(facts, number, passed))
@@ -323,13 +326,15 @@ class Recomputation:
     ) -> Due | None:
         """The due by the rules of an era in which it can have come to what is charged, if there is one.
 
-        Not before it was charged, because what is charged was assessed then; later, where another assessment
-        came to the same amount; and never before the facts were there that it is assessed by.
+        Not before it was charged, because what is charged was assessed then, nor before all of the parcel was
+        assessed again; later, where another assessment came to the same amount; and never before the facts were
+        there that it is assessed by.
         """
-        since, now = self._eras.of(facts.weighed_seq), self._eras.now(facts.lane)
+        again, now = self._eras.of(facts.recalled_seq), self._eras.now(facts.lane)
+        since = max(again, self._eras.of(facts.weighed_seq))
         if due is not None and due.waits == UNDECIDED and self._always(facts, key, passed, since, now):
             return due
-        for number in range(self._eras.of(charged.seq), now + 1):
+        for number in range(max(again, self._eras.of(charged.seq)), now + 1):
             for one in self._dues(facts, number, passed):
                 known = max(map(self._eras.of, one.seqs), default=0) <= number
                 if (one.name, one.part, one.units) == (*key, charged.net) and not one.waits and known:

@@ -33,6 +33,9 @@ AS_OF = f"reverses = {NO_CHARGE}"
 """A charge that is not a reversal."""
 
 
+PUBLICATIONS = "(SELECT event_id FROM $tariff_book)"
+
+
 def _unique(name: str, label: str, table: str, key: str, shown: str) -> Rule:
     sql = f"""
         SELECT {shown} AS id, count() AS times FROM ${table} WHERE {shard_of(key)}
@@ -244,14 +247,14 @@ RULES = (
             f.trigger = 'ordered', e.kind != 'order' OR e.event_time != c.event_time,
             f.trigger = 'picked_up', e.operation != '10' OR e.event_time != c.event_time,
             f.trigger = 'signed', e.operation != '50' OR e.event_time != c.event_time,
-            f.trigger = 'weighed', e.kind NOT IN ('weight', 'order', 'decision') OR e.event_time > c.event_time
-                OR c.weight_event NOT IN ('', e.event_id),
+            f.trigger = 'weighed', e.kind NOT IN ('weight', 'order', 'decision')
+                OR e.kind != 'order' AND e.event_time > c.event_time OR c.weight_event NOT IN ('', e.event_id),
             f.trigger = 'hub_passed', e.kind != 'scan' OR e.outlet != '{HQ}' OR e.event_time != c.event_time,
             f.trigger = 'claimed', e.kind != 'claim' OR e.event_id != c.part OR e.event_time != c.event_time,
             f.trigger = 'stay_opened', e.kind != 'opened' OR e.event_time != c.event_time,
             f.trigger = 'stay_day', e.kind != 'opened' OR e.event_time > c.event_time,
             f.trigger = 'stay_closed', e.kind != 'closed' OR e.event_time != c.event_time,
-            e.event_time > c.event_time)""",
+            e.kind != 'order' AND e.event_time > c.event_time)""",
         most=2_000_000,
     ),
     Rule(
@@ -341,6 +344,27 @@ RULES = (
             now = 'changed', before NOT IN ('opened', 'changed'),
             now = 'closed', before IN ('', 'closed'), false),
             steps, arrayPushFront(arrayPopBack(steps), ''))""",
+    ),
+    Rule(
+        "recalls",
+        "重新计费各有其原因，所载冲销笔数相符",
+        "recall",
+        "shards",
+        f"""
+        SELECT waybill, cause, sum(n) AS difference FROM (
+            SELECT seq, waybill, cause, toInt64(reversed) AS n FROM $recall WHERE {shard_of("waybill")}
+            UNION ALL
+            SELECT seq, waybill, cause, toInt64(-1) FROM $charge
+            WHERE {shard_of("waybill")} AND NOT {AS_OF}
+                AND (cause IN {PUBLICATIONS} OR (seq, waybill, cause) IN (
+                    SELECT seq, waybill, cause FROM $recall WHERE {shard_of("waybill")}))
+        ) GROUP BY seq, waybill, cause HAVING difference != 0
+        UNION ALL
+        SELECT waybill, cause, 0 AS difference FROM $recall
+        WHERE {shard_of("waybill")} AND NOT startsWith(cause, 'asked-') AND cause NOT IN {PUBLICATIONS}
+            AND cause NOT IN (SELECT dead_letter_id FROM $dead_letter)
+            AND (waybill, cause) NOT IN (SELECT waybill, event_id FROM $event WHERE {shard_of("waybill")})
+            AND (waybill, cause) NOT IN (SELECT waybill, event_id FROM $weight_decision)""",
     ),
     Rule(
         "places",
@@ -433,6 +457,7 @@ UNITS = {
     "posting_rule": "legs",
     "claim": "claims and withdrawals",
     "chain_breach": "rows",
+    "recall": "parcels",
     "weight_case": "rows",
     "stay_event": "events of stays",
 }

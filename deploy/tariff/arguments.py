@@ -71,6 +71,11 @@ def _yes(one: argparse.ArgumentParser) -> None:
     one.add_argument(
         "--yes", action="store_true", help="do not ask, even if days that are charged already would change"
     )
+    one.add_argument(
+        "--recall",
+        action="store_true",
+        help="wait until the lanes have it, then correct parcels that have left them, as `waybook recall` does",
+    )
 
 
 def _what_if(one: argparse.ArgumentParser) -> None:

@@ -10,7 +10,9 @@ from pathlib import Path
 from dashboards.library import IN_FORCE, STATUS, WITHDRAWN, files_of_version, published, today, version_named
 from dashboards.words import shanghai
 from deploy import publish as publishing
+from deploy.commands.where import LONG
 from deploy.files import is_workbook
+from deploy.recall.job import Job, RecallError
 from deploy.tariff.opening import Connect, Opened, bounded, network_for, open_book
 from deploy.tariff.preview import agreed
 from deploy.terminal import table
@@ -83,9 +85,23 @@ def publish(arguments: argparse.Namespace, connect: Connect, settings: Settings)
     before = _read(tariffs, network)
     if not agreed(before, [*before, book], network, connect, yes=arguments.yes):
         return 1
-    publishing.publish_tariff(settings, book, opened.files, arguments.by, arguments.comment)
+    event = publishing.publish_tariff(settings, book, opened.files, arguments.by, arguments.comment)
     say(f"published version {book.version}")
-    return 0
+    return carried_through(arguments, connect, settings, event)
+
+
+def carried_through(arguments: argparse.Namespace, connect: Connect, settings: Settings, event: str) -> int:
+    """With --recall: correct what is charged already, parcels that have left the lanes included, and say so."""
+    if not arguments.recall:
+        return 0
+    job = Job(settings, connect(LONG), lambda text: print(text, file=sys.stderr))
+    try:
+        tally = job.of(event)
+    except RecallError as error:
+        sys.stderr.write(f"published, but not carried through: {error}\n")
+        return 1
+    say(f"carried through: {tally}")
+    return 1 if tally.refused else 0
 
 
 def _read(tariffs: Sequence[TariffPublished], network: Network) -> list[Book]:
@@ -109,17 +125,17 @@ def withdraw(arguments: argparse.Namespace, connect: Connect, settings: Settings
             raise LookupError(f"there is no book called {arguments.book!r} to withdraw")
         if not _agreed_to_withdraw(arguments, "", arguments.book, connect, settings):
             return 1
-        publishing.withdraw_tariff(settings, "", arguments.book, arguments.by, arguments.comment)
+        event = publishing.withdraw_tariff(settings, "", arguments.book, arguments.by, arguments.comment)
         say(f"withdrawn: every book called {arguments.book}")
-        return 0
+        return carried_through(arguments, connect, settings, event)
     version = version_named(connect(), arguments.book)
     if not any(one.version == version for one in known):
         raise LookupError(f"version {version} is withdrawn already")
     if not _agreed_to_withdraw(arguments, version, "", connect, settings):
         return 1
-    publishing.withdraw_tariff(settings, version, "", arguments.by, arguments.comment)
+    event = publishing.withdraw_tariff(settings, version, "", arguments.by, arguments.comment)
     say(f"withdrawn: version {version}")
-    return 0
+    return carried_through(arguments, connect, settings, event)
 
 
 def list_(arguments: argparse.Namespace, connect: Connect, settings: Settings) -> int:  # noqa: ARG001

@@ -12,7 +12,7 @@ is charged. The same: nothing happens. Something else: the charge in force is ta
 same amount and date, and the next revision is charged. So the order in which facts arrive cannot matter.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from flows.fees.current import FEES
 from flows.fees.model import Fees
@@ -38,6 +38,7 @@ from flows.lifecycle.weighing import DECIDED, case_of, chosen, weighed
 from flows.rating.model import Book
 from flows.rating.policy import AFTER_SIGNED, AT_ONCE, WAIT, WHEN_SIGNED, WeightPolicy
 from flows.rating.tariffs import Quote, Tariffs
+from flows.rating.touched import Spans, covers
 from schemas.times import DAY, business_day
 
 Quoted = Quote | tuple[int, int, int, int, None, str, str]
@@ -113,6 +114,15 @@ class Assessor:
         if parcel.extra is not None:
             self.hubs(parcel)
             named.claims(self, parcel)
+        if parcel.done & self.dues.idle_plain or parcel.extra is not None:
+            self._undo_idle(parcel)
+
+    def _undo_idle(self, parcel: Parcel) -> None:
+        """What was charged under other books, and nothing is published for any more."""
+        for live in self.dues.idle.values():
+            if not live.named:
+                self._take_back(parcel, live, parcel.line)
+        named.undo_idle(self, parcel)
 
     def pick_up(self, parcel: Parcel) -> None:
         """What falls due when the parcel is picked up."""
@@ -340,6 +350,8 @@ class Assessor:
             booked.extend([0] * (at + 3 - len(booked)))
         if parcel.done & 1 << place:
             if amount == booked[at] and business_day(time) == business_day(booked[at + 1]):
+                if parcel.waits:  # a record that knew nothing of this charge was joined to its former life
+                    self._wait(parcel, place, 0)
                 return
             self._take_back(parcel, live, parcel.line)
         parcel.done |= 1 << place
@@ -395,6 +407,40 @@ class Assessor:
             )
         for share in live.shares:
             named.undo(self, parcel, share, "")
+
+    def touched_by(self, spans: Mapping[str, Spans]) -> Callable[[Parcel], bool]:
+        """Whether a parcel is charged, or would be, by prices that are touched."""
+        priced = (
+            one for one in (*self.dues.of_place.values(), *self.dues.idle.values()) if one.price in spans
+        )
+        dues = [one for one in priced if one.due.amount in ("tariff", "claim")]
+        booked = [one for one in dues if not one.named]
+        moments = [
+            (one, _MOMENTS[one.due.trigger])
+            for one in dues
+            if one.due.trigger in _MOMENTS and one.place not in self.dues.idle and not one.due.required
+        ]
+        at_hub = [one for one in self.dues.at_hub if one in dues]
+        every = self.dues.fees.dues
+
+        def days(parcel: Parcel) -> Iterator[tuple[str, int]]:
+            for live in booked:
+                if parcel.done & 1 << live.place:
+                    yield live.price, parcel.booked[3 * live.place + 1]
+            for live, moment in moments:
+                yield live.price, getattr(parcel, moment)
+            if parcel.extra is not None:
+                for live in at_hub:
+                    for time, _ in parcel.extra.hubs.values():
+                        yield live.price, time
+                for item in parcel.extra.items.values():
+                    if item.standing:
+                        yield every[item.place].price, item.time
+
+        return lambda parcel: any(
+            time != NEVER and price in spans and covers(spans[price], business_day(time))
+            for price, time in days(parcel)
+        )
 
     def stand_otherwise(self, parcel: Parcel, before: Operators, after: Operators) -> bool:
         """Whether anything is booked for a day on which one of its outlets has another party than before."""
@@ -528,6 +574,8 @@ COMMON = 3 * 4
 
 
 _SINCE = {"picked_up": "picked", "ordered": "order_time"}
+_MOMENTS = {"picked_up": "picked", "ordered": "order_time", "signed": "signed"}
+"""By trigger: the parcel's moment at which a due falls due."""
 
 
 def _since(parcel: Parcel, item: Item) -> int:

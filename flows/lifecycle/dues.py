@@ -44,13 +44,20 @@ class Dues:
         self.fees = fees
         priced = {table.fee for book in tariffs.books for table in book.tables}
         shares = [_live(fees, due, ()) for due in fees.dues if due.amount == "share" and due.share_bp]
-        live = [
+        triggered = [
             _live(fees, due, tuple(one for one in shares if one.due.share_of == due.name))
             for due in fees.dues
-            if due.trigger
-            and due.trigger not in OF_STAYS
-            and (due.required or due.amount != "tariff" or due.price in priced)
+            if due.trigger and due.trigger not in OF_STAYS
         ]
+        live = [
+            one
+            for one in triggered
+            if one.due.required or one.due.amount != "tariff" or one.due.price in priced
+        ]
+        self.idle = {one.place: one for one in triggered if one not in live}
+        """Dues that nothing is published for, by place: what was charged for them under other books is taken back."""
+        self.idle_plain = sum(1 << place for place, one in self.idle.items() if not one.named)
+        """Places of the plain ones among them, as a bit set."""
 
         def at(trigger: str) -> tuple[Live, ...]:
             return tuple(one for one in live if one.due.trigger == trigger)

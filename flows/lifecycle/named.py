@@ -132,6 +132,15 @@ def undo(rules: "Assessor", parcel: Parcel, live: Live, part: str) -> None:
         _wait(rules, parcel, item, 0)
 
 
+def undo_idle(rules: "Assessor", parcel: Parcel) -> None:
+    """Items of dues that nothing is published for any more: take back what is charged, wait for nothing."""
+    if parcel.extra is not None:
+        for _, item in sorted(parcel.extra.items.items()):
+            if (live := rules.dues.idle.get(item.place)) is not None:
+                take_back(rules, parcel, live, item)
+                _wait(rules, parcel, item, 0)
+
+
 NOT_LIVE = -1
 """Place of what waits without a due: a withdrawal without its claim."""
 
@@ -191,6 +200,7 @@ def _book(
     if item.standing:
         same_day = business_day(time) == business_day(item.time)
         if (item.amount, item.parties, item.line) == (quote[0], parties, parcel.line) and same_day:
+            _wait(rules, parcel, item, 0)
             return
         take_back(rules, parcel, live, item)
     item.standing, item.amount, item.time = True, quote[0], time

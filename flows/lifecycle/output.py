@@ -7,6 +7,7 @@ from flows.journal.moves import Move
 from flows.lifecycle.costs import Booking
 from flows.lifecycle.parcel import Weighed
 from flows.rating.model import Row
+from flows.rating.tariffs import Tariffs
 from schemas.events import (
     Claim,
     ClaimWithdrawn,
@@ -151,6 +152,25 @@ class CaseRow(msgspec.Struct, frozen=True, gc=False):
     """The event that led to this."""
 
 
+class Recall(msgspec.Struct, frozen=True, gc=False):
+    """A parcel was assessed again by today's rules, not because of a new fact: the reason and what came of it."""
+
+    waybill: str
+    cause: str
+    """The publication, the late fact or whatever else it was asked for."""
+    status: str
+    """assessed: the lane had its record; rebuilt: brought back from the books; joined: to a record begun since."""
+    time: int
+    """Data time; of a parcel that was brought back that of the books (UTC ms)."""
+    reversed: int
+    charged: int
+    """How many charges were taken back, and how many made."""
+    event_id: str = ""
+    """The event that brought it back; empty: the lane looked by itself."""
+    partition: int = 0
+    offset: int = 0
+
+
 class Refusal(msgspec.Struct, frozen=True, gc=False):
     """A dead letter, or (`status` replayed) the note that one was sent again."""
 
@@ -202,10 +222,13 @@ class Output(msgspec.Struct):
     cases: list[CaseRow] = []
     decisions: list[tuple[WeightDecided, int, int]] = []
     """With partition and offset of their records."""
+    recalls: list[Recall] = []
     refusals: list[Refusal] = []
     tariffs: list[TariffPublished | TariffWithdrawn] = []
     """In order; a withdrawal once for each version that it takes out of force."""
     networks: list[NetworkPublished] = []
+    replaced: list[Tariffs] = []
+    """Tariffs that went out of force, in order: charges of this block may have been made by them."""
     operators: list[tuple[int, Operators]] = []
     """From which charge on which history of the outlets' parties was in force; the first from 0."""
     changes: list[Change] = []

@@ -222,6 +222,8 @@ class Parcel(msgspec.Struct, array_like=True, gc=False):
     """Open and final breaches, in order of the rules."""
     month_count: str = ""
     """The count that `month_parcels` is from."""
+    again: str = ""
+    """The publication for which it is still to be assessed again; empty: none."""
 
     @property
     def waiting(self) -> bool:
@@ -275,7 +277,7 @@ def over(kept: int, finished: int) -> Callable[[Parcel, int], bool]:
     and as far as an event may lie in the future (see `flows.lifecycle.age`). `finished`: places of the dues that
     every parcel's life has, as a bit set. Where nothing is known but claims that name their parties, these are
     all that is to be booked. A parcel whose charges depend on someone's decision is kept for it, one with open
-    breaches until these are final.
+    breaches until these are final, and one that other books touch until it was looked at.
     """
 
     def is_over(parcel: Parcel, now: int) -> bool:
@@ -283,6 +285,7 @@ def over(kept: int, finished: int) -> Callable[[Parcel, int], bool]:
             parcel.at < now - kept
             and (parcel.done & finished == finished or _nothing_but_claims(parcel))
             and not parcel.waiting
+            and not parcel.again
             and (parcel.case is None or not pending(parcel.case))
             and all(breach.final for breach in parcel.breaches)
         )

@@ -17,14 +17,21 @@ from flows.fees.model import Fees
 from flows.governance.chains import BREACH, MOST_SITES, TIME_BITS
 from flows.governance.network import Network, read_network
 from flows.governance.operators import Change, Operators
-from flows.lifecycle import named
+from flows.lifecycle import facts, named, recall
 from flows.lifecycle.age import Ages
 from flows.lifecycle.assess import NO_BOOK, Assessor
 from flows.lifecycle.costs import Costs
 from flows.lifecycle.handover import Hands
 from flows.lifecycle.intake import DECODERS, RefusedError, glimpse, read, waybill_in_pattern
-from flows.lifecycle.output import Anomaly, Output, Refusal, Source
-from flows.lifecycle.parcel import MARK, NEVER, Claimed, Decided, Parcel, Weighed, over, pending, terms_of
+from flows.lifecycle.output import Anomaly, Output, Recall, Refusal, Source
+from flows.lifecycle.parcel import (
+    MARK,
+    NEVER,
+    Line,
+    Parcel,
+    over,
+    pending,
+)
 from flows.lifecycle.published import next_network, taken_out
 from flows.lifecycle.reasons import ABANDONED, REASONS
 from flows.lifecycle.refusals import refusal, replay
@@ -33,6 +40,7 @@ from flows.lifecycle.watch import Watch
 from flows.rating.book import read_book
 from flows.rating.model import Book
 from flows.rating.tariffs import Tariffs
+from flows.rating.touched import Spans, touched
 from schemas import topics
 from schemas.events import (
     OPERATIONS,
@@ -49,6 +57,7 @@ from schemas.events import (
     NetworkPublished,
     Order,
     ParcelEvent,
+    ParcelRecalled,
     PartiesMerged,
     PartyTransferred,
     Scan,
@@ -63,10 +72,12 @@ from schemas.identity import content_id, version_of
 from schemas.limits import AHEAD, LEAP, MOST_IDENTIFIER, OLDEST
 from schemas.parties import HQ
 from schemas.problems import UNREADABLE, DocumentError
-from schemas.times import iso
+from schemas.times import business_day, iso
 
 _MILESTONES = (PICKED_UP, SIGNED)
 _EVERY_SCAN = tuple(OPERATIONS)
+MOST_AGAIN = 2_000
+"""Parcels of a block that are assessed again because of other books."""
 _LETTER = "dead letter ".ljust(MOST_IDENTIFIER)
 """How the keys of dead letters' records begin: such a key is longer than any waybill that an event can name."""
 _REPLAYED = 1 << 30
@@ -116,6 +127,8 @@ class Lifecycle:
         """How many dues wait, by reason; the first counts nothing."""
         self.pending: set[str] = set()
         """Parcels whose charges depend on a decision about their weight."""
+        self.again: list[str] = []
+        """Parcels to be assessed again because of other books, a few in each block; the next one last."""
         self.documents = Documents()
         self.network: Network | None = None
         self.operators = Operators()
@@ -156,6 +169,7 @@ class Lifecycle:
             if parcel.case is not None and pending(parcel.case):
                 self.pending.add(key)
             self._set_timer(parcel)
+        self._queue()
 
     def ready(self, records: Sequence[bytes]) -> bool:
         """Whether these records bring a directory and a time: without both no event can be judged."""
@@ -176,6 +190,7 @@ class Lifecycle:
         self._look_at(self.timers.due(self.ring.now))
         self._give_up(before)
         self._look_at_chains()
+        self._look_again()
         for key, (parcel, _) in self.rules.changed.items():
             (self.waiting.add if parcel.waiting else self.waiting.discard)(key)
         for key, (parcel, _, _) in self.rules.cases.items():
@@ -289,7 +304,7 @@ class Lifecycle:
         found = _find(parcel.seen, mark)
         if found < 0 or self._is_over(parcel):
             return False
-        if parcel.seen[found + 8 : found + MARK] != xxh3_64_digest(content)[:4]:
+        if parcel.seen[found + 8 : found + MARK] not in (recall.UNKNOWN, xxh3_64_digest(content)[:4]):
             raise RefusedError("conflicting_duplicate", f"event {event.id} was accepted with other content")
         return True
 
@@ -315,7 +330,7 @@ class Lifecycle:
     def _not_of_a_device(
         self,
         parcel: Parcel,
-        event: Order | Claim | ClaimWithdrawn | WeightDecided,
+        event: Order | Claim | ClaimWithdrawn | WeightDecided | ParcelRecalled,
         partition: int,
         offset: int,
     ) -> None:
@@ -326,12 +341,14 @@ class Lifecycle:
         elif isinstance(event, WeightDecided):
             self.output.decisions.append((event, partition, offset))
             self._decide(parcel, event)
+        elif isinstance(event, ParcelRecalled):
+            self._recall(parcel, event, partition, offset)
         else:
             self.output.claims.append(event)
             self.output.claim_offsets.append(offset)
             self._claim(parcel, event)
 
-    def _check(self, event: Order | Claim | ClaimWithdrawn | WeightDecided) -> None:
+    def _check(self, event: Order | Claim | ClaimWithdrawn | WeightDecided | ParcelRecalled) -> None:
         if isinstance(event, Order):
             self._check_order(event)
         elif isinstance(event, Claim):
@@ -340,6 +357,10 @@ class Lifecycle:
             needed = "weight_g" if event.decision == "override" else "weight_event"
             if not getattr(event, needed):
                 raise RefusedError("decision_incomplete", f"{event.decision} needs {needed}")
+        elif isinstance(event, ParcelRecalled):
+            known = self.ring.records.get(event.waybill)
+            known = None if known is None or self._is_over(known) else known
+            recall.check(event, known, self.rules, self.operators)
 
     def _check_order(self, order: Order) -> None:
         network = self.directory
@@ -354,13 +375,9 @@ class Lifecycle:
 
     def _order(self, parcel: Parcel, order: Order) -> None:
         self._compare_places(order)
-        if (order.time, order.id) < (parcel.order_time, parcel.order_id):
-            return
         line = parcel.origin, parcel.destination, parcel.product
-        parcel.order_time, parcel.order_id = order.time, order.id
-        parcel.origin, parcel.destination, parcel.product = order.origin, order.destination, order.product
-        parcel.payment, parcel.customer, parcel.terms = order.payment_e4, order.customer, terms_of(order)
-        parcel.declared_g = order.declared_g
+        if not facts.ordered(parcel, order):
+            return
         self.rules.choose(parcel)
         self.rules.all(parcel, line)
         self._set_timer(parcel)
@@ -374,18 +391,11 @@ class Lifecycle:
         dues = self.rules.dues
         if (dues.at_hub or self.rules.by_hub) and self.directory.sites[scan.site].kind == "hub":
             self._pass(parcel, scan)
+        if not facts.scanned(parcel, scan, dues):
+            return
         if scan.operation == PICKED_UP:
-            if parcel.picked == NEVER or (scan.time, scan.id) < (parcel.picked, parcel.picked_id):
-                parcel.picked, parcel.picked_id = scan.time, scan.id
-                if dues.by_the_piece:
-                    parcel.more().picked_by = scan.courier
-                self.rules.pick_up(parcel)
-        elif scan.operation == SIGNED and (
-            parcel.signed == NEVER or (scan.time, scan.id) < (parcel.signed, parcel.signed_id)
-        ):
-            parcel.signed, parcel.signed_id = scan.time, scan.id
-            if dues.by_the_piece:
-                parcel.more().signed_by = scan.courier
+            self.rules.pick_up(parcel)
+        else:
             self.rules.sign(parcel)
             if self.rules.waits_for_signature(parcel):
                 self.rules.weigh(parcel)
@@ -393,11 +403,9 @@ class Lifecycle:
 
     def _pass(self, parcel: Parcel, scan: Scan) -> None:
         """A scan at a hub; the first at each counts, whenever it comes."""
-        hubs = parcel.more().hubs
-        known = hubs.get(scan.site)
-        if known is None or (scan.time, scan.id) < known:
-            hubs[scan.site] = scan.time, scan.id
-            if known is None and self.rules.by_hub:
+        before = len(parcel.more().hubs)
+        if facts.passed(parcel, scan):
+            if len(parcel.more().hubs) != before and self.rules.by_hub:
                 self.rules.all(parcel, parcel.line)
             else:
                 self.rules.hub(parcel, scan.site)
@@ -419,28 +427,11 @@ class Lifecycle:
 
     def _claim(self, parcel: Parcel, event: Claim | ClaimWithdrawn) -> None:
         """A claim or its withdrawal, whichever comes first."""
-        claims = parcel.more().claims
-        if isinstance(event, Claim):
-            claim = claims.setdefault(event.id, Claimed())
-            claim.kind, claim.time, claim.amount = event.kind, event.time, event.amount_e4
-            claim.responsible, claim.beneficiary = event.responsible, event.beneficiary
-        else:
-            claims.setdefault(event.claim, Claimed()).withdrawn += 1
+        facts.claimed(parcel, event)
         named.claims(self.rules, parcel)
 
     def _weight(self, parcel: Parcel, weight: Weight) -> None:
-        volume = weight.length_mm * weight.width_mm * weight.height_mm // 1000
-        parcel.weighings.append(
-            Weighed(
-                weight.weight_class,
-                weight.time,
-                weight.id,
-                weight.weight_g,
-                volume,
-                max(weight.length_mm, weight.width_mm, weight.height_mm),
-                weight.site,
-            )
-        )
+        facts.weighed(parcel, weight)
         self._weigh(parcel)
 
     def _weigh(self, parcel: Parcel) -> None:
@@ -455,16 +446,31 @@ class Lifecycle:
 
     def _decide(self, parcel: Parcel, event: WeightDecided) -> None:
         """A person's decision; the newest one counts, whenever it comes."""
-        known = parcel.decision
-        if known is not None and (event.time, event.id) < (known.time, known.id):
+        if not facts.decided(parcel, event):
             return
-        if event.decision == "override":
-            parcel.decision = Decided(event.time, event.id, event.weight_g, event.volume_cm3, "")
-        else:
-            parcel.decision = Decided(event.time, event.id, 0, 0, event.weight_event)
         self.rules.choose(parcel)
         self.rules.by_weight(parcel)
         self._set_timer(parcel)
+
+    def _recall(self, parcel: Parcel, event: ParcelRecalled, partition: int, offset: int) -> None:
+        """A parcel that the books bring back: what the record lacks is put in, then all is assessed again."""
+        status, line = "assessed", parcel.line
+        lacking = recall.lacking(parcel, event)
+        if lacking:
+            status = "rebuilt" if len(parcel.seen) == MARK else "joined"
+            line, waits = recall.join(parcel, event, lacking, self.rules)
+            for reason in waits:
+                self.waits[reason] += 1
+            scans = [fact for fact in event.facts if isinstance(fact, Scan)]
+            self.watch.brought_back(parcel, event.broken, scans, event.cause)
+        before = len(self.output.charges)
+        self._assess_again(parcel, event.cause, line)
+        if status == "joined" and parcel.breaches:
+            self._heard(parcel, event.cause)
+        (self.waiting.add if parcel.waiting else self.waiting.discard)(parcel.key)
+        if parcel.case is not None and pending(parcel.case):
+            self.pending.add(parcel.key)
+        self._recalled(parcel, event.cause, status, before, event, partition, offset)
 
     def _compare_places(self, order: Order) -> None:
         """An order's cities should be its outlets'; the outlets decide."""
@@ -535,7 +541,7 @@ class Lifecycle:
             for _, parcel in sorted(self.ring.records.items()):
                 if self.watch.renewed(parcel, published.id):
                     self._mark(parcel)
-        self._put_in_force(books)
+        self._put_in_force(books, published.id)
 
     def _publish_tariff(self, published: TariffPublished, received: int) -> None:  # noqa: ARG002
         _check_version(published, "book_refused")
@@ -548,10 +554,11 @@ class Lifecycle:
         except DocumentError as error:
             raise RefusedError("book_refused", str(error)) from error
         published = msgspec.structs.replace(published, name=book.name)
+        before = self.books
         self.documents.tariffs.append(published)
         self.documents.turns += 1
         self.output.tariffs.append(published)
-        self._put_in_force([*self.books, book])
+        self._put_in_force([*self.books, book], published.id, before)
 
     def _change_hands(self, change: Change, received: int) -> None:  # noqa: ARG002
         """An outlet goes to another party: what is charged for its days is taken back and charged anew."""
@@ -619,19 +626,69 @@ class Lifecycle:
             for tariff, book in zip(self.documents.tariffs, self.books, strict=True)
             if tariff not in gone
         ]
+        before = self.books
         self.documents.tariffs = [tariff for tariff, _ in standing]
         self.documents.turns += 1
         for version, name in dict.fromkeys((book.version, book.name) for book in gone):
             self.output.tariffs.append(msgspec.structs.replace(withdrawn, version=version, name=name))
-        self._put_in_force([book for _, book in standing])
+        self._put_in_force([book for _, book in standing], withdrawn.id, before)
 
     def _read(self, files: Mapping[str, str], network: Network) -> Book:
         return read_book(files, network, self.fees.prices)
 
-    def _put_in_force(self, books: Sequence[Book]) -> None:
-        """Other books: look again at what waits for a price, or for someone's decision about its weight."""
+    def _put_in_force(self, books: Sequence[Book], cause: str, before: Sequence[Book] | None = None) -> None:
+        """Other books, for the publication `cause`: look again at what waits for a price, or for someone's decision
+        about its weight; and at what is charged by prices that they touch (None `before`: they touch none)."""
         self._rules_in_force(books)
-        self._look_at(sorted(self.waiting | self.pending))
+        if before is not None:
+            today = business_day(self.ring.now + self.ahead)
+            spans = {fee: days for fee, days in touched(before, books).items() if days[0][0] <= today}
+            self._ask_again(spans, cause)
+        self._look_at(sorted((self.waiting | self.pending).difference(self.again)))
+
+    def _ask_again(self, spans: Mapping[str, Spans], cause: str) -> None:
+        """Mark the parcels that prices of these days concern."""
+        concerned = self.rules.touched_by(spans)
+        for parcel in self.ring.records.values() if spans else ():
+            if parcel.order_id and concerned(parcel) and not self._is_over(parcel):
+                self._mark(parcel)
+                parcel.again = cause
+        self._queue()
+
+    def _queue(self) -> None:
+        """Line up what is marked."""
+        self.again = sorted((key for key, parcel in self.ring.records.items() if parcel.again), reverse=True)
+
+    def _look_again(self) -> None:
+        """Assess some of the parcels again that other books touch: so many that a block stays a block."""
+        some, self.again = self.again[: -MOST_AGAIN - 1 : -1], self.again[:-MOST_AGAIN]
+        for key in some:
+            parcel = self.ring.records.get(key)
+            if parcel is None or not parcel.again:
+                continue
+            cause, parcel.again = parcel.again, ""
+            if not parcel.given_up:
+                before = len(self.output.charges)
+                self._assess_again(parcel, cause, parcel.line)
+                self._recalled(parcel, cause, "assessed", before)
+
+    def _recalled(
+        self,
+        parcel: Parcel,
+        cause: str,
+        status: str,
+        before: int,
+        event: ParcelRecalled | None = None,
+        partition: int = 0,
+        offset: int = 0,
+    ) -> None:
+        """Note that a parcel was assessed again. `before`: how many charges there were. `event`: that asked for it."""
+        made = self.output.charges[before:]
+        back = sum(charge.reversal for charge in made)
+        time, name = (self.ring.now, "") if event is None else (event.time, event.id)
+        self.output.recalls.append(
+            Recall(parcel.key, cause, status, time, back, len(made) - back, name, partition, offset)
+        )
 
     def _rules_in_force(self, books: Sequence[Book]) -> None:
         """Make the assessor anew with all books that were taken and not withdrawn, in order of publication."""
@@ -643,6 +700,7 @@ class Lifecycle:
         self.rules.now, self.rules.output = self.ring.now, self.output
         self.rules.changed, self.rules.changed_items = before.changed, before.changed_items
         self.rules.cases = before.cases
+        self.output.replaced.append(before.tariffs)
 
     def _look_at(self, keys: Sequence[str]) -> None:
         """Assess parcels again: their time has come, or prices are new.
@@ -653,15 +711,22 @@ class Lifecycle:
             parcel = self.ring.records.get(key)
             if parcel is None or self._is_over(parcel):
                 continue
-            self._mark(parcel)
-            self.rules.cause = parcel.weight_id
-            before = parcel.done
-            self.rules.choose(parcel)
-            self.rules.all(parcel, parcel.line)
-            if self.rules.deadline(parcel) > self.ring.now:  # by a new policy the weight has another one
-                self._set_timer(parcel)
-            if parcel.done != before:
-                parcel.at = self.ring.now
+            self._assess_again(parcel, parcel.weight_id, parcel.line)
+
+    def _assess_again(self, parcel: Parcel, cause: str, line: Line) -> None:
+        """Assess a parcel by the rules as they are. `line`: where it went, as what, until now.
+
+        What is charged now makes it younger: it stays as long as words of before could still come.
+        """
+        self._mark(parcel)
+        self.rules.cause = cause
+        before = len(self.output.charges)
+        self.rules.choose(parcel)
+        self.rules.all(parcel, line)
+        if self.rules.deadline(parcel) > self.ring.now:  # by a new policy the weight has another one
+            self._set_timer(parcel)
+        if len(self.output.charges) != before:
+            parcel.at = self.ring.now
 
     def _mark(self, parcel: Parcel) -> None:
         """The record changes in this epoch, though nothing came for it."""

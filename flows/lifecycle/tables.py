@@ -21,6 +21,7 @@ from flows.lifecycle.output import Adoption, Anomaly, Output, Wait
 from flows.lifecycle.parcel import terms_of
 from flows.lifecycle.parties import Lines, Roles
 from flows.lifecycle.reasons import REASONS
+from flows.lifecycle.recalls import recalls
 from flows.lifecycle.refusals import refusals
 from flows.rating.model import Row
 from flows.rating.tariffs import SHORT, Tariffs
@@ -58,8 +59,8 @@ def encoded(made: Mapping[str, dict[str, Made] | None], seq: int) -> list[Encode
 class Prices:
     """The columns of all rows of the tariffs in force, so that a charge carries one number."""
 
-    def __init__(self, tariffs: Tariffs) -> None:
-        rows = [(book.version, row) for book in tariffs.books for row in book.rows]
+    def __init__(self, *tariffs: Tariffs) -> None:
+        rows = [(book.version, row) for one in tariffs for book in one.books for row in book.rows]
         self.number = {id(row): n for n, (_, row) in enumerate(rows, 1)} | {id(None): 0}
         self._kept = tariffs
         """Keeps the rows alive, whose addresses are the keys."""
@@ -121,7 +122,9 @@ class Tables:
         self, output: Output, tariffs: Tariffs, network: Network
     ) -> dict[str, dict[str, Made] | None]:
         """The same as columns, by table; None: it has no rows."""
-        if tariffs is not self._tariffs:
+        if output.replaced:
+            self._tariffs, self.prices = None, Prices(*output.replaced, tariffs)
+        elif tariffs is not self._tariffs:
             self._tariffs, self.prices = tariffs, Prices(tariffs)
         made: dict[str, dict[str, Made] | None] = {
             "event": self._events(output, network),
@@ -133,6 +136,7 @@ class Tables:
             "chain_breach": watched.breaches(output.breaches),
             "weight_case": watched.cases(output.cases, network),
             "weight_decision": watched.decisions(output.decisions),
+            "recall": recalls(output.recalls),
             "dead_letter": refusals(output.refusals),
         }
         booked = self.booked = Booked(self.poster, self.parties, None)
@@ -478,6 +482,7 @@ class Tables:
                 "published_by": columns.texts([_by(book) for book, _, _ in files]),
                 "file": columns.texts([name for _, name, _ in files]),
                 "content": columns.texts([text for _, _, text in files]),
+                "event_id": columns.texts([book.id for book, _, _ in files]),
                 "status": columns.spelled([_STATUS[type(book)] for book, _, _ in files]),
             }
         if output.networks:

@@ -11,16 +11,16 @@ without rules in force are not watched, because their earlier scans are not know
 """
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import msgspec
 
 from flows.engine.timers import Timers
-from flows.governance.chains import BREACH, LATER, MOST_SITES, NUMBER, SITE_BITS, Chains, Start
+from flows.governance.chains import BREACH, LATER, MOST_SITES, NUMBER, SITE_BITS, TIME_BITS, Chains, Start
 from flows.governance.network import Network
 from flows.lifecycle.output import ChainRow, Output, Penalty
 from flows.lifecycle.parcel import NEVER, Breach, Claimed, Parcel
-from schemas.events import OPERATIONS
+from schemas.events import OPERATIONS, Broken, Scan
 from schemas.times import iso
 
 OPEN, CLOSED, FINAL = "open", "closed", "final"
@@ -86,14 +86,40 @@ class Watch:
         if parcel.trail is None or parcel.given_up:
             return False
         if self.chains is None:
-            for breach in parcel.breaches:
-                if not breach.final:
-                    self._write(parcel, breach, CLOSED, cause)
-            parcel.trail, parcel.breaches, parcel.look = None, [], LATER
+            self._unwatch(parcel, cause)
             return True
         if self._end(parcel) > self.now:
             self.at(parcel, self.now)
         return True
+
+    def brought_back(
+        self, parcel: Parcel, broken: Sequence[Broken], scans: Iterable[Scan], cause: str
+    ) -> None:
+        """A record knows its former life again: all of its scans, and what was final then.
+
+        Where nothing was broken then, nothing is watched any more: nor is it known whether it was.
+        """
+        if self.chains is None or not broken:
+            self._unwatch(parcel, cause)
+            return
+        own = {breach.rule: breach for breach in parcel.breaches}
+        for one in broken:
+            own[one.rule] = Breach(
+                one.rule, one.operation, one.since, one.due, one.site, one.outlet, final=True
+            )
+        parcel.breaches = [breach for _, breach in sorted(own.items())]
+        parcel.trail = b"".join(
+            (scan.time << TIME_BITS | self.marks[scan.operation] | self.numbers[scan.site]).to_bytes(
+                8, "little"
+            )
+            for scan in scans
+        )
+
+    def _unwatch(self, parcel: Parcel, cause: str) -> None:
+        for breach in parcel.breaches:
+            if not breach.final:
+                self._write(parcel, breach, CLOSED, cause)
+        parcel.trail, parcel.breaches, parcel.look = None, [], LATER
 
     def left(self, parcel: Parcel) -> None:
         """A parcel leaves the state, or its time is over: what is still open is final."""

@@ -32,6 +32,11 @@ def touched(before: Sequence[Book], after: Sequence[Book]) -> dict[str, Spans]:
     return found
 
 
+def covers(spans: Spans, day: int) -> bool:
+    """Whether a day is one of those touched."""
+    return any(first <= day <= last for first, last in spans)
+
+
 class _Table(msgspec.Struct, frozen=True):
     """A table by what it says, and how it stands among others."""
 

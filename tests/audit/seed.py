@@ -354,6 +354,9 @@ def write(writer: Writer) -> None:
             "anomaly": [anomaly, unserved],
             "weight_decision": [decision(two)],
             "weight_case": [settled(two)],
+            "recall": [
+                {"waybill": two, "cause": "decision-1", "status": "assessed", "event_time": T0 + 3 * HOUR}
+            ],
         },
         {"waybook.devices:0": 7, "waybook.orders:0": 4},
     )
@@ -596,6 +599,7 @@ def _book() -> Iterator[Values]:
             "published_at": T0,
             "file": file,
             "content": content,
+            "event_id": "t1",
             "status": "published",
         }
 

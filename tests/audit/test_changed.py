@@ -259,6 +259,8 @@ FORGED = (
     ("weight_decision", "true", "'override' AS decision, 9000 AS weight_g", "recomputed_charges"),
     ("weight_decision", "true", "'other' AS event_id", "weight_cases"),
     ("tariff_book", "true", "'withdrawn' AS status", "documents"),
+    ("recall", "true", "'nobody' AS cause", "recalls"),
+    ("recall", "true", "1 AS reversed", "recalls"),
     ("network_directory", "true", "'product,name\n' AS content", "documents"),
     ("charge", "reverses != toFixedString('', 16)", "amount + 1 AS amount", "reversals"),
     ("account_movement", "account = 'cash'", "amount + 1 AS amount", "recomputed_accounts"),

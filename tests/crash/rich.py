@@ -1,10 +1,10 @@
 """Parcels with which everything goes wrong that can, so that every table and every column of state is at stake.
 
 Facts are missing, twice, hours late and out of order; some break rules; scan chains break, weights differ and
-people decide, claims come and go; two tariff books are in force; data time passes the deadline after which a declared
-weight counts. What is charged *when* depends on where blocks are cut, as it may; what stands in the end does not:
-`standing` asks for that. For the same reason only a run that reads the parcels in two parts is sure to have everything
-`at_stake`: where one block holds a scan and what was waiting for it, nothing waits.
+people decide, claims come and go; two tariff books are in force, and one is superseded for days past; data time passes
+the deadline after which a declared weight counts. What is charged *when* depends on where blocks are cut, as it may;
+what stands in the end does not: `standing` asks for that. For the same reason only a run that reads the parcels in two
+parts is sure to have everything `at_stake`: where one block holds a scan and what was waiting for it, nothing waits.
 """
 
 import random
@@ -35,6 +35,7 @@ _STANDING = {
     "weight_case": "SELECT waybill, undecided, counts, other, outlet, treatment, decided FROM weight_case_now",
     "anomaly": "SELECT * EXCEPT (seq, line) FROM anomaly WHERE kind = 'place_mismatch'",
     "waiting": "SELECT waybill, fee, why FROM waiting_now",
+    "recall": "SELECT DISTINCT status FROM recall",
     "dead_letter": "SELECT dead_letter_id, status, reason, raw FROM dead_letter",
 }
 """What stands in the end, whatever the blocks; tables that are not named: all of their rows.
@@ -51,6 +52,7 @@ AT_STAKE = {
     "charged claims": "SELECT count() FROM charge WHERE fee IN ('late', 'damaged', 'lost', 'wrong_sorting')",
     "waits that ended": "SELECT count() FROM waiting WHERE reason = ''",
     "two books": "SELECT uniqExact(book_version) - 1 FROM charge WHERE book_version != ''",
+    "backdated corrections": "SELECT count() FROM recall WHERE reversed > 0",
     "conflicts": "SELECT count() FROM dead_letter WHERE reason = 'conflicting_duplicate'",
     "devices' letters": "SELECT count() FROM dead_letter WHERE transport = 'mqtt'",
 }
@@ -79,6 +81,7 @@ class Rich:
             if number % 100 == 0:
                 _send(out, topics.DEAD_LETTERS, _letter(number, self.now), f"dl-{number}")
         out.flush()
+        _send(out, topics.CONTROL, world.tariff("dearer", 45, everywhere=False, by_weight=True))
         for hours in (20, 30, 48):
             _send(out, topics.TICKS, Tick(id=f"tick{hours}", time=self.now + hours * HOUR))
 

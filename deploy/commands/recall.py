@@ -1,0 +1,81 @@
+"""Parcels that their lanes have forgotten, back from the books to be corrected."""
+
+import argparse
+import os
+import signal
+import sys
+import threading
+
+from clickhouse_connect.driver.exceptions import ClickHouseError
+
+from dashboards.library import version_named
+from deploy.commands import Command
+from deploy.commands.where import LONG, settings_of, store_of
+from deploy.recall.job import Job, RecallError, Tally
+from sinks.clickhouse import StoreAwayError
+
+SHOWN = 5
+"""Refusals that are told."""
+
+
+def recall(arguments: argparse.Namespace) -> int:
+    """Correct parcels that have left the lanes: late facts about them, and prices that were published backdated."""
+    job = Job(settings_of(arguments), store_of(arguments, LONG), _progress)
+    try:
+        if arguments.follow:
+            return _follow(job, arguments)
+        tallies = _pass(job, arguments)
+    except (LookupError, RecallError) as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    for what, tally in tallies.items():
+        sys.stdout.write(f"{what}: {tally}\n")
+        for detail in tally.details[:SHOWN]:
+            sys.stdout.write(f"    {detail}\n")
+    return 1 if any(tally.refused for tally in tallies.values()) else 0
+
+
+def _pass(job: Job, arguments: argparse.Namespace) -> dict[str, Tally]:
+    if arguments.waybill:
+        return {"asked": job.asked(waybill.strip().upper() for waybill in arguments.waybill)}
+    if arguments.tariff:
+        return job.backdated(version_named(store_of(arguments), arguments.tariff)) or {"backdated": Tally()}
+    tallies = {"late facts": job.late(), **job.backdated()}
+    if arguments.too_old:
+        tallies["too old"] = job.too_old(arguments.by)
+    return tallies
+
+
+def _follow(job: Job, arguments: argparse.Namespace) -> int:
+    """One pass after the other until told to stop; what is away is waited for."""
+    asked = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: asked.set())
+    while not asked.wait(arguments.every):
+        try:
+            for what, tally in _pass(job, arguments).items():
+                if tally.recalled or tally.refused:
+                    sys.stdout.write(f"{what}: {tally}\n")
+                    sys.stdout.flush()
+        except (ClickHouseError, StoreAwayError, OSError, RecallError) as away:
+            sys.stderr.write(f"waiting: {away}\n")
+            sys.stderr.flush()
+    return 0
+
+
+def _progress(text: str) -> None:
+    sys.stderr.write(f"{text}\n")
+    sys.stderr.flush()
+
+
+def add(command: Command) -> None:
+    """recall."""
+    one = command("recall", recall)
+    one.add_argument("--follow", action="store_true", help="go on looking until Ctrl-C")
+    one.add_argument("--every", type=float, default=5.0, help="seconds between two looks")
+    one.add_argument("--waybill", action="append", default=[], help="these parcels, whatever the reason")
+    one.add_argument("--tariff", default="", help="only what the publication of this version touched")
+    one.add_argument(
+        "--too-old", action="store_true", help="facts that were refused as too old, too: they are sent again"
+    )
+    one.add_argument("--by", default=os.environ.get("USER", ""), help="who sends them again")

@@ -1,0 +1,1 @@
+"""`waybook recall`: parcels that their lanes have forgotten, back from the books, as events."""
