@@ -19,6 +19,9 @@ SELECT file, argMax(content, (seq, line)) AS content FROM tariff_book
 WHERE version = {version:String} AND status != 'withdrawn' GROUP BY file ORDER BY file"""
 NEWEST = "SELECT seq, version FROM network_directory ORDER BY seq DESC, line DESC LIMIT 1"
 DIRECTORY = f"SELECT file, content FROM network_directory WHERE (seq, version) IN ({NEWEST}) ORDER BY file"
+DIRECTORY_OF = """
+SELECT file, argMax(content, (seq, line)) AS content FROM network_directory
+WHERE version = {version:String} GROUP BY file ORDER BY file"""
 NO_DIRECTORY = "no network directory has been published: waybook publish-network DIRECTORY"
 LEAST_PREFIX = 4
 """Characters of a version that are enough, if only one begins so."""
@@ -87,6 +90,14 @@ def newest_directory(client: Client) -> str:
     for row in rows(client, NEWEST):
         return str(row["version"])
     raise LookupError(NO_DIRECTORY)
+
+
+def network_of(client: Client, version: str) -> Network:
+    """A published directory, whichever is the newest. Raises LookupError when there is none."""
+    files = {row["file"]: row["content"] for row in rows(client, DIRECTORY_OF, version=version)}
+    if not files:
+        raise LookupError(NO_DIRECTORY)
+    return read_network(files)
 
 
 def newest_network(client: Client) -> Network:

@@ -12,7 +12,7 @@ import re
 import sys
 
 from schemas.settings import from_environment
-from sinks.tables import BLOCK, FACTS, TABLES, Table
+from sinks.tables import FACTS, TABLES, Table
 
 DEDUPLICATION_WINDOW = 1000
 """Insert tokens that a table remembers: far more than the blocks between two commits of a lane."""
@@ -138,10 +138,9 @@ def create(table: Table, cluster: str | None = None, database: str = "") -> str:
 
 
 def _distributed(table: Table, cluster: str, database: str, everywhere: str) -> str:
-    key = "lane" if table is BLOCK else "bitShiftRight(seq, 32)"
     return (
         f"CREATE TABLE IF NOT EXISTS {everywhere}.{table.name} ON CLUSTER {cluster} AS {database}.{table.name}\n"
-        f"ENGINE = Distributed({cluster}, {database}, {table.name}, {key})"
+        f"ENGINE = Distributed({cluster}, {database}, {table.name}, {table.shard})"
     )
 
 

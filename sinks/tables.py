@@ -37,6 +37,8 @@ class Table(msgspec.Struct, frozen=True):
     order_by: tuple[str, ...] = ("seq", "line")
     extras: tuple[str, ...] = ()
     """Indexes, projections and columns that the store fills, as ClickHouse writes them."""
+    shard: str = "bitShiftRight(seq, 32)"
+    """By what a cluster's distributed table spreads rows."""
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -65,6 +67,7 @@ BLOCK = Table(
         Column("chain", TEXT, "SHA-256 over the previous row's chain and all of the above, in hexadecimal"),
     ),
     order_by=("lane", "n"),
+    shard="lane",
     extras=("at DateTime64(3) DEFAULT now64(3) COMMENT 'when the plan was stored; no part of the chain'",),
 )
 
@@ -783,6 +786,7 @@ COST_SHARE = Table(
         Column("blocks", WORD, "lane:block, up to which parcels and weights were looked at"),
     ),
     order_by=("cost_id", "version", "waybill"),
+    shard="cityHash64(cost_id)",
 )
 
 RECALL = Table(
@@ -809,6 +813,47 @@ RECALL = Table(
     extras=(WAYBILLS,),
 )
 
+DRAFT_RUN = Table(
+    "draft_run",
+    "Drafts of tariff books that are rated beside live traffic: when they began, by what documents, when they stopped",
+    (
+        Column("run", WORD, "version of the draft"),
+        Column("n", "UInt32", "the row's number in the run, from 1"),
+        Column("status", WORD, "begun; renewed: other documents were published; stopped"),
+        Column("name", TEXT, "of the draft"),
+        Column("books", "Array(String)", "versions of the books beside it, in order of publication"),
+        Column("network", TEXT, "version of the directory"),
+        Column("lanes", "Array(UInt16)"),
+        Column("blocks", "Array(UInt32)", "for each of them: what this row says counts after this block"),
+        Column("by", TEXT, "who began or stopped it"),
+    ),
+    order_by=("run", "n"),
+    extras=("at DateTime64(3) DEFAULT now64(3) COMMENT 'when the row was stored'",),
+    shard="cityHash64(run)",
+)
+
+DRAFT_DIFFERENCE = Table(
+    "draft_difference",
+    "Blocks' charges by drafts: sums of those that differ, and by fee of those that do not; reversals count as less",
+    (
+        *SEQ,
+        Column("run", WORD, "version of the draft"),
+        Column("fee", WORD),
+        Column(
+            "route",
+            WORD,
+            "the line, origin province-destination province; empty: these charges do not differ",
+        ),
+        Column("payer", WORD, "empty: these charges do not differ"),
+        Column("customer", TEXT, "empty: these charges do not differ"),
+        Column("charges", "Int64", "reversals counted as one less"),
+        Column("changed", "Int64", "charges that come to something else"),
+        Column("unpriced", "Int64", "charges that have no price by the draft; reversals counted as one less"),
+        Column("before", MONEY, "what was charged, yuan"),
+        Column("after", MONEY, "what the draft makes of it"),
+    ),
+)
+
 FACTS = (
     *(EVENT, ORDER_TERMS, CLAIM, CHARGE, JOURNAL, WEIGHT, ANOMALY, WAITING, DEAD_LETTER),
     *(TARIFF, DIRECTORY, SITE, PRODUCT, AREA, PARTY, OPERATOR, BALANCE_MOVED, ACCOUNT, FEE, POSTING_RULE),
@@ -816,5 +861,7 @@ FACTS = (
     *(MOVEMENT, HOLD, NOTICE, ANSWER, TERMS, MATERIAL),
 )
 """Tables whose rows come in blocks."""
-TABLES = (BLOCK, *FACTS, COST_SHARE)
+BESIDE = (COST_SHARE, DRAFT_RUN, DRAFT_DIFFERENCE)
+"""Tables that jobs outside of the flows write: rows about blocks, not of them."""
+TABLES = (BLOCK, *FACTS, *BESIDE)
 BY_NAME = {table.name: table for table in TABLES}

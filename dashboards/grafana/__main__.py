@@ -3,9 +3,10 @@
 import json
 from pathlib import Path
 
+from dashboards.grafana.drafts import drafts
 from dashboards.grafana.operations import operations
 
-DASHBOARDS = {"operations.json": operations}
+DASHBOARDS = {"operations.json": operations, "drafts.json": drafts}
 
 
 def rendered() -> dict[str, str]:

@@ -17,6 +17,7 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from dashboards import drafts
 from dashboards.accounts import is_known
 from dashboards.live.lists import LISTINGS, list_page, number_of
 from dashboards.live.parcel import page_of
@@ -76,6 +77,7 @@ def create_app(settings: Settings) -> Starlette:
             Route("/party/{party}", pages.party, name="party"),
             Route("/party/{party}/statement.csv", pages.statement),
             Route("/try", pages.trial),
+            Route("/drafts", pages.drafts),
             Route("/try/table", pages.trial_table, methods=["POST"]),
             *(Route(f"/{name}", pages.listing) for name in LISTINGS),
             Mount("/static", StaticFiles(directory=HERE / "static")),
@@ -157,6 +159,12 @@ class Pages:
             return _page("unknown.html", {"party": party}, 404)
         headers = {"Content-Disposition": 'attachment; filename="statement.csv"'}
         return Response(text.encode("utf-8-sig"), media_type="text/csv", headers=headers)
+
+    async def drafts(self, request: Request) -> Response:
+        """Drafts beside live traffic, and what they would change."""
+        run = request.query_params.get("run", "")
+        found = await run_in_threadpool(lambda: drafts.page_of(self._connect(), run))
+        return _page("drafts.html", found)
 
     async def trial(self, request: Request) -> Response:
         """What a parcel would cost."""

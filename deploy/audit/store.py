@@ -13,7 +13,7 @@ from typing import Any
 import pyarrow as pa
 from clickhouse_connect.driver.client import Client
 
-from sinks.tables import FACTS
+from sinks.tables import DRAFT_DIFFERENCE, FACTS
 
 Row = dict[str, Any]
 
@@ -62,11 +62,12 @@ class Store:
     def __init__(self, client: Client, upto: Mapping[int, int] | None = None) -> None:
         self._client = client
         self._blocks: dict[str, list[tuple[int, int]]] = {}
-        self._tables = {table.name: table.name for table in FACTS}
+        by_block = (*FACTS, DRAFT_DIFFERENCE)
+        self._tables = {table.name: table.name for table in by_block}
         self._tables |= {"block": "block", "cost_share": "cost_share"}
         if upto is not None:
             known = up_to(upto)
-            self._tables |= {table.name: f"(SELECT * FROM {table.name} WHERE {known})" for table in FACTS}
+            self._tables |= {table.name: f"(SELECT * FROM {table.name} WHERE {known})" for table in by_block}
 
     def arrow(self, sql: str, settings: Mapping[str, Any] | None = None, **parameters: Any) -> pa.Table:
         """The result of a query; words as dictionaries, one chunk a column."""

@@ -9,6 +9,7 @@ from clickhouse_connect.driver.client import Client
 from deploy.audit.accounts import check_accounts
 from deploy.audit.ahead import check_ahead, newest_rows
 from deploy.audit.chain import check_closed, complete, read_log
+from deploy.audit.drafts import check_drafts
 from deploy.audit.ledger import check_ledger, counts
 from deploy.audit.recompute import check_recomputed
 from deploy.audit.report import Head, Report
@@ -55,6 +56,7 @@ def run(
     if live:
         checks.append(check_ahead(newest, log))
     checks += check_recomputed(store, looked_at, data_time, limits or from_environment())
+    checks.append(check_drafts(store))
     checks += check_accounts(store, looked_at, settled=tick is not None)
     if truth is not None:
         checks += check_truth(store, truth)

@@ -14,12 +14,17 @@ QUICK, LONG = 10, 600
 """Seconds in which a store must answer that is there, and a question to all of it."""
 
 
-def settings_of(arguments: argparse.Namespace) -> Settings:
+def writers_settings(arguments: argparse.Namespace) -> Settings:
     """The environment's settings, with the store that the command names; else a demo's."""
     if arguments.url:
-        return readers(msgspec.structs.replace(from_environment(), clickhouse=arguments.url))
+        return msgspec.structs.replace(from_environment(), clickhouse=arguments.url)
     demos = None if "WAYBOOK_CLICKHOUSE" in os.environ else told(arguments.home)
-    return readers(from_environment(os.environ if demos is None else {**to_environment(demos), **os.environ}))
+    return from_environment(os.environ if demos is None else {**to_environment(demos), **os.environ})
+
+
+def settings_of(arguments: argparse.Namespace) -> Settings:
+    """The same for those who only read."""
+    return readers(writers_settings(arguments))
 
 
 def store_of(arguments: argparse.Namespace, seconds: int = QUICK) -> Client:

@@ -1,6 +1,6 @@
 """What charges come to by other tariffs, beside what was charged: sums by fee, line, party and customer."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import msgspec
 import numpy as np
@@ -49,27 +49,48 @@ class Rated(msgspec.Struct, frozen=True):
     after: Ints
     unpriced: Ints
     """1, or -1 for a reversal, where there is no price."""
-    changed: Ints
-    """1 in one row of every charge whose rows together come to something else."""
+    net: Ints
+    """By what was charged (waybill, fee and part), the difference of all its rows."""
+    last: Ints
+    """The last row of each."""
+    of: Ints
+    """For each row, which of them it belongs to."""
+
+    @property
+    def changed(self) -> Ints:
+        """1 in the last row of everything whose rows together come to something else."""
+        changed = np.zeros(len(self.of), np.int64)
+        changed[self.last] = self.net != 0
+        return changed
 
 
 def rated(sample: Sample, rerater: Rerater) -> Rated:
     """Ask what every row comes to now."""
-    after, state = rerater.rate(sample.charges)
+    return rated_by(sample, np.zeros(len(sample.signs), np.int64), {0: rerater})
+
+
+def rated_by(sample: Sample, ways: Ints, reraters: Mapping[int, Rerater]) -> Rated:
+    """The same, each row asked of the one that `ways` names."""
+    after, state = np.zeros_like(sample.signs), np.zeros_like(sample.signs)
+    for way, rerater in reraters.items():
+        rows = np.flatnonzero(ways == way)
+        if len(rows):
+            after[rows], state[rows] = rerater.rate(sample.charges.take(rows))
     before = sample.charges.amounts * sample.signs
     after = after * sample.signs
-    return Rated(
-        sample, before, after, (state == UNPRICED) * sample.signs, _changed(sample.keys, after - before)
-    )
+    _, backwards, of = np.unique(sample.keys[::-1], return_index=True, return_inverse=True)
+    last, of = len(of) - 1 - backwards, of[::-1]
+    net = np.zeros(len(last), np.int64)
+    np.add.at(net, of, after - before)
+    return Rated(sample, before, after, (state == UNPRICED) * sample.signs, net, last, of)
 
 
-def _changed(keys: Ints, differences: Ints) -> Ints:
-    _, first, of = np.unique(keys, return_index=True, return_inverse=True)
-    net = np.zeros(len(first), np.int64)
-    np.add.at(net, of, differences)
-    changed = np.zeros(len(keys), np.int64)
-    changed[first] = net != 0
-    return changed
+def differing(found: Rated) -> Ints:
+    """1 in every row of what comes to something else or has no price."""
+    lacking = np.zeros(len(found.net), np.int64)
+    np.add.at(lacking, found.of, found.unpriced != 0)
+    differs: Ints = ((found.net != 0) | (lacking != 0)).astype(np.int64)
+    return differs[found.of]
 
 
 class Lines:

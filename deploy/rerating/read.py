@@ -39,10 +39,20 @@ class Sample(msgspec.Struct, frozen=True):
     """The block in which a row stands."""
     known: Ints
     """The block in which the charge was made: a reversal's is that of the charge that it takes back."""
-    lines: Ints
-    """The row's place in its block."""
     keys: Ints
     """What was charged, by hash: waybill, fee and part."""
+
+    def take(self, rows: Ints) -> "Sample":
+        """Some rows."""
+        return Sample(
+            self.charges.take(rows),
+            self.signs[rows],
+            self.payers.take(rows),
+            self.customers.take(rows),
+            self.seqs[rows],
+            self.known[rows],
+            self.keys[rows],
+        )
 
 
 class Days(msgspec.Struct, frozen=True):
@@ -119,7 +129,7 @@ LEFT JOIN (SELECT waybill, argMax((event_id, customer, payment), (event_time, ev
         weight = f"""
 LEFT JOIN (SELECT waybill, argMax((event_id, weight_g, volume_cm3), (seq, line)) AS newest
            FROM adopted_weight WHERE {of_these} GROUP BY waybill) AS w ON w.waybill = c.waybill"""
-        return self._sample(source, order, weight, of_these, "w.newest", "true")
+        return self._sample(source, order, weight, of_these, "w.newest", "true", "")
 
     def as_charged(self, blocks: Mapping[int, tuple[int, int]]) -> Sample:
         """All charges and reversals of blocks, by lane: the first and the last; in order of the blocks' rows."""
@@ -137,10 +147,12 @@ ASOF LEFT JOIN (SELECT waybill, seq, argMax((event_id, weight_g, volume_cm3), li
            FROM adopted_weight WHERE {of_these} GROUP BY waybill, seq) AS v
        ON v.waybill = c.waybill AND v.seq <= c.known"""
         newest = "if(u.id != '', u.newest, v.newest)"
-        return self._sample(source, order, weight, of_these, newest, "pass.1 <= c.known")
+        return self._sample(
+            source, order, weight, of_these, newest, "pass.1 <= c.known", "ORDER BY seq, c.line"
+        )
 
     def _sample(
-        self, source: str, order: str, weight: str, of_these: str, newest: str, passed: str
+        self, source: str, order: str, weight: str, of_these: str, newest: str, passed: str, order_by: str
     ) -> Sample:
         """`newest`: the weight's event, grams and cm³; `passed`: whether a hub's scan counts."""
         facts = self._facts
@@ -160,11 +172,11 @@ ASOF LEFT JOIN (SELECT waybill, seq, argMax((event_id, weight_g, volume_cm3), li
             columns.append(_PASSED.format(passed=passed))
             joins.append(_HUBS.format(of_these=of_these, hubs=self._hubs or [""]))
         sql = f"""
-SELECT c.seq AS seq, c.known AS known, c.line AS line, c.sign AS sign, c.fee AS fee, c.payer AS payer,
+SELECT c.seq AS seq, c.known AS known, c.sign AS sign, c.fee AS fee, c.payer AS payer,
        toInt64(c.amount * 10000) AS amount, toInt32(c.business_date) AS day, c.origin AS origin,
        c.destination AS destination, c.product AS product, c.tariff AS tariff,
        reinterpretAsInt64(cityHash64(c.waybill, c.fee, c.part)) AS key, {", ".join(columns)}
-FROM ({source}) AS c {"".join(joins)}"""
+FROM ({source}) AS c {"".join(joins)} {order_by}"""
         return _made(self._arrow(sql), facts)
 
     def _arrow(self, sql: str) -> pa.Table:
@@ -227,7 +239,6 @@ def _made(found: pa.Table, facts: frozenset[str]) -> Sample:
         customers,
         whole("seq"),
         whole("known"),
-        whole("line"),
         whole("key"),
     )
 

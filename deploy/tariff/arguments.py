@@ -9,6 +9,7 @@ from pathlib import Path
 from deploy.rerating.compare import DIMENSIONS
 from deploy.tariff import commands
 from deploy.tariff.opening import Connect
+from deploy.tariff.parallel import parallel
 from deploy.tariff.what_if import what_if
 from flows.rating.trial import FIELDS
 from schemas.settings import Settings
@@ -46,6 +47,7 @@ def add_commands(top: argparse.ArgumentParser) -> None:
     _by(one)
     _yes(one)
     _what_if(command("what-if", what_if))
+    _parallel(command("parallel", parallel))
     command("list", commands.list_)
     one = command("show", commands.show)
     one.add_argument("book", help="a published version")
@@ -101,6 +103,14 @@ def _what_if(one: argparse.ArgumentParser) -> None:
         help="by this book alone; default: as if it were published to those in force",
     )
     _network(one)
+
+
+def _parallel(one: argparse.ArgumentParser) -> None:
+    one.add_argument("book", nargs="?", default="", help=f"{BOOK}; without: the drafts that run or have run")
+    one.add_argument("--all", action="store_true", help="from the first block on; default: from now on")
+    one.add_argument("--stop", action="store_true", help="end the run; its figures stay")
+    one.add_argument("--once", action="store_true", help="rate the blocks that are there, and end")
+    one.add_argument("--by", default=os.environ.get("USER", ""), help="who does it")
 
 
 def _try(one: argparse.ArgumentParser) -> None:

@@ -19,6 +19,8 @@ from flows.rating.tariffs import Tariffs
 Ints = np.ndarray[Any, np.dtype[np.int64]]
 
 MOST = 1 << 62
+OF_PARCELS = ("ordered", "picked_up", "weighed", "signed", "hub_passed", "claimed")
+"""What makes dues of parcels due: only of these the facts are known."""
 PRICED, UNPRICED = 0, 1
 """What became of a question: an amount; no price, or none without a weight that is not there."""
 
@@ -28,6 +30,10 @@ class Coded(msgspec.Struct, frozen=True):
 
     codes: Ints
     values: Sequence[Any]
+
+    def take(self, rows: Ints) -> "Coded":
+        """Some rows."""
+        return Coded(self.codes[rows], self.values)
 
 
 class Charges(msgspec.Struct, frozen=True):
@@ -47,6 +53,19 @@ class Charges(msgspec.Struct, frozen=True):
 
     def __len__(self) -> int:
         return len(self.amounts)
+
+    def take(self, rows: Ints) -> "Charges":
+        """Some rows."""
+        return Charges(
+            self.fees.take(rows),
+            self.tariff[rows],
+            self.amounts[rows],
+            self.days[rows],
+            self.origins.take(rows),
+            self.destinations.take(rows),
+            self.products.take(rows),
+            {name: column.take(rows) for name, column in self.facts.items()},
+        )
 
 
 def distinct(columns: Sequence[Ints]) -> tuple[Ints, Ints]:
@@ -97,7 +116,7 @@ class Rerater:
                 continue
             if due.share_of:
                 self._share(charges, due, rows, after, state)
-            elif due.price:
+            elif due.price and due.trigger in OF_PARCELS:
                 self._tariff(charges, due, rows[charges.tariff[rows] == 1], after, state)
         return after, state
 

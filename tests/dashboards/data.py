@@ -4,12 +4,15 @@ from typing import Any
 
 from clickhouse_connect.driver.client import Client
 
+from deploy.rerating.follow import Follower
 from flows.engine.block import Receipt
 from flows.engine.plans import PlanLog, next_plan
+from flows.fees.current import FEES
+from flows.rating.book import read_book
 from schemas import topics
 from schemas.times import HOUR
 from sinks.encode import Encoded
-from tests.lifecycle.world import START, WAYBILL, Book, events_of, network, order, scan, weight
+from tests.lifecycle.world import BOOK, START, WAYBILL, Book, events_of, network, order, scan, tariff, weight
 
 CORRECTED, LONELY, NASTY = "YT7500000000002", "YT7500000000003", "YT7500000000004"
 CHAINS = """
@@ -61,3 +64,18 @@ def fill(client: Client) -> None:
     book.block((topics.ORDERS.name, f'{{"waybill":"{NASTY}","note":"{SCRIPT}"}}'.encode()))
     book.block((topics.ORDERS.name, b"\xff\xfe garbage"))
     book.tick(START + 50 * HOUR)
+    drafted(client)
+
+
+def drafted(client: Client) -> None:
+    """A draft beside all of these blocks: everything is dearer, and one line has no price."""
+    files = {
+        **BOOK,
+        "waybill.csv": "price\n1.10\n",
+        "transit-2025.csv": BOOK["transit-2025.csv"].replace("陕西", "浙江"),
+    }
+    draft = tariff(files)
+    follower = Follower(client, client, draft.version, lambda network: read_book(files, network), FEES, "me")
+    follower.begin(from_now=False)
+    while follower.step():
+        pass

@@ -8,7 +8,7 @@ import pytest
 from clickhouse_connect.driver.client import Client
 
 from dashboards.grafana import __main__ as grafana
-from dashboards.grafana.operations import PANELS, operations
+from dashboards.grafana import drafts, operations
 from dashboards.grafana.panels import Panel
 
 
@@ -28,6 +28,9 @@ def expanded(sql: str) -> str:
     return sql
 
 
+PANELS = [*operations.PANELS, *drafts.PANELS]
+
+
 @pytest.mark.parametrize("panel", PANELS, ids=[panel.title for panel in PANELS])
 def test_panel(panel: Panel, client: Client) -> None:
     found = client.query(expanded(panel.sql)).result_rows
@@ -35,8 +38,9 @@ def test_panel(panel: Panel, client: Client) -> None:
 
 
 def test_variables(client: Client) -> None:
-    for variable in operations()["templating"]["list"][1:]:
-        assert client.query(variable["query"]).result_rows
+    for dashboard in (operations.operations(), drafts.drafts()):
+        for variable in dashboard["templating"]["list"][1:]:
+            assert client.query(variable["query"]).result_rows
 
 
 def test_json_is_that_of_the_code() -> None:

@@ -102,8 +102,12 @@ def simulate(
     in_a_block: int = 90,
     lanes: int = 2,
     fees: Fees = SHARED,
+    closed: bool = True,
 ) -> list[Lane]:
-    """Write the books of a seed's parcels, with every kind of charge and correction. `books`: each with its block."""
+    """Write the books of a seed's parcels, with every kind of charge and correction. `books`: each with its block.
+
+    `closed`: the lanes end well, so that their newest blocks are sealed.
+    """
     every = [Lane(client, number, (number,), fees) for number in range(lanes)]
     events = [_spiced(event) for event in world.enriched(list(world.disordered(parcels, seed)), seed)]
     now = world.START
@@ -118,7 +122,8 @@ def simulate(
             lane.block([*control, *(one for one in own if one.partition == lane.writer.lane)])
     for lane in every:
         lane.block([record(Tick(id="last", time=now + 20 * HOUR))])
-        lane.writer.close()
+        if closed:
+            lane.writer.close()
     return every
 
 

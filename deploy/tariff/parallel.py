@@ -1,0 +1,97 @@
+"""`waybook tariff parallel`: a draft rates live traffic beside the books in force, without posting anything."""
+
+import argparse
+import sys
+import time
+from collections.abc import Iterator
+
+from clickhouse_connect.driver.client import Client
+from clickhouse_connect.driver.exceptions import ClickHouseError
+
+from dashboards.drafts import RUN_STATUS, summaries
+from dashboards.words import shanghai
+from deploy.commands.where import LONG, writers_settings
+from deploy.rerating import follow
+from deploy.rerating.runs import known
+from deploy.tariff.opening import Connect, open_book
+from deploy.terminal import table
+from flows.engine.stop import Stop
+from flows.fees.current import FEES
+from schemas.identity import version_of
+from schemas.money import yuan
+from schemas.settings import Settings
+from sinks.clickhouse import connect as writing
+from sinks.clickhouse import create_tables, is_away
+
+PERIOD = 1.0
+"""Seconds between two looks for sealed blocks."""
+
+
+def parallel(arguments: argparse.Namespace, connect: Connect, settings: Settings) -> int:  # noqa: ARG001
+    """Rate live traffic by a draft beside the books in force; without a BOOK: the drafts that run or have run."""
+    if not arguments.book:
+        for line in listed(connect()):
+            sys.stdout.write(f"{line}\n")
+        return 0
+    reader = connect(LONG)
+    own = writers_settings(arguments)
+    writer = writing(own, LONG)
+    if not own.cluster:
+        create_tables(writer)
+    if arguments.stop:
+        version = run_named(reader, arguments.book, connect)
+        follow.stop(reader, writer, version, arguments.by)
+        sys.stdout.write(f"stopped: {version}\n")
+        return 0
+    opened = open_book(arguments.book, connect)
+    follower = follow.Follower(reader, writer, version_of(opened.files), opened.read, FEES, arguments.by)
+    follower.begin(from_now=not arguments.all)
+    sys.stdout.write(f"draft {follower.version} runs; Ctrl-C ends this, --stop the run\n")
+    sys.stdout.flush()
+    _go_on(follower, Stop(), once=arguments.once)
+    if follower.stopped():
+        sys.stdout.write("the run is stopped\n")
+    return 0
+
+
+def _go_on(follower: follow.Follower, stop: Stop, *, once: bool) -> None:
+    """Until it is stopped; `once`: until all blocks that are sealed are rated."""
+    pause = 0.1
+    while not stop.asked and not follower.stopped():
+        try:
+            blocks = follower.step()
+        except (ClickHouseError, OSError) as error:
+            if once or not is_away(error):
+                raise
+            sys.stderr.write(f"waiting for the store: {str(error)[:200]}\n")
+            follower.unsure()
+            time.sleep(pause)
+            pause = min(2 * pause, 10.0)
+            continue
+        pause = 0.1
+        if not blocks:
+            if once:
+                return
+            time.sleep(PERIOD)
+
+
+def run_named(client: Client, text: str, connect: Connect) -> str:
+    """The run that a text means: the beginning of its version, a draft's name, or the draft itself."""
+    found = [one.run for one in known(client) if one.run.startswith(text) or one.name == text]
+    return found[-1] if len(set(found)) == 1 else version_of(open_book(text, connect).files)
+
+
+def listed(client: Client) -> Iterator[str]:
+    """All runs and what came of them."""
+    header = (
+        "草案 draft", "名称 name", "状态 status", "始于 since", "由 by", "票数 charges", "变化 changed",
+        "无价 unpriced", "原金额 before", "草案金额 after", "差额 difference",
+    )  # fmt: skip
+    rows = [
+        (
+            one.run, one.name, RUN_STATUS[one.status], shanghai(one.since), one.by, f"{one.charges:,}",
+            f"{one.changed:,}", f"{one.unpriced:,}", *map(yuan, (one.before, one.after, one.after - one.before)),
+        )
+        for one in summaries(client)
+    ]  # fmt: skip
+    yield from table([header, *rows])
