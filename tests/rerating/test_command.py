@@ -51,7 +51,9 @@ def run(url: str, capsys: pytest.CaptureFixture[str]) -> Run:
 def sent(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
     """What would go to Kafka, where the scenario's book is in force."""
     found: list[bytes] = []
-    monkeypatch.setattr(publish, "_send", lambda _settings, raw: found.append(raw))
+    monkeypatch.setattr(
+        publish, "send_control", lambda _settings, *events: found.extend(map(msgspec.json.encode, events))
+    )
     monkeypatch.setattr(publish, "published", lambda _settings: [network(), STANDING])
     return found
 
