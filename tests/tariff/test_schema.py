@@ -4,6 +4,7 @@ import re
 import tomllib
 from collections.abc import Mapping
 from decimal import Decimal
+from functools import cache
 from typing import Any
 
 import pytest
@@ -57,7 +58,10 @@ def texts(value: Any) -> Any:
 
 def accepts(toml: str) -> bool:
     """Whether the schema takes a book.toml."""
-    return valid(texts(tomllib.loads(toml, parse_float=Decimal)), schema.schema())
+    return valid(texts(tomllib.loads(toml, parse_float=Decimal)), _schema())
+
+
+_schema = cache(schema.schema)
 
 
 def test_the_stored_schema_is_that_of_the_reader() -> None:
