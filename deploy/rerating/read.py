@@ -15,6 +15,8 @@ import numpy as np
 import pyarrow as pa
 from clickhouse_connect.driver.client import Client
 
+from flows.fees.current import FEES
+from flows.fees.model import OF_STAYS
 from flows.rating.facts import Terms
 from flows.rating.rerate import Charges, Coded, Ints
 from schemas.times import date_of, day_of
@@ -22,6 +24,9 @@ from schemas.times import date_of, day_of
 LAST = day_of(dt.date(2149, 6, 6))
 """The last day that ClickHouse's `Date` has."""
 NO_CHARGE = "toFixedString('', 16)"
+_OF_STAYS = ", ".join(f"'{fee}'" for due in FEES.dues if due.trigger in OF_STAYS for fee in due.fees)
+OF_PARCELS = f"fee NOT IN ({_OF_STAYS})"
+"""What goods in a store cost depends on their days there, which are not read here."""
 SETTINGS: dict[str, Any] = {
     "output_format_arrow_low_cardinality_as_dictionary": 1,
     "output_format_arrow_string_as_string": 1,
@@ -74,7 +79,8 @@ class Days(msgspec.Struct, frozen=True):
 
 
 def in_force(where: str) -> str:
-    """Charges that are in force, of those that a condition on fee and business date names."""
+    """Charges of parcels that are in force, of those that a condition on fee and business date names."""
+    where = f"{OF_PARCELS} AND ({where})"
     return f"""
 SELECT seq, seq AS known, line, toInt8(1) AS sign, waybill, fee, part, payer, amount, business_date, origin,
        destination, product, book_version != '' AS tariff, order_event, weight_event
@@ -83,12 +89,12 @@ FROM charge WHERE {where} AND reverses = {NO_CHARGE}
 
 
 def of_blocks(blocks: Mapping[int, tuple[int, int]]) -> str:
-    """All charges and reversals of blocks, by lane: the first and the last."""
+    """All charges and reversals of parcels in blocks, by lane: the first and the last."""
     where = " OR ".join(
         f"seq BETWEEN {lane << 32 | first} AND {lane << 32 | last}"
         for lane, (first, last) in sorted(blocks.items())
     )
-    where = f"({where or 'false'})"
+    where = f"{OF_PARCELS} AND ({where or 'false'})"
     reversals = f"FROM charge WHERE {where} AND reverses != {NO_CHARGE}"
     return f"""
 SELECT seq, seq AS known, line, toInt8(1) AS sign, waybill, fee, part, payer, amount, business_date, origin,
