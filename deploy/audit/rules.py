@@ -355,7 +355,7 @@ RULES = (
             SELECT seq, waybill, cause, toInt64(reversed) AS n FROM $recall WHERE {shard_of("waybill")}
             UNION ALL
             SELECT seq, waybill, cause, toInt64(-1) FROM $charge
-            WHERE {shard_of("waybill")} AND NOT {AS_OF}
+            WHERE {shard_of("waybill")} AND NOT {AS_OF} AND fee NOT IN {postings.OF_STAYS}
                 AND (cause IN {PUBLICATIONS} OR (seq, waybill, cause) IN (
                     SELECT seq, waybill, cause FROM $recall WHERE {shard_of("waybill")}))
         ) GROUP BY seq, waybill, cause HAVING difference != 0
