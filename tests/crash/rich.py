@@ -17,7 +17,21 @@ from confluent_kafka import Producer
 from schemas import topics
 from schemas.events import DeadLetter, Event, ParcelEvent, Scan, Tick, Weight
 from schemas.times import DAY, HOUR
-from sinks.tables import ANSWER, BALANCE_MOVED, FACTS, HOLD, MATERIAL, MOVEMENT, NOTICE, OPERATOR, TERMS
+from sinks.tables import (
+    ANSWER,
+    BALANCE_MOVED,
+    COST,
+    FACTS,
+    HOLD,
+    MATERIAL,
+    MOVEMENT,
+    NOTICE,
+    OPERATOR,
+    RECALL,
+    STAY_EVENT,
+    TERMS,
+    VOLUME,
+)
 from tests.audit import world
 
 HORIZON = 30 * DAY
@@ -35,7 +49,6 @@ _STANDING = {
     "weight_case": "SELECT waybill, undecided, counts, other, outlet, treatment, decided FROM weight_case_now",
     "anomaly": "SELECT * EXCEPT (seq, line) FROM anomaly WHERE kind = 'place_mismatch'",
     "waiting": "SELECT waybill, fee, why FROM waiting_now",
-    "recall": "SELECT DISTINCT status FROM recall",
     "dead_letter": "SELECT dead_letter_id, status, reason, raw FROM dead_letter",
 }
 """What stands in the end, whatever the blocks; tables that are not named: all of their rows.
@@ -81,12 +94,12 @@ class Rich:
             if number % 100 == 0:
                 _send(out, topics.DEAD_LETTERS, _letter(number, self.now), f"dl-{number}")
         out.flush()
-        _send(out, topics.CONTROL, world.tariff("dearer", 45, everywhere=False, by_weight=True))
         for hours in (20, 30, 48):
             _send(out, topics.TICKS, Tick(id=f"tick{hours}", time=self.now + hours * HOUR))
 
     def late(self, out: Producer) -> None:
-        """The rest, and nonsense."""
+        """A backdated book, the rest, and nonsense."""
+        _send(out, topics.CONTROL, world.tariff("dearer", 45, everywhere=False, by_weight=True))
         for event in self.last:
             _happen(out, event)
         for raw in world.spoiled(self.events + self.last, random.Random(self.seed)):
@@ -123,15 +136,18 @@ PARCELS = tuple(
     one
     for one in FACTS
     if one not in (MOVEMENT, HOLD, NOTICE, ANSWER, TERMS, MATERIAL, OPERATOR, BALANCE_MOVED)
+    and one not in (STAY_EVENT, VOLUME, COST)
 )
-"""Tables that parcels fill; the others are those of accounts, which have a test of their own, and of outlets that
-change hands, as none does here."""
+"""Tables that parcels fill; the others are those of accounts, stores, counts and costs, which have tests of their own,
+and of outlets that change hands, as none does here."""
 
 
 def standing(client: Client) -> dict[str, tuple[int, int]]:
     """By table: how much stands in the end, and a checksum of it."""
     found = {}
     for table in PARCELS:
+        if table is RECALL:  # who is looked at again depends on what the lane had read before the book
+            continue
         rows = _STANDING.get(table.name, f"SELECT * EXCEPT (seq, line) FROM {table.name}")
         sql = f"SELECT count(), sum(cityHash64(*)) FROM ({rows})"
         found[table.name] = tuple(client.query(sql).result_rows[0])
