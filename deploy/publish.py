@@ -15,6 +15,7 @@ from schemas import topics
 from schemas.events import ControlEvent, NetworkPublished, TariffPublished, TariffWithdrawn
 from schemas.identity import version_of
 from schemas.limits import MOST_IDENTIFIER
+from schemas.parts import messages_of
 from schemas.problems import UNREADABLE
 from schemas.settings import Settings
 from sinks.kafka import Records
@@ -98,5 +99,6 @@ def send_control(settings: Settings, *events: ControlEvent) -> None:
     """Publish events; returns when Kafka has them."""
     records = Records(settings)
     for event in events:
-        records.produce(topics.CONTROL.name, "", msgspec.json.encode(event), partition=0)
+        for message in messages_of(event):
+            records.produce(topics.CONTROL.name, "", message, partition=0)
     records.flush()

@@ -19,6 +19,7 @@ from schemas.limits import (
     MOST_IDENTIFIER,
     MOST_LENGTH_MM,
     MOST_PALLETS,
+    MOST_PARTS,
     MOST_PIECES,
     MOST_STORED_CM3,
     MOST_STORED_G,
@@ -362,6 +363,21 @@ class TariffPublished(Event, frozen=True, kw_only=True, tag="tariff"):
     comment: str = ""
 
 
+class TariffPart(Event, frozen=True, kw_only=True, tag="tariff_part"):
+    """A part of a tariff book that is too large for one message. Topic `waybook.control`, partition 0.
+
+    All `parts` of a `publication` (that event's id), joined by their numbers from 1, are its JSON (`TariffPublished`),
+    compressed by Zstandard. With the last of them the book comes into force.
+    """
+
+    version: Name
+    """The book's."""
+    publication: Name
+    part: Annotated[int, Meta(ge=1)]
+    parts: Annotated[int, Meta(ge=1, le=MOST_PARTS)]
+    content: bytes
+
+
 class TariffWithdrawn(Event, frozen=True, kw_only=True, tag="tariff_withdrawn"):
     """A tariff book goes out of force. Topic `waybook.control`, partition 0.
 
@@ -564,6 +580,7 @@ ParcelEvent = ParcelFact | ParcelRecalled
 StayEvent = StayOpened | StayMeasured | StayMoved | StayClosed
 ControlEvent = (
     TariffPublished
+    | TariffPart
     | TariffWithdrawn
     | NetworkPublished
     | PartyTransferred
@@ -586,6 +603,7 @@ AnyEvent = (
     | StayMoved
     | StayClosed
     | TariffPublished
+    | TariffPart
     | TariffWithdrawn
     | NetworkPublished
     | PartyTransferred

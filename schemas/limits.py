@@ -24,6 +24,9 @@ MOST_HOURS = 24 * 90
 MOST_IDENTIFIER = 64
 """Characters in an id, code or name on the wire."""
 
+MOST_PARTS = 256
+"""Parts in which a tariff book may travel: some 150 MB, compressed."""
+
 AHEAD = 10 * MINUTE
 """How far a device's clock may be ahead of the newest tick."""
 HORIZON = 3 * DAY

@@ -28,6 +28,7 @@ CARRIES: dict[str, tuple[type[events.Event], ...]] = {
     topics.DEAD_LETTERS.name: (events.DeadLetter, events.DeadLetterReplayed),
     topics.CONTROL.name: (
         events.TariffPublished,
+        events.TariffPart,
         events.TariffWithdrawn,
         events.NetworkPublished,
         events.PartyTransferred,

@@ -3,7 +3,7 @@
 It is written for speed where every event passes (`_events`) and for clarity elsewhere.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -21,6 +21,7 @@ from flows.lifecycle import facts, named, recall
 from flows.lifecycle.age import Ages
 from flows.lifecycle.assess import NO_BOOK, Assessor
 from flows.lifecycle.costs import Costs
+from flows.lifecycle.gathering import Gathering, Unfinished, whole
 from flows.lifecycle.handover import Hands
 from flows.lifecycle.intake import DECODERS, RefusedError, glimpse, read, waybill_in_pattern
 from flows.lifecycle.output import Anomaly, Output, Recall, Refusal, Source
@@ -61,6 +62,7 @@ from schemas.events import (
     PartiesMerged,
     PartyTransferred,
     Scan,
+    TariffPart,
     TariffPublished,
     TariffWithdrawn,
     Tick,
@@ -71,6 +73,7 @@ from schemas.events import (
 from schemas.identity import content_id, version_of
 from schemas.limits import AHEAD, LEAP, MOST_IDENTIFIER, OLDEST
 from schemas.parties import HQ
+from schemas.parts import packed, unpacked
 from schemas.problems import UNREADABLE, DocumentError
 from schemas.times import business_day, iso
 
@@ -99,6 +102,25 @@ class Documents(msgspec.Struct):
     costs: Costs = msgspec.field(default_factory=Costs)
     sites: list[str] = []
     """Sites by their number in trails; grows by every directory that has rules of scan chains."""
+    files: dict[str, bytes] = {}
+    """Packed, by version: those of the books in `tariffs`, which leave them out."""
+    gathering: Gathering = msgspec.field(default_factory=Gathering)
+
+    def add(self, published: TariffPublished) -> None:
+        """A book comes into force after the others."""
+        self.files[published.version] = packed(published.files)
+        self.tariffs.append(msgspec.structs.replace(published, files={}))
+
+    def keep(self, tariffs: list[TariffPublished]) -> None:
+        """Only these of the books stay."""
+        self.tariffs = tariffs
+        versions = {tariff.version for tariff in tariffs}
+        self.files = {version: kept for version, kept in self.files.items() if version in versions}
+
+    def whole(self) -> Iterator[TariffPublished]:
+        """The books in order of publication, one by one with its files."""
+        for tariff in self.tariffs:
+            yield msgspec.structs.replace(tariff, files=unpacked(self.files[tariff.version]))
 
 
 class Lifecycle:
@@ -134,6 +156,8 @@ class Lifecycle:
         self.operators = Operators()
         self.rules = Assessor(Tariffs([NO_BOOK], _NOWHERE), _NOWHERE, fees)
         self.output = Output()
+        self._offset, self._raw = 0, b""
+        """Of the document that is looked at."""
 
     @property
     def directory(self) -> Network:
@@ -155,7 +179,7 @@ class Lifecycle:
         if self.documents.network is not None:
             self.network = read_network(self.documents.network.files)
             self.watch.rules(self.network, self.documents.sites)
-            self._rules_in_force([self._read(one.files, self.network) for one in self.documents.tariffs])
+            self._rules_in_force([self._read(one.files, self.network) for one in self.documents.whole()])
 
     def restored(self) -> None:
         """The ring is back: derive what is not stored."""
@@ -511,6 +535,9 @@ class Lifecycle:
                     raise RefusedError(
                         "unknown_type", f"{type(event).__name__} does not belong to {records.topic}"
                     )
+                if records.topic == topics.CONTROL.name:
+                    self._give_up_parts(self.documents.gathering.late(event.time), received)
+                self._offset, self._raw = offset, raw or b""
                 handle(self, event, received)
             except RefusedError as error:
                 self._refuse(error, records, offset, raw or b"", received)
@@ -526,7 +553,7 @@ class Lifecycle:
     def _publish_network(self, published: NetworkPublished, received: int) -> None:  # noqa: ARG002
         _check_version(published, "network_refused")
         try:
-            network, books = next_network(published, self.network, self.documents.tariffs, self._read)
+            network, books = next_network(published, self.network, self.documents.whole(), self._read)
         except DocumentError as error:
             raise RefusedError("network_refused", str(error)) from error
         if network.chains and len({*self.documents.sites, *network.sites}) > MOST_SITES:
@@ -555,10 +582,34 @@ class Lifecycle:
             raise RefusedError("book_refused", str(error)) from error
         published = msgspec.structs.replace(published, name=book.name)
         before = self.books
-        self.documents.tariffs.append(published)
+        self.documents.add(published)
         self.documents.turns += 1
         self.output.tariffs.append(published)
         self._put_in_force([*self.books, book], published.id, before)
+
+    def _gather(self, part: TariffPart, received: int) -> None:
+        """A part of a large book, which comes into force with its last one."""
+        if any(tariff.id == part.publication for tariff in self.documents.tariffs):
+            return  # it is whole, and its parts come again
+        gathering = self.documents.gathering
+        self._give_up_parts(gathering.crowded(part), received)
+        complete = gathering.take(part, self._offset, self._raw)
+        if complete is None:
+            return
+        try:
+            self._publish_tariff(whole(complete), received)
+        except RefusedError as error:
+            self._refuse_parts(complete, error, received)
+
+    def _give_up_parts(self, gone: Sequence[Unfinished], received: int) -> None:
+        for one in gone:
+            self._refuse_parts(one, RefusedError("book_refused", one.missing), received)
+
+    def _refuse_parts(self, one: Unfinished, error: RefusedError, received: int) -> None:
+        """Keep all parts that came aside: sent again together, they are the book."""
+        control = Records(topics.CONTROL.name, 0, [], [])
+        for _, kept in sorted(one.found.items()):
+            self._refuse(error, control, kept.offset, kept.raw, received)
 
     def _change_hands(self, change: Change, received: int) -> None:  # noqa: ARG002
         """An outlet goes to another party: what is charged for its days is taken back and charged anew."""
@@ -627,7 +678,7 @@ class Lifecycle:
             if tariff not in gone
         ]
         before = self.books
-        self.documents.tariffs = [tariff for tariff, _ in standing]
+        self.documents.keep([tariff for tariff, _ in standing])
         self.documents.turns += 1
         for version, name in dict.fromkeys((book.version, book.name) for book in gone):
             self.output.tariffs.append(msgspec.structs.replace(withdrawn, version=version, name=name))
@@ -857,6 +908,7 @@ _HANDLE: dict[tuple[str, type[Event]], _Handle] = {
     (topics.TICKS.name, Tick): Lifecycle._tick,
     (topics.CONTROL.name, NetworkPublished): Lifecycle._publish_network,
     (topics.CONTROL.name, TariffPublished): Lifecycle._publish_tariff,
+    (topics.CONTROL.name, TariffPart): Lifecycle._gather,
     (topics.CONTROL.name, PartyTransferred): Lifecycle._change_hands,
     (topics.CONTROL.name, PartiesMerged): Lifecycle._change_hands,
     (topics.CONTROL.name, BalanceMoved): Lifecycle._move_balances,

@@ -17,6 +17,7 @@ import msgspec
 from schemas import topics
 from schemas.events import ControlEvent, NetworkPublished, PartiesMerged, PartyTransferred, TariffPublished
 from schemas.identity import version_of
+from schemas.parts import messages_of
 from schemas.settings import Settings
 from schemas.times import HOUR, business_day, date_of
 from sources.network.directory import World
@@ -116,7 +117,8 @@ class Stage:
             if stop.asked:
                 return False
         for document in documents:
-            self.kafka.send(topics.CONTROL.name, msgspec.json.encode(document), partition=0)
+            for message in messages_of(document):
+                self.kafka.send(topics.CONTROL.name, message, partition=0)
         self._tick(stop)
         return True
 

@@ -15,6 +15,7 @@ from deploy.audit.report import Report
 from flows.rating.shapes import SHAPES
 from schemas.events import NetworkPublished, Order, ParcelEvent, TariffPublished, Tick, Weight
 from schemas.identity import version_of
+from schemas.parts import parts_of
 from schemas.times import HOUR
 from sources.network.directory import build
 from tests.audit import books, world
@@ -40,7 +41,7 @@ def play(
     for start in range(0, len(events), IN_A_BLOCK):
         some = events[start : start + IN_A_BLOCK]
         now = max(now, *(event.time for event in some))
-        control = [record(network), record(tariff)] * (start == 0)
+        control = [record(network), *map(record, parts_of(tariff, 1_000))] * (start == 0)
         lane.block([*control, record(Tick(id=f"tick{start}", time=now)), *map(record, some)])
     lane.block([record(Tick(id="last", time=now + 30 * HOUR))])
     return run(client, data_time=lane.lifecycle.ring.now)

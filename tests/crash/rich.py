@@ -16,6 +16,7 @@ from confluent_kafka import Producer
 
 from schemas import topics
 from schemas.events import DeadLetter, Event, ParcelEvent, Scan, Tick, Weight
+from schemas.parts import parts_of
 from schemas.times import DAY, HOUR
 from sinks.tables import (
     ANSWER,
@@ -71,6 +72,10 @@ AT_STAKE = {
 }
 
 
+IN_A_PART = 100
+"""Compressed bytes: the second book travels in several parts, as a large one would."""
+
+
 class Rich:
     """Called with a producer; `late` afterwards, when lanes have read that: so things are open that then end."""
 
@@ -86,7 +91,7 @@ class Rich:
             world.tariff("one", rich=True, treatment="provisional"),
             world.tariff("dearer", 30, everywhere=False, by_weight=True),
         )
-        for document in (world.network(), *books):
+        for document in (world.network(), *books[:1], *parts_of(books[1], IN_A_PART)):
             _send(out, topics.CONTROL, document)
         _send(out, topics.TICKS, Tick(id="tick", time=self.now))
         for number, event in enumerate(self.events):

@@ -98,7 +98,7 @@ def test_what_is_in_force_is_what_a_lane_has() -> None:
     assert isinstance(standing, Network)
     assert standing == lane.lifecycle.network
     assert standing.version == grown.version
-    assert books == lane.lifecycle.documents.tariffs
+    assert books == list(lane.lifecycle.documents.whole())
     assert [book.version for book in books] == [tariff().version, dearer.version]
     assert all(isinstance(book, TariffPublished) for book in books)
 
