@@ -4,10 +4,12 @@ What happens depends on the records of `waybook.control` alone, in their order: 
 same place of the input on. Parts may come in any order and more than once.
 """
 
+from collections.abc import Iterable
+
 import msgspec
 
 from flows.lifecycle.intake import RefusedError
-from schemas.events import TariffPart, TariffPublished
+from schemas.events import ControlEvent, TariffPart, TariffPublished
 from schemas.parts import joined
 from schemas.times import HOUR
 
@@ -88,6 +90,23 @@ class Gathering(msgspec.Struct, array_like=True):
             return None
         self.unfinished.remove(one)
         return one
+
+    def document(self, event: ControlEvent, known: Iterable[str]) -> ControlEvent | None:
+        """For who keeps nothing aside: the event itself, the publication that this part makes whole, or nothing.
+
+        `known`: ids of publications that are whole already, whose parts come again.
+        """
+        self.late(event.time)
+        if not isinstance(event, TariffPart):
+            return event
+        if event.publication in known:
+            return None
+        self.crowded(event)
+        try:
+            complete = self.take(event, 0, msgspec.json.encode(event))
+            return whole(complete) if complete is not None else None
+        except RefusedError:
+            return None
 
     def _of(self, part: TariffPart) -> Unfinished | None:
         return next((one for one in self.unfinished if one.publication == part.publication), None)

@@ -3,7 +3,7 @@
 It is written for speed where every event passes (`_events`) and for clarity elsewhere.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -21,7 +21,7 @@ from flows.lifecycle import facts, named, recall
 from flows.lifecycle.age import Ages
 from flows.lifecycle.assess import NO_BOOK, Assessor
 from flows.lifecycle.costs import Costs
-from flows.lifecycle.gathering import Gathering, Unfinished, whole
+from flows.lifecycle.gathering import Unfinished, whole
 from flows.lifecycle.handover import Hands
 from flows.lifecycle.intake import DECODERS, RefusedError, glimpse, read, waybill_in_pattern
 from flows.lifecycle.output import Anomaly, Output, Recall, Refusal, Source
@@ -36,6 +36,7 @@ from flows.lifecycle.parcel import (
 from flows.lifecycle.published import next_network, taken_out
 from flows.lifecycle.reasons import ABANDONED, REASONS
 from flows.lifecycle.refusals import refusal, replay
+from flows.lifecycle.shelf import Shelf
 from flows.lifecycle.volumes import Volumes
 from flows.lifecycle.watch import Watch
 from flows.rating.book import read_book
@@ -73,7 +74,6 @@ from schemas.events import (
 from schemas.identity import content_id, version_of
 from schemas.limits import AHEAD, LEAP, MOST_IDENTIFIER, OLDEST
 from schemas.parties import HQ
-from schemas.parts import packed, unpacked
 from schemas.problems import UNREADABLE, DocumentError
 from schemas.times import business_day, iso
 
@@ -90,37 +90,17 @@ _OTHERWISE = (KeyError, TypeError, *UNREADABLE)
 _json = msgspec.json.Encoder()
 
 
-class Documents(msgspec.Struct):
+class Documents(Shelf):
     """What was published, in order: enough to rate as before after a restart."""
 
     network: NetworkPublished | None = None
-    tariffs: list[TariffPublished] = []
     turns: int = 0
     """How often a tariff book came into force or was withdrawn."""
     hands: Hands = msgspec.field(default_factory=Hands)
     volumes: Volumes = msgspec.field(default_factory=Volumes)
     costs: Costs = msgspec.field(default_factory=Costs)
-    sites: list[str] = []
+    sites: list[str] = msgspec.field(default_factory=list)
     """Sites by their number in trails; grows by every directory that has rules of scan chains."""
-    files: dict[str, bytes] = {}
-    """Packed, by version: those of the books in `tariffs`, which leave them out."""
-    gathering: Gathering = msgspec.field(default_factory=Gathering)
-
-    def add(self, published: TariffPublished) -> None:
-        """A book comes into force after the others."""
-        self.files[published.version] = packed(published.files)
-        self.tariffs.append(msgspec.structs.replace(published, files={}))
-
-    def keep(self, tariffs: list[TariffPublished]) -> None:
-        """Only these of the books stay."""
-        self.tariffs = tariffs
-        versions = {tariff.version for tariff in tariffs}
-        self.files = {version: kept for version, kept in self.files.items() if version in versions}
-
-    def whole(self) -> Iterator[TariffPublished]:
-        """The books in order of publication, one by one with its files."""
-        for tariff in self.tariffs:
-            yield msgspec.structs.replace(tariff, files=unpacked(self.files[tariff.version]))
 
 
 class Lifecycle:
@@ -589,7 +569,7 @@ class Lifecycle:
 
     def _gather(self, part: TariffPart, received: int) -> None:
         """A part of a large book, which comes into force with its last one."""
-        if any(tariff.id == part.publication for tariff in self.documents.tariffs):
+        if self.documents.has(part.publication):
             return  # it is whole, and its parts come again
         gathering = self.documents.gathering
         self._give_up_parts(gathering.crowded(part), received)

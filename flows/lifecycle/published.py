@@ -10,11 +10,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 import msgspec
 
 from flows.governance.network import Network, read_network
-from flows.lifecycle.gathering import Gathering, whole
-from flows.lifecycle.intake import RefusedError
+from flows.lifecycle.gathering import Gathering
 from flows.rating.book import read_book
 from flows.rating.model import Book
-from schemas.events import ControlEvent, NetworkPublished, TariffPart, TariffPublished, TariffWithdrawn
+from schemas.events import ControlEvent, NetworkPublished, TariffPublished, TariffWithdrawn
 from schemas.identity import version_of
 from schemas.problems import DocumentError, Problem
 
@@ -87,20 +86,6 @@ def taken_out(withdrawn: TariffWithdrawn, tariffs: Sequence[TariffPublished]) ->
     return [book for book in tariffs if (book.version == version if version else book.name == name)]
 
 
-def _gathered(
-    part: TariffPart, gathering: Gathering, tariffs: Iterable[TariffPublished]
-) -> TariffPublished | None:
-    """The publication that a part makes whole; what is refused changes nothing."""
-    if any(tariff.id == part.publication for tariff in tariffs):
-        return None
-    gathering.crowded(part)
-    try:
-        complete = gathering.take(part, 0, msgspec.json.encode(part))
-        return whole(complete) if complete is not None else None
-    except RefusedError:
-        return None
-
-
 def in_force(
     documents: Iterable[ControlEvent], read: Reader = read_book
 ) -> tuple[Network | None, list[TariffPublished]]:
@@ -112,10 +97,7 @@ def in_force(
     tariffs: list[TariffPublished] = []
     gathering = Gathering()
     for said in documents:
-        document: ControlEvent | None = said
-        gathering.late(said.time)
-        if isinstance(said, TariffPart):
-            document = _gathered(said, gathering, tariffs)
+        document = gathering.document(said, (one.id for one in tariffs))
         if isinstance(document, TariffWithdrawn):
             gone = taken_out(document, tariffs)
             tariffs = [book for book in tariffs if book not in gone]

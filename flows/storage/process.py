@@ -1,6 +1,6 @@
 """A block of records → what it leads to: stays event by event, and day by day as time passes."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import msgspec
 from xxhash import xxh3_64_digest
@@ -15,6 +15,7 @@ from flows.lifecycle.assess import NO_BOOK
 from flows.lifecycle.intake import RefusedError, read, readable
 from flows.lifecycle.published import directory_after, next_network, taken_out
 from flows.lifecycle.refusals import refusal, replay
+from flows.lifecycle.shelf import Shelf
 from flows.rating.book import read_book
 from flows.rating.model import Book
 from flows.rating.tariffs import Tariffs
@@ -24,6 +25,7 @@ from flows.storage.output import Accepted, Output, StayWait
 from flows.storage.record import MOST_SAID, Stay, over, said
 from schemas import topics
 from schemas.events import (
+    ControlEvent,
     DeadLetterReplayed,
     NetworkPublished,
     StayEvent,
@@ -42,11 +44,10 @@ _json = msgspec.json.Encoder(order="deterministic")
 Waits = Mapping[str, tuple[str, int]]
 
 
-class Documents(msgspec.Struct):
+class Documents(Shelf):
     """What was published, in order: enough to rate as before after a restart."""
 
     network: NetworkPublished | None = None
-    tariffs: list[TariffPublished] = []
 
 
 class Storage:
@@ -61,6 +62,8 @@ class Storage:
         self.ring: Ring[Stay] = Ring(Stay, self.over)
         self.timers = Timers()
         self.documents = Documents()
+        self.books: list[Book] = []
+        """Those of the documents, read."""
         self.network: Network | None = None
         self.rules = Assessor(Tariffs([NO_BOOK], _NOWHERE), _NOWHERE, fees)
         self.output = Output()
@@ -85,7 +88,7 @@ class Storage:
         self.documents = msgspec.msgpack.decode(saved, type=Documents)
         if self.documents.network is not None:
             self.network = read_network(self.documents.network.files)
-            self._in_force([self._read(one.files, self.network) for one in self.documents.tariffs])
+            self._in_force([self._read(one.files, self.network) for one in self.documents.whole()])
 
     def restored(self) -> None:
         """The ring is back: derive what is not stored."""
@@ -179,7 +182,10 @@ class Storage:
 
     def _others(self, records: Records, received: int) -> None:
         for raw in records.values:
-            match readable(raw):
+            event = readable(raw)
+            if isinstance(event, ControlEvent) and records.topic == topics.CONTROL.name:
+                event = self.documents.gathering.document(event, (one.id for one in self.documents.tariffs))
+            match event:
                 case Tick(time=time):
                     self._tick(time, received)
                 case DeadLetterReplayed() as note:
@@ -206,18 +212,20 @@ class Storage:
         documents = self.documents
         try:
             if isinstance(document, NetworkPublished):
-                network, books = next_network(document, self.network, documents.tariffs, self._read)
+                network, books = next_network(document, self.network, documents.whole(), self._read)
                 self.network, documents.network = network, document
             elif isinstance(document, TariffWithdrawn):
                 gone = taken_out(document, documents.tariffs)
-                documents.tariffs = [one for one in documents.tariffs if one not in gone]
-                books = [self._read(one.files, self.directory) for one in documents.tariffs]
+                books = [
+                    book for one, book in zip(documents.tariffs, self.books, strict=True) if one not in gone
+                ]
+                documents.keep([one for one in documents.tariffs if one not in gone])
             else:
                 if self.network is None or document.version != version_of(document.files):
                     return
                 book = self._read(document.files, self.network)
-                documents.tariffs.append(msgspec.structs.replace(document, name=book.name))
-                books = [self._read(one.files, self.network) for one in documents.tariffs]
+                documents.add(msgspec.structs.replace(document, name=book.name))
+                books = [*self.books, book]
         except DocumentError:
             return
         self._in_force(books)
@@ -230,7 +238,8 @@ class Storage:
     def _read(self, files: Mapping[str, str], network: Network) -> Book:
         return read_book(files, network, self.fees.prices)
 
-    def _in_force(self, books: Iterable[Book]) -> None:
+    def _in_force(self, books: Sequence[Book]) -> None:
+        self.books = list(books)
         tariffs = Tariffs([NO_BOOK, *books], self.directory)
         self.rules = Assessor(tariffs, self.directory, self.fees)
         self.rules.output, self.rules.today = self.output.booked, business_day(self.ring.now)

@@ -15,6 +15,7 @@ from dashboards.words import FEES as LABELS
 from flows.rating.explain import explain
 from schemas.events import DeadLetterReplayed, StayEvent, TariffWithdrawn
 from schemas.identity import version_of
+from schemas.parts import parts_of
 from schemas.reasons import WAITING
 from schemas.times import DAY
 from tests.rating.material import scenarios
@@ -310,3 +311,19 @@ def test_stays_of_one_block_do_not_mix() -> None:
     store.take(*events).until("15日00:00")
     assert [store.days(f"S{n}")[3] for n in range(20)] == [Decimal(2 * (n + 1)) for n in range(20)]
     holds_together(store)
+
+
+def test_a_book_that_comes_in_parts_is_in_force_with_the_last_one() -> None:
+    """Over a restart, junk and repeats in between, too."""
+    first, *others = parts_of(tariff(), 200)
+    case = CASES[0]
+    store = Store().take(*reversed(others)).restart()
+    junk = msgspec.structs.replace(others[0], content=b"junk")
+    for event in story(case["经过"])[:1]:
+        store.until_moment(event.time).take(event)
+    assert store.charged() == {}
+    store.take(junk, first, *others).restart().take(first)
+    for event in story(case["经过"])[1:]:
+        store.until_moment(event.time).take(event)
+    agrees(store.until(case["到"]), case)
+    assert [one.version for one in store.storage.books] == [tariff().version]
