@@ -14,17 +14,17 @@ from flows.engine.ring import Ring
 from flows.engine.timers import Timers
 from flows.fees.current import FEES
 from flows.fees.model import Fees
-from flows.governance.chains import BREACH, MOST_SITES, TIME_BITS
+from flows.governance.chains import MOST_SITES, TIME_BITS
 from flows.governance.network import Network, read_network
 from flows.governance.operators import Change, Operators
-from flows.lifecycle import facts, named, recall
+from flows.lifecycle import checks, facts, named, recall
 from flows.lifecycle.age import Ages
 from flows.lifecycle.assess import NO_BOOK, Assessor
 from flows.lifecycle.costs import Costs
 from flows.lifecycle.gathering import Unfinished, whole
 from flows.lifecycle.handover import Hands
 from flows.lifecycle.intake import DECODERS, RefusedError, glimpse, read, waybill_in_pattern
-from flows.lifecycle.output import Anomaly, Output, Recall, Refusal, Source
+from flows.lifecycle.output import Output, Recall, Refusal, Source
 from flows.lifecycle.parcel import (
     MARK,
     NEVER,
@@ -73,7 +73,6 @@ from schemas.events import (
 )
 from schemas.identity import content_id, version_of
 from schemas.limits import AHEAD, LEAP, MOST_IDENTIFIER, OLDEST
-from schemas.parties import HQ
 from schemas.problems import UNREADABLE, DocumentError
 from schemas.times import business_day, iso
 
@@ -354,31 +353,18 @@ class Lifecycle:
 
     def _check(self, event: Order | Claim | ClaimWithdrawn | WeightDecided | ParcelRecalled) -> None:
         if isinstance(event, Order):
-            self._check_order(event)
+            checks.order(event, self.directory)
         elif isinstance(event, Claim):
-            self._check_claim(event)
+            checks.claim(event, self.rules.dues.claimable, self.directory)
         elif isinstance(event, WeightDecided):
-            needed = "weight_g" if event.decision == "override" else "weight_event"
-            if not getattr(event, needed):
-                raise RefusedError("decision_incomplete", f"{event.decision} needs {needed}")
+            checks.decision(event)
         elif isinstance(event, ParcelRecalled):
             known = self.ring.records.get(event.waybill)
             known = None if known is None or self._is_over(known) else known
             recall.check(event, known, self.rules, self.operators)
 
-    def _check_order(self, order: Order) -> None:
-        network = self.directory
-        for outlet in (order.origin, order.destination):
-            if outlet not in network.outlets:
-                raise RefusedError("unknown_outlet", f"{outlet!r} is no outlet of the network")
-        if order.product not in network.products:
-            raise RefusedError("unknown_product", f"{order.product!r} is no product of the network")
-        for county in (order.origin_county, order.destination_county):
-            if county and network.counties and county not in network.counties:
-                raise RefusedError("unknown_county", f"{county!r} is no county of the network")
-
     def _order(self, parcel: Parcel, order: Order) -> None:
-        self._compare_places(order)
+        self.output.anomalies += checks.anomalies(order, self.directory)
         line = parcel.origin, parcel.destination, parcel.product
         if not facts.ordered(parcel, order):
             return
@@ -413,21 +399,6 @@ class Lifecycle:
                 self.rules.all(parcel, parcel.line)
             else:
                 self.rules.hub(parcel, scan.site)
-
-    def _check_claim(self, claim: Claim) -> None:
-        if claim.id.startswith(BREACH):
-            raise RefusedError("reserved_id", f"{claim.id!r}: claims of breaches are made by the lane itself")
-        live = self.rules.dues.claimable.get(claim.kind)
-        if live is None:
-            raise RefusedError("unknown_claim", f"{claim.kind!r} is no kind of claim")
-        due, network = live.due, self.directory
-        for party in (claim.responsible, claim.beneficiary):
-            if party and party != HQ and party not in network.outlets and party not in network.provinces:
-                raise RefusedError("unknown_party", f"{party!r} is no outlet, province or headquarters")
-        if not (claim.responsible or claim.beneficiary or due.blames or due.rewards):
-            raise RefusedError(
-                "nobody_named", f"a claim of kind {claim.kind!r} has to say who is responsible"
-            )
 
     def _claim(self, parcel: Parcel, event: Claim | ClaimWithdrawn) -> None:
         """A claim or its withdrawal, whichever comes first."""
@@ -475,34 +446,6 @@ class Lifecycle:
         if parcel.case is not None and pending(parcel.case):
             self.pending.add(parcel.key)
         self._recalled(parcel, event.cause, status, before, event, partition, offset)
-
-    def _compare_places(self, order: Order) -> None:
-        """An order's cities should be its outlets'; the outlets decide."""
-        if order.origin_county or order.destination_county:
-            self._compare_areas(order)
-        for outlet, city in ((order.origin, order.origin_city), (order.destination, order.destination_city)):
-            site = self.directory.outlets[outlet]
-            if city and city != site.city:
-                self.output.anomalies.append(
-                    Anomaly("place_mismatch", order.waybill, order.id, order.time, site.site, site.city, city)
-                )
-
-    def _compare_areas(self, order: Order) -> None:
-        """An order's counties should be served, and by its outlets; the outlets decide."""
-        network = self.directory
-        for outlet, county in (
-            (order.origin, order.origin_county),
-            (order.destination, order.destination_county),
-        ):
-            if not county or not network.areas:
-                continue
-            serving = network.areas.get(county, ())
-            if outlet not in serving:
-                kind = "area_mismatch" if serving else "area_unserved"
-                site, served = network.outlets[outlet].site, " ".join(serving)
-                self.output.anomalies.append(
-                    Anomaly(kind, order.waybill, order.id, order.time, site, served, county)
-                )
 
     # Time, documents and dead letters
 
