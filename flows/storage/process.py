@@ -240,6 +240,7 @@ class Storage:
 
     def _in_force(self, books: Sequence[Book]) -> None:
         self.books = list(books)
+        self.output.booked.replaced.append(self.rules.tariffs)
         tariffs = Tariffs([NO_BOOK, *books], self.directory)
         self.rules = Assessor(tariffs, self.directory, self.fees)
         self.rules.output, self.rules.today = self.output.booked, business_day(self.ring.now)

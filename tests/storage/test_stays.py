@@ -189,6 +189,19 @@ def test_other_prices_correct_what_is_in_the_store_and_a_withdrawal_takes_them_b
     holds_together(store)
 
 
+def test_books_of_one_block_take_each_other_s_place() -> None:
+    """What waited is charged by the first, and by the second at once: each row names the book that it is from."""
+    dearer = "billing,temperature,..3,3..30,30..\npallet,frozen,1,5.00,4\n"
+    store = Store().until("11日09:00")
+    store.take(happening("11日08:00 入库 按托盘 12板 9000公斤 冷冻 库区B1")).until("15日08:00")
+    first, second = tariff(), tariff(pallets=dearer)
+    store.take(first, second)
+    assert store.days() == yuan("12.00×3 60.00")
+    books = {row["book_version"] for row in store.rows["charge"] if row["book_version"]}
+    assert books == {first.version, second.version}
+    holds_together(store)
+
+
 def test_free_hours() -> None:
     """Two days free, then by the hour begun."""
     book = tariff()
