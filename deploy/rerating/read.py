@@ -15,6 +15,7 @@ import numpy as np
 import pyarrow as pa
 from clickhouse_connect.driver.client import Client
 
+from deploy.rerating.volumes import Counts, counts_of
 from flows.fees.current import FEES
 from flows.fees.model import OF_STAYS
 from flows.rating.facts import Terms
@@ -88,8 +89,8 @@ FROM charge WHERE {where} AND reverses = {NO_CHARGE}
   AND charge_id NOT IN (SELECT reverses FROM charge WHERE {where} AND reverses != {NO_CHARGE})"""
 
 
-def of_blocks(blocks: Mapping[int, tuple[int, int]]) -> str:
-    """All charges and reversals of parcels in blocks, by lane: the first and the last."""
+def of_blocks(blocks: Mapping[int, tuple[int, int]], count: str) -> str:
+    """Parcels' charges and reversals in blocks, by lane: the first and the last. `count`: how a charge names one."""
     where = " OR ".join(
         f"seq BETWEEN {lane << 32 | first} AND {lane << 32 | last}"
         for lane, (first, last) in sorted(blocks.items())
@@ -98,13 +99,14 @@ def of_blocks(blocks: Mapping[int, tuple[int, int]]) -> str:
     reversals = f"FROM charge WHERE {where} AND reverses != {NO_CHARGE}"
     return f"""
 SELECT seq, seq AS known, line, toInt8(1) AS sign, waybill, fee, part, payer, amount, business_date, origin,
-       destination, product, book_version != '' AS tariff, order_event, weight_event
+       destination, product, book_version != '' AS tariff, order_event, weight_event, {count} AS count_id
 FROM charge WHERE {where} AND reverses = {NO_CHARGE}
 UNION ALL
 SELECT r.seq, o.known, r.line, toInt8(-1), r.waybill, r.fee, r.part, r.payer, -r.amount, r.business_date, r.origin,
-       r.destination, r.product, o.tariff, o.order_event, o.weight_event
+       r.destination, r.product, o.tariff, o.order_event, o.weight_event, o.count_id
 FROM charge AS r LEFT JOIN (
-    SELECT charge_id, seq AS known, book_version != '' AS tariff, order_event, weight_event FROM charge
+    SELECT charge_id, seq AS known, book_version != '' AS tariff, order_event, weight_event, {count} AS count_id
+    FROM charge
     WHERE charge_id IN (SELECT reverses {reversals}) AND waybill IN (SELECT waybill {reversals})
       AND reverses = {NO_CHARGE}
     ORDER BY seq DESC, line DESC LIMIT 1 BY charge_id
@@ -119,6 +121,7 @@ class Reader:
         self._client = client
         self._facts = frozenset(facts)
         self._hubs = sorted(hubs)
+        self._counts = counts_of(client) if "month_parcels" in self._facts else None
 
     def in_force(self, where: str, part: int = 0, parts: int = 1) -> Sample:
         """One of `parts` of the charges in force, by waybill. `where`: a condition on fee and business date."""
@@ -139,7 +142,7 @@ LEFT JOIN (SELECT waybill, argMax((event_id, weight_g, volume_cm3), (seq, line))
 
     def as_charged(self, blocks: Mapping[int, tuple[int, int]]) -> Sample:
         """All charges and reversals of blocks, by lane: the first and the last; in order of the blocks' rows."""
-        source = of_blocks(blocks)
+        source = of_blocks(blocks, _COUNT if "month_parcels" in self._facts else "''")
         of_these = f"waybill IN (SELECT waybill FROM ({source}))"
         order = f"""
 LEFT JOIN (SELECT waybill, event_id AS id, any((event_id, customer, payment)) AS newest
@@ -174,6 +177,8 @@ ASOF LEFT JOIN (SELECT waybill, seq, argMax((event_id, weight_g, volume_cm3), li
         if "longest_mm" in facts:
             columns.append("m.longest_mm AS longest_mm")
             joins.append(_LONGEST.format(of_these=of_these, weight_event=f"{newest}.1"))
+        if "month_parcels" in facts and order_by:
+            columns.append("c.count_id AS count_id")
         if "hubs" in facts:
             columns.append(_PASSED.format(passed=passed))
             joins.append(_HUBS.format(of_these=of_these, hubs=self._hubs or [""]))
@@ -183,7 +188,7 @@ SELECT c.seq AS seq, c.known AS known, c.sign AS sign, c.fee AS fee, c.payer AS 
        c.destination AS destination, c.product AS product, c.tariff AS tariff,
        reinterpretAsInt64(cityHash64(c.waybill, c.fee, c.part)) AS key, {", ".join(columns)}
 FROM ({source}) AS c {"".join(joins)} {order_by}"""
-        return _made(self._arrow(sql), facts)
+        return _made(self._arrow(sql), facts, self._counts)
 
     def _arrow(self, sql: str) -> pa.Table:
         raw = self._client.raw_query(sql, settings=SETTINGS, fmt="ArrowStream")
@@ -209,7 +214,11 @@ _PASSED = """
                       arrayFilter(pass -> {passed}, h.passes)))), '|') AS hubs"""
 
 
-def _made(found: pa.Table, facts: frozenset[str]) -> Sample:
+_COUNT = "JSONExtractString(steps, 1, 'factors', 'month_count')"
+"""The count that a charge's first step names, where its price depended on the month; else empty."""
+
+
+def _made(found: pa.Table, facts: frozenset[str], counts: Counts | None) -> Sample:
     def whole(name: str) -> Ints:
         return np.asarray(found.column(name).to_numpy(), np.int64)
 
@@ -227,12 +236,15 @@ def _made(found: pa.Table, facts: frozenset[str]) -> Sample:
         known["terms"] = _read(coded("terms"), _terms)
     if "hubs" in facts:
         known["hubs"] = _read(coded("hubs"), lambda text: tuple(text.split("|")) if text else ())
-    customers = known["customer"]
+    customers, days = known["customer"], whole("day")
+    if counts is not None:
+        named = coded("count_id") if "count_id" in found.column_names else None
+        known["month_parcels"] = counts.of(days, customers, named)
     charges = Charges(
         coded("fee"),
         whole("tariff"),
         whole("amount"),
-        whole("day"),
+        days,
         coded("origin"),
         coded("destination"),
         coded("product"),

@@ -7,7 +7,7 @@ from clickhouse_connect.driver.client import Client
 
 from deploy.rerating.compare import Comparison, rated
 from deploy.rerating.read import NO_CHARGE, Days, Reader, Sample
-from flows.fees.model import Fees
+from flows.fees.model import OF_STAYS, Fees
 from flows.governance.network import Network
 from flows.lifecycle.assess import NO_BOOK
 from flows.rating.model import Book
@@ -36,14 +36,18 @@ def compare(
 ) -> Comparison:
     """What the charges in force, of a condition on fee and business date, come to by other tariffs."""
     comparison = Comparison(by, network)
-    sql = f"SELECT count() FROM charge WHERE {where} AND reverses = {NO_CHARGE}"
-    count = int(client.query(sql).result_rows[0][0])
-    parts = -(-count // EACH)
+    parts = -(-count_of(client, where) // EACH)
     reader = Reader(client, after.facts, hubs(network))
     for done, sample in enumerate(_ahead(lambda part: reader.in_force(where, part, parts), parts), 1):
         comparison.add(rated(sample, after))
         progress(done, parts)
     return comparison
+
+
+def count_of(client: Client, where: str) -> int:
+    """Charges of a condition on fee and business date, without reversals."""
+    sql = f"SELECT count() FROM charge WHERE {where} AND reverses = {NO_CHARGE}"
+    return int(client.query(sql).result_rows[0][0])
 
 
 def _ahead(read: Callable[[int], Sample], parts: int) -> Iterator[Sample]:
@@ -57,12 +61,13 @@ def _ahead(read: Callable[[int], Sample], parts: int) -> Iterator[Sample]:
             yield sample
 
 
-def of_touched(prices: Mapping[str, Spans], fees: Fees) -> str:
-    """The condition of the charges that a change of prices may touch (`flows.rating.touched`)."""
+def of_touched(prices: Mapping[str, Spans], fees: Fees, *, parcels: bool = True) -> str:
+    """The condition of charges of parcels (or all others) that changed prices may touch: `flows.rating.touched`."""
     by_name = {due.name: due for due in fees.dues}
     cases = []
     for due in fees.dues:
-        price = (by_name[due.share_of] if due.share_of else due).price
+        base = by_name[due.share_of] if due.share_of else due
+        price = base.price if (base.trigger not in OF_STAYS) == parcels else ""
         for first, last in prices.get(price, ()):
             names = ", ".join(f"'{fee}'" for fee in due.fees)
             cases.append(f"fee IN ({names}) AND {Days(first, last).sql}")

@@ -4,7 +4,7 @@ import sys
 from collections.abc import Sequence
 
 from deploy.commands.where import LONG
-from deploy.rerating.work import compare, of_touched, rerater
+from deploy.rerating.work import compare, count_of, of_touched, rerater
 from deploy.tariff.opening import Connect
 from deploy.tariff.what_if import progress, told
 from flows.fees.current import FEES
@@ -36,13 +36,19 @@ def agreed(
         client, of_touched(prices, FEES), rerater(after, network, FEES), network, ["fee"], progress()
     )
     total = found.total
-    if not total.changed:
+    unknown = count_of(client, of_touched(prices, FEES, parcels=False))
+    if unknown:
+        _say(
+            f"{unknown:,} charges of goods in store are of fees and days whose prices change: by how much is not known"
+        )
+    if total.changed:
+        _say("backdated: of days already charged this would change")
+        for line in told(found, network, 0):
+            _say(line)
+    elif not unknown:
         _say(f"not backdated: of {total.charges:,} charges of these fees and days none would change")
         return True
-    _say("backdated: of days already charged this would change")
-    for line in told(found, network, 0):
-        _say(line)
-    return yes or _asked(total.changed)
+    return yes or _asked(total.changed + unknown)
 
 
 def _asked(changed: int) -> bool:

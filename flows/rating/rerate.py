@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from flows.fees.model import Due, Fees
+from flows.fees.model import OF_STAYS, Due, Fees
 from flows.fees.shares import part_of
 from flows.rating.dependence import FIELDS, dependence
 from flows.rating.facts import Trial
@@ -19,8 +19,6 @@ from flows.rating.tariffs import Tariffs
 Ints = np.ndarray[Any, np.dtype[np.int64]]
 
 MOST = 1 << 62
-OF_PARCELS = ("ordered", "picked_up", "weighed", "signed", "hub_passed", "claimed")
-"""What makes dues of parcels due: only of these the facts are known."""
 PRICED, UNPRICED = 0, 1
 """What became of a question: an amount; no price, or none without a weight that is not there."""
 
@@ -116,7 +114,7 @@ class Rerater:
                 continue
             if due.share_of:
                 self._share(charges, due, rows, after, state)
-            elif due.price and due.trigger in OF_PARCELS:
+            elif due.price and due.trigger not in OF_STAYS:
                 self._tariff(charges, due, rows[charges.tariff[rows] == 1], after, state)
         return after, state
 
