@@ -7,8 +7,8 @@ import pytest
 
 from deploy.cli import main
 from deploy.publish import published, standing
-from schemas import topics
-from schemas.events import NetworkPublished, TariffPublished
+from schemas import parts, topics
+from schemas.events import NetworkPublished, TariffPart, TariffPublished
 from schemas.settings import Settings
 from sinks.kafka import Records
 from tests.deploy.test_kafka import Mock
@@ -46,3 +46,10 @@ def test_junk_and_refused_directories_are_passed_over(
         *_, last = published(settings)
         assert isinstance(last, TariffPublished)
         assert last.files == BOOK
+        monkeypatch.setattr(parts, "WHOLE", 100)
+        with pytest.raises(SystemExit) as ended:
+            main(["publish-tariff", str(book), "--yes"])
+        assert ended.value.code == 0
+        *_, last = published(settings)
+        assert isinstance(last, TariffPart)
+        assert [one.files for one in standing(settings)[1]] == [BOOK, BOOK]
