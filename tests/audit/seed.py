@@ -171,6 +171,31 @@ PRICES: dict[str, Values] = {
 }
 
 
+COUNT = {
+    "event_id": "count-1",
+    "count_id": "count-1",
+    "counted_at": T0,
+    "month": DAY_OF_HANDOVER - 60,
+    "through_day": DAY_OF_HANDOVER - 58,
+    "part": 1,
+    "parts": 1,
+    "blocks": "0:0",
+}
+"""A count of a month in which nobody had a parcel."""
+LEFT = {
+    "event_id": "left-1",
+    "kind": "closed",
+    "stay": "ST1",
+    "event_time": T0,
+    "site": "OUT1",
+    "outlet": "OUT1",
+    "pallets": -1,
+    "volume_cm3": -1,
+    "weight_g": -1,
+}
+"""Goods leave a store, and nobody said that they came; nothing is priced there."""
+
+
 def write_accounts(writer: Writer) -> None:
     """Three blocks of the accounts flow: 2.00 posted against OUT1, 10.00 topped up, 3.00 held and released."""
     terms = [
@@ -266,6 +291,9 @@ def write(writer: Writer) -> None:
         "fee": list(_fees()),
         "posting_rule": list(_posting_rules()),
         "chain_rule": [RULE],
+        "volume": [COUNT],
+        "cost": [{"event_id": "withdrawn-1", "cost_id": "cost-1", "status": "withdrawn", "event_time": T0}],
+        "stay_event": [LEFT],
     }
     writer.by_hand(documents, {"waybook.control:0": 2})
     writer.by_hand(
