@@ -105,7 +105,11 @@ class Rerater:
         return frozenset().union(*self.depends.values()) - {"stay"}
 
     def rate(self, charges: Charges) -> tuple[Ints, Ints]:
-        """What the charges come to, money units, and what became of each: `PRICED`, `UNPRICED` (0 units)."""
+        """What the charges come to, money units, and what became of each: `PRICED`, `UNPRICED` (0 units).
+
+        What has no price of a parcel's stays as it is: a freight, a claim's own amount, and what goods in a store
+        cost, which depends on their days there.
+        """
         after, state = charges.amounts.copy(), np.zeros(len(charges), np.int64)
         for code in np.unique(charges.fees.codes).tolist():
             due = self._due_of.get(charges.fees.values[code])

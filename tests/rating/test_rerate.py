@@ -6,10 +6,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from flows.fees.current import FEES
+from flows.fees.model import OF_STAYS
 from flows.governance.network import read_network
 from flows.lifecycle.assess import NO_BOOK
 from flows.rating.book import read_book
@@ -19,7 +20,7 @@ from flows.rating.rerate import PRICED, UNPRICED, Charges, Coded, Rerater, disti
 from flows.rating.tariffs import Tariffs
 from schemas.times import business_day
 from tests.audit import world
-from tests.rerating.world import everything
+from tests.rerating.world import everything, table
 
 NETWORK = read_network(world.network().files)
 TARIFFS = Tariffs([NO_BOOK, read_book(everything().files, NETWORK)], NETWORK)
@@ -62,9 +63,12 @@ def charges(fees: list[str], days: list[int], parcels: list[Trial]) -> Charges:
 
 
 @given(st.integers(0, 1 << 30))
+@example(0)
 def test_columns_are_rated_as_one_by_one(seed: int) -> None:
     luck = random.Random(seed)
-    prices = {fee: due.price for due in FEES.dues for fee in due.fees if due.price}
+    prices = {
+        fee: due.price for due in FEES.dues for fee in due.fees if due.price and due.trigger not in OF_STAYS
+    }
     fees = [luck.choice([*prices, "freight", "unknown"]) for _ in range(40)]
     days = [DAYS + luck.randrange(-1, 4) for _ in fees]
     parcels = [some(luck) for _ in fees]
@@ -78,6 +82,23 @@ def test_columns_are_rated_as_one_by_one(seed: int) -> None:
             assert (after[n], state[n]) == (0, UNPRICED)
         else:
             assert (after[n], state[n]) == (quote.amount, PRICED)
+
+
+@pytest.mark.parametrize("fee", ["cold_in", "storage", "cold_out"])
+def test_what_goods_in_stores_cost_stays_though_the_book_has_no_price_or_another(fee: str) -> None:
+    files = everything().files
+    toml = files["book.toml"] + table(fee, "stored")
+    priced = Tariffs(
+        [NO_BOOK, read_book({**files, "book.toml": toml, "stored.csv": "price\n7\n"}, NETWORK)], NETWORK
+    )
+    parcel = some(random.Random(1))
+    quote = priced.rate(fee, DAYS, parcel)
+    assert quote is not None
+    assert quote.amount == 70_000
+    assert TARIFFS.rate(fee, DAYS, parcel) is None
+    for tariffs in (TARIFFS, priced):
+        after, state = Rerater(tariffs, FEES).rate(charges([fee], [DAYS], [parcel]))
+        assert (after[0], state[0]) == (12_300, PRICED)
 
 
 def test_what_prices_depend_on() -> None:
