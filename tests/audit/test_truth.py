@@ -25,6 +25,10 @@ def books(client: Client) -> Client:
     return client
 
 
+STAYS = [{"event_id": seed.LEFT["event_id"], "stay": seed.LEFT["stay"]}]
+"""What was sent about goods in a store."""
+
+
 def lines(client: Client) -> list[dict[str, Any]]:
     """A true account of the hand-written books."""
     sent = client.query(
@@ -78,7 +82,8 @@ def parcels() -> list[dict[str, Any]]:
 
 def write(directory: Path, messages: list[dict[str, Any]], known: list[dict[str, Any]]) -> Path:
     """A network's directory."""
-    for name, rows in (("truth.jsonl", messages), ("parcels.jsonl", known)):
+    files = {"truth.jsonl": messages, "parcels.jsonl": known, "stays.jsonl": STAYS}
+    for name, rows in files.items():
         (directory / name).write_bytes(b"".join(msgspec.json.encode(row) + b"\n" for row in rows))
     (directory / "status.json").write_bytes(msgspec.json.encode({"state": "done", "time": DAY_LATER}))
     return directory
@@ -97,6 +102,14 @@ def test_a_fact_that_vanished(books: Client, tmp_path: Path) -> None:
 
 def test_a_fact_that_nobody_sent(books: Client, tmp_path: Path) -> None:
     assert failing(books, tmp_path, lines(books)[1:], parcels()) == {"truth_events"}
+
+
+def test_goods_in_a_store_that_vanished(books: Client, tmp_path: Path) -> None:
+    directory = write(tmp_path, lines(books), parcels())
+    with (directory / "stays.jsonl").open("ab") as file:
+        file.write(msgspec.json.encode({"event_id": "lost", "stay": "ST2"}) + b"\n")
+    checks = check_truth(Store(books), directory)
+    assert {check.name for check in checks if not check.passed} == {"truth_stays"}
 
 
 @pytest.mark.parametrize(
