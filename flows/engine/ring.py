@@ -40,10 +40,10 @@ R = TypeVar("R", bound=Record)
 
 
 class Ring(Generic[R]):
-    """A lane's records. The owner reads and writes `records` directly, by these rules:
+    """A lane's records. The owner reads and changes `records` directly, by these rules:
 
-    a new record gets `place` = `ring.place` and `epoch` = `ring.epoch` and is appended to `born`; a record whose
-    `epoch` is older is set to the running one and appended to `touched` before it is changed.
+    a new record is made with `place` = `ring.place` and `epoch` = `ring.epoch` and handed to `begin`; any other is
+    handed to `mark` before it is changed.
     """
 
     def __init__(self, kind: type[R], over: Callable[[R, int], bool], size: int = SIZE) -> None:
@@ -64,6 +64,22 @@ class Ring(Generic[R]):
     def place(self) -> int:
         """The running epoch's place in the ring."""
         return self.epoch % self.size
+
+    def known(self, key: str) -> R | None:
+        """The record of a key; None: there is none that is not over."""
+        record = self.records.get(key)
+        return None if record is None or self.over(record, self.now) else record
+
+    def begin(self, record: R) -> None:
+        """A record of the running epoch, in the place of one that may be over."""
+        self.records[record.key] = record
+        self.born.append(record)
+
+    def mark(self, record: R) -> None:
+        """The record changes in this epoch."""
+        if record.epoch != self.epoch:
+            record.epoch = self.epoch
+            self.touched.append(record)
 
     def found(self, segment: bytes) -> None:
         """A segment of the recovery store; `restore` when all are there."""

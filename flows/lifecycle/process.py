@@ -25,14 +25,7 @@ from flows.lifecycle.gathering import Unfinished, whole
 from flows.lifecycle.handover import Hands
 from flows.lifecycle.intake import DECODERS, RefusedError, glimpse, read, waybill_in_pattern
 from flows.lifecycle.output import Output, Recall, Refusal, Source
-from flows.lifecycle.parcel import (
-    MARK,
-    NEVER,
-    Line,
-    Parcel,
-    over,
-    pending,
-)
+from flows.lifecycle.parcel import MARK, NEVER, Line, Parcel, over, pending
 from flows.lifecycle.published import next_network, taken_out
 from flows.lifecycle.reasons import ABANDONED, REASONS
 from flows.lifecycle.refusals import refusal, replay
@@ -320,13 +313,12 @@ class Lifecycle:
         if parcel is None and len(key) <= MOST_IDENTIFIER and not waybill_in_pattern(key):
             raise RefusedError("waybill_out_of_pattern", f"{key!r} is no waybill number")
         if parcel is None or (parcel.at != ring.now and self.over(parcel, ring.now)):
-            parcel = ring.records[key] = Parcel(key, ring.place, ring.epoch, ring.now, born=ring.now)
+            parcel = Parcel(key, ring.place, ring.epoch, ring.now, born=ring.now)
             if self.watch.chains is not None:
                 parcel.trail = b""
-            ring.born.append(parcel)
-        elif parcel.epoch != ring.epoch:
-            parcel.epoch = ring.epoch
-            ring.touched.append(parcel)
+            ring.begin(parcel)
+        else:
+            ring.mark(parcel)
         parcel.at = ring.now
         return parcel
 
@@ -359,9 +351,7 @@ class Lifecycle:
         elif isinstance(event, WeightDecided):
             checks.decision(event)
         elif isinstance(event, ParcelRecalled):
-            known = self.ring.records.get(event.waybill)
-            known = None if known is None or self._is_over(known) else known
-            recall.check(event, known, self.rules, self.operators)
+            recall.check(event, self.ring.known(event.waybill), self.rules, self.operators)
 
     def _order(self, parcel: Parcel, order: Order) -> None:
         self.output.anomalies += checks.anomalies(order, self.directory)
@@ -490,7 +480,7 @@ class Lifecycle:
         if before is not None and before.chains != network.chains:
             for _, parcel in sorted(self.ring.records.items()):
                 if self.watch.renewed(parcel, published.id):
-                    self._mark(parcel)
+                    self.ring.mark(parcel)
         self._put_in_force(books, published.id)
 
     def _publish_tariff(self, published: TariffPublished, received: int) -> None:  # noqa: ARG002
@@ -625,7 +615,7 @@ class Lifecycle:
         concerned = self.rules.touched_by(spans)
         for parcel in self.ring.records.values() if spans else ():
             if parcel.order_id and concerned(parcel) and not self._is_over(parcel):
-                self._mark(parcel)
+                self.ring.mark(parcel)
                 parcel.again = cause
         self._queue()
 
@@ -682,17 +672,16 @@ class Lifecycle:
         A look alone makes no parcel younger: else those that wait for ever would never be given up.
         """
         for key in keys:
-            parcel = self.ring.records.get(key)
-            if parcel is None or self._is_over(parcel):
-                continue
-            self._assess_again(parcel, parcel.weight_id, parcel.line)
+            parcel = self.ring.known(key)
+            if parcel is not None:
+                self._assess_again(parcel, parcel.weight_id, parcel.line)
 
     def _assess_again(self, parcel: Parcel, cause: str, line: Line) -> None:
         """Assess a parcel by the rules as they are. `line`: where it went, as what, until now.
 
         What is charged now makes it younger: it stays as long as words of before could still come.
         """
-        self._mark(parcel)
+        self.ring.mark(parcel)
         self.rules.cause = cause
         before = len(self.output.charges)
         self.rules.choose(parcel)
@@ -702,18 +691,12 @@ class Lifecycle:
         if len(self.output.charges) != before:
             parcel.at = self.ring.now
 
-    def _mark(self, parcel: Parcel) -> None:
-        """The record changes in this epoch, though nothing came for it."""
-        if parcel.epoch != self.ring.epoch:
-            parcel.epoch = self.ring.epoch
-            self.ring.touched.append(parcel)
-
     def _give_up(self, before: int) -> None:
         """Parcels of which nothing was heard for too long leave, visibly. `before`: data time before the block."""
         ring = self.ring
         for parcel in self.ages.unheard(ring.records.values(), before, ring.now):
             if not self._is_over(parcel):
-                self._mark(parcel)
+                self.ring.mark(parcel)
                 self.watch.passed(parcel)
                 self.watch.left(parcel)
                 named.claims(self.rules, parcel)
@@ -732,7 +715,7 @@ class Lifecycle:
                 before, said = parcel.breaches, len(self.output.penalties)
                 self.watch.passed(parcel)
                 if parcel.breaches != before:
-                    self._mark(parcel)
+                    self.ring.mark(parcel)
                 if len(self.output.penalties) > said:
                     named.claims(self.rules, parcel)
                     parcel.at = self.ring.now

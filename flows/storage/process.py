@@ -135,7 +135,7 @@ class Storage:
 
     def _event(self, event: StayEvent, partition: int, offset: int) -> None:
         """Take an event of a stay. Raises RefusedError."""
-        stay = self._known(event.stay)
+        stay = self.ring.known(_STAY + event.stay)
         self._judge_time(event, stay)
         content = xxh3_64_digest(_json.encode(event))
         if stay is not None and event.id in stay.said:
@@ -201,8 +201,8 @@ class Storage:
 
     def _replayed(self, note: DeadLetterReplayed, received: int) -> None:
         """One of this lane's dead letters is sent again; the notes about others are other lanes'."""
-        letter, known = self.ring.records.get(note.dead_letter), self.ring.records.get(note.id)
-        if letter is not None and (known is None or self.over(known, self.ring.now)):
+        letter = self.ring.records.get(note.dead_letter)
+        if letter is not None and self.ring.known(note.id) is None:
             self._touch(note.id)
             self._touch(letter.key).replayed = True
             self.output.booked.refusals.append(replay(note, received))
@@ -232,7 +232,7 @@ class Storage:
         for key in sorted(self.ring.records):
             stay = self.ring.records[key]
             if stay.said and not self.over(stay, self.ring.now):
-                self._mark(stay)
+                self.ring.mark(stay)
                 self._assess(stay, document.id)
 
     def _read(self, files: Mapping[str, str], network: Network) -> Book:
@@ -258,7 +258,7 @@ class Storage:
         stay = self.ring.records.get(key)
         if stay is not None and _is_inside(stay) and stay.until < self.rules.today - 1:
             self._changed.setdefault(key, (stay, stay.waits))
-            self._mark(stay)
+            self.ring.mark(stay)
             self.rules.go_on(stay)
             self._set_timer(stay)
 
@@ -271,7 +271,7 @@ class Storage:
         for stay in self.ages.unheard(self.ring.records.values(), before, self.ring.now):
             if stay.waits and not _is_inside(stay) and not self.over(stay, self.ring.now):
                 self._changed.setdefault(stay.key, (stay, stay.waits))
-                self._mark(stay)
+                self.ring.mark(stay)
                 stay.waits = {due: (ABANDONED, since) for due, (_, since) in stay.waits.items()}
                 stay.given_up = True
 
@@ -287,34 +287,23 @@ class Storage:
 
     # Records
 
-    def _known(self, name: str) -> Stay | None:
-        """A record that is there and not to be forgotten."""
-        stay = self.ring.records.get(_STAY + name)
-        return None if stay is None or self.over(stay, self.ring.now) else stay
-
     def _touch(self, key: str) -> Stay:
         """A record, new or marked as changed in this epoch; it was heard of."""
         ring = self.ring
-        stay = ring.records.get(key)
-        if stay is None or self.over(stay, ring.now):
-            stay = ring.records[key] = Stay(key, ring.place, ring.epoch, ring.now, ring.now)
-            ring.born.append(stay)
+        stay = ring.known(key)
+        if stay is None:
+            stay = Stay(key, ring.place, ring.epoch, ring.now, ring.now)
+            ring.begin(stay)
         else:
-            self._mark(stay)
+            ring.mark(stay)
         stay.at = ring.now
         return stay
-
-    def _mark(self, stay: Stay) -> None:
-        """The record changes in this epoch."""
-        if stay.epoch != self.ring.epoch:
-            stay.epoch = self.ring.epoch
-            self.ring.touched.append(stay)
 
     def _refuse(self, error: RefusedError, records: Records, offset: int, raw: bytes, received: int) -> None:
         """Keep a record that breaks a rule aside, once however often it comes."""
         letter = content_id("dl", records.topic, raw)
-        known = self.ring.records.get(letter)
-        first = known is None or known.replayed or self.over(known, self.ring.now)
+        known = self.ring.known(letter)
+        first = known is None or known.replayed
         self._touch(letter).replayed = False
         if first:
             self.output.booked.refusals.append(refusal(error, letter, records, offset, raw, received))

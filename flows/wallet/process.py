@@ -149,7 +149,7 @@ class Wallets:
         spelled = _json.encode(body)
         content = xxh3_128_digest(_json.encode([command.name, command.actor, command.time]) + spelled)
         key = f"c/{command.subject}/{command.id}"
-        known = self._known(key)
+        known = self.ring.known(key)
         if known is not None:
             if known.content != content:
                 raise RefusedError(
@@ -227,7 +227,7 @@ class Wallets:
 
     def _replayed(self, note: DeadLetterReplayed, received: int) -> None:
         """One of this lane's dead letters is sent again; the notes about others are other lanes'."""
-        if self._known(note.dead_letter) is not None and self._known(note.id) is None:
+        if self.ring.known(note.dead_letter) is not None and self.ring.known(note.id) is None:
             for key in (note.id, note.dead_letter):
                 self._touch(key).at = self.ring.now
             self._touch(note.dead_letter).replayed = True
@@ -256,27 +256,21 @@ class Wallets:
         self._changed[party] = record.wallet
         return record.wallet
 
-    def _known(self, key: str) -> Record | None:
-        """A record that is there and not to be forgotten."""
-        record = self.ring.records.get(key)
-        return None if record is None or self.over(record, self.ring.now) else record
-
     def _touch(self, key: str) -> Record:
         """A record, new or marked as changed in this epoch."""
         ring = self.ring
-        record = ring.records.get(key)
-        if record is None or self.over(record, ring.now):
-            record = ring.records[key] = Record(key, ring.place, ring.epoch, ring.now)
-            ring.born.append(record)
-        elif record.epoch != ring.epoch:
-            record.epoch = ring.epoch
-            ring.touched.append(record)
+        record = ring.known(key)
+        if record is None:
+            record = Record(key, ring.place, ring.epoch, ring.now)
+            ring.begin(record)
+        else:
+            ring.mark(record)
         return record
 
     def _refuse(self, error: RefusedError, records: Records, offset: int, raw: bytes, received: int) -> None:
         """Keep a record that breaks a rule aside, once however often it comes."""
         letter = content_id("dl", records.topic, raw)
-        known = self._known(letter)
+        known = self.ring.known(letter)
         first = known is None or known.replayed
         record = self._touch(letter)
         record.at, record.replayed = self.ring.now, False

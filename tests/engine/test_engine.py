@@ -38,13 +38,12 @@ def alive(ring: Ring[Thing]) -> dict[str, int]:
 
 def put(ring: Ring[Thing], key: str, value: int, over: bool = False) -> None:
     """Change or add a record by the ring's rules."""
-    thing = ring.records.get(key)
-    if thing is None or thing.over:
-        thing = ring.records[key] = Thing(key, ring.place, ring.epoch)
-        ring.born.append(thing)
-    elif thing.epoch != ring.epoch:
-        thing.epoch = ring.epoch
-        ring.touched.append(thing)
+    thing = ring.known(key)
+    if thing is None:
+        thing = Thing(key, ring.place, ring.epoch)
+        ring.begin(thing)
+    else:
+        ring.mark(thing)
     thing.value, thing.over = value, over
 
 
