@@ -26,7 +26,7 @@ from flows.lifecycle.handover import Hands
 from flows.lifecycle.intake import DECODERS, RefusedError, glimpse, read, waybill_in_pattern
 from flows.lifecycle.output import Output, Recall, Refusal, Source
 from flows.lifecycle.parcel import MARK, NEVER, Line, Parcel, over, pending
-from flows.lifecycle.published import next_network, taken_out
+from flows.lifecycle.published import begins, next_network, taken_out
 from flows.lifecycle.reasons import ABANDONED, REASONS
 from flows.lifecycle.refusals import refusal, replay
 from flows.lifecycle.shelf import Shelf
@@ -168,8 +168,8 @@ class Lifecycle:
         self._queue()
 
     def ready(self, records: Sequence[bytes]) -> bool:
-        """Whether these records bring a directory and a time: without both no event can be judged."""
-        return any(map(_brings_network, records)) and any(map(_brings_time, records))
+        """Whether there are rules and a time to begin with."""
+        return begins(records)
 
     def process(self, block: Block) -> Output:
         """All that the block leads to."""
@@ -781,24 +781,6 @@ def _check_version(published: TariffPublished | NetworkPublished, rule: str) -> 
     """A version is the address of its content: charges refer to it."""
     if published.version != (version := version_of(published.files)):
         raise RefusedError(rule, f"version {published.version} is not that of its files, {version}")
-
-
-def _brings_network(raw: bytes) -> bool:
-    try:
-        event = read(raw)
-        if not isinstance(event, NetworkPublished):
-            return False
-        _check_version(event, "network_refused")
-        return bool(read_network(event.files))
-    except (RefusedError, DocumentError):
-        return False
-
-
-def _brings_time(raw: bytes) -> bool:
-    try:
-        return isinstance(read(raw), Tick)
-    except RefusedError:
-        return False
 
 
 def _find(seen: bytes, mark: bytes) -> int:

@@ -11,9 +11,10 @@ import msgspec
 
 from flows.governance.network import Network, read_network
 from flows.lifecycle.gathering import Gathering
+from flows.lifecycle.intake import readable
 from flows.rating.book import read_book
 from flows.rating.model import Book
-from schemas.events import ControlEvent, NetworkPublished, TariffPublished, TariffWithdrawn
+from schemas.events import ControlEvent, NetworkPublished, TariffPublished, TariffWithdrawn, Tick
 from schemas.identity import version_of
 from schemas.problems import DocumentError, Problem
 
@@ -55,6 +56,21 @@ def directory_after(published: NetworkPublished, before: Network | None) -> Netw
         message = f"version {published.version} is not that of its files, {network.version}"
         raise DocumentError([Problem("", 0, "", "wrong_version", message)])
     return network
+
+
+def begins(records: Sequence[bytes]) -> bool:
+    """Whether these records bring a directory and a time: without both no event can be judged."""
+    events = [event for raw in records if (event := readable(raw)) is not None]
+    return any(isinstance(event, Tick) for event in events) and any(
+        isinstance(event, NetworkPublished) and _reads(event) for event in events
+    )
+
+
+def _reads(published: NetworkPublished) -> bool:
+    try:
+        return bool(directory_after(published, None))
+    except DocumentError:
+        return False
 
 
 def next_network(

@@ -13,7 +13,7 @@ from flows.governance.network import Network, read_network
 from flows.lifecycle.age import Ages
 from flows.lifecycle.assess import NO_BOOK
 from flows.lifecycle.intake import RefusedError, read, readable
-from flows.lifecycle.published import directory_after, next_network, taken_out
+from flows.lifecycle.published import begins, next_network, taken_out
 from flows.lifecycle.refusals import refusal, replay
 from flows.lifecycle.shelf import Shelf
 from flows.rating.book import read_book
@@ -97,11 +97,8 @@ class Storage:
             self._set_timer(stay)
 
     def ready(self, records: Sequence[bytes]) -> bool:
-        """Whether these records bring a directory and a time."""
-        events = [event for raw in records if (event := readable(raw)) is not None]
-        return any(isinstance(event, Tick) for event in events) and any(
-            isinstance(event, NetworkPublished) and _is_network(event) for event in events
-        )
+        """Whether there are rules and a time to begin with."""
+        return begins(records)
 
     def process(self, block: Block) -> Output:
         """All that the block leads to."""
@@ -317,10 +314,3 @@ _NOWHERE = Network("", {}, {}, {}, {}, {})
 def _is_inside(stay: Stay) -> bool:
     """Whether goods are in the store, as far as is known."""
     return bool(stay.said) and not stay.closed and any(one.kind == "opened" for one in stay.said.values())
-
-
-def _is_network(published: NetworkPublished) -> bool:
-    try:
-        return bool(directory_after(published, None))
-    except DocumentError:
-        return False

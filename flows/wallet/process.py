@@ -13,7 +13,7 @@ from flows.governance.agreements import Terms
 from flows.governance.network import Network, read_network
 from flows.journal.positions import Sums
 from flows.lifecycle.intake import RefusedError, read, read_as, readable
-from flows.lifecycle.published import directory_after
+from flows.lifecycle.published import begins, directory_after
 from flows.lifecycle.refusals import refusal, replay
 from flows.wallet.output import POSTING, Entry, Output, Said
 from flows.wallet.record import LOW_BALANCE, NOTICES, Record, Wallet, over
@@ -78,11 +78,8 @@ class Wallets:
             self.heard = record.heard
 
     def ready(self, records: Sequence[bytes]) -> bool:
-        """Whether these records bring a directory and a time."""
-        events = [event for raw in records if (event := readable(raw)) is not None]
-        return any(isinstance(event, Tick) for event in events) and any(
-            isinstance(event, NetworkPublished) and _network(event, None) is not None for event in events
-        )
+        """Whether there are rules and a time to begin with."""
+        return begins(records)
 
     def process(self, block: Block) -> Output:
         """All that the block leads to."""
@@ -222,8 +219,7 @@ class Wallets:
                 case DeadLetterReplayed() as note:
                     self._replayed(note, received)
                 case NetworkPublished() as published:
-                    if (network := _network(published, self.network)) is not None:
-                        self._publish(published, network)
+                    self._publish(published)
 
     def _replayed(self, note: DeadLetterReplayed, received: int) -> None:
         """One of this lane's dead letters is sent again; the notes about others are other lanes'."""
@@ -233,8 +229,12 @@ class Wallets:
             self._touch(note.dead_letter).replayed = True
             self.output.refusals.append(replay(note, received))
 
-    def _publish(self, published: NetworkPublished, network: Network) -> None:
+    def _publish(self, published: NetworkPublished) -> None:
         """A directory comes into force: terms that it changes replace those that the parties have."""
+        try:
+            network = directory_after(published, self.network)
+        except DocumentError:
+            return
         before = self.network.agreements.terms if self.network else {}
         now = network.agreements.terms
         self.network, self.published = network, published
@@ -276,14 +276,6 @@ class Wallets:
         record.at, record.replayed = self.ring.now, False
         if first:
             self.output.refusals.append(refusal(error, letter, records, offset, raw, received))
-
-
-def _network(published: NetworkPublished, before: Network | None) -> Network | None:
-    """The directory in a publication; None: it is refused."""
-    try:
-        return directory_after(published, before)
-    except DocumentError:
-        return None
 
 
 def _as(event: Event, kind: type[E], topic: str) -> E:
