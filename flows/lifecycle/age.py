@@ -10,7 +10,16 @@ that begins afterwards begins after that, and takes none of them.
 from collections.abc import Iterable
 from typing import Protocol, TypeVar
 
-from schemas.times import DAY
+from flows.lifecycle.intake import RefusedError
+from schemas.times import DAY, iso
+
+
+def leaps(tick: int, now: int, received: int, leap: int) -> bool:
+    """Whether a tick is further ahead of data time and of Kafka's clock than `leap`: from a wrong clock.
+
+    It would make all that follows too old for ever. The first tick cannot leap.
+    """
+    return now != 0 and tick > max(now, received) + leap
 
 
 class Heard(Protocol):
@@ -33,6 +42,16 @@ class Ages:
                 f"the setting oldest ({oldest} ms) is less than horizon and ahead together ({horizon + ahead} ms)"
             )
         self.horizon, self.oldest = horizon, oldest
+
+    def check(self, time: int, known: Heard | None, now: int) -> None:
+        """A time that is outside of what is usual. `known`: the record that it is about. Raises RefusedError."""
+        if time > now:
+            rule = "time_in_future"
+        elif known is not None and self.takes(known, time, now):
+            return
+        else:
+            rule = "time_too_old"
+        raise RefusedError(rule, f"{iso(time)} is out of the range around data time {iso(now)}")
 
     def takes(self, parcel: Heard, time: int, now: int) -> bool:
         """Whether a fact that is older than the horizon is taken about a parcel whose record is there."""

@@ -18,7 +18,7 @@ from flows.governance.chains import MOST_SITES, TIME_BITS
 from flows.governance.network import Network, read_network
 from flows.governance.operators import Change, Operators
 from flows.lifecycle import checks, facts, named, recall
-from flows.lifecycle.age import Ages
+from flows.lifecycle.age import Ages, leaps
 from flows.lifecycle.assess import NO_BOOK, Assessor
 from flows.lifecycle.costs import Costs
 from flows.lifecycle.gathering import Unfinished, whole
@@ -221,7 +221,7 @@ class Lifecycle:
                 except _OTHERWISE:
                     event = self._parcel_event(raw)
                 if not earliest <= event.time <= latest:
-                    self._judge_time(event)
+                    self.ages.check(event.time, ring.known(event.waybill), now)
                 kind = type(event)
                 content = raw if kind is Scan or kind is Weight else _json.encode(event)
                 mark = digest(event.id.encode())
@@ -283,17 +283,6 @@ class Lifecycle:
         if not isinstance(event, ParcelEvent):
             raise RefusedError("unknown_type", f"{type(event).__name__} does not belong to this topic")
         return event
-
-    def _judge_time(self, event: Any) -> None:
-        """A time outside of what is usual: taken only of a parcel that is there. Raises RefusedError."""
-        now, parcel = self.ring.now, self.ring.records.get(event.waybill)
-        if event.time > now:
-            rule = "time_in_future"
-        elif parcel is not None and not self._is_over(parcel) and self.ages.takes(parcel, event.time, now):
-            return
-        else:
-            rule = "time_too_old"
-        raise RefusedError(rule, f"{iso(event.time)} is out of the range around data time {iso(now)}")
 
     def _repeated(self, parcel: Parcel, event: Event, mark: bytes, content: bytes) -> bool:
         """Whether this event was accepted before. Raises RefusedError when it was, with other content."""
@@ -456,8 +445,8 @@ class Lifecycle:
                 self._refuse(error, records, offset, raw or b"", received)
 
     def _tick(self, tick: Tick, received: int) -> None:
-        """Time passes; but one wrong clock must not make all that follows too old for ever."""
-        if self.ring.now and tick.time > max(self.ring.now, received) + self.leap:
+        """Time passes, unless a wrong clock makes it leap."""
+        if leaps(tick.time, self.ring.now, received, self.leap):
             known = f"data time {iso(self.ring.now)} and Kafka's {iso(received)}"
             raise RefusedError("time_in_future", f"{iso(tick.time)} leaps too far ahead of {known}")
         if tick.time > self.ring.now:

@@ -10,7 +10,7 @@ from flows.engine.ring import Ring
 from flows.engine.timers import Timers
 from flows.fees.model import Fees
 from flows.governance.network import Network, read_network
-from flows.lifecycle.age import Ages
+from flows.lifecycle.age import Ages, leaps
 from flows.lifecycle.assess import NO_BOOK
 from flows.lifecycle.intake import RefusedError, read, readable
 from flows.lifecycle.published import begins, next_network, taken_out
@@ -38,7 +38,7 @@ from schemas.identity import content_id, version_of
 from schemas.limits import AHEAD, LEAP, OLDEST
 from schemas.parties import HQ
 from schemas.problems import DocumentError
-from schemas.times import business_day, iso
+from schemas.times import business_day
 
 _json = msgspec.json.Encoder(order="deterministic")
 Waits = Mapping[str, tuple[str, int]]
@@ -133,7 +133,9 @@ class Storage:
     def _event(self, event: StayEvent, partition: int, offset: int) -> None:
         """Take an event of a stay. Raises RefusedError."""
         stay = self.ring.known(_STAY + event.stay)
-        self._judge_time(event, stay)
+        now = self.ring.now
+        if not now - self.horizon <= event.time <= now + self.ahead:
+            self.ages.check(event.time, stay, now)
         content = xxh3_64_digest(_json.encode(event))
         if stay is not None and event.id in stay.said:
             if stay.said[event.id].content != content:
@@ -150,19 +152,6 @@ class Storage:
         stay.said[event.id] = said(event, outlet, content)
         self.output.events.append(Accepted(event, outlet, partition, offset))
         self._assess(stay, event.id)
-
-    def _judge_time(self, event: StayEvent, stay: Stay | None) -> None:
-        """Raises RefusedError for a time that is not believable, or too long ago to be joined to its stay."""
-        now = self.ring.now
-        if now - self.horizon <= event.time <= now + self.ahead:
-            return
-        if event.time > now:
-            rule = "time_in_future"
-        elif stay is not None and self.ages.takes(stay, event.time, now):
-            return
-        else:
-            rule = "time_too_old"
-        raise RefusedError(rule, f"{iso(event.time)} is out of the range around data time {iso(now)}")
 
     def _outlet(self, event: StayEvent) -> str:
         """The store's outlet. Raises RefusedError for a place or a customer that is unknown."""
@@ -192,7 +181,7 @@ class Storage:
 
     def _tick(self, time: int, received: int) -> None:
         """Time passes, unless a wrong clock makes it leap: goods would pay for days that have not been."""
-        if not self.ring.now or time <= max(self.ring.now, received) + self.leap:
+        if not leaps(time, self.ring.now, received, self.leap):
             self.ring.now = max(self.ring.now, time)
             self.rules.today = business_day(self.ring.now)
 
