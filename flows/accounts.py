@@ -77,6 +77,7 @@ def work(lane: int, settings: Settings) -> Wallets:
         partial(partition_of, partitions=settings.partitions),
         lambda partition: partition % settings.account_lanes == lane,
         settings.ahead,
+        leap=settings.leap,
     )
 
 

@@ -12,6 +12,7 @@ from flows.engine.ring import Ring
 from flows.governance.agreements import Terms
 from flows.governance.network import Network, read_network
 from flows.journal.positions import Sums
+from flows.lifecycle.age import leaps
 from flows.lifecycle.intake import RefusedError, read, read_as, readable
 from flows.lifecycle.published import begins, directory_after
 from flows.lifecycle.refusals import refusal, replay
@@ -22,7 +23,7 @@ from schemas import topics
 from schemas.commands import BODIES, Admit, Body
 from schemas.events import Answer, Command, DeadLetterReplayed, Event, NetworkPublished, Tick
 from schemas.identity import content_id
-from schemas.limits import AHEAD
+from schemas.limits import AHEAD, LEAP
 from schemas.problems import DocumentError
 from schemas.times import business_day, iso
 
@@ -41,9 +42,15 @@ class Wallets:
     """
 
     def __init__(
-        self, horizon: int, partition: Callable[[str], int], mine: Callable[[int], bool], ahead: int = AHEAD
+        self,
+        horizon: int,
+        partition: Callable[[str], int],
+        mine: Callable[[int], bool],
+        ahead: int = AHEAD,
+        *,
+        leap: int = LEAP,
     ) -> None:
-        self.horizon, self.ahead, self.partition, self.mine = horizon, ahead, partition, mine
+        self.horizon, self.ahead, self.leap, self.partition, self.mine = horizon, ahead, leap, partition, mine
         self.over = over(horizon + ahead)
         self.ring: Ring[Record] = Ring(Record, self.over)
         self.published: NetworkPublished | None = None
@@ -215,7 +222,8 @@ class Wallets:
         for raw in records.values:
             match readable(raw):
                 case Tick(time=time):
-                    self.ring.now = max(self.ring.now, time)
+                    if not leaps(time, self.ring.now, received, self.leap):
+                        self.ring.now = max(self.ring.now, time)
                 case DeadLetterReplayed() as note:
                     self._replayed(note, received)
                 case NetworkPublished() as published:

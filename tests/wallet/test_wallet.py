@@ -14,6 +14,7 @@ from schemas import topics
 from schemas.commands import BODIES
 from schemas.events import Command, DeadLetterReplayed, NetworkPublished
 from schemas.identity import version_of
+from schemas.limits import LEAP
 from schemas.money import MOST
 from schemas.partition import partition_of
 from schemas.reasons import ANSWER
@@ -258,6 +259,15 @@ def test_customers_keep_accounts_and_a_gate_is_answered_where_it_listens() -> No
         ("", ""),
         ("", ""),
     ]
+
+
+def test_a_tick_that_leaps_makes_no_command_too_old() -> None:
+    bank = Bank()
+    bank.block((topics.TICKS.name, 0, tick(START + LEAP + 1)))
+    bank.take(happening("充值10", "c1"))
+    assert [answer.accepted for answer in bank.answers] == [True]
+    bank.block((topics.TICKS.name, 0, tick(START + DAY)))
+    assert bank.wallets.ring.now == START + DAY
 
 
 def test_what_lies_on_the_wrong_partition_could_race_and_is_refused() -> None:
