@@ -77,6 +77,10 @@ class Network(msgspec.Struct, frozen=True):
         return found.customer_level if found is not None else ""
 
 
+NO_NETWORK = Network("", {}, {}, {}, {}, {})
+"""Before the first directory."""
+
+
 def read_network(files: Mapping[str, str]) -> Network:
     """The directory in these files (name → text). Raises DocumentError with every problem found."""
     problems: list[Problem] = []

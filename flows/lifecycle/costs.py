@@ -82,8 +82,8 @@ class Costs(msgspec.Struct):
 def _check(cost: CostIncurred, network: Network | None) -> None:
     """A cost is of a hub or between two, of a day that is not too old. Raises RefusedError."""
     sites = network.sites if network is not None else {}
-    for place in (cost.place, cost.to):
-        if (place or place is cost.place) and (place not in sites or sites[place].kind != "hub"):
+    for place in (cost.place, cost.to) if cost.to else (cost.place,):
+        if place not in sites or sites[place].kind != "hub":
             raise RefusedError("cost_refused", f"{place!r} is no hub of the network")
     if cost.to == cost.place:
         raise RefusedError(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from flows.fees.model import Due
 from flows.governance.chains import BREACH
-from flows.governance.network import Network
+from flows.governance.network import NO_NETWORK, Network
 from flows.governance.operators import Operators
 from flows.lifecycle.dues import Live
 from flows.lifecycle.output import Charge, Party
@@ -154,13 +154,10 @@ def _with_defaults(claim: Claimed, due: Due, parcel: Parcel) -> Claimed:
     """A claim with the parties that its due names where it names nobody itself."""
     responsible, beneficiary = claim.responsible, claim.beneficiary
     if due.blames and not responsible:
-        responsible = ROLES[due.blames](parcel, NO_EXTRA, NOBODY, _NOWHERE)
+        responsible = ROLES[due.blames](parcel, NO_EXTRA, NOBODY, NO_NETWORK)
     if due.rewards and not beneficiary:
-        beneficiary = ROLES[due.rewards](parcel, NO_EXTRA, NOBODY, _NOWHERE)
+        beneficiary = ROLES[due.rewards](parcel, NO_EXTRA, NOBODY, NO_NETWORK)
     return Claimed(claim.kind, claim.time, responsible, beneficiary, claim.amount, claim.withdrawn)
-
-
-_NOWHERE = Network("", {}, {}, {}, {}, {})
 
 
 def _between(payer: str, payee: str) -> tuple[str, str]:

@@ -4,7 +4,7 @@ It is written for speed where every event passes (`_events`) and for clarity els
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 from xxhash import xxh3_64_digest
@@ -15,7 +15,7 @@ from flows.engine.timers import Timers
 from flows.fees.current import FEES
 from flows.fees.model import Fees
 from flows.governance.chains import MOST_SITES, TIME_BITS
-from flows.governance.network import Network, read_network
+from flows.governance.network import NO_NETWORK, Network, read_network
 from flows.governance.operators import Change, Operators
 from flows.lifecycle import checks, facts, named, recall
 from flows.lifecycle.age import Ages, leaps
@@ -82,6 +82,14 @@ _OTHERWISE = (KeyError, TypeError, *UNREADABLE)
 _json = msgspec.json.Encoder()
 
 
+class Came(NamedTuple):
+    """Where a document or note is from: Kafka's newest time in its block (UTC ms), its offset and its bytes."""
+
+    received: int
+    offset: int
+    raw: bytes
+
+
 class Documents(Shelf):
     """What was published, in order: enough to rate as before after a restart."""
 
@@ -126,10 +134,8 @@ class Lifecycle:
         self.documents = Documents()
         self.network: Network | None = None
         self.operators = Operators()
-        self.rules = Assessor(Tariffs([NO_BOOK], _NOWHERE), _NOWHERE, fees)
+        self.rules = Assessor(Tariffs([NO_BOOK], NO_NETWORK), NO_NETWORK, fees)
         self.output = Output()
-        self._offset, self._raw = 0, b""
-        """Of the document that is looked at."""
 
     @property
     def directory(self) -> Network:
@@ -439,20 +445,19 @@ class Lifecycle:
                     )
                 if records.topic == topics.CONTROL.name:
                     self._give_up_parts(self.documents.gathering.late(event.time), received)
-                self._offset, self._raw = offset, raw or b""
-                handle(self, event, received)
+                handle(self, event, Came(received, offset, raw or b""))
             except RefusedError as error:
                 self._refuse(error, records, offset, raw or b"", received)
 
-    def _tick(self, tick: Tick, received: int) -> None:
+    def _tick(self, tick: Tick, came: Came) -> None:
         """Time passes, unless a wrong clock makes it leap."""
-        if leaps(tick.time, self.ring.now, received, self.leap):
-            known = f"data time {iso(self.ring.now)} and Kafka's {iso(received)}"
+        if leaps(tick.time, self.ring.now, came.received, self.leap):
+            known = f"data time {iso(self.ring.now)} and Kafka's {iso(came.received)}"
             raise RefusedError("time_in_future", f"{iso(tick.time)} leaps too far ahead of {known}")
         if tick.time > self.ring.now:
             self.ring.now = self.rules.now = self.watch.now = tick.time
 
-    def _publish_network(self, published: NetworkPublished, received: int) -> None:  # noqa: ARG002
+    def _publish_network(self, published: NetworkPublished, came: Came) -> None:  # noqa: ARG002
         _check_version(published, "network_refused")
         try:
             network, books = next_network(published, self.network, self.documents.whole(), self._read)
@@ -472,7 +477,7 @@ class Lifecycle:
                     self.ring.mark(parcel)
         self._put_in_force(books, published.id)
 
-    def _publish_tariff(self, published: TariffPublished, received: int) -> None:  # noqa: ARG002
+    def _publish_tariff(self, published: TariffPublished, came: Came) -> None:  # noqa: ARG002
         _check_version(published, "book_refused")
         if self.network is None:
             raise RefusedError(
@@ -489,19 +494,19 @@ class Lifecycle:
         self.output.tariffs.append(published)
         self._put_in_force([*self.books, book], published.id, before)
 
-    def _gather(self, part: TariffPart, received: int) -> None:
+    def _gather(self, part: TariffPart, came: Came) -> None:
         """A part of a large book, which comes into force with its last one."""
         if self.documents.has(part.publication):
             return  # it is whole, and its parts come again
         gathering = self.documents.gathering
-        self._give_up_parts(gathering.crowded(part), received)
-        complete = gathering.take(part, self._offset, self._raw)
+        self._give_up_parts(gathering.crowded(part), came.received)
+        complete = gathering.take(part, came.offset, came.raw)
         if complete is None:
             return
         try:
-            self._publish_tariff(whole(complete), received)
+            self._publish_tariff(whole(complete), came)
         except RefusedError as error:
-            self._refuse_parts(complete, error, received)
+            self._refuse_parts(complete, error, came.received)
 
     def _give_up_parts(self, gone: Sequence[Unfinished], received: int) -> None:
         for one in gone:
@@ -513,7 +518,7 @@ class Lifecycle:
         for _, kept in sorted(one.found.items()):
             self._refuse(error, control, kept.offset, kept.raw, received)
 
-    def _change_hands(self, change: Change, received: int) -> None:  # noqa: ARG002
+    def _change_hands(self, change: Change, came: Came) -> None:  # noqa: ARG002
         """An outlet goes to another party: what is charged for its days is taken back and charged anew."""
         hands = self.documents.hands
         if not hands.is_new(change):
@@ -547,7 +552,7 @@ class Lifecycle:
         self.rules.cause = cause
         self.rules.hand_over(parcel, self.operators, after)
 
-    def _move_balances(self, event: BalanceMoved, received: int) -> None:  # noqa: ARG002
+    def _move_balances(self, event: BalanceMoved, came: Came) -> None:  # noqa: ARG002
         """Open balances go over with an outlet: as far as they have not yet."""
         hands = self.documents.hands
         if hands.is_new(event):
@@ -555,19 +560,19 @@ class Lifecycle:
             if move.differences:
                 self.output.moves.append(move)
 
-    def _cost(self, event: CostIncurred | CostWithdrawn, received: int) -> None:  # noqa: ARG002
+    def _cost(self, event: CostIncurred | CostWithdrawn, came: Came) -> None:  # noqa: ARG002
         """A hub or a line cost something, or did not."""
         bookings = self.documents.costs.take(event, self.network)
         if bookings is not None:
             self.output.costs.append(event)
             self.output.bookings += bookings
 
-    def _count_volumes(self, counted: VolumesCounted, received: int) -> None:  # noqa: ARG002
+    def _count_volumes(self, counted: VolumesCounted, came: Came) -> None:  # noqa: ARG002
         """Customers' parcels in the month. All of a block's counts are there before anything is rated by them."""
         if self.documents.volumes.take(counted):
             self.output.volumes.append(counted)
 
-    def _withdraw_tariff(self, withdrawn: TariffWithdrawn, received: int) -> None:  # noqa: ARG002
+    def _withdraw_tariff(self, withdrawn: TariffWithdrawn, came: Came) -> None:  # noqa: ARG002
         if (withdrawn.version == "") == (withdrawn.name == ""):
             raise RefusedError("book_refused", "a withdrawal names either a version or a name")
         gone = taken_out(withdrawn, self.documents.tariffs)
@@ -721,7 +726,7 @@ class Lifecycle:
         if moment != NEVER:
             self.timers.set(moment, parcel.key)
 
-    def _dead_letter(self, letter: DeadLetter, received: int) -> None:
+    def _dead_letter(self, letter: DeadLetter, came: Came) -> None:
         if self._first(letter.id):
             event_id, waybill = glimpse(letter.raw)
             self.output.refusals.append(
@@ -736,17 +741,17 @@ class Lifecycle:
                     letter.offset,
                     event_id,
                     waybill,
-                    letter.time or received,
+                    letter.time or came.received,
                     letter.raw,
                 )
             )
 
-    def _dead_letter_replayed(self, replayed: DeadLetterReplayed, received: int) -> None:
+    def _dead_letter_replayed(self, replayed: DeadLetterReplayed, came: Came) -> None:
         if self._first(replayed.id):
             letter = self.ring.records.get(_LETTER + replayed.dead_letter)
             if letter is not None:
                 self._touch(letter.key, letter).done |= _REPLAYED
-            self.output.refusals.append(replay(replayed, received))
+            self.output.refusals.append(replay(replayed, came.received))
 
     def _refuse(self, error: RefusedError, records: Records, offset: int, raw: bytes, received: int) -> None:
         """Keep a record that breaks a rule aside, once however often it comes."""
@@ -780,7 +785,7 @@ def _find(seen: bytes, mark: bytes) -> int:
     return found
 
 
-_Handle = Callable[[Lifecycle, Any, int], None]
+_Handle = Callable[[Lifecycle, Any, Came], None]
 _HANDLE: dict[tuple[str, type[Event]], _Handle] = {
     (topics.TICKS.name, Tick): Lifecycle._tick,
     (topics.CONTROL.name, NetworkPublished): Lifecycle._publish_network,
@@ -796,4 +801,3 @@ _HANDLE: dict[tuple[str, type[Event]], _Handle] = {
     (topics.DEAD_LETTERS.name, DeadLetter): Lifecycle._dead_letter,
     (topics.DEAD_LETTERS.name, DeadLetterReplayed): Lifecycle._dead_letter_replayed,
 }
-_NOWHERE = Network("", {}, {}, {}, {}, {})

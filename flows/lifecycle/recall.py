@@ -20,15 +20,7 @@ from flows.governance.operators import Operators
 from flows.lifecycle import facts, named
 from flows.lifecycle.assess import COMMON, Assessor
 from flows.lifecycle.intake import RefusedError
-from flows.lifecycle.parcel import (
-    OPEN,
-    SETTLED,
-    Case,
-    Claimed,
-    Item,
-    Line,
-    Parcel,
-)
+from flows.lifecycle.parcel import MARK, OPEN, SETTLED, Case, Claimed, Item, Line, Parcel
 from flows.lifecycle.reasons import ABANDONED, REASON_BITS, REASON_MASK, REASONS
 from schemas.events import Charged, Claim, Order, ParcelFact, ParcelRecalled, Scan, Weight, WeightDecided
 from schemas.parties import CUSTOMER, HQ
@@ -40,7 +32,8 @@ UNKNOWN = bytes(4)
 
 def lacking(parcel: Parcel | None, event: ParcelRecalled) -> list[ParcelFact]:
     """The facts that a record does not know."""
-    known = set() if parcel is None else {parcel.seen[at : at + 8] for at in range(0, len(parcel.seen), 12)}
+    seen = b"" if parcel is None else parcel.seen
+    known = {seen[at : at + 8] for at in range(0, len(seen), MARK)}
     return [fact for fact in event.facts if _mark(fact) not in known]
 
 

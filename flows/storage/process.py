@@ -9,7 +9,7 @@ from flows.engine.block import Block, Records
 from flows.engine.ring import Ring
 from flows.engine.timers import Timers
 from flows.fees.model import Fees
-from flows.governance.network import Network, read_network
+from flows.governance.network import NO_NETWORK, Network, read_network
 from flows.lifecycle.age import Ages, leaps
 from flows.lifecycle.assess import NO_BOOK
 from flows.lifecycle.intake import RefusedError, read, readable
@@ -65,7 +65,7 @@ class Storage:
         self.books: list[Book] = []
         """Those of the documents, read."""
         self.network: Network | None = None
-        self.rules = Assessor(Tariffs([NO_BOOK], _NOWHERE), _NOWHERE, fees)
+        self.rules = Assessor(Tariffs([NO_BOOK], NO_NETWORK), NO_NETWORK, fees)
         self.output = Output()
         self._changed: dict[str, tuple[Stay, Waits]] = {}
         """Stays that were looked at in this block, with what they waited for before."""
@@ -297,7 +297,6 @@ class Storage:
 
 _STAY = "s/"
 """How the keys of stays' records begin; those of dead letters begin with dl-."""
-_NOWHERE = Network("", {}, {}, {}, {}, {})
 
 
 def _is_inside(stay: Stay) -> bool:
