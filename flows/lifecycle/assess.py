@@ -114,14 +114,15 @@ class Assessor:
         if parcel.extra is not None:
             self.hubs(parcel)
             named.claims(self, parcel)
-        if parcel.done & self.dues.idle_plain or parcel.extra is not None:
+        if self.dues.idle:
             self._undo_idle(parcel)
 
     def _undo_idle(self, parcel: Parcel) -> None:
         """What was charged under other books, and nothing is published for any more."""
-        for live in self.dues.idle.values():
-            if not live.named:
-                self._take_back(parcel, live, parcel.line)
+        if parcel.done & self.dues.idle_plain:
+            for live in self.dues.idle.values():
+                if not live.named:
+                    self._take_back(parcel, live, parcel.line)
         named.undo_idle(self, parcel)
 
     def pick_up(self, parcel: Parcel) -> None:
@@ -507,7 +508,7 @@ class Assessor:
                 shift = REASON_BITS * live.place
                 reason, earlier = parcel.waits >> shift & REASON_MASK, before >> shift & REASON_MASK
                 if reason != earlier:
-                    moment = getattr(parcel, _SINCE.get(live.due.trigger, "signed"))
+                    moment = getattr(parcel, _MOMENTS.get(live.due.trigger, "signed"))
                     known = (moment, parcel.signed, parcel.weight_time, parcel.order_time, parcel.at)
                     since = next(time for time in known if time != NEVER)
                     wait = Wait(parcel.key, live.place, reason, since, parcel.origin, earlier, "")
@@ -573,7 +574,6 @@ COMMON = 3 * 4
 """Numbers kept for the dues that nearly every parcel has: freight, waybill, transit and delivery."""
 
 
-_SINCE = {"picked_up": "picked", "ordered": "order_time"}
 _MOMENTS = {"picked_up": "picked", "ordered": "order_time", "signed": "signed"}
 """By trigger: the parcel's moment at which a due falls due."""
 
