@@ -16,8 +16,9 @@ import msgspec
 from clickhouse_connect.driver.client import Client
 
 from dashboards.queries import rows
+from deploy.blocks import sealed, within
 from deploy.publish import send_control
-from deploy.transfers import COMPLETE, data_time
+from deploy.transfers import data_time
 from schemas.events import CostIncurred, CostWithdrawn
 from schemas.identity import content_id
 from schemas.money import parse_yuan, yuan
@@ -91,13 +92,12 @@ def apportion(units: int, quantities: Mapping[str, int]) -> dict[str, int]:
 
 def spread(client: Client) -> list[str]:
     """Apportion every cost as far as the books are complete; lines for people."""
-    blocks = {int(lane): int(n) for lane, n in client.query(COMPLETE).result_rows}
-    lanes = [f"seq BETWEEN {lane << 32} AND {lane << 32 | n}" for lane, n in blocks.items()]
-    sealed = f"({' OR '.join(lanes) or 'false'})"
+    blocks = sealed(client)
+    known = within(blocks)
     named = " ".join(f"{lane}:{n}" for lane, n in sorted(blocks.items()))
     lines = []
-    for cost in rows(client, COSTS.replace("$sealed", sealed)):
-        version, made = _version(client, cost, sealed, named)
+    for cost in rows(client, COSTS.replace("$sealed", known)):
+        version, made = _version(client, cost, known, named)
         if made:
             _insert(client, cost["cost_id"], version, made)
             lines.append(f"{cost['cost_id']}: version {version}, {len(made)} rows")
@@ -105,16 +105,16 @@ def spread(client: Client) -> list[str]:
 
 
 def _version(
-    client: Client, cost: Mapping[str, Any], sealed: str, named: str
+    client: Client, cost: Mapping[str, Any], known: str, named: str
 ) -> tuple[int, list[dict[str, Any]]]:
     """The next version of a cost's shares, and its rows; none where nothing has changed."""
-    known = rows(client, SHARES, cost=cost["cost_id"])
-    before = {row["waybill"]: int(row["units"]) for row in known if row["units"]}
-    version = 1 + max((int(row["newest"]) for row in known), default=0)
+    shares = rows(client, SHARES, cost=cost["cost_id"])
+    before = {row["waybill"]: int(row["units"]) for row in shares if row["units"]}
+    version = 1 + max((int(row["newest"]) for row in shares), default=0)
     passed: list[dict[str, Any]] = []
     if not cost["gone"]:
         asked = {"place": cost["place"], "to": cost["to_place"], "day": cost["business_date"]}
-        passed = rows(client, PASSED.replace("$sealed", sealed), **asked)
+        passed = rows(client, PASSED.replace("$sealed", known), **asked)
     quantities = {row["waybill"]: int(row[cost["basis"]]) for row in passed}
     if not any(quantities.values()):
         quantities = {row["waybill"]: int(row["piece"]) for row in passed}

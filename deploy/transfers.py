@@ -6,13 +6,14 @@ twice, or again after late charges, moves only what has not gone over yet.
 """
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import date
 
 import msgspec
 from clickhouse_connect.driver.client import Client
 
 from dashboards.library import NO_DIRECTORY
+from deploy.blocks import sealed, within
 from deploy.publish import published, send_control
 from flows.fees.current import FEES
 from flows.governance.network import Network
@@ -47,8 +48,7 @@ WHERE fee != {moved:String} AND business_date >= {since:Date} AND business_date 
     AND (book = {former:String} AND has({party:Array(String)}, toString(account))
          OR book = {hq:String} AND counterparty = {former:String}
             AND has({headquarters:Array(String)}, toString(account)))
-    AND arrayExists((lane, n) -> bitShiftRight(seq, 32) = lane AND bitAnd(seq, 4294967295) <= n,
-                    {lanes:Array(UInt64)}, {blocks:Array(UInt64)})
+    AND $sealed
     AND ({only:UInt8} OR charge_id IN (
         SELECT charge_id FROM charge LEFT JOIN (
             SELECT fee, argMax(payer, (seq, line)) AS pays, argMax(payee, (seq, line)) AS gets FROM fee GROUP BY fee
@@ -61,7 +61,6 @@ GROUP BY where, account, other HAVING units != 0 ORDER BY where, account, other"
 
 Where the party runs no other outlet all of its book belongs to the outlet (`only`), payments too; else its charges do.
 """
-COMPLETE = "SELECT lane, max(n) - 1 AS n FROM block GROUP BY lane HAVING n > 0 ORDER BY lane"
 
 
 class Known(msgspec.Struct):
@@ -156,7 +155,7 @@ def due(
 ) -> tuple[list[BalanceMoved], list[str]]:
     """What has to go over at a time (UTC ms) and has not: events, and lines for people."""
     rules = FEES.rules.transfer
-    blocks = {str(lane): int(n) for lane, n in client.query(COMPLETE).result_rows}
+    blocks = sealed(client)
     events: list[BalanceMoved] = []
     lines: list[str] = []
     for one in now.operators.handovers():
@@ -178,14 +177,15 @@ def due(
 
 
 def _event(
-    one: Handover, totals: Totals, blocks: dict[str, int], at: int, by: str, *, later: bool
+    one: Handover, totals: Totals, blocks: Mapping[int, int], at: int, by: str, *, later: bool
 ) -> BalanceMoved:
     day = date_of(business_day(at) if later else one.day)
     balances = tuple(
         OpenBalance(book=book, account=account, counterparty=other, amount_e4=units)  # type: ignore[arg-type]
         for (book, account, other), units in sorted(totals.items())
     )
-    content = msgspec.json.encode((balances, sorted(blocks.items())))
+    upto = {str(lane): n for lane, n in blocks.items()}
+    content = msgspec.json.encode((balances, sorted(upto.items())))
     return BalanceMoved(
         id=content_id("moved", one.outlet, str(one.day), content),
         time=at,
@@ -195,7 +195,7 @@ def _event(
         party=one.party,
         day=day,
         balances=balances,
-        blocks=blocks,
+        blocks=upto,
         by=by,
     )
 
@@ -207,7 +207,7 @@ def _told(changed: Totals) -> Iterator[str]:
 
 
 def _totals(
-    client: Client, now: Known, handover: Handover, rules: TransferRules, blocks: dict[str, int]
+    client: Client, now: Known, handover: Handover, rules: TransferRules, blocks: Mapping[int, int]
 ) -> Totals:
     """What has to have gone over at a handover: all that the outlet's days until then have left open."""
     totals: Totals = {}
@@ -219,15 +219,14 @@ def _totals(
             "moved": MOVED,
             "party": list(rules.party),
             "headquarters": list(rules.headquarters),
-            "lanes": [int(lane) for lane in blocks],
-            "blocks": list(blocks.values()),
             "outlet": one.outlet,
             "former": one.former,
             "since": date_of(max(one.since, 0)),
             "day": date_of(one.day),
             "only": int(now.operators.ran(one.former, now.network) == [one.outlet]),
         }
-        for book, account, other, units in client.query(OPEN, parameters=asked).result_rows:
+        sql = OPEN.replace("$sealed", within(blocks))
+        for book, account, other, units in client.query(sql, parameters=asked).result_rows:
             key = book, account, handover.former if book == "headquarters" else other
             totals[key] = totals.get(key, 0) + int(units)
     return {key: units for key, units in totals.items() if units}

@@ -12,8 +12,8 @@ from datetime import date, timedelta
 import msgspec
 from clickhouse_connect.driver.client import Client
 
+from deploy.blocks import sealed, within
 from deploy.publish import published, send_control
-from deploy.transfers import COMPLETE
 from schemas.events import ControlEvent, VolumesCounted
 from schemas.identity import content_id
 from schemas.settings import Settings
@@ -21,12 +21,10 @@ from schemas.times import business_day, date_of
 
 AT_ONCE = 20_000
 """Customers in one event: far below Kafka's limit for a message."""
-SEALED = """arrayExists((lane, n) -> bitShiftRight(seq, 32) = lane AND bitAnd(seq, 4294967295) <= n,
-                        {lanes:Array(UInt64)}, {blocks:Array(UInt64)})"""
 REACHED = """
 SELECT min(newest) FROM (
     SELECT max(toUnixTimestamp64Milli(event_time)) AS newest FROM event WHERE $sealed
-    GROUP BY bitShiftRight(seq, 32))""".replace("$sealed", SEALED)
+    GROUP BY bitShiftRight(seq, 32))"""
 PICKED = """
 SELECT whose, day, count() AS parcels FROM (
     SELECT waybill, argMaxIf(toString(customer), (event_time, event_id), kind = 'order') AS whose,
@@ -36,7 +34,7 @@ SELECT whose, day, count() AS parcels FROM (
         SELECT waybill FROM event
         WHERE operation = '10' AND toDate(event_time, 'Asia/Shanghai') BETWEEN {first:Date} AND {last:Date})
     GROUP BY waybill HAVING whose != '' AND picked > 0
-) WHERE day BETWEEN {first:Date} AND {last:Date} GROUP BY whose, day""".replace("$sealed", SEALED)
+) WHERE day BETWEEN {first:Date} AND {last:Date} GROUP BY whose, day"""
 
 
 class Count(msgspec.Struct, frozen=True):
@@ -62,9 +60,9 @@ def due(
     client: Client, known: Sequence[ControlEvent], by: str, *, again: bool = False
 ) -> list[VolumesCounted]:
     """Counts of the completed days of the running month and the last one that nobody has published."""
-    blocks = {int(lane): int(n) for lane, n in client.query(COMPLETE).result_rows}
-    asked = {"lanes": list(blocks), "blocks": list(blocks.values())}
-    reached = int(client.query(REACHED, parameters=asked).result_rows[0][0] or 0)
+    blocks = sealed(client)
+    rows = within(blocks)
+    reached = int(client.query(REACHED.replace("$sealed", rows)).result_rows[0][0] or 0)
     if not reached:
         return []
     there: dict[date, tuple[int, str]] = {}
@@ -72,7 +70,7 @@ def due(
         if isinstance(one, VolumesCounted):
             there[one.through_day] = max(there.get(one.through_day, (0, "")), (one.time, one.count))
     events: list[VolumesCounted] = []
-    for count in counts(client, asked, date_of(business_day(reached))):
+    for count in counts(client, rows, date_of(business_day(reached))):
         said = [f"{customer}={parcels}" for customer, parcels in count.volumes.items()]
         name = content_id("volumes", str(count.through), *said)
         newest = there.get(count.through)
@@ -81,16 +79,20 @@ def due(
     return events
 
 
-def counts(client: Client, asked: dict[str, list[int]], today: date) -> Iterator[Count]:
-    """Of the last month and the running one, through each completed day from the first parcel's on."""
+def counts(client: Client, rows: str, today: date) -> Iterator[Count]:
+    """Of the last month and the running one, through each completed day from the first parcel's on.
+
+    `rows`: the condition that a row counts.
+    """
     this = today.replace(day=1)
     for month in ((this - timedelta(days=1)).replace(day=1), this):
         days = [day for day in _days(month) if day < today]
         if not days:
             continue
         of_day: dict[date, list[tuple[str, int]]] = defaultdict(list)
-        between = {**asked, "first": days[0], "last": days[-1]}
-        for customer, day, parcels in client.query(PICKED, parameters=between).result_rows:
+        between = {"first": days[0], "last": days[-1]}
+        picked = client.query(PICKED.replace("$sealed", rows), parameters=between)
+        for customer, day, parcels in picked.result_rows:
             of_day[day].append((customer, int(parcels)))
         sums: dict[str, int] = defaultdict(int)
         for day in days:

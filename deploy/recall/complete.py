@@ -1,10 +1,9 @@
 """How far the books are complete, lane by lane, and what data time it was then."""
 
-from collections.abc import Mapping
-
 import msgspec
 from clickhouse_connect.driver.client import Client
 
+from deploy.blocks import LANE, within
 from schemas.events import Tick
 from schemas.settings import Settings
 from schemas.topics import TICKS
@@ -18,8 +17,6 @@ FROM block INNER JOIN (
     WHERE (lane, n) NOT IN (SELECT lane, max(n) FROM block GROUP BY lane) GROUP BY lane
 ) AS complete USING (lane)
 WHERE block.n <= n AND n > 0 GROUP BY lane, n, read ORDER BY lane"""
-LANE = 32
-"""`seq` is the lane's number shifted by this many bits, and the block's number."""
 
 
 class Complete(msgspec.Struct, frozen=True):
@@ -48,12 +45,3 @@ def complete(client: Client, settings: Settings) -> Complete:
             found.blocks[lane], found.before[lane] = n, settled
             found.times[lane] = msgspec.json.decode(raw, type=Tick).time
     return found
-
-
-def within(last: Mapping[int, int], after: Mapping[int, int] | None = None) -> str:
-    """The condition that a row is of these blocks: by lane, after one of them (default: none) up to another."""
-    lanes = (
-        f"seq BETWEEN {lane << LANE | (after or {}).get(lane, 0)} + 1 AND {lane << LANE | n}"
-        for lane, n in last.items()
-    )
-    return f"({' OR '.join(lanes) or 'false'})"

@@ -7,7 +7,8 @@ import msgspec
 from clickhouse_connect.driver.client import Client
 
 from dashboards.library import WITHDRAWN, files_of_version
-from deploy.recall.complete import LANE, Complete, within
+from deploy.blocks import LANE, within
+from deploy.recall.complete import Complete
 from deploy.rerating.read import Days
 from deploy.rerating.work import newly_priced, of_touched
 from flows.fees.current import FEES

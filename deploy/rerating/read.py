@@ -15,6 +15,7 @@ import numpy as np
 import pyarrow as pa
 from clickhouse_connect.driver.client import Client
 
+from deploy.blocks import within
 from deploy.rerating.volumes import Counts, counts_of
 from flows.fees.current import FEES
 from flows.fees.model import OF_STAYS
@@ -91,11 +92,11 @@ FROM charge WHERE {where} AND reverses = {NO_CHARGE}
 
 def of_blocks(blocks: Mapping[int, tuple[int, int]], count: str) -> str:
     """Parcels' charges and reversals in blocks, by lane: the first and the last. `count`: how a charge names one."""
-    where = " OR ".join(
-        f"seq BETWEEN {lane << 32 | first} AND {lane << 32 | last}"
-        for lane, (first, last) in sorted(blocks.items())
+    last, after = (
+        {lane: n for lane, (_, n) in blocks.items()},
+        {lane: n - 1 for lane, (n, _) in blocks.items()},
     )
-    where = f"{OF_PARCELS} AND ({where or 'false'})"
+    where = f"{OF_PARCELS} AND {within(last, after)}"
     reversals = f"FROM charge WHERE {where} AND reverses != {NO_CHARGE}"
     return f"""
 SELECT seq, seq AS known, line, toInt8(1) AS sign, waybill, fee, part, payer, amount, business_date, origin,

@@ -1,0 +1,23 @@
+"""How far the books are complete, by lane, and the condition that a row is of these blocks."""
+
+from collections.abc import Mapping
+
+from clickhouse_connect.driver.client import Client
+
+SEALED = "SELECT lane, max(n) - 1 AS n FROM block GROUP BY lane HAVING n > 0 ORDER BY lane"
+LANE = 32
+"""`seq` is the lane's number shifted by this many bits, and the block's number."""
+
+
+def sealed(client: Client) -> dict[int, int]:
+    """By lane, the newest block that a later one proves to be complete."""
+    return {int(lane): int(n) for lane, n in client.query(SEALED).result_rows}
+
+
+def within(last: Mapping[int, int], after: Mapping[int, int] | None = None) -> str:
+    """The condition that a row is of these blocks: by lane, after one of them (default: none) up to another."""
+    lanes = (
+        f"seq BETWEEN {lane << LANE | (after or {}).get(lane, 0)} + 1 AND {lane << LANE | n}"
+        for lane, n in last.items()
+    )
+    return f"({' OR '.join(lanes) or 'false'})"
