@@ -65,6 +65,11 @@ def published(client: Client) -> list[Published]:
     return found
 
 
+def versions_in_force(client: Client) -> list[str]:
+    """Versions of the books in force, in order of publication."""
+    return [one.version for one in published(client) if one.status == IN_FORCE]
+
+
 def version_named(client: Client, text: str) -> str:
     """The version that a text means: a version, the beginning of one, or the name of a book in force.
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 import numpy as np
 from clickhouse_connect.driver.client import Client
 
-from dashboards.library import IN_FORCE, files_of_version, network_of, newest_directory, published
+from dashboards.library import files_of_version, network_of, newest_directory, versions_in_force
 from dashboards.queries import rows
 from deploy.rerating.compare import Lines, Rated, column_of, differing, rated_by, summed
 from deploy.rerating.read import Reader, Sample
@@ -95,8 +95,7 @@ class Follower:
 
     def _in_force(self) -> tuple[list[str], str]:
         """Versions of the books in force and of the newest directory."""
-        books = [one.version for one in published(self._reader) if one.status == IN_FORCE]
-        return books, newest_directory(self._reader)
+        return versions_in_force(self._reader), newest_directory(self._reader)
 
     def _renew(self) -> None:
         """Other documents are in force than the run knows: from the next blocks on they count."""
@@ -117,10 +116,10 @@ class Follower:
 
     def _encoded(self, sample: Sample) -> Iterator[tuple[int, Encoded]]:
         """The rows of each block that has charges, in order."""
-        known = sample.known
+        known, of = np.unique(sample.known, return_inverse=True)
         ways = np.array(
-            [counting(self.run, int(seq) >> 32, int(seq) & 0xFFFFFFFF) for seq in known.tolist()], np.int64
-        )
+            [counting(self.run, seq >> 32, seq & 0xFFFFFFFF) for seq in known.tolist()], np.int64
+        )[of]
         makers = {way: self._rerater(self.run[way])[0] for way in np.unique(ways).tolist()}
         for seq in np.unique(sample.seqs).tolist():
             here = np.flatnonzero(sample.seqs == seq)

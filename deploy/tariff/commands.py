@@ -7,7 +7,15 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 from pathlib import Path
 
-from dashboards.library import IN_FORCE, STATUS, WITHDRAWN, files_of_version, published, today, version_named
+from dashboards.library import (
+    STATUS,
+    WITHDRAWN,
+    files_of_version,
+    published,
+    today,
+    version_named,
+    versions_in_force,
+)
 from dashboards.words import shanghai
 from deploy import publish as publishing
 from deploy.commands.where import LONG
@@ -194,7 +202,7 @@ def export(arguments: argparse.Namespace, connect: Connect, settings: Settings) 
 def try_(arguments: argparse.Namespace, connect: Connect, settings: Settings) -> int:  # noqa: ARG001
     """What a parcel would cost, each step shown; with --table a whole table of parcels."""
     network = network_for(arguments.network, connect)
-    books = arguments.book or [one.version for one in published(connect()) if one.status == IN_FORCE]
+    books = arguments.book or versions_in_force(connect())
     calculator = Calculator([open_book(where, connect).read(network) for where in books], network)
     asked = {field.name: getattr(arguments, f"fact_{field.name}") for field in FIELDS}
     if arguments.table is not None:

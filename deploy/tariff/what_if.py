@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from dashboards.library import IN_FORCE, published
+from dashboards.library import versions_in_force
 from dashboards.words import FEES as LABELS
 from deploy.commands.where import LONG
 from deploy.rerating.compare import DIMENSIONS, Comparison, Sums
@@ -63,8 +63,7 @@ def what_if(arguments: argparse.Namespace, connect: Connect, settings: Settings)
 
 def books_in_force(connect: Connect, network: Network) -> list[Book]:
     """The published books that count, in order of publication."""
-    versions = [one.version for one in published(connect()) if one.status == IN_FORCE]
-    return [open_book(version, connect).read(network) for version in versions]
+    return [open_book(version, connect).read(network) for version in versions_in_force(connect())]
 
 
 def dimensions(text: str) -> list[str]:
