@@ -205,6 +205,8 @@ class _Client(paho.Client):
         for reason in reasons:
             if reason.is_failure:
                 self.failure = f"{self.name}: the subscription {self.wanted} is refused: {reason}"
+                return
+        self.say("mqtt subscribed", client=self.name)
 
     def _unsubscribed(self, _client: Any, _data: Any, question: int, _reasons: Any, _more: Any) -> None:
         self.answered = question

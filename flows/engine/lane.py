@@ -149,6 +149,11 @@ class Keeper(StatefulBatchLogic[Any, Any, Any]):
             elif value == DOCUMENTS:
                 self.documents = True
             else:
+                if value != work.ring.epoch:
+                    raise RuntimeError(
+                        f"lane {self.lane.number}: the source is in epoch {value}, the ring in {work.ring.epoch}: "
+                        "delete the recovery store to replay from the beginning"
+                    )
                 self.epoch = value
         return out, False
 

@@ -111,6 +111,10 @@ class Cutter(StatefulSourcePartition[Any, Any]):
 
     def next_batch(self) -> list[tuple[str, Any]]:
         """The next block, or nothing yet."""
+        n = self.position.n + 1
+        plan = self.plans.get(n)
+        if plan is None and self.stopping():
+            raise StopIteration
         out: list[tuple[str, Any]] = []
         if not self._ticked:
             self._ticked = True
@@ -118,10 +122,6 @@ class Cutter(StatefulSourcePartition[Any, Any]):
             crash.point("committed")
             if self._ended:
                 metrics.EPOCH_CLOSE.labels(str(self.lane)).observe(time.monotonic() - self._ended)
-        n = self.position.n + 1
-        plan = self.plans.get(n)
-        if plan is None and self.stopping():
-            raise StopIteration
         taken = self._exactly(plan) if plan else self._arrived()
         if plan is None and not any(taken.values()):
             return out
@@ -134,8 +134,11 @@ class Cutter(StatefulSourcePartition[Any, Any]):
         return [*out, (WORK, block)]
 
     def snapshot(self) -> Position:
-        """The running epoch is closed here; what follows belongs to the next."""
-        self.position.epoch += 1
+        """The running epoch is closed here; what follows belongs to the next.
+
+        One that the ring was not told of is none: the ring counts the same epochs, without a gap.
+        """
+        self.position.epoch += self._ticked
         self._ticked = False
         self._ended = time.monotonic()
         return msgspec.structs.replace(self.position, upto=dict(self.position.upto))

@@ -96,8 +96,8 @@ class DeviceFlow(Server):
         )
 
     def subscribed(self) -> bool:
-        """Whether all of its clients have been connected since the newest start."""
-        return self.said("mqtt connected") >= self.settings.mqtt_clients
+        """Whether the broker has confirmed the subscriptions of all of its clients, from when on nothing is missed."""
+        return self.said("mqtt subscribed") >= self.settings.mqtt_clients
 
 
 class Devices:
