@@ -11,7 +11,7 @@ from typing import Any, get_args
 
 import msgspec
 
-from schemas import commands, devices, events, topics
+from schemas import commands, devices, events, payments, topics
 from schemas.settings import Settings
 
 HERE = Path(__file__).parent / "published"
@@ -43,6 +43,13 @@ CARRIES: dict[str, tuple[type[events.Event], ...]] = {
     topics.COMMANDS.name: (events.Command,),
     topics.ANSWERS.name: (events.Answer,),
     topics.QUERIES.name: (events.Query,),
+    topics.RECEIVABLES.name: (payments.Receivable, payments.ReceivableCancelled),
+    topics.BILLS.name: (payments.BillLines, payments.BillComplete, payments.BillRefused),
+    topics.DECISIONS.name: (payments.PaymentDecided,),
+    topics.PAYMENT_CONTROL.name: (payments.PaymentRulesPublished,),
+    topics.STATUSES.name: (payments.OrderStatus,),
+    topics.INVOICES.name: (payments.InvoiceRequested,),
+    **{topic.name: (payments.Notification,) for topic in topics.NOTIFICATIONS},
 }
 """Which events lie on which topic. Postings are none: columnar blocks between flows (`flows.engine.messages`)."""
 
@@ -55,9 +62,17 @@ SENT = {
     topics.TICKS.name,
     topics.POSTINGS.name,
     topics.ANSWERS.name,
+    topics.BILLS.name,
+    topics.DECISIONS.name,
+    topics.PAYMENT_CONTROL.name,
+    topics.STATUSES.name,
+    topics.INVOICES.name,
+    *(topic.name for topic in topics.NOTIFICATIONS),
 }
 """Topics that Waybook's own programs write."""
 
+KINDS: tuple[type[events.Event], ...] = get_args(events.AnyEvent) + get_args(payments.PaymentEvent)
+"""All events."""
 POSTINGS = "Postings"
 BODY = (
     "MessagePack array of columns: parties and fees are texts; party and fee are their numbers and days are days since "
@@ -86,20 +101,19 @@ BINDING = "0.5.0"
 
 def json_schema() -> dict[str, Any]:
     """JSON Schema of all events."""
-    kinds = get_args(events.AnyEvent) + tuple(commands.BODIES.values())
+    kinds = KINDS + tuple(commands.BODIES.values())
     references, components = msgspec.json.schema_components(kinds, ref_template="#/$defs/{name}")
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "Waybook events",
-        "oneOf": list(references)[: len(get_args(events.AnyEvent))],
+        "oneOf": list(references)[: len(KINDS)],
         "$defs": components,
     }
 
 
 def asyncapi() -> dict[str, Any]:
     """The AsyncAPI document."""
-    kinds = get_args(events.AnyEvent)
-    _, components = msgspec.json.schema_components(kinds, ref_template="#/components/schemas/{name}")
+    _, components = msgspec.json.schema_components(KINDS, ref_template="#/components/schemas/{name}")
     keys = {kind: topic.key for topic in topics.TOPICS for kind in CARRIES[topic.name]}
     messages = {
         kind.__name__: {
@@ -109,7 +123,7 @@ def asyncapi() -> dict[str, Any]:
             "payload": {"$ref": f"#/components/schemas/{kind.__name__}"},
             "bindings": _key(keys[kind]),
         }
-        for kind in kinds
+        for kind in KINDS
     }
     messages[POSTINGS] = {**_BLOCK, "bindings": _key(topics.POSTINGS.key)}
     messages |= devices.messages()

@@ -36,6 +36,20 @@ DEAD_LETTER = {
     "volumes_refused": "当月票数统计被拒绝",
     "recall_outdated": "调回的账目已过时",
     "recall_refused": "调回的账目与网点或费用不符",
+    "unknown_channel": "未知的支付渠道",
+    "unknown_merchant": "未知的商户或应用",
+    "signature_missing": "缺少签名",
+    "signature_wrong": "签名不符",
+    "unknown_key": "未知的证书或密钥序列号",
+    "decryption_failed": "解密失败",
+    "stale_notification": "通知已过时效",
+    "replayed_notification": "通知被重放",
+    "field_missing": "通知缺少字段",
+    "field_unreadable": "通知字段无法识别",
+    "body_unreadable": "通知报文无法识别",
+    "body_too_large": "通知报文过大",
+    "payment_rules_refused": "支付渠道或匹配规则被拒绝",
+    "decision_refused": "支付裁决被拒绝",
 }
 """Input that is kept aside with its bytes, and its label for people."""
 
@@ -73,3 +87,37 @@ WAITING = {
     "no_measure": "缺少板数、体积或重量",
 }
 """Why a fee that is due cannot be rated yet, or was given up."""
+
+BILL = {
+    "bill_unreadable": "账单无法识别",
+    "bill_truncated": "账单不完整",
+    "bill_hash_wrong": "账单摘要不符",
+    "bill_total_wrong": "账单合计不符",
+    "bill_count_wrong": "账单笔数不符",
+    "bill_too_large": "账单过大",
+    "bill_of_another": "账单属于其他商户或日期",
+}
+"""Why a channel's bill is not believed."""
+
+EXCEPTION = {
+    "unknown_payment": "来款无对应单据",
+    "ambiguous": "多种匹配同样合理",
+    "amount_over": "多付",
+    "amount_under": "少付",
+    "duplicate_payment": "重复支付",
+    "currency_mismatch": "币种不符",
+    "refund_orphan": "退款单边",
+    "refund_over": "退款超过原支付",
+    "cancelled_paid": "已取消单据收到款项",
+    "too_complex": "组合过多，未能判定",
+    "conflicting_states": "同一支付前后内容不符",
+    "long": "长款：账单有，我方无",
+    "short": "短款：我方有，账单无",
+    "bill_amount": "账单金额不符",
+    "bill_status": "账单状态不符",
+    "bill_fee": "手续费不符",
+    "cut_off": "日切差异",
+    "bill_refused": "账单被拒绝",
+    "bill_missing": "账单未到",
+}
+"""What a person may have to look at about payments: an exception's `kind`."""

@@ -10,6 +10,7 @@ from pathlib import Path
 import msgspec
 
 from schemas.limits import AHEAD, HORIZON, LEAP, OLDEST
+from schemas.topics import CHANNELS
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -45,6 +46,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Lanes of the accounts flow; lane i owns the partitions p with p % account_lanes == i."""
     stay_lanes: int = 1
     """Lanes of the storage flow; lane i owns the partitions p with p % stay_lanes == i."""
+    payment_lanes: int = 1
+    """Lanes of the payments flow; lane i owns the partitions p with p % payment_lanes == i."""
+    payment_channels: tuple[str, ...] = CHANNELS
+    """Channels whose notifications the payments flow reads, as JSON."""
+    keys: Path = Path("keys")
+    """Directory of the channels' keys and certificates and of our own keys, files by the names that `channels.toml`
+    gives; they stay as long as Kafka keeps what they verify."""
     period: float = 0.25
     """Seconds of input in a block when there is little, at least."""
     budget: int = 50_000
@@ -66,6 +74,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Address at which Prometheus' metrics are served; 0.0.0.0 where Prometheus is on another machine."""
 
 
+_JSON = ("kafka_options", "payment_channels")
+"""Settings that are written as JSON."""
+
+
 def from_environment(environment: Mapping[str, str] = os.environ) -> Settings:
     """Settings of the environment. Raises msgspec.ValidationError naming a setting of the wrong type."""
     given: dict[str, object] = {}
@@ -74,16 +86,14 @@ def from_environment(environment: Mapping[str, str] = os.environ) -> Settings:
         if (file := environment.get(f"{key}_FILE")) is not None:
             given[name] = Path(file).read_text().strip()
         elif (value := environment.get(key)) is not None:
-            given[name] = msgspec.json.decode(value) if name.endswith("_options") else value
+            given[name] = msgspec.json.decode(value) if name in _JSON else value
     return msgspec.convert(given, Settings, strict=False, dec_hook=lambda kind, value: kind(value))
 
 
 def to_environment(settings: Settings) -> dict[str, str]:
     """The variables that give a child process these settings."""
     return {
-        f"WAYBOOK_{name.upper()}": msgspec.json.encode(value).decode()
-        if isinstance(value, dict)
-        else str(value)
+        f"WAYBOOK_{name.upper()}": msgspec.json.encode(value).decode() if name in _JSON else str(value)
         for name in settings.__struct_fields__
         for value in [getattr(settings, name)]
     }

@@ -37,7 +37,37 @@ COMMANDS = Topic("waybook.commands", "subject", True, "Changes that people ask f
 ANSWERS = Topic("waybook.answers", "id", True, "What became of commands, from the accounts flow")
 QUERIES = Topic("waybook.queries", "subject", True, "Facts that a lane asks for")
 
-TOPICS = (ORDERS, DEVICES, STAYS, DEAD_LETTERS, CONTROL, TICKS, POSTINGS, COMMANDS, ANSWERS, QUERIES)
+RECEIVABLES = Topic(
+    "waybook.receivables", "group", True, "What is owed to us and what we owe, and what is cancelled"
+)
+BILLS = Topic("waybook.bills", "group", True, "Channels' verified bills, line by line")
+DECISIONS = Topic(
+    "waybook.payment-decisions", "group", True, "What people decide about payments and exceptions"
+)
+PAYMENT_CONTROL = Topic(
+    "waybook.payment-control", "", False, "What is published: channels, merchants and matching rules"
+)
+STATUSES = Topic(
+    "waybook.order-status", "document", True, "What is paid of each document, for the business systems"
+)
+INVOICES = Topic("waybook.invoices", "document", True, "E-invoices that are due")
+
+
+def notifications(channel: str) -> Topic:
+    """The topic of a channel's notifications, as the channel sent them."""
+    return Topic(
+        f"waybook.notifications.{channel}", "group", True, f"What {channel} notified us of, unverified"
+    )
+
+
+CHANNELS = ("wechat", "alipay", "unionpay", "bank", "other")
+"""Channels that have a topic everywhere; further ones are settings (`payment_channels`)."""
+NOTIFICATIONS = tuple(map(notifications, CHANNELS))
+
+TOPICS = (
+    *(ORDERS, DEVICES, STAYS, DEAD_LETTERS, CONTROL, TICKS, POSTINGS, COMMANDS, ANSWERS, QUERIES),
+    *(RECEIVABLES, BILLS, DECISIONS, PAYMENT_CONTROL, STATUSES, INVOICES, *NOTIFICATIONS),
+)
 
 PARTITIONER = "murmur2_random"
 

@@ -1,0 +1,89 @@
+"""What matching knows and says: dues, payments, decisions in force; matches and exceptions.
+
+An outcome is a function of the set of facts alone: whatever order they came in, the same facts give the same matches.
+"""
+
+from collections.abc import Mapping, Sequence
+
+import msgspec
+
+from schemas.payments import Flow, Kind, Share
+
+
+class Due(msgspec.Struct, frozen=True, gc=False):
+    """A receivable or payable as its newest word has it. `event` is that word's id."""
+
+    document: str
+    kind: str
+    party: str
+    amount: int
+    time: int
+    direction: Flow = "in"
+    currency: str = "CNY"
+    due_day: int = 0
+    """Days since 1970-01-01; 0: not told."""
+    references: tuple[str, ...] = ()
+    payer: str = ""
+    partial: bool = True
+    cancelled: bool = False
+    event: str = ""
+
+
+class Paid(msgspec.Struct, frozen=True, gc=False):
+    """A successful movement of money as matching sees it."""
+
+    key: str
+    kind: Kind
+    amount: int
+    time: int
+    direction: Flow = "in"
+    order: str = ""
+    original: str = ""
+    """Key of the payment that a refund takes back; empty: not known."""
+    currency: str = "CNY"
+    payer: str = ""
+    party: str = ""
+    """Whose the payer's token is, by `payers.csv`; empty: not known."""
+    text: str = ""
+
+
+class Match(msgspec.Struct, frozen=True, order=True, gc=False):
+    """So much of a payment is for a document. Of a refund: so much is taken back from it."""
+
+    payment: str
+    document: str
+    amount: int
+    rule: str
+    """Name of the rule in `matching.toml`; `decided` for a person's decision."""
+    evidence: str
+    """What the rule saw, for people: `order number`, `reference FR-1007 in the text`, `payer and amount`…"""
+
+
+class Open(msgspec.Struct, frozen=True, order=True, gc=False):
+    """Something that the rules leave to a person. Its identity is kind and subject."""
+
+    kind: str
+    """A key of `schemas.reasons.EXCEPTION`."""
+    subject: str
+    """Key of the payment, or the document."""
+    amount: int
+    evidence: str
+    candidates: tuple[str, ...] = ()
+    """Documents or payments that were looked at."""
+
+
+class Decisions(msgspec.Struct, frozen=True):
+    """What people decided, as far as it is in force."""
+
+    shares: tuple[Share, ...] = ()
+    written_off: Mapping[str, int] = {}
+    """By document: how much is given up."""
+    to_refund: frozenset[str] = frozenset()
+    """Payments that have to go back: no rule may use them."""
+
+
+class Outcome(msgspec.Struct, frozen=True):
+    """What a set of facts comes to, each list in order."""
+
+    matches: Sequence[Match] = ()
+    exceptions: Sequence[Open] = ()

@@ -1,0 +1,259 @@
+"""Payments, what they pay, bills and people's decisions: the events of the payments flow, and its vocabulary.
+
+A *group* (商户组) is a set of merchants whose money belongs together: all that can match lies in one group, and a
+group lies on one partition. A *due* is a receivable or a payable, known by its `document`: our order, consignment,
+contract, statement or invoice number. A *payment* is money that moved through a channel, in whichever direction.
+Amounts end in `_e4` (0.0001 of the currency's unit), times are UTC milliseconds. Payer identifiers appear as
+tokens only (`tok-…`, a keyed hash); raw ones are in the encrypted evidence alone.
+"""
+
+from datetime import date
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta
+
+from schemas.events import Event, Instant, Name, Units, Word
+from schemas.money import MOST
+
+Text = Annotated[str, Meta(max_length=1024)]
+"""Free text of people or banks, without anything that could be a card number."""
+Currency = Annotated[str, Meta(pattern="^[A-Z]{3}$")]
+"""ISO 4217."""
+Amount = Annotated[int, Meta(gt=0, le=MOST)]
+
+Kind = Literal["payment", "refund", "chargeback", "transfer"]
+"""payment: someone pays; refund: we give back; chargeback: the channel takes back; transfer: between own accounts."""
+State = Literal["pending", "success", "failed", "closed"]
+"""Only `success` is money; the others say what may still become of it, or that nothing will."""
+Flow = Literal["in", "out"]
+"""Money that comes to us, or leaves us."""
+DueKind = Literal["order", "consignment", "contract", "statement", "invoice", "topup"]
+"""订单, 托运单, 仓储合同, 结算单, 供应商或承运商发票, 虚拟账户充值."""
+
+
+class Payment(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """A movement of money as a channel tells it, in one vocabulary. Its identity is `key`."""
+
+    channel: str
+    merchant: str
+    """The channel's number for who is paid: 商户号, PID, 商户代码, our bank account's name in the configuration."""
+    group: str
+    number: str
+    """The channel's number of this movement: transaction_id, refund_id, trade_no, queryId, the bank's serial."""
+    kind: Kind
+    state: State
+    amount_e4: int
+    """As kind and `direction` say; never negative."""
+    time: int
+    """When the channel says it happened."""
+    direction: Flow = "in"
+    order: str = ""
+    """Our number that the payer's app or the channel carried; empty: none."""
+    original: str = ""
+    """Of a refund or chargeback: the channel's number of the payment that it takes back."""
+    currency: str = "CNY"
+    fee_e4: int | None = None
+    """What the channel keeps; None: not told (the bill tells)."""
+    payer: str = ""
+    """Token of the payer; empty: not told."""
+    text: str = ""
+    """Remittance text, subject or attachment."""
+    settled: date | None = None
+    """The channel's settlement date; None: not told."""
+
+    @property
+    def key(self) -> str:
+        """The same movement has the same key, whoever tells of it and however often."""
+        return f"{self.channel}/{self.merchant}/{self.kind}/{self.number}"
+
+
+class BillLine(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """A line of a channel's bill (T+1), in the words of `Payment`."""
+
+    kind: Kind
+    number: str
+    order: str
+    original: str
+    amount_e4: int
+    fee_e4: int
+    """Of a refund what the channel gives back of its fee, negative."""
+    time: int
+    direction: Flow = "in"
+    state: State = "success"
+    payer: str = ""
+    text: str = ""
+    currency: str = "CNY"
+
+
+class Notification(Event, frozen=True, kw_only=True, tag="notification"):
+    """What a channel said, exactly as it said it. Topic `waybook.notifications.{channel}`, key: group.
+
+    `id` is a hash of channel, headers' signature and body, so that a repeat of the same bytes is known; `time` is
+    when it was received. `headers`: names in lower case. `body`: the raw bytes (Base64 in JSON).
+    """
+
+    channel: Name
+    group: Name
+    headers: dict[str, str] = msgspec.field(default_factory=dict)
+    body: bytes = b""
+
+
+class Receivable(Event, frozen=True, kw_only=True, tag="receivable"):
+    """A due: what someone owes us (`direction` in) or we owe (out). Topic `waybook.receivables`, key: group.
+
+    A later event (by time, then id) of the same document amends it.
+    """
+
+    group: Name
+    document: Name
+    kind: DueKind
+    party: Name
+    amount_e4: Amount
+    direction: Flow = "in"
+    currency: Currency = "CNY"
+    due_day: date | None = None
+    references: tuple[Name, ...] = ()
+    """Further numbers that a payer may quote: a combined order's, the consignment's, the contract's."""
+    payer: Word = ""
+    """Token of who is expected to pay (see `waybook token`); empty: not known."""
+    partial: bool = True
+    """Whether it may be paid in parts."""
+    text: Text = ""
+
+
+class ReceivableCancelled(Event, frozen=True, kw_only=True, tag="receivable_cancelled"):
+    """A due is no more; money that came for it has to go back or elsewhere. Topic `waybook.receivables`, key: group."""
+
+    group: Name
+    document: Name
+    reason: Text = ""
+    by: Word = ""
+
+
+class BillLines(Event, frozen=True, kw_only=True, tag="bill_lines"):
+    """Some lines of a bill whose hash, trailer and counts were verified. Topic `waybook.bills`, key: group."""
+
+    group: Name
+    channel: Name
+    merchant: Name
+    bill: Name
+    """Hash of the file's content."""
+    day: date
+    """The bill's settlement date."""
+    part: Annotated[int, Meta(ge=1)]
+    lines: tuple[BillLine, ...]
+
+
+class BillComplete(Event, frozen=True, kw_only=True, tag="bill"):
+    """All of a bill's lines have been sent. Topic `waybook.bills`, key: group, after its lines."""
+
+    group: Name
+    channel: Name
+    merchant: Name
+    bill: Name
+    day: date
+    parts: Annotated[int, Meta(ge=0)]
+    """0: the channel says that nothing happened on that day."""
+    lines: Annotated[int, Meta(ge=0)]
+    paid_e4: Units
+    refunded_e4: Units
+    fee_e4: int
+    file: Word = ""
+
+
+class BillRefused(Event, frozen=True, kw_only=True, tag="bill_refused"):
+    """A bill that is not believed: nothing of it counts. Topic `waybook.bills`, key: group."""
+
+    group: Name
+    channel: Name
+    merchant: Name
+    bill: Name
+    day: date
+    reason: Name
+    """Of `schemas.reasons.BILL`."""
+    detail: Text = ""
+    file: Word = ""
+
+
+class Share(msgspec.Struct, frozen=True, gc=False):
+    """So much of a payment for a document."""
+
+    payment: Name
+    """Key of the payment."""
+    document: Name
+    amount_e4: Amount
+
+
+class PaymentDecided(Event, frozen=True, kw_only=True, tag="payment_decision"):
+    """What a person decided about an exception, a payment or a due. Topic `waybook.payment-decisions`, key: group.
+
+    match: `shares` are so, whatever the rules say. write_off: `amount_e4` of `document` is given up. refund: `payment`
+    has to go back. ignore: the exception sleeps until `until`. approve: another person agrees to decision `of` (the
+    four-eyes rule). withdraw: decision `of` no longer counts.
+    """
+
+    group: Name
+    decision: Literal["match", "write_off", "refund", "ignore", "approve", "withdraw"]
+    by: Name
+    exception: Word = ""
+    shares: tuple[Share, ...] = ()
+    payment: Annotated[str, Meta(max_length=256)] = ""
+    document: Word = ""
+    amount_e4: Units = 0
+    until: Instant = 0
+    of: Word = ""
+    reason: Text = ""
+
+
+class PaymentRulesPublished(Event, frozen=True, kw_only=True, tag="payment_rules"):
+    """Channels, merchants, payers' tokens and matching rules. Topic `waybook.payment-control`, partition 0.
+
+    `files`: `channels.toml`, `matching.toml`, `payers.csv`; no secrets. `version` is the content's address.
+    """
+
+    version: Name
+    files: dict[str, str]
+    published_by: str = ""
+
+
+class OrderStatus(Event, frozen=True, kw_only=True, tag="order_status"):
+    """What is paid of a document now. Topic `waybook.order-status`, key: document.
+
+    Sent again after a crash with the same `id`. `time` is that of the newest fact it rests on. `serial` grows by
+    one with each new status of the document.
+    """
+
+    group: Name
+    document: Name
+    serial: Annotated[int, Meta(ge=1)]
+    status: Literal["open", "part_paid", "paid", "over_paid", "part_refunded", "refunded", "cancelled"]
+    due_e4: Units
+    paid_e4: Units
+    refunded_e4: Units
+    payments: tuple[str, ...] = ()
+
+
+class InvoiceRequested(Event, frozen=True, kw_only=True, tag="invoice_requested"):
+    """An e-invoice is due: blue for what was paid, red for what was given back. On `waybook.invoices` by document."""
+
+    group: Name
+    document: Name
+    colour: Literal["blue", "red"]
+    party: Name
+    amount_e4: Amount
+    payment: str
+
+
+PaymentEvent = (
+    Notification
+    | Receivable
+    | ReceivableCancelled
+    | BillLines
+    | BillComplete
+    | BillRefused
+    | PaymentDecided
+    | PaymentRulesPublished
+    | OrderStatus
+    | InvoiceRequested
+)
