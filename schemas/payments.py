@@ -28,6 +28,9 @@ State = Literal["pending", "success", "failed", "closed"]
 """Only `success` is money; the others say what may still become of it, or that nothing will."""
 Flow = Literal["in", "out"]
 """Money that comes to us, or leaves us."""
+Sort = Literal["trade", "fund"]
+"""Sort of a bill: the trades that a channel carried out, or the movements of the account that it keeps for us (a bank's
+statement, 资金账单). A channel may give both; a movement is looked for in each that it gives."""
 DueKind = Literal["order", "consignment", "contract", "statement", "invoice", "topup"]
 """订单, 托运单, 仓储合同, 结算单, 供应商或承运商发票, 虚拟账户充值."""
 
@@ -76,6 +79,7 @@ class BillLine(msgspec.Struct, frozen=True, array_like=True, gc=False):
     order: str
     original: str
     amount_e4: int
+    """0: the line tells only a fee of that number, which a bill of movements has in a row of its own."""
     fee_e4: int
     """Of a refund what the channel gives back of its fee, negative."""
     time: int
@@ -143,6 +147,7 @@ class BillLines(Event, frozen=True, kw_only=True, tag="bill_lines"):
     """The bill's settlement date."""
     part: Annotated[int, Meta(ge=1)]
     lines: tuple[BillLine, ...]
+    sort: Sort = "trade"
 
 
 class BillComplete(Event, frozen=True, kw_only=True, tag="bill"):
@@ -160,6 +165,7 @@ class BillComplete(Event, frozen=True, kw_only=True, tag="bill"):
     refunded_e4: Units
     fee_e4: int
     file: Word = ""
+    sort: Sort = "trade"
 
 
 class BillRefused(Event, frozen=True, kw_only=True, tag="bill_refused"):
@@ -174,6 +180,7 @@ class BillRefused(Event, frozen=True, kw_only=True, tag="bill_refused"):
     """Of `schemas.reasons.BILL`."""
     detail: Text = ""
     file: Word = ""
+    sort: Sort = "trade"
 
 
 class Share(msgspec.Struct, frozen=True, gc=False):

@@ -115,6 +115,7 @@ EXCEPTION = {
     "short": "短款：我方有，账单无",
     "bill_amount": "账单金额不符",
     "bill_status": "账单状态不符",
+    "bill_duplicate": "账单重复入账",
     "bill_fee": "手续费不符",
     "cut_off": "日切差异",
     "bill_refused": "账单被拒绝",

@@ -1,0 +1,129 @@
+"""Which bills of a channel for a merchant have come, and which movements of money they have not told of yet.
+
+`Account` finds, when a day's bill is whole, the few movements that it lacks, without looking at the others.
+"""
+
+from collections.abc import Iterator
+from datetime import date
+
+import msgspec
+
+from flows.reconciliation.model import Open
+from schemas.money import FEN
+from schemas.payments import Sort
+from schemas.times import DAY, HOUR, business_day, date_of
+
+
+class Terms(msgspec.Struct, frozen=True):
+    """What is agreed with a channel about a merchant's bills."""
+
+    sorts: tuple[Sort, ...] = ()
+    """Sorts of bills that the channel gives for each day; none: nothing is ever missing from a bill."""
+    notified: bool = True
+    """Whether the channel notifies each movement; if not, its bills alone tell of them (a bank's statement)."""
+    cut_off: int = DAY
+    """When the channel's day ends: milliseconds after Shanghai's midnight."""
+    grace_days: int = 3
+    """So many later days' bills may still bring what its own day's bill lacks."""
+    rate_ppm: int | None = None
+    """The fee in millionths of the amount, rounded to the fen; None: not agreed, only a notified fee is compared."""
+    fee_slack: int = FEN
+    """A fee may differ by so much, in units of 0.0001."""
+    due: int = 36 * HOUR
+    """When a day's bill must be there: milliseconds after that day's beginning in Shanghai."""
+
+
+def settlement_day(time: int, settled: int, terms: Terms) -> int:
+    """The day in whose bill a movement has to be, days since 1970-01-01."""
+    return settled or business_day(time + DAY - terms.cut_off)
+
+
+class Bill(msgspec.Struct, gc=False):
+    """A bill as far as it has come: whole when its end and all its parts are there, in whichever order."""
+
+    channel: str
+    merchant: str
+    sort: Sort
+    day: int
+    parts: int = -1
+    """How many there are; -1: the bill's end has not come yet."""
+    seen: set[int] = msgspec.field(default_factory=set)
+    """Parts that have come, as long as it is not whole."""
+    is_whole: bool = False
+
+    def is_new(self, part: int) -> bool:
+        """Note a part; False: it has come before, or is none of the bill's."""
+        if self.is_whole or part in self.seen or 0 <= self.parts < part:
+            return False
+        self.seen.add(part)
+        self._look()
+        return True
+
+    def end(self, parts: int) -> None:
+        """The bill's end has come."""
+        if not self.is_whole:
+            self.parts = parts
+            self._look()
+
+    def _look(self) -> None:
+        if len(self.seen) == self.parts:
+            self.is_whole, self.seen = True, set()
+
+
+class Account:
+    """What a channel's bills for a merchant have not told yet. Derived: never stored, but from records in any order."""
+
+    def __init__(self, terms: Terms) -> None:
+        self.terms = terms
+        self._whole: dict[Sort, set[int]] = {}
+        self._newest: dict[Sort, int] = {}
+        self._waiting: dict[int, set[str]] = {}
+
+    def is_whole(self, sort: Sort, day: int) -> bool:
+        """Whether the day's bill is known as a whole."""
+        return day in self._whole.get(sort, ())
+
+    def newest(self, sort: Sort) -> int:
+        """The newest day whose bill is whole; -1: there is none."""
+        return self._newest.get(sort, -1)
+
+    def expect(self, key: str, day: int) -> None:
+        """Money was notified that no bill, or not each sort of bill, has told of. `day`: of its settlement."""
+        self._waiting.setdefault(day, set()).add(key)
+
+    def has(self, key: str, day: int) -> None:
+        """All sorts of bills have told of the money now, or it is none any more."""
+        waiting = self._waiting.get(day)
+        if waiting is not None:
+            waiting.discard(key)
+            if not waiting:
+                del self._waiting[day]
+
+    def close(self, sort: Sort, day: int) -> list[str]:
+        """A day's bill is whole: keys whose findings may be others now, in order."""
+        days = self._whole.setdefault(sort, set())
+        if day in days:
+            return []
+        days.add(day)
+        before = self.newest(sort)
+        self._newest[sort] = now = max(before, day)
+        grace = self.terms.grace_days
+        looked = {day} | {one for one in self._waiting if before < one + grace <= now}
+        return sorted(key for one in looked for key in self._waiting.get(one, ()))
+
+    def missing(self, now: int, since: int) -> Iterator[tuple[Sort, int]]:
+        """Sorts and days from `since` on whose bill should be there at data time `now`, and is not."""
+        last = business_day(now - self.terms.due)
+        for sort in self.terms.sorts:
+            whole = self._whole.get(sort, set())
+            yield from ((sort, day) for day in range(since, last + 1) if day not in whole)
+
+
+def missing_bill(channel: str, merchant: str, sort: Sort, day: int) -> Open:
+    """The exception of a bill that has not come."""
+    return Open("bill_missing", f"{channel}/{merchant}/{sort}/{date_of(day)}", 0, "no such bill has come")
+
+
+def refused_bill(channel: str, merchant: str, sort: Sort, day: date, reason: str, detail: str) -> Open:
+    """The exception of a bill that is not believed."""
+    return Open("bill_refused", f"{channel}/{merchant}/{sort}/{day}", 0, f"{reason}: {detail}"[:1024])

@@ -1,0 +1,208 @@
+"""Three-way comparison: what a channel notified, what its bills say, and what our books therefore hold.
+
+For one movement of money (a payment's key) `findings` is a function of what is known of it, and of which days'
+bills are whole: never of who came first. So a bill before its notifications and one after them end in the same
+exceptions, and what no longer holds closes itself. A movement that only a bill knows is a payment all the same
+(`payment_of`): it can be matched.
+"""
+
+from collections.abc import Iterable
+from datetime import date
+
+import msgspec
+
+from flows.reconciliation.accounts import Account, Terms, settlement_day
+from flows.reconciliation.model import Open
+from schemas.money import half_up, yuan
+from schemas.payments import BillLine, Kind, Payment, Sort, State
+from schemas.times import date_of
+
+MILLION = 1_000_000
+
+
+class Told(msgspec.Struct, frozen=True, gc=False):
+    """A movement as its notifications have it now."""
+
+    kind: Kind
+    amount: int
+    state: State
+    time: int
+    settled: int = 0
+    """Settlement day that was notified, days since 1970-01-01; 0: none."""
+    fee: int | None = None
+    currency: str = "CNY"
+
+
+class Billed(msgspec.Struct, frozen=True, array_like=True, gc=False, order=True):
+    """A movement as one bill has it."""
+
+    bill: str
+    day: int
+    sort: Sort
+    amount: int
+    """Of one line, where several say the same."""
+    fee: int
+    """Of all lines together."""
+    state: State
+    currency: str
+    lines: int
+    """Lines that move money."""
+
+
+def billed_with(
+    billed: tuple[Billed, ...], bill: str, day: int, sort: Sort, line: BillLine
+) -> tuple[Billed, ...]:
+    """What bills have of a movement, with one more line. The order of lines does not matter."""
+    moves = 1 if line.amount_e4 else 0
+    fresh = Billed(bill, day, sort, line.amount_e4, line.fee_e4, line.state, line.currency, moves)
+    if not billed:
+        return (fresh,)
+    for at, one in enumerate(billed):
+        if one.bill == bill:
+            state = max(one.state, line.state) if one.lines and moves else (fresh if moves else one).state
+            joined = msgspec.structs.replace(
+                fresh,
+                amount=max(one.amount, line.amount_e4),
+                fee=one.fee + line.fee_e4,
+                state=state,
+                currency=max(one.currency, line.currency),
+                lines=one.lines + moves,
+            )
+            return (*billed[:at], joined, *billed[at + 1 :])
+    return tuple(sorted((*billed, fresh)))
+
+
+def findings(
+    key: str, told: Told | None, billed: tuple[Billed, ...], terms: Terms, account: Account
+) -> list[Open]:
+    """What does not agree about a movement, in order; nothing for one that agrees."""
+    if not billed:
+        return _lacking(key, told, billed, terms, account) if told is not None and terms.sorts else []
+    moved = [one for one in billed if one.lines]
+    found = _repeated(key, moved)
+    if told is None:
+        if not moved:
+            fee = sum(one.fee for one in billed)
+            found.append(
+                Open("bill_fee", key, abs(fee), f"a fee of nothing that is known, {_said_by(billed)}")
+            )
+        if terms.notified and any(one.state == "success" for one in moved):
+            found.append(Open("long", key, moved[0].amount, _said_by(moved)))
+        return sorted(found)
+    found += _otherwise(key, told, moved)
+    found += _fees(key, told, billed, terms)
+    if len({one.sort for one in moved}) < len(terms.sorts):
+        found += _lacking(key, told, billed, terms, account)
+    return sorted(found) if len(found) > 1 else found
+
+
+def agrees(told: Told, line: BillLine, terms: Terms) -> bool:
+    """Whether a line is all that there is to say of a movement that no bill had before: the usual case, quickly."""
+    return (
+        line.amount_e4 == told.amount
+        and line.state == told.state
+        and line.currency == told.currency
+        and len(terms.sorts) <= 1
+        and not _fee_off(told, line.fee_e4, terms)
+    )
+
+
+def payment_of(channel: str, merchant: str, group: str, line: BillLine, day: date) -> Payment:
+    """The payment that a line tells of, as if it had been notified."""
+    return Payment(
+        channel=channel,
+        merchant=merchant,
+        group=group,
+        number=line.number,
+        kind=line.kind,
+        state=line.state,
+        amount_e4=line.amount_e4,
+        time=line.time,
+        direction=line.direction,
+        order=line.order,
+        original=line.original,
+        currency=line.currency,
+        fee_e4=line.fee_e4,
+        payer=line.payer,
+        text=line.text,
+        settled=day,
+    )
+
+
+def _otherwise(key: str, told: Told, moved: list[Billed]) -> list[Open]:
+    """A bill has the movement, but not as it was notified: one exception of each kind, by the first such bill."""
+    found: dict[str, Open] = {}
+    for one in moved:
+        if one.amount != told.amount:
+            text = f"{_where(one)} has {yuan(one.amount)}, notified were {yuan(told.amount)}"
+            found.setdefault("bill_amount", Open("bill_amount", key, abs(one.amount - told.amount), text))
+        if one.state != told.state:
+            text = f"{_where(one)} says {one.state}, notified was {told.state}"
+            found.setdefault("bill_status", Open("bill_status", key, told.amount, text))
+        if one.currency != told.currency:
+            text = f"{_where(one)} is in {one.currency}, notified was {told.currency}"
+            found.setdefault("currency_mismatch", Open("currency_mismatch", key, told.amount, text))
+    return list(found.values())
+
+
+def _repeated(key: str, moved: list[Billed]) -> list[Open]:
+    """More than one line of a sort of bill moves the same money."""
+    for sort in sorted({one.sort for one in moved}):
+        same = [one for one in moved if one.sort == sort]
+        days = {one.day for one in same}
+        lines = max(one.lines for one in same)
+        if lines > 1 or len(days) > 1:
+            return [Open("bill_duplicate", key, same[0].amount, f"{lines} lines, {_said_by(same)}")]
+    return []
+
+
+def _fees(key: str, told: Told, billed: tuple[Billed, ...], terms: Terms) -> list[Open]:
+    if told.state != "success":
+        return []
+    for one in billed:
+        if one.state == "success" and (wrong := _fee_off(told, one.fee, terms)):
+            by = "notified" if told.fee is not None else "by the rate"
+            text = f"{_where(one)} takes {yuan(one.fee)}, {by} {yuan(_fee_by(told, terms))}"
+            return [Open("bill_fee", key, wrong, text)]
+    return []
+
+
+def _fee_off(told: Told, fee: int, terms: Terms) -> int:
+    """By how much a fee is wrong; 0: it is right, or nobody knows. Of money that goes back up to the fee may return."""
+    if told.fee is None and terms.rate_ppm is None:
+        return 0
+    right = _fee_by(told, terms)
+    low, high = (right, right) if told.kind == "payment" or told.fee is not None else (-right, 0)
+    off = max(low - fee, fee - high)
+    return off if off > terms.fee_slack else 0
+
+
+def _fee_by(told: Told, terms: Terms) -> int:
+    return told.fee if told.fee is not None else half_up(told.amount * (terms.rate_ppm or 0) // MILLION)
+
+
+def _lacking(
+    key: str, told: Told | None, billed: tuple[Billed, ...], terms: Terms, account: Account
+) -> list[Open]:
+    """Money that the bill of its day lacks: a shift to the next day's bill at first, then missing."""
+    if told is None or told.state != "success":
+        return []
+    day = settlement_day(told.time, told.settled, terms)
+    have = {one.sort for one in billed if one.lines}
+    lacks = [sort for sort in terms.sorts if sort not in have and account.is_whole(sort, day)]
+    if not lacks:
+        return []
+    over = [sort for sort in lacks if account.newest(sort) >= day + terms.grace_days]
+    named = ", ".join(f"the {sort} bill of {date_of(day)}" for sort in (over or lacks))
+    if over:
+        until = date_of(day + terms.grace_days)
+        return [Open("short", key, told.amount, f"not in {named}, nor in any through {until}")]
+    return [Open("cut_off", key, told.amount, f"not in {named}; the next days' bills may have it")]
+
+
+def _where(one: Billed) -> str:
+    return f"the {one.sort} bill of {date_of(one.day)}"
+
+
+def _said_by(moved: Iterable[Billed]) -> str:
+    return "in " + ", ".join(f"{_where(one)} ({one.bill})" for one in moved)
