@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from datetime import date
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -40,8 +41,8 @@ def told_of(kind: Kind, text: str) -> Told | None:
     when, clock, amount, *more = text.split()
     fee = [parse_yuan(word.removeprefix("手续费")) for word in more if word.startswith("手续费")]
     settled = [day(word.removeprefix("清算")) for word in more if word.startswith("清算")]
-    state = "pending" if "待定" in more else "success"
-    return Told(kind, parse_yuan(amount), state, at(when, clock), *(settled or [0]), *(fee or [None]))  # type: ignore[arg-type]
+    told = Told(kind, parse_yuan(amount), "pending" if "待定" in more else "success", at(when, clock))
+    return msgspec.structs.replace(told, settled=sum(settled), fee=fee[0] if fee else None)
 
 
 def lines_of(kind: Kind, text: str) -> Iterator[tuple[str, int, Sort, BillLine]]:
