@@ -1,7 +1,7 @@
 """Identity is computed from content: the same fact has the same id whenever and wherever it is seen.
 
-xxHash3 (https://xxhash.com) with 128 bits names things; nothing here protects against forgery, which is the
-work of the SHA-256 chain over the blocks.
+xxHash3 (https://xxhash.com) with 128 bits names what our own side says; it does not protect against forgery, which is
+the work of the SHA-256 chain over the blocks. What strangers send is named by SHA-256.
 """
 
 import hashlib
@@ -15,11 +15,19 @@ def content_id(prefix: str, *parts: str | bytes) -> str:
 
     Parts are length-prefixed, so that ("ab", "c") and ("a", "bc") differ.
     """
-    whole = b"".join(
+    return f"{prefix}-{xxh3_128_hexdigest(_joined(parts))}"
+
+
+def guarded_id(prefix: str, *parts: str | bytes) -> str:
+    """The same for what strangers send: 128 bits of SHA-256, so that nobody can make two things with one id."""
+    return f"{prefix}-{hashlib.sha256(_joined(parts)).hexdigest()[:32]}"
+
+
+def _joined(parts: tuple[str | bytes, ...]) -> bytes:
+    return b"".join(
         len(raw).to_bytes(4, "little") + raw
         for raw in (part.encode() if isinstance(part, str) else part for part in parts)
     )
-    return f"{prefix}-{xxh3_128_hexdigest(whole)}"
 
 
 def version_of(files: Mapping[str, str]) -> str:

@@ -7,6 +7,7 @@ Amounts end in `_e4` (0.0001 of the currency's unit), times are UTC milliseconds
 tokens only (`tok-…`, a keyed hash); raw ones are in the encrypted evidence alone.
 """
 
+from collections.abc import Mapping
 from datetime import date
 from typing import Annotated, Literal
 
@@ -14,6 +15,7 @@ import msgspec
 from msgspec import Meta
 
 from schemas.events import Event, Instant, Name, Units, Word
+from schemas.identity import guarded_id
 from schemas.money import MOST
 
 Text = Annotated[str, Meta(max_length=1024)]
@@ -93,14 +95,20 @@ class BillLine(msgspec.Struct, frozen=True, array_like=True, gc=False):
 class Notification(Event, frozen=True, kw_only=True, tag="notification"):
     """What a channel said, exactly as it said it. Topic `waybook.notifications.{channel}`, key: group.
 
-    `id` is a hash of channel, headers' signature and body, so that a repeat of the same bytes is known; `time` is
-    when it was received. `headers`: names in lower case. `body`: the raw bytes (Base64 in JSON).
+    `id` is `notification_id`, so that a repeat of the same bytes is known; `time` is when it was received.
+    `headers`: names in lower case. `body`: the raw bytes (Base64 in JSON).
     """
 
     channel: Name
     group: Name
     headers: dict[str, str] = msgspec.field(default_factory=dict)
     body: bytes = b""
+
+
+def notification_id(channel: str, headers: Mapping[str, str], body: bytes) -> str:
+    """A notification's id: the same bytes with the same headers (those that are kept) are the same notification."""
+    said = (f"{name}:{headers[name]}" for name in sorted(headers))
+    return guarded_id("ntf", channel, *said, body)
 
 
 class Receivable(Event, frozen=True, kw_only=True, tag="receivable"):

@@ -16,6 +16,28 @@ class DeliveryError(RuntimeError):
     """Kafka did not take a record; whatever depends on it must not be acknowledged."""
 
 
+def producer(settings: Settings, linger_ms: int, give_up_ms: int, more: dict[str, Any]) -> Producer:
+    """An idempotent producer; all brokers that must have a record confirm it. `more`: of librdkafka's options."""
+    return Producer(
+        {
+            "bootstrap.servers": settings.kafka,
+            "enable.idempotence": True,
+            "acks": "all",
+            "compression.type": "lz4",
+            "linger.ms": linger_ms,
+            "partitioner": PARTITIONER,
+            "queue.buffering.max.messages": 500_000,
+            "message.max.bytes": 8_000_000,
+            "message.timeout.ms": give_up_ms,
+            "reconnect.backoff.ms": 500,
+            "reconnect.backoff.max.ms": 5_000,
+            **more,
+            **settings.kafka_options,
+        },
+        logger=logging.getLogger("waybook.kafka"),
+    )
+
+
 class Records:
     """An idempotent producer. Records of one key go to the partition that Java's producers choose.
 
@@ -24,24 +46,7 @@ class Records:
 
     def __init__(self, settings: Settings, linger_ms: int = 5) -> None:
         self._failed: str | None = None
-        self._producer = Producer(
-            {
-                "bootstrap.servers": settings.kafka,
-                "enable.idempotence": True,
-                "acks": "all",
-                "compression.type": "lz4",
-                "linger.ms": linger_ms,
-                "partitioner": PARTITIONER,
-                "queue.buffering.max.messages": 500_000,
-                "message.max.bytes": 8_000_000,
-                "message.timeout.ms": GIVE_UP_MS,
-                "reconnect.backoff.ms": 500,
-                "reconnect.backoff.max.ms": 5_000,
-                "on_delivery": self._delivered,
-                **settings.kafka_options,
-            },
-            logger=logging.getLogger("waybook.kafka"),
-        )
+        self._producer = producer(settings, linger_ms, GIVE_UP_MS, {"on_delivery": self._delivered})
 
     def produce(
         self, topic: str, key: str, value: bytes, at: int | None = None, partition: int | None = None
