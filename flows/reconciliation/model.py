@@ -11,7 +11,7 @@ from schemas.payments import Flow, Kind, Share
 
 
 class Due(msgspec.Struct, frozen=True, gc=False):
-    """A receivable or payable as its newest word has it. `event` is that word's id."""
+    """A receivable or payable as its newest word has it. `event` is that word's id, `time` that of its first word."""
 
     document: str
     kind: str
@@ -82,8 +82,28 @@ class Decisions(msgspec.Struct, frozen=True):
     """Payments that have to go back: no rule may use them."""
 
 
+class Difference(msgspec.Struct, frozen=True, order=True, gc=False):
+    """What a rule's tolerance lets pass. Positive: so much more was paid and is kept; negative: so much of the due is
+    given up, and it is settled all the same."""
+
+    payment: str
+    document: str
+    amount: int
+    rule: str
+
+
 class Outcome(msgspec.Struct, frozen=True):
-    """What a set of facts comes to, each list in order."""
+    """What a set of facts comes to, each list in order.
+
+    A refund's money that no match takes from a document was the original's unmatched rest: both lie in suspense.
+    """
 
     matches: Sequence[Match] = ()
     exceptions: Sequence[Open] = ()
+    differences: Sequence[Difference] = ()
+    again: int = 0
+    """Data time (UTC ms) from which on the same facts may come to something else; 0: never."""
+    pooled: frozenset[str] = frozenset()
+    """Payments that no number leads to a due; see `components`."""
+    settled: frozenset[str] = frozenset()
+    """Documents of which numbers and decisions alone leave nothing open; see `components`."""
