@@ -15,6 +15,7 @@ def outcome(
     dues: Iterable[Due], payments: Iterable[Paid], decisions: Decisions, rules: MatchingRules, now: int
 ) -> Outcome:
     """Matches and exceptions at data time `now` (UTC ms) of dues and payments that hang together (`components`)."""
+    payments = tuple(payments)
     by_number: dict[str, list[Due]] = {}
     for due in sorted(set(dues), key=lambda one: (one.time, one.document)):
         for number in numbers_of_due(due):
@@ -34,5 +35,16 @@ def outcome(
                 matches.append(Match(paid.key, due.document, amount, rules.rules[0].name, "order number"))
         if left:
             kind = "unknown_payment" if not found else "amount_over"
-            exceptions.append(Open(kind, paid.key, left, "nothing open", tuple(due.document for due in found)))
-    return Outcome(tuple(sorted(matches)), tuple(sorted(exceptions)))
+            exceptions.append(
+                Open(kind, paid.key, left, "nothing open", tuple(due.document for due in found))
+            )
+    told = [
+        one
+        for one in exceptions
+        if one.kind != "unknown_payment" or _time(one, payments) + rules.patience <= now
+    ]
+    return Outcome(tuple(sorted(matches)), tuple(sorted(told)))
+
+
+def _time(one: Open, payments: Iterable[Paid]) -> int:
+    return next(paid.time for paid in payments if paid.key == one.subject)
