@@ -1,8 +1,8 @@
 """What hangs together: the dues and payments whose outcome a new fact can change.
 
 A lane keeps two indexes, keys to dues and keys to payments, and what the last outcome said of each (`pooled`,
-`settled`). `component` follows the keys from what has changed. Of a fact that takes another's place (an amended due), take the
-component of the old one and that of the new one together.
+`settled`). `component` follows the keys from what has changed. Of a fact that takes another's place (an amended
+due), take the component of the old one and that of the new one together.
 """
 
 from collections.abc import Iterable
