@@ -9,9 +9,9 @@ from typing import Literal
 
 import msgspec
 
-from flows.governance.files import rows_of
 from schemas.money import parse_yuan
 from schemas.problems import DocumentError, Problem
+from schemas.rows import rows_of
 
 ACCOUNTS, MATERIALS = "accounts.csv", "materials.csv"
 FILES: dict[str, tuple[str, ...]] = {

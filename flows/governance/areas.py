@@ -6,8 +6,8 @@ writes that address.
 
 from collections.abc import Container, Mapping
 
-from flows.governance.files import Rows, wrong
 from schemas.problems import Problem
+from schemas.rows import Rows, wrong
 
 FILE = "areas.csv"
 COLUMNS = ("outlet", "county")

@@ -18,11 +18,11 @@ from flows.governance import areas, parties
 from flows.governance.agreements import Agreements, read_agreements
 from flows.governance.areas import Areas, read_areas
 from flows.governance.chains import MOST_SITES, Rule, read_chains
-from flows.governance.files import rows_of, wrong
 from flows.governance.parties import Membership, Parties, keepers, member, read_parties
 from schemas.identity import version_of
 from schemas.parties import HQ
 from schemas.problems import DocumentError, Problem
+from schemas.rows import rows_of, wrong
 
 FILES: dict[str, tuple[str, ...]] = {
     "places.csv": ("code", "name", "level", "province"),

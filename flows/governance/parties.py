@@ -15,10 +15,10 @@ from itertools import pairwise
 
 import msgspec
 
-from flows.governance.files import ALWAYS, FOR_EVER, Rows, day_in, wrong
 from schemas.limits import MOST_IDENTIFIER
 from schemas.parties import CUSTOMER, HQ
 from schemas.problems import Problem
+from schemas.rows import ALWAYS, FOR_EVER, Rows, day_in, wrong
 from schemas.times import date_of
 
 FILE = "parties.csv"

@@ -1,4 +1,4 @@
-"""Rows of a directory's CSV files, numbered as people count them, and what can be wrong with the file itself."""
+"""Rows of CSV files that people edit, numbered as people count them, and what can be wrong with the file itself."""
 
 import csv
 import io
@@ -25,7 +25,7 @@ def rows_of(
 ) -> Iterator[tuple[int, dict[str, str]]]:
     """Numbered rows of a file, cells stripped."""
     if name not in files:
-        problems.append(Problem(name, 0, "", "missing_file", f"the directory has no file {name}"))
+        problems.append(Problem(name, 0, "", "missing_file", f"there is no file {name}"))
         return
     reader = csv.reader(io.StringIO(files[name].lstrip("\ufeff")))
     try:

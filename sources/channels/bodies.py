@@ -1,0 +1,100 @@
+"""Bodies as fields: strict JSON, forms and CSV, every leaf a text as it was written, so that amounts stay exact.
+
+What has the same name twice is refused, since two readers could believe two different things.
+"""
+
+import csv
+import io
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+from urllib.parse import unquote_to_bytes
+
+from sources.channels.refused import RefusedError
+
+Content = Mapping[str, Any]
+"""Texts by name, and whatever JSON nests: mappings, lists, True, False, None."""
+MOST_FIELDS = 256
+CHARSETS = {"utf-8": "utf-8", "utf8": "utf-8", "gbk": "gbk", "gb2312": "gbk", "gb18030": "gb18030"}
+"""What channels call their charsets, in lower case."""
+
+
+def _unreadable(why: str) -> RefusedError:
+    return RefusedError("body_unreadable", why)
+
+
+def decoded(raw: bytes, charset: str) -> str:
+    """Text of a charset of `CHARSETS`."""
+    try:
+        return raw.decode(CHARSETS[charset.lower()])
+    except KeyError:
+        raise _unreadable("names a charset that is not known") from None
+    except UnicodeDecodeError:
+        raise _unreadable(f"is not in {CHARSETS[charset.lower()]}") from None
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise _unreadable("has a name twice in one object")
+    return found
+
+
+def _constant(_text: str) -> None:
+    raise _unreadable("has a number that is none")
+
+
+_JSON = json.JSONDecoder(object_pairs_hook=_object, parse_int=str, parse_float=str, parse_constant=_constant)
+
+
+def json_of(raw: bytes, charset: str = "utf-8") -> Content:
+    """A JSON object."""
+    text = decoded(raw, charset)
+    try:
+        content = _JSON.decode(text)
+    except RecursionError:
+        raise _unreadable("is nested too deep") from None
+    except RefusedError:
+        raise
+    except ValueError:
+        raise _unreadable("is not JSON") from None
+    if not isinstance(content, dict):
+        raise _unreadable("is no JSON object")
+    return content
+
+
+def form_of(raw: bytes) -> dict[bytes, bytes]:
+    """A form's fields as bytes: what is signed is in the charset that the form itself names."""
+    parts = raw.strip().split(b"&")
+    if len(parts) > MOST_FIELDS:
+        raise _unreadable(f"has more than {MOST_FIELDS} fields")
+    fields: dict[bytes, bytes] = {}
+    for part in parts:
+        name, equals, value = part.replace(b"+", b" ").partition(b"=")
+        name = unquote_to_bytes(name)
+        if not equals or not name:
+            raise _unreadable("is no form")
+        if name in fields:
+            raise _unreadable("has a field twice")
+        fields[name] = unquote_to_bytes(value)
+    return fields
+
+
+def texts_of(fields: Mapping[bytes, bytes], charset: str) -> Content:
+    """A form's fields as texts."""
+    return {decoded(name, charset): decoded(value, charset) for name, value in fields.items()}
+
+
+def csv_of(raw: bytes, charset: str, columns: Sequence[str] = ()) -> Content:
+    """One row, under a header unless the columns are known."""
+    try:
+        rows = [row for row in csv.reader(io.StringIO(decoded(raw, charset)), strict=True) if any(row)]
+    except csv.Error:
+        raise _unreadable("is not CSV") from None
+    if not columns:
+        columns, rows = rows[0] if rows else [], rows[1:]
+    if len(rows) != 1 or len(rows[0]) != len(columns):
+        raise _unreadable("is not one row of as many cells as there are columns")
+    if len(set(columns)) < len(columns):
+        raise _unreadable("has a column twice")
+    return dict(zip(columns, rows[0], strict=True))
