@@ -3,9 +3,7 @@
 import argparse
 import logging
 import os
-import signal
 import sys
-import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -23,6 +21,7 @@ from deploy.dead_letters import ReplayError
 from deploy.demo import Demo, Options
 from deploy.home import Home, HomeError, in_use, told
 from deploy.part import ROOT, Server
+from flows.engine.stop import Stop
 from schemas.problems import DocumentError
 from schemas.settings import Settings
 from sinks.clickhouse import StoreAwayError
@@ -33,9 +32,7 @@ def open_(arguments: argparse.Namespace) -> int:
     """Serve the data that a demo has left, until Ctrl-C."""
     home = Home(arguments.directory.resolve())
     home.reopen()
-    asked = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: asked.set())
+    stop = Stop()
     settings = told(home.directory) or Settings()
     server = Server(
         home.directory,
@@ -48,12 +45,12 @@ def open_(arguments: argparse.Namespace) -> int:
         home.tell(msgspec.structs.replace(settings, clickhouse=server.address))
         sys.stdout.write(f"clickhouse  {server.address}   (Ctrl-C ends it)\n")
         sys.stdout.flush()
-        while not asked.wait(0.5) and not server.ended:
+        while not stop.wait(0.5) and not server.ended:
             pass
     finally:
         server.stop()
         home.release()
-    return 0 if asked.is_set() else 1
+    return 0 if stop.asked else 1
 
 
 def demo(arguments: argparse.Namespace) -> int:

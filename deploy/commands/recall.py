@@ -2,17 +2,14 @@
 
 import argparse
 import os
-import signal
 import sys
-import threading
-
-from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from dashboards.library import version_named
 from deploy.commands import Command
 from deploy.commands.where import LONG, settings_of, store_of
 from deploy.recall.job import Job, RecallError, Tally
-from sinks.clickhouse import StoreAwayError
+from flows.engine.stop import Stop
+from sinks.clickhouse import AWAY
 
 SHOWN = 5
 """Refusals that are told."""
@@ -48,16 +45,14 @@ def _pass(job: Job, arguments: argparse.Namespace) -> dict[str, Tally]:
 
 def _follow(job: Job, arguments: argparse.Namespace) -> int:
     """One pass after the other until told to stop; what is away is waited for."""
-    asked = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: asked.set())
-    while not asked.wait(arguments.every):
+    stop = Stop()
+    while not stop.wait(arguments.every):
         try:
             for what, tally in _pass(job, arguments).items():
                 if tally.recalled or tally.refused:
                     sys.stdout.write(f"{what}: {tally}\n")
                     sys.stdout.flush()
-        except (ClickHouseError, StoreAwayError, OSError, RecallError) as away:
+        except (*AWAY, RecallError) as away:
             sys.stderr.write(f"waiting: {away}\n")
             sys.stderr.flush()
     return 0

@@ -2,36 +2,30 @@
 
 import argparse
 import os
-import signal
 import sys
-import threading
-
-from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from deploy import volumes
 from deploy.commands import Command
 from deploy.commands.where import LONG, settings_of, store_of
-from sinks.clickhouse import StoreAwayError
+from flows.engine.stop import Stop
+from sinks.clickhouse import AWAY
 from sinks.kafka import DeliveryError
 
 
 def volumes_(arguments: argparse.Namespace) -> int:
     """Count customers' parcels in the month through each completed day, and publish it to the lanes."""
     settings = settings_of(arguments)
-    asked = threading.Event()
-    if arguments.follow:
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda *_: asked.set())
+    stop = Stop() if arguments.follow else None
     while True:
         try:
             lines = volumes.run(settings, store_of(arguments, LONG), arguments.by, again=arguments.again)
-        except (StoreAwayError, ClickHouseError, DeliveryError) as error:
-            if not arguments.follow:
+        except (*AWAY, DeliveryError) as error:
+            if stop is None:
                 raise
             lines = [f"away, tried again: {error}"]
         sys.stdout.write("".join(f"{line}\n" for line in lines))
         sys.stdout.flush()
-        if not arguments.follow or asked.wait(arguments.every):
+        if stop is None or stop.wait(arguments.every):
             return 0
 
 

@@ -2,11 +2,9 @@
 
 import argparse
 import sys
-import time
 from collections.abc import Iterator
 
 from clickhouse_connect.driver.client import Client
-from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from dashboards.drafts import RUN_STATUS, summaries
 from dashboards.words import shanghai
@@ -20,8 +18,8 @@ from flows.fees.current import FEES
 from schemas.identity import version_of
 from schemas.money import yuan
 from schemas.settings import Settings
+from sinks.clickhouse import AWAY, create_tables, is_away
 from sinks.clickhouse import connect as writing
-from sinks.clickhouse import create_tables, is_away
 
 PERIOD = 1.0
 """Seconds between two looks for sealed blocks."""
@@ -60,19 +58,19 @@ def _go_on(follower: follow.Follower, stop: Stop, *, once: bool) -> None:
     while not stop.asked and not follower.stopped():
         try:
             blocks = follower.step()
-        except (ClickHouseError, OSError) as error:
+        except AWAY as error:
             if once or not is_away(error):
                 raise
             sys.stderr.write(f"waiting for the store: {str(error)[:200]}\n")
             follower.unsure()
-            time.sleep(pause)
+            stop.wait(pause)
             pause = min(2 * pause, 10.0)
             continue
         pause = 0.1
         if not blocks:
             if once:
                 return
-            time.sleep(PERIOD)
+            stop.wait(PERIOD)
 
 
 def run_named(client: Client, text: str, connect: Connect) -> str:
