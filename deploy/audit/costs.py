@@ -5,11 +5,11 @@ from collections.abc import Iterator
 from fractions import Fraction
 
 import msgspec
-from xxhash import xxh3_128_digest
 
+from deploy.audit.names import name_of
 from deploy.audit.postings import COST
 from deploy.audit.report import Check, Findings
-from deploy.audit.store import Store, up_to
+from deploy.audit.store import Store, read_blocks, up_to
 from schemas.parties import HQ
 
 EXPENSE, PAYABLE = "6201", "2301"
@@ -80,7 +80,7 @@ class Costs:
         wanted = Counter[tuple[object, ...]]()
         for name, cost in self._costs.items():
             for suffix, sign in (("", 1), ("|r", -1)) if name in self._withdrawn else (("", 1),):
-                charge = xxh3_128_digest(f"{COST}|{name}{suffix}".encode())[:15].hex().upper() + "00"
+                charge = name_of(f"{COST}|{name}{suffix}")
                 for account, side in ((EXPENSE, "D"), (PAYABLE, "C")):
                     wanted[charge, HQ, account, side, sign * cost.units, cost.carrier, cost.day] += 1
         there = Counter(tuple(row.values()) for row in self._store.rows(_POSTED))
@@ -119,7 +119,7 @@ class Costs:
 
     def _apportioned(self, cost: Cost, blocks: str) -> dict[str, int]:
         """By waybill: each its exact part cut off, what is left over to those whose cut was largest."""
-        known = up_to({int(lane): int(n) for lane, _, n in (word.partition(":") for word in blocks.split())})
+        known = up_to(read_blocks(blocks))
         rows = self._store.rows(_PASSED.format(known=known), place=cost.place, to=cost.to, day=cost.day)
         column = {"weight": "grams", "volume": "cm3", "piece": "pieces"}[cost.basis]
         quantities = {row["waybill"]: row[column] for row in rows}

@@ -52,7 +52,7 @@ def _blocks(rows: list[Row]) -> Blocks:
 
 
 def _spans(begun: list[Row], said: Mapping[int, object]) -> Iterator[tuple[int, int]]:
-    """From which block to which, both exclusive and inclusive, a run's rows are without a hole."""
+    """After which block and up to which a run's rows are without a hole."""
     for place, row in enumerate(begun):
         following = begun[place + 1] if place + 1 < len(begun) else None
         for lane in sorted({seq >> LANE for seq in said}):

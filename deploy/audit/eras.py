@@ -6,7 +6,7 @@ block by which it had read the control topic as far as lane 0 had.
 
 import hashlib
 from bisect import bisect_right
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -19,7 +19,7 @@ from deploy.audit.hands import Hands, read_changes
 from deploy.audit.report import Findings
 from deploy.audit.store import BLOCKS, LANE, Store
 from deploy.audit.tariffs import USUAL, Book, Policy, Prices, read_book
-from deploy.audit.volumes import Volumes, holding, read_counts
+from deploy.audit.volumes import Count, Volumes, holding
 from schemas.topics import CONTROL
 
 Documents = list[tuple[int, str, dict[str, str]]]
@@ -84,12 +84,11 @@ class Eras:
         return {lane: start for lane, start in found.items() if start <= BLOCKS}
 
 
-def read_eras(store: Store, log: Log, found: Findings) -> Eras:
+def read_eras(store: Store, log: Log, counts: Sequence[Count], found: Findings) -> Eras:
     """The eras of all lanes, from what is stored. A book that cannot be read is found wrong and left out."""
     tariffs, directories = _read_tariffs(store), _read_directories(store)
     changes = read_changes(store)
     documents = {seq for seq, _, _ in tariffs} | {seq for seq, _ in directories}
-    counts = read_counts(store)
     beginnings = sorted(documents | {change.seq for change in changes} | {count.seq for count in counts})
     _check_directories(store, found)
     eras = [_era([], read_directory("", ()), Hands())]

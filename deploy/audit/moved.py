@@ -11,7 +11,7 @@ from deploy.audit import postings
 from deploy.audit.hands import Hands
 from deploy.audit.names import name_of
 from deploy.audit.report import Check, Findings
-from deploy.audit.store import Store, up_to
+from deploy.audit.store import Store, read_blocks, up_to
 from schemas.parties import HQ
 
 Account = tuple[str, str, str]
@@ -50,7 +50,6 @@ def read_moves(store: Store) -> list[Move]:
     for _, group in groupby(rows, lambda row: (row["seq"], row["move_id"])):
         lines = list(group)
         one = lines[0]
-        pairs = (pair.split(":") for pair in one["blocks"].split())
         moves.append(
             Move(
                 one["move_id"],
@@ -59,7 +58,7 @@ def read_moves(store: Store) -> list[Move]:
                 one["former"],
                 one["party"],
                 one["business_date"],
-                {int(lane): int(block) for lane, block in pairs},
+                read_blocks(one["blocks"]),
                 {(r["book"], r["account"], r["counterparty"]): r["units"] for r in lines if r["units"]},
                 len({tuple(row.values())[1:8] for row in lines}) > 1,
             )

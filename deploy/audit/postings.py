@@ -29,8 +29,9 @@ class Fee(msgspec.Struct, frozen=True):
 
 
 MOVED = "balance_moved"
-COST = "carriage_cost"
 """In the place of a fee: open balances that went over with an outlet."""
+COST = "carriage_cost"
+"""In the place of a fee: what hubs and lines cost."""
 MOVES_IN_PARTY = ("1101", "1102", "2101")
 """Accounts of a party's book whose balances go over."""
 MOVES_IN_HQ = ("1001", "1002", "1003", "1004", "1005", "1006", "2001", "2002", "2003", "2005", "2006")

@@ -115,7 +115,8 @@ class Recomputation:
         self._store, self._data_time = store, data_time
         self._oldest, self._ahead = limits.oldest, limits.ahead
         self.documents = Findings("documents", "价格手册与其版本号相符，可读")
-        self._eras = read_eras(store, log, self.documents)
+        self._counts = read_counts(store)
+        self._eras = read_eras(store, log, self._counts, self.documents)
         self._moves = read_moves(store)
         self._rules = read_postings(store)
         self._fees = {fee.name: fee for due in self._rules.dues for fee in due.fees}
@@ -182,7 +183,7 @@ class Recomputation:
         yield check_names(self._store)
         yield self._costs.check_posted()
         yield self._costs.check_shares()
-        yield check_counts(self._store, read_counts(self._store))
+        yield check_counts(self._store, self._counts)
         yield check_anomalies(self._store, self._eras)
         yield check_dead_letters(self._store, self._eras)
         for found in (self.charges, self.snapshots, self.waits, self.weights, self.lanes):

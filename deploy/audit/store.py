@@ -53,6 +53,12 @@ def up_to(blocks: Mapping[int, int], column: str = "seq") -> str:
     return " OR ".join(lanes) or "false"
 
 
+def read_blocks(text: str) -> dict[int, int]:
+    """By lane a block, from words as `0:118`."""
+    pairs = (word.split(":") for word in text.split())
+    return {int(lane): min(int(n), BLOCKS) for lane, n in pairs}
+
+
 class Store:
     """The books as they are during one audit, read-only.
 

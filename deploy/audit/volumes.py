@@ -1,13 +1,13 @@
 """Customers' parcels in the month: the published counts, which of them a charge has to use, and whether they hold."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from datetime import date, timedelta
 
 import msgspec
 
 from deploy.audit.report import Check, Findings
-from deploy.audit.store import BLOCKS, LANE, Store
+from deploy.audit.store import Store, read_blocks, up_to
 
 EPOCH = date(1970, 1, 1)
 _COUNTS = """
@@ -98,7 +98,7 @@ def check_counts(store: Store, counts: Iterable[Count]) -> Check:
     found = Findings("volumes", "客户当月票数由揽收扫描与订单独立清点")
     for count in counts:
         found.seen += 1
-        known = " OR ".join(_blocks(count.blocks)) or "false"
+        known = up_to(read_blocks(count.blocks))
         rows = store.rows(_TRUE.format(known=known), first=count.month, last=count.through)
         true = {row["whose"]: row["parcels"] for row in rows}
         for customer in sorted(true.keys() | count.volumes.keys()):
@@ -106,9 +106,3 @@ def check_counts(store: Store, counts: Iterable[Count]) -> Check:
             if said != wanted:
                 found.add(f"{count.name}: {customer} had {wanted} parcels, not {said}")
     return found.check("counts")
-
-
-def _blocks(text: str) -> Iterator[str]:
-    for word in text.split():
-        lane, n = map(int, word.split(":"))
-        yield f"seq BETWEEN {lane << LANE} AND {lane << LANE | min(n, BLOCKS)}"
