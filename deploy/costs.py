@@ -35,8 +35,10 @@ SELECT cost_id, place, to_place, business_date, basis, toInt64(amount * 10000) A
     FROM cost WHERE $sealed GROUP BY cost_id
 ) WHERE billed > 0 ORDER BY cost_id"""
 SHARES = """
-SELECT waybill, toInt64(sum(amount) * 10000) AS units, max(version) AS newest FROM cost_share
-WHERE cost_id = {cost:String} GROUP BY waybill ORDER BY waybill"""
+SELECT waybill, toInt64(sum(amount) * 10000) AS units, max(version) AS newest,
+       argMax(toString(route), (version, status = 'share')) AS line
+FROM cost_share WHERE cost_id = {cost:String} GROUP BY waybill ORDER BY waybill"""
+"""By parcel: its share in force, the newest version that changed it, and the line that it stands under."""
 PASSED = """
 WITH passing AS (
     SELECT waybill FROM event
@@ -121,37 +123,23 @@ def _version(
     after = {waybill: units for waybill, units in apportion(int(cost["units"]), quantities).items() if units}
     if after == before:
         return version, []
-    routes = {row["waybill"]: str(row["route"]) for row in passed}
-    old = _routes(client, cost["cost_id"]) if before else {}
+    old = {row["waybill"]: str(row["line"]) for row in shares}
+    new = {row["waybill"]: str(row["route"]) for row in passed}
     about = {"cost_id": cost["cost_id"], "version": version, "business_date": str(cost["business_date"])}
+
+    def row(waybill: str, status: str, quantity: int, units: int, route: str) -> dict[str, Any]:
+        told = {"status": status, "quantity": quantity, "amount": yuan(units), "route": route}
+        return {**about, "waybill": waybill, "blocks": named, **told}
+
     made = []
     for waybill in sorted(before.keys() | after.keys()):
         if before.get(waybill) == after.get(waybill):
             continue
         if waybill in before:
-            red = {
-                "status": "reversed",
-                "quantity": 0,
-                "amount": yuan(-before[waybill]),
-                "route": old[waybill],
-            }
-            made.append({**about, "waybill": waybill, "blocks": named, **red})
+            made.append(row(waybill, "reversed", 0, -before[waybill], old[waybill]))
         if waybill in after:
-            share = {
-                "status": "share",
-                "quantity": quantities[waybill],
-                "amount": yuan(after[waybill]),
-                "route": routes[waybill],
-            }
-            made.append({**about, "waybill": waybill, "blocks": named, **share})
+            made.append(row(waybill, "share", quantities[waybill], after[waybill], new[waybill]))
     return version, made
-
-
-def _routes(client: Client, cost: str) -> dict[str, str]:
-    """The lines under which the shares in force stand."""
-    sql = """SELECT waybill, argMax(toString(route), (version, status = 'share')) AS line FROM cost_share
-             WHERE cost_id = {cost:String} GROUP BY waybill"""
-    return {row["waybill"]: row["line"] for row in rows(client, sql, cost=cost)}
 
 
 def _insert(client: Client, cost: str, version: int, made: list[dict[str, Any]]) -> None:
