@@ -5,9 +5,7 @@ the next version takes the old share back in red and adds the new one. A version
 token is a hash of them, so that repeating a run changes nothing.
 """
 
-import csv
 import hashlib
-import io
 from collections.abc import Iterator, Mapping
 from datetime import date
 from typing import Any
@@ -19,12 +17,15 @@ from dashboards.queries import rows
 from deploy.blocks import sealed, within
 from deploy.publish import send_control
 from deploy.transfers import data_time
+from flows.governance.files import rows_of
 from schemas.events import CostIncurred, CostWithdrawn
 from schemas.identity import content_id
 from schemas.money import parse_yuan, yuan
 from schemas.problems import DocumentError, Problem
 from schemas.settings import Settings
 
+FILE = "costs.csv"
+"""What the file is called in problems."""
 COLUMNS = ("place", "to", "day", "amount", "carrier", "basis", "bill")
 COSTS = """
 SELECT cost_id, place, to_place, business_date, basis, toInt64(amount * 10000) AS units, gone FROM (
@@ -157,27 +158,20 @@ def read_costs(text: str, at: int, by: str) -> list[CostIncurred]:
     """Costs of a CSV file (`place,to,day,amount,carrier,basis,bill`). Raises DocumentError with every problem."""
     problems: list[Problem] = []
     events: list[CostIncurred] = []
-    lines = csv.DictReader(io.StringIO(text.removeprefix("\ufeff"), newline=""))
-    if tuple(lines.fieldnames or ()) != COLUMNS:
-        raise DocumentError(
-            [Problem("costs.csv", 1, "", "wrong_header", f"the header is {','.join(COLUMNS)}")]
-        )
-    for row in lines:
+    for line, said in rows_of({FILE: text}, FILE, COLUMNS, problems):
         try:
-            said = {name: (value or "").strip() for name, value in row.items() if name}
-            fields = {name: said[name] for name in ("place", "to", "carrier", "basis", "bill")}
             made = {
+                **said,
                 "type": "cost",
                 "id": content_id("cost", *said.values()),
                 "time": at,
                 "day": date.fromisoformat(said["day"]),
                 "amount_e4": parse_yuan(said["amount"]),
                 "by": by,
-                **fields,
             }
             events.append(msgspec.convert(made, CostIncurred))
         except (ValueError, msgspec.ValidationError) as error:
-            problems.append(Problem("costs.csv", lines.line_num, "", "wrong_cost", str(error)))
+            problems.append(Problem(FILE, line, "", "wrong_cost", str(error)))
     if problems:
         raise DocumentError(problems)
     return events

@@ -141,6 +141,8 @@ def test_a_bill_is_read_whole_or_not_at_all() -> None:
     for wrong in (
         header + "SH-HUB,,2025-11-10,0,x,weight,\n",
         header + "SH-HUB,,then,1,x,weight,\n",
+        header + "SH-HUB,,2025-11-10,1,x,weight,B-7,more\n",
+        header + f"SH-HUB,,2025-11-10,1,{'x' * 200_000},weight,B-7\n",
         "place\n",
     ):
         with pytest.raises(DocumentError):
