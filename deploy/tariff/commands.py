@@ -116,33 +116,24 @@ def _read(tariffs: Sequence[TariffPublished], network: Network) -> list[Book]:
     return [read_book(tariff.files, network) for tariff in tariffs]
 
 
-def _agreed_to_withdraw(
-    arguments: argparse.Namespace, version: str, name: str, connect: Connect, settings: Settings
-) -> bool:
-    network, tariffs = publishing.standing(settings)
-    gone = taken_out(TariffWithdrawn(id="-", time=0, version=version, name=name), tariffs)
-    left = [tariff for tariff in tariffs if tariff not in gone]
-    return agreed(_read(tariffs, network), _read(left, network), network, connect, yes=arguments.yes)
-
-
 def withdraw(arguments: argparse.Namespace, connect: Connect, settings: Settings) -> int:
     """Take a book out of force: a version (the one before comes back), or with --name every book of a name."""
     known = [one for one in published(connect()) if one.status != WITHDRAWN]
     if arguments.name:
-        if not any(one.name == arguments.book for one in known):
-            raise LookupError(f"there is no book called {arguments.book!r} to withdraw")
-        if not _agreed_to_withdraw(arguments, "", arguments.book, connect, settings):
-            return 1
-        event = publishing.withdraw_tariff(settings, "", arguments.book, arguments.by, arguments.comment)
-        say(f"withdrawn: every book called {arguments.book}")
-        return carried_through(arguments, connect, settings, event)
-    version = version_named(connect(), arguments.book)
-    if not any(one.version == version for one in known):
-        raise LookupError(f"version {version} is withdrawn already")
-    if not _agreed_to_withdraw(arguments, version, "", connect, settings):
+        version, name = "", arguments.book
+        if not any(one.name == name for one in known):
+            raise LookupError(f"there is no book called {name!r} to withdraw")
+    else:
+        version, name = version_named(connect(), arguments.book), ""
+        if not any(one.version == version for one in known):
+            raise LookupError(f"version {version} is withdrawn already")
+    network, tariffs = publishing.standing(settings)
+    gone = taken_out(TariffWithdrawn(id="-", time=0, version=version, name=name), tariffs)
+    left = [tariff for tariff in tariffs if tariff not in gone]
+    if not agreed(_read(tariffs, network), _read(left, network), network, connect, yes=arguments.yes):
         return 1
-    event = publishing.withdraw_tariff(settings, version, "", arguments.by, arguments.comment)
-    say(f"withdrawn: version {version}")
+    event = publishing.withdraw_tariff(settings, version, name, arguments.by, arguments.comment)
+    say(f"withdrawn: {f'every book called {name}' if name else f'version {version}'}")
     return carried_through(arguments, connect, settings, event)
 
 
