@@ -3,7 +3,7 @@
 That the rules themselves balance and mirror is asked in `rules.py`; what they lead to is computed again from here.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import msgspec
 
@@ -19,6 +19,10 @@ class Leg(msgspec.Struct, frozen=True):
     side: str
 
 
+Key = tuple[str, str, str, int, str]
+"""Book, account, fee, business day, counterparty."""
+
+
 class Fee(msgspec.Struct, frozen=True):
     """What a charge is for: the roles that it is between, and its legs."""
 
@@ -26,6 +30,12 @@ class Fee(msgspec.Struct, frozen=True):
     payer: str
     payee: str
     legs: tuple[Leg, ...]
+
+    def posted(self, payer: str, payee: str, day: int, units: int) -> Iterator[tuple[Key, int]]:
+        """What a charge comes to in the journal, debits less credits."""
+        for leg in self.legs:
+            book, other = (payer, payee) if leg.of == "payer" else (payee, payer)
+            yield (book, leg.account, self.name, day, other), units if leg.side == "D" else -units
 
 
 MOVED = "balance_moved"

@@ -32,7 +32,7 @@ from deploy.audit.extras import Extras, read_extras
 from deploy.audit.facts import IN_A_SHARD, Facts, read_facts
 from deploy.audit.hands import check_changes, check_parties
 from deploy.audit.moved import check_entries, check_totals, read_moves, rows_of
-from deploy.audit.postings import COST, DUES_OF_STAYS, MONEY, MOVED, OF_STAYS, Fee, read_postings
+from deploy.audit.postings import COST, DUES_OF_STAYS, MONEY, MOVED, OF_STAYS, Fee, Key, read_postings
 from deploy.audit.remarks import check_anomalies, check_dead_letters, check_names
 from deploy.audit.report import Check, Findings
 from deploy.audit.rules import AS_OF
@@ -72,10 +72,6 @@ _JOURNAL = f"""
     SELECT book, account, fee, business_date AS day, counterparty,
            sum(reinterpretAsInt64(amount) * if(side = 'D', 1, -1)) AS net
     FROM $journal WHERE fee NOT IN {MONEY} GROUP BY book, account, fee, day, counterparty HAVING net != 0"""
-
-Key = tuple[str, str, str, int, str]
-"""Book, account, fee, business day, counterparty."""
-
 
 Part = tuple[str, str]
 """A fee or a due, and the hub or claim that it is for."""
@@ -359,19 +355,13 @@ class Recomputation:
             hands = self._eras[self._eras.now(facts.lane)].hands
             payer, payee = (hands.party(party, due.day) for party in parties)
             wanted = [(payer, payee, due.day, due.units)]
-            self._post(fee, due, payer, payee)
+            for key, units in fee.posted(payer, payee, due.day, due.units):
+                self.journal[key] += units
         got = [(one.payer, one.payee, one.day, one.net) for one in charged]
         if got != wanted:
             self.charges.add(f"{facts.waybill} {fee.name} {due.part}: charged {got}, due {wanted}")
         elif due.row is not None:
             self._snapshot(facts, fee.name, due, charged[0])
-
-    def _post(self, fee: Fee, due: Due, payer: str, payee: str) -> None:
-        for leg in fee.legs:
-            book, other = (payer, payee) if leg.of == "payer" else (payee, payer)
-            self.journal[book, leg.account, fee.name, due.day, other] += (
-                due.units if leg.side == "D" else -due.units
-            )
 
     def _snapshot(self, facts: Facts, fee: str, due: Due, charged: Charged) -> None:
         """The explanation, where it is about the facts in force: others may have come to the same amount."""

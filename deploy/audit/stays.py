@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from deploy.audit import postings
 from deploy.audit.digest import place
 from deploy.audit.eras import Era, Eras
 from deploy.audit.postings import DUES_OF_STAYS, OF_STAYS, STAYS, Due, Postings
@@ -117,11 +118,12 @@ class Stays:
         rules: Postings,
         data_time: int | None,
         limits: Settings,
-        journal: Counter[tuple[str, str, str, int, str]],
+        journal: Counter[postings.Key],
     ) -> None:
         self._store, self._eras, self._journal = store, eras, journal
-        self._dues = [due for due in rules.dues if due.trigger in STAYS]
-        self._due_of = {fee.name: due for due in self._dues for fee in due.fees}
+        self._dues = {due.name: due for due in rules.dues if due.trigger in STAYS}
+        self._due_of = {fee.name: due for due in self._dues.values() for fee in due.fees}
+        self._fees = {fee.name: fee for due in self._dues.values() for fee in due.fees}
         self._oldest, self._ahead = limits.oldest, limits.ahead
         self._data_time = data_time
         self._passed = {row["lane"]: date.fromisoformat(row["newest"]) for row in store.rows(_PASSED)}
@@ -163,11 +165,7 @@ class Stays:
         (lane,) = lanes
         self.waits.seen += 1
         bill = self._bill_that_fits(lane, events, charged)
-        wanted = {
-            (fee.name, part): (bill.customer, HQ, owed.day, owed.units)
-            for (due, part), owed in bill.owed.items()
-            for fee in self._rule(due).fees
-        }
+        wanted = {key: (bill.customer, HQ, owed.day, owed.units) for key, owed in self._by_fee(bill)}
         for key in sorted(wanted.keys() | charged.keys()):
             self.charges.seen += 1
             got = [(row["payer"], row["payee"], row["day"], row["net"]) for row in charged.get(key, ())]
@@ -175,7 +173,8 @@ class Stays:
             if got != due:
                 self.charges.add(f"{stay} {key}: charged {got}, due {due}")
             elif due:
-                self._post(key[0], due[0])
+                for posted, units in self._fees[key[0]].posted(*due[0]):
+                    self._journal[posted] += units
                 self._explained(stay, key, events, charged[key][0])
         self._waits(stay, events, bill, waiting)
 
@@ -191,12 +190,7 @@ class Stays:
             bill = (
                 self._bill(self._eras[number], events, self._today(lane, events)) if number < now else newest
             )
-            owed = {
-                (fee.name, part): [one.units]
-                for (due, part), one in bill.owed.items()
-                for fee in self._rule(due).fees
-            }
-            if owed == got:
+            if {key: [owed.units] for key, owed in self._by_fee(bill)} == got:
                 return bill
         return newest
 
@@ -207,8 +201,11 @@ class Stays:
         newest = self._passed.get(lane)
         return (newest - EPOCH).days + 1 if newest is not None else (events[0]["time"] + EAST_8) // DAY
 
-    def _rule(self, name: str) -> Due:
-        return next(due for due in self._dues if due.name == name)
+    def _by_fee(self, bill: Bill) -> Iterator[tuple[Key, Owed]]:
+        """What is owed, by the fees that it is charged as."""
+        for (due, part), owed in bill.owed.items():
+            for fee in self._dues[due].fees:
+                yield (fee.name, part), owed
 
     # What should be charged
 
@@ -216,7 +213,7 @@ class Stays:
         """What a stay owes by the rules of an era. Events are in order of time and id."""
         bill = Bill()
         opened = [event for event in events if event["kind"] == "opened"]
-        live = [due for due in self._dues if due.live(era.priced)]
+        live = [due for due in self._dues.values() if due.live(era.priced)]
         if not opened:
             bill.waits = {due.name: NO_OPENING for due in live if due.required}
             return bill
@@ -259,12 +256,6 @@ class Stays:
         bill.owed[due.name, part] = Owed(int(amount * E4), day.day, row, price, before)
 
     # What is compared
-
-    def _post(self, fee: str, owed: tuple[str, str, int, int]) -> None:
-        payer, payee, day, units = owed
-        for leg in next(one for due in self._dues for one in due.fees if one.name == fee).legs:
-            book, other = (payer, payee) if leg.of == "payer" else (payee, payer)
-            self._journal[book, leg.account, fee, day, other] += units if leg.side == "D" else -units
 
     def _explained(self, stay: str, key: Key, events: list[Row], charge: Row) -> None:
         """A charge's snapshot is that of its price by what was known when it was made: some events of its block."""
