@@ -14,14 +14,13 @@ from dashboards.library import (
     published,
     today,
     version_named,
-    versions_in_force,
 )
 from dashboards.words import shanghai
 from deploy import publish as publishing
 from deploy.commands.where import LONG
 from deploy.files import is_workbook
 from deploy.recall.job import Job, RecallError
-from deploy.tariff.opening import Connect, Opened, bounded, network_for, open_book
+from deploy.tariff.opening import Connect, Opened, books_in_force, bounded, network_for, open_book
 from deploy.tariff.preview import agreed
 from deploy.terminal import table
 from flows.governance.network import Network
@@ -193,8 +192,8 @@ def export(arguments: argparse.Namespace, connect: Connect, settings: Settings) 
 def try_(arguments: argparse.Namespace, connect: Connect, settings: Settings) -> int:  # noqa: ARG001
     """What a parcel would cost, each step shown; with --table a whole table of parcels."""
     network = network_for(arguments.network, connect)
-    books = arguments.book or versions_in_force(connect())
-    calculator = Calculator([open_book(where, connect).read(network) for where in books], network)
+    named = [open_book(where, connect).read(network) for where in arguments.book or ()]
+    calculator = Calculator(named or books_in_force(connect, network), network)
     asked = {field.name: getattr(arguments, f"fact_{field.name}") for field in FIELDS}
     if arguments.table is not None:
         return _table(arguments.table, arguments.out, calculator, asked)

@@ -6,7 +6,7 @@ from pathlib import Path
 import msgspec
 from clickhouse_connect.driver.client import Client
 
-from dashboards.library import files_of_version, newest_network, version_named
+from dashboards.library import files_of_version, newest_network, version_named, versions_in_force
 from deploy.files import files_of, is_workbook
 from flows.governance.network import Network, read_network
 from flows.rating.book import Book, read_book
@@ -52,6 +52,12 @@ def open_book(where: str, connect: Connect) -> Opened:
     client = connect()
     files = files_of_version(client, version_named(client, where))
     return Opened(files, files, lambda problem: problem)
+
+
+def books_in_force(connect: Connect, network: Network) -> list[Book]:
+    """The published books that count, in order of publication."""
+    client = connect()
+    return [read_book(files_of_version(client, version), network) for version in versions_in_force(client)]
 
 
 def network_for(directory: Path | None, connect: Connect) -> Network:

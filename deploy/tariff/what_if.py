@@ -7,13 +7,12 @@ import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from dashboards.library import versions_in_force
 from dashboards.words import FEES as LABELS
 from deploy.commands.where import LONG
 from deploy.rerating.compare import DIMENSIONS, Comparison, Sums
 from deploy.rerating.read import Days
 from deploy.rerating.work import Progress, compare, newly_priced, rerater
-from deploy.tariff.opening import Connect, network_for, open_book
+from deploy.tariff.opening import Connect, books_in_force, network_for, open_book
 from deploy.terminal import table
 from flows.fees.current import FEES
 from flows.fees.model import OF_STAYS
@@ -59,11 +58,6 @@ def what_if(arguments: argparse.Namespace, connect: Connect, settings: Settings)
     if arguments.csv is not None:
         write(arguments.csv, found, network)
     return 0
-
-
-def books_in_force(connect: Connect, network: Network) -> list[Book]:
-    """The published books that count, in order of publication."""
-    return [open_book(version, connect).read(network) for version in versions_in_force(connect())]
 
 
 def dimensions(text: str) -> list[str]:
