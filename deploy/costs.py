@@ -40,6 +40,7 @@ SELECT waybill, toInt64(sum(amount) * 10000) AS units, max(version) AS newest,
        argMax(toString(route), (version, status = 'share')) AS line
 FROM cost_share WHERE cost_id = {cost:String} GROUP BY waybill ORDER BY waybill"""
 """By parcel: its share in force, the newest version that changed it, and the line that it stands under."""
+THERE = "SELECT count() AS n FROM cost_share WHERE cost_id = {cost:String} AND version = {version:UInt32}"
 PASSED = """
 WITH passing AS (
     SELECT waybill FROM event
@@ -93,16 +94,19 @@ def apportion(units: int, quantities: Mapping[str, int]) -> dict[str, int]:
     return shares
 
 
-def spread(client: Client) -> list[str]:
-    """Apportion every cost as far as the books are complete; lines for people."""
-    blocks = sealed(client)
+def spread(reader: Client, writer: Client) -> list[str]:
+    """Apportion every cost as far as the books are complete; lines for people.
+
+    `reader` sees all shards, `writer` writes to its own.
+    """
+    blocks = sealed(reader)
     known = within(blocks)
     named = " ".join(f"{lane}:{n}" for lane, n in sorted(blocks.items()))
     lines = []
-    for cost in rows(client, COSTS.replace("$sealed", known)):
-        version, made = _version(client, cost, known, named)
+    for cost in rows(reader, COSTS.replace("$sealed", known)):
+        version, made = _version(reader, cost, known, named)
         if made:
-            _insert(client, cost["cost_id"], version, made)
+            _insert(writer, cost["cost_id"], version, made)
             lines.append(f"{cost['cost_id']}: version {version}, {len(made)} rows")
     return lines or ["nothing has changed"]
 
@@ -143,15 +147,19 @@ def _version(
     return version, made
 
 
-def _insert(client: Client, cost: str, version: int, made: list[dict[str, Any]]) -> None:
+def _insert(writer: Client, cost: str, version: int, made: list[dict[str, Any]]) -> None:
     body = b"\n".join(map(msgspec.json.encode, made))
     token = f"cost_share-{cost}-{version}-{hashlib.sha256(body).hexdigest()}"
-    client.raw_insert(
-        "cost_share",
-        insert_block=body,
-        fmt="JSONEachRow",
-        settings={"insert_deduplication_token": token, "max_insert_block_size": 10_000_000},
-    )
+    for again in ("", *(f"-again-{attempt}" for attempt in range(3))):
+        writer.raw_insert(
+            "cost_share",
+            insert_block=body,
+            fmt="JSONEachRow",
+            settings={"insert_deduplication_token": token + again, "max_insert_block_size": 10_000_000},
+        )
+        if rows(writer, THERE, cost=cost, version=version)[0]["n"]:
+            return  # else the token has outlived its rows: the store was killed in between
+    raise RuntimeError(f"version {version} of {cost} cannot be inserted")
 
 
 def read_costs(text: str, at: int, by: str) -> list[CostIncurred]:

@@ -8,14 +8,15 @@ from pathlib import Path
 
 from deploy import costs
 from deploy.commands import Command
-from deploy.commands.where import LONG, settings_of, store_of
+from deploy.commands.where import LONG, settings_of, store_of, writers_settings
 from schemas.problems import DocumentError
+from sinks.clickhouse import connect
 
 
 def costs_(arguments: argparse.Namespace) -> int:
     """Costs of hubs and lines: publish a bill's, withdraw one, spread them over parcels, show lines' profit."""
     if arguments.what == "spread":
-        lines = costs.spread(store_of(arguments, LONG))
+        lines = costs.spread(store_of(arguments, LONG), connect(writers_settings(arguments), LONG))
     elif arguments.what == "profit":
         lines = ["           line         charged        carriage          profit"]
         lines += costs.profit(store_of(arguments, LONG), arguments.first, arguments.last)
