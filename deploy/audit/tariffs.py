@@ -125,8 +125,9 @@ class Book(msgspec.Struct, frozen=True):
     tables: list[dict[str, Any]]
     """Their settings, in the book's order; maps of zones at the end."""
     rows: list[Row]
-    further: dict[str, set[str]]
-    """By fee: factors that rows name beside places and the product, for whichever places."""
+    further: dict[tuple[str, str], set[str]]
+    """By fee (and ""), and by "" and factor of a map of zones: what rows name beside places and the product, for
+    whichever places."""
     holidays: dict[date, str]
 
     @property
@@ -145,9 +146,9 @@ def read_book(version: str, files: Mapping[str, str], directory: Directory) -> B
         for line in csv.DictReader(io.StringIO(files.get(settings.get("holidays", ""), "").lstrip("\ufeff")))
         if line["date"] and line["date"].strip()
     }
-    further: dict[str, set[str]] = {}
+    further: dict[tuple[str, str], set[str]] = {}
     for row in rows:
-        further.setdefault(row.fee, set()).update(row.further)
+        further.setdefault((row.fee, "" if row.fee else row.name), set()).update(row.further)
     rows = [row for row in rows if row.origin and row.destination]
     policy = _policy(settings.get("weight"), directory)
     return Book(version, settings["name"], policy, tables, rows, further, holidays)
@@ -502,7 +503,8 @@ def _first(one: tuple[Any, Any]) -> Any:
 def _weighed(books: Iterable[Book], fee: str) -> bool:
     """Whether a fee's price may depend on the weight by more than its base row."""
     tables = [table for book in books for table in book.tables if table.get("fee") == fee]
-    further = {name for book in books for name in book.further.get(fee, ())}
+    own = {name for book in books for name in book.further.get((fee, ""), ())}
+    further = own.union(*(book.further.get(("", name), ()) for book in books for name in own))
     if not further and all(table.get("kind", "base") == "base" for table in tables):
         return False
     return any(map(waits_for_weight, tables)) or bool(further & LOOKS)

@@ -1,6 +1,6 @@
 """A tariff book as values: the book, its price tables and their rows."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from typing import Literal
 
@@ -133,3 +133,16 @@ def lists_of(books: Sequence[Book]) -> Lists:
 def competing(lists: Lists, fee: str, kind: Kind) -> list[Sequence[Row]]:
     """The lists of a fee and kind."""
     return [rows for (of, sort, _), rows in lists.items() if (of, sort) == (fee, kind)]
+
+
+def named_for(lists: Lists, fee: str) -> set[Named]:
+    """What the rows of a fee name; and where that is a zone or line, what the rows of its map do."""
+    named = _named_in(rows for (of, *_), rows in lists.items() if of == fee)
+    maps = {one.factor for one in named}
+    return named | _named_in(
+        rows for (_, kind, name), rows in lists.items() if kind == "zones" and name in maps
+    )
+
+
+def _named_in(lists: Iterable[Sequence[Row]]) -> set[Named]:
+    return {one for rows in lists for row in rows for one in row.named}

@@ -12,7 +12,7 @@ import numpy as np
 
 from flows.fees.model import OF_STAYS, Due, Fees
 from flows.fees.shares import part_of
-from flows.rating.dependence import FIELDS, dependence
+from flows.rating.dependence import FIELDS, WEIGHT
 from flows.rating.facts import Trial
 from flows.rating.tariffs import Tariffs
 
@@ -95,7 +95,10 @@ class Rerater:
 
     def __init__(self, tariffs: Tariffs, fees: Fees) -> None:
         self.tariffs, self.fees = tariffs, fees
-        self.depends = dependence(tariffs)
+        self.depends = {
+            fee: prices.depends.union(WEIGHT if prices.weighs else ()) for fee, prices in tariffs.fees.items()
+        }
+        """By fee; whether there is a weight is asked wherever one could matter."""
         self._due_of = {fee: due for due in fees.dues for fee in due.fees}
         self._named = {due.name: due for due in fees.dues}
 

@@ -15,12 +15,12 @@ import msgspec
 from flows.governance.network import Network
 from flows.rating.cells import PERCENT
 from flows.rating.classes import Context
+from flows.rating.dependence import dependence
 from flows.rating.exact import NOTHING, Exact, text_of
-from flows.rating.factors import When
 from flows.rating.facts import ORDINARY, Facts
 from flows.rating.matching import Match, PriceList
 from flows.rating.measures import MEASURES, decimal, number
-from flows.rating.model import Book, Lists, PriceTable, Row, competing, lists_of
+from flows.rating.model import Book, Lists, PriceTable, Row, competing, lists_of, named_for
 from flows.rating.policy import NOTHING_ADOPTED, WeightPolicy
 from flows.rating.rounding import PER_UNIT, ROUNDINGS, to_fen
 from flows.rating.shapes import SHAPES
@@ -158,12 +158,12 @@ class Tariffs:
     @property
     def by_hub(self) -> bool:
         """Whether any price depends on the hubs that a parcel has passed."""
-        return any(prices.by_hub for prices in self.fees.values())
+        return any("hubs" in prices.depends for prices in self.fees.values())
 
     @property
     def by_month(self) -> bool:
         """Whether any price depends on the customer's parcels in the month so far."""
-        return any(prices.by_month for prices in self.fees.values())
+        return any("month_parcels" in prices.depends for prices in self.fees.values())
 
 
 SHORT = ("flat", "first_continued")
@@ -215,18 +215,13 @@ class FeePrices:
         together = Together(fee, lists, context)
         self.more = together if together else None
         tables = [table for book in books for table in book.tables if table.fee == fee]
-        named = {one for (of, *_), rows in lists.items() if of == fee for row in rows for one in row.named}
+        named = named_for(lists, fee)
         factors = {one.factor for one in named}
         self.bare = not factors and self.more is None
         """Whether the base price, by places and product, is all there can be."""
         self.weighs = any(map(_weighs, tables)) or bool(factors & MEASURED)
-        conditions = [one.condition.program.variables() for one in named if isinstance(one, When)]
-        self.by_hub = "hub" in factors or any("hubs" in names for names in conditions)
-        self.by_month = (
-            "month_parcels" in factors
-            or any(table.measure == "month_parcels" for table in tables)
-            or any("month_parcels" in names for names in conditions)
-        )
+        self.depends = dependence(tables, named)
+        """Facts that the price may depend on, those of `flows.rating.dependence.FIELDS`."""
 
     def largest(self, day: int, facts: Facts) -> Quote | None:
         """The price by the base that comes to most; of equals the first in the book's order."""
@@ -254,7 +249,7 @@ class FeePrices:
         row = match.row
         volumetric, priced_g, continued_g = _priced(row, work.weighed(row.table))
         work.extras = prices.classes.told(day, facts)
-        if self.by_month and facts.month_count:
+        if facts.month_count and "month_parcels" in self.depends:
             work.extras["month_count"] = facts.month_count
         work.take("base", match)
         if more is not NO_MORE:

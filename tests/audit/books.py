@@ -119,6 +119,10 @@ TABLES: tuple[tuple[str, str], ...] = (
         "节日,STD,EXP\n*,0.10,0.20\n小寒,0.30,\n",
     ),
     ('fee = "delivery"\nkind = "bounds"\nshape = "bounds"', "cap\n1.50\n"),
+    (
+        'fee = "waybill"\nkind = "surcharge"\nname = "线路"\nshape = "flat"',
+        "line,price\n重,0.21\n经沪,0.12\n",
+    ),
 )
 """Settings and prices. What is alike in a list is told apart by one row in it at least."""
 
@@ -127,7 +131,14 @@ ZONES = """
 factor = "zone"
 file = "zones.csv"
 effective_from = 2025-01-01
+
+[[zones]]
+factor = "line"
+file = "lines.csv"
+effective_from = 2025-01-01
 """
+LINE_ROWS = "weight_kg,hub,value\n2..,,重\n,HSH,经沪\n"
+"""What a map names beside places, all prices by its lines depend on."""
 ZONE_ROWS = "origin_province,destination_province,value\n上海,陕西,远\n上海,,近\n,广东,远\n"
 
 
@@ -143,7 +154,11 @@ def tariff() -> TariffPublished:
     text = SETTINGS + "".join(
         f'[[weight.precedence]]\nclass = "{name}"\nadopt = "{rule}"\n' for name, rule in world.PRECEDENCE
     )
-    files = {"holidays.csv": "date,name\n2026-01-05,小寒\n2026-01-07,休\n", "zones.csv": ZONE_ROWS}
+    files = {
+        "holidays.csv": "date,name\n2026-01-05,小寒\n2026-01-07,休\n",
+        "zones.csv": ZONE_ROWS,
+        "lines.csv": LINE_ROWS,
+    }
     for number, (settings, rows) in enumerate(TABLES):
         text += f'[[table]]\nfile = "t{number}.csv"\neffective_from = 2025-01-01\n{settings}\n'
         files[f"t{number}.csv"] = rows

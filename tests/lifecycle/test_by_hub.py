@@ -21,6 +21,13 @@ effective_from = 2025-01-01
 """
 BY_WORD = {**BOOK, "book.toml": BOOK["book.toml"] + SURCHARGE, "hubs.csv": "hub,price\nSH-HUB,0.30\n"}
 BY_CONDITION = {**BY_WORD, "hubs.csv": "condition,price\n'SH-HUB' in hubs,0.30\n"}
+BY_ZONE = {
+    **BY_WORD,
+    "book.toml": BY_WORD["book.toml"]
+    + '[[zones]]\nfactor = "zone"\nfile = "zones.csv"\neffective_from = 2025-01-01\n',
+    "zones.csv": "hub,value\nSH-HUB,沪\n",
+    "hubs.csv": "zone,price\n沪,0.30\n",
+}
 BEFORE = Decimal("5.25")
 """2.5 kg: 3.00 and 1.5 × 1.50."""
 
@@ -30,7 +37,7 @@ def passing(at: int) -> Scan:
     return msgspec.structs.replace(scan("到件", at), id="hub-1", site="SH-HUB", outlet="HQ")
 
 
-@pytest.mark.parametrize("files", [BY_WORD, BY_CONDITION])
+@pytest.mark.parametrize("files", [BY_WORD, BY_CONDITION, BY_ZONE])
 def test_a_hub_that_is_heard_of_late_corrects_the_price(files: dict[str, str]) -> None:
     book = Book((tariff(files),)).take(*events_of("订单 揽收 分拨DWS2.5"))
     assert book.net("transit") == BEFORE
@@ -43,10 +50,11 @@ def test_a_hub_that_is_heard_of_late_corrects_the_price(files: dict[str, str]) -
     ]
 
 
-def test_in_whichever_order() -> None:
+@pytest.mark.parametrize("files", [BY_WORD, BY_ZONE])
+def test_in_whichever_order(files: dict[str, str]) -> None:
     events: list[Event] = [*events_of("订单 揽收 分拨DWS2.5"), passing(START + HOUR)]
     for order in permutations(events):
-        book = Book((tariff(BY_WORD),))
+        book = Book((tariff(files),))
         for event in order:
             book.take(event)
         assert book.net("transit") == BEFORE + Decimal("0.30")

@@ -313,3 +313,15 @@ def test_a_weight_that_a_price_needs_is_waited_for() -> None:
     book.take(weight("分拨DWS", 2500, START + 5 * HOUR), scan("揽收", START))
     assert book.net("handling") == Decimal("0.45")
     assert book.waiting() == {}
+
+
+def test_a_weight_by_which_a_zone_is_found_is_waited_for() -> None:
+    files = priced({"handling": "0.30"})
+    files["book.toml"] += '[[zones]]\nfactor = "zone"\nfile = "zones.csv"\neffective_from = 2025-01-01\n'
+    files["zones.csv"] = "weight_kg,value\n2..,重\n"
+    files["handling.csv"] = "zone,price\n,0.30\n重,0.45\n"
+    book = Book((tariff(files),), fees=SHARED, directory=network()).take(*story_of("订单 分拨到件"))
+    assert book.waiting() == {"handling": "no_weight"}
+    book.take(weight("分拨DWS", 2500, START + 5 * HOUR), scan("揽收", START))
+    assert book.net("handling") == Decimal("0.45")
+    assert book.waiting() == {}

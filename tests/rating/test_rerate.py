@@ -14,7 +14,9 @@ from flows.fees.model import OF_STAYS
 from flows.governance.network import read_network
 from flows.lifecycle.assess import NO_BOOK
 from flows.rating.book import read_book
+from flows.rating.conditions import NAMES, Condition
 from flows.rating.dependence import FIELDS, dependence
+from flows.rating.factors import BY_NAME, When, Words
 from flows.rating.facts import Terms, Trial
 from flows.rating.rerate import PRICED, UNPRICED, Charges, Coded, Rerater, distinct
 from flows.rating.tariffs import Tariffs
@@ -102,13 +104,23 @@ def test_what_goods_in_stores_cost_stays_though_the_book_has_no_price_or_another
 
 
 def test_what_prices_depend_on() -> None:
-    found = dependence(TARIFFS)
+    found = Rerater(TARIFFS, FEES).depends
     assert found["transit"] == {"customer", "weight_g", "volume_cm3", "longest_mm"}
     assert found["waybill"] == {"terms"}
     assert found["delivery"] == {"terms", "weight_g", "volume_cm3"}
     assert found["delivery_piece"] == {"hubs"}
     assert found["redirect"] == {"payment"}
     assert found["pickup_piece"] == found["handling"] == frozenset()
+
+
+@pytest.mark.parametrize("name", sorted(BY_NAME.keys() - {"condition"}))
+def test_of_every_factor_it_is_known_what_it_depends_on(name: str) -> None:
+    assert dependence((), [Words(name, ("A",))]) <= set(FIELDS)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_of_every_name_in_conditions_it_is_known_what_it_depends_on(name: str) -> None:
+    assert dependence((), [When(Condition(f"{name} == {name}"))]) <= set(FIELDS)
 
 
 @pytest.mark.parametrize("size", [1, 1 << 31, 1 << 61])
