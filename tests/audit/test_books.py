@@ -20,6 +20,7 @@ from schemas.times import HOUR
 from sources.network.directory import build
 from tests.audit import books, world
 from tests.audit.lane import Lane, record
+from tests.audit.tampering import Kept
 from tests.rating.material import files_in
 
 DEFAULT = Path(__file__).parents[2] / "flows" / "rating" / "default"
@@ -47,17 +48,16 @@ def play(
     return run(client, data_time=lane.lifecycle.ring.now)
 
 
-def changed(client: Client, column: str, value: str, where: str) -> set[str]:
+def changed(kept: Kept, column: str, value: str, where: str) -> set[str]:
     """Checks that fail when a charge's cell is changed (an SQL expression), which is then put back."""
-    client.command(f"CREATE OR REPLACE TABLE kept ENGINE = Memory AS SELECT * FROM charge WHERE {where}")
-    client.command(f"ALTER TABLE charge UPDATE {column} = {value} WHERE {where} SETTINGS mutations_sync = 2")
-    differs = f"SELECT count() FROM charge JOIN kept USING (charge_id) WHERE charge.{column} != kept.{column}"
-    assert client.query(differs).result_rows == [(1,)]
-    failed = {check.name for check in run(client).checks if not check.passed}
-    client.command(
-        "ALTER TABLE charge DELETE WHERE charge_id IN (SELECT charge_id FROM kept) SETTINGS mutations_sync = 2"
+    kept.change("charge", where, f"{value} AS {column}")
+    differs = (
+        "SELECT count() FROM charge AS c JOIN kept_charge AS k USING (charge_id) "
+        f"WHERE c.{column} != k.{column}"
     )
-    client.command("INSERT INTO charge SELECT * FROM kept")
+    assert kept.client.query(differs).result_rows == [(1,)]
+    failed = {check.name for check in run(kept.client).checks if not check.passed}
+    kept.mend()
     return failed
 
 
@@ -123,6 +123,7 @@ TAMPERED = (
 def test_a_changed_explanation_is_noticed(empty: Client) -> None:
     report = play(empty, books.directory(), books.tariff(), everything(93))
     assert report.passed, report.to_text()
+    kept = Kept(empty, ["charge"])
     for condition, column, value, check in TAMPERED:
         (one,) = empty.query(
             f"SELECT hex(min(charge_id)) FROM charge WHERE fee = 'transit' AND {condition} "
@@ -130,7 +131,7 @@ def test_a_changed_explanation_is_noticed(empty: Client) -> None:
             "    SELECT c.waybill FROM charge AS c JOIN event AS e ON c.waybill = e.waybill"
             "    WHERE c.fee = 'transit' AND e.kind = 'scan' AND e.outlet = 'HQ' AND e.seq >= c.seq)"
         ).result_rows[0]
-        assert check in changed(empty, column, value, f"hex(charge_id) = '{one}'"), value
+        assert check in changed(kept, column, value, f"hex(charge_id) = '{one}'"), value
     assert run(empty).check("recomputed_snapshots").passed
 
 

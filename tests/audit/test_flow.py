@@ -28,6 +28,7 @@ from schemas.times import HOUR, business_day, date_of
 from schemas.topics import DEVICES
 from tests.audit import world
 from tests.audit.lane import Lane, Record, record
+from tests.audit.tampering import Kept
 from tests.lifecycle.fees import SHARED
 
 PARCELS = 150
@@ -329,26 +330,23 @@ def test_twenty_thousand_parcels(empty: Client) -> None:
 
 
 TAMPERED = (
-    ("claim", "amount = amount + 1", "status = 'breached'", "breach_penalties"),
-    ("claim", "evidence = 'none'", "status = 'breached'", "breach_penalties"),
-    ("claim", "status = 'mended'", "status = 'breached'", "breach_penalties"),
-    ("claim", "event_time = event_time + 1", "status = 'breached'", "penalised"),
-    ("chain_rule", "due = 'wrong_sorting'", "due = 'late'", "recomputed_charges"),
-    ("chain_rule", "amount = amount + 1", "amount > 0", "recomputed_charges"),
-    ("chain_breach", "status = 'open'", "status = 'final'", "breach_penalties"),
-    ("charge", "payer = 'BJ1'", "startsWith(part, 'breach:') AND payer != 'BJ1'", "recomputed_charges"),
+    ("claim", "amount + 1 AS amount", "status = 'breached'", "breach_penalties"),
+    ("claim", "'none' AS evidence", "status = 'breached'", "breach_penalties"),
+    ("claim", "'mended' AS status", "status = 'breached'", "breach_penalties"),
+    ("claim", "event_time + 1 AS event_time", "status = 'breached'", "penalised"),
+    ("chain_rule", "'wrong_sorting' AS due", "due = 'late'", "recomputed_charges"),
+    ("chain_rule", "amount + 1 AS amount", "amount > 0", "recomputed_charges"),
+    ("chain_breach", "'open' AS status", "status = 'final'", "breach_penalties"),
+    ("charge", "'BJ1' AS payer", "startsWith(part, 'breach:') AND payer != 'BJ1'", "recomputed_charges"),
 )
 
 
 def test_a_changed_penalty_is_noticed(empty: Client) -> None:
     report, data_time = play(empty, 73, [(0, world.tariff("rich", rich=True))], rich=True, lanes=2, wait=110)
     assert report.passed, report.to_text()
+    kept = Kept(empty, {table for table, *_ in TAMPERED})
     for table, change, where, noticed in TAMPERED:
-        empty.command(f"CREATE TABLE kept AS {table}")
-        empty.command(f"INSERT INTO kept SELECT * FROM {table}")
-        empty.command(f"ALTER TABLE {table} UPDATE {change} WHERE {where}", settings={"mutations_sync": 2})
+        kept.change(table, where, change)
         assert not run(empty, data_time=data_time).check(noticed).passed, (table, change)
-        empty.command(f"TRUNCATE TABLE {table}")
-        empty.command(f"INSERT INTO {table} SELECT * FROM kept")
-        empty.command("DROP TABLE kept")
+        kept.mend()
     assert run(empty, data_time=data_time).passed

@@ -11,6 +11,7 @@ from schemas.identity import version_of
 from schemas.times import DAY, HOUR
 from tests.audit import world
 from tests.audit.lane import Lane, record
+from tests.audit.tampering import Kept
 
 DISCOUNT = """
 [[table]]
@@ -72,13 +73,13 @@ def test_the_job_counts_and_the_auditor_agrees(empty: Client, seed: int, lanes: 
 
 
 TAMPERED = (
-    ("volume", "parcels = parcels + 1", "customer != ''", "volumes"),
-    ("volume", "customer = 'C9'", "customer = 'C1'", "volumes"),
-    ("volume", "parcels = parcels + 30", "customer != ''", "recomputed_charges"),
-    ("volume", "through_day = through_day + 1", "true", "recomputed_charges"),
+    ("volume", "parcels + 1 AS parcels", "customer != ''", "volumes"),
+    ("volume", "'C9' AS customer", "customer = 'C1'", "volumes"),
+    ("volume", "parcels + 30 AS parcels", "customer != ''", "recomputed_charges"),
+    ("volume", "through_day + 1 AS through_day", "true", "recomputed_charges"),
     (
         "charge",
-        "steps = replace(steps, 'month_count', 'nothing')",
+        "replace(steps, 'month_count', 'nothing') AS steps",
         "steps LIKE '%month_count%'",
         "recomputed_snapshots",
     ),
@@ -88,14 +89,11 @@ TAMPERED = (
 def test_a_changed_count_is_noticed(empty: Client) -> None:
     _, data_time = play(empty, 92, 1)
     assert run(empty, data_time=data_time).passed
+    kept = Kept(empty, {table for table, *_ in TAMPERED})
     for table, change, where, noticed in TAMPERED:
-        empty.command(f"CREATE TABLE kept AS {table}")
-        empty.command(f"INSERT INTO kept SELECT * FROM {table}")
-        empty.command(f"ALTER TABLE {table} UPDATE {change} WHERE {where}", settings={"mutations_sync": 2})
+        kept.change(table, where, change)
         assert not run(empty, data_time=data_time).check(noticed).passed, (table, change)
-        empty.command(f"TRUNCATE TABLE {table}")
-        empty.command(f"INSERT INTO {table} SELECT * FROM kept")
-        empty.command("DROP TABLE kept")
+        kept.mend()
 
 
 def test_large_counts_come_in_parts(monkeypatch: pytest.MonkeyPatch, empty: Client) -> None:

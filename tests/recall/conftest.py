@@ -1,5 +1,5 @@
 """A store for these tests."""
 
-from tests.audit.conftest import client
+from tests.audit.conftest import client, empty, store
 
-__all__ = ["client"]
+__all__ = ["client", "empty", "store"]

@@ -1,0 +1,98 @@
+"""Tables that tests change: each has a copy, from which it is mended; and the hand-written books as such tables."""
+
+from collections.abc import Iterable
+
+from clickhouse_connect.driver.client import Client
+
+from deploy.audit.chain import Sealed, read_log
+from deploy.audit.store import Store
+from sinks import tables
+from sinks.tables import TABLES, Column, Table
+from tests.audit import seed
+from tests.audit.writer import Writer
+
+_CHANGED = {
+    tables.WORD: "concat({0}, 'x')",
+    tables.TEXT: "concat({0}, 'x')",
+    tables.ID: "toFixedString(concat(substring({0}, 1, 15), char(bitXor(ascii(substring({0}, 16)), 1))), 16)",
+    tables.MONEY: "{0} + toDecimal64('0.0001', 4)",
+    tables.TIME: "addMilliseconds({0}, 1)",
+    tables.DATE: "{0} + 1",
+    "Array(String)": "arrayMap(x -> concat(x, 'x'), {0})",
+    "Array(UInt64)": "arrayMap(x -> x + 1, {0})",
+    "Array(UInt32)": "arrayMap(x -> x + 1, {0})",
+}
+"""The least change of a cell, by its type; numbers grow by one."""
+
+
+def least_change(column: Column) -> str:
+    """For `Kept.change`: the least change of a column's cells."""
+    return f"{_CHANGED.get(column.type, '{0} + 1').format(f'`{column.name}`')} AS `{column.name}`"
+
+
+def unsealed(client: Client, table: Table) -> set[str]:
+    """Names of the checks of blocks that a table's rows do not pass."""
+    store = Store(client)
+    sealed = Sealed(read_log(store))
+    sealed.look_at(store, table)
+    return {found.name for found in (sealed.rows, sealed.digests) if not found.check("").passed}
+
+
+class Kept:
+    """Tables as they are now. The copy of `charge` is the table `kept_charge`.
+
+    Tables are filled anew from their copies: much faster than the store's own `ALTER TABLE … DELETE`.
+    """
+
+    def __init__(self, client: Client, names: Iterable[str]) -> None:
+        self.client = client
+        self._touched: set[str] = set()
+        for name in names:
+            client.command(f"CREATE OR REPLACE TABLE kept_{name} AS {name}")
+            client.command(f"INSERT INTO kept_{name} SELECT * FROM {name}")
+
+    def remove(self, table: str, where: str) -> None:
+        """A table as it was kept, without some rows."""
+        self._touched.add(table)
+        self.client.command(f"TRUNCATE TABLE {table}")
+        self._fill(table, f"NOT ({where})")
+
+    def add(self, table: str, where: str, replacing: str = "") -> None:
+        """Add copies of rows, with something else in some columns: `'x' AS waybill, line + 1 AS line`."""
+        self._touched.add(table)
+        self._fill(table, where, replacing)
+
+    def change(self, table: str, where: str, replacing: str) -> None:
+        """Put other rows in the place of some."""
+        self.remove(table, where)
+        self.add(table, where, replacing)
+
+    def mend(self) -> None:
+        """Everything is as it was kept."""
+        for table in self._touched:
+            self.remove(table, "false")
+        self._touched.clear()
+
+    def _fill(self, table: str, where: str, replacing: str = "") -> None:
+        columns = f"* REPLACE ({replacing})" if replacing else "*"
+        self.client.command(
+            f"INSERT INTO {table} SELECT {columns} FROM (SELECT * FROM kept_{table} WHERE {where})",
+            settings={"insert_deduplicate": 0},
+        )
+
+
+NEWEST = 10
+"""The hand-written books' newest block."""
+
+
+class Books(Kept):
+    """The hand-written books."""
+
+    def __init__(self, client: Client, closed: bool = False) -> None:
+        writer, accounts = Writer(client), Writer(client, 1000)
+        seed.write(writer)
+        seed.write_accounts(accounts)
+        if closed:
+            writer.close()
+            accounts.close()
+        super().__init__(client, (table.name for table in TABLES))
