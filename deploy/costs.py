@@ -17,11 +17,11 @@ from dashboards.queries import rows
 from deploy.blocks import sealed, within
 from deploy.publish import send_control
 from deploy.transfers import data_time
-from flows.governance.files import rows_of
 from schemas.events import CostIncurred, CostWithdrawn
 from schemas.identity import content_id
 from schemas.money import parse_yuan, yuan
 from schemas.problems import DocumentError, Problem
+from schemas.rows import rows_of
 from schemas.settings import Settings
 
 FILE = "costs.csv"
