@@ -12,8 +12,8 @@ from urllib.parse import unquote_to_bytes
 
 from sources.channels.refused import RefusedError
 
-Content = Mapping[str, Any]
-"""Texts by name, and whatever JSON nests: mappings, lists, True, False, None."""
+Content = dict[str, Any]
+"""Texts by name, and whatever JSON nests: objects, lists, True, False, None."""
 MOST_FIELDS = 256
 CHARSETS = {"utf-8": "utf-8", "utf8": "utf-8", "gbk": "gbk", "gb2312": "gbk", "gb18030": "gb18030"}
 """What channels call their charsets, in lower case."""
@@ -65,24 +65,29 @@ def json_of(raw: bytes, charset: str = "utf-8") -> Content:
 
 def form_of(raw: bytes) -> dict[bytes, bytes]:
     """A form's fields as bytes: what is signed is in the charset that the form itself names."""
-    parts = raw.strip().split(b"&")
+    parts = raw.strip().replace(b"+", b" ").split(b"&")
     if len(parts) > MOST_FIELDS:
         raise _unreadable(f"has more than {MOST_FIELDS} fields")
     fields: dict[bytes, bytes] = {}
     for part in parts:
-        name, equals, value = part.replace(b"+", b" ").partition(b"=")
-        name = unquote_to_bytes(name)
+        name, equals, value = part.partition(b"=")
+        if b"%" in part:
+            name, value = unquote_to_bytes(name), unquote_to_bytes(value)
         if not equals or not name:
             raise _unreadable("is no form")
         if name in fields:
             raise _unreadable("has a field twice")
-        fields[name] = unquote_to_bytes(value)
+        fields[name] = value
     return fields
 
 
 def texts_of(fields: Mapping[bytes, bytes], charset: str) -> Content:
-    """A form's fields as texts."""
-    return {decoded(name, charset): decoded(value, charset) for name, value in fields.items()}
+    """A form's fields as texts, decoded at one go: a zero byte is part of no character but itself."""
+    names = decoded(b"\0".join(fields), charset).split("\0")
+    values = decoded(b"\0".join(fields.values()), charset).split("\0")
+    if len(names) != len(fields) or len(values) != len(fields) or len(set(names)) != len(names):
+        raise _unreadable("has fields that cannot be told apart")
+    return dict(zip(names, values, strict=True))
 
 
 def csv_of(raw: bytes, charset: str, columns: Sequence[str] = ()) -> Content:

@@ -45,6 +45,8 @@ def plain(text: str) -> str:
 
 def replaced(text: str, by: Callable[[str], str]) -> str:
     """A text in which every number that could be a card's is replaced by what `by` says of its digits."""
+    if text.isascii() and text.isdigit():
+        return by(text) if could_be_card(text) else text
     if len(_DIGIT.findall(text)) < FEWEST:
         return text
     flat = plain(text)

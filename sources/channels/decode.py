@@ -156,7 +156,7 @@ class _Reader:
         """A field's text; empty: it is not there."""
         found: object = content
         for step in path.steps:
-            if not isinstance(found, Mapping):
+            if not isinstance(found, dict):
                 return ""
             found = found.get(step)
         if found is None:

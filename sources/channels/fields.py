@@ -1,16 +1,16 @@
 """Single fields of a notification: exact amounts, times, currencies, identifiers, text. Each raises RefusedError."""
 
 import re
-from calendar import timegm
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 
 from schemas.limits import MOST_IDENTIFIER
 from schemas.money import FEN, MOST, YUAN
-from schemas.times import MINUTE, SECOND, SHANGHAI_OFFSET, business_day, date_of
+from schemas.times import DAY, HOUR, MINUTE, SECOND, SHANGHAI_OFFSET, business_day, date_of, day_of
 from sources.channels.model import TimeFormat
 from sources.channels.refused import RefusedError
 
 MOST_TEXT = 1024
+MOST_DIGITS = 40
 _YUAN = re.compile(r"(-?)0*(\d{1,15})(?:\.(\d{1,4})0*)?", re.ASCII)
 _WHOLE = re.compile(r"0*(\d{1,15})", re.ASCII)
 _RFC3339 = re.compile(
@@ -42,6 +42,8 @@ LATEST = 2**42
 
 def amount(field: str, text: str, unit: str, currency: str) -> int:
     """Units (0.0001) of an amount that is written in the currency's unit (yuan) or its smallest one (minor)."""
+    if len(text) > MOST_DIGITS:
+        raise RefusedError("amount_out_of_range", f"{field} has more than {MOST_DIGITS} characters")
     if unit == "minor":
         found, size = _WHOLE.fullmatch(text), FEN
         if currency in WITHOUT_DECIMALS:
@@ -94,11 +96,13 @@ def _instant(text: str, written: TimeFormat, offset: int) -> int | None:
             return None
         offset = (-1 if sign == "-" else 1) * (hours * 60 + minutes) * MINUTE
     fraction = int((found[7] or "").ljust(3, "0")[:3]) if written != "compact" else 0
+    if hour > 23 or minute > 59 or second > 59:
+        return None
     try:
-        moment = datetime(year, month, day, hour, minute, second)
+        midnight = day_of(date(year, month, day)) * DAY
     except ValueError:
         return None
-    return timegm(moment.timetuple()) * SECOND + fraction - offset
+    return midnight + hour * HOUR + minute * MINUTE + second * SECOND + fraction - offset
 
 
 def settled(field: str, text: str, near: int) -> date:

@@ -135,13 +135,24 @@ class Wechat(Format):
             )
         except ValueError:
             raise RefusedError("decryption_failed", "resource.ciphertext is not Base64") from None
-        for file, merchants in self._of_group.get(group, {}).items():
+        theirs = self._of_group.get(group, {})
+        for file, merchants in (*theirs.items(), *self._elsewhere(group)):
             try:
-                return json_of(self._keys.ciphers[file].decrypt(salt, raw, extra)), merchants
-            except (InvalidTag, ValueError) as error:
-                if isinstance(error, RefusedError):
-                    raise
-        raise RefusedError("decryption_failed", f"no APIv3 key of group {group}'s merchants opens it")
+                plain = self._keys.ciphers[file].decrypt(salt, raw, extra)
+            except (InvalidTag, ValueError):
+                continue
+            if file not in theirs:
+                raise RefusedError(
+                    "unknown_merchant", f"it is for another group's merchant, not for one of {group}"
+                )
+            return json_of(plain), merchants
+        raise RefusedError("decryption_failed", "no merchant's APIv3 key opens it")
+
+    def _elsewhere(self, group: str) -> Iterator[tuple[str, list[Merchant]]]:
+        """The other groups' keys: what they open was sent to the wrong address."""
+        for other, files in self._of_group.items():
+            if other != group:
+                yield from files.items()
 
 
 _WECHAT = "WECHATPAY2-SHA256-RSA2048"

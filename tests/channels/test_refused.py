@@ -1,0 +1,186 @@
+"""The table `notifications.csv`: what is believed and what is refused, case by case, with its reason."""
+
+import csv
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from schemas.payments import Notification
+from schemas.reasons import DEAD_LETTER
+from schemas.times import DAY, HOUR, MINUTE
+from sources.channels.refused import RefusedError
+from tests.channels.test_believed import BELIEVED
+from tests.channels.world import NOON, told, world
+
+TABLE = Path(__file__).parents[1] / "scenarios" / "notifications.csv"
+CASES = list(csv.DictReader(TABLE.read_text("utf-8").splitlines()))
+TOLD = {
+    "wechat": BELIEVED["wechat"],
+    "alipay": BELIEVED["alipay"],
+    "unionpay": BELIEVED["unionpay"],
+    "bank": BELIEVED["bank credit"],
+    "other": told("other", "O-9", order="", amount_e4=123_450_000, payer="user-42"),
+}
+UNITS = {"分": MINUTE, "小时": HOUR, "天": DAY}
+BODIES: dict[str, Callable[[bytes], bytes]] = {
+    "翻转": lambda raw: raw[:40] + bytes([raw[40] ^ 1]) + raw[41:],
+    "过大": lambda raw: raw + b" " * 70_000,
+    "空": lambda raw: b"",
+}
+
+
+def _changed(one: Notification, what: str, value: str) -> Notification:
+    """A notification with the table's change."""
+    word, _, rest = what.partition(" ")
+    headers = dict(one.headers)
+    match word:
+        case "正文":
+            return msgspec.structs.replace(one, body=BODIES[value](one.body))
+        case "换":
+            assert rest.encode() in one.body
+            return msgspec.structs.replace(one, body=one.body.replace(rest.encode(), value.encode()))
+        case "头":
+            assert rest in headers
+            return msgspec.structs.replace(one, headers=headers | {rest: value})
+        case "删头":
+            del headers[value]
+            return msgspec.structs.replace(one, headers=headers)
+        case "收到":
+            number, unit = re.fullmatch(r"([+-]\d+)(\D+)", value).groups()  # type: ignore[union-attr]
+            return msgspec.structs.replace(one, time=one.time + int(number) * UNITS[unit])
+        case "组":
+            return msgspec.structs.replace(one, group=value)
+        case "渠道":
+            return msgspec.structs.replace(one, channel=value)
+        case "重发" | "应用" | "用密钥" | "":
+            return one
+        case _:
+            raise AssertionError(f"the table has an unknown change: {what}")
+
+
+@pytest.mark.parametrize("case", CASES, ids=[case["情形"] for case in CASES])
+def test_a_notification_is_believed_or_refused_as_the_table_says(case: dict[str, str]) -> None:
+    """One row, one case."""
+    here, payment = world(), TOLD[case["渠道"]]
+    what, value = case["改动"], case["值"]
+    key, app = int(value) if what == "用密钥" else 0, value if what == "应用" else ""
+    genuine = here.signer.notification(payment, NOON, key=key, app=app)
+    notification = _changed(genuine, what, value)
+    if case["结果"] == "通过":
+        got = here.verifier.payment(notification)
+        assert (got.key, got.amount_e4, got.state) == (payment.key, payment.amount_e4, "success")
+        return
+    assert case["结果"] in DEAD_LETTER
+    with pytest.raises(RefusedError) as caught:
+        here.verifier.payment(notification)
+    assert caught.value.reason == case["结果"]
+    assert caught.value.detail
+
+
+def _with(name: str, content: dict[str, object]) -> Notification:
+    """A bank's notification whose body has these fields, too; signed."""
+    here = world()
+    one = here.signer.notification(TOLD["bank"], NOON)
+    body = msgspec.json.encode(msgspec.json.decode(one.body) | content)
+    headers = here.signer.signed_generic(here.channels.channels["bank"], body, NOON)
+    return msgspec.structs.replace(one, body=body, headers=headers)
+
+
+SIGNED_AND_WRONG = (
+    ({"amount": ""}, "field_missing"),
+    ({"amount": "12.34567"}, "field_unreadable"),
+    ({"amount": "1e3"}, "field_unreadable"),
+    ({"amount": "-1.00"}, "amount_out_of_range"),
+    ({"amount": "0.00"}, "amount_out_of_range"),
+    ({"amount": "10000000000.01"}, "amount_out_of_range"),
+    ({"amount": True}, "field_unreadable"),
+    ({"serial": None}, "field_missing"),
+    ({"serial": "x" * 65}, "identifier_too_long"),
+    ({"serial": "a\u0000b"}, "field_unreadable"),
+    ({"side": "X"}, "field_unreadable"),
+    ({"currency": "RMB¥"}, "field_unreadable"),
+    ({"account": "6222020200000000099"}, "unknown_merchant"),
+    ({"time": "2025-02-29 12:00:00"}, "time_unreadable"),
+    ({"time": "2025-11-11 13:00:00"}, "time_in_future"),
+    ({"time": "2024-01-01 00:00:00"}, "time_too_old"),
+    ({"day": "2025-13-01"}, "time_unreadable"),
+)
+
+
+@pytest.mark.parametrize(("content", "reason"), SIGNED_AND_WRONG, ids=lambda one: str(one)[:30])
+def test_a_field_that_cannot_be_meant_is_named(content: dict[str, object], reason: str) -> None:
+    """Signed and wrong all the same: the reason, and which field."""
+    with pytest.raises(RefusedError) as caught:
+        world().verifier.payment(_with("bank", content))
+    assert caught.value.reason == reason
+    assert next(iter(content)) in caught.value.detail
+
+
+def test_the_content_of_another_merchants_key_is_refused() -> None:
+    """Encrypted with one merchant's key, it cannot be another merchant's money."""
+    here = world()
+    wechat = here.channels.channels["wechat"]
+    one, other = wechat.merchant[:2]
+    genuine = here.signer.notification(BELIEVED["wechat"], NOON)
+    inner = msgspec.json.encode(
+        {
+            "mchid": other.number,
+            "appid": other.apps[0],
+            "transaction_id": "4200",
+            "out_trade_no": "FR-1",
+            "trade_state": "SUCCESS",
+            "success_time": "2025-11-11T12:00:00+08:00",
+            "amount": {"total": 1, "currency": "CNY"},
+        }
+    )
+    body = here.signer.encrypted(one, inner, {"create_time": "2025-11-11T12:00:00+08:00"})
+    headers = here.signer.signed_wechat(body, NOON, wechat.key[0])
+    with pytest.raises(RefusedError) as caught:
+        here.verifier.payment(msgspec.structs.replace(genuine, body=body, headers=headers))
+    assert caught.value.reason == "unknown_merchant"
+
+
+def test_an_event_of_another_kind_is_no_payment() -> None:
+    """Channels notify of coupons and complaints, too."""
+    here = world()
+    wechat = here.channels.channels["wechat"]
+    genuine = here.signer.notification(BELIEVED["wechat"], NOON)
+    body = here.signer.encrypted(wechat.merchant[0], b'{"mchid": "1900000109", "coupon_id": "9"}', {})
+    headers = here.signer.signed_wechat(body, NOON, wechat.key[0])
+    with pytest.raises(RefusedError) as caught:
+        here.verifier.payment(msgspec.structs.replace(genuine, body=body, headers=headers))
+    assert caught.value.reason == "unknown_type"
+
+
+def test_a_settlement_date_without_year_is_the_nearest() -> None:
+    """On the last day of a year UnionPay settles on 0101 of the next."""
+    here, eve = world(), 1_767_195_000_000  # 2025-12-31 23:30 in Shanghai
+    payment = told("unionpay", "202512312330001234567", time=eve)
+    channel = here.channels.channels["unionpay"]
+    genuine = here.signer.notification(payment, eve)
+    fields = {
+        "encoding": "UTF-8", "txnType": "01", "merId": channel.merchant[0].number, "orderId": "FR-1", "respCode": "00",
+        "queryId": payment.number, "txnAmt": "12345", "currencyCode": "156", "txnTime": "20251231233000",
+        "settleDate": "0101",
+    }  # fmt: skip
+    body = here.signer.signed_unionpay(channel, fields, channel.key[0])
+    got = here.verifier.payment(msgspec.structs.replace(genuine, body=body))
+    assert str(got.settled) == "2026-01-01"
+
+
+def test_alipay_in_gbk_is_verified_over_its_own_bytes() -> None:
+    """A form says its charset; the signature is over the bytes of that charset."""
+    here = world()
+    channel = here.channels.channels["alipay"]
+    genuine = here.signer.notification(BELIEVED["alipay"], NOON)
+    fields = {
+        "charset": "GBK", "app_id": channel.merchant[0].apps[0], "seller_id": channel.merchant[0].number,
+        "notify_time": "2025-11-11 12:00:00", "gmt_payment": "2025-11-11 12:00:00", "trade_no": "2025",
+        "out_trade_no": "FR-1", "trade_status": "TRADE_FINISHED", "total_amount": "20", "subject": "运费：顺德",
+    }  # fmt: skip
+    body = here.signer.signed_alipay(fields, channel.key[0], "gbk")
+    got = here.verifier.payment(msgspec.structs.replace(genuine, body=body))
+    assert (got.text, got.amount_e4) == ("运费：顺德", 200_000)
