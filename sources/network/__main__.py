@@ -19,6 +19,9 @@ from sources.network.faults import NONE, Faults
 from sources.network.files import read_tariff
 from sources.network.lag import Books, Lag, Nobody
 from sources.network.money import Teller
+from sources.network.paying.customers import Customers
+from sources.network.paying.ledger import Ledger
+from sources.network.paying.told import Voices
 from sources.network.script import Script
 from sources.network.stage import START, Stage
 from sources.network.store import ColdStore
@@ -49,6 +52,13 @@ def arguments() -> argparse.Namespace:
         default=0,
         help="vehicles a second, by the clock, at the gate of a cold store; 0: there is none",
     )
+    parser.add_argument(
+        "--payments",
+        type=float,
+        default=0,
+        help="affairs a second, by the clock, in which customers owe and pay; 0: none",
+    )
+    parser.add_argument("--matching", type=Path, help="matching.toml that is published with the channels")
     parser.add_argument("--patience", type=float, default=300, help="seconds to finish in, at most")
     parser.add_argument(
         "--budget",
@@ -121,6 +131,7 @@ class Status:
             **{fate: truth.fates[fate] for fate in ("accepted", "refused", "repeated")},
             "faults": dict(truth.faults),
             "reasons": dict(truth.reasons),
+            "payments": dict(stage.customers.ledger.counts) if stage.customers else {},
         }
         fresh = self._file.with_suffix(".new")
         fresh.write_bytes(msgspec.json.encode(status))
@@ -133,7 +144,13 @@ def main() -> int:
     told = Told(wanted.seconds, wanted.patience)
     books: Books = Nobody()
     if wanted.budget:
-        books = Lag(settings, wanted.budget, accounts=wanted.commands > 0, stores=wanted.vehicles > 0)
+        books = Lag(
+            settings,
+            wanted.budget,
+            accounts=wanted.commands > 0,
+            stores=wanted.vehicles > 0,
+            payments=wanted.payments > 0,
+        )
     truth = Truth(wanted.truth)
     script = Script(NONE if wanted.faults == "none" else Faults())
     world = build(wanted.outlets, wanted.seed)
@@ -143,8 +160,28 @@ def main() -> int:
     store = None
     if wanted.vehicles:
         store = ColdStore(wanted.seed, wanted.vehicles * 3600 / wanted.speed, START)
+    customers = None
+    if wanted.payments:
+        customers = Customers(
+            wanted.seed,
+            wanted.payments * 3600 / wanted.speed,
+            START,
+            Voices(settings.keys, wanted.truth / "channels"),
+            Ledger(wanted.truth),
+            wanted.matching.read_text("utf-8") if wanted.matching else "",
+        )
     stage = Stage(
-        world, script, settings, truth, books, wanted.seed, wanted.rate, wanted.speed, teller, store
+        world,
+        script,
+        settings,
+        truth,
+        books,
+        wanted.seed,
+        wanted.rate,
+        wanted.speed,
+        teller,
+        store,
+        customers,
     )
     status = Status(wanted.truth, stage, truth)
     opened = stage.open(read_tariff(wanted.tariff), told)

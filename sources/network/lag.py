@@ -28,6 +28,11 @@ STORES = (topics.STAYS,)
 """What lanes of the storage flow read beside documents and ticks."""
 MONEY = (topics.POSTINGS, topics.COMMANDS)
 """What those of the accounts flow read."""
+PAYMENTS = (
+    *(topics.PAYMENT_CONTROL, topics.RECEIVABLES, topics.BILLS, topics.DECISIONS),
+    *topics.NOTIFICATIONS,
+)
+"""What lanes of the payments flow read beside ticks and dead letters."""
 NOTHING_THERE = (KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._NOENT)
 """Kafka's answers for a topic that nobody has made yet, and when there is none at all."""
 TICKS = f"{topics.TICKS.name}:0"
@@ -99,7 +104,13 @@ class Lag:
     """Looks four times a second, in a thread. What cannot be known counts as behind."""
 
     def __init__(
-        self, settings: Settings, budget: int, *, accounts: bool = False, stores: bool = False
+        self,
+        settings: Settings,
+        budget: int,
+        *,
+        accounts: bool = False,
+        stores: bool = False,
+        payments: bool = False,
     ) -> None:
         self._store, self._database = settings.clickhouse, settings.database
         self._headers = {
@@ -109,7 +120,12 @@ class Lag:
         self._kafka = AdminClient({"bootstrap.servers": settings.kafka, **settings.kafka_options})
         self._wanted = {
             TopicPartition(topic.name, number): OffsetSpec.latest()
-            for topic in (*READ, *(MONEY if accounts else ()), *(STORES if stores else ()))
+            for topic in (
+                *READ,
+                *(MONEY if accounts else ()),
+                *(STORES if stores else ()),
+                *(PAYMENTS if payments else ()),
+            )
             for number in range(settings.partitions if topic.partitioned else 1)
         }
         self._count, self._budget = settings.partitions, budget

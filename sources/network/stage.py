@@ -7,6 +7,7 @@ and lets a day pass so that every deadline has come.
 """
 
 import heapq
+import itertools
 import time
 from collections import deque
 from datetime import timedelta
@@ -27,6 +28,7 @@ from sources.network.listener import Listener
 from sources.network.money import Teller, agreements
 from sources.network.pace import Sent, Underway
 from sources.network.parties import SUCCESSOR
+from sources.network.paying.customers import Customers
 from sources.network.publisher import Publisher
 from sources.network.script import Cue, Script
 from sources.network.store import GATE, SITE, ColdStore, book, directory
@@ -72,10 +74,11 @@ class Stage:
         speed: float,
         teller: Teller | None = None,
         store: ColdStore | None = None,
+        customers: Customers | None = None,
     ) -> None:
         self.world, self.script, self.truth, self.books, self.seed = world, script, truth, books, seed
         self.speed = speed
-        self.teller, self.store = teller, store
+        self.teller, self.store, self.customers = teller, store, customers
         self._gate = Listener(settings, SITE, GATE) if store is not None else None
         self.per_hour = rate * 3600 / speed
         """Parcels in an hour of simulated time."""
@@ -119,6 +122,9 @@ class Stage:
         for document in documents:
             for message in messages_of(document):
                 self.kafka.send(topics.CONTROL.name, message, partition=0)
+        if self.customers is not None:
+            rules = msgspec.json.encode(self.customers.rules)
+            self.kafka.send(topics.PAYMENT_CONTROL.name, rules, partition=0)
         self._tick(stop)
         return True
 
@@ -134,17 +140,19 @@ class Stage:
             while created <= self.now and (most is None or self.parcels < most):
                 self._create(created)
                 created = next_order(created, self.per_hour)
+            if self.customers is not None:
+                self.customers.begin(self.now)
             self._at_the_gate(stop)
             self._publish(stop)
             self._ask()
 
     def finish(self, stop: Stop) -> None:
         """Let what is on the way arrive, and wait until it is booked."""
-        while self._cues and not stop.at_once:
+        while (due := self._due()) is not None and not stop.at_once:
             if self.books.behind(self.sent):
                 time.sleep(STEP)
             else:
-                self._hurry(self._cues[0].at + HOUR, stop)
+                self._hurry(due + HOUR, stop)
             self._publish(stop)
         self.publisher.settle(lambda: stop.at_once)
         self._drain(stop)
@@ -163,11 +171,19 @@ class Stage:
         self.publisher.close()
         self.kafka.flush(5)
         self.truth.close()
+        if self.customers is not None:
+            self.customers.close()
 
     @property
     def complete(self) -> bool:
         """Whether nothing is left to be published or confirmed."""
-        return not self._cues and not self.publisher.unconfirmed
+        return self._due() is None and not self.publisher.unconfirmed
+
+    def _due(self) -> int | None:
+        """When something is said next; None: all is."""
+        parcels = self._cues[0].at if self._cues else None
+        paying = self.customers.due if self.customers is not None else None
+        return min((at for at in (parcels, paying) if at is not None), default=None)
 
     def _create(self, at: int) -> None:
         self.parcels += 1
@@ -188,7 +204,17 @@ class Stage:
             self.truth.add(batch)
             for cue in batch:
                 self._send(cue, stop)
+        self._pay(stop)
         self.kafka.poll(0)
+
+    def _pay(self, stop: Stop) -> None:
+        """What business systems and channels say by now, unless the books fall behind."""
+        while self.customers is not None and not stop.at_once and not self.books.behind(self.sent):
+            batch = list(itertools.islice(self.customers.until(self.now), BATCH))
+            for record in batch:
+                self.kafka.send(record.topic, record.value, record.key)
+            if len(batch) < BATCH:
+                break
 
     def _ask(self) -> None:
         """What outlets want of their money by now."""

@@ -1,0 +1,321 @@
+"""One affair between someone who owes and us: dues, movements of money, what channels tell of them, and the truth.
+
+A story says what happens by `due`, `pay`, `refund` and `cancel`; the case notes when everything is said and what must
+come of it. Times are UTC ms, amounts fen. Movements are `Payment`s whose payer is raw: an openid, an account.
+"""
+
+import random
+from collections.abc import Iterable, Sequence
+from typing import Literal
+
+import msgspec
+
+from schemas.money import FEN
+from schemas.payments import DueKind, Flow, Kind, Payment, Receivable, ReceivableCancelled
+from schemas.times import HOUR, MINUTE, SECOND, business_day, date_of
+from sources.network.paying.merchants import ALIPAY, KNOWN, account, customer, merchant
+
+Spoiled = Literal["", "forged", "altered", "unknown_key", "stranger", "stale", "truncated"]
+"""What is wrong with a notification."""
+REASONS: dict[Spoiled, str] = {
+    "forged": "signature_wrong",
+    "altered": "signature_wrong",
+    "unknown_key": "unknown_key",
+    "stranger": "unknown_merchant",
+    "stale": "stale_notification",
+    "truncated": "",
+}
+"""And why it is refused, in the words of `schemas.reasons.DEAD_LETTER`; empty: as it comes."""
+NUMBERED: dict[DueKind, str] = {
+    "order": "DD",
+    "consignment": "TY",
+    "contract": "HT",
+    "statement": "JS",
+    "invoice": "FP",
+    "topup": "CZ",
+}
+"""How document numbers begin: 订单, 托运单, 合同, 结算单, 发票, 充值. Ten digits follow; with more they could be
+taken for numbers of cards."""
+
+
+class Told(msgspec.Struct, frozen=True):
+    """A movement is told at a time. `serial` is unique; `repeat`: the channel tells the same again."""
+
+    at: int
+    serial: str
+    movement: Payment
+    spoiled: Spoiled = ""
+    repeat: bool = False
+
+
+class Said(msgspec.Struct, frozen=True):
+    """The business system says something of a due at a time."""
+
+    at: int
+    event: Receivable | ReceivableCancelled
+
+
+class PaymentTruth(msgspec.Struct, frozen=True, kw_only=True):
+    """What is true of a movement."""
+
+    payment: str
+    story: str
+    kind: Kind
+    amount_e4: int
+    told: bool
+    """Whether a notification that can be believed was sent; otherwise only the bill knows."""
+    shares: dict[str, int]
+    """For which documents the money is, e4; of a refund: from which it is taken back."""
+    decidable: bool = True
+    """Whether the rules can know that from what they are told."""
+    exception: str = ""
+    """What a person has to look at, in the words of `schemas.reasons.EXCEPTION`."""
+
+
+class Affair(msgspec.Struct, frozen=True, kw_only=True):
+    """All that happens in a case."""
+
+    said: Sequence[Said]
+    told: Sequence[Told]
+    movements: Sequence[Payment]
+    truth: Sequence[PaymentTruth]
+    refused: Sequence[str]
+    """Reasons for which notifications are refused."""
+
+
+class Chances(msgspec.Struct, frozen=True):
+    """How often channels and business systems misbehave, per notification."""
+
+    repeated: float = 0.08
+    """Told again, up to a day later."""
+    late: float = 0.05
+    """Told hours after it happened."""
+    due_late: float = 0.04
+    """Of dues: told after they were paid."""
+
+
+USUAL = Chances()
+
+
+class Case:
+    """Made for one story. `number` is unique; the same seed and number make the same affair."""
+
+    def __init__(self, story: str, number: int, group: str, at: int, seed: int, chances: Chances) -> None:
+        self.story, self.number, self.group, self.at = story, number, group, at
+        self.r = random.Random(f"{seed}/paying/{number}")
+        self.payer = 1 + number % KNOWN
+        """Number of the customer."""
+        self._chances = chances
+        self._said: list[Said] = []
+        self._told: list[Told] = []
+        self._movements: list[Payment] = []
+        self._truth: list[PaymentTruth] = []
+        self._refused: list[str] = []
+        self._count = 0
+
+    @property
+    def party(self) -> str:
+        """Who owes."""
+        return customer(self.payer)
+
+    def amount(self) -> int:
+        """Some fen: mostly small, never the same twice in a while."""
+        return round(self.r.lognormvariate(9.2, 1.1)) + 100
+
+    def due(
+        self,
+        kind: DueKind,
+        amount: int,
+        *,
+        direction: Flow = "in",
+        references: tuple[str, ...] = (),
+        party: str = "",
+        payer: str = "",
+        partial: bool = True,
+        days: int = 0,
+    ) -> Receivable:
+        """Someone owes, from now on; `days` until it is due."""
+        number = self._next()
+        document = f"{NUMBERED[kind]}{number:>010}"
+        told = Receivable(
+            id=f"due-{number}",
+            time=self.at,
+            group=self.group,
+            document=document,
+            kind=kind,
+            party=party or self.party,
+            amount_e4=amount * FEN,
+            direction=direction,
+            due_day=date_of(business_day(self.at) + days),
+            references=references,
+            payer=payer,
+            partial=partial,
+        )
+        late = self.r.random() < self._chances.due_late
+        self._said.append(Said(self.at + (self.r.randint(1, 5) * HOUR if late else 0), told))
+        return told
+
+    def cancel(self, due: Receivable, minutes: int) -> None:
+        """The due is no more, so many minutes after it was told."""
+        at = max(said.at for said in self._said if said.event is due) + minutes * MINUTE
+        event = ReceivableCancelled(
+            id=f"{due.id}-x", time=at, group=self.group, document=due.document, reason="取消", by="业务系统"
+        )
+        self._said.append(Said(at, event))
+
+    def pay(
+        self,
+        channel: str,
+        amount: int,
+        dues: Sequence[Receivable] = (),
+        *,
+        order: str = "",
+        text: str = "",
+        minutes: tuple[int, int] = (1, 120),
+        shares: dict[str, int] | None = None,
+        known: bool = False,
+        told: bool = True,
+        spoiled: Spoiled = "",
+        decidable: bool = True,
+        exception: str = "",
+        currency: str = "CNY",
+        direction: Flow = "in",
+    ) -> Payment:
+        """Money for these dues, filled in their order, or as `shares` say (fen, by document).
+
+        known: from the customer's own account. told: the channel notifies it. spoiled: nobody can believe it.
+        """
+        at = self.at + self.r.randint(minutes[0] * MINUTE, minutes[1] * MINUTE) // SECOND * SECOND
+        made = Payment(
+            channel=channel,
+            merchant=merchant(channel, self.group).called,
+            group=self.group,
+            number=self._number(channel, at),
+            kind="payment",
+            state="success",
+            amount_e4=amount * FEN,
+            time=at,
+            direction=direction,
+            order=order,
+            payer=account(self.payer) if known else self._stranger(channel),
+            text=text,
+            currency=currency,
+        )
+        self._happened(made, told and not spoiled, shares or _shared(amount, dues), decidable, exception)
+        if spoiled:
+            self._spoil(made, spoiled)
+        elif told:
+            self._tell(made)
+        return made
+
+    def refund(
+        self,
+        payment: Payment,
+        amount: int,
+        shares: dict[str, int] | None = None,
+        *,
+        minutes: tuple[int, int] = (30, 600),
+        before: bool = False,
+        exception: str = "",
+    ) -> Payment:
+        """Money goes back. `before`: it is told before its payment is."""
+        at = payment.time + self.r.randint(minutes[0] * MINUTE, minutes[1] * MINUTE) // SECOND * SECOND
+        number = self._number(payment.channel, at)
+        made = Payment(
+            channel=payment.channel,
+            merchant=payment.merchant,
+            group=self.group,
+            number=f"{payment.number}/{number}" if payment.channel == ALIPAY else number,
+            kind="refund",
+            state="success",
+            amount_e4=amount * FEN,
+            time=at,
+            direction="out",
+            order=payment.order,
+            original=payment.number,
+            payer=payment.payer,
+            text="退款",
+        )
+        self._happened(made, True, shares or {}, True, exception)
+        self._tell(made)
+        if before:
+            last = max(told.at for told in self._told if told.movement is made)
+            self._told = [
+                msgspec.structs.replace(told, at=last + (n + 1) * MINUTE)
+                if told.movement is payment
+                else told
+                for n, told in enumerate(self._told)
+            ]
+        return made
+
+    def affair(self) -> Affair:
+        """All that was told so far."""
+        return Affair(
+            said=self._said,
+            told=self._told,
+            movements=self._movements,
+            truth=self._truth,
+            refused=self._refused,
+        )
+
+    def _happened(
+        self, made: Payment, told: bool, shares: dict[str, int], decidable: bool, exception: str
+    ) -> None:
+        self._movements.append(made)
+        self._truth.append(
+            PaymentTruth(
+                payment=made.key,
+                story=self.story,
+                kind=made.kind,
+                amount_e4=made.amount_e4,
+                told=told,
+                shares={document: amount * FEN for document, amount in shares.items()},
+                decidable=decidable,
+                exception=exception,
+            )
+        )
+
+    def _tell(self, made: Payment) -> None:
+        late = self.r.random() < self._chances.late
+        at = made.time + (self.r.randint(1, 20) * HOUR if late else self.r.randint(1, 5) * SECOND)
+        self._told.append(Told(at, self._next(), made))
+        if self.r.random() < self._chances.repeated:
+            again = at + self.r.choice((15 * SECOND, MINUTE, 30 * MINUTE, 3 * HOUR))
+            self._told.append(Told(again, self._told[-1].serial, made, repeat=True))
+
+    def _spoil(self, made: Payment, spoiled: Spoiled) -> None:
+        at = made.time + (100 * HOUR if spoiled == "stale" else 2 * SECOND)
+        self._told.append(Told(at, self._next(), made, spoiled))
+        self._refused.append(REASONS[spoiled])
+
+    def _next(self) -> str:
+        self._count += 1
+        return f"{self.number}{self._count:02d}"
+
+    def _number(self, channel: str, at: int) -> str:
+        """The channel's number of a movement."""
+        serial = int(self._next())
+        day = date_of(business_day(at))
+        return {
+            "wechat": f"42000{day:%Y%m%d}{serial:015d}",
+            "alipay": f"{day:%Y%m%d}22001{serial:015d}",
+            "unionpay": f"{day:%Y%m%d}{serial:013d}",
+        }.get(channel, f"T{serial:012d}")
+
+    def _stranger(self, channel: str) -> str:
+        serial = self.r.randrange(10**9)
+        return {
+            "wechat": f"oUpF8u{serial:022d}",
+            "alipay": f"2088{serial:012d}",
+            "unionpay": f"6226********{serial % 10_000:04d}",
+        }.get(channel, f"6217{serial:015d}")
+
+
+def _shared(amount: int, dues: Iterable[Receivable]) -> dict[str, int]:
+    """What of an amount is for which document, in their order."""
+    shares, left = {}, amount
+    for due in dues:
+        if share := min(left, due.amount_e4 // FEN):
+            shares[due.document] = share
+            left -= share
+    return shares

@@ -1,0 +1,236 @@
+"""What can happen between owing and paying: each story is a function of a case, with its share of all."""
+
+from collections.abc import Callable
+
+import msgspec
+
+from schemas.payments import DueKind, Receivable
+from sources.network.paying.case import Case, Spoiled
+from sources.network.paying.merchants import APPS, BANK, CENTRE, HEADQUARTERS, OTHER
+
+SOLD: dict[str, tuple[DueKind, ...]] = {
+    CENTRE: ("order", "contract", "statement"),
+    HEADQUARTERS: ("consignment", "order", "statement"),
+}
+"""What each group is owed for."""
+
+
+def _due(case: Case, amount: int, references: tuple[str, ...] = ()) -> Receivable:
+    """Something of the group's, of an amount in fen."""
+    kind = case.r.choice(SOLD[case.group])
+    return case.due(kind, amount, references=references, days=0 if kind == "order" else 30)
+
+
+def _app(case: Case) -> str:
+    return case.r.choice(APPS)
+
+
+def plain(case: Case) -> None:
+    """One order, paid with its number."""
+    amount = case.amount()
+    due = _due(case, amount)
+    case.pay(_app(case), amount, [due], order=due.document)
+
+
+def in_parts(case: Case) -> None:
+    """One order, paid in two or three parts."""
+    parts = [case.amount() for _ in range(case.r.choice((2, 2, 3)))]
+    due = _due(case, sum(parts))
+    for part in parts:
+        case.pay(_app(case), part, order=due.document, minutes=(1, 600), shares={due.document: part})
+
+
+def first_part(case: Case) -> None:
+    """One order of which only a part is paid so far."""
+    amount = case.amount() + 200
+    due = _due(case, amount)
+    case.pay(_app(case), amount // 2, [due], order=due.document)
+
+
+def over(case: Case) -> None:
+    """Someone pays more than is owed."""
+    amount = case.amount()
+    due = _due(case, amount)
+    extra = case.r.choice((100, 500, 1_000, 10_000))
+    case.pay(_app(case), amount + extra, [due], order=due.document, exception="amount_over")
+
+
+def twice(case: Case) -> None:
+    """Someone pays the same a second time, a while later."""
+    amount = case.amount()
+    due = _due(case, amount)
+    channel = _app(case)
+    case.pay(channel, amount, [due], order=due.document, minutes=(1, 5))
+    case.pay(channel, amount, order=due.document, minutes=(90, 150), exception="duplicate_payment")
+
+
+def combined(case: Case) -> None:
+    """Several orders in one payment, by a number that they share."""
+    together = f"HB{case.number:010d}"
+    amounts = [case.amount() for _ in range(case.r.randint(2, 5))]
+    dues = [_due(case, amount, (together,)) for amount in amounts]
+    case.pay(_app(case), sum(amounts), dues, order=together)
+
+
+def in_the_text(case: Case) -> None:
+    """A bank transfer with our number in its text, in people's spellings."""
+    amount = case.amount()
+    due = _due(case, amount)
+    wide = "".join(chr(ord(one) + 0xFEE0) for one in due.document)
+    text = case.r.choice(
+        (
+            f"付{due.document}运费",
+            f"{due.document[:2]}-{due.document[2:]} 货款",
+            due.document.lower(),
+            f"仓储费({due.document})",
+            wide,
+        )
+    )
+    case.pay(BANK, amount, [due], text=text, known=case.r.random() < 0.5)
+
+
+def several_in_the_text(case: Case) -> None:
+    """A bank transfer for several orders, which its text names."""
+    amounts = [case.amount() for _ in range(case.r.randint(2, 4))]
+    dues = [_due(case, amount) for amount in amounts]
+    case.pay(BANK, sum(amounts), dues, text="、".join(due.document for due in dues), known=True)
+
+
+def by_payer(case: Case) -> None:
+    """A bank transfer without any number, from an account that we know, of what its owner owes."""
+    amount = case.amount()
+    due = case.due("statement", amount, days=30)
+    case.pay(BANK, amount, [due], text=case.r.choice(("货款", "仓储费", "")), known=True)
+
+
+def merged_by_payer(case: Case) -> None:
+    """The same, for two statements together."""
+    amounts = [case.amount() for _ in range(2)]
+    dues = [case.due("statement", amount, days=30) for amount in amounts]
+    case.pay(BANK, sum(amounts), dues, text="货款", known=True, minutes=(60, 300))
+
+
+def wrong_number(case: Case) -> None:
+    """A transfer by a stranger whose number is mistyped: nobody can know what it is for."""
+    amount = case.amount()
+    due = _due(case, amount)
+    digits = due.document[2:]
+    typed = due.document[:2] + digits[:-3] + digits[-2] + digits[-3] + str((int(digits[-1]) + 5) % 10)
+    case.pay(
+        BANK, amount, [due], text=typed, minutes=(200, 900), decidable=False, exception="unknown_payment"
+    )
+
+
+def unknown(case: Case) -> None:
+    """Money for nothing that we know of."""
+    case.pay(case.r.choice((BANK, OTHER)), case.amount(), text="转账", exception="unknown_payment")
+
+
+def only_in_the_bill(case: Case) -> None:
+    """A payment whose notification never comes."""
+    amount = case.amount()
+    due = _due(case, amount)
+    case.pay(_app(case), amount, [due], order=due.document, told=False)
+
+
+def given_back(case: Case) -> None:
+    """Paid, then refunded as a whole."""
+    amount = case.amount()
+    due = _due(case, amount)
+    paid = case.pay(_app(case), amount, [due], order=due.document)
+    case.refund(paid, amount, {due.document: amount})
+
+
+def partly_given_back(case: Case) -> None:
+    """Paid, then refunded in part, sometimes twice."""
+    amount = case.amount() + 400
+    due = _due(case, amount)
+    paid = case.pay(_app(case), amount, [due], order=due.document)
+    for _ in range(case.r.choice((1, 1, 2))):
+        part = case.r.randint(1, amount // 3)
+        case.refund(paid, part, {due.document: part})
+
+
+def given_back_first(case: Case) -> None:
+    """The refund is told before its payment."""
+    amount = case.amount()
+    due = _due(case, amount)
+    paid = case.pay(_app(case), amount, [due], order=due.document)
+    case.refund(paid, amount // 2, {due.document: amount // 2}, before=True)
+
+
+def refund_of_nothing(case: Case) -> None:
+    """A refund whose payment was never told."""
+    amount = case.amount() + 100
+    due = _due(case, amount)
+    paid = case.pay(_app(case), amount, [due], order=due.document, told=False)
+    case.refund(paid, amount // 2, exception="refund_orphan")
+
+
+def cancelled(case: Case) -> None:
+    """An order that is cancelled and paid all the same."""
+    amount = case.amount()
+    due = _due(case, amount)
+    case.cancel(due, 5)
+    case.pay(_app(case), amount, order=due.document, minutes=(400, 500), exception="cancelled_paid")
+
+
+def foreign(case: Case) -> None:
+    """Paid in another currency."""
+    amount = case.amount()
+    due = _due(case, amount)
+    case.pay(OTHER, amount, order=due.document, currency="USD", exception="currency_mismatch")
+
+
+def invoice(case: Case) -> None:
+    """A carrier's invoice that we pay through the bank, with our own number."""
+    amount = case.amount()
+    due = case.due("invoice", amount, direction="out", party=f"CY{case.payer:04d}", days=15)
+    case.pay(BANK, amount, [due], order=due.document, text="承运费", direction="out", minutes=(30, 900))
+
+
+def _spoiled(how: Spoiled) -> "Story":
+    def story(case: Case) -> None:
+        amount = case.amount()
+        due = _due(case, amount)
+        case.pay(_app(case), amount, [due], order=due.document, spoiled=how)
+
+    return story
+
+
+Story = Callable[[Case], None]
+
+SPOILED: tuple[Spoiled, ...] = ("forged", "altered", "unknown_key", "stranger", "stale", "truncated")
+
+
+class Shared(msgspec.Struct, frozen=True):
+    """A story, its name for people, and how often it happens among all."""
+
+    label: str
+    share: float
+    tell: Story
+
+
+STORIES: dict[str, Shared] = {
+    "plain": Shared("按单号支付", 50, plain),
+    "in_parts": Shared("分次支付", 4, in_parts),
+    "first_part": Shared("部分支付", 2, first_part),
+    "over": Shared("多付", 2, over),
+    "twice": Shared("重复支付", 2, twice),
+    "combined": Shared("合并支付", 4, combined),
+    "in_the_text": Shared("附言中有单号", 6, in_the_text),
+    "several_in_the_text": Shared("附言中有多个单号", 2, several_in_the_text),
+    "by_payer": Shared("按付款方", 4, by_payer),
+    "merged_by_payer": Shared("付款方合并付款", 2, merged_by_payer),
+    "wrong_number": Shared("单号写错", 1, wrong_number),
+    "unknown": Shared("不明来款", 1, unknown),
+    "only_in_the_bill": Shared("缺少通知", 1.5, only_in_the_bill),
+    "given_back": Shared("全额退款", 2, given_back),
+    "partly_given_back": Shared("部分退款", 2, partly_given_back),
+    "given_back_first": Shared("退款先到", 1, given_back_first),
+    "refund_of_nothing": Shared("退款单边", 1, refund_of_nothing),
+    "cancelled": Shared("已取消仍付款", 1, cancelled),
+    "foreign": Shared("外币支付", 0.5, foreign),
+    "invoice": Shared("支付承运商发票", 3, invoice),
+    **{how: Shared("无效通知", 0.7, _spoiled(how)) for how in SPOILED},
+}
