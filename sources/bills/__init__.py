@@ -1,0 +1,1 @@
+"""Channels' bills: read, verified and told in one vocabulary; fetched from a directory or from the channel itself."""

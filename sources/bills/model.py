@@ -1,0 +1,134 @@
+"""What every reader of bills takes and gives: bytes in, lines out, or the reason why the bill is refused."""
+
+from collections.abc import Callable, Iterator
+from datetime import date
+from typing import BinaryIO, Protocol
+
+import msgspec
+
+from schemas.payments import BillLine, Kind, Sort
+from schemas.times import date_of, day_of
+
+MOST_BYTES = 4_000_000_000
+"""Of an unpacked bill: several million lines."""
+MOST_LINES = 20_000_000
+PIECE_LINES = 1_000
+"""Lines in one event, at most."""
+MOST_WIDTH = 65_536
+"""Bytes of a line; no bill has longer ones."""
+
+
+class BillError(ValueError):
+    """A bill that is not believed. `reason` is a key of `schemas.reasons.BILL`.
+
+    `detail` says where and what would be right, for people; never a value out of the bill that could be a payer's.
+    """
+
+    def __init__(self, reason: str, detail: str) -> None:
+        self.reason, self.detail = reason, detail
+        super().__init__(f"{reason}: {detail}")
+
+
+class Hiding(Protocol):
+    """What makes payers unknown (`sources.channels.tokens`)."""
+
+    def token(self, identifier: str) -> str:
+        """The token of a payer's identifier."""
+
+    def scrub(self, text: str) -> str:
+        """A text without anything that could be a card's number."""
+
+
+class Columns(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Where a table (CSV, Excel) has what: names of its columns; empty: it has no such column."""
+
+    number: str
+    time: str
+    clock: str = ""
+    """Time of day, where `time` has only the date."""
+    amount: str = ""
+    """Signed, or with `kind` saying what it is; or else `money_in` and `money_out`."""
+    money_in: str = ""
+    money_out: str = ""
+    fee: str = ""
+    order: str = ""
+    original: str = ""
+    payer: str = ""
+    """Account or identifier of the other side; only its token is kept."""
+    text: str = ""
+    currency: str = ""
+    kind: str = ""
+    state: str = ""
+    balance: str = ""
+    """Balance after the row: each row's must follow from the one before it."""
+
+
+class Source(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One sort of bill of one merchant, as `bills.toml` says."""
+
+    channel: str
+    merchant: str
+    """As payments name it: the merchant's name in `channels.toml`, or else its number."""
+    group: str
+    format: str
+    """A key of `sources.bills.formats.FORMATS`."""
+    number: str = ""
+    """The merchant or account as the bill writes it; left out: as `merchant`."""
+    sort: Sort = "trade"
+    files: str = ""
+    """Pattern of the names of dropped files, with `*` and `?`."""
+    charset: str = "utf-8"
+    """Of tables and MT940; the other formats have their own."""
+    fee_is_negative: bool = True
+    """Alipay: 服务费 is written as what leaves the account."""
+    kinds: dict[str, Kind | str] = {}
+    """Words of the bill for what a row is, beyond those that the format knows; `fee` and `skip` are possible, too."""
+    states: dict[str, str] = {}
+    columns: Columns | None = None
+    skip_rows: int = 0
+    """Rows of a table before its header."""
+    time_format: str = "%Y-%m-%d %H:%M:%S"
+    download: str = ""
+    """`wechat` or `alipay`: how the channel is asked; empty: files are dropped."""
+    address: str = ""
+    """Where the channel is asked."""
+    app: str = ""
+    """Alipay: our app id."""
+    key: str = ""
+    """File of our private key (PEM) among the keys."""
+    serial: str = ""
+    """WeChat: serial of our certificate."""
+
+    @property
+    def account(self) -> str:
+        """How the bill has to call the merchant."""
+        return self.number or self.merchant
+
+
+class Asked(msgspec.Struct):
+    """A bill that is to be read. A reader fills in the day where the bill tells it and nobody else does."""
+
+    source: Source
+    hiding: Hiding
+    day: date | None = None
+
+    def is_of(self, day: date, where: str) -> None:
+        """The bill says which day it is of. Raises BillError when that is not the day that it should be."""
+        if self.day is None:
+            self.day = day
+        elif self.day != day:
+            raise BillError("bill_of_another", f"{where} is of {day}, the bill should be of {self.day}")
+
+    def is_of_day(self, days: int, where: str) -> None:
+        """The same with days since 1970-01-01."""
+        if self.day is None or day_of(self.day) != days:
+            self.is_of(date_of(days), where)
+
+    def is_for(self, account: str, where: str) -> None:
+        """The bill says whose it is. Raises BillError when it is somebody else's."""
+        if account != self.source.account:
+            raise BillError("bill_of_another", f"{where} is another merchant's or account's")
+
+
+Reader = Callable[[BinaryIO, Asked], Iterator[BillLine]]
+"""Gives a bill's lines one after the other, in bounded memory; raises BillError at the latest after the last one."""
