@@ -1,50 +1,99 @@
 """What a component of facts comes to: which payment pays what, and what is left to people.
 
 A pure function of the set of facts and of data time: the order in which they are given does not matter, nor does
-it if one is given twice.
+it if one is given twice. People's decisions come first, then what numbers say, then the payers' pools, then
+amounts of payers that nobody knows; each stage sees what the one before has left, at whatever time that came.
 """
 
 from collections.abc import Iterable
 
-from flows.reconciliation.model import Decisions, Due, Match, Open, Outcome, Paid
-from flows.reconciliation.quoted import numbers_of_due, numbers_of_payment
-from flows.reconciliation.rules import MatchingRules
+from flows.reconciliation.by_amount import match_by_amount
+from flows.reconciliation.by_number import ByNumber
+from flows.reconciliation.components import for_pool
+from flows.reconciliation.leftovers import exceptions_of
+from flows.reconciliation.model import Decisions, Due, Outcome, Paid
+from flows.reconciliation.pool import Pool
+from flows.reconciliation.refunds import give_back
+from flows.reconciliation.rules import DECIDED, MatchingRules
+from flows.reconciliation.working import Book, Claim, Money, Note
+from schemas.payments import Kind
 
 
 def outcome(
-    dues: Iterable[Due], payments: Iterable[Paid], decisions: Decisions, rules: MatchingRules, now: int
+    dues: Iterable[Due],
+    payments: Iterable[Paid],
+    decisions: Decisions,
+    rules: MatchingRules,
+    now: int,
+    note: Note | None = None,
 ) -> Outcome:
-    """Matches and exceptions at data time `now` (UTC ms) of dues and payments that hang together (`components`)."""
-    payments = tuple(payments)
-    by_number: dict[str, list[Due]] = {}
-    for due in sorted(set(dues), key=lambda one: (one.time, one.document)):
-        for number in numbers_of_due(due):
-            by_number.setdefault(number, []).append(due)
-    opened = {due.document: due.amount for dues in by_number.values() for due in dues if not due.cancelled}
-    matches: list[Match] = []
-    exceptions: list[Open] = []
-    for paid in sorted(set(payments), key=lambda one: (one.time, one.key)):
-        if paid.kind != "payment" or paid.key in decisions.to_refund:
-            continue
-        left = paid.amount
-        found = [due for number in numbers_of_payment(paid) for due in by_number.get(number, ())]
-        for due in found:
-            if (amount := min(left, opened.get(due.document, 0))) > 0 and due.direction == paid.direction:
-                opened[due.document] -= amount
-                left -= amount
-                matches.append(Match(paid.key, due.document, amount, rules.rules[0].name, "order number"))
-        if left:
-            kind = "unknown_payment" if not found else "amount_over"
-            exceptions.append(
-                Open(kind, paid.key, left, "nothing open", tuple(due.document for due in found))
-            )
-    told = [
-        one
-        for one in exceptions
-        if one.kind != "unknown_payment" or _time(one, payments) + rules.patience <= now
+    """Matches and exceptions at data time `now` (UTC ms) of dues and payments that hang together (`components`).
+
+    `note` is told what each payment met on the way, for people who ask why.
+    """
+    book = Book(dues, payments, dict(decisions.written_off), note)
+    _decide(book, decisions, ("payment", "transfer"))
+    usable = [money for money in book.monies.values() if money.paid.kind == "payment"]
+    free = [money for money in usable if money.key not in decisions.to_refund]
+    decided = {share.payment for share in decisions.shares}
+    refunds = [
+        money
+        for money in book.monies.values()
+        if money.paid.kind in ("refund", "chargeback") and money.key not in decided
     ]
-    return Outcome(tuple(sorted(matches)), tuple(sorted(told)))
+    unnumbered = {money.key for money in usable if not money.called and for_pool(money.paid)}
+
+    numbered = ByNumber(book, rules.of("order_number", "reference"), rules.work)
+    numbered.run(
+        [money for money in free if money.called],
+        [money for money in refunds if money.paid.original not in unnumbered],
+    )
+    claims = [claim for claim in book.claims.values() if claim.open and not claim.refunded]
+    settled = frozenset(book.claims).difference(claim.name for claim in claims)
+
+    pool = Pool(book, rules.of("payer_and_amount", "oldest_first"), rules.work)
+    pooled = [money for money in free if money.key in unnumbered]
+    _pool(book, pool, claims, pooled, [one for one in refunds if one.paid.original in unnumbered], rules)
+
+    _decide(book, decisions, ("refund", "chargeback"))
+    exceptions, again = exceptions_of(book, unnumbered, pool.of_payer, rules.patience, now)
+    return Outcome(
+        matches=book.matches(),
+        exceptions=tuple(sorted(one for one in exceptions if one.subject not in decisions.to_refund)),
+        differences=book.differences(),
+        again=again,
+        pooled=frozenset(unnumbered),
+        settled=settled,
+    )
 
 
-def _time(one: Open, payments: Iterable[Paid]) -> int:
-    return next(paid.time for paid in payments if paid.key == one.subject)
+def _decide(book: Book, decisions: Decisions, kinds: tuple[Kind, ...]) -> None:
+    """People's shares: of payments before all rules, of refunds when it is known what was paid."""
+    for share in sorted(decisions.shares, key=lambda one: (one.payment, one.document, one.amount_e4)):
+        money, claim = book.monies.get(share.payment), book.claims.get(share.document)
+        if money is not None and claim is not None and money.paid.kind in kinds:
+            book.decide(money, claim, share.amount_e4, DECIDED, "a person's decision")
+
+
+def _pool(
+    book: Book,
+    pool: Pool,
+    claims: list[Claim],
+    payments: list[Money],
+    refunds: list[Money],
+    rules: MatchingRules,
+) -> None:
+    """The pools of known payers, then amounts of unknown ones."""
+    if not payments and not refunds:
+        return
+    if len(claims) + len(payments) > rules.most:
+        for money in payments:
+            money.complex = True
+            book.tell(money, f"more than {rules.most} dues and payments hang together")
+        for refund in sorted(refunds, key=lambda one: one.order):
+            give_back(book, refund)
+        return
+    pool.run(claims, payments, refunds)
+    nameless = [money for money in payments if not money.paid.party and not pool.of_payer(money)]
+    for rule in rules.of("amount_in_window"):
+        match_by_amount(book, claims, nameless, rule)

@@ -1,0 +1,52 @@
+"""Why a payment was matched, or why not: every rule that was tried, and the candidates that lost."""
+
+from collections.abc import Iterable
+
+from flows.reconciliation.model import Decisions, Due, Paid
+from flows.reconciliation.outcome import outcome
+from flows.reconciliation.rules import MatchingRules
+from schemas.money import yuan
+from schemas.times import iso
+
+
+def explain(
+    payment: str,
+    dues: Iterable[Due],
+    payments: Iterable[Paid],
+    decisions: Decisions,
+    rules: MatchingRules,
+    now: int,
+) -> list[str]:
+    """Lines for people about the payment or refund of a key, of facts that hang together with it."""
+    payments = tuple(payments)
+    paid = next((one for one in payments if one.key == payment), None)
+    if paid is None:
+        return [f"{payment}: no such payment"]
+    told: dict[str, None] = {}
+
+    def note(key: str, line: str) -> None:
+        if key == payment:
+            told[line] = None
+
+    result = outcome(dues, payments, decisions, rules, now, note)
+    lines = [
+        f"{payment}: {paid.kind} {paid.direction}, {yuan(paid.amount)} {paid.currency} at {iso(paid.time)}"
+    ]
+    lines += told
+    if payment in decisions.to_refund:
+        lines.append("a person decided that it goes back: no rule may use it")
+    lines += [
+        f"matched: {yuan(match.amount)} for {match.document} by {match.rule} ({match.evidence})"
+        for match in result.matches
+        if match.payment == payment
+    ]
+    lines += [
+        f"open: {yuan(one.amount)}, {one.kind}: {one.evidence}"
+        + (f" (looked at: {', '.join(one.candidates)})" if one.candidates else "")
+        for one in result.exceptions
+        if one.subject == payment
+    ]
+    told_of = {match.payment for match in result.matches} | {one.subject for one in result.exceptions}
+    if result.again and payment not in told_of:
+        lines.append(f"nothing yet; people are told from {iso(result.again)} on")
+    return lines

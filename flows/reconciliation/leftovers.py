@@ -1,0 +1,102 @@
+"""What is left when all rules are through: for each payment and refund the exception that a person will see."""
+
+from collections.abc import Callable, Collection, Sequence
+
+from flows.reconciliation.model import Open
+from flows.reconciliation.working import Book, Claim, Money
+from schemas.times import DAY
+
+MOST_CANDIDATES = 20
+"""Candidates that an exception names."""
+TWICE = 3 * DAY
+"""Within which the same amount of the same payer, with nothing open to pay, is taken for the same payment again."""
+_PATIENT = ("unknown_payment", "refund_orphan")
+"""Kinds that the other side, still on its way, may make undone."""
+
+
+def exceptions_of(
+    book: Book, pooled: Collection[str], of_payer: Callable[[Money], list[Claim]], patience: int, now: int
+) -> tuple[list[Open], int]:
+    """Exceptions, and the data time at which the next one may come (0: never).
+
+    `pooled`: payments that no number leads to a due; `of_payer` says what dues the payer of such a one has.
+    """
+    found: list[Open] = []
+    again = 0
+    earlier: dict[tuple[str, int], Money] = {}
+    for money in book.monies.values():
+        paid = money.paid
+        theirs = of_payer(money) if money.left and money.key in pooled else []
+        if money.left and paid.kind != "transfer":
+            before = earlier.get((paid.payer, paid.amount))
+            one = _of_payment(money, before, theirs) if paid.kind == "payment" else _of_refund(book, money)
+            if one.kind in _PATIENT and now < paid.time + patience:
+                again = min(again or paid.time + patience, paid.time + patience)
+            else:
+                found.append(one)
+        if money.key in pooled and money.given and paid.payer:
+            earlier[paid.payer, paid.amount] = money
+    return found, again
+
+
+def _of_payment(money: Money, before: Money | None, theirs: Sequence[Claim]) -> Open:
+    key, left = money.key, money.left
+    if money.complex:
+        names = [claim.name for claim in money.called or theirs]
+        return _open("too_complex", key, left, "the search has reached its bound", names)
+    if money.unclear:
+        return _open("ambiguous", key, left, "several allocations fit equally well", money.unclear)
+    if money.called:
+        return _of_called(money)
+    if money.given:
+        return _open("amount_over", key, left, "more than was open", money.given)
+    if before is not None and _again(money, before, theirs):
+        return _open("duplicate_payment", key, left, "the payer paid the same amount before", [before.key])
+    candidates = [claim.name for claim in theirs if claim.open]
+    evidence = "no group of the payer's open items fits" if candidates else "nothing open that it could pay"
+    return _open("unknown_payment", key, left, evidence, candidates)
+
+
+def _again(money: Money, before: Money, theirs: Sequence[Claim]) -> bool:
+    """Whether a payment may be an earlier one of the same payer, and the same amount, once more."""
+    near = money.paid.time - before.paid.time <= TWICE
+    return near and any(claim.name in before.given for claim in theirs)
+
+
+def _of_called(money: Money) -> Open:
+    """A payment that names dues, and has money left all the same."""
+    key, left, names = money.key, money.left, [claim.name for claim in money.called]
+    fitting = [claim for claim in money.called if money.fits(claim.due)]
+    if not fitting:
+        same = [claim for claim in money.called if claim.due.direction == money.paid.direction]
+        if same:
+            evidence = f"paid in {money.paid.currency}, due in {same[0].due.currency}"
+            return _open("currency_mismatch", key, left, evidence, names)
+        return _open("unknown_payment", key, left, "the dues it names are of the other direction", names)
+    if money.given:
+        return _open("amount_over", key, left, "more than was open of what it names", names)
+    if all(claim.due.cancelled for claim in fitting):
+        return _open("cancelled_paid", key, left, "what it names is cancelled", names)
+    if not any(claim.open for claim in fitting):
+        return _open("duplicate_payment", key, left, "what it names was paid before", names)
+    return _open("amount_under", key, left, "less than what it names, which cannot be paid in part", names)
+
+
+def _of_refund(book: Book, refund: Money) -> Open:
+    original = refund.paid.original
+    if refund.unclear:
+        evidence = "it is not clear which of them it takes back"
+        return _open("ambiguous", refund.key, refund.left, evidence, refund.unclear)
+    if original in book.monies:
+        return _open("refund_over", refund.key, refund.left, "more than the payment was", [original])
+    if not original and any(True for claim in refund.called if claim.refunded):
+        names = [claim.name for claim in refund.called]
+        return _open("refund_over", refund.key, refund.left, "more than was paid", names)
+    evidence = "its payment has not come" if original else "it names no payment"
+    return _open("refund_orphan", refund.key, refund.left, evidence, [original] if original else ())
+
+
+def _open(
+    kind: str, subject: str, amount: int, evidence: str, candidates: Sequence[str] | dict[str, int]
+) -> Open:
+    return Open(kind, subject, amount, evidence, tuple(sorted(candidates)[:MOST_CANDIDATES]))

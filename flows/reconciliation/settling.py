@@ -1,0 +1,161 @@
+"""Settling payments by a stage's rules as time passes: what a payment can pay when it comes, or when a due comes later.
+
+A stage (numbers first, the pool of a payer then) plays its facts in order of their own time, so that it does not
+matter when they arrived. What a search finds once is taken; what it finds several times waits until only one is
+left, or until everything in question fits together.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+
+from flows.reconciliation.allocation import MOST_FOUND, Allocation, TooComplexError, Work, allocations
+from flows.reconciliation.refunds import give_back
+from flows.reconciliation.rules import Rule
+from flows.reconciliation.working import Book, Claim, Money
+from schemas.money import yuan
+
+MOST_TOGETHER = 12
+"""Waiting payments that are tried together with another, the newest."""
+
+
+class Stage(ABC):
+    """One stage's rules over its facts."""
+
+    def __init__(self, book: Book, nodes: int) -> None:
+        self.book = book
+        self._nodes = nodes
+        self._waiting: dict[str, Money] = {}
+        """Payments of this stage that came and have money left, in order of their time."""
+
+    def play(self, claims: Sequence[Claim], payments: Sequence[Money], refunds: Sequence[Money]) -> None:
+        """Everything in order: of one moment dues first, then payments, then refunds."""
+        happened = [(claim.due.time, 0, claim.name) for claim in claims]
+        happened += [(money.paid.time, 1, money.key) for money in payments]
+        happened += [(self._after(money), 2, money.key) for money in refunds]
+        book = self.book
+        for _, what, name in sorted(happened):
+            if what == 0:
+                claim = book.claims[name]
+                claim.told = True
+                if claim.open:
+                    self._look_again(self.waiting_for(claim))
+            elif what == 1:
+                self._waiting[name] = book.monies[name]
+                self._settle(book.monies[name])
+            else:
+                reopened = give_back(book, book.monies[name])
+                for claim in reopened:
+                    self._look_again(self.waiting_for(claim))
+                self._clear({claim.name for claim in reopened})
+
+    def _after(self, refund: Money) -> int:
+        """A refund's time, which is never before its payment's."""
+        of = self.book.monies.get(refund.paid.original)
+        return refund.paid.time if of is None else max(refund.paid.time, of.paid.time)
+
+    @abstractmethod
+    def waiting_for(self, claim: Claim) -> list[Money]:
+        """Payments that may pay a due that has become open, in order of their time."""
+
+    @abstractmethod
+    def try_rules(self, money: Money) -> None:
+        """Settle what a payment has left, as far as it is clear."""
+
+    def _look_again(self, monies: Sequence[Money]) -> None:
+        for money in monies:
+            if money.left:
+                self._settle(money)
+
+    def _settle(self, money: Money) -> None:
+        money.unclear = ()
+        money.complex = False
+        try:
+            self.try_rules(money)
+        except TooComplexError:
+            money.complex = True
+            self.book.tell(money, "the search has reached its bound")
+        if not money.left:
+            self._waiting.pop(money.key, None)
+
+    def _clear(self, documents: set[str]) -> None:
+        """Some dues are not what they were: what was unclear about them is looked at again."""
+        for money in list(self._waiting.values()):
+            if money.left and not documents.isdisjoint(money.unclear):
+                self._settle(money)
+
+    def search(
+        self, money: Money, live: Sequence[Claim], others: Sequence[Money], rule: Rule, evidence: str
+    ) -> bool:
+        """Take the one allocation that fits. False: there is none; several: they are noted as unclear, and true."""
+        book = self.book
+        live = sorted(live, key=lambda claim: claim.age)
+        others = others[-MOST_TOGETHER:] if rule.payments > 1 else ()
+        found = allocations(
+            money.left, [one.left for one in others], [one.open for one in live], rule, Work(self._nodes)
+        )
+        if not found:
+            return False
+        if len(found) == 1:
+            self._take([money, *(others[n] for n in found[0].sources)], live, found[0], rule, evidence)
+            return True
+        money.unclear = tuple(sorted({live[n].name for one in found for n in one.targets}))
+        book.tell(money, f"{rule.name}: {len(found)} ways fit equally well: {_ways(found, live)}")
+        if len(found) < MOST_FOUND:
+            self._all_together(money, rule)
+        return True
+
+    def _take(
+        self, monies: Sequence[Money], live: Sequence[Claim], found: Allocation, rule: Rule, evidence: str
+    ) -> None:
+        claims = [live[place] for place in found.targets]
+        if len(monies) > 1:
+            evidence += f", {len(monies)} payments together"
+        self._give_all(sorted(monies, key=lambda one: one.order), claims, rule, evidence)
+        last = max(monies, key=lambda one: one.order)
+        if found.over:
+            claim = claims[-1] if found.over > 0 else next(one for one in claims if one.open)
+            self.book.let_pass(last, claim, found.over, rule.name)
+        self._finish(monies, claims)
+
+    def _finish(self, monies: Sequence[Money], claims: Sequence[Claim]) -> None:
+        for money in monies:
+            money.unclear = ()
+            if not money.left:
+                self._waiting.pop(money.key, None)
+        self._clear({claim.name for claim in claims})
+
+    def _give_all(self, monies: Sequence[Money], claims: Sequence[Claim], rule: Rule, evidence: str) -> None:
+        """Payments that pay dues together: equal amounts to each other, then the rest in order."""
+        open_claims = list(claims)
+        for money in monies if len(monies) > 1 else ():
+            equal = next((claim for claim in open_claims if claim.open == money.left), None)
+            if equal is not None:
+                self.book.give(money, equal, money.left, rule.name, evidence)
+                open_claims.remove(equal)
+        for money in monies:
+            for claim in open_claims:
+                if amount := min(money.left, claim.open):
+                    self.book.give(money, claim, amount, rule.name, evidence)
+
+    def _all_together(self, money: Money, rule: Rule) -> None:
+        """Where all payments in question come to all dues in question, it does not matter which paid which."""
+        monies, documents = {money.key: money}, set(money.unclear)
+        grown = True
+        while grown:
+            grown = False
+            for other in self._waiting.values():
+                if other.key not in monies and not documents.isdisjoint(other.unclear):
+                    monies[other.key] = other
+                    documents.update(other.unclear)
+                    grown = True
+        claims = sorted((self.book.claims[name] for name in documents), key=lambda claim: claim.age)
+        if len(monies) > 1 and sum(one.left for one in monies.values()) == sum(one.open for one in claims):
+            ordered = sorted(monies.values(), key=lambda one: one.order)
+            evidence = f"{len(ordered)} payments are all of {len(claims)} open items"
+            self._give_all(ordered, claims, rule, evidence)
+            self._finish(ordered, claims)
+
+
+def _ways(found: Sequence[Allocation], live: Sequence[Claim]) -> str:
+    shown = [" + ".join(f"{live[n].name} {yuan(live[n].open)}" for n in one.targets) for one in found[:5]]
+    return "; ".join(shown) + ("; …" if len(found) > len(shown) else "")

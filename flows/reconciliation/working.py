@@ -1,0 +1,169 @@
+"""Dues and payments while they are matched: what is open, what is left, and what was given."""
+
+from collections.abc import Callable, Iterable
+from typing import NamedTuple
+
+from flows.reconciliation.model import Difference, Due, Match, Paid
+from flows.reconciliation.quoted import numbers_of_due, numbers_of_payment
+from schemas.times import business_day
+
+Note = Callable[[str, str], None]
+"""Told what a payment met: its key, and a line for people."""
+
+
+class Claim:
+    """A due in work. Amounts in 0.0001 of its currency's unit."""
+
+    __slots__ = ("age", "due", "name", "open", "paid", "refunded", "told", "wanted")
+
+    def __init__(self, due: Due, written_off: int) -> None:
+        self.due, self.name = due, due.document
+        self.wanted = self.open = 0 if due.cancelled else max(due.amount - written_off, 0)
+        self.paid = 0
+        """What payments gave, less what was taken back."""
+        self.refunded = False
+        """Whether we gave money back for it: then only its number leads to it again."""
+        self.told = False
+        """Whether its time has come."""
+        self.age = (due.due_day or business_day(due.time), due.time, due.document)
+
+    def pay(self, amount: int) -> None:
+        """So much more is paid; negative: taken back."""
+        self.paid += amount
+        self.open = max(self.wanted - self.paid, 0)
+
+
+class Money:
+    """A payment or refund in work."""
+
+    __slots__ = (
+        "called",
+        "complex",
+        "given",
+        "key",
+        "left",
+        "numbers",
+        "paid",
+        "returned",
+        "taken_back",
+        "unclear",
+    )
+
+    def __init__(self, paid: Paid) -> None:
+        self.paid, self.key, self.left = paid, paid.key, paid.amount
+        self.numbers = numbers_of_payment(paid)
+        self.called: list[Claim] = []
+        """Dues that its numbers name, whatever their state."""
+        self.given: dict[str, int] = {}
+        """By document, less what was taken back."""
+        self.returned = 0
+        self.taken_back: set[str] = set()
+        """Documents that it is not given to again, because a refund took it from them."""
+        self.unclear: tuple[str, ...] = ()
+        """Documents of several allocations that are equally good."""
+        self.complex = False
+
+    @property
+    def order(self) -> tuple[int, str]:
+        """When it happened; the key decides between equals."""
+        return self.paid.time, self.key
+
+    def fits(self, due: Due) -> bool:
+        """Whether the money is of the due's currency and direction."""
+        return self.paid.currency == due.currency and self.paid.direction == due.direction
+
+
+class Given(NamedTuple):
+    """What makes matches one: added up they are told as one."""
+
+    payment: str
+    document: str
+    rule: str
+    evidence: str
+
+
+class Book:
+    """Everything in work, and what was matched so far."""
+
+    def __init__(
+        self, dues: Iterable[Due], payments: Iterable[Paid], written_off: dict[str, int], note: Note | None
+    ) -> None:
+        ordered = sorted(dues, key=lambda due: (due.time, due.document, due.event))
+        self.claims = {due.document: Claim(due, written_off.get(due.document, 0)) for due in ordered}
+        self.monies = {
+            paid.key: Money(paid) for paid in sorted(payments, key=lambda one: (one.time, one.key))
+        }
+        self.by_number: dict[str, list[Claim]] = {}
+        for claim in self.claims.values():
+            for number in numbers_of_due(claim.due):
+                self.by_number.setdefault(number, []).append(claim)
+        for money in self.monies.values():
+            called: dict[str, Claim] = {}
+            for number in money.numbers:
+                for claim in self.by_number.get(number, ()):
+                    called[claim.name] = claim
+            money.called = list(called.values())
+        self._given: dict[Given, int] = {}
+        self._passed: list[Difference] = []
+        self.note = note
+
+    def give(self, money: Money, claim: Claim, amount: int, rule: str, evidence: str) -> None:
+        """So much of a payment is for a due."""
+        money.left -= amount
+        claim.pay(amount)
+        money.given[claim.name] = money.given.get(claim.name, 0) + amount
+        self._write(Given(money.key, claim.name, rule, evidence), amount)
+
+    def take_back(self, refund: Money, claim: Claim, amount: int, of: Money | None, evidence: str) -> None:
+        """So much of a refund is taken from a due, which is open again as far as it was paid with it."""
+        refund.left -= amount
+        claim.pay(-amount)
+        claim.refunded = claim.refunded or refund.paid.kind == "refund"
+        if of is not None:
+            of.given[claim.name] -= amount
+            of.taken_back.add(claim.name)
+        self._write(Given(refund.key, claim.name, refund.paid.kind, evidence), amount)
+
+    def decide(self, money: Money, claim: Claim, amount: int, rule: str, evidence: str) -> None:
+        """A person's word: whatever the due, as far as the money goes."""
+        if (amount := min(amount, money.left)) <= 0:
+            return
+        if money.paid.kind in ("payment", "transfer"):
+            self.give(money, claim, amount, rule, evidence)
+        else:
+            money.left -= amount
+            claim.pay(-amount)
+            claim.refunded = True
+            self._write(Given(money.key, claim.name, rule, evidence), amount)
+
+    def let_pass(self, money: Money, claim: Claim, amount: int, rule: str) -> None:
+        """A difference within tolerance: positive: too much was paid; negative: so much is missing."""
+        if amount > 0:
+            money.left -= amount
+        else:
+            claim.wanted += amount
+            claim.pay(0)
+        self._passed.append(Difference(money.key, claim.name, amount, rule))
+
+    def tell(self, money: Money, line: str) -> None:
+        """A line for whoever asks why."""
+        if self.note is not None:
+            self.note(money.key, line)
+
+    def _write(self, given: Given, amount: int) -> None:
+        self._given[given] = self._given.get(given, 0) + amount
+        if self.note is not None:
+            self.note(given.payment, f"{given.rule}: {amount} for {given.document} ({given.evidence})")
+
+    def matches(self) -> tuple[Match, ...]:
+        """What was given and taken back, in order."""
+        return tuple(
+            sorted(
+                Match(given.payment, given.document, amount, given.rule, given.evidence)
+                for given, amount in self._given.items()
+            )
+        )
+
+    def differences(self) -> tuple[Difference, ...]:
+        """What was let pass, in order."""
+        return tuple(sorted(self._passed))
