@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from functools import cache
+from typing import Any
 
 import msgspec
 
@@ -35,6 +36,18 @@ RULES = {
     "只收": (('kind = "order_number"', 'kind = "order_number"\ndirection = "in"'),),
 }
 """What the tables call the rules that differ from the default, and how."""
+
+DUE_WORDS: dict[str, dict[str, Any]] = {
+    "应付": {"direction": "out"},
+    "USD": {"currency": "USD"},
+    "不可分期": {"partial": False},
+    "已取消": {"cancelled": True},
+}
+PAID_WORDS: dict[str, dict[str, Any]] = {
+    "付出": {"direction": "out"},
+    "USD": {"currency": "USD"},
+    "调拨": {"kind": "transfer"},
+}
 
 
 @cache
@@ -70,25 +83,18 @@ def dues(cell: str) -> list[Due]:
     return found
 
 
-def _due_word(word: str, due: Due) -> dict[str, object]:
-    match word[:2], word[2:]:
-        case "引用", number:
-            return {"references": (*due.references, number)}
-        case "付款", payer:
-            return {"payer": "tok-" + payer[1:]}
-        case _ if "日" in word:
-            return {"time": moment(word)}
-        case _:
-            return {
-                "应付": {"direction": "out"},
-                "USD": {"currency": "USD"},
-                "不可分期": {"partial": False},
-                "已取消": {"cancelled": True},
-            }[word]
+def _due_word(word: str, due: Due) -> dict[str, Any]:
+    if "日" in word:
+        return {"time": moment(word)}
+    if word.startswith("引用"):
+        return {"references": (*due.references, word[2:])}
+    if word.startswith("付款人"):
+        return {"payer": "tok-" + word[3:]}
+    return DUE_WORDS[word]
 
 
 def payments(cell: str) -> list[Paid]:
-    """`P1 100.00 [付出] [USD] [订单X] [附言X] [付款人x] [主体甲] [退款P1] [拒付P1] [调拨] [1日10:00]`; from 10:00 on."""
+    """`P1 100.00 [付出] [USD] [订单X] [附言X] [付款人x] [主体甲] [退款P1] [拒付P1] [调拨] [1日10:00]`; from 10 on."""
     found = []
     for n, (key, amount, *rest) in enumerate(listed(cell)):
         paid = Paid(key, "payment", parse_yuan(amount), FIRST + 10 * HOUR + n * MINUTE)
@@ -98,28 +104,24 @@ def payments(cell: str) -> list[Paid]:
     return found
 
 
-def _paid_word(word: str) -> dict[str, object]:
-    match word[:2], word[2:]:
-        case "订单", number:
-            return {"order": number}
-        case "附言", text:
-            return {"text": text.replace("_", " ")}
-        case "付款", payer:
-            return {"payer": "tok-" + payer[1:]}
-        case "主体", party:
-            return {"party": party}
-        case "退款", original:
-            return {"kind": "refund", "original": original}
-        case "拒付", original:
-            return {"kind": "chargeback", "original": original}
-        case _ if "日" in word:
-            return {"time": moment(word)}
-        case _:
-            return {
-                "付出": {"direction": "out"},
-                "USD": {"currency": "USD"},
-                "调拨": {"kind": "transfer"},
-            }[word]
+def _paid_word(word: str) -> dict[str, Any]:
+    if "日" in word:
+        return {"time": moment(word)}
+    what, name = word[:2], word[2:]
+    match what:
+        case "订单":
+            return {"order": name}
+        case "附言":
+            return {"text": name.replace("_", " ")}
+        case "付款":
+            return {"payer": "tok-" + name[1:]}
+        case "主体":
+            return {"party": name}
+        case "退款":
+            return {"kind": "refund", "original": name}
+        case "拒付":
+            return {"kind": "chargeback", "original": name}
+    return PAID_WORDS[word]
 
 
 def decisions(cell: str) -> Decisions:
