@@ -14,7 +14,7 @@ from urllib3.exceptions import HTTPError
 from deploy import audit, dead_letters, publish
 from deploy import explain as explaining
 from deploy.audit.__main__ import heads_in
-from deploy.commands import costs, handovers, receive, tariffs, virtual_accounts, volumes, weight_cases
+from deploy.commands import bills, costs, handovers, receive, tariffs, virtual_accounts, volumes, weight_cases
 from deploy.commands import recall as recalling
 from deploy.commands.where import LONG, settings_of, store_of
 from deploy.dead_letters import ReplayError
@@ -173,6 +173,7 @@ def parser() -> argparse.ArgumentParser:
     weight_cases.add(command)
     volumes.add(command)
     costs.add(command)
+    bills.add(command)
     recalling.add(command)
     receive.add(command)
     command("explain", explain_).add_argument("waybill")

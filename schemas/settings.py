@@ -53,6 +53,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     keys: Path = Path("keys")
     """Directory of the channels' keys and certificates and of our own keys, files by the names that `channels.toml`
     gives; they stay as long as Kafka keeps what they verify."""
+    bills: Path = Path("bills")
+    """Directory of channels' bills, with `bills.toml`: see `waybook bills`."""
     period: float = 0.25
     """Seconds of input in a block when there is little, at least."""
     budget: int = 50_000

@@ -1,0 +1,198 @@
+"""Files and downloads → events on `waybook.bills`. Whatever is killed: a bill is in Kafka as a whole, or not noted."""
+
+import re
+import time
+from collections.abc import Callable, Iterator
+from datetime import date
+from fnmatch import fnmatch
+from pathlib import Path
+from typing import BinaryIO
+
+import msgspec
+
+from deploy.bills.office import DONE, DROP, FETCHED, REFUSED, Note, Office
+from schemas import topics
+from schemas.payments import BillComplete, BillRefused
+from schemas.settings import Settings
+from sinks.kafka import Records
+from sources.bills.download import DOWNLOADS
+from sources.bills.download.http import DownloadError, Web
+from sources.bills.model import Asked, BillError, Hiding, Source
+from sources.bills.verified import Progress, Verified, digests_of, empty, has_digest, named, refused
+
+BESIDE = (".sha1", ".sha256", ".txt", ".part", ".tmp", ".new")
+"""Endings of files that are no bills."""
+QUIET = 5.0
+"""Seconds since a dropped file was written last, before it is read."""
+_DAY = re.compile(r"(20\d{2})-?(0[1-9]|1[0-2])-?([0-2]\d|3[01])(?!\d)", re.ASCII)
+_encode = msgspec.json.Encoder().encode
+
+
+class UnknownBillError(LookupError):
+    """A file of which `bills.toml` does not say, or says twice, what it is."""
+
+
+class Job:
+    """Sends bills. `say`: takes a line for people."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        office: Office,
+        hiding: Hiding,
+        say: Callable[[str], object],
+        web: Web | None = None,
+    ) -> None:
+        self._settings, self._office, self._hiding, self._say = settings, office, hiding, say
+        self._web = web or Web()
+        self._sources = office.sources()
+        self._records = Records(settings)
+
+    def load(self, file: Path, day: date | None = None, source: Source | None = None) -> Note:
+        """Send a bill, unless it has been sent; what became of it. Raises UnknownBillError and OSError."""
+        source = source or self._source_of(file.name)
+        with file.open("rb") as stream:
+            return self._load(stream, file, source, day or day_in(file.name))
+
+    def _load(self, stream: BinaryIO, file: Path, source: Source, day: date | None) -> Note:
+        digests = digests_of(stream)
+        known = self._office.note_of(source, digests.bill)
+        if known is not None:
+            self._say(f"{file.name}: has been {'refused' if known.reason else 'sent'} before")
+            return known
+        try:
+            has_digest(file, digests)
+            with Verified(
+                stream,
+                Asked(source, self._hiding, day),
+                digests.bill,
+                self._hiding.scrub(file.name),
+                self._progress(file),
+            ) as bill:
+                note = self._send(bill)
+        except BillError as error:
+            event = refused(source, day, digests.bill, error, self._hiding.scrub(file.name))
+            self._produce(source, _encode(event))
+            self._records.flush()
+            note = _note(event)
+        self._office.keep(source, note)
+        what = f"{note.reason}: {note.detail}" if note.reason else f"{note.lines} lines"
+        self._say(f"{file.name}: {' '.join(named(source))} of {note.day}: {what}")
+        return note
+
+    def _send(self, bill: Verified) -> Note:
+        message = b""
+        for message in bill.messages():
+            self._produce(bill.asked.source, message)
+        self._records.flush()
+        return _note(msgspec.json.decode(message, type=BillComplete))
+
+    def _produce(self, source: Source, message: bytes) -> None:
+        self._records.produce(topics.BILLS.name, source.group, message)
+
+    def _progress(self, file: Path) -> Progress:
+        began = time.monotonic()
+
+        def tell(lines: int) -> None:
+            if lines >= 100_000 and lines % 100_000 == 0:
+                self._say(f"{file.name}: {lines} lines verified in {time.monotonic() - began:.1f} s")
+
+        return tell
+
+    def pull(self, day: date, quiet: float = QUIET) -> list[Note]:
+        """All dropped files that wait, then a day's bills from the channels. What is wrong is said, not raised."""
+        return [*self._dropped(quiet), *self._downloaded(day)]
+
+    def _dropped(self, quiet: float) -> Iterator[Note]:
+        for file in sorted(self._office.place(DROP).iterdir()):
+            if file.name.startswith(".") or file.name.endswith(BESIDE) or not file.is_file():
+                continue
+            if file.stat().st_mtime > time.time() - quiet:
+                continue
+            try:
+                note = self.load(file)
+            except UnknownBillError as error:
+                self._say(str(error))
+                continue
+            self._move(file, note)
+            yield note
+
+    def _move(self, file: Path, note: Note) -> None:
+        """Out of the way, beside what lies there under the same name already."""
+        place = self._office.place(REFUSED if note.reason else DONE)
+        target = place / file.name
+        if target.exists():
+            target = place / f"{note.bill[:8]}-{file.name}"
+        if note.reason:
+            target.with_name(f"{target.name}.txt").write_text(f"{note.reason}: {note.detail}\n", "utf-8")
+        for ending in (".sha1", ".sha256"):
+            beside = file.with_name(file.name + ending)
+            if beside.exists():
+                beside.rename(target.with_name(target.name + ending))
+        file.rename(target)
+
+    def _downloaded(self, day: date) -> Iterator[Note]:
+        for source in self._sources:
+            if not source.download or self._office.has(source, day):
+                continue
+            name = "-".join([*named(source), str(day)]).replace("/", "_")
+            file = self._office.place(FETCHED) / name
+            try:
+                with file.open("w+b") as stream:
+                    found = DOWNLOADS[source.download](self._web, source, self._settings.keys, day, stream)
+                note = self.load(file, day, source) if found else self._nothing(source, day)
+            except DownloadError as error:
+                self._say(f"{' '.join(named(source))} of {day}: {error}")
+                continue
+            if found:
+                self._move(file, note)
+            else:
+                file.unlink()
+            yield note
+
+    def _nothing(self, source: Source, day: date) -> Note:
+        """The channel says that nothing happened."""
+        event = empty(source, day)
+        self._produce(source, _encode(event))
+        self._records.flush()
+        note = _note(event)
+        self._office.keep(source, note)
+        self._say(f"{' '.join(named(source))} of {day}: nothing happened, the channel says")
+        return note
+
+    def _source_of(self, name: str) -> Source:
+        found = [one for one in self._sources if one.files and fnmatch(name, one.files)]
+        if len(found) != 1:
+            why = "is no bill that bills.toml knows" if not found else "is more than one bill by bills.toml"
+            raise UnknownBillError(f"{name} {why}: see `files` there, or say --as CHANNEL/MERCHANT/SORT")
+        return found[0]
+
+    def named(self, name: str) -> Source:
+        """The source that a person names: channel/merchant/sort. Raises UnknownBillError."""
+        for source in self._sources:
+            if "/".join(named(source)) == name:
+                return source
+        known = ", ".join("/".join(named(one)) for one in self._sources)
+        raise UnknownBillError(f"{name} is none of {known}")
+
+
+def day_in(name: str) -> date | None:
+    """The day that a file's name has (20251111 or 2025-11-11); None: it has none, or several.
+
+    >>> day_in("2088000000000001_20251111.csv.zip"), day_in("bill.csv")
+    (datetime.date(2025, 11, 11), None)
+    """
+    found = set()
+    for match in _DAY.finditer(name):
+        try:
+            found.add(date(*map(int, match.groups())))
+        except ValueError:
+            continue
+    return found.pop() if len(found) == 1 else None
+
+
+def _note(event: BillComplete | BillRefused) -> Note:
+    fields = {
+        name: getattr(event, name) for name in event.__struct_fields__ if name in Note.__struct_fields__
+    }
+    return Note(**fields)

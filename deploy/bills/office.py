@@ -1,0 +1,96 @@
+"""The directory of bills: `bills.toml`, what is dropped, and what became of it.
+
+    bills.toml    which bills there are                     drop/      files that wait
+    done/         files that were sent                      refused/   files that were not believed, each with NAME.txt
+    sent/         a note for each bill that is in Kafka     fetched/   downloads on their way
+
+A note is written when Kafka has all of a bill, and says what it came to; so a job that is killed sends the bill again,
+with the same messages, which the lanes know.
+"""
+
+import os
+from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
+
+import msgspec
+
+from schemas.payments import Sort
+from sources.bills.model import Source
+from sources.bills.settings import FILE, read_sources
+from sources.bills.verified import named
+
+DROP, DONE, REFUSED, SENT, FETCHED = "drop", "done", "refused", "sent", "fetched"
+
+
+class Note(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of a bill."""
+
+    bill: str
+    channel: str
+    merchant: str
+    sort: Sort
+    day: date
+    file: str = ""
+    parts: int = 0
+    lines: int = 0
+    paid_e4: int = 0
+    refunded_e4: int = 0
+    fee_e4: int = 0
+    reason: str = ""
+    """Why it is not believed; empty: it is."""
+    detail: str = ""
+
+
+class Office:
+    """The directory, whose subdirectories are made when they are needed."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+
+    def sources(self) -> list[Source]:
+        """The bills that there are. Raises OSError and DocumentError."""
+        return read_sources((self.directory / FILE).read_text("utf-8"))
+
+    def place(self, name: str) -> Path:
+        """A subdirectory, made if it is not there."""
+        place = self.directory / name
+        place.mkdir(parents=True, exist_ok=True)
+        return place
+
+    def note_of(self, source: Source, bill: str) -> Note | None:
+        """What became of a bill; None: it has not been sent as a whole."""
+        file = self._note(source, bill)
+        return msgspec.json.decode(file.read_bytes(), type=Note) if file.exists() else None
+
+    def keep(self, source: Source, note: Note) -> None:
+        """Note what became of a bill, so that it survives whatever comes."""
+        file = self._note(source, note.bill)
+        fresh = file.with_suffix(".new")
+        with fresh.open("wb") as stream:
+            stream.write(msgspec.json.format(msgspec.json.encode(note)))
+            stream.flush()
+            os.fsync(stream.fileno())
+        fresh.rename(file)
+
+    def notes(self) -> Iterator[Note]:
+        """All notes, by day, channel, merchant, sort and bill."""
+        found = [
+            msgspec.json.decode(file.read_bytes(), type=Note) for file in self.place(SENT).glob("*.json")
+        ]
+        yield from sorted(found, key=lambda one: (one.day, one.channel, one.merchant, one.sort, one.bill))
+
+    def has(self, source: Source, day: date) -> bool:
+        """Whether a bill of that day is in Kafka and believed."""
+        return any(
+            note.day == day and not note.reason
+            for note in self.notes()
+            if (note.channel, note.merchant, note.sort) == named(source)
+        )
+
+    def _note(self, source: Source, bill: str) -> Path:
+        safe = [
+            "".join(letter if letter.isalnum() or letter in "-_." else "_" for letter in one)
+            for one in named(source)
+        ]
+        return self.place(SENT) / f"{'~'.join([*safe, bill])}.json"

@@ -1,0 +1,102 @@
+"""Channels' bills: verify and send them, fetch them, list what was sent."""
+
+import argparse
+import sys
+import time
+from collections.abc import Sequence
+from datetime import date, timedelta
+from pathlib import Path
+
+from deploy.bills.job import Job, UnknownBillError
+from deploy.bills.office import Note, Office
+from deploy.commands import Command
+from deploy.commands.where import settings_of
+from deploy.terminal import table
+from flows.engine.stop import Stop
+from schemas.money import yuan
+from schemas.problems import DocumentError
+from schemas.settings import Settings
+from schemas.times import business_day, date_of
+from sinks.kafka import DeliveryError
+from sources.channels.keys import read_tokens
+from sources.channels.model import Own
+
+
+def bills(arguments: argparse.Namespace) -> int:
+    """Channels' bills: `load` files, `pull` what is dropped and what channels give for a day, `list` what was sent."""
+    settings = settings_of(arguments)
+    office = Office(arguments.directory or settings.bills)
+    if arguments.what == "list":
+        sys.stdout.writelines(f"{line}\n" for line in _listed(list(office.notes())))
+        return 0
+    try:
+        job = _job(settings, office)
+        if arguments.what == "load":
+            source = job.named(arguments.source) if arguments.source else None
+            notes = [job.load(file, arguments.day, source) for file in arguments.files]
+            return 1 if any(note.reason for note in notes) else 0
+        return _pull(job, arguments)
+    except DocumentError as error:
+        sys.stderr.write(f"{error}\n")
+    except (UnknownBillError, ValueError) as error:
+        sys.stderr.write(f"{error}\n")
+    return 1
+
+
+def _job(settings: Settings, office: Office) -> Job:
+    return Job(
+        settings, office, read_tokens(Own(), settings.keys), lambda line: sys.stdout.write(f"{line}\n")
+    )
+
+
+def _pull(job: Job, arguments: argparse.Namespace) -> int:
+    """Once, or one pass after the other until told to stop."""
+    if not arguments.follow:
+        return (
+            1 if any(note.reason for note in job.pull(arguments.day or _yesterday(), arguments.quiet)) else 0
+        )
+    stop = Stop()
+    while not stop.asked:
+        try:
+            job.pull(arguments.day or _yesterday(), arguments.quiet)
+        except DeliveryError as error:
+            sys.stderr.write(f"Kafka is away: {error}\n")
+            return 2
+        sys.stdout.flush()
+        stop.wait(arguments.every)
+    return 0
+
+
+def _yesterday() -> date:
+    """In Shanghai: the newest day whose bills channels give."""
+    return date_of(business_day(int(time.time() * 1000))) - timedelta(days=1)
+
+
+def _listed(notes: Sequence[Note]) -> list[str]:
+    head = ["day", "channel", "merchant", "sort", "lines", "paid", "refunded", "fees", "file"]
+    rows = [
+        [
+            *(str(one.day), one.channel, one.merchant, one.sort, str(one.lines)),
+            *(yuan(one.paid_e4), yuan(one.refunded_e4), yuan(one.fee_e4)),
+            f"{one.file}  {one.reason}".rstrip(),
+        ]
+        for one in notes
+    ]
+    return list(table([head, *rows], right=(4, 5, 6, 7), indent=0))
+
+
+def add(command: Command) -> None:
+    """bills."""
+    one = command("bills", bills)
+    one.add_argument("what", choices=("load", "pull", "list"))
+    one.add_argument("files", type=Path, nargs="*", help="load: the bills")
+    one.add_argument("--directory", type=Path, help="with bills.toml; default: WAYBOOK_BILLS")
+    one.add_argument(
+        "--day", type=date.fromisoformat, help="of the bill; default: as its name says, or yesterday"
+    )
+    one.add_argument(
+        "--as", dest="source", default="", help="load: CHANNEL/MERCHANT/SORT, whatever its name is"
+    )
+    one.add_argument("--follow", action="store_true", help="pull: go on until told to stop")
+    one.add_argument("--every", type=float, default=60, help="pull --follow: seconds between two passes")
+    one.add_argument("--quiet", type=float, default=5, help="pull: seconds since a dropped file was written")

@@ -1,0 +1,331 @@
+"""The job: dropped files and downloads become messages on Kafka, each bill once and as a whole."""
+
+import os
+from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
+from unittest import mock
+
+import msgspec
+import pytest
+from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, Producer, TopicPartition
+
+from deploy.bills.job import Job, UnknownBillError
+from deploy.bills.office import Office
+from schemas import topics
+from schemas.payments import BillComplete, BillLine, BillLines, BillRefused
+from schemas.problems import DocumentError
+from schemas.settings import Settings, to_environment
+from sources.bills.download.http import PAUSE, Web
+from sources.bills.settings import read_sources
+from tests.bills.channel import Channel
+from tests.bills.material import DAY_OF_BILL, HIDING, file_of, lines, shaped
+from tests.deploy.command import waybook
+
+BILLS = """
+[[bill]]
+channel = "wechat"
+merchant = "1900000001"
+group = "north"
+format = "wechat-trade"
+files = "1900000001All*"
+
+[[bill]]
+channel = "bank"
+merchant = "main"
+group = "north"
+format = "mt940"
+number = "1900000001"
+sort = "fund"
+files = "*.sta"
+"""
+DOWNLOADED = """
+[[bill]]
+channel = "wechat"
+merchant = "1900000001"
+group = "north"
+format = "wechat-trade"
+download = "wechat"
+address = "{address}"
+key = "merchant.pem"
+serial = "5157F09EFDC096DE15EBE81A47057A72"
+
+[[bill]]
+channel = "alipay"
+merchant = "2088000000000001"
+group = "north"
+format = "alipay"
+download = "alipay"
+address = "{address}/gateway.do"
+app = "2021000000000001"
+key = "merchant.pem"
+"""
+NAME = "1900000001All2025-11-11.csv.gz"
+Sent = BillLines | BillComplete | BillRefused
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Iterator[Settings]:
+    """A broker in this process, directories, and a key for tokens."""
+    cluster = Producer({"test.mock.num.brokers": 1, "log_level": 0})
+    broker = next(iter(cluster.list_topics(timeout=10).brokers.values()))
+    (tmp_path / "keys").mkdir()
+    (tmp_path / "keys" / "tokens.key").write_text(bytes(range(32)).hex())
+    (tmp_path / "bills" / "drop").mkdir(parents=True)
+    (tmp_path / "bills" / "bills.toml").write_text(BILLS)
+    yield Settings(
+        kafka=f"127.0.0.1:{broker.port}", partitions=4, keys=tmp_path / "keys", bills=tmp_path / "bills"
+    )
+    del cluster
+
+
+def job_of(settings: Settings, said: list[str] | None = None, web: Web | None = None) -> Job:
+    """A job as after a start."""
+    return Job(settings, Office(settings.bills), HIDING, (said if said is not None else []).append, web)
+
+
+def sent(settings: Settings) -> list[bytes]:
+    """All messages on the topic, partition by partition."""
+    consumer = Consumer(
+        {
+            "bootstrap.servers": settings.kafka,
+            "group.id": "test",
+            "enable.partition.eof": True,
+            "enable.auto.commit": False,
+            "fetch.wait.max.ms": 20,
+        }
+    )
+    found: list[bytes] = []
+    ends = 0
+    try:
+        consumer.assign([TopicPartition(topics.BILLS.name, p, OFFSET_BEGINNING) for p in range(4)])
+        while ends < 4:
+            message = consumer.poll(10)
+            assert message is not None
+            if (error := message.error()) is None:
+                found.append(message.value() or b"")
+                assert message.key() == b"north"
+            else:
+                assert error.code() == KafkaError._PARTITION_EOF
+                ends += 1
+    finally:
+        consumer.close()
+    return found
+
+
+def events(settings: Settings) -> list[Sent]:
+    """The same as events."""
+    return [msgspec.json.decode(raw, type=Sent) for raw in sent(settings)]
+
+
+def lines_in(found: list[Sent]) -> list[BillLine]:
+    """All lines, in order of their parts."""
+    return [line for one in found if isinstance(one, BillLines) for line in one.lines]
+
+
+def test_a_bill_is_sent_once_as_a_whole(settings: Settings, tmp_path: Path) -> None:
+    """Lines in parts, then what it came to; again nothing is sent."""
+    given = lines(1_500)
+    file = tmp_path / NAME
+    file.write_bytes(file_of("wechat-trade", given))
+    note = job_of(settings).load(file)
+    found = events(settings)
+    assert lines_in(found) == shaped("wechat-trade", given)
+    assert [one.part for one in found if isinstance(one, BillLines)] == [1, 2]
+    end = found[-1]
+    assert isinstance(end, BillComplete)
+    assert (end.parts, end.lines, end.day) == (2, len(given), DAY_OF_BILL)
+    assert end.paid_e4 == sum(line.amount_e4 for line in given if line.kind == "payment")
+    assert end.refunded_e4 == sum(line.amount_e4 for line in given if line.kind == "refund")
+    assert note == next(Office(settings.bills).notes())
+    said: list[str] = []
+    assert job_of(settings, said).load(file) == note
+    assert len(sent(settings)) == 3
+    assert said == [f"{NAME}: has been sent before"]
+
+
+def test_a_job_that_is_killed_sends_the_same_again(settings: Settings, tmp_path: Path) -> None:
+    """The same bytes with the same ids, so that lanes know them."""
+    file = tmp_path / NAME
+    file.write_bytes(file_of("wechat-trade", lines(1_500)))
+    with mock.patch.object(Office, "keep", side_effect=KeyboardInterrupt), pytest.raises(KeyboardInterrupt):
+        job_of(settings).load(file)
+    job_of(settings).load(file)
+    raw = sent(settings)
+    assert raw[:3] == raw[3:]
+
+
+def test_parts_fit_into_messages(settings: Settings, tmp_path: Path) -> None:
+    """However long the lines are."""
+    given = [msgspec.structs.replace(line, text="货" * 1_000) for line in lines(800)]
+    file = tmp_path / NAME
+    file.write_bytes(file_of("wechat-trade", given))
+    job_of(settings).load(file)
+    raw = sent(settings)
+    assert max(map(len, raw)) < 1_000_000
+    assert len(lines_in(events(settings))) == len(given)
+
+
+def test_a_bill_that_is_not_believed_is_told(settings: Settings, tmp_path: Path) -> None:
+    """With its reason, and nothing of it counts."""
+    file = tmp_path / NAME
+    file.write_bytes(file_of("wechat-trade", lines(3))[:-30])
+    note = job_of(settings).load(file)
+    (found,) = events(settings)
+    assert isinstance(found, BillRefused)
+    assert (found.reason, found.day) == (note.reason, DAY_OF_BILL) == ("bill_truncated", DAY_OF_BILL)
+
+
+def test_dropped_files_are_taken_away(settings: Settings) -> None:
+    """Those that are believed, those that are not, and neither what is being written nor what nobody knows."""
+    drop = settings.bills / "drop"
+    good, statement = file_of("wechat-trade", lines(3)), file_of("mt940", lines(3))
+    (drop / NAME).write_bytes(good)
+    (drop / "20251111.sta").write_bytes(statement)
+    (drop / "20251111.sta.sha256").write_text("0" * 64)
+    (drop / "unknown.csv").write_bytes(good)
+    (drop / f".{NAME}").write_bytes(good)
+    said: list[str] = []
+    job = job_of(settings, said)
+    assert job.pull(DAY_OF_BILL, quiet=1_000) == []
+    notes = job.pull(DAY_OF_BILL, quiet=-1)
+    assert [(note.channel, note.reason) for note in notes] == [("wechat", ""), ("bank", "bill_hash_wrong")]
+    assert sorted(os.listdir(drop)) == [f".{NAME}", "unknown.csv"]
+    assert os.listdir(settings.bills / "done") == [NAME]
+    assert sorted(os.listdir(settings.bills / "refused")) == [
+        f"20251111.sta{end}" for end in ("", ".sha256", ".txt")
+    ]
+    assert any("unknown.csv is no bill" in line for line in said)
+    (drop / NAME).write_bytes(good)
+    assert [note.bill for note in job.pull(DAY_OF_BILL, quiet=-1)] == [notes[0].bill]
+    assert len(os.listdir(settings.bills / "done")) == 2
+
+
+def test_the_commands(settings: Settings, tmp_path: Path) -> None:
+    """load, pull and list."""
+    environment = to_environment(settings)
+    file = tmp_path / "bill.csv"
+    file.write_bytes(file_of("wechat-trade", lines(3)))
+    unknown = waybook(("bills", "load", str(file)), environment)
+    assert (unknown.returncode, "--as" in unknown.stderr) == (1, True)
+    words = ("bills", "load", str(file), "--as", "wechat/1900000001/trade", "--day", "2025-11-11")
+    assert waybook(words, environment).returncode == 0
+    assert waybook(("bills", "pull"), environment).returncode == 0
+    listed = waybook(("bills", "list"), environment).stdout.splitlines()
+    assert listed[1].split()[:6] == ["2025-11-11", "wechat", "1900000001", "trade", "4", "3.03"]
+    (settings.bills / "bills.toml").write_text("[[bill]]\nchannel = 1\n")
+    assert "bills.toml row 1" in waybook(("bills", "pull"), environment).stderr
+
+
+def test_settings_are_refused_as_a_whole() -> None:
+    """With every problem."""
+    text = BILLS + BILLS.replace("mt940", "pdf").replace(
+        'files = "*.sta"', 'charset = "x"\nkinds = { a = "gift" }'
+    )
+    with pytest.raises(DocumentError) as error:
+        read_sources(text)
+    assert [(one.row, one.column or one.rule) for one in error.value.problems] == [
+        *(
+            (4, "format"),
+            (4, "kinds"),
+            (4, "charset"),
+            (4, "files"),
+            (3, "stands_twice"),
+            (4, "stands_twice"),
+        ),
+    ]
+
+
+def test_the_example_is_read() -> None:
+    """As it stands."""
+    text = Path(read_sources.__code__.co_filename).with_name("example.toml").read_text("utf-8")
+    assert {one.channel for one in read_sources(text)} == {"wechat", "alipay", "unionpay", "bank"}
+
+
+@pytest.fixture
+def channel(settings: Settings) -> Iterator[Channel]:
+    """A channel that is asked for bills."""
+    server = Channel(settings.keys)
+    (settings.bills / "bills.toml").write_text(DOWNLOADED.format(address=server.address))
+    server.bills["/v3/bill/tradebill", DAY_OF_BILL] = file_of("wechat-trade", lines(30))
+    server.bills["alipay", DAY_OF_BILL] = file_of("alipay", lines(30))
+    yield server
+    server.stop()
+
+
+def test_bills_are_fetched_from_the_channels(settings: Settings, channel: Channel) -> None:
+    """Signed requests; what is there already is not asked for again; a day without trades has an empty bill."""
+    job = job_of(settings)
+    notes = job.pull(DAY_OF_BILL)
+    assert [(note.channel, note.lines, note.reason) for note in notes] == [
+        ("wechat", 38, ""),
+        ("alipay", 38, ""),
+    ]
+    asked = len(channel.requests)
+    assert job.pull(DAY_OF_BILL) == []
+    assert len(channel.requests) == asked
+    quiet = job.pull(date(2025, 11, 12))
+    assert [(note.channel, note.lines, note.parts) for note in quiet] == [("wechat", 0, 0), ("alipay", 0, 0)]
+    assert sorted(os.listdir(settings.bills / "done")) == [
+        "alipay-2088000000000001-trade-2025-11-11",
+        "wechat-1900000001-trade-2025-11-11",
+    ]
+
+
+@pytest.mark.parametrize(
+    "faults",
+    [
+        ["500", "503", "429"],
+        ["", "500"],
+        ["", "cut"],
+        ["", "short", "", "changed"],
+        ["hash"],
+        ["slow"],
+        ["nonsense"],
+    ],
+    ids="-".join,
+)
+def test_what_goes_wrong_on_the_way_is_tried_again(
+    settings: Settings, channel: Channel, faults: list[str]
+) -> None:
+    """With pauses that grow; what comes in the end is what the channel has."""
+    pauses: list[float] = []
+    channel.faults = list(faults)
+    notes = job_of(settings, web=Web(pauses.append, quiet=0.3)).pull(DAY_OF_BILL)
+    assert [(note.lines, note.reason) for note in notes] == [(38, ""), (38, "")]
+    wrong = [fault for fault in faults if fault]
+    assert pauses == [PAUSE * 2**number for number in range(len(wrong))]
+
+
+@pytest.mark.parametrize("fault", ["500", "403", "hash"])
+def test_a_channel_that_does_not_give_its_bill_is_left_for_the_next_pass(
+    settings: Settings, channel: Channel, fault: str
+) -> None:
+    """It is said, nothing is sent, and the other channels' bills come."""
+    channel.faults = [fault, "", fault, "", fault, "", fault, "", fault] if fault == "hash" else [fault] * 5
+    if fault == "403":
+        channel.faults = ["403"]
+    said: list[str] = []
+    notes = job_of(settings, said, Web(lambda _: None)).pull(DAY_OF_BILL)
+    assert [note.channel for note in notes] == ["alipay"]
+    assert any("wechat 1900000001 trade of 2025-11-11: 127.0.0.1" in line for line in said)
+    assert [note.channel for note in job_of(settings).pull(DAY_OF_BILL)] == ["wechat"]
+
+
+def test_our_key_is_missed_by_name(settings: Settings, channel: Channel) -> None:
+    """Before anybody is asked."""
+    (settings.keys / "merchant.pem").write_text("no key")
+    said: list[str] = []
+    assert job_of(settings, said).pull(DAY_OF_BILL) == []
+    assert "merchant.pem is no private key" in said[0]
+    assert channel.requests == []
+
+
+def test_who_is_not_known_is_asked_about(settings: Settings, tmp_path: Path) -> None:
+    """A name that fits nothing."""
+    file = tmp_path / "x"
+    file.write_bytes(b"")
+    with pytest.raises(UnknownBillError):
+        job_of(settings).load(file)
+    with pytest.raises(UnknownBillError):
+        job_of(settings).named("wechat/1/trade")
