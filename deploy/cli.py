@@ -14,7 +14,17 @@ from urllib3.exceptions import HTTPError
 from deploy import audit, dead_letters, publish
 from deploy import explain as explaining
 from deploy.audit.__main__ import heads_in
-from deploy.commands import bills, costs, handovers, receive, tariffs, virtual_accounts, volumes, weight_cases
+from deploy.commands import (
+    bills,
+    costs,
+    handovers,
+    payers,
+    receive,
+    tariffs,
+    virtual_accounts,
+    volumes,
+    weight_cases,
+)
 from deploy.commands import recall as recalling
 from deploy.commands.where import LONG, settings_of, store_of
 from deploy.dead_letters import ReplayError
@@ -176,6 +186,7 @@ def parser() -> argparse.ArgumentParser:
     bills.add(command)
     recalling.add(command)
     receive.add(command)
+    payers.add(command)
     command("explain", explain_).add_argument("waybill")
     one = command("audit", audit_)
     one.add_argument("--truth", type=Path, help="directory of a simulation's truth; nothing may be running")

@@ -74,8 +74,12 @@ def read_keys(channels: Channels, directory: Path) -> Keys:
 
 
 def read_tokens(own: Own, directory: Path) -> Tokens:
-    """The key for tokens alone. Raises OSError or ValueError."""
-    return Tokens(_hexadecimal(_bytes(directory / own.tokens), 32, 128))
+    """The key for tokens alone. Raises OSError or ValueError with the file's name."""
+    path = directory / own.tokens
+    try:
+        return Tokens(_hexadecimal(_bytes(path), 32, 128))
+    except ValueError as error:
+        raise ValueError(f"{path} {error}") from None
 
 
 def _bytes(path: Path) -> bytes:

@@ -7,6 +7,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from schemas.problems import DocumentError
+from sources.channels import read as reading
 from sources.channels.keys import read_keys, read_tokens
 from sources.channels.read import FILE, PAYERS, read_channels, read_payers
 from tests.channels.world import TEXT, world
@@ -145,3 +146,12 @@ def test_the_key_for_tokens_alone_is_enough_for_tokens() -> None:
     """Whoever makes payers.csv needs no other key."""
     here = world()
     assert read_tokens(here.channels.own, here.directory).token("a") == here.keys.tokens.token("a")
+
+
+def test_the_formats_description_is_itself_a_document() -> None:
+    """Both examples of FORMAT.md together, with a key and a merchant for the generic channel."""
+    text = Path(reading.__file__).with_name("FORMAT.md").read_text("utf-8")
+    blocks = [part.partition("```")[0] for part in text.split("```toml\n")[1:]]
+    rest = '[[channel.key]]\nserial = "k1"\nfile = "bank/k1.key"\n[[channel.merchant]]\nnumber = "1"\ngroup = "g"\n'
+    channels = read_channels({FILE: "\n".join((*blocks, rest))})
+    assert channels.channels.keys() == {"wechat", "bank"}

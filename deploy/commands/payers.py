@@ -1,0 +1,40 @@
+"""Payers' tokens, for payers.csv and for looking a payer up."""
+
+import argparse
+import sys
+from pathlib import Path
+
+from deploy.commands import Command
+from deploy.commands.where import settings_of
+from schemas.problems import DocumentError
+from sources.channels.keys import read_tokens
+from sources.channels.model import Own
+from sources.channels.read import FILE, read_channels
+
+
+def token(arguments: argparse.Namespace) -> int:
+    """The token of an account, an openid or whatever else identifies a payer."""
+    try:
+        own = (
+            read_channels({FILE: arguments.channels.read_text("utf-8")}).own if arguments.channels else Own()
+        )
+        tokens = read_tokens(own, arguments.keys or settings_of(arguments).keys)
+    except (DocumentError, ValueError) as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    for line in arguments.identifier or sys.stdin:
+        if identifier := line.strip():
+            sys.stdout.write(f"{tokens.token(identifier)}\n")
+    return 0
+
+
+def add(command: Command) -> None:
+    """token."""
+    one = command("token", token)
+    one.add_argument(
+        "identifier", nargs="*", help="left out: a line each on standard input, kept out of histories"
+    )
+    one.add_argument("--keys", type=Path, metavar="DIR", help="directory of keys; default: WAYBOOK_KEYS")
+    one.add_argument(
+        "--channels", type=Path, metavar="FILE", help="channels.toml, if it names the key otherwise"
+    )
