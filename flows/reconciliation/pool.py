@@ -41,13 +41,7 @@ class Pool(Stage):
 
     def waiting_for(self, claim: Claim) -> list[Money]:
         """Those of its payer that have come."""
-        due = claim.due
-        return [
-            money
-            for money in list(self._waiting.values())
-            if (money.paid.party and money.paid.party == due.party)
-            or (money.paid.payer and money.paid.payer == due.payer)
-        ]
+        return [money for money in self._waiting.values() if _of(money, claim)]
 
     def try_rules(self, money: Money) -> None:
         """Rules in order; what is unclear by amounts only an agreed order of payment makes clear."""
@@ -73,7 +67,7 @@ class Pool(Stage):
             and other.left
             and other.paid.direction == money.paid.direction
             and other.paid.currency == money.paid.currency
-            and _same_payer(other, money)
+            and any(_of(other, claim) for claim in live)
             and (rule.before is None or money.paid.time - other.paid.time <= rule.before)
         ]
         if not self.search(money, live, others, rule, "payer and amount"):
@@ -111,6 +105,7 @@ def _why_not(claim: Claim, money: Money, rule: Rule) -> str:
     return why_not(claim, money, rule)
 
 
-def _same_payer(one: Money, other: Money) -> bool:
-    a, b = one.paid, other.paid
-    return bool((a.payer and a.payer == b.payer) or (a.party and a.party == b.party))
+def _of(money: Money, claim: Claim) -> bool:
+    """Whether who paid is, by party or token, whose due it is."""
+    paid, due = money.paid, claim.due
+    return bool((paid.party and paid.party == due.party) or (paid.payer and paid.payer == due.payer))

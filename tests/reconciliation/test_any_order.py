@@ -15,13 +15,13 @@ from schemas.times import HOUR, MINUTE
 from tests.reconciliation.lane import Lane
 from tests.reconciliation.world import FIRST, LATER, rules
 
-AMOUNTS = st.sampled_from([40 * YUAN, 60 * YUAN, 100 * YUAN, 140 * YUAN, 101_500, 998_500])
+AMOUNTS = st.sampled_from([40 * YUAN, 40 * YUAN, 60 * YUAN, 100 * YUAN, 140 * YUAN, 101_500, 998_500])
 TIMES = st.one_of(
     st.integers(0, 100).map(lambda n: FIRST + n * 7 * MINUTE),
     st.integers(0, 60).map(lambda n: FIRST + n * 9 * HOUR),
 )
 NUMBERS = ["FR-1001", "FR-1002", "FR-1003", "FR-1004", "FR-1005", "FR-1006", "C-20001", "C-20002"]
-PARTIES = st.sampled_from(["", "甲", "乙"])
+PARTIES = st.sampled_from(["", "甲", "甲"])
 PAYERS = st.sampled_from(["", "", "tok-x", "tok-y"])
 
 DUES = st.builds(
@@ -37,7 +37,9 @@ DUES = st.builds(
     partial=st.booleans(),
     cancelled=st.sampled_from([False, False, False, True]),
 )
-TEXTS = st.lists(st.sampled_from([*NUMBERS, "货款", "FR-1009"]), max_size=2).map(" ".join)
+TEXTS = st.one_of(
+    st.just(""), st.just("货款"), st.lists(st.sampled_from([*NUMBERS, "FR-1009"]), max_size=2).map(" ".join)
+)
 
 
 @st.composite
@@ -50,7 +52,7 @@ def payment(draw: st.DrawFn, number: int) -> Paid:
         amount=draw(AMOUNTS),
         time=draw(TIMES),
         direction=draw(st.sampled_from(["in", "in", "in", "out"])),
-        order=draw(st.sampled_from(["", "", *NUMBERS, "ZZ-99999"])),
+        order=draw(st.one_of(st.just(""), st.just(""), st.sampled_from([*NUMBERS, "ZZ-99999"]))),
         original=draw(st.sampled_from(["", *(f"P{n}" for n in range(8) if n != number)])) if back else "",
         payer=draw(PAYERS),
         party=draw(PARTIES),
