@@ -20,16 +20,15 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from deploy.receiver.doors import Answer, Manners, kept
+from deploy.receiver.doors import Door, kept
 from deploy.receiver.following import Following
 from schemas import topics
 from schemas.payments import Notification, notification_id
 from schemas.settings import Settings
 from sinks.confirmed import Confirmed
 from sinks.kafka import DeliveryError
+from sources.channels.model import Answer
 
-LARGEST = 256 * 1024
-"""Bytes of a body: channels' notifications have some thousand."""
 MOST_BYTES = 64 * 1024 * 1024
 """Of bodies under way together."""
 MOST = 2_000
@@ -49,7 +48,7 @@ UNKNOWN = "unknown"
 
 
 class TooLargeError(Exception):
-    """The body is larger than `LARGEST`."""
+    """The body is larger than the channel's may be."""
 
 
 class BusyError(Exception):
@@ -91,11 +90,11 @@ class Receiver:
         """Write it to Kafka, then answer."""
         channel, group = request.path_params["channel"], request.path_params["group"]
         doors = self._following.doors
-        if not doors.knows(channel, group):
-            RECEIVED.labels(channel if channel in doors.groups else UNKNOWN, "unknown").inc()
+        door = doors.get(channel)
+        if door is None or group not in door.groups:
+            RECEIVED.labels(UNKNOWN if door is None else channel, "unknown").inc()
             return Response(status_code=404)
-        manners = doors.manners[channel]
-        outcome, answer = await self._outcome(request, channel, group, manners)
+        outcome, answer = await self._outcome(request, channel, group, door)
         RECEIVED.labels(channel, outcome).inc()
         return answer
 
@@ -103,22 +102,20 @@ class Receiver:
         """Whether there are doors, and what is wrong with the newest publication."""
         following = self._following
         told = {
-            "channels": sorted(following.doors.groups),
+            "channels": sorted(following.doors),
             "refused": following.refused,
             "under_way": self._count,
         }
-        return JSONResponse(told, 200 if following.doors.groups else 503)
+        return JSONResponse(told, 200 if following.doors else 503)
 
-    async def _outcome(
-        self, request: Request, channel: str, group: str, manners: Manners
-    ) -> tuple[str, Response]:
-        body = bytearray()
+    async def _outcome(self, request: Request, channel: str, group: str, door: Door) -> tuple[str, Response]:
+        body, manners = bytearray(), door.manners
         self._count += 1
         try:
             if self._count > MOST:
                 raise BusyError
             async with asyncio.timeout(BODY_SECONDS):
-                await self._read(request, body)
+                await self._read(request, body, door.most)
             began = time.perf_counter()
             await self._write(channel, group, kept(manners, request.headers), bytes(body))
             CONFIRMED.observe(time.perf_counter() - began)
@@ -137,13 +134,13 @@ class Receiver:
             self._bytes -= len(body)
         return "taken", _said(manners.taken)
 
-    async def _read(self, request: Request, body: bytearray) -> None:
+    async def _read(self, request: Request, body: bytearray, most: int) -> None:
         """The raw body, chunk by chunk. Raises TooLargeError or BusyError before it is held."""
         announced = request.headers.get("content-length", "")
-        if announced.isdecimal() and int(announced) > LARGEST:
+        if announced.isdecimal() and int(announced) > most:
             raise TooLargeError
         async for chunk in request.stream():
-            if len(body) + len(chunk) > LARGEST:
+            if len(body) + len(chunk) > most:
                 raise TooLargeError
             if self._bytes + len(chunk) > MOST_BYTES:
                 raise BusyError

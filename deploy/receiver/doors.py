@@ -3,21 +3,12 @@
 Doors come from the published channels: a merchant's channel and group. Nothing is verified at a door.
 """
 
-import tomllib
 from collections.abc import Mapping
 from string import Formatter
 
 import msgspec
 
-TEXT, JSON = "text/plain", "application/json"
-
-
-class Answer(msgspec.Struct, frozen=True):
-    """An answer over HTTP."""
-
-    status: int
-    body: str = ""
-    media: str = TEXT
+from sources.channels.model import Answer, Channel, Channels, Signature
 
 
 class Manners(msgspec.Struct, frozen=True):
@@ -31,34 +22,38 @@ class Manners(msgspec.Struct, frozen=True):
     headers: tuple[str, ...] = ()
 
 
+JSON = "application/json"
 SIGNED_BY = ("serial", "signature", "timestamp", "nonce", "signature-type")
-MANNERS: dict[str, Manners] = {
+FORMATS: dict[str, Manners] = {
     "wechat": Manners(
-        Answer(200, '{"code":"SUCCESS","message":"成功"}', JSON),
-        Answer(503, '{"code":"FAIL","message":"失败"}', JSON),
+        Answer(status=200, body='{"code":"SUCCESS","message":"成功"}', media=JSON),
+        Answer(status=503, body='{"code":"FAIL","message":"失败"}', media=JSON),
         tuple(f"wechatpay-{name}" for name in SIGNED_BY),
     ),
-    "alipay": Manners(Answer(200, "success"), Answer(503, "fail")),
-    "unionpay": Manners(Answer(200, "ok"), Answer(503, "fail")),
+    "alipay": Manners(Answer(status=200, body="success"), Answer(status=503, body="fail")),
+    "unionpay": Manners(Answer(status=200, body="ok"), Answer(status=503, body="fail")),
 }
-"""By format: channels with manners of their own; the others' are configuration."""
-OTHERS = Manners(Answer(200, "success"), Answer(503, "fail"))
+"""Manners of the formats that are built in; the others' are configuration."""
+TAKEN, FAILED = FORMATS["alipay"].taken, FORMATS["alipay"].failed
+"""What the others hear where their configuration does not say."""
 ALWAYS = ("content-type",)
 """Headers that are kept whatever the channel: they tell the charset."""
 
 
-class Doors(msgspec.Struct, frozen=True):
-    """Who may knock: channels, the groups of each, and their manners."""
+class Door(msgspec.Struct, frozen=True):
+    """A channel's: the groups who are paid through it, and its manners. `most`: bytes of a body."""
 
-    groups: Mapping[str, frozenset[str]]
-    manners: Mapping[str, Manners]
-
-    def knows(self, channel: str, group: str) -> bool:
-        """Whether someone of the group is paid through the channel."""
-        return group in self.groups.get(channel, ())
+    groups: frozenset[str]
+    manners: Manners
+    most: int
 
 
-CLOSED = Doors({}, {})
+def doors_of(channels: Channels) -> dict[str, Door]:
+    """The doors by channel."""
+    return {
+        name: Door(frozenset(one.group for one in channel.merchant), _manners(channel), channel.max_bytes)
+        for name, channel in channels.channels.items()
+    }
 
 
 def kept(manners: Manners, headers: Mapping[str, str]) -> dict[str, str]:
@@ -66,43 +61,15 @@ def kept(manners: Manners, headers: Mapping[str, str]) -> dict[str, str]:
     return {name: headers[name] for name in (*ALWAYS, *manners.headers) if name in headers}
 
 
-def doors_of(text: str) -> Doors:
-    """The doors of a `channels.toml`. Raises ValueError when there are none to be read in it."""
-    channels = msgspec.convert(tomllib.loads(text).get("channel", []), list[_Channel])
-    return Doors(
-        {channel.name: frozenset(merchant.group for merchant in channel.merchant) for channel in channels},
-        {channel.name: MANNERS.get(channel.format) or _configured(channel) for channel in channels},
+def _manners(channel: Channel) -> Manners:
+    return FORMATS.get(channel.format) or Manners(
+        channel.taken or TAKEN, channel.failed or FAILED, _headers(channel.signature)
     )
 
 
-class _Merchant(msgspec.Struct, frozen=True):
-    """What a door needs of a merchant."""
-
-    group: str
-
-
-class _Signature(msgspec.Struct, frozen=True):
-    """What a door needs to know of a signature: the headers that it is in, or of."""
-
-    header: str = ""
-    signed: str = ""
-    serial: str = ""
-    clock: str = ""
-
-
-class _Channel(msgspec.Struct, frozen=True):
-    """What a door needs of a channel."""
-
-    name: str
-    format: str
-    merchant: tuple[_Merchant, ...]
-    signature: _Signature = _Signature()
-    taken: Answer = OTHERS.taken
-    failed: Answer = OTHERS.failed
-
-
-def _configured(channel: _Channel) -> Manners:
-    how = channel.signature
-    signed = (name for _, name, _, _ in Formatter().parse(how.signed) if name and name != "body")
-    headers = {name.lower(): None for name in (how.header, how.serial, how.clock, *signed) if name}
-    return Manners(channel.taken, channel.failed, tuple(headers))
+def _headers(rule: Signature | None) -> tuple[str, ...]:
+    """The headers that a generic channel's signature is in or of."""
+    if rule is None:
+        return ()
+    signed = (name for _, name, _, _ in Formatter().parse(rule.signed) if name and name != "body")
+    return tuple(dict.fromkeys(name for name in (rule.header, rule.serial, rule.clock, *signed) if name))

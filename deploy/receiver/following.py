@@ -4,22 +4,23 @@ import threading
 
 import msgspec
 
-from deploy.receiver.doors import CLOSED, Doors, doors_of
+from deploy.receiver.doors import Door, doors_of
 from schemas import topics
 from schemas.payments import PaymentRulesPublished
+from schemas.problems import DocumentError
 from schemas.settings import Settings
+from sources.channels.read import read_channels
 from sources.kafka import Follower
 
-CHANNELS = "channels.toml"
 SECONDS = 1.0
 """Until a publication is known, at most."""
 
 
 class Following:
-    """`doors`: of the newest publication that could be read; closed until there is one."""
+    """`doors`: by channel, of the newest publication that could be read."""
 
     def __init__(self, settings: Settings) -> None:
-        self.doors: Doors = CLOSED
+        self.doors: dict[str, Door] = {}
         self.refused = ""
         """Why the newest publication is not used; empty: it is."""
         self._settings = settings
@@ -43,6 +44,6 @@ class Following:
     def _take(self, value: bytes) -> None:
         try:
             files = msgspec.json.decode(value, type=PaymentRulesPublished).files
-            self.doors, self.refused = doors_of(files[CHANNELS]), ""
-        except (ValueError, LookupError) as error:
-            self.refused = f"a publication is not used: {error!r}"
+            self.doors, self.refused = doors_of(read_channels(files)), ""
+        except (DocumentError, msgspec.MsgspecError) as error:
+            self.refused = f"a publication is not used: {error}"

@@ -20,13 +20,20 @@ CHANNELS = """
 [[channel]]
 name = "wechat"
 format = "wechat"
+[[channel.key]]
+file = "wechat.pem"
+serial = "A1"
 [[channel.merchant]]
 number = "1900000001"
 group = "centre"
+secrets = ["apiv3"]
 
 [[channel]]
 name = "alipay"
 format = "alipay"
+[[channel.key]]
+file = "alipay.pem"
+serial = "2021"
 [[channel.merchant]]
 number = "2088000000000001"
 group = "centre"
@@ -34,6 +41,9 @@ group = "centre"
 [[channel]]
 name = "unionpay"
 format = "unionpay"
+[[channel.key]]
+file = "unionpay.pem"
+serial = "1"
 [[channel.merchant]]
 number = "777000000000001"
 group = "centre"
@@ -44,19 +54,34 @@ format = "json"
 taken = { status = 202, body = '{"received":true}', media = "application/json" }
 failed = { status = 500, body = "again" }
 signature = { kind = "hmac", header = "x-shop-signature", signed = "{x-shop-time}.{body}" }
+[[channel.key]]
+file = "secret"
 [[channel.merchant]]
 number = "shop"
 group = "market"
+[[channel.shape]]
+number = ["no"]
+merchant = "shop"
+amount = "yuan"
+time = ["at"]
 """
 BANK = """
 [[channel]]
 name = "bank"
 format = "json"
+signature = { kind = "none" }
 [[channel.merchant]]
 number = "1"
 group = "centre"
+[[channel.shape]]
+number = ["no"]
+merchant = "account"
+amount = "yuan"
+time = ["at"]
 """
 """A channel more."""
+LARGEST = 65_536
+"""Bytes of a body, where a channel's configuration does not say otherwise."""
 
 
 def publish(kafka: Kafka, text: str) -> None:

@@ -7,9 +7,8 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
-from deploy.receiver.app import LARGEST
 from schemas.payments import notification_id
-from tests.receiver.harness import BANK, CHANNELS, PARTITIONS, Receiver, held, publish
+from tests.receiver.harness import BANK, CHANNELS, LARGEST, PARTITIONS, Receiver, held, publish
 from tests.servers.kafka import Kafka
 
 MANY = 200
@@ -143,8 +142,8 @@ def test_a_publication_that_cannot_be_read_leaves_the_doors_as_they_are(
     broker: Kafka, receiver: Receiver, client: httpx.Client
 ) -> None:
     for text, says in (
-        ("[[channel]", "TOMLDecodeError"),
-        ('[[channel]]\nname = "wechat"\n', "missing required field"),
+        ("[[channel]", "not_toml"),
+        ('[[channel]]\nname = "wechat"\n', "wrong_setting"),
         (CHANNELS + BANK, "bank"),
     ):
         publish(broker, text)
