@@ -111,12 +111,12 @@ class Account:
         looked = {day} | {one for one in self._waiting if before < one + grace <= now}
         return sorted(key for one in looked for key in self._waiting.get(one, ()))
 
-    def missing(self, now: int, since: int) -> Iterator[tuple[Sort, int]]:
-        """Sorts and days from `since` on whose bill should be there at data time `now`, and is not."""
+    def missing(self, now: int) -> Iterator[tuple[Sort, int]]:
+        """Sorts and days whose bill should be there at data time `now` and is not, though money waits for it."""
         last = business_day(now - self.terms.due)
-        for sort in self.terms.sorts:
-            whole = self._whole.get(sort, set())
-            yield from ((sort, day) for day in range(since, last + 1) if day not in whole)
+        for day in sorted(self._waiting):
+            if day <= last:
+                yield from ((sort, day) for sort in self.terms.sorts if not self.is_whole(sort, day))
 
 
 def missing_bill(channel: str, merchant: str, sort: Sort, day: int) -> Open:

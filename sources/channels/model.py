@@ -12,7 +12,7 @@ import msgspec
 from msgspec import Meta
 
 from schemas.events import Name, Word
-from schemas.payments import Flow, Kind, State
+from schemas.payments import Flow, Kind, Sort, State
 
 Format = Literal["wechat", "alipay", "unionpay", "json", "form", "csv"]
 GENERIC = ("json", "form", "csv")
@@ -144,6 +144,23 @@ class Answer(Section, frozen=True, kw_only=True):
     media: Annotated[str, Meta(max_length=64)] = "text/plain"
 
 
+class Bills(Section, frozen=True, kw_only=True):
+    """What is agreed about the bills that the channel gives for each day. Without it nothing is missed in a bill."""
+
+    sorts: Annotated[tuple[Sort, ...], Meta(min_length=1)] = ("trade",)
+    """Sorts of bills in each of which a movement has to be."""
+    notified: bool = True
+    """Whether the channel notifies every movement: what only a bill has is an exception then (长款)."""
+    cut_off: Annotated[str, Meta(pattern=r"^(([01]\d|2[0-3]):[0-5]\d|24:00)$")] = "24:00"
+    """When the channel's day ends, in Shanghai."""
+    grace_days: Annotated[int, Meta(ge=0, le=30)] = 3
+    """Bills of so many later days may have what is not in its own day's bill, before it is missing (短款)."""
+    due_hours: Annotated[int, Meta(ge=24, le=240)] = 36
+    """Hours after a day's beginning until its bill must be there."""
+    slack: Rate = "0.01"
+    """Yuan that a fee may differ by."""
+
+
 class Channel(Section, frozen=True, kw_only=True):
     """One channel."""
 
@@ -170,6 +187,7 @@ class Channel(Section, frozen=True, kw_only=True):
     """Of generic channels: the answer when a notification is in Kafka (left out: 200 success)…"""
     failed: Answer | None = None
     """… and when it is not (left out: 503 fail)."""
+    bills: Bills | None = None
     key: tuple[Key, ...] = ()
     merchant: Annotated[tuple[Merchant, ...], Meta(min_length=1)]
     shape: tuple[Shape, ...] = ()

@@ -14,19 +14,31 @@ from schemas.limits import MOST_IDENTIFIER
 from schemas.problems import NOT_TOML, DocumentError, Problem
 from schemas.rows import rows_of, wrong
 from sources.channels.cards import replaced
-from sources.channels.model import GENERIC, Channel, Channels, Key, Merchant, Own, Section, Shape, Signature
+from sources.channels.model import (
+    GENERIC,
+    Bills,
+    Channel,
+    Channels,
+    Key,
+    Merchant,
+    Own,
+    Section,
+    Shape,
+    Signature,
+)
 from sources.channels.tokens import TOKEN
 
 FILE = "channels.toml"
 PAYERS = "payers.csv"
 MOST_CHANNELS, MOST_MERCHANTS, MOST_KEYS, MOST_SHAPES = 64, 10_000, 256, 32
-_HEADER = re.compile(r"\s*\[\[?\s*(channel(?:\s*\.\s*(?:key|merchant|shape|signature))?|own)\s*\]")
+_HEADER = re.compile(r"\s*\[\[?\s*(channel(?:\s*\.\s*(?:key|merchant|shape|signature|bills))?|own)\s*\]")
 _COLUMN = re.compile(r"at `\$\.?(\w+)|`(\w+)`$")
 _PARTS: dict[str, tuple[type[Section], int]] = {
     "key": (Key, MOST_KEYS),
     "merchant": (Merchant, MOST_MERCHANTS),
     "shape": (Shape, MOST_SHAPES),
 }
+_SINGLE: dict[str, type[Section]] = {"signature": Signature, "bills": Bills}
 One = TypeVar("One")
 
 
@@ -147,8 +159,9 @@ def _channel(section: dict[str, Any], n: int, rows: _Rows, problems: list[Proble
             continue
         for nth, part in enumerate(parts):
             _converted(part, kind, rows.of(n, name, nth), problems)
-    if "signature" in section:
-        _converted(section["signature"], Signature, rows.of(n, "signature"), problems)
+    for name, kind in _SINGLE.items():
+        if name in section:
+            _converted(section[name], kind, rows.of(n, name), problems)
     if len(problems) > before:
         return None
     return _converted(section, Channel, rows.of(n), problems)

@@ -196,12 +196,17 @@ def test_a_bill_is_whole_when_its_end_and_all_its_parts_have_come(order: list[in
 
 
 def test_what_has_come_late_is_missing_after_its_time() -> None:
-    """A bill is due at noon of the next day; one that has come is not missing."""
+    """A bill is due at noon of the next day, if money waits for it; one that has come is not missing."""
     account = Account(Terms(("trade", "fund")))
     account.close("trade", 10)
     noon = 11 * DAY + 12 * HOUR - SHANGHAI_OFFSET
-    assert list(account.missing(noon - 1, 9)) == [("trade", 9), ("fund", 9)]
-    assert list(account.missing(noon, 9)) == [("trade", 9), ("fund", 9), ("fund", 10)]
+    assert list(account.missing(noon)) == []
+    account.expect("a", 10)
+    account.expect("b", 9)
+    assert list(account.missing(noon - 1)) == [("trade", 9), ("fund", 9)]
+    assert list(account.missing(noon)) == [("trade", 9), ("fund", 9), ("fund", 10)]
+    account.has("b", 9)
+    assert list(account.missing(noon)) == [("fund", 10)]
 
 
 def test_a_line_that_nobody_notified_is_a_payment_all_the_same() -> None:
