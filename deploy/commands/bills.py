@@ -20,6 +20,8 @@ from schemas.times import business_day, date_of
 from sinks.kafka import DeliveryError
 from sources.channels.keys import read_tokens
 from sources.channels.model import Own
+from sources.channels.read import FILE as CHANNELS
+from sources.channels.read import read_channels
 
 
 def bills(arguments: argparse.Namespace) -> int:
@@ -30,7 +32,7 @@ def bills(arguments: argparse.Namespace) -> int:
         sys.stdout.writelines(f"{line}\n" for line in _listed(list(office.notes())))
         return 0
     try:
-        job = _job(settings, office)
+        job = _job(settings, office, arguments.channels)
         if arguments.what == "load":
             source = job.named(arguments.source) if arguments.source else None
             notes = [job.load(file, arguments.day, source) for file in arguments.files]
@@ -43,10 +45,9 @@ def bills(arguments: argparse.Namespace) -> int:
     return 1
 
 
-def _job(settings: Settings, office: Office) -> Job:
-    return Job(
-        settings, office, read_tokens(Own(), settings.keys), lambda line: sys.stdout.write(f"{line}\n")
-    )
+def _job(settings: Settings, office: Office, channels: Path | None) -> Job:
+    own = read_channels({CHANNELS: channels.read_text("utf-8")}).own if channels else Own()
+    return Job(settings, office, read_tokens(own, settings.keys), lambda line: sys.stdout.write(f"{line}\n"))
 
 
 def _pull(job: Job, arguments: argparse.Namespace) -> int:
@@ -96,6 +97,9 @@ def add(command: Command) -> None:
     )
     one.add_argument(
         "--as", dest="source", default="", help="load: CHANNEL/MERCHANT/SORT, whatever its name is"
+    )
+    one.add_argument(
+        "--channels", type=Path, metavar="FILE", help="channels.toml, if it names our key otherwise"
     )
     one.add_argument("--follow", action="store_true", help="pull: go on until told to stop")
     one.add_argument("--every", type=float, default=60, help="pull --follow: seconds between two passes")

@@ -28,6 +28,7 @@ WRONG = (
     ('signed = "{x-bank-time}.{body}"', 'signed = "{body}"', 67, "clock"),
     ('signed = "{x-bank-time}.{body}"', 'signed = "{x-bank-signature}{x-bank-time}.{body}"', 67, "signed"),
     ('kind = "none"', 'kind = "md5"', 164, "kind"),
+    ('cut_off = "23:00"', 'cut_off = "24:30"', 180, "cut_off"),
     ('name = "alipay"', 'name = "wechat"', 40, "name"),
     ('unit = "minor"\nfee = "fee"', 'unit = "cent"\nfee = "fee"', 130, "unit"),
     ('state = "status"\n', "", 130, "state"),
