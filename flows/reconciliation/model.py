@@ -82,6 +82,10 @@ class Decisions(msgspec.Struct, frozen=True):
     """Payments that have to go back: no rule may use them."""
 
 
+NOBODY = Decisions()
+"""Nobody has decided anything."""
+
+
 class Difference(msgspec.Struct, frozen=True, order=True, gc=False):
     """What a rule's tolerance lets pass. Positive: so much more was paid and is kept; negative: so much of the due is
     given up, and it is settled all the same."""

@@ -11,8 +11,9 @@ from flows.reconciliation.by_amount import match_by_amount
 from flows.reconciliation.by_number import ByNumber
 from flows.reconciliation.components import for_pool
 from flows.reconciliation.leftovers import exceptions_of
-from flows.reconciliation.model import Decisions, Due, Outcome, Paid
+from flows.reconciliation.model import NOBODY, Decisions, Due, Match, Outcome, Paid
 from flows.reconciliation.pool import Pool
+from flows.reconciliation.quoted import normal
 from flows.reconciliation.refunds import give_back
 from flows.reconciliation.rules import DECIDED, MatchingRules
 from flows.reconciliation.working import Book, Claim, Money, Note
@@ -31,6 +32,9 @@ def outcome(
 
     `note` is told what each payment met on the way, for people who ask why.
     """
+    dues, payments = tuple(dues), tuple(payments)
+    if note is None and (plain := _plain(dues, payments, decisions, rules)) is not None:
+        return plain
     book = Book(dues, payments, dict(decisions.written_off), note)
     _decide(book, decisions, ("payment", "transfer"))
     usable = [money for money in book.monies.values() if money.paid.kind == "payment"]
@@ -65,6 +69,34 @@ def outcome(
         pooled=frozenset(unnumbered),
         settled=settled,
     )
+
+
+def _plain(
+    dues: tuple[Due, ...], payments: tuple[Paid, ...], decisions: Decisions, rules: MatchingRules
+) -> Outcome | None:
+    """What most come to, without the search: a due that nobody has paid, or one payment with its number and amount."""
+    if len(dues) != 1 or len(payments) > 1 or decisions != NOBODY:
+        return None
+    due = dues[0]
+    if not payments:
+        return Outcome(settled=frozenset((due.document,)) if due.cancelled else frozenset())
+    paid, rule = payments[0], rules.rules[0]
+    if (
+        rule.kind == "order_number"
+        and paid.kind == "payment"
+        and paid.order
+        and paid.amount == due.amount
+        and not due.cancelled
+        and paid.direction == due.direction
+        and paid.currency == due.currency
+        and rule.covers(paid.direction)
+        and due.time <= paid.time
+        and rule.reaches(due.time, paid.time)
+        and normal(paid.order) == normal(due.document)
+    ):
+        match = Match(paid.key, due.document, paid.amount, rule.name, f"order number {paid.order}")
+        return Outcome((match,), settled=frozenset((due.document,)))
+    return None
 
 
 def _decide(book: Book, decisions: Decisions, kinds: tuple[Kind, ...]) -> None:

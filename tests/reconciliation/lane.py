@@ -78,8 +78,8 @@ class Lane:
     def _match(self, dues: list[Due], payments: list[Paid]) -> None:
         self.seen += len(dues) + len(payments)
         result = outcome(dues, payments, Decisions(), self.rules, self.now)
-        names = {due.document for due in dues}
-        self._settled = self._settled - names | result.settled
+        self._settled.difference_update(due.document for due in dues)
+        self._settled |= result.settled
         for paid in payments:
             self._pooled.discard(paid.key)
             self.matches[paid.key] = [one for one in result.matches if one.payment == paid.key]

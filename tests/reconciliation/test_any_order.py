@@ -89,7 +89,7 @@ def test_one_by_one_as_all_at_once(found: list[Due | Paid], name: str, chance: r
     assert lane.booked() == (list(whole.matches), list(whole.exceptions), list(whole.differences))
 
     lane = Lane(rules(name), LATER)
-    rest = [*dues, *paid]
+    rest: list[Due | Paid] = [*dues, *paid]
     chance.shuffle(rest)
     while rest:
         several = chance.randint(1, 3)
@@ -128,6 +128,20 @@ def test_money_is_conserved(found: list[Due | Paid], name: str) -> None:
             assert given_of[key] + refunded >= money.amount
     for document, amount in given_to.items():
         assert 0 <= amount <= owed[document].amount
+
+
+@settings(max_examples=200, deadline=None)
+@given(DUES, payment(1), st.booleans(), st.sampled_from(["", "只收"]))
+def test_one_due_and_one_payment_are_no_special_case(due: Due, paid: Paid, alike: bool, name: str) -> None:
+    if alike:
+        paid = msgspec.structs.replace(
+            paid, order=due.document.lower(), amount=due.amount, direction=due.direction
+        )
+    short = outcome([due], [paid], Decisions(), rules(name), LATER)
+    assert short == outcome([due], [paid], Decisions(), rules(name), LATER, lambda *_: None)
+    assert outcome([due], [], Decisions(), rules(name), LATER).settled == (
+        {due.document} if due.cancelled else set()
+    )
 
 
 def test_a_due_told_anew_changes_its_payment() -> None:
