@@ -854,11 +854,202 @@ DRAFT_DIFFERENCE = Table(
     ),
 )
 
+DOCUMENTS = "INDEX documents document TYPE bloom_filter(0.01) GRANULARITY 4"
+PAYMENTS = "INDEX payments payment TYPE bloom_filter(0.01) GRANULARITY 4"
+GROUP = Column("group", WORD, "merchants whose money belongs together")
+CURRENCY = Column("currency", WORD, "ISO 4217; only CNY is posted in the journal")
+
+RECEIVABLE = Table(
+    "receivable",
+    "Words about receivables and payables; of a document the newest by event_time, event_id counts",
+    (
+        *SEQ,
+        Column("event_id", TEXT),
+        Column("status", WORD, "told, cancelled"),
+        GROUP,
+        Column("document", TEXT, "our order, consignment, contract, statement or invoice number"),
+        Column("kind", WORD, "order, consignment, contract, statement, invoice, topup; empty: cancelled"),
+        Column("direction", WORD, "in: owed to us; out: we owe it"),
+        Column("party", TEXT),
+        Column("amount", MONEY, "in the currency's unit"),
+        CURRENCY,
+        Column("event_time", TIME, "when it was said"),
+        Column("due_day", DATE, "1970-01-01: not told"),
+        Column("references", TEXT, "further numbers that a payer may quote, separated by blanks"),
+        Column("payer", TEXT, "token of who is expected to pay"),
+        Column("partial", "UInt8", "1: it may be paid in parts"),
+        Column("text", TEXT, "cancelled: the reason"),
+        Column("by", TEXT, "cancelled: who"),
+        Column("partition", "UInt16", "of the topic waybook.receivables"),
+        Column("offset", "UInt64"),
+    ),
+    extras=(DOCUMENTS,),
+)
+
+NOTIFICATION = Table(
+    "notification",
+    "Channels' notifications that were verified, each once, with their bytes as encrypted evidence",
+    (
+        *SEQ,
+        Column("notification_id", TEXT),
+        Column("channel", WORD),
+        GROUP,
+        Column("received", TIME),
+        Column("payment", TEXT, "key of the payment that it tells of"),
+        Column("sealed", TEXT, "the record of Kafka, encrypted with the evidence key"),
+        Column("topic", WORD),
+        Column("partition", "UInt16"),
+        Column("offset", "UInt64"),
+    ),
+    extras=(PAYMENTS,),
+)
+
+PAYMENT = Table(
+    "payment",
+    "Movements of money as channels tell them: a row for each change; the newest row of a payment counts",
+    (
+        *SEQ,
+        Column("payment", TEXT, "channel/merchant/kind/number"),
+        Column("channel", WORD),
+        Column("merchant", WORD, "the channel's number for who is paid"),
+        GROUP,
+        Column("number", TEXT, "the channel's number of the movement"),
+        Column("kind", WORD, "payment, refund, chargeback, transfer"),
+        Column("direction", WORD, "in: to us; out: from us"),
+        Column("state", WORD, "pending, success, failed, closed; only success is money"),
+        Column("amount", MONEY, "in the currency's unit; never negative"),
+        CURRENCY,
+        Column("fee", MONEY, "what the channel keeps"),
+        Column("fee_told", "UInt8", "0: the channel has not said what it keeps"),
+        Column("order", TEXT, "our number that the channel carried"),
+        Column("original", TEXT, "refund, chargeback: key of the payment that it takes back"),
+        Column("payer", TEXT, "token; empty: not told"),
+        Column("party", TEXT, "whose the token is, when the row was written"),
+        Column("text", TEXT),
+        Column("event_time", TIME, "when the channel says that it happened"),
+        Column("settled", DATE, "the channel's settlement date; 1970-01-01: not told"),
+        Column("cause", TEXT, "the notification or bill that told"),
+    ),
+    extras=(
+        PAYMENTS,
+        "business_date Date ALIAS toDate(event_time, 'Asia/Shanghai') COMMENT 'Shanghai''s date of event_time'",
+    ),
+)
+
+PAYMENT_MATCH = Table(
+    "payment_match",
+    "Which payment pays what: matches, small differences and write-offs, and what took them back",
+    (
+        *SEQ,
+        Column("match_id", ID, "the journal's charge_id"),
+        Column("what", WORD, "match, difference (a tolerance let it pass), write_off"),
+        GROUP,
+        Column("payment", TEXT, "empty: write_off"),
+        Column("document", TEXT),
+        Column("party", TEXT),
+        Column("amount", MONEY, "so much of the payment is for the document; negative in a reversal"),
+        CURRENCY,
+        Column("posting", WORD, "posting rule of its journal rows; empty: it has none"),
+        Column("rule", WORD, "of matching.toml; decided: by a person; written_off; refund, chargeback"),
+        Column("evidence", TEXT, "what the rule saw"),
+        Column("revision", "UInt16", "0 for the first; a correction adds a reversal and the next revision"),
+        Column("reversal", "UInt8", "1: it takes the match of this revision back"),
+        Column("event_time", TIME, "when both sides were known, by their own times"),
+        Column("business_date", DATE, "Shanghai's date of event_time"),
+        Column("cause", TEXT, "the event that led to this row"),
+        Column("time", TIME, "data time at which it was booked"),
+    ),
+    extras=(PAYMENTS, DOCUMENTS),
+)
+
+PAYMENT_EXCEPTION = Table(
+    "payment_exception",
+    "What people have to look at about payments: a row for each change; the newest row of an exception counts",
+    (
+        *SEQ,
+        Column("exception_id", TEXT),
+        Column("status", WORD, "opened, changed, ignored (it sleeps), closed"),
+        GROUP,
+        Column("kind", WORD, "see waybook exceptions list"),
+        Column("subject", TEXT, "the payment's key, or the document"),
+        Column("severity", WORD, "high, medium, low"),
+        Column("owner", WORD, "who looks at it: cashier, finance"),
+        Column("action", TEXT, "what is suggested"),
+        Column("amount", MONEY),
+        Column("evidence", TEXT),
+        Column("candidates", TEXT, "documents or payments that were looked at, separated by blanks"),
+        Column("since", TIME, "data time when it was opened"),
+        Column("until", TIME, "ignored: it sleeps until then"),
+        Column("cause", TEXT, "the event that led to this row"),
+        Column("time", TIME, "data time of this row"),
+    ),
+    extras=("INDEX exceptions exception_id TYPE bloom_filter(0.01) GRANULARITY 4",),
+)
+
+ORDER_STATUS = Table(
+    "order_status",
+    "What is paid of each document, as it was said on waybook.order-status; the highest serial counts",
+    (
+        *SEQ,
+        Column("status_id", TEXT, "the event's id: a consumer knows a repeat by it"),
+        GROUP,
+        Column("document", TEXT),
+        Column("serial", "UInt32", "from 1"),
+        Column("status", WORD, "open, part_paid, paid, over_paid, part_refunded, refunded, cancelled"),
+        Column("due", MONEY, "what is asked for, less what is written off"),
+        Column("paid", MONEY),
+        Column("refunded", MONEY),
+        Column("payments", TEXT, "keys, separated by blanks"),
+        Column("event_time", TIME, "of the newest fact that it rests on"),
+        Column("time", TIME, "data time at which it was said"),
+    ),
+    extras=(DOCUMENTS,),
+)
+
+PAYMENT_DECISION = Table(
+    "payment_decision",
+    "People's decisions about payments, each once; approvals and withdrawals are decisions of their own",
+    (
+        *SEQ,
+        Column("event_id", TEXT),
+        GROUP,
+        Column("event_time", TIME),
+        Column("decision", WORD, "match, write_off, refund, ignore, approve, withdraw"),
+        Column("state", WORD, "in_force; waiting: for another person; noted: approve, withdraw"),
+        Column("by", TEXT),
+        Column("exception_id", TEXT),
+        Column("shares", TEXT, "match: JSON, a list of payment, document, amount in 0.0001"),
+        Column("payment", TEXT, "refund"),
+        Column("document", TEXT, "write_off"),
+        Column("amount", MONEY, "write_off"),
+        Column("until", TIME, "ignore"),
+        Column("of", TEXT, "approve, withdraw: that decision"),
+        Column("reason", TEXT),
+        Column("partition", "UInt16", "of the topic waybook.payment-decisions"),
+        Column("offset", "UInt64"),
+    ),
+)
+
+PAYMENT_RULES = Table(
+    "payment_rules",
+    "Published channels, merchants, payers' tokens and matching rules, whole, in order of publication",
+    (
+        *SEQ,
+        Column("version", TEXT),
+        Column("published_at", TIME),
+        Column("published_by", TEXT),
+        Column("file", TEXT),
+        Column("content", TEXT),
+    ),
+)
+
 FACTS = (
     *(EVENT, ORDER_TERMS, CLAIM, CHARGE, JOURNAL, WEIGHT, ANOMALY, WAITING, DEAD_LETTER),
     *(TARIFF, DIRECTORY, SITE, PRODUCT, AREA, PARTY, OPERATOR, BALANCE_MOVED, ACCOUNT, FEE, POSTING_RULE),
     *(CHAIN_RULE, CHAIN_BREACH, WEIGHT_CASE, WEIGHT_DECISION, RECALL, STAY_EVENT, VOLUME, COST),
     *(MOVEMENT, HOLD, NOTICE, ANSWER, TERMS, MATERIAL),
+    *(RECEIVABLE, NOTIFICATION, PAYMENT, PAYMENT_MATCH, PAYMENT_EXCEPTION, ORDER_STATUS),
+    *(PAYMENT_DECISION, PAYMENT_RULES),
 )
 """Tables whose rows come in blocks."""
 BESIDE = (COST_SHARE, DRAFT_RUN, DRAFT_DIFFERENCE)

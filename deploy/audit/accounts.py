@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from deploy.audit.chain import Log
 from deploy.audit.digest import place
 from deploy.audit.names import name_of
-from deploy.audit.postings import MONEY, TOLD, words
+from deploy.audit.postings import MONEY, PAYMENTS, PREPAID, TOLD, words
 from deploy.audit.report import Check, Findings
 from deploy.audit.rules import MOST
 from deploy.audit.store import BLOCK_RANGE, BLOCKS, LANE, Row, Store, shard_of, up_to
@@ -276,7 +276,8 @@ def check_told(store: Store, log: Log, *, all_of_it: bool) -> Check:
             SELECT seq, toString(book), toString(fee), business_date,
                    if(side = 'D', 1, -1) * reinterpretAsInt64(amount)
             FROM $journal
-            WHERE {BLOCK_RANGE} AND account IN {words(TOLD)} AND book != '{HQ}' AND fee NOT IN {words(MONEY)}
+            WHERE {BLOCK_RANGE} AND book != '{HQ}' AND fee NOT IN {words(MONEY)}
+                AND (account IN {words(TOLD)} OR account = '{PREPAID}' AND fee IN {words(PAYMENTS)})
         )
         GROUP BY seq, party, fee, day HAVING difference != 0"""
     heard = {(row["lane"], row["partition"]): row["n"] for row in store.rows(_HEARD, partitions=partitions)}

@@ -52,6 +52,9 @@ BETWEEN_PARTIES = "2501"
 TOLD = ("2101", "1102")
 """Accounts of a party's book whose rows the parcel flow tells the accounts flow."""
 
+PREPAID = "1201"
+"""And the one on which payments into virtual accounts, and out of them, stand."""
+
 STAYS = ("stay_opened", "stay_day", "stay_closed")
 """Triggers of what is owed for goods in a store; the rest belongs to parcels."""
 
@@ -92,7 +95,14 @@ MONEY_LEGS = (
 """What a command on a party's virtual accounts should post, in the party's book and in headquarters'."""
 MONEY = tuple(dict.fromkeys(leg.fee for leg in MONEY_LEGS))
 """Journal rows of these fees stand for commands, not for charges."""
-OTHERS = (*MONEY, MOVED, COST)
+PAYMENTS = (
+    *("payment_in", "payment_out", "channel_fee", "receivable", "payable"),
+    *("receivable_paid", "receivable_refunded", "payable_paid", "payable_refunded"),
+    *("receivable_written_off", "payable_written_off", "difference_kept", "difference_paid"),
+    *("account_topped_up", "account_paid_out"),
+)
+"""Journal rows of these stand for dues, receipts and matches of the payments flow."""
+OTHERS = (*MONEY, MOVED, COST, *PAYMENTS)
 """Journal rows of these stand for no charge."""
 
 

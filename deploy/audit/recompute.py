@@ -32,7 +32,17 @@ from deploy.audit.extras import Extras, read_extras
 from deploy.audit.facts import IN_A_SHARD, Facts, read_facts
 from deploy.audit.hands import check_changes, check_parties
 from deploy.audit.moved import check_entries, check_totals, read_moves, rows_of
-from deploy.audit.postings import COST, DUES_OF_STAYS, MONEY, MOVED, OF_STAYS, Fee, Key, read_postings
+from deploy.audit.postings import (
+    COST,
+    DUES_OF_STAYS,
+    MONEY,
+    MOVED,
+    OF_STAYS,
+    PAYMENTS,
+    Fee,
+    Key,
+    read_postings,
+)
 from deploy.audit.remarks import check_anomalies, check_dead_letters, check_names
 from deploy.audit.report import Check, Findings
 from deploy.audit.rules import AS_OF
@@ -71,7 +81,8 @@ _ADOPTED = f"""
 _JOURNAL = f"""
     SELECT book, account, fee, business_date AS day, counterparty,
            sum(reinterpretAsInt64(amount) * if(side = 'D', 1, -1)) AS net
-    FROM $journal WHERE fee NOT IN {MONEY} GROUP BY book, account, fee, day, counterparty HAVING net != 0"""
+    FROM $journal WHERE fee NOT IN {(*MONEY, *PAYMENTS)}
+    GROUP BY book, account, fee, day, counterparty HAVING net != 0"""
 
 Part = tuple[str, str]
 """A fee or a due, and the hub or claim that it is for."""

@@ -48,6 +48,8 @@ class Ring(Generic[R]):
 
     def __init__(self, kind: type[R], over: Callable[[R, int], bool], size: int = SIZE) -> None:
         self.size, self.over = size, over
+        self.freed: Callable[[R], None] = lambda _: None
+        """Told of each record whose memory is freed, for what the owner derives from records."""
         self.records: dict[str, R] = {}
         self.epoch = 0
         self.now = 0
@@ -122,6 +124,7 @@ class Ring(Generic[R]):
             if self.over(record, self.now):
                 if self.records.get(record.key) is record:
                     del self.records[record.key]
+                    self.freed(record)
             else:
                 kept.append(record)
         kept += self.born

@@ -43,8 +43,13 @@ class RefusedError(ValueError):
 
 def read(raw: bytes) -> Event:
     """Any event, in whatever order its fields are. Raises RefusedError."""
+    return read_by(_any.decode, raw)
+
+
+def read_by(decode: Callable[[bytes], T], raw: bytes) -> T:
+    """What a decoder of events makes of a record. Raises RefusedError."""
     try:
-        return _any.decode(raw)
+        return decode(raw)
     except msgspec.ValidationError as error:
         raise RefusedError(_rule(str(error)), str(error)) from error
     except UNREADABLE as error:

@@ -1,0 +1,152 @@
+"""From what was told to what holds: a payment of its tellings, a due of its words, decisions of their approvals.
+
+Each is a function of the set of what was told, so that the order of telling cannot show.
+"""
+
+from collections.abc import Callable, Iterable
+
+import msgspec
+
+from flows.reconciliation.model import Decisions, Due, Paid
+from flows.reconciliation.record import DecisionRecord
+from schemas.payments import Payment, PaymentDecided, Receivable, Share
+from schemas.times import day_of
+
+RANK = {"pending": 0, "failed": 1, "closed": 1, "success": 2}
+"""What was told with a higher rank counts: money that came is not undone by a later word about its order."""
+_LATER = ("fee_e4", "settled", "payer", "order", "original", "text")
+"""What one telling may lack and another one has."""
+_SAME = ("amount_e4", "currency", "direction", "order", "original", "payer")
+"""What all tellings of money that moved must agree in."""
+
+
+def holds(told: tuple[Payment, ...]) -> Payment:
+    """The payment that its tellings come to: the highest state, as it was told first; the rest fills it in."""
+    if len(told) == 1:
+        return told[0]
+    best = max(RANK[one.state] for one in told)
+    first = min((one for one in told if RANK[one.state] == best), key=lambda one: (one.time, repr(one)))
+    others = sorted(told, key=lambda one: (-RANK[one.state], one.time, repr(one)))
+    filled = {
+        name: value
+        for name in _LATER
+        if getattr(first, name) in (None, "")
+        and (value := next((v for one in others if (v := getattr(one, name)) not in (None, "")), None))
+        is not None
+    }
+    return msgspec.structs.replace(first, **filled) if filled else first
+
+
+def contradicts(told: tuple[Payment, ...]) -> str:
+    """In what the tellings of money that moved differ, for people; empty: in nothing."""
+    if len(told) == 1:
+        return ""
+    moved = [one for one in told if one.state == "success"]
+    for name in _SAME:
+        values = {value for one in moved if (value := getattr(one, name)) != ""}
+        if len(values) > 1:
+            return f"{name} was told as " + " and ".join(sorted(map(str, values)))
+    return ""
+
+
+def original_of(payment: Payment) -> str:
+    """Key of the payment that a refund or chargeback takes back; empty: it does not say."""
+    if not payment.original:
+        return ""
+    return f"{payment.channel}/{payment.merchant}/payment/{payment.original}"
+
+
+def paid_of(payment: Payment, party: str = "") -> Paid:
+    """A payment as matching sees it. `party`: whose the payer's token is."""
+    return Paid(
+        payment.key,
+        payment.kind,
+        payment.amount_e4,
+        payment.time,
+        payment.direction,
+        payment.order,
+        original_of(payment),
+        payment.currency,
+        payment.payer,
+        party,
+        payment.text,
+    )
+
+
+def due_of(event: Receivable, scrub: Callable[[str], str]) -> Due:
+    """A due as its word has it."""
+    return Due(
+        scrub(event.document),
+        event.kind,
+        event.party,
+        event.amount_e4,
+        event.time,
+        event.direction,
+        event.currency,
+        day_of(event.due_day) if event.due_day is not None else 0,
+        tuple(sorted(map(scrub, event.references))),
+        event.payer,
+        event.partial,
+        event=event.id,
+    )
+
+
+class InForce(msgspec.Struct):
+    """Decisions that count, and what else they say."""
+
+    decisions: Decisions
+    times: dict[tuple[str, str], int]
+    """By payment and document: when a person matched them."""
+    asleep: dict[str, int]
+    """By exception: until when it sleeps."""
+    documents: dict[str, str]
+    """By document: the decision that wrote it off."""
+
+
+NOTHING = InForce(Decisions(), {}, {}, {})
+
+
+def amount_of(decision: PaymentDecided) -> int:
+    """What a decision is about, for the four-eyes rule."""
+    return decision.amount_e4 + sum(share.amount_e4 for share in decision.shares)
+
+
+def state_of(record: DecisionRecord, four_eyes_above: int) -> str:
+    """in_force, waiting for another person, withdrawn; empty: only words about it have come."""
+    said = record.said
+    if said is None:
+        return ""
+    if record.withdrawn:
+        return "withdrawn"
+    needs_two = said.decision in ("match", "write_off", "refund") and amount_of(said) > four_eyes_above
+    if needs_two and not any(by != said.by for by in record.approved):
+        return "waiting"
+    return "in_force"
+
+
+def in_force(records: Iterable[DecisionRecord], four_eyes_above: int) -> InForce:
+    """What people's decisions come to; the later (by time, then id) of two about the same thing counts."""
+    said = [r.said for r in records if r.said is not None and state_of(r, four_eyes_above) == "in_force"]
+    if not said:
+        return NOTHING
+    shares: dict[tuple[str, str], Share] = {}
+    found = InForce(Decisions(), {}, {}, {})
+    written_off: dict[str, int] = {}
+    to_refund = set[str]()
+    for one in sorted(said, key=lambda one: (one.time, one.id)):
+        match one.decision:
+            case "match":
+                for share in one.shares:
+                    pair = share.payment, share.document
+                    shares[pair], found.times[pair] = share, one.time
+            case "write_off":
+                written_off[one.document] = one.amount_e4
+                found.documents[one.document] = one.id
+            case "refund":
+                to_refund.add(one.payment)
+            case "ignore":
+                found.asleep[one.exception] = one.until
+    found.decisions = Decisions(
+        tuple(shares[pair] for pair in sorted(shares)), written_off, frozenset(to_refund)
+    )
+    return found

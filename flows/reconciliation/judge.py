@@ -1,0 +1,527 @@
+"""What hangs together is judged at once: what should be booked, told and asked is compared with what is.
+
+Nothing booked: it is booked. The same: nothing happens. Something else: what stands is taken back, and the next
+revision is booked. So neither the order in which facts come nor their repetition can matter in the end.
+"""
+
+import csv
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple, cast
+
+from flows.reconciliation.clusters import Clusters
+from flows.reconciliation.facts import NOTHING, InForce, contradicts, holds, in_force, original_of
+from flows.reconciliation.links import EXCEPTION, Links, subjects_of
+from flows.reconciliation.model import Difference, Due, Match, Open, Outcome, Paid
+from flows.reconciliation.outcome import outcome
+from flows.reconciliation.output import Entry, Exceptional, Output
+from flows.reconciliation.posting import (
+    CURRENCY,
+    VIRTUAL,
+    rule_of_difference,
+    rule_of_due,
+    rule_of_match,
+    rule_of_payment,
+    rule_of_write_off,
+)
+from flows.reconciliation.record import (
+    DIFFERENCE,
+    FEE,
+    MATCH,
+    RECEIPT,
+    Booked,
+    DecisionRecord,
+    DueRecord,
+    PaymentRecord,
+    Record,
+    Told,
+    due_key,
+    payment_key,
+)
+from flows.reconciliation.rules import MatchingRules
+from schemas.identity import content_id
+from schemas.payments import InvoiceRequested, OrderStatus, Payment
+
+OVER = frozenset({"amount_over", "duplicate_payment"})
+"""Exceptions of a payment whose due is paid over."""
+SETTLED = ("paid", "over_paid", "refunded", "cancelled")
+WRITTEN_OFF = "written_off"
+"""What stands in the place of a matching rule where something is given up."""
+
+
+class Advice(NamedTuple):
+    """What people are told about an exception: how bad, who looks at it, what to do."""
+
+    severity: str
+    owner: str
+    action: str
+
+
+def _advice() -> dict[str, Advice]:
+    with (Path(__file__).parent / "exceptions.csv").open(encoding="utf-8", newline="") as file:
+        return {row.pop("kind"): Advice(**row) for row in csv.DictReader(file)}
+
+
+ADVICE = _advice()
+
+
+class Wanted(NamedTuple):
+    """What should be booked of a voucher."""
+
+    amount: int
+    rule: str
+    party: str
+    time: int
+    currency: str
+    by: str = ""
+    evidence: str = ""
+
+
+class Known(NamedTuple):
+    """A payment that moved money, with its record."""
+
+    record: PaymentRecord
+    payment: Payment
+
+
+class Judge:
+    """Judges what hangs together, by the rules in force, and writes into a block's output.
+
+    `mark`: a record is about to change.
+    """
+
+    def __init__(self, mark: Callable[[Record], None], rules: MatchingRules) -> None:
+        self.mark, self.rules = mark, rules
+        self.output = Output()
+        self.now = 0
+        self.cause = ""
+        """The event that is being looked at."""
+        self.asked: dict[str, str] = {}
+        """Open exceptions, and the keys of the records that they are about."""
+
+    def judge(self, links: Links, dues: Sequence[Due], payments: Sequence[Paid]) -> list[tuple[int, str]]:
+        """Everything about what hangs together; moments at which records, by key, want to be looked at again."""
+        of = {due.document: _due(links, due) for due in dues}
+        known = {paid.key: _known(links, paid) for paid in payments}
+        keys = [*(record.key for record in of.values()), *(one.record.key for one in known.values())]
+        decisions = {found.key: found for key in keys for found in links.decisions_on(key)}
+        decided = in_force(decisions.values(), self.rules.four_eyes) if decisions else NOTHING
+        found = outcome(dues, payments, decided.decisions, self.rules, self.now) if payments else Outcome()
+        matches: dict[str, list[Match]] = defaultdict(list)
+        of_due: dict[str, list[Match]] = defaultdict(list)
+        for match in found.matches:
+            matches[match.payment].append(match)
+            of_due[match.document].append(match)
+        different: dict[str, list[Difference]] = defaultdict(list)
+        given_up: Counter[str] = Counter()
+        for other in found.differences:
+            different[other.payment].append(other)
+            given_up[other.document] -= min(0, other.amount)
+        for key, one in known.items():
+            self._set(links, one.record, "pooled", key in found.pooled)
+            self._book_payment(one, matches.get(key, ()), different.get(key, ()), of, decided)
+        for name, record in of.items():
+            self._set(links, record, "settled", name in found.settled)
+            self._book_due(record, decided)
+        open_ = self._exceptions(found, known.values())
+        timers: list[tuple[int, str]] = []
+        for key, one in known.items():
+            timers += self._ask(one.record, key, links, open_.get(key, {}))
+        for name, record in of.items():
+            timers += self._ask(record, name, links, open_.get(name, {}))
+        for name, record in of.items():
+            self._tell(record, of_due.get(name, ()), known, given_up[name], open_)
+        self._finish(of, known, found, decisions.values())
+        for number, key in enumerate(sorted(known)):
+            first, again = known[key].record, found.again if number == 0 else 0
+            if first.again != again:
+                self.mark(first)
+                first.again = again
+            if again:
+                timers.append((again, first.key))
+        return timers
+
+    def _set(self, links: Links, record: DueRecord | PaymentRecord, name: str, value: bool) -> None:
+        """A mark that decides where a record is looked for."""
+        if getattr(record, name) != value:
+            self.mark(record)
+            links.drop(record)
+            setattr(record, name, value)
+            links.add(record)
+
+    # What is booked
+
+    def _book_payment(
+        self,
+        one: Known,
+        matches: Iterable[Match],
+        different: Iterable[Difference],
+        dues: Mapping[str, DueRecord],
+        decided: InForce,
+    ) -> None:
+        record, payment = one
+        wanted: dict[str, Wanted] = {}
+        ours = payment.currency == CURRENCY
+        channel = f"{payment.channel}/{payment.merchant}"
+        rule = rule_of_payment(payment.direction) if ours else ""
+        wanted[RECEIPT] = Wanted(payment.amount_e4, rule, channel, payment.time, payment.currency)
+        if payment.fee_e4:
+            rule = "channel_fee" if ours else ""
+            wanted[FEE] = Wanted(payment.fee_e4, rule, channel, payment.time, payment.currency)
+        for match in matches:
+            voucher = MATCH + match.document
+            more = wanted[voucher].amount if voucher in wanted else 0
+            should = self._of_match(match, payment, dues[match.document], decided)
+            wanted[voucher] = should._replace(amount=should.amount + more)
+        for other in different:
+            wanted[DIFFERENCE + other.document] = self._of_difference(other, payment, dues[other.document])
+        if record.booked.keys() == wanted.keys() and all(
+            _agree(record.booked[voucher], should) for voucher, should in wanted.items()
+        ):
+            return
+        self.mark(record)
+        for voucher in sorted(record.booked.keys() | wanted.keys()):
+            booked = record.booked.setdefault(voucher, Booked())
+            if not _agree(booked, wanted.get(voucher)):
+                what, _, document = voucher.partition("/")
+                due = dues[document].due if document in dues else None
+                invoiced = (
+                    what == "match" and due is not None and due.direction == "in" and due.kind not in VIRTUAL
+                )
+                self._agree(booked, wanted.get(voucher), what, payment.group, payment.key, document, invoiced)
+
+    def _of_difference(self, one: Difference, payment: Payment, of: DueRecord) -> Wanted:
+        due = of.due
+        assert due is not None
+        rule = rule_of_difference(due.kind, due.direction, payment.direction, one.amount)
+        return Wanted(
+            abs(one.amount),
+            rule if payment.currency == CURRENCY == due.currency else "",
+            due.party,
+            max(payment.time, of.since),
+            payment.currency,
+            one.rule,
+            "kept" if one.amount > 0 else "given up",
+        )
+
+    def _of_match(self, match: Match, payment: Payment, of: DueRecord, decided: InForce) -> Wanted:
+        due = of.due
+        assert due is not None
+        rule = rule_of_match(due.kind, due.direction, payment.direction)
+        return Wanted(
+            match.amount,
+            rule if payment.currency == CURRENCY == due.currency else "",
+            due.party,
+            max(payment.time, of.since, decided.times.get((payment.key, due.document), 0)),
+            payment.currency,
+            match.rule,
+            match.evidence,
+        )
+
+    def _book_due(self, record: DueRecord, decided: InForce) -> None:
+        due = record.due
+        assert due is not None
+        ours = due.currency == CURRENCY
+        rule = rule_of_due(due.kind, due.direction) if ours else ""
+        cancelled = due.cancelled
+        should = None if cancelled else Wanted(due.amount, rule, due.party, record.since, due.currency)
+        if record.booked is None or not _agree(record.booked, should):
+            self.mark(record)
+            record.booked = record.booked or Booked()
+            self._agree(record.booked, should, "due", record.group, "", due.document)
+        given_up = 0 if cancelled else min(decided.decisions.written_off.get(due.document, 0), due.amount)
+        should = None
+        if given_up:
+            rule = rule_of_write_off(due.direction) if ours and due.kind not in VIRTUAL else ""
+            evidence = f"decision {decided.documents[due.document]}"
+            should = Wanted(given_up, rule, due.party, record.since, due.currency, WRITTEN_OFF, evidence)
+        if record.written_off is None:
+            if should is None:
+                return
+            self.mark(record)
+            record.written_off = Booked()
+        if not _agree(record.written_off, should):
+            self.mark(record)
+            self._agree(record.written_off, should, "write_off", record.group, "", due.document)
+
+    def _agree(
+        self,
+        booked: Booked,
+        should: Wanted | None,
+        what: str,
+        group: str,
+        payment: str,
+        document: str,
+        invoiced: bool = False,
+    ) -> None:
+        """Make what is booked of a voucher what should be."""
+        if booked.stands:
+            self._enter(booked, True, what, group, payment, document, invoiced)
+            booked.stands = False
+            booked.revision += 1
+        if should is not None:
+            booked.amount, booked.rule, booked.party, booked.time, booked.currency = should[:5]
+            booked.by, booked.evidence, booked.stands = should.by, should.evidence, True
+            self._enter(booked, False, what, group, payment, document, invoiced)
+
+    def _enter(
+        self,
+        booked: Booked,
+        reversal: bool,
+        what: str,
+        group: str,
+        payment: str,
+        document: str,
+        invoiced: bool,
+    ) -> None:
+        entry = Entry(
+            what,
+            group,
+            payment,
+            document,
+            booked.rule,
+            booked.party,
+            -booked.amount if reversal else booked.amount,
+            booked.currency,
+            booked.time,
+            booked.revision,
+            reversal,
+            booked.by,
+            booked.evidence,
+            self.cause,
+        )
+        self.output.entries.append(entry)
+        if invoiced:
+            self._invoice(entry, booked)
+
+    def _invoice(self, entry: Entry, booked: Booked) -> None:
+        """What is paid is invoiced, what is given back is invoiced in red."""
+        red = entry.reversal != booked.rule.endswith("_refunded")
+        if booked.amount:
+            self.output.invoices.append(
+                InvoiceRequested(
+                    id=content_id("inv", entry.name),
+                    time=booked.time,
+                    group=entry.group,
+                    document=entry.document,
+                    colour="red" if red else "blue",
+                    party=booked.party,
+                    amount_e4=booked.amount,
+                    payment=entry.payment,
+                )
+            )
+
+    # What people are asked
+
+    @staticmethod
+    def _exceptions(found: Outcome, known: Iterable[Known]) -> dict[str, dict[str, Open]]:
+        """By subject and kind."""
+        open_: dict[str, dict[str, Open]] = {}
+        for one in found.exceptions:
+            open_.setdefault(one.subject, {}).setdefault(one.kind, one)
+        for record, payment in known:
+            if wrong := contradicts(record.told):
+                kind = "conflicting_states"
+                open_.setdefault(payment.key, {})[kind] = Open(kind, payment.key, payment.amount_e4, wrong)
+        return open_
+
+    def _ask(
+        self, record: DueRecord | PaymentRecord, subject: str, links: Links, should: Mapping[str, Open]
+    ) -> list[tuple[int, str]]:
+        """Open, change and close a record's exceptions; when sleeping ones wake."""
+        timers: list[tuple[int, str]] = []
+        if not should and not record.open:
+            return timers
+        told = record.open or {}
+        for kind in sorted(told.keys() | should.keys()):
+            before, now = told.get(kind), should.get(kind)
+            number = exception_id(links.group, kind, subject)
+            if now is None:
+                assert before is not None
+                self.mark(record)
+                del told[kind], self.asked[number]
+                self._told(number, "closed", links.group, kind, subject, before)
+                continue
+            ignored = links.decisions_on(EXCEPTION + number)
+            until = in_force(ignored, self.rules.four_eyes).asleep.get(number, 0) if ignored else 0
+            until = until if until > self.now else 0
+            if until:
+                timers.append((until, record.key))
+            since = before.since if before is not None else self.now
+            fresh = Told(now.amount, now.evidence, now.candidates, since, until)
+            if before != fresh:
+                self.mark(record)
+                told[kind] = fresh
+                self.asked[number] = record.key
+                status = "ignored" if until else "opened" if before is None or before.until else "changed"
+                self._told(number, status, links.group, kind, subject, fresh)
+        record.open = told or None
+        return timers
+
+    def _told(self, number: str, status: str, group: str, kind: str, subject: str, told: Told) -> None:
+        self.output.exceptions.append(
+            Exceptional(
+                number,
+                status,
+                group,
+                kind,
+                subject,
+                told.amount,
+                told.evidence,
+                told.candidates,
+                told.since,
+                told.until,
+                self.cause,
+            )
+        )
+
+    # What the business systems are told
+
+    def _tell(
+        self,
+        record: DueRecord,
+        matches: Sequence[Match],
+        known: Mapping[str, Known],
+        given_up: int,
+        open_: Mapping[str, Mapping[str, Open]],
+    ) -> None:
+        """Say a due's status if it is another one."""
+        due = record.due
+        assert due is not None
+        paid = refunded = 0
+        payments = sorted({match.payment for match in matches})
+        for match in matches:
+            if known[match.payment].payment.direction == due.direction:
+                paid += match.amount
+            else:
+                refunded += match.amount
+        asked = due.amount - given_up
+        if record.written_off is not None and record.written_off.stands:
+            asked -= record.written_off.amount
+        status = _status(due.cancelled, asked, paid, refunded)
+        if status == "paid" and any(OVER & open_.get(key, {}).keys() for key in (*payments, due.document)):
+            status = "over_paid"
+        said = (status, asked, paid, refunded, tuple(payments))
+        if record.status != said:
+            self.mark(record)
+            first = record.serial == 0 and status == "open"
+            record.status = said
+            if not first:
+                record.serial += 1
+                self._say(record, due, known)
+
+    def _say(self, record: DueRecord, due: Due, known: Mapping[str, Known]) -> None:
+        status, asked, paid, refunded, payments = record.status
+        times = [record.newest[0], record.cancelled[0], *(known[key].payment.time for key in payments)]
+        parts = (record.group, due.document, str(record.serial), status, str(asked), str(paid), str(refunded))
+        self.output.statuses.append(
+            OrderStatus(
+                id=content_id("os", *parts, *payments),
+                time=max(times),
+                group=record.group,
+                document=due.document,
+                serial=record.serial,
+                status=status,  # type: ignore[arg-type]
+                due_e4=asked,
+                paid_e4=paid,
+                refunded_e4=refunded,
+                payments=payments,
+            )
+        )
+
+    # What may be forgotten
+
+    def _finish(
+        self,
+        dues: Mapping[str, DueRecord],
+        known: Mapping[str, Known],
+        found: Outcome,
+        decisions: Iterable[DecisionRecord],
+    ) -> None:
+        """What is matched, or looked at together, leaves together when all of it is settled."""
+        records: dict[str, Record] = {record.key: record for record in dues.values()}
+        records |= {one.record.key: one.record for one in known.values()}
+        of = {name: record.key for name, record in dues.items()}
+        of |= {key: one.record.key for key, one in known.items()}
+        left = {one.record.key: one.payment.amount_e4 for one in known.values()}
+        together = Clusters()
+        for match in found.matches:
+            together.join(of[match.payment], of[match.document])
+            left[of[match.payment]] -= match.amount
+        for other in found.differences:
+            together.join(of[other.payment], of[other.document])
+            left[of[other.payment]] -= max(0, other.amount)
+        for key, one in known.items():
+            if (original := original_of(one.payment)) in of:
+                together.join(of[key], of[original])
+        for open_ in found.exceptions:
+            for name in open_.candidates:
+                if name in of and open_.subject in of:
+                    together.join(of[open_.subject], of[name])
+        for decision in decisions:
+            records[decision.key] = decision
+            assert decision.said is not None
+            for key in subjects_of(decision.said):
+                if key in records:
+                    together.join(decision.key, key)
+        for keys in together.of(records):
+            self._leave([records[key] for key in keys], left)
+
+    def _leave(self, together: Sequence[Record], left: Mapping[str, int]) -> None:
+        settled = all(_is_settled(record, left) for record in together)
+        begun = settled and not all(record.finished for record in together)
+        at = self.now if begun else max(record.at for record in together)
+        for record in together:
+            if record.finished != settled or (settled and record.at != at):
+                self.mark(record)
+                record.finished = settled
+                record.at = max(record.at, at)
+
+
+def exception_id(group: str, kind: str, subject: str) -> str:
+    """An exception's identity: what it is about."""
+    return content_id("ex", group, kind, subject)
+
+
+def _due(links: Links, due: Due) -> DueRecord:
+    return cast("DueRecord", links.known(due_key(links.group, due.document)))
+
+
+def _known(links: Links, paid: Paid) -> Known:
+    record = cast("PaymentRecord", links.known(payment_key(paid.key)))
+    return Known(record, holds(record.told))
+
+
+def _agree(booked: Booked, should: Wanted | None) -> bool:
+    if should is None:
+        return not booked.stands
+    return booked.stands and should == (
+        booked.amount,
+        booked.rule,
+        booked.party,
+        booked.time,
+        booked.currency,
+        booked.by,
+        booked.evidence,
+    )
+
+
+def _is_settled(record: Record, left: Mapping[str, int]) -> bool:
+    """Whether nothing is open about a record. Of a refund, what no match takes was never matched."""
+    match record:
+        case DueRecord():
+            return not record.open and record.status[0] in SETTLED
+        case PaymentRecord():
+            return not record.open and (left[record.key] <= 0 or holds(record.told).kind != "payment")
+    return True
+
+
+def _status(cancelled: bool, asked: int, paid: int, refunded: int) -> str:
+    if cancelled:
+        return "cancelled"
+    if refunded:
+        return "refunded" if refunded >= paid else "part_refunded"
+    if paid >= asked:
+        return "paid"
+    return "part_paid" if paid else "open"

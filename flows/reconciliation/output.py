@@ -1,0 +1,113 @@
+"""What a block leads to in the payments flow, as rows in order of their making."""
+
+import msgspec
+
+from flows.lifecycle.output import Refusal
+from schemas.payments import (
+    InvoiceRequested,
+    Notification,
+    OrderStatus,
+    Payment,
+    PaymentDecided,
+    PaymentRulesPublished,
+    Receivable,
+    ReceivableCancelled,
+)
+
+
+class Heard(msgspec.Struct, frozen=True, gc=False):
+    """A notification that is believed, and the payment that it tells of. `sealed`: its bytes, encrypted."""
+
+    event: Notification
+    payment: str
+    sealed: bytes
+    partition: int
+    offset: int
+
+
+class Said(msgspec.Struct, frozen=True, gc=False):
+    """A word about a due."""
+
+    event: Receivable | ReceivableCancelled
+    partition: int
+    offset: int
+
+
+class Stated(msgspec.Struct, frozen=True, gc=False):
+    """A payment as it is now."""
+
+    payment: Payment
+    party: str
+    cause: str
+    """The notification, bill or else that told."""
+
+
+class Entry(msgspec.Struct, frozen=True, gc=False):
+    """Something that is booked, or taken back. Amounts of what is taken back are negative."""
+
+    what: str
+    """due, receipt, fee, match, write_off."""
+    group: str
+    payment: str
+    document: str
+    rule: str
+    """Of the posting rules; empty: it is in another currency than the books."""
+    party: str
+    amount: int
+    currency: str
+    time: int
+    revision: int
+    reversal: bool
+    by: str
+    evidence: str
+    cause: str
+
+    @property
+    def name(self) -> str:
+        """What its id is the hash of."""
+        sign = "-" if self.reversal else "+"
+        return f"{self.what}|{self.group}|{self.payment}|{self.document}|{self.revision}{sign}"
+
+
+class Exceptional(msgspec.Struct, frozen=True, gc=False):
+    """An exception was opened, changed, put to sleep or closed."""
+
+    id: str
+    status: str
+    group: str
+    kind: str
+    subject: str
+    amount: int
+    evidence: str
+    candidates: tuple[str, ...]
+    since: int
+    until: int
+    cause: str
+
+
+class Decided(msgspec.Struct, frozen=True, gc=False):
+    """A decision that was taken."""
+
+    event: PaymentDecided
+    state: str
+    """in_force, waiting (for another person), withdrawn, noted."""
+    partition: int
+    offset: int
+
+
+class Output(msgspec.Struct):
+    """All that one block leads to."""
+
+    heard: list[Heard] = []
+    said: list[Said] = []
+    stated: list[Stated] = []
+    entries: list[Entry] = []
+    exceptions: list[Exceptional] = []
+    statuses: list[OrderStatus] = []
+    invoices: list[InvoiceRequested] = []
+    decided: list[Decided] = []
+    published: list[PaymentRulesPublished] = []
+    refusals: list[Refusal] = []
+    repeats: int = 0
+    now: int = 0
+    """Data time at the block's end, UTC ms."""

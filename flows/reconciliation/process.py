@@ -1,0 +1,518 @@
+"""A block of records → what it leads to: facts are taken one by one, what they touch is judged at the block's end."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple, Protocol, cast
+
+import msgspec
+from xxhash import xxh3_64_intdigest
+
+from flows.engine.block import Block, Records
+from flows.engine.ring import Ring
+from flows.engine.timers import Timers
+from flows.lifecycle.age import leaps
+from flows.lifecycle.intake import RefusedError, read_by
+from flows.lifecycle.refusals import refusal, replay
+from flows.reconciliation.components import component
+from flows.reconciliation.facts import amount_of, due_of, holds, state_of
+from flows.reconciliation.judge import Judge, exception_id
+from flows.reconciliation.links import Links
+from flows.reconciliation.output import Decided, Heard, Output, Said, Stated
+from flows.reconciliation.record import (
+    MOST_TOLD,
+    MOST_WORDS,
+    DecisionRecord,
+    DueRecord,
+    Note,
+    PaymentRecord,
+    Record,
+    decision_key,
+    due_key,
+    over,
+    payment_key,
+)
+from flows.reconciliation.rules import FILE, MatchingRules, default_rules, read_matching
+from schemas import topics
+from schemas.events import DeadLetterReplayed, Tick
+from schemas.identity import content_id, version_of
+from schemas.limits import AHEAD, LEAP, OLDEST
+from schemas.payments import (
+    Notification,
+    Payment,
+    PaymentDecided,
+    PaymentRulesPublished,
+    Receivable,
+    ReceivableCancelled,
+)
+from schemas.problems import DocumentError, Problem
+from schemas.times import iso
+
+_json = msgspec.json.Encoder(order="deterministic")
+_notification = msgspec.json.Decoder(Notification).decode
+_due = msgspec.json.Decoder(Receivable | ReceivableCancelled).decode
+_decision = msgspec.json.Decoder(PaymentDecided).decode
+_other = msgspec.json.Decoder(Tick | DeadLetterReplayed | PaymentRulesPublished).decode
+NOTIFICATIONS = topics.notifications("").name
+
+
+class Place(NamedTuple):
+    """A record's bytes, and where it is in its topic."""
+
+    raw: bytes
+    partition: int
+    offset: int
+
+
+class Channels(Protocol):
+    """What a lane asks of the channels in force; made of the published documents and the keys."""
+
+    def payment(self, notification: Notification) -> Payment:
+        """The payment that a notification tells of, verified. Raises RefusedError."""
+
+    def scrub(self, text: str) -> str:
+        """A text without anything that could be a card number."""
+
+    def seal(self, identity: str, raw: bytes) -> bytes:
+        """Bytes that only who has the key can read, under this identity; the same for the same bytes."""
+
+    def party_of(self, token: str) -> str:
+        """Whose a payer's token is; empty: not known."""
+
+
+Reader = Callable[[Mapping[str, str]], Channels]
+"""Reads `channels.toml` and `payers.csv`. Raises DocumentError."""
+
+
+class Payments:
+    """A lane's payments and dues. `process` is deterministic given its state and the block.
+
+    `partition`: the one that a group's events lie on. `first`: this lane writes what every lane reads.
+    """
+
+    def __init__(
+        self,
+        read: Reader,
+        partition: Callable[[str], int],
+        ahead: int = AHEAD,
+        *,
+        oldest: int = OLDEST,
+        leap: int = LEAP,
+        first: bool = True,
+    ) -> None:
+        self.read, self.partition, self.first = read, partition, first
+        self.ahead, self.oldest, self.leap = ahead, oldest, leap
+        self.over = over(oldest + ahead)
+        self.ring: Ring[Record] = Ring(cast("type[Record]", Record), self.over)
+        self.ring.freed = self._freed
+        self.timers = Timers()
+        self.published: PaymentRulesPublished | None = None
+        self.channels: Channels | None = None
+        self.matching: MatchingRules = default_rules()
+        self.judge = Judge(self.ring.mark, self.matching)
+        self.output = Output()
+        self._links: dict[str, Links] = {}
+        """By group."""
+        self._touched: dict[str, tuple[str, str]] = {}
+        """Keys of records that something was heard of in this block: their group, and the event."""
+
+    # What the engine asks for
+
+    def save_documents(self) -> bytes:
+        """The published rules, for the recovery store."""
+        return msgspec.msgpack.encode(self.published)
+
+    def load_documents(self, saved: bytes) -> None:
+        """Put the published rules back in force."""
+        published = msgspec.msgpack.decode(saved, type=PaymentRulesPublished | None)
+        if published is not None:
+            self._in_force(published)
+
+    def restored(self) -> None:
+        """The ring is back: derive what is not stored."""
+        self._link_all()
+        for record in self.ring.records.values():
+            self._wake(record)
+
+    def ready(self, records: Sequence[bytes]) -> bool:
+        """Whether there are rules and a time to begin with."""
+        rules = tick = False
+        for raw in records:
+            try:
+                event = _other(raw or b"")
+            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+                continue
+            tick |= isinstance(event, Tick)
+            rules |= isinstance(event, PaymentRulesPublished) and not self._wrong(event)
+            if rules and tick:
+                return True
+        return False
+
+    def process(self, block: Block) -> Output:
+        """All that the block leads to."""
+        self.output = self.judge.output = Output()
+        for records in block.inputs:
+            self._records(records, block.newest)
+        self.judge.now = self.ring.now
+        for key in self.timers.due(self.ring.now):
+            record = self.ring.known(key)
+            if record is not None:
+                self._touched.setdefault(key, (_group(record), "time"))
+        self._judge()
+        self.output.now = self.ring.now
+        return self.output
+
+    def _records(self, records: Records, received: int) -> None:
+        topic = records.topic
+        take: Callable[[Any, Place], None]
+        decode: Callable[[bytes], Any]
+        if topic.startswith(NOTIFICATIONS):
+            take, decode = self._notification, _notification
+        elif topic == topics.RECEIVABLES.name:
+            take, decode = self._word, _due
+        elif topic == topics.DECISIONS.name:
+            take, decode = self._decision, _decision
+        else:
+            self._others(records, received)
+            return
+        for raw, offset in zip(records.values, records.offsets, strict=True):
+            try:
+                event = read_by(decode, raw or b"")
+                if self.partition(event.group) != records.partition:
+                    raise RefusedError(
+                        "wrong_partition", f"group {event.group!r} belongs to another partition"
+                    )
+                take(event, Place(raw, records.partition, offset))
+            except RefusedError as error:
+                self._refuse(error, records, offset, raw or b"", received)
+
+    # Payments
+
+    def _notification(self, event: Notification, at: Place) -> None:
+        payment = self._channels.payment(event)
+        if payment.group != event.group:
+            raise RefusedError("unknown_merchant", f"its merchant is not of group {event.group!r}")
+        seen = xxh3_64_intdigest(event.id.encode())
+        record = self._payment(payment, event.id)
+        if seen in record.seen:
+            self.output.repeats += 1
+            return
+        self.ring.mark(record)
+        record.seen += (seen,)
+        sealed = self._channels.seal(event.id, at.raw)
+        self.output.heard.append(Heard(event, payment.key, sealed, at.partition, at.offset))
+
+    def _payment(self, payment: Payment, cause: str) -> PaymentRecord:
+        """A payment as it is told now; its record. Raises RefusedError."""
+        key = payment_key(payment.key)
+        known = self.ring.known(key)
+        if known is None:
+            self._check_time(payment.time)
+            known = self._begin(PaymentRecord(key, self.ring.place, self.ring.epoch, self.ring.now))
+        record = cast("PaymentRecord", known)
+        if payment not in record.told:
+            if len(record.told) == MOST_TOLD:
+                raise RefusedError("conflicting_duplicate", f"more than {MOST_TOLD} contents of one payment")
+            before = holds(record.told) if record.told else None
+            if before is not None and before.state == "success":
+                self._touch_around(payment.group, [], [payment.key], cause)
+            self._change(record)
+            record.told = tuple(sorted((*record.told, payment), key=_json.encode))
+            self._link(record)
+            now = holds(record.told)
+            record.finished = now.state != "success"
+            if now != before:
+                self.output.stated.append(Stated(now, self._channels.party_of(now.payer), cause))
+            self._touched[key] = payment.group, cause
+        return record
+
+    # Dues
+
+    def _word(self, event: Receivable | ReceivableCancelled, at: Place) -> None:
+        document = self._channels.scrub(event.document)
+        key = due_key(event.group, document)
+        content = xxh3_64_intdigest(_json.encode(event))
+        known = self.ring.known(key)
+        if known is None:
+            self._check_time(event.time)
+            known = self._begin(
+                DueRecord(
+                    key,
+                    self.ring.place,
+                    self.ring.epoch,
+                    self.ring.now,
+                    group=event.group,
+                    document=document,
+                    since=event.time,
+                )
+            )
+        record = cast("DueRecord", known)
+        for number, other in record.words:
+            if number == event.id:
+                if other != content:
+                    raise RefusedError("conflicting_duplicate", f"{event.id} was taken with other content")
+                self.output.repeats += 1
+                return
+        if event.time > self.ring.now + self.ahead:
+            raise RefusedError("time_in_future", f"{iso(event.time)} is ahead of {iso(self.ring.now)}")
+        if len(record.words) == MOST_WORDS:
+            raise RefusedError("too_many_events", f"more than {MOST_WORDS} events of {document}")
+        if record.due is not None:
+            self._touch_around(event.group, [document], [], event.id)
+        self._change(record)
+        record.words += ((event.id, content),)
+        record.since = min(record.since, event.time)
+        if isinstance(event, ReceivableCancelled):
+            record.cancelled = max(record.cancelled, (event.time, event.id))
+        elif (event.time, event.id) > record.newest:
+            record.due, record.newest = due_of(event, self._channels.scrub), (event.time, event.id)
+        if record.due is not None:
+            cancelled = record.cancelled > record.newest
+            record.due = msgspec.structs.replace(record.due, time=record.since, cancelled=cancelled)
+        record.finished = record.due is None
+        self._link(record)
+        text = self._channels.scrub(event.text if isinstance(event, Receivable) else event.reason)
+        name = "text" if isinstance(event, Receivable) else "reason"
+        self.output.said.append(
+            Said(msgspec.structs.replace(event, document=document, **{name: text}), at.partition, at.offset)
+        )
+        self._touched[key] = event.group, event.id
+
+    # Decisions
+
+    def _decision(self, event: PaymentDecided, at: Place) -> None:
+        key = decision_key(event.group, event.id)
+        content = xxh3_64_intdigest(_json.encode(event))
+        record = self._decision_record(key, event.time)
+        if record.said is not None:
+            if record.content != content:
+                raise RefusedError("conflicting_duplicate", f"{event.id} was taken with other content")
+            self.output.repeats += 1
+            return
+        self._check_decision(event)
+        self._change(record)
+        record.said, record.content = event, content
+        record.finished = event.decision in ("approve", "withdraw", "ignore")
+        self._link(record)
+        self._touch_decided(record, event)
+        if event.decision in ("approve", "withdraw"):
+            of = self._decision_record(decision_key(event.group, event.of), event.time)
+            self._change(of)
+            if event.decision == "withdraw":
+                of.withdrawn = True
+            else:
+                of.approved = tuple(sorted({*of.approved, event.by}))
+            self._link(of)
+            self._touch_decided(of, event)
+            state = "noted"
+        else:
+            state = state_of(record, self.matching.four_eyes)
+        self.output.decided.append(Decided(event, state, at.partition, at.offset))
+
+    def _touch_decided(self, record: DecisionRecord, event: PaymentDecided) -> None:
+        """What a decision is about is looked at."""
+        self._touched[record.key] = event.group, event.id
+        said = record.said
+        if said is not None and said.exception and (key := self.judge.asked.get(said.exception)):
+            self._touched[key] = event.group, event.id
+
+    def _decision_record(self, key: str, time: int) -> DecisionRecord:
+        known = self.ring.known(key)
+        if known is None:
+            self._check_time(time)
+            known = self._begin(
+                DecisionRecord(key, self.ring.place, self.ring.epoch, self.ring.now, finished=True)
+            )
+        return cast("DecisionRecord", known)
+
+    def _check_decision(self, event: PaymentDecided) -> None:
+        """Raises RefusedError for a decision that lacks what it is about, or goes beyond what people may decide."""
+        wrong = {
+            "match": not event.shares,
+            "write_off": not event.document or not event.amount_e4,
+            "refund": not event.payment,
+            "ignore": not event.exception or event.until <= event.time,
+            "approve": not event.of or event.of == event.id,
+            "withdraw": not event.of or event.of == event.id,
+        }[event.decision]
+        if wrong:
+            raise RefusedError("decision_refused", f"{event.decision} does not say what about")
+        if event.decision == "write_off" and amount_of(event) > self.matching.write_off:
+            raise RefusedError("decision_refused", "more than may be written off of a due")
+
+    # Time and documents
+
+    def _others(self, records: Records, received: int) -> None:
+        for raw, offset in zip(records.values, records.offsets, strict=True):
+            try:
+                event = read_by(_other, raw or b"")
+                if isinstance(event, PaymentRulesPublished) and records.topic == topics.PAYMENT_CONTROL.name:
+                    self._publish(event)
+            except RefusedError as error:
+                if self.first and records.topic == topics.PAYMENT_CONTROL.name:
+                    self._refuse(error, records, offset, raw or b"", received)
+                continue
+            match event:
+                case Tick(time=time):
+                    if not leaps(time, self.ring.now, received, self.leap):
+                        self.ring.now = max(self.ring.now, time)
+                case DeadLetterReplayed() as note:
+                    self._replayed(note, received)
+
+    def _publish(self, published: PaymentRulesPublished) -> None:
+        """Rules come into force as a whole, or are refused. Raises RefusedError."""
+        if problems := self._wrong(published):
+            text = "; ".join(map(str, problems))[:4000]
+            raise RefusedError("payment_rules_refused", text)
+        self._in_force(published)
+        if self.first:
+            self.output.published.append(published)
+        self._link_all()
+        for key, record in self.ring.records.items():
+            if not record.finished and isinstance(record, PaymentRecord):
+                self._touched.setdefault(key, (_group(record), published.id))
+
+    def _wrong(self, published: PaymentRulesPublished) -> list[Problem]:
+        try:
+            if version_of(published.files) != published.version:
+                return [Problem("", 0, "", "wrong_version", "the version is not that of its files")]
+            self._read(published)
+        except DocumentError as error:
+            return error.problems
+        return []
+
+    def _read(self, published: PaymentRulesPublished) -> tuple[Channels, MatchingRules]:
+        text = published.files.get(FILE)
+        return self.read(published.files), default_rules() if text is None else read_matching(text)
+
+    def _in_force(self, published: PaymentRulesPublished) -> None:
+        self.channels, self.matching = self._read(published)
+        self.published = published
+        self.judge.rules = self.matching
+
+    @property
+    def _channels(self) -> Channels:
+        if self.channels is None:
+            raise RuntimeError("a block was cut before rules were published")
+        return self.channels
+
+    def _replayed(self, note: DeadLetterReplayed, received: int) -> None:
+        """One of this lane's dead letters is sent again; the notes about others are other lanes'."""
+        letter = self.ring.known(note.dead_letter)
+        if isinstance(letter, Note) and self.ring.known(note.id) is None:
+            self._note(note.id)
+            self._note(note.dead_letter).replayed = True
+            self.output.refusals.append(replay(note, received))
+
+    # What was touched is judged
+
+    def _judge(self) -> None:
+        """All that hangs together with what was touched, in order of keys."""
+        done = set[str]()
+        for key in sorted(self._touched):
+            record = self.ring.known(key)
+            if key in done or record is None:
+                continue
+            group, self.judge.cause = self._touched[key]
+            links = self._of(group)
+            dues, payments = component(*links.about(record), links, self.matching)
+            done.update(due_key(group, due.document) for due in dues)
+            done.update(payment_key(paid.key) for paid in payments)
+            for moment, wants in self.judge.judge(links, dues, payments):
+                self.timers.set(moment, wants)
+        self._touched.clear()
+        for links in self._links.values():
+            links.forget()
+
+    def _touch_around(
+        self, group: str, documents: Sequence[str], payments: Sequence[str], cause: str
+    ) -> None:
+        """What hung together with a fact before another took its place is looked at, too."""
+        dues, paid = component(documents, payments, self._of(group), self.matching)
+        for key in (*(due_key(group, due.document) for due in dues), *(payment_key(one.key) for one in paid)):
+            self._touched.setdefault(key, (group, cause))
+
+    # Records
+
+    def _of(self, group: str) -> Links:
+        links = self._links.get(group)
+        if links is None:
+            links = Links(group, self.ring.known, self.matching, self._channels.party_of)
+            self._links[group] = links
+        return links
+
+    def _link_all(self) -> None:
+        """The indexes by the rules in force, of all records."""
+        self._links.clear()
+        for record in self.ring.records.values():
+            self._link(record)
+
+    def _link(self, record: Record) -> None:
+        if not isinstance(record, Note):
+            self._of(_group(record)).add(record)
+
+    def _freed(self, record: Record) -> None:
+        if not isinstance(record, Note):
+            self._of(_group(record)).drop(record)
+
+    def _change(self, record: Record) -> None:
+        """A record's words are about to change."""
+        self.ring.mark(record)
+        self._freed(record)
+        record.at = self.ring.now
+
+    def _wake(self, record: Record) -> None:
+        """Set the timers of a record that came back."""
+        if isinstance(record, DueRecord | PaymentRecord):
+            subject = record.document if isinstance(record, DueRecord) else record.key[2:]
+            for kind, told in (record.open or {}).items():
+                self.judge.asked[exception_id(_group(record), kind, subject)] = record.key
+                if told.until:
+                    self.timers.set(told.until, record.key)
+        if isinstance(record, PaymentRecord) and record.again:
+            self.timers.set(record.again, record.key)
+
+    def _begin(self, record: Record) -> Record:
+        """A new record, in the place of one that may be over."""
+        former = self.ring.records.get(record.key)
+        if former is not None:
+            self._freed(former)
+        self.ring.begin(record)
+        return record
+
+    def _note(self, key: str) -> Note:
+        known = self.ring.known(key)
+        if known is None:
+            known = self._begin(Note(key, self.ring.place, self.ring.epoch, self.ring.now))
+        else:
+            self.ring.mark(known)
+        known.at = self.ring.now
+        return cast("Note", known)
+
+    def _check_time(self, time: int) -> None:
+        """Raises RefusedError for what could be a repeat of what has left, or comes from a wrong clock."""
+        now = self.ring.now
+        if not now - self.oldest <= time <= now + self.ahead:
+            rule = "time_too_old" if time < now else "time_in_future"
+            raise RefusedError(rule, f"{iso(time)} is out of the range around {iso(now)}")
+
+    def _refuse(self, error: RefusedError, records: Records, offset: int, raw: bytes, received: int) -> None:
+        """Keep a record that breaks a rule aside, sealed, once however often it comes."""
+        letter = content_id("dl", records.topic, raw)
+        known = self.ring.known(letter)
+        first = not isinstance(known, Note) or known.replayed
+        self._note(letter).replayed = False
+        if first:
+            kept = refusal(error, letter, records, offset, raw, received)
+            sealed = self.channels.seal(letter, raw) if self.channels is not None else b""
+            self.output.refusals.append(msgspec.structs.replace(kept, raw=sealed, waybill=""))
+
+
+def _group(record: Record) -> str:
+    """The group of a record's links."""
+    match record:
+        case DueRecord():
+            return record.group
+        case PaymentRecord():
+            return record.told[0].group if record.told else ""
+        case DecisionRecord():
+            return record.key.split("/", 2)[1]
+    return ""

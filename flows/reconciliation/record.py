@@ -1,0 +1,158 @@
+"""What a lane of the payments flow keeps: dues, payments, decisions, and what was refused."""
+
+from collections.abc import Callable
+
+import msgspec
+
+from flows.reconciliation.model import Due
+from schemas.payments import Payment, PaymentDecided
+
+MOST_TOLD = 8
+"""Different contents that are kept of one payment."""
+MOST_WORDS = 200
+"""Events about one due."""
+RECEIPT, FEE, MATCH, DIFFERENCE = "receipt", "fee", "match/", "difference/"
+"""Vouchers of a payment; those of a match, and of what its rule's tolerance let pass, go on with the document."""
+
+
+class Booked(msgspec.Struct, array_like=True, gc=False):
+    """What stands, or stood, of one voucher: a due, a receipt, a fee, a match, a write-off."""
+
+    amount: int = 0
+    revision: int = 0
+    """Of what stands, or of what comes next."""
+    stands: bool = False
+    rule: str = ""
+    """Name of the posting rule."""
+    party: str = ""
+    """The other side of the entry."""
+    time: int = 0
+    currency: str = ""
+    by: str = ""
+    """Of a match: name of the matching rule."""
+    evidence: str = ""
+
+
+class Told(msgspec.Struct, array_like=True, gc=False):
+    """An exception as it was told last."""
+
+    amount: int
+    evidence: str
+    candidates: tuple[str, ...]
+    since: int
+    """Data time when it was opened."""
+    until: int = 0
+    """It sleeps until then; 0: it does not."""
+
+
+class DueRecord(msgspec.Struct, tag="d", array_like=True, gc=False):
+    """A receivable or payable, and what is booked of it."""
+
+    key: str
+    place: int
+    epoch: int
+    at: int
+    """Data time when something was heard of it last, UTC ms."""
+    finished: bool = False
+    """It is settled, and so is all that hangs together with it."""
+    group: str = ""
+    document: str = ""
+    due: Due | None = None
+    """By the newest word, with the time of the first one; None: only that it is cancelled."""
+    newest: tuple[int, str] = (0, "")
+    """Time and id of the newest word."""
+    since: int = 0
+    """Time of its first word."""
+    cancelled: tuple[int, str] = (0, "")
+    """Time and id of the newest cancellation."""
+    settled: bool = False
+    """Numbers and decisions alone leave nothing of it open."""
+    words: tuple[tuple[str, int], ...] = ()
+    """Id and hash of the content of each event."""
+    booked: Booked | None = None
+    written_off: Booked | None = None
+    serial: int = 0
+    status: tuple[str, int, int, int, tuple[str, ...]] = ("", 0, 0, 0, ())
+    """What was said of it last: status, due, paid, refunded, payments."""
+    open: dict[str, Told] | None = None
+    """Exceptions by kind."""
+
+
+class PaymentRecord(msgspec.Struct, tag="p", array_like=True, gc=False):
+    """A payment, what was told of it, and what is booked of it. `key` is the ring's, with the group."""
+
+    key: str
+    place: int
+    epoch: int
+    at: int
+    finished: bool = False
+    told: tuple[Payment, ...] = ()
+    """Different contents, in order of their bytes."""
+    seen: tuple[int, ...] = ()
+    """Hashes of the notifications' ids."""
+    booked: dict[str, Booked] = {}
+    """By voucher: see `RECEIPT`."""
+    open: dict[str, Told] | None = None
+    pooled: bool = False
+    """No number leads from it to a due."""
+    again: int = 0
+    """Data time from which on what it hangs together with may come to something else; 0: never."""
+
+    @property
+    def documents(self) -> list[str]:
+        """Documents that it is booked for."""
+        return [one.removeprefix(MATCH) for one in self.booked if one.startswith(MATCH)]
+
+
+class DecisionRecord(msgspec.Struct, tag="k", array_like=True, gc=False):
+    """A person's decision, who agreed to it, and whether it was withdrawn; or what came before it."""
+
+    key: str
+    place: int
+    epoch: int
+    at: int
+    finished: bool = False
+    said: PaymentDecided | None = None
+    content: int = 0
+    approved: tuple[str, ...] = ()
+    """Who agreed, in order of names."""
+    withdrawn: bool = False
+
+
+class Note(msgspec.Struct, tag="n", array_like=True, gc=False):
+    """A dead letter, or a note about one."""
+
+    key: str
+    place: int
+    epoch: int
+    at: int
+    finished: bool = True
+    replayed: bool = False
+    """A dead letter was sent again, so that the same bytes open it again."""
+
+
+Record = DueRecord | PaymentRecord | DecisionRecord | Note
+
+
+def over(kept: int) -> Callable[[Record, int], bool]:
+    """Forget what is finished `kept` ms of data time after the last word of it."""
+
+    def is_over(record: Record, now: int) -> bool:
+        return record.finished and record.at < now - kept
+
+    return is_over
+
+
+def due_key(group: str, document: str) -> str:
+    """Key of a due's record."""
+    return f"d/{group}/{document}"
+
+
+def payment_key(payment: str) -> str:
+    """Key of a payment's record."""
+    return f"p/{payment}"
+
+
+def decision_key(group: str, decision: str) -> str:
+    """Key of a decision's record."""
+    return f"k/{group}/{decision}"

@@ -1,0 +1,240 @@
+"""A block's output → the columns of its tables, and their bytes."""
+
+from collections.abc import Sequence
+
+import msgspec
+
+from flows.journal.chart import chart
+from flows.journal.post import Booked, charge_ids
+from flows.lifecycle.refusals import refusals
+from flows.lifecycle.tables import encoded
+from flows.reconciliation.facts import original_of
+from flows.reconciliation.judge import ADVICE
+from flows.reconciliation.output import Decided, Entry, Exceptional, Heard, Output, Said, Stated
+from flows.reconciliation.posting import Posting
+from schemas import topics
+from schemas.payments import OrderStatus, PaymentRulesPublished, Receivable, ReceivableCancelled
+from schemas.times import business_day, day_of
+from sinks import columns
+from sinks.columns import Made, ints
+from sinks.encode import Encoded
+
+MATCHES = ("match", "difference", "write_off")
+"""Entries that have rows in the table of matches."""
+
+
+class Tables:
+    """Makes a lane's blocks into rows. `writes_documents`: the first lane writes what every lane reads."""
+
+    def __init__(self, writes_documents: bool = True) -> None:
+        self.posting = Posting()
+        self.writes_documents = writes_documents
+        self.booked: Booked | None = None
+        """What the newest block booked."""
+
+    def make(self, output: Output, seq: int) -> list[Encoded]:
+        """All tables of a block that have rows, in order of their names."""
+        self.booked = self.posting.booked(output.entries)
+        made: dict[str, dict[str, Made] | None] = {
+            "dead_letter": refusals(output.refusals),
+            "journal": self.posting.journal(self.booked),
+            "notification": _notifications(output.heard),
+            "order_status": _statuses(output.statuses, output.now),
+            "payment": _payments(output.stated),
+            "payment_decision": _decisions(output.decided),
+            "payment_exception": _exceptions(output.exceptions, output.now),
+            "payment_match": _matches([e for e in output.entries if e.what in MATCHES], output.now),
+            "receivable": _receivables(output.said),
+        }
+        if self.writes_documents and output.published:
+            made |= {"payment_rules": _published(output.published), "account": chart(self.posting.rules)}
+        return encoded(made, seq)
+
+
+def _notifications(rows: Sequence[Heard]) -> dict[str, Made] | None:
+    if not rows:
+        return None
+    events = [row.event for row in rows]
+    channels = [event.channel for event in events]
+    return {
+        "notification_id": columns.texts([event.id for event in events]),
+        "channel": columns.spelled(channels),
+        "group": columns.spelled([event.group for event in events]),
+        "received": columns.times(ints([event.time for event in events])),
+        "payment": columns.texts([row.payment for row in rows]),
+        "sealed": columns.texts([row.sealed for row in rows]),
+        "topic": columns.spelled([topics.notifications(channel).name for channel in channels]),
+        "partition": columns.numbers(ints([row.partition for row in rows]), "uint16"),
+        "offset": columns.numbers(ints([row.offset for row in rows]), "uint64"),
+    }
+
+
+def _payments(rows: Sequence[Stated]) -> dict[str, Made] | None:
+    if not rows:
+        return None
+    found = [row.payment for row in rows]
+    return {
+        "payment": columns.texts([one.key for one in found]),
+        "channel": columns.spelled([one.channel for one in found]),
+        "merchant": columns.spelled([one.merchant for one in found]),
+        "group": columns.spelled([one.group for one in found]),
+        "number": columns.texts([one.number for one in found]),
+        "kind": columns.spelled([one.kind for one in found]),
+        "direction": columns.spelled([one.direction for one in found]),
+        "state": columns.spelled([one.state for one in found]),
+        "amount": columns.money(ints([one.amount_e4 for one in found])),
+        "currency": columns.spelled([one.currency for one in found]),
+        "fee": columns.money(ints([one.fee_e4 or 0 for one in found])),
+        "fee_told": columns.numbers(ints([one.fee_e4 is not None for one in found]), "uint8"),
+        "order": columns.texts([one.order for one in found]),
+        "original": columns.texts([original_of(one) for one in found]),
+        "payer": columns.texts([one.payer for one in found]),
+        "party": columns.texts([row.party for row in rows]),
+        "text": columns.texts([one.text for one in found]),
+        "event_time": columns.times(ints([one.time for one in found])),
+        "settled": columns.dates(
+            ints([day_of(one.settled) if one.settled is not None else 0 for one in found])
+        ),
+        "cause": columns.texts([row.cause for row in rows]),
+    }
+
+
+def _receivables(rows: Sequence[Said]) -> dict[str, Made] | None:
+    if not rows:
+        return None
+    said = [_word(row.event) for row in rows]
+    return {
+        "event_id": columns.texts([row.event.id for row in rows]),
+        "status": columns.spelled(
+            ["told" if isinstance(row.event, Receivable) else "cancelled" for row in rows]
+        ),
+        "group": columns.spelled([row.event.group for row in rows]),
+        "document": columns.texts([row.event.document for row in rows]),
+        "kind": columns.spelled([one.kind if one else "" for one, _ in said]),
+        "direction": columns.spelled([one.direction if one else "" for one, _ in said]),
+        "party": columns.texts([one.party if one else "" for one, _ in said]),
+        "amount": columns.money(ints([one.amount_e4 if one else 0 for one, _ in said])),
+        "currency": columns.spelled([one.currency if one else "" for one, _ in said]),
+        "event_time": columns.times(ints([row.event.time for row in rows])),
+        "due_day": columns.dates(ints([_due_day(one) for one, _ in said])),
+        "references": columns.texts([" ".join(one.references) if one else "" for one, _ in said]),
+        "payer": columns.texts([one.payer if one else "" for one, _ in said]),
+        "partial": columns.numbers(ints([one is not None and one.partial for one, _ in said]), "uint8"),
+        "text": columns.texts([one.text if one else no.reason if no else "" for one, no in said]),
+        "by": columns.texts([no.by if no else "" for _, no in said]),
+        "partition": columns.numbers(ints([row.partition for row in rows]), "uint16"),
+        "offset": columns.numbers(ints([row.offset for row in rows]), "uint64"),
+    }
+
+
+def _word(event: Receivable | ReceivableCancelled) -> tuple[Receivable | None, ReceivableCancelled | None]:
+    return (event, None) if isinstance(event, Receivable) else (None, event)
+
+
+def _due_day(event: Receivable | None) -> int:
+    return day_of(event.due_day) if event is not None and event.due_day is not None else 0
+
+
+def _matches(rows: Sequence[Entry], now: int) -> dict[str, Made] | None:
+    if not rows:
+        return None
+    times = ints([row.time for row in rows])
+    return {
+        "match_id": columns.ids(charge_ids(row.name for row in rows)),
+        "what": columns.spelled([row.what for row in rows]),
+        "group": columns.spelled([row.group for row in rows]),
+        "payment": columns.texts([row.payment for row in rows]),
+        "document": columns.texts([row.document for row in rows]),
+        "party": columns.texts([row.party for row in rows]),
+        "amount": columns.money(ints([row.amount for row in rows])),
+        "currency": columns.spelled([row.currency for row in rows]),
+        "posting": columns.spelled([row.rule for row in rows]),
+        "rule": columns.spelled([row.by for row in rows]),
+        "evidence": columns.texts([row.evidence for row in rows]),
+        "revision": columns.numbers(ints([row.revision for row in rows]), "uint16"),
+        "reversal": columns.numbers(ints([row.reversal for row in rows]), "uint8"),
+        "event_time": columns.times(times),
+        "business_date": columns.dates(ints([business_day(row.time) for row in rows])),
+        "cause": columns.texts([row.cause for row in rows]),
+        "time": _now(now, len(rows)),
+    }
+
+
+def _exceptions(rows: Sequence[Exceptional], now: int) -> dict[str, Made] | None:
+    if not rows:
+        return None
+    advice = [ADVICE[row.kind] for row in rows]
+    return {
+        "exception_id": columns.texts([row.id for row in rows]),
+        "status": columns.spelled([row.status for row in rows]),
+        "group": columns.spelled([row.group for row in rows]),
+        "kind": columns.spelled([row.kind for row in rows]),
+        "subject": columns.texts([row.subject for row in rows]),
+        "severity": columns.spelled([one.severity for one in advice]),
+        "owner": columns.spelled([one.owner for one in advice]),
+        "action": columns.texts([one.action for one in advice]),
+        "amount": columns.money(ints([row.amount for row in rows])),
+        "evidence": columns.texts([row.evidence for row in rows]),
+        "candidates": columns.texts([" ".join(row.candidates) for row in rows]),
+        "since": columns.times(ints([row.since for row in rows])),
+        "until": columns.times(ints([row.until for row in rows])),
+        "cause": columns.texts([row.cause for row in rows]),
+        "time": _now(now, len(rows)),
+    }
+
+
+def _statuses(rows: Sequence[OrderStatus], now: int) -> dict[str, Made] | None:
+    if not rows:
+        return None
+    return {
+        "status_id": columns.texts([row.id for row in rows]),
+        "group": columns.spelled([row.group for row in rows]),
+        "document": columns.texts([row.document for row in rows]),
+        "serial": columns.numbers(ints([row.serial for row in rows]), "uint32"),
+        "status": columns.spelled([row.status for row in rows]),
+        "due": columns.money(ints([row.due_e4 for row in rows])),
+        "paid": columns.money(ints([row.paid_e4 for row in rows])),
+        "refunded": columns.money(ints([row.refunded_e4 for row in rows])),
+        "payments": columns.texts([" ".join(row.payments) for row in rows]),
+        "event_time": columns.times(ints([row.time for row in rows])),
+        "time": _now(now, len(rows)),
+    }
+
+
+def _decisions(rows: Sequence[Decided]) -> dict[str, Made] | None:
+    if not rows:
+        return None
+    events = [row.event for row in rows]
+    return {
+        "event_id": columns.texts([event.id for event in events]),
+        "group": columns.spelled([event.group for event in events]),
+        "event_time": columns.times(ints([event.time for event in events])),
+        "decision": columns.spelled([event.decision for event in events]),
+        "state": columns.spelled([row.state for row in rows]),
+        "by": columns.texts([event.by for event in events]),
+        "exception_id": columns.texts([event.exception for event in events]),
+        "shares": columns.texts([msgspec.json.encode(event.shares).decode() for event in events]),
+        "payment": columns.texts([event.payment for event in events]),
+        "document": columns.texts([event.document for event in events]),
+        "amount": columns.money(ints([event.amount_e4 for event in events])),
+        "until": columns.times(ints([event.until for event in events])),
+        "of": columns.texts([event.of for event in events]),
+        "reason": columns.texts([event.reason for event in events]),
+        "partition": columns.numbers(ints([row.partition for row in rows]), "uint16"),
+        "offset": columns.numbers(ints([row.offset for row in rows]), "uint64"),
+    }
+
+
+def _published(rows: Sequence[PaymentRulesPublished]) -> dict[str, Made]:
+    files = [(row, name, row.files[name]) for row in rows for name in sorted(row.files)]
+    return {
+        "version": columns.texts([row.version for row, _, _ in files]),
+        "published_at": columns.times(ints([row.time for row, _, _ in files])),
+        "published_by": columns.texts([row.published_by for row, _, _ in files]),
+        "file": columns.texts([name for _, name, _ in files]),
+        "content": columns.texts([text for _, _, text in files]),
+    }
+
+
+def _now(now: int, rows: int) -> Made:
+    return columns.times(ints([now] * rows))
