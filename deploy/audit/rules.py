@@ -36,7 +36,8 @@ AS_OF = f"reverses = {NO_CHARGE}"
 PUBLICATIONS = "(SELECT event_id FROM $tariff_book)"
 
 
-def _unique(name: str, label: str, table: str, key: str, shown: str) -> Rule:
+def unique(name: str, label: str, table: str, key: str, shown: str) -> Rule:
+    """No two rows have the same key."""
     sql = f"""
         SELECT {shown} AS id, count() AS times FROM ${table} WHERE {shard_of(key)}
         GROUP BY {key} HAVING times > 1"""
@@ -392,20 +393,20 @@ RULES = (
                 SELECT waybill, event_id FROM $event WHERE kind = 'order' AND {OF_SHARD})
         ) GROUP BY waybill, event_id HAVING difference != 0""",
     ),
-    _unique("charge_ids", "费用编号唯一", "charge", "charge_id", "hex(charge_id)"),
-    _unique("row_ids", "日记账行号唯一", "journal", "row_id", "hex(row_id)"),
-    _unique(
+    unique("charge_ids", "费用编号唯一", "charge", "charge_id", "hex(charge_id)"),
+    unique("row_ids", "日记账行号唯一", "journal", "row_id", "hex(row_id)"),
+    unique(
         "event_ids", "没有事件（运单与编号）被接受两次", "event", "(waybill, event_id)", "(waybill, event_id)"
     ),
-    _unique(
+    unique(
         "records",
         "没有 Kafka 记录被接受两次",
         "event",
         "(topic, partition, offset)",
         "(topic, partition, offset)",
     ),
-    _unique("stay_event_ids", "没有在库事件被接受两次", "stay_event", "(stay, event_id)", "(stay, event_id)"),
-    _unique(
+    unique("stay_event_ids", "没有在库事件被接受两次", "stay_event", "(stay, event_id)", "(stay, event_id)"),
+    unique(
         "stay_records", "没有在库记录被接受两次", "stay_event", "(partition, offset)", "(partition, offset)"
     ),
     Rule(
@@ -434,7 +435,7 @@ RULES = (
         GROUP BY charge_id, fee, time, amount, account, side, party, book, counterparty
         HAVING sum(found) != 0""",
     ),
-    _unique("commands", "没有指令被执行两次", "answer", "(party, command_id)", "(party, command_id)"),
+    unique("commands", "没有指令被执行两次", "answer", "(party, command_id)", "(party, command_id)"),
     Rule(
         "entry_blocks",
         "分录编号不跨区块",
@@ -460,6 +461,13 @@ UNITS = {
     "recall": "parcels",
     "weight_case": "rows",
     "stay_event": "events of stays",
+    "payment": "rows",
+    "payment_match": "matches",
+    "receivable": "words about dues",
+    "payment_exception": "rows",
+    "notification": "notifications",
+    "order_status": "statuses",
+    "payment_decision": "decisions",
 }
 
 MOST = " LIMIT 1000"

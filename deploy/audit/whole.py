@@ -11,6 +11,7 @@ from deploy.audit.ahead import check_ahead, newest_rows
 from deploy.audit.chain import check_closed, complete, read_log
 from deploy.audit.drafts import check_drafts
 from deploy.audit.ledger import check_ledger, counts
+from deploy.audit.payments import check_payments
 from deploy.audit.recompute import check_recomputed
 from deploy.audit.report import Head, Report
 from deploy.audit.steps import check_steps
@@ -57,6 +58,7 @@ def run(
         checks.append(check_ahead(newest, log))
     checks += check_recomputed(store, looked_at, data_time, limits or from_environment())
     checks.append(check_drafts(store))
+    checks += check_payments(store)
     checks += check_accounts(store, looked_at, settled=tick is not None)
     if truth is not None:
         checks += check_truth(store, truth)

@@ -254,6 +254,63 @@ def write_accounts(writer: Writer) -> None:
     )
 
 
+def write_payments(writer: Writer) -> None:
+    """Two blocks of the payments flow: a due in dollars is paid over; what it cannot use is asked about."""
+    document, group = "FR-1", "north"
+    key = "bank/A/payment/1"
+    at = {"group": group, "event_time": T0, "currency": "USD"}
+    paid = at | {"payment": key, "channel": "bank", "merchant": "A", "number": "1", "kind": "payment"}
+    match = xxh3_128_digest(b"match|north|bank/A/payment/1|FR-1|0+")[:15] + b"\0"
+    day = (T0 + SHANGHAI_OFFSET) // DAY
+    told = {"group": group, "time": T0, "amount": 10_000}
+    notified = {"channel": "bank", "group": group, "topic": "waybook.notifications.bank", "received": T0}
+    writer.by_hand(
+        {
+            "receivable": [
+                at
+                | {
+                    "event_id": "e1",
+                    "status": "told",
+                    "document": document,
+                    "kind": "order",
+                    "direction": "in",
+                }
+                | {"party": "C-1", "amount": 10_000, "partial": 1}
+            ],
+            "notification": [notified | {"notification_id": "n1", "payment": key, "sealed": b"x"}],
+            "payment": [paid | {"direction": "in", "state": "success", "amount": 20_000, "cause": "n1"}],
+            "payment_match": [
+                at
+                | {"match_id": match, "what": "match", "payment": key, "document": document, "party": "C-1"}
+                | {"amount": 10_000, "rule": "order_number", "business_date": day, "time": T0}
+            ],
+            "payment_exception": [
+                told | {"exception_id": "x1", "status": "opened", "kind": "amount_over", "subject": key}
+            ],
+            "order_status": [
+                {"status_id": "s1", "group": group, "document": document, "serial": 1, "status": "over_paid"}
+                | {"due": 10_000, "paid": 10_000, "payments": key, "event_time": T0, "time": T0}
+            ],
+            "payment_decision": [
+                {
+                    "event_id": "k1",
+                    "group": group,
+                    "event_time": T0,
+                    "decision": "ignore",
+                    "state": "in_force",
+                }
+                | {"by": "li", "exception_id": "x1", "shares": "[]", "until": T0 + DAY}
+            ],
+            "payment_rules": [{"version": "v1", "published_at": T0, "file": "channels.toml", "content": "x"}],
+        },
+        {"waybook.receivables:0": 1, "waybook.notifications.bank:0": 1},
+    )
+    writer.by_hand(
+        {"notification": [notified | {"notification_id": "n2", "payment": key, "sealed": b"y", "offset": 1}]},
+        {"waybook.notifications.bank:0": 2},
+    )
+
+
 def _top_up(charge: bytes, amount: int) -> Iterator[Values]:
     legs = (("OUT1", "1201", "D"), ("OUT1", "1801", "C"), ("HQ", "1801", "D"), ("HQ", "2401", "C"))
     for number, (book, account, side) in enumerate(legs, 1):

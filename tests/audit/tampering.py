@@ -89,10 +89,12 @@ class Books(Kept):
     """The hand-written books."""
 
     def __init__(self, client: Client, closed: bool = False) -> None:
-        writer, accounts = Writer(client), Writer(client, 1000)
+        writer, accounts, payments = Writer(client), Writer(client, 1000), Writer(client, 3000)
         seed.write(writer)
         seed.write_accounts(accounts)
+        seed.write_payments(payments)
         if closed:
             writer.close()
             accounts.close()
+            payments.close()
         super().__init__(client, (table.name for table in TABLES))

@@ -113,6 +113,14 @@ class StayLane(Lane):
         return [sys.executable, "-m", "flows.stays", str(self.number - 2000)]
 
 
+class PaymentLane(Lane):
+    """One lane of the payments flow."""
+
+    def command(self) -> list[str]:
+        """The payments flow; its lanes' numbers begin with 3000."""
+        return [sys.executable, "-m", "flows.payments", str(self.number - 3000)]
+
+
 def clean(parcels: int, late: float = 0.0) -> Callable[[Producer], None]:
     """Parcels with which nothing is wrong: whatever the blocks, the same rows."""
 
@@ -164,10 +172,11 @@ class Field:
         crash: str = "",
         accounts: int = 0,
         stays: int = 0,
+        payments: int = 0,
         **more: Any,
     ) -> None:
-        self.directory, self.source, self.count = directory, source, lanes + stays + accounts
-        self.accounts, self.stays = accounts, stays
+        self.directory, self.source, self.count = directory, source, lanes + stays + payments + accounts
+        self.accounts, self.stays, self.payments = accounts, stays, payments
         self.store = Store(directory / "store")
         self.store.start()
         self.client = self.store.client()
@@ -180,6 +189,7 @@ class Field:
             lanes=lanes,
             account_lanes=max(1, accounts),
             stay_lanes=max(1, stays),
+            payment_lanes=max(1, payments),
             epoch=0.6,
             period=0.05,
             budget=budget,
@@ -188,6 +198,9 @@ class Field:
         self.lanes = [Lane(directory / f"lane{n}", n, self.settings, crash) for n in range(lanes)]
         self.lanes += [
             StayLane(directory / f"lane{n}", n, self.settings, crash) for n in range(2000, 2000 + stays)
+        ]
+        self.lanes += [
+            PaymentLane(directory / f"lane{n}", n, self.settings, crash) for n in range(3000, 3000 + payments)
         ]
         self.lanes += [
             AccountLane(directory / f"lane{n}", n, self.settings, crash) for n in range(1000, 1000 + accounts)
@@ -216,7 +229,7 @@ class Field:
         self._end_well()
 
     def _end_well(self) -> None:
-        """Lanes of parcels and stays first; those of accounts when they have read the last of their postings."""
+        """Lanes that post first; those of accounts when they have read the last of their postings."""
         first = self.count - self.accounts
         posting, accounts = self.lanes[:first], self.lanes[first : self.count]
         self._stop([*posting, *self.lanes[self.count :]])
@@ -290,7 +303,8 @@ class Field:
         reached = [dict(zip(*row, strict=True)) for row in rows]
         if self.accounts and len(rows) == self.count:
             events = (topics.STAYS,) if self.stays else ()
-            messages = self.source.ends_of(topics.POSTINGS, topics.COMMANDS, *events)
+            money = (topics.RECEIVABLES, topics.DECISIONS, *topics.NOTIFICATIONS) if self.payments else ()
+            messages = self.source.ends_of(topics.POSTINGS, topics.COMMANDS, *events, *money)
             if not all(any(lane.get(name, 0) >= end for lane in reached) for name, end in messages.items()):
                 return False
         return len(rows) == self.count and all(
@@ -329,10 +343,11 @@ def field(
     budget: int = 300,
     accounts: int = 0,
     stays: int = 0,
+    payments: int = 0,
     **more: Any,
 ) -> Iterator[Field]:
     """A field that is cleared afterwards. `more`: settings of the lanes."""
-    made = Field(directory, source, lanes, budget, crash, accounts, stays, **more)
+    made = Field(directory, source, lanes, budget, crash, accounts, stays, payments, **more)
     try:
         yield made
     finally:
