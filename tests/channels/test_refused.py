@@ -11,9 +11,12 @@ import pytest
 from schemas.payments import Notification
 from schemas.reasons import DEAD_LETTER
 from schemas.times import DAY, HOUR, MINUTE
+from sources.channels.read import FILE, read_channels
 from sources.channels.refused import RefusedError
+from sources.channels.signing import Signer
+from sources.channels.verify import Verifier
 from tests.channels.test_believed import BELIEVED
-from tests.channels.world import NOON, told, world
+from tests.channels.world import NOON, TEXT, told, world
 
 TABLE = Path(__file__).parents[1] / "scenarios" / "notifications.csv"
 CASES = list(csv.DictReader(TABLE.read_text("utf-8").splitlines()))
@@ -184,3 +187,79 @@ def test_alipay_in_gbk_is_verified_over_its_own_bytes() -> None:
     body = here.signer.signed_alipay(fields, channel.key[0], "gbk")
     got = here.verifier.payment(msgspec.structs.replace(genuine, body=body))
     assert (got.text, got.amount_e4) == ("运费：顺德", 200_000)
+
+
+def _signed_by(name: str, body: bytes) -> Notification:
+    """A generic channel's notification with this very body."""
+    here = world()
+    one = here.signer.notification(TOLD[name], NOON)
+    headers = here.signer.signed_generic(here.channels.channels[name], body, NOON)
+    return msgspec.structs.replace(one, body=body, headers=headers)
+
+
+def _reason(notification: Notification) -> str:
+    with pytest.raises(RefusedError) as caught:
+        world().verifier.payment(notification)
+    return caught.value.reason
+
+
+def test_what_has_a_name_twice_means_nothing() -> None:
+    """Two readers could believe two amounts, although the signature holds."""
+    once = world().signer.notification(TOLD["bank"], NOON).body
+    assert _reason(_signed_by("bank", once.replace(b"{", b'{"amount":"1.00",', 1))) == "body_unreadable"
+    nested = once.replace(b'"other":{', b'"other":{"account":"1","account":"2",')
+    assert nested != once
+    assert _reason(_signed_by("bank", nested)) == "body_unreadable"
+    header, row = world().signer.notification(TOLD["other"], NOON).body.decode().split("\r\n")[:2]
+    assert _reason(_signed_by("other", f"{header},fen\r\n{row},1\r\n".encode())) == "body_unreadable"
+
+
+def test_an_amount_of_too_many_digits_is_none() -> None:
+    """However many of them are zeros."""
+    assert _reason(_with("bank", {"amount": "0" * 60 + "1"})) == "amount_out_of_range"
+
+
+def test_without_a_time_of_sending_the_payments_own_counts() -> None:
+    """A channel that does not say when it sent must tell of recent payments: three days unless it is configured."""
+    genuine = world().signer.notification(TOLD["other"], NOON)
+    world().verifier.payment(msgspec.structs.replace(genuine, time=NOON + 2 * DAY))
+    assert _reason(msgspec.structs.replace(genuine, time=NOON + 4 * DAY)) == "stale_notification"
+
+
+def test_a_key_is_believed_from_its_first_day() -> None:
+    """One that is announced for November signs nothing in October."""
+    here, october = world(), NOON - 20 * DAY
+    payment = msgspec.structs.replace(TOLD["wechat"], time=october)
+    assert _reason(here.signer.notification(payment, october, key=1)) == "unknown_key"
+    here.verifier.payment(here.signer.notification(payment, october, key=0))
+
+
+def test_unionpay_may_sign_the_text_itself() -> None:
+    """`digest = "none"`: a signature over the digest is then wrong, and the other way round."""
+    here = world()
+    plain = read_channels({FILE: TEXT.replace('format = "unionpay"', 'format = "unionpay"\ndigest = "none"')})
+    signer = Signer(plain, here.directory, here.directory.parent / "private")
+    signed = signer.notification(TOLD["unionpay"], NOON)
+    assert Verifier(plain, here.keys).payment(signed).key == TOLD["unionpay"].key
+    assert _reason(signed) == "signature_wrong"
+    with pytest.raises(RefusedError):
+        Verifier(plain, here.keys).payment(here.signer.notification(TOLD["unionpay"], NOON))
+
+
+def test_headers_without_end_are_refused() -> None:
+    """Whoever sends them."""
+    genuine = world().signer.notification(TOLD["wechat"], NOON)
+    headers = genuine.headers | {"x-more": "x" * 20_000}
+    assert _reason(msgspec.structs.replace(genuine, headers=headers)) == "body_too_large"
+
+
+def test_a_payers_identifier_in_a_text_is_its_token_too() -> None:
+    """Remittances name accounts that are no cards; an address that looks like a card shows in no error."""
+    here, account = world(), "44010018800001234"
+    payment = told("bank", "S-9", order="", payer=account, text=f"由{account}汇出")
+    token = here.keys.tokens.token(account)
+    assert here.verifier.payment(here.signer.notification(payment, NOON)).text == f"由{token}汇出"
+    genuine = here.signer.notification(TOLD["wechat"], NOON)
+    with pytest.raises(RefusedError) as caught:
+        here.verifier.payment(msgspec.structs.replace(genuine, group="4111111111111111"))
+    assert "4111111111111111" not in caught.value.detail
