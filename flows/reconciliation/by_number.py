@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from flows.reconciliation.quoted import normal, numbers_of_due
+from flows.reconciliation.quoted import calls, numbers_of_due, order_of
 from flows.reconciliation.rules import Rule
 from flows.reconciliation.settling import Stage
 from flows.reconciliation.working import Book, Claim, Money
@@ -51,6 +51,11 @@ class ByNumber(Stage):
         closer: dict[str, Claim] = {}
         for number in _numbers(money, rule):
             for claim in self.book.by_number.get(number, ()):
+                if not calls(money.paid, number, claim.due):
+                    self.book.tell(
+                        money, f"{rule.name}: {claim.name} lost: it is another's, and of another amount"
+                    )
+                    continue
                 found[claim.name] = claim
                 if numbers_of_due(claim.due)[0] == number:
                     closer[claim.name] = claim
@@ -96,7 +101,7 @@ class ByNumber(Stage):
 
 
 def _numbers(money: Money, rule: Rule) -> Iterator[str]:
-    order = normal(money.paid.order) if money.paid.order else ""
+    order = order_of(money.paid)
     if rule.kind == "order_number":
         if order:
             yield order

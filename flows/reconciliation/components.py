@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from typing import Protocol
 
 from flows.reconciliation.model import Due, Paid
-from flows.reconciliation.quoted import numbers_of_due, numbers_of_payment
+from flows.reconciliation.quoted import calls, numbers_of_due, numbers_of_payment
 from flows.reconciliation.rules import MatchingRules
 from schemas.times import DAY
 
@@ -110,8 +110,12 @@ def _around_payment(payment: Paid, facts: Facts, rules: MatchingRules) -> tuple[
 
 
 def _called(payment: Paid, facts: Facts) -> bool:
-    """Whether a number of a payment is a due's."""
-    return any(True for number in numbers_of_payment(payment) for _ in facts.dues_by(NUMBER + number))
+    """Whether a payment is taken to mean a due by a number of its own."""
+    return any(
+        (due := facts.due(name)) is not None and calls(payment, number, due)
+        for number in numbers_of_payment(payment)
+        for name in facts.dues_by(NUMBER + number)
+    )
 
 
 def _pool_keys_of_due(due: Due, rules: MatchingRules) -> list[str]:

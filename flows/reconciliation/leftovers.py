@@ -54,6 +54,9 @@ def _of_payment(money: Money, before: Money | None, theirs: Sequence[Claim]) -> 
         return _open("duplicate_payment", key, left, "the payer paid the same amount before", [before.key])
     candidates = [claim.name for claim in theirs if claim.open]
     evidence = "no group of the payer's open items fits" if candidates else "nothing open that it could pay"
+    if money.doubted:
+        evidence = "its number names a due of another payer and amount"
+        candidates += [claim.name for claim in money.doubted]
     return _open("unknown_payment", key, left, evidence, candidates)
 
 

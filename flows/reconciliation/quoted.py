@@ -8,6 +8,7 @@ ways, apart and joined; any other character, Chinese ones too, ends a token.
 import re
 import unicodedata
 from collections.abc import Sequence
+from functools import lru_cache
 
 from flows.reconciliation.model import Due, Paid
 
@@ -18,6 +19,8 @@ MOST_NUMBERS = 64
 LEAST_LENGTH = 5
 """Characters that a number in a free text has at least; four of them digits. Shorter ones are amounts and dates."""
 MOST_LENGTH = 64
+MOST_REMEMBERED = 50_000
+"""Texts and numbers whose reading is remembered: what hangs together is looked at again with each new fact of it."""
 _LEAST_DIGITS = 4
 
 _DASHES = "\u2010\u2011\u2012\u2013\u2014\u2015\u2212"
@@ -27,6 +30,7 @@ _BREAK = re.compile(r"[ \t/.]+")
 _SEPARATOR = re.compile(r"[\s\-_/.]+")
 
 
+@lru_cache(MOST_REMEMBERED)
 def normal(number: str) -> str:
     """A number without width, case and separators.
 
@@ -38,6 +42,7 @@ def normal(number: str) -> str:
     return _SEPARATOR.sub("", unicodedata.normalize("NFKC", number).translate(_PLAIN).upper())
 
 
+@lru_cache(MOST_REMEMBERED)
 def in_text(text: str) -> tuple[str, ...]:
     """Normal forms of everything in a text that could be a number of ours, in order, at most `MOST_NUMBERS`.
 
@@ -70,10 +75,32 @@ def numbers_of_due(due: Due) -> tuple[str, ...]:
 
 def numbers_of_payment(payment: Paid) -> tuple[str, ...]:
     """Numbers that a payment calls, its order's first."""
-    order = normal(payment.order) if payment.order else ""
+    order = order_of(payment)
     if not payment.text:
         return (order,) if order else ()
     return _distinct([order, *in_text(payment.text)])
+
+
+def order_of(payment: Paid) -> str:
+    """The normal form of the number that came with a payment by itself; empty: none."""
+    return normal(payment.order) if payment.order else ""
+
+
+def believed(payment: Paid, due: Due) -> bool:
+    """Whether a number that somebody typed is taken for this due's.
+
+    Mistyped numbers are often somebody else's. So where both payer and who should pay are known and differ, only the
+    very amount says that one pays for the other.
+    """
+    if (payment.party and payment.party == due.party) or (payment.payer and payment.payer == due.payer):
+        return True
+    known = (payment.party and due.party) or (payment.payer and due.payer)
+    return not known or (payment.amount == due.amount and payment.currency == due.currency)
+
+
+def calls(payment: Paid, number: str, due: Due) -> bool:
+    """Whether a payment that has one of a due's numbers is taken to mean it."""
+    return number == order_of(payment) or believed(payment, due)
 
 
 def _distinct(numbers: Sequence[str]) -> tuple[str, ...]:

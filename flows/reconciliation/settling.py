@@ -2,7 +2,7 @@
 
 A stage (numbers first, the pool of a payer then) plays its facts in order of their own time, so that it does not
 matter when they arrived. What a search finds once is taken; what it finds several times waits until only one is
-left, or until everything in question fits together.
+left, or until as many equal payments have come as there are equal dues.
 """
 
 from abc import ABC, abstractmethod
@@ -138,22 +138,21 @@ class Stage(ABC):
                     self.book.give(money, claim, amount, rule.name, evidence)
 
     def _all_together(self, money: Money, rule: Rule) -> None:
-        """Where all payments in question come to all dues in question, it does not matter which paid which."""
-        monies, documents = {money.key: money}, set(money.unclear)
-        grown = True
-        while grown:
-            grown = False
-            for other in self._waiting.values():
-                if other.key not in monies and not documents.isdisjoint(other.unclear):
-                    monies[other.key] = other
-                    documents.update(other.unclear)
-                    grown = True
+        """Equal payments of equal dues, as many as there are: it does not matter which pays which."""
+        documents = set(money.unclear)
         claims = sorted((self.book.claims[name] for name in documents), key=lambda claim: claim.age)
-        if len(monies) > 1 and sum(one.left for one in monies.values()) == sum(one.open for one in claims):
-            ordered = sorted(monies.values(), key=lambda one: one.order)
-            evidence = f"{len(ordered)} payments are all of {len(claims)} open items"
-            self._give_all(ordered, claims, rule, evidence)
-            self._finish(ordered, claims)
+        monies = [
+            one for one in self._waiting.values() if one is money or not documents.isdisjoint(one.unclear)
+        ]
+        if (
+            len(monies) == len(claims)
+            and all(one.left == money.left and documents.issuperset(one.unclear) for one in monies)
+            and all(claim.open == money.left for claim in claims)
+        ):
+            for one, claim in zip(sorted(monies, key=lambda each: each.order), claims, strict=True):
+                evidence = f"{len(monies)} equal payments of as many equal dues"
+                self.book.give(one, claim, one.left, rule.name, evidence)
+            self._finish(monies, claims)
 
 
 def _ways(found: Sequence[Allocation], live: Sequence[Claim]) -> str:

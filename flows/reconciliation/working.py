@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 from flows.reconciliation.model import Difference, Due, Match, Paid
-from flows.reconciliation.quoted import numbers_of_due, numbers_of_payment
+from flows.reconciliation.quoted import calls, numbers_of_due, numbers_of_payment
 from schemas.times import business_day
 
 Note = Callable[[str, str], None]
@@ -39,6 +39,7 @@ class Money:
     __slots__ = (
         "called",
         "complex",
+        "doubted",
         "given",
         "key",
         "left",
@@ -54,6 +55,8 @@ class Money:
         self.numbers = numbers_of_payment(paid)
         self.called: list[Claim] = []
         """Dues that its numbers name, whatever their state."""
+        self.doubted: list[Claim] = []
+        """Dues that its numbers name, but that are another's and of another amount."""
         self.given: dict[str, int] = {}
         """By document, less what was taken back."""
         self.returned = 0
@@ -93,19 +96,27 @@ class Book:
         self.monies = {
             paid.key: Money(paid) for paid in sorted(payments, key=lambda one: (one.time, one.key))
         }
+        self.note = note
         self.by_number: dict[str, list[Claim]] = {}
         for claim in self.claims.values():
             for number in numbers_of_due(claim.due):
                 self.by_number.setdefault(number, []).append(claim)
         for money in self.monies.values():
-            called: dict[str, Claim] = {}
-            for number in money.numbers:
-                for claim in self.by_number.get(number, ()):
-                    called[claim.name] = claim
-            money.called = list(called.values())
+            self._call(money)
         self._given: dict[Given, int] = {}
         self._passed: list[Difference] = []
-        self.note = note
+
+    def _call(self, money: Money) -> None:
+        """Find the dues that a payment's numbers name."""
+        called: dict[str, Claim] = {}
+        doubted: dict[str, Claim] = {}
+        for number in money.numbers:
+            for claim in self.by_number.get(number, ()):
+                (called if calls(money.paid, number, claim.due) else doubted)[claim.name] = claim
+        money.called = list(called.values())
+        money.doubted = [claim for name, claim in doubted.items() if name not in called]
+        for claim in money.doubted:
+            self.tell(money, f"its number names {claim.name}, which is another's and of another amount")
 
     def give(self, money: Money, claim: Claim, amount: int, rule: str, evidence: str) -> None:
         """So much of a payment is for a due."""

@@ -82,9 +82,13 @@ class Lane:
         self._settled |= result.settled
         for paid in payments:
             self._pooled.discard(paid.key)
-            self.matches[paid.key] = [one for one in result.matches if one.payment == paid.key]
-            self.exceptions[paid.key] = [one for one in result.exceptions if one.subject == paid.key]
-            self.differences[paid.key] = [one for one in result.differences if one.payment == paid.key]
+            self.matches[paid.key], self.exceptions[paid.key], self.differences[paid.key] = [], [], []
+        for match in result.matches:
+            self.matches[match.payment].append(match)
+        for one in result.exceptions:
+            self.exceptions[one.subject].append(one)
+        for difference in result.differences:
+            self.differences[difference.payment].append(difference)
         self._pooled |= result.pooled
 
     def booked(self) -> tuple[list[Match], list[Open], list[Difference]]:

@@ -74,7 +74,7 @@ def newest(facts: list[Due | Paid]) -> tuple[list[Due], list[Paid]]:
     return list(dues.values()), [fact for fact in facts if isinstance(fact, Paid)]
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(facts(), st.sampled_from(["", "甲挂账", "容差0.05元"]), st.randoms(use_true_random=False))
 def test_one_by_one_as_all_at_once(found: list[Due | Paid], name: str, chance: random.Random) -> None:
     dues, paid = newest(found)
@@ -98,7 +98,7 @@ def test_one_by_one_as_all_at_once(found: list[Due | Paid], name: str, chance: r
     assert lane.booked() == (list(whole.matches), list(whole.exceptions), list(whole.differences))
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(facts(), st.sampled_from(["", "甲挂账", "容差0.05元"]))
 def test_money_is_conserved(found: list[Due | Paid], name: str) -> None:
     dues, paid = newest(found)
@@ -130,7 +130,7 @@ def test_money_is_conserved(found: list[Due | Paid], name: str) -> None:
         assert 0 <= amount <= owed[document].amount
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(DUES, payment(1), st.booleans(), st.sampled_from(["", "只收"]))
 def test_one_due_and_one_payment_are_no_special_case(due: Due, paid: Paid, alike: bool, name: str) -> None:
     if alike:

@@ -1,0 +1,83 @@
+"""`matching.toml` is refused as a whole, with the row and what would be right."""
+
+import pytest
+
+from flows.reconciliation.rules import DEFAULT, FILE, default_rules, read_matching
+from schemas.problems import DocumentError
+from schemas.times import DAY, MINUTE
+
+TEXT = DEFAULT.read_text("utf-8")
+FIRST = next(n for n, line in enumerate(TEXT.splitlines(), 1) if line == "[[rule]]")
+LAST = max(n for n, line in enumerate(TEXT.splitlines(), 1) if line == "[[rule]]")
+
+
+def test_the_default_is_read_as_it_stands() -> None:
+    rules = default_rules()
+    assert [rule.kind for rule in rules.rules] == [
+        "order_number",
+        "reference",
+        "payer_and_amount",
+        "amount_in_window",
+    ]
+    assert rules.patience == 10 * MINUTE
+    assert (rules.write_off, rules.four_eyes) == (500_000, 10_000_000)
+    assert rules.rules[2].before == 120 * DAY
+    assert rules.rules[0].before is None
+    assert rules.rules[3].direction == "in"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "row", "column", "rule"),
+    [
+        ('name = "order_number"', 'name = "decided"', FIRST, "name", "wrong_name"),
+        ('name = "amount_in_window"', 'name = "reference"', LAST, "name", "repeated_rule"),
+        ('kind = "order_number"', 'kind = "by_magic"', FIRST, "", "wrong_setting"),
+        ("documents = 20", "documents = 0", FIRST, "documents", "out_of_range"),
+        ("documents = 20", "documents = 41", FIRST, "documents", "out_of_range"),
+        ("documents = 20", "documents = 1.5", FIRST, "", "wrong_setting"),
+        ("documents = 20", 'tolerance = "0.00001"', FIRST, "tolerance", "unreadable"),
+        ("documents = 20", 'tolerance = "-1"', FIRST, "tolerance", "unreadable"),
+        ("documents = 20", "permille = 101", FIRST, "permille", "out_of_range"),
+        ("documents = 20", 'before = "3 weeks"', FIRST, "before", "unreadable"),
+        ("documents = 20", 'before = "9999d"', FIRST, "before", "unreadable"),
+        ("documents = 20", "least = 2", FIRST, "least", "out_of_range"),
+        ("documents = 20", 'parties = ["甲"]', FIRST, "parties", "wrong_setting"),
+        ("documents = 20", 'prefer = ["oldest"]\nprfer = 1', 0, "", "not_toml"),
+        ("documents = 20", "document = 20", FIRST, "", "wrong_setting"),
+        ('prefer = ["fewest_payments"]', 'prefer = ["oldest", "oldest"]', FIRST, "prefer", "repeated"),
+        ('prefer = ["fewest_payments"]', 'prefer = ["cheapest"]', FIRST, "", "wrong_setting"),
+        ('kind = "order_number"', 'kind = "oldest_first"', FIRST, "parties", "wrong_setting"),
+        ('before = "30m"\n', "", LAST, "before", "wrong_window"),
+        ('before = "30m"', 'before = "4d"', LAST, "before", "wrong_window"),
+        ('before = "30m"', 'before = "30m"\ndocuments = 2', LAST, "documents", "wrong_setting"),
+        ("work = 200000", "work = 0", 0, "work", "out_of_range"),
+        ("most = 2000", "most = 999999", 0, "most", "out_of_range"),
+        ('patience = "10m"', 'patience = "soon"', 0, "patience", "unreadable"),
+        ('write_off = "50.00"', 'write_off = "a bit"', 0, "write_off", "unreadable"),
+        ('four_eyes = "1000.00"', 'four_eyes = "-5"', 0, "four_eyes", "unreadable"),
+        ("[decisions]", "[decision]", 0, "", "wrong_setting"),
+        ("[decisions]", "[decisions", 0, "", "not_toml"),
+    ],
+)
+def test_what_is_refused(old: str, new: str, row: int, column: str, rule: str) -> None:
+    assert old in TEXT
+    with pytest.raises(DocumentError) as refused:
+        read_matching(TEXT.replace(old, new, 1))
+    places = [(one.file, one.row, one.column, one.rule) for one in refused.value.problems]
+    assert (FILE, row, column, rule) in places
+
+
+def test_rules_by_number_come_first_and_amounts_last() -> None:
+    head, *rules = TEXT.split("[[rule]]")
+    for shuffled, row in (([rules[2], rules[0]], 2), ([rules[3], rules[2]], 2)):
+        with pytest.raises(DocumentError) as refused:
+            read_matching("[[rule]]".join([head, *shuffled]))
+        assert {one.rule for one in refused.value.problems} == {"out_of_place"}
+        assert len(refused.value.problems) < row
+
+
+def test_a_file_without_rules_is_refused() -> None:
+    with pytest.raises(DocumentError, match="1 to"):
+        read_matching("rule = []")
+    with pytest.raises(DocumentError, match="wrong_setting"):
+        read_matching("")
