@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from flows.reconciliation.model import Due, Paid
 from flows.reconciliation.rules import default_rules
 from schemas.times import DAY
 from tests.reconciliation.lane import Lane
@@ -41,6 +42,7 @@ class Grade:
 def play(traffic: Traffic, seed: int, at_once: int = 50) -> Lane:
     """A lane that has heard all of it, out of order and in part twice, some facts at a time."""
     chance = random.Random(seed)
+    everything: list[Due | Paid] = [*traffic.dues, *traffic.payments]
     facts = [(fact.time + chance.choice((0, 0, 0, DAY)), n, fact) for n, fact in enumerate(everything)]
     facts.sort(key=lambda one: one[:2])
     heard = [fact for _, _, fact in facts]
