@@ -85,9 +85,101 @@ VIEWS = {
                minIf(received, status = 'open') AS received, countIf(status = 'open') AS times
         FROM dead_letter GROUP BY dead_letter_id
         HAVING argMax(status, (seq, line)) = 'open'""",
+    "payment_now": """
+        SELECT p.payment AS payment, p.channel AS channel, p.merchant AS merchant, p.of AS of_group, p.kind AS kind,
+               p.direction AS direction, p.state AS state, p.amount AS amount, p.currency AS currency, p.fee AS fee,
+               p.ordered AS ordered, p.payer AS payer, p.party AS party, p.paid_at AS paid_at, m.matched AS matched,
+               if(p.state = 'success', p.amount - m.matched, toDecimal64(0, 4)) AS unmatched
+        FROM (
+            SELECT payment, any(toString(channel)) AS channel, any(toString(merchant)) AS merchant,
+                   any(toString(`group`)) AS of, any(toString(kind)) AS kind,
+                   argMax(toString(direction), (seq, line)) AS direction, argMax(toString(state), (seq, line)) AS state,
+                   argMax(payment.amount, (seq, line)) AS amount,
+                   argMax(toString(currency), (seq, line)) AS currency, argMax(payment.fee, (seq, line)) AS fee,
+                   argMax(`order`, (seq, line)) AS ordered, argMax(payer, (seq, line)) AS payer,
+                   argMax(party, (seq, line)) AS party, argMax(event_time, (seq, line)) AS paid_at
+            FROM payment GROUP BY payment
+        ) AS p
+        LEFT JOIN (
+            SELECT payment,
+                   sumIf(amount, what = 'match' OR posting IN ('difference_kept', 'difference_paid')) AS matched
+            FROM payment_match WHERE payment != '' GROUP BY payment
+        ) AS m ON m.payment = p.payment""",
+    "due_now": """
+        SELECT d.of AS of_group, d.document AS document, d.kind AS kind, d.direction AS direction, d.party AS party,
+               d.amount AS amount, d.currency AS currency, d.told_at AS told_at,
+               if(d.due_day = toDate(0), toDate(d.told_at, 'Asia/Shanghai'), d.due_day) AS due_day,
+               multiIf(d.newest = 'cancelled', 'cancelled', s.status = '', 'open', s.status) AS status,
+               s.paid AS paid, s.refunded AS refunded,
+               if(status IN ('open', 'part_paid'), if(s.status = '', d.amount, s.due) - s.paid, toDecimal64(0, 4))
+                   AS remains
+        FROM (
+            SELECT `group` AS of, document, argMaxIf(toString(kind), (event_time, event_id), status = 'told') AS kind,
+                   argMaxIf(toString(direction), (event_time, event_id), status = 'told') AS direction,
+                   argMaxIf(party, (event_time, event_id), status = 'told') AS party,
+                   argMaxIf(receivable.amount, (event_time, event_id), status = 'told') AS amount,
+                   argMaxIf(toString(currency), (event_time, event_id), status = 'told') AS currency,
+                   argMaxIf(receivable.due_day, (event_time, event_id), status = 'told') AS due_day,
+                   minIf(event_time, status = 'told') AS told_at,
+                   argMax(toString(status), (event_time, event_id)) AS newest
+            FROM receivable GROUP BY `group`, document HAVING countIf(status = 'told') > 0
+        ) AS d
+        LEFT JOIN (
+            SELECT `group` AS of, document, argMax(toString(status), serial) AS status,
+                   argMax(order_status.due, serial) AS due, argMax(order_status.paid, serial) AS paid,
+                   argMax(order_status.refunded, serial) AS refunded
+            FROM order_status GROUP BY `group`, document
+        ) AS s ON s.of = d.of AND s.document = d.document""",
+    "payment_clock": """
+        SELECT max(moment) AS now, toDate(now, 'Asia/Shanghai') AS today FROM (
+            SELECT max(event_time) AS moment FROM payment
+            UNION ALL SELECT max(event_time) FROM receivable
+            UNION ALL SELECT max(time) FROM payment_exception
+        )""",
+    "open_payment_exception": """
+        SELECT exception_id, any(toString(`group`)) AS of_group, any(toString(kind)) AS kind, any(subject) AS subject,
+               any(toString(severity)) AS severity, any(toString(owner)) AS owner, any(action) AS suggested,
+               argMax(toString(status), (seq, line)) AS state, argMax(payment_exception.amount, (seq, line)) AS amount,
+               argMax(payment_exception.evidence, (seq, line)) AS evidence,
+               argMax(payment_exception.candidates, (seq, line)) AS candidates,
+               argMax(payment_exception.since, (seq, line)) AS since,
+               argMax(payment_exception.until, (seq, line)) AS until
+        FROM payment_exception GROUP BY exception_id HAVING state != 'closed'""",
+    "receivable_aging": """
+        SELECT of_group, party, kind, currency,
+               multiIf(late <= 0, 'current', late <= 30, '1-30', late <= 60, '31-60', late <= 90, '61-90', 'over 90')
+                   AS bucket,
+               count() AS documents, sum(remains) AS amount
+        FROM (
+            SELECT of_group, party, kind, currency, remains,
+                   dateDiff('day', due_day, (SELECT today FROM payment_clock)) AS late
+            FROM due_now WHERE direction = 'in' AND remains > 0
+        ) GROUP BY of_group, party, kind, currency, bucket""",
+    "days_sales_outstanding": """
+        SELECT of_group, currency, sum(remains) AS outstanding,
+               sumIf(amount, told_at >= (SELECT now FROM payment_clock) - INTERVAL 90 DAY AND status != 'cancelled')
+                   AS issued_in_90_days,
+               if(issued_in_90_days = 0, NULL, round(toFloat64(outstanding) / toFloat64(issued_in_90_days) * 90, 1))
+                   AS days
+        FROM due_now WHERE direction = 'in' AND kind NOT IN ('topup') GROUP BY of_group, currency""",
+    "channel_day": """
+        SELECT toDate(paid_at, 'Asia/Shanghai') AS business_date, of_group, channel, merchant, kind, direction,
+               currency, count() AS payments, sum(amount) AS amount, sum(fee) AS fees, sum(matched) AS matched,
+               countIf(unmatched = 0) AS fully_matched
+        FROM payment_now WHERE state = 'success'
+        GROUP BY business_date, of_group, channel, merchant, kind, direction, currency""",
+    "cash_position": """
+        SELECT j.account AS account, a.name AS name, a.english AS english,
+               sum(if(j.side = 'D', j.amount, -j.amount)) AS balance
+        FROM journal AS j
+        LEFT JOIN (SELECT account, any(account.name) AS name, any(account.english) AS english FROM account
+                   GROUP BY account) AS a ON a.account = j.account
+        WHERE j.book = 'HQ' AND j.account IN ('1801', '1811', '1812', '1813', '1814', '1815', '2601')
+        GROUP BY account, name, english""",
 }
 """Views for people: what waits now, goods in stores, open breaches of scan chains, cases of weights, conflicting
-duplicates with both contents, dead letters still open."""
+duplicates with both contents, dead letters still open; payments and dues as they are, open exceptions, aging by days
+overdue, days sales outstanding, each day by channel, and where the money is (2601: of which nobody knows for what)."""
 
 
 def statements(cluster: str | None = None, database: str = "default") -> list[str]:
@@ -107,8 +199,8 @@ def statements(cluster: str | None = None, database: str = "default") -> list[st
 def _view(name: str, where: str, database: str = "") -> str:
     """A view, of this database's tables or (`database`) of another's."""
     sql = " ".join(VIEWS[name].split())
-    for table in TABLES if database else ():
-        sql = re.sub(rf"\b(FROM|JOIN) {table.name}\b", rf"\1 {database}.{table.name}", sql)
+    for known in (*(table.name for table in TABLES), *VIEWS) if database else ():
+        sql = re.sub(rf"\b(FROM|JOIN) {known}\b", rf"\1 {database}.{known}", sql)
     return f"CREATE VIEW IF NOT EXISTS {where} AS {sql}"
 
 

@@ -1,0 +1,98 @@
+"""The views for people, by a small world whose figures are plain."""
+
+from collections.abc import Iterator
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from clickhouse_connect.driver.client import Client
+
+from schemas.times import DAY
+from sinks.encode import Encoded
+from tests.channels.world import NOON
+from tests.payments.world import Books, due, key, paid
+from tests.servers.store import Store
+
+
+class Written(Books):
+    """A lane of payments that writes into a store."""
+
+    def __init__(self, client: Client) -> None:
+        self.client = client
+        super().__init__()
+
+    def wrote(self, made: list[Encoded]) -> None:
+        """Its rows."""
+        for table in made:
+            self.client.raw_insert(table.table, insert_block=bytes(table.body), fmt="ArrowStream")
+
+
+@pytest.fixture(scope="module")
+def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
+    """A store with a few dues and payments; it is two days after noon."""
+    store = Store(Path(tmp_path_factory.mktemp("store")))
+    try:
+        store.start()
+        books = Written(store.client())
+        books.take(
+            due("FR-1001", "100.00"),
+            due("FR-1002", "50.00", due_day="2025-11-30"),
+            due("FR-1003", "30.00", due_day="2025-09-10", party="C-2"),
+            due("FR-1004", "20.00", due_day="2025-07-01", party="C-2"),
+            paid("A1", "100.00", "FR-1001", fee_e4=6_000),
+            paid("A2", "10.00", "FR-1003"),
+            paid("A3", "7.00", "FR-9999"),
+        ).until(NOON + 2 * DAY)
+        yield store.client()
+    finally:
+        store.kill()
+
+
+def rows(client: Client, sql: str) -> list[tuple[Any, ...]]:
+    """A question's answer."""
+    return [tuple(row) for row in client.query(sql).result_rows]
+
+
+def test_aging(client: Client) -> None:
+    assert rows(
+        client, "SELECT party, bucket, documents, amount FROM receivable_aging ORDER BY party, bucket"
+    ) == [
+        ("C-1", "current", 1, Decimal(50)),
+        ("C-2", "61-90", 1, Decimal(20)),
+        ("C-2", "over 90", 1, Decimal(20)),
+    ]
+
+
+def test_days_sales_outstanding(client: Client) -> None:
+    assert rows(client, "SELECT outstanding, issued_in_90_days, days FROM days_sales_outstanding") == [
+        (Decimal(90), Decimal(200), 40.5)
+    ]
+
+
+def test_channels_by_day(client: Client) -> None:
+    assert rows(
+        client,
+        "SELECT business_date, channel, payments, amount, fees, matched, fully_matched FROM channel_day",
+    ) == [(date(2025, 11, 11), "other", 3, Decimal(117), Decimal("0.6"), Decimal(110), 2)]
+
+
+def test_cash_position(client: Client) -> None:
+    assert dict(rows(client, "SELECT account, balance FROM cash_position")) == {
+        "1815": Decimal("116.4"),
+        "2601": Decimal(-7),
+    }
+
+
+def test_open_exceptions_and_what_they_are_about(client: Client) -> None:
+    assert rows(client, "SELECT kind, subject, state, amount, severity FROM open_payment_exception") == [
+        ("unknown_payment", key("A3"), "opened", Decimal(7), "medium")
+    ]
+    assert rows(client, "SELECT payment FROM payment_now WHERE unmatched > 0") == [(key("A3"),)]
+    assert rows(client, "SELECT document, status, paid, remains FROM due_now ORDER BY document") == [
+        ("FR-1001", "paid", Decimal(100), Decimal(0)),
+        ("FR-1002", "open", Decimal(0), Decimal(50)),
+        ("FR-1003", "part_paid", Decimal(10), Decimal(20)),
+        ("FR-1004", "open", Decimal(0), Decimal(20)),
+    ]
