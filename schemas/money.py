@@ -11,6 +11,8 @@ YUAN = 10_000
 FEN = 100
 """Units in one fen."""
 
+_UNIT = Decimal("0.0001")
+
 MOST = 10**14
 """The largest amount that is believed, in units: ten billion yuan, far inside `Decimal(18,4)`."""
 
@@ -30,14 +32,14 @@ def parse_yuan(text: str) -> int:
     Raises ValueError naming what is wrong: not a number, more than four decimals, or beyond `MOST`.
     """
     try:
-        units = Decimal(text.strip()) * YUAN
+        amount = Decimal(text.strip())
     except InvalidOperation:
         raise ValueError(f"{text!r} is not an amount of yuan") from None
-    if not units.is_finite() or abs(units) > MOST:
+    if not amount.is_finite() or amount.copy_abs() > MOST // YUAN:
         raise ValueError(f"{text!r} is not a believable amount of yuan")
-    if units != units.to_integral_value():
+    if amount != (exact := amount.quantize(_UNIT)):
         raise ValueError(f"{text!r} has more than four decimals")
-    return int(units)
+    return int(exact * YUAN)
 
 
 def yuan(units: int) -> str:

@@ -101,7 +101,24 @@ def test_yuan_are_written_and_read_exactly(units: int) -> None:
     assert money.parse_yuan(money.yuan(units)) == units
 
 
-@pytest.mark.parametrize("text", ["", "abc", "1.00001", "1e20", "NaN", "Infinity", "１,0"])
+NO_AMOUNTS = (
+    "",
+    "abc",
+    "1.00001",
+    "1e20",
+    "NaN",
+    "sNaN",
+    "Infinity",
+    "１,0",
+    "1e999999999",
+    "-1e999999999",
+    "1e-999999999",
+)
+
+
+@pytest.mark.parametrize(
+    "text", [*NO_AMOUNTS, "1." + "0" * 40 + "1", "9" * 10_000], ids=lambda text: text[:20]
+)
 def test_what_is_no_amount_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r"yuan|decimals"):
         money.parse_yuan(text)
