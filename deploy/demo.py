@@ -21,10 +21,13 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from dashboards.words import FEES
 from deploy import audit, transfers
+from deploy.audit.paid import Paid, paid
+from deploy.audit.store import Store
 from deploy.embedded.kafka import PARTITIONS
 from deploy.home import Home
 from deploy.part import ROOT, Part, Server
 from schemas.money import yuan
+from schemas.reasons import EXCEPTION
 from schemas.settings import Settings, from_environment, to_environment
 from schemas.times import DAY, HOUR
 from sinks.clickhouse import AWAY, connect, create_tables
@@ -33,9 +36,12 @@ from sources.network.pace import Sent
 
 COMMANDS = 25
 """Commands on virtual accounts a second."""
+PAYMENTS = 10
+"""Affairs a second in which customers owe and pay."""
 VEHICLES = 2
 """Vehicles at the gate of the cold store a second."""
 TARIFF = ROOT / "flows" / "rating" / "default"
+MATCHING = ROOT / "flows" / "reconciliation" / "default" / "matching.toml"
 HORIZON = 40 * DAY
 """Simulated days pass in seconds: a quarter of an hour in which a dead letter can be mended."""
 CLIENTS = 2
@@ -44,7 +50,7 @@ FINISH = 420.0
 """Seconds that the parcels on the way have to arrive when the demo is stopped."""
 SETTLE = 120.0
 """Seconds that the lanes then have to read what is left, and again to end well."""
-FEES_A_LINE = 6
+A_LINE = 6
 """In the summary."""
 BROKER_ENDED = 3
 """Exit code when an in-memory broker ended."""
@@ -127,6 +133,7 @@ class Demo:
             mqtt=self.brokers[1].address,
             mqtt_clients=from_environment().mqtt_clients if "WAYBOOK_MQTT_CLIENTS" in os.environ else CLIENTS,
             home=home,
+            keys=home / "keys",
             partitions=PARTITIONS,
             epoch=2.0,
             horizon=HORIZON,
@@ -142,6 +149,7 @@ class Demo:
             self._part("stays", "flows.stays", "0"),
             self._part("gates", "flows.gates"),
             self._part("accounts", "flows.accounts", "0"),
+            self._part("payments", "flows.payments", "0"),
         ]
         page = self._server("page", "dashboards.live", "--port", str(self.options.port), keeps_port=True)
         self.volumes = self._part(
@@ -162,6 +170,7 @@ class Demo:
             "sources.network",
             *("--truth", str(home / "truth"), "--tariff", str(TARIFF), "--seed", str(self.options.seed)),
             *("--commands", str(COMMANDS), "--vehicles", str(VEHICLES)),
+            *("--payments", str(PAYMENTS), "--matching", str(MATCHING)),
             *("--rate", str(self.options.rate), "--faults", "some" if self.options.faults else "none"),
         )
 
@@ -247,9 +256,10 @@ class Demo:
             part.stop(SETTLE)
         try:
             client = connect(self.settings, 600)
-            report = audit.run(client, truth=self.options.home / "truth", closed=True, limits=self.settings)
+            truth = self.options.home / "truth"
+            report = audit.run(client, truth=truth, closed=True, limits=self.settings)
             _say(report.to_text())
-            _say(self._summary(report.passed))
+            _say(self._summary(report.passed, paid(Store(client), truth)))
         except AWAY as error:
             _say(f"no audit: the store is away: {error}")
             return 1
@@ -257,13 +267,13 @@ class Demo:
 
     def _settle(self) -> None:
         """Wait until everything that Kafka has is in a block, and has been for a while."""
-        books, until = Lag(self.settings, 0, accounts=True), time.monotonic() + SETTLE
+        books, until = Lag(self.settings, 0, accounts=True, payments=True), time.monotonic() + SETTLE
         while not books.drained(Sent()) and time.monotonic() < until:
             self._tend()
             time.sleep(0.3)
         books.close()
 
-    def _summary(self, passed: bool) -> str:
+    def _summary(self, passed: bool, money: Paid) -> str:
         one = self.client.query(
             "SELECT (SELECT uniqExact(waybill) FROM event), (SELECT count() FROM event), "
             "(SELECT count() FROM charge), (SELECT count() FROM journal), "
@@ -288,12 +298,16 @@ class Demo:
                 f"  parcels       {one[0]:,}",
                 f"  events        {one[1]:,}",
                 f"  charges       {one[2]:,}",
-                *_told((FEES[fee][0], units) for fee, units in booked),
+                *_lines("fees, yuan", (f"{FEES[fee][0]} {yuan(units)}" for fee, units in booked)),
                 f"  journal rows  {one[3]:,}",
                 f"  balance       debits {yuan(one[8])} − credits {yuan(one[9])} = {yuan(one[8] - one[9])} yuan",
                 f"  accounts      {one[4]:,} movements; commands: {one[5]:,} carried out, {one[6]:,} refused; "
                 f"{one[7]:,} notices",
                 f"  cold store    {one[10]:,} stays opened, {one[11]:,} closed; {one[12]:,} refused at the gate",
+                f"  payments      {money.booked:,} of {money.told:,} told, {money.happened:,} in all; matched as meant "
+                f"{money.matched:,}, open {money.open:,}, wrong {len(money.wrong):,}; "
+                f"{money.refused:,} notifications refused",
+                *_lines("exceptions", (_counted(kind, *counts) for kind, counts in money.exceptions.items())),
                 f"  audit         {'passed' if passed else 'FAILED'}",
                 f"  latency       p50 {p50}, p99 {p99}, from arrival to queryable row",
                 f"  starts        {starts}; killed {self.killed}",
@@ -302,12 +316,16 @@ class Demo:
         )
 
 
-def _told(fees: Iterable[tuple[str, int]]) -> Iterator[str]:
-    """Lines with what the fees came to, some on each."""
-    told = [f"{fee} {yuan(units)}" for fee, units in fees]
-    for first in range(0, len(told), FEES_A_LINE):
-        name = "" if first else "fees, yuan"
-        yield f"  {name:<14}{', '.join(told[first : first + FEES_A_LINE])}"
+def _lines(name: str, told: Iterable[str]) -> Iterator[str]:
+    """Lines that tell so much, some on each."""
+    words = list(told)
+    for first in range(0, len(words), A_LINE):
+        yield f"  {'' if first else name:<14}{', '.join(words[first : first + A_LINE])}"
+
+
+def _counted(kind: str, there: int, true: int) -> str:
+    """How many exceptions of a kind are open, and how many there truly are where that differs."""
+    return f"{EXCEPTION[kind]} {there:,}" + ("" if there == true else f" (truth: {true:,})")
 
 
 def command() -> str:

@@ -26,6 +26,19 @@ class StayLine(msgspec.Struct, frozen=True):
     stay: str
 
 
+class PaymentLine(msgspec.Struct, frozen=True):
+    """A movement of money that happened, and what must come of it; amounts in 0.0001 yuan."""
+
+    payment: str
+    amount_e4: int
+    told: bool
+    """A notification that can be believed was sent; otherwise at most a bill knows of it."""
+    shares: dict[str, int]
+    """By document."""
+    decidable: bool = True
+    exception: str = ""
+
+
 class Weighing(msgspec.Struct, frozen=True):
     """A weight that was sent."""
 

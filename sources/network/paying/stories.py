@@ -232,5 +232,5 @@ STORIES: dict[str, Shared] = {
     "cancelled": Shared("已取消仍付款", 1, cancelled),
     "foreign": Shared("外币支付", 0.5, foreign),
     "invoice": Shared("支付承运商发票", 3, invoice),
-    **{how: Shared("无效通知", 0.7, _spoiled(how)) for how in SPOILED},
+    **{how: Shared("无效通知", 1.0, _spoiled(how)) for how in SPOILED},
 }

@@ -1,0 +1,99 @@
+"""Payments in the books against the simulated network's truth: who really paid what.
+
+`payments.jsonl`  a line for each movement of money (`sent.PaymentLine`), whether anybody was told of it or not
+"""
+
+from collections import Counter, defaultdict
+from pathlib import Path
+
+import msgspec
+
+from deploy.audit.report import Check, Findings
+from deploy.audit.sent import PaymentLine, lines
+from deploy.audit.store import Store
+
+FILE = "payments.jsonl"
+
+_PAYMENTS = """
+    SELECT payment, argMax(reinterpretAsInt64(amount), (seq, line)) AS amount,
+           argMax(state, (seq, line)) = 'success' AS moved
+    FROM $payment GROUP BY payment"""
+_MATCHES = """
+    SELECT payment, document, sum(reinterpretAsInt64(amount)) AS matched FROM $payment_match
+    WHERE what = 'match' GROUP BY payment, document HAVING matched != 0"""
+_EXCEPTIONS = """
+    SELECT kind, count() AS n FROM (
+        SELECT exception_id, argMax(kind, (seq, line)) AS kind, argMax(status, (seq, line)) AS state
+        FROM $payment_exception GROUP BY exception_id HAVING state != 'closed'
+    ) GROUP BY kind"""
+_REFUSED = """
+    SELECT count() AS n FROM (
+        SELECT dead_letter_id FROM $dead_letter WHERE startsWith(topic, 'waybook.notifications.') AND status = 'open'
+        GROUP BY dead_letter_id
+    )"""
+
+
+class Paid(msgspec.Struct, frozen=True):
+    """What the books know of payments, beside what is true."""
+
+    happened: int
+    told: int
+    """Of those: notified, so that the books must have them."""
+    booked: int
+    matched: int
+    """Payments that are for exactly what they were meant for."""
+    open: int
+    """Not matched, or not wholly, though it could be known what they are for."""
+    wrong: tuple[str, ...]
+    """Matched to what they are not for."""
+    missing: tuple[str, ...]
+    """Told and not there, or with another amount; or there and never happened."""
+    refused: int
+    exceptions: dict[str, tuple[int, int]]
+    """By kind: open in the books, and how many there truly are."""
+
+
+def paid(store: Store, directory: Path) -> Paid:
+    """The comparison. Raises OSError when there is no truth about payments."""
+    truth = {line.payment: line for line in lines(directory / FILE, PaymentLine)}
+    booked = {row["payment"]: row["amount"] for row in store.rows(_PAYMENTS) if row["moved"]}
+    shares: dict[str, dict[str, int]] = defaultdict(dict)
+    for row in store.rows(_MATCHES):
+        shares[row["payment"]][row["document"]] = row["matched"]
+    missing = [name for name, one in truth.items() if one.told and booked.get(name) != one.amount_e4]
+    missing += [name for name in booked if name not in truth]
+    known = [one for name, one in truth.items() if name in booked]
+    right = [one for one in known if one.shares and shares.get(one.payment) == one.shares]
+    wrong = [one for one in known if not _within(shares.get(one.payment, {}), one.shares)]
+    settled = {one.payment for one in (*right, *wrong)}
+    there = {row["kind"]: row["n"] for row in store.rows(_EXCEPTIONS)}
+    true = Counter(one.exception for one in known if one.exception)
+    return Paid(
+        happened=len(truth),
+        told=sum(one.told for one in truth.values()),
+        booked=len(booked),
+        matched=len(right),
+        open=sum(one.decidable and bool(one.shares) and one.payment not in settled for one in known),
+        wrong=tuple(f"{one.payment}: {shares[one.payment]}, should be {one.shares}" for one in wrong),
+        missing=tuple(missing),
+        refused=int(store.value(_REFUSED)),
+        exceptions={kind: (there.get(kind, 0), true[kind]) for kind in sorted(there.keys() | true.keys())},
+    )
+
+
+def check_paid(store: Store, directory: Path) -> list[Check]:
+    """Every payment that was told is there, none was invented, none is matched to what it is not for."""
+    result = paid(store, directory)
+    there = Findings("truth_payments", "模拟渠道通知的每笔收付恰好入账一次，伪造的一笔也没有")
+    there.seen = result.told
+    for name in result.missing:
+        there.add(f"{name}: there is another amount, or nothing, or nobody paid this")
+    matched = Findings("truth_matches", "没有一笔收付核销到别的单据")
+    matched.seen = result.matched
+    for example in result.wrong:
+        matched.add(example)
+    return [there.check("payments told"), matched.check("payments matched as they were meant")]
+
+
+def _within(found: dict[str, int], true: dict[str, int]) -> bool:
+    return all(0 < amount <= true.get(document, 0) for document, amount in found.items())

@@ -1,0 +1,93 @@
+"""Payments in the books against who really paid what."""
+
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from clickhouse_connect.driver.client import Client
+
+from deploy.audit.paid import check_paid, paid
+from deploy.audit.sent import PaymentLine
+from deploy.audit.store import Store
+from tests.audit.writer import Writer
+
+TRUTH = (
+    PaymentLine(payment="a", amount_e4=500, told=True, shares={"D1": 500}),
+    PaymentLine(
+        payment="b", amount_e4=900, told=True, shares={"D2": 400, "D3": 400}, exception="amount_over"
+    ),
+    PaymentLine(payment="c", amount_e4=100, told=False, shares={"D4": 100}),
+    PaymentLine(payment="d", amount_e4=300, told=True, shares={"D5": 300}),
+    PaymentLine(payment="e", amount_e4=200, told=True, shares={"D6": 200}, decidable=False),
+)
+MATCHES = (("a", "D1", 500), ("b", "D2", 400), ("b", "D3", 400))
+
+
+@pytest.fixture
+def writer(empty: Client, tmp_path: Path) -> Writer:
+    """Books in which all is as it should be: `d` and `e` are open, and nobody has heard of `c`."""
+    (tmp_path / "payments.jsonl").write_bytes(b"".join(msgspec.json.encode(one) + b"\n" for one in TRUTH))
+    made = Writer(empty, 3000)
+    told = [_payment(one.payment, one.amount_e4) for one in TRUTH if one.told]
+    raised = {"exception_id": "x1", "kind": "amount_over", "status": "opened"}
+    closed = {"exception_id": "x2", "kind": "unknown_payment", "status": "closed"}
+    letter = {"dead_letter_id": "dl-1", "topic": "waybook.notifications.bank", "status": "open"}
+    matches = [_match(*one) for one in MATCHES]
+    made.by_hand(
+        {
+            "payment": told,
+            "payment_match": matches,
+            "payment_exception": [raised, closed],
+            "dead_letter": [letter],
+        },
+        {},
+    )
+    return made
+
+
+def _payment(key: str, amount: int, state: str = "success") -> dict[str, Any]:
+    return {"payment": key, "amount": amount, "state": state}
+
+
+def _match(payment: str, document: str, amount: int) -> dict[str, Any]:
+    return {"what": "match", "payment": payment, "document": document, "amount": amount}
+
+
+def _failed(client: Client, truth: Path) -> set[str]:
+    return {check.name for check in check_paid(Store(client), truth) if not check.passed}
+
+
+def test_what_is_known_of_it(writer: Writer, tmp_path: Path) -> None:
+    result = paid(Store(writer.client), tmp_path)
+    assert (result.happened, result.told, result.booked) == (5, 4, 4)
+    assert (result.matched, result.open, result.wrong, result.missing) == (2, 1, (), ())
+    assert (result.refused, result.exceptions) == (1, {"amount_over": (1, 1)})
+    assert not _failed(writer.client, tmp_path)
+
+
+def test_a_bill_may_tell_what_was_not_notified_and_a_decision_what_could_not_be_known(
+    writer: Writer, tmp_path: Path
+) -> None:
+    rows = [_match("e", "D6", 200), _match("d", "D5", 100), _match("d", "D5", 200)]
+    writer.by_hand({"payment": [_payment("c", 100)], "payment_match": rows}, {})
+    result = paid(Store(writer.client), tmp_path)
+    assert (result.booked, result.matched, result.open, result.wrong, result.missing) == (5, 4, 1, (), ())
+
+
+@pytest.mark.parametrize(
+    ("table", "row", "check"),
+    [
+        ("payment", _payment("f", 100), "truth_payments"),
+        ("payment", _payment("a", 501), "truth_payments"),
+        ("payment", _payment("a", 500, "closed"), "truth_payments"),
+        ("payment_match", _match("d", "D1", 300), "truth_matches"),
+        ("payment_match", _match("b", "D2", 1), "truth_matches"),
+        ("payment_match", _match("e", "D5", 200), "truth_matches"),
+    ],
+)
+def test_what_is_wrong_is_noticed(
+    writer: Writer, tmp_path: Path, table: str, row: dict[str, Any], check: str
+) -> None:
+    writer.by_hand({table: [row]}, {})
+    assert _failed(writer.client, tmp_path) == {check}
