@@ -65,26 +65,30 @@ class Format(ABC):
             raise RefusedError("unknown_key", f"{shown or 'no serial'} is none of the channel's keys")
         return self._believed(named, received)
 
-    @staticmethod
-    def _believed(keys: Sequence[Key], received: int) -> list[Key]:
-        """Those of the keys that are believed on the day of receipt."""
+    def _believed(self, keys: Sequence[Key], received: int) -> list[Key]:
+        """Those of the keys that are believed on the day of receipt, and whose certificates are in force."""
         day = business_day(received)
         valid = [
             key
             for key in keys
             if (key.since is None or day_of(key.since) <= day)
             and (key.until is None or day <= day_of(key.until))
+            and self._in_force(key, received)
         ]
         if not valid:
             raise RefusedError("unknown_key", f"no key is valid on {date_of(day)}")
         return valid
+
+    def _in_force(self, key: Key, received: int) -> bool:
+        public = self._keys.public.get(key.file)
+        return public is None or public.begins <= received <= public.ends
 
     def _signed(self, keys: Sequence[Key], signature: str | bytes, text: bytes) -> None:
         """Whether an RSA signature (Base64) of a text is by one of the keys."""
         raw = _base64(signature)
         for key in keys:
             try:
-                self._keys.public[key.file].verify(raw, text, _PADDING, _SHA256)
+                self._keys.public[key.file].key.verify(raw, text, _PADDING, _SHA256)
             except InvalidSignature:
                 continue
             return

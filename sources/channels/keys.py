@@ -4,7 +4,8 @@ Certificates and public keys are PEM. Our own keys are text files of hexadecimal
 APIv3 keys and HMAC secrets the text itself, without the line's end.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import TypeVar
 
@@ -14,6 +15,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
 from schemas.problems import DocumentError, Problem
+from schemas.times import SECOND
 from sources.channels.evidence import Evidence
 from sources.channels.model import GENERIC, Channels, Own
 from sources.channels.tokens import Tokens
@@ -21,7 +23,23 @@ from sources.channels.tokens import Tokens
 MOST_BYTES = 65_536
 """A key file that is larger is none."""
 FEWEST_RSA_BITS = 2048
+LATEST = 2**62
+"""No time that comes (ms)."""
+SERIALS = {"wechat": 16, "unionpay": 10}
+"""The formats that name a certificate by its own serial, and in which digits."""
 Loaded = TypeVar("Loaded")
+
+
+class Public:
+    """A channel's key. A certificate has a serial, and a time (UTC ms) from which and until which it is believed."""
+
+    def __init__(self, key: RSAPublicKey, certificate: x509.Certificate | None) -> None:
+        self.key = key
+        self.serial = None if certificate is None else certificate.serial_number
+        self.begins, self.ends = 0, LATEST
+        if certificate is not None:
+            self.begins = _milliseconds(certificate.not_valid_before_utc)
+            self.ends = _milliseconds(certificate.not_valid_after_utc)
 
 
 class Keys:
@@ -31,7 +49,7 @@ class Keys:
         self,
         tokens: Tokens,
         evidence: Evidence,
-        public: dict[str, RSAPublicKey],
+        public: dict[str, Public],
         secrets: dict[str, bytes],
         ciphers: dict[str, AESGCM],
     ) -> None:
@@ -64,6 +82,7 @@ def read_keys(channels: Channels, directory: Path) -> Keys:
     evidence = load(list(channels.own.evidence), lambda raw: _hexadecimal(raw, 64, 64))
     signers = [(key.file, one.format) for one in channels.channels.values() for key in one.key]
     public = load([file for file, kind in signers if kind not in GENERIC], _public)
+    problems += _misnamed(channels, public)
     secrets = load([file for file, kind in signers if kind in GENERIC], _secret)
     merchants = [merchant for one in channels.channels.values() for merchant in one.merchant]
     ciphers = load([file for one in merchants for file in one.secrets], _cipher)
@@ -101,15 +120,34 @@ def _hexadecimal(raw: bytes, fewest: int, most: int) -> bytes:
     return key
 
 
-def _public(raw: bytes) -> RSAPublicKey:
+def _public(raw: bytes) -> Public:
     try:
-        certified = b"BEGIN CERTIFICATE" in raw
-        key = x509.load_pem_x509_certificate(raw).public_key() if certified else load_pem_public_key(raw)
+        certificate = x509.load_pem_x509_certificate(raw) if b"BEGIN CERTIFICATE" in raw else None
+        key = certificate.public_key() if certificate is not None else load_pem_public_key(raw)
     except ValueError:
         raise ValueError("is no certificate and no public key (PEM)") from None
     if not isinstance(key, RSAPublicKey) or key.key_size < FEWEST_RSA_BITS:
         raise ValueError(f"is no RSA key of {FEWEST_RSA_BITS} bits or more")
-    return key
+    return Public(key, certificate)
+
+
+def _misnamed(channels: Channels, public: Mapping[str, Public]) -> Iterator[Problem]:
+    """Certificates that are others than those that channels.toml means."""
+    for channel in channels.channels.values():
+        if (base := SERIALS.get(channel.format)) is None:
+            continue
+        for key in channel.key:
+            found = public.get(key.file)
+            if found is None or found.serial is None:
+                continue
+            own = f"{found.serial:X}" if base == 16 else f"{found.serial}"
+            if own.lstrip("0") != key.serial.upper().lstrip("0"):
+                message = f"{key.file} is the certificate {own}, channel {channel.name} calls it {key.serial}"
+                yield Problem("channels.toml", 0, "serial", "other_certificate", message)
+
+
+def _milliseconds(moment: datetime) -> int:
+    return int(moment.timestamp()) * SECOND
 
 
 def _secret(raw: bytes) -> bytes:

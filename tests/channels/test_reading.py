@@ -143,6 +143,18 @@ def test_a_file_that_is_no_such_key_is_named(tmp_path: Path, file: str, content:
     assert "hunter2" not in problem.message.removeprefix(str(tmp_path))
 
 
+def test_another_certificate_than_the_one_that_is_meant_is_named() -> None:
+    """Two files that were mixed up: each is told with its own serial."""
+    one, two = "5A17C0DE00000001", "5A17C0DE00000002"
+    mixed = (
+        TEXT.replace(f"{one}.pem", "x.pem").replace(f"{two}.pem", f"{one}.pem").replace("x.pem", f"{two}.pem")
+    )
+    with pytest.raises(DocumentError) as caught:
+        read_keys(read_channels({FILE: mixed}), world().directory)
+    assert [problem.rule for problem in caught.value.problems] == ["other_certificate"] * 2
+    assert f"is the certificate {two}, channel wechat calls it {one}" in str(caught.value)
+
+
 def test_the_key_for_tokens_alone_is_enough_for_tokens() -> None:
     """Whoever makes payers.csv needs no other key."""
     here = world()

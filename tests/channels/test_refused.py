@@ -234,6 +234,67 @@ def test_a_key_is_believed_from_its_first_day() -> None:
     here.verifier.payment(here.signer.notification(payment, october, key=0))
 
 
+def test_a_certificate_is_believed_until_it_ends() -> None:
+    """Also where channels.toml does not say until when."""
+    late = 2_839_000_000_000  # 2059-12-18, the last days of the world's certificates
+    payment = msgspec.structs.replace(TOLD["unionpay"], time=late)
+    world().verifier.payment(world().signer.notification(payment, late))
+    later = late + 30 * DAY
+    assert (
+        _reason(world().signer.notification(msgspec.structs.replace(payment, time=later), later))
+        == "unknown_key"
+    )
+
+
+def test_a_service_providers_notifications_are_configuration() -> None:
+    """Payments to sub-merchants are encrypted with the provider's key and name both."""
+    here = world()
+    text = TEXT.replace(
+        'number = "1900000125"\ngroup = "north"\n',
+        'number = "1900000125"\ngroup = "north"\n' + 'apps = ["wx00000000000009"]\n',
+    ).replace(
+        '[[channel]]\nname = "alipay"',
+        """[[channel.shape]]
+has = ["sp_mchid", "trade_state"]
+merchant = "sub_mchid"
+app = "sp_appid"
+number = ["transaction_id"]
+order = "out_trade_no"
+amount = "amount.total"
+unit = "minor"
+time = ["success_time", "notification.create_time"]
+time_format = "rfc3339"
+payer = ["payer.sp_openid"]
+
+[[channel]]
+name = "alipay\"""",
+        1,
+    )
+    channels = read_channels({FILE: text})
+    wechat = channels.channels["wechat"]
+    inner = msgspec.json.encode(
+        {
+            "sp_mchid": "1900000999",
+            "sub_mchid": "1900000125",
+            "sp_appid": "wx00000000000009",
+            "transaction_id": "4200",
+            "out_trade_no": "FR-1",
+            "trade_state": "SUCCESS",
+            "success_time": "2025-11-11T12:00:00+08:00",
+            "payer": {"sp_openid": "o-1"},
+            "amount": {"total": 12345, "currency": "CNY"},
+        }
+    )
+    body = here.signer.encrypted(wechat.merchant[2], inner, {"create_time": "2025-11-11T12:00:00+08:00"})
+    genuine = here.signer.notification(BELIEVED["wechat"], NOON)
+    one = msgspec.structs.replace(
+        genuine, group="north", body=body, headers=here.signer.signed_wechat(body, NOON, wechat.key[0])
+    )
+    got = Verifier(channels, here.keys).payment(one)
+    assert (got.merchant, got.order, got.amount_e4) == ("1900000125", "FR-1", 1_234_500)
+    assert got.payer == here.keys.tokens.token("o-1")
+
+
 def test_unionpay_may_sign_the_text_itself() -> None:
     """`digest = "none"`: a signature over the digest is then wrong, and the other way round."""
     here = world()
