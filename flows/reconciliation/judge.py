@@ -6,7 +6,8 @@ revision is booked. So neither the order in which facts come nor their repetitio
 
 import csv
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from itertools import chain, repeat
 from pathlib import Path
 from typing import NamedTuple, cast
 
@@ -119,36 +120,37 @@ class Judge:
             different[other.payment].append(other)
             given_up[other.document] -= min(0, other.amount)
         for key, one in known.items():
-            self._set(links, one.record, "pooled", key in found.pooled)
+            if one.record.pooled != (key in found.pooled):
+                self.mark(one.record)
+                one.record.pooled = not one.record.pooled
             self._book_payment(one, matches.get(key, ()), different.get(key, ()), of, decided)
         for name, record in of.items():
-            self._set(links, record, "settled", name in found.settled)
+            if record.settled != (name in found.settled):
+                self.mark(record)
+                links.settle(record, not record.settled)
             self._book_due(record, decided)
         open_ = self._exceptions(found, known.values())
+        asked: list[tuple[str, DueRecord | PaymentRecord]] = [(key, one.record) for key, one in known.items()]
         timers: list[tuple[int, str]] = []
-        for key, one in known.items():
-            timers += self._ask(one.record, key, links, open_.get(key, {}))
-        for name, record in of.items():
-            timers += self._ask(record, name, links, open_.get(name, {}))
+        for name, subject in (*asked, *of.items()):
+            if subject.open or name in open_:
+                timers += self._ask(subject, name, links, open_.get(name, {}))
         for name, record in of.items():
             self._tell(record, of_due.get(name, ()), known, given_up[name], open_)
         self._finish(of, known, found, decisions.values())
-        for number, key in enumerate(sorted(known)):
-            first, again = known[key].record, found.again if number == 0 else 0
-            if first.again != again:
-                self.mark(first)
-                first.again = again
-            if again:
-                timers.append((again, first.key))
-        return timers
+        return timers + self._look_again(known, found.again)
 
-    def _set(self, links: Links, record: DueRecord | PaymentRecord, name: str, value: bool) -> None:
-        """A mark that decides where a record is looked for."""
-        if getattr(record, name) != value:
-            self.mark(record)
-            links.drop(record)
-            setattr(record, name, value)
-            links.add(record)
+    def _look_again(self, known: Mapping[str, Known], again: int) -> list[tuple[int, str]]:
+        """The first payment remembers when all that hangs together wants to be looked at again."""
+        timers: list[tuple[int, str]] = []
+        for key, moment in zip(sorted(known), chain((again,), repeat(0)), strict=False):
+            record = known[key].record
+            if record.again != moment:
+                self.mark(record)
+                record.again = moment
+            if moment:
+                timers.append((moment, record.key))
+        return timers
 
     # What is booked
 
@@ -331,8 +333,6 @@ class Judge:
     ) -> list[tuple[int, str]]:
         """Open, change and close a record's exceptions; when sleeping ones wake."""
         timers: list[tuple[int, str]] = []
-        if not should and not record.open:
-            return timers
         told = record.open or {}
         for kind in sorted(told.keys() | should.keys()):
             before, now = told.get(kind), should.get(kind)
@@ -437,35 +437,25 @@ class Judge:
         dues: Mapping[str, DueRecord],
         known: Mapping[str, Known],
         found: Outcome,
-        decisions: Iterable[DecisionRecord],
+        decisions: Collection[DecisionRecord],
     ) -> None:
         """What is matched, or looked at together, leaves together when all of it is settled."""
         records: dict[str, Record] = {record.key: record for record in dues.values()}
+        if not known:
+            for record in dues.values():
+                self._leave([record], {})
+            return
         records |= {one.record.key: one.record for one in known.values()}
-        of = {name: record.key for name, record in dues.items()}
-        of |= {key: one.record.key for key, one in known.items()}
         left = {one.record.key: one.payment.amount_e4 for one in known.values()}
-        together = Clusters()
         for match in found.matches:
-            together.join(of[match.payment], of[match.document])
-            left[of[match.payment]] -= match.amount
+            left[payment_key(match.payment)] -= match.amount
         for other in found.differences:
-            together.join(of[other.payment], of[other.document])
-            left[of[other.payment]] -= max(0, other.amount)
-        for key, one in known.items():
-            if (original := original_of(one.payment)) in of:
-                together.join(of[key], of[original])
-        for open_ in found.exceptions:
-            for name in open_.candidates:
-                if name in of and open_.subject in of:
-                    together.join(of[open_.subject], of[name])
-        for decision in decisions:
-            records[decision.key] = decision
-            assert decision.said is not None
-            for key in subjects_of(decision.said):
-                if key in records:
-                    together.join(decision.key, key)
-        for keys in together.of(records):
+            left[payment_key(other.payment)] -= max(0, other.amount)
+        if len(records) == 2 and len(found.matches) == 1 and not decisions:
+            self._leave([records[key] for key in sorted(records)], left)
+            return
+        records |= {decision.key: decision for decision in decisions}
+        for keys in _clusters(dues, known, found, decisions).of(records):
             self._leave([records[key] for key in keys], left)
 
     def _leave(self, together: Sequence[Record], left: Mapping[str, int]) -> None:
@@ -505,6 +495,31 @@ def _agree(booked: Booked, should: Wanted | None) -> bool:
         booked.by,
         booked.evidence,
     )
+
+
+def _clusters(
+    dues: Mapping[str, DueRecord],
+    known: Mapping[str, Known],
+    found: Outcome,
+    decisions: Collection[DecisionRecord],
+) -> Clusters:
+    """Keys of records that were matched, looked at or decided about together."""
+    of = {name: record.key for name, record in dues.items()}
+    of |= {key: one.record.key for key, one in known.items()}
+    pairs = [(match.payment, match.document) for match in found.matches]
+    pairs += [(other.payment, other.document) for other in found.differences]
+    pairs += [(key, original_of(one.payment)) for key, one in known.items()]
+    pairs += [(open_.subject, name) for open_ in found.exceptions for name in open_.candidates]
+    together = Clusters()
+    for one, other in pairs:
+        if one in of and other in of:
+            together.join(of[one], of[other])
+    keys = set(of.values())
+    for decision in decisions:
+        for key in subjects_of(decision.said) if decision.said is not None else ():
+            if key in keys:
+                together.join(decision.key, key)
+    return together
 
 
 def _is_settled(record: Record, left: Mapping[str, int]) -> bool:

@@ -102,6 +102,15 @@ class Links:
                 for key in subjects_of(said):
                     self._decisions.drop(key, record.key)
 
+    def settle(self, record: DueRecord, settled: bool) -> None:
+        """A due that numbers and decisions settle is found by its numbers alone, until it is open again."""
+        assert record.due is not None
+        change = self._dues.drop if settled else self._dues.add
+        for key in keys_of_due(record.due, self.rules):
+            if not key.startswith(NUMBER):
+                change(key, record.document)
+        record.settled = settled
+
     def forget(self) -> None:
         """Nothing is read ahead any more: a block is over."""
         self._paid.clear()
@@ -155,6 +164,8 @@ class Links:
 
     def decided_with(self, name: str) -> Iterable[str]:
         """Payments that people's shares give to a document; documents that they give a payment to."""
+        if not self._decisions:
+            return
         for key in (due_key(self.group, name), payment_key(name)):
             for decision in self.decisions_on(key):
                 for share in decision.said.shares if decision.said is not None else ():
@@ -165,6 +176,8 @@ class Links:
 
     def decisions_on(self, key: str) -> list[DecisionRecord]:
         """Decisions about a record."""
+        if not self._decisions:
+            return []
         found = [self.known(one) for one in self._decisions.names(key)]
         return [one for one in found if isinstance(one, DecisionRecord)]
 
