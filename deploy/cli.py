@@ -18,7 +18,7 @@ from deploy.commands import (
     bills,
     costs,
     handovers,
-    payers,
+    payment_rules,
     receive,
     tariffs,
     virtual_accounts,
@@ -186,7 +186,7 @@ def parser() -> argparse.ArgumentParser:
     bills.add(command)
     recalling.add(command)
     receive.add(command)
-    payers.add(command)
+    payment_rules.add(command)
     command("explain", explain_).add_argument("waybill")
     one = command("audit", audit_)
     one.add_argument("--truth", type=Path, help="directory of a simulation's truth; nothing may be running")

@@ -1,7 +1,8 @@
-"""Publish a tariff book or a network directory: checked as a whole first, then one event for all lanes."""
+"""Publish a tariff book, a network directory or the rules of payments: checked as a whole first, then one event."""
 
 import contextlib
 import time
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import msgspec
@@ -11,15 +12,25 @@ from deploy.files import files_of
 from flows.governance.network import Network
 from flows.lifecycle.published import in_force, next_network
 from flows.rating.book import Book
+from flows.reconciliation.rules import FILE as MATCHING
+from flows.reconciliation.rules import read_matching
 from schemas import topics
 from schemas.events import ControlEvent, NetworkPublished, TariffPublished, TariffWithdrawn
 from schemas.identity import version_of
 from schemas.limits import MOST_IDENTIFIER
 from schemas.parts import messages_of
-from schemas.problems import UNREADABLE
+from schemas.payments import PaymentRulesPublished
+from schemas.problems import UNREADABLE, DocumentError, Problem
 from schemas.settings import Settings
 from sinks.kafka import Records
+from sources.channels.keys import read_keys
+from sources.channels.read import FILE as CHANNELS
+from sources.channels.read import PAYERS, read_channels, read_payers
 from sources.kafka import Follower
+
+PAYMENT_FILES = (CHANNELS, MATCHING, PAYERS)
+MOST_RULES_BYTES = 6_000_000
+"""A publication is one message of at most 8 MB, in which some characters take two bytes."""
 
 
 def publish_network(settings: Settings, directory: Path, by: str) -> str:
@@ -52,6 +63,43 @@ def publish_tariff(settings: Settings, book: Book, files: dict[str, str], by: st
     )
     send_control(settings, event)
     return event.id
+
+
+def publish_payment_rules(settings: Settings, directory: Path, by: str) -> str:
+    """Publish channels, matching rules and payers of a directory, checked as a lane will; their version.
+
+    Raises DocumentError with every problem, also for keys that are not in the directory of keys.
+    """
+    files = {name: text for name, text in files_of(directory).items() if name in PAYMENT_FILES}
+    check_payment_rules(files, settings.keys)
+    version, now = version_of(files), int(time.time() * 1000)
+    event = PaymentRulesPublished(
+        id=f"payment-rules-{version}-{now}", time=now, version=version, files=files, published_by=by
+    )
+    records = Records(settings)
+    records.produce(topics.PAYMENT_CONTROL.name, "", msgspec.json.encode(event), partition=0)
+    records.flush()
+    return version
+
+
+def check_payment_rules(files: Mapping[str, str], keys: Path) -> None:
+    """What a payments lane will look at. Raises DocumentError with the problems of every file and of the keys."""
+    problems: list[Problem] = []
+    readers: tuple[Callable[[], object], ...] = (
+        lambda: read_keys(read_channels(files), keys),
+        lambda: read_payers(files),
+        lambda: read_matching(files[MATCHING]) if MATCHING in files else None,
+    )
+    for read in readers:
+        try:
+            read()
+        except DocumentError as error:
+            problems += error.problems
+    if sum(len(text.encode()) for text in files.values()) > MOST_RULES_BYTES:
+        message = f"the files together have more than {MOST_RULES_BYTES:,} bytes"
+        problems.append(Problem("", 0, "", "too_large", message))
+    if problems:
+        raise DocumentError(problems)
 
 
 def withdraw_tariff(settings: Settings, version: str, name: str, by: str, comment: str = "") -> str:

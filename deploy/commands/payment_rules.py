@@ -1,15 +1,33 @@
-"""Payers' tokens, for payers.csv and for looking a payer up."""
+"""The rules of payments, and payers' tokens for their payers.csv."""
 
 import argparse
+import os
 import sys
 from pathlib import Path
 
+import msgspec
+
+from deploy import publish
 from deploy.commands import Command
 from deploy.commands.where import settings_of
 from schemas.problems import DocumentError
 from sources.channels.keys import read_tokens
 from sources.channels.model import Own
 from sources.channels.read import FILE, read_channels
+
+
+def publish_rules(arguments: argparse.Namespace) -> int:
+    """Check channels, matching rules, payers and the keys that they need, and publish them to the payments flow."""
+    settings = settings_of(arguments)
+    if arguments.keys:
+        settings = msgspec.structs.replace(settings, keys=arguments.keys)
+    try:
+        version = publish.publish_payment_rules(settings, arguments.directory, arguments.by)
+    except DocumentError as error:
+        sys.stderr.write(f"refused, nothing is published:\n{error}\n")
+        return 1
+    sys.stdout.write(f"published version {version}\n")
+    return 0
 
 
 def token(arguments: argparse.Namespace) -> int:
@@ -29,7 +47,13 @@ def token(arguments: argparse.Namespace) -> int:
 
 
 def add(command: Command) -> None:
-    """token."""
+    """publish-payment-rules, token."""
+    one = command("publish-payment-rules", publish_rules)
+    one.add_argument(
+        "directory", type=Path, help="with channels.toml and, if wanted, matching.toml and payers.csv"
+    )
+    one.add_argument("--keys", type=Path, metavar="DIR", help="directory of keys; default: WAYBOOK_KEYS")
+    one.add_argument("--by", default=os.environ.get("USER", ""), help="who publishes")
     one = command("token", token)
     one.add_argument(
         "identifier", nargs="*", help="left out: a line each on standard input, kept out of histories"
