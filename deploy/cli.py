@@ -17,6 +17,7 @@ from deploy.audit.__main__ import heads_in
 from deploy.commands import (
     bills,
     costs,
+    exceptions,
     handovers,
     payment_rules,
     receive,
@@ -184,6 +185,7 @@ def parser() -> argparse.ArgumentParser:
     volumes.add(command)
     costs.add(command)
     bills.add(command)
+    exceptions.add(command)
     recalling.add(command)
     receive.add(command)
     payment_rules.add(command)

@@ -3,39 +3,21 @@
 from collections.abc import Iterator
 from datetime import date
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 import pytest
 from clickhouse_connect.driver.client import Client
 
 from schemas.times import DAY
-from sinks.encode import Encoded
 from tests.channels.world import NOON
-from tests.payments.world import Books, due, key, paid
-from tests.servers.store import Store
-
-
-class Written(Books):
-    """A lane of payments that writes into a store."""
-
-    def __init__(self, client: Client) -> None:
-        self.client = client
-        super().__init__()
-
-    def wrote(self, made: list[Encoded]) -> None:
-        """Its rows."""
-        for table in made:
-            self.client.raw_insert(table.table, insert_block=bytes(table.body), fmt="ArrowStream")
+from tests.payments.world import due, key, paid
+from tests.payments.written import written
 
 
 @pytest.fixture(scope="module")
 def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
     """A store with a few dues and payments; it is two days after noon."""
-    store = Store(Path(tmp_path_factory.mktemp("store")))
-    try:
-        store.start()
-        books = Written(store.client())
+    with written(tmp_path_factory.mktemp("store")) as books:
         books.take(
             due("FR-1001", "100.00"),
             due("FR-1002", "50.00", due_day="2025-11-30"),
@@ -45,9 +27,7 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
             paid("A2", "10.00", "FR-1003"),
             paid("A3", "7.00", "FR-9999"),
         ).until(NOON + 2 * DAY)
-        yield store.client()
-    finally:
-        store.kill()
+        yield books.client
 
 
 def rows(client: Client, sql: str) -> list[tuple[Any, ...]]:

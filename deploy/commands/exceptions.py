@@ -1,0 +1,130 @@
+"""Exceptions of payments and people's decisions about them, why a payment was matched, and publishing the rules."""
+
+import argparse
+import os
+import sys
+from collections.abc import Callable, Iterator
+from datetime import date
+from pathlib import Path
+
+import msgspec
+
+from deploy.commands import Command
+from deploy.commands.where import settings_of, store_of
+from deploy.reconciliation import people
+from deploy.reconciliation.publish import publish_payment_rules
+from schemas.money import parse_yuan
+from schemas.payments import PaymentDecided
+from schemas.problems import DocumentError
+
+
+def list_(arguments: argparse.Namespace) -> Iterator[str]:
+    """Open exceptions."""
+    yield from people.listing(store_of(arguments), arguments.kind, arguments.group, ignored=arguments.ignored)
+
+
+def show(arguments: argparse.Namespace) -> Iterator[str]:
+    """All about one."""
+    yield from people.showing(store_of(arguments), arguments.id)
+
+
+def resolve(arguments: argparse.Namespace) -> Iterator[str]:
+    """A decision about one."""
+    answer = people.Answer(store_of(arguments), arguments.by, arguments.reason)
+    if arguments.match:
+        made = answer.match(arguments.id, [_share(text) for text in arguments.match])
+    elif arguments.write_off:
+        made = answer.write_off(arguments.id, arguments.document, parse_yuan(arguments.write_off))
+    elif arguments.refund:
+        made = answer.refund(arguments.id)
+    else:
+        made = answer.ignore(arguments.id, arguments.ignore_until)
+    yield _sent(arguments, made)
+
+
+def agree(arguments: argparse.Namespace) -> Iterator[str]:
+    """Agree to another person's decision."""
+    yield _sent(arguments, people.Answer(store_of(arguments), arguments.by).approve(arguments.id))
+
+
+def withdraw(arguments: argparse.Namespace) -> Iterator[str]:
+    """Take a decision back."""
+    yield _sent(
+        arguments, people.Answer(store_of(arguments), arguments.by, arguments.reason).withdraw(arguments.id)
+    )
+
+
+def explain(arguments: argparse.Namespace) -> Iterator[str]:
+    """Why a payment was matched, or why not."""
+    yield from people.explained(store_of(arguments), arguments.payment)
+
+
+def publish(arguments: argparse.Namespace) -> Iterator[str]:
+    """Publish channels.toml, matching.toml and payers.csv."""
+    yield f"published {publish_payment_rules(settings_of(arguments), arguments.directory, arguments.by)}"
+
+
+def _share(text: str) -> tuple[str, int]:
+    document, _, amount = text.rpartition("=")
+    if not document:
+        raise ValueError(f"{text!r} is no DOCUMENT=AMOUNT")
+    return document, parse_yuan(amount)
+
+
+def _sent(arguments: argparse.Namespace, made: PaymentDecided) -> str:
+    people.send(settings_of(arguments), made)
+    return f"decided: {made.id}"
+
+
+def _telling(what: Callable[[argparse.Namespace], Iterator[str]]) -> Callable[[argparse.Namespace], int]:
+    """A command that says lines, and what is wrong instead of a traceback."""
+
+    def run(arguments: argparse.Namespace) -> int:
+        try:
+            for line in what(arguments):
+                sys.stdout.write(line + "\n")
+        except (LookupError, ValueError, DocumentError, msgspec.ValidationError) as error:
+            sys.stderr.write(f"{error}\n")
+            return 1
+        return 0
+
+    run.__doc__ = what.__doc__
+    return run
+
+
+def add(command: Command) -> None:
+    """exceptions, match, publish-payment-rules."""
+    user = os.environ.get("USER", "")
+    one = command("exceptions", _telling(list_))
+    parts = one.add_subparsers(metavar="PART")
+    part = parts.add_parser("list", help=list_.__doc__)
+    part.add_argument("--kind", default="")
+    part.add_argument("--group", default="")
+    part.add_argument("--ignored", action="store_true", help="those that sleep, too")
+    one.set_defaults(kind="", group="", ignored=False)
+    part = parts.add_parser("show", help=show.__doc__)
+    part.add_argument("id")
+    part.set_defaults(run=_telling(show))
+    part = parts.add_parser("resolve", help=resolve.__doc__)
+    part.add_argument("id")
+    how = part.add_mutually_exclusive_group(required=True)
+    how.add_argument("--match", action="append", metavar="DOCUMENT=AMOUNT", help="the payment is for this")
+    how.add_argument("--write-off", metavar="AMOUNT", help="so much of the document is given up")
+    how.add_argument("--refund", action="store_true", help="the payment has to go back")
+    how.add_argument("--ignore-until", type=date.fromisoformat, metavar="DAY")
+    part.add_argument("--document", default="", help="write-off: left out: the exception's")
+    part.add_argument("--by", default=user, help="who decides")
+    part.add_argument("--reason", default="")
+    part.set_defaults(run=_telling(resolve))
+    for name, what in (("approve", agree), ("withdraw", withdraw)):
+        part = parts.add_parser(name, help=what.__doc__)
+        part.add_argument("id", help="the decision's")
+        part.add_argument("--by", default=user, help="who decides")
+        part.add_argument("--reason", default="")
+        part.set_defaults(run=_telling(what))
+    one = command("match", _telling(explain))
+    one.add_argument("what", choices=("explain",))
+    one.add_argument("payment", help="channel/merchant/kind/number")
+    one = command("publish-payment-rules", _telling(publish))
+    one.add_argument("directory", type=Path, help="channels.toml, matching.toml, payers.csv")
+    one.add_argument("--by", default=user, help="who publishes")

@@ -1,0 +1,153 @@
+"""What people are asked about payments, and what they answer: `waybook exceptions`, `waybook match explain`."""
+
+from collections.abc import Iterator, Sequence
+from datetime import date
+
+import msgspec
+from clickhouse_connect.driver.client import Client
+
+from dashboards.queries import rows
+from dashboards.words import shanghai
+from deploy.reconciliation.stored import GROUP_OF, Stored, now_of, rules_of
+from flows.reconciliation.components import component
+from flows.reconciliation.explain import explain
+from schemas import topics
+from schemas.identity import content_id
+from schemas.payments import PaymentDecided, Share
+from schemas.reasons import EXCEPTION
+from schemas.settings import Settings
+from schemas.times import DAY, SHANGHAI_OFFSET, day_of
+from sinks.kafka import Records
+
+OPEN = """
+SELECT exception_id, of_group, kind, subject, severity, owner, suggested, state, amount, since
+FROM open_payment_exception
+WHERE ({kind:String} = '' OR kind = {kind:String}) AND ({group:String} = '' OR of_group = {group:String})
+    AND ({ignored:Bool} OR state != 'ignored')
+ORDER BY indexOf(['high', 'medium', 'low'], severity), since, exception_id LIMIT {limit:UInt32}"""
+ONE = "SELECT * FROM open_payment_exception WHERE exception_id = {id:String}"
+HISTORY = """
+SELECT time, status, amount, evidence, cause FROM payment_exception
+WHERE exception_id = {id:String} ORDER BY seq, line"""
+DECIDED = """
+SELECT event_id, event_time, decision, state, by, reason FROM payment_decision
+WHERE exception_id = {id:String} OR of IN (SELECT event_id FROM payment_decision WHERE exception_id = {id:String})
+ORDER BY event_time, event_id"""
+DECISION = "SELECT toString(`group`) AS of_group, '' AS exception_id FROM payment_decision WHERE event_id = {id:String}"
+
+
+def listing(
+    client: Client, kind: str = "", group: str = "", *, ignored: bool = False, limit: int = 1000
+) -> Iterator[str]:
+    """A line for each open exception, the worst and oldest first."""
+    for row in rows(client, OPEN, kind=kind, group=group, ignored=ignored, limit=limit):
+        yield (
+            f"{row['exception_id']}  {row['severity']}  {EXCEPTION[row['kind']]} {row['kind']}  {row['subject']}  "
+            f"{row['amount']}  {row['owner']}  {shanghai(row['since'])}  {row['suggested']}"
+        )
+
+
+def showing(client: Client, number: str) -> Iterator[str]:
+    """All about an open exception, with what matching saw. Raises LookupError."""
+    row = found(client, number)
+    yield f"{EXCEPTION[row['kind']]} {row['kind']}  {row['subject']}  {row['amount']}"
+    yield f"严重程度 severity {row['severity']}  负责 owner {row['owner']}  建议 suggested: {row['suggested']}"
+    yield f"依据 evidence: {row['evidence']}"
+    if row["candidates"]:
+        yield f"候选 looked at: {row['candidates']}"
+    for one in rows(client, HISTORY, id=number):
+        yield f"  {shanghai(one['time'])}  {one['status']}  {one['amount']}  {one['evidence']}  ({one['cause']})"
+    for one in rows(client, DECIDED, id=number):
+        what = f"{one['decision']} {one['event_id']}  {one['state']}  {one['by']}  {one['reason']}"
+        yield f"  {shanghai(one['event_time'])}  {what}"
+    if "/" in row["subject"]:
+        yield from explained(client, row["subject"])
+
+
+def found(client: Client, number: str) -> dict[str, str]:
+    """An open exception. Raises LookupError."""
+    known = rows(client, ONE, id=number)
+    if not known:
+        raise LookupError(
+            f"there is no open exception {number}: waybook exceptions list shows those that are"
+        )
+    return dict(known[0])
+
+
+def explained(client: Client, payment: str) -> list[str]:
+    """Why a payment was matched, or why not. Raises LookupError."""
+    group = rows(client, GROUP_OF, payment=payment)
+    if not group:
+        raise LookupError(f"there is no payment {payment}: its key is channel/merchant/kind/number")
+    facts = Stored(client, group[0]["of"], rules_of(client))
+    dues, payments = component([], [payment], facts, facts.rules)
+    return explain(payment, dues, payments, facts.decided.decisions, facts.rules, now_of(client))
+
+
+class Answer:
+    """A person's answer, about an exception or a decision of another person. Each raises LookupError."""
+
+    def __init__(self, client: Client, by: str, reason: str = "") -> None:
+        self.client, self.by, self.reason = client, by, reason
+
+    def match(self, number: str, shares: Sequence[tuple[str, int]]) -> PaymentDecided:
+        """The exception's payment is for these documents, so much each (0.0001)."""
+        row = found(self.client, number)
+        said = tuple(Share(row["subject"], document, amount) for document, amount in shares)
+        return self._said(row, "match", shares=said)
+
+    def write_off(self, number: str, document: str, amount: int) -> PaymentDecided:
+        """So much of a document is given up; empty: of the one that the exception is about."""
+        row = found(self.client, number)
+        return self._said(row, "write_off", document=document or row["subject"], amount_e4=amount)
+
+    def refund(self, number: str) -> PaymentDecided:
+        """The exception's payment has to go back."""
+        row = found(self.client, number)
+        return self._said(row, "refund", payment=row["subject"])
+
+    def ignore(self, number: str, until: date) -> PaymentDecided:
+        """The exception sleeps until that day begins in Shanghai."""
+        return self._said(found(self.client, number), "ignore", until=day_of(until) * DAY - SHANGHAI_OFFSET)
+
+    def approve(self, decision: str) -> PaymentDecided:
+        """Another person's decision is agreed to."""
+        return self._said(self._decision(decision), "approve", of=decision)
+
+    def withdraw(self, decision: str) -> PaymentDecided:
+        """A decision no longer counts."""
+        return self._said(self._decision(decision), "withdraw", of=decision)
+
+    def _decision(self, decision: str) -> dict[str, str]:
+        known = rows(self.client, DECISION, id=decision)
+        if not known:
+            raise LookupError(f"there is no decision {decision}")
+        return dict(known[0])
+
+    def _said(self, row: dict[str, str], decision: str, **said: object) -> PaymentDecided:
+        now = now_of(self.client)
+        parts = (
+            row["of_group"],
+            decision,
+            self.by,
+            str(now),
+            repr(sorted(said.items())),
+            row["exception_id"],
+        )
+        return PaymentDecided(
+            id=content_id("decision", *parts),
+            time=now,
+            group=row["of_group"],
+            decision=decision,  # type: ignore[arg-type]
+            by=self.by,
+            exception=row["exception_id"],
+            reason=self.reason,
+            **said,  # type: ignore[arg-type]
+        )
+
+
+def send(settings: Settings, decision: PaymentDecided) -> None:
+    """Returns when Kafka has the decision."""
+    records = Records(settings)
+    records.produce(topics.DECISIONS.name, decision.group, msgspec.json.encode(decision))
+    records.flush()

@@ -1,0 +1,35 @@
+"""Books of payments in a store, for those who ask it."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from clickhouse_connect.driver.client import Client
+
+from sinks.encode import Encoded
+from tests.payments.world import Books
+from tests.servers.store import Store
+
+
+class Written(Books):
+    """A lane of payments that writes into a store."""
+
+    def __init__(self, client: Client) -> None:
+        self.client = client
+        super().__init__()
+
+    def wrote(self, made: list[Encoded]) -> None:
+        """Its rows."""
+        for table in made:
+            self.client.raw_insert(table.table, insert_block=bytes(table.body), fmt="ArrowStream")
+
+
+@contextmanager
+def written(directory: Path) -> Iterator[Written]:
+    """Books in a store of their own."""
+    store = Store(directory)
+    try:
+        store.start()
+        yield Written(store.client())
+    finally:
+        store.kill()
