@@ -1,21 +1,18 @@
-"""Exceptions of payments and people's decisions about them, why a payment was matched, and publishing the rules."""
+"""Exceptions of payments, people's decisions about them, and why a payment was matched."""
 
 import argparse
 import os
 import sys
 from collections.abc import Callable, Iterator
 from datetime import date
-from pathlib import Path
 
 import msgspec
 
 from deploy.commands import Command
 from deploy.commands.where import settings_of, store_of
 from deploy.reconciliation import people
-from deploy.reconciliation.publish import publish_payment_rules
 from schemas.money import parse_yuan
 from schemas.payments import PaymentDecided
-from schemas.problems import DocumentError
 
 
 def list_(arguments: argparse.Namespace) -> Iterator[str]:
@@ -59,11 +56,6 @@ def explain(arguments: argparse.Namespace) -> Iterator[str]:
     yield from people.explained(store_of(arguments), arguments.payment)
 
 
-def publish(arguments: argparse.Namespace) -> Iterator[str]:
-    """Publish channels.toml, matching.toml and payers.csv."""
-    yield f"published {publish_payment_rules(settings_of(arguments), arguments.directory, arguments.by)}"
-
-
 def _share(text: str) -> tuple[str, int]:
     document, _, amount = text.rpartition("=")
     if not document:
@@ -83,7 +75,7 @@ def _telling(what: Callable[[argparse.Namespace], Iterator[str]]) -> Callable[[a
         try:
             for line in what(arguments):
                 sys.stdout.write(line + "\n")
-        except (LookupError, ValueError, DocumentError, msgspec.ValidationError) as error:
+        except (LookupError, ValueError, msgspec.ValidationError) as error:
             sys.stderr.write(f"{error}\n")
             return 1
         return 0
@@ -93,7 +85,7 @@ def _telling(what: Callable[[argparse.Namespace], Iterator[str]]) -> Callable[[a
 
 
 def add(command: Command) -> None:
-    """exceptions, match, publish-payment-rules."""
+    """exceptions, match."""
     user = os.environ.get("USER", "")
     one = command("exceptions", _telling(list_))
     parts = one.add_subparsers(metavar="PART")
@@ -125,6 +117,3 @@ def add(command: Command) -> None:
     one = command("match", _telling(explain))
     one.add_argument("what", choices=("explain",))
     one.add_argument("payment", help="channel/merchant/kind/number")
-    one = command("publish-payment-rules", _telling(publish))
-    one.add_argument("directory", type=Path, help="channels.toml, matching.toml, payers.csv")
-    one.add_argument("--by", default=user, help="who publishes")
