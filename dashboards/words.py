@@ -7,7 +7,7 @@ from typing import Any
 
 from flows.fees import current
 from schemas.events import OPERATIONS
-from schemas.reasons import ANOMALY, ANSWER, DEAD_LETTER, WAITING
+from schemas.reasons import ANOMALY, ANSWER, DEAD_LETTER, EXCEPTION, WAITING
 from schemas.times import SHANGHAI_OFFSET
 
 
@@ -66,7 +66,7 @@ STAYS = {
 }
 """What happens to goods in a store."""
 SHANGHAI = timedelta(milliseconds=SHANGHAI_OFFSET)
-REASONS = {**DEAD_LETTER, **ANOMALY, **WAITING, **ANSWER}
+REASONS = {**DEAD_LETTER, **ANOMALY, **WAITING, **ANSWER, **EXCEPTION}
 ADOPTED = {
     "first": ("首次采信", "the first that may be adopted"),
     "better": ("更可信的称重", "a more trusted weighing"),

@@ -20,6 +20,7 @@ from deploy.commands import (
     exceptions,
     handovers,
     payment_rules,
+    payments,
     receive,
     tariffs,
     virtual_accounts,
@@ -189,6 +190,7 @@ def parser() -> argparse.ArgumentParser:
     recalling.add(command)
     receive.add(command)
     payment_rules.add(command)
+    payments.add(command)
     command("explain", explain_).add_argument("waybill")
     one = command("audit", audit_)
     one.add_argument("--truth", type=Path, help="directory of a simulation's truth; nothing may be running")

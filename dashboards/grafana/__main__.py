@@ -4,9 +4,10 @@ import json
 from pathlib import Path
 
 from dashboards.grafana.drafts import drafts
+from dashboards.grafana.finance import finance
 from dashboards.grafana.operations import operations
 
-DASHBOARDS = {"operations.json": operations, "drafts.json": drafts}
+DASHBOARDS = {"operations.json": operations, "drafts.json": drafts, "finance.json": finance}
 
 
 def rendered() -> dict[str, str]:

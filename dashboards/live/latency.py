@@ -12,6 +12,8 @@ from prometheus_client.samples import Sample
 
 HISTOGRAM = "waybook_event_to_row_seconds"
 LAG = "waybook_lag_records"
+ALL, OF_PAYMENTS = "lane*", "lane3[0-9][0-9][0-9]"
+"""Directories of all lanes, and of those of the payments flow."""
 WINDOW = 60
 """Looks, one a second, that the quantiles are taken over."""
 
@@ -22,15 +24,15 @@ Buckets = Counter[float]
 class Latency:
     """Remembers a minute of histograms, so that what is shown is now and not since the start."""
 
-    def __init__(self, home: Path) -> None:
-        self._home = home
+    def __init__(self, home: Path, lanes: str = ALL) -> None:
+        self._home, self._lanes = home, lanes
         self._seen: deque[Buckets] = deque(maxlen=WINDOW)
         self.lag: int | None = None
         """Records in Kafka that the lanes have not read; None: no lane answers."""
 
     def look(self) -> dict[str, int]:
         """p50 and p99 in milliseconds: bounds of the buckets in which they lie; empty when nothing came."""
-        samples = samples_of(self._home)
+        samples = samples_of(self._home, self._lanes)
         now, behind = buckets_of(samples), [sample.value for sample in samples if sample.name == LAG]
         self.lag = int(sum(behind)) if behind else None
         if self._seen and any(now[bound] < count for bound, count in self._seen[-1].items()):
@@ -42,10 +44,10 @@ class Latency:
         return quantiles(Counter({bound: count - before[bound] for bound, count in now.items()}))
 
 
-def samples_of(home: Path) -> list[Sample]:
-    """What the lanes that answer tell of latency and lag."""
+def samples_of(home: Path, lanes: str = ALL) -> list[Sample]:
+    """What the lanes that answer tell of latency and lag. `lanes`: pattern of their directories."""
     found: list[Sample] = []
-    for file in sorted(home.glob("lane*/metrics.port")):
+    for file in sorted(home.glob(f"{lanes}/metrics.port")):
         try:
             url = f"http://127.0.0.1:{file.read_text()}/metrics"
             with urllib.request.urlopen(url, timeout=1) as answer:

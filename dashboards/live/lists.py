@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 from clickhouse_connect.driver.client import Client
 
+from dashboards.payments import EXCEPTION_LIST, EXCEPTION_REASONS, SEVERITIES
 from dashboards.queries import (
     ANOMALY_LIST,
     ANOMALY_REASONS,
@@ -45,6 +46,7 @@ LISTINGS = {
     "breaches": Listing("breaches.html", BREACH_LIST, BREACH_REASONS),
     "weight-cases": Listing("weight_cases.html", CASE_LIST, CASE_REASONS),
     "stays": Listing("stays.html", STAY_LIST, STAY_CUSTOMERS),
+    "exceptions": Listing("exceptions.html", EXCEPTION_LIST, EXCEPTION_REASONS),
     "dead-letters": Listing("dead_letters.html", DEAD_LETTER_LIST, DEAD_LETTER_REASONS),
 }
 
@@ -68,6 +70,7 @@ def list_page(client: Client, listing: Listing, reason: str, number: int) -> dic
             {
                 **row,
                 "label": _label(row),
+                "gravity": SEVERITIES.get(row.get("severity", ""), ""),
                 "fee": FEES.get(row.get("fee", ""), ("", "")),
                 "weights": [
                     (WEIGHT_CLASSES.get(row[kind], ("", ""))[0], row[grams], row[site])

@@ -17,7 +17,8 @@ import msgspec
 from clickhouse_connect.driver.client import Client
 from prometheus_client import Gauge
 
-from dashboards.live.latency import Latency
+from dashboards import payments
+from dashboards.live.latency import OF_PAYMENTS, Latency
 from dashboards.queries import ANOMALY_REASONS, DEAD_LETTER_REASONS, SITES, Row, rows
 from dashboards.words import FEES, REASONS, readable
 from sinks.clickhouse import AWAY
@@ -79,7 +80,9 @@ class Poller:
         self._connect = connect
         self._client: Client | None = None
         self._latency = Latency(home)
+        self._of_payments = Latency(home, OF_PAYMENTS)
         self._kept = {name: Kept(sql) for name, sql in _EVERYTHING.items()}
+        self._money = {name: Kept(sql) for name, sql in _MONEY.items()}
         self._read: dict[int, int] = {}
         self._outlets: dict[str, Row] = {}
         self._fees: dict[date, Counter[str]] = defaultdict(Counter)
@@ -137,7 +140,33 @@ class Poller:
             "latency": latency,
             "lanes": self._lanes,
             "lag": self._latency.lag,
+            "payments": self._paid(client),
             **answers,
+        }
+
+    def _paid(self, client: Client) -> dict[str, Any] | None:
+        """Payments: by channel, how much is matched, what is open, how old it is; None: there are none."""
+        seen = {name: kept.ask(client) for name, kept in self._money.items()}
+        if not seen["channels"]:
+            return None
+        (matched,) = seen["matched"]
+        return {
+            "share": payments.share(matched),
+            "money": _yuan(matched["money"]),
+            "open": sum(row["n"] for row in seen["exceptions"]),
+            "latency": self._of_payments.look(),
+            "channels": [
+                (
+                    *(payments.channel_name(row["channel"]), f"{row['channel']} {row['currency']}", row["n"]),
+                    *(_yuan(row["money_in"]), _yuan(row["money_out"])),
+                )
+                for row in seen["channels"]
+            ],
+            "exceptions": [_labelled(row) for row in seen["exceptions"]],
+            "aging": [
+                (payments.BUCKETS[row["bucket"]], row["currency"], row["n"], _yuan(row["owed"]))
+                for row in seen["aging"]
+            ],
         }
 
     def _booked(self) -> dict[str, Any]:
@@ -225,6 +254,13 @@ _EVERYTHING = {
     "refused": DEAD_LETTER_REASONS,
     "letters": LATEST_REFUSED,
     "anomalies": ANOMALY_REASONS,
+}
+
+_MONEY = {
+    "channels": payments.CHANNELS,
+    "matched": payments.MATCHED,
+    "exceptions": payments.EXCEPTION_REASONS,
+    "aging": payments.AGING,
 }
 
 

@@ -10,9 +10,13 @@ from flows.engine.plans import PlanLog, next_plan
 from flows.fees.current import FEES
 from flows.rating.book import read_book
 from schemas import topics
-from schemas.times import HOUR
+from schemas.times import DAY, HOUR
 from sinks.encode import Encoded
+from tests.audit.writer import Writer
+from tests.channels.world import NOON
 from tests.lifecycle.world import BOOK, START, WAYBILL, Book, events_of, network, order, scan, tariff, weight
+from tests.payments.world import Books as Payments
+from tests.payments.world import due, paid
 
 CORRECTED, LONELY, NASTY = "YT7500000000002", "YT7500000000003", "YT7500000000004"
 CHAINS = """
@@ -79,3 +83,28 @@ def drafted(client: Client) -> None:
     follower.begin(from_now=False)
     while follower.step():
         pass
+    fill_payments(client)
+
+
+class WrittenPayments(Payments):
+    """A lane of payments whose blocks go to a store."""
+
+    def __init__(self, client: Client) -> None:
+        self.writer = Writer(client, 3000)
+        super().__init__()
+
+    def wrote(self, made: list[Encoded]) -> None:
+        """Its rows."""
+        self.writer.block(made, {"waybook.receivables:0": self.n})
+
+
+def fill_payments(client: Client) -> None:
+    """A due that is paid, one that is not, and money of which nobody knows what it is for."""
+    books = WrittenPayments(client)
+    books.take(
+        due("FR-1001", "100.00"),
+        due("FR-1002", "50.00", due_day="2025-10-30"),
+        paid("A1", "100.00", "FR-1001"),
+        paid("A2", "25.00", "FR-9999"),
+    ).until(NOON + 2 * DAY)
+    books.writer.close()

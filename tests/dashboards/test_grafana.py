@@ -8,7 +8,7 @@ import pytest
 from clickhouse_connect.driver.client import Client
 
 from dashboards.grafana import __main__ as grafana
-from dashboards.grafana import drafts, operations
+from dashboards.grafana import drafts, finance, operations
 from dashboards.grafana.panels import Panel
 
 
@@ -28,7 +28,7 @@ def expanded(sql: str) -> str:
     return sql
 
 
-PANELS = [*operations.PANELS, *drafts.PANELS]
+PANELS = [*operations.PANELS, *drafts.PANELS, *finance.PANELS]
 
 
 @pytest.mark.parametrize("panel", PANELS, ids=[panel.title for panel in PANELS])
@@ -38,7 +38,7 @@ def test_panel(panel: Panel, client: Client) -> None:
 
 
 def test_variables(client: Client) -> None:
-    for dashboard in (operations.operations(), drafts.drafts()):
+    for dashboard in (operations.operations(), drafts.drafts(), finance.finance()):
         for variable in dashboard["templating"]["list"][1:]:
             assert client.query(variable["query"]).result_rows
 

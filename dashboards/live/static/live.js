@@ -98,6 +98,22 @@ function lanes(seen) {
   $("lag").textContent = seen.lag === null ? "–" : whole.format(seen.lag);
 }
 
+function payments(seen) {
+  $("payments").hidden = !seen;
+  if (!seen) return;
+  $("paid").textContent = seen.money;
+  $("matched").textContent = seen.share;
+  $("exceptions-open").textContent = whole.format(seen.open);
+  $("paid-p50").textContent = seen.latency.p50 ?? "–";
+  $("paid-p99").textContent = seen.latency.p99 ?? "–";
+  fill("channels", [
+    ["渠道 channel", "笔数 payments", "收 in", "付 out"].map((name, n) => made("th", n ? "n" : "", name)),
+    ...seen.channels.map(([zh, en, n, income, outgo]) => [named(zh, en), cell(whole.format(n), true), cell(income, true), cell(outgo, true)]),
+  ]);
+  fill("exceptions", seen.exceptions.map((row) => [reason("exceptions", row), cell(whole.format(row.n), true), cell(`最早 ${at(row.oldest)}`)]));
+  fill("aging", seen.aging.map(([bucket, currency, n, owed]) => [named(`应收 ${bucket}`, currency), cell(whole.format(n), true), cell(owed, true)]));
+}
+
 const STALE = 3;
 
 function draw(seen) {
@@ -134,6 +150,7 @@ function draw(seen) {
   ]));
   fill("anomalies", seen.anomalies.map((row) => [reason("anomalies", row), cell(whole.format(row.n), true)]));
   fill("refused", seen.refused.map((row) => [reason("dead-letters", row), cell(whole.format(row.n), true)]));
+  payments(seen.payments);
   fill("letters", seen.letters.map((row) => [cell(at(row.received)), cell(row.label), cell(made("code", "", row.raw))]));
 }
 

@@ -1,0 +1,112 @@
+"""The finance dashboard: money by channel, what it was for, what is open and how old, and each figure's vouchers.
+
+Series go by when a block was planned (`block.at`), so that what has just been booked is seen; tables tell of all that
+there is.
+"""
+
+from dashboards.grafana.panels import Json, Panel, dashboard, variable
+
+_SEQ = "bitShiftLeft(toUInt64(lane), 32) + n"
+_NEW = f"seq IN (SELECT {_SEQ} FROM block WHERE $__timeFilter(at))"
+_BLOCKS = f"(SELECT {_SEQ} AS seq, at FROM block WHERE $__timeFilter(at)) AS b"
+_GROUP = "$__conditionalAll(`group` IN (${group:singlequote}), $group)"
+_OF_GROUP = "$__conditionalAll(of_group IN (${group:singlequote}), $group)"
+
+PANELS = [
+    Panel(
+        title="收款按渠道 Money in by channel",
+        kind="timeseries",
+        width=16,
+        unit="currencyCNY",
+        sql=f"""SELECT $__timeInterval(b.at) AS time, channel, sum(amount) AS money_in FROM payment
+        INNER JOIN {_BLOCKS} USING seq
+        WHERE state = 'success' AND direction = 'in' AND currency = 'CNY' AND {_NEW} AND {_GROUP}
+        GROUP BY time, channel ORDER BY time""",
+    ),
+    Panel(
+        title="核销率 Matched share of money in",
+        kind="stat",
+        unit="percentunit",
+        sql=f"""SELECT toFloat64(sum(c.matched)) / toFloat64(sum(c.amount)) AS share FROM channel_day AS c
+        WHERE kind = 'payment' AND direction = 'in' AND currency = 'CNY' AND {_OF_GROUP}""",
+    ),
+    Panel(
+        title="渠道占比与手续费 Channels: shares and fees",
+        kind="table",
+        width=12,
+        description="Fees as far as channels have told them",
+        sql=f"""SELECT channel, currency, sum(payments) AS movements, sumIf(c.amount, direction = 'in') AS money_in,
+        sumIf(c.amount, direction = 'out') AS money_out, sum(c.fees) AS kept,
+        round(toFloat64(money_in) / sum(toFloat64(money_in)) OVER (PARTITION BY currency), 4) AS share
+        FROM channel_day AS c WHERE {_OF_GROUP} GROUP BY channel, currency ORDER BY currency, money_in DESC""",
+    ),
+    Panel(
+        title="资金头寸 Cash position by account",
+        kind="table",
+        width=12,
+        description="Headquarters' book; 2601 is money of which nobody knows what it is for",
+        sql="SELECT account, name, english, balance FROM cash_position ORDER BY account",
+    ),
+    Panel(
+        title="待处理异常 Open exceptions",
+        kind="table",
+        width=12,
+        sql=f"""SELECT kind, severity, owner, count() AS open, min(since) AS oldest, any(suggested) AS action
+        FROM open_payment_exception WHERE {_OF_GROUP} GROUP BY kind, severity, owner ORDER BY open DESC""",
+    ),
+    Panel(
+        title="应收账龄 Aging of receivables",
+        kind="table",
+        width=12,
+        sql=f"""SELECT of_group, currency, bucket, sum(documents) AS dues, sum(a.amount) AS owed
+        FROM receivable_aging AS a WHERE {_OF_GROUP} GROUP BY of_group, currency, bucket
+        ORDER BY of_group, currency, indexOf(['current', '1-30', '31-60', '61-90', 'over 90'], bucket)""",
+    ),
+    Panel(
+        title="欠款最多 Who owes most",
+        kind="table",
+        width=12,
+        sql=f"""SELECT party, currency, sum(a.amount) AS owes, sumIf(a.amount, bucket = 'over 90') AS over_90,
+        sum(documents) AS dues FROM receivable_aging AS a WHERE {_OF_GROUP}
+        GROUP BY party, currency ORDER BY owes DESC LIMIT 30""",
+    ),
+    Panel(
+        title="应收周转天数 Days sales outstanding",
+        kind="table",
+        width=12,
+        sql=f"""SELECT of_group, currency, outstanding, issued_in_90_days, days FROM days_sales_outstanding
+        WHERE {_OF_GROUP} ORDER BY of_group, currency""",
+    ),
+    Panel(
+        title="核销规则 Matches by rule",
+        kind="table",
+        width=12,
+        sql=f"""SELECT rule, count() AS matches, sum(m.amount) AS sum FROM payment_match AS m
+        WHERE what = 'match' AND {_NEW} AND {_GROUP} GROUP BY rule ORDER BY matches DESC""",
+    ),
+    Panel(
+        title="单据状态 Statuses said",
+        kind="timeseries",
+        width=12,
+        sql=f"""SELECT $__timeInterval(b.at) AS time, status, count() AS documents FROM order_status
+        INNER JOIN {_BLOCKS} USING seq WHERE {_NEW} AND {_GROUP} GROUP BY time, status ORDER BY time""",
+    ),
+    Panel(
+        title="凭证 Vouchers, the newest",
+        kind="table",
+        width=24,
+        description="From a match to its payment, the notification or bill that told of it, and its journal rows",
+        sql=f"""SELECT m.event_time AS time, m.document AS document, m.party AS party, m.amount AS amount,
+        m.rule AS rule, m.evidence AS evidence, m.payment AS payment, p.told_by AS told_by,
+        lower(hex(m.match_id)) AS journal_charge
+        FROM (SELECT * FROM payment_match WHERE {_NEW} AND {_GROUP} ORDER BY seq DESC, line DESC LIMIT 200) AS m
+        LEFT JOIN (SELECT payment, any(cause) AS told_by FROM payment GROUP BY payment) AS p ON p.payment = m.payment
+        ORDER BY m.seq DESC, m.line DESC""",
+    ),
+]
+
+
+def finance() -> Json:
+    """The dashboard."""
+    groups = variable("group", "商户组 group", "SELECT DISTINCT `group` FROM receivable ORDER BY `group`")
+    return dashboard("waybook-finance", "Waybook 收付款 Payments", PANELS, [groups])

@@ -1,0 +1,113 @@
+"""What the page and the terminal tell of payments: money by channel, how much of it is matched, what is open, aging.
+
+Sums over currencies make no sense: each is told by itself; the share that is matched is that of money in yuan.
+"""
+
+from decimal import Decimal
+
+import msgspec
+from clickhouse_connect.driver.client import Client
+
+from dashboards.queries import Row, rows
+from schemas.reasons import EXCEPTION
+
+CHANNELS = """
+SELECT channel, currency, sum(payments) AS n, sumIf(c.amount, direction = 'in') AS money_in,
+       sumIf(c.amount, direction = 'out') AS money_out, sum(c.fees) AS kept
+FROM channel_day AS c GROUP BY channel, currency ORDER BY currency, channel"""
+MATCHED = """
+SELECT sum(payments) AS n, sum(c.amount) AS money, sum(c.matched) AS found, sum(fully_matched) AS wholly
+FROM channel_day AS c WHERE kind = 'payment' AND direction = 'in' AND currency = 'CNY'"""
+EXCEPTION_REASONS = """
+SELECT kind AS why, any(severity) AS gravity, count() AS n, min(since) AS oldest
+FROM open_payment_exception GROUP BY why ORDER BY n DESC, why"""
+EXCEPTION_LIST = """
+SELECT exception_id, kind AS why, subject, severity, owner, suggested, amount, evidence, candidates, since, state
+FROM open_payment_exception WHERE {reason:String} = '' OR why = {reason:String}
+ORDER BY since, exception_id LIMIT {limit:UInt32} OFFSET {skip:UInt32}"""
+AGING = """
+SELECT currency, bucket, sum(documents) AS n, sum(a.amount) AS owed FROM receivable_aging AS a
+GROUP BY currency, bucket ORDER BY currency, indexOf(['current', '1-30', '31-60', '61-90', 'over 90'], bucket)"""
+OUTSTANDING = """
+SELECT of_group, currency, outstanding, days FROM days_sales_outstanding ORDER BY of_group, currency"""
+
+CHANNEL_NAMES = {
+    "wechat": "微信支付",
+    "alipay": "支付宝",
+    "unionpay": "银联",
+    "bank": "银行",
+    "other": "其他",
+}
+BUCKETS = {
+    "current": "未到期",
+    "1-30": "1–30 天",
+    "31-60": "31–60 天",
+    "61-90": "61–90 天",
+    "over 90": "90 天以上",
+}
+SEVERITIES = {"high": "高", "medium": "中", "low": "低"}
+
+
+class Figures(msgspec.Struct, frozen=True):
+    """All of it, at one moment."""
+
+    channels: list[Row]
+    matched: Row
+    exceptions: list[Row]
+    aging: list[Row]
+    outstanding: list[Row]
+
+
+def figures(client: Client) -> Figures:
+    """Ask ClickHouse."""
+    return Figures(
+        rows(client, CHANNELS),
+        rows(client, MATCHED)[0],
+        rows(client, EXCEPTION_REASONS),
+        rows(client, AGING),
+        rows(client, OUTSTANDING),
+    )
+
+
+def share(matched: Row) -> str:
+    """How much of `MATCHED`'s money is matched, in percent; a dash without money."""
+    return f"{Decimal(matched['found']) / Decimal(matched['money']):.1%}" if matched["money"] else "–"
+
+
+def channel_name(channel: str) -> str:
+    """A channel's name for people."""
+    return CHANNEL_NAMES.get(channel, channel)
+
+
+def to_text(seen: Figures) -> str:
+    """For a terminal."""
+    matched = seen.matched
+    return "\n".join(
+        (
+            "收付款 payments",
+            *(
+                f"  {row['channel']:<10}{row['n']:>10,} 笔  收 in {row['money_in']:>16,.2f}  "
+                f"付 out {row['money_out']:>14,.2f}  手续费 fees {row['kept']:>10,.2f} {row['currency']}  "
+                f"{channel_name(row['channel'])}"
+                for row in seen.channels
+            ),
+            f"已核销 matched {share(matched)}: {matched['found']:,.2f} of {matched['money']:,.2f} yuan, "
+            f"{matched['wholly']:,} of {matched['n']:,} payments wholly",
+            "待处理异常 open exceptions",
+            *(
+                f"  {row['n']:>10,}  {EXCEPTION[row['why']]} {row['why']} ({SEVERITIES[row['gravity']]})  "
+                f"最早 oldest {row['oldest']:%Y-%m-%d %H:%M} UTC"
+                for row in seen.exceptions
+            ),
+            "应收账龄 aging of receivables",
+            *(
+                f"  {row['owed']:>16,.2f} {row['currency']}  {row['n']:>8,}  {BUCKETS[row['bucket']]} {row['bucket']}"
+                for row in seen.aging
+            ),
+            "应收周转天数 days sales outstanding",
+            *(
+                f"  {row['of_group']} {row['currency']}: {'–' if row['days'] is None else row['days']}"
+                for row in seen.outstanding
+            ),
+        )
+    )

@@ -1,0 +1,81 @@
+"""The payments part of the live page, the list of exceptions, and `waybook payments`."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+from clickhouse_connect.driver.client import Client
+from playwright.sync_api import Page, expect
+
+from dashboards.live.poller import Poller
+from dashboards.payments import figures, to_text
+from tests.dashboards.data import fill_payments
+from tests.dashboards.test_page import LivePage, browser_page
+from tests.payments.world import key
+from tests.servers.store import Store
+
+__all__ = ["browser_page"]
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
+    """Books of payments alone."""
+    with Store(tmp_path_factory.mktemp("store")) as server:
+        assert isinstance(server, Store)
+        fill_payments(server.client())
+        yield server
+
+
+@pytest.fixture(scope="module")
+def url(store: Store, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The live page on these books."""
+    with LivePage(tmp_path_factory.mktemp("page"), store) as served:
+        assert isinstance(served, LivePage)
+        yield served.url
+
+
+def test_the_live_page_shows_them(url: str, browser_page: Page) -> None:
+    browser_page.goto(url)
+    for name, text in {
+        "paid": "125.00",
+        "matched": "80.0%",
+        "exceptions-open": "1",
+        "channels": "125.00",
+        "exceptions": "来款无对应单据",
+        "aging": "1–30 天",
+    }.items():
+        expect(browser_page.locator(f"#{name}")).to_contain_text(text)
+
+
+def test_books_without_payments_show_nothing_of_them(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, empty: Client
+) -> None:
+    monkeypatch.setattr(Poller, "_run", lambda _: None)
+    assert Poller(lambda: empty, tmp_path)._look(empty)["payments"] is None
+
+
+def test_exceptions_are_listed_with_what_is_suggested(url: str) -> None:
+    text = httpx.get(f"{url}exceptions", timeout=60).text
+    for part in (key("A2"), "来款无对应单据", "25.00", "查明来款单位后核销"):
+        assert part in text
+    assert key("A2") not in httpx.get(f"{url}exceptions?reason=amount_over", timeout=60).text
+
+
+def test_figures_in_the_terminal(store: Store) -> None:
+    text = to_text(figures(store.client()))
+    for part in (
+        "matched 80.0%: 100.00 of 125.00 yuan, 1 of 2 payments wholly",
+        "来款无对应单据 unknown_payment (中)",
+        "50.00 CNY         1  1–30 天 1-30",
+        "30.0",
+    ):
+        assert part in text, text
+
+
+@pytest.fixture
+def empty(tmp_path: Path) -> Iterator[Client]:
+    """A store without anything."""
+    with Store(tmp_path / "empty") as server:
+        assert isinstance(server, Store)
+        yield server.client()
