@@ -7,7 +7,6 @@ revision is booked. So neither the order in which facts come nor their repetitio
 import csv
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from itertools import chain, repeat
 from pathlib import Path
 from typing import NamedTuple, cast
 
@@ -138,13 +137,16 @@ class Judge:
         for name, record in of.items():
             self._tell(record, of_due.get(name, ()), known, given_up[name], open_)
         self._finish(of, known, found, decisions.values())
-        return timers + self._look_again(known, found.again)
+        return timers + self._look_again(known, matches, found.again)
 
-    def _look_again(self, known: Mapping[str, Known], again: int) -> list[tuple[int, str]]:
-        """The first payment remembers when all that hangs together wants to be looked at again."""
+    def _look_again(
+        self, known: Mapping[str, Known], matches: Mapping[str, Sequence[Match]], again: int
+    ) -> list[tuple[int, str]]:
+        """Payments that are not used up remember when they want to be looked at again, each for itself."""
         timers: list[tuple[int, str]] = []
-        for key, moment in zip(sorted(known), chain((again,), repeat(0)), strict=False):
-            record = known[key].record
+        for key, (record, payment) in known.items():
+            left = payment.amount_e4 - sum(match.amount for match in matches.get(key, ()))
+            moment = again if left > 0 and not record.open else 0
             if record.again != moment:
                 self.mark(record)
                 record.again = moment
