@@ -21,6 +21,7 @@ from sources.network.lag import Books, Lag, Nobody
 from sources.network.money import Teller
 from sources.network.paying.customers import Customers
 from sources.network.paying.ledger import Ledger
+from sources.network.paying.mornings import Mornings
 from sources.network.paying.told import Voices
 from sources.network.script import Script
 from sources.network.stage import START, Stage
@@ -57,6 +58,11 @@ def arguments() -> argparse.Namespace:
         type=float,
         default=0,
         help="affairs a second, by the clock, in which customers owe and pay; 0: none",
+    )
+    parser.add_argument(
+        "--bills",
+        type=Path,
+        help="directory of bills: there channels give theirs of each day on the next morning",
     )
     parser.add_argument("--matching", type=Path, help="matching.toml that is published with the channels")
     parser.add_argument("--patience", type=float, default=300, help="seconds to finish in, at most")
@@ -169,6 +175,7 @@ def main() -> int:
             Voices(settings.keys, wanted.truth / "channels"),
             Ledger(wanted.truth),
             wanted.matching.read_text("utf-8") if wanted.matching else "",
+            Mornings(wanted.bills) if wanted.bills else None,
         )
     stage = Stage(
         world,

@@ -2,5 +2,5 @@
 
 `merchants` says who is paid where; `case` is one affair, of which `stories` has every kind, told in a few lines; `told`
 makes what channels say of it, signed and encrypted as they do; `customers` lets it happen as time passes; `ledger`
-keeps the truth.
+keeps the truth; `mornings` writes channels' bills.
 """

@@ -17,6 +17,11 @@ from sources.network.paying.merchants import ALIPAY, KNOWN, account, customer, m
 
 Spoiled = Literal["", "forged", "altered", "unknown_key", "stranger", "stale", "truncated"]
 """What is wrong with a notification."""
+IMITATED: tuple[Spoiled, ...] = ("forged", "altered", "stranger")
+"""Of those: nobody paid us anything."""
+Billed = Literal["", "short", "bill_amount", "bill_fee", "bill_duplicate"]
+"""What is wrong with a movement in its bill, in the words of `schemas.reasons.EXCEPTION`."""
+BILLED_WRONG: tuple[Billed, ...] = ("short", "bill_amount", "bill_fee", "bill_duplicate")
 REASONS: dict[Spoiled, str] = {
     "forged": "signature_wrong",
     "altered": "signature_wrong",
@@ -77,7 +82,8 @@ class Affair(msgspec.Struct, frozen=True, kw_only=True):
 
     said: Sequence[Said]
     told: Sequence[Told]
-    movements: Sequence[Payment]
+    movements: Sequence[tuple[Payment, Billed]]
+    """What happened, told or not, and how its bill tells it."""
     truth: Sequence[PaymentTruth]
     refused: Sequence[str]
     """Reasons for which notifications are refused."""
@@ -92,9 +98,10 @@ class Chances(msgspec.Struct, frozen=True):
     """Told hours after it happened."""
     due_late: float = 0.04
     """Of dues: told after they were paid."""
-
-
-USUAL = Chances()
+    billed: bool = False
+    """Channels give bills: what nobody has told is known on the next morning."""
+    billed_wrong: float = 0.01
+    """Of movements that are told, where there are bills: the bill is wrong about them."""
 
 
 class Case:
@@ -108,10 +115,15 @@ class Case:
         self._chances = chances
         self._said: list[Said] = []
         self._told: list[Told] = []
-        self._movements: list[Payment] = []
+        self._movements: list[tuple[Payment, Billed]] = []
         self._truth: list[PaymentTruth] = []
         self._refused: list[str] = []
         self._count = 0
+
+    @property
+    def billed(self) -> bool:
+        """Whether channels give bills."""
+        return self._chances.billed
 
     @property
     def party(self) -> str:
@@ -201,7 +213,8 @@ class Case:
             text=text,
             currency=currency,
         )
-        self._happened(made, told and not spoiled, shares or _shared(amount, dues), decidable, exception)
+        if spoiled not in IMITATED:
+            self._happened(made, told and not spoiled, shares or _shared(amount, dues), decidable, exception)
         if spoiled:
             self._spoil(made, spoiled)
         elif told:
@@ -216,6 +229,7 @@ class Case:
         *,
         minutes: tuple[int, int] = (30, 600),
         before: bool = False,
+        decidable: bool = True,
         exception: str = "",
     ) -> Payment:
         """Money goes back. `before`: it is told before its payment is."""
@@ -236,7 +250,7 @@ class Case:
             payer=payment.payer,
             text="退款",
         )
-        self._happened(made, True, shares or {}, True, exception)
+        self._happened(made, True, shares or {}, decidable, exception)
         self._tell(made)
         if before:
             last = max(told.at for told in self._told if told.movement is made)
@@ -261,7 +275,9 @@ class Case:
     def _happened(
         self, made: Payment, told: bool, shares: dict[str, int], decidable: bool, exception: str
     ) -> None:
-        self._movements.append(made)
+        billed = self._billed() if told and not exception else ""
+        exception = exception or billed or ("" if told or not self.billed else "long")
+        self._movements.append((made, billed))
         self._truth.append(
             PaymentTruth(
                 payment=made.key,
@@ -274,6 +290,11 @@ class Case:
                 exception=exception,
             )
         )
+
+    def _billed(self) -> Billed:
+        if not self.billed or self.r.random() >= self._chances.billed_wrong:
+            return ""
+        return self.r.choice(BILLED_WRONG)
 
     def _tell(self, made: Payment) -> None:
         late = self.r.random() < self._chances.late

@@ -9,9 +9,10 @@ import msgspec
 
 from schemas import topics
 from schemas.times import HOUR
-from sources.network.paying.case import USUAL, Case, Chances, Said, Told
+from sources.network.paying.case import Case, Chances, Said, Told
 from sources.network.paying.ledger import Ledger
 from sources.network.paying.merchants import CENTRE, HEADQUARTERS
+from sources.network.paying.mornings import Mornings
 from sources.network.paying.stories import STORIES
 from sources.network.paying.told import Voices
 
@@ -37,9 +38,10 @@ class Customers:
         voices: Voices,
         ledger: Ledger,
         matching: str,
-        chances: Chances = USUAL,
+        mornings: Mornings | None = None,
     ) -> None:
-        self._seed, self._voices, self.ledger, self._chances = seed, voices, ledger, chances
+        self._seed, self._voices, self.ledger, self._mornings = seed, voices, ledger, mornings
+        self._chances = Chances(billed=mornings is not None)
         self.rules = voices.rules(matching, start)
         """What is published before anyone pays. `matching`: the text of `matching.toml`."""
         self._r = random.Random(f"{seed}/customers")
@@ -52,7 +54,9 @@ class Customers:
     @property
     def due(self) -> int | None:
         """When something is said next (UTC ms); None: nothing is left to say."""
-        return self._cues[0][0] if self._cues else None
+        said = self._cues[0][0] if self._cues else None
+        billed = self._mornings.next if self._mornings is not None else None
+        return min((at for at in (said, billed) if at is not None), default=None)
 
     def begin(self, now: int) -> None:
         """Affairs that begin up to `now` (UTC ms)."""
@@ -61,7 +65,9 @@ class Customers:
             self._next += self._gap
 
     def until(self, now: int) -> Iterator[Record]:
-        """What is said up to `now`."""
+        """What is said up to `now`; bills are written."""
+        if self._mornings is not None:
+            self._mornings.until(now)
         while self._cues and self._cues[0][0] <= now:
             _, _, cue = heapq.heappop(self._cues)
             if isinstance(cue, Told):
@@ -83,6 +89,8 @@ class Customers:
         STORIES[name].tell(case)
         affair = case.affair()
         self.ledger.expect(affair)
+        if self._mornings is not None:
+            self._mornings.happened(affair.movements)
         cues: list[Said | Told] = [*affair.said, *affair.told]
         for cue in cues:
             heapq.heappush(self._cues, (cue.at, next(self._order), cue))

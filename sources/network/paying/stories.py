@@ -160,11 +160,17 @@ def given_back_first(case: Case) -> None:
 
 
 def refund_of_nothing(case: Case) -> None:
-    """A refund whose payment was never told."""
+    """A refund whose payment was never told: only a bill can tell what it takes back."""
     amount = case.amount() + 100
     due = _due(case, amount)
     paid = case.pay(_app(case), amount, [due], order=due.document, told=False)
-    case.refund(paid, amount // 2, exception="refund_orphan")
+    case.refund(
+        paid,
+        amount // 2,
+        {due.document: amount // 2},
+        decidable=case.billed,
+        exception="" if case.billed else "refund_orphan",
+    )
 
 
 def cancelled(case: Case) -> None:
