@@ -5,6 +5,7 @@ python -m flows.payments LANE        settings from the environment: see schemas.
 
 import sys
 from collections.abc import Mapping
+from decimal import Decimal
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -20,17 +21,22 @@ from flows.journal.positions import Positions
 from flows.lifecycle.intake import RefusedError
 from flows.parcels import letters
 from flows.reconciliation import counts
+from flows.reconciliation.accounts import Terms
 from flows.reconciliation.output import Output
 from flows.reconciliation.posting import POSTED
 from flows.reconciliation.process import Payments
 from flows.reconciliation.tables import Tables
+from flows.reconciliation.threeway import MILLION
 from schemas import topics
+from schemas.money import parse_yuan
 from schemas.partition import partition_of
 from schemas.payments import Notification, Payment
 from schemas.problems import DocumentError
 from schemas.settings import Settings, from_environment
+from schemas.times import HOUR, MINUTE
 from sources.channels import refused
 from sources.channels.keys import read_keys
+from sources.channels.model import Channel, Merchant
 from sources.channels.read import read_channels, read_payers
 from sources.channels.verify import Verifier
 
@@ -56,8 +62,17 @@ class Door:
         except DocumentError as error:
             raise RuntimeError(f"keys are missing: {error}") from error
         self._verifier = Verifier(channels, found)
+        self._terms = {
+            (channel.name, merchant.called): (merchant.group, terms_of(channel, merchant))
+            for channel in channels.channels.values()
+            for merchant in channel.merchant
+        }
         self.scrub, self.seal = found.tokens.scrub, found.evidence.seal
         self.party_of = lambda token: payers.get(token, "")
+
+    def terms(self, channel: str, merchant: str) -> tuple[str, Terms] | None:
+        """The group of a merchant, and what is agreed about its bills; None: there is no such merchant."""
+        return self._terms.get((channel, merchant))
 
     def payment(self, notification: Notification) -> Payment:
         """The payment that a notification tells of, verified. Raises RefusedError."""
@@ -65,6 +80,24 @@ class Door:
             return self._verifier.payment(notification)
         except refused.RefusedError as error:
             raise RefusedError(error.reason, error.detail) from error
+
+
+def terms_of(channel: Channel, merchant: Merchant) -> Terms:
+    """What is agreed about a merchant's bills."""
+    rate = merchant.fee if merchant.fee is not None else channel.fee
+    ppm = None if rate is None else int(Decimal(rate) * MILLION)
+    if channel.bills is None:
+        return Terms(rate_ppm=ppm)
+    hours, _, minutes = channel.bills.cut_off.partition(":")
+    return Terms(
+        channel.bills.sorts,
+        channel.bills.notified,
+        int(hours) * HOUR + int(minutes) * MINUTE,
+        channel.bills.grace_days,
+        ppm,
+        parse_yuan(channel.bills.slack),
+        channel.bills.due_hours * HOUR,
+    )
 
 
 def payments(lane: Lane, tables: Tables, positions: Positions) -> Dataflow:
@@ -101,6 +134,7 @@ def inputs(lane: int, settings: Settings) -> list[Input]:
         Input(topics.TICKS.name, 0, first=True, leads=True),
         *(Input(topics.RECEIVABLES.name, p, leads=True) for p in mine),
         *(Input(channel, p, leads=True) for channel in channels for p in mine),
+        *(Input(topics.BILLS.name, p) for p in mine),
         *(Input(topics.DECISIONS.name, p) for p in mine),
         *(Input(topics.DEAD_LETTERS.name, p) for p in mine),
     ]

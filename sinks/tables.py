@@ -936,6 +936,30 @@ PAYMENT = Table(
     ),
 )
 
+BILL = Table(
+    "bill",
+    "Channels' bills that have come as wholes, and those that were not believed; their lines are in the payments",
+    (
+        *SEQ,
+        Column("bill", TEXT, "hash of the file's content"),
+        Column("status", WORD, "complete, refused"),
+        GROUP,
+        Column("channel", WORD),
+        Column("merchant", WORD),
+        Column("sort", WORD, "trade: what was carried out; fund: what moved on the account"),
+        Column("day", DATE, "the day that it is of"),
+        Column("lines", "UInt32"),
+        Column("paid", MONEY, "what came in, in the currency's unit"),
+        Column("refunded", MONEY, "what was given back"),
+        Column("fee", MONEY, "what the channel kept"),
+        Column("file", TEXT),
+        Column("reason", WORD, "refused: why"),
+        Column("detail", TEXT, "refused: where in the file"),
+        Column("partition", "UInt16", "of the topic waybook.bills"),
+        Column("offset", "UInt64"),
+    ),
+)
+
 PAYMENT_MATCH = Table(
     "payment_match",
     "Which payment pays what: matches, small differences and write-offs, and what took them back",
@@ -1048,7 +1072,7 @@ FACTS = (
     *(TARIFF, DIRECTORY, SITE, PRODUCT, AREA, PARTY, OPERATOR, BALANCE_MOVED, ACCOUNT, FEE, POSTING_RULE),
     *(CHAIN_RULE, CHAIN_BREACH, WEIGHT_CASE, WEIGHT_DECISION, RECALL, STAY_EVENT, VOLUME, COST),
     *(MOVEMENT, HOLD, NOTICE, ANSWER, TERMS, MATERIAL),
-    *(RECEIVABLE, NOTIFICATION, PAYMENT, PAYMENT_MATCH, PAYMENT_EXCEPTION, ORDER_STATUS),
+    *(RECEIVABLE, NOTIFICATION, PAYMENT, BILL, PAYMENT_MATCH, PAYMENT_EXCEPTION, ORDER_STATUS),
     *(PAYMENT_DECISION, PAYMENT_RULES),
 )
 """Tables whose rows come in blocks."""

@@ -3,15 +3,16 @@
 `Account` finds, when a day's bill is whole, the few movements that it lacks, without looking at the others.
 """
 
-from collections.abc import Iterator
-from datetime import date
+from collections.abc import Mapping
 
 import msgspec
 
 from flows.reconciliation.model import Open
 from schemas.money import FEN
 from schemas.payments import Sort
-from schemas.times import DAY, HOUR, business_day, date_of
+from schemas.times import DAY, HOUR, SHANGHAI_OFFSET, business_day
+
+MOST_EVIDENCE = 1_024
 
 
 class Terms(msgspec.Struct, frozen=True):
@@ -38,13 +39,9 @@ def settlement_day(time: int, settled: int, terms: Terms) -> int:
     return settled or business_day(time + DAY - terms.cut_off)
 
 
-class Bill(msgspec.Struct, gc=False):
+class Bill(msgspec.Struct, array_like=True, gc=False):
     """A bill as far as it has come: whole when its end and all its parts are there, in whichever order."""
 
-    channel: str
-    merchant: str
-    sort: Sort
-    day: int
     parts: int = -1
     """How many there are; -1: the bill's end has not come yet."""
     seen: set[int] = msgspec.field(default_factory=set)
@@ -111,19 +108,17 @@ class Account:
         looked = {day} | {one for one in self._waiting if before < one + grace <= now}
         return sorted(key for one in looked for key in self._waiting.get(one, ()))
 
-    def missing(self, now: int) -> Iterator[tuple[Sort, int]]:
-        """Sorts and days whose bill should be there at data time `now` and is not, though money waits for it."""
-        last = business_day(now - self.terms.due)
-        for day in sorted(self._waiting):
-            if day <= last:
-                yield from ((sort, day) for sort in self.terms.sorts if not self.is_whole(sort, day))
+    def due(self, day: int) -> int:
+        """Data time at which a day's bill must be there."""
+        return day * DAY - SHANGHAI_OFFSET + self.terms.due
 
 
-def missing_bill(channel: str, merchant: str, sort: Sort, day: int) -> Open:
+def missing_bill(subject: str) -> Open:
     """The exception of a bill that has not come."""
-    return Open("bill_missing", f"{channel}/{merchant}/{sort}/{date_of(day)}", 0, "no such bill has come")
+    return Open("bill_missing", subject, 0, "no such bill has come")
 
 
-def refused_bill(channel: str, merchant: str, sort: Sort, day: date, reason: str, detail: str) -> Open:
-    """The exception of a bill that is not believed."""
-    return Open("bill_refused", f"{channel}/{merchant}/{sort}/{day}", 0, f"{reason}: {detail}"[:1024])
+def refused_bill(subject: str, refused: Mapping[str, str]) -> Open:
+    """The exception of a day whose bills are not believed; by file why."""
+    texts = [f"{bill}: {why}" for bill, why in sorted(refused.items())]
+    return Open("bill_refused", subject, 0, "; ".join(texts)[:MOST_EVIDENCE])

@@ -8,12 +8,14 @@ from collections.abc import Callable, Iterable
 import msgspec
 
 from flows.reconciliation.model import Decisions, Due, Paid
-from flows.reconciliation.record import DecisionRecord
+from flows.reconciliation.record import DecisionRecord, PaymentRecord
 from schemas.payments import Payment, PaymentDecided, Receivable, Share
-from schemas.times import day_of
+from schemas.times import date_of, day_of
 
 RANK = {"pending": 0, "failed": 1, "closed": 1, "success": 2}
 """What was told with a higher rank counts: money that came is not undone by a later word about its order."""
+_BEST = ("trade", "fund")
+"""Sorts of bills, from the one that tells best what a channel took."""
 _LATER = ("fee_e4", "settled", "payer", "order", "original", "text")
 """What one telling may lack and another one has."""
 _SAME = ("amount_e4", "currency", "direction", "order", "original", "payer")
@@ -35,6 +37,23 @@ def holds(told: tuple[Payment, ...]) -> Payment:
         is not None
     }
     return msgspec.structs.replace(first, **filled) if filled else first
+
+
+def current(record: PaymentRecord) -> Payment | None:
+    """The payment of a record: as it was notified, or else as bills tell it; None: only a fee is known of it.
+
+    What the channel took of it, and when it settles, bills know best.
+    """
+    notified = holds(record.told) if record.told else None
+    if not record.billed:
+        return notified
+    known = notified
+    if record.by_bill and (notified is None or notified.state != "success"):
+        known = holds((*record.told, *record.by_bill))
+    if known is None:
+        return None
+    of = next((one for sort in _BEST for one in record.billed if one.sort == sort), record.billed[0])
+    return msgspec.structs.replace(known, fee_e4=of.fee, settled=known.settled or date_of(of.day))
 
 
 def contradicts(told: tuple[Payment, ...]) -> str:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import NamedTuple, cast
 
 from flows.reconciliation.clusters import Clusters
-from flows.reconciliation.facts import NOTHING, InForce, contradicts, holds, in_force, original_of
+from flows.reconciliation.facts import NOTHING, InForce, contradicts, current, in_force, original_of
 from flows.reconciliation.links import EXCEPTION, Links, subjects_of
 from flows.reconciliation.model import Difference, Due, Match, Open, Outcome, Paid
 from flows.reconciliation.outcome import outcome
@@ -31,6 +31,7 @@ from flows.reconciliation.record import (
     MATCH,
     RECEIPT,
     Booked,
+    DayRecord,
     DecisionRecord,
     DueRecord,
     PaymentRecord,
@@ -97,6 +98,8 @@ class Judge:
         self.now = 0
         self.cause = ""
         """The event that is being looked at."""
+        self.compare: Callable[[PaymentRecord], Sequence[Open]] = lambda _: ()
+        """What bills and notifications of a payment do not agree in."""
         self.asked: dict[str, str] = {}
         """Open exceptions, and the keys of the records that they are about."""
 
@@ -153,6 +156,10 @@ class Judge:
             if moment:
                 timers.append((moment, record.key))
         return timers
+
+    def judge_day(self, record: DayRecord, links: Links, should: Sequence[Open]) -> list[tuple[int, str]]:
+        """What is wrong with a day's bill; moments at which it wants to be looked at again."""
+        return self._ask(record, record.subject, links, {one.kind: one for one in should})
 
     # What is booked
 
@@ -318,8 +325,7 @@ class Judge:
 
     # What people are asked
 
-    @staticmethod
-    def _exceptions(found: Outcome, known: Iterable[Known]) -> dict[str, dict[str, Open]]:
+    def _exceptions(self, found: Outcome, known: Iterable[Known]) -> dict[str, dict[str, Open]]:
         """By subject and kind."""
         open_: dict[str, dict[str, Open]] = {}
         for one in found.exceptions:
@@ -328,10 +334,16 @@ class Judge:
             if wrong := contradicts(record.told):
                 kind = "conflicting_states"
                 open_.setdefault(payment.key, {})[kind] = Open(kind, payment.key, payment.amount_e4, wrong)
+            for one in self.compare(record):
+                open_.setdefault(payment.key, {}).setdefault(one.kind, one)
         return open_
 
     def _ask(
-        self, record: DueRecord | PaymentRecord, subject: str, links: Links, should: Mapping[str, Open]
+        self,
+        record: DueRecord | PaymentRecord | DayRecord,
+        subject: str,
+        links: Links,
+        should: Mapping[str, Open],
     ) -> list[tuple[int, str]]:
         """Open, change and close a record's exceptions; when sleeping ones wake."""
         timers: list[tuple[int, str]] = []
@@ -482,7 +494,9 @@ def _due(links: Links, due: Due) -> DueRecord:
 
 def _known(links: Links, paid: Paid) -> Known:
     record = cast("PaymentRecord", links.known(payment_key(paid.key)))
-    return Known(record, holds(record.told))
+    payment = current(record)
+    assert payment is not None
+    return Known(record, payment)
 
 
 def _agree(booked: Booked, should: Wanted | None) -> bool:
@@ -530,7 +544,9 @@ def _is_settled(record: Record, left: Mapping[str, int]) -> bool:
         case DueRecord():
             return not record.open and record.status[0] in SETTLED
         case PaymentRecord():
-            return not record.open and (left[record.key] <= 0 or holds(record.told).kind != "payment")
+            payment = current(record)
+            paid = payment is not None and payment.kind == "payment"
+            return not record.open and (left[record.key] <= 0 or not paid)
     return True
 
 

@@ -7,7 +7,7 @@ still in an index.
 from collections.abc import Callable, Iterable, Sequence
 
 from flows.reconciliation.components import NUMBER, keys_of_due, keys_of_payment
-from flows.reconciliation.facts import holds, paid_of
+from flows.reconciliation.facts import current, paid_of
 from flows.reconciliation.model import Due, Paid
 from flows.reconciliation.record import (
     DecisionRecord,
@@ -184,7 +184,7 @@ class Links:
     def _read(self, record: PaymentRecord) -> Paid | None:
         key = record.key[2:]
         if key not in self._paid:
-            payment = holds(record.told) if record.told else None
+            payment = current(record)
             moved = payment is not None and payment.state == "success"
             party = self.party_of(payment.payer) if payment is not None and payment.payer else ""
             self._paid[key] = paid_of(payment, party) if payment is not None and moved else None

@@ -4,6 +4,8 @@ import msgspec
 
 from flows.lifecycle.output import Refusal
 from schemas.payments import (
+    BillComplete,
+    BillRefused,
     InvoiceRequested,
     Notification,
     OrderStatus,
@@ -40,6 +42,14 @@ class Stated(msgspec.Struct, frozen=True, gc=False):
     party: str
     cause: str
     """The notification, bill or else that told."""
+
+
+class BillSaid(msgspec.Struct, frozen=True, gc=False):
+    """A bill is complete, or is not believed."""
+
+    event: BillComplete | BillRefused
+    partition: int
+    offset: int
 
 
 class Entry(msgspec.Struct, frozen=True, gc=False):
@@ -107,6 +117,7 @@ class Output(msgspec.Struct):
     invoices: list[InvoiceRequested] = []
     decided: list[Decided] = []
     published: list[PaymentRulesPublished] = []
+    bills: list[BillSaid] = []
     refusals: list[Refusal] = []
     repeats: int = 0
     now: int = 0

@@ -12,14 +12,17 @@ from flows.engine.timers import Timers
 from flows.lifecycle.age import leaps
 from flows.lifecycle.intake import RefusedError, read_by
 from flows.lifecycle.refusals import refusal, replay
+from flows.reconciliation.accounts import Terms
+from flows.reconciliation.billing import BillEvent, Billing
 from flows.reconciliation.components import component
-from flows.reconciliation.facts import amount_of, due_of, holds, state_of
+from flows.reconciliation.facts import amount_of, current, due_of, state_of
 from flows.reconciliation.judge import Judge, exception_id
 from flows.reconciliation.links import Links
 from flows.reconciliation.output import Decided, Heard, Output, Said, Stated
 from flows.reconciliation.record import (
     MOST_TOLD,
     MOST_WORDS,
+    DayRecord,
     DecisionRecord,
     DueRecord,
     Note,
@@ -36,6 +39,9 @@ from schemas.events import DeadLetterReplayed, Tick
 from schemas.identity import content_id, version_of
 from schemas.limits import AHEAD, LEAP, OLDEST
 from schemas.payments import (
+    BillComplete,
+    BillLines,
+    BillRefused,
     Notification,
     Payment,
     PaymentDecided,
@@ -49,6 +55,7 @@ from schemas.times import iso
 _json = msgspec.json.Encoder(order="deterministic")
 _notification = msgspec.json.Decoder(Notification).decode
 _due = msgspec.json.Decoder(Receivable | ReceivableCancelled).decode
+_bill = msgspec.json.Decoder(BillLines | BillComplete | BillRefused).decode
 _decision = msgspec.json.Decoder(PaymentDecided).decode
 _other = msgspec.json.Decoder(Tick | DeadLetterReplayed | PaymentRulesPublished).decode
 NOTIFICATIONS = topics.notifications("").name
@@ -76,6 +83,9 @@ class Channels(Protocol):
 
     def party_of(self, token: str) -> str:
         """Whose a payer's token is; empty: not known."""
+
+    def terms(self, channel: str, merchant: str) -> tuple[str, Terms] | None:
+        """The group of a merchant, and what is agreed about its bills; None: there is no such merchant."""
 
 
 Reader = Callable[[Mapping[str, str]], Channels]
@@ -113,6 +123,8 @@ class Payments:
         """By group."""
         self._touched: dict[str, tuple[str, str]] = {}
         """Keys of records that something was heard of in this block: their group, and the event."""
+        self.billing = Billing(self.ring, self.timers, self._touched, self._begin, self._change, self._link)
+        self.judge.compare = self.billing.findings
 
     # What the engine asks for
 
@@ -129,6 +141,7 @@ class Payments:
     def restored(self) -> None:
         """The ring is back: derive what is not stored."""
         self._link_all()
+        self.billing.renew(self._channels)
         for record in self.ring.records.values():
             self._wake(record)
 
@@ -148,7 +161,7 @@ class Payments:
 
     def process(self, block: Block) -> Output:
         """All that the block leads to."""
-        self.output = self.judge.output = Output()
+        self.output = self.judge.output = self.billing.output = Output()
         for records in block.inputs:
             self._records(records, block.newest)
         self.judge.now = self.ring.now
@@ -168,6 +181,8 @@ class Payments:
             take, decode = self._notification, _notification
         elif topic == topics.RECEIVABLES.name:
             take, decode = self._word, _due
+        elif topic == topics.BILLS.name:
+            take, decode = self._bill, _bill
         elif topic == topics.DECISIONS.name:
             take, decode = self._decision, _decision
         else:
@@ -211,18 +226,24 @@ class Payments:
         if payment not in record.told:
             if len(record.told) == MOST_TOLD:
                 raise RefusedError("conflicting_duplicate", f"more than {MOST_TOLD} contents of one payment")
-            before = holds(record.told) if record.told else None
+            before = current(record)
             if before is not None and before.state == "success":
                 self._touch_around(payment.group, [], [payment.key], cause)
             self._change(record)
+            self.billing.forget(record)
             record.told = tuple(sorted((*record.told, payment), key=_json.encode))
             self._link(record)
-            now = holds(record.told)
+            self.billing.expect(record)
+            now = cast("Payment", current(record))
             record.finished = now.state != "success"
             if now != before:
                 self.output.stated.append(Stated(now, self._channels.party_of(now.payer), cause))
             self._touched[key] = payment.group, cause
         return record
+
+    def _bill(self, event: BillEvent, at: Place) -> None:
+        self._check_time(event.time)
+        self.billing.take(event, at.partition, at.offset)
 
     # Dues
 
@@ -387,6 +408,7 @@ class Payments:
         self.channels, self.matching = self._read(published)
         self.published = published
         self.judge.rules = self.matching
+        self.billing.renew(self.channels)
 
     @property
     def _channels(self) -> Channels:
@@ -413,6 +435,11 @@ class Payments:
                 continue
             group, self.judge.cause = self._touched[key]
             links = self._of(group)
+            if isinstance(record, DayRecord):
+                for moment, wants in self.judge.judge_day(record, links, self.billing.of_day(record)):
+                    self.timers.set(moment, wants)
+                self.billing.finish(record)
+                continue
             dues, payments = component(*links.about(record), links, self.matching)
             done.update(due_key(group, due.document) for due in dues)
             done.update(payment_key(paid.key) for paid in payments)
@@ -461,7 +488,7 @@ class Payments:
 
     def _wake(self, record: Record) -> None:
         """Set the timers of a record that came back."""
-        if isinstance(record, DueRecord | PaymentRecord):
+        if isinstance(record, DueRecord | PaymentRecord | DayRecord):
             subject = record.document if isinstance(record, DueRecord) else record.key[2:]
             for kind, told in (record.open or {}).items():
                 self.judge.asked[exception_id(_group(record), kind, subject)] = record.key
@@ -509,10 +536,8 @@ class Payments:
 def _group(record: Record) -> str:
     """The group of a record's links."""
     match record:
-        case DueRecord():
+        case DueRecord() | PaymentRecord() | DayRecord():
             return record.group
-        case PaymentRecord():
-            return record.told[0].group if record.told else ""
         case DecisionRecord():
             return record.key.split("/", 2)[1]
     return ""

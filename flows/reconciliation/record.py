@@ -4,8 +4,11 @@ from collections.abc import Callable
 
 import msgspec
 
+from flows.reconciliation.accounts import Bill
 from flows.reconciliation.model import Due
-from schemas.payments import Payment, PaymentDecided
+from flows.reconciliation.threeway import Billed
+from schemas.payments import Payment, PaymentDecided, Sort
+from schemas.times import date_of
 
 MOST_TOLD = 8
 """Different contents that are kept of one payment."""
@@ -87,7 +90,7 @@ class PaymentRecord(msgspec.Struct, tag="p", array_like=True, gc=False):
     at: int
     finished: bool = False
     told: tuple[Payment, ...] = ()
-    """Different contents, in order of their bytes."""
+    """Different contents of its notifications, in order of their bytes."""
     seen: tuple[int, ...] = ()
     """Hashes of the notifications' ids."""
     booked: dict[str, Booked] = {}
@@ -97,6 +100,16 @@ class PaymentRecord(msgspec.Struct, tag="p", array_like=True, gc=False):
     """No number leads from it to a due."""
     again: int = 0
     """Data time from which on what it hangs together with may come to something else; 0: never."""
+    billed: tuple[Billed, ...] = ()
+    """What bills have of it."""
+    by_bill: tuple[Payment, ...] = ()
+    """As bills tell it, from when no notification had told that money moved; in order of their bytes."""
+
+    @property
+    def group(self) -> str:
+        """Its merchant's group; empty: only a fee is known of it."""
+        known = self.told or self.by_bill
+        return known[0].group if known else ""
 
     @property
     def documents(self) -> list[str]:
@@ -119,6 +132,47 @@ class DecisionRecord(msgspec.Struct, tag="k", array_like=True, gc=False):
     withdrawn: bool = False
 
 
+class DayRecord(msgspec.Struct, tag="y", array_like=True, gc=False):
+    """A day's bill of one sort for a merchant: whether it has come, and whether it is missed."""
+
+    key: str
+    place: int
+    epoch: int
+    at: int
+    finished: bool = True
+    group: str = ""
+    channel: str = ""
+    merchant: str = ""
+    sort: Sort = "trade"
+    day: int = 0
+    bills: dict[str, Bill] = {}
+    """Those that have begun to come, by their files' hashes."""
+    refused: dict[str, str] = {}
+    """Those that are not believed, and why."""
+    expected: bool = False
+    """Money was notified that has to be in it."""
+    open: dict[str, Told] | None = None
+
+    @property
+    def subject(self) -> str:
+        """What its exceptions are about."""
+        return self.key.removeprefix(_DAY)
+
+
+class AccountRecord(msgspec.Struct, tag="a", array_like=True, gc=False):
+    """A channel's merchant: which days' bills have come as wholes. It never leaves, so that nothing is missed again."""
+
+    key: str
+    place: int
+    epoch: int
+    at: int
+    finished: bool = False
+    channel: str = ""
+    merchant: str = ""
+    whole: dict[Sort, list[int]] = {}
+    """By sort: days since 1970-01-01, in order."""
+
+
 class Note(msgspec.Struct, tag="n", array_like=True, gc=False):
     """A dead letter, or a note about one."""
 
@@ -131,7 +185,8 @@ class Note(msgspec.Struct, tag="n", array_like=True, gc=False):
     """A dead letter was sent again, so that the same bytes open it again."""
 
 
-Record = DueRecord | PaymentRecord | DecisionRecord | Note
+Record = DueRecord | PaymentRecord | DecisionRecord | DayRecord | AccountRecord | Note
+_DAY = "y/"
 
 
 def over(kept: int) -> Callable[[Record, int], bool]:
@@ -156,3 +211,13 @@ def payment_key(payment: str) -> str:
 def decision_key(group: str, decision: str) -> str:
     """Key of a decision's record."""
     return f"k/{group}/{decision}"
+
+
+def day_key(channel: str, merchant: str, sort: Sort, day: int) -> str:
+    """Key of the record of a day's bill."""
+    return f"{_DAY}{channel}/{merchant}/{sort}/{date_of(day)}"
+
+
+def account_key(channel: str, merchant: str) -> str:
+    """Key of the record of a channel's merchant."""
+    return f"a/{channel}/{merchant}"

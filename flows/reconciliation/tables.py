@@ -10,10 +10,17 @@ from flows.lifecycle.refusals import refusals
 from flows.lifecycle.tables import encoded
 from flows.reconciliation.facts import original_of
 from flows.reconciliation.judge import ADVICE
-from flows.reconciliation.output import Decided, Entry, Exceptional, Heard, Output, Said, Stated
+from flows.reconciliation.output import BillSaid, Decided, Entry, Exceptional, Heard, Output, Said, Stated
 from flows.reconciliation.posting import Posting
 from schemas import topics
-from schemas.payments import OrderStatus, PaymentRulesPublished, Receivable, ReceivableCancelled
+from schemas.payments import (
+    BillComplete,
+    BillRefused,
+    OrderStatus,
+    PaymentRulesPublished,
+    Receivable,
+    ReceivableCancelled,
+)
 from schemas.times import business_day, day_of
 from sinks import columns
 from sinks.columns import Made, ints
@@ -36,6 +43,7 @@ class Tables:
         """All tables of a block that have rows, in order of their names."""
         self.booked = self.posting.booked(output.entries)
         made: dict[str, dict[str, Made] | None] = {
+            "bill": _bills(output.bills),
             "dead_letter": refusals(output.refusals),
             "journal": self.posting.journal(self.booked),
             "notification": _notifications(output.heard),
@@ -133,6 +141,31 @@ def _word(event: Receivable | ReceivableCancelled) -> tuple[Receivable | None, R
 
 def _due_day(event: Receivable | None) -> int:
     return day_of(event.due_day) if event is not None and event.due_day is not None else 0
+
+
+def _bills(rows: Sequence[BillSaid]) -> dict[str, Made] | None:
+    if not rows:
+        return None
+    ends = [row.event if isinstance(row.event, BillComplete) else None for row in rows]
+    nots = [row.event if isinstance(row.event, BillRefused) else None for row in rows]
+    return {
+        "bill": columns.texts([row.event.bill for row in rows]),
+        "status": columns.spelled(["complete" if end else "refused" for end in ends]),
+        "group": columns.spelled([row.event.group for row in rows]),
+        "channel": columns.spelled([row.event.channel for row in rows]),
+        "merchant": columns.spelled([row.event.merchant for row in rows]),
+        "sort": columns.spelled([row.event.sort for row in rows]),
+        "day": columns.dates(ints([day_of(row.event.day) for row in rows])),
+        "lines": columns.numbers(ints([end.lines if end else 0 for end in ends]), "uint32"),
+        "paid": columns.money(ints([end.paid_e4 if end else 0 for end in ends])),
+        "refunded": columns.money(ints([end.refunded_e4 if end else 0 for end in ends])),
+        "fee": columns.money(ints([end.fee_e4 if end else 0 for end in ends])),
+        "file": columns.texts([row.event.file for row in rows]),
+        "reason": columns.spelled([one.reason if one else "" for one in nots]),
+        "detail": columns.texts([one.detail if one else "" for one in nots]),
+        "partition": columns.numbers(ints([row.partition for row in rows]), "uint16"),
+        "offset": columns.numbers(ints([row.offset for row in rows]), "uint64"),
+    }
 
 
 def _matches(rows: Sequence[Entry], now: int) -> dict[str, Made] | None:

@@ -185,7 +185,7 @@ def test_the_order_of_bills_and_notifications_does_not_matter(
 @given(st.permutations([1, 2, 3, 3, 0, 0]))
 def test_a_bill_is_whole_when_its_end_and_all_its_parts_have_come(order: list[int]) -> None:
     """In any order, with repeats; 0 is the end."""
-    bill, new = Bill("wechat", "1", "trade", 1), 0
+    bill, new = Bill(), 0
     for at_, part in enumerate(order):
         if part:
             new += bill.is_new(part)
@@ -193,20 +193,6 @@ def test_a_bill_is_whole_when_its_end_and_all_its_parts_have_come(order: list[in
             bill.end(3)
         assert bill.is_whole == (set(order[: at_ + 1]) == {0, 1, 2, 3})
     assert new == 3
-
-
-def test_what_has_come_late_is_missing_after_its_time() -> None:
-    """A bill is due at noon of the next day, if money waits for it; one that has come is not missing."""
-    account = Account(Terms(("trade", "fund")))
-    account.close("trade", 10)
-    noon = 11 * DAY + 12 * HOUR - SHANGHAI_OFFSET
-    assert list(account.missing(noon)) == []
-    account.expect("a", 10)
-    account.expect("b", 9)
-    assert list(account.missing(noon - 1)) == [("trade", 9), ("fund", 9)]
-    assert list(account.missing(noon)) == [("trade", 9), ("fund", 9), ("fund", 10)]
-    account.has("b", 9)
-    assert list(account.missing(noon)) == [("fund", 10)]
 
 
 def test_a_line_that_nobody_notified_is_a_payment_all_the_same() -> None:

@@ -18,6 +18,9 @@ from schemas.events import DeadLetterReplayed, Event, Tick
 from schemas.identity import version_of
 from schemas.money import parse_yuan
 from schemas.payments import (
+    BillComplete,
+    BillLines,
+    BillRefused,
     InvoiceRequested,
     Notification,
     OrderStatus,
@@ -37,15 +40,18 @@ INPUTS = (
     topics.TICKS,
     topics.RECEIVABLES,
     *topics.NOTIFICATIONS,
+    topics.BILLS,
     topics.DECISIONS,
     topics.DEAD_LETTERS,
 )
 
 
 def rules(**files: str) -> PaymentRulesPublished:
-    """The channels of the channels' tests; `files`: `matching` and `payers`."""
+    """The channels of the channels' tests; `files`: `channels`, `matching` and `payers`."""
     more = {"matching.toml": files.get("matching"), "payers.csv": files.get("payers")}
-    given = {"channels.toml": TEXT} | {name: text for name, text in more.items() if text is not None}
+    given = {"channels.toml": files.get("channels", TEXT)} | {
+        name: text for name, text in more.items() if text is not None
+    }
     return PaymentRulesPublished(
         id=f"r-{version_of(given)}", time=NOON, version=version_of(given), files=given
     )
@@ -220,6 +226,8 @@ def _topic(event: Event | bytes) -> str:
             return topics.PAYMENT_CONTROL.name
         case PaymentDecided():
             return topics.DECISIONS.name
+        case BillLines() | BillComplete() | BillRefused():
+            return topics.BILLS.name
         case bytes():
             return topics.notifications(CHANNEL).name
     return topics.RECEIVABLES.name

@@ -1,0 +1,299 @@
+"""What bills say, in a lane: lines meet their payments, and what a day's bill lacks is found when it is whole.
+
+Accounts are derived from the records: payments wait in them for the bills of their days.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Protocol, cast
+
+import msgspec
+
+from flows.engine.ring import Ring
+from flows.engine.timers import Timers
+from flows.lifecycle.intake import RefusedError
+from flows.reconciliation.accounts import Account, Bill, Terms, missing_bill, refused_bill, settlement_day
+from flows.reconciliation.facts import current, holds
+from flows.reconciliation.model import Open
+from flows.reconciliation.output import BillSaid, Output, Stated
+from flows.reconciliation.record import (
+    AccountRecord,
+    DayRecord,
+    PaymentRecord,
+    Record,
+    account_key,
+    day_key,
+    payment_key,
+)
+from flows.reconciliation.threeway import Told, agrees, billed_with, findings, payment_of
+from schemas.payments import BillComplete, BillLine, BillLines, BillRefused, Payment, Sort
+from schemas.times import DAY, day_of
+
+FARTHEST = 31 * DAY
+"""A line's own time is at most so far from the end of its bill's day."""
+_json = msgspec.json.Encoder(order="deterministic")
+BillEvent = BillLines | BillComplete | BillRefused
+
+
+class Known(Protocol):
+    """What is asked of the channels in force."""
+
+    def terms(self, channel: str, merchant: str) -> tuple[str, Terms] | None:
+        """The group of a merchant, and what is agreed about its bills; None: there is no such merchant."""
+
+    def party_of(self, token: str) -> str:
+        """Whose a payer's token is; empty: not known."""
+
+
+class Billing:
+    """A lane's bills. `begin`, `change`, `link`: how its records are made, changed and found again.
+
+    `touched`: keys of records that are to be judged at the block's end, with their group and the event.
+    """
+
+    def __init__(
+        self,
+        ring: Ring[Record],
+        timers: Timers,
+        touched: dict[str, tuple[str, str]],
+        begin: Callable[[Record], Record],
+        change: Callable[[Record], None],
+        link: Callable[[Record], None],
+    ) -> None:
+        self._ring, self._timers, self._touched = ring, timers, touched
+        self._begin, self._change, self._link = begin, change, link
+        self.output = Output()
+        self._channels: Known | None = None
+        self._accounts: dict[tuple[str, str], Account] = {}
+
+    def renew(self, channels: Known) -> None:
+        """The accounts by the channels in force, of all records."""
+        self._channels = channels
+        self._accounts.clear()
+        for record in self._ring.records.values():
+            match record:
+                case AccountRecord():
+                    account = self._account(record.channel, record.merchant)
+                    for sort, days in record.whole.items():
+                        for day in days:
+                            account.close(sort, day)
+                case PaymentRecord():
+                    self._await(record)
+                case DayRecord(expected=True):
+                    due = self._account(record.channel, record.merchant).due(record.day)
+                    self._timers.set(due, record.key)
+
+    # Notifications
+
+    def forget(self, record: PaymentRecord) -> None:
+        """What was notified of a payment is about to change."""
+        day = self._day_of(record)
+        if day is not None:
+            one = record.told[0]
+            self._account(one.channel, one.merchant).has(record.key, day)
+
+    def expect(self, record: PaymentRecord) -> None:
+        """A payment was notified: the bills of its day must have it."""
+        day = self._await(record)
+        if day is None:
+            return
+        one = record.told[0]
+        account = self._account(one.channel, one.merchant)
+        for sort in account.terms.sorts:
+            key = day_key(one.channel, one.merchant, sort, day)
+            known = self._ring.known(key)
+            if not isinstance(known, DayRecord) or not known.expected:
+                found = self._day(one.channel, one.merchant, one.group, sort, day)
+                found.expected = True
+                found.finished = account.is_whole(sort, day)
+                self._timers.set(account.due(day), key)
+
+    def _await(self, record: PaymentRecord) -> int | None:
+        """Let a payment wait for its day's bills, unless all have it; the day. None: it need not be in any."""
+        day = self._day_of(record)
+        if day is not None:
+            one = record.told[0]
+            account = self._account(one.channel, one.merchant)
+            if {bill.sort for bill in record.billed if bill.lines} >= set(account.terms.sorts):
+                account.has(record.key, day)
+            else:
+                account.expect(record.key, day)
+        return day
+
+    def _day_of(self, record: PaymentRecord) -> int | None:
+        """The day in whose bills a notified payment must be; None: in no bill."""
+        if not record.told:
+            return None
+        one = record.told[0]
+        terms = self._account(one.channel, one.merchant).terms
+        payment = holds(record.told) if terms.sorts else one
+        return _day(payment, terms) if terms.sorts and payment.state == "success" else None
+
+    # Bills
+
+    def take(self, event: BillEvent, partition: int, offset: int) -> None:
+        """A part of a bill, its end, or that it is not believed. Raises RefusedError."""
+        self._check(event)
+        day = day_of(event.day)
+        record = self._day(event.channel, event.merchant, event.group, event.sort, day)
+        bill = record.bills.setdefault(event.bill, Bill())
+        was = bill.is_whole
+        if isinstance(event, BillRefused):
+            if event.bill in record.refused:
+                self.output.repeats += 1
+                return
+            record.refused[event.bill] = f"{event.reason}: {event.detail}"
+        elif isinstance(event, BillLines):
+            if not bill.is_new(event.part):
+                self.output.repeats += 1
+                return
+            self._lines(event, day)
+        elif bill.parts >= 0:
+            self.output.repeats += 1
+            return
+        else:
+            bill.end(event.parts)
+        if not isinstance(event, BillLines):
+            self.output.bills.append(BillSaid(event, partition, offset))
+        self._touched[record.key] = event.group, event.id
+        if bill.is_whole and not was:
+            self._close(record, event.id)
+
+    def _check(self, event: BillEvent) -> None:
+        """Raises RefusedError for a bill of nobody, or lines of quite another time."""
+        found = self._of.terms(event.channel, event.merchant)
+        if found is None or found[0] != event.group:
+            name = f"{event.channel}/{event.merchant}"
+            raise RefusedError("unknown_merchant", f"{name} is no merchant of group {event.group!r}")
+        if isinstance(event, BillLines):
+            for line in event.lines:
+                if abs(line.time - event.time) > FARTHEST or line.amount_e4 < 0:
+                    raise RefusedError(
+                        "amount_out_of_range" if line.amount_e4 < 0 else "time_too_old", "a line"
+                    )
+
+    def _lines(self, event: BillLines, day: int) -> None:
+        account = self._account(event.channel, event.merchant)
+        for line in event.lines:
+            self._line(event, day, line, account)
+
+    def _line(self, event: BillLines, day: int, line: BillLine, account: Account) -> None:
+        payment = f"{event.channel}/{event.merchant}/{line.kind}/{line.number}"
+        key = payment_key(payment)
+        known = self._ring.known(key)
+        if known is None:
+            known = self._begin(PaymentRecord(key, self._ring.place, self._ring.epoch, self._ring.now, True))
+        record = cast("PaymentRecord", known)
+        before = current(record)
+        self._ring.mark(record)
+        record.at = self._ring.now
+        notified = holds(record.told) if record.told else None
+        first = not record.billed
+        record.billed = billed_with(record.billed, event.bill, day, event.sort, line)
+        if line.amount_e4 and (notified is None or notified.state != "success"):
+            said = payment_of(event.channel, event.merchant, event.group, line, event.day)
+            self._change(record)
+            record.by_bill = tuple(sorted({*record.by_bill, said}, key=_json.encode))
+            self._link(record)
+        self._await(record)
+        now = current(record)
+        if now is not None and now != before:
+            record.finished = now.state != "success"
+            self.output.stated.append(Stated(now, self._of.party_of(now.payer), event.id))
+        elif (
+            first
+            and notified is not None
+            and not record.open
+            and agrees(_told(notified), line, account.terms)
+        ):
+            return
+        self._touched[key] = event.group, event.id
+
+    def _close(self, record: DayRecord, cause: str) -> None:
+        """A day's bill is whole: what waits for it is looked at."""
+        key = account_key(record.channel, record.merchant)
+        known = self._ring.known(key)
+        if known is None:
+            known = self._begin(AccountRecord(key, self._ring.place, self._ring.epoch, self._ring.now))
+        kept = cast("AccountRecord", known)
+        self._ring.mark(kept)
+        kept.channel, kept.merchant = record.channel, record.merchant
+        days = kept.whole.get(record.sort, [])
+        kept.whole = kept.whole | {record.sort: sorted({*days, record.day})}
+        for waiting in self._account(record.channel, record.merchant).close(record.sort, record.day):
+            self._touched[waiting] = record.group, cause
+
+    # Judging
+
+    def findings(self, record: PaymentRecord) -> Sequence[Open]:
+        """What bills and notifications of a payment do not agree in."""
+        known = record.told or record.by_bill
+        one = known[0]
+        account = self._account(one.channel, one.merchant)
+        if not record.billed and not account.terms.sorts:
+            return ()
+        notified = _told(holds(record.told)) if record.told else None
+        return findings(record.key[2:], notified, record.billed, account.terms, account)
+
+    def of_day(self, record: DayRecord) -> list[Open]:
+        """What is wrong with a day's bill."""
+        account = self._account(record.channel, record.merchant)
+        if account.is_whole(record.sort, record.day):
+            return []
+        found = [refused_bill(record.subject, record.refused)] if record.refused else []
+        if record.expected and self._ring.now >= account.due(record.day):
+            found.append(missing_bill(record.subject))
+        return found
+
+    def finish(self, record: DayRecord) -> None:
+        """A day's bill that is there, or that nobody waits for, may be forgotten."""
+        whole = self._account(record.channel, record.merchant).is_whole(record.sort, record.day)
+        finished = not record.open and (whole or not record.expected)
+        if record.finished != finished:
+            self._ring.mark(record)
+            record.finished = finished
+
+    # Records
+
+    def _day(self, channel: str, merchant: str, group: str, sort: Sort, day: int) -> DayRecord:
+        """The record of a day's bill, new or marked as changed."""
+        key = day_key(channel, merchant, sort, day)
+        known = self._ring.known(key)
+        if known is None:
+            known = self._begin(DayRecord(key, self._ring.place, self._ring.epoch, self._ring.now))
+            record = cast("DayRecord", known)
+            record.group, record.channel, record.merchant, record.day = group, channel, merchant, day
+            record.sort = sort
+        self._ring.mark(known)
+        known.at = self._ring.now
+        return cast("DayRecord", known)
+
+    def _account(self, channel: str, merchant: str) -> Account:
+        account = self._accounts.get((channel, merchant))
+        if account is None:
+            found = self._of.terms(channel, merchant)
+            account = self._accounts[channel, merchant] = Account(found[1] if found else Terms())
+        return account
+
+    @property
+    def _of(self) -> Known:
+        if self._channels is None:
+            raise RuntimeError("a bill was read before rules were published")
+        return self._channels
+
+
+def _day(payment: Payment, terms: Terms) -> int:
+    settled = day_of(payment.settled) if payment.settled is not None else 0
+    return settlement_day(payment.time, settled, terms)
+
+
+def _told(payment: Payment) -> Told:
+    settled = day_of(payment.settled) if payment.settled is not None else 0
+    return Told(
+        payment.kind,
+        payment.amount_e4,
+        payment.state,
+        payment.time,
+        settled,
+        payment.fee_e4,
+        payment.currency,
+    )

@@ -1,0 +1,66 @@
+"""Bills in a lane of the payments flow: its channels with bills, and bills as their events."""
+
+from datetime import date
+
+from schemas.identity import content_id
+from schemas.payments import BillComplete, BillLine, BillLines, BillRefused, PaymentRulesPublished, Sort
+from sources.bills.verified import end_of
+from tests.channels.world import TEXT
+from tests.payments.world import CHANNEL, GROUP, rules
+
+MERCHANT = "SHOP-7"
+HEADER = f'name = "{CHANNEL}"\nformat = "csv"\n'
+OTHER = '[[channel]]\nname = "till"'
+
+
+def with_bills(bills: str, fee: str = "") -> PaymentRulesPublished:
+    """The channels of the channels' tests; the generic one gives bills. `bills`: its section's settings."""
+    assert HEADER in TEXT
+    text = TEXT.replace(HEADER, HEADER + (f'fee = "{fee}"\n' if fee else ""))
+    return rules(channels=text.replace(OTHER, f"[channel.bills]\n{bills}\n{OTHER}", 1))
+
+
+def parts(
+    day: date, *lines: BillLine, sort: Sort = "trade", size: int = 1_000
+) -> list[BillLines | BillComplete]:
+    """A bill's events. The same lines of the same day and sort are the same bill."""
+    bill = content_id("b", str(day), sort, *map(repr, lines))
+    usual = {
+        "time": end_of(day),
+        "group": GROUP,
+        "channel": CHANNEL,
+        "merchant": MERCHANT,
+        "bill": bill,
+        "day": day,
+    }
+    cut = [lines[start : start + size] for start in range(0, len(lines), size)]
+    made: list[BillLines | BillComplete] = [
+        BillLines(id=f"{bill}-{n}", part=n, lines=tuple(some), sort=sort, **usual)  # type: ignore[arg-type]
+        for n, some in enumerate(cut, 1)
+    ]
+    end = BillComplete(
+        id=f"{bill}-end",
+        parts=len(cut),
+        lines=len(lines),
+        paid_e4=0,
+        refunded_e4=0,
+        fee_e4=0,
+        sort=sort,
+        **usual,  # type: ignore[arg-type]
+    )
+    return [*made, end]
+
+
+def not_believed(day: date, bill: str = "x") -> BillRefused:
+    """A bill that was refused."""
+    return BillRefused(
+        id=f"{bill}-refused",
+        time=end_of(day),
+        group=GROUP,
+        channel=CHANNEL,
+        merchant=MERCHANT,
+        bill=bill,
+        day=day,
+        reason="bill_total_wrong",
+        detail="订单总金额",
+    )

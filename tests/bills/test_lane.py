@@ -1,0 +1,232 @@
+"""Bills in the payments flow: what disagrees is asked, what only a bill knows is matched, fees are booked."""
+
+from datetime import date, timedelta
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from schemas.money import parse_yuan
+from schemas.payments import BillLine, PaymentRulesPublished
+from schemas.times import DAY, HOUR
+from sources.bills.verified import end_of
+from tests.bills.lane import not_believed, parts, with_bills
+from tests.channels.world import NOON
+from tests.payments.world import Books, due, key, paid, refunded, tick
+
+TODAY = date(2025, 11, 11)
+FEE = "0.006"
+RULES = with_bills("", FEE)
+SILENT = with_bills("notified = false")
+DAYS = [TODAY + timedelta(days=n) for n in range(6)]
+
+
+def line(number: str, amount: str, order: str = "", fee: str = "0", **facts: Any) -> BillLine:
+    """A line of a payment at noon."""
+    usual = {"kind": "payment", "number": number, "order": order, "original": "", "time": NOON}
+    return BillLine(**{**usual, "amount_e4": parse_yuan(amount), "fee_e4": parse_yuan(fee), **facts})
+
+
+def books(published: PaymentRulesPublished = RULES) -> Books:
+    """A lane whose channel gives bills, some days later."""
+    return Books(published).until(end_of(DAYS[4]))
+
+
+def test_noon_is_of_today() -> None:
+    """What the other tests take for granted."""
+    assert end_of(TODAY) - DAY < NOON < end_of(TODAY)
+
+
+def test_a_bill_that_agrees_books_the_fees() -> None:
+    """The notification does not tell the fee, the bill does."""
+    lane = books().take(due("FR-1", "100.00"), paid("A1", "100.00", "FR-1", fee_e4=None))
+    assert ("HQ", "6301") not in lane.balances()
+    lane.take(*parts(TODAY, line("A1", "100.00", "FR-1", "0.60")))
+    assert lane.exceptions() == {}
+    assert lane.balances()["HQ", "6301"] == Decimal("0.6")
+    newest = lane.rows["payment"][-1]
+    assert (newest["fee"], newest["settled"]) == (Decimal("0.6"), TODAY)
+    assert [row["status"] for row in lane.rows["bill"]] == ["complete"]
+
+
+def test_money_that_only_the_bill_knows_pays_its_order() -> None:
+    """长款: it is asked about, and the order is paid; a late notification closes it and books nothing twice."""
+    lane = books().take(due("FR-1", "100.00")).take(*parts(TODAY, line("A1", "100.00", "FR-1", "0.60")))
+    assert lane.status("FR-1")[0] == "paid"
+    assert lane.exceptions() == {("long", key("A1")): "opened"}
+    before = lane.balances()
+    lane.take(paid("A1", "100.00", "FR-1", fee_e4=None))
+    assert lane.exceptions() == {}
+    assert lane.balances() == before
+    assert len(lane.matches()) == 1
+
+
+def test_a_bank_whose_statements_are_all_that_it_says_has_no_surplus() -> None:
+    """Its lines are payments and nothing else."""
+    lane = books(SILENT).take(due("FR-1", "100.00")).take(*parts(TODAY, line("A1", "100.00", "FR-1")))
+    assert lane.exceptions() == {}
+    assert lane.status("FR-1")[0] == "paid"
+
+
+def test_what_the_bill_lacks_is_a_shift_first_and_missing_then() -> None:
+    """日切差异, 短款; a bill that has it after all closes it."""
+    lane = books().take(due("FR-1", "100.00"), paid("A1", "100.00", "FR-1", fee_e4=None))
+    lane.take(*parts(DAYS[0]))
+    assert lane.exceptions() == {("cut_off", key("A1")): "opened"}
+    shifted = (
+        books().take(due("FR-1", "100.00"), paid("A1", "100.00", "FR-1", fee_e4=None)).take(*parts(DAYS[0]))
+    )
+    shifted.take(*parts(DAYS[1], line("A1", "100.00", "FR-1", "0.60")))
+    assert shifted.exceptions() == {}
+    lane.take(*parts(DAYS[1])).take(*parts(DAYS[3]))
+    assert lane.exceptions() == {("short", key("A1")): "opened"}
+    lane.take(*parts(DAYS[4], line("A1", "100.00", "FR-1", "0.60")))
+    assert lane.exceptions() == {}
+
+
+def test_a_bill_in_parts_is_whole_only_when_all_have_come() -> None:
+    """In any order, with repeats; what lacks is judged then."""
+    one, two, end = parts(TODAY, line("A1", "1.00"), line("A2", "2.00"), size=1)
+    lane = books().take(*(paid(f"A{n}", f"{n}.00", "") for n in (1, 2, 3))).take(end, two, two)
+    assert ("cut_off", key("A3")) not in lane.exceptions()
+    lane.take(one, one, two, end)
+    kinds = {one for one in lane.exceptions() if one[0] != "unknown_payment"}
+    assert kinds == {("cut_off", key("A3"))}
+    assert len(lane.rows["bill"]) == 1
+
+
+def test_a_bill_that_does_not_come_is_missed() -> None:
+    """At noon of the next day, if money waits for it; it closes when the bill comes."""
+    lane = Books(RULES).take(due("FR-1", "1.00"), paid("A1", "1.00", "FR-1")).until(end_of(TODAY) + 11 * HOUR)
+    assert lane.exceptions() == {}
+    lane.restart().until(end_of(TODAY) + 12 * HOUR)
+    subject = f"other/SHOP-7/trade/{TODAY}"
+    assert lane.exceptions() == {("bill_missing", subject): "opened"}
+    lane.take(not_believed(TODAY))
+    assert set(lane.exceptions()) == {("bill_missing", subject), ("bill_refused", subject)}
+    lane.restart().take(*parts(TODAY, line("A1", "1.00", "FR-1", "0.01")))
+    assert lane.exceptions() == {}
+    assert [row["status"] for row in lane.rows["bill"]] == ["refused", "complete"]
+
+
+def test_a_bill_says_what_a_pending_payment_came_to() -> None:
+    """The money counts, and the status is asked about until the channel says it, too."""
+    lane = books().take(due("FR-1", "1.00"), paid("A1", "1.00", "FR-1", state="pending"))
+    lane.take(*parts(TODAY, line("A1", "1.00", "FR-1", "0.01")))
+    assert lane.status("FR-1")[0] == "paid"
+    assert lane.exceptions() == {("bill_status", key("A1")): "opened"}
+    lane.take(paid("A1", "1.00", "FR-1"))
+    assert lane.exceptions() == {}
+    assert len(lane.matches()) == 1
+
+
+def test_a_refund_that_only_the_bill_knows_takes_its_payment_back() -> None:
+    """And one whose payment nobody knows is alone (退款单边)."""
+    lane = books().take(due("FR-1", "1.00"), paid("A1", "1.00", "FR-1"))
+    back = line("R1", "1.00", "FR-1", kind="refund", direction="out", original="A1")
+    lane.take(*parts(TODAY, line("A1", "1.00", "FR-1", "0.01"), back))
+    assert lane.status("FR-1")[0] == "refunded"
+    lane.take(*parts(DAYS[1], line("R2", "5.00", "", kind="refund", direction="out", original="A9")))
+    assert ("refund_orphan", key("R2", "refund")) in lane.exceptions()
+
+
+def test_a_bill_of_nobody_is_kept_aside() -> None:
+    """Of another group, or of a merchant that is not known."""
+    (end,) = parts(TODAY)
+    lane = books().take(msgspec.structs.replace(end, merchant="SHOP-9"))
+    assert [row["reason"] for row in lane.rows["dead_letter"]] == ["unknown_merchant"]
+    assert lane.rows["bill"] == []
+
+
+def test_an_old_shift_stays_what_it_is_after_a_restart() -> None:
+    """What was whole is known for ever, also when the bill's own record has left."""
+    lane = books().take(paid("A1", "1.00")).take(*parts(TODAY)).take(*parts(DAYS[3]))
+    for month in range(1, 5):
+        lane.until(NOON + month * 30 * DAY)
+    for _ in range(260):
+        lane.restart()
+    assert not any(one.startswith("y/") for one in lane.work.ring.records)
+    lane.take(due("FR-1", "1.00", time=NOON + 120 * DAY), tick(NOON + 120 * DAY))
+    assert lane.exceptions()[("short", key("A1"))] == "opened"
+
+
+FACTS = [
+    due("FR-1", "100.00"),
+    due("FR-2", "50.00"),
+    due("FR-3", "10.00"),
+    paid("A1", "100.00", "FR-1", fee_e4=None),
+    paid("A2", "50.00", "FR-2", fee_e4=None),
+    paid("A4", "7.00", "", state="pending", fee_e4=None),
+    paid("A5", "9.00", "", fee_e4=None),
+    refunded("R2", "50.00", "A2", "FR-2", fee_e4=None),
+    *parts(
+        DAYS[0],
+        line("A1", "100.00", "FR-1", "0.60"),
+        line("A2", "49.00", "FR-2", "0.90"),
+        line("A3", "10.00", "FR-3", "0.06"),
+        size=2,
+    ),
+    *parts(DAYS[1], line("A4", "7.00", "", "0.04"), line("A1", "100.00", "FR-1", "0.60")),
+    *parts(DAYS[3]),
+    not_believed(DAYS[2]),
+]
+
+
+def final(lane: Books) -> Any:
+    """All that must be the same, with the evidence of what is open."""
+    newest = {row["exception_id"]: row for row in lane.rows["payment_exception"]}
+    open_ = [
+        (row["kind"], row["subject"], row["amount"], row["evidence"])
+        for row in newest.values()
+        if row["status"] != "closed"
+    ]
+    fees = {row["payment"]: (row["fee"], row["settled"], row["state"]) for row in lane.rows["payment"]}
+    return lane.final(), sorted(open_), sorted(fees.items())
+
+
+def run(facts: list[Any], size: int) -> Any:
+    """A lane that takes the facts, so many to a block, with restarts between."""
+    lane = books()
+    for start in range(0, len(facts), size):
+        lane.take(*facts[start : start + size])
+        if size == 3:
+            lane.restart()
+    return final(lane.until(end_of(DAYS[4]) + DAY))
+
+
+EXPECTED = run(FACTS, 100)
+
+
+@settings(max_examples=40)
+@given(st.permutations([*FACTS, *FACTS[::3]]), st.sampled_from([1, 3, 100]))
+def test_the_order_of_bills_notifications_and_dues_does_not_matter(facts: list[Any], size: int) -> None:
+    """Any order, any repetition, any blocks, restarts: the same books, exceptions and evidence."""
+    assert run(facts, size) == EXPECTED
+
+
+def test_what_the_facts_come_to() -> None:
+    """So that the property is about something."""
+    kinds = {(kind, subject.split("/")[-1]) for kind, subject, _, _ in EXPECTED[1]}
+    assert kinds == {
+        *(("bill_duplicate", "A1"), ("bill_amount", "A2"), ("bill_fee", "A2"), ("long", "A3")),
+        *(("bill_status", "A4"), ("unknown_payment", "A4"), ("unknown_payment", "A5"), ("short", "A5")),
+        *(("short", "R2"), ("bill_refused", str(DAYS[2]))),
+    }
+
+
+@pytest.mark.parametrize("kind", ["long", "short", "cut_off", "bill_amount", "bill_status", "bill_fee"])
+def test_each_kind_has_advice(kind: str) -> None:
+    """Severity, owner and what to do stand in the row."""
+    rows = [row for row in _all_rows() if row["kind"] == kind]
+    assert rows
+    assert all(row["severity"] and row["owner"] and row["action"] for row in rows)
+
+
+def _all_rows() -> list[dict[str, Any]]:
+    lane = books()
+    for fact in FACTS:
+        lane.take(fact)
+    return lane.rows["payment_exception"]
