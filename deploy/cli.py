@@ -28,7 +28,7 @@ from deploy.commands import (
     weight_cases,
 )
 from deploy.commands import recall as recalling
-from deploy.commands.where import LONG, settings_of, store_of
+from deploy.commands.where import LONG, settings_of, store_of, vault_of
 from deploy.dead_letters import ReplayError
 from deploy.demo import Demo, Options
 from deploy.home import Home, HomeError, in_use, told
@@ -38,6 +38,8 @@ from schemas.problems import DocumentError
 from schemas.settings import Settings
 from sinks.clickhouse import StoreAwayError
 from sinks.kafka import DeliveryError
+
+UNSEAL = "those of payments, too, which are encrypted: needs the keys for evidence (WAYBOOK_KEYS)"
 
 
 def open_(arguments: argparse.Namespace) -> int:
@@ -117,19 +119,22 @@ def audit_(arguments: argparse.Namespace) -> int:
 
 def list_dead_letters(arguments: argparse.Namespace) -> int:
     """Dead letters as JSON lines, to be mended in an editor."""
-    sys.stdout.write(dead_letters.export(store_of(arguments), arguments.reason))
+    client = store_of(arguments)
+    unseal = vault_of(arguments, client) if arguments.unseal else None
+    sys.stdout.write(dead_letters.export(client, arguments.reason, unseal))
     return 0
 
 
 def replay(arguments: argparse.Namespace) -> int:
     """Send dead letters again: from a file as mended, or as they are."""
     settings, client = settings_of(arguments), store_of(arguments)
+    unseal = vault_of(arguments, client) if arguments.unseal else None
     if arguments.file is not None:
         lines = arguments.file.read_text("utf-8")
     else:
-        lines = dead_letters.export(client, arguments.reason)
+        lines = dead_letters.export(client, arguments.reason, unseal)
     letters = dead_letters.read(lines)
-    if not arguments.as_they_are and (same := dead_letters.unchanged(client, letters)):
+    if not arguments.as_they_are and (same := dead_letters.unchanged(client, letters, unseal)):
         raise ReplayError(
             f"{len(same)} of {len(letters)} letters are unchanged (the first: {same[0]}); nothing is sent. "
             "Mend them, take them out, or send them with --as-they-are if it is the rules that have changed"
@@ -204,10 +209,13 @@ def parser() -> argparse.ArgumentParser:
     one.add_argument(
         "--since", type=Path, metavar="FILE", help="an earlier report: nothing before it has changed"
     )
-    command("dead-letters", list_dead_letters).add_argument("--reason", default="")
+    one = command("dead-letters", list_dead_letters)
+    one.add_argument("--reason", default="")
+    one.add_argument("--unseal", action="store_true", help=UNSEAL)
     one = command("replay-dead-letters", replay)
     one.add_argument("file", type=Path, nargs="?", help="JSON lines as `dead-letters` writes them, mended")
     one.add_argument("--reason", default="", help="without a file: only those of one reason")
+    one.add_argument("--unseal", action="store_true", help=UNSEAL)
     one.add_argument("--as-they-are", action="store_true", help="also letters that nobody has mended")
     one.add_argument("--by", default=os.environ.get("USER", ""), help="who sends them")
     return top

@@ -7,7 +7,7 @@ more knows that this is no repeat of the old record, and opens it again.
 import base64
 import binascii
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 import msgspec
@@ -25,6 +25,8 @@ from sinks.kafka import Records
 PATIENCE = 60.0
 """Seconds in which the lanes must have noted a replay."""
 KEYS = {topic.name: topic.key for topic in topics.TOPICS}
+SEALED = (topics.RECEIVABLES.name, topics.BILLS.name, topics.DECISIONS.name, topics.PAYMENT_CONTROL.name)
+"""Topics, beside channels' notifications, whose dead letters are encrypted: payers may stand in them."""
 PARTITIONED = {topic.name for topic in topics.TOPICS if topic.partitioned}
 
 
@@ -50,20 +52,40 @@ class Letter(msgspec.Struct, kw_only=True):
         return base64.b64decode(self.raw_base64, validate=True) if self.raw_base64 else self.raw.encode()
 
 
-def export(client: Client, reason: str = "") -> str:
-    """Open dead letters, oldest first, as JSON lines."""
+Unseal = Callable[[str, bytes], bytes]
+"""By its id, what a sealed letter holds."""
+
+
+def is_sealed(topic: str) -> bool:
+    """Whether the letters of a topic are encrypted."""
+    return topic in SEALED or topic.startswith(topics.notifications("").name)
+
+
+def export(client: Client, reason: str = "", unseal: Unseal | None = None) -> str:
+    """Open dead letters, oldest first, as JSON lines; sealed ones only for who can unseal them."""
     rows = client.query(
         "SELECT dead_letter_id, why, detail, transport, topic, partition, waybill, base64Encode(raw) "
         "FROM open_dead_letter WHERE {reason:String} IN ('', why) ORDER BY received, dead_letter_id",
         parameters={"reason": reason},
     ).result_rows
-    return "".join(msgspec.json.encode(_letter(*row)).decode() + "\n" for row in rows)
+    letters = [_letter(unseal, *row) for row in rows if unseal is not None or not is_sealed(row[4])]
+    return "".join(msgspec.json.encode(letter).decode() + "\n" for letter in letters)
 
 
 def _letter(
-    id_: str, why: str, detail: str, transport: str, topic: str, partition: int, waybill: str, packed: str
+    unseal: Unseal | None,
+    id_: str,
+    why: str,
+    detail: str,
+    transport: str,
+    topic: str,
+    partition: int,
+    waybill: str,
+    packed: str,
 ) -> Letter:
     raw = base64.b64decode(packed)
+    if unseal is not None and is_sealed(topic):
+        raw = unseal(id_, raw)
     letter = Letter(
         id=id_,
         reason=why,
@@ -76,7 +98,7 @@ def _letter(
     try:
         letter.raw = raw.decode()
     except UnicodeDecodeError:
-        letter.raw_base64 = packed
+        letter.raw_base64 = base64.b64encode(raw).decode()
     return letter
 
 
@@ -95,17 +117,18 @@ def read(lines: str) -> list[Letter]:
     return letters
 
 
-def unchanged(client: Client, letters: Sequence[Letter]) -> list[str]:
+def unchanged(client: Client, letters: Sequence[Letter], unseal: Unseal | None = None) -> list[str]:
     """Ids of letters whose bytes are still those that were refused."""
     found = client.query(
-        "SELECT dead_letter_id, base64Encode(raw) FROM dead_letter "
+        "SELECT dead_letter_id, topic, base64Encode(raw) FROM dead_letter "
         "WHERE status = 'open' AND dead_letter_id IN {ids:Array(String)}",
         parameters={"ids": [letter.id for letter in letters]},
     ).result_rows
-    refused = set(map(tuple, found))
-    return [
-        letter.id for letter in letters if (letter.id, base64.b64encode(letter.content()).decode()) in refused
-    ]
+    refused = set[tuple[str, bytes]]()
+    for number, topic, packed in found:
+        raw = base64.b64decode(packed)
+        refused.add((number, unseal(number, raw) if unseal is not None and is_sealed(topic) else raw))
+    return [letter.id for letter in letters if (letter.id, letter.content()) in refused]
 
 
 def replay(settings: Settings, client: Client, letters: Sequence[Letter], by: str) -> int:

@@ -1,4 +1,4 @@
-"""Exceptions of payments, people's decisions about them, and why a payment was matched."""
+"""Exceptions of payments, people's decisions about them, why a payment was matched, and what a channel sent."""
 
 import argparse
 import os
@@ -10,6 +10,7 @@ import msgspec
 
 from deploy.commands import Command
 from deploy.commands.where import settings_of, store_of
+from deploy.evidence import shown
 from deploy.reconciliation import people
 from schemas.money import parse_yuan
 from schemas.payments import PaymentDecided
@@ -56,6 +57,11 @@ def explain(arguments: argparse.Namespace) -> Iterator[str]:
     yield from people.explained(store_of(arguments), arguments.payment)
 
 
+def evidence(arguments: argparse.Namespace) -> Iterator[str]:
+    """What a channel really sent: the record of a notification or of a dead letter, opened with the key."""
+    yield shown(store_of(arguments), settings_of(arguments).keys, arguments.id).decode("utf-8", "replace")
+
+
 def _share(text: str) -> tuple[str, int]:
     document, _, amount = text.rpartition("=")
     if not document:
@@ -75,7 +81,7 @@ def _telling(what: Callable[[argparse.Namespace], Iterator[str]]) -> Callable[[a
         try:
             for line in what(arguments):
                 sys.stdout.write(line + "\n")
-        except (LookupError, ValueError, msgspec.ValidationError) as error:
+        except (LookupError, ValueError, OSError, msgspec.ValidationError) as error:
             sys.stderr.write(f"{error}\n")
             return 1
         return 0
@@ -85,7 +91,7 @@ def _telling(what: Callable[[argparse.Namespace], Iterator[str]]) -> Callable[[a
 
 
 def add(command: Command) -> None:
-    """exceptions, match."""
+    """exceptions, match, evidence."""
     user = os.environ.get("USER", "")
     one = command("exceptions", _telling(list_))
     parts = one.add_subparsers(metavar="PART")
@@ -117,3 +123,4 @@ def add(command: Command) -> None:
     one = command("match", _telling(explain))
     one.add_argument("what", choices=("explain",))
     one.add_argument("payment", help="channel/merchant/kind/number")
+    command("evidence", _telling(evidence)).add_argument("id", help="of a notification or a dead letter")

@@ -2,10 +2,12 @@
 
 import argparse
 import os
+from collections.abc import Callable
 
 import msgspec
 from clickhouse_connect.driver.client import Client
 
+from deploy.evidence import unsealing
 from deploy.home import told
 from schemas.settings import Settings, from_environment, to_environment
 from sinks.clickhouse import connect, readers
@@ -32,3 +34,8 @@ def store_of(arguments: argparse.Namespace, seconds: int = QUICK) -> Client:
     settings = settings_of(arguments)
     client = connect(settings, QUICK)
     return client if seconds == QUICK else connect(settings, seconds)
+
+
+def vault_of(arguments: argparse.Namespace, client: Client) -> Callable[[str, bytes], bytes]:
+    """What opens sealed evidence, with the keys of `WAYBOOK_KEYS`. Raises OSError or ValueError without them."""
+    return unsealing(client, settings_of(arguments).keys)

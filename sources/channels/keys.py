@@ -101,6 +101,11 @@ def read_tokens(own: Own, directory: Path) -> Tokens:
         raise ValueError(f"{path} {error}") from None
 
 
+def read_evidence(own: Own, directory: Path) -> Evidence:
+    """The keys for evidence alone. Raises OSError or ValueError."""
+    return Evidence([_hexadecimal(_bytes(directory / file), 64, 64) for file in own.evidence])
+
+
 def _bytes(path: Path) -> bytes:
     with path.open("rb") as file:
         raw = file.read(MOST_BYTES + 1)
