@@ -11,25 +11,26 @@ from tests.servers.store import Store
 
 
 @pytest.fixture(scope="module")
-def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
-    """The module's store. Nothing is kept, so it need not be stopped politely."""
-    made = Store(tmp_path_factory.mktemp("store"))
-    try:
-        made.start()
-        yield made
-    finally:
-        made.kill()
+def store(lasting_store: Store) -> Store:
+    """A store; its tables are empty when a module begins."""
+    emptied(lasting_store.client())
+    return lasting_store
 
 
 @pytest.fixture(scope="module")
 def client(store: Store) -> Client:
-    """A client of the module's store."""
+    """A client of it."""
     return store.client()
 
 
 @pytest.fixture
 def empty(client: Client) -> Client:
     """The same, its tables empty again."""
+    return emptied(client)
+
+
+def emptied(client: Client) -> Client:
+    """Without a row."""
     for table in TABLES:
         client.command(f"TRUNCATE TABLE {table.name}")
     return client

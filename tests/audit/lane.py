@@ -1,6 +1,7 @@
 """A lane without Kafka: records in, cut into blocks, processed by the flow's own code, rows in the store."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from typing import NamedTuple
 
 import msgspec
@@ -103,3 +104,12 @@ class Lane:
         output = self.lifecycle.process(block)
         rules = self.lifecycle.rules.tariffs
         self.writer.block(self.tables.make(output, seq, rules, self.lifecycle.directory), self.upto)
+
+
+@contextmanager
+def held(lanes: Iterable[Lane]) -> Iterator[None]:
+    """What lanes write meanwhile comes into the store at the end: `Writer.held`."""
+    with ExitStack() as stack:
+        for lane in lanes:
+            stack.enter_context(lane.writer.held())
+        yield

@@ -19,7 +19,7 @@ from schemas.parts import parts_of
 from schemas.times import HOUR
 from sources.network.directory import build
 from tests.audit import books, world
-from tests.audit.lane import Lane, record
+from tests.audit.lane import Lane, held, record
 from tests.audit.tampering import Kept
 from tests.rating.material import files_in
 
@@ -39,12 +39,13 @@ def play(
     """Write the books of these events and audit them."""
     lane = Lane(client)
     now = world.START
-    for start in range(0, len(events), IN_A_BLOCK):
-        some = events[start : start + IN_A_BLOCK]
-        now = max(now, *(event.time for event in some))
-        control = [record(network), *map(record, parts_of(tariff, 1_000))] * (start == 0)
-        lane.block([*control, record(Tick(id=f"tick{start}", time=now)), *map(record, some)])
-    lane.block([record(Tick(id="last", time=now + 30 * HOUR))])
+    with held([lane]):
+        for start in range(0, len(events), IN_A_BLOCK):
+            some = events[start : start + IN_A_BLOCK]
+            now = max(now, *(event.time for event in some))
+            control = [record(network), *map(record, parts_of(tariff, 1_000))] * (start == 0)
+            lane.block([*control, record(Tick(id=f"tick{start}", time=now)), *map(record, some)])
+        lane.block([record(Tick(id="last", time=now + 30 * HOUR))])
     return run(client, data_time=lane.lifecycle.ring.now)
 
 
@@ -56,7 +57,7 @@ def changed(kept: Kept, column: str, value: str, where: str) -> set[str]:
         f"WHERE c.{column} != k.{column}"
     )
     assert kept.client.query(differs).result_rows == [(1,)]
-    failed = {check.name for check in run(kept.client).checks if not check.passed}
+    failed = {check.name for check in run(kept.auditor).checks if not check.passed}
     kept.mend()
     return failed
 

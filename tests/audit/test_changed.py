@@ -18,9 +18,9 @@ def written(client: Client) -> Books:
     return Books(client)
 
 
-def failing(client: Client) -> set[str]:
+def failing(books: Books) -> set[str]:
     """Names of the checks that do not pass."""
-    return {check.name for check in run(client).checks if not check.passed}
+    return {check.name for check in run(books.auditor).checks if not check.passed}
 
 
 def a_row(table: Table) -> str:
@@ -31,7 +31,7 @@ def a_row(table: Table) -> str:
 
 
 def test_untouched_books_pass(books: Books) -> None:
-    report = run(books.client)
+    report = run(books.auditor)
     assert report.passed, report.to_text()
     assert report.counts.parcels == 3
     assert report.counts.journal_rows == 64
@@ -42,28 +42,28 @@ def test_untouched_books_pass(books: Books) -> None:
 def test_one_cell(books: Books, table: Table, column: Column) -> None:
     books.change(table.name, a_row(table), least_change(column))
     if table is BLOCK:
-        log = read_log(Store(books.client))
+        log = read_log(Store(books.auditor))
         assert not (check_chain(log).passed and check_plans(log).passed)
         return
-    assert "digests" in unsealed(books.client, table)
+    assert "digests" in unsealed(books, table)
 
 
 @pytest.mark.parametrize("table", FACTS, ids=[table.name for table in FACTS])
 def test_a_deleted_row(books: Books, table: Table) -> None:
     books.remove(table.name, a_row(table))
-    assert unsealed(books.client, table) == {"block_rows", "digests"}
+    assert unsealed(books, table) == {"block_rows", "digests"}
 
 
 @pytest.mark.parametrize("table", FACTS, ids=[table.name for table in FACTS])
 def test_a_doubled_row(books: Books, table: Table) -> None:
     books.add(table.name, a_row(table))
-    assert unsealed(books.client, table) == {"block_rows", "digests"}
+    assert unsealed(books, table) == {"block_rows", "digests"}
 
 
 def test_rows_that_every_table_lacks(books: Books) -> None:
     for table in FACTS:
         books.remove(table.name, a_row(table))
-    store = Store(books.client)
+    store = Store(books.auditor)
     rows, digests, _ = check_blocks(store, read_log(store))
     assert not rows.passed
     assert digests.detail.startswith(f"{len(FACTS)} wrong, ")
@@ -71,36 +71,36 @@ def test_rows_that_every_table_lacks(books: Books) -> None:
 
 def test_a_swapped_pair(books: Books) -> None:
     books.change("journal", "seq = 3 AND line < 2", "1 - line AS line")
-    assert failing(books.client) == {"digests"}
+    assert failing(books) == {"digests"}
 
 
 def test_a_doubled_plan(books: Books) -> None:
     books.add("block", "n = 4")
-    assert "plans" in failing(books.client)
+    assert "plans" in failing(books)
 
 
 def test_a_missing_plan(books: Books) -> None:
     books.remove("block", "n = 4")
-    assert {"plans", "chain", "block_rows"} <= failing(books.client)
+    assert {"plans", "chain", "block_rows"} <= failing(books)
 
 
 def test_a_missing_newest_plan(books: Books) -> None:
     books.remove("block", f"n = {NEWEST}")
-    assert "block_rows" in failing(books.client)
+    assert "block_rows" in failing(books)
 
 
 def test_an_earlier_report_notices_a_block_that_is_gone_altogether(books: Books) -> None:
-    heads = run(books.client).heads
+    heads = run(books.auditor).heads
     for table in (BLOCK, *FACTS):
         books.remove(table.name, f"n = {NEWEST}" if table.name == "block" else f"seq = {NEWEST}")
-    asked = run(books.client, closed=True)
+    asked = run(books.auditor, closed=True)
     assert {check.name for check in asked.checks if not check.passed} == {"closed"}
-    assert not run(books.client, heads=heads).check("heads").passed
+    assert not run(books.auditor, heads=heads).check("heads").passed
 
 
 def test_rows_of_a_block_that_was_never_planned(books: Books) -> None:
     books.add("anomaly", "true", "99 AS seq")
-    assert "block_rows" in failing(books.client)
+    assert "block_rows" in failing(books)
 
 
 UNSEALED = (
@@ -141,7 +141,7 @@ def test_the_newest_block(
     books: Books, table: str, column: str, value: str, where: str, noticed: set[str]
 ) -> None:
     books.change(table, f"seq = {NEWEST} AND {where}", f"{value} AS `{column}`")
-    assert noticed <= failing(books.client)
+    assert noticed <= failing(books)
 
 
 FORGED = (
@@ -218,20 +218,20 @@ FORGED = (
 @pytest.mark.parametrize(("table", "where", "replacing", "noticed"), FORGED)
 def test_a_forgery(books: Books, table: str, where: str, replacing: str, noticed: str) -> None:
     books.change(table, where, replacing)
-    assert noticed in failing(books.client)
+    assert noticed in failing(books)
 
 
 def test_a_live_audit_leaves_the_newest_block_out(books: Books) -> None:
     books.remove("journal", f"seq = {NEWEST}")
-    assert "posted" in failing(books.client)
-    report = run(books.client, live=True)
+    assert "posted" in failing(books)
+    report = run(books.auditor, live=True)
     assert report.passed, report.to_text()
     assert report.counts.unsealed_rows == 0
 
 
 def test_a_live_audit_notices_rows_that_nobody_planned(books: Books) -> None:
     books.add("journal", f"seq = {NEWEST}", f"toUInt64({NEWEST + 1}) AS seq")
-    assert [check.name for check in run(books.client, live=True).checks if not check.passed] == ["ahead"]
+    assert [check.name for check in run(books.auditor, live=True).checks if not check.passed] == ["ahead"]
     books.mend()
     books.add("anomaly", "true", "bitOr(bitShiftLeft(toUInt64(7), 32), seq) AS seq")
-    assert "ahead" in {check.name for check in run(books.client, live=True).checks if not check.passed}
+    assert "ahead" in {check.name for check in run(books.auditor, live=True).checks if not check.passed}

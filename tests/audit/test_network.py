@@ -24,7 +24,7 @@ from sources.network.life import lives
 from sources.network.script import Cue, Script
 from sources.network.stage import AFTERWARDS, START, changes_of_hands
 from sources.network.truth import Truth
-from tests.audit.lane import Lane, Record, record
+from tests.audit.lane import Lane, Record, held, record
 from tests.simulation.playing import DEFAULT, DIALECTS, network_of
 
 WORLD = build(60, 1)
@@ -60,17 +60,18 @@ def play(client: Client, truth: Path, seed: int, horizon: int = HORIZON) -> Repo
         TariffPublished(id="t", time=START, version=version_of(book), name="t", files=book),
         *changes_of_hands(WORLD),
     )
-    lane.block([*map(record, documents), record(Tick(id="first", time=START))])
-    now = START
-    while cues:
-        some = [heapq.heappop(cues)]
-        while cues and len(some) < IN_A_BLOCK and cues[0].at < some[0].at + LONGEST:
-            some.append(heapq.heappop(cues))
-        now = some[-1].at
-        known.add(some)
-        lane.block([record(Tick(id=f"tick-{now}", time=now)), *map(_record, some)])
-    now += AFTERWARDS
-    lane.block([record(Tick(id="last", time=now))])
+    with held([lane]):
+        lane.block([*map(record, documents), record(Tick(id="first", time=START))])
+        now = START
+        while cues:
+            some = [heapq.heappop(cues)]
+            while cues and len(some) < IN_A_BLOCK and cues[0].at < some[0].at + LONGEST:
+                some.append(heapq.heappop(cues))
+            now = some[-1].at
+            known.add(some)
+            lane.block([record(Tick(id=f"tick-{now}", time=now)), *map(_record, some)])
+        now += AFTERWARDS
+        lane.block([record(Tick(id="last", time=now))])
     known.close()
     (truth / "status.json").write_bytes(msgspec.json.encode({"state": "done", "time": now}))
     return run(client, truth=truth, limits=Settings(horizon=horizon))

@@ -92,7 +92,7 @@ def test_a_changed_count_is_noticed(empty: Client) -> None:
     kept = Kept(empty, {table for table, *_ in TAMPERED})
     for table, change, where, noticed in TAMPERED:
         kept.change(table, where, change)
-        assert not run(empty, data_time=data_time).check(noticed).passed, (table, change)
+        assert not run(kept.auditor, data_time=data_time).check(noticed).passed, (table, change)
         kept.mend()
 
 

@@ -3,11 +3,13 @@
 Rows are either made by the flow's own code or given by hand, as values by column.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import msgspec
 import numpy as np
+import pyarrow as pa
 from clickhouse_connect.driver.client import Client
 
 from flows.engine.block import Receipt
@@ -27,6 +29,8 @@ class Writer:
         self.receipt = Receipt()
         self.upto: dict[str, int] = {}
         self._chain = ""
+        self._held: dict[str, list[bytes]] | None = None
+        """By table what is not in the store yet; None: nothing is held back."""
 
     @property
     def next_seq(self) -> int:
@@ -41,7 +45,7 @@ class Writer:
         """Store the next plan, then the rows of its block."""
         self._plan(upto)
         for table in made:
-            self.client.raw_insert(table.table, insert_block=bytes(table.body), fmt="ArrowStream")
+            self._insert(table.table, bytes(table.body), "ArrowStream")
         self.receipt = Receipt(
             self.receipt.n + 1,
             tuple(table.table for table in made),
@@ -54,11 +58,38 @@ class Writer:
         """End well: a last plan, of an empty block."""
         self._plan({})
 
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """What is written meanwhile comes into the store at the end, a table's blocks in one insert: far cheaper."""
+        self._held = {}
+        yield
+        held, self._held = self._held, None
+        for table, bodies in held.items():
+            if table == "block":
+                self._insert(table, b"\n".join(bodies), "JSONEachRow")
+            else:
+                self._insert(table, _together(bodies), "ArrowStream")
+
+    def _insert(self, table: str, body: bytes, fmt: str) -> None:
+        if self._held is None:
+            self.client.raw_insert(table, insert_block=body, fmt=fmt)
+        else:
+            self._held.setdefault(table, []).append(body)
+
     def _plan(self, upto: Mapping[str, int]) -> None:
         self.upto |= upto
         plan = next_plan(self.lane, "test", self.upto, self.receipt)
-        self.client.raw_insert("block", insert_block=msgspec.json.encode(plan), fmt="JSONEachRow")
+        self._insert("block", msgspec.json.encode(plan), "JSONEachRow")
         self._chain = plan.chain
+
+
+def _together(bodies: Sequence[bytes]) -> bytes:
+    """One Arrow stream of several."""
+    whole = pa.concat_tables(pa.ipc.open_stream(body).read_all() for body in bodies).unify_dictionaries()
+    stream = pa.BufferOutputStream()
+    with pa.ipc.new_stream(stream, whole.schema) as writer:
+        writer.write_table(whole.combine_chunks())
+    return bytes(stream.getvalue())
 
 
 def made(name: str, seq: int, rows: Sequence[ValuesByColumn]) -> Encoded:

@@ -27,7 +27,7 @@ from schemas.events import (
 from schemas.limits import HORIZON
 from schemas.times import DAY, HOUR
 from tests.audit import world
-from tests.audit.lane import Lane, record
+from tests.audit.lane import Lane, held, record
 from tests.audit.tampering import Kept
 from tests.lifecycle.fees import SHARED
 
@@ -46,13 +46,14 @@ class Town:
             self.events = world.enriched(self.events, seed)
         self.now = world.START
         self.books = {0: world.tariff("one", rich=rich)}
-        self.block(world.network(), self.books[0], self.tick(0))
-        for start in range(0, len(self.events), IN_A_BLOCK):
-            some = self.events[start : start + IN_A_BLOCK]
-            self.now = max(self.now, *(event.time for event in some))
-            self.block(self.tick(0), *some)
-        self.block(self.tick(30 * HOUR))
-        self.block(self.tick(FORGOTTEN))
+        with held([self.lane]):
+            self.block(world.network(), self.books[0], self.tick(0))
+            for start in range(0, len(self.events), IN_A_BLOCK):
+                some = self.events[start : start + IN_A_BLOCK]
+                self.now = max(self.now, *(event.time for event in some))
+                self.block(self.tick(0), *some)
+            self.block(self.tick(30 * HOUR))
+            self.block(self.tick(FORGOTTEN))
 
     def tick(self, later: int) -> Tick:
         """Time passes."""

@@ -11,7 +11,7 @@ from schemas.events import Event, Order, TariffPublished, Tick
 from schemas.identity import version_of
 from schemas.times import HOUR
 from tests.audit import world
-from tests.audit.lane import Lane, record
+from tests.audit.lane import Lane, held, record
 from tests.lifecycle.fees import SHARED
 
 
@@ -111,19 +111,20 @@ def simulate(
     every = [Lane(client, number, (number,), fees) for number in range(lanes)]
     events = [_spiced(event) for event in world.enriched(list(world.disordered(parcels, seed)), seed)]
     now = world.START
-    for block, start in enumerate(range(0, len(events), in_a_block)):
-        some = events[start : start + in_a_block]
-        now = max(now, *(event.time for event in some))
-        control = [record(world.network())] * (block == 0)
-        control += [record(book) for at, book in books if at == block]
-        control += [record(Tick(id=f"tick{block}", time=now))]
+    with held(every):
+        for block, start in enumerate(range(0, len(events), in_a_block)):
+            some = events[start : start + in_a_block]
+            now = max(now, *(event.time for event in some))
+            control = [record(world.network())] * (block == 0)
+            control += [record(book) for at, book in books if at == block]
+            control += [record(Tick(id=f"tick{block}", time=now))]
+            for lane in every:
+                own = [record(event, number) for event in some for number in [_lane_of(event, lanes)]]
+                lane.block([*control, *(one for one in own if one.partition == lane.writer.lane)])
         for lane in every:
-            own = [record(event, number) for event in some for number in [_lane_of(event, lanes)]]
-            lane.block([*control, *(one for one in own if one.partition == lane.writer.lane)])
-    for lane in every:
-        lane.block([record(Tick(id="last", time=now + 20 * HOUR))])
-        if closed:
-            lane.writer.close()
+            lane.block([record(Tick(id="last", time=now + 20 * HOUR))])
+            if closed:
+                lane.writer.close()
     return every
 
 

@@ -27,6 +27,17 @@ def mosquitto(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mosquitto]:
         yield server
 
 
+@pytest.fixture(scope="session")
+def lasting_store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
+    """A store for modules that leave it running; each begins by emptying the tables."""
+    made = Store(tmp_path_factory.mktemp("store"))
+    try:
+        made.start()
+        yield made
+    finally:
+        made.kill()  # nothing is kept, so it need not be stopped politely
+
+
 Maker = Callable[[type[Server]], Server]
 
 

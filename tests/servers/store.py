@@ -48,7 +48,8 @@ class Store(Server):
             return False
 
     def client(self) -> Client:
-        """A client; the tables are there."""
+        """A client; the tables are there. Tests' tables are small: several threads cost more than they bring."""
         client = connect(Settings(clickhouse=self.url))
+        client.set_client_setting("max_threads", 1)
         create_tables(client)
         return client

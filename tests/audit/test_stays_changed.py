@@ -1,0 +1,93 @@
+"""What is changed in the storage flow's books is noticed."""
+
+from collections.abc import Iterator
+
+import pytest
+from clickhouse_connect.driver.client import Client
+
+from deploy.audit import run
+from tests.audit.stays import Books
+from tests.audit.tampering import Kept
+from tests.storage.world import happening
+
+TABLES = ("charge", "stay_event", "journal", "waiting")
+
+
+class Stays(Kept):
+    """A stay that has ended and one that goes on without its measure."""
+
+    def __init__(self, client: Client) -> None:
+        books = Books(client)
+        with books.held():
+            books.until("11日09:00").take(happening("11日08:00 入库 按托盘 12板 9000公斤 冷冻 库区B1"))
+            books.take(happening("11日08:00 入库 12板 9000公斤 冷冻", "S2"))
+            books.until("16日10:00").take(happening("16日09:00 出库"))
+        self.now = books.storage.ring.now
+        super().__init__(client, TABLES)
+
+    def failing(self) -> set[str]:
+        """Names of the checks that do not pass."""
+        return {check.name for check in run(self.auditor, data_time=self.now).checks if not check.passed}
+
+
+@pytest.fixture(scope="module")
+def written(client: Client) -> Stays:
+    """Stays for all tests."""
+    return Stays(client)
+
+
+@pytest.fixture
+def stays(written: Stays) -> Iterator[Stays]:
+    """The same, whole again after the test."""
+    yield written
+    written.mend()
+
+
+def test_unchanged_stays_pass(stays: Stays) -> None:
+    assert stays.failing() == set()
+
+
+@pytest.mark.parametrize(
+    ("table", "change", "where", "check"),
+    [
+        ("charge", "amount + 0.01 AS amount", "fee = 'storage' AND amount > 0", "recomputed_stays"),
+        ("charge", "'2025-11-20' AS part", "part = '2025-11-14'", "recomputed_stays"),
+        ("charge", "'C-MEAT' AS payer", "fee = 'cold_in'", "recomputed_stays"),
+        (
+            "charge",
+            "replaceAll(steps, '54.00', '53.00') AS steps",
+            "part = '2025-11-14'",
+            "recomputed_stay_prices",
+        ),
+        ("charge", "3 AS price_row", "part = '2025-11-14'", "recomputed_stay_prices"),
+        ("charge", "'[]' AS steps", "part = '2025-11-15'", "recomputed_stay_prices"),
+        ("charge", "'XAB' AS origin", "fee = 'storage'", "recomputed_stay_prices"),
+        ("charge", "'nobody' AS cause", "fee = 'cold_out'", "caused"),
+        ("charge", "order_event AS cause", "fee = 'cold_out'", "caused"),
+        ("charge", "cause AS order_event", "fee = 'cold_out'", "ordered"),
+        ("stay_event", "13 AS pallets", "kind = 'opened'", "recomputed_stays"),
+        ("stay_event", "'C-MEAT' AS customer", "kind = 'opened'", "recomputed_stays"),
+        ("stay_event", "'A1' AS zone", "kind = 'opened'", "recomputed_stays"),
+        ("stay_event", "event_time - INTERVAL 1 DAY AS event_time", "kind = 'opened'", "recomputed_stays"),
+        ("stay_event", "event_time + INTERVAL 1 DAY AS event_time", "kind = 'closed'", "recomputed_stays"),
+        ("stay_event", "'XAB' AS outlet", "kind = 'opened'", "recomputed_stays"),
+        ("stay_event", "'other' AS event_id", "kind = 'opened'", "caused"),
+        ("stay_event", "0 AS offset, 0 AS partition", "true", "stay_records"),
+        ("journal", "amount + 0.01 AS amount", "fee = 'storage'", "recomputed_journal"),
+        ("waiting", "'no_measure' AS reason", "reason = 'no_price'", "recomputed_stay_waiting"),
+    ],
+)
+def test_a_changed_row(stays: Stays, table: str, change: str, where: str, check: str) -> None:
+    stays.change(table, where, change)
+    assert check in stays.failing()
+
+
+def test_a_day_that_is_missing(stays: Stays) -> None:
+    for table in ("charge", "journal"):
+        stays.remove(table, "fee = 'storage' AND waybill = 'S1' AND toDayOfMonth(business_date) = 15")
+    assert "recomputed_stays" in stays.failing()
+
+
+def test_a_row_of_the_storage_flow_is_sealed(stays: Stays) -> None:
+    stays.change("stay_event", "true", "'X' AS plate")
+    assert "digests" in stays.failing()
