@@ -16,7 +16,7 @@ from tests.bench.workload import START, producer
 from tests.crash.harness import PARTITIONS, Field, Input, at_points, clean, every, field
 from tests.servers.kafka import Kafka
 
-PARCELS, COMMANDS = 1_500, 400
+PARCELS, COMMANDS = 1_000, 400
 
 
 @pytest.fixture

@@ -13,13 +13,13 @@ from flows.engine.plans import PlanLog, extend
 from tests.crash.harness import Field, Input, at_points, clean, every, field, put_back, twin
 from tests.servers.kafka import Kafka
 
-PARCELS = 3_000
+PARCELS = 2_000
 Contents = dict[str, tuple[int, int]]
 
 
 @pytest.fixture(scope="module")
 def source(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Input]:
-    """A Kafka with 3,000 parcels in it."""
+    """A Kafka with parcels in it."""
     with Kafka(tmp_path_factory.mktemp("kafka")) as kafka:
         assert isinstance(kafka, Kafka)
         yield Input(kafka, clean(PARCELS))

@@ -7,7 +7,7 @@ import pytest
 
 from deploy.explain import explain
 from schemas.events import StayOpened
-from tests.audit.test_stays import Books
+from tests.audit.stays import Books
 from tests.dashboards.test_page import LivePage
 from tests.servers.store import Store
 from tests.storage.world import STAY, happening, story

@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import time
+from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import Self
 
@@ -25,7 +26,7 @@ def die_with_parent() -> None:
     _LIBC.prctl(_PDEATHSIG, signal.SIGKILL)
 
 
-class Server:
+class Server(ABC):
     """Subclasses give `command` and `ready`; logs go to `directory`/server.log."""
 
     def __init__(self, directory: Path) -> None:
@@ -33,13 +34,13 @@ class Server:
         directory.mkdir(parents=True, exist_ok=True)
         self.process: subprocess.Popen[bytes] | None = None
 
+    @abstractmethod
     def command(self) -> list[str]:
         """What to run."""
-        raise NotImplementedError
 
+    @abstractmethod
     def ready(self) -> bool:
         """Whether it answers."""
-        raise NotImplementedError
 
     def environment(self) -> dict[str, str]:
         """Its environment."""
