@@ -2,7 +2,6 @@
 
 import re
 import subprocess
-from pathlib import Path
 
 import pytest
 
@@ -28,7 +27,8 @@ def test_promtool_agrees(words: tuple[str, ...]) -> None:
 
 def test_rules_speak_of_metrics_that_exist() -> None:
     names = set(re.findall(r"waybook_[a-z_]+", (RULES / "alerts.yml").read_text()))
-    code = "\n".join(path.read_text("utf-8") for path in Path(ROOT / "flows").rglob("*.py"))
+    places = ("flows", "deploy")
+    code = "\n".join(path.read_text("utf-8") for place in places for path in (ROOT / place).rglob("*.py"))
     declared = set(re.findall(r'"(waybook_[a-z_]+)"', code))
     suffixed = declared | {f"{name}{end}" for name in declared for end in ("_bucket", "_sum", "_count")}
     assert names
