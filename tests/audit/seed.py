@@ -279,6 +279,17 @@ def write_payments(writer: Writer) -> None:
             ],
             "notification": [notified | {"notification_id": "n1", "payment": key, "sealed": b"x"}],
             "payment": [paid | {"direction": "in", "state": "success", "amount": 20_000, "cause": "n1"}],
+            "bill": [
+                {
+                    "bill": "b1",
+                    "status": "refused",
+                    "group": group,
+                    "channel": "bank",
+                    "merchant": "A",
+                    "day": day,
+                }
+                | {"sort": "trade", "reason": "bill_total_wrong"}
+            ],
             "payment_match": [
                 at
                 | {"match_id": match, "what": "match", "payment": key, "document": document, "party": "C-1"}
