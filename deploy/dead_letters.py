@@ -24,10 +24,6 @@ from sinks.kafka import Records
 
 PATIENCE = 60.0
 """Seconds in which the lanes must have noted a replay."""
-KEYS = {topic.name: topic.key for topic in topics.TOPICS}
-SEALED = (topics.RECEIVABLES.name, topics.BILLS.name, topics.DECISIONS.name, topics.PAYMENT_CONTROL.name)
-"""Topics, beside channels' notifications, whose dead letters are encrypted: payers may stand in them."""
-PARTITIONED = {topic.name for topic in topics.TOPICS if topic.partitioned}
 
 
 class ReplayError(ValueError):
@@ -56,11 +52,6 @@ Unseal = Callable[[str, bytes], bytes]
 """By its id, what a sealed letter holds."""
 
 
-def is_sealed(topic: str) -> bool:
-    """Whether the letters of a topic are encrypted."""
-    return topic in SEALED or topic.startswith(topics.notifications("").name)
-
-
 def export(client: Client, reason: str = "", unseal: Unseal | None = None) -> str:
     """Open dead letters, oldest first, as JSON lines; sealed ones only for who can unseal them."""
     rows = client.query(
@@ -68,7 +59,7 @@ def export(client: Client, reason: str = "", unseal: Unseal | None = None) -> st
         "FROM open_dead_letter WHERE {reason:String} IN ('', why) ORDER BY received, dead_letter_id",
         parameters={"reason": reason},
     ).result_rows
-    letters = [_letter(unseal, *row) for row in rows if unseal is not None or not is_sealed(row[4])]
+    letters = [_letter(unseal, *row) for row in rows if unseal is not None or not topics.of_payments(row[4])]
     return "".join(msgspec.json.encode(letter).decode() + "\n" for letter in letters)
 
 
@@ -84,7 +75,7 @@ def _letter(
     packed: str,
 ) -> Letter:
     raw = base64.b64decode(packed)
-    if unseal is not None and is_sealed(topic):
+    if unseal is not None and topics.of_payments(topic):
         raw = unseal(id_, raw)
     letter = Letter(
         id=id_,
@@ -127,7 +118,9 @@ def unchanged(client: Client, letters: Sequence[Letter], unseal: Unseal | None =
     refused = set[tuple[str, bytes]]()
     for number, topic, packed in found:
         raw = base64.b64decode(packed)
-        refused.add((number, unseal(number, raw) if unseal is not None and is_sealed(topic) else raw))
+        refused.add(
+            (number, unseal(number, raw) if unseal is not None and topics.of_payments(topic) else raw)
+        )
     return [letter.id for letter in letters if (letter.id, letter.content()) in refused]
 
 
@@ -159,7 +152,9 @@ def _note(settings: Settings, records: Records, letter: Letter, now: int, by: st
     )
     partitions: list[int | None] = [None]
     if letter.transport == "kafka" and letter.partition >= 0:
-        partitions = [letter.partition] if letter.topic in PARTITIONED else list(range(settings.lanes))
+        lanes = settings.payment_lanes if topics.of_payments(letter.topic) else settings.lanes
+        partitioned = topics.named(letter.topic).partitioned
+        partitions = [letter.partition] if partitioned else list(range(lanes))
     for partition in partitions:
         records.produce(topics.DEAD_LETTERS.name, letter.id, msgspec.json.encode(note), partition=partition)
 
@@ -183,15 +178,15 @@ def _send(records: Records, letter: Letter) -> None:
     """To the lane of its waybill; without one back to its partition."""
     content = letter.content()
     key = _key(letter.topic, content) or letter.waybill
-    partition = letter.partition if not key or letter.topic not in PARTITIONED else -1
+    partition = letter.partition if not key or not topics.named(letter.topic).partitioned else -1
     records.produce(letter.topic, key, content, partition=partition if partition >= 0 else None)
 
 
 def _key(topic: str, raw: bytes) -> str:
-    """The waybill, stay or party of a mended record, so that it reaches its lane."""
+    """The waybill, stay, party or group of a mended record, so that it reaches its lane."""
     try:
         found: Any = msgspec.json.decode(raw)
-        return str(found.get(KEYS.get(topic, ""), "")) if isinstance(found, dict) else ""
+        return str(found.get(topics.named(topic).key, "")) if isinstance(found, dict) else ""
     except UNREADABLE:
         return ""
 

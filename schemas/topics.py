@@ -69,6 +69,23 @@ TOPICS = (
     *(RECEIVABLES, BILLS, DECISIONS, PAYMENT_CONTROL, STATUSES, INVOICES, *NOTIFICATIONS),
 )
 
+_BY_NAME = {topic.name: topic for topic in TOPICS}
+_NOTIFIED = notifications("").name
+_OF_PAYMENTS = {RECEIVABLES.name, BILLS.name, DECISIONS.name, PAYMENT_CONTROL.name}
+
+
+def named(name: str) -> Topic:
+    """The topic of a name; one that is none of ours has no key and no partitions."""
+    if name.startswith(_NOTIFIED):
+        return notifications(name.removeprefix(_NOTIFIED))
+    return _BY_NAME.get(name, Topic(name, "", partitioned=False, description=""))
+
+
+def of_payments(name: str) -> bool:
+    """Whether only the payments lanes read a topic: what they refuse of it is kept sealed, payers may stand in it."""
+    return name in _OF_PAYMENTS or name.startswith(_NOTIFIED)
+
+
 PARTITIONER = "murmur2_random"
 
 MQTT_ROOT = "waybook/devices"

@@ -94,16 +94,19 @@ def read_keys(channels: Channels, directory: Path) -> Keys:
 
 def read_tokens(own: Own, directory: Path) -> Tokens:
     """The key for tokens alone. Raises OSError or ValueError with the file's name."""
-    path = directory / own.tokens
-    try:
-        return Tokens(_hexadecimal(_bytes(path), 32, 128))
-    except ValueError as error:
-        raise ValueError(f"{path} {error}") from None
+    return Tokens(_own(directory / own.tokens, 32, 128))
 
 
 def read_evidence(own: Own, directory: Path) -> Evidence:
-    """The keys for evidence alone. Raises OSError or ValueError."""
-    return Evidence([_hexadecimal(_bytes(directory / file), 64, 64) for file in own.evidence])
+    """The keys for evidence alone. Raises OSError or ValueError with the file's name."""
+    return Evidence([_own(directory / file, 64, 64) for file in own.evidence])
+
+
+def _own(path: Path, fewest: int, most: int) -> bytes:
+    try:
+        return _hexadecimal(_bytes(path), fewest, most)
+    except ValueError as error:
+        raise ValueError(f"{path} {error}") from None
 
 
 def _bytes(path: Path) -> bytes:

@@ -151,3 +151,19 @@ def test_settings_come_from_the_environment_and_secrets_from_files(tmp_path: Any
     assert from_environment({}) == Settings()
     with pytest.raises(msgspec.ValidationError, match="lanes"):
         from_environment({"WAYBOOK_LANES": "many"})
+
+
+@pytest.mark.parametrize(
+    ("name", "key", "of_payments"),
+    [
+        ("waybook.orders", "waybill", False),
+        ("waybook.notifications.wechat", "group", True),
+        ("waybook.notifications.shop-9", "group", True),
+        ("waybook.payment-control", "", True),
+        ("waybook/devices/scanner/A/1", "", False),
+    ],
+)
+def test_a_topic_is_known_by_its_name(name: str, key: str, of_payments: bool) -> None:
+    """Also those of channels that are configuration, and those of MQTT, which are none of Kafka's."""
+    topic = topics.named(name)
+    assert (topic.key, topic.partitioned, topics.of_payments(name)) == (key, bool(key), of_payments)
