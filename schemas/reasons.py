@@ -43,7 +43,6 @@ DEAD_LETTER = {
     "unknown_key": "未知的证书或密钥序列号",
     "decryption_failed": "解密失败",
     "stale_notification": "通知已过时效",
-    "replayed_notification": "通知被重放",
     "field_missing": "通知缺少字段",
     "field_unreadable": "通知字段无法识别",
     "body_unreadable": "通知报文无法识别",
