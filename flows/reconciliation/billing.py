@@ -16,6 +16,7 @@ from flows.reconciliation.facts import current, holds
 from flows.reconciliation.model import Open
 from flows.reconciliation.output import BillSaid, Output, Stated
 from flows.reconciliation.record import (
+    RECEIPT,
     AccountRecord,
     DayRecord,
     PaymentRecord,
@@ -24,7 +25,7 @@ from flows.reconciliation.record import (
     day_key,
     payment_key,
 )
-from flows.reconciliation.threeway import Told, agrees, billed_with, findings, payment_of
+from flows.reconciliation.threeway import COMPARED, Told, agrees, billed_with, findings, payment_of
 from schemas.payments import BillComplete, BillLine, BillLines, BillRefused, Payment, Sort
 from schemas.times import DAY, day_of
 
@@ -45,7 +46,8 @@ class Known(Protocol):
 
 
 class Billing:
-    """A lane's bills. `begin`, `change`, `link`: how its records are made, changed and found again.
+    """A lane's bills. `begin`, `change`, `link`: how its records are made, changed and found again. `book_fee`: books
+    what a channel took of a payment, with the event that told of it.
 
     `touched`: keys of records that are to be judged at the block's end, with their group and the event.
     """
@@ -58,9 +60,10 @@ class Billing:
         begin: Callable[[Record], Record],
         change: Callable[[Record], None],
         link: Callable[[Record], None],
+        book_fee: Callable[[PaymentRecord, Payment, str], None],
     ) -> None:
         self._ring, self._timers, self._touched = ring, timers, touched
-        self._begin, self._change, self._link = begin, change, link
+        self._begin, self._change, self._link, self._book_fee = begin, change, link, book_fee
         self.output = Output()
         self._channels: Known | None = None
         self._accounts: dict[tuple[str, str], Account] = {}
@@ -184,10 +187,9 @@ class Billing:
             known = self._begin(PaymentRecord(key, self._ring.place, self._ring.epoch, self._ring.now, True))
         record = cast("PaymentRecord", known)
         before = current(record)
-        self._ring.mark(record)
-        record.at = self._ring.now
         notified = holds(record.told) if record.told else None
-        first = not record.billed
+        plain = self._is_plain(record, notified, line, account)
+        self._ring.mark(record)
         record.billed = billed_with(record.billed, event.bill, day, event.sort, line)
         if line.amount_e4 and (notified is None or notified.state != "success"):
             said = payment_of(event.channel, event.merchant, event.group, line, event.day)
@@ -197,16 +199,28 @@ class Billing:
         self._await(record)
         now = current(record)
         if now is not None and now != before:
-            record.finished = now.state != "success"
             self.output.stated.append(Stated(now, self._of.party_of(now.payer), event.id))
-        elif (
-            first
-            and notified is not None
-            and not record.open
+            if plain:
+                self._book_fee(record, now, event.id)
+            else:
+                record.finished = now.state != "success"
+        if not plain:
+            record.at = self._ring.now
+            self._touched[key] = event.group, event.id
+
+    def _is_plain(
+        self, record: PaymentRecord, notified: Payment | None, line: BillLine, account: Account
+    ) -> bool:
+        """Whether a line is all that bills have to say of a payment that is judged already: only its fee is new."""
+        return (
+            notified is not None
+            and notified.state == "success"
+            and not record.billed
+            and RECEIPT in record.booked
+            and record.key not in self._touched
+            and not (record.open and record.open.keys() & COMPARED)
             and agrees(_told(notified), line, account.terms)
-        ):
-            return
-        self._touched[key] = event.group, event.id
+        )
 
     def _close(self, record: DayRecord, cause: str) -> None:
         """A day's bill is whole: what waits for it is looked at."""

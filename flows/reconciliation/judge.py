@@ -41,6 +41,7 @@ from flows.reconciliation.record import (
     payment_key,
 )
 from flows.reconciliation.rules import MatchingRules
+from flows.reconciliation.threeway import COMPARED
 from schemas.identity import content_id
 from schemas.payments import InvoiceRequested, OrderStatus, Payment
 
@@ -149,7 +150,7 @@ class Judge:
         timers: list[tuple[int, str]] = []
         for key, (record, payment) in known.items():
             left = payment.amount_e4 - sum(match.amount for match in matches.get(key, ()))
-            moment = again if left > 0 and not record.open else 0
+            moment = again if left > 0 and not (record.open and record.open.keys() - COMPARED) else 0
             if record.again != moment:
                 self.mark(record)
                 record.again = moment
@@ -177,9 +178,8 @@ class Judge:
         channel = f"{payment.channel}/{payment.merchant}"
         rule = rule_of_payment(payment.direction) if ours else ""
         wanted[RECEIPT] = Wanted(payment.amount_e4, rule, channel, payment.time, payment.currency)
-        if payment.fee_e4:
-            rule = "channel_fee" if ours else ""
-            wanted[FEE] = Wanted(payment.fee_e4, rule, channel, payment.time, payment.currency)
+        if (fee := _fee(payment)) is not None:
+            wanted[FEE] = fee
         for match in matches:
             voucher = MATCH + match.document
             more = wanted[voucher].amount if voucher in wanted else 0
@@ -201,6 +201,17 @@ class Judge:
                     what == "match" and due is not None and due.direction == "in" and due.kind not in VIRTUAL
                 )
                 self._agree(booked, wanted.get(voucher), what, payment.group, payment.key, document, invoiced)
+
+    def book_fee(self, record: PaymentRecord, payment: Payment, cause: str) -> None:
+        """What the channel took is known now, or is something else; nothing else about the payment has changed."""
+        should, booked = _fee(payment), record.booked.get(FEE)
+        if booked is None and should is None:
+            return
+        if booked is None:
+            booked = record.booked[FEE] = Booked()
+        if not _agree(booked, should):
+            self.cause = cause
+            self._agree(booked, should, FEE, payment.group, payment.key, "", False)
 
     def _of_difference(self, one: Difference, payment: Payment, of: DueRecord) -> Wanted:
         due = of.due
@@ -497,6 +508,15 @@ def _known(links: Links, paid: Paid) -> Known:
     payment = current(record)
     assert payment is not None
     return Known(record, payment)
+
+
+def _fee(payment: Payment) -> Wanted | None:
+    """What should be booked of a payment's fee."""
+    if not payment.fee_e4:
+        return None
+    rule = "channel_fee" if payment.currency == CURRENCY else ""
+    channel = f"{payment.channel}/{payment.merchant}"
+    return Wanted(payment.fee_e4, rule, channel, payment.time, payment.currency)
 
 
 def _agree(booked: Booked, should: Wanted | None) -> bool:

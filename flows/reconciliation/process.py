@@ -123,7 +123,9 @@ class Payments:
         """By group."""
         self._touched: dict[str, tuple[str, str]] = {}
         """Keys of records that something was heard of in this block: their group, and the event."""
-        self.billing = Billing(self.ring, self.timers, self._touched, self._begin, self._change, self._link)
+        self.billing = Billing(
+            self.ring, self.timers, self._touched, self._begin, self._change, self._link, self.judge.book_fee
+        )
         self.judge.compare = self.billing.findings
 
     # What the engine asks for

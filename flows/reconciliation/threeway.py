@@ -18,6 +18,8 @@ from schemas.payments import BillLine, Kind, Payment, Sort, State
 from schemas.times import date_of
 
 MILLION = 1_000_000
+COMPARED = frozenset({"long", "short", "cut_off", "bill_amount", "bill_status", "bill_fee", "bill_duplicate"})
+"""Exceptions that come of nothing but a comparison."""
 
 
 class Told(msgspec.Struct, frozen=True, gc=False):
