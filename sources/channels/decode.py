@@ -1,6 +1,6 @@
 """From the content of a verified notification to a payment, by the shape that fits it."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TypeVar
 
 from schemas.limits import MOST_IDENTIFIER
@@ -14,6 +14,8 @@ from sources.channels.refused import RefusedError
 from sources.channels.tokens import Tokens
 
 Meaning = TypeVar("Meaning")
+FEWEST_TELLING = 6
+"""Characters of an identifier that is looked for in texts: shorter ones stand there by chance."""
 MOST_DAYS = 400
 """A payment that is said to be older than this when it is notified is none of ours."""
 
@@ -53,67 +55,61 @@ class Decoder:
         return merchant
 
     def _filled(self, shape: "_Reader", content: Content, merchant: Merchant, received: int) -> Payment:
-        of, rules = shape.text, shape.shape
-        payer = next(filter(None, (of(content, one).strip() for one in shape.payer)), "")
-        clean = self._cleaner(payer)
-        time_field, when = shape.first(content, shape.time)
-        time = fields.time(time_field, when, rules.time_format, shape.offset)
-        if time > received + self._channel.max_ahead * SECOND:
-            raise RefusedError("time_in_future", f"{time_field} is later than when it was received")
-        if time < received - MOST_DAYS * DAY:
-            raise RefusedError("time_too_old", f"{time_field} is more than {MOST_DAYS} days ago")
-        currency = "CNY"
-        if shape.currency is not None and (code := of(content, shape.currency)):
-            currency = fields.currency_of(shape.currency.name, code)
-        amount = fields.amount(shape.amount.name, shape.needed(content, shape.amount), rules.unit, currency)
+        rules = shape.shape
+        time = self._time(shape, content, received)
+        code = shape.optional(content, shape.currency)
+        currency = fields.currency_of(rules.currency, code) if code else "CNY"
+        amount = fields.amount(rules.amount, shape.needed(content, shape.amount), rules.unit, currency)
         if not amount:
-            raise RefusedError("amount_out_of_range", f"{shape.amount.name} is nothing")
-        fee = of(content, shape.fee) if shape.fee is not None else ""
-        settled = of(content, shape.settled) if shape.settled is not None else ""
+            raise RefusedError("amount_out_of_range", f"{rules.amount} is nothing")
+        fee = shape.optional(content, shape.fee)
+        settled = shape.optional(content, shape.settled)
+        payer = next(filter(None, (shape.text(content, one).strip() for one in shape.payer)), "")
         backwards = rules.kind in ("refund", "chargeback")
-        text = " ".join(filter(None, (fields.readable(of(content, one)) for one in shape.texts)))
         return Payment(
             channel=self._channel.name,
             merchant=merchant.called,
             group=merchant.group,
-            number=self._number(shape, content, clean),
+            number=self._joined(shape.number, [shape.needed(content, one) for one in shape.number]),
             kind=rules.kind,
             state=shape.word(content, shape.state, rules.states, "success"),
             amount_e4=amount,
             time=time,
             direction=shape.word(content, shape.direction, rules.directions, "out" if backwards else "in"),
-            order=_identifier(shape.order, of(content, shape.order), clean)
-            if shape.order is not None
-            else "",
-            original=self._joined(shape.original, content, shape, clean),
+            order=self._identifier(rules.order, shape.optional(content, shape.order)),
+            original=self._joined(shape.original, [shape.text(content, one) for one in shape.original]),
             currency=currency,
-            fee_e4=fields.amount(shape.fee.name, fee, rules.unit, currency) if shape.fee and fee else None,
+            fee_e4=fields.amount(rules.fee, fee, rules.unit, currency) if fee else None,
             payer=self._tokens.token(payer) if payer else "",
-            text=clean(text)[: fields.MOST_TEXT],
-            settled=fields.settled(shape.settled.name, settled, time) if shape.settled and settled else None,
+            text=self._text(shape, content, payer),
+            settled=fields.settled(rules.settled, settled, time) if settled else None,
         )
 
-    def _cleaner(self, payer: str) -> Callable[[str], str]:
-        """What takes cards' numbers, and the payer's identifier itself, out of a text."""
-        scrub, token = self._tokens.scrub, self._tokens.token
-        if len(payer) < 6:
-            return scrub
-        return lambda text: scrub(text.replace(payer, token(payer)) if payer in text else text)
+    def _time(self, shape: "_Reader", content: Content, received: int) -> int:
+        """When it happened; not later than it was told, and not long ago."""
+        field, when = shape.first(content, shape.time)
+        time = fields.time(field, when, shape.shape.time_format, shape.offset)
+        if time > received + self._channel.max_ahead * SECOND:
+            raise RefusedError("time_in_future", f"{field} is later than when it was received")
+        if time < received - MOST_DAYS * DAY:
+            raise RefusedError("time_too_old", f"{field} is more than {MOST_DAYS} days ago")
+        return time
 
-    def _number(self, shape: "_Reader", content: Content, clean: Callable[[str], str]) -> str:
-        for one in shape.number:
-            shape.needed(content, one)
-        return self._joined(shape.number, content, shape, clean)
+    def _text(self, shape: "_Reader", content: Content, payer: str) -> str:
+        """Free text without cards' numbers and without the payer's identifier."""
+        text = " ".join(filter(None, (fields.readable(shape.text(content, one)) for one in shape.texts)))
+        if len(payer) >= FEWEST_TELLING and payer in text:
+            text = text.replace(payer, self._tokens.token(payer))
+        return self._tokens.scrub(text)[: fields.MOST_TEXT]
 
-    def _joined(
-        self, paths: Sequence["_Path"], content: Content, shape: "_Reader", clean: Callable[[str], str]
-    ) -> str:
-        parts = [_identifier(one, shape.text(content, one), clean) for one in paths]
+    def _identifier(self, field: str, value: str) -> str:
+        """An identifier without cards' numbers; the channel's bills have the same one."""
+        return self._tokens.scrub(fields.identifier(field, value.strip()))[:MOST_IDENTIFIER]
+
+    def _joined(self, paths: Sequence["_Path"], values: Sequence[str]) -> str:
+        """Several fields that name something together; empty: one of them is."""
+        parts = [self._identifier(one.name, value) for one, value in zip(paths, values, strict=True)]
         return fields.identifier("the number", "/".join(parts)) if all(parts) else ""
-
-
-def _identifier(path: "_Path", value: str, clean: Callable[[str], str]) -> str:
-    return clean(fields.identifier(path.name, value.strip()))[:MOST_IDENTIFIER]
 
 
 class _Path:
@@ -164,6 +160,10 @@ class _Reader:
         if not isinstance(found, str):
             raise RefusedError("field_unreadable", f"{path.name} is no text and no number")
         return found
+
+    def optional(self, content: Content, path: _Path | None) -> str:
+        """A field's text; empty: it is not there, or the shape has no such field."""
+        return self.text(content, path) if path is not None else ""
 
     def needed(self, content: Content, path: _Path) -> str:
         """A field's text, which must not be empty."""

@@ -324,3 +324,13 @@ def test_a_payers_identifier_in_a_text_is_its_token_too() -> None:
     with pytest.raises(RefusedError) as caught:
         here.verifier.payment(msgspec.structs.replace(genuine, group="4111111111111111"))
     assert "4111111111111111" not in caught.value.detail
+
+
+def test_a_movements_number_stays_even_if_it_contains_the_payer() -> None:
+    """The bill has the same number, and only the number joins the two."""
+    here = world()
+    payment = told(
+        "bank", "2025111144001018800001234", order="O-44001018800001234", payer="44001018800001234"
+    )
+    got = here.verifier.payment(here.signer.notification(payment, NOON))
+    assert got.number == payment.number
