@@ -1,6 +1,8 @@
 """An invented network's channels with keys made on the spot, and payments to be told by them."""
 
+import atexit
 import random
+import shutil
 import tempfile
 from functools import cache
 from pathlib import Path
@@ -34,6 +36,7 @@ def world() -> World:
     """The same keys for a process's tests: making RSA keys takes a while."""
     channels = read_channels({"channels.toml": TEXT})
     home = Path(tempfile.mkdtemp(prefix="waybook-channels-"))
+    atexit.register(shutil.rmtree, home, ignore_errors=True)
     make_keys(channels, home / "keys", home / "private", random.Random(7).randbytes)
     keys = read_keys(channels, home / "keys")
     signer = Signer(channels, home / "keys", home / "private")
