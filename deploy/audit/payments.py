@@ -229,6 +229,7 @@ RULES = (
         "(partition, offset)",
         "(partition, offset)",
     ),
+    unique("bill_records", "没有账单被接受两次", "bill", "(partition, offset)", "(partition, offset)"),
     unique("status_ids", "没有单据状态被说两次", "order_status", "status_id", "status_id"),
     unique(
         "decision_ids", "没有裁决被接受两次", "payment_decision", "(`group`, event_id)", "(`group`, event_id)"

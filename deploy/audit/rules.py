@@ -468,6 +468,7 @@ UNITS = {
     "notification": "notifications",
     "order_status": "statuses",
     "payment_decision": "decisions",
+    "bill": "bills",
 }
 
 MOST = " LIMIT 1000"

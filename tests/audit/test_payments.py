@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Iterator
+from datetime import date
 from typing import Self
 
 import pytest
@@ -11,17 +12,19 @@ from deploy.audit import run
 from deploy.audit.payments import RULES, check_payments
 from deploy.audit.store import Store
 from schemas.events import Event
+from schemas.payments import BillLine
 from schemas.times import DAY, MINUTE
 from sinks.encode import Encoded
 from tests.audit.tampering import Kept
 from tests.audit.writer import Writer
+from tests.bills.lane import not_believed, parts
 from tests.channels.world import NOON
 from tests.payments.test_any_order import FACTS
 from tests.payments.world import Books, decided, due, paid
 
 TABLES = (
     *("receivable", "notification", "payment", "payment_match", "payment_exception", "order_status"),
-    *("payment_decision", "journal"),
+    *("payment_decision", "journal", "bill"),
 )
 
 
@@ -51,6 +54,12 @@ def kept(client: Client) -> Kept:
         for event in order:
             books.take(event)
         books.until(NOON + 30 * MINUTE).until(NOON + DAY)
+    told, lacking = (
+        BillLine("payment", "A1", "", "", 1_000, 6, NOON),
+        BillLine("payment", "B1", "", "", 900, 5, NOON),
+    )
+    back = BillLine("refund", "B2", "", "B1", 900, -5, NOON, "out")
+    books.take(*parts(date(2025, 11, 11), told, lacking, back), not_believed(date(2025, 11, 11)))
     books.take(decided("ignore", "K9", exception=books.exception("refund_orphan"), until=NOON + 3 * DAY))
     books.take(due("FR-1020", "9.00"), paid("A20", "9.00", "FR-1020"))
     books.take(due("FR-1020", "8.00", id="FR-1020-2", time=NOON + DAY))
@@ -108,6 +117,7 @@ def test_what_is_changed_is_noticed(
 @pytest.mark.parametrize(
     ("table", "check"),
     [
+        ("bill", "bill_records"),
         ("notification", "notification_ids"),
         ("receivable", "receivable_records"),
         ("order_status", "status_ids"),
