@@ -7,6 +7,7 @@ from deploy.audit.digest import place
 from deploy.audit.report import Check, Counts, Findings, Head
 from deploy.audit.rules import RULES, check_rule
 from deploy.audit.store import BLOCK_RANGE, Store
+from schemas.topics import DECISIONS, RECEIVABLES
 
 SUMS = {
     "journal": """
@@ -54,24 +55,34 @@ def check_ledger(store: Store, log: Log, heads: Sequence[Head]) -> tuple[list[Ch
     return checks, unsealed
 
 
+_TOPICS = {
+    "event": "topic",
+    "notification": "topic",
+    "receivable": f"'{RECEIVABLES.name}'",
+    "payment_decision": f"'{DECISIONS.name}'",
+}
+"""Tables of facts, and of which topic they are: a column, or always the same."""
+
+
 def check_offsets(store: Store, log: Log) -> Check:
-    """Every event stands in the block whose planned offsets hold its record."""
+    """Every fact stands in the block whose planned offsets hold its record."""
     found = Findings("offsets", "事件的位点在其区块的计划之内")
     ranges = _planned(log)
-    for first, last in store.ranges("event", 5_000_000):
-        for row in store.rows(
-            "SELECT seq, concat(topic, ':', toString(partition)) AS input, min(offset) AS first, "
-            f"max(offset) AS last, count() AS rows FROM $event WHERE {BLOCK_RANGE} GROUP BY seq, input",
-            first=first,
-            last=last,
-        ):
-            found.seen += row["rows"]
-            start, end = ranges.get((row["seq"], row["input"]), (0, 0))
-            if not start <= row["first"] <= row["last"] < end:
-                found.add(
-                    f"{place(row['seq'])}: {row['input']} has offsets {row['first']} to {row['last']}, "
-                    f"planned {start} to {end - 1}"
-                )
+    for table, topic in _TOPICS.items():
+        for first, last in store.ranges(table, 5_000_000):
+            for row in store.rows(
+                f"SELECT seq, concat({topic}, ':', toString(partition)) AS input, min(offset) AS first, "
+                f"max(offset) AS last, count() AS rows FROM ${table} WHERE {BLOCK_RANGE} GROUP BY seq, input",
+                first=first,
+                last=last,
+            ):
+                found.seen += row["rows"]
+                start, end = ranges.get((row["seq"], row["input"]), (0, 0))
+                if not start <= row["first"] <= row["last"] < end:
+                    found.add(
+                        f"{place(row['seq'])}: {row['input']} has offsets {row['first']} to {row['last']}, "
+                        f"planned {start} to {end - 1}"
+                    )
     return found.check("events")
 
 

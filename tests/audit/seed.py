@@ -13,7 +13,7 @@ from typing import Any
 
 from xxhash import xxh3_128_digest
 
-from schemas.identity import version_of
+from schemas.identity import content_id, version_of
 from schemas.times import DAY, HOUR, SHANGHAI_OFFSET
 from tests.audit.writer import Writer
 
@@ -261,6 +261,8 @@ def write_payments(writer: Writer) -> None:
     at = {"group": group, "event_time": T0, "currency": "USD"}
     paid = at | {"payment": key, "channel": "bank", "merchant": "A", "number": "1", "kind": "payment"}
     match = xxh3_128_digest(b"match|north|bank/A/payment/1|FR-1|0+")[:15] + b"\0"
+    asked = content_id("ex", group, "amount_over", key)
+    said = content_id("os", group, document, "1", "over_paid", "10000", "10000", "0", key)
     day = (T0 + SHANGHAI_OFFSET) // DAY
     told = {"group": group, "time": T0, "amount": 10_000}
     notified = {"channel": "bank", "group": group, "topic": "waybook.notifications.bank", "received": T0}
@@ -277,7 +279,7 @@ def write_payments(writer: Writer) -> None:
                 }
                 | {"party": "C-1", "amount": 10_000, "partial": 1}
             ],
-            "notification": [notified | {"notification_id": "n1", "payment": key, "sealed": b"x"}],
+            "notification": [notified | {"notification_id": "n1", "payment": key, "sealed": bytes(32)}],
             "payment": [paid | {"direction": "in", "state": "success", "amount": 20_000, "cause": "n1"}],
             "bill": [
                 {
@@ -296,10 +298,17 @@ def write_payments(writer: Writer) -> None:
                 | {"amount": 10_000, "rule": "order_number", "business_date": day, "time": T0}
             ],
             "payment_exception": [
-                told | {"exception_id": "x1", "status": "opened", "kind": "amount_over", "subject": key}
+                told
+                | {
+                    "exception_id": asked,
+                    "since": T0,
+                    "status": "opened",
+                    "kind": "amount_over",
+                    "subject": key,
+                }
             ],
             "order_status": [
-                {"status_id": "s1", "group": group, "document": document, "serial": 1, "status": "over_paid"}
+                {"status_id": said, "group": group, "document": document, "serial": 1, "status": "over_paid"}
                 | {"due": 10_000, "paid": 10_000, "payments": key, "event_time": T0, "time": T0}
             ],
             "payment_decision": [
@@ -310,14 +319,18 @@ def write_payments(writer: Writer) -> None:
                     "decision": "ignore",
                     "state": "in_force",
                 }
-                | {"by": "li", "exception_id": "x1", "shares": "[]", "until": T0 + DAY}
+                | {"by": "li", "exception_id": asked, "shares": "[]", "until": T0 + DAY}
             ],
             "payment_rules": [{"version": "v1", "published_at": T0, "file": "channels.toml", "content": "x"}],
         },
-        {"waybook.receivables:0": 1, "waybook.notifications.bank:0": 1},
+        {"waybook.receivables:0": 1, "waybook.notifications.bank:0": 1, "waybook.payment-decisions:0": 1},
     )
     writer.by_hand(
-        {"notification": [notified | {"notification_id": "n2", "payment": key, "sealed": b"y", "offset": 1}]},
+        {
+            "notification": [
+                notified | {"notification_id": "n2", "payment": key, "sealed": bytes(33), "offset": 1}
+            ]
+        },
         {"waybook.notifications.bank:0": 2},
     )
 

@@ -9,6 +9,9 @@ import pytest
 from clickhouse_connect.driver.client import Client
 
 from deploy.audit import run
+from deploy.audit.cards import cards
+from deploy.audit.chain import read_log
+from deploy.audit.ledger import check_offsets
 from deploy.audit.payments import RULES, check_payments
 from deploy.audit.store import Store
 from schemas.events import Event
@@ -20,7 +23,7 @@ from tests.audit.writer import Writer
 from tests.bills.lane import not_believed, parts
 from tests.channels.world import NOON
 from tests.payments.test_any_order import FACTS
-from tests.payments.world import Books, decided, due, paid
+from tests.payments.world import INPUTS, Books, decided, due, key, paid
 
 TABLES = (
     *("receivable", "notification", "payment", "payment_match", "payment_exception", "order_status"),
@@ -42,7 +45,7 @@ class Written(Books):
 
     def wrote(self, made: list[Encoded]) -> None:
         """Its rows."""
-        self.writer.block(made, {"waybook.receivables:0": self.n})
+        self.writer.block(made, {f"{topic.name}:0": 1_000 * (self.n + 1) for topic in INPUTS})
 
 
 @pytest.fixture(scope="module")
@@ -63,7 +66,23 @@ def kept(client: Client) -> Kept:
     books.take(decided("ignore", "K9", exception=books.exception("refund_orphan"), until=NOON + 3 * DAY))
     books.take(due("FR-1020", "9.00"), paid("A20", "9.00", "FR-1020"))
     books.take(due("FR-1020", "8.00", id="FR-1020-2", time=NOON + DAY))
+    books.take(due("FR-1021", "2000.00"), paid("A21", "2000.00"))
+    shares = [{"payment": key("A21"), "document": "FR-1021", "amount_e4": 20_000_000}]
+    books.take(decided("match", "K10", shares=shares)).take(decided("approve", "K11", by="wang", of="K10"))
+    books.take(due("FR-1022", "3000.00"), paid("A22", "3000.00"))
+    shares = [{"payment": key("A22"), "document": "FR-1022", "amount_e4": 30_000_000}]
+    books.take(decided("match", "K12", shares=shares)).take(decided("refund", "K13", payment=key("A6")))
     books.take(paid("A12", "1.00", "FR-1001", time=NOON + DAY)).until(NOON + 4 * DAY)
+    books.take(due("FR-1023", "7.00"), paid("A23", "7.00", "FR-1023"))
+    books.take(
+        decided(
+            "ignore",
+            "K14",
+            exception=books.exception("refund_orphan"),
+            until=NOON + 30 * DAY,
+            time=NOON + 4 * DAY,
+        )
+    )
     books.writer.close()
     return Kept(client, TABLES)
 
@@ -77,7 +96,9 @@ def tampered(kept: Kept) -> Iterator[Kept]:
 
 def failed(client: Client) -> set[str]:
     """Names of the checks of payments that fail."""
-    return {check.name for check in check_payments(Store(client)) if not check.passed}
+    store = Store(client)
+    checks = [*check_payments(store), check_offsets(store, read_log(store))]
+    return {check.name for check in checks if not check.passed}
 
 
 def test_all_is_well(kept: Kept) -> None:
@@ -105,6 +126,36 @@ def test_all_is_well(kept: Kept) -> None:
         ("order_status", "status", "'refunded'", "statuses"),
         ("payment_exception", "status", "'closed'", "exceptions"),
         ("journal", "account", "if(account = '2601', '2602', account)", "suspense"),
+        ("journal", "account", "if(account = '1815', '1811', account)", "clearing"),
+        (
+            "journal",
+            "business_date",
+            "if(fee = 'receivable', business_date + 1, business_date)",
+            "dues_posted",
+        ),
+        ("journal", "counterparty", "if(fee = 'payment_in', 'X', counterparty)", "receipts_posted"),
+        ("payment", "number", "concat(number, 'x')", "payment_names"),
+        ("payment", "cause", "concat(cause, 'x')", "payment_evidence"),
+        ("receivable", "amount", "amount / 2", "within_dues"),
+        ("receivable", "kind", "'topup'", "within_dues"),
+        ("order_status", "status", "if(status = 'over_paid', 'paid', status)", "statuses"),
+        ("order_status", "due", "due + 1", "statuses"),
+        ("order_status", "status_id", "concat(status_id, 'x')", "payment_names"),
+        ("payment_match", "match_id", "unhex(repeat('00', 16))", "payment_names"),
+        ("payment_exception", "amount", "amount + 1", "exceptions"),
+        ("payment_exception", "since", "since + 1", "exceptions"),
+        ("payment_exception", "exception_id", "concat(exception_id, 'x')", "exceptions"),
+        ("payment_exception", "until", "if(until > since, until + 1, until)", "payment_decisions"),
+        ("payment_decision", "state", "'in_force'", "payment_decisions"),
+        ("payment_decision", "by", "if(decision = 'approve', 'li', by)", "payment_decisions"),
+        ("payment_decision", "amount", "amount * 100", "payment_decisions"),
+        ("payment_decision", "shares", "replaceAll(shares, 'FR-1009', 'FR-1011')", "payment_decisions"),
+        ("payment_match", "rule", "'decided'", "payment_decisions"),
+        ("notification", "sealed", "''", "payment_evidence"),
+        ("notification", "payment", "concat(payment, 'x')", "payment_evidence"),
+        ("notification", "offset", "offset + 100000", "offsets"),
+        ("payment", "text", "'card 4111 1111 1111 1111'", "payment_cards"),
+        ("receivable", "party", "'6222021001116245702'", "payment_cards"),
     ],
 )
 def test_what_is_changed_is_noticed(
@@ -128,3 +179,40 @@ def test_what_is_changed_is_noticed(
 def test_what_stands_twice_is_noticed(tampered: Kept, table: str, check: str) -> None:
     tampered.add(table, "true")
     assert check in failed(tampered.auditor)
+
+
+@pytest.mark.parametrize(
+    ("table", "where", "check"),
+    [
+        ("payment_match", "document = 'FR-1023'", "payments_by_number"),
+        ("payment_exception", "kind = 'refund_orphan'", "exceptions"),
+        ("payment_decision", "decision = 'approve'", "payment_decisions"),
+        ("payment_decision", "decision = 'withdraw'", "payment_decisions"),
+        ("order_status", "serial = 1", "statuses"),
+        ("notification", "payment LIKE '%A1'", "payment_evidence"),
+        ("journal", "fee = 'receivable' AND waybill = 'FR-1001'", "dues_posted"),
+        ("journal", "fee = 'channel_fee'", "receipts_posted"),
+    ],
+)
+def test_what_is_gone_is_noticed(tampered: Kept, table: str, where: str, check: str) -> None:
+    tampered.remove(table, where)
+    assert check in failed(tampered.auditor)
+
+
+def test_unmatched_money_must_be_asked_about_when_its_time_has_come(tampered: Kept) -> None:
+    tampered.remove("payment_exception", "kind = 'amount_over'")
+    assert "exceptions" in failed(tampered.auditor)
+
+
+@pytest.mark.parametrize(
+    ("text", "is_card"),
+    [
+        ("卡号 4111 1111 1111 1111", True),
+        ("6222021001116245702", True),
+        ("4111-1111-1111-1112", False),
+        ("4200001234202511110123456789", False),
+        ("ntf-41111111111111111111111111111111", False),
+    ],
+)
+def test_cards_are_told_from_other_numbers(text: str, is_card: bool) -> None:
+    assert any(True for _ in cards(text)) == is_card

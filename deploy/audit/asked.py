@@ -1,0 +1,124 @@
+"""What people are asked about payments: exceptions are opened and closed in turn, and open ones are still true."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from deploy.audit.names import content_name
+from deploy.audit.receipts import Bounds
+from deploy.audit.report import Check, Findings
+from deploy.audit.store import LANE, Store, shard_of
+from schemas.reasons import EXCEPTION
+
+_ROWS = f"""
+    SELECT exception_id, groupArray((seq, line, toString(status), toString(group), toString(kind), subject,
+           reinterpretAsInt64(amount), since, until, time)) AS rows
+    FROM $payment_exception WHERE {shard_of("exception_id")} GROUP BY exception_id"""
+_NOW = f"""
+    SELECT lane, max(newest) AS newest FROM (
+        SELECT bitShiftRight(seq, {LANE}) AS lane, time AS newest FROM $payment_exception
+        UNION ALL SELECT bitShiftRight(seq, {LANE}), time FROM $payment_match
+        UNION ALL SELECT bitShiftRight(seq, {LANE}), time FROM $order_status
+    ) GROUP BY lane"""
+_OF_PAYMENT = frozenset(
+    {
+        *("unknown_payment", "ambiguous", "amount_over", "amount_under", "duplicate_payment"),
+        *("currency_mismatch", "cancelled_paid", "too_complex"),
+    }
+)
+_OF_REFUND = frozenset({"refund_orphan", "refund_over", "ambiguous"})
+_PATIENT = frozenset({"unknown_payment", "refund_orphan"})
+"""Kinds that people are told of only when the other side has had some time to come."""
+_OVER = ("amount_over", "duplicate_payment")
+_AFTER = {
+    "": ("opened", "ignored"),
+    "closed": ("opened", "ignored"),
+    "ignored": ("opened", "ignored", "closed"),
+}
+_AFTER |= dict.fromkeys(("opened", "changed"), ("changed", "ignored", "closed"))
+
+
+class One(NamedTuple):
+    """A row of an exception."""
+
+    seq: int
+    line: int
+    status: str
+    group: str
+    kind: str
+    subject: str
+    units: int
+    since: int
+    until: int
+    time: int
+
+
+class Asked:
+    """All exceptions. Those that are open are kept: by group and subject, and by kind, the amount."""
+
+    def __init__(self, store: Store, bounds: Sequence[Bounds], data_time: int) -> None:
+        self._patience = max((one.patience for one in bounds), default=0)
+        self._now = {row["lane"]: max(row["newest"], data_time) for row in store.rows(_NOW)}
+        self._data_time = data_time
+        self._open: dict[tuple[str, str], dict[str, int]] = {}
+        self.found = Findings("exceptions", "例外的开启与关闭前后一致，未关闭的例外仍然成立")
+        for shard, shards in store.shards("payment_exception", 1_000_000):
+            for row in store.rows(_ROWS, shard=shard, shards=shards):
+                self._exception(row["exception_id"], [One(*one) for one in sorted(row["rows"])])
+
+    def _exception(self, number: str, rows: Sequence[One]) -> None:
+        self.found.seen += len(rows)
+        first = rows[0]
+        if number != content_name("ex", first.group, first.kind, first.subject):
+            self.found.add(f"{number}: is not the id of {first.kind} of {first.subject}")
+        if first.kind not in EXCEPTION:
+            self.found.add(f"{number}: {first.kind} is no kind of exception")
+        before, since = "", 0
+        for one in rows:
+            if (one.group, one.kind, one.subject) != (first.group, first.kind, first.subject):
+                self.found.add(f"{number}: changes what it is about")
+            if one.status not in _AFTER.get(before, ()):
+                self.found.add(f"{number}: is {one.status} after it was {before or 'not there'}")
+            if before in ("", "closed"):
+                since = one.time
+            if one.since != since:
+                self.found.add(f"{number}: is open since {one.since}, was opened at {since}")
+            if one.status != "closed" and (one.status == "ignored") != (one.until > one.time):
+                self.found.add(f"{number}: is {one.status}, and sleeps until {one.until}")
+            before = one.status
+        if before != "closed":
+            self._open.setdefault((first.group, first.subject), {})[first.kind] = rows[-1].units
+
+    def amount(self, group: str, subject: str) -> int:
+        """What people are asked about a payment or refund."""
+        there = self._open.get((group, subject), {})
+        return sum(units for kind, units in there.items() if kind in _OF_PAYMENT | _OF_REFUND)
+
+    def over(self, group: str, subject: str) -> bool:
+        """Whether people are told of too much money."""
+        return any(kind in _OVER for kind in self._open.get((group, subject), ()))
+
+    def nothing(self, group: str, key: str) -> None:
+        """No money moved, or it is none that has to find a due."""
+        if self.amount(group, key):
+            self.found.add(f"{key}: people are asked about it, and it is no money that pays a due")
+
+    def payment(
+        self, key: str, group: str, kind: str, left: int, time: int, lane: int, *, goes_back: bool
+    ) -> None:
+        """So much of a payment is unmatched: people are asked about exactly that, once."""
+        self.found.seen += 1
+        kinds = _OF_PAYMENT if kind == "payment" else _OF_REFUND
+        there = {
+            one: units
+            for one, units in self._open.get((group, key), {}).items()
+            if one in _OF_PAYMENT | _OF_REFUND
+        }
+        wanted = {} if goes_back or not left else {left}
+        if not kinds.issuperset(there) or len(there) > 1 or (there and set(there.values()) != wanted):
+            self.found.add(f"{key}: people are asked about {there}, unmatched is {left}")
+        elif not there and wanted and self._now.get(lane, self._data_time) >= time + self._patience:
+            self.found.add(f"{key}: nobody is asked about {left} that is unmatched")
+
+    def check(self) -> Check:
+        """The outcome."""
+        return self.found.check("exceptions and payments")

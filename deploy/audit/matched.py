@@ -1,0 +1,490 @@
+"""Payments: what is booked of them, what they pay, what is said of it and asked about it, again from the facts."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import msgspec
+
+from deploy.audit.asked import Asked
+from deploy.audit.cards import check_cards
+from deploy.audit.decided import Decided, Voucher
+from deploy.audit.names import content_name, name_of
+from deploy.audit.postings import words
+from deploy.audit.receipts import (
+    CLEARING,
+    DUES,
+    ELSEWHERE,
+    OWN,
+    RECEIPTS,
+    VIRTUAL,
+    Line,
+    lines,
+    posting_of,
+    read_bounds,
+)
+from deploy.audit.report import Check, Findings
+from deploy.audit.store import Store, shard_of
+
+IN_A_SHARD = 500_000
+DAY, SHANGHAI = 86_400_000, 28_800_000
+REVERSED = "reversed"
+
+_PAYMENTS = """
+    SELECT payment, count() AS rows, argMax((toString(channel), toString(merchant), toString(group), number,
+           toString(kind), toString(direction), toString(state), reinterpretAsInt64(amount), toString(currency),
+           reinterpretAsInt64(fee), order, original, event_time, bitShiftRight(seq, 32)), (seq, line)) AS newest
+    FROM $payment WHERE {where} GROUP BY payment"""
+_WORDS = f"""
+    SELECT toString(group) AS group, document, groupArray((toString(status), event_id, event_time, toString(kind),
+           toString(direction), party, reinterpretAsInt64(amount), toString(currency))) AS words
+    FROM $receivable WHERE {shard_of("document")} GROUP BY group, document"""
+_VOUCHERS = """
+    SELECT toString(what) AS what, toString(group) AS group, payment, document,
+           groupArray((revision, reversal, hex(match_id), reinterpretAsInt64(amount), toString(currency), party,
+                       toString(posting), toString(rule), evidence, event_time)) AS rows
+    FROM $payment_match WHERE {where} GROUP BY what, group, payment, document"""
+_JOURNAL = """
+    SELECT hex(charge_id) AS charge, waybill, toString(fee) AS fee, toString(book) AS book,
+           toString(account) AS account, toString(side) AS side, reinterpretAsInt64(amount) AS units,
+           toString(counterparty) AS other, event_time, business_date AS day, toString(cause) AS cause
+    FROM $journal WHERE fee IN {fees} AND {where}"""
+_CLEARING = f"""
+    SELECT toString(account) AS account, toString(counterparty) AS other,
+           sum(if(side = 'D', 1, -1) * reinterpretAsInt64(amount)) AS units FROM $journal
+    WHERE account IN {(*CLEARING.values(), ELSEWHERE)} GROUP BY account, other HAVING units != 0"""
+_STATUSES = f"""
+    SELECT toString(group) AS group, document, groupArray((serial, status_id, toString(status),
+           reinterpretAsInt64(due), reinterpretAsInt64(paid), reinterpretAsInt64(refunded), payments)) AS said
+    FROM $order_status WHERE {shard_of("document")} GROUP BY group, document"""
+_UNHEARD = f"""
+    SELECT payment, cause FROM $payment WHERE {shard_of("payment")} AND startsWith(cause, 'ntf-')
+        AND (cause, payment) NOT IN (SELECT notification_id, payment FROM $notification WHERE {shard_of("payment")})"""
+_UNSEALED = f"""
+    SELECT notification_id, payment, length(sealed) AS bytes, payment IN (SELECT payment FROM $payment) AS known,
+           count() AS times FROM $notification WHERE {shard_of("payment")}
+    GROUP BY notification_id, payment, bytes, known HAVING bytes < 32 OR NOT known OR times > 1"""
+_NUMBERED = """upper(replaceRegexpAll({0}, '[^0-9A-Za-z]', ''))"""
+
+
+class Paid(NamedTuple):
+    """A movement of money as its newest row has it."""
+
+    channel: str
+    merchant: str
+    group: str
+    number: str
+    kind: str
+    direction: str
+    state: str
+    units: int
+    currency: str
+    fee: int
+    order: str
+    original: str
+    time: int
+    lane: int
+
+    @property
+    def party(self) -> str:
+        """The other side of its receipt."""
+        return f"{self.channel}/{self.merchant}"
+
+
+class Due(msgspec.Struct):
+    """A due as its newest word has it."""
+
+    group: str
+    document: str
+    kind: str
+    direction: str
+    party: str
+    units: int
+    currency: str
+    since: int
+    cancelled: bool
+    words: int
+
+    @property
+    def asked(self) -> int:
+        """What is to be paid before anything is given up."""
+        return 0 if self.cancelled else self.units
+
+
+class Matched:
+    """Walks through all payments and all dues."""
+
+    def __init__(self, store: Store, data_time: int | None) -> None:
+        self._store = store
+        self._bounds = read_bounds(store)
+        self.asked = Asked(store, self._bounds, data_time or 0)
+        self.decided = Decided(store, self._bounds)
+        self.receipts = Findings("receipts_posted", "每笔成功支付及其手续费按渠道逐行入账，不多不少")
+        self.dues = Findings("dues_posted", "每张应收应付按最新内容逐行入账，不多不少")
+        self.names = Findings("payment_names", "支付、核销、状态编号由内容独立重算")
+        self.within = Findings("within_dues", "核销不超过应收应付，科目与往来方相符")
+        self.clearing = Findings("clearing", "各渠道、商户的清算余额等于收支与手续费之差")
+        self.statuses = Findings("statuses", "每张单据的状态由单据与核销独立重算，序号连续")
+        self.evidence = Findings("payment_evidence", "每笔支付有其通知，每条通知有加密原件")
+        self.numbers = Findings("payments_by_number", "仅凭订单号即可核销的款项独立重配")
+        self._clearing: Counter[tuple[str, str]] = Counter()
+
+    def walk(self) -> None:
+        """Everything."""
+        for shard, shards in self._store.shards("payment", IN_A_SHARD):
+            self._payments(shard, shards)
+        for shard, shards in self._store.shards("receivable", IN_A_SHARD):
+            self._dues(shard, shards)
+        found = {(row["account"], row["other"]): row["units"] for row in self._store.rows(_CLEARING)}
+        for key in found.keys() | self._clearing.keys():
+            self.clearing.seen += 1
+            if found.get(key, 0) != self._clearing[key]:
+                self.clearing.add(f"{key}: holds {found.get(key, 0)}, should be {self._clearing[key]}")
+
+    def checks(self) -> Iterator[Check]:
+        """Their outcome."""
+        yield self.receipts.check("entries")
+        yield self.dues.check("entries")
+        yield self.within.check("dues")
+        yield self.clearing.check("balances")
+        yield self.statuses.check("documents")
+        yield self.asked.check()
+        yield self.decided.check()
+        yield self.numbers.check("payments")
+        yield self.names.check("names")
+        yield self.evidence.check("notifications")
+        yield check_cards(self._store)
+
+    # Payments
+
+    def _payments(self, shard: int, shards: int) -> None:
+        span: dict[str, Any] = {"shard": shard, "shards": shards}
+        by_original = shard_of("if(original != '', original, payment)")
+        paid: dict[str, Paid] = {}
+        rows: dict[str, int] = {}
+        for row in self._store.rows(_PAYMENTS.format(where=by_original), **span):
+            paid[row["payment"]] = Paid(*row["newest"])
+            rows[row["payment"]] = row["rows"]
+        mine = f"payment IN (SELECT payment FROM $payment WHERE {by_original})"
+        vouchers: dict[str, list[Voucher]] = defaultdict(list)
+        for voucher in self._standing(mine, span):
+            vouchers[voucher.payment].append(voucher)
+        journal = self._entries(RECEIPTS, mine.replace("payment", "waybill", 1), span)
+        for key, one in paid.items():
+            self._payment(key, one, rows[key], vouchers.get(key, ()), journal)
+        for charge in journal:
+            self.receipts.add(f"{charge}: its rows are not called for")
+        for key in vouchers.keys() - paid.keys():
+            self.within.add(f"{key}: is matched, and there is no such payment")
+        self._left(paid, vouchers)
+        self.evidence.seen += len(paid)
+        self.evidence.rows(self._store.rows(_UNHEARD + " LIMIT 1000", **span))
+        self.evidence.rows(self._store.rows(_UNSEALED + " LIMIT 1000", **span))
+
+    def _payment(
+        self,
+        key: str,
+        paid: Paid,
+        rows: int,
+        vouchers: Sequence[Voucher],
+        journal: dict[str, list[tuple[str, bool, Line]]],
+    ) -> None:
+        self.names.seen += 1
+        if key != f"{paid.party}/{paid.kind}/{paid.number}":
+            self.names.add(f"{key}: is not the key of its channel, merchant, kind and number")
+        moved = paid.state == "success"
+        ours = moved and paid.currency == OWN
+        rule = "payment_in" if paid.direction == "in" else "payment_out"
+        day = (paid.time + SHANGHAI) // DAY
+        for what, name, units in (("receipt", rule, paid.units), ("fee", "channel_fee", paid.fee)):
+            wanted = [(name, line) for line in lines(name, paid.party, units, paid.time, day)] if ours else []
+            self._stands(self.receipts, f"{what}|{paid.group}|{key}|", rows, wanted, journal)
+        if ours:
+            account = CLEARING.get(paid.channel, ELSEWHERE)
+            signed = paid.units if paid.direction == "in" else -paid.units
+            self._clearing[account, paid.party] += signed - paid.fee
+        self.decided.payment(key, paid.group, vouchers)
+
+    def _left(self, paid: Mapping[str, Paid], vouchers: Mapping[str, Sequence[Voucher]]) -> None:
+        """What no match has taken of each payment is what people are asked about."""
+        used = {key: sum(one.units for one in vouchers.get(key, ()) if _takes(one)) for key in paid}
+        returned: Counter[str] = Counter()
+        for key, one in paid.items():
+            back = one.kind in ("refund", "chargeback") and one.state == "success"
+            if back and one.original in paid and key not in self.decided.shared:
+                returned[one.original] += one.units - used[key] - self.asked.amount(one.group, key)
+        for key, one in paid.items():
+            if one.state != "success" or one.kind == "transfer":
+                self.asked.nothing(one.group, key)
+                continue
+            left = one.units - used[key] - returned[key]
+            if one.original in paid and key not in self.decided.shared:
+                left = self.asked.amount(
+                    one.group, key
+                )  # what was unmatched of its payment is not told elsewhere
+            self.asked.payment(
+                key, one.group, one.kind, left, one.time, one.lane, goes_back=key in self.decided.to_refund
+            )
+
+    # Dues
+
+    def _dues(self, shard: int, shards: int) -> None:
+        span: dict[str, Any] = {"shard": shard, "shards": shards}
+        dues = dict(self._read_dues(span))
+        mine = shard_of("document")
+        vouchers: dict[tuple[str, str], list[Voucher]] = defaultdict(list)
+        for one in self._standing(mine, span):
+            vouchers[one.group, one.document].append(one)
+        sql = _PAYMENTS.format(where=f"payment IN (SELECT payment FROM $payment_match WHERE {mine})")
+        paid = {row["payment"]: Paid(*row["newest"]) for row in self._store.rows(sql, **span)}
+        statuses = {
+            (row["group"], row["document"]): sorted(row["said"])
+            for row in self._store.rows(_STATUSES, **span)
+        }
+        journal = self._entries(DUES, shard_of("waybill"), span)
+        for key, due in dues.items():
+            self._due(due, vouchers.get(key, ()), journal, paid)
+            self._status(due, vouchers.get(key, ()), statuses.pop(key, []), paid)
+        for charge in journal:
+            self.dues.add(f"{charge}: its rows are not called for")
+        for key in vouchers.keys() - dues.keys():
+            self.within.add(f"{key}: is paid, and there is no such due")
+        for key in statuses:
+            self.statuses.add(f"{key}: has a status, and there is no such due")
+        self._by_number(dues, vouchers, span)
+
+    def _read_dues(self, span: Mapping[str, Any]) -> Iterator[tuple[tuple[str, str], Due]]:
+        for row in self._store.rows(_WORDS, **span):
+            said = sorted((word[2], word[1], *word) for word in row["words"])
+            told = [word for word in said if word[2] == "told"]
+            if not told:
+                continue
+            time, event, _, _, _, kind, direction, party, units, currency = told[-1]
+            cancelled = any((word[0], word[1]) > (time, event) for word in said if word[2] == "cancelled")
+            key = row["group"], row["document"]
+            yield (
+                key,
+                Due(*key, kind, direction, party, units, currency, said[0][0], cancelled, len(said)),
+            )
+
+    def _due(
+        self,
+        due: Due,
+        vouchers: Sequence[Voucher],
+        journal: dict[str, list[tuple[str, bool, Line]]],
+        paid: Mapping[str, Paid],
+    ) -> None:
+        wanted: list[tuple[str, Line]] = []
+        if not due.cancelled and due.currency == OWN and due.kind not in VIRTUAL:
+            rule = "receivable" if due.direction == "in" else "payable"
+            day = (due.since + SHANGHAI) // DAY
+            wanted = [(rule, line) for line in lines(rule, due.party, due.units, due.since, day)]
+        self._stands(self.dues, f"due|{due.group}||{due.document}", due.words, wanted, journal)
+        self.within.seen += 1
+        given_up = sum(one.units for one in vouchers if one.what == "write_off")
+        net = sum(
+            one.units if paid[one.payment].direction == due.direction else -one.units
+            for one in vouchers
+            if one.what == "match" and one.payment in paid
+        )
+        by_people = any(one.rule == "decided" for one in vouchers)
+        if net > max(due.asked - given_up, 0) and not by_people:
+            self.within.add(f"{due.group} {due.document}: {net} is paid of {due.asked} less {given_up}")
+        for one in vouchers:
+            money = paid[one.payment].direction if one.payment in paid else due.direction
+            ours = one.currency == OWN == due.currency
+            posting = posting_of(one.what, due.kind, due.direction, money, _signed(one)) if ours else ""
+            if (one.posting, one.party) != (posting, due.party):
+                self.within.add(
+                    f"{due.document} {one.payment}: posted as {one.posting!r} with {one.party!r}, "
+                    f"should be {posting!r} with {due.party!r}"
+                )
+        self.decided.due(due.group, due.document, due.asked, vouchers)
+
+    def _status(
+        self, due: Due, vouchers: Sequence[Voucher], said: Sequence[Any], paid: Mapping[str, Paid]
+    ) -> None:
+        self.statuses.seen += 1
+        for number, row in enumerate(said, 1):
+            serial, status_id, *rest = row
+            self.names.seen += 1
+            *facts, payments = rest
+            parts = (due.group, due.document, str(serial), *map(str, facts), *payments.split())
+            if status_id != content_name("os", *parts):
+                self.names.add(f"{status_id}: is not the id of status {serial} of {due.document}")
+            if serial != number:
+                self.statuses.add(f"{due.document}: status {number} has the serial {serial}")
+        matches = [one for one in vouchers if one.what == "match" and one.payment in paid]
+        there = {
+            way: sum(one.units for one in matches if paid[one.payment].direction == way)
+            for way in ("in", "out")
+        }
+        got = there[due.direction]
+        back = there["out" if due.direction == "in" else "in"]
+        given_up = sum(one.units for one in vouchers if _gives_up(one))
+        asked = due.units - given_up
+        payments = sorted({one.payment for one in matches})
+        if due.cancelled:
+            name = "cancelled"
+        elif back:
+            name = "refunded" if back >= got else "part_refunded"
+        elif got >= asked:
+            over = any(self.asked.over(due.group, one) for one in (*payments, due.document))
+            name = "over_paid" if over else "paid"
+        else:
+            name = "part_paid" if got else "open"
+        wanted = (name, asked, got, back, " ".join(payments))
+        found = said[-1][2:] if said else ("open", asked, got, back, " ".join(payments))
+        if tuple(found) != wanted:
+            self.statuses.add(f"{due.document}: said {found}, should be {wanted}")
+
+    def _by_number(
+        self,
+        dues: Mapping[tuple[str, str], Due],
+        vouchers: Mapping[tuple[str, str], Sequence[Voucher]],
+        span: Mapping[str, Any],
+    ) -> None:
+        """Money with the number and the amount of one due that nothing else touches has paid it."""
+        if not self._bounds or not all(bounds.plain for bounds in self._bounds):
+            return
+        called = self._store.rows(
+            f"""
+            SELECT toString(group) AS group, order AS document, groupUniqArray(payment) AS payments FROM $payment
+            WHERE kind = 'payment' AND order != '' AND {shard_of("order")} GROUP BY group, order""",
+            **span,
+        )
+        wanted = {(row["group"], row["document"]): row["payments"] for row in called}
+        alone = [key for key, payments in wanted.items() if len(payments) == 1 and key in dues]
+        if not alone:
+            return
+        shared = self._shared_numbers()
+        sql = _PAYMENTS.format(
+            where=f"payment IN (SELECT payment FROM $payment WHERE order != '' AND {shard_of('order')})"
+        )
+        paid = {row["payment"]: Paid(*row["newest"]) for row in self._store.rows(sql, **span)}
+        refunded = set(
+            self._store.columns("SELECT DISTINCT original AS payment FROM $payment WHERE original != ''")[
+                "payment"
+            ]
+        )
+        for key in alone:
+            (payment,) = wanted[key]
+            due, money = dues[key], paid[payment]
+            others = any(one.what != "match" or one.payment != payment for one in vouchers.get(key, ()))
+            if (
+                not due.document.isascii()
+                or others
+                or due.cancelled
+                or payment in refunded
+                or (money.state, money.direction, money.currency, money.units)
+                != ("success", due.direction, due.currency, due.units)
+                or (due.group, _plain(due.document)) in shared
+                or self.decided.touches(due.group, payment, due.document)
+            ):
+                continue
+            self.numbers.seen += 1
+            if sum(one.units for one in vouchers.get(key, ())) != due.units:
+                self.numbers.add(f"{payment}: names {due.document} and its amount, and has not paid it")
+
+    def _shared_numbers(self) -> set[tuple[str, str]]:
+        """Numbers that more than one due of a group has, as its document or reference."""
+        rows = self._store.columns(
+            f"""
+            SELECT toString(group) AS group, {_NUMBERED.format("number")} AS plain FROM (
+                SELECT group, document, arrayJoin(arrayConcat([document], splitByChar(' ', references))) AS number
+                FROM $receivable
+            ) WHERE number != '' GROUP BY group, plain HAVING uniqExact(document) > 1"""
+        )
+        return set(zip(rows["group"], rows["plain"], strict=True))
+
+    # What stands
+
+    def _standing(self, where: str, span: Mapping[str, Any]) -> Iterator[Voucher]:
+        """What stands of each voucher; revisions follow each other, each taken back before the next."""
+        for row in self._store.rows(_VOUCHERS.format(where=where), **span):
+            key = row["what"], row["group"], row["payment"], row["document"]
+            standing: tuple[Any, ...] | None = None
+            after = 0
+            for revision, reversal, number, *facts in sorted(row["rows"]):
+                self.names.seen += 1
+                name = f"{'|'.join(key)}|{revision}{'-' if reversal else '+'}"
+                if number != name_of(name):
+                    self.names.add(f"{number}: is not the id of {name}")
+                if reversal and standing is not None and revision == after:
+                    back = (-facts[0], *facts[1:])
+                    if back != standing:
+                        self.within.add(f"{name}: takes back {back}, stood was {standing}")
+                    standing, after = None, after + 1
+                elif not reversal and standing is None and revision == after:
+                    standing = tuple(facts)
+                else:
+                    self.within.add(f"{name}: is out of turn")
+            if standing is not None:
+                yield Voucher(*key, *standing)
+
+    def _entries(
+        self, fees: Iterable[str], where: str, span: Mapping[str, Any]
+    ) -> dict[str, list[tuple[str, bool, Line]]]:
+        """Journal rows by what they stand for."""
+        found: dict[str, list[tuple[str, bool, Line]]] = defaultdict(list)
+        for row in self._store.rows(_JOURNAL.format(fees=words(tuple(fees)), where=where), **span):
+            line = (
+                *(row["book"], row["account"], row["side"], row["units"], row["other"]),
+                *(row["event_time"], row["day"]),
+            )
+            found[row["charge"]].append((row["fee"], row["cause"] == REVERSED, line))
+        return found
+
+    def _stands(
+        self,
+        found: Findings,
+        name: str,
+        most: int,
+        wanted: Sequence[tuple[str, Line]],
+        journal: dict[str, list[tuple[str, bool, Line]]],
+    ) -> None:
+        """Of all revisions of an entry, at most `most`, one stands, and it is the wanted one."""
+        found.seen += 1
+        standing: list[tuple[str, Line]] = []
+        for revision in range(most + 1):
+            made = journal.pop(name_of(f"{name}|{revision}+"), [])
+            back = journal.pop(name_of(f"{name}|{revision}-"), [])
+            if any(reversal for _, reversal, _ in made) or not all(reversal for _, reversal, _ in back):
+                found.add(f"{name}|{revision}: what is made and what is taken back are mixed up")
+            rows = [(fee, line) for fee, _, line in made]
+            if back and sorted((fee, _red(line)) for fee, _, line in back) != sorted(rows):
+                found.add(f"{name}|{revision}: takes back something else than was booked")
+            elif not back:
+                standing += rows
+        if sorted(standing) != sorted(wanted):
+            found.add(f"{name}: stands as {sorted(standing)}, should be {sorted(wanted)}")
+
+
+def _red(line: Line) -> Line:
+    book, account, side, units, *rest = line
+    return book, account, side, -units, *rest  # type: ignore[return-value]
+
+
+def _takes(one: Voucher) -> bool:
+    """Whether it takes from its payment."""
+    return one.what == "match" or (one.what == "difference" and one.evidence == "kept")
+
+
+def _gives_up(one: Voucher) -> bool:
+    return one.what == "write_off" or (one.what == "difference" and one.evidence == "given up")
+
+
+def _signed(one: Voucher) -> int:
+    """Of a difference: negative where it was given up."""
+    return -one.units if one.what == "difference" and one.evidence == "given up" else one.units
+
+
+def _plain(number: str) -> str:
+    return "".join(letter for letter in number if letter.isalnum()).upper()
+
+
+def check_matched(store: Store, data_time: int | None) -> list[Check]:
+    """All of these checks. `data_time`: as the lanes have it, at least, UTC ms."""
+    work = Matched(store, data_time)
+    work.walk()
+    return list(work.checks())
