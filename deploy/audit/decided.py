@@ -151,7 +151,7 @@ class Decided:
         """Whether a person decided about one of these payments and documents, whatever became of it."""
         return any((group, name) in self._touched for name in names)
 
-    def payment(self, key: str, group: str, vouchers: Sequence[Voucher]) -> None:
+    def payment(self, key: str, group: str, kind: str, vouchers: Sequence[Voucher]) -> None:
         """What people said of a payment, and nothing else of what goes back, is booked."""
         if (group, key) in self._unsure:
             return
@@ -160,7 +160,7 @@ class Decided:
                 said = self._shares.get((group, key, one.document), 0)
                 if one.units > said:
                     self.found.add(f"{key}: {one.units} is matched with {one.document}, people said {said}")
-            elif key in self.to_refund:
+            elif kind == "payment" and key in self.to_refund:
                 self.found.add(f"{key}: has to go back, and pays {one.document}")
 
     def due(self, group: str, document: str, asked: int, vouchers: Sequence[Voucher]) -> None:

@@ -203,7 +203,7 @@ class Matched:
             account = CLEARING.get(paid.channel, ELSEWHERE)
             signed = paid.units if paid.direction == "in" else -paid.units
             self._clearing[account, paid.party] += signed - paid.fee
-        self.decided.payment(key, paid.group, vouchers)
+        self.decided.payment(key, paid.group, paid.kind, vouchers)
 
     def _left(self, paid: Mapping[str, Paid], vouchers: Mapping[str, Sequence[Voucher]]) -> None:
         """What no match has taken of each payment is what people are asked about."""
