@@ -38,6 +38,8 @@ COMMANDS = 25
 """Commands on virtual accounts a second."""
 PAYMENTS = 10
 """Affairs a second in which customers owe and pay."""
+PULL = ("bills", "pull", "--quiet", "0")
+"""What the job of bills does with what channels have given."""
 VEHICLES = 2
 """Vehicles at the gate of the cold store a second."""
 TARIFF = ROOT / "flows" / "rating" / "default"
@@ -134,6 +136,7 @@ class Demo:
             mqtt_clients=from_environment().mqtt_clients if "WAYBOOK_MQTT_CLIENTS" in os.environ else CLIENTS,
             home=home,
             keys=home / "keys",
+            bills=home / "bills",
             partitions=PARTITIONS,
             epoch=2.0,
             horizon=HORIZON,
@@ -170,9 +173,15 @@ class Demo:
             "sources.network",
             *("--truth", str(home / "truth"), "--tariff", str(TARIFF), "--seed", str(self.options.seed)),
             *("--commands", str(COMMANDS), "--vehicles", str(VEHICLES)),
-            *("--payments", str(PAYMENTS), "--matching", str(MATCHING)),
+            *("--payments", str(PAYMENTS), "--matching", str(MATCHING), "--bills", str(self.settings.bills)),
             *("--rate", str(self.options.rate), "--faults", "some" if self.options.faults else "none"),
         )
+        while not (self.settings.bills / "bills.toml").exists() and not self.network.ended:
+            time.sleep(
+                0.1
+            )  # the network makes the keys that the job needs, and says which bills there will be
+        self.bills = self._part("bills", "deploy.cli", *PULL, "--follow", "--every", "1")
+        self.tended.append(self.bills)
 
     def _watch(self) -> None:
         """A line a second until it is time to stop."""
@@ -245,9 +254,10 @@ class Demo:
             self._tend()
             if self.asked or time.monotonic() > until:
                 self.network.process.kill()
-        for part in (self.volumes, self.recall):
+        for part in (self.volumes, self.recall, self.bills):
             self.tended.remove(part)
             part.stop()
+        self._part("last-bills", "deploy.cli", *PULL).process.wait()
         self._settle()
         for line in transfers.move(self.settings, self.client, by="demo"):
             _say(line)

@@ -13,6 +13,8 @@ SOLD: dict[str, tuple[DueKind, ...]] = {
     HEADQUARTERS: ("consignment", "order", "statement"),
 }
 """What each group is owed for."""
+OUTLETS = ("110100-001", "120100-001", "310100-001", "440100-001")
+"""Some that every simulated network has."""
 
 
 def _due(case: Case, amount: int, references: tuple[str, ...] = ()) -> Receivable:
@@ -195,6 +197,14 @@ def invoice(case: Case) -> None:
     case.pay(BANK, amount, [due], order=due.document, text="承运费", direction="out", minutes=(30, 900))
 
 
+def top_up(case: Case) -> None:
+    """An outlet tops up its virtual account."""
+    case.group = HEADQUARTERS
+    amount = case.r.randint(1, 50) * 10_000
+    due = case.due("topup", amount, party=case.r.choice(OUTLETS))
+    case.pay(_app(case), amount, [due], order=due.document, minutes=(1, 20))
+
+
 def _spoiled(how: Spoiled) -> "Story":
     def story(case: Case) -> None:
         amount = case.amount()
@@ -237,6 +247,7 @@ STORIES: dict[str, Shared] = {
     "refund_of_nothing": Shared("退款单边", 1, refund_of_nothing),
     "cancelled": Shared("已取消仍付款", 1, cancelled),
     "foreign": Shared("外币支付", 0.5, foreign),
+    "top_up": Shared("网点充值", 3, top_up),
     "invoice": Shared("支付承运商发票", 3, invoice),
     **{how: Shared("无效通知", 1.0, _spoiled(how)) for how in SPOILED},
 }
