@@ -137,7 +137,7 @@ def _lines(movement: Payment, billed: Billed) -> Iterator[BillLine]:
     )
     yield line
     if billed == "bill_duplicate":
-        yield line
+        yield msgspec.structs.replace(line, fee_e4=0)
 
 
 def _day(movement: Payment) -> int:
