@@ -27,10 +27,12 @@ from flows.reconciliation.record import (
 )
 from flows.reconciliation.threeway import COMPARED, Told, agrees, billed_with, findings, payment_of
 from schemas.payments import BillComplete, BillLine, BillLines, BillRefused, Payment, Sort
-from schemas.times import DAY, day_of
+from schemas.times import DAY, business_day, day_of, iso
 
 FARTHEST = 31 * DAY
 """A line's own time is at most so far from the end of its bill's day."""
+MOST_OFF = 2
+"""Days between a bill's day and the day at whose end it says that it ends."""
 _json = msgspec.json.Encoder(order="deterministic")
 BillEvent = BillLines | BillComplete | BillRefused
 
@@ -167,6 +169,10 @@ class Billing:
         if found is None or found[0] != event.group:
             name = f"{event.channel}/{event.merchant}"
             raise RefusedError("unknown_merchant", f"{name} is no merchant of group {event.group!r}")
+        off = day_of(event.day) - business_day(event.time - 1)
+        if abs(off) > MOST_OFF:
+            rule = "time_in_future" if off > 0 else "time_too_old"
+            raise RefusedError(rule, f"a bill of {event.day} ends with that day, not at {iso(event.time)}")
         if isinstance(event, BillLines):
             for line in event.lines:
                 if abs(line.time - event.time) > FARTHEST or line.amount_e4 < 0:

@@ -5,12 +5,14 @@ from collections import Counter as Tally
 from prometheus_client import Counter
 
 from flows.reconciliation.output import Output
+from schemas.payments import BillComplete
 
 PAYMENTS = Counter("waybook_payments_total", "Payments told, by channel and state", ["channel", "state"])
 REPEATS = Counter("waybook_payment_repeats_total", "Notifications, dues and decisions that came again")
 DUES = Counter("waybook_dues_total", "Words about receivables and payables")
 MATCHES = Counter("waybook_payment_matches_total", "Matches by rule; reversals apart", ["rule", "reversal"])
 EXCEPTIONS = Counter("waybook_payment_exceptions_total", "Exceptions by kind and status", ["kind", "status"])
+BILLS = Counter("waybook_bills_total", "Bills by channel, complete or refused", ["channel", "status"])
 REFUSED = Counter("waybook_payment_refusals_total", "Records that broke a rule", ["reason"])
 
 
@@ -27,5 +29,8 @@ def count(output: Output) -> None:
         MATCHES.labels(rule, str(int(reversal))).inc(number)
     for (kind, status), number in Tally((one.kind, one.status) for one in output.exceptions).items():
         EXCEPTIONS.labels(kind, status).inc(number)
+    for one in output.bills:
+        status = "complete" if isinstance(one.event, BillComplete) else "refused"
+        BILLS.labels(one.event.channel, status).inc()
     for reason, number in Tally(one.reason for one in output.refusals if one.status == "open").items():
         REFUSED.labels(reason).inc(number)

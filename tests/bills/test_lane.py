@@ -133,11 +133,21 @@ def test_a_refund_that_only_the_bill_knows_takes_its_payment_back() -> None:
     assert ("refund_orphan", key("R2", "refund")) in lane.exceptions()
 
 
-def test_a_bill_of_nobody_is_kept_aside() -> None:
-    """Of another group, or of a merchant that is not known."""
+@pytest.mark.parametrize(
+    ("wrong", "reason"),
+    [
+        ({"merchant": "SHOP-9"}, "unknown_merchant"),
+        ({"group": "south"}, "unknown_merchant"),
+        ({"day": date(2099, 1, 1)}, "time_in_future"),
+        ({"day": date(2020, 1, 1)}, "time_too_old"),
+        ({"time": end_of(TODAY) - 91 * DAY}, "time_too_old"),
+    ],
+)
+def test_a_bill_of_nobody_or_of_no_day_is_kept_aside(wrong: dict[str, Any], reason: str) -> None:
+    """Nothing of it counts."""
     (end,) = parts(TODAY)
-    lane = books().take(msgspec.structs.replace(end, merchant="SHOP-9"))
-    assert [row["reason"] for row in lane.rows["dead_letter"]] == ["unknown_merchant"]
+    lane = books().take(paid("A1", "1.00"), msgspec.structs.replace(end, **wrong))
+    assert [row["reason"] for row in lane.rows["dead_letter"]] == [reason]
     assert lane.rows["bill"] == []
 
 
