@@ -4,14 +4,18 @@ Each is a function of the set of what was told, so that the order of telling can
 """
 
 from collections.abc import Callable, Iterable
+from typing import Any, TypeVar
 
 import msgspec
 
 from flows.reconciliation.model import Decisions, Due, Paid
 from flows.reconciliation.record import DecisionRecord, PaymentRecord
-from schemas.payments import Payment, PaymentDecided, Receivable, Share
+from schemas.payments import Payment, PaymentDecided, Receivable, ReceivableCancelled, Share
 from schemas.times import date_of, day_of
 
+Word = TypeVar("Word", bound=Receivable | ReceivableCancelled | PaymentDecided)
+_WRITTEN = ("document", "party", "payer", "text", "reason", "by")
+"""Fields of people's words that go into tables."""
 RANK = {"pending": 0, "failed": 1, "closed": 1, "success": 2}
 """What was told with a higher rank counts: money that came is not undone by a later word about its order."""
 _BEST = ("trade", "fund")
@@ -92,10 +96,23 @@ def paid_of(payment: Payment, party: str = "") -> Paid:
     )
 
 
-def due_of(event: Receivable, scrub: Callable[[str], str]) -> Due:
+def scrubbed(event: Word, scrub: Callable[[str], str]) -> Word:
+    """A word about a due, or a decision, without anything in its numbers and texts that could be a card's number."""
+    written = [name for name in _WRITTEN if name in event.__struct_fields__]
+    changed: dict[str, Any] = {name: scrub(getattr(event, name)) for name in written}
+    if isinstance(event, Receivable):
+        changed["references"] = tuple(map(scrub, event.references))
+    elif isinstance(event, PaymentDecided):
+        changed["shares"] = tuple(
+            Share(one.payment, scrub(one.document), one.amount_e4) for one in event.shares
+        )
+    return msgspec.structs.replace(event, **changed)
+
+
+def due_of(event: Receivable) -> Due:
     """A due as its word has it."""
     return Due(
-        scrub(event.document),
+        event.document,
         event.kind,
         event.party,
         event.amount_e4,
@@ -103,7 +120,7 @@ def due_of(event: Receivable, scrub: Callable[[str], str]) -> Due:
         event.direction,
         event.currency,
         day_of(event.due_day) if event.due_day is not None else 0,
-        tuple(sorted(map(scrub, event.references))),
+        tuple(sorted(event.references)),
         event.payer,
         event.partial,
         event=event.id,

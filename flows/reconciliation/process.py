@@ -15,7 +15,7 @@ from flows.lifecycle.refusals import refusal, replay
 from flows.reconciliation.accounts import Terms
 from flows.reconciliation.billing import BillEvent, Billing
 from flows.reconciliation.components import component
-from flows.reconciliation.facts import amount_of, current, due_of, state_of
+from flows.reconciliation.facts import amount_of, current, due_of, scrubbed, state_of
 from flows.reconciliation.judge import Judge, exception_id
 from flows.reconciliation.links import Links
 from flows.reconciliation.output import Decided, Heard, Output, Said, Stated
@@ -250,7 +250,8 @@ class Payments:
     # Dues
 
     def _word(self, event: Receivable | ReceivableCancelled, at: Place) -> None:
-        document = self._channels.scrub(event.document)
+        event = scrubbed(event, self._channels.scrub)
+        document = event.document
         key = due_key(event.group, document)
         content = xxh3_64_intdigest(_json.encode(event))
         known = self.ring.known(key)
@@ -286,22 +287,19 @@ class Payments:
         if isinstance(event, ReceivableCancelled):
             record.cancelled = max(record.cancelled, (event.time, event.id))
         elif (event.time, event.id) > record.newest:
-            record.due, record.newest = due_of(event, self._channels.scrub), (event.time, event.id)
+            record.due, record.newest = due_of(event), (event.time, event.id)
         if record.due is not None:
             cancelled = record.cancelled > record.newest
             record.due = msgspec.structs.replace(record.due, time=record.since, cancelled=cancelled)
         record.finished = record.due is None
         self._link(record)
-        text = self._channels.scrub(event.text if isinstance(event, Receivable) else event.reason)
-        name = "text" if isinstance(event, Receivable) else "reason"
-        self.output.said.append(
-            Said(msgspec.structs.replace(event, document=document, **{name: text}), at.partition, at.offset)
-        )
+        self.output.said.append(Said(event, at.partition, at.offset))
         self._touched[key] = event.group, event.id
 
     # Decisions
 
     def _decision(self, event: PaymentDecided, at: Place) -> None:
+        event = scrubbed(event, self._channels.scrub)
         key = decision_key(event.group, event.id)
         content = xxh3_64_intdigest(_json.encode(event))
         record = self._decision_record(key, event.time)

@@ -72,8 +72,6 @@ class Merchant(Section, frozen=True, kw_only=True):
     """WeChat Pay: files with its APIv3 keys (32 characters each), all that may still be in use."""
     fee: Rate | None = None
     """What the channel keeps; left out: as the channel says."""
-    clearing: Word = ""
-    """Clearing account; left out: the channel's."""
 
     @property
     def called(self) -> str:
@@ -167,8 +165,6 @@ class Channel(Section, frozen=True, kw_only=True):
     name: Code
     format: Format
     label: Word = ""
-    clearing: Word = ""
-    """Account of the chart where its money waits for settlement; left out: the one that the chart has for it."""
     fee: Rate | None = None
     max_age: Seconds | None = None
     """Seconds that a notification may be older than its receipt; left out: as the format has it."""

@@ -7,7 +7,7 @@ from deploy import dead_letters
 from deploy.evidence import shown, unsealing
 from schemas.payments import Notification
 from tests.channels.world import world
-from tests.payments.world import due, paid
+from tests.payments.world import Books, cancelled, decided, due, paid
 from tests.payments.written import written
 
 
@@ -34,3 +34,18 @@ def test_evidence_is_sealed_and_can_be_opened(tmp_path_factory: pytest.TempPathF
             shown(books.client, keys, "ntf-0")
         with pytest.raises(OSError, match="own"):
             shown(books.client, keys / "elsewhere", good.id)
+
+
+def test_no_number_that_could_be_a_cards_reaches_a_table() -> None:
+    card = "4111111111111111"
+    books = Books().take(
+        due(card, "10.00", id="e1", references=(card,), text=f"pay from {card}", payer=card, party="C-1"),
+        due("FR-2", "10.00", text="4111 1111 1111 1111"),
+        paid("A1", "10.00", card),
+        cancelled("FR-2", by=card),
+        decided("write_off", "K1", document="FR-2", amount_e4=100, reason=f"card {card}"),
+    )
+    assert [row["status"] for row in books.rows["order_status"] if row["document"] != "FR-2"] == ["paid"]
+    told = repr(books.rows) + repr(books.statuses) + repr(books.invoices)
+    assert card not in told
+    assert "4111 1111" not in told

@@ -76,9 +76,9 @@ def due(document: str, amount: str, **facts: Any) -> Receivable:
     return msgspec.convert(usual | facts, Receivable)
 
 
-def cancelled(document: str, time: int = NOON) -> ReceivableCancelled:
+def cancelled(document: str, time: int = NOON, by: str = "clerk") -> ReceivableCancelled:
     """A due is no more."""
-    return ReceivableCancelled(id=f"{document}-x", time=time, group=GROUP, document=document, by="clerk")
+    return ReceivableCancelled(id=f"{document}-x", time=time, group=GROUP, document=document, by=by)
 
 
 def paid(number: str, amount: str, order: str = "", **facts: Any) -> Notification:
