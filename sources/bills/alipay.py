@@ -108,7 +108,7 @@ def _traded(cells: Row, kind: str, asked: Asked) -> BillLine:
         raise ValueError("of a trade is negative")
     return BillLine(
         kind,  # type: ignore[arg-type]
-        scrub(number_of(f"{number}/{cells[21]}" if back else number)),
+        "/".join(map(scrub, map(number_of, (number, cells[21]) if back else (number,)))),
         scrub(number_of(order)),
         scrub(number) if back else "",
         abs(amount),

@@ -151,6 +151,14 @@ def test_text_that_a_spreadsheet_would_carry_out_is_text() -> None:
     assert read(file_of("wechat-trade", [pay]), source("wechat-trade"))[0].text == 'HYPERLINK("http://a")'
 
 
+def test_a_refund_of_alipay_has_both_numbers_however_long() -> None:
+    """As its notification has them: the trade's, and the request's of up to 64 characters."""
+    _, back = lines(1)
+    back = msgspec.structs.replace(back, number="R" * 64)
+    found = read(file_of("alipay", [back]), source("alipay"))
+    assert [(one.number, one.original) for one in found] == [(f"{back.original}/{'R' * 64}", back.original)]
+
+
 TABLE = source(
     "csv",
     columns=Columns(
