@@ -29,6 +29,11 @@ class Work:
     def __init__(self, nodes: int) -> None:
         self._left = nodes
 
+    @property
+    def left(self) -> int:
+        """Nodes that are left."""
+        return max(self._left, 0)
+
     def spend(self, nodes: int = 1) -> None:
         """Raises TooComplexError when there are none left."""
         self._left -= nodes
@@ -45,32 +50,46 @@ class Allocation(NamedTuple):
 
 
 def allocations(
-    amount: int, others: Sequence[int], targets: Sequence[int], rule: Rule, work: Work
+    amount: int,
+    others: Sequence[int],
+    targets: Sequence[int],
+    rule: Rule,
+    work: Work,
+    needed: int | None = None,
 ) -> list[Allocation]:
     """How a payment, alone or together with others, pays some targets exactly: all ways that are equally good.
 
     None contains another. Of more than `MOST_FOUND` ways some, and no preference is heard. Only where nothing fits
-    exactly does the rule's tolerance count. `targets` are in order of age. Raises TooComplexError.
+    exactly does the rule's tolerance count. `targets` are in order of age; `needed`: only ways with this one of them.
+    Raises TooComplexError.
     """
-    found = _within(amount, others, targets, rule, work, exact=True)
+    found = _within(amount, others, targets, rule, work, needed, exact=True)
     if not found and (rule.tolerance or rule.permille):
-        found = _within(amount, others, targets, rule, work, exact=False)
+        found = _within(amount, others, targets, rule, work, needed, exact=False)
     for preference in rule.prefer if len(found) < MOST_FOUND else ():
         found = _PREFERRED[preference](found)
     return found
 
 
 def _within(
-    amount: int, others: Sequence[int], targets: Sequence[int], rule: Rule, work: Work, *, exact: bool
+    amount: int,
+    others: Sequence[int],
+    targets: Sequence[int],
+    rule: Rule,
+    work: Work,
+    needed: int | None,
+    *,
+    exact: bool,
 ) -> list[Allocation]:
     found: list[Allocation] = []
+    wanted = _Targets(targets, needed)
     for together in range(min(rule.payments - 1, len(others)) + 1):
         ways = comb(len(others), together)
         for sources in combinations(range(len(others)), together):
             work.spend()
             paid = amount + sum(others[place] for place in sources)
             slack = 0 if exact else rule.slack(paid)
-            for chosen in _groups(paid, slack, targets, rule, ways, work):
+            for chosen in _groups(paid, slack, wanted, rule, ways, work):
                 found.append(Allocation(sources, chosen, paid - sum(targets[place] for place in chosen)))
                 if len(found) == MOST_FOUND:
                     return found
@@ -79,22 +98,57 @@ def _within(
     return _minimal(found)
 
 
+class _Targets:
+    """Dues, ready to be asked for groups."""
+
+    def __init__(self, amounts: Sequence[int], needed: int | None) -> None:
+        self.amounts, self.needed = amounts, needed
+        self.total = sum(amounts)
+        self._ordered = sorted((amount, place) for place, amount in enumerate(amounts))
+        self._keys = [amount for amount, _ in self._ordered]
+
+    def fitting(self, high: int) -> int:
+        """How many are not larger than an amount."""
+        return bisect_right(self._keys, high)
+
+    def single(self, low: int, high: int) -> list[int]:
+        """Places of those between two amounts, in order of age."""
+        found = self._ordered[bisect_left(self._keys, low) : bisect_right(self._keys, high)]
+        return sorted(place for _, place in found)
+
+
 def _groups(
-    paid: int, slack: int, targets: Sequence[int], rule: Rule, ways: int, work: Work
+    paid: int, slack: int, targets: _Targets, rule: Rule, ways: int, work: Work
 ) -> Iterator[tuple[int, ...]]:
     """Groups of targets that come to an amount, give or take the slack."""
-    fitting = [place for place, target in enumerate(targets) if target <= paid + slack]
-    work.spend(len(targets))
-    size = _believable(paid, slack, len(fitting), rule, ways)
-    amounts = [targets[place] for place in fitting]
+    work.spend()
+    low, high, needed = paid - slack, paid + slack, targets.needed
+    count = targets.fitting(high)
+    size = _believable(paid, slack, count, rule, ways)
+    if needed is None:
+        yield from _chosen((), low, high, targets, size, work)
+    elif size and (mine := targets.amounts[needed]) <= high:
+        if mine >= low:
+            yield (needed,)
+        else:
+            yield from _chosen((needed,), low - mine, high - mine, targets, size - 1, work)
+    everything = len(targets.amounts) > max(size, 1) and count == len(targets.amounts)
+    if everything and low <= targets.total <= high and (ways == 1 or size):
+        yield tuple(range(count))
+
+
+def _chosen(
+    first: tuple[int, ...], low: int, high: int, targets: _Targets, size: int, work: Work
+) -> Iterator[tuple[int, ...]]:
+    """Some places, and with them each group of 1 to `size` others that comes to `low` … `high`."""
     if size == 1:
-        yield from ((place,) for place in fitting if abs(targets[place] - paid) <= slack)
+        yield from (tuple(sorted((*first, n))) for n in targets.single(low, high) if n not in first)
     elif size > 1:
-        for chosen in _meeting(amounts, paid - slack, paid + slack, size, work):
-            yield tuple(fitting[place] for place in chosen)
-    everything = len(targets) > max(size, 1) and len(fitting) == len(targets)
-    if everything and abs(sum(targets) - paid) <= slack and (ways == 1 or size):
-        yield tuple(fitting)
+        work.spend(len(targets.amounts))
+        places = [n for n, amount in enumerate(targets.amounts) if amount <= high and n not in first]
+        amounts = [targets.amounts[n] for n in places]
+        for chosen in _meeting(amounts, low, high, size, work):
+            yield tuple(sorted((*first, *(places[n] for n in chosen))))
 
 
 def _believable(paid: int, slack: int, targets: int, rule: Rule, ways: int) -> int:

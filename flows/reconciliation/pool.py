@@ -46,6 +46,7 @@ class Pool(Stage):
     def try_rules(self, money: Money) -> None:
         """Rules in order; what is unclear by amounts only an agreed order of payment makes clear."""
         theirs = self.of_payer(money)
+        self.spend(len(theirs))
         for rule in self._rules:
             if not rule.covers(money.paid.direction):
                 continue

@@ -14,6 +14,8 @@ from flows.reconciliation.rules import Rule
 from flows.reconciliation.working import Book, Claim, Money
 from schemas.money import yuan
 
+TIMES = 3
+"""Bounds of one search that all searches of a stage over one component may use up."""
 MOST_TOGETHER = 12
 """Waiting payments that are tried together with another, the newest."""
 
@@ -24,6 +26,10 @@ class Stage(ABC):
     def __init__(self, book: Book, nodes: int) -> None:
         self.book = book
         self._nodes = nodes
+        self._of_all = TIMES * nodes
+        """Nodes that all searches of the stage together may still visit."""
+        self._because: Claim | None = None
+        """The due that makes a payment be looked at again, if nothing else has changed for it."""
         self._waiting: dict[str, Money] = {}
         """Payments of this stage that came and have money left, in order of their time."""
 
@@ -38,14 +44,14 @@ class Stage(ABC):
                 claim = book.claims[name]
                 claim.told = True
                 if claim.open:
-                    self._look_again(self.waiting_for(claim))
+                    self._look_again(self.waiting_for(claim), claim)
             elif what == 1:
                 self._waiting[name] = book.monies[name]
                 self._settle(book.monies[name])
             else:
                 reopened = give_back(book, book.monies[name])
                 for claim in reopened:
-                    self._look_again(self.waiting_for(claim))
+                    self._look_again(self.waiting_for(claim), claim)
                 self._clear({claim.name for claim in reopened})
 
     def _after(self, refund: Money) -> int:
@@ -61,21 +67,28 @@ class Stage(ABC):
     def try_rules(self, money: Money) -> None:
         """Settle what a payment has left, as far as it is clear."""
 
-    def _look_again(self, monies: Sequence[Money]) -> None:
+    def _look_again(self, monies: Sequence[Money], claim: Claim) -> None:
         for money in monies:
             if money.left:
-                self._settle(money)
+                self._settle(money, None if money.unclear or money.complex else claim)
 
-    def _settle(self, money: Money) -> None:
+    def _settle(self, money: Money, because: Claim | None = None) -> None:
         money.unclear = ()
         money.complex = False
+        self._because = because
         try:
+            if self._of_all <= 0:
+                raise TooComplexError
             self.try_rules(money)
         except TooComplexError:
             money.complex = True
             self.book.tell(money, "the search has reached its bound")
         if not money.left:
             self._waiting.pop(money.key, None)
+
+    def spend(self, nodes: int) -> None:
+        """Something else than a search has looked at so many dues."""
+        self._of_all -= nodes
 
     def _clear(self, documents: set[str]) -> None:
         """Some dues are not what they were: what was unclear about them is looked at again."""
@@ -87,12 +100,16 @@ class Stage(ABC):
         self, money: Money, live: Sequence[Claim], others: Sequence[Money], rule: Rule, evidence: str
     ) -> bool:
         """Take the one allocation that fits. False: there is none; several: they are noted as unclear, and true."""
-        book = self.book
+        book, because = self.book, self._because
         live = sorted(live, key=lambda claim: claim.age)
         others = others[-MOST_TOGETHER:] if rule.payments > 1 else ()
-        found = allocations(
-            money.left, [one.left for one in others], [one.open for one in live], rule, Work(self._nodes)
-        )
+        work = Work(bound := min(self._nodes, self._of_all))
+        needed = live.index(because) if because in live else None
+        lefts, opens = [one.left for one in others], [one.open for one in live]
+        try:
+            found = allocations(money.left, lefts, opens, rule, work, needed)
+        finally:
+            self._of_all -= bound - work.left
         if not found:
             return False
         if len(found) == 1:

@@ -1,5 +1,6 @@
 """Exact allocation against every possibility."""
 
+from collections.abc import Iterator
 from itertools import chain, combinations
 
 import pytest
@@ -20,24 +21,28 @@ def groups(length: int) -> chain[tuple[int, ...]]:
     return chain.from_iterable(combinations(range(length), size) for size in range(length + 1))
 
 
-def brute(
+Way = tuple[tuple[int, ...], tuple[int, ...]]
+
+
+def all_ways(
     amount: int, others: list[int], targets: list[int], documents: int, payments: int
-) -> set[tuple[tuple[int, ...], tuple[int, ...]]]:
-    """All allocations that fit and contain no other that does."""
-    fit = [
-        (some, chosen)
-        for some in groups(len(others))
-        if len(some) < payments
-        for chosen in groups(len(targets))
-        if chosen
-        and (len(chosen) <= documents or len(chosen) == len(targets))
-        and amount + sum(others[n] for n in some) == sum(targets[n] for n in chosen)
-    ]
+) -> Iterator[Way]:
+    """All allocations that fit."""
+    for some in groups(len(others)):
+        for chosen in groups(len(targets)):
+            allowed = len(some) < payments and (len(chosen) <= documents or len(chosen) == len(targets))
+            paid = amount + sum(others[n] for n in some)
+            if chosen and allowed and paid == sum(targets[n] for n in chosen):
+                yield some, chosen
+
+
+def smallest(ways: set[Way]) -> set[Way]:
+    """Those that contain no other."""
     return {
         one
-        for one in fit
+        for one in ways
         if not any(
-            other != one and set(other[0]) <= set(one[0]) and set(other[1]) <= set(one[1]) for other in fit
+            other != one and set(other[0]) <= set(one[0]) and set(other[1]) <= set(one[1]) for other in ways
         )
     }
 
@@ -49,7 +54,7 @@ def brute(
 def test_as_all_possibilities_say(
     amount: int, others: list[int], targets: list[int], documents: int, payments: int
 ) -> None:
-    expected = brute(amount, others, targets, documents, payments)
+    expected = smallest(set(all_ways(amount, others, targets, documents, payments)))
     found = allocations(amount, others, targets, rule(documents=documents, payments=payments), Work(10**6))
     if len(expected) < MOST_FOUND and len(found) < MOST_FOUND:
         assert {(one.sources, one.targets) for one in found} == expected
@@ -72,6 +77,23 @@ def test_tolerance_counts_only_where_nothing_fits_exactly(
     else:
         assert bool(found) == any(abs(one) <= tolerance for one in sums)
         assert all(0 < abs(one.over) <= tolerance for one in found)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.integers(1, 120), st.lists(st.integers(1, 60), max_size=2), SMALL.filter(bool), st.integers(1, 5))
+def test_ways_with_one_that_is_needed(
+    amount: int, others: list[int], targets: list[int], documents: int
+) -> None:
+    bound = rule(documents=documents)
+    for needed in range(len(targets)):
+        fit = {
+            (some, chosen)
+            for some, chosen in all_ways(amount, others, targets, documents, 10)
+            if needed in chosen
+        }
+        found = allocations(amount, others, targets, bound, Work(10**6), needed)
+        if len(found) < MOST_FOUND:
+            assert {(one.sources, one.targets) for one in found} == smallest(fit)
 
 
 def test_no_greedy_failure() -> None:

@@ -18,8 +18,8 @@ from schemas.times import DAY, HOUR, MINUTE
 START = 20_403 * DAY
 DAYS = 28
 COUNTER = "by amount in the window"
-COMPANIES = 400
-"""Customers who pay by bank transfer; their accounts are known."""
+STORIES_OF_ONE = 125
+"""As many stories as there are for each customer who pays by bank transfer and whose account is known."""
 
 
 @dataclass
@@ -55,11 +55,11 @@ class Traffic:
 class Town:
     """Invents stories. The same seed gives the same traffic."""
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, companies: int) -> None:
         self.chance = random.Random(seed)
         self.traffic = Traffic()
         self.companies = [
-            Company(f"客户{n:04d}", f"tok-company-{n}", self.chance.random() < 0.05) for n in range(COMPANIES)
+            Company(f"客户{n:04d}", f"tok-company-{n}", self.chance.random() < 0.05) for n in range(companies)
         ]
         self._documents = 0
         self._payments = 0
@@ -381,7 +381,7 @@ STORIES: dict[Story, int] = {
 
 def traffic(stories: int, seed: int) -> Traffic:
     """So many stories over four weeks."""
-    town = Town(seed)
+    town = Town(seed, max(stories // STORIES_OF_ONE, 20))
     chosen = town.chance.choices(list(STORIES), list(STORIES.values()), k=stories)
     moments = sorted(town.chance.randrange(DAYS * DAY) for _ in chosen)
     for story, time in zip(chosen, moments, strict=True):
