@@ -90,6 +90,9 @@ class Receiver:
         """Write it to Kafka, then answer."""
         channel, group = request.path_params["channel"], request.path_params["group"]
         doors = self._following.doors
+        if not doors:  # Kafka has not said yet who may knock
+            RECEIVED.labels(UNKNOWN, "no_doors").inc()
+            return Response(status_code=503)
         door = doors.get(channel)
         if door is None or group not in door.groups:
             RECEIVED.labels(UNKNOWN if door is None else channel, "unknown").inc()

@@ -133,6 +133,14 @@ class Receiver(Server):
             return str(answer.read().decode())
 
 
+class Shut(Receiver):
+    """One that does not know anybody yet."""
+
+    def ready(self) -> bool:
+        """Whether it answers."""
+        return self.health()[0] == 503
+
+
 def held(kafka: Kafka, channel: str) -> list[tuple[str, Notification]]:
     """All notifications of a channel that Kafka has, with their keys."""
     topic = topics.notifications(channel).name

@@ -3,12 +3,13 @@
 import asyncio
 import socket
 from collections.abc import Iterator
+from pathlib import Path
 
 import httpx
 import pytest
 
 from schemas.payments import notification_id
-from tests.receiver.harness import BANK, CHANNELS, LARGEST, PARTITIONS, Receiver, held, publish
+from tests.receiver.harness import BANK, CHANNELS, LARGEST, PARTITIONS, Receiver, Shut, held, publish
 from tests.servers.kafka import Kafka
 
 MANY = 200
@@ -154,9 +155,11 @@ def test_a_publication_that_cannot_be_read_leaves_the_doors_as_they_are(
 
 
 def test_without_kafka_nobody_hears_that_it_is_there(
-    broker: Kafka, receiver: Receiver, client: httpx.Client
+    broker: Kafka, client: httpx.Client, tmp_path: Path
 ) -> None:
     broker.kill()
+    with Shut(tmp_path, broker) as started:  # while nobody can tell who is expected
+        assert httpx.post(f"{started.url}/notify/wechat/centre", content=b"x", timeout=30).status_code == 503
     answer = client.post("/notify/wechat/centre", content=b"while away")
     assert (answer.status_code, answer.json()["code"]) == (503, "FAIL")
     answer = client.post("/notify/other/market", content=b"while away")
