@@ -10,12 +10,16 @@ BIN := .venv/bin
 WORKERS := 3
 READY := .venv/.ready
 
-.PHONY: demo test bench soak lint lock schemas dashboards clean
+.PHONY: demo test suite bench soak lint lock schemas dashboards clean
 
 demo: $(READY)
 	$(BIN)/waybook demo $(if $(SECONDS),--seconds $(SECONDS)) $(if $(CHAOS),--chaos) $(if $(RATE),--rate $(RATE))
 
-test: $(READY) lint
+# mypy takes a core for a minute, the first tests wait for their servers: beside each other.
+test: $(READY)
+	$(MAKE) -j2 lint suite
+
+suite: $(READY)
 	$(BIN)/python -m tests.servers.install
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
