@@ -7,7 +7,7 @@ from deploy.audit.digest import place
 from deploy.audit.report import Check, Counts, Findings, Head
 from deploy.audit.rules import RULES, check_rule
 from deploy.audit.store import BLOCK_RANGE, Store
-from schemas.topics import DECISIONS, RECEIVABLES
+from schemas.topics import BILLS, DECISIONS, RECEIVABLES
 
 SUMS = {
     "journal": """
@@ -60,6 +60,7 @@ _TOPICS = {
     "notification": "topic",
     "receivable": f"'{RECEIVABLES.name}'",
     "payment_decision": f"'{DECISIONS.name}'",
+    "bill": f"'{BILLS.name}'",
 }
 """Tables of facts, and of which topic they are: a column, or always the same."""
 

@@ -529,8 +529,13 @@ class Payments:
         self._note(letter).replayed = False
         if first:
             kept = refusal(error, letter, records, offset, raw, received)
+            scrub = self.channels.scrub if self.channels is not None else str
             sealed = self.channels.seal(letter, raw) if self.channels is not None else b""
-            self.output.refusals.append(msgspec.structs.replace(kept, raw=sealed, waybill=""))
+            self.output.refusals.append(
+                msgspec.structs.replace(
+                    kept, raw=sealed, waybill="", event_id=scrub(kept.event_id), detail=scrub(kept.detail)
+                )
+            )
 
 
 def _group(record: Record) -> str:

@@ -6,7 +6,7 @@ import msgspec
 
 from schemas.times import DAY, MINUTE
 from tests.channels.world import NOON
-from tests.payments.world import Books, cancelled, due, key, paid, refunded, tick
+from tests.payments.world import Books, cancelled, decided, due, key, paid, refunded, tick
 
 
 def test_a_payment_pays_its_order() -> None:
@@ -107,3 +107,27 @@ def test_a_restart_goes_on_where_it_was() -> None:
         straight.take(*block)
         broken.take(*block).restart()
     assert straight.digests == broken.digests
+
+
+CARD = "6222021001116245702"
+
+
+def test_no_cards_number_reaches_a_table_wherever_people_write_it() -> None:
+    books = Books().take(
+        due(CARD, "10.00", references=(CARD, f"FR-2 {CARD}"), party=f"C {CARD}", text=CARD, id=f"e-{CARD}"),
+        due(CARD, "10.00", references=(CARD,), id=f"e-{CARD}"),
+        cancelled(CARD),
+        paid("A1", "10.00", CARD, text=f"from {CARD}"),
+        paid(CARD, "11.00", "FR-1"),
+        decided("write_off", f"K-{CARD}", f"li {CARD}", document=CARD, amount_e4=100, reason=CARD),
+        decided(
+            "match", "K2", shares=[{"payment": key(CARD), "document": CARD, "amount_e4": 1}], exception=CARD
+        ),
+        decided("write_off", f"K3 {CARD}", document=CARD, amount_e4=10_000_000),
+        decided("approve", "K4", of=CARD),
+    )
+    books.until(NOON + DAY)
+    told = repr({table: rows for table, rows in books.rows.items() if table != "payment_rules"})
+    assert "tok-" in told
+    assert CARD not in told
+    assert CARD not in repr((books.statuses, books.invoices))
