@@ -14,7 +14,7 @@ from schemas.payments import Payment, PaymentDecided, Receivable, ReceivableCanc
 from schemas.times import date_of, day_of
 
 Word = TypeVar("Word", bound=Receivable | ReceivableCancelled | PaymentDecided)
-_WRITTEN = ("document", "party", "payer", "text", "reason", "by")
+_WRITTEN = ("id", "document", "party", "payer", "text", "reason", "by", "exception", "payment", "of")
 """Fields of people's words that go into tables."""
 RANK = {"pending": 0, "failed": 1, "closed": 1, "success": 2}
 """What was told with a higher rank counts: money that came is not undone by a later word about its order."""
@@ -104,7 +104,7 @@ def scrubbed(event: Word, scrub: Callable[[str], str]) -> Word:
         changed["references"] = tuple(map(scrub, event.references))
     elif isinstance(event, PaymentDecided):
         changed["shares"] = tuple(
-            Share(one.payment, scrub(one.document), one.amount_e4) for one in event.shares
+            Share(scrub(one.payment), scrub(one.document), one.amount_e4) for one in event.shares
         )
     return msgspec.structs.replace(event, **changed)
 
