@@ -166,3 +166,25 @@ def test_what_hangs_together_stays_small() -> None:
         lane.take(Paid(f"P{n}", "payment", 100 * YUAN + n * 100, FIRST + HOUR, order=f"FR-{n:05d}"))
     assert lane.seen - asked == 2000
     assert len(lane.booked()[0]) == 1000
+
+
+def test_a_payer_with_hundreds_of_items_is_bounded() -> None:
+    """Beyond the bound a person is asked; what numbers say is matched all the same."""
+    chance = random.Random(1)
+    dues = [
+        Due(f"FR-{n:05d}", "order", "甲", chance.randint(30_000, 2_000_000) * 100, FIRST + n * HOUR)
+        for n in range(300)
+    ]
+    unknown = [
+        Paid(f"P{n}", "payment", chance.randint(30_000, 2_000_000) * 100, FIRST + n * HOUR, party="甲")
+        for n in range(60)
+    ]
+    known = [
+        Paid(f"N{n}", "payment", dues[n].amount, FIRST + n * HOUR, order=f"FR-{n:05d}") for n in range(50)
+    ]
+    result = outcome(dues, [*unknown, *known], Decisions(), rules(), LATER)
+    assert {match.document for match in result.matches if match.payment.startswith("N")} == {
+        due.document for due in dues[:50]
+    }
+    assert "too_complex" in {one.kind for one in result.exceptions}
+    assert result == outcome(dues[::-1], [*known, *unknown], Decisions(), rules(), LATER)

@@ -5,7 +5,7 @@ from tests.reconciliation.traffic import STORIES, traffic
 
 
 def test_precision_and_recall_by_kind() -> None:
-    made = traffic(12_000, seed=5)
+    made = traffic(12_000, seed=5, companies=400)
     lane = play(made, seed=5)
     grades = graded(made, lane)
     assert len(grades) > len(STORIES) - 3

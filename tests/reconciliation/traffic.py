@@ -379,9 +379,9 @@ STORIES: dict[Story, int] = {
 """How often each story happens, of all together."""
 
 
-def traffic(stories: int, seed: int) -> Traffic:
+def traffic(stories: int, seed: int, companies: int = 0) -> Traffic:
     """So many stories over four weeks."""
-    town = Town(seed, max(stories // STORIES_OF_ONE, 20))
+    town = Town(seed, companies or max(stories // STORIES_OF_ONE, 20))
     chosen = town.chance.choices(list(STORIES), list(STORIES.values()), k=stories)
     moments = sorted(town.chance.randrange(DAYS * DAY) for _ in chosen)
     for story, time in zip(chosen, moments, strict=True):
