@@ -125,7 +125,7 @@ class Judge:
         for key, one in known.items():
             if one.record.pooled != (key in found.pooled):
                 self.mark(one.record)
-                one.record.pooled = not one.record.pooled
+            links.pool(one.record, key in found.pooled)
             self._book_payment(one, matches.get(key, ()), different.get(key, ()), of, decided)
         for name, record in of.items():
             if record.settled != (name in found.settled):

@@ -6,9 +6,10 @@ still in an index.
 
 from collections.abc import Callable, Iterable, Sequence
 
-from flows.reconciliation.components import NUMBER, keys_of_due, keys_of_payment
+from flows.reconciliation.components import NUMBER, ORIGINAL, keys_of_due, keys_of_payment
 from flows.reconciliation.facts import current, paid_of
 from flows.reconciliation.model import Due, Paid
+from flows.reconciliation.quoted import numbers_of_payment
 from flows.reconciliation.record import (
     DecisionRecord,
     DueRecord,
@@ -71,6 +72,8 @@ class Links:
         self.group, self.known, self.rules, self.party_of = group, known, rules, party_of
         self._dues, self._payments, self._decisions = Index(), Index(), Index()
         self._paid: dict[str, Paid | None] = {}
+        self._fresh = set[str]()
+        """Payments that are found by all their keys because nobody has said yet whether a number leads to a due."""
 
     def add(self, record: Record) -> None:
         """A record is there, or says something else now: what it said before was dropped."""
@@ -83,6 +86,7 @@ class Links:
                 paid = self._read(record)
                 for key in keys_of_payment(paid, self.rules) if paid is not None else ():
                     self._payments.add(key, record.key[2:])
+                self._fresh.add(record.key[2:])
             case DecisionRecord(said=said) if said is not None:
                 for key in subjects_of(said):
                     self._decisions.add(key, record.key)
@@ -111,9 +115,35 @@ class Links:
                 change(key, record.document)
         record.settled = settled
 
+    def pool(self, record: PaymentRecord, pooled: bool) -> None:
+        """A payment whose number leads to a due is found by its numbers alone, until none does."""
+        key = record.key[2:]
+        if record.pooled == pooled and key not in self._fresh:
+            return
+        self._fresh.discard(key)
+        paid = self._read(record)
+        change = self._payments.add if pooled else self._payments.drop
+        for one in keys_of_payment(paid, self.rules) if paid is not None else ():
+            if not one.startswith((NUMBER, ORIGINAL)):
+                change(one, key)
+        record.pooled = pooled
+
+    def sift(self) -> None:
+        """Payments of this block whose numbers lead to a due: nobody looks for them otherwise."""
+        for key in sorted(self._fresh):
+            record = self.known(payment_key(key))
+            if isinstance(record, PaymentRecord) and not record.pooled and self._is_called(record):
+                self.pool(record, False)
+
+    def _is_called(self, record: PaymentRecord) -> bool:
+        paid = self._read(record)
+        numbers = numbers_of_payment(paid) if paid is not None else ()
+        return any(True for number in numbers for _ in self.dues_by(NUMBER + number))
+
     def forget(self) -> None:
         """Nothing is read ahead any more: a block is over."""
         self._paid.clear()
+        self._fresh.clear()
 
     def about(self, record: Record) -> tuple[list[str], list[str]]:
         """Documents and payments from which what hangs together with a record is found."""

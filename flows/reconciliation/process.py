@@ -429,6 +429,8 @@ class Payments:
     def _judge(self) -> None:
         """All that hangs together with what was touched, in order of keys."""
         done = set[str]()
+        for links in self._links.values():
+            links.sift()
         for key in sorted(self._touched):
             record = self.ring.known(key)
             if key in done or record is None:
@@ -471,6 +473,10 @@ class Payments:
         self._links.clear()
         for record in self.ring.records.values():
             self._link(record)
+            if isinstance(record, PaymentRecord):
+                self._of(_group(record)).pool(record, record.pooled)
+        for links in self._links.values():
+            links.forget()
 
     def _link(self, record: Record) -> None:
         if not isinstance(record, Note):
