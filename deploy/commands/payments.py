@@ -1,4 +1,4 @@
-"""Figures of payments."""
+"""Figures of payments, and all about one of them."""
 
 import argparse
 import sys
@@ -6,14 +6,29 @@ import sys
 from dashboards.payments import figures, to_text
 from deploy.commands import Command
 from deploy.commands.where import store_of
+from deploy.reconciliation.trail import trail
 
 
 def payments(arguments: argparse.Namespace) -> int:
-    """Money by channel, how much of it is matched, open exceptions, aging of what is owed."""
-    sys.stdout.write(to_text(figures(store_of(arguments))) + "\n")
+    """Money by channel, matched share, exceptions, aging; `show` one, or a document, down to its notifications."""
+    client = store_of(arguments)
+    if (arguments.what is None) != (arguments.name is None):
+        sys.stderr.write("waybook payments show PAYMENT|DOCUMENT\n")
+        return 1
+    if arguments.what is None:
+        sys.stdout.write(to_text(figures(client)) + "\n")
+        return 0
+    try:
+        for line in trail(client, arguments.name):
+            sys.stdout.write(line + "\n")
+    except LookupError as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
     return 0
 
 
 def add(command: Command) -> None:
     """payments."""
-    command("payments", payments)
+    one = command("payments", payments)
+    one.add_argument("what", nargs="?", choices=("show",))
+    one.add_argument("name", nargs="?", help="show: channel/merchant/kind/number, or a document")

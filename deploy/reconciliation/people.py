@@ -13,6 +13,7 @@ from flows.reconciliation.components import component
 from flows.reconciliation.explain import explain
 from schemas import topics
 from schemas.identity import content_id
+from schemas.money import parse_yuan
 from schemas.payments import PaymentDecided, Share
 from schemas.reasons import EXCEPTION
 from schemas.settings import Settings
@@ -102,9 +103,10 @@ class Answer:
         return self._said(row, "write_off", document=document or row["subject"], amount_e4=amount)
 
     def refund(self, number: str) -> PaymentDecided:
-        """The exception's payment has to go back."""
+        """The exception's payment has to go back; it is about so much as the exception is."""
         row = found(self.client, number)
-        return self._said(row, "refund", payment=row["subject"])
+        amount = parse_yuan(str(row["amount"]))
+        return self._said(row, "refund", payment=row["subject"], amount_e4=amount)
 
     def ignore(self, number: str, until: date) -> PaymentDecided:
         """The exception sleeps until that day begins in Shanghai."""

@@ -6,6 +6,7 @@ from datetime import date
 import pytest
 
 from deploy.reconciliation.people import Answer, explained, listing, showing
+from deploy.reconciliation.trail import trail
 from schemas.money import YUAN
 from schemas.times import DAY
 from tests.channels.world import NOON
@@ -69,3 +70,35 @@ def test_why(store: Written) -> None:
         explained(store.client, key("A99"))
     with pytest.raises(LookupError, match="no open exception"):
         list(showing(store.client, "ex-1"))
+
+
+def test_from_a_payment_or_a_document_down_to_the_notification(store: Written) -> None:
+    store.take(due("FR-1030", "40.00"), paid("A30", "40.00", "FR-1030", fee_e4=2_400))
+    store.take(due("FR-1030", "30.00", id="FR-1030-2", time=NOON))
+    told = list(trail(store.client, key("A30")))
+    shown = "\n".join(told)
+    assert sum(line.startswith("核销") for line in told) == 3, shown
+    assert "taken back" in shown
+    assert "多付 amount_over" in shown
+    assert "1815 借 40.0000  payment_in" in shown
+    assert told[-1].startswith("通知 notification")
+    assert "waybook evidence ntf-" in told[-1]
+    document = "\n".join(trail(store.client, "FR-1030"))
+    assert "over_paid" in document
+    assert key("A30") in document
+    assert "receivable" in document
+    with pytest.raises(LookupError, match="no payment and no document"):
+        list(trail(store.client, "FR-404"))
+
+
+def test_large_refunds_need_another_person(store: Written) -> None:
+    store.take(paid("A40", "5000.00", "FR-8889"), paid("A41", "50.00", "FR-8890")).until(NOON + 20 * DAY)
+    numbers = [
+        line.split()[0]
+        for payment in ("A40", "A41")
+        for line in listing(store.client)
+        if key(payment) in line
+    ]
+    for number, state in zip(numbers, ("waiting", "in_force"), strict=True):
+        store.take(Answer(store.client, "li").refund(number))
+        assert store.rows["payment_decision"][-1]["state"] == state

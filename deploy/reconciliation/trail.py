@@ -1,0 +1,78 @@
+"""`waybook payments show`: a payment, or a document, from what it comes to down to what told of it."""
+
+from collections.abc import Iterator
+
+from clickhouse_connect.driver.client import Client
+
+from dashboards.queries import Row, rows
+from dashboards.words import shanghai
+from schemas.reasons import EXCEPTION
+
+KNOWN = """
+SELECT (SELECT count() FROM payment WHERE payment = {name:String}) AS payments,
+       (SELECT count() FROM receivable WHERE document = {name:String}) AS documents"""
+TOLD = """
+SELECT event_time, toString(state) AS state, amount, toString(currency) AS currency, fee, fee_told, `order`, cause
+FROM payment WHERE payment = {name:String} ORDER BY seq, line"""
+HEARD = """
+SELECT notification_id, received, toString(topic) AS topic, partition, offset FROM notification
+WHERE payment = {name:String} ORDER BY seq, line"""
+WORDS = """
+SELECT event_time, toString(status) AS status, toString(kind) AS kind, toString(direction) AS direction, amount,
+       toString(currency) AS currency, party, event_id
+FROM receivable WHERE document = {name:String} ORDER BY seq, line"""
+STATUSES = """
+SELECT time, serial, toString(status) AS status, due, paid, refunded FROM order_status
+WHERE document = {name:String} ORDER BY `group`, serial"""
+MATCHES = """
+SELECT time, toString(what) AS what, payment, document, amount, toString(rule) AS rule, evidence, reversal
+FROM payment_match WHERE if({document:Bool}, document, payment) = {name:String} ORDER BY seq, line"""
+JOURNAL = """
+SELECT business_date, toString(book) AS book, toString(account) AS account, toString(side) AS side, amount,
+       toString(fee) AS fee FROM journal WHERE waybill = {name:String} ORDER BY seq, line"""
+ASKED = """
+SELECT exception_id, kind, state, amount, suggested FROM open_payment_exception
+WHERE subject = {name:String} ORDER BY exception_id"""
+DECIDED = """
+SELECT event_time, event_id, toString(decision) AS decision, toString(state) AS state, by, reason FROM payment_decision
+WHERE payment = {name:String} OR document = {name:String} OR position(shares, concat('"', {name:String}, '"')) > 0
+ORDER BY seq, line"""
+
+
+def trail(client: Client, name: str) -> Iterator[str]:
+    """Lines about a payment's key or a document. Raises LookupError."""
+    known = rows(client, KNOWN, name=name)[0]
+    if not known["payments"] and not known["documents"]:
+        raise LookupError(
+            f"there is no payment and no document {name}: a payment is channel/merchant/kind/number"
+        )
+    for row in rows(client, WORDS, name=name):
+        what = f"{row['kind']} {row['direction']} {row['amount']} {row['currency']} {row['party']}".strip()
+        yield f"单据 due  {shanghai(row['event_time'])}  {row['status']}  {what}  ({row['event_id']})"
+    for row in rows(client, TOLD, name=name):
+        fee = f"  fee {row['fee']}" if row["fee_told"] else ""
+        what = f"{row['state']}  {row['amount']} {row['currency']}{fee}  {row['order']}".rstrip()
+        yield f"支付 payment  {shanghai(row['event_time'])}  {what}  ({row['cause']})"
+    for row in rows(client, MATCHES, name=name, document=not known["payments"]):
+        yield _matched(row, other="payment" if not known["payments"] else "document")
+    for row in rows(client, STATUSES, name=name):
+        what = f"{row['serial']} {row['status']}  due {row['due']}  paid {row['paid']}  refunded {row['refunded']}"
+        yield f"状态 status  {shanghai(row['time'])}  {what}"
+    for row in rows(client, ASKED, name=name):
+        what = f"{EXCEPTION[row['kind']]} {row['kind']}  {row['state']}  {row['amount']}  {row['suggested']}"
+        yield f"差异 exception  {what}  ({row['exception_id']})"
+    for row in rows(client, DECIDED, name=name):
+        what = f"{row['decision']}  {row['state']}  {row['by']}  {row['reason']}".rstrip()
+        yield f"裁决 decision  {shanghai(row['event_time'])}  {what}  ({row['event_id']})"
+    for row in rows(client, JOURNAL, name=name):
+        what = f"{row['book']} {row['account']} {'借' if row['side'] == 'D' else '贷'} {row['amount']}"
+        yield f"分录 journal  {row['business_date']}  {what}  {row['fee']}"
+    for row in rows(client, HEARD, name=name):
+        where = f"{row['topic']}:{row['partition']}:{row['offset']}"
+        yield f"通知 notification  {shanghai(row['received'])}  {where}  (waybook evidence {row['notification_id']})"
+
+
+def _matched(row: Row, other: str) -> str:
+    back = "冲回 taken back" if row["reversal"] else row["what"]
+    what = f"{back}  {row['amount']}  {row[other]}  {row['rule']}: {row['evidence']}"
+    return f"核销 match  {shanghai(row['time'])}  {what}"
