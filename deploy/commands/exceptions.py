@@ -71,7 +71,7 @@ def _share(text: str) -> tuple[str, int]:
 
 def _sent(arguments: argparse.Namespace, made: PaymentDecided) -> str:
     people.send(settings_of(arguments), made)
-    return f"decided: {made.id}"
+    return f"decided: {made.id}  {people.became(store_of(arguments), made, arguments.wait)}"
 
 
 def _telling(what: Callable[[argparse.Namespace], Iterator[str]]) -> Callable[[argparse.Namespace], int]:
@@ -113,12 +113,14 @@ def add(command: Command) -> None:
     part.add_argument("--document", default="", help="write-off: left out: the exception's")
     part.add_argument("--by", default=user, help="who decides")
     part.add_argument("--reason", default="")
+    part.add_argument("--wait", type=float, default=20, help="seconds until a lane has taken it, at most")
     part.set_defaults(run=_telling(resolve))
     for name, what in (("approve", agree), ("withdraw", withdraw)):
         part = parts.add_parser(name, help=what.__doc__)
         part.add_argument("id", help="the decision's")
         part.add_argument("--by", default=user, help="who decides")
         part.add_argument("--reason", default="")
+        part.add_argument("--wait", type=float, default=20, help="seconds until a lane has taken it, at most")
         part.set_defaults(run=_telling(what))
     one = command("match", _telling(explain))
     one.add_argument("what", choices=("explain",))

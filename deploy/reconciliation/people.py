@@ -1,5 +1,6 @@
 """What people are asked about payments, and what they answer: `waybook exceptions`, `waybook match explain`."""
 
+import time
 from collections.abc import Iterator, Sequence
 from datetime import date
 
@@ -34,6 +35,12 @@ DECIDED = """
 SELECT event_id, event_time, decision, state, by, reason FROM payment_decision
 WHERE exception_id = {id:String} OR of IN (SELECT event_id FROM payment_decision WHERE exception_id = {id:String})
 ORDER BY event_time, event_id"""
+BECAME = """
+SELECT toString(state) AS state, '' AS why FROM payment_decision WHERE event_id = {id:String}
+UNION ALL
+SELECT 'refused', concat(reason, ': ', detail) FROM dead_letter
+WHERE event_id = {id:String} AND topic = {topic:String} AND status = 'open'
+LIMIT 1"""
 DECISION = "SELECT toString(`group`) AS of_group, '' AS exception_id FROM payment_decision WHERE event_id = {id:String}"
 
 
@@ -146,6 +153,29 @@ class Answer:
             reason=self.reason,
             **said,  # type: ignore[arg-type]
         )
+
+
+STATES = {
+    "in_force": "生效 in force",
+    "waiting": "待他人复核 waits for another person: waybook exceptions approve",
+    "withdrawn": "已撤回 withdrawn before it came",
+    "noted": "已记录 noted",
+    "refused": "被拒绝 refused",
+}
+
+
+def became(client: Client, decision: PaymentDecided, seconds: float = 20) -> str:
+    """What a lane has made of a decision, and whether its exception is open still; waits so long for it."""
+    until = time.monotonic() + seconds
+    while not (found := rows(client, BECAME, id=decision.id, topic=topics.DECISIONS.name)):
+        if time.monotonic() > until:
+            return "no lane has taken it yet: waybook exceptions show tells later"
+        time.sleep(0.2)
+    state = f"{STATES[found[0]['state']]} {found[0]['why']}".rstrip()
+    if not decision.exception:
+        return state
+    still = rows(client, ONE, id=decision.exception)
+    return f"{state}; the exception is {still[0]['state'] if still else 'closed'}"
 
 
 def send(settings: Settings, decision: PaymentDecided) -> None:

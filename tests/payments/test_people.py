@@ -5,7 +5,7 @@ from datetime import date
 
 import pytest
 
-from deploy.reconciliation.people import Answer, explained, listing, showing
+from deploy.reconciliation.people import Answer, became, explained, listing, showing
 from deploy.reconciliation.trail import trail
 from schemas.money import YUAN
 from schemas.times import DAY
@@ -100,5 +100,18 @@ def test_large_refunds_need_another_person(store: Written) -> None:
         if key(payment) in line
     ]
     for number, state in zip(numbers, ("waiting", "in_force"), strict=True):
-        store.take(Answer(store.client, "li").refund(number))
+        made = Answer(store.client, "li").refund(number)
+        assert became(store.client, made, 0).startswith("no lane has taken it")
+        store.take(made)
         assert store.rows["payment_decision"][-1]["state"] == state
+        said = became(store.client, made)
+        assert ("another person" in said) == (state == "waiting"), said
+        assert said.endswith("opened" if state == "waiting" else "closed"), said
+
+
+def test_what_goes_beyond_what_people_may_decide_is_told(store: Written) -> None:
+    store.take(paid("A50", "7.00", "FR-8891")).until(NOON + 21 * DAY)
+    number = next(line.split()[0] for line in listing(store.client) if key("A50") in line)
+    made = Answer(store.client, "li").write_off(number, "FR-1001", 51 * YUAN)
+    store.take(made)
+    assert "refused decision_refused" in became(store.client, made)
