@@ -27,6 +27,7 @@ from schemas.limits import (
     WAYBILL,
 )
 from schemas.money import MOST
+from schemas.times import FIRST_DAY, LAST_DAY
 
 Name = Annotated[str, Meta(min_length=1, max_length=MOST_IDENTIFIER)]
 """An id, a code or a name."""
@@ -76,6 +77,16 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", gc=Fals
 
 
 Direction = Literal["forward", "return"]
+
+
+class Dated(Event, frozen=True, kw_only=True):
+    """An event with dates: those of `schemas.times.FIRST_DAY` to `LAST_DAY`, or it is none."""
+
+    def __post_init__(self) -> None:
+        for name in self.__struct_fields__:
+            day = getattr(self, name)
+            if isinstance(day, date) and not FIRST_DAY <= day <= LAST_DAY:
+                raise ValueError(f"{name} is {day}, not a date from {FIRST_DAY} to {LAST_DAY}")
 
 
 class Order(Event, frozen=True, kw_only=True, tag="order", omit_defaults=True):
@@ -399,7 +410,7 @@ class NetworkPublished(Event, frozen=True, kw_only=True, tag="network"):
     published_by: str = ""
 
 
-class PartyTransferred(Event, frozen=True, kw_only=True, tag="party_transferred"):
+class PartyTransferred(Dated, frozen=True, kw_only=True, tag="party_transferred"):
     """An outlet has a new owner from a business date on. Topic `waybook.control`, partition 0.
 
     Charges of earlier business dates stay with the former party whenever they are booked. The date is the open
@@ -413,7 +424,7 @@ class PartyTransferred(Event, frozen=True, kw_only=True, tag="party_transferred"
     reason: Annotated[str, Meta(max_length=1024)] = ""
 
 
-class PartiesMerged(Event, frozen=True, kw_only=True, tag="parties_merged"):
+class PartiesMerged(Dated, frozen=True, kw_only=True, tag="parties_merged"):
     """An outlet is absorbed by another from a business date on, for good. Topic `waybook.control`, partition 0.
 
     From then on its charges stand in the books of whoever runs the other; dates as for a transfer.
@@ -436,7 +447,7 @@ class OpenBalance(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     amount_e4: Annotated[int, Meta(ge=-MOST, le=MOST)]
 
 
-class BalanceMoved(Event, frozen=True, kw_only=True, tag="balance_moved"):
+class BalanceMoved(Dated, frozen=True, kw_only=True, tag="balance_moved"):
     """Open balances go over to an outlet's new party, by visible entries. Topic `waybook.control`, partition 0.
 
     `balances` are totals: all that was ever to be moved at this handover, as far as the books were complete when
@@ -454,7 +465,7 @@ class BalanceMoved(Event, frozen=True, kw_only=True, tag="balance_moved"):
     by: Word = ""
 
 
-class VolumesCounted(Event, frozen=True, kw_only=True, tag="volumes"):
+class VolumesCounted(Dated, frozen=True, kw_only=True, tag="volumes"):
     """How many parcels each customer had in a month through a completed business day. Topic `waybook.control`, 0.
 
     A parcel belongs to the business day of its first scan 10 and to the customer of its newest order. `count` names
@@ -474,7 +485,7 @@ class VolumesCounted(Event, frozen=True, kw_only=True, tag="volumes"):
     by: Word = ""
 
 
-class CostIncurred(Event, frozen=True, kw_only=True, tag="cost"):
+class CostIncurred(Dated, frozen=True, kw_only=True, tag="cost"):
     """A carrier billed what a hub, or the way from one hub to another, cost on a day. Topic `waybook.control`, 0.
 
     It is booked to headquarters and apportioned to the parcels that passed there on that day, by `basis`.

@@ -14,8 +14,9 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
-from schemas.events import Event, Instant, Name, Units, Word
+from schemas.events import Dated, Event, Instant, Name, Units, Word
 from schemas.identity import guarded_id
+from schemas.limits import MOST_IDENTIFIER
 from schemas.money import MOST
 
 Text = Annotated[str, Meta(max_length=1024)]
@@ -23,6 +24,12 @@ Text = Annotated[str, Meta(max_length=1024)]
 Currency = Annotated[str, Meta(pattern="^[A-Z]{3}$")]
 """ISO 4217."""
 Amount = Annotated[int, Meta(gt=0, le=MOST)]
+Signed = Annotated[int, Meta(ge=-MOST, le=MOST)]
+
+MOST_REFERENCES, MOST_SHARES = 64, 256
+"""Further numbers of a due, and shares of one decision."""
+Group = Annotated[str, Meta(min_length=1, max_length=MOST_IDENTIFIER, pattern="^[^/]+$")]
+"""A merchant group. Without a slash: it is part of addresses and of records' keys."""
 
 Kind = Literal["payment", "refund", "chargeback", "transfer"]
 """payment: someone pays; refund: we give back; chargeback: the channel takes back; transfer: between own accounts."""
@@ -77,19 +84,19 @@ class BillLine(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A line of a channel's bill (T+1), in the words of `Payment`."""
 
     kind: Kind
-    number: str
-    order: str
-    original: str
-    amount_e4: int
+    number: Annotated[str, Meta(min_length=1, max_length=256)]
+    order: Annotated[str, Meta(max_length=256)]
+    original: Annotated[str, Meta(max_length=256)]
+    amount_e4: Units
     """0: the line tells only a fee of that number, which a bill of movements has in a row of its own."""
-    fee_e4: int
+    fee_e4: Signed
     """Of a refund what the channel gives back of its fee, negative."""
-    time: int
+    time: Instant
     direction: Flow = "in"
     state: State = "success"
-    payer: str = ""
-    text: str = ""
-    currency: str = "CNY"
+    payer: Word = ""
+    text: Text = ""
+    currency: Currency = "CNY"
 
 
 class Notification(Event, frozen=True, kw_only=True, tag="notification"):
@@ -100,7 +107,7 @@ class Notification(Event, frozen=True, kw_only=True, tag="notification"):
     """
 
     channel: Name
-    group: Name
+    group: Group
     headers: dict[str, str] = msgspec.field(default_factory=dict)
     body: bytes = b""
 
@@ -111,13 +118,13 @@ def notification_id(channel: str, headers: Mapping[str, str], body: bytes) -> st
     return guarded_id("ntf", channel, *said, body)
 
 
-class Receivable(Event, frozen=True, kw_only=True, tag="receivable"):
+class Receivable(Dated, frozen=True, kw_only=True, tag="receivable"):
     """A due: what someone owes us (`direction` in) or we owe (out). Topic `waybook.receivables`, key: group.
 
     A later event (by time, then id) of the same document amends it.
     """
 
-    group: Name
+    group: Group
     document: Name
     kind: DueKind
     party: Name
@@ -125,7 +132,7 @@ class Receivable(Event, frozen=True, kw_only=True, tag="receivable"):
     direction: Flow = "in"
     currency: Currency = "CNY"
     due_day: date | None = None
-    references: tuple[Name, ...] = ()
+    references: Annotated[tuple[Name, ...], Meta(max_length=MOST_REFERENCES)] = ()
     """Further numbers that a payer may quote: a combined order's, the consignment's, the contract's."""
     payer: Word = ""
     """Token of who is expected to pay (see `waybook token`); empty: not known."""
@@ -137,49 +144,49 @@ class Receivable(Event, frozen=True, kw_only=True, tag="receivable"):
 class ReceivableCancelled(Event, frozen=True, kw_only=True, tag="receivable_cancelled"):
     """A due is no more; money that came for it has to go back or elsewhere. Topic `waybook.receivables`, key: group."""
 
-    group: Name
+    group: Group
     document: Name
     reason: Text = ""
     by: Word = ""
 
 
-class BillLines(Event, frozen=True, kw_only=True, tag="bill_lines"):
+class BillLines(Dated, frozen=True, kw_only=True, tag="bill_lines"):
     """Some lines of a bill whose hash, trailer and counts were verified. Topic `waybook.bills`, key: group."""
 
-    group: Name
+    group: Group
     channel: Name
     merchant: Name
     bill: Name
     """Hash of the file's content."""
     day: date
     """The bill's settlement date."""
-    part: Annotated[int, Meta(ge=1)]
+    part: Annotated[int, Meta(ge=1, lt=2**31)]
     lines: tuple[BillLine, ...]
     sort: Sort = "trade"
 
 
-class BillComplete(Event, frozen=True, kw_only=True, tag="bill"):
+class BillComplete(Dated, frozen=True, kw_only=True, tag="bill"):
     """All of a bill's lines have been sent. Topic `waybook.bills`, key: group, after its lines."""
 
-    group: Name
+    group: Group
     channel: Name
     merchant: Name
     bill: Name
     day: date
-    parts: Annotated[int, Meta(ge=0)]
+    parts: Annotated[int, Meta(ge=0, lt=2**31)]
     """0: the channel says that nothing happened on that day."""
-    lines: Annotated[int, Meta(ge=0)]
+    lines: Annotated[int, Meta(ge=0, lt=2**31)]
     paid_e4: Units
     refunded_e4: Units
-    fee_e4: int
+    fee_e4: Signed
     file: Word = ""
     sort: Sort = "trade"
 
 
-class BillRefused(Event, frozen=True, kw_only=True, tag="bill_refused"):
+class BillRefused(Dated, frozen=True, kw_only=True, tag="bill_refused"):
     """A bill that is not believed: nothing of it counts. Topic `waybook.bills`, key: group."""
 
-    group: Name
+    group: Group
     channel: Name
     merchant: Name
     bill: Name
@@ -208,11 +215,11 @@ class PaymentDecided(Event, frozen=True, kw_only=True, tag="payment_decision"):
     four-eyes rule). withdraw: decision `of` no longer counts.
     """
 
-    group: Name
+    group: Group
     decision: Literal["match", "write_off", "refund", "ignore", "approve", "withdraw"]
     by: Name
     exception: Word = ""
-    shares: tuple[Share, ...] = ()
+    shares: Annotated[tuple[Share, ...], Meta(max_length=MOST_SHARES)] = ()
     payment: Annotated[str, Meta(max_length=256)] = ""
     document: Word = ""
     amount_e4: Units = 0
@@ -239,9 +246,9 @@ class OrderStatus(Event, frozen=True, kw_only=True, tag="order_status"):
     one with each new status of the document.
     """
 
-    group: Name
+    group: Group
     document: Name
-    serial: Annotated[int, Meta(ge=1)]
+    serial: Annotated[int, Meta(ge=1, lt=2**31)]
     status: Literal["open", "part_paid", "paid", "over_paid", "part_refunded", "refunded", "cancelled"]
     due_e4: Units
     paid_e4: Units
@@ -252,7 +259,7 @@ class OrderStatus(Event, frozen=True, kw_only=True, tag="order_status"):
 class InvoiceRequested(Event, frozen=True, kw_only=True, tag="invoice_requested"):
     """An e-invoice is due: blue for what was paid, red for what was given back. On `waybook.invoices` by document."""
 
-    group: Name
+    group: Group
     document: Name
     colour: Literal["blue", "red"]
     party: Name

@@ -11,6 +11,8 @@ SHANGHAI_OFFSET = 8 * HOUR
 """Milliseconds that Shanghai's clocks are ahead of UTC."""
 
 EPOCH = date(1970, 1, 1)
+FIRST_DAY, LAST_DAY = EPOCH, date(2149, 6, 6)
+"""Days that ClickHouse's `Date` can hold."""
 
 
 def business_day(ms: int) -> int:

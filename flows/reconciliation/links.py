@@ -166,11 +166,13 @@ class Links:
         return record.due if isinstance(record, DueRecord) else None
 
     def payment(self, key: str) -> Paid | None:
-        """The payment of a key, when money moved."""
+        """The payment of a key, when money moved; another group's is none."""
         if key in self._paid:
             return self._paid[key]
         record = self.known(payment_key(key))
-        return self._read(record) if isinstance(record, PaymentRecord) else None
+        if not isinstance(record, PaymentRecord) or record.group != self.group:
+            return None
+        return self._read(record)
 
     def dues_by(self, key: str) -> Iterable[str]:
         """Documents of the dues that have a key."""

@@ -48,6 +48,7 @@ from schemas.payments import (
     PaymentRulesPublished,
     Receivable,
     ReceivableCancelled,
+    notification_id,
 )
 from schemas.problems import DocumentError, Problem
 from schemas.times import iso
@@ -207,6 +208,8 @@ class Payments:
         payment = self._channels.payment(event)
         if payment.group != event.group:
             raise RefusedError("unknown_merchant", f"its merchant is not of group {event.group!r}")
+        if event.id != notification_id(event.channel, event.headers, event.body):
+            raise RefusedError("wrong_type", "its id is not that of its bytes")
         seen = xxh3_64_intdigest(event.id.encode())
         record = self._payment(payment, event.id)
         if seen in record.seen:
@@ -226,6 +229,8 @@ class Payments:
             known = self._begin(PaymentRecord(key, self.ring.place, self.ring.epoch, self.ring.now))
         record = cast("PaymentRecord", known)
         if payment not in record.told:
+            if record.group not in ("", payment.group):
+                raise RefusedError("conflicting_duplicate", "it was told for another group before")
             if len(record.told) == MOST_TOLD:
                 raise RefusedError("conflicting_duplicate", f"more than {MOST_TOLD} contents of one payment")
             before = current(record)

@@ -5,7 +5,18 @@ from datetime import date, timedelta
 
 from schemas.limits import MOST_IDENTIFIER
 from schemas.money import FEN, MOST, YUAN
-from schemas.times import DAY, HOUR, MINUTE, SECOND, SHANGHAI_OFFSET, business_day, date_of, day_of
+from schemas.times import (
+    DAY,
+    FIRST_DAY,
+    HOUR,
+    LAST_DAY,
+    MINUTE,
+    SECOND,
+    SHANGHAI_OFFSET,
+    business_day,
+    date_of,
+    day_of,
+)
 from sources.channels.model import TimeFormat
 from sources.channels.refused import RefusedError
 
@@ -109,7 +120,9 @@ def settled(field: str, text: str, near: int) -> date:
     """A settlement date; without a year the one that is nearest to the payment's time (ms)."""
     try:
         if (found := _DAY.fullmatch(text)) is not None:
-            return date(*map(int, found.groups()))
+            day = date(*map(int, found.groups()))
+            if FIRST_DAY <= day <= LAST_DAY:
+                return day
         if (found := _YEARLESS.fullmatch(text)) is not None:
             return _nearest(int(found[1]), int(found[2]), date_of(business_day(near)))
     except ValueError:

@@ -11,6 +11,7 @@ import hmac
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain
 
 import msgspec
 from cryptography.exceptions import InvalidSignature, InvalidTag
@@ -140,7 +141,7 @@ class Wechat(Format):
         except ValueError:
             raise RefusedError("decryption_failed", "resource.ciphertext is not Base64") from None
         theirs = self._of_group.get(group, {})
-        for file, merchants in (*theirs.items(), *self._elsewhere(group)):
+        for file, merchants in chain(theirs.items(), self._elsewhere(group)):
             try:
                 plain = self._keys.ciphers[file].decrypt(salt, raw, extra)
             except (InvalidTag, ValueError):

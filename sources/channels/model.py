@@ -12,7 +12,7 @@ import msgspec
 from msgspec import Meta
 
 from schemas.events import Name, Word
-from schemas.payments import Flow, Kind, Sort, State
+from schemas.payments import Flow, Group, Kind, Sort, State
 
 Format = Literal["wechat", "alipay", "unionpay", "json", "form", "csv"]
 GENERIC = ("json", "form", "csv")
@@ -63,7 +63,7 @@ class Merchant(Section, frozen=True, kw_only=True):
 
     number: Name
     """The channel's number of the merchant, or the account as the bank writes it."""
-    group: Name
+    group: Group
     name: Word = ""
     """How it is called in the books; left out: its number. An account wants a name."""
     apps: tuple[Name, ...] = ()

@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from flows.engine.block import Block, Records
 from flows.payments import Door
+from flows.reconciliation.output import Output
 from flows.reconciliation.process import Payments
 from flows.reconciliation.tables import Tables
 from schemas import topics
@@ -124,13 +125,21 @@ class Books:
 
     def take(self, *events: Event | bytes) -> Self:
         """A block with these records."""
+        self.records(
+            (topic_of(event), event if isinstance(event, bytes) else msgspec.json.encode(event))
+            for event in events
+        )
+        return self
+
+    def records(self, told: Iterable[tuple[str, bytes]]) -> Output:
+        """A block with these records, by topic; what it leads to."""
         self.n += 1
         inputs = {topic.name: Records(topic.name, 0, [], []) for topic in INPUTS}
-        for offset, event in enumerate(events):
-            records = inputs[_topic(event)]
-            records.values.append(event if isinstance(event, bytes) else msgspec.json.encode(event))
+        for offset, (topic, raw) in enumerate(told):
+            records = inputs.setdefault(topic, Records(topic, 0, [], []))
+            records.values.append(raw)
             records.offsets.append(self.n * 1_000 + offset)
-        output = self.work.process(Block(self.n, list(inputs.values()), len(events), 0, [], 0.0))
+        output = self.work.process(Block(self.n, list(inputs.values()), 0, 0, [], 0.0))
         made = self.tables.make(output, 3000 << 32 | self.n)
         self.wrote(made)
         self.statuses += output.statuses
@@ -138,7 +147,7 @@ class Books:
         for table in made:
             self.digests.append((table.table, table.digest))
             self.rows[table.table] += pa.ipc.open_stream(table.body).read_all().to_pylist()
-        return self
+        return output
 
     def wrote(self, made: list[Encoded]) -> None:
         """A block's rows, for those who want them elsewhere."""
@@ -214,7 +223,8 @@ class Books:
         )
 
 
-def _topic(event: Event | bytes) -> str:
+def topic_of(event: Event | bytes) -> str:
+    """Where an event belongs; bytes are a notification."""
     match event:
         case Notification():
             return topics.notifications(event.channel).name
