@@ -38,11 +38,11 @@ PARTITIONS = 8
 
 
 class Flow(Server):
-    """A lane of the parcel flow, or of the pass-through."""
+    """A lane of a flow whose lanes' numbers begin with `first`."""
 
-    def __init__(self, directory: Path, module: str, number: int, settings: Settings) -> None:
+    def __init__(self, directory: Path, module: str, number: int, settings: Settings, first: int = 0) -> None:
         super().__init__(directory)
-        self.module, self.number, self.settings = module, number, settings
+        self.module, self.number, self.settings, self.first = module, number, settings, first
 
     def command(self) -> list[str]:
         """One lane."""
@@ -59,7 +59,7 @@ class Flow(Server):
     @property
     def port_file(self) -> Path:
         """Where its metrics are."""
-        return self.settings.home / f"lane{self.number}" / "metrics.port"
+        return self.settings.home / f"lane{self.first + self.number}" / "metrics.port"
 
     def metric(self, name: str) -> float:
         """The sum of a metric's samples."""
@@ -293,11 +293,11 @@ def many_open(place: Place, parcels: int) -> dict[str, Any]:
             time.sleep(0.5)
         nothing_refused(store)
         opened = sum(flow.metric("waybook_open_parcels") for flow in flows)
-        before = _buckets(flows, CLOSE)
+        before = buckets_of(flows, CLOSE)
         memory = Memory(place.pids(store, flows)["flow"])
         seconds = SIZE * TURN * 1.2
         produce(out, Workload(int(1_000 * seconds), first=70_000_000), 10_000)
-        spent = {bound: count - before.get(bound, 0) for bound, count in _buckets(flows, CLOSE).items()}
+        spent = {bound: count - before.get(bound, 0) for bound, count in buckets_of(flows, CLOSE).items()}
         return {
             "open_parcels": round(opened),
             "epochs": round(max(spent.values(), default=0)),
@@ -313,7 +313,7 @@ def many_open(place: Place, parcels: int) -> dict[str, Any]:
 CLOSE = "waybook_epoch_close_seconds"
 
 
-def _buckets(flows: list[Flow], name: str) -> dict[float, float]:
+def buckets_of(flows: list[Flow], name: str) -> dict[float, float]:
     """A histogram's buckets (seconds → how many up to it) over all flows."""
     buckets: dict[float, float] = {}
     for flow in flows:

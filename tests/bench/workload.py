@@ -5,7 +5,7 @@ rows) and the same for the same arguments. Each parcel leads to five charges and
 """
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import msgspec
@@ -205,11 +205,19 @@ class Workload:
         return kind == 0, waybill.encode(), text.encode()
 
 
-def create_topics(kafka: str, partitions: int) -> None:
-    """All of Waybook's topics."""
+def create_topics(kafka: str, partitions: int, stamped: Sequence[str] = ()) -> None:
+    """All of Waybook's topics. `stamped`: those whose records bear the broker's time, not the producer's."""
     admin = AdminClient({"bootstrap.servers": kafka})
     made = admin.create_topics(
-        [NewTopic(t.name, partitions if t.partitioned else 1, 1) for t in topics.TOPICS]
+        [
+            NewTopic(
+                t.name,
+                partitions if t.partitioned else 1,
+                1,
+                config={"message.timestamp.type": "LogAppendTime"} if t.name in stamped else {},
+            )
+            for t in topics.TOPICS
+        ]
     )
     for future in made.values():
         future.result()
