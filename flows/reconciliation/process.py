@@ -143,8 +143,10 @@ class Payments:
 
     def restored(self) -> None:
         """The ring is back: derive what is not stored."""
+        if self.channels is None:
+            return  # the epoch ended before there were rules: only what was refused can be there
         self._link_all()
-        self.billing.renew(self._channels)
+        self.billing.renew(self.channels)
         for record in self.ring.records.values():
             self._wake(record)
 

@@ -6,7 +6,7 @@ import msgspec
 
 from schemas.times import DAY, MINUTE
 from tests.channels.world import NOON
-from tests.payments.world import Books, cancelled, decided, due, key, paid, refunded, tick
+from tests.payments.world import Books, cancelled, decided, due, key, paid, refunded, rules, tick
 
 
 def test_a_payment_pays_its_order() -> None:
@@ -131,3 +131,18 @@ def test_no_cards_number_reaches_a_table_wherever_people_write_it() -> None:
     assert "tok-" in told
     assert CARD not in told
     assert CARD not in repr((books.statuses, books.invoices))
+
+
+def test_a_lane_that_is_killed_before_it_has_rules_begins_again() -> None:
+    """Its first epoch may end before anything was published: then the recovery store has a ring and no documents."""
+    books = Books()
+    waiting = books._work()
+    segment = waiting.ring.segment(waiting.ring.epoch)
+    fresh = books._work()
+    fresh.load_documents(waiting.save_documents())
+    fresh.ring.found(segment)
+    assert fresh.ring.restore()
+    fresh.restored()
+    books.work = fresh
+    books.take(rules(), tick(NOON)).take(due("FR-1", "1.00"), paid("A1", "1.00", "FR-1"))
+    assert books.status("FR-1")[0] == "paid"
