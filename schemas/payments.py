@@ -210,9 +210,10 @@ class Share(msgspec.Struct, frozen=True, gc=False):
 class PaymentDecided(Event, frozen=True, kw_only=True, tag="payment_decision"):
     """What a person decided about an exception, a payment or a due. Topic `waybook.payment-decisions`, key: group.
 
-    match: `shares` are so, whatever the rules say. write_off: `amount_e4` of `document` is given up. refund: `payment`
-    has to go back. ignore: the exception sleeps until `until`. approve: another person agrees to decision `of` (the
-    four-eyes rule). withdraw: decision `of` no longer counts.
+    match: `shares` are so, whatever the rules say. write_off: `amount_e4` of `document` is given up. refund:
+    `amount_e4` of `payment` has to go back; all of it: no rule may use it. ignore: the exception sleeps until
+    `until`. approve: another person agrees to decision `of` (the four-eyes rule). withdraw: decision `of` no longer
+    counts.
     """
 
     group: Group

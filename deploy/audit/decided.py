@@ -118,7 +118,7 @@ class Decided:
         return None if one.about <= self._alone[1] else False
 
     def _take(self) -> None:
-        self.to_refund: set[str] = set()
+        self._to_refund: dict[str, int] = {}
         self.shared: set[str] = set()
         self._shares: dict[tuple[str, str, str], int] = {}
         self._written: dict[tuple[str, str], Decision] = {}
@@ -136,7 +136,7 @@ class Decided:
             elif counts and one.decision == "write_off":
                 self._written[one.group, one.document] = one
             elif counts and one.decision == "refund":
-                self.to_refund.add(one.payment)
+                self._to_refund[one.payment] = one.units
 
     def _asleep(self, store: Store) -> None:
         """Exceptions sleep because someone said so, and as long."""
@@ -151,7 +151,11 @@ class Decided:
         """Whether a person decided about one of these payments and documents, whatever became of it."""
         return any((group, name) in self._touched for name in names)
 
-    def payment(self, key: str, group: str, kind: str, vouchers: Sequence[Voucher]) -> None:
+    def goes_back(self, key: str, units: int) -> bool:
+        """Whether people decided that so much of a payment goes back."""
+        return key in self._to_refund and units <= self._to_refund[key]
+
+    def payment(self, key: str, group: str, kind: str, units: int, vouchers: Sequence[Voucher]) -> None:
         """What people said of a payment, and nothing else of what goes back, is booked."""
         if (group, key) in self._unsure:
             return
@@ -160,7 +164,7 @@ class Decided:
                 said = self._shares.get((group, key, one.document), 0)
                 if one.units > said:
                     self.found.add(f"{key}: {one.units} is matched with {one.document}, people said {said}")
-            elif kind == "payment" and key in self.to_refund:
+            elif kind == "payment" and self.goes_back(key, units):
                 self.found.add(f"{key}: has to go back, and pays {one.document}")
 
     def due(self, group: str, document: str, asked: int, vouchers: Sequence[Voucher]) -> None:

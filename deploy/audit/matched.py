@@ -203,7 +203,7 @@ class Matched:
             account = CLEARING.get(paid.channel, ELSEWHERE)
             signed = paid.units if paid.direction == "in" else -paid.units
             self._clearing[account, paid.party] += signed - paid.fee
-        self.decided.payment(key, paid.group, paid.kind, vouchers)
+        self.decided.payment(key, paid.group, paid.kind, paid.units, vouchers)
 
     def _left(self, paid: Mapping[str, Paid], vouchers: Mapping[str, Sequence[Voucher]]) -> None:
         """What no match has taken of each payment is what people are asked about."""
@@ -223,7 +223,13 @@ class Matched:
                     one.group, key
                 )  # what was unmatched of its payment is not told elsewhere
             self.asked.payment(
-                key, one.group, one.kind, left, one.time, one.lane, goes_back=key in self.decided.to_refund
+                key,
+                one.group,
+                one.kind,
+                left,
+                one.time,
+                one.lane,
+                goes_back=self.decided.goes_back(key, left),
             )
 
     # Dues

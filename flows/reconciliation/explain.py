@@ -33,8 +33,10 @@ def explain(
         f"{payment}: {paid.kind} {paid.direction}, {yuan(paid.amount)} {paid.currency} at {iso(paid.time)}"
     ]
     lines += told
-    if payment in decisions.to_refund:
+    if decisions.goes_back(payment, paid.amount):
         lines.append("a person decided that it goes back: no rule may use it")
+    elif payment in decisions.to_refund:
+        lines.append(f"a person decided that {yuan(decisions.to_refund[payment])} of it goes back")
     lines += [
         f"matched: {yuan(match.amount)} for {match.document} by {match.rule} ({match.evidence})"
         for match in result.matches

@@ -168,7 +168,7 @@ def in_force(records: Iterable[DecisionRecord], four_eyes_above: int) -> InForce
     shares: dict[tuple[str, str], Share] = {}
     found = InForce(Decisions(), {}, {}, {})
     written_off: dict[str, int] = {}
-    to_refund = set[str]()
+    to_refund: dict[str, int] = {}
     for one in sorted(said, key=lambda one: (one.time, one.id)):
         match one.decision:
             case "match":
@@ -179,10 +179,8 @@ def in_force(records: Iterable[DecisionRecord], four_eyes_above: int) -> InForce
                 written_off[one.document] = one.amount_e4
                 found.documents[one.document] = one.id
             case "refund":
-                to_refund.add(one.payment)
+                to_refund[one.payment] = one.amount_e4
             case "ignore":
                 found.asleep[one.exception] = one.until
-    found.decisions = Decisions(
-        tuple(shares[pair] for pair in sorted(shares)), written_off, frozenset(to_refund)
-    )
+    found.decisions = Decisions(tuple(shares[pair] for pair in sorted(shares)), written_off, to_refund)
     return found

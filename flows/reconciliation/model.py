@@ -78,8 +78,13 @@ class Decisions(msgspec.Struct, frozen=True):
     shares: tuple[Share, ...] = ()
     written_off: Mapping[str, int] = {}
     """By document: how much is given up."""
-    to_refund: frozenset[str] = frozenset()
-    """Payments that have to go back: no rule may use them."""
+    to_refund: Mapping[str, int] = {}
+    """By payment: how much of it has to go back. One that goes back as a whole no rule may use; of another nobody is
+    asked about what goes back."""
+
+    def goes_back(self, payment: str, amount: int) -> bool:
+        """Whether so much of a payment has to go back."""
+        return payment in self.to_refund and amount <= self.to_refund[payment]
 
 
 NOBODY = Decisions()

@@ -38,7 +38,7 @@ def outcome(
     book = Book(dues, payments, dict(decisions.written_off), note)
     _decide(book, decisions, ("payment", "transfer"))
     usable = [money for money in book.monies.values() if money.paid.kind == "payment"]
-    free = [money for money in usable if money.key not in decisions.to_refund]
+    free = [money for money in usable if not decisions.goes_back(money.key, money.paid.amount)]
     decided = {share.payment for share in decisions.shares}
     refunds = [
         money
@@ -63,7 +63,9 @@ def outcome(
     exceptions, again = exceptions_of(book, unnumbered, pool.of_payer, rules.patience, now)
     return Outcome(
         matches=book.matches(),
-        exceptions=tuple(sorted(one for one in exceptions if one.subject not in decisions.to_refund)),
+        exceptions=tuple(
+            sorted(one for one in exceptions if not decisions.goes_back(one.subject, one.amount))
+        ),
         differences=book.differences(),
         again=again,
         pooled=frozenset(unnumbered),

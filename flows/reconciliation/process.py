@@ -356,7 +356,7 @@ class Payments:
         wrong = {
             "match": not event.shares,
             "write_off": not event.document or not event.amount_e4,
-            "refund": not event.payment,
+            "refund": not event.payment or not event.amount_e4,
             "ignore": not event.exception or event.until <= event.time,
             "approve": not event.of or event.of == event.id,
             "withdraw": not event.of or event.of == event.id,

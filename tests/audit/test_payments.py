@@ -71,7 +71,9 @@ def kept(client: Client) -> Kept:
     books.take(decided("match", "K10", shares=shares)).take(decided("approve", "K11", by="wang", of="K10"))
     books.take(due("FR-1022", "3000.00"), paid("A22", "3000.00"))
     shares = [{"payment": key("A22"), "document": "FR-1022", "amount_e4": 30_000_000}]
-    books.take(decided("match", "K12", shares=shares)).take(decided("refund", "K13", payment=key("A6")))
+    books.take(decided("match", "K12", shares=shares)).take(
+        decided("refund", "K13", payment=key("A6"), amount_e4=200_000)
+    )
     books.take(paid("A12", "1.00", "FR-1001", time=NOON + DAY)).until(NOON + 4 * DAY)
     books.take(due("FR-1023", "7.00"), paid("A23", "7.00", "FR-1023"))
     books.take(

@@ -113,7 +113,10 @@ def test_lanes_of_the_payments_flow_are_killed(tmp_path: Path, source: Input) ->
         assert credited == quiet.balances()["SHA", "1201"] > Decimal(1000)
         said = statuses(source.kafka.address)
         assert len({(one.document, one.serial) for one in said}) == len({one.id for one in said})
+        assert len(set(map(msgspec.json.encode, said))) == len({one.id for one in said})
         newest = {one.document: one for one in sorted(said, key=lambda one: one.serial)}
         assert {name: one.status for name, one in newest.items()} == {
             row["document"]: quiet.status(row["document"])[0] for row in quiet.rows["order_status"]
         }
+        place.replayed()
+        place.audited()

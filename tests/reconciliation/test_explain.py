@@ -44,5 +44,5 @@ def test_who_is_not_there_and_who_waits() -> None:
         "nothing yet; people are told from"
     )
     assert "a person decided that it goes back: no rule may use it" in lines(
-        "FR-1001 甲 100.00", "P1 100.00 订单FR-1001", said="退回P1"
+        "FR-1001 甲 100.00", "P1 100.00 订单FR-1001", said="退回P1 100.00"
     )

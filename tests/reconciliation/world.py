@@ -125,17 +125,17 @@ def _paid_word(word: str) -> dict[str, Any]:
 
 
 def decisions(cell: str) -> Decisions:
-    """`P1→FR-1 100.00`, `核销FR-1 5.00`, `退回P1`."""
-    shares, written_off, to_refund = [], {}, set()
+    """`P1→FR-1 100.00`, `核销FR-1 5.00`, `退回P1 20.00`."""
+    shares, written_off, to_refund = [], {}, {}
     for what, *amount in listed(cell):
         if what.startswith("退回"):
-            to_refund.add(what[2:])
+            to_refund[what[2:]] = parse_yuan(amount[0])
         elif what.startswith("核销"):
             written_off[what[2:]] = parse_yuan(amount[0])
         else:
             payment, document = what.split("→")
             shares.append(Share(payment, document, parse_yuan(amount[0])))
-    return Decisions(tuple(shares), written_off, frozenset(to_refund))
+    return Decisions(tuple(shares), written_off, to_refund)
 
 
 def matched(outcome: Outcome) -> list[str]:
