@@ -27,6 +27,7 @@ from sinks.tables import (
     MATERIAL,
     MOVEMENT,
     NOTICE,
+    OF_PAYMENTS,
     OPERATOR,
     RECALL,
     STAY_EVENT,
@@ -141,10 +142,10 @@ PARCELS = tuple(
     one
     for one in FACTS
     if one not in (MOVEMENT, HOLD, NOTICE, ANSWER, TERMS, MATERIAL, OPERATOR, BALANCE_MOVED)
-    and one not in (STAY_EVENT, VOLUME, COST)
+    and one not in (STAY_EVENT, VOLUME, COST, *OF_PAYMENTS)
 )
-"""Tables that parcels fill; the others are those of accounts, stores, counts and costs, which have tests of their own,
-and of outlets that change hands, as none does here."""
+"""Tables that parcels fill; the others are those of accounts, stores, counts, costs and payments, which have tests of
+their own, and of outlets that change hands, as none does here."""
 
 
 def standing(client: Client) -> dict[str, tuple[int, int]]:
