@@ -99,6 +99,8 @@ class Demo:
             return self._end()
         except BrokerEndedError as error:
             _say(str(error))
+            for part in self.parts:
+                part.ask()  # each would wait for the broker until it is told
             return BROKER_ENDED
         finally:
             for part in reversed(self.parts):

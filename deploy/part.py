@@ -43,10 +43,15 @@ class Part:
         if self.ended:
             self.start()
 
+    def ask(self) -> None:
+        """Ask it to end."""
+        if not self.ended:
+            self.process.terminate()
+
     def stop(self, seconds: float = 30) -> None:
         """End it politely, then firmly."""
         if not self.ended:
-            self.process.terminate()
+            self.ask()
             try:
                 self.process.wait(seconds)
             except subprocess.TimeoutExpired:

@@ -323,7 +323,13 @@ def write_payments(writer: Writer) -> None:
             ],
             "payment_rules": [{"version": "v1", "published_at": T0, "file": "channels.toml", "content": "x"}],
         },
-        {"waybook.receivables:0": 1, "waybook.notifications.bank:0": 1, "waybook.payment-decisions:0": 1},
+        dict.fromkeys(
+            (
+                *("waybook.receivables:0", "waybook.notifications.bank:0", "waybook.bills:0"),
+                "waybook.payment-decisions:0",
+            ),
+            1,
+        ),
     )
     writer.by_hand(
         {
