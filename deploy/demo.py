@@ -316,9 +316,9 @@ class Demo:
                 f"  accounts      {one[4]:,} movements; commands: {one[5]:,} carried out, {one[6]:,} refused; "
                 f"{one[7]:,} notices",
                 f"  cold store    {one[10]:,} stays opened, {one[11]:,} closed; {one[12]:,} refused at the gate",
-                f"  payments      {money.booked:,} of {money.told:,} told, {money.happened:,} in all; matched as meant "
-                f"{money.matched:,}, open {money.open:,}, wrong {len(money.wrong):,}; "
-                f"{money.refused:,} notifications refused",
+                f"  payments      {money.booked:,} of {money.happened:,} booked, {money.told:,} of them notified, the "
+                f"others in bills; matched as meant {money.matched:,}, open {money.open:,}, "
+                f"wrong {len(money.wrong):,}; {money.refused:,} notifications refused",
                 *_lines("exceptions", (_counted(kind, *counts) for kind, counts in money.exceptions.items())),
                 f"  audit         {'passed' if passed else 'FAILED'}",
                 f"  latency       p50 {p50}, p99 {p99}, from arrival to queryable row",
