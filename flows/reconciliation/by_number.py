@@ -13,8 +13,7 @@ class ByNumber(Stage):
     """Rules of the kinds order_number and reference."""
 
     def __init__(self, book: Book, rules: Sequence[Rule], nodes: int) -> None:
-        super().__init__(book, nodes)
-        self._rules = rules
+        super().__init__(book, rules, nodes)
         self._callers: dict[str, list[Money]] = {}
 
     def run(self, payments: Sequence[Money], refunds: Sequence[Money]) -> None:
@@ -30,7 +29,7 @@ class ByNumber(Stage):
 
     def try_rules(self, money: Money) -> None:
         """The first rule that finds a due of the payment's numbers open decides."""
-        for rule in self._rules:
+        for rule in self.rules:
             if not rule.covers(money.paid.direction):
                 continue
             named, called = self._called(money, rule)
@@ -66,15 +65,12 @@ class ByNumber(Stage):
         if not live:
             return False
         names = {claim.name for claim in live}
-        others = [
-            other
-            for other in self._waiting.values()
-            if other is not money
-            and other.left
-            and other.paid.direction == money.paid.direction
-            and other.paid.currency == money.paid.currency
-            and any(claim.name in names and claim.name not in other.taken_back for claim in other.called)
-        ]
+        others = self.rivals(
+            money,
+            lambda other: any(
+                claim.name in names and claim.name not in other.taken_back for claim in other.called
+            ),
+        )
         return self.search(money, live, others, rule, _evidence(money, live, rule))
 
     def _in_part(self, money: Money, live: Sequence[Claim], rule: Rule) -> None:

@@ -188,13 +188,13 @@ class Judge:
         for other in different:
             wanted[DIFFERENCE + other.document] = self._of_difference(other, payment, dues[other.document])
         if record.booked.keys() == wanted.keys() and all(
-            _agree(record.booked[voucher], should) for voucher, should in wanted.items()
+            _stands_as(record.booked[voucher], should) for voucher, should in wanted.items()
         ):
             return
         self.mark(record)
         for voucher in sorted(record.booked.keys() | wanted.keys()):
             booked = record.booked.setdefault(voucher, Booked())
-            if not _agree(booked, wanted.get(voucher)):
+            if not _stands_as(booked, wanted.get(voucher)):
                 what, _, document = voucher.partition("/")
                 due = dues[document].due if document in dues else None
                 invoiced = (
@@ -209,7 +209,7 @@ class Judge:
             return
         if booked is None:
             booked = record.booked[FEE] = Booked()
-        if not _agree(booked, should):
+        if not _stands_as(booked, should):
             self.cause = cause
             self._agree(booked, should, FEE, payment.group, payment.key, "", False)
 
@@ -248,7 +248,7 @@ class Judge:
         rule = rule_of_due(due.kind, due.direction) if ours else ""
         cancelled = due.cancelled
         should = None if cancelled else Wanted(due.amount, rule, due.party, record.since, due.currency)
-        if record.booked is None or not _agree(record.booked, should):
+        if record.booked is None or not _stands_as(record.booked, should):
             self.mark(record)
             record.booked = record.booked or Booked()
             self._agree(record.booked, should, "due", record.group, "", due.document)
@@ -263,7 +263,7 @@ class Judge:
                 return
             self.mark(record)
             record.written_off = Booked()
-        if not _agree(record.written_off, should):
+        if not _stands_as(record.written_off, should):
             self.mark(record)
             self._agree(record.written_off, should, "write_off", record.group, "", due.document)
 
@@ -519,7 +519,8 @@ def _fee(payment: Payment) -> Wanted | None:
     return Wanted(payment.fee_e4, rule, channel, payment.time, payment.currency)
 
 
-def _agree(booked: Booked, should: Wanted | None) -> bool:
+def _stands_as(booked: Booked, should: Wanted | None) -> bool:
+    """Whether what is booked of a voucher is what should be."""
     if should is None:
         return not booked.stands
     return booked.stands and should == (

@@ -13,8 +13,7 @@ class Pool(Stage):
     """Rules of the kinds payer_and_amount and oldest_first."""
 
     def __init__(self, book: Book, rules: Sequence[Rule], nodes: int) -> None:
-        super().__init__(book, nodes)
-        self._rules = rules
+        super().__init__(book, rules, nodes)
         self._by_party: dict[str, list[Claim]] = {}
         self._by_payer: dict[str, list[Claim]] = {}
 
@@ -47,7 +46,7 @@ class Pool(Stage):
         """Rules in order; what is unclear by amounts only an agreed order of payment makes clear."""
         theirs = self.of_payer(money)
         self.spend(len(theirs))
-        for rule in self._rules:
+        for rule in self.rules:
             if not rule.covers(money.paid.direction):
                 continue
             live = [claim for claim in theirs if not claim.refunded and can_pay(claim, money, rule)]
@@ -61,16 +60,13 @@ class Pool(Stage):
                     return
 
     def _by_amount(self, money: Money, live: Sequence[Claim], rule: Rule) -> None:
-        others = [
-            other
-            for other in self._waiting.values()
-            if other is not money
-            and other.left
-            and other.paid.direction == money.paid.direction
-            and other.paid.currency == money.paid.currency
-            and any(_of(other, claim) for claim in live)
-            and (rule.before is None or money.paid.time - other.paid.time <= rule.before)
-        ]
+        others = self.rivals(
+            money,
+            lambda other: (
+                any(_of(other, claim) for claim in live)
+                and (rule.before is None or money.paid.time - other.paid.time <= rule.before)
+            ),
+        )
         if not self.search(money, live, others, rule, "payer and amount"):
             self.book.tell(money, f"{rule.name}: no group of them comes to {yuan(money.left)}")
 

@@ -159,7 +159,7 @@ class Payments:
             except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
                 continue
             tick |= isinstance(event, Tick)
-            rules |= isinstance(event, PaymentRulesPublished) and not self._wrong(event)
+            rules |= isinstance(event, PaymentRulesPublished) and self._reads(event)
             if rules and tick:
                 return True
         return False
@@ -387,10 +387,11 @@ class Payments:
 
     def _publish(self, published: PaymentRulesPublished) -> None:
         """Rules come into force as a whole, or are refused. Raises RefusedError."""
-        if problems := self._wrong(published):
-            text = "; ".join(map(str, problems))[:4000]
-            raise RefusedError("payment_rules_refused", text)
-        self._in_force(published)
+        try:
+            self._in_force(published)
+        except DocumentError as error:
+            text = "; ".join(map(str, error.problems))[:4000]
+            raise RefusedError("payment_rules_refused", text) from error
         if self.first:
             self.output.published.append(published)
         self._link_all()
@@ -398,16 +399,16 @@ class Payments:
             if not record.finished and isinstance(record, PaymentRecord):
                 self._touched.setdefault(key, (_group(record), published.id))
 
-    def _wrong(self, published: PaymentRulesPublished) -> list[Problem]:
+    def _reads(self, published: PaymentRulesPublished) -> bool:
         try:
-            if version_of(published.files) != published.version:
-                return [Problem("", 0, "", "wrong_version", "the version is not that of its files")]
-            self._read(published)
-        except DocumentError as error:
-            return error.problems
-        return []
+            return bool(self._read(published))
+        except DocumentError:
+            return False
 
     def _read(self, published: PaymentRulesPublished) -> tuple[Channels, MatchingRules]:
+        """The rules of a publication. Raises DocumentError."""
+        if version_of(published.files) != published.version:
+            raise DocumentError([Problem("", 0, "", "wrong_version", "the version is not that of its files")])
         text = published.files.get(FILE)
         return self.read(published.files), default_rules() if text is None else read_matching(text)
 

@@ -6,7 +6,7 @@ left, or until as many equal payments have come as there are equal dues.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from flows.reconciliation.allocation import MOST_FOUND, Allocation, TooComplexError, Work, allocations
 from flows.reconciliation.refunds import give_back
@@ -23,8 +23,8 @@ MOST_TOGETHER = 12
 class Stage(ABC):
     """One stage's rules over its facts."""
 
-    def __init__(self, book: Book, nodes: int) -> None:
-        self.book = book
+    def __init__(self, book: Book, rules: Sequence[Rule], nodes: int) -> None:
+        self.book, self.rules = book, rules
         self._nodes = nodes
         self._of_all = TIMES * nodes
         """Nodes that all searches of the stage together may still visit."""
@@ -66,6 +66,18 @@ class Stage(ABC):
     @abstractmethod
     def try_rules(self, money: Money) -> None:
         """Settle what a payment has left, as far as it is clear."""
+
+    def rivals(self, money: Money, may_pay: Callable[[Money], bool]) -> list[Money]:
+        """Payments of the same money that wait, too, and may pay some of the same dues."""
+        return [
+            other
+            for other in self._waiting.values()
+            if other is not money
+            and other.left
+            and other.paid.direction == money.paid.direction
+            and other.paid.currency == money.paid.currency
+            and may_pay(other)
+        ]
 
     def _look_again(self, monies: Sequence[Money], claim: Claim) -> None:
         for money in monies:

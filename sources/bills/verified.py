@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from datetime import date, timedelta
 from pathlib import Path
-from typing import BinaryIO, Self
+from typing import Any, BinaryIO, Self
 
 import msgspec
 
@@ -125,77 +125,62 @@ def _parts(lines: Iterator[BillLine]) -> Iterator[bytes]:
 
 
 def _lines_event(bill: Verified, part: int) -> bytes:
-    source, day = bill.asked.source, bill.asked.day or UNKNOWN_DAY
     event = BillLines(
-        id=content_id("bill", *named(source), bill.bill, str(part)),
-        time=end_of(day),
-        group=source.group,
-        channel=source.channel,
-        merchant=source.merchant,
-        bill=bill.bill,
-        day=day,
-        part=part,
-        lines=(),
-        sort=source.sort,
+        **_of(bill.asked.source, bill.asked.day, bill.bill, str(part)), bill=bill.bill, part=part, lines=()
     )
     return _line.encode(event)
 
 
 def complete(bill: Verified) -> BillComplete:
     """The event that ends a bill."""
-    source, day = bill.asked.source, bill.asked.day or UNKNOWN_DAY
     return BillComplete(
-        id=content_id("bill", *named(source), bill.bill, "complete"),
-        time=end_of(day),
-        group=source.group,
-        channel=source.channel,
-        merchant=source.merchant,
+        **_of(bill.asked.source, bill.asked.day, bill.bill, "complete"),
         bill=bill.bill,
-        day=day,
         parts=bill.parts,
         lines=bill.lines,
         paid_e4=bill.paid,
         refunded_e4=bill.refunded,
         fee_e4=bill.fee,
         file=bill.file,
-        sort=source.sort,
     )
 
 
 def empty(source: Source, day: date) -> BillComplete:
     """The bill of a day on which, as the channel says, nothing happened."""
     return BillComplete(
-        id=content_id("bill", *named(source), str(day), "empty"),
-        time=end_of(day),
-        group=source.group,
-        channel=source.channel,
-        merchant=source.merchant,
+        **_of(source, day, str(day), "empty"),
         bill=f"empty-{day}",
-        day=day,
         parts=0,
         lines=0,
         paid_e4=0,
         refunded_e4=0,
         fee_e4=0,
-        sort=source.sort,
     )
 
 
 def refused(source: Source, day: date | None, bill: str, error: BillError, file: str) -> BillRefused:
     """A bill that is not believed."""
     return BillRefused(
-        id=content_id("bill", *named(source), bill, "refused", error.reason),
-        time=end_of(day or UNKNOWN_DAY),
-        group=source.group,
-        channel=source.channel,
-        merchant=source.merchant,
+        **_of(source, day, bill, "refused", error.reason),
         bill=bill,
-        day=day or UNKNOWN_DAY,
         reason=error.reason,
         detail=error.detail[:1_000],
         file=file[:MOST_IDENTIFIER],
-        sort=source.sort,
     )
+
+
+def _of(source: Source, day: date | None, *parts: str) -> dict[str, Any]:
+    """What every event about a bill says: whose and which day's it is, and its id by what else names it."""
+    day = day or UNKNOWN_DAY
+    return {
+        "id": content_id("bill", *named(source), *parts),
+        "time": end_of(day),
+        "group": source.group,
+        "channel": source.channel,
+        "merchant": source.merchant,
+        "day": day,
+        "sort": source.sort,
+    }
 
 
 def named(source: Source) -> tuple[str, str, str]:
