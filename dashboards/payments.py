@@ -9,6 +9,7 @@ import msgspec
 from clickhouse_connect.driver.client import Client
 
 from dashboards.queries import Row, rows
+from dashboards.words import shanghai
 from schemas.reasons import EXCEPTION
 
 CHANNELS = """
@@ -96,7 +97,7 @@ def to_text(seen: Figures) -> str:
             "待处理异常 open exceptions",
             *(
                 f"  {row['n']:>10,}  {EXCEPTION[row['why']]} {row['why']} ({SEVERITIES[row['gravity']]})  "
-                f"最早 oldest {row['oldest']:%Y-%m-%d %H:%M} UTC"
+                f"最早 oldest {shanghai(row['oldest'])}"
                 for row in seen.exceptions
             ),
             "应收账龄 aging of receivables",

@@ -1,5 +1,6 @@
 """Times are UTC milliseconds; business dates are the calendar of Asia/Shanghai (UTC+8, no summer time)."""
 
+import re
 from datetime import UTC, date, datetime, timedelta
 
 SECOND = 1_000
@@ -13,6 +14,10 @@ SHANGHAI_OFFSET = 8 * HOUR
 EPOCH = date(1970, 1, 1)
 FIRST_DAY, LAST_DAY = EPOCH, date(2149, 6, 6)
 """Days that ClickHouse's `Date` can hold."""
+
+MOST_SPAN = 3660 * DAY
+_SPAN = re.compile(r"([0-9]{1,6})([mhd])", re.ASCII)
+_UNIT = {"m": MINUTE, "h": HOUR, "d": DAY}
 
 
 def business_day(ms: int) -> int:
@@ -33,3 +38,17 @@ def date_of(day: int) -> date:
 def iso(ms: int) -> str:
     """UTC in ISO 8601 with milliseconds, for people and logs."""
     return datetime.fromtimestamp(ms // 1000, UTC).strftime("%Y-%m-%dT%H:%M:%S") + f".{ms % 1000:03d}Z"
+
+
+def span(text: str) -> int:
+    """Milliseconds of a span of time, as people write it.
+
+    >>> span("30m"), span("72h"), span("90d")
+    (1800000, 259200000, 7776000000)
+
+    Raises ValueError for anything else, and beyond ten years.
+    """
+    found = _SPAN.fullmatch(text)
+    if found is None or int(found[1]) * _UNIT[found[2]] > MOST_SPAN:
+        raise ValueError(f'{text!r} is no time such as "30m", "72h" or "90d", ten years at most')
+    return int(found[1]) * _UNIT[found[2]]

@@ -14,11 +14,18 @@ from deploy.evidence import shown
 from deploy.reconciliation import people
 from schemas.money import parse_yuan
 from schemas.payments import PaymentDecided
+from schemas.times import span
 
 
 def list_(arguments: argparse.Namespace) -> Iterator[str]:
     """Open exceptions."""
-    yield from people.listing(store_of(arguments), arguments.kind, arguments.group, ignored=arguments.ignored)
+    yield from people.listing(
+        store_of(arguments),
+        arguments.kind,
+        arguments.group,
+        ignored=arguments.ignored,
+        age=span(arguments.older_than),
+    )
 
 
 def show(arguments: argparse.Namespace) -> Iterator[str]:
@@ -99,7 +106,10 @@ def add(command: Command) -> None:
     part.add_argument("--kind", default="")
     part.add_argument("--group", default="")
     part.add_argument("--ignored", action="store_true", help="those that sleep, too")
-    one.set_defaults(kind="", group="", ignored=False)
+    part.add_argument(
+        "--older-than", default="0m", metavar="TIME", help="open for so long at least: 30m, 12h, 2d"
+    )
+    one.set_defaults(kind="", group="", ignored=False, older_than="0m")
     part = parts.add_parser("show", help=show.__doc__)
     part.add_argument("id")
     part.set_defaults(run=_telling(show))

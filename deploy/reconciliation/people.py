@@ -7,8 +7,8 @@ from datetime import date
 import msgspec
 from clickhouse_connect.driver.client import Client
 
-from dashboards.queries import rows
-from dashboards.words import shanghai
+from dashboards.queries import Row, rows
+from dashboards.words import shanghai, yuan
 from deploy.reconciliation.stored import GROUP_OF, Stored, now_of, rules_of
 from flows.reconciliation.components import component
 from flows.reconciliation.explain import explain
@@ -26,6 +26,7 @@ SELECT exception_id, of_group, kind, subject, severity, owner, suggested, state,
 FROM open_payment_exception
 WHERE ({kind:String} = '' OR kind = {kind:String}) AND ({group:String} = '' OR of_group = {group:String})
     AND ({ignored:Bool} OR state != 'ignored')
+    AND since <= (SELECT now FROM payment_clock) - toIntervalMillisecond({age:UInt64})
 ORDER BY indexOf(['high', 'medium', 'low'], severity), since, exception_id LIMIT {limit:UInt32}"""
 ONE = "SELECT * FROM open_payment_exception WHERE exception_id = {id:String}"
 HISTORY = """
@@ -45,26 +46,33 @@ DECISION = "SELECT toString(`group`) AS of_group, '' AS exception_id FROM paymen
 
 
 def listing(
-    client: Client, kind: str = "", group: str = "", *, ignored: bool = False, limit: int = 1000
+    client: Client,
+    kind: str = "",
+    group: str = "",
+    *,
+    ignored: bool = False,
+    age: int = 0,
+    limit: int = 1000,
 ) -> Iterator[str]:
-    """A line for each open exception, the worst and oldest first."""
-    for row in rows(client, OPEN, kind=kind, group=group, ignored=ignored, limit=limit):
+    """A line for each open exception, the worst and oldest first. `age`: those that are open for so many ms at least,
+    as time passes in the books."""
+    for row in rows(client, OPEN, kind=kind, group=group, ignored=ignored, age=age, limit=limit):
         yield (
             f"{row['exception_id']}  {row['severity']}  {EXCEPTION[row['kind']]} {row['kind']}  {row['subject']}  "
-            f"{row['amount']}  {row['owner']}  {shanghai(row['since'])}  {row['suggested']}"
+            f"{yuan(row['amount'])}  {row['owner']}  {shanghai(row['since'])}  {row['suggested']}"
         )
 
 
 def showing(client: Client, number: str) -> Iterator[str]:
     """All about an open exception, with what matching saw. Raises LookupError."""
     row = found(client, number)
-    yield f"{EXCEPTION[row['kind']]} {row['kind']}  {row['subject']}  {row['amount']}"
+    yield f"{EXCEPTION[row['kind']]} {row['kind']}  {row['subject']}  {yuan(row['amount'])}"
     yield f"严重程度 severity {row['severity']}  负责 owner {row['owner']}  建议 suggested: {row['suggested']}"
     yield f"依据 evidence: {row['evidence']}"
     if row["candidates"]:
         yield f"候选 looked at: {row['candidates']}"
     for one in rows(client, HISTORY, id=number):
-        yield f"  {shanghai(one['time'])}  {one['status']}  {one['amount']}  {one['evidence']}  ({one['cause']})"
+        yield f"  {shanghai(one['time'])}  {one['status']}  {yuan(one['amount'])}  {one['evidence']}  ({one['cause']})"
     for one in rows(client, DECIDED, id=number):
         what = f"{one['decision']} {one['event_id']}  {one['state']}  {one['by']}  {one['reason']}"
         yield f"  {shanghai(one['event_time'])}  {what}"
@@ -72,7 +80,7 @@ def showing(client: Client, number: str) -> Iterator[str]:
         yield from explained(client, row["subject"])
 
 
-def found(client: Client, number: str) -> dict[str, str]:
+def found(client: Client, number: str) -> Row:
     """An open exception. Raises LookupError."""
     known = rows(client, ONE, id=number)
     if not known:

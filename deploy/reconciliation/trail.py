@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from clickhouse_connect.driver.client import Client
 
 from dashboards.queries import Row, rows
-from dashboards.words import shanghai
+from dashboards.words import shanghai, yuan
 from schemas.reasons import EXCEPTION
 
 KNOWN = """
@@ -47,25 +47,27 @@ def trail(client: Client, name: str) -> Iterator[str]:
             f"there is no payment and no document {name}: a payment is channel/merchant/kind/number"
         )
     for row in rows(client, WORDS, name=name):
-        what = f"{row['kind']} {row['direction']} {row['amount']} {row['currency']} {row['party']}".strip()
+        what = (
+            f"{row['kind']} {row['direction']} {yuan(row['amount'])} {row['currency']} {row['party']}".strip()
+        )
         yield f"单据 due  {shanghai(row['event_time'])}  {row['status']}  {what}  ({row['event_id']})"
     for row in rows(client, TOLD, name=name):
-        fee = f"  fee {row['fee']}" if row["fee_told"] else ""
-        what = f"{row['state']}  {row['amount']} {row['currency']}{fee}  {row['order']}".rstrip()
+        fee = f"  fee {yuan(row['fee'])}" if row["fee_told"] else ""
+        what = f"{row['state']}  {yuan(row['amount'])} {row['currency']}{fee}  {row['order']}".rstrip()
         yield f"支付 payment  {shanghai(row['event_time'])}  {what}  ({row['cause']})"
     for row in rows(client, MATCHES, name=name, document=not known["payments"]):
         yield _matched(row, other="payment" if not known["payments"] else "document")
     for row in rows(client, STATUSES, name=name):
-        what = f"{row['serial']} {row['status']}  due {row['due']}  paid {row['paid']}  refunded {row['refunded']}"
-        yield f"状态 status  {shanghai(row['time'])}  {what}"
+        sums = "  ".join(f"{name} {yuan(row[name])}" for name in ("due", "paid", "refunded"))
+        yield f"状态 status  {shanghai(row['time'])}  {row['serial']} {row['status']}  {sums}"
     for row in rows(client, ASKED, name=name):
-        what = f"{EXCEPTION[row['kind']]} {row['kind']}  {row['state']}  {row['amount']}  {row['suggested']}"
+        what = f"{EXCEPTION[row['kind']]} {row['kind']}  {row['state']}  {yuan(row['amount'])}  {row['suggested']}"
         yield f"差异 exception  {what}  ({row['exception_id']})"
     for row in rows(client, DECIDED, name=name):
         what = f"{row['decision']}  {row['state']}  {row['by']}  {row['reason']}".rstrip()
         yield f"裁决 decision  {shanghai(row['event_time'])}  {what}  ({row['event_id']})"
     for row in rows(client, JOURNAL, name=name):
-        what = f"{row['book']} {row['account']} {'借' if row['side'] == 'D' else '贷'} {row['amount']}"
+        what = f"{row['book']} {row['account']} {'借' if row['side'] == 'D' else '贷'} {yuan(row['amount'])}"
         yield f"分录 journal  {row['business_date']}  {what}  {row['fee']}"
     for row in rows(client, HEARD, name=name):
         where = f"{row['topic']}:{row['partition']}:{row['offset']}"
@@ -74,5 +76,5 @@ def trail(client: Client, name: str) -> Iterator[str]:
 
 def _matched(row: Row, other: str) -> str:
     back = "冲回 taken back" if row["reversal"] else row["what"]
-    what = f"{back}  {row['amount']}  {row[other]}  {row['rule']}: {row['evidence']}"
+    what = f"{back}  {yuan(row['amount'])}  {row[other]}  {row['rule']}: {row['evidence']}"
     return f"核销 match  {shanghai(row['time'])}  {what}"

@@ -16,7 +16,7 @@ from flows.reconciliation.quoted import LEAST_LENGTH, MOST_LENGTH
 from schemas.money import parse_yuan
 from schemas.payments import Flow
 from schemas.problems import NOT_TOML, DocumentError, Problem
-from schemas.times import DAY, HOUR, MINUTE
+from schemas.times import DAY, span
 
 FILE = "matching.toml"
 DEFAULT = Path(__file__).parent / "default" / FILE
@@ -37,9 +37,6 @@ MOST_WORK = 5_000_000
 MOST_ITEMS = 20_000
 MOST_WINDOW = 3 * DAY
 """Of amount_in_window, before and after."""
-MOST_SPAN = 3660 * DAY
-_SPAN = re.compile(r"([0-9]{1,6})([mhd])", re.ASCII)
-_UNIT = {"m": MINUTE, "h": HOUR, "d": DAY}
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,40}", re.ASCII)
 
 
@@ -200,12 +197,7 @@ def _rule(section: _Section) -> Rule:
 
 def _span(text: str) -> int | None:
     """Milliseconds of `30m`, `72h`, `90d`; None of nothing. Raises ValueError for anything else."""
-    if not text:
-        return None
-    found = _SPAN.fullmatch(text)
-    if found is None or int(found[1]) * _UNIT[found[2]] > MOST_SPAN:
-        raise ValueError(f'{text!r} is no time such as "30m", "72h" or "90d", ten years at most')
-    return int(found[1]) * _UNIT[found[2]]
+    return span(text) if text else None
 
 
 def _amount(text: str) -> int:
@@ -275,7 +267,7 @@ def _missing(section: _Section) -> Iterator[tuple[str, str, str]]:
             yield "documents", "wrong_setting", "amount_in_window is one payment, one due, one amount"
         for column, text in (("before", section.before), ("after", section.after)):
             try:
-                if (span := _span(text)) is None or span > MOST_WINDOW:
+                if (window := _span(text)) is None or window > MOST_WINDOW:
                     yield column, "wrong_window", "amount_in_window needs both, three days at most"
             except ValueError:
                 continue

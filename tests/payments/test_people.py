@@ -32,9 +32,9 @@ def test_from_the_question_to_the_answer(store: Written) -> None:
     lines = [line for line in listing(store.client) if unknown in line]
     assert len(lines) == 1
     assert "来款无对应单据" in lines[0]
-    assert key("A1") in lines[0]
+    assert f"{key('A1')}  2,000.00  " in lines[0]
     shown = "\n".join(showing(store.client, unknown))
-    assert "2000.00" in shown
+    assert "2,000.00" in shown
     assert "opened" in shown
 
     made = Answer(store.client, "li", "customer called").match(unknown, [("FR-1001", 2000 * YUAN)])
@@ -60,6 +60,8 @@ def test_an_exception_sleeps_and_wakes(store: Written) -> None:
     assert [line for line in listing(store.client, ignored=True) if number in line]
     store.until(NOON + 10 * DAY)
     assert [line for line in listing(store.client) if number in line]
+    for days, there in ((8, True), (10, False)):
+        assert any(number in line for line in listing(store.client, age=days * DAY)) == there
 
 
 def test_why(store: Written) -> None:
@@ -80,7 +82,7 @@ def test_from_a_payment_or_a_document_down_to_the_notification(store: Written) -
     assert sum(line.startswith("核销") for line in told) == 3, shown
     assert "taken back" in shown
     assert "多付 amount_over" in shown
-    assert "1815 借 40.0000  payment_in" in shown
+    assert "1815 借 40.00  payment_in" in shown
     assert told[-1].startswith("通知 notification")
     assert "waybook evidence ntf-" in told[-1]
     document = "\n".join(trail(store.client, "FR-1030"))
