@@ -1,4 +1,4 @@
-"""A process of the embedded stack: started, tended, and stopped politely."""
+"""A process of the embedded stack: started, tended, and stopped politely; without this one it ends by itself."""
 
 import os
 import subprocess
@@ -24,7 +24,7 @@ class Part:
         self.starts += 1
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", *self.command],
+                [sys.executable, "-m", "deploy.child", str(os.getpid()), *self.command],
                 stdout=log,
                 stderr=log,
                 stdin=subprocess.DEVNULL,

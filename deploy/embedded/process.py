@@ -3,6 +3,7 @@
 import os
 import signal
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -24,11 +25,15 @@ def stop_on_signal(stop: Callable[[], object]) -> None:
 
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, stopping)
-    parent = os.getppid()
+    when_alone(os.getppid(), stopping)
+
+
+def when_alone(parent: int, act: Callable[[], object]) -> None:
+    """Call `act`, in a thread of its own, once the process with this number no longer is this one's parent."""
 
     def watch() -> None:
         while os.getppid() == parent:
-            threading.Event().wait(1)
-        stopping()
+            time.sleep(1)
+        act()
 
-    threading.Thread(target=watch, daemon=True).start()
+    threading.Thread(target=watch, name="parent", daemon=True).start()
