@@ -26,8 +26,8 @@ Currency = Annotated[str, Meta(pattern="^[A-Z]{3}$")]
 Amount = Annotated[int, Meta(gt=0, le=MOST)]
 Signed = Annotated[int, Meta(ge=-MOST, le=MOST)]
 
-MOST_REFERENCES, MOST_SHARES = 64, 256
-"""Further numbers of a due, and shares of one decision."""
+MOST_REFERENCES, MOST_SHARES, MOST_NAMED = 64, 256, 2_000
+"""Further numbers of a due, shares of one decision, and open items that one close names."""
 Group = Annotated[str, Meta(min_length=1, max_length=MOST_IDENTIFIER, pattern="^[^/]+$")]
 """A merchant group. Without a slash: it is part of addresses and of records' keys."""
 
@@ -40,6 +40,8 @@ Flow = Literal["in", "out"]
 Sort = Literal["trade", "fund"]
 """Sort of a bill: the trades that a channel carried out, or the movements of the account that it keeps for us (a bank's
 statement, 资金账单). A channel may give both; a movement is looked for in each that it gives."""
+Period = Literal["day", "week", "month"]
+"""日结, 周结, 月结."""
 DueKind = Literal["order", "consignment", "contract", "statement", "invoice", "topup"]
 """订单, 托运单, 仓储合同, 结算单, 供应商或承运商发票, 虚拟账户充值."""
 
@@ -229,6 +231,43 @@ class PaymentDecided(Event, frozen=True, kw_only=True, tag="payment_decision"):
     reason: Text = ""
 
 
+class Named(msgspec.Struct, frozen=True, gc=False):
+    """An open item that a close names, and why it stays open."""
+
+    item: Name
+    """An exception's id; or `bill/SORT/DAY`: that day's bill has not come."""
+    reason: Annotated[str, Meta(min_length=1, max_length=256)]
+
+
+class CloseAsked(Dated, frozen=True, kw_only=True, tag="close_asked"):
+    """A day, week or month of a channel's merchant is to be closed. Topic `waybook.payment-decisions`, key: group.
+
+    `first` to `last`: a day; Monday to Sunday; the first to the last of a month, in Shanghai. Refused while something
+    of it is open that is not `named`.
+    """
+
+    group: Group
+    channel: Name
+    merchant: Name
+    period: Period
+    first: date
+    last: date
+    by: Name
+    named: Annotated[tuple[Named, ...], Meta(max_length=MOST_NAMED)] = ()
+    reason: Text = ""
+
+
+class ReopenAsked(Event, frozen=True, kw_only=True, tag="reopen_asked"):
+    """Close `of` is to be undone, by another person. Topic `waybook.payment-decisions`, key: group."""
+
+    group: Group
+    channel: Name
+    merchant: Name
+    of: Name
+    by: Name
+    reason: Text = ""
+
+
 class PaymentRulesPublished(Event, frozen=True, kw_only=True, tag="payment_rules"):
     """Channels, merchants, payers' tokens and matching rules. Topic `waybook.payment-control`, partition 0.
 
@@ -276,6 +315,8 @@ PaymentEvent = (
     | BillComplete
     | BillRefused
     | PaymentDecided
+    | CloseAsked
+    | ReopenAsked
     | PaymentRulesPublished
     | OrderStatus
     | InvoiceRequested

@@ -45,7 +45,7 @@ CARRIES: dict[str, tuple[type[events.Event], ...]] = {
     topics.QUERIES.name: (events.Query,),
     topics.RECEIVABLES.name: (payments.Receivable, payments.ReceivableCancelled),
     topics.BILLS.name: (payments.BillLines, payments.BillComplete, payments.BillRefused),
-    topics.DECISIONS.name: (payments.PaymentDecided,),
+    topics.DECISIONS.name: (payments.PaymentDecided, payments.CloseAsked, payments.ReopenAsked),
     topics.PAYMENT_CONTROL.name: (payments.PaymentRulesPublished,),
     topics.STATUSES.name: (payments.OrderStatus,),
     topics.INVOICES.name: (payments.InvoiceRequested,),

@@ -121,3 +121,17 @@ EXCEPTION = {
     "bill_missing": "账单未到",
 }
 """What a person may have to look at about payments: an exception's `kind`."""
+
+CLOSE = {
+    "already_closed": "该期间已结账",
+    "not_over": "期间尚未结束，或仍有款项待判定",
+    "earlier_open": "之前有业务的日子尚未结账",
+    "days_open": "期间内的日子尚未全部日结",
+    "bill_missing": "账单未到",
+    "exception_open": "未列明的差异",
+    "not_standing": "没有这项有效的结账",
+    "same_person": "反结账须由结账人以外的人提出",
+    "later_close": "须先反结之后的结账",
+    "too_long_ago": "期间过早",
+}
+"""What a close, or its undoing, lacks."""

@@ -42,7 +42,7 @@ RECEIVABLES = Topic(
 )
 BILLS = Topic("waybook.bills", "group", True, "Channels' verified bills, line by line")
 DECISIONS = Topic(
-    "waybook.payment-decisions", "group", True, "What people decide about payments and exceptions"
+    "waybook.payment-decisions", "group", True, "What people decide about payments, exceptions and closes"
 )
 PAYMENT_CONTROL = Topic(
     "waybook.payment-control", "", False, "What is published: channels, merchants and matching rules"

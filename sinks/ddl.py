@@ -168,6 +168,14 @@ VIEWS = {
                countIf(unmatched = 0) AS fully_matched
         FROM payment_now WHERE state = 'success'
         GROUP BY business_date, of_group, channel, merchant, kind, direction, currency""",
+    "close_now": """
+        SELECT toString(`group`) AS of_group, toString(channel) AS channel, toString(merchant) AS merchant,
+               toString(period) AS period, first, last, close_id, by AS closed_by, event_time AS closed_at,
+               received_count, received, refunded_count, refunded, paid_out_count, paid_out, fees_count, fees,
+               matched_count, matched, matched_out_count, matched_out, billed_lines, billed, billed_refunds,
+               billed_fees, suspense, open_count, open, items
+        FROM close WHERE status = 'closed'
+            AND (`group`, close_id) NOT IN (SELECT `group`, of FROM close WHERE status = 'reopened')""",
     "cash_position": """
         SELECT j.account AS account, a.name AS name, a.english AS english,
                sum(if(j.side = 'D', j.amount, -j.amount)) AS balance
@@ -179,7 +187,8 @@ VIEWS = {
 }
 """Views for people: what waits now, goods in stores, open breaches of scan chains, cases of weights, conflicting
 duplicates with both contents, dead letters still open; payments and dues as they are, open exceptions, aging by days
-overdue, days sales outstanding, each day by channel, and where the money is (2601: of which nobody knows for what)."""
+overdue, days sales outstanding, each day by channel, closes that stand, and where the money is (2601: of which nobody
+knows for what)."""
 
 
 def statements(cluster: str | None = None, database: str = "default") -> list[str]:

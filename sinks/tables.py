@@ -51,6 +51,10 @@ SEQ = (
     Column("line", "UInt32", "place in the block, from 0"),
 )
 WAYBILLS = "INDEX waybills waybill TYPE bloom_filter(0.01) GRANULARITY 4"
+POSTED_FOR = (
+    "posted_for Date ALIAS toDate(event_time, 'Asia/Shanghai') COMMENT 'the day that it belongs to: another than "
+    "business_date where that was closed'"
+)
 
 BLOCK = Table(
     "block",
@@ -228,7 +232,11 @@ JOURNAL = Table(
         Column("business_date", DATE),
         Column("rules_version", WORD, "version of the posting rules"),
     ),
-    extras=(WAYBILLS, "period UInt32 ALIAS toYYYYMM(business_date) COMMENT 'month of the business date'"),
+    extras=(
+        WAYBILLS,
+        "period UInt32 ALIAS toYYYYMM(business_date) COMMENT 'month of the business date'",
+        POSTED_FOR,
+    ),
 )
 
 WEIGHT = Table(
@@ -979,11 +987,15 @@ PAYMENT_MATCH = Table(
         Column("revision", "UInt16", "0 for the first; a correction adds a reversal and the next revision"),
         Column("reversal", "UInt8", "1: it takes the match of this revision back"),
         Column("event_time", TIME, "when both sides were known, by their own times"),
-        Column("business_date", DATE, "Shanghai's date of event_time"),
+        Column(
+            "business_date",
+            DATE,
+            "Shanghai's date of event_time; the first day that was open, if it was closed",
+        ),
         Column("cause", TEXT, "the event that led to this row"),
         Column("time", TIME, "data time at which it was booked"),
     ),
-    extras=(PAYMENTS, DOCUMENTS),
+    extras=(PAYMENTS, DOCUMENTS, POSTED_FOR),
 )
 
 PAYMENT_EXCEPTION = Table(
@@ -1054,6 +1066,60 @@ PAYMENT_DECISION = Table(
     ),
 )
 
+CLOSE = Table(
+    "close",
+    "Days, weeks and months of channels' merchants that were to be closed or opened again, and what became of it",
+    (
+        *SEQ,
+        Column("close_id", TEXT, "the command's id"),
+        Column("what", WORD, "close, reopen"),
+        Column("status", WORD, "closed, reopened, refused"),
+        GROUP,
+        Column("channel", WORD),
+        Column("merchant", WORD),
+        Column("period", WORD, "day, week, month"),
+        Column("first", DATE, "of the period, in Shanghai"),
+        Column("last", DATE),
+        Column("by", TEXT),
+        Column("reason", TEXT),
+        Column("of", TEXT, "reopen: the close"),
+        Column("lacking", "UInt32", "refused: how much stands against it"),
+        Column("lacks", TEXT, "refused: JSON, a list of what and item, the first of them"),
+        Column("open_count", "UInt32", "exceptions through the last day, and bills that have not come"),
+        Column("open", MONEY, "their amounts"),
+        Column(
+            "items",
+            TEXT,
+            "JSON: each with its kind, subject, amount in 0.0001, reason and who named it first",
+        ),
+        Column("received_count", "Int64", "what is booked with business dates of the period: money in"),
+        Column("received", MONEY),
+        Column("refunded_count", "Int64", "refunds and chargebacks"),
+        Column("refunded", MONEY),
+        Column("paid_out_count", "Int64", "other money out"),
+        Column("paid_out", MONEY),
+        Column("fees_count", "Int64", "what the channel kept"),
+        Column("fees", MONEY),
+        Column("matched_count", "Int64", "of money in: what documents took"),
+        Column("matched", MONEY),
+        Column("matched_out_count", "Int64", "of money out"),
+        Column("matched_out", MONEY),
+        Column(
+            "billed_lines",
+            "Int64",
+            "what the period's bills say that had to be in; those of trades if there are any",
+        ),
+        Column("billed", MONEY),
+        Column("billed_refunds", MONEY),
+        Column("billed_fees", MONEY),
+        Column("suspense", MONEY, "at the end of the last day: money of which nobody knows what it is for"),
+        Column("event_time", TIME, "when it was asked for"),
+        Column("time", TIME, "data time at which it was decided"),
+        Column("partition", "UInt16", "of the topic waybook.payment-decisions"),
+        Column("offset", "UInt64"),
+    ),
+)
+
 PAYMENT_RULES = Table(
     "payment_rules",
     "Published channels, merchants, payers' tokens and matching rules, whole, in order of publication",
@@ -1069,7 +1135,7 @@ PAYMENT_RULES = Table(
 
 OF_PAYMENTS = (
     *(RECEIVABLE, NOTIFICATION, PAYMENT, BILL, PAYMENT_MATCH, PAYMENT_EXCEPTION, ORDER_STATUS),
-    *(PAYMENT_DECISION, PAYMENT_RULES),
+    *(PAYMENT_DECISION, CLOSE, PAYMENT_RULES),
 )
 """Tables that only the payments flow writes."""
 FACTS = (

@@ -9,7 +9,7 @@ from sinks.tables import BY_NAME, TEXT, WORD
 
 _TABLES = (
     *("receivable", "notification", "payment", "payment_match", "payment_exception", "order_status"),
-    *("payment_decision", "bill", "journal", "account_movement"),
+    *("payment_decision", "close", "bill", "journal", "account_movement"),
 )
 _SEALED = ("sealed",)
 _ROW = "[0-9]([ ._-]{0,3}[0-9]){12,}"
@@ -17,7 +17,7 @@ _ROW = "[0-9]([ ._-]{0,3}[0-9]){12,}"
 _ISSUERS = re.compile("4|5[1-5]|6|3[47]|22[3-9]|2[3-6]|27[01]|81")
 _OURS = re.compile("[a-z]{2,8}-[0-9a-f]{32}")
 """Names that are hashes: what looks like a number in them is none."""
-_TOGETHER = ("evidence", "shares")
+_TOGETHER = ("evidence", "shares", "items", "lacks")
 """Texts of our own making, in which amounts stand beside numbers: only digits that stand together are looked at."""
 
 

@@ -60,6 +60,7 @@ _TOPICS = {
     "notification": "topic",
     "receivable": f"'{RECEIVABLES.name}'",
     "payment_decision": f"'{DECISIONS.name}'",
+    "close": f"'{DECISIONS.name}'",
     "bill": f"'{BILLS.name}'",
 }
 """Tables of facts, and of which topic they are: a column, or always the same."""

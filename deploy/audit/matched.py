@@ -8,6 +8,7 @@ import msgspec
 
 from deploy.audit.asked import Asked
 from deploy.audit.cards import check_cards
+from deploy.audit.closed import Closes, check_closed
 from deploy.audit.decided import Decided, Voucher
 from deploy.audit.names import content_name, name_of
 from deploy.audit.postings import words
@@ -47,7 +48,7 @@ _VOUCHERS = """
 _JOURNAL = """
     SELECT hex(charge_id) AS charge, waybill, toString(fee) AS fee, toString(book) AS book,
            toString(account) AS account, toString(side) AS side, reinterpretAsInt64(amount) AS units,
-           toString(counterparty) AS other, event_time, business_date AS day, toString(cause) AS cause
+           toString(counterparty) AS other, event_time, business_date AS day, toString(cause) AS cause, seq
     FROM $journal WHERE fee IN {fees} AND {where}"""
 _CLEARING = f"""
     SELECT toString(account) AS account, toString(counterparty) AS other,
@@ -64,6 +65,8 @@ _UNSEALED = f"""
     SELECT notification_id, payment, length(sealed) AS bytes, payment IN (SELECT payment FROM $payment) AS known,
            count() AS times FROM $notification WHERE {shard_of("payment")}
     GROUP BY notification_id, payment, bytes, known HAVING bytes < 32 OR NOT known OR times > 1"""
+Journal = dict[str, list[tuple[str, bool, Line, int]]]
+"""Rows of each charge: posting rule, whether it takes back, what it says, its block."""
 _NUMBERED = """upper(replaceRegexpAll({0}, '[^0-9A-Za-z]', ''))"""
 
 
@@ -119,6 +122,7 @@ class Matched:
         self._bounds = read_bounds(store)
         self.asked = Asked(store, self._bounds, data_time or 0)
         self.decided = Decided(store, self._bounds)
+        self._closes = Closes(store)
         self.receipts = Findings("receipts_posted", "每笔成功支付及其手续费按渠道逐行入账，不多不少")
         self.dues = Findings("dues_posted", "每张应收应付按最新内容逐行入账，不多不少")
         self.names = Findings("payment_names", "支付、核销、状态编号由内容独立重算")
@@ -153,6 +157,7 @@ class Matched:
         yield self.numbers.check("payments")
         yield self.names.check("names")
         yield self.evidence.check("notifications")
+        yield from check_closed(self._store, self._closes)
         yield check_cards(self._store)
 
     # Payments
@@ -187,7 +192,7 @@ class Matched:
         paid: Paid,
         rows: int,
         vouchers: Sequence[Voucher],
-        journal: dict[str, list[tuple[str, bool, Line]]],
+        journal: Journal,
     ) -> None:
         self.names.seen += 1
         if key != f"{paid.party}/{paid.kind}/{paid.number}":
@@ -198,7 +203,7 @@ class Matched:
         day = (paid.time + SHANGHAI) // DAY
         for what, name, units in (("receipt", rule, paid.units), ("fee", "channel_fee", paid.fee)):
             wanted = [(name, line) for line in lines(name, paid.party, units, paid.time, day)] if ours else []
-            self._stands(self.receipts, f"{what}|{paid.group}|{key}|", rows, wanted, journal)
+            self._stands(self.receipts, f"{what}|{paid.group}|{key}|", rows, wanted, journal, paid.party)
         if ours:
             account = CLEARING.get(paid.channel, ELSEWHERE)
             signed = paid.units if paid.direction == "in" else -paid.units
@@ -277,7 +282,7 @@ class Matched:
         self,
         due: Due,
         vouchers: Sequence[Voucher],
-        journal: dict[str, list[tuple[str, bool, Line]]],
+        journal: Journal,
         paid: Mapping[str, Paid],
     ) -> None:
         wanted: list[tuple[str, Line]] = []
@@ -428,17 +433,15 @@ class Matched:
             if standing is not None:
                 yield Voucher(*key, *standing)
 
-    def _entries(
-        self, fees: Iterable[str], where: str, span: Mapping[str, Any]
-    ) -> dict[str, list[tuple[str, bool, Line]]]:
+    def _entries(self, fees: Iterable[str], where: str, span: Mapping[str, Any]) -> Journal:
         """Journal rows by what they stand for."""
-        found: dict[str, list[tuple[str, bool, Line]]] = defaultdict(list)
+        found: Journal = defaultdict(list)
         for row in self._store.rows(_JOURNAL.format(fees=words(tuple(fees)), where=where), **span):
             line = (
                 *(row["book"], row["account"], row["side"], row["units"], row["other"]),
                 *(row["event_time"], row["day"]),
             )
-            found[row["charge"]].append((row["fee"], row["cause"] == REVERSED, line))
+            found[row["charge"]].append((row["fee"], row["cause"] == REVERSED, line, row["seq"]))
         return found
 
     def _stands(
@@ -447,23 +450,38 @@ class Matched:
         name: str,
         most: int,
         wanted: Sequence[tuple[str, Line]],
-        journal: dict[str, list[tuple[str, bool, Line]]],
+        journal: Journal,
+        account: str = "",
     ) -> None:
-        """Of all revisions of an entry, at most `most`, one stands, and it is the wanted one."""
+        """Of all revisions of an entry, at most `most`, one stands, and it is the wanted one.
+
+        `account`: the channel's merchant, whose days may be closed: then an entry is booked on the first open one.
+        """
         found.seen += 1
         standing: list[tuple[str, Line]] = []
         for revision in range(most + 1):
             made = journal.pop(name_of(f"{name}|{revision}+"), [])
             back = journal.pop(name_of(f"{name}|{revision}-"), [])
-            if any(reversal for _, reversal, _ in made) or not all(reversal for _, reversal, _ in back):
+            if any(reversal for _, reversal, *_ in made) or not all(reversal for _, reversal, *_ in back):
                 found.add(f"{name}|{revision}: what is made and what is taken back are mixed up")
-            rows = [(fee, line) for fee, _, line in made]
-            if back and sorted((fee, _red(line)) for fee, _, line in back) != sorted(rows):
+            rows = [
+                (fee, self._undated(line, account, (line[-2] + SHANGHAI) // DAY, seq))
+                for fee, _, line, seq in made
+            ]
+            booked = max((line[-1] for _, _, line, _ in made), default=0)
+            reds = [(fee, _red(self._undated(line, account, booked, seq))) for fee, _, line, seq in back]
+            if back and sorted(reds) != sorted(rows):
                 found.add(f"{name}|{revision}: takes back something else than was booked")
             elif not back:
                 standing += rows
         if sorted(standing) != sorted(wanted):
             found.add(f"{name}: stands as {sorted(standing)}, should be {sorted(wanted)}")
+
+    def _undated(self, line: Line, account: str, day: int, seq: int) -> Line:
+        """A journal row as if no day was closed. `day`: to which it belongs; of what takes back: where that stands."""
+        *rest, time, booked = line
+        late = booked - self._closes.day(account, day, seq)
+        return (*rest, time, (time + SHANGHAI) // DAY + late)  # type: ignore[return-value]
 
 
 def _red(line: Line) -> Line:

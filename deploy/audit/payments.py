@@ -31,18 +31,19 @@ RULES = (
         SELECT any(what) AS document, book, account, side, units,
                if(sum(found) > 0, 'not called for', 'missing') AS row
         FROM (
-            SELECT match_id AS id, posting AS fee, event_time, if(of = '{HQ}', '{HQ}', party) AS book,
+            SELECT match_id AS id, posting AS fee, event_time, business_date, if(of = '{HQ}', '{HQ}', party) AS book,
                    if(of = '{HQ}', party, '{HQ}') AS counterparty, leg.account AS account, leg.side AS side,
                    reinterpretAsInt64(m.amount) AS units, if(payment = '', document, payment) AS waybill,
                    document AS what, -1 AS found
             FROM (SELECT * FROM $payment_match WHERE {BLOCK_RANGE} AND posting != '') AS m
             LEFT JOIN {_LEGS} AS leg ON leg.fee = m.posting
             UNION ALL
-            SELECT charge_id, fee, event_time, book, counterparty, account, side, reinterpretAsInt64(amount),
-                   waybill, '', 1
+            SELECT charge_id, fee, event_time, business_date, book, counterparty, account, side,
+                   reinterpretAsInt64(amount), waybill, '', 1
             FROM $journal WHERE {BLOCK_RANGE} AND fee IN {words(MATCHES)}
         )
-        GROUP BY id, fee, event_time, book, counterparty, account, side, units, waybill HAVING sum(found) != 0""",
+        GROUP BY id, fee, event_time, business_date, book, counterparty, account, side, units, waybill
+        HAVING sum(found) != 0""",
     ),
     Rule(
         "matches_in_turn",

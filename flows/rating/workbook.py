@@ -257,11 +257,17 @@ def read_sheet(source: BinaryIO, name: str, most: int = MOST_BYTES) -> Iterator[
 
 def write_sheet(rows: Iterable[Sequence[str]], target: BinaryIO) -> None:
     """A workbook of one sheet. What it cannot hold is left out: control characters, and the ends of long texts."""
+    write_sheets({"sheet 1": rows}, target)
+
+
+def write_sheets(sheets: Mapping[str, Iterable[Sequence[str]]], target: BinaryIO) -> None:
+    """The same with several sheets, by title."""
     with _writing() as book:
-        sheet = book.create_sheet("sheet 1")
-        for row in rows:
-            cells = [cell_of(storable(text)) for text in row]
-            sheet.append([_made(sheet, cell, excel_value(cell)) for cell in cells])
+        for title, rows in sheets.items():
+            sheet = book.create_sheet(title)
+            for row in rows:
+                cells = [cell_of(storable(text)) for text in row]
+                sheet.append([_made(sheet, cell, excel_value(cell)) for cell in cells])
         book.save(target)
 
 

@@ -165,10 +165,7 @@ class Billing:
 
     def _check(self, event: BillEvent) -> None:
         """Raises RefusedError for a bill of nobody, or lines of quite another time."""
-        found = self._of.terms(event.channel, event.merchant)
-        if found is None or found[0] != event.group:
-            name = f"{event.channel}/{event.merchant}"
-            raise RefusedError("unknown_merchant", f"{name} is no merchant of group {event.group!r}")
+        self.owned(event.channel, event.merchant, event.group)
         off = day_of(event.day) - business_day(event.time - 1)
         if abs(off) > MOST_OFF:
             rule = "time_in_future" if off > 0 else "time_too_old"
@@ -271,6 +268,22 @@ class Billing:
         if record.finished != finished:
             self._ring.mark(record)
             record.finished = finished
+
+    # What closing asks
+
+    def owned(self, channel: str, merchant: str, group: str) -> None:
+        """Raises RefusedError where a channel has no such merchant of this group."""
+        found = self._of.terms(channel, merchant)
+        if found is None or found[0] != group:
+            raise RefusedError("unknown_merchant", f"{channel}/{merchant} is no merchant of group {group!r}")
+
+    def sorts(self, channel: str, merchant: str) -> Sequence[Sort]:
+        """Sorts of bills that the channel gives for each day."""
+        return self._account(channel, merchant).terms.sorts
+
+    def has(self, channel: str, merchant: str, sort: Sort, day: int) -> bool:
+        """Whether a day's bill is there as a whole."""
+        return self._account(channel, merchant).is_whole(sort, day)
 
     # Records
 

@@ -13,6 +13,9 @@ DUES = Counter("waybook_dues_total", "Words about receivables and payables")
 MATCHES = Counter("waybook_payment_matches_total", "Matches by rule; reversals apart", ["rule", "reversal"])
 EXCEPTIONS = Counter("waybook_payment_exceptions_total", "Exceptions by kind and status", ["kind", "status"])
 BILLS = Counter("waybook_bills_total", "Bills by channel, complete or refused", ["channel", "status"])
+CLOSES = Counter(
+    "waybook_closes_total", "Closes asked for and undone, by period and status", ["period", "status"]
+)
 REFUSED = Counter("waybook_payment_refusals_total", "Records that broke a rule", ["reason"])
 
 
@@ -32,5 +35,7 @@ def count(output: Output) -> None:
     for one in output.bills:
         status = "complete" if isinstance(one.event, BillComplete) else "refused"
         BILLS.labels(one.event.channel, status).inc()
+    for close in output.closes:
+        CLOSES.labels(getattr(close.event, "period", "reopen"), close.status).inc()
     for reason, number in Tally(one.reason for one in output.refusals if one.status == "open").items():
         REFUSED.labels(reason).inc(number)

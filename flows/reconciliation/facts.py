@@ -10,10 +10,19 @@ import msgspec
 
 from flows.reconciliation.model import Decisions, Due, Paid
 from flows.reconciliation.record import DecisionRecord, PaymentRecord
-from schemas.payments import Payment, PaymentDecided, Receivable, ReceivableCancelled, Share
+from schemas.payments import (
+    CloseAsked,
+    Named,
+    Payment,
+    PaymentDecided,
+    Receivable,
+    ReceivableCancelled,
+    ReopenAsked,
+    Share,
+)
 from schemas.times import date_of, day_of
 
-Word = TypeVar("Word", bound=Receivable | ReceivableCancelled | PaymentDecided)
+Word = TypeVar("Word", bound=Receivable | ReceivableCancelled | PaymentDecided | CloseAsked | ReopenAsked)
 _WRITTEN = ("id", "document", "party", "payer", "text", "reason", "by", "exception", "payment", "of")
 """Fields of people's words that go into tables."""
 RANK = {"pending": 0, "failed": 1, "closed": 1, "success": 2}
@@ -106,6 +115,8 @@ def scrubbed(event: Word, scrub: Callable[[str], str]) -> Word:
         changed["shares"] = tuple(
             Share(scrub(one.payment), scrub(one.document), one.amount_e4) for one in event.shares
         )
+    elif isinstance(event, CloseAsked):
+        changed["named"] = tuple(Named(scrub(one.item), scrub(one.reason)) for one in event.named)
     return msgspec.structs.replace(event, **changed)
 
 

@@ -44,6 +44,7 @@ from flows.reconciliation.rules import MatchingRules
 from flows.reconciliation.threeway import COMPARED
 from schemas.identity import content_id
 from schemas.payments import InvoiceRequested, OrderStatus, Payment
+from schemas.times import business_day
 
 OVER = frozenset({"amount_over", "duplicate_payment"})
 """Exceptions of a payment whose due is paid over."""
@@ -103,6 +104,8 @@ class Judge:
         """What bills and notifications of a payment do not agree in."""
         self.asked: dict[str, str] = {}
         """Open exceptions, and the keys of the records that they are about."""
+        self.closed: dict[str, int] = {}
+        """By channel/merchant: until which day it is closed."""
 
     def judge(self, links: Links, dues: Sequence[Due], payments: Sequence[Paid]) -> list[tuple[int, str]]:
         """Everything about what hangs together; moments at which records, by key, want to be looked at again."""
@@ -200,7 +203,8 @@ class Judge:
                 invoiced = (
                     what == "match" and due is not None and due.direction == "in" and due.kind not in VIRTUAL
                 )
-                self._agree(booked, wanted.get(voucher), what, payment.group, payment.key, document, invoiced)
+                place = payment.group, payment.key, document, invoiced, channel
+                self._agree(booked, wanted.get(voucher), what, *place)
 
     def book_fee(self, record: PaymentRecord, payment: Payment, cause: str) -> None:
         """What the channel took is known now, or is something else; nothing else about the payment has changed."""
@@ -211,7 +215,8 @@ class Judge:
             booked = record.booked[FEE] = Booked()
         if not _stands_as(booked, should):
             self.cause = cause
-            self._agree(booked, should, FEE, payment.group, payment.key, "", False)
+            channel = f"{payment.channel}/{payment.merchant}"
+            self._agree(booked, should, FEE, payment.group, payment.key, "", False, channel)
 
     def _of_difference(self, one: Difference, payment: Payment, of: DueRecord) -> Wanted:
         due = of.due
@@ -276,16 +281,17 @@ class Judge:
         payment: str,
         document: str,
         invoiced: bool = False,
+        account: str = "",
     ) -> None:
-        """Make what is booked of a voucher what should be."""
+        """Make what is booked of a voucher what should be. `account`: channel/merchant, whose days may be closed."""
         if booked.stands:
-            self._enter(booked, True, what, group, payment, document, invoiced)
+            self._enter(booked, True, what, group, payment, document, invoiced, account)
             booked.stands = False
             booked.revision += 1
         if should is not None:
             booked.amount, booked.rule, booked.party, booked.time, booked.currency = should[:5]
-            booked.by, booked.evidence, booked.stands = should.by, should.evidence, True
-            self._enter(booked, False, what, group, payment, document, invoiced)
+            booked.by, booked.evidence, booked.stands, booked.day = should.by, should.evidence, True, 0
+            self._enter(booked, False, what, group, payment, document, invoiced, account)
 
     def _enter(
         self,
@@ -296,7 +302,11 @@ class Judge:
         payment: str,
         document: str,
         invoiced: bool,
+        account: str,
     ) -> None:
+        day = booked.day or business_day(booked.time)
+        if account in self.closed and day <= self.closed[account]:
+            day = booked.day = self.closed[account] + 1
         entry = Entry(
             what,
             group,
@@ -312,6 +322,8 @@ class Judge:
             booked.by,
             booked.evidence,
             self.cause,
+            day,
+            account,
         )
         self.output.entries.append(entry)
         if invoiced:

@@ -1,11 +1,15 @@
 """What a block leads to in the payments flow, as rows in order of their making."""
 
+from collections.abc import Sequence
+
 import msgspec
 
 from flows.lifecycle.output import Refusal
+from flows.reconciliation.record import Standing
 from schemas.payments import (
     BillComplete,
     BillRefused,
+    CloseAsked,
     InvoiceRequested,
     Notification,
     OrderStatus,
@@ -14,6 +18,7 @@ from schemas.payments import (
     PaymentRulesPublished,
     Receivable,
     ReceivableCancelled,
+    ReopenAsked,
 )
 
 
@@ -71,6 +76,10 @@ class Entry(msgspec.Struct, frozen=True, gc=False):
     by: str
     evidence: str
     cause: str
+    day: int
+    """Business day on which it is booked: that of `time`, or the first that is not closed."""
+    account: str = ""
+    """channel/merchant of the payment; empty: it is of none."""
 
     @property
     def name(self) -> str:
@@ -105,6 +114,45 @@ class Decided(msgspec.Struct, frozen=True, gc=False):
     offset: int
 
 
+class Item(msgspec.Struct, frozen=True, gc=False):
+    """Something open at a close: an exception, or a bill that has not come. It becomes JSON."""
+
+    item: str
+    """As `schemas.payments.Named` has it."""
+    kind: str
+    subject: str
+    amount_e4: int
+    reason: str = ""
+    close: str = ""
+    """The close that named it first."""
+
+
+class Lack(msgspec.Struct, frozen=True, gc=False):
+    """What a close, or its undoing, lacks. It becomes JSON."""
+
+    what: str
+    """A key of `schemas.reasons.CLOSE`."""
+    item: str
+
+
+class Closed(msgspec.Struct, frozen=True, gc=False):
+    """What became of a close that was asked for, or of its undoing."""
+
+    event: CloseAsked | ReopenAsked
+    status: str
+    """closed, reopened, refused."""
+    of: Standing | None
+    """The close that was made or undone; None: there is none."""
+    lacks: Sequence[Lack]
+    items: Sequence[Item]
+    """What was open, and why it stays so."""
+    sums: Sequence[int]
+    """See `figures.total`; empty: a close is undone."""
+    suspense: int
+    partition: int
+    offset: int
+
+
 class Output(msgspec.Struct):
     """All that one block leads to."""
 
@@ -118,6 +166,7 @@ class Output(msgspec.Struct):
     decided: list[Decided] = []
     published: list[PaymentRulesPublished] = []
     bills: list[BillSaid] = []
+    closes: list[Closed] = []
     refusals: list[Refusal] = []
     repeats: int = 0
     now: int = 0

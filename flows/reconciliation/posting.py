@@ -13,7 +13,6 @@ from flows.journal.rules import PostingRules, read_rules
 from flows.reconciliation.output import Entry
 from schemas.parties import HQ
 from schemas.payments import Flow
-from schemas.times import business_day
 from sinks import columns
 from sinks.columns import Made, Vocabulary
 
@@ -99,7 +98,7 @@ class Posting:
                 np.where(pays, hq, party),
                 columns.ints([entry.amount for entry in posted]),
                 columns.ints([entry.time for entry in posted]),
-                columns.ints([business_day(entry.time) for entry in posted]),
+                columns.ints([entry.day for entry in posted]),
                 pa.array([entry.payment or entry.document for entry in posted], pa.string()),
                 reversals=columns.ints([entry.reversal for entry in posted]),
             ),

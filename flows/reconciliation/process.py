@@ -14,6 +14,7 @@ from flows.lifecycle.intake import RefusedError, read_by
 from flows.lifecycle.refusals import refusal, replay
 from flows.reconciliation.accounts import Terms
 from flows.reconciliation.billing import BillEvent, Billing
+from flows.reconciliation.closing import Closing
 from flows.reconciliation.components import component
 from flows.reconciliation.facts import amount_of, current, due_of, scrubbed, state_of
 from flows.reconciliation.judge import Judge, exception_id
@@ -42,12 +43,14 @@ from schemas.payments import (
     BillComplete,
     BillLines,
     BillRefused,
+    CloseAsked,
     Notification,
     Payment,
     PaymentDecided,
     PaymentRulesPublished,
     Receivable,
     ReceivableCancelled,
+    ReopenAsked,
     notification_id,
 )
 from schemas.problems import DocumentError, Problem
@@ -57,7 +60,7 @@ _json = msgspec.json.Encoder(order="deterministic")
 _notification = msgspec.json.Decoder(Notification).decode
 _due = msgspec.json.Decoder(Receivable | ReceivableCancelled).decode
 _bill = msgspec.json.Decoder(BillLines | BillComplete | BillRefused).decode
-_decision = msgspec.json.Decoder(PaymentDecided).decode
+_decision = msgspec.json.Decoder(PaymentDecided | CloseAsked | ReopenAsked).decode
 _other = msgspec.json.Decoder(Tick | DeadLetterReplayed | PaymentRulesPublished).decode
 NOTIFICATIONS = topics.notifications("").name
 
@@ -128,6 +131,7 @@ class Payments:
             self.ring, self.timers, self._touched, self._begin, self._change, self._link, self.judge.book_fee
         )
         self.judge.compare = self.billing.findings
+        self.closing = Closing(self.ring, self.billing, self.judge, self._begin)
 
     # What the engine asks for
 
@@ -147,6 +151,7 @@ class Payments:
             return  # the epoch ended before there were rules: only what was refused can be there
         self._link_all()
         self.billing.renew(self.channels)
+        self.closing.renew()
         for record in self.ring.records.values():
             self._wake(record)
 
@@ -175,6 +180,7 @@ class Payments:
             if record is not None:
                 self._touched.setdefault(key, (_group(record), "time"))
         self._judge()
+        self.closing.book(self.output)
         self.output.now = self.ring.now
         return self.output
 
@@ -305,15 +311,20 @@ class Payments:
 
     # Decisions
 
-    def _decision(self, event: PaymentDecided, at: Place) -> None:
+    def _decision(self, event: PaymentDecided | CloseAsked | ReopenAsked, at: Place) -> None:
         event = scrubbed(event, self._channels.scrub)
         key = decision_key(event.group, event.id)
         content = xxh3_64_intdigest(_json.encode(event))
         record = self._decision_record(key, event.time)
-        if record.said is not None:
+        if record.content:
             if record.content != content:
                 raise RefusedError("conflicting_duplicate", f"{event.id} was taken with other content")
             self.output.repeats += 1
+            return
+        if not isinstance(event, PaymentDecided):
+            self.closing.ask(event, at.partition, at.offset)
+            self._change(record)
+            record.content = content
             return
         self._check_decision(event)
         self._change(record)

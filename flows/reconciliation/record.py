@@ -7,7 +7,7 @@ import msgspec
 from flows.reconciliation.accounts import Bill
 from flows.reconciliation.model import Due
 from flows.reconciliation.threeway import Billed
-from schemas.payments import Payment, PaymentDecided, Sort
+from schemas.payments import Payment, PaymentDecided, Period, Sort
 from schemas.times import date_of
 
 MOST_TOLD = 8
@@ -34,6 +34,8 @@ class Booked(msgspec.Struct, array_like=True, gc=False):
     by: str = ""
     """Of a match: name of the matching rule."""
     evidence: str = ""
+    day: int = 0
+    """Business day on which it is booked, where its own was closed; 0: its own."""
 
 
 class Told(msgspec.Struct, array_like=True, gc=False):
@@ -127,6 +129,7 @@ class DecisionRecord(msgspec.Struct, tag="k", array_like=True, gc=False):
     finished: bool = False
     said: PaymentDecided | None = None
     content: int = 0
+    """Hash of what was said, also of a close and its undoing, which are kept elsewhere; 0: nothing was."""
     approved: tuple[str, ...] = ()
     """Who agreed, in order of names."""
     withdrawn: bool = False
@@ -173,6 +176,54 @@ class AccountRecord(msgspec.Struct, tag="a", array_like=True, gc=False):
     """By sort: days since 1970-01-01, in order."""
 
 
+class Standing(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """A close that nobody has undone. Days are days since 1970-01-01."""
+
+    close: str
+    """Id of the command."""
+    period: Period
+    first: int
+    last: int
+    by: str
+    before: int = -1
+    """Of a day: until which day it was closed before."""
+    suspense: int = 0
+    """Of a day: what was in suspense then."""
+
+
+class ClosingRecord(msgspec.Struct, tag="c", array_like=True, gc=False):
+    """Until where a channel's merchant is closed. It never leaves."""
+
+    key: str
+    place: int
+    epoch: int
+    at: int
+    finished: bool = False
+    account: str = ""
+    """channel/merchant."""
+    upto: int = -1
+    """Closed until this day, and what was in suspense at its end."""
+    suspense: int = 0
+    standing: tuple[Standing, ...] = ()
+    """Closes that may still be undone, in order of their making."""
+    named: dict[str, tuple[str, str]] = {}
+    """Open items that a standing close names: the close and the reason."""
+
+
+class SumsRecord(msgspec.Struct, tag="f", array_like=True, gc=False):
+    """What is booked on one day of a channel's merchant; it stays until its month can no longer be closed."""
+
+    key: str
+    place: int
+    epoch: int
+    at: int
+    finished: bool = False
+    account: str = ""
+    day: int = 0
+    sums: list[int] = []
+    """See `figures`."""
+
+
 class Note(msgspec.Struct, tag="n", array_like=True, gc=False):
     """A dead letter, or a note about one."""
 
@@ -185,8 +236,12 @@ class Note(msgspec.Struct, tag="n", array_like=True, gc=False):
     """A dead letter was sent again, so that the same bytes open it again."""
 
 
-Record = DueRecord | PaymentRecord | DecisionRecord | DayRecord | AccountRecord | Note
+Record = (
+    DueRecord | PaymentRecord | DecisionRecord | DayRecord | AccountRecord | ClosingRecord | SumsRecord | Note
+)
 _DAY = "y/"
+BILL = "bill/"
+"""How an open item begins that is a bill which has not come; its sort and day follow."""
 
 
 def over(kept: int) -> Callable[[Record, int], bool]:
@@ -221,3 +276,13 @@ def day_key(channel: str, merchant: str, sort: Sort, day: int) -> str:
 def account_key(channel: str, merchant: str) -> str:
     """Key of the record of a channel's merchant."""
     return f"a/{channel}/{merchant}"
+
+
+def closing_key(account: str) -> str:
+    """Key of the record of a channel's merchant's closes."""
+    return f"c/{account}"
+
+
+def sums_key(account: str, day: int) -> str:
+    """Key of the record of what is booked on a day."""
+    return f"f/{account}/{day}"

@@ -8,26 +8,41 @@ from flows.journal.chart import chart
 from flows.journal.post import Booked, charge_ids
 from flows.lifecycle.refusals import refusals
 from flows.lifecycle.tables import encoded
+from flows.reconciliation import figures
 from flows.reconciliation.facts import original_of
 from flows.reconciliation.judge import ADVICE
-from flows.reconciliation.output import BillSaid, Decided, Entry, Exceptional, Heard, Output, Said, Stated
+from flows.reconciliation.output import (
+    BillSaid,
+    Closed,
+    Decided,
+    Entry,
+    Exceptional,
+    Heard,
+    Output,
+    Said,
+    Stated,
+)
 from flows.reconciliation.posting import Posting
 from schemas import topics
 from schemas.payments import (
     BillComplete,
     BillRefused,
+    CloseAsked,
     OrderStatus,
     PaymentRulesPublished,
     Receivable,
     ReceivableCancelled,
+    ReopenAsked,
 )
-from schemas.times import business_day, day_of
+from schemas.times import day_of
 from sinks import columns
 from sinks.columns import Made, ints
 from sinks.encode import Encoded
 
 MATCHES = ("match", "difference", "write_off")
 """Entries that have rows in the table of matches."""
+MOST_LACKS = 200
+"""Of what a close lacks, so many are told one by one."""
 
 
 class Tables:
@@ -44,6 +59,7 @@ class Tables:
         self.booked = self.posting.booked(output.entries)
         made: dict[str, dict[str, Made] | None] = {
             "bill": _bills(output.bills),
+            "close": _closes(output.closes, output.now),
             "dead_letter": refusals(output.refusals),
             "journal": self.posting.journal(self.booked),
             "notification": _notifications(output.heard),
@@ -187,7 +203,7 @@ def _matches(rows: Sequence[Entry], now: int) -> dict[str, Made] | None:
         "revision": columns.numbers(ints([row.revision for row in rows]), "uint16"),
         "reversal": columns.numbers(ints([row.reversal for row in rows]), "uint8"),
         "event_time": columns.times(times),
-        "business_date": columns.dates(ints([business_day(row.time) for row in rows])),
+        "business_date": columns.dates(ints([row.day for row in rows])),
         "cause": columns.texts([row.cause for row in rows]),
         "time": _now(now, len(rows)),
     }
@@ -246,7 +262,7 @@ def _decisions(rows: Sequence[Decided]) -> dict[str, Made] | None:
         "state": columns.spelled([row.state for row in rows]),
         "by": columns.texts([event.by for event in events]),
         "exception_id": columns.texts([event.exception for event in events]),
-        "shares": columns.texts([msgspec.json.encode(event.shares).decode() for event in events]),
+        "shares": columns.texts([_json(event.shares) for event in events]),
         "payment": columns.texts([event.payment for event in events]),
         "document": columns.texts([event.document for event in events]),
         "amount": columns.money(ints([event.amount_e4 for event in events])),
@@ -256,6 +272,62 @@ def _decisions(rows: Sequence[Decided]) -> dict[str, Made] | None:
         "partition": columns.numbers(ints([row.partition for row in rows]), "uint16"),
         "offset": columns.numbers(ints([row.offset for row in rows]), "uint64"),
     }
+
+
+def _closes(rows: Sequence[Closed], now: int) -> dict[str, Made] | None:
+    if not rows:
+        return None
+    events = [row.event for row in rows]
+    periods = [_period(row) for row in rows]
+    sums = [figures.named(row.sums) if row.sums else {} for row in rows]
+    return {
+        "close_id": columns.texts([event.id for event in events]),
+        "what": columns.spelled([_what(event) for event in events]),
+        "status": columns.spelled([row.status for row in rows]),
+        "group": columns.spelled([event.group for event in events]),
+        "channel": columns.spelled([event.channel for event in events]),
+        "merchant": columns.spelled([event.merchant for event in events]),
+        "period": columns.spelled([period for period, _, _ in periods]),
+        "first": columns.dates(ints([first for _, first, _ in periods])),
+        "last": columns.dates(ints([last for _, _, last in periods])),
+        "by": columns.texts([event.by for event in events]),
+        "reason": columns.texts([event.reason for event in events]),
+        "of": columns.texts([event.of if isinstance(event, ReopenAsked) else "" for event in events]),
+        "lacking": columns.numbers(ints([len(row.lacks) for row in rows]), "uint32"),
+        "lacks": columns.texts([_json(row.lacks[:MOST_LACKS]) for row in rows]),
+        "open_count": columns.numbers(ints([len(row.items) for row in rows]), "uint32"),
+        "open": columns.money(ints([sum(item.amount_e4 for item in row.items) for row in rows])),
+        "items": columns.texts([_json(row.items) for row in rows]),
+        **{
+            column: (columns.numbers(found, "int64") if _is_count(column) else columns.money(found))
+            for column in figures.NAMES
+            for found in [ints([one.get(column, 0) for one in sums])]
+        },
+        "suspense": columns.money(ints([row.suspense for row in rows])),
+        "event_time": columns.times(ints([event.time for event in events])),
+        "time": _now(now, len(rows)),
+        "partition": columns.numbers(ints([row.partition for row in rows]), "uint16"),
+        "offset": columns.numbers(ints([row.offset for row in rows]), "uint64"),
+    }
+
+
+def _what(event: CloseAsked | ReopenAsked) -> str:
+    return "close" if isinstance(event, CloseAsked) else "reopen"
+
+
+def _period(row: Closed) -> tuple[str, int, int]:
+    """What is closed, or was: period, first and last day."""
+    if isinstance(row.event, CloseAsked):
+        return row.event.period, day_of(row.event.first), day_of(row.event.last)
+    return (row.of.period, row.of.first, row.of.last) if row.of is not None else ("", 0, 0)
+
+
+def _is_count(column: str) -> bool:
+    return column.endswith(("_count", "_lines"))
+
+
+def _json(said: object) -> str:
+    return msgspec.json.encode(said).decode()
 
 
 def _published(rows: Sequence[PaymentRulesPublished]) -> dict[str, Made]:

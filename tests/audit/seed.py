@@ -321,6 +321,10 @@ def write_payments(writer: Writer) -> None:
                 }
                 | {"by": "li", "exception_id": asked, "shares": "[]", "until": T0 + DAY}
             ],
+            "close": [
+                {"close_id": "c1", "what": "reopen", "status": "refused", "group": group, "channel": "bank"}
+                | {"merchant": "A", "by": "li", "of": "c0", "lacking": 1, "lacks": "[]", "items": "[]"}
+            ],
             "payment_rules": [{"version": "v1", "published_at": T0, "file": "channels.toml", "content": "x"}],
         },
         dict.fromkeys(

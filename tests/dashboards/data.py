@@ -1,5 +1,6 @@
 """A small but complete set of books for what people look at: written by the flow's own code, without Kafka."""
 
+from datetime import date
 from typing import Any
 
 from clickhouse_connect.driver.client import Client
@@ -10,14 +11,17 @@ from flows.engine.plans import PlanLog, next_plan
 from flows.fees.current import FEES
 from flows.rating.book import read_book
 from schemas import topics
+from schemas.payments import Named
 from schemas.times import DAY, HOUR
 from sinks.encode import Encoded
 from tests.audit.writer import Writer
 from tests.channels.world import NOON
 from tests.lifecycle.world import BOOK, START, WAYBILL, Book, events_of, network, order, scan, tariff, weight
+from tests.payments.closes import close
 from tests.payments.world import Books as Payments
 from tests.payments.world import due, paid
 
+TODAY = date(2025, 11, 11)
 CORRECTED, LONELY, NASTY = "YT7500000000002", "YT7500000000003", "YT7500000000004"
 CHAINS = """
 [[rule]]
@@ -99,7 +103,7 @@ class WrittenPayments(Payments):
 
 
 def fill_payments(client: Client) -> None:
-    """A due that is paid, one that is not, and money of which nobody knows what it is for."""
+    """A due that is paid, one that is not, money of which nobody knows what it is for, and a day that is closed."""
     books = WrittenPayments(client)
     books.take(
         due("FR-1001", "100.00"),
@@ -107,4 +111,6 @@ def fill_payments(client: Client) -> None:
         paid("A1", "100.00", "FR-1001"),
         paid("A2", "25.00", "FR-9999"),
     ).until(NOON + 2 * DAY)
+    named = Named(books.exception("unknown_payment"), "客户未确认")
+    books.take(close("C1", TODAY, "张三", "day", named, time=NOON + 2 * DAY))
     books.writer.close()

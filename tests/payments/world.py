@@ -22,6 +22,7 @@ from schemas.payments import (
     BillComplete,
     BillLines,
     BillRefused,
+    CloseAsked,
     InvoiceRequested,
     Notification,
     OrderStatus,
@@ -29,6 +30,7 @@ from schemas.payments import (
     PaymentRulesPublished,
     Receivable,
     ReceivableCancelled,
+    ReopenAsked,
 )
 from schemas.times import MINUTE, SECOND
 from sinks.encode import Encoded
@@ -234,7 +236,7 @@ def topic_of(event: Event | bytes) -> str:
             return topics.DEAD_LETTERS.name
         case PaymentRulesPublished():
             return topics.PAYMENT_CONTROL.name
-        case PaymentDecided():
+        case PaymentDecided() | CloseAsked() | ReopenAsked():
             return topics.DECISIONS.name
         case BillLines() | BillComplete() | BillRefused():
             return topics.BILLS.name

@@ -1,0 +1,152 @@
+"""Closes: the auditor comes to the same, and notices what is changed, gone or booked on a closed day."""
+
+from collections.abc import Iterator
+
+import pytest
+from clickhouse_connect.driver.client import Client
+
+from deploy.audit import run
+from deploy.audit.closed import Closes
+from deploy.audit.matched import check_matched
+from deploy.audit.payments import check_payments
+from deploy.audit.store import Store
+from schemas.payments import PaymentRulesPublished
+from sinks.encode import Encoded
+from tests.audit.tampering import Kept
+from tests.audit.writer import Writer
+from tests.payments.closes import Case
+from tests.payments.world import INPUTS, Books
+
+TABLES = ("close", "journal", "payment_match", "payment", "payment_exception", "bill")
+STEPS = """
+单 FR-1 100.00；款 A1 11 100.00 FR-1 费0.60；款 A2 11 7.00 FR-9；款 A3 11 40.00；到 12；账单 11 A1 A2 A3；日结 11 张三；
+日结 11 张三 列明A2 列明A3；款 A4 12 3.00 FR-8；款 A5 11 2.00 FR-1；单 FR-9 7.00；退 R1 12 5.00 A1；到 13；
+账单 12 A4 R1；日结 12 张三 列明A4 列明A5；反结 3 李四；反结 2 李四；款 A6 11 1.00 FR-7；
+日结 11 李四 列明A2 列明A3 列明A5 列明A6；单 FR-1 90.00；到 17；
+日结 16 李四 列明A1 列明A4 列明A5 列明R1 列明账单13 列明账单14 列明账单15 列明账单16；
+日结 12 李四 列明A1 列明A4 列明A5 列明R1；
+日结 16 李四 列明A1 列明A4 列明A5 列明R1 列明账单13 列明账单14 列明账单15 列明账单16；周结 10 李四；款 A7 16 8.00 FR-1
+"""
+RESULTS = [
+    *(
+        "refused",
+        "closed",
+        "closed",
+        "reopened",
+        "reopened",
+        "closed",
+        "refused",
+        "closed",
+        "closed",
+        "closed",
+    )
+]
+
+
+class Written(Books):
+    """A lane of payments that writes into a store."""
+
+    def __init__(self, client: Client, published: PaymentRulesPublished | None) -> None:
+        self.writer = Writer(client, 3000)
+        super().__init__(published)
+
+    def wrote(self, made: list[Encoded]) -> None:
+        """Its rows."""
+        self.writer.block(made, {f"{topic.name}:0": 1_000 * (self.n + 1) for topic in INPUTS})
+
+
+@pytest.fixture(scope="module")
+def kept(client: Client) -> Kept:
+    """Books with closes of all kinds."""
+    case = Case("交易", lambda published: Written(client, published))
+    books = case.books
+    assert isinstance(books, Written)
+    with books.writer.held():
+        case.play(STEPS.replace("\n", ""))
+    books.writer.close()
+    statuses = [row["status"] for row in books.rows["close"]]
+    assert statuses == RESULTS
+    return Kept(client, TABLES)
+
+
+@pytest.fixture
+def tampered(kept: Kept) -> Iterator[Kept]:
+    """The books, mended after the test."""
+    yield kept
+    kept.mend()
+
+
+def failed(client: Client) -> set[str]:
+    """Names of the checks that fail."""
+    store = Store(client)
+    return {check.name for check in check_matched(store, None) if not check.passed}
+
+
+def test_all_is_well(kept: Kept) -> None:
+    report = run(kept.client, closed=True)
+    assert report.passed, report.to_text()
+    closes = Closes(Store(kept.client))
+    assert closes.accounts == ["other/SHOP-7"]
+    assert len(closes.rows) == len(RESULTS)
+
+
+@pytest.mark.parametrize(
+    ("table", "where", "changed", "check"),
+    [
+        ("close", "status = 'closed'", "received + 1 AS received", "close_figures"),
+        ("close", "status = 'closed'", "matched_count + 1 AS matched_count", "close_figures"),
+        ("close", "status = 'closed'", "billed + 1 AS billed", "close_figures"),
+        ("close", "status = 'closed'", "suspense + 1 AS suspense", "close_figures"),
+        ("close", "period = 'week'", "fees + 1 AS fees", "close_figures"),
+        ("close", "status = 'closed'", "'[]' AS items", "close_items"),
+        ("close", "status = 'closed'", "replaceAll(items, '客户未确认', '') AS items", "close_items"),
+        ("close", "open_count > 0", "open_count + 1 AS open_count", "close_items"),
+        ("close", "status = 'refused'", "'closed' AS status", "closes"),
+        ("close", "status = 'closed'", "'refused' AS status", "closes"),
+        ("close", "status = 'reopened'", "'张三' AS by", "closes"),
+        ("close", "status = 'reopened'", "'C77' AS of", "closes"),
+        ("close", "period = 'day'", "last + 1 AS last", "closes"),
+        ("close", "period = 'week'", "first + 1 AS first", "closes"),
+        ("close", "status = 'closed'", "time - INTERVAL 3 DAY AS time", "closes"),
+        ("payment_match", "true", "toDate(event_time, 'Asia/Shanghai') AS business_date", "closed_days"),
+        ("payment_match", "document = 'FR-9'", "business_date + 1 AS business_date", "closed_days"),
+        (
+            "journal",
+            "fee = 'payment_in'",
+            "toDate(event_time, 'Asia/Shanghai') AS business_date",
+            "receipts_posted",
+        ),
+        ("journal", "fee = 'channel_fee'", "business_date + 1 AS business_date", "receipts_posted"),
+        ("bill", "status = 'complete'", "paid + 1 AS paid", "close_figures"),
+        ("payment_exception", "true", "amount + 1 AS amount", "close_items"),
+    ],
+)
+def test_what_is_changed_is_noticed(tampered: Kept, table: str, where: str, changed: str, check: str) -> None:
+    tampered.remove(table, where)
+    tampered.add(table, where, changed)
+    assert check in failed(tampered.auditor)
+
+
+@pytest.mark.parametrize(
+    ("table", "where", "check"),
+    [
+        ("close", "status = 'reopened'", "closes"),
+        ("close", "status = 'closed' AND period = 'day'", "closes"),
+        ("bill", "status = 'complete'", "close_items"),
+        ("payment_exception", "status = 'closed'", "close_items"),
+    ],
+)
+def test_what_is_gone_is_noticed(tampered: Kept, table: str, where: str, check: str) -> None:
+    tampered.remove(table, where)
+    assert check in failed(tampered.auditor)
+
+
+def test_a_close_stands_once(tampered: Kept) -> None:
+    tampered.add("close", "status = 'closed'")
+    assert "closes" in failed(tampered.auditor)
+
+
+def test_matches_of_a_closed_day_show_in_the_journal_where_they_are_booked(tampered: Kept) -> None:
+    tampered.change("journal", "fee = 'receivable_paid'", "business_date + 1 AS business_date")
+    store = Store(tampered.auditor)
+    assert "matches_posted" in {check.name for check in check_payments(store) if not check.passed}
