@@ -16,6 +16,7 @@ from deploy import explain as explaining
 from deploy.audit.__main__ import heads_in
 from deploy.commands import (
     bills,
+    closes,
     costs,
     exceptions,
     handovers,
@@ -40,6 +41,23 @@ from sinks.clickhouse import StoreAwayError
 from sinks.kafka import DeliveryError
 
 UNSEAL = "those of payments, too, which are encrypted: needs the keys for evidence (WAYBOOK_KEYS)"
+
+GROUPS = (
+    *(
+        tariffs,
+        virtual_accounts,
+        handovers,
+        weight_cases,
+        volumes,
+        costs,
+        bills,
+        closes,
+        exceptions,
+        recalling,
+    ),
+    *(receive, payment_rules, payments),
+)
+"""Groups of commands, in the order of the help."""
 
 
 def open_(arguments: argparse.Namespace) -> int:
@@ -184,18 +202,8 @@ def parser() -> argparse.ArgumentParser:
     one = command("publish-network", publish_network)
     one.add_argument("directory", type=Path, help="with the document's TOML and CSV files, or .xlsx")
     one.add_argument("--by", default=os.environ.get("USER", ""), help="who publishes")
-    tariffs.add(command)
-    virtual_accounts.add(command)
-    handovers.add(command)
-    weight_cases.add(command)
-    volumes.add(command)
-    costs.add(command)
-    bills.add(command)
-    exceptions.add(command)
-    recalling.add(command)
-    receive.add(command)
-    payment_rules.add(command)
-    payments.add(command)
+    for several in GROUPS:
+        several.add(command)
     command("explain", explain_).add_argument("waybill")
     one = command("audit", audit_)
     one.add_argument("--truth", type=Path, help="directory of a simulation's truth; nothing may be running")

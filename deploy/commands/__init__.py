@@ -1,7 +1,25 @@
 """Groups of commands of `waybook`: each module adds its own to the command line."""
 
 import argparse
+import sys
 from collections.abc import Callable
 
-Command = Callable[[str, Callable[[argparse.Namespace], int]], argparse.ArgumentParser]
+import msgspec
+
+Run = Callable[[argparse.Namespace], int]
+Command = Callable[[str, Run], argparse.ArgumentParser]
 """Adds a command under a name, with what it runs; gives its parser, for its arguments."""
+
+
+def safely(run: Run) -> Run:
+    """A command that says what is wrong with what it was given, instead of a traceback."""
+
+    def safe(arguments: argparse.Namespace) -> int:
+        try:
+            return run(arguments)
+        except (LookupError, ValueError, OSError, msgspec.ValidationError) as error:
+            sys.stderr.write(f"{error}\n")
+            return 1
+
+    safe.__doc__ = run.__doc__
+    return safe

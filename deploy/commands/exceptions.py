@@ -6,9 +6,7 @@ import sys
 from collections.abc import Callable, Iterator
 from datetime import date
 
-import msgspec
-
-from deploy.commands import Command
+from deploy.commands import Command, Run, safely
 from deploy.commands.where import settings_of, store_of
 from deploy.evidence import shown
 from deploy.reconciliation import people
@@ -81,20 +79,15 @@ def _sent(arguments: argparse.Namespace, made: PaymentDecided) -> str:
     return f"decided: {made.id}  {people.became(store_of(arguments), made, arguments.wait)}"
 
 
-def _telling(what: Callable[[argparse.Namespace], Iterator[str]]) -> Callable[[argparse.Namespace], int]:
-    """A command that says lines, and what is wrong instead of a traceback."""
+def _telling(what: Callable[[argparse.Namespace], Iterator[str]]) -> Run:
+    """A command that says lines."""
 
     def run(arguments: argparse.Namespace) -> int:
-        try:
-            for line in what(arguments):
-                sys.stdout.write(line + "\n")
-        except (LookupError, ValueError, OSError, msgspec.ValidationError) as error:
-            sys.stderr.write(f"{error}\n")
-            return 1
+        sys.stdout.writelines(f"{line}\n" for line in what(arguments))
         return 0
 
     run.__doc__ = what.__doc__
-    return run
+    return safely(run)
 
 
 def add(command: Command) -> None:

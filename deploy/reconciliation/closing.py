@@ -1,0 +1,295 @@
+"""Closing days, weeks and months as people ask for it: `waybook close`."""
+
+import csv
+import time
+import uuid
+from collections.abc import Iterator, Sequence
+from datetime import date, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import NamedTuple
+
+import msgspec
+from clickhouse_connect.driver.client import Client
+
+from dashboards.queries import Row, rows
+from dashboards.words import shanghai
+from deploy.reconciliation.stored import now_of
+from deploy.terminal import table
+from schemas import topics
+from schemas.money import yuan
+from schemas.payments import CloseAsked, Named, Period, ReopenAsked
+from schemas.reasons import CLOSE, EXCEPTION
+from sinks.kafka import Records
+
+ACCOUNTS = """
+SELECT DISTINCT toString(channel) AS of_channel, toString(merchant) AS of_merchant FROM (
+    SELECT channel, merchant FROM payment WHERE `group` = {group:String}
+    UNION DISTINCT SELECT channel, merchant FROM bill WHERE `group` = {group:String}
+) WHERE ({channel:String} = '' OR of_channel = {channel:String})
+    AND ({merchant:String} = '' OR of_merchant = {merchant:String})
+ORDER BY of_channel, of_merchant"""
+STANDING = """
+SELECT * FROM close_now
+WHERE ({group:String} = '' OR of_group = {group:String}) AND ({period:String} = '' OR period = {period:String})
+    AND ({first:String} = '' OR toString(first) = {first:String})
+ORDER BY of_group, channel, merchant, last, period, first"""
+ALL = """
+SELECT toString(`group`) AS of_group, toString(what) AS what, toString(status) AS status, toString(channel) AS channel,
+       toString(merchant) AS merchant, toString(period) AS period, first, last, close_id, by, event_time, lacking
+FROM close WHERE ({group:String} = '' OR of_group = {group:String})
+    AND ({period:String} = '' OR period = {period:String}) AND ({first:String} = '' OR toString(first) = {first:String})
+ORDER BY event_time, seq, line"""
+ONE = "SELECT *, toString(`group`) AS of_group FROM close WHERE close_id = {id:String} ORDER BY seq, line LIMIT 1"
+UNDONE = """
+SELECT by, event_time, reason, toString(status) AS state, close_id FROM close
+WHERE of = {id:String} ORDER BY seq, line"""
+DEAD = """
+SELECT concat(toString(reason), ': ', detail) AS why FROM dead_letter
+WHERE event_id = {id:String} AND topic = {topic:String} AND status = 'open' LIMIT 1"""
+
+PERIODS: dict[str, str] = {"day": "日结", "week": "周结", "month": "月结"}
+STATUS = {"closed": "已结 closed", "reopened": "已反结 reopened", "refused": "被拒绝 refused"}
+FIGURES: tuple[tuple[str, str, str], ...] = (
+    ("billed", "账单应收", "billed"),
+    ("received", "收款", "received"),
+    ("billed_refunds", "账单退款", "refunds billed"),
+    ("refunded", "退款", "refunds and chargebacks"),
+    ("paid_out", "其他付款", "other money out"),
+    ("billed_fees", "账单手续费", "fees billed"),
+    ("fees", "手续费", "fees"),
+    ("matched", "收款已核销", "money in that documents took"),
+    ("matched_out", "付款已核销", "money out that documents took"),
+    ("suspense", "期末待核销", "in suspense at the end"),
+    ("open", "未了事项", "open items"),
+)
+"""Amounts of a close, in the order in which people read them: what must be in, what is in, what is open."""
+COUNTS = {"billed": "billed_lines", "open": "open_count"}
+"""Columns of their counts that are not called NAME_count."""
+NO_COUNT = ("billed_refunds", "billed_fees", "suspense")
+NAMES = ("item", "reason")
+"""Columns of a file of names."""
+
+
+class Account(NamedTuple):
+    """A channel's merchant."""
+
+    channel: str
+    merchant: str
+
+
+class Item(msgspec.Struct, frozen=True):
+    """Something open at a close."""
+
+    item: str
+    kind: str
+    subject: str
+    amount_e4: int
+    reason: str
+    close: str
+
+
+class Lack(msgspec.Struct, frozen=True):
+    """What stands against it."""
+
+    what: str
+    item: str
+
+
+def span(period: Period, text: str) -> tuple[date, date]:
+    """First and last day of the period that a day lies in; a month also as 2025-11. Raises ValueError."""
+    day = date.fromisoformat(f"{text}-01" if period == "month" and len(text) == 7 else text)
+    if period == "week":
+        first = day - timedelta(days=day.weekday())
+        return first, first + timedelta(days=6)
+    if period == "month":
+        first = day.replace(day=1)
+        return first, (first + timedelta(days=31)).replace(day=1) - timedelta(days=1)
+    return day, day
+
+
+def accounts(client: Client, group: str, channel: str = "", merchant: str = "") -> list[Account]:
+    """The channels' merchants of a group that have any business. Raises LookupError where there is none."""
+    found = rows(client, ACCOUNTS, group=group, channel=channel, merchant=merchant)
+    if not found and not (channel and merchant):
+        raise LookupError(f"nothing is known of channels' merchants of group {group!r}")
+    return [Account(row["of_channel"], row["of_merchant"]) for row in found] or [Account(channel, merchant)]
+
+
+def names_of(words: Sequence[str], file: Path | None = None) -> tuple[Named, ...]:
+    """Open items with reasons: ITEM=REASON, and lines of a CSV file with columns item and reason. Raises ValueError."""
+    pairs = [word.partition("=")[::2] for word in words]
+    if file is not None:
+        with file.open(encoding="utf-8-sig", newline="") as lines:
+            read = csv.DictReader(lines)
+            if not set(NAMES) <= set(read.fieldnames or ()):
+                raise ValueError(f"{file} has no columns {' and '.join(NAMES)}")
+            pairs += [(row["item"], row["reason"]) for row in read]
+    for item, reason in pairs:
+        if not item.strip() or not reason.strip():
+            raise ValueError(f"{item!r}={reason!r} is no ITEM=REASON")
+    return tuple(Named(item.strip(), reason.strip()) for item, reason in pairs)
+
+
+def closing(
+    client: Client,
+    group: str,
+    account: Account,
+    period: Period,
+    days: tuple[date, date],
+    names: tuple[Named, ...],
+    by: str,
+    reason: str = "",
+) -> CloseAsked:
+    """A command to close. Raises msgspec.ValidationError."""
+    said = {
+        **account._asdict(),
+        "id": f"close-{uuid.uuid4().hex}",
+        "time": now_of(client),
+        "group": group,
+        "period": period,
+        "first": days[0],
+        "last": days[1],
+        "by": by,
+        "named": names,
+        "reason": reason,
+    }
+    return msgspec.convert(msgspec.to_builtins(said), CloseAsked)
+
+
+def reopening(client: Client, number: str, by: str, reason: str) -> ReopenAsked:
+    """A command to undo a close. Raises LookupError or msgspec.ValidationError."""
+    row = found(client, number)
+    said = {
+        "id": f"reopen-{uuid.uuid4().hex}",
+        "time": now_of(client),
+        "group": row["of_group"],
+        "channel": row["channel"],
+        "merchant": row["merchant"],
+        "of": number,
+        "by": by,
+        "reason": reason,
+    }
+    return msgspec.convert(said, ReopenAsked)
+
+
+def became(client: Client, event: CloseAsked | ReopenAsked, seconds: float = 20) -> tuple[bool, list[str]]:
+    """Whether a lane has done it, and what it says; waits so long for it."""
+    until = time.monotonic() + seconds
+    name = f"{event.channel}/{event.merchant}"
+    while not (known := rows(client, ONE, id=event.id)):
+        dead = rows(client, DEAD, id=event.id, topic=topics.DECISIONS.name)
+        if dead:
+            return False, [f"{name}  {STATUS['refused']}: {dead[0]['why']}"]
+        if time.monotonic() > until:
+            return False, [f"{name}  no lane has taken it yet: waybook close show {event.id} tells later"]
+        time.sleep(0.2)
+    row = known[0]
+    lines = [f"{name}  {STATUS[row['status']]}  {event.id}"]
+    return row["status"] != "refused", [*lines, *(f"  {line}" for line in _against(row))]
+
+
+def found(client: Client, number: str) -> Row:
+    """A command about a close, and what became of it. Raises LookupError."""
+    known = rows(client, ONE, id=number)
+    if not known:
+        raise LookupError(f"there is no close {number}: waybook close list shows those that stand")
+    return known[0]
+
+
+def standing(client: Client, group: str = "", period: str = "", first: str = "") -> list[Row]:
+    """Closes that stand, by group, channel, merchant and day."""
+    return rows(client, STANDING, group=group, period=period, first=first)
+
+
+def listing(client: Client, group: str = "", period: str = "", first: str = "") -> Iterator[str]:
+    """A line for each close that stands."""
+    head = ["期间", "起 first", "止 last", "渠道 channel", "商户 merchant", "收款 received", "退款 refunded"]
+    head += ["手续费 fees", "核销 matched", "待核销 suspense", "未了 open", "结账人 by", "close"]
+    lines = [
+        [
+            *(PERIODS[row["period"]], str(row["first"]), str(row["last"]), row["channel"], row["merchant"]),
+            *(told(row[name]) for name in ("received", "refunded", "fees", "matched", "suspense")),
+            *(str(row["open_count"]), row["closed_by"], row["close_id"]),
+        ]
+        for row in standing(client, group, period, first)
+    ]
+    return table([head, *lines], right=(5, 6, 7, 8, 9, 10), indent=0)
+
+
+def history(client: Client, group: str = "", period: str = "", first: str = "") -> Iterator[str]:
+    """A line for each command, refused ones and those to undo closes, too."""
+    for row in rows(client, ALL, group=group, period=period, first=first):
+        what = f"{PERIODS.get(row['period'], '')} {row['first']}..{row['last']}  {row['channel']}/{row['merchant']}"
+        lacks = f"  {row['lacking']} 项 against it" if row["lacking"] else ""
+        yield (
+            f"{shanghai(row['event_time'])}  {row['what']}  {STATUS[row['status']]}  {what}  {row['by']}  "
+            f"{row['close_id']}{lacks}"
+        )
+
+
+def showing(client: Client, number: str) -> Iterator[str]:
+    """All about a close: its figures, what was open and why, what stood against it. Raises LookupError."""
+    row = found(client, number)
+    yield (
+        f"{PERIODS.get(row['period'], '')} {row['first']} .. {row['last']}  {row['channel']}/{row['merchant']}  "
+        f"{row['of_group']}"
+    )
+    asked = f"{row['by']}  {shanghai(row['event_time'])}  {row['reason']}".rstrip()
+    yield f"{row['what']}  {STATUS[row['status']]}  {asked}"
+    yield from _against(row)
+    if row["what"] == "close":
+        yield from table([list(line) for line in figures(row)], right=(2, 3))
+        for item in items(row):
+            yield f"  {_item(item)}"
+    for one in rows(client, UNDONE, id=number):
+        yield (
+            f"反结 reopen {one['close_id']}  {STATUS[one['state']]}  {one['by']}  {shanghai(one['event_time'])}  "
+            f"{one['reason']}".rstrip()
+        )
+
+
+def figures(row: Row) -> list[tuple[str, str, str, str]]:
+    """A close's figures: Chinese and English label, count, amount."""
+    return [
+        (
+            chinese,
+            english,
+            "" if name in NO_COUNT else str(row[COUNTS.get(name, f"{name}_count")]),
+            told(row[name]),
+        )
+        for name, chinese, english in FIGURES
+    ]
+
+
+def items(row: Row) -> list[Item]:
+    """What was open at a close."""
+    return msgspec.json.decode(row["items"], type=list[Item])
+
+
+def told(amount: Decimal) -> str:
+    """An amount of the store for people."""
+    return yuan(int(amount.scaleb(4)))
+
+
+def kind_of(item: Item) -> str:
+    """An open item's kind for people."""
+    return EXCEPTION.get(item.kind, item.kind)
+
+
+def _item(item: Item) -> str:
+    reason = item.reason or "未列明 not named"
+    return f"{item.item}  {kind_of(item)} {item.kind}  {item.subject}  {yuan(item.amount_e4)}  {reason}"
+
+
+def _against(row: Row) -> Iterator[str]:
+    """What stands against a command, down to the items that have to be named."""
+    open_ = {item.item: item for item in items(row)}
+    for lack in msgspec.json.decode(row["lacks"], type=list[Lack]):
+        what = _item(open_[lack.item]) if lack.item in open_ else lack.item
+        yield f"{CLOSE.get(lack.what, lack.what)} {lack.what}: {what}"
+
+
+def send(records: Records, event: CloseAsked | ReopenAsked) -> None:
+    """Hand a command to Kafka; `records` is flushed by the caller."""
+    records.produce(topics.DECISIONS.name, event.group, msgspec.json.encode(event))

@@ -1,0 +1,236 @@
+"""How people close days: what they are told, what they name, what a report says when it is opened again."""
+
+import io
+from collections.abc import Iterator
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from clickhouse_connect.driver.client import Client
+from openpyxl import load_workbook
+from pypdf import PdfReader
+
+from deploy.commands import closes
+from deploy.reconciliation import closing
+from deploy.reconciliation.close_report import Report, report_of, to_excel
+from deploy.reconciliation.closing import Account
+from deploy.reconciliation.pdf import to_pdf
+from schemas.payments import CloseAsked, Named, Period
+from schemas.settings import Settings
+from schemas.times import DAY
+from tests.channels.world import NOON
+from tests.deploy.command import waybook
+from tests.payments.closes import day
+from tests.payments.world import GROUP, due, paid
+from tests.payments.written import Written, written
+
+SHOP = Account("other", "SHOP-7")
+REASON = "=客户未确认 <b>&"
+"""Neither a formula nor markup."""
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Written]:
+    """Books in a store: a day is closed with something open, and what came late is booked on the next one."""
+    with written(tmp_path_factory.mktemp("store")) as made:
+        made.take(
+            due("FR-1001", "100.00"),
+            paid("A1", "100.00", "FR-1001", fee_e4=6_000),
+            paid("A2", "7.00", "FR-7777"),
+        ).until(NOON + DAY)
+        yield made
+
+
+def asked(client: Client, on: str, by: str = "张三", period: Period = "day", *names: Named) -> CloseAsked:
+    """A command as `waybook close` makes it."""
+    return closing.closing(client, GROUP, SHOP, period, closing.span(period, on), names, by)
+
+
+def told(store: Written, event: Any) -> tuple[bool, str]:
+    """What people are told of a command."""
+    store.take(event)
+    done, lines = closing.became(store.client, event)
+    return done, "\n".join(lines)
+
+
+@pytest.fixture(scope="module")
+def closed(store: Written) -> Written:
+    """The day is closed, and the week: as people do it, step by step."""
+    assert closing.accounts(store.client, GROUP) == [SHOP]
+    done, said = told(store, asked(store.client, "2025-11-11"))
+    assert not done
+    number = store.exception("unknown_payment")
+    assert f"未列明的差异 exception_open: {number}" in said
+    assert "other/SHOP-7/payment/A2  7.00  未列明" in said
+    done, said = told(store, asked(store.client, "2025-11-11", "张三", "day", Named(number, REASON)))
+    assert done
+    assert "已结 closed" in said
+    store.take(due("FR-1002", "40.00"), paid("A3", "40.00", "FR-1002"))
+    store.until(NOON + 6 * DAY)
+    done, said = told(store, asked(store.client, "2025-11-16", "张三"))
+    assert not done
+    assert "earlier_open: 2025-11-12" in said
+    for on in ("2025-11-12", "2025-11-16"):
+        done, said = told(store, asked(store.client, on, "李四"))
+        assert done, said
+    done, said = told(store, asked(store.client, "2025-11-13", "李四", "week"))
+    assert done, said
+    return store
+
+
+def test_closes_are_listed_and_shown(closed: Written) -> None:
+    listed = list(closing.listing(closed.client))
+    assert len(listed) == 5
+    assert "日结  2025-11-11  2025-11-11  other         SHOP-7" in listed[1]
+    rows = closing.standing(closed.client, GROUP, "week")
+    assert len(rows) == 1
+    shown = "\n".join(closing.showing(closed.client, rows[0]["close_id"]))
+    assert "周结 2025-11-10 .. 2025-11-16  other/SHOP-7  north" in shown
+    assert "147.00" in shown
+    assert REASON in shown
+    assert sum(1 for _ in closing.history(closed.client, GROUP)) == 6
+    with pytest.raises(LookupError, match="no close"):
+        list(closing.showing(closed.client, "close-1"))
+
+
+def sheets(raw: bytes) -> dict[str, list[tuple[Any, ...]]]:
+    """A workbook, opened again."""
+    return {sheet.title: list(sheet.values) for sheet in load_workbook(io.BytesIO(raw))}
+
+
+@pytest.fixture
+def report(closed: Written) -> Report:
+    """Of the week."""
+    return report_of(closed.client, [], GROUP, "week", "2025-11-10")
+
+
+def test_a_workbook_tells_figures_days_what_is_open_and_what_came_late(
+    report: Report, closed: Written
+) -> None:
+    found = sheets(raw := to_excel(report))
+    head, line = found["结账 Closes"]
+    row = dict(zip(head, line, strict=True))
+    assert (row["渠道"], row["商户"], row["起"].date()) == ("其他", "SHOP-7", date(2025, 11, 10))
+    assert (row["收款"], row["手续费"], row["收款已核销"]) == (147, pytest.approx(0.6), 140)
+    assert (row["期末待核销"], row["未了事项"]) == (7, 7)
+    days = [dict(zip(found["按日 By day"][0], line, strict=True)) for line in found["按日 By day"][1:]]
+    assert [(one["日"].day, one["收款"]) for one in days] == [(11, 107), (12, 40), (16, 0)]
+    head, line = found["未了 Open"]
+    item = dict(zip(head, line, strict=True))
+    assert item["差异号"] == closed.exception("unknown_payment")
+    assert (item["种类"], item["金额"], item["原因"]) == ("来款无对应单据", 7, REASON)
+    late = [tuple(line[2:]) for line in found["补记 Late"][1:]]
+    assert [(one[0].day, one[1].day, *one[2:]) for one in late] == [
+        (12, 11, "渠道收款", 1, 40),
+        (12, 11, "应收核销", 1, 40),
+    ]
+    assert [line[4] for line in found["数字 Figures"][1:] if line[3] == "received"] == [3]
+    assert raw == to_excel(report), "the same closes give the same bytes"
+
+
+def test_a_pdf_tells_the_same(report: Report) -> None:
+    raw = to_pdf(report.title, report.said(), report.tables())
+    text = "\n".join(page.extract_text() for page in PdfReader(io.BytesIO(raw)).pages)
+    plain = "".join(text.split())
+    for rows in report.tables().values():
+        for cell in (cell for row in rows for cell in row):
+            assert "".join(cell.split()) in plain, cell
+    assert raw == to_pdf(report.title, report.said(), report.tables())
+
+
+def test_reports_of_several_closes_add_up(closed: Written) -> None:
+    made = report_of(closed.client, [], GROUP, "day", "")
+    total = made.closed()[-1]
+    assert total[0] == "合计"
+    assert sum(Decimal(line[7]) for line in made.closed()[:-1]) == Decimal(total[7]) == 147
+    numbers = [one.row["close_id"] for one in made.sections]
+    assert report_of(closed.client, numbers[:1] * 2, "", "", "").said() == made.said()[:1]
+    with pytest.raises(LookupError, match="no such close"):
+        report_of(closed.client, [], "south", "", "")
+
+
+def test_what_is_undone_has_no_report(closed: Written) -> None:
+    week = closing.standing(closed.client, GROUP, "week")[0]["close_id"]
+    done, said = told(closed, closing.reopening(closed.client, week, "李四", "更正"))
+    assert not done
+    assert "same_person: 李四" in said
+    done, _ = told(closed, closing.reopening(closed.client, week, "王五", "更正"))
+    assert done
+    with pytest.raises(LookupError, match="does not stand"):
+        report_of(closed.client, [week], "", "", "")
+    assert "反结 reopen" in "\n".join(closing.showing(closed.client, week))
+
+
+@pytest.mark.parametrize(
+    ("period", "text", "first", "last"),
+    [
+        ("day", "2025-11-11", "11", "11"),
+        ("week", "2025-11-13", "10", "16"),
+        ("month", "2025-11", "1", "30"),
+        ("month", "2025-11-13", "1", "30"),
+    ],
+)
+def test_periods(period: Period, text: str, first: str, last: str) -> None:
+    assert closing.span(period, text) == (day(first), day(last))
+
+
+def test_names_come_from_words_and_files(tmp_path: Path) -> None:
+    file = tmp_path / "names.csv"
+    file.write_text("item,kind,reason\nex-2,x,等待账单\n", "utf-8-sig")
+    assert closing.names_of(["ex-1=客户=未确认"], file) == (
+        Named("ex-1", "客户=未确认"),
+        Named("ex-2", "等待账单"),
+    )
+    for wrong in ("ex-1", "=x", "ex-1= "):
+        with pytest.raises(ValueError, match="ITEM=REASON"):
+            closing.names_of([wrong])
+    file.write_text("item,why\nex-2,x\n")
+    with pytest.raises(ValueError, match="no columns"):
+        closing.names_of([], file)
+
+
+def test_the_command_line(closed: Written, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Kafka and the lane are the books themselves."""
+
+    class Records:
+        """What is sent is taken at once."""
+
+        def __init__(self, _settings: Settings) -> None: ...
+
+        def produce(self, topic: str, _key: str, value: bytes) -> None:
+            """A record."""
+            closed.records([(topic, value)])
+
+        def flush(self) -> None:
+            """Nothing waits."""
+
+    monkeypatch.setattr(closes, "Records", Records)
+
+    address: str = vars(closed.client)["url"]
+
+    def run(*words: str) -> tuple[int, str]:
+        ran = waybook(("close", *words), {"WAYBOOK_CLICKHOUSE": address})
+        return ran.returncode, ran.stdout + ran.stderr
+
+    closed.take(paid("A9", "9.00", "FR-7779", time=closed.work.ring.now)).until(NOON + 7 * DAY)
+    asked = ("day", "2025-11-17", "--group", GROUP, "--by", "张三")
+    code, said = run(*asked)
+    assert (code, "未列明的差异 exception_open" in said) == (1, True), said
+    number = next(word for word in said.split() if word.startswith("ex-"))
+    code, said = run(*asked, "--name", f"{number}=再查")
+    assert (code, "已结 closed" in said) == (0, True), said
+    close = said.split()[-1]
+    assert close in run("list", "--group", GROUP)[1]
+    assert "再查" in run("show", close)[1]
+    assert run("report", close, "--pdf", str(tmp_path / "a.pdf"), "--xlsx", str(tmp_path / "a.xlsx"))[0] == 0
+    assert (tmp_path / "a.pdf").read_bytes().startswith(b"%PDF-")
+    assert sheets((tmp_path / "a.xlsx").read_bytes())["结账 Closes"][1][-1] == close
+    assert run("reopen", close, "--by", "张三")[0] == 1
+    assert run("reopen", close, "--by", "李四")[0] == 0
+    assert run("report", close)[0] == 1
+    assert "no ITEM=REASON" in run(*asked, "--name", "x")[1]
+    assert run("day", "2025-13-01", "--group", GROUP)[0] == 1
+    assert "nothing is known" in run("day", "2025-11-17", "--group", "south")[1]
+    assert "被拒绝 refused: unknown_merchant" in run(*asked, "--channel", "other", "--merchant", "X")[1]
