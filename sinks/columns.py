@@ -66,17 +66,54 @@ def ids(values: Id128) -> Made:
     return Made(pa.Array.from_buffers(pa.binary(16), len(values), [None, pa.py_buffer(raw)]), (raw,))
 
 
+class Texts:
+    """A column of strings that comes in runs, each of which is turned into bytes at once."""
+
+    def __init__(self) -> None:
+        self.lengths: list[Ints] = []
+        self.bodies: list[bytes] = []
+
+    @staticmethod
+    def blank(rows: int) -> "Texts":
+        """So many empty strings."""
+        texts = Texts()
+        texts.lengths.append(np.zeros(rows, np.int64))
+        return texts
+
+    def add(self, values: Sequence[str]) -> None:
+        """Add a run."""
+        body = "".join(values).encode()
+        lengths = np.fromiter(map(len, values), np.int64, len(values))
+        if len(body) != lengths.sum():  # not ASCII alone
+            lengths = np.fromiter((len(value.encode()) for value in values), np.int64, len(values))
+        self.lengths.append(lengths)
+        self.bodies.append(body)
+
+    @staticmethod
+    def joined(parts: Sequence["Texts"]) -> Made:
+        """All runs of all parts, one after the other, as `String`."""
+        lengths = np.concatenate([run for part in parts for run in part.lengths])
+        return _text(lengths, b"".join([body for part in parts for body in part.bodies]))
+
+
+def _text(lengths: Ints, body: bytes) -> Made:
+    ends = np.zeros(len(lengths) + 1, np.int32)
+    np.cumsum(lengths, out=ends[1:])
+    buffers = pa.py_buffer(ends.tobytes()), pa.py_buffer(body)
+    return Made(pa.StringArray.from_buffers(len(lengths), *buffers), (_int64(lengths), body))
+
+
 def texts(values: Sequence[str | bytes] | pa.Array) -> Made:
     """Strings or bytes of any length as `String`."""
-    array = values if isinstance(values, pa.Array) else pa.array(values, _text_type(values))
+    if not isinstance(values, pa.Array) and len(values) and isinstance(values[0], str):
+        one = Texts()
+        one.add(values)  # type: ignore[arg-type]
+        return Texts.joined([one])
+    array = values if isinstance(values, pa.Array) else pa.array(values, pa.binary())
     _, offsets, data = array.buffers()
     ends = np.frombuffer(offsets, np.int32)[array.offset : array.offset + len(array) + 1]
     body = memoryview(data)[ends[0] : ends[-1]] if len(array) and data is not None else b""
     return Made(array, (_int64(np.diff(ends)), body))
-
-
-def _text_type(values: Sequence[str | bytes]) -> pa.DataType:
-    return pa.binary() if len(values) and isinstance(values[0], bytes) else pa.string()
 
 
 class Vocabulary(dict[str, int]):

@@ -44,7 +44,7 @@ CONSUMER = {
     "fetch.queue.backoff.ms": 5,  # the default of 1000 caps a lane at an eighth of its speed
     "fetch.message.max.bytes": 1 << 20,
     "fetch.wait.max.ms": 50,
-    "fetch.min.bytes": 1,
+    "fetch.min.bytes": 131_072,
     "check.crcs": False,
     "enable.partition.eof": True,
 }

@@ -31,14 +31,9 @@ def count(lane: int, output: Output, waits: Sequence[int], open_breaches: Mappin
 
     `waits`: how many dues wait after it, by reason. `open_breaches`: how many there are now, by rule.
     """
-    for kind, events in (
-        ("order", output.orders),
-        ("scan", output.scans),
-        ("weight", output.weights),
-        ("claim", output.claims),
-    ):
-        if events:
-            EVENTS.labels(kind, "accepted").inc(len(events))
+    for kind, rows in output.accepted.rows().items():
+        if rows:
+            EVENTS.labels(kind, "accepted").inc(rows)
     if output.repeats:
         EVENTS.labels("any", "repeated").inc(output.repeats)
     charges, charged, reversed_ = Tally[int](), Tally[int](), Tally[int]()

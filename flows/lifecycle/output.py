@@ -4,22 +4,18 @@ import msgspec
 
 from flows.governance.operators import Change, Operators
 from flows.journal.moves import Move
+from flows.lifecycle.accepted import Accepted, Words
 from flows.lifecycle.costs import Booking
 from flows.lifecycle.parcel import Weighed
 from flows.rating.model import Row
 from flows.rating.tariffs import Tariffs
 from schemas.events import (
-    Claim,
-    ClaimWithdrawn,
     CostIncurred,
     CostWithdrawn,
     NetworkPublished,
-    Order,
-    Scan,
     TariffPublished,
     TariffWithdrawn,
     VolumesCounted,
-    Weight,
     WeightDecided,
 )
 
@@ -188,29 +184,10 @@ class Refusal(msgspec.Struct, frozen=True, gc=False):
     raw: bytes
 
 
-class Source(msgspec.Struct, frozen=True, gc=False):
-    """Where a run of accepted events came from, and how many of each kind there are up to its end."""
-
-    topic: str
-    partition: int
-    orders: int
-    scans: int
-    weights: int
-    claims: int
-
-
 class Output(msgspec.Struct):
     """All that one block leads to."""
 
-    orders: list[Order] = []
-    scans: list[Scan] = []
-    weights: list[Weight] = []
-    order_offsets: list[int] = []
-    scan_offsets: list[int] = []
-    weight_offsets: list[int] = []
-    claims: list[Claim | ClaimWithdrawn] = []
-    claim_offsets: list[int] = []
-    sources: list[Source] = []
+    accepted: Accepted = msgspec.field(default_factory=lambda: Accepted(Words()))
     charges: list[Charge] = []
     parties: dict[int, Party] = {}
     """By place among the charges, for those whose parties the order does not tell."""

@@ -18,13 +18,14 @@ from flows.governance.chains import MOST_SITES, TIME_BITS
 from flows.governance.network import NO_NETWORK, Network, read_network
 from flows.governance.operators import Change, Operators
 from flows.lifecycle import checks, facts, named, recall
+from flows.lifecycle.accepted import RUN, Accepted, Words
 from flows.lifecycle.age import Ages, leaps
 from flows.lifecycle.assess import NO_BOOK, Assessor
 from flows.lifecycle.costs import Costs
 from flows.lifecycle.gathering import Unfinished, whole
 from flows.lifecycle.handover import Hands
 from flows.lifecycle.intake import DECODERS, RefusedError, glimpse, read, waybill_in_pattern
-from flows.lifecycle.output import Output, Recall, Refusal, Source
+from flows.lifecycle.output import Output, Recall, Refusal
 from flows.lifecycle.parcel import MARK, NEVER, Line, Parcel, over, pending
 from flows.lifecycle.published import begins, next_network, taken_out
 from flows.lifecycle.reasons import ABANDONED, REASONS
@@ -134,6 +135,7 @@ class Lifecycle:
         self.documents = Documents()
         self.network: Network | None = None
         self.operators = Operators()
+        self.words = Words()
         self.rules = Assessor(Tariffs([NO_BOOK], NO_NETWORK), NO_NETWORK, fees)
         self.output = Output()
 
@@ -179,12 +181,17 @@ class Lifecycle:
 
     def process(self, block: Block) -> Output:
         """All that the block leads to."""
-        self.output = self.rules.output = self.watch.output = Output()
+        self.output = self.rules.output = self.watch.output = Output(Accepted(self.words))
         self.output.operators.append((0, self.operators))
         before = self.ring.now
         for records in block.inputs:
             if records.topic in (topics.ORDERS.name, topics.DEVICES.name):
-                self._events(records, block.newest)
+                for start in range(0, len(records.values), RUN):
+                    run = slice(start, start + RUN)
+                    self._events(
+                        Records(records.topic, records.partition, records.values[run], records.offsets[run]),
+                        block.newest,
+                    )
             else:
                 self._others(records, block.newest)
         if self.output.volumes and self.rules.by_month:
@@ -210,8 +217,9 @@ class Lifecycle:
     # Parcels' events
 
     def _events(self, records: Records, received: int) -> None:  # noqa: C901, PLR0912, PLR0915
-        """The hot loop: whatever can be said of an event without a call is said here."""
+        """The hot loop over a run of events: whatever can be said of one without a call is said here."""
         ring, output, rules, sites = self.ring, self.output, self.rules, self.directory.sites
+        accepted = output.accepted
         now, epoch, known = ring.now, ring.epoch, ring.records.get
         latest, earliest = now + self.ahead, now - self.horizon
         gone = earliest - self.ahead  # parcels touched last before this may be over
@@ -250,8 +258,8 @@ class Lifecycle:
                 parcel.seen += mark + digest(content)[:4]
                 rules.cause = event.id
                 if kind is Scan:
-                    output.scans.append(event)
-                    output.scan_offsets.append(offset)
+                    accepted.scans.append(event)
+                    accepted.scan_offsets.append(offset)
                     operation = event.operation
                     if wakes and parcel.trail is not None:
                         time = event.time
@@ -264,23 +272,14 @@ class Lifecycle:
                     if parcel.breaches:
                         self._heard(parcel, event.id)
                 elif kind is Weight:
-                    output.weights.append(event)
-                    output.weight_offsets.append(offset)
+                    accepted.weights.append(event)
+                    accepted.weight_offsets.append(offset)
                     self._weight(parcel, event)
                 else:
                     self._not_of_a_device(parcel, event, records.partition, offset)
             except RefusedError as error:
                 self._refuse(error, records, offset, raw or b"", received)
-        output.sources.append(
-            Source(
-                records.topic,
-                records.partition,
-                len(output.orders),
-                len(output.scans),
-                len(output.weights),
-                len(output.claims),
-            )
-        )
+        accepted.keep(records.topic, records.partition)
 
     @staticmethod
     def _parcel_event(raw: bytes) -> Any:
@@ -325,8 +324,8 @@ class Lifecycle:
         offset: int,
     ) -> None:
         if isinstance(event, Order):
-            self.output.orders.append(event)
-            self.output.order_offsets.append(offset)
+            self.output.accepted.orders.append(event)
+            self.output.accepted.order_offsets.append(offset)
             self._order(parcel, event)
         elif isinstance(event, WeightDecided):
             self.output.decisions.append((event, partition, offset))
@@ -334,8 +333,8 @@ class Lifecycle:
         elif isinstance(event, ParcelRecalled):
             self._recall(parcel, event, partition, offset)
         else:
-            self.output.claims.append(event)
-            self.output.claim_offsets.append(offset)
+            self.output.accepted.claims.append(event)
+            self.output.accepted.claim_offsets.append(offset)
             self._claim(parcel, event)
 
     def _check(self, event: Order | Claim | ClaimWithdrawn | WeightDecided | ParcelRecalled) -> None:

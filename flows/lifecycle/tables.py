@@ -18,7 +18,6 @@ from flows.lifecycle import claimed, costs, directory, watched
 from flows.lifecycle.named import WITHDRAWN
 from flows.lifecycle.operated import operated
 from flows.lifecycle.output import Adoption, Anomaly, Output, Wait
-from flows.lifecycle.parcel import terms_of
 from flows.lifecycle.parties import Lines, Roles
 from flows.lifecycle.reasons import REASONS
 from flows.lifecycle.recalls import recalls
@@ -26,10 +25,8 @@ from flows.lifecycle.refusals import refusals
 from flows.rating.model import Row
 from flows.rating.tariffs import SHORT, Tariffs
 from schemas.events import (
-    ClaimWithdrawn,
     Event,
     NetworkPublished,
-    Order,
     TariffPublished,
     TariffWithdrawn,
 )
@@ -106,13 +103,10 @@ class Tables:
         self.parties = Vocabulary(("", HQ, CUSTOMER))
         self.products, self.classes = Vocabulary(("",)), Vocabulary(("",))
         self.sites = Vocabulary(("",))
-        self.sources, self.codes, self.cities = Vocabulary(("",)), Vocabulary(("",)), Vocabulary(("",))
-        self.couriers, self.topics = Vocabulary(("",)), Vocabulary()
         self.lines = Lines()
         self.booked = Booked(self.poster, self.parties, None)
         """What the newest block booked."""
         self._tariffs: Tariffs | None = None
-        self._places: tuple[Network | None, int, list[Ints], list[Vocabulary]] = (None, 0, [], [])
 
     def make(self, output: Output, seq: int, tariffs: Tariffs, network: Network) -> list[Encoded]:
         """All tables of a block that have rows, in order of their names."""
@@ -127,9 +121,9 @@ class Tables:
         elif tariffs is not self._tariffs:
             self._tariffs, self.prices = tariffs, Prices(tariffs)
         made: dict[str, dict[str, Made] | None] = {
-            "event": self._events(output, network),
-            "order_terms": self._terms(output.orders),
-            "claim": claimed.claims(output.claims, output.penalties),
+            "event": output.accepted.columns(network),
+            "order_terms": output.accepted.terms(),
+            "claim": claimed.claims(output.accepted.claimed, output.penalties),
             "adopted_weight": self._adoptions(output.adoptions),
             "anomaly": self._anomalies(output.anomalies),
             "waiting": self._waits(output.waits),
@@ -268,146 +262,6 @@ class Tables:
             output.bookings, self.parties, poster.accounts, poster.sides, poster.fees[COST], causes
         )
 
-    # Events
-
-    def _events(self, output: Output, network: Network) -> dict[str, Made] | None:
-        orders, scans, weights, claims = output.orders, output.scans, output.weights, output.claims
-        o, s, w, c = len(orders), len(scans), len(weights), len(claims)
-        n = o + s + w + c
-        if not n:
-            return None
-        events: tuple[Sequence[Any], ...] = (orders, scans, weights, claims)
-        no, ns, nw, nc = [""] * o, [""] * s, [""] * w, [""] * c
-
-        def of_orders(codes: Vocabulary, values: Sequence[str]) -> Made:
-            full = np.full(n, codes[""], np.int32)
-            full[:o] = codes.codes(values)
-            return columns.words(full, codes)
-
-        def of_weights(values: Sequence[int]) -> Made:
-            full = np.zeros(n, np.int64)
-            full[o + s : o + s + w] = values
-            return columns.numbers(full, "uint32")
-
-        def of_devices(codes: Vocabulary, of_scans: Sequence[str], of_weighed: Sequence[str]) -> Ints:
-            full = np.full(n, codes[""], np.int32)
-            full[o : o + s] = codes.codes(of_scans)
-            full[o + s : o + s + w] = codes.codes(of_weighed)
-            return full
-
-        classes = np.full(n, self.classes[""], np.int32)
-        classes[:o] = self.classes["declared"]
-        classes[o + s : o + s + w] = self.classes.codes([e.weight_class for e in weights])
-        grams = np.zeros(n, np.int64)
-        grams[:o] = [e.declared_g for e in orders]
-        grams[o + s : o + s + w] = [e.weight_g for e in weights]
-        paid = np.zeros(n, np.int64)
-        paid[:o] = [e.payment_e4 for e in orders]
-        operations = np.full(n, self.codes[""], np.int32)
-        operations[o : o + s] = self.codes.codes([e.operation for e in scans])
-        couriers = np.full(n, self.couriers[""], np.int32)
-        couriers[o : o + s] = self.couriers.codes([e.courier for e in scans])
-        codes_ = np.full(n, self.codes[""], np.int32)
-        codes_[o : o + s] = self.codes.codes([e.code for e in scans])
-        site = of_devices(self.sites, [e.site for e in scans], [e.site for e in weights])
-        (outlet, city, province), place_codes = self._places_of(network)
-        kinds = np.repeat(np.arange(4, dtype=np.int32), (o, s, w, c))
-        if c:
-            kinds[o + s + w :] += np.array([isinstance(e, ClaimWithdrawn) for e in claims], np.int32)
-        topic, partition = self._where(output, (o, s, w, c))
-        return {
-            "event_id": columns.texts([e.id for kind in events for e in kind]),
-            "kind": columns.words(kinds, _KINDS),
-            "waybill": columns.texts([e.waybill for kind in events for e in kind]),
-            "event_time": columns.times(columns.ints([e.time for kind in events for e in kind])),
-            "operation": columns.words(operations, self.codes),
-            "source": columns.words(
-                of_devices(self.sources, [e.source for e in scans], [e.source for e in weights]), self.sources
-            ),
-            "code": columns.words(codes_, self.codes),
-            "site": columns.words(site, self.sites),
-            "outlet": columns.words(outlet[site], place_codes[0]),
-            "city": columns.words(city[site], place_codes[1]),
-            "province": columns.words(province[site], place_codes[2]),
-            "device": columns.texts([*no, *[e.device for e in scans], *[e.device for e in weights], *nc]),
-            "courier": columns.words(couriers, self.couriers),
-            "weight_class": columns.words(classes, self.classes),
-            "weight_g": columns.numbers(grams, "uint32"),
-            "length_mm": of_weights([e.length_mm for e in weights]),
-            "width_mm": of_weights([e.width_mm for e in weights]),
-            "height_mm": of_weights([e.height_mm for e in weights]),
-            "photo": columns.texts([*no, *ns, *[e.photo for e in weights], *nc]),
-            "origin": of_orders(self.parties, [e.origin for e in orders]),
-            "destination": of_orders(self.parties, [e.destination for e in orders]),
-            "origin_city": of_orders(self.cities, [e.origin_city for e in orders]),
-            "destination_city": of_orders(self.cities, [e.destination_city for e in orders]),
-            "origin_county": of_orders(self.cities, [e.origin_county for e in orders]),
-            "destination_county": of_orders(self.cities, [e.destination_county for e in orders]),
-            "customer": columns.texts([*[e.customer for e in orders], *ns, *nw, *nc]),
-            "product": of_orders(self.products, [e.product for e in orders]),
-            "payment": columns.money(paid),
-            "topic": columns.words(topic, self.topics),
-            "partition": columns.numbers(partition, "uint16"),
-            "offset": columns.numbers(
-                columns.ints(
-                    [
-                        *output.order_offsets,
-                        *output.scan_offsets,
-                        *output.weight_offsets,
-                        *output.claim_offsets,
-                    ]
-                ),
-                "uint64",
-            ),
-        }
-
-    def _places_of(self, network: Network) -> tuple[list[Ints], list[Vocabulary]]:
-        """Outlet, city and province of every site met so far, by the site's number."""
-        known, count, arrays, codes = self._places
-        if known is not network or count != len(self.sites):
-            places = [network.sites.get(name) for name in self.sites]
-            codes = [Vocabulary(), Vocabulary(), Vocabulary()]
-            arrays = [
-                code.codes([getattr(place, field) if place else "" for place in places])
-                for code, field in zip(codes, ("outlet", "city", "province"), strict=True)
-            ]
-            self._places = (network, len(self.sites), arrays, codes)
-        return arrays, codes
-
-    def _where(self, output: Output, counts: tuple[int, ...]) -> tuple[Ints, Ints]:
-        """Topic and partition of every event, kind by kind, each in reading order. `counts`: of each kind."""
-        n = sum(counts)
-        starts = [sum(counts[:kind]) for kind in range(len(counts))]
-        topic, partition = np.zeros(n, np.int32), np.zeros(n, np.int64)
-        before = (0,) * len(counts)
-        for source in output.sources:
-            after = (source.orders, source.scans, source.weights, source.claims)
-            for start, low, high in zip(starts, before, after, strict=True):
-                topic[start + low : start + high] = self.topics[source.topic]
-                partition[start + low : start + high] = source.partition
-            before = after
-        return topic, partition
-
-    def _terms(self, orders: Sequence[Order]) -> dict[str, Made] | None:
-        """Orders that say more than the ordinary, as they say it."""
-        found = [order for order in orders if terms_of(order) is not None]
-        if not found:
-            return None
-        return {
-            "event_id": columns.texts([order.id for order in found]),
-            "waybill": columns.texts([order.waybill for order in found]),
-            "pieces": columns.numbers(columns.ints([order.pieces for order in found]), "uint32"),
-            "channel": columns.spelled([order.channel for order in found]),
-            "insured": columns.money(columns.ints([order.insured_e4 for order in found])),
-            "cod": columns.money(columns.ints([order.cod_e4 for order in found])),
-            "promised_hours": columns.numbers(
-                columns.ints([order.promised_hours for order in found]), "uint32"
-            ),
-            "direction": columns.spelled([order.direction for order in found]),
-            "billing": columns.spelled([order.billing for order in found]),
-            "related": columns.texts([order.related for order in found]),
-        }
-
     # The rest: few rows, so plainness counts
 
     def _adoptions(self, rows: Sequence[Adoption]) -> dict[str, Made] | None:
@@ -519,7 +373,6 @@ def _document(table: str, version: str, rows: Sequence[Mapping[str, Any]]) -> di
     }
 
 
-_KINDS = Vocabulary(("order", "scan", "weight", "claim", "claim_withdrawn"))
 _REASONS = Vocabulary(REASONS)
 
 

@@ -204,6 +204,7 @@ def live(place: Place, rate: int, seconds: int, first: int) -> dict[str, Any]:
     with place.flows("flows.parcels") as (store, flows):
         pids = place.pids(store, flows)
         workload = Workload(rate * seconds, first=first)
+        begin(place, workload, flows)
         memory = Memory(pids["flow"])
         used = {name: sum(map(cpu_seconds, ids)) for name, ids in pids.items()}
         warm: dict[float, float] = {}
@@ -229,6 +230,18 @@ def live(place: Place, rate: int, seconds: int, first: int) -> dict[str, Any]:
                 for name, ids in pids.items()
             },
         }
+
+
+def begin(place: Place, workload: Workload, flows: list[Flow]) -> None:
+    """Wait until the flows have their documents, and the workload's time."""
+    out = producer(place.kafka.address)
+    tick(out, workload.began)
+    out.flush()
+    tick_and_documents = 4
+    while any(
+        not flow.ready() or flow.metric("waybook_block_records_total") < tick_and_documents for flow in flows
+    ):
+        time.sleep(0.1)
 
 
 def steady(place: Place, rate: int, seconds: int) -> dict[str, Any]:
@@ -293,24 +306,32 @@ def many_open(place: Place, parcels: int) -> dict[str, Any]:
             time.sleep(0.5)
         nothing_refused(store)
         opened = sum(flow.metric("waybook_open_parcels") for flow in flows)
-        before = buckets_of(flows, CLOSE)
+        before = {name: buckets_of(flows, name) for name in (SNAPSHOT, CLOSE)}
         memory = Memory(place.pids(store, flows)["flow"])
         seconds = SIZE * TURN * 1.2
         produce(out, Workload(int(1_000 * seconds), first=70_000_000), 10_000)
-        spent = {bound: count - before.get(bound, 0) for bound, count in buckets_of(flows, CLOSE).items()}
+        spent = {name: since(flows, name, earlier) for name, earlier in before.items()}
         return {
             "open_parcels": round(opened),
-            "epochs": round(max(spent.values(), default=0)),
-            "epoch_close_ms_at_most": {
-                "p50": quantile(spent, 0.5),
-                "p99": quantile(spent, 0.99),
-                "max": quantile(spent, 1),
-            },
+            "epochs": round(max(spent[CLOSE].values(), default=0)),
+            "epoch_snapshot_ms_at_most": quantiles(spent[SNAPSHOT]),
+            "epoch_close_ms_at_most": quantiles(spent[CLOSE]),
             "flow_resident_mib_over_time": memory.points(),
         }
 
 
-CLOSE = "waybook_epoch_close_seconds"
+SNAPSHOT, CLOSE = "waybook_epoch_snapshot_seconds", "waybook_epoch_close_seconds"
+"""What is open costs the snapshot; until an epoch is closed, inserts that are under way are waited for, too."""
+
+
+def quantiles(buckets: dict[float, float]) -> dict[str, float | None]:
+    """Upper bounds of the bucket that holds the median, the 99th percentile and the largest; ms."""
+    return {name: quantile(buckets, q) for name, q in (("p50", 0.5), ("p99", 0.99), ("max", 1))}
+
+
+def since(flows: list[Flow], name: str, before: dict[float, float]) -> dict[float, float]:
+    """What has been added to a histogram's buckets."""
+    return {bound: count - before.get(bound, 0) for bound, count in buckets_of(flows, name).items()}
 
 
 def buckets_of(flows: list[Flow], name: str) -> dict[float, float]:
@@ -382,12 +403,11 @@ def lines(results: dict[str, Any]) -> Iterator[tuple[str, str]]:
         samples = found["open_parcels_and_resident_mib_every_5_s"]
         yield "steady: (open parcels, resident MiB) over time", str(samples[:: max(1, len(samples) // 8)])
     if found := results.get("open"):
-        open_, closing = f"{found['open_parcels']:,} open", found["epoch_close_ms_at_most"]
+        open_ = f"{found['open_parcels']:,} open"
         yield f"{open_}: epochs closed, of a ring of {SIZE}", f"{found['epochs']:,}"
-        yield (
-            f"{open_}: closing an epoch, p50, p99, max at most",
-            ", ".join(f"{closing[name]:.0f} ms" for name in ("p50", "p99", "max")),
-        )
+        for what, name in (("an epoch's snapshot", "snapshot"), ("closing an epoch", "close")):
+            took = found[f"epoch_{name}_ms_at_most"].values()
+            yield f"{open_}: {what}, p50, p99, max at most", ", ".join(f"{ms:.0f} ms" for ms in took)
         yield f"{open_}: the flow's resident MiB over time", str(found["flow_resident_mib_over_time"])
 
 

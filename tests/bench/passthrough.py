@@ -19,8 +19,9 @@ from flows.engine.ring import Ring
 from flows.fees.current import FEES
 from flows.governance.network import Network
 from flows.journal.post import ChargeColumns
+from flows.lifecycle.accepted import RUN, Accepted
 from flows.lifecycle.intake import DECODERS
-from flows.lifecycle.output import Adoption, Charge, Output, Source
+from flows.lifecycle.output import Adoption, Charge, Output
 from flows.lifecycle.parcel import Parcel
 from flows.lifecycle.process import Lifecycle
 from flows.lifecycle.tables import Tables
@@ -44,27 +45,28 @@ class PassThrough(Lifecycle):
 
     def process(self, block: Block) -> Output:
         """Decode, and nothing else."""
-        output = self.output = self.rules.output = Output()
+        accepted = Accepted(self.words)
+        output = self.output = self.rules.output = Output(accepted)
+        kinds: dict[bytes, tuple[list[Any], list[int]]] = {
+            b"o": (accepted.orders, accepted.order_offsets),
+            b"s": (accepted.scans, accepted.scan_offsets),
+            b"w": (accepted.weights, accepted.weight_offsets),
+        }
         for records in block.inputs:
             if records.topic not in (topics.ORDERS.name, topics.DEVICES.name):
                 self._others(records, block.newest)
                 continue
-            for raw, offset in zip(records.values, records.offsets, strict=True):
-                letter = raw[9:10]
-                event = DECODERS[letter](raw)
-                kinds: dict[bytes, tuple[list[Any], list[int]]] = {
-                    b"o": (output.orders, output.order_offsets),
-                    b"s": (output.scans, output.scan_offsets),
-                    b"w": (output.weights, output.weight_offsets),
-                }
-                kept, offsets = kinds[letter]
-                kept.append(event)
-                offsets.append(offset)
-            counts = len(output.orders), len(output.scans), len(output.weights), 0
-            output.sources.append(Source(records.topic, records.partition, *counts))
-        events = len(output.orders) + len(output.scans) + len(output.weights)
-        output.charges = [ROW] * (events // 2)
-        output.adoptions = [ADOPTED] * (len(output.weights) // 2)
+            for start in range(0, len(records.values), RUN):
+                run = slice(start, start + RUN)
+                for raw, offset in zip(records.values[run], records.offsets[run], strict=True):
+                    letter = raw[9:10]
+                    kept, offsets = kinds[letter]
+                    kept.append(DECODERS[letter](raw))
+                    offsets.append(offset)
+                accepted.keep(records.topic, records.partition)
+        rows = accepted.rows()
+        output.charges = [ROW] * (sum(rows.values()) // 2)
+        output.adoptions = [ADOPTED] * (rows["weight"] // 2)
         return output
 
 

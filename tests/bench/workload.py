@@ -160,6 +160,16 @@ class Workload:
     def __len__(self) -> int:
         return len(self.order)
 
+    @property
+    def latest(self) -> int:
+        """When the last event is over, where data time does not run with the parcels; UTC ms."""
+        return START + (self.first + self.parcels) * 10 + 10 * HOUR
+
+    @property
+    def began(self) -> int:
+        """Data time at the first event."""
+        return START + self.first * self.gap + 10 * HOUR if self.gap > 10 else self.latest
+
     def events(self) -> Iterator[tuple[bool, bytes, bytes]]:
         """(is an order, key, value) in order of publication."""
         for parcel, kind in self.order:
@@ -223,7 +233,7 @@ def create_topics(kafka: str, partitions: int, stamped: Sequence[str] = ()) -> N
         future.result()
 
 
-def producer(kafka: str, linger_ms: int = 5) -> Producer:
+def producer(kafka: str, linger_ms: int = 20) -> Producer:
     """A producer as the device flow's."""
     return Producer(
         {
@@ -265,9 +275,8 @@ def produce(out: Producer, workload: Workload, rate: float = 0.0) -> int:
     batch = list(workload.events()) if rate else workload.events()
     began, count = time.monotonic(), 0
     step = 1_000 if rate else 10_000
-    latest = START + (workload.first + workload.parcels) * 10 + 10 * HOUR
-    passing = workload.gap > 10
-    tick(out, START + workload.first * workload.gap + 10 * HOUR if passing else latest)
+    latest, passing = workload.latest, workload.gap > 10
+    tick(out, workload.began)
     for is_order, key, value in batch:
         topic = topics.ORDERS.name if is_order else topics.DEVICES.name
         while True:

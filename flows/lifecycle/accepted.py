@@ -1,0 +1,241 @@
+"""Accepted events as the columns of their tables, made in runs while the events are still in the processor's cache.
+
+A run's events are let go of as soon as their columns are made: what stays of them are numbers, words' codes and
+the bytes of texts. A block has tens of thousands of events, and to come back to each of them for each of its
+columns would mean to fetch it from memory each time.
+"""
+
+from collections.abc import Callable, Sequence
+from operator import attrgetter
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from flows.governance.network import Network
+from flows.lifecycle.parcel import terms_of
+from schemas.events import Claim, ClaimWithdrawn, Event, Order, Scan, Weight
+from sinks import columns
+from sinks.columns import Ints, Made, Texts, Vocabulary
+
+RUN = 1_000
+"""Events that are made into columns together."""
+TEXT, NUMBER = "text", "number"
+"""How a field is kept; a word by the name of its vocabulary in `Words`."""
+_COLUMNS: dict[type[Event], dict[str, tuple[str, str]]] = {
+    Order: {
+        "id": ("event_id", TEXT),
+        "waybill": ("waybill", TEXT),
+        "time": ("event_time", NUMBER),
+        "origin": ("origin", "outlets"),
+        "destination": ("destination", "outlets"),
+        "origin_city": ("origin_city", "places"),
+        "destination_city": ("destination_city", "places"),
+        "origin_county": ("origin_county", "places"),
+        "destination_county": ("destination_county", "places"),
+        "customer": ("customer", TEXT),
+        "product": ("product", "products"),
+        "declared_g": ("weight_g", NUMBER),
+        "payment_e4": ("payment", NUMBER),
+    },
+    Scan: {
+        "id": ("event_id", TEXT),
+        "waybill": ("waybill", TEXT),
+        "time": ("event_time", NUMBER),
+        "operation": ("operation", "operations"),
+        "source": ("source", "sources"),
+        "code": ("code", "operations"),
+        "site": ("site", "sites"),
+        "device": ("device", TEXT),
+        "courier": ("courier", "couriers"),
+    },
+    Weight: {
+        "id": ("event_id", TEXT),
+        "waybill": ("waybill", TEXT),
+        "time": ("event_time", NUMBER),
+        "weight_class": ("weight_class", "classes"),
+        "weight_g": ("weight_g", NUMBER),
+        "length_mm": ("length_mm", NUMBER),
+        "width_mm": ("width_mm", NUMBER),
+        "height_mm": ("height_mm", NUMBER),
+        "source": ("source", "sources"),
+        "site": ("site", "sites"),
+        "device": ("device", TEXT),
+        "photo": ("photo", TEXT),
+    },
+    Claim: {
+        "id": ("event_id", TEXT),
+        "waybill": ("waybill", TEXT),
+        "time": ("event_time", NUMBER),
+    },
+}
+"""By kind and field: the table's column and how it is kept. Withdrawals are kept as claims are."""
+_SORTS = {column: sort for kept in _COLUMNS.values() for column, sort in kept.values()}
+_KINDS = Vocabulary(("order", "scan", "weight", "claim", "claim_withdrawn"))
+
+
+class Words:
+    """The words of a lane's events, as numbers that stay the same from block to block; 0 is the empty word."""
+
+    def __init__(self) -> None:
+        self.outlets, self.places, self.products = Vocabulary(("",)), Vocabulary(("",)), Vocabulary(("",))
+        self.operations, self.sources, self.sites = Vocabulary(("",)), Vocabulary(("",)), Vocabulary(("",))
+        self.couriers, self.classes = Vocabulary(("",)), Vocabulary(("",))
+        self.topics = Vocabulary()
+        self._located: tuple[Network | None, int, dict[str, tuple[Ints, Vocabulary]]] = (None, 0, {})
+
+    def of(self, sort: str) -> Vocabulary:
+        """The vocabulary of this name."""
+        return getattr(self, sort)  # type: ignore[no-any-return]
+
+    def located(self, network: Network) -> dict[str, tuple[Ints, Vocabulary]]:
+        """Outlet, city and province of every site met so far, by the site's number."""
+        known, count, found = self._located
+        if known is not network or count != len(self.sites):
+            places = [network.sites.get(name) for name in self.sites]
+            found = {}
+            for field in ("outlet", "city", "province"):
+                words = Vocabulary()
+                found[field] = (
+                    words.codes([getattr(place, field) if place else "" for place in places]),
+                    words,
+                )
+            self._located = network, len(self.sites), found
+        return found
+
+
+class Kept:
+    """The columns of one kind of events in runs, by name; `kept`: how each field is kept."""
+
+    def __init__(self, kind: type[Event], words: Words) -> None:
+        self.rows = 0
+        self.texts: dict[str, Texts] = {}
+        self.numbers: dict[str, list[Ints]] = {}
+        self._words, kept = words, _COLUMNS[kind]
+        mixed = kind is Claim  # with withdrawals, which have other fields
+        fields = tuple(kept) if mixed else kind.__struct_fields__
+        self._told: Callable[[Any], tuple[Any, ...]] = (
+            attrgetter(*fields) if mixed else msgspec.structs.astuple
+        )
+        self._kept = [(fields.index(field), *how) for field, how in kept.items()]
+
+    def take(self, events: Sequence[Event], offsets: Sequence[int], topic: str, partition: int) -> None:
+        """Make a run of events into columns."""
+        n, numbers = len(events), self.numbers
+        fields = list(zip(*map(self._told, events), strict=True))
+        for place, column, sort in self._kept:
+            values = fields[place]
+            if sort == TEXT:
+                self.texts.setdefault(column, Texts()).add(values)
+            elif sort == NUMBER:
+                numbers.setdefault(column, []).append(columns.ints(values))
+            else:
+                numbers.setdefault(column, []).append(self._words.of(sort).codes(values))
+        numbers.setdefault("topic", []).append(np.full(n, self._words.topics[topic], np.int32))
+        numbers.setdefault("partition", []).append(np.full(n, partition, np.int64))
+        numbers.setdefault("offset", []).append(columns.ints(offsets))
+        self.rows += n
+
+
+class Accepted:
+    """A block's accepted events. Append a run's to the lists, then `keep` them."""
+
+    def __init__(self, words: Words) -> None:
+        self.orders: list[Order] = []
+        self.scans: list[Scan] = []
+        self.weights: list[Weight] = []
+        self.claims: list[Claim | ClaimWithdrawn] = []
+        self.order_offsets: list[int] = []
+        self.scan_offsets: list[int] = []
+        self.weight_offsets: list[int] = []
+        self.claim_offsets: list[int] = []
+        self.said: list[Order] = []
+        """Orders that say more than the ordinary."""
+        self.claimed: list[Claim | ClaimWithdrawn] = []
+        """All of the block's claims and withdrawals."""
+        self._words = words
+        self._kept = {kind: Kept(kind, words) for kind in _COLUMNS}
+
+    def keep(self, topic: str, partition: int) -> None:
+        """The run's events, which came from this partition, become columns."""
+        self.said += [order for order in self.orders if terms_of(order) is not None]
+        self.claimed += self.claims
+        for kind, events, offsets in (
+            (Order, self.orders, self.order_offsets),
+            (Scan, self.scans, self.scan_offsets),
+            (Weight, self.weights, self.weight_offsets),
+            (Claim, self.claims, self.claim_offsets),
+        ):
+            if events:
+                self._kept[kind].take(events, offsets, topic, partition)
+                events.clear()
+                offsets.clear()
+
+    def rows(self) -> dict[str, int]:
+        """How many there are of each kind."""
+        return {str(kind.__struct_config__.tag): kept.rows for kind, kept in self._kept.items()}
+
+    def columns(self, network: Network) -> dict[str, Made] | None:
+        """The columns of table `event`: orders, scans, weights and claims, each in reading order."""
+        kinds = list(self._kept.values())
+        rows = [kept.rows for kept in kinds]
+        if not sum(rows):
+            return None
+
+        def numbers(column: str) -> Ints:
+            return np.concatenate(
+                [run for kept in kinds for run in kept.numbers.get(column, (np.zeros(kept.rows, np.int32),))]
+            )
+
+        def word(column: str) -> Made:
+            return columns.words(numbers(column), self._words.of(_SORTS[column]))
+
+        def text(column: str) -> Made:
+            return Texts.joined([kept.texts.get(column) or Texts.blank(kept.rows) for kept in kinds])
+
+        kind = np.repeat(np.arange(len(kinds), dtype=np.int32), rows)
+        if self.claimed:
+            withdrawn = [isinstance(event, ClaimWithdrawn) for event in self.claimed]
+            kind[-len(withdrawn) :] += np.array(withdrawn, np.int32)
+        classes = numbers("weight_class")
+        classes[: rows[0]] = self._words.classes["declared"]
+        sites = numbers("site")
+        made = {column: text(column) for column, sort in _SORTS.items() if sort == TEXT}
+        made |= {column: word(column) for column, sort in _SORTS.items() if sort not in (TEXT, NUMBER)}
+        made |= {
+            name: columns.words(codes[sites], words)
+            for name, (codes, words) in self._words.located(network).items()
+        }
+        made |= {name: columns.numbers(numbers(name), "uint32") for name in _MEASURES}
+        return made | {
+            "kind": columns.words(kind, _KINDS),
+            "weight_class": columns.words(classes, self._words.classes),
+            "event_time": columns.times(numbers("event_time")),
+            "payment": columns.money(numbers("payment")),
+            "topic": columns.words(numbers("topic"), self._words.topics),
+            "partition": columns.numbers(numbers("partition"), "uint16"),
+            "offset": columns.numbers(numbers("offset"), "uint64"),
+        }
+
+    def terms(self) -> dict[str, Made] | None:
+        """The columns of table `order_terms`: orders that say more than the ordinary, as they say it."""
+        found = self.said
+        if not found:
+            return None
+        return {
+            "event_id": columns.texts([order.id for order in found]),
+            "waybill": columns.texts([order.waybill for order in found]),
+            "pieces": columns.numbers(columns.ints([order.pieces for order in found]), "uint32"),
+            "channel": columns.spelled([order.channel for order in found]),
+            "insured": columns.money(columns.ints([order.insured_e4 for order in found])),
+            "cod": columns.money(columns.ints([order.cod_e4 for order in found])),
+            "promised_hours": columns.numbers(
+                columns.ints([order.promised_hours for order in found]), "uint32"
+            ),
+            "direction": columns.spelled([order.direction for order in found]),
+            "billing": columns.spelled([order.billing for order in found]),
+            "related": columns.texts([order.related for order in found]),
+        }
+
+
+_MEASURES = ("weight_g", "length_mm", "width_mm", "height_mm")
