@@ -15,7 +15,7 @@ import msgspec
 from msgspec import Meta
 
 from schemas.events import Dated, Event, Instant, Name, Units, Word
-from schemas.identity import guarded_id
+from schemas.identity import content_id, guarded_id
 from schemas.limits import MOST_IDENTIFIER
 from schemas.money import MOST
 
@@ -120,6 +120,11 @@ def notification_id(channel: str, headers: Mapping[str, str], body: bytes) -> st
     return guarded_id("ntf", channel, *said, body)
 
 
+def exception_id(group: str, kind: str, subject: str) -> str:
+    """An exception's identity: what it is about, the payment's key, the document or the day's bill."""
+    return content_id("ex", group, kind, subject)
+
+
 class Receivable(Dated, frozen=True, kw_only=True, tag="receivable"):
     """A due: what someone owes us (`direction` in) or we owe (out). Topic `waybook.receivables`, key: group.
 
@@ -209,6 +214,9 @@ class Share(msgspec.Struct, frozen=True, gc=False):
     amount_e4: Amount
 
 
+Decision = Literal["match", "write_off", "refund", "ignore", "approve", "withdraw"]
+
+
 class PaymentDecided(Event, frozen=True, kw_only=True, tag="payment_decision"):
     """What a person decided about an exception, a payment or a due. Topic `waybook.payment-decisions`, key: group.
 
@@ -219,7 +227,7 @@ class PaymentDecided(Event, frozen=True, kw_only=True, tag="payment_decision"):
     """
 
     group: Group
-    decision: Literal["match", "write_off", "refund", "ignore", "approve", "withdraw"]
+    decision: Decision
     by: Name
     exception: Word = ""
     shares: Annotated[tuple[Share, ...], Meta(max_length=MOST_SHARES)] = ()

@@ -130,6 +130,12 @@ VIEWS = {
                    argMax(order_status.refunded, serial) AS refunded
             FROM order_status GROUP BY `group`, document
         ) AS s ON s.of = d.of AND s.document = d.document""",
+    "bill_now": """
+        SELECT bill, multiIf(status = 'refused', 'refused', first_value(bill) OVER day_of_bill = bill, 'counts',
+                             'superseded') AS state,
+               toString(`group`) AS of_group, channel, merchant, sort, day, lines, paid, refunded, fee, file, reason
+        FROM bill WINDOW day_of_bill AS (PARTITION BY channel, merchant, sort, day
+                                         ORDER BY status, event_time DESC, bill DESC)""",
     "payment_clock": """
         SELECT max(moment) AS now, toDate(now, 'Asia/Shanghai') AS today FROM (
             SELECT max(event_time) AS moment FROM payment
@@ -186,9 +192,9 @@ VIEWS = {
         GROUP BY account, name, english""",
 }
 """Views for people: what waits now, goods in stores, open breaches of scan chains, cases of weights, conflicting
-duplicates with both contents, dead letters still open; payments and dues as they are, open exceptions, aging by days
-overdue, days sales outstanding, each day by channel, closes that stand, and where the money is (2601: of which nobody
-knows for what)."""
+duplicates with both contents, dead letters still open; payments, dues and bills as they are, open exceptions, aging
+by days overdue, days sales outstanding, each day by channel, closes that stand, and where the money is (2601: of which
+nobody knows for what)."""
 
 
 def statements(cluster: str | None = None, database: str = "default") -> list[str]:

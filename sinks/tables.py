@@ -961,6 +961,9 @@ BILL = Table(
         Column("refunded", MONEY, "what was given back"),
         Column("fee", MONEY, "what the channel kept"),
         Column("file", TEXT),
+        Column(
+            "event_time", TIME, "of two complete bills of a day the later one counts, then the greater hash"
+        ),
         Column("reason", WORD, "refused: why"),
         Column("detail", TEXT, "refused: where in the file"),
         Column("partition", "UInt16", "of the topic waybook.bills"),

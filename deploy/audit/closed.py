@@ -50,7 +50,7 @@ _MATCHED = f"""
     FROM $payment_match
     WHERE posting IN {words((*_OF_MONEY_IN, *_OF_MONEY_OUT))} AND {{where}} GROUP BY whose, day, came"""
 _BILLS = """
-    SELECT seq, concat(channel, '/', merchant) AS account, toString(sort) AS sort, day, lines,
+    SELECT seq, concat(channel, '/', merchant) AS account, toString(sort) AS sort, day, bill, event_time, lines,
            reinterpretAsInt64(paid) AS paid, reinterpretAsInt64(refunded) AS refunded, reinterpretAsInt64(fee) AS fee
     FROM $bill WHERE status = 'complete' ORDER BY seq, line"""
 _EXCEPTIONS = """
@@ -183,12 +183,15 @@ class Booked:
             self._add(row, place)
         for row in store.rows(_MATCHED.format(where=where)):
             self._add(row, 8 if row["came"] else 10)
-        self.bills: dict[tuple[str, int, str], list[int]] = defaultdict(lambda: [0] * 4)
+        self.bills: dict[tuple[str, int, str], list[int]] = {}
+        newest: dict[tuple[str, int, str], tuple[int, str]] = {}
         for row in store.rows(_BILLS):
-            if row["seq"] <= last and row["lines"] and row["day"] > closes.upto(row["account"], row["seq"]):
-                sums = self.bills[row["account"], row["day"], row["sort"]]
-                for at, name in enumerate(("lines", "paid", "refunded", "fee")):
-                    sums[at] += row[name]
+            key = row["account"], row["day"], row["sort"]
+            is_open = row["seq"] <= last and row["day"] > closes.upto(row["account"], row["seq"])
+            if is_open and (row["event_time"], row["bill"]) > newest.get(key, (0, "")):
+                newest[key] = row["event_time"], row["bill"]  # it takes the place of an earlier one
+                if row["lines"] or key in self.bills:
+                    self.bills[key] = [row[name] for name in ("lines", "paid", "refunded", "fee")]
 
     def _add(self, row: Row, place: int) -> None:
         sums = self.days[row["whose"]].setdefault(row["day"], [0] * WIDTH)

@@ -57,8 +57,8 @@ class Job:
     def _load(self, stream: BinaryIO, file: Path, source: Source, day: date | None) -> Note:
         digests = digests_of(stream)
         known = self._office.note_of(source, digests.bill)
-        if known is not None:
-            self._say(f"{file.name}: has been {'refused' if known.reason else 'sent'} before")
+        if known is not None and not known.reason:
+            self._say(f"{file.name}: has been sent before")
             return known
         try:
             has_digest(file, digests)
@@ -69,6 +69,7 @@ class Job:
                 self._hiding.scrub(file.name),
                 self._progress(file),
             ) as bill:
+                bill.corrects = self._office.sent(source, bill.asked.day)
                 note = self._send(bill)
         except BillError as error:
             event = refused(source, day, digests.bill, error, self._hiding.scrub(file.name))
@@ -133,7 +134,7 @@ class Job:
 
     def _downloaded(self, day: date) -> Iterator[Note]:
         for source in self._sources:
-            if not source.download or self._office.has(source, day):
+            if not source.download or self._office.sent(source, day):
                 continue
             name = "-".join([*named(source), str(day)]).replace("/", "_")
             file = self._office.place(FETCHED) / name

@@ -9,7 +9,7 @@ with the same messages, which the lanes know.
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import date
 from pathlib import Path
 
@@ -31,6 +31,8 @@ class Note(msgspec.Struct, frozen=True, kw_only=True):
     merchant: str
     sort: Sort
     day: date
+    time: int = 0
+    """Of its events: of two bills of a day the later one counts."""
     file: str = ""
     parts: int = 0
     lines: int = 0
@@ -40,6 +42,17 @@ class Note(msgspec.Struct, frozen=True, kw_only=True):
     reason: str = ""
     """Why it is not believed; empty: it is."""
     detail: str = ""
+
+
+def superseded(notes: Sequence[Note]) -> set[Note]:
+    """Notes of bills whose place another one of their day has taken: the latest one counts, by its time and hash."""
+    days: dict[tuple[str, str, str, date], list[Note]] = {}
+    for one in notes:
+        if not one.reason:
+            days.setdefault((one.channel, one.merchant, one.sort, one.day), []).append(one)
+    return {
+        one for same in days.values() for one in sorted(same, key=lambda note: (note.time, note.bill))[:-1]
+    }
 
 
 class Office:
@@ -80,9 +93,9 @@ class Office:
         ]
         yield from sorted(found, key=lambda one: (one.day, one.channel, one.merchant, one.sort, one.bill))
 
-    def has(self, source: Source, day: date) -> bool:
-        """Whether a bill of that day is in Kafka and believed."""
-        return any(
+    def sent(self, source: Source, day: date | None) -> int:
+        """How many bills of that day are in Kafka and believed."""
+        return sum(
             note.day == day and not note.reason
             for note in self.notes()
             if (note.channel, note.merchant, note.sort) == named(source)

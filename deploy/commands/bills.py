@@ -8,7 +8,7 @@ from datetime import date, timedelta
 from pathlib import Path
 
 from deploy.bills.job import Job, UnknownBillError
-from deploy.bills.office import Note, Office
+from deploy.bills.office import Note, Office, superseded
 from deploy.commands import Command
 from deploy.commands.where import settings_of
 from deploy.terminal import table
@@ -22,6 +22,8 @@ from sources.channels.keys import read_tokens
 from sources.channels.model import Own
 from sources.channels.read import FILE as CHANNELS
 from sources.channels.read import read_channels
+
+SUPERSEDED = "被更正 superseded by a later bill of the day"
 
 
 def bills(arguments: argparse.Namespace) -> int:
@@ -74,12 +76,13 @@ def _yesterday() -> date:
 
 
 def _listed(notes: Sequence[Note]) -> list[str]:
+    former = superseded(notes)
     head = ["day", "channel", "merchant", "sort", "lines", "paid", "refunded", "fees", "file"]
     rows = [
         [
             *(str(one.day), one.channel, one.merchant, one.sort, str(one.lines)),
             *(yuan(one.paid_e4), yuan(one.refunded_e4), yuan(one.fee_e4)),
-            f"{one.file}  {one.reason}".rstrip(),
+            f"{one.file}  {SUPERSEDED if one in former else one.reason}".rstrip(),
         ]
         for one in notes
     ]

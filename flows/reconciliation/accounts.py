@@ -47,6 +47,10 @@ class Bill(msgspec.Struct, array_like=True, gc=False):
     seen: set[int] = msgspec.field(default_factory=set)
     """Parts that have come, as long as it is not whole."""
     is_whole: bool = False
+    time: int = 0
+    """Of its events; of two bills of a day the later one counts."""
+    said: tuple[int, int, int, int] = (0, 0, 0, 0)
+    """What its end says that it comes to: lines, paid, refunded, fees."""
 
     def is_new(self, part: int) -> bool:
         """Note a part; False: it has come before, or is none of the bill's."""

@@ -6,7 +6,7 @@ Accounts are derived from the records: payments wait in them for the bills of th
 from collections.abc import Callable, Sequence
 from typing import Protocol, cast
 
-import msgspec
+from msgspec.structs import replace
 
 from flows.engine.ring import Ring
 from flows.engine.timers import Timers
@@ -14,7 +14,7 @@ from flows.lifecycle.intake import RefusedError
 from flows.reconciliation.accounts import Account, Bill, Terms, missing_bill, refused_bill, settlement_day
 from flows.reconciliation.facts import current, holds
 from flows.reconciliation.model import Open
-from flows.reconciliation.output import BillSaid, Output, Stated
+from flows.reconciliation.output import BillSaid, Counted, Output, Stated
 from flows.reconciliation.record import (
     RECEIPT,
     AccountRecord,
@@ -25,7 +25,7 @@ from flows.reconciliation.record import (
     day_key,
     payment_key,
 )
-from flows.reconciliation.threeway import COMPARED, Told, agrees, billed_with, findings, payment_of
+from flows.reconciliation.threeway import COMPARED, Billed, Told, agrees, billed_with, findings, payment_of
 from schemas.payments import BillComplete, BillLine, BillLines, BillRefused, Payment, Sort
 from schemas.times import DAY, business_day, day_of, iso
 
@@ -33,7 +33,6 @@ FARTHEST = 31 * DAY
 """A line's own time is at most so far from the end of its bill's day."""
 MOST_OFF = 2
 """Days between a bill's day and the day at whose end it says that it ends."""
-_json = msgspec.json.Encoder(order="deterministic")
 BillEvent = BillLines | BillComplete | BillRefused
 
 
@@ -48,8 +47,9 @@ class Known(Protocol):
 
 
 class Billing:
-    """A lane's bills. `begin`, `change`, `link`: how its records are made, changed and found again. `book_fee`: books
-    what a channel took of a payment, with the event that told of it.
+    """A lane's bills. `begin`, `change`, `link`: how its records are made, changed and found again. `around`: has what
+    hangs together with payments judged (group, documents, payments, event). `book_fee`: books what a channel took of a
+    payment, with the event that told of it. `oldest`: ms of data time after which a movement may be forgotten.
 
     `touched`: keys of records that are to be judged at the block's end, with their group and the event.
     """
@@ -62,10 +62,13 @@ class Billing:
         begin: Callable[[Record], Record],
         change: Callable[[Record], None],
         link: Callable[[Record], None],
+        around: Callable[[str, Sequence[str], Sequence[str], str], None],
         book_fee: Callable[[PaymentRecord, Payment, str], None],
+        oldest: int,
     ) -> None:
         self._ring, self._timers, self._touched = ring, timers, touched
-        self._begin, self._change, self._link, self._book_fee = begin, change, link, book_fee
+        self._begin, self._change, self._link = begin, change, link
+        self._around, self._book_fee, self._oldest = around, book_fee, oldest
         self.output = Output()
         self._channels: Known | None = None
         self._accounts: dict[tuple[str, str], Account] = {}
@@ -140,28 +143,90 @@ class Billing:
         self._check(event)
         day = day_of(event.day)
         record = self._day(event.channel, event.merchant, event.group, event.sort, day)
-        bill = record.bills.setdefault(event.bill, Bill())
-        was = bill.is_whole
         if isinstance(event, BillRefused):
-            if event.bill in record.refused:
-                self.output.repeats += 1
-                return
-            record.refused[event.bill] = f"{event.reason}: {event.detail}"
-        elif isinstance(event, BillLines):
-            if not bill.is_new(event.part):
-                self.output.repeats += 1
-                return
-            self._lines(event, day)
-        elif bill.parts >= 0:
+            is_new = event.bill not in record.refused
+            record.refused.setdefault(event.bill, f"{event.reason}: {event.detail}")
+        else:
+            is_new = self._told_more(record, event, day)
+        if not is_new:
             self.output.repeats += 1
             return
-        else:
-            bill.end(event.parts)
         if not isinstance(event, BillLines):
             self.output.bills.append(BillSaid(event, partition, offset))
         self._touched[record.key] = event.group, event.id
-        if bill.is_whole and not was:
+
+    def _told_more(self, record: DayRecord, event: BillLines | BillComplete, day: int) -> bool:
+        """A bill is told further; False: that has come before."""
+        counted = record.counts
+        bill = record.bills.setdefault(event.bill, Bill())
+        was_whole = bill.is_whole
+        if isinstance(event, BillLines):
+            if not bill.is_new(event.part):
+                return False
+        elif bill.parts >= 0:
+            return False
+        else:
+            bill.end(event.parts)
+            bill.said = event.lines, event.paid_e4, event.refunded_e4, event.fee_e4
+        bill.time = max(bill.time, event.time)
+        counts = record.counts
+        if counted not in ("", counts):
+            self._supersede(record, counts, event)
+        if counted != counts or (event.bill == counts and isinstance(event, BillComplete)):
+            account = f"{event.channel}/{event.merchant}"
+            self.output.counted.append(Counted(account, event.sort, day, record.bills[counts].said))
+        if isinstance(event, BillLines):
+            of = self._account(event.channel, event.merchant)
+            for line in event.lines:
+                if event.bill == counts:
+                    self._line(event, day, line, of)
+                else:
+                    self._line_aside(event, day, line)
+        if bill.is_whole and not was_whole:
             self._close(record, event.id)
+        return True
+
+    def _supersede(self, day: DayRecord, counts: str, event: BillLines | BillComplete) -> None:
+        """Another bill of a day counts: its lines take the places of those of the one before. Looks at all payments of
+        the merchant, which is seldom necessary."""
+        of_day = day.day, day.sort
+        start = payment_key(f"{day.channel}/{day.merchant}/")
+        for key in [key for key in self._ring.records if key.startswith(start)]:
+            record = self._ring.known(key)
+            if not isinstance(record, PaymentRecord):
+                continue
+            said = (*record.billed, *record.aside)
+            mine = [one for one in said if (one.day, one.sort) == of_day]
+            if mine:
+                billed = [one for one in record.billed if one not in mine]
+                aside = [one for one in record.aside if one not in mine]
+                for one in mine:
+                    (billed if one.bill == counts else aside).append(one)
+                self._count(record, tuple(sorted(billed)), tuple(sorted(aside)), event)
+
+    def _count(
+        self,
+        record: PaymentRecord,
+        billed: tuple[Billed, ...],
+        aside: tuple[Billed, ...],
+        event: BillLines | BillComplete,
+    ) -> None:
+        """Of what bills have of a payment, this counts now. If it comes to the same, nobody has to look."""
+        same = [replace(one, bill="") for one in record.billed] == [replace(one, bill="") for one in billed]
+        if same and not (record.open and record.open.keys() & COMPARED):
+            self._ring.mark(record)
+            record.billed, record.aside = billed, aside
+            return
+        before = current(record)
+        if before is not None and before.state == "success":
+            self._around(event.group, [], [before.key], event.id)
+        self._change(record)
+        record.billed, record.aside = billed, aside
+        self._link(record)
+        self._await(record)
+        if (now := self._state(record, before, event)) is not None:
+            record.finished = now.state != "success"
+        self._touched[record.key] = event.group, event.id
 
     def _check(self, event: BillEvent) -> None:
         """Raises RefusedError for a bill of nobody, or lines of quite another time."""
@@ -172,44 +237,59 @@ class Billing:
             raise RefusedError(rule, f"a bill of {event.day} ends with that day, not at {iso(event.time)}")
         if isinstance(event, BillLines):
             for line in event.lines:
-                if abs(line.time - event.time) > FARTHEST or line.amount_e4 < 0:
+                aged = line.time < self._ring.now - self._oldest
+                if aged or abs(line.time - event.time) > FARTHEST or line.amount_e4 < 0:
                     raise RefusedError(
                         "amount_out_of_range" if line.amount_e4 < 0 else "time_too_old", "a line"
                     )
 
-    def _lines(self, event: BillLines, day: int) -> None:
-        account = self._account(event.channel, event.merchant)
-        for line in event.lines:
-            self._line(event, day, line, account)
-
     def _line(self, event: BillLines, day: int, line: BillLine, account: Account) -> None:
-        payment = f"{event.channel}/{event.merchant}/{line.kind}/{line.number}"
-        key = payment_key(payment)
-        known = self._ring.known(key)
-        if known is None:
-            known = self._begin(PaymentRecord(key, self._ring.place, self._ring.epoch, self._ring.now, True))
-        record = cast("PaymentRecord", known)
+        record = self._payment(event, line)
         before = current(record)
         notified = holds(record.told) if record.told else None
         plain = self._is_plain(record, notified, line, account)
+        said = _said(event, line, notified)
         self._ring.mark(record)
-        record.billed = billed_with(record.billed, event.bill, day, event.sort, line)
-        if line.amount_e4 and (notified is None or notified.state != "success"):
-            said = payment_of(event.channel, event.merchant, event.group, line, event.day)
+        if said:
             self._change(record)
-            record.by_bill = tuple(sorted({*record.by_bill, said}, key=_json.encode))
+        record.billed = billed_with(record.billed, event.bill, day, event.sort, line, *said)
+        if said:
             self._link(record)
         self._await(record)
-        now = current(record)
-        if now is not None and now != before:
-            self.output.stated.append(Stated(now, self._of.party_of(now.payer), event.id))
+        now = self._state(record, before, event)
+        if now is not None:
             if plain:
                 self._book_fee(record, now, event.id)
             else:
                 record.finished = now.state != "success"
         if not plain:
             record.at = self._ring.now
-            self._touched[key] = event.group, event.id
+            self._touched[record.key] = event.group, event.id
+
+    def _line_aside(self, event: BillLines, day: int, line: BillLine) -> None:
+        """A line of a bill that does not count: another one of its day does."""
+        record = self._payment(event, line)
+        before = current(record)
+        said = _said(event, line, holds(record.told) if record.told else None)
+        self._ring.mark(record)
+        record.aside = billed_with(record.aside, event.bill, day, event.sort, line, *said)
+        self._state(record, before, event)
+
+    def _payment(self, event: BillLines, line: BillLine) -> PaymentRecord:
+        """The record of a line's movement."""
+        key = payment_key(f"{event.channel}/{event.merchant}/{line.kind}/{line.number}")
+        known = self._ring.known(key)
+        if known is None:
+            known = self._begin(PaymentRecord(key, self._ring.place, self._ring.epoch, self._ring.now, True))
+        return cast("PaymentRecord", known)
+
+    def _state(self, record: PaymentRecord, before: Payment | None, event: BillEvent) -> Payment | None:
+        """Say what a payment is now, if it was something else; None: it was not."""
+        now = current(record)
+        if now is None or now == before:
+            return None
+        self.output.stated.append(Stated(now, self._of.party_of(now.payer), event.id))
+        return now
 
     def _is_plain(
         self, record: PaymentRecord, notified: Payment | None, line: BillLine, account: Account
@@ -243,7 +323,7 @@ class Billing:
 
     def findings(self, record: PaymentRecord) -> Sequence[Open]:
         """What bills and notifications of a payment do not agree in."""
-        known = record.told or record.by_bill
+        known = record.told or record.by_bill or record.former
         one = known[0]
         account = self._account(one.channel, one.merchant)
         if not record.billed and not account.terms.sorts:
@@ -317,6 +397,13 @@ class Billing:
 def _day(payment: Payment, terms: Terms) -> int:
     settled = day_of(payment.settled) if payment.settled is not None else 0
     return settlement_day(payment.time, settled, terms)
+
+
+def _said(event: BillLines, line: BillLine, notified: Payment | None) -> tuple[Payment, ...]:
+    """The payment that a line tells of; nothing where a notification has told that money moved."""
+    if not line.amount_e4 or (notified is not None and notified.state == "success"):
+        return ()
+    return (payment_of(event.channel, event.merchant, event.group, line, event.day),)
 
 
 def _told(payment: Payment) -> Told:

@@ -14,8 +14,8 @@ from flows.engine.ring import Ring
 from flows.lifecycle.intake import RefusedError
 from flows.reconciliation.billing import Billing
 from flows.reconciliation.facts import current
-from flows.reconciliation.figures import add, add_bill, nothing, suspense, total
-from flows.reconciliation.judge import Judge, exception_id
+from flows.reconciliation.figures import add, nothing, set_bill, suspense, total
+from flows.reconciliation.judge import Judge
 from flows.reconciliation.output import Closed, Item, Lack, Output
 from flows.reconciliation.record import (
     BILL,
@@ -29,7 +29,7 @@ from flows.reconciliation.record import (
     day_key,
     sums_key,
 )
-from schemas.payments import BillComplete, CloseAsked, ReopenAsked, Sort
+from schemas.payments import CloseAsked, ReopenAsked, Sort, exception_id
 from schemas.times import DAY, SHANGHAI_OFFSET, business_day, date_of, day_of, iso
 
 KEPT = 400
@@ -82,12 +82,10 @@ class Closing:
             if entry.account and entry.rule and entry.amount:
                 place = entry.account, entry.day
                 add(fresh[place] if place in fresh else self._counted(*place, fresh), entry)
-        for said in output.bills:
-            event = said.event
-            if isinstance(event, BillComplete) and event.lines:
-                account, day = f"{event.channel}/{event.merchant}", day_of(event.day)
-                if day > self.closed.get(account, NEVER):
-                    add_bill(self._counted(account, day, fresh), event)
+        for bill in output.counted:
+            known = bill.day in self._days.get(bill.account, ())
+            if (known or bill.said[0]) and bill.day > self.closed.get(bill.account, NEVER):
+                set_bill(self._counted(bill.account, bill.day, fresh), bill.sort, bill.said)
         if self._asks:
             items = self._exceptions()
             for ask in self._asks:

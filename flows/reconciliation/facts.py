@@ -55,16 +55,20 @@ def holds(told: tuple[Payment, ...]) -> Payment:
 def current(record: PaymentRecord) -> Payment | None:
     """The payment of a record: as it was notified, or else as bills tell it; None: only a fee is known of it.
 
-    What the channel took of it, and when it settles, bills know best.
+    What the channel took of it, and when it settles, bills know best. What only a bill told that does not count (any
+    more) is closed.
     """
     notified = holds(record.told) if record.told else None
-    if not record.billed:
+    if not record.billed and not record.aside:
         return notified
     known = notified
-    if record.by_bill and (notified is None or notified.state != "success"):
-        known = holds((*record.told, *record.by_bill))
+    if (notified is None or notified.state != "success") and (by_bill := record.by_bill):
+        known = holds((*record.told, *by_bill))
     if known is None:
-        return None
+        former = record.former
+        return msgspec.structs.replace(holds(former), state="closed", fee_e4=None) if former else None
+    if not record.billed:
+        return known
     of = next((one for sort in _BEST for one in record.billed if one.sort == sort), record.billed[0])
     return msgspec.structs.replace(known, fee_e4=of.fee, settled=known.settled or date_of(of.day))
 

@@ -7,7 +7,7 @@ channel's bills of the period say.
 from collections.abc import Iterable, Sequence
 
 from flows.reconciliation.output import Entry
-from schemas.payments import BillComplete, Sort
+from schemas.payments import Sort
 
 FIGURES = ("received", "refunded", "paid_out", "fees", "matched", "matched_out")
 """Money in; refunds and chargebacks; other money out; what the channel kept; what documents took of each."""
@@ -57,11 +57,10 @@ def add(sums: list[int], entry: Entry) -> None:
     sums[place + 1] += entry.amount
 
 
-def add_bill(sums: list[int], bill: BillComplete) -> None:
-    """A bill that has come."""
-    place = _FIRST_BILL + len(BILLED) * SORTS.index(bill.sort)
-    for offset, number in enumerate((bill.lines, bill.paid_e4, bill.refunded_e4, bill.fee_e4)):
-        sums[place + offset] += number
+def set_bill(sums: list[int], sort: Sort, said: Sequence[int]) -> None:
+    """The bill of a day that counts now: lines, paid, refunded, fees."""
+    place = _FIRST_BILL + len(BILLED) * SORTS.index(sort)
+    sums[place : place + len(BILLED)] = said
 
 
 def of_day(sums: Sequence[int]) -> list[int]:

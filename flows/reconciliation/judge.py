@@ -43,7 +43,7 @@ from flows.reconciliation.record import (
 from flows.reconciliation.rules import MatchingRules
 from flows.reconciliation.threeway import COMPARED
 from schemas.identity import content_id
-from schemas.payments import InvoiceRequested, OrderStatus, Payment
+from schemas.payments import InvoiceRequested, OrderStatus, Payment, exception_id
 from schemas.times import business_day
 
 OVER = frozenset({"amount_over", "duplicate_payment"})
@@ -194,7 +194,30 @@ class Judge:
             _stands_as(record.booked[voucher], should) for voucher, should in wanted.items()
         ):
             return
+        self._agree_all(record, payment, wanted, dues)
+
+    def retire(self, record: PaymentRecord, payment: Payment, links: Links) -> None:
+        """A payment is no money any more: what stands of it is taken back, and nobody is asked about it."""
+        if any(booked.stands for booked in record.booked.values()):
+            found = {name: links.known(due_key(links.group, name)) for name in record.documents}
+            dues = {name: due for name, due in found.items() if isinstance(due, DueRecord)}
+            self._agree_all(record, payment, {}, dues)
+        if record.open:
+            self._ask(record, payment.key, links, {})
+        if record.again:
+            self.mark(record)
+            record.again = 0
+
+    def _agree_all(
+        self,
+        record: PaymentRecord,
+        payment: Payment,
+        wanted: Mapping[str, Wanted],
+        dues: Mapping[str, DueRecord],
+    ) -> None:
+        """Make what is booked of all vouchers of a payment what should be."""
         self.mark(record)
+        channel = f"{payment.channel}/{payment.merchant}"
         for voucher in sorted(record.booked.keys() | wanted.keys()):
             booked = record.booked.setdefault(voucher, Booked())
             if not _stands_as(booked, wanted.get(voucher)):
@@ -504,11 +527,6 @@ class Judge:
                 self.mark(record)
                 record.finished = settled
                 record.at = max(record.at, at)
-
-
-def exception_id(group: str, kind: str, subject: str) -> str:
-    """An exception's identity: what it is about."""
-    return content_id("ex", group, kind, subject)
 
 
 def _due(links: Links, due: Due) -> DueRecord:

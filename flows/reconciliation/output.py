@@ -19,6 +19,7 @@ from schemas.payments import (
     Receivable,
     ReceivableCancelled,
     ReopenAsked,
+    Sort,
 )
 
 
@@ -55,6 +56,17 @@ class BillSaid(msgspec.Struct, frozen=True, gc=False):
     event: BillComplete | BillRefused
     partition: int
     offset: int
+
+
+class Counted(msgspec.Struct, frozen=True, gc=False):
+    """Which of a day's bills counts is another one now, or it is known now what it says."""
+
+    account: str
+    """channel/merchant"""
+    sort: Sort
+    day: int
+    said: tuple[int, int, int, int]
+    """What it comes to: lines, paid, refunded, fees."""
 
 
 class Entry(msgspec.Struct, frozen=True, gc=False):
@@ -166,6 +178,7 @@ class Output(msgspec.Struct):
     decided: list[Decided] = []
     published: list[PaymentRulesPublished] = []
     bills: list[BillSaid] = []
+    counted: list[Counted] = []
     closes: list[Closed] = []
     refusals: list[Refusal] = []
     repeats: int = 0

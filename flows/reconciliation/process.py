@@ -17,7 +17,7 @@ from flows.reconciliation.billing import BillEvent, Billing
 from flows.reconciliation.closing import Closing
 from flows.reconciliation.components import component
 from flows.reconciliation.facts import amount_of, current, due_of, scrubbed, state_of
-from flows.reconciliation.judge import Judge, exception_id
+from flows.reconciliation.judge import Judge
 from flows.reconciliation.links import Links
 from flows.reconciliation.output import Decided, Heard, Output, Said, Stated
 from flows.reconciliation.record import (
@@ -51,6 +51,7 @@ from schemas.payments import (
     Receivable,
     ReceivableCancelled,
     ReopenAsked,
+    exception_id,
     notification_id,
 )
 from schemas.problems import DocumentError, Problem
@@ -128,7 +129,15 @@ class Payments:
         self._touched: dict[str, tuple[str, str]] = {}
         """Keys of records that something was heard of in this block: their group, and the event."""
         self.billing = Billing(
-            self.ring, self.timers, self._touched, self._begin, self._change, self._link, self.judge.book_fee
+            self.ring,
+            self.timers,
+            self._touched,
+            self._begin,
+            self._change,
+            self._link,
+            self._touch_around,
+            self.judge.book_fee,
+            oldest,
         )
         self.judge.compare = self.billing.findings
         self.closing = Closing(self.ring, self.billing, self.judge, self._begin)
@@ -461,6 +470,10 @@ class Payments:
                     self.timers.set(moment, wants)
                 self.billing.finish(record)
                 continue
+            if isinstance(record, PaymentRecord):
+                payment = current(record)
+                if payment is not None and payment.state != "success":
+                    self.judge.retire(record, payment, links)
             dues, payments = component(*links.about(record), links, self.matching)
             done.update(due_key(group, due.document) for due in dues)
             done.update(payment_key(paid.key) for paid in payments)

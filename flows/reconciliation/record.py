@@ -104,13 +104,23 @@ class PaymentRecord(msgspec.Struct, tag="p", array_like=True, gc=False):
     """Data time from which on what it hangs together with may come to something else; 0: never."""
     billed: tuple[Billed, ...] = ()
     """What bills have of it."""
-    by_bill: tuple[Payment, ...] = ()
-    """As bills tell it, from when no notification had told that money moved; in order of their bytes."""
+    aside: tuple[Billed, ...] = ()
+    """What bills have of it that do not count: another one of their day does."""
+
+    @property
+    def by_bill(self) -> tuple[Payment, ...]:
+        """As bills tell it, from when no notification had told that money moved."""
+        return tuple(said for one in self.billed for said in one.said)
+
+    @property
+    def former(self) -> tuple[Payment, ...]:
+        """As bills tell it that do not count."""
+        return tuple(said for one in self.aside for said in one.said)
 
     @property
     def group(self) -> str:
         """Its merchant's group; empty: only a fee is known of it."""
-        known = self.told or self.by_bill
+        known = self.told or self.by_bill or self.former
         return known[0].group if known else ""
 
     @property
@@ -160,6 +170,13 @@ class DayRecord(msgspec.Struct, tag="y", array_like=True, gc=False):
     def subject(self) -> str:
         """What its exceptions are about."""
         return self.key.removeprefix(_DAY)
+
+    @property
+    def counts(self) -> str:
+        """Which of its bills counts: of those that are whole the latest by its time, then its name; while none is, one
+        of those that have begun. Empty: there is none."""
+        bills = self.bills
+        return max(bills, key=lambda name: (bills[name].is_whole and bills[name].time, name), default="")
 
 
 class AccountRecord(msgspec.Struct, tag="a", array_like=True, gc=False):

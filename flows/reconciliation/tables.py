@@ -177,6 +177,7 @@ def _bills(rows: Sequence[BillSaid]) -> dict[str, Made] | None:
         "refunded": columns.money(ints([end.refunded_e4 if end else 0 for end in ends])),
         "fee": columns.money(ints([end.fee_e4 if end else 0 for end in ends])),
         "file": columns.texts([row.event.file for row in rows]),
+        "event_time": columns.times(ints([row.event.time for row in rows])),
         "reason": columns.spelled([one.reason if one else "" for one in nots]),
         "detail": columns.texts([one.detail if one else "" for one in nots]),
         "partition": columns.numbers(ints([row.partition for row in rows]), "uint16"),

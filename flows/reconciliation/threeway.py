@@ -18,6 +18,7 @@ from schemas.payments import BillLine, Kind, Payment, Sort, State
 from schemas.times import date_of
 
 MILLION = 1_000_000
+_json = msgspec.json.Encoder(order="deterministic")
 COMPARED = frozenset({"long", "short", "cut_off", "bill_amount", "bill_status", "bill_fee", "bill_duplicate"})
 """Exceptions that come of nothing but a comparison."""
 
@@ -49,14 +50,17 @@ class Billed(msgspec.Struct, frozen=True, array_like=True, gc=False, order=True)
     currency: str
     lines: int
     """Lines that move money."""
+    said: tuple[Payment, ...] = ()
+    """The movement as its lines tell it, from when no notification had told that money moved; in order of their
+    bytes."""
 
 
 def billed_with(
-    billed: tuple[Billed, ...], bill: str, day: int, sort: Sort, line: BillLine
+    billed: tuple[Billed, ...], bill: str, day: int, sort: Sort, line: BillLine, *said: Payment
 ) -> tuple[Billed, ...]:
     """What bills have of a movement, with one more line. The order of lines does not matter."""
     moves = 1 if line.amount_e4 else 0
-    fresh = Billed(bill, day, sort, line.amount_e4, line.fee_e4, line.state, line.currency, moves)
+    fresh = Billed(bill, day, sort, line.amount_e4, line.fee_e4, line.state, line.currency, moves, said)
     if not billed:
         return (fresh,)
     for at, one in enumerate(billed):
@@ -69,6 +73,7 @@ def billed_with(
                 state=state,
                 currency=max(one.currency, line.currency),
                 lines=one.lines + moves,
+                said=tuple(sorted({*one.said, *said}, key=_json.encode)),
             )
             return (*billed[:at], joined, *billed[at + 1 :])
     return tuple(sorted((*billed, fresh)))

@@ -17,7 +17,7 @@ import msgspec
 from schemas.identity import content_id
 from schemas.limits import MOST_IDENTIFIER
 from schemas.payments import BillComplete, BillLine, BillLines, BillRefused
-from schemas.times import DAY, SHANGHAI_OFFSET, day_of
+from schemas.times import DAY, SECOND, SHANGHAI_OFFSET, day_of
 from sources.bills.formats import FORMATS
 from sources.bills.model import MOST_LINES, PIECE_LINES, Asked, BillError, Source
 
@@ -58,6 +58,8 @@ class Verified:
         """Read the bill. Raises BillError."""
         self.asked, self.bill, self.file = asked, bill, file[:MOST_IDENTIFIER]
         self.lines = self.paid = self.refunded = self.fee = 0
+        self.corrects = 0
+        """How many bills of its day were sent before: its events are so much later, and of two the later one counts."""
         self._sizes: list[int] = []
         self._spool = tempfile.TemporaryFile()  # noqa: SIM115 (closed by `close`)
         try:
@@ -125,16 +127,14 @@ def _parts(lines: Iterator[BillLine]) -> Iterator[bytes]:
 
 
 def _lines_event(bill: Verified, part: int) -> bytes:
-    event = BillLines(
-        **_of(bill.asked.source, bill.asked.day, bill.bill, str(part)), bill=bill.bill, part=part, lines=()
-    )
+    event = BillLines(**_said(bill, str(part)), bill=bill.bill, part=part, lines=())
     return _line.encode(event)
 
 
 def complete(bill: Verified) -> BillComplete:
     """The event that ends a bill."""
     return BillComplete(
-        **_of(bill.asked.source, bill.asked.day, bill.bill, "complete"),
+        **_said(bill, "complete"),
         bill=bill.bill,
         parts=bill.parts,
         lines=bill.lines,
@@ -167,6 +167,11 @@ def refused(source: Source, day: date | None, bill: str, error: BillError, file:
         detail=error.detail[:1_000],
         file=file[:MOST_IDENTIFIER],
     )
+
+
+def _said(bill: Verified, part: str) -> dict[str, Any]:
+    said = _of(bill.asked.source, bill.asked.day, bill.bill, part)
+    return said | {"time": said["time"] + bill.corrects * SECOND}
 
 
 def _of(source: Source, day: date | None, *parts: str) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from datetime import date
 
 from schemas.identity import content_id
 from schemas.payments import BillComplete, BillLine, BillLines, BillRefused, PaymentRulesPublished, Sort
+from schemas.times import SECOND
 from sources.bills.verified import end_of
 from tests.channels.world import TEXT
 from tests.payments.world import CHANNEL, GROUP, rules
@@ -21,12 +22,12 @@ def with_bills(bills: str, fee: str = "") -> PaymentRulesPublished:
 
 
 def parts(
-    day: date, *lines: BillLine, sort: Sort = "trade", size: int = 1_000
+    day: date, *lines: BillLine, sort: Sort = "trade", size: int = 1_000, corrects: int = 0
 ) -> list[BillLines | BillComplete]:
-    """A bill's events. The same lines of the same day and sort are the same bill."""
-    bill = content_id("b", str(day), sort, *map(repr, lines))
+    """A bill's events. The same lines of the same day and sort are the same bill. `corrects`: so many before it."""
+    bill = content_id("b", str(day), sort, str(corrects), *map(repr, lines))
     usual = {
-        "time": end_of(day),
+        "time": end_of(day) + corrects * SECOND,
         "group": GROUP,
         "channel": CHANNEL,
         "merchant": MERCHANT,

@@ -11,13 +11,15 @@ import pytest
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, Producer, TopicPartition
 
 from deploy.bills.job import Job, UnknownBillError
-from deploy.bills.office import Office
+from deploy.bills.office import Office, superseded
 from schemas import topics
 from schemas.payments import BillComplete, BillLine, BillLines, BillRefused
 from schemas.problems import DocumentError
 from schemas.settings import Settings, to_environment
+from schemas.times import SECOND
 from sources.bills.download.http import PAUSE, Web
 from sources.bills.settings import read_sources
+from sources.bills.verified import end_of
 from tests.bills.channel import Channel
 from tests.bills.material import DAY_OF_BILL, HIDING, file_of, lines, shaped
 from tests.deploy.command import waybook
@@ -174,6 +176,37 @@ def test_a_bill_that_is_not_believed_is_told(settings: Settings, tmp_path: Path)
     (found,) = events(settings)
     assert isinstance(found, BillRefused)
     assert (found.reason, found.day) == (note.reason, DAY_OF_BILL) == ("bill_truncated", DAY_OF_BILL)
+
+
+def test_a_second_bill_of_a_day_is_later_than_the_first(settings: Settings, tmp_path: Path) -> None:
+    """So that it takes its place, also when the job was killed in between; the list says so."""
+    first, second = tmp_path / NAME, tmp_path / f"2-{NAME}"
+    first.write_bytes(file_of("wechat-trade", lines(3)))
+    second.write_bytes(file_of("wechat-trade", lines(2)))
+    job = job_of(settings)
+    job.load(first)
+    source = job.named("wechat/1900000001/trade")
+    with mock.patch.object(Office, "keep", side_effect=KeyboardInterrupt), pytest.raises(KeyboardInterrupt):
+        job.load(second, None, source)
+    note = job_of(settings).load(second, None, source)
+    assert [one.time - end_of(DAY_OF_BILL) for one in events(settings)] == [0, 0, *[SECOND] * 4]
+    assert job_of(settings).load(first).time == end_of(DAY_OF_BILL), "it was sent before"
+    former = superseded(list(Office(settings.bills).notes()))
+    assert {one.bill for one in former} == {one.bill for one in Office(settings.bills).notes()} - {note.bill}
+    listed = waybook(("bills", "list"), to_environment(settings)).stdout
+    assert listed.count("superseded") == 1
+
+
+def test_a_refused_file_is_looked_at_again(settings: Settings, tmp_path: Path) -> None:
+    """What was wrong may have been the digest beside it, or our settings."""
+    file, beside = tmp_path / NAME, tmp_path / f"{NAME}.sha256"
+    file.write_bytes(file_of("wechat-trade", lines(3)))
+    beside.write_text("0" * 64)
+    assert job_of(settings).load(file).reason == job_of(settings).load(file).reason == "bill_hash_wrong"
+    beside.unlink()
+    assert job_of(settings).load(file).reason == ""
+    assert [type(one) for one in events(settings)] == [BillRefused, BillRefused, BillLines, BillComplete]
+    assert [note.reason for note in Office(settings.bills).notes()] == [""]
 
 
 def test_dropped_files_are_taken_away(settings: Settings) -> None:

@@ -9,9 +9,12 @@ import pytest
 from clickhouse_connect.driver.client import Client
 
 from schemas.times import DAY
+from tests.bills.lane import not_believed, parts
 from tests.channels.world import NOON
 from tests.payments.world import due, key, paid
 from tests.payments.written import written
+
+TODAY, TOMORROW = date(2025, 11, 11), date(2025, 11, 12)
 
 
 @pytest.fixture(scope="module")
@@ -27,6 +30,7 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
             paid("A2", "10.00", "FR-1003"),
             paid("A3", "7.00", "FR-9999"),
         ).until(NOON + 2 * DAY)
+        books.take(*parts(TODAY), not_believed(TODAY), *parts(TODAY, corrects=1), *parts(TOMORROW))
         yield books.client
 
 
@@ -42,6 +46,15 @@ def test_aging(client: Client) -> None:
         ("C-1", "current", 1, Decimal(50)),
         ("C-2", "61-90", 1, Decimal(20)),
         ("C-2", "over 90", 1, Decimal(20)),
+    ]
+
+
+def test_a_days_bill_that_counts(client: Client) -> None:
+    assert rows(client, "SELECT day, state FROM bill_now ORDER BY day, state") == [
+        (TODAY, "counts"),
+        (TODAY, "refused"),
+        (TODAY, "superseded"),
+        (TOMORROW, "counts"),
     ]
 
 

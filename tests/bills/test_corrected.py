@@ -1,0 +1,184 @@
+"""A channel's corrected bill takes the place of the day's first: its lines count, the first's are taken back."""
+
+from collections.abc import Iterator
+from datetime import date, timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from msgspec.structs import replace
+
+from schemas.events import Event
+from schemas.money import parse_yuan
+from schemas.payments import BillComplete, BillLine, BillLines
+from schemas.times import DAY
+from sources.bills.verified import end_of
+from tests.bills.lane import not_believed, parts, with_bills
+from tests.bills.test_lane import final, line
+from tests.channels.world import NOON
+from tests.payments.closes import close
+from tests.payments.world import Books, decided, due, key, paid, refunded
+from tests.rating.material import scenarios
+
+CASES = scenarios("corrected_bills.csv")
+TODAY = date(2025, 11, 11)
+DAYS = [TODAY + timedelta(days=n) for n in range(6)]
+RULES = with_bills("", "0.006")
+
+
+def books() -> Books:
+    """A lane, some days later."""
+    return Books(RULES).until(end_of(DAYS[4]))
+
+
+def facts_of(case: dict[str, str]) -> Iterator[Event]:
+    """`D1 100.00; …` dues, `A1 100.00 D1; R1 -50.00 B1; …` notifications of payments and refunds."""
+    for words in map(str.split, filter(None, case["应收"].split(";"))):
+        yield due(*words)
+    for number, amount, of in map(str.split, filter(None, case["通知"].split(";"))):
+        if amount.startswith("-"):
+            yield refunded(number, amount[1:], of)
+        else:
+            yield paid(number, amount, of, fee_e4=None)
+
+
+def lines_of(text: str) -> Iterator[BillLine]:
+    """`A1 100.00 0.60 D1; R1 -50.00 0.00 B1; …`: number, amount, fee, our number or the payment of a refund."""
+    for number, amount, fee, *of in map(str.split, filter(None, text.split(";"))):
+        if amount.startswith("-"):
+            yield line(number, amount[1:], "", fee, kind="refund", direction="out", original=of[0])
+        else:
+            yield line(number, amount, "".join(of), fee)
+
+
+@pytest.mark.parametrize("first_comes_last", [False, True])
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case["场景"])
+def test_case(case: dict[str, str], first_comes_last: bool) -> None:
+    """One row of the table; a lane that has the correction before the first bill comes to the same."""
+    bills: list[list[Any]] = [
+        parts(TODAY, *lines_of(case["原账单"])),
+        parts(TODAY, *lines_of(case["更正账单"]), corrects=1),
+    ]
+    lane = books().take(*facts_of(case))
+    for bill in bills[::-1] if first_comes_last else bills:
+        lane.take(*bill)
+    open_ = {f"{kind} {subject.rpartition('/')[2]}" for kind, subject in lane.exceptions()}
+    assert open_ == set(filter(None, case["例外"].split(";")))
+    assert lane.balances().get(("HQ", "6301"), Decimal(0)) == Decimal(case["手续费"])
+    for document, status in map(str.split, case["单据状态"].split(";")):
+        assert lane.status(document)[0] == status
+    assert len(lane.rows["bill"]) == 2
+
+
+def test_what_only_the_first_bill_told_is_no_money_any_more() -> None:
+    """It stands there as closed, with nothing booked; a notification brings it back."""
+    lane = books().take(due("FR-1", "50.00"), *parts(TODAY, line("B1", "50.00", "FR-1", "0.30")))
+    lane.take(*parts(TODAY, corrects=1)).restart()
+    assert [row["state"] for row in lane.rows["payment"]] == ["success", "closed"]
+    assert not lane.exceptions()
+    assert lane.balances() == {("HQ", "1122"): Decimal(50), ("HQ", "2602"): Decimal(-50)}
+    assert [one.colour for one in lane.invoices] == ["blue", "red"]
+    lane.take(paid("B1", "50.00", "FR-1", fee_e4=None))
+    assert lane.status("FR-1")[0] == "paid"
+    assert lane.exceptions() == {("cut_off", key("B1")): "opened"}
+
+
+def test_a_correction_that_is_not_whole_changes_nothing() -> None:
+    """And one that is not believed neither."""
+    first = parts(TODAY, line("A1", "100.00", "FR-1", "0.60"), line("A2", "50.00", "", "0.30"))
+    one, _, end = parts(TODAY, line("A1", "99.00", "FR-1", "0.60"), line("B9", "7.00"), size=1, corrects=1)
+    facts = (due("FR-1", "100.00"), paid("A1", "100.00", "FR-1", fee_e4=None), *first)
+    before = final(books().take(*facts))
+    assert final(books().take(*facts).take(one, end, not_believed(TODAY))) == before
+    assert final(books().take(one, end).take(*facts)) == before
+
+
+def test_a_corrected_bill_whose_payments_may_have_left_the_lane_is_refused() -> None:
+    """Otherwise what they were booked for would be booked again."""
+    old = NOON - 30 * DAY
+    lane = books().until(NOON + 31 * DAY).until(NOON + 61 * DAY)
+    lane.take(*parts(DAYS[0], line("A1", "1.00", time=old)))
+    assert [row["reason"] for row in lane.rows["dead_letter"]] == ["time_too_old"]
+
+
+FACTS = [
+    due("FR-1", "100.00"),
+    due("FR-2", "50.00"),
+    due("FR-3", "10.00"),
+    paid("A1", "100.00", "FR-1", fee_e4=None),
+    paid("A2", "50.00", "FR-2", fee_e4=None),
+    paid("A4", "7.00", "", state="pending", fee_e4=None),
+    refunded("R3", "10.00", "A3", fee_e4=None),
+    decided("ignore", "K1", exception="ex-none", until=NOON + DAY),
+    *parts(
+        DAYS[0],
+        line("A1", "100.00", "FR-1", "0.60"),
+        line("A2", "49.00", "FR-2", "0.90"),
+        line("A3", "10.00", "FR-3", "0.06"),
+        line("A4", "7.00", "", "0.04"),
+        size=2,
+    ),
+    *parts(
+        DAYS[0],
+        line("A1", "100.00", "FR-1", "0.60"),
+        line("A2", "50.00", "FR-2", "0.30"),
+        line("A5", "3.00", "", "0.02"),
+        size=1,
+        corrects=1,
+    ),
+    *parts(DAYS[0], line("A1", "1.00"), line("A3", "10.00", "FR-3", "0.06"), size=1)[:1],
+    *parts(DAYS[1], line("A4", "7.00", "", "0.04")),
+    *parts(DAYS[3], line("A6", "5.00"), size=1),
+    *parts(DAYS[3], size=1, corrects=1),
+]
+
+
+def run(facts: list[Any], size: int) -> Any:
+    """A lane that takes the facts, so many to a block, with restarts between."""
+    lane = books()
+    for start in range(0, len(facts), size):
+        lane.take(*facts[start : start + size])
+        if size == 3:
+            lane.restart()
+    return final(lane.until(end_of(DAYS[4]) + DAY))
+
+
+EXPECTED = run(FACTS, 100)
+
+
+@settings(max_examples=60)
+@given(st.permutations([*FACTS, *FACTS[::3]]), st.sampled_from([1, 3, 100]))
+def test_the_order_of_a_bill_and_its_correction_does_not_matter(facts: list[Any], size: int) -> None:
+    """Any order, any repetition, any blocks, restarts: the same books, exceptions and evidence."""
+    assert run(facts, size) == EXPECTED
+
+
+def test_what_the_facts_come_to() -> None:
+    """So that the property is about something."""
+    kinds = {(kind, subject.split("/")[-1]) for kind, subject, _, _ in EXPECTED[1]}
+    assert kinds == {
+        *(("refund_orphan", "R3"), ("long", "A5"), ("unknown_payment", "A5")),
+        *(("bill_status", "A4"), ("unknown_payment", "A4"), ("short", "R3")),
+    }
+    states = {payment: state for payment, (_, _, state) in EXPECTED[2]}
+    assert (states[key("A3")], states[key("A6")], states[key("A5")]) == ("closed", "closed", "success")
+    fees = sum(fee for _, (fee, _, state) in EXPECTED[2] if state == "success")
+    assert fees == Decimal("0.96")
+
+
+def test_a_close_says_what_the_bill_that_counts_says() -> None:
+    """And once it stands, a further bill changes nothing of it."""
+
+    def bill(amount: str, corrects: int) -> list[BillLines | BillComplete]:
+        *some, end = parts(TODAY, line("A1", amount, "FR-1"), corrects=corrects)
+        assert isinstance(end, BillComplete)
+        return [*some, replace(end, paid_e4=parse_yuan(amount))]
+
+    lane = books().take(due("FR-1", "100.00"), paid("A1", "100.00", "FR-1"))
+    lane.take(*bill("100.00", 1)).take(*bill("90.00", 0)).take(close("C1", TODAY, time=end_of(DAYS[4])))
+    lane.take(*bill("80.00", 2), close("C2", TODAY, time=end_of(DAYS[4])))
+    rows = {row["close_id"]: row for row in lane.rows["close"]}
+    assert (rows["C1"]["status"], rows["C1"]["billed"], rows["C1"]["billed_lines"]) == ("closed", 100, 1)
+    assert (rows["C2"]["status"], rows["C2"]["billed"]) == ("refused", 100)
