@@ -318,7 +318,7 @@ class Demo:
                 f"  cold store    {one[10]:,} stays opened, {one[11]:,} closed; {one[12]:,} refused at the gate",
                 f"  payments      {money.booked:,} of {money.happened:,} booked, {money.told:,} of them notified, the "
                 f"others in bills; matched as meant {money.matched:,}, open {money.open:,}, "
-                f"wrong {len(money.wrong):,}; {money.refused:,} notifications refused",
+                f"wrong {len(money.wrong):,}; {money.refused:,} notifications refused, {money.decisions:,} decisions",
                 *_lines("exceptions", (_counted(kind, *counts) for kind, counts in money.exceptions.items())),
                 f"  audit         {'passed' if passed else 'FAILED'}",
                 f"  latency       p50 {p50}, p99 {p99}, from arrival to queryable row",

@@ -1,18 +1,28 @@
 """Payments in the books against the simulated network's truth: who really paid what.
 
-`payments.jsonl`  a line for each movement of money (`sent.PaymentLine`), whether anybody was told of it or not
+`payments.jsonl`   a line for each movement of money (`sent.PaymentLine`), whether anybody was told of it or not
+`bills.jsonl`      a line for each bill that a channel gave (`sent.BillLine`), right or wrong
+`decisions.jsonl`  a line for each decision of a person (`sent.DecisionLine`)
 """
 
 from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 import msgspec
 
 from deploy.audit.report import Check, Findings
-from deploy.audit.sent import PaymentLine, lines
+from deploy.audit.sent import BillLine, DecisionLine, PaymentLine, lines, status_of
 from deploy.audit.store import Store
 
-FILE = "payments.jsonl"
+FILE, BILLS, DECISIONS = "payments.jsonl", "bills.jsonl", "decisions.jsonl"
+DAY, SHANGHAI = 86_400_000, 28_800_000
+GRACE = 3
+"""Days whose bills may still bring what its own day's bill lacks."""
+DUE = 96 * 3_600_000
+"""When a day's bill is missed: ms after its day begins in Shanghai, as the simulated channels have agreed."""
+T = TypeVar("T")
 
 _PAYMENTS = """
     SELECT payment, argMax(reinterpretAsInt64(amount), (seq, line)) AS amount,
@@ -26,6 +36,7 @@ _EXCEPTIONS = """
         SELECT exception_id, argMax(kind, (seq, line)) AS kind, argMax(status, (seq, line)) AS state
         FROM $payment_exception GROUP BY exception_id HAVING state != 'closed'
     ) GROUP BY kind"""
+_DECIDED = "SELECT event_id FROM $payment_decision"
 _REFUSED = """
     SELECT count() AS n FROM (
         SELECT dead_letter_id FROM $dead_letter WHERE startsWith(topic, 'waybook.notifications.') AND status = 'open'
@@ -50,7 +61,11 @@ class Paid(msgspec.Struct, frozen=True):
     """Told and not there, or with another amount; or there and never happened."""
     refused: int
     exceptions: dict[str, tuple[int, int]]
-    """By kind: open in the books, and how many there truly are."""
+    """By kind: open in the books, and how many there truly are, with the bills that were given."""
+    decisions: int
+    """That people took."""
+    undecided: tuple[str, ...]
+    """Of those: not in the books."""
 
 
 def paid(store: Store, directory: Path) -> Paid:
@@ -67,7 +82,10 @@ def paid(store: Store, directory: Path) -> Paid:
     wrong = [one for one in known if not _within(shares.get(one.payment, {}), one.shares)]
     settled = {one.payment for one in (*right, *wrong)}
     there = {row["kind"]: row["n"] for row in store.rows(_EXCEPTIONS)}
-    true = Counter(one.exception for one in known if one.exception)
+    bills = _lines(directory / BILLS, BillLine)
+    true = true_exceptions(list(truth.values()), bills, status_of(directory).time)
+    decisions = [one.event_id for one in _lines(directory / DECISIONS, DecisionLine)]
+    decided = {row["event_id"] for row in store.rows(_DECIDED)}
     return Paid(
         happened=len(truth),
         told=sum(one.told for one in truth.values()),
@@ -78,11 +96,51 @@ def paid(store: Store, directory: Path) -> Paid:
         missing=tuple(missing),
         refused=int(store.value(_REFUSED)),
         exceptions={kind: (there.get(kind, 0), true[kind]) for kind in sorted(there.keys() | true.keys())},
+        decisions=len(decisions),
+        undecided=tuple(one for one in decisions if one not in decided),
     )
 
 
+def true_exceptions(truth: Sequence[PaymentLine], bills: Iterable[BillLine], now: int) -> Counter[str]:
+    """How many exceptions of each kind there truly are when it is `now` (UTC ms) and these bills were given."""
+    whole: dict[str, set[int]] = defaultdict(set)
+    doubted: set[tuple[str, int]] = set()
+    for bill in bills:
+        if bill.believed:
+            whole[bill.account].add(bill.day)
+        else:
+            doubted.add((bill.account, bill.day))
+    billed = {one.payment for one in truth if one.billed_on in whole[one.account]}
+    known = billed | {one.payment for one in truth if one.told}
+    unknown = {one.payment for one in truth} - known
+    true: Counter[str] = Counter()
+    for one in truth:
+        if one.payment in known:
+            true["refund_orphan" if one.original in unknown else one.exception] += 1
+        days = whole[one.account]
+        if one.payment in billed:
+            true[one.billed or ("" if one.told else "long")] += 1
+        elif one.told and one.day in days:
+            true["short" if max(days) >= one.day + GRACE else "cut_off"] += 1
+    awaited = {(one.account, one.day) for one in truth if one.told and _is_due(one.day, now)}
+    true["bill_missing"] = sum(day not in whole[account] for account, day in awaited)
+    true["bill_refused"] = sum(day not in whole[account] for account, day in doubted)
+    del true[""]
+    return +true
+
+
+def _is_due(day: int, now: int) -> bool:
+    return now >= day * DAY - SHANGHAI + DUE
+
+
+def _lines(file: Path, kind: type[T]) -> list[T]:
+    """Nothing where there is no such file."""
+    return list(lines(file, kind)) if file.exists() else []
+
+
 def check_paid(store: Store, directory: Path) -> list[Check]:
-    """Every payment that was told is there, none was invented, none is matched to what it is not for."""
+    """Every payment that was told is there, none was invented, none is matched to what it is not for; so is every
+    decision."""
     result = paid(store, directory)
     there = Findings("truth_payments", "模拟渠道通知的每笔收付恰好入账一次，伪造的一笔也没有")
     there.seen = result.told
@@ -92,7 +150,15 @@ def check_paid(store: Store, directory: Path) -> list[Check]:
     matched.seen = result.matched
     for example in result.wrong:
         matched.add(example)
-    return [there.check("payments told"), matched.check("payments matched as they were meant")]
+    decided = Findings("truth_decisions", "模拟人员的每项裁决都在账中")
+    decided.seen = result.decisions
+    for name in result.undecided:
+        decided.add(f"{name}: was decided and is not there")
+    return [
+        there.check("payments told"),
+        matched.check("payments matched as they were meant"),
+        decided.check("decisions"),
+    ]
 
 
 def _within(found: dict[str, int], true: dict[str, int]) -> bool:

@@ -37,6 +37,35 @@ class PaymentLine(msgspec.Struct, frozen=True):
     """By document."""
     decidable: bool = True
     exception: str = ""
+    """What people are asked about it, whatever bills say."""
+    day: int = 0
+    """In whose bill it has to be, days since 1970-01-01."""
+    billed_on: int = -1
+    """In whose bill it is; -1: in none."""
+    billed: str = ""
+    """What is wrong with it there."""
+    original: str = ""
+    """Of money that goes back: the payment that it takes back."""
+
+    @property
+    def account(self) -> str:
+        """Its channel and merchant."""
+        return "/".join(self.payment.split("/", 2)[:2])
+
+
+class BillLine(msgspec.Struct, frozen=True):
+    """A day's bill was given to a channel's merchant."""
+
+    account: str
+    day: int
+    believed: bool
+    """It agrees with itself."""
+
+
+class DecisionLine(msgspec.Struct, frozen=True):
+    """A person decided about payments."""
+
+    event_id: str
 
 
 class Weighing(msgspec.Struct, frozen=True):

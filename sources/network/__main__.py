@@ -168,14 +168,15 @@ def main() -> int:
         store = ColdStore(wanted.seed, wanted.vehicles * 3600 / wanted.speed, START)
     customers = None
     if wanted.payments:
+        ledger = Ledger(wanted.truth)
         customers = Customers(
             wanted.seed,
             wanted.payments * 3600 / wanted.speed,
             START,
             Voices(settings.keys, wanted.truth / "channels"),
-            Ledger(wanted.truth),
+            ledger,
             wanted.matching.read_text("utf-8") if wanted.matching else "",
-            Mornings(wanted.bills) if wanted.bills else None,
+            Mornings(wanted.bills, ledger, wanted.seed) if wanted.bills else None,
         )
     stage = Stage(
         world,

@@ -7,8 +7,8 @@ import msgspec
 import pytest
 from clickhouse_connect.driver.client import Client
 
-from deploy.audit.paid import check_paid, paid
-from deploy.audit.sent import PaymentLine
+from deploy.audit.paid import DUE, check_paid, paid, true_exceptions
+from deploy.audit.sent import BillLine, PaymentLine
 from deploy.audit.store import Store
 from tests.audit.writer import Writer
 
@@ -28,6 +28,7 @@ MATCHES = (("a", "D1", 500), ("b", "D2", 400), ("b", "D3", 400))
 def writer(empty: Client, tmp_path: Path) -> Writer:
     """Books in which all is as it should be: `d` and `e` are open, and nobody has heard of `c`."""
     (tmp_path / "payments.jsonl").write_bytes(b"".join(msgspec.json.encode(one) + b"\n" for one in TRUTH))
+    (tmp_path / "decisions.jsonl").write_bytes(b'{"event_id":"K1"}\n')
     made = Writer(empty, 3000)
     told = [_payment(one.payment, one.amount_e4) for one in TRUTH if one.told]
     raised = {"exception_id": "x1", "kind": "amount_over", "status": "opened"}
@@ -40,6 +41,7 @@ def writer(empty: Client, tmp_path: Path) -> Writer:
             "payment_match": matches,
             "payment_exception": [raised, closed],
             "dead_letter": [letter],
+            "payment_decision": [{"event_id": "K1", "decision": "refund", "state": "in_force"}],
         },
         {},
     )
@@ -63,6 +65,7 @@ def test_what_is_known_of_it(writer: Writer, tmp_path: Path) -> None:
     assert (result.happened, result.told, result.booked) == (5, 4, 4)
     assert (result.matched, result.open, result.wrong, result.missing) == (2, 1, (), ())
     assert (result.refused, result.exceptions) == (1, {"amount_over": (1, 1)})
+    assert (result.decisions, result.undecided) == (1, ())
     assert not _failed(writer.client, tmp_path)
 
 
@@ -91,3 +94,50 @@ def test_what_is_wrong_is_noticed(
 ) -> None:
     writer.by_hand({table: [row]}, {})
     assert _failed(writer.client, tmp_path) == {check}
+
+
+def test_a_decision_that_is_not_there_is_noticed(writer: Writer, tmp_path: Path) -> None:
+    (tmp_path / "decisions.jsonl").write_bytes(b'{"event_id":"K1"}\n{"event_id":"K2"}\n')
+    assert _failed(writer.client, tmp_path) == {"truth_decisions"}
+
+
+DAY = 86_400_000
+GIVEN = [BillLine("x/1", 10, believed=True), BillLine("x/1", 13, believed=True)]
+
+
+@pytest.mark.parametrize(
+    ("facts", "bills", "now", "kinds"),
+    [
+        ({"billed_on": 10}, GIVEN, 0, {}),
+        ({"billed_on": 10, "billed": "bill_fee"}, GIVEN, 0, {"bill_fee": 1}),
+        ({"billed_on": 10, "billed": "bill_fee"}, [], 0, {}),
+        (
+            {"billed_on": 10, "exception": "amount_over", "billed": "bill_fee"},
+            GIVEN,
+            0,
+            {"amount_over": 1, "bill_fee": 1},
+        ),
+        ({"billed_on": -1}, GIVEN[:1], 0, {"cut_off": 1}),
+        ({"billed_on": -1}, GIVEN, 0, {"short": 1}),
+        ({"billed_on": 11}, GIVEN[:1], 0, {"cut_off": 1}),
+        ({"told": False, "billed_on": 10}, GIVEN, 0, {"long": 1}),
+        ({"told": False, "billed_on": 11}, GIVEN, 0, {}),
+        ({"billed_on": 10}, [], 10 * DAY + DUE, {"bill_missing": 1}),
+        ({"billed_on": 10}, [], 9 * DAY + DUE, {}),
+        ({"billed_on": 10}, [BillLine("x/1", 10, believed=False)], 0, {"bill_refused": 1}),
+        ({"billed_on": 10}, [BillLine("x/1", 10, believed=False), *GIVEN], 0, {}),
+        ({"billed_on": 10, "original": "x/1/payment/8"}, GIVEN, 0, {"refund_orphan": 1}),
+    ],
+)
+def test_what_is_truly_open_depends_on_the_bills_that_were_given(
+    facts: dict[str, Any], bills: list[BillLine], now: int, kinds: dict[str, int]
+) -> None:
+    usual: dict[str, Any] = {
+        "payment": "x/1/payment/9",
+        "amount_e4": 1,
+        "told": True,
+        "shares": {},
+        "day": 10,
+    }
+    unheard = PaymentLine(payment="x/1/payment/8", amount_e4=1, told=False, shares={}, day=10, billed_on=99)
+    assert true_exceptions([PaymentLine(**usual | facts), unheard], bills, now) == kinds

@@ -1,27 +1,50 @@
 """One affair between someone who owes and us: dues, movements of money, what channels tell of them, and the truth.
 
-A story says what happens by `due`, `pay`, `refund` and `cancel`; the case notes when everything is said and what must
-come of it. Times are UTC ms, amounts fen. Movements are `Payment`s whose payer is raw: an openid, an account.
+A story says what happens by `due`, `pay`, `refund`, `cancel` and `decide`; the case notes when everything is said and
+what must come of it. Times are UTC ms, amounts fen. Movements are `Payment`s whose payer is raw: an openid, an account.
 """
 
 import random
 from collections.abc import Iterable, Sequence
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
+from msgspec.structs import replace
 
 from schemas.money import FEN
-from schemas.payments import DueKind, Flow, Kind, Payment, Receivable, ReceivableCancelled
+from schemas.payments import (
+    Decision,
+    DueKind,
+    Flow,
+    Kind,
+    Payment,
+    PaymentDecided,
+    Receivable,
+    ReceivableCancelled,
+    State,
+)
 from schemas.times import HOUR, MINUTE, SECOND, business_day, date_of
-from sources.network.paying.merchants import ALIPAY, KNOWN, account, customer, merchant
+from sources.network.paying.merchants import (
+    ALIPAY,
+    APART,
+    BANK,
+    KNOWN,
+    OTHER,
+    UNIONPAY,
+    account,
+    customer,
+    merchant,
+)
 
 Spoiled = Literal["", "forged", "altered", "unknown_key", "stranger", "stale", "truncated"]
 """What is wrong with a notification."""
 IMITATED: tuple[Spoiled, ...] = ("forged", "altered", "stranger")
 """Of those: nobody paid us anything."""
-Billed = Literal["", "short", "bill_amount", "bill_fee", "bill_duplicate"]
+Billed = Literal["", "short", "bill_amount", "bill_fee", "bill_duplicate", "bill_status"]
 """What is wrong with a movement in its bill, in the words of `schemas.reasons.EXCEPTION`."""
-BILLED_WRONG: tuple[Billed, ...] = ("short", "bill_amount", "bill_fee", "bill_duplicate")
+BILLED_WRONG: tuple[Billed, ...] = ("short", "bill_amount", "bill_duplicate", "bill_fee")
+WITHOUT_FEES = (BANK, OTHER)
+"""Channels whose bills tell no fees."""
 REASONS: dict[Spoiled, str] = {
     "forged": "signature_wrong",
     "altered": "signature_wrong",
@@ -43,6 +66,15 @@ NUMBERED: dict[DueKind, str] = {
 taken for numbers of cards."""
 
 
+CASHIER, ACCOUNTANT = "cashier", "accountant"
+"""Who decides, and who agrees."""
+BACK: dict[Kind, str] = {"refund": "退款", "chargeback": "拒付"}
+"""Text of money that goes back."""
+BEFORE_MIDNIGHT = HOUR // 2
+"""What happens so shortly before midnight stands in the next bill of these channels."""
+SHIFTED = (ALIPAY, UNIONPAY)
+
+
 class Told(msgspec.Struct, frozen=True):
     """A movement is told at a time. `serial` is unique; `repeat`: the channel tells the same again."""
 
@@ -54,14 +86,14 @@ class Told(msgspec.Struct, frozen=True):
 
 
 class Said(msgspec.Struct, frozen=True):
-    """The business system says something of a due at a time."""
+    """The business system says something of a due at a time, or a person decides something."""
 
     at: int
-    event: Receivable | ReceivableCancelled
+    event: Receivable | ReceivableCancelled | PaymentDecided
 
 
 class PaymentTruth(msgspec.Struct, frozen=True, kw_only=True):
-    """What is true of a movement."""
+    """What is true of a movement; what bills make of it depends on which were given (`ledger`)."""
 
     payment: str
     story: str
@@ -72,9 +104,17 @@ class PaymentTruth(msgspec.Struct, frozen=True, kw_only=True):
     shares: dict[str, int]
     """For which documents the money is, e4; of a refund: from which it is taken back."""
     decidable: bool = True
-    """Whether the rules can know that from what they are told."""
+    """Whether rules or people can know that from what they are told."""
     exception: str = ""
-    """What a person has to look at, in the words of `schemas.reasons.EXCEPTION`."""
+    """What a person has to look at, in the words of `schemas.reasons.EXCEPTION`, whatever bills say."""
+    day: int
+    """In whose bill it has to be, days since 1970-01-01."""
+    billed_on: int
+    """In whose bill it is; -1: in none."""
+    billed: Billed = ""
+    """What is wrong with it there."""
+    original: str = ""
+    """Of money that goes back: the payment that it takes back."""
 
 
 class Affair(msgspec.Struct, frozen=True, kw_only=True):
@@ -85,6 +125,7 @@ class Affair(msgspec.Struct, frozen=True, kw_only=True):
     movements: Sequence[tuple[Payment, Billed]]
     """What happened, told or not, and how its bill tells it."""
     truth: Sequence[PaymentTruth]
+    decided: Sequence[PaymentDecided]
     refused: Sequence[str]
     """Reasons for which notifications are refused."""
 
@@ -100,7 +141,7 @@ class Chances(msgspec.Struct, frozen=True):
     """Of dues: told after they were paid."""
     billed: bool = False
     """Channels give bills: what nobody has told is known on the next morning."""
-    billed_wrong: float = 0.01
+    billed_wrong: float = 0.02
     """Of movements that are told, where there are bills: the bill is wrong about them."""
 
 
@@ -117,6 +158,7 @@ class Case:
         self._told: list[Told] = []
         self._movements: list[tuple[Payment, Billed]] = []
         self._truth: list[PaymentTruth] = []
+        self._decided: list[PaymentDecided] = []
         self._refused: list[str] = []
         self._count = 0
 
@@ -129,6 +171,11 @@ class Case:
     def party(self) -> str:
         """Who owes."""
         return customer(self.payer)
+
+    @property
+    def payer_apart(self) -> int:
+        """Number of a known customer who pays in no other story: what it owes does not come into question there."""
+        return KNOWN + 1 + self.number % APART
 
     def amount(self) -> int:
         """Some fen: mostly small, never the same twice in a while."""
@@ -167,6 +214,17 @@ class Case:
         self._said.append(Said(self.at + (self.r.randint(1, 5) * HOUR if late else 0), told))
         return told
 
+    def decide(self, decision: Decision, hours: int, by: str = CASHIER, **said: Any) -> PaymentDecided:
+        """A person decides, so many hours after all that was told before. `said`: fields of the event."""
+        before = [one.at for one in self._said] + [one.at for one in self._told]
+        at = max(before) + hours * HOUR
+        event = PaymentDecided(
+            id=f"decision-{self._next()}", time=at, group=self.group, decision=decision, by=by, **said
+        )
+        self._decided.append(event)
+        self._said.append(Said(at, event))
+        return event
+
     def cancel(self, due: Receivable, minutes: int) -> None:
         """The due is no more, so many minutes after it was told."""
         at = max(said.at for said in self._said if said.event is due) + minutes * MINUTE
@@ -192,10 +250,12 @@ class Case:
         exception: str = "",
         currency: str = "CNY",
         direction: Flow = "in",
+        state: State = "success",
     ) -> Payment:
         """Money for these dues, filled in their order, or as `shares` say (fen, by document).
 
-        known: from the customer's own account. told: the channel notifies it. spoiled: nobody can believe it.
+        known: from the customer's own account. told: the channel notifies it, as it is then (`state`). spoiled: nobody
+        can believe it.
         """
         at = self.at + self.r.randint(minutes[0] * MINUTE, minutes[1] * MINUTE) // SECOND * SECOND
         made = Payment(
@@ -209,17 +269,39 @@ class Case:
             time=at,
             direction=direction,
             order=order,
-            payer=account(self.payer) if known else self._stranger(channel),
+            payer=account(self.payer) if known else self.stranger(channel),
             text=text,
             currency=currency,
         )
+        told = told and not spoiled
         if spoiled not in IMITATED:
-            self._happened(made, told and not spoiled, shares or _shared(amount, dues), decidable, exception)
+            billed: Billed = "bill_status" if state != "success" else ""
+            self._happened(
+                made, told and not billed, shares or _shared(amount, dues), decidable, exception, billed
+            )
         if spoiled:
             self._spoil(made, spoiled)
         elif told:
-            self._tell(made)
+            self._tell(made if state == "success" else replace(made, state=state))
         return made
+
+    def unheard(self, channel: str, amount: int) -> Payment:
+        """A payment that never was, for those who tell of it."""
+        return Payment(
+            channel=channel,
+            merchant=merchant(channel, self.group).called,
+            group=self.group,
+            number=self._number(channel, self.at),
+            kind="payment",
+            state="success",
+            amount_e4=amount * FEN,
+            time=self.at,
+            payer=self.stranger(channel),
+        )
+
+    def tell_again(self, payment: Payment, **otherwise: Any) -> None:
+        """The channel tells a movement again, with other words."""
+        self._told.append(Told(payment.time + HOUR, self._next(), replace(payment, **otherwise)))
 
     def refund(
         self,
@@ -228,11 +310,12 @@ class Case:
         shares: dict[str, int] | None = None,
         *,
         minutes: tuple[int, int] = (30, 600),
+        kind: Kind = "refund",
         before: bool = False,
         decidable: bool = True,
         exception: str = "",
     ) -> Payment:
-        """Money goes back. `before`: it is told before its payment is."""
+        """Money goes back, or the channel takes it back (`kind`). `before`: it is told before its payment is."""
         at = payment.time + self.r.randint(minutes[0] * MINUTE, minutes[1] * MINUTE) // SECOND * SECOND
         number = self._number(payment.channel, at)
         made = Payment(
@@ -240,7 +323,7 @@ class Case:
             merchant=payment.merchant,
             group=self.group,
             number=f"{payment.number}/{number}" if payment.channel == ALIPAY else number,
-            kind="refund",
+            kind=kind,
             state="success",
             amount_e4=amount * FEN,
             time=at,
@@ -248,16 +331,14 @@ class Case:
             order=payment.order,
             original=payment.number,
             payer=payment.payer,
-            text="退款",
+            text=BACK[kind],
         )
         self._happened(made, True, shares or {}, decidable, exception)
         self._tell(made)
         if before:
             last = max(told.at for told in self._told if told.movement is made)
             self._told = [
-                msgspec.structs.replace(told, at=last + (n + 1) * MINUTE)
-                if told.movement is payment
-                else told
+                replace(told, at=last + (n + 1) * MINUTE) if told.movement is payment else told
                 for n, told in enumerate(self._told)
             ]
         return made
@@ -269,14 +350,21 @@ class Case:
             told=self._told,
             movements=self._movements,
             truth=self._truth,
+            decided=self._decided,
             refused=self._refused,
         )
 
     def _happened(
-        self, made: Payment, told: bool, shares: dict[str, int], decidable: bool, exception: str
+        self,
+        made: Payment,
+        told: bool,
+        shares: dict[str, int],
+        decidable: bool,
+        exception: str,
+        billed: Billed = "",
     ) -> None:
-        billed = self._billed() if told and not exception else ""
-        exception = exception or billed or ("" if told or not self.billed else "long")
+        if told and not exception:
+            billed = self._billed(made)
         self._movements.append((made, billed))
         self._truth.append(
             PaymentTruth(
@@ -288,13 +376,17 @@ class Case:
                 shares={document: amount * FEN for document, amount in shares.items()},
                 decidable=decidable,
                 exception=exception,
+                day=business_day(made.time),
+                billed_on=-1 if billed == "short" or not self.billed else billed_on(made),
+                billed="" if billed == "short" else billed,
+                original=f"{made.channel}/{made.merchant}/payment/{made.original}" if made.original else "",
             )
         )
 
-    def _billed(self) -> Billed:
+    def _billed(self, made: Payment) -> Billed:
         if not self.billed or self.r.random() >= self._chances.billed_wrong:
             return ""
-        return self.r.choice(BILLED_WRONG)
+        return self.r.choice(BILLED_WRONG[:-1] if made.channel in WITHOUT_FEES else BILLED_WRONG)
 
     def _tell(self, made: Payment) -> None:
         late = self.r.random() < self._chances.late
@@ -323,13 +415,19 @@ class Case:
             "unionpay": f"{day:%Y%m%d}{serial:013d}",
         }.get(channel, f"T{serial:012d}")
 
-    def _stranger(self, channel: str) -> str:
+    def stranger(self, channel: str) -> str:
+        """A payer's identifier in a channel that nobody has seen before."""
         serial = self.r.randrange(10**9)
         return {
             "wechat": f"oUpF8u{serial:022d}",
             "alipay": f"2088{serial:012d}",
             "unionpay": f"6226********{serial % 10_000:04d}",
         }.get(channel, f"6217{serial:015d}")
+
+
+def billed_on(movement: Payment) -> int:
+    """The day in whose bill a movement stands, days since 1970-01-01."""
+    return business_day(movement.time + (BEFORE_MIDNIGHT if movement.channel in SHIFTED else 0))
 
 
 def _shared(amount: int, dues: Iterable[Receivable]) -> dict[str, int]:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import msgspec
 
 from schemas import topics
+from schemas.payments import PaymentDecided
 from schemas.times import HOUR
 from sources.network.paying.case import Case, Chances, Said, Told
 from sources.network.paying.ledger import Ledger
@@ -75,7 +76,8 @@ class Customers:
                 topic = topics.notifications(event.channel)
                 yield Record(topic.name, event.group, msgspec.json.encode(event))
             else:
-                yield Record(topics.RECEIVABLES.name, cue.event.group, msgspec.json.encode(cue.event))
+                topic = topics.DECISIONS if isinstance(cue.event, PaymentDecided) else topics.RECEIVABLES
+                yield Record(topic.name, cue.event.group, msgspec.json.encode(cue.event))
 
     def close(self) -> None:
         """The truth is in its file."""

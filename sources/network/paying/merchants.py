@@ -38,8 +38,9 @@ MERCHANTS = (
 )
 APPS = (WECHAT, ALIPAY, UNIONPAY, OTHER)
 """Channels that carry our number; with a bank people write it into the text, or do not."""
-KNOWN = 400
-"""Customers whose bank accounts we know; the other payers are strangers."""
+KNOWN, APART = 400, 100
+"""Customers whose bank accounts we know: those who pay as usual, and some that have one story; the others are
+strangers."""
 
 
 def merchant(channel: str, group: str) -> Merchant:

@@ -4,9 +4,11 @@ from collections.abc import Callable
 
 import msgspec
 
-from schemas.payments import DueKind, Receivable
-from sources.network.paying.case import Case, Spoiled
-from sources.network.paying.merchants import APPS, BANK, CENTRE, HEADQUARTERS, OTHER
+from schemas.money import FEN, YUAN
+from schemas.payments import DueKind, Payment, Receivable, Share, exception_id
+from schemas.times import DAY
+from sources.network.paying.case import ACCOUNTANT, CASHIER, Case, Spoiled
+from sources.network.paying.merchants import APPS, BANK, CENTRE, HEADQUARTERS, OTHER, WECHAT
 
 SOLD: dict[str, tuple[DueKind, ...]] = {
     CENTRE: ("order", "contract", "statement"),
@@ -15,6 +17,8 @@ SOLD: dict[str, tuple[DueKind, ...]] = {
 """What each group is owed for."""
 OUTLETS = ("110100-001", "120100-001", "310100-001", "440100-001")
 """Some that every simulated network has."""
+ALONE = 1_000 * YUAN
+"""About so much one person decides alone (`matching.toml`); about more another one has to agree."""
 
 
 def _due(case: Case, amount: int, references: tuple[str, ...] = ()) -> Receivable:
@@ -25,6 +29,12 @@ def _due(case: Case, amount: int, references: tuple[str, ...] = ()) -> Receivabl
 
 def _app(case: Case) -> str:
     return case.r.choice(APPS)
+
+
+def _typed(document: str) -> str:
+    """A number as someone mistypes it."""
+    digits = document[2:]
+    return document[:2] + digits[:-3] + digits[-2] + digits[-3] + str((int(digits[-1]) + 5) % 10)
 
 
 def plain(case: Case) -> None:
@@ -114,13 +124,7 @@ def merged_by_payer(case: Case) -> None:
 
 def wrong_number(case: Case) -> None:
     """A transfer by a stranger whose number is mistyped: nobody can know what it is for."""
-    amount = case.amount()
-    due = _due(case, amount)
-    digits = due.document[2:]
-    typed = due.document[:2] + digits[:-3] + digits[-2] + digits[-3] + str((int(digits[-1]) + 5) % 10)
-    case.pay(
-        BANK, amount, [due], text=typed, minutes=(200, 900), decidable=False, exception="unknown_payment"
-    )
+    _mistyped(case, case.amount(), "unknown_payment")
 
 
 def unknown(case: Case) -> None:
@@ -161,7 +165,7 @@ def given_back_first(case: Case) -> None:
     case.refund(paid, amount // 2, {due.document: amount // 2}, before=True)
 
 
-def refund_of_nothing(case: Case) -> None:
+def refund_in_the_bill(case: Case) -> None:
     """A refund whose payment was never told: only a bill can tell what it takes back."""
     amount = case.amount() + 100
     due = _due(case, amount)
@@ -171,8 +175,143 @@ def refund_of_nothing(case: Case) -> None:
         amount // 2,
         {due.document: amount // 2},
         decidable=case.billed,
-        exception="" if case.billed else "refund_orphan",
     )
+
+
+def refund_of_nothing(case: Case) -> None:
+    """A refund of a payment that nobody has ever heard of, and that no bill has."""
+    case.refund(case.unheard(_app(case), case.amount()), case.amount(), exception="refund_orphan")
+
+
+def refund_too_large(case: Case) -> None:
+    """More is given back than was paid."""
+    amount = case.amount()
+    due = _due(case, amount)
+    paid = case.pay(_app(case), amount, [due], order=due.document)
+    case.refund(paid, amount + 100, {due.document: amount}, exception="refund_over")
+
+
+def taken_back(case: Case) -> None:
+    """The channel takes a payment back: its payer has disputed it."""
+    amount = case.amount()
+    due = _due(case, amount)
+    paid = case.pay(OTHER, amount, [due], order=due.document)
+    case.refund(paid, amount, {due.document: amount}, kind="chargeback")
+
+
+def pending(case: Case) -> None:
+    """The channel says that the money is still on its way, and never that it came: its bill has it."""
+    amount = case.amount()
+    due = _due(case, amount)
+    case.pay(WECHAT, amount, [due], order=due.document, state="pending")
+
+
+def told_otherwise(case: Case) -> None:
+    """A payment is told a second time, as another payer's."""
+    amount = case.amount()
+    due = _due(case, amount)
+    paid = case.pay(_app(case), amount, [due], order=due.document, exception="conflicting_states")
+    case.tell_again(paid, payer=case.stranger(paid.channel))
+
+
+def too_little(case: Case) -> None:
+    """Less than an order that may not be paid in parts: people are asked, and the order stays open."""
+    amount = case.amount() + 200
+    due = case.due("order", amount, partial=False)
+    case.pay(_app(case), amount - 100, [due], order=due.document, decidable=False, exception="amount_under")
+
+
+def equal_amounts(case: Case) -> None:
+    """A transfer of the amount of either of two statements of its payer."""
+    case.payer = case.payer_apart
+    amount = case.amount()
+    dues = [case.due("statement", amount, days=30) for _ in range(2)]
+    case.pay(
+        BANK,
+        amount,
+        dues[:1],
+        text="货款",
+        known=True,
+        minutes=(60, 300),
+        decidable=False,
+        exception="ambiguous",
+    )
+
+
+def _mistyped(case: Case, amount: int, exception: str) -> tuple[Payment, Receivable]:
+    """A transfer whose number is mistyped, and what it was meant for."""
+    due = _due(case, amount)
+    paid = case.pay(
+        BANK,
+        amount,
+        [due],
+        text=_typed(due.document),
+        minutes=(200, 900),
+        decidable=not exception,
+        exception=exception,
+    )
+    return paid, due
+
+
+def found_out(case: Case) -> None:
+    """A person finds out what a transfer is for; about much money another person has to agree."""
+    amount = case.amount()
+    paid, due = _mistyped(case, amount, "")
+    said = _match(case, paid, due)
+    if paid.amount_e4 > ALONE:
+        case.decide("approve", 2, ACCOUNTANT, of=said)
+
+
+def not_agreed_to(case: Case) -> None:
+    """A person decides about much money, and agrees to it himself: it waits for another person."""
+    paid, due = _mistyped(case, case.amount() + ALONE // FEN, "unknown_payment")
+    said = _match(case, paid, due)
+    case.decide("approve", 1, CASHIER, of=said)
+
+
+def thought_better_of(case: Case) -> None:
+    """A person gives a stranger's money to some order, and takes that back."""
+    due = _due(case, case.amount())
+    paid = case.pay(BANK, case.amount(), text="转账", exception="unknown_payment")
+    said = _match(case, paid, due)
+    case.decide("withdraw", 1, of=said, reason="认错了人")
+
+
+def has_to_go_back(case: Case) -> None:
+    """Money for nothing that we know of: a person decides that it goes back, and nobody is asked any more."""
+    amount = case.amount()
+    paid = case.pay(BANK, amount, text="转账")
+    said = case.decide(
+        "refund",
+        1,
+        payment=paid.key,
+        amount_e4=paid.amount_e4,
+        exception=exception_id(case.group, "unknown_payment", paid.key),
+    )
+    if paid.amount_e4 > ALONE:
+        case.decide("approve", 1, ACCOUNTANT, of=said.id)
+
+
+def given_up(case: Case) -> None:
+    """A small rest is written off."""
+    amount, rest = case.amount(), case.r.randint(1, 5_000)
+    due = _due(case, amount + rest)
+    case.pay(_app(case), amount, [due], order=due.document)
+    case.decide("write_off", 24, document=due.document, amount_e4=rest * FEN, reason="尾差")
+
+
+def put_off(case: Case) -> None:
+    """Money for nothing that we know of, about which nobody wants to be asked for a month."""
+    paid = case.pay(OTHER, case.amount(), text="转账", exception="unknown_payment")
+    asked = exception_id(case.group, "unknown_payment", paid.key)
+    case.decide("ignore", 1, exception=asked, until=case.at + 30 * DAY)
+
+
+def _match(case: Case, paid: Payment, due: Receivable) -> str:
+    """A person decides that a payment is for a due; the decision's id."""
+    share = Share(paid.key, due.document, min(paid.amount_e4, due.amount_e4))
+    asked = exception_id(case.group, "unknown_payment", paid.key)
+    return case.decide("match", 1, shares=(share,), exception=asked).id
 
 
 def cancelled(case: Case) -> None:
@@ -244,7 +383,20 @@ STORIES: dict[str, Shared] = {
     "given_back": Shared("全额退款", 2, given_back),
     "partly_given_back": Shared("部分退款", 2, partly_given_back),
     "given_back_first": Shared("退款先到", 1, given_back_first),
-    "refund_of_nothing": Shared("退款单边", 1, refund_of_nothing),
+    "refund_in_the_bill": Shared("原支付只在账单", 1, refund_in_the_bill),
+    "refund_of_nothing": Shared("退款单边", 0.5, refund_of_nothing),
+    "refund_too_large": Shared("退款过多", 0.8, refund_too_large),
+    "taken_back": Shared("拒付", 1, taken_back),
+    "pending": Shared("状态未更新", 0.7, pending),
+    "told_otherwise": Shared("通知前后不符", 0.5, told_otherwise),
+    "too_little": Shared("不可分付而少付", 0.7, too_little),
+    "equal_amounts": Shared("同额单据", 0.7, equal_amounts),
+    "found_out": Shared("人工核销", 1, found_out),
+    "not_agreed_to": Shared("待他人复核", 0.5, not_agreed_to),
+    "thought_better_of": Shared("撤回裁决", 0.5, thought_better_of),
+    "has_to_go_back": Shared("裁决退回", 1, has_to_go_back),
+    "given_up": Shared("尾差核减", 1, given_up),
+    "put_off": Shared("暂缓处理", 0.5, put_off),
     "cancelled": Shared("已取消仍付款", 1, cancelled),
     "foreign": Shared("外币支付", 0.5, foreign),
     "top_up": Shared("网点充值", 3, top_up),

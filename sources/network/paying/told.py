@@ -14,7 +14,7 @@ from sources.channels.model import Channel, Channels
 from sources.channels.read import FILE, PAYERS, read_channels
 from sources.channels.signing import Signer, make_keys
 from sources.network.paying.case import Told
-from sources.network.paying.merchants import KNOWN, account, customer
+from sources.network.paying.merchants import APART, KNOWN, account, customer
 
 CHANNELS = Path(__file__).with_name(FILE)
 MATCHING = "matching.toml"
@@ -40,7 +40,7 @@ class Voices:
     def rules(self, matching: str, time: int) -> PaymentRulesPublished:
         """Channels, payers whose accounts are known, and the matching rules."""
         token = read_tokens(self._channels.own, self._keys).token
-        payers = (f"{customer(n)},{token(account(n))}\n" for n in range(1, KNOWN + 1))
+        payers = (f"{customer(n)},{token(account(n))}\n" for n in range(1, KNOWN + APART + 1))
         files = {
             FILE: CHANNELS.read_text("utf-8"),
             PAYERS: "party,token\n" + "".join(payers),
