@@ -2,7 +2,7 @@
 
 import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import date
 from fnmatch import fnmatch
 from pathlib import Path
@@ -17,10 +17,12 @@ from schemas.settings import Settings
 from sinks.kafka import Records
 from sources.bills.download import DOWNLOADS
 from sources.bills.download.http import DownloadError, Web
+from sources.bills.download.objects import Object, Objects
 from sources.bills.model import Asked, BillError, Hiding, Source
 from sources.bills.verified import Progress, Verified, digests_of, empty, has_digest, named, refused
 
-BESIDE = (".sha1", ".sha256", ".txt", ".part", ".tmp", ".new")
+DIGESTS = (".sha1", ".sha256")
+BESIDE = (*DIGESTS, ".txt", ".part", ".tmp", ".new")
 """Endings of files that are no bills."""
 QUIET = 5.0
 """Seconds since a dropped file was written last, before it is read."""
@@ -101,12 +103,13 @@ class Job:
         return tell
 
     def pull(self, day: date, quiet: float = QUIET) -> list[Note]:
-        """All dropped files that wait, then a day's bills from the channels. What is wrong is said, not raised."""
-        return [*self._dropped(quiet), *self._downloaded(day)]
+        """All dropped files that wait, here and in stores, then a day's bills from the channels. What is wrong is said,
+        not raised."""
+        return [*self._dropped(quiet), *self._stored(), *self._downloaded(day)]
 
     def _dropped(self, quiet: float) -> Iterator[Note]:
         for file in sorted(self._office.place(DROP).iterdir()):
-            if file.name.startswith(".") or file.name.endswith(BESIDE) or not file.is_file():
+            if not _may_be_bill(file.name) or not file.is_file():
                 continue
             if file.stat().st_mtime > time.time() - quiet:
                 continue
@@ -118,6 +121,36 @@ class Job:
             self._move(file, note)
             yield note
 
+    def _stored(self) -> Iterator[Note]:
+        """What was put into object stores since the last pass, or is another than it was."""
+        for place in self._office.stores():
+            try:
+                objects = Objects(place, self._settings.keys)
+                there = {one.name: one for one in objects.listed()}
+            except DownloadError as error:
+                self._say(str(error))
+                continue
+            for one in there.values():
+                if not _may_be_bill(one.name) or self._office.has_taken(place, one):
+                    continue
+                try:
+                    yield self._taken(objects, one, there)
+                except (DownloadError, UnknownBillError) as error:
+                    self._say(str(error))
+
+    def _taken(self, objects: Objects, one: Object, there: Mapping[str, Object]) -> Note:
+        """Send an object, with the digests that lie beside it."""
+        self._source_of(one.name)
+        file = self._office.place(FETCHED) / one.name
+        for name in (one.name, *(f"{one.name}{ending}" for ending in DIGESTS)):
+            if name in there:
+                with file.with_name(name).open("wb") as stream:
+                    objects.fetch(there[name], stream)
+        note = self.load(file)
+        self._move(file, note)
+        self._office.take(objects.place, one)
+        return note
+
     def _move(self, file: Path, note: Note) -> None:
         """Out of the way, beside what lies there under the same name already."""
         place = self._office.place(REFUSED if note.reason else DONE)
@@ -126,7 +159,7 @@ class Job:
             target = place / f"{note.bill[:8]}-{file.name}"
         if note.reason:
             target.with_name(f"{target.name}.txt").write_text(f"{note.reason}: {note.detail}\n", "utf-8")
-        for ending in (".sha1", ".sha256"):
+        for ending in DIGESTS:
             beside = file.with_name(file.name + ending)
             if beside.exists():
                 beside.rename(target.with_name(target.name + ending))
@@ -175,6 +208,10 @@ class Job:
                 return source
         known = ", ".join("/".join(named(one)) for one in self._sources)
         raise UnknownBillError(f"{name} is none of {known}")
+
+
+def _may_be_bill(name: str) -> bool:
+    return not name.startswith(".") and not name.endswith(BESIDE)
 
 
 def day_in(name: str) -> date | None:

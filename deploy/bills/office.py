@@ -3,6 +3,7 @@
     bills.toml    which bills there are                     drop/      files that wait
     done/         files that were sent                      refused/   files that were not believed, each with NAME.txt
     sent/         a note for each bill that is in Kafka     fetched/   downloads on their way
+    taken/        a note for each object of a store that was looked at
 
 A note is written when Kafka has all of a bill, and says what it came to; so a job that is killed sends the bill again,
 with the same messages, which the lanes know.
@@ -15,12 +16,14 @@ from pathlib import Path
 
 import msgspec
 
+from schemas.identity import content_id
 from schemas.payments import Sort
-from sources.bills.model import Source
-from sources.bills.settings import FILE, read_sources
+from sources.bills.download.objects import Object
+from sources.bills.model import Place, Source
+from sources.bills.settings import FILE, read_places, read_sources
 from sources.bills.verified import named
 
-DROP, DONE, REFUSED, SENT, FETCHED = "drop", "done", "refused", "sent", "fetched"
+DROP, DONE, REFUSED, SENT, FETCHED, TAKEN = "drop", "done", "refused", "sent", "fetched", "taken"
 
 
 class Note(msgspec.Struct, frozen=True, kw_only=True):
@@ -64,6 +67,22 @@ class Office:
     def sources(self) -> list[Source]:
         """The bills that there are. Raises OSError and DocumentError."""
         return read_sources((self.directory / FILE).read_text("utf-8"))
+
+    def stores(self) -> list[Place]:
+        """Where files are dropped besides. Raises OSError and DocumentError."""
+        return read_places((self.directory / FILE).read_text("utf-8"))
+
+    def has_taken(self, place: Place, one: Object) -> bool:
+        """Whether an object has been looked at, as it is now."""
+        return self._taken(place, one).exists()
+
+    def take(self, place: Place, one: Object) -> None:
+        """An object has been looked at."""
+        self._taken(place, one).write_bytes(msgspec.json.format(msgspec.json.encode(one)))
+
+    def _taken(self, place: Place, one: Object) -> Path:
+        name = content_id("object", place.address, one.path, str(one.size), str(one.changed))
+        return self.place(TAKEN) / f"{name}.json"
 
     def place(self, name: str) -> Path:
         """A subdirectory, made if it is not there."""

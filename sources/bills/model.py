@@ -105,6 +105,20 @@ class Source(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         return self.number or self.merchant
 
 
+class Place(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A place in an object store that speaks S3, where files are dropped, as `bills.toml` says."""
+
+    address: str
+    """Of the store: `https://oss-cn-hangzhou.aliyuncs.com`."""
+    path: str
+    """Bucket, or bucket and what names begin with up to a slash: `bills/north`."""
+    region: str
+    key: str
+    """File among the keys: the access key's id and its secret."""
+    bucket_in_host: bool = False
+    """Whether the store wants the bucket as part of its host's name, not of the path."""
+
+
 class Asked(msgspec.Struct):
     """A bill that is to be read. A reader fills in the day where the bill tells it and nobody else does."""
 

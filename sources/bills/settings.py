@@ -1,13 +1,14 @@
 """`bills.toml`: which bills there are, what they look like and where they come from. Refused as a whole."""
 
 import tomllib
+from urllib.parse import urlsplit
 
 import msgspec
 
 from schemas.limits import MOST_IDENTIFIER
 from schemas.problems import NOT_TOML, DocumentError, Problem
 from sources.bills.formats import FORMATS
-from sources.bills.model import Source
+from sources.bills.model import Place, Source
 
 FILE = "bills.toml"
 TABLES = ("csv", "excel")
@@ -19,16 +20,47 @@ KINDS = ("payment", "refund", "chargeback", "transfer", "fee", "skip")
 
 class _File(msgspec.Struct, forbid_unknown_fields=True):
     bill: list[object] = []
+    store: list[Place] = []
 
 
-def read_sources(text: str) -> list[Source]:
-    """The bills that a file names. Raises DocumentError with every problem; `row` counts the `[[bill]]`."""
+def _read(text: str) -> _File:
     try:
-        whole = msgspec.convert(tomllib.loads(text), _File)
+        return msgspec.convert(tomllib.loads(text), _File)
     except NOT_TOML as error:
         raise DocumentError([Problem(FILE, 0, "", "not_toml", str(error))]) from error
     except msgspec.ValidationError as error:
         raise DocumentError([Problem(FILE, 0, "", "wrong_settings", str(error))]) from error
+
+
+def read_places(text: str) -> list[Place]:
+    """The object stores in which files are dropped. Raises DocumentError; `row` counts the `[[store]]`."""
+    places = _read(text).store
+    problems = [
+        Problem(FILE, number, column, "wrong_value", f"{column} {message}")
+        for number, place in enumerate(places, 1)
+        for column, message in _wrong_place(place).items()
+    ]
+    if problems:
+        raise DocumentError(problems)
+    return places
+
+
+def _wrong_place(place: Place) -> dict[str, str]:
+    address = urlsplit(place.address)
+    found: dict[str, str] = {}
+    if address.scheme not in ("https", "http") or not address.netloc or address.path.strip("/"):
+        found["address"] = "must be like https://oss-cn-hangzhou.aliyuncs.com"
+    if not place.path.strip("/") or place.path != place.path.strip("/"):
+        found["path"] = "must be a bucket, or a bucket and a place in it, without slashes around"
+    for name in ("region", "key"):
+        if not getattr(place, name):
+            found[name] = "must be there"
+    return found
+
+
+def read_sources(text: str) -> list[Source]:
+    """The bills that a file names. Raises DocumentError with every problem; `row` counts the `[[bill]]`."""
+    whole = _read(text)
     problems: list[Problem] = []
     sources: list[Source] = []
     for number, said in enumerate(whole.bill, 1):
