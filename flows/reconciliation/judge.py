@@ -8,6 +8,7 @@ import csv
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
+from sys import intern
 from typing import NamedTuple, cast
 
 from flows.reconciliation.clusters import Clusters
@@ -313,6 +314,7 @@ class Judge:
             booked.revision += 1
         if should is not None:
             booked.amount, booked.rule, booked.party, booked.time, booked.currency = should[:5]
+            booked.party = intern(booked.party)  # a channel's merchant is the party of very many
             booked.by, booked.evidence, booked.stands, booked.day = should.by, should.evidence, True, 0
             self._enter(booked, False, what, group, payment, document, invoiced, account)
 

@@ -71,6 +71,7 @@ class Links:
     ) -> None:
         self.group, self.known, self.rules, self.party_of = group, known, rules, party_of
         self._dues, self._payments, self._decisions = Index(), Index(), Index()
+        """Dues by their documents; payments and decisions by their records' keys, which are in memory already."""
         self._paid: dict[str, Paid | None] = {}
         self._fresh = set[str]()
         """Payments that are found by all their keys because nobody has said yet whether a number leads to a due."""
@@ -85,8 +86,8 @@ class Links:
             case PaymentRecord():
                 paid = self._read(record)
                 for key in keys_of_payment(paid, self.rules) if paid is not None else ():
-                    self._payments.add(key, record.key[2:])
-                self._fresh.add(record.key[2:])
+                    self._payments.add(key, record.key)
+                self._fresh.add(record.key)
             case DecisionRecord(said=said) if said is not None:
                 for key in subjects_of(said):
                     self._decisions.add(key, record.key)
@@ -101,7 +102,7 @@ class Links:
                 paid = self._read(record)
                 self._paid.pop(record.key[2:], None)
                 for key in keys_of_payment(paid, self.rules) if paid is not None else ():
-                    self._payments.drop(key, record.key[2:])
+                    self._payments.drop(key, record.key)
             case DecisionRecord(said=said) if said is not None:
                 for key in subjects_of(said):
                     self._decisions.drop(key, record.key)
@@ -117,7 +118,7 @@ class Links:
 
     def pool(self, record: PaymentRecord, pooled: bool) -> None:
         """A payment whose number leads to a due is found by its numbers alone, until none does."""
-        key = record.key[2:]
+        key = record.key
         if record.pooled == pooled and key not in self._fresh:
             return
         self._fresh.discard(key)
@@ -131,7 +132,7 @@ class Links:
     def sift(self) -> None:
         """Payments of this block whose numbers lead to a due: nobody looks for them otherwise."""
         for key in sorted(self._fresh):
-            record = self.known(payment_key(key))
+            record = self.known(key)
             if isinstance(record, PaymentRecord) and not record.pooled and self._is_called(record):
                 self.pool(record, False)
 
@@ -182,7 +183,7 @@ class Links:
 
     def payments_by(self, key: str) -> Iterable[str]:
         """Keys of the payments that have a key."""
-        return self._payments.names(key)
+        return [one[2:] for one in self._payments.names(key)]
 
     def pooled(self, key: str) -> bool:
         """Whether no number leads from the payment to a due."""
