@@ -10,6 +10,7 @@ question is asked otherwise on a cluster.
 
 import re
 import sys
+from collections.abc import Collection
 
 from schemas.settings import from_environment
 from sinks.tables import FACTS, TABLES, Table
@@ -197,10 +198,16 @@ by days overdue, days sales outstanding, each day by channel, closes that stand,
 nobody knows for what)."""
 
 
-def statements(cluster: str | None = None, database: str = "default") -> list[str]:
-    """CREATE statements in order, each safe to repeat. `cluster`: its name in ClickHouse's configuration."""
+def statements(
+    cluster: str | None = None, database: str = "default", there: Collection[str] = ()
+) -> list[str]:
+    """CREATE statements in order, each safe to repeat.
+
+    `cluster`: its name in ClickHouse's configuration. `there`: tables and views that one server has already.
+    """
     if not cluster:
-        return [create(table) for table in TABLES] + [_view(name, name) for name in VIEWS]
+        tables = [create(table) for table in TABLES if table.name not in there]
+        return tables + [_view(name, name) for name in VIEWS if name not in there]
     everywhere = f"{database}_all"
     return [
         f"CREATE DATABASE IF NOT EXISTS {database} ON CLUSTER {cluster}",
