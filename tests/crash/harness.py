@@ -369,6 +369,16 @@ def every(seconds: tuple[float, float], do: Callable[[Field], None], most: int) 
     return hurt
 
 
+def together(*hurts: Callable[[Field], None]) -> Callable[[Field], None]:
+    """A `hurt` of several."""
+
+    def hurt(place: Field) -> None:
+        for one in hurts:
+            one(place)
+
+    return hurt
+
+
 def twin(place: Field, directory: Path) -> Callable[[Field], None]:
     """A `hurt`: lane 0 runs twice, and now the one and now the other is stopped where it is."""
     elsewhere = msgspec.structs.replace(place.settings, home=directory / "twin-home")

@@ -10,10 +10,12 @@ import pytest
 from clickhouse_connect.driver.client import Client
 
 from flows.engine.plans import PlanLog, extend
-from tests.crash.harness import Field, Input, at_points, clean, every, field, put_back, twin
+from tests.crash.harness import Field, Input, at_points, clean, every, field, put_back, together, twin
 from tests.servers.kafka import Kafka
 
-PARCELS = 2_000
+PARCELS = 1_000
+BUDGET = 150
+"""Records in a block: the parcels come in some thirty blocks a lane."""
 Contents = dict[str, tuple[int, int]]
 
 
@@ -26,12 +28,18 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Input]:
 
 
 @pytest.fixture(scope="module")
-def undisturbed(source: Input, tmp_path_factory: pytest.TempPathFactory) -> Contents:
-    """What an uninterrupted run writes."""
-    with field(tmp_path_factory.mktemp("undisturbed"), source) as place:
+def ended(source: Input, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Field]:
+    """An uninterrupted run, whose lanes have ended well."""
+    with field(tmp_path_factory.mktemp("undisturbed"), source, budget=BUDGET) as place:
         place.run()
         place.audited()
-        contents = place.contents()
+        yield place
+
+
+@pytest.fixture(scope="module")
+def undisturbed(ended: Field) -> Contents:
+    """What an uninterrupted run writes."""
+    contents = ended.contents()
     assert contents["charge"][0] == 5 * PARCELS
     assert contents["journal"][0] == 18 * PARCELS
     assert contents["event"][0] == 10 * PARCELS
@@ -45,28 +53,25 @@ def the_same(place: Field, undisturbed: Contents) -> None:
 
 
 def test_killed_at_random_and_at_named_points(tmp_path: Path, source: Input, undisturbed: Contents) -> None:
-    with field(tmp_path, source, crash=at_points(0.03)) as place:
+    with field(tmp_path, source, crash=at_points(0.03), budget=BUDGET) as place:
         place.run(every((0.5, 1.5), Field.kill_a_lane, 8))
         assert sum(lane.starts for lane in place.lanes) > 4
         the_same(place, undisturbed)
 
 
-def test_the_store_is_killed(tmp_path: Path, source: Input, undisturbed: Contents) -> None:
-    with field(tmp_path, source) as place:
-        place.run(every((0.8, 2.0), Field.kill_the_store, 5))
-        assert place.killed
-        the_same(place, undisturbed)
-
-
-def test_kafka_is_killed(tmp_path: Path, source: Input, undisturbed: Contents) -> None:
-    with field(tmp_path, source) as place:
-        place.run(every((1.0, 2.0), Field.kill_kafka, 2))
-        assert place.killed
+def test_the_store_and_kafka_are_killed(tmp_path: Path, source: Input, undisturbed: Contents) -> None:
+    with field(tmp_path, source, budget=BUDGET) as place:
+        store, kafka = place.store.process, source.kafka.process
+        place.run(
+            together(every((0.8, 2.0), Field.kill_the_store, 5), every((1.0, 2.0), Field.kill_kafka, 2))
+        )
+        assert store is not place.store.process
+        assert kafka is not source.kafka.process
         the_same(place, undisturbed)
 
 
 def test_a_lane_runs_twice(tmp_path: Path, source: Input, undisturbed: Contents) -> None:
-    with field(tmp_path, source, lanes=2) as place:
+    with field(tmp_path, source, budget=BUDGET) as place:
         place.run(every((0.5, 1.0), twin(place, tmp_path), 6))
         the_same(place, undisturbed)
 
@@ -74,30 +79,28 @@ def test_a_lane_runs_twice(tmp_path: Path, source: Input, undisturbed: Contents)
 def test_the_recovery_store_is_put_back_and_deleted(
     tmp_path: Path, source: Input, undisturbed: Contents
 ) -> None:
-    with field(tmp_path, source) as place:
+    with field(tmp_path, source, budget=BUDGET) as place:
         place.run(every((1.0, 1.6), put_back(tmp_path / "saved"), 5))
         assert place.killed
         the_same(place, undisturbed)
 
 
-def test_a_lane_that_ended_well_goes_on_under_other_code(
-    tmp_path: Path, source: Input, undisturbed: Contents
-) -> None:
+def test_a_lane_that_ended_well_goes_on_under_other_code(ended: Field, undisturbed: Contents) -> None:
     """The plan of the empty block at its end depends on no code; what follows is sealed again."""
-    with field(tmp_path, source) as place:
-        place.run()
-        for number in range(2):
-            _as_if_by_older_code(place.client, number)
-        plans = "SELECT lane, n, chain FROM block ORDER BY lane, n"
-        before = place.client.query(plans).result_rows
-        for lane in place.lanes:
-            lane.tend()
-            while (lane.directory / "server.log").read_text().count('"replay":') < 2:
-                time.sleep(0.1)
-        time.sleep(1)
-        assert all(lane.running for lane in place.lanes), "an empty plan of another version stops nobody"
-        assert place.client.query(plans).result_rows == before
-        assert place.contents() == undisturbed
+    for number in range(2):
+        _as_if_by_older_code(ended.client, number)
+    plans = "SELECT lane, n, chain FROM block ORDER BY lane, n"
+    before = ended.client.query(plans).result_rows
+    for lane in ended.lanes:
+        lane.tend()
+        while (lane.directory / "server.log").read_text().count('"replay":') < 2:
+            time.sleep(0.1)
+    time.sleep(1)
+    assert all(lane.running for lane in ended.lanes), "an empty plan of another version stops nobody"
+    assert ended.client.query(plans).result_rows == before
+    assert ended.contents() == undisturbed
+    for lane in ended.lanes:
+        lane.kill()
 
 
 def _as_if_by_older_code(client: Client, lane: int) -> None:
@@ -113,21 +116,16 @@ def _as_if_by_older_code(client: Client, lane: int) -> None:
     )
 
 
-def test_other_code_refuses_stored_plans(tmp_path: Path, source: Input) -> None:
+def test_other_code_refuses_stored_plans(ended: Field, undisturbed: Contents) -> None:
     """A replay that would make other rows stops instead of writing them."""
-    with field(tmp_path, source, lanes=1) as place:
-        lane = place.lanes[0]
-        lane.tend()
-        while not place.client.query("SELECT count() FROM block WHERE n > 5").result_rows[0][0]:
-            time.sleep(0.1)
-        lane.kill()
-        before = place.contents()
-        shutil.rmtree(lane.recovery)
-        place.client.command(
-            "ALTER TABLE block UPDATE version = 'other' WHERE n > 1", settings={"mutations_sync": 2}
-        )
-        lane.start()
-        assert lane.process is not None
-        assert lane.process.wait(60) != 0
-        assert "DeterminismError" in (lane.directory / "server.log").read_text()
-        assert place.contents() == before
+    lane = ended.lanes[0]
+    lane.kill()
+    shutil.rmtree(lane.recovery)
+    ended.client.command(
+        "ALTER TABLE block UPDATE version = 'other' WHERE n > 1", settings={"mutations_sync": 2}
+    )
+    lane.start()
+    assert lane.process is not None
+    assert lane.process.wait(60) != 0
+    assert "DeterminismError" in (lane.directory / "server.log").read_text()
+    assert ended.contents() == undisturbed
