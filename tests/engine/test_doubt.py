@@ -14,7 +14,8 @@ from flows.engine.plans import PlanLog, next_plan
 from flows.engine.ring import Ring
 from sinks import columns
 from sinks.encode import Encoded, encode
-from sinks.tables import ANOMALY, TABLES
+from sinks.tables import ANOMALY
+from tests.audit.conftest import emptied
 from tests.engine.test_engine import Thing, put
 from tests.servers.store import Store
 
@@ -22,10 +23,7 @@ from tests.servers.store import Store
 @pytest.fixture
 def client(store: Store) -> Client:
     """Empty tables."""
-    made = store.client()
-    for table in TABLES:
-        made.command(f"TRUNCATE TABLE {table.name}")
-    return made
+    return emptied(store.client())
 
 
 def rows(lane: int, n: int, many: int = 3) -> list[Encoded]:
