@@ -2,13 +2,13 @@
 
 from collections.abc import Iterator
 
-import httpx
 import pytest
 
 from dashboards.drafts import page_of, summaries
 from tests.dashboards.data import fill
 from tests.dashboards.test_page import LivePage
 from tests.servers.store import Store
+from tests.servers.web import get
 
 
 @pytest.fixture(scope="module")
@@ -35,12 +35,12 @@ def test_runs_and_what_they_would_change(books: Store, url: str) -> None:
     assert run.changed > 0
     assert run.unpriced > 0
     assert run.before != run.after
-    answer = httpx.get(f"{url}drafts")
+    answer = get(f"{url}drafts")
     assert answer.status_code == 200
     for part in (run.run, "运行中 runs", "面单费 waybill", "上海市→陕西省", "SHC", "C1"):
         assert part in answer.text, part
-    assert httpx.get(f"{url}drafts", params={"run": run.run}).text == answer.text
-    other = httpx.get(f"{url}drafts", params={"run": "<script>"})
+    assert get(f"{url}drafts", params={"run": run.run}).text == answer.text
+    other = get(f"{url}drafts", params={"run": "<script>"})
     assert other.status_code == 200
     assert "付款方 payer" not in other.text
     assert "<script>" not in other.text

@@ -2,6 +2,7 @@
 
 import signal
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from tests.lifecycle.world import WAYBILL
 from tests.servers.install import ROOT, path_of
 from tests.servers.process import Server
 from tests.servers.store import Store
+from tests.servers.web import get
 
 
 class LivePage(Server):
@@ -42,14 +44,14 @@ class LivePage(Server):
     def ready(self) -> bool:
         """Whether it answers."""
         try:
-            return httpx.get(f"{self.url}health").status_code == 200
+            return get(f"{self.url}health").status_code == 200
         except (OSError, httpx.TransportError):
             return False
 
 
 def counts_of(page: LivePage) -> dict[str, object]:
     """What the page has added up."""
-    counts: dict[str, object] = httpx.get(f"{page.url}health").json()["counts"]
+    counts: dict[str, object] = get(f"{page.url}health").json()["counts"]
     assert counts
     return counts
 
@@ -115,70 +117,70 @@ def test_narrow_windows_do_not_scroll_sideways(url: str, browser_page: Page) -> 
 
 
 def test_a_correction_shows_both_charges(url: str) -> None:
-    text = httpx.get(f"{url}parcel/{CORRECTED}").text
+    text = get(f"{url}parcel/{CORRECTED}").text
     assert "红字冲销" in text
     assert "已冲销" in text
     assert "-15.00" in text
 
 
 def test_a_conflict_shows_both_contents(url: str) -> None:
-    text = httpx.get(f"{url}parcel/{WAYBILL}").text
+    text = get(f"{url}parcel/{WAYBILL}").text
     assert "同一编号内容不同" in text
     assert "先到的同号事件" in text
 
 
 def test_what_waits_says_why(url: str) -> None:
-    assert "缺少订单" in httpx.get(f"{url}parcel/{LONELY}").text
+    assert "缺少订单" in get(f"{url}parcel/{LONELY}").text
 
 
 def test_nothing_from_outside_runs(url: str) -> None:
-    answer = httpx.get(f"{url}parcel/{NASTY}")
+    answer = get(f"{url}parcel/{NASTY}")
     assert answer.status_code == 200
     assert "<script>alert" not in answer.text
     assert "default-src 'self'" in answer.headers["content-security-policy"]
-    assert httpx.get(f"{url}parcel/%3Cscript%3E").status_code == 404
-    assert httpx.get(f"{url}parcel/'; DROP TABLE event").status_code == 404
+    assert get(f"{url}parcel/%3Cscript%3E").status_code == 404
+    assert get(f"{url}parcel/'; DROP TABLE event").status_code == 404
 
 
 def test_lists_by_reason_and_page_by_page(url: str) -> None:
-    waiting = httpx.get(f"{url}waiting", params={"reason": "no_order"})
+    waiting = get(f"{url}waiting", params={"reason": "no_order"})
     assert LONELY in waiting.text
-    assert LONELY not in httpx.get(f"{url}waiting", params={"reason": "no_price"}).text
-    assert LONELY not in httpx.get(f"{url}waiting", params={"page": "2"}).text
-    assert httpx.get(f"{url}waiting", params={"page": "-1' OR 1"}).text == httpx.get(f"{url}waiting").text
-    breaches = httpx.get(f"{url}breaches", params={"reason": "signed"}).text
+    assert LONELY not in get(f"{url}waiting", params={"reason": "no_price"}).text
+    assert LONELY not in get(f"{url}waiting", params={"page": "2"}).text
+    assert get(f"{url}waiting", params={"page": "-1' OR 1"}).text == get(f"{url}waiting").text
+    breaches = get(f"{url}breaches", params={"reason": "signed"}).text
     assert LONELY in breaches
     assert "揽收后未签收" in breaches
     assert WAYBILL not in breaches
-    assert LONELY not in httpx.get(f"{url}breaches", params={"reason": "sent"}).text
-    cases = httpx.get(f"{url}weight-cases", params={"reason": "charge"}).text
+    assert LONELY not in get(f"{url}breaches", params={"reason": "sent"}).text
+    cases = get(f"{url}weight-cases", params={"reason": "charge"}).text
     assert CORRECTED in cases
     assert "9,000 g" in cases
     assert WAYBILL not in cases
-    letters = httpx.get(f"{url}dead-letters").text
+    letters = get(f"{url}dead-letters").text
     assert "不是 JSON" in letters
     assert NASTY in letters
     assert "&lt;script&gt;alert(1)" in letters
     assert "<script>alert" not in letters
-    conflicts = httpx.get(f"{url}dead-letters", params={"reason": "conflicting_duplicate"}).text
+    conflicts = get(f"{url}dead-letters", params={"reason": "conflicting_duplicate"}).text
     assert WAYBILL in conflicts
     assert NASTY not in conflicts
 
 
 def test_times_are_shanghai_s(url: str) -> None:
     """The first event of the example is at 00:00 UTC."""
-    assert "<time>2025-11-11 08:00:00</time>" in httpx.get(f"{url}parcel/{WAYBILL}").text
+    assert "<time>2025-11-11 08:00:00</time>" in get(f"{url}parcel/{WAYBILL}").text
 
 
 def test_search_leads_to_the_parcel(url: str) -> None:
-    answer = httpx.get(f"{url}search", params={"q": f" {WAYBILL} "})
+    answer = get(f"{url}search", params={"q": f" {WAYBILL} "})
     assert answer.status_code == 303
     assert answer.headers["location"].endswith(f"/parcel/{WAYBILL}")
-    lower = httpx.get(f"{url}search", params={"q": WAYBILL.lower()})
+    lower = get(f"{url}search", params={"q": WAYBILL.lower()})
     assert lower.headers["location"] == answer.headers["location"]
-    party = httpx.get(f"{url}search", params={"q": "SHC"})
+    party = get(f"{url}search", params={"q": "SHC"})
     assert party.headers["location"].endswith("/party/SHC")
-    assert httpx.get(f"{url}search", params={"q": " "}).headers["location"] == "/"
+    assert get(f"{url}search", params={"q": " "}).headers["location"] == "/"
 
 
 def test_anomalies_are_counted_and_listed(url: str, browser_page: Page) -> None:
@@ -189,7 +191,7 @@ def test_anomalies_are_counted_and_listed(url: str, browser_page: Page) -> None:
     text = browser_page.locator("main").inner_text()
     for part in (CORRECTED, "310100", "330100"):
         assert part in text
-    assert CORRECTED not in httpx.get(f"{url}anomalies", params={"reason": "stay_not_ended"}).text
+    assert CORRECTED not in get(f"{url}anomalies", params={"reason": "stay_not_ended"}).text
 
 
 def test_the_newest_date_is_today_and_provinces_are_shown_by_date(url: str, browser_page: Page) -> None:
@@ -204,11 +206,11 @@ def test_a_lane_that_stands_still_is_shown(url: str, browser_page: Page) -> None
     """The books of these tests were written once: ten seconds later their lane stands still."""
     browser_page.goto(url)
     expect(browser_page.locator("#still")).to_contain_text("泳道 0", timeout=30_000)
-    assert httpx.get(f"{url}health").json()["lanes"][0]["still"]
+    assert get(f"{url}health").json()["lanes"][0]["still"]
 
 
 def test_the_page_has_metrics_of_its_own(url: str) -> None:
-    text = httpx.get(f"{url}metrics").text
+    text = get(f"{url}metrics").text
     assert "waybook_page_snapshot_age_seconds" in text
     assert "waybook_page_store_away 0.0" in text
 
@@ -225,7 +227,7 @@ def test_a_store_that_hangs_is_shown_as_old(tmp_path: Path, browser_page: Page) 
             store.process.send_signal(signal.SIGSTOP)
             try:
                 expect(browser_page.locator("#away")).to_contain_text("没有回答", timeout=30_000)
-                assert httpx.get(f"{page.url}health").json()["age"] > 3
+                assert get(f"{page.url}health").json()["age"] > 3
                 expect(browser_page.locator("#away")).to_contain_text("暂时无法访问", timeout=60_000)
             finally:
                 store.process.send_signal(signal.SIGCONT)
@@ -239,21 +241,21 @@ def test_a_store_that_is_away_is_said_and_waited_for(tmp_path: Path) -> None:
         fill(store.client())
         with LivePage(tmp_path / "page", store) as page:
             assert isinstance(page, LivePage)
-            while "away" in httpx.get(f"{page.url}health").json():
-                pass
+            while "away" in get(f"{page.url}health").json():
+                time.sleep(0.05)
             before = counts_of(page)
             store.kill()
-            while "away" not in httpx.get(f"{page.url}health").json():
-                pass
+            while "away" not in get(f"{page.url}health").json():
+                time.sleep(0.05)
             for path in (f"parcel/{WAYBILL}", "waiting", "breaches", "weight-cases", "dead-letters"):
-                answer = httpx.get(f"{page.url}{path}")
+                answer = get(f"{page.url}{path}")
                 assert answer.status_code == 503
                 assert "Traceback" not in answer.text
             store.start()
-            while "away" in httpx.get(f"{page.url}health").json():
-                pass
+            while "away" in get(f"{page.url}health").json():
+                time.sleep(0.05)
             assert counts_of(page) == before
-            assert httpx.get(f"{page.url}parcel/{WAYBILL}").status_code == 200
+            assert get(f"{page.url}parcel/{WAYBILL}").status_code == 200
 
 
 def test_explain_in_the_terminal(books: Store) -> None:

@@ -30,7 +30,7 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
             both.hear(both.parcel(event))
         with LivePage(tmp_path_factory.mktemp("page"), store) as served:
             assert isinstance(served, LivePage)
-            with httpx.Client(base_url=served.url, timeout=60) as client:
+            with httpx.Client(base_url=served.url, verify=False, timeout=60) as client:
                 yield client
 
 

@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-import httpx
 import pytest
 from clickhouse_connect.driver.client import Client
 from playwright.sync_api import Page, expect
@@ -14,6 +13,7 @@ from tests.dashboards.data import fill_payments
 from tests.dashboards.test_page import LivePage, browser_page
 from tests.payments.world import key
 from tests.servers.store import Store
+from tests.servers.web import get
 
 __all__ = ["browser_page"]
 
@@ -56,10 +56,10 @@ def test_books_without_payments_show_nothing_of_them(
 
 
 def test_exceptions_are_listed_with_what_is_suggested(url: str) -> None:
-    text = httpx.get(f"{url}exceptions", timeout=60).text
+    text = get(f"{url}exceptions", timeout=60).text
     for part in (key("A2"), "来款无对应单据", "25.00", "查明来款单位后核销"):
         assert part in text
-    assert key("A2") not in httpx.get(f"{url}exceptions?reason=amount_over", timeout=60).text
+    assert key("A2") not in get(f"{url}exceptions?reason=amount_over", timeout=60).text
 
 
 def test_figures_in_the_terminal(store: Store) -> None:

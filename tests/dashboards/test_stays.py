@@ -32,7 +32,7 @@ def page(store: Store, tmp_path_factory: pytest.TempPathFactory) -> Iterator[htt
     """The live page on these books."""
     with LivePage(tmp_path_factory.mktemp("page"), store) as served:
         assert isinstance(served, LivePage)
-        with httpx.Client(base_url=served.url, timeout=60) as client:
+        with httpx.Client(base_url=served.url, verify=False, timeout=60) as client:
             yield client
 
 

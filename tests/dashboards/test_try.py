@@ -11,6 +11,7 @@ from tests.dashboards.data import fill
 from tests.dashboards.test_page import LivePage
 from tests.lifecycle.world import tariff
 from tests.servers.store import Store
+from tests.servers.web import get, post
 
 FACTS = {"from": "SHC", "to": "西安D网点", "product": "标快", "kg": "2.5", "date": "2025-11-11"}
 
@@ -28,25 +29,25 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 def send(url: str, name: str, content: bytes, **fields: str) -> httpx.Response:
     """Upload a table as a browser does."""
-    return httpx.post(f"{url}try/table", files={"table": (name, content)}, data=fields, timeout=60)
+    return post(f"{url}try/table", files={"table": (name, content)}, data=fields, timeout=60)
 
 
 def test_a_parcel_is_priced_step_by_step(url: str) -> None:
-    assert 'href="/try"' in httpx.get(url).text
-    empty = httpx.get(f"{url}try")
+    assert 'href="/try"' in get(url).text
+    empty = get(f"{url}try")
     assert empty.status_code == 200
     assert tariff().version in empty.text
-    answer = httpx.get(f"{url}try", params={**FACTS, "fee": "transit"})
+    answer = get(f"{url}try", params={**FACTS, "fee": "transit"})
     assert answer.status_code == 200
     for part in ("5.25 元", "续重", "Continued weight", "transit-2025.csv", 'value="西安D网点"'):
         assert part in answer.text
-    every = httpx.get(f"{url}try", params={**FACTS, "book": tariff().version}).text
+    every = get(f"{url}try", params={**FACTS, "book": tariff().version}).text
     assert "面单费" in every
     assert "派费" in every
 
 
 def test_the_form_offers_what_there_is(url: str) -> None:
-    text = httpx.get(f"{url}try").text
+    text = get(f"{url}try").text
     assert (
         'name="from" value="" placeholder="SHC" title="origin outlet, by code or name" autocomplete="off"'
         in text
@@ -61,12 +62,12 @@ def test_the_form_offers_what_there_is(url: str) -> None:
 
 
 def test_what_cannot_be_understood_is_said(url: str) -> None:
-    answer = httpx.get(f"{url}try", params={**FACTS, "from": "<script>alert(1)</script>"})
+    answer = get(f"{url}try", params={**FACTS, "from": "<script>alert(1)</script>"})
     assert answer.status_code == 400
     assert "is no outlet" in answer.text
     assert "<script>alert" not in answer.text
-    assert httpx.get(f"{url}try", params={**FACTS, "book": "none"}).status_code == 400
-    nothing = httpx.get(f"{url}try", params={**FACTS, "date": "2020-01-01"})
+    assert get(f"{url}try", params={**FACTS, "book": "none"}).status_code == 400
+    nothing = get(f"{url}try", params={**FACTS, "date": "2020-01-01"})
     assert nothing.status_code == 200
     assert "没有适用的价格" in nothing.text
 
@@ -119,5 +120,5 @@ def test_a_table_that_is_none_or_too_large(
 
 
 def test_a_form_without_a_table(url: str) -> None:
-    assert httpx.post(f"{url}try/table", data={"book": ""}).status_code == 400
-    assert httpx.get(f"{url}try/table").status_code == 405
+    assert post(f"{url}try/table", data={"book": ""}).status_code == 400
+    assert get(f"{url}try/table").status_code == 405

@@ -16,6 +16,7 @@ from clickhouse_connect.driver.exceptions import DatabaseError
 from deploy.embedded.store import handshake
 from deploy.embedded.store.request import BadRequestError, parse, unpack
 from tests.servers.store import Store
+from tests.servers.web import get, post
 
 ROWS = 300_000
 
@@ -74,24 +75,20 @@ def test_settings_of_the_url_reach_an_insert(store: Store) -> None:
 
 
 def test_http_as_clients_speak_it(store: Store) -> None:
-    assert httpx.get(f"{store.url}/ping").text == "Ok.\n"
-    answer = httpx.get(f"{store.url}/", params={"query": "SELECT 1 AS a", "default_format": "JSONCompact"})
+    assert get(f"{store.url}/ping").text == "Ok.\n"
+    answer = get(f"{store.url}/", params={"query": "SELECT 1 AS a", "default_format": "JSONCompact"})
     assert answer.json()["data"] == [[1]]
     assert answer.headers["x-clickhouse-format"] == "JSONCompact"
-    failed = httpx.post(f"{store.url}/", content=b"SELEC 1")
+    failed = post(f"{store.url}/", content=b"SELEC 1")
     assert (failed.status_code, failed.headers["x-clickhouse-exception-code"]) == (400, "62")
-    httpx.post(
-        f"{store.url}/", content=b"CREATE TABLE n (a UInt8, s String) ENGINE = Memory"
-    ).raise_for_status()
-    native = httpx.post(f"{store.url}/", content=b"SELECT toUInt8(7) AS a, 'x' AS s FORMAT Native").content
-    httpx.post(f"{store.url}/", content=b"INSERT INTO n FORMAT Native\n" + native).raise_for_status()
-    assert httpx.post(f"{store.url}/", content=b"SELECT * FROM n").text == "7\tx\n"
+    post(f"{store.url}/", content=b"CREATE TABLE n (a UInt8, s String) ENGINE = Memory").raise_for_status()
+    native = post(f"{store.url}/", content=b"SELECT toUInt8(7) AS a, 'x' AS s FORMAT Native").content
+    post(f"{store.url}/", content=b"INSERT INTO n FORMAT Native\n" + native).raise_for_status()
+    assert post(f"{store.url}/", content=b"SELECT * FROM n").text == "7\tx\n"
     chunks = iter([b"INSERT INTO n FORMAT CSV\n", b"8,y\n", b"9,z\n"])
-    httpx.post(f"{store.url}/", content=chunks).raise_for_status()
-    assert httpx.post(f"{store.url}/", content=b"SELECT count() FROM n").text == "3\n"
-    hello = httpx.post(
-        f"{store.url}/?client_protocol_version=54460", content=handshake.QUERY.encode()
-    ).content
+    post(f"{store.url}/", content=chunks).raise_for_status()
+    assert post(f"{store.url}/", content=b"SELECT count() FROM n").text == "3\n"
+    hello = post(f"{store.url}/?client_protocol_version=54460", content=handshake.QUERY.encode()).content
     assert hello.startswith(b"\x01\x00\x02")
 
 
@@ -103,7 +100,7 @@ def test_a_query_is_read_from_the_url_or_the_body() -> None:
 
 def test_reads_do_not_wait_for_long_queries(store: Store) -> None:
     slow = threading.Thread(
-        target=lambda: httpx.get(
+        target=lambda: get(
             f"{store.url}/",
             params={"query": "SELECT count() FROM numbers(60000000) WHERE sipHash64(number) = 1"},
             timeout=99,
@@ -111,7 +108,7 @@ def test_reads_do_not_wait_for_long_queries(store: Store) -> None:
     )
     slow.start()
     time.sleep(0.2)
-    assert httpx.get(f"{store.url}/?query=SELECT+1").text == "1\n"
+    assert get(f"{store.url}/?query=SELECT+1").text == "1\n"
     assert slow.is_alive()
     slow.join()
 
@@ -125,9 +122,7 @@ def test_a_store_killed_during_inserts_opens_again_with_whole_blocks(store: Stor
         def insert() -> None:
             try:
                 for _ in range(50):
-                    httpx.post(
-                        f"{store.url}/?query=INSERT+INTO+t+FORMAT+JSONEachRow", content=body, timeout=9
-                    )
+                    post(f"{store.url}/?query=INSERT+INTO+t+FORMAT+JSONEachRow", content=body, timeout=9)
             except httpx.TransportError:
                 pass
 
@@ -137,4 +132,4 @@ def test_a_store_killed_during_inserts_opens_again_with_whole_blocks(store: Stor
         store.kill()
         running.join()
         store.start()
-        assert int(httpx.get(f"{store.url}/?query=SELECT+count()+FROM+t").text) % 20_000 == 0
+        assert int(get(f"{store.url}/?query=SELECT+count()+FROM+t").text) % 20_000 == 0
