@@ -168,7 +168,7 @@ class BillLines(Dated, frozen=True, kw_only=True, tag="bill_lines"):
     day: date
     """The bill's settlement date."""
     part: Annotated[int, Meta(ge=1, lt=2**31)]
-    lines: tuple[BillLine, ...]
+    lines: Annotated[tuple[BillLine, ...], Meta(min_length=1)]
     sort: Sort = "trade"
 
 
@@ -219,6 +219,9 @@ Decision = Literal["match", "write_off", "refund", "ignore", "approve", "withdra
 
 class PaymentDecided(Event, frozen=True, kw_only=True, tag="payment_decision"):
     """What a person decided about an exception, a payment or a due. Topic `waybook.payment-decisions`, key: group.
+
+    Of two about the same thing the later one counts: by `time`, and of one moment by `id`, letter by letter, so that it
+    does not matter which came first.
 
     match: `shares` are so, whatever the rules say. write_off: `amount_e4` of `document` is given up. refund:
     `amount_e4` of `payment` has to go back; all of it: no rule may use it. ignore: the exception sleeps until

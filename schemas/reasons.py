@@ -49,6 +49,7 @@ DEAD_LETTER = {
     "body_too_large": "通知报文过大",
     "payment_rules_refused": "支付渠道或匹配规则被拒绝",
     "decision_refused": "支付裁决被拒绝",
+    "document_left": "单据早已结清，不能再改",
 }
 """Input that is kept aside with its bytes, and its label for people."""
 
@@ -114,6 +115,7 @@ EXCEPTION = {
     "short": "短款：我方有，账单无",
     "bill_amount": "账单金额不符",
     "bill_status": "账单状态不符",
+    "bill_currency": "账单币种不符",
     "bill_duplicate": "账单重复入账",
     "bill_fee": "手续费不符",
     "cut_off": "日切差异",

@@ -183,6 +183,39 @@ VIEWS = {
                billed_fees, suspense, open_count, open, items
         FROM close WHERE status = 'closed'
             AND (`group`, close_id) NOT IN (SELECT `group`, of FROM close WHERE status = 'reopened')""",
+    "three_way_day": """
+        SELECT day, of_group, channel, merchant, kind, direction, currency,
+               countIf(side = 'told') AS notified, sumIf(units, side = 'told') AS notified_amount,
+               countIf(side = 'trade') AS billed, sumIf(units, side = 'trade') AS billed_amount,
+               countIf(side = 'fund') AS moved, sumIf(units, side = 'fund') AS moved_amount,
+               countIf(side = 'booked') AS booked, sumIf(units, side = 'booked') AS booked_amount
+        FROM (
+            SELECT b.side AS side, b.units AS units, p.day AS day, p.of_group AS of_group, p.channel AS channel,
+                   p.merchant AS merchant, p.kind AS kind, p.direction AS direction, p.currency AS currency
+            FROM (
+                SELECT payment, any(toString(`group`)) AS of_group, any(toString(channel)) AS channel,
+                       any(toString(merchant)) AS merchant, any(toString(kind)) AS kind,
+                       argMax(toString(direction), (seq, line)) AS direction,
+                       argMax(toString(currency), (seq, line)) AS currency,
+                       argMax(if(payment.settled = toDate(0), toDate(event_time, 'Asia/Shanghai'), payment.settled),
+                              (seq, line)) AS day
+                FROM payment GROUP BY payment
+            ) AS p
+            JOIN (
+                SELECT payment, 'booked' AS side, argMax(payment.amount, (seq, line)) AS units
+                FROM payment GROUP BY payment HAVING argMax(toString(state), (seq, line)) = 'success'
+                UNION ALL
+                SELECT payment, 'told' AS side, argMin(notification.amount, event_time) AS units
+                FROM notification WHERE state = 'success' GROUP BY payment
+            ) AS b ON b.payment = p.payment
+            UNION ALL
+            SELECT toString(sort) AS side, bill_line.amount AS units, day, toString(`group`) AS of_group,
+                   toString(channel) AS channel, toString(merchant) AS merchant, toString(kind) AS kind,
+                   toString(direction) AS direction, toString(currency) AS currency
+            FROM bill_line
+            WHERE state = 'success' AND amount != 0 AND (channel, merchant, sort, day, bill) IN (
+                SELECT channel, merchant, sort, day, bill FROM bill_now WHERE state = 'counts')
+        ) GROUP BY day, of_group, channel, merchant, kind, direction, currency""",
     "cash_position": """
         SELECT j.account AS account, a.name AS name, a.english AS english,
                sum(if(j.side = 'D', j.amount, -j.amount)) AS balance
@@ -194,8 +227,8 @@ VIEWS = {
 }
 """Views for people: what waits now, goods in stores, open breaches of scan chains, cases of weights, conflicting
 duplicates with both contents, dead letters still open; payments, dues and bills as they are, open exceptions, aging
-by days overdue, days sales outstanding, each day by channel, closes that stand, and where the money is (2601: of which
-nobody knows for what)."""
+by days overdue, days sales outstanding, each day by channel, what was notified, billed and booked of it, closes that
+stand, and where the money is (2601: of which nobody knows for what)."""
 
 
 def statements(

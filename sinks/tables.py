@@ -904,6 +904,14 @@ NOTIFICATION = Table(
         GROUP,
         Column("received", TIME),
         Column("payment", TEXT, "key of the payment that it tells of"),
+        Column("direction", WORD, "what it tells: in, out"),
+        Column("state", WORD, "pending, success, failed, closed"),
+        Column("amount", MONEY, "in the currency's unit"),
+        Column("currency", WORD, "ISO 4217"),
+        Column("fee", MONEY, "what the channel keeps"),
+        Column("fee_told", "UInt8", "0: it does not say what the channel keeps"),
+        Column("event_time", TIME, "when the channel says that it happened"),
+        Column("settled", DATE, "the channel's settlement date; 1970-01-01: not told"),
         Column("sealed", TEXT, "the record of Kafka, encrypted with the evidence key"),
         Column("topic", WORD),
         Column("partition", "UInt16"),
@@ -946,7 +954,7 @@ PAYMENT = Table(
 
 BILL = Table(
     "bill",
-    "Channels' bills that have come as wholes, and those that were not believed; their lines are in the payments",
+    "Ends of channels' bills, with what their lines come to, and bills that were not believed",
     (
         *SEQ,
         Column("bill", TEXT, "hash of the file's content"),
@@ -956,6 +964,7 @@ BILL = Table(
         Column("merchant", WORD),
         Column("sort", WORD, "trade: what was carried out; fund: what moved on the account"),
         Column("day", DATE, "the day that it is of"),
+        Column("parts", "UInt32", "messages with lines"),
         Column("lines", "UInt32"),
         Column("paid", MONEY, "what came in, in the currency's unit"),
         Column("refunded", MONEY, "what was given back"),
@@ -969,6 +978,33 @@ BILL = Table(
         Column("partition", "UInt16", "of the topic waybook.bills"),
         Column("offset", "UInt64"),
     ),
+)
+
+BILL_LINE = Table(
+    "bill_line",
+    "Lines of channels' bills, as they were taken",
+    (
+        *SEQ,
+        Column("bill", WORD, "hash of the file's content"),
+        GROUP,
+        Column("channel", WORD),
+        Column("merchant", WORD),
+        Column("sort", WORD, "trade: what was carried out; fund: what moved on the account"),
+        Column("day", DATE, "the day that the bill is of"),
+        Column("part", "UInt32", "message of the bill, from 1"),
+        Column("place", "UInt32", "in the message, from 0"),
+        Column("payment", TEXT, "channel/merchant/kind/number"),
+        Column("kind", WORD, "payment, refund, chargeback, transfer"),
+        Column("direction", WORD, "in: to us; out: from us"),
+        Column("state", WORD, "pending, success, failed, closed"),
+        Column("amount", MONEY, "in the currency's unit; 0: the line tells only a fee"),
+        Column("currency", WORD, "ISO 4217"),
+        Column("fee", MONEY, "what the channel keeps; negative: what it gives back of it"),
+        Column("event_time", TIME, "when the channel says that it happened"),
+        Column("partition", "UInt16", "of the topic waybook.bills"),
+        Column("offset", "UInt64"),
+    ),
+    extras=(PAYMENTS,),
 )
 
 PAYMENT_MATCH = Table(
@@ -1016,7 +1052,7 @@ PAYMENT_EXCEPTION = Table(
         Column("action", TEXT, "what is suggested"),
         Column("amount", MONEY),
         Column("evidence", TEXT),
-        Column("candidates", TEXT, "documents or payments that were looked at, separated by blanks"),
+        Column("candidates", TEXT, "documents or payments that were looked at, as in order_status.payments"),
         Column("since", TIME, "data time when it was opened"),
         Column("until", TIME, "ignored: it sleeps until then"),
         Column("cause", TEXT, "the event that led to this row"),
@@ -1038,7 +1074,7 @@ ORDER_STATUS = Table(
         Column("due", MONEY, "what is asked for, less what is written off"),
         Column("paid", MONEY),
         Column("refunded", MONEY),
-        Column("payments", TEXT, "keys, separated by blanks"),
+        Column("payments", TEXT, "keys, separated by blanks; a blank in one is %20, a % is %25"),
         Column("event_time", TIME, "of the newest fact that it rests on"),
         Column("time", TIME, "data time at which it was said"),
     ),
@@ -1137,7 +1173,7 @@ PAYMENT_RULES = Table(
 )
 
 OF_PAYMENTS = (
-    *(RECEIVABLE, NOTIFICATION, PAYMENT, BILL, PAYMENT_MATCH, PAYMENT_EXCEPTION, ORDER_STATUS),
+    *(RECEIVABLE, NOTIFICATION, PAYMENT, BILL, BILL_LINE, PAYMENT_MATCH, PAYMENT_EXCEPTION, ORDER_STATUS),
     *(PAYMENT_DECISION, CLOSE, PAYMENT_RULES),
 )
 """Tables that only the payments flow writes."""

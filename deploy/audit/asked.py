@@ -1,6 +1,6 @@
 """What people are asked about payments: exceptions are opened and closed in turn, and open ones are still true."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from deploy.audit.names import content_name
@@ -57,7 +57,7 @@ class Asked:
 
     def __init__(self, store: Store, bounds: Sequence[Bounds], data_time: int) -> None:
         self._patience = max((one.patience for one in bounds), default=0)
-        self._now = {row["lane"]: max(row["newest"], data_time) for row in store.rows(_NOW)}
+        self._now: dict[int, int] = {row["lane"]: max(row["newest"], data_time) for row in store.rows(_NOW)}
         self._data_time = data_time
         self._open: dict[tuple[str, str], dict[str, int]] = {}
         self.found = Findings("exceptions", "例外的开启与关闭前后一致，未关闭的例外仍然成立")
@@ -88,6 +88,20 @@ class Asked:
         if before != "closed":
             self._open.setdefault((first.group, first.subject), {})[first.kind] = rows[-1].units
 
+    def now(self, lane: int) -> int:
+        """A lane's data time, at least."""
+        return self._now.get(lane, self._data_time)
+
+    def of(self, group: str, subject: str) -> Mapping[str, int]:
+        """What people are asked about something: by kind, the amount."""
+        return self._open.get((group, subject), {})
+
+    def open_of(self, kinds: frozenset[str]) -> Iterator[tuple[tuple[str, str], frozenset[str]]]:
+        """Group and subject of all that people are asked about in these ways, and in which."""
+        for about, there in self._open.items():
+            if found := kinds & there.keys():
+                yield about, found
+
     def amount(self, group: str, subject: str) -> int:
         """What people are asked about a payment or refund."""
         there = self._open.get((group, subject), {})
@@ -116,7 +130,7 @@ class Asked:
         wanted = {} if goes_back or not left else {left}
         if not kinds.issuperset(there) or len(there) > 1 or (there and set(there.values()) != wanted):
             self.found.add(f"{key}: people are asked about {there}, unmatched is {left}")
-        elif not there and wanted and self._now.get(lane, self._data_time) >= time + self._patience:
+        elif not there and wanted and self.now(lane) >= time + self._patience:
             self.found.add(f"{key}: nobody is asked about {left} that is unmatched")
 
     def check(self) -> Check:

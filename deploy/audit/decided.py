@@ -118,8 +118,9 @@ class Decided:
         return None if one.about <= self._alone[1] else False
 
     def _take(self) -> None:
-        self._to_refund: dict[str, int] = {}
-        self.shared: set[str] = set()
+        self._to_refund: dict[tuple[str, str], int] = {}
+        self.shared: set[tuple[str, str]] = set()
+        """Group and payment: people said what it is for."""
         self._shares: dict[tuple[str, str, str], int] = {}
         self._written: dict[tuple[str, str], Decision] = {}
         self._touched: set[tuple[str, str]] = set()
@@ -131,12 +132,12 @@ class Decided:
             if counts is None:
                 self._unsure |= {(one.group, name) for name in about}
             elif counts and one.decision == "match":
-                self.shared |= {payment for payment, _ in one.shares}
+                self.shared |= {(one.group, payment) for payment, _ in one.shares}
                 self._shares |= {(one.group, *pair): units for pair, units in one.shares.items()}
             elif counts and one.decision == "write_off":
                 self._written[one.group, one.document] = one
             elif counts and one.decision == "refund":
-                self._to_refund[one.payment] = one.units
+                self._to_refund[one.group, one.payment] = one.units
 
     def _asleep(self, store: Store) -> None:
         """Exceptions sleep because someone said so, and as long."""
@@ -151,9 +152,10 @@ class Decided:
         """Whether a person decided about one of these payments and documents, whatever became of it."""
         return any((group, name) in self._touched for name in names)
 
-    def goes_back(self, key: str, units: int) -> bool:
+    def goes_back(self, group: str, key: str, units: int) -> bool:
         """Whether people decided that so much of a payment goes back."""
-        return key in self._to_refund and units <= self._to_refund[key]
+        most = self._to_refund.get((group, key))
+        return most is not None and units <= most
 
     def payment(self, key: str, group: str, kind: str, units: int, vouchers: Sequence[Voucher]) -> None:
         """What people said of a payment, and nothing else of what goes back, is booked."""
@@ -164,7 +166,7 @@ class Decided:
                 said = self._shares.get((group, key, one.document), 0)
                 if one.units > said:
                     self.found.add(f"{key}: {one.units} is matched with {one.document}, people said {said}")
-            elif kind == "payment" and self.goes_back(key, units):
+            elif kind == "payment" and self.goes_back(group, key, units):
                 self.found.add(f"{key}: has to go back, and pays {one.document}")
 
     def due(self, group: str, document: str, asked: int, vouchers: Sequence[Voucher]) -> None:

@@ -62,6 +62,7 @@ _TOPICS = {
     "payment_decision": f"'{DECISIONS.name}'",
     "close": f"'{DECISIONS.name}'",
     "bill": f"'{BILLS.name}'",
+    "bill_line": f"'{BILLS.name}'",
 }
 """Tables of facts, and of which topic they are: a column, or always the same."""
 

@@ -26,6 +26,7 @@ from deploy.audit.receipts import (
 )
 from deploy.audit.report import Check, Findings
 from deploy.audit.store import Store, shard_of
+from deploy.audit.threeway import check_threeway
 
 IN_A_SHARD = 500_000
 DAY, SHANGHAI = 86_400_000, 28_800_000
@@ -158,6 +159,7 @@ class Matched:
         yield self.names.check("names")
         yield self.evidence.check("notifications")
         yield from check_closed(self._store, self._closes)
+        yield from check_threeway(self._store, self.asked)
         yield check_cards(self._store)
 
     # Payments
@@ -216,14 +218,14 @@ class Matched:
         returned: Counter[str] = Counter()
         for key, one in paid.items():
             back = one.kind in ("refund", "chargeback") and one.state == "success"
-            if back and one.original in paid and key not in self.decided.shared:
+            if back and one.original in paid and (one.group, key) not in self.decided.shared:
                 returned[one.original] += one.units - used[key] - self.asked.amount(one.group, key)
         for key, one in paid.items():
             if one.state != "success" or one.kind == "transfer":
                 self.asked.nothing(one.group, key)
                 continue
             left = one.units - used[key] - returned[key]
-            if one.original in paid and key not in self.decided.shared:
+            if one.original in paid and (one.group, key) not in self.decided.shared:
                 left = self.asked.amount(
                     one.group, key
                 )  # what was unmatched of its payment is not told elsewhere
@@ -234,7 +236,7 @@ class Matched:
                 left,
                 one.time,
                 one.lane,
-                goes_back=self.decided.goes_back(key, left),
+                goes_back=self.decided.goes_back(one.group, key, left),
             )
 
     # Dues
@@ -320,7 +322,7 @@ class Matched:
             serial, status_id, *rest = row
             self.names.seen += 1
             *facts, payments = rest
-            parts = (due.group, due.document, str(serial), *map(str, facts), *payments.split())
+            parts = (due.group, due.document, str(serial), *map(str, facts), *_names_in(payments))
             if status_id != content_name("os", *parts):
                 self.names.add(f"{status_id}: is not the id of status {serial} of {due.document}")
             if serial != number:
@@ -344,8 +346,8 @@ class Matched:
             name = "over_paid" if over else "paid"
         else:
             name = "part_paid" if got else "open"
-        wanted = (name, asked, got, back, " ".join(payments))
-        found = said[-1][2:] if said else ("open", asked, got, back, " ".join(payments))
+        wanted = (name, asked, got, back, payments)
+        found = (*said[-1][2:-1], _names_in(said[-1][-1])) if said else ("open", *wanted[1:])
         if tuple(found) != wanted:
             self.statuses.add(f"{due.document}: said {found}, should be {wanted}")
 
@@ -501,6 +503,11 @@ def _gives_up(one: Voucher) -> bool:
 def _signed(one: Voucher) -> int:
     """Of a difference: negative where it was given up."""
     return -one.units if one.what == "difference" and one.evidence == "given up" else one.units
+
+
+def _names_in(text: str) -> list[str]:
+    """Names that stand in one text, in which a blank within a name is `%20`."""
+    return [one.replace("%20", " ").replace("%25", "%") for one in text.split(" ")] if text else []
 
 
 def _plain(number: str) -> str:

@@ -119,6 +119,13 @@ RULES = (
         "(partition, offset)",
     ),
     unique("bill_records", "没有账单被接受两次", "bill", "(partition, offset)", "(partition, offset)"),
+    unique(
+        "bill_line_records",
+        "没有账单明细被接受两次",
+        "bill_line",
+        "(partition, offset, place)",
+        "(partition, offset, place)",
+    ),
     unique("status_ids", "没有单据状态被说两次", "order_status", "status_id", "status_id"),
     unique(
         "decision_ids", "没有裁决被接受两次", "payment_decision", "(`group`, event_id)", "(`group`, event_id)"
@@ -130,6 +137,8 @@ RULES = (
 
 def check_payments(store: Store, data_time: int | None = None) -> list[Check]:
     """All checks of the payments flow; none where it never wrote. `data_time`: the lanes', at least, UTC ms."""
-    if not any(store.count(table) for table in ("receivable", "payment", "payment_exception")):
+    if not any(
+        store.count(table) for table in ("receivable", "payment", "bill", "bill_line", "payment_exception")
+    ):
         return []
     return [*(check_rule(store, rule) for rule in RULES), *check_matched(store, data_time)]

@@ -469,6 +469,7 @@ UNITS = {
     "order_status": "statuses",
     "payment_decision": "decisions",
     "bill": "bills",
+    "bill_line": "lines of bills",
 }
 
 MOST = " LIMIT 1000"

@@ -3,13 +3,14 @@
 `Account` finds, when a day's bill is whole, the few movements that it lacks, without looking at the others.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
 
 import msgspec
 
 from flows.reconciliation.model import Open
-from schemas.money import FEN
-from schemas.payments import Sort
+from schemas.money import FEN, yuan
+from schemas.payments import BillLine, Sort
 from schemas.times import DAY, HOUR, SHANGHAI_OFFSET, business_day
 
 MOST_EVIDENCE = 1_024
@@ -39,8 +40,30 @@ def settlement_day(time: int, settled: int, terms: Terms) -> int:
     return settled or business_day(time + DAY - terms.cut_off)
 
 
+class Sums(NamedTuple):
+    """What lines of a bill come to: how many, and of the successful ones what was paid, refunded, and kept as fees."""
+
+    lines: int = 0
+    paid: int = 0
+    refunded: int = 0
+    fee: int = 0
+
+    def and_of(self, lines: Iterable[BillLine]) -> "Sums":
+        """With more lines."""
+        count, paid, refunded, fee = self
+        for line in lines:
+            count += 1
+            if line.state == "success":
+                fee += line.fee_e4
+                if line.kind == "refund":
+                    refunded += line.amount_e4
+                elif line.direction == "in":
+                    paid += line.amount_e4
+        return Sums(count, paid, refunded, fee)
+
+
 class Bill(msgspec.Struct, array_like=True, gc=False):
-    """A bill as far as it has come: whole when its end and all its parts are there, in whichever order."""
+    """A bill as far as it has come, in whichever order: whole when its end and all its parts are there, and agree."""
 
     parts: int = -1
     """How many there are; -1: the bill's end has not come yet."""
@@ -48,26 +71,38 @@ class Bill(msgspec.Struct, array_like=True, gc=False):
     """Parts that have come, as long as it is not whole."""
     is_whole: bool = False
     time: int = 0
-    """Of its events; of two bills of a day the later one counts."""
-    said: tuple[int, int, int, int] = (0, 0, 0, 0)
-    """What its end says that it comes to: lines, paid, refunded, fees."""
+    """Of its end; of two bills of a day the later one counts."""
+    sums: Sums = Sums()
+    """What the lines that have come add up to."""
+    said: Sums = Sums()
+    """What its end says that they add up to."""
 
-    def is_new(self, part: int) -> bool:
+    def is_new(self, part: int, lines: Sequence[BillLine]) -> bool:
         """Note a part; False: it has come before, or is none of the bill's."""
-        if self.is_whole or part in self.seen or 0 <= self.parts < part:
+        if self.is_whole or self._is_all or part in self.seen or 0 <= self.parts < part:
             return False
         self.seen.add(part)
+        self.sums = self.sums.and_of(lines)
         self._look()
         return True
 
-    def end(self, parts: int) -> None:
+    def end(self, parts: int, said: Sums) -> None:
         """The bill's end has come."""
         if not self.is_whole:
-            self.parts = parts
+            self.parts, self.said = parts, said
             self._look()
 
+    @property
+    def is_wrong(self) -> bool:
+        """Whether all of it is there, and its lines do not come to what its end says."""
+        return self._is_all and not self.is_whole
+
+    @property
+    def _is_all(self) -> bool:
+        return len(self.seen) == self.parts
+
     def _look(self) -> None:
-        if len(self.seen) == self.parts:
+        if self._is_all and self.sums == self.said:
             self.is_whole, self.seen = True, set()
 
 
@@ -126,3 +161,12 @@ def refused_bill(subject: str, refused: Mapping[str, str]) -> Open:
     """The exception of a day whose bills are not believed; by file why."""
     texts = [f"{bill}: {why}" for bill, why in sorted(refused.items())]
     return Open("bill_refused", subject, 0, "; ".join(texts)[:MOST_EVIDENCE])
+
+
+def disagreement(bill: Bill) -> str:
+    """In what the lines of a bill and its end do not agree, for people."""
+    return ", ".join(
+        f"{name} {there if name == 'lines' else yuan(there)} instead of {said if name == 'lines' else yuan(said)}"
+        for name, there, said in zip(Sums._fields, bill.sums, bill.said, strict=True)
+        if there != said
+    )

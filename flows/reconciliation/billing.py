@@ -11,10 +11,19 @@ from msgspec.structs import replace
 from flows.engine.ring import Ring
 from flows.engine.timers import Timers
 from flows.lifecycle.intake import RefusedError
-from flows.reconciliation.accounts import Account, Bill, Terms, missing_bill, refused_bill, settlement_day
+from flows.reconciliation.accounts import (
+    Account,
+    Bill,
+    Sums,
+    Terms,
+    disagreement,
+    missing_bill,
+    refused_bill,
+    settlement_day,
+)
 from flows.reconciliation.facts import current, holds
 from flows.reconciliation.model import Open
-from flows.reconciliation.output import BillSaid, Counted, Output, Stated
+from flows.reconciliation.output import BillSaid, Counted, Listed, Output, Stated
 from flows.reconciliation.record import (
     RECEIPT,
     AccountRecord,
@@ -151,7 +160,9 @@ class Billing:
         if not is_new:
             self.output.repeats += 1
             return
-        if not isinstance(event, BillLines):
+        if isinstance(event, BillLines):
+            self.output.lines.append(Listed(event, partition, offset))
+        else:
             self.output.bills.append(BillSaid(event, partition, offset))
         self._touched[record.key] = event.group, event.id
 
@@ -161,14 +172,15 @@ class Billing:
         bill = record.bills.setdefault(event.bill, Bill())
         was_whole = bill.is_whole
         if isinstance(event, BillLines):
-            if not bill.is_new(event.part):
+            if not bill.is_new(event.part, event.lines):
                 return False
         elif bill.parts >= 0:
             return False
         else:
-            bill.end(event.parts)
-            bill.said = event.lines, event.paid_e4, event.refunded_e4, event.fee_e4
-        bill.time = max(bill.time, event.time)
+            bill.end(event.parts, Sums(event.lines, event.paid_e4, event.refunded_e4, event.fee_e4))
+            bill.time = event.time
+        if bill.is_wrong:
+            record.refused[event.bill] = f"bill_total_wrong: {disagreement(bill)}"
         counts = record.counts
         if counted not in ("", counts):
             self._supersede(record, counts, event)
@@ -247,7 +259,7 @@ class Billing:
         record = self._payment(event, line)
         before = current(record)
         notified = holds(record.told) if record.told else None
-        plain = self._is_plain(record, notified, line, account)
+        plain = self._is_plain(record, notified, event.sort, line, account)
         said = _said(event, line, notified)
         self._ring.mark(record)
         if said:
@@ -292,7 +304,7 @@ class Billing:
         return now
 
     def _is_plain(
-        self, record: PaymentRecord, notified: Payment | None, line: BillLine, account: Account
+        self, record: PaymentRecord, notified: Payment | None, sort: Sort, line: BillLine, account: Account
     ) -> bool:
         """Whether a line is all that bills have to say of a payment that is judged already: only its fee is new."""
         return (
@@ -302,7 +314,7 @@ class Billing:
             and RECEIPT in record.booked
             and record.key not in self._touched
             and not (record.open and record.open.keys() & COMPARED)
-            and agrees(_told(notified), line, account.terms)
+            and agrees(_told(notified), sort, line, account.terms)
         )
 
     def _close(self, record: DayRecord, cause: str) -> None:

@@ -11,6 +11,10 @@ import msgspec
 from flows.reconciliation.model import Decisions, Due, Paid
 from flows.reconciliation.record import DecisionRecord, PaymentRecord
 from schemas.payments import (
+    BillComplete,
+    BillLine,
+    BillLines,
+    BillRefused,
     CloseAsked,
     Named,
     Payment,
@@ -22,9 +26,23 @@ from schemas.payments import (
 )
 from schemas.times import date_of, day_of
 
-Word = TypeVar("Word", bound=Receivable | ReceivableCancelled | PaymentDecided | CloseAsked | ReopenAsked)
-_WRITTEN = ("id", "document", "party", "payer", "text", "reason", "by", "exception", "payment", "of")
-"""Fields of people's words that go into tables."""
+Word = TypeVar(
+    "Word",
+    bound=Receivable
+    | ReceivableCancelled
+    | PaymentDecided
+    | CloseAsked
+    | ReopenAsked
+    | BillLines
+    | BillComplete
+    | BillRefused,
+)
+_WRITTEN = (
+    *("id", "group", "document", "party", "payer", "text", "reason", "by", "exception", "payment", "of"),
+    *("bill", "file", "detail"),
+)
+"""Fields of what others write that go into tables."""
+_IN_LINES = ("number", "order", "original", "payer", "text")
 RANK = {"pending": 0, "failed": 1, "closed": 1, "success": 2}
 """What was told with a higher rank counts: money that came is not undone by a later word about its order."""
 _BEST = ("trade", "fund")
@@ -110,7 +128,7 @@ def paid_of(payment: Payment, party: str = "") -> Paid:
 
 
 def scrubbed(event: Word, scrub: Callable[[str], str]) -> Word:
-    """A word about a due, or a decision, without anything in its numbers and texts that could be a card's number."""
+    """What others write, without anything in its numbers and texts that could be a card's number."""
     written = [name for name in _WRITTEN if name in event.__struct_fields__]
     changed: dict[str, Any] = {name: scrub(getattr(event, name)) for name in written}
     if isinstance(event, Receivable):
@@ -121,7 +139,17 @@ def scrubbed(event: Word, scrub: Callable[[str], str]) -> Word:
         )
     elif isinstance(event, CloseAsked):
         changed["named"] = tuple(Named(scrub(one.item), scrub(one.reason)) for one in event.named)
+    elif isinstance(event, BillLines):
+        changed["lines"] = tuple(_scrubbed_line(line, scrub) for line in event.lines)
     return msgspec.structs.replace(event, **changed)
+
+
+def _scrubbed_line(line: BillLine, scrub: Callable[[str], str]) -> BillLine:
+    """As a rule the very same: whoever sends bills has done so before."""
+    found = {
+        name: other for name in _IN_LINES if (text := getattr(line, name)) and (other := scrub(text)) != text
+    }
+    return msgspec.structs.replace(line, **found) if found else line
 
 
 def due_of(event: Receivable) -> Due:

@@ -6,7 +6,8 @@ revision is booked. So neither the order in which facts come nor their repetitio
 
 import csv
 from collections import Counter, defaultdict
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from itertools import groupby
 from pathlib import Path
 from sys import intern
 from typing import NamedTuple, cast
@@ -41,14 +42,17 @@ from flows.reconciliation.record import (
     due_key,
     payment_key,
 )
-from flows.reconciliation.rules import MatchingRules
+from flows.reconciliation.rules import DECIDED, MatchingRules
 from flows.reconciliation.threeway import COMPARED
 from schemas.identity import content_id
+from schemas.money import yuan
 from schemas.payments import InvoiceRequested, OrderStatus, Payment, exception_id
 from schemas.times import business_day
 
 OVER = frozenset({"amount_over", "duplicate_payment"})
 """Exceptions of a payment whose due is paid over."""
+_BESIDE = COMPARED | {"conflicting_states"}
+"""Exceptions of a payment that do not say what becomes of its money."""
 SETTLED = ("paid", "over_paid", "refunded", "cancelled")
 WRITTEN_OFF = "written_off"
 """What stands in the place of a matching rule where something is given up."""
@@ -154,7 +158,7 @@ class Judge:
         timers: list[tuple[int, str]] = []
         for key, (record, payment) in known.items():
             left = payment.amount_e4 - sum(match.amount for match in matches.get(key, ()))
-            moment = again if left > 0 and not (record.open and record.open.keys() - COMPARED) else 0
+            moment = again if left > 0 and not (record.open and record.open.keys() - _BESIDE) else 0
             if record.again != moment:
                 self.mark(record)
                 record.again = moment
@@ -184,11 +188,8 @@ class Judge:
         wanted[RECEIPT] = Wanted(payment.amount_e4, rule, channel, payment.time, payment.currency)
         if (fee := _fee(payment)) is not None:
             wanted[FEE] = fee
-        for match in matches:
-            voucher = MATCH + match.document
-            more = wanted[voucher].amount if voucher in wanted else 0
-            should = self._of_match(match, payment, dues[match.document], decided)
-            wanted[voucher] = should._replace(amount=should.amount + more)
+        for match in _by_document(matches):
+            wanted[MATCH + match.document] = self._of_match(match, payment, dues[match.document], decided)
         for other in different:
             wanted[DIFFERENCE + other.document] = self._of_difference(other, payment, dues[other.document])
         if record.booked.keys() == wanted.keys() and all(
@@ -564,6 +565,19 @@ def _stands_as(booked: Booked, should: Wanted | None) -> bool:
         booked.by,
         booked.evidence,
     )
+
+
+def _by_document(matches: Iterable[Match]) -> Iterator[Match]:
+    """What a payment is for, once a document: what a person and rules say of one is one voucher, a rule's."""
+    for document, parts in groupby(matches, key=lambda match: match.document):
+        first, *more = parts
+        if not more:
+            yield first
+            continue
+        together = sorted((first, *more), key=lambda match: (match.rule == DECIDED, -match.amount, match))
+        amount = sum(match.amount for match in together)
+        evidence = "; ".join(f"{yuan(match.amount)} by {match.evidence}" for match in together)
+        yield Match(first.payment, document, amount, together[0].rule, evidence)
 
 
 def _clusters(

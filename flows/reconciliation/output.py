@@ -8,6 +8,7 @@ from flows.lifecycle.output import Refusal
 from flows.reconciliation.record import Standing
 from schemas.payments import (
     BillComplete,
+    BillLines,
     BillRefused,
     CloseAsked,
     InvoiceRequested,
@@ -24,10 +25,10 @@ from schemas.payments import (
 
 
 class Heard(msgspec.Struct, frozen=True, gc=False):
-    """A notification that is believed, and the payment that it tells of. `sealed`: its bytes, encrypted."""
+    """A notification that is believed, and the payment as it tells it. `sealed`: its bytes, encrypted."""
 
     event: Notification
-    payment: str
+    payment: Payment
     sealed: bytes
     partition: int
     offset: int
@@ -67,6 +68,14 @@ class Counted(msgspec.Struct, frozen=True, gc=False):
     day: int
     said: tuple[int, int, int, int]
     """What it comes to: lines, paid, refunded, fees."""
+
+
+class Listed(msgspec.Struct, frozen=True, gc=False):
+    """Lines of a bill that are taken."""
+
+    event: BillLines
+    partition: int
+    offset: int
 
 
 class Entry(msgspec.Struct, frozen=True, gc=False):
@@ -180,6 +189,7 @@ class Output(msgspec.Struct):
     bills: list[BillSaid] = []
     counted: list[Counted] = []
     closes: list[Closed] = []
+    lines: list[Listed] = []
     refusals: list[Refusal] = []
     repeats: int = 0
     now: int = 0

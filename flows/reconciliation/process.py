@@ -17,6 +17,7 @@ from flows.reconciliation.billing import BillEvent, Billing
 from flows.reconciliation.closing import Closing
 from flows.reconciliation.components import component
 from flows.reconciliation.facts import amount_of, current, due_of, scrubbed, state_of
+from flows.reconciliation.hashes import Hashes
 from flows.reconciliation.judge import Judge
 from flows.reconciliation.links import Links
 from flows.reconciliation.output import Decided, Heard, Output, Said, Stated
@@ -29,10 +30,12 @@ from flows.reconciliation.record import (
     Note,
     PaymentRecord,
     Record,
+    Register,
     decision_key,
     due_key,
     over,
     payment_key,
+    register_key,
 )
 from flows.reconciliation.rules import FILE, MatchingRules, default_rules, read_matching
 from schemas import topics
@@ -124,6 +127,8 @@ class Payments:
         self.matching: MatchingRules = default_rules()
         self.judge = Judge(self.ring.mark, self.matching)
         self.output = Output()
+        self.registered = Hashes()
+        """Dues that were ever told."""
         self._links: dict[str, Links] = {}
         """By group."""
         self._touched: dict[str, tuple[str, str]] = {}
@@ -163,6 +168,8 @@ class Payments:
         self.closing.renew()
         for record in self.ring.records.values():
             self._wake(record)
+            if isinstance(record, Register):
+                self.registered.add_all(record.dues)
 
     def ready(self, records: Sequence[bytes]) -> bool:
         """Whether there are rules and a time to begin with."""
@@ -228,14 +235,15 @@ class Payments:
         if event.id != notification_id(event.channel, event.headers, event.body):
             raise RefusedError("wrong_type", "its id is not that of its bytes")
         seen = xxh3_64_intdigest(event.id.encode())
-        record = self._payment(payment, event.id)
-        if seen in record.seen:
+        known = self.ring.known(payment_key(payment.key))
+        if isinstance(known, PaymentRecord) and seen in known.seen:
             self.output.repeats += 1
             return
+        record = self._payment(payment, event.id)
         self.ring.mark(record)
         record.seen += (seen,)
         sealed = self._channels.seal(event.id, at.raw)
-        self.output.heard.append(Heard(event, payment.key, sealed, at.partition, at.offset))
+        self.output.heard.append(Heard(event, payment, sealed, at.partition, at.offset))
 
     def _payment(self, payment: Payment, cause: str) -> PaymentRecord:
         """A payment as it is told now; its record. Raises RefusedError."""
@@ -267,7 +275,7 @@ class Payments:
 
     def _bill(self, event: BillEvent, at: Place) -> None:
         self._check_time(event.time)
-        self.billing.take(event, at.partition, at.offset)
+        self.billing.take(scrubbed(event, self._channels.scrub), at.partition, at.offset)
 
     # Dues
 
@@ -279,6 +287,7 @@ class Payments:
         known = self.ring.known(key)
         if known is None:
             self._check_time(event.time)
+            self._register(key)
             known = self._begin(
                 DueRecord(
                     key,
@@ -542,6 +551,19 @@ class Payments:
             self._freed(former)
         self.ring.begin(record)
         return record
+
+    def _register(self, due: str) -> None:
+        """A due begins. Raises RefusedError when there was one of its number that has left: its entries stand."""
+        number = xxh3_64_intdigest(due.encode())
+        if number in self.registered:
+            text = "all that was told of this document was settled, and has left: it can change no more"
+            raise RefusedError("document_left", text)
+        key = register_key(self.ring.epoch)
+        known = self.ring.records.get(key)
+        if known is None:
+            known = self._begin(Register(key, self.ring.place, self.ring.epoch, self.ring.now))
+        cast("Register", known).dues += number.to_bytes(8, "little")
+        self.registered.add(number)
 
     def _note(self, key: str) -> Note:
         known = self.ring.known(key)

@@ -241,6 +241,18 @@ class SumsRecord(msgspec.Struct, tag="f", array_like=True, gc=False):
     """See `figures`."""
 
 
+class Register(msgspec.Struct, tag="r", array_like=True, gc=False):
+    """The dues that were first told of in an epoch. It never leaves, so that a due that has left is known."""
+
+    key: str
+    place: int
+    epoch: int
+    at: int
+    finished: bool = False
+    dues: bytearray = msgspec.field(default_factory=bytearray)
+    """Hashes of their keys, of eight bytes each."""
+
+
 class Note(msgspec.Struct, tag="n", array_like=True, gc=False):
     """A dead letter, or a note about one."""
 
@@ -254,7 +266,15 @@ class Note(msgspec.Struct, tag="n", array_like=True, gc=False):
 
 
 Record = (
-    DueRecord | PaymentRecord | DecisionRecord | DayRecord | AccountRecord | ClosingRecord | SumsRecord | Note
+    DueRecord
+    | PaymentRecord
+    | DecisionRecord
+    | DayRecord
+    | AccountRecord
+    | ClosingRecord
+    | SumsRecord
+    | Register
+    | Note
 )
 _DAY = "y/"
 BILL = "bill/"
@@ -303,3 +323,8 @@ def closing_key(account: str) -> str:
 def sums_key(account: str, day: int) -> str:
     """Key of the record of what is booked on a day."""
     return f"f/{account}/{day}"
+
+
+def register_key(epoch: int) -> str:
+    """Key of the register of an epoch."""
+    return f"r/{epoch}"

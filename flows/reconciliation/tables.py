@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 import msgspec
+import numpy as np
 
 from flows.journal.chart import chart
 from flows.journal.post import Booked, charge_ids
@@ -18,6 +19,7 @@ from flows.reconciliation.output import (
     Entry,
     Exceptional,
     Heard,
+    Listed,
     Output,
     Said,
     Stated,
@@ -29,6 +31,7 @@ from schemas.payments import (
     BillRefused,
     CloseAsked,
     OrderStatus,
+    Payment,
     PaymentRulesPublished,
     Receivable,
     ReceivableCancelled,
@@ -36,7 +39,7 @@ from schemas.payments import (
 )
 from schemas.times import day_of
 from sinks import columns
-from sinks.columns import Made, ints
+from sinks.columns import Ints, Made, Vocabulary, ints
 from sinks.encode import Encoded
 
 MATCHES = ("match", "difference", "write_off")
@@ -60,6 +63,7 @@ class Tables:
         made: dict[str, dict[str, Made] | None] = {
             "bill": _bills(output.bills),
             "close": _closes(output.closes, output.now),
+            "bill_line": _lines(output.lines),
             "dead_letter": refusals(output.refusals),
             "journal": self.posting.journal(self.booked),
             "notification": _notifications(output.heard),
@@ -80,12 +84,21 @@ def _notifications(rows: Sequence[Heard]) -> dict[str, Made] | None:
         return None
     events = [row.event for row in rows]
     channels = [event.channel for event in events]
+    told = [row.payment for row in rows]
     return {
         "notification_id": columns.texts([event.id for event in events]),
         "channel": columns.spelled(channels),
         "group": columns.spelled([event.group for event in events]),
         "received": columns.times(ints([event.time for event in events])),
-        "payment": columns.texts([row.payment for row in rows]),
+        "payment": columns.texts([one.key for one in told]),
+        "direction": columns.spelled([one.direction for one in told]),
+        "state": columns.spelled([one.state for one in told]),
+        "amount": columns.money(ints([one.amount_e4 for one in told])),
+        "currency": columns.spelled([one.currency for one in told]),
+        "fee": columns.money(ints([one.fee_e4 or 0 for one in told])),
+        "fee_told": columns.numbers(ints([one.fee_e4 is not None for one in told]), "uint8"),
+        "event_time": columns.times(ints([one.time for one in told])),
+        "settled": columns.dates(_settled(told)),
         "sealed": columns.texts([row.sealed for row in rows]),
         "topic": columns.spelled([topics.notifications(channel).name for channel in channels]),
         "partition": columns.numbers(ints([row.partition for row in rows]), "uint16"),
@@ -116,11 +129,13 @@ def _payments(rows: Sequence[Stated]) -> dict[str, Made] | None:
         "party": columns.texts([row.party for row in rows]),
         "text": columns.texts([one.text for one in found]),
         "event_time": columns.times(ints([one.time for one in found])),
-        "settled": columns.dates(
-            ints([day_of(one.settled) if one.settled is not None else 0 for one in found])
-        ),
+        "settled": columns.dates(_settled(found)),
         "cause": columns.texts([row.cause for row in rows]),
     }
+
+
+def _settled(rows: Sequence[Payment]) -> Ints:
+    return ints([day_of(one.settled) if one.settled is not None else 0 for one in rows])
 
 
 def _receivables(rows: Sequence[Said]) -> dict[str, Made] | None:
@@ -172,6 +187,7 @@ def _bills(rows: Sequence[BillSaid]) -> dict[str, Made] | None:
         "merchant": columns.spelled([row.event.merchant for row in rows]),
         "sort": columns.spelled([row.event.sort for row in rows]),
         "day": columns.dates(ints([day_of(row.event.day) for row in rows])),
+        "parts": columns.numbers(ints([end.parts if end else 0 for end in ends]), "uint32"),
         "lines": columns.numbers(ints([end.lines if end else 0 for end in ends]), "uint32"),
         "paid": columns.money(ints([end.paid_e4 if end else 0 for end in ends])),
         "refunded": columns.money(ints([end.refunded_e4 if end else 0 for end in ends])),
@@ -182,6 +198,47 @@ def _bills(rows: Sequence[BillSaid]) -> dict[str, Made] | None:
         "detail": columns.texts([one.detail if one else "" for one in nots]),
         "partition": columns.numbers(ints([row.partition for row in rows]), "uint16"),
         "offset": columns.numbers(ints([row.offset for row in rows]), "uint64"),
+    }
+
+
+def _lines(rows: Sequence[Listed]) -> dict[str, Made] | None:
+    if not rows:
+        return None
+    events = [row.event for row in rows]
+    lines = [line for event in events for line in event.lines]
+    counts = np.array([len(event.lines) for event in events])
+
+    def each(values: Sequence[int]) -> Ints:
+        return np.repeat(ints(values), counts)
+
+    def words(values: Sequence[str]) -> Made:
+        found = Vocabulary()
+        return columns.words(np.repeat(found.codes(values), counts), found)
+
+    keys = [f"{event.channel}/{event.merchant}" for event in events for _ in event.lines]
+    return {
+        "bill": words([event.bill for event in events]),
+        "group": words([event.group for event in events]),
+        "channel": words([event.channel for event in events]),
+        "merchant": words([event.merchant for event in events]),
+        "sort": words([event.sort for event in events]),
+        "day": columns.dates(each([day_of(event.day) for event in events])),
+        "part": columns.numbers(each([event.part for event in events]), "uint32"),
+        "place": columns.numbers(
+            ints([place for event in events for place in range(len(event.lines))]), "uint32"
+        ),
+        "payment": columns.texts(
+            [f"{of}/{line.kind}/{line.number}" for of, line in zip(keys, lines, strict=True)]
+        ),
+        "kind": columns.spelled([line.kind for line in lines]),
+        "direction": columns.spelled([line.direction for line in lines]),
+        "state": columns.spelled([line.state for line in lines]),
+        "amount": columns.money(ints([line.amount_e4 for line in lines])),
+        "currency": columns.spelled([line.currency for line in lines]),
+        "fee": columns.money(ints([line.fee_e4 for line in lines])),
+        "event_time": columns.times(ints([line.time for line in lines])),
+        "partition": columns.numbers(each([row.partition for row in rows]), "uint16"),
+        "offset": columns.numbers(each([row.offset for row in rows]), "uint64"),
     }
 
 
@@ -225,7 +282,7 @@ def _exceptions(rows: Sequence[Exceptional], now: int) -> dict[str, Made] | None
         "action": columns.texts([one.action for one in advice]),
         "amount": columns.money(ints([row.amount for row in rows])),
         "evidence": columns.texts([row.evidence for row in rows]),
-        "candidates": columns.texts([" ".join(row.candidates) for row in rows]),
+        "candidates": columns.texts([_listed(row.candidates) for row in rows]),
         "since": columns.times(ints([row.since for row in rows])),
         "until": columns.times(ints([row.until for row in rows])),
         "cause": columns.texts([row.cause for row in rows]),
@@ -245,7 +302,7 @@ def _statuses(rows: Sequence[OrderStatus], now: int) -> dict[str, Made] | None:
         "due": columns.money(ints([row.due_e4 for row in rows])),
         "paid": columns.money(ints([row.paid_e4 for row in rows])),
         "refunded": columns.money(ints([row.refunded_e4 for row in rows])),
-        "payments": columns.texts([" ".join(row.payments) for row in rows]),
+        "payments": columns.texts([_listed(row.payments) for row in rows]),
         "event_time": columns.times(ints([row.time for row in rows])),
         "time": _now(now, len(rows)),
     }
@@ -340,6 +397,11 @@ def _published(rows: Sequence[PaymentRulesPublished]) -> dict[str, Made]:
         "file": columns.texts([name for _, name, _ in files]),
         "content": columns.texts([text for _, _, text in files]),
     }
+
+
+def _listed(names: Sequence[str]) -> str:
+    """Names in one text: blanks are between them, and one in a name is `%20`."""
+    return " ".join([name.replace("%", "%25").replace(" ", "%20") for name in names])
 
 
 def _now(now: int, rows: int) -> Made:

@@ -19,7 +19,12 @@ from schemas.times import date_of
 
 MILLION = 1_000_000
 _json = msgspec.json.Encoder(order="deterministic")
-COMPARED = frozenset({"long", "short", "cut_off", "bill_amount", "bill_status", "bill_fee", "bill_duplicate"})
+COMPARED = frozenset(
+    {
+        *("long", "short", "cut_off", "bill_amount", "bill_status", "bill_currency"),
+        *("bill_fee", "bill_duplicate"),
+    }
+)
 """Exceptions that come of nothing but a comparison."""
 
 
@@ -64,8 +69,9 @@ def billed_with(
     if not billed:
         return (fresh,)
     for at, one in enumerate(billed):
-        if one.bill == bill:
-            state = max(one.state, line.state) if one.lines and moves else (fresh if moves else one).state
+        if (one.bill, one.day, one.sort) == (bill, day, sort):
+            same = bool(one.lines) == bool(moves)
+            state = max(one.state, line.state) if same else (fresh if moves else one).state
             joined = msgspec.structs.replace(
                 fresh,
                 amount=max(one.amount, line.amount_e4),
@@ -98,18 +104,18 @@ def findings(
         return sorted(found)
     found += _otherwise(key, told, moved)
     found += _fees(key, told, billed, terms)
-    if len({one.sort for one in moved}) < len(terms.sorts):
+    if not {one.sort for one in moved}.issuperset(terms.sorts):
         found += _lacking(key, told, billed, terms, account)
     return sorted(found) if len(found) > 1 else found
 
 
-def agrees(told: Told, line: BillLine, terms: Terms) -> bool:
+def agrees(told: Told, sort: Sort, line: BillLine, terms: Terms) -> bool:
     """Whether a line is all that there is to say of a movement that no bill had before: the usual case, quickly."""
     return (
         line.amount_e4 == told.amount
         and line.state == told.state
         and line.currency == told.currency
-        and len(terms.sorts) <= 1
+        and terms.sorts in ((), (sort,))
         and not _fee_off(told, line.fee_e4, terms)
     )
 
@@ -148,7 +154,7 @@ def _otherwise(key: str, told: Told, moved: list[Billed]) -> list[Open]:
             found.setdefault("bill_status", Open("bill_status", key, told.amount, text))
         if one.currency != told.currency:
             text = f"{_where(one)} is in {one.currency}, notified was {told.currency}"
-            found.setdefault("currency_mismatch", Open("currency_mismatch", key, told.amount, text))
+            found.setdefault("bill_currency", Open("bill_currency", key, told.amount, text))
     return list(found.values())
 
 

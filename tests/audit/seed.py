@@ -9,6 +9,7 @@ YT100000001 is claimed to be late: OUT2 pays a penalty of 5.00. YT100000002 is i
 """
 
 from collections.abc import Iterator
+from datetime import date, timedelta
 from typing import Any
 
 from xxhash import xxh3_128_digest
@@ -254,6 +255,9 @@ def write_accounts(writer: Writer) -> None:
     )
 
 
+CHANNELS = '[[channel]]\nname = "bank"\n[[channel.merchant]]\nnumber = "A"\ngroup = "north"\n'
+
+
 def write_payments(writer: Writer) -> None:
     """Two blocks of the payments flow: a due in dollars is paid over; what it cannot use is asked about."""
     document, group = "FR-1", "north"
@@ -265,7 +269,16 @@ def write_payments(writer: Writer) -> None:
     said = content_id("os", group, document, "1", "over_paid", "10000", "10000", "0", key)
     day = (T0 + SHANGHAI_OFFSET) // DAY
     told = {"group": group, "time": T0, "amount": 10_000}
-    notified = {"channel": "bank", "group": group, "topic": "waybook.notifications.bank", "received": T0}
+    moved = {"direction": "in", "state": "success", "amount": 20_000, "currency": "USD", "event_time": T0}
+    notified = {
+        "channel": "bank",
+        "group": group,
+        "topic": "waybook.notifications.bank",
+        "received": T0,
+    } | moved
+    bill = {"group": group, "channel": "bank", "merchant": "A", "sort": "trade", "day": day}
+    subject = f"bank/A/trade/{date(1970, 1, 1) + timedelta(day)}"
+    refused = content_id("ex", group, "bill_refused", subject)
     writer.by_hand(
         {
             "receivable": [
@@ -280,18 +293,9 @@ def write_payments(writer: Writer) -> None:
                 | {"party": "C-1", "amount": 10_000, "partial": 1}
             ],
             "notification": [notified | {"notification_id": "n1", "payment": key, "sealed": bytes(32)}],
-            "payment": [paid | {"direction": "in", "state": "success", "amount": 20_000, "cause": "n1"}],
-            "bill": [
-                {
-                    "bill": "b1",
-                    "status": "refused",
-                    "group": group,
-                    "channel": "bank",
-                    "merchant": "A",
-                    "day": day,
-                }
-                | {"sort": "trade", "reason": "bill_total_wrong"}
-            ],
+            "payment": [paid | moved | {"fee_told": 1, "settled": day, "cause": "n1"}],
+            "bill": [bill | {"bill": "b1", "status": "refused", "reason": "bill_total_wrong"}],
+            "bill_line": [bill | moved | {"bill": "b2", "part": 1, "payment": key, "kind": "payment"}],
             "payment_match": [
                 at
                 | {"match_id": match, "what": "match", "payment": key, "document": document, "party": "C-1"}
@@ -305,7 +309,10 @@ def write_payments(writer: Writer) -> None:
                     "status": "opened",
                     "kind": "amount_over",
                     "subject": key,
-                }
+                },
+                told
+                | {"exception_id": refused, "amount": 0, "since": T0, "status": "opened"}
+                | {"kind": "bill_refused", "subject": subject},
             ],
             "order_status": [
                 {"status_id": said, "group": group, "document": document, "serial": 1, "status": "over_paid"}
@@ -325,7 +332,9 @@ def write_payments(writer: Writer) -> None:
                 {"close_id": "c1", "what": "reopen", "status": "refused", "group": group, "channel": "bank"}
                 | {"merchant": "A", "by": "li", "of": "c0", "lacking": 1, "lacks": "[]", "items": "[]"}
             ],
-            "payment_rules": [{"version": "v1", "published_at": T0, "file": "channels.toml", "content": "x"}],
+            "payment_rules": [
+                {"version": "v1", "published_at": T0, "file": "channels.toml", "content": CHANNELS}
+            ],
         },
         dict.fromkeys(
             (

@@ -15,7 +15,7 @@ from deploy.audit.ledger import check_offsets
 from deploy.audit.payments import RULES, check_payments
 from deploy.audit.store import Store
 from schemas.events import Event
-from schemas.payments import BillLine
+from schemas.payments import BillLine, PaymentRulesPublished
 from schemas.times import DAY, MINUTE
 from sinks.encode import Encoded
 from tests.audit.tampering import Kept
@@ -27,16 +27,16 @@ from tests.payments.world import INPUTS, Books, decided, due, key, paid
 
 TABLES = (
     *("receivable", "notification", "payment", "payment_match", "payment_exception", "order_status"),
-    *("payment_decision", "journal", "bill"),
+    *("payment_decision", "journal", "bill", "bill_line"),
 )
 
 
 class Written(Books):
     """A lane of payments that writes into a store."""
 
-    def __init__(self, client: Client) -> None:
+    def __init__(self, client: Client, published: PaymentRulesPublished | None = None) -> None:
         self.writer = Writer(client, 3000)
-        super().__init__()
+        super().__init__(published)
 
     def take(self, *events: Event | bytes) -> Self:
         """A block more."""

@@ -2,6 +2,7 @@
 
 from datetime import date
 
+from flows.reconciliation.accounts import Sums
 from schemas.identity import content_id
 from schemas.payments import BillComplete, BillLine, BillLines, BillRefused, PaymentRulesPublished, Sort
 from schemas.times import SECOND
@@ -22,9 +23,15 @@ def with_bills(bills: str, fee: str = "") -> PaymentRulesPublished:
 
 
 def parts(
-    day: date, *lines: BillLine, sort: Sort = "trade", size: int = 1_000, corrects: int = 0
+    day: date,
+    *lines: BillLine,
+    sort: Sort = "trade",
+    size: int = 1_000,
+    corrects: int = 0,
+    claims: int | None = None,
 ) -> list[BillLines | BillComplete]:
-    """A bill's events. The same lines of the same day and sort are the same bill. `corrects`: so many before it."""
+    """A bill's events. The same lines of the same day and sort are the same bill. `corrects`: so many before it.
+    `claims`: lines, as its end says."""
     bill = content_id("b", str(day), sort, str(corrects), *map(repr, lines))
     usual = {
         "time": end_of(day) + corrects * SECOND,
@@ -34,6 +41,7 @@ def parts(
         "bill": bill,
         "day": day,
     }
+    sums = Sums().and_of(lines)
     cut = [lines[start : start + size] for start in range(0, len(lines), size)]
     made: list[BillLines | BillComplete] = [
         BillLines(id=f"{bill}-{n}", part=n, lines=tuple(some), sort=sort, **usual)  # type: ignore[arg-type]
@@ -42,10 +50,10 @@ def parts(
     end = BillComplete(
         id=f"{bill}-end",
         parts=len(cut),
-        lines=len(lines),
-        paid_e4=0,
-        refunded_e4=0,
-        fee_e4=0,
+        lines=sums.lines if claims is None else claims,
+        paid_e4=sums.paid,
+        refunded_e4=sums.refunded,
+        fee_e4=sums.fee,
         sort=sort,
         **usual,  # type: ignore[arg-type]
     )

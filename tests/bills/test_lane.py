@@ -98,6 +98,40 @@ def test_a_bill_in_parts_is_whole_only_when_all_have_come() -> None:
     assert len(lane.rows["bill"]) == 1
 
 
+def test_a_bill_whose_lines_do_not_come_to_its_totals_is_not_believed() -> None:
+    """Something was lost on the way: nothing is missing by it, its day waits for another, people are told."""
+    lane = books().take(due("FR-1", "1.00"), paid("A1", "1.00", "FR-1"), paid("A2", "2.00"))
+    lane.take(*parts(TODAY, line("A1", "1.00", "FR-1"), claims=2))
+    subject = f"other/SHOP-7/trade/{TODAY}"
+    assert ("bill_refused", subject) in lane.exceptions()
+    newest = [row for row in lane.rows["payment_exception"] if row["kind"] == "bill_refused"][-1]
+    assert newest["evidence"].endswith("bill_total_wrong: lines 1 instead of 2")
+    assert ("cut_off", key("A2")) not in lane.exceptions()
+    lane.restart().take(*parts(TODAY, line("A1", "1.00", "FR-1"), line("A2", "2.00")))
+    assert ("bill_refused", subject) not in lane.exceptions()
+
+
+def test_each_line_that_was_taken_has_a_row() -> None:
+    """Repeats have none."""
+    one, two, end = parts(TODAY, line("A1", "1.00", fee="0.01"), line("A2", "2.00"), size=1)
+    lane = books().take(one, one, end).take(two, one)
+    rows = [
+        (row["part"], row["place"], row["payment"], row["amount"], row["fee"])
+        for row in lane.rows["bill_line"]
+    ]
+    assert rows == [(1, 0, key("A1"), 1, Decimal("0.01")), (2, 0, key("A2"), 2, 0)]
+
+
+def test_no_cards_number_comes_in_by_a_bill() -> None:
+    """Whoever writes it."""
+    card = "6222021001116245702"
+    lines = line(card, "1.00", card, original=card, text=card, payer=card)
+    lane = books().take(*parts(TODAY, lines), not_believed(TODAY, f"b {card}")).until(end_of(DAYS[4]) + DAY)
+    told = repr({table: rows for table, rows in lane.rows.items() if table != "payment_rules"})
+    assert "tok-" in told
+    assert card not in told
+
+
 def test_a_bill_that_does_not_come_is_missed() -> None:
     """At noon of the next day, if money waits for it; it closes when the bill comes."""
     lane = Books(RULES).take(due("FR-1", "1.00"), paid("A1", "1.00", "FR-1")).until(end_of(TODAY) + 11 * HOUR)

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from clickhouse_connect.driver.client import Client
 
+from schemas.payments import BillLine
 from schemas.times import DAY
 from tests.bills.lane import not_believed, parts
 from tests.channels.world import NOON
@@ -30,7 +31,9 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
             paid("A2", "10.00", "FR-1003"),
             paid("A3", "7.00", "FR-9999"),
         ).until(NOON + 2 * DAY)
-        books.take(*parts(TODAY), not_believed(TODAY), *parts(TODAY, corrects=1), *parts(TOMORROW))
+        line = BillLine("payment", "A1", "FR-1001", "", 1_000_000, 6_000, NOON)
+        books.take(*parts(TODAY), not_believed(TODAY), *parts(TODAY, line, corrects=1), *parts(TOMORROW))
+        books.take(*parts(TODAY, line, sort="fund"))
         yield books.client
 
 
@@ -50,7 +53,7 @@ def test_aging(client: Client) -> None:
 
 
 def test_a_days_bill_that_counts(client: Client) -> None:
-    assert rows(client, "SELECT day, state FROM bill_now ORDER BY day, state") == [
+    assert rows(client, "SELECT day, state FROM bill_now WHERE sort = 'trade' ORDER BY day, state") == [
         (TODAY, "counts"),
         (TODAY, "refused"),
         (TODAY, "superseded"),
@@ -69,6 +72,19 @@ def test_channels_by_day(client: Client) -> None:
         client,
         "SELECT business_date, channel, payments, amount, fees, matched, fully_matched FROM channel_day",
     ) == [(date(2025, 11, 11), "other", 3, Decimal(117), Decimal("0.6"), Decimal(110), 2)]
+
+
+def test_three_sides_of_a_day(client: Client) -> None:
+    assert rows(
+        client,
+        "SELECT day, channel, merchant, kind, notified, notified_amount, billed, billed_amount, moved, moved_amount, "
+        "booked, booked_amount FROM three_way_day",
+    ) == [
+        (
+            *(date(2025, 11, 11), "other", "SHOP-7", "payment"),
+            *(3, Decimal(117), 1, Decimal(100), 1, Decimal(100), 3, Decimal(117)),
+        )
+    ]
 
 
 def test_cash_position(client: Client) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from clickhouse_connect.driver.client import Client
 
+from schemas.payments import PaymentRulesPublished
 from sinks.encode import Encoded
 from tests.payments.world import Books
 from tests.servers.store import Store
@@ -14,9 +15,9 @@ from tests.servers.store import Store
 class Written(Books):
     """A lane of payments that writes into a store."""
 
-    def __init__(self, client: Client) -> None:
+    def __init__(self, client: Client, published: PaymentRulesPublished | None = None) -> None:
         self.client = client
-        super().__init__()
+        super().__init__(published)
 
     def wrote(self, made: list[Encoded]) -> None:
         """Its rows."""
@@ -25,11 +26,11 @@ class Written(Books):
 
 
 @contextmanager
-def written(directory: Path) -> Iterator[Written]:
+def written(directory: Path, published: PaymentRulesPublished | None = None) -> Iterator[Written]:
     """Books in a store of their own."""
     store = Store(directory)
     try:
         store.start()
-        yield Written(store.client())
+        yield Written(store.client(), published)
     finally:
         store.kill()

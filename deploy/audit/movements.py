@@ -1,0 +1,202 @@
+"""A movement of money as its notifications and the lines of bills have it, and what therefore has to be in the books.
+
+Written again from the description, by rules of its own: nothing of it is the flow's. Where the flow may choose between
+equally good tellings, all choices are right.
+"""
+
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from itertools import groupby
+from typing import NamedTuple
+
+from deploy.audit.agreed import Agreed
+
+RANK = {"pending": 0, "failed": 1, "closed": 1, "success": 2}
+"""Money that came is not undone by a later word."""
+UNKNOWN = -1
+COMPARED = frozenset(
+    {
+        *("long", "short", "cut_off", "bill_amount", "bill_status", "bill_currency"),
+        *("bill_fee", "bill_duplicate"),
+    }
+)
+"""Questions that come of comparing bills with notifications, and of nothing else."""
+Asked = frozenset[tuple[str, int]]
+"""Kinds of questions, and amounts in 0.0001."""
+
+
+class Told(NamedTuple):
+    """A telling: a notification's content, or a line's. Amounts in 0.0001, times in ms, days since 1970-01-01."""
+
+    state: str
+    units: int
+    currency: str
+    direction: str
+    fee: int | None
+    time: int
+    settled: int
+    """0: not told."""
+
+
+class Line(NamedTuple):
+    """A line of a bill."""
+
+    bill: str
+    day: int
+    sort: str
+    state: str
+    units: int
+    currency: str
+    direction: str
+    fee: int
+    time: int
+
+    @property
+    def told(self) -> Told:
+        """As a notification would have told it."""
+        return Told(self.state, self.units, self.currency, self.direction, self.fee, self.time, self.day)
+
+
+class OfBill(NamedTuple):
+    """All that one bill says of a movement: the largest of what differs between its lines."""
+
+    bill: str
+    day: int
+    sort: str
+    state: str
+    units: int
+    currency: str
+    fee: int
+    lines: int
+    """Those that move money; the others tell a fee."""
+
+
+class Wholes:
+    """Of a merchant: by sort, the days whose bills are whole."""
+
+    def __init__(self, days: Mapping[str, Collection[int]]) -> None:
+        self._days = days
+        self._newest = {sort: max(of, default=UNKNOWN) for sort, of in days.items()}
+
+    def has(self, sort: str, day: int) -> bool:
+        """Whether a day's bill is whole."""
+        return day in self._days.get(sort, ())
+
+    def newest(self, sort: str) -> int:
+        """The newest such day."""
+        return self._newest.get(sort, UNKNOWN)
+
+
+def held(told: Collection[Told]) -> list[Told]:
+    """What tellings come to: the best state as it was told first; what it lacks, the next best says."""
+    if not told:
+        return []
+    ordered = sorted(told, key=_place)
+    first = [one for one in ordered if _place(one) == _place(ordered[0])]
+    fees = {one.fee for one in _nearest([one for one in ordered if one.fee is not None])}
+    days = {one.settled for one in _nearest([one for one in ordered if one.settled])}
+    return [
+        one._replace(
+            fee=one.fee if one.fee is not None else fee,
+            settled=one.settled or day,
+        )
+        for one in first
+        for fee in (fees or {None})
+        for day in (days or {0})
+    ]
+
+
+def of_bills(lines: Iterable[Line]) -> list[OfBill]:
+    """Lines by the bill that they are in, in order of bills."""
+    found = []
+    for (bill, day, sort), some in groupby(sorted(lines), key=lambda line: line[:3]):
+        together = list(some)
+        moving = [line for line in together if line.units]
+        found.append(
+            OfBill(
+                *(bill, day, sort, max(line.state for line in moving or together)),
+                *(max(line.units for line in together), max(line.currency for line in together)),
+                *(sum(line.fee for line in together), len(moving)),
+            )
+        )
+    return found
+
+
+def stated(told: Collection[Told], lines: Collection[Line], aside: Collection[Line] = ()) -> list[Told]:
+    """As what the books may have it; empty: only a fee is known, so that they have nothing of it.
+
+    `lines`: of bills that count; `aside`: of the others: what nothing else tells is closed.
+    """
+    known = held(told)
+    if not any(one.state == "success" for one in known):
+        known = held({*told, *(line.told for line in lines if line.units)})
+    if not known:
+        former = held({line.told for line in aside if line.units})
+        return [one._replace(state="closed", fee=None) for one in former]
+    bills = of_bills(lines)
+    if not bills:
+        return known
+    best = [one for one in bills if one.sort == "trade"] or bills
+    return [one._replace(fee=best[0].fee, settled=one.settled or best[0].day) for one in known]
+
+
+def asked(kind: str, told: Told | None, bills: Sequence[OfBill], agreed: Agreed, wholes: Wholes) -> Asked:
+    """What people have to be asked about a movement."""
+    return frozenset(_asked(kind, told, bills, agreed, wholes))
+
+
+def _asked(
+    kind: str, told: Told | None, bills: Sequence[OfBill], agreed: Agreed, wholes: Wholes
+) -> Iterator[tuple[str, int]]:
+    moved = [one for one in bills if one.lines]
+    twice = [one for one in moved if _again(one, moved)]
+    if twice:
+        yield "bill_duplicate", min(twice, key=lambda one: (one.sort, one.bill, one.day)).units
+    if told is None:
+        if agreed.notified and any(one.state == "success" for one in moved):
+            yield "long", moved[0].units
+        return
+    differs = [one.units for one in moved if one.units != told.units]
+    if differs:
+        yield "bill_amount", abs(differs[0] - told.units)
+    if any(one.state != told.state for one in moved):
+        yield "bill_status", told.units
+    if any(one.currency != told.currency for one in moved):
+        yield "bill_currency", told.units
+    if told.state != "success":
+        return
+    off = [
+        wrong for one in bills if one.state == "success" and (wrong := _fee_off(kind, told, one.fee, agreed))
+    ]
+    if off:
+        yield "bill_fee", off[0]
+    day = agreed.day(told.time, told.settled)
+    there = {one.sort for one in moved}
+    lacking = [sort for sort in agreed.sorts if sort not in there and wholes.has(sort, day)]
+    if lacking:
+        over = any(wholes.newest(sort) >= day + agreed.grace for sort in lacking)
+        yield ("short" if over else "cut_off"), told.units
+
+
+def _again(one: OfBill, moved: Sequence[OfBill]) -> bool:
+    """Whether the same sort of bill has the money more than once: in one bill, or on two days."""
+    return one.lines > 1 or any(
+        other.sort == one.sort and (other.day != one.day or other.lines > 1) for other in moved
+    )
+
+
+def _fee_off(kind: str, told: Told, fee: int, agreed: Agreed) -> int:
+    right = told.fee if told.fee is not None else agreed.fee(told.units)
+    if right is None:
+        return 0
+    low, high = (right, right) if kind == "payment" or told.fee is not None else (-right, 0)
+    off = max(low - fee, fee - high)  # of money that goes back, up to its fee may come back
+    return off if off > agreed.slack else 0
+
+
+def _place(one: Told) -> tuple[int, int]:
+    return -RANK[one.state], one.time
+
+
+def _nearest(ordered: Sequence[Told]) -> list[Told]:
+    """The first ones, as many as are equally good."""
+    return [one for one in ordered if _place(one) == _place(ordered[0])]
