@@ -40,11 +40,11 @@ Spoiled = Literal["", "forged", "altered", "unknown_key", "stranger", "stale", "
 """What is wrong with a notification."""
 IMITATED: tuple[Spoiled, ...] = ("forged", "altered", "stranger")
 """Of those: nobody paid us anything."""
-Billed = Literal["", "short", "bill_amount", "bill_fee", "bill_duplicate", "bill_status"]
+Billed = Literal["", "short", "bill_amount", "bill_fee", "bill_currency", "bill_duplicate", "bill_status"]
 """What is wrong with a movement in its bill, in the words of `schemas.reasons.EXCEPTION`."""
-BILLED_WRONG: tuple[Billed, ...] = ("short", "bill_amount", "bill_duplicate", "bill_fee")
-WITHOUT_FEES = (BANK, OTHER)
-"""Channels whose bills tell no fees."""
+BILLED_WRONG: tuple[Billed, ...] = ("short", "bill_amount", "bill_duplicate")
+IN_TABLES = (BANK, OTHER)
+"""Channels whose bills tell currencies, and no fees; those of the others may be wrong about fees."""
 REASONS: dict[Spoiled, str] = {
     "forged": "signature_wrong",
     "altered": "signature_wrong",
@@ -386,7 +386,8 @@ class Case:
     def _billed(self, made: Payment) -> Billed:
         if not self.billed or self.r.random() >= self._chances.billed_wrong:
             return ""
-        return self.r.choice(BILLED_WRONG[:-1] if made.channel in WITHOUT_FEES else BILLED_WRONG)
+        other: Billed = "bill_currency" if made.channel in IN_TABLES else "bill_fee"
+        return self.r.choice((*BILLED_WRONG, other))
 
     def _tell(self, made: Payment) -> None:
         late = self.r.random() < self._chances.late

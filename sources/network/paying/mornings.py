@@ -200,7 +200,7 @@ def _lines(movement: Payment, billed: Billed) -> Iterator[BillLine]:
         direction=movement.direction,
         payer=movement.payer,
         text=movement.text,
-        currency=movement.currency,
+        currency="USD" if billed == "bill_currency" else movement.currency,
     )
     yield line
     if billed == "bill_duplicate":
