@@ -1,6 +1,5 @@
 """Kill the lanes of the payments flow: what was paid is booked once, and credited once to whom it is for."""
 
-import random
 from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
@@ -8,65 +7,18 @@ from typing import Any
 
 import msgspec
 import pytest
-from confluent_kafka import Consumer, Producer, TopicPartition
+from confluent_kafka import Consumer, TopicPartition
 
 from schemas import topics
-from schemas.events import Event
-from schemas.payments import Notification, OrderStatus, PaymentDecided, Receivable, ReceivableCancelled
-from schemas.times import DAY, MINUTE
+from schemas.payments import OrderStatus
 from tests.channels.world import NOON, world
 from tests.crash.harness import PARTITIONS, Field, Input, at_points, every, field
-from tests.payments.test_any_order import FACTS, told
-from tests.payments.world import GROUP, Books, due, paid, rules, tick
+from tests.crash.payments import LAST, LATER, RULES, facts, fill, standing
+from tests.payments.written import Written, written
 from tests.servers.kafka import Kafka
-from tests.storage.world import network
 
-DUES = 250
-
-
-def facts() -> list[Event]:
-    """What people owe and pay, disordered and repeated; some of it into an outlet's virtual account."""
-    r = random.Random(12)
-    said = list(FACTS)
-    for number in range(DUES):
-        document, amount = f"FR-{20_000 + number}", r.randint(1, 500)
-        topup = r.random() < 0.2
-        said.append(due(document, f"{amount}.00", **({"kind": "topup", "party": "SHA"} if topup else {})))
-        for part in range(r.choice([0, 1, 1, 1, 2])):
-            share = f"{amount}.00" if part == 0 else "5.00"
-            said.append(paid(f"P{number}-{part}", share, document, time=NOON + part))
-    said += r.sample(said, 60)
-    r.shuffle(said)
-    return said
-
-
-def topic_of(event: Event) -> str:
-    """Where an event belongs."""
-    match event:
-        case Notification():
-            return topics.notifications(event.channel).name
-        case Receivable() | ReceivableCancelled():
-            return topics.RECEIVABLES.name
-        case PaymentDecided():
-            return topics.DECISIONS.name
-    return topics.TICKS.name
-
-
-def fill(out: Producer) -> None:
-    """Documents, time and all of it."""
-    encode = msgspec.json.encode
-    out.produce(topics.CONTROL.name, encode(network()), partition=0)
-    out.produce(topics.PAYMENT_CONTROL.name, encode(rules()), partition=0)
-    out.produce(topics.TICKS.name, encode(tick(NOON)), partition=0)
-    out.flush(30)
-    for n, event in enumerate(facts()):
-        out.produce(topic_of(event), encode(event), GROUP)
-        if n % 50 == 0:
-            out.flush(30)
-    out.flush(30)
-    for later in (30 * MINUTE, DAY):
-        out.produce(topics.TICKS.name, encode(tick(NOON + later)), partition=0)
-        out.flush(30)
+DECIDED = ((7, "A6"), (7, "L0"), (8, "L0"), (9, "L0"))
+"""Shops and payments that people matched, and another person agreed where it was much."""
 
 
 @pytest.fixture
@@ -75,6 +27,17 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Input]:
     with Kafka(tmp_path_factory.mktemp("kafka")) as kafka:
         assert isinstance(kafka, Kafka)
         yield Input(kafka, fill)
+
+
+@pytest.fixture
+def quiet(tmp_path: Path) -> Iterator[Written]:
+    """The books of one lane for all that nobody disturbs."""
+    said, bills = facts()
+    with written(tmp_path / "quiet", RULES) as books:
+        books.take(*said)
+        for later in LATER:
+            books.until(NOON + later)
+        yield books.take(*bills).until(NOON + LAST)
 
 
 def statuses(address: str) -> list[OrderStatus]:
@@ -93,30 +56,29 @@ def statuses(address: str) -> list[OrderStatus]:
     return said
 
 
-def test_lanes_of_the_payments_flow_are_killed(tmp_path: Path, source: Input) -> None:
-    quiet: Books = told(facts(), DUES)
+def test_lanes_of_the_payments_flow_are_killed(tmp_path: Path, source: Input, quiet: Written) -> None:
+    expected = standing(quiet.client)
+    assert all(expected.values())
+    by_people = [row[1] for row in expected["rule"] if row[0] == "match" and row[3][0] == "decided"]
+    assert sorted(by_people) == [f"other/SHOP-{n}/payment/{which}" for n, which in DECIDED]
     more: dict[str, Any] = {"crash": at_points(0.02), "budget": 60, "keys": world().directory}
-    with field(tmp_path, source, lanes=0, accounts=1, payments=1, **more) as place:
+    with field(tmp_path, source, lanes=0, accounts=1, payments=2, **more) as place:
         place.run(every((0.5, 1.5), Field.kill_a_lane, 6))
-        assert sum(lane.starts for lane in place.lanes) > 3
+        assert sum(lane.starts for lane in place.lanes) > 4
         place.audited()
-        booked = place.client.query(
-            "SELECT payment, document, sum(amount) AS stands FROM payment_match WHERE what = 'match' "
-            "GROUP BY payment, document HAVING stands != 0 ORDER BY ALL"
-        ).result_rows
-        assert {(row[0], row[1]): row[2] for row in booked} == {
-            pair: amount for pair, (amount, _) in quiet.matches().items()
-        }
+        found = standing(place.client)
+        for table, rows in expected.items():
+            assert found[table] == rows, table
         credited = place.client.query(
             "SELECT sum(amount) FROM account_movement WHERE kind = 'posting' AND party = 'SHA'"
         ).result_rows[0][0]
         assert credited == quiet.balances()["SHA", "1201"] > Decimal(1000)
         said = statuses(source.kafka.address)
-        assert len({(one.document, one.serial) for one in said}) == len({one.id for one in said})
+        assert len({(one.group, one.document, one.serial) for one in said}) == len({one.id for one in said})
         assert len(set(map(msgspec.json.encode, said))) == len({one.id for one in said})
-        newest = {one.document: one for one in sorted(said, key=lambda one: one.serial)}
-        assert {name: one.status for name, one in newest.items()} == {
-            row["document"]: quiet.status(row["document"])[0] for row in quiet.rows["order_status"]
+        newest = {(one.group, one.document): one for one in sorted(said, key=lambda one: one.serial)}
+        assert {of: one.status for of, one in newest.items()} == {
+            (row[0], row[1]): row[2][0] for row in expected["order_status"]
         }
         place.replayed()
         place.audited()
