@@ -5,6 +5,7 @@ a supervisor would in production; the brokers are in memory, so the demo ends wi
 are killed at random; the audit must agree all the same.
 """
 
+import contextlib
 import os
 import random
 import signal
@@ -23,14 +24,17 @@ from dashboards.words import FEES
 from deploy import audit, transfers
 from deploy.audit.paid import Paid, paid
 from deploy.audit.store import Store
+from deploy.cashier import Cashier
 from deploy.embedded.kafka import PARTITIONS
 from deploy.home import Home
 from deploy.part import ROOT, Part, Server
+from flows.reconciliation.figures import COUNTED
 from schemas.money import yuan
 from schemas.reasons import EXCEPTION
 from schemas.settings import Settings, from_environment, to_environment
 from schemas.times import DAY, HOUR
 from sinks.clickhouse import AWAY, connect, create_tables
+from sinks.kafka import DeliveryError
 from sources.network.lag import Lag
 from sources.network.pace import Sent
 
@@ -40,6 +44,8 @@ PAYMENTS = 10
 """Affairs a second in which customers owe and pay."""
 PULL = ("bills", "pull", "--quiet", "0")
 """What the job of bills does with what channels have given."""
+CLOSING = 5
+"""Seconds between two looks of the cashier, who closes the days whose bills have come."""
 VEHICLES = 2
 """Vehicles at the gate of the cold store a second."""
 TARIFF = ROOT / "flows" / "rating" / "default"
@@ -147,6 +153,7 @@ class Demo:
         self.environment |= to_environment(self.settings)
         self.client = connect(self.settings, 5)
         create_tables(self.client)
+        self.cashier = Cashier(self.settings, self.client)
         self.home.tell(self.settings)
         self.flows = [
             self._part("parcels", "flows.parcels", "0"),
@@ -189,6 +196,7 @@ class Demo:
         """A line a second until it is time to stop."""
         until = time.monotonic() + (self.options.seconds or float("inf"))
         due = time.monotonic() + 5
+        closing = time.monotonic() + CLOSING
         while not self.asked and time.monotonic() < until:
             time.sleep(1)
             self._tend()
@@ -199,7 +207,15 @@ class Demo:
                 due = time.monotonic() + self.random.uniform(1.5, 4)
                 self.random.choice(self.flows).process.kill()
                 self.killed += 1
+            if time.monotonic() > closing:
+                closing = time.monotonic() + CLOSING
+                self._close_days()
             _say(self._line())
+
+    def _close_days(self) -> None:
+        """What the cashier does; while the store is away: later."""
+        with contextlib.suppress(*AWAY, DeliveryError):
+            self.cashier.step()
 
     def _tend(self) -> None:
         """Start again what has ended. Raises BrokerEndedError for what cannot be."""
@@ -295,7 +311,11 @@ class Demo:
             "(SELECT toInt64(sum(amount) * 10000) FROM journal WHERE side = 'C'), "
             "(SELECT uniqExactIf(stay, kind = 'opened') FROM stay_event), "
             "(SELECT uniqExactIf(stay, kind = 'closed') FROM stay_event), "
-            "(SELECT countIf(NOT accepted) FROM answer WHERE command = 'admit')"
+            "(SELECT countIf(NOT accepted) FROM answer WHERE command = 'admit'), "
+            "(SELECT count() FROM close_now), (SELECT sum(open_count) FROM close_now), "
+            "(SELECT uniqExact(entry_id) FROM journal WHERE fee IN {fees:Array(String)} "
+            "AND business_date != posted_for)",
+            parameters={"fees": sorted(COUNTED)},
         ).result_rows[0]
         booked = self.client.query(
             "SELECT fee, toInt64(sum(amount) * 10000) AS units FROM charge GROUP BY fee HAVING units != 0 "
@@ -319,6 +339,8 @@ class Demo:
                 f"  payments      {money.booked:,} of {money.happened:,} booked, {money.told:,} of them notified, the "
                 f"others in bills; matched as meant {money.matched:,}, open {money.open:,}, "
                 f"wrong {len(money.wrong):,}; {money.refused:,} notifications refused, {money.decisions:,} decisions",
+                f"  closes        {one[13]:,} days of channels' merchants closed, {one[14]:,} open items named; "
+                f"{one[15]:,} entries booked later because their day was closed",
                 *_lines("exceptions", (_counted(kind, *counts) for kind, counts in money.exceptions.items())),
                 f"  audit         {'passed' if passed else 'FAILED'}",
                 f"  latency       p50 {p50}, p99 {p99}, from arrival to queryable row",

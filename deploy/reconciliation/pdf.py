@@ -5,10 +5,12 @@ and none is embedded, so the viewer's own Chinese font shows it.
 """
 
 import io
+import re
 from collections.abc import Mapping, Sequence
 from xml.sax.saxutils import escape
 
 from reportlab.lib import colors
+from reportlab.lib.enums import TA_RIGHT
 from reportlab.lib.pagesizes import A4, landscape
 from reportlab.lib.styles import ParagraphStyle
 from reportlab.lib.units import mm
@@ -20,6 +22,7 @@ FONT, SIZE = "STSong-Light", 7
 MARGIN, PADDING = 12 * mm, 3
 WIDEST = 55 * mm
 """Of a column; longer cells go on in the next line."""
+_NUMBER = re.compile(r"-?([0-9]{1,8}|[0-9]+\.[0-9]+)")
 _RULED = TableStyle(
     [
         ("GRID", (0, 0), (-1, -1), 0.25, colors.grey),
@@ -54,13 +57,16 @@ def to_pdf(title: str, said: Sequence[str], tables: Mapping[str, Sequence[Sequen
 
 
 def _table(rows: Sequence[Sequence[str]], width: float) -> LongTable:
-    cell = ParagraphStyle("cell", fontName=FONT, fontSize=SIZE, leading=SIZE + 2, wordWrap="CJK")
+    text = ParagraphStyle("text", fontName=FONT, fontSize=SIZE, leading=SIZE + 2, wordWrap="CJK")
+    number = ParagraphStyle("number", text, alignment=TA_RIGHT)
     wanted = [
-        min(max(stringWidth(text, FONT, SIZE) for text in column) + 2 * PADDING + 1, WIDEST)
+        min(max(stringWidth(cell, FONT, SIZE) for cell in column) + 2 * PADDING + 1, WIDEST)
         for column in zip(*rows, strict=True)
     ]
     scale = min(1.0, width / sum(wanted))
-    cells = [[Paragraph(escape(text), cell) for text in row] for row in rows]
+    cells = [
+        [Paragraph(escape(cell), number if _NUMBER.fullmatch(cell) else text) for cell in row] for row in rows
+    ]
     return LongTable(cells, [scale * one for one in wanted], repeatRows=1, style=_RULED, hAlign="LEFT")
 
 

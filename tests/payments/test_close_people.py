@@ -7,11 +7,13 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from clickhouse_connect.driver.client import Client
 from openpyxl import load_workbook
 from pypdf import PdfReader
 
+from deploy import cashier
 from deploy.commands import closes
 from deploy.reconciliation import closing
 from deploy.reconciliation.close_report import Report, report_of, to_excel
@@ -20,7 +22,9 @@ from deploy.reconciliation.pdf import to_pdf
 from schemas.payments import CloseAsked, Named, Period
 from schemas.settings import Settings
 from schemas.times import DAY
-from tests.channels.world import NOON
+from tests.bills.lane import parts
+from tests.channels.world import NOON, world
+from tests.channels.world import told as told_by
 from tests.deploy.command import waybook
 from tests.payments.closes import day
 from tests.payments.world import GROUP, due, paid
@@ -191,23 +195,26 @@ def test_names_come_from_words_and_files(tmp_path: Path) -> None:
         closing.names_of([], file)
 
 
-def test_the_command_line(closed: Written, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Kafka and the lane are the books themselves."""
+def sent_to(books: Written) -> type:
+    """In the place of Kafka: what is sent is taken by the books at once."""
 
     class Records:
-        """What is sent is taken at once."""
+        """As `sinks.kafka.Records`."""
 
         def __init__(self, _settings: Settings) -> None: ...
 
         def produce(self, topic: str, _key: str, value: bytes) -> None:
             """A record."""
-            closed.records([(topic, value)])
+            books.records([(topic, value)])
 
         def flush(self) -> None:
             """Nothing waits."""
 
-    monkeypatch.setattr(closes, "Records", Records)
+    return Records
 
+
+def test_the_command_line(closed: Written, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(closes, "Records", sent_to(closed))
     address: str = vars(closed.client)["url"]
 
     def run(*words: str) -> tuple[int, str]:
@@ -234,3 +241,26 @@ def test_the_command_line(closed: Written, tmp_path: Path, monkeypatch: pytest.M
     assert run("day", "2025-13-01", "--group", GROUP)[0] == 1
     assert "nothing is known" in run("day", "2025-11-17", "--group", "south")[1]
     assert "被拒绝 refused: unknown_merchant" in run(*asked, "--channel", "other", "--merchant", "X")[1]
+
+
+def test_the_cashier_of_the_demo_closes_days_and_names_what_stays_open(
+    closed: Written, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cashier, "Records", sent_to(closed))
+    till = {"channel": "till", "merchant": "till-1"}
+    for on in ("14", "15"):
+        told = told_by("till", f"B{on}", amount_e4=70_000, order="FR-404", time=NOON + (int(on) - 11) * DAY)
+        closed.take(world().signer.notification(told, told.time))
+    closed.take(*(msgspec.structs.replace(event, **till) for event in parts(day("15"))))
+    works = cashier.Cashier(Settings(), closed.client)
+    found = []
+    for _ in range(6):
+        works.step()
+        found = [row for row in closed.rows["close"] if row["channel"] == "till"]
+    assert [(row["status"], row["last"].day) for row in found] == [("refused", 15), ("closed", 15)]
+    assert [item.kind for item in closing.items(found[-1])].count("unknown_payment") == 2
+    closed.take(*(msgspec.structs.replace(event, **till) for event in parts(day("16"))))
+    for _ in range(3):
+        works.step()
+    standing = closing.standing(closed.client, GROUP, "day")
+    assert [row["last"].day for row in standing if row["channel"] == "till"] == [15, 16]
