@@ -10,6 +10,9 @@ BIN := .venv/bin
 WORKERS := 3
 READY := .venv/.ready
 
+# Tests and demos start hundreds of processes of ours: none should compile what another has compiled.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: demo test suite bench soak lint lock schemas dashboards clean
 
 demo: $(READY)
