@@ -1,6 +1,7 @@
 """A parcel's life: what is charged when, whatever the order and repetition of its events."""
 
 from decimal import Decimal
+from functools import cache
 from itertools import pairwise
 from typing import Any
 
@@ -83,17 +84,22 @@ STORIES = [
 ]
 
 
+@cache
+def as_told(number: int) -> Book:
+    """The books of a story in its own order; only looked at."""
+    return Book().take(*STORIES[number]).tick(START + 70 * HOUR)
+
+
 @settings(max_examples=120)
-@given(st.data())
-def test_any_order_and_repetition_ends_in_the_same_books(data: st.DataObject) -> None:
-    story = data.draw(st.sampled_from(STORIES))
+@given(st.sampled_from(range(len(STORIES))), st.data())
+def test_any_order_and_repetition_ends_in_the_same_books(number: int, data: st.DataObject) -> None:
+    story, expected = STORIES[number], as_told(number)
     shuffled = data.draw(st.permutations(story))
     repeated = data.draw(st.lists(st.sampled_from(story), max_size=6))
     cuts = data.draw(st.lists(st.integers(0, len(shuffled)), max_size=3))
     late: list[Event] = list(shuffled)
     for again in repeated:
         late.insert(late.index(again) + 1 + data.draw(st.integers(0, len(late))), again)
-    expected = Book().take(*story).tick(START + 70 * HOUR)
     book = Book()
     edges = [0, *sorted(cuts), len(late)]
     for low, high in pairwise(edges):
