@@ -32,7 +32,7 @@ from tests.payments.test_any_order import FACTS
 from tests.payments.world import CHANNEL, decided, due, rules, tick, topic_of
 from tests.storage.world import network
 
-DUES = 84
+DUES = 44
 """In each group, besides the facts of which each stands for itself."""
 SHOPS = {"north": "SHOP-7", "south": "SHOP-8", "west": "SHOP-9"}
 """Groups and their merchants; the first lies on the one lane, the others on the other."""

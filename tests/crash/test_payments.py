@@ -63,7 +63,7 @@ def test_lanes_of_the_payments_flow_are_killed(tmp_path: Path, source: Input, qu
     assert sorted(by_people) == [f"other/SHOP-{n}/payment/{which}" for n, which in DECIDED]
     more: dict[str, Any] = {"crash": at_points(0.02), "budget": 60, "keys": world().directory}
     with field(tmp_path, source, lanes=0, accounts=1, payments=2, **more) as place:
-        place.run(every((0.5, 1.5), Field.kill_a_lane, 6))
+        place.run(every((0.5, 1.5), Field.kill_a_lane, 4))
         assert sum(lane.starts for lane in place.lanes) > 4
         place.audited()
         found = standing(place.client)
