@@ -558,10 +558,11 @@ class Payments:
         if number in self.registered:
             text = "all that was told of this document was settled, and has left: it can change no more"
             raise RefusedError("document_left", text)
-        key = register_key(self.ring.epoch)
+        key = register_key(self.ring.place)
         known = self.ring.records.get(key)
         if known is None:
             known = self._begin(Register(key, self.ring.place, self.ring.epoch, self.ring.now))
+        self.ring.mark(known)
         cast("Register", known).dues += number.to_bytes(8, "little")
         self.registered.add(number)
 

@@ -242,7 +242,8 @@ class SumsRecord(msgspec.Struct, tag="f", array_like=True, gc=False):
 
 
 class Register(msgspec.Struct, tag="r", array_like=True, gc=False):
-    """The dues that were first told of in an epoch. It never leaves, so that a due that has left is known."""
+    """The dues that were first told of in epochs of one place of the ring, with whose segment it is stored anyway. It
+    never leaves, so that a due that has left is known."""
 
     key: str
     place: int
@@ -325,6 +326,6 @@ def sums_key(account: str, day: int) -> str:
     return f"f/{account}/{day}"
 
 
-def register_key(epoch: int) -> str:
-    """Key of the register of an epoch."""
-    return f"r/{epoch}"
+def register_key(place: int) -> str:
+    """Key of the register of a place of the ring."""
+    return f"r/{place}"

@@ -4,11 +4,13 @@ from decimal import Decimal
 
 import msgspec
 import pytest
+from xxhash import xxh3_64_intdigest
 
+from flows.reconciliation.record import due_key
 from schemas import topics
 from schemas.times import DAY, MINUTE
 from tests.channels.world import NOON, TEXT
-from tests.payments.world import Books, cancelled, decided, due, key, paid, refunded, rules, tick
+from tests.payments.world import GROUP, Books, cancelled, decided, due, key, paid, refunded, rules, tick
 
 
 def test_a_payment_pays_its_order() -> None:
@@ -95,6 +97,17 @@ def test_records_that_are_finished_leave_and_their_indexes_too() -> None:
     assert left == {"d/north/FR-2", "f/other/SHOP-7/20403"}, "and the day's figures"
     books.take(paid("A1", "100.00", "FR-1"))
     assert books.rows["dead_letter"][-1]["reason"] == "time_too_old"
+
+
+def test_what_is_known_of_dues_that_have_left_takes_little() -> None:
+    """Not a record for each epoch, but one for each place of the ring; and all of it comes back."""
+    books = Books()
+    for number in range(300):
+        books.take(due(f"FR-{number}", "1.00")).restart()
+    registers = [key for key in books.work.ring.records if key.startswith("r/")]
+    assert len(registers) == 256
+    for number in (0, 43, 44, 299):
+        assert xxh3_64_intdigest(due_key(GROUP, f"FR-{number}").encode()) in books.work.registered
 
 
 @pytest.mark.parametrize("restarts", [0, 1])
