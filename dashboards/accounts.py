@@ -61,7 +61,11 @@ LIMIT {limit:UInt64}"""
 ASKED = """
 SELECT command_id, actor, command_time, body, amount FROM answer
 WHERE party = {party:String} AND accepted
-    AND toDate(addHours(command_time, 8), 'UTC') BETWEEN {first:Date} AND {last:Date}"""
+    AND toDate(addHours(command_time, 8), 'UTC') BETWEEN {first:Date} AND {last:Date}
+UNION ALL
+SELECT deduction, toString(`group`), time, document, amount FROM deduction
+WHERE party = {party:String} AND status IN ('taken', 'returned')
+    AND toDate(addHours(time, 8), 'UTC') BETWEEN {first:Date} AND {last:Date}"""
 
 TRIAL_BALANCE = """
 SELECT account, sumIf(amount, side = 'D') AS debit, sumIf(amount, side = 'C') AS credit

@@ -38,6 +38,8 @@ MONEY = {
     "deposit_out": "退还保证金 deposit returned",
     "set_terms": "账户条件 terms",
     "admit": "入库准入 admission",
+    "deduct": "自动扣款 deduction",
+    "give_back": "退回扣款 deduction given back",
 }
 """Commands on virtual accounts, and what is booked for them."""
 ACCOUNTS = {"cash": "现金账户 cash", "business": "业务账户 business", "deposit": "保证金账户 deposit"}

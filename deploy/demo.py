@@ -341,6 +341,7 @@ class Demo:
                 f"wrong {len(money.wrong):,}; {money.refused:,} notifications refused, {money.decisions:,} decisions",
                 f"  closes        {one[13]:,} days of channels' merchants closed, {one[14]:,} open items named; "
                 f"{one[15]:,} entries booked later because their day was closed",
+                f"  deductions    {money.deducted:,} dues paid from accounts, {money.waiting:,} wait for money in them",
                 *_lines("exceptions", (_counted(kind, *counts) for kind, counts in money.exceptions.items())),
                 f"  audit         {'passed' if passed else 'FAILED'}",
                 f"  latency       p50 {p50}, p99 {p99}, from arrival to queryable row",

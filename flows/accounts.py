@@ -1,4 +1,4 @@
-"""The accounts flow: postings and commands → parties' virtual accounts → ClickHouse, one process per lane.
+"""The accounts flow: postings, deductions and commands → parties' virtual accounts → ClickHouse, one process per lane.
 
 python -m flows.accounts LANE        settings from the environment: see schemas.settings
 """
@@ -26,7 +26,7 @@ from schemas.settings import Settings, from_environment
 
 FIRST = 1000
 """Number of the flow's first lane: the tables are shared with the parcel flow, whose lanes begin with 0."""
-CODE = "accounts-2"
+CODE = "accounts-3"
 """Raise it with every change that makes other rows of the same input: stored plans of another are refused."""
 
 
@@ -48,8 +48,9 @@ def accounts(lane: Lane, tables: Tables) -> Dataflow:
 
 def answers(output: Output) -> list[Letter]:
     """What is said to those who asked, again to those who asked again."""
-    told = [*(said.answer for said in output.said), *output.again]
-    return [Letter(topics.ANSWERS.name, answer.id, msgspec.json.encode(answer)) for answer in told]
+    told, encode = [*(said.answer for said in output.said), *output.again], msgspec.json.encode
+    letters = [Letter(topics.ANSWERS.name, answer.id, encode(answer)) for answer in told]
+    return letters + [Letter(topics.DEDUCTIONS.name, one.group, encode(one)) for one in output.answered]
 
 
 def inputs(lane: int, settings: Settings) -> list[Input]:

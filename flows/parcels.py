@@ -4,6 +4,7 @@ python -m flows.parcels LANE        settings from the environment: see schemas.s
 """
 
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -48,13 +49,19 @@ def parcels(lane: Lane, lifecycle: Lifecycle, tables: Tables, positions: Positio
 
 
 def letters(
-    lane: int, block: int, booked: Booked, positions: Positions, sender: str = SENDER
+    lane: int,
+    block: int,
+    booked: Booked | None,
+    positions: Positions,
+    sender: str = SENDER,
+    more: Mapping[int, list[bytes]] = {},
 ) -> list[Letter]:
-    """What a block tells the accounts flow."""
-    gains = positions.booked(booked)
-    if gains is None:
-        return []
-    said = parts_of(sender, lane, block, positions.of(gains, booked.parties))
+    """What a block tells the accounts flow: what it booked, then `more`, bodies by partition."""
+    gains = positions.booked(booked) if booked is not None else None
+    bodies = positions.of(gains, booked.parties) if booked is not None and gains is not None else {}
+    for partition, added in more.items():
+        bodies.setdefault(partition, []).extend(added)
+    said = parts_of(sender, lane, block, bodies)
     return [Letter(topics.POSTINGS.name, "", message, partition) for partition, message in said]
 
 

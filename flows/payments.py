@@ -17,6 +17,7 @@ from bytewax.dataflow import Dataflow
 from flows.engine.lane import Lane
 from flows.engine.messages import Letter
 from flows.engine.source import Input
+from flows.journal.deductions import bodies
 from flows.journal.positions import Positions
 from flows.lifecycle.intake import RefusedError
 from flows.parcels import letters
@@ -44,7 +45,7 @@ FIRST = 3000
 """Number of the flow's first lane: the tables are shared with the other flows, whose lanes begin with 0, 1000, 2000."""
 SENDER = "payments"
 """The name under which messages to other flows are sent."""
-CODE = "payments-4"
+CODE = "payments-5"
 """Raise it with every change that makes other rows of the same input: stored plans of another are refused."""
 
 
@@ -107,7 +108,8 @@ def payments(lane: Lane, tables: Tables, positions: Positions) -> Dataflow:
         block, output = item[1]
         counts.count(output)
         rows = tables.make(output, lane.number << 32 | block.n)
-        said = letters(lane.number, block.n, tables.booked, positions, SENDER) if tables.booked else []
+        asked = bodies((one.ask for one in output.asked), lane.settings.partitions)
+        said = letters(lane.number, block.n, tables.booked, positions, SENDER, asked)
         return "lane", (block, rows, said + told(output))
 
     flow = Dataflow("payments")
@@ -136,6 +138,7 @@ def inputs(lane: int, settings: Settings) -> list[Input]:
         *(Input(channel, p, leads=True) for channel in channels for p in mine),
         *(Input(topics.BILLS.name, p) for p in mine),
         *(Input(topics.DECISIONS.name, p) for p in mine),
+        *(Input(topics.DEDUCTIONS.name, p) for p in mine),
         *(Input(topics.DEAD_LETTERS.name, p) for p in mine),
     ]
 

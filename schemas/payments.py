@@ -42,6 +42,9 @@ Sort = Literal["trade", "fund"]
 statement, 资金账单). A channel may give both; a movement is looked for in each that it gives."""
 Period = Literal["day", "week", "month"]
 """日结, 周结, 月结."""
+Settle = Literal["", "account", "payment"]
+"""account: deducted from the party's virtual account, on credit as far as its terms allow (自动扣款、挂账);
+payment: money has to come; empty: as agreed in `matching.toml`."""
 DueKind = Literal["order", "consignment", "contract", "statement", "invoice", "topup"]
 """订单, 托运单, 仓储合同, 结算单, 供应商或承运商发票, 虚拟账户充值."""
 
@@ -146,6 +149,8 @@ class Receivable(Dated, frozen=True, kw_only=True, tag="receivable"):
     partial: bool = True
     """Whether it may be paid in parts."""
     text: Text = ""
+    settle: Settle = ""
+    """Only what is owed to us in CNY, and no top-up or statement, is deducted."""
 
 
 class ReceivableCancelled(Event, frozen=True, kw_only=True, tag="receivable_cancelled"):
@@ -290,6 +295,25 @@ class PaymentRulesPublished(Event, frozen=True, kw_only=True, tag="payment_rules
     published_by: str = ""
 
 
+class DeductionAnswered(Event, frozen=True, kw_only=True, tag="deduction_answered"):
+    """Whether a due was deducted from its party's virtual account. Topic `waybook.deductions`, key: group.
+
+    A deduction that is refused waits. When the account can bear it, it is carried out and answered once more.
+    """
+
+    group: Group
+    document: Name
+    deduction: Name
+    """The number under which it was asked for."""
+    party: Name
+    amount_e4: Amount
+    accepted: bool
+    reason: Word = ""
+    """Of `schemas.reasons.ANSWER`; empty: it is deducted."""
+    available_e4: Signed = 0
+    """What the party may spend afterwards, its credit line included."""
+
+
 class OrderStatus(Event, frozen=True, kw_only=True, tag="order_status"):
     """What is paid of a document now. Topic `waybook.order-status`, key: document.
 
@@ -329,6 +353,7 @@ PaymentEvent = (
     | CloseAsked
     | ReopenAsked
     | PaymentRulesPublished
+    | DeductionAnswered
     | OrderStatus
     | InvoiceRequested
 )

@@ -47,6 +47,7 @@ CARRIES: dict[str, tuple[type[events.Event], ...]] = {
     topics.BILLS.name: (payments.BillLines, payments.BillComplete, payments.BillRefused),
     topics.DECISIONS.name: (payments.PaymentDecided, payments.CloseAsked, payments.ReopenAsked),
     topics.PAYMENT_CONTROL.name: (payments.PaymentRulesPublished,),
+    topics.DEDUCTIONS.name: (payments.DeductionAnswered,),
     topics.STATUSES.name: (payments.OrderStatus,),
     topics.INVOICES.name: (payments.InvoiceRequested,),
     **{topic.name: (payments.Notification,) for topic in topics.NOTIFICATIONS},
@@ -65,6 +66,7 @@ SENT = {
     topics.BILLS.name,
     topics.DECISIONS.name,
     topics.PAYMENT_CONTROL.name,
+    topics.DEDUCTIONS.name,
     topics.STATUSES.name,
     topics.INVOICES.name,
     *(topic.name for topic in topics.NOTIFICATIONS),
@@ -77,7 +79,9 @@ POSTINGS = "Postings"
 BODY = (
     "MessagePack array of columns: parties and fees are texts; party and fee are their numbers and days are days since "
     "1970-01-01, little-endian int32; amounts, int64 of 0.0001 yuan, is what the party gained from headquarters. "
-    "In order: parties, party, fees, fee, days, amounts"
+    "In order: parties, party, fees, fee, days, amounts. Or a MessagePack map: asks, an array of what is to be "
+    "deducted from virtual accounts, each an array of deduction, party, group, document, amount, time, back (true: "
+    "no more)"
 )
 _BLOCK: dict[str, Any] = {
     "name": POSTINGS,

@@ -50,6 +50,7 @@ DEAD_LETTER = {
     "payment_rules_refused": "支付渠道或匹配规则被拒绝",
     "decision_refused": "支付裁决被拒绝",
     "document_left": "单据早已结清，不能再改",
+    "unknown_deduction": "扣款答复与请求不符",
 }
 """Input that is kept aside with its bytes, and its label for people."""
 
@@ -121,6 +122,7 @@ EXCEPTION = {
     "cut_off": "日切差异",
     "bill_refused": "账单被拒绝",
     "bill_missing": "账单未到",
+    "deduction_refused": "账户扣款未成功",
 }
 """What a person may have to look at about payments: an exception's `kind`."""
 

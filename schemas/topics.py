@@ -47,6 +47,12 @@ DECISIONS = Topic(
 PAYMENT_CONTROL = Topic(
     "waybook.payment-control", "", False, "What is published: channels, merchants and matching rules"
 )
+DEDUCTIONS = Topic(
+    "waybook.deductions",
+    "group",
+    True,
+    "Whether dues were deducted from virtual accounts, from the accounts flow",
+)
 STATUSES = Topic(
     "waybook.order-status", "document", True, "What is paid of each document, for the business systems"
 )
@@ -66,12 +72,12 @@ NOTIFICATIONS = tuple(map(notifications, CHANNELS))
 
 TOPICS = (
     *(ORDERS, DEVICES, STAYS, DEAD_LETTERS, CONTROL, TICKS, POSTINGS, COMMANDS, ANSWERS, QUERIES),
-    *(RECEIVABLES, BILLS, DECISIONS, PAYMENT_CONTROL, STATUSES, INVOICES, *NOTIFICATIONS),
+    *(RECEIVABLES, BILLS, DECISIONS, PAYMENT_CONTROL, DEDUCTIONS, STATUSES, INVOICES, *NOTIFICATIONS),
 )
 
 _BY_NAME = {topic.name: topic for topic in TOPICS}
 _NOTIFIED = notifications("").name
-_OF_PAYMENTS = {RECEIVABLES.name, BILLS.name, DECISIONS.name, PAYMENT_CONTROL.name}
+_OF_PAYMENTS = {RECEIVABLES.name, BILLS.name, DECISIONS.name, PAYMENT_CONTROL.name, DEDUCTIONS.name}
 
 
 def named(name: str) -> Topic:

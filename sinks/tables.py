@@ -479,15 +479,15 @@ MOVEMENT = Table(
         STEP,
         Column("party", WORD),
         Column("account", WORD, "cash 现金账户, business 业务账户, deposit 保证金账户"),
-        Column("kind", WORD, "posting, or the command's name"),
+        Column("kind", WORD, "posting, the command's name, or deduct, give_back: a due's deduction"),
         Column("amount", MONEY, "what the account gained, yuan; negative for what it lost"),
         Column("balance", MONEY, "of the account afterwards"),
         Column("business_date", DATE, "Shanghai's date of what it is for"),
         Column("time", TIME, "data time at which it was booked"),
         Column("fee", WORD, "of the journal rows that it stands for; empty: there are none"),
-        Column("sender", "UInt64", "posting: seq of the block whose journal rows it sums up; 0: a command"),
-        Column("command_id", TEXT, "empty for a posting"),
-        Column("charge_id", ID, "of the command's journal rows; zeros for a posting"),
+        Column("sender", "UInt64", "posting: seq of the block whose journal rows it sums up; 0: no posting"),
+        Column("command_id", TEXT, "or the deduction's number; empty for a posting"),
+        Column("charge_id", ID, "of the journal rows of the command or deduction; zeros for a posting"),
         Column("counterparty", WORD, "the other party"),
     ),
     extras=(PARTIES,),
@@ -888,6 +888,7 @@ RECEIVABLE = Table(
         Column("partial", "UInt8", "1: it may be paid in parts"),
         Column("text", TEXT, "cancelled: the reason"),
         Column("by", TEXT, "cancelled: who"),
+        Column("settle", WORD, "account: deducted from the party's account; payment; empty: as agreed"),
         Column("partition", "UInt16", "of the topic waybook.receivables"),
         Column("offset", "UInt64"),
     ),
@@ -944,7 +945,7 @@ PAYMENT = Table(
         Column("text", TEXT),
         Column("event_time", TIME, "when the channel says that it happened"),
         Column("settled", DATE, "the channel's settlement date; 1970-01-01: not told"),
-        Column("cause", TEXT, "the notification or bill that told"),
+        Column("cause", TEXT, "the notification, bill or deduction's answer that told"),
     ),
     extras=(
         PAYMENTS,
@@ -1035,6 +1036,33 @@ PAYMENT_MATCH = Table(
         Column("time", TIME, "data time at which it was booked"),
     ),
     extras=(PAYMENTS, DOCUMENTS, POSTED_FOR),
+)
+
+DEDUCTION = Table(
+    "deduction",
+    "Dues that are deducted from virtual accounts: what the payments flow asks for, and what the accounts flow does",
+    (
+        *SEQ,
+        STEP,
+        Column("deduction", TEXT, "its number: of the document, and of the time when it was asked for"),
+        Column(
+            "status",
+            WORD,
+            "asked, dropped: by the payments flow; refused (it waits), taken, returned, withdrawn",
+        ),
+        GROUP,
+        Column("document", TEXT),
+        Column("party", TEXT),
+        Column("amount", MONEY),
+        Column("reason", WORD, "refused: why"),
+        Column(
+            "available", MONEY, "refused, taken, returned: what the party may spend, its credit line included"
+        ),
+        Column("event_time", TIME, "data time at which it was asked for"),
+        Column("time", TIME, "data time of this row"),
+        Column("cause", TEXT, "asked, dropped: the event that led to it"),
+    ),
+    extras=(DOCUMENTS,),
 )
 
 PAYMENT_EXCEPTION = Table(
@@ -1174,9 +1202,9 @@ PAYMENT_RULES = Table(
 
 OF_PAYMENTS = (
     *(RECEIVABLE, NOTIFICATION, PAYMENT, BILL, BILL_LINE, PAYMENT_MATCH, PAYMENT_EXCEPTION, ORDER_STATUS),
-    *(PAYMENT_DECISION, CLOSE, PAYMENT_RULES),
+    *(PAYMENT_DECISION, CLOSE, PAYMENT_RULES, DEDUCTION),
 )
-"""Tables that only the payments flow writes."""
+"""Tables that are empty without payments: the accounts flow writes deductions only."""
 FACTS = (
     *(EVENT, ORDER_TERMS, CLAIM, CHARGE, JOURNAL, WEIGHT, ANOMALY, WAITING, DEAD_LETTER),
     *(TARIFF, DIRECTORY, SITE, PRODUCT, AREA, PARTY, OPERATOR, BALANCE_MOVED, ACCOUNT, FEE, POSTING_RULE),

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from deploy.audit.chain import Log
 from deploy.audit.digest import place
 from deploy.audit.names import name_of
-from deploy.audit.postings import MONEY, PAYMENTS, PREPAID, TOLD, words
+from deploy.audit.postings import DEDUCTED, MONEY, PAYMENTS, PREPAID, TOLD, words
 from deploy.audit.report import Check, Findings
 from deploy.audit.rules import MOST
 from deploy.audit.store import BLOCK_RANGE, BLOCKS, LANE, Row, Store, shard_of, up_to
@@ -39,6 +39,12 @@ _READ = {
                reinterpretAsInt64(unit_price) AS price, reinterpretAsInt64(available) AS available,
                toDate(addHours(command_time, 8), 'UTC') AS day
         FROM $answer WHERE {_MINE} ORDER BY party, seq, step, line""",
+    "deduction": f"""
+        SELECT party, seq, step, deduction, toString(status) AS status, toString(group) AS group, document,
+               reinterpretAsInt64(amount) AS units, toString(reason) AS reason,
+               reinterpretAsInt64(available) AS available, event_time AS asked,
+               toDate(addHours(time, 8), 'UTC') AS day
+        FROM $deduction WHERE {_MINE} AND status NOT IN ('asked', 'dropped') ORDER BY party, seq, step, line""",
     "notice": f"""
         SELECT party, seq, kind, status, reinterpretAsInt64(available) AS available,
                reinterpretAsInt64(threshold) AS threshold
@@ -53,6 +59,7 @@ class Step(NamedTuple):
     hold: list[Row]
     terms: list[Row]
     answer: list[Row]
+    deduction: list[Row]
 
 
 class Prices(NamedTuple):
@@ -61,6 +68,47 @@ class Prices(NamedTuple):
     parties: set[str]
     always: set[str]
     materials: dict[str, set[int]]
+
+
+class Queue:
+    """A party's deductions that wait, and those that were taken."""
+
+    def __init__(self) -> None:
+        self._waiting: dict[str, Row] = {}
+        self._taken = set[str]()
+
+    def took(self, done: Row, available: int) -> str:
+        """What is wrong with a row about a deduction when so much may be spent; empty: nothing."""
+        number, status = done["deduction"], done["status"]
+        waited, taken = self._waiting.pop(number, None), number in self._taken
+        if taken != (status == "returned"):
+            return f"is {status}, and was {'taken' if taken else 'not taken'} before"
+        if status == "returned":
+            self._taken.discard(number)
+        elif status == "refused":
+            self._waiting[number] = done
+            return "is refused again" if waited else ""
+        elif status == "taken":
+            self._taken.add(number)
+            if done["units"] > available:
+                return f"takes {done['units']}, and {available} may be spent"
+            if any(_turn(one) < _turn(done) for one in self._within(available)):
+                return "is taken before an older one"
+        return ""
+
+    def _within(self, available: int) -> Iterator[Row]:
+        """What waits, and could be paid with so much."""
+        for one in self._waiting.values():
+            if one["units"] <= available and one["reason"] != "unknown_party":
+                yield one
+
+    def payable(self, available: int) -> str:
+        """A deduction that waits, and could be paid; empty: none."""
+        return next((str(one["deduction"]) for one in self._within(available)), "")
+
+
+def _turn(row: Row) -> tuple[int, str, str]:
+    return row["asked"], row["group"], row["document"]
 
 
 class Replay:
@@ -72,6 +120,9 @@ class Replay:
         self.answers = Findings("recomputed_answers", "每条资金指令的执行或拒绝独立重判")
         self.holds = Findings("recomputed_holds", "冻结逐笔重算")
         self.notices = Findings("recomputed_notices", "余额通知逐条重算")
+        self.deductions = Findings(
+            "recomputed_deductions", "账户扣款逐笔重判：余额足则扣，不足则等待，先到先扣"
+        )
 
     def walk(self) -> None:
         """All parties."""
@@ -99,13 +150,14 @@ class Replay:
             self.answers.check("answers"),
             self.holds.check("changes of holds"),
             self.notices.check("notices"),
+            self.deductions.check("deductions"),
         ]
 
     def _shard(self, read: dict[str, list[Row]]) -> None:
         steps: dict[str, dict[tuple[int, int], Step]] = defaultdict(dict)
         for name in Step._fields:
             for row in read[name]:
-                of = steps[row["party"]].setdefault((row["seq"], row["step"]), Step([], [], [], []))
+                of = steps[row["party"]].setdefault((row["seq"], row["step"]), Step([], [], [], [], []))
                 getattr(of, name).append(row)
         noticed: dict[str, dict[int, list[Row]]] = defaultdict(lambda: defaultdict(list))
         for row in read["notice"]:
@@ -114,18 +166,23 @@ class Replay:
             self._party(party, steps[party], noticed[party])
 
     def _party(self, party: str, steps: dict[tuple[int, int], Step], noticed: dict[int, list[Row]]) -> None:
-        wallet = Wallet()
+        wallet, queue = Wallet(), Queue()
         order = sorted(steps)
         for number, (seq, step) in enumerate(order):
-            self._step(party, wallet, f"{place(seq)} step {step}", steps[seq, step])
+            self._step(party, wallet, queue, f"{place(seq)} step {step}", steps[seq, step])
             if number + 1 == len(order) or order[number + 1][0] != seq:
+                if late := queue.payable(wallet.available):
+                    self.deductions.add(f"{party}: {place(seq)} leaves {late} waiting, and could pay it")
                 self._notices(party, wallet, seq, noticed.pop(seq, []))
         for seq, rows in noticed.items():
             self.notices.add(f"{party}: {place(seq)} has {len(rows)} notices, and nothing happened")
 
-    def _step(self, party: str, wallet: Wallet, where: str, step: Step) -> None:
+    def _step(self, party: str, wallet: Wallet, queue: Queue, where: str, step: Step) -> None:
         found = [Moved(row["account"], row["units"], row["balance"]) for row in step.movement]
         self.movements.seen += len(found)
+        if step.deduction:
+            self._deduction(party, wallet, queue, where, step)
+            return
         if step.answer:
             self._command(party, wallet, where, step)
             return
@@ -189,6 +246,41 @@ class Replay:
         told = said["command"] == "set_terms" and not reason
         if (told and not self._terms_told(wallet, step, said)) or (step.terms and not told):
             self.answers.add(f"{party}: {where} set other terms than were asked")
+
+    def _deduction(self, party: str, wallet: Wallet, queue: Queue, where: str, step: Step) -> None:
+        done, status = step.deduction[0], step.deduction[0]["status"]
+        self.deductions.seen += len(step.deduction)
+        wrong = queue.took(done, wallet.available)
+        if done["reason"] != self._reason(party, wallet, done):
+            wrong = f"was {status} for {done['reason']!r}"
+        moved: list[Moved] = []
+        if status in ("taken", "returned"):
+            moved = wallet.post(-done["units"] if status == "taken" else done["units"])
+        available = 0 if done["reason"] == "unknown_party" else wallet.available
+        if done["available"] != available:
+            wrong = f"says that {done['available']} may be spent, should be {available}"
+        if wrong or len(step.deduction) > 1 or step.answer or step.terms or step.hold:
+            self.deductions.add(f"{party}: {where} {done['deduction']} {wrong or 'is not alone'}")
+        found = [Moved(row["account"], row["units"], row["balance"]) for row in step.movement]
+        kind = DEDUCTED[0] if status == "taken" else DEDUCTED[1]
+        charge = name_of(f"{kind}|{party}|{done['deduction']}")
+        facts = (kind, done["deduction"], done["day"], 0, HQ, kind, charge.strip("0"))
+        names = ("kind", "command_id", "day", "sender", "counterparty", "fee")
+        told = [(*(row[name] for name in names), row["charge"].strip("0")) for row in step.movement]
+        if found != moved or any(one != facts for one in told):
+            self.movements.add(f"{party}: {where} moved {found}, should be {moved}")
+
+    def _reason(self, party: str, wallet: Wallet, done: Row) -> str:
+        """Why a deduction should be refused; what depends on the directory is judged by all that were published."""
+        if done["status"] != "refused":
+            return ""
+        parties, always, _ = self._published
+        maybe = done["reason"] == "unknown_party" and party not in always
+        if maybe or (parties and party not in parties):
+            return "unknown_party"
+        if wallet.available >= done["units"]:
+            return "nothing"
+        return "over_limit" if wallet.limit else "insufficient_balance"
 
     @staticmethod
     def _terms_told(wallet: Wallet, step: Step, said: Row) -> bool:

@@ -107,6 +107,10 @@ class Asked:
         there = self._open.get((group, subject), {})
         return sum(units for kind, units in there.items() if kind in _OF_PAYMENT | _OF_REFUND)
 
+    def there(self, group: str, subject: str, kind: str) -> int | None:
+        """The amount of an open exception; None: it is not open."""
+        return self._open.get((group, subject), {}).get(kind)
+
     def over(self, group: str, subject: str) -> bool:
         """Whether people are told of too much money."""
         return any(kind in _OVER for kind in self._open.get((group, subject), ()))

@@ -10,12 +10,14 @@ from deploy.audit.asked import Asked
 from deploy.audit.cards import check_cards
 from deploy.audit.closed import Closes, check_closed
 from deploy.audit.decided import Decided, Voucher
+from deploy.audit.deductions import CHANNEL, Deductions, Money, One, Owed
 from deploy.audit.names import content_name, name_of
 from deploy.audit.postings import words
 from deploy.audit.receipts import (
     CLEARING,
     DUES,
     ELSEWHERE,
+    IN_TRANSIT,
     OWN,
     RECEIPTS,
     VIRTUAL,
@@ -39,7 +41,7 @@ _PAYMENTS = """
     FROM $payment WHERE {where} GROUP BY payment"""
 _WORDS = f"""
     SELECT toString(group) AS group, document, groupArray((toString(status), event_id, event_time, toString(kind),
-           toString(direction), party, reinterpretAsInt64(amount), toString(currency))) AS words
+           toString(direction), party, reinterpretAsInt64(amount), toString(currency), toString(settle))) AS words
     FROM $receivable WHERE {shard_of("document")} GROUP BY group, document"""
 _VOUCHERS = """
     SELECT toString(what) AS what, toString(group) AS group, payment, document,
@@ -55,12 +57,16 @@ _CLEARING = f"""
     SELECT toString(account) AS account, toString(counterparty) AS other,
            sum(if(side = 'D', 1, -1) * reinterpretAsInt64(amount)) AS units FROM $journal
     WHERE account IN {(*CLEARING.values(), ELSEWHERE)} GROUP BY account, other HAVING units != 0"""
+_IN_TRANSIT = """
+    SELECT party, sum(reinterpretAsInt64(amount) * if(status = 'taken', -1, 1)) AS units FROM $deduction
+    WHERE status IN ('taken', 'returned') GROUP BY party"""
 _STATUSES = f"""
     SELECT toString(group) AS group, document, groupArray((serial, status_id, toString(status),
            reinterpretAsInt64(due), reinterpretAsInt64(paid), reinterpretAsInt64(refunded), payments)) AS said
     FROM $order_status WHERE {shard_of("document")} GROUP BY group, document"""
 _UNHEARD = f"""
-    SELECT payment, cause FROM $payment WHERE {shard_of("payment")} AND startsWith(cause, 'ntf-')
+    SELECT payment, cause FROM $payment
+    WHERE {shard_of("payment")} AND startsWith(cause, 'ntf-') AND channel != '{CHANNEL}'
         AND (cause, payment) NOT IN (SELECT notification_id, payment FROM $notification WHERE {shard_of("payment")})"""
 _UNSEALED = f"""
     SELECT notification_id, payment, length(sealed) AS bytes, payment IN (SELECT payment FROM $payment) AS known,
@@ -94,6 +100,10 @@ class Paid(NamedTuple):
         """The other side of its receipt."""
         return f"{self.channel}/{self.merchant}"
 
+    def pays(self, direction: str) -> bool:
+        """Whether it is money from outside that goes this way."""
+        return self.direction == direction and self.channel != CHANNEL
+
 
 class Due(msgspec.Struct):
     """A due as its newest word has it."""
@@ -108,6 +118,7 @@ class Due(msgspec.Struct):
     since: int
     cancelled: bool
     words: int
+    settle: str = ""
 
     @property
     def asked(self) -> int:
@@ -118,12 +129,13 @@ class Due(msgspec.Struct):
 class Matched:
     """Walks through all payments and all dues."""
 
-    def __init__(self, store: Store, data_time: int | None) -> None:
+    def __init__(self, store: Store, data_time: int | None, *, live: bool, settled: bool) -> None:
         self._store = store
         self._bounds = read_bounds(store)
         self.asked = Asked(store, self._bounds, data_time or 0)
         self.decided = Decided(store, self._bounds)
         self._closes = Closes(store)
+        self.deductions = Deductions(store, self._bounds, live=live, settled=settled)
         self.receipts = Findings("receipts_posted", "每笔成功支付及其手续费按渠道逐行入账，不多不少")
         self.dues = Findings("dues_posted", "每张应收应付按最新内容逐行入账，不多不少")
         self.names = Findings("payment_names", "支付、核销、状态编号由内容独立重算")
@@ -140,6 +152,8 @@ class Matched:
             self._payments(shard, shards)
         for shard, shards in self._store.shards("receivable", IN_A_SHARD):
             self._dues(shard, shards)
+        for row in self._store.rows(_IN_TRANSIT):
+            self._clearing[IN_TRANSIT, row["party"]] += row["units"]
         found = {(row["account"], row["other"]): row["units"] for row in self._store.rows(_CLEARING)}
         for key in found.keys() | self._clearing.keys():
             self.clearing.seen += 1
@@ -155,6 +169,7 @@ class Matched:
         yield self.statuses.check("documents")
         yield self.asked.check()
         yield self.decided.check()
+        yield from self.deductions.checks()
         yield self.numbers.check("payments")
         yield self.names.check("names")
         yield self.evidence.check("notifications")
@@ -255,9 +270,12 @@ class Matched:
             for row in self._store.rows(_STATUSES, **span)
         }
         journal = self._entries(DUES, shard_of("waybill"), span)
+        deducted, money = self.deductions.read(span)
         for key, due in dues.items():
             self._due(due, vouchers.get(key, ()), journal, paid)
             self._status(due, vouchers.get(key, ()), statuses.pop(key, []), paid)
+            self._deducted(due, vouchers.get(key, ()), paid, deducted.pop(key, []), money)
+        self.deductions.rest(money, deducted)
         for charge in journal:
             self.dues.add(f"{charge}: its rows are not called for")
         for key in vouchers.keys() - dues.keys():
@@ -272,12 +290,12 @@ class Matched:
             told = [word for word in said if word[2] == "told"]
             if not told:
                 continue
-            time, event, _, _, _, kind, direction, party, units, currency = told[-1]
+            time, event, _, _, _, kind, direction, party, units, currency, settle = told[-1]
             cancelled = any((word[0], word[1]) > (time, event) for word in said if word[2] == "cancelled")
             key = row["group"], row["document"]
             yield (
                 key,
-                Due(*key, kind, direction, party, units, currency, said[0][0], cancelled, len(said)),
+                Due(*key, kind, direction, party, units, currency, said[0][0], cancelled, len(said), settle),
             )
 
     def _due(
@@ -350,6 +368,28 @@ class Matched:
         found = (*said[-1][2:-1], _names_in(said[-1][-1])) if said else ("open", *wanted[1:])
         if tuple(found) != wanted:
             self.statuses.add(f"{due.document}: said {found}, should be {wanted}")
+
+    def _deducted(
+        self,
+        due: Due,
+        vouchers: Sequence[Voucher],
+        paid: Mapping[str, Paid],
+        rows: Sequence[One],
+        money: dict[str, Money],
+    ) -> None:
+        """What is to be deducted is what others have not paid, and nobody has given up."""
+        others = sum(
+            one.units
+            for one in vouchers
+            if one.what == "match" and one.payment in paid and paid[one.payment].pays(due.direction)
+        )
+        others += sum(one.units for one in vouchers if _gives_up(one))
+        owed = Owed(
+            *(due.group, due.document, due.kind, due.direction, due.currency, due.party, due.settle),
+            due.asked,
+            others,
+        )
+        self.deductions.due(owed, rows, money, vouchers, self.asked)
 
     def _by_number(
         self,
@@ -514,8 +554,10 @@ def _plain(number: str) -> str:
     return "".join(letter for letter in number if letter.isalnum()).upper()
 
 
-def check_matched(store: Store, data_time: int | None) -> list[Check]:
+def check_matched(
+    store: Store, data_time: int | None, *, live: bool = False, settled: bool = False
+) -> list[Check]:
     """All of these checks. `data_time`: as the lanes have it, at least, UTC ms."""
-    work = Matched(store, data_time)
+    work = Matched(store, data_time, live=live, settled=settled)
     work.walk()
     return list(work.checks())

@@ -27,7 +27,14 @@ T = TypeVar("T")
 _PAYMENTS = """
     SELECT payment, argMax(reinterpretAsInt64(amount), (seq, line)) AS amount,
            argMax(state, (seq, line)) = 'success' AS moved
-    FROM $payment GROUP BY payment"""
+    FROM $payment WHERE channel != 'account' GROUP BY payment"""
+_WAITS = "deduction_refused"
+"""Nobody knows beforehand what an account can bear: see `Paid.waiting`."""
+_DEDUCTIONS = """
+    SELECT countIf(newest = 'taken') AS deducted, countIf(newest = 'refused') AS waiting FROM (
+        SELECT argMax(toString(status), (seq, step)) AS newest FROM $deduction
+        WHERE status NOT IN ('asked', 'dropped') GROUP BY deduction
+    )"""
 _MATCHES = """
     SELECT payment, document, sum(reinterpretAsInt64(amount)) AS matched FROM $payment_match
     WHERE what = 'match' GROUP BY payment, document HAVING matched != 0"""
@@ -66,6 +73,9 @@ class Paid(msgspec.Struct, frozen=True):
     """That people took."""
     undecided: tuple[str, ...]
     """Of those: not in the books."""
+    deducted: int
+    """Dues that are paid from virtual accounts; `waiting`: those that the accounts cannot bear."""
+    waiting: int
 
 
 def paid(store: Store, directory: Path) -> Paid:
@@ -81,7 +91,8 @@ def paid(store: Store, directory: Path) -> Paid:
     right = [one for one in known if one.shares and shares.get(one.payment) == one.shares]
     wrong = [one for one in known if not _within(shares.get(one.payment, {}), one.shares)]
     settled = {one.payment for one in (*right, *wrong)}
-    there = {row["kind"]: row["n"] for row in store.rows(_EXCEPTIONS)}
+    (deductions,) = store.rows(_DEDUCTIONS)
+    there = {row["kind"]: row["n"] for row in store.rows(_EXCEPTIONS) if row["kind"] != _WAITS}
     bills = _lines(directory / BILLS, BillLine)
     true = true_exceptions(list(truth.values()), bills, status_of(directory).time)
     decisions = [one.event_id for one in _lines(directory / DECISIONS, DecisionLine)]
@@ -95,6 +106,8 @@ def paid(store: Store, directory: Path) -> Paid:
         wrong=tuple(f"{one.payment}: {shares[one.payment]}, should be {one.shares}" for one in wrong),
         missing=tuple(missing),
         refused=int(store.value(_REFUSED)),
+        deducted=deductions["deducted"],
+        waiting=deductions["waiting"],
         exceptions={kind: (there.get(kind, 0), true[kind]) for kind in sorted(there.keys() | true.keys())},
         decisions=len(decisions),
         undecided=tuple(one for one in decisions if one not in decided),

@@ -135,10 +135,18 @@ RULES = (
 """In the order of the report."""
 
 
-def check_payments(store: Store, data_time: int | None = None) -> list[Check]:
-    """All checks of the payments flow; none where it never wrote. `data_time`: the lanes', at least, UTC ms."""
+def check_payments(
+    store: Store, data_time: int | None = None, *, live: bool = False, settled: bool = False
+) -> list[Check]:
+    """All checks of the payments flow; none where it never wrote. `data_time`: the lanes', at least, UTC ms.
+
+    `live`: the flows are writing. `settled`: all has come to rest, so nothing is on the way from one to another.
+    """
     if not any(
         store.count(table) for table in ("receivable", "payment", "bill", "bill_line", "payment_exception")
     ):
         return []
-    return [*(check_rule(store, rule) for rule in RULES), *check_matched(store, data_time)]
+    return [
+        *(check_rule(store, rule) for rule in RULES),
+        *check_matched(store, data_time, live=live, settled=settled),
+    ]

@@ -93,8 +93,22 @@ MONEY_LEGS = (
     MoneyLeg("deposit_out", PARTY, "1202", "C"),
 )
 """What a command on a party's virtual accounts should post, in the party's book and in headquarters'."""
-MONEY = tuple(dict.fromkeys(leg.fee for leg in MONEY_LEGS))
-"""Journal rows of these fees stand for commands, not for charges."""
+COMMANDS = tuple(dict.fromkeys(leg.fee for leg in MONEY_LEGS))
+"""Journal rows of these fees stand for commands."""
+DEDUCTION_LEGS = (
+    MoneyLeg("deduct", PARTY, "2602", "D"),
+    MoneyLeg("deduct", PARTY, "1201", "C"),
+    MoneyLeg("deduct", HQ, "2401", "D"),
+    MoneyLeg("deduct", HQ, "1816", "C"),
+    MoneyLeg("give_back", HQ, "1816", "D"),
+    MoneyLeg("give_back", HQ, "2401", "C"),
+    MoneyLeg("give_back", PARTY, "1201", "D"),
+    MoneyLeg("give_back", PARTY, "2602", "C"),
+)
+"""What a due that is deducted from a party's virtual account should post, and what should take it back."""
+DEDUCTED = ("deduct", "give_back")
+MONEY = (*COMMANDS, *DEDUCTED)
+"""Journal rows of these fees stand for commands or deductions, not for charges."""
 PAYMENTS = (
     *("payment_in", "payment_out", "channel_fee", "receivable", "payable"),
     *("receivable_paid", "receivable_refunded", "payable_paid", "payable_refunded"),

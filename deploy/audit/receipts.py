@@ -2,7 +2,7 @@
 
 import re
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -13,7 +13,9 @@ from schemas.parties import HQ
 
 PARTY, CHANNEL, SUSPENSE = "party", "channel", "2601"
 """In whose book a leg is, besides headquarters'; the account of a payment's channel; what has found no document."""
-CLEARING = {"wechat": "1811", "alipay": "1812", "unionpay": "1813", "bank": "1814"}
+IN_TRANSIT = "1816"
+"""What is deducted from virtual accounts passes through it."""
+CLEARING = {"wechat": "1811", "alipay": "1812", "unionpay": "1813", "bank": "1814", "account": IN_TRANSIT}
 ELSEWHERE = "1815"
 """The account of channels that have none of their own."""
 
@@ -96,6 +98,16 @@ class Bounds(msgspec.Struct, frozen=True):
     patience: int
     plain: bool
     """Whether whatever carries its order's number finds it, however old."""
+    agreed: tuple[Mapping[str, Sequence[str]], ...] = ()
+    """Which dues are deducted from virtual accounts: groups, kinds and parties; what is left out: all."""
+
+    def deducts(self, group: str, kind: str, party: str) -> bool:
+        """Whether such a due is, unless it says something else."""
+        asked = {"groups": group, "kinds": kind, "parties": party}
+        return any(
+            all(not one.get(name) or value in one[name] for name, value in asked.items())
+            for one in self.agreed
+        )
 
 
 _UNITS = {"m": 60_000, "h": 3_600_000, "d": 86_400_000}
@@ -115,6 +127,7 @@ def bounds_of(text: str | None) -> Bounds:
         int(Decimal(decisions.get("four_eyes", "0")) * 10_000),
         int(span[1]) * _UNITS[span[2]] if span else 0,
         any(not {"before", "after", "direction"} & rule.keys() for rule in numbers),
+        tuple(found.get("deduct", ())),
     )
 
 

@@ -424,13 +424,45 @@ RULES = (
             FROM (
                 SELECT DISTINCT party, command_id, charge_id, fee FROM $account_movement
                 WHERE {BLOCK_RANGE} AND command_id != '' AND fee != ''
+                    AND kind NOT IN {postings.words(postings.DEDUCTED)}
             ) AS moved
             JOIN (SELECT * FROM $answer WHERE {BLOCK_RANGE} AND accepted) AS said USING (party, command_id)
             JOIN {postings.as_values(postings.MONEY_LEGS)} AS leg USING (fee)
             UNION ALL
             SELECT charge_id, fee, event_time, amount, account, side, if(book = '{HQ}', counterparty, book), '',
                    book, counterparty, 1
-            FROM $journal WHERE {BLOCK_RANGE} AND fee IN {postings.words(postings.MONEY)}
+            FROM $journal WHERE {BLOCK_RANGE} AND fee IN {postings.words(postings.COMMANDS)}
+        )
+        GROUP BY charge_id, fee, time, amount, account, side, party, book, counterparty
+        HAVING sum(found) != 0""",
+    ),
+    Rule(
+        "deductions_posted",
+        "每笔账户扣款与退回按规则逐行入账，不多不少",
+        "deduction",
+        "blocks",
+        f"""
+        SELECT party, max(number) AS deduction, book, account, side, amount,
+               if(sum(found) > 0, 'not called for', 'missing') AS row
+        FROM (
+            SELECT charge_id, fee, time, amount, account, side, party, number,
+                   if(of = '{HQ}', '{HQ}', party) AS book, if(of = '{HQ}', party, '{HQ}') AS counterparty,
+                   -1 AS found
+            FROM (
+                SELECT DISTINCT toString(party) AS party, command_id AS number, charge_id, toString(fee) AS fee
+                FROM $account_movement
+                WHERE {BLOCK_RANGE} AND kind IN {postings.words(postings.DEDUCTED)}
+            ) AS moved
+            JOIN (
+                SELECT party, deduction AS number, time, amount,
+                       if(status = 'taken', 'deduct', 'give_back') AS fee
+                FROM $deduction WHERE {BLOCK_RANGE} AND status IN ('taken', 'returned')
+            ) AS done USING (party, number, fee)
+            JOIN {postings.as_values(postings.DEDUCTION_LEGS)} AS leg USING (fee)
+            UNION ALL
+            SELECT charge_id, toString(fee), event_time, amount, account, side,
+                   toString(if(book = '{HQ}', counterparty, book)), '', book, counterparty, 1
+            FROM $journal WHERE {BLOCK_RANGE} AND fee IN {postings.words(postings.DEDUCTED)}
         )
         GROUP BY charge_id, fee, time, amount, account, side, party, book, counterparty
         HAVING sum(found) != 0""",
@@ -455,6 +487,7 @@ UNITS = {
     "adopted_weight": "adoptions",
     "waiting": "rows",
     "answer": "commands",
+    "deduction": "deductions",
     "posting_rule": "legs",
     "claim": "claims and withdrawals",
     "chain_breach": "rows",

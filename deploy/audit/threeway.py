@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from deploy.audit.agreed import Agreed, read_agreed
 from deploy.audit.asked import Asked
+from deploy.audit.deductions import CHANNEL
 from deploy.audit.movements import COMPARED, Line, Told, Wholes, asked, held, of_bills, stated
 from deploy.audit.report import Check, Findings
 from deploy.audit.store import Store, shard_of
@@ -30,7 +31,7 @@ _BOOKED = f"""
            argMax((toString(state), reinterpretAsInt64(amount), toString(currency), toString(direction),
                    if(fee_told = 1, [reinterpretAsInt64(fee)], []), event_time, settled,
                    bitShiftRight(seq, 32)), (seq, line)) AS newest
-    FROM $payment WHERE {_BY_PAYMENT} GROUP BY payment"""
+    FROM $payment WHERE channel != '{CHANNEL}' AND {_BY_PAYMENT} GROUP BY payment"""
 _TOLD = f"""
     SELECT payment, groupUniqArray((toString(state), reinterpretAsInt64(amount), toString(currency),
            toString(direction), if(fee_told = 1, [reinterpretAsInt64(fee)], []), event_time, settled)) AS told

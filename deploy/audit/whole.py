@@ -58,7 +58,7 @@ def run(
         checks.append(check_ahead(newest, log))
     checks += check_recomputed(store, looked_at, data_time, limits or from_environment())
     checks.append(check_drafts(store))
-    checks += check_payments(store, data_time)
+    checks += check_payments(store, data_time, live=live, settled=tick is not None)
     checks += check_accounts(store, looked_at, settled=tick is not None)
     if truth is not None:
         checks += check_truth(store, truth)

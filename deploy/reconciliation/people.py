@@ -10,7 +10,9 @@ from clickhouse_connect.driver.client import Client
 from dashboards.queries import Row, rows
 from dashboards.words import shanghai, yuan
 from deploy.reconciliation.stored import GROUP_OF, Stored, now_of, rules_of
+from deploy.reconciliation.trail import deducted
 from flows.reconciliation.components import component
+from flows.reconciliation.deducting import CHANNEL, REFUSED
 from flows.reconciliation.explain import explain
 from schemas import topics
 from schemas.identity import content_id
@@ -76,7 +78,9 @@ def showing(client: Client, number: str) -> Iterator[str]:
     for one in rows(client, DECIDED, id=number):
         what = f"{one['decision']} {one['event_id']}  {one['state']}  {one['by']}  {one['reason']}"
         yield f"  {shanghai(one['event_time'])}  {what}"
-    if "/" in row["subject"]:
+    if row["kind"] == REFUSED:
+        yield from deducted(client, row["subject"])
+    elif "/" in row["subject"]:
         yield from explained(client, row["subject"])
 
 
@@ -95,6 +99,8 @@ def explained(client: Client, payment: str) -> list[str]:
     group = rows(client, GROUP_OF, payment=payment)
     if not group:
         raise LookupError(f"there is no payment {payment}: its key is channel/merchant/kind/number")
+    if payment.startswith(f"{CHANNEL}/"):
+        return ["deducted from the account, not matched by a rule", *deducted(client, payment)]
     facts = Stored(client, group[0]["of"], rules_of(client))
     dues, payments = component([], [payment], facts, facts.rules)
     return explain(payment, dues, payments, facts.decided.decisions, facts.rules, now_of(client))
@@ -109,6 +115,8 @@ class Answer:
     def match(self, number: str, shares: Sequence[tuple[str, int]]) -> PaymentDecided:
         """The exception's payment is for these documents, so much each (0.0001)."""
         row = found(self.client, number)
+        if row["kind"] == REFUSED:
+            raise LookupError(f"{row['subject']} is a document: match the payment that is for it")
         said = tuple(Share(row["subject"], document, amount) for document, amount in shares)
         return self._said(row, "match", shares=said)
 

@@ -37,6 +37,7 @@ SELECT document, argMaxIf(toString(r.kind), (event_time, event_id), told) AS kin
        argMaxIf(r.references, (event_time, event_id), told) AS quoted,
        argMaxIf(r.payer, (event_time, event_id), told) AS payer,
        argMaxIf(r.partial, (event_time, event_id), told) AS partial,
+       argMaxIf(toString(r.settle), (event_time, event_id), told) AS settle,
        argMax(r.status, (event_time, event_id)) = 'cancelled' AS cancelled
 FROM (SELECT *, status = 'told' AS told FROM receivable) AS r
 WHERE `group` = {{group:String}} AND document IN (
@@ -49,7 +50,7 @@ SELECT payment, any(toString(p.kind)) AS kind, argMax(reinterpretAsInt64(p.amoun
        argMax(p.original, (seq, line)) AS original, argMax(toString(p.currency), (seq, line)) AS currency,
        argMax(p.payer, (seq, line)) AS payer, argMax(p.party, (seq, line)) AS party,
        argMax(p.text, (seq, line)) AS text
-FROM payment AS p WHERE `group` = {{group:String}} AND payment IN (
+FROM payment AS p WHERE `group` = {{group:String}} AND p.channel != 'account' AND payment IN (
     SELECT payment FROM payment WHERE `group` = {{group:String}} AND ({where}) LIMIT 5000)
 GROUP BY payment HAVING argMax(toString(p.state), (seq, line)) = 'success'"""
 STANDING = """
@@ -196,9 +197,11 @@ class Stored:
                 payer=row["payer"],
                 partial=bool(row["partial"]),
                 cancelled=bool(row["cancelled"]),
+                settle=row["settle"],
             )
             for row in rows(self.client, DUES.format(where=where), group=self.group, value=value)
         ]
+        found = [msgspec.structs.replace(due, account=self.rules.deducts(self.group, due)) for due in found]
         self._dues |= {due.document: due for due in found}
         return found
 

@@ -6,7 +6,7 @@ from clickhouse_connect.driver.client import Client
 
 from dashboards.queries import Row, rows
 from dashboards.words import shanghai, yuan
-from schemas.reasons import EXCEPTION
+from schemas.reasons import ANSWER, EXCEPTION
 
 KNOWN = """
 SELECT (SELECT count() FROM payment WHERE payment = {name:String}) AS payments,
@@ -19,7 +19,7 @@ SELECT notification_id, received, toString(topic) AS topic, partition, offset FR
 WHERE payment = {name:String} ORDER BY seq, line"""
 WORDS = """
 SELECT event_time, toString(status) AS status, toString(kind) AS kind, toString(direction) AS direction, amount,
-       toString(currency) AS currency, party, event_id
+       toString(currency) AS currency, party, toString(settle) AS settle, event_id
 FROM receivable WHERE document = {name:String} ORDER BY seq, line"""
 STATUSES = """
 SELECT time, serial, toString(status) AS status, due, paid, refunded FROM order_status
@@ -38,6 +38,28 @@ SELECT event_time, event_id, toString(decision) AS decision, toString(state) AS 
 WHERE payment = {name:String} OR document = {name:String} OR position(shares, concat('"', {name:String}, '"')) > 0
 ORDER BY seq, line"""
 
+DEDUCTED = """
+SELECT time, deduction, toString(status) AS status, party, amount, toString(reason) AS reason, available FROM deduction
+WHERE document = {name:String} OR endsWith({name:String}, concat('/', deduction))
+ORDER BY event_time, deduction, indexOf(['asked', 'refused', 'taken', 'dropped', 'withdrawn', 'returned'], status)"""
+DONE = {
+    "asked": "请求 asked",
+    "refused": "余额不足，等待 waits",
+    "taken": "已扣 taken",
+    "dropped": "撤回请求 asked no more",
+    "withdrawn": "已撤回 withdrawn",
+    "returned": "已退回 given back",
+}
+
+
+def deducted(client: Client, name: str) -> Iterator[str]:
+    """Lines about what is deducted from virtual accounts for a document, or as a payment."""
+    for row in rows(client, DEDUCTED, name=name):
+        what = f"{DONE[row['status']]}  {row['party']}  {yuan(row['amount'])}"
+        if row["reason"]:
+            what += f"  {ANSWER[row['reason']]} {row['reason']}, available {yuan(row['available'])}"
+        yield f"扣款 deduction  {shanghai(row['time'])}  {what}  ({row['deduction']})"
+
 
 def trail(client: Client, name: str) -> Iterator[str]:
     """Lines about a payment's key or a document. Raises LookupError."""
@@ -50,11 +72,13 @@ def trail(client: Client, name: str) -> Iterator[str]:
         what = (
             f"{row['kind']} {row['direction']} {yuan(row['amount'])} {row['currency']} {row['party']}".strip()
         )
+        what += f" settle {row['settle']}" if row["settle"] else ""
         yield f"单据 due  {shanghai(row['event_time'])}  {row['status']}  {what}  ({row['event_id']})"
     for row in rows(client, TOLD, name=name):
         fee = f"  fee {yuan(row['fee'])}" if row["fee_told"] else ""
         what = f"{row['state']}  {yuan(row['amount'])} {row['currency']}{fee}  {row['order']}".rstrip()
         yield f"支付 payment  {shanghai(row['event_time'])}  {what}  ({row['cause']})"
+    yield from deducted(client, name)
     for row in rows(client, MATCHES, name=name, document=not known["payments"]):
         yield _matched(row, other="payment" if not known["payments"] else "document")
     for row in rows(client, STATUSES, name=name):

@@ -119,6 +119,8 @@ def _called(payment: Paid, facts: Facts) -> bool:
 
 
 def _pool_keys_of_due(due: Due, rules: MatchingRules) -> list[str]:
+    if due.account:
+        return []
     keys = [PARTY + due.party] if due.party else []
     if due.payer:
         keys.append(PAYER + due.payer)

@@ -167,6 +167,7 @@ def due_of(event: Receivable) -> Due:
         event.payer,
         event.partial,
         event=event.id,
+        settle=event.settle,
     )
 
 

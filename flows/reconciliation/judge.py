@@ -13,14 +13,29 @@ from sys import intern
 from typing import NamedTuple, cast
 
 from flows.reconciliation.clusters import Clusters
+from flows.reconciliation.deducting import (
+    REFUSED,
+    ask_of,
+    number_of,
+    payment_of,
+    refused,
+    vouchers_of,
+)
 from flows.reconciliation.facts import NOTHING, InForce, contradicts, current, in_force, original_of
 from flows.reconciliation.links import EXCEPTION, Links, subjects_of
-from flows.reconciliation.model import Difference, Due, Match, Open, Outcome, Paid
-from flows.reconciliation.outcome import outcome
-from flows.reconciliation.output import Entry, Exceptional, Output
-from flows.reconciliation.posting import (
+from flows.reconciliation.model import (
     CURRENCY,
     VIRTUAL,
+    Difference,
+    Due,
+    Match,
+    Open,
+    Outcome,
+    Paid,
+)
+from flows.reconciliation.outcome import outcome
+from flows.reconciliation.output import Asked, Entry, Exceptional, Output, Stated
+from flows.reconciliation.posting import (
     rule_of_difference,
     rule_of_due,
     rule_of_match,
@@ -35,6 +50,7 @@ from flows.reconciliation.record import (
     Booked,
     DayRecord,
     DecisionRecord,
+    Deduction,
     DueRecord,
     PaymentRecord,
     Record,
@@ -140,7 +156,9 @@ class Judge:
                 self.mark(record)
                 links.settle(record, not record.settled)
             self._book_due(record, decided)
-        open_ = self._exceptions(found, known.values())
+            if record.deduction is not None or (record.due is not None and record.due.account):
+                self._deduct(record, of_due.get(name, ()), known, given_up[name])
+        open_ = self._exceptions(found, known.values(), of)
         asked: list[tuple[str, DueRecord | PaymentRecord]] = [(key, one.record) for key, one in known.items()]
         timers: list[tuple[int, str]] = []
         for name, subject in (*asked, *of.items()):
@@ -297,6 +315,46 @@ class Judge:
             self.mark(record)
             self._agree(record.written_off, should, "write_off", record.group, "", due.document)
 
+    # What is deducted from virtual accounts
+
+    def _deduct(
+        self, record: DueRecord, matches: Iterable[Match], known: Mapping[str, Known], given_up: int
+    ) -> None:
+        """Ask for what should be deducted, give back what should not, book what was taken."""
+        due = record.due
+        assert due is not None
+        wanted = 0
+        if due.account and not due.cancelled:
+            paid = sum(one.amount for one in matches if known[one.payment].payment.direction == due.direction)
+            written_off = record.written_off
+            given_up += written_off.amount if written_off is not None and written_off.stands else 0
+            wanted = max(due.amount - given_up - paid, 0)
+        asked = record.deduction
+        if asked is not None and (asked.party, asked.amount) != (due.party, wanted):
+            self.mark(record)
+            if asked.booked:
+                self._book_deduction(record, asked, back=True)
+            self.output.asked.append(Asked(ask_of(record, asked, back=True), self.cause))
+            record.deduction = asked = None
+        if wanted and asked is None:
+            self.mark(record)
+            record.asks += 1
+            number = number_of(record, self.now)
+            record.deduction = asked = Deduction(number, due.party, wanted, self.now)
+            self.output.asked.append(Asked(ask_of(record, asked, back=False), self.cause))
+        if asked is not None and asked.state == "taken" and not asked.booked:
+            self.mark(record)
+            asked.booked = True
+            self._book_deduction(record, asked, back=False)
+
+    def _book_deduction(self, record: DueRecord, taken: Deduction, *, back: bool) -> None:
+        """A deduction is a payment through the channel `account`, and pays its due."""
+        payment = payment_of(record, taken, "closed" if back else "success")
+        self.output.stated.append(Stated(payment, taken.party, self.cause))
+        for what, booked in vouchers_of(taken):
+            document = record.document if what == "match" else ""
+            self._enter(booked, back, what, record.group, payment.key, document, what == "match", "")
+
     def _agree(
         self,
         booked: Booked,
@@ -374,9 +432,14 @@ class Judge:
 
     # What people are asked
 
-    def _exceptions(self, found: Outcome, known: Iterable[Known]) -> dict[str, dict[str, Open]]:
+    def _exceptions(
+        self, found: Outcome, known: Iterable[Known], dues: Mapping[str, DueRecord]
+    ) -> dict[str, dict[str, Open]]:
         """By subject and kind."""
         open_: dict[str, dict[str, Open]] = {}
+        for name, due in dues.items():
+            if due.deduction is not None and due.deduction.state == "refused":
+                open_[name] = {REFUSED: refused(name, due.deduction)}
         for one in found.exceptions:
             open_.setdefault(one.subject, {}).setdefault(one.kind, one)
         for record, payment in known:
@@ -459,6 +522,9 @@ class Judge:
                 paid += match.amount
             else:
                 refunded += match.amount
+        if (taken := record.deduction) is not None and taken.booked:
+            paid += taken.amount
+            payments = sorted((*payments, payment_of(record, taken).key))
         asked = due.amount - given_up
         if record.written_off is not None and record.written_off.stands:
             asked -= record.written_off.amount
@@ -476,7 +542,10 @@ class Judge:
 
     def _say(self, record: DueRecord, due: Due, known: Mapping[str, Known]) -> None:
         status, asked, paid, refunded, payments = record.status
-        times = [record.newest[0], record.cancelled[0], *(known[key].payment.time for key in payments)]
+        times = [record.newest[0], record.cancelled[0]]
+        times += [known[key].payment.time for key in payments if key in known]
+        if (taken := record.deduction) is not None and taken.booked:
+            times.append(taken.time)
         parts = (record.group, due.document, str(record.serial), status, str(asked), str(paid), str(refunded))
         self.output.statuses.append(
             OrderStatus(

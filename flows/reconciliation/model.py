@@ -7,7 +7,12 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from schemas.payments import Flow, Kind, Share
+from schemas.payments import Flow, Kind, Settle, Share
+
+VIRTUAL = ("topup", "statement")
+"""Kinds of dues that are paid into, or out of, a party's virtual accounts; they are no receivables of their own."""
+CURRENCY = "CNY"
+"""The currency of the books; what is in another one is matched and not posted."""
 
 
 class Due(msgspec.Struct, frozen=True, gc=False):
@@ -27,6 +32,10 @@ class Due(msgspec.Struct, frozen=True, gc=False):
     partial: bool = True
     cancelled: bool = False
     event: str = ""
+    settle: Settle = ""
+    """What its word says about the party's account."""
+    account: bool = False
+    """It is deducted from the party's account: only a number or a person leads a payment to it."""
 
 
 class Paid(msgspec.Struct, frozen=True, gc=False):

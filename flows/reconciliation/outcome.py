@@ -52,7 +52,9 @@ def outcome(
         [money for money in free if money.called],
         [money for money in refunds if money.paid.original not in unnumbered],
     )
-    claims = [claim for claim in book.claims.values() if claim.open and not claim.refunded]
+    claims = [
+        claim for claim in book.claims.values() if claim.open and not claim.refunded and not claim.due.account
+    ]
     settled = frozenset(book.claims).difference(claim.name for claim in claims)
 
     pool = Pool(book, rules.of("payer_and_amount", "oldest_first"), rules.work)

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import msgspec
 
+from flows.journal.deductions import Ask
 from flows.lifecycle.output import Refusal
 from flows.reconciliation.record import Standing
 from schemas.payments import (
@@ -125,6 +126,13 @@ class Exceptional(msgspec.Struct, frozen=True, gc=False):
     cause: str
 
 
+class Asked(msgspec.Struct, frozen=True, gc=False):
+    """Something is asked of a virtual account, or no more (`back`)."""
+
+    ask: Ask
+    cause: str
+
+
 class Decided(msgspec.Struct, frozen=True, gc=False):
     """A decision that was taken."""
 
@@ -185,6 +193,7 @@ class Output(msgspec.Struct):
     statuses: list[OrderStatus] = []
     invoices: list[InvoiceRequested] = []
     decided: list[Decided] = []
+    asked: list[Asked] = []
     published: list[PaymentRulesPublished] = []
     bills: list[BillSaid] = []
     counted: list[Counted] = []

@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from flows.journal.post import Booked, ChargeColumns, Poster, charge_ids
 from flows.journal.rules import PostingRules, read_rules
+from flows.reconciliation.model import VIRTUAL
 from flows.reconciliation.output import Entry
 from schemas.parties import HQ
 from schemas.payments import Flow
@@ -20,10 +21,6 @@ CLEARING = "1810"
 """Stands in the rules for the account of the payment's channel."""
 ELSEWHERE = "1815"
 """The account of a channel that has none of its own."""
-VIRTUAL = ("topup", "statement")
-"""Kinds of dues that are paid into, or out of, a party's virtual accounts; they are no receivables of their own."""
-CURRENCY = "CNY"
-"""The currency of the books; what is in another one is matched and not posted."""
 POSTED = frozenset({"1102", "1201", "2101"})
 """Accounts of a party's book that count towards its virtual accounts where payments are posted."""
 

@@ -1,7 +1,7 @@
 """A block of records → what it leads to: facts are taken one by one, what they touch is judged at the block's end."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple, Protocol, cast
+from typing import Any, Literal, NamedTuple, Protocol, cast
 
 import msgspec
 from xxhash import xxh3_64_intdigest
@@ -47,6 +47,7 @@ from schemas.payments import (
     BillLines,
     BillRefused,
     CloseAsked,
+    DeductionAnswered,
     Notification,
     Payment,
     PaymentDecided,
@@ -65,6 +66,7 @@ _notification = msgspec.json.Decoder(Notification).decode
 _due = msgspec.json.Decoder(Receivable | ReceivableCancelled).decode
 _bill = msgspec.json.Decoder(BillLines | BillComplete | BillRefused).decode
 _decision = msgspec.json.Decoder(PaymentDecided | CloseAsked | ReopenAsked).decode
+_answer = msgspec.json.Decoder(DeductionAnswered).decode
 _other = msgspec.json.Decoder(Tick | DeadLetterReplayed | PaymentRulesPublished).decode
 NOTIFICATIONS = topics.notifications("").name
 
@@ -212,6 +214,8 @@ class Payments:
             take, decode = self._bill, _bill
         elif topic == topics.DECISIONS.name:
             take, decode = self._decision, _decision
+        elif topic == topics.DEDUCTIONS.name:
+            take, decode = self._deducted, _answer
         else:
             self._others(records, received)
             return
@@ -318,7 +322,10 @@ class Payments:
         if isinstance(event, ReceivableCancelled):
             record.cancelled = max(record.cancelled, (event.time, event.id))
         elif (event.time, event.id) > record.newest:
-            record.due, record.newest = due_of(event), (event.time, event.id)
+            due = due_of(event)
+            account = self.matching.deducts(event.group, due)
+            record.due = msgspec.structs.replace(due, account=account)
+            record.newest = event.time, event.id
         if record.due is not None:
             cancelled = record.cancelled > record.newest
             record.due = msgspec.structs.replace(record.due, time=record.since, cancelled=cancelled)
@@ -326,6 +333,26 @@ class Payments:
         self._link(record)
         self.output.said.append(Said(event, at.partition, at.offset))
         self._touched[key] = event.group, event.id
+
+    def _deducted(self, event: DeductionAnswered, at: Place) -> None:
+        """The accounts flow has answered. What is asked for no more, or was answered before, is passed over."""
+        del at
+        record = self.ring.known(due_key(event.group, event.document))
+        asked = record.deduction if isinstance(record, DueRecord) else None
+        if record is None or asked is None or asked.number != event.deduction:
+            self.output.repeats += 1
+            return
+        if (asked.party, asked.amount) != (event.party, event.amount_e4):
+            raise RefusedError("unknown_deduction", f"{asked.amount} was asked of {asked.party}")
+        state: Literal["taken", "refused"] = "taken" if event.accepted else "refused"
+        if asked.state in ("taken", state):
+            self.output.repeats += 1
+            return
+        self.ring.mark(record)
+        record.at = self.ring.now
+        asked.state, asked.reason, asked.available = state, event.reason, event.available_e4
+        asked.time = event.time
+        self._touched[record.key] = event.group, event.id
 
     # Decisions
 
@@ -427,6 +454,19 @@ class Payments:
         for key, record in self.ring.records.items():
             if not record.finished and isinstance(record, PaymentRecord):
                 self._touched.setdefault(key, (_group(record), published.id))
+            elif isinstance(record, DueRecord) and self.ring.known(key) is record:
+                self._settle_by(record, published.id)
+
+    def _settle_by(self, record: DueRecord, cause: str) -> None:
+        """Whether a due is deducted, by the rules in force now; what was deducted stays so."""
+        due, taken = record.due, record.deduction is not None and record.deduction.state == "taken"
+        if due is None or taken or self.matching.deducts(record.group, due) == due.account:
+            return
+        self._touch_around(record.group, [due.document], [], cause)
+        self._change(record)
+        record.due = msgspec.structs.replace(due, account=not due.account)
+        self._link(record)
+        self._touched[record.key] = record.group, cause
 
     def _reads(self, published: PaymentRulesPublished) -> bool:
         try:

@@ -1,6 +1,7 @@
 """What a lane of the payments flow keeps: dues, payments, decisions, and what was refused."""
 
 from collections.abc import Callable
+from typing import Literal
 
 import msgspec
 
@@ -50,6 +51,25 @@ class Told(msgspec.Struct, array_like=True, gc=False):
     """It sleeps until then; 0: it does not."""
 
 
+class Deduction(msgspec.Struct, array_like=True, gc=False):
+    """What was asked of the party's account for a due, and the answer."""
+
+    number: str
+    """Of no other deduction."""
+    party: str
+    amount: int
+    asked: int
+    """Data time at which it was asked for."""
+    state: Literal["asked", "refused", "taken"] = "asked"
+    reason: str = ""
+    """Why it was refused; it waits all the same."""
+    available: int = 0
+    time: int = 0
+    """When it was answered, by the accounts flow's data time."""
+    booked: bool = False
+    """It was taken, and is booked as a payment of the due."""
+
+
 class DueRecord(msgspec.Struct, tag="d", array_like=True, gc=False):
     """A receivable or payable, and what is booked of it."""
 
@@ -81,6 +101,10 @@ class DueRecord(msgspec.Struct, tag="d", array_like=True, gc=False):
     """What was said of it last: status, due, paid, refunded, payments."""
     open: dict[str, Told] | None = None
     """Exceptions by kind."""
+    deduction: Deduction | None = None
+    """What should be taken from the party's account, or is."""
+    asks: int = 0
+    """How often that was asked for."""
 
 
 class PaymentRecord(msgspec.Struct, tag="p", array_like=True, gc=False):

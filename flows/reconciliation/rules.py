@@ -12,9 +12,10 @@ from typing import Any, Literal
 
 import msgspec
 
+from flows.reconciliation.model import CURRENCY, VIRTUAL, Due
 from flows.reconciliation.quoted import LEAST_LENGTH, MOST_LENGTH
 from schemas.money import parse_yuan
-from schemas.payments import Flow
+from schemas.payments import DueKind, Flow
 from schemas.problems import NOT_TOML, DocumentError, Problem
 from schemas.times import DAY, span
 
@@ -27,7 +28,9 @@ Preference = Literal["fewest_payments", "fewest_documents", "oldest"]
 
 DECIDED = "decided"
 REFUND, CHARGEBACK = "refund", "chargeback"
-RESERVED = (DECIDED, REFUND, CHARGEBACK)
+ACCOUNT = "account"
+"""Of what was deducted from a virtual account."""
+RESERVED = (DECIDED, REFUND, CHARGEBACK, ACCOUNT)
 """Names in matches that no rule of the file may have."""
 
 MOST_RULES = 50
@@ -82,6 +85,19 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
         return min(bounds, default=0)
 
 
+class Agreement(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Dues that are deducted from their party's virtual account: a `[[deduct]]`. Empty: all."""
+
+    groups: frozenset[str] = frozenset()
+    kinds: frozenset[DueKind] = frozenset()
+    parties: frozenset[str] = frozenset()
+
+    def covers(self, group: str, kind: str, party: str) -> bool:
+        """Whether such a due is meant."""
+        asked = ((self.groups, group), (self.kinds, kind), (self.parties, party))
+        return all(not some or one in some for some, one in asked)
+
+
 class MatchingRules(msgspec.Struct, frozen=True, kw_only=True):
     """The rules and what bounds them. Amounts in 0.0001 yuan, times in ms."""
 
@@ -93,10 +109,19 @@ class MatchingRules(msgspec.Struct, frozen=True, kw_only=True):
     """What one person may give up of a due."""
     four_eyes: int = 0
     """What one person may decide about alone."""
+    deduct: tuple[Agreement, ...] = ()
 
     def of(self, *kinds: RuleKind) -> tuple[Rule, ...]:
         """Rules of these kinds, in order."""
         return tuple(rule for rule in self.rules if rule.kind in kinds)
+
+    def deducts(self, group: str, due: Due) -> bool:
+        """Whether a due is deducted from its party's virtual account: as it says itself, or as agreed."""
+        if due.direction != "in" or due.currency != CURRENCY or due.kind in VIRTUAL:
+            return False
+        if due.settle:
+            return due.settle == "account"
+        return any(one.covers(group, due.kind, due.party) for one in self.deduct)
 
 
 class _Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -125,6 +150,7 @@ class _Decisions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 
 class _Document(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     rule: list[Any]
+    deduct: tuple[Agreement, ...] = ()
     patience: str = ""
     work: int = 200_000
     most: int = 2_000
@@ -173,6 +199,7 @@ def read_matching(text: str) -> MatchingRules:
         most=document.most,
         write_off=parse_yuan(document.decisions.write_off),
         four_eyes=parse_yuan(document.decisions.four_eyes),
+        deduct=document.deduct,
     )
 
 
@@ -208,6 +235,11 @@ def _amount(text: str) -> int:
 
 
 def _wrong_bounds(document: _Document) -> Iterator[Problem]:
+    for agreement in document.deduct:
+        if never := sorted(agreement.kinds.intersection(VIRTUAL)):
+            yield Problem(
+                FILE, 0, "kinds", "wrong_kind", f"{', '.join(never)}: paid into an account, never from it"
+            )
     for column, value, most in (("work", document.work, MOST_WORK), ("most", document.most, MOST_ITEMS)):
         if not 1 <= value <= most:
             yield Problem(FILE, 0, column, "out_of_range", f"{value} is not between 1 and {most}")

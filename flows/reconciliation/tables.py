@@ -6,6 +6,7 @@ import msgspec
 import numpy as np
 
 from flows.journal.chart import chart
+from flows.journal.deductions import deductions
 from flows.journal.post import Booked, charge_ids
 from flows.lifecycle.refusals import refusals
 from flows.lifecycle.tables import encoded
@@ -13,6 +14,7 @@ from flows.reconciliation import figures
 from flows.reconciliation.facts import original_of
 from flows.reconciliation.judge import ADVICE
 from flows.reconciliation.output import (
+    Asked,
     BillSaid,
     Closed,
     Decided,
@@ -64,6 +66,7 @@ class Tables:
             "bill": _bills(output.bills),
             "close": _closes(output.closes, output.now),
             "bill_line": _lines(output.lines),
+            "deduction": _deductions(output.asked, output.now),
             "dead_letter": refusals(output.refusals),
             "journal": self.posting.journal(self.booked),
             "notification": _notifications(output.heard),
@@ -161,6 +164,7 @@ def _receivables(rows: Sequence[Said]) -> dict[str, Made] | None:
         "partial": columns.numbers(ints([one is not None and one.partial for one, _ in said]), "uint8"),
         "text": columns.texts([one.text if one else no.reason if no else "" for one, no in said]),
         "by": columns.texts([no.by if no else "" for _, no in said]),
+        "settle": columns.spelled([one.settle if one else "" for one, _ in said]),
         "partition": columns.numbers(ints([row.partition for row in rows]), "uint16"),
         "offset": columns.numbers(ints([row.offset for row in rows]), "uint64"),
     }
@@ -386,6 +390,14 @@ def _is_count(column: str) -> bool:
 
 def _json(said: object) -> str:
     return msgspec.json.encode(said).decode()
+
+
+def _deductions(rows: Sequence[Asked], now: int) -> dict[str, Made] | None:
+    if not rows:
+        return None
+    return deductions(
+        [(0, row.ask, "dropped" if row.ask.back else "asked", "", 0, row.cause) for row in rows], now
+    )
 
 
 def _published(rows: Sequence[PaymentRulesPublished]) -> dict[str, Made]:

@@ -10,6 +10,7 @@ COMMANDS = Counter(
     "waybook_commands_total", "Commands on virtual accounts by what became of them", ["command", "outcome"]
 )
 MOVEMENTS = Counter("waybook_account_movements_total", "Movements on virtual accounts", ["account"])
+DEDUCTIONS = Counter("waybook_deductions_total", "Dues deducted from accounts by what was done", ["status"])
 NOTICES = Counter("waybook_account_notices_total", "Notices of low balances and limits that began", ["kind"])
 
 
@@ -21,5 +22,7 @@ def count(output: Output) -> None:
         COMMANDS.labels(said.command.name, said.answer.reason or "accepted").inc()
     for answer in output.again:
         COMMANDS.labels(answer.name, "repeated").inc()
+    for status, number in Tally(row[2] for row in output.deductions).items():
+        DEDUCTIONS.labels(status).inc(number)
     for _, kind, begins, _, _ in output.notices:
         NOTICES.labels(kind).inc(begins)

@@ -8,21 +8,25 @@ import msgspec
 
 from flows.governance.agreements import Terms
 from flows.governance.network import Network
+from flows.journal.deductions import Row
 from flows.lifecycle.output import Refusal
 from flows.wallet.spend import HoldChange
 from schemas.events import Answer, Command
+from schemas.payments import DeductionAnswered
 
-POSTING = "posting"
+POSTING, COMMAND = "posting", "command"
 
 
 class Entry(msgspec.Struct, frozen=True, gc=False):
-    """What is booked for a command. `number`: its id."""
+    """What is booked for a command or a deduction. `number`: its id."""
 
     party: str
     number: str
     fee: str
     amount: int
     time: int
+    what: str = COMMAND
+    """`command`, `deduct` or `give_back`."""
 
 
 class Said(msgspec.Struct, frozen=True, gc=False):
@@ -39,7 +43,8 @@ class Output(msgspec.Struct):
     """All that one block leads to."""
 
     movements: list[tuple[int, str, str, str, int, int, int, str, int, str]] = []
-    """Step, party, account, kind, amount, balance afterwards, business day, fee, sender's block, command."""
+    """Step, party, account, kind, amount, balance afterwards, business day, fee, sender's block, command or deduction's
+    number."""
     holds: list[tuple[int, str, HoldChange, str]] = []
     """Step, party, what changed, command."""
     notices: list[tuple[str, str, bool, int, int]] = []
@@ -50,6 +55,8 @@ class Output(msgspec.Struct):
     again: list[Answer] = []
     """Answers to commands that came again."""
     entries: list[Entry] = []
+    deductions: list[Row] = []
+    answered: list[DeductionAnswered] = []
     refusals: list[Refusal] = []
     networks: list[Network] = []
     now: int = 0

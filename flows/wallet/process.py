@@ -11,28 +11,40 @@ from flows.engine.messages import Heard, Message, unpack
 from flows.engine.ring import Ring
 from flows.governance.agreements import Terms
 from flows.governance.network import Network, read_network
+from flows.journal.deductions import Ask, Asks
 from flows.journal.positions import Sums
 from flows.lifecycle.age import leaps
 from flows.lifecycle.intake import RefusedError, read, read_as, readable
 from flows.lifecycle.published import begins, directory_after
 from flows.lifecycle.refusals import refusal, replay
-from flows.wallet.output import POSTING, Entry, Output, Said
+from flows.wallet.output import COMMAND, POSTING, Entry, Output, Said
 from flows.wallet.record import LOW_BALANCE, NOTICES, Record, Wallet, over
-from flows.wallet.spend import Effect, NotAllowedError, apply_holds, effect
+from flows.wallet.spend import (
+    DEDUCT,
+    GIVE_BACK,
+    Effect,
+    NotAllowedError,
+    apply_holds,
+    deducted,
+    effect,
+    given_back,
+)
 from schemas import topics
 from schemas.commands import BODIES, Admit, Body
 from schemas.events import Answer, Command, DeadLetterReplayed, Event, NetworkPublished, Tick
 from schemas.identity import content_id
 from schemas.limits import AHEAD, LEAP
+from schemas.payments import DeductionAnswered
 from schemas.problems import DocumentError
 from schemas.times import business_day, iso
 
-HEARD = "heard"
+HEARD, WALLET = "heard", "p/"
 """Key of the record of what was heard; wallets' keys begin with p/, answers' with c/, dead letters' with dl-."""
 NO_TERMS = Terms()
 _NOBODY = Wallet()
 E = TypeVar("E", bound=Event)
 _json = msgspec.json.Encoder(order="deterministic")
+_body: msgspec.msgpack.Decoder[Sums | Asks] = msgspec.msgpack.Decoder(Sums | Asks)
 
 
 class Wallets:
@@ -59,6 +71,8 @@ class Wallets:
         self.output = Output()
         self.step = 0
         self._changed: dict[str, Wallet] = {}
+        self._fresh = set[str]()
+        """Deductions that are asked for in this block, and so are answered at its end."""
 
     @property
     def directory(self) -> Network:
@@ -98,6 +112,7 @@ class Wallets:
                 self._commands(records, block.newest)
             else:
                 self._others(records, block.newest)
+        self._deduct()
         self._give_notice()
         self.output.now = self.ring.now
         return self.output
@@ -108,14 +123,17 @@ class Wallets:
         for raw, offset in zip(records.values, records.offsets, strict=True):
             try:
                 message = unpack(raw or b"")
-                sums = msgspec.msgpack.decode(message.body, type=Sums)
-                rows = list(sums.rows())
+                body = _body.decode(message.body)
+                rows = list(body.rows()) if isinstance(body, Sums) else []
             except (msgspec.DecodeError, ValueError, LookupError) as error:
                 self._refuse(RefusedError("wrong_type", str(error)), records, offset, raw or b"", received)
                 continue
             if self.heard.is_new(message, records.partition):
                 self._touch(HEARD).heard = self.heard
-                self._post(message, rows)
+                if isinstance(body, Sums):
+                    self._post(message, rows)
+                else:
+                    self._asked(body.get("asks", ()))
 
     def _post(self, message: Message, rows: Sequence[tuple[str, str, int, int]]) -> None:
         sender = message.lane << 32 | message.block
@@ -127,6 +145,70 @@ class Wallets:
             for account, gained, balance in wallet.post(amount):
                 append((step, party, account, POSTING, gained, balance, day, fee, sender, ""))
         self.step = step
+
+    # Deductions
+
+    def _asked(self, asks: Sequence[Ask]) -> None:
+        """What is to be deducted waits for the block's end; what was deducted and is asked for no more goes back."""
+        for ask in asks:
+            wallet = self._wallet(ask.party)
+            if not ask.back:
+                wallet.waiting[ask.deduction] = ask
+                self._fresh.add(ask.deduction)
+                continue
+            self.step += 1
+            waited = wallet.waiting.pop(ask.deduction, None) is not None
+            if not waited:
+                self._move(ask.party, GIVE_BACK, ask.deduction, self.ring.now, wallet, given_back(ask.amount))
+            self._did(ask, "withdrawn" if waited else "returned", wallet)
+
+    def _deduct(self) -> None:
+        """What waits is deducted, the oldest first, as far as each can be paid as a whole."""
+        for party in sorted(self._changed):
+            wallet = self._changed[party]
+            if not wallet.waiting:
+                continue
+            keeps, fresh = self.directory.keeps_account(party), self._fresh
+            some = [
+                ask
+                for ask in wallet.waiting.values()
+                if ask.amount <= wallet.available or ask.deduction in fresh
+            ]
+            for ask in sorted(some, key=lambda one: (one.time, one.group, one.document)):
+                try:
+                    if not keeps:
+                        raise NotAllowedError("unknown_party")
+                    made = deducted(wallet, ask.amount)
+                except NotAllowedError as refused:
+                    if ask.deduction in fresh:
+                        self.step += 1
+                        self._did(ask, "refused", wallet, refused.reason)
+                    continue
+                del wallet.waiting[ask.deduction]
+                self.step += 1
+                self._move(party, DEDUCT, ask.deduction, self.ring.now, wallet, made)
+                self._did(ask, "taken", wallet)
+        self._fresh.clear()
+
+    def _did(self, ask: Ask, status: str, wallet: Wallet, reason: str = "") -> None:
+        """Something was done about a deduction; whoever asked is answered."""
+        available = 0 if reason == "unknown_party" else wallet.available
+        self.output.deductions.append((self.step, ask, status, reason, available, ""))
+        if status in ("taken", "refused"):
+            self.output.answered.append(
+                DeductionAnswered(
+                    id=content_id("da", ask.deduction, status),
+                    time=self.ring.now,
+                    group=ask.group,
+                    document=ask.document,
+                    deduction=ask.deduction,
+                    party=ask.party,
+                    amount_e4=ask.amount,
+                    accepted=status == "taken",
+                    reason=reason,
+                    available_e4=available,
+                )
+            )
 
     # Commands
 
@@ -173,7 +255,7 @@ class Wallets:
             except NotAllowedError as refused:
                 reason, made = refused.reason, Effect(unit_price=refused.unit_price)
             else:
-                self._carry_out(command, wallet, made)
+                self._move(command.subject, command.name, command.id, command.time, wallet, made)
         answer = Answer(
             id=command.id,
             time=self.ring.now,
@@ -189,20 +271,21 @@ class Wallets:
         record.at, record.content, record.answer = self.ring.now, content, msgspec.json.encode(answer)
         self.output.said.append(Said(self.step, command, spelled, answer, made.unit_price))
 
-    def _carry_out(self, command: Command, wallet: Wallet, made: Effect) -> None:
-        party, output = command.subject, self.output
-        day = business_day(command.time)
+    def _move(self, party: str, kind: str, number: str, time: int, wallet: Wallet, made: Effect) -> None:
+        """Carry out a command, or a deduction, of this number."""
+        output, day = self.output, business_day(time)
         for account, gained, balance in wallet.move(made.free, made.held, made.deposit):
             output.movements.append(
-                (self.step, party, account, command.name, gained, balance, day, made.fee, 0, command.id)
+                (self.step, party, account, kind, gained, balance, day, made.fee, 0, number)
             )
         apply_holds(wallet, made.holds)
-        output.holds += [(self.step, party, change, command.id) for change in made.holds]
+        output.holds += [(self.step, party, change, number) for change in made.holds]
         if made.terms is not None:
             wallet.terms = made.terms
-            output.terms.append((self.step, party, made.terms, command.id))
+            output.terms.append((self.step, party, made.terms, number))
         if made.booked:
-            output.entries.append(Entry(party, command.id, made.fee, made.booked, command.time))
+            what = kind if kind in (DEDUCT, GIVE_BACK) else COMMAND
+            output.entries.append(Entry(party, number, made.fee, made.booked, time, what))
 
     def _give_notice(self) -> None:
         """Notices that begin or are over, as wallets are at the block's end."""
@@ -253,12 +336,15 @@ class Wallets:
                 self.step += 1
                 self._wallet(party).terms = terms
                 self.output.terms.append((self.step, party, terms, published.version))
+        for record in list(self.ring.records.values()):
+            if record.wallet is not None and record.wallet.waiting:  # for parties that were not known before
+                self._wallet(record.key.removeprefix(WALLET))
 
     # Records
 
     def _wallet(self, party: str) -> Wallet:
         """A party's wallet, about to be changed."""
-        record = self._touch(f"p/{party}")
+        record = self._touch(WALLET + party)
         if record.wallet is None:
             record.wallet = Wallet()
         self._changed[party] = record.wallet

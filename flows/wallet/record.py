@@ -13,6 +13,7 @@ import msgspec
 
 from flows.engine.messages import Heard
 from flows.governance.agreements import Terms
+from flows.journal.deductions import Ask
 
 CASH, BUSINESS, DEPOSIT = "cash", "business", "deposit"
 
@@ -36,6 +37,8 @@ class Wallet(msgspec.Struct, array_like=True, gc=False):
     terms: Terms = Terms()
     notices: int = 0
     """Notices that were given and are not over, a bit set."""
+    waiting: dict[str, Ask] = {}
+    """Deductions that the balance did not suffice for, by number."""
 
     @property
     def cash(self) -> int:

@@ -1,8 +1,9 @@
 """What a command does to a wallet, or the rule for which it is refused.
 
 Whoever spends must have the money before: withdrawals, deposits and holds for them take what is free on the cash
-account; purchases and holds for them take the credit line as well, where the party's terms grant one. Who asks
-whether goods may enter a store (admit) spends nothing, but must be able to, on credit as well.
+account; purchases and holds for them take the credit line as well, where the party's terms grant one, and so do
+dues that are deducted. Who asks whether goods may enter a store (admit) spends nothing, but must be able to, on credit
+as well.
 """
 
 from collections.abc import Callable, Mapping
@@ -17,7 +18,9 @@ from schemas.money import MOST, half_up
 
 MOST_HOLDS = 1_000
 """Open holds of a party."""
-ON_CREDIT = frozenset({"purchase", "admit"})
+DEDUCT, GIVE_BACK = "deduct", "give_back"
+"""What is done with a due that is paid from the account, and the posting rule by which it is booked."""
+ON_CREDIT = frozenset({"purchase", "admit", DEDUCT})
 """What may be paid from the credit line."""
 
 
@@ -69,6 +72,17 @@ def apply_holds(wallet: Wallet, changes: tuple[HoldChange, ...]) -> None:
             wallet.holds[change.hold] = change.purpose, change.remains
         else:
             wallet.holds.pop(change.hold, None)
+
+
+def deducted(wallet: Wallet, amount: int) -> Effect:
+    """A due is paid from the account, all of it. Raises NotAllowedError."""
+    _spend(wallet, amount, DEDUCT)
+    return Effect(free=-amount, fee=DEDUCT, booked=amount)
+
+
+def given_back(amount: int) -> Effect:
+    """A due that was paid from the account is no more, or is paid otherwise."""
+    return Effect(free=amount, fee=GIVE_BACK, booked=amount)
 
 
 def _spend(wallet: Wallet, amount: int, purpose: str, unit_price: int = 0) -> None:

@@ -7,11 +7,13 @@ import pyarrow as pa
 
 from flows.governance.network import Network
 from flows.journal.chart import chart
+from flows.journal.deductions import deductions
 from flows.journal.post import Booked, ChargeColumns, Poster, charge_ids
 from flows.journal.rules import PostingRules
 from flows.lifecycle.refusals import refusals
 from flows.lifecycle.tables import encoded
-from flows.wallet.output import Entry, Output
+from flows.wallet.output import COMMAND, Entry, Output
+from flows.wallet.spend import DEDUCT, GIVE_BACK
 from schemas.parties import HQ
 from schemas.times import business_day
 from sinks import columns
@@ -34,6 +36,7 @@ class Tables:
         made: dict[str, dict[str, Made] | None] = {
             "account_movement": self._movements(output),
             "answer": _answers(output),
+            "deduction": deductions(output.deductions, output.now) if output.deductions else None,
             "dead_letter": refusals(output.refusals),
             "hold": _holds(output),
             "journal": self._journal(output.entries),
@@ -53,7 +56,9 @@ class Tables:
         ids = np.zeros((n, 2), np.uint64)
         booked = [i for i, row in enumerate(rows) if row[9] and row[7]]
         if booked:
-            ids[booked] = charges_of([(party[i], command[i]) for i in booked])
+            ids[booked] = charges_of(
+                (kind[i] if kind[i] in (DEDUCT, GIVE_BACK) else COMMAND, party[i], command[i]) for i in booked
+            )
         return {
             "step": columns.numbers(columns.ints(step), "uint32"),
             "party": columns.words(self.parties.codes(party), self.parties),
@@ -81,7 +86,7 @@ class Tables:
             self.poster,
             self.parties,
             ChargeColumns(
-                charges_of([(entry.party, entry.number) for entry in entries]),
+                charges_of((entry.what, entry.party, entry.number) for entry in entries),
                 self.poster.fees.codes([entry.fee for entry in entries]),
                 np.where(receives, hq, party),
                 np.where(receives, party, hq),
@@ -93,9 +98,9 @@ class Tables:
         ).post()
 
 
-def charges_of(commands: Iterable[tuple[str, str]]) -> Id128:
-    """What stands for charges' ids in commands' journal rows, by party and command."""
-    return charge_ids(f"command|{party}|{number}" for party, number in commands)
+def charges_of(entries: Iterable[tuple[str, str, str]]) -> Id128:
+    """What stands for charges' ids in journal rows of commands and deductions: by what it is, party and number."""
+    return charge_ids("|".join(entry) for entry in entries)
 
 
 def _holds(output: Output) -> dict[str, Made] | None:

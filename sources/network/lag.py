@@ -29,7 +29,7 @@ STORES = (topics.STAYS,)
 MONEY = (topics.POSTINGS, topics.COMMANDS)
 """What those of the accounts flow read."""
 PAYMENTS = (
-    *(topics.PAYMENT_CONTROL, topics.RECEIVABLES, topics.BILLS, topics.DECISIONS),
+    *(topics.PAYMENT_CONTROL, topics.RECEIVABLES, topics.BILLS, topics.DECISIONS, topics.DEDUCTIONS),
     *topics.NOTIFICATIONS,
 )
 """What lanes of the payments flow read beside ticks and dead letters."""

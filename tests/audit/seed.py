@@ -259,7 +259,10 @@ CHANNELS = '[[channel]]\nname = "bank"\n[[channel.merchant]]\nnumber = "A"\ngrou
 
 
 def write_payments(writer: Writer) -> None:
-    """Two blocks of the payments flow: a due in dollars is paid over; what it cannot use is asked about."""
+    """Two blocks of the payments flow: a due in dollars is paid over; what it cannot use is asked about.
+
+    When it was in yuan it was to be deducted from an account.
+    """
     document, group = "FR-1", "north"
     key = "bank/A/payment/1"
     at = {"group": group, "event_time": T0, "currency": "USD"}
@@ -269,6 +272,12 @@ def write_payments(writer: Writer) -> None:
     said = content_id("os", group, document, "1", "over_paid", "10000", "10000", "0", key)
     day = (T0 + SHANGHAI_OFFSET) // DAY
     told = {"group": group, "time": T0, "amount": 10_000}
+    deduction = told | {
+        "deduction": content_id("ded", group, document, "1", str(T0)),
+        "document": document,
+        "party": "C-1",
+        "event_time": T0,
+    }
     moved = {"direction": "in", "state": "success", "amount": 20_000, "currency": "USD", "event_time": T0}
     notified = {
         "channel": "bank",
@@ -332,6 +341,7 @@ def write_payments(writer: Writer) -> None:
                 {"close_id": "c1", "what": "reopen", "status": "refused", "group": group, "channel": "bank"}
                 | {"merchant": "A", "by": "li", "of": "c0", "lacking": 1, "lacks": "[]", "items": "[]"}
             ],
+            "deduction": [{"status": status} | deduction for status in ("asked", "dropped")],
             "payment_rules": [
                 {"version": "v1", "published_at": T0, "file": "channels.toml", "content": CHANNELS}
             ],

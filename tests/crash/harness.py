@@ -303,8 +303,8 @@ class Field:
         reached = [dict(zip(*row, strict=True)) for row in rows]
         if self.accounts and len(rows) == self.count:
             events = (topics.STAYS,) if self.stays else ()
-            of_payments = (topics.RECEIVABLES, topics.BILLS, topics.DECISIONS, *topics.NOTIFICATIONS)
-            money = of_payments if self.payments else ()
+            said = (topics.RECEIVABLES, topics.BILLS, topics.DECISIONS, topics.DEDUCTIONS)
+            money = (*said, *topics.NOTIFICATIONS) if self.payments else ()
             messages = self.source.ends_of(topics.POSTINGS, topics.COMMANDS, *events, *money)
             if not all(any(lane.get(name, 0) >= end for lane in reached) for name, end in messages.items()):
                 return False

@@ -23,6 +23,7 @@ from schemas.payments import (
     BillLines,
     BillRefused,
     CloseAsked,
+    DeductionAnswered,
     InvoiceRequested,
     Notification,
     OrderStatus,
@@ -45,6 +46,7 @@ INPUTS = (
     *topics.NOTIFICATIONS,
     topics.BILLS,
     topics.DECISIONS,
+    topics.DEDUCTIONS,
     topics.DEAD_LETTERS,
 )
 
@@ -238,6 +240,8 @@ def topic_of(event: Event | bytes) -> str:
             return topics.PAYMENT_CONTROL.name
         case PaymentDecided() | CloseAsked() | ReopenAsked():
             return topics.DECISIONS.name
+        case DeductionAnswered():
+            return topics.DEDUCTIONS.name
         case BillLines() | BillComplete() | BillRefused():
             return topics.BILLS.name
         case bytes():

@@ -21,6 +21,7 @@ from schemas.events import Answer, Command, Event, NetworkPublished, Tick
 from schemas.identity import version_of
 from schemas.money import parse_yuan
 from schemas.partition import partition_of
+from schemas.payments import DeductionAnswered
 from schemas.times import DAY, business_day
 from sinks.encode import Encoded
 from tests.lifecycle.rows import Rows
@@ -123,6 +124,7 @@ class Bank:
         self.blocks: Counter[int] = Counter()
         self.rows = Rows()
         self.answers: list[Answer] = []
+        self.deducted: list[DeductionAnswered] = []
         self.block((topics.CONTROL.name, 0, network(accounts)), (topics.TICKS.name, 0, tick(START)))
 
     def take(self, *happenings: Command | Post) -> "Bank":
@@ -157,7 +159,11 @@ class Bank:
         made = self.tables.make(output, 1000 << 32 | self.n)
         self.wrote(made)
         self.rows.add(made)
-        self.answers += [msgspec.json.decode(letter.value, type=Answer) for letter in answers(output)]
+        for letter in answers(output):
+            if letter.topic == topics.ANSWERS.name:
+                self.answers.append(msgspec.json.decode(letter.value, type=Answer))
+            else:
+                self.deducted.append(msgspec.json.decode(letter.value, type=DeductionAnswered))
         return self
 
     def restart(self) -> "Bank":

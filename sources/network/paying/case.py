@@ -21,6 +21,7 @@ from schemas.payments import (
     PaymentDecided,
     Receivable,
     ReceivableCancelled,
+    Settle,
     State,
 )
 from schemas.times import HOUR, MINUTE, SECOND, business_day, date_of
@@ -192,6 +193,7 @@ class Case:
         payer: str = "",
         partial: bool = True,
         days: int = 0,
+        settle: Settle = "",
     ) -> Receivable:
         """Someone owes, from now on; `days` until it is due."""
         number = self._next()
@@ -209,6 +211,7 @@ class Case:
             references=references,
             payer=payer,
             partial=partial,
+            settle=settle,
         )
         late = self.r.random() < self._chances.due_late
         self._said.append(Said(self.at + (self.r.randint(1, 5) * HOUR if late else 0), told))

@@ -337,11 +337,14 @@ def invoice(case: Case) -> None:
 
 
 def top_up(case: Case) -> None:
-    """An outlet tops up its virtual account."""
+    """An outlet tops up its virtual account and orders on account, sometimes more than it has; or it cancels."""
     case.group = HEADQUARTERS
     amount = case.r.randint(1, 50) * 10_000
     due = case.due("topup", amount, party=case.r.choice(OUTLETS))
     case.pay(_app(case), amount, [due], order=due.document, minutes=(1, 20))
+    bought = case.due("order", case.r.randint(1, 3 * amount), party=due.party, settle="account")
+    if case.r.random() < 0.2:
+        case.cancel(bought, case.r.randint(5, 300))
 
 
 def _spoiled(how: Spoiled) -> "Story":
