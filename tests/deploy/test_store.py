@@ -74,6 +74,15 @@ def test_settings_of_the_url_reach_an_insert(store: Store) -> None:
     assert error.value.code == 60
 
 
+def test_settings_reach_a_question_about_settings(store: Store) -> None:
+    client = store.client()
+    asked = "SELECT value FROM system.settings WHERE name = 'max_threads'"
+    assert client.query(asked, settings={"max_threads": 3}).result_rows == [("3",)]
+    assert client.query(f"{asked} SETTINGS max_block_size = 9", settings={"max_threads": 4}).result_rows == [
+        ("4",)
+    ]
+
+
 def test_http_as_clients_speak_it(store: Store) -> None:
     assert get(f"{store.url}/ping").text == "Ok.\n"
     answer = get(f"{store.url}/", params={"query": "SELECT 1 AS a", "default_format": "JSONCompact"})

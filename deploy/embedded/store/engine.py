@@ -11,7 +11,8 @@ from deploy.embedded.store.request import Request
 
 _FORMAT = re.compile(r"\s+FORMAT\s+(\w+)\s*$", re.IGNORECASE)
 _READS = re.compile(r"\s*(SELECT|WITH|\()", re.IGNORECASE)
-_SETTINGS = re.compile(r"\bSETTINGS\b", re.IGNORECASE)
+_SETTINGS = re.compile(r"\bSETTINGS\s+\w+\s*=", re.IGNORECASE)
+"""A clause, and not the table `system.settings`."""
 _WORD = re.compile(r"\w+", re.ASCII)
 _CODE = re.compile(r"Code: (\d+)")
 
