@@ -18,8 +18,8 @@ from deploy.audit.store import Store
 
 FILE, BILLS, DECISIONS = "payments.jsonl", "bills.jsonl", "decisions.jsonl"
 DAY, SHANGHAI = 86_400_000, 28_800_000
-GRACE = 3
-"""Days whose bills may still bring what its own day's bill lacks."""
+GRACE = {"wechat": 1, "alipay": 1, "unionpay": 3, "bank": 3, "other": 3}
+"""Days whose bills may still bring what its own day's bill lacks, as the simulated channels have agreed."""
 DUE = 96 * 3_600_000
 """When a day's bill is missed: ms after its day begins in Shanghai, as the simulated channels have agreed."""
 T = TypeVar("T")
@@ -134,7 +134,8 @@ def true_exceptions(truth: Sequence[PaymentLine], bills: Iterable[BillLine], now
         if one.payment in billed:
             true[one.billed or ("" if one.told else "long")] += 1
         elif one.told and one.day in days:
-            true["short" if max(days) >= one.day + GRACE else "cut_off"] += 1
+            over = max(days) >= one.day + GRACE[one.account.partition("/")[0]]
+            true["short" if over else "cut_off"] += 1
     awaited = {(one.account, one.day) for one in truth if one.told and _is_due(one.day, now)}
     true["bill_missing"] = sum(day not in whole[account] for account, day in awaited)
     true["bill_refused"] = sum(day not in whole[account] for account, day in doubted)

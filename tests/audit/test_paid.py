@@ -102,7 +102,7 @@ def test_a_decision_that_is_not_there_is_noticed(writer: Writer, tmp_path: Path)
 
 
 DAY = 86_400_000
-GIVEN = [BillLine("x/1", 10, believed=True), BillLine("x/1", 13, believed=True)]
+GIVEN = [BillLine("wechat/1", 10, believed=True), BillLine("wechat/1", 11, believed=True)]
 
 
 @pytest.mark.parametrize(
@@ -121,23 +121,25 @@ GIVEN = [BillLine("x/1", 10, believed=True), BillLine("x/1", 13, believed=True)]
         ({"billed_on": -1}, GIVEN, 0, {"short": 1}),
         ({"billed_on": 11}, GIVEN[:1], 0, {"cut_off": 1}),
         ({"told": False, "billed_on": 10}, GIVEN, 0, {"long": 1}),
-        ({"told": False, "billed_on": 11}, GIVEN, 0, {}),
+        ({"told": False, "billed_on": 12}, GIVEN, 0, {}),
         ({"billed_on": 10}, [], 10 * DAY + DUE, {"bill_missing": 1}),
         ({"billed_on": 10}, [], 9 * DAY + DUE, {}),
-        ({"billed_on": 10}, [BillLine("x/1", 10, believed=False)], 0, {"bill_refused": 1}),
-        ({"billed_on": 10}, [BillLine("x/1", 10, believed=False), *GIVEN], 0, {}),
-        ({"billed_on": 10, "original": "x/1/payment/8"}, GIVEN, 0, {"refund_orphan": 1}),
+        ({"billed_on": 10}, [BillLine("wechat/1", 10, believed=False)], 0, {"bill_refused": 1}),
+        ({"billed_on": 10}, [BillLine("wechat/1", 10, believed=False), *GIVEN], 0, {}),
+        ({"billed_on": 10, "original": "wechat/1/payment/8"}, GIVEN, 0, {"refund_orphan": 1}),
     ],
 )
 def test_what_is_truly_open_depends_on_the_bills_that_were_given(
     facts: dict[str, Any], bills: list[BillLine], now: int, kinds: dict[str, int]
 ) -> None:
     usual: dict[str, Any] = {
-        "payment": "x/1/payment/9",
+        "payment": "wechat/1/payment/9",
         "amount_e4": 1,
         "told": True,
         "shares": {},
         "day": 10,
     }
-    unheard = PaymentLine(payment="x/1/payment/8", amount_e4=1, told=False, shares={}, day=10, billed_on=99)
+    unheard = PaymentLine(
+        payment="wechat/1/payment/8", amount_e4=1, told=False, shares={}, day=10, billed_on=99
+    )
     assert true_exceptions([PaymentLine(**usual | facts), unheard], bills, now) == kinds
