@@ -1,8 +1,8 @@
 """Timers on data time: they fire when a tick passes their moment, never by a clock.
 
 A timer is derived from a record's state, so it is not stored: after a restart the owner sets it again. Setting
-one twice is harmless, because whoever owns the record looks whether its deadline has really come. Timers of
-the same moment fire in order of their keys, so that a replay fires them in the same order.
+one twice, or too early, is harmless: whoever owns the record looks whether its deadline has really come, and what
+is due at once is looked at in order of keys. Moments must not order it: a lane that began again may have others.
 """
 
 import heapq
@@ -22,8 +22,8 @@ class Timers:
         heapq.heappush(self._heap, (moment, key))
 
     def due(self, now: int) -> list[str]:
-        """Keys whose moment has come, each once, in order of (moment, key)."""
-        keys: dict[str, None] = {}
+        """Keys whose moment has come, each once, in order."""
+        keys = set[str]()
         while self._heap and self._heap[0][0] <= now:
-            keys[heapq.heappop(self._heap)[1]] = None
-        return list(keys)
+            keys.add(heapq.heappop(self._heap)[1])
+        return sorted(keys)
