@@ -6,8 +6,14 @@ from pathlib import Path
 from dashboards.grafana.drafts import drafts
 from dashboards.grafana.finance import finance
 from dashboards.grafana.operations import operations
+from dashboards.grafana.profit import profit
 
-DASHBOARDS = {"operations.json": operations, "drafts.json": drafts, "finance.json": finance}
+DASHBOARDS = {
+    "operations.json": operations,
+    "drafts.json": drafts,
+    "finance.json": finance,
+    "profit.json": profit,
+}
 
 
 def rendered() -> dict[str, str]:

@@ -47,8 +47,10 @@ class Panel(msgspec.Struct, frozen=True, kw_only=True):
         }
 
 
-def dashboard(uid: str, title: str, panels: list[Panel], variables: list[Json]) -> Json:
-    """A dashboard with its panels laid out in rows of 24 columns."""
+def dashboard(
+    uid: str, title: str, panels: list[Panel], variables: list[Json], since: str = "now-1h"
+) -> Json:
+    """A dashboard with its panels laid out in rows of 24 columns. `since`: where its time begins."""
     rendered, x, y, height = [], 0, 0, 0
     for number, panel in enumerate(panels, 1):
         if x + panel.width > 24:
@@ -69,7 +71,7 @@ def dashboard(uid: str, title: str, panels: list[Panel], variables: list[Json]) 
         "timezone": "browser",
         "schemaVersion": 42,
         "refresh": "5s",
-        "time": {"from": "now-1h", "to": "now"},
+        "time": {"from": since, "to": "now"},
         "templating": {"list": [source, *variables]},
         "panels": rendered,
     }

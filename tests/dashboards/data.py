@@ -5,12 +5,15 @@ from typing import Any
 
 from clickhouse_connect.driver.client import Client
 
+from deploy.costs import spread
 from deploy.rerating.follow import Follower
 from flows.engine.block import Receipt
 from flows.engine.plans import PlanLog, next_plan
 from flows.fees.current import FEES
 from flows.rating.book import read_book
 from schemas import topics
+from schemas.events import CostIncurred
+from schemas.parties import HQ
 from schemas.payments import Named
 from schemas.times import DAY, HOUR
 from sinks.encode import Encoded
@@ -31,6 +34,9 @@ when = "10"
 then = ["50"]
 hours = 24
 """
+HUB_COST = CostIncurred(
+    id="c1", time=START, place="SH-HUB", day=date(2025, 11, 11), amount_e4=120_000, carrier="顺达"
+)
 SCRIPT = "<script>alert(1)</script>"
 
 
@@ -67,11 +73,14 @@ def fill(client: Client) -> None:
         scan("签收", START + 3 * HOUR, id="s3", **corrected),
     )
     book.take(weight("分拨DWS", 2500, START + 5 * HOUR, id="w3", **corrected))
+    book.block((topics.CONTROL.name, HUB_COST))
+    book.take(scan("到件", START + 2 * HOUR, id="s5", site="SH-HUB", outlet=HQ, **corrected))
     book.take(scan("揽收", START + HOUR, id="s4", waybill=LONELY))
     book.take(scan("揽收", START + HOUR, waybill=WAYBILL, device=SCRIPT[:20]))
     book.block((topics.ORDERS.name, f'{{"waybill":"{NASTY}","note":"{SCRIPT}"}}'.encode()))
     book.block((topics.ORDERS.name, b"\xff\xfe garbage"))
     book.tick(START + 50 * HOUR)
+    spread(client, client)
     drafted(client)
 
 

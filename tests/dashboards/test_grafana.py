@@ -8,7 +8,7 @@ import pytest
 from clickhouse_connect.driver.client import Client
 
 from dashboards.grafana import __main__ as grafana
-from dashboards.grafana import drafts, finance, operations
+from dashboards.grafana import drafts, finance, operations, profit
 from dashboards.grafana.panels import Panel
 
 
@@ -28,7 +28,7 @@ def expanded(sql: str) -> str:
     return sql
 
 
-PANELS = [*operations.PANELS, *drafts.PANELS, *finance.PANELS]
+PANELS = [*operations.PANELS, *drafts.PANELS, *finance.PANELS, *profit.PANELS]
 
 
 @pytest.mark.parametrize("panel", PANELS, ids=[panel.title for panel in PANELS])
@@ -37,8 +37,18 @@ def test_panel(panel: Panel, client: Client) -> None:
     assert found, panel.title
 
 
+def test_profit_is_what_lines_earned_less_what_hubs_cost(client: Client) -> None:
+    """All of 12.00 yuan is borne by the one parcel that passed the hub, and taken off what its line earned."""
+    _, _, lines, costs = (client.query(expanded(panel.sql)).result_rows for panel in profit.PANELS)
+    ((day, hub, line_to, carrier, billed, borne, parcels, left),) = costs
+    assert (str(day), hub, line_to, carrier) == ("2025-11-11", "SH-HUB", "", "顺达")
+    assert (billed, borne, parcels, left) == (12, 12, 1, 0)
+    assert sum(line[2] for line in lines) == 12
+    assert all(gained == revenue - cost for _, revenue, cost, gained, _ in lines)
+
+
 def test_variables(client: Client) -> None:
-    for dashboard in (operations.operations(), drafts.drafts(), finance.finance()):
+    for dashboard in (operations.operations(), drafts.drafts(), finance.finance(), profit.profit()):
         for variable in dashboard["templating"]["list"][1:]:
             assert client.query(variable["query"]).result_rows
 

@@ -94,7 +94,7 @@ def test_numbers_arrive_and_a_parcel_explains_itself(url: str, browser_page: Pag
     page.on("pageerror", lambda error: wrong.append(str(error)))
     page.on("console", lambda said: wrong.append(said.text) if said.type == "error" else None)
     page.goto(url)
-    expect(page.locator("#events")).to_have_text("14")
+    expect(page.locator("#events")).to_have_text("15")
     assert page.locator("#order").text_content() == "2"
     assert "中转费" in str(page.locator("#fees").text_content())
     assert "缺少订单" in str(page.locator("#waiting").text_content())
@@ -222,7 +222,7 @@ def test_a_store_that_hangs_is_shown_as_old(tmp_path: Path, browser_page: Page) 
         with LivePage(tmp_path / "page", store) as page:
             assert isinstance(page, LivePage)
             browser_page.goto(page.url)
-            expect(browser_page.locator("#events")).to_have_text("14")
+            expect(browser_page.locator("#events")).to_have_text("15")
             assert store.process is not None
             store.process.send_signal(signal.SIGSTOP)
             try:
