@@ -74,6 +74,8 @@ ORDER BY since, waybill LIMIT {limit:UInt32} OFFSET {skip:UInt32}"""
 CASE_REASONS = """
 SELECT treatment AS why, count() AS n FROM weight_case_now WHERE undecided GROUP BY why ORDER BY n DESC, why"""
 STAY = "SELECT * FROM stay_event WHERE stay = {waybill:String} ORDER BY event_time, event_id"
+HAULS = "SELECT * FROM haul WHERE haul = {waybill:String} ORDER BY event_time, event_id"
+MONTHS = "SELECT * FROM stay_month WHERE name = {waybill:String} ORDER BY counted_at, event_id"
 STAY_LIST = """
 SELECT stay, customer AS why, outlet, since, pallets, temperature, zone, days, accrued FROM open_stay
 WHERE {reason:String} = '' OR why = {reason:String}
@@ -87,7 +89,7 @@ SITES = (
 
 
 class Story(msgspec.Struct):
-    """All that the books know of a parcel, or of a stay in a store."""
+    """All that the books know of a parcel, of a stay in a store, of a haul, or of a customer's month in stores."""
 
     waybill: str
     events: list[Row]
@@ -108,6 +110,10 @@ class Story(msgspec.Struct):
     """Names of tariff books by version."""
     stay: list[Row] = []
     """Events of goods in a store."""
+    hauls: list[Row] = []
+    """Words about a haul."""
+    months: list[Row] = []
+    """Words about a customer's month."""
     recalls: list[Row] = []
     """How often it was assessed again though no new fact had come."""
     publications: dict[str, Row] = {}
@@ -116,7 +122,8 @@ class Story(msgspec.Struct):
     @property
     def known(self) -> bool:
         """Whether there is anything."""
-        return bool(self.events or self.stay or self.charges or self.dead_letters)
+        words = self.stay or self.hauls or self.months
+        return bool(self.events or words or self.charges or self.dead_letters)
 
 
 def rows(client: Client, sql: str, **parameters: Any) -> list[Row]:
@@ -150,6 +157,8 @@ def story(client: Client, waybill: str) -> Story:
         sites={row["site"]: row for row in rows(client, SITES)},
         books={row["version"]: row["name"] for row in rows(client, BOOKS)},
         stay=ask(STAY),
+        hauls=ask(HAULS),
+        months=ask(MONTHS),
         recalls=recalls,
         publications={row["event_id"]: row for row in published},
     )

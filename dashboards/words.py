@@ -63,6 +63,7 @@ BREACHES = {
 STAYS = {
     "opened": "入库 entry",
     "measured": "计量 measured",
+    "reduced": "分批出库 part left",
     "moved": "移库 moved",
     "closed": "出库 exit",
 }

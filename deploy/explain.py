@@ -5,7 +5,7 @@ from itertools import groupby
 
 from clickhouse_connect.driver.client import Client
 
-from dashboards.live.parcel import place, stay_events, timeline
+from dashboards.live.parcel import place, store_events, timeline, title
 from dashboards.queries import Row, Story, story
 from dashboards.steps import steps as steps_of
 from dashboards.words import ADOPTED, BREACHES, CASES, FEES, REASONS, RECALLS, because, claim, shanghai
@@ -20,13 +20,13 @@ def explain(waybill: str, client: Client) -> str:
 
 
 def _lines(found: Story) -> Iterator[str]:
-    yield f"{'在库批次' if found.stay else '运单'} {found.waybill}"
+    yield f"{title(found)} {found.waybill}"
     yield from _timeline(found)
     yield from _section(
         "在库 in the store, Shanghai time",
         [
             (shanghai(row["event_time"]), row["what"], row["place"], row["said"], row["event_id"])
-            for row in stay_events(found)
+            for row in store_events(found)
         ],
     )
     weights = [_weight(row) for row in found.weights]

@@ -21,6 +21,7 @@ from schemas.limits import (
     MOST_PALLETS,
     MOST_PARTS,
     MOST_PIECES,
+    MOST_SERVICES,
     MOST_STORED_CM3,
     MOST_STORED_G,
     MOST_WEIGHT_G,
@@ -265,6 +266,22 @@ class StayMeasured(InStore, frozen=True, kw_only=True, tag="stay_measured", omit
     weight_g: StoredGrams | None = None
 
 
+class StayReduced(InStore, frozen=True, kw_only=True, tag="stay_reduced", omit_defaults=True):
+    """A part of the goods has left; this is still there. Topic `waybook.stays`, key: stay.
+
+    What went is what there is less. None: the next measurement before another part leaves tells it; what nothing
+    tells stays as it was, and how much of it went is not known.
+    """
+
+    vehicle: Word = ""
+    """Class of the vehicle that fetches."""
+    plate: Word = ""
+    pieces: Annotated[int, Meta(ge=1, le=MOST_PIECES)] | None = None
+    pallets: Pallets | None = None
+    volume_cm3: StoredVolume | None = None
+    weight_g: StoredGrams | None = None
+
+
 class StayMoved(InStore, frozen=True, kw_only=True, tag="stay_moved", omit_defaults=True):
     """Goods were moved within the store. Topic `waybook.stays`, key: stay."""
 
@@ -279,6 +296,75 @@ class StayClosed(InStore, frozen=True, kw_only=True, tag="stay_closed", omit_def
     vehicle: Word = ""
     """Class of the vehicle that fetches."""
     plate: Word = ""
+
+
+StayEvent = StayOpened | StayMeasured | StayReduced | StayMoved | StayClosed
+"""What happens to goods in a store."""
+
+
+class Haul(Dated, frozen=True, kw_only=True, tag="haul", omit_defaults=True):
+    """Goods of a store's customer were carried: fetched, over a line, to their consignee. Topic `waybook.stays`,
+    key: haul.
+
+    A haul may have several services. Of what is said of a service the newest (by time, then id) counts.
+    """
+
+    haul: Name
+    """Number of the consignment or the tour."""
+    day: date
+    """The business day that it is charged for."""
+    service: Name
+    """A due of fees.toml with the trigger `hauled`: pickup, linehaul, city_delivery."""
+    site: Name
+    """The store, an outlet of the network, where it begins."""
+    source: Name
+    customer: Name
+    """Who pays: a customer with virtual accounts."""
+    destination: Word = ""
+    """The outlet where it ends; empty: in the store's own area."""
+    billing: Word = ""
+    temperature: Word = ""
+    vehicle: Word = ""
+    """Class of the vehicle."""
+    plate: Word = ""
+    goods_of: Word = ""
+    """The stay that the goods were of; empty: they were not stored."""
+    services: Annotated[tuple[Name, ...], Meta(max_length=MOST_SERVICES)] = ()
+    """Further services: upstairs…"""
+    pieces: Annotated[int, Meta(ge=1, le=MOST_PIECES)] = 1
+    pallets: Pallets | None = None
+    volume_cm3: StoredVolume | None = None
+    weight_g: StoredGrams | None = None
+    insured_e4: Units = 0
+    cancelled: bool = False
+    """It did not take place: what is charged for the service is taken back."""
+
+
+class MonthStored(Dated, frozen=True, kw_only=True, tag="month_stored", omit_defaults=True):
+    """What a due of a customer's stays came to in a month that is over, for a minimum. Topic `waybook.stays`,
+    key: customer.
+
+    A job counts it in the books; the newest word (by time, then id) counts.
+    """
+
+    customer: Name
+    month: date
+    """Its first day."""
+    due: Name
+    """The due of fees.toml with the trigger `stay_month` that is charged for it."""
+    outlet: Name
+    """The store, or the first of several in order of their codes."""
+    amount_e4: Annotated[int, Meta(ge=-MOST, le=MOST)]
+    cancelled: bool = False
+    """All of it was taken back: nothing was stored after all."""
+    blocks: dict[str, int] = {}
+    """By lane: the newest block that was looked at."""
+    by: Word = ""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.month.day != 1:
+            raise ValueError(f"month is {self.month}, not the first day of a month")
 
 
 ParcelFact = Order | Scan | Weight | Claim | ClaimWithdrawn | WeightDecided
@@ -352,6 +438,8 @@ class ParcelRecalled(Event, frozen=True, kw_only=True, tag="recalled", omit_defa
     """The publication, the late fact or the dead letter that it is recalled for; `asked-…`: someone asked."""
     facts: tuple[ParcelFact, ...]
     charged: tuple[Charged, ...] = ()
+    doubled: tuple[Charged, ...] = ()
+    """Charges that stand beside those: something came for a life that the lane had forgotten, and was charged anew."""
     waits: tuple[Awaited, ...] = ()
     adopted: Word = ""
     """The event whose weight is in force."""
@@ -359,6 +447,26 @@ class ParcelRecalled(Event, frozen=True, kw_only=True, tag="recalled", omit_defa
     """Weights that were shown as implausible."""
     case: Differing | None = None
     broken: tuple[Broken, ...] = ()
+
+
+class StayRecalled(Event, frozen=True, kw_only=True, tag="stay_recalled", omit_defaults=True):
+    """A stay as the books have it, for a lane that has forgotten it. Topic `waybook.stays`, key: stay.
+
+    The same for a stay as `ParcelRecalled` is for a parcel.
+    """
+
+    stay: Name
+    cause: Name
+    """The publication or the late event that it is recalled for; `asked-…`: someone asked."""
+    facts: tuple[StayEvent, ...]
+    charged: tuple[Charged, ...] = ()
+    doubled: tuple[Charged, ...] = ()
+    """Charges that stand beside those: something came for a life that the lane had forgotten, and was charged anew."""
+    waits: tuple[Awaited, ...] = ()
+
+
+StoreEvent = StayEvent | Haul | MonthStored
+"""What a store does for its customers."""
 
 
 class TariffPublished(Event, frozen=True, kw_only=True, tag="tariff"):
@@ -588,7 +696,6 @@ class Query(Event, frozen=True, kw_only=True, tag="query"):
 
 
 ParcelEvent = ParcelFact | ParcelRecalled
-StayEvent = StayOpened | StayMeasured | StayMoved | StayClosed
 ControlEvent = (
     TariffPublished
     | TariffPart
@@ -611,8 +718,12 @@ AnyEvent = (
     | ParcelRecalled
     | StayOpened
     | StayMeasured
+    | StayReduced
     | StayMoved
     | StayClosed
+    | Haul
+    | MonthStored
+    | StayRecalled
     | TariffPublished
     | TariffPart
     | TariffWithdrawn

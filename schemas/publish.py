@@ -24,7 +24,7 @@ CARRIES: dict[str, tuple[type[events.Event], ...]] = {
         events.ParcelRecalled,
     ),
     topics.DEVICES.name: (events.Scan, events.Weight),
-    topics.STAYS.name: get_args(events.StayEvent),
+    topics.STAYS.name: (*get_args(events.StoreEvent), events.StayRecalled),
     topics.DEAD_LETTERS.name: (events.DeadLetter, events.DeadLetterReplayed),
     topics.CONTROL.name: (
         events.TariffPublished,
@@ -75,6 +75,8 @@ SENT = {
 
 KINDS: tuple[type[events.Event], ...] = get_args(events.AnyEvent) + get_args(payments.PaymentEvent)
 """All events."""
+KEYED_OTHERWISE: dict[type[events.Event], str] = {events.Haul: "haul", events.MonthStored: "customer"}
+"""Events that have another key than their topic's other ones."""
 POSTINGS = "Postings"
 BODY = (
     "MessagePack array of columns: parties and fees are texts; party and fee are their numbers and days are days since "
@@ -118,7 +120,7 @@ def json_schema() -> dict[str, Any]:
 def asyncapi() -> dict[str, Any]:
     """The AsyncAPI document."""
     _, components = msgspec.json.schema_components(KINDS, ref_template="#/components/schemas/{name}")
-    keys = {kind: topic.key for topic in topics.TOPICS for kind in CARRIES[topic.name]}
+    keys = {kind: topic.key for topic in topics.TOPICS for kind in CARRIES[topic.name]} | KEYED_OTHERWISE
     messages = {
         kind.__name__: {
             "name": kind.__name__,

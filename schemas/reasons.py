@@ -21,6 +21,7 @@ DEAD_LETTER = {
     "conflicting_duplicate": "同一编号内容不同",
     "unknown_claim": "未知的理赔或奖惩种类",
     "unknown_party": "未知的结算主体",
+    "unknown_service": "未知的运输服务或月保底项目",
     "nobody_named": "没有指明责任方或受益方",
     "reserved_id": "编号保留给系统自动生成的索赔",
     "decision_incomplete": "裁决缺少重量或称重编号",

@@ -25,7 +25,10 @@ ORDERS = Topic(
 )
 DEVICES = Topic("waybook.devices", "waybill", True, "Normalised scans and weights, from the device flow")
 STAYS = Topic(
-    "waybook.stays", "stay", True, "Goods that enter a store, are measured or moved in it, and leave"
+    "waybook.stays",
+    "stay",
+    True,
+    "Goods that enter a store, are measured or moved in it, leave, and are hauled",
 )
 DEAD_LETTERS = Topic("waybook.dead-letters", "id", True, "Input that broke a rule before a lane, and replays")
 CONTROL = Topic(

@@ -68,7 +68,8 @@ VIEWS = {
             FROM stay_event GROUP BY stay HAVING countIf(kind = 'opened') > 0 AND countIf(kind = 'closed') = 0
         ) AS e
         LEFT JOIN (
-            SELECT waybill, sum(multiIf(part = '', 0, reverses = toFixedString('', 16), 1, -1)) AS days,
+            SELECT waybill, sum(multiIf(fee NOT IN (SELECT fee FROM fee WHERE trigger = 'stay_day'), 0,
+                               reverses = toFixedString('', 16), 1, -1)) AS days,
                    sum(amount) AS accrued
             FROM charge WHERE waybill IN (SELECT stay FROM stay_event) GROUP BY waybill
         ) AS c ON c.waybill = e.stay""",

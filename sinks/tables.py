@@ -169,13 +169,16 @@ CHARGE = Table(
     "Rated fees, one row per fee, payer and payee, with the snapshot that explains the amount",
     (
         *SEQ,
-        Column("charge_id", ID, "hash of waybill, fee (and part) and revision"),
+        Column("charge_id", ID, "hash of waybill, fee (and part), revision and event_time"),
         Column("revision", "UInt16", "0 for the first; a correction adds a reversal and the next revision"),
         Column("reverses", ID, "the charge that this row takes back; zeros for none"),
-        Column("waybill", TEXT, "the parcel, or the stay in a store"),
+        Column("waybill", TEXT, "the parcel, the stay in a store, the haul, or customer:month"),
         Column("fee", WORD, "a name of the table fee"),
         Column(
-            "part", TEXT, "the hub, the claim or the day in store that it is for; empty: the parcel or stay"
+            "part",
+            TEXT,
+            "the hub, the claim, the day in store or of a haul, the event of a part that left that it is for; empty: "
+            "the parcel or stay",
         ),
         Column(
             "payer", WORD, "party that runs the outlet on the business date; CUSTOMER for whoever ordered"
@@ -593,14 +596,19 @@ FEE = Table(
         Column(
             "trigger",
             WORD,
-            "ordered, picked_up, weighed, signed, hub_passed, claimed; stay_opened, stay_day, stay_closed",
+            "ordered, picked_up, weighed, signed, hub_passed, claimed; stay_opened, stay_day, stay_closed, hauled, "
+            "stay_month",
         ),
         Column("source", WORD, "of the amount: tariff, payment, cod, claim, share"),
         Column("price", TEXT, "fee of the tariff that prices it"),
         Column("required", "UInt8", "1: it waits for a price"),
         Column("needs", WORD, "the order's amount without which it is not due"),
         Column("parcels", WORD, "forward, return, redirect; empty: all"),
-        Column("share_of", TEXT, "the due that it is a share of"),
+        Column(
+            "share_of",
+            TEXT,
+            "the due that it is a share of; stay_month: whose charges of the month it looks at",
+        ),
         Column("share_bp", "UInt32", "of it, in basis points"),
         Column("blames", WORD, "role that is responsible where a claim names nobody"),
         Column("rewards", WORD, "role that benefits where a claim names nobody"),
@@ -714,7 +722,7 @@ STAY_EVENT = Table(
     (
         *SEQ,
         Column("event_id", TEXT),
-        Column("kind", WORD, "opened 入库, measured 计量, moved 移库, closed 出库"),
+        Column("kind", WORD, "opened 入库, measured 计量, reduced 分批出库, moved 移库, closed 出库"),
         Column("stay", TEXT),
         Column("event_time", TIME, "when it happened, UTC"),
         Column("site", WORD, "the store"),
@@ -723,20 +731,74 @@ STAY_EVENT = Table(
         Column("billing", WORD, "opened: by what the customer pays"),
         Column("temperature", WORD, "opened, moved: class of temperature; empty in a move: as before"),
         Column("zone", WORD, "opened, moved: where in the store"),
-        Column("vehicle", WORD, "opened, closed: class of vehicle"),
-        Column("plate", TEXT, "opened, closed: the vehicle"),
+        Column("vehicle", WORD, "opened, reduced, closed: class of vehicle"),
+        Column("plate", TEXT, "opened, reduced, closed: the vehicle"),
         Column("pallet", TEXT, "opened"),
         Column("lot", TEXT, "opened"),
-        Column("pieces", "UInt32", "opened"),
-        Column("pallets", "Int32", "opened, measured: pallet places; -1: not measured"),
-        Column("volume_cm3", "Int64", "opened, measured; -1: not measured"),
-        Column("weight_g", "Int64", "opened, measured; -1: not measured"),
+        Column("pieces", "UInt32", "opened; reduced: what is left, 0: nobody says"),
+        Column("pallets", "Int32", "pallet places (reduced: left); -1: not measured"),
+        Column("volume_cm3", "Int64", "the same; -1: not measured"),
+        Column("weight_g", "Int64", "the same; -1: not measured"),
         Column("source", WORD, "the source system or device family"),
         Column("device", TEXT),
         Column("partition", "UInt16", "of the topic waybook.stays"),
         Column("offset", "UInt64"),
     ),
     extras=("INDEX stays stay TYPE bloom_filter(0.01) GRANULARITY 4",),
+)
+
+HAUL = Table(
+    "haul",
+    "What was said of goods that were carried for a store's customer; of a haul's service the newest word counts",
+    (
+        *SEQ,
+        Column("event_id", TEXT),
+        Column("haul", TEXT, "the consignment or tour: the charge's waybill"),
+        Column("service", WORD, "the due that is charged"),
+        Column("status", WORD, "done, cancelled"),
+        Column("event_time", TIME, "of the word, UTC"),
+        Column("business_date", DATE, "that it is charged for"),
+        Column("site", WORD, "the store"),
+        Column("outlet", WORD, "of the store"),
+        Column("destination", WORD, "the outlet where it ends; empty: in the store's own area"),
+        Column("customer", TEXT, "who pays"),
+        Column("billing", WORD),
+        Column("temperature", WORD),
+        Column("vehicle", WORD, "class of vehicle"),
+        Column("plate", TEXT),
+        Column("goods_of", TEXT, "the stay that the goods were of"),
+        Column("services", WORD, "further services, with | between"),
+        Column("pieces", "UInt32"),
+        Column("pallets", "Int32", "-1: not measured"),
+        Column("volume_cm3", "Int64", "-1: not measured"),
+        Column("weight_g", "Int64", "-1: not measured"),
+        Column("insured", MONEY, "yuan"),
+        Column("source", WORD, "the source system"),
+        Column("partition", "UInt16", "of the topic waybook.stays"),
+        Column("offset", "UInt64"),
+    ),
+    extras=("INDEX hauls haul TYPE bloom_filter(0.01) GRANULARITY 4",),
+)
+
+STAY_MONTH = Table(
+    "stay_month",
+    "What a due of a customer's stays came to in a month, as counted for a minimum; the newest word counts",
+    (
+        *SEQ,
+        Column("event_id", TEXT),
+        Column("name", TEXT, "customer:month: the charge's waybill"),
+        Column("customer", TEXT),
+        Column("month", DATE, "its first day"),
+        Column("due", WORD, "that is charged for it"),
+        Column("outlet", WORD, "the store, the first of several"),
+        Column("status", WORD, "counted; cancelled: all of it was taken back"),
+        Column("counted_at", TIME),
+        Column("counted_by", TEXT),
+        Column("amount", MONEY, "yuan"),
+        Column("blocks", WORD, "lane:block, up to which charges were counted"),
+        Column("partition", "UInt16", "of the topic waybook.stays"),
+        Column("offset", "UInt64"),
+    ),
 )
 
 VOLUME = Table(
@@ -797,13 +859,36 @@ COST_SHARE = Table(
     shard="cityHash64(cost_id)",
 )
 
+SERVICE_LEVEL = Table(
+    "service_level",
+    "Outlets' months by the share of their parcels in time, judged once by `waybook service-levels`",
+    (
+        Column("month", DATE, "its first day"),
+        Column("level", WORD, "of levels.csv"),
+        Column("rule", WORD, "of chains.toml: what is late is a breach of it"),
+        Column("outlet", WORD),
+        Column("parcels", "UInt64", "signed for there in the month, or finally never"),
+        Column("late", "UInt64", "those among them for whose breach the outlet was responsible"),
+        Column("due", WORD, "what the step charges; empty: nothing"),
+        Column("amount", MONEY, "yuan"),
+        Column("waybill", TEXT, "the number under which the claim stands"),
+        Column("claim", TEXT, "the claim's event; empty: there is none"),
+        Column("directory", TEXT, "version of the directory whose steps were taken"),
+        Column("blocks", WORD, "lane:block, up to which scans and breaches were looked at"),
+        Column("counted_at", TIME, "data time"),
+        Column("counted_by", TEXT),
+    ),
+    order_by=("month", "level", "outlet"),
+    shard="cityHash64(outlet)",
+)
+
 RECALL = Table(
     "recall",
     "Parcels that were assessed again by the rules of then, for another reason than a new fact",
     (
         *SEQ,
         Column("event_id", TEXT, "the event that brought it back from the books; empty: the lane had it"),
-        Column("waybill", TEXT),
+        Column("waybill", TEXT, "the parcel, or the stay in a store"),
         Column("cause", TEXT, "why: a publication, a late fact, a dead letter; its reversals name the same"),
         Column(
             "status",
@@ -815,7 +900,7 @@ RECALL = Table(
         ),
         Column("reversed", "UInt32", "charges that were taken back"),
         Column("charged", "UInt32", "charges that were made"),
-        Column("partition", "UInt16", "of the topic waybook.orders, where an event brought it back"),
+        Column("partition", "UInt16", "of waybook.orders or waybook.stays, where an event brought it back"),
         Column("offset", "UInt64"),
     ),
     extras=(WAYBILLS,),
@@ -1208,12 +1293,23 @@ OF_PAYMENTS = (
 FACTS = (
     *(EVENT, ORDER_TERMS, CLAIM, CHARGE, JOURNAL, WEIGHT, ANOMALY, WAITING, DEAD_LETTER),
     *(TARIFF, DIRECTORY, SITE, PRODUCT, AREA, PARTY, OPERATOR, BALANCE_MOVED, ACCOUNT, FEE, POSTING_RULE),
-    *(CHAIN_RULE, CHAIN_BREACH, WEIGHT_CASE, WEIGHT_DECISION, RECALL, STAY_EVENT, VOLUME, COST),
+    *(
+        CHAIN_RULE,
+        CHAIN_BREACH,
+        WEIGHT_CASE,
+        WEIGHT_DECISION,
+        RECALL,
+        STAY_EVENT,
+        HAUL,
+        STAY_MONTH,
+        VOLUME,
+        COST,
+    ),
     *(MOVEMENT, HOLD, NOTICE, ANSWER, TERMS, MATERIAL),
     *OF_PAYMENTS,
 )
 """Tables whose rows come in blocks."""
-BESIDE = (COST_SHARE, DRAFT_RUN, DRAFT_DIFFERENCE)
+BESIDE = (COST_SHARE, SERVICE_LEVEL, DRAFT_RUN, DRAFT_DIFFERENCE)
 """Tables that jobs outside of the flows write: rows about blocks, not of them."""
 TABLES = (BLOCK, *FACTS, *BESIDE)
 BY_NAME = {table.name: table for table in TABLES}

@@ -18,6 +18,7 @@ from dashboards.words import (
     claim,
     readable,
     what,
+    yuan,
 )
 from flows.rating.explain import WEIGHT_CLASSES
 from flows.rating.measures import decimal
@@ -29,10 +30,11 @@ def page_of(found: Story) -> dict[str, Any]:
     reversed_ = {row["reversed"] for row in found.charges if row["reversed"]}
     names = {site["outlet"]: f"{site['name']} {site['outlet']}" for site in found.sites.values()}
     orders = [event for event in found.events if event["kind"] == "order"]
-    stay = stay_events(found)
+    stay = store_events(found)
     opened = [event for event in stay if event["kind"] == "opened"]
     return {
         "waybill": found.waybill,
+        "title": title(found),
         "stay": stay,
         "opened": opened[-1] if opened else None,
         "left": any(event["kind"] == "closed" for event in stay),
@@ -74,16 +76,45 @@ def place(code: str, sites: dict[str, Row]) -> str:
     return f"{site['name']}（{''.join(where)}，{site['outlet']}）"
 
 
-def stay_events(found: Story) -> list[dict[str, Any]]:
-    """What happened to goods in a store, in words."""
+def title(found: Story) -> str:
+    """What it is."""
+    if found.stay:
+        return "在库批次"
+    if found.hauls:
+        return "运输"
+    return "客户月" if found.months else "运单"
+
+
+def store_events(found: Story) -> list[dict[str, Any]]:
+    """What happened to goods in a store, or was said of a haul or a month, in words."""
     return [
-        {**row, "what": STAYS[row["kind"]], "place": place(row["site"], found.sites), "said": said(row)}
-        for row in found.stay
+        *(
+            {**row, "what": STAYS[row["kind"]], "place": place(row["site"], found.sites), "said": said(row)}
+            for row in found.stay
+        ),
+        *(_hauled(row, found) for row in found.hauls),
+        *(_counted(row) for row in found.months),
     ]
 
 
+def _hauled(row: Row, found: Story) -> dict[str, Any]:
+    what = " ".join(FEES[row["service"]]) + (" 取消 cancelled" if row["status"] == "cancelled" else "")
+    end = f" → {row['destination']}" if row["destination"] else ""
+    where = place(row["site"], found.sites) + end
+    told = " · ".join(filter(None, (str(row["business_date"]), row["customer"], said(row))))
+    return {**row, "kind": "haul", "what": what, "place": where, "said": told, "device": row["source"]}
+
+
+def _counted(row: Row) -> dict[str, Any]:
+    amount = "无 nothing" if row["status"] == "cancelled" else f"{yuan(row['amount'])} 元"
+    what = f"{row['month']:%Y-%m} 合计 sum of the month"
+    said_by = {"event_time": row["counted_at"], "device": row["counted_by"]}
+    return {**row, **said_by, "kind": "month", "what": what, "place": row["outlet"], "said": amount}
+
+
 def said(row: Row) -> str:
-    """What an event of a stay says: goods, place and vehicle."""
+    """What an event of a stay or a haul says: goods, place and vehicle."""
+    row = {"zone": "", "pallet": "", "lot": "", **row}
     parts = [
         f"{row['pallets']} 板" if row["pallets"] >= 0 else "",
         f"{decimal(row['volume_cm3'], 1_000_000)} 立方米" if row["volume_cm3"] >= 0 else "",

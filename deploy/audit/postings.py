@@ -56,7 +56,9 @@ PREPAID = "1201"
 """And the one on which payments into virtual accounts, and out of them, stand."""
 
 STAYS = ("stay_opened", "stay_day", "stay_closed")
-"""Triggers of what is owed for goods in a store; the rest belongs to parcels."""
+"""Triggers of what is owed for goods in a store."""
+STORES = (*STAYS, "hauled", "stay_month")
+"""And of what else is owed to stores; the rest belongs to parcels."""
 
 PARTY = "party"
 
@@ -190,6 +192,9 @@ ROLES = f"(SELECT DISTINCT fee, toString(payer) AS pays, toString(payee) AS gets
 OF_STAYS = f"(SELECT DISTINCT toString(fee) FROM $fee WHERE trigger IN {words(STAYS)})"
 """Fees of goods in a store."""
 DUES_OF_STAYS = f"(SELECT DISTINCT toString(due) FROM $fee WHERE trigger IN {words(STAYS)})"
+OF_STORES = f"(SELECT DISTINCT toString(fee) FROM $fee WHERE trigger IN {words(STORES)})"
+"""Fees of all that is owed to stores."""
+DUES_OF_STORES = f"(SELECT DISTINCT toString(due) FROM $fee WHERE trigger IN {words(STORES)})"
 
 
 def read_postings(store: Store) -> Postings:

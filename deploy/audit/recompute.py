@@ -31,13 +31,15 @@ from deploy.audit.expected import (
 from deploy.audit.extras import Extras, read_extras
 from deploy.audit.facts import IN_A_SHARD, Facts, read_facts
 from deploy.audit.hands import check_changes, check_parties
+from deploy.audit.hauls import Hauls
+from deploy.audit.levels import check_levels
 from deploy.audit.moved import check_entries, check_totals, read_moves, rows_of
 from deploy.audit.postings import (
     COST,
-    DUES_OF_STAYS,
+    DUES_OF_STORES,
     MONEY,
     MOVED,
-    OF_STAYS,
+    OF_STORES,
     PAYMENTS,
     Fee,
     Key,
@@ -64,12 +66,12 @@ _IN_FORCE = f"""
                      reinterpretAsInt64(continued_price), unit_g, toString(rounding), toString(passed_over),
                      order_event, steps),
                     revision, {AS_OF}) AS snapshot
-    FROM $charge WHERE {OF_SHARD} AND fee NOT IN {OF_STAYS}
+    FROM $charge WHERE {OF_SHARD} AND fee NOT IN {OF_STORES}
     GROUP BY waybill, fee, part, payer, payee, day HAVING net != 0 OR standing != 0"""
 
 _WAITING = f"""
     SELECT waybill, fee, part, argMax(reason, (seq, line)) AS why FROM $waiting
-    WHERE {OF_SHARD} AND fee NOT IN {DUES_OF_STAYS}
+    WHERE {OF_SHARD} AND fee NOT IN {DUES_OF_STORES}
     GROUP BY waybill, fee, part HAVING why != ''"""
 
 _ADOPTED = f"""
@@ -152,6 +154,7 @@ class Recomputation:
         self.cases = Cases(store, self._eras)
         self.chains = Chains(store, self._eras, data_time, limits)
         self.stays = Stays(store, self._eras, self._rules, data_time, limits, self.journal)
+        self.hauls = Hauls(store, self._eras, self._rules, data_time, limits, self.journal)
 
     def walk(self) -> None:
         """Look at every parcel."""
@@ -178,6 +181,7 @@ class Recomputation:
             for waybill in found.adopted:
                 self.weights.add(f"{waybill}: a weight is adopted, and there is none")
         self.stays.walk()
+        self.hauls.walk()
 
     def checks(self) -> Iterator[Check]:
         """The outcome."""
@@ -191,6 +195,7 @@ class Recomputation:
         yield self._costs.check_posted()
         yield self._costs.check_shares()
         yield check_counts(self._store, self._counts)
+        yield check_levels(self._store)
         yield check_anomalies(self._store, self._eras)
         yield check_dead_letters(self._store, self._eras)
         for found in (self.charges, self.snapshots, self.waits, self.weights, self.lanes):
@@ -198,6 +203,7 @@ class Recomputation:
         yield from self.cases.checks()
         yield from self.chains.checks()
         yield from self.stays.checks()
+        yield from self.hauls.checks()
         yield self._check_journal()
 
     def _found(self, shard: int, shards: int) -> Found:

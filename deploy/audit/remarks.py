@@ -63,18 +63,19 @@ def _misplaced(row: Mapping[str, Any], eras: Eras) -> Iterator[Anomaly]:
 
 def check_names(store: Store) -> Check:
     """A charge's id is the hash of its waybill, fee, part and revision."""
-    found = Findings("charge_names", "费用编号由运单、费用、修订号算出")
+    found = Findings("charge_names", "费用编号由运单、费用、修订号、时间算出")
     for first, last in store.ranges("charge"):
         charges = store.columns(
-            f"SELECT hex(charge_id) AS id, waybill, fee, part, revision, {AS_OF} AS charged "
+            f"SELECT hex(charge_id) AS id, waybill, fee, part, revision, toUnixTimestamp64Milli(event_time) AS at, "
+            f"{AS_OF} AS charged "
             f"FROM $charge WHERE {BLOCK_RANGE}",
             first=first,
             last=last,
         )
         found.seen += len(charges["id"])
-        for charge, waybill, fee, part, revision, charged in zip(*charges.values(), strict=True):
+        for charge, waybill, fee, part, revision, at, charged in zip(*charges.values(), strict=True):
             what = f"{fee}/{part}" if part else fee
-            name = f"{waybill}|{what}|{revision}" + ("" if charged else "|r")
+            name = f"{waybill}|{what}|{revision}|{at}" + ("" if charged else "|r")
             if charge != name_of(name):
                 found.add(f"{charge} is not the id of {name}")
     return found.check("charges")

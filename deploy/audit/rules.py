@@ -215,11 +215,12 @@ RULES = (
         SELECT waybill, fee, part, steps FROM (
             SELECT waybill, fee, part,
                    arrayMap(step -> (step.3, step.4),
-                            arraySort(groupArray((seq, line, toUInt32(revision), {AS_OF})))) AS steps
+                            arraySort(groupArray((seq, line, toInt32(revision), {AS_OF})))) AS steps,
+                   countIf({AS_OF}) - countIf(NOT {AS_OF}) AS standing
             FROM $charge WHERE {OF_SHARD} GROUP BY waybill, fee, part
         )
-        WHERE arrayExists((step, i) -> step != (intDiv(i - 1, 2), i % 2 = 1), steps,
-                          arrayEnumerate(steps))""",
+        WHERE standing NOT IN (0, 1) OR arrayExists((step, i) -> step.2 AND step.1 > 0 AND NOT has(
+            arraySlice(steps, 1, i - 1), (step.1 - 1, false)), steps, arrayEnumerate(steps))""",
     ),
     Rule(
         "caused",
@@ -243,6 +244,10 @@ RULES = (
             WHERE {OF_SHARD}
             UNION ALL
             SELECT stay, event_id, toString(kind), '', event_time, '', seq FROM $stay_event WHERE {shard_of("stay")}
+            UNION ALL
+            SELECT haul, event_id, 'haul', '', event_time, '', seq FROM $haul WHERE {shard_of("haul")}
+            UNION ALL
+            SELECT name, event_id, 'month', '', counted_at, '', seq FROM $stay_month WHERE {shard_of("name")}
         ) AS e ON e.waybill = c.waybill AND e.event_id = c.cause
         WHERE e.event_id = '' OR e.seq > c.seq OR multiIf(
             f.trigger = 'ordered', e.kind != 'order' OR e.event_time != c.event_time,
@@ -254,7 +259,10 @@ RULES = (
             f.trigger = 'claimed', e.kind != 'claim' OR e.event_id != c.part OR e.event_time != c.event_time,
             f.trigger = 'stay_opened', e.kind != 'opened' OR e.event_time != c.event_time,
             f.trigger = 'stay_day', e.kind != 'opened' OR e.event_time > c.event_time,
-            f.trigger = 'stay_closed', e.kind != 'closed' OR e.event_time != c.event_time,
+            f.trigger = 'stay_closed', e.kind != if(c.part = '', 'closed', 'reduced') OR e.event_time != c.event_time
+                OR c.part NOT IN ('', e.event_id),
+            f.trigger = 'hauled', e.kind != 'haul',
+            f.trigger = 'stay_month', e.kind != 'month',
             e.kind != 'order' AND e.event_time > c.event_time)""",
         most=2_000_000,
     ),
@@ -283,6 +291,11 @@ RULES = (
             UNION ALL
             SELECT stay, event_id, outlet, outlet, '', seq FROM $stay_event
             WHERE {shard_of("stay")} AND kind = 'opened'
+            UNION ALL
+            SELECT haul, event_id, outlet, if(destination = '', outlet, destination), '', seq FROM $haul
+            WHERE {shard_of("haul")}
+            UNION ALL
+            SELECT name, event_id, outlet, outlet, '', seq FROM $stay_month WHERE {shard_of("name")}
         ) AS e ON e.waybill = c.waybill AND e.event_id = c.order_event
         WHERE (c.order_event, c.origin, c.product) != ('', '', '') AND (e.event_id = '' OR e.seq > c.seq
             OR (e.origin, e.destination, e.product) != (c.origin, c.destination, c.product))""",
@@ -300,7 +313,8 @@ RULES = (
                    arrayPushFront(arrayPopBack(arrayMap(step -> step.3, steps)), '') AS before
             FROM $adopted_weight WHERE {OF_SHARD} GROUP BY waybill
         )
-        WHERE replaced != before""",
+        WHERE arrayExists((now, was) -> now != was AND NOT (now = '' AND waybill IN (
+            SELECT waybill FROM $recall WHERE status != 'assessed' AND {OF_SHARD})), replaced, before)""",
     ),
     Rule(
         "waits",
@@ -356,8 +370,8 @@ RULES = (
             SELECT seq, waybill, cause, toInt64(reversed) AS n FROM $recall WHERE {shard_of("waybill")}
             UNION ALL
             SELECT seq, waybill, cause, toInt64(-1) FROM $charge
-            WHERE {shard_of("waybill")} AND NOT {AS_OF} AND fee NOT IN {postings.OF_STAYS}
-                AND (cause IN {PUBLICATIONS} OR (seq, waybill, cause) IN (
+            WHERE {shard_of("waybill")} AND NOT {AS_OF}
+                AND (cause IN {PUBLICATIONS} AND fee NOT IN {postings.OF_STORES} OR (seq, waybill, cause) IN (
                     SELECT seq, waybill, cause FROM $recall WHERE {shard_of("waybill")}))
         ) GROUP BY seq, waybill, cause HAVING difference != 0
         UNION ALL
@@ -365,6 +379,7 @@ RULES = (
         WHERE {shard_of("waybill")} AND NOT startsWith(cause, 'asked-') AND cause NOT IN {PUBLICATIONS}
             AND cause NOT IN (SELECT dead_letter_id FROM $dead_letter)
             AND (waybill, cause) NOT IN (SELECT waybill, event_id FROM $event WHERE {shard_of("waybill")})
+            AND (waybill, cause) NOT IN (SELECT stay, event_id FROM $stay_event)
             AND (waybill, cause) NOT IN (SELECT waybill, event_id FROM $weight_decision)""",
     ),
     Rule(
@@ -409,6 +424,9 @@ RULES = (
     unique(
         "stay_records", "没有在库记录被接受两次", "stay_event", "(partition, offset)", "(partition, offset)"
     ),
+    unique("haul_ids", "没有运输事件被接受两次", "haul", "(haul, event_id)", "(haul, event_id)"),
+    unique("haul_records", "没有运输记录被接受两次", "haul", "(partition, offset)", "(partition, offset)"),
+    unique("month_ids", "没有月保底事件被接受两次", "stay_month", "(name, event_id)", "(name, event_id)"),
     Rule(
         "commands_posted",
         "每笔执行的资金指令按规则逐行入账，不多不少",
@@ -494,6 +512,8 @@ UNITS = {
     "recall": "parcels",
     "weight_case": "rows",
     "stay_event": "events of stays",
+    "haul": "words about hauls",
+    "stay_month": "words about months",
     "payment": "rows",
     "payment_match": "matches",
     "receivable": "words about dues",

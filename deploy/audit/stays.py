@@ -35,6 +35,8 @@ HOUR, DAY, EAST_8 = 3_600_000, 86_400_000, 8 * 3_600_000
 EPOCH = date(1970, 1, 1)
 E4 = 10_000
 ENTRY, DAILY, EXIT = STAYS
+CHANGES = ("measured", "reduced", "moved")
+"""Events that say what is there, or where."""
 NO_OPENING, NO_PRICE, NO_MEASURE, ABANDONED = "no_opening", "no_price", "no_measure", "abandoned"
 
 
@@ -77,15 +79,16 @@ class Goods(NamedTuple):
     weight_g: int = -1
     zone: str = ""
     temperature: str = ""
+    pieces: int = 0
+    """0: not counted."""
 
     def told(self, event: Row) -> "Goods":
         """After an event, which may leave things as they are."""
         numbers = (self.pallets, self.volume_cm3, self.weight_g)
         said = (event["pallets"], event["volume_cm3"], event["weight_g"])
         pallets, volume, weight = (now if now >= 0 else was for now, was in zip(said, numbers, strict=True))
-        return Goods(
-            pallets, volume, weight, event["zone"] or self.zone, event["temperature"] or self.temperature
-        )
+        zone, temperature = event["zone"] or self.zone, event["temperature"] or self.temperature
+        return Goods(pallets, volume, weight, zone, temperature, event["pieces"] or self.pieces)
 
 
 class Owed(NamedTuple):
@@ -222,12 +225,21 @@ class Stays:
         left = next((e for e in events if e["kind"] == "closed" and e["time"] >= began), None)
         first = (began + EAST_8) // DAY
         last = today - 1 if left is None else (left["time"] + EAST_8) // DAY
-        walk = list(_walk(events, counts, began, left, first, max(first, last)))
+        parts = [
+            (event["time"] + EAST_8) // DAY
+            for event in events
+            if event["kind"] == "reduced" and (left is None or event["time"] <= left["time"])
+        ]
+        walk = list(_walk(events, counts, began, left, first, max(first, last, *parts)))
         for due in live:
             if due.trigger == ENTRY:
                 self._owe(bill, era, due, "", walk[0], counts["vehicle"])
-            elif due.trigger == EXIT and left is not None:
-                self._owe(bill, era, due, "", walk[-1], left["vehicle"] or counts["vehicle"])
+            elif due.trigger == EXIT:
+                for event, day in _parts(events, counts, began, left, walk):
+                    vehicle = event["vehicle"] or counts["vehicle"]
+                    self._owe(bill, era, due, event["event_id"], day, vehicle)
+                if left is not None:
+                    self._owe(bill, era, due, "", walk[-1], left["vehicle"] or counts["vehicle"])
             elif due.trigger == DAILY:
                 for day in walk:
                     if day.day <= last:
@@ -242,7 +254,7 @@ class Stays:
                 bill.waits.setdefault(due.name, NO_PRICE)
             return
         row, price = found
-        if _unmeasured(row, day.goods):
+        if unmeasured(row, day.goods):
             bill.waits.setdefault(due.name, NO_MEASURE)
             return
         before: Price | None = None
@@ -345,16 +357,49 @@ def _hours(ms: int) -> int:
 
 def _goods(events: Sequence[Row], opening: Row, began: int, moment: int) -> Goods:
     """What is there at a moment: what was said before the entry counts where the opening says nothing."""
-    changes = [event for event in events if event["kind"] in ("measured", "moved")]
+    changes = [event for event in events if event["kind"] in CHANGES and event["time"] <= moment]
+    return _goods_after(changes, opening, began)
+
+
+def _goods_after(changes: Sequence[Row], opening: Row, began: int) -> Goods:
+    """The same after these changes."""
     goods = Goods()
     for event in changes:
         if event["time"] < began:
             goods = goods.told(event)
     goods = goods.told(opening)
     for event in changes:
-        if began <= event["time"] <= moment:
+        if event["time"] >= began:
             goods = goods.told(event)
     return goods
+
+
+def _parts(
+    events: Sequence[Row], opening: Row, began: int, left: Row | None, walk: Sequence["StayDay"]
+) -> Iterator[tuple[Row, "StayDay"]]:
+    """What left before the exit, with what went of it in the place of the day's goods."""
+    changes = [event for event in events if event["kind"] in CHANGES]
+    for at, event in enumerate(changes):
+        gone = event["time"] < began or (left is not None and event["time"] > left["time"])
+        if event["kind"] != "reduced" or gone:
+            continue
+        before = _goods_after(changes[:at], opening, began)
+        later = changes[at + 1 :]
+        end = next((n for n, one in enumerate(later) if one["kind"] == "reduced"), len(later))
+        pallets, volume, weight = (
+            _went(getattr(before, name), [event, *later[:end]], name)
+            for name in ("pallets", "volume_cm3", "weight_g")
+        )
+        pieces = max(0, before.pieces - event["pieces"]) if event["pieces"] else -1
+        day = next(one for one in walk if one.day == (event["time"] + EAST_8) // DAY)
+        goods = Goods(pallets, volume, weight, before.zone, before.temperature, pieces)
+        yield event, day._replace(goods=goods, hours=max(1, _hours(event["time"] - began)))
+
+
+def _went(there: int, told: Sequence[Row], name: str) -> int:
+    """How much of it went, by the first that tells what is left; -1: nobody does."""
+    still = next((one[name] for one in told if one[name] >= 0), -1)
+    return max(0, there - still) if there >= 0 and still >= 0 else -1
 
 
 def _price(
@@ -367,7 +412,7 @@ def _price(
         destination=opening["outlet"],
         customer=opening["customer"],
         billing=opening["billing"],
-        pieces=opening["pieces"],
+        pieces=max(0, goods.pieces),
         grams=max(0, goods.weight_g),
         cm3=max(0, goods.volume_cm3),
         pallets=max(0, goods.pallets),
@@ -381,7 +426,7 @@ def _price(
     return era.prices.price(due.price, EPOCH + timedelta(days=day.day), parcel, steps=True)
 
 
-def _unmeasured(row: PriceRow, goods: Goods) -> bool:
+def unmeasured(row: PriceRow, goods: Goods) -> bool:
     """Whether the row counts what is not known."""
     settings = row.settings
     counted = {settings.get("each", ""), settings.get("measure", "")}
@@ -389,6 +434,7 @@ def _unmeasured(row: PriceRow, goods: Goods) -> bool:
         (counted & {"pallets", "pallet_days"} and goods.pallets < 0)
         or (counted & {"volume", "m3_days"} and goods.volume_cm3 < 0)
         or ((settings.get("weight") or "kg_days" in counted) and goods.weight_g < 0)
+        or ("pieces" in counted and goods.pieces < 0)
     )
 
 

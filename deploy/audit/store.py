@@ -71,6 +71,7 @@ class Store:
         by_block = (*FACTS, DRAFT_DIFFERENCE)
         self._tables = {table.name: table.name for table in by_block}
         self._tables |= {"block": "block", "cost_share": "cost_share"}
+        self._tables |= {"service_level": "service_level"}
         if upto is not None:
             known = up_to(upto)
             self._tables |= {table.name: f"(SELECT * FROM {table.name} WHERE {known})" for table in by_block}

@@ -1,4 +1,4 @@
-"""Parcels that their lanes have forgotten, back from the books to be corrected."""
+"""Parcels and stays that their lanes have forgotten, back from the books to be corrected."""
 
 import argparse
 import os
@@ -16,7 +16,7 @@ SHOWN = 5
 
 
 def recall(arguments: argparse.Namespace) -> int:
-    """Correct parcels that have left the lanes: late facts about them, and prices that were published backdated."""
+    """Correct parcels and stays that have left the lanes: late facts, and prices that were published backdated."""
     job = Job(settings_of(arguments), store_of(arguments, LONG), _progress)
     try:
         if arguments.follow:
@@ -33,8 +33,9 @@ def recall(arguments: argparse.Namespace) -> int:
 
 
 def _pass(job: Job, arguments: argparse.Namespace) -> dict[str, Tally]:
-    if arguments.waybill:
-        return {"asked": job.asked(waybill.strip().upper() for waybill in arguments.waybill)}
+    if arguments.waybill or arguments.stay:
+        waybills = [waybill.strip().upper() for waybill in arguments.waybill]
+        return {"asked": job.asked(waybills, [stay.strip() for stay in arguments.stay])}
     if arguments.tariff:
         return job.backdated(version_named(store_of(arguments), arguments.tariff)) or {"backdated": Tally()}
     tallies = {"late facts": job.late(), **job.backdated()}
@@ -69,6 +70,7 @@ def add(command: Command) -> None:
     one.add_argument("--follow", action="store_true", help="go on looking until Ctrl-C")
     one.add_argument("--every", type=float, default=5.0, help="seconds between two looks")
     one.add_argument("--waybill", action="append", default=[], help="these parcels, whatever the reason")
+    one.add_argument("--stay", action="append", default=[], help="these stays in stores")
     one.add_argument("--tariff", default="", help="only what the publication of this version touched")
     one.add_argument(
         "--too-old", action="store_true", help="facts that were refused as too old, too: they are sent again"

@@ -1,1 +1,1 @@
-"""`waybook recall`: parcels that their lanes have forgotten, back from the books, as events."""
+"""`waybook recall`: parcels and stays that their lanes have forgotten, back from the books, as events."""

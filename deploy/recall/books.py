@@ -33,6 +33,16 @@ Rows = Mapping[str, Sequence[Row]]
 """Rows of each question of `QUESTIONS`, of one parcel."""
 
 _AS_OF = "reverses = toFixedString('', 16)"
+CHARGES = f"""
+    SELECT waybill AS $name, toString(fee) AS fee, part, max(toUInt32(revision)) AS newest,
+           count() - uniqExact(charge_id) AS twice,
+           arraySort(arrayFilter(
+               one -> NOT has(groupArrayIf(toString(hex(reverses)), NOT ({_AS_OF})), one.3),
+               groupArrayIf((seq, line, hex(charge_id), toUInt32(revision), reinterpretAsInt64(amount),
+                             toUnixTimestamp64Milli(event_time), toString(payer), toString(payee), toString(origin),
+                             toString(destination), toString(product)), {_AS_OF}))) AS standing
+    FROM charge WHERE $where GROUP BY waybill, fee, part ORDER BY fee, part"""
+"""Fees with the charges that stand, the newest last: more than one where a forgotten parcel was charged again."""
 QUESTIONS = {
     "event": """
         SELECT waybill, seq, event_id, toString(kind) AS what, toUnixTimestamp64Milli(event_time) AS ms,
@@ -59,14 +69,7 @@ QUESTIONS = {
         SELECT waybill, seq, event_id, toUnixTimestamp64Milli(event_time) AS ms, toString(decision) AS decision,
                weight_event, weight_g, volume_cm3, decided_by, reason
         FROM weight_decision WHERE $where ORDER BY event_time, event_id""",
-    "charge": f"""
-        SELECT waybill, toString(fee) AS fee, part, max(toUInt32(revision)) AS newest,
-               toInt64(countIf({_AS_OF})) - toInt64(countIf(NOT {_AS_OF})) AS standing,
-               count() - uniqExact(charge_id) AS twice,
-               argMaxIf((reinterpretAsInt64(amount), toUnixTimestamp64Milli(event_time), toString(payer),
-                         toString(payee), toString(origin), toString(destination), toString(product)),
-                        revision, {_AS_OF}) AS charge
-        FROM charge WHERE $where GROUP BY waybill, fee, part ORDER BY fee, part""",
+    "charge": CHARGES.replace("$name", "waybill"),
     "waiting": """
         SELECT waybill, toString(fee) AS due, part, toString(argMax(reason, (seq, line))) AS why FROM waiting
         WHERE $where GROUP BY waybill, fee, part HAVING why != '' ORDER BY due, part""",
@@ -90,7 +93,7 @@ QUESTIONS = {
 
 
 class TwiceChargedError(ValueError):
-    """A charge's id stands twice in the books: nothing is corrected by itself before someone has looked at it."""
+    """A row stands twice in the books: nothing is corrected by itself before someone has looked at it."""
 
 
 def recall(
@@ -122,18 +125,15 @@ def recall(
 
 def recalled(waybill: str, cause: str, rows: Rows, time: int) -> ParcelRecalled:
     """A parcel from its rows. Raises TwiceChargedError."""
-    for row in rows["charge"]:
-        if row["twice"] or row["standing"] not in (0, 1):
-            raise TwiceChargedError(
-                f"{waybill}: {row['fee']} {row['part']} is charged twice under one number"
-            )
+    charged, doubled = charges(waybill, rows["charge"])
     made = ParcelRecalled(
         id="recalled",
         time=time,
         waybill=waybill,
         cause=cause,
         facts=tuple(_facts(waybill, rows)),
-        charged=tuple(map(_charged, rows["charge"])),
+        charged=charged,
+        doubled=doubled,
         waits=tuple(Awaited(due=row["due"], part=row["part"], reason=row["why"]) for row in rows["waiting"]),
         adopted=next((row["adopted"] for row in rows["adopted_weight"]), ""),
         remarked=tuple(row["event_id"] for row in rows["anomaly"]),
@@ -143,15 +143,28 @@ def recalled(waybill: str, cause: str, rows: Rows, time: int) -> ParcelRecalled:
     return msgspec.structs.replace(made, id=content_id("recalled", msgspec.json.encode(made)))
 
 
-def _charged(row: Row) -> Charged:
-    newest, stands = row["newest"], row["standing"] == 1
-    if not stands:
-        return Charged(fee=row["fee"], part=row["part"], revision=newest + 1)
-    amount, time, payer, payee, origin, destination, product = row["charge"]
+def charges(name: str, rows: Iterable[Row]) -> tuple[tuple[Charged, ...], tuple[Charged, ...]]:
+    """By fee and part the newest charge in force, and those that stand beside it. Raises TwiceChargedError."""
+    charged: list[Charged] = []
+    doubled: list[Charged] = []
+    for row in rows:
+        if row["twice"]:
+            raise TwiceChargedError(f"{name}: {row['fee']} {row['part']} is charged twice under one number")
+        if not row["standing"]:
+            charged.append(Charged(fee=row["fee"], part=row["part"], revision=row["newest"] + 1))
+            continue
+        *others, newest = (_charged(row, one) for one in row["standing"])
+        charged.append(newest)
+        doubled += others
+    return tuple(charged), tuple(doubled)
+
+
+def _charged(row: Row, one: Sequence[Any]) -> Charged:
+    _, _, _, revision, amount, time, payer, payee, origin, destination, product = one
     return Charged(
         fee=row["fee"],
         part=row["part"],
-        revision=newest,
+        revision=revision,
         standing=True,
         amount_e4=amount,
         time=time,

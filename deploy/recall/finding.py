@@ -12,6 +12,7 @@ from deploy.recall.complete import Complete
 from deploy.rerating.read import Days
 from deploy.rerating.work import newly_priced, of_touched
 from flows.fees.current import FEES
+from flows.fees.model import OF_STORES
 from flows.governance.network import Network
 from flows.rating.book import read_book
 from flows.rating.model import Book
@@ -22,6 +23,8 @@ PAGE = 2_000
 """Parcels that are brought back at once."""
 
 _SIGNED = [fee for due in FEES.dues if due.trigger == "signed" and due.required for fee in due.fees]
+_PRICES = {due.price for due in FEES.dues if due.trigger not in OF_STORES}
+"""Of what parcels owe."""
 LATE = """
 WITH finished AS (
     SELECT waybill, min(seq) AS ended FROM (
@@ -141,21 +144,21 @@ def late_facts(
         "limits": [max(0, complete.times[lane] - horizon) for lane in lanes],
         "blocks": [lane << LANE | complete.before[lane] for lane in lanes],
     }
-    yield from _pages(client, sql, parameters)
+    yield from pages(client, sql, parameters)
 
 
 def charged_by(client: Client, complete: Complete, publication: Publication) -> Iterator[dict[str, str]]:
     """Pages of waybills that were charged by prices that a publication touched, before their lanes had read it."""
-    starts = _starts(client, publication.seq, complete)
+    starts = starts_of(client, publication.seq, complete)
     known = within({lane: min(n - 1, complete.before[lane]) for lane, n in starts.items()})
     charged = f"SELECT waybill FROM charge WHERE {of_touched(publication.prices, FEES)} AND {known}"
     for fee in publication.new:
-        for first, last in publication.prices[fee]:
+        for first, last in publication.prices[fee] if fee in _PRICES else ():
             days = Days(first, last).sql.replace("business_date", "toDate(event_time, 'Asia/Shanghai')")
             charged += f" UNION ALL SELECT waybill FROM event WHERE {days} AND {known}"
     yield from (
         dict.fromkeys(page, publication.event_id)
-        for page in _pages(client, CHARGED.replace("$charged", charged), {"cause": publication.event_id})
+        for page in pages(client, CHARGED.replace("$charged", charged), {"cause": publication.event_id})
     )
 
 
@@ -163,11 +166,11 @@ def has_read(client: Client, event_id: str, complete: Complete) -> bool:
     """Whether every lane has read a publication, in a complete block."""
     sql = "SELECT min(seq) FROM tariff_book WHERE event_id = {event:String}"
     ((seq,),) = client.query(sql, parameters={"event": event_id}).result_rows
-    starts = _starts(client, seq, complete) if seq else {}
+    starts = starts_of(client, seq, complete) if seq else {}
     return bool(starts) and all(starts.get(lane, n + 1) <= n for lane, n in complete.before.items())
 
 
-def _starts(client: Client, seq: int, complete: Complete) -> dict[int, int]:
+def starts_of(client: Client, seq: int, complete: Complete) -> dict[int, int]:
     """By lane, the block by which it had read what is in this block of lane 0's."""
     asked = {"control": f"{CONTROL.name}:0", "of": seq >> LANE, "block": seq & (1 << LANE) - 1}
     rows = client.query(READ, parameters=asked).result_rows
@@ -176,10 +179,11 @@ def _starts(client: Client, seq: int, complete: Complete) -> dict[int, int]:
 
 def too_old(client: Client, complete: Complete) -> Iterator[dict[str, str]]:
     """Pages of waybills with the open dead letters whose facts were too old for lanes that had forgotten the parcel."""
-    yield from _pages(client, TOO_OLD.replace("$complete", complete.sql), {})
+    yield from pages(client, TOO_OLD.replace("$complete", complete.sql), {})
 
 
-def _pages(client: Client, sql: str, parameters: Mapping[str, Any]) -> Iterator[dict[str, str]]:
+def pages(client: Client, sql: str, parameters: Mapping[str, Any]) -> Iterator[dict[str, str]]:
+    """A question's rows, a page at a time: the first column by the last one."""
     after = ""
     while True:
         rows = client.query(sql, parameters={**parameters, "after": after, "page": PAGE}).result_rows

@@ -13,6 +13,7 @@ from clickhouse_connect.driver.client import Client
 
 from dashboards.library import newest_network
 from deploy import dead_letters
+from deploy.recall import stays
 from deploy.recall.books import TwiceChargedError, recall
 from deploy.recall.complete import Complete, complete
 from deploy.recall.finding import (
@@ -25,7 +26,9 @@ from deploy.recall.finding import (
     publications,
     too_old,
 )
+from deploy.recall.stays import late_stays, stays_charged_by
 from schemas import topics
+from schemas.events import ParcelRecalled, StayRecalled
 from schemas.identity import content_id
 from schemas.settings import Settings
 from sinks.kafka import Records
@@ -36,6 +39,11 @@ SELECT event_id, toUInt8(1) AS done, reversed, '' AS detail FROM recall WHERE ev
 UNION ALL
 SELECT event_id, toUInt8(0), toUInt32(0), detail FROM dead_letter WHERE event_id IN {ids:Array(String)}"""
 Say = Callable[[str], None]
+Read = Callable[
+    [Client, Sequence[str], Mapping[str, str], Complete, Callable[[TwiceChargedError], None]],
+    Iterable[ParcelRecalled | StayRecalled],
+]
+"""Reads parcels or stays out of the books."""
 
 
 class RecallError(RuntimeError):
@@ -52,7 +60,7 @@ class Tally(msgspec.Struct):
     """Why some were refused, the first few."""
 
     def __str__(self) -> str:
-        said = f"{self.recalled:,} parcels brought back, {self.corrected:,} of them corrected"
+        said = f"{self.recalled:,} parcels or stays brought back, {self.corrected:,} of them corrected"
         return said + (f", {self.refused:,} refused" if self.refused else "")
 
 
@@ -70,26 +78,29 @@ class Job:
         self._finished: set[str] = set()
         """Publications after which nothing was left to do."""
 
-    def asked(self, waybills: Iterable[str]) -> Tally:
-        """Parcels that someone names."""
+    def asked(self, waybills: Iterable[str], of_stores: Iterable[str] = ()) -> Tally:
+        """Parcels and stays that someone names."""
         books = complete(self._client, self._settings)
         now = str(max(books.times.values(), default=0))
         tally = Tally()
-        self._bring({waybill: content_id("asked", waybill, now) for waybill in waybills}, books, tally)
+        for names, read in ((waybills, recall), (of_stores, stays.recall)):
+            self._bring({name: content_id("asked", name, now) for name in names}, books, tally, read)
         return tally
 
     def late(self) -> Tally:
-        """Parcels of which something came after their lane had forgotten them."""
+        """Parcels and stays of which something came after their lane had forgotten them."""
         books = complete(self._client, self._settings)
         tally = Tally()
         for page in late_facts(self._client, books, self._settings.horizon, self._seen):
             self._bring(page, books, tally)
+        for page in late_stays(self._client, books, self._settings.horizon):
+            self._bring(page, books, tally, stays.recall)
         if not tally.refused:
             self._seen = dict(books.before)
         return tally
 
     def backdated(self, version: str = "") -> dict[str, Tally]:
-        """Parcels charged by prices that a publication or withdrawal touched. `version`: only of this book.
+        """Parcels and stays charged by prices that a publication or withdrawal touched. `version`: only of this book.
 
         Returns what became of them, by publication, as far as there were any.
         """
@@ -99,8 +110,7 @@ class Job:
             if one.event_id in self._finished or version not in ("", *one.versions):
                 continue
             tally = Tally()
-            for page in charged_by(self._client, books, one):
-                self._bring(page, books, tally)
+            self._correct(one, books, tally)
             if tally.recalled or tally.refused:
                 found[one.event_id] = tally
             else:
@@ -116,9 +126,16 @@ class Job:
             time.sleep(0.2)
         books, tally = complete(self._client, self._settings), Tally()
         for one in self._publications():
-            for page in charged_by(self._client, books, one) if one.event_id == event_id else ():
-                self._bring(page, books, tally)
+            if one.event_id == event_id:
+                self._correct(one, books, tally)
         return tally
+
+    def _correct(self, publication: Publication, books: Complete, tally: Tally) -> None:
+        """All that a publication touches."""
+        for page in charged_by(self._client, books, publication):
+            self._bring(page, books, tally)
+        for page in stays_charged_by(self._client, books, publication, self._settings.horizon):
+            self._bring(page, books, tally, stays.recall)
 
     def too_old(self, by: str) -> Tally:
         """Parcels of which facts were refused because their lane had forgotten them: these are sent again, then."""
@@ -139,15 +156,18 @@ class Job:
             self._said = said
         return self._published
 
-    def _bring(self, causes: Mapping[str, str], books: Complete, tally: Tally) -> set[str]:
-        """Send some parcels to their lanes, and wait for what becomes of them: those that were taken."""
+    def _bring(
+        self, causes: Mapping[str, str], books: Complete, tally: Tally, read: Read = recall
+    ) -> set[str]:
+        """Send some parcels or stays to their lanes, and wait for what becomes of them: those that were taken."""
         sent: dict[str, str] = {}
         waybills = list(causes)
         for start in range(0, len(waybills), PAGE):
             some = waybills[start : start + PAGE]
-            for one in recall(self._client, some, causes, books, self._twice(tally)):
-                self._records.produce(topics.ORDERS.name, one.waybill, msgspec.json.encode(one))
-                sent[one.id] = one.waybill
+            for one in read(self._client, some, causes, books, self._twice(tally)):
+                topic, name = _place_of(one)
+                self._records.produce(topic, name, msgspec.json.encode(one))
+                sent[one.id] = name
         self._records.flush()
         done = self._wait(sent, tally)
         self._say(str(tally))
@@ -185,3 +205,10 @@ class Job:
             else:
                 time.sleep(0.1)
         return done
+
+
+def _place_of(event: ParcelRecalled | StayRecalled) -> tuple[str, str]:
+    """Topic and key."""
+    if isinstance(event, StayRecalled):
+        return topics.STAYS.name, event.stay
+    return topics.ORDERS.name, event.waybill

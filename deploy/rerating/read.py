@@ -18,7 +18,7 @@ from clickhouse_connect.driver.client import Client
 from deploy.blocks import within
 from deploy.rerating.volumes import Counts, counts_of
 from flows.fees.current import FEES
-from flows.fees.model import OF_STAYS
+from flows.fees.model import OF_STORES
 from flows.rating.facts import Terms
 from flows.rating.rerate import Charges, Coded, Ints
 from schemas.times import date_of, day_of
@@ -26,7 +26,7 @@ from schemas.times import date_of, day_of
 LAST = day_of(dt.date(2149, 6, 6))
 """The last day that ClickHouse's `Date` has."""
 NO_CHARGE = "toFixedString('', 16)"
-_OF_STAYS = ", ".join(f"'{fee}'" for due in FEES.dues if due.trigger in OF_STAYS for fee in due.fees)
+_OF_STAYS = ", ".join(f"'{fee}'" for due in FEES.dues if due.trigger in OF_STORES for fee in due.fees)
 OF_PARCELS = f"fee NOT IN ({_OF_STAYS})"
 """What goods in a store cost depends on their days there, which are not read here."""
 SETTINGS: dict[str, Any] = {

@@ -7,7 +7,7 @@ from clickhouse_connect.driver.client import Client
 
 from deploy.rerating.compare import Comparison, rated
 from deploy.rerating.read import NO_CHARGE, Days, Reader, Sample
-from flows.fees.model import OF_STAYS, Fees
+from flows.fees.model import OF_STORES, Fees
 from flows.governance.network import Network
 from flows.lifecycle.assess import NO_BOOK
 from flows.rating.model import Book
@@ -67,7 +67,7 @@ def of_touched(prices: Mapping[str, Spans], fees: Fees, *, parcels: bool = True)
     cases = []
     for due in fees.dues:
         base = by_name[due.share_of] if due.share_of else due
-        price = base.price if (base.trigger not in OF_STAYS) == parcels else ""
+        price = base.price if (base.trigger not in OF_STORES) == parcels else ""
         for first, last in prices.get(price, ()):
             names = ", ".join(f"'{fee}'" for fee in due.fees)
             cases.append(f"fee IN ({names}) AND {Days(first, last).sql}")

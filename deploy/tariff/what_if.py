@@ -15,7 +15,7 @@ from deploy.rerating.work import Progress, compare, newly_priced, rerater
 from deploy.tariff.opening import Connect, books_in_force, network_for, open_book
 from deploy.terminal import table
 from flows.fees.current import FEES
-from flows.fees.model import OF_STAYS
+from flows.fees.model import OF_STORES
 from flows.governance.network import Network
 from flows.rating.model import Book
 from schemas.money import yuan
@@ -85,7 +85,9 @@ def _remarks(standing: Sequence[Book], after: Sequence[Book], draft: Book) -> It
     """What these sums do not tell."""
     for fee in newly_priced(standing, after) if standing else ():
         yield f"warning: {fee} has no price in force: nothing was charged for it, so it is not counted"
-    if any(due.price in {table.fee for table in draft.tables} and due.trigger in OF_STAYS for due in _PRICED):
+    if any(
+        due.price in {table.fee for table in draft.tables} and due.trigger in OF_STORES for due in _PRICED
+    ):
         yield "warning: charges of goods in store are left out: only their lane can rate them"
     policies = [book.policy for book in standing if book.policy is not None]
     if draft.policy is not None and policies and policies[-1] != draft.policy:

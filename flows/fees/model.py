@@ -22,6 +22,8 @@ Trigger = Literal[
     "stay_opened",
     "stay_day",
     "stay_closed",
+    "hauled",
+    "stay_month",
 ]
 Amount = Literal["tariff", "payment", "cod", "claim", "share"]
 Declared = Literal["", "payment", "insured", "cod"]
@@ -30,9 +32,11 @@ Direction = Literal["", "forward", "return", "redirect"]
 ORDERS_PARTIES = ("customer", "origin", "destination", "headquarters")
 """Roles that the order alone decides; all others are looked up for each charge and kept with it."""
 OF_STAYS = ("stay_opened", "stay_day", "stay_closed")
-"""Triggers in a stay's life; all others are in a parcel's."""
+"""Triggers in a stay's life."""
+OF_STORES = (*OF_STAYS, "hauled", "stay_month")
+"""Triggers of what stores do for their customers; all others are in a parcel's life."""
 STAYS_PARTIES = ("storer", "headquarters")
-"""Roles that a stay decides."""
+"""Roles that a stay, or what else a store does, decides."""
 MOST_PLAIN = 21
 """Plain dues have their place among the first 21: their reasons of waiting are three bits of a 64-bit number."""
 
@@ -52,12 +56,13 @@ class Due(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     fees: tuple[str, ...] = ()
     share_of: str = ""
     share_bp: int = 0
+    month_of: str = ""
     blames: Role | Literal[""] = ""
     rewards: Role | Literal[""] = ""
 
 
 class Fees(msgspec.Struct, frozen=True):
-    """All dues in their places, those of stays after those of parcels, and the posting rules of their fees."""
+    """All dues in their places, those of stores after those of parcels, and the posting rules of their fees."""
 
     dues: tuple[Due, ...]
     rules: PostingRules

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from flows.fees.model import MOST_PLAIN, OF_STAYS, STAYS_PARTIES, Due, Fees
+from flows.fees.model import MOST_PLAIN, OF_STAYS, OF_STORES, STAYS_PARTIES, Due, Fees
 from flows.journal.rules import PostingRules, read_rules
 from schemas.problems import NOT_TOML, DocumentError, Problem
 
@@ -34,11 +34,15 @@ def read_fees(dues: str, posting: str, chart: str) -> Fees:
     problems = [
         Problem(FILE, row, column, rule, f"due {due.name}: {message}")
         for row, due in zip(rows, found, strict=True)
-        for column, rule, message in (*_wrong(due, found, rules), *_wrong_roles(due, rules))
+        for column, rule, message in (
+            *_wrong(due, found, rules),
+            *_wrong_month(due, found),
+            *_wrong_roles(due, rules),
+        )
     ]
     if problems:
         raise DocumentError(problems)
-    placed = sorted(zip(rows, found, strict=True), key=lambda one: one[1].trigger in OF_STAYS)
+    placed = sorted(zip(rows, found, strict=True), key=lambda one: one[1].trigger in OF_STORES)
     rows, found = [row for row, _ in placed], [due for _, due in placed]
     fees = Fees(tuple(found), rules, tuple(fee for due in found for fee in due.fees))
     problems = [*_out_of_place(fees, rows), *_not_cleared(fees, rows)]
@@ -80,14 +84,28 @@ def _wrong(due: Due, dues: list[Due], rules: PostingRules) -> Iterator[tuple[str
         yield "blames", "wrong_setting", "only a claim blames or rewards"
 
 
+def _wrong_month(due: Due, dues: list[Due]) -> Iterator[tuple[str, str, str]]:
+    """The same, of what a month's due looks at."""
+    months = [other.name for other in dues if other.trigger in (*OF_STAYS, "hauled")]
+    if due.month_of not in (months if due.trigger == "stay_month" else [""]):
+        message = (
+            f"{due.month_of!r} is no due of a store; it goes with the trigger stay_month, and only with it"
+        )
+        yield "month_of", "unknown_due", message
+
+
 def _wrong_roles(due: Due, rules: PostingRules) -> Iterator[tuple[str, str, str]]:
     """The same, of who pays whom: what a stay owes, and what a parcel does."""
     roles = {role for fee in due.fees if (rule := rules.rules.get(fee)) for role in (rule.payer, rule.payee)}
-    if due.trigger in OF_STAYS:
+    if due.trigger in OF_STORES:
         if due.amount != "tariff" or due.needs or due.parcels:
-            yield "trigger", "wrong_setting", "what a stay owes has a tariff's price, without conditions"
+            yield (
+                "trigger",
+                "wrong_setting",
+                "what is owed to a store has a tariff's price, without conditions",
+            )
         if not roles <= set(STAYS_PARTIES):
-            yield "fees", "wrong_role", f"a stay's fees are between {' and '.join(STAYS_PARTIES)}"
+            yield "fees", "wrong_role", f"a store's fees are between {' and '.join(STAYS_PARTIES)}"
     elif "storer" in roles:
         yield "fees", "wrong_role", "only a stay in a store has a storer"
 
@@ -144,6 +162,7 @@ def documents(fees: Fees) -> dict[str, list[dict[str, Any]]]:
                 "payee": rule.payee,
                 "place": fees.dues.index(due) if due else 0,
                 **{column: getattr(due, field) if due else "" for column, field in _OF_DUE.items()},
+                "share_of": due.share_of or due.month_of if due else "",
                 "required": int(due.required) if due else 0,
                 "share_bp": due.share_bp if due else 0,
             }
@@ -166,7 +185,6 @@ _OF_DUE = {
     "price": "price",
     "needs": "needs",
     "parcels": "parcels",
-    "share_of": "share_of",
     "blames": "blames",
     "rewards": "rewards",
 }

@@ -25,7 +25,7 @@ VolumeUnit = Literal["l", "m3"]
 LengthUnit = Literal["mm", "cm"]
 
 
-STAY_OPERATIONS = ("opened", "measured", "moved", "closed", "asked")
+STAY_OPERATIONS = ("opened", "measured", "reduced", "moved", "closed", "asked")
 """What happens to goods in a store; asked: may they enter?"""
 
 

@@ -6,7 +6,7 @@ CSV files with a header, UTF-8. Three of them are in every directory:
 `products.csv` product,name
 and others may be: `parties.csv` (see `flows.governance.parties`), `areas.csv` (see `flows.governance.areas`),
 what `flows.governance.agreements` reads and, where scan chains are watched, `chains.toml` (see
-`flows.governance.chains`).
+`flows.governance.chains`) and `levels.csv` (see `flows.governance.levels`).
 """
 
 from collections.abc import Mapping
@@ -18,6 +18,7 @@ from flows.governance import areas, parties
 from flows.governance.agreements import Agreements, read_agreements
 from flows.governance.areas import Areas, read_areas
 from flows.governance.chains import MOST_SITES, Rule, read_chains
+from flows.governance.levels import Step, read_levels
 from flows.governance.parties import Membership, Parties, keepers, member, read_parties
 from schemas.identity import version_of
 from schemas.parties import HQ
@@ -60,6 +61,8 @@ class Network(msgspec.Struct, frozen=True):
     agreements: Agreements = Agreements()
     chains: tuple[Rule, ...] = ()
     """Rules of scan chains."""
+    levels: tuple[Step, ...] = ()
+    """Steps of service levels."""
     keepers: frozenset[str] = frozenset()
     """Parties that keep virtual accounts beside the outlets."""
 
@@ -87,6 +90,7 @@ def read_network(files: Mapping[str, str]) -> Network:
     columns = FILES | {name: names for name, names in MAY_BE.items() if name in files}
     rows = {name: list(rows_of(files, name, names, problems)) for name, names in columns.items()}
     chains = read_chains(files, problems)
+    levels = read_levels(files, chains, problems)
     if problems:
         raise DocumentError(problems)
     provinces = {row["code"]: row["name"] for _, row in rows["places.csv"] if row["level"] == "province"}
@@ -137,6 +141,7 @@ def read_network(files: Mapping[str, str]) -> Network:
         members,
         agreements,
         chains,
+        levels,
         customers,
     )
 

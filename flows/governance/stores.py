@@ -8,7 +8,15 @@ import msgspec
 from flows.governance.dialects import Dialects, StayDialect
 from flows.governance.readings import BrokenRuleError, Unit, quantity, text
 from schemas.commands import Admit
-from schemas.events import Command, StayClosed, StayEvent, StayMeasured, StayMoved, StayOpened
+from schemas.events import (
+    Command,
+    StayClosed,
+    StayEvent,
+    StayMeasured,
+    StayMoved,
+    StayOpened,
+    StayReduced,
+)
 from schemas.limits import MOST_IDENTIFIER, MOST_PALLETS, MOST_PIECES, MOST_STORED_CM3, MOST_STORED_G
 from schemas.money import parse_yuan
 
@@ -59,6 +67,10 @@ def of_stay(
         "source": dialect.source,
         "device": device,
     }
+    return _event(operation, common, read, dialect)
+
+
+def _event(operation: str, common: dict[str, Any], read: "_Reader", dialect: StayDialect) -> StayEvent:
     vehicle: dict[str, Any] = {"vehicle": read.word(dialect.vehicle), "plate": read.word(dialect.plate)}
     match operation:
         case "opened":
@@ -76,6 +88,11 @@ def of_stay(
             )
         case "measured":
             return StayMeasured(**common, **read.measured())
+        case "reduced":
+            left = read.measured()
+            return StayReduced(
+                **common, **vehicle, **left, pieces=read.count(dialect.pieces, MOST_PIECES) or None
+            )
         case "moved":
             return StayMoved(
                 **common, zone=read.name(dialect.zone), temperature=read.word(dialect.temperature)

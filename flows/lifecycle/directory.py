@@ -87,7 +87,7 @@ def balances(moves: Sequence[Move]) -> dict[str, Made] | None:
         "business_date": columns.dates(columns.ints([day_of(one.day) for one in events])),
         "published_at": columns.times(columns.ints([one.time for one in events])),
         "published_by": columns.texts([one.by for one in events]),
-        "blocks": columns.texts([_blocks(one.blocks) for one in events]),
+        "blocks": columns.texts([blocks_of(one.blocks) for one in events]),
         "book": columns.spelled(book),
         "account": columns.spelled(account),
         "counterparty": columns.texts(counterparty),
@@ -110,12 +110,12 @@ def volumes(rows: Sequence[VolumesCounted]) -> dict[str, Made] | None:
         "through_day": columns.dates(columns.ints([day_of(one.through_day) for one in events])),
         "part": columns.numbers(columns.ints([one.part for one in events]), "uint16"),
         "parts": columns.numbers(columns.ints([one.parts for one in events]), "uint16"),
-        "blocks": columns.texts([_blocks(one.blocks) for one in events]),
+        "blocks": columns.texts([blocks_of(one.blocks) for one in events]),
         "customer": columns.texts(customer),
         "parcels": columns.numbers(columns.ints(parcels), "uint64"),
     }
 
 
-def _blocks(blocks: dict[str, int]) -> str:
+def blocks_of(blocks: dict[str, int]) -> str:
     """Lanes and their newest complete blocks: `0:118 1:97`."""
     return " ".join(f"{lane}:{block}" for lane, block in sorted(blocks.items()))

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import msgspec
 
-from flows.fees.model import OF_STAYS, Due, Fees
+from flows.fees.model import OF_STORES, Due, Fees
 from flows.lifecycle.parcel import Parcel
 from flows.rating.facts import ORDINARY
 from flows.rating.tariffs import Tariffs
@@ -47,7 +47,7 @@ class Dues:
         triggered = [
             _live(fees, due, tuple(one for one in shares if one.due.share_of == due.name))
             for due in fees.dues
-            if due.trigger and due.trigger not in OF_STAYS
+            if due.trigger and due.trigger not in OF_STORES
         ]
         live = [
             one

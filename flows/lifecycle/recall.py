@@ -8,6 +8,9 @@ Three things make it safe, however often and whenever a parcel is recalled:
 * To a record that began later, from a late fact, the former life is joined only if the books were read after it
   was touched last. Otherwise the lane refuses it (`recall_outdated`), and it has to be read again.
 * What the books say must fit: each charge lies between the parties that the lane itself would take it back from.
+
+Where a record that began later has charged what its former life had been charged already, what is charged by the record
+counts, and the former life's charge is taken back: their ids differ by their times.
 """
 
 from collections.abc import Sequence
@@ -20,6 +23,7 @@ from flows.governance.operators import Operators
 from flows.lifecycle import facts, named
 from flows.lifecycle.assess import COMMON, Assessor
 from flows.lifecycle.intake import RefusedError
+from flows.lifecycle.output import Charge, Party
 from flows.lifecycle.parcel import MARK, OPEN, SETTLED, Case, Claimed, Item, Line, Parcel
 from flows.lifecycle.reasons import ABANDONED, REASON_BITS, REASON_MASK, REASONS
 from schemas.events import Charged, Claim, Order, ParcelFact, ParcelRecalled, Scan, Weight, WeightDecided
@@ -47,14 +51,9 @@ def check(event: ParcelRecalled, parcel: Parcel | None, rules: Assessor, operato
         raise RefusedError("recall_outdated", "something came for it after the books were read")
     _check_names(event, rules)
     fees = rules.dues.fees
-    for charge in event.charged:
-        due = _due(fees, charge)
-        if parcel is not None and _charges(parcel, fees, due, charge.part) not in (None, _said(charge)):
-            raise RefusedError("recall_refused", f"{charge.fee} was charged by the books and again since")
+    for charge in (*event.charged, *event.doubled):
         if charge.standing:
-            _check_parties(event, charge, due, rules, operators)
-            if parcel is not None and parcel.done and not fees.named(due) and _line(charge) != parcel.line:
-                raise RefusedError("recall_refused", "it was charged by another order since")
+            _check_parties(event, charge, _due(fees, charge), rules, operators)
 
 
 def _check_names(event: ParcelRecalled, rules: Assessor) -> None:
@@ -74,15 +73,62 @@ def _check_names(event: ParcelRecalled, rules: Assessor) -> None:
     ):
         if site not in rules.network.sites:
             raise RefusedError("recall_refused", f"{site!r} is no site of the network")
-    for charge in event.charged:
+    for charge in (*event.charged, *event.doubled):
         if charge.fee not in fees.names:
             raise RefusedError("recall_refused", f"{charge.fee!r} is no fee")
 
 
+def charged_since(parcel: Parcel, event: ParcelRecalled, rules: Assessor) -> list[Charged]:
+    """Charges of the former life that stand beside what the record has charged since: they are to be taken back."""
+    fees = rules.dues.fees
+    former = [
+        charge
+        for charge in event.charged
+        for due in [_due(fees, charge)]
+        if charge.standing
+        and (
+            _charges(parcel, fees, due, charge.part) not in (None, _said(charge))
+            or (parcel.done and not fees.named(due) and _line(charge) != parcel.line)
+        )
+    ]
+    return [*former, *event.doubled]
+
+
+def take_back(former: Sequence[Charged], event: ParcelRecalled, rules: Assessor) -> None:
+    """Reverse charges of a former life: same parties, date and amount, in red."""
+    fees, output = rules.dues.fees, rules.output
+    for charge in former:
+        due, rule = _due(fees, charge), fees.rules.rules[charge.fee]
+        if fees.named(due):
+            output.parties[len(output.charges)] = Party(
+                charge.part,
+                _outlet(rule.payer, charge.payer, charge, event, due),
+                _outlet(rule.payee, charge.payee, charge, event, due),
+            )
+        output.charges.append(
+            Charge(
+                event.waybill,
+                fees.names.index(charge.fee),
+                charge.revision,
+                True,
+                -charge.amount_e4,
+                charge.time,
+                rules.cause,
+                *_line(charge),
+                *named.NO_WEIGHT_USED,  # type: ignore[arg-type]
+                None,
+            )
+        )
+
+
 def join(
-    parcel: Parcel, event: ParcelRecalled, new: Sequence[ParcelFact], rules: Assessor
+    parcel: Parcel,
+    event: ParcelRecalled,
+    new: Sequence[ParcelFact],
+    former: Sequence[Charged],
+    rules: Assessor,
 ) -> tuple[Line, list[int]]:
-    """Put into a record what the books know besides.
+    """Put into a record what the books know besides. `former`: charges that are taken back.
 
     Returns the line by which it is charged, and the reasons for which things wait that did not by the record.
     """
@@ -100,15 +146,7 @@ def join(
     for one in parcel.weighings:
         one.remarked |= one.id in event.remarked
     parcel.born = min(parcel.born, *(fact.time for fact in event.facts))
-    line = parcel.line
-    for charge in event.charged:
-        due = _due(rules.dues.fees, charge)
-        if rules.dues.fees.named(due):
-            _put_item(parcel, event, charge, due, rules)
-        elif not _charges(parcel, rules.dues.fees, due, ""):
-            _put_plain(parcel, charge, rules.dues.fees.dues.index(due))
-        if charge.standing and not rules.dues.fees.named(due):
-            line = _line(charge)
+    line = _put_charges(parcel, event, former, rules)
     parcel.adopted = event.adopted
     if event.case is not None:
         status = SETTLED if event.case.decided else OPEN
@@ -177,6 +215,24 @@ def _charges(parcel: Parcel, fees: Fees, due: Due, part: str) -> tuple[int, bool
     if not (stands or revision):
         return None
     return revision, stands, amount * stands, time * stands
+
+
+def _put_charges(parcel: Parcel, event: ParcelRecalled, former: Sequence[Charged], rules: Assessor) -> Line:
+    """What is charged by the books and not by the record; returns the line by which it is charged."""
+    line = parcel.line
+    for told in event.charged:
+        charge, due = told, _due(rules.dues.fees, told)
+        if told in former:
+            charge = Charged(fee=told.fee, part=told.part, revision=told.revision + 1)
+        if _charges(parcel, rules.dues.fees, due, told.part) not in (None, _said(told)):
+            continue
+        if rules.dues.fees.named(due):
+            _put_item(parcel, event, charge, due, rules)
+        elif not _charges(parcel, rules.dues.fees, due, ""):
+            _put_plain(parcel, charge, rules.dues.fees.dues.index(due))
+        if charge.standing and not rules.dues.fees.named(due):
+            line = _line(charge)
+    return line
 
 
 def _put_plain(parcel: Parcel, charge: Charged, place: int) -> None:

@@ -156,12 +156,16 @@ class Tables:
         row = [c.row for c in charges]
         n = len(charges)
         fee_names = self.fees.names
-        names = [f"{w}|{fee_names[f]}|{r}" for w, f, r in zip(waybill, fee, revision, strict=True)]
+        time = [c.time for c in charges]
+        names = [
+            f"{w}|{fee_names[f]}|{r}|{t}" for w, f, r, t in zip(waybill, fee, revision, time, strict=True)
+        ]
         parts = [""] * n
         for place, party in output.parties.items():
             if party.part:
                 parts[place] = party.part
-                names[place] = f"{waybill[place]}|{fee_names[fee[place]]}/{party.part}|{revision[place]}"
+                what = f"{fee_names[fee[place]]}/{party.part}"
+                names[place] = f"{waybill[place]}|{what}|{revision[place]}|{time[place]}"
         own = (
             [name + "|r" if back else name for name, back in zip(names, reversal, strict=True)]
             if any(reversal)
@@ -172,7 +176,7 @@ class Tables:
         if own is not names:
             backs = np.flatnonzero(reversal)
             reverses[backs] = charge_ids([names[i] for i in backs])
-        fees, times = np.array(fee, np.int32), columns.ints([c.time for c in charges])
+        fees, times = np.array(fee, np.int32), columns.ints(time)
         origins, destinations = (
             self.parties.codes([c.origin for c in charges]),
             self.parties.codes([c.destination for c in charges]),

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from flows.fees.model import OF_STAYS, Due, Fees
+from flows.fees.model import OF_STORES, Due, Fees
 from flows.fees.shares import part_of
 from flows.rating.dependence import FIELDS, WEIGHT
 from flows.rating.facts import Trial
@@ -121,7 +121,7 @@ class Rerater:
                 continue
             if due.share_of:
                 self._share(charges, due, rows, after, state)
-            elif due.price and due.trigger not in OF_STAYS:
+            elif due.price and due.trigger not in OF_STORES:
                 self._tariff(charges, due, rows[charges.tariff[rows] == 1], after, state)
         return after, state
 

@@ -1,14 +1,15 @@
-"""What a stay owes, from its facts and the books in force, compared with what is booked.
+"""What a stay, a haul or a month owes, from its facts and the books in force, compared with what is booked.
 
-Each business day that has passed is a charge of its own, so is the handling at entry and exit. Nothing booked: it is
-charged. The same: nothing happens. Something else, for another day or to another customer: what stands is taken back
-and the next revision is charged. So neither the order in which facts come nor their repetition can matter.
+Each business day of a stay that has passed is a charge of its own, so is the handling at entry and at the exit of
+each part; so is each service of a haul, and a customer's month. Nothing booked: it is charged. The same: nothing
+happens. Something else, for another day or to another customer: what stands is taken back and the next revision is
+charged. So neither the order in which facts come nor their repetition can matter.
 """
 
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from flows.fees.model import OF_STAYS, Due, Fees
+from flows.fees.model import OF_STAYS, OF_STORES, Due, Fees
 from flows.governance.network import Network
 from flows.lifecycle.named import NO_WEIGHT_USED
 from flows.lifecycle.output import Charge, Output, Party
@@ -18,7 +19,7 @@ from flows.rating.facts import Sums, Terms, Trial
 from flows.rating.model import PriceTable
 from flows.rating.shapes import SHAPES
 from flows.rating.tariffs import Quote, Tariffs
-from flows.storage.life import Day, Life, State, days, life_of
+from flows.storage.life import Day, Life, State, days, last_moment, life_of, parts, stored_hours
 from flows.storage.record import Booked, Said, Stay
 from schemas.parties import HQ
 from schemas.times import business_day, date_of
@@ -43,6 +44,8 @@ class Wanted(NamedTuple):
     part: str
     time: int
     cause: str
+    of: Said
+    """What tells who pays, and from where to where: the opening of a stay, the word about a haul or a month."""
     priced: Priced
 
 
@@ -53,8 +56,9 @@ class Assessor:
         self.tariffs, self.network, self.fees = tariffs, network, fees
         priced = {table.fee for book in tariffs.books for table in book.tables}
         self.dues = [
-            due for due in fees.dues if due.trigger in OF_STAYS and (due.required or due.price in priced)
+            due for due in fees.dues if due.trigger in OF_STORES and (due.required or due.price in priced)
         ]
+        self._single = {due.name: due for due in self.dues if due.trigger not in OF_STAYS}
         self._codes = {due.name: fees.codes(due) for due in self.dues}
         self.output = Output()
         self.today = 0
@@ -71,12 +75,19 @@ class Assessor:
         self._assess(stay, stay.until)
 
     def _assess(self, stay: Stay, after: int) -> None:
+        if any(one.due for one in stay.said.values()):
+            self._assess_words(stay)
+            return
         life = life_of(stay.said.values())
         stay.closed = life is not None and life.closing is not None
         if life is None:
-            self._agree(stay, None, {}, after)
+            self._agree(stay, {}, after)
             earliest = min(one.time for one in stay.said.values())
-            stay.waits = {due.name: (NO_OPENING, earliest) for due in self.dues if due.required}
+            stay.waits = {
+                due.name: (NO_OPENING, earliest)
+                for due in self.dues
+                if due.required and due.trigger in OF_STAYS
+            }
             return
         waits = {name: wait for name, wait in stay.waits.items() if after >= 0 and wait[0] != ABANDONED}
         wanted: dict[str, Wanted] = {}
@@ -85,44 +96,76 @@ class Assessor:
                 wanted[one.due.name + "/" + one.part] = one
             elif one.name not in waits:
                 waits[one.name] = reason, moment
-        self._agree(stay, life, wanted, after)
+        self._agree(stay, wanted, after)
         stay.waits, stay.given_up = waits, False
         stay.until = max(stay.until, self.today - 1)
+
+    def _assess_words(self, stay: Stay) -> None:
+        """A haul or a month: of what is said of each due the newest counts."""
+        wanted: dict[str, Wanted] = {}
+        waits: dict[str, tuple[str, int]] = {}
+        newest = {one.due: one for one in sorted(stay.said.values(), key=lambda one: one.when)}
+        for name, one in newest.items():
+            due = self._single.get(name)
+            if due is None or one.cancelled:
+                continue
+            found = self._price_word(due, one)
+            if isinstance(found, Priced):
+                part = str(date_of(one.day))
+                wanted[f"{name}/{part}"] = Wanted(due, part, last_moment(one.day), one.id, one, found)
+            elif due.required or found != NO_PRICE:
+                waits[name] = found, one.time
+        self._agree(stay, wanted, -1)
+        stay.waits, stay.given_up, stay.closed = waits, False, True
+
+    def _price_word(self, due: Due, one: Said) -> Priced | str:
+        """What a due of a haul or a month comes to, or why that cannot be said."""
+        state = State(one.pallets, one.volume_cm3, one.weight_g, "", one.temperature, one.pieces)
+        quote = self.tariffs.in_full(due.price, one.day, facts_of(one, state, NO_TIME, one.vehicle))
+        if quote is None:
+            return NO_PRICE
+        if lacks(quote.row.table, state):
+            return NO_MEASURE
+        return Priced(quote.amount, quote, quote.steps)
 
     def _owed(self, life: Life, after: int) -> Iterator[tuple[Wanted | Due, str, int]]:
         """Charges that should stand, and dues that wait: with the reason, and since when."""
         closing = life.closing
         last = business_day(closing.time) if closing is not None else self.today - 1
         entry, exit_ = None, None
-        for day in days(life, max(last, business_day(life.since))):
+        leaving = list(parts(life)) if after < 0 else []
+        begun = [life.since, *(one.said.time for one in leaving)]
+        for day in days(life, max(last, *map(business_day, begun))):
             entry = entry or day
             exit_ = day
             if after < day.day <= last:
                 part = str(date_of(day.day))
-                yield from self._due(DAILY, life, day, part, day.end, life.first.id)
+                yield from self._due(DAILY, life, day, part, day.end, life.first)
+            for said, gone in leaving:
+                if business_day(said.time) == day.day:
+                    left = day._replace(state=gone, hours=stored_hours(life, said.time))
+                    yield from self._due(CLOSING, life, left, said.id, said.time, said)
         assert entry is not None
         assert exit_ is not None
         if after < 0:
-            yield from self._due(OPENING, life, entry, "", life.since, life.first.id)
+            yield from self._due(OPENING, life, entry, "", life.since, life.first)
             if closing is not None:
-                yield from self._due(CLOSING, life, exit_, "", closing.time, closing.id)
+                yield from self._due(CLOSING, life, exit_, "", closing.time, closing)
 
     def _due(
-        self, trigger: str, life: Life, day: Day, part: str, time: int, cause: str
+        self, trigger: str, life: Life, day: Day, part: str, time: int, cause: Said
     ) -> Iterator[tuple[Wanted | Due, str, int]]:
         for due in self.dues:
             if due.trigger == trigger:
-                found = self._price(due, life, day)
+                vehicle = (cause.vehicle if trigger == CLOSING else "") or life.opening.vehicle
+                found = self._price(due, life, day, vehicle)
                 if isinstance(found, Priced):
-                    yield Wanted(due, part, time, cause, found), "", 0
+                    yield Wanted(due, part, time, cause.id, life.opening, found), "", 0
                 elif due.required or found != NO_PRICE:
                     yield due, found, time
 
-    def _price(self, due: Due, life: Life, day: Day) -> Priced | str:
+    def _price(self, due: Due, life: Life, day: Day, vehicle: str) -> Priced | str:
         """What a due comes to on a day, or why that cannot be said."""
-        vehicle = life.opening.vehicle
-        if due.trigger == CLOSING and life.closing is not None:
-            vehicle = life.closing.vehicle or vehicle
         facts = facts_of(life.opening, day.state, InTime(day.number, day.hours, day.sums), vehicle)
         quote = self.tariffs.in_full(due.price, day.day, facts)
         if quote is None:
@@ -139,9 +182,8 @@ class Assessor:
         amount, steps = added(quote, before)
         return Priced(amount, quote, steps)
 
-    def _agree(self, stay: Stay, life: Life | None, wanted: dict[str, Wanted], after: int) -> None:
+    def _agree(self, stay: Stay, wanted: dict[str, Wanted], after: int) -> None:
         """Make what is booked what should be."""
-        customer, outlet = (life.opening.customer, life.opening.outlet) if life is not None else ("", "")
         for key in sorted(stay.booked.keys() | wanted.keys()):
             booked, one = stay.booked.get(key), wanted.get(key)
             if one is None and after >= 0:
@@ -149,25 +191,16 @@ class Assessor:
             if booked is None:
                 booked = stay.booked[key] = Booked()
             if booked.stands:
-                if (
-                    one is not None
-                    and (booked.amount, booked.payer, booked.outlet)
-                    == (
-                        one.priced.amount,
-                        customer,
-                        outlet,
-                    )
-                    and business_day(booked.time) == business_day(one.time)
-                ):
+                if one is not None and _stands(booked, one):
                     continue
-                self._take_back(stay, key, booked)
-            if one is not None and life is not None:
-                self._charge(stay, one, life, booked)
+                self.take_back(stay, key, booked)
+            if one is not None:
+                self._charge(stay, one, booked)
 
-    def _charge(self, stay: Stay, one: Wanted, life: Life, booked: Booked) -> None:
+    def _charge(self, stay: Stay, one: Wanted, booked: Booked) -> None:
         amount, quote, steps = one.priced
         booked.amount, booked.time, booked.stands = amount, one.time, True
-        booked.payer, booked.outlet = life.opening.customer, life.opening.outlet
+        booked.payer, booked.outlet, booked.destination = one.of.customer, one.of.outlet, one.of.destination
         for code in self._codes[one.due.name]:
             self._append(
                 one.part,
@@ -181,17 +214,18 @@ class Assessor:
                     one.time,
                     one.cause,
                     booked.outlet,
-                    booked.outlet,
+                    booked.destination or booked.outlet,
                     "",
                     *NO_WEIGHT_USED,
                     quote.row,
-                    life.opening.id,
+                    one.of.id,
                     quote.passed_over,
                     steps,
                 ),
             )
 
-    def _take_back(self, stay: Stay, key: str, booked: Booked) -> None:
+    def take_back(self, stay: Stay, key: str, booked: Booked) -> None:
+        """Reverse a charge: same parties, date and amount, in red."""
         name, _, part = key.partition("/")
         due = next(due for due in self.fees.dues if due.name == name)
         for code in self.fees.codes(due):
@@ -207,7 +241,7 @@ class Assessor:
                     booked.time,
                     self.cause,
                     booked.outlet,
-                    booked.outlet,
+                    booked.destination or booked.outlet,
                     "",
                     *NO_WEIGHT_USED,
                     None,
@@ -223,6 +257,16 @@ class Assessor:
         self.output.charges.append(charge)
 
 
+def _stands(booked: Booked, one: Wanted) -> bool:
+    """Whether a charge that stands is the one that should."""
+    return (booked.amount, booked.payer, booked.outlet, booked.destination) == (
+        one.priced.amount,
+        one.of.customer,
+        one.of.outlet,
+        one.of.destination,
+    ) and business_day(booked.time) == business_day(one.time)
+
+
 class InTime(NamedTuple):
     """How long goods have been there."""
 
@@ -231,15 +275,19 @@ class InTime(NamedTuple):
     sums: Sums
 
 
-def facts_of(opening: Said, state: State, time: InTime, vehicle: str) -> Trial:
-    """What prices look at."""
+NO_TIME = InTime(0, 0, Sums(0, 0, 0))
+
+
+def facts_of(of: Said, state: State, time: InTime, vehicle: str) -> Trial:
+    """What prices look at. `of`: the opening of a stay, or the word about a haul or a month."""
     return Trial(
-        origin=opening.outlet,
-        destination=opening.outlet,
-        customer=opening.customer,
+        origin=of.outlet,
+        destination=of.destination or of.outlet,
+        customer=of.customer,
         weight_g=state.weight_g or 0,
         volume_cm3=state.volume_cm3 or 0,
-        terms=Terms(pieces=opening.pieces, billing=opening.billing),
+        month_amount=of.amount,
+        terms=Terms(pieces=state.pieces or 0, billing=of.billing, insured=of.insured, services=of.services),
         stay=InStore(state.pallets or 0, *time[:2], state.temperature, state.zone, vehicle, time.sums),
     )
 
@@ -250,6 +298,7 @@ _MEASURED_BY = {
     "volume": "volume_cm3",
     "m3_days": "volume_cm3",
     "kg_days": "weight_g",
+    "pieces": "pieces",
 }
 
 

@@ -4,11 +4,11 @@ A stay begins when it is opened first; what counts of several openings is the ne
 first closing after it began ends it. A day is charged by what was there at its end, or when the goods left.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from flows.rating.facts import Sums
-from flows.storage.record import CLOSED, OPENED, Said
+from flows.storage.record import CLOSED, OPENED, REDUCED, Said
 from schemas.times import DAY, HOUR, SHANGHAI_OFFSET, business_day
 
 
@@ -20,6 +20,7 @@ class State(NamedTuple):
     weight_g: int | None = None
     zone: str = ""
     temperature: str = ""
+    pieces: int | None = None
 
     def after(self, one: Said) -> "State":
         """As an event leaves it: what that does not say stays as it is."""
@@ -29,7 +30,13 @@ class State(NamedTuple):
             self.weight_g if one.weight_g is None else one.weight_g,
             one.zone or self.zone,
             one.temperature or self.temperature,
+            one.pieces if one.kind in _COUNTED and one.pieces is not None else self.pieces,
         )
+
+
+_COUNTED = (OPENED, REDUCED)
+"""Kinds of events that count pieces."""
+_AMOUNTS = ("pallets", "volume_cm3", "weight_g", "pieces")
 
 
 class Life(NamedTuple):
@@ -42,7 +49,7 @@ class Life(NamedTuple):
     """The opening that counts."""
     closing: Said | None
     changes: tuple[Said, ...]
-    """Measurements and moves in order of time."""
+    """Measurements, parts that left, and moves in order of time."""
 
 
 class Day(NamedTuple):
@@ -60,6 +67,14 @@ class Day(NamedTuple):
     sums: Sums
     sums_before: Sums
     """With all days before this one."""
+
+
+class Part(NamedTuple):
+    """A part of the goods that left before the rest."""
+
+    said: Said
+    gone: State
+    """How much of what went; None: nobody has said."""
 
 
 NOTHING = Sums(0, 0, 0)
@@ -100,8 +115,41 @@ def days(life: Life, upto: int) -> Iterator[Day]:
             state = state.after(life.changes[at])
             at += 1
         before, sums = sums, _plus(sums, state)
-        hours_before, hours = hours, max(1, -(-(end - life.since) // HOUR))
+        hours_before, hours = hours, stored_hours(life, end)
         yield Day(day, number, end, hours, hours_before, state, sums, before)
+
+
+def parts(life: Life) -> Iterator[Part]:
+    """Parts that left between the entry and the exit, in order of time."""
+    state, at = _entered(life)
+    changes = life.changes[at:]
+    for place, one in enumerate(changes):
+        if life.closing is not None and one.time > life.closing.time:
+            return
+        before, state = state, state.after(one)
+        if one.kind == REDUCED:
+            pallets, volume, weight, pieces = (_gone(name, before, changes[place:]) for name in _AMOUNTS)
+            yield Part(one, State(pallets, volume, weight, before.zone, before.temperature, pieces))
+
+
+def _gone(name: str, before: State, changes: Sequence[Said]) -> int | None:
+    """How much went with the first of these changes: of what was there before what is not there any more.
+
+    What it does not say the measurements tell until another part leaves.
+    """
+    there: int | None = getattr(before, name)
+    for one in changes:
+        if one is not changes[0] and one.kind == REDUCED:
+            break
+        left: int | None = getattr(one, name) if name != "pieces" or one.kind == REDUCED else None
+        if left is not None:
+            return None if there is None else max(0, there - left)
+    return None
+
+
+def stored_hours(life: Life, upto: int) -> int:
+    """Hours begun from the entry until a moment."""
+    return max(1, -(-(upto - life.since) // HOUR))
 
 
 def _entered(life: Life) -> tuple[State, int]:

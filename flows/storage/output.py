@@ -4,13 +4,13 @@ import msgspec
 
 from flows.governance.operators import Operators
 from flows.lifecycle import output as lifecycle
-from schemas.events import StayEvent
+from schemas.events import StoreEvent
 
 
 class Accepted(msgspec.Struct, frozen=True, gc=False):
     """An event, the outlet of its store, and where its record is."""
 
-    event: StayEvent
+    event: StoreEvent
     outlet: str
     partition: int
     offset: int

@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 
 import msgspec
-from xxhash import xxh3_64_digest
 
 from flows.engine.block import Block, Records
 from flows.engine.ring import Ring
@@ -13,23 +12,28 @@ from flows.governance.network import NO_NETWORK, Network, read_network
 from flows.lifecycle.age import Ages, leaps
 from flows.lifecycle.assess import NO_BOOK
 from flows.lifecycle.intake import RefusedError, read, readable
+from flows.lifecycle.output import Recall
 from flows.lifecycle.published import begins, next_network, taken_out
 from flows.lifecycle.refusals import refusal, replay
 from flows.lifecycle.shelf import Shelf
 from flows.rating.book import read_book
 from flows.rating.model import Book
 from flows.rating.tariffs import Tariffs
+from flows.storage import recall
 from flows.storage.assess import ABANDONED, Assessor
 from flows.storage.life import last_moment
 from flows.storage.output import Accepted, Output, StayWait
-from flows.storage.record import MOST_SAID, Stay, over, said
+from flows.storage.record import MOST_SAID, STAY_KEY, Stay, digest_of, last_day, over, place_of, said
 from schemas import topics
 from schemas.events import (
     ControlEvent,
     DeadLetterReplayed,
+    Haul,
+    MonthStored,
     NetworkPublished,
-    StayEvent,
     StayOpened,
+    StayRecalled,
+    StoreEvent,
     TariffPublished,
     TariffWithdrawn,
     Tick,
@@ -38,9 +42,8 @@ from schemas.identity import content_id, version_of
 from schemas.limits import AHEAD, LEAP, OLDEST
 from schemas.parties import HQ
 from schemas.problems import DocumentError
-from schemas.times import business_day
+from schemas.times import DAY, business_day, date_of, day_of, iso
 
-_json = msgspec.json.Encoder(order="deterministic")
 Waits = Mapping[str, tuple[str, int]]
 
 
@@ -58,7 +61,7 @@ class Storage:
     ) -> None:
         self.horizon, self.ahead, self.leap, self.fees = horizon, ahead, leap, fees
         self.ages = Ages(horizon, ahead, oldest)
-        self.over = over(horizon + ahead)
+        self.over = over(horizon + ahead, oldest + ahead + DAY)
         self.ring: Ring[Stay] = Ring(Stay, self.over)
         self.timers = Timers()
         self.documents = Documents()
@@ -122,21 +125,25 @@ class Storage:
         for raw, offset in zip(records.values, records.offsets, strict=True):
             try:
                 event = read(raw or b"")
-                if not isinstance(event, StayEvent):
+                if isinstance(event, StayRecalled):
+                    self._recalled(event, records.partition, offset)
+                elif isinstance(event, StoreEvent):
+                    self._event(event, records.partition, offset)
+                else:
                     raise RefusedError(
                         "unknown_type", f"{type(event).__name__} does not belong to {records.topic}"
                     )
-                self._event(event, records.partition, offset)
             except RefusedError as error:
                 self._refuse(error, records, offset, raw or b"", received)
 
-    def _event(self, event: StayEvent, partition: int, offset: int) -> None:
-        """Take an event of a stay. Raises RefusedError."""
-        stay = self.ring.known(_STAY + event.stay)
+    def _event(self, event: StoreEvent, partition: int, offset: int) -> None:
+        """Take an event. Raises RefusedError."""
+        key, name = place_of(event)
+        stay = self.ring.known(key)
         now = self.ring.now
         if not now - self.horizon <= event.time <= now + self.ahead:
             self.ages.check(event.time, stay, now)
-        content = xxh3_64_digest(_json.encode(event))
+        content = digest_of(event)
         if stay is not None and event.id in stay.said:
             if stay.said[event.id].content != content:
                 raise RefusedError(
@@ -147,22 +154,79 @@ class Storage:
         outlet = self._outlet(event)
         if stay is not None and len(stay.said) >= MOST_SAID:
             raise RefusedError("too_many_events", f"a stay has at most {MOST_SAID} events")
-        stay = self._touch(_STAY + event.stay)
-        stay.name = event.stay
+        stay = self._touch(key)
+        stay.name = name
         stay.said[event.id] = said(event, outlet, content)
         self.output.events.append(Accepted(event, outlet, partition, offset))
         self._assess(stay, event.id)
 
-    def _outlet(self, event: StayEvent) -> str:
-        """The store's outlet. Raises RefusedError for a place or a customer that is unknown."""
+    def _recalled(self, event: StayRecalled, partition: int, offset: int) -> None:
+        """A stay that the books bring back: what the record lacks is put in, then all is assessed again."""
+        key, now = STAY_KEY + event.stay, self.ring.now
+        stay = self.ring.known(key)
+        if not now - self.horizon <= event.time <= now + self.ahead:
+            self.ages.check(event.time, None, now)
+        recall.check(event, stay, self.fees, self.directory)
+        status, new = "assessed", recall.lacking(stay, event)
+        charges = self.output.booked.charges
+        before = len(charges)
+        if new:
+            status = "joined" if stay is not None else "rebuilt"
+            stay = self._touch(key)
+            stay.name = event.stay
+            self.rules.cause = event.cause
+            for of, former in recall.charged_since(stay, event, self.fees):
+                self.rules.take_back(stay, of, former)
+            recall.join(stay, event, new, self.fees, self.directory)
+        else:
+            stay = self._touch(key)
+        self._assess(stay, event.cause)
+        back = sum(charge.reversal for charge in charges[before:])
+        made = len(charges) - before - back
+        self.output.booked.recalls.append(
+            Recall(event.stay, event.cause, status, event.time, back, made, event.id, partition, offset)
+        )
+
+    def _outlet(self, event: StoreEvent) -> str:
+        """The store's outlet. Raises RefusedError for a place, a customer or a service that is unknown."""
+        if isinstance(event, MonthStored):
+            self._check_due(event.due, "stay_month")
+            self._check_day(last_day(event.month), self.ring.now - DAY)
+            self._check_outlet(event.outlet)
+            self._check_customer(event.customer)
+            return event.outlet
         site = self.directory.sites.get(event.site)
         if site is None:
             raise RefusedError("unknown_site", f"{event.site!r} is no site of the network")
         if site.outlet == HQ:
             raise RefusedError("unknown_outlet", f"{event.site!r} is a hub: a store is the site of an outlet")
-        if isinstance(event, StayOpened) and not self.directory.keeps_account(event.customer):
-            raise RefusedError("unknown_party", f"{event.customer!r} is no customer with virtual accounts")
+        if isinstance(event, StayOpened | Haul):
+            self._check_customer(event.customer)
+        if isinstance(event, Haul):
+            self._check_due(event.service, "hauled")
+            self._check_day(day_of(event.day), self.ring.now + self.ahead)
+            if event.destination:
+                self._check_outlet(event.destination)
         return site.outlet
+
+    def _check_day(self, day: int, latest: int) -> None:
+        """The business day that a word is about has begun by `latest` (UTC ms) and is remembered."""
+        if day > business_day(latest):
+            raise RefusedError("time_in_future", f"{date_of(day)} at data time {iso(self.ring.now)}")
+        if last_moment(day) < self.ring.now - self.ages.oldest:
+            raise RefusedError("time_too_old", f"{date_of(day)} at data time {iso(self.ring.now)}")
+
+    def _check_outlet(self, outlet: str) -> None:
+        if outlet not in self.directory.outlets:
+            raise RefusedError("unknown_outlet", f"{outlet!r} is no outlet of the network")
+
+    def _check_customer(self, customer: str) -> None:
+        if not self.directory.keeps_account(customer):
+            raise RefusedError("unknown_party", f"{customer!r} is no customer with virtual accounts")
+
+    def _check_due(self, name: str, trigger: str) -> None:
+        if not any(due.name == name and due.trigger == trigger for due in self.fees.dues):
+            raise RefusedError("unknown_service", f"no due {name!r} is charged for this")
 
     # Time and documents; what is refused of these the parcel lanes keep aside
 
@@ -293,10 +357,6 @@ class Storage:
         self._touch(letter).replayed = False
         if first:
             self.output.booked.refusals.append(refusal(error, letter, records, offset, raw, received))
-
-
-_STAY = "s/"
-"""How the keys of stays' records begin; those of dead letters begin with dl-."""
 
 
 def _is_inside(stay: Stay) -> bool:

@@ -1,14 +1,29 @@
-"""A stay's record: what was said of it, and what is booked for it."""
+"""The record of a stay, a haul or a customer's month: what was said of it, and what is booked for it."""
 
 from collections.abc import Callable
+from datetime import date, timedelta
 
 import msgspec
+from xxhash import xxh3_64_digest
 
-from schemas.events import StayClosed, StayEvent, StayMeasured, StayMoved, StayOpened
+from schemas.events import (
+    Haul,
+    MonthStored,
+    StayClosed,
+    StayMeasured,
+    StayMoved,
+    StayOpened,
+    StayReduced,
+    StoreEvent,
+)
+from schemas.times import day_of
 
 MOST_SAID = 5_000
 """Events of one stay: a measurement an hour for half a year."""
-OPENED, MEASURED, MOVED, CLOSED = KINDS = ("opened", "measured", "moved", "closed")
+OPENED, MEASURED, MOVED, CLOSED, REDUCED = KINDS = ("opened", "measured", "moved", "closed", "reduced")
+HAULED, MONTH = "hauled", "month"
+STAY_KEY, HAUL_KEY, MONTH_KEY = "s/", "h/", "m/"
+"""How the keys of records begin; those of dead letters begin with dl-."""
 
 
 class Said(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -23,13 +38,25 @@ class Said(msgspec.Struct, frozen=True, array_like=True, gc=False):
     outlet: str = ""
     """The store."""
     billing: str = ""
-    pieces: int = 1
+    pieces: int | None = 1
+    """Of an opening, a part that left, and a haul; nothing is said of them otherwise."""
     zone: str = ""
     temperature: str = ""
     vehicle: str = ""
     pallets: int | None = None
     volume_cm3: int | None = None
     weight_g: int | None = None
+    due: str = ""
+    """Of a haul or a month: what it is charged as. All that follows is of these alone."""
+    day: int = 0
+    """The business day that it is charged for: a month's last one."""
+    destination: str = ""
+    """The outlet where a haul ends."""
+    services: tuple[str, ...] = ()
+    insured: int = 0
+    cancelled: bool = False
+    amount: int = 0
+    """What the month came to."""
 
     @property
     def when(self) -> tuple[int, str]:
@@ -37,7 +64,34 @@ class Said(msgspec.Struct, frozen=True, array_like=True, gc=False):
         return self.time, self.id
 
 
-def said(event: StayEvent, outlet: str, content: bytes) -> Said:
+_json = msgspec.json.Encoder(order="deterministic")
+
+
+def digest_of(event: StoreEvent) -> bytes:
+    """Hash of an event, to tell a repeat from a conflict."""
+    return xxh3_64_digest(_json.encode(event))
+
+
+def place_of(event: StoreEvent) -> tuple[str, str]:
+    """The key of an event's record, and the name under which it stands in the books."""
+    if isinstance(event, Haul):
+        return HAUL_KEY + event.haul, event.haul
+    if isinstance(event, MonthStored):
+        name = f"{event.customer}:{event.month:%Y-%m}"
+        return MONTH_KEY + name, name
+    return STAY_KEY + event.stay, event.stay
+
+
+def last_day(month: date) -> int:
+    """A month's last day as days since 1970-01-01.
+
+    >>> last_day(date(1970, 1, 1))
+    30
+    """
+    return day_of((month + timedelta(days=31)).replace(day=1)) - 1
+
+
+def said(event: StoreEvent, outlet: str, content: bytes) -> Said:
     """What is kept of an event. `outlet`: that of its site."""
     match event:
         case StayOpened():
@@ -67,10 +121,62 @@ def said(event: StayEvent, outlet: str, content: bytes) -> Said:
                 volume_cm3=event.volume_cm3,
                 weight_g=event.weight_g,
             )
+        case StayReduced():
+            return Said(
+                event.id,
+                event.time,
+                REDUCED,
+                content,
+                vehicle=event.vehicle,
+                pieces=event.pieces,
+                pallets=event.pallets,
+                volume_cm3=event.volume_cm3,
+                weight_g=event.weight_g,
+            )
         case StayMoved():
             return Said(event.id, event.time, MOVED, content, zone=event.zone, temperature=event.temperature)
         case StayClosed():
             return Said(event.id, event.time, CLOSED, content, vehicle=event.vehicle)
+    return _word(event, outlet, content)
+
+
+def _word(event: Haul | MonthStored, outlet: str, content: bytes) -> Said:
+    match event:
+        case Haul():
+            return Said(
+                event.id,
+                event.time,
+                HAULED,
+                content,
+                event.customer,
+                outlet,
+                event.billing,
+                event.pieces,
+                temperature=event.temperature,
+                vehicle=event.vehicle,
+                pallets=event.pallets,
+                volume_cm3=event.volume_cm3,
+                weight_g=event.weight_g,
+                due=event.service,
+                day=day_of(event.day),
+                destination=event.destination,
+                services=tuple(sorted(set(event.services))),
+                insured=event.insured_e4,
+                cancelled=event.cancelled,
+            )
+        case MonthStored():
+            return Said(
+                event.id,
+                event.time,
+                MONTH,
+                content,
+                event.customer,
+                outlet,
+                due=event.due,
+                day=last_day(event.month),
+                cancelled=event.cancelled,
+                amount=event.amount_e4,
+            )
 
 
 class Booked(msgspec.Struct, array_like=True, gc=False):
@@ -83,10 +189,12 @@ class Booked(msgspec.Struct, array_like=True, gc=False):
     payer: str = ""
     outlet: str = ""
     stands: bool = False
+    destination: str = ""
+    """The outlet where a haul ended; empty: the store's."""
 
 
 class Stay(msgspec.Struct, array_like=True, gc=False):
-    """A record of the lane's ring: a stay, or (without anything said) a dead letter."""
+    """A record of the lane's ring: a stay, a haul, a customer's month, or (without anything said) a dead letter."""
 
     key: str
     place: int
@@ -99,7 +207,8 @@ class Stay(msgspec.Struct, array_like=True, gc=False):
     said: dict[str, Said] = {}
     """By event's id."""
     booked: dict[str, Booked] = {}
-    """By due/part: the part of `storage` is the business day, that of what is charged once is empty."""
+    """By due/part: the part of `storage` is the business day, that of a part that left is the event that said so, that
+    of what is charged once is empty."""
     waits: dict[str, tuple[str, int]] = {}
     """By due: the reason, and since when."""
     until: int = -1
@@ -110,15 +219,18 @@ class Stay(msgspec.Struct, array_like=True, gc=False):
     """A dead letter was sent again, so that the same bytes open it again."""
 
 
-def over(kept: int) -> Callable[[Stay, int], bool]:
+def over(kept: int, of_words: int) -> Callable[[Stay, int], bool]:
     """Forget a stay `kept` ms of data time after the last word of it, when it is closed and nothing of it waits.
 
-    No repeat could be accepted then. Goods that are in the store are never forgotten.
+    No repeat could be accepted then. Goods that are in the store are never forgotten. Hauls and months are remembered
+    `of_words` ms: for longer than a word about their day is taken, so that it always meets what is booked.
     """
 
     def is_over(stay: Stay, now: int) -> bool:
         if stay.at >= now - kept:
             return False
+        if stay.key.startswith((HAUL_KEY, MONTH_KEY)):
+            return stay.at < now - of_words
         return not stay.said or stay.given_up or (stay.closed and not stay.waits)
 
     return is_over

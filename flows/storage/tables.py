@@ -7,10 +7,12 @@ from flows.fees.model import Fees
 from flows.governance.network import Network
 from flows.journal.post import Booked
 from flows.lifecycle import tables as lifecycle
+from flows.lifecycle.directory import blocks_of
 from flows.rating.tariffs import Tariffs
 from flows.storage.output import Accepted, Output, StayWait
-from flows.storage.record import KINDS
-from schemas.events import StayClosed, StayMeasured, StayMoved, StayOpened
+from flows.storage.record import KINDS, place_of
+from schemas.events import Haul, MonthStored, StayClosed, StayMeasured, StayMoved, StayOpened, StayReduced
+from schemas.times import day_of
 from sinks import columns
 from sinks.columns import Made
 from sinks.encode import Encoded
@@ -30,25 +32,103 @@ class Tables:
     def make(self, output: Output, seq: int, tariffs: Tariffs, network: Network) -> list[Encoded]:
         """All tables of a block that have rows, in order of their names."""
         made = self._charges.columns(output.booked, tariffs, network)
-        made |= {"stay_event": _events(output.events), "waiting": _waits(output.waits)}
+        made |= {"stay_event": _events([row for row in output.events if type(row.event) in _KIND])}
+        made |= {"haul": _hauls([row for row in output.events if isinstance(row.event, Haul)])}
+        made |= {"stay_month": _months([row for row in output.events if isinstance(row.event, MonthStored)])}
+        made |= {"waiting": _waits(output.waits)}
         return lifecycle.encoded(made, seq)
 
 
-_KIND = dict(zip((StayOpened, StayMeasured, StayMoved, StayClosed), KINDS, strict=True))
+_KIND: dict[type[Any], str] = dict(
+    zip((StayOpened, StayMeasured, StayMoved, StayClosed, StayReduced), KINDS, strict=True)
+)
+
+
+class _Of:
+    """Fields of accepted events as columns; of an event that has no such field a default."""
+
+    def __init__(self, rows: Sequence[Accepted]) -> None:
+        self.rows = rows
+        self.events = [row.event for row in rows]
+
+    def __call__(self, name: str, default: Any = "") -> list[Any]:
+        return [getattr(event, name, default) for event in self.events]
+
+    def measured(self, name: str, kind: str) -> Made:
+        """What may not be measured, -1 then."""
+        found = self(name, None)
+        return columns.numbers(columns.ints([-1 if value is None else value for value in found]), kind)
+
+    def goods(self) -> dict[str, Made]:
+        """How many, how large, how heavy."""
+        return {
+            "pieces": columns.numbers(columns.ints([value or 0 for value in self("pieces", 0)]), "uint32"),
+            "pallets": self.measured("pallets", "int32"),
+            "volume_cm3": self.measured("volume_cm3", "int64"),
+            "weight_g": self.measured("weight_g", "int64"),
+        }
+
+    def record(self) -> dict[str, Made]:
+        """Where the events' records are on Kafka."""
+        return {
+            "partition": columns.numbers(columns.ints([row.partition for row in self.rows]), "uint16"),
+            "offset": columns.numbers(columns.ints([row.offset for row in self.rows]), "uint64"),
+        }
+
+
+def _hauls(rows: Sequence[Accepted]) -> dict[str, Made] | None:
+    if not rows:
+        return None
+    of = _Of(rows)
+    return {
+        "event_id": columns.texts(of("id")),
+        "haul": columns.texts(of("haul")),
+        "service": columns.spelled(of("service")),
+        "status": columns.spelled(["cancelled" if gone else "done" for gone in of("cancelled")]),
+        "event_time": columns.times(columns.ints(of("time"))),
+        "business_date": columns.dates(columns.ints(list(map(day_of, of("day"))))),
+        "site": columns.spelled(of("site")),
+        "outlet": columns.spelled([row.outlet for row in rows]),
+        "destination": columns.spelled(of("destination")),
+        "customer": columns.texts(of("customer")),
+        "billing": columns.spelled(of("billing")),
+        "temperature": columns.spelled(of("temperature")),
+        "vehicle": columns.spelled(of("vehicle")),
+        "plate": columns.texts(of("plate")),
+        "goods_of": columns.texts(of("goods_of")),
+        "services": columns.spelled(["|".join(sorted(set(some))) for some in of("services")]),
+        **of.goods(),
+        "insured": columns.money(columns.ints(of("insured_e4"))),
+        "source": columns.spelled(of("source")),
+        **of.record(),
+    }
+
+
+def _months(rows: Sequence[Accepted]) -> dict[str, Made] | None:
+    if not rows:
+        return None
+    of = _Of(rows)
+    return {
+        "event_id": columns.texts(of("id")),
+        "name": columns.texts([place_of(row.event)[1] for row in rows]),
+        "customer": columns.texts(of("customer")),
+        "month": columns.dates(columns.ints(list(map(day_of, of("month"))))),
+        "due": columns.spelled(of("due")),
+        "outlet": columns.spelled(of("outlet")),
+        "status": columns.spelled(["cancelled" if gone else "counted" for gone in of("cancelled")]),
+        "counted_at": columns.times(columns.ints(of("time"))),
+        "counted_by": columns.texts(of("by")),
+        "amount": columns.money(columns.ints(of("amount_e4"))),
+        "blocks": columns.spelled([blocks_of(blocks) for blocks in of("blocks")]),
+        **of.record(),
+    }
 
 
 def _events(rows: Sequence[Accepted]) -> dict[str, Made] | None:
     if not rows:
         return None
-    events = [row.event for row in rows]
-
-    def of(name: str, default: Any = "") -> list[Any]:
-        return [getattr(event, name, default) for event in events]
-
-    def measured(name: str, kind: str) -> Made:
-        found = of(name, None)
-        return columns.numbers(columns.ints([-1 if value is None else value for value in found]), kind)
-
+    of = _Of(rows)
+    events = of.events
     return {
         "event_id": columns.texts(of("id")),
         "kind": columns.spelled([_KIND[type(event)] for event in events]),
@@ -64,14 +144,10 @@ def _events(rows: Sequence[Accepted]) -> dict[str, Made] | None:
         "plate": columns.texts(of("plate")),
         "pallet": columns.texts(of("pallet")),
         "lot": columns.texts(of("lot")),
-        "pieces": columns.numbers(columns.ints(of("pieces", 0)), "uint32"),
-        "pallets": measured("pallets", "int32"),
-        "volume_cm3": measured("volume_cm3", "int64"),
-        "weight_g": measured("weight_g", "int64"),
+        **of.goods(),
         "source": columns.spelled(of("source")),
         "device": columns.texts(of("device")),
-        "partition": columns.numbers(columns.ints([row.partition for row in rows]), "uint16"),
-        "offset": columns.numbers(columns.ints([row.offset for row in rows]), "uint64"),
+        **of.record(),
     }
 
 

@@ -195,6 +195,32 @@ LEFT = {
     "weight_g": -1,
 }
 """Goods leave a store, and nobody said that they came; nothing is priced there."""
+CANCELLED: Values = {
+    "event_id": "haul-1",
+    "haul": "H1",
+    "service": "linehaul",
+    "status": "cancelled",
+    "event_time": T0,
+    "business_date": (T0 + 8 * HOUR) // DAY,
+    "site": "OUT1",
+    "outlet": "OUT1",
+    "customer": "C1",
+    "pallets": -1,
+    "volume_cm3": -1,
+    "weight_g": -1,
+}
+"""A haul that did not take place."""
+NO_MONTH: Values = {
+    "event_id": "month-1",
+    "name": "C1:2025-10",
+    "customer": "C1",
+    "month": (date(2025, 10, 1) - date(1970, 1, 1)).days,
+    "due": "storage_month",
+    "outlet": "OUT1",
+    "status": "cancelled",
+    "counted_at": T0,
+}
+"""A month in which nothing was stored after all."""
 
 
 def write_accounts(writer: Writer) -> None:
@@ -404,6 +430,8 @@ def write(writer: Writer) -> None:
         "volume": [COUNT],
         "cost": [{"event_id": "withdrawn-1", "cost_id": "cost-1", "status": "withdrawn", "event_time": T0}],
         "stay_event": [LEFT],
+        "haul": [CANCELLED],
+        "stay_month": [NO_MONTH],
     }
     writer.by_hand(documents, {"waybook.control:0": 2})
     writer.by_hand(
@@ -644,9 +672,9 @@ def charge(
     payer, payee = PARTIES[fee]
     operation = "50" if fee.startswith("delivery") else "10"
     made: Values = {
-        "charge_id": charge_id(waybill, f"{fee}/{part}" if part else fee, revision, back),
+        "charge_id": charge_id(waybill, f"{fee}/{part}" if part else fee, revision, time, back),
         "revision": revision,
-        "reverses": charge_id(waybill, fee, revision) if back else bytes(16),
+        "reverses": charge_id(waybill, fee, revision, time) if back else bytes(16),
         "waybill": waybill,
         "fee": fee,
         "part": part,
@@ -677,9 +705,9 @@ def charge(
     return made
 
 
-def charge_id(waybill: str, fee: str, revision: int, back: bool = False) -> bytes:
-    """The hash of waybill, fee and revision, its low byte (the last as it is stored) cleared."""
-    name = f"{waybill}|{fee}|{revision}" + ("|r" if back else "")
+def charge_id(waybill: str, fee: str, revision: int, time: int, back: bool = False) -> bytes:
+    """The hash of waybill, fee, revision and time, its low byte (the last as it is stored) cleared."""
+    name = f"{waybill}|{fee}|{revision}|{time}" + ("|r" if back else "")
     return xxh3_128_digest(name.encode())[:15] + b"\0"
 
 

@@ -32,7 +32,10 @@ def eventful(books: Books, seed: int, stays: int = 30) -> Books:
         out = day + r.randint(0, 9)
         for _ in range(r.randint(0, 3)):
             change = r.choice(
-                ["计量 8板 6方", "计量 1234公斤", "移库 库区A2", "移库 库区B2 冷藏", "计量 0板"]
+                [
+                    *("计量 8板 6方", "计量 1234公斤", "移库 库区A2", "移库 库区B2 冷藏", "计量 0板"),
+                    *("分批出库 2板 500公斤 1方 30件", "分批出库 4板"),
+                ]
             )
             when = min(day + r.randint(0, 5), out + 1)  # of what has left nobody hears for days
             words.append(f"{when}日{r.randint(0, 23):02d}:30 {change}")

@@ -21,6 +21,7 @@ class Stays(Kept):
         with books.held():
             books.until("11日09:00").take(happening("11日08:00 入库 按托盘 12板 9000公斤 冷冻 库区B1"))
             books.take(happening("11日08:00 入库 12板 9000公斤 冷冻", "S2"))
+            books.until("15日13:00").take(happening("15日12:00 分批出库 12板 8000公斤"))
             books.until("16日10:00").take(happening("16日09:00 出库"))
         self.now = books.storage.ring.now
         super().__init__(client, TABLES)
@@ -72,6 +73,9 @@ def test_unchanged_stays_pass(stays: Stays) -> None:
         ("stay_event", "event_time + INTERVAL 1 DAY AS event_time", "kind = 'closed'", "recomputed_stays"),
         ("stay_event", "'XAB' AS outlet", "kind = 'opened'", "recomputed_stays"),
         ("stay_event", "'other' AS event_id", "kind = 'opened'", "caused"),
+        ("stay_event", "8500000 AS weight_g", "kind = 'reduced'", "recomputed_stays"),
+        ("stay_event", "'measured' AS kind", "kind = 'reduced'", "caused"),
+        ("charge", "'other' AS part", "fee = 'cold_out' AND part != ''", "recomputed_stays"),
         ("stay_event", "0 AS offset, 0 AS partition", "true", "stay_records"),
         ("journal", "amount + 0.01 AS amount", "fee = 'storage'", "recomputed_journal"),
         ("waiting", "'no_measure' AS reason", "reason = 'no_price'", "recomputed_stay_waiting"),

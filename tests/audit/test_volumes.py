@@ -24,9 +24,9 @@ effective_from = 2025-01-01
 """
 
 
-def by_month() -> TariffPublished:
+def by_month(dearer: int = 0) -> TariffPublished:
     """The small network's book with a discount by the month's parcels."""
-    book = world.tariff("month")
+    book = world.tariff("month", dearer)
     files = {**book.files, "book.toml": book.files["book.toml"] + DISCOUNT}
     files["month.csv"] = "month_parcels,percent\n3..9,10\n10..29,12.5\n30..,20\n"
     return msgspec.structs.replace(book, files=files, version=version_of(files))

@@ -23,6 +23,7 @@ from sinks.tables import (
     BALANCE_MOVED,
     COST,
     FACTS,
+    HAUL,
     HOLD,
     MATERIAL,
     MOVEMENT,
@@ -31,6 +32,7 @@ from sinks.tables import (
     OPERATOR,
     RECALL,
     STAY_EVENT,
+    STAY_MONTH,
     TERMS,
     VOLUME,
 )
@@ -142,7 +144,7 @@ PARCELS = tuple(
     one
     for one in FACTS
     if one not in (MOVEMENT, HOLD, NOTICE, ANSWER, TERMS, MATERIAL, OPERATOR, BALANCE_MOVED)
-    and one not in (STAY_EVENT, VOLUME, COST, *OF_PAYMENTS)
+    and one not in (STAY_EVENT, HAUL, STAY_MONTH, VOLUME, COST, *OF_PAYMENTS)
 )
 """Tables that parcels fill; the others are those of accounts, stores, counts, costs and payments, which have tests of
 their own, and of outlets that change hands, as none does here."""

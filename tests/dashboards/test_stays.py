@@ -10,7 +10,7 @@ from schemas.events import StayOpened
 from tests.audit.stays import Books
 from tests.dashboards.test_page import LivePage
 from tests.servers.store import Store
-from tests.storage.world import STAY, happening, story
+from tests.storage.world import HAUL, STAY, happening, haul, month, story
 
 
 @pytest.fixture(scope="module")
@@ -24,6 +24,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
         assert isinstance(gone[0], StayOpened)
         books.until("12日09:00").take(*gone).until("16日00:00")
         books.take(happening("16日00:00 入库 C-MEAT 冷冻 按重量", "S3"))
+        books.take(haul("15日09:00 同城配送 冷冻 4.2m"), month("10", "310.50", at="15日12:00"))
         yield server
 
 
@@ -66,6 +67,17 @@ def test_a_stay_s_page_shows_its_events_and_each_day_s_price(page: httpx.Client)
     ):
         assert part in text, part
     assert "已出库" in page.get("/parcel/S2").text
+
+
+def test_a_haul_and_a_month_explain_themselves(page: httpx.Client, store: Store) -> None:
+    for name, parts in (
+        (HAUL, ("运输 H1", "同城配送费", "2025-11-15", "C-FISH", "frozen", "350.00")),
+        ("C-FISH:2025-10", ("客户月 C-FISH:2025-10", "310.50", "仓储月保底", "189.50")),
+    ):
+        text, told = page.get(f"/parcel/{name}").text, explain(name, store.client())
+        for part in parts:
+            assert part in text, part
+            assert part in told, part
 
 
 def test_explain_in_the_terminal(store: Store) -> None:

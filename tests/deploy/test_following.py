@@ -70,12 +70,12 @@ def test_recalling(step: Step, monkeypatch: pytest.MonkeyPatch, capsys: pytest.C
     monkeypatch.setattr(recalling, "Job", Job)
     monkeypatch.setattr(recalling, "store_of", lambda *_: None)
     arguments = argparse.Namespace(
-        url="http://127.0.0.1:1", follow=True, every=0.01, waybill=[], tariff="", too_old=False
+        url="http://127.0.0.1:1", follow=True, every=0.01, waybill=[], stay=[], tariff="", too_old=False
     )
     assert recalling.recall(arguments) == 0
     said = capsys.readouterr()
     assert said.err == "waiting: broken off\n"
-    assert said.out == "late facts: 1 parcels brought back, 0 of them corrected\n" * 2
+    assert said.out == "late facts: 1 parcels or stays brought back, 0 of them corrected\n" * 2
 
 
 def test_rating_by_a_draft(step: Step, capsys: pytest.CaptureFixture[str]) -> None:

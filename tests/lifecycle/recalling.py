@@ -83,16 +83,22 @@ def _charges(rows: Sequence[Row]) -> list[Row]:
     made = []
     for (fee, part), of in sorted(found.items()):
         forth = [row for row in of if row["reverses"] in (bytes(16), "00" * 16, "\0" * 16)]
-        last = max(forth, key=lambda row: row["revision"])
-        names = ("amount", "event_time", "payer", "payee", "origin", "destination", "product")
+        back = {row["reverses"] for row in of}
+        names = (
+            *("charge_id", "revision", "amount", "event_time", "payer", "payee", "origin", "destination"),
+            "product",
+        )
         made.append(
             {
                 "fee": fee,
                 "part": part,
-                "newest": last["revision"],
-                "standing": 2 * len(forth) - len(of),
+                "newest": max(row["revision"] for row in forth),
                 "twice": len(of) - len({row["charge_id"] for row in of}),
-                "charge": tuple(last[name] for name in names),
+                "standing": [
+                    (0, line, *(row[name] for name in names))
+                    for line, row in enumerate(forth)
+                    if row["charge_id"] not in back
+                ],
             }
         )
     return made

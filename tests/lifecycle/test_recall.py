@@ -8,7 +8,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from deploy.recall.books import TwiceChargedError
 from flows.lifecycle.parcel import Parcel
 from schemas import topics
 from schemas.events import Event, PartyTransferred, TariffWithdrawn
@@ -140,17 +139,35 @@ def test_a_claim_after_the_horizon_that_names_nobody_finds_its_order() -> None:
     assert book.standing() == in_time.standing()
 
 
-def test_what_was_charged_in_both_lives_is_refused_not_charged_thrice() -> None:
-    book = forgotten(Book().take(*events_of(WHOLE)))
-    book.take(order(LATER, id="order-2"), scan("揽收", LATER + HOUR, id="scan-2"))
-    book.tick(LATER + 2 * HOUR)
-    event = recall_of(forgotten(Book().take(*events_of(WHOLE))), "asked-1", LATER + 2 * HOUR)
-    before = len(book.rows["charge"])
-    with pytest.raises(TwiceChargedError):
-        recall_of(book)
-    book.block((topics.ORDERS.name, event))
-    assert book.refused() == ["recall_refused"]
-    assert len(book.rows["charge"]) == before
+AGAIN = {
+    "the same line": order(LATER, id="order-2"),
+    "another line": order(LATER, id="order-2", destination="YLE", payment_e4=150_000),
+}
+
+
+@pytest.mark.parametrize("leaves", [False, True], ids=["recalled at once", "recalled when it has left, too"])
+@pytest.mark.parametrize("corrected", AGAIN.values(), ids=AGAIN)
+def test_what_was_charged_in_both_lives_is_taken_back_once(corrected: Event, leaves: bool) -> None:
+    """A corrected order and facts that make fees due, before the former life was recalled: as if it had never left."""
+    late = (corrected, scan("揽收", LATER + HOUR, id="scan-2"), weight("分拨DWS", 4100, LATER, id="late"))
+    book = forgotten(rich().take(*events_of(WHOLE))).take(*late[:2]).tick(LATER + 2 * HOUR).take(late[2])
+    assert len(set(charge_ids(book))) == len(charge_ids(book))
+    if leaves:
+        book.tick(LATER + 2 * HOUR).take(scan("签收", LATER + 2 * HOUR, id="scan-3"))
+        forgotten(book, LATER + 30 * DAY)
+    at = book.lifecycle.ring.now + HOUR
+    event = back(book.tick(at))
+    book.block(event).block(event)
+    expected = rich(EVER).take(*events_of(WHOLE)).tick(LATER + 2 * HOUR).take(*late)
+    if leaves:
+        expected.take(scan("签收", LATER + 2 * HOUR, id="scan-3"))
+    assert book.refused() == []
+    assert book.standing() == expected.standing()
+    assert book.books() == expected.books()
+    assert book.waiting() == expected.waiting()
+    assert len(set(charge_ids(book))) == len(charge_ids(book))
+    book.block(back(book.tick(at + HOUR), "asked-2"))
+    assert told(book)[-1][2:] == (0, 0)
 
 
 @pytest.mark.parametrize("words", ["面单费2.00", "面单费2.00自2025-11-11"])
@@ -291,10 +308,7 @@ CORRECTED = order(LATER, id="order-2", destination="YLE", payment_e4=150_000)
 @settings(max_examples=60, deadline=None)
 @given(st.data())
 def test_late_facts_and_recalls_in_any_order_end_in_the_same_books(data: st.DataObject) -> None:
-    """Facts after the horizon in any order and twice, the parcel brought back anywhere and more than once.
-
-    A corrected order comes when it is back: by a record that knows nothing of the former life it might be charged.
-    """
+    """Facts after the horizon in any order and twice, the parcel brought back anywhere and more than once."""
     first = data.draw(st.sampled_from(sorted(STORIES)))
     some: list[Event] = data.draw(st.lists(st.sampled_from(LATE), unique_by=lambda event: event.id))
     repeated = [*some, *data.draw(st.lists(st.sampled_from(some), max_size=3))] if some else []
@@ -303,7 +317,7 @@ def test_late_facts_and_recalls_in_any_order_end_in_the_same_books(data: st.Data
         sequence.insert(data.draw(st.integers(0, len(sequence))), None)
     if data.draw(st.booleans()):
         some.append(CORRECTED)
-        sequence.insert(data.draw(st.integers(sequence.index(None) + 1, len(sequence))), CORRECTED)
+        sequence.insert(data.draw(st.integers(0, len(sequence))), CORRECTED)
     dearer = tariff(priced({**PRICES, "late": "6.00", "handling": "0.40"}))
     expected = Book((tariff(priced(PRICES)), dearer), EVER, SHARED, two_hubs())
     expected.take(*STORIES[first]).take(*some).tick(LATER + 60 * HOUR)

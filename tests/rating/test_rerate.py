@@ -10,7 +10,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from flows.fees.current import FEES
-from flows.fees.model import OF_STAYS
+from flows.fees.model import OF_STORES
 from flows.governance.network import read_network
 from flows.lifecycle.assess import NO_BOOK
 from flows.rating.book import read_book
@@ -69,7 +69,7 @@ def charges(fees: list[str], days: list[int], parcels: list[Trial]) -> Charges:
 def test_columns_are_rated_as_one_by_one(seed: int) -> None:
     luck = random.Random(seed)
     prices = {
-        fee: due.price for due in FEES.dues for fee in due.fees if due.price and due.trigger not in OF_STAYS
+        fee: due.price for due in FEES.dues for fee in due.fees if due.price and due.trigger not in OF_STORES
     }
     fees = [luck.choice([*prices, "freight", "unknown"]) for _ in range(40)]
     days = [DAYS + luck.randrange(-1, 4) for _ in fees]
@@ -86,7 +86,7 @@ def test_columns_are_rated_as_one_by_one(seed: int) -> None:
             assert (after[n], state[n]) == (quote.amount, PRICED)
 
 
-@pytest.mark.parametrize("fee", ["cold_in", "storage", "cold_out"])
+@pytest.mark.parametrize("fee", ["cold_in", "storage", "cold_out", "linehaul", "storage_month"])
 def test_what_goods_in_stores_cost_stays_though_the_book_has_no_price_or_another(fee: str) -> None:
     files = everything().files
     toml = files["book.toml"] + table(fee, "stored")

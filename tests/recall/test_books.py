@@ -175,7 +175,7 @@ def test_late_facts_are_found_and_joined(empty: Client) -> None:
         }
     )
     orders = {event.waybill: event for event in town.events if isinstance(event, Order)}
-    weighed, corrected, claimed = [waybill for waybill in finished if waybill not in suspected][:3]
+    weighed, corrected, claimed, again = [waybill for waybill in finished if waybill not in suspected][:4]
     town.now += HOUR
     weight = late_weight(weighed, town.now)
     order = msgspec.structs.replace(
@@ -187,10 +187,19 @@ def test_late_facts_are_found_and_joined(empty: Client) -> None:
         destination_county="",
     )
     claim = Claim(id="late-claim", time=town.now, waybill=claimed, kind="late", amount_e4=70_000)
-    town.block(town.tick(0), weight, order, claim)
+    second = msgspec.structs.replace(order, id="a-second-order", waybill=again, origin=orders[again].origin)
+    town.block(town.tick(0), weight, order, claim, second, late_weight(again, town.now))
+    twice = (
+        f"SELECT fee FROM charge WHERE waybill = '{again}' GROUP BY fee, part "
+        "HAVING countIf(amount > 0) - countIf(amount < 0) > 1"
+    )
+    assert ("transit",) in town.ask(twice), "the lane took it for a parcel of its own"
+    assert any(failed.startswith("revisions") for failed in town.audit())
     causes = town.late()
-    assert causes == {weighed: weight.id, corrected: "late-order", claimed: "late-claim"}
+    first = {weighed: weight.id, corrected: "late-order", claimed: "late-claim", again: f"{again}-late"}
+    assert causes == first
     town.bring(causes)
+    assert town.ask(twice) == []
     assert town.late() == {}
     assert town.audit() == set()
     charges_once(town)

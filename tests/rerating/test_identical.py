@@ -10,7 +10,7 @@ from dashboards.library import newest_network
 from deploy.rerating.compare import DIMENSIONS, Comparison, rated
 from deploy.rerating.read import Days, Reader
 from deploy.rerating.work import compare, hubs, rerater
-from flows.fees.model import OF_STAYS
+from flows.fees.model import OF_STORES
 from flows.rating.book import read_book
 from flows.rating.rerate import Rerater
 from schemas.events import TariffPublished
@@ -44,7 +44,7 @@ def test_the_same_book_says_what_was_charged(
     }  # fmt: skip
     monkeypatch.setattr("deploy.rerating.work.EACH", 700)
     found = whole(empty, after, tuple(DIMENSIONS))
-    of_parcels = {fee for due in SHARED.dues if due.trigger not in OF_STAYS for fee in due.fees}
+    of_parcels = {fee for due in SHARED.dues if due.trigger not in OF_STORES for fee in due.fees}
     assert {group[0] for group in found.groups} == of_parcels
     assert found.total.changed == found.total.unpriced == 0
     assert all(sums.before == sums.after for sums in found.groups.values())

@@ -2,7 +2,6 @@
 
 import json
 import random
-from collections import Counter
 from decimal import Decimal
 from typing import Any
 
@@ -19,7 +18,7 @@ from schemas.parts import parts_of
 from schemas.reasons import WAITING
 from schemas.times import DAY
 from tests.rating.material import scenarios
-from tests.storage.world import Store, happening, moment, story, tariff, tick, yuan
+from tests.storage.world import Store, happening, holds_together, moment, story, tariff, tick, yuan
 
 CASES = scenarios("stays.csv")
 
@@ -48,26 +47,10 @@ def agrees(store: Store, case: dict[str, str]) -> None:
     assert store.days() == yuan(case["逐日仓储费"])
     for fee, label in (("cold_in", "入库装卸费"), ("cold_out", "出库装卸费")):
         assert store.fee(fee) == (Decimal(case[label]) if case[label] else None)
+    assert store.parts("cold_out") == yuan(case["分批装卸费"])
     told = {f"{LABELS[due][0]}={WAITING[reason]}" for due, reason in store.waits().items()}
     assert told == set(case["等待"].split())
     holds_together(store)
-
-
-ACCOUNTS = {"storage": ("6111", "4008"), "cold_in": ("6112", "4009"), "cold_out": ("6112", "4009")}
-"""By fee: the customer's expense and headquarters' revenue."""
-
-
-def holds_together(store: Store) -> None:
-    """What is in force, and nothing else, stands in the books of customers and of headquarters."""
-    expected: Counter[tuple[str, str, str]] = Counter()
-    for stay in {row["waybill"] for row in store.rows["charge"]}:
-        for (fee, _), (payer, amount) in store.charged(stay).items():
-            expense, revenue = ACCOUNTS[fee]
-            expected[payer, expense, fee] += amount  # type: ignore[assignment]
-            expected[payer, "2101", fee] -= amount  # type: ignore[assignment]
-            expected["HQ", "1006", fee] += amount  # type: ignore[assignment]
-            expected["HQ", revenue, fee] -= amount  # type: ignore[assignment]
-    assert store.books() == {key: amount for key, amount in expected.items() if amount}
 
 
 WORDS = (
@@ -80,6 +63,8 @@ WORDS = (
     "14日12:00 移库 库区A2",
     "15日18:00 出库",
     "15日19:00 出库",
+    "14日18:00 分批出库 3板 1000公斤 40件",
+    "15日09:00 分批出库 5方",
 )
 DEARER = "billing,price,included,overage_price\nweight,0,100,0.09\n"
 STEPS = st.lists(

@@ -3,7 +3,7 @@
 import re
 from collections import defaultdict
 from collections.abc import Iterable
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any, Self
 
@@ -18,43 +18,35 @@ from schemas import topics
 from schemas.events import (
     DeadLetterReplayed,
     Event,
+    Haul,
+    MonthStored,
     NetworkPublished,
     StayClosed,
     StayEvent,
     StayMeasured,
     StayMoved,
     StayOpened,
+    StayRecalled,
+    StayReduced,
+    StoreEvent,
     TariffPublished,
     Tick,
 )
 from schemas.identity import version_of
 from schemas.money import parse_yuan
-from schemas.times import DAY, SHANGHAI_OFFSET
+from schemas.times import DAY, SHANGHAI_OFFSET, business_day, date_of
 from sinks.encode import Encoded
 from tests.lifecycle.world import NETWORK_FILES, START
 from tests.lifecycle.world import tariff as published
 from tests.rating.material import HERE, files_in
 
-OTHERS = ("storage_month", "city_delivery")
-"""Fees that the cold store's book prices and that no stay owes."""
-
-
-def _book() -> dict[str, str]:
-    """The cold store's book without them."""
-    files = files_in(HERE.parent / "books" / "coldstore" / "book")
-    head, *sections = files["book.toml"].split("[[table]]")
-    kept = [one for one in sections if not any(f'fee = "{fee}"' in one for fee in OTHERS)]
-    unused = {"month.csv", "delivery.csv"}
-    files["book.toml"] = "[[table]]".join([head, *kept])
-    return {name: text for name, text in files.items() if name not in unused}
-
-
-BOOK = _book()
-CUSTOMERS = ("C-MEAT", "C-FISH", "C-FRUIT")
+BOOKS = HERE.parent / "books"
+BOOK, LINEHAUL = (files_in(BOOKS / name / "book") for name in ("coldstore", "linehaul"))
+CUSTOMERS = ("C-MEAT", "C-FISH", "C-FRUIT", "C-STEEL")
 PARTIES = "party,kind,name,parent,legal_entity,settlement_account,customer_level,from,to\n" + "".join(
     f"{customer},customer,{customer},,,,,,\n" for customer in CUSTOMERS
 )
-STAY = "S1"
+STAY, HAUL = "S1", "H1"
 SITE, OUTLET = "SH-A", "SHA"
 EPOCH = datetime(1970, 1, 1)
 FIRST = datetime(2025, 11, 1)
@@ -72,6 +64,11 @@ def network(**more: str) -> NetworkPublished:
 def tariff(**changed: str) -> TariffPublished:
     """The cold store's book; `changed`: files of other content, `pallets` for `pallets.csv`."""
     return published({**BOOK, **{f"{name}.csv": text for name, text in changed.items()}})
+
+
+def linehaul() -> TariffPublished:
+    """The book of a line-haul carrier, beside it."""
+    return published(LINEHAUL)
 
 
 def moment(written: str) -> int:
@@ -133,8 +130,71 @@ def happening(words: str, stay: str = STAY, source: str = "gate") -> StayEvent:
             return StayMeasured(**common, **_fields(rest))
         case "移库":
             return StayMoved(**common, **_fields(rest))
+        case "分批出库":
+            return StayReduced(**common, **_fields(rest))
     assert what == "出库", words
     return StayClosed(**common)
+
+
+SERVICES = {"同城配送": "city_delivery", "干线": "linehaul", "提货": "pickup"}
+
+
+def haul(words: str, number: str = HAUL) -> Haul:
+    """`11日09:00 干线 1000公斤 2方 到XAB 保价50000`; the words are its id."""
+    at, what, *rest = words.split()
+    said: dict[str, Any] = {}
+    for word in list(rest):
+        if word == "取消":
+            said["cancelled"] = True
+        elif word == "上楼":
+            said["services"] = ("upstairs",)
+        elif word.startswith("到"):
+            said["destination"] = word.removeprefix("到")
+        elif word.startswith("保价"):
+            said["insured_e4"] = parse_yuan(word.removeprefix("保价"))
+        elif word.endswith("m"):
+            said["vehicle"] = word
+        elif word.endswith("日"):
+            said["day"] = FIRST.date() + timedelta(days=int(word[:-1]) - 1)
+        else:
+            continue
+        rest.remove(word)
+    time = moment(at)
+    return Haul(
+        **{
+            "id": f"{number}-{words}"[:64],
+            "time": time,
+            "haul": number,
+            "service": SERVICES.get(what, what),
+            "day": date_of(business_day(time)),
+            "site": SITE,
+            "source": "tms",
+            "customer": "C-FISH",
+            **said,
+            **_fields(rest),
+        }
+    )
+
+
+def hauls(text: str) -> list[Haul]:
+    """Words about a haul, separated by semicolons."""
+    return [haul(words.strip()) for words in text.split("；")]
+
+
+def month(
+    written: str, amount: str, at: str = "31日12:00", customer: str = "C-FISH", **more: Any
+) -> MonthStored:
+    """What a customer's stays came to in a month of 2025, `11`, told at a moment."""
+    fields: dict[str, Any] = {
+        "id": f"month-{written}-{amount}-{at}",
+        "time": moment(at),
+        "customer": customer,
+        "month": date(2025, int(written), 1),
+        "due": "storage_month",
+        "outlet": OUTLET,
+        "amount_e4": parse_yuan(amount),
+    }
+    return MonthStored(**fields | more)
 
 
 def story(text: str, stay: str = STAY) -> list[StayEvent]:
@@ -241,6 +301,11 @@ class Store:
         found = self.charged(stay).get((fee, ""))
         return None if found is None else found[1]
 
+    def parts(self, fee: str, stay: str = STAY) -> list[Decimal]:
+        """What is charged for parts, in order of their names."""
+        found = self.charged(stay)
+        return [found[key][1] for key in sorted(found) if key[0] == fee and key[1]]
+
     def waits(self, stay: str = STAY) -> dict[str, str]:
         """By due: why it waits."""
         newest = {row["fee"]: row["reason"] for row in self.rows["waiting"] if row["waybill"] == stay}
@@ -264,7 +329,7 @@ def _topic(event: Event | bytes) -> str:
         return topics.TICKS.name
     if isinstance(event, DeadLetterReplayed):
         return topics.DEAD_LETTERS.name
-    return topics.STAYS.name if isinstance(event, StayEvent | bytes) else topics.CONTROL.name
+    return topics.STAYS.name if isinstance(event, StoreEvent | StayRecalled | bytes) else topics.CONTROL.name
 
 
 def tick(at: int) -> Tick:
@@ -279,3 +344,24 @@ def yuan(text: str) -> list[Decimal]:
         amount, _, times = word.partition("×")
         found += [Decimal(parse_yuan(amount)) / 10_000] * int(times or 1)
     return found
+
+
+ACCOUNTS = {
+    **dict.fromkeys(("storage", "storage_month"), ("6111", "4008")),
+    **dict.fromkeys(("cold_in", "cold_out"), ("6112", "4009")),
+    **dict.fromkeys(SERVICES.values(), ("6113", "4010")),
+}
+"""By fee: the customer's expense and headquarters' revenue."""
+
+
+def holds_together(store: Store) -> None:
+    """What is in force, and nothing else, stands in the books of customers and of headquarters."""
+    expected: dict[tuple[str, str, str], Decimal] = defaultdict(Decimal)
+    for name in {row["waybill"] for row in store.rows["charge"]}:
+        for (fee, _), (payer, amount) in store.charged(name).items():
+            expense, revenue = ACCOUNTS[fee]
+            expected[payer, expense, fee] += amount
+            expected[payer, "2101", fee] -= amount
+            expected["HQ", "1006", fee] += amount
+            expected["HQ", revenue, fee] -= amount
+    assert store.books() == {key: amount for key, amount in expected.items() if amount}
