@@ -16,7 +16,7 @@ from deploy.audit.report import Report
 from deploy.audit.store import Store
 from deploy.transfers import Known
 from flows.fees.current import FEES
-from flows.fees.model import OF_STAYS
+from flows.fees.model import OF_STORES
 from schemas.events import (
     BalanceMoved,
     Event,
@@ -206,7 +206,7 @@ def test_every_fee(empty: Client, seed: int) -> None:
     report, _ = play(empty, seed, [(0, world.tariff("rich", rich=True))], rich=True, lanes=1 + seed % 2)
     assert report.passed, report.to_text()
     (fees,) = empty.query("SELECT uniqExact(fee) FROM charge").result_rows[0]
-    assert fees == sum(len(due.fees) for due in FEES.dues if due.trigger not in OF_STAYS)
+    assert fees == sum(len(due.fees) for due in FEES.dues if due.trigger not in OF_STORES)
 
 
 @pytest.mark.parametrize("seed", [73, 74, 75])
@@ -270,7 +270,7 @@ def test_two_lanes(empty: Client) -> None:
 
 
 class Growing:
-    """A client of books that a flow is writing: behind every sixth question there is one more block, or half."""
+    """A client of books that a flow is writing: behind every tenth question there is one more block, or half."""
 
     def __init__(self, client: Client) -> None:
         self._client = client
@@ -292,7 +292,7 @@ class Growing:
         """Ask, then write."""
         answer = self._client.raw_query(*words, **more)
         self._questions += 1
-        if self._questions % 6 == 0:
+        if self._questions % 10 == 0:
             self.grow()
         return answer
 

@@ -6,7 +6,7 @@ from functools import cache
 from pathlib import Path
 
 from flows.fees.current import FEES
-from flows.fees.model import OF_STAYS
+from flows.fees.model import OF_STORES
 from flows.governance.network import read_network
 from flows.rating.book import read_book
 from flows.rating.facts import Terms, Trial
@@ -20,7 +20,7 @@ from tests.rating.material import files_in
 DEFAULT = Path(__file__).parents[2] / "flows" / "rating" / "default"
 WORLD = build(600, 1)
 AT_HUBS = {"handling", "bagging"}
-IN_STORES = {due.price for due in FEES.dues if due.trigger in OF_STAYS}
+IN_STORES = {due.price for due in FEES.dues if due.trigger in OF_STORES}
 """What goods in a store cost: another book's matter."""
 WITH_AMOUNTS = {"damaged", "lost"}
 """Claims that say themselves how much."""
