@@ -21,7 +21,7 @@ from flows.governance.network import Network
 from flows.governance.operators import Operators
 from flows.lifecycle import named
 from flows.lifecycle.dues import Dues, Live
-from flows.lifecycle.output import Adoption, Anomaly, CaseRow, Charge, Output, Wait
+from flows.lifecycle.output import NO_WEIGHT_USED, Adoption, Anomaly, CaseRow, Charge, Output, Wait, reversal
 from flows.lifecycle.parcel import NEVER, OPEN, Case, Item, Line, Parcel, pending
 from flows.lifecycle.reasons import (
     ABANDONED,
@@ -359,7 +359,7 @@ class Assessor:
         booked[at], booked[at + 1] = amount, time
         revision, row = booked[at + 2], quote[4]
         line = parcel.origin, parcel.destination, parcel.product
-        weight = named.NO_WEIGHT_USED if row is None else self.weight_of(parcel, quote)
+        weight = NO_WEIGHT_USED if row is None else self.weight_of(parcel, quote)
         key, append = parcel.key, self.output.charges.append
         told = parcel.order_id, quote[5], quote[6]
         for code in live.codes:
@@ -373,7 +373,7 @@ class Assessor:
         """The weight's columns of a charge whose price depends on it."""
         _, volumetric_g, chargeable_g, continued_g, row, *_ = quote
         if row is None or not self.tariffs.needs_weight(row.table.fee, row):
-            return named.NO_WEIGHT_USED
+            return NO_WEIGHT_USED
         return (
             parcel.weight_class,
             parcel.weight_id,
@@ -392,20 +392,7 @@ class Assessor:
         amount, time, revision = parcel.booked[3 * place : 3 * place + 3]
         parcel.booked[3 * place + 2] = revision + 1
         for code in live.codes:
-            self.output.charges.append(
-                Charge(
-                    parcel.key,
-                    code,
-                    revision,
-                    True,
-                    -amount,
-                    time,
-                    self.cause,
-                    *line,
-                    *named.NO_WEIGHT_USED,  # type: ignore[arg-type]
-                    None,
-                )
-            )
+            self.output.charges.append(reversal(parcel.key, code, revision, amount, time, self.cause, line))
         for share in live.shares:
             named.undo(self, parcel, share, "")
 

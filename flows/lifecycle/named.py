@@ -12,7 +12,7 @@ from flows.governance.chains import BREACH
 from flows.governance.network import NO_NETWORK, Network
 from flows.governance.operators import Operators
 from flows.lifecycle.dues import Live
-from flows.lifecycle.output import Charge, Party
+from flows.lifecycle.output import Charge, Party, reversal
 from flows.lifecycle.parcel import Claimed, Extra, Item, Parcel
 from flows.lifecycle.reasons import ABANDONED, NO_CLAIM, NO_ORDER, NO_PRICE
 from schemas.parties import CUSTOMER, HQ
@@ -247,24 +247,9 @@ def take_back(rules: "Assessor", parcel: Parcel, live: Live, item: Item) -> None
         if payer:
             rules.output.parties[len(rules.output.charges)] = Party(item.part, payer, payee)
             rules.output.charges.append(
-                Charge(
-                    parcel.key,
-                    code,
-                    item.revision,
-                    True,
-                    -item.amount,
-                    item.time,
-                    rules.cause,
-                    *item.line,
-                    *NO_WEIGHT_USED,  # type: ignore[arg-type]
-                    None,
-                )
+                reversal(parcel.key, code, item.revision, item.amount, item.time, rules.cause, item.line)
             )
     item.standing, item.revision = False, item.revision + 1
-
-
-NO_WEIGHT_USED = ("", "", 0, 0, 0, 0)
-"""The weight's columns of a charge that no weight decides."""
 
 
 def _wait(rules: "Assessor", parcel: Parcel, item: Item, reason: int) -> None:

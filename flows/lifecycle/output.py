@@ -6,7 +6,7 @@ from flows.governance.operators import Change, Operators
 from flows.journal.moves import Move
 from flows.lifecycle.accepted import Accepted, Words
 from flows.lifecycle.costs import Booking
-from flows.lifecycle.parcel import Weighed
+from flows.lifecycle.parcel import Line, Weighed
 from flows.rating.model import Row
 from flows.rating.tariffs import Tariffs
 from schemas.events import (
@@ -46,6 +46,29 @@ class Charge(msgspec.Struct, frozen=True, gc=False):
     """Losing rows of the tariff, with their reasons."""
     steps: str = ""
     """JSON of the price's passes, where the columns do not say everything."""
+
+
+NO_WEIGHT_USED = ("", "", 0, 0, 0, 0)
+"""The weight's columns of a charge that no weight decides."""
+
+
+def reversal(waybill: str, fee: int, revision: int, amount: int, time: int, cause: str, line: Line) -> Charge:
+    """A charge of this amount in red: it stood with this revision, for this time and line."""
+    origin, destination, product = line
+    return Charge(
+        waybill,
+        fee,
+        revision,
+        True,
+        -amount,
+        time,
+        cause,
+        origin,
+        destination,
+        product,
+        *NO_WEIGHT_USED,
+        None,
+    )
 
 
 class Party(msgspec.Struct, frozen=True, gc=False):

@@ -23,7 +23,7 @@ from flows.governance.operators import Operators
 from flows.lifecycle import facts, named
 from flows.lifecycle.assess import COMMON, Assessor
 from flows.lifecycle.intake import RefusedError
-from flows.lifecycle.output import Charge, Party
+from flows.lifecycle.output import Party, reversal
 from flows.lifecycle.parcel import MARK, OPEN, SETTLED, Case, Claimed, Item, Line, Parcel
 from flows.lifecycle.reasons import ABANDONED, REASON_BITS, REASON_MASK, REASONS
 from schemas.events import Charged, Claim, Order, ParcelFact, ParcelRecalled, Scan, Weight, WeightDecided
@@ -106,17 +106,14 @@ def take_back(former: Sequence[Charged], event: ParcelRecalled, rules: Assessor)
                 _outlet(rule.payee, charge.payee, charge, event, due),
             )
         output.charges.append(
-            Charge(
+            reversal(
                 event.waybill,
                 fees.names.index(charge.fee),
                 charge.revision,
-                True,
-                -charge.amount_e4,
+                charge.amount_e4,
                 charge.time,
                 rules.cause,
-                *_line(charge),
-                *named.NO_WEIGHT_USED,  # type: ignore[arg-type]
-                None,
+                _line(charge),
             )
         )
 

@@ -11,8 +11,7 @@ from typing import NamedTuple
 
 from flows.fees.model import OF_STAYS, OF_STORES, Due, Fees
 from flows.governance.network import Network
-from flows.lifecycle.named import NO_WEIGHT_USED
-from flows.lifecycle.output import Charge, Output, Party
+from flows.lifecycle.output import NO_WEIGHT_USED, Charge, Output, Party, reversal
 from flows.rating.accrual import added
 from flows.rating.facts import Stay as InStore
 from flows.rating.facts import Sums, Terms, Trial
@@ -228,25 +227,10 @@ class Assessor:
         """Reverse a charge: same parties, date and amount, in red."""
         name, _, part = key.partition("/")
         due = next(due for due in self.fees.dues if due.name == name)
+        line = booked.outlet, booked.destination or booked.outlet, ""
         for code in self.fees.codes(due):
-            self._append(
-                part,
-                booked,
-                Charge(
-                    stay.name,
-                    code,
-                    booked.revision,
-                    True,
-                    -booked.amount,
-                    booked.time,
-                    self.cause,
-                    booked.outlet,
-                    booked.destination or booked.outlet,
-                    "",
-                    *NO_WEIGHT_USED,
-                    None,
-                ),
-            )
+            charge = reversal(stay.name, code, booked.revision, booked.amount, booked.time, self.cause, line)
+            self._append(part, booked, charge)
         booked.stands = False
         booked.revision += 1
 
