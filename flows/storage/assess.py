@@ -120,12 +120,7 @@ class Assessor:
     def _price_word(self, due: Due, one: Said) -> Priced | str:
         """What a due of a haul or a month comes to, or why that cannot be said."""
         state = State(one.pallets, one.volume_cm3, one.weight_g, "", one.temperature, one.pieces)
-        quote = self.tariffs.in_full(due.price, one.day, facts_of(one, state, NO_TIME, one.vehicle))
-        if quote is None:
-            return NO_PRICE
-        if lacks(quote.row.table, state):
-            return NO_MEASURE
-        return Priced(quote.amount, quote, quote.steps)
+        return self._price(due, one.day, facts_of(one, state, NO_TIME, one.vehicle), state)
 
     def _owed(self, life: Life, after: int) -> Iterator[tuple[Wanted | Due, str, int]]:
         """Charges that should stand, and dues that wait: with the reason, and since when."""
@@ -157,29 +152,34 @@ class Assessor:
         for due in self.dues:
             if due.trigger == trigger:
                 vehicle = (cause.vehicle if trigger == CLOSING else "") or life.opening.vehicle
-                found = self._price(due, life, day, vehicle)
+                found = self._price_day(due, life, day, vehicle)
                 if isinstance(found, Priced):
                     yield Wanted(due, part, time, cause.id, life.opening, found), "", 0
                 elif due.required or found != NO_PRICE:
                     yield due, found, time
 
-    def _price(self, due: Due, life: Life, day: Day, vehicle: str) -> Priced | str:
-        """What a due comes to on a day, or why that cannot be said."""
+    def _price_day(self, due: Due, life: Life, day: Day, vehicle: str) -> Priced | str:
+        """The same of a due of a stay on a day; of what is owed daily, what the day adds."""
         facts = facts_of(life.opening, day.state, InTime(day.number, day.hours, day.sums), vehicle)
-        quote = self.tariffs.in_full(due.price, day.day, facts)
-        if quote is None:
-            return NO_PRICE
-        if lacks(quote.row.table, day.state):
-            return NO_MEASURE
-        if due.trigger != DAILY or day.number == 1:
-            return Priced(quote.amount, quote, quote.steps)
+        found = self._price(due, day.day, facts, day.state)
+        if due.trigger != DAILY or day.number == 1 or not isinstance(found, Priced):
+            return found
         earlier = InTime(day.number - 1, day.hours_before, day.sums_before)
         facts = facts_of(life.opening, day.state, earlier, vehicle)
         before = self.tariffs.in_full(due.price, day.day, facts)
         if before is None:
             return NO_PRICE
-        amount, steps = added(quote, before)
-        return Priced(amount, quote, steps)
+        amount, steps = added(found.quote, before)
+        return Priced(amount, found.quote, steps)
+
+    def _price(self, due: Due, day: int, facts: Trial, state: State) -> Priced | str:
+        """A due's price on a business day, or why there is none. `state`: what has been measured."""
+        quote = self.tariffs.in_full(due.price, day, facts)
+        if quote is None:
+            return NO_PRICE
+        if lacks(quote.row.table, state):
+            return NO_MEASURE
+        return Priced(quote.amount, quote, quote.steps)
 
     def _agree(self, stay: Stay, wanted: dict[str, Wanted], after: int) -> None:
         """Make what is booked what should be."""
