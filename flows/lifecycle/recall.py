@@ -216,18 +216,20 @@ def _charges(parcel: Parcel, fees: Fees, due: Due, part: str) -> tuple[int, bool
 
 def _put_charges(parcel: Parcel, event: ParcelRecalled, former: Sequence[Charged], rules: Assessor) -> Line:
     """What is charged by the books and not by the record; returns the line by which it is charged."""
-    line = parcel.line
+    line, fees = parcel.line, rules.dues.fees
     for told in event.charged:
-        charge, due = told, _due(rules.dues.fees, told)
+        charge, due = told, _due(fees, told)
+        known = _charges(parcel, fees, due, told.part)
+        if known not in (None, _said(told)):
+            continue
         if told in former:
             charge = Charged(fee=told.fee, part=told.part, revision=told.revision + 1)
-        if _charges(parcel, rules.dues.fees, due, told.part) not in (None, _said(told)):
-            continue
-        if rules.dues.fees.named(due):
+        if fees.named(due):
             _put_item(parcel, event, charge, due, rules)
-        elif not _charges(parcel, rules.dues.fees, due, ""):
-            _put_plain(parcel, charge, rules.dues.fees.dues.index(due))
-        if charge.standing and not rules.dues.fees.named(due):
+            continue
+        if known is None:
+            _put_plain(parcel, charge, fees.dues.index(due))
+        if charge.standing:
             line = _line(charge)
     return line
 
