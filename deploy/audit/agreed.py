@@ -1,7 +1,7 @@
 """What was agreed with channels about their bills, as the auditor reads it in the published `channels.toml`."""
 
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from fractions import Fraction
 from typing import Any, NamedTuple
 
@@ -37,12 +37,20 @@ class Agreed(NamedTuple):
         return None if self.rate is None else int(units * self.rate / FEN + Fraction(1, 2)) * FEN
 
 
-def read_agreed(store: Store) -> dict[tuple[str, str], list[Agreed]]:
-    """By channel and merchant: all that was ever agreed, each once, the newest last."""
+Terms = dict[tuple[str, str], Agreed]
+"""By channel and merchant."""
+
+
+def published(store: Store) -> list[Terms]:
+    """What each of the published documents says, in order."""
     rows = store.columns("SELECT content FROM $payment_rules WHERE file = 'channels.toml' ORDER BY seq, line")
+    return [dict(_of(tomllib.loads(text))) for text in rows["content"]]
+
+
+def ever_agreed(documents: Iterable[Terms]) -> dict[tuple[str, str], list[Agreed]]:
+    """By channel and merchant: all that was ever agreed, each once, the newest last."""
     found: dict[tuple[str, str], list[Agreed]] = {}
-    for text in rows["content"]:
-        told = dict(_of(tomllib.loads(text)))
+    for told in documents:
         for key in found.keys() | told.keys():
             one = told.get(key, Agreed())
             known = found.setdefault(key, [])

@@ -2,18 +2,18 @@
 closed day was booked after its close."""
 
 import re
-import tomllib
 from bisect import bisect_left
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
 
+from deploy.audit.agreed import Terms
 from deploy.audit.postings import words
 from deploy.audit.receipts import RECEIPTS, SUSPENSE
 from deploy.audit.report import Check, Findings
-from deploy.audit.store import Row, Store, shard_of
+from deploy.audit.store import LAST, Row, Store, shard_of
 from schemas.times import date_of
 
 DAY, SHANGHAI = 86_400_000, 28_800_000
@@ -68,7 +68,6 @@ _BOOKED = f"""
         business_date != toDate(addHours(event_time, 8), 'UTC')
         OR arrayExists(account -> startsWith(payment, account), {{accounts:Array(String)}}))
     GROUP BY what, group, payment, document"""
-_CHANNELS = "SELECT content FROM $payment_rules WHERE file = 'channels.toml'"
 
 WIDTH = 16
 """Figures of a close: received, refunded, paid out, fees, matched, matched out, each a count and an amount; bills'."""
@@ -176,7 +175,9 @@ class Closes:
 class Booked:
     """What is booked by account and day, and what bills say; `where`: of which rows."""
 
-    def __init__(self, store: Store, closes: Closes, where: str = "true", last: int = (1 << 64) - 1) -> None:
+    def __init__(
+        self, store: Store, closes: Closes, bills: Iterable[Row], where: str = "true", last: int = LAST
+    ) -> None:
         self.days: dict[str, dict[int, list[int]]] = defaultdict(dict)
         for row in store.rows(_RECEIVED.format(where=where)):
             place = {"payment_in": 0, "channel_fee": 6}.get(row["fee"], 2 if row["back"] else 4)
@@ -185,7 +186,7 @@ class Booked:
             self._add(row, 8 if row["came"] else 10)
         self.bills: dict[tuple[str, int, str], list[int]] = {}
         newest: dict[tuple[str, int, str], tuple[int, str]] = {}
-        for row in store.rows(_BILLS):
+        for row in bills:
             key = row["account"], row["day"], row["sort"]
             is_open = row["seq"] <= last and row["day"] > closes.upto(row["account"], row["seq"])
             if is_open and (row["event_time"], row["bill"]) > newest.get(key, (0, "")):
@@ -232,27 +233,28 @@ class Item(msgspec.Struct, frozen=True):
     close: str
 
 
-def check_closed(store: Store, closes: Closes) -> list[Check]:
-    """All checks of closes."""
+def check_closed(store: Store, closes: Closes, documents: Iterable[Terms]) -> list[Check]:
+    """All checks of closes. `documents`: what was published about channels."""
+    bills = store.rows(_BILLS) if closes.rows else []
     return [
         closes.found.check("commands"),
-        _figures(store, closes),
-        _items(store, closes),
+        _figures(store, closes, bills),
+        _items(store, closes, bills, _sorts(documents)),
         _dates(store, closes),
     ]
 
 
-def _figures(store: Store, closes: Closes) -> Check:
+def _figures(store: Store, closes: Closes, bills: Sequence[Row]) -> Check:
     """A close's figures are what is booked on its days."""
     found = Findings("close_figures", "结账数等于期间内逐笔入账与账单之和，期末待核销相符，不漏日子")
-    now = Booked(store, closes) if closes.rows else None
+    now = Booked(store, closes, bills) if closes.rows else None
     for row in closes.rows:
         if row["status"] != "closed":
             continue
         found.seen += 1
         booked = now
         if (row["group"], row["close_id"]) in closes.undone or booked is None:
-            booked = Booked(store, closes, f"seq <= {row['seq']}", row["seq"])
+            booked = Booked(store, closes, bills, f"seq <= {row['seq']}", row["seq"])
         account, first, last = row["account"], row["first"], row["last"]
         if (wanted := booked.sums(account, first, last)) != list(row["sums"]):
             found.add(f"{row['close_id']}: says {list(row['sums'])}, booked is {wanted}")
@@ -267,15 +269,14 @@ def _figures(store: Store, closes: Closes) -> Check:
     return found.check("closes")
 
 
-def _items(store: Store, closes: Closes) -> Check:
+def _items(store: Store, closes: Closes, bills: Sequence[Row], sorts: Mapping[str, Sequence[str]]) -> Check:
     """What was open at a close is named in it, and nothing else; bills were there."""
     found = Findings("close_items", "结账时未了的差异逐项列明，各日账单齐全或已列明")
     asked = [row for row in closes.rows if row["what"] == "close"]
     if not asked:
         return found.check("items")
     told = {row["payment"]: sorted(row["told"]) for row in store.rows(_TIMES)}
-    sorts = _sorts(store)
-    bills = {(row["account"], row["sort"], row["day"]): row["seq"] for row in reversed(store.rows(_BILLS))}
+    first_came = {(row["account"], row["sort"], row["day"]): row["seq"] for row in reversed(bills)}
     rows = iter(store.rows(_EXCEPTIONS))
     waiting = next(rows, None)
     open_: dict[str, Row] = {}
@@ -310,7 +311,7 @@ def _items(store: Store, closes: Closes) -> Check:
             named = {one.subject for one in items}
             for day in range(row["last"] if first == NEVER else first + 1, row["last"] + 1):
                 for sort in sorts.get(row["account"], ()):
-                    came = bills.get((row["account"], sort, day))
+                    came = first_came.get((row["account"], sort, day))
                     if (came is None or came > row["seq"]) and (
                         f"{row['account']}/{sort}/{date_of(day)}" not in named
                     ):
@@ -329,15 +330,12 @@ def _is_of(subject: str, account: str, told: Mapping[str, Sequence[Any]], row: R
     return sort in ("trade", "fund") and day <= str(date_of(row["last"]))
 
 
-def _sorts(store: Store) -> dict[str, tuple[str, ...]]:
+def _sorts(documents: Iterable[Terms]) -> dict[str, tuple[str, ...]]:
     """By account: sorts of bills that its channel gives, where all that was published says the same."""
     found: dict[str, set[tuple[str, ...]]] = defaultdict(set)
-    for row in store.rows(_CHANNELS):
-        for channel in tomllib.loads(row["content"]).get("channel", ()):
-            bills = channel.get("bills")
-            sorts = () if bills is None else tuple(bills.get("sorts", ("trade",)))
-            for merchant in channel.get("merchant", ()):
-                found[f"{channel['name']}/{merchant.get('name') or merchant['number']}"].add(sorts)
+    for told in documents:
+        for (channel, merchant), agreed in told.items():
+            found[f"{channel}/{merchant}"].add(agreed.sorts)
     return {account: next(iter(several)) for account, several in found.items() if len(several) == 1}
 
 

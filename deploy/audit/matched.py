@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from deploy.audit.agreed import published
 from deploy.audit.asked import Asked
 from deploy.audit.cards import check_cards
 from deploy.audit.closed import Closes, check_closed
@@ -173,8 +174,9 @@ class Matched:
         yield self.numbers.check("payments")
         yield self.names.check("names")
         yield self.evidence.check("notifications")
-        yield from check_closed(self._store, self._closes)
-        yield from check_threeway(self._store, self.asked)
+        channels = published(self._store)
+        yield from check_closed(self._store, self._closes, channels)
+        yield from check_threeway(self._store, self.asked, channels)
         yield check_cards(self._store)
 
     # Payments

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date, timedelta
 from typing import Any, NamedTuple
 
-from deploy.audit.agreed import Agreed, read_agreed
+from deploy.audit.agreed import Agreed, Terms, ever_agreed
 from deploy.audit.asked import Asked
 from deploy.audit.deductions import CHANNEL
 from deploy.audit.movements import COMPARED, Line, Told, Wholes, asked, held, of_bills, stated
@@ -96,9 +96,9 @@ class Totals:
 class ThreeWay:
     """Walks through all movements of money."""
 
-    def __init__(self, store: Store, questions: Asked) -> None:
+    def __init__(self, store: Store, questions: Asked, documents: Iterable[Terms]) -> None:
         self._store, self._questions = store, questions
-        self._agreed = read_agreed(store)
+        self._agreed = ever_agreed(documents)
         self.bills = Findings("bill_lines", "账单明细与账单合计相符，各部分各一次")
         self.stated = Findings("payments_stated", "每笔收付等于其通知与账单明细独立合成的结果")
         self.asked = Findings("bill_exceptions", "长款、短款、日切、金额、状态、手续费、重复与缺账单各如其实")
@@ -357,8 +357,8 @@ def _or(found: Iterable[Any]) -> str:
     return " or ".join(sorted(map(str, found))) or "nothing"
 
 
-def check_threeway(store: Store, questions: Asked) -> list[Check]:
-    """All of these checks."""
-    work = ThreeWay(store, questions)
+def check_threeway(store: Store, questions: Asked, documents: Iterable[Terms]) -> list[Check]:
+    """All of these checks. `documents`: what was published about channels."""
+    work = ThreeWay(store, questions, documents)
     work.walk()
     return list(work.checks())
