@@ -111,7 +111,7 @@ class ThreeWay:
         """Which of a day's bills counts: the latest whole one, then the greatest name; or else one that has begun."""
         self._lines: Counter[Day] = Counter()
         """What lines of bills that count come to."""
-        self._wholes: dict[Account, dict[str, set[int]]] = defaultdict(lambda: defaultdict(set))
+        self._wholes: dict[Account, Wholes] = {}
         self._missed: dict[Day, tuple[str, int | None]] = {}
         """Days whose bills have to have something: the group, and since when people must be asked; None: may."""
         self._unseen = dict(questions.open_of(COMPARED | OF_DAYS))
@@ -147,6 +147,7 @@ class ThreeWay:
     def _bills(self) -> None:
         there = {_bill_of(row): row for row in self._store.rows(_OF_BILLS)}
         nothing = dict.fromkeys(_SUMS, 0)
+        wholes: dict[Account, dict[str, set[int]]] = defaultdict(lambda: defaultdict(set))
         self.bills.seen += len(there)
         for (channel, merchant, sort, day, bill), row in there.items():
             self._counted((channel, merchant, sort, day), 0, bill)
@@ -163,9 +164,10 @@ class ThreeWay:
             whole = all(lines[name] == row[name] for name in _SUMS)
             self._counted(of, row["event_time"] if whole else 0, bill)
             if whole:
-                self._wholes[channel, merchant][sort].add(day)
+                wholes[channel, merchant][sort].add(day)
             elif lines["parts"] == row["parts"]:
                 self._refused[of] = row["of_group"]
+        self._wholes = {account: Wholes(days) for account, days in wholes.items()}
         for (channel, merchant, sort, day, bill), row in there.items():
             of = channel, merchant, sort, day
             if self._counts[of][1] == bill:
@@ -236,8 +238,8 @@ class ThreeWay:
         """The bills of its day must come."""
         terms = self._terms(one.account)
         days: list[set[Day]] = []
+        of = [told for told in held(one.told) if told.state == "success"]
         for agreed in terms:
-            of = [told for told in held(one.told) if told.state == "success"]
             days += [_days_of(one.account, agreed, told.time, told.settled) for told in of] or [set()]
             for told in one.told:
                 for settled in {0, *(other.settled for other in one.told)} if told.state == "success" else ():
@@ -327,7 +329,7 @@ class ThreeWay:
         return self._agreed.get(account) or (Agreed(),)
 
     def _whole(self, account: Account) -> Wholes:
-        return Wholes(self._wholes.get(account, {}))
+        return self._wholes.get(account) or Wholes({})
 
 
 def _days_of(account: Account, agreed: Agreed, time: int, settled: int) -> set[Day]:
