@@ -184,15 +184,16 @@ class Booked:
             self._add(row, place)
         for row in store.rows(_MATCHED.format(where=where)):
             self._add(row, 8 if row["came"] else 10)
-        self.bills: dict[tuple[str, int, str], list[int]] = {}
+        self.bills: dict[str, dict[tuple[int, str], list[int]]] = defaultdict(dict)
         newest: dict[tuple[str, int, str], tuple[int, str]] = {}
         for row in bills:
             key = row["account"], row["day"], row["sort"]
             is_open = row["seq"] <= last and row["day"] > closes.upto(row["account"], row["seq"])
             if is_open and (row["event_time"], row["bill"]) > newest.get(key, (0, "")):
                 newest[key] = row["event_time"], row["bill"]  # it takes the place of an earlier one
-                if row["lines"] or key in self.bills:
-                    self.bills[key] = [row[name] for name in ("lines", "paid", "refunded", "fee")]
+                there, of = self.bills[row["account"]], (row["day"], row["sort"])
+                if row["lines"] or of in there:
+                    there[of] = [row[name] for name in ("lines", "paid", "refunded", "fee")]
 
     def _add(self, row: Row, place: int) -> None:
         sums = self.days[row["whose"]].setdefault(row["day"], [0] * WIDTH)
@@ -205,8 +206,9 @@ class Booked:
         for day, sums in self.days.get(account, {}).items():
             if first <= day <= last:
                 found = [one + other for one, other in zip(found, sums, strict=True)]
-        for day in {day for of, day, _ in self.bills if of == account and first <= day <= last}:
-            trade, fund = (self.bills.get((account, day, sort), [0] * 4) for sort in ("trade", "fund"))
+        bills = self.bills.get(account, {})
+        for day in {day for day, _ in bills if first <= day <= last}:
+            trade, fund = (bills.get((day, sort), [0] * 4) for sort in ("trade", "fund"))
             for at, units in enumerate(trade if trade[0] else fund, WIDTH - 4):
                 found[at] += units
         return found
@@ -219,7 +221,7 @@ class Booked:
     def between(self, account: str, first: int, last: int) -> list[int]:
         """Days of which anything is booked, or that bills have lines of."""
         days = {day for day in self.days.get(account, {}) if first <= day <= last}
-        return sorted(days | {day for of, day, _ in self.bills if of == account and first <= day <= last})
+        return sorted(days | {day for day, _ in self.bills.get(account, {}) if first <= day <= last})
 
 
 class Item(msgspec.Struct, frozen=True):
