@@ -70,8 +70,8 @@ class Deduction(msgspec.Struct, array_like=True, gc=False):
     """It was taken, and is booked as a payment of the due."""
 
 
-class DueRecord(msgspec.Struct, tag="d", array_like=True, gc=False):
-    """A receivable or payable, and what is booked of it."""
+class Kept(msgspec.Struct, array_like=True, gc=False):
+    """How every record of the lane's ring begins."""
 
     key: str
     place: int
@@ -79,7 +79,13 @@ class DueRecord(msgspec.Struct, tag="d", array_like=True, gc=False):
     at: int
     """Data time when something was heard of it last, UTC ms."""
     finished: bool = False
-    """It is settled, and so is all that hangs together with it."""
+    """It may be forgotten: see `over`."""
+
+
+class DueRecord(Kept, tag="d"):
+    """A receivable or payable, and what is booked of it. It is finished when it is settled, and so is all that hangs
+    together with it."""
+
     group: str = ""
     document: str = ""
     due: Due | None = None
@@ -107,14 +113,9 @@ class DueRecord(msgspec.Struct, tag="d", array_like=True, gc=False):
     """How often that was asked for."""
 
 
-class PaymentRecord(msgspec.Struct, tag="p", array_like=True, gc=False):
+class PaymentRecord(Kept, tag="p"):
     """A payment, what was told of it, and what is booked of it. `key` is the ring's, with the group."""
 
-    key: str
-    place: int
-    epoch: int
-    at: int
-    finished: bool = False
     told: tuple[Payment, ...] = ()
     """Different contents of its notifications, in order of their bytes."""
     seen: tuple[int, ...] = ()
@@ -153,14 +154,9 @@ class PaymentRecord(msgspec.Struct, tag="p", array_like=True, gc=False):
         return [one.removeprefix(MATCH) for one in self.booked if one.startswith(MATCH)]
 
 
-class DecisionRecord(msgspec.Struct, tag="k", array_like=True, gc=False):
+class DecisionRecord(Kept, tag="k"):
     """A person's decision, who agreed to it, and whether it was withdrawn; or what came before it."""
 
-    key: str
-    place: int
-    epoch: int
-    at: int
-    finished: bool = False
     said: PaymentDecided | None = None
     content: int = 0
     """Hash of what was said, also of a close and its undoing, which are kept elsewhere; 0: nothing was."""
@@ -169,13 +165,9 @@ class DecisionRecord(msgspec.Struct, tag="k", array_like=True, gc=False):
     withdrawn: bool = False
 
 
-class DayRecord(msgspec.Struct, tag="y", array_like=True, gc=False):
+class DayRecord(Kept, tag="y"):
     """A day's bill of one sort for a merchant: whether it has come, and whether it is missed."""
 
-    key: str
-    place: int
-    epoch: int
-    at: int
     finished: bool = True
     group: str = ""
     channel: str = ""
@@ -203,14 +195,9 @@ class DayRecord(msgspec.Struct, tag="y", array_like=True, gc=False):
         return max(bills, key=lambda name: (bills[name].is_whole and bills[name].time, name), default="")
 
 
-class AccountRecord(msgspec.Struct, tag="a", array_like=True, gc=False):
+class AccountRecord(Kept, tag="a"):
     """A channel's merchant: which days' bills have come as wholes. It never leaves, so that nothing is missed again."""
 
-    key: str
-    place: int
-    epoch: int
-    at: int
-    finished: bool = False
     channel: str = ""
     merchant: str = ""
     whole: dict[Sort, list[int]] = {}
@@ -232,14 +219,9 @@ class Standing(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """Of a day: what was in suspense then."""
 
 
-class ClosingRecord(msgspec.Struct, tag="c", array_like=True, gc=False):
+class ClosingRecord(Kept, tag="c"):
     """Until where a channel's merchant is closed. It never leaves."""
 
-    key: str
-    place: int
-    epoch: int
-    at: int
-    finished: bool = False
     account: str = ""
     """channel/merchant."""
     upto: int = -1
@@ -251,40 +233,26 @@ class ClosingRecord(msgspec.Struct, tag="c", array_like=True, gc=False):
     """Open items that a standing close names: the close and the reason."""
 
 
-class SumsRecord(msgspec.Struct, tag="f", array_like=True, gc=False):
+class SumsRecord(Kept, tag="f"):
     """What is booked on one day of a channel's merchant; it stays until its month can no longer be closed."""
 
-    key: str
-    place: int
-    epoch: int
-    at: int
-    finished: bool = False
     account: str = ""
     day: int = 0
     sums: list[int] = []
     """See `figures`."""
 
 
-class Register(msgspec.Struct, tag="r", array_like=True, gc=False):
+class Register(Kept, tag="r"):
     """The dues that were first told of in epochs of one place of the ring, with whose segment it is stored anyway. It
     never leaves, so that a due that has left is known."""
 
-    key: str
-    place: int
-    epoch: int
-    at: int
-    finished: bool = False
     dues: bytearray = msgspec.field(default_factory=bytearray)
     """Hashes of their keys, of eight bytes each."""
 
 
-class Note(msgspec.Struct, tag="n", array_like=True, gc=False):
+class Note(Kept, tag="n"):
     """A dead letter, or a note about one."""
 
-    key: str
-    place: int
-    epoch: int
-    at: int
     finished: bool = True
     replayed: bool = False
     """A dead letter was sent again, so that the same bytes open it again."""
