@@ -1,5 +1,7 @@
 """A set of hashes that only grows, in little more than their eight bytes each."""
 
+from collections.abc import Iterable
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -7,10 +9,12 @@ FEWEST = 1 << 16
 
 
 class Hashes:
-    """Most lie in one array in order; the newest are a set until they are many."""
+    """Most lie in one array in order; the newest are a set until they are many. `packed`: those to begin with, eight
+    bytes each, the lowest first."""
 
-    def __init__(self) -> None:
-        self._ordered: NDArray[np.uint64] = np.empty(0, np.uint64)
+    def __init__(self, packed: Iterable[bytes | bytearray] = ()) -> None:
+        self._ordered: NDArray[np.uint64] = np.frombuffer(bytearray().join(packed), "<u8")
+        self._ordered.sort(kind="stable")
         self._newest: set[int] = set()
 
     def __contains__(self, one: int) -> bool:
@@ -23,14 +27,7 @@ class Hashes:
         """One more."""
         self._newest.add(one)
         if len(self._newest) > max(FEWEST, len(self._ordered) >> 4):
-            self._merge(np.fromiter(self._newest, np.uint64, len(self._newest)))
+            more = np.fromiter(self._newest, np.uint64, len(self._newest))
+            self._ordered = np.concatenate((self._ordered, more))
+            self._ordered.sort(kind="stable")
             self._newest.clear()
-
-    def add_all(self, packed: bytes | bytearray) -> None:
-        """Those in these bytes, eight each, the lowest first."""
-        for one in np.frombuffer(packed, "<u8").tolist():
-            self.add(one)
-
-    def _merge(self, more: NDArray[np.uint64]) -> None:
-        self._ordered = np.concatenate((self._ordered, more))
-        self._ordered.sort(kind="stable")

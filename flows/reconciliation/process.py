@@ -170,8 +170,9 @@ class Payments:
         self.closing.renew()
         for record in self.ring.records.values():
             self._wake(record)
-            if isinstance(record, Register):
-                self.registered.add_all(record.dues)
+        self.registered = Hashes(
+            record.dues for record in self.ring.records.values() if isinstance(record, Register)
+        )
 
     def ready(self, records: Sequence[bytes]) -> bool:
         """Whether there are rules and a time to begin with."""
