@@ -84,6 +84,11 @@ class Payment(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         """The same movement has the same key, whoever tells of it and however often."""
         return f"{self.channel}/{self.merchant}/{self.kind}/{self.number}"
 
+    @property
+    def account(self) -> str:
+        """The channel's merchant, whose account the money moved on."""
+        return f"{self.channel}/{self.merchant}"
+
 
 class BillLine(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A line of a channel's bill (T+1), in the words of `Payment`."""

@@ -214,7 +214,7 @@ class Closing:
         for key in sorted(set(self._judge.asked.values())):
             record = self._ring.known(key)
             if isinstance(record, PaymentRecord) and (payment := current(record)) is not None:
-                account, subject = f"{payment.channel}/{payment.merchant}", payment.key
+                account, subject = payment.account, payment.key
                 group, day = payment.group, business_day(payment.time)
             elif isinstance(record, DayRecord):
                 account, subject = f"{record.channel}/{record.merchant}", record.subject

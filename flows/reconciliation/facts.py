@@ -107,7 +107,7 @@ def original_of(payment: Payment) -> str:
     """Key of the payment that a refund or chargeback takes back; empty: it does not say."""
     if not payment.original:
         return ""
-    return f"{payment.channel}/{payment.merchant}/payment/{payment.original}"
+    return f"{payment.account}/payment/{payment.original}"
 
 
 def paid_of(payment: Payment, party: str = "") -> Paid:

@@ -201,9 +201,8 @@ class Judge:
         record, payment = one
         wanted: dict[str, Wanted] = {}
         ours = payment.currency == CURRENCY
-        channel = f"{payment.channel}/{payment.merchant}"
         rule = rule_of_payment(payment.direction) if ours else ""
-        wanted[RECEIPT] = Wanted(payment.amount_e4, rule, channel, payment.time, payment.currency)
+        wanted[RECEIPT] = Wanted(payment.amount_e4, rule, payment.account, payment.time, payment.currency)
         if (fee := _fee(payment)) is not None:
             wanted[FEE] = fee
         for match in _by_document(matches):
@@ -237,7 +236,6 @@ class Judge:
     ) -> None:
         """Make what is booked of all vouchers of a payment what should be."""
         self.mark(record)
-        channel = f"{payment.channel}/{payment.merchant}"
         for voucher in sorted(record.booked.keys() | wanted.keys()):
             booked = record.booked.setdefault(voucher, Booked())
             if not _stands_as(booked, wanted.get(voucher)):
@@ -246,7 +244,7 @@ class Judge:
                 invoiced = (
                     what == "match" and due is not None and due.direction == "in" and due.kind not in VIRTUAL
                 )
-                place = payment.group, payment.key, document, invoiced, channel
+                place = payment.group, payment.key, document, invoiced, payment.account
                 self._agree(booked, wanted.get(voucher), what, *place)
 
     def book_fee(self, record: PaymentRecord, payment: Payment, cause: str) -> None:
@@ -258,8 +256,7 @@ class Judge:
             booked = record.booked[FEE] = Booked()
         if not _stands_as(booked, should):
             self.cause = cause
-            channel = f"{payment.channel}/{payment.merchant}"
-            self._agree(booked, should, FEE, payment.group, payment.key, "", False, channel)
+            self._agree(booked, should, FEE, payment.group, payment.key, "", False, payment.account)
 
     def _of_difference(self, one: Difference, payment: Payment, of: DueRecord) -> Wanted:
         due = of.due
@@ -617,8 +614,7 @@ def _fee(payment: Payment) -> Wanted | None:
     if not payment.fee_e4:
         return None
     rule = "channel_fee" if payment.currency == CURRENCY else ""
-    channel = f"{payment.channel}/{payment.merchant}"
-    return Wanted(payment.fee_e4, rule, channel, payment.time, payment.currency)
+    return Wanted(payment.fee_e4, rule, payment.account, payment.time, payment.currency)
 
 
 def _stands_as(booked: Booked, should: Wanted | None) -> bool:
