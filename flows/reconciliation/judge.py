@@ -322,10 +322,8 @@ class Judge:
         assert due is not None
         wanted = 0
         if due.account and not due.cancelled:
-            paid = sum(one.amount for one in matches if known[one.payment].payment.direction == due.direction)
-            written_off = record.written_off
-            given_up += written_off.amount if written_off is not None and written_off.stands else 0
-            wanted = max(due.amount - given_up - paid, 0)
+            paid, _ = _moved(due, matches, known)
+            wanted = max(_asked_for(record, due, given_up) - paid, 0)
         asked = record.deduction
         if asked is not None and (asked.party, asked.amount) != (due.party, wanted):
             self.mark(record)
@@ -512,19 +510,12 @@ class Judge:
         """Say a due's status if it is another one."""
         due = record.due
         assert due is not None
-        paid = refunded = 0
+        paid, refunded = _moved(due, matches, known)
         payments = sorted({match.payment for match in matches})
-        for match in matches:
-            if known[match.payment].payment.direction == due.direction:
-                paid += match.amount
-            else:
-                refunded += match.amount
         if (taken := record.deduction) is not None and taken.booked:
             paid += taken.amount
             payments = sorted((*payments, payment_of(record, taken).key))
-        asked = due.amount - given_up
-        if record.written_off is not None and record.written_off.stands:
-            asked -= record.written_off.amount
+        asked = _asked_for(record, due, given_up)
         status = _status(due.cancelled, asked, paid, refunded)
         if status == "paid" and any(OVER & open_.get(key, {}).keys() for key in (*payments, due.document)):
             status = "over_paid"
@@ -680,6 +671,25 @@ def _is_settled(record: Record, left: Mapping[str, int]) -> bool:
             paid = payment is not None and payment.kind == "payment"
             return not record.open and (left[record.key] <= 0 or not paid)
     return True
+
+
+def _moved(due: Due, matches: Iterable[Match], known: Mapping[str, Known]) -> tuple[int, int]:
+    """What payments paid of a due, and what went back."""
+    paid = refunded = 0
+    for match in matches:
+        if known[match.payment].payment.direction == due.direction:
+            paid += match.amount
+        else:
+            refunded += match.amount
+    return paid, refunded
+
+
+def _asked_for(record: DueRecord, due: Due, given_up: int) -> int:
+    """What a due asks for, less what a tolerance and people gave up of it."""
+    written_off = record.written_off
+    if written_off is not None and written_off.stands:
+        given_up += written_off.amount
+    return due.amount - given_up
 
 
 def _status(cancelled: bool, asked: int, paid: int, refunded: int) -> str:
