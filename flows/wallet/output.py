@@ -14,7 +14,7 @@ from flows.wallet.spend import HoldChange
 from schemas.events import Answer, Command
 from schemas.payments import DeductionAnswered
 
-POSTING, COMMAND = "posting", "command"
+POSTING = "posting"
 
 
 class Entry(msgspec.Struct, frozen=True, gc=False):
@@ -25,8 +25,6 @@ class Entry(msgspec.Struct, frozen=True, gc=False):
     fee: str
     amount: int
     time: int
-    what: str = COMMAND
-    """`command`, `deduct` or `give_back`."""
 
 
 class Said(msgspec.Struct, frozen=True, gc=False):

@@ -17,7 +17,7 @@ from flows.lifecycle.age import leaps
 from flows.lifecycle.intake import RefusedError, read, read_as, readable
 from flows.lifecycle.published import begins, directory_after
 from flows.lifecycle.refusals import refusal, replay
-from flows.wallet.output import COMMAND, POSTING, Entry, Output, Said
+from flows.wallet.output import POSTING, Entry, Output, Said
 from flows.wallet.record import LOW_BALANCE, NOTICES, Record, Wallet, over
 from flows.wallet.spend import (
     DEDUCT,
@@ -284,8 +284,7 @@ class Wallets:
             wallet.terms = made.terms
             output.terms.append((self.step, party, made.terms, number))
         if made.booked:
-            what = kind if kind in (DEDUCT, GIVE_BACK) else COMMAND
-            output.entries.append(Entry(party, number, made.fee, made.booked, time, what))
+            output.entries.append(Entry(party, number, made.fee, made.booked, time))
 
     def _give_notice(self) -> None:
         """Notices that begin or are over, as wallets are at the block's end."""

@@ -12,7 +12,7 @@ from flows.journal.post import Booked, ChargeColumns, Poster, charge_ids
 from flows.journal.rules import PostingRules
 from flows.lifecycle.refusals import refusals
 from flows.lifecycle.tables import encoded
-from flows.wallet.output import COMMAND, Entry, Output
+from flows.wallet.output import Entry, Output
 from flows.wallet.spend import DEDUCT, GIVE_BACK
 from schemas.parties import HQ
 from schemas.times import business_day
@@ -56,9 +56,7 @@ class Tables:
         ids = np.zeros((n, 2), np.uint64)
         booked = [i for i, row in enumerate(rows) if row[9] and row[7]]
         if booked:
-            ids[booked] = charges_of(
-                (kind[i] if kind[i] in (DEDUCT, GIVE_BACK) else COMMAND, party[i], command[i]) for i in booked
-            )
+            ids[booked] = charges_of((fee[i], party[i], command[i]) for i in booked)
         return {
             "step": columns.numbers(columns.ints(step), "uint32"),
             "party": columns.words(self.parties.codes(party), self.parties),
@@ -86,7 +84,7 @@ class Tables:
             self.poster,
             self.parties,
             ChargeColumns(
-                charges_of((entry.what, entry.party, entry.number) for entry in entries),
+                charges_of((entry.fee, entry.party, entry.number) for entry in entries),
                 self.poster.fees.codes([entry.fee for entry in entries]),
                 np.where(receives, hq, party),
                 np.where(receives, party, hq),
@@ -99,8 +97,12 @@ class Tables:
 
 
 def charges_of(entries: Iterable[tuple[str, str, str]]) -> Id128:
-    """What stands for charges' ids in journal rows of commands and deductions: by what it is, party and number."""
-    return charge_ids("|".join(entry) for entry in entries)
+    """What stands for charges' ids in journal rows of commands and deductions, by fee, party and number: a command has
+    one; a deduction one, and another when it is given back."""
+    return charge_ids(
+        f"{fee if fee in (DEDUCT, GIVE_BACK) else 'command'}|{party}|{number}"
+        for fee, party, number in entries
+    )
 
 
 def _holds(output: Output) -> dict[str, Made] | None:
