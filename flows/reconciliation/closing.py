@@ -63,7 +63,7 @@ class Closing:
         for record in self._ring.records.values():
             match record:
                 case ClosingRecord(account=account, upto=upto):
-                    self._closed_until(account, upto)
+                    self.closed[account] = upto
                 case SumsRecord(finished=False):
                     self._days.setdefault(record.account, set()).add(record.day)
 
@@ -133,10 +133,10 @@ class Closing:
         if lacks:
             return Closed(event, "refused", None, lacks, named, sums, held, partition, offset)
         made = Standing(event.id, event.period, first, last, event.by, record.upto, record.suspense)
-        record = self._marked(account)
+        self._change(record)
         if event.period == "day":
             record.upto, record.suspense = last, held
-            self._closed_until(account, last)
+            self.closed[account] = last
             self._forget(account, last - KEPT)
         record.standing = (*(one for one in record.standing if one.last >= record.upto - KEPT), made)
         still = {item.item for _, item in asked}
@@ -198,12 +198,12 @@ class Closing:
         lacks = list(_against(event, of, record.standing))
         if of is None or lacks:
             return Closed(event, "refused", of, lacks, (), (), record.suspense, partition, offset)
-        record = self._marked(account)
+        self._change(record)
         record.standing = tuple(one for one in record.standing if one is not of)
         record.named = {item: said for item, said in record.named.items() if said[0] != of.close}
         if of.period == "day":
             record.upto, record.suspense = of.before, of.suspense
-            self._closed_until(account, of.before)
+            self.closed[account] = of.before
         return Closed(event, "reopened", of, (), (), (), record.suspense, partition, offset)
 
     # What is known
@@ -248,19 +248,12 @@ class Closing:
             closing_key(account), self._ring.place, self._ring.epoch, self._ring.now, account=account
         )
 
-    def _marked(self, account: str) -> ClosingRecord:
-        """An account's closes, about to change."""
-        record = self._known(account)
+    def _change(self, record: ClosingRecord) -> None:
+        """An account's closes are about to change."""
         if self._ring.known(record.key) is None:
             self._begin(record)
         else:
             self._ring.mark(record)
-        return record
-
-    def _closed_until(self, account: str, day: int) -> None:
-        self.closed.pop(account, None)
-        if day != NEVER:
-            self.closed[account] = day
 
     def _forget(self, account: str, before: int) -> None:
         """Figures of days whose month can no longer be closed may leave."""

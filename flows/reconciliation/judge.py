@@ -126,7 +126,7 @@ class Judge:
         self.asked: dict[str, str] = {}
         """Open exceptions, and the keys of the records that they are about."""
         self.closed: dict[str, int] = {}
-        """By channel/merchant: until which day it is closed."""
+        """By channel/merchant: until which day it is closed; -1: that was undone."""
 
     def judge(self, links: Links, dues: Sequence[Due], payments: Sequence[Paid]) -> list[tuple[int, str]]:
         """Everything about what hangs together; moments at which records, by key, want to be looked at again."""
