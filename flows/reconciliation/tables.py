@@ -87,21 +87,12 @@ def _notifications(rows: Sequence[Heard]) -> dict[str, Made] | None:
         return None
     events = [row.event for row in rows]
     channels = [event.channel for event in events]
-    told = [row.payment for row in rows]
     return {
         "notification_id": columns.texts([event.id for event in events]),
         "channel": columns.spelled(channels),
         "group": columns.spelled([event.group for event in events]),
         "received": columns.times(ints([event.time for event in events])),
-        "payment": columns.texts([one.key for one in told]),
-        "direction": columns.spelled([one.direction for one in told]),
-        "state": columns.spelled([one.state for one in told]),
-        "amount": columns.money(ints([one.amount_e4 for one in told])),
-        "currency": columns.spelled([one.currency for one in told]),
-        "fee": columns.money(ints([one.fee_e4 or 0 for one in told])),
-        "fee_told": columns.numbers(ints([one.fee_e4 is not None for one in told]), "uint8"),
-        "event_time": columns.times(ints([one.time for one in told])),
-        "settled": columns.dates(_settled(told)),
+        **_told([row.payment for row in rows]),
         "sealed": columns.texts([row.sealed for row in rows]),
         "topic": columns.spelled([topics.notifications(channel).name for channel in channels]),
         "partition": columns.numbers(ints([row.partition for row in rows]), "uint16"),
@@ -114,31 +105,36 @@ def _payments(rows: Sequence[Stated]) -> dict[str, Made] | None:
         return None
     found = [row.payment for row in rows]
     return {
-        "payment": columns.texts([one.key for one in found]),
+        **_told(found),
         "channel": columns.spelled([one.channel for one in found]),
         "merchant": columns.spelled([one.merchant for one in found]),
         "group": columns.spelled([one.group for one in found]),
         "number": columns.texts([one.number for one in found]),
         "kind": columns.spelled([one.kind for one in found]),
-        "direction": columns.spelled([one.direction for one in found]),
-        "state": columns.spelled([one.state for one in found]),
-        "amount": columns.money(ints([one.amount_e4 for one in found])),
-        "currency": columns.spelled([one.currency for one in found]),
-        "fee": columns.money(ints([one.fee_e4 or 0 for one in found])),
-        "fee_told": columns.numbers(ints([one.fee_e4 is not None for one in found]), "uint8"),
         "order": columns.texts([one.order for one in found]),
         "original": columns.texts([original_of(one) for one in found]),
         "payer": columns.texts([one.payer for one in found]),
         "party": columns.texts([row.party for row in rows]),
         "text": columns.texts([one.text for one in found]),
-        "event_time": columns.times(ints([one.time for one in found])),
-        "settled": columns.dates(_settled(found)),
         "cause": columns.texts([row.cause for row in rows]),
     }
 
 
-def _settled(rows: Sequence[Payment]) -> Ints:
-    return ints([day_of(one.settled) if one.settled is not None else 0 for one in rows])
+def _told(rows: Sequence[Payment]) -> dict[str, Made]:
+    """What a payment is told as, by a notification or by all that is known of it."""
+    return {
+        "payment": columns.texts([one.key for one in rows]),
+        "direction": columns.spelled([one.direction for one in rows]),
+        "state": columns.spelled([one.state for one in rows]),
+        "amount": columns.money(ints([one.amount_e4 for one in rows])),
+        "currency": columns.spelled([one.currency for one in rows]),
+        "fee": columns.money(ints([one.fee_e4 or 0 for one in rows])),
+        "fee_told": columns.numbers(ints([one.fee_e4 is not None for one in rows]), "uint8"),
+        "event_time": columns.times(ints([one.time for one in rows])),
+        "settled": columns.dates(
+            ints([day_of(one.settled) if one.settled is not None else 0 for one in rows])
+        ),
+    }
 
 
 def _receivables(rows: Sequence[Said]) -> dict[str, Made] | None:
