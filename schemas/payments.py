@@ -47,6 +47,8 @@ Settle = Literal["", "account", "payment"]
 payment: money has to come; empty: as agreed in `matching.toml`."""
 DueKind = Literal["order", "consignment", "contract", "statement", "invoice", "topup"]
 """订单, 托运单, 仓储合同, 结算单, 供应商或承运商发票, 虚拟账户充值."""
+ACCOUNT_CHANNEL = "account"
+"""Of what is deducted from virtual accounts; no channel of `channels.toml` has this name."""
 
 
 class Payment(msgspec.Struct, frozen=True, kw_only=True, gc=False):

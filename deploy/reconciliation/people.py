@@ -12,12 +12,12 @@ from dashboards.words import shanghai, yuan
 from deploy.reconciliation.stored import GROUP_OF, Stored, now_of, rules_of
 from deploy.reconciliation.trail import deducted
 from flows.reconciliation.components import component
-from flows.reconciliation.deducting import CHANNEL, REFUSED
+from flows.reconciliation.deducting import REFUSED
 from flows.reconciliation.explain import explain
 from schemas import topics
 from schemas.identity import content_id
 from schemas.money import parse_yuan
-from schemas.payments import PaymentDecided, Share
+from schemas.payments import ACCOUNT_CHANNEL, PaymentDecided, Share
 from schemas.reasons import EXCEPTION
 from schemas.settings import Settings
 from schemas.times import DAY, SHANGHAI_OFFSET, day_of
@@ -99,7 +99,7 @@ def explained(client: Client, payment: str) -> list[str]:
     group = rows(client, GROUP_OF, payment=payment)
     if not group:
         raise LookupError(f"there is no payment {payment}: its key is channel/merchant/kind/number")
-    if payment.startswith(f"{CHANNEL}/"):
+    if payment.startswith(f"{ACCOUNT_CHANNEL}/"):
         return ["deducted from the account, not matched by a rule", *deducted(client, payment)]
     facts = Stored(client, group[0]["of"], rules_of(client))
     dues, payments = component([], [payment], facts, facts.rules)

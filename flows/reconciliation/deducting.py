@@ -15,9 +15,8 @@ from flows.reconciliation.record import RECEIPT, Booked, Deduction, DueRecord
 from flows.reconciliation.rules import ACCOUNT
 from schemas.identity import content_id
 from schemas.money import yuan
-from schemas.payments import Payment, State
+from schemas.payments import ACCOUNT_CHANNEL, Payment, State
 
-CHANNEL = "account"
 REFUSED = "deduction_refused"
 
 
@@ -34,7 +33,7 @@ def ask_of(record: DueRecord, asked: Deduction, *, back: bool) -> Ask:
 def payment_of(record: DueRecord, taken: Deduction, state: State = "success") -> Payment:
     """What was taken, as a payment."""
     return Payment(
-        channel=CHANNEL,
+        channel=ACCOUNT_CHANNEL,
         merchant=taken.party,
         group=record.group,
         number=taken.number,
@@ -49,7 +48,7 @@ def payment_of(record: DueRecord, taken: Deduction, state: State = "success") ->
 def vouchers_of(taken: Deduction) -> Iterator[tuple[str, Booked]]:
     """What is booked of it: the money that came, and that it pays the due."""
     facts, when = (taken.amount, 0, True), (taken.time, CURRENCY)
-    yield RECEIPT, Booked(*facts, rule_of_payment("in"), f"{CHANNEL}/{taken.party}", *when)
+    yield RECEIPT, Booked(*facts, rule_of_payment("in"), f"{ACCOUNT_CHANNEL}/{taken.party}", *when)
     rule, evidence = rule_of_match("", "in", "in"), "deducted from the account"
     yield "match", Booked(*facts, rule, taken.party, *when, ACCOUNT, evidence)
 

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from schemas.limits import MOST_IDENTIFIER
+from schemas.payments import ACCOUNT_CHANNEL
 from schemas.problems import NOT_TOML, DocumentError, Problem
 from schemas.rows import rows_of, wrong
 from sources.channels.cards import replaced
@@ -30,8 +31,6 @@ from sources.channels.tokens import TOKEN
 
 FILE = "channels.toml"
 PAYERS = "payers.csv"
-ACCOUNT = "account"
-"""No channel's name."""
 MOST_CHANNELS, MOST_MERCHANTS, MOST_KEYS, MOST_SHAPES = 64, 10_000, 256, 32
 _HEADER = re.compile(r"\s*\[\[?\s*(channel(?:\s*\.\s*(?:key|merchant|shape|signature|bills))?|own)\s*\]")
 _COLUMN = re.compile(r"at `\$\.?(\w+)|`(\w+)`$")
@@ -73,7 +72,7 @@ def read_channels(files: Mapping[str, str]) -> Channels:
         if channel.name in found:
             message = f"channel {channel.name} stands above already"
             problems.append(Problem(FILE, rows.of(n), "name", "repeated", message))
-        if channel.name == ACCOUNT:
+        if channel.name == ACCOUNT_CHANNEL:
             message = "it stands for what is deducted from virtual accounts"
             problems.append(Problem(FILE, rows.of(n), "name", "reserved", message))
         problems += _contradictions(channel, n, rows)
