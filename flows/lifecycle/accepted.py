@@ -5,13 +5,15 @@ the bytes of texts. A block has tens of thousands of events, and to come back to
 columns would mean to fetch it from memory each time.
 """
 
-from collections.abc import Callable, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
 from operator import attrgetter
 from typing import Any
 
 import msgspec
 import numpy as np
 
+from flows.engine.block import Records
 from flows.governance.network import Network
 from flows.lifecycle.parcel import terms_of
 from schemas.events import Claim, ClaimWithdrawn, Event, Order, Scan, Weight
@@ -71,7 +73,15 @@ _COLUMNS: dict[type[Event], dict[str, tuple[str, str]]] = {
 }
 """By kind and field: the table's column and how it is kept. Withdrawals are kept as claims are."""
 _SORTS = {column: sort for kept in _COLUMNS.values() for column, sort in kept.values()}
+_MEASURES = ("weight_g", "length_mm", "width_mm", "height_mm")
 _KINDS = Vocabulary(("order", "scan", "weight", "claim", "claim_withdrawn"))
+
+
+def runs(records: Records) -> Iterator[Records]:
+    """A partition's records in runs."""
+    for start in range(0, len(records.values), RUN):
+        run = slice(start, start + RUN)
+        yield Records(records.topic, records.partition, records.values[run], records.offsets[run])
 
 
 class Words:
@@ -105,12 +115,12 @@ class Words:
 
 
 class Kept:
-    """The columns of one kind of events in runs, by name; `kept`: how each field is kept."""
+    """The columns of one kind of events in runs, by name."""
 
     def __init__(self, kind: type[Event], words: Words) -> None:
         self.rows = 0
-        self.texts: dict[str, Texts] = {}
-        self.numbers: dict[str, list[Ints]] = {}
+        self.texts: dict[str, Texts] = defaultdict(Texts)
+        self.numbers: dict[str, list[Ints]] = defaultdict(list)
         self._words, kept = words, _COLUMNS[kind]
         mixed = kind is Claim  # with withdrawals, which have other fields
         fields = tuple(kept) if mixed else kind.__struct_fields__
@@ -126,14 +136,14 @@ class Kept:
         for place, column, sort in self._kept:
             values = fields[place]
             if sort == TEXT:
-                self.texts.setdefault(column, Texts()).add(values)
+                self.texts[column].add(values)
             elif sort == NUMBER:
-                numbers.setdefault(column, []).append(columns.ints(values))
+                numbers[column].append(columns.ints(values))
             else:
-                numbers.setdefault(column, []).append(self._words.of(sort).codes(values))
-        numbers.setdefault("topic", []).append(np.full(n, self._words.topics[topic], np.int32))
-        numbers.setdefault("partition", []).append(np.full(n, partition, np.int64))
-        numbers.setdefault("offset", []).append(columns.ints(offsets))
+                numbers[column].append(self._words.of(sort).codes(values))
+        numbers["topic"].append(np.full(n, self._words.topics[topic], np.int32))
+        numbers["partition"].append(np.full(n, partition, np.int64))
+        numbers["offset"].append(columns.ints(offsets))
         self.rows += n
 
 
@@ -187,9 +197,6 @@ class Accepted:
                 [run for kept in kinds for run in kept.numbers.get(column, (np.zeros(kept.rows, np.int32),))]
             )
 
-        def word(column: str) -> Made:
-            return columns.words(numbers(column), self._words.of(_SORTS[column]))
-
         def text(column: str) -> Made:
             return Texts.joined([kept.texts.get(column) or Texts.blank(kept.rows) for kept in kinds])
 
@@ -197,19 +204,17 @@ class Accepted:
         if self.claimed:
             withdrawn = [isinstance(event, ClaimWithdrawn) for event in self.claimed]
             kind[-len(withdrawn) :] += np.array(withdrawn, np.int32)
-        classes = numbers("weight_class")
-        classes[: rows[0]] = self._words.classes["declared"]
-        sites = numbers("site")
+        codes = {column: numbers(column) for column, sort in _SORTS.items() if sort not in (TEXT, NUMBER)}
+        codes["weight_class"][: rows[0]] = self._words.classes["declared"]
         made = {column: text(column) for column, sort in _SORTS.items() if sort == TEXT}
-        made |= {column: word(column) for column, sort in _SORTS.items() if sort not in (TEXT, NUMBER)}
+        made |= {column: columns.words(of, self._words.of(_SORTS[column])) for column, of in codes.items()}
         made |= {
-            name: columns.words(codes[sites], words)
-            for name, (codes, words) in self._words.located(network).items()
+            name: columns.words(of_site[codes["site"]], words)
+            for name, (of_site, words) in self._words.located(network).items()
         }
         made |= {name: columns.numbers(numbers(name), "uint32") for name in _MEASURES}
         return made | {
             "kind": columns.words(kind, _KINDS),
-            "weight_class": columns.words(classes, self._words.classes),
             "event_time": columns.times(numbers("event_time")),
             "payment": columns.money(numbers("payment")),
             "topic": columns.words(numbers("topic"), self._words.topics),
@@ -236,6 +241,3 @@ class Accepted:
             "billing": columns.spelled([order.billing for order in found]),
             "related": columns.texts([order.related for order in found]),
         }
-
-
-_MEASURES = ("weight_g", "length_mm", "width_mm", "height_mm")

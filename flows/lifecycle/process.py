@@ -18,7 +18,7 @@ from flows.governance.chains import MOST_SITES, TIME_BITS
 from flows.governance.network import NO_NETWORK, Network, read_network
 from flows.governance.operators import Change, Operators
 from flows.lifecycle import checks, facts, named, recall
-from flows.lifecycle.accepted import RUN, Accepted, Words
+from flows.lifecycle.accepted import Accepted, Words, runs
 from flows.lifecycle.age import Ages, leaps
 from flows.lifecycle.assess import NO_BOOK, Assessor
 from flows.lifecycle.costs import Costs
@@ -186,12 +186,8 @@ class Lifecycle:
         before = self.ring.now
         for records in block.inputs:
             if records.topic in (topics.ORDERS.name, topics.DEVICES.name):
-                for start in range(0, len(records.values), RUN):
-                    run = slice(start, start + RUN)
-                    self._events(
-                        Records(records.topic, records.partition, records.values[run], records.offsets[run]),
-                        block.newest,
-                    )
+                for run in runs(records):
+                    self._events(run, block.newest)
             else:
                 self._others(records, block.newest)
         if self.output.volumes and self.rules.by_month:

@@ -19,7 +19,7 @@ from flows.engine.ring import Ring
 from flows.fees.current import FEES
 from flows.governance.network import Network
 from flows.journal.post import ChargeColumns
-from flows.lifecycle.accepted import RUN, Accepted
+from flows.lifecycle.accepted import Accepted, runs
 from flows.lifecycle.intake import DECODERS
 from flows.lifecycle.output import Adoption, Charge, Output
 from flows.lifecycle.parcel import Parcel
@@ -56,9 +56,8 @@ class PassThrough(Lifecycle):
             if records.topic not in (topics.ORDERS.name, topics.DEVICES.name):
                 self._others(records, block.newest)
                 continue
-            for start in range(0, len(records.values), RUN):
-                run = slice(start, start + RUN)
-                for raw, offset in zip(records.values[run], records.offsets[run], strict=True):
+            for run in runs(records):
+                for raw, offset in zip(run.values, run.offsets, strict=True):
                     letter = raw[9:10]
                     kept, offsets = kinds[letter]
                     kept.append(DECODERS[letter](raw))
