@@ -6,7 +6,7 @@ import pytest
 from clickhouse_connect.driver.client import Client
 
 from sinks.tables import TABLES
-from tests.audit.tampering import Books
+from tests.audit.tampering import Books, Kept
 from tests.servers.store import Store
 
 
@@ -46,3 +46,10 @@ def books(written: Books) -> Iterator[Books]:
     """The hand-written books as a module has written them, mended after the test."""
     yield written
     written.mend()
+
+
+@pytest.fixture
+def tampered(kept: Kept) -> Iterator[Kept]:
+    """The tables that a module has kept, mended after the test."""
+    yield kept
+    kept.mend()

@@ -1,6 +1,6 @@
 """Closes: the auditor comes to the same, and notices what is changed, gone or booked on a closed day."""
 
-from collections.abc import Iterator
+from functools import partial
 
 import pytest
 from clickhouse_connect.driver.client import Client
@@ -10,12 +10,9 @@ from deploy.audit.closed import Closes
 from deploy.audit.matched import check_matched
 from deploy.audit.payments import check_payments
 from deploy.audit.store import Store
-from schemas.payments import PaymentRulesPublished
-from sinks.encode import Encoded
 from tests.audit.tampering import Kept
-from tests.audit.writer import Writer
+from tests.audit.test_payments import Written
 from tests.payments.closes import Case
-from tests.payments.world import INPUTS, Books
 
 TABLES = ("close", "journal", "payment_match", "payment", "payment_exception", "bill")
 STEPS = """
@@ -43,22 +40,10 @@ RESULTS = [
 ]
 
 
-class Written(Books):
-    """A lane of payments that writes into a store."""
-
-    def __init__(self, client: Client, published: PaymentRulesPublished | None) -> None:
-        self.writer = Writer(client, 3000)
-        super().__init__(published)
-
-    def wrote(self, made: list[Encoded]) -> None:
-        """Its rows."""
-        self.writer.block(made, {f"{topic.name}:0": 1_000 * (self.n + 1) for topic in INPUTS})
-
-
 @pytest.fixture(scope="module")
 def kept(client: Client) -> Kept:
     """Books with closes of all kinds."""
-    case = Case("交易", lambda published: Written(client, published))
+    case = Case("交易", partial(Written, client))
     books = case.books
     assert isinstance(books, Written)
     with books.writer.held():
@@ -67,13 +52,6 @@ def kept(client: Client) -> Kept:
     statuses = [row["status"] for row in books.rows["close"]]
     assert statuses == RESULTS
     return Kept(client, TABLES)
-
-
-@pytest.fixture
-def tampered(kept: Kept) -> Iterator[Kept]:
-    """The books, mended after the test."""
-    yield kept
-    kept.mend()
 
 
 def failed(client: Client) -> set[str]:
@@ -122,8 +100,7 @@ def test_all_is_well(kept: Kept) -> None:
     ],
 )
 def test_what_is_changed_is_noticed(tampered: Kept, table: str, where: str, changed: str, check: str) -> None:
-    tampered.remove(table, where)
-    tampered.add(table, where, changed)
+    tampered.change(table, where, changed)
     assert check in failed(tampered.auditor)
 
 

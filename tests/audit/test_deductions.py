@@ -1,7 +1,6 @@
 """What is deducted from virtual accounts, in both flows' books: the auditor comes to the same, and notices changes."""
 
 import random
-from collections.abc import Iterator
 
 import pytest
 from clickhouse_connect.driver.client import Client
@@ -53,13 +52,6 @@ def kept(client: Client) -> Kept:
     books.writer.close()
     bank.writer.close()
     return Kept(client, TABLES)
-
-
-@pytest.fixture
-def tampered(kept: Kept) -> Iterator[Kept]:
-    """The books, mended after the test."""
-    yield kept
-    kept.mend()
 
 
 def failed(client: Client) -> set[str]:

@@ -1,9 +1,7 @@
 """The payments flow's own books: the auditor comes to the same, and notices what is changed."""
 
 import random
-from collections.abc import Iterator
 from datetime import date
-from typing import Self
 
 import pytest
 from clickhouse_connect.driver.client import Client
@@ -14,7 +12,6 @@ from deploy.audit.chain import read_log
 from deploy.audit.ledger import check_offsets
 from deploy.audit.payments import RULES, check_payments
 from deploy.audit.store import Store
-from schemas.events import Event
 from schemas.payments import BillLine, PaymentRulesPublished
 from schemas.times import DAY, MINUTE
 from sinks.encode import Encoded
@@ -37,11 +34,6 @@ class Written(Books):
     def __init__(self, client: Client, published: PaymentRulesPublished | None = None) -> None:
         self.writer = Writer(client, 3000)
         super().__init__(published)
-
-    def take(self, *events: Event | bytes) -> Self:
-        """A block more."""
-        super().take(*events)
-        return self
 
     def wrote(self, made: list[Encoded]) -> None:
         """Its rows."""
@@ -87,13 +79,6 @@ def kept(client: Client) -> Kept:
     )
     books.writer.close()
     return Kept(client, TABLES)
-
-
-@pytest.fixture
-def tampered(kept: Kept) -> Iterator[Kept]:
-    """The books, mended after the test."""
-    yield kept
-    kept.mend()
 
 
 def failed(client: Client) -> set[str]:

@@ -1,7 +1,6 @@
 """Three-way comparison by the auditor: the same table of cases, books with everything in them, and what is changed."""
 
 import random
-from collections.abc import Iterator
 from fractions import Fraction
 
 import pytest
@@ -92,13 +91,6 @@ def kept(client: Client) -> Kept:
         books.until(end_of(DAYS[4]) + 2 * DAY)
         books.writer.close()
     return Kept(client, TABLES)
-
-
-@pytest.fixture
-def tampered(kept: Kept) -> Iterator[Kept]:
-    """The books, mended after the test."""
-    yield kept
-    kept.mend()
 
 
 def failed(client: Client) -> set[str]:
