@@ -10,6 +10,7 @@ from typing import Any, cast
 
 from clickhouse_connect.driver.client import Client
 
+from deploy.audit import run
 from deploy.audit.chain import Sealed, read_log
 from deploy.audit.store import Store
 from sinks import tables
@@ -111,6 +112,18 @@ class Kept:
             f"INSERT INTO {table} SELECT {columns} FROM (SELECT * FROM kept_{table} WHERE {where})",
             settings={"insert_deduplicate": 0},
         )
+
+
+class AsOf(Kept):
+    """Tables that are audited as of a moment of data time."""
+
+    def __init__(self, client: Client, names: Iterable[str], now: int) -> None:
+        super().__init__(client, names)
+        self._now = now
+
+    def failing(self) -> set[str]:
+        """Names of the checks that do not pass."""
+        return {check.name for check in run(self.auditor, data_time=self._now).checks if not check.passed}
 
 
 NEWEST = 10

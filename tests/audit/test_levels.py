@@ -1,6 +1,5 @@
 """Outlets' months by the share of their parcels in time: judged once, charged as claims, audited, changes noticed."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import msgspec
@@ -17,7 +16,7 @@ from schemas.times import DAY
 from tests.audit import world
 from tests.audit.conftest import emptied
 from tests.audit.lane import Lane, Record, held, record
-from tests.audit.tampering import Kept
+from tests.audit.tampering import AsOf
 
 LEVELS = """level,rule,from_percent,due,amount,per,from,to
 到达及时,arrived,90,service_level,0.05,parcel,2026-01-01,
@@ -133,7 +132,7 @@ def test_a_month_is_judged_once_and_charged(empty: Client, monkeypatch: pytest.M
     assert report.passed, report.to_text()
 
 
-class Judged(Kept):
+class Judged(AsOf):
     """A month that was judged and charged."""
 
     def __init__(self, client: Client) -> None:
@@ -141,25 +140,13 @@ class Judged(Kept):
             month = Month(client, patch)
             month.until(65)
             month.block(*map(record, month.run()))
-        self.now = month.now
-        super().__init__(client, ("service_level", "claim", "chain_breach"))
-
-    def failing(self) -> set[str]:
-        """Names of the checks that do not pass."""
-        return {check.name for check in run(self.auditor, data_time=self.now).checks if not check.passed}
+        super().__init__(client, ("service_level", "claim", "chain_breach"), month.now)
 
 
 @pytest.fixture(scope="module")
-def written(client: Client) -> Judged:
+def kept(client: Client) -> Judged:
     """For all tests."""
     return Judged(emptied(client))
-
-
-@pytest.fixture
-def kept(written: Judged) -> Iterator[Judged]:
-    """The same, whole again after the test."""
-    yield written
-    written.mend()
 
 
 @pytest.mark.parametrize(
@@ -176,10 +163,10 @@ def kept(written: Judged) -> Iterator[Judged]:
         ("service_level", "'' AS claim", "claim != ''"),
     ],
 )
-def test_a_changed_row(kept: Judged, table: str, change: str, where: str) -> None:
-    kept.change(table, where, change)
-    assert "service_levels" in kept.failing()
+def test_a_changed_row(tampered: Judged, table: str, change: str, where: str) -> None:
+    tampered.change(table, where, change)
+    assert "service_levels" in tampered.failing()
 
 
-def test_unchanged_it_passes(kept: Judged) -> None:
-    assert kept.failing() == set()
+def test_unchanged_it_passes(tampered: Judged) -> None:
+    assert tampered.failing() == set()

@@ -1,19 +1,16 @@
 """What is changed in the storage flow's books is noticed."""
 
-from collections.abc import Iterator
-
 import pytest
 from clickhouse_connect.driver.client import Client
 
-from deploy.audit import run
 from tests.audit.stays import Books
-from tests.audit.tampering import Kept
+from tests.audit.tampering import AsOf
 from tests.storage.world import happening
 
 TABLES = ("charge", "stay_event", "journal", "waiting")
 
 
-class Stays(Kept):
+class Stays(AsOf):
     """A stay that has ended and one that goes on without its measure."""
 
     def __init__(self, client: Client) -> None:
@@ -23,29 +20,17 @@ class Stays(Kept):
             books.take(happening("11日08:00 入库 12板 9000公斤 冷冻", "S2"))
             books.until("15日13:00").take(happening("15日12:00 分批出库 12板 8000公斤"))
             books.until("16日10:00").take(happening("16日09:00 出库"))
-        self.now = books.storage.ring.now
-        super().__init__(client, TABLES)
-
-    def failing(self) -> set[str]:
-        """Names of the checks that do not pass."""
-        return {check.name for check in run(self.auditor, data_time=self.now).checks if not check.passed}
+        super().__init__(client, TABLES, books.storage.ring.now)
 
 
 @pytest.fixture(scope="module")
-def written(client: Client) -> Stays:
+def kept(client: Client) -> Stays:
     """Stays for all tests."""
     return Stays(client)
 
 
-@pytest.fixture
-def stays(written: Stays) -> Iterator[Stays]:
-    """The same, whole again after the test."""
-    yield written
-    written.mend()
-
-
-def test_unchanged_stays_pass(stays: Stays) -> None:
-    assert stays.failing() == set()
+def test_unchanged_stays_pass(tampered: Stays) -> None:
+    assert tampered.failing() == set()
 
 
 @pytest.mark.parametrize(
@@ -81,17 +66,17 @@ def test_unchanged_stays_pass(stays: Stays) -> None:
         ("waiting", "'no_measure' AS reason", "reason = 'no_price'", "recomputed_stay_waiting"),
     ],
 )
-def test_a_changed_row(stays: Stays, table: str, change: str, where: str, check: str) -> None:
-    stays.change(table, where, change)
-    assert check in stays.failing()
+def test_a_changed_row(tampered: Stays, table: str, change: str, where: str, check: str) -> None:
+    tampered.change(table, where, change)
+    assert check in tampered.failing()
 
 
-def test_a_day_that_is_missing(stays: Stays) -> None:
+def test_a_day_that_is_missing(tampered: Stays) -> None:
     for table in ("charge", "journal"):
-        stays.remove(table, "fee = 'storage' AND waybill = 'S1' AND toDayOfMonth(business_date) = 15")
-    assert "recomputed_stays" in stays.failing()
+        tampered.remove(table, "fee = 'storage' AND waybill = 'S1' AND toDayOfMonth(business_date) = 15")
+    assert "recomputed_stays" in tampered.failing()
 
 
-def test_a_row_of_the_storage_flow_is_sealed(stays: Stays) -> None:
-    stays.change("stay_event", "true", "'X' AS plate")
-    assert "digests" in stays.failing()
+def test_a_row_of_the_storage_flow_is_sealed(tampered: Stays) -> None:
+    tampered.change("stay_event", "true", "'X' AS plate")
+    assert "digests" in tampered.failing()
