@@ -1,36 +1,25 @@
 """A channel's corrected bill takes the place of the day's first: its lines count, the first's are taken back."""
 
 from collections.abc import Iterator
-from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from msgspec.structs import replace
 
 from schemas.events import Event
-from schemas.money import parse_yuan
 from schemas.payments import BillComplete, BillLine, BillLines
 from schemas.times import DAY
 from sources.bills.verified import end_of
-from tests.bills.lane import not_believed, parts, with_bills
-from tests.bills.test_lane import final, line
+from tests.bills.lane import not_believed, parts
+from tests.bills.test_lane import DAYS, TODAY, books, final, line, run
 from tests.channels.world import NOON
 from tests.payments.closes import close
-from tests.payments.world import Books, decided, due, key, paid, refunded
+from tests.payments.world import decided, due, key, paid, refunded
 from tests.rating.material import scenarios
 
 CASES = scenarios("corrected_bills.csv")
-TODAY = date(2025, 11, 11)
-DAYS = [TODAY + timedelta(days=n) for n in range(6)]
-RULES = with_bills("", "0.006")
-
-
-def books() -> Books:
-    """A lane, some days later."""
-    return Books(RULES).until(end_of(DAYS[4]))
 
 
 def facts_of(case: dict[str, str]) -> Iterator[Event]:
@@ -135,16 +124,6 @@ FACTS = [
 ]
 
 
-def run(facts: list[Any], size: int) -> Any:
-    """A lane that takes the facts, so many to a block, with restarts between."""
-    lane = books()
-    for start in range(0, len(facts), size):
-        lane.take(*facts[start : start + size])
-        if size == 3:
-            lane.restart()
-    return final(lane.until(end_of(DAYS[4]) + DAY))
-
-
 EXPECTED = run(FACTS, 100)
 
 
@@ -172,9 +151,7 @@ def test_a_close_says_what_the_bill_that_counts_says() -> None:
     """And once it stands, a further bill changes nothing of it."""
 
     def bill(amount: str, corrects: int) -> list[BillLines | BillComplete]:
-        *some, end = parts(TODAY, line("A1", amount, "FR-1"), corrects=corrects)
-        assert isinstance(end, BillComplete)
-        return [*some, replace(end, paid_e4=parse_yuan(amount))]
+        return parts(TODAY, line("A1", amount, "FR-1"), corrects=corrects)
 
     lane = books().take(due("FR-1", "100.00"), paid("A1", "100.00", "FR-1"))
     lane.take(*bill("100.00", 1)).take(*bill("90.00", 0)).take(close("C1", TODAY, time=end_of(DAYS[4])))

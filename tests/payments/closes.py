@@ -21,7 +21,6 @@ import msgspec
 
 from schemas.money import parse_yuan
 from schemas.payments import (
-    BillComplete,
     BillLine,
     CloseAsked,
     Named,
@@ -126,14 +125,7 @@ class Case:
         lines = [self._lines[word] for word in words if word in self._lines]
         for fee in (parse_yuan(word[1:]) for word in words if word.startswith("费")):
             lines = [msgspec.structs.replace(one, fee_e4=fee) for one in lines]
-        *told, end = parts(day(on), *lines, sort=sort)
-        assert isinstance(end, BillComplete)
-        sums = {
-            "paid_e4": sum(one.amount_e4 for one in lines if one.direction == "in"),
-            "refunded_e4": sum(one.amount_e4 for one in lines if one.direction == "out"),
-            "fee_e4": sum(one.fee_e4 for one in lines),
-        }
-        self.books.take(*told, msgspec.structs.replace(end, **sums))
+        self.books.take(*parts(day(on), *lines, sort=sort))
 
     def _funds(self, on: str, *words: str) -> None:
         self._bill(on, *words, sort="fund")
