@@ -32,7 +32,9 @@ GROUP BY posted_for, business_date, posting ORDER BY business_date, posted_for, 
 SEQ = "SELECT min(seq) AS seq FROM close WHERE close_id = {id:String}"
 
 SUMMED = ("billed", "received", "refunded", "paid_out", "fees", "matched", "matched_out", "suspense", "open")
-"""Figures of the table of all closes."""
+"""Figures of the table of all closes, in its order."""
+_LABELS = {name: chinese for name, chinese, _ in FIGURES}
+SUMMED_HEAD = tuple(_LABELS[name] for name in SUMMED)
 CLOSED = (
     "商户组",
     "渠道",
@@ -40,14 +42,14 @@ CLOSED = (
     "期间",
     "起",
     "止",
-    *(f for n, f, _ in FIGURES if n in SUMMED),
+    *SUMMED_HEAD,
     "结账人",
     "结账时间",
     "结账号",
 )
 OPEN = ("渠道", "商户", "差异号", "种类", "对象", "金额", "原因", "列明于")
 LATE_HEAD = ("渠道", "商户", "入账日", "所属日", "分录", "笔数", "金额")
-DAY_HEAD = ("渠道", "商户", "日", *(f for n, f, _ in FIGURES if n in SUMMED), "结账人", "结账号")
+DAY_HEAD = ("渠道", "商户", "日", *SUMMED_HEAD, "结账人", "结账号")
 STAMP = (1980, 1, 1, 0, 0, 0)
 """When a workbook's parts were packed, as far as ZIP can say it."""
 
@@ -101,15 +103,13 @@ class Report(msgspec.Struct):
             (
                 *(one.row["of_group"], one.channel, one.row["merchant"], PERIODS[one.row["period"]]),
                 *(str(one.row["first"]), str(one.row["last"])),
-                *(told(one.row[name]) for name, _, _ in FIGURES if name in SUMMED),
+                *(told(one.row[name]) for name in SUMMED),
                 *(one.row["closed_by"], shanghai(one.row["closed_at"]), one.row["close_id"]),
             )
             for one in self.sections
         ]
         if len(lines) > 1:
-            sums = (
-                told(sum(one.row[name] for one in self.sections)) for name, _, _ in FIGURES if name in SUMMED
-            )
+            sums = (told(sum(one.row[name] for one in self.sections)) for name in SUMMED)
             lines.append(("合计", *[""] * 5, *sums, *[""] * 3))
         return lines
 
@@ -125,7 +125,7 @@ class Report(msgspec.Struct):
             for row in one.days:
                 yield (
                     *(one.channel, one.row["merchant"], str(row["last"])),
-                    *(told(row[name]) for name, _, _ in FIGURES if name in SUMMED),
+                    *(told(row[name]) for name in SUMMED),
                     *(row["closed_by"], row["close_id"]),
                 )
 
@@ -161,7 +161,6 @@ class Report(msgspec.Struct):
 
 def report_of(client: Client, numbers: Sequence[str], group: str, period: str, first: str) -> Report:
     """Closes by their ids, or those of a group and period that stand. Raises LookupError."""
-    known = standing(client, group, period, first)
     if numbers:
         by_id = {row["close_id"]: row for row in standing(client)}
         for number in numbers:
@@ -169,7 +168,7 @@ def report_of(client: Client, numbers: Sequence[str], group: str, period: str, f
                 status = found(client, number)["status"]
                 raise LookupError(f"{number} does not stand: it is {status}, or was undone")
         known = [by_id[number] for number in dict.fromkeys(numbers)]
-    if not known:
+    elif not (known := standing(client, group, period, first)):
         raise LookupError("no such close stands: waybook close list")
     order = sorted(
         known, key=lambda row: (row["of_group"], row["channel"], row["merchant"], row["last"], row["period"])
