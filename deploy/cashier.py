@@ -1,10 +1,9 @@
 """The demo's cashier: closes each day of every channel's merchant whose bills have come, naming what stays open."""
 
-import msgspec
 from clickhouse_connect.driver.client import Client
 
 from dashboards.queries import Row, rows
-from deploy.reconciliation.closing import Account, Item, Lack, closing, send, span
+from deploy.reconciliation.closing import Account, closing, items, lacks, send, span
 from schemas.payments import Named
 from schemas.settings import Settings
 from sinks.kafka import Records
@@ -20,9 +19,9 @@ GROUP BY b.`group`, b.channel, b.merchant ORDER BY of_group, channel, merchant""
 """The first day that is not closed, and whose bill has come; without any close `c.last` is 1970-01-01."""
 NEWEST = """
 SELECT channel, merchant, argMax(close_id, (seq, line)) AS id, argMax(toString(status), (seq, line)) AS state,
-       argMax(toString(last), (seq, line)) AS day, argMax(lacks, (seq, line)) AS missing,
-       argMax(items, (seq, line)) AS there
-FROM close WHERE what = 'close' AND period = 'day' GROUP BY channel, merchant"""
+       argMax(toString(last), (seq, line)) AS day, argMax(c.lacks, (seq, line)) AS lacks,
+       argMax(c.items, (seq, line)) AS items
+FROM close AS c WHERE what = 'close' AND period = 'day' GROUP BY channel, merchant"""
 BY, REASON = "夜班出纳", "次日继续查"
 NAMED = ("exception_open", "bill_missing")
 """What may stay open, when it is named."""
@@ -55,11 +54,10 @@ def _next(ready: str, last: Row | None) -> tuple[str, tuple[Named, ...]]:
     """The day to close, and what to name: what stood against the last try."""
     if last is None or last["state"] != "refused":
         return ready, ()
-    lacks = msgspec.json.decode(last["missing"], type=list[Lack])
-    earlier = [lack.item for lack in lacks if lack.what == "earlier_open"]
+    against = lacks(last)
+    earlier = [lack.item for lack in against if lack.what == "earlier_open"]
     if earlier:
         return earlier[0], ()
-    if all(lack.what in NAMED for lack in lacks):
-        items = msgspec.json.decode(last["there"], type=list[Item])
-        return last["day"], tuple(Named(item.item, REASON) for item in items if not item.reason)
+    if all(lack.what in NAMED for lack in against):
+        return last["day"], tuple(Named(item.item, REASON) for item in items(last) if not item.reason)
     return ready, ()

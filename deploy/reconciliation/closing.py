@@ -16,6 +16,7 @@ from dashboards.queries import Row, rows
 from dashboards.words import shanghai
 from deploy.reconciliation.stored import now_of
 from deploy.terminal import table
+from flows.reconciliation.output import Item, Lack
 from schemas import topics
 from schemas.money import yuan
 from schemas.payments import CloseAsked, Named, Period, ReopenAsked
@@ -76,24 +77,6 @@ class Account(NamedTuple):
 
     channel: str
     merchant: str
-
-
-class Item(msgspec.Struct, frozen=True):
-    """Something open at a close."""
-
-    item: str
-    kind: str
-    subject: str
-    amount_e4: int
-    reason: str
-    close: str
-
-
-class Lack(msgspec.Struct, frozen=True):
-    """What stands against it."""
-
-    what: str
-    item: str
 
 
 def span(period: Period, text: str) -> tuple[date, date]:
@@ -221,10 +204,10 @@ def history(client: Client, group: str = "", period: str = "", first: str = "") 
     """A line for each command, refused ones and those to undo closes, too."""
     for row in rows(client, ALL, group=group, period=period, first=first):
         what = f"{PERIODS.get(row['period'], '')} {row['first']}..{row['last']}  {row['channel']}/{row['merchant']}"
-        lacks = f"  {row['lacking']} 项 against it" if row["lacking"] else ""
+        against = f"  {row['lacking']} 项 against it" if row["lacking"] else ""
         yield (
             f"{shanghai(row['event_time'])}  {row['what']}  {STATUS[row['status']]}  {what}  {row['by']}  "
-            f"{row['close_id']}{lacks}"
+            f"{row['close_id']}{against}"
         )
 
 
@@ -267,6 +250,11 @@ def items(row: Row) -> list[Item]:
     return msgspec.json.decode(row["items"], type=list[Item])
 
 
+def lacks(row: Row) -> list[Lack]:
+    """What stands against a command."""
+    return msgspec.json.decode(row["lacks"], type=list[Lack])
+
+
 def told(amount: Decimal) -> str:
     """An amount of the store for people."""
     return yuan(int(amount.scaleb(4)))
@@ -285,7 +273,7 @@ def _item(item: Item) -> str:
 def _against(row: Row) -> Iterator[str]:
     """What stands against a command, down to the items that have to be named."""
     open_ = {item.item: item for item in items(row)}
-    for lack in msgspec.json.decode(row["lacks"], type=list[Lack]):
+    for lack in lacks(row):
         what = _item(open_[lack.item]) if lack.item in open_ else lack.item
         yield f"{CLOSE.get(lack.what, lack.what)} {lack.what}: {what}"
 
