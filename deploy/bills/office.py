@@ -107,18 +107,20 @@ class Office:
 
     def notes(self) -> Iterator[Note]:
         """All notes, by day, channel, merchant, sort and bill."""
-        found = [
-            msgspec.json.decode(file.read_bytes(), type=Note) for file in self.place(SENT).glob("*.json")
-        ]
+        found = self._read("*.json")
         yield from sorted(found, key=lambda one: (one.day, one.channel, one.merchant, one.sort, one.bill))
 
     def sent(self, source: Source, day: date | None) -> int:
         """How many bills of that day are in Kafka and believed."""
         return sum(
             note.day == day and not note.reason
-            for note in self.notes()
+            for note in self._read(self._note(source, "*").name)
             if (note.channel, note.merchant, note.sort) == named(source)
         )
+
+    def _read(self, files: str) -> Iterator[Note]:
+        for file in self.place(SENT).glob(files):
+            yield msgspec.json.decode(file.read_bytes(), type=Note)
 
     def _note(self, source: Source, bill: str) -> Path:
         safe = [
