@@ -159,6 +159,19 @@ class Input:
         consumer.close()
         return ends
 
+    def said(self, topic: topics.Topic) -> list[bytes]:
+        """All that a topic of several partitions holds now."""
+        consumer = Consumer({"bootstrap.servers": self.kafka.address, "group.id": "reader"})
+        count = sum(self.ends_of(topic).values())
+        consumer.assign([TopicPartition(topic.name, partition, 0) for partition in range(PARTITIONS)])
+        found: list[bytes] = []
+        while len(found) < count:
+            for message in consumer.consume(count - len(found), 5):
+                assert message.error() is None
+                found.append(message.value() or b"")
+        consumer.close()
+        return found
+
 
 class Field:
     """A store and lanes that read an input; `hurt` is called again and again until all is read."""

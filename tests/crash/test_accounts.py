@@ -8,12 +8,11 @@ from typing import Any
 import msgspec
 import pytest
 from clickhouse_connect.driver.client import Client
-from confluent_kafka import Consumer, TopicPartition
 
 from schemas import topics
 from schemas.events import Answer, Command
 from tests.bench.workload import START, producer
-from tests.crash.harness import PARTITIONS, Field, Input, at_points, clean, every, field
+from tests.crash.harness import Field, Input, at_points, clean, every, field
 from tests.servers.kafka import Kafka
 
 PARCELS, COMMANDS, BUDGET = 600, 400, 180
@@ -59,17 +58,9 @@ def ask(source: Input) -> None:
 
 def answered(source: Input) -> dict[str, set[bytes]]:
     """What was said to whom: by command's id the different answers."""
-    consumer = Consumer({"bootstrap.servers": source.kafka.address, "group.id": "answers"})
-    ends = source.ends_of(topics.ANSWERS)
-    consumer.assign([TopicPartition(topics.ANSWERS.name, p, 0) for p in range(PARTITIONS)])
-    left, found = sum(ends.values()), dict[str, set[bytes]]()
-    while left:
-        for message in consumer.consume(left, 5):
-            assert message.error() is None
-            left -= 1
-            value = message.value() or b""
-            found.setdefault(msgspec.json.decode(value, type=Answer).id, set()).add(value)
-    consumer.close()
+    found: dict[str, set[bytes]] = {}
+    for value in source.said(topics.ANSWERS):
+        found.setdefault(msgspec.json.decode(value, type=Answer).id, set()).add(value)
     return found
 
 

@@ -7,14 +7,14 @@ from typing import Any
 
 import msgspec
 import pytest
-from confluent_kafka import Consumer, Producer, TopicPartition
+from confluent_kafka import Producer
 
 from schemas import topics
 from schemas.events import Command, Event
 from schemas.payments import DeductionAnswered
 from schemas.times import DAY, MINUTE
 from tests.channels.world import NOON, world
-from tests.crash.harness import PARTITIONS, Field, Input, at_points, every, field
+from tests.crash.harness import Field, Input, at_points, every, field
 from tests.payments.both import Both
 from tests.payments.test_deductions import account, ended
 from tests.payments.world import GROUP, cancelled, paid, refunded, rules, tick, topic_of
@@ -85,18 +85,6 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Input]:
         yield Input(kafka, fill)
 
 
-def answers(source: Input) -> list[bytes]:
-    """All that the accounts flow has answered."""
-    consumer = Consumer({"bootstrap.servers": source.kafka.address, "group.id": "answers"})
-    left = sum(source.ends_of(topics.DEDUCTIONS).values())
-    consumer.assign([TopicPartition(topics.DEDUCTIONS.name, p, 0) for p in range(PARTITIONS)])
-    found: list[bytes] = []
-    while len(found) < left:
-        found += [message.value() or b"" for message in consumer.consume(left, 5)]
-    consumer.close()
-    return found
-
-
 def come_to_rest(place: Field, source: Input) -> None:
     """Lanes say and hear until nobody has anything to say; then time passes, in which all is told."""
     for later in (0, DAY):
@@ -136,7 +124,7 @@ def test_lanes_of_both_flows_are_killed(tmp_path: Path, source: Input) -> None:
             "SELECT sum(if(side = 'D', amount, -amount)) FROM journal WHERE account = '1816'"
         ).result_rows[0]
         assert transit == 0
-        said = answers(source)
+        said = source.said(topics.DEDUCTIONS)
         ids = {msgspec.json.decode(one, type=DeductionAnswered).id for one in said}
         assert len(set(said)) == len(ids)
         place.replayed()

@@ -7,12 +7,11 @@ from typing import Any
 
 import msgspec
 import pytest
-from confluent_kafka import Consumer, TopicPartition
 
 from schemas import topics
 from schemas.payments import OrderStatus
 from tests.channels.world import NOON, world
-from tests.crash.harness import PARTITIONS, Field, Input, at_points, every, field
+from tests.crash.harness import Field, Input, at_points, every, field
 from tests.crash.payments import LAST, LATER, RULES, facts, fill, standing
 from tests.payments.written import Written, written
 from tests.servers.kafka import Kafka
@@ -40,22 +39,6 @@ def quiet(tmp_path: Path) -> Iterator[Written]:
         yield books.take(*bills).until(NOON + LAST)
 
 
-def statuses(address: str) -> list[OrderStatus]:
-    """All that was said on Kafka."""
-    consumer = Consumer({"bootstrap.servers": address, "group.id": "reader", "enable.partition.eof": True})
-    consumer.assign([TopicPartition(topics.STATUSES.name, p, 0) for p in range(PARTITIONS)])
-    said, ended = [], 0
-    while ended < PARTITIONS:
-        message = consumer.poll(10)
-        assert message is not None
-        if message.error():
-            ended += 1
-        else:
-            said.append(msgspec.json.decode(message.value() or b"", type=OrderStatus))
-    consumer.close()
-    return said
-
-
 def test_lanes_of_the_payments_flow_are_killed(tmp_path: Path, source: Input, quiet: Written) -> None:
     expected = standing(quiet.client)
     assert all(expected.values())
@@ -73,7 +56,7 @@ def test_lanes_of_the_payments_flow_are_killed(tmp_path: Path, source: Input, qu
             "SELECT sum(amount) FROM account_movement WHERE kind = 'posting' AND party = 'SHA'"
         ).result_rows[0][0]
         assert credited == quiet.balances()["SHA", "1201"] > Decimal(1000)
-        said = statuses(source.kafka.address)
+        said = [msgspec.json.decode(one, type=OrderStatus) for one in source.said(topics.STATUSES)]
         assert len({(one.group, one.document, one.serial) for one in said}) == len({one.id for one in said})
         assert len(set(map(msgspec.json.encode, said))) == len({one.id for one in said})
         newest = {(one.group, one.document): one for one in sorted(said, key=lambda one: one.serial)}
