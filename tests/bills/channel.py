@@ -6,7 +6,7 @@ import io
 import re
 import threading
 from datetime import date
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from urllib.parse import parse_qs, parse_qsl, urlsplit
 
@@ -18,11 +18,12 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from sources.bills.unpacking import GZIP, unpacked
+from tests.bills.serving import Serving
 
 QUERY = "alipay_data_dataservice_bill_downloadurl_query_response"
 
 
-class Channel:
+class Channel(Serving):
     """Serves on 127.0.0.1 from `start` to `stop`. `faults`: what goes wrong with the next requests, in turn."""
 
     def __init__(self, keys: Path) -> None:
@@ -51,16 +52,12 @@ class Channel:
             def log_message(self, *_: object) -> None:
                 """Nothing."""
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._server.daemon_threads = True
-        self.address = f"http://127.0.0.1:{self._server.server_port}"
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+        super().__init__(Handler)
 
     def stop(self) -> None:
         """Serve no more."""
         self.free.set()
-        self._server.shutdown()
-        self._server.server_close()
+        super().stop()
 
     def answer(self, request: BaseHTTPRequestHandler, body: bytes) -> None:
         """One request."""

@@ -2,19 +2,20 @@
 
 import hashlib
 import hmac
-import threading
 from datetime import UTC, datetime
 from email.utils import formatdate
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from urllib.parse import parse_qs, unquote, urlsplit
 from xml.sax.saxutils import escape
+
+from tests.bills.serving import Serving
 
 BUCKET, REGION, ACCESS, SECRET = "bills", "cn-test", "AKIDEXAMPLE", "a/secret+of=this/test"
 PAGE = 2
 """Objects in an answer, so that a list has several pages."""
 
 
-class ObjectStore:
+class ObjectStore(Serving):
     """Serves on 127.0.0.1 from when it is made until `stop`."""
 
     def __init__(self) -> None:
@@ -40,15 +41,7 @@ class ObjectStore:
             def log_message(self, *_: object) -> None:
                 """Nothing."""
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._server.daemon_threads = True
-        self.address = f"http://127.0.0.1:{self._server.server_port}"
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
-
-    def stop(self) -> None:
-        """Serve no more."""
-        self._server.shutdown()
-        self._server.server_close()
+        super().__init__(Handler)
 
     def put(self, key: str, content: bytes, at: int = 1_762_900_000) -> None:
         """An object is there now."""
