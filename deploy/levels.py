@@ -25,7 +25,7 @@ from schemas.events import Claim
 from schemas.identity import content_id
 from schemas.money import parse_yuan, yuan
 from schemas.settings import Settings
-from schemas.times import DAY, HOUR, business_day, date_of, day_of
+from schemas.times import DAY, HOUR, business_day, date_of, day_of, next_month
 from sinks.kafka import Records
 
 LAST_LANE = 999
@@ -139,7 +139,7 @@ def _months(moment: int) -> Iterator[date]:
 def _rows(
     client: Client, books: Complete, steps: Sequence[Step], month: date, version: str, at: int, by: str
 ) -> Iterator[dict[str, Any]]:
-    asked = {"rule": steps[0].rule, "month": month, "next": (month + timedelta(days=31)).replace(day=1)}
+    asked = {"rule": steps[0].rule, "month": month, "next": next_month(month)}
     blocks = " ".join(f"{lane}:{n}" for lane, n in sorted(books.blocks.items()))
     for found in rows(client, JUDGED.replace("$within", books.sql), **asked):
         parcels, late = int(found["parcels"]), int(found["late"])

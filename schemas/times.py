@@ -35,6 +35,15 @@ def date_of(day: int) -> date:
     return EPOCH + timedelta(days=day)
 
 
+def next_month(day: date) -> date:
+    """The first day of the month after a day's.
+
+    >>> next_month(date(2024, 1, 31))
+    datetime.date(2024, 2, 1)
+    """
+    return (day.replace(day=1) + timedelta(days=31)).replace(day=1)
+
+
 def iso(ms: int) -> str:
     """UTC in ISO 8601 with milliseconds, for people and logs."""
     return datetime.fromtimestamp(ms // 1000, UTC).strftime("%Y-%m-%dT%H:%M:%S") + f".{ms % 1000:03d}Z"

@@ -21,6 +21,7 @@ from schemas import topics
 from schemas.money import yuan
 from schemas.payments import CloseAsked, Named, Period, ReopenAsked
 from schemas.reasons import CLOSE, EXCEPTION
+from schemas.times import next_month
 from sinks.kafka import Records
 
 ACCOUNTS = """
@@ -87,7 +88,7 @@ def span(period: Period, text: str) -> tuple[date, date]:
         return first, first + timedelta(days=6)
     if period == "month":
         first = day.replace(day=1)
-        return first, (first + timedelta(days=31)).replace(day=1) - timedelta(days=1)
+        return first, next_month(first) - timedelta(days=1)
     return day, day
 
 

@@ -30,7 +30,7 @@ from flows.reconciliation.record import (
     sums_key,
 )
 from schemas.payments import CloseAsked, ReopenAsked, Sort, exception_id
-from schemas.times import DAY, SHANGHAI_OFFSET, business_day, date_of, day_of, iso
+from schemas.times import DAY, SHANGHAI_OFFSET, business_day, date_of, day_of, iso, next_month
 
 KEPT = 400
 """Days for which a close can be undone, and a week or month closed, after its days; no older day is closed first."""
@@ -272,11 +272,7 @@ def _is_period(event: CloseAsked) -> bool:
             return first == last
         case "week":
             return first.weekday() == 0 and last - first == timedelta(days=6)
-    return (
-        first.day == 1
-        and (last + timedelta(days=1)).day == 1
-        and timedelta(27) <= last - first <= timedelta(30)
-    )
+    return first.day == 1 and last + timedelta(days=1) == next_month(first)
 
 
 def _named(items: Iterable[Item], event: CloseAsked, before: Mapping[str, tuple[str, str]]) -> list[Item]:

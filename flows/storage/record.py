@@ -1,7 +1,7 @@
 """The record of a stay, a haul or a customer's month: what was said of it, and what is booked for it."""
 
 from collections.abc import Callable
-from datetime import date, timedelta
+from datetime import date
 
 import msgspec
 from xxhash import xxh3_64_digest
@@ -16,7 +16,7 @@ from schemas.events import (
     StayReduced,
     StoreEvent,
 )
-from schemas.times import day_of
+from schemas.times import day_of, next_month
 
 MOST_SAID = 5_000
 """Events of one stay: a measurement an hour for half a year."""
@@ -88,7 +88,7 @@ def last_day(month: date) -> int:
     >>> last_day(date(1970, 1, 1))
     30
     """
-    return day_of((month + timedelta(days=31)).replace(day=1)) - 1
+    return day_of(next_month(month)) - 1
 
 
 def said(event: StoreEvent, outlet: str, content: bytes) -> Said:
