@@ -164,10 +164,8 @@ class Wallets:
 
     def _deduct(self) -> None:
         """What waits is deducted, the oldest first, as far as each can be paid as a whole."""
-        for party in sorted(self._changed):
+        for party in sorted(party for party, wallet in self._changed.items() if wallet.waiting):
             wallet = self._changed[party]
-            if not wallet.waiting:
-                continue
             keeps, fresh = self.directory.keeps_account(party), self._fresh
             some = [
                 ask
