@@ -4,30 +4,21 @@ Written apart from the flow. Of what is said of a due the newest word counts. Wh
 newest rules; older words are charged by the rules of some moment after the last of them.
 """
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from decimal import Decimal
-from typing import Any
 
 from deploy.audit import postings
-from deploy.audit.digest import place
 from deploy.audit.eras import Era, Eras
 from deploy.audit.postings import Due, Postings, words
 from deploy.audit.pricing import Parcel
 from deploy.audit.report import Check, Findings
 from deploy.audit.rules import AS_OF
-from deploy.audit.stays import ABANDONED, E4, EPOCH, NO_MEASURE, NO_PRICE, Bill, Goods, Key, Owed, unmeasured
-from deploy.audit.steps import untrue
-from deploy.audit.store import LANE, OF_SHARD, Store, read_blocks, shard_of, up_to
-from schemas.parties import HQ
+from deploy.audit.stays import Goods, unmeasured
+from deploy.audit.store import Store, read_blocks, shard_of, up_to
+from deploy.audit.stored import E4, EPOCH, NO_MEASURE, NO_PRICE, Bill, Owed, Row, Stored
 from schemas.settings import Settings
-
-IN_A_SHARD = 200_000
-"""Words that are looked at together."""
-HAULED, MONTH = TRIGGERS = ("hauled", "stay_month")
-_FEES = f"(SELECT DISTINCT toString(fee) FROM $fee WHERE trigger IN {words(TRIGGERS)})"
-_DUES = f"(SELECT DISTINCT toString(due) FROM $fee WHERE trigger IN {words(TRIGGERS)})"
 
 _HAULS = f"""
     SELECT haul AS name, seq, line, event_id, toUnixTimestamp64Milli(event_time) AS time, toString(service) AS due,
@@ -43,22 +34,6 @@ _MONTHS = f"""
            '' AS services, 1 AS pieces, -1 AS pallets, -1 AS volume_cm3, -1 AS weight_g, toInt64(0) AS insured,
            reinterpretAsInt64(amount) AS units
     FROM $stay_month WHERE {shard_of("name")} ORDER BY name, counted_at, event_id"""
-_CHARGED = f"""
-    SELECT waybill AS name, toString(fee) AS fee, part, toString(payer) AS payer, toString(payee) AS payee,
-           toInt32(business_date) AS day, sum(reinterpretAsInt64(amount)) AS net,
-           argMaxIf((seq, toString(origin), toString(destination), toString(book_version), toString(price_table),
-                     price_row, toString(rounding), toString(passed_over), order_event, steps), revision, {AS_OF})
-               AS snapshot,
-           countIf({AS_OF}) - countIf(NOT {AS_OF}) AS standing
-    FROM $charge WHERE {OF_SHARD} AND fee IN {_FEES}
-    GROUP BY name, fee, part, payer, payee, day HAVING net != 0 OR standing != 0"""
-_WAITING = f"""
-    SELECT waybill AS name, toString(fee) AS due, argMax(toString(reason), (seq, line)) AS why
-    FROM $waiting WHERE {OF_SHARD} AND fee IN {_DUES}
-    GROUP BY name, due HAVING why != ''"""
-_PLACES = """
-    SELECT DISTINCT site, toString(outlet) AS of FROM $haul
-    WHERE (site, toString(outlet)) NOT IN (SELECT site, outlet FROM $site WHERE kind = 'outlet')"""
 _COUNTED = """
     SELECT toString(blocks) AS blocks, toString(due) AS due, toString(month) AS month,
            groupArray((name, customer, status = 'cancelled', reinterpretAsInt64(amount))) AS said
@@ -68,11 +43,14 @@ _TRUE = """
            countIf({as_of}) = countIf(NOT {as_of}) AS nothing FROM $charge
     WHERE ({known}) AND fee IN {fees} AND toStartOfMonth(business_date) = {{month:Date}} GROUP BY customer"""
 
-Row = dict[str, Any]
 
-
-class Hauls:
+class Hauls(Stored):
     """Walks through all hauls and months; posts what they owe into `journal`, whose sums are checked elsewhere."""
+
+    TRIGGERS = ("hauled", "stay_month")
+    WORDS = "words"
+    TOLD = (("haul", _HAULS), ("stay_month", _MONTHS))
+    ENDS = "toString(origin), toString(destination)"
 
     def __init__(
         self,
@@ -83,12 +61,8 @@ class Hauls:
         limits: Settings,
         journal: Counter[postings.Key],
     ) -> None:
-        self._store, self._eras, self._journal = store, eras, journal
+        super().__init__(store, eras, rules, data_time, limits, journal)
         self._all = {due.name: due for due in rules.dues}
-        self._dues = {name: due for name, due in self._all.items() if due.trigger in TRIGGERS}
-        self._due_of = {fee.name: due for due in self._dues.values() for fee in due.fees}
-        self._fees = {fee.name: fee for due in self._dues.values() for fee in due.fees}
-        self._data_time, self._oldest, self._ahead = data_time, limits.oldest, limits.ahead
         self.charges = Findings("recomputed_hauls", "运输费与仓储月保底由原始事件独立重算")
         self.waits = Findings("recomputed_haul_waiting", "运输与月保底的待计费原因独立重算")
         self.months = Findings("counted_months", "客户月仓储费合计由逐日费用独立汇总")
@@ -101,68 +75,10 @@ class Hauls:
 
     def walk(self) -> None:
         """All of them."""
-        for row in self._store.rows(_PLACES):
-            self.charges.add(f"{row['site']} is no site of outlet {row['of']}")
-        most = max(self._store.count(table) for table in ("haul", "stay_month"))
-        shards = most // IN_A_SHARD + 1
-        for shard in range(shards):
-            told: dict[str, list[Row]] = defaultdict(list)
-            charged: dict[str, dict[Key, list[Row]]] = defaultdict(lambda: defaultdict(list))
-            waiting: dict[str, dict[str, str]] = defaultdict(dict)
-            for sql in (_HAULS, _MONTHS):
-                for row in self._store.rows(sql, shard=shard, shards=shards):
-                    told[row["name"]].append(row)
-            for row in self._store.rows(_CHARGED, shard=shard, shards=shards):
-                charged[row["name"]][row["fee"], row["part"]].append(row)
-            for row in self._store.rows(_WAITING, shard=shard, shards=shards):
-                waiting[row["name"]][row["due"]] = row["why"]
-            for name in sorted(told.keys() | charged.keys() | waiting.keys()):
-                self._one(name, told.get(name, []), charged[name], waiting[name])
+        super().walk()
         self._months()
 
-    def _one(
-        self, name: str, told: list[Row], charged: dict[Key, list[Row]], waiting: dict[str, str]
-    ) -> None:
-        lanes = {row["seq"] >> LANE for row in told}
-        if len(lanes) != 1:
-            self.charges.add(f"{name}: its words are in {len(lanes)} lanes")
-            return
-        (lane,) = lanes
-        bill = self._bill_that_fits(lane, told, charged)
-        who = {row["due"]: row["customer"] for row in told}
-        wanted = {
-            (fee, part): (who[due], HQ, owed.day, owed.units) for fee, part, due, owed in self._by_fee(bill)
-        }
-        for key in sorted(wanted.keys() | charged.keys()):
-            self.charges.seen += 1
-            got = [(row["payer"], row["payee"], row["day"], row["net"]) for row in charged.get(key, ())]
-            due = [wanted[key]] if key in wanted else []
-            if got != due:
-                self.charges.add(f"{name} {key}: charged {got}, due {due}")
-            elif due:
-                for posted, units in self._fees[key[0]].posted(*due[0]):
-                    self._journal[posted] += units
-                self._explained(name, key, told, charged[key][0])
-        self._waits(name, told, bill, waiting)
-
-    def _bill_that_fits(self, lane: int, told: list[Row], charged: dict[Key, list[Row]]) -> Bill:
-        """By the newest rules, or by those of some moment since the last word, if these fit."""
-        now = self._eras.now(lane)
-        got = {key: [row["net"] for row in rows] for key, rows in charged.items()}
-        newest = self._bill(self._eras[now], told)
-        for number in range(now, self._eras.of(max(row["seq"] for row in told)) - 1, -1):
-            bill = self._bill(self._eras[number], told) if number < now else newest
-            if {(fee, part): [owed.units] for fee, part, _, owed in self._by_fee(bill)} == got:
-                return bill
-        return newest
-
-    def _by_fee(self, bill: Bill) -> Iterator[tuple[str, str, str, Owed]]:
-        for (due, part), owed in bill.owed.items():
-            for fee in self._dues[due].fees:
-                yield fee.name, part, due, owed
-
-    def _bill(self, era: Era, told: Sequence[Row]) -> Bill:
-        """What is owed by the rules of an era. Words are in order of time and id."""
+    def _bill(self, era: Era, told: Sequence[Row], _today: int) -> Bill:
         bill = Bill()
         for name, row in {row["due"]: row for row in told}.items():
             due = self._dues.get(name)
@@ -176,53 +92,10 @@ class Hauls:
                 bill.waits[name] = NO_MEASURE
             else:
                 part = (EPOCH + timedelta(days=row["day"])).isoformat()
-                bill.owed[name, part] = Owed(int(found[1].amount * E4), row["day"], *found, None)
+                ends = (row["outlet"], row["destination"] or row["outlet"])
+                facts = (int(found[1].amount * E4), row["day"], row["customer"], ends, row["event_id"])
+                bill.owed[name, part] = Owed(*facts, *found)
         return bill
-
-    # What is compared
-
-    def _explained(self, name: str, key: Key, told: list[Row], charge: Row) -> None:
-        """A charge's snapshot is that of its price by what was known when it was made: some words of its block."""
-        seq = charge["snapshot"][0]
-        moments = [(seq, -1), *((row["seq"], row["line"]) for row in told if row["seq"] == seq)]
-        wrong: list[str] = []
-        for moment in sorted(moments, reverse=True):
-            found = list(
-                self._differences(key, [row for row in told if (row["seq"], row["line"]) <= moment], charge)
-            )
-            if not found:
-                return
-            wrong = wrong or found
-        for one in wrong:
-            self.charges.add(f"{name} {key}: {one}")
-
-    def _differences(self, key: Key, known: list[Row], charge: Row) -> Iterator[str]:
-        seq, *columns, steps = charge["snapshot"]
-        bill = self._bill(self._eras[self._eras.of(seq)], known)
-        due = self._due_of[key[0]].name
-        one = bill.owed.get((due, key[1]))
-        if one is None or one.units != charge["net"]:
-            yield f"nothing explains it by {place(seq)}"
-            return
-        word = next(row for row in reversed(known) if row["due"] == due)
-        ends = [word["outlet"], word["destination"] or word["outlet"]]
-        rounding = f"{one.row.settings.get('money_rounding', 'half_up')}_fen"
-        prices = [one.row.book, one.row.file, one.row.number, rounding, one.price.passed_over]
-        wanted = [*ends, *prices, word["event_id"]]
-        if columns != wanted:
-            yield f"explained by {columns}, should be {wanted}"
-        yield from untrue(steps, one.price)
-
-    def _waits(self, name: str, told: list[Row], bill: Bill, waiting: dict[str, str]) -> None:
-        self.waits.seen += 1
-        wanted = bill.waits
-        if ABANDONED in waiting.values() and wanted:
-            newest, now = max(row["time"] for row in told), self._data_time
-            if now is not None and newest > now - self._oldest + self._ahead:
-                self.waits.add(f"{name}: given up too early")
-            wanted = dict.fromkeys(wanted, ABANDONED)
-        if waiting != wanted:
-            self.waits.add(f"{name}: waits for {waiting}, not {wanted}")
 
     def _months(self) -> None:
         """Each count of a month is what the charges of its blocks come to."""

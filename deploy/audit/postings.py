@@ -189,12 +189,18 @@ ROLES = f"(SELECT DISTINCT fee, toString(payer) AS pays, toString(payee) AS gets
 """By fee: the roles of payer and payee."""
 
 
-OF_STAYS = f"(SELECT DISTINCT toString(fee) FROM $fee WHERE trigger IN {words(STAYS)})"
-"""Fees of goods in a store."""
-DUES_OF_STAYS = f"(SELECT DISTINCT toString(due) FROM $fee WHERE trigger IN {words(STAYS)})"
-OF_STORES = f"(SELECT DISTINCT toString(fee) FROM $fee WHERE trigger IN {words(STORES)})"
-"""Fees of all that is owed to stores."""
-DUES_OF_STORES = f"(SELECT DISTINCT toString(due) FROM $fee WHERE trigger IN {words(STORES)})"
+def fees_of(triggers: Sequence[str]) -> str:
+    """Fees of these triggers, in SQL."""
+    return f"(SELECT DISTINCT toString(fee) FROM $fee WHERE trigger IN {words(triggers)})"
+
+
+def dues_of(triggers: Sequence[str]) -> str:
+    """The dues of these."""
+    return f"(SELECT DISTINCT toString(due) FROM $fee WHERE trigger IN {words(triggers)})"
+
+
+OF_STORES, DUES_OF_STORES = fees_of(STORES), dues_of(STORES)
+"""Fees and dues of all that is owed to stores."""
 
 
 def read_postings(store: Store) -> Postings:
