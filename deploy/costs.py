@@ -15,6 +15,7 @@ from clickhouse_connect.driver.client import Client
 
 from dashboards.queries import rows
 from deploy.blocks import sealed, within
+from deploy.insert import insert_once
 from deploy.publish import send_control
 from deploy.transfers import data_time
 from schemas.events import CostIncurred, CostWithdrawn
@@ -150,16 +151,8 @@ def _version(
 def _insert(writer: Client, cost: str, version: int, made: list[dict[str, Any]]) -> None:
     body = b"\n".join(map(msgspec.json.encode, made))
     token = f"cost_share-{cost}-{version}-{hashlib.sha256(body).hexdigest()}"
-    for again in ("", *(f"-again-{attempt}" for attempt in range(3))):
-        writer.raw_insert(
-            "cost_share",
-            insert_block=body,
-            fmt="JSONEachRow",
-            settings={"insert_deduplication_token": token + again, "max_insert_block_size": 10_000_000},
-        )
-        if rows(writer, THERE, cost=cost, version=version)[0]["n"]:
-            return  # else the token has outlived its rows: the store was killed in between
-    raise RuntimeError(f"version {version} of {cost} cannot be inserted")
+    if not insert_once(writer, "cost_share", body, token, THERE, cost=cost, version=version):
+        raise RuntimeError(f"version {version} of {cost} cannot be inserted")
 
 
 def read_costs(text: str, at: int, by: str) -> list[CostIncurred]:

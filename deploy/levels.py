@@ -17,6 +17,8 @@ from clickhouse_connect.driver.client import Client
 
 from dashboards.library import newest_network
 from dashboards.queries import rows
+from deploy.blocks import within
+from deploy.insert import insert_once
 from deploy.recall.complete import Complete, complete
 from flows.governance.levels import Step, is_reward, reached
 from flows.governance.network import Network
@@ -101,8 +103,7 @@ def judged(
         for month in _months(at - settings.horizon - hours[rule] * HOUR - DAY):
             steps = [one for one in network.levels if one.level == level and one.holds(month)]
             if steps and (str(month), level) not in done:
-                known = Complete(blocks, {}, {})
-                yield level, month, list(_rows(client, known, steps, month, network.version, at, by))
+                yield level, month, list(_rows(client, blocks, steps, month, network.version, at, by))
 
 
 def unsent(client: Client) -> Iterator[Claim]:
@@ -137,11 +138,17 @@ def _months(moment: int) -> Iterator[date]:
 
 
 def _rows(
-    client: Client, books: Complete, steps: Sequence[Step], month: date, version: str, at: int, by: str
+    client: Client,
+    blocks: Mapping[int, int],
+    steps: Sequence[Step],
+    month: date,
+    version: str,
+    at: int,
+    by: str,
 ) -> Iterator[dict[str, Any]]:
     asked = {"rule": steps[0].rule, "month": month, "next": next_month(month)}
-    blocks = " ".join(f"{lane}:{n}" for lane, n in sorted(books.blocks.items()))
-    for found in rows(client, JUDGED.replace("$within", books.sql), **asked):
+    named = " ".join(f"{lane}:{n}" for lane, n in sorted(blocks.items()))
+    for found in rows(client, JUDGED.replace("$within", within(blocks)), **asked):
         parcels, late = int(found["parcels"]), int(found["late"])
         step = reached(steps, parcels, late)
         units = step.units(parcels, late) if step is not None and step.due else 0
@@ -158,7 +165,7 @@ def _rows(
             "waybill": _number(month, *about),
             "claim": content_id("level", *about, version) if units else "",
             "directory": version,
-            "blocks": blocks,
+            "blocks": named,
             "counted_at": f"{at // 1000}.{at % 1000:03d}",
             "counted_by": by,
         }
@@ -170,13 +177,9 @@ def _number(month: date, *about: str) -> str:
 
 
 def _insert(writer: Client, level: str, month: date, made: Sequence[Mapping[str, Any]]) -> None:
-    body = b"\n".join(map(msgspec.json.encode, made))
     if not made:
         return
+    body = b"\n".join(map(msgspec.json.encode, made))
     token = f"service_level-{day_of(month)}-{hashlib.sha256(level.encode() + body).hexdigest()}"
-    for again in ("", *(f"-again-{attempt}" for attempt in range(3))):
-        settings = {"insert_deduplication_token": token + again, "max_insert_block_size": 10_000_000}
-        writer.raw_insert("service_level", insert_block=body, fmt="JSONEachRow", settings=settings)
-        if rows(writer, THERE, month=month, level=level)[0]["n"]:
-            return  # else the token has outlived its rows: the store was killed in between
-    raise RuntimeError(f"level {level} of {month:%Y-%m} cannot be inserted")
+    if not insert_once(writer, "service_level", body, token, THERE, month=month, level=level):
+        raise RuntimeError(f"level {level} of {month:%Y-%m} cannot be inserted")
