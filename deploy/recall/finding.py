@@ -1,6 +1,6 @@
 """Which parcels have to come back from the books, and why: found by questions to ClickHouse, a page at a time."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -135,42 +135,61 @@ def late_facts(
 
     `since`: by lane, the last block that was looked at.
     """
-    lanes = sorted(complete.blocks)
     fresh = within(complete.before, since)
     sql = LATE.replace("$fresh", fresh).replace("$complete", complete.sql)
-    parameters = {
-        "signed": _SIGNED,
+    yield from pages(client, sql, {"signed": _SIGNED, **limits_of(complete, horizon)})
+
+
+def limits_of(complete: Complete, horizon: int) -> dict[str, Any]:
+    """By lane: what is older may be forgotten, and the last block that is looked at; as parameters of a question."""
+    lanes = sorted(complete.blocks)
+    return {
         "lanes": lanes,
         "limits": [max(0, complete.times[lane] - horizon) for lane in lanes],
         "blocks": [lane << LANE | complete.before[lane] for lane in lanes],
     }
-    yield from pages(client, sql, parameters)
 
 
 def charged_by(client: Client, complete: Complete, publication: Publication) -> Iterator[dict[str, str]]:
     """Pages of waybills that were charged by prices that a publication touched, before their lanes had read it."""
-    starts = starts_of(client, publication.seq, complete)
-    known = within({lane: min(n - 1, complete.before[lane]) for lane, n in starts.items()})
-    charged = f"SELECT waybill FROM charge WHERE {of_touched(publication.prices, FEES)} AND {known}"
-    for fee in publication.new:
-        for first, last in publication.prices[fee] if fee in _PRICES else ():
-            days = Days(first, last).sql.replace("business_date", "toDate(event_time, 'Asia/Shanghai')")
-            charged += f" UNION ALL SELECT waybill FROM event WHERE {days} AND {known}"
+    charged = touched_by(client, complete, publication, _PRICES)
     yield from (
         dict.fromkeys(page, publication.event_id)
         for page in pages(client, CHARGED.replace("$charged", charged), {"cause": publication.event_id})
     )
 
 
+def touched_by(
+    client: Client,
+    complete: Complete,
+    publication: Publication,
+    prices: Container[str],
+    *,
+    parcels: bool = True,
+) -> str:
+    """The question for parcels (or stays) that a publication touched before their lanes had read it: charged by its
+    prices, or there on days for which it is the first to have a price, if it is one of `prices`."""
+    table, name = ("event", "waybill") if parcels else ("stay_event", "stay")
+    starts = _starts(client, publication.seq, complete)
+    known = within({lane: min(n - 1, complete.before[lane]) for lane, n in starts.items()})
+    by_price = of_touched(publication.prices, FEES, parcels=parcels)
+    charged = f"SELECT waybill FROM charge WHERE {by_price} AND {known}"
+    for fee in publication.new:
+        for first, last in publication.prices[fee] if fee in prices else ():
+            days = Days(first, last).sql.replace("business_date", "toDate(event_time, 'Asia/Shanghai')")
+            charged += f" UNION ALL SELECT {name} FROM {table} WHERE {days} AND {known}"
+    return charged
+
+
 def has_read(client: Client, event_id: str, complete: Complete) -> bool:
     """Whether every lane has read a publication, in a complete block."""
     sql = "SELECT min(seq) FROM tariff_book WHERE event_id = {event:String}"
     ((seq,),) = client.query(sql, parameters={"event": event_id}).result_rows
-    starts = starts_of(client, seq, complete) if seq else {}
+    starts = _starts(client, seq, complete) if seq else {}
     return bool(starts) and all(starts.get(lane, n + 1) <= n for lane, n in complete.before.items())
 
 
-def starts_of(client: Client, seq: int, complete: Complete) -> dict[int, int]:
+def _starts(client: Client, seq: int, complete: Complete) -> dict[int, int]:
     """By lane, the block by which it had read what is in this block of lane 0's."""
     asked = {"control": f"{CONTROL.name}:0", "of": seq >> LANE, "block": seq & (1 << LANE) - 1}
     rows = client.query(READ, parameters=asked).result_rows

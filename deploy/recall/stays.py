@@ -10,12 +10,9 @@ from typing import Any
 import msgspec
 from clickhouse_connect.driver.client import Client
 
-from deploy.blocks import LANE, within
 from deploy.recall.books import CHARGES, Row, TwiceChargedError, charges
 from deploy.recall.complete import Complete
-from deploy.recall.finding import CHARGED, Publication, pages, starts_of
-from deploy.rerating.read import Days
-from deploy.rerating.work import of_touched
+from deploy.recall.finding import CHARGED, Publication, limits_of, pages, touched_by
 from flows.fees.current import FEES
 from flows.fees.model import OF_STAYS
 from schemas.events import (
@@ -142,31 +139,15 @@ def _fact(stay: str, row: Row) -> StayEvent:
 
 def late_stays(client: Client, complete: Complete, horizon: int) -> Iterator[dict[str, str]]:
     """Pages of stays with the late events that they have to come back for."""
-    yield from pages(client, LATE.replace("$complete", complete.sql), _limits(complete, horizon))
+    yield from pages(client, LATE.replace("$complete", complete.sql), limits_of(complete, horizon))
 
 
 def stays_charged_by(
     client: Client, complete: Complete, publication: Publication, horizon: int
 ) -> Iterator[dict[str, str]]:
     """Pages of stays that had left when a publication came that touched the prices of their days."""
-    starts = starts_of(client, publication.seq, complete)
-    known = within({lane: min(n - 1, complete.before[lane]) for lane, n in starts.items()})
-    touched = of_touched(publication.prices, FEES, parcels=False)
-    charged = f"SELECT waybill FROM charge WHERE {touched} AND {known}"
-    for fee in publication.new:
-        for first, last in publication.prices[fee] if fee in _PRICES else ():
-            days = Days(first, last).sql.replace("business_date", "toDate(event_time, 'Asia/Shanghai')")
-            charged += f" UNION ALL SELECT stay FROM stay_event WHERE {days} AND {known}"
+    charged = touched_by(client, complete, publication, _PRICES, parcels=False)
     left = LEFT.replace("$complete", complete.sql)
     sql = CHARGED.replace("$charged", f"SELECT waybill FROM ({charged}) WHERE waybill IN ({left})")
-    parameters = {"cause": publication.event_id, **_limits(complete, horizon)}
+    parameters = {"cause": publication.event_id, **limits_of(complete, horizon)}
     yield from (dict.fromkeys(page, publication.event_id) for page in pages(client, sql, parameters))
-
-
-def _limits(complete: Complete, horizon: int) -> dict[str, Any]:
-    lanes = sorted(complete.blocks)
-    return {
-        "lanes": lanes,
-        "limits": [max(0, complete.times[lane] - horizon) for lane in lanes],
-        "blocks": [lane << LANE | complete.before[lane] for lane in lanes],
-    }
