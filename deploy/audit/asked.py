@@ -104,16 +104,16 @@ class Asked:
 
     def amount(self, group: str, subject: str) -> int:
         """What people are asked about a payment or refund."""
-        there = self._open.get((group, subject), {})
+        there = self.of(group, subject)
         return sum(units for kind, units in there.items() if kind in _OF_PAYMENT | _OF_REFUND)
 
     def there(self, group: str, subject: str, kind: str) -> int | None:
         """The amount of an open exception; None: it is not open."""
-        return self._open.get((group, subject), {}).get(kind)
+        return self.of(group, subject).get(kind)
 
     def over(self, group: str, subject: str) -> bool:
         """Whether people are told of too much money."""
-        return any(kind in _OVER for kind in self._open.get((group, subject), ()))
+        return any(kind in _OVER for kind in self.of(group, subject))
 
     def nothing(self, group: str, key: str) -> None:
         """No money moved, or it is none that has to find a due."""
@@ -126,11 +126,7 @@ class Asked:
         """So much of a payment is unmatched: people are asked about exactly that, once."""
         self.found.seen += 1
         kinds = _OF_PAYMENT if kind == "payment" else _OF_REFUND
-        there = {
-            one: units
-            for one, units in self._open.get((group, key), {}).items()
-            if one in _OF_PAYMENT | _OF_REFUND
-        }
+        there = {one: units for one, units in self.of(group, key).items() if one in _OF_PAYMENT | _OF_REFUND}
         wanted = {} if goes_back or not left else {left}
         if not kinds.issuperset(there) or len(there) > 1 or (there and set(there.values()) != wanted):
             self.found.add(f"{key}: people are asked about {there}, unmatched is {left}")
