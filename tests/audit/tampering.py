@@ -1,6 +1,6 @@
 """Tables that tests change: each has a copy, from which it is mended; and the hand-written books as such tables.
 
-An audit asks a hundred and sixty questions, most of them about tables that a test leaves alone. What they were answered
+An audit asks almost 300 questions, most of them about tables that a test leaves alone. What they were answered
 is remembered (`Kept.auditor`), so that the audit of a changed table asks only what its change can have changed.
 """
 
