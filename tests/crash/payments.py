@@ -198,12 +198,13 @@ STANDING = {
     "payment_exception": "SELECT exception_id, argMax((`group`, kind, subject, amount, evidence, candidates, "
     "severity, owner, action, status != 'closed'), (seq, line)) AS newest FROM payment_exception "
     "GROUP BY exception_id HAVING newest.10",
-    "order_status": "SELECT `group`, document, argMax((status, due, paid, refunded, payments), serial) "
-    "FROM order_status GROUP BY `group`, document",
+    "order_status": "SELECT `group`, document, argMax((status, due, paid, refunded, payments), serial) AS newest "
+    "FROM order_status GROUP BY `group`, document HAVING newest.1 != 'open'",
     "journal": "SELECT book, account, counterparty, waybill, fee, event_time, business_date, "
     "sum(if(side = 'D', amount, -amount)) AS a FROM journal GROUP BY ALL HAVING a != 0",
 }
-"""What stands, by table: columns of places and of data time, and what tells which fact came first, are left out."""
+"""What stands, by table. Left out are columns of places and of data time, what tells which fact came first, and
+documents that are open again: whether they ever were not depends on what was read first."""
 
 
 def standing(client: Client) -> dict[str, list[tuple[Any, ...]]]:

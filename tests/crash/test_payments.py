@@ -60,7 +60,7 @@ def test_lanes_of_the_payments_flow_are_killed(tmp_path: Path, source: Input, qu
         assert len({(one.group, one.document, one.serial) for one in said}) == len({one.id for one in said})
         assert len(set(map(msgspec.json.encode, said))) == len({one.id for one in said})
         newest = {(one.group, one.document): one for one in sorted(said, key=lambda one: one.serial)}
-        assert {of: one.status for of, one in newest.items()} == {
+        assert {of: one.status for of, one in newest.items() if one.status != "open"} == {
             (row[0], row[1]): row[2][0] for row in expected["order_status"]
         }
         place.replayed()
