@@ -1,5 +1,9 @@
 """Fixtures for all tests, their order, and how property tests run."""
 
+import os
+import shutil
+from pathlib import Path
+
 import pytest
 from hypothesis import HealthCheck, settings
 
@@ -16,6 +20,15 @@ LONGEST = (
     *("payments", "receiver", "bills"),
 )
 """Directories whose files begin first: a worker that is left with a long file at the end keeps everybody waiting."""
+
+MEMORY, ROOM = Path("/dev/shm"), 4 << 30
+"""A file system in memory, and the bytes that tests want there."""
+
+
+def pytest_configure() -> None:
+    """Stores and brokers make files by the thousand: where there is room for them in memory, that costs least."""
+    if MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > ROOM:
+        os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -4,10 +4,11 @@ Formatting a log and loading Java's classes cost more than what most tests do wi
 (`prepared`): every broker begins with a copy of the same empty log and with an archive of the classes.
 """
 
+import fcntl
 import shutil
 import subprocess
 import tempfile
-from contextlib import suppress
+import zlib
 from functools import cache
 from pathlib import Path
 
@@ -106,21 +107,35 @@ def prepared() -> Path:
     installed = list(KAFKA.glob("kafka_*.jar"))
     if not installed or path_of("java") is None:
         raise RuntimeError("Kafka is not installed: python -m tests.servers.install")
-    ready = KAFKA.with_name(f"{installed[0].stem}-prepared")
-    if not ready.exists():
-        with tempfile.TemporaryDirectory(dir=KAFKA.parent) as place:
-            first, made = _First(Path(place) / "first"), Path(place) / "made"
-            shutil.copytree(first.directory / LOGS, made / LOGS)
-            first.start()
-            first.create_topics(1)
-            first.stop(120)
-            (first.directory / CLASSES).rename(made / CLASSES)
-            with suppress(OSError):  # another process was faster
-                made.rename(ready)
+    ready = KAFKA.with_name(f"{installed[0].stem}-prepared-{_identity():08x}")
+    with KAFKA.with_name("prepared.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # of several processes one makes it, and the others wait
+        if not ready.exists():
+            _prepare(ready)
     return ready
+
+
+def _prepare(ready: Path) -> None:
+    with tempfile.TemporaryDirectory(dir=KAFKA.parent) as place:
+        first, made = _First(Path(place) / "first"), Path(place) / "made"
+        shutil.copytree(first.directory / LOGS, made / LOGS)
+        first.start()
+        first.create_topics(1)
+        first.stop(120)
+        (first.directory / CLASSES).rename(made / CLASSES)
+        made.rename(ready)
+
+
+def _identity() -> int:
+    """Of the jars as they lie there: of the same ones elsewhere, or copied, Java would not take the archive."""
+    return zlib.crc32(repr([(str(jar), jar.stat().st_mtime_ns) for jar in _jars()]).encode())
 
 
 def _java(*options: str) -> list[str]:
     """Java with Kafka's classes, always in the same order: an archive is of one order."""
-    path = ":".join(map(str, sorted(KAFKA.glob("*.jar"))))
+    path = ":".join(map(str, _jars()))
     return ["java", *options, "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn", "-cp", path]
+
+
+def _jars() -> list[Path]:
+    return sorted(KAFKA.glob("*.jar"))
