@@ -45,7 +45,7 @@ FIRST = 3000
 """Number of the flow's first lane: the tables are shared with the other flows, whose lanes begin with 0, 1000, 2000."""
 SENDER = "payments"
 """The name under which messages to other flows are sent."""
-CODE = "payments-5"
+CODE = "payments-6"
 """Raise it with every change that makes other rows of the same input: stored plans of another are refused."""
 
 
@@ -75,10 +75,10 @@ class Door:
         """The group of a merchant, and what is agreed about its bills; None: there is no such merchant."""
         return self._terms.get((channel, merchant))
 
-    def payment(self, notification: Notification) -> Payment:
-        """The payment that a notification tells of, verified. Raises RefusedError."""
+    def payments(self, notification: Notification) -> tuple[Payment, ...]:
+        """The payments that a notification tells of, verified. Raises RefusedError."""
         try:
-            return self._verifier.payment(notification)
+            return self._verifier.payments(notification)
         except refused.RefusedError as error:
             raise RefusedError(error.reason, error.detail) from error
 

@@ -982,7 +982,7 @@ RECEIVABLE = Table(
 
 NOTIFICATION = Table(
     "notification",
-    "Channels' notifications that were verified, each once, with their bytes as encrypted evidence",
+    "What channels' notifications that were verified tell of each payment, with their bytes as encrypted evidence",
     (
         *SEQ,
         Column("notification_id", TEXT),
@@ -998,6 +998,7 @@ NOTIFICATION = Table(
         Column("fee_told", "UInt8", "0: it does not say what the channel keeps"),
         Column("event_time", TIME, "when the channel says that it happened"),
         Column("settled", DATE, "the channel's settlement date; 1970-01-01: not told"),
+        Column("payments", "UInt16", "of so many payments it tells; of each in a row of its own"),
         Column("sealed", TEXT, "the record of Kafka, encrypted with the evidence key"),
         Column("topic", WORD),
         Column("partition", "UInt16"),

@@ -103,13 +103,23 @@ RULES = (
             WHERE account = '{SUSPENSE}' AND fee IN {words(PAYMENTS)} AND {shard_of("waybill")}
         ) GROUP BY payment HAVING difference != 0""",
     ),
-    unique("notification_ids", "没有通知被接受两次", "notification", "notification_id", "notification_id"),
+    Rule(
+        "notification_ids",
+        "没有通知被接受两次，每个通知所述的收付全部在账",
+        "notification",
+        "shards",
+        f"""
+        SELECT notification_id, count() AS times, any(payments) AS told FROM $notification
+        WHERE {shard_of("notification_id")} GROUP BY notification_id
+        HAVING uniqExact(topic, partition, offset) > 1 OR uniqExact(payment) != times
+            OR min(payments) != times OR max(payments) != times""",
+    ),
     unique(
         "notification_records",
         "没有通知记录被接受两次",
         "notification",
-        "(topic, partition, offset)",
-        "(topic, partition, offset)",
+        "(topic, partition, offset, payment)",
+        "(topic, partition, offset, payment)",
     ),
     unique(
         "receivable_records",

@@ -26,10 +26,11 @@ from schemas.payments import (
 
 
 class Heard(msgspec.Struct, frozen=True, gc=False):
-    """A notification that is believed, and the payment as it tells it. `sealed`: its bytes, encrypted."""
+    """A notification that is believed, and one of its `payments` as it tells it. `sealed`: its bytes, encrypted."""
 
     event: Notification
     payment: Payment
+    payments: int
     sealed: bytes
     partition: int
     offset: int

@@ -82,8 +82,8 @@ class Place(NamedTuple):
 class Channels(Protocol):
     """What a lane asks of the channels in force; made of the published documents and the keys."""
 
-    def payment(self, notification: Notification) -> Payment:
-        """The payment that a notification tells of, verified. Raises RefusedError."""
+    def payments(self, notification: Notification) -> Sequence[Payment]:
+        """The payments that a notification tells of, verified, each once. Raises RefusedError."""
 
     def scrub(self, text: str) -> str:
         """A text without anything that could be a card number."""
@@ -234,35 +234,45 @@ class Payments:
     # Payments
 
     def _notification(self, event: Notification, at: Place) -> None:
-        payment = self._channels.payment(event)
-        if payment.group != event.group:
+        payments = self._channels.payments(event)
+        if any(payment.group != event.group for payment in payments):
             raise RefusedError("unknown_merchant", f"its merchant is not of group {event.group!r}")
         if event.id != notification_id(event.channel, event.headers, event.body):
             raise RefusedError("wrong_type", "its id is not that of its bytes")
         seen = xxh3_64_intdigest(event.id.encode())
-        known = self.ring.known(payment_key(payment.key))
-        if isinstance(known, PaymentRecord) and seen in known.seen:
+        known = [self.ring.known(payment_key(payment.key)) for payment in payments]
+        if any(isinstance(one, PaymentRecord) and seen in one.seen for one in known):
             self.output.repeats += 1
             return
-        record = self._payment(payment, event.id)
-        self.ring.mark(record)
-        record.seen += (seen,)
+        for payment, one in zip(payments, known, strict=True):
+            self._check_payment(payment, one)
         sealed = self._channels.seal(event.id, at.raw)
-        self.output.heard.append(Heard(event, payment, sealed, at.partition, at.offset))
+        for payment in payments:
+            record = self._payment(payment, event.id)
+            self.ring.mark(record)
+            record.seen += (seen,)
+            self.output.heard.append(Heard(event, payment, len(payments), sealed, at.partition, at.offset))
 
-    def _payment(self, payment: Payment, cause: str) -> PaymentRecord:
-        """A payment as it is told now; its record. Raises RefusedError."""
-        key = payment_key(payment.key)
-        known = self.ring.known(key)
+    def _check_payment(self, payment: Payment, known: Record | None) -> None:
+        """Raises RefusedError for what cannot be told of a payment, before anything of its notification is taken."""
         if known is None:
             self._check_time(payment.time)
-            known = self._begin(PaymentRecord(key, self.ring.place, self.ring.epoch, self.ring.now))
+            return
         record = cast("PaymentRecord", known)
         if payment not in record.told:
             if record.group not in ("", payment.group):
                 raise RefusedError("conflicting_duplicate", "it was told for another group before")
             if len(record.told) == MOST_TOLD:
                 raise RefusedError("conflicting_duplicate", f"more than {MOST_TOLD} contents of one payment")
+
+    def _payment(self, payment: Payment, cause: str) -> PaymentRecord:
+        """A payment as it is told now; its record."""
+        key = payment_key(payment.key)
+        known = self.ring.known(key)
+        if known is None:
+            known = self._begin(PaymentRecord(key, self.ring.place, self.ring.epoch, self.ring.now))
+        record = cast("PaymentRecord", known)
+        if payment not in record.told:
             before = current(record)
             if before is not None and before.state == "success":
                 self._touch_around(payment.group, [], [payment.key], cause)

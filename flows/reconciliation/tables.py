@@ -93,6 +93,7 @@ def _notifications(rows: Sequence[Heard]) -> dict[str, Made] | None:
         "group": columns.spelled([event.group for event in events]),
         "received": columns.times(ints([event.time for event in events])),
         **_told([row.payment for row in rows]),
+        "payments": columns.numbers(ints([row.payments for row in rows]), "uint16"),
         "sealed": columns.texts([row.sealed for row in rows]),
         "topic": columns.spelled([topics.notifications(channel).name for channel in channels]),
         "partition": columns.numbers(ints([row.partition for row in rows]), "uint16"),

@@ -1,14 +1,14 @@
 """From the content of a verified notification to a payment, by the shape that fits it."""
 
 from collections.abc import Mapping, Sequence
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from schemas.limits import MOST_IDENTIFIER
 from schemas.payments import Payment
 from schemas.times import DAY, SECOND
 from sources.channels import fields
 from sources.channels.bodies import Content
-from sources.channels.model import Channel, Merchant, Shape
+from sources.channels.model import Channel, Merchant, Shape, paths_of
 from sources.channels.read import built_in
 from sources.channels.refused import RefusedError
 from sources.channels.tokens import Tokens
@@ -18,6 +18,8 @@ FEWEST_TELLING = 6
 """Characters of an identifier that is looked for in texts: shorter ones stand there by chance."""
 MOST_DAYS = 400
 """A payment that is said to be older than this when it is notified is none of ours."""
+MOST_PAYMENTS = 200
+"""Of one notification; WeChat's combined orders have up to 50."""
 
 
 class Decoder:
@@ -28,30 +30,56 @@ class Decoder:
         self._tokens = tokens
         self._merchants = {merchant.number: merchant for merchant in channel.merchant}
         self._shapes = [_Reader(shape) for shape in (*channel.shape, *built_in(channel.format))]
+        self._lists = list(dict.fromkeys(shape.shape.each for shape in self._shapes if shape.shape.each))
 
-    def payment(self, content: Content, group: str, received: int, own: Sequence[Merchant] | None) -> Payment:
-        """The payment that a content tells of. `own`: merchants whose key opened it; None: the key says nothing.
+    def payments(
+        self, content: Content, group: str, received: int, own: Sequence[Merchant] | None
+    ) -> tuple[Payment, ...]:
+        """The payments that a content tells of: all of them, or none is believed. `own`: merchants whose key opened it;
+        None: the key says nothing.
 
         Raises RefusedError.
         """
-        shape = next((one for one in self._shapes if one.fits(content)), None)
+        each, parts = next(
+            (
+                (name, found)
+                for name in self._lists
+                if (found := _elements(content, name.split("."))) is not None
+            ),
+            ("", [content]),
+        )
+        if not parts:
+            raise RefusedError("field_missing", f"{each} has no element")
+        if len(parts) > MOST_PAYMENTS:
+            raise RefusedError("body_too_large", f"{each} has more than {MOST_PAYMENTS} elements")
+        payments = tuple(self._payment(each, part, group, received, own) for part in parts)
+        if len({one.key for one in payments}) < len(payments):
+            raise RefusedError("conflicting_duplicate", f"{each} tells of one payment twice")
+        return payments
+
+    def _payment(
+        self, each: str, content: Content, group: str, received: int, own: Sequence[Merchant] | None
+    ) -> Payment:
+        shape = next((one for one in self._shapes if one.shape.each == each and one.fits(content)), None)
         if shape is None:
             raise RefusedError("unknown_type", "it tells of nothing that this channel's shapes know")
-        merchant = self._merchant(shape, content, group)
-        if own is not None and merchant not in own:
+        merchant = self._merchant(content, shape, shape.merchant, group)
+        recipient = self._merchant(content, shape, shape.recipient, group) if shape.recipient else merchant
+        if recipient.apps and shape.app:
+            field, app = shape.first(content, shape.app)
+            if app not in recipient.apps:
+                raise RefusedError("unknown_merchant", f"{field} is none of the merchant's apps")
+        if own is not None and recipient not in own:
             raise RefusedError("unknown_merchant", "it was encrypted for another merchant")
         return self._filled(shape, content, merchant, received)
 
-    def _merchant(self, shape: "_Reader", content: Content, group: str) -> Merchant:
-        merchant = self._merchants.get(shape.needed(content, shape.merchant))
+    def _merchant(self, content: Content, shape: "_Reader", paths: Sequence["_Path"], group: str) -> Merchant:
+        field, number = shape.first(content, paths)
+        merchant = self._merchants.get(number)
         if merchant is None:
-            raise RefusedError(
-                "unknown_merchant", f"{shape.merchant.name} is none of the channel's merchants"
-            )
+            raise RefusedError("unknown_merchant", f"{field} is none of the channel's merchants")
         if merchant.group != group:
-            raise RefusedError("unknown_merchant", f"the merchant is not of group {group}")
-        if merchant.apps and shape.app is not None and shape.needed(content, shape.app) not in merchant.apps:
-            raise RefusedError("unknown_merchant", f"{shape.app.name} is none of the merchant's apps")
+            raise RefusedError("unknown_merchant", f"{field} is not of group {group}")
         return merchant
 
     def _filled(self, shape: "_Reader", content: Content, merchant: Merchant, received: int) -> Payment:
@@ -112,6 +140,18 @@ class Decoder:
         return fields.identifier("the number", "/".join(parts)) if all(parts) else ""
 
 
+def _elements(content: Content, steps: Sequence[str]) -> list[Content] | None:
+    """A content once for each element of a list in it, with the element in the list's place; None: it has no list."""
+    first, *below = steps
+    inner = content.get(first)
+    parts: list[Any] | None
+    if below:
+        parts = _elements(inner, below) if isinstance(inner, dict) else None
+    else:
+        parts = inner if isinstance(inner, list) else None
+    return None if parts is None else [{**content, first: part} for part in parts[: MOST_PAYMENTS + 1]]
+
+
 class _Path:
     """A field's name and the steps to it."""
 
@@ -133,8 +173,9 @@ class _Reader:
         self.shape = shape
         self.has = several(shape.has)
         self.when = [(_Path(name), words) for name, words in shape.when.items()]
-        self.merchant, self.amount = _Path(shape.merchant), _Path(shape.amount)
-        self.app, self.order, self.fee = one(shape.app), one(shape.order), one(shape.fee)
+        self.merchant, self.app = several(paths_of(shape.merchant)), several(paths_of(shape.app))
+        self.recipient = several(paths_of(shape.recipient))
+        self.amount, self.order, self.fee = _Path(shape.amount), one(shape.order), one(shape.fee)
         self.currency, self.settled = one(shape.currency), one(shape.settled)
         self.state, self.direction = one(shape.state), one(shape.direction)
         self.number, self.original = several(shape.number), several(shape.original)
@@ -174,7 +215,7 @@ class _Reader:
     def first(self, content: Content, paths: Sequence[_Path]) -> tuple[str, str]:
         """The first of several fields that is filled in: (name, text)."""
         for path in paths:
-            if found := self.text(content, path):
+            if found := self.text(content, path).strip():
                 return path.name, found
         raise RefusedError("field_missing", f"{paths[0].name} is missing")
 

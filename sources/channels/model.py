@@ -23,6 +23,13 @@ File = Annotated[
 Path = Annotated[str, Meta(min_length=1, max_length=128)]
 """A field of the content, dotted where it lies deeper: `amount.total`."""
 Paths = tuple[Path, ...]
+
+
+def paths_of(fields: str | Paths) -> Paths:
+    """One field or several as several; none of an empty one."""
+    return fields if isinstance(fields, tuple) else (fields,) if fields else ()
+
+
 Code = Annotated[str, Meta(pattern=r"^[a-z][a-z0-9_-]{0,31}$")]
 Seconds = Annotated[int, Meta(ge=1, le=90 * 86_400)]
 TimeFormat = Literal["rfc3339", "local", "compact", "epoch_s", "epoch_ms"]
@@ -104,11 +111,16 @@ class Shape(Section, frozen=True, kw_only=True):
     """Fits what has all these fields."""
     when: dict[Path, tuple[str, ...]] = {}
     """Fits what has one of these words in each of these fields."""
+    each: str = ""
+    """A list: each element is a payment, whose fields lie below the list's name: `sub_orders.mchid`."""
     kind: Kind = "payment"
     number: Paths
     """The movement's number; several fields are joined by `/`."""
-    merchant: Path
-    app: str = ""
+    merchant: Path | Paths
+    """The first of these that is filled in."""
+    recipient: str = ""
+    """The merchant who is notified, by its own key and app; left out: the one who is paid."""
+    app: str | Paths = ""
     order: str = ""
     original: Paths = ()
     amount: Path

@@ -7,7 +7,7 @@ told is a `Payment` whose `payer` is the raw identifier.
 import base64
 import hashlib
 import hmac
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -31,7 +31,7 @@ from cryptography.x509.oid import NameOID
 from schemas.money import FEN, yuan
 from schemas.payments import Notification, Payment, notification_id
 from schemas.times import SECOND, SHANGHAI_OFFSET
-from sources.channels.model import GENERIC, Channel, Channels, Key, Merchant, Shape, Signature
+from sources.channels.model import GENERIC, Channel, Channels, Key, Merchant, Shape, Signature, paths_of
 
 BITS = 2048
 
@@ -71,17 +71,31 @@ class Signer:
         }
 
     def notification(
-        self, told: Payment, sent: int, *, received: int | None = None, key: int = 0, app: str = ""
+        self,
+        told: Payment,
+        sent: int,
+        *,
+        together: Sequence[Payment] = (),
+        received: int | None = None,
+        key: int = 0,
+        app: str = "",
     ) -> Notification:
         """What the channel sends at `sent` (UTC ms), as it is received. `key`: which of the channel's keys signs.
 
-        Alipay's keys are its apps': there the key is the app's. `app`: left out, the merchant's first one.
+        Alipay's keys are its apps': there the key is the app's. `app`: left out, the merchant's first one. `together`:
+        further payments of a combined order of WeChat's that the merchant of `told` began.
         """
         channel = self._channels[told.channel]
         merchant = next(one for one in channel.merchant if one.called == told.merchant)
         app = app or (merchant.apps[0] if merchant.apps else "")
         if channel.format == "wechat":
-            headers, body = self._wechat(merchant, told, sent, app, channel.key[key])
+            if together:
+                inner = _combined(channel, merchant, (told, *together), app)
+            else:
+                inner = (
+                    _refund(merchant, told) if told.kind == "refund" else _transaction(merchant, told, app)
+                )
+            headers, body = self._wechat(merchant, told, inner, sent, channel.key[key])
         elif channel.format == "alipay":
             headers, body = self._alipay(channel, merchant, told, sent, app)
         elif channel.format == "unionpay":
@@ -158,45 +172,14 @@ class Signer:
         return headers
 
     def _wechat(
-        self, merchant: Merchant, told: Payment, sent: int, app: str, key: Key
+        self, merchant: Merchant, told: Payment, inner: Mapping[str, Any], sent: int, key: Key
     ) -> tuple[dict[str, str], bytes]:
         refund = told.kind == "refund"
-        words = _WECHAT_REFUNDS if refund else _WECHAT_STATES
-        fen, success = told.amount_e4 // FEN, {"success_time": _rfc3339(told.time)}
-        common = {"mchid": merchant.number, "out_trade_no": told.order}
-        inner: dict[str, Any]
-        if refund:
-            inner = common | {
-                "transaction_id": told.original,
-                "refund_id": told.number,
-                "out_refund_no": told.text or f"R{told.order}",
-                "refund_status": words[told.state],
-                "user_received_account": "支付用户零钱",
-                "amount": {"total": fen, "refund": fen, "payer_total": fen, "payer_refund": fen},
-            }
-        else:
-            inner = common | {
-                "appid": app,
-                "transaction_id": told.number,
-                "trade_type": "JSAPI",
-                "trade_state": words[told.state],
-                "trade_state_desc": "",
-                "bank_type": "OTHERS",
-                "attach": told.text,
-                "payer": {"openid": told.payer},
-                "amount": {
-                    "total": fen,
-                    "payer_total": fen,
-                    "currency": told.currency,
-                    "payer_currency": told.currency,
-                },
-            }
-        if told.state == "success":
-            inner |= success
+        word = (_WECHAT_REFUNDS if refund else _WECHAT_STATES)[told.state]
         outer = {
             "id": hashlib.sha256(told.key.encode()).hexdigest()[:36],
             "create_time": _rfc3339(told.time),
-            "event_type": f"REFUND.{words[told.state]}" if refund else f"TRANSACTION.{words[told.state]}",
+            "event_type": f"REFUND.{word}" if refund else f"TRANSACTION.{word}",
             "summary": "退款成功" if refund else "支付成功",
             "original_type": "refund" if refund else "transaction",
         }
@@ -281,6 +264,81 @@ class Signer:
 
     def _rsa(self, key: Key, text: bytes) -> str:
         return base64.b64encode(self._private[key.file].sign(text, PKCS1v15(), SHA256())).decode()
+
+
+def _transaction(merchant: Merchant, told: Payment, app: str) -> dict[str, Any]:
+    """What WeChat tells of a payment."""
+    fen = told.amount_e4 // FEN
+    return {
+        "mchid": merchant.number,
+        "appid": app,
+        "out_trade_no": told.order,
+        "transaction_id": told.number,
+        "trade_type": "JSAPI",
+        "trade_state": _WECHAT_STATES[told.state],
+        "trade_state_desc": "",
+        "bank_type": "OTHERS",
+        "attach": told.text,
+        "payer": {"openid": told.payer},
+        "amount": {
+            "total": fen,
+            "payer_total": fen,
+            "currency": told.currency,
+            "payer_currency": told.currency,
+        },
+        **_succeeded(told),
+    }
+
+
+def _refund(merchant: Merchant, told: Payment) -> dict[str, Any]:
+    """What WeChat tells of a refund."""
+    fen = told.amount_e4 // FEN
+    return {
+        "mchid": merchant.number,
+        "out_trade_no": told.order,
+        "transaction_id": told.original,
+        "refund_id": told.number,
+        "out_refund_no": told.text or f"R{told.order}",
+        "refund_status": _WECHAT_REFUNDS[told.state],
+        "user_received_account": "支付用户零钱",
+        "amount": {"total": fen, "refund": fen, "payer_total": fen, "payer_refund": fen},
+        **_succeeded(told),
+    }
+
+
+def _combined(channel: Channel, initiator: Merchant, told: Sequence[Payment], app: str) -> dict[str, Any]:
+    """What WeChat tells of a combined order."""
+    numbers = {one.called: one.number for one in channel.merchant}
+    return {
+        "combine_appid": app,
+        "combine_mchid": initiator.number,
+        "combine_out_trade_no": f"HD{told[0].order}",
+        "combine_payer_info": {"openid": told[0].payer},
+        "scene_info": {"device_id": "POS1"},
+        "sub_orders": [
+            {
+                "mchid": numbers[one.merchant],
+                "transaction_id": one.number,
+                "out_trade_no": one.order,
+                "trade_type": "JSAPI",
+                "trade_state": _WECHAT_STATES[one.state],
+                "bank_type": "OTHERS",
+                "attach": one.text,
+                "amount": {
+                    "total_amount": one.amount_e4 // FEN,
+                    "payer_amount": one.amount_e4 // FEN,
+                    "currency": one.currency,
+                    "payer_currency": one.currency,
+                },
+                **_succeeded(one),
+            }
+            for one in told
+        ],
+    }
+
+
+def _succeeded(told: Payment) -> dict[str, str]:
+    return {"success_time": _rfc3339(told.time)} if told.state == "success" else {}
 
 
 _WECHAT_STATES = {"success": "SUCCESS", "pending": "USERPAYING", "closed": "CLOSED", "failed": "PAYERROR"}
@@ -381,10 +439,10 @@ def _content(shape: Shape, merchant: Merchant, told: Payment) -> dict[str, str]:
 
     found = {name: words[0] for name, words in shape.when.items()}
     found |= dict(zip(shape.number, told.number.split("/"), strict=True))
-    found |= {shape.merchant: merchant.number, shape.amount: amount(told.amount_e4)}
+    found |= {paths_of(shape.merchant)[0]: merchant.number, shape.amount: amount(told.amount_e4)}
     found |= {shape.time[0]: _written(told.time, shape.time_format)}
     optional = {
-        shape.app: merchant.apps[0] if merchant.apps else "",
+        **dict.fromkeys(paths_of(shape.app)[:1], merchant.apps[0] if merchant.apps else ""),
         shape.order: told.order,
         shape.fee: "" if told.fee_e4 is None else amount(told.fee_e4),
         shape.currency: told.currency,

@@ -1,4 +1,4 @@
-"""The door: a raw notification comes in, a payment that is believed goes out, or an error with its reason."""
+"""The door: a raw notification comes in, payments that are believed go out, or an error with its reason."""
 
 from schemas.payments import Notification, Payment
 from schemas.times import SECOND
@@ -22,15 +22,16 @@ class Verifier:
             for name, channel in channels.channels.items()
         }
 
-    def payment(self, notification: Notification) -> Payment:
-        """What a notification tells of. Raises RefusedError, which shows nothing of payers or keys."""
+    def payments(self, notification: Notification) -> tuple[Payment, ...]:
+        """What a notification tells of: one payment, or those of a combined order. Raises RefusedError, which shows
+        nothing of payers or keys."""
         try:
-            return self._payment(notification)
+            return self._payments(notification)
         except RefusedError as error:
             error.detail = self._keys.tokens.scrub(error.detail)
             raise
 
-    def _payment(self, notification: Notification) -> Payment:
+    def _payments(self, notification: Notification) -> tuple[Payment, ...]:
         if (known := self._channels.get(notification.channel)) is None:
             raise RefusedError("unknown_channel", "channels.toml has no such channel")
         channel, how, decoder = known
@@ -41,10 +42,11 @@ class Verifier:
         opened = how.open(notification)
         if opened.sent is not None:
             _timely(channel, how, opened.sent, notification.time)
-        payment = decoder.payment(opened.content, notification.group, notification.time, opened.merchants)
+        found = decoder.payments(opened.content, notification.group, notification.time, opened.merchants)
         if opened.sent is None:
-            _timely(channel, how, payment.time, notification.time)
-        return payment
+            for payment in found:
+                _timely(channel, how, payment.time, notification.time)
+        return found
 
 
 def _timely(channel: Channel, how: Format, sent: int, received: int) -> None:

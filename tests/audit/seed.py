@@ -310,6 +310,7 @@ def write_payments(writer: Writer) -> None:
         "group": group,
         "topic": "waybook.notifications.bank",
         "received": T0,
+        "payments": 1,
     } | moved
     bill = {"group": group, "channel": "bank", "merchant": "A", "sort": "trade", "day": day}
     subject = f"bank/A/trade/{date(1970, 1, 1) + timedelta(day)}"

@@ -18,7 +18,8 @@ from sinks.encode import Encoded
 from tests.audit.tampering import Kept
 from tests.audit.writer import Writer
 from tests.bills.lane import not_believed, parts
-from tests.channels.world import NOON
+from tests.channels.test_believed import COMBINED
+from tests.channels.world import NOON, world
 from tests.payments.test_any_order import FACTS
 from tests.payments.world import INPUTS, Books, decided, due, key, paid
 
@@ -68,6 +69,7 @@ def kept(client: Client) -> Kept:
     )
     books.take(paid("A12", "1.00", "FR-1001", time=NOON + DAY)).until(NOON + 4 * DAY)
     books.take(due("FR-1023", "7.00"), paid("A23", "7.00", "FR-1023"))
+    books.take(world().notification(*COMBINED))
     books.take(
         decided(
             "ignore",
@@ -139,6 +141,7 @@ def test_all_is_well(kept: Kept) -> None:
         ("payment_decision", "shares", "replaceAll(shares, 'FR-1009', 'FR-1011')", "payment_decisions"),
         ("payment_match", "rule", "'decided'", "payment_decisions"),
         ("notification", "sealed", "''", "payment_evidence"),
+        ("notification", "payments", "payments + 1", "notification_ids"),
         ("notification", "payment", "concat(payment, 'x')", "payment_evidence"),
         ("notification", "offset", "offset + 100000", "offsets"),
         ("payment", "text", "'card 4111 1111 1111 1111'", "payment_cards"),
@@ -177,6 +180,7 @@ def test_what_stands_twice_is_noticed(tampered: Kept, table: str, check: str) ->
         ("payment_decision", "decision = 'withdraw'", "payment_decisions"),
         ("order_status", "serial = 1", "statuses"),
         ("notification", "payment LIKE '%A1'", "payment_evidence"),
+        ("notification", "payments = 3 AND state = 'closed'", "notification_ids"),
         ("journal", "fee = 'receivable' AND waybill = 'FR-1001'", "dues_posted"),
         ("journal", "fee = 'channel_fee'", "receipts_posted"),
     ],

@@ -70,7 +70,7 @@ def _shared(payment: Payment) -> Payment:
 class Believing:
     """Channels whose notifications are believed as they are: what signatures cost is not measured here."""
 
-    payment = staticmethod(lambda notification: _shared(_payment(notification.body)))
+    payments = staticmethod(lambda notification: (_shared(_payment(notification.body)),))
     scrub = staticmethod(lambda text: text)
     seal = staticmethod(lambda _, raw: raw)
     party_of = staticmethod(lambda _: "")

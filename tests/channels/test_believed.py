@@ -47,16 +47,41 @@ BELIEVED = {
     "csv refund": told("other", "O-2", kind="refund", direction="out", original="O-1"),
     "form in GBK, unsigned": told("till", "N-1", text="柜台，现金"),
 }
+COMBINED = tuple(
+    told(
+        "wechat",
+        f"430000123420251111123456789{n}",
+        merchant=merchant,
+        order=f"FR-20{n}",
+        amount_e4=amount,
+        payer="oUpF8uMuAJO_invented",
+        text=text,
+        state=state,
+    )
+    for n, (merchant, amount, text, state) in enumerate(
+        (
+            ("1900000109", 1_000_100, "一号仓", "success"),
+            ("1900000117", 20_000, "", "success"),
+            ("1900000109", 300_000, "", "closed"),
+        )
+    )
+)
+"""A combined order: two of our merchants, and one order of which nothing came."""
+NOTIFIED = {name: (one,) for name, one in BELIEVED.items()} | {"wechat combined": COMBINED}
 
 
-@pytest.mark.parametrize("name", BELIEVED)
+@pytest.mark.parametrize("name", NOTIFIED)
 def test_what_was_signed_is_what_is_believed(name: str) -> None:
     """Every format, payments and refunds: all that was told comes through, the payer as a token."""
-    payment, here = BELIEVED[name], world()
-    payer = here.keys.tokens.token(payment.payer) if payment.payer else ""
-    got = here.verifier.payment(here.signer.notification(payment, NOON + 1000))
-    text = payment.text if not name.startswith("alipay refund") else "RF-1 RF-1"
-    assert got == msgspec.structs.replace(payment, payer=payer, text=text)
+    here = world()
+    assert here.verifier.payments(here.notification(*NOTIFIED[name], sent=NOON + 1000)) == tuple(
+        msgspec.structs.replace(
+            one,
+            payer=here.keys.tokens.token(one.payer) if one.payer else "",
+            text=one.text if not name.startswith("alipay refund") else "RF-1 RF-1",
+        )
+        for one in NOTIFIED[name]
+    )
 
 
 def test_the_exact_bytes_of_a_bank_are_read() -> None:
@@ -76,6 +101,6 @@ def test_the_exact_bytes_of_a_bank_are_read() -> None:
         ).encode()
         payment = here.signer.notification(told("bank", "7"), NOON)
         headers = here.signer.signed_generic(channel, body, NOON)
-        got = here.verifier.payment(msgspec.structs.replace(payment, headers=headers, body=body))
+        got = here.believed(msgspec.structs.replace(payment, headers=headers, body=body))
         assert isinstance(got, Payment)
         assert got.amount_e4 == units

@@ -3,7 +3,7 @@
 import copy
 import random
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import msgspec
@@ -17,7 +17,7 @@ from sources.channels.cards import could_be_card, plain, replaced
 from sources.channels.decode import Decoder
 from sources.channels.formats import FORMATS
 from sources.channels.refused import RefusedError
-from tests.channels.test_believed import BELIEVED
+from tests.channels.test_believed import NOTIFIED
 from tests.channels.world import NOON, world
 
 ALTERED, RESIGNED, DECODED = 80_000, 15_000, 15_000
@@ -137,14 +137,16 @@ def _sane(payment: Payment) -> None:
     assert msgspec.json.decode(msgspec.json.encode(payment), type=Payment) == payment
 
 
-def _sane_or_refused(read: Callable[..., Payment], *given: object) -> None:
+def _sane_or_refused(read: Callable[..., Sequence[Payment]], *given: object) -> None:
+    payments: Sequence[Payment] = ()
+    reason = ""
     try:
-        payment, reason = read(*given), ""
+        payments = read(*given)
     except RefusedError as error:
-        payment, reason = None, error.reason
-    if payment is None:
-        assert reason in DEAD_LETTER
-    else:
+        reason = error.reason
+    assert reason in DEAD_LETTER if reason else payments
+    assert len({one.key for one in payments}) == len(payments)
+    for payment in payments:
         _sane(payment)
 
 
@@ -152,14 +154,14 @@ def test_what_is_altered_is_refused_unless_its_signature_holds() -> None:
     """The only ones that are believed say what was signed."""
     here, r = world(), random.Random(20_251_111)
     genuine = [
-        here.signer.notification(one, NOON + 1000) for name, one in BELIEVED.items() if name != UNSIGNED
+        here.notification(*told, sent=NOON + 1000) for name, told in NOTIFIED.items() if name != UNSIGNED
     ]
-    payments = [here.verifier.payment(one) for one in genuine]
+    payments = [here.verifier.payments(one) for one in genuine]
     reasons = Counter[str]()
     for n in range(ALTERED):
         which = n % len(genuine)
         try:
-            got = here.verifier.payment(_altered(r, genuine[which], genuine))
+            got = here.verifier.payments(_altered(r, genuine[which], genuine))
         except RefusedError as error:
             reasons[error.reason] += 1
         else:
@@ -175,27 +177,28 @@ def test_malformed_bodies_that_are_signed_are_refused_with_a_reason() -> None:
     """A channel's own mistakes, and channels that need no signature, end no flow either."""
     here, r = world(), random.Random(1)
     names = ("bank credit", "csv", UNSIGNED)
-    genuine = [here.signer.notification(BELIEVED[name], NOON) for name in names]
+    genuine = [here.notification(*NOTIFIED[name]) for name in names]
     for n in range(RESIGNED):
         one = genuine[n % len(genuine)]
         body = r.choice(ALTERATIONS)(r, one.body)
         channel = here.channels.channels[one.channel]
         headers = here.signer.signed_generic(channel, body, NOON)
         altered = msgspec.structs.replace(one, body=body, headers=headers)
-        _sane_or_refused(here.verifier.payment, altered)
+        _sane_or_refused(here.verifier.payments, altered)
 
 
 def _leaves(content: dict[str, Any]) -> Iterator[tuple[dict[str, Any], str]]:
     for name, value in content.items():
-        if isinstance(value, dict):
-            yield from _leaves(value)
+        for inner in value if isinstance(value, list) else [value]:
+            if isinstance(inner, dict):
+                yield from _leaves(inner)
         yield content, name
 
 
 def _opened(name: str) -> tuple[Decoder, dict[str, Any], str]:
     """(decoder, content, group) of a notification whose signature holds."""
     here = world()
-    notification = here.signer.notification(BELIEVED[name], NOON)
+    notification = here.notification(*NOTIFIED[name])
     channel = here.channels.channels[notification.channel]
     content = FORMATS[channel.format](channel, here.keys).open(notification).content
     return Decoder(channel, here.keys.tokens), content, notification.group
@@ -204,14 +207,14 @@ def _opened(name: str) -> tuple[Decoder, dict[str, Any], str]:
 def test_whatever_a_field_holds_comes_out_sane_or_not_at_all() -> None:
     """Every field of every format with every hostile value, alone and together."""
     r = random.Random(2)
-    opened = [_opened(name) for name in BELIEVED]
+    opened = [_opened(name) for name in NOTIFIED]
     for n in range(DECODED):
         decoder, genuine, group = opened[n % len(opened)]
         content = copy.deepcopy(genuine)
         leaves = list(_leaves(content))
         for holder, name in r.sample(leaves, r.choice((1, 1, 1, 3))):
             holder[name] = r.choice(HOSTILE)
-        _sane_or_refused(decoder.payment, content, group, NOON, None)
+        _sane_or_refused(decoder.payments, content, group, NOON, None)
 
 
 CARDS = (
@@ -223,7 +226,7 @@ CARDS = (
 )
 
 
-@pytest.mark.parametrize("name", BELIEVED)
+@pytest.mark.parametrize("name", NOTIFIED)
 def test_a_cards_number_appears_in_no_field_wherever_it_stood(name: str) -> None:
     """Alone, among words, with gaps: it is a token or the notification is refused."""
     decoder, genuine, group = _opened(name)
@@ -237,8 +240,8 @@ def test_a_cards_number_appears_in_no_field_wherever_it_stood(name: str) -> None
                 holder, field = list(_leaves(content))[n]
                 holder[field] = written
                 try:
-                    payment = decoder.payment(content, group, NOON, None)
-                    shown = [str(value) for value in msgspec.structs.asdict(payment).values()]
+                    payments = decoder.payments(content, group, NOON, None)
+                    shown = [str(field) for one in payments for field in msgspec.structs.astuple(one)]
                     believed += 1
                 except RefusedError as error:
                     shown = [str(error)]
@@ -251,9 +254,9 @@ def test_a_cards_number_appears_in_no_field_wherever_it_stood(name: str) -> None
 def test_a_cards_number_in_headers_shows_in_no_error() -> None:
     """Serials are told to people, cards are not."""
     here = world()
-    genuine = here.signer.notification(BELIEVED["wechat"], NOON)
+    genuine = here.notification(*NOTIFIED["wechat"])
     headers = genuine.headers | {"wechatpay-serial": "4111111111111111"}
     with pytest.raises(RefusedError) as caught:
-        here.verifier.payment(msgspec.structs.replace(genuine, headers=headers))
+        here.verifier.payments(msgspec.structs.replace(genuine, headers=headers))
     assert caught.value.reason == "unknown_key"
     assert "4111111111111111" not in str(caught.value) + caught.value.detail

@@ -2,20 +2,21 @@
 
 import csv
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import msgspec
 import pytest
 
-from schemas.payments import Notification
+from schemas.payments import Notification, Payment
 from schemas.reasons import DEAD_LETTER
 from schemas.times import DAY, HOUR, MINUTE
+from sources.channels.formats import FORMATS
 from sources.channels.read import FILE, read_channels
 from sources.channels.refused import RefusedError
 from sources.channels.signing import Signer
 from sources.channels.verify import Verifier
-from tests.channels.test_believed import BELIEVED
+from tests.channels.test_believed import BELIEVED, COMBINED
 from tests.channels.world import NOON, TEXT, told, world
 
 TABLE = Path(__file__).parents[1] / "scenarios" / "notifications.csv"
@@ -27,6 +28,7 @@ TOLD = {
     "bank": BELIEVED["bank credit"],
     "other": told("other", "O-9", order="", amount_e4=123_450_000, payer="user-42"),
 }
+NOTIFIED = {name: (one,) for name, one in TOLD.items()} | {"合单": COMBINED}
 UNITS = {"分": MINUTE, "小时": HOUR, "天": DAY}
 BODIES: dict[str, Callable[[bytes], bytes]] = {
     "翻转": lambda raw: raw[:40] + bytes([raw[40] ^ 1]) + raw[41:],
@@ -58,27 +60,47 @@ def _changed(one: Notification, what: str, value: str) -> Notification:
             return msgspec.structs.replace(one, group=value)
         case "渠道":
             return msgspec.structs.replace(one, channel=value)
+        case "合单" | "子单":
+            return _combined(one, word == "子单", rest, value)
         case "重发" | "应用" | "用密钥" | "":
             return one
         case _:
             raise AssertionError(f"the table has an unknown change: {what}")
 
 
+def _combined(one: Notification, of_last: bool, path: str, value: str) -> Notification:
+    """A combined order in which WeChat says something else, of the whole or of its last order."""
+    here = world()
+    channel = here.channels.channels["wechat"]
+    content = FORMATS["wechat"](channel, here.keys).open(one).content
+    holder = content["sub_orders"][-1] if of_last else content
+    *above, name = path.split(".")
+    for step in above:
+        holder = holder[step]
+    assert name in holder
+    holder[name] = msgspec.json.decode(value) if value.startswith("[") else value
+    body = here.signer.encrypted(channel.merchant[0], msgspec.json.encode(content), content["notification"])
+    headers = here.signer.signed_wechat(body, NOON, channel.key[0])
+    return msgspec.structs.replace(one, body=body, headers=headers)
+
+
 @pytest.mark.parametrize("case", CASES, ids=[case["情形"] for case in CASES])
 def test_a_notification_is_believed_or_refused_as_the_table_says(case: dict[str, str]) -> None:
     """One row, one case."""
-    here, payment = world(), TOLD[case["渠道"]]
+    here, payments = world(), NOTIFIED[case["渠道"]]
     what, value = case["改动"], case["值"]
     key, app = int(value) if what == "用密钥" else 0, value if what == "应用" else ""
-    genuine = here.signer.notification(payment, NOON, key=key, app=app)
+    genuine = here.notification(*payments, key=key, app=app)
     notification = _changed(genuine, what, value)
     if case["结果"] == "通过":
-        got = here.verifier.payment(notification)
-        assert (got.key, got.amount_e4, got.state) == (payment.key, payment.amount_e4, "success")
+        got = here.verifier.payments(notification)
+        assert [(one.key, one.amount_e4, one.state) for one in got] == [
+            (one.key, one.amount_e4, one.state) for one in payments
+        ]
         return
     assert case["结果"] in DEAD_LETTER
     with pytest.raises(RefusedError) as caught:
-        here.verifier.payment(notification)
+        here.verifier.payments(notification)
     assert caught.value.reason == case["结果"]
     assert caught.value.detail
 
@@ -117,7 +139,7 @@ SIGNED_AND_WRONG = (
 def test_a_field_that_cannot_be_meant_is_named(content: dict[str, object], reason: str) -> None:
     """Signed and wrong all the same: the reason, and which field."""
     with pytest.raises(RefusedError) as caught:
-        world().verifier.payment(_with("bank", content))
+        world().believed(_with("bank", content))
     assert caught.value.reason == reason
     assert next(iter(content)) in caught.value.detail
 
@@ -142,7 +164,7 @@ def test_the_content_of_another_merchants_key_is_refused() -> None:
     body = here.signer.encrypted(one, inner, {"create_time": "2025-11-11T12:00:00+08:00"})
     headers = here.signer.signed_wechat(body, NOON, wechat.key[0])
     with pytest.raises(RefusedError) as caught:
-        here.verifier.payment(msgspec.structs.replace(genuine, body=body, headers=headers))
+        here.believed(msgspec.structs.replace(genuine, body=body, headers=headers))
     assert caught.value.reason == "unknown_merchant"
 
 
@@ -154,7 +176,7 @@ def test_an_event_of_another_kind_is_no_payment() -> None:
     body = here.signer.encrypted(wechat.merchant[0], b'{"mchid": "1900000109", "coupon_id": "9"}', {})
     headers = here.signer.signed_wechat(body, NOON, wechat.key[0])
     with pytest.raises(RefusedError) as caught:
-        here.verifier.payment(msgspec.structs.replace(genuine, body=body, headers=headers))
+        here.believed(msgspec.structs.replace(genuine, body=body, headers=headers))
     assert caught.value.reason == "unknown_type"
 
 
@@ -170,7 +192,7 @@ def test_a_settlement_date_without_year_is_the_nearest() -> None:
         "settleDate": "0101",
     }  # fmt: skip
     body = here.signer.signed_unionpay(channel, fields, channel.key[0])
-    got = here.verifier.payment(msgspec.structs.replace(genuine, body=body))
+    got = here.believed(msgspec.structs.replace(genuine, body=body))
     assert str(got.settled) == "2026-01-01"
 
 
@@ -185,7 +207,7 @@ def test_alipay_in_gbk_is_verified_over_its_own_bytes() -> None:
         "out_trade_no": "FR-1", "trade_status": "TRADE_FINISHED", "total_amount": "20", "subject": "运费：顺德",
     }  # fmt: skip
     body = here.signer.signed_alipay(fields, channel.key[0], "gbk")
-    got = here.verifier.payment(msgspec.structs.replace(genuine, body=body))
+    got = here.believed(msgspec.structs.replace(genuine, body=body))
     assert (got.text, got.amount_e4) == ("运费：顺德", 200_000)
 
 
@@ -199,7 +221,7 @@ def _signed_by(name: str, body: bytes) -> Notification:
 
 def _reason(notification: Notification) -> str:
     with pytest.raises(RefusedError) as caught:
-        world().verifier.payment(notification)
+        world().believed(notification)
     return caught.value.reason
 
 
@@ -222,7 +244,7 @@ def test_an_amount_of_too_many_digits_is_none() -> None:
 def test_without_a_time_of_sending_the_payments_own_counts() -> None:
     """A channel that does not say when it sent must tell of recent payments: three days unless it is configured."""
     genuine = world().signer.notification(TOLD["other"], NOON)
-    world().verifier.payment(msgspec.structs.replace(genuine, time=NOON + 2 * DAY))
+    world().believed(msgspec.structs.replace(genuine, time=NOON + 2 * DAY))
     assert _reason(msgspec.structs.replace(genuine, time=NOON + 4 * DAY)) == "stale_notification"
 
 
@@ -231,14 +253,14 @@ def test_a_key_is_believed_from_its_first_day() -> None:
     here, october = world(), NOON - 20 * DAY
     payment = msgspec.structs.replace(TOLD["wechat"], time=october)
     assert _reason(here.signer.notification(payment, october, key=1)) == "unknown_key"
-    here.verifier.payment(here.signer.notification(payment, october, key=0))
+    here.believed(here.signer.notification(payment, october, key=0))
 
 
 def test_a_certificate_is_believed_until_it_ends() -> None:
     """Also where channels.toml does not say until when."""
     late = 2_839_000_000_000  # 2059-12-18, the last days of the world's certificates
     payment = msgspec.structs.replace(TOLD["unionpay"], time=late)
-    world().verifier.payment(world().signer.notification(payment, late))
+    world().believed(world().signer.notification(payment, late))
     later = late + 30 * DAY
     assert (
         _reason(world().signer.notification(msgspec.structs.replace(payment, time=later), later))
@@ -246,53 +268,49 @@ def test_a_certificate_is_believed_until_it_ends() -> None:
     )
 
 
-def test_a_service_providers_notifications_are_configuration() -> None:
-    """Payments to sub-merchants are encrypted with the provider's key and name both."""
+def test_a_service_providers_notifications_name_who_is_paid() -> None:
+    """Payments to sub-merchants and their refunds are encrypted with the provider's key and name both."""
     here = world()
     text = TEXT.replace(
         'number = "1900000125"\ngroup = "north"\n',
         'number = "1900000125"\ngroup = "north"\n' + 'apps = ["wx00000000000009"]\n',
-    ).replace(
-        '[[channel]]\nname = "alipay"',
-        """[[channel.shape]]
-has = ["sp_mchid", "trade_state"]
-merchant = "sub_mchid"
-app = "sp_appid"
-number = ["transaction_id"]
-order = "out_trade_no"
-amount = "amount.total"
-unit = "minor"
-time = ["success_time", "notification.create_time"]
-time_format = "rfc3339"
-payer = ["payer.sp_openid"]
-
-[[channel]]
-name = "alipay\"""",
-        1,
     )
     channels = read_channels({FILE: text})
     wechat = channels.channels["wechat"]
-    inner = msgspec.json.encode(
-        {
-            "sp_mchid": "1900000999",
-            "sub_mchid": "1900000125",
-            "sp_appid": "wx00000000000009",
-            "transaction_id": "4200",
-            "out_trade_no": "FR-1",
-            "trade_state": "SUCCESS",
-            "success_time": "2025-11-11T12:00:00+08:00",
-            "payer": {"sp_openid": "o-1"},
-            "amount": {"total": 12345, "currency": "CNY"},
-        }
-    )
-    body = here.signer.encrypted(wechat.merchant[2], inner, {"create_time": "2025-11-11T12:00:00+08:00"})
+    told = {
+        "sp_mchid": "1900000999",
+        "sub_mchid": "1900000125",
+        "transaction_id": "4200",
+        "out_trade_no": "FR-1",
+        "success_time": "2025-11-11T12:00:00+08:00",
+    }
+    paid = told | {
+        "sp_appid": "wx00000000000009",
+        "trade_state": "SUCCESS",
+        "payer": {"sp_openid": "o-1"},
+        "amount": {"total": 12345, "currency": "CNY"},
+    }
+    refund = told | {"refund_id": "50", "refund_status": "SUCCESS", "amount": {"total": 12345, "refund": 45}}
     genuine = here.signer.notification(BELIEVED["wechat"], NOON)
-    one = msgspec.structs.replace(
-        genuine, group="north", body=body, headers=here.signer.signed_wechat(body, NOON, wechat.key[0])
+
+    def payments(inner: Mapping[str, object]) -> tuple[Payment, ...]:
+        body = here.signer.encrypted(wechat.merchant[2], msgspec.json.encode(inner), {})
+        headers = here.signer.signed_wechat(body, NOON, wechat.key[0])
+        one = msgspec.structs.replace(genuine, group="north", body=body, headers=headers)
+        return Verifier(channels, here.keys).payments(one)
+
+    (first,), (second,) = payments(paid), payments(refund)
+    assert (first.merchant, first.kind, first.order, first.amount_e4) == (
+        *("1900000125", "payment"),
+        *("FR-1", 1_234_500),
     )
-    got = Verifier(channels, here.keys).payment(one)
-    assert (got.merchant, got.order, got.amount_e4) == ("1900000125", "FR-1", 1_234_500)
-    assert got.payer == here.keys.tokens.token("o-1")
+    assert (second.merchant, second.kind, second.original, second.amount_e4) == (
+        *("1900000125", "refund"),
+        *("4200", 4_500),
+    )
+    assert first.payer == here.keys.tokens.token("o-1")
+    with pytest.raises(RefusedError, match="unknown_merchant"):
+        payments(paid | {"sp_appid": "wx00000000000001"})
 
 
 def test_unionpay_may_sign_the_text_itself() -> None:
@@ -301,10 +319,10 @@ def test_unionpay_may_sign_the_text_itself() -> None:
     plain = read_channels({FILE: TEXT.replace('format = "unionpay"', 'format = "unionpay"\ndigest = "none"')})
     signer = Signer(plain, here.directory, here.directory.parent / "private")
     signed = signer.notification(TOLD["unionpay"], NOON)
-    assert Verifier(plain, here.keys).payment(signed).key == TOLD["unionpay"].key
+    assert [one.key for one in Verifier(plain, here.keys).payments(signed)] == [TOLD["unionpay"].key]
     assert _reason(signed) == "signature_wrong"
     with pytest.raises(RefusedError):
-        Verifier(plain, here.keys).payment(here.signer.notification(TOLD["unionpay"], NOON))
+        Verifier(plain, here.keys).payments(here.signer.notification(TOLD["unionpay"], NOON))
 
 
 def test_headers_without_end_are_refused() -> None:
@@ -319,10 +337,10 @@ def test_a_payers_identifier_in_a_text_is_its_token_too() -> None:
     here, account = world(), "44010018800001234"
     payment = told("bank", "S-9", order="", payer=account, text=f"由{account}汇出")
     token = here.keys.tokens.token(account)
-    assert here.verifier.payment(here.signer.notification(payment, NOON)).text == f"由{token}汇出"
+    assert here.believed(here.signer.notification(payment, NOON)).text == f"由{token}汇出"
     genuine = here.signer.notification(TOLD["wechat"], NOON)
     with pytest.raises(RefusedError) as caught:
-        here.verifier.payment(msgspec.structs.replace(genuine, group="4111111111111111"))
+        here.believed(msgspec.structs.replace(genuine, group="4111111111111111"))
     assert "4111111111111111" not in caught.value.detail
 
 
@@ -332,5 +350,5 @@ def test_a_movements_number_stays_even_if_it_contains_the_payer() -> None:
     payment = told(
         "bank", "2025111144001018800001234", order="O-44001018800001234", payer="44001018800001234"
     )
-    got = here.verifier.payment(here.signer.notification(payment, NOON))
+    got = here.believed(here.signer.notification(payment, NOON))
     assert got.number == payment.number

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import msgspec
 
-from schemas.payments import Payment
+from schemas.payments import Notification, Payment
 from sources.channels.keys import Keys, read_keys
 from sources.channels.model import Channels
 from sources.channels.read import read_channels
@@ -29,6 +29,15 @@ class World(msgspec.Struct):
     keys: Keys
     verifier: Verifier
     signer: Signer
+
+    def notification(self, *told: Payment, sent: int = NOON, key: int = 0, app: str = "") -> Notification:
+        """A signed notification of a payment, or of those of a combined order."""
+        return self.signer.notification(told[0], sent, together=told[1:], key=key, app=app)
+
+    def believed(self, notification: Notification) -> Payment:
+        """The one payment that a notification tells of. Raises RefusedError."""
+        (payment,) = self.verifier.payments(notification)
+        return payment
 
 
 @cache

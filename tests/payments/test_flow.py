@@ -8,8 +8,10 @@ from xxhash import xxh3_64_intdigest
 
 from flows.reconciliation.record import due_key
 from schemas import topics
+from schemas.money import yuan
 from schemas.times import DAY, MINUTE
-from tests.channels.world import NOON, TEXT
+from tests.channels.test_believed import COMBINED
+from tests.channels.world import NOON, TEXT, world
 from tests.payments.world import GROUP, Books, cancelled, decided, due, key, paid, refunded, rules, tick
 
 
@@ -58,6 +60,36 @@ def test_repeats_change_nothing_and_conflicts_are_kept_aside() -> None:
     assert len(books.rows["notification"]) == 1
     books.take(due("FR-1", "90.00"))
     assert [row["reason"] for row in books.rows["dead_letter"]] == ["conflicting_duplicate"]
+
+
+def test_a_combined_order_is_several_payments_with_one_notification() -> None:
+    """Each is matched by its own number and explained by the same notification; a repeat changes nothing."""
+    told = world().notification(*COMBINED)
+    dues = [
+        due(one.order, yuan(one.amount_e4), group=one.group) for one in COMBINED if one.state == "success"
+    ]
+    books = Books().take(*dues, told)
+    assert books.matches() == {
+        (one.key, one.order): (Decimal(yuan(one.amount_e4)), "order_number") for one in COMBINED[:2]
+    }
+    for _ in range(2):
+        assert [
+            (row["notification_id"], row["payment"], row["payments"]) for row in books.rows["notification"]
+        ] == [(told.id, one.key, 3) for one in COMBINED]
+        assert {row["payment"]: row["cause"] for row in books.rows["payment"]} == dict.fromkeys(
+            (one.key for one in COMBINED), told.id
+        )
+        books.take(told)
+    assert books.rows["dead_letter"] == []
+
+
+def test_a_combined_order_of_which_one_payment_cannot_be_taken_is_refused_whole() -> None:
+    first, second, third = COMBINED
+    books = Books().take(
+        world().notification(first, msgspec.structs.replace(second, time=NOON - 100 * DAY), third)
+    )
+    assert [row["reason"] for row in books.rows["dead_letter"]] == ["time_too_old"]
+    assert books.rows["payment"] == books.rows["notification"] == []
 
 
 def test_what_is_not_signed_is_not_believed() -> None:

@@ -82,6 +82,7 @@ def test_whoever_has_the_keys_believes_what_is_true_and_refuses_the_rest(tmp_pat
     believed: defaultdict[str, list[Payment]] = defaultdict(list)
     reasons: Counter[str] = Counter()
     times = []
+    together = set()
     for record in said:
         if not record.topic.startswith("waybook.notifications."):
             continue
@@ -89,10 +90,12 @@ def test_whoever_has_the_keys_believes_what_is_true_and_refuses_the_rest(tmp_pat
         times.append(told.time)
         assert (record.topic, record.key) == (topics.notifications(told.channel).name, told.group)
         try:
-            payment = verifier.payment(told)
+            payments = verifier.payments(told)
         except RefusedError as error:
             reasons[error.reason] += 1
-        else:
+            continue
+        together.add(len(payments))
+        for payment in payments:
             if payment not in believed[payment.key]:
                 believed[payment.key].append(payment)
     assert times == sorted(times)
@@ -107,6 +110,7 @@ def test_whoever_has_the_keys_believes_what_is_true_and_refuses_the_rest(tmp_pat
     } == {True}
     assert reasons.total() == customers.ledger.counts["refused"]
     assert set(filter(None, REASONS.values())) <= reasons.keys()
+    assert together == {1, 2, 3, 4}
     assert {one.story for one in truth.values()} == STORIES.keys() - set(IMITATED)
 
 

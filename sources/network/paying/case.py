@@ -32,6 +32,7 @@ from sources.network.paying.merchants import (
     KNOWN,
     OTHER,
     UNIONPAY,
+    WECHAT,
     account,
     customer,
     merchant,
@@ -77,13 +78,15 @@ SHIFTED = (ALIPAY, UNIONPAY)
 
 
 class Told(msgspec.Struct, frozen=True):
-    """A movement is told at a time. `serial` is unique; `repeat`: the channel tells the same again."""
+    """A movement is told at a time. `serial` is unique; `repeat`: the channel tells the same again; `together`: further
+    movements of which the same notification tells."""
 
     at: int
     serial: str
     movement: Payment
     spoiled: Spoiled = ""
     repeat: bool = False
+    together: tuple[Payment, ...] = ()
 
 
 class Said(msgspec.Struct, frozen=True):
@@ -261,15 +264,10 @@ class Case:
         can believe it.
         """
         at = self.at + self.r.randint(minutes[0] * MINUTE, minutes[1] * MINUTE) // SECOND * SECOND
-        made = Payment(
-            channel=channel,
-            merchant=merchant(channel, self.group).called,
-            group=self.group,
-            number=self._number(channel, at),
-            kind="payment",
-            state="success",
-            amount_e4=amount * FEN,
-            time=at,
+        made = self._paid(
+            channel,
+            at,
+            amount,
             direction=direction,
             order=order,
             payer=account(self.payer) if known else self.stranger(channel),
@@ -288,19 +286,19 @@ class Case:
             self._tell(made if state == "success" else replace(made, state=state))
         return made
 
+    def pay_together(self, dues: Sequence[Receivable]) -> list[Payment]:
+        """A combined order of WeChat's (合单): a payment for each of these dues, all told by one notification."""
+        at = self.at + self.r.randint(MINUTE, 120 * MINUTE) // SECOND * SECOND
+        payer = self.stranger(WECHAT)
+        made = [self._paid(WECHAT, at, due.amount_e4 // FEN, order=due.document, payer=payer) for due in dues]
+        for one, due in zip(made, dues, strict=True):
+            self._happened(one, True, {due.document: due.amount_e4 // FEN}, True, "")
+        self._tell(*made)
+        return made
+
     def unheard(self, channel: str, amount: int) -> Payment:
         """A payment that never was, for those who tell of it."""
-        return Payment(
-            channel=channel,
-            merchant=merchant(channel, self.group).called,
-            group=self.group,
-            number=self._number(channel, self.at),
-            kind="payment",
-            state="success",
-            amount_e4=amount * FEN,
-            time=self.at,
-            payer=self.stranger(channel),
-        )
+        return self._paid(channel, self.at, amount, payer=self.stranger(channel))
 
     def tell_again(self, payment: Payment, **otherwise: Any) -> None:
         """The channel tells a movement again, with other words."""
@@ -357,6 +355,20 @@ class Case:
             refused=self._refused,
         )
 
+    def _paid(self, channel: str, at: int, amount: int, **facts: Any) -> Payment:
+        """A payment of so many fen. `facts`: fields of it."""
+        return Payment(
+            channel=channel,
+            merchant=merchant(channel, self.group).called,
+            group=self.group,
+            number=self._number(channel, at),
+            kind="payment",
+            state="success",
+            amount_e4=amount * FEN,
+            time=at,
+            **facts,
+        )
+
     def _happened(
         self,
         made: Payment,
@@ -392,13 +404,14 @@ class Case:
         other: Billed = "bill_currency" if made.channel in IN_TABLES else "bill_fee"
         return self.r.choice((*BILLED_WRONG, other))
 
-    def _tell(self, made: Payment) -> None:
+    def _tell(self, made: Payment, *together: Payment) -> None:
         late = self.r.random() < self._chances.late
         at = made.time + (self.r.randint(1, 20) * HOUR if late else self.r.randint(1, 5) * SECOND)
-        self._told.append(Told(at, self._next(), made))
+        told = Told(at, self._next(), made, together=together)
+        self._told.append(told)
         if self.r.random() < self._chances.repeated:
             again = at + self.r.choice((15 * SECOND, MINUTE, 30 * MINUTE, 3 * HOUR))
-            self._told.append(Told(again, self._told[-1].serial, made, repeat=True))
+            self._told.append(replace(told, at=again, repeat=True))
 
     def _spoil(self, made: Payment, spoiled: Spoiled) -> None:
         at = made.time + (100 * HOUR if spoiled == "stale" else 2 * SECOND)

@@ -84,6 +84,16 @@ def combined(case: Case) -> None:
     case.pay(_app(case), sum(amounts), dues, order=together)
 
 
+def together(case: Case) -> None:
+    """Several orders in WeChat's cart, each paid by its own number, told by one notification; one may be given back."""
+    dues = [_due(case, case.amount()) for _ in range(case.r.randint(2, 4))]
+    paid = case.pay_together(dues)
+    if case.r.random() < 0.3:
+        one, due = paid[-1], dues[-1]
+        amount = one.amount_e4 // FEN
+        case.refund(one, amount, {due.document: amount})
+
+
 def in_the_text(case: Case) -> None:
     """A bank transfer with our number in its text, in people's spellings."""
     amount = case.amount()
@@ -376,6 +386,7 @@ STORIES: dict[str, Shared] = {
     "over": Shared("多付", 2, over),
     "twice": Shared("重复支付", 2, twice),
     "combined": Shared("合并支付", 4, combined),
+    "together": Shared("微信合单", 3, together),
     "in_the_text": Shared("附言中有单号", 6, in_the_text),
     "several_in_the_text": Shared("附言中有多个单号", 2, several_in_the_text),
     "by_payer": Shared("按付款方", 4, by_payer),

@@ -60,7 +60,7 @@ class Voices:
         channel = self._channels.channels[movement.channel]
         day = date_of(business_day(told.at))
         key = next(n for n, one in enumerate(channel.key) if one.until is None or day <= one.until)
-        made = signer.notification(movement, sent, received=told.at, key=key)
+        made = signer.notification(movement, sent, together=told.together, received=told.at, key=key)
         if spoiled == "altered":
             return _with_body(made, made.body.replace(b"1", b"2", 1))
         if spoiled == "truncated":
