@@ -379,6 +379,8 @@ class Charged(msgspec.Struct, frozen=True, kw_only=True, gc=False, omit_defaults
     """The hub or the claim; empty: the parcel."""
     revision: Annotated[int, Meta(ge=0)]
     """Of the charge in force; where it was taken back, of the next one."""
+    newest: Annotated[int, Meta(ge=0)] = 0
+    """The greatest of all lives of the parcel: the next revision exceeds it."""
     standing: bool = False
     """Whether it is charged now; otherwise all of the following is empty."""
     amount_e4: Units = 0

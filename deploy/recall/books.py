@@ -151,10 +151,11 @@ def charges(name: str, rows: Iterable[Row]) -> tuple[tuple[Charged, ...], tuple[
         if row["twice"]:
             raise TwiceChargedError(f"{name}: {row['fee']} {row['part']} is charged twice under one number")
         if not row["standing"]:
-            charged.append(Charged(fee=row["fee"], part=row["part"], revision=row["newest"] + 1))
+            newest = row["newest"]
+            charged.append(Charged(fee=row["fee"], part=row["part"], revision=newest + 1, newest=newest))
             continue
-        *others, newest = (_charged(row, one) for one in row["standing"])
-        charged.append(newest)
+        *others, last = (_charged(row, one) for one in row["standing"])
+        charged.append(last)
         doubled += others
     return tuple(charged), tuple(doubled)
 
@@ -165,6 +166,7 @@ def _charged(row: Row, one: Sequence[Any]) -> Charged:
         fee=row["fee"],
         part=row["part"],
         revision=revision,
+        newest=row["newest"],
         standing=True,
         amount_e4=amount,
         time=time,

@@ -105,7 +105,7 @@ class Assessor:
         """Everything again: the order came or changed. `line`: where it went, as what, until now."""
         if parcel.done and line != parcel.line:
             for live in self.dues.plain:
-                self._take_back(parcel, live, line)
+                self.take_back(parcel, live, line)
         if self.dues.at_order and parcel.order_id:
             self._assess(parcel, self.dues.at_order, parcel.order_time, parcel.order_id)
         self.pick_up(parcel)
@@ -122,7 +122,7 @@ class Assessor:
         if parcel.done & self.dues.idle_plain:
             for live in self.dues.idle.values():
                 if not live.named:
-                    self._take_back(parcel, live, parcel.line)
+                    self.take_back(parcel, live, parcel.line)
         named.undo_idle(self, parcel)
 
     def pick_up(self, parcel: Parcel) -> None:
@@ -335,7 +335,7 @@ class Assessor:
             if not lacking:
                 self._book(parcel, live, quote, time, cause)
                 return
-        self._take_back(parcel, live, parcel.line)
+        self.take_back(parcel, live, parcel.line)
         if quote is not None:
             self._wait(parcel, live.place, lacking)
         else:
@@ -354,7 +354,7 @@ class Assessor:
                 if parcel.waits:  # a record that knew nothing of this charge was joined to its former life
                     self._wait(parcel, place, 0)
                 return
-            self._take_back(parcel, live, parcel.line)
+            self.take_back(parcel, live, parcel.line)
         parcel.done |= 1 << place
         booked[at], booked[at + 1] = amount, time
         revision, row = booked[at + 2], quote[4]
@@ -383,7 +383,7 @@ class Assessor:
             continued_g,
         )
 
-    def _take_back(self, parcel: Parcel, live: Live, line: Line) -> None:
+    def take_back(self, parcel: Parcel, live: Live, line: Line) -> None:
         """Reverse the charge in force, if there is one: same parties, date and amount, in red."""
         place = live.place
         if not parcel.done & 1 << place:
@@ -440,7 +440,7 @@ class Assessor:
         """Take back what stands otherwise after a change of hands."""
         for live in self.dues.plain:
             if self._stands_otherwise(parcel, live, before, after):
-                self._take_back(parcel, live, parcel.line)
+                self.take_back(parcel, live, parcel.line)
         for item in named.standing_otherwise(parcel, before, after):
             named.take_back(self, parcel, self.dues.of_place[item.place], item)
 
@@ -457,7 +457,7 @@ class Assessor:
         if live.named:
             named.undo(self, parcel, live, "")
             return
-        self._take_back(parcel, live, parcel.line)
+        self.take_back(parcel, live, parcel.line)
         if parcel.waits:
             self._wait(parcel, live.place, 0)
 

@@ -409,20 +409,17 @@ class Lifecycle:
 
     def _recall(self, parcel: Parcel, event: ParcelRecalled, partition: int, offset: int) -> None:
         """A parcel that the books bring back: what the record lacks is put in, then all is assessed again."""
-        status, line = "assessed", parcel.line
+        status = "assessed"
         lacking = recall.lacking(parcel, event)
         before = len(self.output.charges)
         if lacking:
             status = "rebuilt" if len(parcel.seen) == MARK else "joined"
-            former = recall.charged_since(parcel, event, self.rules)
             self.rules.cause = event.cause
-            recall.take_back(former, event, self.rules)
-            line, waits = recall.join(parcel, event, lacking, former, self.rules)
-            for reason in waits:
+            for reason in recall.join(parcel, event, lacking, self.rules):
                 self.waits[reason] += 1
             scans = [fact for fact in event.facts if isinstance(fact, Scan)]
             self.watch.brought_back(parcel, event.broken, scans, event.cause)
-        self._assess_again(parcel, event.cause, line)
+        self._assess_again(parcel, event.cause, parcel.line)
         if status == "joined" and parcel.breaches:
             self._heard(parcel, event.cause)
         (self.waiting.add if parcel.waiting else self.waiting.discard)(parcel.key)

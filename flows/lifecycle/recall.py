@@ -10,7 +10,9 @@ Three things make it safe, however often and whenever a parcel is recalled:
 * What the books say must fit: each charge lies between the parties that the lane itself would take it back from.
 
 Where a record that began later has charged what its former life had been charged already, what is charged by the record
-counts, and the former life's charge is taken back: their ids differ by their times.
+counts, and the former life's charge is taken back: their ids differ by their times. So is what another order charged
+than the one that counts. From then on ids have to differ by their revisions: the record may come to what its former
+life had charged and taken back.
 """
 
 from collections.abc import Sequence
@@ -78,8 +80,9 @@ def _check_names(event: ParcelRecalled, rules: Assessor) -> None:
             raise RefusedError("recall_refused", f"{charge.fee!r} is no fee")
 
 
-def charged_since(parcel: Parcel, event: ParcelRecalled, rules: Assessor) -> list[Charged]:
-    """Charges of the former life that stand beside what the record has charged since: they are to be taken back."""
+def _charged_since(parcel: Parcel, event: ParcelRecalled, rules: Assessor) -> list[Charged]:
+    """Charges of a former life that are to be taken back: they stand beside what was charged since, or by an order that
+    counts no more."""
     fees = rules.dues.fees
     former = [
         charge
@@ -88,13 +91,13 @@ def charged_since(parcel: Parcel, event: ParcelRecalled, rules: Assessor) -> lis
         if charge.standing
         and (
             _charges(parcel, fees, due, charge.part) not in (None, _said(charge))
-            or (parcel.done and not fees.named(due) and _line(charge) != parcel.line)
+            or (_line(charge) != parcel.line and (due.amount == "share" or not fees.named(due)))
         )
     ]
     return [*former, *event.doubled]
 
 
-def take_back(former: Sequence[Charged], event: ParcelRecalled, rules: Assessor) -> None:
+def _take_back(former: Sequence[Charged], event: ParcelRecalled, rules: Assessor) -> None:
     """Reverse charges of a former life: same parties, date and amount, in red."""
     fees, output = rules.dues.fees, rules.output
     for charge in former:
@@ -118,16 +121,10 @@ def take_back(former: Sequence[Charged], event: ParcelRecalled, rules: Assessor)
         )
 
 
-def join(
-    parcel: Parcel,
-    event: ParcelRecalled,
-    new: Sequence[ParcelFact],
-    former: Sequence[Charged],
-    rules: Assessor,
-) -> tuple[Line, list[int]]:
-    """Put into a record what the books know besides. `former`: charges that are taken back.
+def join(parcel: Parcel, event: ParcelRecalled, new: Sequence[ParcelFact], rules: Assessor) -> list[int]:
+    """Put into a record what the books know besides, and take back what a former life was charged besides.
 
-    Returns the line by which it is charged, and the reasons for which things wait that did not by the record.
+    Returns the reasons for which things wait that did not by the record.
     """
     for fact in new:
         parcel.seen += _mark(fact) + UNKNOWN
@@ -143,13 +140,42 @@ def join(
     for one in parcel.weighings:
         one.remarked |= one.id in event.remarked
     parcel.born = min(parcel.born, *(fact.time for fact in event.facts))
-    line = _put_charges(parcel, event, former, rules)
+    former = _charged_since(parcel, event, rules)
+    _take_back(former, event, rules)
+    _put_charges(parcel, event, former, rules)
+    _number_on(parcel, event, rules)
     parcel.adopted = event.adopted
     if event.case is not None:
         status = SETTLED if event.case.decided else OPEN
         case = event.case
         parcel.case = Case(status, case.weight_event, case.other_event, case.treatment, case.decision)
-    return line, _put_waits(parcel, event, rules.dues.fees)
+    return _put_waits(parcel, event, rules.dues.fees)
+
+
+def _number_on(parcel: Parcel, event: ParcelRecalled, rules: Assessor) -> None:
+    """Let what is charged from now on have greater revisions than all lives had.
+
+    What stands under a lesser one is taken back, to be charged anew if it is still due.
+    """
+    dues = rules.dues
+    for told in event.charged:
+        due = _due(dues.fees, told)
+        place = dues.fees.dues.index(due)
+        live = dues.of_place.get(place) or dues.idle.get(place)
+        if live is None:
+            continue  # a share that is paid no more
+        if live.named:
+            item = parcel.more().items[f"{due.name}/{told.part}"]
+            if item.standing and item.revision < told.newest:
+                named.take_back(rules, parcel, live, item)
+            if not item.standing:
+                item.revision = max(item.revision, told.newest + 1)
+            continue
+        at = 3 * place + 2
+        if parcel.done & 1 << place and parcel.booked[at] < told.newest:
+            rules.take_back(parcel, live, parcel.line)
+        if not parcel.done & 1 << place:
+            parcel.booked[at] = max(parcel.booked[at], told.newest + 1)
 
 
 def _mark(fact: ParcelFact) -> bytes:
@@ -214,24 +240,19 @@ def _charges(parcel: Parcel, fees: Fees, due: Due, part: str) -> tuple[int, bool
     return revision, stands, amount * stands, time * stands
 
 
-def _put_charges(parcel: Parcel, event: ParcelRecalled, former: Sequence[Charged], rules: Assessor) -> Line:
-    """What is charged by the books and not by the record; returns the line by which it is charged."""
-    line, fees = parcel.line, rules.dues.fees
+def _put_charges(parcel: Parcel, event: ParcelRecalled, former: Sequence[Charged], rules: Assessor) -> None:
+    """What is charged by the books and not by the record."""
+    fees = rules.dues.fees
     for told in event.charged:
         charge, due = told, _due(fees, told)
-        known = _charges(parcel, fees, due, told.part)
-        if known not in (None, _said(told)):
+        if _charges(parcel, fees, due, told.part) not in (None, _said(told)):
             continue
         if told in former:
             charge = Charged(fee=told.fee, part=told.part, revision=told.revision + 1)
         if fees.named(due):
             _put_item(parcel, event, charge, due, rules)
-            continue
-        if known is None:
+        else:
             _put_plain(parcel, charge, fees.dues.index(due))
-        if charge.standing:
-            line = _line(charge)
-    return line
 
 
 def _put_plain(parcel: Parcel, charge: Charged, place: int) -> None:
@@ -239,7 +260,7 @@ def _put_plain(parcel: Parcel, charge: Charged, place: int) -> None:
     booked.extend([0] * (3 * place + 3 - len(booked)))
     booked[3 * place : 3 * place + 3] = charge.amount_e4, charge.time, charge.revision
     parcel.booked = booked
-    parcel.done |= charge.standing << place
+    parcel.done = parcel.done & ~(1 << place) | charge.standing << place
 
 
 def _put_item(parcel: Parcel, event: ParcelRecalled, charge: Charged, due: Due, rules: Assessor) -> None:

@@ -178,6 +178,7 @@ class Storage:
             for of, former in recall.charged_since(stay, event, self.fees):
                 self.rules.take_back(stay, of, former)
             recall.join(stay, event, new, self.fees, self.directory)
+            recall.number_on(stay, event, self.rules)
         else:
             stay = self._touch(key)
         self._assess(stay, event.cause)

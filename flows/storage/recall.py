@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from flows.fees.model import OF_STAYS, Due, Fees
 from flows.governance.network import Network
 from flows.lifecycle.intake import RefusedError
+from flows.storage.assess import Assessor
 from flows.storage.record import Booked, Said, Stay, digest_of, said
 from schemas.events import Charged, StayEvent, StayRecalled
 from schemas.reasons import WAITING
@@ -63,6 +64,21 @@ def join(stay: Stay, event: StayRecalled, new: Iterable[StayEvent], fees: Fees, 
     if not began_since:
         earliest = min(fact.time for fact in event.facts)
         stay.waits = {wait.due: (wait.reason, earliest) for wait in event.waits}
+
+
+def number_on(stay: Stay, event: StayRecalled, rules: Assessor) -> None:
+    """Let what is charged from now on have greater revisions than all lives had.
+
+    What stands under a lesser one is taken back, to be charged anew if it is still due.
+    """
+    dues = _dues(rules.fees)
+    for charge in event.charged:
+        key = _key(dues, charge)
+        one = stay.booked[key]
+        if one.stands and one.revision < charge.newest:
+            rules.take_back(stay, key, one)
+        if not one.stands:
+            one.revision = max(one.revision, charge.newest + 1)
 
 
 def booked(charge: Charged) -> Booked:
