@@ -50,9 +50,20 @@ _MATCHED = f"""
     FROM $payment_match
     WHERE posting IN {words((*_OF_MONEY_IN, *_OF_MONEY_OUT))} AND {{where}} GROUP BY whose, day, came"""
 _BILLS = """
-    SELECT seq, concat(channel, '/', merchant) AS account, toString(sort) AS sort, day, bill, event_time, lines,
-           reinterpretAsInt64(paid) AS paid, reinterpretAsInt64(refunded) AS refunded, reinterpretAsInt64(fee) AS fee
-    FROM $bill WHERE status = 'complete' ORDER BY seq, line"""
+    SELECT greatest(e.seq, p.newest) AS seq, concat(channel, '/', merchant) AS account, toString(sort) AS sort,
+           day, bill, event_time, toUInt64(e.lines) AS lines, reinterpretAsInt64(e.paid) AS paid,
+           reinterpretAsInt64(e.refunded) AS refunded, reinterpretAsInt64(e.fee) AS fee
+    FROM (SELECT * FROM $bill WHERE status = 'complete') AS e
+    LEFT JOIN (
+        SELECT channel, merchant, sort, day, bill, max(seq) AS newest, uniqExact(part) AS parts, count() AS lines,
+               sumIf(bill_line.amount, state = 'success' AND kind != 'refund' AND direction = 'in') AS paid,
+               sumIf(bill_line.amount, state = 'success' AND kind = 'refund') AS refunded,
+               sumIf(bill_line.fee, state = 'success') AS fee
+        FROM $bill_line AS bill_line GROUP BY channel, merchant, sort, day, bill
+    ) AS p USING (channel, merchant, sort, day, bill)
+    WHERE (e.parts, e.lines, e.paid, e.refunded, e.fee) = (p.parts, p.lines, p.paid, p.refunded, p.fee)
+    ORDER BY seq"""
+"""Those of which all has come, and agrees: since which block."""
 _EXCEPTIONS = """
     SELECT seq, exception_id, toString(status) AS status, toString(kind) AS kind, subject,
            reinterpretAsInt64(amount) AS units
@@ -185,15 +196,16 @@ class Booked:
         for row in store.rows(_MATCHED.format(where=where)):
             self._add(row, 8 if row["came"] else 10)
         self.bills: dict[str, dict[tuple[int, str], list[int]]] = defaultdict(dict)
-        newest: dict[tuple[str, int, str], tuple[int, str]] = {}
+        newest: dict[tuple[str, int, str], tuple[int, str, list[int]]] = {}
         for row in bills:
             key = row["account"], row["day"], row["sort"]
-            is_open = row["seq"] <= last and row["day"] > closes.upto(row["account"], row["seq"])
-            if is_open and (row["event_time"], row["bill"]) > newest.get(key, (0, "")):
-                newest[key] = row["event_time"], row["bill"]  # it takes the place of an earlier one
-                there, of = self.bills[row["account"]], (row["day"], row["sort"])
-                if row["lines"] or of in there:
-                    there[of] = [row[name] for name in ("lines", "paid", "refunded", "fee")]
+            time, bill, before = newest.get(key, (0, "", [0] * 4))
+            if row["seq"] > last or (row["event_time"], row["bill"]) < (time, bill):
+                continue
+            said = [row[name] for name in ("lines", "paid", "refunded", "fee")]
+            newest[key] = row["event_time"], row["bill"], said  # it takes the place of an earlier one
+            if said != before and row["day"] > closes.upto(row["account"], row["seq"]):
+                self.bills[row["account"]][row["day"], row["sort"]] = said
 
     def _add(self, row: Row, place: int) -> None:
         sums = self.days[row["whose"]].setdefault(row["day"], [0] * WIDTH)

@@ -168,7 +168,7 @@ class Billing:
 
     def _told_more(self, record: DayRecord, event: BillLines | BillComplete, day: int) -> bool:
         """A bill is told further; False: that has come before."""
-        counted = record.counts
+        counted, said = record.counts, record.said
         bill = record.bills.setdefault(event.bill, Bill())
         was_whole = bill.is_whole
         if isinstance(event, BillLines):
@@ -184,9 +184,9 @@ class Billing:
         counts = record.counts
         if counted not in ("", counts):
             self._supersede(record, counts, event)
-        if counted != counts or (event.bill == counts and isinstance(event, BillComplete)):
+        if record.said != said:
             account = f"{event.channel}/{event.merchant}"
-            self.output.counted.append(Counted(account, event.sort, day, record.bills[counts].said))
+            self.output.counted.append(Counted(account, event.sort, day, record.said))
         if isinstance(event, BillLines):
             of = self._account(event.channel, event.merchant)
             for line in event.lines:

@@ -62,7 +62,7 @@ class BillSaid(msgspec.Struct, frozen=True, gc=False):
 
 
 class Counted(msgspec.Struct, frozen=True, gc=False):
-    """Which of a day's bills counts is another one now, or it is known now what it says."""
+    """What a day's bill comes to is something else now: one is whole, or another one counts."""
 
     account: str
     """channel/merchant"""

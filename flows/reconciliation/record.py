@@ -5,7 +5,7 @@ from typing import Literal
 
 import msgspec
 
-from flows.reconciliation.accounts import Bill
+from flows.reconciliation.accounts import Bill, Sums
 from flows.reconciliation.model import Due
 from flows.reconciliation.threeway import Billed
 from schemas.payments import Payment, PaymentDecided, Period, Sort
@@ -193,6 +193,12 @@ class DayRecord(Kept, tag="y"):
         of those that have begun. Empty: there is none."""
         bills = self.bills
         return max(bills, key=lambda name: (bills[name].is_whole and bills[name].time, name), default="")
+
+    @property
+    def said(self) -> Sums:
+        """What its bill comes to: nothing while none is whole."""
+        counts = self.bills.get(self.counts)
+        return counts.said if counts is not None and counts.is_whole else Sums()
 
 
 class AccountRecord(Kept, tag="a"):

@@ -4,7 +4,8 @@ Steps are separated by `；`, days are of November 2025, what happens happens at
 
 单 FR-1 100.00               a receivable, told on the 8th; again: amended
 款 A1 11 100.00 FR-1 费0.60    a payment on the 11th with its order and fee; 退 R1 12 5.00 A1: a refund
-账单 11 A1 A2 费0.10           the day's bill with these payments and refunds, and other fees; 资金账单: of movements
+账单 11 A1 A2 费0.10           the day's bill with these payments and refunds, and other fees; 资金账单: of movements;
+                             残账单: a later one of which the first line has not come
 到 13                         it is four o'clock on the 13th
 日结 11 张三 列明A2 列明账单12     a close, naming what is open of a payment, or that a bill has not come
 周结, 月结                     the same with the first day of the week or month
@@ -88,6 +89,7 @@ class Case:
             "退": self._refunded,
             "账单": self._bill,
             "资金账单": self._funds,
+            "残账单": self._lacking,
             "到": self._until,
             "反结": self._reopen,
             "重启": self._restart,
@@ -126,6 +128,10 @@ class Case:
         for fee in (parse_yuan(word[1:]) for word in words if word.startswith("费")):
             lines = [msgspec.structs.replace(one, fee_e4=fee) for one in lines]
         self.books.take(*parts(day(on), *lines, sort=sort))
+
+    def _lacking(self, on: str, *words: str) -> None:
+        _, *rest = parts(day(on), *(self._lines[word] for word in words), size=1, corrects=1)
+        self.books.take(*rest)
 
     def _funds(self, on: str, *words: str) -> None:
         self._bill(on, *words, sort="fund")

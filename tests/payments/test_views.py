@@ -34,6 +34,9 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
         line = BillLine("payment", "A1", "FR-1001", "", 1_000_000, 6_000, NOON)
         books.take(*parts(TODAY), not_believed(TODAY), *parts(TODAY, line, corrects=1), *parts(TOMORROW))
         books.take(*parts(TODAY, line, sort="fund"))
+        second = BillLine("payment", "A2", "", "", 100_000, 0, NOON)
+        _, *lacking = parts(TODAY, line, second, size=1, corrects=2)
+        books.take(*lacking, *parts(TODAY, second, corrects=3, claims=2))
         yield books.client
 
 
@@ -53,8 +56,11 @@ def test_aging(client: Client) -> None:
 
 
 def test_a_days_bill_that_counts(client: Client) -> None:
+    """The latest of those of which all has come, and agrees."""
     assert rows(client, "SELECT day, state FROM bill_now WHERE sort = 'trade' ORDER BY day, state") == [
         (TODAY, "counts"),
+        (TODAY, "incomplete"),
+        (TODAY, "incomplete"),
         (TODAY, "refused"),
         (TODAY, "superseded"),
         (TOMORROW, "counts"),
