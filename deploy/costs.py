@@ -1,8 +1,8 @@
 """`waybook costs`: publish what hubs and lines cost, apportion it to the parcels that passed, show lines' profit.
 
-Shares are rows of the table `cost_share`, never changed: when late parcels, weights or a withdrawal change them,
-the next version takes the old share back in red and adds the new one. A version's rows go in with one insert whose
-token is a hash of them, so that repeating a run changes nothing.
+Shares are rows of the table `cost_share`, never changed: when late parcels, weights, orders or a withdrawal change
+them, or the lines under which they stand, the next version takes the old share back in red and adds the new one. A
+version's rows go in with one insert whose token is a hash of them, so that repeating a run changes nothing.
 """
 
 import hashlib
@@ -68,9 +68,9 @@ LEFT JOIN (
         ON t.event_id = e.event_id AND t.waybill = e.waybill
     GROUP BY e.waybill
 ) AS o ON o.waybill = p.waybill
-LEFT JOIN (SELECT outlet, argMax(toString(province), seq) AS province FROM site GROUP BY outlet) AS a
+LEFT JOIN (SELECT outlet, argMax(toString(province), seq) AS province FROM site WHERE $sealed GROUP BY outlet) AS a
     ON a.outlet = o.origin
-LEFT JOIN (SELECT outlet, argMax(toString(province), seq) AS province FROM site GROUP BY outlet) AS b
+LEFT JOIN (SELECT outlet, argMax(toString(province), seq) AS province FROM site WHERE $sealed GROUP BY outlet) AS b
     ON b.outlet = o.destination
 ORDER BY waybill"""
 PROFIT = """
@@ -117,7 +117,7 @@ def _version(
 ) -> tuple[int, list[dict[str, Any]]]:
     """The next version of a cost's shares, and its rows; none where nothing has changed."""
     shares = rows(client, SHARES, cost=cost["cost_id"])
-    before = {row["waybill"]: int(row["units"]) for row in shares if row["units"]}
+    before = {row["waybill"]: (int(row["units"]), str(row["line"])) for row in shares if row["units"]}
     version = 1 + max((int(row["newest"]) for row in shares), default=0)
     passed: list[dict[str, Any]] = []
     if not cost["gone"]:
@@ -126,11 +126,11 @@ def _version(
     quantities = {row["waybill"]: int(row[cost["basis"]]) for row in passed}
     if not any(quantities.values()):
         quantities = {row["waybill"]: int(row["piece"]) for row in passed}
-    after = {waybill: units for waybill, units in apportion(int(cost["units"]), quantities).items() if units}
+    lines = {row["waybill"]: str(row["route"]) for row in passed}
+    apportioned = apportion(int(cost["units"]), quantities)
+    after = {waybill: (units, lines[waybill]) for waybill, units in apportioned.items() if units}
     if after == before:
         return version, []
-    old = {row["waybill"]: str(row["line"]) for row in shares}
-    new = {row["waybill"]: str(row["route"]) for row in passed}
     about = {"cost_id": cost["cost_id"], "version": version, "business_date": str(cost["business_date"])}
 
     def row(waybill: str, status: str, quantity: int, units: int, route: str) -> dict[str, Any]:
@@ -142,9 +142,10 @@ def _version(
         if before.get(waybill) == after.get(waybill):
             continue
         if waybill in before:
-            made.append(row(waybill, "reversed", 0, -before[waybill], old[waybill]))
+            units, line = before[waybill]
+            made.append(row(waybill, "reversed", 0, -units, line))
         if waybill in after:
-            made.append(row(waybill, "share", quantities[waybill], after[waybill], new[waybill]))
+            made.append(row(waybill, "share", quantities[waybill], *after[waybill]))
     return version, made
 
 

@@ -22,11 +22,12 @@ _POSTED = f"""
            reinterpretAsInt64(amount) AS units, toString(counterparty) AS counterparty, business_date AS day
     FROM $journal WHERE fee = '{COST}'"""
 _SHARES = """
-    SELECT cost_id, waybill, sum(reinterpretAsInt64(amount)) AS units FROM $cost_share
-    GROUP BY cost_id, waybill"""
+    SELECT cost_id, waybill, toString(route) AS line, sum(reinterpretAsInt64(amount)) AS units FROM $cost_share
+    GROUP BY cost_id, waybill, line HAVING units != 0"""
 _NEWEST = "SELECT cost_id, argMax(toString(blocks), version) AS blocks FROM $cost_share GROUP BY cost_id"
 _PASSED = """
-    SELECT s.waybill AS waybill, w.grams AS grams, w.cm3 AS cm3, greatest(t.pieces, 1) AS pieces FROM (
+    SELECT s.waybill AS waybill, w.grams AS grams, w.cm3 AS cm3, greatest(t.pieces, 1) AS pieces,
+           o.ends.1 AS origin, o.ends.2 AS destination FROM (
         SELECT waybill, minIf(event_time, site = {{place:String}}
                    AND toDate(event_time, 'Asia/Shanghai') = toDate({{day:Int32}})) AS left,
                maxIf(event_time, site = {{to:String}}) AS came, countIf(site = {{to:String}}) AS times,
@@ -40,7 +41,13 @@ _PASSED = """
                FROM (SELECT * FROM $order_terms WHERE {known}) AS o
                JOIN (SELECT event_id, waybill, event_time FROM $event WHERE kind = 'order' AND ({known})) AS e
                    ON e.event_id = o.event_id AND e.waybill = o.waybill GROUP BY o.waybill) AS t
-        ON t.waybill = s.waybill"""
+        ON t.waybill = s.waybill
+    LEFT JOIN (SELECT waybill, argMax((toString(origin), toString(destination)), (event_time, event_id)) AS ends
+               FROM $event WHERE kind = 'order' AND ({known}) GROUP BY waybill) AS o ON o.waybill = s.waybill"""
+_PROVINCES = """
+    SELECT outlet, argMax(toString(province), seq) AS province FROM $site WHERE {known} GROUP BY outlet"""
+Shares = dict[tuple[str, str], int]
+"""By waybill and line: its share."""
 
 
 class Cost(msgspec.Struct, frozen=True):
@@ -90,16 +97,16 @@ class Costs:
         return found.check("journal rows")
 
     def check_shares(self) -> Check:
-        """Shares add up to their cost, and are those of the scans and weights of the blocks that they name."""
+        """Shares add up to their cost, and are those of the scans, weights and orders of the blocks that they name."""
         found = Findings("cost_shares", "成本分摊到票：合计等于成本，逐票独立重算")
-        shares: dict[str, dict[str, int]] = defaultdict(dict)
+        shares: dict[str, Shares] = defaultdict(dict)
         for row in self._store.rows(_SHARES):
-            shares[row["cost_id"]][row["waybill"]] = row["units"]
+            shares[row["cost_id"]][row["waybill"], row["line"]] = row["units"]
         for row in self._store.rows(_NEWEST):
             name = row["cost_id"]
             found.seen += 1
             cost = self._costs.get(name)
-            there = {waybill: units for waybill, units in shares[name].items() if units}
+            there = shares[name]
             if cost is None:
                 found.add(f"{name}: shares of no cost")
             elif (total := sum(there.values())) not in (0, cost.units):
@@ -107,18 +114,12 @@ class Costs:
             elif name in self._withdrawn and not there:
                 continue
             elif there != (wanted := self._apportioned(cost, row["blocks"])):
-                wrong = sorted(
-                    waybill
-                    for waybill in there.keys() | wanted.keys()
-                    if there.get(waybill) != wanted.get(waybill)
-                )
-                found.add(
-                    f"{name}: {wrong[0]} bears {there.get(wrong[0])}, should bear {wanted.get(wrong[0])}"
-                )
+                wrong = min(one for one, _ in there.items() ^ wanted.items())
+                found.add(f"{name}: {wrong} bears {there.get(wrong)}, should bear {wanted.get(wrong)}")
         return found.check("costs apportioned")
 
-    def _apportioned(self, cost: Cost, blocks: str) -> dict[str, int]:
-        """By waybill: each its exact part cut off, what is left over to those whose cut was largest."""
+    def _apportioned(self, cost: Cost, blocks: str) -> Shares:
+        """Each its exact part cut off, what is left over to those whose cut was largest."""
         known = up_to(read_blocks(blocks))
         rows = self._store.rows(_PASSED.format(known=known), place=cost.place, to=cost.to, day=cost.day)
         column = {"weight": "grams", "volume": "cm3", "piece": "pieces"}[cost.basis]
@@ -131,4 +132,12 @@ class Costs:
         left = cost.units - sum(made.values()) if made else 0
         for waybill in sorted(exact, key=lambda one: (made[one] - exact[one], one))[:left]:
             made[waybill] += 1
-        return {waybill: units for waybill, units in made.items() if units}
+        provinces = {
+            row["outlet"]: row["province"] for row in self._store.rows(_PROVINCES.format(known=known))
+        }
+        lines = {
+            row["waybill"]: f"{provinces.get(row['origin'], '')}-{provinces.get(row['destination'], '')}"
+            for row in rows
+            if row["origin"]
+        }
+        return {(waybill, lines.get(waybill, "")): units for waybill, units in made.items() if units}

@@ -4,11 +4,12 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
+import msgspec
 from clickhouse_connect.driver.client import Client
 
 from deploy import costs
 from deploy.audit import run
-from schemas.events import CostIncurred, CostWithdrawn, Tick
+from schemas.events import CostIncurred, CostWithdrawn, Order, Tick
 from schemas.times import HOUR
 from tests.audit import world
 from tests.audit.lane import Lane, record
@@ -37,6 +38,14 @@ def shares(client: Client) -> dict[str, Decimal]:
     return {str(cost): Decimal(amount) for cost, amount in found}
 
 
+def carried(client: Client) -> set[str]:
+    """Parcels that have a share of a cost by pieces, which their orders do not change."""
+    found = client.query(
+        "SELECT waybill FROM cost_share WHERE cost_id = 'hub' AND status = 'share'"
+    ).result_rows
+    return {str(waybill) for (waybill,) in found}
+
+
 def test_costs_are_apportioned_as_parcels_come(empty: Client) -> None:
     lanes = [Lane(empty, number, (number,)) for number in range(2)]
     events = list(world.disordered(120, 95))
@@ -56,6 +65,13 @@ def test_costs_are_apportioned_as_parcels_come(empty: Client) -> None:
     for lane in lanes:
         lane.block([record(Tick(id="last", time=now + 20 * HOUR))])
     costs.spread(empty, empty)
+    order = next(one for one in events if isinstance(one, Order) and one.waybill in carried(empty))
+    moved = msgspec.structs.replace(order, id="moved", time=now, destination="GZ1", destination_city="440100")
+    lanes[int(order.waybill[-1]) % 2].block([record(moved, int(order.waybill[-1]) % 2)])
+    for lane in lanes:
+        lane.block([record(Tick(id="moved", time=now + 20 * HOUR))])
+    said = costs.spread(empty, empty)
+    assert said != ["nothing has changed"], "its share stands under another line, of the same amount"
     count = empty.query("SELECT count() FROM cost_share").result_rows[0][0]
     assert costs.spread(empty, empty) == ["nothing has changed"]
     assert empty.query("SELECT count() FROM cost_share").result_rows[0][0] == count
@@ -75,6 +91,7 @@ def test_costs_are_apportioned_as_parcels_come(empty: Client) -> None:
     kept = Kept(empty, ("cost_share", "cost", "journal"))
     for table, change, where, noticed in (
         ("cost_share", "amount + 1 AS amount", "cost_id = 'line'", "cost_shares"),
+        ("cost_share", "'x' AS route", "cost_id = 'line'", "cost_shares"),
         ("cost_share", "'0:2 1:2' AS blocks", "cost_id = 'hub'", "cost_shares"),
         ("cost", "amount + 1 AS amount", "cost_id = 'hub'", "costs_posted"),
         ("cost", "'x' AS carrier", "cost_id = 'hub'", "recomputed_journal"),
