@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from itertools import combinations
 
 from flows.reconciliation.working import Book, Claim, Money
+from schemas.money import yuan
 
 MOST_SPLIT = 12
 """Documents of one payment among which a refund's exact parts are looked for."""
@@ -27,7 +28,7 @@ def _of_payment(book: Book, refund: Money, of: Money) -> list[Claim]:
         of.left -= unmatched
         of.returned += unmatched
         refund.left -= unmatched
-        book.tell(refund, f"{unmatched} from what {of.key} has not matched")
+        book.tell(refund, f"{yuan(unmatched)} from what {of.key} has not matched")
         exact = _exactly(refund.left, had, [of.given[one.name] for one in had])
     if not refund.left or not had:
         return []

@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from flows.reconciliation.model import Difference, Due, Match, Paid
 from flows.reconciliation.quoted import calls, numbers_of_due, numbers_of_payment
+from schemas.money import yuan
 from schemas.times import business_day
 
 Note = Callable[[str, str], None]
@@ -164,7 +165,7 @@ class Book:
     def _write(self, given: Given, amount: int) -> None:
         self._given[given] = self._given.get(given, 0) + amount
         if self.note is not None:
-            self.note(given.payment, f"{given.rule}: {amount} for {given.document} ({given.evidence})")
+            self.note(given.payment, f"{given.rule}: {yuan(amount)} for {given.document} ({given.evidence})")
 
     def matches(self) -> tuple[Match, ...]:
         """What was given and taken back, in order."""

@@ -14,6 +14,12 @@ def test_what_matched_says_rule_and_evidence() -> None:
     assert told[-1] == "matched: 100.00 for FR-1001 by reference (reference FR1001 in the text)"
 
 
+def test_what_goes_back_is_told_in_yuan() -> None:
+    told = lines("FR-1001 甲 100.00", "P1 120.00 订单FR-1001；R1 30.00 退款P1", "R1")
+    assert "20.00 from what P1 has not matched" in told
+    assert "refund: 10.00 for FR-1001 (refund of P1)" in told
+
+
 def test_candidates_that_lost_say_why() -> None:
     told = lines(
         "FR-1001 甲 100.00；FR-1002 甲 40.00 USD；FR-1003 甲 30.00 5日09:00", "P1 77.00 主体甲 4日09:00"
