@@ -1,6 +1,7 @@
 """What the page and the terminal tell of payments: money by channel, how much of it is matched, what is open, aging.
 
-Sums over currencies make no sense: each is told by itself; the share that is matched is that of money in yuan.
+Sums over currencies make no sense: each is told by itself; the share that is matched is that of money in yuan. What is
+deducted from virtual accounts came through a channel before: it is no further money.
 """
 
 from decimal import Decimal
@@ -15,10 +16,10 @@ from schemas.reasons import EXCEPTION
 CHANNELS = """
 SELECT channel, currency, sum(payments) AS n, sumIf(c.amount, direction = 'in') AS money_in,
        sumIf(c.amount, direction = 'out') AS money_out, sum(c.fees) AS kept
-FROM channel_day AS c GROUP BY channel, currency ORDER BY currency, channel"""
+FROM channel_day AS c WHERE channel != 'account' GROUP BY channel, currency ORDER BY currency, channel"""
 MATCHED = """
 SELECT sum(payments) AS n, sum(c.amount) AS money, sum(c.matched) AS found, sum(fully_matched) AS wholly
-FROM channel_day AS c WHERE kind = 'payment' AND direction = 'in' AND currency = 'CNY'"""
+FROM channel_day AS c WHERE channel != 'account' AND kind = 'payment' AND direction = 'in' AND currency = 'CNY'"""
 EXCEPTION_REASONS = """
 SELECT kind AS why, any(severity) AS gravity, count() AS n, min(since) AS oldest
 FROM open_payment_exception GROUP BY why ORDER BY n DESC, why"""
@@ -26,6 +27,13 @@ EXCEPTION_LIST = """
 SELECT exception_id, kind AS why, subject, severity, owner, suggested, amount, evidence, candidates, since, state
 FROM open_payment_exception WHERE {reason:String} = '' OR why = {reason:String}
 ORDER BY since, exception_id LIMIT {limit:UInt32} OFFSET {skip:UInt32}"""
+OPEN_DECISIONS = """
+SELECT * FROM open_decision WHERE {group:String} = '' OR of_group = {group:String}
+ORDER BY needs, decided_at, decision_id"""
+DECISION_REASONS = "SELECT needs AS why, count() AS n FROM open_decision GROUP BY why ORDER BY why"
+DECISION_LIST = """
+SELECT *, needs AS why FROM open_decision WHERE {reason:String} = '' OR why = {reason:String}
+ORDER BY decided_at, decision_id LIMIT {limit:UInt32} OFFSET {skip:UInt32}"""
 AGING = """
 SELECT currency, bucket, sum(documents) AS n, sum(a.amount) AS owed FROM receivable_aging AS a
 GROUP BY currency, bucket ORDER BY currency, indexOf(['current', '1-30', '31-60', '61-90', 'over 90'], bucket)"""
@@ -46,6 +54,8 @@ BUCKETS = {
     "61-90": "61–90 天",
     "over 90": "90 天以上",
 }
+NEEDS = {"approval": "待他人复核", "refund": "待退款"}
+"""What a decision needs, so that it is done."""
 SEVERITIES = {"high": "高", "medium": "中", "low": "低"}
 
 

@@ -167,6 +167,42 @@ VIEWS = {
                argMax(payment_exception.since, (seq, line)) AS since,
                argMax(payment_exception.until, (seq, line)) AS until
         FROM payment_exception GROUP BY exception_id HAVING state != 'closed'""",
+    "open_decision": """
+        SELECT d.event_id AS decision_id, d.of_group AS of_group, d.decision AS decision,
+               if(d.state = 'waiting' AND NOT arrayExists(x -> x != d.decided_by, w.agreed), 'approval', 'refund')
+                   AS needs,
+               d.decided_by AS decided_by, d.decided_at AS decided_at, d.exception_id AS exception_id,
+               d.about AS about, if(needs = 'approval', d.units, least(d.units, p.unmatched - r.gone)) AS amount,
+               d.reason AS reason
+        FROM (
+            SELECT event_id, toString(`group`) AS of_group, toString(decision) AS decision, toString(state) AS state,
+                   by AS decided_by, event_time AS decided_at, exception_id, payment, reason,
+                   JSONExtractArrayRaw(shares) AS parts,
+                   multiIf(decision = 'match', arrayStringConcat(arrayMap(x -> concat(JSONExtractString(x, 'payment'),
+                       ' → ', JSONExtractString(x, 'document')), parts), ', '),
+                       decision = 'refund', payment, document) AS about,
+                   payment_decision.amount
+                       + toDecimal64(arraySum(x -> JSONExtractInt(x, 'amount_e4'), parts), 4) / 10000 AS units
+            FROM payment_decision WHERE decision IN ('match', 'write_off', 'refund') AND state != 'withdrawn'
+        ) AS d
+        LEFT JOIN (
+            SELECT toString(`group`) AS of_group, of, groupArrayIf(by, decision = 'approve') AS agreed,
+                   countIf(decision = 'withdraw') AS withdrawn
+            FROM payment_decision WHERE of != '' GROUP BY of_group, of
+        ) AS w ON w.of_group = d.of_group AND w.of = d.event_id
+        LEFT JOIN (
+            SELECT payment, unmatched FROM payment_now
+            WHERE payment IN (SELECT payment FROM payment_decision WHERE decision = 'refund')
+        ) AS p ON p.payment = d.payment
+        LEFT JOIN (
+            SELECT o.of AS of, sum(n.unmatched) AS gone
+            FROM (
+                SELECT payment, argMax(original, (seq, line)) AS of FROM payment WHERE kind = 'refund'
+                    AND original IN (SELECT payment FROM payment_decision WHERE decision = 'refund') GROUP BY payment
+            ) AS o
+            JOIN payment_now AS n ON n.payment = o.payment GROUP BY of
+        ) AS r ON r.of = d.payment
+        WHERE w.withdrawn = 0 AND (needs = 'approval' OR (d.decision = 'refund' AND amount > 0))""",
     "receivable_aging": """
         SELECT of_group, party, kind, currency,
                multiIf(late <= 0, 'current', late <= 30, '1-30', late <= 60, '31-60', late <= 90, '61-90', 'over 90')
@@ -241,9 +277,10 @@ VIEWS = {
         GROUP BY account, name, english""",
 }
 """Views for people: what waits now, goods in stores, open breaches of scan chains, cases of weights, conflicting
-duplicates with both contents, dead letters still open; payments, dues and bills as they are, open exceptions, aging
-by days overdue, days sales outstanding, each day by channel, what was notified, billed and booked of it, closes that
-stand, and where the money is (2601: of which nobody knows for what)."""
+duplicates with both contents, dead letters still open; payments, dues and bills as they are, open exceptions, decisions
+that wait for another person or for money to go back, aging by days overdue, days sales outstanding, each day by
+channel, what was notified, billed and booked of it, closes that stand, and where the money is (2601: of which nobody
+knows for what)."""
 
 
 def statements(

@@ -17,6 +17,8 @@ def safely(run: Run) -> Run:
     def safe(arguments: argparse.Namespace) -> int:
         try:
             return run(arguments)
+        except BrokenPipeError:
+            raise  # whoever read the answer has seen enough: the command line knows
         except (LookupError, ValueError, OSError, msgspec.ValidationError) as error:
             sys.stderr.write(f"{error}\n")
             return 1

@@ -6,13 +6,18 @@ import sys
 from collections.abc import Callable, Iterator
 from datetime import date
 
+from dashboards.why import explained
 from deploy.commands import Command, Run, safely
 from deploy.commands.where import settings_of, store_of
 from deploy.evidence import shown
 from deploy.reconciliation import people
 from schemas.money import parse_yuan
 from schemas.payments import PaymentDecided
+from schemas.reasons import EXCEPTION
 from schemas.times import span
+
+LIMIT = 1_000
+"""Exceptions that are listed at once."""
 
 
 def list_(arguments: argparse.Namespace) -> Iterator[str]:
@@ -21,9 +26,16 @@ def list_(arguments: argparse.Namespace) -> Iterator[str]:
         store_of(arguments),
         arguments.kind,
         arguments.group,
+        owner=arguments.owner,
         ignored=arguments.ignored,
         age=span(arguments.older_than),
+        limit=arguments.limit,
     )
+
+
+def decisions(arguments: argparse.Namespace) -> Iterator[str]:
+    """Decisions that wait for another person, and money that has to go back and has not."""
+    yield from people.undone(store_of(arguments), arguments.group)
 
 
 def show(arguments: argparse.Namespace) -> Iterator[str]:
@@ -31,35 +43,31 @@ def show(arguments: argparse.Namespace) -> Iterator[str]:
     yield from people.showing(store_of(arguments), arguments.id)
 
 
-def resolve(arguments: argparse.Namespace) -> Iterator[str]:
+def resolve(arguments: argparse.Namespace) -> PaymentDecided:
     """A decision about one."""
     answer = people.Answer(store_of(arguments), arguments.by, arguments.reason)
     if arguments.match:
-        made = answer.match(arguments.id, [_share(text) for text in arguments.match])
-    elif arguments.write_off:
-        made = answer.write_off(arguments.id, arguments.document, parse_yuan(arguments.write_off))
-    elif arguments.refund:
-        made = answer.refund(arguments.id)
-    else:
-        made = answer.ignore(arguments.id, arguments.ignore_until)
-    yield _sent(arguments, made)
+        return answer.match(arguments.id, [_share(text) for text in arguments.match])
+    if arguments.write_off:
+        return answer.write_off(arguments.id, arguments.document, _amount(arguments.write_off))
+    if arguments.refund:
+        return answer.refund(arguments.id)
+    return answer.ignore(arguments.id, arguments.ignore_until)
 
 
-def agree(arguments: argparse.Namespace) -> Iterator[str]:
+def agree(arguments: argparse.Namespace) -> PaymentDecided:
     """Agree to another person's decision."""
-    yield _sent(arguments, people.Answer(store_of(arguments), arguments.by).approve(arguments.id))
+    return people.Answer(store_of(arguments), arguments.by).approve(arguments.id)
 
 
-def withdraw(arguments: argparse.Namespace) -> Iterator[str]:
+def withdraw(arguments: argparse.Namespace) -> PaymentDecided:
     """Take a decision back."""
-    yield _sent(
-        arguments, people.Answer(store_of(arguments), arguments.by, arguments.reason).withdraw(arguments.id)
-    )
+    return people.Answer(store_of(arguments), arguments.by, arguments.reason).withdraw(arguments.id)
 
 
 def explain(arguments: argparse.Namespace) -> Iterator[str]:
     """Why a payment was matched, or why not."""
-    yield from people.explained(store_of(arguments), arguments.payment)
+    yield from explained(store_of(arguments), arguments.payment)
 
 
 def evidence(arguments: argparse.Namespace) -> Iterator[str]:
@@ -71,12 +79,14 @@ def _share(text: str) -> tuple[str, int]:
     document, _, amount = text.rpartition("=")
     if not document:
         raise ValueError(f"{text!r} is no DOCUMENT=AMOUNT")
-    return document, parse_yuan(amount)
+    return document, _amount(amount)
 
 
-def _sent(arguments: argparse.Namespace, made: PaymentDecided) -> str:
-    people.send(settings_of(arguments), made)
-    return f"decided: {made.id}  {people.became(store_of(arguments), made, arguments.wait)}"
+def _amount(text: str) -> int:
+    amount = parse_yuan(text)
+    if amount <= 0:
+        raise ValueError(f"{text!r} is not more than nothing")
+    return amount
 
 
 def _telling(what: Callable[[argparse.Namespace], Iterator[str]]) -> Run:
@@ -90,19 +100,40 @@ def _telling(what: Callable[[argparse.Namespace], Iterator[str]]) -> Run:
     return safely(run)
 
 
+def _deciding(what: Callable[[argparse.Namespace], PaymentDecided]) -> Run:
+    """A command that sends a decision, and says what a lane has made of it; exit code 1 when none has taken it."""
+
+    def run(arguments: argparse.Namespace) -> int:
+        made = what(arguments)
+        people.send(settings_of(arguments), made)
+        taken, said = people.became(store_of(arguments), made, arguments.wait)
+        sys.stdout.write(f"decided: {made.id}  {said}\n")
+        return 0 if taken else 1
+
+    run.__doc__ = what.__doc__
+    return safely(run)
+
+
 def add(command: Command) -> None:
     """exceptions, match, evidence."""
     user = os.environ.get("USER", "")
     one = command("exceptions", _telling(list_))
     parts = one.add_subparsers(metavar="PART")
     part = parts.add_parser("list", help=list_.__doc__)
-    part.add_argument("--kind", default="")
+    part.add_argument(
+        "--kind", default="", choices=tuple(EXCEPTION), metavar="KIND", help=", ".join(EXCEPTION)
+    )
     part.add_argument("--group", default="")
+    part.add_argument("--owner", default="", choices=("cashier", "finance"), help="who looks at it")
     part.add_argument("--ignored", action="store_true", help="those that sleep, too")
     part.add_argument(
         "--older-than", default="0m", metavar="TIME", help="open for so long at least: 30m, 12h, 2d"
     )
-    one.set_defaults(kind="", group="", ignored=False, older_than="0m")
+    part.add_argument("--limit", type=int, default=LIMIT, help="the worst and oldest so many")
+    one.set_defaults(kind="", group="", owner="", ignored=False, older_than="0m", limit=LIMIT)
+    part = parts.add_parser("decisions", help=decisions.__doc__)
+    part.add_argument("--group", default="")
+    part.set_defaults(run=_telling(decisions))
     part = parts.add_parser("show", help=show.__doc__)
     part.add_argument("id")
     part.set_defaults(run=_telling(show))
@@ -117,14 +148,14 @@ def add(command: Command) -> None:
     part.add_argument("--by", default=user, help="who decides")
     part.add_argument("--reason", default="")
     part.add_argument("--wait", type=float, default=20, help="seconds until a lane has taken it, at most")
-    part.set_defaults(run=_telling(resolve))
+    part.set_defaults(run=_deciding(resolve))
     for name, what in (("approve", agree), ("withdraw", withdraw)):
         part = parts.add_parser(name, help=what.__doc__)
         part.add_argument("id", help="the decision's")
         part.add_argument("--by", default=user, help="who decides")
         part.add_argument("--reason", default="")
         part.add_argument("--wait", type=float, default=20, help="seconds until a lane has taken it, at most")
-        part.set_defaults(run=_telling(what))
+        part.set_defaults(run=_deciding(what))
     one = command("match", _telling(explain))
     one.add_argument("what", choices=("explain",))
     one.add_argument("payment", help="channel/merchant/kind/number")

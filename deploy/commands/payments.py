@@ -4,9 +4,9 @@ import argparse
 import sys
 
 from dashboards.payments import figures, to_text
+from dashboards.trail import trail
 from deploy.commands import Command
 from deploy.commands.where import store_of
-from deploy.reconciliation.trail import trail
 
 
 def payments(arguments: argparse.Namespace) -> int:
@@ -19,8 +19,8 @@ def payments(arguments: argparse.Namespace) -> int:
         sys.stdout.write(to_text(figures(client)) + "\n")
         return 0
     try:
-        for line in trail(client, arguments.name):
-            sys.stdout.write(line + "\n")
+        for step in trail(client, arguments.name):
+            sys.stdout.write(f"{step.line}\n")
     except LookupError as error:
         sys.stderr.write(f"{error}\n")
         return 1

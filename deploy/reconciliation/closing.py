@@ -13,8 +13,8 @@ import msgspec
 from clickhouse_connect.driver.client import Client
 
 from dashboards.queries import Row, rows
+from dashboards.stored import now_of
 from dashboards.words import shanghai
-from deploy.reconciliation.stored import now_of
 from deploy.terminal import table
 from flows.reconciliation.output import Item, Lack
 from schemas import topics
@@ -31,6 +31,7 @@ SELECT DISTINCT toString(channel) AS of_channel, toString(merchant) AS of_mercha
 ) WHERE ({channel:String} = '' OR of_channel = {channel:String})
     AND ({merchant:String} = '' OR of_merchant = {merchant:String})
 ORDER BY of_channel, of_merchant"""
+GROUPS = "SELECT DISTINCT toString(`group`) AS of_group FROM payment ORDER BY of_group"
 STANDING = """
 SELECT * FROM close_now
 WHERE ({group:String} = '' OR of_group = {group:String}) AND ({period:String} = '' OR period = {period:String})
@@ -96,7 +97,10 @@ def accounts(client: Client, group: str, channel: str = "", merchant: str = "") 
     """The channels' merchants of a group that have any business. Raises LookupError where there is none."""
     found = rows(client, ACCOUNTS, group=group, channel=channel, merchant=merchant)
     if not found and not (channel and merchant):
-        raise LookupError(f"nothing is known of channels' merchants of group {group!r}")
+        groups = ", ".join(row["of_group"] for row in rows(client, GROUPS)) or "none yet"
+        raise LookupError(
+            f"nothing is known of channels' merchants of group {group!r}; groups with business: {groups}"
+        )
     return [Account(row["of_channel"], row["of_merchant"]) for row in found] or [Account(channel, merchant)]
 
 

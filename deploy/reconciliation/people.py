@@ -7,30 +7,37 @@ from datetime import date
 import msgspec
 from clickhouse_connect.driver.client import Client
 
+from dashboards.payments import OPEN_DECISIONS
 from dashboards.queries import Row, rows
+from dashboards.stored import now_of
+from dashboards.trail import deducted
+from dashboards.why import explained
 from dashboards.words import shanghai, yuan
-from deploy.reconciliation.stored import GROUP_OF, Stored, now_of, rules_of
-from deploy.reconciliation.trail import deducted
-from flows.reconciliation.components import component
 from flows.reconciliation.deducting import REFUSED
-from flows.reconciliation.explain import explain
 from schemas import topics
 from schemas.identity import content_id
 from schemas.money import parse_yuan
-from schemas.payments import ACCOUNT_CHANNEL, PaymentDecided, Share
+from schemas.money import yuan as told
+from schemas.payments import PaymentDecided, Share
 from schemas.reasons import EXCEPTION
 from schemas.settings import Settings
 from schemas.times import DAY, SHANGHAI_OFFSET, day_of
 from sinks.kafka import Records
 
 OPEN = """
-SELECT exception_id, of_group, kind, subject, severity, owner, suggested, state, amount, since
+SELECT exception_id, of_group, kind, subject, severity, owner, suggested, state, amount, since, count() OVER () AS all
 FROM open_payment_exception
 WHERE ({kind:String} = '' OR kind = {kind:String}) AND ({group:String} = '' OR of_group = {group:String})
-    AND ({ignored:Bool} OR state != 'ignored')
+    AND ({owner:String} = '' OR owner = {owner:String}) AND ({ignored:Bool} OR state != 'ignored')
     AND since <= (SELECT now FROM payment_clock) - toIntervalMillisecond({age:UInt64})
 ORDER BY indexOf(['high', 'medium', 'low'], severity), since, exception_id LIMIT {limit:UInt32}"""
-ONE = "SELECT * FROM open_payment_exception WHERE exception_id = {id:String}"
+ONE = """
+SELECT any(toString(`group`)) AS of_group, any(toString(kind)) AS kind, any(subject) AS subject,
+       any(toString(severity)) AS severity, any(toString(owner)) AS owner, any(action) AS suggested,
+       argMax(toString(status), (seq, line)) AS state, argMax(e.amount, (seq, line)) AS amount,
+       argMax(e.evidence, (seq, line)) AS evidence, argMax(e.candidates, (seq, line)) AS candidates,
+       exception_id
+FROM payment_exception AS e WHERE exception_id = {id:String} GROUP BY exception_id"""
 HISTORY = """
 SELECT time, status, amount, evidence, cause FROM payment_exception
 WHERE exception_id = {id:String} ORDER BY seq, line"""
@@ -44,7 +51,20 @@ UNION ALL
 SELECT 'refused', concat(reason, ': ', detail) FROM dead_letter
 WHERE event_id = {id:String} AND topic = {topic:String} AND status = 'open'
 LIMIT 1"""
-DECISION = "SELECT toString(`group`) AS of_group, '' AS exception_id FROM payment_decision WHERE event_id = {id:String}"
+DECISION = """
+SELECT toString(`group`) AS of_group, '' AS exception_id, by FROM payment_decision WHERE event_id = {id:String}"""
+AMOUNTS = """
+SELECT document, reinterpretAsInt64(amount) AS amount FROM due_now
+WHERE of_group = {group:String} AND document IN {names:Array(String)}"""
+PAYMENT = """
+SELECT count() AS n FROM payment WHERE payment = {payment:String} AND kind = 'payment'"""
+OF_DAYS = ("bill_missing", "bill_refused")
+"""Kinds of exceptions about a day's bill, not about a payment."""
+NO_DOCUMENT = "there is no document {} of group {}"
+NEEDS = {
+    "approval": "待他人复核 waits for another person: waybook exceptions approve",
+    "refund": "待退款 has to go back, and has not",
+}
 
 
 def listing(
@@ -52,23 +72,43 @@ def listing(
     kind: str = "",
     group: str = "",
     *,
+    owner: str = "",
     ignored: bool = False,
     age: int = 0,
     limit: int = 1000,
 ) -> Iterator[str]:
-    """A line for each open exception, the worst and oldest first. `age`: those that are open for so many ms at least,
-    as time passes in the books."""
-    for row in rows(client, OPEN, kind=kind, group=group, ignored=ignored, age=age, limit=limit):
+    """A line for each open exception, the worst and oldest first, and how many there are beyond `limit`. `age`: those
+    that are open for so many ms at least, as time passes in the books."""
+    listed = rows(client, OPEN, kind=kind, group=group, owner=owner, ignored=ignored, age=age, limit=limit)
+    decided = {row["exception_id"]: row["decision_id"] for row in rows(client, OPEN_DECISIONS, group=group)}
+    for row in listed:
+        said = (
+            f"  待他人复核 waits for another person: {one}"
+            if (one := decided.get(row["exception_id"]))
+            else ""
+        )
         yield (
             f"{row['exception_id']}  {row['severity']}  {EXCEPTION[row['kind']]} {row['kind']}  {row['subject']}  "
-            f"{yuan(row['amount'])}  {row['owner']}  {shanghai(row['since'])}  {row['suggested']}"
+            f"{yuan(row['amount'])}  {row['owner']}  {shanghai(row['since'])}  {row['suggested']}{said}"
         )
+    if listed and (more := listed[0]["all"] - len(listed)):
+        yield f"… 还有 {more:,} 项 more: --limit shows further ones, --group, --kind, --owner and --older-than fewer"
+
+
+def undone(client: Client, group: str = "") -> Iterator[str]:
+    """A line for each decision that waits for another person, and each after which money has to go back and has not."""
+    for row in rows(client, OPEN_DECISIONS, group=group):
+        yield (
+            f"{row['decision_id']}  {NEEDS[row['needs']]}  {row['decision']}  {row['about']}  {yuan(row['amount'])}  "
+            f"{row['decided_by']}  {shanghai(row['decided_at'])}  {row['reason']}"
+        ).rstrip()
 
 
 def showing(client: Client, number: str) -> Iterator[str]:
-    """All about an open exception, with what matching saw. Raises LookupError."""
+    """All about an exception, open or closed, with what matching saw. Raises LookupError."""
     row = found(client, number)
-    yield f"{EXCEPTION[row['kind']]} {row['kind']}  {row['subject']}  {yuan(row['amount'])}"
+    state = f"  {STATE[row['state']]}" if row["state"] in STATE else ""
+    yield f"{EXCEPTION[row['kind']]} {row['kind']}  {row['subject']}  {yuan(row['amount'])}{state}"
     yield f"严重程度 severity {row['severity']}  负责 owner {row['owner']}  建议 suggested: {row['suggested']}"
     yield f"依据 evidence: {row['evidence']}"
     if row["candidates"]:
@@ -79,69 +119,92 @@ def showing(client: Client, number: str) -> Iterator[str]:
         what = f"{one['decision']} {one['event_id']}  {one['state']}  {one['by']}  {one['reason']}"
         yield f"  {shanghai(one['event_time'])}  {what}"
     if row["kind"] == REFUSED:
-        yield from deducted(client, row["subject"])
-    elif "/" in row["subject"]:
+        yield from (step.line for step in deducted(client, row["subject"]))
+    elif row["kind"] not in OF_DAYS:
         yield from explained(client, row["subject"])
 
 
 def found(client: Client, number: str) -> Row:
-    """An open exception. Raises LookupError."""
+    """An exception, open or closed. Raises LookupError."""
     known = rows(client, ONE, id=number)
     if not known:
         raise LookupError(
-            f"there is no open exception {number}: waybook exceptions list shows those that are"
+            f"there is no exception {number}: waybook exceptions list shows those that are open"
         )
     return dict(known[0])
 
 
-def explained(client: Client, payment: str) -> list[str]:
-    """Why a payment was matched, or why not. Raises LookupError."""
-    group = rows(client, GROUP_OF, payment=payment)
-    if not group:
-        raise LookupError(f"there is no payment {payment}: its key is channel/merchant/kind/number")
-    if payment.startswith(f"{ACCOUNT_CHANNEL}/"):
-        return ["deducted from the account, not matched by a rule", *deducted(client, payment)]
-    facts = Stored(client, group[0]["of"], rules_of(client))
-    dues, payments = component([], [payment], facts, facts.rules)
-    return explain(payment, dues, payments, facts.decided.decisions, facts.rules, now_of(client))
-
-
 class Answer:
-    """A person's answer, about an exception or a decision of another person. Each raises LookupError."""
+    """A person's answer, about an open exception or a decision of another person.
+
+    Each raises LookupError or ValueError for what would change nothing, before it is said.
+    """
 
     def __init__(self, client: Client, by: str, reason: str = "") -> None:
+        if not by:
+            raise ValueError("nobody decides: say --by NAME")
         self.client, self.by, self.reason = client, by, reason
 
     def match(self, number: str, shares: Sequence[tuple[str, int]]) -> PaymentDecided:
         """The exception's payment is for these documents, so much each (0.0001)."""
-        row = found(self.client, number)
+        row = self._open(number)
         if row["kind"] == REFUSED:
             raise LookupError(f"{row['subject']} is a document: match the payment that is for it")
+        known = self._documents(row, [document for document, _ in shares])
+        for document, amount in shares:
+            if document not in known:
+                raise LookupError(NO_DOCUMENT.format(document, row["of_group"]))
+            if amount > known[document]:
+                raise ValueError(f"{document} is about no more than {told(known[document])}")
         said = tuple(Share(row["subject"], document, amount) for document, amount in shares)
         return self._said(row, "match", shares=said)
 
     def write_off(self, number: str, document: str, amount: int) -> PaymentDecided:
         """So much of a document is given up; empty: of the one that the exception is about."""
-        row = found(self.client, number)
-        return self._said(row, "write_off", document=document or row["subject"], amount_e4=amount)
+        row = self._open(number)
+        names = [document] if document else [row["subject"], *row["candidates"].split()]
+        known = self._documents(row, names)
+        if document and not known:
+            raise LookupError(NO_DOCUMENT.format(document, row["of_group"]))
+        if len(known) != 1:
+            raise LookupError(
+                f"which document? say --document: {', '.join(sorted(known)) or 'it is about none'}"
+            )
+        return self._said(row, "write_off", document=next(iter(known)), amount_e4=amount)
 
     def refund(self, number: str) -> PaymentDecided:
         """The exception's payment has to go back; it is about so much as the exception is."""
-        row = found(self.client, number)
+        row = self._open(number)
+        if not rows(self.client, PAYMENT, payment=row["subject"])[0]["n"]:
+            raise LookupError(f"{row['subject']} is no payment: nothing of it can go back")
         amount = parse_yuan(str(row["amount"]))
         return self._said(row, "refund", payment=row["subject"], amount_e4=amount)
 
     def ignore(self, number: str, until: date) -> PaymentDecided:
         """The exception sleeps until that day begins in Shanghai."""
-        return self._said(found(self.client, number), "ignore", until=day_of(until) * DAY - SHANGHAI_OFFSET)
+        return self._said(self._open(number), "ignore", until=day_of(until) * DAY - SHANGHAI_OFFSET)
 
     def approve(self, decision: str) -> PaymentDecided:
         """Another person's decision is agreed to."""
-        return self._said(self._decision(decision), "approve", of=decision)
+        of = self._decision(decision)
+        if of["by"] == self.by:
+            raise ValueError(f"{self.by} has decided it: another person has to agree")
+        return self._said(of, "approve", of=decision)
 
     def withdraw(self, decision: str) -> PaymentDecided:
         """A decision no longer counts."""
         return self._said(self._decision(decision), "withdraw", of=decision)
+
+    def _open(self, number: str) -> Row:
+        row = found(self.client, number)
+        if row["state"] == "closed":
+            raise LookupError(f"{number} is closed: waybook exceptions show {number}")
+        return row
+
+    def _documents(self, row: Row, names: Sequence[str]) -> dict[str, int]:
+        """Those of the names that are documents of the exception's group, and their amounts."""
+        known = rows(self.client, AMOUNTS, group=row["of_group"], names=list(names))
+        return {one["document"]: one["amount"] for one in known}
 
     def _decision(self, decision: str) -> dict[str, str]:
         known = rows(self.client, DECISION, id=decision)
@@ -171,6 +234,7 @@ class Answer:
         )
 
 
+STATE = {"ignored": "暂缓 sleeps", "closed": "已关闭 closed"}
 STATES = {
     "in_force": "生效 in force",
     "waiting": "待他人复核 waits for another person: waybook exceptions approve",
@@ -180,18 +244,19 @@ STATES = {
 }
 
 
-def became(client: Client, decision: PaymentDecided, seconds: float = 20) -> str:
-    """What a lane has made of a decision, and whether its exception is open still; waits so long for it."""
+def became(client: Client, decision: PaymentDecided, seconds: float = 20) -> tuple[bool, str]:
+    """Whether a lane has taken a decision, and what it and its exception are now; waits so long for it."""
     until = time.monotonic() + seconds
     while not (found := rows(client, BECAME, id=decision.id, topic=topics.DECISIONS.name)):
         if time.monotonic() > until:
-            return "no lane has taken it yet: waybook exceptions show tells later"
+            return False, "no lane has taken it yet: waybook exceptions show tells later"
         time.sleep(0.2)
+    taken = found[0]["state"] != "refused"
     state = f"{STATES[found[0]['state']]} {found[0]['why']}".rstrip()
     if not decision.exception:
-        return state
+        return taken, state
     still = rows(client, ONE, id=decision.exception)
-    return f"{state}; the exception is {still[0]['state'] if still else 'closed'}"
+    return taken, f"{state}; the exception is {still[0]['state'] if still else 'closed'}"
 
 
 def send(settings: Settings, decision: PaymentDecided) -> None:

@@ -5,14 +5,15 @@ import random
 import pytest
 from clickhouse_connect.driver.client import Client
 
+from dashboards.trail import trail
+from dashboards.why import explained
 from deploy.audit import run
 from deploy.audit.accounts import check_accounts
 from deploy.audit.chain import read_log
 from deploy.audit.payments import check_payments
 from deploy.audit.rules import RULES, check_rule
 from deploy.audit.store import Store
-from deploy.reconciliation.people import explained, listing, showing
-from deploy.reconciliation.trail import trail
+from deploy.reconciliation.people import listing, showing
 from deploy.statements import statement
 from schemas.times import MINUTE, business_day, date_of
 from tests.audit.tampering import Kept
@@ -132,7 +133,7 @@ def test_what_is_gone_is_noticed(tampered: Kept, table: str, where: str, check: 
 
 
 def test_people_see_what_was_deducted(kept: Kept) -> None:
-    shown = "\n".join(trail(kept.client, "FR-1005"))
+    shown = "\n".join(step.line for step in trail(kept.client, "FR-1005"))
     assert "已退回 given back  SHC  60.00" in shown
     assert "已扣 taken  SHC  35.00" in shown
     (line,) = [one for one in listing(kept.client) if "FR-1020" in one]

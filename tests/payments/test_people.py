@@ -5,12 +5,15 @@ from datetime import date
 
 import pytest
 
-from deploy.reconciliation.people import Answer, became, explained, listing, showing
-from deploy.reconciliation.trail import trail
+from dashboards.trail import trail
+from dashboards.why import explained
+from deploy.reconciliation.people import Answer, became, listing, showing, undone
 from schemas.money import YUAN
+from schemas.payments import BillLine
 from schemas.times import DAY
+from tests.bills.lane import not_believed, parts
 from tests.channels.world import NOON
-from tests.payments.world import due, key, paid
+from tests.payments.world import decided, due, key, paid, refunded
 from tests.payments.written import Written, written
 
 
@@ -40,11 +43,26 @@ def test_from_the_question_to_the_answer(store: Written) -> None:
     made = Answer(store.client, "li", "customer called").match(unknown, [("FR-1001", 2000 * YUAN)])
     store.take(made)
     assert store.status("FR-1001")[0] == "open", "above the four-eyes amount another person has to agree"
-    store.take(Answer(store.client, "li").approve(made.id))
+    (waits,) = [line for line in undone(store.client) if made.id in line]
+    assert (
+        f"waits for another person: waybook exceptions approve  match  {key('A1')} → FR-1001  2,000.00"
+        in waits
+    )
+    assert any(unknown in line and made.id in line for line in listing(store.client))
+    with pytest.raises(ValueError, match="another person"):
+        Answer(store.client, "li").approve(made.id)
+    store.take(decided("approve", "K1", "li", of=made.id))
     assert store.status("FR-1001")[0] == "open", "that is the same person"
+    assert any(made.id in line for line in undone(store.client))
     store.take(Answer(store.client, "wang").approve(made.id))
     assert store.status("FR-1001")[0] == "paid"
     assert not [line for line in listing(store.client) if unknown in line]
+    assert not list(undone(store.client))
+    closed = "\n".join(showing(store.client, unknown))
+    assert "已关闭 closed" in closed
+    assert made.id in closed
+    with pytest.raises(LookupError, match="is closed"):
+        Answer(store.client, "li").refund(unknown)
     assert any("decided" in line for line in explained(store.client, key("A1")))
 
     store.take(Answer(store.client, "wang").withdraw(made.id))
@@ -68,16 +86,37 @@ def test_why(store: Written) -> None:
     store.take(due("FR-1010", "40.00"), paid("A10", "40.00", "FR-1010"))
     told = "\n".join(explained(store.client, key("A10")))
     assert "matched: 40.00 for FR-1010 by order_number" in told
+    assert "order_number: 40.00 for FR-1010 (order number FR-1010)" in told
     with pytest.raises(LookupError, match="no payment"):
         explained(store.client, key("A99"))
-    with pytest.raises(LookupError, match="no open exception"):
+    with pytest.raises(LookupError, match="no exception ex-1"):
         list(showing(store.client, "ex-1"))
+
+
+def test_why_is_told_by_the_same_ages_as_matching_goes_by(store: Written) -> None:
+    store.take(
+        due("FR-1011", "100.00", references=("CO-1011",), due_day="2025-12-31"),
+        due("FR-1012", "70.00", references=("CO-1011",), due_day="2025-11-30"),
+        paid("A11", "90.00", "CO-1011"),
+        paid("A12", "80.00", "CO-1011", time=NOON + 1000),
+    )
+    stands = {
+        document: amount
+        for (payment, document), (amount, _) in store.matches().items()
+        if payment == key("A11")
+    }
+    assert stands == {"FR-1012": 70, "FR-1011": 20}
+    told = explained(store.client, key("A11"))
+    assert [line for line in told if line.startswith("matched: ")] == [
+        "matched: 20.00 for FR-1011 by order_number (order number CO-1011, 2 payments together)",
+        "matched: 70.00 for FR-1012 by order_number (order number CO-1011, 2 payments together)",
+    ]
 
 
 def test_from_a_payment_or_a_document_down_to_the_notification(store: Written) -> None:
     store.take(due("FR-1030", "40.00"), paid("A30", "40.00", "FR-1030", fee_e4=2_400))
     store.take(due("FR-1030", "30.00", id="FR-1030-2", time=NOON))
-    told = list(trail(store.client, key("A30")))
+    told = [step.line for step in trail(store.client, key("A30"))]
     shown = "\n".join(told)
     assert sum(line.startswith("核销") for line in told) == 3, shown
     assert "taken back" in shown
@@ -85,12 +124,16 @@ def test_from_a_payment_or_a_document_down_to_the_notification(store: Written) -
     assert "1815 借 40.00  payment_in" in shown
     assert told[-1].startswith("通知 notification")
     assert "waybook evidence ntf-" in told[-1]
-    document = "\n".join(trail(store.client, "FR-1030"))
+    line = BillLine("payment", "A30", "FR-1030", "", 400_000, 2_400, NOON)
+    store.take(*parts(date(2025, 11, 11), line))
+    (billed,) = [step for step in trail(store.client, key("A30")) if step.label == "账单 bill"]
+    assert billed.line.startswith("账单 bill  2025-11-11  trade  success  40.00 CNY  fee 0.24  ")
+    document = "\n".join(step.line for step in trail(store.client, "FR-1030"))
     assert "over_paid" in document
     assert key("A30") in document
     assert "receivable" in document
     with pytest.raises(LookupError, match="no payment and no document"):
-        list(trail(store.client, "FR-404"))
+        trail(store.client, "FR-404")
 
 
 def test_large_refunds_need_another_person(store: Written) -> None:
@@ -101,14 +144,24 @@ def test_large_refunds_need_another_person(store: Written) -> None:
         for line in listing(store.client)
         if key(payment) in line
     ]
-    for number, state in zip(numbers, ("waiting", "in_force"), strict=True):
+    for number, state, needs in zip(
+        numbers, ("waiting", "in_force"), ("another person", "待退款"), strict=True
+    ):
         made = Answer(store.client, "li").refund(number)
-        assert became(store.client, made, 0).startswith("no lane has taken it")
+        taken, said = became(store.client, made, 0)
+        assert not taken
+        assert said.startswith("no lane has taken it")
         store.take(made)
         assert store.rows["payment_decision"][-1]["state"] == state
-        said = became(store.client, made)
+        taken, said = became(store.client, made)
+        assert taken
         assert ("another person" in said) == (state == "waiting"), said
         assert said.endswith("opened" if state == "waiting" else "closed"), said
+        assert [line for line in undone(store.client) if made.id in line and needs in line]
+    store.take(refunded("R41", "30.00", "A41", time=NOON + 20 * DAY))
+    assert [line for line in undone(store.client) if "待退款" in line and "20.00" in line]
+    store.take(refunded("R42", "20.00", "A41", time=NOON + 20 * DAY))
+    assert not [line for line in undone(store.client) if "待退款" in line], "all of it has gone back"
 
 
 def test_what_goes_beyond_what_people_may_decide_is_told(store: Written) -> None:
@@ -116,4 +169,53 @@ def test_what_goes_beyond_what_people_may_decide_is_told(store: Written) -> None
     number = next(line.split()[0] for line in listing(store.client) if key("A50") in line)
     made = Answer(store.client, "li").write_off(number, "FR-1001", 51 * YUAN)
     store.take(made)
-    assert "refused decision_refused" in became(store.client, made)
+    taken, said = became(store.client, made)
+    assert not taken
+    assert "refused decision_refused" in said
+
+
+def test_what_would_change_nothing_is_not_said(store: Written) -> None:
+    store.take(
+        due("FR-1060", "80.00", partial=False),
+        paid("A60", "70.00", "FR-1060"),
+        paid("A61", "9.00", "FR-8892"),
+    )
+    store.take(due("FR-1061", "10.00"), paid("A62", "10.00", "FR-1061")).take(refunded("R62", "11.00", "A62"))
+    store.until(NOON + 22 * DAY)
+    under, unknown, over = (
+        next(line.split()[0] for line in listing(store.client) if f"{key(name, kind)}  " in line)
+        for name, kind in (("A60", "payment"), ("A61", "payment"), ("R62", "refund"))
+    )
+    answer = Answer(store.client, "li")
+    for asked, wrong in (
+        (lambda: answer.match(unknown, [("FR-404", YUAN)]), "no document FR-404 of group north"),
+        (lambda: answer.match(unknown, [("FR-1060", 81 * YUAN)]), "no more than 80.00"),
+        (lambda: answer.write_off(unknown, "FR-404", YUAN), "no document FR-404"),
+        (lambda: answer.write_off(unknown, "", YUAN), "say --document: it is about none"),
+        (lambda: answer.refund(over), "is no payment"),
+        (lambda: answer.ignore("ex-1", date(2025, 12, 1)), "no exception ex-1"),
+        (lambda: Answer(store.client, ""), "say --by"),
+    ):
+        with pytest.raises((LookupError, ValueError), match=wrong):
+            asked()
+    store.take(made := answer.write_off(under, "", 10 * YUAN))
+    assert made.document == "FR-1060", "the exception names one document"
+    assert store.status("FR-1060")[0] == "paid"
+
+
+def test_a_bill_that_people_are_asked_about_is_shown(store: Written) -> None:
+    store.take(not_believed(date(2025, 11, 12)))
+    number = store.exception("bill_refused")
+    shown = "\n".join(showing(store.client, number))
+    assert shown.startswith("账单被拒绝 bill_refused  other/SHOP-7/trade/2025-11-12")
+    with pytest.raises(LookupError, match="is no payment"):
+        Answer(store.client, "li").refund(number)
+
+
+def test_more_exceptions_than_are_listed_are_counted(store: Written) -> None:
+    store.take(*(paid(f"A7{n}", "1.00", f"FR-77{n}") for n in range(3))).until(NOON + 23 * DAY)
+    everything = list(listing(store.client))
+    first, more = listing(store.client, limit=1)
+    assert first == everything[0]
+    assert f"还有 {len(everything) - 1} 项 more" in more
+    assert not list(listing(store.client, owner="nobody"))

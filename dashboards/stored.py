@@ -25,6 +25,7 @@ from flows.reconciliation.model import Due, Paid
 from flows.reconciliation.record import DecisionRecord
 from flows.reconciliation.rules import BY_NUMBER, DECIDED, FILE, MatchingRules, default_rules, read_matching
 from schemas.payments import PaymentDecided, Share
+from schemas.times import day_of
 
 _PLAIN = "upper(replaceRegexpAll({}, '[\\\\s\\\\-_/.]+', ''))"
 DUES = """
@@ -34,6 +35,7 @@ SELECT document, argMaxIf(toString(r.kind), (event_time, event_id), told) AS kin
        toUnixTimestamp64Milli(min(event_time)) AS time,
        argMaxIf(toString(r.direction), (event_time, event_id), told) AS direction,
        argMaxIf(toString(r.currency), (event_time, event_id), told) AS currency,
+       argMaxIf(r.due_day, (event_time, event_id), told) AS due_on,
        argMaxIf(r.references, (event_time, event_id), told) AS quoted,
        argMaxIf(r.payer, (event_time, event_id), told) AS payer,
        argMaxIf(r.partial, (event_time, event_id), told) AS partial,
@@ -193,6 +195,7 @@ class Stored:
                 row["time"],
                 row["direction"],
                 row["currency"],
+                day_of(row["due_on"]),
                 references=tuple(row["quoted"].split()),
                 payer=row["payer"],
                 partial=bool(row["partial"]),

@@ -1,0 +1,23 @@
+"""Why a payment was matched, or why not: `waybook match explain`, and the payment's page."""
+
+from clickhouse_connect.driver.client import Client
+
+from dashboards.queries import rows
+from dashboards.stored import GROUP_OF, Stored, now_of, rules_of
+from dashboards.trail import deducted
+from flows.reconciliation.components import component
+from flows.reconciliation.explain import explain
+from schemas.payments import ACCOUNT_CHANNEL
+
+
+def explained(client: Client, payment: str) -> list[str]:
+    """Lines for people, by the rules in force now. Raises LookupError."""
+    group = rows(client, GROUP_OF, payment=payment)
+    if not group:
+        raise LookupError(f"there is no payment {payment}: its key is channel/merchant/kind/number")
+    if payment.startswith(f"{ACCOUNT_CHANNEL}/"):
+        deductions = [step.line for step in deducted(client, payment)]
+        return ["deducted from the account, not matched by a rule", *deductions]
+    facts = Stored(client, group[0]["of"], rules_of(client))
+    dues, payments = component([], [payment], facts, facts.rules)
+    return explain(payment, dues, payments, facts.decided.decisions, facts.rules, now_of(client))
