@@ -18,10 +18,12 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from dashboards import drafts
+from dashboards import trail as trails
 from dashboards.accounts import is_known
 from dashboards.live.lists import LISTINGS, list_page, number_of
 from dashboards.live.parcel import page_of
 from dashboards.live.party import WrongDayError, party_page, statement_csv
+from dashboards.live.payment import payment_page
 from dashboards.live.poller import Poller
 from dashboards.live.trying import XLSX, CannotError, Trials
 from dashboards.live.upload import TooLargeError, body_of, parts_of
@@ -74,6 +76,7 @@ def create_app(settings: Settings) -> Starlette:
             Route("/metrics", pages.metrics),
             Route("/search", pages.search),
             Route("/parcel/{waybill}", pages.parcel, name="parcel"),
+            Route("/payment/{name:path}", pages.payment, name="payment"),
             Route("/party/{party}", pages.party, name="party"),
             Route("/party/{party}/statement.csv", pages.statement),
             Route("/try", pages.trial),
@@ -127,12 +130,14 @@ class Pages:
         return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
 
     async def search(self, request: Request) -> Response:
-        """To the parcel's or the party's own address."""
+        """To the party's, the payment's or document's, or the parcel's own address."""
         wanted = request.query_params.get("q", "").strip()
         if not wanted:
             return RedirectResponse("/", 303)
         if await run_in_threadpool(lambda: is_known(self._connect(), wanted)):
             return RedirectResponse(request.url_for("party", party=wanted), 303)
+        if await run_in_threadpool(lambda: trails.is_known(self._connect(), wanted)):
+            return RedirectResponse(request.url_for("payment", name=wanted), 303)
         return RedirectResponse(request.url_for("parcel", waybill=wanted.upper()), 303)
 
     async def parcel(self, request: Request) -> Response:
@@ -142,6 +147,16 @@ class Pages:
         if not found.known:
             return _page("unknown.html", {"waybill": waybill}, 404)
         return _page("parcel.html", page_of(found))
+
+    async def payment(self, request: Request) -> Response:
+        """A payment or a document, down to what told of it; of a payment also why it was matched, or why not."""
+        name = request.path_params["name"]
+        found = await run_in_threadpool(lambda: payment_page(self._connect(), name))
+        return (
+            _page("payment.html", found)
+            if found is not None
+            else _page("unknown.html", {"payment": name}, 404)
+        )
 
     async def party(self, request: Request) -> Response:
         """What a party has, and its statement of account."""

@@ -6,7 +6,14 @@ from typing import Any
 import msgspec
 from clickhouse_connect.driver.client import Client
 
-from dashboards.payments import EXCEPTION_LIST, EXCEPTION_REASONS, SEVERITIES
+from dashboards.payments import (
+    DECISION_LIST,
+    DECISION_REASONS,
+    EXCEPTION_LIST,
+    EXCEPTION_REASONS,
+    NEEDS,
+    SEVERITIES,
+)
 from dashboards.queries import (
     ANOMALY_LIST,
     ANOMALY_REASONS,
@@ -47,6 +54,7 @@ LISTINGS = {
     "weight-cases": Listing("weight_cases.html", CASE_LIST, CASE_REASONS),
     "stays": Listing("stays.html", STAY_LIST, STAY_CUSTOMERS),
     "exceptions": Listing("exceptions.html", EXCEPTION_LIST, EXCEPTION_REASONS),
+    "decisions": Listing("decisions.html", DECISION_LIST, DECISION_REASONS),
     "dead-letters": Listing("dead_letters.html", DEAD_LETTER_LIST, DEAD_LETTER_REASONS),
 }
 
@@ -87,4 +95,4 @@ def list_page(client: Client, listing: Listing, reason: str, number: int) -> dic
 def _label(row: Row) -> str:
     """A reason for people: the row's own label, else by its name."""
     why = row["why"]
-    return str(row.get("label") or REASONS.get(why) or TREATMENTS.get(why, (why,))[0])
+    return str(row.get("label") or REASONS.get(why) or NEEDS.get(why) or TREATMENTS.get(why, (why,))[0])

@@ -14,15 +14,15 @@ from flows.rating.book import read_book
 from schemas import topics
 from schemas.events import CostIncurred
 from schemas.parties import HQ
-from schemas.payments import Named
+from schemas.payments import DeductionAnswered, Named
 from schemas.times import DAY, HOUR
 from sinks.encode import Encoded
 from tests.audit.writer import Writer
 from tests.channels.world import NOON
 from tests.lifecycle.world import BOOK, START, WAYBILL, Book, events_of, network, order, scan, tariff, weight
 from tests.payments.closes import close
+from tests.payments.world import GROUP, decided, due, key, paid
 from tests.payments.world import Books as Payments
-from tests.payments.world import due, paid
 
 TODAY = date(2025, 11, 11)
 CORRECTED, LONELY, NASTY = "YT7500000000002", "YT7500000000003", "YT7500000000004"
@@ -112,7 +112,7 @@ class WrittenPayments(Payments):
 
 
 def fill_payments(client: Client) -> None:
-    """A due that is paid, one that is not, money of which nobody knows what it is for, and a day that is closed."""
+    """Dues that are paid, deducted and open, money of which nobody knows what it is for, and a day that is closed."""
     books = WrittenPayments(client)
     books.take(
         due("FR-1001", "100.00"),
@@ -120,6 +120,22 @@ def fill_payments(client: Client) -> None:
         paid("A1", "100.00", "FR-1001"),
         paid("A2", "25.00", "FR-9999"),
     ).until(NOON + 2 * DAY)
+    books.take(due("FR-1003", "40.00", settle="account"))
+    number = books.rows["deduction"][-1]["deduction"]
+    books.take(
+        DeductionAnswered(
+            id="answer-1",
+            time=NOON,
+            group=GROUP,
+            document="FR-1003",
+            deduction=number,
+            party="C-1",
+            amount_e4=400_000,
+            accepted=True,
+        )
+    )
+    share = {"payment": key("A2"), "document": "FR-1002", "amount_e4": 20_000_000}
+    books.take(decided("match", "K1", shares=[share]))
     named = Named(books.exception("unknown_payment"), "客户未确认")
     books.take(close("C1", TODAY, "张三", "day", named, time=NOON + 2 * DAY))
     books.writer.close()

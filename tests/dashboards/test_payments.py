@@ -62,13 +62,33 @@ def test_exceptions_are_listed_with_what_is_suggested(url: str) -> None:
     assert key("A2") not in get(f"{url}exceptions?reason=amount_over", timeout=60).text
 
 
+def test_from_an_exception_to_its_payment_and_document(url: str) -> None:
+    assert f'href="/payment/{key("A2")}"' in get(f"{url}exceptions", timeout=60).text
+    found = get(f"{url}search?q={key('A1')}", timeout=60, follow_redirects=True)
+    assert found.url.path == f"/payment/{key('A1')}"
+    for part in ("matched: 100.00 for FR-1001", 'href="/payment/FR-1001"', "waybook evidence ntf-"):
+        assert part in found.text
+    document = get(f"{url}search?q=FR-1001", timeout=60, follow_redirects=True).text
+    for part in ("一张单据", "1 paid", f'href="/payment/{key("A1")}"'):
+        assert part in document
+    unknown = get(f"{url}payment/FR-404", timeout=60)
+    assert unknown.status_code == 404
+    assert "没有收付款或单据 FR-404" in unknown.text
+
+
+def test_decisions_that_are_not_done_are_listed(url: str) -> None:
+    text = get(f"{url}decisions", timeout=60).text
+    for part in ("待他人复核", "K1", f"{key('A2')} → FR-1002", "2,000.00"):
+        assert part in text, part
+
+
 def test_figures_in_the_terminal(store: Store) -> None:
     text = to_text(figures(store.client()))
     for part in (
         "matched 80.0%: 100.00 of 125.00 yuan, 1 of 2 payments wholly",
         "来款无对应单据 unknown_payment (中)",
         "50.00 CNY         1  1–30 天 1-30",
-        "30.0",
+        "23.7",
     ):
         assert part in text, text
 
