@@ -225,7 +225,7 @@ class Billing:
     ) -> None:
         """Of what bills have of a payment, this counts now. If it comes to the same, nobody has to look."""
         same = [replace(one, bill="") for one in record.billed] == [replace(one, bill="") for one in billed]
-        if same and not (record.open and record.open.keys() & COMPARED):
+        if same and not record.has_open(COMPARED):
             self._ring.mark(record)
             record.billed, record.aside = billed, aside
             return
@@ -311,9 +311,9 @@ class Billing:
             notified is not None
             and notified.state == "success"
             and not record.billed
-            and RECEIPT in record.booked
+            and record.of_voucher(RECEIPT) is not None
             and record.key not in self._touched
-            and not (record.open and record.open.keys() & COMPARED)
+            and not record.has_open(COMPARED)
             and agrees(_told(notified), sort, line, account.terms)
         )
 

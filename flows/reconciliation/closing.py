@@ -221,8 +221,8 @@ class Closing:
                 group, day = record.group, record.day
             else:
                 continue
-            for kind, told in sorted((record.open or {}).items()):
-                item = Item(exception_id(group, kind, subject), kind, subject, told.amount)
+            for told in record.open:
+                item = Item(exception_id(group, told.kind, subject), told.kind, subject, told.amount)
                 found.setdefault(account, []).append((day, item))
         return found
 

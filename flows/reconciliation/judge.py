@@ -176,7 +176,7 @@ class Judge:
         timers: list[tuple[int, str]] = []
         for key, (record, payment) in known.items():
             left = payment.amount_e4 - sum(match.amount for match in matches.get(key, ()))
-            moment = again if left > 0 and not (record.open and record.open.keys() - _BESIDE) else 0
+            moment = again if left > 0 and all(told.kind in _BESIDE for told in record.open) else 0
             if record.again != moment:
                 self.mark(record)
                 record.again = moment
@@ -209,15 +209,15 @@ class Judge:
             wanted[MATCH + match.document] = self._of_match(match, payment, dues[match.document], decided)
         for other in different:
             wanted[DIFFERENCE + other.document] = self._of_difference(other, payment, dues[other.document])
-        if record.booked.keys() == wanted.keys() and all(
-            _stands_as(record.booked[voucher], should) for voucher, should in wanted.items()
+        if len(record.booked) == len(wanted) and all(
+            one.voucher in wanted and _stands_as(one, wanted[one.voucher]) for one in record.booked
         ):
             return
         self._agree_all(record, payment, wanted, dues)
 
     def retire(self, record: PaymentRecord, payment: Payment, links: Links) -> None:
         """A payment is no money any more: what stands of it is taken back, and nobody is asked about it."""
-        if any(booked.stands for booked in record.booked.values()):
+        if any(booked.stands for booked in record.booked):
             found = {name: links.known(due_key(links.group, name)) for name in record.documents}
             dues = {name: due for name, due in found.items() if isinstance(due, DueRecord)}
             self._agree_all(record, payment, {}, dues)
@@ -236,8 +236,8 @@ class Judge:
     ) -> None:
         """Make what is booked of all vouchers of a payment what should be."""
         self.mark(record)
-        for voucher in sorted(record.booked.keys() | wanted.keys()):
-            booked = record.booked.setdefault(voucher, Booked())
+        for voucher in sorted({*wanted, *(one.voucher for one in record.booked)}):
+            booked = record.to_book(voucher)
             if not _stands_as(booked, wanted.get(voucher)):
                 what, _, document = voucher.partition("/")
                 due = dues[document].due if document in dues else None
@@ -249,11 +249,10 @@ class Judge:
 
     def book_fee(self, record: PaymentRecord, payment: Payment, cause: str) -> None:
         """What the channel took is known now, or is something else; nothing else about the payment has changed."""
-        should, booked = _fee(payment), record.booked.get(FEE)
-        if booked is None and should is None:
+        should = _fee(payment)
+        if should is None and record.of_voucher(FEE) is None:
             return
-        if booked is None:
-            booked = record.booked[FEE] = Booked()
+        booked = record.to_book(FEE)
         if not _stands_as(booked, should):
             self.cause = cause
             self._agree(booked, should, FEE, payment.group, payment.key, "", False, payment.account)
@@ -454,7 +453,7 @@ class Judge:
     ) -> list[tuple[int, str]]:
         """Open, change and close a record's exceptions; when sleeping ones wake."""
         timers: list[tuple[int, str]] = []
-        told = record.open or {}
+        told = {one.kind: one for one in record.open}
         for kind in sorted(told.keys() | should.keys()):
             before, now = told.get(kind), should.get(kind)
             number = exception_id(links.group, kind, subject)
@@ -470,14 +469,14 @@ class Judge:
             if until:
                 timers.append((until, record.key))
             since = before.since if before is not None else self.now
-            fresh = Told(now.amount, now.evidence, now.candidates, since, until)
+            fresh = Told(kind, now.amount, now.evidence, now.candidates, since, until)
             if before != fresh:
                 self.mark(record)
                 told[kind] = fresh
                 self.asked[number] = record.key
                 status = "ignored" if until else "opened" if before is None or before.until else "changed"
                 self._told(number, status, links.group, kind, subject, fresh)
-        record.open = told or None
+        record.open = tuple([told[kind] for kind in sorted(told)])
         return timers
 
     def _told(self, number: str, status: str, group: str, kind: str, subject: str, told: Told) -> None:

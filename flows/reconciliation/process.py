@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal, NamedTuple, Protocol, cast
 
 import msgspec
-from xxhash import xxh3_64_intdigest
+from xxhash import xxh3_64_digest, xxh3_64_intdigest
 
 from flows.engine.block import Block, Records
 from flows.engine.ring import Ring
@@ -239,9 +239,9 @@ class Payments:
             raise RefusedError("unknown_merchant", f"its merchant is not of group {event.group!r}")
         if event.id != notification_id(event.channel, event.headers, event.body):
             raise RefusedError("wrong_type", "its id is not that of its bytes")
-        seen = xxh3_64_intdigest(event.id.encode())
+        mark = xxh3_64_digest(event.id.encode())
         known = [self.ring.known(payment_key(payment.key)) for payment in payments]
-        if any(isinstance(one, PaymentRecord) and seen in one.seen for one in known):
+        if any(isinstance(one, PaymentRecord) and one.has_heard(mark) for one in known):
             self.output.repeats += 1
             return
         for payment, one in zip(payments, known, strict=True):
@@ -250,7 +250,7 @@ class Payments:
         for payment in payments:
             record = self._payment(payment, event.id)
             self.ring.mark(record)
-            record.seen += (seen,)
+            record.seen += mark
             self.output.heard.append(Heard(event, payment, len(payments), sealed, at.partition, at.offset))
 
     def _check_payment(self, payment: Payment, known: Record | None) -> None:
@@ -588,8 +588,8 @@ class Payments:
         """Set the timers of a record that came back."""
         if isinstance(record, DueRecord | PaymentRecord | DayRecord):
             subject = record.document if isinstance(record, DueRecord) else record.key[2:]
-            for kind, told in (record.open or {}).items():
-                self.judge.asked[exception_id(_group(record), kind, subject)] = record.key
+            for told in record.open:
+                self.judge.asked[exception_id(_group(record), told.kind, subject)] = record.key
                 if told.until:
                     self.timers.set(told.until, record.key)
         if isinstance(record, PaymentRecord) and record.again:

@@ -1,6 +1,6 @@
 """What a lane of the payments flow keeps: dues, payments, decisions, and what was refused."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from typing import Literal
 
 import msgspec
@@ -37,11 +37,14 @@ class Booked(msgspec.Struct, array_like=True, gc=False):
     evidence: str = ""
     day: int = 0
     """Business day on which it is booked, where its own was closed; 0: its own."""
+    voucher: str = ""
+    """Of a payment's vouchers: which one it is."""
 
 
 class Told(msgspec.Struct, array_like=True, gc=False):
     """An exception as it was told last."""
 
+    kind: str
     amount: int
     evidence: str
     candidates: tuple[str, ...]
@@ -82,7 +85,18 @@ class Kept(msgspec.Struct, array_like=True, gc=False):
     """It may be forgotten: see `over`."""
 
 
-class DueRecord(Kept, tag="d"):
+class Subject(Kept):
+    """A record that people may be asked about."""
+
+    open: tuple[Told, ...] = ()
+    """Its open exceptions, in order of their kinds."""
+
+    def has_open(self, kinds: Container[str]) -> bool:
+        """Whether an exception of one of these kinds is open."""
+        return any(told.kind in kinds for told in self.open)
+
+
+class DueRecord(Subject, tag="d"):
     """A receivable or payable, and what is booked of it. It is finished when it is settled, and so is all that hangs
     together with it."""
 
@@ -105,24 +119,24 @@ class DueRecord(Kept, tag="d"):
     serial: int = 0
     status: tuple[str, int, int, int, tuple[str, ...]] = ("", 0, 0, 0, ())
     """What was said of it last: status, due, paid, refunded, payments."""
-    open: dict[str, Told] | None = None
-    """Exceptions by kind."""
     deduction: Deduction | None = None
     """What should be taken from the party's account, or is."""
     asks: int = 0
     """How often that was asked for."""
 
 
-class PaymentRecord(Kept, tag="p"):
-    """A payment, what was told of it, and what is booked of it. `key` is the ring's, with the group."""
+class PaymentRecord(Subject, tag="p"):
+    """A payment, what was told of it, and what is booked of it. `key` is the ring's, with the group.
+
+    Millions of them may be open, so short tuples stand where dictionaries would be handier.
+    """
 
     told: tuple[Payment, ...] = ()
     """Different contents of its notifications, in order of their bytes."""
-    seen: tuple[int, ...] = ()
-    """Hashes of the notifications' ids."""
-    booked: dict[str, Booked] = {}
-    """By voucher: see `RECEIPT`."""
-    open: dict[str, Told] | None = None
+    seen: bytes = b""
+    """Hashes of the notifications' ids, eight bytes each."""
+    booked: tuple[Booked, ...] = ()
+    """Its vouchers: see `RECEIPT`."""
     pooled: bool = False
     """No number leads from it to a due."""
     again: int = 0
@@ -151,7 +165,23 @@ class PaymentRecord(Kept, tag="p"):
     @property
     def documents(self) -> list[str]:
         """Documents that it is booked for."""
-        return [one.removeprefix(MATCH) for one in self.booked if one.startswith(MATCH)]
+        return [one.voucher.removeprefix(MATCH) for one in self.booked if one.voucher.startswith(MATCH)]
+
+    def has_heard(self, mark: bytes) -> bool:
+        """Whether a notification was taken, by the hash of its id."""
+        return any(self.seen[at : at + 8] == mark for at in range(0, len(self.seen), 8))
+
+    def of_voucher(self, voucher: str) -> Booked | None:
+        """What stands, or stood, of a voucher."""
+        return next((one for one in self.booked if one.voucher == voucher), None)
+
+    def to_book(self, voucher: str) -> Booked:
+        """The same, begun where there was nothing."""
+        booked = self.of_voucher(voucher)
+        if booked is None:
+            booked = Booked(voucher=voucher)
+            self.booked += (booked,)
+        return booked
 
 
 class DecisionRecord(Kept, tag="k"):
@@ -165,7 +195,7 @@ class DecisionRecord(Kept, tag="k"):
     withdrawn: bool = False
 
 
-class DayRecord(Kept, tag="y"):
+class DayRecord(Subject, tag="y"):
     """A day's bill of one sort for a merchant: whether it has come, and whether it is missed."""
 
     finished: bool = True
@@ -180,7 +210,6 @@ class DayRecord(Kept, tag="y"):
     """Those that are not believed, and why."""
     expected: bool = False
     """Money was notified that has to be in it."""
-    open: dict[str, Told] | None = None
 
     @property
     def subject(self) -> str:

@@ -8,6 +8,7 @@ exceptions, and what no longer holds closes itself. A movement that only a bill 
 
 from collections.abc import Iterable
 from datetime import date
+from sys import intern
 
 import msgspec
 
@@ -65,7 +66,9 @@ def billed_with(
 ) -> tuple[Billed, ...]:
     """What bills have of a movement, with one more line. The order of lines does not matter."""
     moves = 1 if line.amount_e4 else 0
-    fresh = Billed(bill, day, sort, line.amount_e4, line.fee_e4, line.state, line.currency, moves, said)
+    fresh = Billed(
+        bill, day, sort, line.amount_e4, line.fee_e4, line.state, intern(line.currency), moves, said
+    )
     if not billed:
         return (fresh,)
     for at, one in enumerate(billed):
