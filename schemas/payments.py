@@ -182,6 +182,9 @@ class BillLines(Dated, frozen=True, kw_only=True, tag="bill_lines"):
     part: Annotated[int, Meta(ge=1, lt=2**31)]
     lines: Annotated[tuple[BillLine, ...], Meta(min_length=1)]
     sort: Sort = "trade"
+    statement: Word = ""
+    """Which of several statements of the day it is, as the bank numbers them; empty: it does not say. A later bill of
+    the same one takes its place, those of others stand beside it."""
 
 
 class BillComplete(Dated, frozen=True, kw_only=True, tag="bill"):
@@ -200,6 +203,7 @@ class BillComplete(Dated, frozen=True, kw_only=True, tag="bill"):
     fee_e4: Signed
     file: Word = ""
     sort: Sort = "trade"
+    statement: Word = ""
 
 
 class BillRefused(Dated, frozen=True, kw_only=True, tag="bill_refused"):
@@ -215,6 +219,8 @@ class BillRefused(Dated, frozen=True, kw_only=True, tag="bill_refused"):
     detail: Text = ""
     file: Word = ""
     sort: Sort = "trade"
+    statement: Word = ""
+    """Empty: it was not read so far; then any bill of its day that is believed makes up for it."""
 
 
 class Share(msgspec.Struct, frozen=True, gc=False):

@@ -134,12 +134,13 @@ VIEWS = {
         ) AS s ON s.of = d.of AND s.document = d.document""",
     "bill_now": """
         SELECT bill, multiIf(status = 'refused', 'refused', NOT whole, 'incomplete',
-                             first_value(bill) OVER day_of_bill = bill, 'counts', 'superseded') AS state,
-               of_group, channel, merchant, sort, day, lines, paid, refunded, fee, file, reason
+                             first_value(bill) OVER same = bill, 'counts', 'superseded') AS state,
+               of_group, channel, merchant, sort, day, statement, lines, paid, refunded, fee, file, reason
         FROM (
-            SELECT bill, toString(status) AS status, toString(`group`) AS of_group, toString(channel) AS channel,
-                   toString(merchant) AS merchant, toString(sort) AS sort, day, e.lines AS lines, e.paid AS paid,
-                   e.refunded AS refunded, e.fee AS fee, file, toString(reason) AS reason, event_time,
+            SELECT bill, statement, toString(status) AS status, toString(`group`) AS of_group,
+                   toString(channel) AS channel, toString(merchant) AS merchant, toString(sort) AS sort, day,
+                   e.lines AS lines, e.paid AS paid, e.refunded AS refunded, e.fee AS fee, file,
+                   toString(reason) AS reason, event_time,
                    (e.parts, e.lines, e.paid, e.refunded, e.fee)
                        = (p.parts, p.lines, p.paid, p.refunded, p.fee) AS whole
             FROM bill AS e
@@ -150,8 +151,8 @@ VIEWS = {
                        sumIf(bill_line.fee, state = 'success') AS fee
                 FROM bill_line GROUP BY channel, merchant, sort, day, bill
             ) AS p USING (channel, merchant, sort, day, bill)
-        ) WINDOW day_of_bill AS (PARTITION BY channel, merchant, sort, day
-                                 ORDER BY status, whole DESC, event_time DESC, bill DESC)""",
+        ) WINDOW same AS (PARTITION BY channel, merchant, sort, day, statement
+                          ORDER BY status, whole DESC, event_time DESC, bill DESC)""",
     "payment_clock": """
         SELECT max(moment) AS now, toDate(now, 'Asia/Shanghai') AS today FROM (
             SELECT max(event_time) AS moment FROM payment

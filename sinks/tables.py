@@ -1051,6 +1051,7 @@ BILL = Table(
         Column("merchant", WORD),
         Column("sort", WORD, "trade: what was carried out; fund: what moved on the account"),
         Column("day", DATE, "the day that it is of"),
+        Column("statement", TEXT, "which of the day's statements it is; empty: it does not say"),
         Column("parts", "UInt32", "messages with lines"),
         Column("lines", "UInt32"),
         Column("paid", MONEY, "what came in, in the currency's unit"),
@@ -1058,7 +1059,9 @@ BILL = Table(
         Column("fee", MONEY, "what the channel kept"),
         Column("file", TEXT),
         Column(
-            "event_time", TIME, "of two complete bills of a day the later one counts, then the greater hash"
+            "event_time",
+            TIME,
+            "of two complete bills of a statement the later one counts, then the greater hash",
         ),
         Column("reason", WORD, "refused: why"),
         Column("detail", TEXT, "refused: where in the file"),
@@ -1078,6 +1081,7 @@ BILL_LINE = Table(
         Column("merchant", WORD),
         Column("sort", WORD, "trade: what was carried out; fund: what moved on the account"),
         Column("day", DATE, "the day that the bill is of"),
+        Column("statement", WORD, "which of the day's statements the bill is; empty: it does not say"),
         Column("part", "UInt32", "message of the bill, from 1"),
         Column("place", "UInt32", "in the message, from 0"),
         Column("payment", TEXT, "channel/merchant/kind/number"),

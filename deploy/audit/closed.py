@@ -51,7 +51,7 @@ _MATCHED = f"""
     WHERE posting IN {words((*_OF_MONEY_IN, *_OF_MONEY_OUT))} AND {{where}} GROUP BY whose, day, came"""
 _BILLS = """
     SELECT greatest(e.seq, p.newest) AS seq, concat(channel, '/', merchant) AS account, toString(sort) AS sort,
-           day, bill, event_time, toUInt64(e.lines) AS lines, reinterpretAsInt64(e.paid) AS paid,
+           day, bill, statement, event_time, toUInt64(e.lines) AS lines, reinterpretAsInt64(e.paid) AS paid,
            reinterpretAsInt64(e.refunded) AS refunded, reinterpretAsInt64(e.fee) AS fee
     FROM (SELECT * FROM $bill WHERE status = 'complete') AS e
     LEFT JOIN (
@@ -196,16 +196,20 @@ class Booked:
         for row in store.rows(_MATCHED.format(where=where)):
             self._add(row, 8 if row["came"] else 10)
         self.bills: dict[str, dict[tuple[int, str], list[int]]] = defaultdict(dict)
-        newest: dict[tuple[str, int, str], tuple[int, str, list[int]]] = {}
+        newest: dict[tuple[str, int, str], dict[str, tuple[int, str, list[int]]]] = defaultdict(dict)
         for row in bills:
-            key = row["account"], row["day"], row["sort"]
-            time, bill, before = newest.get(key, (0, "", [0] * 4))
+            of = newest[row["account"], row["day"], row["sort"]]
+            time, bill, _ = of.get(row["statement"], (0, "", []))
             if row["seq"] > last or (row["event_time"], row["bill"]) < (time, bill):
                 continue
-            said = [row[name] for name in ("lines", "paid", "refunded", "fee")]
-            newest[key] = row["event_time"], row["bill"], said  # it takes the place of an earlier one
-            if said != before and row["day"] > closes.upto(row["account"], row["seq"]):
-                self.bills[row["account"]][row["day"], row["sort"]] = said
+            before, said = _together(of), [row[name] for name in ("lines", "paid", "refunded", "fee")]
+            of[row["statement"]] = (
+                row["event_time"],
+                row["bill"],
+                said,
+            )  # it takes the place of an earlier one
+            if _together(of) != before and row["day"] > closes.upto(row["account"], row["seq"]):
+                self.bills[row["account"]][row["day"], row["sort"]] = _together(of)
 
     def _add(self, row: Row, place: int) -> None:
         sums = self.days[row["whose"]].setdefault(row["day"], [0] * WIDTH)
@@ -331,6 +335,11 @@ def _items(store: Store, closes: Closes, bills: Sequence[Row], sorts: Mapping[st
                     ):
                         found.add(f"{row['close_id']}: the {sort} bill of {date_of(day)} had not come")
     return found.check("items")
+
+
+def _together(statements: Mapping[str, tuple[int, str, list[int]]]) -> list[int]:
+    """What the statements of a day come to."""
+    return [sum(said[n] for _, _, said in statements.values()) for n in range(4)]
 
 
 def _is_of(subject: str, account: str, told: Mapping[str, Sequence[Any]], row: Row) -> bool:

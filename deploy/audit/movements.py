@@ -178,10 +178,8 @@ def _asked(
 
 
 def _again(one: OfBill, moved: Sequence[OfBill]) -> bool:
-    """Whether the same sort of bill has the money more than once: in one bill, or on two days."""
-    return one.lines > 1 or any(
-        other.sort == one.sort and (other.day != one.day or other.lines > 1) for other in moved
-    )
+    """Whether the same sort of bill has the money more than once: in one bill, in two statements, or on two days."""
+    return one.lines > 1 or any(other.sort == one.sort for other in moved if other is not one)
 
 
 def _fee_off(kind: str, told: Told, fee: int, agreed: Agreed) -> int:

@@ -46,16 +46,18 @@ _LINES = f"""
     FROM $bill_line WHERE {_BY_PAYMENT} GROUP BY payment"""
 _OF_BILLS = """
     SELECT toString(channel) AS channel, toString(merchant) AS merchant, toString(sort) AS sort, day,
-           toString(bill) AS bill, any(toString(group)) AS of_group, uniqExact(part) AS parts, count() AS lines,
+           toString(bill) AS bill, any(toString(statement)) AS of_statement, uniqExact(part) AS parts, count() AS lines,
            sumIf(reinterpretAsInt64(amount), state = 'success' AND kind != 'refund' AND direction = 'in') AS paid,
            sumIf(reinterpretAsInt64(amount), state = 'success' AND kind = 'refund') AS refunded,
            sumIf(reinterpretAsInt64(fee), state = 'success') AS fee,
            sumIf(reinterpretAsInt64(amount), state = 'success') AS units,
-           uniqExact(part, partition, offset) != parts OR uniqExact(part, place) != lines AS wrong
+           uniqExact(part, partition, offset) != parts OR uniqExact(part, place) != lines
+               OR uniqExact(statement) > 1 AS wrong
     FROM $bill_line GROUP BY channel, merchant, sort, day, bill"""
 _ENDS = """
     SELECT toString(channel) AS channel, toString(merchant) AS merchant, toString(sort) AS sort, day, bill,
-           toString(group) AS of_group, toString(status) AS status, toUInt64(parts) AS parts, toUInt64(lines) AS lines,
+           statement, toString(group) AS of_group, toString(status) AS status,
+           toUInt64(parts) AS parts, toUInt64(lines) AS lines,
            reinterpretAsInt64(paid) AS paid, reinterpretAsInt64(refunded) AS refunded,
            reinterpretAsInt64(fee) AS fee, event_time
     FROM $bill"""
@@ -64,6 +66,8 @@ Account = tuple[str, str]
 """Channel and merchant."""
 Day = tuple[str, str, str, int]
 """Channel, merchant, sort of bill, days since 1970-01-01."""
+Statement = tuple[Day, str]
+"""A day, and which of its statements; empty: bills that do not say."""
 
 
 class Movement(NamedTuple):
@@ -106,9 +110,15 @@ class ThreeWay:
             "three_way", "按渠道、商户、账单日：通知、账单、账面三方合计相符，差异均有例外或去向"
         )
         self._sums = Totals()
-        self._refused: dict[Day, str] = {}
-        self._counts: dict[Day, tuple[int, str]] = {}
-        """Which of a day's bills counts: the latest whole one, then the greatest name; or else one that has begun."""
+        self._refused: dict[Day, dict[str, str]] = defaultdict(dict)
+        """Statements of a day of which a bill is not believed, and their groups."""
+        self._stated: dict[Day, set[str]] = defaultdict(set)
+        """Statements of a day of which a bill is whole."""
+        self._counts: dict[Statement, tuple[int, str]] = {}
+        """Which of a statement's bills counts: the latest whole one, then the greatest name; or else one that has
+        begun."""
+        self._counting: set[tuple[Day, str]] = set()
+        """Days and bills that count."""
         self._lines: Counter[Day] = Counter()
         """What lines of bills that count come to."""
         self._wholes: dict[Account, Wholes] = {}
@@ -150,31 +160,44 @@ class ThreeWay:
         wholes: dict[Account, dict[str, set[int]]] = defaultdict(lambda: defaultdict(set))
         self.bills.seen += len(there)
         for (channel, merchant, sort, day, bill), row in there.items():
-            self._counted((channel, merchant, sort, day), 0, bill)
+            self._counted(((channel, merchant, sort, day), row["of_statement"]), 0, bill)
             if row["wrong"]:
-                self.bills.add(f"{bill}: a part of it was taken twice")
+                self.bills.add(f"{bill}: a part of it was taken twice, or for another statement")
         for row in self._store.rows(_ENDS):
             self.bills.seen += 1
             channel, merchant, sort, day, bill = _bill_of(row)
             of = channel, merchant, sort, day
             lines = there.get((*of, bill), nothing)
             if row["status"] == "refused":
-                self._refused[of] = row["of_group"]
+                self._refused[of][row["statement"]] = row["of_group"]
                 continue
+            if lines.get("of_statement", row["statement"]) != row["statement"]:
+                self.bills.add(f"{bill}: its lines are of another statement than its end")
             whole = all(lines[name] == row[name] for name in _SUMS)
-            self._counted(of, row["event_time"] if whole else 0, bill)
+            self._counted((of, row["statement"]), row["event_time"] if whole else 0, bill)
             if whole:
                 wholes[channel, merchant][sort].add(day)
+                self._stated[of].add(row["statement"])
             elif lines["parts"] == row["parts"]:
-                self._refused[of] = row["of_group"]
+                self._refused[of][row["statement"]] = row["of_group"]
         self._wholes = {account: Wholes(days) for account, days in wholes.items()}
+        self._counting = {(of, bill) for (of, _), (_, bill) in self._counts.items()}
         for (channel, merchant, sort, day, bill), row in there.items():
             of = channel, merchant, sort, day
-            if self._counts[of][1] == bill:
+            if (of, bill) in self._counting:
                 self._lines[of] += row["units"]
 
-    def _counted(self, day: Day, time: int, bill: str) -> None:
-        self._counts[day] = max(self._counts.get(day, (0, "")), (time, bill))
+    def _counted(self, statement: Statement, time: int, bill: str) -> None:
+        self._counts[statement] = max(self._counts.get(statement, (0, "")), (time, bill))
+
+    def _doubted(self, day: Day) -> Sequence[str]:
+        """The groups of bills of a day that are not believed and in whose place no other one is."""
+        whole = self._stated.get(day, set())
+        return [
+            group
+            for name, group in sorted(self._refused.get(day, {}).items())
+            if not whole or (name and name not in whole)
+        ]
 
     # Movements
 
@@ -194,7 +217,7 @@ class ThreeWay:
             count: dict[bool, list[Line]] = {True: [], False: []}
             for line in said:
                 of = row["of_channel"], row["of_merchant"], line.sort, line.day
-                count[self._counts.get(of, (0, ""))[1] == line.bill].append(line)
+                count[(of, line.bill) in self._counting].append(line)
             yield Movement(
                 *(key, row["of_group"], (row["of_channel"], row["of_merchant"]), row["of_kind"]),
                 _told(newest[:7]) if newest is not None else None,
@@ -255,12 +278,13 @@ class ThreeWay:
         for day in self._missed.keys() | self._refused.keys():
             channel, merchant, sort, number = day
             whole = self._whole((channel, merchant)).has(sort, number)
-            group = self._refused.get(day) or self._missed[day][0]
+            doubted = self._doubted(day)
+            group = next(iter(self._refused.get(day, {}).values()), "") or self._missed[day][0]
             subject = f"{channel}/{merchant}/{sort}/{date(1970, 1, 1) + timedelta(number)}"
             self._unseen.pop((group, subject), None)
             self.asked.seen += 1
             there = self._questions.of(group, subject)
-            refused = day in self._refused and not whole
+            refused = bool(doubted)
             if refused != ("bill_refused" in there):
                 said = "nobody is" if refused else "people are"
                 self.asked.add(f"{subject}: {said} asked about a bill that is not believed")

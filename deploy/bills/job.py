@@ -62,19 +62,20 @@ class Job:
         if known is not None and not known.reason:
             self._say(f"{file.name}: has been sent before")
             return known
+        asked = Asked(source, self._hiding, day)
         try:
             has_digest(file, digests)
             with Verified(
                 stream,
-                Asked(source, self._hiding, day),
+                asked,
                 digests.bill,
                 self._hiding.scrub(file.name),
                 self._progress(file),
             ) as bill:
-                bill.corrects = self._office.sent(source, bill.asked.day)
+                bill.corrects = self._office.sent(source, asked.day)
                 note = self._send(bill)
         except BillError as error:
-            event = refused(source, day, digests.bill, error, self._hiding.scrub(file.name))
+            event = refused(asked, day, digests.bill, error, self._hiding.scrub(file.name))
             self._produce(source, _encode(event))
             self._records.flush()
             note = _note(event)

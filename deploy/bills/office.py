@@ -34,6 +34,7 @@ class Note(msgspec.Struct, frozen=True, kw_only=True):
     merchant: str
     sort: Sort
     day: date
+    statement: str = ""
     time: int = 0
     """Of its events: of two bills of a day the later one counts."""
     file: str = ""
@@ -48,11 +49,13 @@ class Note(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def superseded(notes: Sequence[Note]) -> set[Note]:
-    """Notes of bills whose place another one of their day has taken: the latest one counts, by its time and hash."""
-    days: dict[tuple[str, str, str, date], list[Note]] = {}
+    """Notes of bills whose place another one of their day and statement has taken: the latest one counts, by its time
+    and hash."""
+    days: dict[tuple[str, str, str, date, str], list[Note]] = {}
     for one in notes:
         if not one.reason:
-            days.setdefault((one.channel, one.merchant, one.sort, one.day), []).append(one)
+            of = one.channel, one.merchant, one.sort, one.day, one.statement
+            days.setdefault(of, []).append(one)
     return {
         one for same in days.values() for one in sorted(same, key=lambda note: (note.time, note.bill))[:-1]
     }

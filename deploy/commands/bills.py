@@ -80,7 +80,13 @@ def _listed(notes: Sequence[Note]) -> list[str]:
     head = ["day", "channel", "merchant", "sort", "lines", "paid", "refunded", "fees", "file"]
     rows = [
         [
-            *(str(one.day), one.channel, one.merchant, one.sort, str(one.lines)),
+            *(
+                str(one.day),
+                one.channel,
+                one.merchant,
+                f"{one.sort} {one.statement}".rstrip(),
+                str(one.lines),
+            ),
             *(yuan(one.paid_e4), yuan(one.refunded_e4), yuan(one.fee_e4)),
             f"{one.file}  {SUPERSEDED if one in former else one.reason}".rstrip(),
         ]

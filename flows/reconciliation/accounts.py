@@ -76,6 +76,8 @@ class Bill(msgspec.Struct, array_like=True, gc=False):
     """What the lines that have come add up to."""
     said: Sums = Sums()
     """What its end says that they add up to."""
+    statement: str = ""
+    """Which of the day's statements it is; empty: it does not say."""
 
     def is_new(self, part: int, lines: Sequence[BillLine]) -> bool:
         """Note a part; False: it has come before, or is none of the bill's."""

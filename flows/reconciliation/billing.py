@@ -154,7 +154,7 @@ class Billing:
         record = self._day(event.channel, event.merchant, event.group, event.sort, day)
         if isinstance(event, BillRefused):
             is_new = event.bill not in record.refused
-            record.refused.setdefault(event.bill, f"{event.reason}: {event.detail}")
+            record.refused.setdefault(event.bill, (event.statement, f"{event.reason}: {event.detail}"))
         else:
             is_new = self._told_more(record, event, day)
         if not is_new:
@@ -168,8 +168,8 @@ class Billing:
 
     def _told_more(self, record: DayRecord, event: BillLines | BillComplete, day: int) -> bool:
         """A bill is told further; False: that has come before."""
-        counted, said = record.counts, record.said
-        bill = record.bills.setdefault(event.bill, Bill())
+        counted, said = record.counts(event.statement), record.said
+        bill = self._bill(record, event)
         was_whole = bill.is_whole
         if isinstance(event, BillLines):
             if not bill.is_new(event.part, event.lines):
@@ -180,8 +180,8 @@ class Billing:
             bill.end(event.parts, Sums(event.lines, event.paid_e4, event.refunded_e4, event.fee_e4))
             bill.time = event.time
         if bill.is_wrong:
-            record.refused[event.bill] = f"bill_total_wrong: {disagreement(bill)}"
-        counts = record.counts
+            record.refused[event.bill] = bill.statement, f"bill_total_wrong: {disagreement(bill)}"
+        counts = record.counts(event.statement)
         if counted not in ("", counts):
             self._supersede(record, counts, event)
         if record.said != said:
@@ -198,17 +198,26 @@ class Billing:
             self._close(record, event.id)
         return True
 
+    @staticmethod
+    def _bill(record: DayRecord, event: BillLines | BillComplete) -> Bill:
+        """A bill of a day. Raises RefusedError where it was told as another statement before."""
+        bill = record.bills.setdefault(event.bill, Bill(statement=event.statement))
+        if bill.statement != event.statement:
+            raise RefusedError("conflicting_duplicate", f"it was told as statement {bill.statement!r} before")
+        return bill
+
     def _supersede(self, day: DayRecord, counts: str, event: BillLines | BillComplete) -> None:
-        """Another bill of a day counts: its lines take the places of those of the one before. Looks at all payments of
-        the merchant, which is seldom necessary."""
+        """Another bill of a statement counts: its lines take the places of those of the one before. Looks at all
+        payments of the merchant, which is seldom necessary."""
         of_day = day.day, day.sort
+        names = {name for name, bill in day.bills.items() if bill.statement == event.statement}
         start = payment_key(f"{day.channel}/{day.merchant}/")
         for key in [key for key in self._ring.records if key.startswith(start)]:
             record = self._ring.known(key)
             if not isinstance(record, PaymentRecord):
                 continue
             said = (*record.billed, *record.aside)
-            mine = [one for one in said if (one.day, one.sort) == of_day]
+            mine = [one for one in said if (one.day, one.sort) == of_day and one.bill in names]
             if mine:
                 billed = [one for one in record.billed if one not in mine]
                 aside = [one for one in record.aside if one not in mine]
@@ -279,7 +288,7 @@ class Billing:
             self._touched[record.key] = event.group, event.id
 
     def _line_aside(self, event: BillLines, day: int, line: BillLine) -> None:
-        """A line of a bill that does not count: another one of its day does."""
+        """A line of a bill that does not count: another one of its statement does."""
         record = self._payment(event, line)
         before = current(record)
         said = _said(event, line, holds(record.told) if record.told else None)
@@ -345,11 +354,10 @@ class Billing:
 
     def of_day(self, record: DayRecord) -> list[Open]:
         """What is wrong with a day's bill."""
-        account = self._account(record.channel, record.merchant)
-        if account.is_whole(record.sort, record.day):
-            return []
-        found = [refused_bill(record.subject, record.refused)] if record.refused else []
-        if record.expected and self._ring.now >= account.due(record.day):
+        account, doubted = self._account(record.channel, record.merchant), record.doubted
+        found = [refused_bill(record.subject, doubted)] if doubted else []
+        whole = account.is_whole(record.sort, record.day)
+        if record.expected and not whole and self._ring.now >= account.due(record.day):
             found.append(missing_bill(record.subject))
         return found
 

@@ -39,7 +39,7 @@ Word = TypeVar(
 )
 _WRITTEN = (
     *("id", "group", "document", "party", "payer", "text", "reason", "by", "exception", "payment", "of"),
-    *("bill", "file", "detail"),
+    *("bill", "file", "detail", "statement"),
 )
 """Fields of what others write that go into tables."""
 _IN_LINES = ("number", "order", "original", "payer", "text")

@@ -206,8 +206,8 @@ class DayRecord(Subject, tag="y"):
     day: int = 0
     bills: dict[str, Bill] = {}
     """Those that have begun to come, by their files' hashes."""
-    refused: dict[str, str] = {}
-    """Those that are not believed, and why."""
+    refused: dict[str, tuple[str, str]] = {}
+    """Those that are not believed: their statements, and why."""
     expected: bool = False
     """Money was notified that has to be in it."""
 
@@ -216,18 +216,31 @@ class DayRecord(Subject, tag="y"):
         """What its exceptions are about."""
         return self.key.removeprefix(_DAY)
 
-    @property
-    def counts(self) -> str:
-        """Which of its bills counts: of those that are whole the latest by its time, then its name; while none is, one
-        of those that have begun. Empty: there is none."""
-        bills = self.bills
-        return max(bills, key=lambda name: (bills[name].is_whole and bills[name].time, name), default="")
+    def counts(self, statement: str) -> str:
+        """Which bill of a statement counts: of those that are whole the latest by its time, then its name; while none
+        is, one of those that have begun. Empty: there is none."""
+        mine = [name for name, bill in self.bills.items() if bill.statement == statement]
+        return max(
+            mine, key=lambda name: (self.bills[name].is_whole and self.bills[name].time, name), default=""
+        )
 
     @property
     def said(self) -> Sums:
-        """What its bill comes to: nothing while none is whole."""
-        counts = self.bills.get(self.counts)
-        return counts.said if counts is not None and counts.is_whole else Sums()
+        """What its bills that count come to, as far as they are whole."""
+        counting = {self.counts(bill.statement) for bill in self.bills.values()}
+        whole = [self.bills[name].said for name in sorted(counting) if self.bills[name].is_whole]
+        return Sums(*map(sum, zip(Sums(), *whole, strict=True)))
+
+    @property
+    def doubted(self) -> dict[str, str]:
+        """Bills that are not believed and in whose place no other one is, and why; a bill that does not say which
+        statement it is, any other of the day makes up for."""
+        whole = {bill.statement for bill in self.bills.values() if bill.is_whole}
+        return {
+            name: why
+            for name, (statement, why) in self.refused.items()
+            if not whole or (statement and statement not in whole)
+        }
 
 
 class AccountRecord(Kept, tag="a"):

@@ -188,6 +188,7 @@ def _bills(rows: Sequence[BillSaid]) -> dict[str, Made] | None:
         "merchant": columns.spelled([row.event.merchant for row in rows]),
         "sort": columns.spelled([row.event.sort for row in rows]),
         "day": columns.dates(ints([day_of(row.event.day) for row in rows])),
+        "statement": columns.texts([row.event.statement for row in rows]),
         "parts": columns.numbers(ints([end.parts if end else 0 for end in ends]), "uint32"),
         "lines": columns.numbers(ints([end.lines if end else 0 for end in ends]), "uint32"),
         "paid": columns.money(ints([end.paid_e4 if end else 0 for end in ends])),
@@ -224,6 +225,7 @@ def _lines(rows: Sequence[Listed]) -> dict[str, Made] | None:
         "merchant": words([event.merchant for event in events]),
         "sort": words([event.sort for event in events]),
         "day": columns.dates(each([day_of(event.day) for event in events])),
+        "statement": words([event.statement for event in events]),
         "part": columns.numbers(each([event.part for event in events]), "uint32"),
         "place": columns.numbers(
             ints([place for event in events for place in range(len(event.lines))]), "uint32"

@@ -165,9 +165,8 @@ def _repeated(key: str, moved: list[Billed]) -> list[Open]:
     """More than one line of a sort of bill moves the same money."""
     for sort in sorted({one.sort for one in moved}):
         same = [one for one in moved if one.sort == sort]
-        days = {one.day for one in same}
-        lines = max(one.lines for one in same)
-        if lines > 1 or len(days) > 1:
+        lines = sum(one.lines for one in same)
+        if lines > 1:
             return [Open("bill_duplicate", key, same[0].amount, f"{lines} lines, {_said_by(same)}")]
     return []
 

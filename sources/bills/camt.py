@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import date, datetime
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 from xml.parsers import expat
 
 import msgspec
@@ -18,14 +18,26 @@ MOST_DEPTH = 40
 MOST_TEXT = 4_096
 MOST_TOKEN = 1 << 20
 """Bytes of a tag, a comment or whatever else the parser has to see as a whole."""
-MOST_FIELDS = 2_000
-"""Texts of one entry."""
-_NUMBERS = ("AcctSvcrRef", "NtryDtls/TxDtls/Refs/AcctSvcrRef", "NtryDtls/TxDtls/Refs/TxId", "NtryRef")
-_ORDERS = ("NtryDtls/TxDtls/Refs/EndToEndId", "NtryDtls/TxDtls/Refs/InstrId")
-_TEXTS = ("NtryDtls/TxDtls/RmtInf/Ustrd", "NtryDtls/TxDtls/RmtInf/Strd/CdtrRefInf/Ref", "AddtlNtryInf")
+MOST_FIELDS = 20_000
+"""Texts of one entry, and of their characters a hundred times as many."""
+_NUMBERS = ("Refs/AcctSvcrRef", "Refs/TxId")
+_ORDERS = ("Refs/EndToEndId", "Refs/InstrId")
+_AMOUNTS = ("Amt", "AmtDtls/TxAmt/Amt")
+_TEXTS = ("RmtInf/Ustrd", "RmtInf/Strd/CdtrRefInf/Ref")
+_TRANSACTION = ["NtryDtls", "TxDtls"]
 _OTHERS = {"CRDT": "Dbtr", "DBIT": "Cdtr"}
 Fields = dict[str, list[str]]
-"""Texts of an element by their path below it; an attribute `Ccy` stands at the path with `@Ccy`."""
+"""Texts of an element by their path below it, its own at the empty path; an attribute `Ccy` stands at the path with
+`@Ccy`."""
+
+
+class _Whole(NamedTuple):
+    """An element that is looked at as a whole."""
+
+    name: str
+    fields: Fields
+    transactions: list[Fields]
+    """Of an entry: the fields of its transactions (TxDtls), which are not among the others."""
 
 
 class _State(msgspec.Struct):
@@ -37,6 +49,8 @@ class _State(msgspec.Struct):
     entries: int = 0
     told: int = -1
     """Entries that its summary tells of; -1: it has none."""
+    number: str = ""
+    """Of the statement, and of its page if it has several."""
     account: bool = False
     whole: bool = False
 
@@ -64,8 +78,13 @@ def statement(stream: BinaryIO, asked: Asked) -> Iterator[BillLine]:
 
 def _lines(parser: "_Parser", state: _State, asked: Asked) -> Iterator[BillLine]:
     found, parser.found = parser.found, []
-    for name, fields in found:
-        if name == "Acct":
+    for name, fields, transactions in found:
+        if name == "Id":
+            state.number = _first(fields, ("",))
+        elif name == "StmtPgntn":
+            state.number += f"/{_first(fields, ('PgNb',))}".rstrip("/")
+        elif name == "Acct":
+            asked.is_statement(state.number)
             account = _first(fields, ("Id/IBAN", "Id/Othr/Id"))
             asked.is_for(account, "Acct")
             state.account = True
@@ -75,9 +94,7 @@ def _lines(parser: "_Parser", state: _State, asked: Asked) -> Iterator[BillLine]
             state.told = int((_first(fields, ("TtlNtries/NbOfNtries",)) or "-1")[:9])
         elif name == "Ntry":
             state.entries += 1
-            line = _entry(fields, state, asked)
-            if line is not None:
-                yield line
+            yield from _entry(fields, transactions, state, asked)
         elif name == "Stmt":
             state.whole = True
 
@@ -94,24 +111,53 @@ def _balance(fields: Fields, state: _State, asked: Asked) -> None:
             asked.is_of(date.fromisoformat(_first(fields, ("Dt/Dt", "Dt/DtTm"))[:10]), "CLBD")
 
 
-def _entry(fields: Fields, state: _State, asked: Asked) -> BillLine | None:
+def _entry(fields: Fields, transactions: list[Fields], state: _State, asked: Asked) -> Iterator[BillLine]:
+    """An entry's transactions, where their amounts are told and come to the entry's; or else the entry as one."""
     way = _first(fields, ("CdtDbtInd",))
     if way not in _OTHERS:
         raise ValueError("CdtDbtInd is neither CRDT nor DBIT")
     if _first(fields, ("Sts", "Sts/Cd")) not in ("BOOK", ""):
-        return None
+        return
     units = yuan_of(_first(fields, ("Amt",)))
     state.sum += units if way == "CRDT" else -units
-    reverses = _first(fields, ("RvslInd",)) in ("true", "1")
-    scrub, parties = asked.hiding.scrub, "NtryDtls/TxDtls/RltdPties"
-    number = _first(fields, _NUMBERS)
-    if not number:
+    amounts = [_amount(one, way, _first(fields, ("Amt@Ccy",))) for one in transactions]
+    if len(amounts) < 2 or not all(amounts) or sum(amounts) != units:
+        whole: Fields = {}
+        for one in transactions:
+            for path, texts in one.items():
+                whole.setdefault(path, []).extend(texts)
+        transactions, amounts = [whole], [units]
+    for number, one, amount in zip(_numbers(fields, transactions), transactions, amounts, strict=True):
+        yield _line(fields, one, number, amount, asked)
+
+
+def _amount(transaction: Fields, way: str, currency: str) -> int:
+    """Units of a transaction of an entry; 0: it does not tell them, or not as the entry's."""
+    path = next((path for path in _AMOUNTS if path in transaction), "")
+    same = _first(transaction, (f"{path}@Ccy",)) == currency and transaction.get("CdtDbtInd", [way]) == [way]
+    return yuan_of(transaction[path][0]) if path and same else 0
+
+
+def _numbers(fields: Fields, transactions: list[Fields]) -> list[str]:
+    """The bank's numbers: the entry's, of several transactions their own, or else the entry's with their places."""
+    own = [_first(one, _NUMBERS) for one in transactions]
+    entry = (
+        _first(fields, ("AcctSvcrRef",)) or (own[0] if len(own) == 1 else "") or _first(fields, ("NtryRef",))
+    )
+    if len(own) > 1 and all(own) and len({*own}) == len(own):
+        return own
+    if not entry:
         raise ValueError("AcctSvcrRef is missing: nothing tells one entry from another")
-    order = _first(fields, _ORDERS)
-    other = _OTHERS[way]
-    payer = _first(fields, (f"{parties}/{other}Acct/Id/IBAN", f"{parties}/{other}Acct/Id/Othr/Id"))
+    return [entry] if len(own) == 1 else [f"{entry}/{place}" for place in range(1, len(own) + 1)]
+
+
+def _line(fields: Fields, transaction: Fields, number: str, units: int, asked: Asked) -> BillLine:
+    scrub, way = asked.hiding.scrub, _first(fields, ("CdtDbtInd",))
+    order, other = _first(transaction, _ORDERS), f"RltdPties/{_OTHERS[way]}Acct/Id"
+    payer = _first(transaction, (f"{other}/IBAN", f"{other}/Othr/Id"))
+    texts = [text for path in _TEXTS for text in transaction.get(path, ())] + fields.get("AddtlNtryInf", [])
     return BillLine(
-        "chargeback" if reverses else "payment",
+        "chargeback" if _first(fields, ("RvslInd",)) in ("true", "1") else "payment",
         scrub(number_of(number)),
         "" if order == "NOTPROVIDED" else scrub(number_of(order)),
         "",
@@ -120,7 +166,7 @@ def _entry(fields: Fields, state: _State, asked: Asked) -> BillLine | None:
         _moment(_first(fields, ("BookgDt/DtTm", "BookgDt/Dt", "ValDt/Dt"))),
         "in" if way == "CRDT" else "out",
         payer=asked.hiding.token(payer) if payer else "",
-        text=scrub(text_of(" ".join(text for path in _TEXTS for text in fields.get(path, ())))),
+        text=scrub(text_of(" ".join(texts))),
         currency=_first(fields, ("Amt@Ccy",)),
     )
 
@@ -158,16 +204,17 @@ def _first(fields: Fields, paths: tuple[str, ...]) -> str:
 class _Parser:
     """Gathers the texts of the elements of a statement that are looked at as wholes."""
 
-    WHOLES = frozenset(("Acct", "Bal", "TxsSummry", "Ntry"))
+    WHOLES = frozenset(("Id", "StmtPgntn", "Acct", "Bal", "TxsSummry", "Ntry"))
 
     def __init__(self) -> None:
-        self.found: list[tuple[str, Fields]] = []
+        self.found: list[_Whole] = []
         self._path: list[str] = []
         self._begins = 0
         """Depth of the element that is being gathered; 0: none."""
         self._fields: Fields = {}
+        self._transactions: list[Fields] = []
         self._text: list[str] = []
-        self._length = self._count = self._fed = 0
+        self._length = self._count = self._size = self._fed = 0
         self._parser = expat.ParserCreate(namespace_separator=" ")
         self._parser.buffer_text = True
         self._parser.StartElementHandler = self._start
@@ -192,28 +239,37 @@ class _Parser:
         if len(self._path) > MOST_DEPTH:
             raise BillError("bill_unreadable", f"is nested more than {MOST_DEPTH} deep")
         if not self._begins and local in self.WHOLES and self._path[-2:-1] == ["Stmt"]:
-            self._begins, self._fields, self._count = len(self._path), {}, 0
+            self._begins, self._fields, self._transactions = len(self._path), {}, []
+            self._count = self._size = 0
+        elif self._begins and self._path[self._begins :] == _TRANSACTION:
+            self._transactions.append({})
         self._text, self._length = [], 0
         if self._begins and (currency := attributes.get("Ccy")):
-            self._keep("/".join(self._path[self._begins :]) + "@Ccy", currency)
+            self._keep("@Ccy", currency)
 
     def _end(self, name: str) -> None:
         local = name.rpartition(" ")[2]
-        if self._begins and len(self._path) > self._begins and (text := "".join(self._text).strip()):
-            self._keep("/".join(self._path[self._begins :]), text)
+        if self._begins and (text := "".join(self._text).strip()):
+            self._keep("", text)
         if len(self._path) == self._begins:
-            self.found.append((local, self._fields))
+            self.found.append(_Whole(local, self._fields, self._transactions))
             self._begins = 0
         elif local == "Stmt":
-            self.found.append((local, {}))
+            self.found.append(_Whole(local, {}, []))
         self._path.pop()
         self._text, self._length = [], 0
 
-    def _keep(self, path: str, text: str) -> None:
+    def _keep(self, attribute: str, text: str) -> None:
+        """A text of the element that the parser is in, or of one of its attributes."""
         self._count += 1
-        if self._count > MOST_FIELDS:
+        self._size += len(text)
+        if self._count > MOST_FIELDS or self._size > 100 * MOST_FIELDS:
             raise BillError("bill_too_large", f"has an entry of more than {MOST_FIELDS} texts")
-        self._fields.setdefault(path, []).append(text)
+        below = self._path[self._begins :]
+        inside = below[: len(_TRANSACTION)] == _TRANSACTION
+        fields = self._transactions[-1] if inside else self._fields
+        path = "/".join(below[len(_TRANSACTION) :] if inside else below)
+        fields.setdefault(path + attribute, []).append(text)
 
     def _characters(self, text: str) -> None:
         if self._begins:

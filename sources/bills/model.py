@@ -8,6 +8,7 @@ import msgspec
 
 from schemas.payments import BillLine, Kind, Sort
 from schemas.times import date_of, day_of
+from sources.bills.cells import number_of
 
 MOST_BYTES = 4_000_000_000
 """Of an unpacked bill: several million lines."""
@@ -125,6 +126,12 @@ class Asked(msgspec.Struct):
     source: Source
     hiding: Hiding
     day: date | None = None
+    statement: str = ""
+    """Which of the account's statements it is; of several in a file the first."""
+
+    def is_statement(self, number: str) -> None:
+        """The bill says which statement it is."""
+        self.statement = self.statement or self.hiding.scrub(number_of(number))
 
     def is_of(self, day: date, where: str) -> None:
         """The bill says which day it is of. Raises BillError when that is not the day that it should be."""

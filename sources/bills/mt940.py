@@ -74,6 +74,7 @@ def _field(state: _State, tag: str, text: str, asked: Asked) -> BillLine | None:
         asked.is_for(text.strip(), ":25:")
     elif tag.startswith("28"):
         state.statement = text.strip()
+        asked.is_statement(state.statement)
     elif tag in ("60F", "60M"):
         _open(state, text)
     elif tag == "61":

@@ -158,10 +158,11 @@ def empty(source: Source, day: date) -> BillComplete:
     )
 
 
-def refused(source: Source, day: date | None, bill: str, error: BillError, file: str) -> BillRefused:
-    """A bill that is not believed."""
+def refused(asked: Asked, day: date | None, bill: str, error: BillError, file: str) -> BillRefused:
+    """A bill that is not believed. `day`: of which it should be."""
     return BillRefused(
-        **_of(source, day, bill, "refused", error.reason),
+        **_of(asked.source, day, bill, "refused", error.reason),
+        statement=asked.statement,
         bill=bill,
         reason=error.reason,
         detail=error.detail[:1_000],
@@ -171,7 +172,7 @@ def refused(source: Source, day: date | None, bill: str, error: BillError, file:
 
 def _said(bill: Verified, part: str) -> dict[str, Any]:
     said = _of(bill.asked.source, bill.asked.day, bill.bill, part)
-    return said | {"time": said["time"] + bill.corrects * SECOND}
+    return said | {"time": said["time"] + bill.corrects * SECOND, "statement": bill.asked.statement}
 
 
 def _of(source: Source, day: date | None, *parts: str) -> dict[str, Any]:

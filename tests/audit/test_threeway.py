@@ -17,7 +17,7 @@ from schemas.times import DAY
 from sources.bills.verified import end_of
 from tests.audit.tampering import Kept
 from tests.audit.test_payments import Written
-from tests.bills.lane import parts, with_bills
+from tests.bills.lane import not_believed, parts, with_bills
 from tests.bills.test_lane import DAYS, FACTS, FEE, line
 from tests.bills.test_threeway import CASES, KINDS, day, lines_of, terms_of, told_of
 from tests.channels.world import NOON
@@ -75,6 +75,12 @@ MORE = [
     *parts(DAYS[4], line("A6", "20.00", fee="0.50"), line("A15", "2.00")),
     paid("A10", "2.00", "", fee_e4=None),
 ]
+STATEMENTS = [
+    *parts(DAYS[3], line("A16", "1.00"), line("A17", "3.00"), size=1, statement="1"),
+    *parts(DAYS[3], line("A17", "3.00"), line("A18", "5.00"), statement="2"),
+    *parts(DAYS[3], line("A17", "3.00"), line("A19", "6.00"), statement="1", corrects=1),
+    not_believed(DAYS[3], "z", "3"),
+]
 
 
 @pytest.fixture(scope="module")
@@ -87,6 +93,7 @@ def kept(client: Client) -> Kept:
         books.until(end_of(DAYS[4]))
         for start in range(0, len(order), 3):
             books.take(*order[start : start + 3])
+        books.take(*STATEMENTS[:-3]).take(*STATEMENTS[-3:])
         books.take(*parts(DAYS[4], line("A11", "1.00"), line("A12", "2.00"), sort="fund", claims=9))
         books.until(end_of(DAYS[4]) + 2 * DAY)
         books.writer.close()
@@ -124,6 +131,9 @@ def test_all_is_well(kept: Kept) -> None:
         ("bill_line", "payment LIKE '%A3'", "'out' AS direction", "payments_stated"),
         ("bill_line", "payment LIKE '%A3'", "event_time + 1 AS event_time", "payments_stated"),
         ("bill_line", "payment LIKE '%A7'", "offset + 1 AS offset", "bill_lines"),
+        ("bill_line", "payment LIKE '%A18'", "'1' AS statement", "bill_lines"),
+        ("bill", "statement = '2'", "'1' AS statement", "bill_lines"),
+        ("bill", "statement = '3'", "'2' AS statement", "bill_exceptions"),
         ("bill", "status = 'complete'", "parts + 1 AS parts", "bill_exceptions"),
         ("bill", "status = 'complete'", "lines + 1 AS lines", "bill_exceptions"),
         ("bill", "status = 'complete'", "paid + 1 AS paid", "bill_exceptions"),

@@ -29,10 +29,11 @@ def parts(
     size: int = 1_000,
     corrects: int = 0,
     claims: int | None = None,
+    statement: str = "",
 ) -> list[BillLines | BillComplete]:
-    """A bill's events. The same lines of the same day and sort are the same bill. `corrects`: so many before it.
-    `claims`: lines, as its end says."""
-    bill = content_id("b", str(day), sort, str(corrects), *map(repr, lines))
+    """A bill's events. The same lines of the same day, sort and statement are the same bill. `corrects`: so many before
+    it. `claims`: lines, as its end says."""
+    bill = content_id("b", str(day), sort, str(corrects), statement, *map(repr, lines))
     usual = {
         "time": end_of(day) + corrects * SECOND,
         "group": GROUP,
@@ -40,6 +41,7 @@ def parts(
         "merchant": MERCHANT,
         "bill": bill,
         "day": day,
+        "statement": statement,
     }
     sums = Sums().and_of(lines)
     cut = [lines[start : start + size] for start in range(0, len(lines), size)]
@@ -60,7 +62,7 @@ def parts(
     return [*made, end]
 
 
-def not_believed(day: date, bill: str = "x") -> BillRefused:
+def not_believed(day: date, bill: str = "x", statement: str = "") -> BillRefused:
     """A bill that was refused."""
     return BillRefused(
         id=f"{bill}-refused",
@@ -72,4 +74,5 @@ def not_believed(day: date, bill: str = "x") -> BillRefused:
         day=day,
         reason="bill_total_wrong",
         detail="订单总金额",
+        statement=statement,
     )

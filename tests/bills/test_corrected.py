@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -84,6 +85,40 @@ def test_a_correction_that_is_not_whole_changes_nothing() -> None:
     assert final(books().take(one, end).take(*facts)) == before
 
 
+def test_statements_of_a_day_stand_beside_each_other_and_are_corrected_one_by_one() -> None:
+    """By the bank's numbers; what two of them have is asked about, and a close counts them all."""
+    first, second = line("A1", "100.00", "FR-1", "0.60"), line("A2", "50.00", "", "0.30")
+    lane = books().take(due("FR-1", "100.00"), paid("A1", "100.00", "FR-1", fee_e4=None))
+    lane.take(*parts(TODAY, first, statement="235/1"), *parts(TODAY, second, statement="235/2")).restart()
+    assert {row["payment"]: row["fee"] for row in lane.rows["payment"]} == {
+        key("A1"): Decimal("0.6"),
+        key("A2"): Decimal("0.3"),
+    }
+    lane.take(*parts(TODAY, second, line("A3", "1.00"), statement="235/2", corrects=2))
+    lane.take(*parts(TODAY, first, line("A4", "7.00"), statement="235/3", corrects=3))
+    assert {subject for kind, subject in lane.exceptions() if kind == "bill_duplicate"} == {key("A1")}
+    lane.take(*parts(TODAY, line("A4", "7.00"), statement="235/3", corrects=4))
+    assert {subject for kind, subject in lane.exceptions() if kind == "bill_duplicate"} == set()
+    lane.take(close("C1", TODAY, time=end_of(DAYS[4])))
+    assert [(row["billed_lines"], row["billed"]) for row in lane.rows["close"]] == [(4, 158)]
+
+
+def test_a_statement_that_is_not_believed_is_asked_about_until_it_is() -> None:
+    """Whatever others of its day say; a file that does not say which it is, any of them makes up for."""
+    lane = books().take(*parts(TODAY, statement="1"), not_believed(TODAY, "x"), not_believed(TODAY, "y", "2"))
+    (((kind, subject), _),) = lane.exceptions().items()
+    assert (kind, subject) == ("bill_refused", f"other/SHOP-7/trade/{TODAY}")
+    assert "y: bill_total_wrong" in lane.rows["payment_exception"][-1]["evidence"]
+    lane.take(*parts(TODAY, statement="2"))
+    assert lane.exceptions() == {}
+
+
+def test_a_bill_is_of_one_statement() -> None:
+    one, end = parts(TODAY, line("A1", "1.00"), statement="1")
+    lane = books().take(one, msgspec.structs.replace(end, statement="2"))
+    assert [row["reason"] for row in lane.rows["dead_letter"]] == ["conflicting_duplicate"]
+
+
 def test_a_corrected_bill_whose_payments_may_have_left_the_lane_is_refused() -> None:
     """Otherwise what they were booked for would be booked again."""
     old = NOON - 30 * DAY
@@ -121,6 +156,10 @@ FACTS = [
     *parts(DAYS[1], line("A4", "7.00", "", "0.04")),
     *parts(DAYS[3], line("A6", "5.00"), size=1),
     *parts(DAYS[3], size=1, corrects=1),
+    *parts(DAYS[2], line("A7", "9.00"), line("A8", "4.00"), size=1, statement="1"),
+    *parts(DAYS[2], line("A8", "4.00"), line("A9", "2.00", "", "0.02"), size=1, statement="2"),
+    *parts(DAYS[2], line("A9", "2.00"), statement="2", corrects=2),
+    not_believed(DAYS[2], "z", "3"),
 ]
 
 
@@ -140,6 +179,8 @@ def test_what_the_facts_come_to() -> None:
     assert kinds == {
         *(("refund_orphan", "R3"), ("long", "A5"), ("unknown_payment", "A5")),
         *(("bill_status", "A4"), ("unknown_payment", "A4"), ("short", "R3")),
+        *((kind, number) for kind in ("long", "unknown_payment") for number in ("A7", "A8", "A9")),
+        ("bill_refused", str(DAYS[2])),
     }
     states = {payment: state for payment, (_, _, state) in EXPECTED[2]}
     assert (states[key("A3")], states[key("A6")], states[key("A5")]) == ("closed", "closed", "success")

@@ -16,9 +16,10 @@ from openpyxl import Workbook
 
 from schemas.reasons import BILL
 from sources.bills.cells import yuan_of
-from sources.bills.model import BillError, Columns
+from sources.bills.formats import FORMATS
+from sources.bills.model import Asked, BillError, Columns
 from sources.network.bills import WRITERS, zipped
-from tests.bills.material import CARD, MIDNIGHT, file_of, lines, read, shaped, source
+from tests.bills.material import CARD, DAY_OF_BILL, HIDING, MIDNIGHT, file_of, lines, read, shaped, source
 
 FORMS = list(WRITERS)
 
@@ -77,6 +78,61 @@ def test_a_bill_of_another_day_is_refused(form: str) -> None:
     """UnionPay's may have trades of the next morning."""
     with pytest.raises(BillError, match="bill_of_another"):
         read(file_of(form, lines(2)), source(form), date(2025, 11, 13))
+
+
+BATCH = """<Document><BkToCstmrStmt><Stmt><Id>S-7</Id><StmtPgntn><PgNb>2</PgNb><LastPgInd>true</LastPgInd></StmtPgntn>
+<Acct><Id><Othr><Id>1900000001</Id></Othr></Id></Acct>
+<Bal><Tp><CdOrPrtry><Cd>OPBD</Cd></CdOrPrtry></Tp><Amt Ccy="CNY">0</Amt><CdtDbtInd>CRDT</CdtDbtInd>
+<Dt><Dt>2025-11-11</Dt></Dt></Bal>
+<Bal><Tp><CdOrPrtry><Cd>CLBD</Cd></CdOrPrtry></Tp><Amt Ccy="CNY">60</Amt><CdtDbtInd>CRDT</CdtDbtInd>
+<Dt><Dt>2025-11-11</Dt></Dt></Bal>
+<Ntry><Amt Ccy="CNY">60</Amt><CdtDbtInd>CRDT</CdtDbtInd><Sts><Cd>BOOK</Cd></Sts>
+<BookgDt><Dt>2025-11-11</Dt></BookgDt><AcctSvcrRef>B-1</AcctSvcrRef><NtryDtls><Btch><NbOfTxs>2</NbOfTxs></Btch>
+<TxDtls><Refs><AcctSvcrRef>T-1</AcctSvcrRef><EndToEndId>FR-1</EndToEndId></Refs><Amt Ccy="CNY">20</Amt>
+<RltdPties><DbtrAcct><Id><IBAN>P1</IBAN></Id></DbtrAcct></RltdPties><RmtInf><Ustrd>one</Ustrd></RmtInf></TxDtls>
+<TxDtls><Refs><AcctSvcrRef>T-2</AcctSvcrRef><EndToEndId>FR-2</EndToEndId></Refs>
+<AmtDtls><TxAmt><Amt Ccy="CNY">40.00</Amt></TxAmt></AmtDtls><RmtInf><Ustrd>two</Ustrd></RmtInf></TxDtls>
+</NtryDtls></Ntry></Stmt></BkToCstmrStmt></Document>"""
+TWO = [("T-1", "FR-1", 200_000, "one"), ("T-2", "FR-2", 400_000, "two")]
+WHOLE = [("B-1", "FR-1", 600_000, "one two")]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "found"),
+    [
+        ("", "", TWO),
+        ("T-2", "T-1", [("B-1/1", *TWO[0][1:]), ("B-1/2", *TWO[1][1:])]),
+        ("<AcctSvcrRef>T-2</AcctSvcrRef>", "", [("B-1/1", *TWO[0][1:]), ("B-1/2", *TWO[1][1:])]),
+        ("40.00", "39.99", WHOLE),
+        ('<Amt Ccy="CNY">40.00</Amt>', "", WHOLE),
+        ('Ccy="CNY">40.00', 'Ccy="USD">40.00', WHOLE),
+        ("<AmtDtls>", "<CdtDbtInd>DBIT</CdtDbtInd><AmtDtls>", WHOLE),
+        ("<AmtDtls>", "<CdtDbtInd>CRDT</CdtDbtInd><AmtDtls>", TWO),
+    ],
+)
+def test_an_entry_counts_as_its_transactions_where_these_come_to_it(
+    old: str, new: str, found: list[tuple[str, str, int, str]]
+) -> None:
+    """By the bank's numbers for them, or their places in the entry; or else as one."""
+    lines_ = read(BATCH.replace(old, new, 1).encode(), source("camt053"))
+    assert [(one.number, one.order, one.amount_e4, one.text) for one in lines_] == found
+    assert [bool(one.payer) for one in lines_] == [True, False][: len(found)]
+
+
+@pytest.mark.parametrize(
+    ("form", "raw", "statement"),
+    [
+        ("mt940", file_of("mt940", lines(2)).replace(b"28C:1/1", b"28C:235/2"), "235/2"),
+        ("camt053", BATCH.encode(), "S-7/2"),
+        ("camt053", BATCH.replace("<PgNb>2</PgNb>", "").encode(), "S-7"),
+        ("camt053", file_of("camt053", lines(2)), ""),
+        ("wechat-trade", file_of("wechat-trade", lines(2)), ""),
+    ],
+)
+def test_a_statement_says_which_it_is(form: str, raw: bytes, statement: str) -> None:
+    asked = Asked(source(form), HIDING, DAY_OF_BILL)
+    assert list(FORMATS[form](io.BytesIO(raw), asked))
+    assert asked.statement == statement
 
 
 def changed(form: str, old: str, new: str, charset: str = "utf-8") -> bytes:

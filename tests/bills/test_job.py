@@ -197,6 +197,24 @@ def test_a_second_bill_of_a_day_is_later_than_the_first(settings: Settings, tmp_
     assert listed.count("superseded") == 1
 
 
+def test_statements_of_a_day_are_told_apart(settings: Settings, tmp_path: Path) -> None:
+    """Events and notes say which one it is, refused ones, too; a later file of the same one takes its place."""
+    raw, job = file_of("mt940", lines(3)), job_of(settings)
+    source = job.named("bank/main/fund")
+    for name, content in (
+        ("1.sta", raw),
+        ("2.sta", raw.replace(b":28C:1/1", b":28C:2/1")),
+        ("3.sta", raw.replace(b":20:", b":20:again")),
+        ("4.sta", raw.replace(b":28C:1/1", b":28C:3/1").replace(b":62F:", b":99X:")),
+    ):
+        (tmp_path / name).write_bytes(content)
+        job.load(tmp_path / name, DAY_OF_BILL, source)
+    said = [one.statement for one in events(settings) if not isinstance(one, BillLines)]
+    assert said == ["1/1", "2/1", "1/1", "3/1"]
+    former = superseded(list(Office(settings.bills).notes()))
+    assert [one.file for one in former] == ["1.sta"]
+
+
 def test_a_refused_file_is_looked_at_again(settings: Settings, tmp_path: Path) -> None:
     """What was wrong may have been the digest beside it, or our settings."""
     file, beside = tmp_path / NAME, tmp_path / f"{NAME}.sha256"

@@ -37,6 +37,7 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
         second = BillLine("payment", "A2", "", "", 100_000, 0, NOON)
         _, *lacking = parts(TODAY, line, second, size=1, corrects=2)
         books.take(*lacking, *parts(TODAY, second, corrects=3, claims=2))
+        books.take(*parts(TOMORROW, statement="2"))
         yield books.client
 
 
@@ -63,6 +64,7 @@ def test_a_days_bill_that_counts(client: Client) -> None:
         (TODAY, "incomplete"),
         (TODAY, "refused"),
         (TODAY, "superseded"),
+        (TOMORROW, "counts"),
         (TOMORROW, "counts"),
     ]
 

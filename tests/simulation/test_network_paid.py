@@ -151,7 +151,7 @@ def test_bills_are_refused_corrected_and_given_again(played: Played) -> None:
     assert former
     assert {row["status"] for row in played.rows["bill"]} == {"complete", "refused"}
     counts = {
-        (record.channel, record.merchant, record.sort, record.day, record.counts)
+        (record.channel, record.merchant, record.sort, record.day, record.counts(""))
         for record in played.work.ring.records.values()
         if isinstance(record, DayRecord) and record.bills
     }
