@@ -35,6 +35,8 @@ lint: $(READY)
 bench: $(READY)
 	$(BIN)/python -m tests.servers.install
 	$(BIN)/python -m tests.bench $(ARGS)
+	$(if $(ARGS),,$(BIN)/python -m tests.bench.payments)
+	$(if $(ARGS),,$(BIN)/python -m tests.bench.bills)
 
 soak: $(READY)
 	$(BIN)/python -m tests.servers.install
