@@ -1,8 +1,6 @@
-"""The command line against real servers: publish, look, mend dead letters and send them again; the demo."""
+"""The command line against real servers: publish, look, mend dead letters and send them again."""
 
 import shutil
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -18,7 +16,6 @@ from tests.crash.harness import Lane
 from tests.deploy.conftest import Waybook
 from tests.lifecycle.world import BOOK, START, order, scan, weight
 from tests.rating.material import HERE
-from tests.servers.install import ROOT
 
 
 def until(condition: Callable[[], Any], seconds: float = 60) -> Any:
@@ -137,39 +134,3 @@ def _decide_about_weights(settings: Settings, waybook: Waybook) -> None:
     told = waybook("explain", waybill).stdout
     assert "已裁决" in told
     assert "人工裁决" in told
-
-
-def test_a_store_that_is_away_is_said_plainly() -> None:
-    ran = subprocess.run(
-        [sys.executable, "-m", "deploy.cli", "sql", "SELECT 1", "--url", "http://127.0.0.1:9"],
-        capture_output=True,
-        text=True,
-        check=False,
-        cwd=ROOT,
-    )
-    assert ran.returncode == 2
-    assert "the store is away" in ran.stderr
-    assert "Traceback" not in ran.stderr
-
-
-def test_the_demo_under_chaos_ends_with_an_audit_that_agrees(tmp_path: Path) -> None:
-    home = tmp_path / "demo"
-    command = [
-        sys.executable,
-        "-m",
-        "deploy.cli",
-        "demo",
-        "--home",
-        str(home),
-        "--seconds",
-        "14",
-        "--rate",
-        "60",
-        "--chaos",
-    ]
-    ran = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT)
-    logs = "".join(log.read_text(errors="replace")[-1500:] for log in (home / "log").glob("*.log"))
-    assert ran.returncode == 0, ran.stdout[-4000:] + ran.stderr + logs
-    assert "audit         passed" in ran.stdout
-    assert "= 0.00 yuan" in ran.stdout
-    shutil.rmtree(home)
