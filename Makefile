@@ -41,6 +41,7 @@ bench: $(READY)
 soak: $(READY)
 	$(BIN)/python -m tests.servers.install
 	$(BIN)/python -m tests.tariff.soak
+	WAYBOOK_VOLUME=20 $(BIN)/python -m pytest -k hostile tests/channels tests/payments tests/bills
 	$(BIN)/python -m tests.crash.soak $(ARGS)
 
 schemas: $(READY)

@@ -20,6 +20,7 @@ from sources.bills.formats import FORMATS
 from sources.bills.model import Asked, BillError, Columns
 from sources.network.bills import WRITERS, zipped
 from tests.bills.material import CARD, DAY_OF_BILL, HIDING, MIDNIGHT, file_of, lines, read, shaped, source
+from tests.volume import TIMES
 
 FORMS = list(WRITERS)
 
@@ -372,8 +373,8 @@ def test_a_bomb_is_refused_in_bounded_memory(form: str, make: Callable[[], bytes
     assert most < 8_000_000 + (len(raw) if form == "csv" else 0)
 
 
-EACH = 7_500
-"""Hostile files of each format: more than 50,000 in all."""
+EACH = 500 * TIMES
+"""Hostile files of each format; `make soak`: more than 50,000 in all."""
 
 
 @pytest.mark.parametrize("form", [*FORMS, "csv", "excel"])

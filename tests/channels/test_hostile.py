@@ -19,9 +19,10 @@ from sources.channels.formats import FORMATS
 from sources.channels.refused import RefusedError
 from tests.channels.test_believed import NOTIFIED
 from tests.channels.world import NOON, world
+from tests.volume import TIMES
 
-ALTERED, RESIGNED, DECODED = 80_000, 15_000, 15_000
-"""Notifications of each sort; more than 100,000 together."""
+ALTERED, RESIGNED, DECODED = 4_000 * TIMES, 750 * TIMES, 750 * TIMES
+"""Notifications of each sort; `make soak`: more than 100,000 together."""
 UNSIGNED = "form in GBK, unsigned"
 HUGE = (
     b"9" * 5000,

@@ -34,8 +34,9 @@ from tests.channels.test_hostile import ALTERATIONS
 from tests.channels.world import NOON, world
 from tests.payments.world import GROUP, cancelled, decided, due, key, paid, refunded, topic_of
 from tests.servers.store import Store
+from tests.volume import TIMES
 
-RECORDS, BLOCK = 24_000, 1_000
+RECORDS, BLOCK = 5_000 * TIMES, 1_000
 DOCUMENTS = [f"FR-{n}" for n in range(1000, 1600)]
 PAYMENTS = [f"A{n}" for n in range(600)]
 TEXTS = (
