@@ -23,9 +23,11 @@ from flows.journal.rules import TransferRules
 from flows.lifecycle.handover import Hands, key_of
 from flows.lifecycle.intake import RefusedError
 from flows.lifecycle.published import directory_after
+from flows.lifecycle.shelf import Directories
 from schemas import topics
 from schemas.events import (
     BalanceMoved,
+    NetworkPart,
     NetworkPublished,
     OpenBalance,
     PartiesMerged,
@@ -81,10 +83,13 @@ class Known(msgspec.Struct):
 def known(settings: Settings) -> Known:
     """Read what is published. Raises LookupError when there is no directory yet."""
     found, hands, operators = None, Hands(), Operators()
-    for event in published(settings):
+    documents = Directories()
+    for said in published(settings):
+        event = documents.gathering.document(said, documents.known(), NetworkPart)
         try:
             if isinstance(event, NetworkPublished):
                 found = directory_after(event, found)
+                documents.network = event
             elif isinstance(event, PartyTransferred | PartiesMerged) and hands.is_new(event):
                 operators = hands.change(event, operators, found)
             elif isinstance(event, BalanceMoved) and hands.is_new(event):

@@ -484,19 +484,23 @@ class TariffPublished(Event, frozen=True, kw_only=True, tag="tariff"):
     comment: str = ""
 
 
-class TariffPart(Event, frozen=True, kw_only=True, tag="tariff_part"):
+class DocumentPart(Event, frozen=True, kw_only=True):
+    """A part of a published document that is too large for one message."""
+
+    version: Name
+    """The document's."""
+    publication: Name
+    part: Annotated[int, Meta(ge=1)]
+    parts: Annotated[int, Meta(ge=1, le=MOST_PARTS)]
+    content: bytes
+
+
+class TariffPart(DocumentPart, frozen=True, kw_only=True, tag="tariff_part"):
     """A part of a tariff book that is too large for one message. Topic `waybook.control`, partition 0.
 
     All `parts` of a `publication` (that event's id), joined by their numbers from 1, are its JSON (`TariffPublished`),
     compressed by Zstandard. With the last of them the book comes into force.
     """
-
-    version: Name
-    """The book's."""
-    publication: Name
-    part: Annotated[int, Meta(ge=1)]
-    parts: Annotated[int, Meta(ge=1, le=MOST_PARTS)]
-    content: bytes
 
 
 class TariffWithdrawn(Event, frozen=True, kw_only=True, tag="tariff_withdrawn"):
@@ -518,6 +522,14 @@ class NetworkPublished(Event, frozen=True, kw_only=True, tag="network"):
     version: Name
     files: dict[str, str]
     published_by: str = ""
+
+
+class NetworkPart(DocumentPart, frozen=True, kw_only=True, tag="network_part"):
+    """A part of a directory that is too large for one message. Topic `waybook.control`, partition 0.
+
+    All `parts` of a `publication` (that event's id), joined by their numbers from 1, are its JSON (`NetworkPublished`),
+    compressed by Zstandard. With the last of them the directory comes into force.
+    """
 
 
 class PartyTransferred(Dated, frozen=True, kw_only=True, tag="party_transferred"):
@@ -703,6 +715,7 @@ ControlEvent = (
     | TariffPart
     | TariffWithdrawn
     | NetworkPublished
+    | NetworkPart
     | PartyTransferred
     | PartiesMerged
     | BalanceMoved
@@ -730,6 +743,7 @@ AnyEvent = (
     | TariffPart
     | TariffWithdrawn
     | NetworkPublished
+    | NetworkPart
     | PartyTransferred
     | PartiesMerged
     | BalanceMoved

@@ -27,7 +27,7 @@ MOST_IDENTIFIER = 64
 """Characters in an id, code or name on the wire."""
 
 MOST_PARTS = 256
-"""Parts in which a tariff book may travel: some 150 MB, compressed."""
+"""Parts in which a tariff book or directory may travel: some 150 MB, compressed."""
 
 AHEAD = 10 * MINUTE
 """How far a device's clock may be ahead of the newest tick."""

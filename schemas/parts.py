@@ -1,7 +1,7 @@
-"""A tariff book that is larger than one Kafka message travels in parts, and is kept packed.
+"""A tariff book or directory that is larger than one Kafka message travels in parts; books are kept packed.
 
 A publication's JSON is compressed and cut; each part says of which publication, of which version, as which of how
-many. Brokers' ordinary limit of 1 MB holds for every message, however large the book.
+many. Brokers' ordinary limit of 1 MB holds for every message, however large the document.
 """
 
 from collections.abc import Mapping, Sequence
@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 import msgspec
 from backports import zstd
 
-from schemas.events import Event, TariffPart, TariffPublished
+from schemas.events import Event, NetworkPart, NetworkPublished, TariffPart, TariffPublished
 from schemas.identity import content_id
 from schemas.problems import UNREADABLE
 
@@ -19,22 +19,26 @@ IN_A_PART = 600_000
 """Compressed bytes in a part; Base64 makes 800 kB of them."""
 MOST_UNPACKED = 1 << 29
 """Bytes of a publication's JSON: more are refused before they fill the memory."""
+Document = TariffPublished | NetworkPublished
+Part = TariffPart | NetworkPart
+_document: msgspec.json.Decoder[Document] = msgspec.json.Decoder(Document)
 
 
 def messages_of(event: Event) -> list[bytes]:
-    """The Kafka messages that say an event: one, or the parts of a large tariff book."""
+    """The Kafka messages that say an event: one, or the parts of a large document."""
     said = msgspec.json.encode(event)
-    if not isinstance(event, TariffPublished) or len(said) <= WHOLE:
+    if not isinstance(event, Document) or len(said) <= WHOLE:
         return [said]
     return [msgspec.json.encode(part) for part in parts_of(event)]
 
 
-def parts_of(event: TariffPublished, most: int = IN_A_PART) -> list[TariffPart]:
+def parts_of(event: Document, most: int = IN_A_PART) -> list[Part]:
     """A publication in parts of at most so many compressed bytes."""
     packed = zstd.compress(msgspec.json.encode(event))
     contents = [packed[start : start + most] for start in range(0, len(packed), most)]
+    of = TariffPart if isinstance(event, TariffPublished) else NetworkPart
     return [
-        TariffPart(
+        of(
             id=content_id("part", event.id, str(n)),
             time=event.time,
             version=event.version,
@@ -47,10 +51,10 @@ def parts_of(event: TariffPublished, most: int = IN_A_PART) -> list[TariffPart]:
     ]
 
 
-def joined(contents: Sequence[bytes]) -> TariffPublished:
+def joined(contents: Sequence[bytes]) -> Document:
     """The publication of which these are all parts' contents, in order. Raises ValueError saying what is wrong."""
     try:
-        return msgspec.json.decode(_unpacked(b"".join(contents)), type=TariffPublished)
+        return _document.decode(_unpacked(b"".join(contents)))
     except UNREADABLE as error:
         raise ValueError(f"the parts together are no publication: {error}") from error
 

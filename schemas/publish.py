@@ -31,6 +31,7 @@ CARRIES: dict[str, tuple[type[events.Event], ...]] = {
         events.TariffPart,
         events.TariffWithdrawn,
         events.NetworkPublished,
+        events.NetworkPart,
         events.PartyTransferred,
         events.PartiesMerged,
         events.BalanceMoved,

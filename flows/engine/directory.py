@@ -13,8 +13,9 @@ from flows.engine.log import log
 from flows.engine.stop import Stop
 from flows.governance.network import Network, read_network
 from flows.lifecycle.published import follows
+from flows.lifecycle.shelf import Directories
 from schemas import topics
-from schemas.events import ControlEvent, NetworkPublished
+from schemas.events import ControlEvent, NetworkPart, NetworkPublished
 from schemas.problems import UNREADABLE, DocumentError
 from schemas.settings import Settings
 
@@ -27,6 +28,7 @@ class Directory:
 
     def __init__(self, settings: Settings) -> None:
         self._following = Following(settings, topics.CONTROL.name, self._take)
+        self._documents = Directories()
         self._network: Network | None = None
 
     def wait(self, stop: Stop) -> None:
@@ -50,9 +52,11 @@ class Directory:
 
     def _take(self, raw: bytes) -> None:
         try:
-            document = msgspec.json.decode(raw, type=ControlEvent)
+            documents, said = self._documents, msgspec.json.decode(raw, type=ControlEvent)
+            document = documents.gathering.document(said, documents.known(), NetworkPart)
             if isinstance(document, NetworkPublished):
                 self._network = follows(self._network, read_network(document.files))
+                documents.network = document
                 log("directory", version=self._network.version, sites=len(self._network.sites))
         except (*UNREADABLE, DocumentError) as error:
             log("a published document is refused", error=str(error)[:300])

@@ -22,7 +22,7 @@ from flows.lifecycle.accepted import Accepted, Words, runs
 from flows.lifecycle.age import Ages, leaps
 from flows.lifecycle.assess import NO_BOOK, Assessor
 from flows.lifecycle.costs import Costs
-from flows.lifecycle.gathering import Unfinished, whole
+from flows.lifecycle.gathering import REFUSED, Unfinished, whole
 from flows.lifecycle.handover import Hands
 from flows.lifecycle.intake import DECODERS, RefusedError, glimpse, read, waybill_in_pattern
 from flows.lifecycle.output import Output, Recall, Refusal
@@ -49,7 +49,9 @@ from schemas.events import (
     CostWithdrawn,
     DeadLetter,
     DeadLetterReplayed,
+    DocumentPart,
     Event,
+    NetworkPart,
     NetworkPublished,
     Order,
     ParcelEvent,
@@ -94,7 +96,6 @@ class Came(NamedTuple):
 class Documents(Shelf):
     """What was published, in order: enough to rate as before after a restart."""
 
-    network: NetworkPublished | None = None
     turns: int = 0
     """How often a tariff book came into force or was withdrawn."""
     hands: Hands = msgspec.field(default_factory=Hands)
@@ -489,9 +490,9 @@ class Lifecycle:
         self.output.tariffs.append(published)
         self._put_in_force([*self.books, book], published.id, before)
 
-    def _gather(self, part: TariffPart, came: Came) -> None:
-        """A part of a large book, which comes into force with its last one."""
-        if self.documents.has(part.publication):
+    def _gather(self, part: DocumentPart, came: Came) -> None:
+        """A part of a large document, which comes into force with its last one."""
+        if part.publication in self.documents.known():
             return  # it is whole, and its parts come again
         gathering = self.documents.gathering
         self._give_up_parts(gathering.crowded(part), came.received)
@@ -499,16 +500,20 @@ class Lifecycle:
         if complete is None:
             return
         try:
-            self._publish_tariff(whole(complete), came)
+            document = whole(complete)
+            if isinstance(document, NetworkPublished):
+                self._publish_network(document, came)
+            else:
+                self._publish_tariff(document, came)
         except RefusedError as error:
             self._refuse_parts(complete, error, came.received)
 
     def _give_up_parts(self, gone: Sequence[Unfinished], received: int) -> None:
         for one in gone:
-            self._refuse_parts(one, RefusedError("book_refused", one.missing), received)
+            self._refuse_parts(one, RefusedError(REFUSED[one.kind], one.missing), received)
 
     def _refuse_parts(self, one: Unfinished, error: RefusedError, received: int) -> None:
-        """Keep all parts that came aside: sent again together, they are the book."""
+        """Keep all parts that came aside: sent again together, they are the document."""
         control = Records(topics.CONTROL.name, 0, [], [])
         for _, kept in sorted(one.found.items()):
             self._refuse(error, control, kept.offset, kept.raw, received)
@@ -786,6 +791,7 @@ _HANDLE: dict[tuple[str, type[Event]], _Handle] = {
     (topics.CONTROL.name, NetworkPublished): Lifecycle._publish_network,
     (topics.CONTROL.name, TariffPublished): Lifecycle._publish_tariff,
     (topics.CONTROL.name, TariffPart): Lifecycle._gather,
+    (topics.CONTROL.name, NetworkPart): Lifecycle._gather,
     (topics.CONTROL.name, PartyTransferred): Lifecycle._change_hands,
     (topics.CONTROL.name, PartiesMerged): Lifecycle._change_hands,
     (topics.CONTROL.name, BalanceMoved): Lifecycle._move_balances,

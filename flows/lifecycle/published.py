@@ -14,7 +14,14 @@ from flows.lifecycle.gathering import Gathering
 from flows.lifecycle.intake import readable
 from flows.rating.book import read_book
 from flows.rating.model import Book
-from schemas.events import ControlEvent, NetworkPublished, TariffPublished, TariffWithdrawn, Tick
+from schemas.events import (
+    ControlEvent,
+    NetworkPart,
+    NetworkPublished,
+    TariffPublished,
+    TariffWithdrawn,
+    Tick,
+)
 from schemas.identity import version_of
 from schemas.problems import DocumentError, Problem
 
@@ -60,9 +67,12 @@ def directory_after(published: NetworkPublished, before: Network | None) -> Netw
 
 def begins(records: Sequence[bytes]) -> bool:
     """Whether these records bring a directory and a time: without both no event can be judged."""
+    gathering = Gathering()
     events = [event for raw in records if (event := readable(raw)) is not None]
+    control = [event for event in events if isinstance(event, ControlEvent)]
+    documents = [gathering.document(event, (), NetworkPart) for event in control]
     return any(isinstance(event, Tick) for event in events) and any(
-        isinstance(event, NetworkPublished) and _reads(event) for event in events
+        isinstance(document, NetworkPublished) and _reads(document) for document in documents
     )
 
 
@@ -110,10 +120,11 @@ def in_force(
     Only for checking before publishing: a lane decides by itself.
     """
     network: Network | None = None
+    directory = ""
     tariffs: list[TariffPublished] = []
     gathering = Gathering()
     for said in documents:
-        document = gathering.document(said, (one.id for one in tariffs))
+        document = gathering.document(said, (directory, *(one.id for one in tariffs)))
         if isinstance(document, TariffWithdrawn):
             gone = taken_out(document, tariffs)
             tariffs = [book for book in tariffs if book not in gone]
@@ -125,6 +136,7 @@ def in_force(
         try:
             if isinstance(document, NetworkPublished):
                 network, _ = next_network(document, network, tariffs, read)
+                directory = document.id
             elif network is not None:
                 name = read(document.files, network).name
                 tariffs.append(msgspec.structs.replace(document, name=name))

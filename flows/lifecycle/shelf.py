@@ -1,22 +1,33 @@
-"""The tariff books that a lane has: in force, superseded, and on their way in parts."""
+"""The documents that a lane has: a directory, tariff books in force and superseded, and what is on its way in parts."""
 
 from collections.abc import Iterator
 
 import msgspec
 
 from flows.lifecycle.gathering import Gathering
-from schemas.events import TariffPublished
+from schemas.events import NetworkPublished, TariffPublished
 from schemas.parts import packed, unpacked
 
 
-class Shelf(msgspec.Struct):
-    """Books that were taken and not withdrawn, in order of publication, as the recovery store keeps them."""
+class Directories(msgspec.Struct):
+    """The directory in force and what is on its way in parts, as the recovery store keeps them."""
+
+    network: NetworkPublished | None = None
+    gathering: Gathering = msgspec.field(default_factory=Gathering)
+
+    def known(self) -> Iterator[str]:
+        """Publications, by their events' ids, that are whole already."""
+        if self.network is not None:
+            yield self.network.id
+
+
+class Shelf(Directories):
+    """Books that were taken and not withdrawn, too, in order of publication."""
 
     tariffs: list[TariffPublished] = []
     """Without their files."""
     files: dict[str, bytes] = {}
     """Theirs, packed, by version."""
-    gathering: Gathering = msgspec.field(default_factory=Gathering)
 
     def add(self, published: TariffPublished) -> None:
         """A book comes into force after the others."""
@@ -29,9 +40,10 @@ class Shelf(msgspec.Struct):
         versions = {tariff.version for tariff in tariffs}
         self.files = {version: kept for version, kept in self.files.items() if version in versions}
 
-    def has(self, publication: str) -> bool:
-        """Whether a publication, by its event's id, is among them."""
-        return any(tariff.id == publication for tariff in self.tariffs)
+    def known(self) -> Iterator[str]:
+        """Publications, by their events' ids, that are whole already."""
+        yield from super().known()
+        yield from (tariff.id for tariff in self.tariffs)
 
     def whole(self) -> Iterator[TariffPublished]:
         """The books one by one, with their files."""

@@ -47,12 +47,6 @@ from schemas.times import DAY, business_day, date_of, day_of, iso
 Waits = Mapping[str, tuple[str, int]]
 
 
-class Documents(Shelf):
-    """What was published, in order: enough to rate as before after a restart."""
-
-    network: NetworkPublished | None = None
-
-
 class Storage:
     """A lane's stays. `process` is deterministic given its state and the block."""
 
@@ -64,7 +58,8 @@ class Storage:
         self.over = over(horizon + ahead, oldest + ahead + DAY)
         self.ring: Ring[Stay] = Ring(Stay, self.over)
         self.timers = Timers()
-        self.documents = Documents()
+        self.documents = Shelf()
+        """What was published, in order: enough to rate as before after a restart."""
         self.books: list[Book] = []
         """Those of the documents, read."""
         self.network: Network | None = None
@@ -88,7 +83,7 @@ class Storage:
 
     def load_documents(self, saved: bytes) -> None:
         """Put the published documents back in force."""
-        self.documents = msgspec.msgpack.decode(saved, type=Documents)
+        self.documents = msgspec.msgpack.decode(saved, type=Shelf)
         if self.documents.network is not None:
             self.network = read_network(self.documents.network.files)
             self._in_force([self._read(one.files, self.network) for one in self.documents.whole()])
@@ -235,7 +230,7 @@ class Storage:
         for raw in records.values:
             event = readable(raw)
             if isinstance(event, ControlEvent) and records.topic == topics.CONTROL.name:
-                event = self.documents.gathering.document(event, (one.id for one in self.documents.tariffs))
+                event = self.documents.gathering.document(event, self.documents.known())
             match event:
                 case Tick(time=time):
                     self._tick(time, received)

@@ -17,6 +17,7 @@ from flows.lifecycle.age import leaps
 from flows.lifecycle.intake import RefusedError, read, read_as, readable
 from flows.lifecycle.published import begins, directory_after
 from flows.lifecycle.refusals import refusal, replay
+from flows.lifecycle.shelf import Directories
 from flows.wallet.output import POSTING, Entry, Output, Said
 from flows.wallet.record import LOW_BALANCE, NOTICES, Record, Wallet, over
 from flows.wallet.spend import (
@@ -31,7 +32,16 @@ from flows.wallet.spend import (
 )
 from schemas import topics
 from schemas.commands import BODIES, Admit, Body
-from schemas.events import Answer, Command, DeadLetterReplayed, Event, NetworkPublished, Tick
+from schemas.events import (
+    Answer,
+    Command,
+    ControlEvent,
+    DeadLetterReplayed,
+    Event,
+    NetworkPart,
+    NetworkPublished,
+    Tick,
+)
 from schemas.identity import content_id
 from schemas.limits import AHEAD, LEAP
 from schemas.payments import DeductionAnswered
@@ -65,7 +75,7 @@ class Wallets:
         self.horizon, self.ahead, self.leap, self.partition, self.mine = horizon, ahead, leap, partition, mine
         self.over = over(horizon + ahead)
         self.ring: Ring[Record] = Ring(Record, self.over)
-        self.published: NetworkPublished | None = None
+        self.documents = Directories()
         self.network: Network | None = None
         self.heard = Heard()
         self.output = Output()
@@ -85,12 +95,13 @@ class Wallets:
 
     def save_documents(self) -> bytes:
         """The published directory, for the recovery store."""
-        return msgspec.msgpack.encode(self.published)
+        return msgspec.msgpack.encode(self.documents)
 
     def load_documents(self, saved: bytes) -> None:
         """Put the published directory back in force."""
-        self.published = msgspec.msgpack.decode(saved, type=NetworkPublished | None)
-        self.network = read_network(self.published.files) if self.published else None
+        self.documents = msgspec.msgpack.decode(saved, type=Directories)
+        if self.documents.network is not None:
+            self.network = read_network(self.documents.network.files)
 
     def restored(self) -> None:
         """The ring is back: what was heard is what it says."""
@@ -300,7 +311,10 @@ class Wallets:
 
     def _others(self, records: Records, received: int) -> None:
         for raw in records.values:
-            match readable(raw):
+            event = readable(raw)
+            if isinstance(event, ControlEvent):
+                event = self.documents.gathering.document(event, self.documents.known(), NetworkPart)
+            match event:
                 case Tick(time=time):
                     if not leaps(time, self.ring.now, received, self.leap):
                         self.ring.now = max(self.ring.now, time)
@@ -325,7 +339,7 @@ class Wallets:
             return
         before = self.network.agreements.terms if self.network else {}
         now = network.agreements.terms
-        self.network, self.published = network, published
+        self.network, self.documents.network = network, published
         self.output.networks.append(network)
         for party in sorted(before.keys() | now.keys()):
             terms = now.get(party, NO_TERMS)

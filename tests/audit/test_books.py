@@ -43,8 +43,8 @@ def play(
         for start in range(0, len(events), IN_A_BLOCK):
             some = events[start : start + IN_A_BLOCK]
             now = max(now, *(event.time for event in some))
-            control = [record(network), *map(record, parts_of(tariff, 1_000))] * (start == 0)
-            lane.block([*control, record(Tick(id=f"tick{start}", time=now)), *map(record, some)])
+            control = [*parts_of(network, 1_000), *parts_of(tariff, 1_000)] * (start == 0)
+            lane.block([*map(record, control), record(Tick(id=f"tick{start}", time=now)), *map(record, some)])
         lane.block([record(Tick(id="last", time=now + 30 * HOUR))])
     return run(client, data_time=lane.lifecycle.ring.now)
 

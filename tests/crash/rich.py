@@ -76,7 +76,7 @@ AT_STAKE = {
 
 
 IN_A_PART = 100
-"""Compressed bytes: the second book travels in several parts, as a large one would."""
+"""Compressed bytes: the directory and the second book travel in several parts, as large ones would."""
 
 
 class Rich:
@@ -94,7 +94,8 @@ class Rich:
             world.tariff("one", rich=True, treatment="provisional"),
             world.tariff("dearer", 30, everywhere=False, by_weight=True),
         )
-        for document in (world.network(), *books[:1], *parts_of(books[1], IN_A_PART)):
+        whole = world.network()
+        for document in (*parts_of(whole, IN_A_PART * 5), books[0], *parts_of(books[1], IN_A_PART)):
             _send(out, topics.CONTROL, document)
         _send(out, topics.TICKS, Tick(id="tick", time=self.now))
         for number, event in enumerate(self.events):

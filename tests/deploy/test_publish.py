@@ -1,18 +1,24 @@
 """Publishing a tariff book beside junk: what the flows pass over is passed over here, too."""
 
+from hashlib import sha512
 from pathlib import Path
+from types import SimpleNamespace
 
 import msgspec
 import pytest
 
 from deploy.cli import main
-from deploy.publish import published, standing
+from deploy.publish import publish_network, published, standing
+from flows.engine.directory import Directory
+from flows.governance.network import read_network
 from schemas import parts, topics
-from schemas.events import NetworkPublished, TariffPart, TariffPublished
+from schemas.events import NetworkPart, NetworkPublished, TariffPart, TariffPublished
 from schemas.settings import Settings
 from sinks.kafka import Records
 from tests.deploy.test_kafka import Mock
-from tests.lifecycle.world import BOOK, network
+from tests.lifecycle.world import BOOK, NETWORK_FILES, Book, network
+from tests.storage.world import Store
+from tests.wallet.world import Bank
 
 
 def test_junk_and_refused_directories_are_passed_over(
@@ -53,3 +59,39 @@ def test_junk_and_refused_directories_are_passed_over(
         *_, last = published(settings)
         assert isinstance(last, TariffPart)
         assert [one.files for one in standing(settings)[1]] == [BOOK, BOOK]
+
+
+def test_a_directory_that_no_message_holds_reaches_every_flow(tmp_path: Path) -> None:
+    """8.5 MB: published, it is in force for who publishes next, in the lanes and for the device flow."""
+    rows = "".join(f"T{n},{_name(n)},outlet,T{n},310100,310000\n" for n in range(1_400))
+    files = NETWORK_FILES | {"sites.csv": NETWORK_FILES["sites.csv"].rstrip("\n") + "\n" + rows}
+    place = tmp_path / "directory"
+    place.mkdir()
+    for name, text in files.items():
+        (place / name).write_text(text, "utf-8")
+    assert sum(map(len, files.values())) > 8_000_000
+    with Mock(tmp_path / "kafka") as broker:
+        assert isinstance(broker, Mock)
+        settings = Settings(kafka=broker.address, kafka_options={"log_level": "0"})
+        version = publish_network(settings, place, "王会计")
+        said = published(settings)
+        assert len(said) > 1
+        assert all(isinstance(one, NetworkPart) for one in said)
+        network = read_network(files)
+        assert network.version == version
+        assert standing(settings)[0] == network
+        devices = Directory(settings)
+        devices.wait(SimpleNamespace(asked=False))  # type: ignore[arg-type]
+        assert devices.current() == network
+    book, store, bank = Book(), Store(), Bank()
+    book.block(*((topics.CONTROL.name, one) for one in said))
+    store.take(*said)
+    bank.block(*((topics.CONTROL.name, 0, one) for one in said))
+    assert book.lifecycle.network == store.storage.network == bank.wallets.network == network
+    assert len(book.rows["site"]) == len(network.sites) + len(read_network(NETWORK_FILES).sites)
+    assert book.refused() == []
+
+
+def _name(n: int) -> str:
+    """A long name that does not compress to nothing."""
+    return 4 * "".join(sha512(f"{n}/{part}".encode()).hexdigest() for part in range(12))

@@ -297,8 +297,8 @@ def test_published_terms_replace_and_withdrawn_ones_end() -> None:
     assert [text(row["party"]) for row in bank.rows["terms"]] == [PARTY, PARTY, OTHER, PARTY, OTHER]
     broken = network(f"{PARTY},loan,1,\n")
     bank.block((topics.CONTROL.name, 0, broken))
-    assert bank.wallets.published is not None
-    assert bank.wallets.published.version != broken.version
+    assert bank.wallets.documents.network is not None
+    assert bank.wallets.documents.network.version != broken.version
 
 
 def test_a_directory_that_the_parcel_flow_refuses_changes_nothing() -> None:
