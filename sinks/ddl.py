@@ -274,7 +274,7 @@ VIEWS = {
         FROM journal AS j
         LEFT JOIN (SELECT account, any(account.name) AS name, any(account.english) AS english FROM account
                    GROUP BY account) AS a ON a.account = j.account
-        WHERE j.book = 'HQ' AND j.account IN ('1801', '1811', '1812', '1813', '1814', '1815', '2601')
+        WHERE j.book = 'HQ' AND (j.account = '2601' OR (startsWith(j.account, '18') AND j.account != '1816'))
         GROUP BY account, name, english""",
 }
 """Views for people: what waits now, goods in stores, open breaches of scan chains, cases of weights, conflicting

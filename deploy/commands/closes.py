@@ -25,7 +25,11 @@ def close(arguments: argparse.Namespace) -> int:
         closing.closing(client, group, account, arguments.period, days, names, arguments.by, reason)
         for account in closing.accounts(client, group, arguments.channel, arguments.merchant)
     ]
-    return _sent(arguments, *events)
+    code = _sent(arguments, *events)
+    if arguments.unnamed is not None:
+        lines = closing.write_unnamed(client, [event.id for event in events], arguments.unnamed)
+        sys.stdout.write(f"{arguments.unnamed}: {lines} items without a reason; with reasons: --names\n")
+    return code
 
 
 def reopen(arguments: argparse.Namespace) -> int:
@@ -105,6 +109,9 @@ def add(command: Command) -> None:
             help="an open exception, or bill/SORT/DAY, and why it stays open",
         )
         part.add_argument("--names", type=Path, metavar="FILE", help="CSV with columns item and reason")
+        part.add_argument(
+            "--unnamed", type=Path, metavar="FILE", help="write what has to be named there, as CSV"
+        )
         asked(part)
         part.set_defaults(run=safely(close), period=period)
     part = parts.add_parser("list", help=list_.__doc__)

@@ -72,6 +72,8 @@ COUNTS = {"billed": "billed_lines", "open": "open_count"}
 NO_COUNT = ("billed_refunds", "billed_fees", "suspense")
 NAMES = ("item", "reason")
 """Columns of a file of names."""
+UNNAMED = ("item", "种类", "对象", "金额", "reason")
+"""Columns of the file that tells what has to be named: with its reasons it is a file of names."""
 
 
 class Account(NamedTuple):
@@ -83,7 +85,10 @@ class Account(NamedTuple):
 
 def span(period: Period, text: str) -> tuple[date, date]:
     """First and last day of the period that a day lies in; a month also as 2025-11. Raises ValueError."""
-    day = date.fromisoformat(f"{text}-01" if period == "month" and len(text) == 7 else text)
+    try:
+        day = date.fromisoformat(f"{text}-01" if period == "month" and len(text) == 7 else text)
+    except ValueError:
+        raise ValueError(f"{text!r} is no day such as 2025-11-11") from None
     if period == "week":
         first = day - timedelta(days=day.weekday())
         return first, first + timedelta(days=6)
@@ -177,6 +182,19 @@ def became(client: Client, event: CloseAsked | ReopenAsked, seconds: float = 20)
     return row["status"] != "refused", [*lines, *(f"  {line}" for line in _against(row))]
 
 
+def write_unnamed(client: Client, numbers: Sequence[str], file: Path) -> int:
+    """What stays open of these commands without a reason, as a table in which people write reasons; how many lines."""
+    open_ = [item for number in numbers for row in rows(client, ONE, id=number) for item in items(row)]
+    lines = [
+        (item.item, kind_of(item), item.subject, yuan(item.amount_e4), "")
+        for item in open_
+        if not item.reason
+    ]
+    with file.open("w", encoding="utf-8-sig", newline="") as written:
+        csv.writer(written).writerows([UNNAMED, *lines])
+    return len(lines)
+
+
 def found(client: Client, number: str) -> Row:
     """A command about a close, and what became of it. Raises LookupError."""
     known = rows(client, ONE, id=number)
@@ -193,12 +211,12 @@ def standing(client: Client, group: str = "", period: str = "", first: str = "")
 def listing(client: Client, group: str = "", period: str = "", first: str = "") -> Iterator[str]:
     """A line for each close that stands."""
     head = ["期间", "起 first", "止 last", "渠道 channel", "商户 merchant", "收款 received", "退款 refunded"]
-    head += ["手续费 fees", "核销 matched", "待核销 suspense", "未了 open", "结账人 by", "close"]
+    head += ["手续费 fees", "核销 matched", "待核销 suspense", "未了 open", "结账人 by", "组 group", "close"]
     lines = [
         [
             *(PERIODS[row["period"]], str(row["first"]), str(row["last"]), row["channel"], row["merchant"]),
             *(told(row[name]) for name in ("received", "refunded", "fees", "matched", "suspense")),
-            *(str(row["open_count"]), row["closed_by"], row["close_id"]),
+            *(str(row["open_count"]), row["closed_by"], row["of_group"], row["close_id"]),
         ]
         for row in standing(client, group, period, first)
     ]

@@ -182,7 +182,10 @@ class Answer:
 
     def ignore(self, number: str, until: date) -> PaymentDecided:
         """The exception sleeps until that day begins in Shanghai."""
-        return self._said(self._open(number), "ignore", until=day_of(until) * DAY - SHANGHAI_OFFSET)
+        row, wakes = self._open(number), day_of(until) * DAY - SHANGHAI_OFFSET
+        if wakes <= now_of(self.client):
+            raise ValueError(f"{until} has begun already, as time passes in the books")
+        return self._said(row, "ignore", until=wakes)
 
     def approve(self, decision: str) -> PaymentDecided:
         """Another person's decision is agreed to."""

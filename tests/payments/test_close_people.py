@@ -88,6 +88,7 @@ def test_closes_are_listed_and_shown(closed: Written) -> None:
     listed = list(closing.listing(closed.client))
     assert len(listed) == 5
     assert "日结  2025-11-11  2025-11-11  other         SHOP-7" in listed[1]
+    assert f"  {GROUP}  " in listed[1].partition("张三")[2].replace("       ", "  ")
     rows = closing.standing(closed.client, GROUP, "week")
     assert len(rows) == 1
     shown = "\n".join(closing.showing(closed.client, rows[0]["close_id"]))
@@ -226,7 +227,12 @@ def test_the_command_line(closed: Written, tmp_path: Path, monkeypatch: pytest.M
     code, said = run(*asked)
     assert (code, "未列明的差异 exception_open" in said) == (1, True), said
     number = next(word for word in said.split() if word.startswith("ex-"))
-    code, said = run(*asked, "--name", f"{number}=再查")
+    unnamed = tmp_path / "unnamed.csv"
+    assert run(*asked, "--unnamed", str(unnamed))[0] == 1
+    text = unnamed.read_text("utf-8-sig")
+    assert f"{number},来款无对应单据,other/SHOP-7/payment/A9,9.00,\n" in text
+    unnamed.write_text(text.replace(",9.00,", ",9.00,再查"), "utf-8-sig")
+    code, said = run(*asked, "--names", str(unnamed))
     assert (code, "已结 closed" in said) == (0, True), said
     close = said.split()[-1]
     assert close in run("list", "--group", GROUP)[1]
@@ -238,8 +244,8 @@ def test_the_command_line(closed: Written, tmp_path: Path, monkeypatch: pytest.M
     assert run("reopen", close, "--by", "李四")[0] == 0
     assert run("report", close)[0] == 1
     assert "no ITEM=REASON" in run(*asked, "--name", "x")[1]
-    assert run("day", "2025-13-01", "--group", GROUP)[0] == 1
-    assert "nothing is known" in run("day", "2025-11-17", "--group", "south")[1]
+    assert "no day such as" in run("day", "2025-13-01", "--group", GROUP)[1]
+    assert f"groups with business: {GROUP}" in run("day", "2025-11-17", "--group", "south")[1]
     assert "被拒绝 refused: unknown_merchant" in run(*asked, "--channel", "other", "--merchant", "X")[1]
 
 

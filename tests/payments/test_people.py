@@ -194,6 +194,7 @@ def test_what_would_change_nothing_is_not_said(store: Written) -> None:
         (lambda: answer.write_off(unknown, "", YUAN), "say --document: it is about none"),
         (lambda: answer.refund(over), "is no payment"),
         (lambda: answer.ignore("ex-1", date(2025, 12, 1)), "no exception ex-1"),
+        (lambda: answer.ignore(unknown, date(2025, 11, 12)), "has begun already"),
         (lambda: Answer(store.client, ""), "say --by"),
     ):
         with pytest.raises((LookupError, ValueError), match=wrong):
