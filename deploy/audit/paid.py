@@ -29,7 +29,7 @@ _PAYMENTS = """
            argMax(state, (seq, line)) = 'success' AS moved
     FROM $payment WHERE channel != 'account' GROUP BY payment"""
 _WAITS = "deduction_refused"
-"""Nobody knows beforehand what an account can bear: see `Paid.waiting`."""
+"""Nobody knows beforehand what an account can bear: there have to be as many as the accounts flow has refused."""
 _DEDUCTIONS = """
     SELECT countIf(newest = 'taken') AS deducted, countIf(newest = 'refused') AS waiting FROM (
         SELECT argMax(toString(status), (seq, step)) AS newest FROM $deduction
@@ -92,9 +92,10 @@ def paid(store: Store, directory: Path) -> Paid:
     wrong = [one for one in known if not _within(shares.get(one.payment, {}), one.shares)]
     settled = {one.payment for one in (*right, *wrong)}
     (deductions,) = store.rows(_DEDUCTIONS)
-    there = {row["kind"]: row["n"] for row in store.rows(_EXCEPTIONS) if row["kind"] != _WAITS}
+    there = {row["kind"]: row["n"] for row in store.rows(_EXCEPTIONS)}
     bills = _lines(directory / BILLS, BillLine)
     true = true_exceptions(list(truth.values()), bills, status_of(directory).time)
+    true += Counter({_WAITS: deductions["waiting"]})
     decisions = [one.event_id for one in _lines(directory / DECISIONS, DecisionLine)]
     decided = {row["event_id"] for row in store.rows(_DECIDED)}
     return Paid(

@@ -69,6 +69,14 @@ def test_what_is_known_of_it(writer: Writer, tmp_path: Path) -> None:
     assert not _failed(writer.client, tmp_path)
 
 
+def test_as_many_deductions_are_asked_about_as_accounts_refused(writer: Writer, tmp_path: Path) -> None:
+    refused = [{"deduction": one, "status": "refused"} for one in ("K1", "K2")]
+    asked = {"exception_id": "x3", "kind": "deduction_refused", "status": "opened"}
+    writer.by_hand({"deduction": refused, "payment_exception": [asked]}, {})
+    result = paid(Store(writer.client), tmp_path)
+    assert (result.waiting, result.exceptions["deduction_refused"]) == (2, (1, 2))
+
+
 def test_a_bill_may_tell_what_was_not_notified_and_a_decision_what_could_not_be_known(
     writer: Writer, tmp_path: Path
 ) -> None:

@@ -33,8 +33,8 @@ from sources.network.stage import START
 from tests.payments.world import Books, tick
 
 DAYS, AN_HOUR = 3, 9
-NEVER = {"too_complex", "deduction_refused"}
-"""Wants thousands of open items of one payer; wants an accounts flow beside."""
+NEVER = {"deduction_refused"}
+"""Wants an accounts flow beside."""
 
 
 class Kept:

@@ -11,7 +11,7 @@ from deploy.bills.job import day_in
 from deploy.bills.office import Office
 from schemas import topics
 from schemas.payments import BillLine, Notification, Payment, Receivable, ReceivableCancelled
-from schemas.times import DAY, day_of
+from schemas.times import DAY, HOUR, day_of
 from sources.bills.formats import FORMATS
 from sources.bills.model import Asked, BillError
 from sources.bills.verified import digests_of, has_digest
@@ -70,6 +70,14 @@ def test_a_seed_says_the_same_however_time_passes(voices: Voices, tmp_path: Path
     truths = [(tmp_path / name / "payments.jsonl").read_bytes() for name in ("one", "two")]
     assert truths[0] == truths[1]
     assert _all(_customers(voices, tmp_path / "three", seed=2), 1) != at_once
+
+
+def test_every_story_is_told_however_short_a_simulation_is(voices: Voices, tmp_path: Path) -> None:
+    customers = _customers(voices, tmp_path)
+    customers.begin(START + len(STORIES) * HOUR // AN_HOUR)
+    customers.close()
+    assert customers.affairs == len(STORIES)
+    assert {one.story for one in _truth(tmp_path).values()} == STORIES.keys() - set(IMITATED)
 
 
 def test_whoever_has_the_keys_believes_what_is_true_and_refuses_the_rest(tmp_path: Path) -> None:

@@ -86,6 +86,8 @@ class Customers:
     def _begin(self, at: int) -> None:
         self.affairs += 1
         name = self._r.choices(list(STORIES), [story.share for story in STORIES.values()])[0]
+        if self.affairs <= len(STORIES):  # each once, however short a simulation is
+            name = list(STORIES)[self.affairs - 1]
         group = self._r.choices(list(GROUPS), list(GROUPS.values()))[0]
         case = Case(name, self.affairs, group, at, self._seed, self._chances)
         STORIES[name].tell(case)

@@ -21,6 +21,10 @@ ALONE = 1_000 * YUAN
 """About so much one person decides alone (`matching.toml`); about more another one has to agree."""
 
 
+PARTS = 45
+"""Parts of one contract: too many to try all groups of them."""
+
+
 def _due(case: Case, amount: int, references: tuple[str, ...] = ()) -> Receivable:
     """Something of the group's, of an amount in fen."""
     kind = case.r.choice(SOLD[case.group])
@@ -248,6 +252,23 @@ def equal_amounts(case: Case) -> None:
     )
 
 
+def too_many(case: Case) -> None:
+    """A transfer for some of very many parts of one contract: more groups come into question than anyone can try."""
+    contract = f"KJ{case.number:010d}"
+    party = f"CT{case.number:06d}"
+    amounts = [case.amount() for _ in range(PARTS)]
+    dues = [case.due("contract", amount, references=(contract,), party=party) for amount in amounts]
+    case.pay(
+        BANK,
+        sum(amounts[::5]),
+        dues[::5],
+        text=f"合同{contract}",
+        minutes=(400, 900),
+        decidable=False,
+        exception="too_complex",
+    )
+
+
 def _mistyped(case: Case, amount: int, exception: str) -> tuple[Payment, Receivable]:
     """A transfer whose number is mistyped, and what it was meant for."""
     due = _due(case, amount)
@@ -347,7 +368,8 @@ def invoice(case: Case) -> None:
 
 
 def top_up(case: Case) -> None:
-    """An outlet tops up its virtual account and orders on account, sometimes more than it has; or it cancels."""
+    """An outlet tops up its virtual account and orders on account, sometimes more than it has; or it cancels. Now and
+    then a customer who has no account orders so, too: that waits for somebody who looks at it."""
     case.group = HEADQUARTERS
     amount = case.r.randint(1, 50) * 10_000
     due = case.due("topup", amount, party=case.r.choice(OUTLETS))
@@ -355,6 +377,8 @@ def top_up(case: Case) -> None:
     bought = case.due("order", case.r.randint(1, 3 * amount), party=due.party, settle="account")
     if case.r.random() < 0.2:
         case.cancel(bought, case.r.randint(5, 300))
+    if case.r.random() < 0.2:
+        case.due("order", amount, settle="account")
 
 
 def _spoiled(how: Spoiled) -> "Story":
@@ -405,6 +429,7 @@ STORIES: dict[str, Shared] = {
     "told_otherwise": Shared("通知前后不符", 0.5, told_otherwise),
     "too_little": Shared("不可分付而少付", 0.7, too_little),
     "equal_amounts": Shared("同额单据", 0.7, equal_amounts),
+    "too_many": Shared("合同分期过多", 0.2, too_many),
     "found_out": Shared("人工核销", 1, found_out),
     "not_agreed_to": Shared("待他人复核", 0.5, not_agreed_to),
     "thought_better_of": Shared("撤回裁决", 0.5, thought_better_of),
