@@ -1,13 +1,17 @@
 """The command line against real servers: publish, look, mend dead letters and send them again."""
 
+import argparse
 import shutil
 import time
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import msgspec
+import pytest
 
+from deploy import cli
 from schemas import topics
 from schemas.events import Tick
 from schemas.settings import Settings
@@ -25,6 +29,18 @@ def until(condition: Callable[[], Any], seconds: float = 60) -> Any:
         assert time.monotonic() < end, "it did not come"
         time.sleep(0.1)
     return found
+
+
+@pytest.mark.parametrize("group", cli.GROUPS)
+def test_commands_are_in_the_module_that_is_loaded_for_them(group: str) -> None:
+    added = list[str]()
+
+    def command(name: str, _: object) -> argparse.ArgumentParser:
+        added.append(name)
+        return argparse.ArgumentParser()
+
+    import_module(f"deploy.commands.{group}").add(command)
+    assert tuple(added) == cli.GROUPS[group]
 
 
 def test_publish_refuse_mend_and_replay(settings: Settings, waybook: Waybook, tmp_path: Path) -> None:

@@ -1,0 +1,32 @@
+"""The network directory."""
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+from deploy import publish
+from deploy.commands import Command
+from deploy.commands.where import settings_of
+from schemas.problems import DocumentError
+
+
+def publish_network(arguments: argparse.Namespace) -> int:
+    """Check a network directory and publish it to all flows."""
+    try:
+        version = publish.publish_network(settings_of(arguments), arguments.directory, arguments.by)
+    except DocumentError as error:
+        sys.stderr.write(f"refused, nothing is published:\n{error}\n")
+        return 1
+    except LookupError as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    sys.stdout.write(f"published version {version}\n")
+    return 0
+
+
+def add(command: Command) -> None:
+    """publish-network."""
+    one = command("publish-network", publish_network)
+    one.add_argument("directory", type=Path, help="with the document's TOML and CSV files, or .xlsx")
+    one.add_argument("--by", default=os.environ.get("USER", ""), help="who publishes")
