@@ -57,6 +57,9 @@ def test_money_that_only_the_bill_knows_pays_its_order() -> None:
     lane = books().take(due("FR-1", "100.00")).take(*parts(TODAY, line("A1", "100.00", "FR-1", "0.60")))
     assert lane.status("FR-1")[0] == "paid"
     assert lane.exceptions() == {("long", key("A1")): "opened"}
+    assert lane.rows["payment_exception"][-1]["action"].startswith("已按账单入账"), (
+        "nobody books it again by hand"
+    )
     before = lane.balances()
     lane.take(paid("A1", "100.00", "FR-1", fee_e4=None))
     assert lane.exceptions() == {}
