@@ -9,8 +9,7 @@ from clickhouse_connect.driver.client import Client
 from deploy import levels
 from deploy.audit import run
 from deploy.recall.complete import Complete
-from schemas.events import Claim, NetworkPublished, Tick
-from schemas.identity import version_of
+from schemas.events import Claim, Tick
 from schemas.settings import Settings
 from schemas.times import DAY
 from tests.audit import world
@@ -24,13 +23,6 @@ LEVELS = """level,rule,from_percent,due,amount,per,from,to
 到达及时,arrived,0,late,2.00,late,2026-01-01,
 到达及时,arrived,0,late,9.00,late,,2025-12-31
 """
-
-
-def network() -> NetworkPublished:
-    """The small network with a level."""
-    published = world.network()
-    files = {**published.files, "levels.csv": LEVELS}
-    return msgspec.structs.replace(published, files=files, version=version_of(files))
 
 
 class Sent:
@@ -61,7 +53,7 @@ class Month:
         self.now = world.START
         events = list(world.disordered(150, seed))
         with held([self.lane]):
-            self.block(record(network()), record(world.tariff("one")))
+            self.block(record(world.network(levels=LEVELS)), record(world.tariff("one")))
             for start in range(0, len(events), 150):
                 some = events[start : start + 150]
                 self.now = max(self.now, *(event.time for event in some))

@@ -1,48 +1,26 @@
 """Counts of customers' parcels: the job counts them, lanes rate with them, and the auditor checks both."""
 
-import msgspec
 import pytest
 from clickhouse_connect.driver.client import Client
 
 from deploy import volumes
 from deploy.audit import run
-from schemas.events import Order, ParcelEvent, TariffPublished, Tick, VolumesCounted
-from schemas.identity import version_of
+from schemas.events import TariffPublished, Tick, VolumesCounted
 from schemas.times import DAY, HOUR
 from tests.audit import world
 from tests.audit.lane import Lane, record
 from tests.audit.tampering import Kept
 
-DISCOUNT = """
-[[table]]
-fee = "waybill"
-kind = "discount"
-name = "月量优惠"
-file = "month.csv"
-shape = "percent"
-effective_from = 2025-01-01
-"""
-
 
 def by_month(dearer: int = 0) -> TariffPublished:
     """The small network's book with a discount by the month's parcels."""
-    book = world.tariff("month", dearer)
-    files = {**book.files, "book.toml": book.files["book.toml"] + DISCOUNT}
-    files["month.csv"] = "month_parcels,percent\n3..9,10\n10..29,12.5\n30..,20\n"
-    return msgspec.structs.replace(book, files=files, version=version_of(files))
-
-
-def customers(event: ParcelEvent) -> ParcelEvent:
-    """The same event, of one of four customers."""
-    if isinstance(event, Order):
-        return msgspec.structs.replace(event, customer=f"C{int(event.waybill[-2:]) % 4}")
-    return event
+    return world.tariff("month", dearer, by_month=True)
 
 
 def play(client: Client, seed: int, lanes: int) -> tuple[list[VolumesCounted], int]:
     """Books of parcels whose customers are counted as the days pass."""
     every = [Lane(client, number, (number,)) for number in range(lanes)]
-    events = [customers(event) for event in world.disordered(120, seed)]
+    events = [world.several(event) for event in world.disordered(120, seed)]
     known: list[VolumesCounted] = []
     coming: list[VolumesCounted] = []
     now = world.START

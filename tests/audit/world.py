@@ -79,8 +79,8 @@ due = "wrong_sorting"
 """
 
 
-def network(chains: str = CHAINS) -> NetworkPublished:
-    """The directory; `chains`: rules of scan chains, empty for none."""
+def network(chains: str = CHAINS, levels: str = "") -> NetworkPublished:
+    """The directory; `chains`: rules of scan chains, `levels`: of service levels, empty for none."""
     places = [f"{code},{name},province," for code, name in PROVINCES.items()]
     places += [f"{code},{name},city,{code[:2]}0000" for code, name in CITIES.items()]
     places += [
@@ -97,6 +97,8 @@ def network(chains: str = CHAINS) -> NetworkPublished:
     }
     if chains:
         files["chains.toml"] = chains
+    if levels:
+        files["levels.csv"] = levels
     version = version_of(files)
     return NetworkPublished(id=f"network-{version}", time=START, version=version, files=files)
 
@@ -168,6 +170,15 @@ RICH = {
     "wrong_sorting": "2.0",
 }
 """Yuan, a fen more to Shaanxi."""
+BY_MONTH = """
+[[table]]
+fee = "waybill"
+kind = "discount"
+name = "月量优惠"
+file = "month.csv"
+shape = "percent"
+effective_from = 2025-01-01
+"""
 
 
 def tariff(
@@ -181,12 +192,13 @@ def tariff(
     everywhere: bool = True,
     precedence: tuple[tuple[str, str], ...] = PRECEDENCE,
     rich: bool = False,
+    by_month: bool = False,
     treatment: str = "charge",
     lines: str = "",
 ) -> TariffPublished:
     """A book; `dearer` fen are added to some prices. Not `everywhere`: nothing leads to Guangzhou.
 
-    `rich`: it prices the fees that few networks have, too.
+    `rich`: it prices the fees that few networks have, too. `by_month`: with a discount by the month's parcels.
     """
     steps = "\n".join(f'[[weight.precedence]]\nclass = "{c}"\nadopt = "{a}"' for c, a in precedence)
     text = BOOK.format(
@@ -239,6 +251,9 @@ def tariff(
             f"{fee}.csv": f"destination_province,price\n,{price}\n陕西,{price}1\n"
             for fee, price in RICH.items()
         }
+    if by_month:
+        files["book.toml"] += BY_MONTH
+        files["month.csv"] = "month_parcels,percent\n3..9,10\n10..29,12.5\n30..,20\n"
     return TariffPublished(id=f"tariff-{name}", time=START, version=version_of(files), name=name, files=files)
 
 
@@ -264,6 +279,26 @@ def parcel(number: int, luck: random.Random) -> list[ParcelEvent]:
     made += _decisions(made, time, luck)
     made = [event for event in made if luck.random() > 0.06]
     return made + [event for event in made if luck.random() < 0.05]
+
+
+def several(event: ParcelEvent) -> ParcelEvent:
+    """The same event, of one of four customers."""
+    if isinstance(event, Order):
+        return msgspec.structs.replace(event, customer=f"C{int(event.waybill[-2:]) % 4}")
+    return event
+
+
+def prompt(number: int, at: int, luck: random.Random) -> list[ParcelEvent]:
+    """A parcel that is carried within the hour from `at` on; now and then a scan is lost for good."""
+    waybill = f"YT{7_500_000_000_000 + number}"
+    origin, destination = luck.choice(list(OUTLETS)), luck.choice(list(OUTLETS))
+    steps = (("10", origin), ("20", "HSH"), ("30", destination), ("40", destination), ("50", destination))
+    scans = [
+        _scan(waybill, operation, 0, at + 10 * place * MINUTE, site)
+        for place, (operation, site) in enumerate(steps, 1)
+        if luck.random() > 0.1
+    ]
+    return [_order(waybill, 0, at, origin, destination, luck), *scans]
 
 
 def enriched(events: list[ParcelEvent], seed: int) -> list[ParcelEvent]:

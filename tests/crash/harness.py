@@ -8,17 +8,19 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 from confluent_kafka import Consumer, Producer, TopicPartition
 
 from deploy import audit
 from schemas import topics
+from schemas.events import Event, Tick
 from schemas.settings import Settings, to_environment
 from sinks.clickhouse import AWAY
 from sinks.tables import FACTS
 from tests.bench.workload import Workload, create_topics, produce, producer, publish
+from tests.crash.jobs import IDLE, JOBS
 from tests.servers.install import ROOT
 from tests.servers.kafka import Kafka
 from tests.servers.process import Server
@@ -113,12 +115,64 @@ class StayLane(Lane):
         return [sys.executable, "-m", "flows.stays", str(self.number - 2000)]
 
 
+class Jobs(Server):
+    """Commands of `waybook` in one process (`tests.crash.jobs`) that dies in their middle and is started again.
+
+    `points`: where it dies, one life after the other; after the last of them it stays away.
+    """
+
+    def __init__(
+        self, directory: Path, settings: Settings, points: Sequence[str], commands: Sequence[str]
+    ) -> None:
+        super().__init__(directory)
+        self.settings, self.commands, self.points = settings, commands, list(points)
+
+    def command(self) -> list[str]:
+        """All of them, again and again."""
+        return [sys.executable, "-m", "tests.crash.jobs", *self.commands]
+
+    def environment(self) -> dict[str, str]:
+        """Where everything is, and where it dies."""
+        own = {"PYTHONPATH": str(ROOT), "WAYBOOK_CRASH": f"{self.points[0]}:1"}
+        return {**super().environment(), **to_environment(self.settings), **own}
+
+    def ready(self) -> bool:
+        """Nobody waits for it."""
+        return True
+
+    def tend(self) -> None:
+        """Start it for its next death. Raises AssertionError when it ended otherwise."""
+        if self.points and not self.running:
+            if self.process is not None:
+                log = (self.directory / "server.log").read_text()
+                assert self.process.returncode == -signal.SIGKILL, log[-3000:]
+                self.points.pop(0)
+                self.process = None
+            if self.points:
+                self.start()
+
+
 class PaymentLane(Lane):
     """One lane of the payments flow."""
 
     def command(self) -> list[str]:
         """The payments flow; its lanes' numbers begin with 3000."""
         return [sys.executable, "-m", "flows.payments", str(self.number - 3000)]
+
+
+class Out(Protocol):
+    """What takes records: Kafka's producer, or who stands for it."""
+
+    def produce(self, topic: str, value: bytes, key: str | None = None, partition: int = -1) -> None:
+        """One of them."""
+
+    def flush(self) -> int:
+        """All of them; how many are left."""
+
+
+def say(out: Out, topic: topics.Topic, event: Event, key: str = "") -> None:
+    """An event on its topic."""
+    out.produce(topic.name, msgspec.json.encode(event), key or None, 0 if not topic.partitioned else -1)
 
 
 def clean(parcels: int, late: float = 0.0) -> Callable[[Producer], None]:
@@ -219,6 +273,7 @@ class Field:
             AccountLane(directory / f"lane{n}", n, self.settings, crash) for n in range(1000, 1000 + accounts)
         ]
         self.servers_killed = 0
+        self.jobs: Jobs | None = None
 
     @property
     def killed(self) -> int:
@@ -227,15 +282,49 @@ class Field:
 
     def run(self, hurt: Callable[["Field"], None] = lambda _: None, most: float = 1_200) -> None:
         """Until every record is in a block, and then until lanes end well."""
+        self.read(hurt, most)
+        self.end()
+
+    def read(self, hurt: Callable[["Field"], None] = lambda _: None, most: float = 1_200) -> None:
+        """Until every record is in a block."""
         until = time.monotonic() + most
         while not self._all_read():
             for lane in self.lanes:
                 lane.tend()
+            if self.jobs is not None:
+                self.jobs.tend()
             hurt(self)
             time.sleep(0.02)
             if time.monotonic() > until:
                 logs = "\n".join((lane.directory / "server.log").read_text()[-1500:] for lane in self.lanes)
                 raise AssertionError(f"not finished: {logs}")
+
+    def worked(
+        self,
+        tick: Tick,
+        commands: Sequence[str] = (),
+        points: Sequence[str] = (),
+        hurt: Callable[["Field"], None] = lambda _: None,
+    ) -> None:
+        """Until all is read, and these jobs have died at all points and then have nothing left to do.
+
+        `tick`: the time. It is said again and again: so the block before is complete, and nothing else changes.
+        """
+        self.jobs = Jobs(self.directory / "jobs", self.settings, points, commands)
+        idle = 0
+        while self.jobs.points or idle < 2:
+            self.source.add(lambda out: say(out, topics.TICKS, tick))
+            self.read(hurt)
+            self.jobs.tend()
+            if self.jobs.points:
+                time.sleep(0.5)  # it needs longer than lanes need for a tick
+            else:
+                said = {line for name in commands for line in JOBS[name](self.settings, self.client)}
+                idle = idle + 1 if said <= IDLE else 0
+        self.jobs = None
+
+    def end(self) -> None:
+        """Lanes end well."""
         for lane in self.lanes:
             lane.go_on()
             lane.crash = ""
@@ -336,7 +425,7 @@ class Field:
 
     def close(self) -> None:
         """End everything."""
-        for lane in self.lanes:
+        for lane in (*self.lanes, *filter(None, [self.jobs])):
             lane.kill()
         self.store.kill()
 

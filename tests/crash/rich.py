@@ -2,26 +2,42 @@
 
 Facts are missing, twice, hours late and out of order; some break rules; scan chains break, weights differ and
 people decide, claims come and go; two tariff books are in force, and one is superseded for days past; data time passes
-the deadline after which a declared weight counts. What is charged *when* depends on where blocks are cut, as it may;
+the deadline after which a declared weight counts. Hubs and lines have costs, customers' parcels are counted for a book
+that looks at their number, and months later breaches are final and outlets' months are judged: the jobs that do this
+run beside the lanes and are killed, too. What is charged *when* depends on where blocks are cut, as it may;
 what stands in the end does not: `standing` asks for that. For the same reason only a run that reads the parcels in two
-parts is sure to have everything `at_stake`: where one block holds a scan and what was waiting for it, nothing waits.
+parts (`undisturbed`) is sure to have everything `at_stake`: where one block holds a scan and what was waiting for it,
+nothing waits.
 """
 
 import random
 import re
+from collections.abc import Callable, Sequence
 
 import msgspec
+import pytest
 from clickhouse_connect.driver.client import Client
-from confluent_kafka import Producer
 
+from deploy import levels, volumes
+from deploy.recall.complete import Complete
 from schemas import topics
-from schemas.events import DeadLetter, Event, ParcelEvent, Scan, Tick, Weight
+from schemas.events import (
+    ControlEvent,
+    CostWithdrawn,
+    DeadLetter,
+    ParcelEvent,
+    Scan,
+    Tick,
+    Weight,
+)
+from schemas.partition import partition_of
 from schemas.parts import parts_of
+from schemas.settings import Settings
 from schemas.times import DAY, HOUR
 from sinks.tables import (
     ANSWER,
     BALANCE_MOVED,
-    COST,
+    COST_SHARE,
     FACTS,
     HAUL,
     HOLD,
@@ -31,29 +47,38 @@ from sinks.tables import (
     OF_PAYMENTS,
     OPERATOR,
     RECALL,
+    SERVICE_LEVEL,
     STAY_EVENT,
     STAY_MONTH,
     TERMS,
-    VOLUME,
 )
 from tests.audit import world
+from tests.audit.lane import Lane, Record
+from tests.audit.test_costs import BILLS
+from tests.crash.harness import PARTITIONS, Field, Out, say
+from tests.crash.jobs import JOBS
 
 HORIZON = 30 * DAY
 """Of the lanes: no fact is too old, before and after time has passed."""
 
 _STANDING = {
-    "event": "SELECT * EXCEPT (seq, line) FROM event",
+    "event": "SELECT * EXCEPT (seq, line, partition, offset) FROM event",
     "charge": "SELECT waybill, fee, payer, payee, business_date, sum(amount) AS a FROM charge GROUP BY ALL "
     "HAVING a != 0",
     "journal": "SELECT waybill, book, account, fee, business_date, counterparty, sum(if(side = 'D', amount, -amount)) "
     "AS a FROM journal GROUP BY ALL HAVING a != 0",
     "adopted_weight": "SELECT waybill, argMax((event_id, weight_g, site), (seq, line)) FROM adopted_weight "
     "GROUP BY waybill",
-    "chain_breach": "SELECT waybill, rule, responsible, at, began, broken FROM open_breach",
+    "chain_breach": "SELECT waybill, rule, argMax((status, outlet, site, since, due), (seq, line)) AS newest "
+    "FROM chain_breach GROUP BY waybill, rule HAVING newest.1 != 'closed'",
     "weight_case": "SELECT waybill, undecided, counts, other, outlet, treatment, decided FROM weight_case_now",
     "anomaly": "SELECT * EXCEPT (seq, line) FROM anomaly WHERE kind = 'place_mismatch'",
     "waiting": "SELECT waybill, fee, why FROM waiting_now",
     "dead_letter": "SELECT dead_letter_id, status, reason, raw FROM dead_letter",
+    "volume": "SELECT month, through_day, customer, parcels FROM volume WHERE (through_day, (counted_at, count_id)) IN "
+    "(SELECT through_day, max((counted_at, count_id)) FROM volume GROUP BY through_day)",
+    "cost_share": "SELECT cost_id, waybill, route, sum(amount) AS a FROM cost_share GROUP BY ALL HAVING a != 0",
+    "service_level": "SELECT * EXCEPT (blocks, counted_at, counted_by) FROM service_level",
 }
 """What stands in the end, whatever the blocks; tables that are not named: all of their rows.
 
@@ -72,6 +97,12 @@ AT_STAKE = {
     "backdated corrections": "SELECT count() FROM recall WHERE reversed > 0",
     "conflicts": "SELECT count() FROM dead_letter WHERE reason = 'conflicting_duplicate'",
     "devices' letters": "SELECT count() FROM dead_letter WHERE transport = 'mqtt'",
+    "penalties of breaches": "SELECT count() FROM charge WHERE part LIKE 'breach:%'",
+    "rewarded months": "SELECT count() FROM charge WHERE waybill LIKE 'SL%' AND fee = 'service_level'",
+    "penalised months": "SELECT count() FROM charge WHERE waybill LIKE 'SL%' AND fee = 'late'",
+    "counted months": "SELECT count() FROM charge WHERE steps LIKE '%month_count%'",
+    "costs withdrawn": "SELECT count() FROM cost WHERE status = 'withdrawn'",
+    "shares taken back": "SELECT count() FROM cost_share WHERE status = 'reversed'",
 }
 
 
@@ -79,46 +110,186 @@ IN_A_PART = 100
 """Compressed bytes: the directory and the second book travel in several parts, as large ones would."""
 
 
+LEVELS = """level,rule,from_percent,due,amount,per,from,to
+到达及时,arrived,90,service_level,0.05,parcel,2026-02-01,
+到达及时,arrived,0,late,2.00,late,2026-02-01,
+"""
+FEBRUARY = world.START + 28 * DAY
+"""When parcels begin whose month is judged."""
+JUDGED = FEBRUARY + 59 * DAY
+"""When it is: no scan can close a breach of theirs any more, and nobody has given up the others."""
+PROMPT = 60
+"""Parcels of February."""
+COSTS = ("costs spread",)
+"""The job that looks at parcels as they come."""
+COUNTING = (*COSTS, "volumes --again")
+JUDGING = (*COUNTING, "service-levels")
+
+
 class Rich:
-    """Called with a producer; `late` afterwards, when lanes have read that: so things are open that then end."""
+    """What happens, in four parts, each when lanes have read the one before and jobs have seen it.
+
+    Called with a producer: documents, most of what happens, and two days more.
+    """
 
     def __init__(self, parcels: int, seed: int = 5) -> None:
-        events = world.enriched(list(world.disordered(parcels, seed)), seed)
+        events = world.enriched([*map(world.several, world.disordered(parcels, seed))], seed)
         self.now, self.seed = max(event.time for event in events), seed
+        self.counting = Tick(id="counting", time=self.now + 48 * HOUR)
         self.events = events[: -len(events) // 5]
         self.last = events[len(self.events) :]
 
-    def __call__(self, out: Producer) -> None:
-        """Documents, a time, most of what happens, and two days more."""
+    def __call__(self, out: Out) -> None:
+        """The first part."""
         books = (
             world.tariff("one", rich=True, treatment="provisional"),
             world.tariff("dearer", 30, everywhere=False, by_weight=True),
         )
-        whole = world.network()
-        for document in (*parts_of(whole, IN_A_PART * 5), books[0], *parts_of(books[1], IN_A_PART)):
-            _send(out, topics.CONTROL, document)
-        _send(out, topics.TICKS, Tick(id="tick", time=self.now))
+        whole = world.network(levels=LEVELS)
+        documents = (*parts_of(whole, IN_A_PART * 5), books[0], *parts_of(books[1], IN_A_PART))
+        for document in (*documents, withdrawn("hub", world.START), *BILLS):
+            say(out, topics.CONTROL, document)
+        say(out, topics.TICKS, Tick(id="tick", time=self.now))
         for number, event in enumerate(self.events):
             _happen(out, event)
             if number % 100 == 0:
-                _send(out, topics.DEAD_LETTERS, _letter(number, self.now), f"dl-{number}")
+                say(out, topics.DEAD_LETTERS, _letter(number, self.now), f"dl-{number}")
         out.flush()
-        for hours in (20, 30, 48):
-            _send(out, topics.TICKS, Tick(id=f"tick{hours}", time=self.now + hours * HOUR))
+        for hours in (20, 30):
+            say(out, topics.TICKS, Tick(id=f"tick{hours}", time=self.now + hours * HOUR))
+        say(out, topics.TICKS, self.counting)
 
-    def late(self, out: Producer) -> None:
-        """A backdated book, the rest, and nonsense."""
-        _send(out, topics.CONTROL, world.tariff("dearer", 45, everywhere=False, by_weight=True))
+    def late(self, out: Out) -> None:
+        """A backdated book, a cost that was wrong, the rest, and nonsense."""
+        say(out, topics.CONTROL, world.tariff("dearer", 45, everywhere=False, by_weight=True))
+        say(out, topics.CONTROL, withdrawn("wrong", self.now))
         for event in self.last:
             _happen(out, event)
         for raw in world.spoiled(self.events + self.last, random.Random(self.seed)):
             out.produce(topics.DEVICES.name, raw, _key(raw))
 
+    def february(self, out: Out) -> None:
+        """A book that looks at the month's parcels, as they are counted by now, and parcels of the next month."""
+        book = world.tariff("one", rich=True, by_month=True, treatment="provisional")
+        say(out, topics.CONTROL, msgspec.structs.replace(book, id="by-month", time=self.now))
+        luck = random.Random(self.seed)
+        for number in range(PROMPT):
+            for event in world.prompt(900_000 + number, FEBRUARY, luck):
+                _happen(out, event)
 
-def _key(raw: bytes) -> bytes:
+    def afterwards(self, out: Out) -> None:
+        """So much time passes that breaches are final and the month can be judged."""
+        for days in (20, 40):
+            say(out, topics.TICKS, Tick(id=f"tick-{days}d", time=FEBRUARY + days * DAY))
+        say(out, topics.TICKS, _judging("tick"))
+
+    def play(self, place: Field, hurt: Callable[[Field], None] = lambda _: None) -> None:
+        """All of it under fire, its first two parts at once. The jobs die at each of their points."""
+        source = place.source
+        source.add(self.late)
+        place.worked(self.counting, COSTS, ("before_insert",), hurt)
+        place.worked(self.counting, COUNTING, ("flushed",), hurt)
+        place.worked(_february("february"), hurt=hurt)
+        source.add(self.february)
+        place.worked(_february("counted"), COUNTING, hurt=hurt)
+        source.add(self.afterwards)
+        place.worked(_judging("judging"), JUDGING, ("inserted", "produced"), hurt)
+        place.end()
+
+    def undisturbed(self, client: Client) -> None:
+        """All of it in one lane that nobody disturbs, into a store; and what jobs do between its blocks."""
+        quiet = Quiet(client)
+        with pytest.MonkeyPatch.context() as patch:
+            quiet.instead_of_kafka(patch)
+            self(quiet)
+            quiet.worked(self.counting, COUNTING)
+            self.late(quiet)
+            quiet.worked(self.counting, COUNTING)
+            quiet.worked(_february("february"))
+            self.february(quiet)
+            quiet.worked(_february("counted"), COUNTING)
+            self.afterwards(quiet)
+            quiet.worked(_judging("judging"), JUDGING)
+        quiet.lane.writer.close()
+
+
+def withdrawn(cost: str, time: int) -> CostWithdrawn:
+    """A cost was wrong."""
+    return CostWithdrawn(id=f"no-{cost}", time=time, cost=cost, reason="x")
+
+
+def _february(name: str) -> Tick:
+    return Tick(id=name, time=FEBRUARY + HOUR)
+
+
+def _judging(name: str) -> Tick:
+    return Tick(id=name, time=JUDGED)
+
+
+class Quiet:
+    """In place of Kafka: the blocks of a lane."""
+
+    def __init__(self, client: Client) -> None:
+        self.client, self.lane = client, Lane(client, partitions=range(PARTITIONS), horizon=HORIZON)
+        self._records: list[Record] = []
+        self._published: list[ControlEvent] = []
+
+    def produce(self, topic: str, value: bytes, key: str | None = None, partition: int = -1) -> None:
+        """A record of the next block."""
+        place = partition_of(key, PARTITIONS) if key else partition
+        self._records.append(Record(topic, place, value))
+
+    def flush(self) -> int:
+        """The next block; nothing is left."""
+        self.lane.block(self._records)
+        self._records = []
+        return 0
+
+    def worked(self, tick: Tick, commands: Sequence[str] = ()) -> None:
+        """A tick closes the block before; then jobs, until they have nothing more to do."""
+        while True:
+            self.flush()
+            say(self, topics.TICKS, tick)
+            self.flush()
+            for name in commands:
+                JOBS[name](Settings(lanes=1, horizon=HORIZON), self.client)
+            if not self._records:
+                return
+
+    def instead_of_kafka(self, patch: pytest.MonkeyPatch) -> None:
+        """What jobs publish and send comes into the next block."""
+        patch.setattr(volumes, "published", lambda _: self._published)
+        patch.setattr(volumes, "send_control", self._publish)
+        patch.setattr(levels, "complete", self._complete)
+        patch.setattr(levels, "Records", lambda _: Sent(self))
+
+    def _publish(self, _: Settings, *events: ControlEvent) -> None:
+        self._published += events
+        for event in events:
+            say(self, topics.CONTROL, event)
+
+    def _complete(self, *_: object) -> Complete:
+        return Complete({0: self.lane.writer.receipt.n - 1}, {0: self.lane.lifecycle.ring.now}, {})
+
+
+class Sent:
+    """In place of the jobs' producer."""
+
+    def __init__(self, quiet: Quiet) -> None:
+        self._quiet = quiet
+
+    def produce(self, topic: str, key: str, value: bytes) -> None:
+        """A record of the next block."""
+        self._quiet.produce(topic, value, key)
+
+    def flush(self) -> None:
+        """It is there."""
+
+
+def _key(raw: bytes) -> str:
     """The waybill, as far as it can be read: a repeat with other content must meet the first one in its lane."""
     found = re.search(rb'"waybill":"([^"]*)"', raw)
-    return found[1] if found else b"?"
+    return found[1].decode() if found else "?"
 
 
 def _letter(number: int, now: int) -> DeadLetter:
@@ -133,21 +304,21 @@ def _letter(number: int, now: int) -> DeadLetter:
     )
 
 
-def _happen(out: Producer, event: ParcelEvent) -> None:
-    _send(out, topics.DEVICES if isinstance(event, Scan | Weight) else topics.ORDERS, event, event.waybill)
+def _happen(out: Out, event: ParcelEvent) -> None:
+    say(out, topics.DEVICES if isinstance(event, Scan | Weight) else topics.ORDERS, event, event.waybill)
 
 
-def _send(out: Producer, topic: topics.Topic, event: Event, key: str = "") -> None:
-    out.produce(topic.name, msgspec.json.encode(event), key or None, 0 if not topic.partitioned else -1)
-
-
-PARCELS = tuple(
-    one
-    for one in FACTS
-    if one not in (MOVEMENT, HOLD, NOTICE, ANSWER, TERMS, MATERIAL, OPERATOR, BALANCE_MOVED)
-    and one not in (STAY_EVENT, HAUL, STAY_MONTH, VOLUME, COST, *OF_PAYMENTS)
+PARCELS = (
+    *(
+        one
+        for one in FACTS
+        if one not in (MOVEMENT, HOLD, NOTICE, ANSWER, TERMS, MATERIAL, OPERATOR, BALANCE_MOVED)
+        and one not in (STAY_EVENT, HAUL, STAY_MONTH, *OF_PAYMENTS)
+    ),
+    COST_SHARE,
+    SERVICE_LEVEL,
 )
-"""Tables that parcels fill; the others are those of accounts, stores, counts, costs and payments, which have tests of
+"""Tables that parcels and their jobs fill; the others are those of accounts, stores and payments, which have tests of
 their own, and of outlets that change hands, as none does here."""
 
 

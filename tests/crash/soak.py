@@ -4,8 +4,9 @@
 
 Rounds one after another, each hurting something else, until N processes have been killed: lanes at random and at
 named points, the store, Kafka, a lane that runs twice, a recovery store that is put back or deleted, and the device
-flow with its MQTT broker. Every second round of lanes reads parcels with which everything goes wrong. After each
-round the rows must be those of an undisturbed run and the audit must pass; it stops at the first difference.
+flow with its MQTT broker. Every second round of lanes reads parcels with which everything goes wrong, and jobs beside
+them are killed, too. After each round the rows must be those of an undisturbed run and the audit must pass; it stops
+at the first difference.
 """
 
 import argparse
@@ -15,6 +16,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 from schemas.limits import HORIZON as USUAL
 from schemas.settings import Settings
@@ -24,6 +26,7 @@ from tests.devices.harness import DeviceFlow, Devices, Records, prepare, until
 from tests.devices.test_delivery import Sent, came
 from tests.servers.kafka import Kafka
 from tests.servers.mosquitto import Mosquitto
+from tests.servers.store import Store
 
 Hurt = Callable[[Field, Path], Callable[[Field], None]]
 ROUNDS: dict[str, tuple[Hurt, str]] = {
@@ -38,17 +41,21 @@ PERIODS = {"kafka": (2.0, 4.0), "store": (0.8, 2.0)}
 """Seconds between two hurts."""
 
 
-def what_stands(place: Field, is_rich: bool) -> dict[str, tuple[int, int]]:
-    """What is compared."""
-    return standing(place.client) if is_rich else place.contents()
+class Kind(NamedTuple):
+    """What lanes read in a round, and what is compared."""
+
+    what: str
+    horizon: int
+    play: Callable[[Field, Callable[[Field], None]], None]
+    stands: Callable[[Field], object]
 
 
-def lanes_round(home: Path, source: Input, name: str, is_rich: bool, expected: object) -> int:
+def lanes_round(home: Path, source: Input, name: str, kind: Kind, expected: object) -> int:
     """Processes killed. Raises AssertionError when something differs."""
     hurt, crash = ROUNDS[name]
-    with field(home, source, crash=crash, horizon=HORIZON if is_rich else USUAL) as place:
-        place.run(every(PERIODS.get(name, (0.4, 1.2)), hurt(place, home), 12))
-        found = what_stands(place, is_rich)
+    with field(home, source, crash=crash, horizon=kind.horizon) as place:
+        kind.play(place, every(PERIODS.get(name, (0.4, 1.2)), hurt(place, home), 12))
+        found = kind.stands(place)
         assert found == expected, f"{found} differs from {expected}"
         place.audited()
         killed = place.killed
@@ -98,33 +105,34 @@ def main() -> int:
     began, killed, rounds = time.monotonic(), 0, 0
     with tempfile.TemporaryDirectory() as directory:
         home = Path(directory)
-        with Kafka(home / "kafka-clean") as one, Kafka(home / "kafka-rich") as other:
-            assert isinstance(one, Kafka)
-            assert isinstance(other, Kafka)
-            unlucky = Rich(wanted.parcels)
-            sources = {False: Input(one, clean(wanted.parcels)), True: Input(other, unlucky)}
-            expected: dict[bool, object] = {}
-            for is_rich, source in sources.items():
-                horizon = HORIZON if is_rich else USUAL
-                with field(home / f"undisturbed{is_rich}", source, horizon=horizon) as place:
-                    place.run()
-                    if is_rich:
-                        source.add(unlucky.late)
-                        place.run()
-                    place.audited()
-                    expected[is_rich] = what_stands(place, is_rich)
-                    if is_rich:
-                        assert all(at_stake(place.client).values()), at_stake(place.client)
+        usual = Kind("", USUAL, Field.run, Field.contents)
+        unlucky = Rich(wanted.parcels)
+        wrong = Kind(", everything wrong", HORIZON, unlucky.play, lambda place: standing(place.client))
+        with Kafka(home / "kafka") as kafka, Store(home / "undisturbed-store") as store:
+            assert isinstance(kafka, Kafka)
+            assert isinstance(store, Store)
+            source = Input(kafka, clean(wanted.parcels))
+            with field(home / "undisturbed", source) as place:
+                place.run()
+                place.audited()
+                contents = place.contents()
+            unlucky.undisturbed(store.client())
+            assert all(at_stake(store.client()).values()), at_stake(store.client())
+            stands = standing(store.client())
             kinds = [*ROUNDS, "devices"]
             while killed < wanted.kills or rounds < 2 * len(kinds):
-                name, is_rich = kinds[rounds % len(kinds)], rounds // len(kinds) % 2 == 1
+                name, kind = kinds[rounds % len(kinds)], (usual, wrong)[rounds // len(kinds) % 2]
                 rounds += 1
                 place_of = home / f"round{rounds}"
                 if name == "devices":
                     killed += devices_round(place_of)
+                elif kind is usual:
+                    killed += lanes_round(place_of, source, name, usual, contents)
                 else:
-                    killed += lanes_round(place_of, sources[is_rich], name, is_rich, expected[is_rich])
-                what = f"{name}{', everything wrong' if is_rich and name != 'devices' else ''}"
+                    with Kafka(place_of / "kafka") as other:  # jobs write into it
+                        assert isinstance(other, Kafka)
+                        killed += lanes_round(place_of, Input(other, unlucky), name, wrong, stands)
+                what = f"{name}{kind.what if name != 'devices' else ''}"
                 sys.stdout.write(
                     f"round {rounds}, {what}: {killed} killed so far, nothing lost, nothing twice\n"
                 )

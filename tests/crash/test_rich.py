@@ -1,19 +1,22 @@
-"""The same under fire with parcels with which everything goes wrong: every table has rows, and what stands is equal."""
+"""The same under fire with parcels with which everything goes wrong and jobs beside the lanes: what stands is equal."""
 
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from deploy import audit
+from tests.audit.conftest import emptied
 from tests.crash.harness import Field, Input, at_points, every, field
 from tests.crash.rich import HORIZON, Rich, at_stake, standing
 from tests.servers.kafka import Kafka
+from tests.servers.store import Store
 
 FILL = Rich(500)
 Standing = dict[str, tuple[int, int]]
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def source(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Input]:
     """A Kafka with unlucky parcels in it."""
     with Kafka(tmp_path_factory.mktemp("kafka")) as kafka:
@@ -21,24 +24,23 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Input]:
         yield Input(kafka, FILL)
 
 
-@pytest.fixture(scope="module")
-def undisturbed(source: Input, tmp_path_factory: pytest.TempPathFactory) -> Standing:
-    """What stands after an uninterrupted run."""
-    with field(tmp_path_factory.mktemp("undisturbed"), source, horizon=HORIZON) as place:
-        place.run()
-        source.add(FILL.late)
-        place.run()
-        place.audited()
-        found = at_stake(place.client)
-        assert all(found.values()), found
-        stands = standing(place.client)
-        assert all(count for count, _ in stands.values()), stands
-        return stands
+@pytest.fixture
+def undisturbed(lasting_store: Store) -> Standing:
+    """What stands where nothing is killed."""
+    client = emptied(lasting_store.client())
+    FILL.undisturbed(client)
+    report = audit.run(client, closed=True)
+    assert report.passed, report.to_text()
+    found = at_stake(client)
+    assert all(found.values()), found
+    stands = standing(client)
+    assert all(count for count, _ in stands.values()), stands
+    return stands
 
 
 def test_killed_at_random_and_at_named_points(tmp_path: Path, source: Input, undisturbed: Standing) -> None:
-    with field(tmp_path, source, crash=at_points(0.04), horizon=HORIZON, budget=150) as place:
-        place.run(every((0.4, 1.2), Field.kill_a_lane, 6))
+    with field(tmp_path, source, crash=at_points(0.02), horizon=HORIZON, budget=150) as place:
+        FILL.play(place, every((0.4, 1.2), Field.kill_a_lane, 4))
         assert place.killed > 3
         assert standing(place.client) == undisturbed
         place.audited()
