@@ -1,7 +1,12 @@
-"""Kill the lanes of the storage flow: what goods cost is booked once, and their customers' accounts pay it once."""
+"""Kill the lanes of the storage flow and the job of months: what goods and hauls cost is booked once, and paid once.
+
+Customers whose month falls short of its least make up for it: the job that sums months up is killed before and after
+it has told the lanes.
+"""
 
 import random
 from collections.abc import Iterator
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -10,19 +15,40 @@ import pytest
 from confluent_kafka import Producer
 
 from schemas import topics
-from schemas.events import Command, Event, StayEvent, Tick
+from schemas.events import Command, Haul, StayEvent, Tick
 from schemas.times import DAY, HOUR
 from tests.crash.harness import Field, Input, at_points, every, field
 from tests.servers.kafka import Kafka
-from tests.storage.world import CUSTOMERS, Store, moment, network, story, tariff, tick
+from tests.storage.world import (
+    CUSTOMERS,
+    Store,
+    haul,
+    linehaul,
+    moment,
+    month,
+    network,
+    story,
+    tariff,
+    tick,
+)
 
-STAYS = 60
+STAYS, HAULS = 60, 24
+SERVICES = (
+    "同城配送 冷冻 4.2m",
+    "同城配送 1500公斤 到XAB",
+    "干线 1000公斤 2方 到XAB",
+    "提货 80公斤",
+    "提货 80公斤 取消",
+)
+LAST = tick(moment("32日00:00"))
+"""When the month is over."""
+NETWORK = network(meat="C-MEAT,credit,100000,")
 
 
-def told() -> list[Event]:
+def told() -> list[StayEvent | Haul | Tick]:
     """What is said of many stays, disordered and repeated, and the time in which it is; in order of saying."""
     r = random.Random(11)
-    said: list[tuple[int, Event]] = []
+    said: list[tuple[int, StayEvent | Haul | Tick]] = []
     for number in range(STAYS):
         day = r.randint(11, 16)
         billing, size = r.choice(
@@ -34,15 +60,22 @@ def told() -> list[Event]:
             words.append(f"{day + r.randint(1, 6)}日23:45 出库")
         for event in story("；".join(words), f"S{number}"):
             said += [(event.time + r.randint(0, 30) * HOUR, event)] * r.choice([1, 2])
-    said += [(moment("11日00:00") + n * HOUR, tick(moment("11日00:00") + n * HOUR)) for n in range(14 * 24)]
+    for number in range(HAULS):
+        day, who = r.randint(11, 17), r.choice(CUSTOMERS)
+        for hour in r.sample(range(24), r.randint(1, 3)):
+            word = haul(f"{day}日{hour:02d}:45 {r.choice(SERVICES)} {who}", f"H{number}")
+            said += [(word.time + r.randint(0, 30) * HOUR, word)] * r.choice([1, 2])
+    times = [moment("11日00:00") + n * HOUR for n in range(14 * 24)]
+    times += [moment("25日00:00") + n * DAY for n in range(8)]
+    said += [(time, tick(time)) for time in times]
     return [
-        event for _, event in sorted(said, key=lambda one: (one[0], isinstance(one[1], StayEvent), one[1].id))
+        event for _, event in sorted(said, key=lambda one: (one[0], not isinstance(one[1], Tick), one[1].id))
     ]
 
 
 def fill(out: Producer) -> None:
     """Documents, money, and all of it. What lies on one partition stays in order."""
-    for document in (network(meat="C-MEAT,credit,100000,"), tariff()):
+    for document in (NETWORK, tariff(), linehaul()):
         out.produce(topics.CONTROL.name, msgspec.json.encode(document), partition=0)
     for number, customer in enumerate(CUSTOMERS):
         asked = Command(
@@ -57,8 +90,9 @@ def fill(out: Producer) -> None:
     for event in told():
         if isinstance(event, Tick):
             out.produce(topics.TICKS.name, msgspec.json.encode(event), partition=0)
-        elif isinstance(event, StayEvent):
-            out.produce(topics.STAYS.name, msgspec.json.encode(event), event.stay)
+        else:
+            key = event.haul if isinstance(event, Haul) else event.stay
+            out.produce(topics.STAYS.name, msgspec.json.encode(event), key)
         out.flush(30)  # so that Kafka's times are in order, too
 
 
@@ -70,18 +104,32 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Input]:
         yield Input(kafka, fill)
 
 
-@pytest.mark.parametrize("lanes", [1, 2])
-def test_lanes_of_the_storage_flow_are_killed(tmp_path: Path, source: Input, lanes: int) -> None:
-    quiet = Store(tariff(), network(meat="C-MEAT,credit,100000,"), patient=True)
-    quiet.take(*(event for event in told() if isinstance(event, StayEvent)))
-    quiet.until_moment(max(event.time for event in told() if isinstance(event, Tick)))
+def undisturbed() -> Store:
+    """A lane that nobody disturbs, and is told what the month came to."""
+    quiet = Store(tariff(), NETWORK, patient=True).take(linehaul())
+    said = told()
+    quiet.take(*(event for event in said if not isinstance(event, Tick)))
+    quiet.until_moment(LAST.time)
+    sums = dict.fromkeys(CUSTOMERS, Decimal(0))
+    for number in range(STAYS):
+        for (fee, day), (payer, amount) in quiet.charged(f"S{number}").items():
+            if fee == "storage" and day < "2025-12":
+                sums[payer] += amount
+    assert all(sums.values())
+    return quiet.take(*(month("11", str(amount), "32日00:00", who) for who, amount in sums.items()))
+
+
+@pytest.mark.parametrize(("lanes", "point"), [(1, "produced"), (2, "flushed")])
+def test_lanes_of_the_storage_flow_are_killed(tmp_path: Path, source: Input, lanes: int, point: str) -> None:
+    quiet = undisturbed()
     more: dict[str, Any] = {
         "crash": at_points(0.02),
         "budget": 100,
         "horizon": 30 * DAY,
     }  # a block has days of such time
     with field(tmp_path, source, lanes=1, accounts=1, stays=lanes, **more) as place:
-        place.run(every((0.5, 1.5), Field.kill_a_lane, 8))
+        place.worked(LAST, ("store-months",), (point,), every((0.5, 1.5), Field.kill_a_lane, 8))
+        place.end()
         assert sum(lane.starts for lane in place.lanes) > 4
         place.audited()
         refused = place.client.query("SELECT reason, count() FROM dead_letter GROUP BY reason").result_rows
@@ -91,12 +139,13 @@ def test_lanes_of_the_storage_flow_are_killed(tmp_path: Path, source: Input, lan
             "toFixedString('', 16)) > countIf(reverses != toFixedString('', 16))"
         ).result_rows
         expected = {
-            (f"S{number}", *key, payer, amount)
-            for number in range(STAYS)
-            for key, (payer, amount) in quiet.charged(f"S{number}").items()
+            (name, *key, payer, amount)
+            for name in {row["waybill"] for row in quiet.rows["charge"]}
+            for key, (payer, amount) in quiet.charged(name).items()
         }
         assert set(booked) == expected
         assert len(booked) > 200
+        assert {row[1] for row in booked} >= {"city_delivery", "linehaul", "pickup", "storage_month"}
         owed = {customer: sum(row[4] for row in booked if row[3] == customer) for customer in CUSTOMERS}
         paid = place.client.query(
             "SELECT party, -sum(amount) FROM account_movement WHERE kind = 'posting' GROUP BY party"
