@@ -2,10 +2,12 @@
 
 Three groups of merchants on two lanes; dues, payments, refunds, disordered and repeated; bills of four days with
 everything wrong in them that can be; decisions that need another person, and get one, or not, or are withdrawn.
+Then the days whose bills have come are closed, what comes late is booked on later days, and a day is opened and closed
+again.
 """
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import date, timedelta
 from typing import Any
 
@@ -20,16 +22,20 @@ from schemas.payments import (
     BillComplete,
     BillLine,
     BillLines,
+    CloseAsked,
+    Named,
     Payment,
     PaymentRulesPublished,
+    ReopenAsked,
 )
 from schemas.times import DAY, MINUTE, SECOND
 from sources.channels.read import read_channels
 from sources.channels.signing import Signer
 from tests.bills.lane import HEADER, OTHER, not_believed, parts
 from tests.channels.world import NOON, TEXT, world
+from tests.payments.closes import close
 from tests.payments.test_any_order import FACTS
-from tests.payments.world import CHANNEL, decided, due, rules, tick, topic_of
+from tests.payments.world import CHANNEL, Books, decided, due, rules, tick, topic_of
 from tests.storage.world import network
 
 DUES = 44
@@ -40,6 +46,8 @@ TODAY = date(2025, 11, 11)
 LATER = (30 * MINUTE, DAY, 5 * DAY)
 """Ticks after the facts, in ms after noon; the bills come then."""
 LAST = 6 * DAY
+BILLED = [TODAY + timedelta(n) for n in range(4)]
+"""Days of which there are bills, and which are then closed."""
 _MORE = "".join(
     f'[[channel.merchant]]\nnumber = "{shop}"\ngroup = "{group}"\n\n' for group, shop in [*SHOPS.items()][1:]
 )
@@ -59,7 +67,7 @@ class Group:
     def __init__(self, name: str, r: random.Random, signer: Signer) -> None:
         self.name, self.shop, self.r, self.signer = name, SHOPS[name], r, signer
         self.facts: list[Event] = []
-        self.days: dict[int, list[BillLine]] = {n: [] for n in range(4)}
+        self.days: dict[int, list[BillLine]] = {n: [] for n in range(len(BILLED))}
         """Bills' lines by days after the first."""
 
     def key(self, number: str) -> str:
@@ -134,6 +142,11 @@ class Group:
                     yield msgspec.structs.replace(event, **changed)
 
 
+def _signer() -> Signer:
+    keys = world().directory
+    return Signer(read_channels({"channels.toml": CHANNELS}), keys, keys.parent / "private")
+
+
 def _fee(units: int, lot: float) -> int:
     """0.6 %, to the fen; now and then ten fen more."""
     return (units * 6 // 1_000 + 50) // 100 * 100 + (1_000 if 0.85 < lot < 0.9 else 0)
@@ -141,8 +154,7 @@ def _fee(units: int, lot: float) -> int:
 
 def facts() -> tuple[list[Event], list[Event]]:
     """What is said until noon, disordered and repeated; and the bills."""
-    r, keys = random.Random(12), world().directory
-    signer = Signer(read_channels({"channels.toml": CHANNELS}), keys, keys.parent / "private")
+    r, signer = random.Random(12), _signer()
     groups = [Group(name, r, signer) for name in SHOPS]
     said: list[Event] = list(FACTS)
     for group in groups:
@@ -157,6 +169,69 @@ def facts() -> tuple[list[Event], list[Event]]:
     return said, bills
 
 
+def afterwards(books: Books) -> Iterator[list[Event]]:
+    """What is said then, each part when all before it is booked, as it is in `books`."""
+    yield [closing(day, group, books) for group in SHOPS for day in BILLED]
+    yield [*said_late(BILLED[0], "1"), *(reopening(BILLED[-1], group) for group in SHOPS)]
+    yield said_late(BILLED[-1], "2")
+    yield [closing(BILLED[-1], group, books, "again-", "wang") for group in SHOPS]
+    yield said_late(BILLED[-1], "3")
+
+
+def closing(day: date, group: str, books: Books, prefix: str = "", by: str = "li") -> CloseAsked:
+    """A day is to be closed; all that is open is named."""
+    return close(
+        f"{prefix}{day}-{group}",
+        day,
+        by,
+        "day",
+        *(Named(item, "以后再查") for item in open_items(books, group)),
+        group=group,
+        merchant=SHOPS[group],
+        time=NOON + LAST,
+    )
+
+
+def reopening(day: date, group: str) -> ReopenAsked:
+    """It is opened again, by another person."""
+    of = f"{day}-{group}"
+    here = {"group": group, "channel": CHANNEL, "merchant": SHOPS[group]}
+    return ReopenAsked(id=f"re-{of}", time=NOON + LAST, of=of, by="zhao", reason="更正", **here)
+
+
+def open_items(books: Books, group: str) -> list[str]:
+    """What people are asked about in a group."""
+    rows = [row for row in books.rows["payment_exception"] if row["group"] == group]
+    return sorted(
+        item
+        for item, status in {row["exception_id"]: row["status"] for row in rows}.items()
+        if status != "closed"
+    )
+
+
+def said_late(day: date, number: str) -> list[Event]:
+    """In each group a payment of a day with its due, and another amount of a due that has been paid."""
+    signer, made = _signer(), list[Event]()
+    for group, shop in SHOPS.items():
+        usual = {"channel": CHANNEL, "merchant": shop, "group": group, "kind": "payment", "state": "success"}
+        at = NOON + (day - TODAY).days * DAY
+        facts = {
+            "number": f"LATE-{number}",
+            "amount_e4": parse_yuan("77.00"),
+            "time": at,
+            "order": f"FR-L{number}",
+        }
+        payment = msgspec.convert(usual | facts, Payment)
+        made += (
+            due(f"FR-L{number}", "77.00", group=group, time=NOON + LAST),
+            signer.notification(payment, at + SECOND, received=NOON + LAST),
+            due(
+                f"FR-2000{number}-{group}", "1.00", id=f"late-{number}-{group}", group=group, time=NOON + LAST
+            ),
+        )
+    return made
+
+
 def fill(out: Producer) -> None:
     """Documents, time and all of it."""
     encode = msgspec.json.encode
@@ -164,14 +239,15 @@ def fill(out: Producer) -> None:
     out.produce(topics.PAYMENT_CONTROL.name, encode(RULES), partition=0)
     _pass(out, NOON)
     said, bills = facts()
-    _say(out, said)
+    say_all(out, said)
     for later in LATER:
         _pass(out, NOON + later)
-    _say(out, bills)
+    say_all(out, bills)
     _pass(out, NOON + LAST)
 
 
-def _say(out: Producer, events: list[Event]) -> None:
+def say_all(out: Producer, events: Sequence[Event]) -> None:
+    """Events, some of them at a time."""
     for n, event in enumerate(events):
         out.produce(topic_of(event), msgspec.json.encode(event), event.group)  # type: ignore[attr-defined]
         if n % 50 == 0:
@@ -200,6 +276,7 @@ STANDING = {
     "GROUP BY exception_id HAVING newest.10",
     "order_status": "SELECT `group`, document, argMax((status, due, paid, refunded, payments), serial) AS newest "
     "FROM order_status GROUP BY `group`, document HAVING newest.1 != 'open'",
+    "close": "SELECT * EXCEPT (seq, line, partition, offset) FROM close",
     "journal": "SELECT book, account, counterparty, waybill, fee, event_time, business_date, "
     "sum(if(side = 'D', amount, -amount)) AS a FROM journal GROUP BY ALL HAVING a != 0",
 }

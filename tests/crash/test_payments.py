@@ -1,18 +1,21 @@
 """Kill the lanes of the payments flow: what was paid is booked once, and credited once to whom it is for."""
 
+from collections import Counter
 from collections.abc import Iterator
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 import pytest
 
 from schemas import topics
+from schemas.events import Event
 from schemas.payments import OrderStatus
 from tests.channels.world import NOON, world
 from tests.crash.harness import Field, Input, at_points, every, field
-from tests.crash.payments import LAST, LATER, RULES, facts, fill, standing
+from tests.crash.payments import LAST, LATER, RULES, afterwards, facts, fill, say_all, standing
 from tests.payments.written import Written, written
 from tests.servers.kafka import Kafka
 
@@ -28,25 +31,46 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Input]:
         yield Input(kafka, fill)
 
 
+class Quiet(NamedTuple):
+    """The books of a lane that nobody disturbs, and the parts that were said after its bills."""
+
+    books: Written
+    parts: list[list[Event]]
+
+
 @pytest.fixture
-def quiet(tmp_path: Path) -> Iterator[Written]:
-    """The books of one lane for all that nobody disturbs."""
+def quiet(tmp_path: Path) -> Iterator[Quiet]:
+    """One lane for all."""
     said, bills = facts()
     with written(tmp_path / "quiet", RULES) as books:
         books.take(*said)
         for later in LATER:
             books.until(NOON + later)
-        yield books.take(*bills).until(NOON + LAST)
+        books.take(*bills).until(NOON + LAST)
+        parts = []
+        for part in afterwards(books):
+            parts.append(part)
+            books.take(*part)
+        yield Quiet(books, parts)
 
 
-def test_lanes_of_the_payments_flow_are_killed(tmp_path: Path, source: Input, quiet: Written) -> None:
-    expected = standing(quiet.client)
+def test_lanes_of_the_payments_flow_are_killed(tmp_path: Path, source: Input, quiet: Quiet) -> None:
+    expected = standing(quiet.books.client)
     assert all(expected.values())
+    closes = Counter(row["status"] for row in quiet.books.rows["close"])
+    assert closes == {"closed": 15, "reopened": 3}
+    moved = "SELECT count() FROM journal WHERE business_date != posted_for"
+    assert quiet.books.client.query(moved).result_rows[0][0] > 0
     by_people = [row[1] for row in expected["rule"] if row[0] == "match" and row[3][0] == "decided"]
     assert sorted(by_people) == [f"other/SHOP-{n}/payment/{which}" for n, which in DECIDED]
     more: dict[str, Any] = {"crash": at_points(0.02), "budget": 60, "keys": world().directory}
     with field(tmp_path, source, lanes=0, accounts=1, payments=2, **more) as place:
-        place.run(every((0.5, 1.5), Field.kill_a_lane, 4))
+        hurt = every((0.5, 1.5), Field.kill_a_lane, 4)
+        place.read(hurt)
+        for part in quiet.parts:
+            source.add(partial(say_all, events=part))
+            place.read(hurt)
+        place.end()
         assert sum(lane.starts for lane in place.lanes) > 4
         place.audited()
         found = standing(place.client)
@@ -55,7 +79,7 @@ def test_lanes_of_the_payments_flow_are_killed(tmp_path: Path, source: Input, qu
         credited = place.client.query(
             "SELECT sum(amount) FROM account_movement WHERE kind = 'posting' AND party = 'SHA'"
         ).result_rows[0][0]
-        assert credited == quiet.balances()["SHA", "1201"] > Decimal(1000)
+        assert credited == quiet.books.balances()["SHA", "1201"] > Decimal(1000)
         said = [msgspec.json.decode(one, type=OrderStatus) for one in source.said(topics.STATUSES)]
         assert len({(one.group, one.document, one.serial) for one in said}) == len({one.id for one in said})
         assert len(set(map(msgspec.json.encode, said))) == len({one.id for one in said})
