@@ -28,6 +28,7 @@ from deploy.cashier import Cashier
 from deploy.embedded.kafka import PARTITIONS
 from deploy.home import Home
 from deploy.part import ROOT, Part, Server
+from flows.fees.current import FEES as DUES
 from flows.reconciliation.figures import COUNTED
 from schemas.money import yuan
 from schemas.reasons import EXCEPTION
@@ -46,6 +47,8 @@ PULL = ("bills", "pull", "--quiet", "0")
 """What the job of bills does with what channels have given."""
 CLOSING = 5
 """Seconds between two looks of the cashier, who closes the days whose bills have come."""
+HAULED = [fee for due in DUES.dues if due.trigger == "hauled" for fee in due.fees]
+"""Fees of what the cold store's vehicles carry."""
 VEHICLES = 2
 """Vehicles at the gate of the cold store a second."""
 TARIFF = ROOT / "flows" / "rating" / "default"
@@ -314,8 +317,10 @@ class Demo:
             "(SELECT countIf(NOT accepted) FROM answer WHERE command = 'admit'), "
             "(SELECT count() FROM close_now), (SELECT sum(open_count) FROM close_now), "
             "(SELECT uniqExact(entry_id) FROM journal WHERE fee IN {fees:Array(String)} "
-            "AND business_date != posted_for)",
-            parameters={"fees": sorted(COUNTED)},
+            "AND business_date != posted_for), "
+            "(SELECT countIf(reverses = toFixedString('', 16)) FROM charge WHERE fee IN {hauled:Array(String)}), "
+            "(SELECT countIf(reverses != toFixedString('', 16)) FROM charge WHERE fee IN {hauled:Array(String)})",
+            parameters={"fees": sorted(COUNTED), "hauled": HAULED},
         ).result_rows[0]
         booked = self.client.query(
             "SELECT fee, toInt64(sum(amount) * 10000) AS units FROM charge GROUP BY fee HAVING units != 0 "
@@ -336,6 +341,7 @@ class Demo:
                 f"  accounts      {one[4]:,} movements; commands: {one[5]:,} carried out, {one[6]:,} refused; "
                 f"{one[7]:,} notices",
                 f"  cold store    {one[10]:,} stays opened, {one[11]:,} closed; {one[12]:,} refused at the gate",
+                f"  hauls         {one[16]:,} charged, {one[17]:,} of them taken back because they did not take place",
                 f"  payments      {money.booked:,} of {money.happened:,} booked, {money.told:,} of them notified, the "
                 f"others in bills; matched as meant {money.matched:,}, open {money.open:,}, "
                 f"wrong {len(money.wrong):,}; {money.refused:,} notifications refused, {money.decisions:,} decisions",

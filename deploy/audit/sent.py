@@ -20,10 +20,11 @@ class Line(msgspec.Struct, frozen=True):
 
 
 class StayLine(msgspec.Struct, frozen=True):
-    """An event of goods in a store."""
+    """An event of goods in a store, or a word about a haul."""
 
     event_id: str
     stay: str
+    """The stay, or the haul."""
 
 
 class PaymentLine(msgspec.Struct, frozen=True):

@@ -3,7 +3,7 @@
 The network writes into a directory, before it publishes anything:
 `truth.jsonl`    a line for each message: `accepted` must be exactly one event, `refused` exactly one dead letter
                  with this reason (its id is `dead_letter` where that can be foreseen), `repeated` nothing more
-`stays.jsonl`    a line for each event of goods in a store that was sent
+`stays.jsonl`    a line for each event of goods in a store, and for each word about a haul, that was sent
 `payments.jsonl` a line for each movement of money, if customers pay (`deploy.audit.paid`)
 `parcels.jsonl`  a line for each parcel: what is true of it once all its messages have been published
 `status.json`    its state, and the simulated time of its newest tick
@@ -21,6 +21,8 @@ from deploy.audit.report import Check, Findings
 from deploy.audit.sent import Line, Parcel, StayLine, Terms, lines, status_of
 from deploy.audit.store import BLOCK_RANGE, OF_SHARD, Row, Store
 
+_MESSAGES = "waybill NOT IN (SELECT waybill FROM $service_level)"
+"""What `waybook service-levels` claims is its own, and no message of the network."""
 _FACTS = f"""
     SELECT waybill, count() AS events,
            argMaxIf((event_id, origin, destination, product, customer, reinterpretAsInt64(payment), weight_g),
@@ -31,7 +33,7 @@ _FACTS = f"""
            argMinIf(toString(courier), (event_time, event_id), operation = '50') AS signed_by,
            arraySort(groupArrayIf((event_id, weight_class, toUnixTimestamp64Milli(event_time), weight_g,
                intDiv(toUInt64(length_mm) * width_mm * height_mm, 1000)), kind = 'weight')) AS weights
-    FROM $event WHERE {OF_SHARD} GROUP BY waybill"""
+    FROM $event WHERE {OF_SHARD} AND {_MESSAGES} GROUP BY waybill"""
 
 _SAID = f"""
     SELECT waybill, groupArray(fact) AS facts FROM (
@@ -43,7 +45,7 @@ _SAID = f"""
                    toString(anyIf(responsible, status = 'claimed')), toString(anyIf(beneficiary, status = 'claimed')),
                    toString(sumIf(reinterpretAsInt64(amount), status = 'claimed')),
                    toString(countIf(status = 'claimed')), toString(countIf(status = 'withdrawn'))]
-        FROM $claim WHERE status IN ('claimed', 'withdrawn') GROUP BY waybill, claim
+        FROM $claim WHERE status IN ('claimed', 'withdrawn') AND {_MESSAGES} GROUP BY waybill, claim
         UNION ALL
         SELECT waybill, [event_id, toString(decision), weight_event, toString(weight_g), toString(volume_cm3)]
         FROM $weight_decision
@@ -88,7 +90,7 @@ def _check_events(store: Store, expected: dict[str, str]) -> Check:
     for table in ("event", "weight_decision"):
         for first, last in store.ranges(table, 1_000_000):
             events = store.columns(
-                f"SELECT event_id, waybill FROM ${table} WHERE {BLOCK_RANGE}",
+                f"SELECT event_id, waybill FROM ${table} WHERE {BLOCK_RANGE} AND {_MESSAGES}",
                 first=first,
                 last=last,
             )
@@ -101,10 +103,12 @@ def _check_events(store: Store, expected: dict[str, str]) -> Check:
 
 
 def _check_stays(store: Store, file: Path) -> Check:
-    found = Findings("truth_stays", "模拟冷库发出的每个在库事件恰好入账一次")
+    found = Findings("truth_stays", "模拟冷库发出的每个在库事件与运输事件恰好入账一次")
     expected = {line.event_id: line.stay for line in lines(file, StayLine)} if file.exists() else {}
     found.seen = len(expected)
-    for row in store.rows("SELECT event_id, stay FROM $stay_event"):
+    for row in store.rows(
+        "SELECT event_id, stay FROM $stay_event UNION ALL SELECT event_id, haul FROM $haul"
+    ):
         if expected.pop(row["event_id"], None) != row["stay"]:
             found.add(f"{row['stay']} {row['event_id']}: nobody sent this, or it stands twice")
     for event_id, stay in expected.items():

@@ -165,7 +165,8 @@ def main() -> int:
         teller = Teller(world.outlets, wanted.seed, wanted.commands * 3600 / wanted.speed, START)
     store = None
     if wanted.vehicles:
-        store = ColdStore(wanted.seed, wanted.vehicles * 3600 / wanted.speed, START)
+        outlets = [site.code for site in world.outlets]
+        store = ColdStore(wanted.seed, wanted.vehicles * 3600 / wanted.speed, START, outlets)
     customers = None
     if wanted.payments:
         ledger = Ledger(wanted.truth)

@@ -146,7 +146,10 @@ def build(outlets: int, seed: int) -> World:
                 parties.PARTY_COLUMNS,
                 parties.party_rows(provinces(rows), sites),
             ),
-            "chains.toml": Path(__file__).with_name("chains.toml").read_text("utf-8"),
+            **{
+                name: Path(__file__).with_name(name).read_text("utf-8")
+                for name in ("chains.toml", "levels.csv")
+            },
         },
         kilometres,
         draw(list(zip(sites, sends, strict=True))),

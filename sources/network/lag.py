@@ -48,6 +48,7 @@ _BOOKED = """
 SELECT event_id FROM event WHERE seq BETWEEN {first} AND {last}
 UNION ALL SELECT event_id FROM weight_decision WHERE seq BETWEEN {first} AND {last}
 UNION ALL SELECT event_id FROM stay_event WHERE seq BETWEEN {first} AND {last}
+UNION ALL SELECT event_id FROM haul WHERE seq BETWEEN {first} AND {last}
 UNION ALL SELECT dead_letter_id FROM dead_letter WHERE seq BETWEEN {first} AND {last}
 FORMAT JSONCompactEachRow"""
 

@@ -25,6 +25,7 @@ class Sent(msgspec.Struct):
 
     orders: int = 0
     devices: int = 0
+    """What comes to where the device flow writes: devices' messages, and the words of a business system about hauls."""
 
     @property
     def all(self) -> int:

@@ -31,7 +31,7 @@ JUDGED_BY_LANES = ("time_in_future", "time_too_old", "conflicting_duplicate")
 
 
 class Cue(msgspec.Struct, order=True):
-    """A message and its fate. `topic` is MQTT's, or empty for the topic of orders on Kafka (key: waybill).
+    """A message and its fate. `topic` is MQTT's, or empty for what a business system says on Kafka (key: waybill).
 
     `at` and the following two order cues: simulated time (UTC ms), parcel, place among the parcel's cues.
     """
@@ -50,7 +50,7 @@ class Cue(msgspec.Struct, order=True):
     fault: str = ""
     """The fault that made or changed it, as `Faults` names them."""
     store: bool = False
-    """It is about goods in a store, not about a parcel; `waybill` is then the stay."""
+    """It is about goods in a store, not about a parcel; `waybill` is then the stay, or the haul."""
 
 
 class Claimed(msgspec.Struct, frozen=True):

@@ -238,11 +238,14 @@ class Stage:
     def _send(self, cue: Cue, stop: Stop) -> None:
         if cue.fate != "repeated":
             self.underway.sent(cue.dead_letter or cue.event_id, cue.at)
-        if not cue.topic:
+        if not cue.topic and not cue.store:
             self.sent.orders += 1
             self.kafka.send(topics.ORDERS.name, cue.payload, cue.waybill)
             return
         self.sent.devices += 1
+        if not cue.topic:
+            self.kafka.send(topics.STAYS.name, cue.payload, cue.waybill)
+            return
         self.publisher.publish(cue.topic, cue.payload, lambda: stop.at_once)
         if not self._heard:
             self._knock(cue, stop)

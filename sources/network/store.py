@@ -2,19 +2,21 @@
 
 Which goods come when depends on the seed alone; whether they may enter depends on what their owners can still pay by
 then. One of them pays before and never enough, one has little credit: both are refused at the gate now and then.
+The centre's vehicles fetch some of the goods and carry others on, in the city or over a line: its business system tells
+of these hauls.
 """
 
 import json
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from schemas.events import Answer, Command
+from schemas.events import Answer, Command, Haul
 from schemas.money import YUAN
-from schemas.times import HOUR, MINUTE, SECOND
+from schemas.times import HOUR, MINUTE, SECOND, business_day, date_of
 from schemas.topics import MQTT_ROOT
 from sources.network.devices import local
 from sources.network.files import read_tariff
@@ -53,6 +55,12 @@ REMAIN = 0.15
 """Share of what never leaves while the network runs."""
 MOVED, TAKEN, TWICE, LATE = 0.25, 0.3, 0.08, 0.1
 """Shares of stays that are moved, of which part is taken out, and of messages that come twice or hours late."""
+FETCHED, CARRIED, OVER_A_LINE, CANCELLED = 0.2, 0.7, 0.3, 0.1
+"""Shares of stays whose goods the centre fetches, of those that leave which it carries on, of these those that go over
+a line, and of hauls that did not take place after all."""
+AFTER_DEVICES = 20
+"""Place of a business system's words among the cues of a stay."""
+TEMPERATURES = {"冷冻": "frozen", "冷藏": "chilled", "常温": "ambient"}
 ASKS_AGAIN = 3 * HOUR
 MOST_ASKED = 5
 """After so many questions without an answer the vehicle leaves."""
@@ -89,10 +97,13 @@ class Arrival(msgspec.Struct):
 
 
 class ColdStore:
-    """Makes what gate and scale say as time passes, `per_hour` vehicles in an hour of simulated time."""
+    """Makes what gate, scale and business system say as time passes, `per_hour` vehicles in an hour of simulated time.
 
-    def __init__(self, seed: int, per_hour: float, start: int) -> None:
-        self._seed = seed
+    `outlets`: where lines lead.
+    """
+
+    def __init__(self, seed: int, per_hour: float, start: int, outlets: Sequence[str]) -> None:
+        self._seed, self._outlets = seed, outlets
         self._gap = max(1, round(HOUR / per_hour))
         self._next = start + self._gap
         self._waiting: dict[str, Arrival] = {}
@@ -163,10 +174,11 @@ class ColdStore:
         if r.random() < MOVED:
             said.append((at + hours * HOUR // 2, GATE, "移库", {"zone": r.choice(["A1", "B1", "C1"])}))
         if r.random() < TAKEN:
-            left = {"pallets": pallets // 2, "kg": kg // 2, "m3": f"{m3 / 20:.2f}"}
-            said.append((at + hours * HOUR * 2 // 3, SCALE, "盘点", left))
-        if r.random() >= REMAIN:
-            said.append((at + hours * HOUR, GATE, "出库", {"vehicleType": "4.2m", "plate": "闽E00000"}))
+            rest = {"pallets": pallets // 2, "kg": kg // 2, "m3": f"{m3 / 20:.2f}"}
+            said.append((at + hours * HOUR * 2 // 3, SCALE, "盘点", rest))
+        left = at + hours * HOUR if r.random() >= REMAIN else None
+        if left is not None:
+            said.append((left, GATE, "出库", {"vehicleType": "4.2m", "plate": "闽E00000"}))
         place = 0
         for time, device, operation, fields in said:
             serial = f"{arrival.number}-{operation}-{time // SECOND}"
@@ -185,6 +197,38 @@ class ColdStore:
                     event_id=f"{DIALECT}-{serial}",
                     store=True,
                 )
+        yield from self._hauls(arrival, kg, at, left)
+
+    def _hauls(self, arrival: Arrival, kg: int, came: int, left: int | None) -> Iterator[Cue]:
+        """What the business system says of goods that are fetched before they enter, and carried on when they leave."""
+        r = random.Random(f"{self._seed}/haul/{arrival.number}")
+        done: list[tuple[int, str, str]] = []
+        if r.random() < FETCHED:
+            done.append((came, "pickup", ""))
+        if left is not None and r.random() < CARRIED:
+            over_a_line = r.random() < OVER_A_LINE
+            service, end = ("linehaul", r.choice(self._outlets)) if over_a_line else ("city_delivery", "")
+            done.append((left, service, end))
+        for time, service, end in done:
+            word = Haul(
+                id=f"tms-{arrival.number}-{service}",
+                time=time,
+                haul=f"HL{arrival.number:06d}",
+                day=date_of(business_day(time)),
+                service=service,
+                site=SITE,
+                source="tms",
+                customer=arrival.owner.code,
+                destination=end,
+                temperature=TEMPERATURES[arrival.owner.temperature],
+                vehicle=r.choice(["4.2m", "7.6m", "9.6m"]),
+                goods_of=f"ST{arrival.number:06d}",
+                weight_g=kg * 1000,
+            )
+            yield _told(word, arrival.number)
+            if r.random() < CANCELLED:
+                off = {"id": f"{word.id}-off", "time": time + HOUR, "cancelled": True}
+                yield _told(msgspec.structs.replace(word, **off), arrival.number)
 
     def _message(
         self,
@@ -201,3 +245,17 @@ class ColdStore:
 
     def _chance(self, number: int) -> random.Random:
         return random.Random(f"{self._seed}/store/{number}")
+
+
+def _told(word: Haul, arrival: int) -> Cue:
+    return Cue(
+        at=word.time,
+        parcel=-arrival,
+        place=AFTER_DEVICES,
+        topic="",
+        payload=msgspec.json.encode(word),
+        waybill=word.haul,
+        fate="accepted",
+        event_id=word.id,
+        store=True,
+    )

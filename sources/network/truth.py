@@ -11,7 +11,8 @@ the parcel beside which it was sent, not always the one that it names.
 `parcels.jsonl`, a line for each parcel when it is ordered: `script.Outcome`, which is true once all its
 messages have been published.
 
-`stays.jsonl`, a line for each event of goods in a store: exactly one is booked.
+`stays.jsonl`, a line for each event of goods in a store, and for each word about a haul (`stay` is then the haul):
+exactly one is booked.
 `faults` of `status.json` counts what was done.
 """
 

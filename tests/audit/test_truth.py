@@ -25,8 +25,11 @@ def books(client: Client) -> Client:
     return client
 
 
-STAYS = [{"event_id": seed.LEFT["event_id"], "stay": seed.LEFT["stay"]}]
-"""What was sent about goods in a store."""
+STAYS = [
+    {"event_id": seed.LEFT["event_id"], "stay": seed.LEFT["stay"]},
+    {"event_id": seed.CANCELLED["event_id"], "stay": seed.CANCELLED["haul"]},
+]
+"""What was sent about goods in a store, and about a haul."""
 
 
 def lines(client: Client) -> list[dict[str, Any]]:
@@ -110,6 +113,15 @@ def test_goods_in_a_store_that_vanished(books: Client, tmp_path: Path) -> None:
         file.write(msgspec.json.encode({"event_id": "lost", "stay": "ST2"}) + b"\n")
     checks = check_truth(Store(books), directory)
     assert {check.name for check in checks if not check.passed} == {"truth_stays"}
+
+
+def test_what_the_job_of_service_levels_claims_is_no_message(books: Client, tmp_path: Path) -> None:
+    books.command(f"INSERT INTO service_level (waybill) VALUES ('{FIRST}')")
+    try:
+        sent = [line for line in lines(books) if line.get("waybill") != FIRST]
+        assert failing(books, tmp_path, sent, parcels()[1:]) == set()
+    finally:
+        books.command("TRUNCATE TABLE service_level")
 
 
 @pytest.mark.parametrize(
