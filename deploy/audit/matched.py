@@ -33,7 +33,7 @@ from deploy.audit.threeway import check_threeway
 
 IN_A_SHARD = 500_000
 DAY, SHANGHAI = 86_400_000, 28_800_000
-REVERSED = "reversed"
+REVERSED, OVER = "reversed", "amount_over"
 
 _PAYMENTS = """
     SELECT payment, count() AS rows, argMax((toString(channel), toString(merchant), toString(group), number,
@@ -357,13 +357,18 @@ class Matched:
         given_up = sum(one.units for one in vouchers if _gives_up(one))
         asked = due.units - given_up
         payments = sorted({one.payment for one in matches})
+        over = max(got - back - (0 if due.cancelled else asked), 0) if matches else 0
+        if over != (self.asked.there(due.group, due.document, OVER) or 0):
+            self.statuses.add(
+                f"{due.document}: {over} too much is matched with it, and people are asked otherwise"
+            )
         if due.cancelled:
             name = "cancelled"
         elif back:
             name = "refunded" if back >= got else "part_refunded"
         elif got >= asked:
-            over = any(self.asked.over(due.group, one) for one in (*payments, due.document))
-            name = "over_paid" if over else "paid"
+            asked_over = any(self.asked.over(due.group, one) for one in (*payments, due.document))
+            name = "over_paid" if asked_over else "paid"
         else:
             name = "part_paid" if got else "open"
         wanted = (name, asked, got, back, payments)

@@ -57,9 +57,7 @@ AMOUNTS = """
 SELECT document, reinterpretAsInt64(amount) AS amount FROM due_now
 WHERE of_group = {group:String} AND document IN {names:Array(String)}"""
 PAYMENT = """
-SELECT count() AS n FROM payment WHERE payment = {payment:String} AND kind = 'payment'"""
-OF_DAYS = ("bill_missing", "bill_refused")
-"""Kinds of exceptions about a day's bill, not about a payment."""
+SELECT count() AS n FROM payment WHERE payment = {payment:String} AND ({kind:String} = '' OR kind = {kind:String})"""
 NO_DOCUMENT = "there is no document {} of group {}"
 NEEDS = {
     "approval": "待他人复核 waits for another person: waybook exceptions approve",
@@ -120,7 +118,7 @@ def showing(client: Client, number: str) -> Iterator[str]:
         yield f"  {shanghai(one['event_time'])}  {what}"
     if row["kind"] == REFUSED:
         yield from (step.line for step in deducted(client, row["subject"]))
-    elif row["kind"] not in OF_DAYS:
+    elif _is_payment(client, row):
         yield from explained(client, row["subject"])
 
 
@@ -132,6 +130,11 @@ def found(client: Client, number: str) -> Row:
             f"there is no exception {number}: waybook exceptions list shows those that are open"
         )
     return dict(known[0])
+
+
+def _is_payment(client: Client, row: Row, kind: str = "") -> bool:
+    """Whether an exception is about a payment, of this kind or (empty) of any."""
+    return bool(rows(client, PAYMENT, payment=row["subject"], kind=kind)[0]["n"])
 
 
 class Answer:
@@ -148,8 +151,8 @@ class Answer:
     def match(self, number: str, shares: Sequence[tuple[str, int]]) -> PaymentDecided:
         """The exception's payment is for these documents, so much each (0.0001)."""
         row = self._open(number)
-        if row["kind"] == REFUSED:
-            raise LookupError(f"{row['subject']} is a document: match the payment that is for it")
+        if not _is_payment(self.client, row):
+            raise LookupError(f"{row['subject']} is no payment: match the one that is for it")
         known = self._documents(row, [document for document, _ in shares])
         for document, amount in shares:
             if document not in known:
@@ -175,7 +178,7 @@ class Answer:
     def refund(self, number: str) -> PaymentDecided:
         """The exception's payment has to go back; it is about so much as the exception is."""
         row = self._open(number)
-        if not rows(self.client, PAYMENT, payment=row["subject"])[0]["n"]:
+        if not _is_payment(self.client, row, "payment"):
             raise LookupError(f"{row['subject']} is no payment: nothing of it can go back")
         amount = parse_yuan(str(row["amount"]))
         return self._said(row, "refund", payment=row["subject"], amount_e4=amount)

@@ -159,6 +159,8 @@ class Judge:
             if record.deduction is not None or (record.due is not None and record.due.account):
                 self._deduct(record, of_due.get(name, ()), known, given_up[name])
         open_ = self._exceptions(found, known.values(), of)
+        for one_over in _beyond(decided, of, of_due, known, given_up):
+            open_.setdefault(one_over.subject, {})[one_over.kind] = one_over
         asked: list[tuple[str, DueRecord | PaymentRecord]] = [(key, one.record) for key, one in known.items()]
         timers: list[tuple[int, str]] = []
         for name, subject in (*asked, *of.items()):
@@ -689,6 +691,24 @@ def _asked_for(record: DueRecord, due: Due, given_up: int) -> int:
     if written_off is not None and written_off.stands:
         given_up += written_off.amount
     return due.amount - given_up
+
+
+def _beyond(
+    decided: InForce,
+    of: Mapping[str, DueRecord],
+    matches: Mapping[str, Sequence[Match]],
+    known: Mapping[str, Known],
+    given_up: Mapping[str, int],
+) -> Iterator[Open]:
+    """Dues with which more was matched than they ask for: people can do that, and are asked whether they meant it."""
+    for name in sorted({share.document for share in decided.decisions.shares}.intersection(of)):
+        record = of[name]
+        due = record.due
+        assert due is not None
+        paid, refunded = _moved(due, matches.get(name, ()), known)
+        asked = 0 if due.cancelled else _asked_for(record, due, given_up.get(name, 0))
+        if (over := paid - refunded - asked) > 0:
+            yield Open("amount_over", name, over, "people matched more with it than it asks for")
 
 
 def _status(cancelled: bool, asked: int, paid: int, refunded: int) -> str:

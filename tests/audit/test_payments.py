@@ -58,6 +58,8 @@ def kept(client: Client) -> Kept:
     books.take(*parts(date(2025, 11, 11), told, lacking, back), not_believed(date(2025, 11, 11)))
     books.take(decided("ignore", "K9", exception=books.exception("refund_orphan"), until=NOON + 3 * DAY))
     books.take(due("FR-1020", "9.00"), paid("A20", "9.00", "FR-1020"))
+    beyond = {"payment": key("A40"), "document": "FR-1040", "amount_e4": 80_000}
+    books.take(due("FR-1040", "5.00"), paid("A40", "8.00"), decided("match", "K40", shares=[beyond]))
     books.take(due("FR-1020", "8.00", id="FR-1020-2", time=NOON + DAY))
     books.take(due("FR-1021", "2000.00"), paid("A21", "2000.00"))
     shares = [{"payment": key("A21"), "document": "FR-1021", "amount_e4": 20_000_000}]
@@ -176,6 +178,7 @@ def test_what_stands_twice_is_noticed(tampered: Kept, table: str, check: str) ->
     [
         ("payment_match", "document = 'FR-1023'", "payments_by_number"),
         ("payment_exception", "kind = 'refund_orphan'", "exceptions"),
+        ("payment_exception", "subject = 'FR-1040'", "statuses"),
         ("payment_decision", "decision = 'approve'", "payment_decisions"),
         ("payment_decision", "decision = 'withdraw'", "payment_decisions"),
         ("order_status", "serial = 1", "statuses"),

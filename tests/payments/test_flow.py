@@ -8,6 +8,7 @@ from xxhash import xxh3_64_intdigest
 
 from flows.reconciliation.record import due_key
 from schemas import topics
+from schemas.events import Event
 from schemas.money import yuan
 from schemas.times import DAY, MINUTE
 from tests.channels.test_believed import COMBINED
@@ -240,6 +241,25 @@ def test_a_lane_that_is_killed_before_it_has_rules_begins_again() -> None:
     books.work = fresh
     books.take(rules(), tick(NOON)).take(due("FR-1", "1.00"), paid("A1", "1.00", "FR-1"))
     assert books.status("FR-1")[0] == "paid"
+
+
+@pytest.mark.parametrize(
+    ("told", "left"), [((), 50), ((refunded("R1", "50.00", "A1"),), 0), ((cancelled("FR-1"),), 150)]
+)
+def test_more_than_a_document_asks_for_is_asked_about_when_people_matched_it(
+    told: tuple[Event, ...], left: int
+) -> None:
+    share = {"payment": key("A1"), "document": "FR-1", "amount_e4": 1_500_000}
+    books = (
+        Books().take(due("FR-1", "100.00"), paid("A1", "150.00")).take(decided("match", "K1", shares=[share]))
+    )
+    books.take(*told)
+    asked = [row["amount"] for row in books.rows["payment_exception"] if row["subject"] == "FR-1"]
+    assert ("amount_over", "FR-1") in books.exceptions() if left else not books.exceptions()
+    assert asked[-1] == (left or 50)
+    assert left != 50 or books.status("FR-1")[0] == "over_paid"
+    books.take(decided("withdraw", "K2", of="K1"))
+    assert ("amount_over", "FR-1") not in books.exceptions()
 
 
 def test_what_a_person_and_a_rule_say_of_one_document_is_one_voucher() -> None:
