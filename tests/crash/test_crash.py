@@ -13,9 +13,9 @@ from flows.engine.plans import PlanLog, extend
 from tests.crash.harness import Field, Input, at_points, clean, every, field, put_back, together, twin
 from tests.servers.kafka import Kafka
 
-PARCELS = 1_000
+PARCELS = 600
 BUDGET = 150
-"""Records in a block: the parcels come in some thirty blocks a lane."""
+"""Records in a block: the parcels come in some twenty blocks a lane."""
 Contents = dict[str, tuple[int, int]]
 
 
@@ -63,7 +63,7 @@ def test_the_store_and_kafka_are_killed(tmp_path: Path, source: Input, undisturb
     with field(tmp_path, source, budget=BUDGET) as place:
         store, kafka = place.store.process, source.kafka.process
         place.run(
-            together(every((0.8, 2.0), Field.kill_the_store, 5), every((1.0, 2.0), Field.kill_kafka, 2))
+            together(every((0.8, 2.0), Field.kill_the_store, 3), every((1.0, 2.0), Field.kill_kafka, 1))
         )
         assert store is not place.store.process
         assert kafka is not source.kafka.process
