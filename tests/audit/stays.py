@@ -6,12 +6,12 @@ from typing import Self
 
 from clickhouse_connect.driver.client import Client
 
-from deploy.audit import run
 from deploy.audit.report import Report
 from schemas.events import Event, NetworkPublished, TariffPublished, TariffWithdrawn, Tick
 from schemas.topics import CONTROL
 from sinks.encode import Encoded
 from tests.audit.lane import Lane, record
+from tests.audit.remembered import audited
 from tests.audit.writer import Writer
 from tests.storage.world import Store, tariff
 
@@ -47,4 +47,4 @@ class Books(Store):
 
     def audited(self, data_time: int | None = None) -> Report:
         """The auditor's report."""
-        return run(self.client, data_time=data_time)
+        return audited(self.client, data_time=data_time)

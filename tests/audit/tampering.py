@@ -1,12 +1,7 @@
-"""Tables that tests change: each has a copy, from which it is mended; and the hand-written books as such tables.
+"""Tables that tests change: each has a copy, from which it is mended; and the hand-written books as such tables."""
 
-An audit asks almost 300 questions, most of them about tables that a test leaves alone. What they were answered
-is remembered (`Kept.auditor`), so that the audit of a changed table asks only what its change can have changed.
-"""
-
-import re
 from collections.abc import Iterable
-from typing import Any, cast
+from typing import cast
 
 from clickhouse_connect.driver.client import Client
 
@@ -14,9 +9,9 @@ from deploy.audit import run
 from deploy.audit.chain import Sealed, read_log
 from deploy.audit.store import Store
 from sinks import tables
-from sinks.ddl import VIEWS
 from sinks.tables import TABLES, Column, Table
 from tests.audit import seed
+from tests.audit.remembered import Remembered
 from tests.audit.writer import Writer
 
 _CHANGED = {
@@ -44,29 +39,6 @@ def unsealed(kept: "Kept", table: Table) -> set[str]:
     sealed = Sealed(read_log(store))
     sealed.look_at(store, table)
     return {found.name for found in (sealed.rows, sealed.digests) if not found.check("").passed}
-
-
-_WORD = re.compile(r"\w+")
-
-
-class Remembered:
-    """A client that asks the store no question again about tables that are as they were.
-
-    `touched`: tables that are not. A question about one of them, or about a view, is always asked.
-    """
-
-    def __init__(self, client: Client, touched: set[str]) -> None:
-        self._client, self._touched = client, touched
-        self._answers: dict[str, bytes] = {}
-
-    def raw_query(self, query: str, **more: Any) -> bytes:
-        """Rows in the format that is asked for."""
-        if not (self._touched | VIEWS.keys()).isdisjoint(_WORD.findall(query)):
-            return self._client.raw_query(query, **more)
-        asked = f"{query} {more}"
-        if asked not in self._answers:
-            self._answers[asked] = self._client.raw_query(query, **more)
-        return self._answers[asked]
 
 
 class Kept:

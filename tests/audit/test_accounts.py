@@ -7,7 +7,6 @@ from clickhouse_connect.driver.client import Client
 
 from dashboards import accounts
 from deploy import statements
-from deploy.audit import run
 from deploy.audit.accounts import check_told
 from deploy.audit.chain import read_log
 from deploy.audit.store import Store
@@ -20,6 +19,7 @@ from schemas.partition import partition_of
 from schemas.times import HOUR
 from sinks.encode import Encoded
 from tests.audit.lane import Lane, record
+from tests.audit.remembered import audited
 from tests.audit.writer import Writer
 from tests.lifecycle.world import START, events_of, tariff
 from tests.wallet.world import OTHER, PARTITIONS, PARTY, Bank, command, network, tick
@@ -65,8 +65,8 @@ class Both:
         self.books.block((topics.COMMANDS.name, partition_of(asked.subject, PARTITIONS), asked))
 
 
-def test_whatever_is_asked_the_auditor_comes_to_the_same(empty: Client) -> None:
-    r, both = random.Random(5), Both(empty)
+def _ask_whatever(r: random.Random, both: Both) -> None:
+    """Parcels whose postings are heard now and then, and commands of all kinds."""
     said = [both.parcel(event) for event in events_of(WHOLE + " 分拨DWS4#二@1")]
     for number in range(300):
         if said and r.random() < 0.1:
@@ -87,7 +87,13 @@ def test_whatever_is_asked_the_auditor_comes_to_the_same(empty: Client) -> None:
         both.ask(command(name, f"c{number}", party, **body))  # type: ignore[arg-type]
     for letters_ in said:
         both.hear(letters_)
-    report = run(empty)
+
+
+def test_whatever_is_asked_the_auditor_comes_to_the_same(empty: Client) -> None:
+    r, both = random.Random(5), Both(empty)
+    with both.parcels.writer.held(), both.books.writer.held():
+        _ask_whatever(r, both)
+    report = audited(empty)
     assert report.passed, report.to_text()
     assert check_told(Store(empty), read_log(Store(empty)), all_of_it=True).passed
     (accepted, reasons), *_ = empty.query(
@@ -95,7 +101,7 @@ def test_whatever_is_asked_the_auditor_comes_to_the_same(empty: Client) -> None:
     ).result_rows
     assert accepted > 50
     assert reasons >= 4
-    live = run(empty, live=True)
+    live = audited(empty, live=True)
     assert live.passed, live.to_text()
 
 
@@ -103,7 +109,7 @@ def test_what_was_not_heard_yet_is_on_the_way(empty: Client) -> None:
     both = Both(empty)
     said = [both.parcel(event) for event in events_of(WHOLE)]
     both.hear([letter for letters_ in said[:3] for letter in letters_])
-    report = run(empty)
+    report = audited(empty)
     assert report.passed, report.to_text()
     assert "0 sums on the way" not in report.check("told").detail
     assert not check_told(Store(empty), read_log(Store(empty)), all_of_it=True).passed
@@ -160,8 +166,8 @@ def test_what_a_gate_was_told_is_judged_again(empty: Client) -> None:
     for number, asked in enumerate([1, 200_000, 200_001, 0]):
         both.ask(command("admit", f"q{number}", stay="S1", amount_e4=asked, reply_to="SH-A/gate-1"))
     assert [one.reason for one in both.books.answers] == ["", "", "over_limit", ""]
-    assert run(empty).check("recomputed_answers").passed
+    assert audited(empty).check("recomputed_answers").passed
     empty.command(
         "ALTER TABLE answer UPDATE accepted = 1, reason = '' WHERE true SETTINGS mutations_sync = 2"
     )
-    assert not run(empty).check("recomputed_answers").passed
+    assert not audited(empty).check("recomputed_answers").passed

@@ -20,6 +20,7 @@ from schemas.times import HOUR
 from sources.network.directory import build
 from tests.audit import books, world
 from tests.audit.lane import Lane, held, record
+from tests.audit.remembered import audited
 from tests.audit.tampering import Kept
 from tests.rating.material import files_in
 
@@ -46,7 +47,7 @@ def play(
             control = [*parts_of(network, 1_000), *parts_of(tariff, 1_000)] * (start == 0)
             lane.block([*map(record, control), record(Tick(id=f"tick{start}", time=now)), *map(record, some)])
         lane.block([record(Tick(id="last", time=now + 30 * HOUR))])
-    return run(client, data_time=lane.lifecycle.ring.now)
+    return audited(client, data_time=lane.lifecycle.ring.now)
 
 
 def changed(kept: Kept, column: str, value: str, where: str) -> set[str]:
@@ -133,7 +134,7 @@ def test_a_changed_explanation_is_noticed(empty: Client) -> None:
             "    WHERE c.fee = 'transit' AND e.kind = 'scan' AND e.outlet = 'HQ' AND e.seq >= c.seq)"
         ).result_rows[0]
         assert check in changed(kept, column, value, f"hex(charge_id) = '{one}'"), value
-    assert run(empty).check("recomputed_snapshots").passed
+    assert audited(empty).check("recomputed_snapshots").passed
 
 
 @cache

@@ -5,11 +5,11 @@ from functools import partial
 import pytest
 from clickhouse_connect.driver.client import Client
 
-from deploy.audit import run
 from deploy.audit.closed import Closes
 from deploy.audit.matched import check_matched
 from deploy.audit.payments import check_payments
 from deploy.audit.store import Store
+from tests.audit.remembered import audited
 from tests.audit.tampering import Kept
 from tests.audit.test_payments import Written
 from tests.payments.closes import Case
@@ -61,7 +61,7 @@ def failed(client: Client) -> set[str]:
 
 
 def test_all_is_well(kept: Kept) -> None:
-    report = run(kept.client, closed=True)
+    report = audited(kept.client, closed=True)
     assert report.passed, report.to_text()
     closes = Closes(Store(kept.client))
     assert closes.accounts == ["other/SHOP-7"]

@@ -13,6 +13,7 @@ from schemas.events import CostIncurred, CostWithdrawn, Order, Tick
 from schemas.times import HOUR
 from tests.audit import world
 from tests.audit.lane import Lane, record
+from tests.audit.remembered import audited
 from tests.audit.tampering import Kept
 
 
@@ -83,7 +84,7 @@ def test_costs_are_apportioned_as_parcels_come(empty: Client) -> None:
     found = shares(empty)
     assert found.pop("wrong", Decimal(0)) == 0
     assert found == {"line": Decimal("1000.0001"), "hub": Decimal("333.3333"), "air": Decimal("0.0777")}
-    report = run(empty, data_time=lanes[0].lifecycle.ring.now)
+    report = audited(empty, data_time=lanes[0].lifecycle.ring.now)
     assert report.passed, report.to_text()
     carriage, charged = empty.query("SELECT sum(carriage), sum(charged) FROM line_profit").result_rows[0]
     assert carriage == sum(found.values())

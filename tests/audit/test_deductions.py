@@ -7,7 +7,6 @@ from clickhouse_connect.driver.client import Client
 
 from dashboards.trail import trail
 from dashboards.why import explained
-from deploy.audit import run
 from deploy.audit.accounts import check_accounts
 from deploy.audit.chain import read_log
 from deploy.audit.payments import check_payments
@@ -16,6 +15,7 @@ from deploy.audit.store import Store
 from deploy.reconciliation.people import listing, showing
 from deploy.statements import statement
 from schemas.times import MINUTE, business_day, date_of
+from tests.audit.remembered import audited
 from tests.audit.tampering import Kept
 from tests.audit.test_accounts import Books as Accounts
 from tests.audit.test_payments import Written
@@ -67,13 +67,13 @@ def failed(client: Client) -> set[str]:
 
 
 def test_all_is_well(kept: Kept) -> None:
-    report = run(kept.client, closed=True)
+    report = audited(kept.client, closed=True)
     assert report.passed, report.to_text()
     assert failed(kept.client) == set()
     assert "0 on the way" in report.check("deductions_done").detail
     done = {row[0] for row in kept.client.query("SELECT DISTINCT status FROM deduction").result_rows}
     assert done == {"asked", "dropped", "refused", "taken", "returned", "withdrawn"}
-    live = run(kept.client, live=True)
+    live = audited(kept.client, live=True)
     assert live.passed, live.to_text()
 
 

@@ -30,11 +30,12 @@ from schemas.times import HOUR, business_day, date_of
 from schemas.topics import DEVICES
 from tests.audit import world
 from tests.audit.lane import Lane, Record, held, record
+from tests.audit.remembered import audited
 from tests.audit.tampering import Kept
 from tests.lifecycle.fees import SHARED
 
 PARCELS = 150
-MANY = 1_000
+MANY = 400
 IN_A_BLOCK = 120
 
 VARIANTS: tuple[dict[str, Any], ...] = (
@@ -98,7 +99,7 @@ def play(
             assert n == 1 or bool(moves) == (n == 0)
             for lane in every:
                 lane.block([record(move) for move in moves])
-    return run(client, data_time=data_time), data_time
+    return audited(client, data_time=data_time), data_time
 
 
 def moves_of(client: Client, lane: Lane, at: int) -> list[BalanceMoved]:
@@ -150,7 +151,7 @@ def test_outlets_change_hands(empty: Client, seed: int, lanes: int) -> None:
     assert {"P1", "SH2", "XA2"} <= parties
     empty.command("ALTER TABLE charge UPDATE payer = 'SH1' WHERE payer = 'P1' SETTINGS mutations_sync = 2")
     assert {"parties", "recomputed_charges", "posted"} <= {
-        check.name for check in run(empty, data_time=data_time).checks if not check.passed
+        check.name for check in audited(empty, data_time=data_time).checks if not check.passed
     }
 
 
@@ -177,7 +178,7 @@ def test_all_that_can_come_of_weights_and_chains_comes(empty: Client) -> None:
 def test_data_time_need_not_be_known(empty: Client) -> None:
     play(empty, 10, [(0, world.tariff("one"))], wait=0)
     assert empty.query("SELECT count() FROM waiting_now WHERE why = 'no_weight'").result_rows[0][0]
-    report = run(empty)
+    report = audited(empty)
     assert report.passed, report.to_text()
 
 
@@ -264,7 +265,7 @@ def test_two_lanes(empty: Client) -> None:
     report, _ = play(empty, 30, [(0, world.tariff("one")), (5, world.tariff("dearer", 40))], lanes=2)
     assert report.passed, report.to_text()
     assert {head.lane for head in report.heads} == {0, 1}
-    live = run(empty, live=True)
+    live = audited(empty, live=True)
     assert live.passed, live.to_text()
     assert live.counts.unsealed_rows == 0
 
@@ -312,15 +313,15 @@ def test_a_flow_that_writes_meanwhile(empty: Client) -> None:
     for table in ("journal", "event"):  # the flow is killed between two tables
         empty.command(f"ALTER TABLE {table} DELETE WHERE seq = {newest}", settings={"mutations_sync": 2})
     empty.command(f"ALTER TABLE block DELETE WHERE n > {newest}", settings={"mutations_sync": 2})
-    live = run(empty, live=True)
+    live = audited(empty, live=True)
     assert live.passed, live.to_text()
-    assert not run(empty).passed
+    assert not audited(empty).passed
 
 
 def test_a_deadline_that_should_have_passed(empty: Client) -> None:
     report, data_time = play(empty, 0, [(0, world.tariff("one"))], wait=0)
     assert report.passed, report.to_text()
-    later = run(empty, data_time=data_time + 100 * HOUR)
+    later = audited(empty, data_time=data_time + 100 * HOUR)
     assert not later.check("recomputed_waiting").passed
 
 

@@ -6,12 +6,12 @@ import msgspec
 import pytest
 from clickhouse_connect.driver.client import Client
 
-from deploy.audit import run
 from schemas.events import NetworkPublished, ParcelEvent, Tick
 from schemas.identity import version_of
 from schemas.times import DAY, HOUR
 from tests.audit import world
 from tests.audit.lane import Lane, Record, record
+from tests.audit.remembered import audited
 
 
 def begun(client: Client) -> Lane:
@@ -48,7 +48,7 @@ def forge(client: Client, sql: str) -> None:
 
 def failing(client: Client, data_time: int | None = None) -> set[str]:
     """Names of the checks that do not pass."""
-    return {check.name for check in run(client, data_time=data_time).checks if not check.passed}
+    return {check.name for check in audited(client, data_time=data_time).checks if not check.passed}
 
 
 def test_a_missing_pick_up_is_expected_to_wait(empty: Client) -> None:
@@ -56,7 +56,7 @@ def test_a_missing_pick_up_is_expected_to_wait(empty: Client) -> None:
     lane.block([record(event) for event in without(complete(), "10")])
     waits = empty.query("SELECT fee, why FROM waiting_now WHERE fee = 'waybill'").result_rows
     assert waits == [("waybill", "no_pickup")]
-    report = run(empty)
+    report = audited(empty)
     assert report.passed, report.to_text()
     forge(empty, "ALTER TABLE waiting DELETE WHERE fee = 'waybill'")
     assert "recomputed_waiting" in failing(empty)
@@ -72,9 +72,9 @@ def test_a_parcel_that_is_given_up(empty: Client, missing: tuple[str, ...]) -> N
         lane.block([tick(now)])
     given_up = empty.query("SELECT uniqExact(waybill) FROM waiting_now WHERE why = 'abandoned'").result_rows
     assert given_up == [(1,)]
-    report = run(empty, data_time=now)
+    report = audited(empty, data_time=now)
     assert report.passed, report.to_text()
-    assert run(empty).passed
+    assert audited(empty).passed
     assert "recomputed_waiting" in failing(empty, world.START + 80 * DAY), "too early"
     forge(empty, "ALTER TABLE waiting DELETE WHERE reason = 'abandoned'")
     assert "recomputed_waiting" in failing(empty, now + 200 * DAY), "too late"
@@ -83,7 +83,7 @@ def test_a_parcel_that_is_given_up(empty: Client, missing: tuple[str, ...]) -> N
 def test_a_finished_parcel_cannot_have_been_given_up(empty: Client) -> None:
     lane = begun(empty)
     lane.block([record(event) for event in complete()])
-    assert run(empty).passed
+    assert audited(empty).passed
     newest = lane.writer.next_seq - 1
     waybill = complete()[0].waybill
     empty.command(
@@ -107,7 +107,7 @@ def test_a_price_may_call_a_product_by_its_name(empty: Client) -> None:
     lane.block([record(world.network()), record(named), tick(world.START + 70 * HOUR)])
     lane.block([record(event) for event in world.disordered(60, 3)])
     assert empty.query("SELECT count() FROM charge WHERE fee = 'waybill' AND amount = 1.25").result_rows[0][0]
-    report = run(empty)
+    report = audited(empty)
     assert report.passed, report.to_text()
     forge(empty, "ALTER TABLE product UPDATE name = '慢件' WHERE product = 'EXP'")
     assert {"digests", "recomputed_charges"} <= failing(empty)
@@ -119,7 +119,7 @@ def test_the_same_id_on_another_waybill_is_another_event(empty: Client) -> None:
     second = [msgspec.structs.replace(event, waybill="YT7599999999999") for event in first]
     lane.block([record(event) for event in [*first, *second]])
     assert empty.query("SELECT count() - uniqExact(event_id) FROM event").result_rows[0][0] > 0
-    report = run(empty)
+    report = audited(empty)
     assert report.passed, report.to_text()
 
 

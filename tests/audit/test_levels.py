@@ -7,7 +7,6 @@ import pytest
 from clickhouse_connect.driver.client import Client
 
 from deploy import levels
-from deploy.audit import run
 from deploy.recall.complete import Complete
 from schemas.events import Claim, Tick
 from schemas.settings import Settings
@@ -15,6 +14,7 @@ from schemas.times import DAY
 from tests.audit import world
 from tests.audit.conftest import emptied
 from tests.audit.lane import Lane, Record, held, record
+from tests.audit.remembered import audited
 from tests.audit.tampering import AsOf
 
 LEVELS = """level,rule,from_percent,due,amount,per,from,to
@@ -120,7 +120,7 @@ def test_a_month_is_judged_once_and_charged(empty: Client, monkeypatch: pytest.M
     assert charged == sorted(
         (row["claim"], row["due"], row["outlet"], row["amount"]) for row in rows if row["claim"]
     )
-    report = run(empty, data_time=month.now)
+    report = audited(empty, data_time=month.now)
     assert report.passed, report.to_text()
 
 

@@ -7,7 +7,6 @@ import msgspec
 import pytest
 from clickhouse_connect.driver.client import Client
 
-from deploy.audit import run
 from deploy.audit.report import Report
 from flows.governance.normalise import normalise
 from schemas import topics
@@ -25,6 +24,7 @@ from sources.network.script import Cue, Script
 from sources.network.stage import AFTERWARDS, START, changes_of_hands
 from sources.network.truth import Truth
 from tests.audit.lane import Lane, Record, held, record
+from tests.audit.remembered import audited
 from tests.simulation.playing import DEFAULT, DIALECTS, network_of
 
 WORLD = build(60, 1)
@@ -74,7 +74,7 @@ def play(client: Client, truth: Path, seed: int, horizon: int = HORIZON) -> Repo
         lane.block([record(Tick(id="last", time=now))])
     known.close()
     (truth / "status.json").write_bytes(msgspec.json.encode({"state": "done", "time": now}))
-    return run(client, truth=truth, limits=Settings(horizon=horizon))
+    return audited(client, truth=truth, limits=Settings(horizon=horizon))
 
 
 def _record(cue: Cue) -> Record:
@@ -105,6 +105,6 @@ def test_what_is_final_depends_on_the_horizon_that_the_lanes_have(empty: Client,
     assert report.passed, report.to_text()
     assert empty.query("SELECT countIf(status = 'final') FROM chain_breach").result_rows == [(0,)]
     failed = {
-        check.name for check in run(empty, truth=tmp_path, limits=Settings()).checks if not check.passed
+        check.name for check in audited(empty, truth=tmp_path, limits=Settings()).checks if not check.passed
     }
     assert failed == {"chain_breaches"}

@@ -6,7 +6,6 @@ from datetime import date
 import pytest
 from clickhouse_connect.driver.client import Client
 
-from deploy.audit import run
 from deploy.audit.cards import cards
 from deploy.audit.chain import read_log
 from deploy.audit.ledger import check_offsets
@@ -15,6 +14,7 @@ from deploy.audit.store import Store
 from schemas.payments import BillLine, PaymentRulesPublished
 from schemas.times import DAY, MINUTE
 from sinks.encode import Encoded
+from tests.audit.remembered import audited
 from tests.audit.tampering import Kept
 from tests.audit.writer import Writer
 from tests.bills.lane import not_believed, parts
@@ -93,7 +93,7 @@ def failed(client: Client) -> set[str]:
 
 
 def test_all_is_well(kept: Kept) -> None:
-    report = run(kept.client, closed=True)
+    report = audited(kept.client, closed=True)
     assert report.passed, report.to_text()
     assert {rule.name for rule in RULES} <= {check.name for check in report.checks}
 

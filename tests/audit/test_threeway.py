@@ -6,7 +6,6 @@ from fractions import Fraction
 import pytest
 from clickhouse_connect.driver.client import Client
 
-from deploy.audit import run
 from deploy.audit.agreed import Agreed
 from deploy.audit.movements import Line, Told, Wholes, asked, of_bills
 from deploy.audit.payments import check_payments
@@ -15,6 +14,7 @@ from flows.reconciliation import threeway
 from flows.reconciliation.accounts import Terms
 from schemas.times import DAY
 from sources.bills.verified import end_of
+from tests.audit.remembered import audited
 from tests.audit.tampering import Kept
 from tests.audit.test_payments import Written
 from tests.bills.lane import not_believed, parts, with_bills
@@ -106,7 +106,7 @@ def failed(client: Client) -> set[str]:
 
 
 def test_all_is_well(kept: Kept) -> None:
-    report = run(kept.client, closed=True)
+    report = audited(kept.client, closed=True)
     assert report.passed, report.to_text()
     assert {check.name for check in report.checks} >= CHECKS
     kinds = kept.client.query("SELECT DISTINCT kind FROM open_payment_exception").result_rows

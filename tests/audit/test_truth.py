@@ -7,10 +7,10 @@ import msgspec
 import pytest
 from clickhouse_connect.driver.client import Client
 
-from deploy.audit import run
 from deploy.audit.store import Store
 from deploy.audit.truth import check_truth
 from tests.audit import seed
+from tests.audit.remembered import audited
 from tests.audit.seed import T0
 from tests.audit.writer import Writer
 
@@ -93,7 +93,7 @@ def write(directory: Path, messages: list[dict[str, Any]], known: list[dict[str,
 
 
 def test_the_truth(books: Client, tmp_path: Path) -> None:
-    report = run(books, truth=write(tmp_path, lines(books), parcels()))
+    report = audited(books, truth=write(tmp_path, lines(books), parcels()))
     assert report.passed, report.to_text()
     assert report.check("truth_parcels").detail == "3 parcels"
 

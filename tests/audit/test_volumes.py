@@ -9,6 +9,7 @@ from schemas.events import TariffPublished, Tick, VolumesCounted
 from schemas.times import DAY, HOUR
 from tests.audit import world
 from tests.audit.lane import Lane, record
+from tests.audit.remembered import audited
 from tests.audit.tampering import Kept
 
 
@@ -42,7 +43,7 @@ def play(client: Client, seed: int, lanes: int) -> tuple[list[VolumesCounted], i
 @pytest.mark.parametrize(("seed", "lanes"), [(90, 1), (91, 2)])
 def test_the_job_counts_and_the_auditor_agrees(empty: Client, seed: int, lanes: int) -> None:
     known, data_time = play(empty, seed, lanes)
-    report = run(empty, data_time=data_time)
+    report = audited(empty, data_time=data_time)
     assert report.passed, report.to_text()
     assert len({one.through_day for one in known}) >= 2
     used = empty.query("SELECT count() FROM charge WHERE steps LIKE '%month_count%'").result_rows[0][0]
@@ -66,7 +67,7 @@ TAMPERED = (
 
 def test_a_changed_count_is_noticed(empty: Client) -> None:
     _, data_time = play(empty, 92, 1)
-    assert run(empty, data_time=data_time).passed
+    assert audited(empty, data_time=data_time).passed
     kept = Kept(empty, {table for table, *_ in TAMPERED})
     for table, change, where, noticed in TAMPERED:
         kept.change(table, where, change)
@@ -78,5 +79,5 @@ def test_large_counts_come_in_parts(monkeypatch: pytest.MonkeyPatch, empty: Clie
     monkeypatch.setattr(volumes, "AT_ONCE", 3)
     known, data_time = play(empty, 93, 1)
     assert {one.parts for one in known} == {2}
-    assert run(empty, data_time=data_time).passed
+    assert audited(empty, data_time=data_time).passed
     assert data_time > world.START + 2 * DAY

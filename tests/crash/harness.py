@@ -13,12 +13,12 @@ from typing import Any, Protocol
 import msgspec
 from confluent_kafka import Consumer, Producer, TopicPartition
 
-from deploy import audit
 from schemas import topics
 from schemas.events import Event, Tick
 from schemas.settings import Settings, to_environment
 from sinks.clickhouse import AWAY
 from sinks.tables import FACTS
+from tests.audit.remembered import audited
 from tests.bench.workload import Workload, create_topics, produce, producer, publish
 from tests.crash.jobs import IDLE, JOBS
 from tests.servers.install import ROOT
@@ -431,7 +431,7 @@ class Field:
 
     def audited(self) -> None:
         """The audit agrees, and every row is sealed: all lanes have ended well."""
-        report = audit.run(self.client, closed=True)
+        report = audited(self.client, closed=True)
         assert report.passed, report.to_text()
         if self.accounts:
             assert report.check("told").detail.endswith(" 0 sums on the way"), report.to_text()

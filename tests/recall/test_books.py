@@ -9,7 +9,6 @@ from clickhouse_connect.driver.client import Client
 
 from dashboards.live.parcel import page_of
 from dashboards.queries import story
-from deploy.audit import run
 from deploy.explain import explain
 from deploy.recall.books import TwiceChargedError, recall
 from deploy.recall.complete import Complete
@@ -28,6 +27,7 @@ from schemas.limits import HORIZON
 from schemas.times import DAY, HOUR
 from tests.audit import world
 from tests.audit.lane import Lane, held, record
+from tests.audit.remembered import audited
 from tests.audit.tampering import Kept
 from tests.lifecycle.fees import SHARED
 
@@ -101,7 +101,7 @@ class Town:
 
     def audit(self) -> set[str]:
         """Names of checks that fail."""
-        report = run(self.client, data_time=self.now)
+        report = audited(self.client, data_time=self.now)
         return {f"{check.name}: {check.examples}" for check in report.checks if not check.passed}
 
 
