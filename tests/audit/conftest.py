@@ -45,11 +45,11 @@ def emptied(client: Client) -> Client:
 def books(written: Books) -> Iterator[Books]:
     """The hand-written books as a module has written them, mended after the test."""
     yield written
-    written.mend()
+    written.leave()
 
 
 @pytest.fixture
 def tampered(kept: Kept) -> Iterator[Kept]:
     """The tables that a module has kept, mended after the test."""
     yield kept
-    kept.mend()
+    kept.leave()

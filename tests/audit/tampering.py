@@ -44,26 +44,43 @@ def unsealed(kept: "Kept", table: Table) -> set[str]:
 class Kept:
     """Tables as they are now. The copy of `charge` is the table `kept_charge`.
 
-    Tables are filled anew from their copies: much faster than the store's own `ALTER TABLE … DELETE`. `auditor` is a
-    client for audits of them; no table that is not kept may change any more.
+    Tables are filled anew from their copies: much faster than the store's own `ALTER TABLE … DELETE`. No table that is
+    not kept may change any more.
     """
 
     def __init__(self, client: Client, names: Iterable[str]) -> None:
-        self.client = client
+        self._client = client
         self._touched: set[str] = set()
-        self.auditor = cast("Client", Remembered(client, self._touched))
+        self._left: set[str] = set()
+        """Touched by a test that has ended."""
+        self._auditor = cast("Client", Remembered(client, self._touched))
         for name in names:
             client.command(f"CREATE OR REPLACE TABLE kept_{name} AS {name}")
             client.command(f"INSERT INTO kept_{name} SELECT * FROM {name}")
 
+    @property
+    def client(self) -> Client:
+        """The store's."""
+        self._put_back()
+        return self._client
+
+    @property
+    def auditor(self) -> Client:
+        """A client for audits."""
+        self._put_back()
+        return self._auditor
+
     def remove(self, table: str, where: str) -> None:
         """A table as it was kept, without some rows."""
+        self._left.discard(table)
         self._touched.add(table)
-        self.client.command(f"TRUNCATE TABLE {table}")
+        self._client.command(f"TRUNCATE TABLE {table}")
         self._fill(table, f"NOT ({where})")
 
     def add(self, table: str, where: str, replacing: str = "") -> None:
         """Add copies of rows, with something else in some columns: `'x' AS waybill, line + 1 AS line`."""
+        if table in self._left:
+            self.remove(table, "false")
         self._touched.add(table)
         self._fill(table, where, replacing)
 
@@ -74,13 +91,21 @@ class Kept:
 
     def mend(self) -> None:
         """Everything is as it was kept."""
-        for table in sorted(self._touched):
+        self.leave()
+        self._put_back()
+
+    def leave(self) -> None:
+        """A test has ended: everything is as it was kept when somebody looks, or changes the same tables again."""
+        self._left |= self._touched
+
+    def _put_back(self) -> None:
+        for table in sorted(self._left):
             self.remove(table, "false")
-        self._touched.clear()
+            self._touched.discard(table)
 
     def _fill(self, table: str, where: str, replacing: str = "") -> None:
         columns = f"* REPLACE ({replacing})" if replacing else "*"
-        self.client.command(
+        self._client.command(
             f"INSERT INTO {table} SELECT {columns} FROM (SELECT * FROM kept_{table} WHERE {where})",
             settings={"insert_deduplicate": 0},
         )
