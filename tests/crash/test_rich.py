@@ -43,6 +43,5 @@ def test_killed_at_random_and_at_named_points(tmp_path: Path, source: Input, und
         FILL.play(place, every((0.4, 1.2), Field.kill_a_lane, 4))
         assert place.killed > 3
         assert standing(place.client) == undisturbed
-        place.audited()
         place.replayed()
         place.audited()
