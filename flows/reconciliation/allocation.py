@@ -8,7 +8,7 @@ so a search ends the same way everywhere.
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from itertools import combinations
-from math import comb
+from math import comb, gcd
 from typing import NamedTuple
 
 from flows.reconciliation.rules import Preference, Rule
@@ -17,6 +17,8 @@ from schemas.money import FEN
 MOST_FOUND = 64
 """Allocations that are looked at; as many are ambiguous whatever else there is."""
 _PPM = 1_000_000
+ACCIDENT = 10
+"""Several payments are believed to pay together where so many times as many sums were possible as groups were tried."""
 
 
 class TooComplexError(Exception):
@@ -87,9 +89,11 @@ def _within(
         ways = comb(len(others), together)
         for sources in combinations(range(len(others)), together):
             work.spend()
-            paid = amount + sum(others[place] for place in sources)
+            more = [others[place] for place in sources]
+            paid = amount + sum(more)
             slack = 0 if exact else rule.slack(paid)
-            for chosen in _groups(paid, slack, wanted, rule, ways, work):
+            grain = gcd(wanted.grain, amount, *more) if more else 0
+            for chosen in _groups(paid, slack, wanted, rule, ways, grain, work):
                 found.append(Allocation(sources, chosen, paid - sum(targets[place] for place in chosen)))
                 if len(found) == MOST_FOUND:
                     return found
@@ -103,7 +107,8 @@ class _Targets:
 
     def __init__(self, amounts: Sequence[int], needed: int | None) -> None:
         self.amounts, self.needed = amounts, needed
-        self.total = sum(amounts)
+        self.total, self.grain = sum(amounts), gcd(*amounts)
+        """Their sum, and what all of them are multiples of."""
         self._ordered = sorted((amount, place) for place, amount in enumerate(amounts))
         self._keys = [amount for amount, _ in self._ordered]
 
@@ -118,13 +123,13 @@ class _Targets:
 
 
 def _groups(
-    paid: int, slack: int, targets: _Targets, rule: Rule, ways: int, work: Work
+    paid: int, slack: int, targets: _Targets, rule: Rule, ways: int, grain: int, work: Work
 ) -> Iterator[tuple[int, ...]]:
     """Groups of targets that come to an amount, give or take the slack."""
     work.spend()
     low, high, needed = paid - slack, paid + slack, targets.needed
     count = targets.fitting(high)
-    size = _believable(paid, slack, count, rule, ways)
+    size = _believable(paid, slack, count, rule, ways, grain)
     if needed is None:
         yield from _chosen((), low, high, targets, size, work)
     elif size and (mine := targets.amounts[needed]) <= high:
@@ -151,8 +156,13 @@ def _chosen(
             yield tuple(sorted((*first, *(places[n] for n in chosen))))
 
 
-def _believable(paid: int, slack: int, targets: int, rule: Rule, ways: int) -> int:
-    """How large a group may be so that few of its size would fit by accident. One to one always counts."""
+def _believable(paid: int, slack: int, targets: int, rule: Rule, ways: int, grain: int) -> int:
+    """How large a group may be so that few of its size would fit by accident. One to one always counts.
+
+    `grain`: what all amounts are multiples of, where several payments are to pay together: whole hundreds come to the
+    same sum ten thousand times as often as fen do. 0: it is not asked, since who pays several documents at once pays
+    what they come to.
+    """
     most = min(rule.documents, targets)
     if not rule.chance:
         return most
@@ -160,7 +170,7 @@ def _believable(paid: int, slack: int, targets: int, rule: Rule, ways: int) -> i
     bound = rule.chance * paid
     while size < most:
         tries += comb(targets, size + 1) * ways * (2 * slack // FEN + 1)
-        if tries * FEN * _PPM > bound:
+        if tries * FEN * _PPM > bound or tries * grain > paid // ACCIDENT:
             break
         size += 1
     return max(size, 1) if ways == 1 and most else size
