@@ -23,6 +23,7 @@ GROUPS = {
     "tariffs": ("tariff", "publish-tariff"),
     "virtual_accounts": ("balance", "statement", "ledger", "ask", "trial-balance"),
     "handovers": ("transfer-outlet", "merge-outlets", "move-balances", "parties"),
+    "books": ("books",),
     "weight_cases": ("weight-cases", "decide-weight"),
     "volumes": ("volumes",),
     "store_months": ("store-months",),

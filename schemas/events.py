@@ -636,6 +636,28 @@ class CostWithdrawn(Event, frozen=True, kw_only=True, tag="cost_withdrawn"):
     by: Word = ""
 
 
+class BooksClosed(Dated, frozen=True, kw_only=True, tag="books_closed"):
+    """The books are closed through a business day that is over. Topic `waybook.control`, partition 0.
+
+    What is charged, corrected or moved from then on for those days is booked on the first day after them.
+    """
+
+    through: date
+    by: Name
+    reason: Annotated[str, Meta(max_length=256)] = ""
+
+
+class BooksReopened(Dated, frozen=True, kw_only=True, tag="books_reopened"):
+    """Days that were closed are open again: all after `through`. Topic `waybook.control`, partition 0.
+
+    Who closed them cannot reopen them. What was booked meanwhile stays where it stands.
+    """
+
+    through: date
+    by: Name
+    reason: Annotated[str, Meta(min_length=1, max_length=256)]
+
+
 class Tick(Event, frozen=True, kw_only=True, tag="tick"):
     """Time has passed: the clock of everything that waits. Topic `waybook.ticks`, partition 0.
 
@@ -722,6 +744,8 @@ ControlEvent = (
     | VolumesCounted
     | CostIncurred
     | CostWithdrawn
+    | BooksClosed
+    | BooksReopened
 )
 AnyEvent = (
     Order
@@ -750,6 +774,8 @@ AnyEvent = (
     | VolumesCounted
     | CostIncurred
     | CostWithdrawn
+    | BooksClosed
+    | BooksReopened
     | Tick
     | DeadLetter
     | DeadLetterReplayed

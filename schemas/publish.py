@@ -38,6 +38,8 @@ CARRIES: dict[str, tuple[type[events.Event], ...]] = {
         events.VolumesCounted,
         events.CostIncurred,
         events.CostWithdrawn,
+        events.BooksClosed,
+        events.BooksReopened,
     ),
     topics.TICKS.name: (events.Tick,),
     topics.POSTINGS.name: (),

@@ -34,6 +34,7 @@ DEAD_LETTER = {
     "move_refused": "余额转移被拒绝",
     "too_many_events": "同一在库批次的事件过多",
     "cost_refused": "分拨或干线成本被拒绝",
+    "close_refused": "关账或反关账被拒绝",
     "volumes_refused": "当月票数统计被拒绝",
     "recall_outdated": "调回的账目已过时",
     "recall_refused": "调回的账目与网点或费用不符",

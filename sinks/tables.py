@@ -442,6 +442,20 @@ BALANCE_MOVED = Table(
     ),
 )
 
+BOOKS_CLOSE = Table(
+    "books_close",
+    "Until when the books are closed; each lane tells it in the block from which on it counts there",
+    (
+        *SEQ,
+        Column("event_id", TEXT),
+        Column("status", WORD, "closed, reopened"),
+        Column("through", DATE, "the last closed business day"),
+        Column("event_time", TIME),
+        Column("published_by", TEXT),
+        Column("reason", TEXT),
+    ),
+)
+
 PRODUCT = Table(
     "product",
     "Products of the published network directories",
@@ -1297,7 +1311,20 @@ OF_PAYMENTS = (
 """Tables that are empty without payments: the accounts flow writes deductions only."""
 FACTS = (
     *(EVENT, ORDER_TERMS, CLAIM, CHARGE, JOURNAL, WEIGHT, ANOMALY, WAITING, DEAD_LETTER),
-    *(TARIFF, DIRECTORY, SITE, PRODUCT, AREA, PARTY, OPERATOR, BALANCE_MOVED, ACCOUNT, FEE, POSTING_RULE),
+    *(
+        TARIFF,
+        DIRECTORY,
+        SITE,
+        PRODUCT,
+        AREA,
+        PARTY,
+        OPERATOR,
+        BALANCE_MOVED,
+        BOOKS_CLOSE,
+        ACCOUNT,
+        FEE,
+        POSTING_RULE,
+    ),
     *(
         CHAIN_RULE,
         CHAIN_BREACH,

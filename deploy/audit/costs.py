@@ -7,6 +7,7 @@ from fractions import Fraction
 import msgspec
 
 from deploy.audit.names import name_of
+from deploy.audit.periods import Closes
 from deploy.audit.postings import COST
 from deploy.audit.report import Check, Findings
 from deploy.audit.store import Store, read_blocks, up_to
@@ -59,37 +60,47 @@ class Cost(msgspec.Struct, frozen=True):
     carrier: str
     basis: str
     units: int
+    seq: int
+    """The block that booked it."""
 
 
 class Costs:
     """All costs that the books know."""
 
-    def __init__(self, store: Store) -> None:
-        self._store = store
+    def __init__(self, store: Store, closes: Closes) -> None:
+        self._store, self._closes = store, closes
         self._costs: dict[str, Cost] = {}
-        self._withdrawn: set[str] = set()
+        self._withdrawn: dict[str, int] = {}
+        """Blocks in which costs were withdrawn."""
         for row in store.rows(_COSTS):
             if row["status"] == "withdrawn":
-                self._withdrawn.add(row["cost_id"])
+                self._withdrawn.setdefault(row["cost_id"], row["seq"])
             else:
                 self._costs[row["event_id"]] = Cost(*(row[name] for name in Cost.__struct_fields__))
 
     def sums(self) -> Iterator[tuple[tuple[str, int, str], int]]:
         """What should stand in headquarters' book: (account, business day, carrier), debits less credits."""
         for name, cost in self._costs.items():
-            if name not in self._withdrawn:
-                yield (EXPENSE, cost.day, cost.carrier), cost.units
-                yield (PAYABLE, cost.day, cost.carrier), -cost.units
+            for _, sign, day in self._booked(name, cost):
+                yield (EXPENSE, day, cost.carrier), sign * cost.units
+                yield (PAYABLE, day, cost.carrier), -sign * cost.units
+
+    def _booked(self, name: str, cost: Cost) -> Iterator[tuple[str, int, int]]:
+        """A cost's booking and, where it was withdrawn, that in red: suffix of the name, sign, day."""
+        yield "", 1, self._closes.booked_on(cost.seq, cost.day)
+        if name in self._withdrawn:
+            block = max(cost.seq, self._withdrawn[name])
+            yield "|r", -1, self._closes.booked_on(block, cost.day)
 
     def check_posted(self) -> Check:
         """Each cost has its two rows, each cost that was withdrawn two red ones, and there are no others."""
         found = Findings("costs_posted", "分拨与干线成本逐笔入账，撤销的红字冲回")
         wanted = Counter[tuple[object, ...]]()
         for name, cost in self._costs.items():
-            for suffix, sign in (("", 1), ("|r", -1)) if name in self._withdrawn else (("", 1),):
+            for suffix, sign, day in self._booked(name, cost):
                 charge = name_of(f"{COST}|{name}{suffix}")
                 for account, side in ((EXPENSE, "D"), (PAYABLE, "C")):
-                    wanted[charge, HQ, account, side, sign * cost.units, cost.carrier, cost.day] += 1
+                    wanted[charge, HQ, account, side, sign * cost.units, cost.carrier, day] += 1
         there = Counter(tuple(row.values()) for row in self._store.rows(_POSTED))
         found.seen = there.total()
         for one in ((wanted - there) + (there - wanted)).elements():

@@ -10,6 +10,7 @@ import msgspec
 from deploy.audit import postings
 from deploy.audit.hands import Hands
 from deploy.audit.names import name_of
+from deploy.audit.periods import Closes
 from deploy.audit.report import Check, Findings
 from deploy.audit.store import Store, read_blocks, up_to
 from schemas.parties import HQ
@@ -40,7 +41,7 @@ class Move(msgspec.Struct, frozen=True):
         return name_of(f"{postings.MOVED}|{self.move_id}")
 
 
-def read_moves(store: Store) -> list[Move]:
+def read_moves(store: Store, closes: Closes) -> list[Move]:
     """Table `balance_moved`, in order of publication."""
     rows = store.rows(
         "SELECT seq, move_id, outlet, first_day, former, party, business_date, blocks, book, account, counterparty, "
@@ -57,7 +58,7 @@ def read_moves(store: Store) -> list[Move]:
                 one["first_day"],
                 one["former"],
                 one["party"],
-                one["business_date"],
+                closes.booked_on(one["seq"], one["business_date"]),
                 read_blocks(one["blocks"]),
                 {(r["book"], r["account"], r["counterparty"]): r["units"] for r in lines if r["units"]},
                 len({tuple(row.values())[1:8] for row in lines}) > 1,

@@ -34,6 +34,7 @@ from deploy.audit.hands import check_changes, check_parties
 from deploy.audit.hauls import Hauls
 from deploy.audit.levels import check_levels
 from deploy.audit.moved import check_entries, check_totals, read_moves, rows_of
+from deploy.audit.periods import Closes
 from deploy.audit.postings import (
     COST,
     DUES_OF_STORES,
@@ -81,7 +82,8 @@ _ADOPTED = f"""
     FROM $adopted_weight WHERE {OF_SHARD} GROUP BY waybill"""
 
 _JOURNAL = f"""
-    SELECT book, account, fee, business_date AS day, counterparty,
+    SELECT book, account, fee,
+           if(fee IN {(MOVED, COST)}, business_date, toDate(addHours(event_time, 8), 'UTC')) AS day, counterparty,
            sum(reinterpretAsInt64(amount) * if(side = 'D', 1, -1)) AS net
     FROM $journal WHERE fee NOT IN {(*MONEY, *PAYMENTS)}
     GROUP BY book, account, fee, day, counterparty HAVING net != 0"""
@@ -126,7 +128,8 @@ class Recomputation:
         self.documents = Findings("documents", "价格手册与其版本号相符，可读")
         self._counts = read_counts(store)
         self._eras = read_eras(store, log, self._counts, self.documents)
-        self._moves = read_moves(store)
+        self._closes = Closes(store)
+        self._moves = read_moves(store, self._closes)
         self._rules = read_postings(store)
         self._fees = {fee.name: fee for due in self._rules.dues for fee in due.fees}
         self._last = {due.name: due.fees[-1].name for due in self._rules.dues}
@@ -143,7 +146,7 @@ class Recomputation:
         self.journal: Counter[Key] = Counter()
         for (_, book, account, side, other, units, day), times in rows_of(self._moves).items():
             self.journal[book, account, MOVED, day, other] += times * (units if side == "D" else -units)
-        self._costs = Costs(store)
+        self._costs = Costs(store, self._closes)
         for (account, day, carrier), units in self._costs.sums():
             self.journal[HQ, account, COST, day, carrier] += units
         self.charges = Findings("recomputed_charges", "由原始事件与价格手册独立重算每笔费用")
@@ -191,6 +194,8 @@ class Recomputation:
         yield check_parties(self._store, newest.hands)
         yield check_entries(self._store, self._moves)
         yield check_totals(self._store, newest.hands, self._moves, set(newest.directory.places))
+        yield self._closes.check_said()
+        yield self._closes.check_booked()
         yield check_names(self._store)
         yield self._costs.check_posted()
         yield self._costs.check_shares()

@@ -74,7 +74,7 @@ RULES = (
         SELECT waybill, fee, book, account, side, amount, counterparty,
                if(sum(found) > 0, 'not called for', 'missing') AS row
         FROM (
-            SELECT charge_id, waybill, fee, event_time, business_date, amount, account, side,
+            SELECT charge_id, waybill, fee, event_time, amount, account, side,
                    if(of = 'payer', payer, payee) AS book, if(of = 'payer', payee, payer) AS counterparty,
                    -1 AS found
             FROM (
@@ -86,11 +86,11 @@ RULES = (
             LEFT JOIN (SELECT DISTINCT version, fee, leg, toString(book) AS of, account, toString(side) AS side
                        FROM $posting_rule) AS leg USING (version, fee)
             UNION ALL
-            SELECT charge_id, waybill, fee, event_time, business_date, amount, account, side,
+            SELECT charge_id, waybill, fee, event_time, amount, account, side,
                    book, counterparty, 1 AS found
             FROM $journal WHERE {BLOCK_RANGE} AND fee NOT IN {postings.words(postings.OTHERS)}
         )
-        GROUP BY charge_id, waybill, fee, event_time, business_date, amount, account, side, book, counterparty
+        GROUP BY charge_id, waybill, fee, event_time, amount, account, side, book, counterparty
         HAVING sum(found) != 0""",
     ),
     Rule(

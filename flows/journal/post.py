@@ -104,6 +104,12 @@ class Booked(msgspec.Struct):
         if legs is not None:
             self.moved = legs if self.moved is None else self.moved + legs
 
+    def open_from(self, day: int) -> None:
+        """Days before this one are closed: what belongs to them is booked on it."""
+        for booked in (self.charges, self.moved):
+            if booked is not None:
+                booked.days = np.maximum(booked.days, day)
+
     def post(self) -> dict[str, Made] | None:
         """The journal's columns; None: there is nothing to post. Amounts of 0 are not posted."""
         legs = self.poster.legs(self.charges) if self.charges is not None else None

@@ -7,6 +7,7 @@ from flows.journal.moves import Move
 from flows.lifecycle.accepted import Accepted, Words
 from flows.lifecycle.costs import Booking
 from flows.lifecycle.parcel import Line, Weighed
+from flows.lifecycle.periods import OPEN, Said
 from flows.rating.model import Row
 from flows.rating.tariffs import Tariffs
 from schemas.events import (
@@ -237,6 +238,10 @@ class Output(msgspec.Struct):
     costs: list[CostIncurred | CostWithdrawn] = []
     """Accepted costs and withdrawals; `bookings`: what they book."""
     bookings: list[Booking] = []
+    closes: list[Said] = []
+    """Accepted closes and reopenings of the books."""
+    closed: int = OPEN
+    """The last closed business day (days since 1970-01-01) after this block's closes."""
     volumes: list[VolumesCounted] = []
     """Counts that were taken, or parts of them."""
     pending_cases: int = 0

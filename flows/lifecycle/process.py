@@ -27,6 +27,7 @@ from flows.lifecycle.handover import Hands
 from flows.lifecycle.intake import DECODERS, RefusedError, glimpse, read, waybill_in_pattern
 from flows.lifecycle.output import Output, Recall, Refusal
 from flows.lifecycle.parcel import MARK, NEVER, Line, Parcel, over, pending
+from flows.lifecycle.periods import Said
 from flows.lifecycle.published import begins, next_network, taken_out
 from flows.lifecycle.reasons import ABANDONED, REASONS
 from flows.lifecycle.refusals import refusal, replay
@@ -43,6 +44,8 @@ from schemas.events import (
     PICKED_UP,
     SIGNED,
     BalanceMoved,
+    BooksClosed,
+    BooksReopened,
     Claim,
     ClaimWithdrawn,
     CostIncurred,
@@ -209,6 +212,7 @@ class Lifecycle:
         self.waits[ABANDONED] = 0
         self.rules.judged()
         self.output.pending_cases = len(self.pending)
+        self.output.closed = self.documents.periods.through
         return self.output
 
     # Parcels' events
@@ -567,6 +571,11 @@ class Lifecycle:
             self.output.costs.append(event)
             self.output.bookings += bookings
 
+    def _close(self, event: Said, came: Came) -> None:  # noqa: ARG002
+        """Days are closed, or open again."""
+        if self.documents.periods.take(event):
+            self.output.closes.append(event)
+
     def _count_volumes(self, counted: VolumesCounted, came: Came) -> None:  # noqa: ARG002
         """Customers' parcels in the month. All of a block's counts are there before anything is rated by them."""
         if self.documents.volumes.take(counted):
@@ -799,6 +808,8 @@ _HANDLE: dict[tuple[str, type[Event]], _Handle] = {
     (topics.CONTROL.name, VolumesCounted): Lifecycle._count_volumes,
     (topics.CONTROL.name, CostIncurred): Lifecycle._cost,
     (topics.CONTROL.name, CostWithdrawn): Lifecycle._cost,
+    (topics.CONTROL.name, BooksClosed): Lifecycle._close,
+    (topics.CONTROL.name, BooksReopened): Lifecycle._close,
     (topics.DEAD_LETTERS.name, DeadLetter): Lifecycle._dead_letter,
     (topics.DEAD_LETTERS.name, DeadLetterReplayed): Lifecycle._dead_letter_replayed,
 }

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import msgspec
 
 from flows.lifecycle.gathering import Gathering
+from flows.lifecycle.periods import Periods
 from schemas.events import NetworkPublished, TariffPublished
 from schemas.parts import packed, unpacked
 
@@ -22,12 +23,13 @@ class Directories(msgspec.Struct):
 
 
 class Shelf(Directories):
-    """Books that were taken and not withdrawn, too, in order of publication."""
+    """Books that were taken and not withdrawn, too, in order of publication; and until when days are closed."""
 
     tariffs: list[TariffPublished] = []
     """Without their files."""
     files: dict[str, bytes] = {}
     """Theirs, packed, by version."""
+    periods: Periods = msgspec.field(default_factory=Periods)
 
     def add(self, published: TariffPublished) -> None:
         """A book comes into force after the others."""

@@ -14,7 +14,7 @@ from flows.governance.network import Network, read_network
 from flows.journal.chart import chart
 from flows.journal.moves import COST, MOVED, legs_of
 from flows.journal.post import REVERSED, Booked, ChargeColumns, Legs, Poster, charge_ids
-from flows.lifecycle import claimed, costs, directory, watched
+from flows.lifecycle import claimed, costs, directory, periods, watched
 from flows.lifecycle.named import WITHDRAWN
 from flows.lifecycle.operated import operated
 from flows.lifecycle.output import Adoption, Anomaly, Output, Wait
@@ -140,7 +140,9 @@ class Tables:
             booked.moved = self._moved(output)
         if output.bookings and self.writes_documents:
             booked.add(self._carriage(output))
+        booked.open_from(output.closed + 1)
         made["journal"] = booked.post()
+        made["books_close"] = periods.rows(output.closes)
         if self.writes_documents:
             made |= self._documents(output)
         return made

@@ -1,6 +1,7 @@
 """A block of records → what it leads to: stays event by event, and day by day as time passes."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 
 import msgspec
 
@@ -26,6 +27,8 @@ from flows.storage.output import Accepted, Output, StayWait
 from flows.storage.record import MOST_SAID, STAY_KEY, Stay, digest_of, last_day, over, place_of, said
 from schemas import topics
 from schemas.events import (
+    BooksClosed,
+    BooksReopened,
     ControlEvent,
     DeadLetterReplayed,
     Haul,
@@ -112,6 +115,7 @@ class Storage:
             self._pass(key)
         self._give_up(before)
         self._tell_waits()
+        self.output.booked.closed = self.documents.periods.through
         return self.output
 
     # Events
@@ -238,6 +242,14 @@ class Storage:
                     self._replayed(note, received)
                 case NetworkPublished() | TariffPublished() | TariffWithdrawn() as document:
                     self._take(document)
+                case BooksClosed() | BooksReopened() as change:
+                    self._close(change)
+
+    def _close(self, event: BooksClosed | BooksReopened) -> None:
+        """Days are closed, or open again."""
+        with suppress(RefusedError):
+            if self.documents.periods.take(event):
+                self.output.booked.closes.append(event)
 
     def _tick(self, time: int, received: int) -> None:
         """Time passes, unless a wrong clock makes it leap: goods would pay for days that have not been."""

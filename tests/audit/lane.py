@@ -15,6 +15,8 @@ from flows.lifecycle.tables import Tables
 from schemas import topics
 from schemas.events import (
     BalanceMoved,
+    BooksClosed,
+    BooksReopened,
     Claim,
     ClaimWithdrawn,
     CostIncurred,
@@ -65,6 +67,8 @@ def record(event: Event, partition: int = 0) -> Record:
         VolumesCounted: topics.CONTROL,
         CostIncurred: topics.CONTROL,
         CostWithdrawn: topics.CONTROL,
+        BooksClosed: topics.CONTROL,
+        BooksReopened: topics.CONTROL,
     }.get(type(event), topics.DEVICES)
     return Record(topic.name, partition, msgspec.json.encode(event))
 

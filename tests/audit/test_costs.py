@@ -9,8 +9,8 @@ from clickhouse_connect.driver.client import Client
 
 from deploy import costs
 from deploy.audit import run
-from schemas.events import CostIncurred, CostWithdrawn, Order, Tick
-from schemas.times import HOUR
+from schemas.events import BooksClosed, CostIncurred, CostWithdrawn, Order, Tick
+from schemas.times import DAY, HOUR
 from tests.audit import world
 from tests.audit.lane import Lane, record
 from tests.audit.remembered import audited
@@ -31,6 +31,10 @@ BILLS = (
     bill("air", 777, "HXA", basis="volume"),
     bill("wrong", 5_000, "HXA"),
 )
+
+
+CLOSED = BooksClosed(id="closed", time=world.START + DAY, through=date(2026, 1, 5), by="li")
+"""Parcels of the first day come still, and one of its bills is withdrawn."""
 
 
 def shares(client: Client) -> dict[str, Decimal]:
@@ -56,6 +60,7 @@ def test_costs_are_apportioned_as_parcels_come(empty: Client) -> None:
         now = max(now, *(event.time for event in some))
         control = [record(world.network()), record(world.tariff("one"))] * (block == 0)
         control += [record(bill) for bill in BILLS] * (block == 1)
+        control += [record(CLOSED)] * (block == 5)
         control += [record(CostWithdrawn(id="w", time=now, cost="wrong", reason="x"))] * (block == 6)
         ticks = [record(Tick(id=f"tick{block}", time=now))]
         mine = [record(event, int(event.waybill[-1]) % 2) for event in some]
@@ -89,7 +94,12 @@ def test_costs_are_apportioned_as_parcels_come(empty: Client) -> None:
     carriage, charged = empty.query("SELECT sum(carriage), sum(charged) FROM line_profit").result_rows[0]
     assert carriage == sum(found.values())
     assert charged > 0
-    kept = Kept(empty, ("cost_share", "cost", "journal"))
+    late = empty.query(
+        "SELECT DISTINCT fee = 'carriage_cost' AS of_cost, toString(business_date) FROM journal "
+        "WHERE business_date != toDate(event_time, 'Asia/Shanghai') OR of_cost AND amount < 0 ORDER BY ALL"
+    ).result_rows
+    assert [tuple(row) for row in late] == [(0, "2026-01-06"), (1, "2026-01-06")]
+    kept = Kept(empty, ("cost_share", "cost", "journal", "books_close"))
     for table, change, where, noticed in (
         ("cost_share", "amount + 1 AS amount", "cost_id = 'line'", "cost_shares"),
         ("cost_share", "'x' AS route", "cost_id = 'line'", "cost_shares"),
@@ -97,6 +107,11 @@ def test_costs_are_apportioned_as_parcels_come(empty: Client) -> None:
         ("cost", "amount + 1 AS amount", "cost_id = 'hub'", "costs_posted"),
         ("cost", "'x' AS carrier", "cost_id = 'hub'", "recomputed_journal"),
         ("journal", "'6901' AS account", "account = '6201'", "costs_posted"),
+        ("journal", "business_date + 1 AS business_date", "fee = 'transit'", "booked_on"),
+        ("journal", "business_date - 1 AS business_date", "business_date = '2026-01-06'", "booked_on"),
+        ("books_close", "through + 1 AS through", "seq < 4294967296", "booked_on"),
+        ("books_close", "'zhao' AS published_by", "seq < 4294967296", "closes_said"),
+        ("books_close", "event_time - 86400 AS event_time", "1", "closes_said"),
     ):
         kept.change(table, where, change)
         assert not run(kept.auditor).check(noticed).passed, (table, change)

@@ -1,6 +1,7 @@
 """An outlet is sold while parcels move: the commands, the lane, the balances and the audit, against real servers."""
 
 from pathlib import Path
+from subprocess import CompletedProcess
 
 import msgspec
 
@@ -51,6 +52,9 @@ def test_an_outlet_is_sold(settings: Settings, waybook: Waybook, tmp_path: Path)
         query = f"SELECT sum(if(side = 'D', 1, -1) * amount) FROM journal WHERE {where}"
         return waybook("sql", query, "--format", "TSV").stdout.strip()
 
+    def books(what: str, through: str, by: str, *more: str) -> CompletedProcess[str]:
+        return waybook("books", what, "--through", through, "--by", by, *more)
+
     def moved() -> str:
         return waybook("sql", "SELECT count() FROM balance_moved", "--format", "TSV").stdout.strip()
 
@@ -87,6 +91,17 @@ def test_an_outlet_is_sold(settings: Settings, waybook: Waybook, tmp_path: Path)
         assert "←" not in tree
         assert "  无锡  outlet  无锡承接公司  无锡承接有限公司  ****0123\n    小王  courier" in tree
         send(settings, *ticks(START + DAY + 4 * HOUR))
+        assert "2025-11-12 is not over" in books("close", "2025-11-12", "总部").stderr
+        waits = books("close", "2025-11-11", "总部")
+        assert (waits.returncode, waits.stdout) == (1, "1 cases of differing weights are undecided\n")
+        assert "say --yes" in waits.stderr
+        closed = books("close", "2025-11-11", "总部", "--yes").stdout
+        assert "published: the books are closed through 2025-11-11" in closed
+        assert "closed through 2025-11-11" in books("close", "2025-11-11", "总部").stderr
+        assert "another person" in books("reopen", "2025-11-10", "总部", "--reason", "漏记").stderr
+        assert "of length >= 1" in books("reopen", "2025-11-10", "李").stderr
+        until(lambda: "closed    through 2025-11-11  总部" in waybook("books", "list").stdout)
+        send(settings, *events_of("分拨秤2.5@2"), *ticks(START + DAY + 5 * HOUR))
         audited = waybook("audit")
         assert audited.returncode == 0, audited.stdout
     finally:

@@ -1,0 +1,95 @@
+"""Until when each lane took the books for closed, and on which day what it booked therefore has to stand."""
+
+from bisect import bisect_right
+from collections import defaultdict
+
+import msgspec
+
+from deploy.audit.report import Check, Findings
+from deploy.audit.store import BLOCK_RANGE, LANE, Store
+
+_CLOSES = """
+    SELECT seq, event_id, toString(status) AS status, toInt32(through) AS through,
+           toInt32(toDate(event_time, 'Asia/Shanghai')) AS said_on, published_by, reason
+    FROM $books_close ORDER BY seq, line"""
+_STRAY = f"""
+    SELECT waybill, fee, toInt32(business_date) AS booked_on, toInt32(toDate(addHours(event_time, 8), 'UTC')) AS own,
+           seq FROM $journal
+    WHERE {BLOCK_RANGE} AND fee IN (SELECT fee FROM $fee) AND business_date != toDate(addHours(event_time, 8), 'UTC')"""
+_LATE = f"""
+    SELECT waybill, fee, toString(business_date) AS booked_on FROM $journal
+    WHERE {BLOCK_RANGE} AND fee IN (SELECT fee FROM $fee) AND bitShiftRight(seq, {LANE}) = {{lane:UInt64}}
+        AND seq >= {{since:UInt64}} AND seq < {{until:UInt64}} AND toInt32(business_date) <= {{through:Int32}}"""
+END = 1 << 63
+
+
+class Close(msgspec.Struct, frozen=True):
+    """A word about closed days, as a lane took it. Days since 1970-01-01."""
+
+    seq: int
+    event: str
+    status: str
+    through: int
+    said_on: int
+    by: str
+    reason: str
+
+    @property
+    def said(self) -> tuple[object, ...]:
+        """The same in every lane."""
+        return msgspec.structs.astuple(self)[1:]
+
+
+class Closes:
+    """All closes and reopenings, by lane in order."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._lanes: dict[int, list[Close]] = defaultdict(list)
+        for row in store.rows(_CLOSES):
+            one = Close(*row.values())
+            self._lanes[one.seq >> LANE].append(one)
+
+    def booked_on(self, seq: int, day: int) -> int:
+        """On which day a block books what belongs to a day."""
+        closes = self._lanes.get(seq >> LANE, ())
+        known = bisect_right(closes, seq, key=lambda one: one.seq)
+        return max(day, closes[known - 1].through + 1) if known else day
+
+    def check_said(self) -> Check:
+        """Lanes were told the same in the same order, days were over that were closed, and another person reopened."""
+        found = Findings("closes_said", "关账与反关账：各分道一致，日期已过，反关账由他人提出")
+        longest = max(self._lanes.values(), key=len, default=[])
+        for lane, closes in self._lanes.items():
+            found.seen += len(closes)
+            for one, other in zip(closes, longest, strict=False):
+                if one.said != other.said:
+                    found.add(f"lane {lane} was told {one.said}, another one {other.said}")
+        through, by = -1, ""
+        for one in longest:
+            closed = one.status == "closed"
+            if closed and not through < one.through < one.said_on:
+                found.add(f"{one.event}: closed through {one.through} on {one.said_on}, after {through}")
+            if not closed and (one.through >= through or one.by == by):
+                found.add(
+                    f"{one.event}: {one.by} reopened after {one.through} what {by} had closed through {through}"
+                )
+            through, by = one.through, one.by
+        return found.check("closes")
+
+    def check_booked(self) -> Check:
+        """What belongs to a closed day is booked on the first open one, and everything else on its own day."""
+        found = Findings("booked_on", "属于已关账日期的分录记在首个未关账日，其余记在本日")
+        found.seen = self._store.count("journal")
+        for first, last in self._store.ranges("journal"):
+            for row in self._store.rows(_STRAY, first=first, last=last):
+                wanted = self.booked_on(row["seq"], row["own"])
+                if row["booked_on"] != wanted:
+                    found.add(
+                        f"{row['waybill']} {row['fee']}: booked on day {row['booked_on']}, not {wanted}"
+                    )
+            for lane, closes in self._lanes.items():
+                for one, after in zip(closes, [*(other.seq for other in closes[1:]), END], strict=True):
+                    span = {"lane": lane, "since": one.seq, "until": after, "through": one.through}
+                    found.rows(self._store.rows(_LATE, None, first=first, last=last, **span))
+        return found.check("journal rows")
