@@ -114,6 +114,8 @@ delivery_paid      payee D 1102 C 5102
 late               payer D 6001 C 2101
 late               payee D 1005 C 5001
 """
+BEFORE = (T0 + SHANGHAI_OFFSET) // DAY - 1
+"""The day before anything happens."""
 DAY_OF_HANDOVER = (T0 + 2 * DAY + SHANGHAI_OFFSET) // DAY
 CHANGE = {"change_id": "c1", "kind": "party_transferred", "outlet": "OUT1", "party": "P9", "reason": "sold"}
 MOVE: Values = {
@@ -485,8 +487,22 @@ def write(writer: Writer) -> None:
         "age_ms": DAY + HOUR,
     }
     events = [scan(three, "10", 5, T0)]
+    closed = {
+        "event_id": "closed",
+        "status": "closed",
+        "through": BEFORE,
+        "event_time": T0,
+        "published_by": "li",
+    }
     writer.by_hand(
-        {"event": events, "waiting": waits, "chain_breach": [breach], **moved}, {"waybook.devices:0": 6}
+        {
+            "event": events,
+            "waiting": waits,
+            "chain_breach": [breach],
+            "books_close": [closed],
+            **moved,
+        },
+        {"waybook.devices:0": 6},
     )
     letter = {
         "dead_letter_id": "dl-1",

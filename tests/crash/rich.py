@@ -13,6 +13,7 @@ nothing waits.
 import random
 import re
 from collections.abc import Callable, Sequence
+from datetime import date
 
 import msgspec
 import pytest
@@ -22,6 +23,7 @@ from deploy import levels, volumes
 from deploy.recall.complete import Complete
 from schemas import topics
 from schemas.events import (
+    BooksClosed,
     ControlEvent,
     CostWithdrawn,
     DeadLetter,
@@ -78,6 +80,7 @@ _STANDING = {
     "volume": "SELECT month, through_day, customer, parcels FROM volume WHERE (through_day, (counted_at, count_id)) IN "
     "(SELECT through_day, max((counted_at, count_id)) FROM volume GROUP BY through_day)",
     "cost_share": "SELECT cost_id, waybill, route, sum(amount) AS a FROM cost_share GROUP BY ALL HAVING a != 0",
+    "books_close": "SELECT DISTINCT * EXCEPT (seq, line) FROM books_close",
     "service_level": "SELECT * EXCEPT (blocks, counted_at, counted_by) FROM service_level",
 }
 """What stands in the end, whatever the blocks; tables that are not named: all of their rows.
@@ -101,6 +104,8 @@ AT_STAKE = {
     "rewarded months": "SELECT count() FROM charge WHERE waybill LIKE 'SL%' AND fee = 'service_level'",
     "penalised months": "SELECT count() FROM charge WHERE waybill LIKE 'SL%' AND fee = 'late'",
     "counted months": "SELECT count() FROM charge WHERE steps LIKE '%month_count%'",
+    "booked on an open day": "SELECT count() FROM journal WHERE business_date != posted_for AND fee IN "
+    "(SELECT fee FROM fee)",
     "costs withdrawn": "SELECT count() FROM cost WHERE status = 'withdrawn'",
     "shares taken back": "SELECT count() FROM cost_share WHERE status = 'reversed'",
 }
@@ -177,6 +182,11 @@ class Rich:
             for event in world.prompt(900_000 + number, FEBRUARY, luck):
                 _happen(out, event)
 
+    def closing(self, out: Out) -> None:
+        """January is closed: its breaches are not final yet."""
+        through = date(2026, 1, 31)
+        say(out, topics.CONTROL, BooksClosed(id="closed", time=FEBRUARY + HOUR, through=through, by="li"))
+
     def afterwards(self, out: Out) -> None:
         """So much time passes that breaches are final and the month can be judged."""
         for days in (20, 40):
@@ -192,6 +202,8 @@ class Rich:
         place.worked(_february("february"), hurt=hurt)
         source.add(self.february)
         place.worked(_february("counted"), COUNTING, hurt=hurt)
+        source.add(self.closing)
+        place.worked(_february("closed"), hurt=hurt)
         source.add(self.afterwards)
         place.worked(_judging("judging"), JUDGING, ("inserted", "produced"), hurt)
         place.end()
@@ -208,6 +220,8 @@ class Rich:
             quiet.worked(_february("february"))
             self.february(quiet)
             quiet.worked(_february("counted"), COUNTING)
+            self.closing(quiet)
+            quiet.worked(_february("closed"))
             self.afterwards(quiet)
             quiet.worked(_judging("judging"), JUDGING)
         quiet.lane.writer.close()
