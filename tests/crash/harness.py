@@ -404,10 +404,15 @@ class Field:
         for lane in self.lanes:
             shutil.rmtree(lane.settings.home / f"lane{lane.number}")
             lane.tend()
-        newest = int(self.client.query("SELECT max(n) FROM block").result_rows[0][0])
-        assert newest > 1
+        newest = self._newest()
+        assert all(n > 1 for _, n, *_ in newest)
         self._end_well()
-        assert self.client.query("SELECT max(n) FROM block").result_rows[0][0] == newest
+        assert self._newest() == newest
+
+    def _newest(self) -> list[tuple[Any, ...]]:
+        """Each lane's newest plan."""
+        sql = "SELECT lane, n, inputs, upto FROM block ORDER BY lane, n DESC LIMIT 1 BY lane"
+        return [tuple(row) for row in self.client.query(sql).result_rows]
 
     def _all_read(self) -> bool:
         try:
@@ -422,11 +427,9 @@ class Field:
             said = (topics.RECEIVABLES, topics.BILLS, topics.DECISIONS, topics.DEDUCTIONS)
             money = (*said, *topics.NOTIFICATIONS) if self.payments else ()
             messages = self.source.ends_of(topics.POSTINGS, topics.COMMANDS, *events, *money)
-            if not all(any(lane.get(name, 0) >= end for lane in reached) for name, end in messages.items()):
+            if not _reached(reached, messages):
                 return False
-        return len(rows) == self.count and all(
-            any(lane.get(name, 0) >= end for lane in reached) for name, end in self.source.ends.items()
-        )
+        return len(rows) == self.count and _reached(reached, self.source.ends)
 
     def contents(self) -> dict[str, tuple[int, int]]:
         """Rows of every table and a checksum of them, whatever blocks they came in."""
@@ -449,6 +452,12 @@ class Field:
         assert report.passed, report.to_text()
         if self.accounts:
             assert report.check("told").detail.endswith(" 0 sums on the way"), report.to_text()
+
+
+def _reached(lanes: Sequence[dict[str, int]], ends: dict[str, int]) -> bool:
+    """Whether every lane that reads a partition has read it to its end, and each is read by one."""
+    of = {name: [lane[name] for lane in lanes if name in lane] for name in ends}
+    return all(of[name] and min(of[name]) >= end for name, end in ends.items() if end)
 
 
 @contextmanager
