@@ -1,4 +1,5 @@
-"""Until when each lane took the books for closed, and on which day what it booked therefore has to stand."""
+"""Until when each lane took the books for closed: the same in all, and within the rules. On which day what it booked
+therefore stands is asked in `rules.py`."""
 
 from bisect import bisect_right
 from collections import defaultdict
@@ -6,21 +7,12 @@ from collections import defaultdict
 import msgspec
 
 from deploy.audit.report import Check, Findings
-from deploy.audit.store import BLOCK_RANGE, LANE, Store
+from deploy.audit.store import LANE, Store
 
 _CLOSES = """
     SELECT seq, event_id, toString(status) AS status, toInt32(through) AS through,
            toInt32(toDate(event_time, 'Asia/Shanghai')) AS said_on, published_by, reason
     FROM $books_close ORDER BY seq, line"""
-_STRAY = f"""
-    SELECT waybill, fee, toInt32(business_date) AS booked_on, toInt32(toDate(addHours(event_time, 8), 'UTC')) AS own,
-           seq FROM $journal
-    WHERE {BLOCK_RANGE} AND fee IN (SELECT fee FROM $fee) AND business_date != toDate(addHours(event_time, 8), 'UTC')"""
-_LATE = f"""
-    SELECT waybill, fee, toString(business_date) AS booked_on FROM $journal
-    WHERE {BLOCK_RANGE} AND fee IN (SELECT fee FROM $fee) AND bitShiftRight(seq, {LANE}) = {{lane:UInt64}}
-        AND seq >= {{since:UInt64}} AND seq < {{until:UInt64}} AND toInt32(business_date) <= {{through:Int32}}"""
-END = 1 << 63
 
 
 class Close(msgspec.Struct, frozen=True):
@@ -76,20 +68,3 @@ class Closes:
                 )
             through, by = one.through, one.by
         return found.check("closes")
-
-    def check_booked(self) -> Check:
-        """What belongs to a closed day is booked on the first open one, and everything else on its own day."""
-        found = Findings("booked_on", "属于已关账日期的分录记在首个未关账日，其余记在本日")
-        found.seen = self._store.count("journal")
-        for first, last in self._store.ranges("journal"):
-            for row in self._store.rows(_STRAY, first=first, last=last):
-                wanted = self.booked_on(row["seq"], row["own"])
-                if row["booked_on"] != wanted:
-                    found.add(
-                        f"{row['waybill']} {row['fee']}: booked on day {row['booked_on']}, not {wanted}"
-                    )
-            for lane, closes in self._lanes.items():
-                for one, after in zip(closes, [*(other.seq for other in closes[1:]), END], strict=True):
-                    span = {"lane": lane, "since": one.seq, "until": after, "through": one.through}
-                    found.rows(self._store.rows(_LATE, None, first=first, last=last, **span))
-        return found.check("journal rows")

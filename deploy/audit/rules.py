@@ -12,7 +12,7 @@ import msgspec
 
 from deploy.audit import postings
 from deploy.audit.report import Check, Findings
-from deploy.audit.store import BLOCK_RANGE, OF_SHARD, Store, shard_of
+from deploy.audit.store import BLOCK_RANGE, LANE, OF_SHARD, Store, shard_of
 from schemas.parties import HQ
 
 
@@ -92,6 +92,23 @@ RULES = (
         )
         GROUP BY charge_id, waybill, fee, event_time, amount, account, side, book, counterparty
         HAVING sum(found) != 0""",
+    ),
+    Rule(
+        "booked_on",
+        "属于已关账日期的分录记在首个未关账日，其余记在本日",
+        "journal",
+        "blocks",
+        f"""
+        SELECT waybill, fee, business_date, own FROM (
+            SELECT seq, waybill, fee, business_date, bitShiftRight(seq, {LANE}) AS lane,
+                   toDate(addHours(event_time, 8), 'UTC') AS own
+            FROM $journal WHERE {BLOCK_RANGE} AND fee IN (SELECT fee FROM $fee)
+        ) AS j
+        ASOF LEFT JOIN (
+            SELECT bitShiftRight(seq, {LANE}) AS lane, seq, argMax(through, line) AS closed
+            FROM $books_close GROUP BY lane, seq
+        ) AS c ON j.lane = c.lane AND j.seq >= c.seq
+        WHERE business_date != greatest(own, closed + 1)""",
     ),
     Rule(
         "dimensions",
