@@ -9,12 +9,12 @@ from collections.abc import Sequence
 import msgspec
 import numpy as np
 import pyarrow as pa
-from xxhash import xxh3_64_hexdigest
 
 from flows.governance.network import Network
 from flows.journal.moves import COST
 from flows.journal.post import PAYER_ENTRY, Legs, charge_ids, derived
 from flows.lifecycle.intake import RefusedError
+from flows.lifecycle.repeats import content_of, is_repeat
 from schemas.events import CostIncurred, CostWithdrawn
 from schemas.parties import HQ
 from schemas.times import business_day, day_of
@@ -45,13 +45,8 @@ class Costs(msgspec.Struct):
 
     def take(self, event: CostIncurred | CostWithdrawn, network: Network | None) -> list[Booking] | None:
         """What an event books; None: it is a repeat. Raises RefusedError."""
-        said = xxh3_64_hexdigest(msgspec.json.encode(event))
-        known = self.seen.get(event.id)
-        if known is not None:
-            if known[1] != said:
-                raise RefusedError(
-                    "conflicting_duplicate", f"event {event.id} was accepted with other content"
-                )
+        _, known = self.seen.get(event.id, (0, None))
+        if is_repeat(event, known):
             return None
         if isinstance(event, CostIncurred):
             _check(event, network)
@@ -66,7 +61,7 @@ class Costs(msgspec.Struct):
             if cost is not None:
                 bookings.append(Booking(cost, event, -1))
             self.withdrawn.setdefault(event.cost, day)
-        self.seen[event.id] = day, said
+        self.seen[event.id] = day, content_of(event)
         self._forget(business_day(event.time) - 2 * MOST_DAYS)
         return bookings
 

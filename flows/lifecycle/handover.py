@@ -6,13 +6,13 @@ All of it depends on the control topic's events in their order alone, so that ev
 from datetime import date
 
 import msgspec
-from xxhash import xxh3_64_hexdigest
 
 from flows.governance.network import Network
 from flows.governance.operators import Change, Operators, RefusedChangeError
 from flows.journal.moves import Move, Totals, broken_rule, differences, totals_of
 from flows.journal.rules import TransferRules
 from flows.lifecycle.intake import RefusedError
+from flows.lifecycle.repeats import content_of, is_repeat
 from schemas.events import BalanceMoved
 from schemas.times import business_day, day_of
 
@@ -36,10 +36,7 @@ class Hands(msgspec.Struct):
 
     def is_new(self, event: Change | BalanceMoved) -> bool:
         """Whether an event is not a repeat. Raises RefusedError when its id was used for something else."""
-        known = self.seen.get(event.id)
-        if known is not None and known != _content(event):
-            raise RefusedError("conflicting_duplicate", f"event {event.id} was accepted with other content")
-        return known is None
+        return not is_repeat(event, self.seen.get(event.id))
 
     def change(self, event: Change, operators: Operators, network: Network | None) -> Operators:
         """The history after a change. Raises RefusedError."""
@@ -71,7 +68,7 @@ class Hands(msgspec.Struct):
         return {(book, account, other): units for book, account, other, units in self.moved.get(key, [])}
 
     def _accept(self, event: Change | BalanceMoved) -> None:
-        self.seen[event.id] = _content(event)
+        self.seen[event.id] = content_of(event)
         self.open_day = max(self.open_day, business_day(event.time))
 
 
@@ -91,7 +88,3 @@ def _check_handover(event: BalanceMoved, operators: Operators) -> None:
             return
     message = f"{event.outlet} does not go from {event.former} to {event.party} on {event.from_day}"
     raise RefusedError("move_refused", message)
-
-
-def _content(event: Change | BalanceMoved) -> str:
-    return xxh3_64_hexdigest(msgspec.json.encode(event))

@@ -8,9 +8,9 @@ alone, so that every lane comes to the same.
 from collections.abc import Sequence
 
 import msgspec
-from xxhash import xxh3_64_hexdigest
 
 from flows.lifecycle.intake import RefusedError
+from flows.lifecycle.repeats import content_of, is_repeat
 from schemas.events import BooksClosed, BooksReopened
 from schemas.times import business_day, date_of, day_of
 from sinks import columns
@@ -33,17 +33,11 @@ class Periods(msgspec.Struct):
 
     def take(self, event: Said) -> bool:
         """Close or reopen; False: it is a repeat. Raises RefusedError with rule `close_refused`."""
-        said = xxh3_64_hexdigest(msgspec.json.encode(event))
-        known = self.seen.get(event.id)
-        if known is not None:
-            if known != said:
-                raise RefusedError(
-                    "conflicting_duplicate", f"event {event.id} was accepted with other content"
-                )
+        if is_repeat(event, self.seen.get(event.id)):
             return False
         if wrong := self.against(event):
             raise RefusedError("close_refused", wrong)
-        self.seen[event.id] = said
+        self.seen[event.id] = content_of(event)
         self.through, self.by = day_of(event.through), event.by
         return True
 
