@@ -4,21 +4,18 @@ Written apart from the flow. Of what is said of a due the newest word counts. Wh
 newest rules; older words are charged by the rules of some moment after the last of them.
 """
 
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from decimal import Decimal
 
-from deploy.audit import postings
-from deploy.audit.eras import Era, Eras
-from deploy.audit.postings import Due, Postings, words
+from deploy.audit.eras import Era
+from deploy.audit.postings import Due, words
 from deploy.audit.pricing import Parcel
 from deploy.audit.report import Check, Findings
 from deploy.audit.rules import AS_OF
 from deploy.audit.stays import Goods, unmeasured
-from deploy.audit.store import Store, read_blocks, shard_of, up_to
-from deploy.audit.stored import E4, EPOCH, NO_MEASURE, NO_PRICE, Bill, Owed, Row, Stored
-from schemas.settings import Settings
+from deploy.audit.store import read_blocks, shard_of, up_to
+from deploy.audit.stored import E4, EPOCH, NO_MEASURE, NO_PRICE, Bill, Books, Owed, Row, Stored
 
 _HAULS = f"""
     SELECT haul AS name, seq, line, event_id, toUnixTimestamp64Milli(event_time) AS time, toString(service) AS due,
@@ -52,17 +49,9 @@ class Hauls(Stored):
     TOLD = (("haul", _HAULS), ("stay_month", _MONTHS))
     ENDS = "toString(origin), toString(destination)"
 
-    def __init__(
-        self,
-        store: Store,
-        eras: Eras,
-        rules: Postings,
-        data_time: int | None,
-        limits: Settings,
-        journal: Counter[postings.Key],
-    ) -> None:
-        super().__init__(store, eras, rules, data_time, limits, journal)
-        self._all = {due.name: due for due in rules.dues}
+    def __init__(self, books: Books) -> None:
+        super().__init__(books)
+        self._all = {due.name: due for due in books.rules.dues}
         self.charges = Findings("recomputed_hauls", "运输费与仓储月保底由原始事件独立重算")
         self.waits = Findings("recomputed_haul_waiting", "运输与月保底的待计费原因独立重算")
         self.months = Findings("counted_months", "客户月仓储费合计由逐日费用独立汇总")

@@ -52,6 +52,7 @@ from deploy.audit.rules import AS_OF
 from deploy.audit.stays import Stays
 from deploy.audit.steps import untrue
 from deploy.audit.store import OF_SHARD, Store
+from deploy.audit.stored import Books
 from deploy.audit.volumes import check_counts, read_counts
 from schemas.parties import HQ
 from schemas.settings import Settings
@@ -156,8 +157,8 @@ class Recomputation:
         self.lanes = Findings("one_lane", "同一运单的事件只在一个通道")
         self.cases = Cases(store, self._eras)
         self.chains = Chains(store, self._eras, data_time, limits)
-        self.stays = Stays(store, self._eras, self._rules, data_time, limits, self.journal)
-        self.hauls = Hauls(store, self._eras, self._rules, data_time, limits, self.journal)
+        books = Books(store, self._eras, self._rules, data_time, limits, self.journal)
+        self.stays, self.hauls = Stays(books), Hauls(books)
 
     def walk(self) -> None:
         """Look at every parcel."""

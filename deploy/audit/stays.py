@@ -6,21 +6,18 @@ rules; what has left the store may have left the lane, too, and is then charged 
 last event.
 """
 
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import date, timedelta
 from typing import NamedTuple
 
-from deploy.audit import postings
-from deploy.audit.eras import Era, Eras
-from deploy.audit.postings import STAYS, Due, Postings
+from deploy.audit.eras import Era
+from deploy.audit.postings import STAYS, Due
 from deploy.audit.pricing import Parcel
 from deploy.audit.report import Check, Findings
 from deploy.audit.rows import Row as PriceRow
-from deploy.audit.store import LANE, Store, shard_of
-from deploy.audit.stored import E4, EPOCH, NO_MEASURE, NO_PRICE, Bill, Key, Owed, Row, Stored
+from deploy.audit.store import LANE, shard_of
+from deploy.audit.stored import E4, EPOCH, NO_MEASURE, NO_PRICE, Bill, Books, Key, Owed, Row, Stored
 from deploy.audit.tariffs import Price
-from schemas.settings import Settings
 
 HOUR, DAY, EAST_8 = 3_600_000, 86_400_000, 8 * 3_600_000
 ENTRY, DAILY, EXIT = STAYS
@@ -68,17 +65,9 @@ class Stays(Stored):
     TOLD = (("stay_event", _EVENTS),)
     ENDS = "toString(origin)"
 
-    def __init__(
-        self,
-        store: Store,
-        eras: Eras,
-        rules: Postings,
-        data_time: int | None,
-        limits: Settings,
-        journal: Counter[postings.Key],
-    ) -> None:
-        super().__init__(store, eras, rules, data_time, limits, journal)
-        self._passed = {row["lane"]: date.fromisoformat(row["newest"]) for row in store.rows(_PASSED)}
+    def __init__(self, books: Books) -> None:
+        super().__init__(books)
+        self._passed = {row["lane"]: date.fromisoformat(row["newest"]) for row in books.store.rows(_PASSED)}
         """By lane: the newest day that goods which are still there were charged for."""
         self.charges = Findings("recomputed_stays", "在库批次逐日仓储费与装卸费由原始事件独立重算")
         self.snapshots = Findings("recomputed_stay_prices", "在库批次的计费步骤独立重算")

@@ -4,6 +4,7 @@ Each is told of in words of one lane. What is owed by all of them under the rule
 """
 
 import json
+from abc import ABC, abstractmethod
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from datetime import date
@@ -65,7 +66,19 @@ class Bill(msgspec.Struct):
     waits: dict[str, str] = {}
 
 
-class Stored:
+class Books(NamedTuple):
+    """What is walked through, and by which rules."""
+
+    store: Store
+    eras: Eras
+    rules: Postings
+    data_time: int | None
+    limits: Settings
+    journal: Counter[postings.Key]
+    """What is owed is posted here."""
+
+
+class Stored(ABC):
     """Walks through all that one or more tables tell of; posts what it owes into `journal`, whose sums are checked
     elsewhere."""
 
@@ -80,20 +93,13 @@ class Stored:
     charges: Findings
     waits: Findings
 
-    def __init__(
-        self,
-        store: Store,
-        eras: Eras,
-        rules: Postings,
-        data_time: int | None,
-        limits: Settings,
-        journal: Counter[postings.Key],
-    ) -> None:
-        self._store, self._eras, self._journal = store, eras, journal
-        self._dues = {due.name: due for due in rules.dues if due.trigger in self.TRIGGERS}
+    def __init__(self, books: Books) -> None:
+        self._store, self._eras, self._journal = books.store, books.eras, books.journal
+        self._dues = {due.name: due for due in books.rules.dues if due.trigger in self.TRIGGERS}
         self._due_of = {fee.name: due.name for due in self._dues.values() for fee in due.fees}
         self._fees = {fee.name: fee for due in self._dues.values() for fee in due.fees}
-        self._data_time, self._oldest, self._ahead = data_time, limits.oldest, limits.ahead
+        self._data_time = books.data_time
+        self._oldest, self._ahead = books.limits.oldest, books.limits.ahead
 
     def walk(self) -> None:
         """All of them."""
@@ -158,9 +164,9 @@ class Stored:
 
     # What should be charged
 
+    @abstractmethod
     def _bill(self, era: Era, told: Sequence[Row], today: int) -> Bill:
         """What is owed by the rules of an era. Words are in order of time and id."""
-        raise NotImplementedError
 
     def _today(self, _lane: int, _told: Sequence[Row]) -> int:
         """The business day that has not passed, where days count."""
