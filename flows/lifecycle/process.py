@@ -26,7 +26,7 @@ from flows.lifecycle.gathering import REFUSED, Unfinished, whole
 from flows.lifecycle.handover import Hands
 from flows.lifecycle.intake import DECODERS, RefusedError, glimpse, read, waybill_in_pattern
 from flows.lifecycle.output import Output, Recall, Refusal
-from flows.lifecycle.parcel import MARK, NEVER, Line, Parcel, over, pending
+from flows.lifecycle.parcel import MARK, NEVER, Parcel, over, pending
 from flows.lifecycle.periods import Said
 from flows.lifecycle.published import begins, next_network, taken_out
 from flows.lifecycle.reasons import ABANDONED, REASONS
@@ -424,7 +424,7 @@ class Lifecycle:
                 self.waits[reason] += 1
             scans = [fact for fact in event.facts if isinstance(fact, Scan)]
             self.watch.brought_back(parcel, event.broken, scans, event.cause)
-        self._assess_again(parcel, event.cause, parcel.line)
+        self._assess_again(parcel, event.cause)
         if status == "joined" and parcel.breaches:
             self._heard(parcel, event.cause)
         (self.waiting.add if parcel.waiting else self.waiting.discard)(parcel.key)
@@ -636,7 +636,7 @@ class Lifecycle:
             cause, parcel.again = parcel.again, ""
             if not parcel.given_up:
                 before = len(self.output.charges)
-                self._assess_again(parcel, cause, parcel.line)
+                self._assess_again(parcel, cause)
                 self._recalled(parcel, cause, "assessed", before)
 
     def _recalled(
@@ -677,10 +677,10 @@ class Lifecycle:
         for key in keys:
             parcel = self.ring.known(key)
             if parcel is not None:
-                self._assess_again(parcel, parcel.weight_id, parcel.line)
+                self._assess_again(parcel, parcel.weight_id)
 
-    def _assess_again(self, parcel: Parcel, cause: str, line: Line) -> None:
-        """Assess a parcel by the rules as they are. `line`: where it went, as what, until now.
+    def _assess_again(self, parcel: Parcel, cause: str) -> None:
+        """Assess a parcel by the rules as they are.
 
         What is charged now makes it younger: it stays as long as words of before could still come.
         """
@@ -688,7 +688,7 @@ class Lifecycle:
         self.rules.cause = cause
         before = len(self.output.charges)
         self.rules.choose(parcel)
-        self.rules.all(parcel, line)
+        self.rules.all(parcel, parcel.line)
         if self.rules.deadline(parcel) > self.ring.now:  # by a new policy the weight has another one
             self._set_timer(parcel)
         if len(self.output.charges) != before:

@@ -247,8 +247,8 @@ class Payments:
         for payment, one in zip(payments, known, strict=True):
             self._check_payment(payment, one)
         sealed = self._channels.seal(event.id, at.raw)
-        for payment in payments:
-            record = self._payment(payment, event.id)
+        for payment, one in zip(payments, known, strict=True):
+            record = self._payment(payment, one, event.id)
             self.ring.mark(record)
             record.seen += mark
             self.output.heard.append(Heard(event, payment, len(payments), sealed, at.partition, at.offset))
@@ -265,11 +265,10 @@ class Payments:
             if len(record.told) == MOST_TOLD:
                 raise RefusedError("conflicting_duplicate", f"more than {MOST_TOLD} contents of one payment")
 
-    def _payment(self, payment: Payment, cause: str) -> PaymentRecord:
+    def _payment(self, payment: Payment, known: Record | None, cause: str) -> PaymentRecord:
         """A payment as it is told now; its record."""
-        key = payment_key(payment.key)
-        known = self.ring.known(key)
         if known is None:
+            key = payment_key(payment.key)
             known = self._begin(PaymentRecord(key, self.ring.place, self.ring.epoch, self.ring.now))
         record = cast("PaymentRecord", known)
         if payment not in record.told:
@@ -285,7 +284,7 @@ class Payments:
             record.finished = now.state != "success"
             if now != before:
                 self.output.stated.append(Stated(now, self._channels.party_of(now.payer), cause))
-            self._touched[key] = payment.group, cause
+            self._touched[record.key] = payment.group, cause
         return record
 
     def _bill(self, event: BillEvent, at: Place) -> None:
