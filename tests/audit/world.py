@@ -20,6 +20,7 @@ from schemas.events import (
 )
 from schemas.identity import version_of
 from schemas.times import HOUR, MINUTE
+from tests.lifecycle.world import DISCOUNT
 
 START = 1_767_578_400_000
 """2026-01-05T02:00Z."""
@@ -170,15 +171,6 @@ RICH = {
     "wrong_sorting": "2.0",
 }
 """Yuan, a fen more to Shaanxi."""
-BY_MONTH = """
-[[table]]
-fee = "waybill"
-kind = "discount"
-name = "月量优惠"
-file = "month.csv"
-shape = "percent"
-effective_from = 2025-01-01
-"""
 
 
 def tariff(
@@ -252,7 +244,7 @@ def tariff(
             for fee, price in RICH.items()
         }
     if by_month:
-        files["book.toml"] += BY_MONTH
+        files["book.toml"] += DISCOUNT
         files["month.csv"] = "month_parcels,percent\n3..9,10\n10..29,12.5\n30..,20\n"
     return TariffPublished(id=f"tariff-{name}", time=START, version=version_of(files), name=name, files=files)
 

@@ -15,18 +15,9 @@ from schemas import topics
 from schemas.events import VolumesCounted
 from schemas.times import DAY, HOUR, SHANGHAI_OFFSET, day_of
 from tests.lifecycle.test_fees import check_books
-from tests.lifecycle.world import BOOK, START, Book, events_of, order, scan, tariff
+from tests.lifecycle.world import BOOK, DISCOUNT, START, Book, events_of, order, scan, tariff
 from tests.rating.material import scenarios
 
-DISCOUNT = """
-[[table]]
-fee = "waybill"
-kind = "discount"
-name = "月量优惠"
-file = "month.csv"
-shape = "percent"
-effective_from = 2025-01-01
-"""
 BY_MONTH = {
     **BOOK,
     "book.toml": BOOK["book.toml"] + DISCOUNT,

@@ -26,6 +26,16 @@ BOOK = {
     ),
 }
 """The rating tests' book with one transit price."""
+DISCOUNT = """
+[[table]]
+fee = "waybill"
+kind = "discount"
+name = "月量优惠"
+file = "month.csv"
+shape = "percent"
+effective_from = 2025-01-01
+"""
+"""A table of a book that looks at the customer's parcels in the month; it needs `month.csv`."""
 NETWORK_FILES = files_in(HERE / "network")
 START = 1_762_819_200_000
 """2025-11-11 08:00 in Shanghai."""
