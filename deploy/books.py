@@ -43,11 +43,23 @@ def _known(settings: Settings) -> Periods:
     return periods
 
 
-def _checked(settings: Settings, event: Said) -> Said:
-    msgspec.json.decode(msgspec.json.encode(event), type=type(event))  # as a lane will read it
-    if wrong := _known(settings).against(event):
+def word(
+    settings: Settings,
+    kind: type[BooksClosed] | type[BooksReopened],
+    through: date,
+    by: str,
+    reason: str,
+) -> Said:
+    """That the books are closed through a day, or only through it, to be published.
+
+    Raises LookupError with what speaks against it, msgspec.ValidationError for what no lane could read.
+    """
+    now, tag = data_time(settings), str(kind.__struct_config__.tag)
+    made = kind(id=content_id(tag, str(through), str(now)), time=now, through=through, by=by, reason=reason)
+    msgspec.json.decode(msgspec.json.encode(made), type=kind)  # as a lane will read it
+    if wrong := _known(settings).against(made):
         raise LookupError(wrong)
-    return event
+    return made
 
 
 def open_items(client: Client, through: date) -> Iterator[str]:
@@ -57,20 +69,6 @@ def open_items(client: Client, through: date) -> Iterator[str]:
     for row in rows(client, UNDECIDED, through=through):
         if row["n"]:
             yield f"{row['n']} cases of differing weights are undecided"
-
-
-def closing(settings: Settings, through: date, by: str, reason: str) -> Said:
-    """That the books are closed through a day, to be published. Raises LookupError with what speaks against it."""
-    now = data_time(settings)
-    number = content_id("books_closed", str(through), str(now))
-    return _checked(settings, BooksClosed(id=number, time=now, through=through, by=by, reason=reason))
-
-
-def reopening(settings: Settings, through: date, by: str, reason: str) -> Said:
-    """That days after this one are open again, to be published. Raises LookupError with what speaks against it."""
-    now = data_time(settings)
-    number = content_id("books_reopened", str(through), str(now))
-    return _checked(settings, BooksReopened(id=number, time=now, through=through, by=by, reason=reason))
 
 
 def told(client: Client) -> Iterator[str]:

@@ -9,6 +9,7 @@ from deploy import books
 from deploy.commands import Command, safely
 from deploy.commands.where import LONG, settings_of, store_of
 from deploy.publish import send_control
+from schemas.events import BooksClosed, BooksReopened
 
 
 def books_(arguments: argparse.Namespace) -> int:
@@ -22,10 +23,10 @@ def books_(arguments: argparse.Namespace) -> int:
         return 1
     settings, said = settings_of(arguments), (arguments.through, arguments.by, arguments.reason)
     if arguments.what == "reopen":
-        send_control(settings, books.reopening(settings, *said))
+        send_control(settings, books.word(settings, BooksReopened, *said))
         sys.stdout.write(f"published: the days after {arguments.through} are open again\n")
         return 0
-    event = books.closing(settings, *said)
+    event = books.word(settings, BooksClosed, *said)
     items = list(books.open_items(store_of(arguments, LONG), arguments.through))
     sys.stdout.write("".join(f"{line}\n" for line in items))
     if items and not arguments.yes:

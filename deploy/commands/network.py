@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from deploy import publish
-from deploy.commands import Command
+from deploy.commands import Command, safely
 from deploy.commands.where import settings_of
 from schemas.problems import DocumentError
 
@@ -18,15 +18,12 @@ def publish_network(arguments: argparse.Namespace) -> int:
     except DocumentError as error:
         sys.stderr.write(f"refused, nothing is published:\n{error}\n")
         return 1
-    except LookupError as error:
-        sys.stderr.write(f"{error}\n")
-        return 1
     sys.stdout.write(f"published version {version}\n")
     return 0
 
 
 def add(command: Command) -> None:
     """publish-network."""
-    one = command("publish-network", publish_network)
+    one = command("publish-network", safely(publish_network))
     one.add_argument("directory", type=Path, help="with the document's TOML and CSV files, or .xlsx")
     one.add_argument("--by", default=os.environ.get("USER", ""), help="who publishes")

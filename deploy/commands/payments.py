@@ -5,7 +5,7 @@ import sys
 
 from dashboards.payments import figures, to_text
 from dashboards.trail import trail
-from deploy.commands import Command
+from deploy.commands import Command, safely
 from deploy.commands.where import store_of
 
 
@@ -18,17 +18,13 @@ def payments(arguments: argparse.Namespace) -> int:
     if arguments.what is None:
         sys.stdout.write(to_text(figures(client)) + "\n")
         return 0
-    try:
-        for step in trail(client, arguments.name):
-            sys.stdout.write(f"{step.line}\n")
-    except LookupError as error:
-        sys.stderr.write(f"{error}\n")
-        return 1
+    for step in trail(client, arguments.name):
+        sys.stdout.write(f"{step.line}\n")
     return 0
 
 
 def add(command: Command) -> None:
     """payments."""
-    one = command("payments", payments)
+    one = command("payments", safely(payments))
     one.add_argument("what", nargs="?", choices=("show",))
     one.add_argument("name", nargs="?", help="show: channel/merchant/kind/number, or a document")

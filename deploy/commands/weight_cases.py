@@ -5,10 +5,8 @@ import os
 import sys
 from decimal import Decimal
 
-import msgspec
-
 from deploy import weights
-from deploy.commands import Command
+from deploy.commands import Command, safely
 from deploy.commands.where import settings_of, store_of
 
 
@@ -26,21 +24,17 @@ def decide_weight(arguments: argparse.Namespace) -> int:
     if (arguments.decision == "override") != (grams > 0) or grams != int(grams):
         sys.stderr.write("override needs --kg, to the gram; confirm takes none\n")
         return 1
-    try:
-        made = weights.decide(
-            settings,
-            store_of(arguments),
-            arguments.waybill,
-            arguments.decision,
-            grams=int(grams),
-            volume_cm3=arguments.volume_cm3,
-            weight_event=arguments.event,
-            by=arguments.by,
-            reason=arguments.reason,
-        )
-    except (LookupError, msgspec.ValidationError) as error:
-        sys.stderr.write(f"{error}\n")
-        return 1
+    made = weights.decide(
+        settings,
+        store_of(arguments),
+        arguments.waybill,
+        arguments.decision,
+        grams=int(grams),
+        volume_cm3=arguments.volume_cm3,
+        weight_event=arguments.event,
+        by=arguments.by,
+        reason=arguments.reason,
+    )
     sys.stdout.write(f"decided: {made.id}\n")
     return 0
 
@@ -49,7 +43,7 @@ def add(command: Command) -> None:
     """weight-cases, decide-weight."""
     one = command("weight-cases", weight_cases)
     one.add_argument("--open", action="store_true", help="only those that nobody has decided")
-    one = command("decide-weight", decide_weight)
+    one = command("decide-weight", safely(decide_weight))
     one.add_argument("waybill")
     one.add_argument("decision", choices=("confirm", "override"))
     one.add_argument("--kg", type=Decimal, help="override: what it weighs")

@@ -7,7 +7,7 @@ from datetime import date
 import msgspec
 from clickhouse_connect.driver.client import Client
 
-from dashboards.payments import OPEN_DECISIONS
+from dashboards.payments import NEEDS, OPEN_DECISIONS
 from dashboards.queries import Row, rows
 from dashboards.stored import now_of
 from dashboards.trail import deducted
@@ -59,10 +59,9 @@ WHERE of_group = {group:String} AND document IN {names:Array(String)}"""
 PAYMENT = """
 SELECT count() AS n FROM payment WHERE payment = {payment:String} AND ({kind:String} = '' OR kind = {kind:String})"""
 NO_DOCUMENT = "there is no document {} of group {}"
-NEEDS = {
-    "approval": "待他人复核 waits for another person: waybook exceptions approve",
-    "refund": "待退款 has to go back, and has not",
-}
+WAITS = f"{NEEDS['approval']} waits for another person"
+APPROVE = f"{WAITS}: waybook exceptions approve"
+UNDONE = {"approval": APPROVE, "refund": f"{NEEDS['refund']} has to go back, and has not"}
 
 
 def listing(
@@ -80,11 +79,7 @@ def listing(
     listed = rows(client, OPEN, kind=kind, group=group, owner=owner, ignored=ignored, age=age, limit=limit)
     decided = {row["exception_id"]: row["decision_id"] for row in rows(client, OPEN_DECISIONS, group=group)}
     for row in listed:
-        said = (
-            f"  待他人复核 waits for another person: {one}"
-            if (one := decided.get(row["exception_id"]))
-            else ""
-        )
+        said = f"  {WAITS}: {one}" if (one := decided.get(row["exception_id"])) else ""
         yield (
             f"{row['exception_id']}  {row['severity']}  {EXCEPTION[row['kind']]} {row['kind']}  {row['subject']}  "
             f"{yuan(row['amount'])}  {row['owner']}  {shanghai(row['since'])}  {row['suggested']}{said}"
@@ -97,7 +92,7 @@ def undone(client: Client, group: str = "") -> Iterator[str]:
     """A line for each decision that waits for another person, and each after which money has to go back and has not."""
     for row in rows(client, OPEN_DECISIONS, group=group):
         yield (
-            f"{row['decision_id']}  {NEEDS[row['needs']]}  {row['decision']}  {row['about']}  {yuan(row['amount'])}  "
+            f"{row['decision_id']}  {UNDONE[row['needs']]}  {row['decision']}  {row['about']}  {yuan(row['amount'])}  "
             f"{row['decided_by']}  {shanghai(row['decided_at'])}  {row['reason']}"
         ).rstrip()
 
@@ -243,7 +238,7 @@ class Answer:
 STATE = {"ignored": "暂缓 sleeps", "closed": "已关闭 closed"}
 STATES = {
     "in_force": "生效 in force",
-    "waiting": "待他人复核 waits for another person: waybook exceptions approve",
+    "waiting": APPROVE,
     "withdrawn": "已撤回 withdrawn before it came",
     "noted": "已记录 noted",
     "refused": "被拒绝 refused",

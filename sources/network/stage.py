@@ -238,13 +238,12 @@ class Stage:
     def _send(self, cue: Cue, stop: Stop) -> None:
         if cue.fate != "repeated":
             self.underway.sent(cue.dead_letter or cue.event_id, cue.at)
-        if not cue.topic and not cue.store:
-            self.sent.orders += 1
-            self.kafka.send(topics.ORDERS.name, cue.payload, cue.waybill)
-            return
-        self.sent.devices += 1
+        is_order = not cue.topic and not cue.store
+        self.sent.orders += is_order
+        self.sent.devices += not is_order
         if not cue.topic:
-            self.kafka.send(topics.STAYS.name, cue.payload, cue.waybill)
+            topic = topics.ORDERS if is_order else topics.STAYS
+            self.kafka.send(topic.name, cue.payload, cue.waybill)
             return
         self.publisher.publish(cue.topic, cue.payload, lambda: stop.at_once)
         if not self._heard:
