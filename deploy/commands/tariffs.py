@@ -1,22 +1,18 @@
 """Tariff books: `waybook tariff …`, each of which is in `deploy.tariff.commands`."""
 
 import argparse
-
-from clickhouse_connect.driver.client import Client
+from functools import partial
 
 from deploy.commands import Command
-from deploy.commands.where import QUICK, settings_of, store_of
+from deploy.commands.where import opened, settings_of
 from deploy.tariff import commands
 from deploy.tariff.arguments import add_commands, publish_arguments
 
 
 def tariff(arguments: argparse.Namespace) -> int:
     """Tariff books: check, compare, publish, withdraw, look at, turn into Excel and back, try."""
-
-    def connect(seconds: int = QUICK) -> Client:
-        return store_of(arguments, seconds)
-
-    return commands.run(arguments, connect, settings_of(arguments))
+    settings = settings_of(arguments)
+    return commands.run(arguments, partial(opened, settings), settings)
 
 
 def publish_tariff(arguments: argparse.Namespace) -> int:

@@ -31,7 +31,11 @@ def settings_of(arguments: argparse.Namespace) -> Settings:
 
 def store_of(arguments: argparse.Namespace, seconds: int = QUICK) -> Client:
     """The store. Raises StoreAwayError, soon."""
-    settings = settings_of(arguments)
+    return opened(settings_of(arguments), seconds)
+
+
+def opened(settings: Settings, seconds: int = QUICK) -> Client:
+    """The same, where the settings are known."""
     client = connect(settings, QUICK)
     return client if seconds == QUICK else connect(settings, seconds)
 

@@ -126,6 +126,11 @@ class Comparison:
         for group, numbers in summed(found, [self._column(found.sample, name) for name in self.by]):
             self.groups.setdefault(group, Sums()).add(numbers)
 
+    def merge(self, groups: Mapping[Group, Sums]) -> None:
+        """Count what another comparison by the same came to."""
+        for group, sums in groups.items():
+            self.groups.setdefault(group, Sums()).add(msgspec.structs.astuple(sums))
+
     @property
     def total(self) -> Sums:
         """Of everything."""

@@ -1,12 +1,17 @@
-"""Rating again all charges in force of some fees and days, part by part, the next part read while one is rated."""
+"""Rating again all charges in force of some fees and days, part by part, in as many processes as the machine bears."""
 
+import os
+import signal
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from typing import NamedTuple
 
 from clickhouse_connect.driver.client import Client
 
-from deploy.rerating.compare import Comparison, rated
-from deploy.rerating.read import NO_CHARGE, Days, Reader, Sample
+from deploy.rerating.compare import Comparison, Group, Sums, rated
+from deploy.rerating.read import NO_CHARGE, Days, Reader
+from flows.fees.current import FEES
 from flows.fees.model import OF_STORES, Fees
 from flows.governance.network import Network
 from flows.lifecycle.assess import NO_BOOK
@@ -15,8 +20,11 @@ from flows.rating.rerate import Rerater
 from flows.rating.tariffs import Tariffs
 from flows.rating.touched import Spans
 
-EACH = 500_000
+EACH = 250_000
 """Charges in a part."""
+MOST = 8
+"""Processes: each has the books in its memory."""
+Connect = Callable[[], Client]
 Progress = Callable[[int, int], None]
 """Told after each part how many of how many are done."""
 
@@ -31,34 +39,78 @@ def hubs(network: Network) -> list[str]:
     return [code for code, site in network.sites.items() if site.kind == "hub"]
 
 
-def compare(
-    client: Client, where: str, after: Rerater, network: Network, by: Sequence[str], progress: Progress
-) -> Comparison:
-    """What the charges in force, of a condition on fee and business date, come to by other tariffs."""
-    comparison = Comparison(by, network)
-    parts = -(-count_of(client, where) // EACH)
-    reader = Reader(client, after.facts, hubs(network))
-    for done, sample in enumerate(_ahead(lambda part: reader.in_force(where, part, parts), parts), 1):
-        comparison.add(rated(sample, after))
+class Question(NamedTuple):
+    """What the charges in force, of a condition on fee and business date, come to by other books. It can be sent to
+    another process as it is, so `connect` has to be a function that has a name there."""
+
+    connect: Connect
+    where: str
+    books: Sequence[Book]
+    """In order of publication."""
+    network: Network
+    by: Sequence[str]
+    fees: Fees = FEES
+
+
+class Answers:
+    """Answers a question part by part, with a client and tariffs of its own."""
+
+    def __init__(self, asked: Question) -> None:
+        self._asked = asked
+        self._after = rerater(asked.books, asked.network, asked.fees)
+        self._reader = Reader(asked.connect(), self._after.facts, hubs(asked.network))
+
+    def part(self, part: int, parts: int) -> dict[Group, Sums]:
+        """The sums of one part of the charges."""
+        found = Comparison(self._asked.by, self._asked.network)
+        found.add(rated(self._reader.in_force(self._asked.where, part, parts), self._after))
+        return found.groups
+
+
+def compare(asked: Question, progress: Progress, processes: int = 0) -> Comparison:
+    """The answer. `processes`: 0: one more than there are cores, because one always waits for the store."""
+    parts = -(-count_of(asked.connect(), asked.where) // EACH)
+    comparison = Comparison(asked.by, asked.network)
+    several = min(processes or (os.cpu_count() or 1) + 1, parts, MOST)
+    for done, groups in enumerate((_beside if several > 1 else _alone)(asked, parts, several), 1):
+        comparison.merge(groups)
         progress(done, parts)
     return comparison
+
+
+def _alone(asked: Question, parts: int, _: int) -> Iterator[dict[Group, Sums]]:
+    answers = Answers(asked) if parts else None
+    for part in range(parts):
+        assert answers is not None
+        yield answers.part(part, parts)
+
+
+def _beside(asked: Question, parts: int, processes: int) -> Iterator[dict[Group, Sums]]:
+    """The parts in order, each from one of several processes."""
+    pool = ProcessPoolExecutor(processes, get_context("spawn"), _begin, (asked,))
+    try:
+        yield from pool.map(_part, range(parts), [parts] * parts)
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+_answers: list[Answers] = []
+"""In a process of the pool: its own."""
+
+
+def _begin(asked: Question) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # whoever asked tells that it was interrupted
+    _answers.append(Answers(asked))
+
+
+def _part(part: int, parts: int) -> dict[Group, Sums]:
+    return _answers[0].part(part, parts)
 
 
 def count_of(client: Client, where: str) -> int:
     """Charges of a condition on fee and business date, without reversals."""
     sql = f"SELECT count() FROM charge WHERE {where} AND reverses = {NO_CHARGE}"
     return int(client.query(sql).result_rows[0][0])
-
-
-def _ahead(read: Callable[[int], Sample], parts: int) -> Iterator[Sample]:
-    """All parts, each read while the one before is looked at."""
-    with ThreadPoolExecutor(1) as reading:
-        waiting = reading.submit(read, 0) if parts else None
-        for part in range(parts):
-            assert waiting is not None
-            sample = waiting.result()
-            waiting = reading.submit(read, part + 1) if part + 1 < parts else None
-            yield sample
 
 
 def of_touched(prices: Mapping[str, Spans], fees: Fees, *, parcels: bool = True) -> str:

@@ -2,9 +2,10 @@
 
 import sys
 from collections.abc import Sequence
+from functools import partial
 
 from deploy.commands.where import LONG
-from deploy.rerating.work import compare, count_of, of_touched, rerater
+from deploy.rerating.work import Question, compare, count_of, of_touched
 from deploy.tariff.opening import Connect
 from deploy.tariff.what_if import progress, told
 from flows.fees.current import FEES
@@ -32,9 +33,8 @@ def agreed(
             raise
         _say(f"what this changes of days already charged is not known: the store is away: {away}")
         return True
-    found = compare(
-        client, of_touched(prices, FEES), rerater(after, network, FEES), network, ["fee"], progress()
-    )
+    asked = Question(partial(connect, LONG), of_touched(prices, FEES), after, network, ["fee"])
+    found = compare(asked, progress())
     total = found.total
     unknown = count_of(client, of_touched(prices, FEES, parcels=False))
     if unknown:

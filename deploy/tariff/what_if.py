@@ -5,13 +5,14 @@ import csv
 import sys
 import time
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
 from dashboards.words import FEES as LABELS
 from deploy.commands.where import LONG
 from deploy.rerating.compare import DIMENSIONS, Comparison, Sums
 from deploy.rerating.read import Days
-from deploy.rerating.work import Progress, compare, newly_priced, rerater
+from deploy.rerating.work import Progress, Question, compare, newly_priced
 from deploy.tariff.opening import Connect, books_in_force, network_for, open_book
 from deploy.terminal import table
 from flows.fees.current import FEES
@@ -47,9 +48,8 @@ def what_if(arguments: argparse.Namespace, connect: Connect, settings: Settings)
     after = [*standing, draft]
     for remark in _remarks(standing, after, draft):
         sys.stderr.write(f"{remark}\n")
-    days = Days(first, last)
-    client = connect(LONG)
-    found = compare(client, days.sql, rerater(after, network, FEES), network, by, progress())
+    asked = Question(partial(connect, LONG), Days(first, last).sql, after, network, by)
+    found = compare(asked, progress())
     if not found.groups:
         sys.stdout.write("no charges in this period\n")
         return 0

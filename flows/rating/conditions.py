@@ -86,6 +86,10 @@ class Condition:
     def __hash__(self) -> int:
         return hash(self.text)
 
+    def __reduce__(self) -> tuple[type["Condition"], tuple[str]]:
+        """Another process compiles it again."""
+        return Condition, (self.text,)
+
 
 def condition(text: str) -> Condition | Broken:
     """The condition that a text says, or what is wrong with it."""

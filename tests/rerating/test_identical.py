@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Sequence
+from functools import partial
 
 import pytest
 from clickhouse_connect.driver.client import Client
@@ -9,28 +10,31 @@ from clickhouse_connect.driver.client import Client
 from dashboards.library import newest_network
 from deploy.rerating.compare import DIMENSIONS, Comparison, rated
 from deploy.rerating.read import Days, Reader
-from deploy.rerating.work import compare, hubs, rerater
+from deploy.rerating.work import Question, compare, hubs, rerater
 from flows.fees.model import OF_STORES
 from flows.rating.book import read_book
-from flows.rating.rerate import Rerater
 from schemas.events import TariffPublished
+from schemas.settings import Settings
+from sinks.clickhouse import connect
 from tests.lifecycle.fees import SHARED
 from tests.rerating.world import everything, simulate
+from tests.servers.store import Store
 
 
-def by_books(client: Client, *books: TariffPublished) -> Rerater:
-    """Rates by these books, under the newest directory."""
+def by_books(client: Client, *books: TariffPublished, by: Sequence[str] = ("fee",)) -> Question:
+    """What everything in force comes to by these books, under the newest directory."""
     network = newest_network(client)
-    return rerater([read_book(book.files, network, SHARED.prices) for book in books], network, SHARED)
+    read = [read_book(book.files, network, SHARED.prices) for book in books]
+    return Question(lambda: client, Days().sql, read, network, by, SHARED)
 
 
 def silent(_done: int, _parts: int) -> None:
     """No progress is shown."""
 
 
-def whole(client: Client, after: Rerater, by: Sequence[str] = ("fee",)) -> Comparison:
-    """All charges in force, by these tariffs."""
-    return compare(client, Days().sql, after, newest_network(client), by, silent)
+def whole(asked: Question) -> Comparison:
+    """The answer, by this process alone."""
+    return compare(asked, silent, processes=1)
 
 
 @pytest.mark.parametrize("seed", [70, 71, 72])
@@ -38,12 +42,12 @@ def test_the_same_book_says_what_was_charged(
     empty: Client, seed: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     simulate(empty, [(0, everything())], seed)
-    after = by_books(empty, everything())
-    assert after.facts == {
+    asked = by_books(empty, everything(), by=tuple(DIMENSIONS))
+    assert rerater(asked.books, asked.network, SHARED).facts == {
         "customer", "payment", "weight_g", "volume_cm3", "longest_mm", "terms", "hubs"
     }  # fmt: skip
     monkeypatch.setattr("deploy.rerating.work.EACH", 700)
-    found = whole(empty, after, tuple(DIMENSIONS))
+    found = whole(asked)
     of_parcels = {fee for due in SHARED.dues if due.trigger not in OF_STORES for fee in due.fees}
     assert {group[0] for group in found.groups} == of_parcels
     assert found.total.changed == found.total.unpriced == 0
@@ -55,12 +59,32 @@ def test_the_same_book_says_what_was_charged(
     assert (found.total.before, found.total.charges) == (units, count)
 
 
+def test_several_processes_come_to_the_same(
+    empty: Client, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    simulate(empty, [(0, everything())])
+    asked = by_books(empty, everything("everything", 30), by=tuple(DIMENSIONS))
+    alone = whole(asked)
+    monkeypatch.setattr("deploy.rerating.work.EACH", 700)
+    said: list[tuple[int, int]] = []
+    database = empty.command("SELECT currentDatabase()")
+    there = partial(connect, Settings(clickhouse=store.url, database=str(database)))
+    beside = compare(
+        asked._replace(connect=there), lambda done, parts: said.append((done, parts)), processes=2
+    )
+    assert beside.groups == alone.groups
+    assert alone.total.changed > 100
+    assert len(said) > 2
+    assert said == [(n + 1, len(said)) for n in range(len(said))]
+
+
 @pytest.mark.parametrize("seed", [70, 71])
 def test_blocks_say_what_was_charged_however_they_are_taken(empty: Client, seed: int) -> None:
     simulate(empty, [(0, everything())], seed)
     (reversals,) = empty.query("SELECT count() FROM charge WHERE amount < 0").result_rows[0]
     assert reversals > 100
-    after, network = by_books(empty, everything()), newest_network(empty)
+    asked = by_books(empty, everything())
+    network, after = asked.network, rerater(asked.books, asked.network, SHARED)
     reader = Reader(empty, after.facts, hubs(network))
     newest: list[tuple[int, int]] = [
         (int(lane), int(n))
@@ -84,11 +108,11 @@ def test_blocks_say_what_was_charged_however_they_are_taken(empty: Client, seed:
 
 def test_a_dearer_book_is_what_the_flow_charges_by_it(empty: Client) -> None:
     simulate(empty, [(0, everything())])
-    cheap = whole(empty, by_books(empty, everything("everything", 30)))
+    cheap = whole(by_books(empty, everything("everything", 30)))
     for name in ("charge", "event", "order_terms", "adopted_weight", "block", "network_directory"):
         empty.command(f"TRUNCATE TABLE {name}")
     simulate(empty, [(0, everything("everything", 30))])
-    dear = whole(empty, by_books(empty, everything("everything", 30)))
+    dear = whole(by_books(empty, everything("everything", 30)))
     assert cheap.total.changed > 100
     assert {group: sums.after for group, sums in cheap.groups.items()} == {
         group: sums.before for group, sums in dear.groups.items()

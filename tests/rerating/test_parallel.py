@@ -94,7 +94,7 @@ def test_what_differs_is_what_the_draft_would_charge(empty: Client, monkeypatch:
     }
     all_of(from_the_beginning(empty, DEARER))
     found = empty.query(TOTAL).result_rows[0]
-    asked = whole(empty, by_books(empty, DEARER))
+    asked = whole(by_books(empty, DEARER))
     assert found[3:] == (asked.total.before, asked.total.after)
     assert found[0] == asked.total.charges
     by_fee = empty.query(

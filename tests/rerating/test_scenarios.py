@@ -8,9 +8,8 @@ from clickhouse_connect.driver.client import Client
 from dashboards.library import newest_network
 from deploy.rerating.compare import Comparison
 from deploy.rerating.read import Days
-from deploy.rerating.work import compare, rerater
+from deploy.rerating.work import Question, compare
 from deploy.tariff.what_if import dimensions, named, numbers
-from flows.fees.current import FEES
 from flows.rating.book import read_book
 from schemas.times import day_of
 from tests.rating.material import scenarios
@@ -33,8 +32,8 @@ def what_if(client: Client, name: str, first: str, last: str, by: str) -> Compar
     network = newest_network(client)
     books = [read_book(files, network) for files in (FILES, changed(name))]
     ends = [day_of(dt.date.fromisoformat(day)) if day else None for day in (first, last)]
-    where, after = Days(*ends).sql, rerater(books, network, FEES)
-    return compare(client, where, after, network, dimensions(by), lambda *_: None)
+    asked = Question(lambda: client, Days(*ends).sql, books, network, dimensions(by))
+    return compare(asked, lambda *_: None)
 
 
 @pytest.mark.parametrize("case", CASES, ids=[case["说明"] for case in CASES])
