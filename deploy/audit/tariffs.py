@@ -228,16 +228,13 @@ def _density(cell: str, parcel: Parcel) -> bool:
 
 @cache
 def _compiled(cell: str) -> Any:
-    import cel  # noqa: PLC0415 - it brings a terminal along, which every command would load; few books need it
+    from cel_expr_python import cel  # noqa: PLC0415 - few books need it
 
-    return cel.compile(cell)
+    return cel.NewEnv().compile(cell, disable_check=True)
 
 
 def _condition(cell: str, known: Mapping[str, Any]) -> bool:
-    try:
-        return _compiled(cell).execute(dict(known)) is True
-    except OverflowError:
-        return False
+    return _compiled(cell).eval(data=known).value() is True
 
 
 LOOKS = {"weight_kg", "volume_m3", "density", "longest_cm", "condition"}

@@ -63,6 +63,8 @@ def _never_given(book: Book, network: Network) -> Iterator[Problem]:
             row.text for row in book.rows if row.table.kind == "zones" and row.table.name == factor
         }
     sites = network.outlets.values()
+    places = {**network.provinces, **network.cities, **network.products}
+    codes = {name: code for code, name in places.items() if name not in places}
     inhabited = {place for site in sites for place in (site.outlet, site.city, site.province)}
     for row in book.rows:
         for end, text in (("origin", row.origin), ("destination", row.destination)):
@@ -72,6 +74,10 @@ def _never_given(book: Book, network: Network) -> Iterator[Problem]:
             if isinstance(one, Words) and one.factor in known and known[one.factor].isdisjoint(one.words):
                 message = f"no {one.factor} of this book or the network is called {'|'.join(one.words)}"
                 yield _remark(row, BY_NAME[one.factor].column, "never_given", message)
+            elif isinstance(one, When):
+                for text in (text for text in one.condition.texts if text in codes):
+                    message = f"conditions compare codes: {text} is {codes[text]}"
+                    yield _remark(row, "condition", "never_given", message)
             elif isinstance(one, Between) and one.factor == "date" and _outside(one, row.table):
                 yield _remark(row, "date", "never_given", "its table is not in force on these days")
 

@@ -94,7 +94,7 @@ class Classes:
             (name, value_of(name, context), BY_NAME[name].per) for name in self.names if name != "condition"
         ]
         conditions = [one.condition for one in by_factor.get("condition", ()) if isinstance(one, When)]
-        self._facts = sorted({name for one in conditions for name in one.program.variables()})
+        self._facts = sorted({name for one in conditions for name in one.names})
         """What the rows' conditions look at."""
 
     @property

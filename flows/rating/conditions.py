@@ -2,83 +2,117 @@
 
 The Common Expression Language (https://cel.dev) has no loops and no side effects; only comparisons, logic,
 sums, products and a few functions on texts are allowed here. Numbers are whole: grams, cm³, mm, money units.
-An expression whose numbers overflow is false.
+Each operator's sides are checked to fit each other, also those that are seldom reached. An expression whose
+numbers overflow is false.
 """
 
 import re
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
+
+import msgspec
 
 from flows.rating.findings import Broken
 
 MOST_CHARACTERS = 400
 
-SAMPLES: tuple[Mapping[str, Any], ...] = tuple(
-    {
-        "origin": text,
-        "destination": text,
-        "origin_city": text,
-        "destination_city": text,
-        "origin_province": text,
-        "destination_province": text,
-        "product": text,
-        "customer": text,
-        "customer_level": text,
-        "channel": text,
-        "billing": text,
-        "direction": text,
-        "hubs": [text],
-        "weight_g": number,
-        "volume_cm3": number,
-        "longest_mm": number,
-        "pieces": number,
-        "insured": number,
-        "cod": number,
-        "promised_h": number,
-        "month_parcels": number,
-        "services": [text],
-        "temperature": text,
-        "area": text,
-        "vehicle": text,
-        "pallets": number,
-        "days": number,
-        "hours": number,
-        "weekday": 1 + number % 7,
-        "holiday": text,
-    }
-    for text in ("", "A", "310000")
-    for number in (0, 1, 700_000)
+TEXTS, NUMBER, TEXT = ("list", ("string",)), ("int", ()), ("string", ())
+TYPES: Mapping[str, tuple[str, tuple[str, ...]]] = {
+    **dict.fromkeys(("origin", "destination", "origin_city", "destination_city"), TEXT),
+    **dict.fromkeys(("origin_province", "destination_province", "product"), TEXT),
+    **dict.fromkeys(("customer", "customer_level", "channel", "billing", "direction"), TEXT),
+    "hubs": TEXTS,
+    **dict.fromkeys(
+        ("weight_g", "volume_cm3", "longest_mm", "pieces", "insured", "cod", "promised_h"), NUMBER
+    ),
+    "month_parcels": NUMBER,
+    "services": TEXTS,
+    **dict.fromkeys(("temperature", "area", "vehicle"), TEXT),
+    **dict.fromkeys(("pallets", "days", "hours", "weekday"), NUMBER),
+    "holiday": TEXT,
+}
+"""Every name that an expression may use: CEL's type, and for a list what is in it."""
+NAMES = tuple(TYPES)
+LARGE = 1_000_000_000
+"""More than a parcel weighs: 1,000 t in grams. The product of two such numbers must not overflow."""
+_SAMPLES = tuple(
+    {name: {NUMBER: number, TEXT: "A", TEXTS: ["A"]}[kind] for name, kind in TYPES.items()}
+    for number in (0, LARGE)
 )
-"""Values of every name that an expression may use; each is tried when a book is read."""
-NAMES = tuple(SAMPLES[0])
-
-_ALLOWED = {
-    "_&&_", "_||_", "!_", "_==_", "_!=_", "_<_", "_<=_", "_>_", "_>=_", "@in", "_+_", "_-_", "-_", "_*_", "_?_:_",
-    "startsWith", "endsWith", "contains", "size",
-}  # fmt: skip
-
-
-_QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"")
+_ALLOWED = (
+    *(
+        "_&&_",
+        "_||_",
+        "!_",
+        "_==_",
+        "_!=_",
+        "_<_",
+        "_<=_",
+        "_>_",
+        "_>=_",
+        "@in",
+        "_+_",
+        "_-_",
+        "-_",
+        "_*_",
+        "_?_:_",
+    ),
+    *("startsWith", "endsWith", "contains", "size"),
+)
+_QUOTED = re.compile(r"""'((?:[^'\\]|\\.)*)'|"((?:[^"\\]|\\.)*)\"""")
 _FRACTION = re.compile(r"\d\.\d|\d[eE]|\.\d")
+_WORD = re.compile(r"[A-Za-z_]\w*", re.ASCII)
+_ERROR = re.compile(r"ERROR: <input>:\d+:(\d+): (.*)")
+_UNDECLARED = re.compile(r"undeclared reference to '([^']*)'")
+_UNFIT = re.compile(r"found no matching overload for '([^']*)' applied to '(.*)'")
+_SHOWN = {
+    "list(string)": "texts",
+    "list(int)": "numbers",
+    "string": "text",
+    "uint": "unsigned number",
+    "int": "number",
+    "bool": "true or false",
+}
+"""CEL's types in words; longer names first."""
+
+
+@cache
+def _environment() -> Any:
+    """What the names are and which functions there are, for CEL's compiler."""
+    from cel_expr_python import cel  # noqa: PLC0415 - few books need it
+
+    variables = [
+        {"name": name, "type_name": kind, "params": [{"type_name": one} for one in of]}
+        for name, (kind, of) in TYPES.items()
+    ]
+    functions = [{"name": name} for name in _ALLOWED]
+    told = {"stdlib": {"include_macros": [], "include_functions": functions}, "variables": variables}
+    return cel.NewEnv(config=cel.NewEnvConfigFromYaml(msgspec.json.encode(told).decode()))  # JSON is YAML
 
 
 class Condition:
-    """A compiled expression. Two of the same text are equal."""
+    """A compiled expression. Two of the same text are equal. Raises RuntimeError for one that CEL refuses."""
 
     __slots__ = ("program", "text")
 
     def __init__(self, text: str) -> None:
-        import cel  # noqa: PLC0415 - it brings a terminal along, a quarter of a flow's start; few books need it
-
         self.text = text
-        self.program = cel.compile(text)
+        self.program = _environment().compile(text)
+
+    @property
+    def names(self) -> list[str]:
+        """The facts that it looks at, perhaps some more."""
+        return sorted(set(_WORD.findall(self.text)).intersection(NAMES))
+
+    @property
+    def texts(self) -> list[str]:
+        """The texts that it compares with."""
+        return [one or other for one, other in _QUOTED.findall(self.text)]
 
     def holds(self, values: Mapping[str, Any]) -> bool:
         """Whether it is true of these values (by `NAMES`)."""
-        try:
-            return self.program.execute(dict(values)) is True
-        except OverflowError:
-            return False
+        return self.program.eval(data=values).value() is True
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Condition) and other.text == self.text
@@ -101,25 +135,36 @@ def condition(text: str) -> Condition | Broken:
         )
     try:
         made = Condition(text)
-    except ValueError as error:
-        return Broken("not_cel", " ".join(str(error).split())[:300])
-    for name in made.program.variables():
-        if name not in NAMES:
+    except RuntimeError as error:
+        return _refused(text, str(error))
+    kind = made.program.return_type().name().lower().replace("<", "(").replace(">", ")")
+    if kind != "bool":
+        return Broken("wrong_type", f"is true or false in no case, but {_in_words(kind)}")
+    if any(not isinstance(made.program.eval(data=sample).value(), bool) for sample in _SAMPLES):
+        return Broken("overflows", "has numbers so large that it could not be worked out")
+    return made
+
+
+def _refused(text: str, error: str) -> Broken:
+    """What CEL says, for people. Other expressions than those allowed are unknown to it."""
+    found = _ERROR.search(error)
+    if found is None:
+        return Broken("not_cel", " ".join(error.split())[:300])
+    place, message = int(found[1]), found[2]
+    at = f"at character {place}: "
+    if unfit := _UNFIT.match(message):
+        operator = unfit[1].strip("_@").replace("_", " ")
+        return Broken("wrong_type", f"{at}{operator!r} does not fit {_in_words(unfit[2][1:-1])}")
+    if unknown := _UNDECLARED.match(message):
+        name = unknown[1]
+        if name[0].isalpha() and text[place - 1 : place] != "(":
             return Broken("unknown_name", f"{name!r} is no fact of a parcel; there are {', '.join(NAMES)}")
-    for name in made.program.functions():
-        if name not in _ALLOWED:
-            return Broken("not_allowed", f"{name.strip('_@')!r} may not be used in a condition")
-    return _wrong_type(made.program) or made
+        what = repr(name.strip("_").replace("_", " ")) if not name.startswith("@") else "what stands here"
+        return Broken("not_allowed", f"{at}{what} may not be used in a condition")
+    return Broken("not_cel", f"{at}{message.partition(' expecting ')[0]}"[:300])
 
 
-def _wrong_type(program: Any) -> Broken | None:
-    for sample in SAMPLES:
-        try:
-            answer = program.execute(dict(sample))
-        except OverflowError:
-            continue
-        except (TypeError, ValueError, RuntimeError) as error:
-            return Broken("wrong_type", " ".join(str(error).split())[:300])
-        if not isinstance(answer, bool):
-            return Broken("wrong_type", f"gives {answer!r}; a condition is true or false")
-    return None
+def _in_words(types: str) -> str:
+    for name, word in _SHOWN.items():
+        types = types.replace(name, word)
+    return types

@@ -87,4 +87,4 @@ def _of_table(table: PriceTable) -> Iterable[str]:
 def _of_named(one: Named) -> Iterable[str]:
     if not isinstance(one, When):
         return _OF_FACTOR[one.factor]
-    return [field for name in one.condition.program.variables() for field in _OF_NAME[name]]
+    return [field for name in one.condition.names for field in _OF_NAME[name]]

@@ -97,8 +97,7 @@ def _tables(book: Book) -> Iterator[_Table]:
             table,
             frozenset(one.factor for one in named) & {"zone", "line"},
             any(
-                one.factor == "holiday"
-                or (isinstance(one, When) and "holiday" in one.condition.program.variables())
+                one.factor == "holiday" or (isinstance(one, When) and "holiday" in one.condition.names)
                 for one in named
             ),
         )
