@@ -107,6 +107,26 @@ def test_a_query_is_read_from_the_url_or_the_body() -> None:
     assert (request.parameters, request.settings, request.query_id) == ({"x": "3"}, {"max_threads": "1"}, "q")
 
 
+def test_parameters_that_are_too_long_for_a_url_come_as_a_form(store: Store) -> None:
+    client = store.client()
+    names = [f"运单 {n}\n'\\{n}" for n in range(20_000)]
+    asked = client.query(
+        "SELECT {names:Array(String)} AS a, {n:UInt8} AS n", parameters={"names": names, "n": 7}
+    )
+    assert asked.result_rows == [(names, 7)]
+    assert client.query(
+        "SELECT count() FROM event WHERE waybill IN {names:Array(String)}", {"names": names}
+    ).result_rows
+
+
+@pytest.mark.parametrize(
+    "body", [b"", b"--x--", b"--x\r\nContent-Disposition: form-data\r\n\r\nSELECT 1\r\n--x--\r\n"]
+)
+def test_a_form_that_cannot_be_read_is_refused(body: bytes) -> None:
+    with pytest.raises(BadRequestError, match="form"):
+        parse("/", body, "multipart/form-data; boundary=x")
+
+
 def test_reads_do_not_wait_for_long_queries(store: Store) -> None:
     slow = threading.Thread(
         target=lambda: get(

@@ -3,6 +3,8 @@
 import gzip
 import re
 import zlib
+from email.parser import BytesParser
+from email.policy import HTTP
 from urllib.parse import parse_qsl, urlsplit
 
 import lz4.frame
@@ -90,9 +92,26 @@ def _frames(body: bytes) -> bytes:
     return b"".join(parts)
 
 
-def parse(target: str, body: bytes) -> Request:
-    """The query of a request line's target and an unpacked body."""
+def _form(content_type: str, body: bytes) -> dict[str, str]:
+    """A form's fields; clients send what would make the URL too long so."""
+    message = BytesParser(policy=HTTP).parsebytes(f"Content-Type: {content_type}\r\n\r\n".encode() + body)
+    fields: dict[str, str] = {}
+    for part in message.iter_parts() if message.is_multipart() else ():
+        name, value = part.get_param("name", header="content-disposition"), part.get_payload(decode=True)
+        if not isinstance(name, str) or not isinstance(value, bytes):
+            raise BadRequestError("a field of the form has no name or value")
+        fields[name] = value.decode()
+    if not fields:
+        raise BadRequestError("the form has no fields")
+    return fields
+
+
+def parse(target: str, body: bytes, content_type: str = "") -> Request:
+    """The query of a request line's target and an unpacked body. What a form has stands as if it were in the URL."""
     url = dict(parse_qsl(urlsplit(target).query, keep_blank_values=True))
+    if content_type.startswith("multipart/form-data"):
+        url |= _form(content_type, body)
+        body = b""
     if "query" in url:
         sql, data = url["query"], body
     elif found := _INSERT.match(body):

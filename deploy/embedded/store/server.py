@@ -70,7 +70,8 @@ class Handler(BaseHTTPRequestHandler):
     def _query(self, body: bytes) -> None:
         began = time.monotonic()
         try:
-            request = parse(self.path, unpack(body, self.headers.get("Content-Encoding", "").lower()))
+            plain = unpack(body, self.headers.get("Content-Encoding", "").lower())
+            request = parse(self.path, plain, self.headers.get("Content-Type", ""))
             if self.engine is None:
                 self.engine = self.server.engine()
             result = self.engine.execute(request)
