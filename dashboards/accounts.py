@@ -33,9 +33,9 @@ SELECT count() AS n FROM (
     UNION ALL SELECT 1 FROM account_movement WHERE party = {party:String} LIMIT 1)"""
 NAME = """
 SELECT name FROM (
-    SELECT name, seq, 1 AS told FROM party WHERE party = {party:String}
-    UNION ALL SELECT name, seq, 0 FROM site WHERE outlet = {party:String} AND kind = 'outlet')
-ORDER BY told DESC, seq DESC, name LIMIT 1"""
+    SELECT name, seq, line, 1 AS told FROM party WHERE party = {party:String}
+    UNION ALL SELECT name, seq, line, 0 FROM site WHERE outlet = {party:String} AND kind = 'outlet')
+ORDER BY told DESC, seq DESC, line DESC LIMIT 1"""
 MOVED_DAYS = """
 SELECT min(business_date) AS first, max(business_date) AS last FROM account_movement
 WHERE party = {party:String} HAVING count() > 0"""

@@ -31,7 +31,7 @@ BY = """
 SELECT {column} AS word, {sums} FROM draft_difference
 WHERE run = {{run:String}} AND (route != '' OR payer != '' OR customer != '' OR {column} = fee)
 GROUP BY word ORDER BY abs(after - before) DESC, word LIMIT {{most:UInt32}}"""
-PROVINCES = "SELECT province, argMax(province_name, seq) AS name FROM site GROUP BY province"
+PROVINCES = "SELECT province, argMax(province_name, (seq, line)) AS name FROM site GROUP BY province"
 MOST = 20
 """Words of a dimension on the page."""
 

@@ -55,7 +55,7 @@ BREACHES = """
 SELECT rule, argMax(status, (seq, line)) AS state, argMax(outlet, (seq, line)) AS responsible,
        argMax(since, (seq, line)) AS began, argMax(due, (seq, line)) AS broken, argMax(cause, (seq, line)) AS closed_by
 FROM chain_breach WHERE waybill = {waybill:String} GROUP BY rule ORDER BY began, rule"""
-RULES = "SELECT rule, argMax(label, seq) AS label FROM chain_rule GROUP BY rule"
+RULES = "SELECT rule, argMax(label, (seq, line)) AS label FROM chain_rule GROUP BY rule"
 _NAMED = f"LEFT JOIN ({RULES}) AS named USING (rule)"
 BREACH_LIST = f"""
 SELECT waybill, rule AS why, responsible, at, began, broken, named.label AS label FROM open_breach
@@ -83,8 +83,8 @@ ORDER BY since, stay LIMIT {limit:UInt32} OFFSET {skip:UInt32}"""
 STAY_CUSTOMERS = "SELECT customer AS why, count() AS n FROM open_stay GROUP BY why ORDER BY n DESC, why"
 ACCOUNTS = "SELECT account, any(name) AS name, any(english) AS english FROM account GROUP BY account"
 SITES = (
-    "SELECT site, argMax(name, seq) AS name, argMax(outlet, seq) AS outlet, "
-    "argMax(province_name, seq) AS province, argMax(city_name, seq) AS city FROM site GROUP BY site"
+    "SELECT site, argMax(name, (seq, line)) AS name, argMax(outlet, (seq, line)) AS outlet, "
+    "argMax(province_name, (seq, line)) AS province, argMax(city_name, (seq, line)) AS city FROM site GROUP BY site"
 )
 
 

@@ -68,10 +68,12 @@ LEFT JOIN (
         ON t.event_id = e.event_id AND t.waybill = e.waybill
     GROUP BY e.waybill
 ) AS o ON o.waybill = p.waybill
-LEFT JOIN (SELECT outlet, argMax(toString(province), seq) AS province FROM site WHERE $sealed GROUP BY outlet) AS a
-    ON a.outlet = o.origin
-LEFT JOIN (SELECT outlet, argMax(toString(province), seq) AS province FROM site WHERE $sealed GROUP BY outlet) AS b
-    ON b.outlet = o.destination
+LEFT JOIN (
+    SELECT outlet, argMax(toString(province), (seq, line)) AS province FROM site WHERE $sealed GROUP BY outlet
+) AS a ON a.outlet = o.origin
+LEFT JOIN (
+    SELECT outlet, argMax(toString(province), (seq, line)) AS province FROM site WHERE $sealed GROUP BY outlet
+) AS b ON b.outlet = o.destination
 ORDER BY waybill"""
 PROFIT = """
 SELECT route, sum(charged) AS income, sum(carriage) AS cost, sum(profit) AS gain FROM line_profit

@@ -13,12 +13,14 @@ from schemas.times import date_of, day_of
 Row = dict[str, Any]
 
 PARTIES = """
+WITH newest AS (SELECT seq, version FROM site ORDER BY seq DESC, line DESC LIMIT 1)
 SELECT party, kind, name, parent, legal_entity, settlement_account, customer_level FROM party
-WHERE seq = (SELECT max(seq) FROM site) AND first_day <= {day:Date} AND last_day >= {day:Date}
+WHERE (seq, version) IN newest AND first_day <= {day:Date} AND last_day >= {day:Date}
 ORDER BY party"""
 OUTLETS = """
+WITH newest AS (SELECT seq, version FROM site ORDER BY seq DESC, line DESC LIMIT 1)
 SELECT outlet AS party, kind, name, province_name FROM site
-WHERE seq = (SELECT max(seq) FROM site) AND kind = 'outlet' ORDER BY party"""
+WHERE (seq, version) IN newest AND kind = 'outlet' ORDER BY party"""
 CHANGES = "SELECT change_id, kind, outlet, party, first_day, published_at FROM operator ORDER BY seq, line"
 NEWEST = "SELECT max(business_date) FROM charge"
 

@@ -51,6 +51,9 @@ SEQ = (
     Column("line", "UInt32", "place in the block, from 0"),
 )
 WAYBILLS = "INDEX waybills waybill TYPE bloom_filter(0.01) GRANULARITY 4"
+OFFSET = Column(
+    "offset", "UInt64", "of its record (of its last part) on waybook.control: lanes that read it follow it"
+)
 POSTED_FOR = (
     "posted_for Date ALIAS toDate(event_time, 'Asia/Shanghai') COMMENT 'the day that it belongs to: another than "
     "business_date where that was closed'"
@@ -341,6 +344,7 @@ TARIFF = Table(
             WORD,
             "published, or withdrawn: every earlier publication of the version is out of force",
         ),
+        OFFSET,
     ),
 )
 
@@ -354,6 +358,7 @@ DIRECTORY = Table(
         Column("published_by", TEXT),
         Column("file", TEXT),
         Column("content", TEXT),
+        OFFSET,
     ),
 )
 
@@ -418,6 +423,7 @@ OPERATOR = Table(
         Column("published_at", TIME),
         Column("published_by", TEXT),
         Column("reason", TEXT),
+        OFFSET,
     ),
 )
 
@@ -831,6 +837,7 @@ VOLUME = Table(
         Column("blocks", TEXT, "lane:block, up to which parcels were counted"),
         Column("customer", TEXT, "empty: the part is of nobody"),
         Column("parcels", "UInt64", "picked up on business days of the month up to and including that day"),
+        OFFSET,
     ),
 )
 

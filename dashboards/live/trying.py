@@ -39,11 +39,9 @@ MOST_UNPACKED = 300 << 20
 MOST_CHOICES = 2_000
 """Outlets that the form offers; more can be typed all the same."""
 OUTLETS = """
-SELECT outlet AS value, argMax(name, seq) AS label FROM site WHERE kind = 'outlet'
+SELECT outlet AS value, argMax(name, (seq, line)) AS label FROM site WHERE kind = 'outlet'
 GROUP BY outlet ORDER BY outlet LIMIT {most:UInt32}"""
-PRODUCTS = (
-    "SELECT product AS value, argMax(name, seq) AS label FROM product GROUP BY product ORDER BY product"
-)
+PRODUCTS = "SELECT product AS value, argMax(name, (seq, line)) AS label FROM product GROUP BY product ORDER BY product"
 CSV, XLSX = "text/csv; charset=utf-8", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
 

@@ -46,7 +46,7 @@ _PASSED = """
     LEFT JOIN (SELECT waybill, argMax((toString(origin), toString(destination)), (event_time, event_id)) AS ends
                FROM $event WHERE kind = 'order' AND ({known}) GROUP BY waybill) AS o ON o.waybill = s.waybill"""
 _PROVINCES = """
-    SELECT outlet, argMax(toString(province), seq) AS province FROM $site WHERE {known} GROUP BY outlet"""
+    SELECT outlet, argMax(toString(province), (seq, line)) AS province FROM $site WHERE {known} GROUP BY outlet"""
 Shares = dict[tuple[str, str], int]
 """By waybill and line: its share."""
 

@@ -1,32 +1,40 @@
-"""What was published when: each new tariff book or directory begins an era, lane by lane.
+"""What was published when: each publication begins an era, lane by lane.
 
-A parcel is rated by what its lane had read. Lane 0 writes what is published; another lane's era begins with the
-block by which it had read the control topic as far as lane 0 had.
+A parcel is rated by what its lane had read. Lane 0 writes what is published, with the offset of its record on the
+control topic; in every lane its era begins with the block that read that record.
 """
 
 import hashlib
-from bisect import bisect_right
-from collections.abc import Iterable, Mapping, Sequence
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
 from deploy.audit.chain import Log
 from deploy.audit.digest import place
 from deploy.audit.directory import Directory, read_directory
-from deploy.audit.hands import Hands, read_changes
+from deploy.audit.hands import Change, Hands, read_changes
 from deploy.audit.report import Findings
 from deploy.audit.store import BLOCKS, LANE, Store
 from deploy.audit.tariffs import USUAL, Book, Policy, Prices, read_book
 from deploy.audit.volumes import Count, Volumes, holding
 from schemas.topics import CONTROL
 
-Documents = list[tuple[int, str, dict[str, str]]]
-"""(seq, version, files) in order of publication; `WITHDRAWN` for the files: the version goes out of force."""
-WITHDRAWN: dict[str, str] = {}
 MASKED = "****"
 """Stands for a settlement account's beginning."""
+
+
+class Document(NamedTuple):
+    """A published tariff book or directory, or a withdrawal of all earlier books of a version."""
+
+    seq: int
+    offset: int
+    """Of its record on the control topic."""
+    version: str
+    withdrawn: bool
+    files: dict[str, str]
 
 
 class Era(msgspec.Struct, frozen=True):
@@ -72,6 +80,12 @@ class Eras:
         """The number of a block's era."""
         return bisect_right(self._starts.get(seq >> LANE, []), seq & BLOCKS)
 
+    def within(self, seq: int) -> range:
+        """The numbers of the eras that a block may have charged by: what was waiting when it began was looked at after
+        each of its publications, all else by the last."""
+        before = bisect_left(self._starts.get(seq >> LANE, []), seq & BLOCKS)
+        return range(min(before + 1, self.of(seq)), self.of(seq) + 1)
+
     def now(self, lane: int) -> int:
         """The number of the era that a lane is in at its end."""
         return sum(start <= BLOCKS for start in self._starts.get(lane, []))
@@ -86,39 +100,74 @@ class Eras:
 
 def read_eras(store: Store, log: Log, counts: Sequence[Count], found: Findings) -> Eras:
     """The eras of all lanes, from what is stored. A book that cannot be read is found wrong and left out."""
-    tariffs, directories = _read_tariffs(store), _read_directories(store)
+    tariffs, published = _read_documents(store, "tariff_book"), _read_documents(store, "network_directory")
+    directories = _read_directories(store, published)
     changes = read_changes(store)
-    documents = {seq for seq, _, _ in tariffs} | {seq for seq, _ in directories}
-    beginnings = sorted(documents | {change.seq for change in changes} | {count.seq for count in counts})
-    _check_directories(store, found)
+    _check_offsets([*tariffs, *published, *changes, *counts], log, found)
+    _check_directories(published, found)
+    _check_growing(published, directories, found)
+    _check_books(tariffs, found)
     eras = [_era([], read_directory("", ()), Hands())]
-    for (_, one), (seq, other) in pairwise(directories):
-        for word in sorted(_words_of(one) - _words_of(other)):
-            found.add(f"{place(seq)}: directory {other.version} has lost {word}, and directories only grow")
-    for n, (seq, version, files) in enumerate(tariffs):
-        found.seen += 1
-        if files is WITHDRAWN:
-            if not any(version == earlier for _, earlier, _ in _standing(tariffs[:n], seq)):
-                found.add(f"{place(seq)}: tariff book {version} is withdrawn, and was not in the books")
-        elif version != content_address(files):
-            found.add(f"{place(seq)}: the content of tariff book {version} is not what its version says")
+    documents = {one.offset for one in (*tariffs, *published)}
+    beginnings = sorted(documents | {one.offset for one in changes} | {one.offset for one in counts})
     read: dict[tuple[int, str, int], Book | None] = {}
     for beginning in beginnings:
-        hands = Hands(tuple(change for change in changes if change.seq <= beginning))
+        hands = Hands(tuple(change for change in changes if change.offset <= beginning))
         volumes = holding(counts, beginning)
         if beginning not in documents:
             eras.append(msgspec.structs.replace(eras[-1], hands=hands, volumes=volumes))
             continue
-        known = [one for one in directories if one[0] <= beginning]
-        since, directory = known[-1] if known else (0, eras[0].directory)
+        since = max((offset for offset in directories if offset <= beginning), default=-1)
+        directory = directories.get(since, eras[0].directory)
         books: list[Book] = []
-        for seq, version, files in _standing(tariffs, beginning):
-            if (seq, version, since) not in read:
-                read[seq, version, since] = _read_book(version, files, directory, found)
-            if (book := read[seq, version, since]) is not None:
+        for tariff in _standing(tariffs, beginning):
+            key = tariff.offset, tariff.version, since
+            if key not in read:
+                read[key] = _read_book(tariff.version, tariff.files, directory, found)
+            if (book := read[key]) is not None:
                 books.append(book)
         eras.append(msgspec.structs.replace(_era(books, directory, hands), volumes=volumes))
     return Eras(eras, _starts(log, beginnings))
+
+
+def _check_offsets(published: Sequence[Document | Change | Count], log: Log, found: Findings) -> None:
+    """What is published is of records that its block has read."""
+    blocks = {
+        lane << LANE | n: (first, beyond)
+        for lane, read in _control(log).items()
+        for (_, first), (n, beyond) in pairwise([(0, 0), *read])
+    }
+    for one in published:
+        first, beyond = blocks.get(one.seq, (0, 0))
+        if not first <= one.offset < beyond:
+            found.add(
+                f"{place(one.seq)} has not read record {one.offset}, of which it says that it was published"
+            )
+
+
+def _check_growing(
+    published: Sequence[Document], directories: Mapping[int, Directory], found: Findings
+) -> None:
+    """No directory lacks what the one before it had."""
+    for (_, one), (later, other) in pairwise(sorted(directories.items())):
+        seq = next(document.seq for document in published if document.offset == later)
+        for word in sorted(_words_of(one) - _words_of(other)):
+            found.add(f"{place(seq)}: directory {other.version} has lost {word}, and directories only grow")
+
+
+def _check_books(tariffs: Sequence[Document], found: Findings) -> None:
+    """Books are what their versions say, and those that are withdrawn were there."""
+    for n, one in enumerate(tariffs):
+        found.seen += 1
+        if one.withdrawn:
+            if not any(one.version == book.version for book in _standing(tariffs[:n], one.offset)):
+                found.add(
+                    f"{place(one.seq)}: tariff book {one.version} is withdrawn, and was not in the books"
+                )
+        elif one.version != content_address(one.files):
+            found.add(
+                f"{place(one.seq)}: the content of tariff book {one.version} is not what its version says"
+            )
 
 
 def _words_of(directory: Directory) -> set[str]:
@@ -146,54 +195,47 @@ def _era(books: list[Book], directory: Directory, hands: Hands) -> Era:
     return Era(tuple(books), priced, directory, Prices(books, directory), hands)
 
 
-def _read_tariffs(store: Store) -> Documents:
-    found: dict[tuple[int, str], dict[str, str]] = {}
-    documents: Documents = []
-    for row in store.rows("SELECT seq, version, file, content, status FROM $tariff_book ORDER BY seq, line"):
-        seq, version = row["seq"], row["version"]
-        if row["status"] == "withdrawn":
-            found.pop((seq, version), None)
-            documents.append((seq, version, WITHDRAWN))
-        elif (seq, version) in found:
-            found[seq, version][row["file"]] = row["content"]
-        else:
-            found[seq, version] = {row["file"]: row["content"]}
-            documents.append((seq, version, found[seq, version]))
-    return documents
+def _read_documents(store: Store, table: str) -> list[Document]:
+    """What a table tells, in order of publication."""
+    found: dict[tuple[int, str, bool], Document] = {}
+    for row in store.rows(f"SELECT * FROM ${table} ORDER BY seq, line"):
+        of = row["offset"], row["version"], row.get("status") == "withdrawn"
+        found.setdefault(of, Document(row["seq"], *of, {})).files[row["file"]] = row["content"]
+    return list(found.values())
 
 
-def _standing(tariffs: Documents, upto: int) -> Documents:
-    """The publications up to a block that no later row withdraws, in order."""
-    standing: Documents = []
-    for seq, version, files in tariffs:
-        if seq <= upto:
+def _standing(tariffs: Sequence[Document], upto: int) -> list[Document]:
+    """The publications up to an offset that no later one withdraws, in order."""
+    standing: list[Document] = []
+    for one in tariffs:
+        if one.offset <= upto:
             standing = (
-                [one for one in standing if one[1] != version]
-                if files is WITHDRAWN
-                else [*standing, (seq, version, files)]
+                [book for book in standing if book.version != one.version]
+                if one.withdrawn
+                else [*standing, one]
             )
     return standing
 
 
-def _check_directories(store: Store, found: Findings) -> None:
+def _check_directories(published: Sequence[Document], found: Findings) -> None:
     """Published directories are what their versions say; where accounts are left out of them none can tell."""
-    files: dict[tuple[int, str], dict[str, str]] = {}
-    for row in store.rows("SELECT seq, version, file, content FROM $network_directory ORDER BY seq, line"):
-        files.setdefault((row["seq"], row["version"]), {})[row["file"]] = row["content"]
-    for (seq, version), texts in files.items():
-        if MASKED in texts.get("parties.csv", ""):
+    for one in published:
+        if MASKED in one.files.get("parties.csv", ""):
             continue
         found.seen += 1
-        if version != content_address(texts):
-            found.add(f"{place(seq)}: the content of directory {version} is not what its version says")
+        if one.version != content_address(one.files):
+            found.add(
+                f"{place(one.seq)}: the content of directory {one.version} is not what its version says"
+            )
 
 
-def _read_directories(store: Store) -> list[tuple[int, Directory]]:
-    sites, *others = (_by_version(store, table) for table in ("site", "product", "area", "party"))
-    return [
-        (of[0], read_directory(of[1], rows, *(other.get(of, ()) for other in others)))
-        for of, rows in sites.items()
-    ]
+def _read_directories(store: Store, published: Sequence[Document]) -> dict[int, Directory]:
+    """The directories by the offsets of their records, from the tables of what they say."""
+    tables = [_by_version(store, table) for table in ("site", "product", "area", "party")]
+    return {
+        one.offset: read_directory(one.version, *(table.get((one.seq, one.version), ()) for table in tables))
+        for one in published
+    }
 
 
 def _by_version(store: Store, table: str) -> dict[tuple[int, str], list[dict[str, Any]]]:
@@ -203,15 +245,23 @@ def _by_version(store: Store, table: str) -> dict[tuple[int, str], list[dict[str
     return found
 
 
-def _starts(log: Log, beginnings: Iterable[int]) -> dict[int, list[int]]:
-    """By lane, the block with which each era begins; beyond all blocks where a lane has not come so far."""
+def _control(log: Log) -> dict[int, list[tuple[int, int]]]:
+    """By lane: its blocks, and the offset on the control topic before which they have read."""
     control = f"{CONTROL.name}:0"
     read: dict[int, list[tuple[int, int]]] = {}
     for plan in log.plans:
         upto = dict(zip(plan.inputs, plan.upto, strict=False)).get(control, 0)
         read.setdefault(plan.lane, []).append((plan.n, upto))
-    needed = [next((upto for n, upto in read.get(0, []) if n == seq & BLOCKS), 0) for seq in beginnings]
-    return {
-        lane: [next((n for n, upto in blocks if upto >= offset), BLOCKS + 1) for offset in needed]
-        for lane, blocks in read.items()
-    }
+    return read
+
+
+def _starts(log: Log, beginnings: Sequence[int]) -> dict[int, list[int]]:
+    """By lane, the block with which each era begins; beyond all blocks where a lane has not come so far."""
+    return {lane: list(_begun(blocks, beginnings)) for lane, blocks in _control(log).items()}
+
+
+def _begun(blocks: Sequence[tuple[int, int]], beginnings: Sequence[int]) -> Iterator[int]:
+    """The first of a lane's blocks that has read each of these records."""
+    for offset in beginnings:
+        place = bisect_right(blocks, offset, key=lambda block: block[1])
+        yield blocks[place][0] if place < len(blocks) else BLOCKS + 1

@@ -25,6 +25,8 @@ class Change(msgspec.Struct, frozen=True):
     party: str
     day: int
     published: int
+    offset: int
+    """Of its record on the control topic."""
 
 
 class Hands(msgspec.Struct, frozen=True):
@@ -63,7 +65,7 @@ def read_changes(store: Store) -> list[Change]:
     """Table `operator`."""
     rows = store.rows(
         "SELECT seq, change_id, kind = 'parties_merged' AS merges, outlet, party, first_day AS day, "
-        "toUnixTimestamp64Milli(published_at) AS published FROM $operator ORDER BY seq, line"
+        "toUnixTimestamp64Milli(published_at) AS published, offset FROM $operator ORDER BY seq, line"
     )
     return [
         Change(
@@ -74,6 +76,7 @@ def read_changes(store: Store) -> list[Change]:
             row["party"],
             row["day"],
             row["published"],
+            row["offset"],
         )
         for row in rows
     ]

@@ -353,7 +353,7 @@ class Recomputation:
         since = max(again, self._eras.of(facts.weighed_seq))
         if due is not None and due.waits == UNDECIDED and self._always(facts, key, passed, since, now):
             return due
-        for number in range(max(again, self._eras.of(charged.seq)), now + 1):
+        for number in range(max(again, self._eras.within(charged.seq)[0]), now + 1):
             for one in self._dues(facts, number, passed):
                 known = max(map(self._eras.of, one.seqs), default=0) <= number
                 if (one.name, one.part, one.units) == (*key, charged.net) and not one.waits and known:
@@ -386,8 +386,19 @@ class Recomputation:
             self._snapshot(facts, fee.name, due, charged[0])
 
     def _snapshot(self, facts: Facts, fee: str, due: Due, charged: Charged) -> None:
-        """The explanation, where it is about the facts in force: others may have come to the same amount."""
-        era = self._eras.of(charged.seq)
+        """The explanation: that of an era in which its block may have charged, and the facts were there."""
+        *earlier, last = self._eras.within(charged.seq)
+        known = max(map(self._eras.of, due.seqs), default=0)
+        eras = (last, *(number for number in earlier if number >= known))
+        wrong, *others = (self._unexplained(facts, due, charged, number) for number in eras)
+        self.snapshots.seen += wrong is not None
+        if wrong and all(others):
+            for one in wrong:
+                self.snapshots.add(f"{facts.waybill} {fee}: {one}")
+
+    def _unexplained(self, facts: Facts, due: Due, charged: Charged, era: int) -> list[str] | None:
+        """What an explanation says otherwise than the rules of an era do; None: it is not about the facts in force,
+        and others may have come to the same amount."""
         if era != self._eras.now(facts.lane):
             same = (
                 one for one in self._dues(facts, era, None) if (one.name, one.part) == (due.name, due.part)
@@ -395,14 +406,13 @@ class Recomputation:
             due = next(same, due)
         row, price, used = due.row, due.price, due.weighing
         if row is None or price is None:
-            return
+            return None
         _, cause, product, *rest, order, steps = charged.snapshot
         about = (cause, product, rest[5], order)
         if about != (due.cause, facts.product, used.event_id if used else "", facts.order_id):
-            return
+            return None
         if self._eras[era].prices.by_hub and self._passes_later(facts.waybill, charged):
-            return
-        self.snapshots.seen += 1
+            return None
         short = row.shape in ("flat", "first_continued")
         first, each = (
             row.cells.get("first_price" if row.weighs else "price"),
@@ -427,10 +437,8 @@ class Recomputation:
             f"{row.settings.get('money_rounding', 'half_up')}_fen",
             price.passed_over,
         ]
-        if rest != wanted:
-            self.snapshots.add(f"{facts.waybill} {fee}: explained by {rest}, should be {wanted}")
-        for wrong in untrue(steps, price):
-            self.snapshots.add(f"{facts.waybill} {fee}: {wrong}")
+        wrong = [f"explained by {rest}, should be {wanted}"] if rest != wanted else []
+        return [*wrong, *untrue(steps, price)]
 
     def _passes_later(self, waybill: str, charged: Charged) -> bool:
         """Whether a hub was heard of that the charge may not have known: it came to the same amount."""

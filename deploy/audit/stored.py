@@ -184,22 +184,25 @@ class Stored(ABC):
             self.charges.add(f"{name} {key}: {wrong}")
 
     def _unexplained(self, key: Key, told: list[Row], charge: Row) -> list[str]:
-        """What a snapshot says otherwise than by what was known when it was made: some words of its block."""
+        """What a snapshot says otherwise than by what was known when it was made: some words of its block, by its last
+        rules; before all of them, by those of an earlier publication, too."""
         seq = charge["snapshot"][0]
-        moments = [(seq, -1), *((row["seq"], row["line"]) for row in told if row["seq"] == seq)]
+        *earlier, last = self._eras.within(seq)
+        words = sorted((row["line"] for row in told if row["seq"] == seq), reverse=True)
+        moments = [(last, line) for line in words] + [(era, -1) for era in (last, *earlier)]
         wrong: list[str] = []
-        for moment in sorted(moments, reverse=True):
-            known = [row for row in told if (row["seq"], row["line"]) <= moment]
-            found = list(self._differences(key, known, charge))
+        for era, line in moments:
+            known = [row for row in told if (row["seq"], row["line"]) <= (seq, line)]
+            found = list(self._differences(key, known, charge, self._eras[era]))
             if not found:
                 return []
             wrong = wrong or found
         return wrong
 
-    def _differences(self, key: Key, known: list[Row], charge: Row) -> Iterator[str]:
-        """What a charge says of its price otherwise than these words do, under the rules of its block."""
+    def _differences(self, key: Key, known: list[Row], charge: Row, era: Era) -> Iterator[str]:
+        """What a charge says of its price otherwise than these words do, under these rules."""
         seq, *columns, steps = charge["snapshot"]
-        bill = self._bill(self._eras[self._eras.of(seq)], known, charge["day"] + 1)
+        bill = self._bill(era, known, charge["day"] + 1)
         one = bill.owed.get((self._due_of[key[0]], key[1]))
         if one is None or one.units != charge["net"]:
             yield f"nothing explains it by {place(seq)}"

@@ -12,9 +12,9 @@ from deploy.audit.store import Store, read_blocks, up_to
 EPOCH = date(1970, 1, 1)
 _COUNTS = """
     SELECT seq, count_id, toUnixTimestamp64Milli(counted_at) AS time, month, through_day, part, parts, blocks,
-           groupArray((customer, parcels)) AS volumes
-    FROM $volume GROUP BY seq, count_id, time, month, through_day, part, parts, blocks, event_id
-    ORDER BY seq, part, event_id"""
+           groupArray((customer, parcels)) AS volumes, offset
+    FROM $volume GROUP BY seq, count_id, time, month, through_day, part, parts, blocks, offset
+    ORDER BY seq, offset"""
 _TRUE = """
     SELECT whose, count() AS parcels FROM (
         SELECT waybill, minOrNullIf(toUnixTimestamp64Milli(event_time), operation = '10') AS picked,
@@ -29,6 +29,8 @@ class Count(msgspec.Struct, frozen=True):
 
     seq: int
     """The block with which it was complete."""
+    offset: int
+    """On the control topic, of the record with which it was."""
     name: str
     time: int
     month: int
@@ -51,6 +53,7 @@ def read_counts(store: Store) -> list[Count]:
             found.append(
                 Count(
                     row["seq"],
+                    row["offset"],
                     row["count_id"],
                     row["time"],
                     row["month"],
@@ -78,10 +81,10 @@ class Volumes(msgspec.Struct, frozen=True):
 
 
 def holding(counts: Iterable[Count], upto: int) -> Volumes:
-    """The counts that hold after a block: of a day the newest, of the newest month and the one before it."""
+    """The counts that hold after a record: of a day the newest, of the newest month and the one before it."""
     days: dict[int, Count] = {}
     for count in counts:
-        if count.seq > upto:
+        if count.offset > upto:
             continue
         held = days.get(count.through)
         if held is None or (held.time, held.name) < (count.time, count.name):

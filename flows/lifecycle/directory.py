@@ -12,18 +12,19 @@ from sinks import columns
 from sinks.columns import Made
 
 
-def areas(network: Network) -> dict[str, Made] | None:
+def areas(networks: Sequence[Network]) -> dict[str, Made] | None:
     """Table `area`: counties with the outlets that serve them."""
     rows = [
-        (county, name, city_of(county), outlet)
+        (network.version, county, name, city_of(county), outlet)
+        for network in networks
         for county, name in network.counties.items()
         for outlet in network.areas.get(county, ("",))
     ]
     if not rows:
         return None
-    county, name, city, outlet = zip(*rows, strict=True)
+    version, county, name, city, outlet = zip(*rows, strict=True)
     return {
-        "version": columns.texts([network.version] * len(rows)),
+        "version": columns.texts(version),
         "county": columns.texts(county),
         "county_name": columns.texts(name),
         "city": columns.spelled(city),
@@ -31,13 +32,19 @@ def areas(network: Network) -> dict[str, Made] | None:
     }
 
 
-def parties(network: Network) -> dict[str, Made] | None:
+def parties(networks: Sequence[Network]) -> dict[str, Made] | None:
     """Table `party`: every period of every party; settlement accounts masked."""
-    rows = [one for periods in network.parties.values() for one in periods]
-    if not rows:
+    full = [
+        (network.version, one)
+        for network in networks
+        for periods in network.parties.values()
+        for one in periods
+    ]
+    if not full:
         return None
+    version, rows = zip(*full, strict=True)
     return {
-        "version": columns.texts([network.version] * len(rows)),
+        "version": columns.texts(version),
         "party": columns.texts([one.party for one in rows]),
         "kind": columns.spelled([one.kind for one in rows]),
         "name": columns.texts([one.name for one in rows]),
@@ -50,10 +57,11 @@ def parties(network: Network) -> dict[str, Made] | None:
     }
 
 
-def changes(rows: Sequence[Change]) -> dict[str, Made] | None:
-    """Table `operator`: accepted transfers and mergers."""
-    if not rows:
+def changes(accepted: Sequence[tuple[Change, int]]) -> dict[str, Made] | None:
+    """Table `operator`: accepted transfers and mergers, with the offsets of their records."""
+    if not accepted:
         return None
+    rows, offset = zip(*accepted, strict=True)
     return {
         "change_id": columns.texts([one.id for one in rows]),
         "kind": columns.spelled([str(one.__struct_config__.tag) for one in rows]),
@@ -65,6 +73,7 @@ def changes(rows: Sequence[Change]) -> dict[str, Made] | None:
         "published_at": columns.times(columns.ints([one.time for one in rows])),
         "published_by": columns.texts([one.by for one in rows]),
         "reason": columns.texts([one.reason for one in rows]),
+        "offset": columns.numbers(columns.ints(offset), "uint64"),
     }
 
 
@@ -95,12 +104,12 @@ def balances(moves: Sequence[Move]) -> dict[str, Made] | None:
     }
 
 
-def volumes(rows: Sequence[VolumesCounted]) -> dict[str, Made] | None:
-    """Table `volume`: counts, a row a customer; one of nobody has a row of nobody."""
-    full = [(one, *of) for one in rows for of in (sorted(one.volumes.items()) or [("", 0)])]
+def volumes(counts: Sequence[tuple[VolumesCounted, int]]) -> dict[str, Made] | None:
+    """Table `volume`: counts with the offsets of their records, a row a customer; one of nobody has a row of nobody."""
+    full = [(one, at, *of) for one, at in counts for of in (sorted(one.volumes.items()) or [("", 0)])]
     if not full:
         return None
-    events, customer, parcels = zip(*full, strict=True)
+    events, offset, customer, parcels = zip(*full, strict=True)
     return {
         "event_id": columns.texts([one.id for one in events]),
         "count_id": columns.texts([one.count for one in events]),
@@ -113,6 +122,7 @@ def volumes(rows: Sequence[VolumesCounted]) -> dict[str, Made] | None:
         "blocks": columns.texts([blocks_of(one.blocks) for one in events]),
         "customer": columns.texts(customer),
         "parcels": columns.numbers(columns.ints(parcels), "uint64"),
+        "offset": columns.numbers(columns.ints(offset), "uint64"),
     }
 
 

@@ -225,14 +225,15 @@ class Output(msgspec.Struct):
     """With partition and offset of their records."""
     recalls: list[Recall] = []
     refusals: list[Refusal] = []
-    tariffs: list[TariffPublished | TariffWithdrawn] = []
-    """In order; a withdrawal once for each version that it takes out of force."""
-    networks: list[NetworkPublished] = []
+    tariffs: list[tuple[TariffPublished | TariffWithdrawn, int]] = []
+    """In order, as all that is published with the offset of its record; a withdrawal once for each version that it
+    takes out of force."""
+    networks: list[tuple[NetworkPublished, int]] = []
     replaced: list[Tariffs] = []
     """Tariffs that went out of force, in order: charges of this block may have been made by them."""
     operators: list[tuple[int, Operators]] = []
     """From which charge on which history of the outlets' parties was in force; the first from 0."""
-    changes: list[Change] = []
+    changes: list[tuple[Change, int]] = []
     """Accepted changes of hands."""
     moves: list[Move] = []
     costs: list[CostIncurred | CostWithdrawn] = []
@@ -242,7 +243,7 @@ class Output(msgspec.Struct):
     """Accepted closes and reopenings of the books."""
     closed: int = OPEN
     """The last closed business day (days since 1970-01-01) after this block's closes."""
-    volumes: list[VolumesCounted] = []
+    volumes: list[tuple[VolumesCounted, int]] = []
     """Counts that were taken, or parts of them."""
     pending_cases: int = 0
     """Cases on whose decision charges depend, after this block."""

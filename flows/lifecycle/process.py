@@ -457,7 +457,7 @@ class Lifecycle:
         if tick.time > self.ring.now:
             self.ring.now = self.rules.now = self.watch.now = tick.time
 
-    def _publish_network(self, published: NetworkPublished, came: Came) -> None:  # noqa: ARG002
+    def _publish_network(self, published: NetworkPublished, came: Came) -> None:
         _check_version(published, "network_refused")
         try:
             network, books = next_network(published, self.network, self.documents.whole(), self._read)
@@ -469,7 +469,7 @@ class Lifecycle:
             )
         before = self.network
         self.network, self.documents.network = network, published
-        self.output.networks.append(published)
+        self.output.networks.append((published, came.offset))
         self.watch.rules(network, self.documents.sites)
         if before is not None and before.chains != network.chains:
             for _, parcel in sorted(self.ring.records.items()):
@@ -477,7 +477,7 @@ class Lifecycle:
                     self.ring.mark(parcel)
         self._put_in_force(books, published.id)
 
-    def _publish_tariff(self, published: TariffPublished, came: Came) -> None:  # noqa: ARG002
+    def _publish_tariff(self, published: TariffPublished, came: Came) -> None:
         _check_version(published, "book_refused")
         if self.network is None:
             raise RefusedError(
@@ -491,7 +491,7 @@ class Lifecycle:
         before = self.books
         self.documents.add(published)
         self.documents.turns += 1
-        self.output.tariffs.append(published)
+        self.output.tariffs.append((published, came.offset))
         self._put_in_force([*self.books, book], published.id, before)
 
     def _gather(self, part: DocumentPart, came: Came) -> None:
@@ -522,7 +522,7 @@ class Lifecycle:
         for _, kept in sorted(one.found.items()):
             self._refuse(error, control, kept.offset, kept.raw, received)
 
-    def _change_hands(self, change: Change, came: Came) -> None:  # noqa: ARG002
+    def _change_hands(self, change: Change, came: Came) -> None:
         """An outlet goes to another party: what is charged for its days is taken back and charged anew."""
         hands = self.documents.hands
         if not hands.is_new(change):
@@ -533,7 +533,7 @@ class Lifecycle:
             self._take_back(self._touch(key, self.ring.records[key]), change.id, after)
         self.operators = after
         self.output.operators.append((len(self.output.charges), after))
-        self.output.changes.append(change)
+        self.output.changes.append((change, came.offset))
         self._look_at(keys)
 
     def _affected(self, after: Operators) -> list[str]:
@@ -576,12 +576,12 @@ class Lifecycle:
         if self.documents.periods.take(event):
             self.output.closes.append(event)
 
-    def _count_volumes(self, counted: VolumesCounted, came: Came) -> None:  # noqa: ARG002
+    def _count_volumes(self, counted: VolumesCounted, came: Came) -> None:
         """Customers' parcels in the month. All of a block's counts are there before anything is rated by them."""
         if self.documents.volumes.take(counted):
-            self.output.volumes.append(counted)
+            self.output.volumes.append((counted, came.offset))
 
-    def _withdraw_tariff(self, withdrawn: TariffWithdrawn, came: Came) -> None:  # noqa: ARG002
+    def _withdraw_tariff(self, withdrawn: TariffWithdrawn, came: Came) -> None:
         if (withdrawn.version == "") == (withdrawn.name == ""):
             raise RefusedError("book_refused", "a withdrawal names either a version or a name")
         gone = taken_out(withdrawn, self.documents.tariffs)
@@ -597,7 +597,8 @@ class Lifecycle:
         self.documents.keep([tariff for tariff, _ in standing])
         self.documents.turns += 1
         for version, name in dict.fromkeys((book.version, book.name) for book in gone):
-            self.output.tariffs.append(msgspec.structs.replace(withdrawn, version=version, name=name))
+            one = msgspec.structs.replace(withdrawn, version=version, name=name)
+            self.output.tariffs.append((one, came.offset))
         self._put_in_force([book for _, book in standing], withdrawn.id, before)
 
     def _read(self, files: Mapping[str, str], network: Network) -> Book:

@@ -334,24 +334,14 @@ class Tables:
     def _documents(self, output: Output) -> dict[str, dict[str, Made] | None]:
         made: dict[str, dict[str, Made] | None] = {}
         if output.tariffs:
-            files = [(event, *file) for event in output.tariffs for file in _files(event)]
-            made["tariff_book"] = {
-                "version": columns.texts([book.version for book, _, _ in files]),
-                "name": columns.texts([book.name for book, _, _ in files]),
-                "published_at": columns.times(columns.ints([book.time for book, _, _ in files])),
-                "published_by": columns.texts([_by(book) for book, _, _ in files]),
-                "file": columns.texts([name for _, name, _ in files]),
-                "content": columns.texts([text for _, _, text in files]),
-                "event_id": columns.texts([book.id for book, _, _ in files]),
-                "status": columns.spelled([_STATUS[type(book)] for book, _, _ in files]),
-            }
+            made["tariff_book"] = _books(output.tariffs)
         if output.networks:
             made["network_directory"] = _directories(output.networks)
-            network = read_network(output.networks[-1].files)
-            made["site"] = _sites(network)
-            made["product"] = _products(network)
-            made["area"], made["party"] = directory.areas(network), directory.parties(network)
-            made["chain_rule"] = watched.rules(network)
+            newest = {published.version: published for published, _ in reversed(output.networks)}
+            networks = [read_network(published.files) for published in reversed(newest.values())]
+            made["site"], made["product"] = _sites(networks), _products(networks)
+            made["area"], made["party"] = directory.areas(networks), directory.parties(networks)
+            made["chain_rule"] = watched.rules(networks)
             for table, rows in documents(self.fees).items():
                 made[table] = _document(table, self.fees.version, rows)
             made["account"] = chart(self.fees.rules)
@@ -385,6 +375,22 @@ _REASONS = Vocabulary(REASONS)
 _STATUS: dict[type[Event], str] = {TariffPublished: "published", TariffWithdrawn: "withdrawn"}
 
 
+def _books(tariffs: Sequence[tuple[TariffPublished | TariffWithdrawn, int]]) -> dict[str, Made]:
+    files = [(book, offset, *file) for book, offset in tariffs for file in _files(book)]
+    books, offset, name, content = zip(*files, strict=True)
+    return {
+        "version": columns.texts([book.version for book in books]),
+        "name": columns.texts([book.name for book in books]),
+        "published_at": columns.times(columns.ints([book.time for book in books])),
+        "published_by": columns.texts([_by(book) for book in books]),
+        "file": columns.texts(name),
+        "content": columns.texts(content),
+        "event_id": columns.texts([book.id for book in books]),
+        "status": columns.spelled([_STATUS[type(book)] for book in books]),
+        "offset": columns.numbers(columns.ints(offset), "uint64"),
+    }
+
+
 def _files(event: TariffPublished | TariffWithdrawn) -> list[tuple[str, str]]:
     """A book's files in order; one blank row says that it was withdrawn."""
     return sorted(event.files.items()) if isinstance(event, TariffPublished) else [("", "")]
@@ -394,40 +400,48 @@ def _by(event: TariffPublished | TariffWithdrawn) -> str:
     return event.published_by if isinstance(event, TariffPublished) else event.withdrawn_by
 
 
-def _directories(networks: Sequence[NetworkPublished]) -> dict[str, Made]:
-    files = [(network, *file) for network in networks for file in sorted(network.files.items())]
+def _directories(networks: Sequence[tuple[NetworkPublished, int]]) -> dict[str, Made]:
+    files = [
+        (network, offset, *file) for network, offset in networks for file in sorted(network.files.items())
+    ]
+    published, offset, name, content = zip(*files, strict=True)
     return {
-        "version": columns.texts([network.version for network, _, _ in files]),
-        "published_at": columns.times(columns.ints([network.time for network, _, _ in files])),
-        "published_by": columns.texts([network.published_by for network, _, _ in files]),
-        "file": columns.texts([name for _, name, _ in files]),
+        "version": columns.texts([network.version for network in published]),
+        "published_at": columns.times(columns.ints([network.time for network in published])),
+        "published_by": columns.texts([network.published_by for network in published]),
+        "file": columns.texts(name),
         "content": columns.texts(
-            [parties.without_accounts(text) if name == parties.FILE else text for _, name, text in files]
+            [
+                parties.without_accounts(text) if file == parties.FILE else text
+                for file, text in zip(name, content, strict=True)
+            ]
         ),
+        "offset": columns.numbers(columns.ints(offset), "uint64"),
     }
 
 
-def _products(network: Network) -> dict[str, Made] | None:
-    products = network.products
+def _products(networks: Sequence[Network]) -> dict[str, Made] | None:
+    products = [(network.version, *product) for network in networks for product in network.products.items()]
     if not products:
         return None
+    version, product, name = zip(*products, strict=True)
     return {
-        "version": columns.texts([network.version] * len(products)),
-        "product": columns.spelled(list(products)),
-        "name": columns.texts(list(products.values())),
+        "version": columns.texts(version),
+        "product": columns.spelled(product),
+        "name": columns.texts(name),
     }
 
 
-def _sites(network: Network) -> dict[str, Made]:
-    sites = list(network.sites.values())
+def _sites(networks: Sequence[Network]) -> dict[str, Made]:
+    full = [(network, site) for network in networks for site in network.sites.values()]
     return {
-        "version": columns.texts([network.version] * len(sites)),
-        "site": columns.texts([site.site for site in sites]),
-        "name": columns.texts([site.name for site in sites]),
-        "kind": columns.spelled([site.kind for site in sites]),
-        "outlet": columns.texts([site.outlet for site in sites]),
-        "city": columns.spelled([site.city for site in sites]),
-        "city_name": columns.spelled([network.cities[site.city] for site in sites]),
-        "province": columns.spelled([site.province for site in sites]),
-        "province_name": columns.spelled([network.provinces[site.province] for site in sites]),
+        "version": columns.texts([network.version for network, _ in full]),
+        "site": columns.texts([site.site for _, site in full]),
+        "name": columns.texts([site.name for _, site in full]),
+        "kind": columns.spelled([site.kind for _, site in full]),
+        "outlet": columns.texts([site.outlet for _, site in full]),
+        "city": columns.spelled([site.city for _, site in full]),
+        "city_name": columns.spelled([network.cities[site.city] for network, site in full]),
+        "province": columns.spelled([site.province for _, site in full]),
+        "province_name": columns.spelled([network.provinces[site.province] for network, site in full]),
     }

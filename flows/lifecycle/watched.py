@@ -27,13 +27,14 @@ def breaches(rows: Sequence[ChainRow]) -> dict[str, Made] | None:
     }
 
 
-def rules(network: Network) -> dict[str, Made] | None:
-    """The rules of scan chains of a directory."""
-    found = network.chains
-    if not found:
+def rules(networks: Sequence[Network]) -> dict[str, Made] | None:
+    """The rules of scan chains of directories."""
+    full = [(network.version, rule) for network in networks for rule in network.chains]
+    if not full:
         return None
+    version, found = zip(*full, strict=True)
     return {
-        "version": columns.texts([network.version] * len(found)),
+        "version": columns.texts(version),
         "rule": columns.texts([rule.name for rule in found]),
         "label": columns.texts([rule.label for rule in found]),
         "operation": columns.spelled([rule.when for rule in found]),

@@ -76,6 +76,7 @@ SITES = (
 )
 DIRECTORY = {"products.csv": "product,name\nSTD,标快\n"}
 """As much of the directory's files as an auditor looks at."""
+NETWORK = version_of(DIRECTORY)
 SITE_COLUMNS = ("site", "name", "kind", "outlet", "city", "city_name", "province", "province_name")
 ACCOUNTS = {
     **dict.fromkeys(
@@ -90,7 +91,7 @@ ACCOUNTS = {
 """By number: the nature."""
 
 RULE: Values = {
-    "version": "n1",
+    "version": NETWORK,
     "rule": "signed",
     "label": "揽收后未签收",
     "operation": "10",
@@ -183,6 +184,7 @@ COUNT = {
     "part": 1,
     "parts": 1,
     "blocks": "0:0",
+    "offset": 3,
 }
 """A count of a month in which nobody had a parcel."""
 LEFT = {
@@ -422,11 +424,13 @@ def write(writer: Writer) -> None:
         "product": list(_products()),
         "account": list(_accounts()),
         "area": [
-            {"version": "n1", "county": county, "county_name": county, "city": "310100", "outlet": outlet}
+            {"version": NETWORK, "county": county, "county_name": county, "city": "310100", "outlet": outlet}
             for county, outlet in (("310104", "OUT1"), ("310115", ""))
         ],
-        "party": [{"version": "n1", "party": "P9", "kind": "outlet", "first_day": 0, "last_day": 65_535}],
-        "operator": [CHANGE | {"first_day": DAY_OF_HANDOVER, "published_at": T0, "published_by": "me"}],
+        "party": [{"version": NETWORK, "party": "P9", "kind": "outlet", "first_day": 0, "last_day": 65_535}],
+        "operator": [
+            CHANGE | {"first_day": DAY_OF_HANDOVER, "published_at": T0, "published_by": "me", "offset": 2}
+        ],
         "fee": list(_fees()),
         "posting_rule": list(_posting_rules()),
         "chain_rule": [RULE],
@@ -436,7 +440,7 @@ def write(writer: Writer) -> None:
         "haul": [CANCELLED],
         "stay_month": [NO_MONTH],
     }
-    writer.by_hand(documents, {"waybook.control:0": 2})
+    writer.by_hand(documents, {"waybook.control:0": 4})
     writer.by_hand(
         {"event": [order(one, 0), order(two, 1)], "order_terms": [terms(two)]}, {"waybook.orders:0": 2}
     )
@@ -784,21 +788,22 @@ def _book() -> Iterator[Values]:
             "content": content,
             "event_id": "t1",
             "status": "published",
+            "offset": 1,
         }
 
 
 def _directory() -> Iterator[Values]:
     for file, content in DIRECTORY.items():
-        yield {"version": version_of(DIRECTORY), "published_at": T0, "file": file, "content": content}
+        yield {"version": NETWORK, "published_at": T0, "file": file, "content": content}
 
 
 def _sites() -> Iterator[Values]:
     for row in SITES:
-        yield {"version": "n1", **dict(zip(SITE_COLUMNS, row, strict=True))}
+        yield {"version": NETWORK, **dict(zip(SITE_COLUMNS, row, strict=True))}
 
 
 def _products() -> Iterator[Values]:
-    yield {"version": "n1", "product": "STD", "name": "标快"}
+    yield {"version": NETWORK, "product": "STD", "name": "标快"}
 
 
 def _accounts() -> Iterator[Values]:
