@@ -65,6 +65,9 @@ HORIZON = 30 * DAY
 
 _STANDING = {
     "event": "SELECT * EXCEPT (seq, line, partition, offset) FROM event",
+    "tariff_book": "SELECT * EXCEPT (seq, line, offset) FROM tariff_book",
+    "network_directory": "SELECT * EXCEPT (seq, line, offset) FROM network_directory",
+    "operator": "SELECT * EXCEPT (seq, line, offset) FROM operator",
     "charge": "SELECT waybill, fee, payer, payee, business_date, sum(amount) AS a FROM charge GROUP BY ALL "
     "HAVING a != 0",
     "journal": "SELECT waybill, book, account, fee, business_date, counterparty, sum(if(side = 'D', amount, -amount)) "
