@@ -1,4 +1,7 @@
-"""Tables that tests change: each has a copy, from which it is mended; and the hand-written books as such tables."""
+"""Tables that tests change: each has a copy, from which it is mended; and the hand-written books as such tables.
+
+What one table is said to hold is enough where one look at it is tested: nothing is written then (`Told`).
+"""
 
 from collections.abc import Iterable
 from typing import cast
@@ -28,14 +31,24 @@ _CHANGED = {
 """The least change of a cell, by its type; numbers grow by one."""
 
 
-def least_change(column: Column) -> str:
-    """For `Kept.change`: the least change of a column's cells."""
-    return f"{_CHANGED.get(column.type, '{0} + 1').format(f'`{column.name}`')} AS `{column.name}`"
+def least_change(table: Table, column: Column, where: str) -> str:
+    """SQL for the rows of a table with the least change of some cells of a column."""
+    other = _CHANGED.get(column.type, "{0} + 1").format(f"`{column.name}`")
+    cell = f"CAST(if({where}, {other}, `{column.name}`) AS {column.type}) AS `{column.name}`"
+    return f"SELECT * REPLACE ({cell}) FROM {table.name}"
 
 
-def unsealed(kept: "Kept", table: Table) -> set[str]:
-    """Names of the checks of blocks that a table's rows do not pass."""
-    store = Store(kept.auditor)
+class Told(Store):
+    """A store as an audit reads it, of which one table is said to hold these rows (SQL)."""
+
+    def __init__(self, kept: "Kept", table: Table, rows: str) -> None:
+        super().__init__(kept.auditor)
+        self._tables[table.name] = f"({rows})"
+
+
+def unsealed(kept: "Kept", table: Table, rows: str) -> set[str]:
+    """Names of the checks of blocks that a table does not pass when it is said to hold these rows (SQL)."""
+    store = Told(kept, table, rows)
     sealed = Sealed(read_log(store))
     sealed.look_at(store, table)
     return {found.name for found in (sealed.rows, sealed.digests) if not found.check("").passed}
