@@ -28,7 +28,7 @@ SELECT event_time, toString(status) AS status, toString(kind) AS kind, toString(
        toString(currency) AS currency, party, toString(settle) AS settle, event_id
 FROM receivable WHERE document = {name:String} ORDER BY seq, line"""
 STATUSES = """
-SELECT time, serial, toString(status) AS status, due, paid, refunded FROM order_status
+SELECT time, serial, toString(status) AS status, due, paid, refunded, overpaid FROM order_status
 WHERE document = {name:String} ORDER BY `group`, serial"""
 MATCHES = """
 SELECT time, toString(what) AS what, payment, document, amount, toString(rule) AS rule, evidence, reversal
@@ -136,7 +136,7 @@ def _matches(client: Client, name: str, *, document: bool) -> Iterator[Step]:
 
 
 def _status(row: Row) -> Step:
-    sums = "  ".join(f"{name} {yuan(row[name])}" for name in ("due", "paid", "refunded"))
+    sums = "  ".join(f"{name} {yuan(row[name])}" for name in ("due", "paid", "refunded", "overpaid"))
     return Step("状态 status", shanghai(row["time"]), f"{row['serial']} {row['status']}  {sums}")
 
 

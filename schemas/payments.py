@@ -331,7 +331,7 @@ class OrderStatus(Event, frozen=True, kw_only=True, tag="order_status"):
     """What is paid of a document now. Topic `waybook.order-status`, key: document.
 
     Sent again after a crash with the same `id`. `time` is that of the newest fact it rests on. `serial` grows by
-    one with each new status of the document.
+    one with each new status of the document. Amounts are in 0.0001 of the document's currency.
     """
 
     group: Group
@@ -341,6 +341,10 @@ class OrderStatus(Event, frozen=True, kw_only=True, tag="order_status"):
     due_e4: Units
     paid_e4: Units
     refunded_e4: Units
+    over_e4: Units = 0
+    """What was paid beyond what the document asks for, and nobody has decided about: the rest of a payment, a payment
+    that repeats another, one of a cancelled document, what people matched too much. A payment's rest is told of one
+    document only. 0: nothing."""
     payments: tuple[str, ...] = ()
 
 

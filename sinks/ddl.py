@@ -112,7 +112,7 @@ VIEWS = {
                d.amount AS amount, d.currency AS currency, d.told_at AS told_at,
                if(d.due_day = toDate(0), toDate(d.told_at, 'Asia/Shanghai'), d.due_day) AS due_day,
                multiIf(d.newest = 'cancelled', 'cancelled', s.status = '', 'open', s.status) AS status,
-               s.paid AS paid, s.refunded AS refunded,
+               s.paid AS paid, s.refunded AS refunded, s.overpaid AS overpaid,
                if(status IN ('open', 'part_paid'), if(s.status = '', d.amount, s.due) - s.paid, toDecimal64(0, 4))
                    AS remains
         FROM (
@@ -129,7 +129,8 @@ VIEWS = {
         LEFT JOIN (
             SELECT `group` AS of, document, argMax(toString(status), serial) AS status,
                    argMax(order_status.due, serial) AS due, argMax(order_status.paid, serial) AS paid,
-                   argMax(order_status.refunded, serial) AS refunded
+                   argMax(order_status.refunded, serial) AS refunded,
+                   argMax(order_status.overpaid, serial) AS overpaid
             FROM order_status GROUP BY `group`, document
         ) AS s ON s.of = d.of AND s.document = d.document""",
     "bill_now": """

@@ -1213,6 +1213,7 @@ ORDER_STATUS = Table(
         Column("due", MONEY, "what is asked for, less what is written off"),
         Column("paid", MONEY),
         Column("refunded", MONEY),
+        Column("overpaid", MONEY, "what was paid beyond what is asked for, and nobody has decided about"),
         Column("payments", TEXT, "keys, separated by blanks; a blank in one is %20, a % is %25"),
         Column("event_time", TIME, "of the newest fact that it rests on"),
         Column("time", TIME, "data time at which it was said"),

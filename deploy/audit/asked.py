@@ -11,7 +11,7 @@ from schemas.reasons import EXCEPTION
 
 _ROWS = f"""
     SELECT exception_id, groupArray((seq, line, toString(status), toString(group), toString(kind), subject,
-           reinterpretAsInt64(amount), since, until, time)) AS rows
+           reinterpretAsInt64(amount), since, until, time, candidates)) AS rows
     FROM $payment_exception WHERE {shard_of("exception_id")} GROUP BY exception_id"""
 _NOW = f"""
     SELECT lane, max(newest) AS newest FROM (
@@ -28,13 +28,18 @@ _OF_PAYMENT = frozenset(
 _OF_REFUND = frozenset({"refund_orphan", "refund_over", "ambiguous"})
 _PATIENT = frozenset({"unknown_payment", "refund_orphan"})
 """Kinds that people are told of only when the other side has had some time to come."""
-_OVER = ("amount_over", "duplicate_payment")
+_OVER = frozenset({"amount_over", "duplicate_payment", "cancelled_paid"})
 _AFTER = {
     "": ("opened", "ignored"),
     "closed": ("opened", "ignored"),
     "ignored": ("opened", "ignored", "closed"),
 }
 _AFTER |= dict.fromkeys(("opened", "changed"), ("changed", "ignored", "closed"))
+
+
+def names_in(text: str) -> list[str]:
+    """Names that stand in one text, in which a blank within a name is `%20`."""
+    return [one.replace("%20", " ").replace("%25", "%") for one in text.split(" ")] if text else []
 
 
 class One(NamedTuple):
@@ -50,6 +55,16 @@ class One(NamedTuple):
     since: int
     until: int
     time: int
+    candidates: str
+
+
+class Over(NamedTuple):
+    """Money beyond what a document asks for, of which people are asked."""
+
+    group: str
+    subject: str
+    candidates: list[str]
+    units: int
 
 
 class Asked:
@@ -60,6 +75,9 @@ class Asked:
         self._now: dict[int, int] = {row["lane"]: max(row["newest"], data_time) for row in store.rows(_NOW)}
         self._data_time = data_time
         self._open: dict[tuple[str, str], dict[str, int]] = {}
+        self.over: list[Over] = []
+        self.unmatched: set[tuple[str, str]] = set()
+        """Group and payment: those of which something is left, of all that were looked at."""
         self.found = Findings("exceptions", "例外的开启与关闭前后一致，未关闭的例外仍然成立")
         for shard, shards in store.shards("payment_exception", 1_000_000):
             for row in store.rows(_ROWS, shard=shard, shards=shards):
@@ -86,7 +104,11 @@ class Asked:
                 self.found.add(f"{number}: is {one.status}, and sleeps until {one.until}")
             before = one.status
         if before != "closed":
-            self._open.setdefault((first.group, first.subject), {})[first.kind] = rows[-1].units
+            newest = rows[-1]
+            self._open.setdefault((first.group, first.subject), {})[first.kind] = newest.units
+            if first.kind in _OVER:
+                looked_at = names_in(newest.candidates)
+                self.over.append(Over(first.group, first.subject, looked_at, newest.units))
 
     def now(self, lane: int) -> int:
         """A lane's data time, at least."""
@@ -110,10 +132,6 @@ class Asked:
     def there(self, group: str, subject: str, kind: str) -> int | None:
         """The amount of an open exception; None: it is not open."""
         return self.of(group, subject).get(kind)
-
-    def over(self, group: str, subject: str) -> bool:
-        """Whether people are told of too much money."""
-        return any(kind in _OVER for kind in self.of(group, subject))
 
     def nothing(self, group: str, key: str) -> None:
         """No money moved, or it is none that has to find a due."""

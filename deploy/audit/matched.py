@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from deploy.audit.agreed import published
-from deploy.audit.asked import Asked
+from deploy.audit.asked import Asked, names_in
 from deploy.audit.cards import check_cards
 from deploy.audit.closed import Closes, check_closed
 from deploy.audit.decided import Decided, Voucher
@@ -63,8 +63,19 @@ _IN_TRANSIT = """
     WHERE status IN ('taken', 'returned') GROUP BY party"""
 _STATUSES = f"""
     SELECT toString(group) AS group, document, groupArray((serial, status_id, toString(status),
-           reinterpretAsInt64(due), reinterpretAsInt64(paid), reinterpretAsInt64(refunded), payments)) AS said
+           reinterpretAsInt64(due), reinterpretAsInt64(paid), reinterpretAsInt64(refunded),
+           reinterpretAsInt64(overpaid), payments)) AS said
     FROM $order_status WHERE {shard_of("document")} GROUP BY group, document"""
+_FIRST = """
+    SELECT payment, min(document) AS document FROM (
+        SELECT payment, document FROM $payment_match
+        WHERE what = 'match' AND payment IN (
+            SELECT arrayJoin([subject, replaceAll(replaceAll(candidates, '%20', ' '), '%25', '%')])
+            FROM $payment_exception WHERE kind IN ('amount_over', 'duplicate_payment', 'cancelled_paid')
+        )
+        GROUP BY payment, document HAVING sum(reinterpretAsInt64(amount)) != 0
+    ) GROUP BY payment"""
+"""Of payments of which there is too much, or that are repeated: the first document that each is matched with."""
 _UNHEARD = f"""
     SELECT payment, cause FROM $payment
     WHERE {shard_of("payment")} AND startsWith(cause, 'ntf-') AND channel != '{CHANNEL}'
@@ -146,6 +157,7 @@ class Matched:
         self.evidence = Findings("payment_evidence", "每笔支付有其通知，每条通知有加密原件")
         self.numbers = Findings("payments_by_number", "仅凭订单号即可核销的款项独立重配")
         self._clearing: Counter[tuple[str, str]] = Counter()
+        self._beyond = self._over()
 
     def walk(self) -> None:
         """Everything."""
@@ -232,20 +244,26 @@ class Matched:
     def _left(self, paid: Mapping[str, Paid], vouchers: Mapping[str, Sequence[Voucher]]) -> None:
         """What no match has taken of each payment is what people are asked about."""
         used = {key: sum(one.units for one in vouchers.get(key, ()) if _takes(one)) for key in paid}
+        moved = {key for key, one in paid.items() if one.state == "success"}
         returned: Counter[str] = Counter()
         for key, one in paid.items():
-            back = one.kind in ("refund", "chargeback") and one.state == "success"
-            if back and one.original in paid and (one.group, key) not in self.decided.shared:
+            back = one.kind in ("refund", "chargeback") and key in moved
+            if back and one.original in moved and (one.group, key) not in self.decided.shared:
                 returned[one.original] += one.units - used[key] - self.asked.amount(one.group, key)
         for key, one in paid.items():
-            if one.state != "success" or one.kind == "transfer":
+            if key not in moved:
                 self.asked.nothing(one.group, key)
                 continue
             left = one.units - used[key] - returned[key]
-            if one.original in paid and (one.group, key) not in self.decided.shared:
+            if one.original in moved and (one.group, key) not in self.decided.shared:
                 left = self.asked.amount(
                     one.group, key
                 )  # what was unmatched of its payment is not told elsewhere
+            if left:
+                self.asked.unmatched.add((one.group, key))
+            if one.kind == "transfer":
+                self.asked.nothing(one.group, key)
+                continue
             self.asked.payment(
                 key,
                 one.group,
@@ -342,7 +360,7 @@ class Matched:
             serial, status_id, *rest = row
             self.names.seen += 1
             *facts, payments = rest
-            parts = (due.group, due.document, str(serial), *map(str, facts), *_names_in(payments))
+            parts = (due.group, due.document, str(serial), *map(str, facts), *names_in(payments))
             if status_id != content_name("os", *parts):
                 self.names.add(f"{status_id}: is not the id of status {serial} of {due.document}")
             if serial != number:
@@ -362,17 +380,19 @@ class Matched:
             self.statuses.add(
                 f"{due.document}: {over} too much is matched with it, and people are asked otherwise"
             )
+        beyond = self._beyond[due.group, due.document]
         if due.cancelled:
             name = "cancelled"
+        elif back and back >= got:
+            name = "refunded"
+        elif got - back >= asked:
+            name = "over_paid" if beyond else "paid"
         elif back:
-            name = "refunded" if back >= got else "part_refunded"
-        elif got >= asked:
-            asked_over = any(self.asked.over(due.group, one) for one in (*payments, due.document))
-            name = "over_paid" if asked_over else "paid"
+            name = "part_refunded"
         else:
             name = "part_paid" if got else "open"
-        wanted = (name, asked, got, back, payments)
-        found = (*said[-1][2:-1], _names_in(said[-1][-1])) if said else ("open", *wanted[1:])
+        wanted = (name, asked, got, back, beyond, payments)
+        found = (*said[-1][2:-1], names_in(said[-1][-1])) if said else ("open", *wanted[1:])
         if tuple(found) != wanted:
             self.statuses.add(f"{due.document}: said {found}, should be {wanted}")
 
@@ -456,6 +476,15 @@ class Matched:
             ) WHERE number != '' GROUP BY group, plain HAVING uniqExact(document) > 1"""
         )
         return set(zip(rows["group"], rows["plain"], strict=True))
+
+    def _over(self) -> Counter[tuple[str, str]]:
+        """By group and document: what was paid beyond what it asks for, each payment's rest told of one document."""
+        first = {row["payment"]: row["document"] for row in self._store.rows(_FIRST)}
+        found: Counter[tuple[str, str]] = Counter()
+        for one in self.asked.over:
+            matched = [first[key] for key in (one.subject, *one.candidates) if key in first]
+            found[one.group, min(matched or one.candidates or [one.subject])] += one.units
+        return found
 
     # What stands
 
@@ -550,11 +579,6 @@ def _gives_up(one: Voucher) -> bool:
 def _signed(one: Voucher) -> int:
     """Of a difference: negative where it was given up."""
     return -one.units if one.what == "difference" and one.evidence == "given up" else one.units
-
-
-def _names_in(text: str) -> list[str]:
-    """Names that stand in one text, in which a blank within a name is `%20`."""
-    return [one.replace("%20", " ").replace("%25", "%") for one in text.split(" ")] if text else []
 
 
 def _plain(number: str) -> str:

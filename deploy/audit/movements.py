@@ -13,9 +13,11 @@ from deploy.audit.agreed import Agreed
 RANK = {"pending": 0, "failed": 1, "closed": 1, "success": 2}
 """Money that came is not undone by a later word."""
 UNKNOWN = -1
+SURPLUS = "long"
+"""Money that only bills know; once it is matched, there is nothing to ask about it."""
 COMPARED = frozenset(
     {
-        *("long", "short", "cut_off", "bill_amount", "bill_status", "bill_currency"),
+        *(SURPLUS, "short", "cut_off", "bill_amount", "bill_status", "bill_currency"),
         *("bill_fee", "bill_duplicate"),
     }
 )
@@ -139,9 +141,18 @@ def stated(told: Collection[Told], lines: Collection[Line], aside: Collection[Li
     return [one._replace(fee=best[0].fee, settled=one.settled or best[0].day) for one in known]
 
 
-def asked(kind: str, told: Told | None, bills: Sequence[OfBill], agreed: Agreed, wholes: Wholes) -> Asked:
-    """What people have to be asked about a movement."""
-    return frozenset(_asked(kind, told, bills, agreed, wholes))
+def asked(
+    kind: str,
+    told: Told | None,
+    bills: Sequence[OfBill],
+    agreed: Agreed,
+    wholes: Wholes,
+    *,
+    unmatched: bool,
+) -> Asked:
+    """What people have to be asked about a movement. `unmatched`: something of it is left."""
+    found = frozenset(_asked(kind, told, bills, agreed, wholes))
+    return found if unmatched else frozenset(one for one in found if one[0] != SURPLUS)
 
 
 def _asked(
@@ -153,7 +164,7 @@ def _asked(
         yield "bill_duplicate", min(twice, key=lambda one: (one.sort, one.bill, one.day)).units
     if told is None:
         if agreed.notified and any(one.state == "success" for one in moved):
-            yield "long", moved[0].units
+            yield SURPLUS, moved[0].units
         return
     differs = [one.units for one in moved if one.units != told.units]
     if differs:

@@ -133,7 +133,7 @@ def true_exceptions(truth: Sequence[PaymentLine], bills: Iterable[BillLine], now
             true["refund_orphan" if one.original in unknown else one.exception] += 1
         days = whole[one.account]
         if one.payment in billed:
-            true[one.billed or ("" if one.told else "long")] += 1
+            true[one.billed or ("" if one.told or one.is_used_up else "long")] += 1
         elif one.told and one.day in days:
             over = max(days) >= one.day + GRACE[one.account.partition("/")[0]]
             true["short" if over else "cut_off"] += 1

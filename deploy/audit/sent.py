@@ -53,6 +53,11 @@ class PaymentLine(msgspec.Struct, frozen=True):
         """Its channel and merchant."""
         return "/".join(self.payment.split("/", 2)[:2])
 
+    @property
+    def is_used_up(self) -> bool:
+        """Whether it can be known what all of it is for."""
+        return self.decidable and sum(self.shares.values()) == self.amount_e4
+
 
 class BillLine(msgspec.Struct, frozen=True):
     """A day's bill was given to a channel's merchant."""

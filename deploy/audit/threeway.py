@@ -248,7 +248,7 @@ class ThreeWay:
         if one.booked is not None and one.booked.state == "success":
             wholes, bills = self._whole(one.account), of_bills(one.lines)
             should = {
-                asked(one.kind, told, bills, agreed, wholes)
+                asked(one.kind, told, bills, agreed, wholes, unmatched=self._is_left(one))
                 for told in (held(one.told) if one.told else [None])
                 for agreed in self._terms(one.account)
             }
@@ -320,6 +320,7 @@ class ThreeWay:
                 self._sums.billed[*of, at] += units
             explained = (
                 asked_about
+                or (told is None and moved and not self._is_left(one))
                 or sum(of_sort.values()) == notified
                 or (notified and not of_sort and not self._whole(one.account).has(sort, day))
                 or sort not in agreed.sorts
@@ -346,6 +347,10 @@ class ThreeWay:
                     f"{_on(day)}: notified {yuan(told)}, billed {yuan(billed)}, booked {yuan(sums.booked[day])}: "
                     f"nobody is asked about {yuan(open_)}"
                 )
+
+    def _is_left(self, one: Movement) -> bool:
+        """Whether something of it is not matched."""
+        return (one.group, one.key) in self._questions.unmatched
 
     # What is agreed
 

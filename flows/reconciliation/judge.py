@@ -59,14 +59,14 @@ from flows.reconciliation.record import (
     payment_key,
 )
 from flows.reconciliation.rules import DECIDED, MatchingRules
-from flows.reconciliation.threeway import COMPARED
+from flows.reconciliation.threeway import COMPARED, SURPLUS
 from schemas.identity import content_id
 from schemas.money import yuan
 from schemas.payments import InvoiceRequested, OrderStatus, Payment, exception_id
 from schemas.times import business_day
 
-OVER = frozenset({"amount_over", "duplicate_payment"})
-"""Exceptions of a payment whose due is paid over."""
+OVER = frozenset({"amount_over", "duplicate_payment", "cancelled_paid"})
+"""Exceptions of money beyond what a document asks for."""
 _BESIDE = COMPARED | {"conflicting_states"}
 """Exceptions of a payment that do not say what becomes of its money."""
 SETTLED = ("paid", "over_paid", "refunded", "cancelled")
@@ -166,8 +166,9 @@ class Judge:
         for name, subject in (*asked, *of.items()):
             if subject.open or name in open_:
                 timers += self._ask(subject, name, links, open_.get(name, {}))
+        over = _over(open_, matches)
         for name, record in of.items():
-            self._tell(record, of_due.get(name, ()), known, given_up[name], open_)
+            self._tell(record, of_due.get(name, ()), known, given_up[name], over.get(name, {}))
         self._finish(of, known, found, decisions.values())
         return timers + self._look_again(known, matches, found.again)
 
@@ -443,7 +444,8 @@ class Judge:
                 kind = "conflicting_states"
                 open_.setdefault(payment.key, {})[kind] = Open(kind, payment.key, payment.amount_e4, wrong)
             for one in self.compare(record):
-                open_.setdefault(payment.key, {}).setdefault(one.kind, one)
+                if one.kind != SURPLUS or payment.key in found.left:
+                    open_.setdefault(payment.key, {}).setdefault(one.kind, one)
         return open_
 
     def _ask(
@@ -506,9 +508,9 @@ class Judge:
         matches: Sequence[Match],
         known: Mapping[str, Known],
         given_up: int,
-        open_: Mapping[str, Mapping[str, Open]],
+        over: Mapping[str, int],
     ) -> None:
-        """Say a due's status if it is another one."""
+        """Say a due's status if it is another one. `over`: by what it is of, money beyond what the due asks for."""
         due = record.due
         assert due is not None
         paid, refunded = _moved(due, matches, known)
@@ -517,25 +519,28 @@ class Judge:
             paid += taken.amount
             payments = sorted((*payments, payment_of(record, taken).key))
         asked = _asked_for(record, due, given_up)
-        status = _status(due.cancelled, asked, paid, refunded)
-        if status == "paid" and any(OVER & open_.get(key, {}).keys() for key in (*payments, due.document)):
-            status = "over_paid"
+        beyond = sum(over.values())
+        status = _status(due.cancelled, asked, paid, refunded, beyond)
         said = (status, asked, paid, refunded, tuple(payments))
-        if record.status != said:
+        if record.status != said or record.over != beyond:
             self.mark(record)
             first = record.serial == 0 and status == "open"
-            record.status = said
+            record.status, record.over = said, beyond
             if not first:
                 record.serial += 1
-                self._say(record, due, known)
+                self._say(record, due, known, over)
 
-    def _say(self, record: DueRecord, due: Due, known: Mapping[str, Known]) -> None:
+    def _say(self, record: DueRecord, due: Due, known: Mapping[str, Known], over: Iterable[str]) -> None:
         status, asked, paid, refunded, payments = record.status
         times = [record.newest[0], record.cancelled[0]]
-        times += [known[key].payment.time for key in payments if key in known]
+        times += [known[key].payment.time for key in (*payments, *over) if key in known]
         if (taken := record.deduction) is not None and taken.booked:
             times.append(taken.time)
-        parts = (record.group, due.document, str(record.serial), status, str(asked), str(paid), str(refunded))
+        parts = (
+            record.group,
+            due.document,
+            *map(str, (record.serial, status, asked, paid, refunded, record.over)),
+        )
         self.output.statuses.append(
             OrderStatus(
                 id=content_id("os", *parts, *payments),
@@ -547,6 +552,7 @@ class Judge:
                 due_e4=asked,
                 paid_e4=paid,
                 refunded_e4=refunded,
+                over_e4=record.over,
                 payments=payments,
             )
         )
@@ -711,11 +717,30 @@ def _beyond(
             yield Open("amount_over", name, over, "people matched more with it than it asks for")
 
 
-def _status(cancelled: bool, asked: int, paid: int, refunded: int) -> str:
+def _over(
+    open_: Mapping[str, Mapping[str, Open]], matches: Mapping[str, Sequence[Match]]
+) -> dict[str, dict[str, int]]:
+    """Money beyond what documents ask for: by document, and by what it is of, how much.
+
+    What is left of a payment is told of one document: the first by number of those that it, or the payment that it
+    repeats, is matched with; or else of those that it names.
+    """
+    found: dict[str, dict[str, int]] = defaultdict(dict)
+    for subject, kinds in open_.items():
+        for kind in OVER & kinds.keys():
+            one = kinds[kind]
+            of = [match.document for key in (subject, *one.candidates) for match in matches.get(key, ())]
+            found[min(of or one.candidates or (subject,))][subject] = one.amount
+    return found
+
+
+def _status(cancelled: bool, asked: int, paid: int, refunded: int, over: int) -> str:
     if cancelled:
         return "cancelled"
+    if refunded and refunded >= paid:
+        return "refunded"
+    if paid - refunded >= asked:
+        return "over_paid" if over else "paid"
     if refunded:
-        return "refunded" if refunded >= paid else "part_refunded"
-    if paid >= asked:
-        return "paid"
+        return "part_refunded"
     return "part_paid" if paid else "open"

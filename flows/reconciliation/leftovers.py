@@ -76,12 +76,14 @@ def _of_called(money: Money) -> Open:
             evidence = f"paid in {money.paid.currency}, due in {same[0].due.currency}"
             return _open("currency_mismatch", key, left, evidence, names)
         return _open("unknown_payment", key, left, "the dues it names are of the other direction", names)
+    names = [claim.name for claim in fitting]
+    owed = [claim.name for claim in fitting if not claim.due.cancelled]
     if money.given:
         return _open("amount_over", key, left, "more than was open of what it names", names)
-    if all(claim.due.cancelled for claim in fitting):
+    if not owed:
         return _open("cancelled_paid", key, left, "what it names is cancelled", names)
     if not any(claim.open for claim in fitting):
-        return _open("duplicate_payment", key, left, "what it names was paid before", names)
+        return _open("duplicate_payment", key, left, "what it names was paid before", owed)
     return _open("amount_under", key, left, "less than what it names, which cannot be paid in part", names)
 
 

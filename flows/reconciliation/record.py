@@ -123,6 +123,8 @@ class DueRecord(Subject, tag="d"):
     """What should be taken from the party's account, or is."""
     asks: int = 0
     """How often that was asked for."""
+    over: int = 0
+    """What was said of it last: how much was paid beyond what it asks for."""
 
 
 class PaymentRecord(Subject, tag="p"):

@@ -305,6 +305,7 @@ def _statuses(rows: Sequence[OrderStatus], now: int) -> dict[str, Made] | None:
         "due": columns.money(ints([row.due_e4 for row in rows])),
         "paid": columns.money(ints([row.paid_e4 for row in rows])),
         "refunded": columns.money(ints([row.refunded_e4 for row in rows])),
+        "overpaid": columns.money(ints([row.over_e4 for row in rows])),
         "payments": columns.texts([_listed(row.payments) for row in rows]),
         "event_time": columns.times(ints([row.time for row in rows])),
         "time": _now(now, len(rows)),

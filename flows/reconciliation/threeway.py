@@ -20,9 +20,11 @@ from schemas.times import date_of
 
 MILLION = 1_000_000
 _json = msgspec.json.Encoder(order="deterministic")
+SURPLUS = "long"
+"""Money that only bills know (长款): people are asked about it as long as something of it is left to be matched."""
 COMPARED = frozenset(
     {
-        *("long", "short", "cut_off", "bill_amount", "bill_status", "bill_currency"),
+        *(SURPLUS, "short", "cut_off", "bill_amount", "bill_status", "bill_currency"),
         *("bill_fee", "bill_duplicate"),
     }
 )
@@ -103,7 +105,7 @@ def findings(
                 Open("bill_fee", key, abs(fee), f"a fee of nothing that is known, {_said_by(billed)}")
             )
         if terms.notified and any(one.state == "success" for one in moved):
-            found.append(Open("long", key, moved[0].amount, _said_by(moved)))
+            found.append(Open(SURPLUS, key, moved[0].amount, _said_by(moved)))
         return sorted(found)
     found += _otherwise(key, told, moved)
     found += _fees(key, told, billed, terms)

@@ -299,7 +299,7 @@ def write_payments(writer: Writer) -> None:
     paid = at | {"payment": key, "channel": "bank", "merchant": "A", "number": "1", "kind": "payment"}
     match = xxh3_128_digest(b"match|north|bank/A/payment/1|FR-1|0+")[:15] + b"\0"
     asked = content_id("ex", group, "amount_over", key)
-    said = content_id("os", group, document, "1", "over_paid", "10000", "10000", "0", key)
+    said = content_id("os", group, document, "1", "over_paid", "10000", "10000", "0", "10000", key)
     day = (T0 + SHANGHAI_OFFSET) // DAY
     told = {"group": group, "time": T0, "amount": 10_000}
     deduction = told | {
@@ -356,7 +356,14 @@ def write_payments(writer: Writer) -> None:
             ],
             "order_status": [
                 {"status_id": said, "group": group, "document": document, "serial": 1, "status": "over_paid"}
-                | {"due": 10_000, "paid": 10_000, "payments": key, "event_time": T0, "time": T0}
+                | {
+                    "due": 10_000,
+                    "paid": 10_000,
+                    "overpaid": 10_000,
+                    "payments": key,
+                    "event_time": T0,
+                    "time": T0,
+                }
             ],
             "payment_decision": [
                 {

@@ -131,6 +131,8 @@ def test_all_is_well(kept: Kept) -> None:
         ("receivable", "kind", "'topup'", "within_dues"),
         ("order_status", "status", "if(status = 'over_paid', 'paid', status)", "statuses"),
         ("order_status", "due", "due + 1", "statuses"),
+        ("order_status", "overpaid", "overpaid + 1", "statuses"),
+        ("order_status", "overpaid", "if(document = 'FR-1004', 0, overpaid)", "statuses"),
         ("order_status", "status_id", "concat(status_id, 'x')", "payment_names"),
         ("payment_match", "match_id", "unhex(repeat('00', 16))", "payment_names"),
         ("payment_exception", "amount", "amount + 1", "exceptions"),

@@ -23,7 +23,7 @@ from tests.bills.test_threeway import CASES, KINDS, day, lines_of, terms_of, tol
 from tests.channels.world import NOON
 from tests.payments.world import paid, refunded
 
-TABLES = ("bill", "bill_line", "notification", "payment", "payment_exception")
+TABLES = ("bill", "bill_line", "notification", "payment", "payment_exception", "payment_match")
 CHECKS = frozenset({"bill_lines", "payments_stated", "bill_exceptions", "three_way", "bill_line_records"})
 
 
@@ -52,7 +52,9 @@ def test_the_auditor_asks_what_the_table_says(case: dict[str, str]) -> None:
         Line(bill, of, sort, one.state, one.amount_e4, one.currency, one.direction, one.fee_e4, one.time)
         for bill, of, sort, one in lines_of(kind, case["账单"])
     ]
-    found = asked(kind, heard(told_of(kind, case["通知"])), of_bills(lines), agreed, Wholes(days))
+    found = asked(
+        kind, heard(told_of(kind, case["通知"])), of_bills(lines), agreed, Wholes(days), unmatched=True
+    )
     nothing_but_a_fee = case["场景"] == "只有手续费而不知是哪笔交易"  # asked when its trade is known
     assert sorted(one for one, _ in found) == ([] if nothing_but_a_fee else sorted(case["例外"].split()))
 
@@ -187,6 +189,17 @@ def test_what_is_gone_is_noticed(tampered: Kept, table: str) -> None:
 def test_lines_that_stand_twice_are_noticed(tampered: Kept) -> None:
     tampered.add("bill_line", "payment LIKE '%A7'")
     assert "bill_line_records" in failed(tampered.auditor)
+
+
+def test_money_that_only_a_bill_knows_must_be_matched_or_asked_about(tampered: Kept) -> None:
+    """Nobody is asked about what is matched; without its match it is a difference that nobody knows of."""
+    tampered.remove("payment_match", "payment LIKE '%A3'")
+    assert failed(tampered.auditor) >= {"bill_exceptions", "three_way"}
+
+
+def test_a_surplus_that_is_matched_and_asked_about_is_noticed(tampered: Kept) -> None:
+    tampered.change("payment_exception", "kind = 'long'", "replaceOne(subject, 'A14', 'A3') AS subject")
+    assert "bill_exceptions" in failed(tampered.auditor)
 
 
 @pytest.mark.parametrize("kind", ["long", "short", "bill_amount"])

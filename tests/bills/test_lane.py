@@ -10,12 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from schemas.money import parse_yuan
-from schemas.payments import BillLine, PaymentRulesPublished
+from schemas.payments import BillLine, Flow, Kind, PaymentRulesPublished
 from schemas.times import DAY, HOUR
 from sources.bills.verified import end_of
 from tests.bills.lane import not_believed, parts, with_bills
 from tests.channels.world import NOON
-from tests.payments.world import Books, due, key, paid, refunded, tick
+from tests.payments.world import Books, cancelled, decided, due, key, paid, refunded, tick
 
 TODAY = date(2025, 11, 11)
 FEE = "0.006"
@@ -53,18 +53,79 @@ def test_a_bill_that_agrees_books_the_fees() -> None:
 
 
 def test_money_that_only_the_bill_knows_pays_its_order() -> None:
-    """长款: it is asked about, and the order is paid; a late notification closes it and books nothing twice."""
+    """The order is paid, and there is nothing to ask; a late notification books nothing twice."""
     lane = books().take(due("FR-1", "100.00")).take(*parts(TODAY, line("A1", "100.00", "FR-1", "0.60")))
     assert lane.status("FR-1")[0] == "paid"
-    assert lane.exceptions() == {("long", key("A1")): "opened"}
-    assert lane.rows["payment_exception"][-1]["action"].startswith("已按账单入账"), (
-        "nobody books it again by hand"
-    )
+    assert lane.rows["payment_exception"] == []
     before = lane.balances()
     lane.take(paid("A1", "100.00", "FR-1", fee_e4=None))
     assert lane.exceptions() == {}
     assert lane.balances() == before
     assert len(lane.matches()) == 1
+
+
+LONG = ("long", key("A1"))
+
+
+def long_of(lane: Books) -> bool:
+    """Whether people are asked about the money of which only the bill knows."""
+    return LONG in lane.exceptions()
+
+
+def test_money_that_only_the_bill_knows_is_asked_about_as_long_as_it_is_not_matched() -> None:
+    """长款: until its due comes, and again when the due is less, more, cancelled, or told again."""
+    lane = books().take(*parts(TODAY, line("A1", "100.00", "FR-1", "0.60")))
+    assert lane.exceptions() == {LONG: "opened", ("unknown_payment", key("A1")): "opened"}
+    asked = next(row for row in lane.rows["payment_exception"] if row["kind"] == "long")
+    assert asked["action"].startswith("已按账单入账"), "nobody books it again by hand"
+    words = [
+        due("FR-1", "100.00"),
+        due("FR-1", "99.00", id="FR-1-2", time=NOON - 9),
+        due("FR-1", "130.00", id="FR-1-3", time=NOON - 8),
+        cancelled("FR-1", NOON - 7),
+        due("FR-1", "100.00", id="FR-1-4", time=NOON - 6),
+    ]
+    assert [long_of(lane.take(word).restart()) for word in words] == [False, True, False, True, False]
+
+
+def test_a_decision_that_is_withdrawn_leaves_the_surplus_to_ask_about_again() -> None:
+    share = {"payment": key("A1"), "document": "FR-9", "amount_e4": 1_000_000}
+    lane = books().take(due("FR-9", "100.00", party="C-9"), *parts(TODAY, line("A1", "100.00", "FR-1")))
+    assert long_of(lane)
+    assert not long_of(lane.take(decided("match", "K1", shares=[share])))
+    assert long_of(lane.take(decided("withdraw", "K2", of="K1")))
+
+
+def test_a_surplus_that_has_to_go_back_is_asked_about_until_it_has() -> None:
+    """Nobody need find out any more why it was not notified when it is gone."""
+    lane = books().take(*parts(TODAY, line("A1", "100.00", "FR-1")))
+    lane.take(decided("refund", "K1", payment=key("A1"), amount_e4=1_000_000))
+    assert lane.exceptions() == {LONG: "opened"}
+    assert not long_of(lane.take(refunded("R1", "100.00", "A1", fee_e4=None)))
+
+
+@pytest.mark.parametrize(
+    ("kind", "direction", "document", "amount", "is_asked"),
+    [
+        ("refund", "out", "FR-1", "100.00", False),
+        ("refund", "out", "FR-1", "40.00", False),
+        ("refund", "out", "FR-1", "100.01", True),
+        ("chargeback", "out", "FR-1", "100.00", False),
+        ("payment", "out", "FR-2", "70.00", False),
+        ("payment", "out", "FR-3", "70.00", True),
+        ("transfer", "out", "", "70.00", True),
+    ],
+)
+def test_other_money_that_only_the_bill_knows_is_settled_by_its_match_too(
+    kind: Kind, direction: Flow, document: str, amount: str, is_asked: bool
+) -> None:
+    """A refund and a chargeback by the payment that they take back, a debit by what was owed."""
+    lane = books().take(due("FR-1", "100.00"), due("FR-2", "70.00", kind="invoice", direction="out"))
+    lane.take(paid("A1", "100.00", "FR-1", fee_e4=None))
+    original = "A1" if kind in ("refund", "chargeback") else ""
+    other = line("B1", amount, document, kind=kind, direction=direction, original=original)
+    lane.take(*parts(TODAY, line("A1", "100.00", "FR-1", "0.60"), other))
+    assert (("long", key("B1", kind)) in lane.exceptions()) == is_asked
 
 
 def test_a_bank_whose_statements_are_all_that_it_says_has_no_surplus() -> None:
@@ -216,9 +277,20 @@ FACTS = [
         line("A3", "10.00", "FR-3", "0.06"),
         size=2,
     ),
-    *parts(DAYS[1], line("A4", "7.00", "", "0.04"), line("A1", "100.00", "FR-1", "0.60")),
+    *parts(
+        DAYS[1],
+        line("A4", "7.00", "", "0.04"),
+        line("A1", "100.00", "FR-1", "0.60"),
+        line("A14", "6.00", "FR-4"),
+        line("A22", "5.25", "FR-5"),
+        line("R4", "5.00", "FR-5", kind="refund", direction="out", original="A22"),
+    ),
     *parts(DAYS[3]),
     not_believed(DAYS[2]),
+    due("FR-4", "6.00"),
+    cancelled("FR-4", NOON + DAY),
+    due("FR-5", "5.00"),
+    due("FR-5", "5.50", id="FR-5-2", time=NOON),
 ]
 
 
@@ -258,7 +330,8 @@ def test_what_the_facts_come_to() -> None:
     """So that the property is about something."""
     kinds = {(kind, subject.split("/")[-1]) for kind, subject, _, _ in EXPECTED[1]}
     assert kinds == {
-        *(("bill_duplicate", "A1"), ("bill_amount", "A2"), ("bill_fee", "A2"), ("long", "A3")),
+        *(("bill_duplicate", "A1"), ("bill_amount", "A2"), ("bill_fee", "A2")),
+        *(("long", "A14"), ("cancelled_paid", "A14")),
         *(("bill_status", "A4"), ("unknown_payment", "A4"), ("unknown_payment", "A5"), ("short", "A5")),
         *(("short", "R2"), ("bill_refused", str(DAYS[2]))),
     }

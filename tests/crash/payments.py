@@ -274,8 +274,8 @@ STANDING = {
     "payment_exception": "SELECT exception_id, argMax((`group`, kind, subject, amount, evidence, candidates, "
     "severity, owner, action, status != 'closed'), (seq, line)) AS newest FROM payment_exception "
     "GROUP BY exception_id HAVING newest.10",
-    "order_status": "SELECT `group`, document, argMax((status, due, paid, refunded, payments), serial) AS newest "
-    "FROM order_status GROUP BY `group`, document HAVING newest.1 != 'open'",
+    "order_status": "SELECT `group`, document, argMax((status, due, paid, refunded, overpaid, payments), serial) "
+    "AS newest FROM order_status GROUP BY `group`, document HAVING newest.1 != 'open'",
     "close": "SELECT * EXCEPT (seq, line, partition, offset) FROM close",
     "journal": "SELECT book, account, counterparty, waybill, fee, event_time, business_date, "
     "sum(if(side = 'D', amount, -amount)) AS a FROM journal GROUP BY ALL HAVING a != 0",

@@ -51,6 +51,7 @@ FACTS: list[Event] = [
     due("FR-1011", "12.00"),
     decided("write_off", "K3", document="FR-1011", amount_e4=20_000),
     decided("withdraw", "K4", of="K3"),
+    paid("A13", "40.00", "FR-1004", time=NOON + 5 * MINUTE),
 ]
 
 
@@ -88,12 +89,14 @@ def test_what_the_facts_come_to() -> None:
         "FR-1001": "part_refunded",
         "FR-1002": "over_paid",
         "FR-1003": "cancelled",
-        "FR-1004": "paid",
+        "FR-1004": "over_paid",
     }
     assert books.status("FR-1007")[0] == "paid"
     assert books.status("FR-1009")[0] == "paid"
     assert books.status("FR-1010")[0] == "paid"
     assert books.status("FR-1011")[0] == "open"
     kinds = {kind for kind, _ in books.exceptions()}
-    assert {"refund_orphan", "cancelled_paid"} <= kinds
+    assert {"refund_orphan", "cancelled_paid", "duplicate_payment"} <= kinds
+    over = {name: books.over(name) // 10_000 for name in ("FR-1001", "FR-1002", "FR-1003", "FR-1004")}
+    assert over == {"FR-1001": 0, "FR-1002": 20, "FR-1003": 30, "FR-1004": 40}
     assert books.balances()["SHA", "1201"] == 25

@@ -107,9 +107,11 @@ def test_open_exceptions_and_what_they_are_about(client: Client) -> None:
         ("unknown_payment", key("A3"), "opened", Decimal(7), "medium")
     ]
     assert rows(client, "SELECT payment FROM payment_now WHERE unmatched > 0") == [(key("A3"),)]
-    assert rows(client, "SELECT document, status, paid, remains FROM due_now ORDER BY document") == [
-        ("FR-1001", "paid", Decimal(100), Decimal(0)),
-        ("FR-1002", "open", Decimal(0), Decimal(50)),
-        ("FR-1003", "part_paid", Decimal(10), Decimal(20)),
-        ("FR-1004", "open", Decimal(0), Decimal(20)),
+    assert rows(
+        client, "SELECT document, status, paid, remains, overpaid FROM due_now ORDER BY document"
+    ) == [
+        ("FR-1001", "paid", Decimal(100), Decimal(0), Decimal(0)),
+        ("FR-1002", "open", Decimal(0), Decimal(50), Decimal(0)),
+        ("FR-1003", "part_paid", Decimal(10), Decimal(20), Decimal(0)),
+        ("FR-1004", "open", Decimal(0), Decimal(20), Decimal(0)),
     ]

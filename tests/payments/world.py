@@ -205,6 +205,11 @@ class Books:
         newest = max(said, key=lambda row: row["serial"])
         return newest["status"], newest["paid"], newest["refunded"]
 
+    def over(self, document: str) -> int:
+        """What the newest status of a document says is over, in 0.0001."""
+        said = [(one.serial, one.over_e4) for one in self.statuses if one.document == document]
+        return max(said, default=(0, 0))[1]
+
     def balances(self) -> dict[tuple[str, str], Decimal]:
         """Debits less credits by book and account, zeros left out; every entry balances."""
         entries: dict[bytes, Decimal] = defaultdict(Decimal)
@@ -222,7 +227,7 @@ class Books:
         return (
             sorted(self.matches().items()),
             sorted(self.exceptions()),
-            [(document, self.status(document)) for document in documents],
+            [(document, self.status(document), self.over(document)) for document in documents],
             sorted(self.balances().items()),
         )
 

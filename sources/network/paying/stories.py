@@ -153,6 +153,13 @@ def only_in_the_bill(case: Case) -> None:
     case.pay(_app(case), amount, [due], order=due.document, told=False)
 
 
+def over_in_the_bill(case: Case) -> None:
+    """More than is owed, and its notification never comes."""
+    amount = case.amount()
+    due = _due(case, amount)
+    case.pay(_app(case), amount + 500, [due], order=due.document, told=False, exception="amount_over")
+
+
 def given_back(case: Case) -> None:
     """Paid, then refunded as a whole."""
     amount = case.amount()
@@ -418,6 +425,7 @@ STORIES: dict[str, Shared] = {
     "wrong_number": Shared("单号写错", 1, wrong_number),
     "unknown": Shared("不明来款", 1, unknown),
     "only_in_the_bill": Shared("缺少通知", 1.5, only_in_the_bill),
+    "over_in_the_bill": Shared("缺少通知而多付", 0.5, over_in_the_bill),
     "given_back": Shared("全额退款", 2, given_back),
     "partly_given_back": Shared("部分退款", 2, partly_given_back),
     "given_back_first": Shared("退款先到", 1, given_back_first),
