@@ -6,7 +6,7 @@ revision is booked. So neither the order in which facts come nor their repetitio
 
 import csv
 from collections import Counter, defaultdict
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Container, Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 from pathlib import Path
 from sys import intern
@@ -170,16 +170,14 @@ class Judge:
         for name, record in of.items():
             self._tell(record, of_due.get(name, ()), known, given_up[name], over.get(name, {}))
         self._finish(of, known, found, decisions.values())
-        return timers + self._look_again(known, matches, found.again)
+        return timers + self._look_again(known.values(), found)
 
-    def _look_again(
-        self, known: Mapping[str, Known], matches: Mapping[str, Sequence[Match]], again: int
-    ) -> list[tuple[int, str]]:
+    def _look_again(self, known: Iterable[Known], found: Outcome) -> list[tuple[int, str]]:
         """Payments that are not used up remember when they want to be looked at again, each for itself."""
         timers: list[tuple[int, str]] = []
-        for key, (record, payment) in known.items():
-            left = payment.amount_e4 - sum(match.amount for match in matches.get(key, ()))
-            moment = again if left > 0 and all(told.kind in _BESIDE for told in record.open) else 0
+        for record, payment in known:
+            waits = payment.key in found.left and all(told.kind in _BESIDE for told in record.open)
+            moment = found.again if waits else 0
             if record.again != moment:
                 self.mark(record)
                 record.again = moment
@@ -570,14 +568,10 @@ class Judge:
         records: dict[str, Record] = {record.key: record for record in dues.values()}
         if not known:
             for record in dues.values():
-                self._leave([record], {})
+                self._leave([record], ())
             return
         records |= {one.record.key: one.record for one in known.values()}
-        left = {one.record.key: one.payment.amount_e4 for one in known.values()}
-        for match in found.matches:
-            left[payment_key(match.payment)] -= match.amount
-        for other in found.differences:
-            left[payment_key(other.payment)] -= max(0, other.amount)
+        left = {payment_key(key) for key in found.left}
         if len(records) == 2 and len(found.matches) == 1 and not decisions:
             self._leave([records[key] for key in sorted(records)], left)
             return
@@ -585,7 +579,7 @@ class Judge:
         for keys in _clusters(dues, known, found, decisions).of(records):
             self._leave([records[key] for key in keys], left)
 
-    def _leave(self, together: Sequence[Record], left: Mapping[str, int]) -> None:
+    def _leave(self, together: Sequence[Record], left: Container[str]) -> None:
         settled = all(_is_settled(record, left) for record in together)
         begun = settled and not all(record.finished for record in together)
         at = self.now if begun else max(record.at for record in together)
@@ -668,15 +662,15 @@ def _clusters(
     return together
 
 
-def _is_settled(record: Record, left: Mapping[str, int]) -> bool:
-    """Whether nothing is open about a record. Of a refund, what no match takes was never matched."""
+def _is_settled(record: Record, left: Container[str]) -> bool:
+    """Whether nothing is open about a record. `left`: payments of which something is; only what pays needs a due."""
     match record:
         case DueRecord():
             return not record.open and record.status[0] in SETTLED
         case PaymentRecord():
             payment = current(record)
             paid = payment is not None and payment.kind == "payment"
-            return not record.open and (left[record.key] <= 0 or not paid)
+            return not record.open and (record.key not in left or not paid)
     return True
 
 

@@ -132,6 +132,18 @@ def test_records_that_are_finished_leave_and_their_indexes_too() -> None:
     assert books.rows["dead_letter"][-1]["reason"] == "time_too_old"
 
 
+def test_what_was_paid_too_much_leaves_when_it_has_gone_back() -> None:
+    """With its document and the refund, matched or not."""
+    books = Books().take(due("FR-1", "100.00"), paid("A1", "130.00", "FR-1"), paid("A2", "100.00", "FR-1"))
+    books.take(refunded("R1", "30.00", "A1"), refunded("R2", "100.00", "A2"))
+    books.take(paid("A3", "7.00"), refunded("R3", "7.00", "A3"))
+    for days in (25, 50, 75, 100):
+        books.until(NOON + days * DAY)
+    for _ in range(257):
+        books.restart()
+    assert not [key for key in books.work.ring.records if not key.startswith(("r/", "f/"))]
+
+
 def test_what_is_known_of_dues_that_have_left_takes_little() -> None:
     """Not a record for each epoch, but one for each place of the ring; and all of it comes back."""
     books = Books()
