@@ -58,14 +58,15 @@ WHERE book = {party:String} AND business_date BETWEEN {first:Date} AND {last:Dat
 GROUP BY business_date, fee, waybill, charge_id, seq ORDER BY business_date, fee, seq, waybill, charge
 LIMIT {limit:UInt64}"""
 
-ASKED = """
+_SHOWN = """
+SELECT command_id FROM account_movement
+WHERE party = {party:String} AND business_date BETWEEN {first:Date} AND {last:Date}"""
+ASKED = f"""
 SELECT command_id, actor, command_time, body, amount FROM answer
-WHERE party = {party:String} AND accepted
-    AND toDate(addHours(command_time, 8), 'UTC') BETWEEN {first:Date} AND {last:Date}
+WHERE party = {{party:String}} AND accepted AND command_id IN ({_SHOWN})
 UNION ALL
 SELECT deduction, toString(`group`), time, document, amount FROM deduction
-WHERE party = {party:String} AND status IN ('taken', 'returned')
-    AND toDate(addHours(time, 8), 'UTC') BETWEEN {first:Date} AND {last:Date}"""
+WHERE party = {{party:String}} AND status IN ('taken', 'returned') AND deduction IN ({_SHOWN})"""
 
 TRIAL_BALANCE = """
 SELECT account, sumIf(amount, side = 'D') AS debit, sumIf(amount, side = 'C') AS credit

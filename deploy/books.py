@@ -1,4 +1,4 @@
-"""`waybook books`: days are closed in all books of parcels and stays, reopened, and listed."""
+"""`waybook books`: days are closed in all books, reopened, and listed."""
 
 from collections.abc import Iterator
 from datetime import date
@@ -26,8 +26,13 @@ SELECT event_id, any(status) AS status, any(through) AS through, any(event_time)
        any(published_by) AS published_by, any(reason) AS reason, uniqExact(bitShiftRight(seq, 32)) AS lanes
 FROM books_close GROUP BY event_id ORDER BY time, event_id"""
 LATE = """
-SELECT posted_for AS day, business_date AS booked_on, count() AS n, sumIf(amount, side = 'D') AS debits FROM journal
-WHERE fee IN (SELECT fee FROM fee) AND posted_for != business_date
+SELECT day, booked_on, count() AS n, sumIf(amount, side = 'D') AS debits FROM (
+    SELECT bitShiftRight(seq, 32) AS lane, seq, posted_for AS day, business_date AS booked_on, side, amount
+    FROM journal WHERE day < booked_on
+) AS j ASOF JOIN (
+    SELECT bitShiftRight(seq, 32) AS lane, seq, argMax(through, line) AS closed FROM books_close GROUP BY lane, seq
+) AS c ON j.lane = c.lane AND j.seq >= c.seq
+WHERE day <= closed
 GROUP BY day, booked_on ORDER BY booked_on, day"""
 
 

@@ -45,7 +45,7 @@ FIRST = 3000
 """Number of the flow's first lane: the tables are shared with the other flows, whose lanes begin with 0, 1000, 2000."""
 SENDER = "payments"
 """The name under which messages to other flows are sent."""
-CODE = "payments-10"
+CODE = "payments-11"
 """Raise it with every change that makes other rows of the same input: stored plans of another are refused."""
 
 
@@ -132,6 +132,7 @@ def inputs(lane: int, settings: Settings) -> list[Input]:
     mine = [p for p in range(settings.partitions) if p % settings.payment_lanes == lane]
     channels = [topics.notifications(channel).name for channel in settings.payment_channels]
     return [
+        Input(topics.CONTROL.name, 0, documents=True),
         Input(topics.PAYMENT_CONTROL.name, 0, first=True, documents=True),
         Input(topics.TICKS.name, 0, first=True, leads=True),
         *(Input(topics.RECEIVABLES.name, p, leads=True) for p in mine),

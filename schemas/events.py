@@ -639,7 +639,8 @@ class CostWithdrawn(Event, frozen=True, kw_only=True, tag="cost_withdrawn"):
 class BooksClosed(Dated, frozen=True, kw_only=True, tag="books_closed"):
     """The books are closed through a business day that is over. Topic `waybook.control`, partition 0.
 
-    What is charged, corrected or moved from then on for those days is booked on the first day after them.
+    What is charged, corrected, paid, commanded or moved from then on for those days is booked on the first day after
+    them.
     """
 
     through: date

@@ -505,7 +505,7 @@ MOVEMENT = Table(
         Column("kind", WORD, "posting, the command's name, or deduct, give_back: a due's deduction"),
         Column("amount", MONEY, "what the account gained, yuan; negative for what it lost"),
         Column("balance", MONEY, "of the account afterwards"),
-        Column("business_date", DATE, "Shanghai's date of what it is for"),
+        Column("business_date", DATE, "Shanghai's date of what it is for, or the first that was not closed"),
         Column("time", TIME, "data time at which it was booked"),
         Column("fee", WORD, "of the journal rows that it stands for; empty: there are none"),
         Column("sender", "UInt64", "posting: seq of the block whose journal rows it sums up; 0: no posting"),

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from deploy.audit.chain import Log
 from deploy.audit.digest import place
 from deploy.audit.names import name_of
+from deploy.audit.periods import Closes
 from deploy.audit.postings import DEDUCTED, MONEY, PAYMENTS, PREPAID, TOLD, words
 from deploy.audit.report import Check, Findings
 from deploy.audit.rules import MOST
@@ -115,7 +116,7 @@ class Replay:
     """Carries everything out again, shard by shard."""
 
     def __init__(self, store: Store) -> None:
-        self._store = store
+        self._store, self._closes = store, Closes(store)
         self.movements = Findings("recomputed_accounts", "虚拟账户逐笔重算：余额、先现金后授信")
         self.answers = Findings("recomputed_answers", "每条资金指令的执行或拒绝独立重判")
         self.holds = Findings("recomputed_holds", "冻结逐笔重算")
@@ -235,7 +236,8 @@ class Replay:
                 f"should be {amount} and {available}"
             )
         found = [Moved(row["account"], row["units"], row["balance"]) for row in step.movement]
-        if found != moved or not all(_told(party, row, said) for row in step.movement):
+        day = self._closes.booked_on(said["seq"], said["day"])
+        if found != moved or not all(_told(party, row, said, day) for row in step.movement):
             self.movements.add(f"{party}: {where} moved {found}, should be {moved}")
         holds = [
             Kept(row["hold"], row["status"], row["purpose"], row["units"], row["remains"])
@@ -264,7 +266,8 @@ class Replay:
         found = [Moved(row["account"], row["units"], row["balance"]) for row in step.movement]
         kind = DEDUCTED[0] if status == "taken" else DEDUCTED[1]
         charge = name_of(f"{kind}|{party}|{done['deduction']}")
-        facts = (kind, done["deduction"], done["day"], 0, HQ, kind, charge.strip("0"))
+        day = self._closes.booked_on(done["seq"], done["day"])
+        facts = (kind, done["deduction"], day, 0, HQ, kind, charge.strip("0"))
         names = ("kind", "command_id", "day", "sender", "counterparty", "fee")
         told = [(*(row[name] for name in names), row["charge"].strip("0")) for row in step.movement]
         if found != moved or any(one != facts for one in told):
@@ -320,14 +323,14 @@ class Replay:
             self.notices.add(f"{party}: {place(seq)} gave notice {found}, should be {expected}")
 
 
-def _told(party: str, row: Row, said: Row) -> bool:
-    """Whether a command's movement tells of the command, and of its journal rows."""
+def _told(party: str, row: Row, said: Row, day: int) -> bool:
+    """Whether a command's movement tells of the command, and of its journal rows, on the day of its booking."""
     charge = ""
     if row["fee"]:
         charge = name_of(f"command|{party}|{said['command_id']}")
     return bool(
         (row["kind"], row["command_id"], row["day"], row["sender"], row["counterparty"])
-        == (said["command"], said["command_id"], said["day"], 0, HQ)
+        == (said["command"], said["command_id"], day, 0, HQ)
         and row["charge"].strip("0") == charge.strip("0")
         and row["fee"] == _fee(said, row)
     )

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from deploy.audit import periods
 from deploy.audit.agreed import Terms
 from deploy.audit.postings import words
 from deploy.audit.receipts import RECEIPTS, SUSPENSE
@@ -77,6 +78,7 @@ _BOOKED = f"""
     FROM $payment_match
     WHERE {shard_of("payment")} AND (
         business_date != toDate(addHours(event_time, 8), 'UTC')
+        OR toDate(addHours(event_time, 8), 'UTC') <= toDate({{latest:Int32}})
         OR arrayExists(account -> startsWith(payment, account), {{accounts:Array(String)}}))
     GROUP BY what, group, payment, document"""
 
@@ -92,9 +94,10 @@ class Standing(NamedTuple):
 
 
 class Closes:
-    """All closes in order, and until which day each account was closed when."""
+    """All closes in order, and until which day each account was closed when; so were `books`, too."""
 
     def __init__(self, store: Store) -> None:
+        self.books = periods.Closes(store)
         self.rows = store.rows(_ROWS)
         self.found = Findings("closes", "日结、周结、月结与反结账依次成立：按序、已过、不缺、由他人反结")
         self.standing: dict[str, list[Standing]] = defaultdict(list)
@@ -125,7 +128,7 @@ class Closes:
 
     def day(self, account: str, day: int, seq: int) -> int:
         """The day on which a block books what belongs to a day."""
-        return max(day, self.upto(account, seq) + 1)
+        return self.books.booked_on(seq, max(day, self.upto(account, seq) + 1))
 
     @property
     def accounts(self) -> list[str]:
@@ -365,9 +368,9 @@ def _sorts(documents: Iterable[Terms]) -> dict[str, tuple[str, ...]]:
 def _dates(store: Store, closes: Closes) -> Check:
     """A match is booked on its own day, or on the first that was open then; receipts: see `matched`."""
     found = Findings("closed_days", "已结日不再入账：迟到的核销记在首个未结日，冲回不早于原记")
-    accounts = [f"{account}/" for account in closes.accounts]
+    accounts, latest = [f"{account}/" for account in closes.accounts], closes.books.latest
     for shard, shards in store.shards("payment_match", IN_A_SHARD):
-        for row in store.rows(_BOOKED, shard=shard, shards=shards, accounts=accounts):
+        for row in store.rows(_BOOKED, shard=shard, shards=shards, accounts=accounts, latest=latest):
             account = _ACCOUNT.match(row["payment"])
             made: Counter[int] = Counter()
             for revision, reversal, seq, time, day in sorted(row["rows"]):

@@ -42,6 +42,11 @@ class Closes:
             one = Close(*row.values())
             self._lanes[one.seq >> LANE].append(one)
 
+    @property
+    def latest(self) -> int:
+        """The last day that was ever closed; 0: none was."""
+        return max((one.through for closes in self._lanes.values() for one in closes), default=0)
+
     def booked_on(self, seq: int, day: int) -> int:
         """On which day a block books what belongs to a day."""
         closes = self._lanes.get(seq >> LANE, ())

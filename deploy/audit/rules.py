@@ -95,14 +95,15 @@ RULES = (
     ),
     Rule(
         "booked_on",
-        "属于已关账日期的分录记在首个未关账日，其余记在本日",
+        "已关账日期不再入账：费用与资金指令的分录顺延到首个未关账日，其余记在本日",
         "journal",
         "blocks",
         f"""
         SELECT waybill, fee, business_date, own FROM (
             SELECT seq, waybill, fee, business_date, bitShiftRight(seq, {LANE}) AS lane,
-                   toDate(addHours(event_time, 8), 'UTC') AS own
-            FROM $journal WHERE {BLOCK_RANGE} AND fee IN (SELECT fee FROM $fee)
+                   if(fee IN (SELECT fee FROM $fee) OR fee IN {postings.words(postings.MONEY)},
+                      toDate(addHours(event_time, 8), 'UTC'), business_date) AS own
+            FROM $journal WHERE {BLOCK_RANGE}
         ) AS j
         ASOF LEFT JOIN (
             SELECT bitShiftRight(seq, {LANE}) AS lane, seq, argMax(through, line) AS closed

@@ -1,4 +1,4 @@
-"""Days are closed in the books of parcels and stays."""
+"""Days are closed in all books."""
 
 import argparse
 import os

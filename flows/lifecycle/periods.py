@@ -2,10 +2,11 @@
 
 A charge keeps the day that it is for, by which prices, parties and questions go; the journal's rows and the parties'
 movements stand on the day on which they are booked. All of it depends on the control topic's events in their order
-alone, so that every lane comes to the same.
+alone, so that every lane of every flow that books comes to the same.
 """
 
 from collections.abc import Sequence
+from contextlib import suppress
 
 import msgspec
 
@@ -40,6 +41,16 @@ class Periods(msgspec.Struct):
         self.seen[event.id] = content_of(event)
         self.through, self.by = day_of(event.through), event.by
         return True
+
+    def follow(self, event: Said, told: list[Said]) -> None:
+        """Take an event and tell it; for flows that keep nothing of the control topic aside: lanes of parcels do."""
+        with suppress(RefusedError):
+            if self.take(event):
+                told.append(event)
+
+    def booked_on(self, day: int) -> int:
+        """The business day on which is booked what belongs to a day."""
+        return max(day, self.through + 1)
 
     def against(self, event: Said) -> str:
         """What speaks against an event, for people; empty: nothing."""

@@ -1,4 +1,5 @@
-"""The documents that a lane has: a directory, tariff books in force and superseded, and what is on its way in parts."""
+"""The documents that a lane has: a directory, tariff books in force and superseded, and what is on its way in parts;
+and until when the books are closed."""
 
 from collections.abc import Iterator
 
@@ -22,14 +23,19 @@ class Directories(msgspec.Struct):
             yield self.network.id
 
 
-class Shelf(Directories):
-    """Books that were taken and not withdrawn, too, in order of publication; and until when days are closed."""
+class Closable(Directories):
+    """Until when days are closed, too."""
+
+    periods: Periods = msgspec.field(default_factory=Periods)
+
+
+class Shelf(Closable):
+    """Books that were taken and not withdrawn, too, in order of publication."""
 
     tariffs: list[TariffPublished] = []
     """Without their files."""
     files: dict[str, bytes] = {}
     """Theirs, packed, by version."""
-    periods: Periods = msgspec.field(default_factory=Periods)
 
     def add(self, published: TariffPublished) -> None:
         """A book comes into force after the others."""

@@ -48,9 +48,10 @@ def payment_of(record: DueRecord, taken: Deduction, state: State = "success") ->
 def vouchers_of(taken: Deduction) -> Iterator[tuple[str, Booked]]:
     """What is booked of it: the money that came, and that it pays the due."""
     facts, when = (taken.amount, 0, True), (taken.time, CURRENCY)
-    yield RECEIPT, Booked(*facts, rule_of_payment("in"), f"{ACCOUNT_CHANNEL}/{taken.party}", *when)
+    rule, party = rule_of_payment("in"), f"{ACCOUNT_CHANNEL}/{taken.party}"
+    yield RECEIPT, Booked(*facts, rule, party, *when, day=taken.day)
     rule, evidence = rule_of_match("", "in", "in"), "deducted from the account"
-    yield "match", Booked(*facts, rule, taken.party, *when, ACCOUNT, evidence)
+    yield "match", Booked(*facts, rule, taken.party, *when, ACCOUNT, evidence, taken.day)
 
 
 def refused(document: str, asked: Deduction) -> Open:

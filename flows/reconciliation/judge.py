@@ -12,6 +12,7 @@ from pathlib import Path
 from sys import intern
 from typing import NamedTuple, cast
 
+from flows.lifecycle.periods import OPEN, Periods
 from flows.reconciliation.clusters import Clusters
 from flows.reconciliation.deducting import (
     REFUSED,
@@ -112,11 +113,11 @@ class Known(NamedTuple):
 class Judge:
     """Judges what hangs together, by the rules in force, and writes into a block's output.
 
-    `mark`: a record is about to change.
+    `mark`: a record is about to change. `periods`: until when the books are closed.
     """
 
-    def __init__(self, mark: Callable[[Record], None], rules: MatchingRules) -> None:
-        self.mark, self.rules = mark, rules
+    def __init__(self, mark: Callable[[Record], None], rules: MatchingRules, periods: Periods) -> None:
+        self.mark, self.rules, self.periods = mark, rules, periods
         self.output = Output()
         self.now = 0
         self.cause = ""
@@ -349,6 +350,7 @@ class Judge:
         for what, booked in vouchers_of(taken):
             document = record.document if what == "match" else ""
             self._enter(booked, back, what, record.group, payment.key, document, what == "match", "")
+            taken.day = booked.day
 
     def _agree(
         self,
@@ -383,9 +385,10 @@ class Judge:
         invoiced: bool,
         account: str,
     ) -> None:
-        day = booked.day or business_day(booked.time)
-        if account in self.closed and day <= self.closed[account]:
-            day = booked.day = self.closed[account] + 1
+        own = booked.day or business_day(booked.time)
+        day = self.periods.booked_on(max(own, self.closed.get(account, OPEN) + 1))
+        if day != own:
+            booked.day = day
         entry = Entry(
             what,
             group,

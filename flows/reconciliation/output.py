@@ -6,6 +6,7 @@ import msgspec
 
 from flows.journal.deductions import Ask
 from flows.lifecycle.output import Refusal
+from flows.lifecycle.periods import Said as Books
 from flows.reconciliation.record import Standing
 from schemas.payments import (
     BillComplete,
@@ -199,6 +200,8 @@ class Output(msgspec.Struct):
     bills: list[BillSaid] = []
     counted: list[Counted] = []
     closes: list[Closed] = []
+    books: list[Books] = []
+    """Accepted closes and reopenings of the books."""
     lines: list[Listed] = []
     refusals: list[Refusal] = []
     repeats: int = 0

@@ -10,7 +10,9 @@ from flows.engine.block import Block, Records
 from flows.engine.ring import Ring
 from flows.engine.timers import Timers
 from flows.lifecycle.age import leaps
-from flows.lifecycle.intake import RefusedError, read_by
+from flows.lifecycle.intake import RefusedError, read_by, readable
+from flows.lifecycle.periods import Periods
+from flows.lifecycle.periods import Said as Closed
 from flows.lifecycle.refusals import refusal, replay
 from flows.reconciliation.accounts import Terms
 from flows.reconciliation.billing import BillEvent, Billing
@@ -102,6 +104,10 @@ Reader = Callable[[Mapping[str, str]], Channels]
 """Reads `channels.toml` and `payers.csv`. Raises DocumentError."""
 
 
+Documents = tuple[PaymentRulesPublished | None, Periods]
+"""What was published, as the recovery store keeps it: rules, and until when the books are closed."""
+
+
 class Payments:
     """A lane's payments and dues. `process` is deterministic given its state and the block.
 
@@ -125,9 +131,11 @@ class Payments:
         self.ring.freed = self._freed
         self.timers = Timers()
         self.published: PaymentRulesPublished | None = None
+        self.periods = Periods()
+        """Until when the books are closed."""
         self.channels: Channels | None = None
         self.matching: MatchingRules = default_rules()
-        self.judge = Judge(self.ring.mark, self.matching)
+        self.judge = Judge(self.ring.mark, self.matching, self.periods)
         self.output = Output()
         self.registered = Hashes()
         """Dues that were ever told."""
@@ -152,12 +160,14 @@ class Payments:
     # What the engine asks for
 
     def save_documents(self) -> bytes:
-        """The published rules, for the recovery store."""
-        return msgspec.msgpack.encode(self.published)
+        """The published rules, and until when the books are closed, for the recovery store."""
+        return msgspec.msgpack.encode((self.published, self.periods))
 
     def load_documents(self, saved: bytes) -> None:
-        """Put the published rules back in force."""
-        published = msgspec.msgpack.decode(saved, type=PaymentRulesPublished | None)
+        """Put them back in force; lanes that did not read of closes kept the rules alone."""
+        kept = msgspec.msgpack.decode(saved, type=Documents | PaymentRulesPublished | None)
+        published, self.periods = kept if isinstance(kept, tuple) else (kept, Periods())
+        self.judge.periods = self.periods
         if published is not None:
             self._in_force(published)
 
@@ -217,6 +227,9 @@ class Payments:
             take, decode = self._decision, _decision
         elif topic == topics.DEDUCTIONS.name:
             take, decode = self._deducted, _answer
+        elif topic == topics.CONTROL.name:
+            self._books(records)
+            return
         else:
             self._others(records, received)
             return
@@ -433,6 +446,13 @@ class Payments:
             raise RefusedError("decision_refused", "more than may be written off of a due")
 
     # Time and documents
+
+    def _books(self, records: Records) -> None:
+        """The books are closed, or open again; what else stands there is for other flows."""
+        for raw in records.values:
+            event = readable(raw)
+            if isinstance(event, Closed):
+                self.periods.follow(event, self.output.books)
 
     def _others(self, records: Records, received: int) -> None:
         for raw, offset in zip(records.values, records.offsets, strict=True):

@@ -71,6 +71,8 @@ class Deduction(msgspec.Struct, array_like=True, gc=False):
     """When it was answered, by the accounts flow's data time."""
     booked: bool = False
     """It was taken, and is booked as a payment of the due."""
+    day: int = 0
+    """Business day on which it is booked, where its own was closed; 0: its own."""
 
 
 class Kept(msgspec.Struct, array_like=True, gc=False):

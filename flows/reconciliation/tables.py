@@ -8,6 +8,7 @@ import numpy as np
 from flows.journal.chart import chart
 from flows.journal.deductions import deductions
 from flows.journal.post import Booked, charge_ids
+from flows.lifecycle import periods
 from flows.lifecycle.refusals import refusals
 from flows.lifecycle.tables import encoded
 from flows.reconciliation import figures
@@ -64,6 +65,7 @@ class Tables:
         self.booked = self.posting.booked(output.entries)
         made: dict[str, dict[str, Made] | None] = {
             "bill": _bills(output.bills),
+            "books_close": periods.rows(output.books),
             "close": _closes(output.closes, output.now),
             "bill_line": _lines(output.lines),
             "deduction": _deductions(output.asked, output.now),
@@ -340,7 +342,7 @@ def _closes(rows: Sequence[Closed], now: int) -> dict[str, Made] | None:
     if not rows:
         return None
     events = [row.event for row in rows]
-    periods = [_period(row) for row in rows]
+    spans = [_period(row) for row in rows]
     sums = [figures.named(row.sums) if row.sums else {} for row in rows]
     return {
         "close_id": columns.texts([event.id for event in events]),
@@ -349,9 +351,9 @@ def _closes(rows: Sequence[Closed], now: int) -> dict[str, Made] | None:
         "group": columns.spelled([event.group for event in events]),
         "channel": columns.spelled([event.channel for event in events]),
         "merchant": columns.spelled([event.merchant for event in events]),
-        "period": columns.spelled([period for period, _, _ in periods]),
-        "first": columns.dates(ints([first for _, first, _ in periods])),
-        "last": columns.dates(ints([last for _, _, last in periods])),
+        "period": columns.spelled([period for period, _, _ in spans]),
+        "first": columns.dates(ints([first for _, first, _ in spans])),
+        "last": columns.dates(ints([last for _, _, last in spans])),
         "by": columns.texts([event.by for event in events]),
         "reason": columns.texts([event.reason for event in events]),
         "of": columns.texts([event.of if isinstance(event, ReopenAsked) else "" for event in events]),

@@ -1,7 +1,6 @@
 """A block of records → what it leads to: stays event by event, and day by day as time passes."""
 
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 
 import msgspec
 
@@ -242,14 +241,8 @@ class Storage:
                     self._replayed(note, received)
                 case NetworkPublished() | TariffPublished() | TariffWithdrawn() as document:
                     self._take(document)
-                case BooksClosed() | BooksReopened() as change:
-                    self._close(change)
-
-    def _close(self, event: BooksClosed | BooksReopened) -> None:
-        """Days are closed, or open again."""
-        with suppress(RefusedError):
-            if self.documents.periods.take(event):
-                self.output.booked.closes.append(event)
+                case BooksClosed() | BooksReopened() as change if records.topic == topics.CONTROL.name:
+                    self.documents.periods.follow(change, self.output.booked.closes)
 
     def _tick(self, time: int, received: int) -> None:
         """Time passes, unless a wrong clock makes it leap: goods would pay for days that have not been."""

@@ -10,6 +10,7 @@ from flows.governance.agreements import Terms
 from flows.governance.network import Network
 from flows.journal.deductions import Row
 from flows.lifecycle.output import Refusal
+from flows.lifecycle.periods import Said as Closed
 from flows.wallet.spend import HoldChange
 from schemas.events import Answer, Command
 from schemas.payments import DeductionAnswered
@@ -25,6 +26,8 @@ class Entry(msgspec.Struct, frozen=True, gc=False):
     fee: str
     amount: int
     time: int
+    day: int
+    """Business day on which it is booked: that of `time`, or the first that is not closed."""
 
 
 class Said(msgspec.Struct, frozen=True, gc=False):
@@ -57,5 +60,7 @@ class Output(msgspec.Struct):
     answered: list[DeductionAnswered] = []
     refusals: list[Refusal] = []
     networks: list[Network] = []
+    closes: list[Closed] = []
+    """Accepted closes and reopenings of the books."""
     now: int = 0
     """Data time at the block's end, UTC ms."""

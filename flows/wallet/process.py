@@ -17,7 +17,7 @@ from flows.lifecycle.age import leaps
 from flows.lifecycle.intake import RefusedError, read, read_as, readable
 from flows.lifecycle.published import begins, directory_after
 from flows.lifecycle.refusals import refusal, replay
-from flows.lifecycle.shelf import Directories
+from flows.lifecycle.shelf import Closable
 from flows.wallet.output import POSTING, Entry, Output, Said
 from flows.wallet.record import LOW_BALANCE, NOTICES, Record, Wallet, over
 from flows.wallet.spend import (
@@ -34,6 +34,8 @@ from schemas import topics
 from schemas.commands import BODIES, Admit, Body
 from schemas.events import (
     Answer,
+    BooksClosed,
+    BooksReopened,
     Command,
     ControlEvent,
     DeadLetterReplayed,
@@ -75,7 +77,7 @@ class Wallets:
         self.horizon, self.ahead, self.leap, self.partition, self.mine = horizon, ahead, leap, partition, mine
         self.over = over(horizon + ahead)
         self.ring: Ring[Record] = Ring(Record, self.over)
-        self.documents = Directories()
+        self.documents = Closable()
         self.network: Network | None = None
         self.heard = Heard()
         self.output = Output()
@@ -94,12 +96,12 @@ class Wallets:
     # What the engine asks for
 
     def save_documents(self) -> bytes:
-        """The published directory, for the recovery store."""
+        """The published directory, and until when the books are closed, for the recovery store."""
         return msgspec.msgpack.encode(self.documents)
 
     def load_documents(self, saved: bytes) -> None:
-        """Put the published directory back in force."""
-        self.documents = msgspec.msgpack.decode(saved, type=Directories)
+        """Put them back in force."""
+        self.documents = msgspec.msgpack.decode(saved, type=Closable)
         if self.documents.network is not None:
             self.network = read_network(self.documents.network.files)
 
@@ -282,7 +284,7 @@ class Wallets:
 
     def _move(self, party: str, kind: str, number: str, time: int, wallet: Wallet, made: Effect) -> None:
         """Carry out a command, or a deduction, of this number."""
-        output, day = self.output, business_day(time)
+        output, day = self.output, self.documents.periods.booked_on(business_day(time))
         for account, gained, balance in wallet.move(made.free, made.held, made.deposit):
             output.movements.append(
                 (self.step, party, account, kind, gained, balance, day, made.fee, 0, number)
@@ -293,7 +295,7 @@ class Wallets:
             wallet.terms = made.terms
             output.terms.append((self.step, party, made.terms, number))
         if made.booked:
-            output.entries.append(Entry(party, number, made.fee, made.booked, time))
+            output.entries.append(Entry(party, number, made.fee, made.booked, time, day))
 
     def _give_notice(self) -> None:
         """Notices that begin or are over, as wallets are at the block's end."""
@@ -322,6 +324,8 @@ class Wallets:
                     self._replayed(note, received)
                 case NetworkPublished() as published:
                     self._publish(published)
+                case BooksClosed() | BooksReopened() as change if records.topic == topics.CONTROL.name:
+                    self.documents.periods.follow(change, self.output.closes)
 
     def _replayed(self, note: DeadLetterReplayed, received: int) -> None:
         """One of this lane's dead letters is sent again; the notes about others are other lanes'."""

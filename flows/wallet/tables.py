@@ -10,12 +10,12 @@ from flows.journal.chart import chart
 from flows.journal.deductions import deductions
 from flows.journal.post import Booked, ChargeColumns, Poster, charge_ids
 from flows.journal.rules import PostingRules
+from flows.lifecycle import periods
 from flows.lifecycle.refusals import refusals
 from flows.lifecycle.tables import encoded
 from flows.wallet.output import Entry, Output
 from flows.wallet.spend import DEDUCT, GIVE_BACK
 from schemas.parties import HQ
-from schemas.times import business_day
 from sinks import columns
 from sinks.columns import Id128, Made, Vocabulary
 from sinks.encode import Encoded
@@ -36,6 +36,7 @@ class Tables:
         made: dict[str, dict[str, Made] | None] = {
             "account_movement": self._movements(output),
             "answer": _answers(output),
+            "books_close": periods.rows(output.closes),
             "deduction": deductions(output.deductions, output.now) if output.deductions else None,
             "dead_letter": refusals(output.refusals),
             "hold": _holds(output),
@@ -90,7 +91,7 @@ class Tables:
                 np.where(receives, party, hq),
                 columns.ints([entry.amount for entry in entries]),
                 columns.ints([entry.time for entry in entries]),
-                columns.ints([business_day(entry.time) for entry in entries]),
+                columns.ints([entry.day for entry in entries]),
                 pa.array([""] * len(entries), pa.string()),
             ),
         ).post()

@@ -32,7 +32,7 @@ PAYMENTS = (
     *(topics.PAYMENT_CONTROL, topics.RECEIVABLES, topics.BILLS, topics.DECISIONS, topics.DEDUCTIONS),
     *topics.NOTIFICATIONS,
 )
-"""What lanes of the payments flow read beside ticks and dead letters."""
+"""What lanes of the payments flow read beside closes of the books, ticks and dead letters."""
 NOTHING_THERE = (KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._NOENT)
 """Kafka's answers for a topic that nobody has made yet, and when there is none at all."""
 TICKS = f"{topics.TICKS.name}:0"

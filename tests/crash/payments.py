@@ -3,7 +3,7 @@
 Three groups of merchants on two lanes; dues, payments, refunds, disordered and repeated; bills of four days with
 everything wrong in them that can be; decisions that need another person, and get one, or not, or are withdrawn.
 Then the days whose bills have come are closed, what comes late is booked on later days, and a day is opened and closed
-again.
+again; in the end the books are closed, which holds for dues, too.
 """
 
 import random
@@ -16,7 +16,7 @@ from clickhouse_connect.driver.client import Client
 from confluent_kafka import Producer
 
 from schemas import topics
-from schemas.events import Event
+from schemas.events import BooksClosed, Event
 from schemas.money import parse_yuan
 from schemas.payments import (
     BillComplete,
@@ -176,6 +176,8 @@ def afterwards(books: Books) -> Iterator[list[Event]]:
     yield said_late(BILLED[-1], "2")
     yield [closing(BILLED[-1], group, books, "again-", "wang") for group in SHOPS]
     yield said_late(BILLED[-1], "3")
+    yield [BooksClosed(id="books", time=NOON + LAST, through=BILLED[-1] + timedelta(1), by="li")]
+    yield said_late(BILLED[0], "4")
 
 
 def closing(day: date, group: str, books: Books, prefix: str = "", by: str = "li") -> CloseAsked:
@@ -249,7 +251,7 @@ def fill(out: Producer) -> None:
 def say_all(out: Producer, events: Sequence[Event]) -> None:
     """Events, some of them at a time."""
     for n, event in enumerate(events):
-        out.produce(topic_of(event), msgspec.json.encode(event), event.group)  # type: ignore[attr-defined]
+        out.produce(topic_of(event), msgspec.json.encode(event), getattr(event, "group", ""))
         if n % 50 == 0:
             out.flush(30)
     out.flush(30)
@@ -276,6 +278,7 @@ STANDING = {
     "GROUP BY exception_id HAVING newest.10",
     "order_status": "SELECT `group`, document, argMax((status, due, paid, refunded, overpaid, payments), serial) "
     "AS newest FROM order_status GROUP BY `group`, document HAVING newest.1 != 'open'",
+    "books_close": "SELECT DISTINCT * EXCEPT (seq, line) FROM books_close",
     "close": "SELECT * EXCEPT (seq, line, partition, offset) FROM close",
     "journal": "SELECT book, account, counterparty, waybill, fee, event_time, business_date, "
     "sum(if(side = 'D', amount, -amount)) AS a FROM journal GROUP BY ALL HAVING a != 0",

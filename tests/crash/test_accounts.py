@@ -2,20 +2,24 @@
 
 import random
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
 from clickhouse_connect.driver.client import Client
+from confluent_kafka import Producer
 
 from schemas import topics
-from schemas.events import Answer, Command
-from tests.bench.workload import START, producer
+from schemas.events import Answer, BooksClosed, Command
+from schemas.times import DAY, business_day, date_of
+from tests.bench.workload import START
 from tests.crash.harness import Field, Input, at_points, clean, every, field
 from tests.servers.kafka import Kafka
 
-PARCELS, COMMANDS, BUDGET = 600, 400, 180
+PARCELS, COMMANDS, LATE, BUDGET = 600, 400, 90, 180
+"""Late commands come when their day is closed."""
 
 
 @pytest.fixture
@@ -24,14 +28,14 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Input]:
     with Kafka(tmp_path_factory.mktemp("kafka")) as kafka:
         assert isinstance(kafka, Kafka)
         made = Input(kafka, clean(PARCELS))
-        ask(made)
+        made.add(partial(ask, numbers=range(COMMANDS)))
         yield made
 
 
-def ask(source: Input) -> None:
+def ask(out: Producer, numbers: range) -> None:
     """Commands of forty parties, every third of them twice."""
-    r, out = random.Random(7), producer(source.kafka.address)
-    for number in range(COMMANDS):
+    r = random.Random(7 + numbers.start)
+    for number in numbers:
         party = f"O{r.randrange(40):05d}"
         name, body = r.choice(
             [
@@ -53,7 +57,12 @@ def ask(source: Input) -> None:
         )
         for _ in range(2 if number % 3 == 0 else 1):
             out.produce(topics.COMMANDS.name, msgspec.json.encode(command), party)
-    assert out.flush(30) == 0
+
+
+def close(out: Producer) -> None:
+    """The day of all that has happened is closed."""
+    event = BooksClosed(id="closed", time=START + DAY, through=date_of(business_day(START)), by="li")
+    out.produce(topics.CONTROL.name, msgspec.json.encode(event), partition=0)
 
 
 def answered(source: Input) -> dict[str, set[bytes]]:
@@ -87,13 +96,26 @@ def booked(client: Client) -> list[Any]:
 def test_lanes_of_both_flows_are_killed(tmp_path: Path, source: Input) -> None:
     """Two lanes of each; one lane of accounts is killed in the tests of stores and payments."""
     with field(tmp_path, source, crash=at_points(0.02), budget=BUDGET, accounts=2) as place:
-        place.run(every((0.5, 1.5), Field.kill_a_lane, 8))
+        hurt = every((0.5, 1.5), Field.kill_a_lane, 8)
+        place.read(hurt)
+        source.add(close)
+        place.read(hurt)
+        source.add(partial(ask, numbers=range(COMMANDS, COMMANDS + LATE)))
+        place.run(hurt)
         assert sum(lane.starts for lane in place.lanes) > 4
         place.audited()
         assert moved(place.client) == booked(place.client) != []
         said = answered(source)
-        assert len(said) == COMMANDS
+        assert len(said) == COMMANDS + LATE
         assert all(len(answers) == 1 for answers in said.values())
         (rows, accepted), *_ = place.client.query("SELECT count(), countIf(accepted) FROM answer").result_rows
-        assert rows == COMMANDS
-        assert 0 < accepted < COMMANDS
+        assert rows == COMMANDS + LATE
+        assert 0 < accepted < rows
+        late = place.client.query(
+            "SELECT DISTINCT toUInt32(substring(command_id, 2)) >= {first:UInt32} AS late, "
+            "business_date - toDate(command_time, 'Asia/Shanghai') AS days "
+            "FROM account_movement JOIN answer USING (party, command_id) ORDER BY ALL",
+            {"first": COMMANDS},
+        ).result_rows
+        assert [tuple(row) for row in late] == [(0, 0), (1, 1)]
+        assert place.client.query("SELECT uniqExact(seq) FROM books_close").result_rows == [(4,)]

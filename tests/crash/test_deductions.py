@@ -16,7 +16,9 @@ from schemas.times import DAY, MINUTE
 from tests.channels.world import NOON, world
 from tests.crash.harness import Field, Input, at_points, every, field
 from tests.payments.both import Both
+from tests.payments.test_closing import TODAY
 from tests.payments.test_deductions import account, ended
+from tests.payments.test_periods import closed
 from tests.payments.world import GROUP, cancelled, paid, refunded, rules, tick, topic_of
 from tests.servers.kafka import Kafka
 from tests.wallet.world import OTHER, PARTY, command, network
@@ -68,6 +70,8 @@ def fill(out: Producer) -> None:
     topped = money()
     for n, event in enumerate(facts()):
         out.produce(topic_of(event), encode(event), GROUP)
+        if n == DUES:
+            out.produce(topics.CONTROL.name, encode(closed(TODAY, NOON + DAY)), partition=0)
         if n % 3 == 0 and topped:
             one = topped.pop()
             out.produce(topics.COMMANDS.name, encode(one), one.subject)

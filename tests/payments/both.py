@@ -12,7 +12,7 @@ from flows.parcels import letters
 from flows.payments import SENDER
 from flows.reconciliation.posting import POSTED
 from schemas import topics
-from schemas.events import Command, Event
+from schemas.events import BooksClosed, BooksReopened, Command, Event
 from schemas.payments import DeductionAnswered, PaymentRulesPublished
 from tests.channels.world import NOON
 from tests.lifecycle.world import text
@@ -49,6 +49,11 @@ class Both:
         asked = bodies((one.ask for one in self.books.work.output.asked), PARTITIONS)
         self.said += letters(LANE, self.books.n, self.books.tables.booked, self._positions, SENDER, asked)
         return self
+
+    def publish(self, event: BooksClosed | BooksReopened) -> Self:
+        """Something that both read, each in a block of its own."""
+        self.bank.block((topics.CONTROL.name, 0, event))
+        return self.take(event)
 
     def ask(self, *happenings: Command | Post) -> Self:
         """Commands and postings, each in a block of the accounts flow."""

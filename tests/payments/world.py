@@ -15,7 +15,7 @@ from flows.reconciliation.output import Output
 from flows.reconciliation.process import Payments
 from flows.reconciliation.tables import Tables
 from schemas import topics
-from schemas.events import DeadLetterReplayed, Event, Tick
+from schemas.events import BooksClosed, BooksReopened, DeadLetterReplayed, Event, Tick
 from schemas.identity import version_of
 from schemas.money import parse_yuan
 from schemas.payments import (
@@ -40,6 +40,7 @@ from tests.channels.world import NOON, TEXT, told, world
 CHANNEL, GROUP = "other", "north"
 """A generic channel: signing and verifying costs little."""
 INPUTS = (
+    topics.CONTROL,
     topics.PAYMENT_CONTROL,
     topics.TICKS,
     topics.RECEIVABLES,
@@ -241,6 +242,8 @@ def topic_of(event: Event | bytes) -> str:
             return topics.TICKS.name
         case DeadLetterReplayed():
             return topics.DEAD_LETTERS.name
+        case BooksClosed() | BooksReopened():
+            return topics.CONTROL.name
         case PaymentRulesPublished():
             return topics.PAYMENT_CONTROL.name
         case PaymentDecided() | CloseAsked() | ReopenAsked():
