@@ -46,7 +46,7 @@ OPEN = """
 SELECT if(book = {hq:String}, 'headquarters', 'party') AS where, account, toString(counterparty) AS other,
        sum(if(side = 'D', 1, -1) * reinterpretAsInt64(amount)) AS units
 FROM journal
-WHERE fee != {moved:String} AND business_date >= {since:Date} AND business_date < {day:Date}
+WHERE fee != {moved:String} AND posted_for >= {since:Date} AND posted_for < {day:Date}
     AND (book = {former:String} AND has({party:Array(String)}, toString(account))
          OR book = {hq:String} AND counterparty = {former:String}
             AND has({headquarters:Array(String)}, toString(account)))
@@ -62,6 +62,7 @@ GROUP BY where, account, other HAVING units != 0 ORDER BY where, account, other"
 """What an outlet's days with one party left open in that party's book, and in headquarters' with it.
 
 Where the party runs no other outlet all of its book belongs to the outlet (`only`), payments too; else its charges do.
+It goes by the days that rows belong to: on which one they are booked, because their own was closed, changes nothing.
 """
 
 

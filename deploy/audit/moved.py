@@ -141,9 +141,9 @@ _OPEN = f"""
 _PAID = f"""
     SELECT if(book = '{HQ}', 'headquarters', 'party') AS where, account, toString(counterparty) AS other,
            sum(if(side = 'D', 1, -1) * reinterpretAsInt64(amount)) AS net
-    FROM $journal
+    FROM (SELECT *, toDate(addHours(event_time, 8), 'UTC') AS own FROM $journal)
     WHERE fee != '{postings.MOVED}' AND fee NOT IN (SELECT fee FROM $fee)
-        AND business_date >= toDate({{since:Int32}}) AND business_date < toDate({{day:Int32}}) AND $known
+        AND own >= toDate({{since:Int32}}) AND own < toDate({{day:Int32}}) AND $known
         AND (book = {{former:String}} AND account IN {postings.words(postings.MOVES_IN_PARTY)}
              OR book = '{HQ}' AND counterparty = {{former:String}}
                 AND account IN {postings.words(postings.MOVES_IN_HQ)})

@@ -77,6 +77,7 @@ def test_all_is_well(kept: Kept) -> None:
         ("journal", "fee = 'receivable' AND business_date = '2025-11-12'", "+ 1", "dues_posted"),
         ("journal", "fee = 'payment_in' AND business_date = '2025-11-13'", "- 1", "receipts_posted"),
         ("payment_match", "what = 'write_off'", "- 1", "closed_days"),
+        ("payment_match", "what = 'write_off'", "- 4", "closed_days"),
         ("payment_match", "what = 'write_off'", "+ 1", "closed_days"),
         ("payment_match", "reversal = 1", "+ 1", "closed_days"),
         (

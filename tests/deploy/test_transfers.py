@@ -101,7 +101,12 @@ def test_an_outlet_is_sold(settings: Settings, waybook: Waybook, tmp_path: Path)
         assert "another person" in books("reopen", "2025-11-10", "总部", "--reason", "漏记").stderr
         assert "of length >= 1" in books("reopen", "2025-11-10", "李").stderr
         until(lambda: "closed    through 2025-11-11  总部" in waybook("books", "list").stdout)
-        send(settings, *events_of("分拨秤2.5@2"), *ticks(START + DAY + 5 * HOUR))
+        send(settings, *events_of("分拨DWS3.5#二@1"), *ticks(START + DAY + 5 * HOUR))
+        late = "book = 'SHC' AND account = '2101' AND business_date != posted_for"
+        until(lambda: sum_of(late) not in ("", "0"))
+        send(settings, *ticks(START + DAY + 6 * HOUR))
+        until(lambda: f"2101 {sum_of(late)}" in waybook("move-balances").stdout)
+        until(lambda: moved() != "10")
         audited = waybook("audit")
         assert audited.returncode == 0, audited.stdout
     finally:
