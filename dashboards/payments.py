@@ -54,7 +54,7 @@ BUCKETS = {
     "61-90": "61–90 天",
     "over 90": "90 天以上",
 }
-NEEDS = {"approval": "待他人复核", "refund": "待退款"}
+NEEDS = {"approval": "待他人复核", "withdrawal": "撤回待他人确认", "refund": "待退款"}
 """What a decision needs, so that it is done."""
 SEVERITIES = {"high": "高", "medium": "中", "low": "低"}
 

@@ -20,7 +20,7 @@ from flows.reconciliation.components import (
     keys_of_due,
     keys_of_payment,
 )
-from flows.reconciliation.facts import InForce, in_force
+from flows.reconciliation.decisions import InForce, in_force
 from flows.reconciliation.model import Due, Paid
 from flows.reconciliation.record import DecisionRecord
 from flows.reconciliation.rules import BY_NUMBER, DECIDED, FILE, MatchingRules, default_rules, read_matching
@@ -62,9 +62,9 @@ SELECT document, groupUniqArray(toString(rule)) AS by FROM (
 GROUP BY document"""
 SETTLED = "SELECT document FROM due_now WHERE of_group = {group:String} AND remains = 0"
 DECISIONS = """
-SELECT event_id, toUnixTimestamp64Milli(event_time) AS time, toString(decision) AS decision, by, exception_id, shares,
-       payment, document, reinterpretAsInt64(amount) AS amount, toUnixTimestamp64Milli(until) AS until, of
-FROM payment_decision WHERE `group` = {group:String} ORDER BY event_time, event_id"""
+SELECT decision_id, toUnixTimestamp64Milli(decided_at) AS time, decision, state, decided_by, exception_id, shares,
+       payment, document, reinterpretAsInt64(amount) AS units, toUnixTimestamp64Milli(until) AS wakes
+FROM decision_now WHERE of_group = {group:String}"""
 RULES = "SELECT content FROM payment_rules WHERE file = {file:String} ORDER BY seq DESC, line DESC LIMIT 1"
 NOW = "SELECT toUnixTimestamp64Milli(now) AS ms FROM payment_clock"
 GROUP_OF = "SELECT any(toString(`group`)) AS of FROM payment WHERE payment = {payment:String} HAVING of != ''"
@@ -158,31 +158,24 @@ class Stored:
                 yield share.document
 
     def _in_force(self) -> InForce:
-        found: dict[str, DecisionRecord] = {}
-        for row in rows(self.client, DECISIONS, group=self.group):
-            if row["decision"] in ("approve", "withdraw"):
-                of = found.setdefault(row["of"], DecisionRecord(row["of"], 0, 0, 0))
-                of.withdrawn |= row["decision"] == "withdraw"
-                of.approved += (row["by"],) * (row["decision"] == "approve")
-            else:
-                found.setdefault(row["event_id"], DecisionRecord(row["event_id"], 0, 0, 0)).said = self._said(
-                    row
-                )
-        return in_force(found.values(), self.rules.four_eyes)
+        return in_force(
+            DecisionRecord(row["decision_id"], 0, 0, 0, said=self._said(row), state=row["state"])
+            for row in rows(self.client, DECISIONS, group=self.group)
+        )
 
     def _said(self, row: dict[str, Any]) -> PaymentDecided:
         return PaymentDecided(
-            id=row["event_id"],
+            id=row["decision_id"],
             time=row["time"],
             group=self.group,
             decision=row["decision"],
-            by=row["by"],
+            by=row["decided_by"],
             exception=row["exception_id"],
             shares=msgspec.json.decode(row["shares"], type=tuple[Share, ...]),
             payment=row["payment"],
             document=row["document"],
-            amount_e4=row["amount"],
-            until=row["until"],
+            amount_e4=row["units"],
+            until=row["wakes"],
         )
 
     def _read_dues(self, where: str, value: str) -> list[Due]:

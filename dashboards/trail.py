@@ -37,12 +37,13 @@ JOURNAL = """
 SELECT business_date, toString(book) AS book, toString(account) AS account, toString(side) AS side, amount,
        toString(fee) AS fee FROM journal WHERE waybill = {name:String} ORDER BY seq, line"""
 ASKED = """
-SELECT exception_id, kind, state, amount, suggested, since FROM open_payment_exception
-WHERE subject = {name:String} ORDER BY exception_id"""
+SELECT exception_id, kind, state, amount, suggested, since FROM payment_exception_now
+WHERE subject = {name:String} AND state != 'closed' ORDER BY exception_id"""
 DECIDED = """
-SELECT event_time, event_id, toString(decision) AS decision, toString(state) AS state, by, reason FROM payment_decision
+SELECT decided_at, decision_id, decision, state, decided_by, reason FROM decision_now
 WHERE payment = {name:String} OR document = {name:String} OR position(shares, concat('"', {name:String}, '"')) > 0
-ORDER BY seq, line"""
+    OR exception_id IN (SELECT exception_id FROM payment_exception WHERE subject = {name:String})
+ORDER BY decided_at, decision_id"""
 DEDUCTED = """
 SELECT time, deduction, toString(status) AS status, party, amount, toString(reason) AS reason, available FROM deduction
 WHERE document = {name:String} OR endsWith({name:String}, concat('/', deduction))
@@ -148,8 +149,8 @@ def _exception(row: Row) -> Step:
 
 
 def _decision(row: Row) -> Step:
-    what = f"{row['decision']}  {row['state']}  {row['by']}  {row['reason']}".rstrip()
-    return Step("裁决 decision", shanghai(row["event_time"]), f"{what}  ({row['event_id']})")
+    what = f"{row['decision']}  {row['state']}  {row['decided_by']}  {row['reason']}".rstrip()
+    return Step("裁决 decision", shanghai(row["decided_at"]), f"{what}  ({row['decision_id']})")
 
 
 def _entry(row: Row) -> Step:

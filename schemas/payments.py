@@ -232,7 +232,7 @@ class Share(msgspec.Struct, frozen=True, gc=False):
     amount_e4: Amount
 
 
-Decision = Literal["match", "write_off", "refund", "ignore", "approve", "withdraw"]
+Decision = Literal["match", "write_off", "refund", "ignore", "accept", "approve", "withdraw"]
 
 
 class PaymentDecided(Event, frozen=True, kw_only=True, tag="payment_decision"):
@@ -243,8 +243,12 @@ class PaymentDecided(Event, frozen=True, kw_only=True, tag="payment_decision"):
 
     match: `shares` are so, whatever the rules say. write_off: `amount_e4` of `document` is given up. refund:
     `amount_e4` of `payment` has to go back; all of it: no rule may use it. ignore: the exception sleeps until
-    `until`. approve: another person agrees to decision `of` (the four-eyes rule). withdraw: decision `of` no longer
-    counts.
+    `until`. accept: the exception, which is about `amount_e4`, is accepted as it is (登记认可), until it is about
+    another amount; only what no match, write-off or refund can answer. approve: another person agrees to decision `of`
+    (the four-eyes rule). withdraw: decision `of` no longer counts; of one that needed approval and had it, another
+    person has to say so, too.
+
+    write_off, accept and withdraw need a `reason`.
     """
 
     group: Group
@@ -287,7 +291,7 @@ class CloseAsked(Dated, frozen=True, kw_only=True, tag="close_asked"):
 
 
 class ReopenAsked(Event, frozen=True, kw_only=True, tag="reopen_asked"):
-    """Close `of` is to be undone, by another person. Topic `waybook.payment-decisions`, key: group."""
+    """Close `of` is to be undone, by another person, for a `reason`. Topic `waybook.payment-decisions`, key: group."""
 
     group: Group
     channel: Name

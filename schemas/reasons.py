@@ -51,6 +51,7 @@ DEAD_LETTER = {
     "body_too_large": "通知报文过大",
     "payment_rules_refused": "支付渠道或匹配规则被拒绝",
     "decision_refused": "支付裁决被拒绝",
+    "reason_missing": "没有说明理由",
     "document_left": "单据早已结清，不能再改",
     "unknown_deduction": "扣款答复与请求不符",
 }

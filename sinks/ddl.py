@@ -160,7 +160,7 @@ VIEWS = {
             UNION ALL SELECT max(event_time) FROM receivable
             UNION ALL SELECT max(time) FROM payment_exception
         )""",
-    "open_payment_exception": """
+    "payment_exception_now": """
         SELECT exception_id, any(toString(`group`)) AS of_group, any(toString(kind)) AS kind, any(subject) AS subject,
                any(toString(severity)) AS severity, any(toString(owner)) AS owner, any(action) AS suggested,
                argMax(toString(status), (seq, line)) AS state, argMax(payment_exception.amount, (seq, line)) AS amount,
@@ -168,30 +168,42 @@ VIEWS = {
                argMax(payment_exception.candidates, (seq, line)) AS candidates,
                argMax(payment_exception.since, (seq, line)) AS since,
                argMax(payment_exception.until, (seq, line)) AS until
-        FROM payment_exception GROUP BY exception_id HAVING state != 'closed'""",
+        FROM payment_exception GROUP BY exception_id""",
+    "open_payment_exception": """
+        SELECT * FROM payment_exception_now WHERE state NOT IN ('closed', 'accepted')""",
+    "decision_now": """
+        SELECT d.event_id AS decision_id, toString(d.`group`) AS of_group, toString(d.decision) AS decision,
+               s.state AS state, d.by AS decided_by, d.event_time AS decided_at, d.exception_id AS exception_id,
+               d.shares AS shares, d.payment AS payment, d.document AS document, d.amount AS amount,
+               d.until AS until, d.reason AS reason
+        FROM payment_decision AS d
+        LEFT JOIN (
+            SELECT toString(`group`) AS of_group, event_id, argMax(toString(state), (seq, line)) AS state
+            FROM decision_state GROUP BY of_group, event_id
+        ) AS s ON s.of_group = of_group AND s.event_id = decision_id
+        WHERE decision NOT IN ('approve', 'withdraw')""",
     "open_decision": """
-        SELECT d.event_id AS decision_id, d.of_group AS of_group, d.decision AS decision,
-               if(d.state = 'waiting' AND NOT arrayExists(x -> x != d.decided_by, w.agreed), 'approval', 'refund')
-                   AS needs,
+        SELECT d.decision_id AS decision_id, d.of_group AS of_group, d.decision AS decision,
+               multiIf(d.state = 'waiting', 'approval', d.state = 'withdrawing', 'withdrawal', 'refund') AS needs,
                d.decided_by AS decided_by, d.decided_at AS decided_at, d.exception_id AS exception_id,
-               d.about AS about, if(needs = 'approval', d.units, least(d.units, p.unmatched - r.gone)) AS amount,
-               d.reason AS reason
+               if(d.decision = 'accept', e.subject, d.about) AS about,
+               if(needs = 'refund', least(d.units, p.unmatched - r.gone), d.units) AS amount, d.reason AS reason
         FROM (
-            SELECT event_id, toString(`group`) AS of_group, toString(decision) AS decision, toString(state) AS state,
-                   by AS decided_by, event_time AS decided_at, exception_id, payment, reason,
+            SELECT decision_id, of_group, decision, state, decided_by, decided_at, exception_id, payment, reason,
                    JSONExtractArrayRaw(shares) AS parts,
                    multiIf(decision = 'match', arrayStringConcat(arrayMap(x -> concat(JSONExtractString(x, 'payment'),
                        ' → ', JSONExtractString(x, 'document')), parts), ', '),
                        decision = 'refund', payment, document) AS about,
-                   payment_decision.amount
+                   decision_now.amount
                        + toDecimal64(arraySum(x -> JSONExtractInt(x, 'amount_e4'), parts), 4) / 10000 AS units
-            FROM payment_decision WHERE decision IN ('match', 'write_off', 'refund') AND state != 'withdrawn'
+            FROM decision_now
+            WHERE state IN ('waiting', 'withdrawing') OR (decision = 'refund' AND state = 'in_force')
         ) AS d
         LEFT JOIN (
-            SELECT toString(`group`) AS of_group, of, groupArrayIf(by, decision = 'approve') AS agreed,
-                   countIf(decision = 'withdraw') AS withdrawn
-            FROM payment_decision WHERE of != '' GROUP BY of_group, of
-        ) AS w ON w.of_group = d.of_group AND w.of = d.event_id
+            SELECT exception_id, any(subject) AS subject FROM payment_exception
+            WHERE exception_id IN (SELECT exception_id FROM payment_decision WHERE decision = 'accept')
+            GROUP BY exception_id
+        ) AS e ON e.exception_id = d.exception_id
         LEFT JOIN (
             SELECT payment, unmatched FROM payment_now
             WHERE payment IN (SELECT payment FROM payment_decision WHERE decision = 'refund')
@@ -204,7 +216,7 @@ VIEWS = {
             ) AS o
             JOIN payment_now AS n ON n.payment = o.payment GROUP BY of
         ) AS r ON r.of = d.payment
-        WHERE w.withdrawn = 0 AND (needs = 'approval' OR (d.decision = 'refund' AND amount > 0))""",
+        WHERE needs != 'refund' OR amount > 0""",
     "receivable_aging": """
         SELECT of_group, party, kind, currency,
                multiIf(late <= 0, 'current', late <= 30, '1-30', late <= 60, '31-60', late <= 90, '61-90', 'over 90')
@@ -279,10 +291,10 @@ VIEWS = {
         GROUP BY account, name, english""",
 }
 """Views for people: what waits now, goods in stores, open breaches of scan chains, cases of weights, conflicting
-duplicates with both contents, dead letters still open; payments, dues and bills as they are, open exceptions, decisions
-that wait for another person or for money to go back, aging by days overdue, days sales outstanding, each day by
-channel, what was notified, billed and booked of it, closes that stand, and where the money is (2601: of which nobody
-knows for what)."""
+duplicates with both contents, dead letters still open; payments, dues and bills as they are, exceptions and decisions
+as they are, exceptions that are open, decisions that wait for another person or for money to go back, aging by days
+overdue, days sales outstanding, each day by channel, what was notified, billed and booked of it, closes that stand,
+and where the money is (2601: of which nobody knows for what)."""
 
 
 def statements(

@@ -1182,7 +1182,7 @@ PAYMENT_EXCEPTION = Table(
     (
         *SEQ,
         Column("exception_id", TEXT),
-        Column("status", WORD, "opened, changed, ignored (it sleeps), closed"),
+        Column("status", WORD, "opened, changed, ignored (it sleeps), accepted (as it is), closed"),
         GROUP,
         Column("kind", WORD, "see waybook exceptions list"),
         Column("subject", TEXT, "the payment's key, or the document"),
@@ -1229,19 +1229,35 @@ PAYMENT_DECISION = Table(
         Column("event_id", TEXT),
         GROUP,
         Column("event_time", TIME),
-        Column("decision", WORD, "match, write_off, refund, ignore, approve, withdraw"),
-        Column("state", WORD, "in_force; waiting: for another person; noted: approve, withdraw"),
+        Column("decision", WORD, "match, write_off, refund, ignore, accept, approve, withdraw"),
         Column("by", TEXT),
         Column("exception_id", TEXT),
         Column("shares", TEXT, "match: JSON, a list of payment, document, amount in 0.0001"),
         Column("payment", TEXT, "refund"),
         Column("document", TEXT, "write_off"),
-        Column("amount", MONEY, "write_off"),
+        Column("amount", MONEY, "write_off, refund; accept: the exception's"),
         Column("until", TIME, "ignore"),
         Column("of", TEXT, "approve, withdraw: that decision"),
         Column("reason", TEXT),
         Column("partition", "UInt16", "of the topic waybook.payment-decisions"),
         Column("offset", "UInt64"),
+    ),
+)
+
+DECISION_STATE = Table(
+    "decision_state",
+    "What became of people's decisions about payments: a row for each change; the newest row of a decision counts",
+    (
+        *SEQ,
+        Column("event_id", TEXT, "the decision"),
+        GROUP,
+        Column(
+            "state",
+            WORD,
+            "in_force; waiting: for another person; withdrawing: until another person says so, too; withdrawn",
+        ),
+        Column("cause", TEXT, "the event that led to it"),
+        Column("time", TIME, "data time of this row"),
     ),
 )
 
@@ -1314,7 +1330,7 @@ PAYMENT_RULES = Table(
 
 OF_PAYMENTS = (
     *(RECEIVABLE, NOTIFICATION, PAYMENT, BILL, BILL_LINE, PAYMENT_MATCH, PAYMENT_EXCEPTION, ORDER_STATUS),
-    *(PAYMENT_DECISION, CLOSE, PAYMENT_RULES, DEDUCTION),
+    *(PAYMENT_DECISION, DECISION_STATE, CLOSE, PAYMENT_RULES, DEDUCTION),
 )
 """Tables that are empty without payments: the accounts flow writes deductions only."""
 FACTS = (

@@ -30,11 +30,10 @@ _PATIENT = frozenset({"unknown_payment", "refund_orphan"})
 """Kinds that people are told of only when the other side has had some time to come."""
 _OVER = frozenset({"amount_over", "duplicate_payment", "cancelled_paid"})
 _AFTER = {
-    "": ("opened", "ignored"),
-    "closed": ("opened", "ignored"),
-    "ignored": ("opened", "ignored", "closed"),
+    **dict.fromkeys(("", "closed"), ("opened", "ignored", "accepted")),
+    **dict.fromkeys(("ignored", "accepted"), ("opened", "ignored", "accepted", "closed")),
+    **dict.fromkeys(("opened", "changed"), ("changed", "ignored", "accepted", "closed")),
 }
-_AFTER |= dict.fromkeys(("opened", "changed"), ("changed", "ignored", "closed"))
 
 
 def names_in(text: str) -> list[str]:
@@ -68,7 +67,8 @@ class Over(NamedTuple):
 
 
 class Asked:
-    """All exceptions. Those that are open are kept: by group and subject, and by kind, the amount."""
+    """All exceptions. Those that are not closed, accepted ones, too, are kept: by group and subject, and by kind, the
+    amount."""
 
     def __init__(self, store: Store, bounds: Sequence[Bounds], data_time: int) -> None:
         self._patience = max((one.patience for one in bounds), default=0)

@@ -9,7 +9,16 @@ from sinks.tables import BY_NAME, TEXT, WORD
 
 _TABLES = (
     *("receivable", "notification", "payment", "payment_match", "payment_exception", "order_status"),
-    *("payment_decision", "close", "bill", "bill_line", "journal", "account_movement", "deduction"),
+    *(
+        "payment_decision",
+        "decision_state",
+        "close",
+        "bill",
+        "bill_line",
+        "journal",
+        "account_movement",
+        "deduction",
+    ),
 )
 _SEALED = ("sealed",)
 _ROW = "[0-9]([ ._-]{0,3}[0-9]){12,}"

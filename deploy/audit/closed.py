@@ -29,7 +29,7 @@ _OF_MONEY_OUT = ("receivable_refunded", "payable_paid", "account_paid_out", "dif
 _ROWS = """
     SELECT seq, line, close_id, toString(what) AS what, toString(status) AS status, toString(group) AS group,
            concat(channel, '/', merchant) AS account, toString(channel) AS channel, toString(period) AS period,
-           first, last, by, of, lacking, open_count, reinterpretAsInt64(open) AS open, items,
+           first, last, by, of, reason, lacking, open_count, reinterpretAsInt64(open) AS open, items,
            [received_count, reinterpretAsInt64(received), refunded_count, reinterpretAsInt64(refunded),
             paid_out_count, reinterpretAsInt64(paid_out), fees_count, reinterpretAsInt64(fees),
             matched_count, reinterpretAsInt64(matched), matched_out_count, reinterpretAsInt64(matched_out),
@@ -176,7 +176,7 @@ class Closes:
             or (one.row["period"] != "day" and one.row["last"] == of.row["last"])
             for one in several
         )
-        if of.row["by"] == row["by"] or rests:
+        if of.row["by"] == row["by"] or rests or not row["reason"].strip():
             self.found.add(f"{row['close_id']}: undoes {row['of']} and may not")
         if (row["period"], row["first"], row["last"]) != tuple(
             of.row[name] for name in ("period", "first", "last")
@@ -291,7 +291,7 @@ def _figures(store: Store, closes: Closes, bills: Sequence[Row]) -> Check:
 
 
 def _items(store: Store, closes: Closes, bills: Sequence[Row], sorts: Mapping[str, Sequence[str]]) -> Check:
-    """What was open at a close is named in it, and nothing else; bills were there."""
+    """What was open at a close, and nobody had accepted, is named in it, and nothing else; bills were there."""
     found = Findings("close_items", "结账时未了的差异逐项列明，各日账单齐全或已列明")
     asked = [row for row in closes.rows if row["what"] == "close"]
     if not asked:
@@ -301,6 +301,7 @@ def _items(store: Store, closes: Closes, bills: Sequence[Row], sorts: Mapping[st
     rows = iter(store.rows(_EXCEPTIONS))
     waiting = next(rows, None)
     open_: dict[str, Row] = {}
+    accepted: dict[str, Row] = {}
     before = {
         (one.row["group"], one.row["close_id"]): one.before
         for several in closes.standing.values()
@@ -308,10 +309,10 @@ def _items(store: Store, closes: Closes, bills: Sequence[Row], sorts: Mapping[st
     }
     for row in asked:
         while waiting is not None and waiting["seq"] <= row["seq"]:
-            if waiting["status"] == "closed":
-                open_.pop(waiting["exception_id"], None)
-            else:
-                open_[waiting["exception_id"]] = waiting
+            open_.pop(waiting["exception_id"], None)
+            accepted.pop(waiting["exception_id"], None)
+            if waiting["status"] != "closed":
+                (accepted if waiting["status"] == "accepted" else open_)[waiting["exception_id"]] = waiting
             waiting = next(rows, None)
         items = msgspec.json.decode(row["items"], type=list[Item])
         found.seen += len(items)
@@ -329,7 +330,7 @@ def _items(store: Store, closes: Closes, bills: Sequence[Row], sorts: Mapping[st
             found.add(f"{row['close_id']}: was closed with open items that nobody named")
         if row["status"] == "closed" and row["period"] == "day":
             first = before.get((row["group"], row["close_id"]), NEVER)
-            named = {one.subject for one in items}
+            named = {one.subject for one in items} | {one["subject"] for one in accepted.values()}
             for day in range(row["last"] if first == NEVER else first + 1, row["last"] + 1):
                 for sort in sorts.get(row["account"], ()):
                     came = first_came.get((row["account"], sort, day))

@@ -2,24 +2,41 @@
 
 import json
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 import msgspec
 
+from deploy.audit.movements import COMPARED
 from deploy.audit.receipts import Bounds
 from deploy.audit.report import Check, Findings
 from deploy.audit.store import Store
 
 _ROWS = """
-    SELECT seq, line, event_id, toString(group) AS group, event_time, toString(decision) AS decision,
-           toString(state) AS state, by, exception_id, shares, payment, document,
-           reinterpretAsInt64(amount) AS units, of
+    SELECT event_id, toString(group) AS group, event_time, toString(decision) AS decision, by, exception_id, shares,
+           payment, document, reinterpretAsInt64(amount) AS units, of, reason
     FROM $payment_decision ORDER BY seq, line"""
-_BOOKS = ("match", "write_off", "refund")
-_ASLEEP = """
-    SELECT exception_id, argMax((toString(status), until), (seq, line)) AS newest FROM $payment_exception
-    GROUP BY exception_id HAVING newest.1 = 'ignored'"""
+_STATES = """
+    SELECT toString(group) AS group, event_id, groupArray((seq, line, toString(state))) AS told FROM $decision_state
+    GROUP BY group, event_id"""
+_MOVES = ("match", "write_off", "refund")
+"""Decisions about payments and documents, whose amounts add up."""
+_WORDS = ("approve", "withdraw")
+_REASONED = ("write_off", "accept", "withdraw")
+_COUNT = ("in_force", "withdrawing")
+_MAY_BE_ACCEPTED = COMPARED - {"cut_off"} | {"conflicting_states", "bill_refused", "bill_missing"}
+_REMEMBERED = 90 * 86_400_000
+"""A decision about an exception that is closed is kept so long, in ms."""
+_ANSWERED = """
+    SELECT toString(group) AS group, exception_id,
+           argMax((toString(status), toString(kind), reinterpretAsInt64(amount), since, until), (seq, line)) AS newest
+    FROM $payment_exception
+    WHERE status IN ('ignored', 'accepted')
+        OR exception_id IN (SELECT exception_id FROM $payment_decision WHERE decision = 'accept')
+    GROUP BY group, exception_id HAVING newest.1 != 'closed'"""
+Key = tuple[str, str]
+"""Group and id."""
 
 
 class Voucher(NamedTuple):
@@ -39,7 +56,7 @@ class Voucher(NamedTuple):
 
 
 class Decision(msgspec.Struct):
-    """A decision, who agreed to it, and whether it was taken back."""
+    """A decision, and the words about it: when and who."""
 
     group: str
     number: str
@@ -50,13 +67,28 @@ class Decision(msgspec.Struct):
     payment: str
     document: str
     units: int
-    agreed: set[str]
-    withdrawn: bool = False
+    exception: str
+    approvals: list[tuple[int, str]] = []
+    withdrawals: list[tuple[int, str]] = []
+    told: str = ""
+    """What became of it, as the newest row says."""
 
     @property
     def about(self) -> int:
         """How much it is about."""
         return self.units + sum(self.shares.values())
+
+    @property
+    def places(self) -> set[tuple[str, str]]:
+        """Payments and documents that it is about."""
+        found = {("payment", one) for one, _ in self.shares} | {("document", one) for _, one in self.shares}
+        found |= {("payment", self.payment), ("document", self.document)}
+        return {(kind, name) for kind, name in found if name}
+
+    @property
+    def counts(self) -> bool:
+        """Whether it counts."""
+        return self.told in _COUNT
 
 
 class Decided:
@@ -64,58 +96,48 @@ class Decided:
 
     def __init__(self, store: Store, bounds: Sequence[Bounds]) -> None:
         self.found = Findings("payment_decisions", "裁决遵守双人复核与限额，撤回的不再生效，生效的已入账")
-        self._alone = (
-            min((one.alone for one in bounds), default=0),
-            max((one.alone for one in bounds), default=0),
-        )
         self._most = max((one.write_off for one in bounds), default=0)
-        self._all: dict[tuple[str, str], Decision] = {}
-        words: dict[tuple[str, str], list[tuple[str, str]]] = defaultdict(list)
+        self._all: dict[Key, Decision] = {}
+        self._read(store)
+        could = [_states(self._all.values(), limit) for limit in {one.alone for one in bounds} or {0}]
+        told = {(row["group"], row["event_id"]): sorted(row["told"]) for row in store.rows(_STATES)}
+        for key, one in self._all.items():
+            said = [state for *_, state in told.pop(key, ())]
+            one.told = said[-1] if said else ""
+            if one.told not in (should := {states[key] for states in could}):
+                self.found.add(
+                    f"{one.number}: is {one.told or 'nothing'}, should be {' or '.join(sorted(should))}"
+                )
+            if any(state == after for state, after in pairwise(said)):
+                self.found.add(f"{one.number}: is said to be the same twice: {said}")
+        for _, number in told:
+            self.found.add(f"{number}: is said to be something, and nobody decided it")
+        self._take()
+        self._answered(store)
+
+    def _read(self, store: Store) -> None:
+        words: list[tuple[Key, str, tuple[int, str]]] = []
         for row in store.rows(_ROWS):
             self.found.seen += 1
-            key, of = (row["group"], row["event_id"]), (row["group"], row["of"])
-            said: list[tuple[str, str]] = words[key]
-            if row["decision"] in ("approve", "withdraw"):
-                words[of].append((row["decision"], row["by"]))
-                if row["state"] != "noted":
-                    self.found.add(f"{key[1]}: is {row['state']}, should be noted")
+            if row["decision"] in _REASONED and not row["reason"].strip():
+                self.found.add(f"{row['event_id']}: nobody said why")
+            if row["decision"] in _WORDS:
+                word = row["event_time"], row["by"]
+                words.append(((row["group"], row["of"]), row["decision"], word))
                 continue
             shares = {
                 (one["payment"], one["document"]): one["amount_e4"] for one in json.loads(row["shares"])
             }
             one = Decision(
                 *(row["group"], row["event_id"], row["event_time"], row["decision"], row["by"], shares),
-                *(row["payment"], row["document"], row["units"], set()),
+                *(row["payment"], row["document"], row["units"], row["exception_id"]),
             )
-            self._all[key] = one
-            self._stated(one, row["state"], said)
-        for key, said in words.items():
-            if key in self._all:
-                self._all[key].agreed = {by for word, by in said if word == "approve"}
-                self._all[key].withdrawn = any(word == "withdraw" for word, _ in said)
-        self._take()
-        self._asleep(store)
-
-    def _stated(self, one: Decision, state: str, said: Sequence[tuple[str, str]]) -> None:
-        """Its state when it came, by the words about it that had come before."""
-        low, high = self._alone
-        agreed = any(word == "approve" and by != one.by for word, by in said)
-        needs = one.decision in _BOOKS and one.about > low and not agreed
-        wanted = {"waiting" if needs else "in_force"} | ({"in_force"} if one.about <= high else set())
-        if any(word == "withdraw" for word, _ in said):
-            wanted = {"withdrawn"}
-        if state not in wanted:
-            self.found.add(f"{one.number}: is {state} when it comes, should be {' or '.join(sorted(wanted))}")
-        if one.decision == "write_off" and one.units > self._most:
-            self.found.add(f"{one.number}: writes off {one.units}, more than anyone may")
-
-    def _counts(self, one: Decision) -> bool | None:
-        """Whether it counts; None: it depends on which of the published rules it was judged by."""
-        if one.withdrawn:
-            return False
-        if one.decision not in _BOOKS or one.agreed - {one.by} or one.about <= self._alone[0]:
-            return True
-        return None if one.about <= self._alone[1] else False
+            self._all[row["group"], row["event_id"]] = one
+            if one.decision == "write_off" and one.units > self._most:
+                self.found.add(f"{one.number}: writes off {one.units}, more than anyone may")
+        for key, what, word in words:
+            if of := self._all.get(key):
+                (of.approvals if what == "approve" else of.withdrawals).append(word)
 
     def _take(self) -> None:
         self._to_refund: dict[tuple[str, str], int] = {}
@@ -123,30 +145,37 @@ class Decided:
         """Group and payment: people said what it is for."""
         self._shares: dict[tuple[str, str, str], int] = {}
         self._written: dict[tuple[str, str], Decision] = {}
-        self._touched: set[tuple[str, str]] = set()
-        self._unsure: set[tuple[str, str]] = set()
+        self._accepted: dict[tuple[str, str], Decision] = {}
+        self._touched = {(one.group, name) for one in self._all.values() for _, name in one.places}
         for one in sorted(self._all.values(), key=lambda one: (one.time, one.number)):
-            about = {name for pair in one.shares for name in pair} | {one.payment, one.document}
-            self._touched |= {(one.group, name) for name in about}
-            counts = self._counts(one)
-            if counts is None:
-                self._unsure |= {(one.group, name) for name in about}
-            elif counts and one.decision == "match":
+            if not one.counts:
+                continue
+            if one.decision == "match":
                 self.shared |= {(one.group, payment) for payment, _ in one.shares}
                 self._shares |= {(one.group, *pair): units for pair, units in one.shares.items()}
-            elif counts and one.decision == "write_off":
+            elif one.decision == "write_off":
                 self._written[one.group, one.document] = one
-            elif counts and one.decision == "refund":
+            elif one.decision == "refund":
                 self._to_refund[one.group, one.payment] = one.units
+            elif one.decision == "accept":
+                self._accepted[one.group, one.exception] = one
 
-    def _asleep(self, store: Store) -> None:
-        """Exceptions sleep because someone said so, and as long."""
+    def _answered(self, store: Store) -> None:
+        """Exceptions sleep because someone said so, and as long; they are accepted as they are, or asked about."""
         said: dict[str, set[int]] = defaultdict(set)
         for row in store.rows("SELECT exception_id, until FROM $payment_decision WHERE decision = 'ignore'"):
             said[row["exception_id"]].add(row["until"])
-        for row in store.rows(_ASLEEP):
-            if row["newest"][1] not in said[row["exception_id"]]:
-                self.found.add(f"{row['exception_id']}: sleeps until {row['newest'][1]}, and nobody said so")
+        for row in store.rows(_ANSWERED):
+            number = row["exception_id"]
+            status, kind, units, since, until = row["newest"]
+            if status == "ignored" and until not in said[number]:
+                self.found.add(f"{number}: sleeps until {until}, and nobody said so")
+            decision = self._accepted.get((row["group"], number))
+            accepted = decision is not None and decision.units == units and kind in _MAY_BE_ACCEPTED
+            if status == "accepted" and not accepted:
+                self.found.add(f"{number}: is accepted, and nobody accepted {units} of {kind}")
+            elif status != "accepted" and accepted and decision and since < decision.time + _REMEMBERED:
+                self.found.add(f"{number}: was accepted with {units}, and people are asked all the same")
 
     def touches(self, group: str, *names: str) -> bool:
         """Whether a person decided about one of these payments and documents, whatever became of it."""
@@ -159,8 +188,6 @@ class Decided:
 
     def payment(self, key: str, group: str, kind: str, units: int, vouchers: Sequence[Voucher]) -> None:
         """What people said of a payment, and nothing else of what goes back, is booked."""
-        if (group, key) in self._unsure:
-            return
         for one in vouchers:
             if one.rule == "decided":
                 said = self._shares.get((group, key, one.document), 0)
@@ -171,8 +198,6 @@ class Decided:
 
     def due(self, group: str, document: str, asked: int, vouchers: Sequence[Voucher]) -> None:
         """What is written off of a due is what people said."""
-        if (group, document) in self._unsure:
-            return
         decision = self._written.get((group, document))
         given_up = min(decision.units, asked) if decision is not None else 0
         wanted = [(given_up, f"decision {decision.number}")] if decision is not None and given_up else []
@@ -183,3 +208,29 @@ class Decided:
     def check(self) -> Check:
         """The outcome."""
         return self.found.check("decisions")
+
+
+def _states(decisions: Iterable[Decision], limit: int) -> dict[Key, str]:
+    """What becomes of decisions where one person alone decides about so much.
+
+    Smaller ones of a person about the same payment or document add up, as far as nobody else has agreed to them.
+    """
+    found: dict[Key, str] = {}
+    alone: dict[tuple[str, str, str, str], list[Decision]] = defaultdict(list)
+    for one in sorted(decisions, key=lambda one: (one.time, one.number)):
+        places = [(one.group, one.by, *place) for place in one.places] if one.decision in _MOVES else []
+        before = {other.number: other.about for place in places for other in alone[place]}
+        two = one.decision != "ignore" and one.about + sum(before.values()) > limit
+        agreed = sorted(time for time, by in one.approvals if by != one.by)
+        gone = sorted(one.withdrawals)
+        if gone and (not two or not agreed or gone[0][0] < agreed[0] or len({by for _, by in gone}) > 1):
+            state = "withdrawn"
+        elif gone:
+            state = "withdrawing"
+        else:
+            state = "waiting" if two and not agreed else "in_force"
+        found[one.group, one.number] = state
+        if state == "in_force" and not agreed:
+            for place in places:
+                alone[place].append(one)
+    return found

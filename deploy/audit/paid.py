@@ -41,7 +41,7 @@ _MATCHES = """
 _EXCEPTIONS = """
     SELECT kind, count() AS n FROM (
         SELECT exception_id, argMax(kind, (seq, line)) AS kind, argMax(status, (seq, line)) AS state
-        FROM $payment_exception GROUP BY exception_id HAVING state != 'closed'
+        FROM $payment_exception GROUP BY exception_id HAVING state NOT IN ('closed', 'accepted')
     ) GROUP BY kind"""
 _DECIDED = "SELECT event_id FROM $payment_decision"
 _REFUSED = """

@@ -11,6 +11,7 @@ from deploy.commands import Command, Run, safely
 from deploy.commands.where import settings_of, store_of
 from deploy.evidence import shown
 from deploy.reconciliation import people
+from flows.reconciliation.judge import ADVICE
 from schemas.money import parse_yuan
 from schemas.payments import PaymentDecided
 from schemas.reasons import EXCEPTION
@@ -28,13 +29,14 @@ def list_(arguments: argparse.Namespace) -> Iterator[str]:
         arguments.group,
         owner=arguments.owner,
         ignored=arguments.ignored,
+        accepted=arguments.accepted,
         age=span(arguments.older_than),
         limit=arguments.limit,
     )
 
 
 def decisions(arguments: argparse.Namespace) -> Iterator[str]:
-    """Decisions that wait for another person, and money that has to go back and has not."""
+    """Decisions, and withdrawals, that wait for another person, and money that has to go back and has not."""
     yield from people.undone(store_of(arguments), arguments.group)
 
 
@@ -52,6 +54,8 @@ def resolve(arguments: argparse.Namespace) -> PaymentDecided:
         return answer.write_off(arguments.id, arguments.document, _amount(arguments.write_off))
     if arguments.refund:
         return answer.refund(arguments.id)
+    if arguments.accept is not None:
+        return answer.accept(arguments.id, parse_yuan(arguments.accept))
     return answer.ignore(arguments.id, arguments.ignore_until)
 
 
@@ -61,7 +65,7 @@ def agree(arguments: argparse.Namespace) -> PaymentDecided:
 
 
 def withdraw(arguments: argparse.Namespace) -> PaymentDecided:
-    """Take a decision back."""
+    """Take a decision back; what another person had to approve, two persons take back."""
     return people.Answer(store_of(arguments), arguments.by, arguments.reason).withdraw(arguments.id)
 
 
@@ -126,11 +130,12 @@ def add(command: Command) -> None:
     part.add_argument("--group", default="")
     part.add_argument("--owner", default="", choices=("cashier", "finance"), help="who looks at it")
     part.add_argument("--ignored", action="store_true", help="those that sleep, too")
+    part.add_argument("--accepted", action="store_true", help="those that were accepted as they are, instead")
     part.add_argument(
         "--older-than", default="0m", metavar="TIME", help="open for so long at least: 30m, 12h, 2d"
     )
     part.add_argument("--limit", type=int, default=LIMIT, help="the worst and oldest so many")
-    one.set_defaults(kind="", group="", owner="", ignored=False, older_than="0m", limit=LIMIT)
+    one.set_defaults(kind="", group="", owner="", ignored=False, accepted=False, older_than="0m", limit=LIMIT)
     part = parts.add_parser("decisions", help=decisions.__doc__)
     part.add_argument("--group", default="")
     part.set_defaults(run=_telling(decisions))
@@ -143,17 +148,23 @@ def add(command: Command) -> None:
     how.add_argument("--match", action="append", metavar="DOCUMENT=AMOUNT", help="the payment is for this")
     how.add_argument("--write-off", metavar="AMOUNT", help="so much of the document is given up")
     how.add_argument("--refund", action="store_true", help="the payment has to go back")
+    how.add_argument(
+        "--accept",
+        metavar="AMOUNT",
+        help="登记认可: it is accepted as it is; its amount, as list shows it. Of what no match, write-off or refund "
+        f"answers: {', '.join(kind for kind, advice in ADVICE.items() if advice.accept)}",
+    )
     how.add_argument("--ignore-until", type=date.fromisoformat, metavar="DAY")
     part.add_argument("--document", default="", help="write-off: left out: the exception's")
     part.add_argument("--by", default=user, help="who decides")
-    part.add_argument("--reason", default="")
+    part.add_argument("--reason", default="", help="--accept and --write-off need one")
     part.add_argument("--wait", type=float, default=20, help="seconds until a lane has taken it, at most")
     part.set_defaults(run=_deciding(resolve))
     for name, what in (("approve", agree), ("withdraw", withdraw)):
         part = parts.add_parser(name, help=what.__doc__)
         part.add_argument("id", help="the decision's")
         part.add_argument("--by", default=user, help="who decides")
-        part.add_argument("--reason", default="")
+        part.add_argument("--reason", default="", help="withdraw needs one")
         part.add_argument("--wait", type=float, default=20, help="seconds until a lane has taken it, at most")
         part.set_defaults(run=_deciding(what))
     one = command("match", _telling(explain))

@@ -151,8 +151,10 @@ def closing(
 
 
 def reopening(client: Client, number: str, by: str, reason: str) -> ReopenAsked:
-    """A command to undo a close. Raises LookupError or msgspec.ValidationError."""
+    """A command to undo a close. Raises LookupError, ValueError or msgspec.ValidationError."""
     row = found(client, number)
+    if not reason.strip():
+        raise ValueError("a close is not undone without a reason: say --reason TEXT")
     said = {
         "id": f"reopen-{uuid.uuid4().hex}",
         "time": now_of(client),

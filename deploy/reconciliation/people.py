@@ -13,7 +13,9 @@ from dashboards.stored import now_of
 from dashboards.trail import deducted
 from dashboards.why import explained
 from dashboards.words import shanghai, yuan
+from flows.reconciliation.decisions import REASONED
 from flows.reconciliation.deducting import REFUSED
+from flows.reconciliation.judge import ADVICE
 from schemas import topics
 from schemas.identity import content_id
 from schemas.money import parse_yuan
@@ -26,8 +28,9 @@ from sinks.kafka import Records
 
 OPEN = """
 SELECT exception_id, of_group, kind, subject, severity, owner, suggested, state, amount, since, count() OVER () AS all
-FROM open_payment_exception
-WHERE ({kind:String} = '' OR kind = {kind:String}) AND ({group:String} = '' OR of_group = {group:String})
+FROM payment_exception_now
+WHERE state != 'closed' AND (state = 'accepted') = {accepted:Bool}
+    AND ({kind:String} = '' OR kind = {kind:String}) AND ({group:String} = '' OR of_group = {group:String})
     AND ({owner:String} = '' OR owner = {owner:String}) AND ({ignored:Bool} OR state != 'ignored')
     AND since <= (SELECT now FROM payment_clock) - toIntervalMillisecond({age:UInt64})
 ORDER BY indexOf(['high', 'medium', 'low'], severity), since, exception_id LIMIT {limit:UInt32}"""
@@ -42,17 +45,32 @@ HISTORY = """
 SELECT time, status, amount, evidence, cause FROM payment_exception
 WHERE exception_id = {id:String} ORDER BY seq, line"""
 DECIDED = """
-SELECT event_id, event_time, decision, state, by, reason FROM payment_decision
-WHERE exception_id = {id:String} OR of IN (SELECT event_id FROM payment_decision WHERE exception_id = {id:String})
+SELECT p.event_id AS event_id, p.event_time AS event_time, p.decision AS decision,
+       if(n.state = '', 'noted', n.state) AS state, p.by AS by, p.reason AS reason
+FROM payment_decision AS p
+LEFT JOIN decision_now AS n ON n.of_group = toString(p.`group`) AND n.decision_id = p.event_id
+WHERE p.exception_id = {id:String}
+    OR p.of IN (SELECT event_id FROM payment_decision WHERE exception_id = {id:String})
 ORDER BY event_time, event_id"""
+ACCEPTED = """
+SELECT exception_id, decision_id, decided_by, reason FROM decision_now
+WHERE decision = 'accept' AND state IN ('in_force', 'withdrawing')
+    AND ({group:String} = '' OR of_group = {group:String})
+ORDER BY decided_at, decision_id"""
 BECAME = """
-SELECT toString(state) AS state, '' AS why FROM payment_decision WHERE event_id = {id:String}
+SELECT if(p.of = '', n.state, 'noted') AS state, n.state AS of_state, '' AS why
+FROM (SELECT toString(`group`) AS of_group, event_id, of FROM payment_decision WHERE event_id = {id:String}) AS p
+LEFT JOIN decision_now AS n ON n.of_group = p.of_group AND n.decision_id = if(p.of = '', p.event_id, p.of)
+WHERE state != ''
 UNION ALL
-SELECT 'refused', concat(reason, ': ', detail) FROM dead_letter
+SELECT 'refused', '', concat(reason, ': ', detail) FROM dead_letter
 WHERE event_id = {id:String} AND topic = {topic:String} AND status = 'open'
 LIMIT 1"""
 DECISION = """
-SELECT toString(`group`) AS of_group, '' AS exception_id, by FROM payment_decision WHERE event_id = {id:String}"""
+SELECT of_group, '' AS exception_id, decided_by, state, (
+           SELECT groupUniqArray(by) FROM payment_decision WHERE decision = 'withdraw' AND of = {id:String}
+       ) AS withdrawn_by
+FROM decision_now WHERE decision_id = {id:String}"""
 AMOUNTS = """
 SELECT document, reinterpretAsInt64(amount) AS amount FROM due_now
 WHERE of_group = {group:String} AND document IN {names:Array(String)}"""
@@ -61,7 +79,12 @@ SELECT count() AS n FROM payment WHERE payment = {payment:String} AND ({kind:Str
 NO_DOCUMENT = "there is no document {} of group {}"
 WAITS = f"{NEEDS['approval']} waits for another person"
 APPROVE = f"{WAITS}: waybook exceptions approve"
-UNDONE = {"approval": APPROVE, "refund": f"{NEEDS['refund']} has to go back, and has not"}
+WITHDRAW = f"{NEEDS['withdrawal']} withdrawal waits for another person: waybook exceptions withdraw"
+UNDONE = {
+    "approval": APPROVE,
+    "withdrawal": WITHDRAW,
+    "refund": f"{NEEDS['refund']} has to go back, and has not",
+}
 
 
 def listing(
@@ -71,15 +94,18 @@ def listing(
     *,
     owner: str = "",
     ignored: bool = False,
+    accepted: bool = False,
     age: int = 0,
     limit: int = 1000,
 ) -> Iterator[str]:
-    """A line for each open exception, the worst and oldest first, and how many there are beyond `limit`. `age`: those
-    that are open for so many ms at least, as time passes in the books."""
-    listed = rows(client, OPEN, kind=kind, group=group, owner=owner, ignored=ignored, age=age, limit=limit)
-    decided = {row["exception_id"]: row["decision_id"] for row in rows(client, OPEN_DECISIONS, group=group)}
+    """A line for each open exception, the worst and oldest first, and how many there are beyond `limit`. `accepted`:
+    for each that was accepted instead, with the decision. `age`: those that are open for so many ms at least, as time
+    passes in the books."""
+    asked = {"kind": kind, "group": group, "owner": owner, "ignored": ignored, "accepted": accepted}
+    listed = rows(client, OPEN, **asked, age=age, limit=limit)
+    decided = _acceptances(client, group) if accepted else _waiting(client, group)
     for row in listed:
-        said = f"  {WAITS}: {one}" if (one := decided.get(row["exception_id"])) else ""
+        said = f"  {decided[row['exception_id']]}" if row["exception_id"] in decided else ""
         yield (
             f"{row['exception_id']}  {row['severity']}  {EXCEPTION[row['kind']]} {row['kind']}  {row['subject']}  "
             f"{yuan(row['amount'])}  {row['owner']}  {shanghai(row['since'])}  {row['suggested']}{said}"
@@ -88,8 +114,26 @@ def listing(
         yield f"… 还有 {more:,} 项 more: --limit shows further ones, --group, --kind, --owner and --older-than fewer"
 
 
+def _acceptances(client: Client, group: str) -> dict[str, str]:
+    """By exception: who accepted it, and why."""
+    return {
+        row["exception_id"]: f"{row['decision_id']}  {row['decided_by']}  {row['reason']}"
+        for row in rows(client, ACCEPTED, group=group)
+    }
+
+
+def _waiting(client: Client, group: str) -> dict[str, str]:
+    """By exception: the decision about it that waits for another person."""
+    return {
+        row["exception_id"]: f"{WAITS}: {row['decision_id']}"
+        for row in rows(client, OPEN_DECISIONS, group=group)
+        if row["needs"] == "approval"
+    }
+
+
 def undone(client: Client, group: str = "") -> Iterator[str]:
-    """A line for each decision that waits for another person, and each after which money has to go back and has not."""
+    """A line for each decision that waits for another person, each whose withdrawal does, and each after which money
+    has to go back and has not."""
     for row in rows(client, OPEN_DECISIONS, group=group):
         yield (
             f"{row['decision_id']}  {UNDONE[row['needs']]}  {row['decision']}  {row['about']}  {yuan(row['amount'])}  "
@@ -180,21 +224,35 @@ class Answer:
 
     def ignore(self, number: str, until: date) -> PaymentDecided:
         """The exception sleeps until that day begins in Shanghai."""
-        row, wakes = self._open(number), day_of(until) * DAY - SHANGHAI_OFFSET
+        row, wakes = self._asked(number), day_of(until) * DAY - SHANGHAI_OFFSET
         if wakes <= now_of(self.client):
             raise ValueError(f"{until} has begun already, as time passes in the books")
         return self._said(row, "ignore", until=wakes)
 
+    def accept(self, number: str, amount: int) -> PaymentDecided:
+        """The exception is accepted as it is, so long as it is about this amount (0.0001)."""
+        row = self._asked(number)
+        if not ADVICE[row["kind"]].accept:
+            raise ValueError(f"{row['kind']} is not accepted as it is: {row['suggested']}")
+        if amount != parse_yuan(str(row["amount"])):
+            raise ValueError(
+                f"{number} is about {yuan(row['amount'])}, not {told(amount)}: say that it is accepted"
+            )
+        return self._said(row, "accept", amount_e4=amount)
+
     def approve(self, decision: str) -> PaymentDecided:
         """Another person's decision is agreed to."""
         of = self._decision(decision)
-        if of["by"] == self.by:
+        if of["decided_by"] == self.by:
             raise ValueError(f"{self.by} has decided it: another person has to agree")
         return self._said(of, "approve", of=decision)
 
     def withdraw(self, decision: str) -> PaymentDecided:
-        """A decision no longer counts."""
-        return self._said(self._decision(decision), "withdraw", of=decision)
+        """A decision no longer counts; of one that another person had to approve two have to say so."""
+        of = self._decision(decision)
+        if self.by in of["withdrawn_by"]:
+            raise ValueError(f"{self.by} has withdrawn it: another person has to, too")
+        return self._said(of, "withdraw", of=decision)
 
     def _open(self, number: str) -> Row:
         row = found(self.client, number)
@@ -202,18 +260,28 @@ class Answer:
             raise LookupError(f"{number} is closed: waybook exceptions show {number}")
         return row
 
+    def _asked(self, number: str) -> Row:
+        row = self._open(number)
+        if row["state"] == "accepted":
+            raise LookupError(f"{number} was accepted: waybook exceptions show {number}")
+        return row
+
     def _documents(self, row: Row, names: Sequence[str]) -> dict[str, int]:
         """Those of the names that are documents of the exception's group, and their amounts."""
         known = rows(self.client, AMOUNTS, group=row["of_group"], names=list(names))
         return {one["document"]: one["amount"] for one in known}
 
-    def _decision(self, decision: str) -> dict[str, str]:
+    def _decision(self, decision: str) -> Row:
         known = rows(self.client, DECISION, id=decision)
         if not known:
             raise LookupError(f"there is no decision {decision}")
+        if known[0]["state"] == "withdrawn":
+            raise LookupError(f"{decision} was withdrawn")
         return dict(known[0])
 
-    def _said(self, row: dict[str, str], decision: str, **said: object) -> PaymentDecided:
+    def _said(self, row: Row, decision: str, **said: object) -> PaymentDecided:
+        if decision in REASONED and not self.reason.strip():
+            raise ValueError(f"{decision} needs a reason: say --reason TEXT")
         now = now_of(self.client)
         parts = (
             row["of_group"],
@@ -235,11 +303,12 @@ class Answer:
         )
 
 
-STATE = {"ignored": "暂缓 sleeps", "closed": "已关闭 closed"}
+STATE = {"ignored": "暂缓 sleeps", "accepted": "已认可 accepted", "closed": "已关闭 closed"}
 STATES = {
     "in_force": "生效 in force",
     "waiting": APPROVE,
-    "withdrawn": "已撤回 withdrawn before it came",
+    "withdrawing": WITHDRAW,
+    "withdrawn": "已撤回 withdrawn",
     "noted": "已记录 noted",
     "refused": "被拒绝 refused",
 }
@@ -254,6 +323,8 @@ def became(client: Client, decision: PaymentDecided, seconds: float = 20) -> tup
         time.sleep(0.2)
     taken = found[0]["state"] != "refused"
     state = f"{STATES[found[0]['state']]} {found[0]['why']}".rstrip()
+    if decision.of and taken:
+        state += f"; {decision.of}: {STATES[found[0]['of_state']]}"
     if not decision.exception:
         return taken, state
     still = rows(client, ONE, id=decision.exception)

@@ -362,9 +362,10 @@ class Billing:
         return found
 
     def finish(self, record: DayRecord) -> None:
-        """A day's bill that is there, or that nobody waits for, may be forgotten."""
+        """A day's bill that is there, that nobody waits for, or of which all that is wrong was accepted, may be
+        forgotten."""
         whole = self._account(record.channel, record.merchant).is_whole(record.sort, record.day)
-        finished = not record.open and (whole or not record.expected)
+        finished = not record.asked and (whole or not record.expected or bool(record.open))
         if record.finished != finished:
             self._ring.mark(record)
             record.finished = finished

@@ -70,6 +70,8 @@ class Closing:
     def ask(self, event: Asked, partition: int, offset: int) -> None:
         """A command, to be decided at the block's end. Raises RefusedError for one that makes no sense at all."""
         self._billing.owned(event.channel, event.merchant, event.group)
+        if isinstance(event, ReopenAsked) and not event.reason.strip():
+            raise RefusedError("reason_missing", "a close is not undone without a reason")
         if isinstance(event, CloseAsked) and not _is_period(event):
             what = f"{event.first} to {event.last} is no {event.period}"
             raise RefusedError("decision_refused", what)
@@ -209,7 +211,7 @@ class Closing:
     # What is known
 
     def _exceptions(self) -> dict[str, list[tuple[int, Item]]]:
-        """Open exceptions by account, with the days that they belong to. Dues are of no account."""
+        """What people are asked by account, with the days that it belongs to. Dues are of no account."""
         found: dict[str, list[tuple[int, Item]]] = {}
         for key in sorted(set(self._judge.asked.values())):
             record = self._ring.known(key)
@@ -221,7 +223,7 @@ class Closing:
                 group, day = record.group, record.day
             else:
                 continue
-            for told in record.open:
+            for told in record.asked:
                 item = Item(exception_id(group, told.kind, subject), told.kind, subject, told.amount)
                 found.setdefault(account, []).append((day, item))
         return found

@@ -1,15 +1,15 @@
-"""From what was told to what holds: a payment of its tellings, a due of its words, decisions of their approvals.
+"""From what was told to what holds: a payment of its tellings, a due of its words.
 
 Each is a function of the set of what was told, so that the order of telling cannot show.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any, TypeVar
 
 import msgspec
 
-from flows.reconciliation.model import Decisions, Due, Paid
-from flows.reconciliation.record import DecisionRecord, PaymentRecord
+from flows.reconciliation.model import Due, Paid
+from flows.reconciliation.record import PaymentRecord
 from schemas.payments import (
     BillComplete,
     BillLine,
@@ -169,62 +169,3 @@ def due_of(event: Receivable) -> Due:
         event=event.id,
         settle=event.settle,
     )
-
-
-class InForce(msgspec.Struct):
-    """Decisions that count, and what else they say."""
-
-    decisions: Decisions
-    times: dict[tuple[str, str], int]
-    """By payment and document: when a person matched them."""
-    asleep: dict[str, int]
-    """By exception: until when it sleeps."""
-    documents: dict[str, str]
-    """By document: the decision that wrote it off."""
-
-
-NOTHING = InForce(Decisions(), {}, {}, {})
-
-
-def amount_of(decision: PaymentDecided) -> int:
-    """What a decision is about, for the four-eyes rule."""
-    return decision.amount_e4 + sum(share.amount_e4 for share in decision.shares)
-
-
-def state_of(record: DecisionRecord, four_eyes_above: int) -> str:
-    """in_force, waiting for another person, withdrawn; empty: only words about it have come."""
-    said = record.said
-    if said is None:
-        return ""
-    if record.withdrawn:
-        return "withdrawn"
-    needs_two = said.decision in ("match", "write_off", "refund") and amount_of(said) > four_eyes_above
-    if needs_two and not any(by != said.by for by in record.approved):
-        return "waiting"
-    return "in_force"
-
-
-def in_force(records: Iterable[DecisionRecord], four_eyes_above: int) -> InForce:
-    """What people's decisions come to; the later (by time, then id) of two about the same thing counts."""
-    said = [r.said for r in records if r.said is not None and state_of(r, four_eyes_above) == "in_force"]
-    if not said:
-        return NOTHING
-    shares: dict[tuple[str, str], Share] = {}
-    found = InForce(Decisions(), {}, {}, {})
-    written_off: dict[str, int] = {}
-    to_refund: dict[str, int] = {}
-    for one in sorted(said, key=lambda one: (one.time, one.id)):
-        match one.decision:
-            case "match":
-                for share in one.shares:
-                    pair = share.payment, share.document
-                    shares[pair], found.times[pair] = share, one.time
-            case "write_off":
-                written_off[one.document] = one.amount_e4
-                found.documents[one.document] = one.id
-            case "refund":
-                to_refund[one.payment] = one.amount_e4
-            case "ignore":
-                found.asleep[one.exception] = one.until
-    found.decisions = Decisions(tuple(shares[pair] for pair in sorted(shares)), written_off, to_refund)
-    return found

@@ -14,6 +14,7 @@ from typing import NamedTuple, cast
 
 from flows.lifecycle.periods import OPEN, Periods
 from flows.reconciliation.clusters import Clusters
+from flows.reconciliation.decisions import ANSWERS, EXCEPTION, NOTHING, InForce, in_force, subjects_of
 from flows.reconciliation.deducting import (
     REFUSED,
     ask_of,
@@ -22,8 +23,8 @@ from flows.reconciliation.deducting import (
     refused,
     vouchers_of,
 )
-from flows.reconciliation.facts import NOTHING, InForce, contradicts, current, in_force, original_of
-from flows.reconciliation.links import EXCEPTION, Links, subjects_of
+from flows.reconciliation.facts import contradicts, current, original_of
+from flows.reconciliation.links import Links
 from flows.reconciliation.model import (
     CURRENCY,
     VIRTUAL,
@@ -80,6 +81,8 @@ class Advice(NamedTuple):
 
     severity: str
     owner: str
+    accept: str
+    """`yes`: it may be accepted as it is; else money has to be matched, given back or written off."""
     action: str
 
 
@@ -125,7 +128,7 @@ class Judge:
         self.compare: Callable[[PaymentRecord], Sequence[Open]] = lambda _: ()
         """What bills and notifications of a payment do not agree in."""
         self.asked: dict[str, str] = {}
-        """Open exceptions, and the keys of the records that they are about."""
+        """Exceptions that are true, and the keys of the records that they are about."""
         self.closed: dict[str, int] = {}
         """By channel/merchant: until which day it is closed; -1: that was undone."""
 
@@ -135,7 +138,7 @@ class Judge:
         known = {paid.key: _known(links, paid) for paid in payments}
         keys = [*(record.key for record in of.values()), *(one.record.key for one in known.values())]
         decisions = {found.key: found for key in keys for found in links.decisions_on(key)}
-        decided = in_force(decisions.values(), self.rules.four_eyes) if decisions else NOTHING
+        decided = in_force(decisions.values()) if decisions else NOTHING
         found = outcome(dues, payments, decided.decisions, self.rules, self.now) if payments else Outcome()
         matches: dict[str, list[Match]] = defaultdict(list)
         of_due: dict[str, list[Match]] = defaultdict(list)
@@ -167,6 +170,8 @@ class Judge:
         for name, subject in (*asked, *of.items()):
             if subject.open or name in open_:
                 timers += self._ask(subject, name, links, open_.get(name, {}))
+                answers = _answers(subject.exceptions(links.group), links)
+                decisions |= {one.key: one for one in answers}
         over = _over(open_, matches)
         for name, record in of.items():
             self._tell(record, of_due.get(name, ()), known, given_up[name], over.get(name, {}))
@@ -189,6 +194,12 @@ class Judge:
     def judge_day(self, record: DayRecord, links: Links, should: Sequence[Open]) -> list[tuple[int, str]]:
         """What is wrong with a day's bill; moments at which it wants to be looked at again."""
         return self._ask(record, record.subject, links, {one.kind: one for one in should})
+
+    def keep_answers(self, record: DayRecord, links: Links) -> None:
+        """What people decided about a day's exceptions is kept as long as the day."""
+        for one in _answers(record.exceptions(links.group), links):
+            self.mark(one)
+            one.finished, one.at = record.finished, max(one.at, record.at)
 
     # What is booked
 
@@ -467,20 +478,23 @@ class Judge:
                 self.mark(record)
                 del told[kind], self.asked[number]
                 self._told(number, "closed", links.group, kind, subject, before)
+                for answer in _answers([number], links):
+                    self._leave([answer], {})
                 continue
-            ignored = links.decisions_on(EXCEPTION + number)
-            until = in_force(ignored, self.rules.four_eyes).asleep.get(number, 0) if ignored else 0
+            answers = _answers([number], links)
+            decided = in_force(answers) if answers else NOTHING
+            accepted = bool(ADVICE[kind].accept) and decided.accepted.get(number) == now.amount
+            until = 0 if accepted else decided.asleep.get(number, 0)
             until = until if until > self.now else 0
             if until:
                 timers.append((until, record.key))
             since = before.since if before is not None else self.now
-            fresh = Told(kind, now.amount, now.evidence, now.candidates, since, until)
+            fresh = Told(kind, now.amount, now.evidence, now.candidates, since, until, accepted)
             if before != fresh:
                 self.mark(record)
                 told[kind] = fresh
                 self.asked[number] = record.key
-                status = "ignored" if until else "opened" if before is None or before.until else "changed"
-                self._told(number, status, links.group, kind, subject, fresh)
+                self._told(number, _status_of(fresh, before), links.group, kind, subject, fresh)
         record.open = tuple([told[kind] for kind in sorted(told)])
         return timers
 
@@ -579,7 +593,7 @@ class Judge:
             self._leave([records[key] for key in sorted(records)], left)
             return
         records |= {decision.key: decision for decision in decisions}
-        for keys in _clusters(dues, known, found, decisions).of(records):
+        for keys in _clusters(dues, known, found, decisions, self.asked).of(records):
             self._leave([records[key] for key in keys], left)
 
     def _leave(self, together: Sequence[Record], left: Container[str]) -> None:
@@ -645,8 +659,9 @@ def _clusters(
     known: Mapping[str, Known],
     found: Outcome,
     decisions: Collection[DecisionRecord],
+    asked: Mapping[str, str],
 ) -> Clusters:
-    """Keys of records that were matched, looked at or decided about together."""
+    """Keys of records that were matched, looked at or decided about together. `asked`: exceptions' records."""
     of = {name: record.key for name, record in dues.items()}
     of |= {key: one.record.key for key, one in known.items()}
     pairs = [(match.payment, match.document) for match in found.matches]
@@ -659,7 +674,8 @@ def _clusters(
             together.join(of[one], of[other])
     keys = set(of.values())
     for decision in decisions:
-        for key in subjects_of(decision.said) if decision.said is not None else ():
+        for subject in subjects_of(decision.said) if decision.said is not None else ():
+            key = asked.get(subject.removeprefix(EXCEPTION), subject)
             if key in keys:
                 together.join(decision.key, key)
     return together
@@ -669,11 +685,11 @@ def _is_settled(record: Record, left: Container[str]) -> bool:
     """Whether nothing is open about a record. `left`: payments of which something is; only what pays needs a due."""
     match record:
         case DueRecord():
-            return not record.open and record.status[0] in SETTLED
+            return not record.asked and record.status[0] in SETTLED
         case PaymentRecord():
             payment = current(record)
             paid = payment is not None and payment.kind == "payment"
-            return not record.open and (record.key not in left or not paid)
+            return not record.asked and (record.key not in left or not paid)
     return True
 
 
@@ -729,6 +745,21 @@ def _over(
             of = [match.document for key in (subject, *one.candidates) for match in matches.get(key, ())]
             found[min(of or one.candidates or (subject,))][subject] = one.amount
     return found
+
+
+def _answers(exceptions: Iterable[str], links: Links) -> list[DecisionRecord]:
+    """People's decisions about exceptions alone."""
+    found = [one for number in exceptions for one in links.decisions_on(EXCEPTION + number)]
+    return [one for one in found if one.said is not None and one.said.decision in ANSWERS]
+
+
+def _status_of(told: Told, before: Told | None) -> str:
+    """What became of an exception that is true."""
+    if told.accepted:
+        return "accepted"
+    if told.until:
+        return "ignored"
+    return "opened" if before is None or before.until or before.accepted else "changed"
 
 
 def _status(cancelled: bool, asked: int, paid: int, refunded: int, over: int) -> str:

@@ -7,6 +7,7 @@ still in an index.
 from collections.abc import Callable, Iterable, Sequence
 
 from flows.reconciliation.components import NUMBER, ORIGINAL, keys_of_due, keys_of_payment
+from flows.reconciliation.decisions import moved_by, subjects_of
 from flows.reconciliation.facts import current, paid_of
 from flows.reconciliation.model import Due, Paid
 from flows.reconciliation.quoted import numbers_of_payment
@@ -19,7 +20,6 @@ from flows.reconciliation.record import (
     payment_key,
 )
 from flows.reconciliation.rules import MatchingRules
-from schemas.payments import PaymentDecided
 
 MOST_SHARING = 1_000
 """Dues that may share a number; one that more of them have names none of them."""
@@ -214,6 +214,18 @@ class Links:
         found = [self.known(one) for one in self._decisions.names(key)]
         return [one for one in found if isinstance(one, DecisionRecord)]
 
+    def decided_beside(self, record: DecisionRecord) -> list[DecisionRecord]:
+        """A decision, and those of its person whose amounts may add up with its own."""
+        found = {record.key: record}
+        waiting = [record.said] if record.said is not None else []
+        while waiting:
+            said = waiting.pop()
+            for other in [one for key in moved_by(said) for one in self.decisions_on(key)]:
+                if other.key not in found and other.said is not None and other.said.by == said.by:
+                    found[other.key] = other
+                    waiting.append(other.said)
+        return list(found.values())
+
     def _read(self, record: PaymentRecord) -> Paid | None:
         key = record.key[2:]
         if key not in self._paid:
@@ -222,20 +234,3 @@ class Links:
             party = self.party_of(payment.payer) if payment is not None and payment.payer else ""
             self._paid[key] = paid_of(payment, party) if payment is not None and moved else None
         return self._paid[key]
-
-
-def subjects_of(decision: PaymentDecided) -> list[str]:
-    """Keys of the records that a decision is about."""
-    about = [payment_key(share.payment) for share in decision.shares]
-    about += [due_key(decision.group, share.document) for share in decision.shares]
-    if decision.payment:
-        about.append(payment_key(decision.payment))
-    if decision.document:
-        about.append(due_key(decision.group, decision.document))
-    if decision.exception:
-        about.append(EXCEPTION + decision.exception)
-    return about
-
-
-EXCEPTION = "x/"
-"""How decisions about an exception are found."""

@@ -7,7 +7,7 @@ import msgspec
 from flows.journal.deductions import Ask
 from flows.lifecycle.output import Refusal
 from flows.lifecycle.periods import Said as Books
-from flows.reconciliation.record import Standing
+from flows.reconciliation.record import DecisionState, Standing
 from schemas.payments import (
     BillComplete,
     BillLines,
@@ -113,7 +113,7 @@ class Entry(msgspec.Struct, frozen=True, gc=False):
 
 
 class Exceptional(msgspec.Struct, frozen=True, gc=False):
-    """An exception was opened, changed, put to sleep or closed."""
+    """An exception was opened, changed, put to sleep, accepted or closed."""
 
     id: str
     status: str
@@ -139,10 +139,18 @@ class Decided(msgspec.Struct, frozen=True, gc=False):
     """A decision that was taken."""
 
     event: PaymentDecided
-    state: str
-    """in_force, waiting (for another person), withdrawn, noted."""
     partition: int
     offset: int
+
+
+class Weighed(msgspec.Struct, frozen=True, gc=False):
+    """A decision counts, or does so no more."""
+
+    decision: str
+    group: str
+    state: DecisionState
+    cause: str
+    """The event that led to it."""
 
 
 class Item(msgspec.Struct, frozen=True, gc=False):
@@ -195,6 +203,7 @@ class Output(msgspec.Struct):
     statuses: list[OrderStatus] = []
     invoices: list[InvoiceRequested] = []
     decided: list[Decided] = []
+    weighed: list[Weighed] = []
     asked: list[Asked] = []
     published: list[PaymentRulesPublished] = []
     bills: list[BillSaid] = []

@@ -18,11 +18,12 @@ from flows.reconciliation.accounts import Terms
 from flows.reconciliation.billing import BillEvent, Billing
 from flows.reconciliation.closing import Closing
 from flows.reconciliation.components import component
-from flows.reconciliation.facts import amount_of, current, due_of, scrubbed, state_of
+from flows.reconciliation.decisions import ANSWERS, REASONED, WORDS, amount_of, states
+from flows.reconciliation.facts import current, due_of, scrubbed
 from flows.reconciliation.hashes import Hashes
 from flows.reconciliation.judge import Judge
 from flows.reconciliation.links import Links
-from flows.reconciliation.output import Decided, Heard, Output, Said, Stated
+from flows.reconciliation.output import Decided, Heard, Output, Said, Stated, Weighed
 from flows.reconciliation.record import (
     MOST_TOLD,
     MOST_WORDS,
@@ -33,6 +34,7 @@ from flows.reconciliation.record import (
     PaymentRecord,
     Record,
     Register,
+    Subject,
     decision_key,
     due_key,
     over,
@@ -57,7 +59,6 @@ from schemas.payments import (
     Receivable,
     ReceivableCancelled,
     ReopenAsked,
-    exception_id,
     notification_id,
 )
 from schemas.problems import DocumentError, Problem
@@ -128,7 +129,7 @@ class Payments:
         self.ahead, self.oldest, self.leap = ahead, oldest, leap
         self.over = over(oldest + ahead)
         self.ring: Ring[Record] = Ring(cast("type[Record]", Record), self.over)
-        self.ring.freed = self._freed
+        self.ring.freed = self._left
         self.timers = Timers()
         self.published: PaymentRulesPublished | None = None
         self.periods = Periods()
@@ -208,6 +209,7 @@ class Payments:
             record = self.ring.known(key)
             if record is not None:
                 self._touched.setdefault(key, (_group(record), "time"))
+        self._weigh()
         self._judge()
         self.closing.book(self.output)
         self.output.now = self.ring.now
@@ -397,29 +399,38 @@ class Payments:
         self._check_decision(event)
         self._change(record)
         record.said, record.content = event, content
-        record.finished = event.decision in ("approve", "withdraw", "ignore")
+        record.finished = event.decision in (*WORDS, *ANSWERS)
         self._link(record)
-        self._touch_decided(record, event)
-        if event.decision in ("approve", "withdraw"):
+        self._touch_decided(record, event.group, event.id)
+        if event.decision in WORDS:
             of = self._decision_record(decision_key(event.group, event.of), event.time)
             self._change(of)
-            if event.decision == "withdraw":
-                of.withdrawn = True
-            else:
-                of.approved = tuple(sorted({*of.approved, event.by}))
+            words = of.withdrawn if event.decision == "withdraw" else of.approved
+            words[event.by] = min(words.get(event.by, event.time), event.time)
             self._link(of)
-            self._touch_decided(of, event)
-            state = "noted"
-        else:
-            state = state_of(record, self.matching.four_eyes)
-        self.output.decided.append(Decided(event, state, at.partition, at.offset))
+            self._touch_decided(of, event.group, event.id)
+        self.output.decided.append(Decided(event, at.partition, at.offset))
 
-    def _touch_decided(self, record: DecisionRecord, event: PaymentDecided) -> None:
+    def _touch_decided(self, record: DecisionRecord, group: str, cause: str) -> None:
         """What a decision is about is looked at."""
-        self._touched[record.key] = event.group, event.id
+        self._touched[record.key] = group, cause
         said = record.said
         if said is not None and said.exception and (key := self.judge.asked.get(said.exception)):
-            self._touched[key] = event.group, event.id
+            self._touched[key] = group, cause
+
+    def _weigh(self) -> None:
+        """Which decisions count now, of those that something was heard of and those that they add up with."""
+        for key in sorted(self._touched):
+            record = self.ring.known(key)
+            if not isinstance(record, DecisionRecord):
+                continue
+            group, cause = self._touched[key]
+            for one, state in states(self._of(group).decided_beside(record), self.matching.four_eyes):
+                if one.state != state and one.said is not None:
+                    self.ring.mark(one)
+                    one.state = state
+                    self.output.weighed.append(Weighed(one.said.id, group, state, cause))
+                    self._touch_decided(one, group, cause)
 
     def _decision_record(self, key: str, time: int) -> DecisionRecord:
         known = self.ring.known(key)
@@ -437,11 +448,14 @@ class Payments:
             "write_off": not event.document or not event.amount_e4,
             "refund": not event.payment or not event.amount_e4,
             "ignore": not event.exception or event.until <= event.time,
+            "accept": not event.exception,
             "approve": not event.of or event.of == event.id,
             "withdraw": not event.of or event.of == event.id,
         }[event.decision]
         if wrong:
             raise RefusedError("decision_refused", f"{event.decision} does not say what about")
+        if event.decision in REASONED and not event.reason.strip():
+            raise RefusedError("reason_missing", f"{event.decision} does not say why")
         if event.decision == "write_off" and amount_of(event) > self.matching.write_off:
             raise RefusedError("decision_refused", "more than may be written off of a due")
 
@@ -473,6 +487,7 @@ class Payments:
 
     def _publish(self, published: PaymentRulesPublished) -> None:
         """Rules come into force as a whole, or are refused. Raises RefusedError."""
+        alone = self.matching.four_eyes
         try:
             self._in_force(published)
         except DocumentError as error:
@@ -482,7 +497,8 @@ class Payments:
             self.output.published.append(published)
         self._link_all()
         for key, record in self.ring.records.items():
-            if not record.finished and isinstance(record, PaymentRecord):
+            decided = isinstance(record, DecisionRecord) and self.matching.four_eyes != alone
+            if decided or (isinstance(record, PaymentRecord) and not record.finished):
                 self._touched.setdefault(key, (_group(record), published.id))
             elif isinstance(record, DueRecord) and self.ring.known(key) is record:
                 self._settle_by(record, published.id)
@@ -548,6 +564,7 @@ class Payments:
                 for moment, wants in self.judge.judge_day(record, links, self.billing.of_day(record)):
                     self.timers.set(moment, wants)
                 self.billing.finish(record)
+                self.judge.keep_answers(record, links)
                 continue
             if isinstance(record, PaymentRecord):
                 payment = current(record)
@@ -597,6 +614,13 @@ class Payments:
         if not isinstance(record, Note):
             self._of(_group(record)).drop(record)
 
+    def _left(self, record: Record) -> None:
+        """A record is over, and so is whatever was accepted of it."""
+        if isinstance(record, Subject):
+            for number in record.exceptions(_group(record)):
+                self.judge.asked.pop(number, None)
+        self._freed(record)
+
     def _change(self, record: Record) -> None:
         """A record's words are about to change."""
         self.ring.mark(record)
@@ -606,9 +630,9 @@ class Payments:
     def _wake(self, record: Record) -> None:
         """Set the timers of a record that came back."""
         if isinstance(record, DueRecord | PaymentRecord | DayRecord):
-            subject = record.document if isinstance(record, DueRecord) else record.key[2:]
+            for number in record.exceptions(_group(record)):
+                self.judge.asked[number] = record.key
             for told in record.open:
-                self.judge.asked[exception_id(_group(record), told.kind, subject)] = record.key
                 if told.until:
                     self.timers.set(told.until, record.key)
         if isinstance(record, PaymentRecord) and record.again:
@@ -618,7 +642,7 @@ class Payments:
         """A new record, in the place of one that may be over."""
         former = self.ring.records.get(record.key)
         if former is not None:
-            self._freed(former)
+            self._left(former)
         self.ring.begin(record)
         return record
 

@@ -8,7 +8,7 @@ import msgspec
 from flows.reconciliation.accounts import Bill, Sums
 from flows.reconciliation.model import Due
 from flows.reconciliation.threeway import Billed
-from schemas.payments import Payment, PaymentDecided, Period, Sort
+from schemas.payments import Payment, PaymentDecided, Period, Sort, exception_id
 from schemas.times import date_of
 
 MOST_TOLD = 8
@@ -17,6 +17,8 @@ MOST_WORDS = 200
 """Events about one due."""
 RECEIPT, FEE, MATCH, DIFFERENCE = "receipt", "fee", "match/", "difference/"
 """Vouchers of a payment; those of a match, and of what its rule's tolerance let pass, go on with the document."""
+DecisionState = Literal["", "in_force", "waiting", "withdrawing", "withdrawn"]
+"""waiting: for another person; withdrawing: it counts until another person says so, too; empty: nothing was said."""
 
 
 class Booked(msgspec.Struct, array_like=True, gc=False):
@@ -52,6 +54,8 @@ class Told(msgspec.Struct, array_like=True, gc=False):
     """Data time when it was opened."""
     until: int = 0
     """It sleeps until then; 0: it does not."""
+    accepted: bool = False
+    """A person has accepted it as it is: nobody is asked any more."""
 
 
 class Deduction(msgspec.Struct, array_like=True, gc=False):
@@ -91,10 +95,24 @@ class Subject(Kept):
     """A record that people may be asked about."""
 
     open: tuple[Told, ...] = ()
-    """Its open exceptions, in order of their kinds."""
+    """Its exceptions that are true, in order of their kinds."""
+
+    @property
+    def subject(self) -> str:
+        """What its exceptions are about: the document, the payment's key, the day's bill."""
+        return self.key[2:]
+
+    def exceptions(self, group: str) -> list[str]:
+        """Their ids. `group`: the record's."""
+        return [exception_id(group, told.kind, self.subject) for told in self.open]
+
+    @property
+    def asked(self) -> tuple[Told, ...]:
+        """Those that nobody has accepted."""
+        return tuple([told for told in self.open if not told.accepted])
 
     def has_open(self, kinds: Container[str]) -> bool:
-        """Whether an exception of one of these kinds is open."""
+        """Whether an exception of one of these kinds is true."""
         return any(told.kind in kinds for told in self.open)
 
 
@@ -127,6 +145,11 @@ class DueRecord(Subject, tag="d"):
     """How often that was asked for."""
     over: int = 0
     """What was said of it last: how much was paid beyond what it asks for."""
+
+    @property
+    def subject(self) -> str:
+        """The document."""
+        return self.document
 
 
 class PaymentRecord(Subject, tag="p"):
@@ -189,14 +212,17 @@ class PaymentRecord(Subject, tag="p"):
 
 
 class DecisionRecord(Kept, tag="k"):
-    """A person's decision, who agreed to it, and whether it was withdrawn; or what came before it."""
+    """A person's decision, who agreed to it and who withdrew it; or what came before it."""
 
     said: PaymentDecided | None = None
     content: int = 0
     """Hash of what was said, also of a close and its undoing, which are kept elsewhere; 0: nothing was."""
-    approved: tuple[str, ...] = ()
-    """Who agreed, in order of names."""
-    withdrawn: bool = False
+    approved: dict[str, int] = {}
+    """Who agreed, and the time of the first word."""
+    withdrawn: dict[str, int] = {}
+    """Who said that it no longer counts, likewise."""
+    state: DecisionState = ""
+    """As it was told last."""
 
 
 class DayRecord(Subject, tag="y"):
@@ -214,11 +240,6 @@ class DayRecord(Subject, tag="y"):
     """Those that are not believed: their statements, and why."""
     expected: bool = False
     """Money was notified that has to be in it."""
-
-    @property
-    def subject(self) -> str:
-        """What its exceptions are about."""
-        return self.key.removeprefix(_DAY)
 
     def counts(self, statement: str) -> str:
         """Which bill of a statement counts: of those that are whole the latest by its time, then its name; while none

@@ -26,6 +26,7 @@ from flows.reconciliation.output import (
     Output,
     Said,
     Stated,
+    Weighed,
 )
 from flows.reconciliation.posting import Posting
 from schemas import topics
@@ -68,6 +69,7 @@ class Tables:
             "books_close": periods.rows(output.books),
             "close": _closes(output.closes, output.now),
             "bill_line": _lines(output.lines),
+            "decision_state": _states(output.weighed, output.now),
             "deduction": _deductions(output.asked, output.now),
             "dead_letter": refusals(output.refusals),
             "journal": self.posting.journal(self.booked),
@@ -323,7 +325,6 @@ def _decisions(rows: Sequence[Decided]) -> dict[str, Made] | None:
         "group": columns.spelled([event.group for event in events]),
         "event_time": columns.times(ints([event.time for event in events])),
         "decision": columns.spelled([event.decision for event in events]),
-        "state": columns.spelled([row.state for row in rows]),
         "by": columns.texts([event.by for event in events]),
         "exception_id": columns.texts([event.exception for event in events]),
         "shares": columns.texts([_json(event.shares) for event in events]),
@@ -335,6 +336,18 @@ def _decisions(rows: Sequence[Decided]) -> dict[str, Made] | None:
         "reason": columns.texts([event.reason for event in events]),
         "partition": columns.numbers(ints([row.partition for row in rows]), "uint16"),
         "offset": columns.numbers(ints([row.offset for row in rows]), "uint64"),
+    }
+
+
+def _states(rows: Sequence[Weighed], now: int) -> dict[str, Made] | None:
+    if not rows:
+        return None
+    return {
+        "event_id": columns.texts([row.decision for row in rows]),
+        "group": columns.spelled([row.group for row in rows]),
+        "state": columns.spelled([row.state for row in rows]),
+        "cause": columns.texts([row.cause for row in rows]),
+        "time": _now(now, len(rows)),
     }
 
 

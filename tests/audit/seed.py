@@ -371,13 +371,23 @@ def write_payments(writer: Writer) -> None:
                     "group": group,
                     "event_time": T0,
                     "decision": "ignore",
-                    "state": "in_force",
                 }
                 | {"by": "li", "exception_id": asked, "shares": "[]", "until": T0 + DAY}
             ],
+            "decision_state": [
+                {"event_id": "k1", "group": group, "state": "in_force", "cause": "k1", "time": T0}
+            ],
             "close": [
                 {"close_id": "c1", "what": "reopen", "status": "refused", "group": group, "channel": "bank"}
-                | {"merchant": "A", "by": "li", "of": "c0", "lacking": 1, "lacks": "[]", "items": "[]"}
+                | {
+                    "merchant": "A",
+                    "by": "li",
+                    "of": "c0",
+                    "reason": "more",
+                    "lacking": 1,
+                    "lacks": "[]",
+                    "items": "[]",
+                }
             ],
             "deduction": [{"status": status} | deduction for status in ("asked", "dropped")],
             "payment_rules": [

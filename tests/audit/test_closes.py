@@ -22,7 +22,8 @@ STEPS = """
 日结 11 李四 列明A2 列明A3 列明A5 列明A6；单 FR-1 90.00；到 17；
 日结 16 李四 列明A1 列明A4 列明A5 列明R1 列明账单13 列明账单14 列明账单15 列明账单16；
 日结 12 李四 列明A1 列明A4 列明A5 列明R1；
-日结 16 李四 列明A1 列明A4 列明A5 列明R1 列明账单13 列明账单14 列明账单15 列明账单16；周结 10 李四；款 A7 16 8.00 FR-1
+日结 16 李四 列明A1 列明A4 列明A5 列明R1 列明账单13 列明账单14 列明账单15 列明账单16；周结 10 李四；款 A7 16 8.00 FR-1；
+款 A8 17 6.00 FR-6；到 20；认可 账单16；认可 账单17；日结 17 李四 列明A1 列明A4 列明A5 列明A7 列明A8 列明R1
 """
 RESULTS = [
     *(
@@ -33,6 +34,7 @@ RESULTS = [
         "reopened",
         "closed",
         "refused",
+        "closed",
         "closed",
         "closed",
         "closed",
@@ -82,6 +84,9 @@ def test_all_is_well(kept: Kept) -> None:
         ("close", "status = 'refused'", "'closed' AS status", "closes"),
         ("close", "status = 'closed'", "'refused' AS status", "closes"),
         ("close", "status = 'reopened'", "'张三' AS by", "closes"),
+        ("close", "status = 'reopened'", "' ' AS reason", "closes"),
+        ("payment_exception", "status = 'accepted'", "'opened' AS status", "close_items"),
+        ("payment_exception", "status = 'accepted'", "concat(subject, 'x') AS subject", "close_items"),
         ("close", "status = 'reopened'", "'C77' AS of", "closes"),
         ("close", "period = 'day'", "last + 1 AS last", "closes"),
         ("close", "period = 'week'", "first + 1 AS first", "closes"),

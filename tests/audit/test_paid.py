@@ -41,7 +41,7 @@ def writer(empty: Client, tmp_path: Path) -> Writer:
             "payment_match": matches,
             "payment_exception": [raised, closed],
             "dead_letter": [letter],
-            "payment_decision": [{"event_id": "K1", "decision": "refund", "state": "in_force"}],
+            "payment_decision": [{"event_id": "K1", "decision": "refund"}],
         },
         {},
     )

@@ -25,7 +25,7 @@ from tests.payments.world import INPUTS, Books, decided, due, key, paid
 
 TABLES = (
     *("receivable", "notification", "payment", "payment_match", "payment_exception", "order_status"),
-    *("payment_decision", "journal", "bill", "bill_line"),
+    *("payment_decision", "decision_state", "journal", "bill", "bill_line"),
 )
 
 
@@ -72,6 +72,14 @@ def kept(client: Client) -> Kept:
     books.take(paid("A12", "1.00", "FR-1001", time=NOON + DAY)).until(NOON + 4 * DAY)
     books.take(due("FR-1023", "7.00"), paid("A23", "7.00", "FR-1023"))
     books.take(world().notification(*COMBINED))
+    books.take(due("FR-1024", "600.00"), due("FR-1025", "600.00"), paid("A24", "1200.00"))
+    for number, document in (("K15", "FR-1024"), ("K16", "FR-1025")):
+        share = {"payment": key("A24"), "document": document, "amount_e4": 6_000_000}
+        books.take(decided("match", number, shares=[share]))
+    books.take(decided("withdraw", "K17", of="K10"), decided("withdraw", "K18", "wang", of="K12"))
+    books.take(not_believed(date(2025, 11, 10), "y"))
+    for number, kind, amount in (("K19", "bill_amount", 999_000), ("K20", "bill_refused", 0)):
+        books.take(decided("accept", number, exception=books.exception(kind), amount_e4=amount))
     books.take(
         decided(
             "ignore",
@@ -139,7 +147,16 @@ def test_all_is_well(kept: Kept) -> None:
         ("payment_exception", "since", "since + 1", "exceptions"),
         ("payment_exception", "exception_id", "concat(exception_id, 'x')", "exceptions"),
         ("payment_exception", "until", "if(until > since, until + 1, until)", "payment_decisions"),
-        ("payment_decision", "state", "'in_force'", "payment_decisions"),
+        ("decision_state", "state", "'in_force'", "payment_decisions"),
+        ("decision_state", "state", "if(event_id = 'K16', 'in_force', state)", "payment_decisions"),
+        ("decision_state", "state", "if(event_id = 'K10', 'withdrawn', state)", "payment_decisions"),
+        ("decision_state", "event_id", "concat(event_id, 'x')", "payment_decisions"),
+        ("payment_decision", "by", "if(event_id = 'K16', 'wang', by)", "payment_decisions"),
+        ("payment_decision", "of", "if(event_id = 'K17', 'K12', of)", "payment_decisions"),
+        ("payment_decision", "reason", "if(decision = 'withdraw', ' ', reason)", "payment_decisions"),
+        ("payment_decision", "amount", "if(event_id = 'K19', amount + 1, amount)", "payment_decisions"),
+        ("payment_exception", "status", "if(status = 'accepted', 'opened', status)", "payment_decisions"),
+        ("payment_exception", "status", "if(status = 'opened', 'accepted', status)", "payment_decisions"),
         ("payment_decision", "by", "if(decision = 'approve', 'li', by)", "payment_decisions"),
         ("payment_decision", "amount", "amount * 100", "payment_decisions"),
         ("payment_decision", "shares", "replaceAll(shares, 'FR-1009', 'FR-1011')", "payment_decisions"),
@@ -167,6 +184,7 @@ def test_what_is_changed_is_noticed(
         ("receivable", "receivable_records"),
         ("order_status", "status_ids"),
         ("payment_decision", "decision_ids"),
+        ("decision_state", "payment_decisions"),
         ("payment_match", "match_ids"),
     ],
 )
@@ -183,6 +201,9 @@ def test_what_stands_twice_is_noticed(tampered: Kept, table: str, check: str) ->
         ("payment_exception", "subject = 'FR-1040'", "statuses"),
         ("payment_decision", "decision = 'approve'", "payment_decisions"),
         ("payment_decision", "decision = 'withdraw'", "payment_decisions"),
+        ("payment_decision", "decision = 'accept'", "payment_decisions"),
+        ("payment_exception", "status = 'accepted'", "payment_decisions"),
+        ("decision_state", "event_id = 'K10'", "payment_decisions"),
         ("order_status", "serial = 1", "statuses"),
         ("notification", "payment LIKE '%A1'", "payment_evidence"),
         ("notification", "payments = 3 AND state = 'closed'", "notification_ids"),

@@ -112,6 +112,7 @@ class Group:
                 self.decide("approve", f"A{n}-{self.name}", of=decision)
             if then == "withdraw":
                 self.decide("withdraw", f"W{n}-{self.name}", "zhao", of=decision)
+                self.decide("withdraw", f"V{n}-{self.name}", of=decision)
         self.paid("L9", "3000.00")
         self.decide("refund", f"K9-{self.name}", payment=self.key("L9"), amount_e4=30_000_000)
         self.decide("approve", f"A9-{self.name}", "wang", of=f"K9-{self.name}")
@@ -268,6 +269,8 @@ STANDING = {
     "bill": "SELECT * EXCEPT (seq, line, partition, offset) FROM bill",
     "bill_line": "SELECT * EXCEPT (seq, line, partition, offset) FROM bill_line",
     "payment_decision": "SELECT * EXCEPT (seq, line, partition, offset) FROM payment_decision",
+    "decision_state": "SELECT `group`, event_id, argMax(state, (seq, line)) AS newest FROM decision_state "
+    "GROUP BY `group`, event_id",
     "payment": "SELECT payment, argMax(tuple(* EXCEPT (seq, line, cause)), (seq, line)) FROM payment GROUP BY payment",
     "payment_match": "SELECT what, `group`, payment, document, party, posting, event_time, sum(amount) AS a "
     "FROM payment_match GROUP BY ALL HAVING a != 0",

@@ -9,6 +9,7 @@ Steps are separated by `；`, days are of November 2025, what happens happens at
 到 13                         it is four o'clock on the 13th
 日结 11 张三 列明A2 列明账单12     a close, naming what is open of a payment, or that a bill has not come
 周结, 月结                     the same with the first day of the week or month
+认可 A1, 认可 账单11            what people are asked about a payment, or a day's bill, is accepted as it is
 反结 1 李四                    the first command is undone
 重启                          the lane starts again
 """
@@ -33,7 +34,7 @@ from schemas.reasons import CLOSE
 from schemas.times import DAY, HOUR
 from tests.bills.lane import MERCHANT, parts, with_bills
 from tests.channels.world import NOON
-from tests.payments.world import CHANNEL, GROUP, Books, due, key, paid, refunded
+from tests.payments.world import CHANNEL, GROUP, Books, decided, due, key, paid, refunded
 
 AGREED = {
     "交易": 'sorts = ["trade"]',
@@ -91,6 +92,7 @@ class Case:
             "资金账单": self._funds,
             "残账单": self._lacking,
             "到": self._until,
+            "认可": self._accept,
             "反结": self._reopen,
             "重启": self._restart,
         }
@@ -159,6 +161,13 @@ class Case:
         about = {key(name), key(name, "refund")}
         rows = self.books.rows["payment_exception"]
         return [Named(row["exception_id"], "客户未确认") for row in rows if row["subject"] in about]
+
+    def _accept(self, name: str) -> None:
+        bill = f"{CHANNEL}/{MERCHANT}/trade/{day(name.removeprefix('账单'))}" if "账单" in name else ""
+        rows = [row for row in self.books.rows["payment_exception"] if row["subject"] == (bill or key(name))]
+        for number, amount in {row["exception_id"]: row["amount"] for row in rows}.items():
+            said = {"exception": number, "amount_e4": int(amount.scaleb(4)), "time": self.now}
+            self.books.take(decided("accept", f"K-{number}", **said))
 
     def _reopen(self, of: str, by: str) -> None:
         self.commands += 1

@@ -240,8 +240,10 @@ def test_the_command_line(closed: Written, tmp_path: Path, monkeypatch: pytest.M
     assert run("report", close, "--pdf", str(tmp_path / "a.pdf"), "--xlsx", str(tmp_path / "a.xlsx"))[0] == 0
     assert (tmp_path / "a.pdf").read_bytes().startswith(b"%PDF-")
     assert sheets((tmp_path / "a.xlsx").read_bytes())["结账 Closes"][1][-1] == close
-    assert run("reopen", close, "--by", "张三")[0] == 1
-    assert run("reopen", close, "--by", "李四")[0] == 0
+    code, said = run("reopen", close, "--by", "李四", "--reason", " ")
+    assert (code, "not undone without a reason: say --reason TEXT" in said) == (1, True), said
+    assert run("reopen", close, "--by", "张三", "--reason", "更正")[0] == 1
+    assert run("reopen", close, "--by", "李四", "--reason", "更正")[0] == 0
     assert run("report", close)[0] == 1
     assert "no ITEM=REASON" in run(*asked, "--name", "x")[1]
     assert "no day such as" in run("day", "2025-13-01", "--group", GROUP)[1]

@@ -5,14 +5,18 @@ from datetime import date
 
 import pytest
 
+from dashboards.payments import figures
 from dashboards.trail import trail
 from dashboards.why import explained
+from deploy.reconciliation import people
 from deploy.reconciliation.people import Answer, became, listing, showing, undone
 from schemas.money import YUAN
-from schemas.payments import BillLine
+from schemas.payments import BillLine, exception_id
 from schemas.times import DAY
 from tests.bills.lane import not_believed, parts
 from tests.channels.world import NOON
+from tests.deploy.command import waybook
+from tests.payments.test_close_people import sent_to
 from tests.payments.world import decided, due, key, paid, refunded
 from tests.payments.written import Written, written
 
@@ -65,7 +69,26 @@ def test_from_the_question_to_the_answer(store: Written) -> None:
         Answer(store.client, "li").refund(unknown)
     assert any("decided" in line for line in explained(store.client, key("A1")))
 
-    store.take(Answer(store.client, "wang").withdraw(made.id))
+    with pytest.raises(ValueError, match="withdraw needs a reason"):
+        Answer(store.client, "wang").withdraw(made.id)
+    first = Answer(store.client, "wang", "another customer's").withdraw(made.id)
+    store.take(first)
+    assert store.status("FR-1001")[0] == "paid", (
+        "another person had to approve it, so another has to withdraw it"
+    )
+    assert became(store.client, first)[1].startswith(
+        f"已记录 noted; {made.id}: 撤回待他人确认 withdrawal waits"
+    )
+    (waits,) = [line for line in undone(store.client) if made.id in line]
+    assert "withdrawal waits for another person: waybook exceptions withdraw  match" in waits
+    with pytest.raises(ValueError, match="wang has withdrawn it: another person"):
+        Answer(store.client, "wang", "again").withdraw(made.id)
+    second = Answer(store.client, "zhao", "another customer's").withdraw(made.id)
+    store.take(second)
+    assert became(store.client, second)[1].startswith(f"已记录 noted; {made.id}: 已撤回 withdrawn")
+    assert not list(undone(store.client))
+    with pytest.raises(LookupError, match="was withdrawn"):
+        Answer(store.client, "chen").approve(made.id)
     assert store.status("FR-1001")[0] == "open"
     assert store.balances()["HQ", "2601"] == -2000
 
@@ -152,7 +175,7 @@ def test_large_refunds_need_another_person(store: Written) -> None:
         assert not taken
         assert said.startswith("no lane has taken it")
         store.take(made)
-        assert store.rows["payment_decision"][-1]["state"] == state
+        assert store.rows["decision_state"][-1]["state"] == state
         taken, said = became(store.client, made)
         assert taken
         assert ("another person" in said) == (state == "waiting"), said
@@ -167,7 +190,7 @@ def test_large_refunds_need_another_person(store: Written) -> None:
 def test_what_goes_beyond_what_people_may_decide_is_told(store: Written) -> None:
     store.take(paid("A50", "7.00", "FR-8891")).until(NOON + 21 * DAY)
     number = next(line.split()[0] for line in listing(store.client) if key("A50") in line)
-    made = Answer(store.client, "li").write_off(number, "FR-1001", 51 * YUAN)
+    made = Answer(store.client, "li", "small").write_off(number, "FR-1001", 51 * YUAN)
     store.take(made)
     taken, said = became(store.client, made)
     assert not taken
@@ -186,7 +209,7 @@ def test_what_would_change_nothing_is_not_said(store: Written) -> None:
         next(line.split()[0] for line in listing(store.client) if f"{key(name, kind)}  " in line)
         for name, kind in (("A60", "payment"), ("A61", "payment"), ("R62", "refund"))
     )
-    answer = Answer(store.client, "li")
+    answer = Answer(store.client, "li", "small")
     for asked, wrong in (
         (lambda: answer.match(unknown, [("FR-404", YUAN)]), "no document FR-404 of group north"),
         (lambda: answer.match(unknown, [("FR-1060", 81 * YUAN)]), "no more than 80.00"),
@@ -195,6 +218,11 @@ def test_what_would_change_nothing_is_not_said(store: Written) -> None:
         (lambda: answer.refund(over), "is no payment"),
         (lambda: answer.ignore("ex-1", date(2025, 12, 1)), "no exception ex-1"),
         (lambda: answer.ignore(unknown, date(2025, 11, 12)), "has begun already"),
+        (
+            lambda: answer.accept(unknown, 9 * YUAN),
+            "unknown_payment is not accepted as it is: 查明来款单位后核销",
+        ),
+        (lambda: Answer(store.client, "li").write_off(under, "", YUAN), "write_off needs a reason"),
         (lambda: Answer(store.client, ""), "say --by"),
     ):
         with pytest.raises((LookupError, ValueError), match=wrong):
@@ -211,6 +239,63 @@ def test_a_bill_that_people_are_asked_about_is_shown(store: Written) -> None:
     assert shown.startswith("账单被拒绝 bill_refused  other/SHOP-7/trade/2025-11-12")
     with pytest.raises(LookupError, match="is no payment"):
         Answer(store.client, "li").refund(number)
+
+
+def test_what_nothing_else_answers_is_accepted(store: Written) -> None:
+    store.take(due("FR-1070", "60.00"), paid("A70", "60.00", "FR-1070")).until(NOON + 22 * DAY)
+    store.take(*parts(date(2025, 11, 11), BillLine("payment", "A70", "", "", 610_000, 0, NOON)))
+    number = exception_id("north", "bill_amount", key("A70"))
+    answer = Answer(store.client, "li", "渠道确认")
+    with pytest.raises(LookupError, match="no exception ex-1"):
+        answer.accept("ex-1", YUAN)
+    with pytest.raises(ValueError, match=r"is about 1\.00, not 2\.00"):
+        answer.accept(number, 2 * YUAN)
+    with pytest.raises(ValueError, match="accept needs a reason"):
+        Answer(store.client, "li").accept(number, YUAN)
+    store.take(made := answer.accept(number, YUAN))
+    assert became(store.client, made) == (True, "生效 in force; the exception is accepted")
+    assert not [line for line in listing(store.client, ignored=True) if number in line]
+    (told,) = [line for line in listing(store.client, accepted=True) if number in line]
+    assert told.endswith(f"  {made.id}  li  渠道确认")
+    assert [row["why"] for row in figures(store.client).exceptions if row["why"] == "bill_amount"] == []
+    shown = "\n".join(showing(store.client, number))
+    assert "1.00  已认可 accepted" in shown
+    assert f"accept {made.id}  in_force  li  渠道确认" in shown
+    assert any("accept  in_force  li  渠道确认" in step.line for step in trail(store.client, key("A70")))
+    with pytest.raises(LookupError, match="was accepted"):
+        answer.accept(number, YUAN)
+    with pytest.raises(LookupError, match="was accepted"):
+        answer.ignore(number, date(2026, 1, 1))
+    store.take(answer.withdraw(made.id))
+    assert [line for line in listing(store.client) if number in line]
+
+
+def test_the_command_line(store: Written, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(people, "Records", sent_to(store))
+    store.take(due("FR-1071", "60.00"), paid("A71", "60.00", "FR-1071")).until(NOON + 22 * DAY)
+    store.take(
+        *parts(date(2025, 11, 11), BillLine("payment", "A71", "", "", 620_000, 0, NOON), statement="2")
+    )
+    number = exception_id("north", "bill_amount", key("A71"))
+
+    def run(*words: str) -> tuple[int, str]:
+        address: str = vars(store.client)["url"]
+        ran = waybook(("exceptions", *words), {"WAYBOOK_CLICKHOUSE": address})
+        return ran.returncode, ran.stdout + ran.stderr
+
+    accept = ("resolve", number, "--by", "li", "--accept")
+    assert run(*accept, "2.00") == (1, "accept needs a reason: say --reason TEXT\n")
+    code, said = run(*accept, "1.00", "--reason", "渠道确认")
+    assert (code, "is about 2.00, not 1.00" in said) == (1, True), said
+    code, said = run(*accept, "2.00", "--reason", "渠道确认")
+    assert (code, "生效 in force; the exception is accepted" in said) == (0, True), said
+    decision = said.split()[1]
+    assert f"{decision}  li  渠道确认" in run("list", "--accepted")[1]
+    assert number not in run("list", "--ignored")[1]
+    assert run("withdraw", decision, "--by", "li")[0] == 1
+    code, said = run("withdraw", decision, "--by", "li", "--reason", "渠道又否认")
+    assert (code, f"{decision}: 已撤回 withdrawn" in said) == (0, True), said
+    assert number in run("list")[1]
 
 
 def test_more_exceptions_than_are_listed_are_counted(store: Written) -> None:

@@ -106,7 +106,14 @@ def key(number: str, kind: str = "payment") -> str:
 
 def decided(decision: str, number: str, by: str = "li", **facts: Any) -> PaymentDecided:
     """A person's decision."""
-    usual = {"id": number, "time": NOON + MINUTE, "group": GROUP, "decision": decision, "by": by}
+    usual = {
+        "id": number,
+        "time": NOON + MINUTE,
+        "group": GROUP,
+        "decision": decision,
+        "by": by,
+        "reason": "customer called",
+    }
     return msgspec.convert(usual | facts, PaymentDecided)
 
 

@@ -235,6 +235,18 @@ def told_otherwise(case: Case) -> None:
     case.tell_again(paid, payer=case.stranger(paid.channel))
 
 
+def agreed_with_the_channel(case: Case) -> None:
+    """The same, and the channel confirms it: a person accepts it as it is; much money needs another one."""
+    amount = case.amount()
+    due = _due(case, amount)
+    paid = case.pay(_app(case), amount, [due], order=due.document)
+    case.tell_again(paid, payer=case.stranger(paid.channel))
+    asked = exception_id(case.group, "conflicting_states", paid.key)
+    said = case.decide("accept", 1, exception=asked, amount_e4=paid.amount_e4, reason="渠道确认无误")
+    if paid.amount_e4 > ALONE:
+        case.decide("approve", 2, ACCOUNTANT, of=said.id)
+
+
 def too_little(case: Case) -> None:
     """Less than an order that may not be paid in parts: people are asked, and the order stays open."""
     amount = case.amount() + 200
@@ -435,6 +447,7 @@ STORIES: dict[str, Shared] = {
     "taken_back": Shared("拒付", 1, taken_back),
     "pending": Shared("状态未更新", 0.7, pending),
     "told_otherwise": Shared("通知前后不符", 0.5, told_otherwise),
+    "agreed_with_the_channel": Shared("登记认可", 0.5, agreed_with_the_channel),
     "too_little": Shared("不可分付而少付", 0.7, too_little),
     "equal_amounts": Shared("同额单据", 0.7, equal_amounts),
     "too_many": Shared("合同分期过多", 0.2, too_many),
