@@ -583,7 +583,7 @@ class Judge:
     ) -> None:
         """What is matched, or looked at together, leaves together when all of it is settled."""
         records: dict[str, Record] = {record.key: record for record in dues.values()}
-        if not known:
+        if not known and not decisions:
             for record in dues.values():
                 self._leave([record], ())
             return

@@ -144,6 +144,17 @@ def test_what_was_paid_too_much_leaves_when_it_has_gone_back() -> None:
     assert not [key for key in books.work.ring.records if not key.startswith(("r/", "f/"))]
 
 
+def test_what_is_written_off_whole_leaves_with_its_decision() -> None:
+    """Though nothing was ever paid of it."""
+    books = Books().take(due("FR-1", "10.00"), decided("write_off", "K1", document="FR-1", amount_e4=100_000))
+    assert books.status("FR-1")[0] == "paid"
+    for days in (25, 50, 75, 100):
+        books.until(NOON + days * DAY)
+    for _ in range(257):
+        books.restart()
+    assert not [key for key in books.work.ring.records if not key.startswith(("r/", "f/"))]
+
+
 def test_what_is_known_of_dues_that_have_left_takes_little() -> None:
     """Not a record for each epoch, but one for each place of the ring; and all of it comes back."""
     books = Books()
