@@ -2,50 +2,121 @@
 
 import time
 import uuid
+from collections.abc import Sequence
+from typing import Any
 
 import msgspec
+from clickhouse_connect.driver.client import Client
 from confluent_kafka import OFFSET_END, Consumer, TopicPartition
+from msgspec import inspect
 
+from dashboards.queries import rows
+from flows.rating.places import hint
 from schemas import topics
 from schemas.commands import BODIES
 from schemas.events import Answer, Command
-from schemas.money import parse_yuan
+from schemas.identity import content_id
+from schemas.money import parse_yuan, yuan
 from schemas.partition import partition_of
+from schemas.reasons import DEAD_LETTER
 from schemas.settings import Settings
 from sinks.kafka import Records
 
+MONEY = "_e4"
+"""The end of the names of amounts, which people leave out: they write yuan."""
 
-def body_of(name: str, words: list[str]) -> bytes:
+KEPT_ASIDE = "SELECT why, detail FROM open_dead_letter WHERE dead_letter_id = {id:String}"
+
+
+class Field(msgspec.Struct, frozen=True):
+    """A field of a command as people know it. `stored`: its name in the body; `form`: what stands for a value."""
+
+    name: str
+    stored: str
+    type: Any
+    form: str
+    wants: str
+    needed: bool
+
+    def read(self, text: str) -> object:
+        """The value that people mean. Raises ValueError saying what would be right."""
+        try:
+            value = parse_yuan(text) if self.stored.endswith(MONEY) else text
+            return msgspec.convert(value, self.type, strict=False)
+        except ValueError:
+            raise ValueError(f"{self.name}={text} is not {self.wants}") from None
+
+    def __str__(self) -> str:
+        said = f"{self.name}={self.form}"
+        return said if self.needed else f"[{said}]"
+
+
+def fields(name: str) -> dict[str, Field]:
+    """What a command may be told, by the names that people write."""
+    made = (
+        Field(one.name.removesuffix(MONEY), one.name, one.type, *_form(one), one.required)
+        for one in msgspec.structs.fields(BODIES[name])
+    )
+    return {one.name: one for one in made}
+
+
+def _form(field: msgspec.structs.FieldInfo) -> tuple[str, str]:
+    """What stands for a field's value, and which values it takes, in words."""
+    kind = inspect.type_info(field.type)
+    if isinstance(kind, inspect.UnionType):  # a value, or none
+        kind = next(one for one in kind.types if not isinstance(one, inspect.NoneType))
+    if isinstance(kind, inspect.LiteralType):
+        return "|".join(map(str, kind.values)), f"one of {', '.join(map(str, kind.values))}"
+    if isinstance(kind, inspect.IntType):
+        least, most = (kind.ge or 0) if kind.gt is None else kind.gt + 1, kind.le or 0
+        if field.name.endswith(MONEY):
+            return "YUAN", f"an amount from {yuan(least)} to {yuan(most)} yuan"
+        return "NUMBER", f"a whole number from {least} to {most}"
+    if not isinstance(kind, inspect.StrType):
+        raise TypeError(f"a field of another kind: {kind}")
+    return "TEXT", f"a text of {kind.min_length or 0} to {kind.max_length} characters"
+
+
+def usage(name: str) -> str:
+    """A command with all its fields: those in brackets may be left out."""
+    return " ".join([name, *map(str, fields(name).values())])
+
+
+def body_of(name: str, words: Sequence[str]) -> bytes:
     """A command's body from words like `amount=100.00`: amounts in yuan, everything else as it is.
 
-    Raises ValueError or msgspec.ValidationError, which name what is wrong.
+    Raises ValueError with all that is wrong, and how the command is written.
     """
     if name not in BODIES:
-        raise ValueError(f"{name!r} is no command: {', '.join(BODIES)}")
-    given: dict[str, object] = {}
+        raise ValueError(f"{name!r} is no command{hint(name, list(BODIES))}; there are {', '.join(BODIES)}")
+    known, given, wrong = fields(name), dict[str, object](), list[str]()
     for word in words:
-        key, equals, value = word.partition("=")
+        key, equals, text = word.partition("=")
         if not equals:
-            raise ValueError(f"{word!r} is not key=value")
-        amount = f"{key}_e4" in BODIES[name].__struct_fields__
-        given[f"{key}_e4" if amount else key] = parse_yuan(value) if amount else value
-    return msgspec.json.encode(msgspec.convert(given, BODIES[name], strict=False))
+            wrong.append(f"{word!r} is not key=value")
+        elif key not in known:
+            wrong.append(f"{name} has no field {key!r}{hint(key, list(known))}")
+        else:
+            try:
+                given[known[key].stored] = known[key].read(text)
+            except ValueError as error:
+                given[known[key].stored] = None
+                wrong.append(str(error))
+    wrong += [f"{one.name} is missing" for one in known.values() if one.needed and one.stored not in given]
+    if wrong:
+        raise ValueError("\n".join([*wrong, f"write: {usage(name)}"]))
+    return msgspec.json.encode(msgspec.convert(given, BODIES[name]))
 
 
-def ask(
-    settings: Settings,
-    party: str,
-    name: str,
-    body: bytes,
-    actor: str,
-    at: int,
-    number: str = "",
-    seconds: float = 30,
-) -> Answer | None:
-    """Send a command and wait for its answer; None: there was none in time. `at`: UTC ms. `number`: its id."""
-    command = Command(
+def command_of(party: str, name: str, body: bytes, actor: str, at: int, number: str = "") -> Command:
+    """The command as it is sent. `at`: UTC ms. `number`: its id; empty: a new one."""
+    return Command(
         id=number or str(uuid.uuid4()), time=at, name=name, subject=party, actor=actor, body=msgspec.Raw(body)
     )
+
+
+def ask(settings: Settings, command: Command, seconds: float) -> Answer | None:
+    """Send a command and wait for its answer; None: there was none in time."""
     consumer = Consumer(
         {"bootstrap.servers": settings.kafka, "group.id": "waybook-unused", **settings.kafka_options}
     )
@@ -55,15 +126,23 @@ def ask(
         where.offset = end if end >= 0 else OFFSET_END
         consumer.assign([where])
         records = Records(settings)
-        records.produce(topics.COMMANDS.name, party, msgspec.json.encode(command))
+        records.produce(topics.COMMANDS.name, command.subject, msgspec.json.encode(command))
         records.flush()
         until = time.monotonic() + seconds
         while time.monotonic() < until:
             message = consumer.poll(0.2)
             if message is not None and message.error() is None:
                 answer = msgspec.json.decode(message.value() or b"", type=Answer)
-                if answer.id == command.id and answer.subject == party:
+                if answer.id == command.id and answer.subject == command.subject:
                     return answer
     finally:
         consumer.close()
     return None
+
+
+def kept_aside(client: Client, command: Command) -> str:
+    """Why the lane did not take a command, if it has kept it aside as a dead letter; empty: it has not."""
+    letter = content_id("dl", topics.COMMANDS.name, msgspec.json.encode(command))
+    for row in rows(client, KEPT_ASIDE, id=letter):
+        return f"{row['why']} {DEAD_LETTER[row['why']]}: {row['detail']} (dead letter {letter})"
+    return ""

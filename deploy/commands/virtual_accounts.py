@@ -8,8 +8,10 @@ from datetime import UTC, date, datetime, timedelta
 from dashboards.words import SHANGHAI
 from deploy import ask as asking
 from deploy import statements
-from deploy.commands import Command
+from deploy.commands import Command, safely
 from deploy.commands.where import settings_of, store_of
+from deploy.transfers import data_time
+from schemas.commands import BODIES
 from schemas.money import yuan
 from schemas.reasons import ANSWER
 
@@ -45,19 +47,14 @@ def ledger(arguments: argparse.Namespace) -> int:
 
 def ask(arguments: argparse.Namespace) -> int:
     """Ask for something on a party's virtual accounts: top_up amount=100."""
-    try:
-        body = asking.body_of(arguments.name, arguments.fields)
-    except ValueError as error:  # msgspec.ValidationError is one
-        sys.stderr.write(f"{error}\n")
-        return 1
-    at = int(
-        (arguments.time or datetime.now(UTC).replace(tzinfo=None)).replace(tzinfo=UTC).timestamp() * 1000
-    )
-    settings, number = settings_of(arguments), arguments.id
-    answer = asking.ask(settings, arguments.party, arguments.name, body, arguments.by, at, number)
+    body, settings = asking.body_of(arguments.name, arguments.fields), settings_of(arguments)
+    at = _utc_ms(arguments.time) if arguments.time else data_time(settings)
+    command = asking.command_of(arguments.party, arguments.name, body, arguments.by, at, arguments.id)
+    answer = asking.ask(settings, command, arguments.wait)
     if answer is None:
-        sys.stderr.write("there was no answer\n")
-        return 2
+        why = asking.kept_aside(store_of(arguments), command)
+        sys.stderr.write(f"{command.id}  kept aside: {why}\n" if why else "there was no answer\n")
+        return 1 if why else 2
     reason = f"refused: {answer.reason} {ANSWER[answer.reason]}" if answer.reason else "accepted"
     sys.stdout.write(f"{answer.id}  {reason}, available {yuan(answer.available_e4)}\n")
     return 0 if answer.accepted else 1
@@ -76,19 +73,37 @@ def _moment(text: str) -> datetime:
     return at - SHANGHAI
 
 
+def _utc_ms(at: datetime) -> int:
+    return int(at.replace(tzinfo=UTC).timestamp() * 1000)
+
+
 def add(command: Command) -> None:
     """balance, statement, ledger, ask, trial-balance."""
-    for name, run in (("balance", balance), ("statement", statement), ("ledger", ledger), ("ask", ask)):
+    for name, run in (
+        ("balance", balance),
+        ("statement", statement),
+        ("ledger", ledger),
+        ("ask", safely(ask)),
+    ):
         one = command(name, run)
         one.add_argument("party")
         if name == "balance":
             one.add_argument("--at", type=_moment, help="Shanghai's time; default: now")
         elif name == "ask":
-            one.add_argument("name", help="top_up, withdraw, hold, release, capture, purchase, deposit_in…")
-            one.add_argument("fields", nargs="*", help="key=value, amounts in yuan")
+            one.add_argument("name", metavar="command", help="one of those below")
+            one.add_argument("fields", nargs="*", metavar="key=value", help="amounts are in yuan")
             one.add_argument("--by", default=os.environ.get("USER", "") or "waybook", help="who asks")
-            one.add_argument("--id", default="", help="the command's number: the same again is a repeat")
-            one.add_argument("--time", type=_moment, help="Shanghai's time; default: now")
+            one.add_argument(
+                "--id",
+                default="",
+                help="the command's number: the same again, with the same --time, is a repeat",
+            )
+            one.add_argument("--time", type=_moment, help="Shanghai's time; default: data time")
+            one.add_argument("--wait", type=float, default=30, help="seconds until it is answered, at most")
+            one.formatter_class = argparse.RawDescriptionHelpFormatter
+            one.epilog = "\n  ".join(
+                ["commands, what may be left out in brackets:", *map(asking.usage, BODIES)]
+            )
         else:
             one.add_argument("--from", dest="first", type=date.fromisoformat, default=date(1970, 1, 1))
             one.add_argument("--to", dest="last", type=date.fromisoformat, default=date(2100, 1, 1))

@@ -3,12 +3,16 @@
 from pathlib import Path
 
 import msgspec
+import pytest
 
+from deploy.ask import usage
 from schemas import topics
+from schemas.commands import BODIES
 from schemas.events import Tick
 from schemas.settings import Settings
 from sinks.kafka import Records
 from tests.crash.harness import AccountLane
+from tests.deploy import command
 from tests.deploy.conftest import Waybook
 from tests.lifecycle.world import START
 from tests.rating.material import HERE
@@ -29,9 +33,12 @@ def test_ask_and_read_the_balance(settings: Settings, waybook: Waybook, tmp_path
         refused = waybook("ask", "SHC", "withdraw", "amount=100.51", "--id", "c2", *at)
         assert refused.returncode == 1
         assert "insufficient_balance 余额不足" in refused.stdout
-        assert waybook("ask", "SHC", "hold", "amount=30", "purpose=withdraw", *at).returncode == 0
-        assert "no command" in waybook("ask", "SHC", "print_money").stderr
-        assert "amount_e4" in waybook("ask", "SHC", "top_up").stderr
+        now = waybook("ask", "SHC", "hold", "amount=30", "purpose=withdraw")  # data time is long ago
+        assert now.returncode == 0, now.stderr
+        nobody = waybook("ask", "NOBODY", "top_up", "amount=1")
+        assert (nobody.returncode, "unknown_party 未知的主体" in nobody.stdout) == (1, True)
+        early = waybook("ask", "SHC", "top_up", "amount=1", "--time", "2025-11-20", "--wait", "5")
+        assert (early.returncode, "time_in_future 时间在未来" in early.stderr) == (1, True), early.stderr
         assert "70.50" in waybook("balance", "SHC").stdout
         assert waybook("balance", "NOBODY").returncode == 1
         assert "充值 top-up  c1" in waybook("statement", "SHC", "--from", "2025-11-11").stdout
@@ -41,3 +48,33 @@ def test_ask_and_read_the_balance(settings: Settings, waybook: Waybook, tmp_path
         assert audited.returncode == 0, audited.stdout
     finally:
         lane.stop()
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        ("print_money", ["'print_money' is no command", "set_terms"]),
+        ("topup amount=1", ["the nearest is top_up"]),
+        ("top_up", ["amount is missing"]),
+        ("top_up amount=-1", ["amount=-1 is not an amount from 0.0001 to"]),
+        ("top_up amount=many", ["amount=many is not an amount"]),
+        ("hold amount=1 purpose=test", ["one of purchase, withdraw", "purpose=purchase|withdraw"]),
+        (
+            "purchase itm=tape quantity=0",
+            ["the nearest is item", "item is missing", "quantity=0 is not a whole"],
+        ),
+        ("purchase 3", ["'3' is not key=value", "item=TEXT quantity=NUMBER [unit_price=YUAN]"]),
+        ("capture hold=", ["hold= is not a text of 1 to 64 characters"]),
+    ],
+)
+def test_what_is_wrong_with_a_command_is_said_with_what_would_be_right(words: str, says: list[str]) -> None:
+    """All of it at once, in the words that people write, before anything is sent."""
+    asked = command.waybook(("ask", "SHC", *words.split()), {})
+    assert asked.returncode == 1
+    assert [one for one in says if one not in asked.stderr] == []
+
+
+def test_the_commands_stand_in_the_help_with_their_fields() -> None:
+    """Every one."""
+    told = command.waybook(("ask", "--help"), {}).stdout
+    assert [name for name in BODIES if f"  {usage(name)}\n" not in told] == []
