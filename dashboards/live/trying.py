@@ -102,7 +102,7 @@ class Trials:
             raise CannotError(
                 "文件不是 UTF-8 的 CSV，也不是 .xlsx — neither CSV in UTF-8 nor .xlsx"
             ) from None
-        except (DocumentError, csv.Error) as error:
+        except (DocumentError, RefusedError, csv.Error) as error:
             raise CannotError(str(error)) from None
 
     def _of(self, client: Client, known: list[Published], book: str) -> Calculator:

@@ -4,7 +4,8 @@
 """
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import TypeVar
 
 import msgspec
 
@@ -15,7 +16,7 @@ from flows.rating.facts import NOWHERE, Stay, Terms, Trial
 from flows.rating.findings import Broken
 from flows.rating.model import Book
 from flows.rating.passes import Step
-from flows.rating.places import Gazetteer, gazetteer, hint
+from flows.rating.places import Gazetteer, Names, gazetteer, hint
 from flows.rating.tariffs import Quote, Tariffs
 from schemas.limits import MOST_IDENTIFIER, MOST_LENGTH_MM, MOST_WEIGHT_G
 from schemas.money import parse_yuan
@@ -24,6 +25,9 @@ from schemas.times import day_of
 MOST_COUNT = 100_000
 MOST_MONTH = 100_000_000
 MOST_CUBIC = MOST_LENGTH_MM**3 // 1_000
+MISSING = "is missing; write an outlet's code or name"
+
+T = TypeVar("T")
 
 
 class Field(msgspec.Struct, frozen=True):
@@ -84,11 +88,11 @@ class Answer(msgspec.Struct, frozen=True):
 
 
 class RefusedError(ValueError):
-    """What is asked cannot be understood; `field` is where, the message says what would be right."""
+    """What is asked cannot be understood: by field, what would be right."""
 
-    def __init__(self, field: str, message: str) -> None:
-        super().__init__(f"{field}: {message}")
-        self.field, self.message = field, message
+    def __init__(self, problems: Mapping[str, str]) -> None:
+        super().__init__("; ".join(f"{field}: {message}" for field, message in problems.items()))
+        self.problems = dict(problems)
 
 
 class Calculator:
@@ -102,13 +106,12 @@ class Calculator:
 
     def ask(self, asked: Asked, today: int) -> list[Answer]:
         """The answers: of the fee that is asked for, or of every fee. Raises RefusedError."""
-        said = {name: text.strip() for name, text in asked.items() if text.strip()}
-        wanted = said.get("fee", "")
-        if wanted and wanted not in self.fees:
-            message = f"{wanted!r} is none of {', '.join(self.fees)}{hint(wanted, self.fees)}"
-            raise RefusedError("fee", message)
-        day, facts = self._read(said, today)
-        return [self._answer(fee, day, facts, "kg" in said) for fee in ([wanted] if wanted else self.fees)]
+        said = _Said({name: text.strip() for name, text in asked.items() if text.strip()})
+        wanted = said.one_of("fee", ("", *self.fees))
+        day, facts = said.day("date", today), self._facts(said)
+        said.close()
+        weighed = "kg" in said.texts
+        return [self._answer(fee, day, facts, weighed) for fee in ([wanted] if wanted else self.fees)]
 
     def _answer(self, fee: str, day: int, facts: Trial, weighed: bool) -> Answer:
         quote = self._tariffs.rate(fee, day, facts)
@@ -122,114 +125,129 @@ class Calculator:
             )
         return Answer(fee, quote, of_quote(quote, facts, self._versions[id(quote.row.table)]))
 
-    def _read(self, said: Asked, today: int) -> tuple[int, Trial]:
-        """The day and the facts."""
-        longest, volume = _size(said)
+    def _facts(self, said: "_Said") -> Trial:
+        longest, volume = said.size()
         terms = Terms(
-            pieces=_number(said, "pieces", 1, MOST_COUNT, "a whole number of pieces", 1),
-            channel=_word(said, "channel"),
-            billing=_word(said, "billing"),
-            direction=_one_of(said, "direction", DIRECTIONS),
-            insured=_money(said, "insured"),
-            cod=_money(said, "cod"),
-            promised_h=_number(said, "promised", 1, MOST_COUNT, "a whole number of hours", 0),
-            services=_words(said, "services"),
+            pieces=said.number("pieces", 1, MOST_COUNT, "a whole number of pieces", 1),
+            channel=said.word("channel"),
+            billing=said.word("billing"),
+            direction=said.one_of("direction", DIRECTIONS),
+            insured=said.money("insured"),
+            cod=said.money("cod"),
+            promised_h=said.number("promised", 1, MOST_COUNT, "a whole number of hours"),
+            services=said.words("services"),
         )
         stay = Stay(
-            pallets=_number(said, "pallets", 1, MOST_COUNT, "a whole number of pallets", 0),
-            days=_number(said, "days", 1, MOST_COUNT, "a whole number of days", 0),
-            hours=_number(said, "hours", 1, MOST_COUNT, "a whole number of hours", 0),
-            temperature=_word(said, "temperature"),
-            area=_word(said, "area"),
-            vehicle=_word(said, "vehicle"),
+            pallets=said.number("pallets", 1, MOST_COUNT, "a whole number of pallets"),
+            days=said.number("days", 1, MOST_COUNT, "a whole number of days"),
+            hours=said.number("hours", 1, MOST_COUNT, "a whole number of hours"),
+            temperature=said.word("temperature"),
+            area=said.word("area"),
+            vehicle=said.word("vehicle"),
         )
-        facts = Trial(
-            origin=self._place(said, "from"),
-            destination=self._place(said, "to"),
-            product=self._product(said),
-            customer=_word(said, "customer"),
-            payment=_money(said, "payment"),
-            weight_g=_number(said, "kg", KG, MOST_WEIGHT_G, "kilograms as 2.5", 0),
+        return Trial(
+            origin=said.named("from", self._places.kinds["outlet"], MISSING),
+            destination=said.named("to", self._places.kinds["outlet"], MISSING),
+            product=said.named("product", self._places.products),
+            customer=said.word("customer"),
+            payment=said.money("payment"),
+            weight_g=said.number("kg", KG, MOST_WEIGHT_G, "kilograms as 2.5"),
             volume_cm3=volume,
             longest_mm=longest,
-            hubs=_words(said, "hubs"),
+            hubs=said.words("hubs"),
             terms=terms,
-            month_parcels=_number(said, "month", 1, MOST_MONTH, "a whole number of parcels", 0),
-            month_amount=_money(said, "billed"),
+            month_parcels=said.number("month", 1, MOST_MONTH, "a whole number of parcels"),
+            month_amount=said.money("billed"),
             stay=stay if stay != NOWHERE else None,
         )
-        return _day(said, today), facts
-
-    def _place(self, said: Asked, field: str) -> str:
-        if field not in said:
-            raise RefusedError(field, "is missing; write an outlet's code or name")
-        return _found(field, self._places.kinds["outlet"].find(said[field]))
-
-    def _product(self, said: Asked) -> str:
-        return _found("product", self._places.products.find(said["product"])) if "product" in said else ""
 
 
-def _found(field: str, found: str | Broken) -> str:
-    if isinstance(found, Broken):
-        raise RefusedError(field, found.message)
-    return found
+class _Said:
+    """Texts by field, read one by one: all that cannot be understood is kept, and refused together."""
 
+    def __init__(self, texts: Asked) -> None:
+        self.texts = texts
+        self._problems: dict[str, str] = {}
 
-def _size(said: Asked) -> tuple[int, int]:
-    """The longest side in mm and the volume in cm³; 0 where nothing is said."""
-    if "cm" not in said:
-        return 0, _number(said, "m3", M3, MOST_CUBIC, "cubic metres as 0.006", 0)
-    if "m3" in said:
-        raise RefusedError("m3", "say either cm or m3")
-    sides = said["cm"].lower().replace("×", "x").replace("*", "x").split("x")
-    read = [part(side.strip(), 10, "centimetres") for side in sides]
-    mm = [side for side in read if isinstance(side, int) and 0 < side <= MOST_LENGTH_MM]
-    if len(read) != 3 or len(mm) != 3:
-        raise RefusedError("cm", f"{said['cm']!r} is no length x width x height in cm; write 30x20x10")
-    return max(mm), mm[0] * mm[1] * mm[2] // 1_000
+    def close(self) -> None:
+        """Raises RefusedError if anything was not understood."""
+        if self._problems:
+            raise RefusedError(self._problems)
 
+    def named(self, field: str, names: Names, missing: str = "") -> str:
+        """The code of an outlet or product; `missing`: what to say where it has to be said and is not."""
+        if field in self.texts:
+            return self._found(field, names.find(self.texts[field]), "")
+        if missing:
+            self._problems[field] = missing
+        return ""
 
-def _number(said: Asked, field: str, per: int, most: int, unit: str, default: int) -> int:
-    if field not in said:
-        return default
-    found = part(said[field], per, unit)
-    if isinstance(found, Broken):
-        raise RefusedError(field, found.message)
-    if found > most:
-        raise RefusedError(field, f"{said[field]!r} is too much")
-    return found
+    def size(self) -> tuple[int, int]:
+        """The longest side in mm and the volume in cm³; 0 where nothing is said."""
+        if "cm" not in self.texts:
+            return 0, self.number("m3", M3, MOST_CUBIC, "cubic metres as 0.006")
+        if "m3" in self.texts:
+            self._problems["m3"] = "say either cm or m3"
+        text = self.texts["cm"]
+        sides = text.lower().replace("×", "x").replace("*", "x").split("x")
+        read = [part(side.strip(), 10, "centimetres") for side in sides]
+        mm = [side for side in read if isinstance(side, int) and 0 < side <= MOST_LENGTH_MM]
+        if len(read) != 3 or len(mm) != 3:
+            self._problems["cm"] = f"{text!r} is no length x width x height in cm; write 30x20x10"
+            return 0, 0
+        return max(mm), mm[0] * mm[1] * mm[2] // 1_000
 
+    def number(self, field: str, per: int, most: int, unit: str, default: int = 0) -> int:
+        """Parts of which a unit has `per`."""
+        if field not in self.texts:
+            return default
+        found = part(self.texts[field], per, unit)
+        if isinstance(found, int) and found > most:
+            found = Broken("out_of_range", f"{self.texts[field]!r} is too much")
+        return self._found(field, found, default)
 
-def _money(said: Asked, field: str) -> int:
-    try:
-        units = parse_yuan(said.get(field, "0"))
-    except ValueError as error:
-        raise RefusedError(field, str(error)) from None
-    if units < 0:
-        raise RefusedError(field, f"{said[field]!r} is negative")
-    return units
+    def money(self, field: str) -> int:
+        """Units of money, not negative."""
+        text = self.texts.get(field, "0")
+        try:
+            units = parse_yuan(text)
+        except ValueError as error:
+            self._problems[field] = str(error)
+            return 0
+        if units < 0:
+            self._problems[field] = f"{text!r} is negative"
+        return units
 
+    def word(self, field: str) -> str:
+        """A word as it is."""
+        text = self.texts.get(field, "")
+        if len(text) > MOST_IDENTIFIER:
+            self._problems[field] = f"has more than {MOST_IDENTIFIER} characters"
+        return text
 
-def _word(said: Asked, field: str) -> str:
-    text = said.get(field, "")
-    if len(text) > MOST_IDENTIFIER:
-        raise RefusedError(field, f"has more than {MOST_IDENTIFIER} characters")
-    return text
+    def words(self, field: str) -> tuple[str, ...]:
+        """Words joined by |."""
+        return tuple(sorted({word.strip() for word in self.texts.get(field, "").split("|") if word.strip()}))
 
+    def one_of(self, field: str, allowed: Sequence[str]) -> str:
+        """One of these words, by default the first."""
+        text = self.texts.get(field, allowed[0])
+        if text not in allowed:
+            there = [word for word in allowed if word]
+            self._problems[field] = f"{text!r} is none of {', '.join(there)}{hint(text, there)}"
+        return text
 
-def _words(said: Asked, field: str) -> tuple[str, ...]:
-    return tuple(sorted({word.strip() for word in said.get(field, "").split("|") if word.strip()}))
+    def day(self, field: str, default: int) -> int:
+        """A date as days since 1970-01-01."""
+        text = self.texts.get(field)
+        try:
+            return day_of(dt.date.fromisoformat(text)) if text else default
+        except ValueError:
+            self._problems[field] = f"{text!r} is no date as 2025-11-11"
+            return default
 
-
-def _one_of(said: Asked, field: str, allowed: tuple[str, ...]) -> str:
-    text = said.get(field, allowed[0])
-    if text not in allowed:
-        raise RefusedError(field, f"{text!r} is none of {', '.join(allowed)}")
-    return text
-
-
-def _day(said: Asked, today: int) -> int:
-    try:
-        return day_of(dt.date.fromisoformat(said["date"])) if "date" in said else today
-    except ValueError:
-        raise RefusedError("date", f"{said['date']!r} is no date as 2025-11-11") from None
+    def _found(self, field: str, found: T | Broken, default: T) -> T:
+        if isinstance(found, Broken):
+            self._problems[field] = found.message
+            return default
+        return found

@@ -1,6 +1,7 @@
 """A table of trials: rows of facts in, the same rows with price, explanation or error out; nothing stops it."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from difflib import get_close_matches
 
 from flows.rating.excel import Cell, Refused
 from flows.rating.trial import BY_HEADING, Answer, Asked, Calculator, RefusedError
@@ -8,6 +9,8 @@ from schemas.money import yuan
 
 ANSWERS = ("amount", "price_row", "说明", "explanation", "error")
 """Columns that are added; those of the same name that are there already are replaced."""
+ALIKE = 0.75
+"""Least similarity of a column's name that is taken for a slip: `chanel` is one, a table's own `price` is not."""
 
 Given = Sequence[Cell | Refused]
 
@@ -15,14 +18,47 @@ Given = Sequence[Cell | Refused]
 def answered(
     rows: Iterable[Given], calculator: Calculator, today: int, defaults: Asked
 ) -> Iterator[list[str]]:
-    """The header with the added columns, then every row with its answer. `defaults`: facts that no column says."""
+    """The header with the added columns, then every row with its answer. `defaults`: facts that no column says.
+
+    Raises RefusedError at once for a header that would be misunderstood.
+    """
     source = iter(rows)
     header = [cell.text.strip() if isinstance(cell, Cell) else "" for cell in next(source, [])]
     while header and not header[-1]:
         header.pop()
     kept = [n for n, name in enumerate(header) if name not in ANSWERS]
+    return _answered(source, header, kept, _fields(header, kept), calculator, today, defaults)
+
+
+def _fields(header: Sequence[str], kept: Iterable[int]) -> dict[int, str]:
+    """The fields that columns say. A column whose name is nearly a field's is refused, and one that says a field
+    again; others are the table's own and are carried along."""
+    fields: dict[int, str] = {}
+    problems: dict[str, str] = {}
+    for n in kept:
+        name = header[n]
+        if name not in BY_HEADING:
+            if like := get_close_matches(name.lower(), BY_HEADING, 1, ALIKE):
+                problems[name] = f"is no column of a trial; the nearest is {like[0]}"
+        elif BY_HEADING[name] in fields.values():
+            problems[name] = "stands twice"
+        else:
+            fields[n] = BY_HEADING[name]
+    if problems:
+        raise RefusedError(problems)
+    return fields
+
+
+def _answered(
+    source: Iterable[Given],
+    header: Sequence[str],
+    kept: Sequence[int],
+    fields: Mapping[int, str],
+    calculator: Calculator,
+    today: int,
+    defaults: Asked,
+) -> Iterator[list[str]]:
     yield [*(header[n] for n in kept), *ANSWERS]
-    fields = {n: BY_HEADING[name] for n in kept if (name := header[n]) in BY_HEADING}
     for row in source:
         texts = [cell.text if isinstance(cell, Cell) else "" for cell in row]
         texts += [""] * (len(header) - len(texts))
@@ -33,7 +69,7 @@ def answered(
 def _answer(
     row: Given,
     texts: Sequence[str],
-    fields: dict[int, str],
+    fields: Mapping[int, str],
     calculator: Calculator,
     today: int,
     defaults: Asked,

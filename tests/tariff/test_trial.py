@@ -123,8 +123,15 @@ def test_what_the_month_came_to_reaches_a_minimum() -> None:
 def test_what_cannot_be_understood(changed: dict[str, str], field: str, says: str) -> None:
     with pytest.raises(RefusedError) as refused:
         CALCULATOR.ask({**ASKED, **changed}, DAY)
-    assert refused.value.field == field
-    assert says in refused.value.message
+    assert list(refused.value.problems) == [field]
+    assert says in refused.value.problems[field]
+
+
+def test_all_that_cannot_be_understood_is_said_at_once() -> None:
+    with pytest.raises(RefusedError) as refused:
+        CALCULATOR.ask({"from": "SHA", "to": "nowhere", "kg": "2,5", "date": "x", "fee": "transti"}, DAY)
+    assert sorted(refused.value.problems) == ["date", "fee", "kg", "to"]
+    assert all(f"{field}: " in str(refused.value) for field in refused.value.problems)
 
 
 def test_a_table_comes_back_with_its_answers_and_nothing_stops_it() -> None:
@@ -145,3 +152,20 @@ def test_a_table_comes_back_with_its_answers_and_nothing_stops_it() -> None:
     (_, (*_, error)) = answered(rows[:2], CALCULATOR, DAY, {})
     assert error.startswith("fee: say which")
     assert list(answered([], CALCULATOR, DAY, {})) == [list(ANSWERS)]
+
+
+@pytest.mark.parametrize(
+    ("column", "says"),
+    [
+        ("chanel", "the nearest is channel"),
+        ("Date", "the nearest is date"),
+        ("insurd", "the nearest is insured"),
+        ("始发网站", "the nearest is 始发网点"),
+        ("from", "stands twice"),
+    ],
+)
+def test_a_column_that_would_be_misunderstood_refuses_the_table(column: str, says: str) -> None:
+    """Before a row is priced without it."""
+    header = [Cell(name) for name in ("from", "to", "备注", "waybill", "price", column)]
+    with pytest.raises(RefusedError, match=f"{column}: .*{says}"):
+        answered([header], CALCULATOR, DAY, {})
