@@ -9,7 +9,7 @@ import msgspec
 
 from flows.fees.model import MOST_PLAIN, OF_STAYS, OF_STORES, STAYS_PARTIES, Due, Fees
 from flows.journal.rules import PostingRules, read_rules
-from schemas.problems import NOT_TOML, DocumentError, Problem
+from schemas.problems import NOT_TOML, DocumentError, Problem, not_toml
 
 FILE = "fees.toml"
 
@@ -20,7 +20,7 @@ def read_fees(dues: str, posting: str, chart: str) -> Fees:
     try:
         sections = tomllib.loads(dues).get("due", [])
     except NOT_TOML as error:
-        raise DocumentError([Problem(FILE, 0, "", "not_toml", str(error))]) from error
+        raise DocumentError([not_toml(FILE, error)]) from error
     rows = _headers(dues)
     problems: list[Problem] = []
     found: list[Due] = []

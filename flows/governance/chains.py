@@ -34,7 +34,7 @@ from flows.fees.current import FEES
 from schemas.events import OPERATIONS
 from schemas.limits import MOST_IDENTIFIER
 from schemas.money import parse_yuan
-from schemas.problems import NOT_TOML, Problem
+from schemas.problems import NOT_TOML, Problem, not_toml
 from schemas.times import HOUR
 
 FILE = "chains.toml"
@@ -152,7 +152,7 @@ def read_chains(files: Mapping[str, str], problems: list[Problem]) -> tuple[Rule
     try:
         document = tomllib.loads(files[FILE])
     except NOT_TOML as error:
-        problems.append(Problem(FILE, 0, "", "not_toml", str(error)))
+        problems.append(not_toml(FILE, error))
         return ()
     problems += [
         Problem(FILE, 0, key, "unknown_setting", "a chains.toml has [[rule]] sections only")

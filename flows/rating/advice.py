@@ -4,6 +4,7 @@
 * `nowhere`: a row for places where the network has no outlet.
 * `never_given`: a row for a zone, line, holiday or hub that neither the book nor the network knows, or for dates
   on which its table is not in force.
+* `more_than_all`: a discount of more than 100 percent.
 * `always_beaten`: for every place, product and word that a row names, rows that name the same and win over it are
   in force on all its days and for all of its ranges.
 * `gap_in_ranges`: rows that differ in one range leave a gap between them (for base prices also below and above),
@@ -20,17 +21,21 @@ from itertools import product as combinations
 from typing import Any
 
 from flows.governance.network import Network
+from flows.rating.cells import PERCENT
 from flows.rating.factors import ANY_HOLIDAY, BY_NAME, KEYED, MOST_MEASURE, Between, Named, When, Words
 from flows.rating.lines import lines_without_price
 from flows.rating.matching import keys, specificity
+from flows.rating.measures import decimal
 from flows.rating.model import NO_END, Book, PriceTable, Row, lists_of
 from flows.rating.settings import ZONES
+from flows.rating.shapes import SHAPES
 from flows.rating.spelling import bounds
 from schemas.problems import Problem
 from schemas.times import date_of
 
 STEPPED = ("weight", "volume", "density", "pieces", "longest", "insured", "cod", "promised", "month_parcels")
 """Factors whose ranges are meant to follow one another."""
+WHOLE = 100
 
 _Key = tuple[Any, ...]
 
@@ -42,6 +47,7 @@ def advice(book: Book, network: Network, day: int) -> Iterator[Problem]:
             message = f"the table ended on {date_of(table.last_day)}; only corrections of that time use it"
             yield Problem(table.file, 0, "effective_to", "table_ended", message)
     yield from _never_given(book, network)
+    yield from _more_than_all(book)
     for rows in lists_of([book]).values():
         yield from _beaten(rows)
         yield from _gaps(rows, network)
@@ -84,6 +90,18 @@ def _never_given(book: Book, network: Network) -> Iterator[Problem]:
 
 def _outside(dates: Between, table: PriceTable) -> bool:
     return dates.over >= table.last_day or dates.upto < table.first_day
+
+
+# Prices that nobody means
+
+
+def _more_than_all(book: Book) -> Iterator[Problem]:
+    for row in book.rows:
+        if row.table.kind == "discount":
+            for column, value in zip(SHAPES[row.table.shape].columns, row.values, strict=False):
+                if column.kind == "percent" and value > WHOLE * PERCENT:
+                    message = f"{decimal(value, PERCENT)} percent off are more than all of it"
+                    yield _remark(row, column.name, "more_than_all", message)
 
 
 # Rows that never win

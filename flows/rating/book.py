@@ -39,6 +39,7 @@ def read_book(files: Mapping[str, str], network: Network, fees: Mapping[str, str
         findings.add(FILE, 0, "", Broken("missing_file", f"a tariff book has a file {FILE}"))
     findings.refuse()
     settings = read_settings(files, findings, fees)
+    findings.refuse()  # what is unused is known when book.toml is right
     used = {table.file for table in settings.tables} | {settings.holidays}
     for name in sorted(files):
         if name.endswith(".csv") and name not in used:

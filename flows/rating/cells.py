@@ -1,6 +1,6 @@
 """Cells of prices: texts that people write in a price table → whole numbers, or the rule that they break."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from flows.rating.factors import KG, part
 from flows.rating.findings import Broken
@@ -15,6 +15,8 @@ PERCENT = 10_000
 MOST_PERCENT = 100_000
 NOT_SAID = -1
 """The value of a blank cell that may be blank."""
+SEPARATORS = (";", "\t", "；", "，")
+"""What spreadsheets and people write between columns instead of commas."""
 
 Read = Callable[[str], int | Broken]
 
@@ -66,6 +68,14 @@ def reader(column: Column, table: PriceTable) -> Read:
     if column.needed:
         return read
     return lambda text: read(text) if text else NOT_SAID
+
+
+def separator(header: Sequence[str]) -> Broken | None:
+    """What is wrong with a header that is all one cell, if something else than commas separates its columns."""
+    found = next((mark for mark in SEPARATORS if len(header) == 1 and mark in header[0]), "")
+    if not found:
+        return None
+    return Broken("wrong_separator", f"the columns are separated by {found!r}: save the file with commas")
 
 
 def name(text: str) -> str | Broken:

@@ -44,6 +44,9 @@ def read_rows(
     source = csv.reader(io.StringIO(text.removeprefix("\ufeff"), newline=""))
     try:
         header = [cell.strip() for cell in next(source, [])]
+        if broken := read.separator(header):
+            findings.add(table.file, 1, "", broken)
+            return table, []
         take = reader.matrix(header) if table.layout == "matrix" else reader.listing(header)
         if not take:
             return table, []

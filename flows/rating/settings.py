@@ -23,7 +23,7 @@ from flows.rating.special import NAMED, Special
 from flows.rating.weights import MEASURES as WEIGHED
 from flows.rating.weights import UNITS_G
 from schemas.events import WeightClass
-from schemas.problems import NOT_TOML
+from schemas.problems import NOT_TOML, not_toml
 from schemas.times import HOUR, day_of
 
 FILE = "book.toml"
@@ -55,10 +55,12 @@ T_co = TypeVar("T_co", covariant=True)
 
 
 class Check(Generic[T_co]):
-    """Reads a setting's value; `schema` says in JSON Schema which values it takes."""
+    """Reads a setting's value; `wants` says in words and `schema` in JSON Schema which values it takes."""
 
-    def __init__(self, read: Callable[[object], T_co | Broken], schema: Mapping[str, object]) -> None:
-        self._read, self.schema = read, schema
+    def __init__(
+        self, read: Callable[[object], T_co | Broken], wants: str, schema: Mapping[str, object]
+    ) -> None:
+        self._read, self.wants, self.schema = read, wants, schema
 
     def __call__(self, value: object) -> T_co | Broken:
         """The value, or what is wrong with it."""
@@ -88,8 +90,7 @@ def read_settings(files: Mapping[str, str], findings: Findings, fees: Mapping[st
     try:
         document = tomllib.loads(text, parse_float=Decimal)
     except NOT_TOML as error:
-        line = re.search(r"at line (\d+)", str(error))
-        findings.add(FILE, int(line[1]) if line else 0, "", Broken("not_toml", str(error)))
+        findings.problems.append(not_toml(FILE, error))
         return Settings("", None, ())
     lines = _lines(text)
     book = _Section("", document, lines.get("", {}), findings)
@@ -327,7 +328,7 @@ class _Section:
         if key not in self._values:
             if needed:
                 where = f"[{self._name}]" if self._name else "the book"
-                self.broken(key, Broken("missing_setting", f"{where} needs a setting {key}"))
+                self.broken(key, Broken("missing_setting", f"{where} needs a setting {key}, {check.wants}"))
             return default
         found = check(self._values[key])
         if isinstance(found, Broken):
@@ -355,25 +356,29 @@ class _Section:
         self._findings.add(FILE, self._rows.get(key, self._rows.get("", 0)), key, broken)
 
 
+TEXT, DATE = 'a text, as in "…"', "a date as 2025-01-31, without quotation marks"
+
+
 def _read_text(value: object) -> str | Broken:
     if isinstance(value, str) and value.strip():
         return value.strip()
-    return Broken("wrong_setting", f'{value!r} is no text, as in "…"')
+    return Broken("wrong_setting", f"{value!r} is not {TEXT}")
 
 
-_text = Check(_read_text, {"type": "string", "minLength": 1})
+_text = Check(_read_text, TEXT, {"type": "string", "minLength": 1})
 
 
 def _one_of(allowed: Iterable[str]) -> Check[str]:
     words = list(allowed)
+    wants = f"one of {', '.join(words)}"
 
     def check(value: object) -> str | Broken:
         if str(value) in words:
             return str(value)
         text = str(value)
-        return Broken("wrong_setting", f"{text!r} is none of {', '.join(words)}{hint(text, words)}")
+        return Broken("wrong_setting", f"{text!r} is not {wants}{hint(text, words)}")
 
-    return Check(check, {"enum": words})
+    return Check(check, wants, {"enum": words})
 
 
 def _file_of(files: Iterable[str]) -> Check[str]:
@@ -385,16 +390,18 @@ def _file_of(files: Iterable[str]) -> Check[str]:
         text = str(value)
         return Broken("missing_file", f"the book has no file {text!r}{hint(text, names)}")
 
-    return Check(check, {"type": "string", "pattern": "\\.csv$"})
+    return Check(check, "the name of one of the book's CSV files", {"type": "string", "pattern": "\\.csv$"})
 
 
 def _whole(least: int, most: int) -> Check[int]:
+    wants = f"a whole number from {least} to {most}"
+
     def check(value: object) -> int | Broken:
         if isinstance(value, int) and not isinstance(value, bool) and least <= value <= most:
             return value
-        return Broken("wrong_setting", f"{str(value)!r} is no whole number from {least} to {most}")
+        return Broken("wrong_setting", f"{str(value)!r} is not {wants}")
 
-    return Check(check, {"type": "integer", "minimum": least, "maximum": most})
+    return Check(check, wants, {"type": "integer", "minimum": least, "maximum": most})
 
 
 def _parts(per: int) -> Check[int]:
@@ -408,30 +415,37 @@ def _parts(per: int) -> Check[int]:
             return Broken("wrong_setting", f"{str(value)!r} is no number above 0 in whole 1/{per}")
         return found
 
-    return Check(check, {"type": ["number", "string"], "exclusiveMinimum": 0})
+    return Check(
+        check,
+        f"a number above 0 in whole 1/{per}, as 0.5",
+        {"type": ["number", "string"], "exclusiveMinimum": 0},
+    )
 
 
 def _read_date(value: object) -> dt.date | Broken:
     if isinstance(value, dt.date) and not isinstance(value, dt.datetime):
         return value
-    return Broken("wrong_setting", f"{str(value)!r} is no date as 2025-01-31, without quotation marks")
+    return Broken("wrong_setting", f"{str(value)!r} is not {DATE}")
 
 
-_date = Check(_read_date, {"type": "string", "format": "date"})
+_date = Check(_read_date, DATE, {"type": "string", "format": "date"})
+
+
+SECTION, SECTIONS = "a section of its own: [name]", "a list of sections: [[name]]"
 
 
 def _read_table(value: object) -> Mapping[str, object] | Broken:
-    return value if isinstance(value, dict) else Broken("wrong_setting", "is a section of its own: [name]")
+    return value if isinstance(value, dict) else Broken("wrong_setting", f"is {SECTION}")
 
 
 def _read_tables(value: object) -> list[Mapping[str, object]] | Broken:
     if isinstance(value, list) and value and all(isinstance(one, dict) for one in value):
         return value
-    return Broken("wrong_setting", "is a list of sections: [[name]]")
+    return Broken("wrong_setting", f"is {SECTIONS}")
 
 
-_table_of = Check(_read_table, {"type": "object"})
-_tables_of = Check(_read_tables, {"type": "array"})
+_table_of = Check(_read_table, SECTION, {"type": "object"})
+_tables_of = Check(_read_tables, SECTIONS, {"type": "array"})
 
 _Lines = dict[str, dict[str, int]]
 """By section (`weight[0]`, `table[3]`; "" for the top): each setting's line, and the section's own as ""."""

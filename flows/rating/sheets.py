@@ -17,7 +17,7 @@ import msgspec
 from flows.rating.excel import Cell, cell_of
 from flows.rating.findings import Broken, Findings
 from flows.rating.settings import FILE
-from schemas.problems import NOT_TOML
+from schemas.problems import NOT_TOML, not_toml
 
 BOOK = "book"
 TOP = "[book]"
@@ -50,7 +50,7 @@ def settings_of(text: str, findings: Findings) -> dict[str, object]:
     try:
         return tomllib.loads(text, parse_float=Decimal)
     except NOT_TOML as error:
-        findings.add(FILE, 0, "", Broken("not_toml", str(error)))
+        findings.problems.append(not_toml(FILE, error))
         return {}
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from difflib import get_close_matches
 
+from flows.rating.cells import separator
 from flows.rating.excel import Cell, Refused
 from flows.rating.trial import BY_HEADING, Answer, Asked, Calculator, RefusedError
 from schemas.money import yuan
@@ -26,6 +27,8 @@ def answered(
     header = [cell.text.strip() if isinstance(cell, Cell) else "" for cell in next(source, [])]
     while header and not header[-1]:
         header.pop()
+    if broken := separator(header):
+        raise RefusedError({header[0]: broken.message})
     kept = [n for n, name in enumerate(header) if name not in ANSWERS]
     return _answered(source, header, kept, _fields(header, kept), calculator, today, defaults)
 

@@ -16,7 +16,7 @@ from flows.reconciliation.model import CURRENCY, VIRTUAL, Due
 from flows.reconciliation.quoted import LEAST_LENGTH, MOST_LENGTH
 from schemas.money import parse_yuan
 from schemas.payments import DueKind, Flow
-from schemas.problems import NOT_TOML, DocumentError, Problem
+from schemas.problems import NOT_TOML, DocumentError, Problem, not_toml
 from schemas.times import DAY, span
 
 FILE = "matching.toml"
@@ -168,7 +168,7 @@ def read_matching(text: str) -> MatchingRules:
     try:
         document = msgspec.convert(tomllib.loads(text), _Document)
     except NOT_TOML as error:
-        raise DocumentError([Problem(FILE, 0, "", "not_toml", str(error))]) from error
+        raise DocumentError([not_toml(FILE, error)]) from error
     except msgspec.ValidationError as error:
         raise DocumentError([Problem(FILE, 0, "", "wrong_setting", str(error))]) from error
     rows, problems = _rows(text), list(_wrong_bounds(document))

@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from schemas.limits import MOST_IDENTIFIER
-from schemas.problems import NOT_TOML, DocumentError, Problem
+from schemas.problems import NOT_TOML, DocumentError, Problem, not_toml
 from sources.bills.formats import FORMATS
 from sources.bills.model import Place, Source
 
@@ -27,7 +27,7 @@ def _read(text: str) -> _File:
     try:
         return msgspec.convert(tomllib.loads(text), _File)
     except NOT_TOML as error:
-        raise DocumentError([Problem(FILE, 0, "", "not_toml", str(error))]) from error
+        raise DocumentError([not_toml(FILE, error)]) from error
     except msgspec.ValidationError as error:
         raise DocumentError([Problem(FILE, 0, "", "wrong_settings", str(error))]) from error
 

@@ -12,7 +12,7 @@ import msgspec
 
 from schemas.limits import MOST_IDENTIFIER
 from schemas.payments import ACCOUNT_CHANNEL
-from schemas.problems import NOT_TOML, DocumentError, Problem
+from schemas.problems import NOT_TOML, DocumentError, Problem, not_toml
 from schemas.rows import rows_of, wrong
 from sources.channels.cards import replaced
 from sources.channels.model import (
@@ -50,7 +50,7 @@ def read_channels(files: Mapping[str, str]) -> Channels:
     try:
         document = tomllib.loads(files[FILE])
     except NOT_TOML as error:
-        raise DocumentError([Problem(FILE, 0, "", "not_toml", str(error))]) from error
+        raise DocumentError([not_toml(FILE, error)]) from error
     problems = [
         Problem(FILE, 0, key, "unknown_setting", "a channels.toml has [own] and [[channel]] sections only")
         for key in sorted(document.keys() - {"own", "channel"})

@@ -168,10 +168,17 @@ def test_a_calendar_that_is_no_csv_and_settings_that_are_nested_too_deep() -> No
     ("settings", "column", "rule", "says"),
     [
         ({"fee": '"transit fee"'}, "fee", "wrong_setting", "the nearest is transit"),
-        ({"fee": ""}, "fee", "missing_setting", "[table 1] needs a setting fee"),
+        ({"fee": ""}, "fee", "missing_setting", "[table 1] needs a setting fee, one of "),
+        ({"weight": ""}, "weight", "missing_setting", "weight, one of actual, volumetric, larger"),
+        (
+            {"effective_from": ""},
+            "effective_from",
+            "missing_setting",
+            "a date as 2025-01-31, without quotation",
+        ),
         ({"shape": '"stairs"'}, "shape", "wrong_setting", "flat, first_continued"),
         ({"effective_from": '"2025-01-01"'}, "effective_from", "wrong_setting", "without quotation marks"),
-        ({"effective_from": "2025-01-01T00:00:00"}, "effective_from", "wrong_setting", "no date"),
+        ({"effective_from": "2025-01-01T00:00:00"}, "effective_from", "wrong_setting", "is not a date"),
         ({"effective_to": "2024-12-31"}, "effective_to", "dates_reversed", "before its first day 2025-01-01"),
         ({"weight": '"heavier"'}, "weight", "wrong_setting", "actual, volumetric, larger"),
         ({"weight": '"larger"'}, "divisor", "missing_setting", "divisor"),
@@ -249,6 +256,33 @@ def test_files_that_are_missing_or_unused() -> None:
     assert places(problems_of(lambda: read_book(more, NETWORK))) == [
         ("transit-2027.csv", 0, "", "unused_file")
     ]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "says"),
+    [
+        ('shape = "first_continued"', "shape = first_continued", "text stands in quotation marks"),
+        ("effective_from = 2025-01-01", "effective_from = 2025-02-30", "there is no such day"),
+    ],
+)
+def test_a_slip_in_book_toml_is_said_with_what_would_be_right(old: str, new: str, says: str) -> None:
+    """And alone, at its line: which files are used nobody knows then."""
+    text = book_toml(TRANSIT)
+    assert old in text
+    (problem,) = problems_of(lambda: read_book({**FILES, FILE: text.replace(old, new)}, NETWORK))
+    row = text.splitlines().index(old) + 1
+    assert places([problem]) == [(FILE, row, "", "not_toml")]
+    assert says in problem.message
+
+
+@pytest.mark.parametrize("mark", [";", "\t", "，"])
+def test_columns_that_other_marks_separate(mark: str) -> None:
+    """As spreadsheets of other countries save them: said once, whatever the shape."""
+    prices = "destination_city,..1,1..\n上海,3,4\n".replace(",", mark)
+    text = book_toml({**TRANSIT, "shape": '"graduated"', "continued_unit_kg": "", "continued_rounding": ""})
+    (problem,) = problems_of(lambda: read_book({FILE: text, "prices.csv": prices}, NETWORK))
+    assert places([problem]) == [("prices.csv", 1, "", "wrong_separator")]
+    assert repr(mark) in problem.message
 
 
 def test_equal_rows_of_one_file() -> None:

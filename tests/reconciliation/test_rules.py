@@ -42,7 +42,7 @@ def test_the_default_is_read_as_it_stands() -> None:
         ("documents = 20", 'before = "9999d"', FIRST, "before", "unreadable"),
         ("documents = 20", "least = 2", FIRST, "least", "out_of_range"),
         ("documents = 20", 'parties = ["甲"]', FIRST, "parties", "wrong_setting"),
-        ("documents = 20", 'prefer = ["oldest"]\nprfer = 1', 0, "", "not_toml"),
+        ("documents = 20", 'prefer = ["oldest"]\nprfer = 1', FIRST + 7, "", "not_toml"),
         ("documents = 20", "document = 20", FIRST, "", "wrong_setting"),
         ('prefer = ["fewest_payments"]', 'prefer = ["oldest", "oldest"]', FIRST, "prefer", "repeated"),
         ('prefer = ["fewest_payments"]', 'prefer = ["cheapest"]', FIRST, "", "wrong_setting"),
@@ -56,7 +56,7 @@ def test_the_default_is_read_as_it_stands() -> None:
         ('write_off = "50.00"', 'write_off = "a bit"', 0, "write_off", "unreadable"),
         ('four_eyes = "1000.00"', 'four_eyes = "-5"', 0, "four_eyes", "unreadable"),
         ("[decisions]", "[decision]", 0, "", "wrong_setting"),
-        ("[decisions]", "[decisions", 0, "", "not_toml"),
+        ("[decisions]", "[decisions", 33, "", "not_toml"),
     ],
 )
 def test_what_is_refused(old: str, new: str, row: int, column: str, rule: str) -> None:

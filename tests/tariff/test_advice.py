@@ -37,6 +37,13 @@ def test_scenario(case: dict[str, str]) -> None:
         assert rows == {int(case["行"])}
 
 
+def test_a_discount_of_all_is_none_of_more_than_all() -> None:
+    """Free is allowed."""
+    toml = book_toml({**FLAT, "kind": '"discount"', "name": '"free"', "shape": '"percent"'})
+    found = remarks(read_book({FILE: toml, "prices.csv": "percent\n100\n"}, NETWORK))
+    assert "more_than_all" not in {one.rule for one in found}
+
+
 def test_a_table_that_another_one_always_beats() -> None:
     """By priority on all its days; by a later beginning only from then on."""
     prices = {"prices.csv": "price\n1.00\n", "other.csv": "price\n2.00\n"}

@@ -154,6 +154,11 @@ def test_a_table_comes_back_with_its_answers_and_nothing_stops_it() -> None:
     assert list(answered([], CALCULATOR, DAY, {})) == [list(ANSWERS)]
 
 
+def test_a_table_whose_columns_semicolons_separate() -> None:
+    with pytest.raises(RefusedError, match="separated by ';'"):
+        answered([[Cell("from;to;kg")]], CALCULATOR, DAY, {})
+
+
 @pytest.mark.parametrize(
     ("column", "says"),
     [
