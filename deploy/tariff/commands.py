@@ -31,7 +31,7 @@ from flows.rating.difference import difference
 from flows.rating.excel import Cell, Refused
 from flows.rating.model import Book
 from flows.rating.trial import FIELDS, Answer, Asked, Calculator, RefusedError
-from flows.rating.trial_table import answered
+from flows.rating.trial_table import answered, own
 from flows.rating.workbook import read_sheet, write_sheet, write_workbook
 from schemas.events import TariffPublished, TariffWithdrawn
 from schemas.money import yuan
@@ -218,6 +218,8 @@ def _table(source: Path, target: Path | None, calculator: Calculator, asked: Ask
     def counted(rows: Iterator[list[str]]) -> Iterator[list[str]]:
         nonlocal failed
         for n, row in enumerate(rows):
+            if n == 0 and (others := own(row)):
+                sys.stderr.write(f"carried along, and not looked at: {', '.join(others)}\n")
             failed += n > 0 and row[-1] != ""
             if n and n % EACH == 0:
                 sys.stderr.write(f"{n:,} rows\n")

@@ -33,6 +33,11 @@ def answered(
     return _answered(source, header, kept, _fields(header, kept), calculator, today, defaults)
 
 
+def own(header: Sequence[str]) -> list[str]:
+    """Columns of an answered table that are its own: they say nothing about the parcels."""
+    return [name for name in header if name and name not in BY_HEADING and name not in ANSWERS]
+
+
 def _fields(header: Sequence[str], kept: Iterable[int]) -> dict[int, str]:
     """The fields that columns say. A column whose name is nearly a field's is refused, and one that says a field
     again; others are the table's own and are carried along."""

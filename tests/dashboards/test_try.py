@@ -106,6 +106,7 @@ def test_a_workbook_of_parcels(url: str) -> None:
 @pytest.mark.parametrize(
     ("name", "content", "status", "says"),
     [
+        ("a.csv", b"from,to,chanel\nSHC,XAD,taobao\n", 400, "the nearest is channel"),
         ("a.csv", b"\xff\xfe", 400, "UTF-8"),
         ("a.xlsx", b"from,to\n", 400, "cannot be read"),
         ("a.csv", b"from\n" + b"SHC\n" * 50_001, 400, "50000"),
