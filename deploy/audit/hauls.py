@@ -83,7 +83,7 @@ class Hauls(Stored):
                 part = (EPOCH + timedelta(days=row["day"])).isoformat()
                 ends = (row["outlet"], row["destination"] or row["outlet"])
                 facts = (int(found[1].amount * E4), row["day"], row["customer"], ends, row["event_id"])
-                bill.owed[name, part] = Owed(*facts, *found)
+                bill.owed[name, part] = Owed(*facts, max(0, row["weight_g"]), *found)
         return bill
 
     def _months(self) -> None:

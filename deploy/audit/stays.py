@@ -144,8 +144,9 @@ class Stays(Stored):
             before = earlier[1]
         amount = price.amount - (before.amount if before is not None else 0)
         customer, outlet = day.opening["customer"], day.opening["outlet"]
+        grams = max(0, day.goods.weight_g)
         bill.owed[due.name, part] = Owed(
-            int(amount * E4), day.day, customer, (outlet,), bill.opening, row, price, before
+            int(amount * E4), day.day, customer, (outlet,), bill.opening, grams, row, price, before
         )
 
     def _explained(self, stay: str, key: Key, events: list[Row], charge: Row) -> None:

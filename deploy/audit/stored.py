@@ -30,6 +30,8 @@ IN_A_SHARD = 200_000
 """Words that are looked at together."""
 EPOCH = date(1970, 1, 1)
 E4 = 10_000
+COLUMN = 1 << 32
+"""More grams than this a charge's columns do not hold, and then say nothing."""
 NO_PRICE, NO_MEASURE, ABANDONED = "no_price", "no_measure", "abandoned"
 
 _PLACES = """
@@ -51,6 +53,8 @@ class Owed(NamedTuple):
     """Outlets."""
     cause: str
     """The event that said what it is for."""
+    grams: int
+    """What was weighed."""
     row: PriceRow
     price: Price
     before: Price | None = None
@@ -209,7 +213,18 @@ class Stored(ABC):
             return
         row = one.row
         rounding = f"{row.settings.get('money_rounding', 'half_up')}_fen"
-        wanted = [*one.ends, row.book, row.file, row.number, rounding, one.price.passed_over, one.cause]
+        kilograms = (one.price.volumetric_kg, one.price.chargeable_kg, one.price.continued_kg)
+        grams = [one.grams if row.weighs else 0, *(int(kg * 1000) for kg in kilograms)]
+        wanted = [
+            *one.ends,
+            row.book,
+            row.file,
+            row.number,
+            *(grams if max(grams) < COLUMN else (0, 0, 0, 0)),
+            rounding,
+            one.price.passed_over,
+            one.cause,
+        ]
         if columns != wanted:
             yield f"explained by {columns}, should be {wanted}"
         yield from _untrue(steps, one)
@@ -231,7 +246,8 @@ def _charged(triggers: Sequence[str], ends: str) -> str:
     return f"""
         SELECT waybill AS name, toString(fee) AS fee, part, toString(payer) AS payer, toString(payee) AS payee,
                business_date AS day, sum(reinterpretAsInt64(amount)) AS net,
-               argMaxIf((seq, {ends}, toString(book_version), toString(price_table), price_row, toString(rounding),
+               argMaxIf((seq, {ends}, toString(book_version), toString(price_table), price_row, actual_g,
+                         volumetric_g, chargeable_g, continued_g, toString(rounding),
                          toString(passed_over), order_event, steps), revision, {AS_OF}) AS snapshot,
                countIf({AS_OF}) - countIf(NOT {AS_OF}) AS standing
         FROM $charge WHERE {OF_SHARD} AND fee IN {postings.fees_of(triggers)}

@@ -15,7 +15,7 @@ from dashboards.library import (
     today,
     version_named,
 )
-from dashboards.words import shanghai
+from dashboards.words import FEES, shanghai
 from deploy import publish as publishing
 from deploy.commands.where import LONG
 from deploy.files import is_workbook
@@ -205,10 +205,11 @@ def try_(arguments: argparse.Namespace, connect: Connect, settings: Settings) ->
 
 def in_words(answer: Answer) -> Iterator[str]:
     """An answer as lines of text."""
+    title = f"{' '.join(FEES[answer.fee])} ({answer.fee})"
     if answer.quote is None:
-        yield f"■ {answer.fee}: {answer.error_zh} {answer.error_en}"
+        yield f"■ {title}: {answer.error_zh} {answer.error_en}"
         return
-    yield f"■ {answer.fee}: {yuan(answer.quote.amount)} 元 yuan"
+    yield f"■ {title}: {yuan(answer.quote.amount)} 元 yuan"
     yield from table([(f"{s.label_zh} {s.label_en}", s.text_zh, s.text_en) for s in answer.steps])
 
 

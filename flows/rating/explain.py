@@ -87,7 +87,7 @@ def of_quote(quote: Quote, facts: Facts, version: str) -> list[Step]:
         "passed_over": quote.passed_over,
         "steps": quote.steps,
     }
-    return [step for step in explain(charge) if step.label_en not in ("Amount", "Adopted weight")]
+    return [step for step in explain(charge) if step.label_en != "Amount"]
 
 
 def _kg(grams: int) -> str:
@@ -139,15 +139,17 @@ def _fee(charge: Mapping[str, object], factors: Factors) -> Iterator[Step]:
 
 
 def _weights(charge: Mapping[str, object], factors: Factors) -> Iterator[Step]:
+    """Whose weight was adopted, which of goods in a store nobody has to decide; and what it was charged as."""
     actual, chargeable = _kg(factors.actual_g), _kg(factors.chargeable_g)
-    by_zh, by_en = _words(WEIGHT_CLASSES, charge["weight_class"])
-    event = charge["weight_event"]
-    yield Step(
-        "采信重量",
-        "Adopted weight",
-        f"{actual} 公斤，{by_zh}（事件 {event}）",
-        f"{actual} kg, {by_en} (event {event})",
-    )
+    if charge["weight_class"]:
+        by_zh, by_en = _words(WEIGHT_CLASSES, charge["weight_class"])
+        event = charge["weight_event"]
+        yield Step(
+            "采信重量",
+            "Adopted weight",
+            f"{actual} 公斤，{by_zh}（事件 {event}）",
+            f"{actual} kg, {by_en} (event {event})",
+        )
     zh, en = [f"实际 {actual} 公斤"], [f"actual {actual} kg"]
     if factors.volumetric_g:
         zh.append(f"体积重 {_kg(factors.volumetric_g)} 公斤")
@@ -155,6 +157,9 @@ def _weights(charge: Mapping[str, object], factors: Factors) -> Iterator[Step]:
     if factors.unit_g > 1 and max(factors.actual_g, factors.volumetric_g) > factors.first_g:
         zh.append(f"续重以 {_kg(factors.unit_g)} 公斤为单位")
         en.append(f"beyond the first weight in units of {_kg(factors.unit_g)} kg")
+    elif factors.chargeable_g not in (factors.actual_g, factors.volumetric_g):
+        zh.append("按价格表取整")
+        en.append("rounded as the table says")
     yield Step(
         "计费重量",
         "Chargeable weight",

@@ -61,7 +61,6 @@ class Factor(msgspec.Struct, frozen=True):
     name: str
     read: Callable[[str, str], Named | Broken]
     keyed: bool
-    zh: str
     per: int = 1
     """Parts in the unit in which people write the factor."""
 
@@ -167,31 +166,31 @@ def _between(factor: str, text: str, over: int, upto: int) -> Named | Broken:
 KG, M3, CM = 1_000, 1_000_000, 10
 
 FACTORS = (
-    Factor("customer", "customer", words(), True, "客户"),
-    Factor("customer_level", "customer_level", words(), True, "客户等级"),
-    Factor("line", "line", words(), True, "线路"),
-    Factor("zone", "zone", words(), True, "分区"),
-    Factor("channel", "channel", words(), True, "渠道"),
-    Factor("billing", "billing", words(), True, "计费方式"),
-    Factor("direction", "direction", words(DIRECTIONS), True, "正向或退件"),
-    Factor("temperature", "temperature", words(), True, "温层"),
-    Factor("area", "area", words(), True, "库区"),
-    Factor("vehicle", "vehicle", words(), True, "车型"),
-    Factor("hub", "hub", words(), False, "经过分拨"),
-    Factor("service", "service", words(), False, "附加服务"),
-    Factor("holiday", "holiday", words(), False, "节假日"),
-    Factor("weekday", "weekday", counts("weekdays, 1 is Monday"), False, "星期"),
-    Factor("date", "date", dates, False, "日期"),
-    Factor("weight_kg", "weight", measure(KG, "kg"), False, "实际重量", KG),
-    Factor("volume_m3", "volume", measure(M3, "m³"), False, "体积", M3),
-    Factor("density", "density", measure(1, "kg/m³"), False, "密度"),
-    Factor("pieces", "pieces", counts("pieces"), False, "件数"),
-    Factor("longest_cm", "longest", measure(CM, "cm"), False, "最长边", CM),
-    Factor("insured", "insured", measure(YUAN, "yuan"), False, "保价金额", YUAN),
-    Factor("cod", "cod", measure(YUAN, "yuan"), False, "代收货款", YUAN),
-    Factor("promised_h", "promised", counts("hours"), False, "时效承诺"),
-    Factor("month_parcels", "month_parcels", counts("parcels in the month"), False, "当月累计票数"),
-    Factor("condition", "condition", when, False, "条件"),
+    Factor("customer", "customer", words(), True),
+    Factor("customer_level", "customer_level", words(), True),
+    Factor("line", "line", words(), True),
+    Factor("zone", "zone", words(), True),
+    Factor("channel", "channel", words(), True),
+    Factor("billing", "billing", words(), True),
+    Factor("direction", "direction", words(DIRECTIONS), True),
+    Factor("temperature", "temperature", words(), True),
+    Factor("area", "area", words(), True),
+    Factor("vehicle", "vehicle", words(), True),
+    Factor("hub", "hub", words(), False),
+    Factor("service", "service", words(), False),
+    Factor("holiday", "holiday", words(), False),
+    Factor("weekday", "weekday", counts("weekdays, 1 is Monday"), False),
+    Factor("date", "date", dates, False),
+    Factor("weight_kg", "weight", measure(KG, "kg"), False, KG),
+    Factor("volume_m3", "volume", measure(M3, "m³"), False, M3),
+    Factor("density", "density", measure(1, "kg/m³"), False),
+    Factor("pieces", "pieces", counts("pieces"), False),
+    Factor("longest_cm", "longest", measure(CM, "cm"), False, CM),
+    Factor("insured", "insured", measure(YUAN, "yuan"), False, YUAN),
+    Factor("cod", "cod", measure(YUAN, "yuan"), False, YUAN),
+    Factor("promised_h", "promised", counts("hours"), False),
+    Factor("month_parcels", "month_parcels", counts("parcels in the month"), False),
+    Factor("condition", "condition", when, False),
 )
 """In order of weight. `flows.rating.matching.specificity` says where places and the product come in."""
 

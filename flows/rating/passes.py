@@ -1,12 +1,13 @@
 """The passes of a price in plain words: what a charge's `steps` and `passed_over` say, in Chinese and in English."""
 
+from ast import literal_eval
 from collections.abc import Iterator
 from typing import NamedTuple
 
 import msgspec
 
-from flows.rating.factors import BY_NAME
 from flows.rating.measures import MEASURES
+from flows.rating.names import in_chinese
 from flows.rating.tariffs import Step as Pass
 
 
@@ -19,8 +20,6 @@ class Step(NamedTuple):
     text_en: str
 
 
-OTHERS = {"month_count": "当月票数的统计"}
-"""What is told beside the factors."""
 KINDS = {
     "base": ("基础价格", "Base price"),
     "surcharge": ("附加费", "Surcharge"),
@@ -62,6 +61,8 @@ LOST = {
     "earlier_book": ("发布较早", "published earlier"),
     "earlier_row": ("同表中排在前面", "stands before it in the table"),
 }
+NO_PRICE = "0.00"
+"""Of a quantity that costs nothing: a charge's steps leave such a price out."""
 LOWER = ("金额较低：{} 元", "comes to less: {} yuan")
 """Of base prices of another name."""
 
@@ -105,16 +106,18 @@ def passed_over(text: str) -> Iterator[Step]:
 
 
 def _factors(one: Pass) -> Step:
-    named = [
-        (BY_NAME[name].zh if name in BY_NAME else OTHERS.get(name, name), name, value)
-        for name, value in one.factors.items()
-    ]
+    told = {name: _plain(value) for name, value in one.factors.items()}
     return Step(
         "计费因子",
         "Factors",
-        "，".join(f"{zh} {value}" for zh, _, value in named),
-        ", ".join(f"{en} {value}" for _, en, value in named),
+        "，".join(in_chinese(name, value) for name, value in told.items()),
+        ", ".join(f"{name} {value}" for name, value in told.items()),
     )
+
+
+def _plain(value: str) -> str:
+    """A fact's value; of several words, as conditions have them, without their quotes."""
+    return " ".join(literal_eval(value)) if value.startswith("['") else value
 
 
 def _pass(one: Pass) -> Step:
@@ -146,6 +149,7 @@ def _term(term: tuple[str, str, str, str, str], of: str) -> tuple[str, str]:
         return f"{of_zh}的 {quantity}% = {amount} 元", f"{quantity}% of {of_en} = {amount} yuan"
     if not measure:
         return f"{zh} {amount} 元", f"{en} {amount} yuan"
+    price = price or NO_PRICE
     unit = MEASURES.get(measure)
     unit_zh, unit_en = (unit.zh, unit.unit) if unit else ("段", "slab")
     return (

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from flows.fees.model import OF_STAYS, OF_STORES, Due, Fees
 from flows.governance.network import Network
-from flows.lifecycle.output import NO_WEIGHT_USED, Charge, Output, Party, reversal
+from flows.lifecycle.output import Charge, Output, Party, reversal
 from flows.rating.accrual import added
 from flows.rating.facts import Stay as InStore
 from flows.rating.facts import Sums, Terms, Trial
@@ -26,6 +26,8 @@ from schemas.times import business_day, date_of
 NO_OPENING, NO_PRICE, NO_MEASURE, ABANDONED = "no_opening", "no_price", "no_measure", "abandoned"
 """Why something of a stay waits, by the names of `schemas.reasons.WAITING`."""
 OPENING, DAILY, CLOSING = OF_STAYS
+MOST_TOLD_G, NOT_TOLD = (1 << 32) - 1, (0, 0, 0, 0)
+"""What a charge's columns of grams hold: 4,000 m³ by a small divisor are more, and are told by the steps alone."""
 
 
 class Priced(NamedTuple):
@@ -33,7 +35,15 @@ class Priced(NamedTuple):
 
     amount: int
     quote: Quote
+    weight_g: int
+    """What was weighed; 0 where the price does not look at it."""
     steps: str
+
+    @property
+    def weights(self) -> tuple[int, int, int, int]:
+        """What was weighed, its volumetric weight, what was priced, and how much of that was continued weight."""
+        grams = (self.weight_g, *self.quote[1:4])
+        return grams if max(grams) <= MOST_TOLD_G else NOT_TOLD
 
 
 class Wanted(NamedTuple):
@@ -170,7 +180,7 @@ class Assessor:
         if before is None:
             return NO_PRICE
         amount, steps = added(found.quote, before)
-        return Priced(amount, found.quote, steps)
+        return found._replace(amount=amount, steps=steps)
 
     def _price(self, due: Due, day: int, facts: Trial, state: State) -> Priced | str:
         """A due's price on a business day, or why there is none. `state`: what has been measured."""
@@ -179,7 +189,8 @@ class Assessor:
             return NO_PRICE
         if lacks(quote.row.table, state):
             return NO_MEASURE
-        return Priced(quote.amount, quote, quote.steps)
+        weight_g = facts.weight_g if quote.row.table.weight else 0
+        return Priced(quote.amount, quote, weight_g, quote.steps)
 
     def _agree(self, stay: Stay, wanted: dict[str, Wanted], after: int) -> None:
         """Make what is booked what should be."""
@@ -197,7 +208,7 @@ class Assessor:
                 self._charge(stay, one, booked)
 
     def _charge(self, stay: Stay, one: Wanted, booked: Booked) -> None:
-        amount, quote, steps = one.priced
+        amount, quote, _, steps = one.priced
         booked.amount, booked.time, booked.stands = amount, one.time, True
         booked.payer, booked.outlet, booked.destination = one.of.customer, one.of.outlet, one.of.destination
         for code in self._codes[one.due.name]:
@@ -215,7 +226,9 @@ class Assessor:
                     booked.outlet,
                     booked.destination or booked.outlet,
                     "",
-                    *NO_WEIGHT_USED,
+                    "",
+                    "",
+                    *one.priced.weights,
                     quote.row,
                     one.of.id,
                     quote.passed_over,

@@ -46,6 +46,8 @@ def test_unchanged_stays_pass(tampered: Stays) -> None:
             "recomputed_stay_prices",
         ),
         ("charge", "3 AS price_row", "part = '2025-11-14'", "recomputed_stay_prices"),
+        ("charge", "actual_g + 1 AS actual_g", "fee = 'cold_in'", "recomputed_stay_prices"),
+        ("charge", "chargeable_g + 1 AS chargeable_g", "fee = 'cold_out'", "recomputed_stay_prices"),
         ("charge", "'[]' AS steps", "part = '2025-11-15'", "recomputed_stay_prices"),
         ("charge", "'XAB' AS origin", "fee = 'storage'", "recomputed_stay_prices"),
         ("charge", "'nobody' AS cause", "fee = 'cold_out'", "caused"),

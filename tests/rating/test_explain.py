@@ -2,11 +2,15 @@
 
 from decimal import Decimal
 
+import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
+from flows.rating.conditions import NAMES as CONDITION_NAMES
 from flows.rating.explain import explain
+from flows.rating.factors import BY_NAME
 from flows.rating.model import Row
+from flows.rating.names import NAMES
 from flows.rating.passes import Step
 from flows.rating.tariffs import Tariffs
 from schemas.money import yuan
@@ -99,6 +103,51 @@ def test_a_flat_price_says_nothing_of_weights() -> None:
         "Rounding",
         "Amount",
     ]
+
+
+FACTORS_STEP = {
+    "kind": "factors",
+    "factors": {
+        "volume_cm3": "36000",
+        "weight_g": "2700",
+        "customer_level": "VIP",
+        "origin_province": "440000",
+        "hubs": "['SH-HUB', 'XA-HUB']",
+    },
+}
+
+
+def test_factors_have_chinese_names_and_units() -> None:
+    charge = {**TRANSIT, "steps": msgspec.json.encode([FACTORS_STEP]).decode()}
+    (step,) = (step for step in explain(charge) if step.label_en == "Factors")
+    assert (
+        step.text_zh
+        == "体积 36000 立方厘米，实际重量 2700 克，客户等级 VIP，始发省 440000，经过分拨 SH-HUB XA-HUB"
+    )
+    assert step.text_en.endswith("customer_level VIP, origin_province 440000, hubs SH-HUB XA-HUB")
+
+
+def test_whatever_a_row_may_name_has_a_chinese_name() -> None:
+    told = {*CONDITION_NAMES, *BY_NAME, "month_count"}
+    assert set(NAMES) == told
+
+
+def test_what_costs_nothing_is_told_with_its_price() -> None:
+    """Of steps that keep no price where it is nothing."""
+    tier = {
+        "kind": "base",
+        "where": "a.csv:2",
+        "terms": [["tier", "1", "days", "", "0.00"]],
+        "amount": "0.00",
+        "total": "0.00",
+    }
+    (step,) = (
+        step
+        for step in explain({**TRANSIT, "steps": msgspec.json.encode([tier]).decode()})
+        if step.label_en == "Base price"
+    )
+    assert "阶梯 1 天 × 0.00 元 = 0.00 元" in step.text_zh
+    assert "tier 1 day × 0.00 yuan = 0.00 yuan" in step.text_en
 
 
 def test_a_reversal_is_told_as_one() -> None:

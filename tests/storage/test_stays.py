@@ -17,8 +17,19 @@ from schemas.identity import version_of
 from schemas.parts import parts_of
 from schemas.reasons import WAITING
 from schemas.times import DAY
+from tests.lifecycle.world import tariff as published
 from tests.rating.material import scenarios
-from tests.storage.world import Store, happening, holds_together, moment, story, tariff, tick, yuan
+from tests.storage.world import (
+    BOOK,
+    Store,
+    happening,
+    holds_together,
+    moment,
+    story,
+    tariff,
+    tick,
+    yuan,
+)
 
 CASES = scenarios("stays.csv")
 
@@ -299,6 +310,32 @@ def test_what_is_charged_explains_itself() -> None:
     assert first["factors"]["area"] == "A1"
     told = [step.text_zh for step in explain({**row, "amount": str(row["amount"])})]
     assert any("此前各天已计 59.40 元，本日 59.40 元" in text for text in told), told
+
+
+def test_a_rounded_weight_is_told_with_what_was_measured() -> None:
+    store = Store(tariff()).until("11日09:00")
+    row = store.take(happening("11日08:00 入库 按重量 12板 2488公斤 冷冻")).rows["charge"][0]
+    told = {step.label_zh: step.text_zh for step in explain({**row, "amount": str(row["amount"])})}
+    assert row["fee"] == "cold_in"
+    assert told["计费重量"] == "实际 2488 公斤，按价格表取整，计 2500 公斤"
+    assert "采信重量" not in told
+
+
+def test_more_grams_than_a_column_holds_are_told_by_the_steps_alone() -> None:
+    small = BOOK["book.toml"].replace('weight = "actual"', 'weight = "larger"\ndivisor = 100')
+    store = Store(published({**BOOK, "book.toml": small})).until("11日09:00")
+    row = store.take(happening("11日08:00 入库 按重量 12板 4000方 2488公斤 冷冻")).rows["charge"][0]
+    assert (row["actual_g"], row["volumetric_g"], row["chargeable_g"]) == (0, 0, 0)
+    assert "40000000 公斤" in str([step.text_zh for step in explain({**row, "amount": str(row["amount"])})])
+
+
+def test_free_days_are_told_with_their_price() -> None:
+    store = Store(tariff()).until("11日09:00")
+    store.take(happening("11日08:00 入库 按托盘 12板 9000公斤 冷冻")).until("12日00:00")
+    row = next(row for row in store.rows["charge"] if row["part"] == "2025-11-11")
+    told = str([(step.text_zh, step.text_en) for step in explain({**row, "amount": str(row["amount"])})])
+    assert "阶梯 1 天 × 0.00 元 = 0.00 元" in told
+    assert "tier 1 day × 0.00 yuan = 0.00 yuan" in told
 
 
 def test_stays_of_one_block_do_not_mix() -> None:

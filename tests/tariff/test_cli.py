@@ -180,7 +180,7 @@ def test_withdraw(online: Run, sent: list[bytes]) -> None:
 def test_try_one_parcel(run: Run, online: Run) -> None:
     facts = ("--from", "SHA", "--to", "XAD", "--kg", "2.5", "--date", "2025-06-18")
     assert run("try", "--book", BOOK_DIRECTORY, *OFFLINE, "--fee", "transit", *facts) == 0
-    assert "■ transit: 5.00 元" in run.out
+    assert "■ 中转费 transit fee (transit): 5.00 元" in run.out
     assert "续重" in run.out
     assert "Continued weight" in run.out
     assert run("try", "--book", BOOK_DIRECTORY, *OFFLINE, "--from", "SHAX", "--to", "XAD") == 1

@@ -1,0 +1,67 @@
+"""What people call a parcel's facts in Chinese: factors of rows, what conditions name, and what is told beside them."""
+
+from typing import NamedTuple
+
+
+class Name(NamedTuple):
+    """A fact's Chinese name, and the unit in which its value is told."""
+
+    zh: str
+    unit: str = ""
+
+
+NAMES: dict[str, Name] = {
+    "origin": Name("始发网点"),
+    "destination": Name("目的网点"),
+    "origin_city": Name("始发城市"),
+    "destination_city": Name("目的城市"),
+    "origin_province": Name("始发省"),
+    "destination_province": Name("目的省"),
+    "product": Name("产品"),
+    "customer": Name("客户"),
+    "customer_level": Name("客户等级"),
+    "line": Name("线路"),
+    "zone": Name("分区"),
+    "channel": Name("渠道"),
+    "billing": Name("计费方式"),
+    "direction": Name("正向或退件"),
+    "temperature": Name("温层"),
+    "area": Name("库区"),
+    "vehicle": Name("车型"),
+    "hub": Name("经过分拨"),
+    "hubs": Name("经过分拨"),
+    "service": Name("附加服务"),
+    "services": Name("附加服务"),
+    "holiday": Name("节假日"),
+    "weekday": Name("星期"),
+    "date": Name("日期"),
+    "weight": Name("实际重量", "公斤"),
+    "weight_g": Name("实际重量", "克"),
+    "volume": Name("体积", "立方米"),
+    "volume_cm3": Name("体积", "立方厘米"),
+    "density": Name("密度", "公斤/立方米"),
+    "pieces": Name("件数", "件"),
+    "longest": Name("最长边", "厘米"),
+    "longest_mm": Name("最长边", "毫米"),
+    "insured": Name("保价金额"),
+    "cod": Name("代收货款"),
+    "promised": Name("时效承诺", "小时"),
+    "promised_h": Name("时效承诺", "小时"),
+    "month_parcels": Name("当月累计票数", "票"),
+    "month_count": Name("当月票数的统计"),
+    "pallets": Name("板数", "板"),
+    "days": Name("天数", "天"),
+    "hours": Name("小时数", "小时"),
+    "condition": Name("条件"),
+}
+"""By the names that a charge's steps use: those of `flows.rating.factors` and of `flows.rating.conditions`."""
+
+
+def in_chinese(name: str, value: str) -> str:
+    """A fact as a charge tells it, in Chinese; one that a later version wrote keeps its name.
+
+    >>> in_chinese("weight_g", "2700"), in_chinese("customer_level", "VIP"), in_chinese("new", "1")
+    ('实际重量 2700 克', '客户等级 VIP', 'new 1')
+    """
+    zh, unit = NAMES.get(name, Name(name))
+    return f"{zh} {value} {unit}".rstrip()
