@@ -72,6 +72,6 @@ def losers(ranked: Sequence[tuple[Goodness, Row]]) -> Iterator[str]:
         reasons = zip(("less_specific", "lower_priority", "earlier_table"), winner, other, strict=False)
         last = "earlier_row" if row.settings is best.settings else "earlier_book"
         why = next((reason for reason, one, two in reasons if one != two), last)
-        yield f"{row.number_and_column} {why}"
+        yield f"{row.place_beside(best)} {why}"
     if len(ranked) > 1 + TOLD:
         yield f"and {len(ranked) - 1 - TOLD} more"

@@ -55,6 +55,10 @@ class Row(msgspec.Struct, frozen=True):
         """As a step says where its price stands."""
         return f"{self.file}:{self.number}" + (f":{self.column}" if self.column else "")
 
+    def place_beside(self, winner: "Row") -> str:
+        """The same of a row that lost; one of another book than the winner's says which."""
+        return self.number_and_column + (f"@{self.book}" if self.book != winner.book else "")
+
     @property
     def weighs(self) -> bool:
         """Whether the table's price goes by weight."""

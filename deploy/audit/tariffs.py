@@ -309,7 +309,7 @@ class Prices:
                 return None
             start, base = max(found, key=_first)
             less = [
-                f"{one.row.number_and_column} lower_amount {_yuan(amount)}"
+                f"{one.row.place_beside(base.row)} lower_amount {_yuan(amount)}"
                 for amount, one in found
                 if one is not base
             ]

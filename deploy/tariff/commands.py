@@ -56,7 +56,8 @@ def check(arguments: argparse.Namespace, connect: Connect, settings: Settings) -
     opened = open_book(arguments.book, connect)
     book = opened.read(network)
     day = day_of(arguments.date) if arguments.date else today()
-    remarks = (opened.located(remark) for remark in advice(book, network, day))
+    standing = [] if arguments.network is not None else books_in_force(connect, network)
+    remarks = (opened.located(remark) for remark in advice(book, network, day, standing))
     for line in bounded(remarks, 0 if arguments.all else SHOWN):
         say(f"warning: {line}")
     say(_summary(book))
@@ -87,9 +88,9 @@ def publish(arguments: argparse.Namespace, connect: Connect, settings: Settings)
     opened = open_book(arguments.book, connect)
     network, tariffs = publishing.standing(settings)
     book = opened.read(network)
-    for line in bounded(advice(book, network, today()), SHOWN):
-        sys.stderr.write(f"warning: {line}\n")
     before = _read(tariffs, network)
+    for line in bounded(advice(book, network, today(), before), SHOWN):
+        sys.stderr.write(f"warning: {line}\n")
     if not agreed(before, [*before, book], network, connect, yes=arguments.yes):
         return 1
     event = publishing.publish_tariff(settings, book, opened.files, arguments.by, arguments.comment)

@@ -7,7 +7,7 @@ from functools import partial
 from deploy.commands.where import LONG
 from deploy.rerating.work import Question, compare, count_of, of_touched
 from deploy.tariff.opening import Connect
-from deploy.tariff.what_if import progress, told
+from deploy.tariff.what_if import not_counted, progress, told
 from flows.fees.current import FEES
 from flows.governance.network import Network
 from flows.rating.model import Book
@@ -26,6 +26,8 @@ def agreed(
     if not prices:
         _say("no price of any day changes")
         return True
+    for remark in not_counted(before, after):
+        _say(remark)
     try:
         client = connect(LONG)
     except StoreAwayError as away:

@@ -83,8 +83,7 @@ def progress() -> Progress:
 
 def _remarks(standing: Sequence[Book], after: Sequence[Book], draft: Book) -> Iterator[str]:
     """What these sums do not tell."""
-    for fee in newly_priced(standing, after) if standing else ():
-        yield f"warning: {fee} has no price in force: nothing was charged for it, so it is not counted"
+    yield from not_counted(standing, after)
     if any(
         due.price in {table.fee for table in draft.tables} and due.trigger in OF_STORES for due in _PRICED
     ):
@@ -92,6 +91,12 @@ def _remarks(standing: Sequence[Book], after: Sequence[Book], draft: Book) -> It
     policies = [book.policy for book in standing if book.policy is not None]
     if draft.policy is not None and policies and policies[-1] != draft.policy:
         yield "warning: the book has another weight policy: weights stay as they were adopted"
+
+
+def not_counted(standing: Sequence[Book], after: Sequence[Book]) -> Iterator[str]:
+    """Of fees that only the new book prices, that no sum tells of them; where no book stands, all are new."""
+    for fee in newly_priced(standing, after) if standing else ():
+        yield f"warning: {fee} has no price in force: nothing was charged for it, so it is not counted"
 
 
 def told(found: Comparison, network: Network, most: int) -> Iterator[str]:

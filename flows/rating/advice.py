@@ -10,7 +10,8 @@
 * `gap_in_ranges`: rows that differ in one range leave a gap between them (for base prices also below and above),
   and no row without that range, of the same or coarser places, fills it.
 * `line_without_price`, `line_partly_priced`: from an origin province to a destination province a product has no base
-  price of a fee, or not between all outlets. A row with further factors counts as a price here.
+  price of a fee, or not between all outlets, neither in this book nor in one that is in force beside it. A row with
+  further factors counts as a price here.
 
 More could be found only by trying every parcel. Nothing here is needed to rate.
 """
@@ -30,6 +31,7 @@ from flows.rating.model import NO_END, Book, PriceTable, Row, lists_of
 from flows.rating.settings import ZONES
 from flows.rating.shapes import SHAPES
 from flows.rating.spelling import bounds
+from flows.rating.tariffs import in_force
 from schemas.problems import Problem
 from schemas.times import date_of
 
@@ -40,8 +42,11 @@ WHOLE = 100
 _Key = tuple[Any, ...]
 
 
-def advice(book: Book, network: Network, day: int) -> Iterator[Problem]:
-    """All that is remarkable about a book on a business day (days since 1970-01-01), as it is found."""
+def advice(book: Book, network: Network, day: int, standing: Sequence[Book] = ()) -> Iterator[Problem]:
+    """All that is remarkable about a book on a business day (days since 1970-01-01), as it is found.
+
+    `standing`: the books in force, of which it replaces the one of its name and stands beside the others.
+    """
     for table in book.tables:
         if table.last_day < day:
             message = f"the table ended on {date_of(table.last_day)}; only corrections of that time use it"
@@ -51,7 +56,8 @@ def advice(book: Book, network: Network, day: int) -> Iterator[Problem]:
     for rows in lists_of([book]).values():
         yield from _beaten(rows)
         yield from _gaps(rows, network)
-    yield from lines_without_price(book, network, day)
+    beside = [other for other in in_force(standing) if other.name != book.name]
+    yield from lines_without_price(book, network, day, beside)
 
 
 def _remark(row: Row, column: str, rule: str, message: str) -> Problem:

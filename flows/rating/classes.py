@@ -53,6 +53,13 @@ class Context(msgspec.Struct, frozen=True):
     zones: Mapping[str, Zones]
     """By factor (zone, line): which one an origin and destination are in."""
     holidays: Mapping[int, str]
+    books: Mapping[int, str] = {}
+    """Versions of the tables' books, by the tables' identities."""
+
+    def place(self, row: Row, beside: Row) -> str:
+        """Where a row stands; of another book than a row beside it with that book's version: `file:row@version`."""
+        book = self.books.get(id(row.table), "")
+        return row.where if book == self.books.get(id(beside.table), "") else f"{row.where}@{book}"
 
 
 class Classes:

@@ -11,7 +11,7 @@ from flows.rating.exact import Exact
 from flows.rating.facts import Facts
 from flows.rating.levels import LEVELS
 from flows.rating.measures import number
-from flows.rating.passes import ROUNDINGS, Step, passed_over, steps_in_words
+from flows.rating.passes import ROUNDINGS, Step, base_column, passed_over, steps_in_words
 from flows.rating.rounding import PER_UNIT, to_fen
 from flows.rating.tariffs import SHORT, Quote
 from schemas.money import parse_yuan, yuan
@@ -72,6 +72,7 @@ def of_quote(quote: Quote, facts: Facts, version: str) -> list[Step]:
         "book_version": version,
         "price_table": row.file,
         "price_row": row.number,
+        "price_column": row.column,
         "matched": row.level,
         "weight_class": "",
         "weight_event": "",
@@ -171,11 +172,13 @@ def _weights(charge: Mapping[str, object], factors: Factors) -> Iterator[Step]:
 def _match(charge: Mapping[str, object]) -> Step:
     zh, en = _words(MATCHES, charge["matched"])
     file, row, version = charge["price_table"], charge["price_row"], charge["book_version"]
+    column = charge.get("price_column") or base_column(str(charge.get("steps") or ""), f"{file}:{row}")
+    at_zh, at_en = (f"「{column}」列", f" column {column}") if column else ("", "")
     return Step(
         "匹配价格",
         "Matched price",
-        f"{zh}：{file} 第 {row} 行（价格手册 {version}）",
-        f"{en}: {file} row {row} (tariff book {version})",
+        f"{zh}：{file} 第 {row} 行{at_zh}（价格手册 {version}）",
+        f"{en}: {file} row {row}{at_en} (tariff book {version})",
     )
 
 

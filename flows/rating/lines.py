@@ -1,6 +1,6 @@
 """Lines without a price: from which province to which, for which product, a book has no base price of a fee."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import product as combinations
 
 from flows.governance.network import Network
@@ -15,24 +15,38 @@ _Names = dict[str, set[tuple[str, str]]]
 """By product ("": any): the ends that rows name."""
 
 
-def lines_without_price(book: Book, network: Network, day: int) -> Iterator[Problem]:
+def lines_without_price(
+    book: Book, network: Network, day: int, beside: Sequence[Book] = ()
+) -> Iterator[Problem]:
     """Lines without any base price, and lines where some outlets have none, on a business day.
 
-    A fee whose tables begin later is looked at on its first day.
+    A fee whose tables begin later is looked at on its first day. `beside`: books in force with it; what they price
+    needs no price of its own.
     """
-    base: dict[str, list[Row]] = {}
-    for row in book.rows:
-        if row.table.kind == "base":
-            base.setdefault(row.table.fee, []).append(row)
+    base = _base_rows([book])
+    others = _base_rows(beside)
     for fee, rows in base.items():
         at = max(day, min(row.table.first_day for row in rows))
-        lines = _Lines(fee, [row for row in rows if row.table.first_day <= at <= row.table.last_day], network)
+        priced = [*rows, *others.get(fee, ())]
+        lines = _Lines(
+            fee, [row for row in priced if row.table.first_day <= at <= row.table.last_day], network
+        )
         for product, (origin, destination) in combinations(sorted(network.products), lines.pairs()):
             if (found := lines.look(origin, destination, product, rows[0].file, at)) is not None:
                 yield found
         if lines.left <= 0:
             message = f"{fee}: there are too many prices between outlets to look at every line"
             yield Problem(rows[0].file, 0, "", "not_looked_at", message)
+
+
+def _base_rows(books: Iterable[Book]) -> dict[str, list[Row]]:
+    """Rows of base prices by fee."""
+    found: dict[str, list[Row]] = {}
+    for book in books:
+        for row in book.rows:
+            if row.table.kind == "base":
+                found.setdefault(row.table.fee, []).append(row)
+    return found
 
 
 class _Lines:

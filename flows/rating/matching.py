@@ -73,7 +73,8 @@ def _word(text: str) -> int:
 
 
 class Match(msgspec.Struct, frozen=True):
-    """The row that won; and those that lost, in order, each with the reason: `file:row reason`."""
+    """The row that won; and those that lost, in order, each with the reason: `file:row reason`,
+    `file:row@version reason` where it is another book's."""
 
     row: Row
     passed_over: str
@@ -110,8 +111,15 @@ class PriceList:
         except KeyError:
             pass
         found = self._candidates(key, facts)
-        match = Match(found[0][1], ", ".join(_losers(found))) if found else None
+        match = Match(found[0][1], ", ".join(self._losers(found))) if found else None
         return remember(self._best, key, match)
+
+    def _losers(self, found: Sequence[tuple[Rank, Row]]) -> Iterator[str]:
+        """The rows after the first, and why they lost."""
+        for loser in found[1 : 1 + MOST_PASSED_OVER]:
+            yield f"{self._context.place(loser[1], found[0][1])} {_why(found[0], loser)}"
+        if len(found) > 1 + MOST_PASSED_OVER:
+            yield f"and {len(found) - 1 - MOST_PASSED_OVER} more"
 
     def _candidates(self, key: Key, facts: Facts) -> list[tuple[Rank, Row]]:
         """Rows that cover a parcel, the winner first."""
@@ -216,14 +224,6 @@ _FILTER: dict[type[Named], Callable[[Any, Any], bool]] = {
     ),
     When: lambda named, holding: named.condition in holding,
 }
-
-
-def _losers(found: Sequence[tuple[Rank, Row]]) -> Iterator[str]:
-    """The rows after the first, and why they lost."""
-    for loser in found[1 : 1 + MOST_PASSED_OVER]:
-        yield f"{loser[1].where} {_why(found[0], loser)}"
-    if len(found) > 1 + MOST_PASSED_OVER:
-        yield f"and {len(found) - 1 - MOST_PASSED_OVER} more"
 
 
 def _why(winner: tuple[Rank, Row], loser: tuple[Rank, Row]) -> str:

@@ -1,5 +1,6 @@
 """The passes of a price in plain words: what a charge's `steps` and `passed_over` say, in Chinese and in English."""
 
+import re
 from ast import literal_eval
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -66,6 +67,9 @@ NO_PRICE = "0.00"
 LOWER = ("金额较低：{} 元", "comes to less: {} yuan")
 """Of base prices of another name."""
 
+OF_BOOK = re.compile(r"(.+)@([0-9a-f]{16})")
+"""A row of another book than the winner's: where it stands, and the book's version."""
+
 _steps = msgspec.json.Decoder(list[Pass])
 
 
@@ -93,16 +97,30 @@ def passed_over(text: str) -> Iterator[Step]:
     """Rows that were for the parcel too, and why they lost."""
     if not text:
         return
-    zh, en = [], []
-    for one in text.split(", "):
-        where, _, why = one.partition(" ")
-        reason = LOST.get(why)
-        if why.startswith("lower_amount "):
-            amount = why.removeprefix("lower_amount ")
-            reason = LOWER[0].format(amount), LOWER[1].format(amount)
-        zh.append(f"{where}（{reason[0]}）" if reason else one)
-        en.append(f"{where} ({reason[1]})" if reason else one)
-    yield Step("落选价格", "Passed over", "；".join(zh), "; ".join(en))
+    told = [_lost(one) for one in text.split(", ")]
+    yield Step("落选价格", "Passed over", "；".join(zh for zh, _ in told), "; ".join(en for _, en in told))
+
+
+def _lost(one: str) -> tuple[str, str]:
+    """A row that lost: of another book than the winner's (`file:row@version`) with that book."""
+    where, _, why = one.partition(" ")
+    reason = LOST.get(why)
+    if why.startswith("lower_amount "):
+        amount = why.removeprefix("lower_amount ")
+        reason = LOWER[0].format(amount), LOWER[1].format(amount)
+    if reason is None:
+        return one, one
+    zh, en = reason
+    if of_book := OF_BOOK.fullmatch(where):
+        where, version = of_book.groups()
+        zh, en = f"价格手册 {version}，{zh}", f"tariff book {version}, {en}"
+    return f"{where}（{zh}）", f"{where} ({en})"
+
+
+def base_column(steps: str, row: str) -> str:
+    """In a matrix the heading of the base price's column, where a charge keeps its steps; `row`: `file:row`."""
+    places = (one.where for one in _steps.decode(steps or "[]") if one.kind == "base")
+    return next(places, "").removeprefix(row).removeprefix(":")
 
 
 def _factors(one: Pass) -> Step:

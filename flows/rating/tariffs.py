@@ -88,11 +88,12 @@ class Tariffs:
         self.policy: WeightPolicy = policies[-1] if policies else NOTHING_ADOPTED
         """The weight policy of the newest book that has one."""
         holidays = {day: name for book in self.books for day, name in book.holidays.items()}
-        bare = Context(network, {}, holidays)
+        versions = {id(table): book.version for book in self.books for table in book.tables}
+        bare = Context(network, {}, holidays, versions)
         names = {table.name for book in self.books for table in book.tables if table.kind == "zones"}
         lists = lists_of(self.books)
         zones = {name: PriceList(lists["", "zones", name], bare) for name in sorted(names)}
-        self.context = Context(network, zones, holidays)
+        self.context = Context(network, zones, holidays, versions)
         fees = {table.fee for book in self.books for table in book.tables if table.kind != "zones"}
         self.fees = {fee: FeePrices(fee, self.books, lists, self.context) for fee in sorted(fees)}
 
@@ -208,6 +209,7 @@ class FeePrices:
     """All that makes a fee's price: base prices, surcharges, discounts, floor and cap."""
 
     def __init__(self, fee: str, books: Sequence[Book], lists: Lists, context: Context) -> None:
+        self._context = context
         bases = [PriceList(rows, context) for rows in competing(lists, fee, "base")]
         self.base = bases[0] if bases else PriceList((), context)
         self.alternatives = bases if len(bases) > 1 else []
@@ -235,7 +237,7 @@ class FeePrices:
         most = _most(amounts)
         prices, match = found[most]
         less = [
-            f"{one.row.where} lower_amount {amount}"
+            f"{self._context.place(one.row, match.row)} lower_amount {amount}"
             for n, ((_, one), amount) in enumerate(zip(found, amounts, strict=True))
             if n != most
         ]

@@ -35,7 +35,11 @@ def test_every_shape_of_a_price_is_compared() -> None:
 
 
 def play(
-    client: Client, network: NetworkPublished, tariff: TariffPublished, events: Sequence[ParcelEvent]
+    client: Client,
+    network: NetworkPublished,
+    tariff: TariffPublished,
+    events: Sequence[ParcelEvent],
+    beside: Sequence[TariffPublished] = (),
 ) -> Report:
     """Write the books of these events and audit them."""
     lane = Lane(client)
@@ -44,7 +48,7 @@ def play(
         for start in range(0, len(events), IN_A_BLOCK):
             some = events[start : start + IN_A_BLOCK]
             now = max(now, *(event.time for event in some))
-            control = [*parts_of(network, 1_000), *parts_of(tariff, 1_000)] * (start == 0)
+            control = [*parts_of(network, 1_000), *parts_of(tariff, 1_000), *beside] * (start == 0)
             lane.block([*map(record, control), record(Tick(id=f"tick{start}", time=now)), *map(record, some)])
         lane.block([record(Tick(id="last", time=now + 30 * HOUR))])
     return audited(client, data_time=lane.lifecycle.ring.now)
@@ -86,6 +90,27 @@ def test_a_table_of_every_kind(empty: Client, seed: int) -> None:
     assert used == {f"t{n}" for n in range(len(books.TABLES))} - {"t15"}, (
         "of no parcels in the month nothing is said"
     )
+
+
+def test_rows_of_two_books_that_compete(empty: Client) -> None:
+    """A row that lost to another book's says which book it stands in; changed, that is noticed."""
+    toml = 'name = "旁边"\n[[table]]\nfee = "waybill"\nshape = "flat"\nfile = "t0.csv"\neffective_from = 2020-01-01\n'
+    files = {"book.toml": toml, "t0.csv": "product,price\n,0.77\n"}
+    beside = TariffPublished(
+        id="beside", time=world.START, version=version_of(files), name="旁边", files=files
+    )
+    report = play(empty, books.directory(), books.tariff(), everything(94), [beside])
+    assert report.passed, report.to_text()
+    told = f"t0.csv:2@{beside.version} earlier_table"
+    sql = (
+        f"SELECT hex(min(charge_id)) FROM charge WHERE fee = 'waybill' AND passed_over = '{told}' "
+        "AND waybill NOT IN (SELECT waybill FROM charge WHERE revision > 0) "
+        "AND waybill IN (SELECT waybill FROM event WHERE kind = 'order' GROUP BY waybill HAVING count() = 1)"
+    )
+    (one,) = empty.query(sql).result_rows[0]
+    wrong = "'t0.csv:2 earlier_table'"
+    failed = changed(Kept(empty, ["charge"]), "passed_over", wrong, f"hex(charge_id) = '{one}'")
+    assert "recomputed_snapshots" in failed
 
 
 TAMPERED = (

@@ -150,6 +150,24 @@ def test_what_costs_nothing_is_told_with_its_price() -> None:
     assert "tier 1 day × 0.00 yuan = 0.00 yuan" in step.text_en
 
 
+def test_a_row_that_lost_says_which_book_it_stands_in() -> None:
+    """The same row of the same file, in another book."""
+    lost = "transit.csv:42@fedcba9876543210 less_specific, transit.csv:7 earlier_table"
+    told = {step.label_en: (step.text_zh, step.text_en) for step in explain({**TRANSIT, "passed_over": lost})}
+    assert told["Passed over"] == (
+        "transit.csv:42（价格手册 fedcba9876543210，不如中选行具体）；transit.csv:7（生效日期较早）",
+        "transit.csv:42 (tariff book fedcba9876543210, less specific); transit.csv:7 (in force from an earlier day)",
+    )
+
+
+def test_a_price_in_a_matrix_says_its_column() -> None:
+    base = {"kind": "base", "where": "transit.csv:42:陕西", "terms": [["flat", "1", "", "1.00", "1.00"]]}
+    charge = {**TRANSIT, "steps": msgspec.json.encode([base]).decode()}
+    (step,) = (step for step in explain(charge) if step.label_en == "Matched price")
+    assert "transit.csv 第 42 行「陕西」列" in step.text_zh
+    assert "transit.csv row 42 column 陕西" in step.text_en
+
+
 def test_a_reversal_is_told_as_one() -> None:
     """With its negative amount, and no complaint about it."""
     last = explain({**TRANSIT, "amount": Decimal("-5.25")})[-1]

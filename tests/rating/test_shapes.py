@@ -4,6 +4,7 @@ import csv
 import io
 from collections.abc import Mapping
 
+import msgspec
 import pytest
 
 from flows.rating.book import Book, read_book
@@ -147,3 +148,15 @@ def test_order(case: Case, rows: tuple[str, str]) -> None:
 def test_the_day_of_orders_is_a_tuesday() -> None:
     """As the table of orders says."""
     assert (DAY + 3) % 7 + 1 == 2
+
+
+def test_a_losing_row_of_another_book_says_which() -> None:
+    """Of two books in force; of alternatives, too."""
+    alternatives = {f"{row}设置": f"name={row}" for row in ("甲", "乙")}
+    for settings, why in (({}, "earlier_book"), (alternatives, "lower_amount 1.00")):
+        case = {"甲": "", "乙": "", "甲设置": "", "乙设置": "", **settings}
+        one, other = order_book(case, "甲"), order_book(case, "乙")
+        other = msgspec.structs.replace(other, name="另一本")
+        quote = Tariffs([one, other], NETWORK).rate("transit", DAY, PARCEL)
+        assert quote is not None
+        assert quote.passed_over == f"甲.csv:2@{one.version} {why}"

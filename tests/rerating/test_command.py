@@ -102,6 +102,18 @@ def test_what_these_sums_do_not_tell_is_said(run: Run, tmp_path: Path) -> None:
     assert "another weight policy" in run.err
 
 
+def test_a_publication_names_fees_that_only_the_new_book_prices(
+    run: Run, sent: list[bytes], tmp_path: Path
+) -> None:
+    book = Path(write(tmp_path / "book", "不变"))
+    more = '[[table]]\nfee = "handling"\nfile = "handling.csv"\nshape = "flat"\neffective_from = 2025-01-01\n'
+    (book / "book.toml").write_text((book / "book.toml").read_text("utf-8") + more, "utf-8")
+    (book / "handling.csv").write_text("price\n1\n", "utf-8")
+    assert run("publish", str(book), "--yes") == 0
+    assert "handling has no price in force: nothing was charged for it, so it is not counted" in run.out
+    assert sent
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [

@@ -2,6 +2,7 @@
 
 from datetime import date
 
+import msgspec
 import pytest
 
 from flows.rating.advice import advice
@@ -73,3 +74,16 @@ def test_two_tables_together_beat_a_third() -> None:
     later = toml.replace("2025-04-01", "2025-04-02")
     book = read_book({FILE: later, **files}, NETWORK)
     assert [one.rule for one in remarks(book)] == ["table_ended"]
+
+
+def test_lines_that_a_book_beside_it_prices() -> None:
+    """Need no price in this one, unless it takes the other's place."""
+    small = read_book({FILE: book_toml(FLAT), "prices.csv": "origin_province,price\n上海,1.00\n"}, NETWORK)
+    whole = read_book({FILE: book_toml(FLAT), "prices.csv": "price\n1.00\n"}, NETWORK)
+    beside = msgspec.structs.replace(whole, name="另一本")
+
+    def rules(*standing: Book) -> set[str]:
+        return {one.rule for one in advice(small, NETWORK, DAY, standing)}
+
+    assert rules() == rules(whole) == {"line_without_price"}
+    assert rules(beside) == set()
