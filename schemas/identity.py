@@ -5,6 +5,7 @@ the work of the SHA-256 chain over the blocks. What strangers send is named by S
 """
 
 import hashlib
+import unicodedata
 from collections.abc import Mapping
 
 from xxhash import xxh3_128_hexdigest
@@ -21,6 +22,11 @@ def content_id(prefix: str, *parts: str | bytes) -> str:
 def guarded_id(prefix: str, *parts: str | bytes) -> str:
     """The same for what strangers send: 128 bits of SHA-256, so that nobody can make two things with one id."""
     return f"{prefix}-{hashlib.sha256(_joined(parts)).hexdigest()[:32]}"
+
+
+def person_of(name: str) -> str:
+    """A person's name as it is compared: however it is spaced, in whatever case or width its letters are written."""
+    return " ".join(unicodedata.normalize("NFKC", name).casefold().split())
 
 
 def _joined(parts: tuple[str | bytes, ...]) -> bytes:

@@ -15,6 +15,7 @@ from deploy.audit.postings import words
 from deploy.audit.receipts import RECEIPTS, SUSPENSE
 from deploy.audit.report import Check, Findings
 from deploy.audit.store import LAST, Row, Store, shard_of
+from schemas.identity import person_of
 from schemas.times import date_of
 
 DAY, SHANGHAI = 86_400_000, 28_800_000
@@ -176,7 +177,7 @@ class Closes:
             or (one.row["period"] != "day" and one.row["last"] == of.row["last"])
             for one in several
         )
-        if of.row["by"] == row["by"] or rests or not row["reason"].strip():
+        if person_of(of.row["by"]) == person_of(row["by"]) or rests or not row["reason"].strip():
             self.found.add(f"{row['close_id']}: undoes {row['of']} and may not")
         if (row["period"], row["first"], row["last"]) != tuple(
             of.row[name] for name in ("period", "first", "last")

@@ -12,6 +12,7 @@ from deploy.audit.movements import COMPARED
 from deploy.audit.receipts import Bounds
 from deploy.audit.report import Check, Findings
 from deploy.audit.store import Store
+from schemas.identity import person_of
 
 _ROWS = """
     SELECT event_id, toString(group) AS group, event_time, toString(decision) AS decision, by, exception_id, shares,
@@ -122,14 +123,21 @@ class Decided:
             if row["decision"] in _REASONED and not row["reason"].strip():
                 self.found.add(f"{row['event_id']}: nobody said why")
             if row["decision"] in _WORDS:
-                word = row["event_time"], row["by"]
+                word = row["event_time"], person_of(row["by"])
                 words.append(((row["group"], row["of"]), row["decision"], word))
                 continue
             shares = {
                 (one["payment"], one["document"]): one["amount_e4"] for one in json.loads(row["shares"])
             }
             one = Decision(
-                *(row["group"], row["event_id"], row["event_time"], row["decision"], row["by"], shares),
+                *(
+                    row["group"],
+                    row["event_id"],
+                    row["event_time"],
+                    row["decision"],
+                    person_of(row["by"]),
+                    shares,
+                ),
                 *(row["payment"], row["document"], row["units"], row["exception_id"]),
             )
             self._all[row["group"], row["event_id"]] = one
@@ -201,9 +209,12 @@ class Decided:
         decision = self._written.get((group, document))
         given_up = min(decision.units, asked) if decision is not None else 0
         wanted = [(given_up, f"decision {decision.number}")] if decision is not None and given_up else []
-        there = [(one.units, one.evidence) for one in vouchers if one.what == "write_off"]
+        vouchers = [one for one in vouchers if one.what == "write_off"]
+        there = [(one.units, one.evidence) for one in vouchers]
         if there != wanted:
             self.found.add(f"{document}: {there} is written off, should be {wanted}")
+        elif decision is not None and any(one.time < decision.time for one in vouchers):
+            self.found.add(f"{document}: is written off before that was decided")
 
     def check(self) -> Check:
         """The outcome."""

@@ -8,6 +8,7 @@ import msgspec
 
 from deploy.audit.report import Check, Findings
 from deploy.audit.store import LANE, Store
+from schemas.identity import person_of
 
 _CLOSES = """
     SELECT seq, event_id, toString(status) AS status, toInt32(through) AS through,
@@ -67,7 +68,7 @@ class Closes:
             closed = one.status == "closed"
             if closed and not through < one.through < one.said_on:
                 found.add(f"{one.event}: closed through {one.through} on {one.said_on}, after {through}")
-            if not closed and (one.through >= through or one.by == by):
+            if not closed and (one.through >= through or person_of(one.by) == person_of(by)):
                 found.add(
                     f"{one.event}: {one.by} reopened after {one.through} what {by} had closed through {through}"
                 )

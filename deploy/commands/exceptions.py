@@ -90,6 +90,8 @@ def _amount(text: str) -> int:
     amount = parse_yuan(text)
     if amount <= 0:
         raise ValueError(f"{text!r} is not more than nothing")
+    if amount % 100:
+        raise ValueError(f"{text!r} has less than a fen in it")
     return amount
 
 

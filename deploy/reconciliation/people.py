@@ -17,7 +17,7 @@ from flows.reconciliation.decisions import REASONED
 from flows.reconciliation.deducting import REFUSED
 from flows.reconciliation.judge import ADVICE
 from schemas import topics
-from schemas.identity import content_id
+from schemas.identity import content_id, person_of
 from schemas.money import parse_yuan
 from schemas.money import yuan as told
 from schemas.payments import PaymentDecided, Share
@@ -183,7 +183,7 @@ class Answer:
     """
 
     def __init__(self, client: Client, by: str, reason: str = "") -> None:
-        if not by:
+        if not by.strip():
             raise ValueError("nobody decides: say --by NAME")
         self.client, self.by, self.reason = client, by, reason
 
@@ -243,14 +243,14 @@ class Answer:
     def approve(self, decision: str) -> PaymentDecided:
         """Another person's decision is agreed to."""
         of = self._decision(decision)
-        if of["decided_by"] == self.by:
+        if person_of(of["decided_by"]) == person_of(self.by):
             raise ValueError(f"{self.by} has decided it: another person has to agree")
         return self._said(of, "approve", of=decision)
 
     def withdraw(self, decision: str) -> PaymentDecided:
         """A decision no longer counts; of one that another person had to approve two have to say so."""
         of = self._decision(decision)
-        if self.by in of["withdrawn_by"]:
+        if person_of(self.by) in map(person_of, of["withdrawn_by"]):
             raise ValueError(f"{self.by} has withdrawn it: another person has to, too")
         return self._said(of, "withdraw", of=decision)
 

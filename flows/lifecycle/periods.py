@@ -13,6 +13,7 @@ import msgspec
 from flows.lifecycle.intake import RefusedError
 from flows.lifecycle.repeats import content_of, is_repeat
 from schemas.events import BooksClosed, BooksReopened
+from schemas.identity import person_of
 from schemas.times import business_day, date_of, day_of
 from sinks import columns
 from sinks.columns import Made
@@ -62,7 +63,8 @@ class Periods(msgspec.Struct):
             return closed if day <= self.through else ""
         if day >= self.through:
             return f"{closed or 'the books are open'}: there is nothing to reopen after {event.through}"
-        return f"{event.by} closed them, another person reopens them" if event.by == self.by else ""
+        same = person_of(event.by) == person_of(self.by)
+        return f"{event.by} closed them, another person reopens them" if same else ""
 
 
 def rows(events: Sequence[Said]) -> dict[str, Made] | None:

@@ -29,6 +29,7 @@ from flows.reconciliation.record import (
     day_key,
     sums_key,
 )
+from schemas.identity import person_of
 from schemas.payments import CloseAsked, ReopenAsked, Sort, exception_id
 from schemas.times import DAY, SHANGHAI_OFFSET, business_day, date_of, day_of, iso, next_month
 
@@ -296,7 +297,7 @@ def _against(event: ReopenAsked, of: Standing | None, standing: Iterable[Standin
     if of is None:
         yield Lack("not_standing", event.of)
         return
-    if of.by == event.by:
+    if person_of(of.by) == person_of(event.by):
         yield Lack("same_person", of.by)
     if of.period == "day":
         for other in standing:

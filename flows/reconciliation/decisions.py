@@ -19,6 +19,7 @@ import msgspec
 
 from flows.reconciliation.model import Decisions
 from flows.reconciliation.record import DecisionRecord, DecisionState, due_key, payment_key
+from schemas.identity import person_of
 from schemas.payments import PaymentDecided, Share
 
 MOVES = ("match", "write_off", "refund")
@@ -44,7 +45,7 @@ class InForce(msgspec.Struct):
     """By exception: until when it sleeps."""
     accepted: dict[str, int]
     """By exception: the amount that is accepted."""
-    documents: dict[str, str]
+    documents: dict[str, PaymentDecided]
     """By document: the decision that wrote it off."""
 
 
@@ -84,11 +85,12 @@ def states(records: Iterable[DecisionRecord], most: int) -> Iterator[tuple[Decis
     said = [(one.said, one) for one in records if one.said is not None and one.said.decision not in WORDS]
     alone: dict[tuple[str, str], dict[str, int]] = defaultdict(dict)
     for decision, record in sorted(said, key=lambda one: (one[0].time, one[0].id)):
-        places = [(decision.by, key) for key in moved_by(decision)]
+        person = person_of(decision.by)
+        places = [(person, key) for key in moved_by(decision)]
         before = {number: amount for place in places for number, amount in alone[place].items()}
         amount = amount_of(decision)
         needs_two = decision.decision != "ignore" and amount + sum(before.values()) > most
-        agreed = min((at for by, at in record.approved.items() if by != decision.by), default=None)
+        agreed = min((at for by, at in record.approved.items() if by != person), default=None)
         state = _state(record, needs_two, agreed)
         if state == "in_force" and agreed is None:
             for place in places:
@@ -121,7 +123,7 @@ def in_force(records: Iterable[DecisionRecord]) -> InForce:
                     shares[pair], found.times[pair] = share, one.time
             case "write_off":
                 written_off[one.document] = one.amount_e4
-                found.documents[one.document] = one.id
+                found.documents[one.document] = one
             case "refund":
                 to_refund[one.payment] = one.amount_e4
             case "ignore":

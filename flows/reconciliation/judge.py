@@ -313,8 +313,9 @@ class Judge:
         should = None
         if given_up:
             rule = rule_of_write_off(due.direction) if ours and due.kind not in VIRTUAL else ""
-            evidence = f"decision {decided.documents[due.document]}"
-            should = Wanted(given_up, rule, due.party, record.since, due.currency, WRITTEN_OFF, evidence)
+            by = decided.documents[due.document]
+            at, evidence = max(record.since, by.time), f"decision {by.id}"
+            should = Wanted(given_up, rule, due.party, at, due.currency, WRITTEN_OFF, evidence)
         if record.written_off is None:
             if should is None:
                 return

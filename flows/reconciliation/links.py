@@ -20,6 +20,7 @@ from flows.reconciliation.record import (
     payment_key,
 )
 from flows.reconciliation.rules import MatchingRules
+from schemas.identity import person_of
 
 MOST_SHARING = 1_000
 """Dues that may share a number; one that more of them have names none of them."""
@@ -221,9 +222,14 @@ class Links:
         while waiting:
             said = waiting.pop()
             for other in [one for key in moved_by(said) for one in self.decisions_on(key)]:
-                if other.key not in found and other.said is not None and other.said.by == said.by:
+                beside = other.said
+                if (
+                    other.key not in found
+                    and beside is not None
+                    and person_of(beside.by) == person_of(said.by)
+                ):
                     found[other.key] = other
-                    waiting.append(other.said)
+                    waiting.append(beside)
         return list(found.values())
 
     def _read(self, record: PaymentRecord) -> Paid | None:

@@ -44,7 +44,7 @@ from flows.reconciliation.record import (
 from flows.reconciliation.rules import FILE, MatchingRules, default_rules, read_matching
 from schemas import topics
 from schemas.events import DeadLetterReplayed, Tick
-from schemas.identity import content_id, version_of
+from schemas.identity import content_id, person_of, version_of
 from schemas.limits import AHEAD, LEAP, OLDEST
 from schemas.payments import (
     BillComplete,
@@ -406,7 +406,8 @@ class Payments:
             of = self._decision_record(decision_key(event.group, event.of), event.time)
             self._change(of)
             words = of.withdrawn if event.decision == "withdraw" else of.approved
-            words[event.by] = min(words.get(event.by, event.time), event.time)
+            person = person_of(event.by)
+            words[person] = min(words.get(person, event.time), event.time)
             self._link(of)
             self._touch_decided(of, event.group, event.id)
         self.output.decided.append(Decided(event, at.partition, at.offset))

@@ -10,7 +10,7 @@ from flows.reconciliation.record import due_key
 from schemas import topics
 from schemas.events import Event
 from schemas.money import yuan
-from schemas.times import DAY, MINUTE
+from schemas.times import DAY, MINUTE, business_day, date_of
 from tests.channels.test_believed import COMBINED
 from tests.channels.world import NOON, TEXT, world
 from tests.payments.world import GROUP, Books, cancelled, decided, due, key, paid, refunded, rules, tick
@@ -142,6 +142,17 @@ def test_what_was_paid_too_much_leaves_when_it_has_gone_back() -> None:
     for _ in range(257):
         books.restart()
     assert not [key for key in books.work.ring.records if not key.startswith(("r/", "f/"))]
+
+
+def test_a_write_off_is_booked_when_it_is_decided() -> None:
+    """An expense of the day on which somebody gave the money up, however old the document is."""
+    late = NOON + 20 * DAY
+    books = Books().take(due("FR-1", "10.00")).until(late)
+    books.take(decided("write_off", "K1", document="FR-1", amount_e4=100_000, time=late))
+    (row,) = (row for row in books.rows["payment_match"] if row["what"] == "write_off")
+    assert row["business_date"] == date_of(business_day(late))
+    days = {row["business_date"] for row in books.rows["journal"] if row["account"] == "6302"}
+    assert days == {date_of(business_day(late))}
 
 
 def test_what_is_written_off_whole_leaves_with_its_decision() -> None:

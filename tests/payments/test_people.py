@@ -54,8 +54,8 @@ def test_from_the_question_to_the_answer(store: Written) -> None:
     )
     assert any(unknown in line and made.id in line for line in listing(store.client))
     with pytest.raises(ValueError, match="another person"):
-        Answer(store.client, "li").approve(made.id)
-    store.take(decided("approve", "K1", "li", of=made.id))
+        Answer(store.client, " Li").approve(made.id)
+    store.take(*(decided("approve", f"K{n}", by, of=made.id) for n, by in enumerate(("li", " LI ", "ｌｉ"))))
     assert store.status("FR-1001")[0] == "open", "that is the same person"
     assert any(made.id in line for line in undone(store.client))
     store.take(Answer(store.client, "wang").approve(made.id))
