@@ -49,3 +49,13 @@ def test_no_number_that_could_be_a_cards_reaches_a_table() -> None:
     told = repr(books.rows) + repr(books.statuses) + repr(books.invoices)
     assert card not in told
     assert "4111 1111" not in told
+
+
+def test_a_name_that_is_a_hash_stays_though_its_digits_look_like_a_cards() -> None:
+    """Whoever says something waits for it under its name. This one has 14 digits in a row, the check digit is right."""
+    number = "decision-86c4b61250764584881db6ca0948c99c"
+    books = Books().take(due("FR-1", "10.00"))
+    books.take(decided("write_off", number, document="FR-1", amount_e4=100))
+    books.take(decided("withdraw", "K2", of=number))
+    assert [row["event_id"] for row in books.rows["payment_decision"]] == [number, "K2"]
+    assert [row["state"] for row in books.rows["decision_state"]] == ["in_force", "withdrawn"]
