@@ -5,10 +5,14 @@ the work of the SHA-256 chain over the blocks. What strangers send is named by S
 """
 
 import hashlib
+import re
 import unicodedata
 from collections.abc import Mapping
 
 from xxhash import xxh3_128_hexdigest
+
+HASHED = re.compile("[a-z]{2,8}-[0-9a-f]{32}")
+"""How most names of our own making look; what looks like a number in them is none."""
 
 
 def content_id(prefix: str, *parts: str | bytes) -> str:

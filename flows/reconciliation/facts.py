@@ -3,7 +3,6 @@
 Each is a function of the set of what was told, so that the order of telling cannot show.
 """
 
-import re
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -11,6 +10,7 @@ import msgspec
 
 from flows.reconciliation.model import Due, Paid
 from flows.reconciliation.record import PaymentRecord
+from schemas.identity import HASHED
 from schemas.payments import (
     BillComplete,
     BillLine,
@@ -44,8 +44,6 @@ _WRITTEN = (
 )
 """Fields of what others write that go into tables."""
 _IN_LINES = ("number", "order", "original", "payer", "text")
-_HASH = re.compile("[a-z]{2,8}-[0-9a-f]{32}")
-"""Names of our own making: `schemas.identity`."""
 RANK = {"pending": 0, "failed": 1, "closed": 1, "success": 2}
 """What was told with a higher rank counts: money that came is not undone by a later word about its order."""
 _BEST = ("trade", "fund")
@@ -130,17 +128,18 @@ def paid_of(payment: Payment, party: str = "") -> Paid:
     )
 
 
-def scrubbed(event: Word, scrub: Callable[[str], str]) -> Word:
-    """What others write, without anything in its numbers and texts that could be a card's number.
+def named(text: str, scrub: Callable[[str], str]) -> str:
+    """A name or text without anything that could be a card's number.
 
     A name that is a hash stays, though its digits may look like one: whoever said it waits for it.
     """
+    return text if HASHED.fullmatch(text) else scrub(text)
 
-    def clean(text: str) -> str:
-        return text if _HASH.fullmatch(text) else scrub(text)
 
+def scrubbed(event: Word, scrub: Callable[[str], str]) -> Word:
+    """What others write, without anything in its numbers and texts that could be a card's number."""
     written = [name for name in _WRITTEN if name in event.__struct_fields__]
-    changed: dict[str, Any] = {name: clean(getattr(event, name)) for name in written}
+    changed: dict[str, Any] = {name: named(getattr(event, name), scrub) for name in written}
     if isinstance(event, Receivable):
         changed["references"] = tuple(map(scrub, event.references))
     elif isinstance(event, PaymentDecided):
@@ -148,7 +147,7 @@ def scrubbed(event: Word, scrub: Callable[[str], str]) -> Word:
             Share(scrub(one.payment), scrub(one.document), one.amount_e4) for one in event.shares
         )
     elif isinstance(event, CloseAsked):
-        changed["named"] = tuple(Named(clean(one.item), scrub(one.reason)) for one in event.named)
+        changed["named"] = tuple(Named(named(one.item, scrub), scrub(one.reason)) for one in event.named)
     elif isinstance(event, BillLines):
         changed["lines"] = tuple(_scrubbed_line(line, scrub) for line in event.lines)
     return msgspec.structs.replace(event, **changed)

@@ -19,7 +19,7 @@ from flows.reconciliation.billing import BillEvent, Billing
 from flows.reconciliation.closing import Closing
 from flows.reconciliation.components import component
 from flows.reconciliation.decisions import ANSWERS, REASONED, WORDS, amount_of, states
-from flows.reconciliation.facts import current, due_of, scrubbed
+from flows.reconciliation.facts import current, due_of, named, scrubbed
 from flows.reconciliation.hashes import Hashes
 from flows.reconciliation.judge import Judge
 from flows.reconciliation.links import Links
@@ -689,7 +689,11 @@ class Payments:
             sealed = self.channels.seal(letter, raw) if self.channels is not None else b""
             self.output.refusals.append(
                 msgspec.structs.replace(
-                    kept, raw=sealed, waybill="", event_id=scrub(kept.event_id), detail=scrub(kept.detail)
+                    kept,
+                    raw=sealed,
+                    waybill="",
+                    event_id=named(kept.event_id, scrub),
+                    detail=scrub(kept.detail),
                 )
             )
 

@@ -57,5 +57,8 @@ def test_a_name_that_is_a_hash_stays_though_its_digits_look_like_a_cards() -> No
     books = Books().take(due("FR-1", "10.00"))
     books.take(decided("write_off", number, document="FR-1", amount_e4=100))
     books.take(decided("withdraw", "K2", of=number))
+    refused = "decision-61250764584881db6ca0948c99c86c4b"
+    books.take(decided("write_off", refused, document="FR-1", amount_e4=1_000_000_000))
+    assert [row["event_id"] for row in books.rows["dead_letter"]] == [refused]
     assert [row["event_id"] for row in books.rows["payment_decision"]] == [number, "K2"]
     assert [row["state"] for row in books.rows["decision_state"]] == ["in_force", "withdrawn"]
