@@ -130,15 +130,16 @@ class Decided:
                 (one["payment"], one["document"]): one["amount_e4"] for one in json.loads(row["shares"])
             }
             one = Decision(
-                *(
-                    row["group"],
-                    row["event_id"],
-                    row["event_time"],
-                    row["decision"],
-                    person_of(row["by"]),
-                    shares,
-                ),
-                *(row["payment"], row["document"], row["units"], row["exception_id"]),
+                group=row["group"],
+                number=row["event_id"],
+                time=row["event_time"],
+                decision=row["decision"],
+                by=person_of(row["by"]),
+                shares=shares,
+                payment=row["payment"],
+                document=row["document"],
+                units=row["units"],
+                exception=row["exception_id"],
             )
             self._all[row["group"], row["event_id"]] = one
             if one.decision == "write_off" and one.units > self._most:

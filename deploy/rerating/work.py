@@ -72,16 +72,16 @@ def compare(asked: Question, progress: Progress, processes: int = 0) -> Comparis
     parts = -(-count_of(asked.connect(), asked.where) // EACH)
     comparison = Comparison(asked.by, asked.network)
     several = min(processes or (os.cpu_count() or 1) + 1, parts, MOST)
-    for done, groups in enumerate((_beside if several > 1 else _alone)(asked, parts, several), 1):
+    answers = _beside(asked, parts, several) if several > 1 else _alone(asked, parts)
+    for done, groups in enumerate(answers, 1):
         comparison.merge(groups)
         progress(done, parts)
     return comparison
 
 
-def _alone(asked: Question, parts: int, _: int) -> Iterator[dict[Group, Sums]]:
-    answers = Answers(asked) if parts else None
+def _alone(asked: Question, parts: int) -> Iterator[dict[Group, Sums]]:
+    answers = Answers(asked)
     for part in range(parts):
-        assert answers is not None
         yield answers.part(part, parts)
 
 

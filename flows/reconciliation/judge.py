@@ -480,7 +480,7 @@ class Judge:
                 del told[kind], self.asked[number]
                 self._told(number, "closed", links.group, kind, subject, before)
                 for answer in _answers([number], links):
-                    self._leave([answer], {})
+                    self._leave([answer], ())
                 continue
             answers = _answers([number], links)
             decided = in_force(answers) if answers else NOTHING

@@ -119,8 +119,8 @@ class Outcome(msgspec.Struct, frozen=True):
     matches: Sequence[Match] = ()
     exceptions: Sequence[Open] = ()
     differences: Sequence[Difference] = ()
-    left: Mapping[str, int] = {}
-    """By payment or refund: what of it is neither matched, kept as a difference nor gone back; of others nothing is."""
+    left: frozenset[str] = frozenset()
+    """Payments and refunds of which something is neither matched, kept as a difference nor gone back."""
     again: int = 0
     """Data time (UTC ms) from which on the same facts may come to something else; 0: never."""
     pooled: frozenset[str] = frozenset()

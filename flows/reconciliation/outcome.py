@@ -69,7 +69,7 @@ def outcome(
             sorted(one for one in exceptions if not decisions.goes_back(one.subject, one.amount))
         ),
         differences=book.differences(),
-        left={money.key: money.left for money in book.monies.values() if money.left},
+        left=frozenset(money.key for money in book.monies.values() if money.left),
         again=again,
         pooled=frozenset(unnumbered),
         settled=settled,

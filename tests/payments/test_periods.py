@@ -32,7 +32,7 @@ from tests.lifecycle.world import text
 from tests.payments.both import Both
 from tests.payments.closes import close, day, noon
 from tests.payments.test_any_order import FACTS
-from tests.payments.test_closing import AFTER, TODAY, journal
+from tests.payments.test_closing import AFTER, TODAY, disordered, journal, told
 from tests.payments.world import Books, cancelled, decided, due, paid, refunded, tick
 from tests.rating.material import scenarios
 from tests.wallet.world import PARTY, Bank, command
@@ -221,35 +221,24 @@ def test_closes_change_no_amount_and_no_answer(case: dict[str, str]) -> None:
     ]
 
 
-def told(before: list[Any], after: list[Any], blocks: int, r: random.Random | None = None) -> Books:
-    """Books that are closed through the day between these facts; told twice and with nonsense beside it."""
-    books, event = Books(), closed(TODAY, NOON + DAY)
-    for part in (before, after):
-        for start in range(0, len(part), blocks):
-            books.take(*part[start : start + blocks])
-            if r is not None and r.random() < 0.2:
-                books.restart()
-        if part is before:
-            books.until(NOON + DAY).take(event).take(event, closed(TODAY - timedelta(1), NOON + DAY))
-            books.records([("waybook.control", b"{}"), ("waybook.control", b"")])
-            elsewhere = msgspec.json.encode(closed(TODAY + timedelta(1), NOON + 2 * DAY))
-            books.records([("waybook.ticks", elsewhere), ("waybook.dead-letters", elsewhere)])
-            books.until(NOON + DAY + HOUR)
-    return books.until(NOON + 2 * DAY)
+def the_books_are_closed(books: Books) -> None:
+    """Through the day; told twice and with nonsense beside it."""
+    event = closed(TODAY, NOON + DAY)
+    books.until(NOON + DAY).take(event).take(event, closed(TODAY - timedelta(1), NOON + DAY))
+    books.records([("waybook.control", b"{}"), ("waybook.control", b"")])
+    elsewhere = msgspec.json.encode(closed(TODAY + timedelta(1), NOON + 2 * DAY))
+    books.records([("waybook.ticks", elsewhere), ("waybook.dead-letters", elsewhere)])
 
 
 @cache
 def as_told() -> Books:
     """The books of the facts in their own order; only looked at."""
-    return told(FACTS, AFTER, 100)
+    return told(the_books_are_closed, FACTS, AFTER, 100)
 
 
 @pytest.mark.parametrize("seed", range(8))
 def test_the_order_of_facts_matters_neither_before_the_close_nor_after_it(seed: int) -> None:
-    r, expected = random.Random(seed), as_told()
-    before = r.sample(FACTS, len(FACTS)) + r.sample(FACTS, 5)
-    after = r.sample(AFTER, len(AFTER)) + r.sample(AFTER, 2) + r.sample(FACTS, 3)
-    found = told(before, after, r.choice([1, 2, 5, 100]), r)
+    expected, found = as_told(), disordered(the_books_are_closed, seed)
     assert found.final() == expected.final()
     assert journal(found) == journal(expected)
     assert [row["event_id"] for row in found.rows["books_close"]] == [f"closed-{TODAY}-张三"]
@@ -258,7 +247,7 @@ def test_the_order_of_facts_matters_neither_before_the_close_nor_after_it(seed: 
 
 @pytest.mark.parametrize("blocks", [1, 100])
 def test_nothing_is_booked_on_a_closed_day(blocks: int) -> None:
-    books = told(FACTS, AFTER, blocks)
+    books = told(the_books_are_closed, FACTS, AFTER, blocks)
     since = books.rows["books_close"][0]["seq"]
     for table in ("journal", "payment_match"):
         late = [row["business_date"] for row in books.rows[table] if row["seq"] >= since]
