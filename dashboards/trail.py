@@ -31,11 +31,16 @@ STATUSES = """
 SELECT time, serial, toString(status) AS status, due, paid, refunded, overpaid FROM order_status
 WHERE document = {name:String} ORDER BY `group`, serial"""
 MATCHES = """
-SELECT time, toString(what) AS what, payment, document, amount, toString(rule) AS rule, evidence, reversal
+SELECT time, hex(match_id) AS id, toString(what) AS what, payment, document, amount, toString(rule) AS rule, evidence,
+       reversal
 FROM payment_match WHERE if({document:Bool}, document, payment) = {name:String} ORDER BY seq, line"""
 JOURNAL = """
-SELECT business_date, toString(book) AS book, toString(account) AS account, toString(side) AS side, amount,
-       toString(fee) AS fee FROM journal WHERE waybill = {name:String} ORDER BY seq, line"""
+SELECT business_date, hex(charge_id) AS charge, toString(book) AS book, toString(account) AS account,
+       toString(side) AS side, amount, toString(fee) AS fee
+FROM journal WHERE waybill IN {names:Array(String)} AND (
+    waybill = {name:String} OR charge_id IN (SELECT match_id FROM payment_match WHERE document = {name:String}))
+ORDER BY seq, line"""
+"""Entries of a match stand under its payment."""
 ASKED = """
 SELECT exception_id, kind, state, amount, suggested, since FROM payment_exception_now
 WHERE subject = {name:String} AND state != 'closed' ORDER BY exception_id"""
@@ -56,8 +61,7 @@ DONE = {
     "withdrawn": "已撤回 withdrawn",
     "returned": "已退回 given back",
 }
-
-
+VOUCHERS = {"match": "核销 match", "difference": "差额 difference", "write_off": "核减 write-off"}
 TOLD_OF = "支付 payment"
 
 
@@ -88,15 +92,17 @@ def trail(client: Client, name: str) -> list[Step]:
         raise LookupError(
             f"there is no payment and no document {name}: a payment is channel/merchant/kind/number"
         )
+    document = not known["payments"]
+    matches = rows(client, MATCHES, name=name, document=document)
     return [
         *(_word(row) for row in rows(client, WORDS, name=name)),
         *(_told(row) for row in rows(client, TOLD, name=name)),
         *deducted(client, name),
-        *_matches(client, name, document=not known["payments"]),
+        *(_match(row, document=document) for row in matches),
         *(_status(row) for row in rows(client, STATUSES, name=name)),
         *(_exception(row) for row in rows(client, ASKED, name=name)),
         *(_decision(row) for row in rows(client, DECIDED, name=name)),
-        *(_entry(row) for row in rows(client, JOURNAL, name=name)),
+        *_entries(client, name, matches, document=document),
         *(_billed(row) for row in rows(client, BILLED, name=name)),
         *(_heard(row) for row in rows(client, HEARD, name=name)),
     ]
@@ -128,12 +134,16 @@ def _told(row: Row) -> Step:
     return Step(TOLD_OF, shanghai(row["event_time"]), f"{what}  ({row['cause']})", row["original"])
 
 
-def _matches(client: Client, name: str, *, document: bool) -> Iterator[Step]:
-    other = "payment" if document else "document"
-    for row in rows(client, MATCHES, name=name, document=document):
-        back = "冲回 taken back" if row["reversal"] else row["what"]
-        what = f"{back}  {yuan(row['amount'])}  {row[other]}  {row['rule']}: {row['evidence']}"
-        yield Step("核销 match", shanghai(row["time"]), what, row[other])
+def _match(row: Row, *, document: bool) -> Step:
+    other = row["payment" if document else "document"]
+    back = "冲回 taken back  " if row["reversal"] else ""
+    what = f"{back}{yuan(row['amount'])}  {other}  {row['rule']}: {row['evidence']}  ({row['id']})"
+    return Step(VOUCHERS[row["what"]], shanghai(row["time"]), what, other)
+
+
+def _between(match: Row) -> str:
+    """What a match is between; a write-off is of a document alone."""
+    return " → ".join(filter(None, (match["payment"], match["document"])))
 
 
 def _status(row: Row) -> Step:
@@ -153,10 +163,18 @@ def _decision(row: Row) -> Step:
     return Step("裁决 decision", shanghai(row["decided_at"]), f"{what}  ({row['decision_id']})")
 
 
-def _entry(row: Row) -> Step:
-    side = "借" if row["side"] == "D" else "贷"
-    what = f"{row['book']} {row['account']} {side} {yuan(row['amount'])}  {row['fee']}"
-    return Step("分录 journal", str(row["business_date"]), what)
+def _entries(client: Client, name: str, matches: Sequence[Row], *, document: bool) -> Iterator[Step]:
+    """Its own, and those of its matches with the match and what is at its other end."""
+    of = {row["id"]: row for row in matches}
+    names = sorted({name, *(row["payment"] for row in matches)})
+    for row in rows(client, JOURNAL, name=name, names=names):
+        side = "借" if row["side"] == "D" else "贷"
+        what = f"{row['book']} {row['account']} {side} {yuan(row['amount'])}  {row['fee']}"
+        match, other = of.get(row["charge"]), ""
+        if match is not None:
+            other = match["payment" if document else "document"]
+            what += f"  {VOUCHERS[match['what']]} {row['charge']}  {_between(match)}"
+        yield Step("分录 journal", str(row["business_date"]), what, other)
 
 
 def _billed(row: Row) -> Step:

@@ -69,7 +69,13 @@ def test_from_an_exception_to_its_payment_and_document(url: str) -> None:
     for part in ("matched: 100.00 for FR-1001", 'href="/payment/FR-1001"', "waybook evidence ntf-"):
         assert part in found.text
     document = get(f"{url}search?q=FR-1001", timeout=60, follow_redirects=True).text
-    for part in ("一张单据", "1 paid", f'href="/payment/{key("A1")}"'):
+    for part in (
+        "一张单据",
+        "1 paid",
+        f'href="/payment/{key("A1")}"',
+        "HQ 1122 贷 100.00",
+        f"{key('A1')} → FR-1001",
+    ):
         assert part in document
     unknown = get(f"{url}payment/FR-404", timeout=60)
     assert unknown.status_code == 404

@@ -159,6 +159,34 @@ def test_from_a_payment_or_a_document_down_to_the_notification(store: Written) -
         trail(store.client, "FR-404")
 
 
+def test_a_document_tells_its_own_entries_and_those_of_its_matches(store: Written) -> None:
+    store.take(
+        due("FR-1032", "50.00"),
+        due("FR-1033", "30.00", references=("CO-1032",)),
+        due("FR-1034", "20.00", references=("CO-1032",)),
+        paid("A32", "20.00", "FR-1032", fee_e4=1_000),
+        paid("A33", "50.00", "CO-1032"),
+    )
+    store.take(due("FR-1032", "10.00", id="FR-1032-2", time=NOON))
+    store.take(decided("write_off", "K32", document="FR-1034", amount_e4=YUAN))
+    for document, payment, own, lines in (("FR-1032", "A32", 6, 6), ("FR-1034", "A33", 2, 8)):
+        steps = trail(store.client, document)
+        entries = [step for step in steps if step.label == "分录 journal"]
+        matches = [step for step in steps if step.label in ("核销 match", "核减 write-off")]
+        of_matches = [step for step in entries if "核销" in step.text or "核减" in step.text]
+        assert (len(entries) - len(of_matches), len(of_matches)) == (own, lines), steps
+        for match in matches:
+            number = match.text.rpartition("(")[2].rstrip(")")
+            two = [step for step in of_matches if f"{match.label} {number}" in step.text]
+            assert len(two) == 2, match.line
+            between = f"{key(payment)} → {document}" if match.other else document
+            assert all(step.text.endswith(f"{number}  {between}") for step in two), two
+            assert all(step.other == match.other for step in two), two
+        assert not any("payment_in" in step.text for step in entries), "the receipt is the payment's"
+    of_payment = [step for step in trail(store.client, key("A33")) if step.label == "分录 journal"]
+    assert {step.other for step in of_payment} == {"", "FR-1033", "FR-1034"}
+
+
 def test_large_refunds_need_another_person(store: Written) -> None:
     store.take(paid("A40", "5000.00", "FR-8889"), paid("A41", "50.00", "FR-8890")).until(NOON + 20 * DAY)
     numbers = [
