@@ -10,8 +10,8 @@ import msgspec
 from clickhouse_connect.driver.client import Client
 
 from dashboards.queries import Row, rows
+from dashboards.terms import BUCKETS, EXCEPTIONS, SEVERITIES, channel_name
 from dashboards.words import shanghai
-from schemas.reasons import EXCEPTION
 
 CHANNELS = """
 SELECT channel, currency, sum(payments) AS n, sumIf(c.amount, direction = 'in') AS money_in,
@@ -40,24 +40,6 @@ GROUP BY currency, bucket ORDER BY currency, indexOf(['current', '1-30', '31-60'
 OUTSTANDING = """
 SELECT of_group, currency, outstanding, days FROM days_sales_outstanding ORDER BY of_group, currency"""
 
-CHANNEL_NAMES = {
-    "wechat": "微信支付",
-    "alipay": "支付宝",
-    "unionpay": "银联",
-    "bank": "银行",
-    "other": "其他",
-}
-BUCKETS = {
-    "current": "未到期",
-    "1-30": "1–30 天",
-    "31-60": "31–60 天",
-    "61-90": "61–90 天",
-    "over 90": "90 天以上",
-}
-NEEDS = {"approval": "待他人复核", "withdrawal": "撤回待他人确认", "refund": "待退款"}
-"""What a decision needs, so that it is done."""
-SEVERITIES = {"high": "高", "medium": "中", "low": "低"}
-
 
 class Figures(msgspec.Struct, frozen=True):
     """All of it, at one moment."""
@@ -85,11 +67,6 @@ def share(matched: Row) -> str:
     return f"{Decimal(matched['found']) / Decimal(matched['money']):.1%}" if matched["money"] else "–"
 
 
-def channel_name(channel: str) -> str:
-    """A channel's name for people."""
-    return CHANNEL_NAMES.get(channel, channel)
-
-
 def to_text(seen: Figures) -> str:
     """For a terminal."""
     matched = seen.matched
@@ -106,7 +83,7 @@ def to_text(seen: Figures) -> str:
             f"{matched['wholly']:,} of {matched['n']:,} payments wholly",
             "待处理异常 open exceptions",
             *(
-                f"  {row['n']:>10,}  {EXCEPTION[row['why']]} {row['why']} ({SEVERITIES[row['gravity']]})  "
+                f"  {row['n']:>10,}  {EXCEPTIONS.both(row['why'])} ({SEVERITIES.both(row['gravity'])})  "
                 f"最早 oldest {shanghai(row['oldest'])}"
                 for row in seen.exceptions
             ),

@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 from clickhouse_connect.driver.client import Client
 
+from dashboards.phrases import Phrases
 from dashboards.queries import rows
 from flows.reconciliation.components import (
     AMOUNT,
@@ -74,6 +75,11 @@ def rules_of(client: Client) -> MatchingRules:
     """The rules that were published last, or those that come with the package."""
     found = rows(client, RULES, file=FILE)
     return read_matching(found[0]["content"]) if found else default_rules()
+
+
+def phrases_of(client: Client) -> Phrases:
+    """How texts of the books are told, with the names of the rules in force."""
+    return Phrases({rule.name: rule.label for rule in rules_of(client).rules})
 
 
 def now_of(client: Client) -> int:

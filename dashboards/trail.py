@@ -5,9 +5,12 @@ from collections.abc import Iterator, Sequence
 import msgspec
 from clickhouse_connect.driver.client import Client
 
+from dashboards import terms
+from dashboards.phrases import Phrases
 from dashboards.queries import Row, rows
+from dashboards.stored import phrases_of
 from dashboards.words import shanghai, yuan
-from schemas.reasons import ANSWER, EXCEPTION
+from schemas.reasons import ANSWER
 
 KNOWN = """
 SELECT (SELECT count() FROM payment WHERE payment = {name:String}) AS payments,
@@ -42,7 +45,7 @@ FROM journal WHERE waybill IN {names:Array(String)} AND (
 ORDER BY seq, line"""
 """Entries of a match stand under its payment."""
 ASKED = """
-SELECT exception_id, kind, state, amount, suggested, since FROM payment_exception_now
+SELECT exception_id, kind, state, amount, evidence, suggested, since FROM payment_exception_now
 WHERE subject = {name:String} AND state != 'closed' ORDER BY exception_id"""
 DECIDED = """
 SELECT decided_at, decision_id, decision, state, decided_by, reason FROM decision_now
@@ -61,7 +64,7 @@ DONE = {
     "withdrawn": "已撤回 withdrawn",
     "returned": "已退回 given back",
 }
-VOUCHERS = {"match": "核销 match", "difference": "差额 difference", "write_off": "核减 write-off"}
+SUMS = {"due": "应付 due", "paid": "已付 paid", "refunded": "已退 refunded", "overpaid": "多付 over-paid"}
 TOLD_OF = "支付 payment"
 
 
@@ -94,13 +97,14 @@ def trail(client: Client, name: str) -> list[Step]:
         )
     document = not known["payments"]
     matches = rows(client, MATCHES, name=name, document=document)
+    phrases = phrases_of(client)
     return [
         *(_word(row) for row in rows(client, WORDS, name=name)),
         *(_told(row) for row in rows(client, TOLD, name=name)),
         *deducted(client, name),
-        *(_match(row, document=document) for row in matches),
+        *(_match(row, phrases, document=document) for row in matches),
         *(_status(row) for row in rows(client, STATUSES, name=name)),
-        *(_exception(row) for row in rows(client, ASKED, name=name)),
+        *(_exception(row, phrases) for row in rows(client, ASKED, name=name)),
         *(_decision(row) for row in rows(client, DECIDED, name=name)),
         *_entries(client, name, matches, document=document),
         *(_billed(row) for row in rows(client, BILLED, name=name)),
@@ -123,22 +127,25 @@ def deducted(client: Client, name: str) -> Iterator[Step]:
 
 
 def _word(row: Row) -> Step:
-    what = f"{row['kind']} {row['direction']} {yuan(row['amount'])} {row['currency']} {row['party']}".strip()
-    what += f" settle {row['settle']}" if row["settle"] else ""
-    return Step("单据 due", shanghai(row["event_time"]), f"{row['status']}  {what}  ({row['event_id']})")
+    what = f"{terms.DUE_STATES.both(row['status'])}  {terms.DUES.both(row['kind'])}"
+    what += f"  {terms.WAYS.both(row['direction'])} {yuan(row['amount'])} {row['currency']}  {row['party']}".rstrip()
+    what += f"  结算 settle {terms.SETTLES.both(row['settle'])}" if row["settle"] else ""
+    return Step("单据 due", shanghai(row["event_time"]), f"{what}  ({row['event_id']})")
 
 
 def _told(row: Row) -> Step:
-    fee = f"  fee {yuan(row['fee'])}" if row["fee_told"] else ""
-    what = f"{row['state']}  {yuan(row['amount'])} {row['currency']}{fee}  {row['order']}".rstrip()
+    fee = f"  手续费 fee {yuan(row['fee'])}" if row["fee_told"] else ""
+    what = f"{terms.MONEY_STATES.both(row['state'])}  {yuan(row['amount'])} {row['currency']}{fee}"
+    what += f"  {row['order']}".rstrip()
     return Step(TOLD_OF, shanghai(row["event_time"]), f"{what}  ({row['cause']})", row["original"])
 
 
-def _match(row: Row, *, document: bool) -> Step:
+def _match(row: Row, phrases: Phrases, *, document: bool) -> Step:
     other = row["payment" if document else "document"]
     back = "冲回 taken back  " if row["reversal"] else ""
-    what = f"{back}{yuan(row['amount'])}  {other}  {row['rule']}: {row['evidence']}  ({row['id']})"
-    return Step(VOUCHERS[row["what"]], shanghai(row["time"]), what, other)
+    why = f"{' '.join(dict.fromkeys(phrases.rule(row['rule'])))}: {phrases.told(row['evidence'])}"
+    what = f"{back}{yuan(row['amount'])}  {other}  {why}  ({row['id']})"
+    return Step(terms.VOUCHERS.both(row["what"]), shanghai(row["time"]), what, other)
 
 
 def _between(match: Row) -> str:
@@ -147,19 +154,20 @@ def _between(match: Row) -> str:
 
 
 def _status(row: Row) -> Step:
-    sums = "  ".join(f"{name} {yuan(row[name])}" for name in ("due", "paid", "refunded", "overpaid"))
-    return Step("状态 status", shanghai(row["time"]), f"{row['serial']} {row['status']}  {sums}")
+    sums = "  ".join(f"{label} {yuan(row[name])}" for name, label in SUMS.items())
+    what = f"{row['serial']} {terms.DUE_STATES.both(row['status'])}  {sums}"
+    return Step("状态 status", shanghai(row["time"]), what)
 
 
-def _exception(row: Row) -> Step:
-    what = (
-        f"{EXCEPTION[row['kind']]} {row['kind']}  {row['state']}  {yuan(row['amount'])}  {row['suggested']}"
-    )
+def _exception(row: Row, phrases: Phrases) -> Step:
+    what = f"{terms.EXCEPTIONS.both(row['kind'])}  {terms.EXCEPTION_STATES.both(row['state'])}  {yuan(row['amount'])}"
+    what += f"  {phrases.told(row['evidence'])}; {terms.ACTIONS.both(row['suggested'])}"
     return Step("差异 exception", shanghai(row["since"]), f"{what}  ({row['exception_id']})")
 
 
 def _decision(row: Row) -> Step:
-    what = f"{row['decision']}  {row['state']}  {row['decided_by']}  {row['reason']}".rstrip()
+    what = f"{terms.DECISIONS.both(row['decision'])}  {terms.DECISION_STATES.both(row['state'])}"
+    what += f"  {row['decided_by']}  {row['reason']}".rstrip()
     return Step("裁决 decision", shanghai(row["decided_at"]), f"{what}  ({row['decision_id']})")
 
 
@@ -169,16 +177,19 @@ def _entries(client: Client, name: str, matches: Sequence[Row], *, document: boo
     names = sorted({name, *(row["payment"] for row in matches)})
     for row in rows(client, JOURNAL, name=name, names=names):
         side = "借" if row["side"] == "D" else "贷"
-        what = f"{row['book']} {row['account']} {side} {yuan(row['amount'])}  {row['fee']}"
+        what = (
+            f"{row['book']} {row['account']} {side} {yuan(row['amount'])}  {terms.POSTINGS.both(row['fee'])}"
+        )
         match, other = of.get(row["charge"]), ""
         if match is not None:
             other = match["payment" if document else "document"]
-            what += f"  {VOUCHERS[match['what']]} {row['charge']}  {_between(match)}"
+            what += f"  {terms.VOUCHERS.both(match['what'])} {row['charge']}  {_between(match)}"
         yield Step("分录 journal", str(row["business_date"]), what, other)
 
 
 def _billed(row: Row) -> Step:
-    what = f"{row['sort']}  {row['state']}  {yuan(row['amount'])} {row['currency']}  fee {yuan(row['fee'])}"
+    what = f"{terms.SORTS.both(row['sort'])}  {terms.MONEY_STATES.both(row['state'])}  {yuan(row['amount'])}"
+    what += f" {row['currency']}  手续费 fee {yuan(row['fee'])}"
     return Step("账单 bill", str(row["day"]), f"{what}  {row['file'] or row['bill']}")
 
 

@@ -2,22 +2,25 @@
 
 from clickhouse_connect.driver.client import Client
 
+from dashboards.phrases import Told
 from dashboards.queries import rows
-from dashboards.stored import GROUP_OF, Stored, now_of, rules_of
+from dashboards.stored import GROUP_OF, Stored, now_of, phrases_of, rules_of
 from dashboards.trail import deducted
 from flows.reconciliation.components import component
 from flows.reconciliation.explain import explain
 from schemas.payments import ACCOUNT_CHANNEL
 
 
-def explained(client: Client, payment: str) -> list[str]:
+def explained(client: Client, payment: str) -> list[Told]:
     """Lines for people, by the rules in force now. Raises LookupError."""
     group = rows(client, GROUP_OF, payment=payment)
     if not group:
         raise LookupError(f"there is no payment {payment}: its key is channel/merchant/kind/number")
+    phrases = phrases_of(client)
     if payment.startswith(f"{ACCOUNT_CHANNEL}/"):
-        deductions = [step.line for step in deducted(client, payment)]
-        return ["deducted from the account, not matched by a rule", *deductions]
+        deductions = [Told(step.line, step.line) for step in deducted(client, payment)]
+        return [phrases.told("deducted from the account, not matched by a rule"), *deductions]
     facts = Stored(client, group[0]["of"], rules_of(client))
     dues, payments = component([], [payment], facts, facts.rules)
-    return explain(payment, dues, payments, facts.decided.decisions, facts.rules, now_of(client))
+    lines = explain(payment, dues, payments, facts.decided.decisions, facts.rules, now_of(client))
+    return [phrases.told(line) for line in lines]

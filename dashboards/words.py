@@ -17,6 +17,10 @@ class Labels(dict[str, tuple[str, str]]):
     def __missing__(self, name: str) -> tuple[str, str]:
         return name, name
 
+    def both(self, name: str) -> str:
+        """Chinese, then English."""
+        return " ".join(dict.fromkeys(self[name]))
+
 
 FEES = Labels(
     {

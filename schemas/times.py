@@ -49,6 +49,15 @@ def iso(ms: int) -> str:
     return datetime.fromtimestamp(ms // 1000, UTC).strftime("%Y-%m-%dT%H:%M:%S") + f".{ms % 1000:03d}Z"
 
 
+def clock(ms: int) -> str:
+    """What Shanghai's clocks show at a UTC time, to the second, for people.
+
+    >>> clock(1_762_833_600_000)
+    '2025-11-11 12:00:00'
+    """
+    return datetime.fromtimestamp((ms + SHANGHAI_OFFSET) // SECOND, UTC).strftime("%Y-%m-%d %H:%M:%S")
+
+
 def span(text: str) -> int:
     """Milliseconds of a span of time, as people write it.
 

@@ -6,13 +6,12 @@ from typing import Any
 import msgspec
 from clickhouse_connect.driver.client import Client
 
+from dashboards import terms
 from dashboards.payments import (
     DECISION_LIST,
     DECISION_REASONS,
     EXCEPTION_LIST,
     EXCEPTION_REASONS,
-    NEEDS,
-    SEVERITIES,
 )
 from dashboards.queries import (
     ANOMALY_LIST,
@@ -30,6 +29,7 @@ from dashboards.queries import (
     Row,
     rows,
 )
+from dashboards.stored import phrases_of
 from dashboards.words import FEES, REASONS, TREATMENTS, readable
 from flows.rating.explain import WEIGHT_CLASSES
 
@@ -68,6 +68,13 @@ def number_of(text: str) -> int:
 
 def list_page(client: Client, listing: Listing, reason: str, number: int) -> dict[str, Any]:
     """What a list's template needs: one page of rows, and how many there are for each reason."""
+    said = {
+        "severity": terms.SEVERITIES.__getitem__,
+        "owner": terms.OWNERS.__getitem__,
+        "suggested": terms.ACTIONS.__getitem__,
+        "decision": terms.DECISIONS.__getitem__,
+        "evidence": phrases_of(client).told,
+    }
     found = rows(client, listing.rows, reason=reason, limit=PAGE + 1, skip=PAGE * (number - 1))
     return {
         "reason": reason,
@@ -78,7 +85,7 @@ def list_page(client: Client, listing: Listing, reason: str, number: int) -> dic
             {
                 **row,
                 "label": _label(row),
-                "gravity": SEVERITIES.get(row.get("severity", ""), ""),
+                "said": {name: told(row[name]) for name, told in said.items() if name in row},
                 "fee": FEES.get(row.get("fee", ""), ("", "")),
                 "weights": [
                     (WEIGHT_CLASSES.get(row[kind], ("", ""))[0], row[grams], row[site])
@@ -95,4 +102,4 @@ def list_page(client: Client, listing: Listing, reason: str, number: int) -> dic
 def _label(row: Row) -> str:
     """A reason for people: the row's own label, else by its name."""
     why = row["why"]
-    return str(row.get("label") or REASONS.get(why) or NEEDS.get(why) or TREATMENTS.get(why, (why,))[0])
+    return str(row.get("label") or REASONS.get(why) or terms.NEEDS.get(why) or TREATMENTS.get(why, (why,))[0])

@@ -17,7 +17,7 @@ import msgspec
 from clickhouse_connect.driver.client import Client
 from prometheus_client import Gauge
 
-from dashboards import payments
+from dashboards import payments, terms
 from dashboards.live.latency import OF_PAYMENTS, Latency
 from dashboards.queries import ANOMALY_REASONS, DEAD_LETTER_REASONS, SITES, Row, rows
 from dashboards.words import FEES, REASONS, readable
@@ -157,14 +157,14 @@ class Poller:
             "latency": self._of_payments.look(),
             "channels": [
                 (
-                    *(payments.channel_name(row["channel"]), f"{row['channel']} {row['currency']}", row["n"]),
+                    *(terms.channel_name(row["channel"]), f"{row['channel']} {row['currency']}", row["n"]),
                     *(_yuan(row["money_in"]), _yuan(row["money_out"])),
                 )
                 for row in seen["channels"]
             ],
             "exceptions": [_labelled(row) for row in seen["exceptions"]],
             "aging": [
-                (payments.BUCKETS[row["bucket"]], row["currency"], row["n"], _yuan(row["owed"]))
+                (terms.BUCKETS[row["bucket"]], row["currency"], row["n"], _yuan(row["owed"]))
                 for row in seen["aging"]
             ],
         }

@@ -71,7 +71,7 @@ def withdraw(arguments: argparse.Namespace) -> PaymentDecided:
 
 def explain(arguments: argparse.Namespace) -> Iterator[str]:
     """Why a payment was matched, or why not."""
-    yield from explained(store_of(arguments), arguments.payment)
+    yield from map(str, explained(store_of(arguments), arguments.payment))
 
 
 def evidence(arguments: argparse.Namespace) -> Iterator[str]:

@@ -12,8 +12,8 @@ from datetime import datetime
 import msgspec
 from clickhouse_connect.driver.client import Client
 
-from dashboards.payments import channel_name
 from dashboards.queries import Row, rows
+from dashboards.terms import channel_name
 from dashboards.words import shanghai
 from deploy.reconciliation.closing import FIGURES, PERIODS, figures, found, items, kind_of, standing, told
 from flows.rating.workbook import write_sheets

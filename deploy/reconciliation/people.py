@@ -7,9 +7,10 @@ from datetime import date
 import msgspec
 from clickhouse_connect.driver.client import Client
 
-from dashboards.payments import NEEDS, OPEN_DECISIONS
+from dashboards import terms
+from dashboards.payments import OPEN_DECISIONS
 from dashboards.queries import Row, rows
-from dashboards.stored import now_of
+from dashboards.stored import now_of, phrases_of
 from dashboards.trail import deducted
 from dashboards.why import explained
 from dashboards.words import shanghai, yuan
@@ -21,7 +22,6 @@ from schemas.identity import content_id, person_of
 from schemas.money import parse_yuan
 from schemas.money import yuan as told
 from schemas.payments import PaymentDecided, Share
-from schemas.reasons import EXCEPTION
 from schemas.settings import Settings
 from schemas.times import DAY, SHANGHAI_OFFSET, day_of
 from sinks.kafka import Records
@@ -77,13 +77,13 @@ WHERE of_group = {group:String} AND document IN {names:Array(String)}"""
 PAYMENT = """
 SELECT count() AS n FROM payment WHERE payment = {payment:String} AND ({kind:String} = '' OR kind = {kind:String})"""
 NO_DOCUMENT = "there is no document {} of group {}"
-WAITS = f"{NEEDS['approval']} waits for another person"
+WAITS = f"{terms.NEEDS['approval']} waits for another person"
 APPROVE = f"{WAITS}: waybook exceptions approve"
-WITHDRAW = f"{NEEDS['withdrawal']} withdrawal waits for another person: waybook exceptions withdraw"
+WITHDRAW = f"{terms.NEEDS['withdrawal']} withdrawal waits for another person: waybook exceptions withdraw"
 UNDONE = {
     "approval": APPROVE,
     "withdrawal": WITHDRAW,
-    "refund": f"{NEEDS['refund']} has to go back, and has not",
+    "refund": f"{terms.NEEDS['refund']} has to go back, and has not",
 }
 
 
@@ -107,8 +107,9 @@ def listing(
     for row in listed:
         said = f"  {decided[row['exception_id']]}" if row["exception_id"] in decided else ""
         yield (
-            f"{row['exception_id']}  {row['severity']}  {EXCEPTION[row['kind']]} {row['kind']}  {row['subject']}  "
-            f"{yuan(row['amount'])}  {row['owner']}  {shanghai(row['since'])}  {row['suggested']}{said}"
+            f"{row['exception_id']}  {terms.SEVERITIES.both(row['severity'])}  {terms.EXCEPTIONS.both(row['kind'])}  "
+            f"{row['subject']}  {yuan(row['amount'])}  {terms.OWNERS.both(row['owner'])}  {shanghai(row['since'])}  "
+            f"{terms.ACTIONS.both(row['suggested'])}{said}"
         )
     if listed and (more := listed[0]["all"] - len(listed)):
         yield f"… 还有 {more:,} 项 more: --limit shows further ones, --group, --kind, --owner and --older-than fewer"
@@ -136,29 +137,35 @@ def undone(client: Client, group: str = "") -> Iterator[str]:
     has to go back and has not."""
     for row in rows(client, OPEN_DECISIONS, group=group):
         yield (
-            f"{row['decision_id']}  {UNDONE[row['needs']]}  {row['decision']}  {row['about']}  {yuan(row['amount'])}  "
-            f"{row['decided_by']}  {shanghai(row['decided_at'])}  {row['reason']}"
+            f"{row['decision_id']}  {UNDONE[row['needs']]}  {terms.DECISIONS.both(row['decision'])}  {row['about']}  "
+            f"{yuan(row['amount'])}  {row['decided_by']}  {shanghai(row['decided_at'])}  {row['reason']}"
         ).rstrip()
 
 
 def showing(client: Client, number: str) -> Iterator[str]:
     """All about an exception, open or closed, with what matching saw. Raises LookupError."""
     row = found(client, number)
-    state = f"  {STATE[row['state']]}" if row["state"] in STATE else ""
-    yield f"{EXCEPTION[row['kind']]} {row['kind']}  {row['subject']}  {yuan(row['amount'])}{state}"
-    yield f"严重程度 severity {row['severity']}  负责 owner {row['owner']}  建议 suggested: {row['suggested']}"
-    yield f"依据 evidence: {row['evidence']}"
+    phrases = phrases_of(client)
+    state = terms.EXCEPTION_STATES.both(row["state"])
+    yield f"{terms.EXCEPTIONS.both(row['kind'])}  {row['subject']}  {yuan(row['amount'])}  {state}"
+    yield (
+        f"严重程度 severity {terms.SEVERITIES.both(row['severity'])}  负责 owner {terms.OWNERS.both(row['owner'])}  "
+        f"建议 suggested: {terms.ACTIONS.both(row['suggested'])}"
+    )
+    yield f"依据 evidence: {phrases.told(row['evidence'])}"
     if row["candidates"]:
         yield f"候选 looked at: {row['candidates']}"
     for one in rows(client, HISTORY, id=number):
-        yield f"  {shanghai(one['time'])}  {one['status']}  {yuan(one['amount'])}  {one['evidence']}  ({one['cause']})"
+        what = f"{terms.EXCEPTION_STATES.both(one['status'])}  {yuan(one['amount'])}  {phrases.told(one['evidence'])}"
+        yield f"  {shanghai(one['time'])}  {what}  ({one['cause']})"
     for one in rows(client, DECIDED, id=number):
-        what = f"{one['decision']} {one['event_id']}  {one['state']}  {one['by']}  {one['reason']}"
+        what = f"{terms.DECISIONS.both(one['decision'])} {one['event_id']}  {terms.DECISION_STATES.both(one['state'])}"
+        what += f"  {one['by']}  {one['reason']}"
         yield f"  {shanghai(one['event_time'])}  {what}"
     if row["kind"] == REFUSED:
         yield from (step.line for step in deducted(client, row["subject"]))
     elif _is_payment(client, row):
-        yield from explained(client, row["subject"])
+        yield from map(str, explained(client, row["subject"]))
 
 
 def found(client: Client, number: str) -> Row:
@@ -303,15 +310,12 @@ class Answer:
         )
 
 
-STATE = {"ignored": "暂缓 sleeps", "accepted": "已认可 accepted", "closed": "已关闭 closed"}
-STATES = {
-    "in_force": "生效 in force",
-    "waiting": APPROVE,
-    "withdrawing": WITHDRAW,
-    "withdrawn": "已撤回 withdrawn",
-    "noted": "已记录 noted",
-    "refused": "被拒绝 refused",
-}
+HINTS = {"waiting": APPROVE, "withdrawing": WITHDRAW}
+"""Of states in which something is left to do: what."""
+
+
+def _state(state: str) -> str:
+    return HINTS.get(state) or terms.DECISION_STATES.both(state)
 
 
 def became(client: Client, decision: PaymentDecided, seconds: float = 20) -> tuple[bool, str]:
@@ -322,9 +326,9 @@ def became(client: Client, decision: PaymentDecided, seconds: float = 20) -> tup
             return False, "no lane has taken it yet: waybook exceptions show tells later"
         time.sleep(0.2)
     taken = found[0]["state"] != "refused"
-    state = f"{STATES[found[0]['state']]} {found[0]['why']}".rstrip()
+    state = f"{_state(found[0]['state'])} {found[0]['why']}".rstrip()
     if decision.of and taken:
-        state += f"; {decision.of}: {STATES[found[0]['of_state']]}"
+        state += f"; {decision.of}: {_state(found[0]['of_state'])}"
     if not decision.exception:
         return taken, state
     still = rows(client, ONE, id=decision.exception)

@@ -6,7 +6,7 @@ from flows.reconciliation.model import Decisions, Due, Paid
 from flows.reconciliation.outcome import outcome
 from flows.reconciliation.rules import MatchingRules
 from schemas.money import yuan
-from schemas.times import iso
+from schemas.times import clock
 
 
 def explain(
@@ -17,7 +17,7 @@ def explain(
     rules: MatchingRules,
     now: int,
 ) -> list[str]:
-    """Lines for people about the payment or refund of a key, of facts that hang together with it."""
+    """Lines for people about the payment or refund of a key, of facts that hang together with it; Shanghai's time."""
     payments = tuple(payments)
     paid = next((one for one in payments if one.key == payment), None)
     if paid is None:
@@ -30,7 +30,7 @@ def explain(
 
     result = outcome(dues, payments, decisions, rules, now, note)
     lines = [
-        f"{payment}: {paid.kind} {paid.direction}, {yuan(paid.amount)} {paid.currency} at {iso(paid.time)}"
+        f"{payment}: {paid.kind} {paid.direction}, {yuan(paid.amount)} {paid.currency} at {clock(paid.time)}"
     ]
     lines += told
     if decisions.goes_back(payment, paid.amount):
@@ -50,5 +50,5 @@ def explain(
     ]
     told_of = {match.payment for match in result.matches} | {one.subject for one in result.exceptions}
     if result.again and payment not in told_of:
-        lines.append(f"nothing yet; people are told from {iso(result.again)} on")
+        lines.append(f"nothing yet; people are told from {clock(result.again)} on")
     return lines

@@ -84,6 +84,8 @@ class Advice(NamedTuple):
     accept: str
     """`yes`: it may be accepted as it is; else money has to be matched, given back or written off."""
     action: str
+    english: str
+    """The action; the books keep the Chinese one."""
 
 
 def _advice() -> dict[str, Advice]:

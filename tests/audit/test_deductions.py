@@ -142,7 +142,7 @@ def test_people_see_what_was_deducted(kept: Kept) -> None:
     assert "insufficient_balance" in asked
     query = "SELECT payment FROM payment WHERE channel = 'account' AND order = 'FR-1001'"
     payment = kept.client.query(query).result_rows[0][0]
-    assert any("已扣 taken" in one for one in explained(kept.client, payment))
+    assert any("已扣 taken" in one.zh for one in explained(kept.client, payment))
     day = date_of(business_day(NOON))
     text = statement(kept.client, PARTY, day, day, lines=True)
     assert "自动扣款 deduction" in text

@@ -57,7 +57,16 @@ def test_books_without_payments_show_nothing_of_them(
 
 def test_exceptions_are_listed_with_what_is_suggested(url: str) -> None:
     text = get(f"{url}exceptions", timeout=60).text
-    for part in (key("A2"), "来款无对应单据", "25.00", "查明来款单位后核销"):
+    for part in (
+        key("A2"),
+        "来款无对应单据",
+        "25.00",
+        "查明来款单位后核销",
+        "find out who paid",
+        "没有可核销的未结单据 <small>nothing open that it could pay</small>",
+        "出纳 <small>cashier</small>",
+        "中 <small>medium</small>",
+    ):
         assert part in text
     assert key("A2") not in get(f"{url}exceptions?reason=amount_over", timeout=60).text
 
@@ -66,12 +75,16 @@ def test_from_an_exception_to_its_payment_and_document(url: str) -> None:
     assert f'href="/payment/{key("A2")}"' in get(f"{url}exceptions", timeout=60).text
     found = get(f"{url}search?q={key('A1')}", timeout=60, follow_redirects=True)
     assert found.url.path == f"/payment/{key('A1')}"
-    for part in ("matched: 100.00 for FR-1001", 'href="/payment/FR-1001"', "waybook evidence ntf-"):
+    for part in (
+        "已核销：100.00 核销 FR-1001，依据按订单号（订单号 FR-1001）",
+        'href="/payment/FR-1001"',
+        "waybook evidence ntf-",
+    ):
         assert part in found.text
     document = get(f"{url}search?q=FR-1001", timeout=60, follow_redirects=True).text
     for part in (
         "一张单据",
-        "1 paid",
+        "1 已付清 paid",
         f'href="/payment/{key("A1")}"',
         "HQ 1122 贷 100.00",
         f"{key('A1')} → FR-1001",
@@ -92,7 +105,7 @@ def test_figures_in_the_terminal(store: Store) -> None:
     text = to_text(figures(store.client()))
     for part in (
         "matched 80.0%: 100.00 of 125.00 yuan, 1 of 2 payments wholly",
-        "来款无对应单据 unknown_payment (中)",
+        "来款无对应单据 unknown_payment (中 medium)",
         "50.00 CNY         1  1–30 天 1-30",
         "23.7",
     ):

@@ -42,14 +42,15 @@ def test_from_the_question_to_the_answer(store: Written) -> None:
     assert f"{key('A1')}  2,000.00  " in lines[0]
     shown = "\n".join(showing(store.client, unknown))
     assert "2,000.00" in shown
-    assert "opened" in shown
+    assert "待处理 open" in shown
+    assert "依据 evidence: 没有可核销的未结单据 — nothing open that it could pay" in shown
 
     made = Answer(store.client, "li", "customer called").match(unknown, [("FR-1001", 2000 * YUAN)])
     store.take(made)
     assert store.status("FR-1001")[0] == "open", "above the four-eyes amount another person has to agree"
     (waits,) = [line for line in undone(store.client) if made.id in line]
     assert (
-        f"waits for another person: waybook exceptions approve  match  {key('A1')} → FR-1001  2,000.00"
+        f"waits for another person: waybook exceptions approve  核销 match  {key('A1')} → FR-1001  2,000.00"
         in waits
     )
     assert any(unknown in line and made.id in line for line in listing(store.client))
@@ -67,7 +68,7 @@ def test_from_the_question_to_the_answer(store: Written) -> None:
     assert made.id in closed
     with pytest.raises(LookupError, match="is closed"):
         Answer(store.client, "li").refund(unknown)
-    assert any("decided" in line for line in explained(store.client, key("A1")))
+    assert any("人工裁决：2000.00" in line.zh for line in explained(store.client, key("A1")))
 
     with pytest.raises(ValueError, match="withdraw needs a reason"):
         Answer(store.client, "wang").withdraw(made.id)
@@ -80,7 +81,7 @@ def test_from_the_question_to_the_answer(store: Written) -> None:
         f"已记录 noted; {made.id}: 撤回待他人确认 withdrawal waits"
     )
     (waits,) = [line for line in undone(store.client) if made.id in line]
-    assert "withdrawal waits for another person: waybook exceptions withdraw  match" in waits
+    assert "withdrawal waits for another person: waybook exceptions withdraw  核销 match" in waits
     with pytest.raises(ValueError, match="wang has withdrawn it: another person"):
         Answer(store.client, "wang", "again").withdraw(made.id)
     second = Answer(store.client, "zhao", "another customer's").withdraw(made.id)
@@ -107,7 +108,7 @@ def test_an_exception_sleeps_and_wakes(store: Written) -> None:
 
 def test_why(store: Written) -> None:
     store.take(due("FR-1010", "40.00"), paid("A10", "40.00", "FR-1010"))
-    told = "\n".join(explained(store.client, key("A10")))
+    told = "\n".join(map(str, explained(store.client, key("A10"))))
     assert "matched: 40.00 for FR-1010 by order_number" in told
     assert "order_number: 40.00 for FR-1010 (order number FR-1010)" in told
     with pytest.raises(LookupError, match="no payment"):
@@ -130,7 +131,7 @@ def test_why_is_told_by_the_same_ages_as_matching_goes_by(store: Written) -> Non
     }
     assert stands == {"FR-1012": 70, "FR-1011": 20}
     told = explained(store.client, key("A11"))
-    assert [line for line in told if line.startswith("matched: ")] == [
+    assert [line.en for line in told if line.en.startswith("matched: ")] == [
         "matched: 20.00 for FR-1011 by order_number (order number CO-1011, 2 payments together)",
         "matched: 70.00 for FR-1012 by order_number (order number CO-1011, 2 payments together)",
     ]
@@ -144,15 +145,17 @@ def test_from_a_payment_or_a_document_down_to_the_notification(store: Written) -
     assert sum(line.startswith("核销") for line in told) == 3, shown
     assert "taken back" in shown
     assert "多付 amount_over" in shown
-    assert "1815 借 40.00  payment_in" in shown
+    assert "1815 借 40.00  渠道收款 receipt through a channel" in shown
     assert told[-1].startswith("通知 notification")
     assert "waybook evidence ntf-" in told[-1]
     line = BillLine("payment", "A30", "FR-1030", "", 400_000, 2_400, NOON)
     store.take(*parts(date(2025, 11, 11), line))
     (billed,) = [step for step in trail(store.client, key("A30")) if step.label == "账单 bill"]
-    assert billed.line.startswith("账单 bill  2025-11-11  trade  success  40.00 CNY  fee 0.24  ")
+    assert billed.line.startswith(
+        "账单 bill  2025-11-11  交易账单 trade bill  成功 success  40.00 CNY  手续费 fee 0.24  "
+    )
     document = "\n".join(step.line for step in trail(store.client, "FR-1030"))
-    assert "over_paid" in document
+    assert "多付 over-paid" in document
     assert key("A30") in document
     assert "receivable" in document
     with pytest.raises(LookupError, match="no payment and no document"):
@@ -288,8 +291,11 @@ def test_what_nothing_else_answers_is_accepted(store: Written) -> None:
     assert [row["why"] for row in figures(store.client).exceptions if row["why"] == "bill_amount"] == []
     shown = "\n".join(showing(store.client, number))
     assert "1.00  已认可 accepted" in shown
-    assert f"accept {made.id}  in_force  li  渠道确认" in shown
-    assert any("accept  in_force  li  渠道确认" in step.line for step in trail(store.client, key("A70")))
+    assert f"登记认可 accept {made.id}  生效 in force  li  渠道确认" in shown
+    assert any(
+        "登记认可 accept  生效 in force  li  渠道确认" in step.line
+        for step in trail(store.client, key("A70"))
+    )
     with pytest.raises(LookupError, match="was accepted"):
         answer.accept(number, YUAN)
     with pytest.raises(LookupError, match="was accepted"):

@@ -56,7 +56,7 @@ function fill(id, rows) {
 
 // Colours as the theme has them at this moment: the charts follow a change between light and dark.
 const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
-const clock = new Intl.DateTimeFormat("zh-CN", { hour: "2-digit", minute: "2-digit", second: "2-digit", hour12: false });
+const clock = new Intl.DateTimeFormat("zh-CN", { timeZone: "Asia/Shanghai", hour: "2-digit", minute: "2-digit", second: "2-digit", hour12: false });
 
 function chart(id) {
   const box = $(id);

@@ -1,0 +1,102 @@
+"""What the codes of payments mean, in Chinese and English."""
+
+from dashboards.words import Labels
+from flows.reconciliation.judge import ADVICE
+from flows.reconciliation.posting import payment_rules
+from schemas.reasons import EXCEPTION
+
+CHANNEL_NAMES = {
+    "wechat": "微信支付",
+    "alipay": "支付宝",
+    "unionpay": "银联",
+    "bank": "银行",
+    "other": "其他",
+}
+BUCKETS = {
+    "current": "未到期",
+    "1-30": "1–30 天",
+    "31-60": "31–60 天",
+    "61-90": "61–90 天",
+    "over 90": "90 天以上",
+}
+NEEDS = {"approval": "待他人复核", "withdrawal": "撤回待他人确认", "refund": "待退款"}
+"""What a decision needs, so that it is done."""
+SEVERITIES = Labels(high=("高", "high"), medium=("中", "medium"), low=("低", "low"))
+OWNERS = Labels(cashier=("出纳", "cashier"), finance=("财务", "finance"))
+EXCEPTIONS = Labels({kind: (zh, kind) for kind, zh in EXCEPTION.items()})
+ACTIONS = Labels({advice.action: (advice.action, advice.english) for advice in ADVICE.values()})
+"""What is suggested, by the words that the books keep."""
+EXCEPTION_STATES = Labels(
+    opened=("待处理", "open"),
+    changed=("待处理，有变化", "open, changed"),
+    ignored=("暂缓", "sleeps"),
+    accepted=("已认可", "accepted"),
+    closed=("已关闭", "closed"),
+)
+DECISIONS = Labels(
+    match=("核销", "match"),
+    write_off=("核减", "write off"),
+    refund=("退回", "give back"),
+    ignore=("暂缓", "ignore"),
+    accept=("登记认可", "accept"),
+    approve=("复核同意", "approve"),
+    withdraw=("撤回", "withdraw"),
+)
+DECISION_STATES = Labels(
+    in_force=("生效", "in force"),
+    waiting=("待他人复核", "waits for another person"),
+    withdrawing=("撤回待他人确认", "withdrawal waits for another person"),
+    withdrawn=("已撤回", "withdrawn"),
+    noted=("已记录", "noted"),
+    refused=("被拒绝", "refused"),
+)
+MOVED = Labels(
+    payment=("付款", "payment"),
+    refund=("退款", "refund"),
+    chargeback=("拒付", "chargeback"),
+    transfer=("调拨", "transfer"),
+)
+"""Kinds of payments."""
+WAYS = Labels({"in": ("收", "in"), "out": ("付", "out")})
+MONEY_STATES = Labels(
+    pending=("待定", "pending"),
+    success=("成功", "success"),
+    failed=("失败", "failed"),
+    closed=("关闭", "closed"),
+)
+DUES = Labels(
+    order=("订单", "order"),
+    consignment=("托运单", "consignment"),
+    contract=("仓储合同", "contract"),
+    statement=("结算单", "statement"),
+    invoice=("发票", "invoice"),
+    topup=("账户充值", "top-up"),
+)
+DUE_STATES = Labels(
+    told=("登记", "told"),
+    cancelled=("已取消", "cancelled"),
+    open=("未付", "open"),
+    part_paid=("部分已付", "part paid"),
+    paid=("已付清", "paid"),
+    over_paid=("多付", "over-paid"),
+    part_refunded=("部分退款", "part refunded"),
+    refunded=("已退款", "refunded"),
+)
+"""A document's words and statuses."""
+SETTLES = Labels(account=("账户扣款", "account"), payment=("须付款", "payment"))
+SORTS = Labels(trade=("交易账单", "trade bill"), fund=("资金账单", "fund bill"))
+VOUCHERS = Labels(match=("核销", "match"), difference=("差额", "difference"), write_off=("核减", "write-off"))
+RULES = Labels(
+    decided=("人工裁决", "decided"),
+    refund=("退款", "refund"),
+    chargeback=("拒付", "chargeback"),
+    account=("虚拟账户扣款", "account"),
+    written_off=("人工核减", "written off"),
+)
+"""What stands in the place of a matching rule's name."""
+POSTINGS = Labels({name: (rule.zh, rule.en) for name, rule in payment_rules()[0].rules.items()})
+
+
+def channel_name(channel: str) -> str:
+    """A channel's name for people."""
+    return CHANNEL_NAMES.get(channel, channel)
