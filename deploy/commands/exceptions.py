@@ -11,6 +11,7 @@ from deploy.commands import Command, Run, safely
 from deploy.commands.where import settings_of, store_of
 from deploy.evidence import shown
 from deploy.reconciliation import people
+from deploy.reconciliation.taken import became
 from flows.reconciliation.judge import ADVICE
 from schemas.money import parse_yuan
 from schemas.payments import PaymentDecided
@@ -107,13 +108,14 @@ def _telling(what: Callable[[argparse.Namespace], Iterator[str]]) -> Run:
 
 
 def _deciding(what: Callable[[argparse.Namespace], PaymentDecided]) -> Run:
-    """A command that sends a decision, and says what a lane has made of it; exit code 1 when none has taken it."""
+    """A command that sends a decision, and says what holds when a lane has taken it; exit code 1 when none has."""
 
     def run(arguments: argparse.Namespace) -> int:
         made = what(arguments)
         people.send(settings_of(arguments), made)
-        taken, said = people.became(store_of(arguments), made, arguments.wait)
-        sys.stdout.write(f"decided: {made.id}  {said}\n")
+        taken, (state, *holds) = became(store_of(arguments), made, arguments.wait)
+        sys.stdout.write(f"decided: {made.id}  {state}\n")
+        sys.stdout.writelines(f"  {line}\n" for line in holds)
         return 0 if taken else 1
 
     run.__doc__ = what.__doc__

@@ -1,6 +1,5 @@
 """What people are asked about payments, and what they answer: `waybook exceptions`, `waybook match explain`."""
 
-import time
 from collections.abc import Iterator, Sequence
 from datetime import date
 
@@ -57,15 +56,6 @@ SELECT exception_id, decision_id, decided_by, reason FROM decision_now
 WHERE decision = 'accept' AND state IN ('in_force', 'withdrawing')
     AND ({group:String} = '' OR of_group = {group:String})
 ORDER BY decided_at, decision_id"""
-BECAME = """
-SELECT if(p.of = '', n.state, 'noted') AS state, n.state AS of_state, '' AS why
-FROM (SELECT toString(`group`) AS of_group, event_id, of FROM payment_decision WHERE event_id = {id:String}) AS p
-LEFT JOIN decision_now AS n ON n.of_group = p.of_group AND n.decision_id = if(p.of = '', p.event_id, p.of)
-WHERE state != ''
-UNION ALL
-SELECT 'refused', '', concat(reason, ': ', detail) FROM dead_letter
-WHERE event_id = {id:String} AND topic = {topic:String} AND status = 'open'
-LIMIT 1"""
 DECISION = """
 SELECT of_group, '' AS exception_id, decided_by, state, (
            SELECT groupUniqArray(by) FROM payment_decision WHERE decision = 'withdraw' AND of = {id:String}
@@ -308,31 +298,6 @@ class Answer:
             reason=self.reason,
             **said,  # type: ignore[arg-type]
         )
-
-
-HINTS = {"waiting": APPROVE, "withdrawing": WITHDRAW}
-"""Of states in which something is left to do: what."""
-
-
-def _state(state: str) -> str:
-    return HINTS.get(state) or terms.DECISION_STATES.both(state)
-
-
-def became(client: Client, decision: PaymentDecided, seconds: float = 20) -> tuple[bool, str]:
-    """Whether a lane has taken a decision, and what it and its exception are now; waits so long for it."""
-    until = time.monotonic() + seconds
-    while not (found := rows(client, BECAME, id=decision.id, topic=topics.DECISIONS.name)):
-        if time.monotonic() > until:
-            return False, "no lane has taken it yet: waybook exceptions show tells later"
-        time.sleep(0.2)
-    taken = found[0]["state"] != "refused"
-    state = f"{_state(found[0]['state'])} {found[0]['why']}".rstrip()
-    if decision.of and taken:
-        state += f"; {decision.of}: {_state(found[0]['of_state'])}"
-    if not decision.exception:
-        return taken, state
-    still = rows(client, ONE, id=decision.exception)
-    return taken, f"{state}; the exception is {still[0]['state'] if still else 'closed'}"
 
 
 def send(settings: Settings, decision: PaymentDecided) -> None:

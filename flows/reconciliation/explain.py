@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from flows.reconciliation.model import Decisions, Due, Paid
 from flows.reconciliation.outcome import outcome
-from flows.reconciliation.rules import MatchingRules
+from flows.reconciliation.rules import DECIDED, MatchingRules
 from schemas.money import yuan
 from schemas.times import clock
 
@@ -37,11 +37,18 @@ def explain(
         lines.append("a person decided that it goes back: no rule may use it")
     elif payment in decisions.to_refund:
         lines.append(f"a person decided that {yuan(decisions.to_refund[payment])} of it goes back")
+    given = [match for match in result.matches if match.payment == payment]
     lines += [
         f"matched: {yuan(match.amount)} for {match.document} by {match.rule} ({match.evidence})"
-        for match in result.matches
-        if match.payment == payment
+        for match in given
     ]
+    by_rules = sum(match.amount for match in given if match.rule != DECIDED)
+    if by_people := sum(match.amount for match in given if match.rule == DECIDED):
+        rest = paid.amount - by_people - by_rules
+        lines.append(
+            f"people matched {yuan(by_people)} of it, rules {yuan(by_rules)} of what that left; "
+            f"{yuan(rest)} is not matched"
+        )
     lines += [
         f"open: {yuan(one.amount)}, {one.kind}: {one.evidence}"
         + (f" (looked at: {', '.join(one.candidates)})" if one.candidates else "")

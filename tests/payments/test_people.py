@@ -9,7 +9,8 @@ from dashboards.payments import figures
 from dashboards.trail import trail
 from dashboards.why import explained
 from deploy.reconciliation import people
-from deploy.reconciliation.people import Answer, became, listing, showing, undone
+from deploy.reconciliation.people import Answer, listing, showing, undone
+from deploy.reconciliation.taken import WRITING, became
 from schemas.money import YUAN
 from schemas.payments import BillLine, exception_id
 from schemas.times import DAY
@@ -77,7 +78,7 @@ def test_from_the_question_to_the_answer(store: Written) -> None:
     assert store.status("FR-1001")[0] == "paid", (
         "another person had to approve it, so another has to withdraw it"
     )
-    assert became(store.client, first)[1].startswith(
+    assert became(store.client, first)[1][0].startswith(
         f"已记录 noted; {made.id}: 撤回待他人确认 withdrawal waits"
     )
     (waits,) = [line for line in undone(store.client) if made.id in line]
@@ -86,7 +87,7 @@ def test_from_the_question_to_the_answer(store: Written) -> None:
         Answer(store.client, "wang", "again").withdraw(made.id)
     second = Answer(store.client, "zhao", "another customer's").withdraw(made.id)
     store.take(second)
-    assert became(store.client, second)[1].startswith(f"已记录 noted; {made.id}: 已撤回 withdrawn")
+    assert became(store.client, second)[1][0].startswith(f"已记录 noted; {made.id}: 已撤回 withdrawn")
     assert not list(undone(store.client))
     with pytest.raises(LookupError, match="was withdrawn"):
         Answer(store.client, "chen").approve(made.id)
@@ -190,6 +191,55 @@ def test_a_document_tells_its_own_entries_and_those_of_its_matches(store: Writte
     assert {step.other for step in of_payment} == {"", "FR-1033", "FR-1034"}
 
 
+def test_an_answer_tells_what_holds_after_it(store: Written) -> None:
+    """What a person left of a payment a rule has matched, and of another nothing could."""
+    party = {"party": "C-34"}
+    store.take(
+        due("FR-1036", "60.00", **party),
+        due("FR-1037", "90.00", **party),
+        paid("A36", "100.00", "FR-7736", payer="someone"),
+    ).until(NOON + 19 * DAY)
+    number = exception_id("north", "unknown_payment", key("A36"))
+    store.take(made := Answer(store.client, "li", "说了").match(number, [("FR-1036", 60 * YUAN)]))
+    taken, (state, *holds) = became(store.client, made)
+    assert (taken, state) == (True, "生效 in force")
+    over = exception_id("north", "amount_over", key("A36"))
+    assert holds == [
+        f"{key('A36')}  100.00 CNY  已核销 matched 60.00  未核销 not matched 40.00",
+        "  FR-1036  60.00  人工裁决 decided: 人工裁决 — a person's decision",
+        "FR-1036  多付 over-paid  已付 paid 60.00  已退 refunded 0.00  未付 open 0.00 CNY",
+        f"{number}  来款无对应单据 unknown_payment  {key('A36')}  已关闭 closed",
+        f"{over}  多付 amount_over  {key('A36')}  40.00  待处理 open",
+    ]
+    store.take(due("FR-1038", "40.00", references=("FR-7736",), **party))
+    _, (_, *holds) = became(store.client, made)
+    assert holds[2] == "  FR-1038  40.00  按订单号 order_number: 订单号 FR-7736 — order number FR-7736"
+    assert not any("待处理" in line for line in holds)
+    told = [str(line) for line in explained(store.client, key("A36"))]
+    assert told[-1] == (
+        "人工核销其中 60.00，余款由规则核销 40.00，尚有 0.00 未核销 — "
+        "people matched 60.00 of it, rules 40.00 of what that left; 0.00 is not matched"
+    )
+    store.take(back := Answer(store.client, "li", "认错").withdraw(made.id))
+    _, (state, *holds) = became(store.client, back)
+    assert state == f"已记录 noted; {made.id}: 已撤回 withdrawn"
+    assert any(f"{key('A36')}  60.00  待处理 open" in line for line in holds), holds
+
+
+def test_nothing_is_told_of_a_block_that_is_not_whole(
+    store: Written, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its decision is there before its exceptions are: they would be told as they were."""
+    store.take(due("FR-1039", "3.00", party="C-35"), paid("A37", "3.00", "FR-7737")).until(NOON + 19 * DAY)
+    number = exception_id("north", "unknown_payment", key("A37"))
+    monkeypatch.setattr(Written, "seals", False)
+    store.take(made := Answer(store.client, "li").match(number, [("FR-1039", 3 * YUAN)]))
+    assert became(store.client, made, 0.3) == (True, ["生效 in force", WRITING])
+    monkeypatch.undo()
+    store.until(NOON + 19 * DAY)
+    assert became(store.client, made)[1][-1].endswith("已关闭 closed")
+
+
 def test_large_refunds_need_another_person(store: Written) -> None:
     store.take(paid("A40", "5000.00", "FR-8889"), paid("A41", "50.00", "FR-8890")).until(NOON + 20 * DAY)
     numbers = [
@@ -204,13 +254,13 @@ def test_large_refunds_need_another_person(store: Written) -> None:
         made = Answer(store.client, "li").refund(number)
         taken, said = became(store.client, made, 0)
         assert not taken
-        assert said.startswith("no lane has taken it")
+        assert said == ["no lane has taken it yet: waybook exceptions show tells later"]
         store.take(made)
         assert store.rows["decision_state"][-1]["state"] == state
         taken, said = became(store.client, made)
         assert taken
-        assert ("another person" in said) == (state == "waiting"), said
-        assert said.endswith("opened" if state == "waiting" else "closed"), said
+        assert ("another person" in said[0]) == (state == "waiting"), said
+        assert said[-1].endswith("待处理 open" if state == "waiting" else "已关闭 closed"), said
         assert [line for line in undone(store.client) if made.id in line and needs in line]
     store.take(refunded("R41", "30.00", "A41", time=NOON + 20 * DAY))
     assert [line for line in undone(store.client) if "待退款" in line and "20.00" in line]
@@ -225,7 +275,7 @@ def test_what_goes_beyond_what_people_may_decide_is_told(store: Written) -> None
     store.take(made)
     taken, said = became(store.client, made)
     assert not taken
-    assert "refused decision_refused" in said
+    assert "refused decision_refused" in said[0]
 
 
 def test_what_would_change_nothing_is_not_said(store: Written) -> None:
@@ -284,7 +334,16 @@ def test_what_nothing_else_answers_is_accepted(store: Written) -> None:
     with pytest.raises(ValueError, match="accept needs a reason"):
         Answer(store.client, "li").accept(number, YUAN)
     store.take(made := answer.accept(number, YUAN))
-    assert became(store.client, made) == (True, "生效 in force; the exception is accepted")
+    assert became(store.client, made) == (
+        True,
+        [
+            "生效 in force",
+            f"{key('A70')}  60.00 CNY  已核销 matched 60.00  未核销 not matched 0.00",
+            "  FR-1070  60.00  按订单号 order_number: 订单号 FR-1070 — order number FR-1070",
+            "FR-1070  已付清 paid  已付 paid 60.00  已退 refunded 0.00  未付 open 0.00 CNY",
+            f"{number}  账单金额不符 bill_amount  {key('A70')}  1.00  已认可 accepted",
+        ],
+    )
     assert not [line for line in listing(store.client, ignored=True) if number in line]
     (told,) = [line for line in listing(store.client, accepted=True) if number in line]
     assert told.endswith(f"  {made.id}  li  渠道确认")
@@ -322,7 +381,7 @@ def test_the_command_line(store: Written, monkeypatch: pytest.MonkeyPatch) -> No
     code, said = run(*accept, "1.00", "--reason", "渠道确认")
     assert (code, "is about 2.00, not 1.00" in said) == (1, True), said
     code, said = run(*accept, "2.00", "--reason", "渠道确认")
-    assert (code, "生效 in force; the exception is accepted" in said) == (0, True), said
+    assert (code, "已认可 accepted" in said) == (0, True), said
     decision = said.split()[1]
     assert f"{decision}  li  渠道确认" in run("list", "--accepted")[1]
     assert number not in run("list", "--ignored")[1]

@@ -11,9 +11,13 @@ from sinks.encode import Encoded
 from tests.payments.world import Books
 from tests.servers.store import Store
 
+LANE = 3000
+
 
 class Written(Books):
-    """A lane of payments that writes into a store."""
+    """A lane of payments that writes into a store. `seals`: a later plan says that its newest block is complete."""
+
+    seals = True
 
     def __init__(self, client: Client, published: PaymentRulesPublished | None = None) -> None:
         self.client = client
@@ -23,6 +27,9 @@ class Written(Books):
         """Its rows."""
         for table in made:
             self.client.raw_insert(table.table, insert_block=bytes(table.body), fmt="ArrowStream")
+        if self.seals:
+            sealed = f'{{"lane": {LANE}, "n": {self.n + 1}}}'.encode()
+            self.client.raw_insert("block", insert_block=sealed, fmt="JSONEachRow")
 
 
 @contextmanager
