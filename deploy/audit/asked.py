@@ -11,7 +11,7 @@ from schemas.reasons import EXCEPTION
 
 _ROWS = f"""
     SELECT exception_id, groupArray((seq, line, toString(status), toString(group), toString(kind), subject,
-           reinterpretAsInt64(amount), since, until, time, candidates)) AS rows
+           reinterpretAsInt64(amount), since, until, time, candidates, evidence)) AS rows
     FROM $payment_exception WHERE {shard_of("exception_id")} GROUP BY exception_id"""
 _NOW = f"""
     SELECT lane, max(newest) AS newest FROM (
@@ -55,6 +55,7 @@ class One(NamedTuple):
     until: int
     time: int
     candidates: str
+    evidence: str
 
 
 class Over(NamedTuple):
@@ -64,6 +65,15 @@ class Over(NamedTuple):
     subject: str
     candidates: list[str]
     units: int
+
+
+class Repeat(NamedTuple):
+    """A payment that people are asked about because another one was for the same."""
+
+    group: str
+    subject: str
+    candidates: list[str]
+    evidence: str
 
 
 class Asked:
@@ -76,6 +86,7 @@ class Asked:
         self._data_time = data_time
         self._open: dict[tuple[str, str], dict[str, int]] = {}
         self.over: list[Over] = []
+        self.repeats: list[Repeat] = []
         self.unmatched: set[tuple[str, str]] = set()
         """Group and payment: those of which something is left, of all that were looked at."""
         self.found = Findings("exceptions", "例外的开启与关闭前后一致，未关闭的例外仍然成立")
@@ -109,6 +120,9 @@ class Asked:
             if first.kind in _OVER:
                 looked_at = names_in(newest.candidates)
                 self.over.append(Over(first.group, first.subject, looked_at, newest.units))
+            if first.kind == "duplicate_payment":
+                looked_at = names_in(newest.candidates)
+                self.repeats.append(Repeat(first.group, first.subject, looked_at, newest.evidence))
 
     def now(self, lane: int) -> int:
         """A lane's data time, at least."""

@@ -27,6 +27,7 @@ from deploy.audit.receipts import (
     posting_of,
     read_bounds,
 )
+from deploy.audit.repeated import check_repeats
 from deploy.audit.report import Check, Findings
 from deploy.audit.store import Store, shard_of
 from deploy.audit.threeway import check_threeway
@@ -158,6 +159,7 @@ class Matched:
         self.numbers = Findings("payments_by_number", "仅凭订单号即可核销的款项独立重配")
         self._clearing: Counter[tuple[str, str]] = Counter()
         self._beyond = self._over()
+        check_repeats(store, self.asked)
 
     def walk(self) -> None:
         """Everything."""

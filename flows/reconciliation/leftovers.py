@@ -1,10 +1,11 @@
 """What is left when all rules are through: for each payment and refund the exception that a person will see."""
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 from flows.reconciliation.model import Open
 from flows.reconciliation.working import Book, Claim, Money
-from schemas.times import DAY
+from schemas.money import yuan
+from schemas.times import DAY, clock
 
 MOST_CANDIDATES = 20
 """Candidates that an exception names."""
@@ -24,12 +25,17 @@ def exceptions_of(
     found: list[Open] = []
     again = 0
     earlier: dict[tuple[str, int], Money] = {}
+    first = _first_of(book)
     for money in book.monies.values():
         paid = money.paid
         theirs = of_payer(money) if money.left and money.key in pooled else []
         if money.left and paid.kind != "transfer":
             before = earlier.get((paid.payer, paid.amount))
-            one = _of_payment(money, before, theirs) if paid.kind == "payment" else _of_refund(book, money)
+            one = (
+                _of_payment(money, before, theirs, first)
+                if paid.kind == "payment"
+                else _of_refund(book, money)
+            )
             if one.kind in _PATIENT and now < paid.time + patience:
                 again = min(again or paid.time + patience, paid.time + patience)
             else:
@@ -39,7 +45,19 @@ def exceptions_of(
     return found, again
 
 
-def _of_payment(money: Money, before: Money | None, theirs: Sequence[Claim]) -> Open:
+def _first_of(book: Book) -> dict[str, Money]:
+    """By document, of the payments that pay it the first: by their own time, then by key, not by who came first."""
+    first: dict[str, Money] = {}
+    for money in book.monies.values():
+        for name, amount in money.given.items():
+            if amount > 0:
+                first.setdefault(name, money)
+    return first
+
+
+def _of_payment(
+    money: Money, before: Money | None, theirs: Sequence[Claim], first: Mapping[str, Money]
+) -> Open:
     key, left = money.key, money.left
     if money.complex:
         names = [claim.name for claim in money.called or theirs]
@@ -47,11 +65,12 @@ def _of_payment(money: Money, before: Money | None, theirs: Sequence[Claim]) -> 
     if money.unclear:
         return _open("ambiguous", key, left, "several allocations fit equally well", money.unclear)
     if money.called:
-        return _of_called(money)
+        return _of_called(money, first)
     if money.given:
         return _open("amount_over", key, left, "more than was open", money.given)
     if before is not None and _again(money, before, theirs):
-        return _open("duplicate_payment", key, left, "the payer paid the same amount before", [before.key])
+        evidence = f"the payer paid the same amount before: {_shown(before)}"
+        return _open("duplicate_payment", key, left, evidence, [before.key])
     candidates = [claim.name for claim in theirs if claim.open]
     evidence = "no group of the payer's open items fits" if candidates else "nothing open that it could pay"
     if money.doubted:
@@ -66,7 +85,12 @@ def _again(money: Money, before: Money, theirs: Sequence[Claim]) -> bool:
     return near and any(claim.name in before.given for claim in theirs)
 
 
-def _of_called(money: Money) -> Open:
+def _shown(money: Money) -> str:
+    """A payment as evidence names it: key, amount, Shanghai's time."""
+    return f"{money.key}, {yuan(money.paid.amount)} at {clock(money.paid.time)}"
+
+
+def _of_called(money: Money, first: Mapping[str, Money]) -> Open:
     """A payment that names dues, and has money left all the same."""
     key, left, names = money.key, money.left, [claim.name for claim in money.called]
     fitting = [claim for claim in money.called if money.fits(claim.due)]
@@ -83,8 +107,17 @@ def _of_called(money: Money) -> Open:
     if not owed:
         return _open("cancelled_paid", key, left, "what it names is cancelled", names)
     if not any(claim.open for claim in fitting):
-        return _open("duplicate_payment", key, left, "what it names was paid before", owed)
+        return _again_for(money, owed, first)
     return _open("amount_under", key, left, "less than what it names, which cannot be paid in part", names)
+
+
+def _again_for(money: Money, owed: Sequence[str], first: Mapping[str, Money]) -> Open:
+    """A payment that names dues of which nothing is open: others paid them, or people gave them up."""
+    paid = [first[name] for name in owed if name in first]
+    if not paid:
+        return _open("amount_over", money.key, money.left, "nothing of what it names is open", owed)
+    evidence = f"what it names is paid already: {_shown(min(paid, key=lambda one: one.order))}"
+    return _open("duplicate_payment", money.key, money.left, evidence, owed)
 
 
 def _of_refund(book: Book, refund: Money) -> Open:

@@ -200,6 +200,15 @@ class Books:
         newest = {(row["kind"], row["subject"]): row["status"] for row in self.rows["payment_exception"]}
         return {one: status for one, status in newest.items() if status != "closed"}
 
+    def evidence(self) -> dict[tuple[str, str], tuple[Decimal, str, str]]:
+        """Of open exceptions: their amount, evidence and candidates."""
+        newest = {(row["kind"], row["subject"]): row for row in self.rows["payment_exception"]}
+        return {
+            one: (row["amount"], row["evidence"], row["candidates"])
+            for one, row in newest.items()
+            if row["status"] != "closed"
+        }
+
     def exception(self, kind: str) -> str:
         """The id of an exception of this kind."""
         rows = self.rows["payment_exception"]
@@ -234,7 +243,7 @@ class Books:
         documents = sorted({row["document"] for row in self.rows["receivable"]})
         return (
             sorted(self.matches().items()),
-            sorted(self.exceptions()),
+            sorted(self.evidence().items()),
             [(document, self.status(document), self.over(document)) for document in documents],
             sorted(self.balances().items()),
         )

@@ -1,0 +1,69 @@
+"""What an exception tells as its evidence: a function of the facts, in whichever order they are given."""
+
+import pytest
+
+from flows.reconciliation.outcome import outcome
+from tests.reconciliation.world import LATER, decisions, dues, payments, rules
+
+DUE = "FR-1001 甲 100.00"
+
+
+def evidence(owed: str, paid: str, said: str = "") -> dict[str, str]:
+    """By subject: kind, amount and evidence."""
+    made = dues(owed), payments(paid), decisions(said)
+    found = outcome(*made, rules(), LATER)
+    assert outcome(reversed(made[0]), reversed(made[1]), made[2], rules(), LATER) == found
+    return {one.subject: f"{one.kind}: {one.evidence}" for one in found.exceptions}
+
+
+@pytest.mark.parametrize(
+    ("owed", "paid", "said", "wanted"),
+    [
+        pytest.param(
+            DUE,
+            "P1 100.00 订单FR-1001 2日12:00；P2 100.00 订单FR-1001 2日11:00",
+            "",
+            {"P1": "duplicate_payment: what it names is paid already: P2, 100.00 at 2025-11-12 11:00:00"},
+            id="the first by its own time",
+        ),
+        pytest.param(
+            DUE,
+            "P1 60.00 订单FR-1001；P2 40.00 订单FR-1001；P3 100.00 订单FR-1001",
+            "",
+            {"P3": "duplicate_payment: what it names is paid already: P1, 60.00 at 2025-11-11 10:00:00"},
+            id="of several that paid it together the first",
+        ),
+        pytest.param(
+            DUE,
+            "P1 100.00 订单FR-1001；P2 100.00 订单FR-1001；R1 100.00 退款P1 订单FR-1001；P3 100.00 订单FR-1001",
+            "",
+            {"P3": "duplicate_payment: what it names is paid already: P2, 100.00 at 2025-11-11 10:01:00"},
+            id="not one that has gone back",
+        ),
+        pytest.param(
+            DUE,
+            "P1 100.00 订单FR-1001；P2 100.00 2日10:00",
+            "P2→FR-1001 100.00",
+            {"P1": "duplicate_payment: what it names is paid already: P2, 100.00 at 2025-11-12 10:00:00"},
+            id="what a person matched",
+        ),
+        pytest.param(
+            DUE + " 付款人x",
+            "P1 100.00 付款人x；P2 100.00 付款人x",
+            "",
+            {
+                "P2": "duplicate_payment: the payer paid the same amount before: P1, 100.00 at 2025-11-11 10:00:00"
+            },
+            id="without a number the one that it repeats",
+        ),
+        pytest.param(
+            DUE,
+            "P1 100.00 订单FR-1001",
+            "核销FR-1001 100.00",
+            {"P1": "amount_over: nothing of what it names is open"},
+            id="nobody paid what was given up",
+        ),
+    ],
+)
+def test_a_repeated_payment_names_the_first(owed: str, paid: str, said: str, wanted: dict[str, str]) -> None:
+    assert evidence(owed, paid, said) == wanted
