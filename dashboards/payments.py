@@ -4,13 +4,14 @@ Sums over currencies make no sense: each is told by itself; the share that is ma
 deducted from virtual accounts came through a channel before: it is no further money.
 """
 
+from collections.abc import Sequence
 from decimal import Decimal
 
 import msgspec
 from clickhouse_connect.driver.client import Client
 
 from dashboards.queries import Row, rows
-from dashboards.terms import BUCKETS, EXCEPTIONS, SEVERITIES, channel_name
+from dashboards.terms import BUCKETS, EXCEPTION_STATES, EXCEPTIONS, SEVERITIES, channel_name
 from dashboards.words import shanghai
 
 CHANNELS = """
@@ -21,12 +22,14 @@ MATCHED = """
 SELECT sum(payments) AS n, sum(c.amount) AS money, sum(c.matched) AS found, sum(fully_matched) AS wholly
 FROM channel_day AS c WHERE channel != 'account' AND kind = 'payment' AND direction = 'in' AND currency = 'CNY'"""
 EXCEPTION_REASONS = """
-SELECT kind AS why, any(severity) AS gravity, count() AS n, min(since) AS oldest
-FROM open_payment_exception GROUP BY why ORDER BY n DESC, why"""
+SELECT if(state = 'ignored', state, kind) AS why, any(severity) AS gravity, count() AS n, min(since) AS oldest
+FROM open_payment_exception GROUP BY why ORDER BY why = 'ignored', n DESC, why"""
+"""Those that are ignored until a day, of whatever kind, are a reason of their own, the last."""
 EXCEPTION_LIST = """
-SELECT exception_id, kind AS why, subject, severity, owner, suggested, amount, evidence, candidates, since, state
+SELECT exception_id, if(state = 'ignored', state, kind) AS why, kind, subject, severity, owner, suggested, amount,
+       evidence, candidates, since, until, state = 'ignored' AS asleep
 FROM open_payment_exception WHERE {reason:String} = '' OR why = {reason:String}
-ORDER BY since, exception_id LIMIT {limit:UInt32} OFFSET {skip:UInt32}"""
+ORDER BY asleep, since, exception_id LIMIT {limit:UInt32} OFFSET {skip:UInt32}"""
 OPEN_DECISIONS = """
 SELECT * FROM open_decision WHERE {group:String} = '' OR of_group = {group:String}
 ORDER BY needs, decided_at, decision_id"""
@@ -39,6 +42,9 @@ SELECT currency, bucket, sum(documents) AS n, sum(a.amount) AS owed FROM receiva
 GROUP BY currency, bucket ORDER BY currency, indexOf(['current', '1-30', '31-60', '61-90', 'over 90'], bucket)"""
 OUTSTANDING = """
 SELECT of_group, currency, outstanding, days FROM days_sales_outstanding ORDER BY of_group, currency"""
+
+IGNORED = "ignored"
+"""What stands in the place of the kind of exceptions that sleep."""
 
 
 class Figures(msgspec.Struct, frozen=True):
@@ -67,6 +73,17 @@ def share(matched: Row) -> str:
     return f"{Decimal(matched['found']) / Decimal(matched['money']):.1%}" if matched["money"] else "–"
 
 
+def awake(exceptions: Sequence[Row]) -> int:
+    """How many of `EXCEPTION_REASONS` somebody has to look at now."""
+    return sum(row["n"] for row in exceptions if row["why"] != IGNORED)
+
+
+def _asked(row: Row) -> str:
+    if row["why"] == IGNORED:
+        return EXCEPTION_STATES.both(IGNORED)
+    return f"{EXCEPTIONS.both(row['why'])} ({SEVERITIES.both(row['gravity'])})"
+
+
 def to_text(seen: Figures) -> str:
     """For a terminal."""
     matched = seen.matched
@@ -83,8 +100,7 @@ def to_text(seen: Figures) -> str:
             f"{matched['wholly']:,} of {matched['n']:,} payments wholly",
             "待处理异常 open exceptions",
             *(
-                f"  {row['n']:>10,}  {EXCEPTIONS.both(row['why'])} ({SEVERITIES.both(row['gravity'])})  "
-                f"最早 oldest {shanghai(row['oldest'])}"
+                f"  {row['n']:>10,}  {_asked(row)}  最早 oldest {shanghai(row['oldest'])}"
                 for row in seen.exceptions
             ),
             "应收账龄 aging of receivables",

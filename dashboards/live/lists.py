@@ -2,6 +2,7 @@
 reason, page by page."""
 
 from typing import Any
+from urllib.parse import unquote
 
 import msgspec
 from clickhouse_connect.driver.client import Client
@@ -69,6 +70,7 @@ def number_of(text: str) -> int:
 def list_page(client: Client, listing: Listing, reason: str, number: int) -> dict[str, Any]:
     """What a list's template needs: one page of rows, and how many there are for each reason."""
     said = {
+        "kind": terms.EXCEPTIONS.__getitem__,
         "severity": terms.SEVERITIES.__getitem__,
         "owner": terms.OWNERS.__getitem__,
         "suggested": terms.ACTIONS.__getitem__,
@@ -92,6 +94,7 @@ def list_page(client: Client, listing: Listing, reason: str, number: int) -> dic
                     for kind, grams, site in _WEIGHTS
                     if kind in row
                 ],
+                "looked_at": [unquote(name) for name in row.get("candidates", "").split()],
                 "excerpt": readable(row.get("excerpt", "")),
             }
             for row in found[:PAGE]
@@ -102,4 +105,5 @@ def list_page(client: Client, listing: Listing, reason: str, number: int) -> dic
 def _label(row: Row) -> str:
     """A reason for people: the row's own label, else by its name."""
     why = row["why"]
-    return str(row.get("label") or REASONS.get(why) or terms.NEEDS.get(why) or TREATMENTS.get(why, (why,))[0])
+    named = REASONS.get(why) or terms.NEEDS.get(why)
+    return str(row.get("label") or named or TREATMENTS.get(why, terms.EXCEPTION_STATES[why])[0])

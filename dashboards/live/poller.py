@@ -153,7 +153,7 @@ class Poller:
         return {
             "share": payments.share(matched),
             "money": _yuan(matched["money"]),
-            "open": sum(row["n"] for row in seen["exceptions"]),
+            "open": payments.awake(seen["exceptions"]),
             "latency": self._of_payments.look(),
             "channels": [
                 (
@@ -266,7 +266,7 @@ _MONEY = {
 
 def _labelled(row: Row) -> Row:
     raw = {"raw": readable(row["raw"])} if "raw" in row else {}
-    return {**row, **raw, "label": REASONS.get(row["why"], row["why"])}
+    return {**row, **raw, "label": REASONS.get(row["why"]) or terms.EXCEPTION_STATES[row["why"]][0]}
 
 
 def _yuan(amount: object) -> str:

@@ -1,0 +1,81 @@
+"""The page of exceptions: what sleeps stands apart, and all of it fits into the windows that people have."""
+
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Page
+
+from dashboards.payments import awake, figures, to_text
+from schemas.payments import exception_id
+from schemas.times import DAY
+from tests.channels.world import NOON
+from tests.dashboards.data import WrittenPayments
+from tests.dashboards.test_page import LivePage, browser_page
+from tests.payments.world import GROUP, decided, due, key, paid
+from tests.servers.store import Store
+from tests.servers.web import get
+
+__all__ = ["browser_page"]
+
+LONG = "4200002345202511110123456789"
+"""Channels' numbers have no place at which they break."""
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
+    """Exceptions with long names, of which one sleeps."""
+    with Store(tmp_path_factory.mktemp("store")) as server:
+        assert isinstance(server, Store)
+        books = WrittenPayments(server.client())
+        books.take(
+            due("FR-1001", "100.00", payer="x"),
+            paid(f"{LONG}-1", "100.00", "FR-1001"),
+            paid(f"{LONG}-2", "100.00", "FR-1001"),
+            paid(f"{LONG}-3", "25.00", "FR-9999"),
+            paid(f"{LONG}-4", "26.00", "FR-9998"),
+            *(due(f"CONSIGNMENT-2025-11-11-{n:04}", "40.00", references=("FR-1002",)) for n in range(12)),
+            paid(f"{LONG}-5", "120.00", "FR-1002"),
+        ).until(NOON + 2 * DAY)
+        asleep = exception_id(GROUP, "unknown_payment", key(f"{LONG}-3"))
+        books.take(decided("ignore", "K1", exception=asleep, until=NOON + 9 * DAY))
+        books.writer.close()
+        yield server
+
+
+@pytest.fixture(scope="module")
+def url(store: Store, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The live page on these books."""
+    with LivePage(tmp_path_factory.mktemp("page"), store) as served:
+        assert isinstance(served, LivePage)
+        yield served.url
+
+
+@pytest.mark.parametrize("width", [1400, 1000])
+def test_all_of_it_is_in_the_window(url: str, browser_page: Page, width: int) -> None:
+    browser_page.set_viewport_size({"width": width, "height": 900})
+    browser_page.goto(f"{url}exceptions")
+    assert browser_page.locator("td").count() > 10
+    assert browser_page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    inside = "[...document.querySelectorAll('.scroll')].every((one) => one.scrollWidth <= one.clientWidth)"
+    assert browser_page.evaluate(inside)
+
+
+def test_what_sleeps_stands_apart(url: str, store: Store) -> None:
+    text = get(f"{url}exceptions", timeout=60).text
+    awake_, asleep = text.split("<h2>暂缓")
+    assert f"{LONG}-4</a>" in awake_
+    assert f"{LONG}-3</a>" not in awake_
+    assert f"{LONG}-3</a>" in asleep
+    assert "2025-11-20 12:00:00" in asleep
+    of_kind = get(f"{url}exceptions?reason=unknown_payment", timeout=60).text
+    assert f"{LONG}-4</a>" in of_kind
+    assert f"{LONG}-3</a>" not in of_kind
+    assert f"{LONG}-3</a>" in get(f"{url}exceptions?reason=ignored", timeout=60).text
+    seen = figures(store.client())
+    assert awake(seen.exceptions) == sum(row["n"] for row in seen.exceptions) - 1
+    assert "         1  暂缓 sleeps  最早 oldest" in to_text(seen)
+
+
+def test_what_was_looked_at_is_linked(url: str) -> None:
+    text = get(f"{url}exceptions", timeout=60).text
+    assert 'href="/payment/CONSIGNMENT-2025-11-11-0006"' in text
