@@ -1,7 +1,10 @@
 """What people are asked about payments: exceptions are opened and closed in turn, and open ones are still true."""
 
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
+
+import msgspec
 
 from deploy.audit.names import content_name
 from deploy.audit.receipts import Bounds
@@ -28,6 +31,10 @@ _OF_PAYMENT = frozenset(
 _OF_REFUND = frozenset({"refund_orphan", "refund_over", "ambiguous"})
 _PATIENT = frozenset({"unknown_payment", "refund_orphan"})
 """Kinds that people are told of only when the other side has had some time to come."""
+_REPEATED, _UNDER = "duplicate_payment", "amount_under"
+"""What is told of the second is what is missing of the documents, not what is left of the payment."""
+_MOST_CANDIDATES = 20
+"""Documents that an exception names: beyond, what is missing cannot be added up from them."""
 _OVER = frozenset({"amount_over", "duplicate_payment", "cancelled_paid"})
 _AFTER = {
     **dict.fromkeys(("", "closed"), ("opened", "ignored", "accepted")),
@@ -76,6 +83,19 @@ class Repeat(NamedTuple):
     evidence: str
 
 
+class Missing(msgspec.Struct):
+    """A payment of less than is open of the documents that it names."""
+
+    group: str
+    subject: str
+    documents: list[str]
+    units: int
+    left: int = 0
+    """Of the payment."""
+    open: int = 0
+    """Of the documents."""
+
+
 class Asked:
     """All exceptions. Those that are not closed, accepted ones, too, are kept: by group and subject, and by kind, the
     amount."""
@@ -87,6 +107,9 @@ class Asked:
         self._open: dict[tuple[str, str], dict[str, int]] = {}
         self.over: list[Over] = []
         self.repeats: list[Repeat] = []
+        self._under: dict[tuple[str, str], Missing] = {}
+        self._named: dict[tuple[str, str], list[Missing]] = defaultdict(list)
+        """By group and document: what is asked about for less than is open of it."""
         self.unmatched: set[tuple[str, str]] = set()
         """Group and payment: those of which something is left, of all that were looked at."""
         self.found = Findings("exceptions", "例外的开启与关闭前后一致，未关闭的例外仍然成立")
@@ -115,14 +138,20 @@ class Asked:
                 self.found.add(f"{number}: is {one.status}, and sleeps until {one.until}")
             before = one.status
         if before != "closed":
-            newest = rows[-1]
-            self._open.setdefault((first.group, first.subject), {})[first.kind] = newest.units
-            if first.kind in _OVER:
-                looked_at = names_in(newest.candidates)
-                self.over.append(Over(first.group, first.subject, looked_at, newest.units))
-            if first.kind == "duplicate_payment":
-                looked_at = names_in(newest.candidates)
-                self.repeats.append(Repeat(first.group, first.subject, looked_at, newest.evidence))
+            self._keep(rows[-1])
+
+    def _keep(self, newest: One) -> None:
+        """Something that people are asked about."""
+        about, looked_at = (newest.group, newest.subject), names_in(newest.candidates)
+        self._open.setdefault(about, {})[newest.kind] = newest.units
+        if newest.kind in _OVER:
+            self.over.append(Over(*about, looked_at, newest.units))
+        if newest.kind == _REPEATED:
+            self.repeats.append(Repeat(*about, looked_at, newest.evidence))
+        if newest.kind == _UNDER:
+            self._under[about] = under = Missing(*about, looked_at, newest.units)
+            for document in looked_at:
+                self._named[newest.group, document].append(under)
 
     def now(self, lane: int) -> int:
         """A lane's data time, at least."""
@@ -159,12 +188,25 @@ class Asked:
         self.found.seen += 1
         kinds = _OF_PAYMENT if kind == "payment" else _OF_REFUND
         there = {one: units for one, units in self.of(group, key).items() if one in _OF_PAYMENT | _OF_REFUND}
+        if _UNDER in there:
+            self._under[group, key].left = there[_UNDER] = left
         wanted = {} if goes_back or not left else {left}
         if not kinds.issuperset(there) or len(there) > 1 or (there and set(there.values()) != wanted):
             self.found.add(f"{key}: people are asked about {there}, unmatched is {left}")
         elif not there and wanted and self.now(lane) >= time + self._patience:
             self.found.add(f"{key}: nobody is asked about {left} that is unmatched")
 
+    def owed(self, group: str, document: str, units: int) -> None:
+        """So much of a document is open."""
+        for under in self._named.get((group, document), ()):
+            under.open += units
+
     def check(self) -> Check:
         """The outcome."""
+        for under in self._under.values():
+            missing = under.open - under.left
+            if under.units != missing and len(under.documents) < _MOST_CANDIDATES:
+                self.found.add(
+                    f"{under.subject}: people are told that {under.units} are missing, it is {missing}"
+                )
         return self.found.check("exceptions and payments")

@@ -297,6 +297,7 @@ class Matched:
             self._due(due, vouchers.get(key, ()), journal, paid)
             self._status(due, vouchers.get(key, ()), statuses.pop(key, []), paid)
             self._deducted(due, vouchers.get(key, ()), paid, deducted.pop(key, []), money)
+            self.asked.owed(*key, _open_of(due, vouchers.get(key, ()), paid))
         self.deductions.rest(money, deducted)
         for charge in journal:
             self.dues.add(f"{charge}: its rows are not called for")
@@ -572,6 +573,17 @@ def _red(line: Line) -> Line:
 def _takes(one: Voucher) -> bool:
     """Whether it takes from its payment."""
     return one.what == "match" or (one.what == "difference" and one.evidence == "kept")
+
+
+def _open_of(due: Due, vouchers: Sequence[Voucher], paid: Mapping[str, Paid]) -> int:
+    """What a payment from outside could still pay of a due: nothing that is deducted stands in its way."""
+    asked = max(due.asked - sum(one.units for one in vouchers if _gives_up(one)), 0)
+    got = sum(
+        one.units if paid[one.payment].direction == due.direction else -one.units
+        for one in vouchers
+        if one.what == "match" and one.payment in paid and paid[one.payment].channel != CHANNEL
+    )
+    return max(asked - got, 0)
 
 
 def _gives_up(one: Voucher) -> bool:

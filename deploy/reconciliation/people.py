@@ -66,6 +66,8 @@ SELECT document, reinterpretAsInt64(amount) AS amount FROM due_now
 WHERE of_group = {group:String} AND document IN {names:Array(String)}"""
 PAYMENT = """
 SELECT count() AS n FROM payment WHERE payment = {payment:String} AND ({kind:String} = '' OR kind = {kind:String})"""
+UNMATCHED = "SELECT unmatched FROM payment_now WHERE payment = {payment:String}"
+UNDER = "amount_under"
 NO_DOCUMENT = "there is no document {} of group {}"
 WAITS = f"{terms.NEEDS['approval']} waits for another person"
 APPROVE = f"{WAITS}: waybook exceptions approve"
@@ -212,11 +214,15 @@ class Answer:
         return self._said(row, "write_off", document=next(iter(known)), amount_e4=amount)
 
     def refund(self, number: str) -> PaymentDecided:
-        """The exception's payment has to go back; it is about so much as the exception is."""
+        """The exception's payment has to go back: so much as the exception is about, or what of it is not matched where
+        that is about what is missing of documents."""
         row = self._open(number)
         if not _is_payment(self.client, row, "payment"):
             raise LookupError(f"{row['subject']} is no payment: nothing of it can go back")
-        amount = parse_yuan(str(row["amount"]))
+        amount = row["amount"]
+        if row["kind"] == UNDER:
+            amount = rows(self.client, UNMATCHED, payment=row["subject"])[0]["unmatched"]
+        amount = parse_yuan(str(amount))
         return self._said(row, "refund", payment=row["subject"], amount_e4=amount)
 
     def ignore(self, number: str, until: date) -> PaymentDecided:

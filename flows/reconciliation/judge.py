@@ -730,7 +730,8 @@ def _beyond(
         paid, refunded = _moved(due, matches.get(name, ()), known)
         asked = 0 if due.cancelled else _asked_for(record, due, given_up.get(name, 0))
         if (over := paid - refunded - asked) > 0:
-            yield Open("amount_over", name, over, "people matched more with it than it asks for")
+            evidence = f"people matched {yuan(paid - refunded)} with it, it asks for {yuan(asked)}"
+            yield Open("amount_over", name, over, evidence)
 
 
 def _over(

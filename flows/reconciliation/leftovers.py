@@ -11,6 +11,7 @@ MOST_CANDIDATES = 20
 """Candidates that an exception names."""
 TWICE = 3 * DAY
 """Within which the same amount of the same payer, with nothing open to pay, is taken for the same payment again."""
+NAMED = "open of what it names"
 _PATIENT = ("unknown_payment", "refund_orphan")
 """Kinds that the other side, still on its way, may make undone."""
 
@@ -67,7 +68,7 @@ def _of_payment(
     if money.called:
         return _of_called(money, first)
     if money.given:
-        return _open("amount_over", key, left, "more than was open", money.given)
+        return _open("amount_over", key, left, _over(money, "open"), money.given)
     if before is not None and _again(money, before, theirs):
         evidence = f"the payer paid the same amount before: {_shown(before)}"
         return _open("duplicate_payment", key, left, evidence, [before.key])
@@ -77,6 +78,19 @@ def _of_payment(
         evidence = "its number names a due of another payer and amount"
         candidates += [claim.name for claim in money.doubted]
     return _open("unknown_payment", key, left, evidence, candidates)
+
+
+def _over(money: Money, of: str) -> str:
+    """Both sides of a payment of more than was open."""
+    return f"{_came(money)}, {of} was {yuan(sum(money.given.values()))}{_gone(money)}"
+
+
+def _came(money: Money) -> str:
+    return f"{yuan(money.paid.amount)} came"
+
+
+def _gone(money: Money) -> str:
+    return f"; {yuan(money.returned)} of it went back" if money.returned else ""
 
 
 def _again(money: Money, before: Money, theirs: Sequence[Claim]) -> bool:
@@ -103,19 +117,29 @@ def _of_called(money: Money, first: Mapping[str, Money]) -> Open:
     names = [claim.name for claim in fitting]
     owed = [claim.name for claim in fitting if not claim.due.cancelled]
     if money.given:
-        return _open("amount_over", key, left, "more than was open of what it names", names)
+        return _open("amount_over", key, left, _over(money, NAMED), names)
     if not owed:
         return _open("cancelled_paid", key, left, "what it names is cancelled", names)
     if not any(claim.open for claim in fitting):
         return _again_for(money, owed, first)
-    return _open("amount_under", key, left, "less than what it names, which cannot be paid in part", names)
+    return _too_little(money, fitting, names)
+
+
+def _too_little(money: Money, fitting: Sequence[Claim], names: Sequence[str]) -> Open:
+    """A payment of less than is open of what it names: what is missing. Of enough: no rule covers it."""
+    total = sum(claim.open for claim in fitting)
+    if total <= money.left:
+        return _open("unknown_payment", money.key, money.left, "no rule lets it pay what it names", names)
+    why = "several are named" if len(fitting) > 1 else "it may not be paid in parts"
+    evidence = f"{_came(money)}, {NAMED} is {yuan(total)}, and {why}{_gone(money)}"
+    return _open("amount_under", money.key, total - money.left, evidence, names)
 
 
 def _again_for(money: Money, owed: Sequence[str], first: Mapping[str, Money]) -> Open:
     """A payment that names dues of which nothing is open: others paid them, or people gave them up."""
     paid = [first[name] for name in owed if name in first]
     if not paid:
-        return _open("amount_over", money.key, money.left, "nothing of what it names is open", owed)
+        return _open("amount_over", money.key, money.left, _over(money, NAMED), owed)
     evidence = f"what it names is paid already: {_shown(min(paid, key=lambda one: one.order))}"
     return _open("duplicate_payment", money.key, money.left, evidence, owed)
 

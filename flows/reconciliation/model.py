@@ -76,6 +76,8 @@ class Open(msgspec.Struct, frozen=True, order=True, gc=False):
     subject: str
     """Key of the payment, or the document."""
     amount: int
+    """What it is about: of `amount_over` what is too much, of `amount_under` what is missing, of other payments what is
+    not matched."""
     evidence: str
     candidates: tuple[str, ...] = ()
     """Documents or payments that were looked at."""

@@ -66,7 +66,11 @@ def outcome(
     return Outcome(
         matches=book.matches(),
         exceptions=tuple(
-            sorted(one for one in exceptions if not decisions.goes_back(one.subject, one.amount))
+            sorted(
+                one
+                for one in exceptions
+                if not decisions.goes_back(one.subject, book.monies[one.subject].left)
+            )
         ),
         differences=book.differences(),
         left=frozenset(money.key for money in book.monies.values() if money.left),

@@ -70,6 +70,7 @@ def kept(client: Client) -> Kept:
         decided("refund", "K13", payment=key("A6"), amount_e4=200_000)
     )
     books.take(paid("A12", "1.00", "FR-1001", time=NOON + DAY)).until(NOON + 4 * DAY)
+    books.take(due("FR-1026", "80.00", partial=False), paid("A26", "70.00", "FR-1026", time=NOON + DAY))
     books.take(due("FR-1023", "7.00"), paid("A23", "7.00", "FR-1023"))
     books.take(world().notification(*COMBINED))
     books.take(due("FR-1024", "600.00"), due("FR-1025", "600.00"), paid("A24", "1200.00"))
@@ -145,6 +146,8 @@ def test_all_is_well(kept: Kept) -> None:
         ("payment_match", "match_id", "unhex(repeat('00', 16))", "payment_names"),
         ("payment_exception", "amount", "amount + 1", "exceptions"),
         ("payment_exception", "since", "since + 1", "exceptions"),
+        ("payment_exception", "amount", "if(kind = 'amount_under', 70, amount)", "exceptions"),
+        ("receivable", "amount", "if(document = 'FR-1026', 90, amount)", "exceptions"),
         ("payment_exception", "evidence", "replaceAll(evidence, '/A5, ', '/A13, ')", "exceptions"),
         ("payment_exception", "evidence", "replaceAll(evidence, 'already: ', 'already: x')", "exceptions"),
         (

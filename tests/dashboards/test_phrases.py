@@ -62,7 +62,7 @@ def test_what_is_said_besides() -> None:
         refused_bill(
             "x", {"a.csv": "bill_total_wrong: paid 1.00 instead of 2.00", "b": "bill_too_large: x"}
         ).evidence,
-        "people matched more with it than it asks for",
+        "people matched 8.00 with it, it asks for 5.00",
         "60.00 by a person's decision; 40.00 by order number FR-1, 2 payments together",
         "decision decision-1",
         "kept",

@@ -308,6 +308,10 @@ def test_what_would_change_nothing_is_not_said(store: Written) -> None:
     ):
         with pytest.raises((LookupError, ValueError), match=wrong):
             asked()
+    (line,) = [line for line in listing(store.client) if under in line]
+    assert f"少付 amount_under  {key('A60')}  10.00  " in line
+    assert "来款 70.00，所指单据未结 80.00，且该单据不可分期" in "\n".join(showing(store.client, under))
+    assert answer.refund(under).amount_e4 == 70 * YUAN, "the payment goes back, not what was missing"
     store.take(made := answer.write_off(under, "", 10 * YUAN))
     assert made.document == "FR-1060", "the exception names one document"
     assert store.status("FR-1060")[0] == "paid"
