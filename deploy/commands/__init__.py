@@ -3,12 +3,21 @@
 import argparse
 import sys
 from collections.abc import Callable
+from datetime import date
 
 import msgspec
 
 Run = Callable[[argparse.Namespace], int]
 Command = Callable[[str, Run], argparse.ArgumentParser]
 """Adds a command under a name, with what it runs; gives its parser, for its arguments."""
+
+
+def day(text: str) -> date:
+    """An argument that is a day."""
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no day such as 2026-01-31") from None
 
 
 def safely(run: Run) -> Run:

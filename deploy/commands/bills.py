@@ -9,7 +9,7 @@ from pathlib import Path
 
 from deploy.bills.job import Job, UnknownBillError
 from deploy.bills.office import Note, Office, superseded
-from deploy.commands import Command
+from deploy.commands import Command, day
 from deploy.commands.where import settings_of
 from deploy.terminal import table
 from flows.engine.stop import Stop
@@ -101,9 +101,7 @@ def add(command: Command) -> None:
     one.add_argument("what", choices=("load", "pull", "list"))
     one.add_argument("files", type=Path, nargs="*", help="load: the bills")
     one.add_argument("--directory", type=Path, help="with bills.toml; default: WAYBOOK_BILLS")
-    one.add_argument(
-        "--day", type=date.fromisoformat, help="of the bill; default: as its name says, or yesterday"
-    )
+    one.add_argument("--day", type=day, help="of the bill; default: as its name says, or yesterday")
     one.add_argument(
         "--as", dest="source", default="", help="load: CHANNEL/MERCHANT/SORT, whatever its name is"
     )

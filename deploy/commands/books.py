@@ -3,10 +3,9 @@
 import argparse
 import os
 import sys
-from datetime import date
 
 from deploy import books
-from deploy.commands import Command, safely
+from deploy.commands import Command, day, safely
 from deploy.commands.where import LONG, settings_of, store_of
 from deploy.publish import send_control
 from schemas.events import BooksClosed, BooksReopened
@@ -41,7 +40,7 @@ def add(command: Command) -> None:
     """books."""
     one = command("books", safely(books_))
     one.add_argument("what", choices=("close", "reopen", "list"))
-    one.add_argument("--through", type=date.fromisoformat, help="the last closed day, 2026-01-31")
+    one.add_argument("--through", type=day, help="the last closed day, 2026-01-31")
     one.add_argument("--by", default=os.environ.get("USER", ""), help="who decided it")
     one.add_argument("--reason", default="", help="reopen: why")
     one.add_argument("--yes", action="store_true", help="close: although something of these days still waits")

@@ -7,7 +7,7 @@ from datetime import date
 from pathlib import Path
 
 from deploy import costs
-from deploy.commands import Command
+from deploy.commands import Command, day
 from deploy.commands.where import LONG, settings_of, store_of, writers_settings
 from schemas.problems import DocumentError
 from sinks.clickhouse import connect
@@ -41,7 +41,7 @@ def add(command: Command) -> None:
     one = command("costs", costs_)
     one.add_argument("what", choices=("publish", "withdraw", "spread", "profit"))
     one.add_argument("which", nargs="?", default="", help="publish: CSV file; withdraw: the cost's id")
-    one.add_argument("--from", dest="first", type=date.fromisoformat, default=date(2000, 1, 1))
-    one.add_argument("--to", dest="last", type=date.fromisoformat, default=date(2100, 1, 1))
+    one.add_argument("--from", dest="first", type=day, default=date(2000, 1, 1))
+    one.add_argument("--to", dest="last", type=day, default=date(2100, 1, 1))
     one.add_argument("--reason", default="", help="withdraw: why")
     one.add_argument("--by", default=os.environ.get("USER", ""))

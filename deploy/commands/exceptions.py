@@ -4,10 +4,9 @@ import argparse
 import os
 import sys
 from collections.abc import Callable, Iterator
-from datetime import date
 
 from dashboards.why import explained
-from deploy.commands import Command, Run, safely
+from deploy.commands import Command, Run, day, safely
 from deploy.commands.where import settings_of, store_of
 from deploy.evidence import shown
 from deploy.reconciliation import people
@@ -158,7 +157,7 @@ def add(command: Command) -> None:
         help="登记认可: it is accepted as it is; its amount, as list shows it. Of what no match, write-off or refund "
         f"answers: {', '.join(kind for kind, advice in ADVICE.items() if advice.accept)}",
     )
-    how.add_argument("--ignore-until", type=date.fromisoformat, metavar="DAY")
+    how.add_argument("--ignore-until", type=day, metavar="DAY")
     part.add_argument("--document", default="", help="write-off: left out: the exception's")
     part.add_argument("--by", default=user, help="who decides")
     part.add_argument("--reason", default="", help="--accept and --write-off need one")

@@ -4,10 +4,9 @@ import argparse
 import os
 import sys
 from collections.abc import Callable
-from datetime import date
 
 from deploy import parties, transfers
-from deploy.commands import Command
+from deploy.commands import Command, day
 from deploy.commands.where import settings_of, store_of
 from schemas.settings import Settings
 
@@ -64,15 +63,11 @@ def add(command: Command) -> None:
         one.add_argument("outlet", help="the outlet that goes over")
         to = "--to" if run is transfer_outlet else "--into"
         one.add_argument(to, default="", help="the new party" if to == "--to" else "the outlet that goes on")
-        one.add_argument(
-            "--from", dest="first", type=date.fromisoformat, help="first business day, 2026-01-31"
-        )
+        one.add_argument("--from", dest="first", type=day, help="first business day, 2026-01-31")
         one.add_argument("--by", default=os.environ.get("USER", ""), help="who decided it")
         one.add_argument("--reason", default="")
         one.add_argument("--again", action="store_true", help="only move what is open by now")
     one = command("move-balances", move_balances)
     one.add_argument("outlet", nargs="?", default="", help="only this outlet's")
     one.add_argument("--by", default=os.environ.get("USER", ""))
-    command("parties", parties_).add_argument(
-        "--at", type=date.fromisoformat, help="a day; default: the newest"
-    )
+    command("parties", parties_).add_argument("--at", type=day, help="a day; default: the newest")

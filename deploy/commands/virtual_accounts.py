@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime, timedelta
 from dashboards.words import SHANGHAI
 from deploy import ask as asking
 from deploy import statements
-from deploy.commands import Command, safely
+from deploy.commands import Command, day, safely
 from deploy.commands.where import settings_of, store_of
 from deploy.transfers import data_time
 from schemas.commands import BODIES
@@ -105,13 +105,13 @@ def add(command: Command) -> None:
                 ["commands, what may be left out in brackets:", *map(asking.usage, BODIES)]
             )
         else:
-            one.add_argument("--from", dest="first", type=date.fromisoformat, default=date(1970, 1, 1))
-            one.add_argument("--to", dest="last", type=date.fromisoformat, default=date(2100, 1, 1))
+            one.add_argument("--from", dest="first", type=day, default=date(1970, 1, 1))
+            one.add_argument("--to", dest="last", type=day, default=date(2100, 1, 1))
         if name == "statement":
             one.add_argument("--lines", action="store_true", help="down to the waybill of every row")
         if name == "ledger":
             one.add_argument("account", help="number in the chart of accounts")
             one.add_argument("--limit", type=int, default=10_000, help="rows, at most")
     one = command("trial-balance", trial_balance)
-    one.add_argument("--at", type=date.fromisoformat, default=date(2100, 1, 1), help="business date")
+    one.add_argument("--at", type=day, default=date(2100, 1, 1), help="business date")
     one.add_argument("--book", default="", help="one party's book")

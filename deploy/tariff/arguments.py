@@ -1,11 +1,11 @@
 """The command line of `waybook tariff`."""
 
 import argparse
-import datetime as dt
 import os
 from collections.abc import Callable
 from pathlib import Path
 
+from deploy.commands import day
 from deploy.rerating.compare import DIMENSIONS
 from deploy.tariff import commands
 from deploy.tariff.opening import Connect
@@ -29,9 +29,7 @@ def add_commands(top: argparse.ArgumentParser) -> None:
 
     one = command("check", commands.check)
     one.add_argument("book", help=BOOK)
-    one.add_argument(
-        "--date", type=dt.date.fromisoformat, help="business date of the warnings; default: today"
-    )
+    one.add_argument("--date", type=day, help="business date of the warnings; default: today")
     one.add_argument("--all", action="store_true", help="every warning, not only the first of each kind")
     _network(one)
     one = command("diff", commands.diff)
@@ -86,7 +84,7 @@ def _what_if(one: argparse.ArgumentParser) -> None:
         one.add_argument(
             name,
             dest=dest,
-            type=dt.date.fromisoformat,
+            type=day,
             metavar="DAY",
             help=f"{end} business date; default: all",
         )

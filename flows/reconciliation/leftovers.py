@@ -161,4 +161,6 @@ def _of_refund(book: Book, refund: Money) -> Open:
 def _open(
     kind: str, subject: str, amount: int, evidence: str, candidates: Sequence[str] | dict[str, int]
 ) -> Open:
+    if (several := len(candidates)) > MOST_CANDIDATES:
+        evidence += f"; {MOST_CANDIDATES} of {several} candidates are named"
     return Open(kind, subject, amount, evidence, tuple(sorted(candidates)[:MOST_CANDIDATES]))

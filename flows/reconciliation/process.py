@@ -46,6 +46,7 @@ from schemas import topics
 from schemas.events import DeadLetterReplayed, Tick
 from schemas.identity import content_id, person_of, version_of
 from schemas.limits import AHEAD, LEAP, OLDEST
+from schemas.money import yuan
 from schemas.payments import (
     BillComplete,
     BillLines,
@@ -458,7 +459,8 @@ class Payments:
         if event.decision in REASONED and not event.reason.strip():
             raise RefusedError("reason_missing", f"{event.decision} does not say why")
         if event.decision == "write_off" and amount_of(event) > self.matching.write_off:
-            raise RefusedError("decision_refused", "more than may be written off of a due")
+            most = yuan(self.matching.write_off)
+            raise RefusedError("decision_refused", f"more than the {most} that may be written off of a due")
 
     # Time and documents
 

@@ -275,7 +275,7 @@ def test_what_goes_beyond_what_people_may_decide_is_told(store: Written) -> None
     store.take(made)
     taken, said = became(store.client, made)
     assert not taken
-    assert "refused decision_refused" in said[0]
+    assert "被拒绝 refused decision_refused: more than the 50.00 that may be written off of a due" in said[0]
 
 
 def test_what_would_change_nothing_is_not_said(store: Written) -> None:
@@ -380,6 +380,9 @@ def test_the_command_line(store: Written, monkeypatch: pytest.MonkeyPatch) -> No
         ran = waybook(("exceptions", *words), {"WAYBOOK_CLICKHOUSE": address})
         return ran.returncode, ran.stdout + ran.stderr
 
+    code, said = run("resolve", number, "--ignore-until", "foo")
+    assert code == 2
+    assert said.endswith("argument --ignore-until: 'foo' is no day such as 2026-01-31\n")
     accept = ("resolve", number, "--by", "li", "--accept")
     assert run(*accept, "2.00") == (1, "accept needs a reason: say --reason TEXT\n")
     code, said = run(*accept, "1.00", "--reason", "渠道确认")

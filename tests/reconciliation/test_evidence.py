@@ -108,3 +108,15 @@ def test_what_goes_back_is_the_payment_and_not_what_was_missing() -> None:
     owed, paid = dues(f"{DUE} 不可分期"), payments("P1 30.00 订单FR-1001")
     for said, asked in (("退回P1 30.00", 0), ("退回P1 29.00", 1)):
         assert len(outcome(owed, paid, decisions(said), rules(), LATER).exceptions) == asked
+
+
+@pytest.mark.parametrize("count", [20, 45])
+def test_how_many_candidates_are_not_named_is_told(count: int) -> None:
+    owed = dues("；".join(f"FR-2{n:03} 甲 {n}.01" for n in range(1, count + 1)))
+    paid = payments("P1 101.50 主体甲")
+    (one,) = outcome(owed, paid, decisions(""), rules("工作量1000"), LATER).exceptions
+    assert one.kind == "too_complex"
+    assert len(one.candidates) == 20
+    assert one.evidence == "the search has reached its bound" + (
+        "; 20 of 45 candidates are named" if count == 45 else ""
+    )
