@@ -40,10 +40,16 @@ class Phrase(NamedTuple):
 
 Reading = Callable[[str], Told | None]
 """A value for people; None: it is none of its kind."""
+_CODES = ("moved", "way", "kind", "rule", "sort", "state", "told", "reason", "problem", "field", "money")
 _PATTERNS = {
-    **dict.fromkeys(("n", "m"), r"[\d,]+"),
-    **dict.fromkeys(("amount", "other"), r"-?[\d,.]+|[A-Z]{3}"),
+    **dict.fromkeys(("n", "m"), r"\d+"),
+    **dict.fromkeys(("amount", "other"), r"-?[\d.]+|[A-Z]{3}"),
+    **dict.fromkeys(_CODES, r"[a-z][a-z0-9_]*"),
+    "day": r"\d{4}-\d\d-\d\d",
+    "time": r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d",
+    "bill": r"[^()]+",
 }
+"""How values look; others are any text. They are narrow, so that no text takes long to look through."""
 
 
 def _phrases() -> Iterator[Phrase]:

@@ -1,6 +1,7 @@
 """Whatever matching and the comparison with bills say is told in Chinese, too, with the same values."""
 
 import re
+import time
 from datetime import timedelta
 
 import pytest
@@ -111,3 +112,22 @@ def test_what_nobody_knows_stays_as_it_is() -> None:
     assert str(SAID.told("something of another version")) == "something of another version"
     assert SAID.rule("order_number") == ("按订单号", "order_number")
     assert SAID.rule("gone") == ("gone", "gone")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "in the " + "trade bill of 2025 (x), the " * 150,
+        "open: 1.00, unknown_payment: " + "(looked at: " * 200,
+        "matched: 1.00 for " + "a by b (" * 200,
+        "x: " * 600,
+        " for 1 by (" * 300,
+        "the trade bill of " + " has 1.00, notified were " * 100,
+        "; ".join(["x: y"] * 300),
+    ],
+)
+def test_no_text_takes_long(text: str) -> None:
+    """Names come from outside."""
+    began = time.process_time()
+    assert SAID.told(text).en == text
+    assert time.process_time() - began < 0.5
