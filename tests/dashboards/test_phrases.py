@@ -36,6 +36,7 @@ def assert_told(text: str) -> None:
     assert CHINESE.search(told.zh), f"no phrase for {text!r}"
     assert told.zh != text, f"no phrase for {text!r}"
     assert told.en == text
+    assert not any(f"{name}:" in told.zh for name in LABELS), told.zh
 
 
 @pytest.mark.parametrize("case", scenarios("matching.csv"), ids=lambda case: case["用例"])
