@@ -26,7 +26,8 @@ from schemas.times import DAY, SHANGHAI_OFFSET, day_of
 from sinks.kafka import Records
 
 OPEN = """
-SELECT exception_id, of_group, kind, subject, severity, owner, suggested, state, amount, since, count() OVER () AS all
+SELECT exception_id, of_group, kind, subject, severity, owner, suggested, state, amount, since, until,
+       count() OVER () AS all
 FROM payment_exception_now
 WHERE state != 'closed' AND (state = 'accepted') = {accepted:Bool}
     AND ({kind:String} = '' OR kind = {kind:String}) AND ({group:String} = '' OR of_group = {group:String})
@@ -97,7 +98,8 @@ def listing(
     listed = rows(client, OPEN, **asked, age=age, limit=limit)
     decided = _acceptances(client, group) if accepted else _waiting(client, group)
     for row in listed:
-        said = f"  {decided[row['exception_id']]}" if row["exception_id"] in decided else ""
+        said = f"  暂缓至 sleeps until {shanghai(row['until'])}" if row["state"] == "ignored" else ""
+        said += f"  {decided[row['exception_id']]}" if row["exception_id"] in decided else ""
         yield (
             f"{row['exception_id']}  {terms.SEVERITIES.both(row['severity'])}  {terms.EXCEPTIONS.both(row['kind'])}  "
             f"{row['subject']}  {yuan(row['amount'])}  {terms.OWNERS.both(row['owner'])}  {shanghai(row['since'])}  "
