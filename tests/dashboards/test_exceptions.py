@@ -51,9 +51,10 @@ def url(store: Store, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]
 
 
 @pytest.mark.parametrize("width", [1400, 1000])
-def test_all_of_it_is_in_the_window(url: str, browser_page: Page, width: int) -> None:
+@pytest.mark.parametrize("path", ["exceptions", f"payment/{key(f'{LONG}-2')}", "payment/FR-1001"])
+def test_all_of_it_is_in_the_window(url: str, browser_page: Page, path: str, width: int) -> None:
     browser_page.set_viewport_size({"width": width, "height": 900})
-    browser_page.goto(f"{url}exceptions")
+    browser_page.goto(f"{url}{path}")
     assert browser_page.locator("td").count() > 10
     assert browser_page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     inside = "[...document.querySelectorAll('.scroll')].every((one) => one.scrollWidth <= one.clientWidth)"
