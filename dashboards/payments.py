@@ -1,4 +1,5 @@
-"""What the page and the terminal tell of payments: money by channel, how much of it is matched, what is open, aging.
+"""What the page and the terminal tell of payments: money by channel, how much of it is matched, what is open, where
+money stands, aging.
 
 Sums over currencies make no sense: each is told by itself; the share that is matched is that of money in yuan. What is
 deducted from virtual accounts came through a channel before: it is no further money.
@@ -40,6 +41,9 @@ ORDER BY decided_at, decision_id LIMIT {limit:UInt32} OFFSET {skip:UInt32}"""
 AGING = """
 SELECT currency, bucket, sum(documents) AS n, sum(a.amount) AS owed FROM receivable_aging AS a
 GROUP BY currency, bucket ORDER BY currency, indexOf(['current', '1-30', '31-60', '61-90', 'over 90'], bucket)"""
+CASH = """
+SELECT account, channel, merchant, currency, c.balance AS stands, c.suspense AS unknown FROM cash_position AS c
+ORDER BY currency, channel, merchant, account"""
 OUTSTANDING = """
 SELECT of_group, currency, outstanding, days FROM days_sales_outstanding ORDER BY of_group, currency"""
 
@@ -53,6 +57,7 @@ class Figures(msgspec.Struct, frozen=True):
     channels: list[Row]
     matched: Row
     exceptions: list[Row]
+    cash: list[Row]
     aging: list[Row]
     outstanding: list[Row]
 
@@ -63,6 +68,7 @@ def figures(client: Client) -> Figures:
         rows(client, CHANNELS),
         rows(client, MATCHED)[0],
         rows(client, EXCEPTION_REASONS),
+        rows(client, CASH),
         rows(client, AGING),
         rows(client, OUTSTANDING),
     )
@@ -84,6 +90,12 @@ def _asked(row: Row) -> str:
     return f"{EXCEPTIONS.both(row['why'])} ({SEVERITIES.both(row['gravity'])})"
 
 
+def place_name(row: Row) -> tuple[str, str]:
+    """Where money of `CASH` stands, for people: what it is called, and its ledger account and currency."""
+    name = f"{channel_name(row['channel'])} {row['merchant']}" if row["channel"] else "银行存款"
+    return name, f"{row['account'] or '未记账 not in the ledger'} {row['currency']}"
+
+
 def to_text(seen: Figures) -> str:
     """For a terminal."""
     matched = seen.matched
@@ -102,6 +114,11 @@ def to_text(seen: Figures) -> str:
             *(
                 f"  {row['n']:>10,}  {_asked(row)}  最早 oldest {shanghai(row['oldest'])}"
                 for row in seen.exceptions
+            ),
+            "资金头寸 cash position, and of it what nobody knows what it is for",
+            *(
+                f"  {row['stands']:>16,.2f}  待核销 {row['unknown']:>14,.2f}  {'  '.join(place_name(row))}"
+                for row in seen.cash
             ),
             "应收账龄 aging of receivables",
             *(

@@ -281,20 +281,83 @@ VIEWS = {
             WHERE state = 'success' AND amount != 0 AND (channel, merchant, sort, day, bill) IN (
                 SELECT channel, merchant, sort, day, bill FROM bill_now WHERE state = 'counts')
         ) GROUP BY day, of_group, channel, merchant, kind, direction, currency""",
+    "channel_share": """
+        SELECT business_date, of_group, channel, merchant, currency, payments, amount,
+               floored + (row_number() OVER (PARTITION BY business_date, of_group, currency
+                                             ORDER BY over DESC, channel, merchant) <= lacking) AS basis_points
+        FROM (
+            SELECT *, 10000 - sum(floored) OVER of_day AS lacking
+            FROM (
+                SELECT *, toInt64(intDiv(units * 10000, sum(units) OVER of_day)) AS floored,
+                       units * 10000 % sum(units) OVER of_day AS over
+                FROM (
+                    SELECT business_date, of_group, channel, merchant, currency, sum(c.payments) AS payments,
+                           sum(c.amount) AS amount, toInt128(amount * 10000) AS units
+                    FROM channel_day AS c
+                    WHERE channel != 'account' AND kind = 'payment' AND direction = 'in' AND c.amount > 0
+                    GROUP BY business_date, of_group, channel, merchant, currency
+                ) WINDOW of_day AS (PARTITION BY business_date, of_group, currency)
+            ) WINDOW of_day AS (PARTITION BY business_date, of_group, currency)
+        )""",
+    "channel_fee": """
+        SELECT business_date, of_group, channel, merchant, currency, sumIf(c.payments, direction = 'in') AS payments,
+               sumIf(c.amount, direction = 'in') AS money_in, sumIf(c.amount, direction = 'out') AS money_out,
+               sum(c.fees) AS kept,
+               toInt64(round(kept * 1000000 / nullIf(money_in, 0))) AS per_million
+        FROM channel_day AS c WHERE channel != 'account'
+        GROUP BY business_date, of_group, channel, merchant, currency""",
+    "cash_day": """
+        SELECT business_date, max(ledger) OVER account_of AS account, channel, merchant, currency,
+               money_in, money_out, fees, sum(money_in - money_out - fees) OVER up_to AS balance,
+               sum(unknown) OVER up_to AS suspense
+        FROM (
+            SELECT business_date, max(ledger) AS ledger, channel, merchant, currency,
+                   sumIf(units, what = 'in') AS money_in, sumIf(units, what = 'out') AS money_out,
+                   sumIf(units, what = 'fee') AS fees, sumIf(units, what = 'unknown') AS unknown
+            FROM (
+                SELECT business_date, if(account = '2601', '', toString(account)) AS ledger,
+                       if(account = '2601', toString(waybill),
+                          if(account = '1801', '', concat(counterparty, '/payment/'))) AS key,
+                       extract(key, '^[^/]+') AS channel,
+                       extract(key, '^[^/]+/(.+?)/(?:payment|refund|chargeback|transfer)/') AS merchant,
+                       'CNY' AS currency,
+                       multiIf(account = '2601', 'unknown', fee = 'channel_fee', 'fee', side = 'D', 'in', 'out')
+                           AS what,
+                       if(account = '2601' AND side = 'D', -journal.amount, journal.amount) AS units
+                FROM journal
+                WHERE book = 'HQ' AND (account = '2601' OR startsWith(account, '18') AND account != '1816')
+                UNION ALL
+                SELECT toDate(paid_at, 'Asia/Shanghai') AS business_date, '' AS ledger, '' AS key, channel, merchant,
+                       currency, one.1 AS what, one.2 AS units
+                FROM payment_now
+                ARRAY JOIN [(direction, payment_now.amount), ('fee', payment_now.fee),
+                            ('unknown', if(direction = 'in', unmatched, -unmatched))] AS one
+                WHERE state = 'success' AND currency != 'CNY'
+                    AND payment IN (SELECT payment FROM payment WHERE currency != 'CNY')
+            ) WHERE channel != 'account' GROUP BY business_date, channel, merchant, currency
+        ) WINDOW account_of AS (PARTITION BY channel, merchant, currency),
+                 up_to AS (PARTITION BY channel, merchant, currency ORDER BY business_date)""",
     "cash_position": """
-        SELECT j.account AS account, a.name AS name, a.english AS english,
-               sum(if(j.side = 'D', j.amount, -j.amount)) AS balance
-        FROM journal AS j
+        SELECT c.account AS account, a.name AS name, a.english AS english, c.channel AS channel,
+               c.merchant AS merchant, c.currency AS currency, sum(c.money_in - c.money_out - c.fees) AS balance,
+               argMax(c.suspense, c.business_date) AS suspense, max(c.business_date) AS moved_on
+        FROM cash_day AS c
         LEFT JOIN (SELECT account, any(account.name) AS name, any(account.english) AS english FROM account
-                   GROUP BY account) AS a ON a.account = j.account
-        WHERE j.book = 'HQ' AND (j.account = '2601' OR (startsWith(j.account, '18') AND j.account != '1816'))
-        GROUP BY account, name, english""",
+                   GROUP BY account) AS a ON a.account = c.account
+        GROUP BY account, name, english, channel, merchant, currency""",
 }
 """Views for people: what waits now, goods in stores, open breaches of scan chains, cases of weights, conflicting
 duplicates with both contents, dead letters still open; payments, dues and bills as they are, exceptions and decisions
 as they are, exceptions that are open, decisions that wait for another person or for money to go back, aging by days
-overdue, days sales outstanding, each day by channel, what was notified, billed and booked of it, closes that stand,
-and where the money is (2601: of which nobody knows for what)."""
+overdue, days sales outstanding, each day by channel, what was notified, billed and booked of it, closes that stand.
+
+`channel_share`: of a group's money in of a day, in basis points; what is left over after rounding down goes to the
+largest remainders, then by channel and merchant, so a day's shares come to 10,000. `channel_fee`: what channels
+kept, per million of money in to the nearest whole. `cash_day`: what came, went and was kept by channel, merchant
+and currency, by the ledger's business dates, and what stood there at the day's end, of it `suspense`: money of
+which nobody knows what it is for (2601). Other currencies than CNY are not in the ledger: they go by payments, on
+the days on which they moved. What is deducted from virtual accounts is at no channel; 1801 has none.
+`cash_position`: the newest of it."""
 
 
 def statements(

@@ -64,22 +64,39 @@ PANELS = [
         FROM three_way_day WHERE {_OF_GROUP} ORDER BY day DESC, of_group, channel, merchant, kind LIMIT 200""",
     ),
     Panel(
-        title="渠道占比与手续费 Channels: shares and fees",
+        title="渠道占比 Channels' shares of money in, the newest days",
         kind="table",
         width=12,
-        description="Fees as far as channels have told them",
-        sql=f"""SELECT channel, currency, sum(payments) AS movements, sumIf(c.amount, direction = 'in') AS money_in,
-        sumIf(c.amount, direction = 'out') AS money_out, sum(c.fees) AS kept,
-        round(toFloat64(money_in) / sum(toFloat64(money_in)) OVER (PARTITION BY currency), 4) AS share
-        FROM channel_day AS c WHERE {_MONEY} AND {_OF_GROUP} GROUP BY channel, currency
-        ORDER BY currency, money_in DESC""",
+        description="Of a group's payments of a day in a currency; a day's shares come to 10000 basis points",
+        sql=f"""SELECT business_date, of_group, channel, merchant, currency, payments, amount, basis_points
+        FROM channel_share WHERE {_OF_GROUP}
+        ORDER BY business_date DESC, of_group, currency, basis_points DESC, channel, merchant LIMIT 200""",
     ),
     Panel(
-        title="资金头寸 Cash position by account",
+        title="渠道手续费 Fees by channel, the newest days",
         kind="table",
         width=12,
-        description="Headquarters' book; 2601 is money of which nobody knows what it is for",
-        sql="SELECT account, name, english, balance FROM cash_position ORDER BY account",
+        description="As far as channels have told them; per_million: of money in",
+        sql=f"""SELECT business_date, of_group, channel, merchant, currency, money_in, money_out, kept, per_million
+        FROM channel_fee WHERE {_OF_GROUP}
+        ORDER BY business_date DESC, of_group, currency, kept DESC, channel, merchant LIMIT 200""",
+    ),
+    Panel(
+        title="资金头寸 Cash position: where money stands",
+        kind="table",
+        width=12,
+        description="By ledger account, channel, merchant and currency, in headquarters' book; suspense: of it what "
+        "nobody knows what it is for. Other currencies than CNY are in no ledger account",
+        sql="""SELECT account, name, english, channel, merchant, currency, balance, suspense, moved_on
+        FROM cash_position ORDER BY currency, account, channel, merchant""",
+    ),
+    Panel(
+        title="每日资金 Money of each account by business date, the newest",
+        kind="table",
+        width=12,
+        description="What came, went and was kept on the day, and what stood there at its end",
+        sql="""SELECT business_date, account, channel, merchant, currency, money_in, money_out, fees, balance, suspense
+        FROM cash_day ORDER BY business_date DESC, currency, account, channel, merchant LIMIT 200""",
     ),
     Panel(
         title="待处理异常 Open exceptions",

@@ -145,7 +145,7 @@ class Poller:
         }
 
     def _paid(self, client: Client) -> dict[str, Any] | None:
-        """Payments: by channel, how much is matched, what is open, how old it is; None: there are none."""
+        """Payments: by channel, what is matched and open, where money stands, aging; None: there are none."""
         seen = {name: kept.ask(client) for name, kept in self._money.items()}
         if not seen["channels"]:
             return None
@@ -163,6 +163,10 @@ class Poller:
                 for row in seen["channels"]
             ],
             "exceptions": [_labelled(row) for row in seen["exceptions"]],
+            "cash": [
+                (*payments.place_name(row), _yuan(row["stands"]), _yuan(row["unknown"]))
+                for row in seen["cash"]
+            ],
             "aging": [
                 (terms.BUCKETS[row["bucket"]], row["currency"], row["n"], _yuan(row["owed"]))
                 for row in seen["aging"]
@@ -260,6 +264,7 @@ _MONEY = {
     "channels": payments.CHANNELS,
     "matched": payments.MATCHED,
     "exceptions": payments.EXCEPTION_REASONS,
+    "cash": payments.CASH,
     "aging": payments.AGING,
 }
 

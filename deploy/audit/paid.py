@@ -12,9 +12,12 @@ from typing import TypeVar
 
 import msgspec
 
+from deploy.audit.receipts import CLEARING, ELSEWHERE, IN_TRANSIT, OWN
 from deploy.audit.report import Check, Findings
 from deploy.audit.sent import BillLine, DecisionLine, PaymentLine, lines, status_of
 from deploy.audit.store import Store
+from schemas.money import yuan
+from schemas.parties import HQ
 
 FILE, BILLS, DECISIONS = "payments.jsonl", "bills.jsonl", "decisions.jsonl"
 DAY, SHANGHAI = 86_400_000, 28_800_000
@@ -43,6 +46,11 @@ _EXCEPTIONS = """
         SELECT exception_id, argMax(kind, (seq, line)) AS kind, argMax(status, (seq, line)) AS state
         FROM $payment_exception GROUP BY exception_id HAVING state NOT IN ('closed', 'accepted')
     ) GROUP BY kind"""
+_CASH = f"""
+    SELECT toString(counterparty) AS place, sum(if(side = 'D', 1, -1) * reinterpretAsInt64(amount)) AS units
+    FROM $journal WHERE book = '{HQ}' AND account IN {tuple(sorted({*CLEARING.values(), ELSEWHERE} - {IN_TRANSIT}))}
+        AND fee != 'channel_fee' GROUP BY place"""
+"""What channels have brought and taken, by channel and merchant; what they keep they told, and nobody else knows."""
 _DECIDED = "SELECT event_id FROM $payment_decision"
 _REFUSED = """
     SELECT count() AS n FROM (
@@ -66,6 +74,8 @@ class Paid(msgspec.Struct, frozen=True):
     """Matched to what they are not for."""
     missing: tuple[str, ...]
     """Told and not there, or with another amount; or there and never happened."""
+    cash: dict[str, tuple[int, int]]
+    """By channel and merchant, before fees: what the books say that is there, and what truly moved, in 0.0001 yuan."""
     refused: int
     exceptions: dict[str, tuple[int, int]]
     """By kind: open in the books, and how many there truly are, with the bills that were given."""
@@ -91,6 +101,8 @@ def paid(store: Store, directory: Path) -> Paid:
     right = [one for one in known if one.shares and shares.get(one.payment) == one.shares]
     wrong = [one for one in known if not _within(shares.get(one.payment, {}), one.shares)]
     settled = {one.payment for one in (*right, *wrong)}
+    cash = {row["place"]: row["units"] for row in store.rows(_CASH)}
+    moved = true_cash(known)
     (deductions,) = store.rows(_DEDUCTIONS)
     there = {row["kind"]: row["n"] for row in store.rows(_EXCEPTIONS)}
     bills = _lines(directory / BILLS, BillLine)
@@ -106,6 +118,7 @@ def paid(store: Store, directory: Path) -> Paid:
         open=sum(one.decidable and bool(one.shares) and one.payment not in settled for one in known),
         wrong=tuple(f"{one.payment}: {shares[one.payment]}, should be {one.shares}" for one in wrong),
         missing=tuple(missing),
+        cash={place: (cash.get(place, 0), moved[place]) for place in sorted(cash.keys() | moved.keys())},
         refused=int(store.value(_REFUSED)),
         deducted=deductions["deducted"],
         waiting=deductions["waiting"],
@@ -113,6 +126,15 @@ def paid(store: Store, directory: Path) -> Paid:
         decisions=len(decisions),
         undecided=tuple(one for one in decisions if one not in decided),
     )
+
+
+def true_cash(truth: Iterable[PaymentLine]) -> Counter[str]:
+    """By channel and merchant: yuan that came, less yuan that left."""
+    moved: Counter[str] = Counter()
+    for one in truth:
+        if one.currency == OWN:
+            moved[one.account] += one.amount_e4 if one.direction == "in" else -one.amount_e4
+    return moved
 
 
 def true_exceptions(truth: Sequence[PaymentLine], bills: Iterable[BillLine], now: int) -> Counter[str]:
@@ -154,8 +176,8 @@ def _lines(file: Path, kind: type[T]) -> list[T]:
 
 
 def check_paid(store: Store, directory: Path) -> list[Check]:
-    """Every payment that was told is there, none was invented, none is matched to what it is not for; so is every
-    decision."""
+    """Every payment that was told is there, none was invented, none is matched to what it is not for; what is at each
+    channel is what came and went; every decision is there, too."""
     result = paid(store, directory)
     there = Findings("truth_payments", "模拟渠道通知的每笔收付恰好入账一次，伪造的一笔也没有")
     there.seen = result.told
@@ -165,6 +187,11 @@ def check_paid(store: Store, directory: Path) -> list[Check]:
     matched.seen = result.matched
     for example in result.wrong:
         matched.add(example)
+    cash = Findings("truth_cash", "各渠道商户的资金等于模拟客户实际收付（手续费前）")
+    cash.seen = len(result.cash)
+    for place, (there_is, moved) in result.cash.items():
+        if there_is != moved:
+            cash.add(f"{place}: {yuan(there_is)} yuan by the books, {yuan(moved)} moved")
     decided = Findings("truth_decisions", "模拟人员的每项裁决都在账中")
     decided.seen = result.decisions
     for name in result.undecided:
@@ -172,6 +199,7 @@ def check_paid(store: Store, directory: Path) -> list[Check]:
     return [
         there.check("payments told"),
         matched.check("payments matched as they were meant"),
+        cash.check("channels' merchants"),
         decided.check("decisions"),
     ]
 

@@ -28,7 +28,7 @@ class StayLine(msgspec.Struct, frozen=True):
 
 
 class PaymentLine(msgspec.Struct, frozen=True):
-    """A movement of money that happened, and what must come of it; amounts in 0.0001 yuan."""
+    """A movement of money that happened, and what must come of it; amounts in 0.0001 of the currency's unit."""
 
     payment: str
     amount_e4: int
@@ -47,6 +47,9 @@ class PaymentLine(msgspec.Struct, frozen=True):
     """What is wrong with it there."""
     original: str = ""
     """Of money that goes back: the payment that it takes back."""
+    direction: str = "in"
+    """in: to us; out: from us."""
+    currency: str = "CNY"
 
     @property
     def account(self) -> str:

@@ -10,7 +10,7 @@ from deploy.commands.where import store_of
 
 
 def payments(arguments: argparse.Namespace) -> int:
-    """Money by channel, matched share, exceptions, aging; `show` one, or a document, down to its notifications."""
+    """Money by channel, what is matched and asked, where it stands; `show` one, or a document, to its notifications."""
     client = store_of(arguments)
     if (arguments.what is None) != (arguments.name is None):
         sys.stderr.write("waybook payments show PAYMENT|DOCUMENT\n")

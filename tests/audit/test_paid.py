@@ -7,7 +7,7 @@ import msgspec
 import pytest
 from clickhouse_connect.driver.client import Client
 
-from deploy.audit.paid import DUE, check_paid, paid, true_exceptions
+from deploy.audit.paid import DUE, check_paid, paid, true_cash, true_exceptions
 from deploy.audit.sent import BillLine, PaymentLine
 from deploy.audit.store import Store
 from tests.audit.writer import Writer
@@ -42,6 +42,7 @@ def writer(empty: Client, tmp_path: Path) -> Writer:
             "payment_exception": [raised, closed],
             "dead_letter": [letter],
             "payment_decision": [{"event_id": "K1", "decision": "refund"}],
+            "journal": [_received(one.payment, one.amount_e4) for one in TRUTH if one.told],
         },
         {},
     )
@@ -50,6 +51,11 @@ def writer(empty: Client, tmp_path: Path) -> Writer:
 
 def _payment(key: str, amount: int, state: str = "success") -> dict[str, Any]:
     return {"payment": key, "amount": amount, "state": state}
+
+
+def _received(place: str, amount: int, **facts: Any) -> dict[str, Any]:
+    usual = {"book": "HQ", "account": "1815", "side": "D", "counterparty": place, "amount": amount}
+    return usual | facts
 
 
 def _match(payment: str, document: str, amount: int) -> dict[str, Any]:
@@ -66,6 +72,7 @@ def test_what_is_known_of_it(writer: Writer, tmp_path: Path) -> None:
     assert (result.matched, result.open, result.wrong, result.missing) == (2, 1, (), ())
     assert (result.refused, result.exceptions) == (1, {"amount_over": (1, 1)})
     assert (result.decisions, result.undecided) == (1, ())
+    assert result.cash == {"a": (500, 500), "b": (900, 900), "d": (300, 300), "e": (200, 200)}
     assert not _failed(writer.client, tmp_path)
 
 
@@ -81,27 +88,42 @@ def test_a_bill_may_tell_what_was_not_notified_and_a_decision_what_could_not_be_
     writer: Writer, tmp_path: Path
 ) -> None:
     rows = [_match("e", "D6", 200), _match("d", "D5", 100), _match("d", "D5", 200)]
-    writer.by_hand({"payment": [_payment("c", 100)], "payment_match": rows}, {})
+    heard = {"payment": [_payment("c", 100)], "journal": [_received("c", 100)]}
+    writer.by_hand({**heard, "payment_match": rows}, {})
     result = paid(Store(writer.client), tmp_path)
     assert (result.booked, result.matched, result.open, result.wrong, result.missing) == (5, 4, 1, (), ())
 
 
 @pytest.mark.parametrize(
-    ("table", "row", "check"),
+    ("table", "row", "checks"),
     [
         ("payment", _payment("f", 100), "truth_payments"),
         ("payment", _payment("a", 501), "truth_payments"),
-        ("payment", _payment("a", 500, "closed"), "truth_payments"),
+        ("payment", _payment("a", 500, "closed"), "truth_payments truth_cash"),
+        ("journal", _received("a", 1), "truth_cash"),
+        ("journal", _received("a", 1, account="1811", side="C", fee="payment_out"), "truth_cash"),
+        ("journal", _received("a", 1, account="1811", side="C", fee="channel_fee"), ""),
+        ("journal", _received("a", 1, account="2601"), ""),
+        ("journal", _received("z", 1), "truth_cash"),
         ("payment_match", _match("d", "D1", 300), "truth_matches"),
         ("payment_match", _match("b", "D2", 1), "truth_matches"),
         ("payment_match", _match("e", "D5", 200), "truth_matches"),
     ],
 )
 def test_what_is_wrong_is_noticed(
-    writer: Writer, tmp_path: Path, table: str, row: dict[str, Any], check: str
+    writer: Writer, tmp_path: Path, table: str, row: dict[str, Any], checks: str
 ) -> None:
     writer.by_hand({table: [row]}, {})
-    assert _failed(writer.client, tmp_path) == {check}
+    assert _failed(writer.client, tmp_path) == set(checks.split())
+
+
+def test_what_goes_out_and_other_currencies_count_as_such() -> None:
+    went = PaymentLine(
+        payment="bank/1/refund/2", amount_e4=30, told=True, shares={}, direction="out", currency="CNY"
+    )
+    there = msgspec.structs.replace(went, payment="bank/1/payment/1", amount_e4=70, direction="in")
+    dollars = msgspec.structs.replace(there, currency="USD")
+    assert true_cash([there, went, dollars]) == {"bank/1": 40}
 
 
 def test_a_decision_that_is_not_there_is_noticed(writer: Writer, tmp_path: Path) -> None:

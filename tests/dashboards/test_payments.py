@@ -43,6 +43,7 @@ def test_the_live_page_shows_them(url: str, browser_page: Page) -> None:
         "exceptions-open": "1",
         "channels": "125.00",
         "exceptions": "来款无对应单据",
+        "cash": "其他 SHOP-7",
         "aging": "1–30 天",
     }.items():
         expect(browser_page.locator(f"#{name}")).to_contain_text(text)
@@ -105,6 +106,7 @@ def test_figures_in_the_terminal(store: Store) -> None:
     for part in (
         "matched 80.0%: 100.00 of 125.00 yuan, 1 of 2 payments wholly",
         "来款无对应单据 unknown_payment (中 medium)",
+        "125.00  待核销          25.00  其他 SHOP-7  1815 CNY",
         "50.00 CNY         1  1–30 天 1-30",
         "23.7",
     ):

@@ -96,10 +96,9 @@ def test_three_sides_of_a_day(client: Client) -> None:
 
 
 def test_cash_position(client: Client) -> None:
-    assert dict(rows(client, "SELECT account, balance FROM cash_position")) == {
-        "1815": Decimal("116.4"),
-        "2601": Decimal(-7),
-    }
+    assert rows(
+        client, "SELECT account, channel, merchant, currency, balance, suspense FROM cash_position"
+    ) == [("1815", "other", "SHOP-7", "CNY", Decimal("116.4"), Decimal(7))]
 
 
 def test_open_exceptions_and_what_they_are_about(client: Client) -> None:

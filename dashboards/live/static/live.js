@@ -111,6 +111,10 @@ function payments(seen) {
     ...seen.channels.map(([zh, en, n, income, outgo]) => [named(zh, en), cell(whole.format(n), true), cell(income, true), cell(outgo, true)]),
   ]);
   fill("exceptions", seen.exceptions.map((row) => [reason("exceptions", row), cell(whole.format(row.n), true), cell(`最早 ${at(row.oldest)}`)]));
+  fill("cash", [
+    ["资金头寸 where money stands", "余额 balance", "待核销 unknown"].map((name, n) => made("th", n ? "n" : "", name)),
+    ...seen.cash.map(([zh, en, stands, unknown]) => [named(zh, en), cell(stands, true), cell(unknown, true)]),
+  ]);
   fill("aging", seen.aging.map(([bucket, currency, n, owed]) => [named(`应收 ${bucket}`, currency), cell(whole.format(n), true), cell(owed, true)]));
 }
 

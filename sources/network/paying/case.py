@@ -102,7 +102,9 @@ class PaymentTruth(msgspec.Struct, frozen=True, kw_only=True):
     payment: str
     story: str
     kind: Kind
+    direction: Flow
     amount_e4: int
+    currency: str
     told: bool
     """Whether a notification that can be believed was sent; otherwise only the bill knows."""
     shares: dict[str, int]
@@ -386,7 +388,9 @@ class Case:
                 payment=made.key,
                 story=self.story,
                 kind=made.kind,
+                direction=made.direction,
                 amount_e4=made.amount_e4,
+                currency=made.currency,
                 told=told,
                 shares={document: amount * FEN for document, amount in shares.items()},
                 decidable=decidable,
