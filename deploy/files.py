@@ -1,5 +1,6 @@
 """The files of a document that people edit: TOML and CSV of a directory, as UTF-8, or the sheets of a workbook."""
 
+import contextlib
 from pathlib import Path
 
 from flows.rating.workbook import read_sheets
@@ -43,13 +44,30 @@ def files_of(directory: Path) -> dict[str, str]:
             texts[name] = raw.decode("utf-8")
         except UnicodeDecodeError as error:
             texts[name] = ""
-            row = 1 if raw.startswith(UTF_16) else raw.count(b"\n", 0, error.start) + 1
-            problems.append(Problem(name, row, "", "not_utf8", _advice(raw)))
+            problems.append(_not_utf8(name, raw, error.start))
     if problems:
         raise DocumentError(problems)
     if not texts:
         raise DocumentError([Problem(str(directory), 0, "", "missing_file", "has no TOML or CSV file in it")])
     return texts
+
+
+def text_of(file: Path) -> str:
+    """A table as a spreadsheet saves it: UTF-8, or GBK as Chinese Excel writes it. Raises OSError, DocumentError."""
+    raw = file.read_bytes()
+    try:
+        return raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        if not raw.startswith(UTF_16):
+            with contextlib.suppress(UnicodeDecodeError):
+                return raw.decode("gb18030")
+        raise DocumentError([_not_utf8(file.name, raw, error.start)]) from error
+
+
+def _not_utf8(name: str, raw: bytes, at: int) -> Problem:
+    """At a byte that is wrong."""
+    row = 1 if raw.startswith(UTF_16) else raw.count(b"\n", 0, at) + 1
+    return Problem(name, row, "", "not_utf8", _advice(raw))
 
 
 def _advice(raw: bytes) -> str:

@@ -28,6 +28,8 @@ Signed = Annotated[int, Meta(ge=-MOST, le=MOST)]
 
 MOST_REFERENCES, MOST_SHARES, MOST_NAMED = 64, 256, 2_000
 """Further numbers of a due, shares of one decision, and open items that one close names."""
+MOST_REASON = 256
+"""Characters of why an item stays open."""
 Group = Annotated[str, Meta(min_length=1, max_length=MOST_IDENTIFIER, pattern="^[^/]+$")]
 """A merchant group. Without a slash: it is part of addresses and of records' keys."""
 
@@ -269,7 +271,7 @@ class Named(msgspec.Struct, frozen=True, gc=False):
 
     item: Name
     """An exception's id; or `bill/SORT/DAY`: that day's bill has not come."""
-    reason: Annotated[str, Meta(min_length=1, max_length=256)]
+    reason: Annotated[str, Meta(min_length=1, max_length=MOST_REASON)]
 
 
 class CloseAsked(Dated, frozen=True, kw_only=True, tag="close_asked"):

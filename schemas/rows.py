@@ -21,9 +21,14 @@ def wrong(file: str, row: int, column: str, message: str, rule: str = "wrong_val
 
 
 def rows_of(
-    files: Mapping[str, str], name: str, columns: Sequence[str], problems: list[Problem]
+    files: Mapping[str, str],
+    name: str,
+    columns: Sequence[str],
+    problems: list[Problem],
+    *,
+    others: bool = False,
 ) -> Iterator[tuple[int, dict[str, str]]]:
-    """Numbered rows of a file, cells stripped."""
+    """Numbered rows of a file, cells stripped. `others`: it may have further columns, and any order of them."""
     if name not in files:
         problems.append(Problem(name, 0, "", "missing_file", f"there is no file {name}"))
         return
@@ -34,8 +39,9 @@ def rows_of(
     except csv.Error as error:
         problems.append(Problem(name, reader.line_num, "", "not_csv", str(error)))
         return
-    if header != tuple(columns):
-        problems.append(Problem(name, 1, "", "wrong_header", f"the header is {','.join(columns)}"))
+    if header != tuple(columns) and not (others and set(columns) <= set(header)):
+        message = f"the header {'has' if others else 'is'} {','.join(columns)}"
+        problems.append(Problem(name, 1, "", "wrong_header", message))
         return
     for number, cells in lines:
         if not any(cells):

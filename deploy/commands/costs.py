@@ -9,6 +9,7 @@ from pathlib import Path
 from deploy import costs
 from deploy.commands import Command, day
 from deploy.commands.where import LONG, settings_of, store_of, writers_settings
+from deploy.files import text_of
 from schemas.problems import DocumentError
 from sinks.clickhouse import connect
 
@@ -27,7 +28,7 @@ def costs_(arguments: argparse.Namespace) -> int:
         lines = [costs.withdraw(settings_of(arguments), arguments.which, arguments.reason, arguments.by)]
     else:
         try:
-            text = Path(arguments.which).read_text("utf-8")
+            text = text_of(Path(arguments.which))
             lines = costs.publish(settings_of(arguments), text, arguments.by)
         except DocumentError as error:
             sys.stderr.write(f"refused, nothing is published:\n{error}\n")

@@ -15,12 +15,16 @@ from clickhouse_connect.driver.client import Client
 from dashboards.queries import Row, rows
 from dashboards.stored import now_of
 from dashboards.words import shanghai
+from deploy.files import text_of
 from deploy.terminal import table
 from flows.reconciliation.output import Item, Lack
 from schemas import topics
+from schemas.limits import MOST_IDENTIFIER
 from schemas.money import yuan
-from schemas.payments import CloseAsked, Named, Period, ReopenAsked
+from schemas.payments import MOST_REASON, CloseAsked, Named, Period, ReopenAsked
+from schemas.problems import DocumentError, Problem
 from schemas.reasons import CLOSE, EXCEPTION
+from schemas.rows import rows_of, wrong
 from schemas.times import next_month
 from sinks.kafka import Records
 
@@ -72,6 +76,8 @@ COUNTS = {"billed": "billed_lines", "open": "open_count"}
 NO_COUNT = ("billed_refunds", "billed_fees", "suspense")
 NAMES = ("item", "reason")
 """Columns of a file of names."""
+WIDTHS = (MOST_IDENTIFIER, MOST_REASON)
+"""Characters that each of them may have."""
 UNNAMED = ("item", "种类", "对象", "金额", "reason")
 """Columns of the file that tells what has to be named: with its reasons it is a file of names."""
 
@@ -110,18 +116,34 @@ def accounts(client: Client, group: str, channel: str = "", merchant: str = "") 
 
 
 def names_of(words: Sequence[str], file: Path | None = None) -> tuple[Named, ...]:
-    """Open items with reasons: ITEM=REASON, and lines of a CSV file with columns item and reason. Raises ValueError."""
+    """Open items with reasons: ITEM=REASON, and rows of a CSV file with columns item and reason.
+
+    Raises OSError and ValueError, of the file with each row that is wrong.
+    """
     pairs = [word.partition("=")[::2] for word in words]
-    if file is not None:
-        with file.open(encoding="utf-8-sig", newline="") as lines:
-            read = csv.DictReader(lines)
-            if not set(NAMES) <= set(read.fieldnames or ()):
-                raise ValueError(f"{file} has no columns {' and '.join(NAMES)}")
-            pairs += [(row["item"], row["reason"]) for row in read]
     for item, reason in pairs:
         if not item.strip() or not reason.strip():
             raise ValueError(f"{item!r}={reason!r} is no ITEM=REASON")
-    return tuple(Named(item.strip(), reason.strip()) for item, reason in pairs)
+    named = [Named(item.strip(), reason.strip()) for item, reason in pairs]
+    return (*named, *(_names_in(file) if file is not None else ()))
+
+
+def _names_in(file: Path) -> list[Named]:
+    problems: list[Problem] = []
+    named: list[Named] = []
+    for row, cells in rows_of({file.name: text_of(file)}, file.name, NAMES, problems, others=True):
+        said = {name: cells[name] for name in NAMES}
+        try:
+            named.append(msgspec.convert(said, Named))
+        except msgspec.ValidationError:
+            problems += [
+                wrong(file.name, row, name, f"has 1 to {most} characters, and not {len(said[name])}")
+                for name, most in zip(NAMES, WIDTHS, strict=True)
+                if not 0 < len(said[name]) <= most
+            ]
+    if problems:
+        raise DocumentError(problems)
+    return named
 
 
 def closing(

@@ -1,6 +1,7 @@
 """How people close days: what they are told, what they name, what a report says when it is opened again."""
 
 import io
+import re
 from collections.abc import Iterator
 from datetime import date
 from decimal import Decimal
@@ -191,9 +192,42 @@ def test_names_come_from_words_and_files(tmp_path: Path) -> None:
     for wrong in ("ex-1", "=x", "ex-1= "):
         with pytest.raises(ValueError, match="ITEM=REASON"):
             closing.names_of([wrong])
-    file.write_text("item,why\nex-2,x\n")
-    with pytest.raises(ValueError, match="no columns"):
+
+
+@pytest.mark.parametrize("charset", ["utf-8", "utf-8-sig", "gbk"])
+def test_names_are_read_as_spreadsheets_save_them(charset: str, tmp_path: Path) -> None:
+    file = tmp_path / "names.csv"
+    file.write_bytes("item,种类,reason\r\nex-2,来款,等待账单\r\n,,\r\n".encode(charset))
+    assert closing.names_of([], file) == (Named("ex-2", "等待账单"),)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (b"item,why\nex-2,x\n", ["names.csv row 1: the header has item,reason"]),
+        (
+            f"item,reason\nex-1,\nex-2,x\n,{'y' * 257}\n".encode(),
+            [
+                "names.csv row 2 column reason: reason has 1 to 256 characters, and not 0",
+                "names.csv row 4 column item: item has 1 to 64 characters, and not 0",
+                "names.csv row 4 column reason: reason has 1 to 256 characters, and not 257",
+            ],
+        ),
+        (b"item,reason\nex-1\n", ["names.csv row 2: has 1 cells, not 2"]),
+        (b"\xff\xfei\0", ["names.csv row 1: is written in UTF-16"]),
+        (b"item,reason\n\xff\xff\n", ["names.csv row 2: is no text in UTF-8"]),
+    ],
+)
+def test_what_is_wrong_with_names_is_told_with_file_and_row(
+    text: bytes, said: list[str], tmp_path: Path
+) -> None:
+    file = tmp_path / "names.csv"
+    file.write_bytes(text)
+    with pytest.raises(ValueError, match=re.escape("names.csv row")) as caught:
         closing.names_of([], file)
+    lines = str(caught.value).splitlines()
+    assert len(lines) == len(said)
+    assert all(line.startswith(start) for line, start in zip(lines, said, strict=True)), lines
 
 
 def sent_to(books: Written) -> type:
