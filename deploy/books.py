@@ -14,6 +14,7 @@ from flows.lifecycle.intake import RefusedError
 from flows.lifecycle.periods import Periods, Said
 from schemas.events import BooksClosed, BooksReopened
 from schemas.identity import content_id
+from schemas.reasons import EXCEPTION
 from schemas.settings import Settings
 
 WAITING = """
@@ -21,6 +22,41 @@ SELECT fee, why, count() AS n FROM waiting_now WHERE toDate(since, 'Asia/Shangha
 GROUP BY fee, why ORDER BY n DESC, fee, why"""
 UNDECIDED = """
 SELECT count() AS n FROM weight_case_now WHERE undecided AND toDate(since, 'Asia/Shanghai') <= {through:Date}"""
+DAYS_OPEN = """
+SELECT g.of_group AS of_group, d.channel AS channel, d.merchant AS merchant, count() AS n, min(day) AS begins,
+       max(day) AS ends
+FROM (
+    SELECT channel, merchant, business_date AS day FROM cash_day WHERE channel != ''
+    UNION DISTINCT SELECT toString(channel), toString(merchant), day FROM bill WHERE status = 'complete'
+) AS d
+LEFT JOIN (
+    SELECT channel, merchant, max(last) AS upto FROM close_now WHERE period = 'day' GROUP BY channel, merchant
+) AS c ON c.channel = d.channel AND c.merchant = d.merchant
+LEFT JOIN (
+    SELECT toString(channel) AS channel, toString(merchant) AS merchant, argMax(toString(of), seq) AS of_group FROM (
+        SELECT channel, merchant, `group` AS of, seq FROM payment
+        UNION ALL SELECT channel, merchant, `group` AS of, seq FROM bill
+    ) GROUP BY channel, merchant
+) AS g ON g.channel = d.channel AND g.merchant = d.merchant
+WHERE day <= {through:Date} AND day > c.upto
+GROUP BY of_group, channel, merchant ORDER BY of_group, channel, merchant"""
+"""Days with business or bills after the last that is closed; without any close `upto` is 1970-01-01."""
+EXCEPTIONS = """
+SELECT e.of_group AS of_group, e.kind AS why, count() AS n
+FROM open_payment_exception AS e
+LEFT JOIN (
+    SELECT payment, toDate(argMax(event_time, (seq, line)), 'Asia/Shanghai') AS day FROM payment
+    WHERE payment IN (SELECT subject FROM open_payment_exception) GROUP BY payment
+) AS p ON p.payment = e.subject
+WHERE multiIf(p.payment != '', p.day, why IN ('bill_missing', 'bill_refused'), toDate(right(e.subject, 10)),
+              toDate(e.since, 'Asia/Shanghai')) <= {through:Date}
+GROUP BY of_group, why ORDER BY of_group, n DESC, why"""
+"""An exception is of its payment's or bill's day, as closes have it; a document's of the day when it was opened."""
+UNMATCHED = """
+SELECT of_group, direction, currency, count() AS n, sum(unmatched) AS money FROM payment_now
+WHERE unmatched > 0 AND channel != 'account' AND kind != 'transfer'
+    AND toDate(paid_at, 'Asia/Shanghai') <= {through:Date}
+GROUP BY of_group, direction, currency ORDER BY of_group, currency, direction"""
 TOLD = """
 SELECT event_id, any(status) AS status, any(through) AS through, any(event_time) AS time,
        any(published_by) AS published_by, any(reason) AS reason, uniqExact(bitShiftRight(seq, 32)) AS lanes
@@ -68,12 +104,27 @@ def word(
 
 
 def open_items(client: Client, through: date) -> Iterator[str]:
-    """What belongs to these days and is not charged yet: a line for each fee and reason."""
+    """What belongs to these days and is not charged yet, by fee and reason, and what is open in payments, in lines."""
     for row in rows(client, WAITING, through=through):
         yield f"{row['n']} wait: {row['fee']}, {row['why']}"
     for row in rows(client, UNDECIDED, through=through):
         if row["n"]:
             yield f"{row['n']} cases of differing weights are undecided"
+    for row in rows(client, DAYS_OPEN, through=through):
+        place, days = (
+            f"{row['of_group']} {row['channel']}/{row['merchant']}",
+            _between(row["begins"], row["ends"]),
+        )
+        yield f"{row['n']} days of {place} are not closed: {days}"
+    for row in rows(client, EXCEPTIONS, through=through):
+        yield f"{row['n']} exceptions are open: {row['of_group']}, {EXCEPTION[row['why']]} {row['why']}"
+    for row in rows(client, UNMATCHED, through=through):
+        money = f"{row['money']:,.2f} {row['currency']} {row['direction']}"
+        yield f"{row['n']} payments are not wholly matched: {row['of_group']}, {money}"
+
+
+def _between(first: date, last: date) -> str:
+    return str(first) if first == last else f"{first} to {last}"
 
 
 def told(client: Client) -> Iterator[str]:

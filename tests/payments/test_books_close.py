@@ -1,0 +1,66 @@
+"""What `waybook books close` says is open in payments: days of channels, exceptions, money that nobody has matched."""
+
+from collections.abc import Iterator
+from datetime import date
+
+import pytest
+
+from deploy.books import open_items
+from schemas.payments import BillLine, Named
+from schemas.times import DAY, HOUR
+from tests.bills.lane import MERCHANT, parts, with_bills
+from tests.channels.world import NOON
+from tests.payments.closes import close
+from tests.payments.world import CHANNEL, GROUP, due, key, paid
+from tests.payments.written import Written, written
+
+FIRST, SECOND = date(2025, 11, 11), date(2025, 11, 12)
+SHOP = f"{GROUP} {CHANNEL}/{MERCHANT}"
+
+
+@pytest.fixture(scope="module")
+def books(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Written]:
+    """Two days, of which the second has no bill and is not matched; people were asked of it on the third."""
+    with written(tmp_path_factory.mktemp("store"), with_bills("due_hours = 24")) as made:
+        made.take(due("FR-1", "100.00"), paid("A1", "100.00", "FR-1"), paid("A2", "7.00", "FR-9"))
+        made.until(NOON + DAY)
+        lines = (
+            BillLine("payment", number, "", "", units, 0, NOON)
+            for number, units in (("A1", 1_000_000), ("A2", 70_000))
+        )
+        made.take(*parts(FIRST, *lines), paid("A3", "9.00", "FR-8", time=NOON + DAY))
+        made.until(NOON + 2 * DAY + HOUR)
+        yield made
+
+
+def opened(books: Written, through: date) -> list[str]:
+    """What is open."""
+    return list(open_items(books.client, through))
+
+
+def test_what_is_open_is_named_by_its_day(books: Written) -> None:
+    """Up to a day: nothing of the days after it, though people were asked about this one later."""
+    assert opened(books, date(2025, 11, 10)) == []
+    assert opened(books, FIRST) == [
+        f"1 days of {SHOP} are not closed: 2025-11-11",
+        f"1 exceptions are open: {GROUP}, 来款无对应单据 unknown_payment",
+        f"1 payments are not wholly matched: {GROUP}, 7.00 CNY in",
+    ]
+    assert opened(books, SECOND) == [
+        f"2 days of {SHOP} are not closed: 2025-11-11 to 2025-11-12",
+        f"2 exceptions are open: {GROUP}, 来款无对应单据 unknown_payment",
+        f"1 exceptions are open: {GROUP}, 账单未到 bill_missing",
+        f"2 payments are not wholly matched: {GROUP}, 16.00 CNY in",
+    ]
+
+
+def test_a_closed_day_is_not_named(books: Written) -> None:
+    """What was named when it was closed is still open."""
+    number = next(
+        row["exception_id"] for row in books.rows["payment_exception"] if row["subject"] == key("A2")
+    )
+    books.take(close("C1", FIRST, "张三", "day", Named(number, "客户未确认"), time=NOON + 2 * DAY))
+    assert books.rows["close"][-1]["status"] == "closed"
+    first, *others = opened(books, SECOND)
+    assert first == f"1 days of {SHOP} are not closed: 2025-11-12"
+    assert len(others) == 3
