@@ -49,6 +49,8 @@ class Job:
         self._web = web or Web()
         self._sources = office.sources()
         self._records = Records(settings)
+        self.left: list[str] = []
+        """What the newest pass could not take, and why."""
 
     def load(self, file: Path, day: date | None = None, source: Source | None = None) -> Note:
         """Send a bill, unless it has been sent; what became of it. Raises UnknownBillError and OSError."""
@@ -104,9 +106,16 @@ class Job:
         return tell
 
     def pull(self, day: date, quiet: float = QUIET) -> list[Note]:
-        """All dropped files that wait, here and in stores, then a day's bills from the channels. What is wrong is said,
-        not raised."""
-        return [*self._dropped(quiet), *self._stored(), *self._downloaded(day)]
+        """All dropped files that wait, here and in stores, then a day's bills from the channels. What is wrong is said
+        and kept for `waybook bills list`, not raised."""
+        self.left = []
+        notes = [*self._dropped(quiet), *self._stored(), *self._downloaded(day)]
+        self._office.keep_left(self.left)
+        return notes
+
+    def _leave(self, why: str) -> None:
+        self.left.append(why)
+        self._say(why)
 
     def _dropped(self, quiet: float) -> Iterator[Note]:
         for file in sorted(self._office.place(DROP).iterdir()):
@@ -117,7 +126,7 @@ class Job:
             try:
                 note = self.load(file)
             except UnknownBillError as error:
-                self._say(str(error))
+                self._leave(f"{DROP}/{error}")
                 continue
             self._move(file, note)
             yield note
@@ -129,7 +138,7 @@ class Job:
                 objects = Objects(place, self._settings.keys)
                 there = {one.name: one for one in objects.listed()}
             except DownloadError as error:
-                self._say(str(error))
+                self._leave(str(error))
                 continue
             for one in there.values():
                 if not _may_be_bill(one.name) or self._office.has_taken(place, one):
@@ -137,7 +146,7 @@ class Job:
                 try:
                     yield self._taken(objects, one, there)
                 except (DownloadError, UnknownBillError) as error:
-                    self._say(str(error))
+                    self._leave(f"{place.address}/{place.path}: {error}")
 
     def _taken(self, objects: Objects, one: Object, there: Mapping[str, Object]) -> Note:
         """Send an object, with the digests that lie beside it."""
@@ -177,7 +186,7 @@ class Job:
                     found = DOWNLOADS[source.download](self._web, source, self._settings.keys, day, stream)
                 note = self.load(file, day, source) if found else self._nothing(source, day)
             except DownloadError as error:
-                self._say(f"{' '.join(named(source))} of {day}: {error}")
+                self._leave(f"{' '.join(named(source))} of {day}: {error}")
                 continue
             if found:
                 self._move(file, note)

@@ -24,6 +24,7 @@ from sources.bills.settings import FILE, read_places, read_sources
 from sources.bills.verified import named
 
 DROP, DONE, REFUSED, SENT, FETCHED, TAKEN = "drop", "done", "refused", "sent", "fetched", "taken"
+LEFT = "left.json"
 
 
 class Note(msgspec.Struct, frozen=True, kw_only=True):
@@ -112,6 +113,17 @@ class Office:
         """All notes, by day, channel, merchant, sort and bill."""
         found = self._read("*.json")
         yield from sorted(found, key=lambda one: (one.day, one.channel, one.merchant, one.sort, one.bill))
+
+    def keep_left(self, lines: Sequence[str]) -> None:
+        """What the newest pass could not take: files that nobody knows, stores and channels that did not answer."""
+        fresh = (self.directory / LEFT).with_suffix(".new")
+        fresh.write_bytes(msgspec.json.format(msgspec.json.encode(lines)))
+        fresh.rename(self.directory / LEFT)
+
+    def left(self) -> list[str]:
+        """The same; nothing before the first pass."""
+        file = self.directory / LEFT
+        return msgspec.json.decode(file.read_bytes(), type=list[str]) if file.exists() else []
 
     def sent(self, source: Source, day: date | None) -> int:
         """How many bills of that day are in Kafka and believed."""

@@ -7,11 +7,14 @@ from collections.abc import Sequence
 from datetime import date, timedelta
 from pathlib import Path
 
+from prometheus_client import Gauge
+
 from deploy.bills.job import Job, UnknownBillError
 from deploy.bills.office import Note, Office, superseded
 from deploy.commands import Command, day
 from deploy.commands.where import settings_of
 from deploy.terminal import table
+from flows.engine import metrics
 from flows.engine.stop import Stop
 from schemas.money import yuan
 from schemas.problems import DocumentError
@@ -23,6 +26,10 @@ from sources.channels.model import Own
 from sources.channels.read import FILE as CHANNELS
 from sources.channels.read import read_channels
 
+NAME = "bills"
+NOT_TAKEN = Gauge(
+    "waybook_bills_not_taken", "Files and downloads of bills that the newest pass could not take"
+)
 SUPERSEDED = "被更正 superseded by a later bill of the day"
 
 
@@ -31,7 +38,7 @@ def bills(arguments: argparse.Namespace) -> int:
     settings = settings_of(arguments)
     office = Office(arguments.directory or settings.bills)
     if arguments.what == "list":
-        sys.stdout.writelines(f"{line}\n" for line in _listed(list(office.notes())))
+        sys.stdout.writelines(f"{line}\n" for line in (*_listed(list(office.notes())), *_left(office.left())))
         return 0
     try:
         job = _job(settings, office, arguments.channels)
@@ -39,7 +46,7 @@ def bills(arguments: argparse.Namespace) -> int:
             source = job.named(arguments.source) if arguments.source else None
             notes = [job.load(file, arguments.day, source) for file in arguments.files]
             return 1 if any(note.reason for note in notes) else 0
-        return _pull(job, arguments)
+        return _pull(job, settings, arguments)
     except DocumentError as error:
         sys.stderr.write(f"{error}\n")
     except (UnknownBillError, ValueError) as error:
@@ -52,19 +59,20 @@ def _job(settings: Settings, office: Office, channels: Path | None) -> Job:
     return Job(settings, office, read_tokens(own, settings.keys), lambda line: sys.stdout.write(f"{line}\n"))
 
 
-def _pull(job: Job, arguments: argparse.Namespace) -> int:
+def _pull(job: Job, settings: Settings, arguments: argparse.Namespace) -> int:
     """Once, or one pass after the other until told to stop."""
     if not arguments.follow:
-        return (
-            1 if any(note.reason for note in job.pull(arguments.day or _yesterday(), arguments.quiet)) else 0
-        )
+        notes = job.pull(arguments.day or _yesterday(), arguments.quiet)
+        return 1 if job.left or any(note.reason for note in notes) else 0
     stop = Stop()
+    metrics.serve(settings.metrics_port, settings.home / NAME, settings.metrics_host)
     while not stop.asked:
         try:
             job.pull(arguments.day or _yesterday(), arguments.quiet)
         except DeliveryError as error:
             sys.stderr.write(f"Kafka is away: {error}\n")
             return 2
+        NOT_TAKEN.set(len(job.left))
         sys.stdout.flush()
         stop.wait(arguments.every)
     return 0
@@ -93,6 +101,13 @@ def _listed(notes: Sequence[Note]) -> list[str]:
         for one in notes
     ]
     return list(table([head, *rows], right=(4, 5, 6, 7), indent=0))
+
+
+def _left(lines: Sequence[str]) -> list[str]:
+    """What nobody has taken."""
+    return (
+        ["未取用 not taken, as the newest pass found it:", *(f"  {line}" for line in lines)] if lines else []
+    )
 
 
 def add(command: Command) -> None:

@@ -246,10 +246,14 @@ def test_dropped_files_are_taken_away(settings: Settings) -> None:
     assert sorted(os.listdir(settings.bills / "refused")) == [
         f"20251111.sta{end}" for end in ("", ".sha256", ".txt")
     ]
-    assert any("unknown.csv is no bill" in line for line in said)
+    (left,) = Office(settings.bills).left()
+    assert left.startswith("drop/unknown.csv is no bill that bills.toml knows")
+    assert left in said
+    (drop / "unknown.csv").unlink()
     (drop / NAME).write_bytes(good)
     assert [note.bill for note in job.pull(DAY_OF_BILL, quiet=-1)] == [notes[0].bill]
     assert len(os.listdir(settings.bills / "done")) == 2
+    assert Office(settings.bills).left() == []
 
 
 def test_the_commands(settings: Settings, tmp_path: Path) -> None:
@@ -264,6 +268,12 @@ def test_the_commands(settings: Settings, tmp_path: Path) -> None:
     assert waybook(("bills", "pull"), environment).returncode == 0
     listed = waybook(("bills", "list"), environment).stdout.splitlines()
     assert listed[1].split()[:6] == ["2025-11-11", "wechat", "1900000001", "trade", "4", "3.03"]
+    assert "not taken" not in "".join(listed)
+    (settings.bills / "drop" / "mystery.csv").write_bytes(b"?")
+    assert waybook(("bills", "pull", "--quiet", "-1"), environment).returncode == 1
+    *_, head, line = waybook(("bills", "list"), environment).stdout.splitlines()
+    assert head.startswith("未取用 not taken")
+    assert line.startswith("  drop/mystery.csv is no bill that bills.toml knows: see `files` there")
     (settings.bills / "bills.toml").write_text("[[bill]]\nchannel = 1\n")
     assert "bills.toml row 1" in waybook(("bills", "pull"), environment).stderr
 
@@ -359,7 +369,9 @@ def test_a_channel_that_does_not_give_its_bill_is_left_for_the_next_pass(
     said: list[str] = []
     notes = job_of(settings, said, Web(lambda _: None)).pull(DAY_OF_BILL)
     assert [note.channel for note in notes] == ["alipay"]
-    assert any("wechat 1900000001 trade of 2025-11-11: 127.0.0.1" in line for line in said)
+    (left,) = Office(settings.bills).left()
+    assert left.startswith("wechat 1900000001 trade of 2025-11-11: 127.0.0.1")
+    assert left in said
     assert [note.channel for note in job_of(settings).pull(DAY_OF_BILL)] == ["wechat"]
 
 

@@ -50,7 +50,10 @@ def test_what_is_put_there_is_taken_once(settings: Settings, store: ObjectStore)
     assert len(lines_in(events(settings))) == 38
     assert os.listdir(settings.bills / "done") == [NAME]
     assert os.listdir(settings.bills / "fetched") == []
-    assert any("unknown.csv is no bill" in line for line in said)
+    (left,) = Office(settings.bills).left()
+    assert left.startswith(f"{store.address}/")
+    assert "unknown.csv is no bill" in left
+    assert left in said
     assert not [one for one in store.asked if one.startswith("?")]
     asked = len(store.asked)
     assert job_of(settings).pull(DAY_OF_BILL) == []
