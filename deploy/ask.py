@@ -11,13 +11,13 @@ from confluent_kafka import OFFSET_END, Consumer, TopicPartition
 from msgspec import inspect
 
 from dashboards.queries import rows
-from flows.rating.places import hint
 from schemas import topics
 from schemas.commands import BODIES
 from schemas.events import Answer, Command
 from schemas.identity import content_id
 from schemas.money import parse_yuan, yuan
 from schemas.partition import partition_of
+from schemas.problems import hint
 from schemas.reasons import DEAD_LETTER
 from schemas.settings import Settings
 from sinks.kafka import Records

@@ -1,5 +1,6 @@
 """What is wrong with a document, and where: one value for every reader of files that people edit."""
 
+import difflib
 import re
 import tomllib
 from collections.abc import Mapping
@@ -15,6 +16,12 @@ TOML: Mapping[str, str] = {
     "Cannot overwrite": "a setting stands once in its section",
 }
 """What would be right, by how a parser of TOML begins to say what is wrong."""
+LIKENESS = 0.4
+"""Least similarity of a suggestion: one of two characters right in a name of two."""
+MOST_SUGGESTIBLE = 10_000
+"""With more names than these a suggestion would take too long."""
+MOST = 200
+"""Problems after which reading stops: nobody mends more at a time."""
 UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 """What decoding bytes can raise: they are no JSON, not what was asked for, no UTF-8, or nested too deep."""
 
@@ -57,3 +64,24 @@ def not_toml(file: str, error: Exception) -> Problem:
     right = next((text for begin, text in TOML.items() if str(error).startswith(begin)), "")
     message = f"{error}; {right}" if right else str(error)
     return Problem(file, int(line[1]) if line else 0, "", "not_toml", message)
+
+
+def add(problems: list[Problem], problem: Problem) -> None:
+    """Keep a problem. Raises DocumentError when there are too many to go on."""
+    problems.append(problem)
+    if len(problems) >= MOST:
+        message = f"reading stopped here, after {MOST} problems"
+        problems.append(Problem(problem.file, problem.row, "", "too_many_problems", message))
+        raise DocumentError(problems)
+
+
+def nearest(text: str, known: list[str]) -> str:
+    """The known word that is most like this one, or nothing."""
+    likely = difflib.get_close_matches(text, known, 1, LIKENESS) if len(known) <= MOST_SUGGESTIBLE else []
+    return likely[0] if likely else ""
+
+
+def hint(text: str, known: list[str]) -> str:
+    """The end of a message about an unknown word: the known one that was probably meant, if any."""
+    like = nearest(text, known)
+    return f"; the nearest is {like}" if like else ""

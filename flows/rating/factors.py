@@ -18,8 +18,8 @@ import msgspec
 
 from flows.rating.conditions import Condition, condition
 from flows.rating.findings import Broken
-from flows.rating.places import hint
 from schemas.money import MOST, YUAN
+from schemas.problems import hint
 from schemas.times import day_of
 
 LEAST, MOST_MEASURE = -1, 1 << 60

@@ -4,10 +4,7 @@ from typing import TypeVar
 
 import msgspec
 
-from schemas.problems import DocumentError, Problem
-
-MOST = 200
-"""Problems after which reading stops: nobody mends more at a time."""
+from schemas.problems import DocumentError, Problem, add
 
 
 class Broken(msgspec.Struct, frozen=True):
@@ -28,12 +25,7 @@ class Findings:
 
     def add(self, file: str, row: int, column: str, broken: Broken) -> None:
         """Keep a problem. Raises DocumentError when there are too many to go on."""
-        self.problems.append(Problem(file, row, column, broken.rule, broken.message))
-        if len(self.problems) >= MOST:
-            self.problems.append(
-                Problem(file, row, "", "too_many_problems", f"reading stopped here, after {MOST} problems")
-            )
-            self.refuse()
+        add(self.problems, Problem(file, row, column, broken.rule, broken.message))
 
     def value(self, file: str, row: int, column: str, found: T | Broken) -> T | None:
         """What was read, or None after keeping why it could not be."""

@@ -3,13 +3,13 @@
 Codes, official names and usual short names are understood: 610000, 陕西省, 陕西.
 """
 
-import difflib
 from collections.abc import Mapping
 
 import msgspec
 
 from flows.governance.network import Network
 from flows.rating.findings import Broken
+from schemas.problems import nearest
 
 SUFFIXES = (
     "维吾尔自治区",
@@ -25,11 +25,6 @@ SUFFIXES = (
 )
 """Endings that people leave out; the longest first."""
 
-LIKENESS = 0.4
-"""Least similarity of a suggestion: one of two characters right in a name of two."""
-MOST_SUGGESTIBLE = 10_000
-"""With more names than these a suggestion would take too long."""
-
 
 def short(name: str) -> str:
     """The name without its administrative ending.
@@ -41,18 +36,6 @@ def short(name: str) -> str:
         if name.endswith(suffix) and len(name) >= len(suffix) + 2:
             return name.removesuffix(suffix)
     return name
-
-
-def nearest(text: str, known: list[str]) -> str:
-    """The known word that is most like this one, or nothing."""
-    likely = difflib.get_close_matches(text, known, 1, LIKENESS) if len(known) <= MOST_SUGGESTIBLE else []
-    return likely[0] if likely else ""
-
-
-def hint(text: str, known: list[str]) -> str:
-    """The end of a message about an unknown word: the known one that was probably meant, if any."""
-    like = nearest(text, known)
-    return f"; the nearest is {like}" if like else ""
 
 
 class Names:

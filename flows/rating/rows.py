@@ -18,8 +18,9 @@ from flows.rating.findings import Broken, Findings
 from flows.rating.levels import KINDS, level_of
 from flows.rating.measures import MEASURES
 from flows.rating.model import PriceTable, Row
-from flows.rating.places import Gazetteer, Names, hint
+from flows.rating.places import Gazetteer, Names
 from flows.rating.shapes import SHAPES
+from schemas.problems import hint
 
 SIDES = ("origin", "destination")
 COLUMNS = {side: (f"{side}_outlet", f"{side}_city", f"{side}_province") for side in SIDES}

@@ -1,7 +1,6 @@
 """Reading `book.toml`: the book's name, its weight policy and its price tables' settings."""
 
 import datetime as dt
-import re
 import tomllib
 from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
@@ -13,7 +12,6 @@ from flows.rating.factors import KG, part
 from flows.rating.findings import Broken, Findings
 from flows.rating.measures import MEASURES
 from flows.rating.model import FEES, NO_END, PriceTable
-from flows.rating.places import hint
 from flows.rating.policy import ADOPTIONS, AFTER_SIGNED, CHOICES, EARLIEST, TREATMENTS, WeightPolicy
 from flows.rating.rounding import ROUNDINGS
 from flows.rating.rows import CONDITIONS
@@ -22,8 +20,9 @@ from flows.rating.shapes.shape import Shape
 from flows.rating.special import NAMED, Special
 from flows.rating.weights import MEASURES as WEIGHED
 from flows.rating.weights import UNITS_G
+from schemas.documents import Lines, lines_of
 from schemas.events import WeightClass
-from schemas.problems import NOT_TOML, not_toml
+from schemas.problems import NOT_TOML, hint, not_toml
 from schemas.times import HOUR, day_of
 
 FILE = "book.toml"
@@ -92,7 +91,7 @@ def read_settings(files: Mapping[str, str], findings: Findings, fees: Mapping[st
     except NOT_TOML as error:
         findings.problems.append(not_toml(FILE, error))
         return Settings("", None, ())
-    lines = _lines(text)
+    lines = lines_of(text)
     book = _Section("", document, lines.get("", {}), findings)
     name = book.take("name", _text, "")
     book.take("currency", _one_of(["CNY"]), "CNY", needed=False)
@@ -117,7 +116,7 @@ def read_settings(files: Mapping[str, str], findings: Findings, fees: Mapping[st
     return Settings(name, policy, tuple(read), holidays, tuple(specials))
 
 
-def _policy(section: "_Section", lines: "_Lines", findings: Findings) -> tuple[WeightPolicy, list[Special]]:
+def _policy(section: "_Section", lines: Lines, findings: Findings) -> tuple[WeightPolicy, list[Special]]:
     """The book's weight policy, and those of single lines."""
     usual = _own_policy(section, None, "weight.precedence", 0, lines, findings)
     specials: list[Special] = []
@@ -133,7 +132,7 @@ def _policy(section: "_Section", lines: "_Lines", findings: Findings) -> tuple[W
 
 
 def _special(
-    section: "_Section", usual: WeightPolicy, row: int, first: int, lines: "_Lines", findings: Findings
+    section: "_Section", usual: WeightPolicy, row: int, first: int, lines: Lines, findings: Findings
 ) -> Special:
     product, origin, destination = (section.take(column, _text, "", needed=False) for column in NAMED)
     policy = _own_policy(section, usual, "weight.policy.precedence", first, lines, findings)
@@ -146,7 +145,7 @@ def _own_policy(
     usual: WeightPolicy | None,
     name: str,
     first: int,
-    lines: "_Lines",
+    lines: Lines,
     findings: Findings,
 ) -> WeightPolicy:
     """The policy of a section; what it leaves out is as `usual`. Its precedences are `first` and on in the file."""
@@ -446,23 +445,3 @@ def _read_tables(value: object) -> list[Mapping[str, object]] | Broken:
 
 _table_of = Check(_read_table, SECTION, {"type": "object"})
 _tables_of = Check(_read_tables, SECTIONS, {"type": "array"})
-
-_Lines = dict[str, dict[str, int]]
-"""By section (`weight[0]`, `table[3]`; "" for the top): each setting's line, and the section's own as ""."""
-
-_HEADER = re.compile(r"\s*\[\[?\s*([\w.]+)\s*\]\]?")
-_SETTING = re.compile(r"\s*(\w+)\s*=")
-
-
-def _lines(text: str) -> _Lines:
-    """Where the settings stand; tomllib does not say. Settings written in another style have no line."""
-    lines: _Lines = {"": {}}
-    section, seen = lines[""], dict[str, int]()
-    for number, line in enumerate(text.splitlines(), 1):
-        if header := _HEADER.match(line):
-            name = header[1]
-            section = lines[f"{name}[{seen.get(name, 0)}]"] = {"": number}
-            seen[name] = seen.get(name, 0) + 1
-        elif setting := _SETTING.match(line):
-            section.setdefault(setting[1], number)
-    return lines

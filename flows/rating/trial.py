@@ -16,10 +16,11 @@ from flows.rating.facts import NOWHERE, Stay, Terms, Trial
 from flows.rating.findings import Broken
 from flows.rating.model import Book
 from flows.rating.passes import Step
-from flows.rating.places import Gazetteer, Names, gazetteer, hint
+from flows.rating.places import Gazetteer, Names, gazetteer
 from flows.rating.tariffs import Quote, Tariffs
 from schemas.limits import MOST_IDENTIFIER, MOST_LENGTH_MM, MOST_WEIGHT_G
 from schemas.money import parse_yuan
+from schemas.problems import hint
 from schemas.times import day_of
 
 MOST_COUNT = 100_000

@@ -4,19 +4,19 @@
 """
 
 import re
-import tomllib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
+from msgspec import Meta
 
 from flows.reconciliation.model import CURRENCY, VIRTUAL, Due
 from flows.reconciliation.quoted import LEAST_LENGTH, MOST_LENGTH
+from schemas.documents import Document
 from schemas.money import parse_yuan
 from schemas.payments import DueKind, Flow
-from schemas.problems import NOT_TOML, DocumentError, Problem, not_toml
 from schemas.times import DAY, span
 
 FILE = "matching.toml"
@@ -124,6 +124,10 @@ class MatchingRules(msgspec.Struct, frozen=True, kw_only=True):
         return any(one.covers(group, due.kind, due.party) for one in self.deduct)
 
 
+Span = Annotated[str, Meta(extra={"wants": 'a time in quotation marks, as "30m", "72h" or "90d"'})]
+Yuan = Annotated[str, Meta(extra={"wants": 'an amount of yuan in quotation marks, as "50.00"'})]
+
+
 class _Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A `[[rule]]` as it is written."""
 
@@ -131,29 +135,31 @@ class _Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     label: str
     kind: RuleKind
     direction: Literal["in", "out", "both"] = "both"
-    before: str = ""
-    after: str = ""
-    tolerance: str = ""
-    permille: int = 0
-    documents: int = 1
-    payments: int = 1
+    before: Span = ""
+    after: Span = ""
+    tolerance: Yuan = ""
+    permille: Annotated[int, Meta(ge=0, le=100)] = 0
+    documents: Annotated[int, Meta(ge=1, le=MOST_DOCUMENTS)] = 1
+    payments: Annotated[int, Meta(ge=1, le=MOST_PAYMENTS)] = 1
     prefer: tuple[Preference, ...] = ()
-    chance: int = 0
-    least: int = LEAST_LENGTH
+    chance: Annotated[int, Meta(ge=0, le=1_000_000)] = 0
+    least: Annotated[int, Meta(ge=LEAST_LENGTH, le=MOST_LENGTH)] = LEAST_LENGTH
     parties: tuple[str, ...] = ()
 
 
 class _Decisions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    write_off: str = "0"
-    four_eyes: str = "0"
+    write_off: Yuan = "0"
+    four_eyes: Yuan = "0"
 
 
-class _Document(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    rule: list[Any]
+class _File(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The whole file; its rules are read one by one, so that each can be told what it contradicts."""
+
+    rule: Annotated[tuple[dict[str, Any], ...], Meta(min_length=1, max_length=MOST_RULES)]
     deduct: tuple[Agreement, ...] = ()
-    patience: str = ""
-    work: int = 200_000
-    most: int = 2_000
+    patience: Span = ""
+    work: Annotated[int, Meta(ge=1, le=MOST_WORK)] = 200_000
+    most: Annotated[int, Meta(ge=1, le=MOST_ITEMS)] = 2_000
     decisions: _Decisions = _Decisions()
 
 
@@ -165,42 +171,50 @@ def default_rules() -> MatchingRules:
 
 def read_matching(text: str) -> MatchingRules:
     """The rules of a `matching.toml`. Raises DocumentError with every problem."""
-    try:
-        document = msgspec.convert(tomllib.loads(text), _Document)
-    except NOT_TOML as error:
-        raise DocumentError([not_toml(FILE, error)]) from error
-    except msgspec.ValidationError as error:
-        raise DocumentError([Problem(FILE, 0, "", "wrong_setting", str(error))]) from error
-    rows, problems = _rows(text), list(_wrong_bounds(document))
-    if not 0 < len(document.rule) <= MOST_RULES:
-        problems.append(Problem(FILE, 0, "rule", "wrong_number", f"there are 1 to {MOST_RULES} [[rule]]"))
-        raise DocumentError(problems)
-    found: list[Rule] = []
-    for place, one in enumerate(document.rule):
-        row = rows[place] if place < len(rows) else 0
-        try:
-            section = msgspec.convert(one, _Section)
-        except msgspec.ValidationError as error:
-            problems.append(Problem(FILE, row, "", "wrong_setting", str(error)))
-            continue
-        wrong = [*_wrong(section, found), *_missing(section)]
-        problems += [
-            Problem(FILE, row, column, rule, f"rule {section.name}: {message}")
-            for column, rule, message in wrong
-        ]
-        if not wrong:
-            found.append(_rule(section))
-    if problems:
-        raise DocumentError(problems)
+    document = Document(FILE, text)
+    whole = document.read(_File)
+    _read_texts(document)
+    for n in range(document.count("deduct")):
+        kinds = document.at("deduct", n, "kinds")
+        if isinstance(kinds, list) and (never := sorted(set(VIRTUAL).intersection(map(str, kinds)))):
+            message = f"{', '.join(never)}: paid into an account, never from it"
+            document.wrong("wrong_kind", message, "deduct", n, "kinds")
+    sections: list[_Section] = []
+    for n in range(document.count("rule")):
+        section = document.read(_Section, "rule", n)
+        if section is not None:
+            for column, rule, message in (*_wrong(section, sections), *_missing(section)):
+                document.wrong(rule, f"rule {section.name}: {message}", "rule", n, column)
+            sections.append(section)
+    document.refuse()
+    assert whole is not None
     return MatchingRules(
-        rules=tuple(found),
-        patience=_span(document.patience) or 0,
-        work=document.work,
-        most=document.most,
-        write_off=parse_yuan(document.decisions.write_off),
-        four_eyes=parse_yuan(document.decisions.four_eyes),
-        deduct=document.deduct,
+        rules=tuple(map(_rule, sections)),
+        patience=_span(whole.patience) or 0,
+        work=whole.work,
+        most=whole.most,
+        write_off=parse_yuan(whole.decisions.write_off),
+        four_eyes=parse_yuan(whole.decisions.four_eyes),
+        deduct=whole.deduct,
     )
+
+
+def _read_texts(document: Document) -> None:
+    """Times and amounts, which are texts, wherever they stand."""
+    places: list[tuple[tuple[str | int, ...], Callable[[str], object]]] = [
+        (("patience",), _span),
+        (("decisions", "write_off"), _amount),
+        (("decisions", "four_eyes"), _amount),
+    ]
+    for n in range(document.count("rule")):
+        places += [(("rule", n, "before"), _span), (("rule", n, "after"), _span)]
+        places.append((("rule", n, "tolerance"), lambda text: _amount(text or "0")))
+    for path, read in places:
+        if isinstance(text := document.at(*path), str):
+            try:
+                read(text)
+            except ValueError as error:
+                document.wrong("unreadable", str(error), *path)
 
 
 def _rule(section: _Section) -> Rule:
@@ -234,52 +248,12 @@ def _amount(text: str) -> int:
     return units
 
 
-def _wrong_bounds(document: _Document) -> Iterator[Problem]:
-    for agreement in document.deduct:
-        if never := sorted(agreement.kinds.intersection(VIRTUAL)):
-            yield Problem(
-                FILE, 0, "kinds", "wrong_kind", f"{', '.join(never)}: paid into an account, never from it"
-            )
-    for column, value, most in (("work", document.work, MOST_WORK), ("most", document.most, MOST_ITEMS)):
-        if not 1 <= value <= most:
-            yield Problem(FILE, 0, column, "out_of_range", f"{value} is not between 1 and {most}")
-    texts = {
-        "patience": (document.patience, _span),
-        "write_off": (document.decisions.write_off, _amount),
-        "four_eyes": (document.decisions.four_eyes, _amount),
-    }
-    for column, (text, read) in texts.items():
-        try:
-            read(text)
-        except ValueError as error:
-            yield Problem(FILE, 0, column, "unreadable", str(error))
-
-
-def _wrong(section: _Section, before: list[Rule]) -> Iterator[tuple[str, str, str]]:
+def _wrong(section: _Section, before: Sequence[_Section]) -> Iterator[tuple[str, str, str]]:
     """Column, broken rule and message of what is wrong with a rule's values."""
     if not _NAME.fullmatch(section.name) or section.name in RESERVED:
         yield "name", "wrong_name", "lower case letters, digits and _, and none of " + ", ".join(RESERVED)
     if section.name in {rule.name for rule in before}:
         yield "name", "repeated_rule", "stands twice"
-    bounds = {
-        "documents": (section.documents, 1, MOST_DOCUMENTS),
-        "payments": (section.payments, 1, MOST_PAYMENTS),
-        "permille": (section.permille, 0, 100),
-        "chance": (section.chance, 0, 1_000_000),
-        "least": (section.least, LEAST_LENGTH, MOST_LENGTH),
-    }
-    for column, (value, least, most) in bounds.items():
-        if not least <= value <= most:
-            yield column, "out_of_range", f"{value} is not between {least} and {most}"
-    for column, text in (("before", section.before), ("after", section.after)):
-        try:
-            _span(text)
-        except ValueError as error:
-            yield column, "unreadable", str(error)
-    try:
-        _amount(section.tolerance or "0")
-    except ValueError as error:
-        yield "tolerance", "unreadable", str(error)
     if len(set(section.prefer)) < len(section.prefer):
         yield "prefer", "repeated", "each preference stands once"
     if section.kind in BY_NUMBER and any(rule.kind not in BY_NUMBER for rule in before):
@@ -303,8 +277,3 @@ def _missing(section: _Section) -> Iterator[tuple[str, str, str]]:
                     yield column, "wrong_window", "amount_in_window needs both, three days at most"
             except ValueError:
                 continue
-
-
-def _rows(text: str) -> list[int]:
-    """Lines of the rules' headers."""
-    return [n for n, line in enumerate(text.splitlines(), 1) if line.strip().replace(" ", "") == "[[rule]]"]

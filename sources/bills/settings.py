@@ -1,12 +1,13 @@
 """`bills.toml`: which bills there are, what they look like and where they come from. Refused as a whole."""
 
-import tomllib
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 import msgspec
 
+from schemas.documents import Document
 from schemas.limits import MOST_IDENTIFIER
-from schemas.problems import NOT_TOML, DocumentError, Problem, not_toml
 from sources.bills.formats import FORMATS
 from sources.bills.model import Place, Source
 
@@ -15,34 +16,53 @@ TABLES = ("csv", "excel")
 DOWNLOADS = {"wechat": ("wechat-trade", "wechat-fund"), "alipay": ("alipay",)}
 """Which formats a channel's download call gives."""
 STATES = ("pending", "success", "failed", "closed")
+One = TypeVar("One")
 KINDS = ("payment", "refund", "chargeback", "transfer", "fee", "skip")
 
 
-class _File(msgspec.Struct, forbid_unknown_fields=True):
-    bill: list[object] = []
-    store: list[Place] = []
+class _File(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The whole file; its sections are read one by one, so that each can be told what it contradicts."""
 
-
-def _read(text: str) -> _File:
-    try:
-        return msgspec.convert(tomllib.loads(text), _File)
-    except NOT_TOML as error:
-        raise DocumentError([not_toml(FILE, error)]) from error
-    except msgspec.ValidationError as error:
-        raise DocumentError([Problem(FILE, 0, "", "wrong_settings", str(error))]) from error
+    bill: tuple[dict[str, Any], ...] = ()
+    store: tuple[dict[str, Any], ...] = ()
 
 
 def read_places(text: str) -> list[Place]:
-    """The object stores in which files are dropped. Raises DocumentError; `row` counts the `[[store]]`."""
-    places = _read(text).store
-    problems = [
-        Problem(FILE, number, column, "wrong_value", f"{column} {message}")
-        for number, place in enumerate(places, 1)
-        for column, message in _wrong_place(place).items()
-    ]
-    if problems:
-        raise DocumentError(problems)
-    return places
+    """The object stores in which files are dropped. Raises DocumentError with every problem."""
+    return _read(Document(FILE, text), Place, "store", _wrong_place)
+
+
+def read_sources(text: str) -> list[Source]:
+    """The bills that a file names. Raises DocumentError with every problem."""
+    return _read(Document(FILE, text), Source, "bill", _wrong, _twice)
+
+
+def _read(
+    document: Document,
+    kind: type[One],
+    name: str,
+    wrong: Callable[[One], Mapping[str, str]],
+    together: Callable[[Sequence[One]], str] = lambda _: "",
+) -> list[One]:
+    """The sections of a name. `wrong`: what is wrong in one by setting; `together`: with the last of several."""
+    document.read(_File)
+    found: list[One] = []
+    for n in range(document.count(name)):
+        one = document.read(kind, name, n)
+        if one is None:
+            continue
+        for column, message in wrong(one).items():
+            document.wrong("wrong_value", f"{column} {message}", name, n, column)
+        found.append(one)
+        if message := together(found):
+            document.wrong("stands_twice", message, name, n)
+    document.refuse()
+    return found
+
+
+def _twice(sources: Sequence[Source]) -> str:
+    *before, of = ((one.channel, one.merchant, one.sort) for one in sources)
+    return f"the {of[2]} bill of {of[0]} {of[1]} stands twice" if of in before else ""
 
 
 def _wrong_place(place: Place) -> dict[str, str]:
@@ -56,33 +76,6 @@ def _wrong_place(place: Place) -> dict[str, str]:
         if not getattr(place, name):
             found[name] = "must be there"
     return found
-
-
-def read_sources(text: str) -> list[Source]:
-    """The bills that a file names. Raises DocumentError with every problem; `row` counts the `[[bill]]`."""
-    whole = _read(text)
-    problems: list[Problem] = []
-    sources: list[Source] = []
-    for number, said in enumerate(whole.bill, 1):
-        try:
-            source = msgspec.convert(said, Source)
-        except msgspec.ValidationError as error:
-            problems.append(Problem(FILE, number, "", "wrong_settings", str(error)))
-            continue
-        problems += [
-            Problem(FILE, number, column, "wrong_value", f"{column} {message}")
-            for column, message in _wrong(source).items()
-        ]
-        sources.append(source)
-    names = [(one.channel, one.merchant, one.sort) for one in sources]
-    problems += [
-        Problem(FILE, number, "", "stands_twice", f"the {one[2]} bill of {one[0]} {one[1]} stands twice")
-        for number, one in enumerate(names, 1)
-        if one in names[: number - 1]
-    ]
-    if problems:
-        raise DocumentError(problems)
-    return sources
 
 
 def _wrong(source: Source) -> dict[str, str]:

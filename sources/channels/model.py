@@ -17,7 +17,12 @@ from schemas.payments import Flow, Group, Kind, Sort, State
 Format = Literal["wechat", "alipay", "unionpay", "json", "form", "csv"]
 GENERIC = ("json", "form", "csv")
 File = Annotated[
-    str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*(/[A-Za-z0-9][A-Za-z0-9_.-]*)*$", max_length=128)
+    str,
+    Meta(
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*(/[A-Za-z0-9][A-Za-z0-9_.-]*)*$",
+        max_length=128,
+        extra={"wants": 'the name of a file in the directory of keys, as "bank/k1.key"'},
+    ),
 ]
 """A file in the directory of keys."""
 Path = Annotated[str, Meta(min_length=1, max_length=128)]
@@ -30,12 +35,34 @@ def paths_of(fields: str | Paths) -> Paths:
     return fields if isinstance(fields, tuple) else (fields,) if fields else ()
 
 
-Code = Annotated[str, Meta(pattern=r"^[a-z][a-z0-9_-]{0,31}$")]
+Code = Annotated[
+    str,
+    Meta(
+        pattern=r"^[a-z][a-z0-9_-]{0,31}$",
+        extra={"wants": 'a name of at most 32 lower case letters, digits, _ and -, as "wechat"'},
+    ),
+]
 Seconds = Annotated[int, Meta(ge=1, le=90 * 86_400)]
 TimeFormat = Literal["rfc3339", "local", "compact", "epoch_s", "epoch_ms"]
 """2025-11-11T10:00:00+08:00; 2025-11-11 10:00:00; 20251111100000; seconds or milliseconds since 1970."""
-Zone = Annotated[str, Meta(pattern=r"^[+-](0\d|1[0-4]):[0-5]\d$")]
-Rate = Annotated[str, Meta(pattern=r"^0(\.\d{1,6})?$")]
+Zone = Annotated[
+    str, Meta(pattern=r"^[+-](0\d|1[0-4]):[0-5]\d$", extra={"wants": 'a time zone, as "+08:00"'})
+]
+Header = Annotated[
+    str,
+    Meta(
+        pattern=r"^[a-z0-9-]{0,64}$",
+        extra={"wants": 'the name of an HTTP header in lower case letters, as "x-signature"'},
+    ),
+]
+"""Empty: none."""
+Rate = Annotated[
+    str,
+    Meta(
+        pattern=r"^0(\.\d{1,6})?$",
+        extra={"wants": 'a number below 1 in quotation marks, with six decimals at most, as "0.006"'},
+    ),
+]
 """A share of the amount: 0.006 is 0.6 %."""
 
 
@@ -91,15 +118,15 @@ class Signature(Section, frozen=True, kw_only=True):
 
     kind: Literal["hmac", "none"]
     algorithm: Literal["sha256", "sha384", "sha512"] = "sha256"
-    header: Annotated[str, Meta(pattern=r"^[a-z0-9-]{1,64}$")] = "x-signature"
+    header: Annotated[Header, Meta(min_length=1)] = "x-signature"
     encoding: Literal["hex", "base64"] = "hex"
     prefix: Annotated[str, Meta(max_length=32)] = ""
     """Before the signature in its header: `sha256=`."""
     signed: Annotated[str, Meta(max_length=256)] = "{body}"
     """The text that is signed: `{body}` is the raw body, `{x-timestamp}` a header."""
-    serial: Annotated[str, Meta(pattern=r"^[a-z0-9-]{0,64}$")] = ""
+    serial: Header = ""
     """Header that names the key; left out: each is tried."""
-    clock: Annotated[str, Meta(pattern=r"^[a-z0-9-]{0,64}$")] = ""
+    clock: Header = ""
     """Header with the time of sending, which must be signed; left out: the payment's own time is looked at."""
     clock_format: TimeFormat = "epoch_s"
 
@@ -161,7 +188,13 @@ class Bills(Section, frozen=True, kw_only=True):
     """Sorts of bills in each of which a movement has to be."""
     notified: bool = True
     """Whether the channel notifies every movement: what only a bill has is an exception then (长款)."""
-    cut_off: Annotated[str, Meta(pattern=r"^(([01]\d|2[0-3]):[0-5]\d|24:00)$")] = "24:00"
+    cut_off: Annotated[
+        str,
+        Meta(
+            pattern=r"^(([01]\d|2[0-3]):[0-5]\d|24:00)$",
+            extra={"wants": 'a time of day, as "23:00", and "24:00" at most'},
+        ),
+    ] = "24:00"
     """When the channel's day ends, in Shanghai."""
     grace_days: Annotated[int, Meta(ge=0, le=30)] = 3
     """Bills of so many later days may have what is not in its own day's bill, before it is missing (短款)."""
@@ -196,9 +229,9 @@ class Channel(Section, frozen=True, kw_only=True):
     failed: Answer | None = None
     """… and when it is not (left out: 503 fail)."""
     bills: Bills | None = None
-    key: tuple[Key, ...] = ()
-    merchant: Annotated[tuple[Merchant, ...], Meta(min_length=1)]
-    shape: tuple[Shape, ...] = ()
+    key: Annotated[tuple[Key, ...], Meta(max_length=256)] = ()
+    merchant: Annotated[tuple[Merchant, ...], Meta(min_length=1, max_length=10_000)]
+    shape: Annotated[tuple[Shape, ...], Meta(max_length=32)] = ()
     """Of generic channels; a built-in format's own shapes come after these."""
 
 

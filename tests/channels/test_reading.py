@@ -1,5 +1,6 @@
 """channels.toml and payers.csv are refused as a whole, with the place and what would be right; keys at start."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -13,26 +14,26 @@ from sources.channels.read import FILE, PAYERS, read_channels, read_payers
 from tests.channels.world import TEXT, world
 
 WRONG = (
-    ("[own]", "[other]\n[own]", 0, "other"),
-    ('tokens = "own/tokens.key"', 'tokens = "../tokens.key"', 3, "tokens"),
-    ('format = "wechat"', 'format = "paypal"', 7, "format"),
-    ('label = "微信支付"', 'lable = "微信支付"', 7, "lable"),
-    ('fee = "0.006"', 'fee = "6%"', 7, "fee"),
+    ("[own]", "[other]\n[own]", 3, "other"),
+    ('tokens = "own/tokens.key"', 'tokens = "../tokens.key"', 4, "tokens"),
+    ('format = "wechat"', 'format = "paypal"', 9, "format"),
+    ('label = "微信支付"', 'lable = "微信支付"', 10, "lable"),
+    ('fee = "0.006"', 'fee = "6%"', 11, "fee"),
     ('serial = "5A17C0DE00000001"\n', "", 13, "serial"),
     ('file = "wechat/5A17C0DE00000001.pem"\n', "", 13, "file"),
-    ("until = 2025-11-30", "since = 2025-12-31\nuntil = 2025-11-30", 13, "until"),
-    ('number = "1900000117"', 'number = "1900000109"', 23, "number"),
+    ("until = 2025-11-30", "since = 2025-12-31\nuntil = 2025-11-30", 17, "until"),
+    ('number = "1900000117"', 'number = "1900000109"', 24, "number"),
     ('secrets = ["wechat/1900000109.key"]\n', "", 23, "secrets"),
-    ('name = "工行基本户"', 'name = "6222020200000000014"', 89, "name"),
-    ('signed = "{x-bank-time}.{body}"', 'signed = "{x-bank-time}"', 67, "signed"),
-    ('signed = "{x-bank-time}.{body}"', 'signed = "{body}"', 67, "clock"),
-    ('signed = "{x-bank-time}.{body}"', 'signed = "{x-bank-signature}{x-bank-time}.{body}"', 67, "signed"),
-    ('kind = "none"', 'kind = "md5"', 164, "kind"),
-    ('cut_off = "23:00"', 'cut_off = "24:30"', 180, "cut_off"),
-    ('name = "alipay"', 'name = "wechat"', 40, "name"),
-    ('unit = "minor"\nfee = "fee"', 'unit = "cent"\nfee = "fee"', 130, "unit"),
+    ('name = "工行基本户"', 'name = "6222020200000000014"', 91, "name"),
+    ('signed = "{x-bank-time}.{body}"', 'signed = "{x-bank-time}"', 78, "signed"),
+    ('signed = "{x-bank-time}.{body}"', 'signed = "{body}"', 79, "clock"),
+    ('signed = "{x-bank-time}.{body}"', 'signed = "{x-bank-signature}{x-bank-time}.{body}"', 78, "signed"),
+    ('kind = "none"', 'kind = "md5"', 165, "kind"),
+    ('cut_off = "23:00"', 'cut_off = "24:30"', 182, "cut_off"),
+    ('name = "alipay"', 'name = "wechat"', 41, "name"),
+    ('unit = "minor"\nfee = "fee"', 'unit = "cent"\nfee = "fee"', 136, "unit"),
     ('state = "status"\n', "", 130, "state"),
-    ('when = { type = ["PAY"] }', "when = { type = 7 }", 130, "when"),
+    ('when = { type = ["PAY"] }', "when = { type = 7 }", 131, "when"),
 )
 
 
@@ -40,18 +41,14 @@ WRONG = (
     ("old", "new", "row", "column"), WRONG, ids=[f"{one[3]}-{n}" for n, one in enumerate(WRONG)]
 )
 def test_what_cannot_be_meant_is_refused_with_its_place(old: str, new: str, row: int, column: str) -> None:
-    """The row is that of the section's header."""
+    """The row is that of the setting, or of the section that lacks it."""
     assert old in TEXT
     with pytest.raises(DocumentError) as caught:
         read_channels({FILE: TEXT.replace(old, new, 1)})
     problems = caught.value.problems
     assert column in {problem.column for problem in problems}, problems
-    headers = [
-        number
-        for number, line in enumerate(TEXT.replace(old, new, 1).splitlines(), 1)
-        if line.startswith("[")
-    ]
-    assert all(problem.row in (0, *headers) for problem in problems)
+    lines = TEXT.replace(old, new, 1).splitlines()
+    assert all(re.match(rf"{problem.column} =|\[", lines[problem.row - 1]) for problem in problems)
     assert row in {problem.row for problem in problems}, problems
 
 
@@ -67,11 +64,40 @@ def test_what_is_no_document_is_refused(text: str) -> None:
 
 
 def test_every_problem_is_told_at_once() -> None:
-    """A person mends the file once."""
-    text = TEXT.replace('format = "wechat"', 'format = "x"').replace('format = "alipay"', "format = 1")
+    """A person mends the file once: with file, row, setting and what would be right."""
+    wrong = {
+        'format = "wechat"': 'format = "wechatpay"',
+        'label = "微信支付"': "label = 1",
+        'file = "wechat/5A17C0DE00000001.pem"': "file = 3\nsince = 2025",
+        'number = "1900000109"': "number = 6222020200000000016",
+        'format = "alipay"': "format = 1",
+        'group = "centre"\napps': "apps",
+        'kind = "none"': 'kind = "nothing"\nclok = ""',
+    }
+    text = TEXT
+    for old, new in wrong.items():
+        assert old in text, old
+        text = text.replace(old, new, 1)
     with pytest.raises(DocumentError) as caught:
         read_channels({FILE: text})
-    assert len(caught.value.problems) == 2
+    told = str(caught.value).splitlines()
+    assert len(told) == len(caught.value.problems)
+    lines = text.splitlines()
+    for part in (
+        "column format: format 'wechatpay' is not one of alipay, csv, form, json, unionpay, wechat; the nearest is ",
+        'column label: label is not a text, as in "…", of at most 64 characters [wrong_setting]',
+        'column file: file is not the name of a file in the directory of keys, as "bank/k1.key" [wrong_setting]',
+        "column since: since is not a date as 2025-01-31, without quotation marks [wrong_setting]",
+        'column number: number is not a text, as in "…", of 1 to 64 characters [wrong_setting]',
+        "column format: format is not one of alipay, csv, form, json, unionpay, wechat [wrong_setting]",
+        "column kind: kind 'nothing' is not one of hmac, none",
+        "column clok: there is no setting clok here; the nearest is clock [unknown_setting]",
+    ):
+        (line,) = [one for one in told if part in one]
+        row = int(line.split()[2])
+        assert lines[row - 1].startswith(f"{part.split()[1].rstrip(':')} ="), line
+    assert any("[[channel.merchant]] needs a setting group" in one for one in told)
+    assert "6222020200000000016" not in str(caught.value)
 
 
 def test_payers_are_read_by_their_tokens() -> None:

@@ -7,6 +7,7 @@ import pytest
 
 from deploy import publish
 from deploy.publish import MOST_RULES_BYTES, check_payment_rules
+from flows.reconciliation.rules import DEFAULT
 from schemas import topics
 from schemas.identity import version_of
 from schemas.payments import PaymentRulesPublished
@@ -60,3 +61,26 @@ def test_what_a_lane_would_refuse_is_refused_before(files: dict[str, str], rule:
         check_payment_rules(files, world().directory)
     assert rule in {problem.rule for problem in caught.value.problems}
     assert publish.PAYMENT_FILES == ("channels.toml", "matching.toml", "payers.csv")
+
+
+def test_what_is_wrong_with_every_file_is_told_at_once() -> None:
+    """Each with its row, its setting and what would be right."""
+    files = {
+        "channels.toml": TEXT.replace("max_age = 600", 'max_age = "600"').replace(
+            'kind = "hmac"', "kind = true"
+        ),
+        "matching.toml": DEFAULT.read_text("utf-8").replace("documents = 20", 'documents = "20"'),
+        "payers.csv": "party,token\n,B\n",
+    }
+    with pytest.raises(DocumentError) as caught:
+        check_payment_rules(files, world().directory)
+    told = str(caught.value)
+    for part in (
+        "channels.toml row 71 column max_age: max_age is not a whole number, 1 to 7776000 [wrong_setting]",
+        "column kind: kind is not one of hmac, none [wrong_setting]",
+        "matching.toml row 49 column documents: documents is not a whole number, 1 to 40 [wrong_setting]",
+        "matching.toml row 57 column documents:",
+        "payers.csv row 2 column party: party has 1 to 64 characters [wrong_value]",
+        "payers.csv row 2 column token: token is no token",
+    ):
+        assert part in told, told

@@ -217,7 +217,7 @@ def test_a_forgotten_deduction_leaves_with_its_due() -> None:
     ("text", "wrong"),
     [
         ('[[deduct]]\nkinds = ["topup"]\n', "wrong_kind"),
-        ('[[deduct]]\nkind = ["order"]\n', "wrong_setting"),
+        ('[[deduct]]\nkind = ["order"]\n', "unknown_setting"),
         ('[[deduct]]\nkinds = ["orders"]\n', "wrong_setting"),
     ],
 )

@@ -4,10 +4,9 @@ from collections.abc import Callable
 
 import pytest
 
-from flows.rating import findings
 from flows.rating.book import read_book
 from flows.rating.settings import FILE
-from schemas.problems import DocumentError, Problem
+from schemas.problems import MOST, DocumentError, Problem
 from tests.rating.material import FILES, NETWORK, TRANSIT, book_of, book_toml
 
 Place = tuple[str, int, str, str]
@@ -329,9 +328,9 @@ def test_all_problems_are_told_at_once() -> None:
 def test_reading_stops_when_everything_is_wrong() -> None:
     """A file of another kind does not make a message per line without end."""
     problems = problems_of(lambda: book_of(HEADER + "某市,,,1,3,1\n" * 5_000))
-    assert len(problems) == findings.MOST + 1
+    assert len(problems) == MOST + 1
     assert problems[-1].rule == "too_many_problems"
-    assert problems[-1].row == findings.MOST + 1
+    assert problems[-1].row == MOST + 1
 
 
 def test_a_file_from_excel_is_read() -> None:

@@ -146,7 +146,7 @@ def test_a_publication_that_cannot_be_read_leaves_the_doors_as_they_are(
 ) -> None:
     for text, says in (
         ("[[channel]", "not_toml"),
-        ('[[channel]]\nname = "wechat"\n', "wrong_setting"),
+        ('[[channel]]\nname = "wechat"\n', "missing_setting"),
         (CHANNELS + BANK, "bank"),
     ):
         publish(broker, text)
