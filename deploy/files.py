@@ -39,17 +39,25 @@ def files_of(directory: Path) -> dict[str, str]:
         if name in texts:
             problems.append(Problem(name, 0, "", "file_stands_twice", f"{file.name} is the same file again"))
             continue
-        raw = file.read_bytes()
+        texts[name] = ""
         try:
-            texts[name] = raw.decode("utf-8")
-        except UnicodeDecodeError as error:
-            texts[name] = ""
-            problems.append(_not_utf8(name, raw, error.start))
+            texts[name] = utf8_of(file, name)
+        except DocumentError as error:
+            problems += error.problems
     if problems:
         raise DocumentError(problems)
     if not texts:
         raise DocumentError([Problem(str(directory), 0, "", "missing_file", "has no TOML or CSV file in it")])
     return texts
+
+
+def utf8_of(file: Path, name: str = "") -> str:
+    """A file that has to be UTF-8. `name`: what it is called in problems. Raises OSError and DocumentError."""
+    raw = file.read_bytes()
+    try:
+        return raw.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise DocumentError([_not_utf8(name or file.name, raw, error.start)]) from error
 
 
 def text_of(file: Path) -> str:

@@ -13,6 +13,7 @@ TOML: Mapping[str, str] = {
     "Invalid value": 'text stands in quotation marks, as "flat"; numbers, and dates as 2025-01-31, have none',
     "Invalid date": "there is no such day; a date is written as 2025-01-31",
     "Expected '='": "a setting is written as name = value",
+    "Invalid statement": "a line is name = value, [section] or a # comment, and no byte order mark (BOM) is before it",
     "Cannot overwrite": "a setting stands once in its section",
 }
 """What would be right, by how a parser of TOML begins to say what is wrong."""

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import msgspec
 
+from deploy.files import utf8_of
 from schemas.identity import content_id
 from schemas.payments import Sort
 from sources.bills.download.objects import Object
@@ -70,11 +71,11 @@ class Office:
 
     def sources(self) -> list[Source]:
         """The bills that there are. Raises OSError and DocumentError."""
-        return read_sources((self.directory / FILE).read_text("utf-8"))
+        return read_sources(utf8_of(self.directory / FILE))
 
     def stores(self) -> list[Place]:
         """Where files are dropped besides. Raises OSError and DocumentError."""
-        return read_places((self.directory / FILE).read_text("utf-8"))
+        return read_places(utf8_of(self.directory / FILE))
 
     def has_taken(self, place: Place, one: Object) -> bool:
         """Whether an object has been looked at, as it is now."""

@@ -13,6 +13,7 @@ from deploy.bills.job import Job, UnknownBillError
 from deploy.bills.office import Note, Office, superseded
 from deploy.commands import Command, day
 from deploy.commands.where import settings_of
+from deploy.files import utf8_of
 from deploy.terminal import table
 from flows.engine import metrics
 from flows.engine.stop import Stop
@@ -55,7 +56,7 @@ def bills(arguments: argparse.Namespace) -> int:
 
 
 def _job(settings: Settings, office: Office, channels: Path | None) -> Job:
-    own = read_channels({CHANNELS: channels.read_text("utf-8")}).own if channels else Own()
+    own = read_channels({CHANNELS: utf8_of(channels)}).own if channels else Own()
     return Job(settings, office, read_tokens(own, settings.keys), lambda line: sys.stdout.write(f"{line}\n"))
 
 

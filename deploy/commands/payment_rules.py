@@ -10,6 +10,7 @@ import msgspec
 from deploy import publish
 from deploy.commands import Command
 from deploy.commands.where import settings_of
+from deploy.files import utf8_of
 from schemas.problems import DocumentError
 from sources.channels.keys import read_tokens
 from sources.channels.model import Own
@@ -33,9 +34,7 @@ def publish_rules(arguments: argparse.Namespace) -> int:
 def token(arguments: argparse.Namespace) -> int:
     """The token of an account, an openid or whatever else identifies a payer."""
     try:
-        own = (
-            read_channels({FILE: arguments.channels.read_text("utf-8")}).own if arguments.channels else Own()
-        )
+        own = read_channels({FILE: utf8_of(arguments.channels)}).own if arguments.channels else Own()
         tokens = read_tokens(own, arguments.keys or settings_of(arguments).keys)
     except (DocumentError, ValueError) as error:
         sys.stderr.write(f"{error}\n")

@@ -276,6 +276,8 @@ def test_the_commands(settings: Settings, tmp_path: Path) -> None:
     assert line.startswith("  drop/mystery.csv is no bill that bills.toml knows: see `files` there")
     (settings.bills / "bills.toml").write_text("[[bill]]\nchannel = 1\n")
     assert "bills.toml row 2 column channel" in waybook(("bills", "pull"), environment).stderr
+    (settings.bills / "bills.toml").write_bytes('[[bill]]\nchannel = "银行"\n'.encode("gbk"))
+    assert "bills.toml row 2: is not UTF-8 but probably GBK" in waybook(("bills", "pull"), environment).stderr
 
 
 def test_settings_are_refused_as_a_whole() -> None:
