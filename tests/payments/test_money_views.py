@@ -10,8 +10,9 @@ from itertools import accumulate
 import pytest
 from clickhouse_connect.driver.client import Client
 
-from schemas.payments import Flow, Notification, Payment
+from schemas.payments import DeductionAnswered, Flow, Notification, Payment
 from schemas.times import DAY, SECOND
+from tests.audit.writer import Writer
 from tests.channels.world import NOON, told, world
 from tests.payments.test_views import rows
 from tests.payments.world import decided, due, key
@@ -129,6 +130,36 @@ def test_fees_by_channel(books: Written) -> None:
         (FIRST, "bank", "USD", 1, 20, 0, 0, 0),
         (FIRST + timedelta(days=1), "other", "CNY", 0, 0, 30, 0, None),
     ]
+
+
+def test_what_is_deducted_is_at_no_channel_and_the_bank_account_has_none(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    """Deductions from virtual accounts came through a channel before; commands on them move the bank's money."""
+    with written(tmp_path_factory.mktemp("store")) as made:
+        made.take(due("FR-1", "40.00", settle="account"))
+        asked = made.rows["deduction"][-1]
+        answer = {
+            "group": asked["group"],
+            "document": "FR-1",
+            "deduction": asked["deduction"],
+            "party": "C-1",
+        }
+        made.take(DeductionAnswered(id="a1", time=NOON, amount_e4=40 * YUAN, accepted=True, **answer))
+        assert made.balances()["HQ", "1816"] == 40
+        row = {
+            "book": "HQ",
+            "account": "1801",
+            "side": "D",
+            "amount": 500 * YUAN,
+            "counterparty": "440100-014",
+        }
+        Writer(made.client, 2000).by_hand({"journal": [row]}, {})
+        assert rows(
+            made.client, "SELECT account, channel, merchant, balance, suspense FROM cash_position"
+        ) == [("1801", "", "", 500, 0)]
+        for view in ("channel_share", "channel_fee"):
+            assert rows(made.client, f"SELECT * FROM {view}") == []
 
 
 ACCOUNTS = (("other", "SHOP-7"), ("till", "till-1"), ("wechat", "1900000125"))

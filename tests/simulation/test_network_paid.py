@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from deploy.audit.paid import DUE, GRACE, true_exceptions
+from deploy.audit.paid import DUE, GRACE, true_cash, true_exceptions
 from deploy.audit.sent import BillLine, PaymentLine, lines
 from deploy.bills import job
 from deploy.bills.office import Office, superseded
@@ -171,6 +171,12 @@ def test_the_books_balance_to_what_moved(played: Played, truth: dict[str, Paymen
     clearing = sum(amount for (_, account), amount in played.balances().items() if account.startswith("181"))
     assert clearing == came - sum((row["fee"] for row in money), Decimal(0))
     assert {row["payment"] for row in money} <= truth.keys()
+    by_place = Counter[str]()
+    for row in played.rows["journal"]:
+        if row["account"].startswith("181") and row["fee"] != "channel_fee":
+            by_place[row["counterparty"]] += int(row["amount"] * 10_000) * (1 if row["side"] == "D" else -1)
+    assert by_place == true_cash(truth[row["payment"]] for row in money)
+    assert {one.currency for one in truth.values()} == {"CNY", "USD"}
 
 
 def test_the_truth_knows_what_channels_have_agreed(played: Played) -> None:
