@@ -154,7 +154,8 @@ def test_what_is_deducted_is_at_no_channel_and_the_bank_account_has_none(
             "amount": 500 * YUAN,
             "counterparty": "440100-014",
         }
-        Writer(made.client, 2000).by_hand({"journal": [row]}, {})
+        taken = row | {"account": "1816", "side": "C", "amount": 40 * YUAN, "counterparty": "C-1"}
+        Writer(made.client, 2000).by_hand({"journal": [row, taken]}, {})
         assert rows(
             made.client, "SELECT account, channel, merchant, balance, suspense FROM cash_position"
         ) == [("1801", "", "", 500, 0)]
