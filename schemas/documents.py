@@ -9,7 +9,8 @@ import re
 import tomllib
 from collections import Counter
 from collections.abc import Mapping
-from typing import Any, TypeVar
+from functools import cache
+from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 from msgspec import inspect
@@ -124,28 +125,50 @@ class Document:
         if not isinstance(found, dict):
             self.wrong("wrong_setting", f"{_called(path)} is not a section", *path)
             return
-        kinds = {field.encode_name: field for field in msgspec.structs.fields(kind)}
+        settings = _settings_of(kind)
         for key in found:
-            if key not in kinds:
-                message = f"there is no setting {key} here{hint(key, list(kinds))}"
+            if key not in settings:
+                message = f"there is no setting {key} here{hint(key, list(settings))}"
                 self.wrong("unknown_setting", message, *path, key)
-        for key, field in kinds.items():
+        for key, setting in settings.items():
             if key in found:
-                self._value(found[key], field.type, (*path, key))
-            elif field.required:
-                needed = _of(wants(inspect.type_info(field.type)), (*path, key))
+                self._value(found[key], setting, (*path, key))
+            elif setting.needed:
+                needed = _of(wants(setting.known), (*path, key))
                 self.wrong("missing_setting", f"{_called(path)} needs a setting {key}, {needed}", *path, key)
 
-    def _value(self, found: object, kind: Any, path: Path) -> None:
-        known = inspect.type_info(kind)
-        section, several = _section_of(known), _section_of(_item(known))
-        if section is not None:
-            self._section(found, section, path)
-        elif several is not None and isinstance(found, list) and _is_within(len(found), known):
+    def _value(self, found: object, setting: "_Setting", path: Path) -> None:
+        if setting.section is not None:
+            self._section(found, setting.section, path)
+        elif (
+            setting.several is not None and isinstance(found, list) and _is_within(len(found), setting.known)
+        ):
             for n, one in enumerate(found):
-                self._section(one, several, (*path, n))
-        elif not _is(found, kind):
-            self.wrong("wrong_setting", _of(f"{path[-1]} {_is_not(found, known)}", path), *path)
+                self._section(one, setting.several, (*path, n))
+        elif not _is(found, setting.kind):
+            self.wrong("wrong_setting", _of(f"{path[-1]} {_is_not(found, setting.known)}", path), *path)
+
+
+class _Setting(NamedTuple):
+    """A setting of a section."""
+
+    kind: Any
+    """As it is annotated; `known`: the same for those who ask what it is."""
+    known: inspect.Type
+    needed: bool
+    section: type | None
+    """The struct of one that is a section, and of one that is a list of sections."""
+    several: type | None
+
+
+@cache
+def _settings_of(kind: type) -> dict[str, _Setting]:
+    found = {}
+    for field in msgspec.structs.fields(kind):
+        known = inspect.type_info(field.type)
+        sections = _section_of(known), _section_of(_item(known))
+        found[field.encode_name] = _Setting(field.type, known, field.required, *sections)
+    return found
 
 
 def _sections(path: Path, value: object) -> list[tuple[Path, dict[str, Any]]]:
