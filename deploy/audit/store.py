@@ -34,6 +34,9 @@ LAST = (1 << 64) - 1
 AT_ONCE = 250_000
 """Rows of one table that are held in memory at a time."""
 
+WORTH_THREADS = 1 << 20
+"""Bytes of an answer from which on several threads read it sooner than one: most are small."""
+
 BLOCK_RANGE = "seq BETWEEN {first:UInt64} AND {last:UInt64}"
 """Condition for the rows of a range (`Store.ranges`)."""
 
@@ -84,7 +87,8 @@ class Store:
             settings={**SETTINGS, **(settings or {})},
             fmt="ArrowStream",
         )
-        with pa.ipc.open_stream(io.BytesIO(raw)) as stream:
+        options = pa.ipc.IpcReadOptions(use_threads=len(raw) > WORTH_THREADS)
+        with pa.ipc.open_stream(io.BytesIO(raw), options=options) as stream:
             return stream.read_all().unify_dictionaries().combine_chunks()
 
     def columns(
