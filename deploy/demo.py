@@ -140,15 +140,17 @@ class Demo:
             self._server("kafka", "deploy.embedded.kafka"),
             self._server("mqtt", "deploy.embedded.mqtt"),
         ]
+        asked = from_environment()
         self.settings = Settings(
             clickhouse=store.address,
             kafka=self.brokers[0].address,
             mqtt=self.brokers[1].address,
-            mqtt_clients=from_environment().mqtt_clients if "WAYBOOK_MQTT_CLIENTS" in os.environ else CLIENTS,
+            mqtt_clients=asked.mqtt_clients if "WAYBOOK_MQTT_CLIENTS" in os.environ else CLIENTS,
             home=home,
             keys=home / "keys",
             bills=home / "bills",
             partitions=PARTITIONS,
+            period=asked.period,
             epoch=2.0,
             horizon=HORIZON,
             ahead=24 * HOUR,  # simulated hours pass in a second

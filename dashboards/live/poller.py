@@ -1,6 +1,7 @@
 """One thread that asks ClickHouse once a second, however many people look.
 
-Sums are kept here and grow by what new blocks bring, so a question costs what is new and not what there is.
+Sums are kept here and grow by what new blocks bring, so a question costs what is new and not what there is. Questions
+about everything are only asked while somebody looks.
 """
 
 import logging
@@ -30,6 +31,8 @@ DATES = 3
 PROVINCES = 12
 SHARE = 10
 """A question about everything is asked again when this many times what it took has passed."""
+WATCHED = 5
+"""Seconds for which somebody looks who was told something."""
 STILL = 10
 """Seconds without a block after which a lane stands still: ticks come all the time."""
 
@@ -61,16 +64,15 @@ class Kept:
 
     def __init__(self, sql: str) -> None:
         self._sql, self._due = sql, 0.0
-        self._answer: list[Row] = []
+        self.answer: list[Row] = []
 
-    def ask(self, client: Client) -> list[Row]:
-        """The answer, new if it is time."""
+    def ask(self, client: Client) -> None:
+        """Ask if it is time."""
         began = time.monotonic()
         if began >= self._due:
-            self._answer = rows(client, self._sql)
+            self.answer = rows(client, self._sql)
             now = time.monotonic()
             self._due = now + SHARE * (now - began)
-        return self._answer
 
 
 class Poller:
@@ -93,6 +95,7 @@ class Poller:
         self._before: tuple[float, int, int, Decimal] | None = None
         self._lanes: list[dict[str, Any]] = []
         self._looked = time.monotonic()
+        self._told = self._looked
         self._away_since: datetime | None = None
         self.snapshot = b'{"away":"starting"}'
         AGE.set_function(lambda: self.age)
@@ -104,7 +107,8 @@ class Poller:
         return time.monotonic() - self._looked
 
     def told(self) -> bytes:
-        """The snapshot and its age, as JSON."""
+        """The snapshot and its age, as JSON: somebody looks."""
+        self._told = time.monotonic()
         return b'{"age":%.1f,%b' % (self.age, self.snapshot[1:])
 
     def _run(self) -> None:
@@ -113,7 +117,8 @@ class Poller:
             try:
                 if self._client is None:
                     self._client = self._connect()
-                self.snapshot = msgspec.json.encode(self._look(self._client), enc_hook=str)
+                watched = time.monotonic() - self._told < WATCHED
+                self.snapshot = msgspec.json.encode(self._look(self._client, watched), enc_hook=str)
                 self._away_since = None
                 STORE_AWAY.set(0)
             except AWAY as error:
@@ -126,11 +131,14 @@ class Poller:
             self._looked = time.monotonic()
             time.sleep(max(0.1, 1 - (time.monotonic() - began)))
 
-    def _look(self, client: Client) -> dict[str, Any]:
+    def _look(self, client: Client, watched: bool = True) -> dict[str, Any]:
         self._take_new(client)
         self._add_point()
+        if watched:
+            for kept in (*self._kept.values(), *self._money.values()):
+                kept.ask(client)
         latency = self._latency.look()
-        answers = {name: [_labelled(row) for row in kept.ask(client)] for name, kept in self._kept.items()}
+        answers = {name: [_labelled(row) for row in kept.answer] for name, kept in self._kept.items()}
         return {
             "now": time.time(),
             "counts": self._counts,
@@ -140,13 +148,13 @@ class Poller:
             "latency": latency,
             "lanes": self._lanes,
             "lag": self._latency.lag,
-            "payments": self._paid(client),
+            "payments": self._paid(),
             **answers,
         }
 
-    def _paid(self, client: Client) -> dict[str, Any] | None:
+    def _paid(self) -> dict[str, Any] | None:
         """Payments: by channel, what is matched and open, where money stands, aging; None: there are none."""
-        seen = {name: kept.ask(client) for name, kept in self._money.items()}
+        seen = {name: kept.answer for name, kept in self._money.items()}
         if not seen["channels"]:
             return None
         (matched,) = seen["matched"]

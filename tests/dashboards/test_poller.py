@@ -50,8 +50,27 @@ def test_newest_dates_come_first_and_provinces_add_up(stopped: Poller, client: C
 
 def test_a_slow_question_is_asked_seldom(client: Client) -> None:
     kept = Kept("SELECT count() AS n, sleep(0.5) AS slept FROM system.one")
-    first = kept.ask(client)
-    assert kept.ask(client) is first
+    kept.ask(client)
+    first = kept.answer
+    kept.ask(client)
+    assert kept.answer is first != []
+
+
+def test_while_nobody_looks_only_what_is_new_is_asked_for(
+    stopped: Poller, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+
+    def noted(client: Client, sql: str, **parameters: Any) -> list[Row]:
+        asked.append(sql)
+        return rows(client, sql, **parameters)
+
+    monkeypatch.setattr(poller, "rows", noted)
+    unwatched = stopped._look(client, watched=False)
+    assert unwatched["counts"]["events"] > 0
+    assert poller.WAITING not in asked
+    assert stopped._look(client, watched=True)["waiting"] != unwatched["waiting"]
+    assert poller.WAITING in asked
 
 
 def test_latency_is_that_of_the_last_minute(tmp_path: Path) -> None:
