@@ -42,6 +42,8 @@ soak: $(READY)
 	$(BIN)/python -m tests.servers.install
 	$(BIN)/python -m tests.tariff.soak
 	WAYBOOK_VOLUME=20 $(BIN)/python -m pytest -k hostile tests/channels tests/payments tests/bills
+	WAYBOOK_VOLUME=5 $(BIN)/python -m pytest -k "order or seed or closes_move" tests/bills tests/lifecycle tests/storage
+	WAYBOOK_VOLUME=5 $(BIN)/python -m pytest tests/audit tests/rerating/test_identical.py
 	$(BIN)/python -m tests.crash.soak $(ARGS)
 
 schemas: $(READY)

@@ -1,5 +1,10 @@
-"""How much is drawn at random: `make test` tries a little of everything, `make soak` twenty times as much."""
+"""How much is drawn at random: `make test` tries a little of everything, `make soak` many times as much."""
 
 import os
 
 TIMES = int(os.environ.get("WAYBOOK_VOLUME", "1"))
+
+
+def seeds(few: int, *all_of_them: int) -> tuple[int, ...]:
+    """Of what is drawn by a seed, the first few, or with more volume all of them."""
+    return all_of_them[: few if TIMES == 1 else None]

@@ -23,6 +23,7 @@ from tests.audit.lane import Lane, held, record
 from tests.audit.remembered import audited
 from tests.audit.tampering import Kept
 from tests.rating.material import files_in
+from tests.volume import seeds
 
 DEFAULT = Path(__file__).parents[2] / "flows" / "rating" / "default"
 PARCELS = 200
@@ -72,7 +73,7 @@ def everything(seed: int) -> list[ParcelEvent]:
     return books.with_terms(world.disordered(PARCELS, seed))
 
 
-@pytest.mark.parametrize("seed", [90, 91, 92])
+@pytest.mark.parametrize("seed", seeds(2, 90, 91, 92))
 def test_a_table_of_every_kind(empty: Client, seed: int) -> None:
     report = play(empty, books.directory(), books.tariff(), everything(seed))
     assert report.passed, report.to_text()

@@ -33,6 +33,7 @@ from tests.audit.lane import Lane, Record, held, record
 from tests.audit.remembered import audited
 from tests.audit.tampering import Kept
 from tests.lifecycle.fees import SHARED
+from tests.volume import seeds
 
 PARCELS = 150
 MANY = 400
@@ -191,7 +192,7 @@ def test_nonsense(empty: Client) -> None:
     assert anomalies == 3
 
 
-@pytest.mark.parametrize("seed", [21, 22, 23, 26, 27])
+@pytest.mark.parametrize("seed", seeds(3, 21, 22, 26, 23, 27))
 def test_books_published_on_the_way(empty: Client, seed: int) -> None:
     books = [
         (2, world.tariff("late", **VARIANTS[seed % 8])),
@@ -202,7 +203,7 @@ def test_books_published_on_the_way(empty: Client, seed: int) -> None:
     assert report.passed, report.to_text()
 
 
-@pytest.mark.parametrize("seed", [70, 71, 72])
+@pytest.mark.parametrize("seed", seeds(2, 70, 71, 72))
 def test_every_fee(empty: Client, seed: int) -> None:
     report, _ = play(empty, seed, [(0, world.tariff("rich", rich=True))], rich=True, lanes=1 + seed % 2)
     assert report.passed, report.to_text()
@@ -210,7 +211,7 @@ def test_every_fee(empty: Client, seed: int) -> None:
     assert fees == sum(len(due.fees) for due in FEES.dues if due.trigger not in OF_STORES)
 
 
-@pytest.mark.parametrize("seed", [73, 74, 75])
+@pytest.mark.parametrize("seed", seeds(2, 73, 74, 75))
 def test_breaches_that_are_final_cost_penalties(empty: Client, seed: int) -> None:
     books = [(0, world.tariff("rich", rich=seed != 74))]
     report, _ = play(empty, seed, books, rich=True, lanes=1 + seed % 2, wait=110)
@@ -232,7 +233,7 @@ def test_prices_of_more_fees_come_on_the_way(empty: Client, seed: int) -> None:
     assert report.passed, report.to_text()
 
 
-@pytest.mark.parametrize("seed", [80, 89, 90])
+@pytest.mark.parametrize("seed", seeds(2, 80, 89, 90))
 def test_policies_and_prices_of_more_fees_come_on_the_way(empty: Client, seed: int) -> None:
     books = [
         (0, world.tariff("one", rich=True, **VARIANTS[seed % len(VARIANTS)])),

@@ -119,16 +119,17 @@ def undisturbed() -> Store:
     return quiet.take(*(month("11", str(amount), "32日00:00", who) for who, amount in sums.items()))
 
 
-@pytest.mark.parametrize(("lanes", "point"), [(1, "produced"), (2, "flushed")])
-def test_lanes_of_the_storage_flow_are_killed(tmp_path: Path, source: Input, lanes: int, point: str) -> None:
+def test_lanes_of_the_storage_flow_are_killed(tmp_path: Path, source: Input) -> None:
     quiet = undisturbed()
     more: dict[str, Any] = {
         "crash": at_points(0.02),
         "budget": 100,
         "horizon": 30 * DAY,
     }  # a block has days of such time
-    with field(tmp_path, source, lanes=1, accounts=1, stays=lanes, **more) as place:
-        place.worked(LAST, ("store-months",), (point,), every((0.5, 1.5), Field.kill_a_lane, 8))
+    with field(tmp_path, source, lanes=1, accounts=1, stays=2, **more) as place:
+        place.worked(
+            LAST, ("store-months",), ("produced", "flushed"), every((0.5, 1.5), Field.kill_a_lane, 8)
+        )
         place.end()
         assert sum(lane.starts for lane in place.lanes) > 4
         place.audited()

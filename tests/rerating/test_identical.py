@@ -19,6 +19,7 @@ from sinks.clickhouse import connect
 from tests.lifecycle.fees import SHARED
 from tests.rerating.world import everything, simulate
 from tests.servers.store import Store
+from tests.volume import seeds
 
 
 def by_books(client: Client, *books: TariffPublished, by: Sequence[str] = ("fee",)) -> Question:
@@ -37,7 +38,7 @@ def whole(asked: Question) -> Comparison:
     return compare(asked, silent, processes=1)
 
 
-@pytest.mark.parametrize("seed", [70, 71, 72])
+@pytest.mark.parametrize("seed", seeds(2, 70, 71, 72))
 def test_the_same_book_says_what_was_charged(
     empty: Client, seed: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -30,6 +30,7 @@ from tests.storage.world import (
     tick,
     yuan,
 )
+from tests.volume import TIMES
 
 CASES = scenarios("stays.csv")
 
@@ -89,7 +90,7 @@ STEPS = st.lists(
 )
 
 
-@settings(max_examples=60)
+@settings(max_examples=40 * TIMES)
 @given(st.sets(st.sampled_from(WORDS)), STEPS, st.randoms(use_true_random=False))
 def test_any_order_and_repetition_end_in_the_same_books(
     heard: set[str], steps: list[str], chance: random.Random
