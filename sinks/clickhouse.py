@@ -11,7 +11,8 @@ from clickhouse_connect.driver.exceptions import ClickHouseError
 from urllib3.exceptions import HTTPError
 
 from schemas.settings import Settings
-from sinks.ddl import statements
+from sinks.ddl import NEWER, VIEWS, statements
+from sinks.tables import TABLES
 
 
 class StoreAwayError(RuntimeError):
@@ -87,10 +88,14 @@ def patiently(connecting: Callable[[], Client], say: Callable[[str], object], mo
 
 
 _THERE = "SELECT name FROM system.tables WHERE database = currentDatabase()"
+_KNOWN = "SELECT name FROM system.merge_tree_settings WHERE name IN {names:Array(String)}"
 
 
 def create_tables(client: Client) -> None:
     """Create on a server what is missing: one question where nothing is, since every lane asks that begins."""
     there = {row[0] for row in client.query(_THERE).result_rows}
-    for statement in statements(there=there):
+    if there >= {table.name for table in TABLES} | VIEWS.keys():
+        return
+    known = {row[0] for row in client.query(_KNOWN, parameters={"names": list(NEWER)}).result_rows}
+    for statement in statements(there=there, known=known):
         client.command(statement)

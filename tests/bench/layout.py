@@ -23,7 +23,8 @@ from tests.servers.store import Store
 
 CHUNK = 2_000_000
 FILL = """
-INSERT INTO journal
+INSERT INTO journal (seq, line, row_id, entry_id, charge_id, book, account, side, amount, counterparty, waybill, fee,
+                     route, product, cause, event_time, business_date, rules_version)
 SELECT {first:UInt64} DIV 36000 + number DIV 36000 AS seq, number % 36000 AS line,
        reinterpretAsFixedString(sipHash128(n, 1)), reinterpretAsFixedString(sipHash128(n DIV 2, 2)),
        reinterpretAsFixedString(sipHash128(n DIV 4, 3)),
@@ -33,6 +34,9 @@ SELECT {first:UInt64} DIV 36000 + number DIV 36000 AS seq, number % 36000 AS lin
        if(book = 'HQ', concat('O', leftPad(toString(cityHash64(n DIV 18) % 2000), 5, '0')), 'HQ') AS counterparty,
        concat('YT', toString(7500000000000 + n DIV 18)) AS waybill,
        ['freight', 'waybill', 'transit', 'delivery_collected', 'delivery_paid'][n % 5 + 1] AS fee,
+       concat(toString(11 + n DIV 18 % 30), '0000-', toString(11 + n DIV 540 % 30), '0000') AS route,
+       ['standard', 'express', 'cold'][n DIV 18 % 3 + 1] AS product,
+       ['picked_up', 'picked_up', 'weighed', 'signed', 'signed'][n % 5 + 1] AS cause,
        toDateTime64(1762800000 + n * 864000 / {rows:UInt64}, 3) AS event_time, toDate(event_time) AS business_date, 'v'
 FROM (SELECT {first:UInt64} + number AS n, number FROM numbers({count:UInt64}))
 """

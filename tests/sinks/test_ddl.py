@@ -6,7 +6,7 @@ from clickhouse_connect.driver.exceptions import DatabaseError
 
 from schemas.settings import Settings
 from sinks.clickhouse import connect, readers
-from sinks.ddl import VIEWS, create, statements
+from sinks.ddl import NEWER, VIEWS, create, statements
 from sinks.tables import BY_NAME, FACTS, TABLES
 from tests.servers.store import Store
 
@@ -41,6 +41,15 @@ def test_every_fact_table_remembers_tokens_and_lies_in_order_of_arrival() -> Non
     for table in FACTS:
         assert table.order_by == ("seq", "line")
         assert "non_replicated_deduplication_window = 1000" in create(table)
+
+
+def test_statistics_are_kept_where_the_server_cannot_be_told_otherwise(store: Store) -> None:
+    (name,) = NEWER
+    asked = "SELECT countIf(engine_full LIKE '%auto_statistics_types = \\'\\'%'), count() FROM system.tables WHERE "
+    asked += "database = currentDatabase() AND engine = 'MergeTree'"
+    without, tables = store.client().query(asked).result_rows[0]
+    assert without == tables == len(TABLES)
+    assert all(name not in statement for statement in statements())
 
 
 def test_on_a_cluster_no_reader_sees_one_shard_alone(store: Store) -> None:
