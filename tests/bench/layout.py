@@ -16,7 +16,7 @@ from pathlib import Path
 import msgspec
 from clickhouse_connect.driver.client import Client
 
-from sinks.ddl import create
+from sinks.ddl import NEWER, create
 from sinks.tables import BY_NAME
 from tests.bench.machine import cpu_seconds
 from tests.servers.store import Store
@@ -68,7 +68,7 @@ def merging(store: Store, rows: int) -> Iterator[tuple[str, float, float, float]
     for name, order in (("in order of arrival", journal.order_by), ("sorted as it is read", SORTED)):
         client = store.client()
         client.command("DROP TABLE journal SYNC")
-        client.command(create(msgspec.structs.replace(journal, order_by=order)))
+        client.command(create(msgspec.structs.replace(journal, order_by=order), known=NEWER))
         assert store.process is not None
         before, used = _events(client), cpu_seconds(store.process.pid)
         for first in range(0, rows, BLOCK):
@@ -82,7 +82,7 @@ def merging(store: Store, rows: int) -> Iterator[tuple[str, float, float, float]
         merged, size = (after.get(event, 0) - before.get(event, 0) for event in MERGED)
         yield name, spent / rows * 1e6, size / 2**20 / rows * 1e6, merged / rows
     client.command("DROP TABLE journal SYNC")
-    client.command(create(journal))
+    client.command(create(journal, known=NEWER))
 
 
 def _events(client: Client) -> dict[str, int]:
