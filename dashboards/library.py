@@ -1,19 +1,24 @@
 """The published tariff books and directories, out of ClickHouse: for the live page and `waybook tariff`."""
 
 import time
-from datetime import datetime
+import tomllib
+from datetime import date, datetime
 
 import msgspec
 from clickhouse_connect.driver.client import Client
 
 from dashboards.queries import rows
 from flows.governance.network import Network, read_network
+from flows.rating.settings import FILE
 from schemas.times import business_day
 
 BOOKS = """
 SELECT version, name, status, any(published_at) AS at, any(published_by) AS by, min((seq, line)) AS place,
        count() AS files
 FROM tariff_book GROUP BY seq, version, name, status ORDER BY place"""
+SETTINGS = (
+    "SELECT version, any(content) AS content FROM tariff_book WHERE file = {file:String} GROUP BY version"
+)
 FILES = """
 SELECT file, argMax(content, (seq, line)) AS content FROM tariff_book
 WHERE version = {version:String} AND status != 'withdrawn' GROUP BY file ORDER BY file"""
@@ -65,6 +70,12 @@ def published(client: Client) -> list[Published]:
     return found
 
 
+def first_days(client: Client) -> dict[str, date]:
+    """By version, the first day on which a price of the book counts."""
+    said = ((row["version"], tomllib.loads(row["content"])) for row in rows(client, SETTINGS, file=FILE))
+    return {version: min(one["effective_from"] for one in book["table"]) for version, book in said}
+
+
 def versions_in_force(client: Client) -> list[str]:
     """Versions of the books in force, in order of publication."""
     return [one.version for one in published(client) if one.status == IN_FORCE]
@@ -82,6 +93,10 @@ def version_named(client: Client, text: str) -> str:
         return (named or sorted(versions))[-1]
     if versions:
         raise LookupError(f"{text!r} may be any of {', '.join(sorted(versions))}")
+    if gone := [one.version for one in books if one.name == text]:
+        raise LookupError(
+            f"no book called {text!r} is in force: withdrawn are {', '.join(dict.fromkeys(gone))}"
+        )
     raise LookupError(f"{text!r} is no published tariff book: waybook tariff list")
 
 

@@ -113,6 +113,18 @@ def count_of(client: Client, where: str) -> int:
     return int(client.query(sql).result_rows[0][0])
 
 
+def waiting(client: Client, prices: Mapping[str, Spans], fees: Fees) -> int:
+    """Dues of parcels that wait for a price of such fees of the tariff and days."""
+    cases = [
+        f"fee = '{due.name}' AND {Days(first, last).sql}"
+        for due in fees.dues
+        for first, last in prices.get(due.price, ())
+    ]
+    where = " OR ".join(cases).replace("business_date", "toDate(since, 'Asia/Shanghai')") or "false"
+    sql = f"SELECT count() FROM waiting_now WHERE why = 'no_price' AND ({where})"
+    return int(client.query(sql).result_rows[0][0])
+
+
 def of_touched(prices: Mapping[str, Spans], fees: Fees, *, parcels: bool = True) -> str:
     """The condition of charges of parcels (or all others) that changed prices may touch: `flows.rating.touched`."""
     by_name = {due.name: due for due in fees.dues}

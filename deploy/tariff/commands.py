@@ -11,6 +11,7 @@ from dashboards.library import (
     STATUS,
     WITHDRAWN,
     files_of_version,
+    first_days,
     published,
     today,
     version_named,
@@ -106,7 +107,7 @@ def carried_through(arguments: argparse.Namespace, connect: Connect, settings: S
     try:
         tally = job.of(event)
     except RecallError as error:
-        sys.stderr.write(f"published, but not carried through: {error}\n")
+        sys.stderr.write(f"the lanes are told, but it is not carried through: {error}\n")
         return 1
     say(f"carried through: {tally}")
     return 1 if tally.refused else 0
@@ -138,12 +139,21 @@ def withdraw(arguments: argparse.Namespace, connect: Connect, settings: Settings
 
 
 def list_(arguments: argparse.Namespace, connect: Connect, settings: Settings) -> int:  # noqa: ARG001
-    """Published versions: when, by whom, and what became of them."""
+    """Published versions: when, by whom, from which day on their prices count, and what became of them."""
+    client = connect()
+    days = first_days(client)
     rows = [
-        (one.version, one.name, shanghai(one.at), one.by, " ".join(STATUS[one.status]))
-        for one in published(connect())
+        (
+            one.version,
+            one.name,
+            shanghai(one.at),
+            one.by,
+            str(days[one.version]),
+            " ".join(STATUS[one.status]),
+        )
+        for one in published(client)
     ]
-    header = ("版本 version", "名称 name", "发布 published", "发布人 by", "状态 status")
+    header = ("版本 version", "名称 name", "发布 published", "发布人 by", "生效 from", "状态 status")
     for line in table([header, *rows]):
         say(line)
     return 0

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from functools import partial
 
 from deploy.commands.where import LONG
-from deploy.rerating.work import Question, compare, count_of, of_touched
+from deploy.rerating.work import Question, compare, count_of, of_touched, waiting
 from deploy.tariff.opening import Connect
 from deploy.tariff.what_if import not_counted, progress, told
 from flows.fees.current import FEES
@@ -42,6 +42,11 @@ def agreed(
     if unknown:
         _say(
             f"{unknown:,} charges of goods in store are of fees and days whose prices change: by how much is not known"
+        )
+    priced = {table.fee for book in after for table in book.tables}
+    if waits := waiting(client, {fee: days for fee, days in prices.items() if fee in priced}, FEES):
+        _say(
+            f"{waits:,} dues wait for a price of these fees and days: what they are charged then is not counted"
         )
     if total.changed:
         _say("backdated: of days already charged this would change")

@@ -188,6 +188,30 @@ def test_goods_in_store_are_counted_not_priced(
         client.command("ALTER TABLE charge DELETE WHERE line >= 900", settings={"mutations_sync": 2})
 
 
+def test_dues_that_wait_for_a_price_are_said(
+    run: Run, store: Store, sent: list[bytes], tmp_path: Path
+) -> None:
+    """They are charged by the book, and no charge of theirs is there to be compared."""
+    client = store.client()
+    client.command(
+        "INSERT INTO waiting (seq, line, waybill, fee, reason, since) VALUES "
+        "(1, 900, 'YT1', 'waybill', 'no_price', '2025-11-11 15:59:59'), "
+        "(1, 901, 'YT1', 'waybill', '', '2025-11-11 15:59:59'), "
+        "(1, 902, 'YT2', 'waybill', 'no_price', '2025-11-11 15:59:59'), "
+        "(1, 903, 'YT3', 'waybill', 'no_price', '2025-11-11 16:00:00'), "
+        "(1, 904, 'YT4', 'waybill', 'no_order', '2025-11-11 16:00:00'), "
+        "(1, 905, 'YT3', 'transit', 'no_price', '2025-11-11 16:00:00')"
+    )
+    try:
+        assert run("publish", write(tmp_path / "backdated", "12日起面单费1.10")) == 1
+        assert "1 dues wait for a price of these fees and days" in run.out
+        assert run("withdraw", STANDING.version[:8]) == 1
+        assert "wait for a price" not in run.out
+        assert not sent
+    finally:
+        client.command("ALTER TABLE waiting DELETE WHERE line >= 900", settings={"mutations_sync": 2})
+
+
 def test_withdrawing_says_it_too(run: Run, sent: list[bytes]) -> None:
     assert run("withdraw", STANDING.version[:8]) == 1
     assert "would change 33 charges" in run.err

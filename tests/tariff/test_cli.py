@@ -22,6 +22,9 @@ NAME = "测试价格手册"
 OFFLINE = ("--network", NETWORK_DIRECTORY)
 FIRST = tariff()
 SECOND = tariff({**BOOK, "waybill.csv": "price\n2.00\n"})
+GONE = tariff(
+    {**BOOK, "book.toml": BOOK["book.toml"].replace(NAME, "旺季").replace("2025-01-01", "2025-02-01")}
+)
 
 
 class Run:
@@ -48,12 +51,13 @@ def run(capsys: pytest.CaptureFixture[str]) -> Run:
 
 @pytest.fixture(scope="module")
 def books(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of a store with two published books, one of them withdrawn, and a directory."""
+    """The address of a store with three published books, two of them withdrawn, and a directory."""
     with Store(tmp_path_factory.mktemp("books")) as store:
         assert isinstance(store, Store)
         written = Written(store.client())
-        written.block((topics.CONTROL.name, SECOND))
-        written.block((topics.CONTROL.name, TariffWithdrawn(id="w", time=START, version=SECOND.version)))
+        for n, one in enumerate((SECOND, GONE)):
+            written.block((topics.CONTROL.name, one))
+            written.block((topics.CONTROL.name, TariffWithdrawn(id=f"w{n}", time=START, version=one.version)))
         yield store.url
 
 
@@ -135,6 +139,10 @@ def test_published_books(online: Run, tmp_path: Path) -> None:
     lines = [line for line in online.out.splitlines() if NAME in line]
     assert [FIRST.version in line and "有效 in force" in line for line in lines] == [True, False]
     assert "已撤回 withdrawn" in lines[1]
+    (gone,) = (line for line in online.out.splitlines() if "旺季" in line)
+    assert ["2025-01-01" in lines[0], "2025-02-01" in gone] == [True, True], "the first day of their prices"
+    assert online("withdraw", "旺季") == 1
+    assert f"no book called '旺季' is in force: withdrawn are {GONE.version}" in online.err
     assert online("show", FIRST.version[:6], "waybill.csv") == 0
     assert online.out == BOOK["waybill.csv"]
     assert online("show", NAME) == 0
