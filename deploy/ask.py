@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 from clickhouse_connect.driver.client import Client
-from confluent_kafka import OFFSET_END, Consumer, TopicPartition
+from confluent_kafka import OFFSET_BEGINNING, OFFSET_END, Consumer, KafkaError, KafkaException, TopicPartition
 from msgspec import inspect
 
 from dashboards.queries import rows
@@ -20,7 +20,7 @@ from schemas.partition import partition_of
 from schemas.problems import hint
 from schemas.reasons import DEAD_LETTER
 from schemas.settings import Settings
-from sinks.kafka import Records
+from sinks.kafka import DeliveryError, Records
 
 MONEY = "_e4"
 """The end of the names of amounts, which people leave out: they write yuan."""
@@ -116,14 +116,13 @@ def command_of(party: str, name: str, body: bytes, actor: str, at: int, number: 
 
 
 def ask(settings: Settings, command: Command, seconds: float) -> Answer | None:
-    """Send a command and wait for its answer; None: there was none in time."""
+    """Send a command and wait for its answer; None: there was none in time. Raises DeliveryError: Kafka is away."""
     consumer = Consumer(
         {"bootstrap.servers": settings.kafka, "group.id": "waybook-unused", **settings.kafka_options}
     )
     try:
         where = TopicPartition(topics.ANSWERS.name, partition_of(command.id, settings.partitions))
-        _, end = consumer.get_watermark_offsets(where, timeout=10)
-        where.offset = end if end >= 0 else OFFSET_END
+        where.offset = _end(consumer, where)
         consumer.assign([where])
         records = Records(settings)
         records.produce(topics.COMMANDS.name, command.subject, msgspec.json.encode(command))
@@ -138,6 +137,17 @@ def ask(settings: Settings, command: Command, seconds: float) -> Answer | None:
     finally:
         consumer.close()
     return None
+
+
+def _end(consumer: Consumer, where: TopicPartition) -> int:
+    """Where the answers that are there end; before the first one there is no topic yet. Raises DeliveryError."""
+    try:
+        _, end = consumer.get_watermark_offsets(where, timeout=10)
+    except KafkaException as error:
+        if error.args[0].code() in (KafkaError._UNKNOWN_PARTITION, KafkaError.UNKNOWN_TOPIC_OR_PART):
+            return int(OFFSET_BEGINNING)
+        raise DeliveryError(error.args[0].str()) from error
+    return int(end) if end >= 0 else int(OFFSET_END)
 
 
 def kept_aside(client: Client, command: Command) -> str:

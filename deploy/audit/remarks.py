@@ -13,7 +13,7 @@ from deploy.audit.report import Check, Findings
 from deploy.audit.rules import AS_OF
 from deploy.audit.store import BLOCK_RANGE, OF_SHARD, Store
 from schemas.parties import HQ
-from schemas.topics import DEVICES, ORDERS
+from schemas.topics import COMMANDS, CONTROL, DECISIONS, DEVICES, ORDERS, RECEIVABLES, STAYS
 
 _ORDERS = f"""
     SELECT seq, waybill, event_id, toUnixTimestamp64Milli(event_time) AS time, origin, destination,
@@ -139,11 +139,34 @@ _BROKEN: dict[str, Judgement] = {
 _LETTERS = f"""
     SELECT reason, raw FROM $dead_letter
     WHERE {BLOCK_RANGE} AND status = 'open' AND transport = 'kafka' AND topic IN ('{ORDERS.name}', '{DEVICES.name}')"""
-_ACCEPTED = """
-    SELECT count() AS accepted FROM $dead_letter WHERE status = 'open' AND reason = 'conflicting_duplicate'
-        AND transport = 'kafka' AND (waybill, event_id) NOT IN (
-            SELECT waybill, event_id FROM $event WHERE (waybill, event_id) IN (
-                SELECT waybill, event_id FROM $dead_letter WHERE reason = 'conflicting_duplicate'))"""
+_ACCEPTED = {
+    (ORDERS, DEVICES): "SELECT waybill, event_id FROM $event WHERE (waybill, event_id) IN ({letters})",
+    (STAYS,): "SELECT '', event_id FROM $stay_event UNION ALL SELECT '', event_id FROM $haul "
+    "UNION ALL SELECT '', event_id FROM $stay_month",
+    (CONTROL,): "SELECT '', change_id FROM $operator UNION ALL SELECT '', move_id FROM $balance_moved "
+    "UNION ALL SELECT '', event_id FROM $books_close UNION ALL SELECT '', event_id FROM $cost",
+    (COMMANDS,): "SELECT party, command_id FROM $answer WHERE (party, command_id) IN ({letters})",
+    (RECEIVABLES,): "SELECT '', event_id FROM $receivable",
+    (DECISIONS,): "SELECT '', event_id FROM $payment_decision UNION ALL SELECT '', close_id FROM $close",
+}
+"""By topics, whose (key, where an id needs one beside it) and ids were accepted. What a payment's notifications and
+bills conflict with has no name."""
+_WHOSE = {(ORDERS, DEVICES): "waybill", (COMMANDS,): "JSONExtractString(raw, 'subject')"}
+"""What is the key of a letter."""
+
+
+def _alone(store: Store) -> int:
+    """How many letters name a conflict with something that was accepted, and there is nothing."""
+    alone = 0
+    for of, accepted in _ACCEPTED.items():
+        names = ", ".join(f"'{topic.name}'" for topic in of)
+        where = f"status = 'open' AND reason = 'conflicting_duplicate' AND transport = 'kafka' AND topic IN ({names})"
+        key = _WHOSE.get(of, "''")
+        letters = f"SELECT {key} AS key, event_id FROM $dead_letter WHERE {where}"
+        if store.value(f"SELECT count() FROM ({letters})"):
+            taken = accepted.format(letters=letters)
+            alone += store.value(f"SELECT count() FROM ({letters}) WHERE (key, event_id) NOT IN ({taken})")
+    return alone
 
 
 def check_dead_letters(store: Store, eras: Eras) -> Check:
@@ -159,7 +182,6 @@ def check_dead_letters(store: Store, eras: Eras) -> Check:
                 found.add(f"{reason}: {raw[:200]}")
             elif (judge := _BROKEN.get(reason)) is not None and not judge(json.loads(raw), eras):
                 found.add(f"{reason} is not broken by {raw[:200]}")
-    conflicts = store.value(_ACCEPTED)
-    if conflicts:
+    if conflicts := _alone(store):
         found.add(f"{conflicts} conflicting duplicates have nothing to conflict with", conflicts)
     return found.check("dead letters of the lanes")

@@ -3,10 +3,12 @@
 import random
 from datetime import date, datetime
 
+import msgspec
 from clickhouse_connect.driver.client import Client
 
 from dashboards import accounts
 from deploy import statements
+from deploy.audit import run
 from deploy.audit.accounts import check_told
 from deploy.audit.chain import read_log
 from deploy.audit.store import Store
@@ -14,7 +16,7 @@ from flows.engine.messages import Letter
 from flows.fees.current import FEES
 from flows.parcels import letters, positions_of
 from schemas import topics
-from schemas.events import Command, Event
+from schemas.events import Command, Event, PartyTransferred
 from schemas.partition import partition_of
 from schemas.times import HOUR
 from sinks.encode import Encoded
@@ -103,6 +105,22 @@ def test_whatever_is_asked_the_auditor_comes_to_the_same(empty: Client) -> None:
     assert reasons >= 4
     live = audited(empty, live=True)
     assert live.passed, live.to_text()
+
+
+def test_a_command_said_in_two_ways_conflicts_with_the_one_that_was_answered(empty: Client) -> None:
+    both = Both(empty)
+    for amount in (1, 2):
+        both.ask(command("top_up", "c1", amount_e4=amount))
+    both.books.block((topics.TICKS.name, 0, tick(START + HOUR)))
+    sold = PartyTransferred(id="t1", time=START, outlet=PARTY, party=OTHER, from_day=date(2025, 11, 12))
+    both.parcels.block([record(sold), record(msgspec.structs.replace(sold, reason="another"))])
+    both.parcels.block([record(tick(START + HOUR))])
+    report = audited(empty)
+    assert report.passed, report.to_text()
+    assert empty.query("SELECT event_id FROM dead_letter ORDER BY event_id").result_rows == [("c1",), ("t1",)]
+    for alone, taken in enumerate(("answer WHERE command_id = 'c1'", "operator WHERE change_id = 't1'"), 1):
+        empty.command(f"DELETE FROM {taken}")
+        assert run(empty).check("dead_letters").detail.startswith(f"{alone} wrong")
 
 
 def test_what_was_not_heard_yet_is_on_the_way(empty: Client) -> None:

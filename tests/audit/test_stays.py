@@ -6,6 +6,7 @@ import msgspec
 import pytest
 from clickhouse_connect.driver.client import Client
 
+from deploy.audit import run
 from schemas.events import StayEvent, TariffWithdrawn
 from schemas.times import HOUR
 from tests.audit.stays import Books
@@ -76,6 +77,17 @@ def test_whatever_happens_the_auditor_comes_to_the_same(empty: Client, seed: int
     counted = {check.name: check.detail for check in report.checks}
     assert int(counted["recomputed_stays"].split()[0].replace(",", "")) > 90
     assert int(counted["recomputed_stay_prices"].split()[0].replace(",", "")) > 90
+
+
+def test_a_word_said_in_two_ways_conflicts_with_the_one_that_was_taken(empty: Client) -> None:
+    books = Books(empty)
+    (opened,) = story("11日08:00 入库 C-MEAT 按托盘 冷冻 12板", "S1")
+    books.until_moment(opened.time).take(opened, msgspec.structs.replace(opened, pallets=3))
+    books.until("12日00:00")
+    report = books.audited(None)
+    assert report.passed, report.to_text()
+    empty.command("DELETE FROM stay_event WHERE stay = 'S1'")
+    assert not run(empty).check("dead_letters").passed
 
 
 def test_while_goods_are_in_the_store_and_days_pass(empty: Client) -> None:

@@ -74,6 +74,16 @@ def test_what_is_wrong_with_a_command_is_said_with_what_would_be_right(words: st
     assert [one for one in says if one not in asked.stderr] == []
 
 
+def test_without_kafka_it_is_said_that_it_is_away() -> None:
+    """And nothing is sent."""
+    words = ("ask", "SHC", "top_up", "amount=1", "--time", "2025-11-11")
+    asked = command.waybook(
+        words, {"WAYBOOK_KAFKA": "127.0.0.1:9", "WAYBOOK_CLICKHOUSE": "http://127.0.0.1:9"}
+    )
+    assert asked.returncode == 2
+    assert asked.stderr.startswith("Kafka is away: ")
+
+
 def test_the_commands_stand_in_the_help_with_their_fields() -> None:
     """Every one."""
     told = command.waybook(("ask", "--help"), {}).stdout
