@@ -139,8 +139,9 @@ def _charge(charge: Row, found: Story) -> Iterator[str]:
     rows = [(f"{step.label_zh} {step.label_en}", step.text_zh, step.text_en) for step in steps_of(charge)]
     yield from table(rows)
     if charge["book_version"]:
+        column = f"「{charge['price_column']}」列" if charge["price_column"] else ""
         yield (
-            f"    价格表 {charge['price_table']} 第 {charge['price_row']} 行, "
+            f"    价格表 {charge['price_table']} 第 {charge['price_row']} 行{column}, "
             f"价格手册 book {found.books.get(charge['book_version'], '')}, 版本 version {charge['book_version']}"
         )
     yield f"    触发 cause: {charge['cause']}"

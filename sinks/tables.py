@@ -194,6 +194,9 @@ CHARGE = Table(
         Column("book_version", WORD, "tariff book; empty for an amount that no tariff made"),
         Column("price_table", WORD, "file of the book"),
         Column("price_row", "UInt32", "row of that file, the header is row 1"),
+        Column(
+            "price_column", WORD, "in a matrix the heading of the price's column; empty: a row is one price"
+        ),
         Column("matched", WORD, "outlet, city, city_province, province, national: the level of the places"),
         Column("origin", WORD, "origin outlet"),
         Column("destination", WORD, "destination outlet"),

@@ -63,10 +63,10 @@ _IN_FORCE = f"""
     SELECT waybill, fee, part, payer, payee, business_date AS day, sum(reinterpretAsInt64(amount)) AS net,
            countIf({AS_OF}) - countIf(NOT {AS_OF}) AS standing,
            argMaxIf((seq, toString(cause), toString(product), toString(book_version), toString(price_table),
-                     price_row, toString(matched), toString(weight_class), toString(weight_event), actual_g,
-                     volumetric_g, chargeable_g, first_g, reinterpretAsInt64(first_price), continued_g,
-                     reinterpretAsInt64(continued_price), unit_g, toString(rounding), toString(passed_over),
-                     order_event, steps),
+                     price_row, toString(price_column), toString(matched), toString(weight_class),
+                     toString(weight_event), actual_g, volumetric_g, chargeable_g, first_g,
+                     reinterpretAsInt64(first_price), continued_g, reinterpretAsInt64(continued_price), unit_g,
+                     toString(rounding), toString(passed_over), order_event, steps),
                     revision, {AS_OF}) AS snapshot
     FROM $charge WHERE {OF_SHARD} AND fee NOT IN {OF_STORES}
     GROUP BY waybill, fee, part, payer, payee, day HAVING net != 0 OR standing != 0"""
@@ -408,7 +408,7 @@ class Recomputation:
         if row is None or price is None:
             return None
         _, cause, product, *rest, order, steps = charged.snapshot
-        about = (cause, product, rest[5], order)
+        about = (cause, product, rest[6], order)
         if about != (due.cause, facts.product, used.event_id if used else "", facts.order_id):
             return None
         if self._eras[era].prices.by_hub and self._passes_later(facts.waybill, charged):
@@ -423,6 +423,7 @@ class Recomputation:
             row.book,
             row.file,
             row.number,
+            row.column,
             row.level,
             used.weight_class if used else "",
             used.event_id if used else "",

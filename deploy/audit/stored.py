@@ -220,6 +220,7 @@ class Stored(ABC):
             row.book,
             row.file,
             row.number,
+            row.column,
             *(grams if max(grams) < COLUMN else (0, 0, 0, 0)),
             rounding,
             one.price.passed_over,
@@ -246,8 +247,8 @@ def _charged(triggers: Sequence[str], ends: str) -> str:
     return f"""
         SELECT waybill AS name, toString(fee) AS fee, part, toString(payer) AS payer, toString(payee) AS payee,
                business_date AS day, sum(reinterpretAsInt64(amount)) AS net,
-               argMaxIf((seq, {ends}, toString(book_version), toString(price_table), price_row, actual_g,
-                         volumetric_g, chargeable_g, continued_g, toString(rounding),
+               argMaxIf((seq, {ends}, toString(book_version), toString(price_table), price_row,
+                         toString(price_column), actual_g, volumetric_g, chargeable_g, continued_g, toString(rounding),
                          toString(passed_over), order_event, steps), revision, {AS_OF}) AS snapshot,
                countIf({AS_OF}) - countIf(NOT {AS_OF}) AS standing
         FROM $charge WHERE {OF_SHARD} AND fee IN {postings.fees_of(triggers)}

@@ -418,7 +418,7 @@ class Prices:
         return match.row.cells["value"] if match is not None else ""
 
     def _shown(self, day: date, parcel: Parcel) -> dict[str, set[str]]:
-        """All factors, as people write them; those that conditions name also as they are."""
+        """All factors, as people write them; those that conditions name, but money, also as they are."""
         density = (parcel.kg / parcel.m3).to_integral_value(ROUND_CEILING) if parcel.cm3 else NOTHING
         found = {name: {str(value)} for name, value in self._known(day, parcel).items()}
         plain = {
@@ -437,7 +437,7 @@ class Prices:
         }
         for name, text in plain.items():
             found.setdefault(name, set()).add(text)
-        return found
+        return found | {name: {plain[name]} for name in ("insured", "cod")}
 
     def _known(self, day: date, parcel: Parcel) -> dict[str, Any]:
         here, there = self._directory.places[parcel.origin], self._directory.places[parcel.destination]

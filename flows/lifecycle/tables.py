@@ -78,6 +78,7 @@ class Prices:
 _ROW_WORDS: dict[str, Callable[[str, Row], str]] = {
     "book_version": lambda version, _: version,
     "price_table": lambda _, row: row.file,
+    "price_column": lambda _, row: row.column,
     "matched": lambda _, row: row.level,
     "rounding": lambda _, row: row.rounding,
 }

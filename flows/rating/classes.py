@@ -12,13 +12,14 @@ from typing import Any, Protocol
 import msgspec
 
 from flows.governance.network import Network
-from flows.rating.conditions import Condition
+from flows.rating.conditions import AMOUNTS, Condition
 from flows.rating.factors import BY_NAME, CALENDAR, FILTERS, KEYED, MOST_MEASURE, Between, Named, When, Words
 from flows.rating.facts import NOWHERE, ORDINARY, Facts
 from flows.rating.groups import grouped, words_of
 from flows.rating.measures import decimal
 from flows.rating.model import Row
 from flows.rating.remembered import remember
+from schemas.money import YUAN
 
 Key = tuple[Any, ...]
 """Day, groups of the two outlets, product, and a class of each further factor."""
@@ -177,7 +178,11 @@ class Classes:
                 found[name] = value if type(value) is str else " ".join(value)
         if self._facts:
             known = values(facts, day, self._context)
-            found |= {fact: str(known[fact]) for fact in self._facts if known[fact] not in ("", 0, [])}
+            found |= {
+                fact: decimal(known[fact], YUAN) if fact in AMOUNTS else str(known[fact])
+                for fact in self._facts
+                if known[fact] not in ("", 0, [])
+            }
         return found
 
 

@@ -34,6 +34,8 @@ TYPES: Mapping[str, tuple[str, tuple[str, ...]]] = {
 }
 """Every name that an expression may use: CEL's type, and for a list what is in it."""
 NAMES = tuple(TYPES)
+AMOUNTS = ("insured", "cod")
+"""Those of money: 0.0001 yuan in an expression, told in yuan."""
 LARGE = 1_000_000_000
 """More than a parcel weighs: 1,000 t in grams. The product of two such numbers must not overflow."""
 _SAMPLES = tuple(

@@ -11,7 +11,7 @@ from flows.rating.exact import Exact
 from flows.rating.facts import Facts
 from flows.rating.levels import LEVELS
 from flows.rating.measures import number
-from flows.rating.passes import ROUNDINGS, Step, base_column, passed_over, steps_in_words
+from flows.rating.passes import ROUNDINGS, Step, passed_over, steps_in_words
 from flows.rating.rounding import PER_UNIT, to_fen
 from flows.rating.tariffs import SHORT, Quote
 from schemas.money import parse_yuan, yuan
@@ -172,7 +172,7 @@ def _weights(charge: Mapping[str, object], factors: Factors) -> Iterator[Step]:
 def _match(charge: Mapping[str, object]) -> Step:
     zh, en = _words(MATCHES, charge["matched"])
     file, row, version = charge["price_table"], charge["price_row"], charge["book_version"]
-    column = charge.get("price_column") or base_column(str(charge.get("steps") or ""), f"{file}:{row}")
+    column = charge["price_column"]
     at_zh, at_en = (f"「{column}」列", f" column {column}") if column else ("", "")
     return Step(
         "匹配价格",

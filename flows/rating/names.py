@@ -1,13 +1,18 @@
-"""What people call a parcel's facts in Chinese: factors of rows, what conditions name, and what is told beside them."""
+"""What people call a parcel's facts: factors of rows, what conditions name, and what is told beside them."""
 
 from typing import NamedTuple
 
+from schemas.money import parse_yuan, yuan
+
+MONEY = "元"
+
 
 class Name(NamedTuple):
-    """A fact's Chinese name, and the unit in which its value is told."""
+    """A fact's Chinese name, and the unit in which its value is told, in Chinese and in English."""
 
     zh: str
     unit: str = ""
+    unit_en: str = ""
 
 
 NAMES: dict[str, Name] = {
@@ -35,33 +40,34 @@ NAMES: dict[str, Name] = {
     "holiday": Name("节假日"),
     "weekday": Name("星期"),
     "date": Name("日期"),
-    "weight": Name("实际重量", "公斤"),
-    "weight_g": Name("实际重量", "克"),
-    "volume": Name("体积", "立方米"),
-    "volume_cm3": Name("体积", "立方厘米"),
-    "density": Name("密度", "公斤/立方米"),
-    "pieces": Name("件数", "件"),
-    "longest": Name("最长边", "厘米"),
-    "longest_mm": Name("最长边", "毫米"),
-    "insured": Name("保价金额"),
-    "cod": Name("代收货款"),
-    "promised": Name("时效承诺", "小时"),
-    "promised_h": Name("时效承诺", "小时"),
-    "month_parcels": Name("当月累计票数", "票"),
+    "weight": Name("实际重量", "公斤", "kg"),
+    "weight_g": Name("实际重量", "克", "g"),
+    "volume": Name("体积", "立方米", "m³"),
+    "volume_cm3": Name("体积", "立方厘米", "cm³"),
+    "density": Name("密度", "公斤/立方米", "kg/m³"),
+    "pieces": Name("件数", "件", "pieces"),
+    "longest": Name("最长边", "厘米", "cm"),
+    "longest_mm": Name("最长边", "毫米", "mm"),
+    "insured": Name("保价金额", MONEY, "yuan"),
+    "cod": Name("代收货款", MONEY, "yuan"),
+    "promised": Name("时效承诺", "小时", "hours"),
+    "promised_h": Name("时效承诺", "小时", "hours"),
+    "month_parcels": Name("当月累计票数", "票", "parcels"),
     "month_count": Name("当月票数的统计"),
-    "pallets": Name("板数", "板"),
-    "days": Name("天数", "天"),
-    "hours": Name("小时数", "小时"),
+    "pallets": Name("板数", "板", "pallets"),
+    "days": Name("天数", "天", "days"),
+    "hours": Name("小时数", "小时", "hours"),
     "condition": Name("条件"),
 }
 """By the names that a charge's steps use: those of `flows.rating.factors` and of `flows.rating.conditions`."""
 
 
-def in_chinese(name: str, value: str) -> str:
-    """A fact as a charge tells it, in Chinese; one that a later version wrote keeps its name.
+def in_words(name: str, value: str) -> tuple[str, str]:
+    """A fact as a charge tells it, in Chinese and in English; one that a later version wrote keeps its name.
 
-    >>> in_chinese("weight_g", "2700"), in_chinese("customer_level", "VIP"), in_chinese("new", "1")
-    ('实际重量 2700 克', '客户等级 VIP', 'new 1')
+    >>> in_words("weight_g", "2700"), in_words("cod", "88.5"), in_words("new", "1")
+    (('实际重量 2700 克', 'weight_g 2700 g'), ('代收货款 88.50 元', 'cod 88.50 yuan'), ('new 1', 'new 1'))
     """
-    zh, unit = NAMES.get(name, Name(name))
-    return f"{zh} {value} {unit}".rstrip()
+    zh, unit, unit_en = NAMES.get(name, Name(name))
+    value = yuan(parse_yuan(value)) if unit == MONEY else value
+    return f"{zh} {value} {unit}".rstrip(), f"{name} {value} {unit_en}".rstrip()

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import msgspec
 
 from flows.rating.measures import MEASURES
-from flows.rating.names import in_chinese
+from flows.rating.names import in_words
 from flows.rating.tariffs import Step as Pass
 
 
@@ -117,20 +117,9 @@ def _lost(one: str) -> tuple[str, str]:
     return f"{where}（{zh}）", f"{where} ({en})"
 
 
-def base_column(steps: str, row: str) -> str:
-    """In a matrix the heading of the base price's column, where a charge keeps its steps; `row`: `file:row`."""
-    places = (one.where for one in _steps.decode(steps or "[]") if one.kind == "base")
-    return next(places, "").removeprefix(row).removeprefix(":")
-
-
 def _factors(one: Pass) -> Step:
-    told = {name: _plain(value) for name, value in one.factors.items()}
-    return Step(
-        "计费因子",
-        "Factors",
-        "，".join(in_chinese(name, value) for name, value in told.items()),
-        ", ".join(f"{name} {value}" for name, value in told.items()),
-    )
+    told = [in_words(name, _plain(value)) for name, value in one.factors.items()]
+    return Step("计费因子", "Factors", "，".join(zh for zh, _ in told), ", ".join(en for _, en in told))
 
 
 def _plain(value: str) -> str:

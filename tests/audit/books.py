@@ -123,6 +123,14 @@ TABLES: tuple[tuple[str, str], ...] = (
         'fee = "waybill"\nkind = "surcharge"\nname = "线路"\nshape = "flat"',
         "line,price\n重,0.21\n经沪,0.12\n",
     ),
+    (
+        'fee = "transit"\nkind = "surcharge"\nname = "高保价"\nshape = "flat"',
+        "condition,price\ninsured > 5000000 || cod > 880000,0.21\n",
+    ),
+    (
+        'fee = "handling"\nshape = "flat"\nlayout = "matrix"\ndown = "origin_province"\nacross = "product"',
+        "始发省,STD,EXP\n上海,0.10,0.20\n陕西,0.30,0.25\n广东,0.15,0.35\n",
+    ),
 )
 """Settings and prices. What is alike in a list is told apart by one row in it at least."""
 

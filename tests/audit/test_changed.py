@@ -140,6 +140,7 @@ UNSEALED = (
     ),
     ("charge", "payee", "'OUT1'", "fee = 'delivery_paid'", {"parties", "posted", "recomputed_charges"}),
     ("charge", "price_row", "7", "fee = 'delivery_paid'", {"recomputed_snapshots"}),
+    ("charge", "price_column", "'STD'", "fee = 'delivery_paid'", {"recomputed_snapshots"}),
     ("charge", "order_event", "'nothing'", "fee = 'delivery_paid'", {"ordered"}),
     ("charge", "cause", "'nothing'", "fee = 'delivery_paid'", {"caused"}),
     ("charge", "revision", "1", "fee = 'delivery_paid'", {"revisions", "charge_names"}),

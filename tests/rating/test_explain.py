@@ -1,8 +1,10 @@
 """A charge's row explains itself, in numbers that end in its amount."""
 
+from datetime import date
 from decimal import Decimal
 
 import msgspec
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -13,8 +15,10 @@ from flows.rating.model import Row
 from flows.rating.names import NAMES
 from flows.rating.passes import Step
 from flows.rating.tariffs import Tariffs
+from flows.rating.trial import Calculator
 from schemas.money import yuan
-from tests.rating.material import NETWORK, parcel
+from schemas.times import day_of
+from tests.rating.material import NETWORK, book_of, parcel
 from tests.rating.test_properties import book, everywhere, rows, volumes, weights
 
 TRANSIT: dict[str, object] = {
@@ -25,6 +29,7 @@ TRANSIT: dict[str, object] = {
     "book_version": "0123456789abcdef",
     "price_table": "transit.csv",
     "price_row": 42,
+    "price_column": "",
     "matched": "province",
     "weight_class": "hub_dws",
     "weight_event": "w-7",
@@ -124,7 +129,23 @@ def test_factors_have_chinese_names_and_units() -> None:
         step.text_zh
         == "体积 36000 立方厘米，实际重量 2700 克，客户等级 VIP，始发省 440000，经过分拨 SH-HUB XA-HUB"
     )
-    assert step.text_en.endswith("customer_level VIP, origin_province 440000, hubs SH-HUB XA-HUB")
+    assert (
+        step.text_en
+        == "volume_cm3 36000 cm³, weight_g 2700 g, customer_level VIP, origin_province 440000, hubs SH-HUB XA-HUB"
+    )
+
+
+@pytest.mark.parametrize("columns", ["insured,cod", "condition", "insured,condition"])
+def test_money_is_told_in_yuan_whoever_looks_at_it(columns: str) -> None:
+    """A column of the table, a condition, in which it is 0.0001 yuan, or both."""
+    cells = {"insured": "1000..", "cod": "80..", "condition": "insured > 10000000 && cod > 0"}
+    row = ",".join(cells[name] for name in columns.split(","))
+    made = book_of(f"{columns},price\n{row},5\n", shape='"flat"', continued_unit_kg="", weight="")
+    asked = {"from": "SHA", "to": "XAD", "kg": "1", "insured": "1234.5", "cod": "88"}
+    (answer,) = Calculator([made], NETWORK).ask(asked, day_of(date(2025, 11, 11)))
+    (step,) = (step for step in answer.steps if step.label_en == "Factors")
+    assert sorted(step.text_zh.split("，")) == ["代收货款 88.00 元", "保价金额 1234.50 元"]
+    assert sorted(step.text_en.split(", ")) == ["cod 88.00 yuan", "insured 1234.50 yuan"]
 
 
 def test_whatever_a_row_may_name_has_a_chinese_name() -> None:
@@ -161,9 +182,7 @@ def test_a_row_that_lost_says_which_book_it_stands_in() -> None:
 
 
 def test_a_price_in_a_matrix_says_its_column() -> None:
-    base = {"kind": "base", "where": "transit.csv:42:陕西", "terms": [["flat", "1", "", "1.00", "1.00"]]}
-    charge = {**TRANSIT, "steps": msgspec.json.encode([base]).decode()}
-    (step,) = (step for step in explain(charge) if step.label_en == "Matched price")
+    (step,) = (s for s in explain({**TRANSIT, "price_column": "陕西"}) if s.label_en == "Matched price")
     assert "transit.csv 第 42 行「陕西」列" in step.text_zh
     assert "transit.csv row 42 column 陕西" in step.text_en
 
