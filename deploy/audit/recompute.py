@@ -124,7 +124,7 @@ class Recomputation:
     """Walks through all parcels; ask for `checks` afterwards."""
 
     def __init__(self, store: Store, log: Log, data_time: int | None, limits: Settings) -> None:
-        self._store, self._data_time = store, data_time
+        self._store, self._log, self._data_time = store, log, data_time
         self._oldest, self._ahead = limits.oldest, limits.ahead
         self.documents = Findings("documents", "价格手册与其版本号相符，可读")
         self._counts = read_counts(store)
@@ -195,7 +195,7 @@ class Recomputation:
         yield check_parties(self._store, newest.hands)
         yield check_entries(self._store, self._moves)
         yield check_totals(self._store, newest.hands, self._moves, set(newest.directory.places))
-        yield self._closes.check_said()
+        yield self._closes.check_said(self._log)
         yield check_names(self._store)
         yield self._costs.check_posted()
         yield self._costs.check_shares()

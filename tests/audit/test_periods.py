@@ -11,10 +11,14 @@ from deploy.audit.periods import Closes
 from deploy.audit.rules import RULES, check_rule
 from deploy.audit.store import Store
 from deploy.statements import statement
+from schemas import topics
+from schemas.times import DAY, day_of
 from tests.audit.remembered import audited
 from tests.audit.tampering import Kept
 from tests.audit.test_accounts import Books as Accounts
 from tests.audit.test_payments import Written
+from tests.audit.writer import Writer
+from tests.channels.world import NOON
 from tests.payments.both import Both
 from tests.payments.closes import day
 from tests.payments.test_periods import Case
@@ -49,7 +53,7 @@ def failed(client: Client) -> set[str]:
         *check_payments(store, settled=True),
         *check_accounts(store, read_log(store), settled=True),
         check_rule(store, BOOKED_ON),
-        Closes(store).check_said(),
+        Closes(store).check_said(read_log(store)),
     ]
     return {check.name for check in checks if not check.passed}
 
@@ -108,3 +112,69 @@ def test_rows_are_held_to_what_is_closed(tampered: Kept) -> None:
     tampered.change("books_close", "status = 'closed'", "through + 1 AS through")
     wrong = {"booked_on", "closed_days", "dues_posted", "receipts_posted", "recomputed_accounts"}
     assert wrong <= failed(tampered.auditor)
+
+
+CONTROL = f"{topics.CONTROL.name}:0"
+CLOSE = {
+    "event_id": "c1",
+    "status": "closed",
+    "through": day_of(day("11")),
+    "event_time": NOON + DAY,
+    "published_by": "张三",
+}
+OPENED = {
+    **CLOSE,
+    "event_id": "o1",
+    "status": "reopened",
+    "through": day_of(day("10")),
+    "published_by": "李四",
+}
+Lanes = dict[int, list[tuple[int, list[dict[str, object]]]]]
+"""By lane its blocks: up to which record of the control topic it has read, and what it took of closes."""
+TAKEN: Lanes = {
+    0: [(3, []), (4, [CLOSE]), (6, [OPENED])],
+    1000: [(3, []), (6, [CLOSE, OPENED])],
+    3000: [(4, [CLOSE]), (4, []), (5, [OPENED])],
+}
+
+
+@pytest.mark.parametrize(
+    ("lane", "blocks", "says"),
+    [
+        (0, TAKEN[0], []),
+        (2000, [(6, [CLOSE, OPENED])], []),
+        (2000, [(3, [])], []),
+        (2000, [(6, [])], ["lane 2000 has read c1", "lane 2000 has read o1"]),
+        (1000, [(4, [CLOSE]), (6, [])], ["lane 1000 has read o1"]),
+        (3000, [(4, [])], ["lane 3000 has read c1"]),
+        (1000, [(3, [CLOSE]), (6, [OPENED])], ["c1: lanes took it from different records"]),
+        (1000, [(4, []), (6, [CLOSE, OPENED])], ["c1: lanes took it from different records"]),
+    ],
+)
+def test_a_lane_takes_each_close_in_the_block_that_reads_it(
+    empty: Client, lane: int, blocks: list[tuple[int, list[dict[str, object]]]], says: list[str]
+) -> None:
+    """One that does not would go unnoticed until it books something for a closed day."""
+    for writer in _written(empty, TAKEN | {lane: blocks}):
+        writer.close()
+    store = Store(empty)
+    check = Closes(store).check_said(read_log(store))
+    assert [one.startswith(start) for one, start in zip(check.examples, says, strict=True)] == [True] * len(
+        says
+    )
+    assert check.passed == (not says)
+
+
+def test_what_may_not_be_written_yet_is_not_missed(empty: Client) -> None:
+    """A lane's newest block, whose rows may be on their way."""
+    _written(empty, TAKEN | {2000: [(6, [])]})
+    store = Store(empty)
+    assert Closes(store).check_said(read_log(store)).passed
+
+
+def _written(client: Client, lanes: Lanes) -> list[Writer]:
+    writers = [Writer(client, number) for number in lanes]
+    for writer in writers:
+        for upto, rows in lanes[writer.lane]:
+            writer.by_hand({"books_close": rows}, {CONTROL: upto})
+    return writers
