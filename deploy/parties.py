@@ -6,6 +6,7 @@ from typing import Any
 
 from clickhouse_connect.driver.client import Client
 
+from dashboards.library import today
 from flows.governance.operators import Change, Operators
 from schemas.events import PartiesMerged, PartyTransferred
 from schemas.times import date_of, day_of
@@ -22,7 +23,7 @@ WITH newest AS (SELECT seq, version FROM site ORDER BY seq DESC, line DESC LIMIT
 SELECT outlet AS party, kind, name, province_name FROM site
 WHERE (seq, version) IN newest AND kind = 'outlet' ORDER BY party"""
 CHANGES = "SELECT change_id, kind, outlet, party, first_day, published_at FROM operator ORDER BY seq, line"
-NEWEST = "SELECT max(business_date) FROM charge"
+NEWEST = "SELECT max(business_date) FROM charge HAVING count() > 0"
 
 
 def operators(client: Client) -> Operators:
@@ -38,8 +39,8 @@ def operators(client: Client) -> Operators:
 
 
 def tree(client: Client, at: date | None = None) -> str:
-    """The tree on a day (default: the newest business day that was charged), an indented line a party."""
-    day = at or client.query(NEWEST).result_rows[0][0]
+    """The tree on a day, an indented line a party. Default: the newest business day that was charged, else today."""
+    day = at or next((row[0] for row in client.query(NEWEST).result_rows), date_of(today()))
     rows = list(client.query(PARTIES, parameters={"day": day}).named_results())
     known = {row["party"] for row in rows}
     rows += [row for row in client.query(OUTLETS).named_results() if row["party"] not in known]

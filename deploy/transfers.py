@@ -153,7 +153,7 @@ def move(settings: Settings, client: Client, outlet: str = "", by: str = "") -> 
     """Publish what has to go over by now: of one outlet's handovers, or (empty) of all. Lines for people."""
     events, lines = due(known(settings), client, data_time(settings), outlet, by)
     send_control(settings, *events)
-    return lines or ["there are no handovers"]
+    return lines or [f"there are no handovers of {outlet}" if outlet else "there are no handovers"]
 
 
 def due(

@@ -4,38 +4,35 @@ import argparse
 import os
 import sys
 from collections.abc import Callable
+from datetime import date
 
 from deploy import parties, transfers
 from deploy.commands import Command, day
 from deploy.commands.where import settings_of, store_of
 from schemas.settings import Settings
 
+Changing = Callable[[Settings, str, str, date | None, str, str], str]
+"""Publishes a change: of which outlet, to whom, from which day on (None: the open one), who said so and why."""
+
 
 def transfer_outlet(arguments: argparse.Namespace) -> int:
     """An outlet has a new owner from a day on; its open balances go over once the day has come."""
-    return _hand_over(
-        arguments,
-        lambda settings: transfers.transfer(
-            settings, arguments.outlet, arguments.to, arguments.first, arguments.by, arguments.reason
-        ),
-    )
+    return _hand_over(arguments, transfers.transfer)
 
 
 def merge_outlets(arguments: argparse.Namespace) -> int:
     """An outlet becomes part of another from a day on, for good."""
-    return _hand_over(
-        arguments,
-        lambda settings: transfers.merge(
-            settings, arguments.outlet, arguments.into, arguments.first, arguments.by, arguments.reason
-        ),
-    )
+    return _hand_over(arguments, transfers.merge)
 
 
-def _hand_over(arguments: argparse.Namespace, changing: Callable[[Settings], str]) -> int:
+def _hand_over(arguments: argparse.Namespace, changing: Changing | None = None) -> int:
     settings = settings_of(arguments)
     try:
-        if not arguments.again:
-            sys.stdout.write(changing(settings) + "\n")
+        if changing is not None and not arguments.again:
+            if not arguments.whom:
+                raise LookupError(f"say to whom: {arguments.option}")
+            about = arguments.outlet, arguments.whom, arguments.first, arguments.by, arguments.reason
+            sys.stdout.write(changing(settings, *about) + "\n")
         lines = transfers.move(settings, store_of(arguments), arguments.outlet, arguments.by)
     except LookupError as error:
         sys.stderr.write(f"refused, nothing is published: {error.args[0]}\n")
@@ -46,8 +43,7 @@ def _hand_over(arguments: argparse.Namespace, changing: Callable[[Settings], str
 
 def move_balances(arguments: argparse.Namespace) -> int:
     """Move what is open of all handovers whose day has come, and has not gone over yet."""
-    arguments.again = True
-    return _hand_over(arguments, lambda _: "")
+    return _hand_over(arguments)
 
 
 def parties_(arguments: argparse.Namespace) -> int:
@@ -62,7 +58,9 @@ def add(command: Command) -> None:
         one = command(name, run)
         one.add_argument("outlet", help="the outlet that goes over")
         to = "--to" if run is transfer_outlet else "--into"
-        one.add_argument(to, default="", help="the new party" if to == "--to" else "the outlet that goes on")
+        whom = "the new party" if to == "--to" else "the outlet that goes on"
+        one.add_argument(to, dest="whom", default="", help=whom)
+        one.set_defaults(option=f"{to}, {whom}")
         one.add_argument("--from", dest="first", type=day, help="first business day, 2026-01-31")
         one.add_argument("--by", default=os.environ.get("USER", ""), help="who decided it")
         one.add_argument("--reason", default="")

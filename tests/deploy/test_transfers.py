@@ -44,6 +44,7 @@ def ticks(at: int) -> list[Tick]:
 
 def test_an_outlet_is_sold(settings: Settings, waybook: Waybook, tmp_path: Path) -> None:
     assert "no network directory" in waybook("transfer-outlet", "SHC", "--to", "无锡").stderr
+    assert waybook("parties").stdout.startswith("20"), "nothing is charged: as of today"
     assert waybook("publish-network", written(tmp_path / "network", FILES)).returncode == 0
     assert waybook("publish-tariff", written(tmp_path / "book", BOOK)).returncode == 0
     send(settings, *ticks(START), *events_of("订单 揽收@1 网点秤9@2 签收@3"), *ticks(START + 4 * HOUR))
@@ -65,6 +66,8 @@ def test_an_outlet_is_sold(settings: Settings, waybook: Waybook, tmp_path: Path)
         refused = waybook("transfer-outlet", "SHC", "--to", "没有", "--from", "2025-11-12")
         assert refused.returncode == 1
         assert "no party of the network" in refused.stderr
+        assert "say to whom: --into, the outlet that goes on" in waybook("merge-outlets", "SHC").stderr
+        assert waybook("move-balances", "SHA").stdout == "there are no handovers of SHA\n"
         sold = waybook("transfer-outlet", "SHC", "--to", "无锡", "--from", "2025-11-12", "--by", "总部")
         assert sold.stdout.splitlines() == [
             "SHC goes to 无锡 on 2025-11-12: published",
