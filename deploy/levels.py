@@ -73,6 +73,8 @@ def run(settings: Settings, client: Client, writer: Client, by: str) -> list[str
     `client` sees all shards, `writer` writes to its own.
     """
     books = complete(client, settings)
+    if lacking := books.lacking(range(settings.lanes), "parcels"):
+        return lacking
     network = newest_network(client)
     lines: list[str] = []
     for level, month, made in judged(settings, client, books, network, by):
@@ -86,15 +88,16 @@ def run(settings: Settings, client: Client, writer: Client, by: str) -> list[str
     for claim in unsent(client):
         records.produce(topics.ORDERS.name, claim.waybill, msgspec.json.encode(claim))
     records.flush()
-    return lines or ["no month is to be judged"]
+    idle = (
+        "no month is to be judged" if network.levels else "the newest directory has no levels.csv to judge by"
+    )
+    return lines or [idle]
 
 
 def judged(
     settings: Settings, client: Client, books: Complete, network: Network, by: str
 ) -> Iterator[tuple[str, date, list[dict[str, Any]]]]:
     """Levels of months that are over: the rows of their outlets."""
-    if any(lane not in books.times for lane in range(settings.lanes)):
-        return
     blocks = {lane: n for lane, n in books.blocks.items() if lane <= LAST_LANE}
     at = min(books.times[lane] for lane in blocks)
     done = {(str(row["month"]), row["level"]) for row in rows(client, DONE)}

@@ -14,7 +14,7 @@ from clickhouse_connect.driver.client import Client
 
 from dashboards.words import yuan
 from deploy.blocks import within
-from deploy.recall.complete import complete
+from deploy.recall.complete import Complete, complete
 from flows.fees.current import FEES
 from flows.fees.model import Due
 from schemas import topics
@@ -42,7 +42,10 @@ FROM stay_month WHERE due = {due:String} GROUP BY customer, month"""
 
 def run(settings: Settings, client: Client, by: str) -> list[str]:
     """Tell the lanes what they do not know yet; lines for people."""
-    events = list(due(settings, client, by))
+    books = complete(client, settings)
+    if lacking := books.lacking(_lanes(settings), "stores"):
+        return lacking
+    events = list(due(settings, client, books, by))
     records = Records(settings)
     for event in events:
         records.produce(topics.STAYS.name, event.customer, msgspec.json.encode(event))
@@ -50,13 +53,13 @@ def run(settings: Settings, client: Client, by: str) -> list[str]:
     return [_line(event) for event in events] or ["nothing is to be told"]
 
 
-def due(settings: Settings, client: Client, by: str) -> Iterator[MonthStored]:
+def _lanes(settings: Settings) -> range:
+    return range(FIRST, FIRST + settings.stay_lanes)
+
+
+def due(settings: Settings, client: Client, books: Complete, by: str) -> Iterator[MonthStored]:
     """Words about months that are over and either untold or changed since."""
-    books = complete(client, settings)
-    lanes = [FIRST + index for index in range(settings.stay_lanes)]
-    if any(lane not in books.times for lane in lanes):
-        return
-    reached = min(books.times[lane] for lane in lanes)
+    reached = min(books.times[lane] for lane in _lanes(settings))
     blocks = {lane: n for lane, n in books.blocks.items() if FIRST <= lane <= LAST}
     since = date_of(business_day(reached - settings.oldest) + 1).replace(day=1)
     until = date_of(business_day(reached)).replace(day=1)

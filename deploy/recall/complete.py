@@ -1,5 +1,7 @@
 """How far the books are complete, lane by lane, and what data time it was then."""
 
+from collections.abc import Iterable
+
 import msgspec
 from clickhouse_connect.driver.client import Client
 
@@ -30,6 +32,11 @@ class Complete(msgspec.Struct, frozen=True):
     def sql(self) -> str:
         """The condition that a row is of a complete block."""
         return within(self.blocks)
+
+    def lacking(self, lanes: Iterable[int], flow: str) -> list[str]:
+        """A line for people if some of a flow's lanes have no complete block yet."""
+        lanes = [lane for lane in lanes if lane not in self.times]
+        return [f"lane {lanes[0]} has no complete block yet: does the flow of {flow} run?"] if lanes else []
 
     def time_of(self, seq: int) -> int:
         """Data time of the lane that a row is of."""

@@ -24,12 +24,11 @@ SERVICES = (
 )
 
 
-def counted(books: Books, monkeypatch: pytest.MonkeyPatch) -> list[MonthStored]:
+def counted(books: Books) -> list[MonthStored]:
     """What the job has to tell, by all blocks that are there."""
     books.take()
     known = Complete({0: 1, 2000: books.writer.receipt.n - 1}, {2000: books.storage.ring.now}, {})
-    monkeypatch.setattr(months, "complete", lambda *_: known)
-    return list(months.due(Settings(), books.client, "test"))
+    return list(months.due(Settings(), books.client, known, "test"))
 
 
 def eventful(books: Books, seed: int) -> None:
@@ -57,18 +56,16 @@ def eventful(books: Books, seed: int) -> None:
 
 
 @pytest.mark.parametrize("seed", [1, 2])
-def test_whatever_happens_the_auditor_comes_to_the_same(
-    empty: Client, seed: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_whatever_happens_the_auditor_comes_to_the_same(empty: Client, seed: int) -> None:
     books = Books(empty)
     with books.held():
         eventful(books, seed)
-    told = counted(books, monkeypatch)
+    told = counted(books)
     assert {(one.customer, one.month) for one in told} == {
         (who, date(2025, 11, 1)) for who in ("C-FISH", "C-MEAT")
     }
     books.take(*told)
-    assert counted(books, monkeypatch) == []
+    assert counted(books) == []
     late = haul("28日23:30 提货 3000公斤", "H1")
     books.take(late)
     books.take(tariff(month="customer,minimum\n,100000.00\n"))
@@ -85,32 +82,30 @@ def test_whatever_happens_the_auditor_comes_to_the_same(
     assert seen["counted_months"] == 2
 
 
-def test_what_changes_in_a_month_that_was_told_is_told_again(
-    empty: Client, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_changes_in_a_month_that_was_told_is_told_again(empty: Client) -> None:
     books = Books(empty).until("29日09:00")
     books.take(
         *story("29日08:00 入库 按托盘 12板 700公斤 冷冻 库区B1"),
         *story("29日08:00 入库 按托盘 1板 冷冻", "S2"),
     )
-    assert counted(books, monkeypatch) == []
+    assert counted(books) == []
     books.until("31日12:00")
-    (first,) = counted(books, monkeypatch)
+    (first,) = counted(books)
     assert (first.customer, first.amount_e4) == ("C-FISH", 0)
     books.take(first)
     assert books.charged("C-FISH:2025-11")["storage_month", "2025-11-30"][1] == 500
     books.take(tariff(pallets="billing,temperature,..3,3..30,30..\npallet,frozen,5,5.00,4\n"))
-    (second,) = counted(books, monkeypatch)
+    (second,) = counted(books)
     assert second.amount_e4 == (12 + 1) * 2 * 5 * 10_000
     books.take(second, first)
     assert books.charged("C-FISH:2025-11")["storage_month", "2025-11-30"][1] == 370
     books.take(*story("29日08:30 入库 C-FRUIT 按托盘 12板 700公斤 冷冻 库区B1"))
     books.take(*story("29日08:30 入库 C-FRUIT 按托盘 1板 冷冻", "S2"))
-    told = {one.customer: (one.cancelled, one.amount_e4) for one in counted(books, monkeypatch)}
+    told = {one.customer: (one.cancelled, one.amount_e4) for one in counted(books)}
     assert told == {"C-FISH": (True, 0), "C-FRUIT": (False, 1_300_000)}
-    books.take(*counted(books, monkeypatch))
+    books.take(*counted(books))
     assert books.charged("C-FISH:2025-11") == {}
-    assert counted(books, monkeypatch) == []
+    assert counted(books) == []
     assert books.audited(books.storage.ring.now).passed
 
 

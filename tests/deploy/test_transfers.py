@@ -45,6 +45,8 @@ def ticks(at: int) -> list[Tick]:
 def test_an_outlet_is_sold(settings: Settings, waybook: Waybook, tmp_path: Path) -> None:
     assert "no network directory" in waybook("transfer-outlet", "SHC", "--to", "无锡").stderr
     assert waybook("parties").stdout.startswith("20"), "nothing is charged: as of today"
+    for job, number in (("store-months", 2000), ("service-levels", 0)):
+        assert f"lane {number} has no complete block yet" in waybook(job).stdout
     assert waybook("publish-network", written(tmp_path / "network", FILES)).returncode == 0
     assert waybook("publish-tariff", written(tmp_path / "book", BOOK)).returncode == 0
     send(settings, *ticks(START), *events_of("订单 揽收@1 网点秤9@2 签收@3"), *ticks(START + 4 * HOUR))
@@ -110,6 +112,7 @@ def test_an_outlet_is_sold(settings: Settings, waybook: Waybook, tmp_path: Path)
         send(settings, *ticks(START + DAY + 6 * HOUR))
         until(lambda: f"2101 {sum_of(late)}" in waybook("move-balances").stdout)
         until(lambda: moved() != "10")
+        assert waybook("service-levels").stdout == "the newest directory has no levels.csv to judge by\n"
         audited = waybook("audit")
         assert audited.returncode == 0, audited.stdout
     finally:
