@@ -153,18 +153,8 @@ Yuan = Mapping[str, Decimal]
 
 def _raw(shape: str, settings: Mapping[str, Any], yuan: Yuan, much: Decimal, of: Decimal) -> Decimal:
     """What a row comes to before its minimum and maximum."""
-    match shape:
-        case "flat":
-            return yuan["price"]
-        case "per_unit":
-            return yuan["price"] * much
-        case "percent":
-            return of * yuan["percent"] / HUNDRED
-        case "tier_flat":
-            return _tier(yuan, much)
-        case "tier_whole":
-            return _tier(yuan, much) * much
-    return _STEPPED[shape](settings, yuan, much)
+    plain = _PLAIN.get(shape)
+    return plain(yuan, much, of) if plain is not None else _STEPPED[shape](settings, yuan, much)
 
 
 def beyond_first(settings: Mapping[str, Any], first: Decimal, weight: Decimal) -> Decimal:
@@ -229,3 +219,13 @@ _STEPPED: dict[str, Callable[[Mapping[str, Any], Yuan, Decimal], Decimal]] = {
     "graduated": _graduated,
     "allowance": _allowance,
 }
+"""Shapes that look at the table's settings, too."""
+
+_PLAIN: dict[str, Callable[[Yuan, Decimal, Decimal], Decimal]] = {
+    "flat": lambda yuan, _much, _of: yuan["price"],
+    "per_unit": lambda yuan, much, _of: yuan["price"] * much,
+    "percent": lambda yuan, _much, of: of * yuan["percent"] / HUNDRED,
+    "tier_flat": lambda yuan, much, _of: _tier(yuan, much),
+    "tier_whole": lambda yuan, much, _of: _tier(yuan, much) * much,
+}
+"""Shapes whose row says all: of its prices, how much there is, and what a percentage is of."""

@@ -21,6 +21,7 @@ from schemas.events import (
 from schemas.identity import version_of
 from schemas.times import HOUR, MINUTE
 from tests.lifecycle.world import DISCOUNT
+from tests.rating.material import scenarios
 
 START = 1_767_578_400_000
 """2026-01-05T02:00Z."""
@@ -158,18 +159,7 @@ PRECEDENCE = (
 OTHER_PRECEDENCE = (("hub_scale", "at_once"), ("outlet_scale", "when_signed"), ("declared", "after_signed"))
 
 
-RICH = {
-    "handling": "0.3",
-    "bagging": "0.1",
-    "insurance": "2.5",
-    "cod_fee": "1.5",
-    "return": "1.2",
-    "redirect": "1.1",
-    "pickup_piece": "0.8",
-    "delivery_piece": "1.0",
-    "late": "4.0",
-    "wrong_sorting": "2.0",
-}
+RICH = {row["费用"]: row["稽核用价格"] for row in scenarios("fee_prices.csv") if row["稽核用价格"]}
 """Yuan, a fen more to Shaanxi."""
 
 

@@ -9,18 +9,9 @@ from schemas.identity import version_of
 from schemas.money import parse_yuan
 from schemas.times import HOUR
 from tests.lifecycle.world import BOOK, NETWORK_FILES, START, WAYBILL, events_of, order, scan
+from tests.rating.material import scenarios
 
-PRICES = {
-    "handling": "0.30",
-    "bagging": "0.10",
-    "insurance": "3.00",
-    "cod_fee": "2.00",
-    "return": "1.50",
-    "redirect": "2.50",
-    "pickup_piece": "0.80",
-    "delivery_piece": "1.00",
-    "late": "4.00",
-}
+PRICES = {row["费用"]: row["价格"] for row in scenarios("fee_prices.csv") if row["价格"]}
 """Yuan, everywhere; what is lost or damaged has no price."""
 
 

@@ -1,5 +1,6 @@
 """Fees as data: each fee's cases, any order of their events, a new fee without code, and rules that are refused."""
 
+import re
 from decimal import Decimal
 from functools import cache
 from itertools import pairwise
@@ -113,18 +114,19 @@ def test_a_restart_anywhere_changes_no_byte(data: st.DataObject) -> None:
 
 
 def test_a_new_fee_is_data_alone() -> None:
-    """A due, a posting rule, two accounts and a price: charged, posted and mirrored, with its labels."""
+    """A due, a posting rule, two accounts and a price: charged, posted and mirrored, with its labels.
+
+    It stands where redirecting does, so that it has a place whatever fees are there.
+    """
     dues, posting, chart = TEXTS
-    dues += """
-[[due]]
+    due = """[[due]]
 name = "festival"
 zh = "节日服务费"
 en = "festival fee"
 trigger = "signed"
 needs = "insured"
 """
-    posting += """
-[[fee]]
+    rule = """[[fee]]
 name = "festival"
 zh = "节日服务费"
 en = "festival fee"
@@ -137,6 +139,9 @@ legs = [
     { book = "payee", account = "4099", side = "C" },
 ]
 """
+    dues, one = re.subn(r'\[\[due\]\]\nname = "redirect"\n(.+\n)+', due, dues)
+    posting, other = re.subn(r'\[\[fee\]\]\nname = "redirect"\n(.+\n)+', rule, posting)
+    assert (one, other) == (1, 1)
     chart += "4099,节日服务费收入,Festival revenue,revenue,C,own,owner\n"
     chart += "6199,节日服务费成本,Festival cost,expense,D,own,owner\n"
     fees = read_fees(dues, posting, chart)
