@@ -22,7 +22,7 @@ from schemas.parts import messages_of
 from schemas.payments import PaymentRulesPublished
 from schemas.problems import UNREADABLE, DocumentError, Problem
 from schemas.settings import Settings
-from sinks.kafka import Records
+from sinks.kafka import DeliveryError, Records
 from sources.channels.keys import read_keys
 from sources.channels.read import FILE as CHANNELS
 from sources.channels.read import PAYERS, read_channels, read_payers
@@ -128,16 +128,22 @@ def standing(settings: Settings) -> tuple[Network, list[TariffPublished]]:
 def published(settings: Settings, seconds: float = 10) -> list[ControlEvent]:
     """All that was published, in order; what is no document of ours is left out, as the lanes do.
 
-    Waits so long for Kafka, at most.
+    Raises DeliveryError when Kafka says nothing for so long: whoever took that for nothing would publish beside what
+    is there.
     """
     follower = Follower(settings.kafka, topics.CONTROL.name, settings.kafka_options)
     found: list[ControlEvent] = []
-    until = time.monotonic() + seconds
+    heard = time.monotonic()
     try:
-        while not follower.at_end and time.monotonic() < until:
-            for raw in follower.poll(1.0):
+        while not follower.at_end:
+            for raw in follower.poll(min(seconds, 1.0)):
+                heard = time.monotonic()
                 with contextlib.suppress(*UNREADABLE):
                     found.append(msgspec.json.decode(raw, type=ControlEvent))
+            if time.monotonic() > heard + seconds and not follower.at_end:
+                if follower.is_missing(seconds):
+                    break
+                raise DeliveryError(f"{settings.kafka} does not say what is published")
     finally:
         follower.close()
     return found

@@ -35,6 +35,7 @@ class Follower:
         )
         self.at_end = False
         """Whether everything that was there has been read once."""
+        self._topic = topic
         self._consumer.assign([TopicPartition(topic, 0, LAST if only_newest else OFFSET_BEGINNING)])
 
     def poll(self, seconds: float = 0.0) -> list[bytes]:
@@ -51,6 +52,13 @@ class Follower:
             elif error.code() == KafkaError._PARTITION_EOF:
                 self.at_end = True
                 return values
+
+    def is_missing(self, seconds: float) -> bool:
+        """Whether Kafka says that there is no such topic; one that is away says nothing."""
+        try:
+            return self._topic not in self._consumer.list_topics(timeout=seconds).topics
+        except KafkaException:
+            return False
 
     def close(self) -> None:
         """Leave Kafka."""

@@ -1,5 +1,6 @@
 """Publishing a tariff book beside junk: what the flows pass over is passed over here, too."""
 
+from functools import partial
 from hashlib import sha512
 from pathlib import Path
 from types import SimpleNamespace
@@ -14,9 +15,11 @@ from flows.governance.network import read_network
 from schemas import parts, topics
 from schemas.events import NetworkPart, NetworkPublished, TariffPart, TariffPublished
 from schemas.settings import Settings
-from sinks.kafka import Records
+from sinks.kafka import DeliveryError, Records
 from tests.deploy.test_kafka import Mock
 from tests.lifecycle.world import BOOK, NETWORK_FILES, Book, network
+from tests.servers.kafka import Kafka
+from tests.servers.process import free_port
 from tests.storage.world import Store
 from tests.wallet.world import Bank
 
@@ -95,3 +98,23 @@ def test_a_directory_that_no_message_holds_reaches_every_flow(tmp_path: Path) ->
 def _name(n: int) -> str:
     """A long name that does not compress to nothing."""
     return 4 * "".join(sha512(f"{n}/{part}".encode()).hexdigest() for part in range(12))
+
+
+def test_without_kafka_nothing_is_taken_for_nothing_published(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(DeliveryError, match="does not say what is published"):
+        published(Settings(kafka=f"127.0.0.1:{free_port()}"), seconds=1)
+    monkeypatch.setattr("deploy.publish.published", partial(published, seconds=1))
+    monkeypatch.setenv("WAYBOOK_KAFKA", f"127.0.0.1:{free_port()}")
+    for name, text in NETWORK_FILES.items():
+        (tmp_path / name).write_text(text, "utf-8")
+    with pytest.raises(SystemExit) as ended:
+        main(["publish-network", str(tmp_path)])
+    assert ended.value.code == 2
+    assert "Kafka is away" in capsys.readouterr().err
+
+
+def test_where_no_topic_is_yet_nothing_is_published(kafka: Kafka, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(topics, "CONTROL", topics.Topic("waybook.never", "", False, ""))
+    assert published(Settings(kafka=kafka.address), seconds=0.5) == []
