@@ -16,8 +16,9 @@ from sources.channels.read import FILE, read_channels
 
 RULES = "SELECT content FROM payment_rules WHERE file = {file:String} ORDER BY seq DESC, line DESC LIMIT 1"
 SEALED = """
-SELECT sealed AS raw FROM notification WHERE notification_id = {id:String}
+SELECT sealed AS raw FROM notification WHERE notification_id = {id:String} LIMIT 1
 UNION ALL SELECT raw FROM dead_letter WHERE dead_letter_id = {id:String} AND status = 'open' LIMIT 1"""
+"""A notification has a row for each payment that it tells of."""
 
 
 def unsealing(client: Client, keys: Path) -> Callable[[str, bytes], bytes]:

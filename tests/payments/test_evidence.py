@@ -6,6 +6,7 @@ import pytest
 from deploy import dead_letters
 from deploy.evidence import shown, unsealing
 from schemas.payments import Notification
+from tests.channels.test_believed import COMBINED
 from tests.channels.world import world
 from tests.payments.world import Books, cancelled, decided, due, paid
 from tests.payments.written import written
@@ -34,6 +35,14 @@ def test_evidence_is_sealed_and_can_be_opened(tmp_path_factory: pytest.TempPathF
             shown(books.client, keys, "ntf-0")
         with pytest.raises(OSError, match="own"):
             shown(books.client, keys / "elsewhere", good.id)
+
+
+def test_a_notification_of_several_payments_can_be_opened(tmp_path_factory: pytest.TempPathFactory) -> None:
+    told = world().notification(*COMBINED)
+    with written(tmp_path_factory.mktemp("store")) as books:
+        books.take(told)
+        assert len(books.rows["notification"]) == len(COMBINED)
+        assert shown(books.client, world().directory, told.id) == msgspec.json.encode(told)
 
 
 def test_no_number_that_could_be_a_cards_reaches_a_table() -> None:
