@@ -5,9 +5,9 @@ from collections.abc import Iterator, Sequence
 import msgspec
 from clickhouse_connect.driver.client import Client
 
-from dashboards import terms
+from dashboards import named, terms
 from dashboards.phrases import Phrases
-from dashboards.queries import Row, rows
+from dashboards.queries import ACCOUNTS, Row, rows
 from dashboards.stored import phrases_of
 from dashboards.words import shanghai, yuan
 from schemas.reasons import ANSWER
@@ -45,7 +45,7 @@ FROM journal WHERE waybill IN {names:Array(String)} AND (
 ORDER BY seq, line"""
 """Entries of a match stand under its payment."""
 ASKED = """
-SELECT exception_id, kind, state, amount, evidence, suggested, since FROM payment_exception_now
+SELECT exception_id, kind, subject, state, amount, evidence, suggested, since FROM payment_exception_now
 WHERE subject = {name:String} AND state != 'closed' ORDER BY exception_id"""
 DECIDED = """
 SELECT decided_at, decision_id, decision, state, decided_by, reason FROM decision_now
@@ -162,7 +162,8 @@ def _status(row: Row) -> Step:
 def _exception(row: Row, phrases: Phrases) -> Step:
     what = f"{terms.EXCEPTIONS.both(row['kind'])}  {terms.EXCEPTION_STATES.both(row['state'])}  {yuan(row['amount'])}"
     what += f"  {phrases.told(row['evidence'])}; {terms.ACTIONS.both(row['suggested'])}"
-    return Step("差异 exception", shanghai(row["since"]), f"{what}  ({row['exception_id']})")
+    other = next((part for part, key in named.parts(row["evidence"], row["subject"]) if key), "")
+    return Step("差异 exception", shanghai(row["since"]), f"{what}  ({row['exception_id']})", other)
 
 
 def _decision(row: Row) -> Step:
@@ -175,11 +176,11 @@ def _entries(client: Client, name: str, matches: Sequence[Row], *, document: boo
     """Its own, and those of its matches with the match and what is at its other end."""
     of = {row["id"]: row for row in matches}
     names = sorted({name, *(row["payment"] for row in matches)})
+    accounts = {row["account"]: " ".join(row.values()) for row in rows(client, ACCOUNTS)}
     for row in rows(client, JOURNAL, name=name, names=names):
         side = "借" if row["side"] == "D" else "贷"
-        what = (
-            f"{row['book']} {row['account']} {side} {yuan(row['amount'])}  {terms.POSTINGS.both(row['fee'])}"
-        )
+        account = accounts.get(row["account"], row["account"])
+        what = f"{row['book']} {account} {side} {yuan(row['amount'])}  {terms.POSTINGS.both(row['fee'])}"
         match, other = of.get(row["charge"]), ""
         if match is not None:
             other = match["payment" if document else "document"]

@@ -102,8 +102,11 @@ PANELS = [
         title="待处理异常 Open exceptions",
         kind="table",
         width=12,
-        sql=f"""SELECT kind, severity, owner, count() AS open, min(since) AS oldest, any(suggested) AS action
-        FROM open_payment_exception WHERE {_OF_GROUP} GROUP BY kind, severity, owner ORDER BY open DESC""",
+        description="Those that sleep until a day stand apart, below those that somebody has to look at now",
+        sql=f"""SELECT kind, severity, owner, if(state = 'ignored', '暂缓 ignored', '待处理 open') AS stands,
+        count() AS exceptions, min(since) AS oldest, any(suggested) AS action
+        FROM open_payment_exception WHERE {_OF_GROUP} GROUP BY kind, severity, owner, stands
+        ORDER BY stands = '暂缓 ignored', exceptions DESC, kind""",
     ),
     Panel(
         title="应收账龄 Aging of receivables",

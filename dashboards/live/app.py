@@ -4,9 +4,11 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from types import MappingProxyType
+from urllib.parse import quote
 
 from clickhouse_connect.driver.client import Client
 from jinja2 import Environment, FileSystemLoader, select_autoescape
+from markupsafe import Markup
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
@@ -17,7 +19,7 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from dashboards import drafts
+from dashboards import drafts, named
 from dashboards import trail as trails
 from dashboards.accounts import is_known
 from dashboards.live.lists import LISTINGS, list_page, number_of
@@ -40,7 +42,17 @@ POLICY = b"default-src 'self'; base-uri 'none'; frame-ancestors 'none'"
 _templates = Environment(
     loader=FileSystemLoader(HERE / "templates"), autoescape=select_autoescape(default=True), trim_blocks=True
 )
-_templates.filters |= {"shanghai": shanghai, "yuan": yuan}
+
+
+def linked(text: str, but: str = "") -> Markup:
+    """A text in which payments that it names are links; `but`: the one that it is about."""
+    link = Markup('<a href="/payment/{}">{}</a>')
+    return Markup("").join(
+        link.format(quote(part), part) if key else part for part, key in named.parts(text, but)
+    )
+
+
+_templates.filters |= {"shanghai": shanghai, "yuan": yuan, "linked": linked}
 
 
 class Policy:

@@ -3,13 +3,17 @@
 from collections.abc import Iterator
 
 import pytest
+from markupsafe import escape
 from playwright.sync_api import Page
 
+from dashboards.grafana.finance import PANELS
+from dashboards.live.app import linked
 from dashboards.payments import awake, figures, to_text
 from schemas.payments import exception_id
 from schemas.times import DAY
 from tests.channels.world import NOON
 from tests.dashboards.data import WrittenPayments
+from tests.dashboards.test_grafana import expanded
 from tests.dashboards.test_page import LivePage, browser_page
 from tests.payments.world import GROUP, decided, due, key, paid
 from tests.servers.store import Store
@@ -77,6 +81,36 @@ def test_what_sleeps_stands_apart(url: str, store: Store) -> None:
     assert "         1  暂缓 sleeps  最早 oldest" in to_text(seen)
 
 
+def test_what_sleeps_stands_apart_in_grafana(store: Store) -> None:
+    (panel,) = (panel for panel in PANELS if panel.title == "待处理异常 Open exceptions")
+    found = [(row[0], row[3], row[4]) for row in store.client().query(expanded(panel.sql)).result_rows]
+    assert ("unknown_payment", "待处理 open", 1) in found
+    assert found[-1] == ("unknown_payment", "暂缓 ignored", 1)
+
+
 def test_what_was_looked_at_is_linked(url: str) -> None:
     text = get(f"{url}exceptions", timeout=60).text
     assert 'href="/payment/CONSIGNMENT-2025-11-11-0006"' in text
+
+
+def test_the_payment_that_another_repeats_is_linked(url: str) -> None:
+    first, again = key(f"{LONG}-1"), key(f"{LONG}-2")
+    link = f'<a href="/payment/{first}">{first}</a>'
+    text = get(f"{url}exceptions?reason=duplicate_payment", timeout=60).text
+    assert f"所指单据已付：{link}，100.00" in text
+    assert f"what it names is paid already: {link}, 100.00" in text
+    page = get(f"{url}payment/{again}", timeout=60).text
+    assert f"<td>{link}</td>" in page
+    assert f"重复支付：所指单据已付：{link}，100.00" in page
+    assert f'href="/payment/{again}"' not in page
+
+
+@pytest.mark.parametrize("text", ["<b>", "a/b/c", "bank/a/payment/", "x: bank/a/paid/1"])
+def test_what_names_no_payment_is_told_as_it_is(text: str) -> None:
+    assert linked(text) == escape(text)
+
+
+def test_a_payment_is_linked_wherever_it_stands() -> None:
+    for text in ("（bank/a/refund/1/2）", "x; bank/a/refund/1/2, 3.00"):
+        assert '<a href="/payment/bank/a/refund/1/2">bank/a/refund/1/2</a>' in linked(text)
+    assert "<" not in linked("bank/a/refund/1/2: 3.00", "bank/a/refund/1/2")

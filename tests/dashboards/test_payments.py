@@ -86,7 +86,7 @@ def test_from_an_exception_to_its_payment_and_document(url: str) -> None:
         "一张单据",
         "1 已付清 paid",
         f'href="/payment/{key("A1")}"',
-        "HQ 1122 贷 100.00",
+        "HQ 1122 应收账款 Receivables of business systems 贷 100.00",
         f"{key('A1')} → FR-1001",
     ):
         assert part in document

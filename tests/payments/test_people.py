@@ -147,7 +147,10 @@ def test_from_a_payment_or_a_document_down_to_the_notification(store: Written) -
     assert sum(line.startswith("核销") for line in told) == 3, shown
     assert "taken back" in shown
     assert "多付 amount_over" in shown
-    assert "1815 借 40.00  渠道收款 receipt through a channel" in shown
+    assert (
+        "1815 支付渠道资金-其他渠道 Clearing of other channels 借 40.00  渠道收款 receipt through a channel"
+        in shown
+    )
     assert told[-1].startswith("通知 notification")
     assert "waybook evidence ntf-" in told[-1]
     line = BillLine("payment", "A30", "FR-1030", "", 400_000, 2_400, NOON)
