@@ -61,7 +61,8 @@ PANELS = [
         sql=f"""SELECT day, of_group, channel, merchant, kind, direction, currency, notified_amount, billed_amount,
         moved_amount, booked_amount, booked_amount - notified_amount AS not_notified,
         booked_amount - greatest(billed_amount, moved_amount) AS not_billed
-        FROM three_way_day WHERE {_OF_GROUP} ORDER BY day DESC, of_group, channel, merchant, kind LIMIT 200""",
+        FROM three_way_day WHERE {_MONEY} AND {_OF_GROUP}
+        ORDER BY day DESC, of_group, channel, merchant, kind LIMIT 200""",
     ),
     Panel(
         title="渠道占比 Channels' shares of money in, the newest days",
