@@ -15,6 +15,9 @@ from schemas.reasons import ANSWER
 KNOWN = """
 SELECT (SELECT count() FROM payment WHERE payment = {name:String}) AS payments,
        (SELECT count() FROM receivable WHERE document = {name:String}) AS documents"""
+NUMBERED = """
+SELECT DISTINCT payment FROM payment WHERE number = {name:String} OR `order` = {name:String}
+ORDER BY payment LIMIT 20"""
 TOLD = """
 SELECT event_time, toString(state) AS state, amount, toString(currency) AS currency, fee, fee_told, `order`, original,
        cause FROM payment WHERE payment = {name:String} ORDER BY seq, line"""
@@ -83,18 +86,31 @@ class Step(msgspec.Struct, frozen=True):
         return f"{self.label}  {self.when}  {self.text}"
 
 
-def is_known(client: Client, name: str) -> bool:
-    """Whether there is such a payment or document."""
-    return any(rows(client, KNOWN, name=name)[0].values())
+def meant(client: Client, name: str) -> list[str]:
+    """What a name may stand for: a payment or document of that name, else the payments that a channel knows by this
+    number or that name it as their order, some of them."""
+    if any(rows(client, KNOWN, name=name)[0].values()):
+        return [name]
+    return [row["payment"] for row in rows(client, NUMBERED, name=name)]
+
+
+def one_meant(client: Client, name: str) -> str:
+    """The one that a name stands for. Raises LookupError."""
+    found = meant(client, name)
+    if not found:
+        raise LookupError(
+            f"there is no payment and no document {name}: a payment is channel/merchant/kind/number, or its number"
+        )
+    if len(found) > 1:
+        raise LookupError(f"{name} may be any of these: {', '.join(found)}")
+    return found[0]
 
 
 def trail(client: Client, name: str) -> list[Step]:
     """All about a payment's key or a document. Raises LookupError."""
     known = rows(client, KNOWN, name=name)[0]
     if not known["payments"] and not known["documents"]:
-        raise LookupError(
-            f"there is no payment and no document {name}: a payment is channel/merchant/kind/number"
-        )
+        raise LookupError(f"there is no payment and no document {name}")
     document = not known["payments"]
     matches = rows(client, MATCHES, name=name, document=document)
     phrases = phrases_of(client)

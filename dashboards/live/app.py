@@ -148,7 +148,7 @@ class Pages:
             return RedirectResponse("/", 303)
         if await run_in_threadpool(lambda: is_known(self._connect(), wanted)):
             return RedirectResponse(request.url_for("party", party=wanted), 303)
-        if await run_in_threadpool(lambda: trails.is_known(self._connect(), wanted)):
+        if await run_in_threadpool(lambda: trails.meant(self._connect(), wanted)):
             return RedirectResponse(request.url_for("payment", name=wanted), 303)
         return RedirectResponse(request.url_for("parcel", waybill=wanted.upper()), 303)
 
@@ -164,11 +164,12 @@ class Pages:
         """A payment or a document, down to what told of it; of a payment also why it was matched, or why not."""
         name = request.path_params["name"]
         found = await run_in_threadpool(lambda: payment_page(self._connect(), name))
-        return (
-            _page("payment.html", found)
-            if found is not None
-            else _page("unknown.html", {"payment": name}, 404)
-        )
+        if found is not None:
+            return _page("payment.html", found)
+        others = await run_in_threadpool(lambda: trails.meant(self._connect(), name))
+        if len(others) == 1:
+            return RedirectResponse(request.url_for("payment", name=others[0]), 303)
+        return _page("unknown.html", {"payment": name, "others": others}, 300 if others else 404)
 
     async def party(self, request: Request) -> Response:
         """What a party has, and its statement of account."""

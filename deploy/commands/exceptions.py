@@ -5,6 +5,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 
+from dashboards.trail import one_meant
 from dashboards.why import explained
 from deploy.commands import Command, Run, day, safely
 from deploy.commands.where import settings_of, store_of
@@ -71,7 +72,8 @@ def withdraw(arguments: argparse.Namespace) -> PaymentDecided:
 
 def explain(arguments: argparse.Namespace) -> Iterator[str]:
     """Why a payment was matched, or why not."""
-    yield from map(str, explained(store_of(arguments), arguments.payment))
+    client = store_of(arguments)
+    yield from map(str, explained(client, one_meant(client, arguments.payment)))
 
 
 def evidence(arguments: argparse.Namespace) -> Iterator[str]:

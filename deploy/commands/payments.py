@@ -4,7 +4,7 @@ import argparse
 import sys
 
 from dashboards.payments import figures, to_text
-from dashboards.trail import trail
+from dashboards.trail import one_meant, trail
 from deploy.commands import Command, safely
 from deploy.commands.where import store_of
 
@@ -18,7 +18,7 @@ def payments(arguments: argparse.Namespace) -> int:
     if arguments.what is None:
         sys.stdout.write(to_text(figures(client)) + "\n")
         return 0
-    for step in trail(client, arguments.name):
+    for step in trail(client, one_meant(client, arguments.name)):
         sys.stdout.write(f"{step.line}\n")
     return 0
 
@@ -27,4 +27,6 @@ def add(command: Command) -> None:
     """payments."""
     one = command("payments", safely(payments))
     one.add_argument("what", nargs="?", choices=("show",))
-    one.add_argument("name", nargs="?", help="show: channel/merchant/kind/number, or a document")
+    one.add_argument(
+        "name", nargs="?", help="show: channel/merchant/kind/number, a channel's number alone, or a document"
+    )

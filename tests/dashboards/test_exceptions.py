@@ -9,6 +9,7 @@ from playwright.sync_api import Page
 from dashboards.grafana.finance import PANELS
 from dashboards.live.app import linked
 from dashboards.payments import awake, figures, to_text
+from dashboards.trail import one_meant
 from schemas.payments import exception_id
 from schemas.times import DAY
 from tests.channels.world import NOON
@@ -37,6 +38,8 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
             paid(f"{LONG}-2", "100.00", "FR-1001"),
             paid(f"{LONG}-3", "25.00", "FR-9999"),
             paid(f"{LONG}-4", "26.00", "FR-9998"),
+            paid(f"{LONG}-6", "27.00", "FR-9997"),
+            paid(f"{LONG}-7", "28.00", "FR-9997"),
             *(due(f"CONSIGNMENT-2025-11-11-{n:04}", "40.00", references=("FR-1002",)) for n in range(12)),
             paid(f"{LONG}-5", "120.00", "FR-1002"),
         ).until(NOON + 2 * DAY)
@@ -84,7 +87,7 @@ def test_what_sleeps_stands_apart(url: str, store: Store) -> None:
 def test_what_sleeps_stands_apart_in_grafana(store: Store) -> None:
     (panel,) = (panel for panel in PANELS if panel.title == "待处理异常 Open exceptions")
     found = [(row[0], row[3], row[4]) for row in store.client().query(expanded(panel.sql)).result_rows]
-    assert ("unknown_payment", "待处理 open", 1) in found
+    assert ("unknown_payment", "待处理 open", 3) in found
     assert found[-1] == ("unknown_payment", "暂缓 ignored", 1)
 
 
@@ -103,6 +106,24 @@ def test_the_payment_that_another_repeats_is_linked(url: str) -> None:
     assert f"<td>{link}</td>" in page
     assert f"重复支付：所指单据已付：{link}，100.00" in page
     assert f'href="/payment/{again}"' not in page
+
+
+@pytest.mark.parametrize("number", [f"{LONG}-3", "FR-9999"])
+def test_a_payment_is_found_by_a_number_alone(url: str, store: Store, number: str) -> None:
+    """A customer tells the channel's number, or ours of an order that never came."""
+    found = get(f"{url}search?q={number}", timeout=60, follow_redirects=True)
+    assert found.status_code == 200
+    assert found.url.path == f"/payment/{key(f'{LONG}-3')}"
+    assert one_meant(store.client(), number) == key(f"{LONG}-3")
+
+
+def test_a_number_of_several_payments_names_them(url: str, store: Store) -> None:
+    both = [key(f"{LONG}-6"), key(f"{LONG}-7")]
+    found = get(f"{url}search?q=FR-9997", timeout=60, follow_redirects=True)
+    assert found.status_code == 300
+    assert all(f'href="/payment/{one}"' in found.text for one in both)
+    with pytest.raises(LookupError, match=", ".join(both)):
+        one_meant(store.client(), "FR-9997")
 
 
 @pytest.mark.parametrize("text", ["<b>", "a/b/c", "bank/a/payment/", "x: bank/a/paid/1"])
