@@ -156,7 +156,8 @@ def closing(
     by: str,
     reason: str = "",
 ) -> CloseAsked:
-    """A command to close. Raises msgspec.ValidationError."""
+    """A command to close. Raises ValueError or msgspec.ValidationError."""
+    _somebody(by)
     said = {
         **account._asdict(),
         "id": f"close-{uuid.uuid4().hex}",
@@ -172,9 +173,15 @@ def closing(
     return msgspec.convert(msgspec.to_builtins(said), CloseAsked)
 
 
+def _somebody(by: str) -> None:
+    if not by.strip():
+        raise ValueError("nobody closes or reopens: say --by NAME")
+
+
 def reopening(client: Client, number: str, by: str, reason: str) -> ReopenAsked:
     """A command to undo a close. Raises LookupError, ValueError or msgspec.ValidationError."""
     row = found(client, number)
+    _somebody(by)
     if not reason.strip():
         raise ValueError("a close is not undone without a reason: say --reason TEXT")
     said = {

@@ -274,6 +274,8 @@ def test_the_command_line(closed: Written, tmp_path: Path, monkeypatch: pytest.M
     assert run("report", close, "--pdf", str(tmp_path / "a.pdf"), "--xlsx", str(tmp_path / "a.xlsx"))[0] == 0
     assert (tmp_path / "a.pdf").read_bytes().startswith(b"%PDF-")
     assert sheets((tmp_path / "a.xlsx").read_bytes())["结账 Closes"][1][-1] == close
+    for nobody in (run(*asked[:-1], ""), run("reopen", close, "--by", " ", "--reason", "更正")):
+        assert nobody == (1, "nobody closes or reopens: say --by NAME\n")
     code, said = run("reopen", close, "--by", "李四", "--reason", " ")
     assert (code, "not undone without a reason: say --reason TEXT" in said) == (1, True), said
     assert run("reopen", close, "--by", "张三", "--reason", "更正")[0] == 1
