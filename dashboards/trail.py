@@ -49,7 +49,10 @@ ORDER BY seq, line"""
 """Entries of a match stand under its payment."""
 ASKED = """
 SELECT exception_id, kind, subject, state, amount, evidence, suggested, since FROM payment_exception_now
-WHERE subject = {name:String} AND state != 'closed' ORDER BY exception_id"""
+WHERE state != 'closed' AND (subject = {name:String} OR has(
+    splitByChar(' ', candidates), replaceAll(replaceAll({name:String}, '%', '%25'), ' ', '%20')))
+ORDER BY since, exception_id"""
+"""About it, and about payments for which it was looked at: what is paid twice is over-paid by the second."""
 DECIDED = """
 SELECT decided_at, decision_id, decision, state, decided_by, reason FROM decision_now
 WHERE payment = {name:String} OR document = {name:String} OR position(shares, concat('"', {name:String}, '"')) > 0
@@ -120,7 +123,7 @@ def trail(client: Client, name: str) -> list[Step]:
         *deducted(client, name),
         *(_match(row, phrases, document=document) for row in matches),
         *(_status(row) for row in rows(client, STATUSES, name=name)),
-        *(_exception(row, phrases) for row in rows(client, ASKED, name=name)),
+        *(_exception(row, phrases, name) for row in rows(client, ASKED, name=name)),
         *(_decision(row) for row in rows(client, DECIDED, name=name)),
         *_entries(client, name, matches, document=document),
         *(_billed(row) for row in rows(client, BILLED, name=name)),
@@ -175,10 +178,12 @@ def _status(row: Row) -> Step:
     return Step("状态 status", shanghai(row["time"]), what)
 
 
-def _exception(row: Row, phrases: Phrases) -> Step:
+def _exception(row: Row, phrases: Phrases, name: str) -> Step:
     what = f"{terms.EXCEPTIONS.both(row['kind'])}  {terms.EXCEPTION_STATES.both(row['state'])}  {yuan(row['amount'])}"
+    what += f"  {row['subject']}" if row["subject"] != name else ""
     what += f"  {phrases.told(row['evidence'])}; {terms.ACTIONS.both(row['suggested'])}"
-    other = next((part for part, key in named.parts(row["evidence"], row["subject"]) if key), "")
+    others = [row["subject"], *(part for part, key in named.parts(row["evidence"]) if key)]
+    other = next((one for one in others if one != name), "")
     return Step("差异 exception", shanghai(row["since"]), f"{what}  ({row['exception_id']})", other)
 
 

@@ -9,7 +9,7 @@ from playwright.sync_api import Page
 from dashboards.grafana.finance import PANELS
 from dashboards.live.app import linked
 from dashboards.payments import awake, figures, to_text
-from dashboards.trail import one_meant
+from dashboards.trail import one_meant, trail
 from schemas.payments import exception_id
 from schemas.times import DAY
 from tests.channels.world import NOON
@@ -106,6 +106,14 @@ def test_the_payment_that_another_repeats_is_linked(url: str) -> None:
     assert f"<td>{link}</td>" in page
     assert f"重复支付：所指单据已付：{link}，100.00" in page
     assert f'href="/payment/{again}"' not in page
+
+
+def test_a_document_tells_of_the_payment_that_pays_it_again(url: str, store: Store) -> None:
+    again = key(f"{LONG}-2")
+    asked = [step for step in trail(store.client(), "FR-1001") if step.label == "差异 exception"]
+    assert [step.other for step in asked] == [again]
+    assert f"待处理 open  100.00  {again}  所指单据已付" in asked[0].text
+    assert f'<a href="/payment/{again}">' in get(f"{url}payment/FR-1001", timeout=60).text
 
 
 @pytest.mark.parametrize("number", [f"{LONG}-3", "FR-9999"])
