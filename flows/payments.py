@@ -45,7 +45,7 @@ FIRST = 3000
 """Number of the flow's first lane: the tables are shared with the other flows, whose lanes begin with 0, 1000, 2000."""
 SENDER = "payments"
 """The name under which messages to other flows are sent."""
-CODE = "payments-12"
+CODE = "payments-13"
 """Raise it with every change that makes other rows of the same input: stored plans of another are refused."""
 
 
@@ -68,7 +68,7 @@ class Door:
             for channel in channels.channels.values()
             for merchant in channel.merchant
         }
-        self.scrub, self.seal = found.tokens.scrub, found.evidence.seal
+        self.scrub, self.payer, self.seal = found.tokens.scrub, found.tokens.known_as, found.evidence.seal
         self.party_of = lambda token: payers.get(token, "")
 
     def terms(self, channel: str, merchant: str) -> tuple[str, Terms] | None:

@@ -154,7 +154,8 @@ class Receivable(Dated, frozen=True, kw_only=True, tag="receivable"):
     references: Annotated[tuple[Name, ...], Meta(max_length=MOST_REFERENCES)] = ()
     """Further numbers that a payer may quote: a combined order's, the consignment's, the contract's."""
     payer: Word = ""
-    """Token of who is expected to pay (see `waybook token`); empty: not known."""
+    """Who is expected to pay: an openid or account's number, or its token (see `waybook token`), which alone stands in
+    tables; empty: not known."""
     partial: bool = True
     """Whether it may be paid in parts."""
     text: Text = ""

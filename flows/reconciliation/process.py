@@ -92,6 +92,9 @@ class Channels(Protocol):
     def scrub(self, text: str) -> str:
         """A text without anything that could be a card number."""
 
+    def payer(self, told: str) -> str:
+        """The token of a payer who is told by an identifier or by the token itself."""
+
     def seal(self, identity: str, raw: bytes) -> bytes:
         """Bytes that only who has the key can read, under this identity; the same for the same bytes."""
 
@@ -310,6 +313,8 @@ class Payments:
     # Dues
 
     def _word(self, event: Receivable | ReceivableCancelled, at: Place) -> None:
+        if isinstance(event, Receivable):
+            event = msgspec.structs.replace(event, payer=self._channels.payer(event.payer))
         event = scrubbed(event, self._channels.scrub)
         document = event.document
         key = due_key(event.group, document)

@@ -72,6 +72,7 @@ class Believing:
 
     payments = staticmethod(lambda notification: (_shared(_payment(notification.body)),))
     scrub = staticmethod(lambda text: text)
+    payer = staticmethod(lambda told: told)
     seal = staticmethod(lambda _, raw: raw)
     party_of = staticmethod(lambda _: "")
     terms = staticmethod(lambda *_: ("north", Terms(("trade",), rate_ppm=RATE)))

@@ -18,6 +18,17 @@ def token(user: str) -> str:
     return world().keys.tokens.token(user)
 
 
+def test_a_due_may_tell_its_payers_identifier() -> None:
+    """Business systems know an openid and have no key; no table has it."""
+    dues = [
+        due(f"FR-200{n}", amount, payer="user-1") for n, amount in ((1, "10.00"), (2, "40.00"), (3, "60.00"))
+    ]
+    books = Books().take(*dues, paid("B1", "100.00", payer="user-1"))
+    assert {document for _, document in books.matches()} == {"FR-2002", "FR-2003"}
+    assert {row["payer"] for row in books.rows["receivable"]} == {token("user-1")}
+    assert "user-1" not in repr(books.rows)
+
+
 PUBLISHED = rules(payers="party,token\n" + f"C-9,{token('user-9')}\nC-8,{token('user-8')}\n")
 FACTS: list[Event] = [
     due("FR-2001", "10.00", payer=token("user-1")),
