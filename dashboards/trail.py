@@ -16,7 +16,7 @@ KNOWN = """
 SELECT (SELECT count() FROM payment WHERE payment = {name:String}) AS payments,
        (SELECT count() FROM receivable WHERE document = {name:String}) AS documents"""
 NUMBERED = """
-SELECT DISTINCT payment FROM payment WHERE number = {name:String} OR `order` = {name:String}
+SELECT DISTINCT payment FROM payment WHERE {name:String} != '' AND (number = {name:String} OR `order` = {name:String})
 ORDER BY payment LIMIT 20"""
 TOLD = """
 SELECT event_time, toString(state) AS state, amount, toString(currency) AS currency, fee, fee_told, `order`, original,

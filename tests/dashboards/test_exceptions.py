@@ -9,7 +9,7 @@ from playwright.sync_api import Page
 from dashboards.grafana.finance import PANELS
 from dashboards.live.app import linked
 from dashboards.payments import awake, figures, to_text
-from dashboards.trail import one_meant, trail
+from dashboards.trail import meant, one_meant, trail
 from schemas.payments import exception_id
 from schemas.times import DAY
 from tests.channels.world import NOON
@@ -132,6 +132,7 @@ def test_a_number_of_several_payments_names_them(url: str, store: Store) -> None
     assert all(f'href="/payment/{one}"' in found.text for one in both)
     with pytest.raises(LookupError, match=", ".join(both)):
         one_meant(store.client(), "FR-9997")
+    assert meant(store.client(), "") == []
 
 
 @pytest.mark.parametrize("text", ["<b>", "a/b/c", "bank/a/payment/", "x: bank/a/paid/1"])
