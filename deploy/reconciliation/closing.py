@@ -30,11 +30,12 @@ from sinks.kafka import Records
 
 ACCOUNTS = """
 SELECT DISTINCT toString(channel) AS of_channel, toString(merchant) AS of_merchant FROM (
-    SELECT channel, merchant FROM payment WHERE `group` = {group:String}
+    SELECT channel, merchant FROM payment WHERE `group` = {group:String} AND channel != 'account'
     UNION DISTINCT SELECT channel, merchant FROM bill WHERE `group` = {group:String}
 ) WHERE ({channel:String} = '' OR of_channel = {channel:String})
     AND ({merchant:String} = '' OR of_merchant = {merchant:String})
 ORDER BY of_channel, of_merchant"""
+"""What is deducted from virtual accounts came through no channel that could be closed."""
 GROUPS = "SELECT DISTINCT toString(`group`) AS of_group FROM payment ORDER BY of_group"
 STANDING = """
 SELECT * FROM close_now

@@ -10,6 +10,7 @@ from itertools import accumulate
 import pytest
 from clickhouse_connect.driver.client import Client
 
+from deploy.reconciliation import closing
 from schemas.payments import DeductionAnswered, Flow, Notification, Payment
 from schemas.times import DAY, SECOND
 from tests.audit.writer import Writer
@@ -159,6 +160,8 @@ def test_what_is_deducted_is_at_no_channel_and_the_bank_account_has_none(
         assert rows(
             made.client, "SELECT account, channel, merchant, balance, suspense FROM cash_position"
         ) == [("1801", "", "", 500, 0)]
+        with pytest.raises(LookupError, match="nothing is known of channels' merchants"):
+            closing.accounts(made.client, asked["group"])
         for view in ("channel_share", "channel_fee"):
             assert rows(made.client, f"SELECT * FROM {view}") == []
 
