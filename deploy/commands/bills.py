@@ -44,6 +44,8 @@ def bills(arguments: argparse.Namespace) -> int:
     try:
         job = _job(settings, office, arguments.channels)
         if arguments.what == "load":
+            if not arguments.files:
+                raise ValueError("say which: waybook bills load FILE…")
             source = job.named(arguments.source) if arguments.source else None
             notes = [job.load(file, arguments.day, source) for file in arguments.files]
             return 1 if any(note.reason for note in notes) else 0

@@ -263,6 +263,8 @@ def test_the_commands(settings: Settings, tmp_path: Path) -> None:
     file.write_bytes(file_of("wechat-trade", lines(3)))
     unknown = waybook(("bills", "load", str(file)), environment)
     assert (unknown.returncode, "--as" in unknown.stderr) == (1, True)
+    none = waybook(("bills", "load"), environment)
+    assert (none.returncode, none.stderr) == (1, "say which: waybook bills load FILE…\n")
     words = ("bills", "load", str(file), "--as", "wechat/1900000001/trade", "--day", "2025-11-11")
     assert waybook(words, environment).returncode == 0
     assert waybook(("bills", "pull"), environment).returncode == 0
