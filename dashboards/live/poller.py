@@ -66,6 +66,11 @@ class Kept:
         self._sql, self._due = sql, 0.0
         self.answer: list[Row] = []
 
+    @property
+    def asked(self) -> bool:
+        """Whether it has been: before, an empty answer says nothing."""
+        return self._due > 0
+
     def ask(self, client: Client) -> None:
         """Ask if it is time."""
         began = time.monotonic()
@@ -138,7 +143,10 @@ class Poller:
             for kept in (*self._kept.values(), *self._money.values()):
                 kept.ask(client)
         latency = self._latency.look()
-        answers = {name: [_labelled(row) for row in kept.answer] for name, kept in self._kept.items()}
+        answers = {
+            name: [_labelled(row) for row in kept.answer] if kept.asked else None
+            for name, kept in self._kept.items()
+        }
         return {
             "now": time.time(),
             "counts": self._counts,

@@ -56,6 +56,17 @@ def test_books_without_payments_show_nothing_of_them(
     assert Poller(lambda: empty, tmp_path)._look(empty)["payments"] is None
 
 
+def test_what_nobody_has_asked_yet_is_not_told_as_nothing(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, empty: Client
+) -> None:
+    """Everything is asked about only while somebody looks."""
+    monkeypatch.setattr(Poller, "_run", lambda _: None)
+    poller = Poller(lambda: empty, tmp_path)
+    assert poller._look(empty, watched=False)["refused"] is None
+    assert poller._look(empty)["refused"] == []
+    assert poller._look(empty, watched=False)["refused"] == []
+
+
 def test_exceptions_are_listed_with_what_is_suggested(url: str) -> None:
     text = get(f"{url}exceptions", timeout=60).text
     for part in (

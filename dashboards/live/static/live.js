@@ -45,13 +45,14 @@ const shanghai = new Intl.DateTimeFormat("zh-CN", {
 });
 const at = (time) => shanghai.format(Date.parse(`${time.replace(" ", "T")}Z`));
 
+// Rows of cells; without any: there is nothing, or (undefined) nobody has asked yet.
 function fill(id, rows) {
-  const body = rows.map((cells) => {
+  const body = (rows ?? []).map((cells) => {
     const row = document.createElement("tr");
     row.append(...cells);
     return row;
   });
-  $(id).replaceChildren(...(body.length ? body : [made("tr", "", made("td", "none", "没有 none"))]));
+  $(id).replaceChildren(...(body.length ? body : [made("tr", "", made("td", "none", rows ? "没有 none" : "正在查询 asking …"))]));
 }
 
 // Colours as the theme has them at this moment: the charts follow a change between light and dark.
@@ -147,15 +148,15 @@ function draw(seen) {
     ...seen.provinces.map(([name, amounts, share]) => [made("td", "", name, bar(share)), ...amounts.map((amount) => cell(amount, true))]),
   ]);
   fill("newest", seen.newest.map((row) => [cell(link(row.waybill)), cell(row.route), cell(row.fee), cell(row.amount, true)]));
-  fill("waiting", seen.waiting.map((row) => [
+  fill("waiting", seen.waiting?.map((row) => [
     reason("waiting", row),
     cell(whole.format(row.n), true),
     made("td", "", ...row.waybills.flatMap((waybill) => [link(waybill), " "]), made("small", "", `最早 oldest ${at(row.oldest)}`)),
   ]));
-  fill("anomalies", seen.anomalies.map((row) => [reason("anomalies", row), cell(whole.format(row.n), true)]));
-  fill("refused", seen.refused.map((row) => [reason("dead-letters", row), cell(whole.format(row.n), true)]));
+  fill("anomalies", seen.anomalies?.map((row) => [reason("anomalies", row), cell(whole.format(row.n), true)]));
+  fill("refused", seen.refused?.map((row) => [reason("dead-letters", row), cell(whole.format(row.n), true)]));
   payments(seen.payments);
-  fill("letters", seen.letters.map((row) => [cell(at(row.received)), cell(row.label), cell(made("code", "", row.raw))]));
+  fill("letters", seen.letters?.map((row) => [cell(at(row.received)), cell(row.label), cell(made("code", "", row.raw))]));
 }
 
 const stream = new EventSource("/events");
