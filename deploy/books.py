@@ -93,14 +93,22 @@ def word(
 ) -> Said:
     """That the books are closed through a day, or only through it, to be published.
 
-    Raises LookupError with what speaks against it, msgspec.ValidationError for what no lane could read.
+    Raises LookupError with what speaks against it, ValueError when nobody says it, msgspec.ValidationError for what no
+    lane could read.
     """
+    somebody(by)
     now, tag = data_time(settings), str(kind.__struct_config__.tag)
     made = kind(id=content_id(tag, str(through), str(now)), time=now, through=through, by=by, reason=reason)
     msgspec.json.decode(msgspec.json.encode(made), type=kind)  # as a lane will read it
     if wrong := _known(settings).against(made):
         raise LookupError(wrong)
     return made
+
+
+def somebody(by: str) -> None:
+    """Raises ValueError when nobody is named who closes or reopens."""
+    if not by.strip():
+        raise ValueError("nobody closes or reopens: say --by NAME")
 
 
 def open_items(client: Client, through: date) -> Iterator[str]:

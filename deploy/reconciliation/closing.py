@@ -15,6 +15,7 @@ from clickhouse_connect.driver.client import Client
 from dashboards.queries import Row, rows
 from dashboards.stored import now_of
 from dashboards.words import shanghai
+from deploy.books import somebody
 from deploy.files import text_of
 from deploy.terminal import table
 from flows.reconciliation.output import Item, Lack
@@ -158,7 +159,7 @@ def closing(
     reason: str = "",
 ) -> CloseAsked:
     """A command to close. Raises ValueError or msgspec.ValidationError."""
-    _somebody(by)
+    somebody(by)
     said = {
         **account._asdict(),
         "id": f"close-{uuid.uuid4().hex}",
@@ -174,15 +175,10 @@ def closing(
     return msgspec.convert(msgspec.to_builtins(said), CloseAsked)
 
 
-def _somebody(by: str) -> None:
-    if not by.strip():
-        raise ValueError("nobody closes or reopens: say --by NAME")
-
-
 def reopening(client: Client, number: str, by: str, reason: str) -> ReopenAsked:
     """A command to undo a close. Raises LookupError, ValueError or msgspec.ValidationError."""
     row = found(client, number)
-    _somebody(by)
+    somebody(by)
     if not reason.strip():
         raise ValueError("a close is not undone without a reason: say --reason TEXT")
     said = {

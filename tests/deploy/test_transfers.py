@@ -97,6 +97,7 @@ def test_an_outlet_is_sold(settings: Settings, waybook: Waybook, tmp_path: Path)
         assert "  无锡  outlet  无锡承接公司  无锡承接有限公司  ****0123\n    小王  courier" in tree
         send(settings, *ticks(START + DAY + 4 * HOUR))
         assert "2025-11-12 is not over" in books("close", "2025-11-12", "总部").stderr
+        assert books("close", "2025-11-11", " ").stderr == "nobody closes or reopens: say --by NAME\n"
         waits = books("close", "2025-11-11", "总部")
         assert (waits.returncode, waits.stdout) == (1, "1 cases of differing weights are undecided\n")
         assert "say --yes" in waits.stderr
