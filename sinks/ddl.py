@@ -217,16 +217,15 @@ VIEWS = {
             JOIN payment_now AS n ON n.payment = o.payment GROUP BY of
         ) AS r ON r.of = d.payment
         WHERE needs != 'refund' OR amount > 0""",
-    "receivable_aging": """
-        SELECT of_group, party, kind, currency,
+    "open_receivable": """
+        SELECT of_group, document, kind, party, currency, due_day,
+               dateDiff('day', due_day, (SELECT today FROM payment_clock)) AS late,
                multiIf(late <= 0, 'current', late <= 30, '1-30', late <= 60, '31-60', late <= 90, '61-90', 'over 90')
-                   AS bucket,
-               count() AS documents, sum(remains) AS amount
-        FROM (
-            SELECT of_group, party, kind, currency, remains,
-                   dateDiff('day', due_day, (SELECT today FROM payment_clock)) AS late
-            FROM due_now WHERE direction = 'in' AND remains > 0
-        ) GROUP BY of_group, party, kind, currency, bucket""",
+                   AS bucket, remains
+        FROM due_now WHERE direction = 'in' AND remains > 0""",
+    "receivable_aging": """
+        SELECT of_group, party, kind, currency, bucket, count() AS documents, sum(remains) AS amount
+        FROM open_receivable GROUP BY of_group, party, kind, currency, bucket""",
     "days_sales_outstanding": """
         SELECT of_group, currency, sum(remains) AS outstanding,
                sumIf(amount, told_at >= (SELECT now FROM payment_clock) - INTERVAL 90 DAY AND status != 'cancelled')
@@ -348,8 +347,9 @@ VIEWS = {
 }
 """Views for people: what waits now, goods in stores, open breaches of scan chains, cases of weights, conflicting
 duplicates with both contents, dead letters still open; payments, dues and bills as they are, exceptions and decisions
-as they are, exceptions that are open, decisions that wait for another person or for money to go back, aging by days
-overdue, days sales outstanding, each day by channel, what was notified, billed and booked of it, closes that stand.
+as they are, exceptions that are open, decisions that wait for another person or for money to go back, receivables of
+which something is open with their days overdue, the sums of their aging, days sales outstanding, each day by channel,
+what was notified, billed and booked of it, closes that stand.
 
 `channel_share`: of a group's money in of a day, in basis points; what is left over after rounding down goes to the
 largest remainders, then by channel and merchant, so a day's shares come to 10,000. `channel_fee`: what channels

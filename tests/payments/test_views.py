@@ -46,7 +46,21 @@ def rows(client: Client, sql: str) -> list[tuple[Any, ...]]:
     return [tuple(row) for row in client.query(sql).result_rows]
 
 
+def test_open_receivables(client: Client) -> None:
+    """One row a document, of which something is open, with the days that it is late."""
+    assert rows(
+        client,
+        "SELECT of_group, document, kind, party, currency, due_day, late, bucket, remains FROM open_receivable "
+        "ORDER BY document",
+    ) == [
+        ("north", "FR-1002", "order", "C-1", "CNY", date(2025, 11, 30), -17, "current", Decimal(50)),
+        ("north", "FR-1003", "order", "C-2", "CNY", date(2025, 9, 10), 64, "61-90", Decimal(20)),
+        ("north", "FR-1004", "order", "C-2", "CNY", date(2025, 7, 1), 135, "over 90", Decimal(20)),
+    ]
+
+
 def test_aging(client: Client) -> None:
+    """The sums of them."""
     assert rows(
         client, "SELECT party, bucket, documents, amount FROM receivable_aging ORDER BY party, bucket"
     ) == [
