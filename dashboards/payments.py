@@ -41,6 +41,22 @@ ORDER BY decided_at, decision_id LIMIT {limit:UInt32} OFFSET {skip:UInt32}"""
 AGING = """
 SELECT currency, bucket, sum(documents) AS n, sum(a.amount) AS owed FROM receivable_aging AS a
 GROUP BY currency, bucket ORDER BY currency, indexOf(['current', '1-30', '31-60', '61-90', 'over 90'], bucket)"""
+RECEIVABLE_BUCKETS = "SELECT bucket AS why, count() AS n FROM open_receivable GROUP BY why ORDER BY min(late)"
+RECEIVABLE_LIST = """
+SELECT document, bucket AS why, of_group, party, due_day, late, remains, currency FROM open_receivable
+WHERE {reason:String} = '' OR why = {reason:String}
+ORDER BY due_day, of_group, document LIMIT {limit:UInt32} OFFSET {skip:UInt32}"""
+PAYMENT_CHANNELS = """
+SELECT channel AS why, uniqExact(payment) AS n FROM payment WHERE channel != 'account'
+GROUP BY why ORDER BY n DESC, why"""
+PAYMENT_LIST = """
+SELECT payment, channel AS why, merchant, kind AS moved, direction AS way, state AS money_state, p.amount AS amount,
+       p.fee AS kept, currency, unmatched, paid_at
+FROM payment_now AS p WHERE payment IN (
+    SELECT payment FROM payment WHERE channel != 'account' AND ({reason:String} = '' OR channel = {reason:String})
+    GROUP BY payment ORDER BY argMax(event_time, (seq, line)) DESC, payment LIMIT {limit:UInt32} OFFSET {skip:UInt32})
+ORDER BY paid_at DESC, payment"""
+"""The newest; which these are is asked first, so that the view is asked about no others."""
 CASH = """
 SELECT account, channel, merchant, currency, c.balance AS stands, c.suspense AS unknown FROM cash_position AS c
 ORDER BY currency, channel, merchant, account"""

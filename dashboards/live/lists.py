@@ -1,6 +1,7 @@
 """Lists behind the live page's tables: what waits, was refused, is odd, breaks a scan chain or differs in weight, by
-reason, page by page."""
+reason, payments by channel and receivables by how late they are, page by page."""
 
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import unquote
 
@@ -13,6 +14,10 @@ from dashboards.payments import (
     DECISION_REASONS,
     EXCEPTION_LIST,
     EXCEPTION_REASONS,
+    PAYMENT_CHANNELS,
+    PAYMENT_LIST,
+    RECEIVABLE_BUCKETS,
+    RECEIVABLE_LIST,
 )
 from dashboards.queries import (
     ANOMALY_LIST,
@@ -40,12 +45,19 @@ MOST = 100_000
 """Pages that can be asked for: keeps what we skip within a UInt32."""
 
 
+def _named(why: str) -> str:
+    """A reason for people, by its name."""
+    named = REASONS.get(why) or terms.NEEDS.get(why)
+    return named or TREATMENTS.get(why, terms.EXCEPTION_STATES[why])[0]
+
+
 class Listing(msgspec.Struct, frozen=True):
-    """A list: its template and its questions."""
+    """A list: its template, its questions, and what its reasons are called whose rows have no label."""
 
     template: str
     rows: str
     reasons: str
+    named: Callable[[str], str] = _named
 
 
 LISTINGS = {
@@ -56,6 +68,10 @@ LISTINGS = {
     "stays": Listing("stays.html", STAY_LIST, STAY_CUSTOMERS),
     "exceptions": Listing("exceptions.html", EXCEPTION_LIST, EXCEPTION_REASONS),
     "decisions": Listing("decisions.html", DECISION_LIST, DECISION_REASONS),
+    "payments": Listing("payments.html", PAYMENT_LIST, PAYMENT_CHANNELS, terms.channel_name),
+    "receivables": Listing(
+        "receivables.html", RECEIVABLE_LIST, RECEIVABLE_BUCKETS, terms.BUCKETS.__getitem__
+    ),
     "dead-letters": Listing("dead_letters.html", DEAD_LETTER_LIST, DEAD_LETTER_REASONS),
 }
 
@@ -75,6 +91,9 @@ def list_page(client: Client, listing: Listing, reason: str, number: int) -> dic
         "owner": terms.OWNERS.__getitem__,
         "suggested": terms.ACTIONS.__getitem__,
         "decision": terms.DECISIONS.__getitem__,
+        "moved": terms.MOVED.__getitem__,
+        "way": terms.WAYS.__getitem__,
+        "money_state": terms.MONEY_STATES.__getitem__,
         "evidence": phrases_of(client).told,
     }
     found = rows(client, listing.rows, reason=reason, limit=PAGE + 1, skip=PAGE * (number - 1))
@@ -82,11 +101,11 @@ def list_page(client: Client, listing: Listing, reason: str, number: int) -> dic
         "reason": reason,
         "number": number,
         "more": len(found) > PAGE,
-        "reasons": [(row["why"], _label(row), row["n"]) for row in rows(client, listing.reasons)],
+        "reasons": [(row["why"], _label(listing, row), row["n"]) for row in rows(client, listing.reasons)],
         "rows": [
             {
                 **row,
-                "label": _label(row),
+                "label": _label(listing, row),
                 "said": {name: told(row[name]) for name, told in said.items() if name in row},
                 "fee": FEES.get(row.get("fee", ""), ("", "")),
                 "weights": [
@@ -102,8 +121,6 @@ def list_page(client: Client, listing: Listing, reason: str, number: int) -> dic
     }
 
 
-def _label(row: Row) -> str:
-    """A reason for people: the row's own label, else by its name."""
-    why = row["why"]
-    named = REASONS.get(why) or terms.NEEDS.get(why)
-    return str(row.get("label") or named or TREATMENTS.get(why, terms.EXCEPTION_STATES[why])[0])
+def _label(listing: Listing, row: Row) -> str:
+    """A row's reason for people."""
+    return str(row.get("label") or listing.named(row["why"]))

@@ -173,18 +173,19 @@ class Poller:
             "latency": self._of_payments.look(),
             "channels": [
                 (
-                    *(terms.channel_name(row["channel"]), f"{row['channel']} {row['currency']}", row["n"]),
+                    *(row["channel"], terms.channel_name(row["channel"])),
+                    *(f"{row['channel']} {row['currency']}", row["n"]),
                     *(_yuan(row["money_in"]), _yuan(row["money_out"])),
                 )
                 for row in seen["channels"]
             ],
             "exceptions": [_labelled(row) for row in seen["exceptions"]],
             "cash": [
-                (*payments.place_name(row), _yuan(row["stands"]), _yuan(row["unknown"]))
+                (row["channel"], *payments.place_name(row), _yuan(row["stands"]), _yuan(row["unknown"]))
                 for row in seen["cash"]
             ],
             "aging": [
-                (terms.BUCKETS[row["bucket"]], row["currency"], row["n"], _yuan(row["owed"]))
+                (row["bucket"], terms.BUCKETS[row["bucket"]], row["currency"], row["n"], _yuan(row["owed"]))
                 for row in seen["aging"]
             ],
         }

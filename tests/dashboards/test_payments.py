@@ -49,6 +49,66 @@ def test_the_live_page_shows_them(url: str, browser_page: Page) -> None:
         expect(browser_page.locator(f"#{name}")).to_contain_text(text)
 
 
+def test_from_each_figure_to_what_is_behind_it(url: str, browser_page: Page) -> None:
+    """Down to the payment and what told of it."""
+    for name, address, text in (
+        ("cash", "payments?reason=other", key("A1")),
+        ("aging", "receivables?reason=1-30", "FR-1002"),
+        ("channels", "payments?reason=other", key("A2")),
+    ):
+        browser_page.goto(url)
+        browser_page.locator(f"#{name} a").click()
+        browser_page.wait_for_url(f"**/{address}")
+        expect(browser_page.locator("main table")).to_contain_text(text)
+    browser_page.get_by_role("link", name=key("A2")).click()
+    expect(browser_page.locator("main")).to_contain_text("waybook evidence ntf-")
+
+
+def test_payments_of_a_channel_are_listed(url: str) -> None:
+    everything = get(f"{url}payments", timeout=60).text
+    assert "account/" not in everything
+    assert f'href="/payment/{key("A1")}"' in everything
+    text = get(f"{url}payments?reason=other", timeout=60).text
+    for part in (
+        '<td class="when">2025-11-11 12:00:00</td>',
+        f'<a href="/payment/{key("A2")}">{key("A2")}</a>',
+        "其他 SHOP-7",
+        "付款 <small>payment</small>",
+        "收 <small>in</small>",
+        '<td class="n">25.00</td><td class="n">0.00</td><td>CNY</td><td class="n">25.00</td>',
+        '<td class="n">100.00</td><td class="n">0.00</td><td>CNY</td><td class="n">0.00</td>',
+        "成功 <small>success</small>",
+        "其他 <small>other</small> <b>2</b>",
+    ):
+        assert part in text, part
+
+
+def test_documents_of_an_aging_bucket_are_listed(url: str) -> None:
+    text = get(f"{url}receivables?reason=1-30", timeout=60).text
+    for part in (
+        '<a href="/payment/FR-1002">FR-1002</a></td><td>north</td><td>C-1</td>',
+        '<td class="when">2025-10-30</td><td class="n">14</td><td>1–30 天 <small>1-30</small></td>',
+        '<td class="n">50.00</td><td>CNY</td>',
+        "1–30 天 <small>1-30</small> <b>1</b>",
+    ):
+        assert part in text, part
+    assert "FR-1002" in get(f"{url}receivables", timeout=60).text
+    assert "FR-1001" not in text
+
+
+@pytest.mark.parametrize("listing", ["payments", "receivables"])
+def test_what_is_no_reason_has_no_rows(url: str, listing: str) -> None:
+    for reason in (
+        *("nothing", "account", "current", "' OR 1=1 --", "other' OR '1' = '1", "{limit:UInt32}"),
+        *("\\", "\n\t\0", "%", "<script>alert(1)</script>", "很" * 500),
+    ):
+        answer = get(f"{url}{listing}", params={"reason": reason}, timeout=60)
+        assert answer.status_code == 200, reason
+        assert "没有。" in answer.text, reason
+        assert "<td" not in answer.text, reason
+        assert "<script>alert" not in answer.text
+
+
 def test_books_without_payments_show_nothing_of_them(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, empty: Client
 ) -> None:

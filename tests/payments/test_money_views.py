@@ -10,6 +10,7 @@ from itertools import accumulate
 import pytest
 from clickhouse_connect.driver.client import Client
 
+from dashboards.live import lists
 from deploy.reconciliation import closing
 from schemas.payments import DeductionAnswered, Flow, Notification, Payment
 from schemas.times import DAY, SECOND
@@ -75,6 +76,27 @@ def test_what_stands_at_each_account(books: Written) -> None:
         ("1815", "till", "till-1", "CNY", Decimal(110), Decimal(110)),
         ("1811", "wechat", "1900000109", "CNY", Decimal(7), Decimal(7)),
         ("", "bank", "工行基本户", "USD", Decimal(20), Decimal(20)),
+    ]
+
+
+def test_a_channels_payments_are_listed_the_newest_first_page_by_page(
+    books: Written, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lists, "PAGE", 2)
+
+    def page(reason: str, number: int) -> tuple[list[str], bool]:
+        found = lists.list_page(books.client, lists.LISTINGS["payments"], reason, number)
+        return [row["payment"].rpartition("/")[2] for row in found["rows"]], found["more"]
+
+    assert page("other", 1) == (["R1", "A1"], True)
+    assert page("other", 2) == (["A2"], False)
+    assert page("till", 1) == (["T2", "T1"], False)
+    assert [page("", number) for number in (1, 2, 3, 4, 5)] == [
+        (["R1", "T2"], True),
+        (["D1", "A1"], True),
+        (["A2", "T1"], True),
+        (["W1"], False),
+        ([], False),
     ]
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from clickhouse_connect.driver.client import Client
 
+from dashboards.live.lists import LISTINGS, list_page
 from schemas.payments import BillLine
 from schemas.times import DAY
 from tests.bills.lane import not_believed, parts
@@ -56,6 +57,22 @@ def test_open_receivables(client: Client) -> None:
         ("north", "FR-1002", "order", "C-1", "CNY", date(2025, 11, 30), -17, "current", Decimal(50)),
         ("north", "FR-1003", "order", "C-2", "CNY", date(2025, 9, 10), 64, "61-90", Decimal(20)),
         ("north", "FR-1004", "order", "C-2", "CNY", date(2025, 7, 1), 135, "over 90", Decimal(20)),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("reason", "documents"),
+    [("", ["FR-1004", "FR-1003", "FR-1002"]), ("61-90", ["FR-1003"]), ("1-30", []), ("FR-1003", [])],
+)
+def test_open_receivables_are_listed_the_oldest_first(
+    client: Client, reason: str, documents: list[str]
+) -> None:
+    found = list_page(client, LISTINGS["receivables"], reason, 1)
+    assert [row["document"] for row in found["rows"]] == documents
+    assert found["reasons"] == [
+        ("current", "未到期", 1),
+        ("61-90", "61–90 天", 1),
+        ("over 90", "90 天以上", 1),
     ]
 
 

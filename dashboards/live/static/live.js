@@ -27,16 +27,19 @@ function link(waybill) {
 // Chinese with its English beside it, smaller.
 const named = (zh, en) => cell(made("span", "", zh, " ", made("small", "", en)));
 
+// The same, as a link to those of a list that have this reason.
+function leading(list, why, zh, en) {
+  const element = made("a", "", zh, " ", made("small", "", en));
+  element.href = `/${list}?reason=${encodeURIComponent(why)}`;
+  return cell(element);
+}
+
+const reason = (list, row) => leading(list, row.why, row.label, row.why);
+
 function bar(share) {
   const element = made("span", "bar");
   element.style.setProperty("--share", Math.max(0, share));
   return element;
-}
-
-function reason(list, row) {
-  const element = made("a", "", row.label, " ", made("small", "", row.why));
-  element.href = `/${list}?reason=${encodeURIComponent(row.why)}`;
-  return cell(element);
 }
 
 // A time of the books (UTC) in Shanghai's time, to the minute.
@@ -109,14 +112,14 @@ function payments(seen) {
   $("paid-p99").textContent = seen.latency.p99 ?? "–";
   fill("channels", [
     ["渠道 channel", "笔数 payments", "收 in", "付 out"].map((name, n) => made("th", n ? "n" : "", name)),
-    ...seen.channels.map(([zh, en, n, income, outgo]) => [named(zh, en), cell(whole.format(n), true), cell(income, true), cell(outgo, true)]),
+    ...seen.channels.map(([channel, zh, en, n, income, outgo]) => [leading("payments", channel, zh, en), cell(whole.format(n), true), cell(income, true), cell(outgo, true)]),
   ]);
   fill("exceptions", seen.exceptions.map((row) => [reason("exceptions", row), cell(whole.format(row.n), true), cell(`最早 ${at(row.oldest)}`)]));
   fill("cash", [
     ["资金头寸 where money stands", "余额 balance", "待核销 unknown"].map((name, n) => made("th", n ? "n" : "", name)),
-    ...seen.cash.map(([zh, en, stands, unknown]) => [named(zh, en), cell(stands, true), cell(unknown, true)]),
+    ...seen.cash.map(([channel, zh, en, stands, unknown]) => [channel ? leading("payments", channel, zh, en) : named(zh, en), cell(stands, true), cell(unknown, true)]),
   ]);
-  fill("aging", seen.aging.map(([bucket, currency, n, owed]) => [named(`应收 ${bucket}`, currency), cell(whole.format(n), true), cell(owed, true)]));
+  fill("aging", seen.aging.map(([bucket, zh, currency, n, owed]) => [leading("receivables", bucket, `应收 ${zh}`, currency), cell(whole.format(n), true), cell(owed, true)]));
 }
 
 const STALE = 3;
