@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 from clickhouse_connect.driver.client import Client
 from playwright.sync_api import Page, expect
@@ -64,9 +65,22 @@ def test_from_each_figure_to_what_is_behind_it(url: str, browser_page: Page) -> 
     expect(browser_page.locator("main")).to_contain_text("waybook evidence ntf-")
 
 
+def test_money_at_the_bank_is_of_no_channel(url: str, browser_page: Page) -> None:
+    """So it leads nowhere; what is at channels does."""
+    seen = get(f"{url}health", timeout=60).json()
+    seen["payments"]["cash"].append(["", "银行存款", "1801 CNY", "5.00", "0.00"])
+    told = f"data: {msgspec.json.encode(seen).decode()}\n\n"
+    browser_page.route("**/events", lambda asked: asked.fulfill(body=told, content_type="text/event-stream"))
+    browser_page.goto(url)
+    expect(browser_page.locator("#cash")).to_contain_text("银行存款 1801 CNY")
+    expect(browser_page.locator("#cash a")).to_have_count(1)
+    browser_page.unroute("**/events")
+
+
 def test_payments_of_a_channel_are_listed(url: str) -> None:
     everything = get(f"{url}payments", timeout=60).text
     assert "account/" not in everything
+    assert "reason=account" not in everything
     assert f'href="/payment/{key("A1")}"' in everything
     text = get(f"{url}payments?reason=other", timeout=60).text
     for part in (

@@ -1,8 +1,9 @@
 """The views for people, by a small world whose figures are plain."""
 
 from collections.abc import Iterator
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -58,6 +59,20 @@ def test_open_receivables(client: Client) -> None:
         ("north", "FR-1003", "order", "C-2", "CNY", date(2025, 9, 10), 64, "61-90", Decimal(20)),
         ("north", "FR-1004", "order", "C-2", "CNY", date(2025, 7, 1), 135, "over 90", Decimal(20)),
     ]
+
+
+def test_days_overdue_and_their_bucket(tmp_path: Path) -> None:
+    """The first and the last day of each; what has to be paid to others is in none."""
+    expected = [
+        *(("current", -1), ("current", 0), ("1-30", 1), ("1-30", 30), ("31-60", 31), ("31-60", 60)),
+        *(("61-90", 61), ("61-90", 90), ("over 90", 91)),
+    ]
+    with written(tmp_path) as books:
+        books.take(
+            due("PO-1", "1.00", direction="out"),
+            *(due(f"FR{late}", "1.00", due_day=str(TODAY - timedelta(days=late))) for _, late in expected),
+        )
+        assert rows(books.client, "SELECT bucket, late FROM open_receivable ORDER BY late") == expected
 
 
 @pytest.mark.parametrize(
