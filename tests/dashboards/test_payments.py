@@ -67,6 +67,8 @@ def test_from_each_figure_to_what_is_behind_it(url: str, browser_page: Page) -> 
 
 def test_money_at_the_bank_is_of_no_channel(url: str, browser_page: Page) -> None:
     """So it leads nowhere; what is at channels does."""
+    browser_page.goto(url)
+    expect(browser_page.locator("#cash a")).to_have_count(1)
     seen = get(f"{url}health", timeout=60).json()
     seen["payments"]["cash"].append(["", "银行存款", "1801 CNY", "5.00", "0.00"])
     told = f"data: {msgspec.json.encode(seen).decode()}\n\n"
