@@ -523,7 +523,7 @@ def write(writer: Writer) -> None:
             "books_close": [closed],
             **moved,
         },
-        {"waybook.devices:0": 6},
+        {"waybook.control:0": 5, "waybook.devices:0": 6},
     )
     letter = {
         "dead_letter_id": "dl-1",
