@@ -63,6 +63,8 @@ SETTLE = 120.0
 """Seconds that the lanes then have to read what is left, and again to end well."""
 A_LINE = 6
 """In the summary."""
+AT_ONCE = 10.0
+"""Seconds that all parts together have to end when a broker has ended: some wait for it."""
 BROKER_ENDED = 3
 """Exit code when an in-memory broker ended."""
 
@@ -108,8 +110,11 @@ class Demo:
             return self._end()
         except BrokerEndedError as error:
             _say(str(error))
+            until = time.monotonic() + AT_ONCE
             for part in self.parts:
                 part.ask()  # each would wait for the broker until it is told
+            for part in reversed(self.parts):
+                part.stop(max(0.0, until - time.monotonic()))
             return BROKER_ENDED
         finally:
             for part in reversed(self.parts):
