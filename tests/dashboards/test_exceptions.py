@@ -58,7 +58,9 @@ def url(store: Store, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]
 
 
 @pytest.mark.parametrize("width", [1400, 1000])
-@pytest.mark.parametrize("path", ["exceptions", f"payment/{key(f'{LONG}-2')}", "payment/FR-1001"])
+@pytest.mark.parametrize(
+    "path", ["exceptions", "payments", "receivables", f"payment/{key(f'{LONG}-2')}", "payment/FR-1001"]
+)
 def test_all_of_it_is_in_the_window(url: str, browser_page: Page, path: str, width: int) -> None:
     browser_page.set_viewport_size({"width": width, "height": 900})
     browser_page.goto(f"{url}{path}")
