@@ -1,6 +1,6 @@
 """What is left when all rules are through: for each payment and refund the exception that a person will see."""
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 from flows.reconciliation.model import Open
 from flows.reconciliation.working import Book, Claim, Money
@@ -26,14 +26,13 @@ def exceptions_of(
     found: list[Open] = []
     again = 0
     earlier: dict[tuple[str, int], Money] = {}
-    first = _first_of(book)
     for money in book.monies.values():
         paid = money.paid
         theirs = of_payer(money) if money.left and money.key in pooled else []
         if money.left and paid.kind != "transfer":
             before = earlier.get((paid.payer, paid.amount))
             one = (
-                _of_payment(money, before, theirs, first)
+                _of_payment(book, money, before, theirs)
                 if paid.kind == "payment"
                 else _of_refund(book, money)
             )
@@ -46,19 +45,7 @@ def exceptions_of(
     return found, again
 
 
-def _first_of(book: Book) -> dict[str, Money]:
-    """By document, of the payments that pay it the first: by their own time, then by key, not by who came first."""
-    first: dict[str, Money] = {}
-    for money in book.monies.values():
-        for name, amount in money.given.items():
-            if amount > 0:
-                first.setdefault(name, money)
-    return first
-
-
-def _of_payment(
-    money: Money, before: Money | None, theirs: Sequence[Claim], first: Mapping[str, Money]
-) -> Open:
+def _of_payment(book: Book, money: Money, before: Money | None, theirs: Sequence[Claim]) -> Open:
     key, left = money.key, money.left
     if money.complex:
         names = [claim.name for claim in money.called or theirs]
@@ -66,7 +53,7 @@ def _of_payment(
     if money.unclear:
         return _open("ambiguous", key, left, "several allocations fit equally well", money.unclear)
     if money.called:
-        return _of_called(money, first)
+        return _of_called(book, money)
     if money.given:
         return _open("amount_over", key, left, _over(money, "open"), money.given)
     if before is not None and _again(money, before, theirs):
@@ -104,7 +91,7 @@ def _shown(money: Money) -> str:
     return f"{money.key}, {yuan(money.paid.amount)} at {clock(money.paid.time)}"
 
 
-def _of_called(money: Money, first: Mapping[str, Money]) -> Open:
+def _of_called(book: Book, money: Money) -> Open:
     """A payment that names dues, and has money left all the same."""
     key, left, names = money.key, money.left, [claim.name for claim in money.called]
     fitting = [claim for claim in money.called if money.fits(claim.due)]
@@ -121,7 +108,7 @@ def _of_called(money: Money, first: Mapping[str, Money]) -> Open:
     if not owed:
         return _open("cancelled_paid", key, left, "what it names is cancelled", names)
     if not any(claim.open for claim in fitting):
-        return _again_for(money, owed, first)
+        return _again_for(book, money, owed)
     return _too_little(money, fitting, names)
 
 
@@ -135,12 +122,14 @@ def _too_little(money: Money, fitting: Sequence[Claim], names: Sequence[str]) ->
     return _open("amount_under", money.key, total - money.left, evidence, names)
 
 
-def _again_for(money: Money, owed: Sequence[str], first: Mapping[str, Money]) -> Open:
-    """A payment that names dues of which nothing is open: others paid them, or people gave them up."""
-    paid = [first[name] for name in owed if name in first]
-    if not paid:
+def _again_for(book: Book, money: Money, owed: Sequence[str]) -> Open:
+    """A payment that names dues of which nothing is open: others paid them, the first by its own time and not by who
+    came first, or people gave them up."""
+    paying = (one for one in book.monies.values() if any(one.given.get(name, 0) > 0 for name in owed))
+    first = min(paying, key=lambda one: one.order, default=None)
+    if first is None:
         return _open("amount_over", money.key, money.left, _over(money, NAMED), owed)
-    evidence = f"what it names is paid already: {_shown(min(paid, key=lambda one: one.order))}"
+    evidence = f"what it names is paid already: {_shown(first)}"
     return _open("duplicate_payment", money.key, money.left, evidence, owed)
 
 

@@ -313,8 +313,8 @@ class Payments:
     # Dues
 
     def _word(self, event: Receivable | ReceivableCancelled, at: Place) -> None:
-        if isinstance(event, Receivable):
-            event = msgspec.structs.replace(event, payer=self._channels.payer(event.payer))
+        if isinstance(event, Receivable) and (payer := self._channels.payer(event.payer)) != event.payer:
+            event = msgspec.structs.replace(event, payer=payer)
         event = scrubbed(event, self._channels.scrub)
         document = event.document
         key = due_key(event.group, document)
