@@ -14,6 +14,12 @@ def sealed(client: Client) -> dict[int, int]:
     return {int(lane): int(n) for lane, n in client.query(SEALED).result_rows}
 
 
+def is_sealed(client: Client, seq: int) -> bool:
+    """Whether a later plan proves that all rows of a block are there."""
+    lane = seq >> LANE
+    return seq - (lane << LANE) <= sealed(client).get(lane, 0)
+
+
 def within(last: Mapping[int, int], after: Mapping[int, int] | None = None) -> str:
     """The condition that a row is of these blocks: by lane, after one of them (default: none) up to another."""
     lanes = (

@@ -45,7 +45,7 @@ MOST = 100_000
 """Pages that can be asked for: keeps what we skip within a UInt32."""
 
 
-def _named(why: str) -> str:
+def label_of(why: str) -> str:
     """A reason for people, by its name."""
     named = REASONS.get(why) or terms.NEEDS.get(why)
     return named or TREATMENTS.get(why, terms.EXCEPTION_STATES[why])[0]
@@ -57,7 +57,7 @@ class Listing(msgspec.Struct, frozen=True):
     template: str
     rows: str
     reasons: str
-    named: Callable[[str], str] = _named
+    named: Callable[[str], str] = label_of
 
 
 LISTINGS = {

@@ -20,8 +20,9 @@ from prometheus_client import Gauge
 
 from dashboards import payments, terms
 from dashboards.live.latency import OF_PAYMENTS, Latency
+from dashboards.live.lists import label_of
 from dashboards.queries import ANOMALY_REASONS, DEAD_LETTER_REASONS, SITES, Row, rows
-from dashboards.words import FEES, REASONS, readable
+from dashboards.words import FEES, readable
 from sinks.clickhouse import AWAY
 
 HISTORY = 180
@@ -288,7 +289,7 @@ _MONEY = {
 
 def _labelled(row: Row) -> Row:
     raw = {"raw": readable(row["raw"])} if "raw" in row else {}
-    return {**row, **raw, "label": REASONS.get(row["why"]) or terms.EXCEPTION_STATES[row["why"]][0]}
+    return {**row, **raw, "label": label_of(row["why"])}
 
 
 def _yuan(amount: object) -> str:

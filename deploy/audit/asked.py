@@ -33,8 +33,9 @@ _PATIENT = frozenset({"unknown_payment", "refund_orphan"})
 """Kinds that people are told of only when the other side has had some time to come."""
 _REPEATED, _UNDER = "duplicate_payment", "amount_under"
 """What is told of the second is what is missing of the documents, not what is left of the payment."""
-_MOST_CANDIDATES = 20
-"""Documents that an exception names: beyond, what is missing cannot be added up from them."""
+MOST_CANDIDATES = 20
+"""Documents that an exception names: beyond, what is missing cannot be added up from them, and another may
+have been paid first."""
 _OVER = frozenset({"amount_over", "duplicate_payment", "cancelled_paid"})
 _AFTER = {
     **dict.fromkeys(("", "closed"), ("opened", "ignored", "accepted")),
@@ -205,7 +206,7 @@ class Asked:
         """The outcome."""
         for under in self._under.values():
             missing = under.open - under.left
-            if under.units != missing and len(under.documents) < _MOST_CANDIDATES:
+            if under.units != missing and len(under.documents) < MOST_CANDIDATES:
                 self.found.add(
                     f"{under.subject}: people are told that {under.units} are missing, it is {missing}"
                 )

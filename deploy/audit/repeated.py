@@ -4,13 +4,11 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from deploy.audit.asked import Asked, Repeat
+from deploy.audit.asked import MOST_CANDIDATES, Asked, Repeat
 from deploy.audit.store import Store
 from schemas.money import yuan
 from schemas.times import DAY, clock
 
-MOST_CANDIDATES = 20
-"""Documents that an exception names: beyond, another one may have been paid first."""
 NEAR = 3 * DAY
 """Of two payments of one payer and amount, without numbers, the later one is taken for the earlier once more."""
 PAID, BEFORE = "what it names is paid already: ", "the payer paid the same amount before: "

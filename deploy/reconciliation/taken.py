@@ -11,7 +11,7 @@ from dashboards.phrases import Phrases
 from dashboards.queries import Row, rows
 from dashboards.stored import phrases_of
 from dashboards.words import yuan
-from deploy.blocks import sealed
+from deploy.blocks import is_sealed
 from deploy.reconciliation.people import APPROVE, WITHDRAW
 from schemas import topics
 from schemas.payments import PaymentDecided, Share
@@ -46,7 +46,6 @@ ORDER BY exception_id != {id:String}, exception_id"""
 HINTS = {"waiting": APPROVE, "withdrawing": WITHDRAW}
 """Of states in which something is left to do: what."""
 WRITING = "the lane is still writing: waybook exceptions show tells later what holds"
-_LANE, _BLOCK = 32, 0xFFFFFFFF
 
 
 def became(client: Client, decision: PaymentDecided, seconds: float = 20) -> tuple[bool, list[str]]:
@@ -63,7 +62,7 @@ def became(client: Client, decision: PaymentDecided, seconds: float = 20) -> tup
         return False, [state]
     if decision.of:
         state += f"; {decision.of}: {_state(found[0]['of_state'])}"
-    while not _is_complete(client, found[0]["seq"]):
+    while not is_sealed(client, found[0]["seq"]):
         if time.monotonic() > until:
             return True, [state, WRITING]
         time.sleep(0.2)
@@ -107,8 +106,3 @@ def _paid(paid: Row, stands: Sequence[Row], phrases: Phrases) -> Iterator[str]:
 
 def _state(state: str) -> str:
     return HINTS.get(state) or terms.DECISION_STATES.both(state)
-
-
-def _is_complete(client: Client, seq: int) -> bool:
-    """Whether a later plan proves that all rows of a block are there."""
-    return seq & _BLOCK <= sealed(client).get(seq >> _LANE, 0)

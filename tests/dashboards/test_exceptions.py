@@ -15,12 +15,13 @@ from schemas.times import DAY
 from tests.channels.world import NOON
 from tests.dashboards.data import WrittenPayments
 from tests.dashboards.test_grafana import expanded
-from tests.dashboards.test_page import LivePage, browser_page
+from tests.dashboards.test_page import browser_page
+from tests.dashboards.test_payments import url
 from tests.payments.world import GROUP, decided, due, key, paid
 from tests.servers.store import Store
 from tests.servers.web import get
 
-__all__ = ["browser_page"]
+__all__ = ["browser_page", "url"]
 
 LONG = "4200002345202511110123456789"
 """Channels' numbers have no place at which they break."""
@@ -47,14 +48,6 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
         books.take(decided("ignore", "K1", exception=asleep, until=NOON + 9 * DAY))
         books.writer.close()
         yield server
-
-
-@pytest.fixture(scope="module")
-def url(store: Store, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The live page on these books."""
-    with LivePage(tmp_path_factory.mktemp("page"), store) as served:
-        assert isinstance(served, LivePage)
-        yield served.url
 
 
 @pytest.mark.parametrize("width", [1400, 1000])
