@@ -34,10 +34,11 @@ def person_of(name: str) -> str:
 
 
 def _joined(parts: tuple[str | bytes, ...]) -> bytes:
-    return b"".join(
-        len(raw).to_bytes(4, "little") + raw
-        for raw in (part.encode() if isinstance(part, str) else part for part in parts)
-    )
+    pieces = []
+    for part in parts:
+        raw = part.encode() if isinstance(part, str) else part
+        pieces += len(raw).to_bytes(4, "little"), raw
+    return b"".join(pieces)
 
 
 def version_of(files: Mapping[str, str]) -> str:

@@ -1,10 +1,13 @@
 """Which partition a key lies on: Java's murmur2, as all of Waybook's producers use it (`topics.PARTITIONER`)."""
 
+from functools import lru_cache
+
 _M = 0x5BD1E995
 _SEED = 0x9747B28C
 _WORD = 0xFFFFFFFF
 
 
+@lru_cache(maxsize=1 << 16)
 def partition_of(key: str, partitions: int) -> int:
     """The partition of a key that is not empty, among so many."""
     return _murmur2(key.encode()) % 0x80000000 % partitions
