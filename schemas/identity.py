@@ -34,7 +34,7 @@ def person_of(name: str) -> str:
 
 
 def _joined(parts: tuple[str | bytes, ...]) -> bytes:
-    pieces = []
+    pieces: list[bytes] = []
     for part in parts:
         raw = part.encode() if isinstance(part, str) else part
         pieces += len(raw).to_bytes(4, "little"), raw

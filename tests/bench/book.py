@@ -3,8 +3,9 @@
     python -m tests.bench.book --rows 1000000
 
 The network has 20,000 outlets. Prices are by pairs of outlets, pairs of cities with tiers of weight, customer and
-province, zone and product; on top of them surcharges and discounts. The same arguments make the same book. The
-default book rates the same number of parcels beside it, for comparison.
+province, zone and product; on top of them surcharges and discounts. The same arguments make the same book. Two others
+rate the same number of parcels beside it: the default book, and a book of the same shapes for a network of 600 outlets,
+which tells what the size costs and what the shapes do.
 """
 
 import argparse
@@ -32,6 +33,7 @@ SEED = 11
 DEFAULT = Path(__file__).parents[2] / "flows" / "rating" / "default"
 OUTLETS, DEFAULT_OUTLETS = 20_000, 600
 CUSTOMERS = 2_000
+FEW_ROWS, FEW_CUSTOMERS = 120_000, 60
 PARCELS = 200_000
 SAMPLE = 5_000
 ENDS = ("outlet", "city", "province")
@@ -103,13 +105,14 @@ effective_from = 2025-01-01
 """
 
 
-def large_book(world: World, rows: int) -> dict[str, str]:
-    """The files of a book of so many rows, give or take a few; at least 200,000."""
+def large_book(world: World, rows: int, customers_agreed: int = CUSTOMERS) -> dict[str, str]:
+    """The files of a book of so many rows, give or take a few; there are 114,000 pairs of cities, and one for each
+    province and agreement."""
     r = random.Random(f"{SEED}/book")
     outlets = [site.code for site in world.outlets]
     cities = sorted({site.city for site in world.outlets})
     provinces = sorted(world.hubs)
-    customers = [f"C{n:06d}" for n in range(CUSTOMERS)]
+    customers = [f"C{n:06d}" for n in range(customers_agreed)]
 
     def money(low: int, high: int) -> str:
         fen = r.randint(low, high)
@@ -141,7 +144,8 @@ def large_book(world: World, rows: int) -> dict[str, str]:
             [(a, b, f"Z{1 + world.kilometres[a, b] // 600 % 8}") for a in provinces for b in provinces],
         ),
         "remote.csv": csv_of(
-            ("destination_outlet", "price"), [(outlet, "0.50") for outlet in r.sample(outlets, 2_000)]
+            ("destination_outlet", "price"),
+            [(outlet, "0.50") for outlet in r.sample(outlets, len(outlets) // 10)],
         ),
         "volume.csv": csv_of(
             ("customer", "month_parcels", "percent"),
@@ -248,15 +252,17 @@ def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(prog="tests.bench.book", description=__doc__)
     parser.add_argument("--rows", type=int, default=1_000_000)
-    parser.add_argument("--only", choices=("default", "large"))
+    parser.add_argument("--only", choices=("default", "small", "large"))
     wanted = parser.parse_args()
-    if wanted.only != "large":
-        for label, value in measured("default", build(DEFAULT_OUTLETS, SEED), default_book()):
-            sys.stdout.write(f"{label:34} {value}\n")
-    if wanted.only != "default":
-        world = build(OUTLETS, SEED)
-        files = large_book(world, wanted.rows)
-        for label, value in measured("large", world, files):
+    books: dict[str, tuple[int, Callable[[World], Mapping[str, str]]]] = {
+        "default": (DEFAULT_OUTLETS, lambda _: default_book()),
+        "small": (DEFAULT_OUTLETS, lambda world: large_book(world, FEW_ROWS, FEW_CUSTOMERS)),
+        "large": (OUTLETS, lambda world: large_book(world, wanted.rows)),
+    }
+    for name in [wanted.only] if wanted.only else books:
+        outlets, files_of = books[name]
+        world = build(outlets, SEED)
+        for label, value in measured(name, world, files_of(world)):
             sys.stdout.write(f"{label:34} {value}\n")
 
 
