@@ -89,10 +89,15 @@ class Step(msgspec.Struct, frozen=True):
         return f"{self.label}  {self.when}  {self.text}"
 
 
+def is_known(client: Client, name: str) -> bool:
+    """Whether there is a payment or a document of just this name."""
+    return any(rows(client, KNOWN, name=name)[0].values())
+
+
 def meant(client: Client, name: str) -> list[str]:
     """What a name may stand for: a payment or document of that name, else the payments that a channel knows by this
     number or that name it as their order, some of them."""
-    if any(rows(client, KNOWN, name=name)[0].values()):
+    if is_known(client, name):
         return [name]
     return [row["payment"] for row in rows(client, NUMBERED, name=name)]
 
@@ -111,15 +116,15 @@ def one_meant(client: Client, name: str) -> str:
 
 def trail(client: Client, name: str) -> list[Step]:
     """All about a payment's key or a document. Raises LookupError."""
-    known = rows(client, KNOWN, name=name)[0]
-    if not known["payments"] and not known["documents"]:
+    words, told = rows(client, WORDS, name=name), rows(client, TOLD, name=name)
+    if not words and not told:
         raise LookupError(f"there is no payment and no document {name}")
-    document = not known["payments"]
+    document = not told
     matches = rows(client, MATCHES, name=name, document=document)
     phrases = phrases_of(client)
     return [
-        *(_word(row) for row in rows(client, WORDS, name=name)),
-        *(_told(row) for row in rows(client, TOLD, name=name)),
+        *(_word(row) for row in words),
+        *(_told(row) for row in told),
         *deducted(client, name),
         *(_match(row, phrases, document=document) for row in matches),
         *(_status(row) for row in rows(client, STATUSES, name=name)),

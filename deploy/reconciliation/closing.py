@@ -17,6 +17,7 @@ from dashboards.stored import now_of
 from dashboards.words import shanghai
 from deploy.books import somebody
 from deploy.files import text_of
+from deploy.reconciliation.known import require_group
 from deploy.terminal import table
 from flows.reconciliation.output import Item, Lack
 from schemas import topics
@@ -37,7 +38,6 @@ SELECT DISTINCT toString(channel) AS of_channel, toString(merchant) AS of_mercha
     AND ({merchant:String} = '' OR of_merchant = {merchant:String})
 ORDER BY of_channel, of_merchant"""
 """What is deducted from virtual accounts came through no channel that could be closed."""
-GROUPS = "SELECT DISTINCT toString(`group`) AS of_group FROM payment ORDER BY of_group"
 STANDING = """
 SELECT * FROM close_now
 WHERE ({group:String} = '' OR of_group = {group:String}) AND ({period:String} = '' OR period = {period:String})
@@ -107,13 +107,15 @@ def span(period: Period, text: str) -> tuple[date, date]:
 
 
 def accounts(client: Client, group: str, channel: str = "", merchant: str = "") -> list[Account]:
-    """The channels' merchants of a group that have any business. Raises LookupError where there is none."""
+    """The channels' merchants of a group that have any business; of one that is named in full the lane knows best.
+    Raises LookupError where there is none."""
     found = rows(client, ACCOUNTS, group=group, channel=channel, merchant=merchant)
     if not found and not (channel and merchant):
-        groups = ", ".join(row["of_group"] for row in rows(client, GROUPS)) or "none yet"
-        raise LookupError(
-            f"nothing is known of channels' merchants of group {group!r}; groups with business: {groups}"
-        )
+        require_group(client, group)
+        there = rows(client, ACCOUNTS, group=group, channel="", merchant="")
+        named = ", ".join(f"{row['of_channel']}/{row['of_merchant']}" for row in there) or "none yet"
+        asked = channel or merchant or "any channel"
+        raise LookupError(f"group {group} has no business through {asked}; there are: {named}")
     return [Account(row["of_channel"], row["of_merchant"]) for row in found] or [Account(channel, merchant)]
 
 
@@ -237,7 +239,9 @@ def standing(client: Client, group: str = "", period: str = "", first: str = "")
 
 
 def listing(client: Client, group: str = "", period: str = "", first: str = "") -> Iterator[str]:
-    """A line for each close that stands."""
+    """A line for each close that stands, below a head; nothing where none does."""
+    if not (found := standing(client, group, period, first)):
+        return iter(())
     head = ["期间", "起 first", "止 last", "渠道 channel", "商户 merchant", "收款 received", "退款 refunded"]
     head += ["手续费 fees", "核销 matched", "待核销 suspense", "未了 open", "结账人 by", "组 group", "close"]
     lines = [
@@ -246,7 +250,7 @@ def listing(client: Client, group: str = "", period: str = "", first: str = "") 
             *(told(row[name]) for name in ("received", "refunded", "fees", "matched", "suspense")),
             *(str(row["open_count"]), row["closed_by"], row["of_group"], row["close_id"]),
         ]
-        for row in standing(client, group, period, first)
+        for row in found
     ]
     return table([head, *lines], right=(5, 6, 7, 8, 9, 10), indent=0)
 

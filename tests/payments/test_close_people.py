@@ -283,7 +283,15 @@ def test_the_command_line(closed: Written, tmp_path: Path, monkeypatch: pytest.M
     assert run("report", close)[0] == 1
     assert "no ITEM=REASON" in run(*asked, "--name", "x")[1]
     assert "no day such as" in run("day", "2025-13-01", "--group", GROUP)[1]
-    assert f"groups with business: {GROUP}" in run("day", "2025-11-17", "--group", "south")[1]
+    nobody = (1, "there is no group south; there are: centre, north\n")
+    assert run("day", "2025-11-17", "--group", "south") == nobody
+    assert run("list", "--group", "south") == run("list", "--all", "--group", "south") == nobody
+    assert run("report", "--group", "south", "--pdf", str(tmp_path / "b.pdf")) == nobody
+    code, said = run("day", "2025-11-17", "--group", GROUP, "--channel", "wechat")
+    assert (code, said) == (1, "group north has no business through wechat; there are: other/SHOP-7\n")
+    assert run("list", "--group", "centre") == (0, "没有这样的结账 no such close stands\n")
+    assert run("list", "--first", "2025-13-01")[0] == 2
+    assert "there is no close close-1: waybook close list" in run("report", "close-1", "--pdf", "b.pdf")[1]
     assert "被拒绝 refused: unknown_merchant" in run(*asked, "--channel", "other", "--merchant", "X")[1]
 
 
