@@ -5,6 +5,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 
+from dashboards import asked
 from dashboards.trail import one_meant
 from dashboards.why import explained
 from deploy.commands import Command, Run, day, safely
@@ -53,7 +54,7 @@ def decisions(arguments: argparse.Namespace) -> Iterator[str]:
 
 def show(arguments: argparse.Namespace) -> Iterator[str]:
     """All about one."""
-    yield from people.showing(store_of(arguments), arguments.id)
+    yield from asked.showing(store_of(arguments), arguments.id)
 
 
 def resolve(arguments: argparse.Namespace) -> PaymentDecided:

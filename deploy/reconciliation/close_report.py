@@ -12,10 +12,11 @@ from datetime import datetime
 import msgspec
 from clickhouse_connect.driver.client import Client
 
+from dashboards.closes import FIGURES, PERIODS, figures, found, items, kind_of, remarks, told
 from dashboards.queries import Row, rows
 from dashboards.terms import channel_name
 from dashboards.words import shanghai
-from deploy.reconciliation.closing import FIGURES, PERIODS, figures, found, items, kind_of, standing, told
+from deploy.reconciliation.closing import standing
 from flows.rating.workbook import write_sheets
 from flows.reconciliation.posting import payment_rules
 from schemas.money import yuan
@@ -93,9 +94,10 @@ class Report(msgspec.Struct):
 
     def said(self) -> list[str]:
         """What is said below the heading."""
-        return [
+        titles = [
             f"{one.title}  {one.row['closed_by']}  {shanghai(one.row['closed_at'])}" for one in self.sections
         ]
+        return [*titles, *remarks(*(one.row for one in self.sections))]
 
     def closed(self) -> list[tuple[str, ...]]:
         """A line for each, and what they come to together."""

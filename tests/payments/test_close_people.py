@@ -14,6 +14,9 @@ from clickhouse_connect.driver.client import Client
 from openpyxl import load_workbook
 from pypdf import PdfReader
 
+from dashboards.closes import items
+from dashboards.payments import figures, to_text
+from dashboards.records import record
 from deploy import cashier
 from deploy.commands import closes
 from deploy.reconciliation import closing
@@ -28,7 +31,7 @@ from tests.channels.world import NOON, world
 from tests.channels.world import told as told_by
 from tests.deploy.command import waybook
 from tests.payments.closes import day
-from tests.payments.world import GROUP, due, paid
+from tests.payments.world import GROUP, due, paid, refunded
 from tests.payments.written import Written, written
 
 SHOP = Account("other", "SHOP-7")
@@ -295,6 +298,27 @@ def test_the_command_line(closed: Written, tmp_path: Path, monkeypatch: pytest.M
     assert "被拒绝 refused: unknown_merchant" in run(*asked, "--channel", "other", "--merchant", "X")[1]
 
 
+def test_why_suspense_is_negative_is_told(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """A refund whose payment has not come is money out of which nobody knows what it is for."""
+    with written(tmp_path_factory.mktemp("store")) as made:
+        made.take(refunded("R1", "7.00", "never-came")).until(NOON + 4 * DAY)
+        assert told(
+            made,
+            asked(made.client, "2025-11-11", "张三", "day", Named(made.exception("refund_orphan"), "查")),
+        )[0]
+        (row,) = closing.standing(made.client)
+        assert row["suspense"] == -7
+        report = report_of(made.client, [row["close_id"]], "", "", "")
+        for lines in (
+            closing.listing(made.client),
+            closing.showing(made.client, row["close_id"]),
+            report.said(),
+            record(made.client, "close", row["close_id"]).lines,
+            to_text(figures(made.client)).splitlines(),
+        ):
+            assert sum("待核销为负：" in line for line in lines) == 1
+
+
 def test_the_cashier_of_the_demo_closes_days_and_names_what_stays_open(
     closed: Written, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -310,7 +334,7 @@ def test_the_cashier_of_the_demo_closes_days_and_names_what_stays_open(
         works.step()
         found = [row for row in closed.rows["close"] if row["channel"] == "till"]
     assert [(row["status"], row["last"].day) for row in found] == [("refused", 15), ("closed", 15)]
-    assert [item.kind for item in closing.items(found[-1])].count("unknown_payment") == 2
+    assert [item.kind for item in items(found[-1])].count("unknown_payment") == 2
     closed.take(*(msgspec.structs.replace(event, **till) for event in parts(day("16"))))
     for _ in range(3):
         works.step()

@@ -5,11 +5,12 @@ from datetime import date
 
 import pytest
 
+from dashboards.asked import showing
 from dashboards.payments import figures
 from dashboards.trail import one_meant, trail
 from dashboards.why import explained
 from deploy.reconciliation import people
-from deploy.reconciliation.people import Answer, listing, showing, undone
+from deploy.reconciliation.people import Answer, listing, undone
 from deploy.reconciliation.taken import WRITING, became
 from schemas.money import YUAN
 from schemas.payments import BillLine, exception_id
