@@ -14,6 +14,7 @@ from clickhouse_connect.driver.client import Client
 from dashboards.queries import Row, rows
 from dashboards.terms import BUCKETS, EXCEPTION_STATES, EXCEPTIONS, NEGATIVE, SEVERITIES, channel_name
 from dashboards.words import shanghai
+from schemas.counted import counted
 
 CHANNELS = """
 SELECT channel, currency, sum(payments) AS n, sumIf(c.amount, direction = 'in') AS money_in,
@@ -130,7 +131,7 @@ def to_text(seen: Figures) -> str:
                 for row in seen.channels
             ),
             f"已核销 matched {share(matched)}: {matched['found']:,.2f} of {matched['money']:,.2f} yuan, "
-            f"{matched['wholly']:,} of {matched['n']:,} payments wholly",
+            f"{matched['wholly']:,} of {counted(matched['n'], 'payment')} wholly",
             "待处理异常 open exceptions",
             *(
                 f"  {row['n']:>10,}  {_asked(row)}  最早 oldest {shanghai(row['oldest'])}"

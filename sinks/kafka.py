@@ -5,6 +5,7 @@ from typing import Any
 
 from confluent_kafka import Producer
 
+from schemas.counted import counted
 from schemas.settings import Settings
 from schemas.topics import PARTITIONER
 
@@ -73,7 +74,7 @@ class Records:
         left = self._producer.flush(GIVE_UP_MS / 1000 + 30)
         self._check()
         if left:
-            raise DeliveryError(f"{left} records are still on their way")
+            raise DeliveryError(f"{counted(left, 'record is', 'records are')} still on the way")
 
     def _check(self) -> None:
         if self._failed is not None:

@@ -13,6 +13,7 @@ from deploy.reconciliation.close_report import report_of, to_excel
 from deploy.reconciliation.known import require_group
 from deploy.reconciliation.pdf import to_pdf
 from deploy.terminal import some
+from schemas.counted import counted
 from schemas.payments import CloseAsked, ReopenAsked
 from sinks.kafka import Records
 
@@ -30,7 +31,9 @@ def close(arguments: argparse.Namespace) -> int:
     code = _sent(arguments, *events)
     if arguments.unnamed is not None:
         lines = closing.write_unnamed(client, [event.id for event in events], arguments.unnamed)
-        sys.stdout.write(f"{arguments.unnamed}: {lines} items without a reason; with reasons: --names\n")
+        sys.stdout.write(
+            f"{arguments.unnamed}: {counted(lines, 'item')} without a reason; with reasons: --names\n"
+        )
     return code
 
 

@@ -99,7 +99,7 @@ def test_an_outlet_is_sold(settings: Settings, waybook: Waybook, tmp_path: Path)
         assert "2025-11-12 is not over" in books("close", "2025-11-12", "总部").stderr
         assert books("close", "2025-11-11", " ").stderr == "nobody closes or reopens: say --by NAME\n"
         waits = books("close", "2025-11-11", "总部")
-        assert (waits.returncode, waits.stdout) == (1, "1 cases of differing weights are undecided\n")
+        assert (waits.returncode, waits.stdout) == (1, "1 case of differing weights is undecided\n")
         assert "say --yes" in waits.stderr
         closed = books("close", "2025-11-11", "总部", "--yes").stdout
         assert "published: the books are closed through 2025-11-11" in closed

@@ -216,7 +216,7 @@ def test_names_are_read_as_spreadsheets_save_them(charset: str, tmp_path: Path) 
                 "names.csv row 4 column reason: reason has 1 to 256 characters, and not 257",
             ],
         ),
-        (b"item,reason\nex-1\n", ["names.csv row 2: has 1 cells, not 2"]),
+        (b"item,reason\nex-1\n", ["names.csv row 2: has 1 cell, not 2"]),
         (b"\xff\xfei\0", ["names.csv row 1: is written in UTF-16"]),
         (b"item,reason\n\xff\xff\n", ["names.csv row 2: is no text in UTF-8"]),
     ],
