@@ -51,6 +51,8 @@ CLOSED = (
 OPEN = ("渠道", "商户", "差异号", "种类", "对象", "金额", "原因", "列明于")
 LATE_HEAD = ("渠道", "商户", "入账日", "所属日", "分录", "笔数", "金额")
 DAY_HEAD = ("渠道", "商户", "日", *SUMMED_HEAD, "结账人", "结账号")
+NUMBERED = frozenset((*SUMMED_HEAD, "起", "止", "日", "入账日", "所属日", "笔数", "金额"))
+"""Columns of numbers and dates."""
 STAMP = (1980, 1, 1, 0, 0, 0)
 """When a workbook's parts were packed, as far as ZIP can say it."""
 
@@ -191,7 +193,7 @@ def _section(client: Client, row: Row) -> Section:
 def to_excel(report: Report) -> bytes:
     """A workbook, a sheet for each table."""
     made = io.BytesIO()
-    write_sheets(report.tables(), made)
+    write_sheets(report.tables(), made, NUMBERED)
     return _undated(made.getvalue(), report.at)
 
 

@@ -20,7 +20,7 @@ from dashboards.records import record
 from deploy import cashier
 from deploy.commands import closes
 from deploy.reconciliation import closing
-from deploy.reconciliation.close_report import Report, report_of, to_excel
+from deploy.reconciliation.close_report import SUMMED_HEAD, Report, Section, report_of, to_excel
 from deploy.reconciliation.closing import Account
 from deploy.reconciliation.pdf import to_pdf
 from schemas.payments import CloseAsked, Named, Period
@@ -137,6 +137,26 @@ def test_a_workbook_tells_figures_days_what_is_open_and_what_came_late(
     ]
     assert [line[4] for line in found["数字 Figures"][1:] if line[3] == "received"] == [3]
     assert raw == to_excel(report), "the same closes give the same bytes"
+
+
+def test_what_is_no_figure_is_text_in_a_workbook(report: Report) -> None:
+    """Merchants' numbers consist of digits, and spreadsheets keep fifteen of them; people may be called by a number."""
+    section = report.sections[0]
+    row = section.row | {"merchant": "1900000109000000001", "closed_by": "1001", "of_group": "12"}
+    late = [one | {"posting": "receivable_paid"} for one in section.late]
+    made = to_excel(Report([Section(row, [one | {"merchant": "123"} for one in section.days], late)]))
+    book = load_workbook(io.BytesIO(made))
+    types: dict[str, set[str]] = {}
+    for sheet in book:
+        for column in sheet.iter_cols():
+            types.setdefault(str(column[0].value), set()).update(
+                cell.data_type for cell in column[1:] if cell.value not in (None, "")
+            )
+    dates, numbers = {"起", "止", "日", "入账日", "所属日"}, {*SUMMED_HEAD, "笔数", "金额"}
+    assert {name for name, found in types.items() if found == {"d"}} == dates
+    assert {name for name, found in types.items() if found == {"n"}} == numbers
+    assert all(found == {"s"} for name, found in types.items() if name not in dates | numbers), types
+    assert book["结账 Closes"]["C2"].value == "1900000109000000001"
 
 
 def test_a_pdf_tells_the_same(report: Report) -> None:
