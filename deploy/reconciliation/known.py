@@ -18,6 +18,8 @@ def require_group(client: Client, group: str) -> None:
     if not group:
         return
     there = {row["of_group"] for row in rows(client, GROUPS)}
+    if group in there:
+        return
     for row in rows(client, RULES, file=FILE):
         channels = read_channels({FILE: row["content"]}).channels.values()
         there |= {merchant.group for channel in channels for merchant in channel.merchant}
