@@ -345,17 +345,21 @@ class Demo:
                 *_lines("fees, yuan", (f"{FEES[fee][0]} {yuan(units)}" for fee, units in booked)),
                 f"  journal rows  {one[3]:,}",
                 f"  balance       debits {yuan(one[8])} − credits {yuan(one[9])} = {yuan(one[8] - one[9])} yuan",
-                f"  accounts      {one[4]:,} movements; commands: {one[5]:,} carried out, {one[6]:,} refused; "
-                f"{one[7]:,} notices",
-                f"  cold store    {one[10]:,} stays opened, {one[11]:,} closed; {one[12]:,} refused at the gate",
+                f"  accounts      {counted(one[4], 'movement')}; commands: {one[5]:,} carried out, {one[6]:,} refused; "
+                f"{counted(one[7], 'notice')}",
+                f"  cold store    {counted(one[10], 'stay')} opened, {one[11]:,} closed; "
+                f"{one[12]:,} refused at the gate",
                 f"  hauls         {one[16]:,} charged, {one[17]:,} of them taken back because they did not take place",
                 f"  payments      {money.booked:,} of {money.happened:,} booked, {money.told:,} of them notified, the "
                 f"others in bills; matched as meant {money.matched:,}, open {money.open:,}, "
-                f"wrong {len(money.wrong):,}; {money.refused:,} notifications refused, {money.decisions:,} decisions",
+                f"wrong {len(money.wrong):,}; {counted(money.refused, 'notification')} refused, "
+                f"{counted(money.decisions, 'decision')}",
                 *own(money),
-                f"  closes        {one[13]:,} days of channels' merchants closed, {one[14]:,} open items named; "
-                f"{one[15]:,} entries booked later because their day was closed",
-                f"  deductions    {money.deducted:,} dues paid from accounts, {money.waiting:,} wait for money in them",
+                f"  closes        {counted(one[13], 'day')} of channels' merchants closed, "
+                f"{counted(one[14], 'open item')} named; {counted(one[15], 'entry', 'entries')} "
+                "booked later because their day was closed",
+                f"  deductions    {counted(money.deducted, 'due')} paid from accounts, "
+                f"{counted(money.waiting, 'waits', 'wait')} for money in them",
                 *_lines("exceptions", (_counted(kind, *counts) for kind, counts in money.exceptions.items())),
                 f"  audit         {'passed' if passed else 'FAILED'}",
                 f"  latency       p50 {p50}, p99 {p99}, from arrival to queryable row",

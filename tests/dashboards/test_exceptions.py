@@ -78,6 +78,14 @@ def test_all_of_it_is_in_the_window(url: str, browser_page: Page, path: str, wid
     assert browser_page.evaluate(inside)
 
 
+@pytest.mark.parametrize("path", [f"exception/{UNKNOWN}", "decision/K2", "close/C1"])
+def test_what_is_told_of_an_id_is_in_the_window(url: str, browser_page: Page, path: str) -> None:
+    browser_page.set_viewport_size({"width": 1000, "height": 900})
+    browser_page.goto(f"{url}{path}")
+    assert browser_page.locator("li").count()
+    assert browser_page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
 def test_what_sleeps_stands_apart(url: str, store: Store) -> None:
     text = get(f"{url}exceptions", timeout=60).text
     awake_, asleep = text.split("<h2>暂缓")
