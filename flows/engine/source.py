@@ -10,7 +10,6 @@ would be joined over hours instead of milliseconds. So while some input has more
 only up to its newest record in Kafka's time (`_horizon`).
 """
 
-import logging
 import time
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -22,6 +21,7 @@ from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, TopicPartiti
 from flows.engine import crash, metrics
 from flows.engine.block import Block, Plan, Records
 from flows.engine.log import log
+from schemas.away import kafka_log
 
 Message = Any
 """confluent_kafka.Message, whose parts are all optional for the type checker."""
@@ -104,7 +104,7 @@ class Cutter(StatefulSourcePartition[Any, Any]):
         self._at_end: set[tuple[str, int]] = set()
         self._last = time.monotonic()
         self._watched = 0.0
-        self._consumer = Consumer({**CONSUMER, **options}, logger=logging.getLogger("waybook.kafka"))
+        self._consumer = Consumer({**CONSUMER, **options}, logger=kafka_log())
         self._begun = position.n > 0
         self._paused: set[tuple[str, int]] = set()
         self._assign([i for i in inputs if self._begun or i.first])
