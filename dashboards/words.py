@@ -81,6 +81,8 @@ CASES = {
     "decided": ("已裁决", "decided"),
     "closed": ("已关闭", "closed"),
 }
+DIFFERED = ("重量不符", "the weights differ")
+"""A case of which something has come since."""
 TREATMENTS = {
     "charge": ("照计", "charged by the weight that counts"),
     "provisional": ("暂计", "charged provisionally"),
