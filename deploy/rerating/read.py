@@ -198,7 +198,8 @@ FROM ({source}) AS c {"".join(joins)} {order_by}"""
 
 
 _TERMS = """
-LEFT JOIN (SELECT waybill, event_id, any(toJSONString((pieces, channel, billing, direction,
+LEFT JOIN (SELECT waybill, event_id, any(toJSONString((pieces, channel, billing,
+                  if(direction = 'forward' AND related != '', 'redirect', toString(direction)),
                   toInt64(insured * 10000), toInt64(cod * 10000), promised_hours))) AS terms
            FROM order_terms WHERE {of_these} GROUP BY waybill, event_id) AS t
        ON t.waybill = c.waybill AND t.event_id = o.newest.1"""
