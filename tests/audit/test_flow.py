@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from typing import Any, cast
 
+import msgspec
 import pytest
 from clickhouse_connect.driver.client import Client
 
@@ -16,7 +17,7 @@ from deploy.audit.report import Report
 from deploy.audit.store import Store
 from deploy.transfers import Known
 from flows.fees.current import FEES
-from flows.fees.model import OF_STORES
+from flows.fees.model import OF_STORES, Fees
 from schemas.events import (
     BalanceMoved,
     Event,
@@ -26,13 +27,14 @@ from schemas.events import (
     TariffWithdrawn,
     Tick,
 )
+from schemas.identity import version_of
 from schemas.times import HOUR, business_day, date_of
 from schemas.topics import DEVICES
 from tests.audit import world
 from tests.audit.lane import Lane, Record, held, record
 from tests.audit.remembered import audited
 from tests.audit.tampering import Kept
-from tests.lifecycle.fees import SHARED
+from tests.lifecycle.fees import SHARED, with_more, with_prices_of_more
 from tests.volume import seeds
 
 PARCELS = 150
@@ -63,14 +65,17 @@ def play(
     spoil: bool = False,
     hands: Mapping[int, Sequence[Event]] = {},
     rich: bool = False,
+    fees: Fees | None = None,
+    restart: int = -1,
 ) -> tuple[Report, int]:
     """Write the books of a seed's parcels and audit them; also the data time at the end.
 
     `books`: tariff books, each with the block in which it is published. `wait`: hours that pass at the end.
     `spoil`: nonsense comes, too. `hands`: outlets that change hands, by block; their balances go over at the end.
-    `rich`: parcels have terms, couriers and claims, and provinces a share.
+    `rich`: parcels have terms, couriers and claims, and provinces a share. `fees`: others than these. `restart`: the
+    block before which the lanes begin anew from their recovery stores.
     """
-    fees = SHARED if rich else FEES
+    fees = fees or (SHARED if rich else FEES)
     every = [Lane(client, number, (number,), fees) for number in range(lanes)]
     events = list(world.disordered(parcels, seed))
     if rich:
@@ -88,6 +93,8 @@ def play(
             if spoil:
                 mine += [Record(DEVICES.name, 0, raw) for raw in world.spoiled(some, random.Random(seed))]
             for lane in every:
+                if block == restart:
+                    lane.restart()
                 of_lane: list[Record] = [one for one in mine if one.partition == lane.writer.lane]
                 lane.block(control + ticks + of_lane)
         last = record(Tick(id="last", time=now + wait * HOUR))
@@ -209,6 +216,30 @@ def test_every_fee(empty: Client, seed: int) -> None:
     assert report.passed, report.to_text()
     (fees,) = empty.query("SELECT uniqExact(fee) FROM charge").result_rows[0]
     assert fees == sum(len(due.fees) for due in FEES.dues if due.trigger not in OF_STORES)
+
+
+MORE = 40
+
+
+@pytest.mark.parametrize("seed", seeds(2, 70, 71, 72))
+def test_many_more_fees_than_there_are(empty: Client, seed: int) -> None:
+    """They come into force on the way, then other prices, the lanes are restarted in between, or they are withdrawn."""
+    rich = world.tariff("rich", rich=True)
+    files = with_prices_of_more(rich.files, MORE)
+    more = msgspec.structs.replace(rich, id="more", name="more", files=files, version=version_of(files))
+    dearer = world.tariff("dearer", 30, rich=True)
+    gone = TariffWithdrawn(id="w", time=world.START, version=more.version, withdrawn_by="me")
+    books: list[tuple[int, TariffPublished | TariffWithdrawn]] = [(0, rich), (2, more), (6, dearer)]
+    if seed % 2:
+        books.append((7, gone))
+    report, _ = play(empty, seed, books, rich=True, fees=with_more(MORE), restart=4, lanes=1 + seed % 2)
+    assert report.passed, report.to_text()
+    charged = empty.query("SELECT uniqExact(fee) FROM charge WHERE fee LIKE 'more\\_%'").result_rows
+    assert charged == [(MORE,)]
+    waited = empty.query(
+        "SELECT DISTINCT reason FROM waiting WHERE fee LIKE 'more\\_%' AND reason != ''"
+    ).result_rows
+    assert {row[0] for row in waited} >= {"no_order", "no_weight", "no_price"}
 
 
 @pytest.mark.parametrize("seed", seeds(2, 73, 74, 75))

@@ -1,8 +1,11 @@
 """What the tests of fees share: a book that prices every fee, a second hub, and stories with terms and claims."""
 
+from collections.abc import Sequence
+
 import msgspec
 
 from flows.fees.current import TEXTS
+from flows.fees.model import Fees
 from flows.fees.read import read_fees
 from schemas.events import Claim, ClaimWithdrawn, Event, NetworkPublished
 from schemas.identity import version_of
@@ -27,6 +30,55 @@ def priced(prices: dict[str, str]) -> dict[str, str]:
 
 SHARED = read_fees(TEXTS[0].replace("share_bp = 0", "share_bp = 500"), *TEXTS[1:])
 """Five per cent of the transit fee go to the province."""
+
+TRIGGERS = ("ordered", "picked_up", "weighed", "signed")
+CONDITIONS = ("required = true", 'needs = "insured"', 'parcels = "return"', 'needs = "cod"', "")
+
+
+def with_more(most: int, texts: Sequence[str] = TEXTS) -> Fees:
+    """The fees and so many more that outlets owe headquarters, `more_1` to the last, at the end of the file.
+
+    They fall due at each of the parcel's moments in turn, all in turn required, on conditions and optional.
+    """
+    dues, posting, chart = texts
+    for n in range(1, most + 1):
+        payer = ("origin", "destination")[n % 2]
+        dues += (
+            f'\n[[due]]\nname = "more_{n}"\nzh = "杂费{n}"\nen = "more {n}"\n'
+            f'trigger = "{TRIGGERS[n % len(TRIGGERS)]}"\n{CONDITIONS[n % len(CONDITIONS)]}\n'
+        )
+        posting += f"""
+[[fee]]
+name = "more_{n}"
+zh = "杂费{n}"
+en = "more {n}"
+payer = "{payer}"
+payee = "headquarters"
+legs = [
+    {{ book = "payer", account = "6101", side = "D" }},
+    {{ book = "payer", account = "2101", side = "C" }},
+    {{ book = "payee", account = "1002", side = "D" }},
+    {{ book = "payee", account = "4002", side = "C" }},
+]
+"""
+    return read_fees(dues, posting, chart)
+
+
+def with_prices_of_more(files: dict[str, str], most: int) -> dict[str, str]:
+    """A book with prices of these fees: n fen each; every third has a fen for each kilogram beyond the first, too."""
+    files = dict(files)
+    for n in range(1, most + 1):
+        shape, text = '"flat"', f"price\n{n / 100:.2f}\n"
+        if n % 3 == 0:
+            shape = '"first_continued"\nweight = "actual"\ncontinued_unit_kg = "exact"'
+            text = f"first_kg,first_price,continued_price\n1,{n / 100:.2f},0.01\n"
+        files[f"more_{n}.csv"] = text
+        files["book.toml"] += (
+            f'\n[[table]]\nfee = "more_{n}"\nfile = "more_{n}.csv"\nshape = {shape}\n'
+            "effective_from = 2025-01-01\n"
+        )
+    return files
+
 
 TWO_HUBS = {
     **NETWORK_FILES,

@@ -7,6 +7,7 @@ import pytest
 from flows.fees.current import FEES
 from flows.lifecycle.parcel import MARK, Parcel, over
 from flows.lifecycle.process import _find
+from flows.lifecycle.reasons import NO_ORDER, with_reason
 from schemas.events import Event
 from schemas.limits import AHEAD
 from schemas.times import DAY, HOUR
@@ -115,7 +116,7 @@ def test_a_finished_parcel_that_waits_again_is_not_over() -> None:
     is_over = over(3 * DAY, FEES.finished)
     assert not is_over(parcel, START + 3 * DAY)
     assert is_over(parcel, START + 3 * DAY + 1)
-    parcel.waits = 1
+    parcel.waits = with_reason((), 0, NO_ORDER)
     assert not is_over(parcel, START + 300 * DAY)
-    parcel.waits, parcel.done = 0, FEES.finished & ~1 << 1
+    parcel.waits, parcel.done = (), FEES.finished & ~1 << 1
     assert not is_over(parcel, START + 300 * DAY)
