@@ -192,7 +192,7 @@ def test_nonsense(empty: Client) -> None:
     assert anomalies == 3
 
 
-@pytest.mark.parametrize("seed", seeds(3, 21, 22, 26, 23, 27))
+@pytest.mark.parametrize("seed", seeds(2, 21, 22, 26, 23, 27))
 def test_books_published_on_the_way(empty: Client, seed: int) -> None:
     books = [
         (2, world.tariff("late", **VARIANTS[seed % 8])),
@@ -203,7 +203,7 @@ def test_books_published_on_the_way(empty: Client, seed: int) -> None:
     assert report.passed, report.to_text()
 
 
-@pytest.mark.parametrize("seed", seeds(2, 70, 71, 72))
+@pytest.mark.parametrize("seed", seeds(1, 70, 71, 72))
 def test_every_fee(empty: Client, seed: int) -> None:
     report, _ = play(empty, seed, [(0, world.tariff("rich", rich=True))], rich=True, lanes=1 + seed % 2)
     assert report.passed, report.to_text()
@@ -233,7 +233,7 @@ def test_prices_of_more_fees_come_on_the_way(empty: Client, seed: int) -> None:
     assert report.passed, report.to_text()
 
 
-@pytest.mark.parametrize("seed", seeds(2, 80, 89, 90))
+@pytest.mark.parametrize("seed", seeds(1, 80, 89, 90))
 def test_policies_and_prices_of_more_fees_come_on_the_way(empty: Client, seed: int) -> None:
     books = [
         (0, world.tariff("one", rich=True, **VARIANTS[seed % len(VARIANTS)])),
