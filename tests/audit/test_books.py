@@ -73,7 +73,7 @@ def everything(seed: int) -> list[ParcelEvent]:
     return books.with_terms(world.disordered(PARCELS, seed))
 
 
-@pytest.mark.parametrize("seed", seeds(2, 90, 91, 92))
+@pytest.mark.parametrize("seed", seeds(1, 90, 91, 92))
 def test_a_table_of_every_kind(empty: Client, seed: int) -> None:
     report = play(empty, books.directory(), books.tariff(), everything(seed))
     assert report.passed, report.to_text()

@@ -51,6 +51,8 @@ VARIANTS: tuple[dict[str, Any], ...] = (
     {"treatment": "provisional", "lines": world.LINES, "by_weight": True},
     {"lines": world.LINES, "precedence": world.OTHER_PRECEDENCE},
 )
+WHOLE = 6
+"""Of the seeds the one under which all comes that can."""
 
 
 def play(
@@ -163,7 +165,7 @@ def test_outlets_change_hands(empty: Client, seed: int, lanes: int) -> None:
     }
 
 
-@pytest.mark.parametrize("seed", range(len(VARIANTS)))
+@pytest.mark.parametrize("seed", [seed for seed in range(len(VARIANTS)) if seed != WHOLE])
 def test_unlucky_parcels(empty: Client, seed: int) -> None:
     report, _ = play(empty, seed, [(0, world.tariff("one", **VARIANTS[seed]))])
     assert report.passed, report.to_text()
@@ -171,8 +173,9 @@ def test_unlucky_parcels(empty: Client, seed: int) -> None:
 
 
 def test_all_that_can_come_of_weights_and_chains_comes(empty: Client) -> None:
-    report, _ = play(empty, 6, [(0, world.tariff("one", **VARIANTS[6]))])
+    report, _ = play(empty, WHOLE, [(0, world.tariff("one", **VARIANTS[WHOLE]))])
     assert report.passed, report.to_text()
+    assert report.counts.charges > 3 * PARCELS
     for table, column, wanted in (
         ("weight_case", "status", {"opened", "changed", "decided"}),
         ("weight_decision", "decision", {"confirm", "override"}),
@@ -199,7 +202,7 @@ def test_nonsense(empty: Client) -> None:
     assert anomalies == 3
 
 
-@pytest.mark.parametrize("seed", seeds(3, 21, 22, 26, 23, 27))
+@pytest.mark.parametrize("seed", seeds(2, 21, 22, 26, 23, 27))
 def test_books_published_on_the_way(empty: Client, seed: int) -> None:
     books = [
         (2, world.tariff("late", **VARIANTS[seed % 8])),
@@ -210,7 +213,7 @@ def test_books_published_on_the_way(empty: Client, seed: int) -> None:
     assert report.passed, report.to_text()
 
 
-@pytest.mark.parametrize("seed", seeds(2, 70, 71, 72))
+@pytest.mark.parametrize("seed", seeds(1, 70, 71, 72))
 def test_every_fee(empty: Client, seed: int) -> None:
     report, _ = play(empty, seed, [(0, world.tariff("rich", rich=True))], rich=True, lanes=1 + seed % 2)
     assert report.passed, report.to_text()
@@ -242,15 +245,18 @@ def test_many_more_fees_than_there_are(empty: Client, seed: int) -> None:
     assert {row[0] for row in waited} >= {"no_order", "no_weight", "no_price"}
 
 
-@pytest.mark.parametrize("seed", seeds(2, 73, 74, 75))
+def penalties(client: Client) -> int:
+    """Breaches that have cost one."""
+    sql = "SELECT uniqExact(waybill, part) FROM charge WHERE part LIKE 'breach:%'"
+    return int(client.query(sql).result_rows[0][0])
+
+
+@pytest.mark.parametrize("seed", seeds(1, 74, 75))
 def test_breaches_that_are_final_cost_penalties(empty: Client, seed: int) -> None:
     books = [(0, world.tariff("rich", rich=seed != 74))]
     report, _ = play(empty, seed, books, rich=True, lanes=1 + seed % 2, wait=110)
     assert report.passed, report.to_text()
-    (penalties,) = empty.query(
-        "SELECT uniqExact(waybill, part) FROM charge WHERE part LIKE 'breach:%'"
-    ).result_rows[0]
-    assert penalties > (0 if seed == 74 else 10)
+    assert penalties(empty) > (0 if seed == 74 else 10)
 
 
 @pytest.mark.parametrize("seed", [80, 81])
@@ -264,7 +270,7 @@ def test_prices_of_more_fees_come_on_the_way(empty: Client, seed: int) -> None:
     assert report.passed, report.to_text()
 
 
-@pytest.mark.parametrize("seed", seeds(2, 80, 89, 90))
+@pytest.mark.parametrize("seed", seeds(1, 80, 89, 90))
 def test_policies_and_prices_of_more_fees_come_on_the_way(empty: Client, seed: int) -> None:
     books = [
         (0, world.tariff("one", rich=True, **VARIANTS[seed % len(VARIANTS)])),
@@ -392,6 +398,7 @@ TAMPERED = (
 def test_a_changed_penalty_is_noticed(empty: Client) -> None:
     report, data_time = play(empty, 73, [(0, world.tariff("rich", rich=True))], rich=True, lanes=2, wait=110)
     assert report.passed, report.to_text()
+    assert penalties(empty) > 10
     kept = Kept(empty, {table for table, *_ in TAMPERED})
     for table, change, where, noticed in TAMPERED:
         kept.change(table, where, change)
