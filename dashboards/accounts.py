@@ -31,6 +31,15 @@ KNOWN = """
 SELECT count() AS n FROM (
     SELECT 1 FROM site WHERE outlet = {party:String} LIMIT 1
     UNION ALL SELECT 1 FROM account_movement WHERE party = {party:String} LIMIT 1)"""
+BOOKS_KNOWN = """
+SELECT count() AS n FROM (
+    SELECT 1 FROM journal WHERE book = {book:String} LIMIT 1
+    UNION ALL SELECT 1 FROM party WHERE party = {book:String} LIMIT 1
+    UNION ALL SELECT 1 FROM site WHERE outlet = {book:String} LIMIT 1)"""
+ACCOUNT_KNOWN = """
+SELECT count() AS n FROM (
+    SELECT 1 FROM account WHERE account = {account:String} LIMIT 1
+    UNION ALL SELECT 1 FROM journal WHERE account = {account:String} LIMIT 1)"""
 NAME = """
 SELECT name FROM (
     SELECT name, seq, line, 1 AS told FROM party WHERE party = {party:String}
@@ -137,6 +146,14 @@ class Balance(msgspec.Struct, frozen=True):
 def is_known(client: Client, party: str) -> bool:
     """Whether it is an outlet of the directory or has virtual accounts."""
     return bool(rows(client, KNOWN, party=party)[0]["n"])
+
+
+def require_book(client: Client, book: str, account: str = "") -> None:
+    """Raises LookupError for a book, or an account, that neither the directory nor the journal has."""
+    if book != HQ and not rows(client, BOOKS_KNOWN, book=book)[0]["n"]:
+        raise LookupError(f"there is no book {book}: it is {HQ}, or a party's as waybook parties lists it")
+    if account and not rows(client, ACCOUNT_KNOWN, account=account)[0]["n"]:
+        raise LookupError(f"there is no account {account}: waybook trial-balance lists those that are used")
 
 
 def name_of(client: Client, party: str) -> str:

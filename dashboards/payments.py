@@ -5,15 +5,16 @@ Sums over currencies make no sense: each is told by itself; the share that is ma
 deducted from virtual accounts came through a channel before: it is no further money.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from decimal import Decimal
 
 import msgspec
 from clickhouse_connect.driver.client import Client
 
 from dashboards.queries import Row, rows
-from dashboards.terms import BUCKETS, EXCEPTION_STATES, EXCEPTIONS, SEVERITIES, channel_name
+from dashboards.terms import BUCKETS, EXCEPTION_STATES, EXCEPTIONS, NEGATIVE, SEVERITIES, channel_name
 from dashboards.words import shanghai
+from schemas.counted import counted
 
 CHANNELS = """
 SELECT channel, currency, sum(payments) AS n, sumIf(c.amount, direction = 'in') AS money_in,
@@ -112,6 +113,11 @@ def place_name(row: Row) -> tuple[str, str]:
     return name, f"{row['account'] or '未记账 not in the ledger'} {row['currency']}"
 
 
+def remarks(suspense: Iterable[Decimal]) -> list[str]:
+    """What is said of figures of suspense: nothing, unless one is negative."""
+    return [" — ".join(NEGATIVE)] if any(amount < 0 for amount in suspense) else []
+
+
 def to_text(seen: Figures) -> str:
     """For a terminal."""
     matched = seen.matched
@@ -125,7 +131,7 @@ def to_text(seen: Figures) -> str:
                 for row in seen.channels
             ),
             f"已核销 matched {share(matched)}: {matched['found']:,.2f} of {matched['money']:,.2f} yuan, "
-            f"{matched['wholly']:,} of {matched['n']:,} payments wholly",
+            f"{matched['wholly']:,} of {counted(matched['n'], 'payment')} wholly",
             "待处理异常 open exceptions",
             *(
                 f"  {row['n']:>10,}  {_asked(row)}  最早 oldest {shanghai(row['oldest'])}"
@@ -136,6 +142,7 @@ def to_text(seen: Figures) -> str:
                 f"  {row['stands']:>16,.2f}  待核销 {row['unknown']:>14,.2f}  {'  '.join(place_name(row))}"
                 for row in seen.cash
             ),
+            *(f"  {remark}" for remark in remarks(row["unknown"] for row in seen.cash)),
             "应收账龄 aging of receivables",
             *(
                 f"  {row['owed']:>16,.2f} {row['currency']}  {row['n']:>8,}  {BUCKETS[row['bucket']]} {row['bucket']}"

@@ -45,6 +45,7 @@ _PATTERNS = {
     **dict.fromkeys(("n", "m"), r"\d+"),
     **dict.fromkeys(("amount", "other"), r"-?[\d.]+|[A-Z]{3}"),
     **dict.fromkeys(_CODES, r"[a-z][a-z0-9_]*"),
+    "dues": r"[\d,]+ dues?",
     "day": r"\d{4}-\d\d-\d\d",
     "time": r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d",
     "bill": r"[^()]+",
@@ -97,6 +98,7 @@ _READINGS: dict[str, Reading] = {
     "field": _coded(_FIELDS),
     "money": lambda name: Told("金额", "amount") if name == "amount_e4" else None,
     "units": _units,
+    "dues": lambda text: Told(f"{text.partition(' ')[0]} 张单据", text),
 }
 
 

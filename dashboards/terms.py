@@ -86,6 +86,12 @@ DUE_STATES = Labels(
 SETTLES = Labels(account=("账户扣款", "account"), payment=("须付款", "payment"))
 SORTS = Labels(trade=("交易账单", "trade bill"), fund=("资金账单", "fund bill"))
 VOUCHERS = Labels(match=("核销", "match"), difference=("差额", "difference"), write_off=("核减", "write-off"))
+NEGATIVE = (
+    "待核销为负：已付出或退回而未找到单据或原支付的款，多于未核销的来款",
+    "suspense below zero: more has gone out than come in of which nobody knows what it is for, as refunds whose "
+    "payment has not come or money out without a document",
+)
+"""Why money in suspense, which is money in less money out, may be negative: said where such a figure is shown."""
 RULES = Labels(
     decided=("人工裁决", "decided"),
     refund=("退款", "refund"),

@@ -1,6 +1,6 @@
 """A payment, or a document, from what it comes to down to what told of it: `waybook payments show`, and its page."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import msgspec
 from clickhouse_connect.driver.client import Client
@@ -15,6 +15,9 @@ from schemas.reasons import ANSWER
 KNOWN = """
 SELECT (SELECT count() FROM payment WHERE payment = {name:String}) AS payments,
        (SELECT count() FROM receivable WHERE document = {name:String}) AS documents"""
+THERE = """
+SELECT DISTINCT payment AS name FROM payment WHERE payment IN {names:Array(String)}
+UNION ALL SELECT DISTINCT document FROM receivable WHERE document IN {names:Array(String)}"""
 NUMBERED = """
 SELECT DISTINCT payment FROM payment WHERE {name:String} != '' AND (number = {name:String} OR `order` = {name:String})
 ORDER BY payment LIMIT 20"""
@@ -89,10 +92,21 @@ class Step(msgspec.Struct, frozen=True):
         return f"{self.label}  {self.when}  {self.text}"
 
 
+def is_known(client: Client, name: str) -> bool:
+    """Whether there is a payment or a document of just this name."""
+    return any(rows(client, KNOWN, name=name)[0].values())
+
+
+def known_of(client: Client, names: Iterable[str]) -> set[str]:
+    """Those of the names that are payments or documents; others have only been named, and no page tells of them."""
+    wanted = sorted(set(names) - {""})
+    return {row["name"] for row in rows(client, THERE, names=wanted)} if wanted else set()
+
+
 def meant(client: Client, name: str) -> list[str]:
     """What a name may stand for: a payment or document of that name, else the payments that a channel knows by this
     number or that name it as their order, some of them."""
-    if any(rows(client, KNOWN, name=name)[0].values()):
+    if is_known(client, name):
         return [name]
     return [row["payment"] for row in rows(client, NUMBERED, name=name)]
 
@@ -111,15 +125,15 @@ def one_meant(client: Client, name: str) -> str:
 
 def trail(client: Client, name: str) -> list[Step]:
     """All about a payment's key or a document. Raises LookupError."""
-    known = rows(client, KNOWN, name=name)[0]
-    if not known["payments"] and not known["documents"]:
+    words, told = rows(client, WORDS, name=name), rows(client, TOLD, name=name)
+    if not words and not told:
         raise LookupError(f"there is no payment and no document {name}")
-    document = not known["payments"]
+    document = not told
     matches = rows(client, MATCHES, name=name, document=document)
     phrases = phrases_of(client)
     return [
-        *(_word(row) for row in rows(client, WORDS, name=name)),
-        *(_told(row) for row in rows(client, TOLD, name=name)),
+        *(_word(row) for row in words),
+        *(_told(row) for row in told),
         *deducted(client, name),
         *(_match(row, phrases, document=document) for row in matches),
         *(_status(row) for row in rows(client, STATUSES, name=name)),
@@ -182,7 +196,7 @@ def _exception(row: Row, phrases: Phrases, name: str) -> Step:
     what = f"{terms.EXCEPTIONS.both(row['kind'])}  {terms.EXCEPTION_STATES.both(row['state'])}  {yuan(row['amount'])}"
     what += f"  {row['subject']}" if row["subject"] != name else ""
     what += f"  {phrases.told(row['evidence'])}; {terms.ACTIONS.both(row['suggested'])}"
-    others = [row["subject"], *(part for part, key in named.parts(row["evidence"]) if key)]
+    others = [row["subject"], *named.keys(row["evidence"])]
     other = next((one for one in others if one != name), "")
     return Step("差异 exception", shanghai(row["since"]), f"{what}  ({row['exception_id']})", other)
 

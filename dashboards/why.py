@@ -5,7 +5,7 @@ from clickhouse_connect.driver.client import Client
 from dashboards.phrases import Told
 from dashboards.queries import rows
 from dashboards.stored import GROUP_OF, Stored, now_of, phrases_of, rules_of
-from dashboards.trail import deducted
+from dashboards.trail import deducted, is_known
 from flows.reconciliation.components import component
 from flows.reconciliation.explain import explain
 from schemas.payments import ACCOUNT_CHANNEL
@@ -15,7 +15,9 @@ def explained(client: Client, payment: str) -> list[Told]:
     """Lines for people, by the rules in force now. Raises LookupError."""
     group = rows(client, GROUP_OF, payment=payment)
     if not group:
-        raise LookupError(f"there is no payment {payment}: its key is channel/merchant/kind/number")
+        known = "is no payment but a document: waybook payments show tells what has paid it"
+        unknown = "is no payment: its key is channel/merchant/kind/number"
+        raise LookupError(f"{payment} {known if is_known(client, payment) else unknown}")
     phrases = phrases_of(client)
     if payment.startswith(f"{ACCOUNT_CHANNEL}/"):
         deductions = [Told(step.line, step.line) for step in deducted(client, payment)]

@@ -12,6 +12,7 @@ from msgspec import inspect
 
 from dashboards.queries import rows
 from schemas import topics
+from schemas.away import kafka_log
 from schemas.commands import BODIES
 from schemas.events import Answer, Command
 from schemas.identity import content_id
@@ -118,11 +119,12 @@ def command_of(party: str, name: str, body: bytes, actor: str, at: int, number: 
 def ask(settings: Settings, command: Command, seconds: float) -> Answer | None:
     """Send a command and wait for its answer; None: there was none in time. Raises DeliveryError: Kafka is away."""
     consumer = Consumer(
-        {"bootstrap.servers": settings.kafka, "group.id": "waybook-unused", **settings.kafka_options}
+        {"bootstrap.servers": settings.kafka, "group.id": "waybook-unused", **settings.kafka_options},
+        logger=kafka_log(),
     )
     try:
         where = TopicPartition(topics.ANSWERS.name, partition_of(command.id, settings.partitions))
-        where.offset = _end(consumer, where)
+        where.offset = _end(settings.kafka, consumer, where)
         consumer.assign([where])
         records = Records(settings)
         records.produce(topics.COMMANDS.name, command.subject, msgspec.json.encode(command))
@@ -139,14 +141,14 @@ def ask(settings: Settings, command: Command, seconds: float) -> Answer | None:
     return None
 
 
-def _end(consumer: Consumer, where: TopicPartition) -> int:
+def _end(kafka: str, consumer: Consumer, where: TopicPartition) -> int:
     """Where the answers that are there end; before the first one there is no topic yet. Raises DeliveryError."""
     try:
         _, end = consumer.get_watermark_offsets(where, timeout=10)
     except KafkaException as error:
         if error.args[0].code() in (KafkaError._UNKNOWN_PARTITION, KafkaError.UNKNOWN_TOPIC_OR_PART):
             return int(OFFSET_BEGINNING)
-        raise DeliveryError(error.args[0].str()) from error
+        raise DeliveryError(f"{kafka} has no answers: {error.args[0].str()}") from error
     return int(end) if end >= 0 else int(OFFSET_END)
 
 

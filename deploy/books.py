@@ -12,6 +12,7 @@ from deploy.publish import published
 from deploy.transfers import data_time
 from flows.lifecycle.intake import RefusedError
 from flows.lifecycle.periods import Periods, Said
+from schemas.counted import counted
 from schemas.events import BooksClosed, BooksReopened
 from schemas.identity import content_id
 from schemas.reasons import EXCEPTION
@@ -114,21 +115,22 @@ def somebody(by: str) -> None:
 def open_items(client: Client, through: date) -> Iterator[str]:
     """What belongs to these days and is not charged yet, by fee and reason, and what is open in payments, in lines."""
     for row in rows(client, WAITING, through=through):
-        yield f"{row['n']} wait: {row['fee']}, {row['why']}"
+        yield f"{counted(row['n'], 'waits', 'wait')}: {row['fee']}, {row['why']}"
     for row in rows(client, UNDECIDED, through=through):
         if row["n"]:
-            yield f"{row['n']} cases of differing weights are undecided"
+            yield f"{counted(row['n'], 'case of differing weights is', 'cases of differing weights are')} undecided"
     for row in rows(client, DAYS_OPEN, through=through):
         place, days = (
             f"{row['of_group']} {row['channel']}/{row['merchant']}",
             _between(row["begins"], row["ends"]),
         )
-        yield f"{row['n']} days of {place} are not closed: {days}"
+        yield f"{counted(row['n'], 'day')} of {place} not closed: {days}"
     for row in rows(client, EXCEPTIONS, through=through):
-        yield f"{row['n']} exceptions are open: {row['of_group']}, {EXCEPTION[row['why']]} {row['why']}"
+        open_ = counted(row["n"], "exception is", "exceptions are")
+        yield f"{open_} open: {row['of_group']}, {EXCEPTION[row['why']]} {row['why']}"
     for row in rows(client, UNMATCHED, through=through):
         money = f"{row['money']:,.2f} {row['currency']} {row['direction']}"
-        yield f"{row['n']} payments are not wholly matched: {row['of_group']}, {money}"
+        yield f"{counted(row['n'], 'payment is', 'payments are')} not wholly matched: {row['of_group']}, {money}"
 
 
 def _between(first: date, last: date) -> str:
@@ -140,7 +142,7 @@ def told(client: Client) -> Iterator[str]:
     for row in rows(client, TOLD):
         yield (
             f"{shanghai(row['time'])}  {row['status']:<8}  through {row['through']}  {row['published_by']}"
-            f"  {row['reason']}  ({row['lanes']} lanes)"
+            f"  {row['reason']}  ({counted(row['lanes'], 'lane')})"
         )
     for row in rows(client, LATE):
-        yield f"{row['n']} rows of {row['day']}, debits {row['debits']}, are booked on {row['booked_on']}"
+        yield f"{counted(row['n'], 'row')} of {row['day']}, debits {row['debits']}, booked on {row['booked_on']}"

@@ -2,8 +2,9 @@
 
 from clickhouse_connect.driver.client import Client
 
+from dashboards.closes import items, lacks
 from dashboards.queries import Row, rows
-from deploy.reconciliation.closing import Account, closing, items, lacks, send, span
+from deploy.reconciliation.closing import Account, closing, send, span
 from schemas.payments import Named
 from schemas.settings import Settings
 from sinks.kafka import Records

@@ -18,6 +18,7 @@ from deploy.blocks import sealed, within
 from deploy.insert import insert_once
 from deploy.publish import send_control
 from deploy.transfers import data_time
+from schemas.counted import counted
 from schemas.events import CostIncurred, CostWithdrawn
 from schemas.identity import content_id
 from schemas.money import parse_yuan, yuan
@@ -110,7 +111,7 @@ def spread(reader: Client, writer: Client) -> list[str]:
         version, made = _version(reader, cost, known, named)
         if made:
             _insert(writer, cost["cost_id"], version, made)
-            lines.append(f"{cost['cost_id']}: version {version}, {len(made)} rows")
+            lines.append(f"{cost['cost_id']}: version {version}, {counted(len(made), 'row')}")
     return lines or ["nothing has changed"]
 
 

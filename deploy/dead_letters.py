@@ -16,6 +16,7 @@ from clickhouse_connect.driver.client import Client
 from paho.mqtt.enums import CallbackAPIVersion
 
 from schemas import topics
+from schemas.counted import counted
 from schemas.events import DeadLetterReplayed
 from schemas.identity import content_id
 from schemas.problems import UNREADABLE
@@ -168,8 +169,8 @@ def _wait(client: Client, ids: Collection[str]) -> None:
     ).result_rows[0][0]:
         if time.monotonic() > until:
             raise ReplayError(
-                f"{left} of {len(ids)} letters are not noted as replayed: does the parcel flow run? "
-                "Nothing is sent; run this again when it does"
+                f"{left} of {counted(len(ids), 'letter is', 'letters are')} not noted as replayed: "
+                "does the parcel flow run? Nothing is sent; run this again when it does"
             )
         time.sleep(0.1)
 

@@ -13,7 +13,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 
@@ -30,6 +30,7 @@ from deploy.home import Home
 from deploy.part import ROOT, Part, Server
 from flows.fees.current import FEES as DUES
 from flows.reconciliation.figures import COUNTED
+from schemas.counted import counted
 from schemas.money import yuan
 from schemas.reasons import EXCEPTION
 from schemas.settings import Settings, from_environment, to_environment
@@ -287,8 +288,7 @@ class Demo:
             part.stop()
         self._part("last-bills", "deploy.cli", *PULL).process.wait()
         self._settle()
-        for line in transfers.move(self.settings, self.client, by="demo"):
-            _say(line)
+        _say("\n".join(_handovers(transfers.move(self.settings, self.client, by="demo"))))
         self._settle()
         for part in self.flows:
             part.stop(SETTLE)
@@ -345,16 +345,21 @@ class Demo:
                 *_lines("fees, yuan", (f"{FEES[fee][0]} {yuan(units)}" for fee, units in booked)),
                 f"  journal rows  {one[3]:,}",
                 f"  balance       debits {yuan(one[8])} − credits {yuan(one[9])} = {yuan(one[8] - one[9])} yuan",
-                f"  accounts      {one[4]:,} movements; commands: {one[5]:,} carried out, {one[6]:,} refused; "
-                f"{one[7]:,} notices",
-                f"  cold store    {one[10]:,} stays opened, {one[11]:,} closed; {one[12]:,} refused at the gate",
+                f"  accounts      {counted(one[4], 'movement')}; commands: {one[5]:,} carried out, {one[6]:,} refused; "
+                f"{counted(one[7], 'notice')}",
+                f"  cold store    {counted(one[10], 'stay')} opened, {one[11]:,} closed; "
+                f"{one[12]:,} refused at the gate",
                 f"  hauls         {one[16]:,} charged, {one[17]:,} of them taken back because they did not take place",
                 f"  payments      {money.booked:,} of {money.happened:,} booked, {money.told:,} of them notified, the "
                 f"others in bills; matched as meant {money.matched:,}, open {money.open:,}, "
-                f"wrong {len(money.wrong):,}; {money.refused:,} notifications refused, {money.decisions:,} decisions",
-                f"  closes        {one[13]:,} days of channels' merchants closed, {one[14]:,} open items named; "
-                f"{one[15]:,} entries booked later because their day was closed",
-                f"  deductions    {money.deducted:,} dues paid from accounts, {money.waiting:,} wait for money in them",
+                f"wrong {len(money.wrong):,}; {counted(money.refused, 'notification')} refused, "
+                f"{counted(money.decisions, 'decision')}",
+                *own(money),
+                f"  closes        {counted(one[13], 'day')} of channels' merchants closed, "
+                f"{counted(one[14], 'open item')} named; {counted(one[15], 'entry', 'entries')} "
+                "booked later because their day was closed",
+                f"  deductions    {counted(money.deducted, 'due')} paid from accounts, "
+                f"{counted(money.waiting, 'waits', 'wait')} for money in them",
                 *_lines("exceptions", (_counted(kind, *counts) for kind, counts in money.exceptions.items())),
                 f"  audit         {'passed' if passed else 'FAILED'}",
                 f"  latency       p50 {p50}, p99 {p99}, from arrival to queryable row",
@@ -369,6 +374,20 @@ def _lines(name: str, told: Iterable[str]) -> Iterator[str]:
     words = list(told)
     for first in range(0, len(words), A_LINE):
         yield f"  {'' if first else name:<14}{', '.join(words[first : first + A_LINE])}"
+
+
+def _handovers(moved: Sequence[str]) -> Iterator[str]:
+    """What outlets that have changed hands still had open, which goes over now."""
+    yield "\n网点转让 outlets that changed hands, and what of their balances goes over to the new owner now"
+    yield from (f"  {line}" for line in moved)
+
+
+def own(money: Paid) -> Iterator[str]:
+    """What whoever runs the demo has decided about payments; nothing: they have not."""
+    if money.own:
+        decisions, payments = counted(money.own, "decision"), counted(len(money.aside), "payment")
+        yield f"  your own      {decisions}; {payments} matched by them, not compared with the truth"
+        yield from _lines("", money.aside)
 
 
 def _counted(kind: str, there: int, true: int) -> str:

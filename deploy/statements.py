@@ -66,7 +66,9 @@ def statement(client: Client, party: str, first: date, last: date, *, lines: boo
 
 
 def trial_balance(client: Client, at: date, book: str) -> tuple[str, bool]:
-    """Every account's debits and credits, and whether they and the two sides' books agree."""
+    """Every account's debits and credits, and whether they and the two sides' books agree. Raises LookupError."""
+    if book:
+        accounts.require_book(client, book)
     rows = accounts.trial_balance(client, at, book)
     debit, credit = sum(row["debit"] for row in rows), sum(row["credit"] for row in rows)
     shown = [("科目 account", "借方 debit", "贷方 credit", "余额 balance")]
@@ -93,7 +95,8 @@ def trial_balance(client: Client, at: date, book: str) -> tuple[str, bool]:
 
 
 def ledger(client: Client, book: str, account: str, first: date, last: date, limit: int) -> str:
-    """An account of a book, row by row with its balance."""
+    """An account of a book, row by row with its balance. Raises LookupError for one that there is not."""
+    accounts.require_book(client, book, account)
     running, rows = accounts.ledger(client, book, account, first, last, limit)
     shown = [
         ("日期 date", "费用 fee", "运单 waybill", "往来方 other", "借 debit", "贷 credit", "余额 balance")

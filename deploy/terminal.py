@@ -1,7 +1,7 @@
 """Tables for a terminal, in columns of their own width."""
 
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 
 def table(rows: Sequence[Sequence[str]], right: Sequence[int] = (), indent: int = 4) -> Iterator[str]:
@@ -13,6 +13,16 @@ def table(rows: Sequence[Sequence[str]], right: Sequence[int] = (), indent: int 
             for n, (cell, wide) in enumerate(zip(row, widths, strict=True))
         ]
         yield (" " * indent + "  ".join(cells)).rstrip()
+
+
+def some(lines: Iterable[str], nothing: str) -> Iterator[str]:
+    """The lines; where there are none, that in words: silence looks like a command that has not worked."""
+    none = True
+    for line in lines:
+        none = False
+        yield line
+    if none:
+        yield nothing
 
 
 def width(text: str) -> int:

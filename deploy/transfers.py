@@ -209,7 +209,7 @@ def _event(
 def _told(changed: Totals) -> Iterator[str]:
     for (book, account, other), units in changed.items():
         where = f"headquarters' book, {other}" if book == "headquarters" else f"the party's book, {other}"
-        yield f"    {account} {yuan(units)} ({where})"
+        yield f"    {account} {FEES.rules.accounts[account].name} {yuan(units)} ({where})"
 
 
 def _totals(

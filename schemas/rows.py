@@ -5,6 +5,7 @@ import io
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 
+from schemas.counted import counted
 from schemas.problems import Problem
 from schemas.times import day_of
 
@@ -47,7 +48,7 @@ def rows_of(
         if not any(cells):
             continue
         if len(cells) != len(header):
-            message = f"has {len(cells)} cells, not {len(header)}"
+            message = f"has {counted(len(cells), 'cell')}, not {len(header)}"
             problems.append(Problem(name, number, "", "wrong_width", message))
             continue
         yield number, dict(zip(header, cells, strict=True))

@@ -1,10 +1,11 @@
 """Kafka as a sink that proves delivery: `flush` returns when the brokers have everything, or raises."""
 
-import logging
 from typing import Any
 
 from confluent_kafka import Producer
 
+from schemas.away import kafka_log
+from schemas.counted import counted
 from schemas.settings import Settings
 from schemas.topics import PARTITIONER
 
@@ -34,7 +35,7 @@ def producer(settings: Settings, linger_ms: int, give_up_ms: int, more: dict[str
             **more,
             **settings.kafka_options,
         },
-        logger=logging.getLogger("waybook.kafka"),
+        logger=kafka_log(),
     )
 
 
@@ -46,6 +47,7 @@ class Records:
 
     def __init__(self, settings: Settings, linger_ms: int = 5) -> None:
         self._failed: str | None = None
+        self._where = settings.kafka
         self._producer = producer(settings, linger_ms, GIVE_UP_MS, {"on_delivery": self._delivered})
 
     def produce(
@@ -73,7 +75,7 @@ class Records:
         left = self._producer.flush(GIVE_UP_MS / 1000 + 30)
         self._check()
         if left:
-            raise DeliveryError(f"{left} records are still on their way")
+            raise DeliveryError(f"{counted(left, 'record is', 'records are')} still on the way")
 
     def _check(self) -> None:
         if self._failed is not None:
@@ -81,4 +83,4 @@ class Records:
 
     def _delivered(self, error: Any, _message: Any) -> None:
         if error is not None and self._failed is None:
-            self._failed = str(error)
+            self._failed = f"{self._where} has not taken a record: {error.str()}"

@@ -8,6 +8,7 @@ from typing import Any
 import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion
 
+from schemas.counted import counted
 from schemas.settings import Settings
 from sinks.kafka import DeliveryError
 
@@ -50,7 +51,7 @@ class Messages:
         with self._changed:
             while self._open:
                 if not self._changed.wait(max(0.0, until - time.monotonic())):
-                    raise DeliveryError(f"MQTT has not taken {len(self._open)} messages")
+                    raise DeliveryError(f"MQTT has not taken {counted(len(self._open), 'message')}")
 
     def close(self) -> None:
         """Leave."""

@@ -1,9 +1,10 @@
 """Kafka as a source of published documents: what a topic of one partition holds, from its beginning."""
 
-import logging
 import time
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Message, TopicPartition
+
+from schemas.away import kafka_log
 
 LAST = -2001
 """The newest record: librdkafka's RD_KAFKA_OFFSET_TAIL(1)."""
@@ -31,7 +32,7 @@ class Follower:
                 "reconnect.backoff.max.ms": 5_000,
                 **(options or {}),
             },
-            logger=logging.getLogger("waybook.kafka"),
+            logger=kafka_log(),
         )
         self.at_end = False
         """Whether everything that was there has been read once."""
@@ -89,7 +90,7 @@ def _record(
             "enable.auto.commit": False,
             **(options or {}),
         },
-        logger=logging.getLogger("waybook.kafka"),
+        logger=kafka_log(),
     )
     try:
         first, end = consumer.get_watermark_offsets(TopicPartition(topic, 0), timeout=seconds)

@@ -15,6 +15,7 @@ import msgspec
 from confluent_kafka import KafkaError, Message, Producer
 
 from schemas import topics
+from schemas.away import kafka_log
 from schemas.events import Tick
 from schemas.settings import Settings, from_environment
 
@@ -39,7 +40,8 @@ class Kafka:
                 "message.max.bytes": 8_000_000,
                 "on_delivery": self._delivered,
                 **settings.kafka_options,
-            }
+            },
+            logger=kafka_log(),
         )
 
     def send(self, topic: str, value: bytes, key: str = "", partition: int = -1) -> None:

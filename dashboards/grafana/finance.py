@@ -87,7 +87,8 @@ PANELS = [
         kind="table",
         width=12,
         description="By ledger account, channel, merchant and currency, in headquarters' book; suspense: of it what "
-        "nobody knows what it is for. Other currencies than CNY are in no ledger account",
+        "nobody knows what it is for, money in less money out, so below zero where refunds have come before their "
+        "payment or money out is without a document. Other currencies than CNY are in no ledger account",
         sql="""SELECT account, name, english, channel, merchant, currency, balance, suspense, moved_on
         FROM cash_position ORDER BY currency, account, channel, merchant""",
     ),

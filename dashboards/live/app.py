@@ -1,7 +1,7 @@
 """The page's web application: Starlette, server-sent events, nothing from any other host."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Collection, Mapping
 from pathlib import Path
 from types import MappingProxyType
 from urllib.parse import quote
@@ -30,6 +30,7 @@ from dashboards.live.poller import Poller
 from dashboards.live.trying import XLSX, CannotError, Trials
 from dashboards.live.upload import TooLargeError, body_of, parts_of
 from dashboards.queries import story
+from dashboards.records import RECORDS, TITLES, kind_of, record
 from dashboards.words import shanghai, yuan
 from schemas.settings import Settings
 from sinks.clickhouse import AWAY, connect, readers
@@ -44,12 +45,17 @@ _templates = Environment(
 )
 
 
-def linked(text: str, but: str = "") -> Markup:
-    """A text in which payments that it names are links; `but`: the one that it is about."""
-    link = Markup('<a href="/payment/{}">{}</a>')
-    return Markup("").join(
-        link.format(quote(part), part) if key else part for part, key in named.parts(text, but)
-    )
+def linked(text: str, but: str = "", there: Collection[str] | None = None) -> Markup:
+    """A text in which payments and exceptions that it names are links; `but`: the one that it is about; `there`: those
+    payments that have pages, if others may be named, too."""
+    link = Markup('<a href="/{}/{}">{}</a>')
+
+    def told(part: str, *, key: bool) -> str:
+        if key and (there is None or part in there):
+            return link.format("payment", quote(part), part)
+        return link.format("exception", part, part) if part != but and named.is_exception(part) else part
+
+    return Markup("").join(told(part, key=key) for part, key in named.parts(text, but))
 
 
 _templates.filters |= {"shanghai": shanghai, "yuan": yuan, "linked": linked}
@@ -89,6 +95,7 @@ def create_app(settings: Settings) -> Starlette:
             Route("/search", pages.search),
             Route("/parcel/{waybill}", pages.parcel, name="parcel"),
             Route("/payment/{name:path}", pages.payment, name="payment"),
+            *(Route(f"/{kind}/{{number:path}}", pages.record, name=kind) for kind in RECORDS),
             Route("/party/{party}", pages.party, name="party"),
             Route("/party/{party}/statement.csv", pages.statement),
             Route("/try", pages.trial),
@@ -142,7 +149,7 @@ class Pages:
         return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
 
     async def search(self, request: Request) -> Response:
-        """To the party's, the payment's or document's, or the parcel's own address."""
+        """To the own address of the party, payment or document, exception, decision or close, or parcel."""
         wanted = request.query_params.get("q", "").strip()
         if not wanted:
             return RedirectResponse("/", 303)
@@ -150,6 +157,8 @@ class Pages:
             return RedirectResponse(request.url_for("party", party=wanted), 303)
         if await run_in_threadpool(lambda: trails.meant(self._connect(), wanted)):
             return RedirectResponse(request.url_for("payment", name=wanted), 303)
+        if kind := await run_in_threadpool(lambda: kind_of(self._connect(), wanted)):
+            return RedirectResponse(request.url_for(kind, number=wanted), 303)
         return RedirectResponse(request.url_for("parcel", waybill=wanted.upper()), 303)
 
     async def parcel(self, request: Request) -> Response:
@@ -170,6 +179,15 @@ class Pages:
         if len(others) == 1:
             return RedirectResponse(request.url_for("payment", name=others[0]), 303)
         return _page("unknown.html", {"payment": name, "others": others}, 300 if others else 404)
+
+    async def record(self, request: Request) -> Response:
+        """All about an exception, a decision or a close."""
+        kind, number = request.url.path.split("/", 2)[1], request.path_params["number"]
+        try:
+            found = await run_in_threadpool(lambda: record(self._connect(), kind, number))
+        except LookupError:
+            return _page("unknown.html", {"record": number}, 404)
+        return _page("record.html", {"record": found, "title": TITLES[kind]})
 
     async def party(self, request: Request) -> Response:
         """What a party has, and its statement of account."""

@@ -36,6 +36,7 @@ from dashboards.queries import (
     rows,
 )
 from dashboards.stored import phrases_of
+from dashboards.trail import known_of
 from dashboards.words import FEES, REASONS, TREATMENTS, readable
 from flows.rating.explain import WEIGHT_CLASSES
 
@@ -97,6 +98,9 @@ def list_page(client: Client, listing: Listing, reason: str, number: int) -> dic
         "evidence": phrases_of(client).told,
     }
     found = rows(client, listing.rows, reason=reason, limit=PAGE + 1, skip=PAGE * (number - 1))
+    there = known_of(
+        client, [name for row in found if "candidates" in row for name in (row["subject"], *_looked_at(row))]
+    )
     return {
         "reason": reason,
         "number": number,
@@ -113,12 +117,18 @@ def list_page(client: Client, listing: Listing, reason: str, number: int) -> dic
                     for kind, grams, site in _WEIGHTS
                     if kind in row
                 ],
-                "looked_at": [unquote(name) for name in row.get("candidates", "").split()],
+                "looked_at": _looked_at(row),
+                "there": there,
                 "excerpt": readable(row.get("excerpt", "")),
             }
             for row in found[:PAGE]
         ],
     }
+
+
+def _looked_at(row: Row) -> list[str]:
+    """The payments and documents that an exception's matching looked at."""
+    return [unquote(name) for name in row.get("candidates", "").split()]
 
 
 def _label(listing: Listing, row: Row) -> str:

@@ -4,7 +4,8 @@ from typing import Any
 
 from clickhouse_connect.driver.client import Client
 
-from dashboards.trail import is_payment, trail
+from dashboards import named
+from dashboards.trail import is_payment, known_of, trail
 from dashboards.why import explained
 
 
@@ -14,4 +15,7 @@ def payment_page(client: Client, name: str) -> dict[str, Any] | None:
         steps = trail(client, name)
     except LookupError:
         return None
-    return {"name": name, "steps": steps, "why": explained(client, name) if is_payment(steps) else []}
+    why = explained(client, name) if is_payment(steps) else []
+    told = named.keys(*(text for line in why for text in line))
+    there = known_of(client, [*(step.other for step in steps), *told])
+    return {"name": name, "steps": steps, "there": there, "why": why}

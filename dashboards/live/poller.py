@@ -185,6 +185,7 @@ class Poller:
                 (row["channel"], *payments.place_name(row), _yuan(row["stands"]), _yuan(row["unknown"]))
                 for row in seen["cash"]
             ],
+            "remarks": payments.remarks(row["unknown"] for row in seen["cash"]),
             "aging": [
                 (row["bucket"], terms.BUCKETS[row["bucket"]], row["currency"], row["n"], _yuan(row["owed"]))
                 for row in seen["aging"]

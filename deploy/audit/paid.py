@@ -6,7 +6,7 @@
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -15,7 +15,7 @@ import msgspec
 from deploy.audit.receipts import CLEARING, ELSEWHERE, IN_TRANSIT, OWN
 from deploy.audit.report import Check, Findings
 from deploy.audit.sent import BillLine, DecisionLine, PaymentLine, lines, status_of
-from deploy.audit.store import Store
+from deploy.audit.store import Row, Store
 from schemas.money import yuan
 from schemas.parties import HQ
 
@@ -51,7 +51,9 @@ _CASH = f"""
     FROM $journal WHERE book = '{HQ}' AND account IN {tuple(sorted({*CLEARING.values(), ELSEWHERE} - {IN_TRANSIT}))}
         AND fee != 'channel_fee' GROUP BY place"""
 """What channels have brought and taken, by channel and merchant; what they keep they told, and nobody else knows."""
-_DECIDED = "SELECT event_id FROM $payment_decision"
+_DECIDED = "SELECT event_id, of, payment, document, shares FROM $payment_decision"
+_NOT_TAKEN = """
+    SELECT DISTINCT event_id FROM $dead_letter WHERE topic = 'waybook.payment-decisions' AND status = 'open'"""
 _REFUSED = """
     SELECT count() AS n FROM (
         SELECT dead_letter_id FROM $dead_letter WHERE startsWith(topic, 'waybook.notifications.') AND status = 'open'
@@ -82,7 +84,12 @@ class Paid(msgspec.Struct, frozen=True):
     decisions: int
     """That people took."""
     undecided: tuple[str, ...]
-    """Of those: not in the books."""
+    """Of those: not in the books; what was refused where somebody else has decided, too, may be so because of that."""
+    own: int
+    """Decisions that nobody of the simulation took: whoever runs it did."""
+    aside: tuple[str, ...]
+    """Payments that are matched otherwise than they were meant, by such decisions or because of them: that is no fault
+    of matching, so they are not compared."""
     deducted: int
     """Dues that are paid from virtual accounts; `waiting`: those that the accounts cannot bear."""
     waiting: int
@@ -100,7 +107,14 @@ def paid(store: Store, directory: Path) -> Paid:
     known = [one for name, one in truth.items() if name in booked]
     right = [one for one in known if one.shares and shares.get(one.payment) == one.shares]
     wrong = [one for one in known if not _within(shares.get(one.payment, {}), one.shares)]
-    settled = {one.payment for one in (*right, *wrong)}
+    decided = {row["event_id"]: row for row in store.rows(_DECIDED)}
+    decisions = [one.event_id for one in _lines(directory / DECISIONS, DecisionLine)]
+    refused = {row["event_id"] for row in store.rows(_NOT_TAKEN)}
+    own = decided.keys() - set(decisions)
+    touched = touched_by([decided[name] for name in own], decided, known, shares)
+    aside = [one for one in wrong if one.payment in touched]
+    wrong = [one for one in wrong if one.payment not in touched]
+    settled = {one.payment for one in (*right, *wrong)} | touched
     cash = {row["place"]: row["units"] for row in store.rows(_CASH)}
     moved = true_cash(known)
     (deductions,) = store.rows(_DEDUCTIONS)
@@ -108,8 +122,6 @@ def paid(store: Store, directory: Path) -> Paid:
     bills = _lines(directory / BILLS, BillLine)
     true = true_exceptions(list(truth.values()), bills, status_of(directory).time)
     true += Counter({_WAITS: deductions["waiting"]})
-    decisions = [one.event_id for one in _lines(directory / DECISIONS, DecisionLine)]
-    decided = {row["event_id"] for row in store.rows(_DECIDED)}
     return Paid(
         happened=len(truth),
         told=sum(one.told for one in truth.values()),
@@ -124,8 +136,31 @@ def paid(store: Store, directory: Path) -> Paid:
         waiting=deductions["waiting"],
         exceptions={kind: (there.get(kind, 0), true[kind]) for kind in sorted(there.keys() | true.keys())},
         decisions=len(decisions),
-        undecided=tuple(one for one in decisions if one not in decided),
+        undecided=tuple(one for one in decisions if one not in decided and not (own and one in refused)),
+        own=len(own),
+        aside=tuple(one.payment for one in aside),
     )
+
+
+def touched_by(
+    own: Sequence[Row],
+    decided: Mapping[str, Row],
+    truth: Sequence[PaymentLine],
+    shares: Mapping[str, Mapping[str, int]],
+) -> set[str]:
+    """Payments that decisions of whoever runs the simulation are about, and those that hang together with them by
+    documents, meant or matched: a document that a person gave to another payment is not there for its own."""
+    touched: set[str] = set()
+    documents: set[str] = set()
+    for row in [*own, *(decided[row["of"]] for row in own if row["of"] in decided)]:
+        parts = msgspec.json.decode(row["shares"] or "[]", type=list[dict[str, str | int]])
+        touched |= {row["payment"], *(str(part["payment"]) for part in parts)}
+        documents |= {row["document"], *(str(part["document"]) for part in parts)}
+    of = {one.payment: {*one.shares, *shares.get(one.payment, {})} for one in truth}
+    while more := {name for name in of.keys() - touched if of[name] & documents} | (touched & of.keys()):
+        documents |= {document for name in more for document in of.pop(name)}
+        touched |= more
+    return touched - {""}
 
 
 def true_cash(truth: Iterable[PaymentLine]) -> Counter[str]:

@@ -12,6 +12,7 @@ import msgspec
 
 from deploy.bills.office import DONE, DROP, FETCHED, REFUSED, Note, Office
 from schemas import topics
+from schemas.counted import counted
 from schemas.payments import BillComplete, BillRefused
 from schemas.settings import Settings
 from sinks.kafka import Records
@@ -82,7 +83,7 @@ class Job:
             self._records.flush()
             note = _note(event)
         self._office.keep(source, note)
-        what = f"{note.reason}: {note.detail}" if note.reason else f"{note.lines} lines"
+        what = f"{note.reason}: {note.detail}" if note.reason else counted(note.lines, "line")
         self._say(f"{file.name}: {' '.join(named(source))} of {note.day}: {what}")
         return note
 

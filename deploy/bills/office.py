@@ -69,6 +69,15 @@ class Office:
     def __init__(self, directory: Path) -> None:
         self.directory = directory
 
+    def require(self) -> None:
+        """Raises LookupError where there is no such directory, or where it says nothing of bills."""
+        if not self.directory.is_dir():
+            raise LookupError(
+                f"there is no directory {self.directory}: --directory or WAYBOOK_BILLS names it"
+            )
+        if not (self.directory / FILE).is_file():
+            raise LookupError(f"{self.directory} is no directory of bills: there is no {FILE} in it")
+
     def sources(self) -> list[Source]:
         """The bills that there are. Raises OSError and DocumentError."""
         return read_sources(utf8_of(self.directory / FILE))
@@ -135,7 +144,7 @@ class Office:
         )
 
     def _read(self, files: str) -> Iterator[Note]:
-        for file in self.place(SENT).glob(files):
+        for file in (self.directory / SENT).glob(files):
             yield msgspec.json.decode(file.read_bytes(), type=Note)
 
     def _note(self, source: Source, bill: str) -> Path:

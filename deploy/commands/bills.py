@@ -9,12 +9,12 @@ from pathlib import Path
 
 from prometheus_client import Gauge
 
-from deploy.bills.job import Job, UnknownBillError
+from deploy.bills.job import Job
 from deploy.bills.office import Note, Office, superseded
 from deploy.commands import Command, day
 from deploy.commands.where import settings_of
 from deploy.files import utf8_of
-from deploy.terminal import table
+from deploy.terminal import some, table
 from flows.engine import metrics
 from flows.engine.stop import Stop
 from schemas.money import yuan
@@ -31,6 +31,7 @@ NAME = "bills"
 NOT_TAKEN = Gauge(
     "waybook_bills_not_taken", "Files and downloads of bills that the newest pass could not take"
 )
+NONE_SENT = "还没有账单 no bill was sent yet"
 SUPERSEDED = "被更正 superseded by a later bill of the day"
 
 
@@ -38,21 +39,23 @@ def bills(arguments: argparse.Namespace) -> int:
     """Channels' bills: `load` files, `pull` what is dropped and what channels give for a day, `list` what was sent."""
     settings = settings_of(arguments)
     office = Office(arguments.directory or settings.bills)
-    if arguments.what == "list":
-        sys.stdout.writelines(f"{line}\n" for line in (*_listed(list(office.notes())), *_left(office.left())))
-        return 0
     try:
+        office.require()
+        if arguments.what == "list":
+            listed = some((*_listed(list(office.notes())), *_left(office.left())), NONE_SENT)
+            sys.stdout.writelines(f"{line}\n" for line in listed)
+            return 0
         job = _job(settings, office, arguments.channels)
         if arguments.what == "load":
             if not arguments.files:
                 raise ValueError("say which: waybook bills load FILE…")
+            if missing := [str(file) for file in arguments.files if not file.is_file()]:
+                raise LookupError(f"there is no file {', '.join(missing)}: nothing is sent")
             source = job.named(arguments.source) if arguments.source else None
             notes = [job.load(file, arguments.day, source) for file in arguments.files]
             return 1 if any(note.reason for note in notes) else 0
         return _pull(job, settings, arguments)
-    except DocumentError as error:
-        sys.stderr.write(f"{error}\n")
-    except (UnknownBillError, ValueError) as error:
+    except (DocumentError, LookupError, ValueError) as error:
         sys.stderr.write(f"{error}\n")
     return 1
 
@@ -87,6 +90,8 @@ def _yesterday() -> date:
 
 
 def _listed(notes: Sequence[Note]) -> list[str]:
+    if not notes:
+        return []
     former = superseded(notes)
     head = ["day", "channel", "merchant", "sort", "lines", "paid", "refunded", "fees", "file"]
     rows = [

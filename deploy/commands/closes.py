@@ -6,11 +6,14 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from deploy.commands import Command, safely
+from deploy.commands import Command, day, safely
 from deploy.commands.where import settings_of, store_of
 from deploy.reconciliation import closing
 from deploy.reconciliation.close_report import report_of, to_excel
+from deploy.reconciliation.known import require_group
 from deploy.reconciliation.pdf import to_pdf
+from deploy.terminal import some
+from schemas.counted import counted
 from schemas.payments import CloseAsked, ReopenAsked
 from sinks.kafka import Records
 
@@ -28,7 +31,9 @@ def close(arguments: argparse.Namespace) -> int:
     code = _sent(arguments, *events)
     if arguments.unnamed is not None:
         lines = closing.write_unnamed(client, [event.id for event in events], arguments.unnamed)
-        sys.stdout.write(f"{arguments.unnamed}: {lines} items without a reason; with reasons: --names\n")
+        sys.stdout.write(
+            f"{arguments.unnamed}: {counted(lines, 'item')} without a reason; with reasons: --names\n"
+        )
     return code
 
 
@@ -40,8 +45,11 @@ def reopen(arguments: argparse.Namespace) -> int:
 
 def list_(arguments: argparse.Namespace) -> int:
     """Closes that stand; with --all everything that was asked for, and what became of it."""
+    client = store_of(arguments)
+    require_group(client, arguments.group)
     lines = closing.history if arguments.all else closing.listing
-    return _told(lines(store_of(arguments), arguments.group, arguments.period, arguments.first))
+    listed = lines(client, arguments.group, arguments.period, _first(arguments))
+    return _told(some(listed, "没有这样的结账 no such close stands"))
 
 
 def show(arguments: argparse.Namespace) -> int:
@@ -53,7 +61,9 @@ def report(arguments: argparse.Namespace) -> int:
     """Closes by channel as PDF and Excel: figures, each day's, what stays open and why, what came late."""
     if arguments.pdf is None and arguments.xlsx is None:
         raise ValueError("say --pdf FILE or --xlsx FILE")
-    made = report_of(store_of(arguments), arguments.close, arguments.group, arguments.period, arguments.first)
+    client = store_of(arguments)
+    require_group(client, arguments.group)
+    made = report_of(client, arguments.close, arguments.group, arguments.period, _first(arguments))
     if arguments.xlsx is not None:
         arguments.xlsx.write_bytes(to_excel(made))
     if arguments.pdf is not None:
@@ -74,6 +84,11 @@ def _sent(arguments: argparse.Namespace, *events: CloseAsked | ReopenAsked) -> i
     return 1 if refused else 0
 
 
+def _first(arguments: argparse.Namespace) -> str:
+    """The day that was named, as the books write it; empty: none was."""
+    return str(arguments.first or "")
+
+
 def _told(lines: Iterator[str]) -> int:
     sys.stdout.writelines(f"{line}\n" for line in lines)
     return 0
@@ -83,7 +98,7 @@ def add(command: Command) -> None:
     """close."""
     user = os.environ.get("USER", "")
     one = command("close", safely(list_))
-    one.set_defaults(group="", period="", first="", all=False)
+    one.set_defaults(group="", period="", first=None, all=False)
     parts = one.add_subparsers(metavar="PART")
 
     def asked(part: argparse.ArgumentParser) -> None:
@@ -139,4 +154,4 @@ def _of(part: argparse.ArgumentParser) -> None:
     """Which closes."""
     part.add_argument("--group", default="")
     part.add_argument("--period", default="", choices=("day", "week", "month"))
-    part.add_argument("--first", default="", metavar="DAY", help="the period's first day")
+    part.add_argument("--first", type=day, metavar="DAY", help="the period's first day")

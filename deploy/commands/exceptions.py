@@ -5,13 +5,16 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 
+from dashboards import asked
 from dashboards.trail import one_meant
 from dashboards.why import explained
 from deploy.commands import Command, Run, day, safely
 from deploy.commands.where import settings_of, store_of
 from deploy.evidence import shown
 from deploy.reconciliation import people
+from deploy.reconciliation.known import require_group
 from deploy.reconciliation.taken import became
+from deploy.terminal import some
 from flows.reconciliation.judge import ADVICE
 from schemas.money import parse_yuan
 from schemas.payments import PaymentDecided
@@ -20,12 +23,17 @@ from schemas.times import span
 
 LIMIT = 1_000
 """Exceptions that are listed at once."""
+NONE_OPEN = "没有这样的待处理异常 no such exception is open"
+NONE_ACCEPTED = "没有这样的已认可异常 no such exception is accepted"
+NOTHING_UNDONE = "没有待办裁决 no decision waits for anybody, and no money has to go back"
 
 
 def list_(arguments: argparse.Namespace) -> Iterator[str]:
     """Open exceptions."""
-    yield from people.listing(
-        store_of(arguments),
+    client = store_of(arguments)
+    require_group(client, arguments.group)
+    listed = people.listing(
+        client,
         arguments.kind,
         arguments.group,
         owner=arguments.owner,
@@ -34,16 +42,19 @@ def list_(arguments: argparse.Namespace) -> Iterator[str]:
         age=span(arguments.older_than),
         limit=arguments.limit,
     )
+    yield from some(listed, NONE_ACCEPTED if arguments.accepted else NONE_OPEN)
 
 
 def decisions(arguments: argparse.Namespace) -> Iterator[str]:
     """Decisions, and withdrawals, that wait for another person, and money that has to go back and has not."""
-    yield from people.undone(store_of(arguments), arguments.group)
+    client = store_of(arguments)
+    require_group(client, arguments.group)
+    yield from some(people.undone(client, arguments.group), NOTHING_UNDONE)
 
 
 def show(arguments: argparse.Namespace) -> Iterator[str]:
     """All about one."""
-    yield from people.showing(store_of(arguments), arguments.id)
+    yield from asked.showing(store_of(arguments), arguments.id)
 
 
 def resolve(arguments: argparse.Namespace) -> PaymentDecided:

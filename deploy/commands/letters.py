@@ -9,6 +9,7 @@ from deploy import dead_letters
 from deploy.commands import Command, safely
 from deploy.commands.where import settings_of, store_of, vault_of
 from deploy.dead_letters import ReplayError
+from schemas.counted import counted
 
 UNSEAL = "those of payments, too, which are encrypted: needs the keys for evidence (WAYBOOK_KEYS)"
 
@@ -32,11 +33,11 @@ def replay(arguments: argparse.Namespace) -> int:
     letters = dead_letters.read(lines)
     if not arguments.as_they_are and (same := dead_letters.unchanged(client, letters, unseal)):
         raise ReplayError(
-            f"{len(same)} of {len(letters)} letters are unchanged (the first: {same[0]}); nothing is sent. "
-            "Mend them, take them out, or send them with --as-they-are if it is the rules that have changed"
+            f"{len(same)} of {counted(len(letters), 'letter is', 'letters are')} unchanged (the first: {same[0]}); "
+            "nothing is sent. Mend them, take them out, or send them with --as-they-are if the rules have changed"
         )
     sent = dead_letters.replay(settings, client, letters, arguments.by)
-    sys.stdout.write(f"{sent} dead letters sent again\n")
+    sys.stdout.write(f"{counted(sent, 'dead letter')} sent again\n")
     return 0
 
 

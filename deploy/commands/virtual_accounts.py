@@ -82,7 +82,7 @@ def add(command: Command) -> None:
     for name, run in (
         ("balance", balance),
         ("statement", statement),
-        ("ledger", ledger),
+        ("ledger", safely(ledger)),
         ("ask", safely(ask)),
     ):
         one = command(name, run)
@@ -112,6 +112,6 @@ def add(command: Command) -> None:
         if name == "ledger":
             one.add_argument("account", help="number in the chart of accounts")
             one.add_argument("--limit", type=int, default=10_000, help="rows, at most")
-    one = command("trial-balance", trial_balance)
+    one = command("trial-balance", safely(trial_balance))
     one.add_argument("--at", type=day, default=date(2100, 1, 1), help="business date")
     one.add_argument("--book", default="", help="one party's book")

@@ -28,6 +28,7 @@ from deploy.recall.finding import (
 )
 from deploy.recall.stays import late_stays, stays_charged_by
 from schemas import topics
+from schemas.counted import counted
 from schemas.events import ParcelRecalled, StayRecalled
 from schemas.identity import content_id
 from schemas.settings import Settings
@@ -60,7 +61,8 @@ class Tally(msgspec.Struct):
     """Why some were refused, the first few."""
 
     def __str__(self) -> str:
-        said = f"{self.recalled:,} parcels or stays brought back, {self.corrected:,} of them corrected"
+        back = counted(self.recalled, "parcel or stay", "parcels or stays")
+        said = f"{back} brought back, {self.corrected:,} of them corrected"
         return said + (f", {self.refused:,} refused" if self.refused else "")
 
 
@@ -199,9 +201,8 @@ class Job:
             if rows:
                 until = time.monotonic() + self._patience
             elif time.monotonic() > until:
-                raise RecallError(
-                    f"{len(left):,} of {len(sent):,} parcels have no answer: does the parcel flow run?"
-                )
+                of_all = counted(len(sent), "parcel has", "parcels have")
+                raise RecallError(f"{len(left):,} of {of_all} no answer: does the parcel flow run?")
             else:
                 time.sleep(0.1)
         return done

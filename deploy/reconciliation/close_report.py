@@ -12,10 +12,11 @@ from datetime import datetime
 import msgspec
 from clickhouse_connect.driver.client import Client
 
+from dashboards.closes import FIGURES, PERIODS, figures, found, items, kind_of, remarks, told
 from dashboards.queries import Row, rows
 from dashboards.terms import channel_name
 from dashboards.words import shanghai
-from deploy.reconciliation.closing import FIGURES, PERIODS, figures, found, items, kind_of, standing, told
+from deploy.reconciliation.closing import standing
 from flows.rating.workbook import write_sheets
 from flows.reconciliation.posting import payment_rules
 from schemas.money import yuan
@@ -50,6 +51,8 @@ CLOSED = (
 OPEN = ("渠道", "商户", "差异号", "种类", "对象", "金额", "原因", "列明于")
 LATE_HEAD = ("渠道", "商户", "入账日", "所属日", "分录", "笔数", "金额")
 DAY_HEAD = ("渠道", "商户", "日", *SUMMED_HEAD, "结账人", "结账号")
+NUMBERED = frozenset((*SUMMED_HEAD, "起", "止", "日", "入账日", "所属日", "笔数", "金额"))
+"""Columns of numbers and dates."""
 STAMP = (1980, 1, 1, 0, 0, 0)
 """When a workbook's parts were packed, as far as ZIP can say it."""
 
@@ -93,9 +96,10 @@ class Report(msgspec.Struct):
 
     def said(self) -> list[str]:
         """What is said below the heading."""
-        return [
+        titles = [
             f"{one.title}  {one.row['closed_by']}  {shanghai(one.row['closed_at'])}" for one in self.sections
         ]
+        return [*titles, *remarks(*(one.row for one in self.sections))]
 
     def closed(self) -> list[tuple[str, ...]]:
         """A line for each, and what they come to together."""
@@ -189,7 +193,7 @@ def _section(client: Client, row: Row) -> Section:
 def to_excel(report: Report) -> bytes:
     """A workbook, a sheet for each table."""
     made = io.BytesIO()
-    write_sheets(report.tables(), made)
+    write_sheets(report.tables(), made, NUMBERED)
     return _undated(made.getvalue(), report.at)
 
 

@@ -5,26 +5,41 @@ import time
 import uuid
 from collections.abc import Iterator, Sequence
 from datetime import date, timedelta
-from decimal import Decimal
+from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
 import msgspec
 from clickhouse_connect.driver.client import Client
 
+from dashboards.closes import (
+    ONE,
+    PERIODS,
+    STATUS,
+    against,
+    figures,
+    found,
+    heading,
+    is_close,
+    items,
+    kind_of,
+    open_items,
+    remarks,
+    told,
+    undone,
+)
 from dashboards.queries import Row, rows
 from dashboards.stored import now_of
 from dashboards.words import shanghai
 from deploy.books import somebody
 from deploy.files import text_of
+from deploy.reconciliation.known import require_group
 from deploy.terminal import table
-from flows.reconciliation.output import Item, Lack
 from schemas import topics
 from schemas.limits import MOST_IDENTIFIER
 from schemas.money import yuan
 from schemas.payments import MOST_REASON, CloseAsked, Named, Period, ReopenAsked
 from schemas.problems import DocumentError, Problem
-from schemas.reasons import CLOSE, EXCEPTION
 from schemas.rows import rows_of, wrong
 from schemas.times import next_month
 from sinks.kafka import Records
@@ -37,7 +52,6 @@ SELECT DISTINCT toString(channel) AS of_channel, toString(merchant) AS of_mercha
     AND ({merchant:String} = '' OR of_merchant = {merchant:String})
 ORDER BY of_channel, of_merchant"""
 """What is deducted from virtual accounts came through no channel that could be closed."""
-GROUPS = "SELECT DISTINCT toString(`group`) AS of_group FROM payment ORDER BY of_group"
 STANDING = """
 SELECT * FROM close_now
 WHERE ({group:String} = '' OR of_group = {group:String}) AND ({period:String} = '' OR period = {period:String})
@@ -49,33 +63,10 @@ SELECT toString(`group`) AS of_group, toString(what) AS what, toString(status) A
 FROM close WHERE ({group:String} = '' OR of_group = {group:String})
     AND ({period:String} = '' OR period = {period:String}) AND ({first:String} = '' OR toString(first) = {first:String})
 ORDER BY event_time, seq, line"""
-ONE = "SELECT *, toString(`group`) AS of_group FROM close WHERE close_id = {id:String} ORDER BY seq, line LIMIT 1"
-UNDONE = """
-SELECT by, event_time, reason, toString(status) AS state, close_id FROM close
-WHERE of = {id:String} ORDER BY seq, line"""
 DEAD = """
 SELECT concat(toString(reason), ': ', detail) AS why FROM dead_letter
 WHERE event_id = {id:String} AND topic = {topic:String} AND status = 'open' LIMIT 1"""
 
-PERIODS: dict[str, str] = {"day": "日结", "week": "周结", "month": "月结"}
-STATUS = {"closed": "已结 closed", "reopened": "已反结 reopened", "refused": "被拒绝 refused"}
-FIGURES: tuple[tuple[str, str, str], ...] = (
-    ("billed", "账单应收", "billed"),
-    ("received", "收款", "received"),
-    ("billed_refunds", "账单退款", "refunds billed"),
-    ("refunded", "退款", "refunds and chargebacks"),
-    ("paid_out", "其他付款", "other money out"),
-    ("billed_fees", "账单手续费", "fees billed"),
-    ("fees", "手续费", "fees"),
-    ("matched", "收款已核销", "money in that documents took"),
-    ("matched_out", "付款已核销", "money out that documents took"),
-    ("suspense", "期末待核销", "in suspense at the end"),
-    ("open", "未了事项", "open items"),
-)
-"""Amounts of a close, in the order in which people read them: what must be in, what is in, what is open."""
-COUNTS = {"billed": "billed_lines", "open": "open_count"}
-"""Columns of their counts that are not called NAME_count."""
-NO_COUNT = ("billed_refunds", "billed_fees", "suspense")
 NAMES = ("item", "reason")
 """Columns of a file of names."""
 WIDTHS = (MOST_IDENTIFIER, MOST_REASON)
@@ -107,13 +98,15 @@ def span(period: Period, text: str) -> tuple[date, date]:
 
 
 def accounts(client: Client, group: str, channel: str = "", merchant: str = "") -> list[Account]:
-    """The channels' merchants of a group that have any business. Raises LookupError where there is none."""
+    """The channels' merchants of a group that have any business; of one that is named in full the lane knows best.
+    Raises LookupError where there is none."""
     found = rows(client, ACCOUNTS, group=group, channel=channel, merchant=merchant)
     if not found and not (channel and merchant):
-        groups = ", ".join(row["of_group"] for row in rows(client, GROUPS)) or "none yet"
-        raise LookupError(
-            f"nothing is known of channels' merchants of group {group!r}; groups with business: {groups}"
-        )
+        require_group(client, group)
+        there = rows(client, ACCOUNTS, group=group, channel="", merchant="")
+        named = ", ".join(f"{row['of_channel']}/{row['of_merchant']}" for row in there) or "none yet"
+        asked = channel or merchant or "any channel"
+        raise LookupError(f"group {group} has no business through {asked}; there are: {named}")
     return [Account(row["of_channel"], row["of_merchant"]) for row in found] or [Account(channel, merchant)]
 
 
@@ -207,7 +200,7 @@ def became(client: Client, event: CloseAsked | ReopenAsked, seconds: float = 20)
         time.sleep(0.2)
     row = known[0]
     lines = [f"{name}  {STATUS[row['status']]}  {event.id}"]
-    return row["status"] != "refused", [*lines, *(f"  {line}" for line in _against(row))]
+    return row["status"] != "refused", [*lines, *(f"  {line}" for line in against(row))]
 
 
 def write_unnamed(client: Client, numbers: Sequence[str], file: Path) -> int:
@@ -223,21 +216,15 @@ def write_unnamed(client: Client, numbers: Sequence[str], file: Path) -> int:
     return len(lines)
 
 
-def found(client: Client, number: str) -> Row:
-    """A command about a close, and what became of it. Raises LookupError."""
-    known = rows(client, ONE, id=number)
-    if not known:
-        raise LookupError(f"there is no close {number}: waybook close list shows those that stand")
-    return known[0]
-
-
 def standing(client: Client, group: str = "", period: str = "", first: str = "") -> list[Row]:
     """Closes that stand, by group, channel, merchant and day."""
     return rows(client, STANDING, group=group, period=period, first=first)
 
 
 def listing(client: Client, group: str = "", period: str = "", first: str = "") -> Iterator[str]:
-    """A line for each close that stands."""
+    """A line for each close that stands, below a head; nothing where none does."""
+    if not (found := standing(client, group, period, first)):
+        return iter(())
     head = ["期间", "起 first", "止 last", "渠道 channel", "商户 merchant", "收款 received", "退款 refunded"]
     head += ["手续费 fees", "核销 matched", "待核销 suspense", "未了 open", "结账人 by", "组 group", "close"]
     lines = [
@@ -246,9 +233,9 @@ def listing(client: Client, group: str = "", period: str = "", first: str = "") 
             *(told(row[name]) for name in ("received", "refunded", "fees", "matched", "suspense")),
             *(str(row["open_count"]), row["closed_by"], row["of_group"], row["close_id"]),
         ]
-        for row in standing(client, group, period, first)
+        for row in found
     ]
-    return table([head, *lines], right=(5, 6, 7, 8, 9, 10), indent=0)
+    return chain(table([head, *lines], right=(5, 6, 7, 8, 9, 10), indent=0), remarks(*found))
 
 
 def history(client: Client, group: str = "", period: str = "", first: str = "") -> Iterator[str]:
@@ -265,68 +252,11 @@ def history(client: Client, group: str = "", period: str = "", first: str = "") 
 def showing(client: Client, number: str) -> Iterator[str]:
     """All about a close: its figures, what was open and why, what stood against it. Raises LookupError."""
     row = found(client, number)
-    yield (
-        f"{PERIODS.get(row['period'], '')} {row['first']} .. {row['last']}  {row['channel']}/{row['merchant']}  "
-        f"{row['of_group']}"
-    )
-    asked = f"{row['by']}  {shanghai(row['event_time'])}  {row['reason']}".rstrip()
-    yield f"{row['what']}  {STATUS[row['status']]}  {asked}"
-    yield from _against(row)
-    if row["what"] == "close":
+    yield from heading(row)
+    if is_close(row):
         yield from table([list(line) for line in figures(row)], right=(2, 3))
-        for item in items(row):
-            yield f"  {_item(item)}"
-    for one in rows(client, UNDONE, id=number):
-        yield (
-            f"反结 reopen {one['close_id']}  {STATUS[one['state']]}  {one['by']}  {shanghai(one['event_time'])}  "
-            f"{one['reason']}".rstrip()
-        )
-
-
-def figures(row: Row) -> list[tuple[str, str, str, str]]:
-    """A close's figures: Chinese and English label, count, amount."""
-    return [
-        (
-            chinese,
-            english,
-            "" if name in NO_COUNT else str(row[COUNTS.get(name, f"{name}_count")]),
-            told(row[name]),
-        )
-        for name, chinese, english in FIGURES
-    ]
-
-
-def items(row: Row) -> list[Item]:
-    """What was open at a close."""
-    return msgspec.json.decode(row["items"], type=list[Item])
-
-
-def lacks(row: Row) -> list[Lack]:
-    """What stands against a command."""
-    return msgspec.json.decode(row["lacks"], type=list[Lack])
-
-
-def told(amount: Decimal) -> str:
-    """An amount of the store for people."""
-    return yuan(int(amount.scaleb(4)))
-
-
-def kind_of(item: Item) -> str:
-    """An open item's kind for people."""
-    return EXCEPTION.get(item.kind, item.kind)
-
-
-def _item(item: Item) -> str:
-    reason = item.reason or "未列明 not named"
-    return f"{item.item}  {kind_of(item)} {item.kind}  {item.subject}  {yuan(item.amount_e4)}  {reason}"
-
-
-def _against(row: Row) -> Iterator[str]:
-    """What stands against a command, down to the items that have to be named."""
-    open_ = {item.item: item for item in items(row)}
-    for lack in lacks(row):
-        what = _item(open_[lack.item]) if lack.item in open_ else lack.item
-        yield f"{CLOSE.get(lack.what, lack.what)} {lack.what}: {what}"
+        yield from (f"  {line}" for line in (*remarks(row), *open_items(row)))
+    yield from undone(client, number)
 
 
 def send(records: Records, event: CloseAsked | ReopenAsked) -> None:

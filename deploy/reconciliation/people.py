@@ -7,14 +7,12 @@ import msgspec
 from clickhouse_connect.driver.client import Client
 
 from dashboards import terms
+from dashboards.asked import found, is_payment
 from dashboards.payments import OPEN_DECISIONS
 from dashboards.queries import Row, rows
-from dashboards.stored import now_of, phrases_of
-from dashboards.trail import deducted
-from dashboards.why import explained
+from dashboards.stored import now_of
 from dashboards.words import shanghai, yuan
 from flows.reconciliation.decisions import REASONED
-from flows.reconciliation.deducting import REFUSED
 from flows.reconciliation.judge import ADVICE
 from schemas import topics
 from schemas.identity import content_id, person_of
@@ -34,24 +32,6 @@ WHERE state != 'closed' AND (state = 'accepted') = {accepted:Bool}
     AND ({owner:String} = '' OR owner = {owner:String}) AND ({ignored:Bool} OR state != 'ignored')
     AND since <= (SELECT now FROM payment_clock) - toIntervalMillisecond({age:UInt64})
 ORDER BY indexOf(['high', 'medium', 'low'], severity), since, exception_id LIMIT {limit:UInt32}"""
-ONE = """
-SELECT any(toString(`group`)) AS of_group, any(toString(kind)) AS kind, any(subject) AS subject,
-       any(toString(severity)) AS severity, any(toString(owner)) AS owner, any(action) AS suggested,
-       argMax(toString(status), (seq, line)) AS state, argMax(e.amount, (seq, line)) AS amount,
-       argMax(e.evidence, (seq, line)) AS evidence, argMax(e.candidates, (seq, line)) AS candidates,
-       exception_id
-FROM payment_exception AS e WHERE exception_id = {id:String} GROUP BY exception_id"""
-HISTORY = """
-SELECT time, status, amount, evidence, cause FROM payment_exception
-WHERE exception_id = {id:String} ORDER BY seq, line"""
-DECIDED = """
-SELECT p.event_id AS event_id, p.event_time AS event_time, p.decision AS decision,
-       if(n.state = '', 'noted', n.state) AS state, p.by AS by, p.reason AS reason
-FROM payment_decision AS p
-LEFT JOIN decision_now AS n ON n.of_group = toString(p.`group`) AND n.decision_id = p.event_id
-WHERE p.exception_id = {id:String}
-    OR p.of IN (SELECT event_id FROM payment_decision WHERE exception_id = {id:String})
-ORDER BY event_time, event_id"""
 ACCEPTED = """
 SELECT exception_id, decision_id, decided_by, reason FROM decision_now
 WHERE decision = 'accept' AND state IN ('in_force', 'withdrawing')
@@ -65,8 +45,6 @@ FROM decision_now WHERE decision_id = {id:String}"""
 AMOUNTS = """
 SELECT document, reinterpretAsInt64(amount) AS amount FROM due_now
 WHERE of_group = {group:String} AND document IN {names:Array(String)}"""
-PAYMENT = """
-SELECT count() AS n FROM payment WHERE payment = {payment:String} AND ({kind:String} = '' OR kind = {kind:String})"""
 UNMATCHED = "SELECT unmatched FROM payment_now WHERE payment = {payment:String}"
 UNDER = "amount_under"
 NO_DOCUMENT = "there is no document {} of group {}"
@@ -136,47 +114,6 @@ def undone(client: Client, group: str = "") -> Iterator[str]:
         ).rstrip()
 
 
-def showing(client: Client, number: str) -> Iterator[str]:
-    """All about an exception, open or closed, with what matching saw. Raises LookupError."""
-    row = found(client, number)
-    phrases = phrases_of(client)
-    state = terms.EXCEPTION_STATES.both(row["state"])
-    yield f"{terms.EXCEPTIONS.both(row['kind'])}  {row['subject']}  {yuan(row['amount'])}  {state}"
-    yield (
-        f"严重程度 severity {terms.SEVERITIES.both(row['severity'])}  负责 owner {terms.OWNERS.both(row['owner'])}  "
-        f"建议 suggested: {terms.ACTIONS.both(row['suggested'])}"
-    )
-    yield f"依据 evidence: {phrases.told(row['evidence'])}"
-    if row["candidates"]:
-        yield f"候选 looked at: {row['candidates']}"
-    for one in rows(client, HISTORY, id=number):
-        what = f"{terms.EXCEPTION_STATES.both(one['status'])}  {yuan(one['amount'])}  {phrases.told(one['evidence'])}"
-        yield f"  {shanghai(one['time'])}  {what}  ({one['cause']})"
-    for one in rows(client, DECIDED, id=number):
-        what = f"{terms.DECISIONS.both(one['decision'])} {one['event_id']}  {terms.DECISION_STATES.both(one['state'])}"
-        what += f"  {one['by']}  {one['reason']}"
-        yield f"  {shanghai(one['event_time'])}  {what}"
-    if row["kind"] == REFUSED:
-        yield from (step.line for step in deducted(client, row["subject"]))
-    elif _is_payment(client, row):
-        yield from map(str, explained(client, row["subject"]))
-
-
-def found(client: Client, number: str) -> Row:
-    """An exception, open or closed. Raises LookupError."""
-    known = rows(client, ONE, id=number)
-    if not known:
-        raise LookupError(
-            f"there is no exception {number}: waybook exceptions list shows those that are open"
-        )
-    return dict(known[0])
-
-
-def _is_payment(client: Client, row: Row, kind: str = "") -> bool:
-    """Whether an exception is about a payment, of this kind or (empty) of any."""
-    return bool(rows(client, PAYMENT, payment=row["subject"], kind=kind)[0]["n"])
-
-
 class Answer:
     """A person's answer, about an open exception or a decision of another person.
 
@@ -191,7 +128,7 @@ class Answer:
     def match(self, number: str, shares: Sequence[tuple[str, int]]) -> PaymentDecided:
         """The exception's payment is for these documents, so much each (0.0001)."""
         row = self._open(number)
-        if not _is_payment(self.client, row):
+        if not is_payment(self.client, row):
             raise LookupError(f"{row['subject']} is no payment: match the one that is for it")
         known = self._documents(row, [document for document, _ in shares])
         for document, amount in shares:
@@ -219,7 +156,7 @@ class Answer:
         """The exception's payment has to go back: so much as the exception is about, or what of it is not matched where
         that is about what is missing of documents."""
         row = self._open(number)
-        if not _is_payment(self.client, row, "payment"):
+        if not is_payment(self.client, row, "payment"):
             raise LookupError(f"{row['subject']} is no payment: nothing of it can go back")
         amount = row["amount"]
         if row["kind"] == UNDER:

@@ -34,6 +34,7 @@ from flows.rating.model import Book
 from flows.rating.trial import FIELDS, Answer, Asked, Calculator, RefusedError
 from flows.rating.trial_table import answered, own
 from flows.rating.workbook import read_sheet, write_sheet, write_workbook
+from schemas.counted import counted
 from schemas.events import TariffPublished, TariffWithdrawn
 from schemas.money import yuan
 from schemas.problems import DocumentError
@@ -66,7 +67,8 @@ def check(arguments: argparse.Namespace, connect: Connect, settings: Settings) -
 
 
 def _summary(book: Book) -> str:
-    return f"{book.name}: {len(book.tables)} tables, {len(book.rows):,} prices, version {book.version}"
+    tables, prices = counted(len(book.tables), "table"), counted(len(book.rows), "price")
+    return f"{book.name}: {tables}, {prices}, version {book.version}"
 
 
 def diff(arguments: argparse.Namespace, connect: Connect, settings: Settings) -> int:  # noqa: ARG001
@@ -184,7 +186,7 @@ def import_(arguments: argparse.Namespace, connect: Connect, settings: Settings)
         if Path(name).name != name:
             raise LookupError(f"{name!r} is no name of a file")
         (target / name).write_text(text, "utf-8")
-    say(f"{len(opened.files)} files in {target}")
+    say(f"{counted(len(opened.files), 'file')} in {target}")
     return 0
 
 
@@ -193,7 +195,7 @@ def export(arguments: argparse.Namespace, connect: Connect, settings: Settings) 
     opened: Opened = open_book(arguments.book, connect)
     with arguments.workbook.open("wb") as target:
         write_workbook(opened.files, target)
-    say(f"{len(opened.files)} files in {arguments.workbook}")
+    say(f"{counted(len(opened.files), 'file')} in {arguments.workbook}")
     return 0
 
 
@@ -227,7 +229,7 @@ def in_words(answer: Answer) -> Iterator[str]:
 def _table(source: Path, target: Path | None, calculator: Calculator, asked: Asked) -> int:
     failed = 0
 
-    def counted(rows: Iterator[list[str]]) -> Iterator[list[str]]:
+    def told_of(rows: Iterator[list[str]]) -> Iterator[list[str]]:
         nonlocal failed
         for n, row in enumerate(rows):
             if n == 0 and (others := own(row)):
@@ -240,7 +242,7 @@ def _table(source: Path, target: Path | None, calculator: Calculator, asked: Ask
 
     with source.open("rb") as file:
         rows = read_sheet(file, source.name) if is_workbook(source) else _csv_cells(source)
-        answers = counted(answered(rows, calculator, today(), asked))
+        answers = told_of(answered(rows, calculator, today(), asked))
         if target is not None and is_workbook(target):
             with target.open("wb") as out:
                 write_sheet(answers, out)
@@ -250,7 +252,7 @@ def _table(source: Path, target: Path | None, calculator: Calculator, asked: Ask
         else:
             csv.writer(sys.stdout, lineterminator="\n").writerows(answers)
     if failed:
-        sys.stderr.write(f"{failed:,} rows have an error\n")
+        sys.stderr.write(f"{counted(failed, 'row has', 'rows have')} an error\n")
     return 1 if failed else 0
 
 

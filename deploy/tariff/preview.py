@@ -12,6 +12,7 @@ from flows.fees.current import FEES
 from flows.governance.network import Network
 from flows.rating.model import Book
 from flows.rating.touched import touched
+from schemas.counted import counted
 from sinks.clickhouse import StoreAwayError
 
 
@@ -41,19 +42,21 @@ def agreed(
     unknown = count_of(client, of_touched(prices, FEES, parcels=False))
     if unknown:
         _say(
-            f"{unknown:,} charges of goods in store are of fees and days whose prices change: by how much is not known"
+            f"{counted(unknown, 'charge of goods in store is', 'charges of goods in store are')} "
+            "of fees and days whose prices change: by how much is not known"
         )
     priced = {table.fee for book in after for table in book.tables}
     if waits := waiting(client, {fee: days for fee, days in prices.items() if fee in priced}, FEES):
         _say(
-            f"{waits:,} dues wait for a price of these fees and days: what they are charged then is not counted"
+            f"{counted(waits, 'due waits', 'dues wait')} for a price of these fees and days: "
+            "what is charged then is not counted"
         )
     if total.changed:
         _say("backdated: of days already charged this would change")
         for line in told(found, network, 0):
             _say(line)
     elif not unknown:
-        _say(f"not backdated: of {total.charges:,} charges of these fees and days none would change")
+        _say(f"not backdated: of {counted(total.charges, 'charge')} of these fees and days none would change")
         return True
     return yes or _asked(total.changed + unknown)
 
@@ -61,7 +64,8 @@ def agreed(
 def _asked(changed: int) -> bool:
     if not sys.stdin.isatty():
         sys.stderr.write(
-            f"refused: it would change {changed:,} charges, and nobody is there to ask; --yes does it all the same\n"
+            f"refused: it would change {counted(changed, 'charge')}, and nobody is there to ask; "
+            "--yes does it all the same\n"
         )
         return False
     sys.stdout.write("go on? [y/N] ")

@@ -5,7 +5,6 @@ and Bytewax commits both together. So a process that dies says again what it sai
 knows the repeat by its id.
 """
 
-import logging
 from collections.abc import Callable
 from typing import Any
 
@@ -16,6 +15,7 @@ from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, TopicPartiti
 from flows.engine import crash
 from flows.engine.log import log
 from flows.engine.stop import Stop
+from schemas.away import kafka_log
 from schemas.settings import Settings
 from sinks.mqtt import Messages
 
@@ -45,7 +45,7 @@ class Reader(StatefulSourcePartition[Any, Offsets]):
                 "topic.metadata.refresh.interval.ms": 5_000,
                 **settings.kafka_options,
             },
-            logger=logging.getLogger("waybook.kafka"),
+            logger=kafka_log(),
         )
         self._consumer.assign(
             [

@@ -10,7 +10,6 @@ would be joined over hours instead of milliseconds. So while some input has more
 only up to its newest record in Kafka's time (`_horizon`).
 """
 
-import logging
 import time
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -23,6 +22,7 @@ from flows.engine import crash, metrics
 from flows.engine.block import Block, Plan, Records
 from flows.engine.log import log
 from flows.engine.missing import PATIENCE, Missing
+from schemas.away import kafka_log
 
 Message = Any
 """confluent_kafka.Message, whose parts are all optional for the type checker."""
@@ -111,7 +111,7 @@ class Cutter(StatefulSourcePartition[Any, Any]):
         self._at_end: set[tuple[str, int]] = set()
         self._last = time.monotonic()
         self._watched = 0.0
-        self._consumer = Consumer({**CONSUMER, **options}, logger=logging.getLogger("waybook.kafka"))
+        self._consumer = Consumer({**CONSUMER, **options}, logger=kafka_log())
         self._missing = Missing(
             lane, self.inputs, self._topics, str(options["bootstrap.servers"]), partitions
         )

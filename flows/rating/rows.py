@@ -20,6 +20,7 @@ from flows.rating.measures import MEASURES
 from flows.rating.model import PriceTable, Row
 from flows.rating.places import Gazetteer, Names
 from flows.rating.shapes import SHAPES
+from schemas.counted import counted
 from schemas.problems import hint
 
 SIDES = ("origin", "destination")
@@ -162,7 +163,7 @@ class _Reader:
         self.seen += 1
         width = 1 + len(self._across) if self._across else len(self._columns)
         if len(cells) != width:
-            message = f"has {len(cells)} cells; the header has {width}"
+            message = f"has {counted(len(cells), 'cell')}; the header has {width}"
             self._broken(number, "", Broken("wrong_width", message))
             return
         table = self.table

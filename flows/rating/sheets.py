@@ -17,6 +17,7 @@ import msgspec
 from flows.rating.excel import Cell, cell_of
 from flows.rating.findings import Broken, Findings
 from flows.rating.settings import FILE
+from schemas.counted import counted
 from schemas.problems import NOT_TOML, not_toml
 
 BOOK = "book"
@@ -138,7 +139,7 @@ def parse(sheet: Sheet, findings: Findings) -> list[Block]:
                 message = "a name is blank or stands twice"
                 findings.add(sheet.place, number, "", Broken("repeated_column", message))
         elif len(cells) > len(names):
-            message = f"has {len(cells)} cells; the row of names has {len(names)}"
+            message = f"has {counted(len(cells), 'cell')}; the row of names has {len(names)}"
             findings.add(sheet.place, number, "", Broken("wrong_width", message))
         else:
             found = [

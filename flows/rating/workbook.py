@@ -12,7 +12,7 @@ import io
 import re
 import warnings
 import zipfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from typing import Any, BinaryIO
 
@@ -257,18 +257,32 @@ def read_sheet(source: BinaryIO, name: str, most: int = MOST_BYTES) -> Iterator[
 
 def write_sheet(rows: Iterable[Sequence[str]], target: BinaryIO) -> None:
     """A workbook of one sheet. What it cannot hold is left out: control characters, and the ends of long texts."""
-    write_sheets({"sheet 1": rows}, target)
+    with _writing() as book:
+        sheet = book.create_sheet("sheet 1")
+        for row in rows:
+            _append(sheet, (cell_of(storable(text)) for text in row))
+        book.save(target)
 
 
-def write_sheets(sheets: Mapping[str, Iterable[Sequence[str]]], target: BinaryIO) -> None:
-    """The same with several sheets, by title."""
+def write_sheets(
+    sheets: Mapping[str, Sequence[Sequence[str]]], target: BinaryIO, figures: Collection[str]
+) -> None:
+    """The same with several sheets, by title, whose first rows name the columns.
+
+    `figures`: names of the columns with numbers and dates. In all others is text, also if it consists of digits as
+    merchants' numbers do, which a spreadsheet would round and sum up.
+    """
     with _writing() as book:
         for title, rows in sheets.items():
             sheet = book.create_sheet(title)
             for row in rows:
-                cells = [cell_of(storable(text)) for text in row]
-                sheet.append([_made(sheet, cell, excel_value(cell)) for cell in cells])
+                named = zip(rows[0], map(storable, row), strict=True)
+                _append(sheet, (cell_of(text) if name in figures else Cell(text) for name, text in named))
         book.save(target)
+
+
+def _append(sheet: Any, cells: Iterable[Cell]) -> None:
+    sheet.append([_made(sheet, cell, excel_value(cell)) for cell in cells])
 
 
 def _made(sheet: Any, cell: Cell, value: object) -> Any:

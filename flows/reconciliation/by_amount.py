@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from flows.reconciliation.rules import Rule
 from flows.reconciliation.working import Book, Claim, Money
+from schemas.counted import counted
 
 
 def match_by_amount(book: Book, claims: Sequence[Claim], payments: Sequence[Money], rule: Rule) -> None:
@@ -27,7 +28,7 @@ def match_by_amount(book: Book, claims: Sequence[Claim], payments: Sequence[Mone
             rivals[claim.name] = rivals.get(claim.name, 0) + 1
     for key, candidates in found.items():
         money = book.monies[key]
-        book.tell(money, f"{rule.name}: {len(candidates)} dues of this amount in the window")
+        book.tell(money, f"{rule.name}: {counted(len(candidates), 'due')} of this amount in the window")
         if len(candidates) == 1 and rivals[candidates[0].name] == 1:
             book.give(money, candidates[0], money.left, rule.name, "the only such amount in the window")
         elif candidates:

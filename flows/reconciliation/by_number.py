@@ -6,6 +6,7 @@ from flows.reconciliation.quoted import calls, numbers_of_due, order_of
 from flows.reconciliation.rules import Rule
 from flows.reconciliation.settling import Stage
 from flows.reconciliation.working import Book, Claim, Money
+from schemas.counted import counted
 from schemas.money import yuan
 
 
@@ -90,7 +91,9 @@ class ByNumber(Stage):
         if self.book.note is None:
             return
         numbers = " ".join(_numbers(money, rule)) or "no number"
-        self.book.tell(money, f"{rule.name}: {numbers} names {len(called)} dues, {len(live)} can be paid")
+        self.book.tell(
+            money, f"{rule.name}: {numbers} names {counted(len(called), 'due')}, {len(live)} can be paid"
+        )
         for claim in called:
             if claim not in live:
                 self.book.tell(money, f"{rule.name}: {claim.name} lost: {why_not(claim, money, rule)}")

@@ -6,6 +6,7 @@ from flows.reconciliation.by_number import can_pay, why_not
 from flows.reconciliation.rules import Rule
 from flows.reconciliation.settling import Stage
 from flows.reconciliation.working import Book, Claim, Money
+from schemas.counted import counted
 from schemas.money import yuan
 
 
@@ -90,7 +91,9 @@ class Pool(Stage):
         if self.book.note is None:
             return
         who = money.paid.party or money.paid.payer or "nobody known"
-        self.book.tell(money, f"{rule.name}: {who} has {len(theirs)} dues, {len(live)} can be paid")
+        self.book.tell(
+            money, f"{rule.name}: {who} has {counted(len(theirs), 'due')}, {len(live)} can be paid"
+        )
         for claim in theirs:
             if claim not in live:
                 self.book.tell(money, f"{rule.name}: {claim.name} lost: {_why_not(claim, money, rule)}")

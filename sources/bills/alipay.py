@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from datetime import date
 from typing import BinaryIO
 
+from schemas.counted import counted
 from schemas.payments import BillLine
 from sources.bills.cells import local, number_of, text_of, yuan_of
 from sources.bills.model import Asked, BillError
@@ -62,7 +63,9 @@ def trade(stream: BinaryIO, asked: Asked) -> Iterator[BillLine]:
     kinds = KINDS | asked.source.kinds
     for row in csv.reader(texts.rows(), strict=True):
         if len(row) != len(COLUMNS):
-            raise BillError("bill_unreadable", f"row {texts.number} has {len(row)} cells, not {len(COLUMNS)}")
+            raise BillError(
+                "bill_unreadable", f"row {texts.number} has {counted(len(row), 'cell')}, not {len(COLUMNS)}"
+            )
         cells = [cell.strip(" \t") for cell in row]
         try:
             kind = kinds.get(cells[2])

@@ -7,6 +7,7 @@ from xml.parsers import expat
 
 import msgspec
 
+from schemas.counted import counted
 from schemas.payments import BillLine
 from schemas.times import DAY, SECOND, SHANGHAI_OFFSET, day_of
 from sources.bills.cells import number_of, text_of, yuan_of
@@ -178,7 +179,9 @@ def _agrees(state: _State) -> None:
     if not state.account:
         raise BillError("bill_unreadable", "does not name its account")
     if state.told not in (-1, state.entries):
-        raise BillError("bill_count_wrong", f"tells of {state.told} entries and has {state.entries}")
+        raise BillError(
+            "bill_count_wrong", f"tells of {counted(state.told, 'entry', 'entries')} and has {state.entries}"
+        )
     if (state.opening[0] + state.sum, state.opening[1]) != state.closing:
         text = f"closes with {state.closing[0]} in 0.0001, its entries come to {state.opening[0] + state.sum}"
         raise BillError("bill_total_wrong", text)

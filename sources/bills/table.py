@@ -7,6 +7,7 @@ from typing import BinaryIO
 
 import msgspec
 
+from schemas.counted import counted
 from schemas.payments import BillLine
 from schemas.times import DAY, SHANGHAI_OFFSET
 from sources.bills.cells import formatted, number_of, text_of, yuan_of
@@ -54,7 +55,9 @@ def _lines(rows: Iterator[Row], asked: Asked, skipped: int) -> Iterator[BillLine
         if not any(row):
             continue
         if len(row) != known.width:
-            raise BillError("bill_unreadable", f"row {number} has {len(row)} cells, not {known.width}")
+            raise BillError(
+                "bill_unreadable", f"row {number} has {counted(len(row), 'cell')}, not {known.width}"
+            )
         try:
             line = _line(row, columns, known, asked)
             if columns.balance and line is not None:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import BinaryIO
 
+from schemas.counted import counted
 from schemas.payments import BillLine, State
 from schemas.times import DAY
 from sources.bills.cells import local, midnight, number_of, text_of, yuan_of
@@ -213,7 +214,8 @@ class _Rows:
             cells = text[1:].split(",`")
             if len(cells) != self._width:
                 raise BillError(
-                    "bill_unreadable", f"row {self.number} has {len(cells)} cells, not {self._width}"
+                    "bill_unreadable",
+                    f"row {self.number} has {counted(len(cells), 'cell')}, not {self._width}",
                 )
             self._count += 1
             yield cells

@@ -19,6 +19,7 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]
 )
 
 from schemas import topics
+from schemas.away import kafka_log
 from schemas.settings import Settings
 from sources.network.pace import Pace, Reading, Sent
 
@@ -118,7 +119,9 @@ class Lag:
             "X-ClickHouse-User": settings.clickhouse_user,
             "X-ClickHouse-Key": settings.clickhouse_password,
         }
-        self._kafka = AdminClient({"bootstrap.servers": settings.kafka, **settings.kafka_options})
+        self._kafka = AdminClient(
+            {"bootstrap.servers": settings.kafka, **settings.kafka_options}, logger=kafka_log()
+        )
         self._wanted = {
             TopicPartition(topic.name, number): OffsetSpec.latest()
             for topic in (

@@ -5,6 +5,7 @@ import random
 import pytest
 from clickhouse_connect.driver.client import Client
 
+from dashboards.asked import showing
 from dashboards.trail import trail
 from dashboards.why import explained
 from deploy.audit.accounts import check_accounts
@@ -12,7 +13,7 @@ from deploy.audit.chain import read_log
 from deploy.audit.payments import check_payments
 from deploy.audit.rules import RULES, check_rule
 from deploy.audit.store import Store
-from deploy.reconciliation.people import listing, showing
+from deploy.reconciliation.people import listing
 from deploy.statements import statement
 from schemas.times import MINUTE, business_day, date_of
 from tests.audit.remembered import audited

@@ -10,6 +10,7 @@ from clickhouse_connect.driver.client import Client
 from deploy.audit.paid import DUE, check_paid, paid, true_cash, true_exceptions
 from deploy.audit.sent import BillLine, PaymentLine
 from deploy.audit.store import Store
+from deploy.demo import own
 from tests.audit.writer import Writer
 
 TRUTH = (
@@ -173,3 +174,62 @@ def test_what_is_truly_open_depends_on_the_bills_that_were_given(
         payment="wechat/1/payment/8", amount_e4=1, told=False, shares={}, day=10, billed_on=99
     )
     assert true_exceptions([PaymentLine(**usual | facts), unheard], bills, now) == kinds
+
+
+def _decision(event_id: str, **facts: Any) -> dict[str, Any]:
+    return {"event_id": event_id, "decision": "match", "shares": "[]", **facts}
+
+
+def _shares(payment: str, document: str, amount: int) -> str:
+    return msgspec.json.encode([{"payment": payment, "document": document, "amount_e4": amount}]).decode()
+
+
+def test_what_whoever_runs_it_has_decided_is_not_compared_with_the_truth(
+    writer: Writer, tmp_path: Path
+) -> None:
+    """`d` was given to a document of `b`, by which `b` is matched otherwise, too."""
+    mine = _decision("mine", shares=_shares("d", "D3", 300))
+    moved = [_match("d", "D3", 300), _match("b", "D3", -400), _match("b", "D9", 400)]
+    writer.by_hand({"payment_match": moved, "payment_decision": [mine]}, {})
+    result = paid(Store(writer.client), tmp_path)
+    assert (result.own, sorted(result.aside), result.wrong, result.open) == (1, ["b", "d"], (), 0)
+    assert not _failed(writer.client, tmp_path)
+    said, names = own(result)
+    assert said == "  your own      1 decision; 2 payments matched by them, not compared with the truth"
+    assert sorted(names.strip().split(", ")) == ["b", "d"]
+
+
+@pytest.mark.parametrize(
+    ("decision", "aside"),
+    [
+        (_decision("K2", payment="e", decision="refund"), []),
+        (_decision("K2", document="D5", decision="write_off"), ["d"]),
+        (_decision("K2", of="K1", decision="withdraw"), []),
+        (_decision("K1", shares=_shares("d", "D1", 300)), []),
+    ],
+)
+def test_what_has_nothing_to_do_with_it_is_compared(
+    writer: Writer, tmp_path: Path, decision: dict[str, Any], aside: list[str]
+) -> None:
+    """A decision of the simulated people excuses nothing, and one of whoever runs it only what hangs together."""
+    writer.by_hand({"payment_match": [_match("d", "D1", 300)], "payment_decision": [decision]}, {})
+    result = paid(Store(writer.client), tmp_path)
+    assert list(result.aside) == aside
+    assert [line.partition(":")[0] for line in result.wrong] == ([] if aside else ["d"])
+
+
+def test_a_decision_that_is_refused_because_of_ones_own_is_none_that_is_lost(
+    writer: Writer, tmp_path: Path
+) -> None:
+    file = tmp_path / "decisions.jsonl"
+    file.write_bytes(file.read_bytes() + b'{"event_id":"K2"}\n')
+    letter = {
+        "topic": "waybook.payment-decisions",
+        "status": "open",
+        "event_id": "K2",
+        "dead_letter_id": "dl-2",
+    }
+    writer.by_hand({"dead_letter": [letter]}, {})
+    assert _failed(writer.client, tmp_path) == {"truth_decisions"}
+    writer.by_hand({"payment_decision": [_decision("mine", payment="d")]}, {})
+    assert not _failed(writer.client, tmp_path)

@@ -265,6 +265,24 @@ def test_the_commands(settings: Settings, tmp_path: Path) -> None:
     assert (unknown.returncode, "--as" in unknown.stderr) == (1, True)
     none = waybook(("bills", "load"), environment)
     assert (none.returncode, none.stderr) == (1, "say which: waybook bills load FILE…\n")
+    wrong = tmp_path / "wrong"
+    for mistaken, said in (
+        (("load", str(wrong)), f"there is no file {wrong}: nothing is sent\n"),
+        (
+            ("load", str(file), str(wrong), "--as", "wechat/1900000001/trade"),
+            f"there is no file {wrong}: nothing",
+        ),
+        (("list", "--directory", str(wrong)), f"there is no directory {wrong}: --directory or WAYBOOK_BILLS"),
+        (("pull", "--directory", str(wrong)), f"there is no directory {wrong}: --directory or WAYBOOK_BILLS"),
+        (
+            ("list", "--directory", str(tmp_path)),
+            f"{tmp_path} is no directory of bills: there is no bills.toml",
+        ),
+    ):
+        ran = waybook(("bills", *mistaken), environment)
+        assert (ran.returncode, ran.stdout, ran.stderr[: len(said)]) == (1, "", said)
+    assert not wrong.exists()
+    assert waybook(("bills", "list"), environment).stdout == "还没有账单 no bill was sent yet\n"
     words = ("bills", "load", str(file), "--as", "wechat/1900000001/trade", "--day", "2025-11-11")
     assert waybook(words, environment).returncode == 0
     assert waybook(("bills", "pull"), environment).returncode == 0

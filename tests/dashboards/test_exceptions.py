@@ -1,5 +1,7 @@
 """The page of exceptions: what sleeps stands apart, and all of it fits into the windows that people have."""
 
+import re
+
 import pytest
 from markupsafe import escape
 from playwright.sync_api import Page
@@ -8,14 +10,16 @@ from dashboards.grafana.finance import PANELS
 from dashboards.live.app import linked
 from dashboards.payments import awake, figures, to_text
 from dashboards.trail import meant, one_meant, trail
-from schemas.payments import exception_id
+from schemas.payments import Named, exception_id
 from schemas.times import DAY
 from tests.channels.world import NOON
 from tests.dashboards.data import WrittenPayments
 from tests.dashboards.test_grafana import expanded
 from tests.dashboards.test_page import browser_page
 from tests.dashboards.test_payments import url
-from tests.payments.world import GROUP, decided, due, key, paid
+from tests.payments.closes import close
+from tests.payments.test_closing import TODAY
+from tests.payments.world import GROUP, decided, due, key, paid, refunded
 from tests.servers.store import Store
 from tests.servers.web import get
 
@@ -23,6 +27,9 @@ __all__ = ["browser_page", "url"]
 
 LONG = "4200002345202511110123456789"
 """Channels' numbers have no place at which they break."""
+
+
+UNKNOWN = exception_id(GROUP, "unknown_payment", key(f"{LONG}-4"))
 
 
 @pytest.fixture(scope="module")
@@ -39,9 +46,18 @@ def store(store: Store) -> Store:
         paid(f"{LONG}-7", "28.00", "FR-9997"),
         *(due(f"CONSIGNMENT-2025-11-11-{n:04}", "40.00", references=("FR-1002",)) for n in range(12)),
         paid(f"{LONG}-5", "120.00", "FR-1002"),
+        refunded("R1", "5.00", "never-came"),
     ).until(NOON + 2 * DAY)
     asleep = exception_id(GROUP, "unknown_payment", key(f"{LONG}-3"))
     books.take(decided("ignore", "K1", exception=asleep, until=NOON + 9 * DAY))
+    share = {
+        "payment": key(f"{LONG}-4"),
+        "document": "CONSIGNMENT-2025-11-11-0001",
+        "amount_e4": 20_000_000,
+    }
+    books.take(decided("match", "K2", "li", shares=[share], exception=UNKNOWN, reason="电话"))
+    books.take(decided("approve", "K3", "li", of="K2"))
+    books.take(close("C1", TODAY, "张三", "day", Named(UNKNOWN, "客户未确认"), time=NOON + 2 * DAY))
     books.writer.close()
     return store
 
@@ -57,6 +73,14 @@ def test_all_of_it_is_in_the_window(url: str, browser_page: Page, path: str, wid
     assert browser_page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     inside = "[...document.querySelectorAll('.scroll')].every((one) => one.scrollWidth <= one.clientWidth)"
     assert browser_page.evaluate(inside)
+
+
+@pytest.mark.parametrize("path", [f"exception/{UNKNOWN}", "decision/K2", "close/C1"])
+def test_what_is_told_of_an_id_is_in_the_window(url: str, browser_page: Page, path: str) -> None:
+    browser_page.set_viewport_size({"width": 1000, "height": 900})
+    browser_page.goto(f"{url}{path}")
+    assert browser_page.locator("li").count()
+    assert browser_page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 
 def test_what_sleeps_stands_apart(url: str, store: Store) -> None:
@@ -85,6 +109,34 @@ def test_what_sleeps_stands_apart_in_grafana(store: Store) -> None:
 def test_what_was_looked_at_is_linked(url: str) -> None:
     text = get(f"{url}exceptions", timeout=60).text
     assert 'href="/payment/CONSIGNMENT-2025-11-11-0006"' in text
+
+
+def test_what_has_not_come_is_named_and_not_linked(url: str) -> None:
+    """The payment that a refund takes back; whatever is linked has a page."""
+    orphan = get(f"{url}exceptions?reason=refund_orphan", timeout=60).text
+    page = get(f"{url}payment/{key('R1', 'refund')}", timeout=60).text
+    for text in (orphan, page):
+        assert f"{key('never-came')} <small>未到 has not come</small>" in text
+        assert f'href="/payment/{key("never-came")}"' not in text
+    for link in sorted(set(re.findall(r'href="(/(?:payment|exception|decision)/[^"]+)"', orphan + page))):
+        assert get(f"{url}{link[1:]}", timeout=60).status_code == 200, link
+
+
+@pytest.mark.parametrize(
+    ("number", "kind", "parts"),
+    [
+        (UNKNOWN, "exception", ["来款无对应单据 unknown_payment", "核销 match K2", LONG]),
+        ("K2", "decision", ["核销 match K2", "2,000.00", "li", "电话", "复核同意 approve K3", UNKNOWN]),
+        ("K3", "decision", ["复核同意 approve K3", "K2"]),
+        ("C1", "close", ["日结 2025-11-11", "张三", "账单应收 <small>billed</small>"]),
+    ],
+)
+def test_an_id_of_which_people_speak_is_found(url: str, number: str, kind: str, parts: list[str]) -> None:
+    found = get(f"{url}search?q={number}", timeout=60, follow_redirects=True)
+    assert (found.status_code, found.url.path) == (200, f"/{kind}/{number}")
+    for part in parts:
+        assert part in found.text, part
+    assert get(f"{url}{kind}/nothing", timeout=60).status_code == 404
 
 
 def test_the_payment_that_another_repeats_is_linked(url: str) -> None:

@@ -1,6 +1,7 @@
 """The payments part of the live page, the list of exceptions, and `waybook payments`."""
 
 from collections.abc import Iterator
+from decimal import Decimal
 from pathlib import Path
 
 import msgspec
@@ -9,7 +10,7 @@ from clickhouse_connect.driver.client import Client
 from playwright.sync_api import Page, expect
 
 from dashboards.live.poller import Poller
-from dashboards.payments import figures, to_text
+from dashboards.payments import figures, remarks, to_text
 from tests.dashboards.data import fill_payments
 from tests.dashboards.test_page import LivePage, browser_page
 from tests.payments.world import key
@@ -74,6 +75,18 @@ def test_money_at_the_bank_is_of_no_channel(url: str, browser_page: Page) -> Non
     browser_page.goto(url)
     expect(browser_page.locator("#cash")).to_contain_text("银行存款 1801 CNY")
     expect(browser_page.locator("#cash a")).to_have_count(1)
+    browser_page.unroute("**/events")
+
+
+def test_why_suspense_is_negative_is_told(url: str, browser_page: Page) -> None:
+    seen = get(f"{url}health", timeout=60).json()
+    assert seen["payments"]["remarks"] == []
+    seen["payments"]["remarks"] = remarks([Decimal(3), Decimal("-0.01")])
+    told = f"data: {msgspec.json.encode(seen).decode()}\n\n"
+    browser_page.route("**/events", lambda asked: asked.fulfill(body=told, content_type="text/event-stream"))
+    browser_page.goto(url)
+    expect(browser_page.locator("#remarks")).to_contain_text("待核销为负：")
+    expect(browser_page.locator("#remarks")).to_contain_text("refunds whose payment has not come")
     browser_page.unroute("**/events")
 
 

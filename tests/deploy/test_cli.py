@@ -89,13 +89,13 @@ def test_publish_refuse_mend_and_replay(settings: Settings, waybook: Waybook, tm
         mended.write_text(letters)
         refused = waybook("replay-dead-letters", str(mended))
         assert refused.returncode == 1
-        assert "1 of 1 letters are unchanged" in refused.stderr
+        assert "1 of 1 letter is unchanged" in refused.stderr
         assert waybook("replay-dead-letters", str(mended), "--as-they-are").returncode == 0
         times = "SELECT countIf(status = 'open') FROM dead_letter"
         until(lambda: waybook("sql", times, "--format", "TSV").stdout == "2\n")
         assert waybook("dead-letters").stdout == letters, "what is refused again is open again"
         mended.write_text(letters.replace("nonsense", "standard"))
-        assert waybook("replay-dead-letters", str(mended), "--by", "me").stdout.startswith("1 dead letters")
+        assert waybook("replay-dead-letters", str(mended), "--by", "me").stdout.startswith("1 dead letter ")
         until(lambda: not waybook("dead-letters").stdout)
         charges = "SELECT fee, amount FROM charge ORDER BY fee"
         # the order may be in a later block than the word that it was sent again

@@ -44,6 +44,8 @@ def test_ask_and_read_the_balance(settings: Settings, waybook: Waybook, tmp_path
         assert "充值 top-up  c1" in waybook("statement", "SHC", "--from", "2025-11-11").stdout
         assert waybook("trial-balance").returncode == 0
         assert "借 100.50" in waybook("ledger", "SHC", "1201").stdout
+        wrong = waybook("ledger", "SHC", "9999")
+        assert (wrong.returncode, wrong.stderr[:26]) == (1, "there is no account 9999: ")
         audited = waybook("audit")
         assert audited.returncode == 0, audited.stdout
     finally:

@@ -151,6 +151,12 @@ def test_flows_store_and_page_come_back_the_audit_agrees_and_the_data_opens_agai
     assert ended == 0, running.text + logs
     assert "audit         passed" in running.text, running.text
     assert "= 0.00 yuan" in running.text, running.text
+    moved = running.lines.index(
+        "网点转让 outlets that changed hands, and what of their balances goes over to the new owner now\n"
+    )
+    assert re.match(r"  \S+ from \S+ to \S+ on |  there are no handovers", running.lines[moved + 1]), (
+        running.lines[moved + 1]
+    )
     (starts,) = (line for line in running.lines if line.startswith("  starts "))
     assert not re.search(r" 1\b", starts.partition(";")[0]), starts
 

@@ -78,7 +78,7 @@ def test_an_outlet_is_sold(settings: Settings, waybook: Waybook, tmp_path: Path)
         again = waybook("transfer-outlet", "SHC", "--to", "无锡", "--from", "2025-11-12")
         assert "published already" in again.stdout
         send(settings, *ticks(START + DAY), *ticks(START + DAY + HOUR))
-        until(lambda: "2101 -17.20" in waybook("move-balances").stdout)
+        until(lambda: "2101 应付总部款 -17.20" in waybook("move-balances").stdout)
         until(lambda: moved() == "5")
         assert sum_of("book = 'SHC' AND account IN ('1101', '2101')") == "0"
         assert sum_of("book = '无锡' AND account = '2101'") == "-17.2"
@@ -86,7 +86,7 @@ def test_an_outlet_is_sold(settings: Settings, waybook: Waybook, tmp_path: Path)
         send(settings, *events_of("分拨DWS2.5@2"), *ticks(START + DAY + 2 * HOUR))
         until(lambda: sum_of("book = 'SHC' AND account = '2101'") == "9.75")
         send(settings, *ticks(START + DAY + 3 * HOUR))
-        until(lambda: "2101 9.75" in waybook("transfer-outlet", "SHC", "--again").stdout)
+        until(lambda: "2101 应付总部款 9.75" in waybook("transfer-outlet", "SHC", "--again").stdout)
         until(lambda: moved() == "10")
         assert sum_of("book = 'SHC' AND account = '2101'") == "0"
         assert (
@@ -99,7 +99,7 @@ def test_an_outlet_is_sold(settings: Settings, waybook: Waybook, tmp_path: Path)
         assert "2025-11-12 is not over" in books("close", "2025-11-12", "总部").stderr
         assert books("close", "2025-11-11", " ").stderr == "nobody closes or reopens: say --by NAME\n"
         waits = books("close", "2025-11-11", "总部")
-        assert (waits.returncode, waits.stdout) == (1, "1 cases of differing weights are undecided\n")
+        assert (waits.returncode, waits.stdout) == (1, "1 case of differing weights is undecided\n")
         assert "say --yes" in waits.stderr
         closed = books("close", "2025-11-11", "总部", "--yes").stdout
         assert "published: the books are closed through 2025-11-11" in closed
@@ -111,7 +111,7 @@ def test_an_outlet_is_sold(settings: Settings, waybook: Waybook, tmp_path: Path)
         late = "book = 'SHC' AND account = '2101' AND business_date != posted_for"
         until(lambda: sum_of(late) not in ("", "0"))
         send(settings, *ticks(START + DAY + 6 * HOUR))
-        until(lambda: f"2101 {sum_of(late)}" in waybook("move-balances").stdout)
+        until(lambda: f"2101 应付总部款 {sum_of(late)}" in waybook("move-balances").stdout)
         until(lambda: moved() != "10")
         assert waybook("service-levels").stdout == "the newest directory has no levels.csv to judge by\n"
         audited = waybook("audit")

@@ -42,14 +42,14 @@ def test_what_is_open_is_named_by_its_day(books: Written) -> None:
     """Up to a day: nothing of the days after it, though people were asked about this one later."""
     assert opened(books, date(2025, 11, 10)) == []
     assert opened(books, FIRST) == [
-        f"1 days of {SHOP} are not closed: 2025-11-11",
-        f"1 exceptions are open: {GROUP}, 来款无对应单据 unknown_payment",
-        f"1 payments are not wholly matched: {GROUP}, 7.00 CNY in",
+        f"1 day of {SHOP} not closed: 2025-11-11",
+        f"1 exception is open: {GROUP}, 来款无对应单据 unknown_payment",
+        f"1 payment is not wholly matched: {GROUP}, 7.00 CNY in",
     ]
     assert opened(books, SECOND) == [
-        f"2 days of {SHOP} are not closed: 2025-11-11 to 2025-11-12",
+        f"2 days of {SHOP} not closed: 2025-11-11 to 2025-11-12",
         f"2 exceptions are open: {GROUP}, 来款无对应单据 unknown_payment",
-        f"1 exceptions are open: {GROUP}, 账单未到 bill_missing",
+        f"1 exception is open: {GROUP}, 账单未到 bill_missing",
         f"2 payments are not wholly matched: {GROUP}, 16.00 CNY in",
     ]
 
@@ -62,5 +62,5 @@ def test_a_closed_day_is_not_named(books: Written) -> None:
     books.take(close("C1", FIRST, "张三", "day", Named(number, "客户未确认"), time=NOON + 2 * DAY))
     assert books.rows["close"][-1]["status"] == "closed"
     first, *others = opened(books, SECOND)
-    assert first == f"1 days of {SHOP} are not closed: 2025-11-12"
+    assert first == f"1 day of {SHOP} not closed: 2025-11-12"
     assert len(others) == 3

@@ -14,10 +14,13 @@ from clickhouse_connect.driver.client import Client
 from openpyxl import load_workbook
 from pypdf import PdfReader
 
+from dashboards.closes import items
+from dashboards.payments import figures, to_text
+from dashboards.records import record
 from deploy import cashier
 from deploy.commands import closes
 from deploy.reconciliation import closing
-from deploy.reconciliation.close_report import Report, report_of, to_excel
+from deploy.reconciliation.close_report import SUMMED_HEAD, Report, Section, report_of, to_excel
 from deploy.reconciliation.closing import Account
 from deploy.reconciliation.pdf import to_pdf
 from schemas.payments import CloseAsked, Named, Period
@@ -28,7 +31,7 @@ from tests.channels.world import NOON, world
 from tests.channels.world import told as told_by
 from tests.deploy.command import waybook
 from tests.payments.closes import day
-from tests.payments.world import GROUP, due, paid
+from tests.payments.world import GROUP, due, paid, refunded
 from tests.payments.written import Written, written
 
 SHOP = Account("other", "SHOP-7")
@@ -136,6 +139,26 @@ def test_a_workbook_tells_figures_days_what_is_open_and_what_came_late(
     assert raw == to_excel(report), "the same closes give the same bytes"
 
 
+def test_what_is_no_figure_is_text_in_a_workbook(report: Report) -> None:
+    """Merchants' numbers consist of digits, and spreadsheets keep fifteen of them; people may be called by a number."""
+    section = report.sections[0]
+    row = section.row | {"merchant": "1900000109000000001", "closed_by": "1001", "of_group": "12"}
+    late = [one | {"posting": "receivable_paid"} for one in section.late]
+    made = to_excel(Report([Section(row, [one | {"merchant": "123"} for one in section.days], late)]))
+    book = load_workbook(io.BytesIO(made))
+    types: dict[str, set[str]] = {}
+    for sheet in book:
+        for column in sheet.iter_cols():
+            types.setdefault(str(column[0].value), set()).update(
+                cell.data_type for cell in column[1:] if cell.value not in (None, "")
+            )
+    dates, numbers = {"起", "止", "日", "入账日", "所属日"}, {*SUMMED_HEAD, "笔数", "金额"}
+    assert {name for name, found in types.items() if found == {"d"}} == dates
+    assert {name for name, found in types.items() if found == {"n"}} == numbers
+    assert all(found == {"s"} for name, found in types.items() if name not in dates | numbers), types
+    assert book["结账 Closes"]["C2"].value == "1900000109000000001"
+
+
 def test_a_pdf_tells_the_same(report: Report) -> None:
     raw = to_pdf(report.title, report.said(), report.tables())
     text = "\n".join(page.extract_text() for page in PdfReader(io.BytesIO(raw)).pages)
@@ -213,7 +236,7 @@ def test_names_are_read_as_spreadsheets_save_them(charset: str, tmp_path: Path) 
                 "names.csv row 4 column reason: reason has 1 to 256 characters, and not 257",
             ],
         ),
-        (b"item,reason\nex-1\n", ["names.csv row 2: has 1 cells, not 2"]),
+        (b"item,reason\nex-1\n", ["names.csv row 2: has 1 cell, not 2"]),
         (b"\xff\xfei\0", ["names.csv row 1: is written in UTF-16"]),
         (b"item,reason\n\xff\xff\n", ["names.csv row 2: is no text in UTF-8"]),
     ],
@@ -283,8 +306,37 @@ def test_the_command_line(closed: Written, tmp_path: Path, monkeypatch: pytest.M
     assert run("report", close)[0] == 1
     assert "no ITEM=REASON" in run(*asked, "--name", "x")[1]
     assert "no day such as" in run("day", "2025-13-01", "--group", GROUP)[1]
-    assert f"groups with business: {GROUP}" in run("day", "2025-11-17", "--group", "south")[1]
+    nobody = (1, "there is no group south; there are: centre, north\n")
+    assert run("day", "2025-11-17", "--group", "south") == nobody
+    assert run("list", "--group", "south") == run("list", "--all", "--group", "south") == nobody
+    assert run("report", "--group", "south", "--pdf", str(tmp_path / "b.pdf")) == nobody
+    code, said = run("day", "2025-11-17", "--group", GROUP, "--channel", "wechat")
+    assert (code, said) == (1, "group north has no business through wechat; there are: other/SHOP-7\n")
+    assert run("list", "--group", "centre") == (0, "没有这样的结账 no such close stands\n")
+    assert run("list", "--first", "2025-13-01")[0] == 2
+    assert "there is no close close-1: waybook close list" in run("report", "close-1", "--pdf", "b.pdf")[1]
     assert "被拒绝 refused: unknown_merchant" in run(*asked, "--channel", "other", "--merchant", "X")[1]
+
+
+def test_why_suspense_is_negative_is_told(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """A refund whose payment has not come is money out of which nobody knows what it is for."""
+    with written(tmp_path_factory.mktemp("store")) as made:
+        made.take(refunded("R1", "7.00", "never-came")).until(NOON + 4 * DAY)
+        assert told(
+            made,
+            asked(made.client, "2025-11-11", "张三", "day", Named(made.exception("refund_orphan"), "查")),
+        )[0]
+        (row,) = closing.standing(made.client)
+        assert row["suspense"] == -7
+        report = report_of(made.client, [row["close_id"]], "", "", "")
+        for lines in (
+            closing.listing(made.client),
+            closing.showing(made.client, row["close_id"]),
+            report.said(),
+            record(made.client, "close", row["close_id"]).lines,
+            to_text(figures(made.client)).splitlines(),
+        ):
+            assert sum("待核销为负：" in line for line in lines) == 1
 
 
 def test_the_cashier_of_the_demo_closes_days_and_names_what_stays_open(
@@ -302,7 +354,7 @@ def test_the_cashier_of_the_demo_closes_days_and_names_what_stays_open(
         works.step()
         found = [row for row in closed.rows["close"] if row["channel"] == "till"]
     assert [(row["status"], row["last"].day) for row in found] == [("refused", 15), ("closed", 15)]
-    assert [item.kind for item in closing.items(found[-1])].count("unknown_payment") == 2
+    assert [item.kind for item in items(found[-1])].count("unknown_payment") == 2
     closed.take(*(msgspec.structs.replace(event, **till) for event in parts(day("16"))))
     for _ in range(3):
         works.step()

@@ -5,11 +5,12 @@ from datetime import date
 
 import pytest
 
+from dashboards.asked import showing
 from dashboards.payments import figures
-from dashboards.trail import trail
+from dashboards.trail import one_meant, trail
 from dashboards.why import explained
 from deploy.reconciliation import people
-from deploy.reconciliation.people import Answer, listing, showing, undone
+from deploy.reconciliation.people import Answer, listing, undone
 from deploy.reconciliation.taken import WRITING, became
 from schemas.money import YUAN
 from schemas.payments import BillLine, exception_id
@@ -400,6 +401,59 @@ def test_the_command_line(store: Written, monkeypatch: pytest.MonkeyPatch) -> No
     code, said = run("withdraw", decision, "--by", "li", "--reason", "渠道又否认")
     assert (code, f"{decision}: 已撤回 withdrawn" in said) == (0, True), said
     assert number in run("list")[1]
+
+
+def test_what_there_is_not_is_told_in_words(store: Written) -> None:
+    """A group that was mistyped looks like one without a question, otherwise."""
+    store.take(due("FR-1072", "60.00"), paid("A72", "60.00", "FR-1072"))
+
+    def run(*words: str) -> tuple[int, str]:
+        address: str = vars(store.client)["url"]
+        ran = waybook(words, {"WAYBOOK_CLICKHOUSE": address})
+        return ran.returncode, ran.stdout + ran.stderr
+
+    nobody = (1, "there is no group south; there are: centre, north\n")
+    for part in ("list", "decisions"):
+        assert run("exceptions", part, "--group", "south") == nobody
+    none = "没有这样的待处理异常 no such exception is open\n"
+    assert run("exceptions", "list", "--group", "centre") == (0, none), "known by the rules alone"
+    assert run("exceptions", "list", "--kind", "too_complex") == (0, none)
+    code, said = run("exceptions", "list", "--kind", "too_complex", "--accepted")
+    assert (code, said) == (0, "没有这样的已认可异常 no such exception is accepted\n")
+    code, said = run("exceptions", "decisions", "--group", "centre")
+    assert (code, "no decision waits for anybody" in said) == (0, True), said
+    for words, wrong in (
+        (("exceptions", "show", "ex-1"), "there is no exception ex-1: "),
+        (("exceptions", "approve", "decision-1", "--by", "li"), "there is no decision decision-1\n"),
+        (("payments", "show", "FR-404"), "there is no payment and no document FR-404: "),
+        (("match", "explain", "FR-404"), "there is no payment and no document FR-404: "),
+        (
+            ("match", "explain", "FR-1072"),
+            "FR-1072 is no payment but a document: waybook payments show tells",
+        ),
+        (("evidence", "ntf-1"), "there is neither a notification nor a dead letter ntf-1\n"),
+        (("close", "show", "close-1"), "there is no close close-1: "),
+        (("ledger", "440100-404", "2101"), "there is no book 440100-404"),
+        (("trial-balance", "--book", "440100-404"), "there is no book 440100-404"),
+        (("balance", "440100-404"), "there is nothing about party 440100-404\n"),
+    ):
+        code, said = run(*words)
+        assert (code, said[: len(wrong)]) == (1, wrong)
+
+
+def test_nothing_is_asked_twice_for_a_payment(store: Written, monkeypatch: pytest.MonkeyPatch) -> None:
+    store.take(due("FR-1073", "60.00"), paid("A73", "60.00", "FR-1073"))
+    asked: list[str] = []
+    query = store.client.query
+
+    def asking(sql: str, parameters: dict[str, object]) -> object:
+        asked.append(f"{sql} {parameters}")
+        return query(sql, parameters=parameters)
+
+    monkeypatch.setattr(store.client, "query", asking)
+    trail(store.client, one_meant(store.client, key("A73")))
+    assert len(asked) > 10
+    assert len(set(asked)) == len(asked)
 
 
 def test_more_exceptions_than_are_listed_are_counted(store: Written) -> None:

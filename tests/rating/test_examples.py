@@ -5,10 +5,11 @@ from types import ModuleType
 
 import pytest
 
-from flows.rating import explain, levels, places, rounding, weights
+from flows.rating import excel, explain, levels, places, rounding, weights
+from schemas import counted
 
 
-@pytest.mark.parametrize("module", [explain, levels, places, rounding, weights])
+@pytest.mark.parametrize("module", [excel, explain, levels, places, rounding, weights, counted])
 def test_examples(module: ModuleType) -> None:
     """Every module here has at least one."""
     failed, tried = doctest.testmod(module)

@@ -52,3 +52,10 @@ def test_who_is_not_there_and_who_waits() -> None:
     assert "a person decided that it goes back: no rule may use it" in lines(
         "FR-1001 甲 100.00", "P1 100.00 订单FR-1001", said="退回P1 100.00"
     )
+
+
+def test_one_due_is_a_due() -> None:
+    assert "reference: FR1001 names 1 due, 1 can be paid" in lines(
+        "FR-1001 甲 100.00", "P1 100.00 附言付fr1001"
+    )
+    assert "payer_and_amount: 甲 has 1 due, 1 can be paid" in lines("FR-1001 甲 100.00", "P1 77.00 主体甲")

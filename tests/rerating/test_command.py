@@ -179,7 +179,7 @@ def test_goods_in_store_are_counted_not_priced(
     )
     try:
         assert run("publish", str(book)) == 1
-        assert "1 charges of goods in store" in run.out
+        assert "1 charge of goods in store" in run.out
         assert not sent
         assert run("what-if", str(book), "--from", "2025-11-12") == 0
         assert "charges of goods in store are left out" in run.err
@@ -204,7 +204,7 @@ def test_dues_that_wait_for_a_price_are_said(
     )
     try:
         assert run("publish", write(tmp_path / "backdated", "12日起面单费1.10")) == 1
-        assert "1 dues wait for a price of these fees and days" in run.out
+        assert "1 due waits for a price of these fees and days" in run.out
         assert run("withdraw", STANDING.version[:8]) == 1
         assert "wait for a price" not in run.out
         assert not sent

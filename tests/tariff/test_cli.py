@@ -201,7 +201,7 @@ def test_try_a_table(run: Run, tmp_path: Path, kind: str) -> None:
     source.write_text("始发网点,to,kg,备注\nSHA,XAD,2.5,=1+1\nnowhere,XAD,1,\n", "utf-8-sig")
     common = ("try", "--book", BOOK_DIRECTORY, *OFFLINE, "--fee", "transit", "--date", "2025-06-18")
     assert run(*common, "--table", str(source), "--out", str(target)) == 1
-    assert run.err == "carried along, and not looked at: 备注\n1 rows have an error\n"
+    assert run.err == "carried along, and not looked at: 备注\n1 row has an error\n"
     assert run(*common, "--table", str(target), "--out", str(back)) == 1
     first, second = csv.DictReader(io.StringIO(back.read_text("utf-8")))
     assert (first["amount"], first["备注"], first["error"]) == ("5.00", "=1+1", "")

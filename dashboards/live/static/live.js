@@ -119,6 +119,7 @@ function payments(seen) {
     ["资金头寸 where money stands", "余额 balance", "待核销 unknown"].map((name, n) => made("th", n ? "n" : "", name)),
     ...seen.cash.map(([channel, zh, en, stands, unknown]) => [channel ? leading("payments", channel, zh, en) : named(zh, en), cell(stands, true), cell(unknown, true)]),
   ]);
+  $("remarks").replaceChildren(...seen.remarks.map((remark) => made("p", "", made("small", "", remark))));
   fill("aging", seen.aging.map(([bucket, zh, currency, n, owed]) => [leading("receivables", bucket, `应收 ${zh}`, currency), cell(whole.format(n), true), cell(owed, true)]));
 }
 

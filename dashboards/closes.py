@@ -1,0 +1,128 @@
+"""A close of days, weeks or months, all about it: figures, what was open and why, what stood against it."""
+
+from collections.abc import Iterator
+from decimal import Decimal
+
+import msgspec
+from clickhouse_connect.driver.client import Client
+
+from dashboards.payments import remarks as of_suspense
+from dashboards.queries import Row, rows
+from dashboards.words import shanghai
+from flows.reconciliation.output import Item, Lack
+from schemas.money import yuan
+from schemas.reasons import CLOSE, EXCEPTION
+
+ONE = "SELECT *, toString(`group`) AS of_group FROM close WHERE close_id = {id:String} ORDER BY seq, line LIMIT 1"
+UNDONE = """
+SELECT by, event_time, reason, toString(status) AS state, close_id FROM close
+WHERE of = {id:String} ORDER BY seq, line"""
+
+PERIODS: dict[str, str] = {"day": "日结", "week": "周结", "month": "月结"}
+STATUS = {"closed": "已结 closed", "reopened": "已反结 reopened", "refused": "被拒绝 refused"}
+FIGURES: tuple[tuple[str, str, str], ...] = (
+    ("billed", "账单应收", "billed"),
+    ("received", "收款", "received"),
+    ("billed_refunds", "账单退款", "refunds billed"),
+    ("refunded", "退款", "refunds and chargebacks"),
+    ("paid_out", "其他付款", "other money out"),
+    ("billed_fees", "账单手续费", "fees billed"),
+    ("fees", "手续费", "fees"),
+    ("matched", "收款已核销", "money in that documents took"),
+    ("matched_out", "付款已核销", "money out that documents took"),
+    ("suspense", "期末待核销", "in suspense at the end"),
+    ("open", "未了事项", "open items"),
+)
+"""Amounts of a close, in the order in which people read them: what must be in, what is in, what is open."""
+COUNTS = {"billed": "billed_lines", "open": "open_count"}
+"""Columns of their counts that are not called NAME_count."""
+NO_COUNT = ("billed_refunds", "billed_fees", "suspense")
+
+
+def found(client: Client, number: str) -> Row:
+    """A command about a close, and what became of it. Raises LookupError."""
+    known = rows(client, ONE, id=number)
+    if not known:
+        raise LookupError(f"there is no close {number}: waybook close list shows those that stand")
+    return known[0]
+
+
+def heading(row: Row) -> Iterator[str]:
+    """What a command asked for, what became of it, what stands against it."""
+    yield (
+        f"{PERIODS.get(row['period'], '')} {row['first']} .. {row['last']}  {row['channel']}/{row['merchant']}  "
+        f"{row['of_group']}"
+    )
+    asked = f"{row['by']}  {shanghai(row['event_time'])}  {row['reason']}".rstrip()
+    yield f"{row['what']}  {STATUS[row['status']]}  {asked}"
+    yield from against(row)
+
+
+def is_close(row: Row) -> bool:
+    """Whether a command closes, and so has figures; others undo a close."""
+    return bool(row["what"] == "close")
+
+
+def open_items(row: Row) -> Iterator[str]:
+    """What was open and why."""
+    return map(_item, items(row))
+
+
+def remarks(*closed: Row) -> list[str]:
+    """What is said of closes' figures."""
+    return of_suspense(row["suspense"] for row in closed)
+
+
+def undone(client: Client, number: str) -> Iterator[str]:
+    """Who has undone a close, or asked for it."""
+    for one in rows(client, UNDONE, id=number):
+        yield (
+            f"反结 reopen {one['close_id']}  {STATUS[one['state']]}  {one['by']}  {shanghai(one['event_time'])}  "
+            f"{one['reason']}".rstrip()
+        )
+
+
+def figures(row: Row) -> list[tuple[str, str, str, str]]:
+    """A close's figures: Chinese and English label, count, amount."""
+    return [
+        (
+            chinese,
+            english,
+            "" if name in NO_COUNT else str(row[COUNTS.get(name, f"{name}_count")]),
+            told(row[name]),
+        )
+        for name, chinese, english in FIGURES
+    ]
+
+
+def items(row: Row) -> list[Item]:
+    """What was open at a close."""
+    return msgspec.json.decode(row["items"], type=list[Item])
+
+
+def lacks(row: Row) -> list[Lack]:
+    """What stands against a command."""
+    return msgspec.json.decode(row["lacks"], type=list[Lack])
+
+
+def told(amount: Decimal) -> str:
+    """An amount of the store for people."""
+    return yuan(int(amount.scaleb(4)))
+
+
+def kind_of(item: Item) -> str:
+    """An open item's kind for people."""
+    return EXCEPTION.get(item.kind, item.kind)
+
+
+def _item(item: Item) -> str:
+    reason = item.reason or "未列明 not named"
+    return f"{item.item}  {kind_of(item)} {item.kind}  {item.subject}  {yuan(item.amount_e4)}  {reason}"
+
+
+def against(row: Row) -> Iterator[str]:
+    """What stands against a command, down to the items that have to be named."""
+    open_ = {item.item: item for item in items(row)}
+    for lack in lacks(row):
+        what = _item(open_[lack.item]) if lack.item in open_ else lack.item
+        yield f"{CLOSE.get(lack.what, lack.what)} {lack.what}: {what}"

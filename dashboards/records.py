@@ -1,0 +1,121 @@
+"""What people speak of by its id: an exception, a decision or a close, each with all about it, for its page."""
+
+from collections.abc import Callable, Sequence
+from decimal import Decimal
+from urllib.parse import unquote
+
+import msgspec
+from clickhouse_connect.driver.client import Client
+
+from dashboards import asked, closes, named, terms
+from dashboards.queries import Row, rows
+from dashboards.trail import known_of
+from dashboards.words import shanghai, yuan
+from schemas.payments import Share
+
+KIND = """
+SELECT 'exception' AS kind FROM payment_exception WHERE exception_id = {id:String} LIMIT 1
+UNION ALL SELECT 'decision' FROM payment_decision WHERE event_id = {id:String} LIMIT 1
+UNION ALL SELECT 'close' FROM close WHERE close_id = {id:String} LIMIT 1"""
+DECISION = """
+SELECT p.event_id AS event_id, p.event_time AS event_time, toString(p.decision) AS decision, p.by AS by,
+       p.reason AS reason, p.of AS of, p.exception_id AS exception_id, p.payment AS payment, p.document AS document,
+       p.shares AS shares, p.amount AS amount, p.until AS until, if(n.state = '', 'noted', n.state) AS state
+FROM payment_decision AS p
+LEFT JOIN decision_now AS n ON n.of_group = toString(p.`group`) AND n.decision_id = p.event_id
+WHERE p.event_id = {id:String} OR p.of = {id:String}
+ORDER BY p.event_id != {id:String}, event_time, event_id"""
+TITLES = {"exception": "异常 exception", "decision": "裁决 decision", "close": "结账 close"}
+EPOCH_YEAR = 1970
+"""Of a time that was not told."""
+
+
+Figure = tuple[str, str, str, str]
+
+
+class Record(msgspec.Struct, frozen=True):
+    """A page: what it is, all about it, the payments and documents that it is about, and those named of which the books
+    know."""
+
+    kind: str
+    number: str
+    lines: list[str]
+    about: list[str]
+    there: set[str]
+    figures: Sequence[Figure] = ()
+
+
+def kind_of(client: Client, number: str) -> str:
+    """Which of them has this id; empty: none."""
+    return next((str(row["kind"]) for row in rows(client, KIND, id=number)), "")
+
+
+def record(client: Client, kind: str, number: str) -> Record:
+    """All about one. Raises LookupError."""
+    return RECORDS[kind](client, number)
+
+
+def _exception(client: Client, number: str) -> Record:
+    lines = list(asked.showing(client, number))
+    row = asked.found(client, number)
+    about = [row["subject"], *map(unquote, row["candidates"].split())]
+    return _record(client, "exception", number, lines, about)
+
+
+def _decision(client: Client, number: str) -> Record:
+    found = rows(client, DECISION, id=number)
+    if not found:
+        raise LookupError(f"there is no decision {number}")
+    shares = [share for row in found for share in _shares(row)]
+    names = [found[0]["payment"], found[0]["document"]]
+    names += [name for share in shares for name in (share.payment, share.document)]
+    return _record(client, "decision", number, [_decided(row) for row in found], names)
+
+
+def _decided(row: Row) -> str:
+    parts = [
+        f"{terms.DECISIONS.both(row['decision'])} {row['event_id']}",
+        terms.DECISION_STATES.both(row["state"]),
+    ]
+    parts += [f"{row['by']}", shanghai(row["event_time"]), row["reason"], row["payment"], row["document"]]
+    parts += [
+        f"{one.payment} → {one.document} {yuan(Decimal(one.amount_e4).scaleb(-4))}" for one in _shares(row)
+    ]
+    parts += [yuan(row["amount"])] if row["amount"] else []
+    parts += [f"暂缓至 until {shanghai(row['until'])}"] if row["until"].year > EPOCH_YEAR else []
+    parts += [f"关于 of {name}" for name in (row["of"], row["exception_id"]) if name]
+    return "  ".join(filter(None, parts))
+
+
+def _shares(row: Row) -> tuple[Share, ...]:
+    return msgspec.json.decode(row["shares"], type=tuple[Share, ...])
+
+
+def _close(client: Client, number: str) -> Record:
+    row = closes.found(client, number)
+    lines = [
+        *closes.heading(row),
+        *closes.remarks(row),
+        *closes.open_items(row),
+        *closes.undone(client, number),
+    ]
+    return _record(client, "close", number, lines, (), closes.figures(row) if closes.is_close(row) else ())
+
+
+def _record(
+    client: Client,
+    kind: str,
+    number: str,
+    lines: list[str],
+    about: Sequence[str],
+    figures: Sequence[Figure] = (),
+) -> Record:
+    names = [*dict.fromkeys(about)]
+    return Record(kind, number, lines, names, known_of(client, [*names, *named.keys(*lines)]), figures)
+
+
+RECORDS: dict[str, Callable[[Client, str], Record]] = {
+    "exception": _exception,
+    "decision": _decision,
+    "close": _close,
+}
