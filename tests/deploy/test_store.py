@@ -151,6 +151,14 @@ def test_reads_do_not_wait_for_long_queries(opened: Store) -> None:
     slow.join()
 
 
+def test_a_store_that_is_told_to_end_ends_well_whoever_is_connected(store: Store) -> None:
+    client = store.client()
+    client.command("INSERT INTO event (seq, line) VALUES (1, 0)")
+    assert store.stop(30) == 0
+    store.start()
+    assert store.client().query("SELECT count() FROM event").result_rows == [(1,)]
+
+
 def test_a_store_killed_during_inserts_opens_again_with_whole_blocks(store: Store) -> None:
     client = store.client()
     client.command("CREATE TABLE t (a UInt64) ENGINE = MergeTree ORDER BY a SETTINGS fsync_after_insert = 0")
