@@ -29,6 +29,7 @@ def terms_of(order: Order) -> Terms | None:
             or order.promised_hours
             or order.billing
             or order.related
+            or order.services
         )
     ):
         return None
@@ -42,6 +43,7 @@ def terms_of(order: Order) -> Terms | None:
         cod=order.cod_e4,
         promised_h=order.promised_hours,
         related=order.related,
+        services=tuple(sorted(set(order.services))) if order.services else (),
     )
 
 

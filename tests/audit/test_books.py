@@ -163,6 +163,9 @@ def test_a_changed_explanation_is_noticed(empty: Client) -> None:
         ).result_rows[0]
         assert check in changed(kept, column, value, f"hex(charge_id) = '{one}'"), value
     assert audited(empty).check("recomputed_snapshots").passed
+    terms = Kept(empty, ["order_terms"])
+    terms.change("order_terms", "services = 'upstairs'", "'evening' AS services")
+    assert not run(terms.auditor).check("recomputed_charges").passed
 
 
 @cache

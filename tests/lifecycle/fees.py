@@ -14,17 +14,24 @@ from schemas.times import HOUR
 from tests.lifecycle.world import BOOK, NETWORK_FILES, START, WAYBILL, events_of, order, scan
 from tests.rating.material import scenarios
 
+SERVICES = {"改址": "address_change", "上楼": "upstairs"}
+"""Further services as the stories call them."""
 PRICES = {row["费用"]: row["价格"] for row in scenarios("fee_prices.csv") if row["价格"]}
 """Yuan, everywhere; what is lost or damaged has no price."""
 
 
 def priced(prices: dict[str, str]) -> dict[str, str]:
-    """The tests' tariff book with a flat price for each of these fees."""
+    """The tests' tariff book with a flat price for each of these fees, and surcharges for further services."""
     tables = "".join(
         f'\n[[table]]\nfee = "{fee}"\nfile = "{fee}.csv"\nshape = "flat"\neffective_from = 2025-01-01\n'
         for fee in prices
     )
+    tables += (
+        '\n[[table]]\nfee = "delivery"\nkind = "surcharge"\nname = "附加服务费"\nfile = "services.csv"\n'
+        'shape = "flat"\neffective_from = 2025-01-01\n'
+    )
     files = {f"{fee}.csv": f"price\n{price}\n" for fee, price in prices.items()}
+    files["services.csv"] = "service,price\nupstairs,5.00\naddress_change,3.00\n"
     return {**BOOK, "book.toml": BOOK["book.toml"] + tables, **files}
 
 
@@ -101,7 +108,7 @@ AT_HUBS = {
 def story_of(text: str) -> list[Event]:
     """Events of a story in words, an hour apart; what `events_of` reads, and
 
-    `订单+代收88.50+保价2000+退件+转寄+派往YLE` an order's terms, `揽收+张三` the courier,
+    `订单+代收88.50+保价2000+退件+转寄+派往YLE+改址+上楼` an order's terms, `揽收+张三` the courier,
     `罚late+责任XAD+受益SHC+5` a claim, `撤销#甲` the withdrawal of claim 甲; `#` and `@` as there.
     """
     events: list[Event] = []
@@ -129,6 +136,8 @@ def story_of(text: str) -> list[Event]:
 
 def _terms(words: list[str]) -> dict[str, object]:
     terms: dict[str, object] = {}
+    if services := [SERVICES[word] for word in words if word in SERVICES]:
+        terms["services"] = tuple(services)
     for word in words:
         if word.startswith("代收"):
             terms["cod_e4"] = parse_yuan(word.removeprefix("代收"))
@@ -136,7 +145,7 @@ def _terms(words: list[str]) -> dict[str, object]:
             terms["insured_e4"] = parse_yuan(word.removeprefix("保价"))
         elif word.startswith("派往"):
             terms["destination"] = word.removeprefix("派往")
-        else:
+        elif word not in SERVICES:
             terms["related"] = "YT7500000000000"
             terms["direction"] = "return" if word == "退件" else "forward"
     return terms
