@@ -7,7 +7,7 @@ import msgspec
 from clickhouse_connect.driver.client import Client
 
 from dashboards.queries import rows
-from dashboards.words import FEES
+from dashboards.words import FEES, line_between
 from schemas.money import yuan
 
 RUN_STATUS = {"begun": "运行中 runs", "renewed": "运行中 runs", "stopped": "已停止 stopped"}
@@ -86,7 +86,7 @@ def _row(name: str, row: dict[str, Any], provinces: dict[str, str]) -> dict[str,
     if name == "fee":
         word = f"{FEES[word][0]} {word}"
     elif name == "line":
-        word = "→".join(provinces.get(code, code) for code in word.split("-"))
+        word = line_between(word, provinces)
     return {**row, "word": word, **_money(row["before"], row["after"])}
 
 

@@ -50,7 +50,13 @@ SELECT event_id, any(name) AS name, any(version) AS version, any(toString(status
        any(published_at) AS at, any(published_by) AS by
 FROM tariff_book WHERE event_id IN {causes:Array(String)} GROUP BY event_id"""
 BOOKS = "SELECT version, any(name) AS name FROM tariff_book GROUP BY version"
-WEIGHT_CASE = "SELECT * FROM weight_case WHERE waybill = {waybill:String} ORDER BY seq, line"
+WEIGHT_CASE = """
+SELECT c.*, if(c.status = 'decided', d.at, greatest(c.event_time, c.other_time)) AS since FROM weight_case AS c
+LEFT JOIN (
+    SELECT event_id, any(event_time) AS at FROM weight_decision WHERE waybill = {waybill:String} GROUP BY event_id
+) AS d ON d.event_id = c.decision
+WHERE c.waybill = {waybill:String} ORDER BY c.seq, c.line"""
+"""`since`: when the weights differed, or when that was decided."""
 BREACHES = """
 SELECT rule, argMax(status, (seq, line)) AS state, argMax(outlet, (seq, line)) AS responsible,
        argMax(since, (seq, line)) AS began, argMax(due, (seq, line)) AS broken, argMax(cause, (seq, line)) AS closed_by

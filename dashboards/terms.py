@@ -2,7 +2,6 @@
 
 from dashboards.words import Labels
 from flows.reconciliation.judge import ADVICE
-from flows.reconciliation.posting import payment_rules
 from schemas.reasons import EXCEPTION
 
 CHANNEL_NAMES = {
@@ -100,7 +99,6 @@ RULES = Labels(
     written_off=("人工核减", "written off"),
 )
 """What stands in the place of a matching rule's name."""
-POSTINGS = Labels({name: (rule.zh, rule.en) for name, rule in payment_rules()[0].rules.items()})
 
 
 def channel_name(channel: str) -> str:

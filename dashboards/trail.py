@@ -9,7 +9,7 @@ from dashboards import named, terms
 from dashboards.phrases import Phrases
 from dashboards.queries import ACCOUNTS, Row, rows
 from dashboards.stored import phrases_of
-from dashboards.words import shanghai, yuan
+from dashboards.words import fee, shanghai, yuan
 from schemas.reasons import ANSWER
 
 KNOWN = """
@@ -215,7 +215,7 @@ def _entries(client: Client, name: str, matches: Sequence[Row], *, document: boo
     for row in rows(client, JOURNAL, name=name, names=names):
         side = "借" if row["side"] == "D" else "贷"
         account = accounts.get(row["account"], row["account"])
-        what = f"{row['book']} {account} {side} {yuan(row['amount'])}  {terms.POSTINGS.both(row['fee'])}"
+        what = f"{row['book']} {account} {side} {yuan(row['amount'])}  {fee(row['fee'])}"
         match, other = of.get(row["charge"]), ""
         if match is not None:
             other = match["payment" if document else "document"]

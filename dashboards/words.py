@@ -1,12 +1,16 @@
 """Names for people: what codes mean in Chinese and English."""
 
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+import msgspec
+
 from flows.fees import current
+from flows.reconciliation.posting import payment_rules
 from schemas.events import OPERATIONS
+from schemas.money import YUAN
 from schemas.reasons import ANOMALY, ANSWER, DEAD_LETTER, EXCEPTION, WAITING
 from schemas.times import SHANGHAI_OFFSET
 
@@ -30,6 +34,8 @@ FEES = Labels(
         "carriage_cost": ("分拨与干线成本", "hub and line-haul cost"),
     }
 )
+POSTINGS = Labels({name: (rule.zh, rule.en) for name, rule in payment_rules()[0].rules.items()})
+"""What stands in the journal where money that came or went is booked."""
 MONEY = {
     "posting": "费用 fees",
     "top_up": "充值 top-up",
@@ -46,6 +52,27 @@ MONEY = {
     "give_back": "退回扣款 deduction given back",
 }
 """Commands on virtual accounts, and what is booked for them."""
+COMMAND_FIELDS = Labels(
+    amount=("金额", "amount"),
+    reference=("参考号", "reference"),
+    purpose=("用途", "purpose"),
+    hold=("冻结号", "hold"),
+    item=("物料", "item"),
+    quantity=("数量", "quantity"),
+    unit_price=("单价", "unit price"),
+    kind=("方式", "kind"),
+    credit_limit=("授信额度", "credit limit"),
+    low_balance=("预警线", "low balance"),
+    stay=("入库单", "stay"),
+    reply_to=("答复", "reply to"),
+)
+"""What a command on virtual accounts says, and below the values that are words."""
+COMMAND_VALUES = {
+    "withdraw": "提现 withdrawal",
+    "purchase": "采购 purchase",
+    "prepaid": "预付 prepaid",
+    "credit": "挂账 on credit",
+}
 ACCOUNTS = {"cash": "现金账户 cash", "business": "业务账户 business", "deposit": "保证金账户 deposit"}
 NOTICES = {"low_balance": "余额低于预警线 low balance", "limit_reached": "授信额度用尽 limit reached"}
 CASES = {
@@ -54,6 +81,8 @@ CASES = {
     "decided": ("已裁决", "decided"),
     "closed": ("已关闭", "closed"),
 }
+DIFFERED = ("重量不符", "the weights differ")
+"""A case of which something has come since."""
 TREATMENTS = {
     "charge": ("照计", "charged by the weight that counts"),
     "provisional": ("暂计", "charged provisionally"),
@@ -130,7 +159,35 @@ def movement(row: Mapping[str, Any]) -> str:
 
 def fee(name: str) -> str:
     """A fee, or what stands in its place in the journal."""
-    return " ".join(FEES[name]) if name in FEES else MONEY.get(name, name)
+    if name in POSTINGS:
+        return POSTINGS.both(name)
+    return FEES.both(name) if name in FEES else MONEY.get(name, name)
+
+
+def body(text: str) -> str:
+    """A command's own fields, as JSON, in words; a document's number, which a deduction has instead, as it is.
+
+    >>> body('{"item":"BAG-L","quantity":20,"unit_price_e4":null}'), body("FR-1")
+    ('物料 item BAG-L, 数量 quantity 20', 'FR-1')
+    """
+    if not text.startswith("{"):
+        return text
+    said: dict[str, Any] = msgspec.json.decode(text)
+    return ", ".join(_field(name, value) for name, value in said.items() if value not in (None, ""))
+
+
+def _field(name: str, value: object) -> str:
+    shown = yuan(Decimal(value) / YUAN) if isinstance(value, int) and name.endswith("_e4") else str(value)
+    return f"{COMMAND_FIELDS.both(name.removesuffix('_e4'))} {COMMAND_VALUES.get(shown, shown)}"
+
+
+def line_between(route: str, provinces: Mapping[str, str]) -> str:
+    """A line by the names of the provinces at its ends.
+
+    >>> line_between("440000-350000", {"440000": "广东省", "350000": "福建省"})
+    '广东省→福建省'
+    """
+    return "→".join(provinces.get(code, code) for code in route.split("-"))
 
 
 def yuan(amount: Decimal | int) -> str:
@@ -141,6 +198,24 @@ def yuan(amount: Decimal | int) -> str:
     """
     text = f"{amount:,.4f}"
     return text[:-2] if text.endswith("00") else text
+
+
+FIRST_DAY, LAST_DAY = date(1970, 1, 1), date(2100, 1, 1)
+"""Business dates before and after all others: nobody has said from when, or until when."""
+
+
+def span(first: date, last: date) -> str:
+    """Business dates, both ends included.
+
+    >>> span(FIRST_DAY, date(2025, 11, 11))
+    '自始 from the beginning … 2025-11-11'
+    """
+    return f"{'自始 from the beginning' if first <= FIRST_DAY else first} … {until(last)}"
+
+
+def until(last: date) -> str:
+    """The last business date that counts."""
+    return "至今 until now" if last >= LAST_DAY else str(last)
 
 
 def shanghai(time: datetime) -> str:

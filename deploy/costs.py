@@ -5,6 +5,7 @@ them, or the lines under which they stand, the next version takes the old share 
 version's rows go in with one insert whose token is a hash of them, so that repeating a run changes nothing.
 """
 
+import contextlib
 import hashlib
 from collections.abc import Iterator, Mapping
 from datetime import date
@@ -13,22 +14,27 @@ from typing import Any
 import msgspec
 from clickhouse_connect.driver.client import Client
 
+from dashboards.drafts import PROVINCES
 from dashboards.queries import rows
+from dashboards.words import line_between
 from deploy.blocks import sealed, within
 from deploy.insert import insert_once
-from deploy.publish import send_control
+from deploy.publish import send_control, standing
+from deploy.terminal import table
 from deploy.transfers import data_time
+from flows.governance.network import Network
 from schemas.counted import counted
 from schemas.events import CostIncurred, CostWithdrawn
 from schemas.identity import content_id
 from schemas.money import parse_yuan, yuan
-from schemas.problems import DocumentError, Problem
-from schemas.rows import rows_of
+from schemas.problems import DocumentError, Problem, hint
+from schemas.rows import rows_of, wrong
 from schemas.settings import Settings
 
 FILE = "costs.csv"
 """What the file is called in problems."""
 COLUMNS = ("place", "to", "day", "amount", "carrier", "basis", "bill")
+BASES = ("weight", "volume", "piece")
 COSTS = """
 SELECT cost_id, place, to_place, business_date, basis, toInt64(amount * 10000) AS units, gone FROM (
     SELECT cost_id, anyIf(place, status = 'incurred') AS place, anyIf(to_place, status = 'incurred') AS to_place,
@@ -159,32 +165,79 @@ def _insert(writer: Client, cost: str, version: int, made: list[dict[str, Any]])
         raise RuntimeError(f"version {version} of {cost} cannot be inserted")
 
 
-def read_costs(text: str, at: int, by: str) -> list[CostIncurred]:
-    """Costs of a CSV file (`place,to,day,amount,carrier,basis,bill`). Raises DocumentError with every problem."""
+def read_costs(
+    text: str, at: int, by: str, file: str = FILE, network: Network | None = None
+) -> list[CostIncurred]:
+    """Costs of a CSV file (`place,to,day,amount,carrier,basis,bill`). Raises DocumentError with every problem.
+
+    `network`: the directory whose hubs there are; None: nobody can tell.
+    """
     problems: list[Problem] = []
     events: list[CostIncurred] = []
-    for line, said in rows_of({FILE: text}, FILE, COLUMNS, problems):
-        try:
-            made = {
-                **said,
-                "type": "cost",
-                "id": content_id("cost", *said.values()),
-                "time": at,
-                "day": date.fromisoformat(said["day"]),
-                "amount_e4": parse_yuan(said["amount"]),
-                "by": by,
-            }
-            events.append(msgspec.convert(made, CostIncurred))
-        except (ValueError, msgspec.ValidationError) as error:
-            problems.append(Problem(FILE, line, "", "wrong_cost", str(error)))
+    for line, said in rows_of({file: text}, file, COLUMNS, problems):
+        found = list(_wrong(file, line, said, network))
+        if not found:
+            try:
+                events.append(_event(said, at, by))
+            except msgspec.ValidationError as error:  # texts that are too long, days that no book has
+                column = next((name for name in COLUMNS if str(error).endswith(f"$.{name}`")), "")
+                found = [Problem(file, line, column, "wrong_cost", str(error).partition(" - at ")[0])]
+        problems += found
     if problems:
         raise DocumentError(problems)
     return events
 
 
-def publish(settings: Settings, text: str, by: str) -> list[str]:
-    """Publish the costs of a CSV file; lines for people. Raises DocumentError."""
-    events = read_costs(text, data_time(settings), by)
+def _event(said: Mapping[str, str], at: int, by: str) -> CostIncurred:
+    """The cost that a row tells. Raises msgspec.ValidationError."""
+    made = {
+        **said,
+        "type": "cost",
+        "id": content_id("cost", *said.values()),
+        "time": at,
+        "day": date.fromisoformat(said["day"]),
+        "amount_e4": parse_yuan(said["amount"]),
+        "by": by,
+    }
+    return msgspec.convert(made, CostIncurred)
+
+
+def _wrong(file: str, row: int, said: Mapping[str, str], network: Network | None) -> Iterator[Problem]:
+    """What is wrong with a row's cells, each with what would be right."""
+    hubs = None if network is None else [site.site for site in network.sites.values() if site.kind == "hub"]
+    for column in ("place", "carrier"):
+        if not said[column]:
+            right = {"place": "a hub's code", "carrier": "who billed it"}[column]
+            yield wrong(file, row, column, f"is empty; it says {right}", "nothing_said")
+    for column in ("place", "to"):
+        code = said[column]
+        if code and hubs is not None and code not in hubs:
+            yield wrong(
+                file, row, column, f"{code} is no hub of the directory{hint(code, hubs)}", "unknown_hub"
+            )
+    if said["basis"] not in BASES:
+        what = repr(said["basis"]) if said["basis"] else "empty"
+        right = f"is {what}; it is one of {', '.join(BASES)}{hint(said['basis'], list(BASES))}"
+        yield wrong(file, row, "basis", right, "unknown_basis")
+    try:
+        date.fromisoformat(said["day"])
+    except ValueError:
+        yield wrong(file, row, "day", f"is {said['day']!r}; a day is written as 2025-11-10", "not_a_day")
+    try:
+        if parse_yuan(said["amount"]) <= 0:
+            yield wrong(
+                file, row, "amount", "is more than 0 yuan; costs withdraw takes a cost back", "no_cost"
+            )
+    except ValueError as error:
+        yield wrong(file, row, "amount", f"{error}; write yuan as 900.00", "not_an_amount")
+
+
+def publish(settings: Settings, text: str, by: str, file: str = FILE) -> list[str]:
+    """Publish the costs of a CSV file; lines for people. Raises DocumentError, DeliveryError."""
+    network = None
+    with contextlib.suppress(LookupError):  # nobody has published a directory yet
+        network, _ = standing(settings)
+    events = read_costs(text, data_time(settings), by, file, network)
     send_control(settings, *events)
     return [f"{event.id}: {event.place} {event.to} {event.day} {yuan(event.amount_e4)}" for event in events]
 
@@ -201,5 +254,16 @@ def withdraw(settings: Settings, cost: str, reason: str, by: str) -> str:
 
 def profit(client: Client, first: date, last: date) -> Iterator[str]:
     """Lines' charges, carriage and profit, best first."""
-    for row in rows(client, PROFIT, first=first, last=last):
-        yield f"{row['route']:>16}  {row['income']:>14}  {row['cost']:>14}  {row['gain']:>14}"
+    names = {row["province"]: row["name"] for row in rows(client, PROVINCES)}
+    shown: list[tuple[str, ...]] = [
+        ("线路 line", "名称 name", "收费 charged", "运力成本 carriage", "毛利 profit")
+    ]
+    shown += [
+        (
+            row["route"] or "—",
+            line_between(row["route"], names) if row["route"] else "没有订单 without an order",
+            *(f"{row[column]:,.2f}" for column in ("income", "cost", "gain")),
+        )
+        for row in rows(client, PROFIT, first=first, last=last)
+    ]
+    return table(shown, right=(2, 3, 4), indent=0)

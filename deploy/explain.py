@@ -5,10 +5,21 @@ from itertools import groupby
 
 from clickhouse_connect.driver.client import Client
 
-from dashboards.live.parcel import place, store_events, timeline, title
+from dashboards.live.parcel import anew, place, store_events, timeline, title
 from dashboards.queries import Row, Story, story
 from dashboards.steps import steps as steps_of
-from dashboards.words import ADOPTED, BREACHES, CASES, FEES, REASONS, RECALLS, because, claim, shanghai
+from dashboards.words import (
+    ADOPTED,
+    BREACHES,
+    CASES,
+    DIFFERED,
+    FEES,
+    REASONS,
+    RECALLS,
+    because,
+    claim,
+    shanghai,
+)
 from deploy.terminal import table
 from flows.rating.explain import WEIGHT_CLASSES
 
@@ -37,7 +48,7 @@ def _lines(found: Story) -> Iterator[str]:
         for row in found.claims
     ]
     yield from _section("理赔奖惩 claims", claims)
-    yield from _section("称重案件 cases of differing weights", [_case(row) for row in found.cases])
+    yield from _section("称重案件 cases of differing weights", list(_cases(found.cases)))
     breaches = [
         (found.rules.get(row["rule"], ""), row["rule"], *BREACHES[row["state"]], row["responsible"])
         for row in found.breaches
@@ -118,10 +129,16 @@ def _weight(row: Row) -> tuple[str, ...]:
     return f"{row['weight_g']:,} g", kind, f"{why[0]} {why[1]}", row["event_id"]
 
 
-def _case(row: Row) -> tuple[str, ...]:
-    zh, en = CASES[row["status"]]
-    weights = f"{row['weight_g']:,} g ≠ {row['other_g']:,} g"
-    return f"{zh} {en}", weights, row["weight_event"], row["other_event"], row["decision"]
+def _cases(cases: Sequence[Row]) -> Iterator[tuple[str, ...]]:
+    """What became of a case, in order: only its newest row says how it stands."""
+    for row in cases:
+        zh, en = CASES[row["status"]] if row is cases[-1] or row["status"] == "decided" else DIFFERED
+        weights = [
+            f"{WEIGHT_CLASSES.get(row[kind], (row[kind], ''))[0]} {row[grams]:,} g"
+            for kind, grams in (("weight_class", "weight_g"), ("other_class", "other_g"))
+        ]
+        events = row["weight_event"], row["other_event"], row["decision"]
+        yield shanghai(row["since"]), f"{zh} {en}", " ≠ ".join(weights), *events
 
 
 def _charge(charge: Row, found: Story) -> Iterator[str]:
@@ -145,6 +162,8 @@ def _charge(charge: Row, found: Story) -> Iterator[str]:
             f"价格手册 book {found.books.get(charge['book_version'], '')}, 版本 version {charge['book_version']}"
         )
     yield f"    触发 cause: {charge['cause']}"
+    if why := anew(charge, found):
+        yield f"    重新计费 charged anew: {why}"
 
 
 def _journal(found: Story) -> Iterator[str]:

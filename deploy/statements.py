@@ -9,7 +9,7 @@ from clickhouse_connect.driver.client import Client
 
 from dashboards import accounts
 from dashboards.queries import Row
-from dashboards.words import ACCOUNTS, MONEY, NOTICES, fee, movement, shanghai
+from dashboards.words import ACCOUNTS, LAST_DAY, MONEY, NOTICES, body, fee, movement, shanghai, span, until
 from dashboards.words import yuan as _yuan
 from deploy.terminal import table
 
@@ -62,7 +62,7 @@ def statement(client: Client, party: str, first: date, last: date, *, lines: boo
                 told.add(row["fee"])
                 shown += [_cause(cause) for cause in causes.get((day, row["fee"]), [])]
     shown.append(("", "期末 closing", *_three(found.closing), _yuan(sum(found.closing.values()))))
-    return "\n".join((f"{party}  {first} … {last}", *_table(shown, right=(2, 3, 4, 5))))
+    return "\n".join((f"{party}  {span(first, last)}", *_table(shown, right=(2, 3, 4, 5))))
 
 
 def trial_balance(client: Client, at: date, book: str) -> tuple[str, bool]:
@@ -84,7 +84,8 @@ def trial_balance(client: Client, at: date, book: str) -> tuple[str, bool]:
     shown.append(("合计 total", _yuan(debit), _yuan(credit), _side(debit - credit)))
     mirrored = [] if book else accounts.mirror(client, at)
     wrong = [row for row in mirrored if row["in_hq_book"] != row["in_party_book"]]
-    text = [f"{book or '全部账册 all books'}  截至 up to {at}", *_table(shown, right=(1, 2, 3))]
+    when = until(at) if at >= LAST_DAY else f"截至 up to {at}"
+    text = [f"{book or '全部账册 all books'}  {when}", *_table(shown, right=(1, 2, 3))]
     if not book:
         text.append(f"镜像 mirror: {len(mirrored):,} 个主体 parties, {len(wrong)} 个不符 differ")
     text += [
@@ -118,7 +119,7 @@ def ledger(client: Client, book: str, account: str, first: date, last: date, lim
             )
         )
     more = [f"… 只列前 {limit:,} 行 only the first {limit:,} rows"] if len(rows) == limit else []
-    return "\n".join([f"{book}  {account}  {first} … {last}", *_table(shown, right=(4, 5, 6)), *more])
+    return "\n".join([f"{book}  {account}  {span(first, last)}", *_table(shown, right=(4, 5, 6)), *more])
 
 
 def _cause(row: Row) -> tuple[str, ...]:
@@ -127,7 +128,7 @@ def _cause(row: Row) -> tuple[str, ...]:
 
 
 def _asked(row: Row) -> tuple[str, ...]:
-    return "", f"  {row['actor']}  {shanghai(row['command_time'])}  {row['body']}", "", "", "", ""
+    return "", f"  {row['actor']}  {shanghai(row['command_time'])}  {body(row['body'])}", "", "", "", ""
 
 
 def _three(row: Row) -> tuple[str, str, str]:

@@ -1,5 +1,6 @@
 """A parcel's page: the books' rows as what the template shows."""
 
+from collections.abc import Sequence
 from itertools import groupby
 from typing import Any
 
@@ -59,6 +60,7 @@ def page_of(found: Story) -> dict[str, Any]:
             **found.cases[-1],
             "words": CASES[found.cases[-1]["status"]],
             "treated": TREATMENTS[found.cases[-1]["on_difference"]],
+            "measured": measured(found.cases),
         }
         if found.cases
         else None,
@@ -164,7 +166,30 @@ def _charge(row: Row, reversed_: set[str], found: Story) -> dict[str, Any]:
         "was_reversed": row["id"] in reversed_,
         "book": found.books.get(row["book_version"], ""),
         "because": because(row["cause"], found.publications),
+        "anew": anew(row, found),
     }
+
+
+def anew(charge: Row, found: Story) -> str:
+    """Why a charge was made anew, as the reversal of the one before says; empty: nothing more than its own cause."""
+    before = [
+        row
+        for row in found.charges
+        if row["reversed"]
+        and (row["fee"], row["part"]) == (charge["fee"], charge["part"])
+        and row["revision"] < charge["revision"]
+    ]
+    if charge["reversed"] or not before:
+        return ""
+    cause = max(before, key=lambda row: int(row["revision"]))["cause"]
+    return "" if cause == charge["cause"] else because(cause, found.publications)
+
+
+def measured(cases: Sequence[Row]) -> Row | None:
+    """Of a decided case: the newest row that has both measurements, of which a decided weight replaces one."""
+    if not cases or not cases[-1]["decision"]:
+        return None
+    return next((row for row in reversed(cases) if not row["decision"]), None)
 
 
 def _entries(found: Story) -> list[dict[str, Any]]:

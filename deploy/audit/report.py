@@ -5,6 +5,8 @@ from typing import Any
 
 import msgspec
 
+from schemas.counted import counted
+
 MOST_EXAMPLES = 5
 
 
@@ -104,6 +106,11 @@ class Findings:
         self.wrong = 0
         self.seen = 0
         self._examples: list[str] = []
+        self._own: list[str] = []
+
+    def own(self, what: str) -> None:
+        """Whoever runs the simulation did this: it is told, and not compared."""
+        self._own.append(what)
 
     def add(self, example: str, times: int = 1) -> None:
         """Something is wrong."""
@@ -121,4 +128,7 @@ class Findings:
         detail = f"{self.seen:,} {unit}"
         if self.wrong:
             detail = f"{self.wrong:,} wrong, {detail}"
-        return Check(self.name, self.label, not self.wrong, detail, tuple(self._examples))
+        if self._own:
+            detail += f"; {counted(len(self._own), 'event')} of your own, not compared"
+        named = (f"your own: {what}" for what in self._own[:MOST_EXAMPLES])
+        return Check(self.name, self.label, not self.wrong, detail, (*self._examples, *named))

@@ -20,6 +20,14 @@ def day(text: str) -> date:
         raise argparse.ArgumentTypeError(f"{text!r} is no day such as 2026-01-31") from None
 
 
+def days(arguments: argparse.Namespace) -> tuple[date, date]:
+    """`--from` and `--to`. Raises ValueError when the one is after the other."""
+    first, last = arguments.first, arguments.last
+    if first > last:
+        raise ValueError(f"--from {first} is after --to {last}: there are no such days")
+    return first, last
+
+
 def safely(run: Run) -> Run:
     """A command that says what is wrong with what it was given, instead of a traceback."""
 

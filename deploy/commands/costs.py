@@ -3,11 +3,11 @@
 import argparse
 import os
 import sys
-from datetime import date
 from pathlib import Path
 
+from dashboards.words import FIRST_DAY, LAST_DAY
 from deploy import costs
-from deploy.commands import Command, day
+from deploy.commands import Command, day, days, safely
 from deploy.commands.where import LONG, settings_of, store_of, writers_settings
 from deploy.files import text_of
 from schemas.problems import DocumentError
@@ -19,8 +19,7 @@ def costs_(arguments: argparse.Namespace) -> int:
     if arguments.what == "spread":
         lines = costs.spread(store_of(arguments, LONG), connect(writers_settings(arguments), LONG))
     elif arguments.what == "profit":
-        lines = ["           line         charged        carriage          profit"]
-        lines += costs.profit(store_of(arguments, LONG), arguments.first, arguments.last)
+        lines = list(costs.profit(store_of(arguments, LONG), *days(arguments)))
     elif not arguments.which:
         sys.stderr.write("publish needs a CSV file, withdraw a cost's id\n")
         return 1
@@ -29,7 +28,8 @@ def costs_(arguments: argparse.Namespace) -> int:
     else:
         try:
             text = text_of(Path(arguments.which))
-            lines = costs.publish(settings_of(arguments), text, arguments.by)
+            file = Path(arguments.which).name
+            lines = costs.publish(settings_of(arguments), text, arguments.by, file)
         except DocumentError as error:
             sys.stderr.write(f"refused, nothing is published:\n{error}\n")
             return 1
@@ -39,10 +39,10 @@ def costs_(arguments: argparse.Namespace) -> int:
 
 def add(command: Command) -> None:
     """costs."""
-    one = command("costs", costs_)
+    one = command("costs", safely(costs_))
     one.add_argument("what", choices=("publish", "withdraw", "spread", "profit"))
     one.add_argument("which", nargs="?", default="", help="publish: CSV file; withdraw: the cost's id")
-    one.add_argument("--from", dest="first", type=day, default=date(2000, 1, 1))
-    one.add_argument("--to", dest="last", type=day, default=date(2100, 1, 1))
+    one.add_argument("--from", dest="first", type=day, default=FIRST_DAY)
+    one.add_argument("--to", dest="last", type=day, default=LAST_DAY)
     one.add_argument("--reason", default="", help="withdraw: why")
     one.add_argument("--by", default=os.environ.get("USER", ""))

@@ -3,12 +3,12 @@
 import argparse
 import os
 import sys
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
-from dashboards.words import SHANGHAI
+from dashboards.words import FIRST_DAY, LAST_DAY, SHANGHAI
 from deploy import ask as asking
 from deploy import statements
-from deploy.commands import Command, day, safely
+from deploy.commands import Command, day, days, safely
 from deploy.commands.where import settings_of, store_of
 from deploy.transfers import data_time
 from schemas.commands import BODIES
@@ -24,7 +24,7 @@ def balance(arguments: argparse.Namespace) -> int:
 def statement(arguments: argparse.Namespace) -> int:
     """A party's statement of account: opening balance, movements, closing balance."""
     client = store_of(arguments)
-    first, last = arguments.first, arguments.last
+    first, last = days(arguments)
     text = statements.statement(client, arguments.party, first, last, lines=arguments.lines)
     return _known(text, arguments)
 
@@ -39,7 +39,7 @@ def trial_balance(arguments: argparse.Namespace) -> int:
 def ledger(arguments: argparse.Namespace) -> int:
     """An account of a party's book, row by row."""
     client = store_of(arguments)
-    first, last = arguments.first, arguments.last
+    first, last = days(arguments)
     text = statements.ledger(client, arguments.party, arguments.account, first, last, arguments.limit)
     sys.stdout.write(text + "\n")
     return 0
@@ -81,7 +81,7 @@ def add(command: Command) -> None:
     """balance, statement, ledger, ask, trial-balance."""
     for name, run in (
         ("balance", balance),
-        ("statement", statement),
+        ("statement", safely(statement)),
         ("ledger", safely(ledger)),
         ("ask", safely(ask)),
     ):
@@ -105,13 +105,13 @@ def add(command: Command) -> None:
                 ["commands, what may be left out in brackets:", *map(asking.usage, BODIES)]
             )
         else:
-            one.add_argument("--from", dest="first", type=day, default=date(1970, 1, 1))
-            one.add_argument("--to", dest="last", type=day, default=date(2100, 1, 1))
+            one.add_argument("--from", dest="first", type=day, default=FIRST_DAY)
+            one.add_argument("--to", dest="last", type=day, default=LAST_DAY)
         if name == "statement":
             one.add_argument("--lines", action="store_true", help="down to the waybill of every row")
         if name == "ledger":
             one.add_argument("account", help="number in the chart of accounts")
             one.add_argument("--limit", type=int, default=10_000, help="rows, at most")
     one = command("trial-balance", safely(trial_balance))
-    one.add_argument("--at", type=day, default=date(2100, 1, 1), help="business date")
+    one.add_argument("--at", type=day, default=LAST_DAY, help="business date")
     one.add_argument("--book", default="", help="one party's book")

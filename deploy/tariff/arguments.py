@@ -55,7 +55,7 @@ def add_commands(top: argparse.ArgumentParser) -> None:
     one.add_argument("directory", type=Path, help="a new directory")
     one = command("export", commands.export)
     one.add_argument("book", help=BOOK)
-    one.add_argument("workbook", type=Path, help="the .xlsx file to write")
+    one.add_argument("to", type=Path, help="the .xlsx file to write, or a new directory")
     _try(command("try", commands.try_))
 
 

@@ -3,7 +3,7 @@
 import argparse
 import csv
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
 
@@ -41,6 +41,8 @@ from schemas.problems import DocumentError
 from schemas.settings import Settings
 from schemas.times import day_of
 
+NO_BOOKS = (".xls", ".xlsm", ".xlsb", ".ods", ".csv", ".toml", ".zip")
+"""Endings of files that no book is written as."""
 SHOWN = 20
 """Remarks of one kind that are shown unless all are wanted."""
 EACH = 10_000
@@ -178,24 +180,38 @@ def show(arguments: argparse.Namespace, connect: Connect, settings: Settings) ->
 def import_(arguments: argparse.Namespace, connect: Connect, settings: Settings) -> int:  # noqa: ARG001
     """An Excel workbook as a directory of TOML and CSV."""
     opened = open_book(str(arguments.workbook), connect)
-    target: Path = arguments.directory
-    if target.exists() and any(target.iterdir()):
-        raise LookupError(f"{target} is not empty")
-    target.mkdir(parents=True, exist_ok=True)
-    for name, text in opened.files.items():
-        if Path(name).name != name:
-            raise LookupError(f"{name!r} is no name of a file")
-        (target / name).write_text(text, "utf-8")
-    say(f"{counted(len(opened.files), 'file')} in {target}")
+    _write_directory(opened.files, arguments.directory)
     return 0
 
 
+def _write_directory(files: Mapping[str, str], target: Path) -> None:
+    """Files into a new directory, or an empty one."""
+    if target.exists() and not target.is_dir():
+        raise LookupError(f"{target} is a file and no directory")
+    if target.exists() and any(target.iterdir()):
+        raise LookupError(f"{target} is not empty")
+    target.mkdir(parents=True, exist_ok=True)
+    for name, text in files.items():
+        if Path(name).name != name:
+            raise LookupError(f"{name!r} is no name of a file")
+        (target / name).write_text(text, "utf-8")
+    say(f"{counted(len(files), 'file')} in {target}")
+
+
 def export(arguments: argparse.Namespace, connect: Connect, settings: Settings) -> int:  # noqa: ARG001
-    """A directory or published version as an Excel workbook."""
+    """A directory or published version as an Excel workbook, or as a directory of TOML and CSV."""
+    to: Path = arguments.to
+    if to.suffix.lower() in NO_BOOKS:
+        raise LookupError(f"{to} is neither an .xlsx file nor a directory: a book is written as one of these")
+    if is_workbook(to) and not to.parent.is_dir():
+        raise LookupError(f"there is no directory {to.parent} for {to.name}")
     opened: Opened = open_book(arguments.book, connect)
-    with arguments.workbook.open("wb") as target:
+    if not is_workbook(to):
+        _write_directory(opened.files, to)
+        return 0
+    with to.open("wb") as target:
         write_workbook(opened.files, target)
-    say(f"{counted(len(opened.files), 'file')} in {arguments.workbook}")
+    say(f"{counted(len(opened.files), 'file')} in {to}")
     return 0
 
 

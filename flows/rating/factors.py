@@ -143,8 +143,8 @@ def split_range(text: str) -> tuple[str, str] | None:
 _NUMBER = re.compile(r"-?[0-9]{1,15}(\.[0-9]{1,12})?", re.ASCII)
 
 
-def part(text: str, per: int, unit: str) -> int | Broken:
-    """A number of units, not negative, as whole parts of which a unit has `per`."""
+def part(text: str, per: int, unit: str, most: int = MOST) -> int | Broken:
+    """A number of units, not negative, as whole parts of which a unit has `per`, up to `most` of them."""
     if not _NUMBER.fullmatch(text):
         if not text:
             return Broken("missing_value", f"is empty; write {unit}")
@@ -152,8 +152,8 @@ def part(text: str, per: int, unit: str) -> int | Broken:
     parts = Decimal(text) * per
     if parts != parts.to_integral_value():
         return Broken("too_many_decimals", f"{text!r} has more decimals than {unit} may have")
-    if not 0 <= parts <= MOST:
-        return Broken("out_of_range", f"{text!r} is not between 0 and {MOST // per} {unit}")
+    if not 0 <= parts <= most:
+        return Broken("out_of_range", f"{text!r} is not between 0 and {most // per}; write {unit}")
     return int(parts)
 
 

@@ -202,10 +202,7 @@ class _Said:
         """Parts of which a unit has `per`."""
         if field not in self.texts:
             return default
-        found = part(self.texts[field], per, unit)
-        if isinstance(found, int) and found > most:
-            found = Broken("out_of_range", f"{self.texts[field]!r} is too much")
-        return self._found(field, found, default)
+        return self._found(field, part(self.texts[field], per, unit, most), default)
 
     def money(self, field: str) -> int:
         """Units of money, not negative."""

@@ -7,6 +7,7 @@ import msgspec
 from clickhouse_connect.driver.client import Client
 
 from dashboards import accounts
+from dashboards.words import FIRST_DAY, LAST_DAY
 from deploy import statements
 from deploy.audit import run
 from deploy.audit.accounts import check_told
@@ -154,7 +155,9 @@ def test_people_read_statements_down_to_the_waybill(empty: Client) -> None:
     assert "YT7500000000001" not in plain
     lines = statements.statement(empty, PARTY, day, day, lines=True)
     assert lines.count("YT7500000000001") == 3
-    assert '财务  2025-11-11 08:00:00  {"amount_e4":100000,"reference":""}' in lines
+    assert "财务  2025-11-11 08:00:00  金额 amount 10.00\n" in lines
+    whole = statements.statement(empty, PARTY, FIRST_DAY, LAST_DAY, lines=False)
+    assert whole.splitlines()[0] == f"{PARTY}  自始 from the beginning … 至今 until now"
     found = accounts.statement(empty, PARTY, day, day)
     later = accounts.statement(empty, PARTY, date(2025, 11, 12), date(2025, 11, 13))
     assert found is not None

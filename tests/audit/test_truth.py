@@ -1,5 +1,8 @@
 """The books against what a network says it sent."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -104,7 +107,8 @@ def test_a_fact_that_vanished(books: Client, tmp_path: Path) -> None:
 
 
 def test_a_fact_that_nobody_sent(books: Client, tmp_path: Path) -> None:
-    assert failing(books, tmp_path, lines(books)[1:], parcels()) == {"truth_events"}
+    sent = [line for line in lines(books) if line.get("waybill") != THIRD]
+    assert failing(books, tmp_path, sent, parcels()) == {"truth_events"}
 
 
 def test_goods_in_a_store_that_vanished(books: Client, tmp_path: Path) -> None:
@@ -122,6 +126,86 @@ def test_what_the_job_of_service_levels_claims_is_no_message(books: Client, tmp_
         assert failing(books, tmp_path, sent, parcels()[1:]) == set()
     finally:
         books.command("TRUNCATE TABLE service_level")
+
+
+NUMBERS = count(1)
+MINE = [
+    {"weight_decision": {"waybill": SECOND, "decision": "override", "decided_by": "me"}},
+    {
+        "event": {"waybill": SECOND, "kind": "claim"},
+        "claim": {"waybill": SECOND, "claim": "mine", "status": "claimed", "kind": "late", "by": "me"},
+    },
+    {
+        "event": {"waybill": FIRST, "kind": "claim_withdrawn"},
+        "claim": {"waybill": FIRST, "claim": f"{FIRST}-late", "status": "withdrawn", "by": "me"},
+    },
+]
+
+
+@contextmanager
+def added(client: Client, rows: dict[str, dict[str, Any]]) -> Iterator[None]:
+    """Rows of the event `mine`, by table, while it lasts; no two alike, which would be stored once."""
+    for table, row in rows.items():
+        body = msgspec.json.encode({"event_id": "mine", "line": next(NUMBERS), **row})
+        client.raw_insert(table, insert_block=body, fmt="JSONEachRow")
+    try:
+        yield
+    finally:
+        for table in rows:
+            client.command(f"DELETE FROM {table} WHERE event_id = 'mine'")
+
+
+@pytest.mark.parametrize("rows", MINE)
+def test_what_the_user_says_is_told_and_not_compared(
+    books: Client, tmp_path: Path, rows: dict[str, dict[str, Any]]
+) -> None:
+    directory = write(tmp_path, lines(books), parcels())
+    with added(books, rows):
+        checks = check_truth(Store(books), directory)
+    assert not [check for check in checks if not check.passed]
+    assert checks[0].detail.endswith("; 1 event of your own, not compared")
+    (waybill,) = {row["waybill"] for row in rows.values()}
+    assert checks[0].examples == (f"your own: {waybill} mine, by me",)
+
+
+@pytest.mark.parametrize("rows", MINE)
+def test_what_simulated_people_have_not_said(
+    books: Client, tmp_path: Path, rows: dict[str, dict[str, Any]]
+) -> None:
+    directory = write(tmp_path, lines(books), parcels())
+    signed = {name: row | {key: "客服" for key in row if key.endswith("by")} for name, row in rows.items()}
+    with added(books, signed):
+        failed = {check.name for check in check_truth(Store(books), directory) if not check.passed}
+    assert {"truth_events", "truth_terms"} <= failed
+
+
+def test_what_comes_of_a_dead_letter_that_was_sent_again(books: Client, tmp_path: Path) -> None:
+    directory = write(tmp_path, lines(books), parcels())
+    scan = {"event": {"waybill": FIRST, "kind": "scan", "operation": "30"}}
+    with added(books, scan):
+        failed = {check.name for check in check_truth(Store(books), directory) if not check.passed}
+        assert failed == {"truth_events", "truth_parcels"}
+        with added(books, {"dead_letter": {"dead_letter_id": "dl-1", "status": "replayed"}}):
+            assert not [check for check in check_truth(Store(books), directory) if not check.passed]
+
+
+@pytest.mark.parametrize(
+    ("said", "wrong"),
+    [
+        ({"type": "command", "actor": "me"}, set()),
+        ({"type": "command", "actor": "simulated"}, {"truth_dead_letters"}),
+        ({"type": "scan"}, {"truth_dead_letters"}),
+    ],
+)
+def test_what_the_user_said_and_was_refused(
+    books: Client, tmp_path: Path, said: dict[str, str], wrong: set[str]
+) -> None:
+    directory = write(tmp_path, lines(books), parcels())
+    letter = {"dead_letter_id": "mine", "status": "open", "reason": "unknown_party"}
+    raw = msgspec.json.encode(said).decode()
+    with added(books, {"dead_letter": letter | {"topic": "waybook.commands", "raw": raw}}):
+        failed = {check.name for check in check_truth(Store(books), directory) if not check.passed}
+    assert failed == wrong
 
 
 @pytest.mark.parametrize(

@@ -274,7 +274,7 @@ def test_explain_in_the_terminal(books: Store) -> None:
         "红字冲销",
         "地址与网点不符",
         "应为 expected 310100",
-        "2,500 g ≠ 9,000 g",
+        "分拨中心 DWS 2,500 g ≠ 网点电子秤 9,000 g",
         "曾采信，已被取代",
     ):
         assert part in corrected

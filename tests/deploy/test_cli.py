@@ -144,9 +144,16 @@ def _decide_about_weights(settings: Settings, waybook: Waybook) -> None:
     decided = waybook("decide-weight", waybill, "override", "--kg", "3", "--by", "me")
     assert decided.returncode == 0, decided.stderr
     until(lambda: not waybook("weight-cases", "--open").stdout)
-    assert "decided" in waybook("weight-cases").stdout
+    decided_case = waybook("weight-cases").stdout
+    assert "人工裁决 3,000 g  ≠  " in decided_case
+    assert "9,000 g" in decided_case
+    assert "2,500 g" in decided_case
     sums = "SELECT sum(amount) FROM charge WHERE fee = 'transit'"
     assert waybook("sql", sums, "--format", "TSV").stdout == "6\n"
     told = waybook("explain", waybill).stdout
     assert "已裁决" in told
+    assert "待裁决" not in told
+    (differed,) = (line for line in told.splitlines() if "重量不符 the weights differ" in line)
+    assert "9,000 g" in differed
+    assert "2,500 g" in differed
     assert "人工裁决" in told

@@ -46,6 +46,10 @@ def test_ask_and_read_the_balance(settings: Settings, waybook: Waybook, tmp_path
         assert "借 100.50" in waybook("ledger", "SHC", "1201").stdout
         wrong = waybook("ledger", "SHC", "9999")
         assert (wrong.returncode, wrong.stderr[:26]) == (1, "there is no account 9999: ")
+        for reversed_ in (("statement", "SHC"), ("ledger", "SHC", "1201"), ("costs", "profit")):
+            wrong = waybook(*reversed_, "--from", "2025-11-12", "--to", "2025-11-10")
+            assert (wrong.returncode, wrong.stdout) == (1, "")
+            assert wrong.stderr == "--from 2025-11-12 is after --to 2025-11-10: there are no such days\n"
         audited = waybook("audit")
         assert audited.returncode == 0, audited.stdout
     finally:

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from deploy.costs import apportion, read_costs
+from flows.governance.network import Network, Site
 from schemas import topics
 from schemas.events import CostIncurred, CostWithdrawn
 from schemas.money import parse_yuan, yuan
@@ -147,3 +148,36 @@ def test_a_bill_is_read_whole_or_not_at_all() -> None:
     ):
         with pytest.raises(DocumentError):
             read_costs(wrong, START, "me")
+
+
+SITES = {
+    "HUB1": Site(site="HUB1", name="", kind="hub", outlet="HQ", city="", province=""),
+    "OUT1": Site(site="OUT1", name="", kind="outlet", outlet="OUT1", city="", province=""),
+}
+
+
+@pytest.mark.parametrize(
+    ("row", "said"),
+    [
+        ("NIX,,2025-11-10,1,x,weight,", "column place: place NIX is no hub of the directory"),
+        (
+            "HUB1,OUT1,2025-11-10,1,x,weight,",
+            "column to: to OUT1 is no hub of the directory; the nearest is HUB1",
+        ),
+        (",,2025-11-10,1,x,weight,", "column place: place is empty; it says a hub's code"),
+        ("HUB1,,2025-11-10,1,,weight,", "column carrier: carrier is empty; it says who billed it"),
+        ("HUB1,,2025-11-10,1,x,foo,", "column basis: basis is 'foo'; it is one of weight, volume, piece"),
+        ("HUB1,,11-10,1,x,piece,", "column day: day is '11-10'; a day is written as 2025-11-10"),
+        ("HUB1,,2025-11-10,-1,x,piece,", "column amount: amount is more than 0 yuan"),
+        ("HUB1,,2025-11-10,much,x,piece,", "column amount: amount 'much' is not an amount of yuan"),
+        (f"HUB1,,2025-11-10,1,{'x' * 999},piece,", "column carrier: Expected `str` of length <="),
+    ],
+)
+def test_what_is_wrong_with_a_bill_is_said_where_it_is(row: str, said: str) -> None:
+    network = Network("", SITES, {}, {}, {}, {})
+    good = "HUB1,HUB1,2025-11-10,1,x,piece,B-1"
+    text = f"place,to,day,amount,carrier,basis,bill\n{good}\n{row}\n"
+    with pytest.raises(DocumentError) as refused:
+        read_costs(text, START, "me", "bill.csv", network)
+    (problem,) = refused.value.problems
+    assert str(problem).startswith(f"bill.csv row 3 {said}")

@@ -136,9 +136,14 @@ def test_a_backdated_book_is_carried_through(empty: Client, seed: int, rich: boo
     said = explain(corrected, town.client)
     why = f"价格手册 one 发布 published 2026-01-05 10:00:00, 版本 version {dearer.version}"
     assert f"原因 cause: {why}" in said
+    assert f"重新计费 charged anew: {why}" in said
     assert "调回重新计费 brought back from the books and assessed again" in said
     page = page_of(story(town.client, corrected))
     assert why in {charge["because"] for charge in page["charges"] if charge["reversed"]}
+    assert why in {charge["anew"] for charge in page["charges"] if not charge["reversed"]}
+    assert {charge["anew"] for charge in page["charges"] if charge["reversed"] or not charge["revision"]} == {
+        ""
+    }
     assert page["recalls"][0][1] == why
 
 

@@ -108,6 +108,24 @@ def test_a_workbook_is_checked_at_its_own_places(run: Run, tmp_path: Path) -> No
     assert "B.XLSX sheet delivery row 4 column destination_city" in run.err
 
 
+def test_a_book_is_exported_as_what_its_name_says(run: Run, tmp_path: Path) -> None:
+    directory = tmp_path / "back"
+    assert run("export", BOOK_DIRECTORY, str(directory)) == 0
+    assert {file.name: file.read_text("utf-8") for file in directory.iterdir()} == {
+        file.name: file.read_text("utf-8") for file in (HERE / "book").iterdir()
+    }
+    (tmp_path / "file").touch()
+    for name, says in (
+        ("back", "is not empty"),
+        ("file", "is a file and no directory"),
+        ("b.xls", "is neither an .xlsx file nor a directory"),
+        ("nowhere/b.xlsx", "there is no directory"),
+    ):
+        assert run("export", BOOK_DIRECTORY, str(tmp_path / name)) == 1
+        assert says in run.err
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["back", "file"]
+
+
 def test_there_and_back_and_the_difference(run: Run, tmp_path: Path) -> None:
     workbook, back = str(tmp_path / "b.xlsx"), tmp_path / "back"
     assert run("export", BOOK_DIRECTORY, workbook) == 0
@@ -191,6 +209,8 @@ def test_try_one_parcel(run: Run, online: Run) -> None:
     assert "Continued weight" in run.out
     assert run("try", "--book", BOOK_DIRECTORY, *OFFLINE, "--from", "SHAX", "--to", "XAD") == 1
     assert "the nearest is SHA" in run.err
+    assert run("try", "--book", BOOK_DIRECTORY, *OFFLINE, *facts, "--kg=-1") == 1
+    assert "kg: '-1' is not between 0 and 1000; write kilograms as 2.5" in run.err
     assert online("try", "--fee", "transit", *facts) == 0
     assert FIRST.version in online.out
 
