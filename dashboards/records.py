@@ -25,7 +25,7 @@ FROM payment_decision AS p
 LEFT JOIN decision_now AS n ON n.of_group = toString(p.`group`) AND n.decision_id = p.event_id
 WHERE p.event_id = {id:String} OR p.of = {id:String}
 ORDER BY p.event_id != {id:String}, event_time, event_id"""
-TITLES = {"exception": "差异 exception", "decision": "裁决 decision", "close": "结账 close"}
+TITLES = {"exception": "异常 exception", "decision": "裁决 decision", "close": "结账 close"}
 EPOCH_YEAR = 1970
 """Of a time that was not told."""
 

@@ -49,6 +49,11 @@ Units = Annotated[int, Meta(ge=0, le=MOST)]
 """An amount in units of 0.0001 yuan."""
 Instant = Annotated[int, Meta(ge=0, lt=2**42)]
 """UTC milliseconds, until 2109."""
+Services = Annotated[
+    tuple[Annotated[str, Meta(min_length=1, max_length=MOST_IDENTIFIER, pattern="^[^|]+$")], ...],
+    Meta(max_length=MOST_SERVICES),
+]
+"""Further services that were ordered (upstairs, address_change…). Tables join them by |, so no name has one."""
 ReplyTo = Annotated[str, Meta(max_length=2 * MOST_IDENTIFIER + 1)]
 """`{site}/{device}` of a device that asks, or empty."""
 LetterId = Annotated[str, Meta(pattern="^dl-", max_length=MOST_IDENTIFIER)]
@@ -126,6 +131,7 @@ class Order(Event, frozen=True, kw_only=True, tag="order", omit_defaults=True):
     """How the customer is billed: by the month, on account…"""
     related: Word = ""
     """The waybill that this one sends back (`direction` return) or sends on (forward)."""
+    services: Services = ()
 
 
 class Scan(Event, frozen=True, kw_only=True, tag="scan"):
@@ -329,8 +335,7 @@ class Haul(Dated, frozen=True, kw_only=True, tag="haul", omit_defaults=True):
     plate: Word = ""
     goods_of: Word = ""
     """The stay that the goods were of; empty: they were not stored."""
-    services: Annotated[tuple[Name, ...], Meta(max_length=MOST_SERVICES)] = ()
-    """Further services: upstairs…"""
+    services: Services = ()
     pieces: Annotated[int, Meta(ge=1, le=MOST_PIECES)] = 1
     pallets: Pallets | None = None
     volume_cm3: StoredVolume | None = None

@@ -14,7 +14,7 @@ MOST_LENGTH_MM = 5_000
 MOST_PIECES = 10_000
 """Pieces of one consignment."""
 MOST_SERVICES = 16
-"""Further services of one haul."""
+"""Further services of one parcel or haul."""
 MOST_STORED_G = 1_000_000_000
 """A thousand tonnes: the heaviest goods of one stay in a store."""
 MOST_STORED_CM3 = 4_000_000_000

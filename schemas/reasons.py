@@ -18,6 +18,7 @@ DEAD_LETTER = {
     "time_in_future": "时间在未来",
     "time_too_old": "时间过早",
     "identifier_too_long": "标识过长",
+    "too_many_services": "附加服务过多",
     "conflicting_duplicate": "同一编号内容不同",
     "unknown_claim": "未知的理赔或奖惩种类",
     "unknown_party": "未知的结算主体",

@@ -138,6 +138,7 @@ ORDER_TERMS = Table(
         Column("direction", WORD, "forward, return"),
         Column("billing", WORD),
         Column("related", TEXT, "the waybill that this one sends back or on"),
+        Column("services", WORD, "further services, with | between"),
     ),
     extras=(WAYBILLS,),
 )

@@ -1,5 +1,6 @@
 """Fixtures for all tests, their order, and how property tests run."""
 
+import gc
 import os
 import shutil
 from pathlib import Path
@@ -34,3 +35,8 @@ def pytest_configure() -> None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Long files first; otherwise as they were found."""
     items.sort(key=lambda item: (*LONGEST, item.path.parent.name).index(item.path.parent.name))
+
+
+def pytest_collection_finish() -> None:
+    """Thousands of tests that have been collected stay until the end: nobody need look at them for garbage."""
+    gc.freeze()

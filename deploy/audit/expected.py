@@ -314,6 +314,7 @@ def _parcel(case: Case, day: date) -> Parcel:
         cod=Decimal(terms.cod) / E4,
         payment=Decimal(facts.payment) / E4,
         promised_h=terms.promised_hours,
+        services=tuple(terms.services.split("|")) if terms.services else (),
         month_parcels=month_parcels,
         month_count=month_count,
     )

@@ -11,7 +11,8 @@ from deploy.audit.store import BLOCKS, LANE, OF_SHARD, Store
 _TERMS = f"""
     SELECT event_id, waybill, reinterpretAsInt64(insured) AS insured, reinterpretAsInt64(cod) AS cod,
            toString(direction) AS direction, related, pieces, toString(channel) AS channel,
-           toString(billing) AS billing, promised_hours FROM $order_terms WHERE {OF_SHARD}"""
+           toString(billing) AS billing, promised_hours, toString(services) AS services
+    FROM $order_terms WHERE {OF_SHARD}"""
 
 _COURIERS = f"""
     SELECT waybill, event_id, toString(courier) AS courier FROM $event
@@ -47,6 +48,8 @@ class Terms(msgspec.Struct, frozen=True):
     channel: str = ""
     billing: str = ""
     promised_hours: int = 0
+    services: str = ""
+    """Joined by |."""
 
     @property
     def parcels(self) -> str:

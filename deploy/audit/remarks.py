@@ -103,6 +103,12 @@ def _known_province(eras: Eras, code: object) -> bool:
     return any(code in era.directory.names["province"].values() for era in eras.eras)
 
 
+def _values(event: dict[str, Any]) -> Iterator[object]:
+    """Fields, and what stands in lists."""
+    for value in event.values():
+        yield from value if isinstance(value, list) else (value,)
+
+
 _BROKEN: dict[str, Judgement] = {
     "unknown_site": lambda event, eras: not _known(eras, "sites", event.get("site")),
     "unknown_outlet": lambda event, eras: (
@@ -131,8 +137,9 @@ _BROKEN: dict[str, Judgement] = {
         for party in (event.get("responsible"), event.get("beneficiary"))
     ),
     "identifier_too_long": lambda event, _: any(
-        isinstance(value, str) and len(value) > 64 for value in event.values()
+        isinstance(value, str) and len(value) > 64 for value in _values(event)
     ),
+    "too_many_services": lambda event, _: len(event["services"]) > 16,
 }
 """By reason: whether an event really breaks the rule, as far as it can be seen from the event alone."""
 

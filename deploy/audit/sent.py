@@ -98,6 +98,8 @@ class Terms(msgspec.Struct, frozen=True):
     direction: str = "forward"
     billing: str = ""
     related: str = ""
+    services: tuple[str, ...] = ()
+    """In order of their names."""
 
 
 class Claimed(msgspec.Struct, frozen=True):

@@ -6,7 +6,7 @@ All rows that could be meant are gathered and the best one taken, by one compari
 import csv
 import io
 import tomllib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from decimal import ROUND_CEILING, Decimal, localcontext
 from functools import cache
@@ -308,12 +308,7 @@ class Prices:
             if not found:
                 return None
             start, base = max(found, key=_first)
-            less = [
-                f"{one.row.place_beside(base.row)} lower_amount {_yuan(amount)}"
-                for amount, one in found
-                if one is not base
-            ]
-            base = Match(base.row, ", ".join(text for text in (*less, base.passed_over) if text))
+            base = _beside(base, found)
             return base.row, self._price(fee, day, parcel, base, start, alternatives=steps or len(names) > 1)
 
     def needs_weight(self, fee: str, base: Row) -> bool:
@@ -383,8 +378,13 @@ class Prices:
                 yield match
             elif group not in done:
                 done.add(group)
-                rivals = [one for one in offers if one.row.settings.get("group") == group]
-                yield max(rivals, key=lambda one: _cost(one.row, parcel, start, subtotal, subtotal))
+                rivals = [
+                    (_cost(one.row, parcel, start, subtotal, subtotal), one)
+                    for one in offers
+                    if one.row.settings.get("group") == group
+                ]
+                _, best = max(rivals, key=_first)
+                yield _beside(best, rivals)
 
     def _is_for(self, row: Row, day: date, parcel: Parcel) -> bool:
         return all(self._holds(name, cell, day, parcel) for name, cell in row.factors.items())
@@ -522,6 +522,16 @@ def _cost(row: Row, parcel: Parcel, base: Decimal, total: Decimal, subtotal: Dec
         "month": parcel.month_amount,
     }.get(row.settings["of"], NOTHING)
     return cost(row.shape, row.settings, row.cells, parcel, of)
+
+
+def _beside(best: Match, rivals: Sequence[tuple[Decimal, Match]]) -> Match:
+    """The match that comes to most tells of the others."""
+    less = [
+        f"{one.row.place_beside(best.row)} lower_amount {_yuan(amount)}"
+        for amount, one in rivals
+        if one is not best
+    ]
+    return Match(best.row, ", ".join(text for text in (*less, best.passed_over) if text))
 
 
 def _pass(kind: str, match: Match, parcel: Parcel, amount: Decimal) -> Pass | None:

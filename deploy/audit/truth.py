@@ -44,7 +44,8 @@ _SAID = f"""
     SELECT waybill, groupArray(fact) AS facts FROM (
         SELECT waybill, arrayMap(toString, [event_id, toString(pieces), channel,
                    toString(reinterpretAsInt64(insured)), toString(reinterpretAsInt64(cod)),
-                   toString(promised_hours), direction, billing, related]) AS fact FROM $order_terms WHERE {_NOT_OWN}
+                   toString(promised_hours), direction, billing, related, services]) AS fact
+        FROM $order_terms WHERE {_NOT_OWN}
         UNION ALL
         SELECT waybill, [claim, toString(anyIf(kind, status = 'claimed')),
                    toString(anyIf(responsible, status = 'claimed')), toString(anyIf(beneficiary, status = 'claimed')),
@@ -198,7 +199,8 @@ def _said(parcel: Parcel) -> list[tuple[str, ...]]:
         (c.event_id, c.kind, c.responsible, c.beneficiary, c.amount_e4, 1, c.withdrawn) for c in parcel.claims
     ]
     if parcel.terms != Terms():
-        said.append((parcel.order_id, *msgspec.structs.astuple(parcel.terms)))
+        *others, services = msgspec.structs.astuple(parcel.terms)
+        said.append((parcel.order_id, *others, "|".join(services)))
     if parcel.decided is not None:
         said.append(msgspec.structs.astuple(parcel.decided))
     return sorted(tuple(map(str, one)) for one in said)

@@ -58,7 +58,8 @@ QUESTIONS = {
     "order_terms": """
         SELECT waybill, event_id, pieces, toString(channel) AS channel, reinterpretAsInt64(insured) AS insured_e4,
                reinterpretAsInt64(cod) AS cod_e4, promised_hours, toString(direction) AS direction,
-               toString(billing) AS billing, related
+               toString(billing) AS billing, related,
+               arrayFilter(word -> word != '', splitByChar('|', toString(services))) AS services
         FROM order_terms WHERE $where""",
     "claim": """
         SELECT waybill, event_id, toUnixTimestamp64Milli(event_time) AS ms, claim, toString(status) AS status,
@@ -224,7 +225,10 @@ def _facts(waybill: str, rows: Rows) -> Iterator[ParcelFact]:
         yield WeightDecided(**own, **_taken(row, _DECISION))
 
 
-_TERMS = ("pieces", "channel", "insured_e4", "cod_e4", "promised_hours", "direction", "billing", "related")
+_TERMS = (
+    *("pieces", "channel", "insured_e4", "cod_e4", "promised_hours", "direction", "billing", "related"),
+    "services",
+)
 _PLACE = ("source", "site", "outlet", "city", "province", "device")
 _WEIGHT = ("weight_g", "length_mm", "width_mm", "height_mm", "weight_class", "photo")
 _DECISION = ("decision", "decided_by", "weight_event", "weight_g", "volume_cm3", "reason")

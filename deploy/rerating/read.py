@@ -198,8 +198,9 @@ FROM ({source}) AS c {"".join(joins)} {order_by}"""
 
 
 _TERMS = """
-LEFT JOIN (SELECT waybill, event_id, any(toJSONString((pieces, channel, billing, direction,
-                  toInt64(insured * 10000), toInt64(cod * 10000), promised_hours))) AS terms
+LEFT JOIN (SELECT waybill, event_id, any(toJSONString((pieces, channel, billing,
+                  if(direction = 'forward' AND related != '', 'redirect', toString(direction)),
+                  toInt64(insured * 10000), toInt64(cod * 10000), promised_hours, services))) AS terms
            FROM order_terms WHERE {of_these} GROUP BY waybill, event_id) AS t
        ON t.waybill = c.waybill AND t.event_id = o.newest.1"""
 _LONGEST = """
@@ -269,14 +270,14 @@ def _read(column: Coded, read: Any) -> Coded:
     return Coded(column.codes, [read(value) for value in column.values])
 
 
-_told = msgspec.json.Decoder(tuple[int, str, str, str, int, int, int], strict=False)
+_told = msgspec.json.Decoder(tuple[int, str, str, str, int, int, int, str], strict=False)
 
 
 def _terms(text: str) -> Terms | None:
     """The terms that a row of order_terms says; None: there is none."""
     if not text:
         return None
-    pieces, channel, billing, direction, insured, cod, promised_h = _told.decode(text)
+    pieces, channel, billing, direction, insured, cod, promised_h, services = _told.decode(text)
     return Terms(
         pieces=pieces,
         channel=channel,
@@ -285,4 +286,5 @@ def _terms(text: str) -> Terms | None:
         insured=insured,
         cod=cod,
         promised_h=promised_h,
+        services=tuple(services.split("|")) if services else (),
     )

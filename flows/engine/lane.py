@@ -94,6 +94,7 @@ class Lane:
             period=self.settings.period,
             budget=self.settings.budget,
             ring_size=self.work.ring.size,
+            partitions=self.settings.partitions,
         )
 
     def keeper(self, resume: Any) -> "Keeper":

@@ -38,6 +38,9 @@ OPEN = Gauge("waybook_open_parcels", "Parcels in the lane's state", ["lane"])
 LAG = Gauge("waybook_lag_records", "Records in Kafka that the lane has not read", ["lane", "topic"])
 DATA_TIME = Gauge("waybook_data_time_seconds", "The newest tick that the lane has read", ["lane"])
 STORE_AWAY = Gauge("waybook_store_away", "1 while ClickHouse does not answer, or takes too long")
+TOPICS_MISSING = Gauge(
+    "waybook_topics_missing", "Topics that the lane waits for: Kafka does not have them", ["lane"]
+)
 EPOCH_AT = Gauge("waybook_epoch_timestamp_seconds", "When the newest epoch's snapshot was taken", ["lane"])
 
 

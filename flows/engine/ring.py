@@ -140,4 +140,9 @@ class Ring(Generic[R]):
 
     def _unpack(self, raw: bytes) -> tuple[int, int, list[R], list[R]]:
         shape = tuple[int, int, list[self._kind], list[self._kind]]  # type: ignore[name-defined]
-        return msgspec.msgpack.decode(lz4.frame.decompress(raw), type=shape)  # type: ignore[no-any-return]
+        try:
+            return msgspec.msgpack.decode(lz4.frame.decompress(raw), type=shape)  # type: ignore[no-any-return]
+        except msgspec.ValidationError as error:
+            raise RuntimeError(
+                f"the recovery store has records of another version of Waybook ({error}): delete it, the lane replays"
+            ) from error

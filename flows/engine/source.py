@@ -21,6 +21,7 @@ from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, TopicPartiti
 from flows.engine import crash, metrics
 from flows.engine.block import Block, Plan, Records
 from flows.engine.log import log
+from flows.engine.missing import PATIENCE, Missing
 from schemas.away import kafka_log
 
 Message = Any
@@ -64,6 +65,11 @@ class Input(msgspec.Struct, frozen=True):
     documents: bool = False
 
     @property
+    def needed(self) -> bool:
+        """Whether no block is cut without it."""
+        return self.leads or self.first
+
+    @property
     def name(self) -> str:
         """As the plan log writes it."""
         return f"{self.topic}:{self.partition}"
@@ -93,6 +99,7 @@ class Cutter(StatefulSourcePartition[Any, Any]):
         period: float,
         budget: int,
         ring_size: int,
+        partitions: int,
     ) -> None:
         self.lane, self.inputs, self.position, self.plans = lane, list(inputs), position, plans
         self.planned, self.ready, self.stopping = planned, ready, stopping
@@ -105,6 +112,9 @@ class Cutter(StatefulSourcePartition[Any, Any]):
         self._last = time.monotonic()
         self._watched = 0.0
         self._consumer = Consumer({**CONSUMER, **options}, logger=kafka_log())
+        self._missing = Missing(
+            lane, self.inputs, self._topics, str(options["bootstrap.servers"]), partitions
+        )
         self._begun = position.n > 0
         self._paused: set[tuple[str, int]] = set()
         self._assign([i for i in inputs if self._begun or i.first])
@@ -167,8 +177,14 @@ class Cutter(StatefulSourcePartition[Any, Any]):
             log("waiting to begin", lane=self.lane, topics=[i.topic for i in self.inputs if i.first])
         return self._begun
 
+    def _topics(self) -> dict[str, int]:
+        """Topics in Kafka with their numbers of partitions. Raises KafkaException when it does not answer."""
+        known = self._consumer.list_topics(timeout=PATIENCE).topics
+        return {name: len(topic.partitions) for name, topic in known.items()}
+
     def _read(self, most: int, seconds: float) -> int:
         """Take up to so many records, waiting at most so long for the last; returns how many came."""
+        self._missing.look()
         messages: list[Message] = self._consumer.consume(most, seconds)
         for message in messages:
             if (error := message.error()) is None:

@@ -4,8 +4,8 @@ A *due* is what is assessed as one: the delivery fee is one due and two charges,
 outlet and paid on to the destination outlet. A *fee* is what one charge is for.
 """
 
-from collections.abc import Mapping
-from typing import Literal
+from collections.abc import Iterable, Mapping
+from typing import Literal, Self
 
 import msgspec
 
@@ -37,8 +37,8 @@ OF_STORES = (*OF_STAYS, "hauled", "stay_month")
 """Triggers of what stores do for their customers; all others are in a parcel's life."""
 STAYS_PARTIES = ("storer", "headquarters")
 """Roles that a stay, or what else a store does, decides."""
-MOST_PLAIN = 21
-"""Plain dues have their place among the first 21: their reasons of waiting are three bits of a 64-bit number."""
+MOST_PLAIN = 63
+"""So many plain dues, whose parties the order alone decides: each is a bit of a 64-bit number in a parcel's record."""
 
 
 class Due(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -61,13 +61,25 @@ class Due(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     rewards: Role | Literal[""] = ""
 
 
+def is_named(due: Due, rules: PostingRules) -> bool:
+    """See `Fees.named`."""
+    roles = {role for fee in due.fees for role in (rules.rules[fee].payer, rules.rules[fee].payee)}
+    return due.trigger in ("hub_passed", "claimed") or not roles <= set(ORDERS_PARTIES)
+
+
 class Fees(msgspec.Struct, frozen=True):
-    """All dues in their places, those of stores after those of parcels, and the posting rules of their fees."""
+    """All dues and the posting rules of their fees: plain dues first, in their places, those of stores last."""
 
     dues: tuple[Due, ...]
     rules: PostingRules
     names: tuple[str, ...]
     """Fees of charges; a fee's code is its place here."""
+
+    @classmethod
+    def of(cls, dues: Iterable[Due], rules: PostingRules) -> Self:
+        """Dues in the order of fees.toml."""
+        found = sorted(dues, key=lambda due: (due.trigger in OF_STORES, is_named(due, rules)))
+        return cls(tuple(found), rules, tuple(fee for due in found for fee in due.fees))
 
     @property
     def version(self) -> str:
@@ -79,21 +91,23 @@ class Fees(msgspec.Struct, frozen=True):
         return tuple(map(self.names.index, due.fees))
 
     def named(self, due: Due) -> bool:
-        """Whether a due's parties or its number of charges are not the order's alone."""
-        roles = {
-            role for fee in due.fees for role in (self.rules.rules[fee].payer, self.rules.rules[fee].payee)
-        }
-        return due.trigger in ("hub_passed", "claimed") or not roles <= set(ORDERS_PARTIES)
+        """Whether a due's parties or its number of charges are not the order's alone: what is not plain."""
+        return is_named(due, self.rules)
+
+    @property
+    def plain(self) -> tuple[Due, ...]:
+        """Plain dues, each in its place."""
+        return tuple(due for due in self.dues if not self.named(due))
 
     @property
     def finished(self) -> int:
         """Places of the dues that are booked once in every parcel's life, as a bit set."""
         return sum(
             1 << place
-            for place, due in enumerate(self.dues)
+            for place, due in enumerate(self.plain)
             if due.required
             and due.trigger in ("picked_up", "weighed", "signed")
-            and not (due.needs or due.parcels or self.named(due))
+            and not (due.needs or due.parcels)
         )
 
     @property

@@ -2,7 +2,7 @@
 
 import tomllib
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import msgspec
@@ -35,6 +35,7 @@ def read_fees(dues: str, posting: str, chart: str) -> Fees:
         Problem(FILE, row, column, rule, f"due {due.name}: {message}")
         for row, due in zip(rows, found, strict=True)
         for column, rule, message in (
+            *_wrong_name(due, found),
             *_wrong(due, found, rules),
             *_wrong_month(due, found),
             *_wrong_roles(due, rules),
@@ -42,10 +43,9 @@ def read_fees(dues: str, posting: str, chart: str) -> Fees:
     ]
     if problems:
         raise DocumentError(problems)
-    placed = sorted(zip(rows, found, strict=True), key=lambda one: one[1].trigger in OF_STORES)
-    rows, found = [row for row, _ in placed], [due for _, due in placed]
-    fees = Fees(tuple(found), rules, tuple(fee for due in found for fee in due.fees))
-    problems = [*_out_of_place(fees, rows), *_not_cleared(fees, rows)]
+    fees = Fees.of(found, rules)
+    row_of = {due.name: row for row, due in zip(rows, found, strict=True)}
+    problems = [*_too_many(fees, row_of), *_wrong_shares(fees, row_of), *_not_cleared(fees, row_of)]
     if problems:
         raise DocumentError(problems)
     return fees
@@ -60,8 +60,6 @@ def _completed(due: Due) -> Due:
 
 def _wrong(due: Due, dues: list[Due], rules: PostingRules) -> Iterator[tuple[str, str, str]]:
     """Column, rule and message of what is wrong with one due."""
-    if sum(other.name == due.name for other in dues) > 1:
-        yield "name", "repeated_due", "stands twice"
     for fee in due.fees:
         if fee not in rules.rules:
             yield "fees", "unknown_fee", f"posting.toml has no rule for the fee {fee}"
@@ -82,6 +80,14 @@ def _wrong(due: Due, dues: list[Due], rules: PostingRules) -> Iterator[tuple[str
         yield "amount", "wrong_amount", "what is charged once a hub has a tariff's price"
     if due.trigger != "claimed" and (due.blames or due.rewards):
         yield "blames", "wrong_setting", "only a claim blames or rewards"
+
+
+def _wrong_name(due: Due, dues: list[Due]) -> Iterator[tuple[str, str, str]]:
+    """The same, of what it is called."""
+    if sum(other.name == due.name for other in dues) > 1:
+        yield "name", "repeated_due", "stands twice"
+    if not due.name or "/" in due.name:
+        yield "name", "wrong_name", "a name is not empty and has no slash"
 
 
 def _wrong_month(due: Due, dues: list[Due]) -> Iterator[tuple[str, str, str]]:
@@ -110,12 +116,19 @@ def _wrong_roles(due: Due, rules: PostingRules) -> Iterator[tuple[str, str, str]
         yield "fees", "wrong_role", "only a stay in a store has a storer"
 
 
-def _out_of_place(fees: Fees, rows: list[int]) -> Iterator[Problem]:
+def _too_many(fees: Fees, row_of: Mapping[str, int]) -> Iterator[Problem]:
+    if beyond := fees.plain[MOST_PLAIN:]:
+        message = (
+            f"due {beyond[0].name}: there are {len(fees.plain)} dues of parcels that the order's outlets, headquarters "
+            f"and customers owe each other, and a parcel's record has places for {MOST_PLAIN}"
+        )
+        yield Problem(FILE, row_of[beyond[0].name], "", "too_many_dues", message)
+
+
+def _wrong_shares(fees: Fees, row_of: Mapping[str, int]) -> Iterator[Problem]:
     shared = {due.share_of for due in fees.dues}
-    for place, (row, due) in enumerate(zip(rows, fees.dues, strict=True)):
-        if place >= MOST_PLAIN and not fees.named(due):
-            message = f"due {due.name}: such dues stand among the first {MOST_PLAIN}"
-            yield Problem(FILE, row, "", "out_of_place", message)
+    for due in fees.dues:
+        row = row_of[due.name]
         if due.name in shared and fees.named(due):
             message = (
                 f"due {due.name}: is charged to parties that are looked up, so no share can be paid of it"
@@ -126,9 +139,9 @@ def _out_of_place(fees: Fees, rows: list[int]) -> Iterator[Problem]:
             yield Problem(FILE, row, "fees", "wrong_share", message)
 
 
-def _not_cleared(fees: Fees, rows: list[int]) -> Iterator[Problem]:
+def _not_cleared(fees: Fees, row_of: Mapping[str, int]) -> Iterator[Problem]:
     """What a due brings onto a clearing account it takes from it again."""
-    for row, due in zip(rows, fees.dues, strict=True):
+    for due in fees.dues:
         sums: Counter[tuple[str, str]] = Counter()
         for fee in due.fees:
             rule = fees.rules.rules[fee]
@@ -138,7 +151,7 @@ def _not_cleared(fees: Fees, rows: list[int]) -> Iterator[Problem]:
         for (role, account), remains in sums.items():
             if remains:
                 message = f"due {due.name}: something remains on clearing account {account} of {role}"
-                yield Problem(FILE, row, "fees", "not_cleared", message)
+                yield Problem(FILE, row_of[due.name], "fees", "not_cleared", message)
 
 
 def _headers(text: str) -> list[int]:

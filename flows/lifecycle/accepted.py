@@ -240,4 +240,7 @@ class Accepted:
             "direction": columns.spelled([order.direction for order in found]),
             "billing": columns.spelled([order.billing for order in found]),
             "related": columns.texts([order.related for order in found]),
+            "services": columns.spelled(
+                ["|".join(sorted(set(order.services))) if order.services else "" for order in found]
+            ),
         }

@@ -22,7 +22,7 @@ from flows.governance.operators import Operators
 from flows.lifecycle import named
 from flows.lifecycle.dues import Dues, Live
 from flows.lifecycle.output import NO_WEIGHT_USED, Adoption, Anomaly, CaseRow, Charge, Output, Wait, reversal
-from flows.lifecycle.parcel import NEVER, OPEN, Case, Item, Line, Parcel, pending
+from flows.lifecycle.parcel import NEVER, OPEN, Case, Item, Line, Parcel, due_of, pending
 from flows.lifecycle.reasons import (
     ABANDONED,
     NO_ORDER,
@@ -32,6 +32,9 @@ from flows.lifecycle.reasons import (
     REASON_BITS,
     REASON_MASK,
     UNDECIDED,
+    Waits,
+    reason_of,
+    with_reason,
 )
 from flows.lifecycle.volumes import Volumes
 from flows.lifecycle.weighing import DECIDED, case_of, chosen, weighed
@@ -94,10 +97,10 @@ class Assessor:
         """Data time, UTC ms."""
         self.cause = ""
         """The event that is being looked at: what a correction is due to."""
-        self.changed: dict[str, tuple[Parcel, int]] = {}
+        self.changed: dict[str, tuple[Parcel, Waits]] = {}
         """Parcels whose waits changed in this block, with what the plain dues' were before."""
         self.changed_items: dict[tuple[str, str], tuple[Parcel, Item, int]] = {}
-        """Items whose waits changed in this block, with what they were before."""
+        """Items whose waits changed in this block, by waybill and key, with what they were before."""
         self.cases: dict[str, tuple[Parcel, Case | None, str]] = {}
         """Parcels whose cases changed in this block, with what they were before and the newest cause."""
 
@@ -106,8 +109,7 @@ class Assessor:
         if parcel.done and line != parcel.line:
             for live in self.dues.plain:
                 self.take_back(parcel, live, line)
-        if self.dues.at_order and parcel.order_id:
-            self._assess(parcel, self.dues.at_order, parcel.order_time, parcel.order_id)
+        self.order(parcel)
         self.pick_up(parcel)
         self.weigh(parcel)
         self.sign(parcel)
@@ -119,11 +121,15 @@ class Assessor:
 
     def _undo_idle(self, parcel: Parcel) -> None:
         """What was charged under other books, and nothing is published for any more."""
-        if parcel.done & self.dues.idle_plain:
-            for live in self.dues.idle.values():
-                if not live.named:
-                    self.take_back(parcel, live, parcel.line)
+        if parcel.done or parcel.waits:
+            for live in self.dues.idle_plain:
+                self._undo(parcel, live)
         named.undo_idle(self, parcel)
+
+    def order(self, parcel: Parcel) -> None:
+        """What falls due when the parcel is ordered."""
+        if self.dues.at_order and parcel.order_id:
+            self._assess(parcel, self.dues.at_order, parcel.order_time, parcel.order_id)
 
     def pick_up(self, parcel: Parcel) -> None:
         """What falls due when the parcel is picked up."""
@@ -188,8 +194,7 @@ class Assessor:
         if parcel.extra is not None:
             self.hubs(parcel)
             named.claims(self, parcel)
-        if self.dues.at_order:
-            self._assess(parcel, self.dues.at_order, parcel.order_time, parcel.order_id)
+        self.order(parcel)
 
     def policy(self, parcel: Parcel) -> WeightPolicy:
         """The weight policy in force for the parcel's line; before its order is known, the usual one."""
@@ -399,17 +404,17 @@ class Assessor:
     def touched_by(self, spans: Mapping[str, Spans]) -> Callable[[Parcel], bool]:
         """Whether a parcel is charged, or would be, by prices that are touched."""
         priced = (
-            one for one in (*self.dues.of_place.values(), *self.dues.idle.values()) if one.price in spans
+            one for one in (*self.dues.of_name.values(), *self.dues.idle.values()) if one.price in spans
         )
         dues = [one for one in priced if one.due.amount in ("tariff", "claim")]
         booked = [one for one in dues if not one.named]
         moments = [
             (one, _MOMENTS[one.due.trigger])
             for one in dues
-            if one.due.trigger in _MOMENTS and one.place not in self.dues.idle and not one.due.required
+            if one.due.trigger in _MOMENTS and one.due.name not in self.dues.idle and not one.due.required
         ]
         at_hub = [one for one in self.dues.at_hub if one in dues]
-        every = self.dues.fees.dues
+        price_of = {due.name: due.price for due in self.dues.fees.dues}
 
         def days(parcel: Parcel) -> Iterator[tuple[str, int]]:
             for live in booked:
@@ -421,9 +426,9 @@ class Assessor:
                 for live in at_hub:
                     for time, _ in parcel.extra.hubs.values():
                         yield live.price, time
-                for item in parcel.extra.items.values():
+                for key, item in parcel.extra.items.items():
                     if item.standing:
-                        yield every[item.place].price, item.time
+                        yield price_of[due_of(key)], item.time
 
         return lambda parcel: any(
             time != NEVER and price in spans and covers(spans[price], business_day(time))
@@ -441,8 +446,8 @@ class Assessor:
         for live in self.dues.plain:
             if self._stands_otherwise(parcel, live, before, after):
                 self.take_back(parcel, live, parcel.line)
-        for item in named.standing_otherwise(parcel, before, after):
-            named.take_back(self, parcel, self.dues.of_place[item.place], item)
+        for key, item in named.standing_otherwise(parcel, before, after):
+            named.take_back(self, parcel, self.dues.of_name[due_of(key)], item)
 
     @staticmethod
     def _stands_otherwise(parcel: Parcel, live: Live, before: Operators, after: Operators) -> bool:
@@ -467,43 +472,41 @@ class Assessor:
                 self._wait(parcel, live.place, reason)
 
     def _wait(self, parcel: Parcel, place: int, reason: int) -> None:
-        shift = REASON_BITS * place
-        waits = parcel.waits & ~(REASON_MASK << shift) | reason << shift
+        waits = with_reason(parcel.waits, place, reason)
         if waits != parcel.waits:
             self.changed.setdefault(parcel.key, (parcel, parcel.waits))
             parcel.waits = waits
 
     def waits_of(self, parcel: Parcel) -> Iterator[int]:
         """The reasons for which something of a parcel waits."""
-        for live in self.dues.plain:
-            if reason := parcel.waits >> REASON_BITS * live.place & REASON_MASK:
-                yield reason
+        for wait in parcel.waits:
+            yield wait & REASON_MASK
         if parcel.extra is not None:
             yield from (item.waits for item in parcel.extra.items.values() if item.waits)
 
     def give_up(self, parcel: Parcel) -> None:
-        """The parcel leaves: what was never booked of it waits no more, and says so."""
+        """The parcel leaves: what was never booked of it waits no more, and says so, as does what waits besides."""
         for live in self.dues.plain:
-            if live.awaited and not parcel.done & 1 << live.place:
+            unfinished = live.awaited and not parcel.done & 1 << live.place
+            if unfinished or reason_of(parcel.waits, live.place):
                 self._wait(parcel, live.place, ABANDONED)
         named.give_up(self, parcel)
 
     def waited(self) -> None:
         """At the end of a block: write the waits that began, changed or ended in it."""
         for parcel, before in self.changed.values():
-            for live in self.dues.plain if parcel.waits != before else ():
-                shift = REASON_BITS * live.place
-                reason, earlier = parcel.waits >> shift & REASON_MASK, before >> shift & REASON_MASK
-                if reason != earlier:
-                    moment = getattr(parcel, _MOMENTS.get(live.due.trigger, "signed"))
-                    known = (moment, parcel.signed, parcel.weight_time, parcel.order_time, parcel.at)
-                    since = next(time for time in known if time != NEVER)
-                    wait = Wait(parcel.key, live.place, reason, since, parcel.origin, earlier, "")
-                    self.output.waits.append(wait)
-        for parcel, item, before in self.changed_items.values():
-            if item.waits != before:
+            for place in sorted({wait >> REASON_BITS for wait in {*before} ^ {*parcel.waits}}):
+                due, reason = self.dues.fees.dues[place], reason_of(parcel.waits, place)
+                moment = getattr(parcel, _MOMENTS.get(due.trigger, "signed"))
+                known = (moment, parcel.signed, parcel.weight_time, parcel.order_time, parcel.at)
+                since = next(time for time in known if time != NEVER)
+                earlier = reason_of(before, place)
+                wait = Wait(parcel.key, due.name, reason, since, parcel.origin, earlier, "")
+                self.output.waits.append(wait)
+        for (_, key), (parcel, item, earlier) in self.changed_items.items():
+            if item.waits != earlier:
                 since = _since(parcel, item)
-                wait = Wait(parcel.key, item.place, item.waits, since, parcel.origin, before, item.part)
+                wait = Wait(parcel.key, due_of(key), item.waits, since, parcel.origin, earlier, item.part)
                 self.output.waits.append(wait)
         self.changed.clear()
         self.changed_items.clear()

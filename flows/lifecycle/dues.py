@@ -20,6 +20,7 @@ class Live(msgspec.Struct, frozen=True, gc=False):
 
     due: Due
     place: int
+    """Of a plain due, in a parcel's record."""
     codes: tuple[int, ...]
     """Fees that are charged for it."""
     named: bool
@@ -54,10 +55,9 @@ class Dues:
             for one in triggered
             if one.due.required or one.due.amount != "tariff" or one.due.price in priced
         ]
-        self.idle = {one.place: one for one in triggered if one not in live}
-        """Dues that nothing is published for, by place: what was charged for them under other books is taken back."""
-        self.idle_plain = sum(1 << place for place, one in self.idle.items() if not one.named)
-        """Places of the plain ones among them, as a bit set."""
+        self.idle = {one.due.name: one for one in triggered if one not in live}
+        """Dues that nothing is published for, by name: what was charged for them under other books is taken back."""
+        self.idle_plain = tuple(one for one in self.idle.values() if not one.named)
 
         def at(trigger: str) -> tuple[Live, ...]:
             return tuple(one for one in live if one.due.trigger == trigger)
@@ -66,7 +66,7 @@ class Dues:
         self.at_weighing, self.at_hub = at("weighed"), at("hub_passed")
         self.claimable = {one.due.name: one for one in at("claimed")}
         self.plain = tuple(one for one in live if not one.named)
-        self.of_place = {one.place: one for one in (*live, *shares)}
+        self.of_name = {one.due.name: one for one in (*live, *shares)}
         self.needed = sum(1 << one.place for one in self.at_weighing if one.due.required and not one.named)
         """Places of the dues that wait for a weight, as a bit set."""
         roles = {

@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from schemas.events import AnyEvent, Event, Order, Scan, Weight
-from schemas.limits import WAYBILL
+from schemas.limits import MOST_SERVICES, WAYBILL
 from schemas.problems import UNREADABLE
 
 T = TypeVar("T")
@@ -26,6 +26,7 @@ RULES = (
     ("_e4`", "amount_out_of_range"),
     ("`$.operation`", "unknown_operation"),
     ("`$.type`", "unknown_type"),
+    (f"length <= {MOST_SERVICES} - at `$.services`", "too_many_services"),
     ("length <=", "identifier_too_long"),
 )
 """Marks in a decoder's message, and the rule that it means; whatever else is wrong is `wrong_type`."""

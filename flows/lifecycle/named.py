@@ -13,7 +13,7 @@ from flows.governance.network import NO_NETWORK, Network
 from flows.governance.operators import Operators
 from flows.lifecycle.dues import Live
 from flows.lifecycle.output import Charge, Party, reversal
-from flows.lifecycle.parcel import Claimed, Extra, Item, Parcel
+from flows.lifecycle.parcel import Claimed, Extra, Item, Parcel, due_of, item_key
 from flows.lifecycle.reasons import ABANDONED, NO_CLAIM, NO_ORDER, NO_PRICE
 from schemas.parties import CUSTOMER, HQ
 from schemas.times import business_day
@@ -64,7 +64,7 @@ def settle(
         )
         for fee in live.due.fees
     ]
-    key = live.due.name + "/" + part
+    key = item_key(live.due.name, part)
     if not any(payer for payer, _ in parties):
         _wait_instead(rules, parcel, live, key, part, NO_ORDER if unknown else 0)
         return
@@ -92,15 +92,15 @@ def claims(rules: "Assessor", parcel: Parcel) -> None:
     if parcel.extra is None:
         return
     for event_id, claim in sorted(parcel.extra.claims.items()):
-        withdrawn_first = f"{WITHDRAWN}/{event_id}"
+        withdrawn_first = item_key(WITHDRAWN, event_id)
         if event_id.startswith(BREACH):
             _undo_others(rules, parcel, claim.kind, event_id)
         if not claim.kind:
             if claim.withdrawn:
-                _wait(rules, parcel, _item(parcel, withdrawn_first, NOT_LIVE, event_id), NO_CLAIM)
+                _wait(rules, parcel, withdrawn_first, _item(parcel, withdrawn_first, event_id), NO_CLAIM)
             continue
         if withdrawn_first in parcel.extra.items:
-            _wait(rules, parcel, parcel.extra.items.pop(withdrawn_first), 0)
+            _wait(rules, parcel, withdrawn_first, parcel.extra.items.pop(withdrawn_first), 0)
         live = rules.dues.claimable[claim.kind]
         if claim.withdrawn or not (live.applies is None or live.applies(parcel)):
             undo(rules, parcel, live, event_id)
@@ -110,39 +110,34 @@ def claims(rules: "Assessor", parcel: Parcel) -> None:
 
 def _undo_others(rules: "Assessor", parcel: Parcel, kind: str, part: str) -> None:
     """Take back what a breach's claim cost as another due than now."""
-    for _, item in sorted(parcel.more().items.items()):
-        if item.part == part and item.place != NOT_LIVE:
-            live = rules.dues.of_place[item.place]
-            if live.due.name != kind:
-                undo(rules, parcel, live, part)
+    for key, item in sorted(parcel.more().items.items()):
+        if item.part == part and (due := due_of(key)) not in (WITHDRAWN, kind):
+            undo(rules, parcel, rules.dues.of_name[due], part)
 
 
 def give_up(rules: "Assessor", parcel: Parcel) -> None:
     """The parcel leaves: what waits of its items waits no more, and says so."""
     if parcel.extra is not None:
-        for _, item in sorted(parcel.extra.items.items()):
+        for key, item in sorted(parcel.extra.items.items()):
             if item.waits:
-                _wait(rules, parcel, item, ABANDONED)
+                _wait(rules, parcel, key, item, ABANDONED)
 
 
 def undo(rules: "Assessor", parcel: Parcel, live: Live, part: str) -> None:
     """Nothing is due: take back what is charged, wait for nothing."""
-    if parcel.extra is not None and (item := parcel.extra.items.get(live.due.name + "/" + part)) is not None:
+    key = item_key(live.due.name, part)
+    if parcel.extra is not None and (item := parcel.extra.items.get(key)) is not None:
         take_back(rules, parcel, live, item)
-        _wait(rules, parcel, item, 0)
+        _wait(rules, parcel, key, item, 0)
 
 
 def undo_idle(rules: "Assessor", parcel: Parcel) -> None:
     """Items of dues that nothing is published for any more: take back what is charged, wait for nothing."""
     if parcel.extra is not None:
-        for _, item in sorted(parcel.extra.items.items()):
-            if (live := rules.dues.idle.get(item.place)) is not None:
+        for key, item in sorted(parcel.extra.items.items()):
+            if (live := rules.dues.idle.get(due_of(key))) is not None:
                 take_back(rules, parcel, live, item)
-                _wait(rules, parcel, item, 0)
-
-
-NOT_LIVE = -1
-"""Place of what waits without a due: a withdrawal without its claim."""
+                _wait(rules, parcel, key, item, 0)
 
 
 def _unknown(claim: Claimed, due: Due) -> bool:
@@ -165,21 +160,21 @@ def _between(payer: str, payee: str) -> tuple[str, str]:
     return (payer, payee) if payer and payee and payer != payee else ("", "")
 
 
-def _item(parcel: Parcel, key: str, place: int, part: str) -> Item:
+def _item(parcel: Parcel, key: str, part: str) -> Item:
     items = parcel.more().items
     item = items.get(key)
     if item is None:
-        item = items[key] = Item(place, part)
+        item = items[key] = Item(part)
     return item
 
 
 def _wait_instead(rules: "Assessor", parcel: Parcel, live: Live, key: str, part: str, reason: int) -> None:
     if reason:
-        _item(parcel, key, live.place, part)
+        _item(parcel, key, part)
     item = parcel.extra.items.get(key) if parcel.extra is not None else None
     if item is not None:
         take_back(rules, parcel, live, item)
-        _wait(rules, parcel, item, reason)
+        _wait(rules, parcel, key, item, reason)
 
 
 def _book(
@@ -193,11 +188,11 @@ def _book(
     time: int,
     cause: str,
 ) -> None:
-    item = _item(parcel, key, live.place, part)
+    item = _item(parcel, key, part)
     if item.standing:
         same_day = business_day(time) == business_day(item.time)
         if (item.amount, item.parties, item.line) == (quote[0], parties, parcel.line) and same_day:
-            _wait(rules, parcel, item, 0)
+            _wait(rules, parcel, key, item, 0)
             return
         take_back(rules, parcel, live, item)
     item.standing, item.amount, item.time = True, quote[0], time
@@ -223,16 +218,16 @@ def _book(
                     quote[6],
                 )
             )
-    _wait(rules, parcel, item, 0)
+    _wait(rules, parcel, key, item, 0)
 
 
-def standing_otherwise(parcel: Parcel, before: Operators, after: Operators) -> list[Item]:
-    """Items that are charged for a day on which one of their outlets has another party than before."""
+def standing_otherwise(parcel: Parcel, before: Operators, after: Operators) -> list[tuple[str, Item]]:
+    """Items, by key, that are charged for a day on which one of their outlets has another party than before."""
     if parcel.extra is None:
         return []
     return [
-        item
-        for _, item in sorted(parcel.extra.items.items())
+        (key, item)
+        for key, item in sorted(parcel.extra.items.items())
         if item.standing
         for day in [business_day(item.time)]
         if any(before.of(party, day) != after.of(party, day) for pair in item.parties for party in pair)
@@ -252,12 +247,11 @@ def take_back(rules: "Assessor", parcel: Parcel, live: Live, item: Item) -> None
     item.standing, item.revision = False, item.revision + 1
 
 
-def _wait(rules: "Assessor", parcel: Parcel, item: Item, reason: int) -> None:
+def _wait(rules: "Assessor", parcel: Parcel, key: str, item: Item, reason: int) -> None:
     if item.waits == reason:
         return
     extra = parcel.more()
-    name = "/".join((str(item.place), item.part))
     rules.changed.setdefault(parcel.key, (parcel, parcel.waits))
-    rules.changed_items.setdefault((parcel.key, name), (parcel, item, item.waits))
+    rules.changed_items.setdefault((parcel.key, key), (parcel, item, item.waits))
     extra.waits += (reason != 0) - (item.waits != 0)
     item.waits = reason

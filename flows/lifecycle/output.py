@@ -110,7 +110,8 @@ class Wait(msgspec.Struct, frozen=True, gc=False):
     """A due's wait began, changed or (reason 0) ended."""
 
     waybill: str
-    due: int
+    due: str
+    """Its name; a withdrawal whose claim has not come waits under a name of its own."""
     reason: int
     since: int
     outlet: str

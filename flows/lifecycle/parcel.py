@@ -5,6 +5,7 @@ from collections.abc import Callable, Container
 import msgspec
 
 from flows.governance.chains import LATER
+from flows.lifecycle.reasons import Waits
 from flows.rating.facts import Stay, Terms
 from flows.rating.policy import CHARGE
 from schemas.events import Order
@@ -28,6 +29,7 @@ def terms_of(order: Order) -> Terms | None:
             or order.promised_hours
             or order.billing
             or order.related
+            or order.services
         )
     ):
         return None
@@ -41,6 +43,7 @@ def terms_of(order: Order) -> Terms | None:
         cod=order.cod_e4,
         promised_h=order.promised_hours,
         related=order.related,
+        services=tuple(sorted(set(order.services))) if order.services else (),
     )
 
 
@@ -102,8 +105,6 @@ class Case(msgspec.Struct, array_like=True, frozen=True, gc=False):
 class Item(msgspec.Struct, array_like=True, gc=False):
     """A charge whose parties are kept with it, since the order alone does not tell them."""
 
-    place: int
-    """Of its due."""
     part: str
     """The hub or the claim that it is for; empty: the parcel."""
     standing: bool = False
@@ -114,6 +115,16 @@ class Item(msgspec.Struct, array_like=True, gc=False):
     parties: list[tuple[str, str]] = []
     """Payer and payee of each fee of the due; ("", "") where one is not charged."""
     waits: int = 0
+
+
+def item_key(due: str, part: str) -> str:
+    """The key of an item among a parcel's."""
+    return f"{due}/{part}"
+
+
+def due_of(key: str) -> str:
+    """The name of the due that an item is of, by its key."""
+    return key[: key.index("/")]
 
 
 class Claimed(msgspec.Struct, array_like=True, gc=False):
@@ -141,7 +152,7 @@ class Extra(msgspec.Struct, array_like=True, gc=False):
     claims: dict[str, Claimed] = {}
     """By event id."""
     items: dict[str, Item] = {}
-    """By due's name and part."""
+    """By due's name and part, see `item_key`."""
     waits: int = 0
     """Items that wait."""
 
@@ -189,8 +200,7 @@ class Parcel(msgspec.Struct, array_like=True, gc=False):
 
     done: int = 0
     """Plain dues that are booked, a bit set by place."""
-    waits: int = 0
-    """Reasons of waiting, `REASON_BITS` a plain due."""
+    waits: Waits = ()
     booked: list[int] = []
     """Per plain due: amount, time and revision of the charge in force."""
 
@@ -228,7 +238,7 @@ class Parcel(msgspec.Struct, array_like=True, gc=False):
     @property
     def waiting(self) -> bool:
         """Whether anything waits that something may still come for."""
-        return not self.given_up and (self.waits != 0 or (self.extra is not None and self.extra.waits != 0))
+        return not self.given_up and (self.waits != () or (self.extra is not None and self.extra.waits != 0))
 
     @property
     def hubs(self) -> tuple[str, ...]:

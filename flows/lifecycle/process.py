@@ -13,7 +13,7 @@ from flows.engine.block import Block, Records
 from flows.engine.ring import Ring
 from flows.engine.timers import Timers
 from flows.fees.current import FEES
-from flows.fees.model import Fees
+from flows.fees.model import MOST_PLAIN, Fees
 from flows.governance.chains import MOST_SITES, TIME_BITS
 from flows.governance.network import NO_NETWORK, Network, read_network
 from flows.governance.operators import Change, Operators
@@ -81,7 +81,7 @@ MOST_AGAIN = 2_000
 """Parcels of a block that are assessed again because of other books."""
 _LETTER = "dead letter ".ljust(MOST_IDENTIFIER)
 """How the keys of dead letters' records begin: such a key is longer than any waybill that an event can name."""
-_REPLAYED = 1 << 30
+_REPLAYED = 1 << MOST_PLAIN
 """In a dead letter's `done`: it was sent again, so that the same bytes open it again."""
 _OTHERWISE = (KeyError, TypeError, *UNREADABLE)
 """What the decoders of our own spelling raise for another one."""
@@ -106,6 +106,8 @@ class Documents(Shelf):
     costs: Costs = msgspec.field(default_factory=Costs)
     sites: list[str] = msgspec.field(default_factory=list)
     """Sites by their number in trails; grows by every directory that has rules of scan chains."""
+    dues: list[str] = msgspec.field(default_factory=list)
+    """Plain dues in the places that parcels' records have for them; grows by what is added to fees.toml."""
 
 
 class Lifecycle:
@@ -136,7 +138,7 @@ class Lifecycle:
         """Parcels whose charges depend on a decision about their weight."""
         self.again: list[str] = []
         """Parcels to be assessed again because of other books, a few in each block; the next one last."""
-        self.documents = Documents()
+        self.documents = Documents(dues=[due.name for due in fees.plain])
         self.network: Network | None = None
         self.operators = Operators()
         self.words = Words()
@@ -158,7 +160,13 @@ class Lifecycle:
 
     def load_documents(self, saved: bytes) -> None:
         """Put the published documents back in force."""
-        self.documents = msgspec.msgpack.decode(saved, type=Documents)
+        dues, self.documents = self.documents.dues, msgspec.msgpack.decode(saved, type=Documents)
+        if self.documents.dues != dues[: len(self.documents.dues)]:
+            raise RuntimeError(
+                f"the recovery store knows dues by their places, {', '.join(self.documents.dues)}, and fees.toml "
+                f"has {', '.join(dues)}: add dues at its end, or delete the recovery store to replay"
+            )
+        self.documents.dues = dues
         self.operators = self.documents.hands.operators()
         if self.documents.network is not None:
             self.network = read_network(self.documents.network.files)

@@ -26,8 +26,8 @@ from flows.lifecycle import facts, named
 from flows.lifecycle.assess import COMMON, Assessor
 from flows.lifecycle.intake import RefusedError
 from flows.lifecycle.output import Party, reversal
-from flows.lifecycle.parcel import MARK, OPEN, SETTLED, Case, Claimed, Item, Line, Parcel
-from flows.lifecycle.reasons import ABANDONED, REASON_BITS, REASON_MASK, REASONS
+from flows.lifecycle.parcel import MARK, OPEN, SETTLED, Case, Claimed, Item, Line, Parcel, item_key
+from flows.lifecycle.reasons import ABANDONED, REASONS, reason_of, with_reason
 from schemas.events import Charged, Claim, Order, ParcelFact, ParcelRecalled, Scan, Weight, WeightDecided
 from schemas.parties import CUSTOMER, HQ
 from schemas.times import business_day
@@ -160,21 +160,20 @@ def _number_on(parcel: Parcel, event: ParcelRecalled, rules: Assessor) -> None:
     dues = rules.dues
     for told in event.charged:
         due = _due(dues.fees, told)
-        place = dues.fees.dues.index(due)
-        live = dues.of_place.get(place) or dues.idle.get(place)
+        live = dues.of_name.get(due.name) or dues.idle.get(due.name)
         if live is None:
             continue  # a share that is paid no more
         if live.named:
-            item = parcel.more().items[f"{due.name}/{told.part}"]
+            item = parcel.more().items[item_key(due.name, told.part)]
             if item.standing and item.revision < told.newest:
                 named.take_back(rules, parcel, live, item)
             if not item.standing:
                 item.revision = max(item.revision, told.newest + 1)
             continue
-        at = 3 * place + 2
-        if parcel.done & 1 << place and parcel.booked[at] < told.newest:
+        at = 3 * live.place + 2
+        if parcel.done & 1 << live.place and parcel.booked[at] < told.newest:
             rules.take_back(parcel, live, parcel.line)
-        if not parcel.done & 1 << place:
+        if not parcel.done & 1 << live.place:
             parcel.booked[at] = max(parcel.booked[at], told.newest + 1)
 
 
@@ -228,7 +227,7 @@ def _said(charge: Charged) -> tuple[int, bool, int, int]:
 def _charges(parcel: Parcel, fees: Fees, due: Due, part: str) -> tuple[int, bool, int, int] | None:
     """The same by a record; None: it has never charged this."""
     if fees.named(due):
-        item = parcel.extra.items.get(f"{due.name}/{part}") if parcel.extra is not None else None
+        item = parcel.extra.items.get(item_key(due.name, part)) if parcel.extra is not None else None
         if item is None or not (item.standing or item.revision):
             return None
         return item.revision, item.standing, item.amount * item.standing, item.time * item.standing
@@ -266,9 +265,7 @@ def _put_plain(parcel: Parcel, charge: Charged, place: int) -> None:
 def _put_item(parcel: Parcel, event: ParcelRecalled, charge: Charged, due: Due, rules: Assessor) -> None:
     """One of an item's charges; those of its other fees come by themselves."""
     items = parcel.more().items
-    key = f"{due.name}/{charge.part}"
-    place = due.fees.index(charge.fee)
-    item = items.setdefault(key, Item(rules.dues.fees.dues.index(due), charge.part))
+    item = items.setdefault(item_key(due.name, charge.part), Item(charge.part))
     if charge.revision < item.revision:
         return
     item.revision = charge.revision
@@ -278,7 +275,7 @@ def _put_item(parcel: Parcel, event: ParcelRecalled, charge: Charged, due: Due, 
         item.standing, item.amount, item.time = True, charge.amount_e4, charge.time
         item.line = _line(charge)
         rule = rules.dues.fees.rules.rules[charge.fee]
-        item.parties[place] = (
+        item.parties[due.fees.index(charge.fee)] = (
             _outlet(rule.payer, charge.payer, charge, event, due),
             _outlet(rule.payee, charge.payee, charge, event, due),
         )
@@ -325,16 +322,16 @@ def _outlet(role: str, stored: str, charge: Charged, event: ParcelRecalled, due:
 def _put_waits(parcel: Parcel, event: ParcelRecalled, fees: Fees) -> list[int]:
     """What waits by the books; the reasons of what did not wait by the record."""
     new: list[int] = []
-    places = {due.name: place for place, due in enumerate(fees.dues)}
+    places = {due.name: place for place, due in enumerate(fees.plain)}
     for wait in event.waits:
-        reason, place = REASONS.index(wait.reason), places.get(wait.due, named.NOT_LIVE)
-        if place != named.NOT_LIVE and not fees.named(fees.dues[place]):
-            if parcel.waits >> REASON_BITS * place & REASON_MASK:
+        reason, place = REASONS.index(wait.reason), places.get(wait.due)
+        if place is not None:
+            if reason_of(parcel.waits, place):
                 continue
-            parcel.waits |= reason << REASON_BITS * place
+            parcel.waits = with_reason(parcel.waits, place, reason)
         else:
             extra = parcel.more()
-            item = extra.items.setdefault(f"{wait.due}/{wait.part}", Item(place, wait.part))
+            item = extra.items.setdefault(item_key(wait.due, wait.part), Item(wait.part))
             if item.waits:
                 continue
             item.waits = reason

@@ -320,12 +320,9 @@ class Tables:
         waybill, due, reason, since, outlet, part = pluck(
             rows, "waybill", "due", "reason", "since", "outlet", "part"
         )
-        withdrawn = self.waits[WITHDRAWN]
         return {
             "waybill": columns.texts(waybill),
-            "fee": columns.words(
-                np.array([place if place >= 0 else withdrawn for place in due], np.int32), self.waits
-            ),
+            "fee": columns.words(self.waits.codes(due), self.waits),
             "part": columns.texts(part),
             "reason": columns.words(np.array(reason, np.int32), _REASONS),
             "since": columns.times(columns.ints(since)),

@@ -233,15 +233,8 @@ class FeePrices:
         ]
         if not found:
             return None
-        amounts = [work.value_of(match) for _, match in found]
-        most = _most(amounts)
-        prices, match = found[most]
-        less = [
-            f"{self._context.place(one.row, match.row)} lower_amount {amount}"
-            for n, ((_, one), amount) in enumerate(zip(found, amounts, strict=True))
-            if n != most
-        ]
-        match = Match(match.row, ", ".join([text for text in (*less, match.passed_over) if text]))
+        most, match = _largest(work, [match for _, match in found], self._context)
+        prices, _ = found[most]
         more = self.more.find(day, facts) if self.more is not None else NO_MORE
         return self.in_full(day, facts, prices, match, more)
 
@@ -255,7 +248,7 @@ class FeePrices:
             work.extras["month_count"] = facts.month_count
         work.take("base", match)
         if more is not NO_MORE:
-            _add(work, more)
+            _add(work, more, self._context)
         return Quote(
             work.total.to_fen(row.table.money_rounding),
             volumetric,
@@ -267,7 +260,7 @@ class FeePrices:
         )
 
 
-def _add(work: "_Work", more: More) -> None:
+def _add(work: "_Work", more: More, context: Context) -> None:
     """What comes on top of the base price and off it."""
     for matches in more:
         for prices, _ in matches:
@@ -276,18 +269,33 @@ def _add(work: "_Work", more: More) -> None:
     for _, found in more.surcharges:
         work.take("surcharge", found)
     work.subtotal = work.total
-    _discount(work, [found for _, found in more.discounts])
+    _discount(work, [found for _, found in more.discounts], context)
     for _, found in more.bounds:
         work.take("bounds", found)
 
 
-def _discount(work: "_Work", matches: Sequence[Match]) -> None:
+def _discount(work: "_Work", matches: Sequence[Match], context: Context) -> None:
     """Discounts in the book's order; of one group only the largest, where its first one stands."""
     groups: dict[str | int, list[Match]] = {}
     for n, found in enumerate(matches):
         groups.setdefault(found.row.table.group or n, []).append(found)
-    for best in [work.largest(group) for group in groups.values()]:
+    for _, best in [_largest(work, group, context) for group in groups.values()]:
         work.take("discount", best)
+
+
+def _largest(work: "_Work", matches: Sequence[Match], context: Context) -> tuple[int, Match]:
+    """The match that comes to most, as things stand, of equals the first; where it stands. It tells of the others."""
+    if len(matches) == 1:
+        return 0, matches[0]
+    amounts = [work.value_of(match) for match in matches]
+    most = _most(amounts)
+    best = matches[most]
+    less = [
+        f"{context.place(one.row, best.row)} lower_amount {amount}"
+        for n, (one, amount) in enumerate(zip(matches, amounts, strict=True))
+        if n != most
+    ]
+    return most, Match(best.row, ", ".join([text for text in (*less, best.passed_over) if text]))
 
 
 def _most(amounts: Sequence[Exact]) -> int:
@@ -319,10 +327,6 @@ class _Work:
     def value_of(self, match: Match) -> Exact:
         """What a row comes to for this parcel, as things stand."""
         return self._times(match.row, total_of(self._terms(match.row)))
-
-    def largest(self, matches: Sequence[Match]) -> Match:
-        """The one that comes to most, as things stand; of equals the first."""
-        return matches[_most([self.value_of(match) for match in matches]) if len(matches) > 1 else 0]
 
     def take(self, kind: str, match: Match) -> None:
         """Apply a row: add it, or for a discount take it off, though never below nothing."""

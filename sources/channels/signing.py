@@ -384,7 +384,8 @@ def _make_pair(channel: Channel, key: Key, public: Path, private: Path) -> None:
 
 
 def _private(pem: bytes) -> rsa.RSAPrivateKey:
-    key = load_pem_private_key(pem, None)
+    # it was made here: proving that its numbers are prime would take a thousand times as long as reading it
+    key = load_pem_private_key(pem, None, unsafe_skip_rsa_key_validation=True)
     assert isinstance(key, rsa.RSAPrivateKey)
     return key
 

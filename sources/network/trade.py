@@ -46,6 +46,8 @@ INSURED = {"ECO": 1, "STD": 4, "EXP": 12}
 PAID_AT_THE_DOOR = {"ECO": 2, "STD": 4, "EXP": 1}
 IN_PIECES = {"ECO": 1, "STD": 6, "EXP": 3}
 """By product, in percent: insured, cash on delivery, more than one piece."""
+SERVICES = {"": 975, "address_change": 8, "upstairs": 10, "evening": 7}
+"""Further services that are ordered, of a thousand parcels; empty: none."""
 
 PROMISES: Mapping[str, tuple[tuple[int, int], ...]] = {
     "ECO": (),
@@ -66,6 +68,7 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True):
     direction: Direction = "forward"
     billing: str = ""
     related: str = ""
+    services: tuple[str, ...] = ()
 
 
 def customer_and_product(r: random.Random) -> tuple[str, str]:
@@ -77,6 +80,7 @@ def customer_and_product(r: random.Random) -> tuple[str, str]:
 
 def terms(r: random.Random, customer: str, product: str, kilometres: int) -> Terms:
     """What is agreed for a parcel."""
+    service = pick(r, SERVICES)
     return Terms(
         pieces=r.randint(2, 6) if percent(r, IN_PIECES[product]) else 1,
         channel=pick(r, CHANNELS[product]),
@@ -84,6 +88,7 @@ def terms(r: random.Random, customer: str, product: str, kilometres: int) -> Ter
         cod_e4=r.randint(30, 1_500) * YUAN if percent(r, PAID_AT_THE_DOOR[product]) else 0,
         promised_hours=promise(product, kilometres),
         billing=billing(customer),
+        services=(service,) if service else (),
     )
 
 

@@ -131,6 +131,14 @@ TABLES: tuple[tuple[str, str], ...] = (
         'fee = "handling"\nshape = "flat"\nlayout = "matrix"\ndown = "origin_province"\nacross = "product"',
         "始发省,STD,EXP\n上海,0.10,0.20\n陕西,0.30,0.25\n广东,0.15,0.35\n",
     ),
+    (
+        'fee = "transit"\nkind = "surcharge"\nname = "附加服务"\nshape = "flat"',
+        "service,condition,price\nupstairs,,0.41\n,size(services) == 1 && !('upstairs' in services),0.05\n",
+    ),
+    (
+        'fee = "transit"\nkind = "surcharge"\nname = "夜间"\nshape = "flat"',
+        "service,price\nevening|night,0.23\n",
+    ),
 )
 """Settings and prices. What is alike in a list is told apart by one row in it at least."""
 
@@ -189,4 +197,5 @@ def _with_terms(order: Order) -> Order:
         insured_e4=chance.choice((0, 0, 3_000_000, 12_345_678)),
         cod_e4=chance.choice((0, 885_000)),
         direction=chance.choice(("forward", "forward", "return")),
+        services=chance.choice(world.SERVICES),
     )

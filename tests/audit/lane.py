@@ -1,6 +1,6 @@
 """A lane without Kafka: records in, cut into blocks, processed by the flow's own code, rows in the store."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import NamedTuple
 
@@ -85,8 +85,11 @@ class Lane:
         horizon: int = HORIZON,
     ) -> None:
         self.writer = Writer(client, number)
-        self.lifecycle = Lifecycle(horizon, fees=fees)
-        self.tables = Tables(fees, writes_documents=number == 0)
+        self._begin: Callable[[], tuple[Lifecycle, Tables]] = lambda: (
+            Lifecycle(horizon, fees=fees),
+            Tables(fees, writes_documents=number == 0),
+        )
+        self.lifecycle, self.tables = self._begin()
         self.inputs = [
             (topics.CONTROL.name, 0),
             (topics.TICKS.name, 0),
@@ -110,6 +113,16 @@ class Lane:
         output = self.lifecycle.process(block)
         rules = self.lifecycle.rules.tariffs
         self.writer.block(self.tables.make(output, seq, rules, self.lifecycle.directory), self.upto)
+
+    def restart(self) -> None:
+        """Go on in a new process, from what the recovery store would hold. Once: earlier segments are not kept."""
+        ring, documents = self.lifecycle.ring, self.lifecycle.save_documents()
+        segment = ring.segment(ring.epoch)
+        self.lifecycle, self.tables = self._begin()
+        self.lifecycle.load_documents(documents)
+        self.lifecycle.ring.found(segment)
+        assert self.lifecycle.ring.restore()
+        self.lifecycle.restored()
 
 
 @contextmanager

@@ -603,7 +603,7 @@ def order(waybill: str, offset: int) -> Values:
 
 def terms(waybill: str) -> Values:
     """What the order of OUT1 says besides."""
-    kept = {"pieces": 1, "direction": "forward", "insured": 10_000_000}
+    kept = {"pieces": 1, "direction": "forward", "insured": 10_000_000, "services": "evening|upstairs"}
     return {"event_id": f"{waybill}-order", "waybill": waybill} | kept
 
 

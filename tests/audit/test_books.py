@@ -73,7 +73,7 @@ def everything(seed: int) -> list[ParcelEvent]:
     return books.with_terms(world.disordered(PARCELS, seed))
 
 
-@pytest.mark.parametrize("seed", seeds(2, 90, 91, 92))
+@pytest.mark.parametrize("seed", seeds(1, 90, 91, 92))
 def test_a_table_of_every_kind(empty: Client, seed: int) -> None:
     report = play(empty, books.directory(), books.tariff(), everything(seed))
     assert report.passed, report.to_text()
@@ -163,6 +163,9 @@ def test_a_changed_explanation_is_noticed(empty: Client) -> None:
         ).result_rows[0]
         assert check in changed(kept, column, value, f"hex(charge_id) = '{one}'"), value
     assert audited(empty).check("recomputed_snapshots").passed
+    terms = Kept(empty, ["order_terms"])
+    terms.change("order_terms", "services = 'upstairs'", "'evening' AS services")
+    assert not run(terms.auditor).check("recomputed_charges").passed
 
 
 @cache

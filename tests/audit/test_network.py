@@ -87,7 +87,7 @@ def _record(cue: Cue) -> Record:
     return record(event)
 
 
-@pytest.mark.parametrize("seed", seeds(2, 1, 2, 3))
+@pytest.mark.parametrize("seed", seeds(1, 1, 2, 3))
 def test_the_books_of_the_network(empty: Client, tmp_path: Path, seed: int) -> None:
     report = play(empty, tmp_path, seed)
     assert report.passed, report.to_text()

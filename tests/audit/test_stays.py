@@ -64,7 +64,7 @@ def eventful(books: Books, seed: int, stays: int = 30) -> Books:
     return books
 
 
-@pytest.mark.parametrize("seed", seeds(2, 1, 2, 3))
+@pytest.mark.parametrize("seed", seeds(1, 1, 2, 3))
 def test_whatever_happens_the_auditor_comes_to_the_same(empty: Client, seed: int) -> None:
     books = Books(empty)
     with books.held():

@@ -233,6 +233,8 @@ def tariff(
             f"{fee}.csv": f"destination_province,price\n,{price}\n陕西,{price}1\n"
             for fee, price in RICH.items()
         }
+        files["book.toml"] += OF_SERVICES
+        files["services.csv"] = "service,price\nupstairs,5.00\nevening,2.00\n"
     if by_month:
         files["book.toml"] += DISCOUNT
         files["month.csv"] = "month_parcels,percent\n3..9,10\n10..29,12.5\n30..,20\n"
@@ -283,6 +285,19 @@ def prompt(number: int, at: int, luck: random.Random) -> list[ParcelEvent]:
     return [_order(waybill, 0, at, origin, destination, luck), *scans]
 
 
+OF_SERVICES = """
+[[table]]
+fee = "delivery"
+kind = "surcharge"
+name = "附加服务费"
+file = "services.csv"
+shape = "flat"
+effective_from = 2025-01-01
+"""
+SERVICES = ((), (), ("upstairs",), ("upstairs", "evening", "upstairs"), ("unpriced",))
+"""Further services of orders."""
+
+
 def enriched(events: list[ParcelEvent], seed: int) -> list[ParcelEvent]:
     """The same parcels with terms, couriers and claims, some withdrawn, some before everything else."""
     luck = random.Random(seed)
@@ -298,6 +313,7 @@ def enriched(events: list[ParcelEvent], seed: int) -> list[ParcelEvent]:
                     cod_e4=chance.choice((0, 0, 885_000, 123_456)),
                     direction=chance.choice(("forward", "forward", "return")),
                     related=chance.choice(("", "", "YT1")),
+                    services=chance.choice(SERVICES),
                 )
             )
         elif isinstance(event, Scan):

@@ -79,6 +79,22 @@ def test_cases(name: str, case: Case) -> None:
         assert total == Decimal(last["total"])
 
 
+@pytest.mark.parametrize(
+    ("parcels", "lost"),
+    [
+        ("1200", "落选价格: volume.csv:2（金额较低：0.2625 元）"),
+        ("6000", "落选价格: agreement.csv:3（金额较低：0.525 元）"),
+    ],
+)
+def test_a_discount_that_gives_way_to_a_larger_one_is_told(parcels: str, lost: str) -> None:
+    """客户 C-B 的协议折扣 10%，月票数折扣 5% 或 15%：同组只取最大的，落选的及其金额也列出。"""
+    case = {"目的": "XAB", "客户": "C-B", "重量kg": "2.5", "当月票数": parcels}
+    quote = tariffs("express").rate("transit", day_of_case(case), facts_of(case))
+    assert quote is not None
+    told = of_quote(quote, facts_of(case), "v")
+    assert lost in [f"{step.label_zh}: {step.text_zh}" for step in told], told
+
+
 def test_every_table_is_tried() -> None:
     """No book has a table that none of its cases needs."""
     for name in BOOKS:

@@ -29,6 +29,8 @@ from tests.servers.store import Store
 PARTITIONS = 4
 MOST_FAILED = 5
 """Jobs that may end by themselves in a part of a test."""
+LOOK = 0.25
+"""Seconds between two questions how far lanes are: asking costs the store as much as a small block does."""
 POINTS = (
     "before_plan",
     "after_plan",
@@ -301,15 +303,17 @@ class Field:
         """Until every record is in a block."""
         until = time.monotonic() + most
         while not self._all_read():
-            for lane in self.lanes:
-                lane.tend()
-            if self.jobs is not None:
-                self.jobs.tend()
-            hurt(self)
-            time.sleep(0.02)
             if time.monotonic() > until:
                 logs = "\n".join((lane.directory / "server.log").read_text()[-1500:] for lane in self.lanes)
                 raise AssertionError(f"not finished: {logs}")
+            look = time.monotonic() + LOOK
+            while time.monotonic() < look:
+                for lane in self.lanes:
+                    lane.tend()
+                if self.jobs is not None:
+                    self.jobs.tend()
+                hurt(self)
+                time.sleep(0.02)
 
     def worked(
         self,
@@ -353,7 +357,7 @@ class Field:
         while accounts and not self._all_read() and time.monotonic() < until:
             for lane in accounts:
                 lane.tend()
-            time.sleep(0.05)
+            time.sleep(LOOK)
         self._stop(accounts)
 
     def _stop(self, lanes: Sequence[Lane]) -> None:

@@ -36,7 +36,7 @@ IDLE = {
     "no month is to be judged",
 }
 """What they say when there is nothing to do."""
-PAUSE = 0.2
+PAUSE = 0.5
 """Seconds between two rounds."""
 
 

@@ -95,8 +95,8 @@ def booked(client: Client) -> list[Any]:
 
 def test_lanes_of_both_flows_are_killed(tmp_path: Path, source: Input) -> None:
     """Two lanes of each; one lane of accounts is killed in the tests of stores and payments."""
-    with field(tmp_path, source, crash=at_points(0.02), budget=BUDGET, accounts=2) as place:
-        hurt = every((0.5, 1.5), Field.kill_a_lane, 8)
+    with field(tmp_path, source, crash=at_points(0.01), budget=BUDGET, accounts=2) as place:
+        hurt = every((0.5, 1.5), Field.kill_a_lane, 5)
         place.read(hurt)
         source.add(close)
         place.read(hurt)

@@ -53,8 +53,8 @@ def the_same(place: Field, undisturbed: Contents) -> None:
 
 
 def test_killed_at_random_and_at_named_points(tmp_path: Path, source: Input, undisturbed: Contents) -> None:
-    with field(tmp_path, source, crash=at_points(0.03), budget=BUDGET) as place:
-        place.run(every((0.5, 1.5), Field.kill_a_lane, 8))
+    with field(tmp_path, source, crash=at_points(0.02), budget=BUDGET) as place:
+        place.run(every((0.5, 1.5), Field.kill_a_lane, 5))
         assert sum(lane.starts for lane in place.lanes) > 4
         the_same(place, undisturbed)
 

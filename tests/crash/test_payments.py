@@ -63,7 +63,7 @@ def test_lanes_of_the_payments_flow_are_killed(tmp_path: Path, source: Input, qu
     assert {fee for (fee,) in quiet.books.client.query(moved).result_rows} > {"payment_in", "receivable"}
     by_people = [row[1] for row in expected["rule"] if row[0] == "match" and row[3][0] == "decided"]
     assert sorted(by_people) == [f"other/SHOP-{n}/payment/{which}" for n, which in DECIDED]
-    more: dict[str, Any] = {"crash": at_points(0.02), "budget": 60, "keys": world().directory}
+    more: dict[str, Any] = {"crash": at_points(0.01), "budget": 60, "keys": world().directory}
     with field(tmp_path, source, lanes=0, accounts=1, payments=2, **more) as place:
         hurt = every((0.5, 1.5), Field.kill_a_lane, 4)
         place.read(hurt)

@@ -89,7 +89,7 @@ def test_recalled_once_whatever_is_killed(tmp_path: Path) -> None:
             place.run()
             afterwards(out, finished)
             for lane in place.lanes:
-                lane.crash = at_points(0.05)
+                lane.crash = at_points(0.03)
             _recall(place, out)
             for lane in place.lanes:
                 lane.crash = ""

@@ -39,7 +39,7 @@ def undisturbed(lasting_store: Store) -> Standing:
 
 
 def test_killed_at_random_and_at_named_points(tmp_path: Path, source: Input, undisturbed: Standing) -> None:
-    with field(tmp_path, source, crash=at_points(0.02), horizon=HORIZON, budget=150) as place:
+    with field(tmp_path, source, crash=at_points(0.01), horizon=HORIZON, budget=150) as place:
         FILL.play(place, every((0.4, 1.2), Field.kill_a_lane, 4))
         assert place.killed > 3
         assert standing(place.client) == undisturbed

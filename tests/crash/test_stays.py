@@ -122,13 +122,13 @@ def undisturbed() -> Store:
 def test_lanes_of_the_storage_flow_are_killed(tmp_path: Path, source: Input) -> None:
     quiet = undisturbed()
     more: dict[str, Any] = {
-        "crash": at_points(0.02),
+        "crash": at_points(0.01),
         "budget": 100,
         "horizon": 30 * DAY,
     }  # a block has days of such time
     with field(tmp_path, source, lanes=1, accounts=1, stays=2, **more) as place:
         place.worked(
-            LAST, ("store-months",), ("produced", "flushed"), every((0.5, 1.5), Field.kill_a_lane, 8)
+            LAST, ("store-months",), ("produced", "flushed"), every((0.5, 1.5), Field.kill_a_lane, 5)
         )
         place.end()
         assert sum(lane.starts for lane in place.lanes) > 4

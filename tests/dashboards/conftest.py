@@ -1,19 +1,23 @@
 """A store with data for a module's tests."""
 
-from collections.abc import Iterator
-
 import pytest
 from clickhouse_connect.driver.client import Client
 
+from tests.audit.conftest import store
 from tests.dashboards.data import fill
 from tests.servers.store import Store
 
+__all__ = ["store"]
+
 
 @pytest.fixture(scope="module")
-def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
+def books(store: Store) -> Store:
     """A store with data."""
-    with Store(tmp_path_factory.mktemp("store")) as store:
-        assert isinstance(store, Store)
-        made = store.client()
-        fill(made)
-        yield made
+    fill(store.client())
+    return store
+
+
+@pytest.fixture(scope="module")
+def client(books: Store) -> Client:
+    """A client of it."""
+    return books.client()

@@ -12,14 +12,12 @@ from tests.servers.web import get
 
 
 @pytest.fixture(scope="module")
-def books(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
+def books(store: Store) -> Store:
     """A store with books and a draft beside them."""
-    with Store(tmp_path_factory.mktemp("store")) as store:
-        assert isinstance(store, Store)
-        client = store.client()
-        assert page_of(client, "") == {"runs": [], "chosen": None, "parts": []}
-        fill(client)
-        yield store
+    client = store.client()
+    assert page_of(client, "") == {"runs": [], "chosen": None, "parts": []}
+    fill(client)
+    return store
 
 
 @pytest.fixture(scope="module")

@@ -1,7 +1,6 @@
 """The page of exceptions: what sleeps stands apart, and all of it fits into the windows that people have."""
 
 import re
-from collections.abc import Iterator
 
 import pytest
 from markupsafe import escape
@@ -34,35 +33,33 @@ UNKNOWN = exception_id(GROUP, "unknown_payment", key(f"{LONG}-4"))
 
 
 @pytest.fixture(scope="module")
-def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
+def store(store: Store) -> Store:
     """Exceptions with long names, of which one sleeps."""
-    with Store(tmp_path_factory.mktemp("store")) as server:
-        assert isinstance(server, Store)
-        books = WrittenPayments(server.client())
-        books.take(
-            due("FR-1001", "100.00", payer="x"),
-            paid(f"{LONG}-1", "100.00", "FR-1001"),
-            paid(f"{LONG}-2", "100.00", "FR-1001"),
-            paid(f"{LONG}-3", "25.00", "FR-9999"),
-            paid(f"{LONG}-4", "26.00", "FR-9998"),
-            paid(f"{LONG}-6", "27.00", "FR-9997"),
-            paid(f"{LONG}-7", "28.00", "FR-9997"),
-            *(due(f"CONSIGNMENT-2025-11-11-{n:04}", "40.00", references=("FR-1002",)) for n in range(12)),
-            paid(f"{LONG}-5", "120.00", "FR-1002"),
-            refunded("R1", "5.00", "never-came"),
-        ).until(NOON + 2 * DAY)
-        asleep = exception_id(GROUP, "unknown_payment", key(f"{LONG}-3"))
-        books.take(decided("ignore", "K1", exception=asleep, until=NOON + 9 * DAY))
-        share = {
-            "payment": key(f"{LONG}-4"),
-            "document": "CONSIGNMENT-2025-11-11-0001",
-            "amount_e4": 20_000_000,
-        }
-        books.take(decided("match", "K2", "li", shares=[share], exception=UNKNOWN, reason="电话"))
-        books.take(decided("approve", "K3", "li", of="K2"))
-        books.take(close("C1", TODAY, "张三", "day", Named(UNKNOWN, "客户未确认"), time=NOON + 2 * DAY))
-        books.writer.close()
-        yield server
+    books = WrittenPayments(store.client())
+    books.take(
+        due("FR-1001", "100.00", payer="x"),
+        paid(f"{LONG}-1", "100.00", "FR-1001"),
+        paid(f"{LONG}-2", "100.00", "FR-1001"),
+        paid(f"{LONG}-3", "25.00", "FR-9999"),
+        paid(f"{LONG}-4", "26.00", "FR-9998"),
+        paid(f"{LONG}-6", "27.00", "FR-9997"),
+        paid(f"{LONG}-7", "28.00", "FR-9997"),
+        *(due(f"CONSIGNMENT-2025-11-11-{n:04}", "40.00", references=("FR-1002",)) for n in range(12)),
+        paid(f"{LONG}-5", "120.00", "FR-1002"),
+        refunded("R1", "5.00", "never-came"),
+    ).until(NOON + 2 * DAY)
+    asleep = exception_id(GROUP, "unknown_payment", key(f"{LONG}-3"))
+    books.take(decided("ignore", "K1", exception=asleep, until=NOON + 9 * DAY))
+    share = {
+        "payment": key(f"{LONG}-4"),
+        "document": "CONSIGNMENT-2025-11-11-0001",
+        "amount_e4": 20_000_000,
+    }
+    books.take(decided("match", "K2", "li", shares=[share], exception=UNKNOWN, reason="电话"))
+    books.take(decided("approve", "K3", "li", of="K2"))
+    books.take(close("C1", TODAY, "张三", "day", Named(UNKNOWN, "客户未确认"), time=NOON + 2 * DAY))
+    books.writer.close()
+    return store
 
 
 @pytest.mark.parametrize("width", [1400, 1000])

@@ -57,15 +57,6 @@ def counts_of(page: LivePage) -> dict[str, object]:
 
 
 @pytest.fixture(scope="module")
-def books(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
-    """A store with data."""
-    with Store(tmp_path_factory.mktemp("store")) as store:
-        assert isinstance(store, Store)
-        fill(store.client())
-        yield store
-
-
-@pytest.fixture(scope="module")
 def url(books: Store, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The page's address."""
     with LivePage(tmp_path_factory.mktemp("page"), books) as page:

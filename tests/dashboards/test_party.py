@@ -19,19 +19,17 @@ SPAN = {"from": "2025-11-11", "to": "2025-11-11"}
 
 
 @pytest.fixture(scope="module")
-def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
+def page(store: Store, tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
     """The page on books in which an outlet has paid 10.00 yuan in and sent a parcel."""
-    with Store(tmp_path_factory.mktemp("store")) as store:
-        assert isinstance(store, Store)
-        both = Both(store.client())
-        both.ask(command("top_up", "c1", amount_e4=100_000))
-        both.books.block((topics.TICKS.name, 0, tick(START + HOUR)))
-        for event in events_of(WHOLE):
-            both.hear(both.parcel(event))
-        with LivePage(tmp_path_factory.mktemp("page"), store) as served:
-            assert isinstance(served, LivePage)
-            with httpx.Client(base_url=served.url, verify=False, timeout=60) as client:
-                yield client
+    both = Both(store.client())
+    both.ask(command("top_up", "c1", amount_e4=100_000))
+    both.books.block((topics.TICKS.name, 0, tick(START + HOUR)))
+    for event in events_of(WHOLE):
+        both.hear(both.parcel(event))
+    with LivePage(tmp_path_factory.mktemp("page"), store) as served:
+        assert isinstance(served, LivePage)
+        with httpx.Client(base_url=served.url, verify=False, timeout=60) as client:
+            yield client
 
 
 def test_what_an_outlet_has_and_how_it_came(page: httpx.Client) -> None:

@@ -21,12 +21,10 @@ __all__ = ["browser_page"]
 
 
 @pytest.fixture(scope="module")
-def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
+def store(store: Store) -> Store:
     """Books of payments alone."""
-    with Store(tmp_path_factory.mktemp("store")) as server:
-        assert isinstance(server, Store)
-        fill_payments(server.client())
-        yield server
+    fill_payments(store.client())
+    return store
 
 
 @pytest.fixture(scope="module")

@@ -14,18 +14,16 @@ from tests.storage.world import HAUL, STAY, happening, haul, month, story
 
 
 @pytest.fixture(scope="module")
-def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
+def store(store: Store) -> Store:
     """Books with goods that are in the store, and some that have left."""
-    with Store(tmp_path_factory.mktemp("store")) as server:
-        assert isinstance(server, Store)
-        books = Books(server.client()).until("11日09:00")
-        books.take(*story("11日08:00 入库 按托盘 12板 9000公斤 冷冻 库区B1；11日08:20 计量 8900.5公斤"))
-        gone = [happening(words, "S2") for words in ("11日08:00 入库 按托盘 1板 冷冻", "12日08:00 出库")]
-        assert isinstance(gone[0], StayOpened)
-        books.until("12日09:00").take(*gone).until("16日00:00")
-        books.take(happening("16日00:00 入库 C-MEAT 冷冻 按重量", "S3"))
-        books.take(haul("15日09:00 同城配送 冷冻 4.2m"), month("10", "310.50", at="15日12:00"))
-        yield server
+    books = Books(store.client()).until("11日09:00")
+    books.take(*story("11日08:00 入库 按托盘 12板 9000公斤 冷冻 库区B1；11日08:20 计量 8900.5公斤"))
+    gone = [happening(words, "S2") for words in ("11日08:00 入库 按托盘 1板 冷冻", "12日08:00 出库")]
+    assert isinstance(gone[0], StayOpened)
+    books.until("12日09:00").take(*gone).until("16日00:00")
+    books.take(happening("16日00:00 入库 C-MEAT 冷冻 按重量", "S3"))
+    books.take(haul("15日09:00 同城配送 冷冻 4.2m"), month("10", "310.50", at="15日12:00"))
+    return store
 
 
 @pytest.fixture(scope="module")

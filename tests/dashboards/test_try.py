@@ -7,7 +7,6 @@ import httpx
 import pytest
 from openpyxl import Workbook, load_workbook
 
-from tests.dashboards.data import fill
 from tests.dashboards.test_page import LivePage
 from tests.lifecycle.world import tariff
 from tests.servers.store import Store
@@ -17,14 +16,11 @@ FACTS = {"from": "SHC", "to": "西安D网点", "product": "标快", "kg": "2.5",
 
 
 @pytest.fixture(scope="module")
-def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def url(books: Store, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The page's address, on a store with the example's books."""
-    with Store(tmp_path_factory.mktemp("store")) as store:
-        assert isinstance(store, Store)
-        fill(store.client())
-        with LivePage(tmp_path_factory.mktemp("page"), store) as page:
-            assert isinstance(page, LivePage)
-            yield page.url
+    with LivePage(tmp_path_factory.mktemp("page"), books) as page:
+        assert isinstance(page, LivePage)
+        yield page.url
 
 
 def send(url: str, name: str, content: bytes, **fields: str) -> httpx.Response:

@@ -83,7 +83,7 @@ def until(condition: Callable[[], object], running: Running, seconds: float = 12
     while not condition():
         assert running.process.poll() is None, running.text
         assert time.monotonic() < end, running.text
-        time.sleep(0.1)
+        time.sleep(0.3)
 
 
 def answers(page: str) -> bool:

@@ -3,11 +3,12 @@
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from tests.audit.conftest import emptied
 from tests.servers.install import ROOT
 from tests.servers.store import Store
 
@@ -15,12 +16,10 @@ Ran = subprocess.CompletedProcess[bytes]
 
 
 @pytest.fixture(scope="module")
-def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def url(lasting_store: Store) -> str:
     """The address of an empty store."""
-    with Store(tmp_path_factory.mktemp("store")) as store:
-        assert isinstance(store, Store)
-        store.client()
-        yield store.url
+    emptied(lasting_store.client())
+    return lasting_store.url
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ import gzip
 import threading
 import time
 import zlib
+from collections.abc import Iterator
 from typing import Any
 
 import clickhouse_connect
@@ -21,11 +22,19 @@ from tests.servers.web import get, post
 ROWS = 300_000
 
 
+@pytest.fixture(scope="module")
+def opened(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
+    """A store that is left running, and in which tests make tables of their own."""
+    with Store(tmp_path_factory.mktemp("store")) as made:
+        assert isinstance(made, Store)
+        yield made
+
+
 @pytest.mark.parametrize("compression", [False, "lz4", "zstd", "gzip"])
-def test_large_inserts_by_clickhouse_connect(store: Store, compression: str | bool) -> None:
-    client = clickhouse_connect.get_client(host="127.0.0.1", port=store.port, compress=compression)
+def test_large_inserts_by_clickhouse_connect(opened: Store, compression: str | bool) -> None:
+    client = clickhouse_connect.get_client(host="127.0.0.1", port=opened.port, compress=compression)
     client.command(
-        "CREATE TABLE big (a UInt64, b LowCardinality(String), c String) ENGINE = MergeTree ORDER BY a"
+        "CREATE OR REPLACE TABLE big (a UInt64, b LowCardinality(String), c String) ENGINE = MergeTree ORDER BY a"
     )
     data: list[list[Any]] = [list(range(ROWS)), ["x", "y"] * (ROWS // 2), [str(n) for n in range(ROWS)]]
     client.insert("big", data, column_names=["a", "b", "c"], column_oriented=True)
@@ -57,8 +66,8 @@ def test_bodies_that_cannot_be_read_are_refused(encoding: str, body: bytes) -> N
         unpack(body, encoding)
 
 
-def test_settings_of_the_url_reach_an_insert(store: Store) -> None:
-    client = store.client()
+def test_settings_of_the_url_reach_an_insert(opened: Store) -> None:
+    client = opened.client()
     client.command(
         "CREATE TABLE once (a UInt8) ENGINE = MergeTree ORDER BY a SETTINGS non_replicated_deduplication_window = 9"
     )
@@ -74,8 +83,8 @@ def test_settings_of_the_url_reach_an_insert(store: Store) -> None:
     assert error.value.code == 60
 
 
-def test_settings_reach_a_question_about_settings(store: Store) -> None:
-    client = store.client()
+def test_settings_reach_a_question_about_settings(opened: Store) -> None:
+    client = opened.client()
     asked = "SELECT value FROM system.settings WHERE name = 'max_threads'"
     assert client.query(asked, settings={"max_threads": 3}).result_rows == [("3",)]
     assert client.query(f"{asked} SETTINGS max_block_size = 9", settings={"max_threads": 4}).result_rows == [
@@ -83,21 +92,21 @@ def test_settings_reach_a_question_about_settings(store: Store) -> None:
     ]
 
 
-def test_http_as_clients_speak_it(store: Store) -> None:
-    assert get(f"{store.url}/ping").text == "Ok.\n"
-    answer = get(f"{store.url}/", params={"query": "SELECT 1 AS a", "default_format": "JSONCompact"})
+def test_http_as_clients_speak_it(opened: Store) -> None:
+    assert get(f"{opened.url}/ping").text == "Ok.\n"
+    answer = get(f"{opened.url}/", params={"query": "SELECT 1 AS a", "default_format": "JSONCompact"})
     assert answer.json()["data"] == [[1]]
     assert answer.headers["x-clickhouse-format"] == "JSONCompact"
-    failed = post(f"{store.url}/", content=b"SELEC 1")
+    failed = post(f"{opened.url}/", content=b"SELEC 1")
     assert (failed.status_code, failed.headers["x-clickhouse-exception-code"]) == (400, "62")
-    post(f"{store.url}/", content=b"CREATE TABLE n (a UInt8, s String) ENGINE = Memory").raise_for_status()
-    native = post(f"{store.url}/", content=b"SELECT toUInt8(7) AS a, 'x' AS s FORMAT Native").content
-    post(f"{store.url}/", content=b"INSERT INTO n FORMAT Native\n" + native).raise_for_status()
-    assert post(f"{store.url}/", content=b"SELECT * FROM n").text == "7\tx\n"
+    post(f"{opened.url}/", content=b"CREATE TABLE n (a UInt8, s String) ENGINE = Memory").raise_for_status()
+    native = post(f"{opened.url}/", content=b"SELECT toUInt8(7) AS a, 'x' AS s FORMAT Native").content
+    post(f"{opened.url}/", content=b"INSERT INTO n FORMAT Native\n" + native).raise_for_status()
+    assert post(f"{opened.url}/", content=b"SELECT * FROM n").text == "7\tx\n"
     chunks = iter([b"INSERT INTO n FORMAT CSV\n", b"8,y\n", b"9,z\n"])
-    post(f"{store.url}/", content=chunks).raise_for_status()
-    assert post(f"{store.url}/", content=b"SELECT count() FROM n").text == "3\n"
-    hello = post(f"{store.url}/?client_protocol_version=54460", content=handshake.QUERY.encode()).content
+    post(f"{opened.url}/", content=chunks).raise_for_status()
+    assert post(f"{opened.url}/", content=b"SELECT count() FROM n").text == "3\n"
+    hello = post(f"{opened.url}/?client_protocol_version=54460", content=handshake.QUERY.encode()).content
     assert hello.startswith(b"\x01\x00\x02")
 
 
@@ -107,8 +116,8 @@ def test_a_query_is_read_from_the_url_or_the_body() -> None:
     assert (request.parameters, request.settings, request.query_id) == ({"x": "3"}, {"max_threads": "1"}, "q")
 
 
-def test_parameters_that_are_too_long_for_a_url_come_as_a_form(store: Store) -> None:
-    client = store.client()
+def test_parameters_that_are_too_long_for_a_url_come_as_a_form(opened: Store) -> None:
+    client = opened.client()
     names = [f"运单 {n}\n'\\{n}" for n in range(20_000)]
     asked = client.query(
         "SELECT {names:Array(String)} AS a, {n:UInt8} AS n", parameters={"names": names, "n": 7}
@@ -127,19 +136,27 @@ def test_a_form_that_cannot_be_read_is_refused(body: bytes) -> None:
         parse("/", body, "multipart/form-data; boundary=x")
 
 
-def test_reads_do_not_wait_for_long_queries(store: Store) -> None:
+def test_reads_do_not_wait_for_long_queries(opened: Store) -> None:
     slow = threading.Thread(
         target=lambda: get(
-            f"{store.url}/",
+            f"{opened.url}/",
             params={"query": "SELECT count() FROM numbers(60000000) WHERE sipHash64(number) = 1"},
             timeout=99,
         )
     )
     slow.start()
     time.sleep(0.2)
-    assert get(f"{store.url}/?query=SELECT+1").text == "1\n"
+    assert get(f"{opened.url}/?query=SELECT+1").text == "1\n"
     assert slow.is_alive()
     slow.join()
+
+
+def test_a_store_that_is_told_to_end_ends_well_whoever_is_connected(store: Store) -> None:
+    client = store.client()
+    client.command("INSERT INTO event (seq, line) VALUES (1, 0)")
+    assert store.stop(30) == 0
+    store.start()
+    assert store.client().query("SELECT count() FROM event").result_rows == [(1,)]
 
 
 def test_a_store_killed_during_inserts_opens_again_with_whole_blocks(store: Store) -> None:

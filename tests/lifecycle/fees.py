@@ -1,8 +1,11 @@
 """What the tests of fees share: a book that prices every fee, a second hub, and stories with terms and claims."""
 
+from collections.abc import Sequence
+
 import msgspec
 
 from flows.fees.current import TEXTS
+from flows.fees.model import Fees
 from flows.fees.read import read_fees
 from schemas.events import Claim, ClaimWithdrawn, Event, NetworkPublished
 from schemas.identity import version_of
@@ -11,22 +14,78 @@ from schemas.times import HOUR
 from tests.lifecycle.world import BOOK, NETWORK_FILES, START, WAYBILL, events_of, order, scan
 from tests.rating.material import scenarios
 
+SERVICES = {"改址": "address_change", "上楼": "upstairs"}
+"""Further services as the stories call them."""
 PRICES = {row["费用"]: row["价格"] for row in scenarios("fee_prices.csv") if row["价格"]}
 """Yuan, everywhere; what is lost or damaged has no price."""
 
 
 def priced(prices: dict[str, str]) -> dict[str, str]:
-    """The tests' tariff book with a flat price for each of these fees."""
+    """The tests' tariff book with a flat price for each of these fees, and surcharges for further services."""
     tables = "".join(
         f'\n[[table]]\nfee = "{fee}"\nfile = "{fee}.csv"\nshape = "flat"\neffective_from = 2025-01-01\n'
         for fee in prices
     )
+    tables += (
+        '\n[[table]]\nfee = "delivery"\nkind = "surcharge"\nname = "附加服务费"\nfile = "services.csv"\n'
+        'shape = "flat"\neffective_from = 2025-01-01\n'
+    )
     files = {f"{fee}.csv": f"price\n{price}\n" for fee, price in prices.items()}
+    files["services.csv"] = "service,price\nupstairs,5.00\naddress_change,3.00\n"
     return {**BOOK, "book.toml": BOOK["book.toml"] + tables, **files}
 
 
 SHARED = read_fees(TEXTS[0].replace("share_bp = 0", "share_bp = 500"), *TEXTS[1:])
 """Five per cent of the transit fee go to the province."""
+
+TRIGGERS = ("ordered", "picked_up", "weighed", "signed")
+CONDITIONS = ("required = true", 'needs = "insured"', 'parcels = "return"', 'needs = "cod"', "")
+
+
+def with_more(most: int, texts: Sequence[str] = TEXTS) -> Fees:
+    """The fees and so many more that outlets owe headquarters, `more_1` to the last, at the end of the file.
+
+    They fall due at each of the parcel's moments in turn, all in turn required, on conditions and optional.
+    """
+    dues, posting, chart = texts
+    for n in range(1, most + 1):
+        payer = ("origin", "destination")[n % 2]
+        dues += (
+            f'\n[[due]]\nname = "more_{n}"\nzh = "杂费{n}"\nen = "more {n}"\n'
+            f'trigger = "{TRIGGERS[n % len(TRIGGERS)]}"\n{CONDITIONS[n % len(CONDITIONS)]}\n'
+        )
+        posting += f"""
+[[fee]]
+name = "more_{n}"
+zh = "杂费{n}"
+en = "more {n}"
+payer = "{payer}"
+payee = "headquarters"
+legs = [
+    {{ book = "payer", account = "6101", side = "D" }},
+    {{ book = "payer", account = "2101", side = "C" }},
+    {{ book = "payee", account = "1002", side = "D" }},
+    {{ book = "payee", account = "4002", side = "C" }},
+]
+"""
+    return read_fees(dues, posting, chart)
+
+
+def with_prices_of_more(files: dict[str, str], most: int) -> dict[str, str]:
+    """A book with prices of these fees: n fen each; every third has a fen for each kilogram beyond the first, too."""
+    files = dict(files)
+    for n in range(1, most + 1):
+        shape, text = '"flat"', f"price\n{n / 100:.2f}\n"
+        if n % 3 == 0:
+            shape = '"first_continued"\nweight = "actual"\ncontinued_unit_kg = "exact"'
+            text = f"first_kg,first_price,continued_price\n1,{n / 100:.2f},0.01\n"
+        files[f"more_{n}.csv"] = text
+        files["book.toml"] += (
+            f'\n[[table]]\nfee = "more_{n}"\nfile = "more_{n}.csv"\nshape = {shape}\n'
+            "effective_from = 2025-01-01\n"
+        )
+    return files
+
 
 TWO_HUBS = {
     **NETWORK_FILES,
@@ -49,7 +108,7 @@ AT_HUBS = {
 def story_of(text: str) -> list[Event]:
     """Events of a story in words, an hour apart; what `events_of` reads, and
 
-    `订单+代收88.50+保价2000+退件+转寄+派往YLE` an order's terms, `揽收+张三` the courier,
+    `订单+代收88.50+保价2000+退件+转寄+派往YLE+改址+上楼` an order's terms, `揽收+张三` the courier,
     `罚late+责任XAD+受益SHC+5` a claim, `撤销#甲` the withdrawal of claim 甲; `#` and `@` as there.
     """
     events: list[Event] = []
@@ -77,6 +136,8 @@ def story_of(text: str) -> list[Event]:
 
 def _terms(words: list[str]) -> dict[str, object]:
     terms: dict[str, object] = {}
+    if services := [SERVICES[word] for word in words if word in SERVICES]:
+        terms["services"] = tuple(services)
     for word in words:
         if word.startswith("代收"):
             terms["cod_e4"] = parse_yuan(word.removeprefix("代收"))
@@ -84,7 +145,7 @@ def _terms(words: list[str]) -> dict[str, object]:
             terms["insured_e4"] = parse_yuan(word.removeprefix("保价"))
         elif word.startswith("派往"):
             terms["destination"] = word.removeprefix("派往")
-        else:
+        elif word not in SERVICES:
             terms["related"] = "YT7500000000000"
             terms["direction"] = "return" if word == "退件" else "forward"
     return terms

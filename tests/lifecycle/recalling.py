@@ -45,6 +45,7 @@ def recall_of(book: Book, cause: str = "asked-1", time: int = 0, waybill: str = 
         row["units"] = row.get("payment", row.get("amount", 0))
     for row in of("order_terms"):
         row["insured_e4"], row["cod_e4"] = row["insured"], row["cod"]
+        row["services"] = list(filter(None, row["services"].split("|")))
     rows: dict[str, Sequence[Row]] = {
         "event": of("event"),
         "order_terms": of("order_terms"),

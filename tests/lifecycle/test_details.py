@@ -7,6 +7,7 @@ import pytest
 from flows.fees.current import FEES
 from flows.lifecycle.parcel import MARK, Parcel, over
 from flows.lifecycle.process import _find
+from flows.lifecycle.reasons import NO_ORDER, with_reason
 from schemas.events import Event
 from schemas.limits import AHEAD
 from schemas.times import DAY, HOUR
@@ -41,11 +42,15 @@ def causes(book: Book, fee: str) -> list[str]:
 def test_terms_are_kept_as_the_order_says_them() -> None:
     """A redirect is a forward order with a related waybill; only prices call it by that name."""
     terms = {"related": "YT7500000000000", "cod_e4": 885_000, "pieces": 3, "promised_hours": 48}
+    terms["services"] = ("upstairs", "evening", "upstairs")
     book = Book().take(order(START, **terms), order(START, id="order-2", direction="return", **terms))
     first, second = book.rows["order_terms"]
     assert [str(row["direction"]) for row in (first, second)] == ["forward", "return"]
     assert (first["cod"], first["pieces"], first["promised_hours"]) == (Decimal("88.5"), 3, 48)
-    assert book.lifecycle.ring.records[WAYBILL].terms is not None
+    assert first["services"] == "evening|upstairs"
+    kept = book.lifecycle.ring.records[WAYBILL].terms
+    assert kept is not None
+    assert kept.services == ("evening", "upstairs")
 
 
 @pytest.mark.parametrize(("name", "fee"), [("揽收", "waybill"), ("签收", "delivery_paid")])
@@ -115,7 +120,7 @@ def test_a_finished_parcel_that_waits_again_is_not_over() -> None:
     is_over = over(3 * DAY, FEES.finished)
     assert not is_over(parcel, START + 3 * DAY)
     assert is_over(parcel, START + 3 * DAY + 1)
-    parcel.waits = 1
+    parcel.waits = with_reason((), 0, NO_ORDER)
     assert not is_over(parcel, START + 300 * DAY)
-    parcel.waits, parcel.done = 0, FEES.finished & ~1 << 1
+    parcel.waits, parcel.done = (), FEES.finished & ~1 << 1
     assert not is_over(parcel, START + 300 * DAY)

@@ -1,6 +1,5 @@
 """Fees as data: each fee's cases, any order of their events, a new fee without code, and rules that are refused."""
 
-import re
 from decimal import Decimal
 from functools import cache
 from itertools import pairwise
@@ -10,14 +9,22 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flows.fees.current import FEES, TEXTS
-from flows.fees.model import Fees
+from flows.fees.model import MOST_PLAIN, Fees
 from flows.fees.read import read_fees
 from flows.fees.shares import part_of
-from schemas.events import Claim, ClaimWithdrawn
+from schemas.events import Claim, ClaimWithdrawn, TariffPublished, TariffWithdrawn
 from schemas.problems import DocumentError
 from schemas.times import DAY, HOUR
-from tests.lifecycle.fees import PRICES, SHARED, network, priced, story_of
-from tests.lifecycle.world import START, WAYBILL, Book, events_of, order, scan, tariff, weight
+from tests.lifecycle.fees import (
+    PRICES,
+    SHARED,
+    network,
+    priced,
+    story_of,
+    with_more,
+    with_prices_of_more,
+)
+from tests.lifecycle.world import BOOK, START, WAYBILL, Book, events_of, order, scan, tariff, weight
 from tests.rating.material import scenarios
 
 CASES = scenarios("fees.csv")
@@ -63,7 +70,7 @@ def check_books(book: Book) -> None:
 
 
 STORIES = [
-    "订单+代收88.50+保价2000 揽收+张三 分拨到件 分拨DWS2.5 分拨发件 西安分拨到件 到件 派件 签收+承包区七 罚late+5",
+    "订单+代收88.50+保价2000+上楼 揽收+张三 分拨到件 分拨DWS2.5 分拨发件 西安分拨到件 到件 派件 签收+承包区七 罚late+5",
     "订单+代收9 揽收+张三@3 揽收+李四#早@1 签收+王五@9 签收+赵六#七@7 分拨DWS4#二@5 分拨DWS2.5#一@4 订单+代收60#改@8",
     "订单+退件 揽收+张三 分拨到件@5 分拨到件#又@4 网点秤2.5 签收 罚damaged+责任XAD+受益SHC+30#甲 撤销#甲 罚late#乙",
     "罚late+5#甲 罚service_level+0.50#乙 撤销#丙 罚false_sign+7#丙 揽收+张三 订单+转寄+派往YLE#改 签收 订单+保价1",
@@ -113,11 +120,129 @@ def test_a_restart_anywhere_changes_no_byte(data: st.DataObject) -> None:
     assert stopped.tick(START + 70 * HOUR).digests == through.tick(START + 70 * HOUR).digests
 
 
-def test_a_new_fee_is_data_alone() -> None:
-    """A due, a posting rule, two accounts and a price: charged, posted and mirrored, with its labels.
+MORE = 40
+"""More fees than a 64-bit number has room for with all that they wait for."""
 
-    It stands where redirecting does, so that it has a place whatever fees are there.
-    """
+
+@cache
+def many(more: int = MORE) -> tuple[Fees, tuple[TariffPublished, ...]]:
+    """So many more fees than Waybook has, and a book that prices all."""
+    dues, *texts = TEXTS
+    fees = with_more(more, (dues.replace("share_bp = 0", "share_bp = 500"), *texts))
+    return fees, (tariff(with_prices_of_more(priced(PRICES), more)),)
+
+
+def crowded() -> Book:
+    """A lane with all of these."""
+    fees, books = many()
+    return Book(books, fees=fees, directory=network())
+
+
+def test_many_more_fees_are_charged_posted_and_waited_for() -> None:
+    book = crowded().take(*story_of("订单+保价5 揽收 签收"))
+    at_once = {f"more_{n}" for n in range(1, MORE + 1) if n % 5 in (0, 1, 4) and n % 4 != 2 and n % 3}
+    charged = {fee for fee, *_ in book.standing() if fee.startswith("more_")}
+    assert charged == at_once
+    by_weight = {f"more_{n}" for n in range(1, MORE + 1) if n % 5 in (0, 1, 4) and (n % 4 == 2 or not n % 3)}
+    waiting = {due: why for due, why in book.waiting().items() if due.startswith("more_")}
+    required = {f"more_{n}" for n in range(0, MORE + 1, 5) if n}
+    assert waiting.keys() >= required & by_weight
+    assert waiting.keys() <= by_weight
+    assert set(waiting.values()) == {"no_weight"}
+    book.restart().take(weight("分拨DWS", 3000, START + 5 * HOUR))
+    assert not {due for due in book.waiting() if due.startswith("more_")}
+    for name in by_weight:
+        n = int(name.removeprefix("more_"))
+        assert book.net(name) == Decimal(n + (0 if n % 3 else 2)) / 100, name
+    book.take(order(START + 9 * HOUR, id="order-2", insured_e4=50_000, destination="YLE"))
+    assert {payer for fee, _, payer, *_ in book.standing() if fee.startswith("more_")} == {"SHC", "YLE"}
+    check_books(book)
+
+
+@pytest.mark.parametrize("text", STORIES)
+@settings(max_examples=8)
+@given(data=st.data())
+def test_any_order_and_a_restart_end_in_the_same_books_of_many_fees(text: str, data: st.DataObject) -> None:
+    story = story_of(text)
+    shuffled = list(data.draw(st.permutations(story)))
+    stop = data.draw(st.integers(0, len(shuffled)))
+    expected = crowded().take(*story).tick(START + 70 * HOUR)
+    book = crowded().take(*shuffled[:stop]).restart().take(*shuffled[stop:]).tick(START + 70 * HOUR)
+    assert (book.books(), book.standing()) == (expected.books(), expected.standing())
+    assert (book.waiting(), book.refused()) == (expected.waiting(), [])
+    check_books(book)
+
+
+def test_more_fees_than_a_record_has_places_for_are_refused() -> None:
+    here = len(FEES.plain)
+    assert len(with_more(MOST_PLAIN - here).plain) == MOST_PLAIN
+    with pytest.raises(
+        DocumentError, match=f"there are {MOST_PLAIN + 1} dues .* places for {MOST_PLAIN}"
+    ) as no:
+        with_more(MOST_PLAIN + 1 - here)
+    (problem,) = no.value.problems
+    assert (problem.file, problem.rule) == ("fees.toml", "too_many_dues")
+    assert f"due more_{MOST_PLAIN + 1 - here}:" in problem.message
+
+
+def test_the_last_place_is_as_good_as_the_first() -> None:
+    """Of a full record, with a dead letter beside it, which is remembered like a parcel."""
+    most = MOST_PLAIN - len(FEES.plain)
+    fees, books = many(most)
+    book = Book(books, fees=fees, directory=network())
+    nonsense = ("waybook.devices", b"{}")
+    book.block(nonsense, nonsense).take(*story_of("订单+保价5+代收5+退件 揽收 签收")).restart()
+    assert book.block(nonsense).refused() == ["wrong_type"]
+    book.take(weight("分拨DWS", 1000, START + 5 * HOUR))
+    assert book.net(f"more_{most}") == Decimal(most) / 100
+    assert book.lifecycle.ring.records[WAYBILL].done >> MOST_PLAIN == 0
+
+
+def test_dues_are_added_at_the_end() -> None:
+    """A lane with records goes on under more dues, and not under others in their places."""
+    book = full().take(*story_of("订单+保价5 揽收"))
+    book._fees, _ = many()
+    book.restart().take(*story_of("订单+保价5 揽收 签收")[2:])
+    assert book.net("delivery_paid") > 0
+    moved = TEXTS[0].replace('name = "cod_fee"', 'name = "handed_in"')
+    book._fees = read_fees(moved, TEXTS[1].replace('name = "cod_fee"', 'name = "handed_in"'), TEXTS[2])
+    with pytest.raises(RuntimeError, match="delete the recovery store"):
+        book.restart()
+
+
+def test_what_waited_for_a_weight_waits_no_more_when_its_price_is_withdrawn() -> None:
+    fees, _ = many()
+    priced_by_weight = tariff(with_prices_of_more(BOOK, 6))
+    book = Book((tariff(), priced_by_weight), fees=fees).take(*story_of("订单+保价5+代收5 揽收 签收"))
+    assert book.waiting()["more_3"] == "no_weight"
+    withdrawn = TariffWithdrawn(id="w", time=START, version=priced_by_weight.version, withdrawn_by="me")
+    book.block(("waybook.control", withdrawn))
+    assert "more_3" not in book.waiting()
+
+
+def test_what_waits_for_a_weight_is_given_up_with_the_parcel() -> None:
+    fees, _ = many(9)
+    book = Book((tariff(with_prices_of_more(BOOK, 9)),), fees=fees).take(*story_of("订单 揽收"))
+    assert book.waiting() == {"more_9": "no_weight"}
+    for day in (30, 60, 90, 92):
+        book.tick(START + day * DAY)
+    assert book.waiting() == dict.fromkeys(("more_9", "transit", "delivery"), "abandoned")
+    assert not any(book.lifecycle.waits[1:])
+
+
+def test_without_an_order_nothing_is_due_for_it() -> None:
+    """More exact weights and other prices are looked at; a price by weight makes all be assessed again."""
+    fees, books = many()
+    book = Book(books, fees=fees).take(*story_of("揽收 网点秤2 签收 分拨DWS2.5 改判3"))
+    ordered = {due.name for due in FEES.dues if due.trigger == "ordered"}
+    ordered |= {f"more_{n}" for n in range(4, MORE + 1, 4)}
+    assert not ordered & (book.waiting().keys() | {fee for fee, *_ in book.standing()})
+    book.take(order(START))
+    assert {fee for fee, *_ in book.standing()} & ordered
+
+
+def test_a_new_fee_is_data_alone() -> None:
+    """A due, a posting rule, two accounts and a price: charged, posted and mirrored, with its labels."""
     dues, posting, chart = TEXTS
     due = """[[due]]
 name = "festival"
@@ -139,9 +264,7 @@ legs = [
     { book = "payee", account = "4099", side = "C" },
 ]
 """
-    dues, one = re.subn(r'\[\[due\]\]\nname = "redirect"\n(.+\n)+', due, dues)
-    posting, other = re.subn(r'\[\[fee\]\]\nname = "redirect"\n(.+\n)+', rule, posting)
-    assert (one, other) == (1, 1)
+    dues, posting = f"{dues}\n{due}", f"{posting}\n{rule}"
     chart += "4099,节日服务费收入,Festival revenue,revenue,C,own,owner\n"
     chart += "6199,节日服务费成本,Festival cost,expense,D,own,owner\n"
     fees = read_fees(dues, posting, chart)
@@ -286,6 +409,7 @@ WRONG = [
     (DUES.replace('trigger = "signed"', 'trigger = "sold"', 1), POSTING, CHART, "wrong_setting"),
     (DUES.replace('zh = "运费"', 'zh = "运费"\ncolour = "red"', 1), POSTING, CHART, "wrong_setting"),
     (DUES.replace('name = "waybill"', 'name = "freight"', 1), POSTING, CHART, "repeated_due"),
+    (DUES.replace('name = "late"', 'name = "too/late"\nfees = ["late"]', 1), POSTING, CHART, "wrong_name"),
     (DUES.replace('"delivery_paid"', '"delivered"', 1), POSTING, CHART, "unknown_fee"),
     (DUES.replace('"damage_paid"', '"loss_paid"', 1), POSTING, CHART, "repeated_fee"),
     (DUES.replace('share_of = "transit"', 'share_of = "transport"'), POSTING, CHART, "unknown_due"),

@@ -219,6 +219,12 @@ BROKEN: list[tuple[str, Any]] = [
     ("size_out_of_range", weight("网点秤", 100, START, length_mm=99_999)),
     ("amount_out_of_range", msgspec.json.encode(order()).replace(b'"payment_e4":120000', b'"payment_e4":-1')),
     ("identifier_too_long", scan("揽收", START, id="x" * 65)),
+    ("identifier_too_long", order(services=("upstairs", "x" * 65))),
+    ("too_many_services", order(services=tuple(f"s{n}" for n in range(17)))),
+    ("wrong_type", order(services=("upstairs|evening",))),
+    ("wrong_type", order(services=("",))),
+    ("wrong_type", msgspec.json.encode(order())[:-1] + b',"services":"upstairs"}'),
+    ("wrong_type", msgspec.json.encode(order())[:-1] + b',"services":[7]}'),
     ("time_in_future", scan("揽收", START + 2 * DAY)),
     ("time_too_old", scan("揽收", START - 4 * DAY)),
 ]

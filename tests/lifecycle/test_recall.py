@@ -52,7 +52,7 @@ STORIES = {
     "plain": events_of(WHOLE),
     "corrected before": events_of("订单 揽收 网点秤9 签收 分拨DWS2.5"),
     "sent elsewhere before": story_of("订单 揽收 分拨DWS2.5 签收 订单+派往YLE#改@3"),
-    "terms": story_of("订单+代收88.50+保价2000 揽收 分拨DWS2.5 签收"),
+    "terms": story_of("订单+代收88.50+保价2000+上楼+改址 揽收 分拨DWS2.5 签收"),
     "claims": story_of(
         "订单 揽收 分拨DWS2.5 签收 罚late 罚damaged+责任XAD+受益SHC+5 罚lost+责任SHC+受益XAD+7#甲 撤销#甲"
     ),

@@ -38,7 +38,7 @@ def whole(asked: Question) -> Comparison:
     return compare(asked, silent, processes=1)
 
 
-@pytest.mark.parametrize("seed", seeds(2, 70, 71, 72))
+@pytest.mark.parametrize("seed", seeds(1, 70, 71, 72))
 def test_the_same_book_says_what_was_charged(
     empty: Client, seed: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:

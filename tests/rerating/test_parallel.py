@@ -198,7 +198,7 @@ class Doubtful:
 
 @pytest.mark.parametrize("kind", ["before", "after"])
 def test_killed_followers_lose_nothing_and_double_nothing(empty: Client, kind: str) -> None:
-    simulate(empty, [(0, everything())], parcels=120)
+    simulate(empty, [(0, everything())], parcels=60)
     all_of(from_the_beginning(empty, DEARER))
     expected = rows_of(empty)
     for table in BESIDE:

@@ -36,6 +36,10 @@ MORE = {
         ),
         "weight_kg,price\n2..,0.17\n",
     ),
+    "sent_on": (
+        table("transit", "sent_on", kind='"surcharge"', name='"转寄退件"'),
+        "direction,price\nredirect,0.23\nreturn,0.31\n",
+    ),
     "shop": (
         table("waybill", "shop", kind='"discount"', name='"渠道"'),
         "channel,pieces,price\ntaobao,..3,0.1\ntaobao|douyin,4..,0.2\n",

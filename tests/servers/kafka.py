@@ -37,6 +37,7 @@ transaction.state.log.min.isr=1
 group.initial.rebalance.delay.ms=0
 message.max.bytes=8388608
 log.cleaner.enable=false
+metadata.max.idle.interval.ms=0
 """
 CLUSTER = "d2F5Ym9vay1pbi10ZXN0cw"
 """A UUID in URL-safe Base64 without padding, as Kafka wants it."""

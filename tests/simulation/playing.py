@@ -82,7 +82,7 @@ def charged(outputs: Iterable[Output]) -> dict[tuple[str, str], int]:
     return Counter({key: amount for key, amount in total.items() if amount})
 
 
-def waiting(outputs: Iterable[Output]) -> dict[tuple[str, int, str], int]:
+def waiting(outputs: Iterable[Output]) -> dict[tuple[str, str, str], int]:
     """What waits in the end: waybill, due and part with the reason."""
     last = {(one.waybill, one.due, one.part): one.reason for output in outputs for one in output.waits}
     return {key: reason for key, reason in last.items() if reason}

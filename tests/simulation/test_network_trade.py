@@ -73,6 +73,7 @@ def share(parcels: list[Parcel], of: str) -> float:
 def test_terms_are_as_rare_as_in_the_trade(parcels: list[Parcel]) -> None:
     assert 0.01 < share(parcels, "insured_e4") < 0.05
     assert 0.01 < share(parcels, "cod_e4") < 0.05
+    assert 0.01 < share(parcels, "services") < 0.05
     assert 0.01 < sum(one.terms.pieces > 1 for one in parcels) / len(parcels) < 0.05
     products = Counter(one.product for one in parcels)
     assert products["ECO"] > 2 * products["STD"] > 4 * products["EXP"] > 0

@@ -2,7 +2,6 @@
 
 import csv
 import io
-from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
@@ -12,6 +11,7 @@ from deploy import cli, publish
 from schemas import topics
 from schemas.events import ControlEvent, TariffPublished, TariffWithdrawn
 from schemas.identity import version_of
+from tests.audit.conftest import emptied
 from tests.dashboards.data import Written
 from tests.lifecycle.world import BOOK, START, tariff
 from tests.rating.material import HERE, NETWORK
@@ -50,15 +50,13 @@ def run(capsys: pytest.CaptureFixture[str]) -> Run:
 
 
 @pytest.fixture(scope="module")
-def books(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def books(lasting_store: Store) -> str:
     """The address of a store with three published books, two of them withdrawn, and a directory."""
-    with Store(tmp_path_factory.mktemp("books")) as store:
-        assert isinstance(store, Store)
-        written = Written(store.client())
-        for n, one in enumerate((SECOND, GONE)):
-            written.block((topics.CONTROL.name, one))
-            written.block((topics.CONTROL.name, TariffWithdrawn(id=f"w{n}", time=START, version=one.version)))
-        yield store.url
+    written = Written(emptied(lasting_store.client()))
+    for n, one in enumerate((SECOND, GONE)):
+        written.block((topics.CONTROL.name, one))
+        written.block((topics.CONTROL.name, TariffWithdrawn(id=f"w{n}", time=START, version=one.version)))
+    return lasting_store.url
 
 
 @pytest.fixture
