@@ -168,6 +168,23 @@ def test_a_changed_explanation_is_noticed(empty: Client) -> None:
     assert not run(terms.auditor).check("recomputed_charges").passed
 
 
+def test_services_that_cannot_be_are_refused_by_the_rule_that_they_break(empty: Client) -> None:
+    one = next(event for event in everything(95) if isinstance(event, Order))
+    cannot_be = (("upstairs", "x" * 65), tuple(f"s{n}" for n in range(17)), ("upstairs|evening",))
+    refused = [
+        msgspec.structs.replace(one, id=f"order-{n}", services=some) for n, some in enumerate(cannot_be)
+    ]
+    report = play(empty, books.directory(), books.tariff(), [one, *refused])
+    assert report.passed, report.to_text()
+    reasons = empty.query("SELECT event_id, reason FROM dead_letter ORDER BY event_id").result_rows
+    assert [why for _, why in reasons] == ["identifier_too_long", "too_many_services", "wrong_type"]
+    letters = Kept(empty, ["dead_letter"])
+    for reason in ("identifier_too_long", "too_many_services"):
+        letters.change("dead_letter", "reason = 'wrong_type'", f"'{reason}' AS reason")
+        assert not run(letters.auditor).check("dead_letters").passed
+        letters.mend()
+
+
 @cache
 def country() -> NetworkPublished:
     """The directory of the simulated network."""
