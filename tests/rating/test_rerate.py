@@ -105,7 +105,7 @@ def test_what_goods_in_stores_cost_stays_though_the_book_has_no_price_or_another
 
 def test_what_prices_depend_on() -> None:
     found = Rerater(TARIFFS, FEES).depends
-    assert found["transit"] == {"customer", "weight_g", "volume_cm3", "longest_mm"}
+    assert found["transit"] == {"customer", "weight_g", "volume_cm3", "longest_mm", "terms"}
     assert found["waybill"] == {"terms"}
     assert found["delivery"] == {"terms", "weight_g", "volume_cm3"}
     assert found["delivery_piece"] == {"hubs"}
