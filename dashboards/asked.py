@@ -22,13 +22,16 @@ FROM payment_exception AS e WHERE exception_id = {id:String} GROUP BY exception_
 HISTORY = """
 SELECT time, status, amount, evidence, cause FROM payment_exception
 WHERE exception_id = {id:String} ORDER BY seq, line"""
-DECIDED = """
-SELECT p.event_id AS event_id, p.event_time AS event_time, p.decision AS decision,
-       if(n.state = '', 'noted', n.state) AS state, p.by AS by, p.reason AS reason
+DECISIONS = """
+SELECT p.event_id AS event_id, p.event_time AS event_time, toString(p.decision) AS decision, p.by AS by,
+       p.reason AS reason, p.of AS of, p.exception_id AS exception_id, p.payment AS payment, p.document AS document,
+       p.shares AS shares, p.amount AS amount, p.until AS until, if(n.state = '', 'noted', n.state) AS state
 FROM payment_decision AS p
-LEFT JOIN decision_now AS n ON n.of_group = toString(p.`group`) AND n.decision_id = p.event_id
-WHERE p.exception_id = {id:String}
-    OR p.of IN (SELECT event_id FROM payment_decision WHERE exception_id = {id:String})
+LEFT JOIN decision_now AS n ON n.of_group = toString(p.`group`) AND n.decision_id = p.event_id"""
+"""People's decisions about payments, with what has become of them."""
+DECIDED = f"""{DECISIONS}
+WHERE p.exception_id = {{id:String}}
+    OR p.of IN (SELECT event_id FROM payment_decision WHERE exception_id = {{id:String}})
 ORDER BY event_time, event_id"""
 PAYMENT = """
 SELECT count() AS n FROM payment WHERE payment = {payment:String} AND ({kind:String} = '' OR kind = {kind:String})"""
@@ -36,7 +39,12 @@ SELECT count() AS n FROM payment WHERE payment = {payment:String} AND ({kind:Str
 
 def showing(client: Client, number: str) -> Iterator[str]:
     """All about an exception, open or closed, with what matching saw. Raises LookupError."""
-    row = found(client, number)
+    return about(client, found(client, number))
+
+
+def about(client: Client, row: Row) -> Iterator[str]:
+    """The same of one that was found."""
+    number = row["exception_id"]
     phrases = phrases_of(client)
     state = terms.EXCEPTION_STATES.both(row["state"])
     yield f"{terms.EXCEPTIONS.both(row['kind'])}  {row['subject']}  {yuan(row['amount'])}  {state}"

@@ -1,7 +1,6 @@
 """What people speak of by its id: an exception, a decision or a close, each with all about it, for its page."""
 
 from collections.abc import Callable, Sequence
-from decimal import Decimal
 from urllib.parse import unquote
 
 import msgspec
@@ -10,21 +9,16 @@ from clickhouse_connect.driver.client import Client
 from dashboards import asked, closes, named, terms
 from dashboards.queries import Row, rows
 from dashboards.trail import known_of
-from dashboards.words import shanghai, yuan
+from dashboards.words import shanghai, yuan, yuan_of
 from schemas.payments import Share
 
 KIND = """
 SELECT 'exception' AS kind FROM payment_exception WHERE exception_id = {id:String} LIMIT 1
 UNION ALL SELECT 'decision' FROM payment_decision WHERE event_id = {id:String} LIMIT 1
 UNION ALL SELECT 'close' FROM close WHERE close_id = {id:String} LIMIT 1"""
-DECISION = """
-SELECT p.event_id AS event_id, p.event_time AS event_time, toString(p.decision) AS decision, p.by AS by,
-       p.reason AS reason, p.of AS of, p.exception_id AS exception_id, p.payment AS payment, p.document AS document,
-       p.shares AS shares, p.amount AS amount, p.until AS until, if(n.state = '', 'noted', n.state) AS state
-FROM payment_decision AS p
-LEFT JOIN decision_now AS n ON n.of_group = toString(p.`group`) AND n.decision_id = p.event_id
-WHERE p.event_id = {id:String} OR p.of = {id:String}
-ORDER BY p.event_id != {id:String}, event_time, event_id"""
+DECISION = f"""{asked.DECISIONS}
+WHERE p.event_id = {{id:String}} OR p.of = {{id:String}}
+ORDER BY p.event_id != {{id:String}}, event_time, event_id"""
 TITLES = {"exception": "异常 exception", "decision": "裁决 decision", "close": "结账 close"}
 EPOCH_YEAR = 1970
 """Of a time that was not told."""
@@ -56,8 +50,8 @@ def record(client: Client, kind: str, number: str) -> Record:
 
 
 def _exception(client: Client, number: str) -> Record:
-    lines = list(asked.showing(client, number))
     row = asked.found(client, number)
+    lines = list(asked.about(client, row))
     about = [row["subject"], *map(unquote, row["candidates"].split())]
     return _record(client, "exception", number, lines, about)
 
@@ -78,9 +72,7 @@ def _decided(row: Row) -> str:
         terms.DECISION_STATES.both(row["state"]),
     ]
     parts += [f"{row['by']}", shanghai(row["event_time"]), row["reason"], row["payment"], row["document"]]
-    parts += [
-        f"{one.payment} → {one.document} {yuan(Decimal(one.amount_e4).scaleb(-4))}" for one in _shares(row)
-    ]
+    parts += [f"{one.payment} → {one.document} {yuan_of(one.amount_e4)}" for one in _shares(row)]
     parts += [yuan(row["amount"])] if row["amount"] else []
     parts += [f"暂缓至 until {shanghai(row['until'])}"] if row["until"].year > EPOCH_YEAR else []
     parts += [f"关于 of {name}" for name in (row["of"], row["exception_id"]) if name]

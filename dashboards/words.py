@@ -177,7 +177,7 @@ def body(text: str) -> str:
 
 
 def _field(name: str, value: object) -> str:
-    shown = yuan(Decimal(value) / YUAN) if isinstance(value, int) and name.endswith("_e4") else str(value)
+    shown = yuan_of(value) if isinstance(value, int) and name.endswith("_e4") else str(value)
     return f"{COMMAND_FIELDS.both(name.removesuffix('_e4'))} {COMMAND_VALUES.get(shown, shown)}"
 
 
@@ -198,6 +198,11 @@ def yuan(amount: Decimal | int) -> str:
     """
     text = f"{amount:,.4f}"
     return text[:-2] if text.endswith("00") else text
+
+
+def yuan_of(units: int) -> str:
+    """The same of an amount in units of 0.0001 yuan, as events have it."""
+    return yuan(Decimal(units) / YUAN)
 
 
 FIRST_DAY, LAST_DAY = date(1970, 1, 1), date(2100, 1, 1)

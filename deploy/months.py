@@ -7,12 +7,11 @@ long as the lanes remember the month.
 
 from collections.abc import Iterator
 from datetime import date
-from decimal import Decimal
 
 import msgspec
 from clickhouse_connect.driver.client import Client
 
-from dashboards.words import yuan
+from dashboards.words import yuan_of
 from deploy.blocks import within
 from deploy.recall.complete import Complete, complete
 from flows.fees.current import FEES
@@ -20,7 +19,6 @@ from flows.fees.model import Due
 from schemas import topics
 from schemas.events import MonthStored
 from schemas.identity import content_id
-from schemas.money import YUAN
 from schemas.settings import Settings
 from schemas.times import business_day, date_of
 from sinks.kafka import Records
@@ -100,5 +98,5 @@ def _words(
 
 
 def _line(event: MonthStored) -> str:
-    what = "nothing was stored" if event.cancelled else f"{yuan(Decimal(event.amount_e4) / YUAN)} yuan"
+    what = "nothing was stored" if event.cancelled else f"{yuan_of(event.amount_e4)} yuan"
     return f"{event.month:%Y-%m} {event.customer}: {what}"

@@ -54,6 +54,13 @@ Services = Annotated[
     Meta(max_length=MOST_SERVICES),
 ]
 """Further services that were ordered (upstairs, address_change…). Tables join them by |, so no name has one."""
+
+
+def each_once(services: Services) -> Services:
+    """Services in order of their names, each once."""
+    return tuple(sorted(set(services))) if services else ()
+
+
 ReplyTo = Annotated[str, Meta(max_length=2 * MOST_IDENTIFIER + 1)]
 """`{site}/{device}` of a device that asks, or empty."""
 LetterId = Annotated[str, Meta(pattern="^dl-", max_length=MOST_IDENTIFIER)]

@@ -16,7 +16,7 @@ import numpy as np
 from flows.engine.block import Records
 from flows.governance.network import Network
 from flows.lifecycle.parcel import terms_of
-from schemas.events import Claim, ClaimWithdrawn, Event, Order, Scan, Weight
+from schemas.events import Claim, ClaimWithdrawn, Event, Order, Scan, Weight, each_once
 from sinks import columns
 from sinks.columns import Ints, Made, Texts, Vocabulary
 
@@ -240,7 +240,5 @@ class Accepted:
             "direction": columns.spelled([order.direction for order in found]),
             "billing": columns.spelled([order.billing for order in found]),
             "related": columns.texts([order.related for order in found]),
-            "services": columns.spelled(
-                ["|".join(sorted(set(order.services))) if order.services else "" for order in found]
-            ),
+            "services": columns.spelled(["|".join(each_once(order.services)) for order in found]),
         }

@@ -8,7 +8,7 @@ from flows.governance.chains import LATER
 from flows.lifecycle.reasons import Waits
 from flows.rating.facts import Stay, Terms
 from flows.rating.policy import CHARGE
-from schemas.events import Order
+from schemas.events import Order, each_once
 
 NEVER = -1
 FOREVER = 1 << 42
@@ -43,7 +43,7 @@ def terms_of(order: Order) -> Terms | None:
         cod=order.cod_e4,
         promised_h=order.promised_hours,
         related=order.related,
-        services=tuple(sorted(set(order.services))) if order.services else (),
+        services=each_once(order.services),
     )
 
 

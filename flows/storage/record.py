@@ -15,6 +15,7 @@ from schemas.events import (
     StayOpened,
     StayReduced,
     StoreEvent,
+    each_once,
 )
 from schemas.times import day_of, next_month
 
@@ -160,7 +161,7 @@ def _word(event: Haul | MonthStored, outlet: str, content: bytes) -> Said:
                 due=event.service,
                 day=day_of(event.day),
                 destination=event.destination,
-                services=tuple(sorted(set(event.services))),
+                services=each_once(event.services),
                 insured=event.insured_e4,
                 cancelled=event.cancelled,
             )

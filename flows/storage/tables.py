@@ -11,7 +11,16 @@ from flows.lifecycle.directory import blocks_of
 from flows.rating.tariffs import Tariffs
 from flows.storage.output import Accepted, Output, StayWait
 from flows.storage.record import KINDS, place_of
-from schemas.events import Haul, MonthStored, StayClosed, StayMeasured, StayMoved, StayOpened, StayReduced
+from schemas.events import (
+    Haul,
+    MonthStored,
+    StayClosed,
+    StayMeasured,
+    StayMoved,
+    StayOpened,
+    StayReduced,
+    each_once,
+)
 from schemas.times import day_of
 from sinks import columns
 from sinks.columns import Made
@@ -96,7 +105,7 @@ def _hauls(rows: Sequence[Accepted]) -> dict[str, Made] | None:
         "vehicle": columns.spelled(of("vehicle")),
         "plate": columns.texts(of("plate")),
         "goods_of": columns.texts(of("goods_of")),
-        "services": columns.spelled(["|".join(sorted(set(some))) for some in of("services")]),
+        "services": columns.spelled(["|".join(each_once(some)) for some in of("services")]),
         **of.goods(),
         "insured": columns.money(columns.ints(of("insured_e4"))),
         "source": columns.spelled(of("source")),
