@@ -47,6 +47,8 @@ POINTS = (
 class Lane(Server):
     """One lane's process, started again whenever it ends otherwise than well."""
 
+    forks = True
+
     def __init__(self, directory: Path, number: int, settings: Settings, crash: str = "") -> None:
         super().__init__(directory)
         self.number, self.settings, self.crash = number, settings, crash
@@ -124,6 +126,8 @@ class Jobs(Server):
 
     `points`: where it dies, one life after the other; after the last of them it stays away.
     """
+
+    forks = True
 
     def __init__(
         self, directory: Path, settings: Settings, points: Sequence[str], commands: Sequence[str]

@@ -24,6 +24,8 @@ from tests.servers.web import get
 class LivePage(Server):
     """The page's process."""
 
+    forks = True
+
     def __init__(self, directory: Path, store: Store) -> None:
         super().__init__(directory)
         self.settings = Settings(clickhouse=store.url, home=directory)

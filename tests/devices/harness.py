@@ -54,6 +54,8 @@ class Addressed(Protocol):
 class DeviceFlow(Server):
     """The flow's process. `crash`: the points at which it dies from its next start on, and how likely."""
 
+    forks = True
+
     def __init__(self, directory: Path, settings: Settings, number: int = 0) -> None:
         super().__init__(directory)
         self.settings, self.number = settings, number

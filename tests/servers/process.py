@@ -5,10 +5,13 @@ import os
 import signal
 import socket
 import subprocess
+import sys
 import time
 from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import Self
+
+from tests.servers.forked import Forked
 
 _LIBC = ctypes.CDLL(None)
 _PDEATHSIG = 1
@@ -29,10 +32,13 @@ def die_with_parent() -> None:
 class Server(ABC):
     """Subclasses give `command` and `ready`; logs go to `directory`/server.log."""
 
+    forks = False
+    """Whether it is a Python module that begins with the libraries imported: for what is started again and again."""
+
     def __init__(self, directory: Path) -> None:
         self.directory = directory
         directory.mkdir(parents=True, exist_ok=True)
-        self.process: subprocess.Popen[bytes] | None = None
+        self.process: subprocess.Popen[bytes] | Forked | None = None
 
     @abstractmethod
     def command(self) -> list[str]:
@@ -48,21 +54,29 @@ class Server(ABC):
 
     def start(self, wait: float = 60.0) -> None:
         """Start and wait until it answers; what it said is in the error when it does not."""
-        with (self.directory / "server.log").open("ab") as log:
-            self.process = subprocess.Popen(
-                self.command(),
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                stdin=subprocess.DEVNULL,
-                env=self.environment(),
-                preexec_fn=die_with_parent,
-            )
+        self.process = self._begun()
         until = time.monotonic() + wait
         while not self.ready():
             if self.process.poll() is not None or time.monotonic() > until:
                 tail = (self.directory / "server.log").read_text(errors="replace")[-3000:]
                 raise RuntimeError(f"{type(self).__name__} did not start:\n{tail}")
             time.sleep(0.05)
+
+    def _begun(self) -> subprocess.Popen[bytes] | Forked:
+        """The process."""
+        command, environment, said = self.command(), self.environment(), self.directory / "server.log"
+        if self.forks:
+            assert command[:2] == [sys.executable, "-m"], command
+            return Forked(command[2:], said, environment, die_with_parent)
+        with said.open("ab") as log:
+            return subprocess.Popen(
+                command,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                stdin=subprocess.DEVNULL,
+                env=environment,
+                preexec_fn=die_with_parent,
+            )
 
     @property
     def running(self) -> bool:

@@ -59,6 +59,8 @@ WAIT = 60.0
 class Process(Server):
     """A module of ours with its settings."""
 
+    forks = True
+
     def __init__(self, directory: Path, settings: Settings, *command: str) -> None:
         super().__init__(directory)
         self.settings, self._command = settings, command
