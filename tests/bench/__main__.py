@@ -35,6 +35,8 @@ from tests.servers.store import Store
 BUSIEST_DAY = 9_000
 """Parcels a second on China's busiest day, as a mean over 24 hours."""
 PARTITIONS = 8
+POLL = 0.3
+"""Seconds between two looks at what lanes tell: each takes a lane some milliseconds."""
 
 
 class Flow(Server):
@@ -124,7 +126,7 @@ def until_read(flows: list[Flow], records: float) -> tuple[float, float]:
             began, at = now, read
         if read >= records:
             return now - began, (read - at) / records
-        time.sleep(0.1)
+        time.sleep(POLL)
         if any(not flow.running for flow in flows):
             raise RuntimeError((flows[0].directory / "server.log").read_text()[-6000:])
 

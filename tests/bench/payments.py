@@ -31,6 +31,7 @@ from schemas.times import MINUTE
 from tests.bench.__main__ import (
     CLOSE,
     PARTITIONS,
+    POLL,
     SNAPSHOT,
     Flow,
     Memory,
@@ -109,7 +110,7 @@ class Place:
     def until_read(self, records: float) -> None:
         """Wait for blocks with so many records to be written."""
         while self.metric("waybook_block_records_total") < records:
-            time.sleep(0.1)
+            time.sleep(POLL)
             if any(not flow.running for flow in self.flows):
                 raise RuntimeError((self.flows[0].directory / "server.log").read_text()[-6000:])
 
