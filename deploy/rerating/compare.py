@@ -14,13 +14,15 @@ DIMENSIONS = {
     "line": ("线路", "line"),
     "outlet": ("付款方", "payer"),
     "customer": ("客户", "customer"),
+    "origin": ("始发网点、仓库", "origin, store"),
 }
-"""By what sums are made, in Chinese and English; the outlet is the one that pays."""
+"""By what sums are made, in Chinese and English. The outlet is the one that pays; what a store charges begins there."""
 Group = tuple[str, ...]
 
 
 class Sums(msgspec.Struct):
-    """Charges and money units. A reversal counts as one charge less, on both sides."""
+    """Charges and money units. A reversal counts as one charge less, on both sides. What a store would only charge
+    afterwards counts as a charge of nothing before."""
 
     charges: int = 0
     changed: int = 0
@@ -152,7 +154,13 @@ def column_of(sample: Sample, name: str, lines: Lines) -> Coded:
     charges = sample.charges
     if name == "line":
         return lines.of(charges.origins, charges.destinations)
-    return {"fee": charges.fees, "outlet": sample.payers, "customer": sample.customers}[name]
+    columns = {
+        "fee": charges.fees,
+        "outlet": sample.payers,
+        "customer": sample.customers,
+        "origin": charges.origins,
+    }
+    return columns[name]
 
 
 def summed(found: Rated, by: Sequence[Coded]) -> Iterator[tuple[Group, tuple[int, ...]]]:
