@@ -27,7 +27,7 @@ LAST = day_of(dt.date(2149, 6, 6))
 """The last day that ClickHouse's `Date` has."""
 NO_CHARGE = "toFixedString('', 16)"
 _OF_STAYS = ", ".join(f"'{fee}'" for due in FEES.dues if due.trigger in OF_STORES for fee in due.fees)
-OF_PARCELS = f"fee NOT IN ({_OF_STAYS})"
+OF_PARCELS, OF_STORES_ALONE = f"fee NOT IN ({_OF_STAYS})", f"fee IN ({_OF_STAYS})"
 """What stores charge depends on days there and months, which are not read here but by `deploy.rerating.stores`."""
 SETTINGS: dict[str, Any] = {
     "output_format_arrow_low_cardinality_as_dictionary": 1,
@@ -133,13 +133,14 @@ FROM charge WHERE {where} AND reverses = {NO_CHARGE}
   AND charge_id NOT IN (SELECT reverses FROM charge WHERE {where} AND reverses != {NO_CHARGE})"""
 
 
-def of_blocks(blocks: Mapping[int, tuple[int, int]], count: str) -> str:
-    """Parcels' charges and reversals in blocks, by lane: the first and the last. `count`: how a charge names one."""
+def of_blocks(blocks: Mapping[int, tuple[int, int]], count: str = "''", of: str = OF_PARCELS) -> str:
+    """Charges and reversals in blocks, by lane: the first and the last. `count`: how a charge names one; `of`: a
+    condition on their fees."""
     last, after = (
         {lane: n for lane, (_, n) in blocks.items()},
         {lane: n - 1 for lane, (n, _) in blocks.items()},
     )
-    where = f"{OF_PARCELS} AND {within(last, after)}"
+    where = f"{of} AND {within(last, after)}"
     reversals = f"FROM charge WHERE {where} AND reverses != {NO_CHARGE}"
     return f"""
 SELECT seq, seq AS known, line, toInt8(1) AS sign, waybill, fee, part, payer, amount, business_date, origin,

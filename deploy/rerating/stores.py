@@ -13,19 +13,18 @@ from clickhouse_connect.driver.client import Client
 
 from dashboards.queries import rows
 from deploy.blocks import LANE, sealed, within
-from deploy.rerating.compare import Rated
+from deploy.rerating.compare import Rated, beside
 from deploy.rerating.read import LAST, NO_CHARGE, Days, Sample, Where
-from deploy.rerating.words import HAULS, MONTHS, STAY_EVENTS, Row, haul, month, stay_event
-from flows.fees.model import OF_STAYS, OF_STORES, Due, Fees
+from deploy.rerating.words import KINDS, STAYS, Kind, record, told
+from flows.fees.model import OF_STORES, Due, Fees
 from flows.lifecycle.output import Output
 from flows.rating.rerate import Charges, Coded, Ints
 from flows.storage.assess import Assessor
-from flows.storage.record import Booked, Stay, last_day, place_of, said
-from schemas.events import StoreEvent
+from flows.storage.record import Booked, Said, Stay, last_day
 from schemas.limits import AHEAD
 from schemas.times import DAY, SHANGHAI_OFFSET, business_day, date_of, day_of
 
-FIRST, LAST_LANE = 2000, 2999
+FIRST_LANE, LAST_LANE = 2000, 2999
 """Numbers of storage lanes."""
 PAGE = 2_000
 """Stays that are in memory at once."""
@@ -45,40 +44,19 @@ SELECT lane, max(day) AS day FROM (
     FROM stay_event WHERE $sealed GROUP BY lane
 ) GROUP BY lane"""
 """By lane, the last business day known to have passed: one was charged as a whole, or something was heard after it."""
-STAYED = """
-SELECT stay AS name FROM stay_event WHERE $sealed GROUP BY stay
+_STAYED = """
+SELECT stay AS name, argMaxIf(customer, (event_time, event_id), kind = 'opened') AS of_whom
+FROM stay_event WHERE $sealed GROUP BY stay
 HAVING countIf(kind = 'opened') > 0 AND toUnixTimestamp64Milli(min(event_time)) < {until:Int64} AND (
     toUnixTimestamp64Milli(max(event_time)) >= {since:Int64}
-    OR maxIf(event_time, kind = 'closed') < minIf(event_time, kind = 'opened'))
-  AND cityHash64(argMaxIf(customer, (event_time, event_id), kind = 'opened')) % {parts:UInt32} = {part:UInt32}
-ORDER BY name"""
-HAULED = """
-SELECT DISTINCT haul AS name FROM haul WHERE $sealed AND $days AND cityHash64(haul) % {parts:UInt32} = {part:UInt32}
-ORDER BY name"""
-COUNTED = """
-SELECT DISTINCT name FROM (SELECT seq, name, customer, month AS business_date FROM stay_month)
-WHERE $sealed AND $days AND cityHash64(customer) % {parts:UInt32} = {part:UInt32} ORDER BY name"""
-
-
-class _Kind(NamedTuple):
-    """Something that stores charge for, and where the books have it."""
-
-    triggers: tuple[str, ...]
-    names: str
-    """The question for those of a part that may be charged on some days."""
-    name: str
-    """The column of their names."""
-    words: str
-    """The question for what was said of them."""
-    event: Callable[[Row], StoreEvent]
-
-
-KINDS = (
-    _Kind(OF_STAYS, STAYED, "stay", STAY_EVENTS, stay_event),
-    _Kind(("hauled",), HAULED, "haul", HAULS, haul),
-    _Kind(("stay_month",), COUNTED, "name", MONTHS, month),
-)
-"""Months last: they look at what the stays of the same customers come to."""
+    OR maxIf(event_time, kind = 'closed') < minIf(event_time, kind = 'opened'))"""
+_HAULED = "SELECT DISTINCT haul AS name, haul AS of_whom FROM haul WHERE $sealed AND $days"
+_COUNTED = """
+SELECT DISTINCT name, of_whom FROM (SELECT seq, name, customer AS of_whom, month AS business_date FROM stay_month)
+WHERE $sealed AND $days"""
+NAMES = dict(zip(KINDS, (_STAYED, _HAULED, _COUNTED), strict=True))
+"""Those that may be charged on some days, and by what they are parted: a customer's stays and months are together."""
+A_PART = "cityHash64(of_whom) % {parts:UInt32} = {part:UInt32}"
 
 
 class Amounts(msgspec.Struct):
@@ -109,6 +87,35 @@ class Month(msgspec.Struct):
     """Whether anything would be charged."""
 
 
+Months = dict[tuple[str, str, int], Month]
+"""By customer, the due that is charged for the month, and its last day."""
+
+
+def otherwise(months: Months) -> Callable[[Said], Said]:
+    """What would have been said of these months."""
+
+    def instead(one: Said) -> Said:
+        month = months.get((one.customer, one.due, one.day))
+        if month is None:
+            return one
+        cancelled = one.cancelled or not month.charged
+        return msgspec.structs.replace(one, amount=one.amount + month.difference, cancelled=cancelled)
+
+    return instead
+
+
+def assessed(assessor: Assessor, stay: Stay, passed: int) -> dict[tuple[str, str], Booked]:
+    """What a record comes to when this business day has passed, by due and part; only of days after `stay.until`."""
+    assessor.today = passed + 1
+    assessor.go_on(stay)
+    assessor.output = Output()  # what it would write is in the record
+    found = {}
+    for key, booked in stay.booked.items():
+        due, _, part = key.partition("/")
+        found[due, part] = booked
+    return found
+
+
 def in_months(days: Days) -> Days:
     """From the month of the first to the end of the month of the last."""
     first, last = days.first, days.last
@@ -117,71 +124,81 @@ def in_months(days: Days) -> Days:
     return Days(first, None if last is None else min(LAST, last_day(date_of(min(max(last, 0), LAST)))))
 
 
-class Stores:
-    """Rates what stores charged, part by part. `where`: which charges are asked for."""
+def is_of_stores(lane: int) -> bool:
+    """Whether a lane's charges are stores'."""
+    return FIRST_LANE <= lane <= LAST_LANE
 
-    def __init__(self, client: Client, where: Where, assessor: Assessor) -> None:
+
+def of_stores(client: Client) -> dict[int, int]:
+    """By storage lane, its newest sealed block."""
+    return {lane: n for lane, n in sealed(client).items() if is_of_stores(lane)}
+
+
+class Stores:
+    """Rates what stores charged up to some blocks. `where`: which charges are asked for; `lanes`: by storage lane the
+    last block that is looked at."""
+
+    def __init__(self, client: Client, where: Where, assessor: Assessor, lanes: Mapping[int, int]) -> None:
         self._client, self._where, self._assessor = client, where, assessor
         fees = assessor.fees
         span = where.span({fee for due in fees.dues if due.trigger in OF_STORES for fee in due.fees})
-        lanes = {lane: n for lane, n in sealed(client).items() if FIRST <= lane <= LAST_LANE} if span else {}
-        self._any, self._sealed = bool(lanes), within(lanes)
+        self._any, self._sealed = bool(span and lanes), within(lanes)
         self._days = in_months(span or Days())
-        self._passed = self._days_passed() if lanes else {}
+        self._passed = self._days_passed() if self._any else {}
 
     def part(self, part: int, parts: int) -> Iterator[Rated]:
         """One of `parts` of what was charged and of what would be, by customer: a page at a time."""
-        if not self._any:
-            return
-        months: dict[tuple[str, str, int], Month] = {}
-        for kind in KINDS:
-            names = self._names(kind, part, parts)
-            for start in range(0, len(names), PAGE):
-                found = self._compared(kind, names[start : start + PAGE], months)
+        months: Months = {}
+        for kind in KINDS if self._any else ():
+            for found in self._pages(kind, months, A_PART, part=part, parts=parts):
                 _add(months, found, self._assessor.fees)
                 yield _rated(
                     {what: one for what, one in found.items() if self._where.holds(what.fee, what.day)}
                 )
 
+    def months_of(self, customer: str) -> Months:
+        """What a customer's months come to otherwise."""
+        months: Months = {}
+        for found in self._pages(STAYS, months, "of_whom = {customer:String}", customer=customer):
+            _add(months, found, self._assessor.fees)
+        return months
+
     def _days_passed(self) -> dict[int, int]:
         fees = [fee for due in self._assessor.fees.dues if due.trigger == "stay_day" for fee in due.fees]
         return {int(row["lane"]): int(row["day"]) for row in self._ask(PASSED, fees=fees)}
 
-    def _names(self, kind: _Kind, part: int, parts: int) -> list[str]:
+    def _pages(
+        self, kind: Kind, months: Months, mine: str, **parameters: object
+    ) -> Iterator[dict[What, Amounts]]:
         first, last = self._days.first or 0, LAST if self._days.last is None else self._days.last
-        found = self._ask(
-            kind.names.replace("$days", self._days.sql),
-            part=part,
-            parts=parts,
+        names = self._ask(
+            f"SELECT name FROM ({NAMES[kind].replace('$days', self._days.sql)}) WHERE {mine} ORDER BY name",
             since=first * DAY - SHANGHAI_OFFSET,
             until=(last + 1) * DAY - SHANGHAI_OFFSET,
+            **parameters,
         )
-        return [row["name"] for row in found]
+        for start in range(0, len(names), PAGE):
+            yield self._compared(kind, [row["name"] for row in names[start : start + PAGE]], months)
 
     def _ask(self, sql: str, **parameters: object) -> list[dict[str, Any]]:
         return rows(self._client, sql.replace("$sealed", self._sealed), **parameters)
 
-    def _compared(
-        self, kind: _Kind, names: Sequence[str], months: Mapping[tuple[str, str, int], Month]
-    ) -> dict[What, Amounts]:
+    def _compared(self, kind: Kind, names: Sequence[str], months: Months) -> dict[What, Amounts]:
         """What these were charged in all these months, and what they would be."""
-        dues = [due for due in self._assessor.fees.dues if due.trigger in kind.triggers]
+        dues = {due.name: due for due in self._assessor.fees.dues if due.trigger in kind.triggers}
         found: dict[What, Amounts] = {}
-        for row in self._charges(dues, names):
-            what = What(**{name: row[name] for name in What._fields})
-            amounts = found.setdefault(what, Amounts())
+        for row in self._charges(dues.values(), names):
+            amounts = found.setdefault(What(**{name: row[name] for name in What._fields}), Amounts())
             amounts.before = (amounts.before or 0) + row["amount"]
-        by_name = {due.name: due for due in dues}
-        for stay, lane in self._said(kind, names, months):
-            self._assessor.today = self._passed.get(lane, 0) + 1
-            self._assessor.assess(stay)
-            self._assessor.output = Output()  # what it would write is read from the record
-            for key, booked in stay.booked.items():
-                due, _, part = key.partition("/")
+        for name, words in told(self._client, kind, names, self._sealed).items():
+            stay, passed = (
+                record(kind, words, otherwise(months)),
+                self._passed.get(words[0]["seq"] >> LANE, 0),
+            )
+            for (due, part), booked in assessed(self._assessor, stay, passed).items():
                 if self._days.holds(day := business_day(booked.time)):
-                    for fee in by_name[due].fees:
-                        what = _what(stay.name, fee, part, day, booked)
-                        found.setdefault(what, Amounts()).after = booked.amount
+                    for fee in dues[due].fees:
+                        found.setdefault(_what(name, fee, part, day, booked), Amounts()).after = booked.amount
         return found
 
     def _charges(self, dues: Iterable[Due], names: Sequence[str]) -> list[dict[str, Any]]:
@@ -189,42 +206,15 @@ class Stores:
         fees = [fee for due in dues for fee in due.fees]
         return self._ask(CHARGED.replace("$where", where), fees=fees, names=list(names))
 
-    def _said(
-        self, kind: _Kind, names: Sequence[str], months: Mapping[tuple[str, str, int], Month]
-    ) -> Iterator[tuple[Stay, int]]:
-        """Records with all that was said, and nothing booked; and the lane of each."""
-        records: dict[str, tuple[Stay, int]] = {}
-        where = f"{kind.name} IN {{names:Array(String)}} AND $sealed"
-        for row in self._ask(kind.words.replace("$where", where), names=list(names)):
-            event = kind.event(row)
-            key, name = place_of(event)
-            stay, _ = records.setdefault(
-                key, (Stay(key, 0, 0, name=name, said={}, booked={}), row["seq"] >> LANE)
-            )
-            one = said(event, row["outlet"], b"")
-            other = months.get((one.customer, one.due, one.day))
-            if other is not None:
-                one = msgspec.structs.replace(
-                    one,
-                    amount=one.amount + other.difference,
-                    cancelled=one.cancelled or not other.charged,
-                )
-            stay.said[event.id] = one
-        yield from records.values()
-
 
 def _what(name: str, fee: str, part: str, day: int, booked: Booked) -> What:
     return What(name, fee, part, day, booked.payer, booked.outlet, booked.destination or booked.outlet)
 
 
-def _add(months: dict[tuple[str, str, int], Month], found: Mapping[What, Amounts], fees: Fees) -> None:
-    """Count what a month's due looks at: by customer, by that due's name and the month's last day."""
-    looking = {
-        fee: due.name
-        for due in fees.dues
-        if due.month_of
-        for fee in next(one.fees for one in fees.dues if one.name == due.month_of)
-    }
+def _add(months: Months, found: Mapping[What, Amounts], fees: Fees) -> None:
+    """Count what months look at."""
+    dues = {due.name: due for due in fees.dues}
+    looking = {fee: due.name for due in fees.dues if due.month_of for fee in dues[due.month_of].fees}
     for what, one in found.items():
         if what.fee in looking:
             month = months.setdefault((what.payer, looking[what.fee], last_day(date_of(what.day))), Month())
@@ -234,31 +224,45 @@ def _add(months: dict[tuple[str, str, int], Month], found: Mapping[What, Amounts
 
 def _rated(found: Mapping[What, Amounts]) -> Rated:
     """The same in columns. What would have no price any more counts as such; what is new was nothing before."""
-    whats, amounts = list(found), list(found.values())
-    before, after = (_ints(one.before or 0 for one in amounts), _ints(one.after or 0 for one in amounts))
+    amounts = found.values()
+    before, after = (ints([one.before or 0 for one in amounts]), ints([one.after or 0 for one in amounts]))
+    sample = sample_of(list(found), before, ints([1] * len(found)))
+    return beside(sample, after, np.array([one.after is None for one in amounts], np.bool_))
+
+
+def sample_of(
+    whats: Sequence[What], amounts: Ints, signs: Ints, seqs: Ints | None = None, known: Ints | None = None
+) -> Sample:
+    """Charges of stores in columns; the customer is who pays."""
     nothing = np.zeros(len(whats), np.int64)
-    payers = _coded(what.payer for what in whats)
+    payers = _coded([what.payer for what in whats])
     charges = Charges(
-        _coded(what.fee for what in whats),
+        _coded([what.fee for what in whats]),
         nothing + 1,
-        before,
-        _ints(what.day for what in whats),
-        _coded(what.origin for what in whats),
-        _coded(what.destination for what in whats),
+        amounts,
+        ints([what.day for what in whats]),
+        _coded([what.origin for what in whats]),
+        _coded([what.destination for what in whats]),
         Coded(nothing, [""]),
         {},
     )
-    every = np.arange(len(whats))
-    sample = Sample(charges, nothing + 1, payers, payers, nothing, nothing, every)
-    unpriced = _ints(one.after is None for one in amounts)
-    return Rated(sample, before, after, unpriced, after - before, every, every)
+    keys = _coded([what[:3] for what in whats]).codes
+    return Sample(
+        charges,
+        signs,
+        payers,
+        payers,
+        nothing if seqs is None else seqs,
+        nothing if known is None else known,
+        keys,
+    )
 
 
-def _ints(values: Iterable[int]) -> Ints:
-    return np.fromiter(values, np.int64)
+def ints(values: Sequence[int]) -> Ints:
+    """A column of numbers."""
+    return np.array(values, np.int64)
 
 
-def _coded(values: Iterable[str]) -> Coded:
-    codes: dict[str, int] = {}
-    column = _ints(codes.setdefault(value, len(codes)) for value in values)
-    return Coded(column, list(codes))
+def _coded(values: Sequence[Any]) -> Coded:
+    codes: dict[Any, int] = {}
+    return Coded(ints([codes.setdefault(value, len(codes)) for value in values]), list(codes))

@@ -1,8 +1,13 @@
 """What was said of stays, hauls and customers' months, out of ClickHouse: as the events that a lane accepted."""
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
 
+from clickhouse_connect.driver.client import Client
+
+from dashboards.queries import rows
+from flows.fees.model import OF_STAYS
+from flows.storage.record import Said, Stay, place_of, said
 from schemas.events import (
     Haul,
     MonthStored,
@@ -12,6 +17,7 @@ from schemas.events import (
     StayMoved,
     StayOpened,
     StayReduced,
+    StoreEvent,
 )
 from schemas.times import date_of
 
@@ -32,7 +38,8 @@ SELECT haul AS name, seq, event_id, toString(service) AS service, status = 'canc
 FROM haul WHERE $where ORDER BY event_time, event_id"""
 MONTHS = """
 SELECT name, seq, event_id, customer, month, toString(due) AS due, toString(outlet) AS outlet,
-       status = 'cancelled' AS gone, toUnixTimestamp64Milli(counted_at) AS ms, reinterpretAsInt64(amount) AS amount_e4
+       status = 'cancelled' AS gone, toUnixTimestamp64Milli(counted_at) AS ms, reinterpretAsInt64(amount) AS amount_e4,
+       toString(blocks) AS counted
 FROM stay_month WHERE $where ORDER BY counted_at, event_id"""
 
 _KINDS: dict[str, type[StayEvent]] = {
@@ -70,3 +77,47 @@ def _fields(kind: Any, row: Row) -> dict[str, Any]:
     fields = {name: row[name] for name in kind.__struct_fields__ if name in row}
     lacking = {name: None for name in _MAY_LACK if fields.get(name, 0) < 0}
     return {**fields, **lacking, "id": row["event_id"], "time": row["ms"]}
+
+
+class Kind(NamedTuple):
+    """Something that stores charge for, and where the books have what was said of it."""
+
+    triggers: tuple[str, ...]
+    name: str
+    """The column of their names."""
+    words: str
+    event: Callable[[Row], StoreEvent]
+
+
+KINDS = STAYS, CARRIED, COUNTED = (
+    Kind(OF_STAYS, "stay", STAY_EVENTS, stay_event),
+    Kind(("hauled",), "haul", HAULS, haul),
+    Kind(("stay_month",), "name", MONTHS, month),
+)
+"""Months last: they look at what the stays of the same customers come to."""
+
+
+def told(client: Client, kind: Kind, names: Sequence[str], where: str) -> dict[str, list[Row]]:
+    """What was said of some stays, hauls or months, by their names, in order."""
+    sql = kind.words.replace("$where", f"{kind.name} IN {{names:Array(String)}} AND {where}")
+    found: dict[str, list[Row]] = {}
+    for row in rows(client, sql, names=list(names)):
+        found.setdefault(row["name"], []).append(row)
+    return found
+
+
+def _same(one: Said) -> Said:
+    return one
+
+
+def record(kind: Kind, words: Iterable[Row], otherwise: Callable[[Said], Said] = _same) -> Stay:
+    """A lane's record of which this was said, and for which nothing is booked. There has to be a word.
+
+    `otherwise`: what is taken to have been said instead.
+    """
+    stay = Stay("", 0, 0, said={}, booked={})
+    for row in words:
+        event = kind.event(row)
+        stay.key, stay.name = place_of(event)
+        stay.said[event.id] = otherwise(said(event, row["outlet"], b""))
+    return stay

@@ -11,7 +11,7 @@ from clickhouse_connect.driver.client import Client
 
 from deploy.rerating.compare import Comparison, Group, Sums, rated
 from deploy.rerating.read import NO_CHARGE, Days, Reader, Where
-from deploy.rerating.stores import Stores, in_months
+from deploy.rerating.stores import Stores, in_months, of_stores
 from flows.fees.current import FEES
 from flows.fees.model import OF_STORES, Fees
 from flows.governance.network import Network
@@ -62,7 +62,8 @@ class Answers:
         self._after = rerater(asked.books, asked.network, asked.fees)
         client = asked.connect()
         self._reader = Reader(client, self._after.facts, hubs(asked.network))
-        self._stores = Stores(client, asked.where, Assessor(self._after.tariffs, asked.network, asked.fees))
+        assessor = Assessor(self._after.tariffs, asked.network, asked.fees)
+        self._stores = Stores(client, asked.where, assessor, of_stores(client))
 
     def part(self, part: int, parts: int) -> dict[Group, Sums]:
         """The sums of one part of the charges."""
