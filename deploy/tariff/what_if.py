@@ -18,6 +18,7 @@ from deploy.terminal import table
 from flows.fees.current import FEES
 from flows.fees.model import OF_STORES
 from flows.governance.network import Network
+from flows.rating.held import held
 from flows.rating.model import Book
 from schemas.money import yuan
 from schemas.settings import Settings
@@ -49,6 +50,8 @@ def what_if(arguments: argparse.Namespace, connect: Connect, settings: Settings)
     after = [*standing, draft]
     for remark in _remarks(standing, after, draft):
         sys.stderr.write(f"{remark}\n")
+    if arguments.prices_of:
+        after = [held(book, day_of(arguments.prices_of)) for book in after]
     asked = Question(partial(connect, LONG), on(Days(first, last)), after, network, by)
     found = compare(asked, progress())
     if not found.groups:

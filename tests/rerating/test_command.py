@@ -90,6 +90,21 @@ def test_a_published_version_alone_and_another_directory(run: Run, tmp_path: Pat
     )
 
 
+def test_prices_of_a_day_to_come(run: Run, tmp_path: Path) -> None:
+    book = Path(write(tmp_path / "book", "不变"))
+    old = 'file = "waybill.csv"\nshape = "flat"\neffective_from = 2025-01-01\n'
+    new = '[[table]]\nfee = "waybill"\nfile = "new.csv"\nshape = "flat"\neffective_from = '
+    toml = (book / "book.toml").read_text("utf-8")
+    again = f"{old}{new}2026-01-01\neffective_to = 2026-01-31\n{new.replace('new', 'newest')}2026-02-01\n"
+    (book / "book.toml").write_text(toml.replace(old, again), "utf-8")
+    for name, price in (("new", 3), ("newest", 2)):
+        (book / f"{name}.csv").write_text(f"price\n{price}\n", "utf-8")
+    for day, price in (("2025-12-31", 1), ("2026-01-01", 3), ("2026-02-01", 2)):
+        assert run("what-if", str(book), "--prices-of", day, "--rows", "0") == 0
+        (line,) = (line.split() for line in run.out.splitlines() if "waybill 面单费" in line)
+        assert (line[-2], line[-1]) == (f"{7 * price}.00", f"{7 * price - 7}.00")
+
+
 def test_what_these_sums_do_not_tell_is_said(run: Run, tmp_path: Path) -> None:
     book = Path(write(tmp_path / "book", "不变"))
     toml = (book / "book.toml").read_text("utf-8")

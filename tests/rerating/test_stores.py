@@ -202,7 +202,12 @@ def test_as_a_pricing_clerk_types_it(
     assert row[2:] == ["6", "6", "0", "0.00", "194.25", "194.25"]
     assert "it would change 6 charges" in run.err
     assert not sent
-    assert run("publish", written(tmp_path / "later", from_the_15th())) == 0
+    later = written(tmp_path / "later", from_the_15th())
+    assert run("what-if", later, "--rows", "1") == 0
+    assert run.out.splitlines()[-1].split()[-1] == "0.00", "these days had their own prices"
+    assert run("what-if", later, "--rows", "1", "--prices-of", "2025-11-15") == 0
+    assert run.out.splitlines()[-1].split()[-1] == "194.25"
+    assert run("publish", later) == 0
     assert "not backdated: of 0 charges of these fees and days none would change" in run.out
     assert len(sent) == 1
 
