@@ -12,12 +12,11 @@ from clickhouse_connect.driver.client import Client
 
 from dashboards.library import files_of_version, network_of, newest_directory, versions_in_force
 from dashboards.queries import rows
-from deploy.blocks import LANE
+from deploy.blocks import LANE, STORES
 from deploy.rerating.charged import Charged
 from deploy.rerating.compare import Bools, Lines, Rated, beside, column_of, differing, rate_by, summed
 from deploy.rerating.read import Reader, Sample
 from deploy.rerating.runs import BEGUN, RENEWED, STOPPED, Row, begins, counting, next_row, run_of, said
-from deploy.rerating.stores import is_of_stores
 from deploy.rerating.work import hubs, rerater
 from flows.fees.model import Fees
 from flows.governance.network import Network
@@ -82,7 +81,7 @@ class Follower:
         self._renew()
         if self.stopped():
             return 0
-        of_stores = {lane: ends for lane, ends in blocks.items() if is_of_stores(lane)}
+        of_stores = {lane: ends for lane, ends in blocks.items() if lane in STORES}
         for sample, after, unpriced in (
             self._parcels({lane: ends for lane, ends in blocks.items() if lane not in of_stores}),
             self._stores(of_stores),

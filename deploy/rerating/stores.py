@@ -4,7 +4,7 @@ Only rows of sealed blocks are read: so what was said and what was charged belon
 for the lane are those that it charged.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
@@ -12,11 +12,11 @@ import numpy as np
 from clickhouse_connect.driver.client import Client
 
 from dashboards.queries import rows
-from deploy.blocks import LANE, sealed, within
+from deploy.blocks import LANE, STORES, sealed, within
 from deploy.rerating.compare import Rated, beside
 from deploy.rerating.read import LAST, NO_CHARGE, Days, Sample, Where
-from deploy.rerating.words import KINDS, STAYS, Kind, record, told
-from flows.fees.model import OF_STORES, Due, Fees
+from deploy.rerating.words import COUNTED, KINDS, PAGE, STAYS, Kind, record, told
+from flows.fees.model import OF_STORES, Fees
 from flows.lifecycle.output import Output
 from flows.rating.rerate import Charges, Coded, Ints
 from flows.storage.assess import Assessor
@@ -24,10 +24,6 @@ from flows.storage.record import Booked, Said, Stay, last_day
 from schemas.limits import AHEAD
 from schemas.times import DAY, SHANGHAI_OFFSET, business_day, date_of, day_of
 
-FIRST_LANE, LAST_LANE = 2000, 2999
-"""Numbers of storage lanes."""
-PAGE = 2_000
-"""Stays that are in memory at once."""
 CHARGED = f"""
 SELECT waybill AS name, toString(fee) AS fee, part, toString(payer) AS payer, toString(origin) AS origin,
        toString(destination) AS destination, toInt32(business_date) AS day, reinterpretAsInt64(amount) AS amount
@@ -124,14 +120,9 @@ def in_months(days: Days) -> Days:
     return Days(first, None if last is None else min(LAST, last_day(date_of(min(max(last, 0), LAST)))))
 
 
-def is_of_stores(lane: int) -> bool:
-    """Whether a lane's charges are stores'."""
-    return FIRST_LANE <= lane <= LAST_LANE
-
-
 def of_stores(client: Client) -> dict[int, int]:
     """By storage lane, its newest sealed block."""
-    return {lane: n for lane, n in sealed(client).items() if is_of_stores(lane)}
+    return {lane: n for lane, n in sealed(client).items() if lane in STORES}
 
 
 class Stores:
@@ -140,16 +131,18 @@ class Stores:
 
     def __init__(self, client: Client, where: Where, assessor: Assessor, lanes: Mapping[int, int]) -> None:
         self._client, self._where, self._assessor = client, where, assessor
-        fees = assessor.fees
-        span = where.span({fee for due in fees.dues if due.trigger in OF_STORES for fee in due.fees})
-        self._any, self._sealed = bool(span and lanes), within(lanes)
-        self._days = in_months(span or Days())
-        self._passed = self._days_passed() if self._any else {}
+        self._sealed = within(lanes)
+        spans = {kind: where.span(self._fees(*kind.triggers)) for kind in KINDS}
+        self._kinds = (
+            [kind for kind in KINDS if spans[kind] or (kind is STAYS and spans[COUNTED])] if lanes else []
+        )
+        self._days = in_months(where.span(self._fees(*OF_STORES)) or Days())
+        self._passed = self._days_passed() if self._kinds else {}
 
     def part(self, part: int, parts: int) -> Iterator[Rated]:
         """One of `parts` of what was charged and of what would be, by customer: a page at a time."""
         months: Months = {}
-        for kind in KINDS if self._any else ():
+        for kind in self._kinds:
             for found in self._pages(kind, months, A_PART, part=part, parts=parts):
                 _add(months, found, self._assessor.fees)
                 yield _rated(
@@ -164,8 +157,11 @@ class Stores:
         return months
 
     def _days_passed(self) -> dict[int, int]:
-        fees = [fee for due in self._assessor.fees.dues if due.trigger == "stay_day" for fee in due.fees]
-        return {int(row["lane"]): int(row["day"]) for row in self._ask(PASSED, fees=fees)}
+        asked = self._ask(PASSED, fees=self._fees("stay_day"))
+        return {int(row["lane"]): int(row["day"]) for row in asked}
+
+    def _fees(self, *triggers: str) -> list[str]:
+        return [fee for due in self._assessor.fees.dues if due.trigger in triggers for fee in due.fees]
 
     def _pages(
         self, kind: Kind, months: Months, mine: str, **parameters: object
@@ -187,24 +183,21 @@ class Stores:
         """What these were charged in all these months, and what they would be."""
         dues = {due.name: due for due in self._assessor.fees.dues if due.trigger in kind.triggers}
         found: dict[What, Amounts] = {}
-        for row in self._charges(dues.values(), names):
+        for row in self._charges(kind, names):
             amounts = found.setdefault(What(**{name: row[name] for name in What._fields}), Amounts())
             amounts.before = (amounts.before or 0) + row["amount"]
         for name, words in told(self._client, kind, names, self._sealed).items():
-            stay, passed = (
-                record(kind, words, otherwise(months)),
-                self._passed.get(words[0]["seq"] >> LANE, 0),
-            )
+            stay = record(kind, words, otherwise(months))
+            passed = self._passed.get(words[0]["seq"] >> LANE, 0)
             for (due, part), booked in assessed(self._assessor, stay, passed).items():
                 if self._days.holds(day := business_day(booked.time)):
                     for fee in dues[due].fees:
                         found.setdefault(_what(name, fee, part, day, booked), Amounts()).after = booked.amount
         return found
 
-    def _charges(self, dues: Iterable[Due], names: Sequence[str]) -> list[dict[str, Any]]:
+    def _charges(self, kind: Kind, names: Sequence[str]) -> list[dict[str, Any]]:
         where = f"$sealed AND {self._days.sql} AND fee IN {{fees:Array(String)}} AND waybill IN {{names:Array(String)}}"
-        fees = [fee for due in dues for fee in due.fees]
-        return self._ask(CHARGED.replace("$where", where), fees=fees, names=list(names))
+        return self._ask(CHARGED.replace("$where", where), fees=self._fees(*kind.triggers), names=list(names))
 
 
 def _what(name: str, fee: str, part: str, day: int, booked: Booked) -> What:

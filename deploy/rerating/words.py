@@ -21,6 +21,8 @@ from schemas.events import (
 )
 from schemas.times import date_of
 
+PAGE = 2_000
+"""Stays that are asked for at once."""
 Row = Mapping[str, Any]
 _GOODS = "pieces, pallets, volume_cm3, weight_g, toString(source) AS source"
 STAY_EVENTS = f"""
@@ -101,8 +103,9 @@ def told(client: Client, kind: Kind, names: Sequence[str], where: str) -> dict[s
     """What was said of some stays, hauls or months, by their names, in order."""
     sql = kind.words.replace("$where", f"{kind.name} IN {{names:Array(String)}} AND {where}")
     found: dict[str, list[Row]] = {}
-    for row in rows(client, sql, names=list(names)):
-        found.setdefault(row["name"], []).append(row)
+    for start in range(0, len(names), PAGE):
+        for row in rows(client, sql, names=list(names[start : start + PAGE])):
+            found.setdefault(row["name"], []).append(row)
     return found
 
 

@@ -220,3 +220,45 @@ def from_the_15th() -> TariffPublished:
     files = tariff().files
     toml = files["book.toml"].replace(plain, ends + begins)
     return published({**files, "book.toml": toml, "held.csv": HELD})
+
+
+@pytest.mark.parametrize(
+    ("changed", "told"),
+    [
+        (
+            {"pallets": HELD},
+            [
+                ["storage", "仓储费", "2", "2", "0", "0.00", "120.00", "120.00"],
+                ["storage_month", "仓储月保底", "1", "1", "0", "500.00", "380.00", "-120.00"],
+            ],
+        ),
+        (
+            {"month": "customer,minimum\n,650.00\n"},
+            [["storage_month", "仓储月保底", "1", "1", "0", "500.00", "650.00", "150.00"]],
+        ),
+        (
+            {"delivery": "vehicle,temperature,price\n4.2m,,360.00\n"},
+            [["city_delivery", "同城配送费", "1", "1", "0", "350.00", "360.00", "10.00"]],
+        ),
+    ],
+    ids=["a dearer day", "a greater least", "a dearer tour"],
+)
+def test_a_publication_tells_what_it_changes_and_nothing_else(
+    store: Store,
+    empty: Client,
+    sent: list[bytes],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    changed: dict[str, str],
+    told: list[list[str]],
+) -> None:
+    books = Books(empty).until("29日09:00").take(haul("29日08:30 同城配送 冷冻 4.2m"))
+    books.take(*story("29日08:00 入库 按托盘 12板 冷冻")).until("30日09:00").take(happening("30日09:00 出库"))
+    books.until("31日12:00")
+    sealed(books.take(*counted(books)))
+    run = Run(store.url, capsys)
+    assert run("publish", written(tmp_path / "book", tariff(**changed))) == 1
+    lines = [line.split() for line in run.out.splitlines()]
+    at = next(n for n, words in enumerate(lines) if words[:2] == ["费用", "fee"])
+    assert sorted(lines[at + 1 : -1]) == told
+    assert not sent
