@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from clickhouse_connect.driver.client import Client
 
 SEALED = "SELECT lane, max(n) - 1 AS n FROM block GROUP BY lane HAVING n > 0 ORDER BY lane"
+STORES = range(2000, 3000)
+"""Numbers of storage lanes."""
 LANE = 32
 """`seq` is the lane's number shifted by this many bits, and the block's number."""
 

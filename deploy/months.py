@@ -12,7 +12,7 @@ import msgspec
 from clickhouse_connect.driver.client import Client
 
 from dashboards.words import yuan_of
-from deploy.blocks import within
+from deploy.blocks import STORES, within
 from deploy.recall.complete import Complete, complete
 from flows.fees.current import FEES
 from flows.fees.model import Due
@@ -23,8 +23,6 @@ from schemas.settings import Settings
 from schemas.times import business_day, date_of
 from sinks.kafka import Records
 
-FIRST, LAST = 2000, 2999
-"""Numbers of storage lanes."""
 _AS_OF = "reverses = toFixedString('', 16)"
 SUMS = """
 SELECT toString(payer) AS customer, toStartOfMonth(business_date) AS month, min(toString(origin)) AS outlet,
@@ -52,13 +50,13 @@ def run(settings: Settings, client: Client, by: str) -> list[str]:
 
 
 def _lanes(settings: Settings) -> range:
-    return range(FIRST, FIRST + settings.stay_lanes)
+    return STORES[: settings.stay_lanes]
 
 
 def due(settings: Settings, client: Client, books: Complete, by: str) -> Iterator[MonthStored]:
     """Words about months that are over and either untold or changed since."""
     reached = min(books.times[lane] for lane in _lanes(settings))
-    blocks = {lane: n for lane, n in books.blocks.items() if FIRST <= lane <= LAST}
+    blocks = {lane: n for lane, n in books.blocks.items() if lane in STORES}
     since = date_of(business_day(reached - settings.oldest) + 1).replace(day=1)
     until = date_of(business_day(reached)).replace(day=1)
     for one in FEES.dues:

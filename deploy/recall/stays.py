@@ -5,7 +5,6 @@ The same for goods in stores as `deploy.recall.finding` and `deploy.recall.books
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
 
 import msgspec
 from clickhouse_connect.driver.client import Client
@@ -13,30 +12,17 @@ from clickhouse_connect.driver.client import Client
 from deploy.recall.books import CHARGES, Row, TwiceChargedError, charges
 from deploy.recall.complete import Complete
 from deploy.recall.finding import CHARGED, Publication, limits_of, pages, touched_by
+from deploy.rerating.words import STAY_EVENTS, stay_event
 from flows.fees.current import FEES
 from flows.fees.model import OF_STAYS
-from schemas.events import (
-    Awaited,
-    StayClosed,
-    StayEvent,
-    StayMeasured,
-    StayMoved,
-    StayOpened,
-    StayRecalled,
-    StayReduced,
-)
+from schemas.events import Awaited, StayRecalled
 from schemas.identity import content_id
 
 _DUES = [due.name for due in FEES.dues if due.trigger in OF_STAYS]
 _FEES = [fee for due in FEES.dues if due.trigger in OF_STAYS for fee in due.fees]
 _PRICES = {due.price for due in FEES.dues if due.trigger in OF_STAYS}
 QUESTIONS = {
-    "stay_event": """
-        SELECT stay AS name, seq, event_id, toString(kind) AS kind, toUnixTimestamp64Milli(event_time) AS ms,
-               toString(site) AS site, customer, toString(billing) AS billing, toString(temperature) AS temperature,
-               toString(zone) AS zone, toString(vehicle) AS vehicle, plate, pallet, lot, pieces, pallets, volume_cm3,
-               weight_g, toString(source) AS source, device
-        FROM stay_event WHERE $where ORDER BY event_time, event_id""",
+    "stay_event": STAY_EVENTS,
     "charge": CHARGES.replace("$name", "name").replace("$where", "$where AND fee IN {fees:Array(String)}"),
     "waiting": """
         SELECT waybill AS name, toString(fee) AS due, part, toString(argMax(reason, (seq, line))) AS why FROM waiting
@@ -105,33 +91,12 @@ def _recalled(stay: str, cause: str, rows: Mapping[str, Sequence[Row]], complete
         time=complete.time_of(max(row["seq"] for row in rows["stay_event"])),
         stay=stay,
         cause=cause,
-        facts=tuple(_fact(stay, row) for row in rows["stay_event"]),
+        facts=tuple(map(stay_event, rows["stay_event"])),
         charged=charged,
         doubled=doubled,
         waits=tuple(Awaited(due=row["due"], part=row["part"], reason=row["why"]) for row in rows["waiting"]),
     )
     return msgspec.structs.replace(made, id=content_id("recalled", msgspec.json.encode(made)))
-
-
-_KINDS: dict[str, type[StayEvent]] = {
-    "opened": StayOpened,
-    "measured": StayMeasured,
-    "reduced": StayReduced,
-    "moved": StayMoved,
-    "closed": StayClosed,
-}
-_MAY_LACK = ("pallets", "volume_cm3", "weight_g")
-
-
-def _fact(stay: str, row: Row) -> StayEvent:
-    """An event as it was said; what says nothing has its default."""
-    kind = _KINDS[row["kind"]]
-    own: dict[str, Any] = {"id": row["event_id"], "time": row["ms"], "stay": stay}
-    fields = {name: row[name] for name in kind.__struct_fields__ if name in row}
-    fields |= {name: None for name in _MAY_LACK if fields.get(name, 0) < 0}
-    if kind is StayReduced and not fields["pieces"]:
-        fields["pieces"] = None
-    return kind(**own | fields)
 
 
 # Which have to come back

@@ -1,6 +1,7 @@
 """What charges come to by other tariffs, beside what was charged: sums by fee, line, party and customer."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -14,13 +15,16 @@ DIMENSIONS = {
     "line": ("线路", "line"),
     "outlet": ("付款方", "payer"),
     "customer": ("客户", "customer"),
+    "origin": ("始发网点、仓库", "origin, store"),
 }
-"""By what sums are made, in Chinese and English; the outlet is the one that pays."""
+"""By what sums are made, in Chinese and English. The outlet is the one that pays; what a store charges begins there."""
 Group = tuple[str, ...]
+Bools = np.ndarray[Any, np.dtype[np.bool_]]
 
 
 class Sums(msgspec.Struct):
-    """Charges and money units. A reversal counts as one charge less, on both sides."""
+    """Charges and money units. A reversal counts as one charge less, on both sides. What a store would only charge
+    afterwards counts as a charge of nothing before."""
 
     charges: int = 0
     changed: int = 0
@@ -66,23 +70,27 @@ class Rated(msgspec.Struct, frozen=True):
 
 def rated(sample: Sample, rerater: Rerater) -> Rated:
     """Ask what every row comes to now."""
-    return rated_by(sample, np.zeros(len(sample.signs), np.int64), {0: rerater})
+    return beside(sample, *rate_by(sample, np.zeros(len(sample.signs), np.int64), {0: rerater}))
 
 
-def rated_by(sample: Sample, ways: Ints, reraters: Mapping[int, Rerater]) -> Rated:
-    """The same, each row asked of the one that `ways` names."""
+def rate_by(sample: Sample, ways: Ints, reraters: Mapping[int, Rerater]) -> tuple[Ints, Bools]:
+    """What rows come to, money units without sign, and whether they have no price; `ways`: which one is asked."""
     after, state = np.zeros_like(sample.signs), np.zeros_like(sample.signs)
     for way, rerater in reraters.items():
         rows = np.flatnonzero(ways == way)
         if len(rows):
             after[rows], state[rows] = rerater.rate(sample.charges.take(rows))
-    before = sample.charges.amounts * sample.signs
-    after = after * sample.signs
+    return after, state == UNPRICED
+
+
+def beside(sample: Sample, after: Ints, unpriced: Bools) -> Rated:
+    """A sample with what its rows come to, in money units, unsigned, and whether they have no price."""
+    before, after = sample.charges.amounts * sample.signs, after * sample.signs
     _, backwards, of = np.unique(sample.keys[::-1], return_index=True, return_inverse=True)
     last, of = len(of) - 1 - backwards, of[::-1]
     net = np.zeros(len(last), np.int64)
     np.add.at(net, of, after - before)
-    return Rated(sample, before, after, (state == UNPRICED) * sample.signs, net, last, of)
+    return Rated(sample, before, after, unpriced * sample.signs, net, last, of)
 
 
 def differing(found: Rated) -> Ints:
@@ -152,7 +160,13 @@ def column_of(sample: Sample, name: str, lines: Lines) -> Coded:
     charges = sample.charges
     if name == "line":
         return lines.of(charges.origins, charges.destinations)
-    return {"fee": charges.fees, "outlet": sample.payers, "customer": sample.customers}[name]
+    columns = {
+        "fee": charges.fees,
+        "outlet": sample.payers,
+        "customer": sample.customers,
+        "origin": charges.origins,
+    }
+    return columns[name]
 
 
 def summed(found: Rated, by: Sequence[Coded]) -> Iterator[tuple[Group, tuple[int, ...]]]:

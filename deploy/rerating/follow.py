@@ -12,7 +12,9 @@ from clickhouse_connect.driver.client import Client
 
 from dashboards.library import files_of_version, network_of, newest_directory, versions_in_force
 from dashboards.queries import rows
-from deploy.rerating.compare import Lines, Rated, column_of, differing, rated_by, summed
+from deploy.blocks import LANE, STORES
+from deploy.rerating.charged import Charged
+from deploy.rerating.compare import Bools, Lines, Rated, beside, column_of, differing, rate_by, summed
 from deploy.rerating.read import Reader, Sample
 from deploy.rerating.runs import BEGUN, RENEWED, STOPPED, Row, begins, counting, next_row, run_of, said
 from deploy.rerating.work import hubs, rerater
@@ -21,6 +23,7 @@ from flows.governance.network import Network
 from flows.rating.book import read_book
 from flows.rating.model import Book
 from flows.rating.rerate import Coded, Ints, Rerater
+from flows.storage.assess import Assessor
 from sinks import columns, tables
 from sinks.encode import Encoded, encode
 
@@ -78,11 +81,13 @@ class Follower:
         self._renew()
         if self.stopped():
             return 0
-        _, network = self._rerater(self.run[-1])
-        facts = set[str]().union(*(self._rerater(row)[0].facts for row in self.run))
-        sample = Reader(self._reader, facts, hubs(network)).as_charged(blocks)
-        for made in self._encoded(sample):
-            self._insert(*made)
+        of_stores = {lane: ends for lane, ends in blocks.items() if lane in STORES}
+        for sample, after, unpriced in (
+            self._parcels({lane: ends for lane, ends in blocks.items() if lane not in of_stores}),
+            self._stores(of_stores),
+        ):
+            for made in self._encoded(sample, after, unpriced):
+                self._insert(*made)
         self._done |= {lane: last for lane, (_, last) in blocks.items()}
         self._sure |= set(blocks)
         return sum(last - first + 1 for first, last in blocks.values())
@@ -114,18 +119,40 @@ class Follower:
             self._made[key] = rerater([*standing, self._read(network)], network, self._fees), network
         return self._made[key]
 
-    def _encoded(self, sample: Sample) -> Iterator[tuple[int, Encoded]]:
-        """The rows of each block that has charges, in order."""
-        known, of = np.unique(sample.known, return_inverse=True)
-        ways = np.array(
-            [counting(self.run, seq >> 32, seq & 0xFFFFFFFF) for seq in known.tolist()], np.int64
+    def _parcels(self, blocks: Mapping[int, tuple[int, int]]) -> tuple[Sample, Ints, Bools]:
+        """What was charged in blocks of parcels, and what that comes to."""
+        _, network = self._rerater(self.run[-1])
+        facts = set[str]().union(*(self._rerater(row)[0].facts for row in self.run))
+        sample = Reader(self._reader, facts, hubs(network)).as_charged(blocks)
+        ways = self._ways(sample.known)
+        return sample, *rate_by(sample, ways, {way: self._rerater(self.run[way])[0] for way in _each(ways)})
+
+    def _stores(self, blocks: Mapping[int, tuple[int, int]]) -> tuple[Sample, Ints, Bools]:
+        """The same of stores."""
+        charged = Charged(self._reader, blocks, self._fees)
+        ways = self._ways(charged.sample.known)
+        return charged.sample, *charged.rate(
+            ways, {way: self._assessor(self.run[way]) for way in _each(ways)}
+        )
+
+    def _assessor(self, row: Row) -> Assessor:
+        rates, network = self._rerater(row)
+        return Assessor(rates.tariffs, network, self._fees)
+
+    def _ways(self, known: Ints) -> Ints:
+        """Which of the run's rows counts for blocks."""
+        seqs, of = np.unique(known, return_inverse=True)
+        ways: Ints = np.array(
+            [counting(self.run, seq >> LANE, seq & (1 << LANE) - 1) for seq in seqs.tolist()], np.int64
         )[of]
-        makers = {way: self._rerater(self.run[way])[0] for way in np.unique(ways).tolist()}
+        return ways
+
+    def _encoded(self, sample: Sample, after: Ints, unpriced: Bools) -> Iterator[tuple[int, Encoded]]:
+        """The rows of each block that has charges, in order."""
         for seq in np.unique(sample.seqs).tolist():
             here = np.flatnonzero(sample.seqs == seq)
-            block = sample.take(here)
-            found = rated_by(block, ways[here], makers)
-            _, network = self._rerater(self.run[counting(self.run, seq >> 32, seq & 0xFFFFFFFF)])
+            found = beside(sample.take(here), after[here], unpriced[here])
+            _, network = self._rerater(self.run[counting(self.run, seq >> LANE, seq & (1 << LANE) - 1)])
             yield seq, _rows(self.version, seq, found, network)
 
     def _insert(self, seq: int, made: Encoded) -> None:
@@ -163,6 +190,11 @@ def stop(reader: Client, writer: Client, version: str, by: str) -> None:
     row = next_row(run, version, last.name, STOPPED, last.books, last.network, after, by)
     if said(reader, writer, row)[-1].status != STOPPED:
         stop(reader, writer, version, by)
+
+
+def _each(ways: Ints) -> list[int]:
+    found: list[int] = np.unique(ways).tolist()
+    return found
 
 
 def _count(client: Client, run: str, seq: int) -> int:

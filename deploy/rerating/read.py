@@ -7,7 +7,7 @@ end of its block; a reversal has those of the charge that it takes back.
 
 import datetime as dt
 import io
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -27,8 +27,8 @@ LAST = day_of(dt.date(2149, 6, 6))
 """The last day that ClickHouse's `Date` has."""
 NO_CHARGE = "toFixedString('', 16)"
 _OF_STAYS = ", ".join(f"'{fee}'" for due in FEES.dues if due.trigger in OF_STORES for fee in due.fees)
-OF_PARCELS = f"fee NOT IN ({_OF_STAYS})"
-"""What goods in a store cost depends on their days there, which are not read here."""
+OF_PARCELS, OF_STORES_ALONE = f"fee NOT IN ({_OF_STAYS})", f"fee IN ({_OF_STAYS})"
+"""What stores charge depends on days there and months, which are not read here but by `deploy.rerating.stores`."""
 SETTINGS: dict[str, Any] = {
     "output_format_arrow_low_cardinality_as_dictionary": 1,
     "output_format_arrow_string_as_string": 1,
@@ -79,6 +79,49 @@ class Days(msgspec.Struct, frozen=True):
         ]
         return " AND ".join(days) or "true"
 
+    def holds(self, day: int) -> bool:
+        """Whether a day is one of them."""
+        return (self.first is None or self.first <= day) and (self.last is None or day <= self.last)
+
+
+class Where(msgspec.Struct, frozen=True):
+    """A condition on charges: cases of fees (none: of any fee) and days. Without a case there is no such charge."""
+
+    cases: tuple[tuple[tuple[str, ...], Days], ...]
+
+    @property
+    def sql(self) -> str:
+        """The same for the store."""
+        return f"({' OR '.join(_case(fees, days) for fees, days in self.cases) or 'false'})"
+
+    def holds(self, fee: str, day: int) -> bool:
+        """Whether it holds for a charge."""
+        return any((not fees or fee in fees) and days.holds(day) for fees, days in self.cases)
+
+    def span(self, fees: Container[str]) -> Days | None:
+        """The days from the first to the last on which it may hold for some fees; None: it never does."""
+        own = [days for named, days in self.cases if not named or any(fee in fees for fee in named)]
+        if not own:
+            return None
+        firsts, lasts = [days.first for days in own], [days.last for days in own]
+        return Days(
+            None if None in firsts else min(day for day in firsts if day is not None),
+            None if None in lasts else max(day for day in lasts if day is not None),
+        )
+
+
+def _case(fees: Sequence[str], days: Days) -> str:
+    names = ", ".join(f"'{fee}'" for fee in fees)
+    return f"fee IN ({names}) AND {days.sql}" if fees else days.sql
+
+
+def on(days: Days) -> Where:
+    """Charges of any fee on some days."""
+    return Where((((), days),))
+
+
+EVERYTHING = on(Days())
+
 
 def in_force(where: str) -> str:
     """Charges of parcels that are in force, of those that a condition on fee and business date names."""
@@ -90,13 +133,14 @@ FROM charge WHERE {where} AND reverses = {NO_CHARGE}
   AND charge_id NOT IN (SELECT reverses FROM charge WHERE {where} AND reverses != {NO_CHARGE})"""
 
 
-def of_blocks(blocks: Mapping[int, tuple[int, int]], count: str) -> str:
-    """Parcels' charges and reversals in blocks, by lane: the first and the last. `count`: how a charge names one."""
+def of_blocks(blocks: Mapping[int, tuple[int, int]], count: str = "''", of: str = OF_PARCELS) -> str:
+    """Charges and reversals in blocks, by lane: the first and the last. `count`: how a charge names one; `of`: a
+    condition on their fees."""
     last, after = (
         {lane: n for lane, (_, n) in blocks.items()},
         {lane: n - 1 for lane, (n, _) in blocks.items()},
     )
-    where = f"{OF_PARCELS} AND {within(last, after)}"
+    where = f"{of} AND {within(last, after)}"
     reversals = f"FROM charge WHERE {where} AND reverses != {NO_CHARGE}"
     return f"""
 SELECT seq, seq AS known, line, toInt8(1) AS sign, waybill, fee, part, payer, amount, business_date, origin,
@@ -124,14 +168,14 @@ class Reader:
         self._hubs = sorted(hubs)
         self._counts = counts_of(client) if "month_parcels" in self._facts else None
 
-    def in_force(self, where: str, part: int = 0, parts: int = 1) -> Sample:
-        """One of `parts` of the charges in force, by waybill. `where`: a condition on fee and business date."""
+    def in_force(self, where: Where, part: int = 0, parts: int = 1) -> Sample:
+        """One of `parts` of the parcels' charges in force, by waybill."""
         mine = f"cityHash64(waybill) % {parts} = {part}"
-        source = in_force(f"{where} AND {mine}" if parts > 1 else where)
+        source = in_force(f"{where.sql} AND {mine}" if parts > 1 else where.sql)
         of_these = (
             mine
-            if parts > 1 or where == Days().sql
-            else f"waybill IN (SELECT waybill FROM charge WHERE {where})"
+            if parts > 1 or where == EVERYTHING
+            else f"waybill IN (SELECT waybill FROM charge WHERE {where.sql})"
         )
         order = f"""
 LEFT JOIN (SELECT waybill, argMax((event_id, customer, payment), (event_time, event_id)) AS newest

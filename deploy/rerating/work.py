@@ -10,7 +10,8 @@ from typing import NamedTuple
 from clickhouse_connect.driver.client import Client
 
 from deploy.rerating.compare import Comparison, Group, Sums, rated
-from deploy.rerating.read import NO_CHARGE, Days, Reader
+from deploy.rerating.read import NO_CHARGE, Days, Reader, Where
+from deploy.rerating.stores import Stores, in_months, of_stores
 from flows.fees.current import FEES
 from flows.fees.model import OF_STORES, Fees
 from flows.governance.network import Network
@@ -19,6 +20,7 @@ from flows.rating.model import Book
 from flows.rating.rerate import Rerater
 from flows.rating.tariffs import Tariffs
 from flows.rating.touched import Spans
+from flows.storage.assess import Assessor
 
 EACH = 250_000
 """Charges in a part."""
@@ -44,7 +46,7 @@ class Question(NamedTuple):
     another process as it is, so `connect` has to be a function that has a name there."""
 
     connect: Connect
-    where: str
+    where: Where
     books: Sequence[Book]
     """In order of publication."""
     network: Network
@@ -58,18 +60,23 @@ class Answers:
     def __init__(self, asked: Question) -> None:
         self._asked = asked
         self._after = rerater(asked.books, asked.network, asked.fees)
-        self._reader = Reader(asked.connect(), self._after.facts, hubs(asked.network))
+        client = asked.connect()
+        self._reader = Reader(client, self._after.facts, hubs(asked.network))
+        assessor = Assessor(self._after.tariffs, asked.network, asked.fees)
+        self._stores = Stores(client, asked.where, assessor, of_stores(client))
 
     def part(self, part: int, parts: int) -> dict[Group, Sums]:
         """The sums of one part of the charges."""
         found = Comparison(self._asked.by, self._asked.network)
         found.add(rated(self._reader.in_force(self._asked.where, part, parts), self._after))
+        for some in self._stores.part(part, parts):
+            found.add(some)
         return found.groups
 
 
 def compare(asked: Question, progress: Progress, processes: int = 0) -> Comparison:
     """The answer. `processes`: 0: one more than there are cores, because one always waits for the store."""
-    parts = -(-count_of(asked.connect(), asked.where) // EACH)
+    parts = max(1, -(-count_of(asked.connect(), asked.where) // EACH))
     comparison = Comparison(asked.by, asked.network)
     several = min(processes or (os.cpu_count() or 1) + 1, parts, MOST)
     answers = _beside(asked, parts, several) if several > 1 else _alone(asked, parts)
@@ -107,9 +114,9 @@ def _part(part: int, parts: int) -> dict[Group, Sums]:
     return _answers[0].part(part, parts)
 
 
-def count_of(client: Client, where: str) -> int:
-    """Charges of a condition on fee and business date, without reversals."""
-    sql = f"SELECT count() FROM charge WHERE {where} AND reverses = {NO_CHARGE}"
+def count_of(client: Client, where: Where) -> int:
+    """Charges of a condition, without reversals."""
+    sql = f"SELECT count() FROM charge WHERE {where.sql} AND reverses = {NO_CHARGE}"
     return int(client.query(sql).result_rows[0][0])
 
 
@@ -118,6 +125,7 @@ def waiting(client: Client, prices: Mapping[str, Spans], fees: Fees) -> int:
     cases = [
         f"fee = '{due.name}' AND {Days(first, last).sql}"
         for due in fees.dues
+        if due.trigger not in OF_STORES
         for first, last in prices.get(due.price, ())
     ]
     where = " OR ".join(cases).replace("business_date", "toDate(since, 'Asia/Shanghai')") or "false"
@@ -125,17 +133,20 @@ def waiting(client: Client, prices: Mapping[str, Spans], fees: Fees) -> int:
     return int(client.query(sql).result_rows[0][0])
 
 
-def of_touched(prices: Mapping[str, Spans], fees: Fees, *, parcels: bool = True) -> str:
-    """The condition of charges of parcels (or all others) that changed prices may touch: `flows.rating.touched`."""
+def of_touched(prices: Mapping[str, Spans], fees: Fees, *, stores: bool | None = None) -> Where:
+    """The condition of charges that changed prices may touch: `flows.rating.touched`.
+
+    `stores`: True: only what stores charge, False: only what parcels are charged.
+    """
     by_name = {due.name: due for due in fees.dues}
-    cases = []
+    cases: list[tuple[tuple[str, ...], Days]] = []
     for due in fees.dues:
         base = by_name[due.share_of] if due.share_of else due
-        price = base.price if (base.trigger not in OF_STORES) == parcels else ""
-        for first, last in prices.get(price, ()):
-            names = ", ".join(f"'{fee}'" for fee in due.fees)
-            cases.append(f"fee IN ({names}) AND {Days(first, last).sql}")
-    return f"({' OR '.join(cases) or 'false'})"
+        if stores is None or (base.trigger in OF_STORES) == stores:
+            cases += [(due.fees, Days(*span)) for span in prices.get(base.price, ())]
+            of_month = by_name[due.month_of].price if due.month_of else ""
+            cases += [(due.fees, in_months(Days(*span))) for span in prices.get(of_month, ())]
+    return Where(tuple(cases))
 
 
 def newly_priced(books: Iterable[Book], after: Iterable[Book]) -> list[str]:

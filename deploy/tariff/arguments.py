@@ -91,6 +91,12 @@ def _what_if(one: argparse.ArgumentParser) -> None:
     one.add_argument(
         "--by", default="fee", help=f"how sums are made, some of {','.join(DIMENSIONS)}; default: fee"
     )
+    one.add_argument(
+        "--prices-of",
+        type=day,
+        metavar="DAY",
+        help="every day by the prices that are valid on this one, as those of next month; default: each by its own",
+    )
     one.add_argument("--csv", type=Path, metavar="FILE", help="write every sum there, amounts in yuan")
     one.add_argument(
         "--rows", type=int, default=40, help="sums that are shown, the largest differences; 0: all"

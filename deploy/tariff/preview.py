@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from functools import partial
 
 from deploy.commands.where import LONG
-from deploy.rerating.work import Question, compare, count_of, of_touched, waiting
+from deploy.rerating.work import Question, compare, of_touched, waiting
 from deploy.tariff.opening import Connect
 from deploy.tariff.what_if import not_counted, progress, told
 from flows.fees.current import FEES
@@ -39,12 +39,6 @@ def agreed(
     asked = Question(partial(connect, LONG), of_touched(prices, FEES), after, network, ["fee"])
     found = compare(asked, progress())
     total = found.total
-    unknown = count_of(client, of_touched(prices, FEES, parcels=False))
-    if unknown:
-        _say(
-            f"{counted(unknown, 'charge of goods in store is', 'charges of goods in store are')} "
-            "of fees and days whose prices change: by how much is not known"
-        )
     priced = {table.fee for book in after for table in book.tables}
     if waits := waiting(client, {fee: days for fee, days in prices.items() if fee in priced}, FEES):
         _say(
@@ -55,10 +49,10 @@ def agreed(
         _say("backdated: of days already charged this would change")
         for line in told(found, network, 0):
             _say(line)
-    elif not unknown:
+    else:
         _say(f"not backdated: of {counted(total.charges, 'charge')} of these fees and days none would change")
         return True
-    return yes or _asked(total.changed + unknown)
+    return yes or _asked(total.changed)
 
 
 def _asked(changed: int) -> bool:

@@ -11,13 +11,14 @@ from pathlib import Path
 from dashboards.words import FEES as LABELS
 from deploy.commands.where import LONG
 from deploy.rerating.compare import DIMENSIONS, Comparison, Sums
-from deploy.rerating.read import Days
+from deploy.rerating.read import Days, on
 from deploy.rerating.work import Progress, Question, compare, newly_priced
 from deploy.tariff.opening import Connect, books_in_force, network_for, open_book
 from deploy.terminal import table
 from flows.fees.current import FEES
 from flows.fees.model import OF_STORES
 from flows.governance.network import Network
+from flows.rating.held import held
 from flows.rating.model import Book
 from schemas.money import yuan
 from schemas.settings import Settings
@@ -33,7 +34,8 @@ NUMBERS = (
 )
 
 
-_PRICED = tuple(due for due in FEES.dues if due.price)
+_OF_STORES = {due.price for due in FEES.dues if due.trigger in OF_STORES}
+"""Their lane's rules say what they come to, whether they were charged or not."""
 
 
 def what_if(arguments: argparse.Namespace, connect: Connect, settings: Settings) -> int:  # noqa: ARG001
@@ -48,7 +50,9 @@ def what_if(arguments: argparse.Namespace, connect: Connect, settings: Settings)
     after = [*standing, draft]
     for remark in _remarks(standing, after, draft):
         sys.stderr.write(f"{remark}\n")
-    asked = Question(partial(connect, LONG), Days(first, last).sql, after, network, by)
+    if arguments.prices_of:
+        after = [held(book, day_of(arguments.prices_of)) for book in after]
+    asked = Question(partial(connect, LONG), on(Days(first, last)), after, network, by)
     found = compare(asked, progress())
     if not found.groups:
         sys.stdout.write("no charges in this period\n")
@@ -84,18 +88,14 @@ def progress() -> Progress:
 def _remarks(standing: Sequence[Book], after: Sequence[Book], draft: Book) -> Iterator[str]:
     """What these sums do not tell."""
     yield from not_counted(standing, after)
-    if any(
-        due.price in {table.fee for table in draft.tables} and due.trigger in OF_STORES for due in _PRICED
-    ):
-        yield "warning: charges of goods in store are left out: only their lane can rate them"
     policies = [book.policy for book in standing if book.policy is not None]
     if draft.policy is not None and policies and policies[-1] != draft.policy:
         yield "warning: the book has another weight policy: weights stay as they were adopted"
 
 
 def not_counted(standing: Sequence[Book], after: Sequence[Book]) -> Iterator[str]:
-    """Of fees that only the new book prices, that no sum tells of them; where no book stands, all are new."""
-    for fee in newly_priced(standing, after) if standing else ():
+    """Of parcels' fees that only the new book prices, that no sum tells of them; where no book stands, all are new."""
+    for fee in sorted({*newly_priced(standing, after)} - _OF_STORES) if standing else ():
         yield f"warning: {fee} has no price in force: nothing was charged for it, so it is not counted"
 
 

@@ -19,10 +19,10 @@ from tests.storage.world import Store, tariff
 class Books(Store):
     """A lane of stays that writes into a store, beside a parcel lane that writes what is published."""
 
-    def __init__(self, client: Client) -> None:
+    def __init__(self, client: Client, book: TariffPublished | None = None, *, patient: bool = False) -> None:
         self.client, self.documents, self.writer = client, Lane(client), Writer(client, 2000)
         self.upto = {f"{CONTROL.name}:0": 0, "waybook.stays:0": 0}
-        super().__init__(tariff())
+        super().__init__(book or tariff(), patient=patient)
 
     def take(self, *events: Event | bytes) -> Self:
         """A block, after which the parcel lane has read what was published, too."""

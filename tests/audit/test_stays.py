@@ -1,13 +1,14 @@
 """The storage flow's own books: the auditor comes to the same."""
 
 import random
+from collections.abc import Sequence
 
 import msgspec
 import pytest
 from clickhouse_connect.driver.client import Client
 
 from deploy.audit import run
-from schemas.events import StayEvent, TariffWithdrawn
+from schemas.events import Event, StayEvent, TariffWithdrawn
 from schemas.times import HOUR
 from tests.audit.stays import Books
 from tests.storage.world import Store, happening, moment, story, tariff, tick
@@ -18,7 +19,17 @@ DEARER = (
 )
 
 
-def eventful(books: Books, seed: int, stays: int = 30) -> Books:
+PUBLISHED: Sequence[tuple[int, Event]] = (
+    (moment("16日12:00"), tariff(pallets=DEARER)),
+    (moment("18日12:00"), tariff()),
+    (moment("22日12:00"), TariffWithdrawn(id="w", time=moment("22日12:00"), version=tariff().version)),
+)
+"""With their times: a dearer book, the plain one again, and that is withdrawn."""
+
+
+def eventful(
+    books: Books, seed: int, stays: int = 30, documents: Sequence[tuple[int, Event]] = PUBLISHED
+) -> Books:
     """Many stays over many days, with late, repeated and disordered events, and prices that change."""
     r = random.Random(seed)
     told: list[tuple[int, StayEvent]] = []
@@ -49,11 +60,7 @@ def eventful(books: Books, seed: int, stays: int = 30) -> Books:
             late = r.choice([0, 0, 0, r.randint(0, 60)])
             told += [(event.time + late * HOUR, event)] * r.choice([1, 1, 2])
     told.sort(key=lambda one: (one[0], one[1].id))
-    published = [
-        (moment("16日12:00"), tariff(pallets=DEARER)),
-        (moment("18日12:00"), tariff()),
-        (moment("22日12:00"), TariffWithdrawn(id="w", time=moment("22日12:00"), version=tariff().version)),
-    ]
+    published = list(documents)
     while told:
         some = [one for one in told[: r.randint(1, 6)] if one[0] < told[0][0] + 12 * HOUR]
         told = told[len(some) :]

@@ -17,7 +17,7 @@ from clickhouse_connect.driver.client import Client
 
 from deploy.commands.where import LONG
 from deploy.rerating.compare import rated
-from deploy.rerating.read import Days, Reader
+from deploy.rerating.read import EVERYTHING, Reader
 from deploy.rerating.work import Question, compare, hubs, rerater
 from flows.fees.current import FEES
 from flows.governance.network import Network, read_network
@@ -104,7 +104,7 @@ def main() -> None:
         sys.stdout.flush()
         asked = Question(
             partial(connect, Settings(clickhouse=store.url), LONG),
-            Days().sql,
+            EVERYTHING,
             books,
             network,
             ("fee", "line"),
@@ -121,7 +121,7 @@ def main() -> None:
             f"{used / parcels * 1e3:.4f} store\n"
         )
         began = time.perf_counter()
-        sample = Reader(client, after.facts, hubs(network)).in_force(Days().sql, 0, 4)
+        sample = Reader(client, after.facts, hubs(network)).in_force(EVERYTHING, 0, 4)
         read = time.perf_counter() - began
         rated(sample, after)
         rest = time.perf_counter() - began - read

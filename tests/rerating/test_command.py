@@ -10,7 +10,6 @@ import pytest
 
 from deploy import cli, publish
 from deploy.rerating import work
-from flows.fees.current import FEES
 from schemas.events import ControlEvent, TariffPublished, TariffWithdrawn
 from tests.lifecycle.world import network, tariff
 from tests.rerating.scenario import FILES, Parcels, write
@@ -91,6 +90,21 @@ def test_a_published_version_alone_and_another_directory(run: Run, tmp_path: Pat
     )
 
 
+def test_prices_of_a_day_to_come(run: Run, tmp_path: Path) -> None:
+    book = Path(write(tmp_path / "book", "不变"))
+    old = 'file = "waybill.csv"\nshape = "flat"\neffective_from = 2025-01-01\n'
+    new = '[[table]]\nfee = "waybill"\nfile = "new.csv"\nshape = "flat"\neffective_from = '
+    toml = (book / "book.toml").read_text("utf-8")
+    again = f"{old}{new}2026-01-01\neffective_to = 2026-01-31\n{new.replace('new', 'newest')}2026-02-01\n"
+    (book / "book.toml").write_text(toml.replace(old, again), "utf-8")
+    for name, price in (("new", 3), ("newest", 2)):
+        (book / f"{name}.csv").write_text(f"price\n{price}\n", "utf-8")
+    for day, price in (("2025-12-31", 1), ("2026-01-01", 3), ("2026-02-01", 2)):
+        assert run("what-if", str(book), "--prices-of", day, "--rows", "0") == 0
+        (line,) = (line.split() for line in run.out.splitlines() if "waybill 面单费" in line)
+        assert (line[-2], line[-1]) == (f"{7 * price}.00", f"{7 * price - 7}.00")
+
+
 def test_what_these_sums_do_not_tell_is_said(run: Run, tmp_path: Path) -> None:
     book = Path(write(tmp_path / "book", "不变"))
     toml = (book / "book.toml").read_text("utf-8")
@@ -162,30 +176,6 @@ def test_publishing_says_beforehand_what_it_changes(
     assert [run("publish", backdated) for _ in range(4)] == [1, 1, 0, 1], "no, nothing said, yes, Ctrl-D"
     events = [msgspec.json.decode(raw, type=ControlEvent) for raw in sent]
     assert [isinstance(event, TariffPublished) for event in events] == [True] * 4
-
-
-def test_goods_in_store_are_counted_not_priced(
-    run: Run, store: Store, sent: list[bytes], tmp_path: Path
-) -> None:
-    book = Path(write(tmp_path / "book", "不变"))
-    more = '[[table]]\nfee = "storage"\nfile = "storage.csv"\nshape = "flat"\neffective_from = 2025-11-12\n'
-    (book / "book.toml").write_text((book / "book.toml").read_text("utf-8") + more, "utf-8")
-    (book / "storage.csv").write_text("price\n1\n", "utf-8")
-    fee = next(due for due in FEES.dues if due.price == "storage").fees[0]
-    client = store.client()
-    client.command(
-        "INSERT INTO charge (seq, line, fee, business_date, book_version, amount) "
-        f"VALUES (1, 900, '{fee}', '2025-11-11', 'v', 5), (1, 901, '{fee}', '2025-11-12', 'v', 5)"
-    )
-    try:
-        assert run("publish", str(book)) == 1
-        assert "1 charge of goods in store" in run.out
-        assert not sent
-        assert run("what-if", str(book), "--from", "2025-11-12") == 0
-        assert "charges of goods in store are left out" in run.err
-        assert fee not in run.out
-    finally:
-        client.command("ALTER TABLE charge DELETE WHERE line >= 900", settings={"mutations_sync": 2})
 
 
 def test_dues_that_wait_for_a_price_are_said(

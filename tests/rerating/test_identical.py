@@ -9,7 +9,7 @@ from clickhouse_connect.driver.client import Client
 
 from dashboards.library import newest_network
 from deploy.rerating.compare import DIMENSIONS, Comparison, rated
-from deploy.rerating.read import Days, Reader
+from deploy.rerating.read import EVERYTHING, Reader
 from deploy.rerating.work import Question, compare, hubs, rerater
 from flows.fees.model import OF_STORES
 from flows.rating.book import read_book
@@ -26,7 +26,7 @@ def by_books(client: Client, *books: TariffPublished, by: Sequence[str] = ("fee"
     """What everything in force comes to by these books, under the newest directory."""
     network = newest_network(client)
     read = [read_book(book.files, network, SHARED.prices) for book in books]
-    return Question(lambda: client, Days().sql, read, network, by, SHARED)
+    return Question(lambda: client, EVERYTHING, read, network, by, SHARED)
 
 
 def silent(_done: int, _parts: int) -> None:

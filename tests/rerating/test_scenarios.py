@@ -7,7 +7,7 @@ from clickhouse_connect.driver.client import Client
 
 from dashboards.library import newest_network
 from deploy.rerating.compare import Comparison
-from deploy.rerating.read import Days
+from deploy.rerating.read import Days, on
 from deploy.rerating.work import Question, compare
 from deploy.tariff.what_if import dimensions, named, numbers
 from flows.rating.book import read_book
@@ -32,7 +32,7 @@ def what_if(client: Client, name: str, first: str, last: str, by: str) -> Compar
     network = newest_network(client)
     books = [read_book(files, network) for files in (FILES, changed(name))]
     ends = [day_of(dt.date.fromisoformat(day)) if day else None for day in (first, last)]
-    asked = Question(lambda: client, Days(*ends).sql, books, network, dimensions(by))
+    asked = Question(lambda: client, on(Days(*ends)), books, network, dimensions(by))
     return compare(asked, lambda *_: None)
 
 

@@ -6,7 +6,7 @@ from clickhouse_connect.driver.client import Client
 
 from dashboards.library import newest_network
 from deploy.rerating.compare import rated
-from deploy.rerating.read import Days, Reader
+from deploy.rerating.read import EVERYTHING, Reader
 from deploy.rerating.work import rerater
 from flows.engine.block import Receipt
 from flows.engine.plans import PlanLog
@@ -44,5 +44,5 @@ def test_counts(empty: Client) -> None:
     charged = rated(reader.as_charged({0: (1, book.n)}), after)
     assert charged.before.tolist() == charged.after.tolist()
     assert sorted(charged.before.tolist())[:2] == [9_000, 10_000]
-    now = rated(reader.in_force(Days().sql), after)
+    now = rated(reader.in_force(EVERYTHING), after)
     assert sum(now.before.tolist()) - sum(now.after.tolist()) == 1_000, "0.80 by the newest count"
