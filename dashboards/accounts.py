@@ -45,6 +45,22 @@ SELECT name FROM (
     SELECT name, seq, line, 1 AS told FROM party WHERE party = {party:String}
     UNION ALL SELECT name, seq, line, 0 FROM site WHERE outlet = {party:String} AND kind = 'outlet')
 ORDER BY told DESC, seq DESC, line DESC LIMIT 1"""
+MEMBERSHIPS = """
+WITH newest AS (SELECT seq, version FROM site ORDER BY seq DESC, line DESC LIMIT 1)
+SELECT p.kind AS kind, p.name AS name, p.parent AS parent, a.name AS parent_name, p.legal_entity AS legal_entity,
+       p.settlement_account AS settlement_account, p.customer_level AS customer_level, p.first_day AS first_day,
+       p.last_day AS last_day
+FROM (SELECT * FROM party WHERE (seq, version) IN newest AND party = {party:String}) AS p
+LEFT JOIN (SELECT party, any(name) AS name FROM party WHERE (seq, version) IN newest GROUP BY party) AS a
+    ON a.party = p.parent
+ORDER BY first_day"""
+MEMBERS = """
+WITH newest AS (SELECT seq, version FROM site ORDER BY seq DESC, line DESC LIMIT 1)
+SELECT kind, uniqExact(party) AS members FROM party
+WHERE (seq, version) IN newest AND parent = {party:String} GROUP BY kind ORDER BY kind"""
+SERVED = """
+WITH newest AS (SELECT seq, version FROM site ORDER BY seq DESC, line DESC LIMIT 1)
+SELECT county, county_name FROM area WHERE (seq, version) IN newest AND outlet = {party:String} ORDER BY county"""
 MOVED_DAYS = """
 SELECT min(business_date) AS first, max(business_date) AS last FROM account_movement
 WHERE party = {party:String} HAVING count() > 0"""
@@ -148,6 +164,11 @@ def is_known(client: Client, party: str) -> bool:
     return bool(rows(client, KNOWN, party=party)[0]["n"])
 
 
+def is_party(client: Client, party: str) -> bool:
+    """Whether it is that, or any other party of the newest directory."""
+    return is_known(client, party) or bool(rows(client, MEMBERSHIPS, party=party))
+
+
 def require_book(client: Client, book: str, account: str = "") -> None:
     """Raises LookupError for a book, or an account, that neither the directory nor the journal has."""
     if book != HQ and not rows(client, BOOKS_KNOWN, book=book)[0]["n"]:
@@ -159,6 +180,20 @@ def require_book(client: Client, book: str, account: str = "") -> None:
 def name_of(client: Client, party: str) -> str:
     """What it is called, by the newest directory; empty: nobody says."""
     return "".join(row["name"] for row in rows(client, NAME, party=party))
+
+
+class Membership(msgspec.Struct, frozen=True):
+    """What the newest directory says of a party: its periods in order of time, who belongs to it, what it serves."""
+
+    periods: list[Row]
+    members: list[Row]
+    """Kinds of parties with how many of each ever belonged to it."""
+    counties: list[Row]
+
+
+def membership(client: Client, party: str) -> Membership:
+    """Where a party stands in the tree; without periods where `parties.csv` does not name it."""
+    return Membership(*(rows(client, question, party=party) for question in (MEMBERSHIPS, MEMBERS, SERVED)))
 
 
 def moved_days(client: Client, party: str) -> tuple[date, date] | None:

@@ -87,6 +87,14 @@ SELECT stay, customer AS why, outlet, since, pallets, temperature, zone, days, a
 WHERE {reason:String} = '' OR why = {reason:String}
 ORDER BY since, stay LIMIT {limit:UInt32} OFFSET {skip:UInt32}"""
 STAY_CUSTOMERS = "SELECT customer AS why, count() AS n FROM open_stay GROUP BY why ORDER BY n DESC, why"
+_LINES = """
+SELECT route, if(gain < 0, 'loses', 'earns') AS why, income, cost, gain FROM (
+    SELECT route, sum(charged) AS income, sum(carriage) AS cost, sum(profit) AS gain FROM line_profit GROUP BY route)"""
+LINE_LIST = f"""
+SELECT * FROM ({_LINES}) WHERE {{reason:String}} = '' OR why = {{reason:String}}
+ORDER BY if({{reason:String}} = 'loses', gain, -gain), route LIMIT {{limit:UInt32}} OFFSET {{skip:UInt32}}"""
+"""The best line first; of those that lose the worst."""
+LINE_STATES = f"SELECT why, count() AS n FROM ({_LINES}) GROUP BY why ORDER BY why"
 ACCOUNTS = "SELECT account, any(name) AS name, any(english) AS english FROM account GROUP BY account"
 SITES = (
     "SELECT site, argMax(name, (seq, line)) AS name, argMax(outlet, (seq, line)) AS outlet, "

@@ -75,6 +75,19 @@ COMMAND_VALUES = {
 }
 ACCOUNTS = {"cash": "现金账户 cash", "business": "业务账户 business", "deposit": "保证金账户 deposit"}
 NOTICES = {"low_balance": "余额低于预警线 low balance", "limit_reached": "授信额度用尽 limit reached"}
+PARTIES = {
+    "headquarters": "总部 headquarters",
+    "province": "省区 province",
+    "hub": "分拨中心 hub",
+    "outlet": "网点 outlet",
+    "contractor": "承包区 sub-contractor",
+    "station": "驿站 station",
+    "courier": "快递员 courier",
+    "customer": "客户 customer",
+    "supplier": "供应商 supplier",
+    "carrier": "承运商 carrier",
+}
+LINES = {"earns": "盈利 earns", "loses": "亏损 loses"}
 CASES = {
     "opened": ("待裁决", "waits for a decision"),
     "changed": ("待裁决", "waits for a decision"),

@@ -1,22 +1,23 @@
 """`waybook costs`: publish what hubs and lines cost, apportion it to the parcels that passed, show lines' profit.
 
 Shares are rows of the table `cost_share`, never changed: when late parcels, weights, orders or a withdrawal change
-them, or the lines under which they stand, the next version takes the old share back in red and adds the new one. A
-version's rows go in with one insert whose token is a hash of them, so that repeating a run changes nothing.
+them, or the lines under which they stand, the next version takes the old share back in red and adds the new one. The
+rows of a day's hubs go in with one insert whose token is a hash of them, so that repeating a run changes nothing.
 """
 
 import contextlib
 import hashlib
-from collections.abc import Iterator, Mapping
-from datetime import date
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import date, timedelta
+from itertools import groupby
 from typing import Any
 
 import msgspec
 from clickhouse_connect.driver.client import Client
 
 from dashboards.drafts import PROVINCES
-from dashboards.queries import rows
-from dashboards.words import line_between
+from dashboards.queries import Row, rows
+from dashboards.words import FIRST_DAY, line_between
 from deploy.blocks import sealed, within
 from deploy.insert import insert_once
 from deploy.publish import send_control, standing
@@ -42,26 +43,47 @@ SELECT cost_id, place, to_place, business_date, basis, toInt64(amount * 10000) A
            anyIf(amount, status = 'incurred') AS amount, countIf(status = 'incurred') AS billed,
            countIf(status = 'withdrawn') > 0 AS gone
     FROM cost WHERE $sealed GROUP BY cost_id
-) WHERE billed > 0 ORDER BY cost_id"""
+) WHERE billed > 0 AND (business_date >= {since:Date} OR cost_id NOT IN (SELECT cost_id FROM cost_share))
+ORDER BY business_date, place, cost_id"""
+NEWEST = "SELECT max(business_date) AS day FROM cost"
+LATELY = timedelta(days=7)
+"""Costs of which parcels may still be under way: those so many days before the newest, and later."""
 SHARES = """
-SELECT waybill, toInt64(sum(amount) * 10000) AS units, max(version) AS newest,
+SELECT cost_id, waybill, toInt64(sum(amount) * 10000) AS units, max(version) AS newest,
        argMax(toString(route), (version, status = 'share')) AS line
-FROM cost_share WHERE cost_id = {cost:String} GROUP BY waybill ORDER BY waybill"""
-"""By parcel: its share in force, the newest version that changed it, and the line that it stands under."""
-THERE = "SELECT count() AS n FROM cost_share WHERE cost_id = {cost:String} AND version = {version:UInt32}"
+FROM cost_share WHERE cost_id IN {costs:Array(String)} GROUP BY cost_id, waybill ORDER BY cost_id, waybill"""
+"""By cost and parcel: its share in force, the newest version that changed it, and the line that it stands under."""
+THERE = """
+SELECT uniqExact(cost_id, version) = length({versions:Array(String)}) AS n FROM cost_share
+WHERE cost_id IN {costs:Array(String)} AND concat(cost_id, ' ', toString(version)) IN {versions:Array(String)}"""
+"""Whether these versions of costs are there: `cost version` each."""
+SCANNED = """
+SELECT toString(site) AS place, count() AS n FROM event
+WHERE $sealed AND kind = 'scan' AND toDate(event_time, 'Asia/Shanghai') = {day:Date} AND site IN {places:Array(String)}
+GROUP BY place ORDER BY place"""
+MOST_SCANS = 200_000
+"""On a day, of hubs whose parcels are asked for at once: a question costs more than its rows where they are few."""
 PASSED = """
 WITH passing AS (
     SELECT waybill FROM event
-    WHERE $sealed AND kind = 'scan' AND site = {place:String} AND toDate(event_time, 'Asia/Shanghai') = {day:Date}
+    WHERE $sealed AND kind = 'scan' AND site IN {places:Array(String)}
+        AND toDate(event_time, 'Asia/Shanghai') = {day:Date}
 )
-SELECT p.waybill AS waybill, w.grams AS weight, w.cm3 AS volume, greatest(o.pieces, 1) AS piece,
+SELECT p.place AS place, p.waybill AS waybill, w.grams AS weight, w.cm3 AS volume, greatest(o.pieces, 1) AS piece,
+       arrayMap(one -> one.1, arrayFilter(one -> one.2 >= p.left, s.seen)) AS reached,
        if(o.origin = '', '', concat(a.province, '-', b.province)) AS route
 FROM (
-    SELECT waybill FROM event WHERE $sealed AND kind = 'scan' AND waybill IN passing GROUP BY waybill
-    HAVING {to:String} = '' OR maxIf(event_time, site = {to:String}) >= minIf(
-        event_time, site = {place:String} AND toDate(event_time, 'Asia/Shanghai') = {day:Date})
-        AND countIf(site = {to:String}) > 0
+    SELECT waybill, toString(site) AS place, min(event_time) AS left FROM event
+    WHERE $sealed AND kind = 'scan' AND site IN {places:Array(String)}
+        AND toDate(event_time, 'Asia/Shanghai') = {day:Date}
+    GROUP BY waybill, place
 ) AS p
+LEFT JOIN (
+    SELECT waybill, groupArray((place, last)) AS seen FROM (
+        SELECT waybill, toString(site) AS place, max(event_time) AS last FROM event
+        WHERE $sealed AND kind = 'scan' AND waybill IN passing GROUP BY waybill, place
+    ) GROUP BY waybill
+) AS s ON s.waybill = p.waybill
 LEFT JOIN (
     SELECT waybill, argMax(weight_g, (seq, line)) AS grams, argMax(volume_cm3, (seq, line)) AS cm3
     FROM adopted_weight WHERE $sealed AND waybill IN passing GROUP BY waybill
@@ -81,7 +103,8 @@ LEFT JOIN (
 LEFT JOIN (
     SELECT outlet, argMax(toString(province), (seq, line)) AS province FROM site WHERE $sealed GROUP BY outlet
 ) AS b ON b.outlet = o.destination
-ORDER BY waybill"""
+ORDER BY place, waybill"""
+"""Parcels at these hubs on a day, and the sites where they were seen when they were first there or later."""
 PROFIT = """
 SELECT route, sum(charged) AS income, sum(carriage) AS cost, sum(profit) AS gain FROM line_profit
 WHERE business_date BETWEEN {first:Date} AND {last:Date} GROUP BY route ORDER BY gain DESC, route"""
@@ -104,34 +127,80 @@ def apportion(units: int, quantities: Mapping[str, int]) -> dict[str, int]:
     return shares
 
 
-def spread(reader: Client, writer: Client) -> list[str]:
-    """Apportion every cost as far as the books are complete; lines for people.
+def spread(reader: Client, writer: Client, since: date = FIRST_DAY) -> list[str]:
+    """Apportion every cost, as far as the books are complete; lines for people. `since`: none of an earlier day that
+    has been apportioned.
 
-    `reader` sees all shards, `writer` writes to its own.
+    Costs of a day are looked at together, for many hubs at once where few parcels passed. `reader` sees all shards,
+    `writer` writes to its own.
     """
     blocks = sealed(reader)
     known = within(blocks)
     named = " ".join(f"{lane}:{n}" for lane, n in sorted(blocks.items()))
     lines = []
-    for cost in rows(reader, COSTS.replace("$sealed", known)):
-        version, made = _version(reader, cost, known, named)
-        if made:
-            _insert(writer, cost["cost_id"], version, made)
-            lines.append(f"{cost['cost_id']}: version {version}, {counted(len(made), 'row')}")
+    found = rows(reader, COSTS.replace("$sealed", known), since=since)
+    for day, of in groupby(found, key=lambda cost: cost["business_date"]):
+        costs = list(of)
+        places = sorted({cost["place"] for cost in costs})
+        scanned = rows(reader, SCANNED.replace("$sealed", known), day=day, places=places)
+        for some in _together(places, {row["place"]: int(row["n"]) for row in scanned}):
+            passed: dict[str, list[Row]] = {place: [] for place in some}
+            for row in rows(reader, PASSED.replace("$sealed", known), places=some, day=day):
+                passed[row["place"]].append(row)
+            lines += _spread(
+                reader, writer, [cost for cost in costs if cost["place"] in passed], passed, named
+            )
     return lines or ["nothing has changed"]
 
 
+def _together(places: Sequence[str], scans: Mapping[str, int]) -> Iterator[list[str]]:
+    """Hubs in groups that have not too many scans together.
+
+    >>> list(_together(["a", "b", "c"], {"a": 1, "b": MOST_SCANS, "c": 2}))
+    [['a'], ['b'], ['c']]
+    """
+    some, total = list[str](), 0
+    for place in places:
+        if some and total + scans.get(place, 0) > MOST_SCANS:
+            yield some
+            some, total = [], 0
+        some.append(place)
+        total += scans.get(place, 0)
+    if some:
+        yield some
+
+
+def _spread(
+    reader: Client, writer: Client, costs: Sequence[Row], passed: Mapping[str, Sequence[Row]], named: str
+) -> list[str]:
+    """Apportion costs of a day to the parcels that passed, by hub."""
+    shares: dict[str, list[Row]] = {}
+    for row in rows(reader, SHARES, costs=[cost["cost_id"] for cost in costs]):
+        shares.setdefault(row["cost_id"], []).append(row)
+    versions = {
+        cost["cost_id"]: _version(cost, shares.get(cost["cost_id"], []), passed[cost["place"]], named)
+        for cost in costs
+    }
+    return _insert(writer, {cost: one for cost, one in versions.items() if one[1]})
+
+
+def lately(reader: Client) -> date:
+    """From which day on costs are worth looking at again and again."""
+    newest: date = rows(reader, NEWEST)[0]["day"]
+    return max(FIRST_DAY + LATELY, newest) - LATELY
+
+
 def _version(
-    client: Client, cost: Mapping[str, Any], known: str, named: str
+    cost: Row, shares: Sequence[Row], there: Sequence[Row], named: str
 ) -> tuple[int, list[dict[str, Any]]]:
-    """The next version of a cost's shares, and its rows; none where nothing has changed."""
-    shares = rows(client, SHARES, cost=cost["cost_id"])
+    """The next version of a cost's shares, and its rows; none where nothing has changed.
+
+    `shares`: what there is of it; `there`: parcels that were at its hub on its day.
+    """
     before = {row["waybill"]: (int(row["units"]), str(row["line"])) for row in shares if row["units"]}
     version = 1 + max((int(row["newest"]) for row in shares), default=0)
-    passed: list[dict[str, Any]] = []
-    if not cost["gone"]:
-        asked = {"place": cost["place"], "to": cost["to_place"], "day": cost["business_date"]}
-        passed = rows(client, PASSED.replace("$sealed", known), **asked)
+    to = cost["to_place"]
+    passed = [row for row in there if not to or to in row["reached"]] if not cost["gone"] else []
     quantities = {row["waybill"]: int(row[cost["basis"]]) for row in passed}
     if not any(quantities.values()):
         quantities = {row["waybill"]: int(row["piece"]) for row in passed}
@@ -158,11 +227,19 @@ def _version(
     return version, made
 
 
-def _insert(writer: Client, cost: str, version: int, made: list[dict[str, Any]]) -> None:
-    body = b"\n".join(map(msgspec.json.encode, made))
-    token = f"cost_share-{cost}-{version}-{hashlib.sha256(body).hexdigest()}"
-    if not insert_once(writer, "cost_share", body, token, THERE, cost=cost, version=version):
-        raise RuntimeError(f"version {version} of {cost} cannot be inserted")
+def _insert(writer: Client, versions: Mapping[str, tuple[int, list[dict[str, Any]]]]) -> list[str]:
+    """Write these costs' next versions with one insert, and say so."""
+    if not versions:
+        return []
+    body = b"\n".join(msgspec.json.encode(row) for _, made in versions.values() for row in made)
+    token = f"cost_share-{hashlib.sha256(body).hexdigest()}"
+    names = [f"{cost} {version}" for cost, (version, _) in versions.items()]
+    if not insert_once(writer, "cost_share", body, token, THERE, costs=list(versions), versions=names):
+        raise RuntimeError(f"these versions cannot be inserted: {', '.join(names)}")
+    return [
+        f"{cost}: version {version}, {counted(len(made), 'row')}"
+        for cost, (version, made) in versions.items()
+    ]
 
 
 def read_costs(

@@ -20,14 +20,16 @@ from pathlib import Path
 import msgspec
 from prometheus_client.parser import text_string_to_metric_families
 
-from dashboards.words import FEES
-from deploy import audit, transfers
+from dashboards.drafts import PROVINCES
+from dashboards.words import FEES, line_between
+from deploy import audit, costs, transfers
 from deploy.audit.paid import Paid, paid
 from deploy.audit.store import Store
 from deploy.cashier import Cashier
 from deploy.embedded.kafka import PARTITIONS
 from deploy.home import Home
 from deploy.part import ROOT, Part, Server
+from deploy.payables import Payables
 from flows.fees.current import FEES as DUES
 from flows.reconciliation.figures import COUNTED
 from schemas.counted import counted
@@ -47,7 +49,15 @@ PAYMENTS = 10
 PULL = ("bills", "pull", "--quiet", "0")
 """What the job of bills does with what channels have given."""
 CLOSING = 5
-"""Seconds between two looks of the cashier, who closes the days whose bills have come."""
+"""Seconds between two looks of the cashier, who closes the days whose bills have come, and of accounts payable."""
+SPREADING = ("costs", "spread", "--follow", "--every", "10")
+"""What apportions the costs of hubs and lines to the parcels that passed."""
+LINES = """
+SELECT count() AS lines, countIf(gain > 0) AS earn, countIf(gain < 0) AS lose, sum(income) AS charged,
+       sum(cost) AS carriage, sum(gain) AS profit, argMax(route, (gain, route)) AS best, max(gain) AS most,
+       argMin(route, (gain, route)) AS worst, min(gain) AS least
+FROM (SELECT route, sum(charged) AS income, sum(carriage) AS cost, sum(profit) AS gain FROM line_profit
+      WHERE route != '' GROUP BY route)"""
 HAULED = [fee for due in DUES.dues if due.trigger == "hauled" for fee in due.fees]
 """Fees of what the cold store's vehicles carry."""
 VEHICLES = 2
@@ -165,6 +175,7 @@ class Demo:
         self.client = connect(self.settings, 5)
         create_tables(self.client)
         self.cashier = Cashier(self.settings, self.client)
+        self.payables = Payables(self.settings, home / "costs")
         self.home.tell(self.settings)
         self.flows = [
             self._part("parcels", "flows.parcels", "0"),
@@ -182,7 +193,8 @@ class Demo:
             *("--url", store.address),
         )
         self.recall = self._part("recall", "deploy.cli", "recall", "--follow", "--home", str(home))
-        self.tended = [store, page, self.volumes, self.recall, *self.flows]
+        self.costs = self._part("costs", "deploy.cli", *SPREADING, "--home", str(home))
+        self.tended = [store, page, self.volumes, self.recall, self.costs, *self.flows]
         _say(f"page        {page.address}")
         _say(f'clickhouse  {store.address}   ({command()} sql "select …"; Grafana and other clients, too)')
         _say(f"kafka       {self.settings.kafka}")
@@ -194,6 +206,7 @@ class Demo:
             *("--truth", str(home / "truth"), "--tariff", str(TARIFF), "--seed", str(self.options.seed)),
             *("--commands", str(COMMANDS), "--vehicles", str(VEHICLES)),
             *("--payments", str(PAYMENTS), "--matching", str(MATCHING), "--bills", str(self.settings.bills)),
+            *("--costs", str(home / "costs")),
             *("--rate", str(self.options.rate), "--faults", "some" if self.options.faults else "none"),
         )
         while not (self.settings.bills / "bills.toml").exists() and not self.network.ended:
@@ -224,9 +237,10 @@ class Demo:
             _say(self._line())
 
     def _close_days(self) -> None:
-        """What the cashier does; while the store is away: later."""
+        """What the cashier and accounts payable do; while the store is away: later."""
         with contextlib.suppress(*AWAY, DeliveryError):
             self.cashier.step()
+            self.payables.step()
 
     def _tend(self) -> None:
         """Start again what has ended. Raises BrokerEndedError for what cannot be."""
@@ -283,9 +297,10 @@ class Demo:
             self._tend()
             if self.asked or time.monotonic() > until:
                 self.network.process.kill()
-        for part in (self.volumes, self.recall, self.bills):
+        for part in (self.volumes, self.recall, self.costs, self.bills):
             self.tended.remove(part)
             part.stop()
+        self.payables.step()
         self._part("last-bills", "deploy.cli", *PULL).process.wait()
         self._settle()
         _say("\n".join(_handovers(transfers.move(self.settings, self.client, by="demo"))))
@@ -294,6 +309,7 @@ class Demo:
             part.stop(SETTLE)
         try:
             client = connect(self.settings, 600)
+            costs.spread(client, client, costs.lately(client))
             truth = self.options.home / "truth"
             report = audit.run(client, truth=truth, closed=True, limits=self.settings)
             _say(report.to_text())
@@ -333,6 +349,8 @@ class Demo:
             "SELECT fee, toInt64(sum(amount) * 10000) AS units FROM charge GROUP BY fee HAVING units != 0 "
             "ORDER BY units DESC, fee"
         ).result_rows
+        lines = next(self.client.query(LINES).named_results())
+        names = {row["province"]: row["name"] for row in self.client.query(PROVINCES).named_results()}
         p50, p99 = self._latency()
         starts = ", ".join(f"{part.name} {part.starts}" for part in self.flows)
         return "\n".join(
@@ -343,6 +361,10 @@ class Demo:
                 f"  events        {one[1]:,}",
                 f"  charges       {one[2]:,}",
                 *_lines("fees, yuan", (f"{FEES[fee][0]} {yuan(units)}" for fee, units in booked)),
+                f"  lines         {lines['lines']:,} with {lines['charged']:,.2f} charged − {lines['carriage']:,.2f} "
+                f"carriage = {lines['profit']:,.2f} yuan; {lines['earn']:,} earn, {lines['lose']:,} lose, most "
+                f"{line_between(lines['best'], names)} {lines['most']:,.2f}, least "
+                f"{line_between(lines['worst'], names)} {lines['least']:,.2f}",
                 f"  journal rows  {one[3]:,}",
                 f"  balance       debits {yuan(one[8])} − credits {yuan(one[9])} = {yuan(one[8] - one[9])} yuan",
                 f"  accounts      {counted(one[4], 'movement')}; commands: {one[5]:,} carried out, {one[6]:,} refused; "

@@ -36,6 +36,7 @@ VIEWS = {
             SELECT business_date, toString(route) AS route, if(side = 'C', amount, -amount) AS income,
                    toDecimal64(0, 4) AS cost
             FROM journal WHERE book = 'HQ' AND route != '' AND substring(account, 1, 1) IN ('4', '5', '6')
+                AND fee NOT IN (SELECT fee FROM fee WHERE startsWith(trigger, 'stay_') OR trigger = 'hauled')
             UNION ALL
             SELECT business_date, toString(route), toDecimal64(0, 4), amount FROM cost_share
         ) GROUP BY business_date, route""",

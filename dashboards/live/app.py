@@ -21,7 +21,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from dashboards import drafts, named
 from dashboards import trail as trails
-from dashboards.accounts import is_known
+from dashboards.accounts import is_party
 from dashboards.live.lists import LISTINGS, list_page, number_of
 from dashboards.live.parcel import page_of
 from dashboards.live.party import WrongDayError, party_page, statement_csv
@@ -153,7 +153,7 @@ class Pages:
         wanted = request.query_params.get("q", "").strip()
         if not wanted:
             return RedirectResponse("/", 303)
-        if await run_in_threadpool(lambda: is_known(self._connect(), wanted)):
+        if await run_in_threadpool(lambda: is_party(self._connect(), wanted)):
             return RedirectResponse(request.url_for("party", party=wanted), 303)
         if await run_in_threadpool(lambda: trails.meant(self._connect(), wanted)):
             return RedirectResponse(request.url_for("payment", name=wanted), 303)

@@ -1,5 +1,5 @@
 """Lists behind the live page's tables: what waits, was refused, is odd, breaks a scan chain or differs in weight, by
-reason, payments by channel and receivables by how late they are, page by page."""
+reason, payments by channel, receivables by how late they are, lines by whether they earn, page by page."""
 
 from collections.abc import Callable
 from typing import Any
@@ -9,6 +9,7 @@ import msgspec
 from clickhouse_connect.driver.client import Client
 
 from dashboards import terms
+from dashboards.drafts import PROVINCES
 from dashboards.payments import (
     DECISION_LIST,
     DECISION_REASONS,
@@ -28,6 +29,8 @@ from dashboards.queries import (
     CASE_REASONS,
     DEAD_LETTER_LIST,
     DEAD_LETTER_REASONS,
+    LINE_LIST,
+    LINE_STATES,
     STAY_CUSTOMERS,
     STAY_LIST,
     WAITING_LIST,
@@ -37,7 +40,7 @@ from dashboards.queries import (
 )
 from dashboards.stored import phrases_of
 from dashboards.trail import known_of
-from dashboards.words import FEES, REASONS, TREATMENTS, readable
+from dashboards.words import FEES, LINES, REASONS, TREATMENTS, line_between, readable
 from flows.rating.explain import WEIGHT_CLASSES
 
 PAGE = 50
@@ -67,6 +70,7 @@ LISTINGS = {
     "breaches": Listing("breaches.html", BREACH_LIST, BREACH_REASONS),
     "weight-cases": Listing("weight_cases.html", CASE_LIST, CASE_REASONS),
     "stays": Listing("stays.html", STAY_LIST, STAY_CUSTOMERS),
+    "lines": Listing("lines.html", LINE_LIST, LINE_STATES, LINES.__getitem__),
     "exceptions": Listing("exceptions.html", EXCEPTION_LIST, EXCEPTION_REASONS),
     "decisions": Listing("decisions.html", DECISION_LIST, DECISION_REASONS),
     "payments": Listing("payments.html", PAYMENT_LIST, PAYMENT_CHANNELS, terms.channel_name),
@@ -101,6 +105,8 @@ def list_page(client: Client, listing: Listing, reason: str, number: int) -> dic
     there = known_of(
         client, [name for row in found if "candidates" in row for name in (row["subject"], *_looked_at(row))]
     )
+    named = any("route" in row for row in found)
+    provinces = {row["province"]: row["name"] for row in rows(client, PROVINCES)} if named else {}
     return {
         "reason": reason,
         "number": number,
@@ -117,6 +123,7 @@ def list_page(client: Client, listing: Listing, reason: str, number: int) -> dic
                     for kind, grams, site in _WEIGHTS
                     if kind in row
                 ],
+                "between": line_between(row.get("route", ""), provinces),
                 "looked_at": _looked_at(row),
                 "there": there,
                 "excerpt": readable(row.get("excerpt", "")),

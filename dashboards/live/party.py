@@ -1,4 +1,4 @@
-"""A party's page: its virtual accounts, and its statement of account down to the waybills."""
+"""A party's page: its place in the network, its virtual accounts, its statement of account down to the waybills."""
 
 import csv
 import io
@@ -9,7 +9,7 @@ from typing import Any
 from clickhouse_connect.driver.client import Client
 
 from dashboards import accounts
-from dashboards.words import ACCOUNTS, NOTICES, fee, movement
+from dashboards.words import ACCOUNTS, NOTICES, PARTIES, fee, movement
 
 LINES = 500
 """Waybills that are shown of a movement, at most."""
@@ -27,18 +27,23 @@ def party_page(client: Client, party: str, said: Mapping[str, str]) -> dict[str,
     `said`: `from` and `to`, business dates (by default the month of the newest movement, up to it), and `day` and
     `fee` of the movement whose waybills are wanted.
     """
-    found = accounts.balance(client, party)
+    found, about = accounts.balance(client, party), accounts.membership(client, party)
+    told = {
+        "party": party,
+        "name": accounts.name_of(client, party),
+        "about": about,
+        "kinds": PARTIES,
+        "balance": found,
+    }
     if found is None:
-        return None
+        return told if about.periods else None
     first, last = _span(client, party, said)
     statement = accounts.statement(client, party, first, last)
     assert statement is not None
     day, of = _day(said.get("day", "")), said.get("fee", "")
     lines = accounts.lines(client, party, day, day, of, LINES + 1) if day and of else []
     return {
-        "party": party,
-        "name": accounts.name_of(client, party),
-        "balance": found,
+        **told,
         "accounts": [(ACCOUNTS[name], found.accounts[name]) for name in accounts.VIRTUAL],
         "notices": [NOTICES[notice["kind"]] for notice in found.notices],
         "first": first,

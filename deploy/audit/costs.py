@@ -10,7 +10,7 @@ from deploy.audit.names import name_of
 from deploy.audit.periods import Closes
 from deploy.audit.postings import COST
 from deploy.audit.report import Check, Findings
-from deploy.audit.store import Store, read_blocks, up_to
+from deploy.audit.store import Row, Store, read_blocks, up_to
 from schemas.parties import HQ
 
 EXPENSE, PAYABLE = "6201", "2301"
@@ -26,15 +26,24 @@ _SHARES = """
     SELECT cost_id, waybill, toString(route) AS line, sum(reinterpretAsInt64(amount)) AS units FROM $cost_share
     GROUP BY cost_id, waybill, line HAVING units != 0"""
 _NEWEST = "SELECT cost_id, argMax(toString(blocks), version) AS blocks FROM $cost_share GROUP BY cost_id"
+_SCANNED = """
+    SELECT toString(site) AS place, count() AS n FROM $event WHERE kind = 'scan' AND ({known})
+        AND toDate(event_time, 'Asia/Shanghai') = toDate({{day:Int32}}) GROUP BY place"""
+_MOST = 200_000
+"""Scans on a day of the hubs that are looked at together."""
 _PASSED = """
-    SELECT s.waybill AS waybill, w.grams AS grams, w.cm3 AS cm3, greatest(t.pieces, 1) AS pieces,
-           o.ends.1 AS origin, o.ends.2 AS destination FROM (
-        SELECT waybill, minIf(event_time, site = {{place:String}}
-                   AND toDate(event_time, 'Asia/Shanghai') = toDate({{day:Int32}})) AS left,
-               maxIf(event_time, site = {{to:String}}) AS came, countIf(site = {{to:String}}) AS times,
-               countIf(site = {{place:String}} AND toDate(event_time, 'Asia/Shanghai') = toDate({{day:Int32}})) AS here
-        FROM $event WHERE kind = 'scan' AND ({known}) GROUP BY waybill
-        HAVING here > 0 AND ({{to:String}} = '' OR (times > 0 AND came >= left))
+    SELECT s.place AS place, s.waybill AS waybill, w.grams AS grams, w.cm3 AS cm3, greatest(t.pieces, 1) AS pieces,
+           o.ends.1 AS origin, o.ends.2 AS destination, s.after AS after FROM (
+        SELECT h.place AS place, h.waybill AS waybill,
+               arrayDistinct(arrayMap(x -> x.2, arrayFilter(x -> x.1 >= arrayMin(h.here), e.all))) AS after
+        FROM (SELECT waybill, toString(site) AS place, groupArray(event_time) AS here FROM $event
+              WHERE kind = 'scan' AND ({known}) AND site IN {{places:Array(String)}}
+                  AND toDate(event_time, 'Asia/Shanghai') = toDate({{day:Int32}}) GROUP BY waybill, place) AS h
+        JOIN (SELECT waybill, groupArray((event_time, toString(site))) AS all FROM $event
+              WHERE kind = 'scan' AND ({known}) AND waybill IN (
+                  SELECT waybill FROM $event WHERE site IN {{places:Array(String)}}
+                      AND toDate(event_time, 'Asia/Shanghai') = toDate({{day:Int32}}))
+              GROUP BY waybill) AS e ON e.waybill = h.waybill
     ) AS s
     LEFT JOIN (SELECT waybill, argMax(weight_g, (seq, line)) AS grams, argMax(volume_cm3, (seq, line)) AS cm3
                FROM $adopted_weight WHERE {known} GROUP BY waybill) AS w ON w.waybill = s.waybill
@@ -70,6 +79,8 @@ class Costs:
     def __init__(self, store: Store, closes: Closes) -> None:
         self._store, self._closes = store, closes
         self._costs: dict[str, Cost] = {}
+        self._passed: dict[tuple[str, int, str], list[Row]] = {}
+        self._directories: dict[str, dict[str, str]] = {}
         self._withdrawn: dict[str, int] = {}
         """Blocks in which costs were withdrawn."""
         for row in store.rows(_COSTS):
@@ -113,8 +124,8 @@ class Costs:
         shares: dict[str, Shares] = defaultdict(dict)
         for row in self._store.rows(_SHARES):
             shares[row["cost_id"]][row["waybill"], row["line"]] = row["units"]
-        for row in self._store.rows(_NEWEST):
-            name = row["cost_id"]
+        newest = {row["cost_id"]: row["blocks"] for row in self._store.rows(_NEWEST)}
+        for name in sorted(newest, key=lambda one: (newest[one], self._together(one))):
             found.seen += 1
             cost = self._costs.get(name)
             there = shares[name]
@@ -124,7 +135,7 @@ class Costs:
                 found.add(f"{name}: shares come to {total}, the cost is {cost.units}")
             elif name in self._withdrawn and not there:
                 continue
-            elif there != (wanted := self._apportioned(cost, row["blocks"])):
+            elif there != (wanted := self._apportioned(cost, newest[name])):
                 wrong = min(one for one, _ in there.items() ^ wanted.items())
                 found.add(f"{name}: {wrong} bears {there.get(wrong)}, should bear {wanted.get(wrong)}")
         return found.check("costs apportioned")
@@ -132,7 +143,7 @@ class Costs:
     def _apportioned(self, cost: Cost, blocks: str) -> Shares:
         """Each its exact part cut off, what is left over to those whose cut was largest."""
         known = up_to(read_blocks(blocks))
-        rows = self._store.rows(_PASSED.format(known=known), place=cost.place, to=cost.to, day=cost.day)
+        rows = [row for row in self._there(cost, known) if not cost.to or cost.to in row["after"]]
         column = {"weight": "grams", "volume": "cm3", "piece": "pieces"}[cost.basis]
         quantities = {row["waybill"]: row[column] for row in rows}
         if not any(quantities.values()):
@@ -143,12 +154,45 @@ class Costs:
         left = cost.units - sum(made.values()) if made else 0
         for waybill in sorted(exact, key=lambda one: (made[one] - exact[one], one))[:left]:
             made[waybill] += 1
-        provinces = {
-            row["outlet"]: row["province"] for row in self._store.rows(_PROVINCES.format(known=known))
-        }
+        provinces = self._provinces(known)
         lines = {
             row["waybill"]: f"{provinces.get(row['origin'], '')}-{provinces.get(row['destination'], '')}"
             for row in rows
             if row["origin"]
         }
         return {(waybill, lines.get(waybill, "")): units for waybill, units in made.items() if units}
+
+    def _together(self, name: str) -> tuple[int, str, str]:
+        """Where a cost is looked at: with the others of its day and hub."""
+        cost = self._costs.get(name)
+        return (cost.day, cost.place, name) if cost is not None else (0, "", name)
+
+    def _there(self, cost: Cost, known: str) -> list[Row]:
+        """Parcels that were at a cost's hub on its day, and where they were seen after that."""
+        about = known, cost.day, cost.place
+        if about not in self._passed:
+            self._passed = self._looked_at(known, cost.day, cost.place)
+        return self._passed[about]
+
+    def _looked_at(self, known: str, day: int, first: str) -> dict[tuple[str, int, str], list[Row]]:
+        """The same for a hub and those after it that have costs on this day, as many as are not too much at once."""
+        scans = {row["place"]: row["n"] for row in self._store.rows(_SCANNED.format(known=known), day=day)}
+        places, left = [first], _MOST - scans.get(first, 0)
+        for place in sorted(
+            {cost.place for cost in self._costs.values() if cost.day == day and cost.place > first}
+        ):
+            left -= scans.get(place, 0)
+            if left < 0:
+                break
+            places.append(place)
+        made: dict[tuple[str, int, str], list[Row]] = {(known, day, place): [] for place in places}
+        for row in self._store.rows(_PASSED.format(known=known), places=places, day=day):
+            made[known, day, row["place"]].append(row)
+        return made
+
+    def _provinces(self, known: str) -> dict[str, str]:
+        """By outlet, as far as these blocks tell."""
+        if known not in self._directories:
+            found = self._store.rows(_PROVINCES.format(known=known))
+            self._directories[known] = {row["outlet"]: row["province"] for row in found}
+        return self._directories[known]

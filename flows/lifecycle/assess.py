@@ -91,7 +91,7 @@ class Assessor:
         self.by_hub = tariffs.by_hub
         """Whether a price depends on the hubs that were passed."""
         self.by_month, self.volumes = tariffs.by_month, volumes
-        """Whether a price depends on the customers' parcels in the month so far; what is counted of them."""
+        """Fees whose price depends on the customers' parcels in the month so far; what is counted of them."""
         self.output = Output()
         self.now = 0
         """Data time, UTC ms."""
@@ -179,10 +179,12 @@ class Assessor:
                 self.hub(parcel, hub)
 
     def hub(self, parcel: Parcel, hub: str) -> None:
-        """What falls due at one of them."""
+        """What falls due at one of them; for most parcels nothing, which is found out first."""
         time, event_id = parcel.more().hubs[hub]
         for live in self.dues.at_hub:
-            if live.applies is None or live.applies(parcel):
+            if (live.applies is None or live.applies(parcel)) and (
+                live.due.required or (parcel.order_id and self.rate(parcel, live.price, time) is not None)
+            ):
                 named.settle(self, parcel, live, hub, time, event_id)
             else:
                 named.undo(self, parcel, live, hub)
@@ -270,7 +272,7 @@ class Assessor:
     def rate(self, parcel: Parcel, price: str, time: int) -> Quote | None:
         """What the tariffs say: the one place where they are asked."""
         day = business_day(time)
-        if self.by_month:
+        if price in self.by_month:
             parcel.month_parcels, parcel.month_count = self.volumes.of(parcel.customer, day)
         return self.tariffs.rate(price, day, parcel)
 

@@ -3,7 +3,7 @@
 It is written for speed where every event passes (`_events`) and for clarity elsewhere.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
@@ -40,7 +40,6 @@ from flows.rating.tariffs import Tariffs
 from flows.rating.touched import Spans, touched
 from schemas import topics
 from schemas.events import (
-    OPERATIONS,
     PICKED_UP,
     SIGNED,
     BalanceMoved,
@@ -76,7 +75,6 @@ from schemas.problems import UNREADABLE, DocumentError
 from schemas.times import business_day, iso
 
 _MILESTONES = (PICKED_UP, SIGNED)
-_EVERY_SCAN = tuple(OPERATIONS)
 MOST_AGAIN = 2_000
 """Parcels of a block that are assessed again because of other books."""
 _LETTER = "dead letter ".ljust(MOST_IDENTIFIER)
@@ -236,7 +234,7 @@ class Lifecycle:
         watch = self.watch
         marks, numbers = watch.marks, watch.numbers
         wakes = watch.chains.wakes if watch.chains is not None else {}
-        milestones = _EVERY_SCAN if rules.dues.at_hub or rules.by_hub else _MILESTONES
+        hubs = self._hubs_that_count()
         for raw, offset in zip(records.values, records.offsets, strict=True):
             try:
                 try:
@@ -276,7 +274,9 @@ class Lifecycle:
                         parcel.trail += scan.to_bytes(8, "little")
                         if time + wakes[operation] < parcel.look:
                             watch.at(parcel, time + wakes[operation])
-                    if operation in milestones:
+                    if event.site in hubs:
+                        self._pass(parcel, event)
+                    if operation in _MILESTONES:
                         self._milestone(parcel, event)
                     if parcel.breaches:
                         self._heard(parcel, event.id)
@@ -289,6 +289,12 @@ class Lifecycle:
             except RefusedError as error:
                 self._refuse(error, records, offset, raw or b"", received)
         accepted.keep(records.topic, records.partition)
+
+    def _hubs_that_count(self) -> Container[str]:
+        """Hubs at which something falls due, or by which something is priced; none where no book asks for them."""
+        if not (self.rules.dues.at_hub or self.rules.by_hub):
+            return ()
+        return {code for code, site in self.directory.sites.items() if site.kind == "hub"}
 
     @staticmethod
     def _parcel_event(raw: bytes) -> Any:
@@ -371,10 +377,7 @@ class Lifecycle:
         """A scan that makes fees fall due; the first of its kind counts, whenever it comes."""
         if parcel.turn != self.rules.turn:
             self._weigh(parcel)
-        dues = self.rules.dues
-        if (dues.at_hub or self.rules.by_hub) and self.directory.sites[scan.site].kind == "hub":
-            self._pass(parcel, scan)
-        if not facts.scanned(parcel, scan, dues):
+        if not facts.scanned(parcel, scan, self.rules.dues):
             return
         if scan.operation == PICKED_UP:
             self.rules.pick_up(parcel)
@@ -386,6 +389,8 @@ class Lifecycle:
 
     def _pass(self, parcel: Parcel, scan: Scan) -> None:
         """A scan at a hub; the first at each counts, whenever it comes."""
+        if parcel.turn != self.rules.turn:
+            self._weigh(parcel)
         before = len(parcel.more().hubs)
         if facts.passed(parcel, scan):
             if len(parcel.more().hubs) != before and self.rules.by_hub:

@@ -162,9 +162,9 @@ class Tariffs:
         return any("hubs" in prices.depends for prices in self.fees.values())
 
     @property
-    def by_month(self) -> bool:
-        """Whether any price depends on the customer's parcels in the month so far."""
-        return any("month_parcels" in prices.depends for prices in self.fees.values())
+    def by_month(self) -> frozenset[str]:
+        """Fees of which a price depends on the customer's parcels in the month so far."""
+        return frozenset(fee for fee, prices in self.fees.items() if "month_parcels" in prices.depends)
 
 
 SHORT = ("flat", "first_continued")

@@ -17,6 +17,7 @@ from schemas.settings import from_environment
 from sources.network.directory import build
 from sources.network.faults import NONE, Faults
 from sources.network.files import read_tariff
+from sources.network.haulage import Haulage
 from sources.network.lag import Books, Lag, Nobody
 from sources.network.money import Teller
 from sources.network.paying.customers import Customers
@@ -63,6 +64,11 @@ def arguments() -> argparse.Namespace:
         "--bills",
         type=Path,
         help="directory of bills: there channels give theirs of each day on the next morning",
+    )
+    parser.add_argument(
+        "--costs",
+        type=Path,
+        help="directory of what hubs and lines cost: there carriers and suppliers bill each day that is over",
     )
     parser.add_argument("--matching", type=Path, help="matching.toml that is published with the channels")
     parser.add_argument("--patience", type=float, default=300, help="seconds to finish in, at most")
@@ -191,6 +197,7 @@ def main() -> int:
         teller,
         store,
         customers,
+        Haulage(world, wanted.costs) if wanted.costs else None,
     )
     status = Status(wanted.truth, stage, truth)
     opened = stage.open(read_tariff(wanted.tariff), told)

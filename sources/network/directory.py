@@ -144,7 +144,7 @@ def build(outlets: int, seed: int) -> World:
             "areas.csv": csv_of(("outlet", "county"), areas),
             "parties.csv": csv_of(
                 parties.PARTY_COLUMNS,
-                parties.party_rows(provinces(rows), sites),
+                parties.party_rows(provinces(rows), sites, list(hubs.values())),
             ),
             **{
                 name: Path(__file__).with_name(name).read_text("utf-8")

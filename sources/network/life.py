@@ -1,7 +1,8 @@
-"""A parcel's life as it would be if every device and every message were right: one order, seven scans, two weights.
+"""A parcel's life as it would be if every device and message were right: an order, seven scans or nine, two weights.
 
 Picked up (10), weighed and sent (20) by the origin outlet; arrived (30) at its province's hub, weighed and
-measured by a DWS line and sent (20); arrived (30), out for delivery (40) and signed for (50) at the destination.
+measured by a DWS line and sent (20); into another province by way of its hub (30, 20); arrived (30), out for delivery
+(40) and signed for (50) at the destination.
 A few end otherwise: lost after the hub, refused at the door, sent on to another outlet; and some of those that were
 signed for come back. What goes back or on is a parcel of its own with a waybill of its own, the *sequel*.
 Everything is drawn from a generator seeded by the network's seed and the parcel's number, so the same parcel is
@@ -31,8 +32,10 @@ SURCHARGE = {"ECO": 0, "STD": 4 * YUAN, "EXP": 9 * YUAN}
 
 ENDINGS: dict[str, int] = {"signed": 9_840, "refused": 80, "redirected": 60, "lost": 20}
 """How parcels end, of ten thousand; of those that are signed for some are returned, by channel."""
-LENGTH = {"lost": 6, "refused": 8, "redirected": 8}
-"""Of how many scans and weights a life consists that does not end with a signature: to the hub, or to the door."""
+UNTIL = {"lost": 7, "refused": -1, "redirected": -1}
+"""Up to which fact a life goes that does not end with a signature: through the first hub, or to the door."""
+AT_THE_FAR_HUB = 80
+"""Minutes of the way that are spent at the destination's hub and from there on, in the mean."""
 GOES_ON_AFTER = {"returned": (6, 48), "refused": (2, 12), "redirected": (1, 6)}
 """Hours until the sequel is ordered."""
 SEQUEL = 100_000_000_000
@@ -202,7 +205,8 @@ def _facts(parcel: Parcel, world: World, r: random.Random, created: int, kilomet
             )
         )
 
-    origin, hub, destination = parcel.origin, world.hubs[parcel.origin.province], parcel.destination
+    origin, destination = parcel.origin, parcel.destination
+    hub, far = world.hubs[origin.province], world.hubs[destination.province]
     grams = parcel.grams
     on_the_road = _minutes(kilometres, parcel.product)
     happen((20, 240), origin, PICKED_UP)
@@ -211,10 +215,16 @@ def _facts(parcel: Parcel, world: World, r: random.Random, created: int, kilomet
     happen((60, 240), hub, ARRIVED)
     weigh(hub, grams, _sides(r, grams))
     happen((30, 180), hub, SENT)
-    happen((on_the_road, on_the_road * 3 // 2), destination, ARRIVED)
+    longest = on_the_road * 3 // 2
+    if far is hub:
+        happen((on_the_road, longest), destination, ARRIVED)
+    else:
+        happen((on_the_road - AT_THE_FAR_HUB, longest - AT_THE_FAR_HUB), far, ARRIVED)
+        happen((20, 60), far, SENT)
+        happen((20, 60), destination, ARRIVED)
     happen((60, 400), destination, OUT_FOR_DELIVERY)
     happen((30, 480), destination, SIGNED)
-    return facts[: 1 + LENGTH.get(parcel.ending, len(facts))]
+    return facts[: UNTIL.get(parcel.ending)]
 
 
 def _minutes(kilometres: int, product: str) -> int:

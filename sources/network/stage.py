@@ -22,6 +22,7 @@ from schemas.parts import messages_of
 from schemas.settings import Settings
 from schemas.times import HOUR, business_day, date_of
 from sources.network.directory import World
+from sources.network.haulage import Haulage
 from sources.network.lag import Books
 from sources.network.life import lives, next_order
 from sources.network.listener import Listener
@@ -75,10 +76,11 @@ class Stage:
         teller: Teller | None = None,
         store: ColdStore | None = None,
         customers: Customers | None = None,
+        haulage: Haulage | None = None,
     ) -> None:
         self.world, self.script, self.truth, self.books, self.seed = world, script, truth, books, seed
         self.speed = speed
-        self.teller, self.store, self.customers = teller, store, customers
+        self.teller, self.store, self.customers, self.haulage = teller, store, customers, haulage
         self._gate = Listener(settings, SITE, GATE) if store is not None else None
         self.per_hour = rate * 3600 / speed
         """Parcels in an hour of simulated time."""
@@ -173,6 +175,8 @@ class Stage:
         self.truth.close()
         if self.customers is not None:
             self.customers.close()
+        if self.haulage is not None:
+            self.haulage.close()
 
     @property
     def complete(self) -> bool:
@@ -190,6 +194,8 @@ class Stage:
         for parcel, r in lives(self.world, self.parcels, at, self.seed):
             cues, outcome = self.script.perform(parcel, r)
             self.truth.expect(outcome)
+            if self.haulage is not None:
+                self.haulage.carry(parcel)
             for cue in cues:
                 heapq.heappush(self._cues, cue)
 
@@ -279,6 +285,8 @@ class Stage:
         if step:
             self.now += step
             self._tick(stop)
+            if self.haulage is not None:
+                self.haulage.until(self.now)
         return step
 
     def _tick(self, stop: Stop) -> None:

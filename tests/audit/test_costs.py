@@ -76,6 +76,8 @@ def test_costs_are_apportioned_as_parcels_come(empty: Client) -> None:
     lanes[int(order.waybill[-1]) % 2].block([record(moved, int(order.waybill[-1]) % 2)])
     for lane in lanes:
         lane.block([record(Tick(id="moved", time=now + 20 * HOUR))])
+    assert costs.lately(empty) == date(2025, 12, 29)
+    assert costs.spread(empty, empty, date(2026, 1, 6)) == ["nothing has changed"], "it is of the day before"
     said = costs.spread(empty, empty)
     assert said != ["nothing has changed"], "its share stands under another line, of the same amount"
     count = empty.query("SELECT count() FROM cost_share").result_rows[0][0]
@@ -85,7 +87,8 @@ def test_costs_are_apportioned_as_parcels_come(empty: Client) -> None:
     for _ in range(2):  # the second time the same rows are made, and their token is known
         empty.command("ALTER TABLE cost_share DELETE WHERE cost_id = 'air'", settings={"mutations_sync": 2})
         assert "air" not in shares(empty)
-        assert [line.partition(":")[0] for line in costs.spread(empty, empty)] == ["air"]
+        again = costs.spread(empty, empty, date(2026, 1, 6))
+        assert [line.partition(":")[0] for line in again] == ["air"], "which no parcel bears"
     found = shares(empty)
     assert found.pop("wrong", Decimal(0)) == 0
     assert found == {"line": Decimal("1000.0001"), "hub": Decimal("333.3333"), "air": Decimal("0.0777")}

@@ -2,6 +2,7 @@
 
     python -m tests.bench.loop                     as the benchmark's documents are
     python -m tests.bench.loop --chains            with the simulated network's scan-chain rules
+    python -m tests.bench.loop --full              the simulated network's parcels by the full default book
 
 The workload of the benchmark in blocks, time passing as parcels are ordered; CPU seconds of `Lifecycle.process`
 a thousand parcels, the least of several rounds, because other work on the machine only ever adds to it.
@@ -17,20 +18,32 @@ import msgspec
 from flows.engine.block import Block, Records
 from flows.lifecycle.process import Lifecycle
 from schemas import topics
-from schemas.events import NetworkPublished, TariffPublished, Tick
+from schemas.events import NetworkPublished, Scan, TariffPublished, Tick, Weight
 from schemas.identity import version_of
 from schemas.limits import HORIZON
 from schemas.times import HOUR
 from sources.network import directory
+from sources.network.files import read_tariff
+from sources.network.life import Fact, lives, next_order
+from sources.network.script import order_of
 from tests.bench.workload import START, Workload, network_files, tariff_files
 
 IN_A_BLOCK = 10_000
-CHAINS = "chains.toml"
+CHAINS, LEVELS = "chains.toml", "levels.csv"
 
 
-def documents(*, chains: bool) -> list[bytes]:
-    """The benchmark's directory and book."""
+DEFAULT = Path(__file__).parents[2] / "flows" / "rating" / "default"
+WORLD = directory.build(600, 1)
+AN_HOUR = 20_000
+"""Parcels of the simulated network that are ordered in an hour, on the mean of a day."""
+
+
+def documents(*, chains: bool, full: bool) -> list[bytes]:
+    """The benchmark's directory and book, or the simulated network's."""
     network, book = network_files(), tariff_files()
+    if full:
+        network = {name: text for name, text in WORLD.files.items() if name not in (CHAINS, LEVELS)}
+        book = read_tariff(DEFAULT)
     if chains:
         network[CHAINS] = Path(directory.__file__).with_name(CHAINS).read_text("utf-8")
     return [
@@ -42,21 +55,62 @@ def documents(*, chains: bool) -> list[bytes]:
     ]
 
 
-def blocks(parcels: int, control: list[bytes]) -> list[Block]:
-    """The workload in blocks, with a tick in each; an hour of data time is 20,000 parcels."""
-    workload = Workload(parcels, gap=180)
-    values: list[tuple[bool, bytes]] = [(order, value) for order, _, value in workload.events()]
+def workload(parcels: int) -> list[tuple[bool, bytes, int]]:
+    """The benchmark's events in order of publication: whether an order, its bytes, what time it is then."""
+    values = [(order, value) for order, _, value in Workload(parcels, gap=180).events()]
+    return [(order, value, START + n // 10 * 180 + 10 * HOUR) for n, (order, value) in enumerate(values)]
+
+
+def simulated(parcels: int) -> list[tuple[bool, bytes, int]]:
+    """The same of the simulated network without faults: its customers, terms, couriers and returns."""
+    made: list[tuple[int, bool, bytes]] = []
+    created = START
+    for number in range(parcels):
+        for parcel, _ in lives(WORLD, number, created, 1):
+            order = order_of(parcel)
+            made.append((order.time, True, msgspec.json.encode(order)))
+            made += [(fact.time, False, _event(fact, n)) for n, fact in enumerate(parcel.facts) if n]
+        created = next_order(created, AN_HOUR)
+    made.sort()
+    return [(order, value, time + HOUR) for time, order, value in made]
+
+
+def _event(fact: Fact, serial: int) -> bytes:
+    """What a device says of a parcel's scan or weight, as the device flow writes it."""
+    site = fact.site
+    assert site is not None
+    about = {
+        "id": f"{fact.waybill}-{serial}",
+        "time": fact.time,
+        "waybill": fact.waybill,
+        "site": site.code,
+        "outlet": "HQ" if site.hub else site.code,
+        "city": site.city,
+        "province": site.province,
+        "device": "PDA-000001",
+    }
+    if fact.kind == "scan":
+        made = {"type": "scan", **about, "operation": fact.operation, "source": "pda", "code": fact.operation}
+        return msgspec.json.encode(msgspec.convert({**made, "courier": fact.courier}, Scan))
+    length, width, height = fact.sides_mm
+    kind = "hub_dws" if site.hub else "outlet_scale"
+    sides = {"length_mm": length, "width_mm": width, "height_mm": height}
+    made = {"type": "weight", **about, "weight_g": fact.weight_g, "weight_class": kind, "source": "dws"}
+    return msgspec.json.encode(msgspec.convert({**made, **sides}, Weight))
+
+
+def blocks(values: list[tuple[bool, bytes, int]], control: list[bytes]) -> list[Block]:
+    """Events in blocks, with a tick in each."""
     made = []
     for n, start in enumerate(range(0, len(values), IN_A_BLOCK)):
         some = values[start : start + IN_A_BLOCK]
-        at = START + (start + IN_A_BLOCK) // 10 * 180 + 10 * HOUR
-        tick = msgspec.json.encode(Tick(id=f"tick-{n}", time=at))
+        tick = msgspec.json.encode(Tick(id=f"tick-{n}", time=some[-1][2]))
         inputs = [
             Records(topics.CONTROL.name, 0, list(control) if n == 0 else [], [0, 1] if n == 0 else []),
             Records(topics.TICKS.name, 0, [tick], [n]),
         ]
         for topic, wanted in ((topics.ORDERS, True), (topics.DEVICES, False)):
-            records = [value for order, value in some if order is wanted]
+            records = [value for order, value, _ in some if order is wanted]
             inputs.append(Records(topic.name, 0, records, list(range(start, start + len(records)))))
         made.append(Block(n + 1, inputs, len(some), START, [], 0.0))
     return made
@@ -68,8 +122,10 @@ def main() -> None:
     parser.add_argument("--parcels", type=int, default=40_000)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--chains", action="store_true")
+    parser.add_argument("--full", action="store_true")
     given = parser.parse_args()
-    work = blocks(given.parcels, documents(chains=given.chains))
+    values = simulated(given.parcels) if given.full else workload(given.parcels)
+    work = blocks(values, documents(chains=given.chains, full=given.full))
     gc.disable()
     best = float("inf")
     for _ in range(given.rounds):

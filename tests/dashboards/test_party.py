@@ -17,6 +17,13 @@ from tests.wallet.world import PARTY, command, tick
 
 SPAN = {"from": "2025-11-11", "to": "2025-11-11"}
 
+PARTIES = """
+INSERT INTO party (seq, line, version, party, kind, name, parent, legal_entity, settlement_account, first_day, last_day)
+SELECT s.1, n, s.2, ['HQ', 'CY-1'][n], ['headquarters', 'carrier'][n], ['总部', '顺达物流'][n], ['', 'HQ'][n],
+       ['', '顺达物流有限公司'][n], ['', '****0123'][n], ['1970-01-01', '2025-07-01'][n], '2149-06-06'
+FROM (SELECT argMax((seq, version), (seq, line)) AS s FROM site) AS newest
+CROSS JOIN (SELECT arrayJoin([1, 2]) AS n) AS two"""
+
 
 @pytest.fixture(scope="module")
 def page(store: Store, tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
@@ -26,6 +33,7 @@ def page(store: Store, tmp_path_factory: pytest.TempPathFactory) -> Iterator[htt
     both.books.block((topics.TICKS.name, 0, tick(START + HOUR)))
     for event in events_of(WHOLE):
         both.hear(both.parcel(event))
+    store.client().command(PARTIES)
     with LivePage(tmp_path_factory.mktemp("page"), store) as served:
         assert isinstance(served, LivePage)
         with httpx.Client(base_url=served.url, verify=False, timeout=60) as client:
@@ -54,6 +62,25 @@ def test_the_statement_for_a_spreadsheet_adds_up(page: httpx.Client) -> None:
     assert [row[1] for row in (rows[1], rows[-1])] == ["期初 opening", "期末 closing"]
     assert rows[-1][2] == rows[-1][5] == "2.5500"
     assert rows[-2][5] == rows[-1][5]
+
+
+def test_where_a_party_stands_in_the_network(page: httpx.Client) -> None:
+    """Also one that keeps no virtual accounts; a settlement account is masked when it is written."""
+    assert "组织关系" not in page.get(f"/party/{PARTY}").text, "parties.csv does not name it"
+    found = page.get("/search", params={"q": "CY-1"}, follow_redirects=False)
+    assert found.headers["location"].endswith("/party/CY-1")
+    carrier = page.get("/party/CY-1").text
+    for part in (
+        "承运商 carrier",
+        "顺达物流有限公司",
+        "****0123",
+        '<a href="/party/HQ">总部 HQ</a>',
+        "2025-07-01",
+    ):
+        assert part in carrier
+    assert "对账单" not in carrier
+    assert "下级 members: 承运商 carrier 1" in page.get("/party/HQ").text
+    assert page.get("/party/CY-1/statement.csv").status_code == 404
 
 
 def test_other_days_and_other_parties(page: httpx.Client) -> None:

@@ -5,21 +5,25 @@ from datetime import date
 from functools import cache
 from pathlib import Path
 
+import pytest
+
 from flows.fees.current import FEES
 from flows.fees.model import OF_STORES
 from flows.governance.network import read_network
 from flows.rating.book import read_book
 from flows.rating.facts import Terms, Trial
 from flows.rating.tariffs import Tariffs
-from schemas.money import YUAN
+from schemas.money import YUAN, parse_yuan
 from schemas.times import day_of
 from sources.network.directory import build
+from sources.network.files import places, provinces
 from sources.network.prices import country, files
 from tests.rating.material import files_in
+from tests.rating.test_scenarios import Case, cases
 
 DEFAULT = Path(__file__).parents[2] / "flows" / "rating" / "default"
 WORLD = build(600, 1)
-AT_HUBS = {"handling", "bagging"}
+PROVINCES = provinces(places())
 IN_STORES = {due.price for due in FEES.dues if due.trigger in OF_STORES}
 """What goods in a store cost: another book's matter."""
 WITH_AMOUNTS = {"damaged", "lost"}
@@ -35,15 +39,12 @@ def tariffs() -> Tariffs:
 
 
 def test_it_is_large_enough() -> None:
-    """For a network of hundreds of outlets, with prices of every kind, and for every fee that has a price at all
-    but those at hubs: a charge more for every parcel at each hub."""
+    """For a network of hundreds of outlets, with prices of every kind, and for every fee that has a price at all."""
     (book,) = tariffs().books
     assert len(tariffs().context.network.outlets) >= 300
     assert sum(row.table.kind != "zones" for row in book.rows) >= 5_000
     priced = set(FEES.prices)
-    assert {
-        table.fee for table in book.tables if table.kind == "base"
-    } == priced - AT_HUBS - WITH_AMOUNTS - IN_STORES
+    assert {table.fee for table in book.tables if table.kind == "base"} == priced - WITH_AMOUNTS - IN_STORES
     assert {table.kind for table in book.tables} == {"base", "surcharge", "discount", "bounds", "zones"}
 
 
@@ -70,6 +71,27 @@ def test_every_line_has_a_price() -> None:
                     quote = tariffs().rate(fee, DAY, facts)
                     assert quote is not None, (fee, facts)
                     assert quote.amount > 0
+
+
+@pytest.mark.parametrize("case", cases("hub_fees.csv"))
+def test_what_a_hub_charges_for(case: Case) -> None:
+    """Scenarios of handling and bagging: what is no ordinary parcel, and who has no bags."""
+    ends = {site.province: site.code for site in WORLD.outlets}
+    code = next(code for code, name in PROVINCES.items() if name == case["始发"])
+    facts = Trial(
+        origin=ends[code],
+        destination=ends["310000"],
+        product=case["产品"],
+        terms=Terms(pieces=int(case["件数"]), insured=parse_yuan(case["保价"]), direction=case["方向"]),
+    )
+    for fee, price in (("handling", case["操作费"]), ("bagging", case["建包费"])):
+        quote = tariffs().rate(fee, DAY, facts)
+        assert (quote.amount if quote is not None else None) == (parse_yuan(price) if price else None), fee
+
+
+def test_at_hubs_nothing_looks_at_the_weight() -> None:
+    """So that a parcel need not be assessed again when it is weighed, and few parcels cost more than before."""
+    assert not any(map(tariffs().weighs, ("handling", "bagging")))
 
 
 def test_an_ordinary_parcel_goes_the_short_way_and_a_special_one_keeps_its_steps() -> None:

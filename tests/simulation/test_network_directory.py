@@ -2,12 +2,16 @@
 
 import random
 from collections import Counter
+from datetime import date
 
 import pytest
 
 from flows.governance.network import Network, read_network
+from flows.governance.parties import PARENTS, member
 from schemas.identity import version_of
+from schemas.times import day_of
 from sources.network.directory import World, build
+from sources.network.parties import carrier_from
 
 SIZES = (60, 337, 600, 20_000)
 COASTAL = ("广东省", "浙江省", "江苏省", "山东省", "河北省", "福建省", "河南省")
@@ -36,6 +40,37 @@ def test_directories_of_all_sizes_are_valid(outlets: int) -> None:
     assert {site.city for site in network.outlets.values()} >= {"310100", "610100"}, "上海 and 西安"
     assert all(code == site.site for code, site in network.outlets.items())
     assert len({site.name for site in network.sites.values()}) == outlets + 31
+
+
+def test_parties_of_every_kind_stand_in_the_tree(world: World, network: Network) -> None:
+    """With who they legally are and where they are paid."""
+    day = day_of(date(2025, 11, 11))
+    found = {code: member(network.parties, code, day) for code in network.parties}
+    kinds = Counter(one.kind for one in found.values() if one is not None)
+    assert set(kinds) == set(PARENTS)
+    assert kinds["province"] == kinds["hub"] == len(network.provinces)
+    assert kinds["station"] == len(world.outlets) == kinds["outlet"] - 1, (
+        "and the company that takes outlets over"
+    )
+    for code, one in found.items():
+        assert one is not None, code
+        if one.kind in ("carrier", "supplier", "province", "outlet", "contractor", "station"):
+            assert one.legal_entity, code
+            assert one.settlement_account, code
+    carriers = {carrier_from(province) for province in network.provinces}
+    assert carriers == {code for code, one in found.items() if one is not None and one.kind == "carrier"}
+    paid = Counter(
+        one.settlement_account for one in found.values() if one is not None and one.settlement_account
+    )
+    assert max(paid.values()) == 1
+
+
+def test_a_station_and_a_courier_went_over_to_the_sub_contractor(network: Network) -> None:
+    for code in ("440100-001-S", "440100-001-2"):
+        before, after = (member(network.parties, code, day_of(date(2025, month, 1))) for month in (6, 7))
+        assert before is not None
+        assert after is not None
+        assert (before.parent, after.parent) == ("440100-001", "440100-001-A")
 
 
 def test_every_place_lies_in_its_province(network: Network) -> None:

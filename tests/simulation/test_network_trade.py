@@ -142,9 +142,10 @@ def test_couriers_are_parties_of_their_outlets(world: World, network: Network, p
         for courier in couriers(outlet.code):
             party = network.party(courier, START // DAY)
             assert party is not None
-            assert party.parent == outlet.code
+            assert party.parent in (outlet.code, f"{outlet.code}-A")
             kinds[party.kind] += 1
     assert kinds["courier"] == 2 * len(world.outlets)
+    assert kinds["station"] == len(world.outlets)
     assert kinds["contractor"] == len({outlet.city for outlet in world.outlets})
     for one in parcels:
         for fact in one.facts:
@@ -240,7 +241,7 @@ def test_the_default_book_prices_all_that_happens(world: World, network: Network
     desk = msgspec.structs.replace(BUSY, lost=1.0)
     cues, outcomes = many(world, range(1, 1_200), NONE, desk)
     amounts = charged(played(world, records_of(cues, network), 1))
-    happens = ("picked_up", "weighed", "signed", "claimed")
+    happens = ("picked_up", "hub_passed", "weighed", "signed", "claimed")
     assert {fee for _, fee in amounts} == {
         fee for due in FEES.dues if due.trigger in happens for fee in due.fees
     }
