@@ -36,7 +36,7 @@ def tariffs() -> Tariffs:
 
 def test_it_is_large_enough() -> None:
     """For a network of hundreds of outlets, with prices of every kind, and for every fee that has a price at all
-    but those at hubs: a charge more for every parcel at each hub."""
+    but those at hubs: a charge more for every parcel at each hub, or with each bag."""
     (book,) = tariffs().books
     assert len(tariffs().context.network.outlets) >= 300
     assert sum(row.table.kind != "zones" for row in book.rows) >= 5_000

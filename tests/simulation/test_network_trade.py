@@ -106,7 +106,7 @@ def test_a_few_parcels_are_not_signed_for(parcels: list[Parcel]) -> None:
     assert set(ends) == {"signed", "returned", "refused", "redirected", "lost"}
     assert ends["signed"] > 0.9 * len(parcels)
     for one in parcels:
-        last = {"lost": "20", "refused": "40", "redirected": "40"}.get(one.ending, "50")
+        last = {"lost": "20", "refused": "70", "redirected": "80"}.get(one.ending, "50")
         assert one.facts[-1].operation == last
         assert [fact.kind for fact in one.facts].count("order") == 1
 
