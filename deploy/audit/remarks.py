@@ -23,6 +23,12 @@ _ORDERS = f"""
     SELECT seq, waybill, event_id, toUnixTimestamp64Milli(event_time) AS time, origin, destination,
            origin_city, destination_city, origin_county, destination_county
     FROM $event WHERE kind = 'order' AND {OF_SHARD}"""
+_SERVICES = f"""
+    SELECT e.seq AS seq, e.waybill AS waybill, e.event_id AS event_id, toUnixTimestamp64Milli(e.event_time) AS time,
+           toString(t.services) AS services
+    FROM (SELECT seq, waybill, event_id, event_time FROM $event WHERE kind = 'order' AND {OF_SHARD}) AS e
+    INNER JOIN (SELECT waybill, event_id, services FROM $order_terms WHERE {OF_SHARD} AND services != '') AS t
+    ON e.waybill = t.waybill AND e.event_id = t.event_id"""
 _ANOMALIES = f"""
     SELECT kind, waybill, event_id, toUnixTimestamp64Milli(event_time) AS time, site, expected, found
     FROM $anomaly WHERE {OF_SHARD} AND kind NOT IN ('weight_implausible', 'ended_twice')"""
@@ -41,12 +47,21 @@ Anomaly = tuple[str, str, str, int, str, str, str]
 
 
 def check_anomalies(store: Store, eras: Eras) -> Check:
-    """Every difference in place and area is remarked once, and nothing else is; weights are looked at elsewhere."""
-    found = Findings("anomalies", "异常（地址不符、区县不符）独立重算")
+    """Differences in place and area, and services that no book knows, are remarked once each, and nothing else is.
+
+    Weights and contradictory ends are looked at elsewhere.
+    """
+    found = Findings("anomalies", "异常（地址不符、区县不符、未知附加服务）独立重算")
     for shard, shards in store.shards("event", IN_A_SHARD):
         expected = Counter[Anomaly]()
         for row in store.rows(_ORDERS, shard=shard, shards=shards):
             expected.update(_misplaced(row, eras))
+        for row in store.rows(_SERVICES, shard=shard, shards=shards):
+            known = eras[eras.of(row["seq"])].prices.services
+            about = row["waybill"], row["event_id"], row["time"]
+            for service in row["services"].split("|"):
+                if known is not None and service not in known:
+                    expected["service_unknown", *about, "", "", service] += 1
         there = Counter(tuple(row.values()) for row in store.rows(_ANOMALIES, shard=shard, shards=shards))
         found.seen += there.total()
         for one in (there - expected).elements():

@@ -5,6 +5,7 @@ All rows that could be meant are gathered and the best one taken, by one compari
 
 import csv
 import io
+import re
 import tomllib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import date
@@ -129,6 +130,8 @@ class Book(msgspec.Struct, frozen=True):
     """By fee (and ""), and by "" and factor of a map of zones: what rows name beside places and the product, for
     whichever places."""
     holidays: dict[date, str]
+    services: frozenset[str]
+    """Further services that a row names, or a condition compares with."""
 
     @property
     def fees(self) -> frozenset[str]:
@@ -149,9 +152,18 @@ def read_book(version: str, files: Mapping[str, str], directory: Directory) -> B
     further: dict[tuple[str, str], set[str]] = {}
     for row in rows:
         further.setdefault((row.fee, "" if row.fee else row.name), set()).update(row.further)
+    services = frozenset(word for row in rows for word in _services(row))
     rows = [row for row in rows if row.origin and row.destination]
     policy = _policy(settings.get("weight"), directory)
-    return Book(version, settings["name"], policy, tables, rows, further, holidays)
+    return Book(version, settings["name"], policy, tables, rows, further, holidays, services)
+
+
+def _services(row: Row) -> Iterator[str]:
+    for word in row.factors.get("service", "").split("|"):
+        yield word.strip()
+    condition = row.factors.get("condition", "")
+    if re.search(r"\bservices\b", condition):
+        yield from (quoted[1:-1] for quoted in re.findall(r"'[^']*'|\"[^\"]*\"", condition))
 
 
 def _policy(weight: Mapping[str, Any] | None, directory: Directory) -> Policy | None:
@@ -274,6 +286,8 @@ class Prices:
                     names.append(table.get("name", ""))
         fees = {fee for book in in_force for fee in book.fees}
         self._weighed = {fee for fee in fees if _weighed(in_force, fee)}
+        self.services = frozenset[str]().union(*(book.services for book in in_force)) if in_force else None
+        """Further services that are known; None: there is no book yet that could know any."""
         self.by_hub = any(map(_looks_at_hubs, in_force))
         """Whether a price names the hubs that a parcel has passed."""
 

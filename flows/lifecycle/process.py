@@ -361,6 +361,8 @@ class Lifecycle:
 
     def _order(self, parcel: Parcel, order: Order) -> None:
         self.output.anomalies += checks.anomalies(order, self.directory)
+        if order.services and self.books:
+            self.output.anomalies += checks.unknown_services(order, self.rules.tariffs.services)
         line = parcel.origin, parcel.destination, parcel.product
         if not facts.ordered(parcel, order):
             return

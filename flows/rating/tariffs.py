@@ -23,6 +23,7 @@ from flows.rating.measures import MEASURES, decimal, number
 from flows.rating.model import Book, Lists, PriceTable, Row, competing, lists_of, named_for
 from flows.rating.policy import NOTHING_ADOPTED, WeightPolicy
 from flows.rating.rounding import PER_UNIT, ROUNDINGS, to_fen
+from flows.rating.services import services_in
 from flows.rating.shapes import SHAPES
 from flows.rating.shapes.first_continued import continued
 from flows.rating.shapes.shape import Term, total_of
@@ -96,6 +97,10 @@ class Tariffs:
         self.context = Context(network, zones, holidays, versions)
         fees = {table.fee for book in self.books for table in book.tables if table.kind != "zones"}
         self.fees = {fee: FeePrices(fee, self.books, lists, self.context) for fee in sorted(fees)}
+        self.services = frozenset(services_in(named_for(lists, ""))).union(
+            *(prices.services for prices in self.fees.values())
+        )
+        """Further services that a price, or a map of zones, knows."""
 
     def rate(self, fee: str, day: int, facts: Facts) -> Quote | None:
         """What a fee costs on a business day (days since 1970-01-01), or None if no row covers it.
@@ -222,6 +227,7 @@ class FeePrices:
         self.bare = not factors and self.more is None
         """Whether the base price, by places and product, is all there can be."""
         self.weighs = any(map(_weighs, tables)) or bool(factors & MEASURED)
+        self.services = frozenset(services_in(named))
         self.depends = dependence(tables, named)
         """Facts that the price may depend on, those of `flows.rating.dependence.FIELDS`."""
 

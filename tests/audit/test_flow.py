@@ -221,6 +221,8 @@ def test_every_fee(empty: Client, seed: int) -> None:
     (fees,) = empty.query("SELECT uniqExact(fee) FROM charge").result_rows[0]
     assert fees == sum(len(due.fees) for due in FEES.dues if due.trigger not in OF_STORES)
     _signed_and_gone(empty)
+    unknown = empty.query("SELECT DISTINCT found FROM anomaly WHERE kind = 'service_unknown'").result_rows
+    assert unknown == [("unpriced",)]
 
 
 def _signed_and_gone(client: Client) -> None:

@@ -235,6 +235,7 @@ def tariff(
         }
         files["book.toml"] += OF_SERVICES
         files["services.csv"] = "service,price\nupstairs,5.00\nevening,2.00\n"
+        files["night.csv"] = "condition,price\n'night' in services && pieces > 0,1.00\n"
     if by_month:
         files["book.toml"] += DISCOUNT
         files["month.csv"] = "month_parcels,percent\n3..9,10\n10..29,12.5\n30..,20\n"
@@ -293,8 +294,15 @@ name = "附加服务费"
 file = "services.csv"
 shape = "flat"
 effective_from = 2025-01-01
+[[table]]
+fee = "delivery"
+kind = "surcharge"
+name = "夜间"
+file = "night.csv"
+shape = "flat"
+effective_from = 2025-01-01
 """
-SERVICES = ((), (), ("upstairs",), ("upstairs", "evening", "upstairs"), ("unpriced",))
+SERVICES = ((), (), ("upstairs", "night"), ("upstairs", "evening", "upstairs"), ("unpriced",))
 """Further services of orders."""
 
 
