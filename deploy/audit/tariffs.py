@@ -334,25 +334,25 @@ class Prices:
     ) -> Price:
         """The price by all passes, from a base price that costs `start`."""
         row = base.row
-        total, passes = start, [_pass("base", Match(row, ""), parcel, start)]
+        total, passes = start, [_pass("base", Match(row, ""), row, parcel, start)]
         plain = True
         for name in self._names.get(("surcharge", fee), ()):
             found = self.best("surcharge", fee, name, day, parcel)
             if found is not None:
                 amount = _cost(found.row, parcel, start, total, NOTHING)
-                passes.append(_pass("surcharge", found, parcel, amount))
+                passes.append(_pass("surcharge", found, row, parcel, amount))
                 total, plain = total + amount, False
         subtotal = total
         for found in self._discounts(fee, day, parcel, start, subtotal):
             amount = min(_cost(found.row, parcel, start, total, subtotal), total)
-            passes.append(_pass("discount", found, parcel, amount))
+            passes.append(_pass("discount", found, row, parcel, amount))
             total, plain = total - amount, False
         bounds = self.best("bounds", fee, "", day, parcel)
         if bounds is not None:
             floor, cap = (Decimal(bounds.row.cells.get(name, total)) for name in ("floor", "cap"))
             bounded = floor if total < floor else min(total, cap)
             if bounded != total:
-                passes.append(_pass("bounds", bounds, parcel, bounded - total))
+                passes.append(_pass("bounds", bounds, row, parcel, bounded - total))
                 total, plain = bounded, False
         unrounded = Decimal(str(row.settings.get("weight_unit_kg", "0.001"))) == Decimal("0.001")
         plain = plain and not alternatives and not row.further and row.shape in SHORT and unrounded
@@ -548,15 +548,15 @@ def _beside(best: Match, rivals: Sequence[tuple[Decimal, Match]]) -> Match:
     return Match(best.row, ", ".join(text for text in (*less, best.passed_over) if text))
 
 
-def _pass(kind: str, match: Match, parcel: Parcel, amount: Decimal) -> Pass | None:
-    """A step, where the row has anything to say."""
+def _pass(kind: str, match: Match, base: Row, parcel: Parcel, amount: Decimal) -> Pass | None:
+    """A step, where the row has anything to say; `base`: the row of the base price."""
     row = match.row
     if silent(row.shape, row.settings, row.cells, parcel):
         return None
     return Pass(
         kind=kind,
         name=row.name,
-        where=row.number_and_column,
+        where=row.place_beside(base),
         shape=row.shape,
         of="total" if kind == "bounds" else row.settings["of"] if row.shape in OF else "",
         each=row.settings.get("each", ""),

@@ -302,7 +302,7 @@ file = "night.csv"
 shape = "flat"
 effective_from = 2025-01-01
 """
-SERVICES = ((), (), ("upstairs", "night"), ("upstairs", "evening", "upstairs"), ("unpriced",))
+SERVICES = ((), ("night",), ("upstairs",), ("upstairs", "evening", "upstairs"), ("unpriced",))
 """Further services of orders."""
 
 
