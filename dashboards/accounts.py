@@ -93,9 +93,16 @@ UNION ALL
 SELECT deduction, toString(`group`), time, document, amount FROM deduction
 WHERE party = {{party:String}} AND status IN ('taken', 'returned') AND deduction IN ({_SHOWN})"""
 
-TRIAL_BALANCE = """
+SEEN_BY_BOTH = "SELECT account FROM account GROUP BY account HAVING argMax(seen_by, (seq, line)) = 'parties'"
+_READ = (
+    "({reader:String} IN ('', {hq:String}, book) OR "
+    f"counterparty = {{reader:String}} AND account IN ({SEEN_BY_BOTH}))"
+)
+"""Rows that a reader sees: headquarters (or nobody said who) all; a party its own book, and of others' what is between
+the two, on accounts that the chart says both may see."""
+TRIAL_BALANCE = f"""
 SELECT account, sumIf(amount, side = 'D') AS debit, sumIf(amount, side = 'C') AS credit
-FROM journal WHERE ({book:String} = '' OR book = {book:String}) AND business_date <= {at:Date}
+FROM journal WHERE ({{book:String}} = '' OR book = {{book:String}}) AND business_date <= {{at:Date}} AND {_READ}
 GROUP BY account ORDER BY account"""
 MIRROR = """
 SELECT if(book = {hq:String}, counterparty, book) AS party,
@@ -105,13 +112,14 @@ FROM journal
 WHERE business_date <= {at:Date} AND if(book = {hq:String}, account IN {of_hq:Array(String)},
                                          counterparty = {hq:String} AND account IN {of_party:Array(String)})
 GROUP BY party ORDER BY party"""
-LEDGER_OPENING = """
+LEDGER_OPENING = f"""
 SELECT sum(if(side = 'D', amount, -amount)) AS amount FROM journal
-WHERE book = {book:String} AND account = {account:String} AND business_date < {first:Date}"""
-LEDGER = """
+WHERE book = {{book:String}} AND account = {{account:String}} AND business_date < {{first:Date}} AND {_READ}"""
+LEDGER = f"""
 SELECT business_date, fee, waybill, counterparty, side, amount, hex(entry_id) AS entry FROM journal
-WHERE book = {book:String} AND account = {account:String} AND business_date BETWEEN {first:Date} AND {last:Date}
-ORDER BY business_date, seq, line LIMIT {limit:UInt32}"""
+WHERE book = {{book:String}} AND account = {{account:String}}
+    AND business_date BETWEEN {{first:Date}} AND {{last:Date}} AND {_READ}
+ORDER BY business_date, seq, line LIMIT {{limit:UInt32}}"""
 
 
 LATEST = 4102444800000
@@ -175,6 +183,16 @@ def require_book(client: Client, book: str, account: str = "") -> None:
         raise LookupError(f"there is no book {book}: it is {HQ}, or a party's as waybook parties lists it")
     if account and not rows(client, ACCOUNT_KNOWN, account=account)[0]["n"]:
         raise LookupError(f"there is no account {account}: waybook trial-balance lists those that are used")
+
+
+def require_reader(client: Client, reader: str, book: str, account: str = "") -> None:
+    """Raises LookupError for what a party may not see: another's statement, an account that only its owner sees."""
+    if reader in ("", HQ, book):
+        return
+    if not account:
+        raise LookupError(f"a statement of {book} is for {book} and {HQ}, not for {reader}")
+    if account not in {row["account"] for row in rows(client, SEEN_BY_BOTH)}:
+        raise LookupError(f"account {account} of {book} is seen by {book} and {HQ}, not by {reader}")
 
 
 def name_of(client: Client, party: str) -> str:
@@ -255,10 +273,10 @@ def lines(client: Client, party: str, first: date, last: date, fee: str = "", li
     return rows(client, CAUSES, accounts=list(mirror_accounts().party), **span)
 
 
-def trial_balance(client: Client, at: date, book: str = "") -> list[Row]:
-    """Debits and credits of every account up to a business date, of one book or of all."""
+def trial_balance(client: Client, at: date, book: str = "", reader: str = "") -> list[Row]:
+    """Debits and credits of every account up to a business date, of one book or of all; what `reader` sees of them."""
     names = {row["account"]: row for row in rows(client, ACCOUNTS)}
-    found = rows(client, TRIAL_BALANCE, at=at, book=book)
+    found = rows(client, TRIAL_BALANCE, at=at, book=book, reader=reader, hq=HQ)
     return [{"name": names.get(row["account"], {}).get("name", ""), **row} for row in found]
 
 
@@ -269,8 +287,9 @@ def mirror(client: Client, at: date) -> list[Row]:
 
 
 def ledger(
-    client: Client, book: str, account: str, first: date, last: date, limit: int
+    client: Client, book: str, account: str, first: date, last: date, limit: int, reader: str = ""
 ) -> tuple[Any, list[Row]]:
-    """An account of a book: what stood there before (debits less credits), and its rows."""
-    before = rows(client, LEDGER_OPENING, book=book, account=account, first=first)[0]["amount"]
-    return before, rows(client, LEDGER, book=book, account=account, first=first, last=last, limit=limit)
+    """An account of a book: what stood there before (debits less credits), and its rows; what `reader` sees of them."""
+    of = {"book": book, "account": account, "first": first, "reader": reader, "hq": HQ}
+    before = rows(client, LEDGER_OPENING, **of)[0]["amount"]
+    return before, rows(client, LEDGER, **of, last=last, limit=limit)

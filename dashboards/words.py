@@ -157,12 +157,22 @@ _CLAIMS = {
 
 
 def what(event: dict[str, object]) -> str:
-    """An event in Chinese."""
-    if event["kind"] == "scan":
-        return OPERATIONS.get(str(event["operation"]), str(event["operation"]))
-    return {"order": "下单", "weight": "称重", "claim": "理赔奖惩", "claim_withdrawn": "撤销理赔奖惩"}.get(
-        str(event["kind"]), str(event["kind"])
-    )
+    """An event in Chinese and English."""
+    return _EVENTS.both(str(event["operation"] if event["kind"] == "scan" else event["kind"]))
+
+
+_ENGLISH = (
+    *("picked up", "sent", "arrived", "out for delivery", "signed for"),
+    *("bagged", "returned", "redirected"),
+)
+_SCANS = {code: (OPERATIONS[code], english) for code, english in zip(OPERATIONS, _ENGLISH, strict=True)}
+_EVENTS = Labels(
+    _SCANS,
+    order=("下单", "order"),
+    weight=("称重", "weight"),
+    claim=("理赔奖惩", "claim"),
+    claim_withdrawn=("撤销理赔奖惩", "claim withdrawn"),
+)
 
 
 def movement(row: Mapping[str, Any]) -> str:

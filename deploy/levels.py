@@ -39,11 +39,11 @@ JUDGED = """
 WITH signed AS (
     SELECT waybill, argMin(toString(outlet), (event_time, event_id)) AS whose,
            toDate(min(event_time), 'Asia/Shanghai') AS day
-    FROM event WHERE $within AND kind = 'scan' AND operation = '50' AND waybill IN (
+    FROM event WHERE $within AND kind = 'scan' AND operation IN ('50', '70', '80') AND waybill IN (
         SELECT waybill FROM event WHERE $within AND kind = 'scan' AND operation = '50'
             AND toDate(event_time, 'Asia/Shanghai') >= {month:Date}
             AND toDate(event_time, 'Asia/Shanghai') < {next:Date})
-    GROUP BY waybill
+    GROUP BY waybill HAVING argMin(operation, (event_time, event_id)) = '50'
 ),
 broken AS (
     SELECT waybill, argMax(toString(outlet), (seq, line)) AS whose, argMax(toString(status), (seq, line)) AS state,

@@ -12,13 +12,18 @@ from dashboards.queries import Row
 from dashboards.words import ACCOUNTS, LAST_DAY, MONEY, NOTICES, body, fee, movement, shanghai, span, until
 from dashboards.words import yuan as _yuan
 from deploy.terminal import table
+from schemas.parties import HQ
 
 EPOCH = datetime(1970, 1, 1)
 _table = partial(table, indent=2)
 
 
-def balance(client: Client, party: str, at: datetime | None = None) -> str:
-    """A party's accounts, holds and terms at a moment (UTC), or as they are now; empty: nobody knows it."""
+def balance(client: Client, party: str, at: datetime | None = None, reader: str = "") -> str:
+    """A party's accounts, holds and terms at a moment (UTC), or as they are now; empty: nobody knows it.
+
+    `reader`: who looks; empty: headquarters. Raises LookupError for one who may not see it.
+    """
+    accounts.require_reader(client, reader, party)
     moment = accounts.LATEST if at is None else (at - EPOCH) // timedelta(milliseconds=1)
     found = accounts.balance(client, party, moment)
     if found is None:
@@ -37,8 +42,12 @@ def balance(client: Client, party: str, at: datetime | None = None) -> str:
     return "\n".join(text)
 
 
-def statement(client: Client, party: str, first: date, last: date, *, lines: bool) -> str:
-    """Opening balance, movements, closing balance; with `lines` what each comes from. Empty: unknown party."""
+def statement(client: Client, party: str, first: date, last: date, *, lines: bool, reader: str = "") -> str:
+    """Opening balance, movements, closing balance; with `lines` what each comes from. Empty: unknown party.
+
+    Raises LookupError for a `reader` who may not see it.
+    """
+    accounts.require_reader(client, reader, party)
     found = accounts.statement(client, party, first, last, causes=lines)
     if found is None:
         return ""
@@ -65,11 +74,16 @@ def statement(client: Client, party: str, first: date, last: date, *, lines: boo
     return "\n".join((f"{party}  {span(first, last)}", *_table(shown, right=(2, 3, 4, 5))))
 
 
-def trial_balance(client: Client, at: date, book: str) -> tuple[str, bool]:
-    """Every account's debits and credits, and whether they and the two sides' books agree. Raises LookupError."""
+def trial_balance(client: Client, at: date, book: str, reader: str = "") -> tuple[str, bool]:
+    """Every account's debits and credits, and whether they and the two sides' books agree. Raises LookupError.
+
+    A `reader` who is a party sees its own book, and of others' what is between them and both may see: not all of an
+    entry, so that only of whole books is it said whether they agree.
+    """
+    partly = reader not in ("", HQ, book)
     if book:
         accounts.require_book(client, book)
-    rows = accounts.trial_balance(client, at, book)
+    rows = accounts.trial_balance(client, at, book, reader)
     debit, credit = sum(row["debit"] for row in rows), sum(row["credit"] for row in rows)
     shown = [("科目 account", "借方 debit", "贷方 credit", "余额 balance")]
     shown += [
@@ -82,23 +96,27 @@ def trial_balance(client: Client, at: date, book: str) -> tuple[str, bool]:
         for row in rows
     ]
     shown.append(("合计 total", _yuan(debit), _yuan(credit), _side(debit - credit)))
-    mirrored = [] if book else accounts.mirror(client, at)
+    mirrored = [] if book or partly else accounts.mirror(client, at)
     wrong = [row for row in mirrored if row["in_hq_book"] != row["in_party_book"]]
     when = until(at) if at >= LAST_DAY else f"截至 up to {at}"
     text = [f"{book or '全部账册 all books'}  {when}", *_table(shown, right=(1, 2, 3))]
-    if not book:
+    if not (book or partly):
         text.append(f"镜像 mirror: {len(mirrored):,} 个主体 parties, {len(wrong)} 个不符 differ")
     text += [
         f"  {row['party']}: 总部账 HQ {_yuan(row['in_hq_book'])}, 其账 its own {_yuan(row['in_party_book'])}"
         for row in wrong
     ]
-    return "\n".join(text), debit == credit and not wrong
+    return "\n".join(text), partly or (debit == credit and not wrong)
 
 
-def ledger(client: Client, book: str, account: str, first: date, last: date, limit: int) -> str:
-    """An account of a book, row by row with its balance. Raises LookupError for one that there is not."""
+def ledger(
+    client: Client, book: str, account: str, first: date, last: date, limit: int, reader: str = ""
+) -> str:
+    """An account of a book, row by row with its balance. Raises LookupError for one that there is not, or that the
+    reader may not see; of another's account a party sees what is between the two."""
     accounts.require_book(client, book, account)
-    running, rows = accounts.ledger(client, book, account, first, last, limit)
+    accounts.require_reader(client, reader, book, account)
+    running, rows = accounts.ledger(client, book, account, first, last, limit, reader)
     shown = [
         ("日期 date", "费用 fee", "运单 waybill", "往来方 other", "借 debit", "贷 credit", "余额 balance")
     ]

@@ -66,15 +66,21 @@ ReplyTo = Annotated[str, Meta(max_length=2 * MOST_IDENTIFIER + 1)]
 LetterId = Annotated[str, Meta(pattern="^dl-", max_length=MOST_IDENTIFIER)]
 """The id of a dead letter or of a note about one: `dl-…`, so that it is never taken for a waybill."""
 
-OperationCode = Literal["10", "20", "30", "40", "50"]
+OperationCode = Literal["10", "20", "30", "40", "50", "60", "70", "80"]
 OPERATIONS: dict[str, str] = {
     "10": "揽收",  # picked up
     "20": "发件",  # sent
     "30": "到件",  # arrived
     "40": "派件",  # out for delivery
     "50": "签收",  # signed
+    "60": "集包",  # bagged
+    "70": "退件",  # returned
+    "80": "转寄",  # redirected
 }
-PICKED_UP, SENT, ARRIVED, OUT_FOR_DELIVERY, SIGNED = OPERATIONS
+"""The network's operations, in Chinese. New ones at the end: trails of scans hold their places."""
+PICKED_UP, SENT, ARRIVED, OUT_FOR_DELIVERY, SIGNED, BAGGED, RETURNED, REDIRECTED = OPERATIONS
+ENDS = (SIGNED, RETURNED, REDIRECTED)
+"""Scans with which a parcel's way under its waybill ends. What goes back or on has a waybill of its own."""
 
 WeightClass = Literal["declared", "outlet_scale", "outlet_dws", "hub_scale", "hub_dws"]
 """Who weighed: the customer's word, or a scale or a DWS machine (dimension, weight, scan)."""

@@ -76,6 +76,8 @@ ANOMALY = {
     "place_mismatch": "地址与网点不符",
     "area_mismatch": "地址所在区县不归该网点",
     "area_unserved": "地址所在区县无网点服务",
+    "service_unknown": "附加服务不在任何价格手册",
+    "ended_twice": "签收与退件、转寄相矛盾",
 }
 """Input that was used, but that someone should look at."""
 

@@ -87,7 +87,9 @@ EVENT = Table(
         Column("kind", WORD, "order, scan, weight, claim, claim_withdrawn"),
         Column("waybill", TEXT),
         Column("event_time", TIME, "when it happened, UTC"),
-        Column("operation", WORD, "scan: 10 揽收, 20 发件, 30 到件, 40 派件, 50 签收"),
+        Column(
+            "operation", WORD, "scan: 10 揽收, 20 发件, 30 到件, 40 派件, 50 签收, 60 集包, 70 退件, 80 转寄"
+        ),
         Column("source", WORD, "scan, weight: the source system or device family"),
         Column("code", WORD, "scan: the source's own operation code"),
         Column("site", WORD, "scan, weight: where"),
@@ -118,7 +120,7 @@ EVENT = Table(
     extras=(
         WAYBILLS,
         f"operation_name {TEXT} ALIAS transform(operation, {list(OPERATIONS)}, {list(OPERATIONS.values())}, '') "
-        "COMMENT 'scan: 揽收, 发件, 到件, 派件, 签收'",
+        "COMMENT 'scan: 揽收, 发件, 到件, 派件, 签收, 集包, 退件, 转寄'",
         "business_date Date ALIAS toDate(event_time, 'Asia/Shanghai') COMMENT 'Shanghai''s date of event_time'",
     ),
 )
@@ -620,8 +622,8 @@ FEE = Table(
         Column(
             "trigger",
             WORD,
-            "ordered, picked_up, weighed, signed, hub_passed, claimed; stay_opened, stay_day, stay_closed, hauled, "
-            "stay_month",
+            "ordered, picked_up, weighed, signed, hub_passed, bagged, claimed; stay_opened, stay_day, stay_closed, "
+            "hauled, stay_month",
         ),
         Column("source", WORD, "of the amount: tariff, payment, cod, claim, share"),
         Column("price", TEXT, "fee of the tariff that prices it"),

@@ -111,7 +111,7 @@ class Chains:
         return claims
 
     def _broken(self, facts: Facts, era: Era) -> dict[str, Broken]:
-        return dict(_broken(facts, self._rules_of(era), era))
+        return {} if facts.returned else dict(_broken(facts, self._rules_of(era), era))
 
     def _claimed(self, facts: Facts, name: str, row: tuple[Any, ...]) -> Iterator[Claimed]:
         """What a final breach costs, by the rules that were in force when it became final."""

@@ -34,7 +34,7 @@ WITHDRAWN = "withdrawn"
 
 
 class Weighing(msgspec.Struct, frozen=True):
-    """The weight that counts, and when it may be adopted (`due`, UTC ms; None: not until it is signed for)."""
+    """The weight that counts, and when it may be adopted (`due`, UTC ms; None: not until its way has ended)."""
 
     event_id: str
     time: int
@@ -94,8 +94,8 @@ def weighing(facts: Facts, era: Era) -> Weighing | None:
     due: int | None = best.time
     if rule != "at_once":
         due = None
-        if facts.signed_id:
-            due = max(best.time, facts.signed) if rule == "when_signed" else facts.signed + hours * HOUR
+        if facts.ended:
+            due = max(best.time, facts.ended) if rule == "when_signed" else facts.ended + hours * HOUR
     seq = max(best.seq, facts.decision.seq) if weights.is_decided(facts, best) else best.seq
     return Weighing(
         best.event_id,
@@ -157,9 +157,8 @@ def dues(
                 yield from _due(case, rule, "", facts.signed, facts.signed_id, (facts.signed_seq,))
             case "weighed":
                 yield from _by_weight(case, rule)
-            case "hub_passed":
-                for hub in extras.hubs.get(facts.waybill, ()):
-                    yield from _due(case, rule, hub.hub, hub.time, hub.event_id, (hub.seq,))
+            case "hub_passed" | "bagged":
+                yield from _at_sites(case, rule)
             case "claimed":
                 for claim in extras.claims.get(facts.waybill, ()):
                     if claim.claimed and claim.kind == rule.name and not claim.withdrawn:
@@ -190,8 +189,8 @@ def _at_pick_up(case: Case, rule: Rule) -> Iterator[Due]:
     facts = case.facts
     if facts.picked_id:
         yield from _due(case, rule, "", facts.picked, facts.picked_id, (facts.picked_seq,))
-    elif facts.signed_id and awaited(rule):
-        yield Due(rule.name, "", facts.signed, waits=NO_PICKUP, seqs=(facts.signed_seq,))
+    elif facts.ended and awaited(rule):
+        yield Due(rule.name, "", facts.ended, waits=NO_PICKUP, seqs=(facts.ended_seq,))
 
 
 def _has_come(best: Weighing, passed: int | None) -> bool:
@@ -201,16 +200,23 @@ def _has_come(best: Weighing, passed: int | None) -> bool:
 def _by_weight(case: Case, rule: Rule) -> Iterator[Due]:
     facts, adopted = case.facts, case.adopted
     if adopted is not None and adopted.due is not None:
-        since = (adopted.seq, facts.signed_seq) if adopted.due != adopted.time else (adopted.seq,)
+        since = (adopted.seq, facts.ended_seq) if adopted.due != adopted.time else (adopted.seq,)
         yield from _due(case, rule, "", adopted.due, adopted.event_id, since)
-    elif facts.signed_id and awaited(rule):
+    elif facts.ended and awaited(rule):
         reason = NO_WEIGHT if facts.order_id else NO_ORDER
-        yield Due(rule.name, "", facts.signed, waits=reason, seqs=(facts.signed_seq,))
+        yield Due(rule.name, "", facts.ended, waits=reason, seqs=(facts.ended_seq,))
 
 
 def awaited(rule: Rule) -> bool:
     """Whether it waits for the order: what every parcel owes, to parties that every order tells."""
     return rule.required and rule.plain and not (rule.needs or rule.parcels)
+
+
+def _at_sites(case: Case, rule: Rule) -> Iterator[Due]:
+    """Once a hub that it passed, or once a site that put it into a bag."""
+    sites = case.extras.hubs if rule.trigger == "hub_passed" else case.extras.bags
+    for one in sites.get(case.facts.waybill, ()):
+        yield from _due(case, rule, one.site, one.time, one.event_id, (one.seq,))
 
 
 def _claimed(case: Case, rule: Rule, claim: Claimed) -> Iterator[Due]:
@@ -305,7 +311,7 @@ def _parcel(case: Case, day: date) -> Parcel:
         channel=terms.channel,
         billing=terms.billing,
         direction=terms.parcels,
-        hubs=tuple(sorted(one.hub for one in case.extras.hubs.get(facts.waybill, ()))),
+        hubs=tuple(sorted(one.site for one in case.extras.hubs.get(facts.waybill, ()))),
         grams=adopted.grams if adopted else 0,
         cm3=adopted.cm3 if adopted else 0,
         longest_mm=adopted.longest_mm if adopted else 0,

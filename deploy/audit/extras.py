@@ -18,10 +18,11 @@ _COURIERS = f"""
     SELECT waybill, event_id, toString(courier) AS courier FROM $event
     WHERE {OF_SHARD} AND courier != '' AND operation IN ('10', '50') AND $live"""
 
-_HUBS = f"""
-    SELECT waybill, toString(site) AS hub,
+_SCANS = f"""
+    SELECT waybill, toString(site) AS site,
            argMin((toUnixTimestamp64Milli(event_time), event_id, seq), (event_time, event_id)) AS first
-    FROM $event WHERE {OF_SHARD} AND kind = 'scan' AND outlet = 'HQ' AND $live GROUP BY waybill, site"""
+    FROM $event WHERE {OF_SHARD} AND kind = 'scan' AND $which AND $live GROUP BY waybill, site"""
+_AT_HUBS, _OF_BAGS = "outlet = 'HQ'", "operation = '60'"
 
 _LIVE = f"""
     (($blocks) OR waybill IN (SELECT waybill FROM $recall WHERE {OF_SHARD} AND status != 'assessed'))"""
@@ -58,9 +59,9 @@ class Terms(msgspec.Struct, frozen=True):
 
 
 class Passed(msgspec.Struct, frozen=True):
-    """The first scan at a hub."""
+    """The first scan at a hub, or the first at a site that put it into a bag."""
 
-    hub: str
+    site: str
     time: int
     event_id: str
     seq: int
@@ -88,6 +89,7 @@ class Extras(msgspec.Struct):
     couriers: dict[tuple[str, str], str] = {}
     """By waybill and scan."""
     hubs: dict[str, list[Passed]] = {}
+    bags: dict[str, list[Passed]] = {}
     claims: dict[str, list[Claimed]] = {}
 
     def claimed(self, waybill: str, more: list[Claimed]) -> None:
@@ -102,7 +104,7 @@ class Extras(msgspec.Struct):
 
 
 def read_extras(store: Store, eras: Eras, postings: Postings, shard: int, shards: int) -> Extras:
-    """What there is. Couriers and hubs count from the block on in which something is paid for them, or of a
+    """What there is. Couriers, hubs and bags count from the block on in which something is paid for them, or of a
     parcel that was brought back."""
     found = Extras()
     for row in store.rows(_TERMS, shard=shard, shards=shards):
@@ -114,9 +116,12 @@ def read_extras(store: Store, eras: Eras, postings: Postings, shard: int, shards
     passed = [
         era.prices.by_hub or postings.priced_live(era.priced, trigger="hub_passed") for era in eras.eras
     ]
-    if live := _live(eras, passed):
-        for row in store.rows(_HUBS.replace("$live", live), shard=shard, shards=shards):
-            found.hubs.setdefault(row["waybill"], []).append(Passed(row["hub"], *row["first"]))
+    bagged = [postings.priced_live(era.priced, trigger="bagged") for era in eras.eras]
+    for which, where, count in ((_AT_HUBS, found.hubs, passed), (_OF_BAGS, found.bags, bagged)):
+        if live := _live(eras, count):
+            sql = _SCANS.replace("$which", which).replace("$live", live)
+            for row in store.rows(sql, shard=shard, shards=shards):
+                where.setdefault(row["waybill"], []).append(Passed(row["site"], *row["first"]))
     for row in store.rows(_CLAIMS, shard=shard, shards=shards):
         found.claims.setdefault(row["waybill"], []).append(
             Claimed(**{name: row[name] for name in Claimed.__struct_fields__})

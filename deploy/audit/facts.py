@@ -65,6 +65,10 @@ class Facts(msgspec.Struct, frozen=True):
     signed_id: str
     signed: int
     signed_seq: int
+    """The signature, unless it went back or on before."""
+    ended: int
+    ended_seq: int
+    """The end of its way: the signature, or that it went back or on; time 0: it has none yet."""
     last: int
     """Time of the newest event."""
     weights: tuple[Weight, ...]
@@ -78,9 +82,14 @@ class Facts(msgspec.Struct, frozen=True):
     """Data time of that."""
 
     @property
+    def returned(self) -> bool:
+        """Whether it went back or on instead of being signed for."""
+        return self.ended != 0 and not self.signed_id
+
+    @property
     def weighed_seq(self) -> int:
         """The block in which the last fact came with which its weight is chosen again."""
-        facts = self.first_seq, self.order_seq, self.picked_seq, self.signed_seq, self.decision.seq
+        facts = self.first_seq, self.order_seq, self.picked_seq, self.ended_seq, self.decision.seq
         return max(*facts, *(one.seq for one in self.weights))
 
 
@@ -96,7 +105,8 @@ _SQL = f"""
            o.1 AS order_id, o.2 AS order_time, o.3 AS origin, o.4 AS destination, o.5 AS product,
            o.6 AS payment, o.7 AS declared_g, o.8 AS order_seq, o.9 AS customer,
            p.1 AS picked_id, p.2 AS picked, p.3 AS picked_seq,
-           s.1 AS signed_id, s.2 AS signed, s.3 AS signed_seq, weights, scans
+           if(e.2 = '50', e.1, '') AS signed_id, if(e.2 = '50', e.3, 0) AS signed,
+           if(e.2 = '50', e.4, 0) AS signed_seq, e.3 AS ended, e.4 AS ended_seq, weights, scans
     FROM (
         SELECT waybill, min(bitShiftRight(seq, 32)) AS lane, uniqExact(bitShiftRight(seq, 32)) AS lanes,
                min(seq) AS first_seq, max(seq) AS last_seq, max(toUnixTimestamp64Milli(event_time)) AS last,
@@ -104,7 +114,8 @@ _SQL = f"""
                          toString(product), reinterpretAsInt64(payment), weight_g, seq, toString(customer)),
                         (event_time, event_id), kind = 'order') AS o,
                {_scan("10")} AS p,
-               {_scan("50")} AS s,
+               argMinIf((event_id, toString(operation), toUnixTimestamp64Milli(event_time), seq),
+                        (event_time, event_id), kind = 'scan' AND operation IN ('50', '70', '80')) AS e,
                groupArrayIf((event_id, toUnixTimestamp64Milli(event_time), toString(weight_class), weight_g,
                              intDiv(toUInt64(length_mm) * width_mm * height_mm, 1000),
                              greatest(length_mm, width_mm, height_mm), toString(site), seq),

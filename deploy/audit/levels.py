@@ -21,8 +21,8 @@ _ROWS = """
     FROM $service_level ORDER BY month, level, outlet"""
 _STEPS = "SELECT version, content FROM $network_directory WHERE file = 'levels.csv' ORDER BY seq"
 _SIGNED = """
-    SELECT waybill, min((event_time, event_id, toString(outlet))) AS first FROM $event
-    WHERE ({known}) AND kind = 'scan' AND operation = '50' GROUP BY waybill"""
+    SELECT waybill, min((event_time, event_id, toString(outlet), toString(operation))) AS first FROM $event
+    WHERE ({known}) AND kind = 'scan' AND operation IN ('50', '70', '80') GROUP BY waybill HAVING first.4 = '50'"""
 _BROKEN = """
     SELECT waybill, argMax((toString(outlet), toString(status), toUnixTimestamp64Milli(due)), (seq, line)) AS newest
     FROM $chain_breach WHERE ({known}) AND rule = {{rule:String}} GROUP BY waybill"""

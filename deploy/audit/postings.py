@@ -144,7 +144,7 @@ class Due(msgspec.Struct, frozen=True):
         """Whether the order alone tells who pays whom, and how often."""
         roles = {role for fee in self.fees for role in (fee.payer, fee.payee)}
         known = {"customer", "origin", "destination", "headquarters"}
-        return self.trigger not in ("hub_passed", "claimed") and roles <= known
+        return self.trigger not in ("hub_passed", "bagged", "claimed") and roles <= known
 
     def live(self, priced: frozenset[str]) -> bool:
         """Whether it can come to anything when these fees have prices."""

@@ -46,7 +46,7 @@ from deploy.audit.postings import (
     Key,
     read_postings,
 )
-from deploy.audit.remarks import check_anomalies, check_dead_letters, check_names
+from deploy.audit.remarks import check_anomalies, check_dead_letters, check_ends, check_names
 from deploy.audit.report import Check, Findings
 from deploy.audit.rules import AS_OF
 from deploy.audit.stays import Stays
@@ -134,12 +134,9 @@ class Recomputation:
         self._rules = read_postings(store)
         self._fees = {fee.name: fee for due in self._rules.dues for fee in due.fees}
         self._last = {due.name: due.fees[-1].name for due in self._rules.dues}
-        self._owed = [
-            (due.name, "")
-            for due in self._rules.dues
-            if due.trigger in ("picked_up", "weighed", "signed") and awaited(due)
-        ]
-        """What every parcel owes."""
+        undelivered = self._always_owed("picked_up", "weighed")
+        self._owed = {True: undelivered, False: [*undelivered, *self._always_owed("signed")]}
+        """What every parcel owes, by whether it went back or on."""
         self._due_of = {fee.name: due.name for due in self._rules.dues for fee in due.fees}
         self._extras = Extras()
         self._known: dict[tuple[int, int | None], tuple[Due, ...]] = {}
@@ -159,6 +156,9 @@ class Recomputation:
         self.chains = Chains(store, self._eras, data_time, limits)
         books = Books(store, self._eras, self._rules, data_time, limits, self.journal)
         self.stays, self.hauls = Stays(books), Hauls(books)
+
+    def _always_owed(self, *triggers: str) -> list[Part]:
+        return [(due.name, "") for due in self._rules.dues if due.trigger in triggers and awaited(due)]
 
     def walk(self) -> None:
         """Look at every parcel."""
@@ -202,6 +202,7 @@ class Recomputation:
         yield check_counts(self._store, self._counts)
         yield check_levels(self._store)
         yield check_anomalies(self._store, self._eras)
+        yield check_ends(self._store)
         yield check_dead_letters(self._store, self._eras)
         for found in (self.charges, self.snapshots, self.waits, self.weights, self.lanes):
             yield found.check("parcels" if found is self.lanes else "comparisons")
@@ -239,9 +240,10 @@ class Recomputation:
         waiting = found.waiting.pop(facts.waybill, {})
         expected = self._expected(facts, charged, waiting)
         given_up = self._given_up(facts, expected, waiting)
-        for key in dict.fromkeys((*expected, *waiting, *(self._owed if given_up else ()))):
+        owed = self._owed[facts.returned]
+        for key in dict.fromkeys((*expected, *waiting, *(owed if given_up else ()))):
             wait, wanted = waiting.get(key, ""), expected[key].waits if key in expected else ""
-            if given_up and (wanted or (key in self._owed and key not in expected)):
+            if given_up and (wanted or (key in owed and key not in expected)):
                 wanted = ABANDONED
             self.waits.seen += 1
             if wait != wanted:
@@ -262,7 +264,7 @@ class Recomputation:
 
         When a fact came is not in the books: not before it happened, and not later than what is too old.
         """
-        unfinished = any(key not in expected or expected[key].waits for key in self._owed)
+        unfinished = any(key not in expected or expected[key].waits for key in self._owed[facts.returned])
         given_up = ABANDONED in waiting.values()
         now = self._data_time
         if now is not None and given_up and facts.last > now - self._oldest + self._ahead:

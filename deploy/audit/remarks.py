@@ -4,6 +4,8 @@ import json
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
+from itertools import groupby
+from operator import itemgetter
 from typing import Any
 
 from deploy.audit.eras import Eras
@@ -12,28 +14,54 @@ from deploy.audit.names import name_of
 from deploy.audit.report import Check, Findings
 from deploy.audit.rules import AS_OF
 from deploy.audit.store import BLOCK_RANGE, OF_SHARD, Store
+from schemas.events import OPERATIONS
 from schemas.parties import HQ
+from schemas.times import iso
 from schemas.topics import COMMANDS, CONTROL, DECISIONS, DEVICES, ORDERS, RECEIVABLES, STAYS
 
 _ORDERS = f"""
     SELECT seq, waybill, event_id, toUnixTimestamp64Milli(event_time) AS time, origin, destination,
            origin_city, destination_city, origin_county, destination_county
     FROM $event WHERE kind = 'order' AND {OF_SHARD}"""
+_SERVICES = f"""
+    SELECT e.seq AS seq, e.waybill AS waybill, e.event_id AS event_id, toUnixTimestamp64Milli(e.event_time) AS time,
+           toString(t.services) AS services
+    FROM (SELECT seq, waybill, event_id, event_time FROM $event WHERE kind = 'order' AND {OF_SHARD}) AS e
+    INNER JOIN (SELECT waybill, event_id, services FROM $order_terms WHERE {OF_SHARD} AND services != '') AS t
+    ON e.waybill = t.waybill AND e.event_id = t.event_id"""
 _ANOMALIES = f"""
     SELECT kind, waybill, event_id, toUnixTimestamp64Milli(event_time) AS time, site, expected, found
-    FROM $anomaly WHERE {OF_SHARD} AND kind != 'weight_implausible'"""
+    FROM $anomaly WHERE {OF_SHARD} AND kind NOT IN ('weight_implausible', 'ended_twice')"""
+_ENDS = f"""
+    SELECT waybill, toString(operation) AS operation, min((event_time, event_id)) AS first,
+           min(toUnixTimestamp64Milli(event_time)) AS time
+    FROM $event WHERE {OF_SHARD} AND kind = 'scan' AND operation IN ('50', '70', '80') AND waybill IN (
+        SELECT waybill FROM $event WHERE {OF_SHARD} AND kind = 'scan' AND operation IN ('70', '80'))
+    GROUP BY waybill, operation ORDER BY waybill, first"""
+_TOLD = f"""
+    SELECT waybill, argMax((event_id, toUnixTimestamp64Milli(event_time), expected, found), (seq, line)) AS newest
+    FROM $anomaly WHERE {OF_SHARD} AND kind = 'ended_twice' GROUP BY waybill"""
 
 Anomaly = tuple[str, str, str, int, str, str, str]
 """Kind, waybill, event, time, site, expected, found."""
 
 
 def check_anomalies(store: Store, eras: Eras) -> Check:
-    """Every difference in place and area is remarked once, and nothing else is; weights are looked at elsewhere."""
-    found = Findings("anomalies", "异常（地址不符、区县不符）独立重算")
+    """Differences in place and area, and services that no book knows, are remarked once each, and nothing else is.
+
+    Weights and contradictory ends are looked at elsewhere.
+    """
+    found = Findings("anomalies", "异常（地址不符、区县不符、未知附加服务）独立重算")
     for shard, shards in store.shards("event", IN_A_SHARD):
         expected = Counter[Anomaly]()
         for row in store.rows(_ORDERS, shard=shard, shards=shards):
             expected.update(_misplaced(row, eras))
+        for row in store.rows(_SERVICES, shard=shard, shards=shards):
+            known = eras[eras.of(row["seq"])].prices.services
+            about = row["waybill"], row["event_id"], row["time"]
+            for service in row["services"].split("|"):
+                if known is not None and service not in known:
+                    expected["service_unknown", *about, "", "", service] += 1
         there = Counter(tuple(row.values()) for row in store.rows(_ANOMALIES, shard=shard, shards=shards))
         found.seen += there.total()
         for one in (there - expected).elements():
@@ -59,6 +87,34 @@ def _misplaced(row: Mapping[str, Any], eras: Eras) -> Iterator[Anomaly]:
         if county and judges and row[end] not in serving:
             kind = "area_mismatch" if serving else "area_unserved"
             yield kind, *about, " ".join(serving), county
+
+
+def check_ends(store: Store) -> Check:
+    """Parcels that went back or on and were signed for all the same are remarked; the newest remark is the scans'."""
+    found = Findings("contradictory_ends", "签收与退件、转寄的矛盾由原始扫描独立重算")
+    for shard, shards in store.shards("event", IN_A_SHARD):
+        told = {row["waybill"]: row["newest"] for row in store.rows(_TOLD, shard=shard, shards=shards)}
+        rows = list(store.rows(_ENDS, shard=shard, shards=shards))
+        for waybill, ends in groupby(rows, key=itemgetter("waybill")):
+            found.seen += 1
+            first, *others = [(row["first"][1], row["time"], row["operation"]) for row in ends]
+            wanted = _contradicted(first, others[0]) if others else None
+            if (there := told.pop(waybill, None)) != wanted:
+                found.add(f"{waybill}: remarked {there}, should be {wanted}")
+        for waybill, there in told.items():
+            found.add(f"{waybill}: remarked {there}, and it went one way only")
+    return found.check("parcels that went back or on")
+
+
+End = tuple[str, int, str]
+"""Event, time, operation."""
+
+
+def _contradicted(first: End, other: End) -> tuple[str, int, str, str]:
+    """What the remark says: the event that contradicts, its time, what counts and what it says."""
+    event_id, time, _ = other
+    counts, says = (f"{code} {OPERATIONS[code]} {iso(at)}" for _, at, code in (first, other))
+    return event_id, time, counts, says
 
 
 def check_names(store: Store) -> Check:
@@ -121,7 +177,7 @@ _BROKEN: dict[str, Judgement] = {
             if (county := event.get(f"{end}_county"))
         )
     ),
-    "unknown_operation": lambda event, _: event.get("operation") not in ("10", "20", "30", "40", "50"),
+    "unknown_operation": lambda event, _: event.get("operation") not in OPERATIONS,
     "waybill_out_of_pattern": lambda event, _: (
         re.fullmatch("[A-Z]{0,4}[0-9]{9,17}", str(event.get("waybill")), re.ASCII) is None
     ),

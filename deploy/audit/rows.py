@@ -56,7 +56,7 @@ class Row(msgspec.Struct, frozen=True):
         return f"{self.file}:{self.number}" + (f":{self.column}" if self.column else "")
 
     def place_beside(self, winner: "Row") -> str:
-        """The same of a row that lost; one of another book than the winner's says which."""
+        """The same of a row beside the one that won; one of another book than the winner's says which."""
         return self.number_and_column + (f"@{self.book}" if self.book != winner.book else "")
 
     @property

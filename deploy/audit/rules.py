@@ -256,7 +256,7 @@ RULES = (
                    toString(outlet) AS outlet, seq FROM $event
             WHERE {OF_SHARD} AND (kind != 'scan' OR operation IN ('10', '50') OR event_id IN (
                 SELECT cause FROM $charge
-                WHERE {OF_SHARD} AND fee IN (SELECT fee FROM $fee WHERE trigger = 'hub_passed')))
+                WHERE {OF_SHARD} AND fee IN (SELECT fee FROM $fee WHERE trigger IN ('hub_passed', 'bagged'))))
             UNION ALL
             SELECT waybill, event_id, 'decision', '', event_time, '', seq FROM $weight_decision
             WHERE {OF_SHARD}
@@ -274,6 +274,7 @@ RULES = (
             f.trigger = 'weighed', e.kind NOT IN ('weight', 'order', 'decision')
                 OR e.kind != 'order' AND e.event_time > c.event_time OR c.weight_event NOT IN ('', e.event_id),
             f.trigger = 'hub_passed', e.kind != 'scan' OR e.outlet != '{HQ}' OR e.event_time != c.event_time,
+            f.trigger = 'bagged', e.operation != '60' OR e.event_time != c.event_time,
             f.trigger = 'claimed', e.kind != 'claim' OR e.event_id != c.part OR e.event_time != c.event_time,
             f.trigger = 'stay_opened', e.kind != 'opened' OR e.event_time != c.event_time,
             f.trigger = 'stay_day', e.kind != 'opened' OR e.event_time > c.event_time,

@@ -146,6 +146,8 @@ class Parcel(msgspec.Struct, frozen=True, kw_only=True):
     signed_by: str = ""
     claims: tuple[Claimed, ...] = ()
     decided: Decided | None = None
+    gone: int = 0
+    """When it went back or on."""
 
 
 class Status(msgspec.Struct, frozen=True):

@@ -5,6 +5,7 @@ All rows that could be meant are gathered and the best one taken, by one compari
 
 import csv
 import io
+import re
 import tomllib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import date
@@ -129,6 +130,8 @@ class Book(msgspec.Struct, frozen=True):
     """By fee (and ""), and by "" and factor of a map of zones: what rows name beside places and the product, for
     whichever places."""
     holidays: dict[date, str]
+    services: frozenset[str]
+    """Further services that a row names, or a condition compares with."""
 
     @property
     def fees(self) -> frozenset[str]:
@@ -149,9 +152,18 @@ def read_book(version: str, files: Mapping[str, str], directory: Directory) -> B
     further: dict[tuple[str, str], set[str]] = {}
     for row in rows:
         further.setdefault((row.fee, "" if row.fee else row.name), set()).update(row.further)
+    services = frozenset(word for row in rows for word in _services(row))
     rows = [row for row in rows if row.origin and row.destination]
     policy = _policy(settings.get("weight"), directory)
-    return Book(version, settings["name"], policy, tables, rows, further, holidays)
+    return Book(version, settings["name"], policy, tables, rows, further, holidays, services)
+
+
+def _services(row: Row) -> Iterator[str]:
+    for word in row.factors.get("service", "").split("|"):
+        yield word.strip()
+    condition = row.factors.get("condition", "")
+    if re.search(r"\bservices\b", condition):
+        yield from (quoted[1:-1] for quoted in re.findall(r"'[^']*'|\"[^\"]*\"", condition))
 
 
 def _policy(weight: Mapping[str, Any] | None, directory: Directory) -> Policy | None:
@@ -274,6 +286,8 @@ class Prices:
                     names.append(table.get("name", ""))
         fees = {fee for book in in_force for fee in book.fees}
         self._weighed = {fee for fee in fees if _weighed(in_force, fee)}
+        self.services = frozenset[str]().union(*(book.services for book in in_force)) if in_force else None
+        """Further services that are known; None: there is no book yet that could know any."""
         self.by_hub = any(map(_looks_at_hubs, in_force))
         """Whether a price names the hubs that a parcel has passed."""
 
@@ -320,25 +334,25 @@ class Prices:
     ) -> Price:
         """The price by all passes, from a base price that costs `start`."""
         row = base.row
-        total, passes = start, [_pass("base", Match(row, ""), parcel, start)]
+        total, passes = start, [_pass("base", Match(row, ""), row, parcel, start)]
         plain = True
         for name in self._names.get(("surcharge", fee), ()):
             found = self.best("surcharge", fee, name, day, parcel)
             if found is not None:
                 amount = _cost(found.row, parcel, start, total, NOTHING)
-                passes.append(_pass("surcharge", found, parcel, amount))
+                passes.append(_pass("surcharge", found, row, parcel, amount))
                 total, plain = total + amount, False
         subtotal = total
         for found in self._discounts(fee, day, parcel, start, subtotal):
             amount = min(_cost(found.row, parcel, start, total, subtotal), total)
-            passes.append(_pass("discount", found, parcel, amount))
+            passes.append(_pass("discount", found, row, parcel, amount))
             total, plain = total - amount, False
         bounds = self.best("bounds", fee, "", day, parcel)
         if bounds is not None:
             floor, cap = (Decimal(bounds.row.cells.get(name, total)) for name in ("floor", "cap"))
             bounded = floor if total < floor else min(total, cap)
             if bounded != total:
-                passes.append(_pass("bounds", bounds, parcel, bounded - total))
+                passes.append(_pass("bounds", bounds, row, parcel, bounded - total))
                 total, plain = bounded, False
         unrounded = Decimal(str(row.settings.get("weight_unit_kg", "0.001"))) == Decimal("0.001")
         plain = plain and not alternatives and not row.further and row.shape in SHORT and unrounded
@@ -534,15 +548,15 @@ def _beside(best: Match, rivals: Sequence[tuple[Decimal, Match]]) -> Match:
     return Match(best.row, ", ".join(text for text in (*less, best.passed_over) if text))
 
 
-def _pass(kind: str, match: Match, parcel: Parcel, amount: Decimal) -> Pass | None:
-    """A step, where the row has anything to say."""
+def _pass(kind: str, match: Match, base: Row, parcel: Parcel, amount: Decimal) -> Pass | None:
+    """A step, where the row has anything to say; `base`: the row of the base price."""
     row = match.row
     if silent(row.shape, row.settings, row.cells, parcel):
         return None
     return Pass(
         kind=kind,
         name=row.name,
-        where=row.number_and_column,
+        where=row.place_beside(base),
         shape=row.shape,
         of="total" if kind == "bounds" else row.settings["of"] if row.shape in OF else "",
         each=row.settings.get("each", ""),

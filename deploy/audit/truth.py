@@ -34,6 +34,7 @@ _FACTS = f"""
                     (event_time, event_id), kind = 'order') AS ordered,
            minIf(toUnixTimestamp64Milli(event_time), operation = '10') AS picked_up,
            minIf(toUnixTimestamp64Milli(event_time), operation = '50') AS signed,
+           minIf(toUnixTimestamp64Milli(event_time), operation IN ('70', '80')) AS gone,
            argMinIf(toString(courier), (event_time, event_id), operation = '10') AS picked_by,
            argMinIf(toString(courier), (event_time, event_id), operation = '50') AS signed_by,
            arraySort(groupArrayIf((event_id, weight_class, toUnixTimestamp64Milli(event_time), weight_g,
@@ -164,7 +165,7 @@ def _check_dead_letters(store: Store, expected: list[Line], users: Own) -> Check
 
 
 def _check_parcels(store: Store, parcels: list[Parcel], users: Own) -> Check:
-    found = Findings("truth_parcels", "每个运单的订单、揽收、签收与称重如模拟网络所知")
+    found = Findings("truth_parcels", "每个运单的订单、揽收、签收、退转与称重如模拟网络所知")
     expected = {parcel.waybill: parcel for parcel in parcels}
     found.seen = len(expected)
     for shard, shards in store.shards("event", IN_A_SHARD):
@@ -215,7 +216,7 @@ _BREACHED = """
 def _check_breaches(store: Store, parcels: list[Parcel]) -> Check:
     """Signed parcels whose scans were lost are the breaches of the rules that need those scans, and no others."""
     found = Findings("truth_breaches", "签收前缺失的扫描恰好成为扫描链违规")
-    signed = [parcel for parcel in parcels if parcel.signed]
+    signed = [one for one in parcels if one.signed and not (one.gone and one.gone <= one.signed)]
     for rule in store.rows(_NEEDED):
         needed = set(rule["others"].split())
         expected = {parcel.waybill for parcel in signed if needed <= set(parcel.unscanned)}
@@ -228,7 +229,7 @@ def _check_breaches(store: Store, parcels: list[Parcel]) -> Check:
 
 
 def _booked(row: Row) -> tuple[object, ...]:
-    scans = row["picked_up"], row["picked_by"], row["signed"], row["signed_by"]
+    scans = row["picked_up"], row["picked_by"], row["signed"], row["signed_by"], row["gone"]
     return (row["events"], *row["ordered"], *scans, row["weights"])
 
 
@@ -247,5 +248,6 @@ def _sent(parcel: Parcel) -> tuple[object, ...]:
         parcel.picked_by,
         parcel.signed,
         parcel.signed_by,
+        parcel.gone,
         sorted(weights),
     )

@@ -18,20 +18,25 @@ from schemas.reasons import ANSWER
 
 def balance(arguments: argparse.Namespace) -> int:
     """A party's virtual accounts, now or when data time was at some moment."""
-    return _known(statements.balance(store_of(arguments), arguments.party, arguments.at), arguments)
+    text = statements.balance(store_of(arguments), arguments.party, arguments.at, arguments.reader)
+    return _known(text, arguments)
 
 
 def statement(arguments: argparse.Namespace) -> int:
     """A party's statement of account: opening balance, movements, closing balance."""
     client = store_of(arguments)
     first, last = days(arguments)
-    text = statements.statement(client, arguments.party, first, last, lines=arguments.lines)
+    text = statements.statement(
+        client, arguments.party, first, last, lines=arguments.lines, reader=arguments.reader
+    )
     return _known(text, arguments)
 
 
 def trial_balance(arguments: argparse.Namespace) -> int:
     """Every account's debits and credits up to a date, and whether headquarters' book mirrors the parties'."""
-    text, agrees = statements.trial_balance(store_of(arguments), arguments.at, arguments.book)
+    text, agrees = statements.trial_balance(
+        store_of(arguments), arguments.at, arguments.book, arguments.reader
+    )
     sys.stdout.write(text + "\n")
     return 0 if agrees else 1
 
@@ -40,7 +45,9 @@ def ledger(arguments: argparse.Namespace) -> int:
     """An account of a party's book, row by row."""
     client = store_of(arguments)
     first, last = days(arguments)
-    text = statements.ledger(client, arguments.party, arguments.account, first, last, arguments.limit)
+    text = statements.ledger(
+        client, arguments.party, arguments.account, first, last, arguments.limit, arguments.reader
+    )
     sys.stdout.write(text + "\n")
     return 0
 
@@ -107,6 +114,8 @@ def add(command: Command) -> None:
         else:
             one.add_argument("--from", dest="first", type=day, default=FIRST_DAY)
             one.add_argument("--to", dest="last", type=day, default=LAST_DAY)
+        if name != "ask":
+            _add_reader(one)
         if name == "statement":
             one.add_argument("--lines", action="store_true", help="down to the waybill of every row")
         if name == "ledger":
@@ -115,3 +124,14 @@ def add(command: Command) -> None:
     one = command("trial-balance", safely(trial_balance))
     one.add_argument("--at", type=day, default=LAST_DAY, help="business date")
     one.add_argument("--book", default="", help="one party's book")
+    _add_reader(one)
+
+
+def _add_reader(one: argparse.ArgumentParser) -> None:
+    one.add_argument(
+        "--as",
+        dest="reader",
+        metavar="PARTY",
+        default=os.environ.get("WAYBOOK_READER", ""),
+        help="who looks, and sees what the chart of accounts lets a party see; default: $WAYBOOK_READER, or all of it",
+    )

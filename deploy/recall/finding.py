@@ -25,22 +25,25 @@ PAGE = 2_000
 _SIGNED = [fee for due in FEES.dues if due.trigger == "signed" and due.required for fee in due.fees]
 _PRICES = {due.price for due in FEES.dues if due.trigger not in OF_STORES}
 """Of what parcels owe."""
+_COUNTING = "('10', '50', '60', '70', '80')"
+"""Operations by which something falls due, or does not any more."""
 LATE = """
 WITH finished AS (
     SELECT waybill, min(seq) AS ended FROM (
         SELECT waybill, seq FROM charge WHERE fee IN {signed:Array(String)} AND $complete
+        UNION ALL SELECT waybill, seq FROM event WHERE operation IN ('70', '80') AND $complete
         UNION ALL SELECT waybill, seq FROM waiting WHERE reason = 'abandoned' AND $complete
     ) GROUP BY waybill
 ),
 later AS (
     SELECT DISTINCT waybill FROM (
-        SELECT waybill, seq FROM event WHERE $fresh AND (kind != 'scan' OR operation IN ('10', '50'))
+        SELECT waybill, seq FROM event WHERE $fresh AND (kind != 'scan' OR operation IN $counting)
         UNION ALL SELECT waybill, seq FROM weight_decision WHERE $fresh
     ) AS fact INNER JOIN finished USING (waybill) WHERE fact.seq > finished.ended
 ),
 life AS (
     SELECT waybill, arraySort(groupArray((seq, toUnixTimestamp64Milli(event_time), event_id, counts))) AS facts FROM (
-        SELECT waybill, seq, event_time, event_id, kind != 'scan' OR operation IN ('10', '50') AS counts FROM event
+        SELECT waybill, seq, event_time, event_id, kind != 'scan' OR operation IN $counting AS counts FROM event
         WHERE waybill IN (SELECT waybill FROM later) AND $complete
         UNION ALL
         SELECT waybill, seq, event_time, event_id, 1 FROM weight_decision
@@ -136,7 +139,7 @@ def late_facts(
     `since`: by lane, the last block that was looked at.
     """
     fresh = within(complete.before, since)
-    sql = LATE.replace("$fresh", fresh).replace("$complete", complete.sql)
+    sql = LATE.replace("$counting", _COUNTING).replace("$fresh", fresh).replace("$complete", complete.sql)
     yield from pages(client, sql, {"signed": _SIGNED, **limits_of(complete, horizon)})
 
 

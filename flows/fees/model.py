@@ -18,6 +18,7 @@ Trigger = Literal[
     "weighed",
     "signed",
     "hub_passed",
+    "bagged",
     "claimed",
     "stay_opened",
     "stay_day",
@@ -31,6 +32,8 @@ Direction = Literal["", "forward", "return", "redirect"]
 
 ORDERS_PARTIES = ("customer", "origin", "destination", "headquarters")
 """Roles that the order alone decides; all others are looked up for each charge and kept with it."""
+AT_SITES = ("hub_passed", "bagged")
+"""Triggers of what is charged once a site."""
 OF_STAYS = ("stay_opened", "stay_day", "stay_closed")
 """Triggers in a stay's life."""
 OF_STORES = (*OF_STAYS, "hauled", "stay_month")
@@ -64,7 +67,7 @@ class Due(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
 def is_named(due: Due, rules: PostingRules) -> bool:
     """See `Fees.named`."""
     roles = {role for fee in due.fees for role in (rules.rules[fee].payer, rules.rules[fee].payee)}
-    return due.trigger in ("hub_passed", "claimed") or not roles <= set(ORDERS_PARTIES)
+    return due.trigger in (*AT_SITES, "claimed") or not roles <= set(ORDERS_PARTIES)
 
 
 class Fees(msgspec.Struct, frozen=True):
@@ -102,12 +105,18 @@ class Fees(msgspec.Struct, frozen=True):
     @property
     def finished(self) -> int:
         """Places of the dues that are booked once in every parcel's life, as a bit set."""
+        return self._always("picked_up", "weighed", "signed")
+
+    @property
+    def undelivered(self) -> int:
+        """The same, of a parcel that went back or on before it was signed for."""
+        return self._always("picked_up", "weighed")
+
+    def _always(self, *triggers: Trigger) -> int:
         return sum(
             1 << place
             for place, due in enumerate(self.plain)
-            if due.required
-            and due.trigger in ("picked_up", "weighed", "signed")
-            and not (due.needs or due.parcels)
+            if due.required and due.trigger in triggers and not (due.needs or due.parcels)
         )
 
     @property

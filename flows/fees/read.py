@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from flows.fees.model import MOST_PLAIN, OF_STAYS, OF_STORES, STAYS_PARTIES, Due, Fees
+from flows.fees.model import AT_SITES, MOST_PLAIN, OF_STAYS, OF_STORES, STAYS_PARTIES, Due, Fees
 from flows.journal.rules import PostingRules, read_rules
 from schemas.problems import NOT_TOML, DocumentError, Problem, not_toml
 
@@ -76,8 +76,8 @@ def _wrong(due: Due, dues: list[Due], rules: PostingRules) -> Iterator[tuple[str
         yield "share_bp", "out_of_range", f"{due.share_bp} is not between 0 and 10000 basis points"
     if (due.amount == "claim") != (due.trigger == "claimed"):
         yield "amount", "wrong_amount", 'amount = "claim" goes with trigger = "claimed", and only with it'
-    if due.trigger == "hub_passed" and due.amount != "tariff":
-        yield "amount", "wrong_amount", "what is charged once a hub has a tariff's price"
+    if due.trigger in AT_SITES and due.amount != "tariff":
+        yield "amount", "wrong_amount", "what is charged once a site has a tariff's price"
     if due.trigger != "claimed" and (due.blames or due.rewards):
         yield "blames", "wrong_setting", "only a claim blames or rewards"
 

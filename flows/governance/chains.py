@@ -5,7 +5,7 @@
     [[rule]]
     name = "sent_after_pick_up"     # its name in tables and metrics
     label = "揽收后未按时发件"         # for people
-    when = "10"                     # after this scan …
+    when = "10"                     # after this scan (any but 70 and 80, with which the watching ends) …
     at = "any"                      # at an outlet, a hub or any site (default: any)
     then = ["20", "50"]             # … one of these comes, at the same time or later
     hours = 24                      # within so many hours
@@ -31,7 +31,7 @@ from typing import Any
 import msgspec
 
 from flows.fees.current import FEES
-from schemas.events import OPERATIONS
+from schemas.events import OPERATIONS, REDIRECTED, RETURNED
 from schemas.limits import MOST_IDENTIFIER
 from schemas.money import parse_yuan
 from schemas.problems import NOT_TOML, Problem, not_toml
@@ -56,6 +56,8 @@ LATER = 1 << 62
 
 NUMBER = {code: number for number, code in enumerate(OPERATIONS)}
 """Operations as trails have them."""
+WATCHED = tuple(code for code in OPERATIONS if code not in (RETURNED, REDIRECTED))
+"""Scans after which a clock may run: a parcel that goes back or on is watched no more."""
 
 
 class Rule(msgspec.Struct, frozen=True):
@@ -212,7 +214,7 @@ def _rule(section: Mapping[str, Any], row: int, problems: list[Problem]) -> Rule
     return Rule(
         name=text("name"),
         label=text("label"),
-        when=word("when", OPERATIONS),
+        when=word("when", WATCHED),
         at=word("at", PLACES, "any"),
         after=key == "then",
         others=tuple(others),

@@ -1,7 +1,7 @@
 """Device dialects and operation codes as data: what `normalise` needs to read any device.
 
 `dialects.toml` explains its fields where people edit it; `operations.csv` gives every code that a source is
-known to send its meaning in the network's words. A code without an operation (退件, 问题件, 装袋…) is known
+known to send its meaning in the network's words. A code without an operation (问题件, 装车, 入库…) is known
 and means nothing for the books: such a message is read, counted as `unused` and no dead letter.
 """
 

@@ -2,10 +2,14 @@
 
 Which dues there are stands in `flows/fees/fees.toml`; here is what makes them fall due:
 
-* the order; the pick-up (the first scan 10); the signature (the first scan 50); each hub that was passed;
+* the order; the pick-up (the first scan 10); the signature (the first scan 50); each hub that was passed; each
+  site where it was put into a bag (60);
 * the adoption of a weight: at once for a hub's weight, at signing for an outlet's, some hours after signing
   for the declared one, as the tariff book's weight policy says;
 * a claim; and for a share of another due, that due.
+
+A parcel that goes back or on (70, 80) before it is signed for ends there: its weight is adopted as at a signature,
+and what a signature brings does not fall due.
 
 A due is always assessed from the facts as they are now and compared with what is booked. Nothing booked: it
 is charged. The same: nothing happens. Something else: the charge in force is taken back by a reversal of the
@@ -114,7 +118,7 @@ class Assessor:
         self.weigh(parcel)
         self.sign(parcel)
         if parcel.extra is not None:
-            self.hubs(parcel)
+            self.sites(parcel)
             named.claims(self, parcel)
         if self.dues.idle:
             self._undo_idle(parcel)
@@ -148,7 +152,7 @@ class Assessor:
                 self._undo(parcel, live)
             if parcel.adopted and self.weighed:
                 self._by_the_weight(parcel)
-            if parcel.signed != NEVER:
+            if parcel.ended != NEVER:
                 reason = NO_WEIGHT if parcel.order_id else NO_ORDER
                 self._wait_for_all(parcel, self.dues.at_weighing, reason)
             return
@@ -162,39 +166,51 @@ class Assessor:
         self._assess(parcel, self.dues.at_weighing, due, parcel.weight_id)
 
     def sign(self, parcel: Parcel) -> None:
-        """What falls due when the parcel is signed for."""
-        if parcel.signed == NEVER:
+        """What falls due when the parcel is signed for; of one that goes back or on instead, nothing."""
+        if parcel.ended == NEVER:
             return
         if parcel.picked == NEVER:
             self._wait_for_all(parcel, self.dues.at_pick_up, NO_PICKUP)
-        if parcel.order_id:
+        if parcel.returned:
+            for live in self.dues.at_signature:
+                self._undo(parcel, live)
+        elif parcel.order_id:
             self._assess(parcel, self.dues.at_signature, parcel.signed, parcel.signed_id)
         else:
             self._wait_for_all(parcel, self.dues.at_signature, NO_ORDER)
 
-    def hubs(self, parcel: Parcel) -> None:
-        """What falls due at each hub that the parcel has passed."""
-        if parcel.extra is not None and parcel.extra.hubs:
+    def sites(self, parcel: Parcel) -> None:
+        """What falls due at each hub that the parcel has passed, and wherever it was put into a bag."""
+        if parcel.extra is not None:
             for hub in sorted(parcel.extra.hubs):
                 self.hub(parcel, hub)
+            for site in sorted(parcel.extra.bags):
+                self.bag(parcel, site)
 
     def hub(self, parcel: Parcel, hub: str) -> None:
-        """What falls due at one of them; for most parcels nothing, which is found out first."""
-        time, event_id = parcel.more().hubs[hub]
-        for live in self.dues.at_hub:
+        """What falls due at a hub that it has passed."""
+        self._at_site(parcel, self.dues.at_hub, hub, *parcel.more().hubs[hub])
+
+    def bag(self, parcel: Parcel, site: str) -> None:
+        """What falls due at a site where it was put into a bag."""
+        self._at_site(parcel, self.dues.at_bag, site, *parcel.more().bags[site])
+
+    def _at_site(self, parcel: Parcel, dues: Sequence[Live], site: str, time: int, event_id: str) -> None:
+        """What falls due there; for most parcels nothing, which is found out first."""
+        for live in dues:
             if (live.applies is None or live.applies(parcel)) and (
                 live.due.required or (parcel.order_id and self.rate(parcel, live.price, time) is not None)
             ):
-                named.settle(self, parcel, live, hub, time, event_id)
+                named.settle(self, parcel, live, site, time, event_id)
             else:
-                named.undo(self, parcel, live, hub)
+                named.undo(self, parcel, live, site)
 
     def _by_the_weight(self, parcel: Parcel) -> None:
         """Other prices that depend on the weight."""
         self.pick_up(parcel)
         self.sign(parcel)
         if parcel.extra is not None:
-            self.hubs(parcel)
+            self.sites(parcel)
             named.claims(self, parcel)
         self.order(parcel)
 
@@ -244,17 +260,17 @@ class Assessor:
         return UNDECIDED if case is not None and case.treatment == WAIT and pending(case) else 0
 
     def waits_for_signature(self, parcel: Parcel) -> bool:
-        """Whether the best weight's moment depends on when the parcel was signed for, or it waits for it."""
+        """Whether the best weight's moment depends on when the parcel's way ended, or it waits for it."""
         if parcel.done & self.dues.needed != self.dues.needed:
             return True
         return self._rule(parcel)[0] not in (AT_ONCE, "")
 
     def deadline(self, parcel: Parcel) -> int:
         """When the parcel wants to be looked at though nothing arrives (data time); NEVER: not at all."""
-        if parcel.signed == NEVER or parcel.done & self.dues.needed == self.dues.needed:
+        if parcel.ended == NEVER or parcel.done & self.dues.needed == self.dues.needed:
             return NEVER
         after = self._rule(parcel)[1]
-        return parcel.signed + after if after else NEVER
+        return parcel.ended + after if after else NEVER
 
     def _rule(self, parcel: Parcel) -> tuple[str, int]:
         """When the weight that counts may be adopted, and for `after_signed` after how long; "": never."""
@@ -281,11 +297,11 @@ class Assessor:
         rule, after = self._rule(parcel)
         if rule == AT_ONCE:
             return parcel.weight_time
-        if not rule or parcel.signed == NEVER:
+        if not rule or parcel.ended == NEVER:
             return NEVER
         if rule == WHEN_SIGNED:
-            return max(parcel.weight_time, parcel.signed)
-        due = parcel.signed + after
+            return max(parcel.weight_time, parcel.ended)
+        due = parcel.ended + after
         return due if due <= self.now else NEVER
 
     def _adopt(self, parcel: Parcel) -> None:
@@ -416,6 +432,7 @@ class Assessor:
             if one.due.trigger in _MOMENTS and one.due.name not in self.dues.idle and not one.due.required
         ]
         at_hub = [one for one in self.dues.at_hub if one in dues]
+        at_bag = [one for one in self.dues.at_bag if one in dues]
         price_of = {due.name: due.price for due in self.dues.fees.dues}
 
         def days(parcel: Parcel) -> Iterator[tuple[str, int]]:
@@ -425,9 +442,10 @@ class Assessor:
             for live, moment in moments:
                 yield live.price, getattr(parcel, moment)
             if parcel.extra is not None:
-                for live in at_hub:
-                    for time, _ in parcel.extra.hubs.values():
-                        yield live.price, time
+                for sites, at_site in ((parcel.extra.hubs, at_hub), (parcel.extra.bags, at_bag)):
+                    for live in at_site:
+                        for time, _ in sites.values():
+                            yield live.price, time
                 for key, item in parcel.extra.items.items():
                     if item.standing:
                         yield price_of[due_of(key)], item.time
@@ -489,8 +507,8 @@ class Assessor:
     def give_up(self, parcel: Parcel) -> None:
         """The parcel leaves: what was never booked of it waits no more, and says so, as does what waits besides."""
         for live in self.dues.plain:
-            unfinished = live.awaited and not parcel.done & 1 << live.place
-            if unfinished or reason_of(parcel.waits, live.place):
+            owed = live.awaited and not (parcel.returned and live in self.dues.at_signature)
+            if (owed and not parcel.done & 1 << live.place) or reason_of(parcel.waits, live.place):
                 self._wait(parcel, live.place, ABANDONED)
         named.give_up(self, parcel)
 
@@ -499,15 +517,16 @@ class Assessor:
         for parcel, before in self.changed.values():
             for place in sorted({wait >> REASON_BITS for wait in {*before} ^ {*parcel.waits}}):
                 due, reason = self.dues.fees.dues[place], reason_of(parcel.waits, place)
-                moment = getattr(parcel, _MOMENTS.get(due.trigger, "signed"))
-                known = (moment, parcel.signed, parcel.weight_time, parcel.order_time, parcel.at)
+                moment = getattr(parcel, _MOMENTS.get(due.trigger, "ended"))
+                known = (moment, parcel.ended, parcel.weight_time, parcel.order_time, parcel.at)
                 since = next(time for time in known if time != NEVER)
                 earlier = reason_of(before, place)
                 wait = Wait(parcel.key, due.name, reason, since, parcel.origin, earlier, "")
                 self.output.waits.append(wait)
+        triggers = {due.name: due.trigger for due in self.dues.fees.dues}
         for (_, key), (parcel, item, earlier) in self.changed_items.items():
             if item.waits != earlier:
-                since = _since(parcel, item)
+                since = _since(parcel, item, triggers.get(due_of(key), ""))
                 wait = Wait(parcel.key, due_of(key), item.waits, since, parcel.origin, earlier, item.part)
                 self.output.waits.append(wait)
         self.changed.clear()
@@ -570,11 +589,12 @@ _MOMENTS = {"picked_up": "picked", "ordered": "order_time", "signed": "signed"}
 """By trigger: the parcel's moment at which a due falls due."""
 
 
-def _since(parcel: Parcel, item: Item) -> int:
-    """When an item fell due that waits: the claim's or the hub's time, else the newest milestone's."""
+def _since(parcel: Parcel, item: Item, trigger: str) -> int:
+    """When an item fell due that waits: the claim's time or the scan's at its site, else the newest milestone's."""
     if parcel.extra is not None:
         if item.part in parcel.extra.claims:
             return max(parcel.extra.claims[item.part].time, 0)
-        if item.part in parcel.extra.hubs:
-            return parcel.extra.hubs[item.part][0]
-    return max(parcel.signed, parcel.picked, parcel.weight_time, parcel.order_time, 0)
+        sites = parcel.extra.bags if trigger == "bagged" else parcel.extra.hubs
+        if item.part in sites:
+            return sites[item.part][0]
+    return max(parcel.ended, parcel.picked, parcel.weight_time, parcel.order_time, 0)

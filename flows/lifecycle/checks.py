@@ -1,13 +1,13 @@
 """What an order, a claim or a decision has to fulfil: it is refused by the rule's name, or taken with a remark."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 
 from flows.governance.chains import BREACH
 from flows.governance.network import Network
 from flows.lifecycle.dues import Live
 from flows.lifecycle.intake import RefusedError
 from flows.lifecycle.output import Anomaly
-from schemas.events import Claim, Order, WeightDecided
+from schemas.events import Claim, Order, WeightDecided, each_once
 from schemas.parties import HQ
 
 
@@ -52,6 +52,13 @@ def anomalies(order: Order, network: Network) -> Iterator[Anomaly]:
         site = network.outlets[outlet]
         if city and city != site.city:
             yield Anomaly("place_mismatch", order.waybill, order.id, order.time, site.site, site.city, city)
+
+
+def unknown_services(order: Order, known: Container[str]) -> Iterator[Anomaly]:
+    """Further services that no book in force knows, so that they cost nothing: misspelt, perhaps."""
+    for service in each_once(order.services):
+        if service not in known:
+            yield Anomaly("service_unknown", order.waybill, order.id, order.time, "", "", service)
 
 
 def _areas(order: Order, network: Network) -> Iterator[Anomaly]:

@@ -63,7 +63,7 @@ class Dues:
             return tuple(one for one in live if one.due.trigger == trigger)
 
         self.at_order, self.at_pick_up, self.at_signature = at("ordered"), at("picked_up"), at("signed")
-        self.at_weighing, self.at_hub = at("weighed"), at("hub_passed")
+        self.at_weighing, self.at_hub, self.at_bag = at("weighed"), at("hub_passed"), at("bagged")
         self.claimable = {one.due.name: one for one in at("claimed")}
         self.plain = tuple(one for one in live if not one.named)
         self.of_name = {one.due.name: one for one in (*live, *shares)}

@@ -1,11 +1,13 @@
 """What a fact changes in a parcel's record, and whether it does: of repeated kinds one counts, whenever it comes.
 
-The latest order, the earliest scan of a kind and at a hub, all weights and claims, the newest decision.
+The latest order, the earliest scan of a kind, at a hub and of a bag, all weights and claims, the newest decision.
+Of the scans that end a parcel's way (signed for, gone back, gone on) the earliest.
 """
 
 from flows.lifecycle.dues import Dues
 from flows.lifecycle.parcel import NEVER, Claimed, Decided, Parcel, Weighed, terms_of
 from schemas.events import (
+    ENDS,
     PICKED_UP,
     SIGNED,
     Claim,
@@ -29,7 +31,7 @@ def ordered(parcel: Parcel, order: Order) -> bool:
 
 
 def scanned(parcel: Parcel, scan: Scan, dues: Dues) -> bool:
-    """The first pick-up and the first signature count."""
+    """The first pick-up counts, and of what ends its way the first; of another end only the first is remembered."""
     if scan.operation == PICKED_UP:
         if parcel.picked != NEVER and (scan.time, scan.id) >= (parcel.picked, parcel.picked_id):
             return False
@@ -37,14 +39,48 @@ def scanned(parcel: Parcel, scan: Scan, dues: Dues) -> bool:
         if dues.by_the_piece:
             parcel.more().picked_by = scan.courier
         return True
-    if scan.operation != SIGNED or (
-        parcel.signed != NEVER and (scan.time, scan.id) >= (parcel.signed, parcel.signed_id)
-    ):
+    if scan.operation not in ENDS:
         return False
-    parcel.signed, parcel.signed_id = scan.time, scan.id
+    if scan.operation != SIGNED or (parcel.extra is not None and parcel.extra.ends):
+        return _ended(parcel, scan, dues)
+    if parcel.signed != NEVER and (scan.time, scan.id) >= (parcel.signed, parcel.signed_id):
+        return False
+    parcel.signed, parcel.signed_id, parcel.ended = scan.time, scan.id, scan.time
     if dues.by_the_piece:
         parcel.more().signed_by = scan.courier
     return True
+
+
+def _ended(parcel: Parcel, scan: Scan, dues: Dues) -> bool:
+    """A parcel goes back or on, or did, whenever that was heard of."""
+    ends = parcel.more().ends
+    if not ends and parcel.signed != NEVER:
+        ends[SIGNED] = parcel.signed, parcel.signed_id
+    known = ends.get(scan.operation)
+    if known is not None and (scan.time, scan.id) >= known:
+        return False
+    ends[scan.operation] = scan.time, scan.id
+    if scan.operation == SIGNED and dues.by_the_piece:
+        parcel.more().signed_by = scan.courier
+    (time, event_id), operation = _in_time(parcel)[0]
+    before = parcel.ended, parcel.signed_id
+    parcel.ended = time
+    parcel.signed, parcel.signed_id = (time, event_id) if operation == SIGNED else (NEVER, "")
+    return before != (parcel.ended, parcel.signed_id)
+
+
+End = tuple[tuple[int, str], str]
+"""Time and id of a scan that ended a parcel's way, and its operation."""
+
+
+def _in_time(parcel: Parcel) -> list[End]:
+    return sorted((first, operation) for operation, first in parcel.more().ends.items())
+
+
+def contradiction(parcel: Parcel) -> tuple[End, End] | None:
+    """The end that counts, and the first that contradicts it; None: a parcel went one way only."""
+    ends = _in_time(parcel)
+    return (ends[0], ends[1]) if len(ends) > 1 else None
 
 
 def passed(parcel: Parcel, scan: Scan) -> bool:
@@ -54,6 +90,16 @@ def passed(parcel: Parcel, scan: Scan) -> bool:
     if known is not None and (scan.time, scan.id) >= known:
         return False
     hubs[scan.site] = scan.time, scan.id
+    return True
+
+
+def bagged(parcel: Parcel, scan: Scan) -> bool:
+    """The first time at each site that it was put into a bag counts."""
+    bags = parcel.more().bags
+    known = bags.get(scan.site)
+    if known is not None and (scan.time, scan.id) >= known:
+        return False
+    bags[scan.site] = scan.time, scan.id
     return True
 
 

@@ -155,6 +155,12 @@ class Extra(msgspec.Struct, array_like=True, gc=False):
     """By due's name and part, see `item_key`."""
     waits: int = 0
     """Items that wait."""
+    bags: dict[str, tuple[int, str]] = {}
+    """By site: time and id of the first scan there that put it into a bag."""
+    ends: dict[str, tuple[int, str]] = {}
+    """By operation: time and id of the first scan that ended its way; only of parcels that went back or on."""
+    contradicted: tuple[str, str] = ("", "")
+    """The scan whose ending counts and the first one that contradicts it, as they were told."""
 
     def concerns(self, outlets: Container[str]) -> bool:
         """Whether an item is between one of these outlets and somebody."""
@@ -234,6 +240,13 @@ class Parcel(msgspec.Struct, array_like=True, gc=False):
     """The count that `month_parcels` is from."""
     again: str = ""
     """The publication for which it is still to be assessed again; empty: none."""
+    ended: int = NEVER
+    """When its way ended: it was signed for (`signed`), or it went back or on."""
+
+    @property
+    def returned(self) -> bool:
+        """Whether it went back or on, and was not signed for before."""
+        return self.ended != self.signed
 
     @property
     def waiting(self) -> bool:
@@ -280,20 +293,25 @@ def pending(case: Case) -> bool:
     return case.status == OPEN and case.treatment != CHARGE
 
 
-def over(kept: int, finished: int) -> Callable[[Parcel, int], bool]:
+def over(kept: int, finished: int, undelivered: int = 0) -> Callable[[Parcel, int], bool]:
     """Forget a finished parcel `kept` ms of data time after it was last touched, and one that is given up.
 
     That is when no repeat of its events could still be accepted: the age beyond which events begin no record,
     and as far as an event may lie in the future (see `flows.lifecycle.age`). `finished`: places of the dues that
-    every parcel's life has, as a bit set. Where nothing is known but claims that name their parties, these are
-    all that is to be booked. A parcel whose charges depend on someone's decision is kept for it, one with open
-    breaches until these are final, and one that other books touch until it was looked at.
+    every parcel's life has, as a bit set; `undelivered`: of one that went back or on. Where nothing is known but
+    claims that name their parties, these are all that is to be booked. A parcel whose charges depend on someone's
+    decision is kept for it, one with open breaches until these are final, and one that other books touch until it
+    was looked at.
     """
 
     def is_over(parcel: Parcel, now: int) -> bool:
         return parcel.given_up or (
             parcel.at < now - kept
-            and (parcel.done & finished == finished or _nothing_but_claims(parcel))
+            and (
+                parcel.done & finished == finished
+                or (parcel.returned and parcel.done & undelivered == undelivered)
+                or _nothing_but_claims(parcel)
+            )
             and not parcel.waiting
             and not parcel.again
             and (parcel.case is None or not pending(parcel.case))
@@ -305,7 +323,7 @@ def over(kept: int, finished: int) -> Callable[[Parcel, int], bool]:
 
 def _nothing_but_claims(parcel: Parcel) -> bool:
     known = parcel.order_id or parcel.weight_id or parcel.weighings
-    scanned = parcel.picked != NEVER or parcel.signed != NEVER
+    scanned = parcel.picked != NEVER or parcel.ended != NEVER
     claims = parcel.extra is not None and parcel.extra.claims
     return bool(claims and not known and not scanned and len(parcel.seen) == MARK * _marks(parcel))
 

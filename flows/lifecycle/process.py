@@ -25,7 +25,7 @@ from flows.lifecycle.costs import Costs
 from flows.lifecycle.gathering import REFUSED, Unfinished, whole
 from flows.lifecycle.handover import Hands
 from flows.lifecycle.intake import DECODERS, RefusedError, glimpse, read, waybill_in_pattern
-from flows.lifecycle.output import Output, Recall, Refusal
+from flows.lifecycle.output import Anomaly, Output, Recall, Refusal
 from flows.lifecycle.parcel import MARK, NEVER, Parcel, over, pending
 from flows.lifecycle.periods import Said
 from flows.lifecycle.published import begins, next_network, taken_out
@@ -40,8 +40,10 @@ from flows.rating.tariffs import Tariffs
 from flows.rating.touched import Spans, touched
 from schemas import topics
 from schemas.events import (
+    BAGGED,
+    ENDS,
+    OPERATIONS,
     PICKED_UP,
-    SIGNED,
     BalanceMoved,
     BooksClosed,
     BooksReopened,
@@ -74,7 +76,7 @@ from schemas.limits import AHEAD, LEAP, MOST_IDENTIFIER, OLDEST
 from schemas.problems import UNREADABLE, DocumentError
 from schemas.times import business_day, iso
 
-_MILESTONES = (PICKED_UP, SIGNED)
+_MILESTONES = (PICKED_UP, *ENDS)
 MOST_AGAIN = 2_000
 """Parcels of a block that are assessed again because of other books."""
 _LETTER = "dead letter ".ljust(MOST_IDENTIFIER)
@@ -123,7 +125,7 @@ class Lifecycle:
         self.horizon, self.ahead, self.leap, self.fees = horizon, ahead, leap, fees
         self.ages = Ages(horizon, ahead, oldest)
         self._finished = fees.finished
-        self.over = over(horizon + ahead, self._finished)
+        self.over = over(horizon + ahead, self._finished, fees.undelivered)
         self.books: list[Book] = []
         """All books that were published and taken, in order."""
         self.ring: Ring[Parcel] = Ring(Parcel, self.over)
@@ -234,6 +236,7 @@ class Lifecycle:
         watch = self.watch
         marks, numbers = watch.marks, watch.numbers
         wakes = watch.chains.wakes if watch.chains is not None else {}
+        milestones: tuple[str, ...] = (*_MILESTONES, BAGGED) if rules.dues.at_bag else _MILESTONES
         hubs = self._hubs_that_count()
         for raw, offset in zip(records.values, records.offsets, strict=True):
             try:
@@ -276,7 +279,7 @@ class Lifecycle:
                             watch.at(parcel, time + wakes[operation])
                     if event.site in hubs:
                         self._pass(parcel, event)
-                    if operation in _MILESTONES:
+                    if operation in milestones:
                         self._milestone(parcel, event)
                     if parcel.breaches:
                         self._heard(parcel, event.id)
@@ -364,6 +367,8 @@ class Lifecycle:
 
     def _order(self, parcel: Parcel, order: Order) -> None:
         self.output.anomalies += checks.anomalies(order, self.directory)
+        if order.services and self.books:
+            self.output.anomalies += checks.unknown_services(order, self.rules.tariffs.services)
         line = parcel.origin, parcel.destination, parcel.product
         if not facts.ordered(parcel, order):
             return
@@ -377,7 +382,14 @@ class Lifecycle:
         """A scan that makes fees fall due; the first of its kind counts, whenever it comes."""
         if parcel.turn != self.rules.turn:
             self._weigh(parcel)
-        if not facts.scanned(parcel, scan, self.rules.dues):
+        if scan.operation == BAGGED:
+            if facts.bagged(parcel, scan):
+                self.rules.bag(parcel, scan.site)
+            return
+        changed = facts.scanned(parcel, scan, self.rules.dues)
+        if parcel.extra is not None and parcel.extra.ends:
+            self._look_at_ends(parcel)
+        if not changed:
             return
         if scan.operation == PICKED_UP:
             self.rules.pick_up(parcel)
@@ -386,6 +398,22 @@ class Lifecycle:
             if self.rules.waits_for_signature(parcel):
                 self.rules.weigh(parcel)
                 self._set_timer(parcel)
+
+    def _look_at_ends(self, parcel: Parcel) -> None:
+        """A parcel that goes back or on: its scan chain, and whether it was also signed for.
+
+        Who contradicts whom is told whenever it is otherwise than before; the newest word is a function of the scans.
+        """
+        self.watch.again(parcel)
+        found, extra = facts.contradiction(parcel), parcel.more()
+        if found is None:
+            return
+        ((since, counts), operation), ((time, other), another) = found
+        if extra.contradicted != (counts, other):
+            extra.contradicted = counts, other
+            expected = f"{operation} {OPERATIONS[operation]} {iso(since)}"
+            said = f"{another} {OPERATIONS[another]} {iso(time)}"
+            self.output.anomalies.append(Anomaly("ended_twice", parcel.key, other, time, "", expected, said))
 
     def _pass(self, parcel: Parcel, scan: Scan) -> None:
         """A scan at a hub; the first at each counts, whenever it comes."""
@@ -438,8 +466,11 @@ class Lifecycle:
             scans = [fact for fact in event.facts if isinstance(fact, Scan)]
             self.watch.brought_back(parcel, event.broken, scans, event.cause)
         self._assess_again(parcel, event.cause)
-        if status == "joined" and parcel.breaches:
-            self._heard(parcel, event.cause)
+        if status == "joined":
+            if parcel.extra is not None and parcel.extra.ends:
+                self._look_at_ends(parcel)
+            if parcel.breaches:
+                self._heard(parcel, event.cause)
         (self.waiting.add if parcel.waiting else self.waiting.discard)(parcel.key)
         if parcel.case is not None and pending(parcel.case):
             self.pending.add(parcel.key)

@@ -28,7 +28,17 @@ from flows.lifecycle.intake import RefusedError
 from flows.lifecycle.output import Party, reversal
 from flows.lifecycle.parcel import MARK, OPEN, SETTLED, Case, Claimed, Item, Line, Parcel, item_key
 from flows.lifecycle.reasons import ABANDONED, REASONS, reason_of, with_reason
-from schemas.events import Charged, Claim, Order, ParcelFact, ParcelRecalled, Scan, Weight, WeightDecided
+from schemas.events import (
+    BAGGED,
+    Charged,
+    Claim,
+    Order,
+    ParcelFact,
+    ParcelRecalled,
+    Scan,
+    Weight,
+    WeightDecided,
+)
 from schemas.parties import CUSTOMER, HQ
 from schemas.times import business_day
 
@@ -196,11 +206,13 @@ def _take(parcel: Parcel, fact: ParcelFact, rules: Assessor) -> None:
 
 
 def _take_extras(parcel: Parcel, scan: Scan, network: Network) -> None:
-    """Couriers and hubs, whether or not anything is paid for them now: they are not asked for again."""
+    """Couriers, hubs and bags, whether or not anything is paid for them now: they are not asked for again."""
     if scan.courier and scan.id == parcel.picked_id:
         parcel.more().picked_by = scan.courier
     if scan.courier and scan.id == parcel.signed_id:
         parcel.more().signed_by = scan.courier
+    if scan.operation == BAGGED:
+        facts.bagged(parcel, scan)
     site = network.sites.get(scan.site)
     if site is not None and site.kind == "hub":
         facts.passed(parcel, scan)

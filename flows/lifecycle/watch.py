@@ -6,8 +6,9 @@ which a rule may be broken. Most parcels are looked at a few times and leave no 
 A breach is open while its rule's clock has run out; a scan that comes late closes it. It becomes final the
 horizon after the parcel was signed for, or when the parcel is given up: before it leaves the state, so nothing
 stays open behind it. If the rule has a due, a final breach claims a penalty. A scan that comes even then, because
-the parcel was kept for something else, closes the breach all the same, and its claim is gone. Records born
-without rules in force are not watched, because their earlier scans are not known.
+the parcel was kept for something else, closes the breach all the same, and its claim is gone. A parcel that goes
+back or on is watched no more: whatever was open of it, or final, closes. Records born without rules in force are
+not watched, because their earlier scans are not known.
 """
 
 from collections import Counter
@@ -16,7 +17,17 @@ from collections.abc import Iterable, Sequence
 import msgspec
 
 from flows.engine.timers import Timers
-from flows.governance.chains import BREACH, LATER, MOST_SITES, NUMBER, SITE_BITS, TIME_BITS, Chains, Start
+from flows.governance.chains import (
+    BREACH,
+    LATER,
+    MOST_SITES,
+    NUMBER,
+    OPERATION_BITS,
+    SITE_BITS,
+    TIME_BITS,
+    Chains,
+    Start,
+)
 from flows.governance.network import Network
 from flows.lifecycle.output import ChainRow, Output, Penalty
 from flows.lifecycle.parcel import NEVER, Breach, Claimed, Parcel
@@ -76,6 +87,11 @@ class Watch:
         if parcel.look <= self.now:
             parcel.look = LATER
             self._judge(parcel, "", opens=True)
+
+    def again(self, parcel: Parcel) -> None:
+        """Judge a parcel at the end of the block: what ends its way is no longer what it was."""
+        if parcel.trail is not None:
+            self.at(parcel, self.now)
 
     def heard(self, parcel: Parcel, cause: str) -> None:
         """Something came for a parcel with open breaches: close what it closes."""
@@ -141,7 +157,7 @@ class Watch:
         opens = opens or now == end
         before = {breach.rule: breach for breach in parcel.breaches}
         running, look = [], LATER
-        for start in self.chains.running(parcel.trail):
+        for start in () if parcel.returned else self.chains.running(parcel.trail):
             known = before.get(start.rule.name)
             if start.due <= now and start.due < end and (opens or known is not None):
                 running.append(self._keep(parcel, start, known))
@@ -233,5 +249,5 @@ class Watch:
         )
 
 
-assert len(NUMBER) < 1 << 3, "three bits an operation"
+assert len(NUMBER) <= 1 << OPERATION_BITS, "a trail has no room for so many operations"
 assert MOST_SITES == 1 << SITE_BITS

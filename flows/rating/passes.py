@@ -138,12 +138,16 @@ def _pass(one: Pass) -> Step:
             (f"每{measure.zh}，共 {one.times} {measure.zh}", f"for each {measure.unit}: {one.times}")
         )
     same = one.amount == one.total
+    where_zh, where_en = one.where, one.where
+    if of_book := OF_BOOK.fullmatch(one.where):
+        where, version = of_book.groups()
+        where_zh, where_en = f"{where}，价格手册 {version}", f"{where}, tariff book {version}"
     return Step(
         zh,
         en,
-        f"{name}（{one.where}）：{'；'.join(term for term, _ in terms)}；计 {sign}{one.amount} 元"
+        f"{name}（{where_zh}）：{'；'.join(term for term, _ in terms)}；计 {sign}{one.amount} 元"
         + ("" if same else f"，累计 {one.total} 元"),
-        f"{name}({one.where}): {'; '.join(term for _, term in terms)}; {sign}{one.amount} yuan"
+        f"{name}({where_en}): {'; '.join(term for _, term in terms)}; {sign}{one.amount} yuan"
         + ("" if same else f", so far {one.total} yuan"),
     )
 

@@ -23,6 +23,7 @@ from flows.rating.measures import MEASURES, decimal, number
 from flows.rating.model import Book, Lists, PriceTable, Row, competing, lists_of, named_for
 from flows.rating.policy import NOTHING_ADOPTED, WeightPolicy
 from flows.rating.rounding import PER_UNIT, ROUNDINGS, to_fen
+from flows.rating.services import services_in
 from flows.rating.shapes import SHAPES
 from flows.rating.shapes.first_continued import continued
 from flows.rating.shapes.shape import Term, total_of
@@ -54,7 +55,7 @@ class Step(msgspec.Struct, frozen=True, omit_defaults=True):
     """factors, base, surcharge, discount, bounds, rounding."""
     name: str = ""
     where: str = ""
-    """file:row[:column]"""
+    """file:row[:column], of another book than the base price's with that book's version behind it: …@version"""
     shape: str = ""
     of: str = ""
     """What a percentage was taken of."""
@@ -96,6 +97,10 @@ class Tariffs:
         self.context = Context(network, zones, holidays, versions)
         fees = {table.fee for book in self.books for table in book.tables if table.kind != "zones"}
         self.fees = {fee: FeePrices(fee, self.books, lists, self.context) for fee in sorted(fees)}
+        self.services = frozenset(services_in(named_for(lists, ""))).union(
+            *(prices.services for prices in self.fees.values())
+        )
+        """Further services that a price, or a map of zones, knows."""
 
     def rate(self, fee: str, day: int, facts: Facts) -> Quote | None:
         """What a fee costs on a business day (days since 1970-01-01), or None if no row covers it.
@@ -222,6 +227,7 @@ class FeePrices:
         self.bare = not factors and self.more is None
         """Whether the base price, by places and product, is all there can be."""
         self.weighs = any(map(_weighs, tables)) or bool(factors & MEASURED)
+        self.services = frozenset(services_in(named))
         self.depends = dependence(tables, named)
         """Facts that the price may depend on, those of `flows.rating.dependence.FIELDS`."""
 
@@ -246,9 +252,9 @@ class FeePrices:
         work.extras = prices.classes.told(day, facts)
         if facts.month_count and "month_parcels" in self.depends:
             work.extras["month_count"] = facts.month_count
-        work.take("base", match)
+        work.take("base", match, row.where)
         if more is not NO_MORE:
-            _add(work, more, self._context)
+            _add(work, more, row, self._context)
         return Quote(
             work.total.to_fen(row.table.money_rounding),
             volumetric,
@@ -260,27 +266,31 @@ class FeePrices:
         )
 
 
-def _add(work: "_Work", more: More, context: Context) -> None:
-    """What comes on top of the base price and off it."""
+def _add(work: "_Work", more: More, base: Row, context: Context) -> None:
+    """What comes on top of the price by the row `base` and off it."""
+
+    def take(kind: str, found: Match) -> None:
+        work.take(kind, found, context.place(found.row, base))
+
     for matches in more:
         for prices, _ in matches:
             work.extras.update(prices.classes.told(work.day, work.facts))
     work.base = work.total
     for _, found in more.surcharges:
-        work.take("surcharge", found)
+        take("surcharge", found)
     work.subtotal = work.total
-    _discount(work, [found for _, found in more.discounts], context)
+    for found in _given(work, [found for _, found in more.discounts], context):
+        take("discount", found)
     for _, found in more.bounds:
-        work.take("bounds", found)
+        take("bounds", found)
 
 
-def _discount(work: "_Work", matches: Sequence[Match], context: Context) -> None:
+def _given(work: "_Work", matches: Sequence[Match], context: Context) -> list[Match]:
     """Discounts in the book's order; of one group only the largest, where its first one stands."""
     groups: dict[str | int, list[Match]] = {}
     for n, found in enumerate(matches):
         groups.setdefault(found.row.table.group or n, []).append(found)
-    for _, best in [_largest(work, group, context) for group in groups.values()]:
-        work.take("discount", best)
+    return [_largest(work, group, context)[1] for group in groups.values()]
 
 
 def _largest(work: "_Work", matches: Sequence[Match], context: Context) -> tuple[int, Match]:
@@ -328,8 +338,8 @@ class _Work:
         """What a row comes to for this parcel, as things stand."""
         return self._times(match.row, total_of(self._terms(match.row)))
 
-    def take(self, kind: str, match: Match) -> None:
-        """Apply a row: add it, or for a discount take it off, though never below nothing."""
+    def take(self, kind: str, match: Match, where: str) -> None:
+        """Apply a row, which stands there: add it, or for a discount take it off, though never below nothing."""
         row = match.row
         terms = self._terms(row)
         if not terms:
@@ -347,7 +357,7 @@ class _Work:
             Step(
                 kind,
                 row.table.name,
-                row.where,
+                where,
                 row.table.shape,
                 row.table.of,
                 [_shown(term) for term in terms],

@@ -16,9 +16,27 @@ from schemas.topics import MQTT_ROOT
 from sources.network.directory import Site
 from sources.network.life import Fact
 
-PDA = {"10": "收件", "20": "发件", "30": "到件", "40": "派件", "50": "签收"}
-GATE = {"10": "50", "20": "20", "30": "30", "40": "60", "50": "80"}
-SORTER = {"10": "PICKUP", "20": "OUT", "30": "IN", "40": "DELIVER", "50": "SIGN"}
+PDA = {
+    "10": "收件",
+    "20": "发件",
+    "30": "到件",
+    "40": "派件",
+    "50": "签收",
+    "60": "集包",
+    "70": "退件",
+    "80": "转寄",
+}
+GATE = {"10": "50", "20": "20", "30": "30", "40": "60", "50": "80", "60": "55", "70": "90", "80": "95"}
+SORTER = {
+    "10": "PICKUP",
+    "20": "OUT",
+    "30": "IN",
+    "40": "DELIVER",
+    "50": "SIGN",
+    "60": "BAG",
+    "70": "RETURN",
+    "80": "REDIRECT",
+}
 
 Body = dict[str, object]
 

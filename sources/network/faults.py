@@ -39,6 +39,8 @@ class Faults(msgspec.Struct, frozen=True):
     """Per parcel: the order comes 2 to 30 hours late."""
     malformed: float = 0.05
     """Per parcel: nonsense beside its messages."""
+    signed_anyway: float = 0.1
+    """Per parcel that went back or on: hours later somebody signs for it under the old waybill."""
     conflicting: float = 0.01
     """Per parcel: two different scans under one id."""
 

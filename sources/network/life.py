@@ -1,12 +1,12 @@
-"""A parcel's life as it would be if every device and message were right: an order, seven scans or nine, two weights.
+"""A parcel's life as it would be if every device and message were right: an order, seven scans to ten, two weights.
 
 Picked up (10), weighed and sent (20) by the origin outlet; arrived (30) at its province's hub, weighed and
-measured by a DWS line and sent (20); into another province by way of its hub (30, 20); arrived (30), out for delivery
-(40) and signed for (50) at the destination.
-A few end otherwise: lost after the hub, refused at the door, sent on to another outlet; and some of those that were
-signed for come back. What goes back or on is a parcel of its own with a waybill of its own, the *sequel*.
-Everything is drawn from a generator seeded by the network's seed and the parcel's number, so the same parcel is
-the same in every run.
+measured by a DWS line, put into a bag (60) if it is small, and sent (20); into another province by way of its hub
+(30, 20); arrived (30), out for delivery (40) and signed for (50) at the destination.
+A few end otherwise: lost after the hub, refused at the door and sent back (70), sent on to another outlet (80); and
+some of those that were signed for come back. What goes back or on is a parcel of its own with a waybill of its own,
+the *sequel*. Everything is drawn from a generator seeded by the network's seed and the parcel's number, so the same
+parcel is the same in every run.
 """
 
 import random
@@ -15,7 +15,7 @@ from typing import Literal
 
 import msgspec
 
-from schemas.events import ARRIVED, OUT_FOR_DELIVERY, PICKED_UP, SENT, SIGNED
+from schemas.events import ARRIVED, BAGGED, OUT_FOR_DELIVERY, PICKED_UP, REDIRECTED, RETURNED, SENT, SIGNED
 from schemas.money import YUAN
 from schemas.times import HOUR, MINUTE, SHANGHAI_OFFSET
 from sources.network import trade
@@ -32,8 +32,10 @@ SURCHARGE = {"ECO": 0, "STD": 4 * YUAN, "EXP": 9 * YUAN}
 
 ENDINGS: dict[str, int] = {"signed": 9_840, "refused": 80, "redirected": 60, "lost": 20}
 """How parcels end, of ten thousand; of those that are signed for some are returned, by channel."""
-UNTIL = {"lost": 7, "refused": -1, "redirected": -1}
-"""Up to which fact a life goes that does not end with a signature: through the first hub, or to the door."""
+LAST = {"refused": RETURNED, "redirected": REDIRECTED}
+"""The last scan of a life that ends at the door, but not with a signature."""
+BAGGED_UP_TO_G = 3_000
+"""Hubs put small parcels into bags."""
 AT_THE_FAR_HUB = 80
 """Minutes of the way that are spent at the destination's hub and from there on, in the mean."""
 GOES_ON_AFTER = {"returned": (6, 48), "refused": (2, 12), "redirected": (1, 6)}
@@ -214,7 +216,11 @@ def _facts(parcel: Parcel, world: World, r: random.Random, created: int, kilomet
     happen((60, 300), origin, SENT)
     happen((60, 240), hub, ARRIVED)
     weigh(hub, grams, _sides(r, grams))
+    if grams <= BAGGED_UP_TO_G:
+        happen((2, 25), hub, BAGGED)
     happen((30, 180), hub, SENT)
+    if parcel.ending == "lost":
+        return facts
     longest = on_the_road * 3 // 2
     if far is hub:
         happen((on_the_road, longest), destination, ARRIVED)
@@ -223,8 +229,8 @@ def _facts(parcel: Parcel, world: World, r: random.Random, created: int, kilomet
         happen((20, 60), far, SENT)
         happen((20, 60), destination, ARRIVED)
     happen((60, 400), destination, OUT_FOR_DELIVERY)
-    happen((30, 480), destination, SIGNED)
-    return facts[: UNTIL.get(parcel.ending)]
+    happen((30, 480), destination, LAST.get(parcel.ending, SIGNED))
+    return facts
 
 
 def _minutes(kilometres: int, product: str) -> int:

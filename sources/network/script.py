@@ -9,7 +9,18 @@ from typing import Literal
 
 import msgspec
 
-from schemas.events import OPERATIONS, OUT_FOR_DELIVERY, PICKED_UP, SIGNED, Claim, Order, ParcelEvent
+from schemas.events import (
+    ENDS,
+    OPERATIONS,
+    OUT_FOR_DELIVERY,
+    PICKED_UP,
+    REDIRECTED,
+    RETURNED,
+    SIGNED,
+    Claim,
+    Order,
+    ParcelEvent,
+)
 from schemas.identity import content_id
 from schemas.times import HOUR, MINUTE, SECOND
 from sources.network import desk, faults
@@ -24,6 +35,8 @@ Fate = Literal["accepted", "refused", "repeated"]
 
 CLASSES = {True: "hub_dws", False: "outlet_scale"}
 """Who weighs: by whether the site is a hub."""
+GONE = (RETURNED, REDIRECTED)
+"""Scans of parcels that go back or on."""
 LATEST = 46 * HOUR
 """How late a weighing comes at most: well within the age that lanes accept by default."""
 JUDGED_BY_LANES = ("time_in_future", "time_too_old", "conflicting_duplicate")
@@ -86,6 +99,8 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     declared_g: int
     picked_up: int
     signed: int
+    gone: int
+    """When it went back or on."""
     weights: tuple[Weighing, ...]
     """The best class first, in a class the earliest: the first one is to be adopted unless somebody decides."""
     events: int
@@ -140,6 +155,9 @@ class _Performance:
             self._fact(fact, f"{self.parcel.number:x}{number:02d}")
         if self._chance(self.rates.earlier_weight):
             self._weigh_earlier(f"{self.parcel.number:x}e")
+        last = self.parcel.facts[-1]
+        if last.operation in GONE and self._chance(self.rates.signed_anyway):
+            self._sign_anyway(last, f"{self.parcel.number:x}s")
         if self._chance(self.rates.conflicting):
             self._conflict(f"{self.parcel.number:x}c")
         if self._chance(self.rates.malformed):
@@ -230,6 +248,11 @@ class _Performance:
         )
         self._say(before, serial, "earlier_weight", delay=self.r.randint(2, 8) * HOUR)
 
+    def _sign_anyway(self, last: Fact, serial: str) -> None:
+        """It has gone back or on, and there is a signature all the same."""
+        later = last.time + self.r.randint(1, 6) * HOUR
+        self._say(msgspec.structs.replace(last, operation=SIGNED, time=later), serial, "signed_anyway")
+
     def _hub_weight(self) -> Fact:
         return next(
             fact for fact in self.parcel.facts if fact.site is not None and fact.site.hub and fact.weight_g
@@ -266,7 +289,7 @@ class _Performance:
     def _conflict(self, serial: str) -> None:
         """A handheld says two different things under one id; whichever comes second is refused."""
         last = self.parcel.facts[-1]
-        operation = OUT_FOR_DELIVERY if last.operation == SIGNED else last.operation
+        operation = OUT_FOR_DELIVERY if last.operation in ENDS else last.operation
         one = msgspec.structs.replace(last, operation=operation, time=last.time - HOUR)
         two = msgspec.structs.replace(one, time=one.time + self.r.randint(60, 600) * SECOND)
         self._say(one, serial, "conflicting", "pda")
@@ -305,6 +328,7 @@ class _Performance:
             declared_g=parcel.declared_g,
             picked_up=self.scans.get(PICKED_UP, 0),
             signed=self.scans.get(SIGNED, 0),
+            gone=min((self.scans[how] for how in GONE if how in self.scans), default=0),
             weights=self._best_first(),
             events=sum(cue.fate == "accepted" for cue in self.cues) - (self.decided is not None),
             unscanned=tuple(operation for operation in OPERATIONS if operation not in self.scans),

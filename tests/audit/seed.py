@@ -551,11 +551,21 @@ def write(writer: Writer) -> None:
         "found": "440100",
     }
     unserved = anomaly | {"kind": "area_unserved", "expected": "", "found": "310115"}
+    unknown = [
+        {
+            "kind": "service_unknown",
+            "waybill": two,
+            "event_id": f"{two}-order",
+            "event_time": T0 - HOUR,
+            "found": service,
+        }
+        for service in ("evening", "upstairs")
+    ]
     writer.by_hand(
         {
             "dead_letter": [letter | {"raw": "{"}],
             "event": [strange],
-            "anomaly": [anomaly, unserved],
+            "anomaly": [anomaly, unserved, *unknown],
             "weight_decision": [decision(two)],
             "weight_case": [settled(two)],
             "recall": [

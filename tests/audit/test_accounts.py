@@ -4,6 +4,7 @@ import random
 from datetime import date, datetime
 
 import msgspec
+import pytest
 from clickhouse_connect.driver.client import Client
 
 from dashboards import accounts
@@ -18,6 +19,7 @@ from flows.fees.current import FEES
 from flows.parcels import letters, positions_of
 from schemas import topics
 from schemas.events import Command, Event, PartyTransferred
+from schemas.parties import HQ
 from schemas.partition import partition_of
 from schemas.times import HOUR
 from sinks.encode import Encoded
@@ -174,12 +176,37 @@ def test_people_read_statements_down_to_the_waybill(empty: Client) -> None:
     text = statements.ledger(empty, PARTY, "2101", day, day, 2)
     assert "only the first 2" in text
     assert "贷 6.25" in statements.ledger(empty, PARTY, "2101", day, day, 100)
+    _parties_see_what_the_chart_says(empty, day)
     empty.command(
         "ALTER TABLE journal UPDATE amount = amount + 1 WHERE account = '2401' SETTINGS mutations_sync = 2"
     )
     text, agrees = statements.trial_balance(empty, day, "")
     assert not agrees
     assert "1 个不符" in text
+
+
+def _parties_see_what_the_chart_says(client: Client, day: date) -> None:
+    """Its own book; of headquarters' what is between the two, on accounts of both; headquarters sees all."""
+    own, _ = statements.trial_balance(client, day, PARTY)
+    assert statements.trial_balance(client, day, PARTY, PARTY)[0] == own
+    assert statements.trial_balance(client, day, PARTY, HQ)[0] == own
+    theirs, _ = statements.trial_balance(client, day, HQ)
+    between, agrees = statements.trial_balance(client, day, HQ, PARTY)
+    assert agrees, "of a part nothing is said"
+    assert "1001 应收中转费" in between
+    assert "4001 " in theirs
+    assert "4001 " not in between
+    text = statements.ledger(client, HQ, "1001", day, day, 100, PARTY)
+    assert text == statements.ledger(client, HQ, "1001", day, day, 100)
+    assert "5.25" in text
+    assert "5.25" not in statements.ledger(client, HQ, "1001", day, day, 100, "XAD"), "it is another's"
+    with pytest.raises(LookupError, match=f"not by {PARTY}"):
+        statements.ledger(client, HQ, "4001", day, day, 100, PARTY)
+    with pytest.raises(LookupError, match="not for XAD"):
+        statements.statement(client, PARTY, day, day, lines=False, reader="XAD")
+    with pytest.raises(LookupError, match="not for XAD"):
+        statements.balance(client, PARTY, None, "XAD")
+    assert statements.statement(client, PARTY, day, day, lines=False, reader=HQ)
 
 
 def test_what_a_gate_was_told_is_judged_again(empty: Client) -> None:

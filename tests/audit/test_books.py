@@ -99,9 +99,7 @@ def test_rows_of_two_books_that_compete(empty: Client) -> None:
     """A row that lost to another book's says which book it stands in; changed, that is noticed."""
     toml = 'name = "旁边"\n[[table]]\nfee = "waybill"\nshape = "flat"\nfile = "t0.csv"\neffective_from = 2020-01-01\n'
     files = {"book.toml": toml, "t0.csv": "product,price\n,0.77\n"}
-    beside = TariffPublished(
-        id="beside", time=world.START, version=version_of(files), name="旁边", files=files
-    )
+    beside = _beside(files)
     report = play(empty, books.directory(), books.tariff(), everything(94), [beside])
     assert report.passed, report.to_text()
     told = f"t0.csv:2@{beside.version} earlier_table"
@@ -113,6 +111,32 @@ def test_rows_of_two_books_that_compete(empty: Client) -> None:
     (one,) = empty.query(sql).result_rows[0]
     wrong = "'t0.csv:2 earlier_table'"
     failed = changed(Kept(empty, ["charge"]), "passed_over", wrong, f"hex(charge_id) = '{one}'")
+    assert "recomputed_snapshots" in failed
+
+
+def _beside(files: dict[str, str]) -> TariffPublished:
+    """A second book."""
+    return TariffPublished(id="beside", time=world.START, version=version_of(files), name="旁边", files=files)
+
+
+def test_a_surcharge_of_another_book(empty: Client) -> None:
+    """Its step says which book it stands in; changed, that is noticed."""
+    toml = 'name = "旁边"\n[[table]]\nfee = "waybill"\nkind = "surcharge"\nname = "旁加"\nshape = "flat"\n'
+    files = {
+        "book.toml": f'{toml}file = "t0.csv"\neffective_from = 2020-01-01\n',
+        "t0.csv": "product,price\n,0.77\n",
+    }
+    beside = _beside(files)
+    report = play(empty, books.directory(), books.tariff(), everything(94), [beside])
+    assert report.passed, report.to_text()
+    where = f"t0.csv:2@{beside.version}"
+    (one,) = empty.query(
+        f"SELECT hex(min(charge_id)) FROM charge WHERE fee = 'waybill' AND position(steps, '{where}') > 0 "
+        "AND waybill NOT IN (SELECT waybill FROM charge WHERE revision > 0) "
+        "AND waybill IN (SELECT waybill FROM event WHERE kind = 'order' GROUP BY waybill HAVING count() = 1)"
+    ).result_rows[0]
+    wrong = f"replace(steps, '{where}', 't0.csv:2')"
+    failed = changed(Kept(empty, ["charge"]), "steps", wrong, f"hex(charge_id) = '{one}'")
     assert "recomputed_snapshots" in failed
 
 

@@ -13,6 +13,7 @@ from clickhouse_connect.driver.client import Client
 
 from deploy import transfers
 from deploy.audit import run
+from deploy.audit.remarks import check_ends
 from deploy.audit.report import Report
 from deploy.audit.store import Store
 from deploy.transfers import Known
@@ -219,6 +220,25 @@ def test_every_fee(empty: Client, seed: int) -> None:
     assert report.passed, report.to_text()
     (fees,) = empty.query("SELECT uniqExact(fee) FROM charge").result_rows[0]
     assert fees == sum(len(due.fees) for due in FEES.dues if due.trigger not in OF_STORES)
+    _signed_and_gone(empty)
+    unknown = empty.query("SELECT DISTINCT found FROM anomaly WHERE kind = 'service_unknown'").result_rows
+    assert unknown == [("unpriced",)]
+
+
+def _signed_and_gone(client: Client) -> None:
+    """Some parcels were signed for that had gone back or on, or the other way about; the auditor judges each remark."""
+
+    def judged() -> bool:
+        return check_ends(Store(client)).passed
+
+    (told,) = client.query("SELECT uniqExact(waybill) FROM anomaly WHERE kind = 'ended_twice'").result_rows[0]
+    assert told > 1
+    assert judged()
+    for wrong in ("UPDATE found = concat(found, '0')", "DELETE"):
+        client.command(
+            f"ALTER TABLE anomaly {wrong} WHERE kind = 'ended_twice'", settings={"mutations_sync": 2}
+        )
+        assert not judged()
 
 
 MORE = 40

@@ -235,6 +235,7 @@ def tariff(
         }
         files["book.toml"] += OF_SERVICES
         files["services.csv"] = "service,price\nupstairs,5.00\nevening,2.00\n"
+        files["night.csv"] = "condition,price\n'night' in services && pieces > 0,1.00\n"
     if by_month:
         files["book.toml"] += DISCOUNT
         files["month.csv"] = "month_parcels,percent\n3..9,10\n10..29,12.5\n30..,20\n"
@@ -293,8 +294,15 @@ name = "附加服务费"
 file = "services.csv"
 shape = "flat"
 effective_from = 2025-01-01
+[[table]]
+fee = "delivery"
+kind = "surcharge"
+name = "夜间"
+file = "night.csv"
+shape = "flat"
+effective_from = 2025-01-01
 """
-SERVICES = ((), (), ("upstairs",), ("upstairs", "evening", "upstairs"), ("unpriced",))
+SERVICES = ((), ("night",), ("upstairs",), ("upstairs", "evening", "upstairs"), ("unpriced",))
 """Further services of orders."""
 
 
@@ -320,6 +328,7 @@ def enriched(events: list[ParcelEvent], seed: int) -> list[ParcelEvent]:
             made.append(
                 msgspec.structs.replace(event, courier=random.Random(event.id).choice(("", "C7", "C8")))
             )
+            made += _also_scanned(event)
         else:
             made.append(event)
         if event.waybill not in claims and luck.random() < 0.1:
@@ -334,6 +343,16 @@ def enriched(events: list[ParcelEvent], seed: int) -> list[ParcelEvent]:
             made.insert(luck.randrange(len(made) + 1) if luck.random() < 0.1 else len(made), first)
             made += rest
     return made
+
+
+def _also_scanned(scan: Scan) -> Iterator[Scan]:
+    """Many parcels are put into a bag, at the hub and elsewhere; some go back or on, before a signature or after."""
+    chance = random.Random(f"{scan.id} too")
+    if scan.operation in ("20", "30") and chance.random() < 0.4:
+        yield _scan(scan.waybill, "60", int(scan.operation), scan.time + MINUTE, scan.site)
+    if scan.operation == "40" and chance.random() < 0.2:
+        at = scan.time + chance.randrange(-5 * HOUR, 15 * HOUR)
+        yield _scan(scan.waybill, chance.choice(("70", "80")), 0, at, scan.site)
 
 
 def _claim(waybill: str, time: int, luck: random.Random) -> Claim:

@@ -12,6 +12,9 @@ from flows.fees.current import FEES, TEXTS
 from flows.fees.model import MOST_PLAIN, Fees
 from flows.fees.read import read_fees
 from flows.fees.shares import part_of
+from flows.rating.conditions import Condition
+from flows.rating.factors import Named, When, Words
+from flows.rating.services import services_in
 from schemas.events import Claim, ClaimWithdrawn, TariffPublished, TariffWithdrawn
 from schemas.problems import DocumentError
 from schemas.times import DAY, HOUR
@@ -118,6 +121,26 @@ def test_a_restart_anywhere_changes_no_byte(data: st.DataObject) -> None:
         through.take(event)
         stopped.take(event)
     assert stopped.tick(START + 70 * HOUR).digests == through.tick(START + 70 * HOUR).digests
+
+
+def test_a_service_that_no_book_knows_is_told() -> None:
+    """It costs nothing, so it may be misspelt; without any book nobody can say."""
+    orders = [order(START, services=("upstairs", "upstair", "address_change")), order(START, id="again")]
+    book = full().take(*orders)
+    assert [(row["kind"], row["event_id"], row["found"]) for row in book.rows["anomaly"]] == [
+        ("service_unknown", "order-1", "upstair")
+    ]
+    assert not Book((), fees=SHARED, directory=network()).take(*orders).rows["anomaly"]
+
+
+def test_services_are_known_by_rows_and_conditions() -> None:
+    named: list[Named] = [
+        Words("service", ("a", "b")),
+        Words("channel", ("c",)),
+        When(Condition("'d' in services || channel == 'e'")),
+        When(Condition("channel == 'f'")),
+    ]
+    assert [*services_in(named)] == ["a", "b", "d", "e"]
 
 
 MORE = 40

@@ -181,6 +181,20 @@ def test_a_row_that_lost_says_which_book_it_stands_in() -> None:
     )
 
 
+def test_a_step_says_which_book_its_row_stands_in_where_that_is_another() -> None:
+    steps = [
+        {"kind": kind, "where": where, "shape": "flat", "terms": [], "amount": "1", "total": "1"}
+        for kind, where in (("base", "waybill.csv:2"), ("surcharge", "fuel.csv:3@fedcba9876543210"))
+    ]
+    told = {
+        step.label_en: (step.text_zh, step.text_en)
+        for step in explain({**TRANSIT, "steps": msgspec.json.encode(steps).decode()})
+    }
+    assert all("waybill.csv:2" in text and "@" not in text for text in told["Base price"])
+    assert told["Surcharge"][0].startswith("（fuel.csv:3，价格手册 fedcba9876543210）")
+    assert told["Surcharge"][1].startswith("(fuel.csv:3, tariff book fedcba9876543210)")
+
+
 def test_a_price_in_a_matrix_says_its_column() -> None:
     (step,) = (s for s in explain({**TRANSIT, "price_column": "陕西"}) if s.label_en == "Matched price")
     assert "transit.csv 第 42 行「陕西」列" in step.text_zh

@@ -28,7 +28,7 @@ from schemas.times import DAY, HOUR
 from sources.network.desk import CLOSED, Desk
 from sources.network.directory import World, build
 from sources.network.faults import DEVICE_NONSENSE, NONE, ORDER_NONSENSE, Faults, nonsense
-from sources.network.life import DAY_CURVE, Parcel, live, next_order
+from sources.network.life import BAGGED_UP_TO_G, DAY_CURVE, LAST, Parcel, live, next_order
 from sources.network.script import JUDGED_BY_LANES, LATEST, Cue, Outcome, Script, order_of
 from sources.network.stage import START
 from tests.simulation.playing import lane
@@ -99,28 +99,33 @@ def test_another_seed_makes_another_life(world: World) -> None:
     assert performed(world, 1, NONE, 1)[1] != performed(world, 1, NONE, 2)[1]
 
 
-def test_a_life_without_faults_is_an_order_seven_scans_or_nine_and_two_weights(
+def test_a_life_without_faults_is_an_order_seven_scans_to_ten_and_two_weights(
     world: World, network: Network
 ) -> None:
     for number in delivered(world, range(1, 200)):
         parcel, cues, outcome = performed(world, number, NONE)
         events = [event_of(cue, network) for cue in cues]
+        bagged = ["60"] * (parcel.grams <= BAGGED_UP_TO_G)
         assert [cue.fate for cue in cues] == ["accepted"] * len(parcel.facts)
         assert isinstance(events[0], Order)
         scans = [event for event in events if isinstance(event, Scan)]
         hubs = [world.hubs[end.province].code for end in (parcel.origin, parcel.destination)]
-        passed = list(dict.fromkeys(hubs))
+        first, *others = dict.fromkeys(hubs)
         assert [scan.operation for scan in scans] == [
             "10",
             "20",
-            *["30", "20"] * len(passed),
+            "30",
+            *bagged,
+            "20",
+            *["30", "20"] * len(others),
             "30",
             "40",
             "50",
         ]
         assert [scan.site for scan in scans] == [
             *[parcel.origin.code] * 2,
-            *(hub for hub in passed for _ in range(2)),
+            *[first] * (2 + len(bagged)),
+            *(hub for hub in others for _ in range(2)),
             *[parcel.destination.code] * 3,
         ]
         weights = [event for event in events if isinstance(event, Weight)]
@@ -128,7 +133,7 @@ def test_a_life_without_faults_is_an_order_seven_scans_or_nine_and_two_weights(
         assert abs(weights[0].weight_g - weights[1].weight_g) <= 15
         assert (outcome.picked_up, outcome.signed) == (scans[0].time, scans[-1].time)
         assert [weighing.event_id for weighing in outcome.weights] == [weights[1].id, weights[0].id]
-        assert outcome.events == len(parcel.facts) == 8 + 2 * len(passed)
+        assert outcome.events == len(parcel.facts) == 10 + len(bagged) + 2 * len(others)
         assert not outcome.lost
 
 
@@ -230,17 +235,21 @@ def test_losses_and_messages_add_up(world: World) -> None:
         assert len(accepted) == len(set(accepted)) == outcome.events
         assert {cue.event_id for cue in cues if cue.fate == "repeated"} <= set(accepted)
         lost.update(outcome.lost)
-    assert set(lost) == {"10", "20", "30", "40", "50", "outlet_scale", "hub_dws"}
+    assert set(lost) == {"10", "20", "30", "40", "50", "60", "outlet_scale", "hub_dws"}
 
 
 @pytest.mark.parametrize("fault", Faults.__struct_fields__)
 def test_each_fault_happens_as_often_as_it_is_set(fault: str, world: World) -> None:
     """Alone, at its default rate and at ten times of it."""
     rate = getattr(Faults(), fault)
+    numbers = [
+        number
+        for number in range(600 if fault != "signed_anyway" else 6_000)
+        if fault != "signed_anyway" or live(world, number, START, 1)[0].ending in LAST
+    ]
     few, many = (
         sum(
-            _count(fault, *performed(world, n, msgspec.structs.replace(NONE, **{fault: of})))
-            for n in range(400)
+            _count(fault, *performed(world, n, msgspec.structs.replace(NONE, **{fault: of}))) for n in numbers
         )
         for of in (rate, 10 * rate)
     )

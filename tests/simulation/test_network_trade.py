@@ -106,7 +106,7 @@ def test_a_few_parcels_are_not_signed_for(parcels: list[Parcel]) -> None:
     assert set(ends) == {"signed", "returned", "refused", "redirected", "lost"}
     assert ends["signed"] > 0.9 * len(parcels)
     for one in parcels:
-        last = {"lost": "20", "refused": "40", "redirected": "40"}.get(one.ending, "50")
+        last = {"lost": "20", "refused": "70", "redirected": "80"}.get(one.ending, "50")
         assert one.facts[-1].operation == last
         assert [fact.kind for fact in one.facts].count("order") == 1
 
@@ -241,7 +241,7 @@ def test_the_default_book_prices_all_that_happens(world: World, network: Network
     desk = msgspec.structs.replace(BUSY, lost=1.0)
     cues, outcomes = many(world, range(1, 1_200), NONE, desk)
     amounts = charged(played(world, records_of(cues, network), 1))
-    happens = ("picked_up", "hub_passed", "weighed", "signed", "claimed")
+    happens = ("picked_up", "hub_passed", "bagged", "weighed", "signed", "claimed")
     assert {fee for _, fee in amounts} == {
         fee for due in FEES.dues if due.trigger in happens for fee in due.fees
     }
