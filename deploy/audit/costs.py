@@ -23,9 +23,10 @@ _POSTED = f"""
            reinterpretAsInt64(amount) AS units, toString(counterparty) AS counterparty, business_date AS day
     FROM $journal WHERE fee = '{COST}'"""
 _SHARES = """
-    SELECT cost_id, waybill, toString(route) AS line, sum(reinterpretAsInt64(amount)) AS units FROM $cost_share
-    GROUP BY cost_id, waybill, line HAVING units != 0"""
-_NEWEST = "SELECT cost_id, argMax(toString(blocks), version) AS blocks FROM $cost_share GROUP BY cost_id"
+    SELECT cost_id, version, toString(blocks) AS blocks, waybill, toString(route) AS line,
+           sum(reinterpretAsInt64(amount)) AS units
+    FROM $cost_share GROUP BY cost_id, version, blocks, waybill, line ORDER BY cost_id, version"""
+"""One question, since shares may be written meanwhile."""
 _SCANNED = """
     SELECT toString(site) AS place, count() AS n FROM $event WHERE kind = 'scan' AND ({known})
         AND toDate(event_time, 'Asia/Shanghai') = toDate({{day:Int32}}) GROUP BY place"""
@@ -121,10 +122,7 @@ class Costs:
     def check_shares(self) -> Check:
         """Shares add up to their cost, and are those of the scans, weights and orders of the blocks that they name."""
         found = Findings("cost_shares", "成本分摊到票：合计等于成本，逐票独立重算")
-        shares: dict[str, Shares] = defaultdict(dict)
-        for row in self._store.rows(_SHARES):
-            shares[row["cost_id"]][row["waybill"], row["line"]] = row["units"]
-        newest = {row["cost_id"]: row["blocks"] for row in self._store.rows(_NEWEST)}
+        shares, newest = self._standing()
         for name in sorted(newest, key=lambda one: (newest[one], self._together(one))):
             found.seen += 1
             cost = self._costs.get(name)
@@ -139,6 +137,16 @@ class Costs:
                 wrong = min(one for one, _ in there.items() ^ wanted.items())
                 found.add(f"{name}: {wrong} bears {there.get(wrong)}, should bear {wanted.get(wrong)}")
         return found.check("costs apportioned")
+
+    def _standing(self) -> tuple[dict[str, Shares], dict[str, str]]:
+        """By cost its shares in force and the blocks that its newest version was made from, if they are known."""
+        shares: dict[str, Shares] = defaultdict(Counter)
+        newest: dict[str, str] = {}
+        for row in self._store.rows(_SHARES):
+            if self._store.reaches(read_blocks(row["blocks"])):
+                name, newest[row["cost_id"]] = row["cost_id"], row["blocks"]
+                shares[name][row["waybill"], row["line"]] += row["units"]
+        return {name: {one: n for one, n in shares[name].items() if n} for name in newest}, newest
 
     def _apportioned(self, cost: Cost, blocks: str) -> Shares:
         """Each its exact part cut off, what is left over to those whose cut was largest."""

@@ -69,7 +69,7 @@ class Store:
     """
 
     def __init__(self, client: Client, upto: Mapping[int, int] | None = None) -> None:
-        self._client = client
+        self._client, self._upto = client, upto
         self._blocks: dict[str, list[tuple[int, int]]] = {}
         by_block = (*FACTS, DRAFT_DIFFERENCE)
         self._tables = {table.name: table.name for table in by_block}
@@ -78,6 +78,10 @@ class Store:
         if upto is not None:
             known = up_to(upto)
             self._tables |= {table.name: f"(SELECT * FROM {table.name} WHERE {known})" for table in by_block}
+
+    def reaches(self, blocks: Mapping[int, int]) -> bool:
+        """Whether all these blocks are looked at."""
+        return self._upto is None or all(n <= self._upto.get(lane, 0) for lane, n in blocks.items())
 
     def arrow(self, sql: str, settings: Mapping[str, Any] | None = None, **parameters: Any) -> pa.Table:
         """The result of a query; words as dictionaries, one chunk a column."""

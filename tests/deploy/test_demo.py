@@ -151,6 +151,7 @@ def test_flows_store_and_page_come_back_the_audit_agrees_and_the_data_opens_agai
     assert ended == 0, running.text + logs
     assert "audit         passed" in running.text, running.text
     assert "= 0.00 yuan" in running.text, running.text
+    assert re.search(r"  lines .* charged − (?!0\.00)", running.text), "what lines cost is spread"
     moved = running.lines.index(
         "网点转让 outlets that changed hands, and what of their balances goes over to the new owner now\n"
     )
