@@ -76,8 +76,8 @@ from schemas.limits import AHEAD, LEAP, MOST_IDENTIFIER, OLDEST
 from schemas.problems import UNREADABLE, DocumentError
 from schemas.times import business_day, iso
 
-_MILESTONES = (PICKED_UP, *ENDS)
-_EVERY_SCAN = tuple(OPERATIONS)
+_MILESTONES = frozenset((PICKED_UP, *ENDS))
+_EVERY_SCAN = frozenset(OPERATIONS)
 MOST_AGAIN = 2_000
 """Parcels of a block that are assessed again because of other books."""
 _LETTER = "dead letter ".ljust(MOST_IDENTIFIER)
@@ -237,7 +237,7 @@ class Lifecycle:
         watch = self.watch
         marks, numbers = watch.marks, watch.numbers
         wakes = watch.chains.wakes if watch.chains is not None else {}
-        milestones: tuple[str, ...] = (*_MILESTONES, BAGGED) if rules.dues.at_bag else _MILESTONES
+        milestones = _MILESTONES | {BAGGED} if rules.dues.at_bag else _MILESTONES
         if rules.dues.at_hub or rules.by_hub:
             milestones = _EVERY_SCAN
         for raw, offset in zip(records.values, records.offsets, strict=True):
