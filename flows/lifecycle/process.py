@@ -76,7 +76,7 @@ from schemas.limits import AHEAD, LEAP, MOST_IDENTIFIER, OLDEST
 from schemas.problems import UNREADABLE, DocumentError
 from schemas.times import business_day, iso
 
-_MILESTONES = (PICKED_UP, *ENDS)
+_MILESTONES = frozenset((PICKED_UP, *ENDS))
 MOST_AGAIN = 2_000
 """Parcels of a block that are assessed again because of other books."""
 _LETTER = "dead letter ".ljust(MOST_IDENTIFIER)
@@ -236,7 +236,7 @@ class Lifecycle:
         watch = self.watch
         marks, numbers = watch.marks, watch.numbers
         wakes = watch.chains.wakes if watch.chains is not None else {}
-        milestones: tuple[str, ...] = (*_MILESTONES, BAGGED) if rules.dues.at_bag else _MILESTONES
+        milestones = _MILESTONES | {BAGGED} if rules.dues.at_bag else _MILESTONES
         hubs = self._hubs_that_count()
         for raw, offset in zip(records.values, records.offsets, strict=True):
             try:
