@@ -281,7 +281,7 @@ def _event(said: Mapping[str, str], at: int, by: str) -> CostIncurred:
 
 def _wrong(file: str, row: int, said: Mapping[str, str], network: Network | None) -> Iterator[Problem]:
     """What is wrong with a row's cells, each with what would be right."""
-    hubs = None if network is None else [site.site for site in network.sites.values() if site.kind == "hub"]
+    hubs = None if network is None else sorted(network.hubs)
     for column in ("place", "carrier"):
         if not said[column]:
             right = {"place": "a hub's code", "carrier": "who billed it"}[column]

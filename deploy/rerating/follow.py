@@ -17,7 +17,7 @@ from deploy.rerating.charged import Charged
 from deploy.rerating.compare import Bools, Lines, Rated, beside, column_of, differing, rate_by, summed
 from deploy.rerating.read import Reader, Sample
 from deploy.rerating.runs import BEGUN, RENEWED, STOPPED, Row, begins, counting, next_row, run_of, said
-from deploy.rerating.work import hubs, rerater
+from deploy.rerating.work import rerater
 from flows.fees.model import Fees
 from flows.governance.network import Network
 from flows.rating.book import read_book
@@ -123,7 +123,7 @@ class Follower:
         """What was charged in blocks of parcels, and what that comes to."""
         _, network = self._rerater(self.run[-1])
         facts = set[str]().union(*(self._rerater(row)[0].facts for row in self.run))
-        sample = Reader(self._reader, facts, hubs(network)).as_charged(blocks)
+        sample = Reader(self._reader, facts, network.hubs).as_charged(blocks)
         ways = self._ways(sample.known)
         return sample, *rate_by(sample, ways, {way: self._rerater(self.run[way])[0] for way in _each(ways)})
 

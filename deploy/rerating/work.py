@@ -36,11 +36,6 @@ def rerater(books: Sequence[Book], network: Network, fees: Fees) -> Rerater:
     return Rerater(Tariffs([NO_BOOK, *books], network), fees)
 
 
-def hubs(network: Network) -> list[str]:
-    """Codes of the network's hubs."""
-    return [code for code, site in network.sites.items() if site.kind == "hub"]
-
-
 class Question(NamedTuple):
     """What the charges in force, of a condition on fee and business date, come to by other books. It can be sent to
     another process as it is, so `connect` has to be a function that has a name there."""
@@ -61,7 +56,7 @@ class Answers:
         self._asked = asked
         self._after = rerater(asked.books, asked.network, asked.fees)
         client = asked.connect()
-        self._reader = Reader(client, self._after.facts, hubs(asked.network))
+        self._reader = Reader(client, self._after.facts, asked.network.hubs)
         assessor = Assessor(self._after.tariffs, asked.network, asked.fees)
         self._stores = Stores(client, asked.where, assessor, of_stores(client))
 

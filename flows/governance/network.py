@@ -65,6 +65,8 @@ class Network(msgspec.Struct, frozen=True):
     """Steps of service levels."""
     keepers: frozenset[str] = frozenset()
     """Parties that keep virtual accounts beside the outlets."""
+    hubs: frozenset[str] = frozenset()
+    """Sites that are hubs."""
 
     def party(self, party: str, day: int) -> Membership | None:
         """A party of `parties.csv` as it is on a business day (days since 1970-01-01)."""
@@ -143,6 +145,7 @@ def read_network(files: Mapping[str, str]) -> Network:
         chains,
         levels,
         customers,
+        frozenset(code for code, site in sites.items() if site.kind == "hub"),
     )
 
 

@@ -3,7 +3,7 @@
 It is written for speed where every event passes (`_events`) and for clarity elsewhere.
 """
 
-from collections.abc import Callable, Container, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
@@ -237,7 +237,7 @@ class Lifecycle:
         marks, numbers = watch.marks, watch.numbers
         wakes = watch.chains.wakes if watch.chains is not None else {}
         milestones = _MILESTONES | {BAGGED} if rules.dues.at_bag else _MILESTONES
-        hubs = self._hubs_that_count()
+        hubs = self.directory.hubs if rules.dues.at_hub or rules.by_hub else ()
         for raw, offset in zip(records.values, records.offsets, strict=True):
             try:
                 try:
@@ -292,12 +292,6 @@ class Lifecycle:
             except RefusedError as error:
                 self._refuse(error, records, offset, raw or b"", received)
         accepted.keep(records.topic, records.partition)
-
-    def _hubs_that_count(self) -> Container[str]:
-        """Hubs at which something falls due, or by which something is priced; none where no book asks for them."""
-        if not (self.rules.dues.at_hub or self.rules.by_hub):
-            return ()
-        return {code for code, site in self.directory.sites.items() if site.kind == "hub"}
 
     @staticmethod
     def _parcel_event(raw: bytes) -> Any:

@@ -213,8 +213,7 @@ def _take_extras(parcel: Parcel, scan: Scan, network: Network) -> None:
         parcel.more().signed_by = scan.courier
     if scan.operation == BAGGED:
         facts.bagged(parcel, scan)
-    site = network.sites.get(scan.site)
-    if site is not None and site.kind == "hub":
+    if scan.site in network.hubs:
         facts.passed(parcel, scan)
 
 

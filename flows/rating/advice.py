@@ -68,7 +68,7 @@ def _remark(row: Row, column: str, rule: str, message: str) -> Problem:
 
 
 def _never_given(book: Book, network: Network) -> Iterator[Problem]:
-    known: dict[str, set[str]] = {"hub": {code for code, site in network.sites.items() if site.kind == "hub"}}
+    known: dict[str, set[str]] = {"hub": {*network.hubs}}
     known["holiday"] = {*book.holidays.values(), ANY_HOLIDAY}
     for factor in ZONES:
         known[factor] = {

@@ -18,7 +18,7 @@ from clickhouse_connect.driver.client import Client
 from deploy.commands.where import LONG
 from deploy.rerating.compare import rated
 from deploy.rerating.read import EVERYTHING, Reader
-from deploy.rerating.work import Question, compare, hubs, rerater
+from deploy.rerating.work import Question, compare, rerater
 from flows.fees.current import FEES
 from flows.governance.network import Network, read_network
 from flows.rating.book import read_book
@@ -121,7 +121,7 @@ def main() -> None:
             f"{used / parcels * 1e3:.4f} store\n"
         )
         began = time.perf_counter()
-        sample = Reader(client, after.facts, hubs(network)).in_force(EVERYTHING, 0, 4)
+        sample = Reader(client, after.facts, network.hubs).in_force(EVERYTHING, 0, 4)
         read = time.perf_counter() - began
         rated(sample, after)
         rest = time.perf_counter() - began - read

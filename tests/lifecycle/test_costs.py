@@ -174,7 +174,8 @@ SITES = {
     ],
 )
 def test_what_is_wrong_with_a_bill_is_said_where_it_is(row: str, said: str) -> None:
-    network = Network("", SITES, {}, {}, {}, {})
+    hubs = frozenset(code for code, site in SITES.items() if site.kind == "hub")
+    network = Network("", SITES, {}, {}, {}, {}, hubs=hubs)
     good = "HUB1,HUB1,2025-11-10,1,x,piece,B-1"
     text = f"place,to,day,amount,carrier,basis,bill\n{good}\n{row}\n"
     with pytest.raises(DocumentError) as refused:

@@ -10,7 +10,7 @@ from clickhouse_connect.driver.client import Client
 from dashboards.library import newest_network
 from deploy.rerating.compare import DIMENSIONS, Comparison, rated
 from deploy.rerating.read import EVERYTHING, Reader
-from deploy.rerating.work import Question, compare, hubs, rerater
+from deploy.rerating.work import Question, compare, rerater
 from flows.fees.model import OF_STORES
 from flows.rating.book import read_book
 from schemas.events import TariffPublished
@@ -86,7 +86,7 @@ def test_blocks_say_what_was_charged_however_they_are_taken(empty: Client, seed:
     assert reversals > 100
     asked = by_books(empty, everything())
     network, after = asked.network, rerater(asked.books, asked.network, SHARED)
-    reader = Reader(empty, after.facts, hubs(network))
+    reader = Reader(empty, after.facts, network.hubs)
     newest: list[tuple[int, int]] = [
         (int(lane), int(n))
         for lane, n in empty.query("SELECT lane, max(n) - 1 FROM block GROUP BY lane").result_rows
