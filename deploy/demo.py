@@ -84,6 +84,10 @@ class BrokerEndedError(RuntimeError):
     """What was on the way is lost; there is nothing to go on with."""
 
 
+class NoAuditError(RuntimeError):
+    """Whoever runs the demo does not wait for its audit."""
+
+
 class Options(msgspec.Struct, frozen=True, kw_only=True):
     """What kind of demo."""
 
@@ -107,12 +111,13 @@ class Demo:
         self.away: str = ""
         """Since when the store has been away, as people read the time."""
         self.asked = 0
+        self.auditing = False
         self.random = random.Random()  # noqa: S311 - chaos is not to be foreseen
         self.killed = 0
         self.latencies: dict[int, dict[float, float]] = {}
 
     def run(self) -> int:
-        """The demo's exit code: 0 if the audit agrees, 1 if not, 3 if a broker ended."""
+        """The demo's exit code: 0 if the audit agrees, 1 if it does not or there was none, 3 if a broker ended."""
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._on_signal)
         try:
@@ -134,6 +139,9 @@ class Demo:
 
     def _on_signal(self, number: int, frame: object) -> None:  # noqa: ARG002
         self.asked += 1
+        if self.auditing:
+            self.auditing = False
+            raise NoAuditError
 
     def _part(self, name: str, *command: str) -> Part:
         part = Part(self.options.home, name, list(command), self.environment)
@@ -307,15 +315,27 @@ class Demo:
         self._settle()
         for part in self.flows:
             part.stop(SETTLE)
+        return self._verdict()
+
+    def _verdict(self) -> int:
+        """Audit and tell; whoever does not wait for it ends it with a signal."""
         try:
             client = connect(self.settings, 600)
+            _say("auditing; Ctrl-C ends the demo without it")
+            self.auditing = True
             costs.spread(client, client, costs.lately(client))
             truth = self.options.home / "truth"
-            report = audit.run(client, truth=truth, closed=True, limits=self.settings)
+            report = audit.run(client, truth=truth, closed=True, limits=self.settings, say=_auditing)
+            self.auditing = False
             _say(report.to_text())
             _say(self._summary(report.passed, paid(Store(client), truth)))
         except AWAY as error:
             _say(f"no audit: the store is away: {error}")
+            return 1
+        except NoAuditError:
+            _say(
+                f"no audit: interrupted. {command()} open {_short(self.options.home)}, then {command()} audit"
+            )
             return 1
         return 0 if report.passed else 1
 
@@ -396,6 +416,10 @@ def _lines(name: str, told: Iterable[str]) -> Iterator[str]:
     words = list(told)
     for first in range(0, len(words), A_LINE):
         yield f"  {'' if first else name:<14}{', '.join(words[first : first + A_LINE])}"
+
+
+def _auditing(what: str) -> None:
+    _say(f"auditing {what} …")
 
 
 def _handovers(moved: Sequence[str]) -> Iterator[str]:

@@ -1,7 +1,7 @@
 """A whole audit."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from clickhouse_connect.driver.client import Client
@@ -29,6 +29,7 @@ def run(
     closed: bool = False,
     heads: Sequence[Head] = (),
     limits: Settings | None = None,
+    say: Callable[[str], object] = lambda _: None,
 ) -> Report:
     """Audit the books that a client reads.
 
@@ -37,7 +38,7 @@ def run(
     due by now is accepted either way. `live`: a flow may be writing, so leave out each lane's newest block and
     what comes after it. `closed`: all lanes have ended well, so that no row may be unsealed. `heads`: chain heads
     of an earlier report. `limits`: how old facts may be and how far ahead, as the lanes have it; default: by the
-    environment.
+    environment. `say`: hears what is looked at next: of large books each part takes a while.
     """
     began = time.monotonic()
     store = Store(client)
@@ -50,16 +51,21 @@ def run(
         store, looked_at = Store(client, upto), log.until(upto)
     elif data_time is None:
         data_time = tick
+    say("blocks, their chain and the journal")
     checks, unsealed = check_ledger(store, log, heads)
     checks.append(check_steps(store))
     if closed:
         checks.append(check_closed(log))
     if live:
         checks.append(check_ahead(newest, log))
+    say("what was charged, computed again")
     checks += check_recomputed(store, looked_at, data_time, limits or from_environment())
     checks.append(check_drafts(store))
+    say("payments")
     checks += check_payments(store, data_time, live=live, settled=tick is not None)
+    say("accounts")
     checks += check_accounts(store, looked_at, settled=tick is not None)
     if truth is not None:
+        say("what truly happened")
         checks += check_truth(store, truth)
     return Report(counts(store, log, unsealed), tuple(checks), log.heads, time.monotonic() - began)

@@ -20,11 +20,18 @@ def audit_(arguments: argparse.Namespace) -> int:
         closed=arguments.closed,
         heads=heads_in(arguments.since) if arguments.since else (),
         limits=settings_of(arguments),
+        say=_say,
     )
     if arguments.json:
         arguments.json.write_bytes(report.to_json())
     sys.stdout.write(report.to_text() + "\n")
     return 0 if report.passed else 1
+
+
+def _say(what: str) -> None:
+    """To people who wait; a file or a program gets the report alone."""
+    if sys.stderr.isatty():
+        sys.stderr.write(f"auditing {what} …\n")
 
 
 def add(command: Command) -> None:
