@@ -14,6 +14,7 @@ from clickhouse_connect.driver.client import Client
 
 from dashboards.library import NO_DIRECTORY
 from deploy.blocks import sealed, within
+from deploy.outlets import CHARGES_OF
 from deploy.publish import published, send_control
 from flows.fees.current import FEES
 from flows.governance.network import Network
@@ -51,18 +52,12 @@ WHERE fee != {moved:String} AND posted_for >= {since:Date} AND posted_for < {day
          OR book = {hq:String} AND counterparty = {former:String}
             AND has({headquarters:Array(String)}, toString(account)))
     AND $sealed
-    AND ({only:UInt8} OR charge_id IN (
-        SELECT charge_id FROM charge LEFT JOIN (
-            SELECT fee, argMax(payer, (seq, line)) AS pays, argMax(payee, (seq, line)) AS gets FROM fee GROUP BY fee
-        ) AS roles USING (fee)
-        WHERE (origin = {outlet:String} AND 'origin' IN (pays, gets)
-               OR destination = {outlet:String} AND 'destination' IN (pays, gets))
-            AND business_date >= {since:Date} AND business_date < {day:Date}))
+    AND charge_id IN ($charges)
 GROUP BY where, account, other HAVING units != 0 ORDER BY where, account, other"""
 """What an outlet's days with one party left open in that party's book, and in headquarters' with it.
 
-Where the party runs no other outlet all of its book belongs to the outlet (`only`), payments too; else its charges do.
 It goes by the days that rows belong to: on which one they are booked, because their own was closed, changes nothing.
+Nothing that is announced later has a say: what went over once stays, but for late charges of those days.
 """
 
 
@@ -229,9 +224,8 @@ def _totals(
             "former": one.former,
             "since": date_of(max(one.since, 0)),
             "day": date_of(one.day),
-            "only": int(now.operators.ran(one.former, now.network) == [one.outlet]),
         }
-        sql = OPEN.replace("$sealed", within(blocks))
+        sql = OPEN.replace("$sealed", within(blocks)).replace("$charges", CHARGES_OF)
         for book, account, other, units in client.query(sql, parameters=asked).result_rows:
             key = book, account, handover.former if book == "headquarters" else other
             totals[key] = totals.get(key, 0) + int(units)

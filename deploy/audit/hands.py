@@ -1,6 +1,6 @@
 """Who runs an outlet when, by the auditor's own reading of the changes of hands."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -54,11 +54,6 @@ class Hands(msgspec.Struct, frozen=True):
             if (party := self.party(outlet, day)) != found[-1][1]:
                 found.append((day, party))
         return found
-
-    def others(self, party: str, outlet: str, places: Iterable[str]) -> bool:
-        """Whether a party ever runs another outlet than this one."""
-        taken = {one for one in self.outlets if party in (name for _, name in self.spans(one))}
-        return bool((taken | ({party} & set(places))) - {outlet})
 
 
 def read_changes(store: Store) -> list[Change]:

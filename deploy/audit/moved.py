@@ -1,7 +1,7 @@
 """Open balances that went over with an outlet: what should have gone over, and what the journal says of it."""
 
-from collections import Counter
-from collections.abc import Iterator
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping
 from itertools import groupby
 from typing import Any
 
@@ -11,6 +11,7 @@ from deploy.audit import postings
 from deploy.audit.hands import Hands
 from deploy.audit.names import name_of
 from deploy.audit.periods import Closes
+from deploy.audit.postings import Due, Fee, Postings
 from deploy.audit.report import Check, Findings
 from deploy.audit.store import Store, read_blocks, up_to
 from schemas.parties import HQ
@@ -116,6 +117,7 @@ def check_entries(store: Store, moves: list[Move]) -> Check:
     return found.check("journal rows")
 
 
+_OF_DAYS = "business_date >= toDate({since:Int32}) AND business_date < toDate({day:Int32}) AND $known"
 _OPEN = f"""
     SELECT if(mine, 'party', 'headquarters') AS book, account,
            toString(if(mine, other, party)) AS counterparty, sum(if(side = 'D', units, -units)) AS net
@@ -126,31 +128,36 @@ _OPEN = f"""
                    arrayJoin([('payer', pays, toString(payer), toString(payee)),
                               ('payee', gets, toString(payee), toString(payer))]) AS end
             FROM $charge AS charged LEFT JOIN {postings.ROLES} AS roles USING (fee)
-            WHERE ({{only:UInt8}} OR origin = {{outlet:String}} OR destination = {{outlet:String}})
-                AND business_date >= toDate({{since:Int32}}) AND business_date < toDate({{day:Int32}}) AND $known
+            WHERE (origin = {{outlet:String}} OR destination = {{outlet:String}}) AND {_OF_DAYS}
         ) AS charged
         LEFT JOIN (SELECT DISTINCT fee, leg, toString(book) AS of, account, toString(side) AS side
                    FROM $posting_rule WHERE {postings.NEWEST}) AS leg USING (fee)
-        WHERE {{only:UInt8}} OR end.2 = 'origin' AND origin = {{outlet:String}}
+        WHERE end.2 = 'origin' AND origin = {{outlet:String}}
             OR end.2 = 'destination' AND destination = {{outlet:String}}
     )
     WHERE party = {{former:String}}
         AND if(mine, account IN {postings.words(postings.MOVES_IN_PARTY)},
                other = '{HQ}' AND account IN {postings.words(postings.MOVES_IN_HQ)})
     GROUP BY ALL HAVING net != 0"""
-_PAID = f"""
-    SELECT if(book = '{HQ}', 'headquarters', 'party') AS where, account, toString(counterparty) AS other,
-           sum(if(side = 'D', 1, -1) * reinterpretAsInt64(amount)) AS net
-    FROM (SELECT *, toDate(addHours(event_time, 8), 'UTC') AS own FROM $journal)
-    WHERE fee != '{postings.MOVED}' AND fee NOT IN (SELECT fee FROM $fee)
-        AND own >= toDate({{since:Int32}}) AND own < toDate({{day:Int32}}) AND $known
-        AND (book = {{former:String}} AND account IN {postings.words(postings.MOVES_IN_PARTY)}
-             OR book = '{HQ}' AND counterparty = {{former:String}}
-                AND account IN {postings.words(postings.MOVES_IN_HQ)})
-    GROUP BY ALL HAVING net != 0"""
+_CLAIMED = f"""
+    SELECT hex(charge_id) AS charge, if(reverses = toFixedString('', 16), '', hex(reverses)) AS back, seq,
+           waybill, part, toString(fee) AS fee, toString(payer) AS payer, toString(payee) AS payee,
+           toString(origin) AS origin, toString(destination) AS destination, reinterpretAsInt64(amount) AS units
+    FROM $charge
+    WHERE fee IN {postings.fees_of(["claimed"])} AND {{former:String}} IN (payer, payee) AND {_OF_DAYS}
+    ORDER BY back != '', seq, line"""
+"""Charges of claims, in the end those that take others back."""
+_SAID = f"""
+    SELECT waybill, claim, seq, toString(responsible) AS responsible, toString(beneficiary) AS beneficiary
+    FROM $claim
+    WHERE status IN ('claimed', 'breached') AND (waybill, claim) IN (
+        SELECT waybill, part FROM $charge
+        WHERE fee IN {postings.fees_of(["claimed"])} AND {{former:String}} IN (payer, payee) AND {_OF_DAYS})
+    ORDER BY seq, line"""
+_NOBODY = {"responsible": "", "beneficiary": ""}
 
 
-def check_totals(store: Store, hands: Hands, moves: list[Move], places: set[str]) -> Check:
+def check_totals(store: Store, hands: Hands, moves: list[Move], rules: Postings) -> Check:
     """Each move's totals are what the charges of the days before left open, and all that came with the outlet."""
     found = Findings("moves_recomputed", "转移的余额由转让日前的费用独立重算")
     for move in moves:
@@ -165,7 +172,7 @@ def check_totals(store: Store, hands: Hands, moves: list[Move], places: set[str]
         totals = Counter[Account]()
         for number in range(at):
             since, former = spans[number]
-            for account, units in _opened(store, hands, move, since, spans[number + 1][0], former, places):
+            for account, units in _opened(store, rules, move, since, spans[number + 1][0], former):
                 book, line, other = account
                 totals[book, line, move.former if book == "headquarters" else other] += units
         wanted = {key: units for key, units in totals.items() if units}
@@ -175,14 +182,39 @@ def check_totals(store: Store, hands: Hands, moves: list[Move], places: set[str]
 
 
 def _opened(
-    store: Store, hands: Hands, move: Move, since: int, day: int, former: str, places: set[str]
+    store: Store, rules: Postings, move: Move, since: int, day: int, former: str
 ) -> Iterator[tuple[Account, int]]:
     """What an outlet's days with one party left open, in the blocks that the move knows of."""
     known = f"({up_to(move.blocks)})"
-    only = not hands.others(former, move.outlet, places)  # all that the party has is the outlet's
-    asked: dict[str, Any] = {"since": max(since, 0), "day": day, "former": former}
-    asked |= {"outlet": move.outlet, "only": int(only)}
-    for sql in (_OPEN, _PAID) if only else (_OPEN,):
-        for row in store.rows(sql.replace("$known", known), **asked):
-            book, account, other, units = row.values()
-            yield (book, account, other), units
+    days: dict[str, Any] = {"since": max(since, 0), "day": day, "former": former}
+    for row in store.rows(_OPEN.replace("$known", known), outlet=move.outlet, **days):
+        book, account, other, units = row.values()
+        yield (book, account, other), units
+    said: dict[tuple[str, str], list[Mapping[str, Any]]] = defaultdict(list)
+    for row in store.rows(_SAID.replace("$known", known), **days):
+        said[row["waybill"], row["claim"]].append(row)
+    ends: dict[str, dict[str, str]] = {}
+    for row in store.rows(_CLAIMED.replace("$known", known), **days):
+        due, fee = rules.fee(row["fee"])
+        ends[row["charge"]] = ends.get(row["back"]) or _named(due, row, said[row["waybill"], row["part"]])
+        for role, party in ((fee.payer, row["payer"]), (fee.payee, row["payee"])):
+            if party == former and ends[row["charge"]].get(role) == move.outlet:
+                yield from _moving(fee, former, row)
+
+
+def _named(due: Due, charge: Mapping[str, Any], said: list[Mapping[str, Any]]) -> dict[str, str]:
+    """By role, the outlet that a claim named when the charge was made, or that its due names."""
+    newest = next((row for row in reversed(said) if row["seq"] <= charge["seq"]), _NOBODY)
+    defaults = {"responsible": due.blames, "beneficiary": due.rewards}
+    return {role: newest[role] or charge.get(default, "") for role, default in defaults.items()}
+
+
+def _moving(fee: Fee, former: str, charge: Mapping[str, Any]) -> Iterator[tuple[Account, int]]:
+    """The legs of a charge that go over: in the party's book, and with it in headquarters'."""
+    for (book, account, _, _, other), units in fee.posted(
+        charge["payer"], charge["payee"], 0, charge["units"]
+    ):
+        if book == former and account in postings.MOVES_IN_PARTY:
+            yield ("party", account, other), units
+        elif book == HQ and account in postings.MOVES_IN_HQ:
+            yield ("headquarters", account, other), units

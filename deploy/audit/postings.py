@@ -4,6 +4,7 @@ That the rules themselves balance and mirror is asked in `rules.py`; what they l
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
 
 import msgspec
 
@@ -159,11 +160,19 @@ def as_values(legs: tuple[MoneyLeg, ...]) -> str:
     return f"values('fee String, of String, account String, side String', {rows})"
 
 
-class Postings(msgspec.Struct, frozen=True):
+class Postings(msgspec.Struct, frozen=True, dict=True):
     """The newest rules."""
 
     dues: tuple[Due, ...]
     """In their places."""
+
+    def fee(self, name: str) -> tuple[Due, Fee]:
+        """A fee and the due that it is for. Raises KeyError when there is none of the name."""
+        return self._of_fee[name]
+
+    @cached_property
+    def _of_fee(self) -> dict[str, tuple[Due, Fee]]:
+        return {fee.name: (due, fee) for due in self.dues for fee in due.fees}
 
     def priced_live(self, priced: frozenset[str], roles: Sequence[str] = (), trigger: str = "") -> bool:
         """Whether a due with one of these roles, or of this trigger, can come to anything."""

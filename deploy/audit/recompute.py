@@ -194,7 +194,7 @@ class Recomputation:
         yield check_changes(newest.hands)
         yield check_parties(self._store, newest.hands)
         yield check_entries(self._store, self._moves)
-        yield check_totals(self._store, newest.hands, self._moves, set(newest.directory.places))
+        yield check_totals(self._store, newest.hands, self._moves, self._rules)
         yield self._closes.check_said(self._log)
         yield check_names(self._store)
         yield self._costs.check_posted()

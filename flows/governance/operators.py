@@ -60,11 +60,6 @@ class Operators(msgspec.Struct, frozen=True):
         ]
         return sorted(found, key=lambda one: (one.day, one.outlet))
 
-    def ran(self, party: str, network: Network) -> list[str]:
-        """The outlets that a party ever ran or will run: itself if it is one, and what it took over."""
-        taken = {outlet for outlet, history in self.histories.items() if party in dict(history).values()}
-        return sorted(taken | ({party} if party in network.outlets else set()))
-
     def after(self, change: Change, network: Network, open_day: int = 0) -> "Operators":
         """The history with one change more, not before the open day: the event's own, or `open_day` if later.
 

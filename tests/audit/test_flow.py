@@ -5,6 +5,7 @@ import random
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
+from decimal import Decimal
 from typing import Any, cast
 
 import msgspec
@@ -67,6 +68,7 @@ def play(
     wait: int = 20,
     spoil: bool = False,
     hands: Mapping[int, Sequence[Event]] = {},
+    later: Sequence[Event] = (),
     rich: bool = False,
     fees: Fees | None = None,
     restart: int = -1,
@@ -75,6 +77,7 @@ def play(
 
     `books`: tariff books, each with the block in which it is published. `wait`: hours that pass at the end.
     `spoil`: nonsense comes, too. `hands`: outlets that change hands, by block; their balances go over at the end.
+    `later`: changes of hands that are announced then, of which no balance of theirs may come to anything else.
     `rich`: parcels have terms, couriers and claims, and provinces a share. `fees`: others than these. `restart`: the
     block before which the lanes begin anew from their recovery stores.
     """
@@ -110,6 +113,9 @@ def play(
             assert n == 1 or bool(moves) == (n == 0)
             for lane in every:
                 lane.block([record(move) for move in moves])
+        for lane in every:
+            lane.block([record(change) for change in later])
+        assert not moves_of(client, every[0], data_time)
     return audited(client, data_time=data_time), data_time
 
 
@@ -141,13 +147,61 @@ def _by_block() -> dict[int, list[Event]]:
     return hands
 
 
-def test_claims_against_outlets_go_over_with_them(empty: Client) -> None:
-    report, _ = play(empty, 81, [(0, world.tariff("one", rich=True))], rich=True, hands=_by_block())
+LEFT = """
+SELECT book, account, sum(if(side = 'D', 1, -1) * amount) AS units FROM journal
+WHERE book = {book:String} AND account IN ('1101', '1102', '2101')
+    AND (fee = 'balance_moved' OR posted_for < {day:Date})
+GROUP BY book, account HAVING units != 0"""
+MOVED = """
+SELECT sum(if(side = 'D', 1, -1) * amount) FROM journal
+WHERE fee = 'balance_moved' AND account = {account:String} AND counterparty = {former:String}"""
+
+
+def moved(client: Client, account: str, former: str) -> Decimal:
+    """What moves have put on an account of headquarters with a party."""
+    found: Decimal = client.query(MOVED, parameters={"account": account, "former": former}).result_rows[0][0]
+    return found
+
+
+def test_claims_against_outlets_go_over_whatever_else_their_parties_ran(empty: Client) -> None:
+    report, data_time = play(empty, 81, [(0, world.tariff("one", rich=True))], rich=True, hands=_by_block())
     assert report.passed, report.to_text()
-    moved = empty.query(
-        "SELECT count() FROM balance_moved WHERE account = '1005' AND amount != 0"
-    ).result_rows
-    assert moved != [(0,)]
+    assert moved(empty, "1005", "SH1") < 0
+    for book, gone in (("XA1", day(1)), ("XA2", day(2)), ("BJ1", day(0)), ("SH1", day(1))):
+        assert empty.query(LEFT, parameters={"book": book, "day": gone}).result_rows == []
+    other = "ALTER TABLE claim UPDATE responsible = 'XA1' WHERE responsible = 'SH1'"
+    empty.command(f"{other} SETTINGS mutations_sync = 2")
+    assert "moves_recomputed" in {
+        check.name for check in audited(empty, data_time=data_time).checks if not check.passed
+    }
+
+
+def test_what_went_over_stays_whatever_is_announced_later(empty: Client) -> None:
+    there = PartyTransferred(id="c1", time=world.START, outlet="SH1", party="P1", from_day=day(1))
+    back = PartyTransferred(id="c2", time=world.START, outlet="SH1", party="SH1", from_day=day(2))
+    later = (
+        PartiesMerged(id="c3", time=world.START, absorbed="BAO", into="SH1", from_day=day(60)),
+        PartyTransferred(id="c4", time=world.START, outlet="GZ1", party="P1", from_day=day(60)),
+    )
+    books = [(0, world.tariff("one", rich=True))]
+    report, _ = play(empty, 81, books, rich=True, hands={0: [there, back]}, later=later)
+    assert report.passed, report.to_text()
+    assert moved(empty, "1005", "P1") != 0
+
+
+def test_what_a_province_is_owed_as_one_stays_with_it(empty: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(world, "PARTIES", f"{world.PARTIES}610000,province,陕西省公司,HQ,,,,,\n")
+    there = PartyTransferred(id="c1", time=world.START, outlet="XA1", party="610000", from_day=day(1))
+    on = PartyTransferred(id="c2", time=world.START, outlet="XA1", party="XA2", from_day=day(2))
+    books = [(0, world.tariff("one", rich=True))]
+    report, _ = play(empty, 81, books, rich=True, hands={0: [there, on]})
+    assert report.passed, report.to_text()
+    owed = "account = '2005' AND counterparty = '610000' AND posted_for = {day:Date}"
+    assert empty.query(
+        f"SELECT count() FROM journal WHERE {owed}", parameters={"day": day(1)}
+    ).result_rows != [(0,)]
+    assert moved(empty, "1001", "610000") != 0
+    assert moved(empty, "2005", "610000") == 0
 
 
 @pytest.mark.parametrize(("seed", "lanes"), [(70, 1), (71, 2)])
