@@ -19,7 +19,7 @@ from dashboards.library import (
 from dashboards.words import FEES, shanghai
 from deploy import publish as publishing
 from deploy.commands.where import LONG
-from deploy.files import is_workbook
+from deploy.files import is_workbook, require_target
 from deploy.recall.job import Job, RecallError
 from deploy.tariff.opening import Connect, Opened, books_in_force, bounded, network_for, open_book
 from deploy.tariff.preview import agreed
@@ -203,8 +203,8 @@ def export(arguments: argparse.Namespace, connect: Connect, settings: Settings) 
     to: Path = arguments.to
     if to.suffix.lower() in NO_BOOKS:
         raise LookupError(f"{to} is neither an .xlsx file nor a directory: a book is written as one of these")
-    if is_workbook(to) and not to.parent.is_dir():
-        raise LookupError(f"there is no directory {to.parent} for {to.name}")
+    if is_workbook(to):
+        require_target(to)
     opened: Opened = open_book(arguments.book, connect)
     if not is_workbook(to):
         _write_directory(opened.files, to)
@@ -220,6 +220,8 @@ def export(arguments: argparse.Namespace, connect: Connect, settings: Settings) 
 
 def try_(arguments: argparse.Namespace, connect: Connect, settings: Settings) -> int:  # noqa: ARG001
     """What a parcel would cost, each step shown; with --table a whole table of parcels."""
+    if arguments.out is not None:
+        require_target(arguments.out)
     network = network_for(arguments.network, connect)
     named = [open_book(where, connect).read(network) for where in arguments.book or ()]
     calculator = Calculator(named or books_in_force(connect, network), network)

@@ -149,6 +149,17 @@ def test_what_cannot_be_asked(run: Run, tmp_path: Path) -> None:
     assert "'2025-11-31' is no day such as 2026-01-31" in run.err
     assert run("what-if", str(book), "--by", "fee,colour") == 1
     assert "'colour' is none of fee, line, outlet, customer" in run.err
+    assert run("what-if", str(book), "--by", "origin,origin") == 1
+    assert run.err == "--by origin,origin names origin twice\n"
+    assert run("what-if", str(book), "--rows", "-3") == 2
+    assert "'-3' is no whole number from 0 on" in run.err
+    for target, says in (
+        ("nowhere/x.csv", "there is no directory"),
+        ("book", "is a directory: name a file in it"),
+    ):
+        assert run("what-if", str(book), "--csv", str(tmp_path / target)) == 1
+        assert says in run.err
+        assert run.out == "", "before anything is computed"
     (book / "waybill.csv").write_text("price\nmuch\n", "utf-8")
     assert run("what-if", str(book)) == 1
     assert "waybill.csv row 2 column price" in run.err
