@@ -61,6 +61,10 @@ def ask(arguments: argparse.Namespace) -> int:
     if answer is None:
         why = asking.kept_aside(store_of(arguments), command)
         sys.stderr.write(f"{command.id}  kept aside: {why}\n" if why else "there was no answer\n")
+        if first := asking.asked_at(store_of(arguments), command) if why else None:
+            sys.stderr.write(
+                f"command {command.id} was asked at {first}: a repeat says the same in all, also --time and --by\n"
+            )
         return 1 if why else 2
     reason = f"refused: {answer.reason} {ANSWER[answer.reason]}" if answer.reason else "accepted"
     sys.stdout.write(f"{answer.id}  {reason}, available {yuan(answer.available_e4)}\n")
