@@ -56,12 +56,14 @@ def test_junk_and_refused_directories_are_passed_over(
         assert isinstance(last, TariffPublished)
         assert last.files == BOOK
         monkeypatch.setattr(parts, "WHOLE", 100)
+        (book / "waybill.csv").write_text("price\n2.00\n", "utf-8")
         with pytest.raises(SystemExit) as ended:
             main(["publish-tariff", str(book), "--yes"])
         assert ended.value.code == 0
         *_, last = published(settings)
         assert isinstance(last, TariffPart)
-        assert [one.files for one in standing(settings)[1]] == [BOOK, BOOK]
+        again = {**BOOK, "waybill.csv": "price\n2.00\n"}
+        assert [one.files for one in standing(settings)[1]] == [BOOK, again]
 
 
 def test_a_directory_that_no_message_holds_reaches_every_flow(tmp_path: Path) -> None:
