@@ -21,7 +21,7 @@ from deploy import publish as publishing
 from deploy.commands.where import LONG
 from deploy.files import is_workbook, require_target
 from deploy.recall.job import Job, RecallError
-from deploy.tariff.opening import Connect, Opened, books_in_force, bounded, network_for, open_book
+from deploy.tariff.opening import SHOWN, Connect, Opened, books_in_force, bounded, network_for, open_book
 from deploy.tariff.preview import agreed
 from deploy.terminal import table
 from flows.governance.network import Network
@@ -45,8 +45,6 @@ from schemas.times import day_of
 
 NO_BOOKS = (".xls", ".xlsm", ".xlsb", ".ods", ".csv", ".toml", ".zip")
 """Endings of files that no book is written as."""
-SHOWN = 20
-"""Remarks of one kind that are shown unless all are wanted."""
 EACH = 10_000
 """Rows of a table of trials between two words of progress."""
 
