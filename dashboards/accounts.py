@@ -61,6 +61,8 @@ WHERE (seq, version) IN newest AND parent = {party:String} GROUP BY kind ORDER B
 SERVED = """
 WITH newest AS (SELECT seq, version FROM site ORDER BY seq DESC, line DESC LIMIT 1)
 SELECT county, county_name FROM area WHERE (seq, version) IN newest AND outlet = {party:String} ORDER BY county"""
+HANDED_OVER = """
+SELECT kind, party, first_day FROM operator WHERE outlet = {party:String} ORDER BY first_day, seq, line"""
 MOVED_DAYS = """
 SELECT min(business_date) AS first, max(business_date) AS last FROM account_movement
 WHERE party = {party:String} HAVING count() > 0"""
@@ -214,6 +216,11 @@ def membership(client: Client, party: str) -> Membership:
     return Membership(*(rows(client, question, party=party) for question in (MEMBERSHIPS, MEMBERS, SERVED)))
 
 
+def handed_over(client: Client, party: str) -> list[Row]:
+    """Changes of hands of an outlet, in order of days: to which party, from which day on."""
+    return rows(client, HANDED_OVER, party=party)
+
+
 def moved_days(client: Client, party: str) -> tuple[date, date] | None:
     """First and last business date on which anything moved; None: nothing has."""
     return next(((row["first"], row["last"]) for row in rows(client, MOVED_DAYS, party=party)), None)
@@ -244,7 +251,7 @@ class Statement(msgspec.Struct, frozen=True):
     movements: list[Row]
     closing: Row
     causes: list[Row]
-    """Journal rows, by waybill and charge."""
+    """Journal rows, by waybill and charge; none unless they are wanted."""
     asked: dict[str, Row]
     """Commands by id."""
 
@@ -261,10 +268,9 @@ def statement(
     closing = {
         name: amount + sum(movement[name] for movement in movements) for name, amount in opening.items()
     }
-    if not causes:
-        return Statement(opening, movements, closing, [], {})
     asked = {row["command_id"]: row for row in rows(client, ASKED, **span)}
-    return Statement(opening, movements, closing, lines(client, party, first, last), asked)
+    told = lines(client, party, first, last) if causes else []
+    return Statement(opening, movements, closing, told, asked)
 
 
 def lines(client: Client, party: str, first: date, last: date, fee: str = "", limit: int = ALL) -> list[Row]:

@@ -175,9 +175,29 @@ _EVENTS = Labels(
 )
 
 
-def movement(row: Mapping[str, Any]) -> str:
-    """What a movement on a virtual account is: a fee, or a command with its number."""
-    return f"{MONEY[row['kind']]}  {row['command_id']}" if row["command_id"] else fee(row["fee"])
+def handover(row: Mapping[str, Any]) -> str:
+    """A change of hands of an outlet."""
+    day, party = row["first_day"], row["party"]
+    if row["kind"] == "parties_merged":
+        return f"{day} 起并入 {party}: absorbed by it from that day on"
+    return f"{day} 起由 {party} 经营: run by it from that day on"
+
+
+def movement(row: Mapping[str, Any], asked: Mapping[str, Mapping[str, Any]]) -> str:
+    """What a movement on a virtual account is: a fee, or a command with its number and, of a purchase, the goods.
+
+    `asked`: commands by id.
+    """
+    number = row["command_id"]
+    if not number:
+        return fee(row["fee"])
+    goods = f"{_goods(asked[number]['body'])}  " if row["kind"] == "purchase" and number in asked else ""
+    return f"{MONEY[row['kind']]}  {goods}{number}"
+
+
+def _goods(text: str) -> str:
+    said = msgspec.json.decode(text)
+    return f"{said['item']} × {said['quantity']:,}"
 
 
 def fee(name: str) -> str:

@@ -3,6 +3,7 @@
 import time
 import uuid
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -11,6 +12,7 @@ from confluent_kafka import OFFSET_BEGINNING, OFFSET_END, Consumer, KafkaError, 
 from msgspec import inspect
 
 from dashboards.queries import rows
+from dashboards.words import SHANGHAI
 from schemas import topics
 from schemas.away import kafka_log
 from schemas.commands import BODIES
@@ -27,6 +29,10 @@ MONEY = "_e4"
 """The end of the names of amounts, which people leave out: they write yuan."""
 
 KEPT_ASIDE = "SELECT why, detail FROM open_dead_letter WHERE dead_letter_id = {id:String}"
+
+ASKED_AT = """
+SELECT command_time AS at FROM answer WHERE party = {party:String} AND command_id = {id:String}
+    AND command_time != fromUnixTimestamp64Milli({at:Int64}, 'UTC')"""
 
 
 class Field(msgspec.Struct, frozen=True):
@@ -157,4 +163,12 @@ def kept_aside(client: Client, command: Command) -> str:
     letter = content_id("dl", topics.COMMANDS.name, msgspec.json.encode(command))
     for row in rows(client, KEPT_ASIDE, id=letter):
         return f"{row['why']} {DEAD_LETTER[row['why']]}: {row['detail']} (dead letter {letter})"
+    return ""
+
+
+def asked_at(client: Client, command: Command) -> str:
+    """When a command of its number was asked at another time, as `--time` takes it; empty: never."""
+    for row in rows(client, ASKED_AT, party=command.subject, id=command.id, at=command.time):
+        at: datetime = row["at"] + SHANGHAI
+        return at.isoformat(" ", "milliseconds")
     return ""

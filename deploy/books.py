@@ -7,7 +7,7 @@ import msgspec
 from clickhouse_connect.driver.client import Client
 
 from dashboards.queries import rows
-from dashboards.words import shanghai
+from dashboards.words import FEES, REASONS, shanghai
 from deploy.publish import published
 from deploy.transfers import data_time
 from flows.lifecycle.intake import RefusedError
@@ -21,6 +21,8 @@ from schemas.settings import Settings
 WAITING = """
 SELECT fee, why, count() AS n FROM waiting_now WHERE toDate(since, 'Asia/Shanghai') <= {through:Date}
 GROUP BY fee, why ORDER BY n DESC, fee, why"""
+WHICH = "SELECT waybill, fee, why FROM waiting_now WHERE toDate(since, 'Asia/Shanghai') <= '{through}' ORDER BY since"
+"""What whoever closes the books asks for the parcels of `WAITING`."""
 UNDECIDED = """
 SELECT count() AS n FROM weight_case_now WHERE undecided AND toDate(since, 'Asia/Shanghai') <= {through:Date}"""
 DAYS_OPEN = """
@@ -94,10 +96,12 @@ def word(
 ) -> Said:
     """That the books are closed through a day, or only through it, to be published.
 
-    Raises LookupError with what speaks against it, ValueError when nobody says it, msgspec.ValidationError for what no
-    lane could read.
+    Raises LookupError with what speaks against it, ValueError when nobody says it or, of a reopening, why,
+    msgspec.ValidationError for what no lane could read.
     """
     somebody(by)
+    if kind is BooksReopened and not reason.strip():
+        raise ValueError("nobody knows why they are reopened: say --reason WHY")
     now, tag = data_time(settings), str(kind.__struct_config__.tag)
     made = kind(id=content_id(tag, str(through), str(now)), time=now, through=through, by=by, reason=reason)
     msgspec.json.decode(msgspec.json.encode(made), type=kind)  # as a lane will read it
@@ -114,8 +118,11 @@ def somebody(by: str) -> None:
 
 def open_items(client: Client, through: date) -> Iterator[str]:
     """What belongs to these days and is not charged yet, by fee and reason, and what is open in payments, in lines."""
-    for row in rows(client, WAITING, through=through):
-        yield f"{counted(row['n'], 'waits', 'wait')}: {row['fee']}, {row['why']}"
+    waiting = rows(client, WAITING, through=through)
+    for row in waiting:
+        yield f"{counted(row['n'], 'waits', 'wait')}: {FEES.both(row['fee'])}, {REASONS[row['why']]} {row['why']}"
+    if waiting:
+        yield f'    which: waybook sql "{WHICH.format(through=through)}"'
     for row in rows(client, UNDECIDED, through=through):
         if row["n"]:
             yield f"{counted(row['n'], 'case of differing weights is', 'cases of differing weights are')} undecided"

@@ -1,6 +1,7 @@
 """The files of a document that people edit: TOML and CSV of a directory, as UTF-8, or the sheets of a workbook."""
 
 import contextlib
+import os
 from pathlib import Path
 
 from flows.rating.workbook import read_sheets
@@ -15,6 +16,16 @@ UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 def is_workbook(file: Path) -> bool:
     """Whether a file's name says that it is an Excel workbook; endings count in any case."""
     return file.suffix.lower() == ".xlsx"
+
+
+def require_target(file: Path) -> None:
+    """Raises LookupError, before anything is computed for it, when a file cannot be written."""
+    if not file.parent.is_dir():
+        raise LookupError(f"there is no directory {file.parent} for {file.name}")
+    if file.is_dir():
+        raise LookupError(f"{file} is a directory: name a file in it")
+    if not os.access(file if file.exists() else file.parent, os.W_OK):
+        raise LookupError(f"{file} cannot be written: it is not allowed")
 
 
 def files_of(directory: Path) -> dict[str, str]:

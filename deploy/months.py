@@ -46,7 +46,7 @@ def run(settings: Settings, client: Client, by: str) -> list[str]:
     for event in events:
         records.produce(topics.STAYS.name, event.customer, msgspec.json.encode(event))
     records.flush()
-    return [_line(event) for event in events] or ["nothing is to be told"]
+    return [line(event) for event in events] or ["nothing is to be told"]
 
 
 def _lanes(settings: Settings) -> range:
@@ -95,6 +95,11 @@ def _words(
         yield msgspec.structs.replace(word, id=content_id("month", msgspec.json.encode(word)))
 
 
-def _line(event: MonthStored) -> str:
-    what = "nothing was stored" if event.cancelled else f"{yuan_of(event.amount_e4)} yuan"
+def line(event: MonthStored) -> str:
+    """A word for people: what the month came to; what it lacks of its least the lane says, which has the prices."""
+    what = (
+        "nothing was stored, no minimum is owed"
+        if event.cancelled
+        else f"came to {yuan_of(event.amount_e4)} yuan"
+    )
     return f"{event.month:%Y-%m} {event.customer}: {what}"

@@ -9,6 +9,7 @@ import msgspec
 
 from dashboards.library import NO_DIRECTORY
 from deploy.files import files_of
+from flows.governance.advice import advice
 from flows.governance.network import Network
 from flows.lifecycle.published import in_force, next_network
 from flows.rating.book import Book
@@ -33,8 +34,8 @@ MOST_RULES_BYTES = 6_000_000
 """A publication is one message of at most 8 MB, in which some characters take two bytes."""
 
 
-def publish_network(settings: Settings, directory: Path, by: str) -> str:
-    """Publish a directory, checked against the directory and the books in force; its version.
+def publish_network(settings: Settings, directory: Path, by: str) -> tuple[str, list[Problem]]:
+    """Publish a directory, checked against the directory and the books in force; its version, and what is remarkable.
 
     Raises DocumentError with every problem.
     """
@@ -43,10 +44,11 @@ def publish_network(settings: Settings, directory: Path, by: str) -> str:
     event = NetworkPublished(
         id=f"network-{version}-{now}", time=now, version=version, files=files, published_by=by
     )
-    network, tariffs = in_force(published(settings))
-    next_network(event, network, tariffs)
+    before, tariffs = in_force(published(settings))
+    network, books = next_network(event, before, tariffs)
+    remarks = list(advice(files, network, books))
     send_control(settings, event)
-    return version
+    return version, remarks
 
 
 def publish_tariff(settings: Settings, book: Book, files: dict[str, str], by: str, comment: str = "") -> str:

@@ -9,7 +9,19 @@ from clickhouse_connect.driver.client import Client
 
 from dashboards import accounts
 from dashboards.queries import Row
-from dashboards.words import ACCOUNTS, LAST_DAY, MONEY, NOTICES, body, fee, movement, shanghai, span, until
+from dashboards.words import (
+    ACCOUNTS,
+    LAST_DAY,
+    MONEY,
+    NOTICES,
+    body,
+    fee,
+    handover,
+    movement,
+    shanghai,
+    span,
+    until,
+)
 from dashboards.words import yuan as _yuan
 from deploy.terminal import table
 from schemas.parties import HQ
@@ -35,7 +47,8 @@ def balance(client: Client, party: str, at: datetime | None = None, reader: str 
         ("可用 available", _yuan(found.available)),
     ]
     when = "最新 latest" if at is None else f"截至 as of {shanghai(at)}"
-    text = [f"{party}  {when}", *_table(lines, right=(1,))]
+    gone = [f"! {handover(row)}" for row in accounts.handed_over(client, party)]
+    text = [f"{party}  {when}", *gone, *_table(lines, right=(1,))]
     holds = [(hold["hold"], MONEY[hold["purpose"]], _yuan(hold["left"])) for hold in found.holds]
     text += ["", "冻结明细 holds", *_table(holds, right=(2,))] if holds else []
     text += [f"! {NOTICES[notice['kind']]}" for notice in found.notices]
@@ -64,8 +77,8 @@ def statement(client: Client, party: str, first: date, last: date, *, lines: boo
         told: set[str] = set()
         for row in group:
             running += row["cash"] + row["business"] + row["deposit"]
-            shown.append((str(day), movement(row), *_three(row), _yuan(running)))
-            if asked := found.asked.get(row["command_id"]):
+            shown.append((str(day), movement(row, found.asked), *_three(row), _yuan(running)))
+            if lines and (asked := found.asked.get(row["command_id"])):
                 shown.append(_asked(asked))
             if not row["command_id"] and row["fee"] not in told:
                 told.add(row["fee"])

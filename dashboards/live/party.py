@@ -9,7 +9,7 @@ from typing import Any
 from clickhouse_connect.driver.client import Client
 
 from dashboards import accounts
-from dashboards.words import ACCOUNTS, NOTICES, PARTIES, fee, movement
+from dashboards.words import ACCOUNTS, NOTICES, PARTIES, fee, handover, movement
 
 LINES = 500
 """Waybills that are shown of a movement, at most."""
@@ -34,6 +34,7 @@ def party_page(client: Client, party: str, said: Mapping[str, str]) -> dict[str,
         "about": about,
         "kinds": PARTIES,
         "balance": found,
+        "handovers": [handover(row) for row in accounts.handed_over(client, party)],
     }
     if found is None:
         return told if about.periods else None
@@ -79,7 +80,7 @@ def _movements(statement: accounts.Statement) -> list[dict[str, Any]]:
     running, told = sum(statement.opening.values()), []
     for row in statement.movements:
         running += sum(row[name] for name in accounts.VIRTUAL)
-        told.append({**row, "what": movement(row), "running": running})
+        told.append({**row, "what": movement(row, statement.asked), "running": running})
     return told
 
 

@@ -20,6 +20,13 @@ def day(text: str) -> date:
         raise argparse.ArgumentTypeError(f"{text!r} is no day such as 2026-01-31") from None
 
 
+def count(text: str) -> int:
+    """An argument that is a whole number, none or more."""
+    if not (text.isascii() and text.isdigit()):
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number from 0 on")
+    return int(text)
+
+
 def days(arguments: argparse.Namespace) -> tuple[date, date]:
     """`--from` and `--to`. Raises ValueError when the one is after the other."""
     first, last = arguments.first, arguments.last

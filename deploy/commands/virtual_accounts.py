@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from dashboards.words import FIRST_DAY, LAST_DAY, SHANGHAI
 from deploy import ask as asking
 from deploy import statements
-from deploy.commands import Command, day, days, safely
+from deploy.commands import Command, count, day, days, safely
 from deploy.commands.where import settings_of, store_of
 from deploy.transfers import data_time
 from schemas.commands import BODIES
@@ -61,6 +61,10 @@ def ask(arguments: argparse.Namespace) -> int:
     if answer is None:
         why = asking.kept_aside(store_of(arguments), command)
         sys.stderr.write(f"{command.id}  kept aside: {why}\n" if why else "there was no answer\n")
+        if first := asking.asked_at(store_of(arguments), command) if why else None:
+            sys.stderr.write(
+                f"command {command.id} was asked at {first}: a repeat says the same in all, also --time and --by\n"
+            )
         return 1 if why else 2
     reason = f"refused: {answer.reason} {ANSWER[answer.reason]}" if answer.reason else "accepted"
     sys.stdout.write(f"{answer.id}  {reason}, available {yuan(answer.available_e4)}\n")
@@ -120,7 +124,7 @@ def add(command: Command) -> None:
             one.add_argument("--lines", action="store_true", help="down to the waybill of every row")
         if name == "ledger":
             one.add_argument("account", help="number in the chart of accounts")
-            one.add_argument("--limit", type=int, default=10_000, help="rows, at most")
+            one.add_argument("--limit", type=count, default=10_000, help="rows, at most")
     one = command("trial-balance", safely(trial_balance))
     one.add_argument("--at", type=day, default=LAST_DAY, help="business date")
     one.add_argument("--book", default="", help="one party's book")

@@ -5,7 +5,7 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-from deploy.commands import day
+from deploy.commands import count, day
 from deploy.rerating.compare import DIMENSIONS
 from deploy.tariff import commands
 from deploy.tariff.opening import Connect
@@ -99,7 +99,7 @@ def _what_if(one: argparse.ArgumentParser) -> None:
     )
     one.add_argument("--csv", type=Path, metavar="FILE", help="write every sum there, amounts in yuan")
     one.add_argument(
-        "--rows", type=int, default=40, help="sums that are shown, the largest differences; 0: all"
+        "--rows", type=count, default=40, help="sums that are shown, the largest differences; 0: all"
     )
     one.add_argument(
         "--alone",

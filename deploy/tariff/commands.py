@@ -19,9 +19,9 @@ from dashboards.library import (
 from dashboards.words import FEES, shanghai
 from deploy import publish as publishing
 from deploy.commands.where import LONG
-from deploy.files import is_workbook
+from deploy.files import is_workbook, require_target
 from deploy.recall.job import Job, RecallError
-from deploy.tariff.opening import Connect, Opened, books_in_force, bounded, network_for, open_book
+from deploy.tariff.opening import SHOWN, Connect, Opened, books_in_force, bounded, network_for, open_book
 from deploy.tariff.preview import agreed
 from deploy.terminal import table
 from flows.governance.network import Network
@@ -31,6 +31,8 @@ from flows.rating.book import read_book
 from flows.rating.difference import difference
 from flows.rating.excel import Cell, Refused
 from flows.rating.model import Book
+from flows.rating.tariffs import in_force
+from flows.rating.touched import touched
 from flows.rating.trial import FIELDS, Answer, Asked, Calculator, RefusedError
 from flows.rating.trial_table import answered, own
 from flows.rating.workbook import read_sheet, write_sheet, write_workbook
@@ -43,8 +45,6 @@ from schemas.times import day_of
 
 NO_BOOKS = (".xls", ".xlsm", ".xlsb", ".ods", ".csv", ".toml", ".zip")
 """Endings of files that no book is written as."""
-SHOWN = 20
-"""Remarks of one kind that are shown unless all are wanted."""
 EACH = 10_000
 """Rows of a table of trials between two words of progress."""
 
@@ -94,6 +94,9 @@ def publish(arguments: argparse.Namespace, connect: Connect, settings: Settings)
     network, tariffs = publishing.standing(settings)
     book = opened.read(network)
     before = _read(tariffs, network)
+    if _stands(book, before):
+        say(f"version {book.version} is already in force; nothing to publish")
+        return 0
     for line in bounded(advice(book, network, today(), before), SHOWN):
         sys.stderr.write(f"warning: {line}\n")
     if not agreed(before, [*before, book], network, connect, yes=arguments.yes):
@@ -117,6 +120,21 @@ def carried_through(arguments: argparse.Namespace, connect: Connect, settings: S
     return 1 if tally.refused else 0
 
 
+def _stands(book: Book, before: Sequence[Book]) -> bool:
+    """Whether just this version is in force, and would change nothing if it were published again."""
+    after = [*before, book]
+    policies = (
+        [one.policy for one in in_force(books) if one.policy is not None][-1:] for books in (before, after)
+    )
+    known = book.version in {one.version for one in in_force(before)}
+    return known and not touched(before, after) and next(policies) == next(policies)
+
+
+def _priced(books: Sequence[Book]) -> set[str]:
+    """Fees that some books in force have prices of, whatever the day."""
+    return {table.fee for book in in_force(books) for table in book.tables if table.kind != "zones"}
+
+
 def _read(tariffs: Sequence[TariffPublished], network: Network) -> list[Book]:
     return [read_book(tariff.files, network) for tariff in tariffs]
 
@@ -135,7 +153,10 @@ def withdraw(arguments: argparse.Namespace, connect: Connect, settings: Settings
     network, tariffs = publishing.standing(settings)
     gone = taken_out(TariffWithdrawn(id="-", time=0, version=version, name=name), tariffs)
     left = [tariff for tariff in tariffs if tariff not in gone]
-    if not agreed(_read(tariffs, network), _read(left, network), network, connect, yes=arguments.yes):
+    before, after = _read(tariffs, network), _read(left, network)
+    if fees := sorted(_priced(before) - _priced(after)):
+        say(f"no book remains for {', '.join(f'{fee} {FEES[fee][0]}' for fee in fees)}")
+    if not agreed(before, after, network, connect, yes=arguments.yes):
         return 1
     event = publishing.withdraw_tariff(settings, version, name, arguments.by, arguments.comment)
     say(f"withdrawn: {f'every book called {name}' if name else f'version {version}'}")
@@ -203,8 +224,8 @@ def export(arguments: argparse.Namespace, connect: Connect, settings: Settings) 
     to: Path = arguments.to
     if to.suffix.lower() in NO_BOOKS:
         raise LookupError(f"{to} is neither an .xlsx file nor a directory: a book is written as one of these")
-    if is_workbook(to) and not to.parent.is_dir():
-        raise LookupError(f"there is no directory {to.parent} for {to.name}")
+    if is_workbook(to):
+        require_target(to)
     opened: Opened = open_book(arguments.book, connect)
     if not is_workbook(to):
         _write_directory(opened.files, to)
@@ -220,6 +241,8 @@ def export(arguments: argparse.Namespace, connect: Connect, settings: Settings) 
 
 def try_(arguments: argparse.Namespace, connect: Connect, settings: Settings) -> int:  # noqa: ARG001
     """What a parcel would cost, each step shown; with --table a whole table of parcels."""
+    if arguments.out is not None:
+        require_target(arguments.out)
     network = network_for(arguments.network, connect)
     named = [open_book(where, connect).read(network) for where in arguments.book or ()]
     calculator = Calculator(named or books_in_force(connect, network), network)

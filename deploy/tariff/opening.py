@@ -16,6 +16,8 @@ from schemas.problems import DocumentError, Problem
 
 Connect = Callable[..., Client]
 """A client of the store; perhaps with the seconds that it has for an answer."""
+SHOWN = 20
+"""Remarks of one kind that are shown unless all are wanted."""
 
 
 class Opened(msgspec.Struct):

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from dashboards.words import FEES as LABELS
 from deploy.commands.where import LONG
+from deploy.files import require_target
 from deploy.rerating.compare import DIMENSIONS, Comparison, Sums
 from deploy.rerating.read import Days, on
 from deploy.rerating.work import Progress, Question, compare, newly_priced
@@ -44,6 +45,8 @@ def what_if(arguments: argparse.Namespace, connect: Connect, settings: Settings)
     first, last = (day_of(day) if day else None for day in (arguments.first, arguments.last))
     if first is not None and last is not None and first > last:
         raise LookupError(f"--from {arguments.first} is after --to {arguments.last}")
+    if arguments.csv is not None:
+        require_target(arguments.csv)
     network = network_for(arguments.network, connect)
     draft = open_book(arguments.book, connect).read(network)
     standing = [] if arguments.alone else books_in_force(connect, network)
@@ -66,10 +69,12 @@ def what_if(arguments: argparse.Namespace, connect: Connect, settings: Settings)
 
 def dimensions(text: str) -> list[str]:
     """Words as `fee,line`. Raises LookupError."""
-    by = list(dict.fromkeys(word.strip() for word in text.split(",")))
+    by = [word.strip() for word in text.split(",")]
     for word in by:
         if word not in DIMENSIONS:
             raise LookupError(f"--by {word!r} is none of {', '.join(DIMENSIONS)}")
+        if by.count(word) > 1:
+            raise LookupError(f"--by {text} names {word} twice")
     return by
 
 

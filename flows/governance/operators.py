@@ -19,7 +19,7 @@ from schemas.times import business_day, date_of, day_of
 BEGINNING = -1
 """Before all business days: an outlet's history begins with itself."""
 MOST_AHEAD = 366
-"""Days from the open day within which a transfer may be announced."""
+"""Days from today, by data time, within which a transfer may be announced."""
 
 Change = PartyTransferred | PartiesMerged
 History = tuple[tuple[int, str], ...]
@@ -79,7 +79,8 @@ class Operators(msgspec.Struct, frozen=True):
             raise RefusedChangeError(f"{outlet!r} is no outlet of the network")
         if not open_day <= day <= open_day + MOST_AHEAD:
             raise RefusedChangeError(
-                f"{change.from_day} is not between the open day {date_of(open_day)} and {MOST_AHEAD} days later"
+                f"a handover begins today, {date_of(open_day)}, at the earliest and {MOST_AHEAD} days later at the "
+                f"latest, not on {change.from_day}"
             )
         for earlier in self.changes:
             if outlet_of(earlier) != outlet:

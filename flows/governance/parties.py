@@ -163,12 +163,10 @@ def _clashes(periods: list[tuple[int, Membership]]) -> Iterator[Problem]:
     """What is wrong between one party's periods, in order of time."""
     for (earlier_row, earlier), (number, later) in pairwise(periods):
         if later.first_day <= earlier.last_day:
-            message = (
-                f"{later.party} is already described for {date_of(later.first_day)} in row {earlier_row}"
-            )
+            message = f"{later.party} is already described {_from(later.first_day)} in row {earlier_row}"
             yield wrong(FILE, number, "from", f"overlaps: {message}", "overlapping_rows")
         if later.kind != earlier.kind:
-            message = f"is {earlier.kind} in row {earlier_row}: a party keeps its kind"
+            message = f"is {_a(earlier.kind)} in row {earlier_row}: a party keeps its kind"
             yield wrong(FILE, number, "kind", message)
 
 
@@ -176,15 +174,15 @@ def _upwards(number: int, one: Membership, parties: Parties) -> Iterator[Problem
     """What is wrong with a period's parent."""
     if not one.parent:
         if "" not in PARENTS[one.kind]:
-            kinds = ", ".join(PARENTS[one.kind])
-            yield wrong(FILE, number, "parent", f"is missing: a {one.kind} belongs to a {kinds}", "no_parent")
+            kinds = " or ".join(map(_a, PARENTS[one.kind]))
+            yield wrong(FILE, number, "parent", f"is missing: {_a(one.kind)} belongs to {kinds}", "no_parent")
         return
     day = one.first_day
     for above in parties.get(one.parent, ()):
         if above.first_day <= day <= above.last_day:
             if above.kind not in PARENTS[one.kind]:
-                kinds = ", ".join(filter(None, PARENTS[one.kind])) or "nobody"
-                message = f"{one.parent} is a {above.kind}; a {one.kind} belongs to a {kinds}"
+                kinds = " or ".join(map(_a, filter(None, PARENTS[one.kind]))) or "nobody"
+                message = f"{one.parent} is {_a(above.kind)}; {_a(one.kind)} belongs to {kinds}"
                 yield wrong(FILE, number, "parent", message, "wrong_parent")
                 return
             if _leads_to(one.party, above, day, parties):
@@ -192,8 +190,24 @@ def _upwards(number: int, one: Membership, parties: Parties) -> Iterator[Problem
                 return
             day = above.last_day + 1
     if day <= one.last_day:
-        message = f"{one.parent} is no party of this file on {date_of(day)}"
+        message = f"{one.parent} is no party of this file {_from(day)}"
         yield wrong(FILE, number, "parent", message, "unknown_parent")
+
+
+def _from(day: int) -> str:
+    """A day on which something is wrong first; an empty `from` has no date."""
+    return "from the beginning" if day <= ALWAYS else f"on {date_of(day)}"
+
+
+def _a(kind: str) -> str:
+    """A kind of party, or one of them.
+
+    >>> _a("outlet"), _a("courier"), _a("headquarters")
+    ('an outlet', 'a courier', 'headquarters')
+    """
+    if kind == "headquarters":
+        return kind
+    return f"an {kind}" if kind == "outlet" else f"a {kind}"
 
 
 def _leads_to(party: str, above: Membership | None, day: int, parties: Parties) -> bool:

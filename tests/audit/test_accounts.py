@@ -18,7 +18,7 @@ from flows.engine.messages import Letter
 from flows.fees.current import FEES
 from flows.parcels import letters, positions_of
 from schemas import topics
-from schemas.events import Command, Event, PartyTransferred
+from schemas.events import Command, Event, PartiesMerged, PartyTransferred
 from schemas.parties import HQ
 from schemas.partition import partition_of
 from schemas.times import HOUR
@@ -134,6 +134,19 @@ def test_what_was_not_heard_yet_is_on_the_way(empty: Client) -> None:
     assert report.passed, report.to_text()
     assert "0 sums on the way" not in report.check("told").detail
     assert not check_told(Store(empty), read_log(Store(empty)), all_of_it=True).passed
+
+
+def test_what_was_bought_and_who_took_an_outlet_over_is_told(empty: Client) -> None:
+    both = Both(empty)
+    both.ask(command("top_up", "c1", amount_e4=100_000))
+    both.ask(command("purchase", "p1", item="胶带", quantity=4))
+    day = date(2025, 11, 11)
+    assert "物料采购 purchase  胶带 × 4  p1" in statements.statement(empty, PARTY, day, day, lines=False)
+    assert "absorbed" not in statements.balance(empty, PARTY)
+    change = PartiesMerged(id="m1", time=START, absorbed=PARTY, into=OTHER, from_day=date(2025, 11, 12))
+    both.parcels.block([record(change)])
+    told = statements.balance(empty, PARTY).splitlines()
+    assert told[1] == f"! 2025-11-12 起并入 {OTHER}: absorbed by it from that day on"
 
 
 def test_people_read_statements_down_to_the_waybill(empty: Client) -> None:

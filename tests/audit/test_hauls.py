@@ -103,6 +103,10 @@ def test_what_changes_in_a_month_that_was_told_is_told_again(empty: Client) -> N
     books.take(*story("29日08:30 入库 C-FRUIT 按托盘 1板 冷冻", "S2"))
     told = {one.customer: (one.cancelled, one.amount_e4) for one in counted(books)}
     assert told == {"C-FISH": (True, 0), "C-FRUIT": (False, 1_300_000)}
+    assert sorted(map(months.line, counted(books))) == [
+        "2025-11 C-FISH: nothing was stored, no minimum is owed",
+        "2025-11 C-FRUIT: came to 130.00 yuan",
+    ]
     books.take(*counted(books))
     assert books.charged("C-FISH:2025-11") == {}
     assert counted(books) == []

@@ -25,15 +25,23 @@ FROM (SELECT argMax((seq, version), (seq, line)) AS s FROM site) AS newest
 CROSS JOIN (SELECT arrayJoin([1, 2]) AS n) AS two"""
 
 
+HANDED_OVER = """
+INSERT INTO operator (seq, line, change_id, kind, outlet, party, first_day) VALUES
+(1, 900, 'h1', 'party_transferred', 'XAD', 'SHA', '2025-11-12'),
+(1, 901, 'h2', 'parties_merged', 'XAD', 'SHB', '2025-11-13')"""
+
+
 @pytest.fixture(scope="module")
 def page(store: Store, tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
-    """The page on books in which an outlet has paid 10.00 yuan in and sent a parcel."""
+    """The page on books in which an outlet has paid 10.05 yuan in, bought tape and sent a parcel."""
     both = Both(store.client())
-    both.ask(command("top_up", "c1", amount_e4=100_000))
+    both.ask(command("top_up", "c1", amount_e4=100_500))
+    both.ask(command("purchase", "p1", item="胶带", quantity=4))
     both.books.block((topics.TICKS.name, 0, tick(START + HOUR)))
     for event in events_of(WHOLE):
         both.hear(both.parcel(event))
     store.client().command(PARTIES)
+    store.client().command(HANDED_OVER)
     with LivePage(tmp_path_factory.mktemp("page"), store) as served:
         assert isinstance(served, LivePage)
         with httpx.Client(base_url=served.url, verify=False, timeout=60) as client:
@@ -44,7 +52,15 @@ def test_what_an_outlet_has_and_how_it_came(page: httpx.Client) -> None:
     text = page.get(f"/party/{PARTY}").text
     for part in ("现金账户 cash", "<b>2.55</b>", "<b>20.00</b>授信额度", "充值 top-up  c1", "期末 closing"):
         assert part in text
+    assert "物料采购 purchase  胶带 × 4  p1" in text
     assert WAYBILL not in text
+    assert "起并入" not in text
+
+
+def test_who_took_an_outlet_over_and_since_when(page: httpx.Client) -> None:
+    text = page.get("/party/XAD").text
+    assert "2025-11-12 起由 SHA 经营: run by it from that day on" in text
+    assert "2025-11-13 起并入 SHB: absorbed by it from that day on" in text
 
 
 def test_a_movement_leads_to_its_waybills(page: httpx.Client) -> None:

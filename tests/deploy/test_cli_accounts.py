@@ -30,9 +30,16 @@ def test_ask_and_read_the_balance(settings: Settings, waybook: Waybook, tmp_path
         done = waybook("ask", "SHC", "top_up", "amount=100.5", "--id", "c1", *at)
         assert done.stdout == "c1  accepted, available 100.50\n", done.stderr
         assert waybook("ask", "SHC", "top_up", "amount=100.5", "--id", "c1", *at).stdout == done.stdout
-        refused = waybook("ask", "SHC", "withdraw", "amount=100.51", "--id", "c2", *at)
+        refused = waybook(
+            "ask", "SHC", "withdraw", "amount=100.51", "--id", "c2", "--time", "2025-11-11 07:59"
+        )
         assert refused.returncode == 1
         assert "insufficient_balance 余额不足" in refused.stdout
+        again = waybook("ask", "SHC", "withdraw", "amount=100.51", "--id", "c2", "--wait", "5")
+        aside, told = again.stderr.splitlines()
+        assert "was answered with other content" in aside
+        first = "command c2 was asked at 2025-11-11 07:59:00.000"
+        assert told == f"{first}: a repeat says the same in all, also --time and --by"
         now = waybook("ask", "SHC", "hold", "amount=30", "purpose=withdraw")  # data time is long ago
         assert now.returncode == 0, now.stderr
         nobody = waybook("ask", "NOBODY", "top_up", "amount=1")

@@ -17,6 +17,7 @@ from schemas.events import NetworkPart, NetworkPublished, TariffPart, TariffPubl
 from schemas.settings import Settings
 from sinks.kafka import DeliveryError, Records
 from tests.deploy.test_kafka import Mock
+from tests.lifecycle.test_transfers import FILES
 from tests.lifecycle.world import BOOK, NETWORK_FILES, Book, network
 from tests.servers.kafka import Kafka
 from tests.servers.process import free_port
@@ -56,12 +57,29 @@ def test_junk_and_refused_directories_are_passed_over(
         assert isinstance(last, TariffPublished)
         assert last.files == BOOK
         monkeypatch.setattr(parts, "WHOLE", 100)
+        (book / "waybill.csv").write_text("price\n2.00\n", "utf-8")
         with pytest.raises(SystemExit) as ended:
             main(["publish-tariff", str(book), "--yes"])
         assert ended.value.code == 0
         *_, last = published(settings)
         assert isinstance(last, TariffPart)
-        assert [one.files for one in standing(settings)[1]] == [BOOK, BOOK]
+        again = {**BOOK, "waybill.csv": "price\n2.00\n"}
+        assert [one.files for one in standing(settings)[1]] == [BOOK, again]
+
+
+def test_a_remarkable_directory_is_published_with_a_warning(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent: list[object] = []
+    monkeypatch.setattr("deploy.publish.published", lambda _settings: [])
+    monkeypatch.setattr("deploy.publish.send_control", lambda _settings, *events: sent.extend(events))
+    for name, text in FILES.items():
+        (tmp_path / name).write_text(text + "SHC,610103\n" * (name == "areas.csv"), "utf-8")
+    with pytest.raises(SystemExit) as ended:
+        main(["publish-network", str(tmp_path)])
+    out, err = capsys.readouterr()
+    assert (ended.value.code, len(sent), "published version" in out) == (0, 1, True)
+    assert err.startswith("warning: areas.csv row 7 column outlet: outlet SHC lies in 上海市, and 610103")
 
 
 def test_a_directory_that_no_message_holds_reaches_every_flow(tmp_path: Path) -> None:
@@ -76,7 +94,8 @@ def test_a_directory_that_no_message_holds_reaches_every_flow(tmp_path: Path) ->
     with Mock(tmp_path / "kafka") as broker:
         assert isinstance(broker, Mock)
         settings = Settings(kafka=broker.address, kafka_options={"log_level": "0"})
-        version = publish_network(settings, place, "王会计")
+        version, remarks = publish_network(settings, place, "王会计")
+        assert remarks == []
         said = published(settings)
         assert len(said) > 1
         assert all(isinstance(one, NetworkPart) for one in said)

@@ -68,6 +68,8 @@ def test_an_outlet_is_sold(settings: Settings, waybook: Waybook, tmp_path: Path)
         refused = waybook("transfer-outlet", "SHC", "--to", "没有", "--from", "2025-11-12")
         assert refused.returncode == 1
         assert "no party of the network" in refused.stderr
+        early = waybook("transfer-outlet", "SHC", "--to", "无锡", "--from", "2025-11-01")
+        assert "a handover begins today, 2025-11-11, at the earliest" in early.stderr
         assert "say to whom: --into, the outlet that goes on" in waybook("merge-outlets", "SHC").stderr
         assert waybook("move-balances", "SHA").stdout == "there are no handovers of SHA\n"
         sold = waybook("transfer-outlet", "SHC", "--to", "无锡", "--from", "2025-11-12", "--by", "总部")
@@ -105,7 +107,9 @@ def test_an_outlet_is_sold(settings: Settings, waybook: Waybook, tmp_path: Path)
         assert "published: the books are closed through 2025-11-11" in closed
         assert "closed through 2025-11-11" in books("close", "2025-11-11", "总部").stderr
         assert "another person" in books("reopen", "2025-11-10", "总部", "--reason", "漏记").stderr
-        assert "of length >= 1" in books("reopen", "2025-11-10", "李").stderr
+        for words in ((), ("--reason", " ")):
+            unsaid = books("reopen", "2025-11-10", "李", *words).stderr
+            assert unsaid == "nobody knows why they are reopened: say --reason WHY\n"
         until(lambda: "closed    through 2025-11-11  总部" in waybook("books", "list").stdout)
         send(settings, *events_of("分拨DWS3.5#二@1"), *ticks(START + DAY + 5 * HOUR))
         late = "book = 'SHC' AND account = '2101' AND business_date != posted_for"

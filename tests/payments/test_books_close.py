@@ -64,3 +64,17 @@ def test_a_closed_day_is_not_named(books: Written) -> None:
     first, *others = opened(books, SECOND)
     assert first == f"1 day of {SHOP} not closed: 2025-11-12"
     assert len(others) == 3
+
+
+def test_what_waits_is_named_with_its_reason_and_how_to_list_it(books: Written) -> None:
+    """By words, as pages do; the question that is named finds the parcels."""
+    books.client.command(
+        "INSERT INTO waiting (seq, line, waybill, fee, reason, since) VALUES "
+        "(1, 900, 'YT1', 'waybill', 'no_pickup', '2025-11-11 15:59:59'), "
+        "(1, 901, 'YT2', 'waybill', 'no_pickup', '2025-11-11 16:00:00')"
+    )
+    assert not any("waits" in line for line in opened(books, date(2025, 11, 10)))
+    waits, which = opened(books, FIRST)[:2]
+    assert waits == "1 waits: 面单费 waybill fee, 已签收而无揽收 no_pickup"
+    _, question, _ = which.split('"')
+    assert [row[0] for row in books.client.query(question).result_rows] == ["YT1"]

@@ -149,6 +149,17 @@ def test_what_cannot_be_asked(run: Run, tmp_path: Path) -> None:
     assert "'2025-11-31' is no day such as 2026-01-31" in run.err
     assert run("what-if", str(book), "--by", "fee,colour") == 1
     assert "'colour' is none of fee, line, outlet, customer" in run.err
+    assert run("what-if", str(book), "--by", "origin,origin") == 1
+    assert run.err == "--by origin,origin names origin twice\n"
+    assert run("what-if", str(book), "--rows", "-3") == 2
+    assert "'-3' is no whole number from 0 on" in run.err
+    for target, says in (
+        ("nowhere/x.csv", "there is no directory"),
+        ("book", "is a directory: name a file in it"),
+    ):
+        assert run("what-if", str(book), "--csv", str(tmp_path / target)) == 1
+        assert says in run.err
+        assert run.out == "", "before anything is computed"
     (book / "waybill.csv").write_text("price\nmuch\n", "utf-8")
     assert run("what-if", str(book)) == 1
     assert "waybill.csv row 2 column price" in run.err
@@ -162,7 +173,13 @@ def test_publishing_says_beforehand_what_it_changes(
     later = write(tmp_path / "later", "2026年的中转价另定")
     assert run("publish", later) == 0
     assert "not backdated: of 0 charges" in run.out
-    assert run("publish", write(tmp_path / "same", "不变")) == 0
+    same = Path(write(tmp_path / "same", "不变"))
+    assert run("publish", str(same)) == 0
+    assert run.out == f"version {STANDING.version} is already in force; nothing to publish\n"
+    assert len(sent) == 1
+    with (same / "book.toml").open("a", encoding="utf-8") as toml:
+        toml.write("# 说明\n")
+    assert run("publish", str(same)) == 0
     assert "no price of any day changes" in run.out
     assert len(sent) == 2
     backdated = write(tmp_path / "backdated", "12日起面单费1.10")
@@ -176,6 +193,21 @@ def test_publishing_says_beforehand_what_it_changes(
     assert [run("publish", backdated) for _ in range(4)] == [1, 1, 0, 1], "no, nothing said, yes, Ctrl-D"
     events = [msgspec.json.decode(raw, type=ControlEvent) for raw in sent]
     assert [isinstance(event, TariffPublished) for event in events] == [True] * 4
+
+
+def test_the_version_in_force_again_is_a_publication_where_it_changes_something(
+    run: Run, sent: list[bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After another version of it, and before another book that prices the same."""
+    own = write(tmp_path / "own", "不变")
+    other = {**FILES, "waybill.csv": "price\n3\n"}
+    named = {**other, "book.toml": FILES["book.toml"].replace("测试价格手册", "旺季")}
+    for books in ([STANDING, tariff(other)], [STANDING, tariff(named)]):
+        said = [network(), *books]
+        monkeypatch.setattr(publish, "published", lambda _settings, said=said: said)
+        assert run("publish", own, "--yes") == 0
+        assert "published version" in run.out
+    assert len(sent) == 2
 
 
 def test_dues_that_wait_for_a_price_are_said(
@@ -205,6 +237,7 @@ def test_dues_that_wait_for_a_price_are_said(
 def test_withdrawing_says_it_too(run: Run, sent: list[bytes]) -> None:
     assert run("withdraw", STANDING.version[:8]) == 1
     assert "would change 33 charges" in run.err
+    assert run.out.splitlines()[0].startswith("no book remains for delivery 派费, ")
     assert "transit" in run.out
     assert run("withdraw", "测试价格手册", "--name") == 1
     assert not sent
