@@ -39,7 +39,7 @@ OFTEN = Faults(**dict.fromkeys(Faults.__struct_fields__, 0.08))
 BUSY = Desk(**dict.fromkeys(Desk.__struct_fields__, 0.4))
 FEES = {
     *("freight", "waybill", "transit", "delivery_collected", "delivery_paid", "insurance", "cod_fee"),
-    *("cod_collected", "cod_remitted", "pickup_piece", "delivery_piece", "return", "late", "damaged"),
+    *("cod_collected", "cod_remitted", "pickup_piece", "delivery_piece", "return", "damaged"),
     *("damage_paid", "wrong_sorting", "false_sign", "service_level"),
 }
 """Those that come up among so few parcels whatever chance brings."""

@@ -381,7 +381,7 @@ def test_what_goes_wrong_on_the_way_is_tried_again(
     """With pauses that grow; what comes in the end is what the channel has."""
     pauses: list[float] = []
     channel.faults = list(faults)
-    notes = job_of(settings, web=Web(pauses.append, quiet=0.3)).pull(DAY_OF_BILL)
+    notes = job_of(settings, web=Web(pauses.append, quiet=1)).pull(DAY_OF_BILL)
     assert [(note.lines, note.reason) for note in notes] == [(38, ""), (38, "")]
     wrong = [fault for fault in faults if fault]
     assert pauses == [PAUSE * 2**number for number in range(len(wrong))]
