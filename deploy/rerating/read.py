@@ -2,7 +2,8 @@
 
 Two ways to take the facts. *In force*: a parcel's newest order and its newest adopted weight, by which a lane would
 assess it now. *As charged*: those by which the charge was made: its order, its weight, else what was adopted by the
-end of its block; a reversal has those of the charge that it takes back.
+end of its block; a reversal has those of the charge that it takes back. Both ways the customer's parcels in the month
+are those that its lane knew when it rated the charge last: a later count changes no charge by itself.
 """
 
 import datetime as dt
@@ -133,9 +134,8 @@ FROM charge WHERE {where} AND reverses = {NO_CHARGE}
   AND charge_id NOT IN (SELECT reverses FROM charge WHERE {where} AND reverses != {NO_CHARGE})"""
 
 
-def of_blocks(blocks: Mapping[int, tuple[int, int]], count: str = "''", of: str = OF_PARCELS) -> str:
-    """Charges and reversals in blocks, by lane: the first and the last. `count`: how a charge names one; `of`: a
-    condition on their fees."""
+def of_blocks(blocks: Mapping[int, tuple[int, int]], of: str = OF_PARCELS) -> str:
+    """Charges and reversals in blocks, by lane: the first and the last. `of`: a condition on their fees."""
     last, after = (
         {lane: n for lane, (_, n) in blocks.items()},
         {lane: n - 1 for lane, (n, _) in blocks.items()},
@@ -144,13 +144,13 @@ def of_blocks(blocks: Mapping[int, tuple[int, int]], count: str = "''", of: str 
     reversals = f"FROM charge WHERE {where} AND reverses != {NO_CHARGE}"
     return f"""
 SELECT seq, seq AS known, line, toInt8(1) AS sign, waybill, fee, part, payer, amount, business_date, origin,
-       destination, product, book_version != '' AS tariff, order_event, weight_event, {count} AS count_id
+       destination, product, book_version != '' AS tariff, order_event, weight_event
 FROM charge WHERE {where} AND reverses = {NO_CHARGE}
 UNION ALL
 SELECT r.seq, o.known, r.line, toInt8(-1), r.waybill, r.fee, r.part, r.payer, -r.amount, r.business_date, r.origin,
-       r.destination, r.product, o.tariff, o.order_event, o.weight_event, o.count_id
+       r.destination, r.product, o.tariff, o.order_event, o.weight_event
 FROM charge AS r LEFT JOIN (
-    SELECT charge_id, seq AS known, book_version != '' AS tariff, order_event, weight_event, {count} AS count_id
+    SELECT charge_id, seq AS known, book_version != '' AS tariff, order_event, weight_event
     FROM charge
     WHERE charge_id IN (SELECT reverses {reversals}) AND waybill IN (SELECT waybill {reversals})
       AND reverses = {NO_CHARGE}
@@ -178,16 +178,18 @@ class Reader:
             else f"waybill IN (SELECT waybill FROM charge WHERE {where.sql})"
         )
         order = f"""
-LEFT JOIN (SELECT waybill, argMax((event_id, customer, payment), (event_time, event_id)) AS newest
+LEFT JOIN (SELECT waybill, argMax((event_id, customer, payment, seq), (event_time, event_id)) AS newest
            FROM event WHERE kind = 'order' AND {of_these} GROUP BY waybill) AS o ON o.waybill = c.waybill"""
+        if "month_parcels" in self._facts:
+            order += _RECALLED.format(of_these=of_these)
         weight = f"""
-LEFT JOIN (SELECT waybill, argMax((event_id, weight_g, volume_cm3), (seq, line)) AS newest
+LEFT JOIN (SELECT waybill, argMax((event_id, weight_g, volume_cm3, seq), (seq, line)) AS newest
            FROM adopted_weight WHERE {of_these} GROUP BY waybill) AS w ON w.waybill = c.waybill"""
-        return self._sample(source, order, weight, of_these, "w.newest", "true", "")
+        return self._sample(source, order, weight, of_these, "w.newest", "true", _LOOKED, "")
 
     def as_charged(self, blocks: Mapping[int, tuple[int, int]]) -> Sample:
         """All charges and reversals of blocks, by lane: the first and the last; in order of the blocks' rows."""
-        source = of_blocks(blocks, _COUNT if "month_parcels" in self._facts else "''")
+        source = of_blocks(blocks)
         of_these = f"waybill IN (SELECT waybill FROM ({source}))"
         order = f"""
 LEFT JOIN (SELECT waybill, event_id AS id, any((event_id, customer, payment)) AS newest
@@ -202,13 +204,22 @@ ASOF LEFT JOIN (SELECT waybill, seq, argMax((event_id, weight_g, volume_cm3), li
        ON v.waybill = c.waybill AND v.seq <= c.known"""
         newest = "if(u.id != '', u.newest, v.newest)"
         return self._sample(
-            source, order, weight, of_these, newest, "pass.1 <= c.known", "ORDER BY seq, c.line"
+            source, order, weight, of_these, newest, "pass.1 <= c.known", "c.known", "ORDER BY seq, c.line"
         )
 
     def _sample(
-        self, source: str, order: str, weight: str, of_these: str, newest: str, passed: str, order_by: str
+        self,
+        source: str,
+        order: str,
+        weight: str,
+        of_these: str,
+        newest: str,
+        passed: str,
+        looked: str,
+        order_by: str,
     ) -> Sample:
-        """`newest`: the weight's event, grams and cm³; `passed`: whether a hub's scan counts."""
+        """`newest`: the weight's event, grams and cm³; `passed`: whether a hub's scan counts; `looked`: in which block
+        a charge was rated last."""
         facts = self._facts
         columns, joins = ["o.newest.2 AS customer"], [order]
         if "payment" in facts:
@@ -216,14 +227,14 @@ ASOF LEFT JOIN (SELECT waybill, seq, argMax((event_id, weight_g, volume_cm3), li
         if "terms" in facts:
             columns.append("t.terms AS terms")
             joins.append(_TERMS.format(of_these=of_these))
-        if facts & {"weight_g", "volume_cm3", "longest_mm"}:
+        if facts & {"weight_g", "volume_cm3", "longest_mm", "month_parcels"}:
             columns.append(f"{newest}.2 AS weight_g, {newest}.3 AS volume_cm3")
             joins.append(weight)
         if "longest_mm" in facts:
             columns.append("m.longest_mm AS longest_mm")
             joins.append(_LONGEST.format(of_these=of_these, weight_event=f"{newest}.1"))
-        if "month_parcels" in facts and order_by:
-            columns.append("c.count_id AS count_id")
+        if "month_parcels" in facts:
+            columns.append(f"{looked} AS looked")
         if "hubs" in facts:
             columns.append(_PASSED.format(passed=passed))
             joins.append(_HUBS.format(of_these=of_these, hubs=self._hubs or [""]))
@@ -260,8 +271,12 @@ _PASSED = """
                       arrayFilter(pass -> {passed}, h.passes)))), '|') AS hubs"""
 
 
-_COUNT = "JSONExtractString(steps, 1, 'factors', 'month_count')"
-"""The count that a charge's first step names, where its price depended on the month; else empty."""
+_RECALLED = """
+LEFT JOIN (SELECT waybill, max(seq) AS seq FROM recall WHERE {of_these} GROUP BY waybill) AS r
+       ON r.waybill = c.waybill"""
+_LOOKED = "greatest(c.seq, o.newest.4, r.seq, if(c.weight_event != '', w.newest.4, 0))"
+"""The last block in which the lane is sure to have rated a charge in force: by the newest order, by the newest weight
+if it counts for the charge, or because the parcel was assessed again. What it came to there is what stands."""
 
 
 def _made(found: pa.Table, facts: frozenset[str], counts: Counts | None) -> Sample:
@@ -284,8 +299,7 @@ def _made(found: pa.Table, facts: frozenset[str], counts: Counts | None) -> Samp
         known["hubs"] = _read(coded("hubs"), lambda text: tuple(text.split("|")) if text else ())
     customers, days = known["customer"], whole("day")
     if counts is not None:
-        named = coded("count_id") if "count_id" in found.column_names else None
-        known["month_parcels"] = counts.of(days, customers, named)
+        known["month_parcels"] = counts.of(days, customers, whole("looked"))
     charges = Charges(
         coded("fee"),
         whole("tariff"),

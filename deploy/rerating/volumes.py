@@ -1,58 +1,82 @@
-"""Customers' parcels in the month so far, as they were counted and published: for prices that depend on them."""
+"""Customers' parcels in the month so far, as a lane had them when it rated a charge: for prices that depend on them.
 
-from collections.abc import Mapping, Sequence
+A later count changes no charge by itself (`flows.lifecycle.volumes`), so the newest one is not asked, but the one that
+held in the block in which the lane looked at the charge last. The plan log says which counts it had read by then.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 import msgspec
 import numpy as np
 from clickhouse_connect.driver.client import Client
 
 from dashboards.queries import rows
+from deploy.blocks import LANE
+from flows.lifecycle.volumes import Volumes
 from flows.rating.rerate import Coded, Ints, distinct
-from schemas.times import date_of
+from schemas.events import VolumesCounted
+from schemas.topics import CONTROL
 
 COUNTS = """
-SELECT toInt32(through_day) AS day, count_id, counted_at, groupArrayIf((customer, parcels), customer != '') AS volumes
-FROM volume GROUP BY through_day, count_id, counted_at HAVING uniqExact(part) = any(parts)
-ORDER BY through_day, counted_at, count_id"""
+SELECT offset, event_id AS id, toUnixTimestamp64Milli(counted_at) AS time, count_id AS count, month, through_day, part,
+       parts, groupArrayIf((customer, parcels), customer != '') AS volumes
+FROM volume GROUP BY offset, id, time, count, month, through_day, part, parts ORDER BY offset"""
+READ = f"""
+SELECT lane, upto[indexOf(inputs, '{CONTROL.name}:0')] AS beyond, min(n) AS first
+FROM block GROUP BY lane, beyond ORDER BY lane, first"""
 
 
-class Count(msgspec.Struct, frozen=True):
-    """A complete count: through which business day, and parcels by customer."""
+class Read(msgspec.Struct, frozen=True):
+    """How far a lane had read what is published: from which block on before which offset."""
 
-    day: int
-    volumes: Mapping[str, int]
+    firsts: Ints
+    beyond: Ints
 
 
 class Counts:
-    """All counts that are complete."""
+    """The counts that held in each block of each lane."""
 
-    def __init__(self, counts: Sequence[tuple[str, Count]]) -> None:
-        self._named = {(name, count.day): count for name, count in counts}
-        self._newest = {count.day: count for _, count in counts}
-        """By day the one that was counted last."""
+    def __init__(self, counts: Iterable[tuple[int, VolumesCounted]], read: Mapping[int, Read]) -> None:
+        """`counts`: with the offsets of their records, in order; `read`: by lane."""
+        self._read = read
+        taken, offsets = Volumes(), list[int]()
+        self._held = [Volumes()]
+        """What held before the first count, and after each."""
+        for offset, count in counts:
+            taken.take(count)
+            offsets.append(offset)
+            self._held.append(Volumes(dict(taken.days)))
+        self._offsets = np.array(offsets, np.int64)
 
-    def of(self, days: Ints, customers: Coded, named: Coded | None = None) -> Coded:
-        """Each row's parcels in the month so far; `named`: the counts that charges name, "" for the newest."""
-        names = named or Coded(np.zeros(len(days), np.int64), [""])
-        first, of = distinct([days, customers.codes, names.codes])
-        told = zip(
-            days[first].tolist(), customers.codes[first].tolist(), names.codes[first].tolist(), strict=True
-        )
-        return Coded(
-            of, [self._of(day, customers.values[who], names.values[name]) for day, who, name in told]
-        )
+    def of(self, days: Ints, customers: Coded, looked: Ints) -> Coded:
+        """Each row's parcels in the month so far; `looked`: the block (`seq`) in which a row was rated last."""
+        held = self._held_in(looked)
+        first, of = distinct([days, customers.codes, held])
+        told = zip(days[first].tolist(), customers.codes[first].tolist(), held[first].tolist(), strict=True)
+        return Coded(of, [self._held[n].of(customers.values[who], day)[0] for day, who, n in told])
 
-    def _of(self, day: int, customer: str, name: str) -> int:
-        month = day - date_of(day).day + 1
-        for through in range(day - 1, month - 1, -1):
-            found = self._named.get((name, through)) if name else self._newest.get(through)
-            if found is not None:
-                return found.volumes.get(customer, 0)
-        return 0
+    def _held_in(self, looked: Ints) -> Ints:
+        """How many records of counts the lanes had read with these blocks."""
+        lanes, blocks = looked >> LANE, looked & (1 << LANE) - 1
+        beyond = np.zeros(len(looked), np.int64)
+        for lane in np.unique(lanes).tolist():
+            mine, read = lanes == lane, self._read[lane]
+            beyond[mine] = read.beyond[np.searchsorted(read.firsts, blocks[mine], "right") - 1]
+        return np.searchsorted(self._offsets, beyond).astype(np.int64)
 
 
 def counts_of(client: Client) -> Counts:
     """What the store has."""
+    read: dict[int, list[tuple[int, int]]] = {}
+    for row in rows(client, READ):
+        read.setdefault(row["lane"], []).append((row["first"], row["beyond"]))
     return Counts(
-        [(row["count_id"], Count(row["day"], dict(row["volumes"]))) for row in rows(client, COUNTS)]
+        ((row["offset"], _count(row)) for row in rows(client, COUNTS)),
+        {lane: Read(*np.array(of, np.int64).T) for lane, of in read.items()},
     )
+
+
+def _count(row: Mapping[str, Any]) -> VolumesCounted:
+    told = {name: row[name] for name in ("id", "time", "count", "month", "through_day", "part", "parts")}
+    return VolumesCounted(**told, volumes=dict(row["volumes"]))

@@ -19,7 +19,19 @@ from schemas.times import DAY, HOUR
 from sinks.encode import Encoded
 from tests.audit.writer import Writer
 from tests.channels.world import NOON
-from tests.lifecycle.world import BOOK, START, WAYBILL, Book, events_of, network, order, scan, tariff, weight
+from tests.lifecycle.world import (
+    BOOK,
+    EACH,
+    START,
+    WAYBILL,
+    Book,
+    events_of,
+    network,
+    order,
+    scan,
+    tariff,
+    weight,
+)
 from tests.payments.closes import close
 from tests.payments.world import GROUP, decided, due, key, paid
 from tests.payments.world import Books as Payments
@@ -51,7 +63,8 @@ class Written(Book):
 
     def wrote(self, made: list[Encoded]) -> None:
         """A block's rows, as a lane writes them."""
-        plan = next_plan(0, "test", {"t:0": self.n}, self.receipt)
+        read = {f"{topics.CONTROL.name}:0": (self.n + 1) * EACH}
+        plan = next_plan(0, "test", read, self.receipt)
         self.log.store(plan)
         for table in made:
             self.client.raw_insert(table.table, insert_block=bytes(table.body), fmt="ArrowStream")

@@ -176,6 +176,10 @@ def events_of(story: str) -> list[Event]:
     return events
 
 
+EACH = 1000
+"""Offsets that a block has: its first record's is its number times this."""
+
+
 class Book:
     """A lane without Bytewax and Kafka: events in, the rows of the tables out."""
 
@@ -236,7 +240,7 @@ class Book:
             raw = event if isinstance(event, bytes) else msgspec.json.encode(event)
             held = inputs.setdefault(topic, Records(topic, 0, [], []))
             held.values.append(raw)
-            held.offsets.append(self.n * 1000 + offset)
+            held.offsets.append(self.n * EACH + offset)
         output = self.lifecycle.process(
             Block(self.n, list(inputs.values()), len(records), self.kafka_time, [], 0.0)
         )

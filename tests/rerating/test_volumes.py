@@ -1,48 +1,171 @@
-"""Prices by the month's volume: beside live traffic by the count that a charge names, in a what-if by the newest."""
+"""Prices by the month's volume: rated again by the count that the lane had when it rated, whatever came later."""
 
+import random
+from collections.abc import Iterator
 from datetime import date
 
+import msgspec
+import pytest
 from clickhouse_connect.driver.client import Client
 
-from dashboards.library import newest_network
-from deploy.rerating.compare import rated
+from deploy.rerating.compare import Rated, rated
 from deploy.rerating.read import EVERYTHING, Reader
-from deploy.rerating.work import rerater
+from deploy.rerating.work import Question, rerater
 from flows.engine.block import Receipt
 from flows.engine.plans import PlanLog
-from flows.fees.current import FEES
-from flows.rating.book import read_book
 from schemas import topics
+from schemas.events import TariffPublished, VolumesCounted
+from schemas.identity import version_of
 from schemas.times import DAY
 from tests.dashboards.data import Written
 from tests.lifecycle.test_volumes import BY_MONTH, counted
 from tests.lifecycle.world import START, Book, events_of, network, order, scan, tariff
+from tests.rerating.test_identical import by_books, whole
+from tests.rerating.world import everything, simulate, table
+from tests.volume import seeds
+
+TENTH = date(2025, 11, 10)
+OTHERWISE = {**BY_MONTH, "month.csv": "month_parcels,percent\n2000..,10\n"}
 
 
 class ByMonth(Written):
     """Books whose waybill fee is cheaper for customers with many parcels in the month."""
 
-    def __init__(self, client: Client) -> None:
+    def __init__(self, client: Client, *books: TariffPublished) -> None:
         self.client, self.log, self.receipt = client, PlanLog(client, 0), Receipt()
-        Book.__init__(self, (tariff(BY_MONTH),), directory=network())
+        Book.__init__(self, books or (tariff(BY_MONTH),), directory=network())
+
+    def count(self, at: int, parcels: int = 0, **changed: object) -> "ByMonth":
+        """C1's parcels through the 10th, or others'."""
+        self.block((topics.CONTROL.name, counted(TENTH, parcels, at, count=f"count-{at}", **changed)))
+        return self
+
+    def fees(self) -> list[str]:
+        """What the waybill fee came to, charge by charge."""
+        return [f"{row['amount']:.2f}" for row in self.rows["charge"] if row["fee"] == "waybill"]
 
 
-def test_counts(empty: Client) -> None:
-    book = ByMonth(empty)
-    book.block((topics.CONTROL.name, counted(date(2025, 11, 10), 1_000, 1)))
+def now(client: Client, asked: Question) -> Rated:
+    """The charges in force, rated again."""
+    after = rerater(asked.books, asked.network, asked.fees)
+    return rated(Reader(client, after.facts, asked.network.hubs).in_force(EVERYTHING), after)
+
+
+def test_a_count_after_the_charge_changes_nothing(empty: Client) -> None:
+    book = ByMonth(empty).count(1, 1_000)
     book.take(*events_of("订单 揽收"))
     book.take(
         order(START + DAY, id="o2", waybill="YT7500000000002", customer="C9"),
         scan("揽收", START + DAY, id="s2", waybill="YT7500000000002"),
     )
-    book.block((topics.CONTROL.name, counted(date(2025, 11, 10), 2_000, 2, count="again")))
-    book.block((topics.CONTROL.name, counted(date(2025, 11, 9), 999, 3, parts=2, part=1, count="half")))
-    network_ = newest_network(empty)
-    after = rerater([read_book(BY_MONTH, network_)], network_, FEES)
-    assert "month_parcels" in after.facts
-    reader = Reader(empty, after.facts)
-    charged = rated(reader.as_charged({0: (1, book.n)}), after)
+    book.count(2, 2_000)
+    book.count(3, 0, parts=2, part=1)
+    assert book.fees() == ["0.90", "1.00"]
+    asked = by_books(empty, tariff(BY_MONTH))
+    assert "month_parcels" in rerater(asked.books, asked.network, asked.fees).facts
+    assert whole(asked).total.changed == 0
+    otherwise = now(empty, by_books(empty, tariff(OTHERWISE)))
+    assert sum(otherwise.after.tolist()) - sum(otherwise.before.tolist()) == 1_000, "C1 had 1000, not 2000"
+    after = rerater(asked.books, asked.network, asked.fees)
+    charged = rated(Reader(empty, after.facts).as_charged({0: (1, book.n)}), after)
     assert charged.before.tolist() == charged.after.tolist()
-    assert sorted(charged.before.tolist())[:2] == [9_000, 10_000]
-    now = rated(reader.in_force(EVERYTHING), after)
-    assert sum(now.before.tolist()) - sum(now.after.tolist()) == 1_000, "0.80 by the newest count"
+
+
+def test_the_first_count_of_all_may_come_after_the_charge(empty: Client) -> None:
+    book = ByMonth(empty)
+    book.take(*events_of("订单 揽收"))
+    book.count(1, 1_000)
+    assert book.fees() == ["1.00"]
+    asked = by_books(empty, tariff(BY_MONTH))
+    assert whole(asked).total.changed == 0
+    after = rerater(asked.books, asked.network, asked.fees)
+    charged = rated(Reader(empty, after.facts).as_charged({0: (1, book.n)}), after)
+    assert charged.before.tolist() == charged.after.tolist()
+
+
+def test_another_order_was_rated_by_the_count_of_then(empty: Client) -> None:
+    book = ByMonth(empty).count(1, volumes={"C1": 1_000})
+    book.take(*events_of("订单 揽收"))
+    book.count(2, volumes={"C2": 1_000})
+    book.take(order(START + 1, id="order-2", customer="C2"))
+    book.count(3, volumes={})
+    assert book.fees() == ["0.90"], "it stands: the other customer's is the same"
+    assert whole(by_books(empty, tariff(BY_MONTH))).total.changed == 0
+
+
+def test_a_weight_asks_nothing_of_what_it_does_not_price(empty: Client) -> None:
+    book = ByMonth(empty).count(1, 1_000)
+    book.take(*events_of("订单 揽收"))
+    book.count(2, 0)
+    book.take(*events_of("分拨DWS2.5"))
+    assert book.rows["adopted_weight"]
+    assert book.fees() == ["0.90"]
+    assert whole(by_books(empty, tariff(BY_MONTH))).total.changed == 0
+
+
+def test_another_book_was_asked_with_the_count_of_then(empty: Client) -> None:
+    book = ByMonth(empty).count(1, 1_000)
+    book.take(*events_of("订单 揽收"))
+    book.count(2, 2_000)
+    book.block((topics.CONTROL.name, tariff(OTHERWISE)))
+    book.count(3, 0)
+    assert book.fees() == ["0.90"], "it stands: by the other book 2000 are needed, and there they are"
+    assert whole(by_books(empty, tariff(BY_MONTH), tariff(OTHERWISE))).total.changed == 0
+
+
+def by_month() -> TariffPublished:
+    """The book in which prices depend on everything, and on the month, too."""
+    plain = everything()
+    settings = {"kind": '"discount"', "name": '"月票"'}
+    more = table("transit", "month", "percent", of='"base"', **settings) + table(
+        "waybill", "month", "percent", of='"base"', **settings
+    )
+    files = {
+        **plain.files,
+        "book.toml": plain.files["book.toml"] + more,
+        "month.csv": "month_parcels,percent\n3..5,10\n6..,20\n",
+    }
+    return msgspec.structs.replace(plain, id="by-month", version=version_of(files), files=files)
+
+
+def counts(luck: random.Random) -> Iterator[tuple[int, VolumesCounted]]:
+    """Counts, each with its block: several of a day, some in parts, in no order."""
+    for n in range(20):
+        day = date(2026, 1, luck.randint(4, 9))
+        parts = luck.choice((1, 1, 2))
+        for part in range(1, parts + 1):
+            yield (
+                luck.randrange(1, 30),
+                VolumesCounted(
+                    id=f"count-{n}-{part}",
+                    time=luck.randrange(1, 1000),
+                    count=f"count-{n}",
+                    month=date(2026, 1, 1),
+                    through_day=day,
+                    part=part,
+                    parts=parts,
+                    volumes={
+                        customer: luck.randint(1, 9) for customer in ("C1", "C2", "C3")[part - 1 :: parts]
+                    },
+                ),
+            )
+
+
+@pytest.mark.parametrize("seed", seeds(2, 70, 71, 72, 73))
+def test_the_same_book_says_what_was_charged(empty: Client, seed: int) -> None:
+    luck = random.Random(seed)
+    simulate(empty, [(0, by_month()), *counts(luck)], seed)
+    (named, reversals) = empty.query(
+        "SELECT uniqExact(JSONExtractString(steps, 1, 'factors', 'month_count')), countIf(amount < 0) FROM charge"
+    ).result_rows[0]
+    assert named > 3
+    assert reversals > 50
+    asked = by_books(empty, by_month())
+    found = now(empty, asked)
+    assert found.before.tolist() == found.after.tolist()
+    after = rerater(asked.books, asked.network, asked.fees)
+    reader = Reader(empty, after.facts, asked.network.hubs)
+    for lane, last in empty.query("SELECT lane, max(n) FROM block GROUP BY lane").result_rows:
+        charged = rated(reader.as_charged({lane: (1, last)}), after)
+        assert charged.before.sum() == charged.after.sum()
+        assert not charged.changed.any()
