@@ -6,7 +6,6 @@ order, or the one that a claim names. All other roles (a province, a courier, a 
 
 from collections.abc import Iterable
 
-NO_CHARGE = "toFixedString('', 16)"
 _ENDS = ("origin", "destination")
 _NAMED = ("responsible", "beneficiary")
 _WITHIN = "{former:String} IN (payer, payee) AND business_date >= {since:Date} AND business_date < {day:Date}"
@@ -30,33 +29,25 @@ def _theirs(outlets: Iterable[str]) -> str:
     return f"({' OR '.join(sides)})"
 
 
-_CLAIMED = f"""
-    SELECT groupArray(c.charge_id) AS ids, minIf(c.seq, c.first) AS made,
-           any(c.waybill) AS parcel, any(c.part) AS claim, any(c.fee) AS fee,
-           any(c.payer) AS payer, any(c.payee) AS payee,
-           anyIf(c.origin, c.first) AS origin, anyIf(c.destination, c.first) AS destination
-    FROM (SELECT *, reverses = {NO_CHARGE} AS first FROM charge WHERE {_WITHIN}) AS c
-    WHERE c.fee IN (SELECT fee FROM roles WHERE hasAny([pays, gets], ['responsible', 'beneficiary']))
-    GROUP BY if(c.first, c.charge_id, c.reverses)"""
-"""Charges of claims, each with those that take it back, as it was made."""
-_SAID = """
-    SELECT waybill AS parcel, claim, seq AS at, argMax(responsible, line) AS blames,
-           argMax(beneficiary, line) AS rewards
+_OF_CLAIMS = "fee IN (SELECT fee FROM roles WHERE hasAny([pays, gets], ['responsible', 'beneficiary']))"
+_NAMES = f"""
+    SELECT waybill, claim AS part, toString(argMax(responsible, (seq, line))) AS blames,
+           toString(argMax(beneficiary, (seq, line))) AS rewards
     FROM claim
-    WHERE status IN ('claimed', 'breached') AND (waybill, claim) IN (SELECT parcel, claim FROM claimed)
-    GROUP BY parcel, claim, at"""
-"""What was claimed, by block: a breach's claim may come to name another outlet."""
+    WHERE status IN ('claimed', 'breached') AND $sealed
+        AND (waybill, claim) IN (SELECT waybill, part FROM charge WHERE {_OF_CLAIMS} AND {_WITHIN})
+    GROUP BY waybill, part"""
+"""Whom claims name. A breach's may come to name another outlet: what it charged the former is then taken back."""
 CHARGES_OF = f"""
-WITH roles AS ({_ROLES}), claimed AS ({_CLAIMED}), said AS ({_SAID})
+WITH roles AS ({_ROLES}), names AS ({_NAMES})
 SELECT charge_id FROM charge LEFT JOIN roles USING (fee) WHERE {_WITHIN} AND {_theirs(_ENDS)}
 UNION ALL
-SELECT arrayJoin(ids) FROM (
-    SELECT ids, payer, payee, pays, gets,
-           if(blames != '', toString(blames), {_outlet("blamed", _ENDS)}) AS responsible,
-           if(rewards != '', toString(rewards), {_outlet("rewarded", _ENDS)}) AS beneficiary
-    FROM (
-        SELECT claimed.*, said.blames AS blames, said.rewards AS rewards FROM claimed ASOF LEFT JOIN said
-            ON claimed.parcel = said.parcel AND claimed.claim = said.claim AND claimed.made >= said.at
-    ) AS named LEFT JOIN roles USING (fee)
+SELECT charge_id FROM (
+    SELECT charge_id, payer, payee, pays, gets,
+           if(blames != '', blames, {_outlet("blamed", _ENDS)}) AS responsible,
+           if(rewards != '', rewards, {_outlet("rewarded", _ENDS)}) AS beneficiary
+    FROM charge LEFT JOIN roles USING (fee) LEFT JOIN names USING (waybill, part)
+    WHERE {_OF_CLAIMS} AND {_WITHIN}
 ) WHERE {_theirs(_NAMED)}"""
-"""Charges of the days since one and before another that party `former` pays or is paid for `outlet`."""
+"""Charges of the days since one and before another that party `former` pays or is paid for `outlet`; of claims as they
+stand in blocks that are known (`$sealed`)."""

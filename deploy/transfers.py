@@ -225,7 +225,7 @@ def _totals(
             "since": date_of(max(one.since, 0)),
             "day": date_of(one.day),
         }
-        sql = OPEN.replace("$sealed", within(blocks)).replace("$charges", CHARGES_OF)
+        sql = OPEN.replace("$charges", CHARGES_OF).replace("$sealed", within(blocks))
         for book, account, other, units in client.query(sql, parameters=asked).result_rows:
             key = book, account, handover.former if book == "headquarters" else other
             totals[key] = totals.get(key, 0) + int(units)
