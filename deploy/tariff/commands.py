@@ -96,7 +96,9 @@ def publish(arguments: argparse.Namespace, connect: Connect, settings: Settings)
     before = _read(tariffs, network)
     if _stands(book, before):
         say(f"version {book.version} is already in force; nothing to publish")
-        return 0
+        if arguments.recall:
+            sys.stderr.write(f"not carried through: waybook recall --tariff {book.version} does that\n")
+        return 1 if arguments.recall else 0
     for line in bounded(advice(book, network, today(), before), SHOWN):
         sys.stderr.write(f"warning: {line}\n")
     if not agreed(before, [*before, book], network, connect, yes=arguments.yes):

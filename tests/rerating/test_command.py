@@ -177,6 +177,8 @@ def test_publishing_says_beforehand_what_it_changes(
     assert run("publish", str(same)) == 0
     assert run.out == f"version {STANDING.version} is already in force; nothing to publish\n"
     assert len(sent) == 1
+    assert run("publish", str(same), "--recall") == 1
+    assert run.err == f"not carried through: waybook recall --tariff {STANDING.version} does that\n"
     with (same / "book.toml").open("a", encoding="utf-8") as toml:
         toml.write("# 说明\n")
     assert run("publish", str(same)) == 0
