@@ -42,7 +42,7 @@ def test_poison(flow: Flow, devices: Devices, records: Records, settings: Settin
     devices.publish("sorter/SZH1/" + "b" * 500, b"{}")
     topic, payload, no_acknowledgement = scan(600_000)
     devices.publish(topic, payload, qos=0)
-    topic, payload, _ = scan(600_001, code="PLASTIC")
+    topic, payload, _ = scan(600_001, code="EXCEPTION")
     devices.publish(topic, payload)
     topic, payload, after = scan(600_002)
     devices.publish(topic, payload)
