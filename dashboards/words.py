@@ -87,7 +87,7 @@ PARTIES = {
     "supplier": "供应商 supplier",
     "carrier": "承运商 carrier",
 }
-LINES = {"earns": "盈利 earns", "loses": "亏损 loses"}
+LINES = {"earns": "盈利", "loses": "亏损"}
 CASES = {
     "opened": ("待裁决", "waits for a decision"),
     "changed": ("待裁决", "waits for a decision"),
