@@ -85,21 +85,20 @@ def contradiction(parcel: Parcel) -> tuple[End, End] | None:
 
 def passed(parcel: Parcel, scan: Scan) -> bool:
     """The first scan at each hub counts."""
-    hubs = parcel.more().hubs
-    known = hubs.get(scan.site)
-    if known is not None and (scan.time, scan.id) >= known:
-        return False
-    hubs[scan.site] = scan.time, scan.id
-    return True
+    return _first(parcel.more().hubs, scan)
 
 
 def bagged(parcel: Parcel, scan: Scan) -> bool:
     """The first time at each site that it was put into a bag counts."""
-    bags = parcel.more().bags
-    known = bags.get(scan.site)
-    if known is not None and (scan.time, scan.id) >= known:
+    return _first(parcel.more().bags, scan)
+
+
+def _first(known: dict[str, tuple[int, str]], scan: Scan) -> bool:
+    """Remember the scan by its site, if it is the first there."""
+    before = known.get(scan.site)
+    if before is not None and (scan.time, scan.id) >= before:
         return False
-    bags[scan.site] = scan.time, scan.id
+    known[scan.site] = scan.time, scan.id
     return True
 
 
