@@ -9,7 +9,7 @@ import msgspec
 from clickhouse_connect.driver.client import Client
 
 import flows.journal
-from dashboards.queries import ACCOUNTS, Row, rows
+from dashboards.queries import ACCOUNTS, NEWEST_DIRECTORY, Row, rows
 from schemas.parties import HQ
 
 BALANCES = """
@@ -45,22 +45,22 @@ SELECT name FROM (
     SELECT name, seq, line, 1 AS told FROM party WHERE party = {party:String}
     UNION ALL SELECT name, seq, line, 0 FROM site WHERE outlet = {party:String} AND kind = 'outlet')
 ORDER BY told DESC, seq DESC, line DESC LIMIT 1"""
-MEMBERSHIPS = """
-WITH newest AS (SELECT seq, version FROM site ORDER BY seq DESC, line DESC LIMIT 1)
+MEMBERSHIPS = f"""
+WITH {NEWEST_DIRECTORY}
 SELECT p.kind AS kind, p.name AS name, p.parent AS parent, a.name AS parent_name, p.legal_entity AS legal_entity,
        p.settlement_account AS settlement_account, p.customer_level AS customer_level, p.first_day AS first_day,
        p.last_day AS last_day
-FROM (SELECT * FROM party WHERE (seq, version) IN newest AND party = {party:String}) AS p
+FROM (SELECT * FROM party WHERE (seq, version) IN newest AND party = {{party:String}}) AS p
 LEFT JOIN (SELECT party, any(name) AS name FROM party WHERE (seq, version) IN newest GROUP BY party) AS a
     ON a.party = p.parent
 ORDER BY first_day"""
-MEMBERS = """
-WITH newest AS (SELECT seq, version FROM site ORDER BY seq DESC, line DESC LIMIT 1)
+MEMBERS = f"""
+WITH {NEWEST_DIRECTORY}
 SELECT kind, uniqExact(party) AS members FROM party
-WHERE (seq, version) IN newest AND parent = {party:String} GROUP BY kind ORDER BY kind"""
-SERVED = """
-WITH newest AS (SELECT seq, version FROM site ORDER BY seq DESC, line DESC LIMIT 1)
-SELECT county, county_name FROM area WHERE (seq, version) IN newest AND outlet = {party:String} ORDER BY county"""
+WHERE (seq, version) IN newest AND parent = {{party:String}} GROUP BY kind ORDER BY kind"""
+SERVED = f"""
+WITH {NEWEST_DIRECTORY}
+SELECT county, county_name FROM area WHERE (seq, version) IN newest AND outlet = {{party:String}} ORDER BY county"""
 HANDED_OVER = """
 SELECT kind, party, first_day FROM operator WHERE outlet = {party:String} ORDER BY first_day, seq, line"""
 MOVED_DAYS = """

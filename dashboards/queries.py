@@ -7,6 +7,8 @@ from clickhouse_connect.driver.client import Client
 
 Row = dict[str, Any]
 
+NEWEST_DIRECTORY = "newest AS (SELECT seq, version FROM site ORDER BY seq DESC, line DESC LIMIT 1)"
+"""After WITH: rows of the newest directory are those whose (seq, version) is in it."""
 EVENTS = """
 SELECT event_id, kind, event_time, operation, source, code, site, outlet, city, device, weight_class, weight_g,
        length_mm, width_mm, height_mm, photo, origin, destination, customer, product, payment,

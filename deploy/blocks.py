@@ -9,6 +9,8 @@ STORES = range(2000, 3000)
 """Numbers of storage lanes."""
 LANE = 32
 """`seq` is the lane's number shifted by this many bits, and the block's number."""
+BLOCK = (1 << LANE) - 1
+"""The bits of the block's number."""
 
 
 def sealed(client: Client) -> dict[int, int]:
@@ -18,8 +20,7 @@ def sealed(client: Client) -> dict[int, int]:
 
 def is_sealed(client: Client, seq: int) -> bool:
     """Whether a later plan proves that all rows of a block are there."""
-    lane = seq >> LANE
-    return seq - (lane << LANE) <= sealed(client).get(lane, 0)
+    return seq & BLOCK <= sealed(client).get(seq >> LANE, 0)
 
 
 def within(last: Mapping[int, int], after: Mapping[int, int] | None = None) -> str:

@@ -7,19 +7,20 @@ from typing import Any
 from clickhouse_connect.driver.client import Client
 
 from dashboards.library import today
+from dashboards.queries import NEWEST_DIRECTORY
 from flows.governance.operators import Change, Operators
 from schemas.events import PartiesMerged, PartyTransferred
 from schemas.times import date_of, day_of
 
 Row = dict[str, Any]
 
-PARTIES = """
-WITH newest AS (SELECT seq, version FROM site ORDER BY seq DESC, line DESC LIMIT 1)
+PARTIES = f"""
+WITH {NEWEST_DIRECTORY}
 SELECT party, kind, name, parent, legal_entity, settlement_account, customer_level FROM party
-WHERE (seq, version) IN newest AND first_day <= {day:Date} AND last_day >= {day:Date}
+WHERE (seq, version) IN newest AND first_day <= {{day:Date}} AND last_day >= {{day:Date}}
 ORDER BY party"""
-OUTLETS = """
-WITH newest AS (SELECT seq, version FROM site ORDER BY seq DESC, line DESC LIMIT 1)
+OUTLETS = f"""
+WITH {NEWEST_DIRECTORY}
 SELECT outlet AS party, kind, name, province_name FROM site
 WHERE (seq, version) IN newest AND kind = 'outlet' ORDER BY party"""
 CHANGES = "SELECT change_id, kind, outlet, party, first_day, published_at FROM operator ORDER BY seq, line"

@@ -79,7 +79,9 @@ OPERATIONS: dict[str, str] = {
 }
 """The network's operations, in Chinese. New ones at the end: trails of scans hold their places."""
 PICKED_UP, SENT, ARRIVED, OUT_FOR_DELIVERY, SIGNED, BAGGED, RETURNED, REDIRECTED = OPERATIONS
-ENDS = (SIGNED, RETURNED, REDIRECTED)
+GONE = (RETURNED, REDIRECTED)
+"""Scans of parcels that go back or on."""
+ENDS = (SIGNED, *GONE)
 """Scans with which a parcel's way under its waybill ends. What goes back or on has a waybill of its own."""
 
 WeightClass = Literal["declared", "outlet_scale", "outlet_dws", "hub_scale", "hub_dws"]

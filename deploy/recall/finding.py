@@ -7,7 +7,7 @@ import msgspec
 from clickhouse_connect.driver.client import Client
 
 from dashboards.library import WITHDRAWN, files_of_version
-from deploy.blocks import LANE, within
+from deploy.blocks import BLOCK, LANE, within
 from deploy.recall.complete import Complete
 from deploy.rerating.read import Days
 from deploy.rerating.work import newly_priced, of_touched
@@ -194,7 +194,7 @@ def has_read(client: Client, event_id: str, complete: Complete) -> bool:
 
 def _starts(client: Client, seq: int, complete: Complete) -> dict[int, int]:
     """By lane, the block by which it had read what is in this block of lane 0's."""
-    asked = {"control": f"{CONTROL.name}:0", "of": seq >> LANE, "block": seq & (1 << LANE) - 1}
+    asked = {"control": f"{CONTROL.name}:0", "of": seq >> LANE, "block": seq & BLOCK}
     rows = client.query(READ, parameters=asked).result_rows
     return {lane: n for lane, n in rows if lane in complete.blocks}
 

@@ -12,7 +12,7 @@ import numpy as np
 from clickhouse_connect.driver.client import Client
 
 from dashboards.queries import rows
-from deploy.blocks import LANE, within
+from deploy.blocks import BLOCK, LANE, within
 from deploy.rerating.compare import Bools
 from deploy.rerating.read import OF_STORES_ALONE, Days, Sample, of_blocks, on
 from deploy.rerating.stores import Months, Stores, What, assessed, in_months, ints, otherwise, sample_of
@@ -76,9 +76,7 @@ class Charged:
 
     def _told(self, kind: Kind, asked: Mapping[_Asked, object]) -> dict[str, list[Row]]:
         names = sorted({one.name for one in asked if one.kind is kind})
-        upto = {
-            one.known >> LANE: one.known & (1 << LANE) - 1 for one in sorted(asked, key=lambda one: one.known)
-        }
+        upto = {one.known >> LANE: one.known & BLOCK for one in sorted(asked, key=lambda one: one.known)}
         return told(self._client, kind, names, within(upto)) if names else {}
 
     def _assessed(

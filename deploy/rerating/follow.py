@@ -12,7 +12,7 @@ from clickhouse_connect.driver.client import Client
 
 from dashboards.library import files_of_version, network_of, newest_directory, versions_in_force
 from dashboards.queries import rows
-from deploy.blocks import LANE, STORES
+from deploy.blocks import BLOCK, LANE, STORES
 from deploy.rerating.charged import Charged
 from deploy.rerating.compare import Bools, Lines, Rated, beside, column_of, differing, rate_by, summed
 from deploy.rerating.read import Reader, Sample
@@ -143,7 +143,7 @@ class Follower:
         """Which of the run's rows counts for blocks."""
         seqs, of = np.unique(known, return_inverse=True)
         ways: Ints = np.array(
-            [counting(self.run, seq >> LANE, seq & (1 << LANE) - 1) for seq in seqs.tolist()], np.int64
+            [counting(self.run, seq >> LANE, seq & BLOCK) for seq in seqs.tolist()], np.int64
         )[of]
         return ways
 
@@ -152,20 +152,20 @@ class Follower:
         for seq in np.unique(sample.seqs).tolist():
             here = np.flatnonzero(sample.seqs == seq)
             found = beside(sample.take(here), after[here], unpriced[here])
-            _, network = self._rerater(self.run[counting(self.run, seq >> LANE, seq & (1 << LANE) - 1)])
+            _, network = self._rerater(self.run[counting(self.run, seq >> LANE, seq & BLOCK)])
             yield seq, _rows(self.version, seq, found, network)
 
     def _insert(self, seq: int, made: Encoded) -> None:
         """Insert a block's rows once; where an earlier attempt may have been under way, look afterwards."""
-        token = f"{self.version}-{seq >> 32}-{seq & 0xFFFFFFFF}"
+        token = f"{self.version}-{seq >> LANE}-{seq & BLOCK}"
         self._attempt(made, token)
-        if seq >> 32 in self._sure:
+        if seq >> LANE in self._sure:
             return
         for attempt in range(3):  # a token can outlive its rows when the store is killed in between
             if _count(self._reader, self.version, seq) == made.rows:
                 return
             self._attempt(made, f"{token}-again-{attempt}")
-        raise RuntimeError(f"block {seq >> 32}:{seq & 0xFFFFFFFF} of run {self.version} cannot be inserted")
+        raise RuntimeError(f"block {seq >> LANE}:{seq & BLOCK} of run {self.version} cannot be inserted")
 
     def _attempt(self, made: Encoded, token: str) -> None:
         self._writer.raw_insert(

@@ -12,7 +12,7 @@ import numpy as np
 from clickhouse_connect.driver.client import Client
 
 from dashboards.queries import rows
-from deploy.blocks import LANE
+from deploy.blocks import BLOCK, LANE
 from flows.lifecycle.volumes import Volumes
 from flows.rating.rerate import Coded, Ints, distinct
 from schemas.events import VolumesCounted
@@ -58,7 +58,7 @@ class Counts:
 
     def _held_in(self, looked: Ints) -> Ints:
         """How many records of counts the lanes had read with these blocks."""
-        lanes, blocks = looked >> LANE, looked & (1 << LANE) - 1
+        lanes, blocks = looked >> LANE, looked & BLOCK
         beyond = np.zeros(len(looked), np.int64)
         for lane in np.unique(lanes).tolist():
             mine, read = lanes == lane, self._read[lane]

@@ -31,7 +31,7 @@ from typing import Any
 import msgspec
 
 from flows.fees.current import FEES
-from schemas.events import OPERATIONS, REDIRECTED, RETURNED
+from schemas.events import GONE, OPERATIONS
 from schemas.limits import MOST_IDENTIFIER
 from schemas.money import parse_yuan
 from schemas.problems import NOT_TOML, Problem, not_toml
@@ -56,7 +56,7 @@ LATER = 1 << 62
 
 NUMBER = {code: number for number, code in enumerate(OPERATIONS)}
 """Operations as trails have them."""
-WATCHED = tuple(code for code in OPERATIONS if code not in (RETURNED, REDIRECTED))
+WATCHED = tuple(code for code in OPERATIONS if code not in GONE)
 """Scans after which a clock may run: a parcel that goes back or on is watched no more."""
 
 

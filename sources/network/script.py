@@ -11,11 +11,10 @@ import msgspec
 
 from schemas.events import (
     ENDS,
+    GONE,
     OPERATIONS,
     OUT_FOR_DELIVERY,
     PICKED_UP,
-    REDIRECTED,
-    RETURNED,
     SIGNED,
     Claim,
     Order,
@@ -35,8 +34,6 @@ Fate = Literal["accepted", "refused", "repeated"]
 
 CLASSES = {True: "hub_dws", False: "outlet_scale"}
 """Who weighs: by whether the site is a hub."""
-GONE = (RETURNED, REDIRECTED)
-"""Scans of parcels that go back or on."""
 LATEST = 46 * HOUR
 """How late a weighing comes at most: well within the age that lanes accept by default."""
 JUDGED_BY_LANES = ("time_in_future", "time_too_old", "conflicting_duplicate")
