@@ -16,7 +16,8 @@ from deploy.audit.report import Report
 from sinks.ddl import VIEWS
 from sinks.tables import TABLES
 
-_WORD = re.compile(r"\w+")
+_WORD = re.compile(r"'[^']*'|(\w+)")
+"""A word, or a text, which names no table: a fee may be called as a view is."""
 _CONTENT = """
 SELECT table, arrayStringConcat(arraySort(groupArray(hash_of_all_files))) FROM system.parts
 WHERE database = currentDatabase() AND active GROUP BY table"""
@@ -39,7 +40,7 @@ class Remembered:
 
     def raw_query(self, query: str, **more: Any) -> bytes:
         """Rows in the format that is asked for."""
-        words = {*_WORD.findall(query)}
+        words = {*_WORD.findall(query)}  # and "" for texts
         if not (self._touched | VIEWS.keys()).isdisjoint(words):
             return self._client.raw_query(query, **more)
         about = (self._content.get(table.name) for table in TABLES if table.name in words)
