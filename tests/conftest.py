@@ -38,5 +38,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_collection_finish() -> None:
-    """Thousands of tests that have been collected stay until the end: nobody need look at them for garbage."""
+    """Collected tests stay until the end: nobody need look at them for garbage, nor at everything else so often."""
     gc.freeze()
+    gc.set_threshold(100_000, 50, 100)
