@@ -1,5 +1,5 @@
 # make demo [SECONDS=30] [CHAOS=1] [RATE=100]    everything on this machine, live, with an audit at the end
-# make test [WORKERS=3]                          everything that is checked
+# make test [WORKERS=4]                          everything that is checked
 # make bench | soak                              measure; kill 200 processes and compare (minutes)
 # make lock | schemas | dashboards               after changing dependencies, schemas or dashboards
 
@@ -8,8 +8,8 @@
 PYTHON := $(shell for p in /usr/bin/python3.12 /usr/bin/python3.11 python3.12 python3.11 python3 python; do \
 	$$p -c 'import ensurepip, sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 13))' 2>/dev/null && echo $$p && break; done)
 BIN := .venv/bin
-# Test files run beside each other: most wait for processes of their own, so two cores have time for three.
-WORKERS := 3
+# Test files run beside each other: most wait for processes of their own, so two cores have time for four.
+WORKERS := 4
 READY := .venv/.ready
 
 # Tests and demos start hundreds of processes of ours: none should compile what another has compiled.
@@ -44,7 +44,7 @@ soak: $(READY)
 	$(BIN)/python -m tests.servers.install
 	$(BIN)/python -m tests.tariff.soak
 	WAYBOOK_VOLUME=20 $(BIN)/python -m pytest -k hostile tests/channels tests/payments tests/bills
-	WAYBOOK_VOLUME=5 $(BIN)/python -m pytest -k "order or seed or closes_move" tests/bills tests/lifecycle tests/storage
+	WAYBOOK_VOLUME=10 $(BIN)/python -m pytest -k "not hostile" tests/bills tests/lifecycle tests/storage tests/wallet
 	WAYBOOK_VOLUME=5 $(BIN)/python -m pytest tests/audit tests/rerating/test_identical.py
 	$(BIN)/python -m tests.crash.soak $(ARGS)
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.events import Event
@@ -19,7 +19,7 @@ from tests.channels.world import NOON
 from tests.payments.closes import close
 from tests.payments.world import decided, due, key, paid, refunded
 from tests.rating.material import scenarios
-from tests.volume import TIMES
+from tests.volume import examples
 
 CASES = scenarios("corrected_bills.csv")
 
@@ -171,7 +171,7 @@ FACTS = [
 EXPECTED = run(FACTS, 100)
 
 
-@settings(max_examples=40 * TIMES)
+@examples(20)
 @given(st.permutations([*FACTS, *FACTS[::3]]), st.sampled_from([1, 3, 100]))
 def test_the_order_of_a_bill_and_its_correction_does_not_matter(facts: list[Any], size: int) -> None:
     """Any order, any repetition, any blocks, restarts: the same books, exceptions and evidence."""

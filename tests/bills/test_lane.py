@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.money import parse_yuan
@@ -16,6 +16,7 @@ from sources.bills.verified import end_of
 from tests.bills.lane import not_believed, parts, with_bills
 from tests.channels.world import NOON
 from tests.payments.world import Books, cancelled, decided, due, key, paid, refunded, tick
+from tests.volume import examples
 
 TODAY = date(2025, 11, 11)
 FEE = "0.006"
@@ -319,7 +320,7 @@ def run(facts: list[Any], size: int) -> Any:
 EXPECTED = run(FACTS, 100)
 
 
-@settings(max_examples=40)
+@examples(20)
 @given(st.permutations([*FACTS, *FACTS[::3]]), st.sampled_from([1, 3, 100]))
 def test_the_order_of_bills_notifications_and_dues_does_not_matter(facts: list[Any], size: int) -> None:
     """Any order, any repetition, any blocks, restarts: the same books, exceptions and evidence."""

@@ -5,7 +5,7 @@ from functools import cache
 
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from flows.lifecycle.process import Lifecycle
@@ -13,6 +13,7 @@ from schemas import topics
 from schemas.events import DeadLetter, DeadLetterReplayed, Event, Tick
 from schemas.times import DAY, HOUR
 from tests.lifecycle.world import BOOK, START, WAYBILL, Book, events_of, order, scan, tariff, weight
+from tests.volume import examples
 
 WHOLE = "订单 揽收 网点秤2.6 发件 分拨DWS2.5 到件 派件 签收"
 
@@ -87,7 +88,7 @@ FACTS = [
 ]
 
 
-@settings(max_examples=150)
+@examples(75)
 @given(
     st.lists(
         st.one_of(
@@ -123,7 +124,7 @@ def soon() -> Book:
     return Book().take(*events_of(SOON))
 
 
-@settings(max_examples=60)
+@examples(30)
 @given(st.permutations(events_of(SOON)), st.integers(1, 70))
 def test_any_order_over_many_days_ends_in_the_same_books(story: list[Event], days: int) -> None:
     """The first fact comes in time, each other one days after the one before; none is finished without all."""

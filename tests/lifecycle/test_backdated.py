@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from flows.lifecycle import process
@@ -17,6 +17,7 @@ from schemas.events import Event, TariffPublished, TariffWithdrawn
 from schemas.times import DAY, HOUR
 from tests.lifecycle.fees import priced, story_of
 from tests.lifecycle.world import BOOK, START, Book, events_of, order, tariff, text
+from tests.volume import examples
 
 with (Path(__file__).parents[1] / "scenarios" / "backdated.csv").open(encoding="utf-8", newline="") as _file:
     CASES = list(csv.DictReader(_file))
@@ -170,7 +171,7 @@ def as_told() -> Book:
     return Book((changed(BOOKS[0]), changed(BOOKS[1]), changed(BOOKS[2]))).take(*STORY)
 
 
-@settings(max_examples=60, deadline=None)
+@examples(30)
 @given(st.data())
 def test_whenever_books_come_the_same_is_charged(data: st.DataObject) -> None:
     """Facts in any order, the books in between anywhere: in the end the last book's prices stand."""

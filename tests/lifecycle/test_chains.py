@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas import topics
@@ -14,6 +14,7 @@ from schemas.events import Event, Scan
 from schemas.times import DAY, HOUR
 from tests.lifecycle.world import SITES, START, WAYBILL, Book, events_of, network, order, scan
 from tests.rating.material import scenarios
+from tests.volume import examples
 
 RULES = """
 [[rule]]
@@ -213,7 +214,7 @@ def _expected(story: list[Event], at: int) -> dict[str, tuple[str, int]]:
     return found
 
 
-@settings(max_examples=150)
+@examples(75)
 @given(st.integers(0, 2**32), st.data())
 def test_open_breaches_are_a_function_of_the_scans_and_of_data_time(seed: int, data: st.DataObject) -> None:
     luck = random.Random(seed)
@@ -245,7 +246,7 @@ def test_open_breaches_are_a_function_of_the_scans_and_of_data_time(seed: int, d
     ), opened
 
 
-@settings(max_examples=40)
+@examples(20)
 @given(st.integers(0, 2**32), st.integers(0, 8), st.integers(1, 3))
 def test_a_restart_anywhere_changes_no_row(seed: int, stop: int, epochs: int) -> None:
     luck = random.Random(seed)

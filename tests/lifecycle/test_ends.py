@@ -4,7 +4,7 @@ from functools import cache
 from itertools import pairwise
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas import topics
@@ -14,6 +14,7 @@ from schemas.times import DAY, HOUR
 from tests.lifecycle.fees import PRICES, SHARED, TWO_HUBS, priced, story_of
 from tests.lifecycle.test_chains import RULES, now
 from tests.lifecycle.world import START, WAYBILL, Book, events_of, network, tariff, text
+from tests.volume import examples
 
 WEEK = START + 7 * DAY
 
@@ -55,7 +56,7 @@ def as_told(story: str) -> tuple[object, ...]:
 
 
 @pytest.mark.parametrize("story", STORIES)
-@settings(max_examples=30)
+@examples(15)
 @given(data=st.data())
 def test_any_order_and_repetition_ends_in_the_same_books(story: str, data: st.DataObject) -> None:
     events = story_of(story)

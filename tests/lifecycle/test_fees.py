@@ -5,7 +5,7 @@ from functools import cache
 from itertools import pairwise
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from flows.fees.current import FEES, TEXTS
@@ -29,6 +29,7 @@ from tests.lifecycle.fees import (
 )
 from tests.lifecycle.world import BOOK, START, WAYBILL, Book, events_of, order, scan, tariff, weight
 from tests.rating.material import scenarios
+from tests.volume import examples
 
 CASES = scenarios("fees.csv")
 
@@ -87,7 +88,7 @@ def as_told(text: str) -> Book:
 
 
 @pytest.mark.parametrize("text", STORIES)
-@settings(max_examples=60)
+@examples(30)
 @given(data=st.data())
 def test_any_order_and_repetition_ends_in_the_same_books(text: str, data: st.DataObject) -> None:
     story = story_of(text)
@@ -106,7 +107,7 @@ def test_any_order_and_repetition_ends_in_the_same_books(text: str, data: st.Dat
     check_books(book)
 
 
-@settings(max_examples=30)
+@examples(15)
 @given(data=st.data())
 def test_a_restart_anywhere_changes_no_byte(data: st.DataObject) -> None:
     story = story_of(data.draw(st.sampled_from(STORIES)))
@@ -183,7 +184,7 @@ def test_many_more_fees_are_charged_posted_and_waited_for() -> None:
 
 
 @pytest.mark.parametrize("text", STORIES)
-@settings(max_examples=8)
+@examples(8)
 @given(data=st.data())
 def test_any_order_and_a_restart_end_in_the_same_books_of_many_fees(text: str, data: st.DataObject) -> None:
     story = story_of(text)

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client import REGISTRY
 
@@ -29,6 +29,7 @@ from tests.lifecycle.world import (
     weight,
 )
 from tests.rating.material import scenarios
+from tests.volume import examples
 
 CASES = scenarios("parcels.csv")
 WHOLE = "订单 揽收 网点秤2.6 发件 分拨DWS2.5 到件 派件 签收"
@@ -90,7 +91,7 @@ def as_told(number: int) -> Book:
     return Book().take(*STORIES[number]).tick(START + 70 * HOUR)
 
 
-@settings(max_examples=120)
+@examples(60)
 @given(st.sampled_from(range(len(STORIES))), st.data())
 def test_any_order_and_repetition_ends_in_the_same_books(number: int, data: st.DataObject) -> None:
     story, expected = STORIES[number], as_told(number)
@@ -244,7 +245,7 @@ def test_what_breaks_a_rule_is_kept_aside_once(reason: str, record: Event | byte
     assert book.result_of("SHC") == Decimal("4.5500")
 
 
-@settings(max_examples=300)
+@examples(150)
 @given(
     st.sampled_from((topics.ORDERS.name, topics.DEVICES.name, topics.CONTROL.name, topics.TICKS.name)),
     st.binary(),
@@ -327,7 +328,7 @@ def test_different_weights_and_places_are_shown() -> None:
     assert [row["status"] for row in book.rows["weight_case"]] == ["opened"]
 
 
-@settings(max_examples=40)
+@examples(20)
 @given(st.data())
 def test_a_restart_anywhere_changes_no_byte(data: st.DataObject) -> None:
     """Snapshot, restore and go on: the same digests as without."""

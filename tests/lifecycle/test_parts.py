@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 from backports import zstd
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from flows.engine.block import Block, Records
@@ -30,6 +30,7 @@ from schemas.times import HOUR
 from tests.lifecycle.test_published import SHRUNK, directory
 from tests.lifecycle.world import BOOK, START, Book, events_of, network, tariff
 from tests.storage.world import Store
+from tests.volume import examples
 from tests.wallet.world import Bank
 
 WHOLE = "订单 揽收 网点秤2.6 发件 分拨DWS2.5 到件 派件 签收"
@@ -94,7 +95,7 @@ def test_a_lane_that_restarts_in_between_goes_on() -> None:
     assert book.refused() == []
 
 
-@settings(deadline=None, max_examples=50)
+@examples(25)
 @given(data=st.data())
 def test_publications_that_mix_and_repeat_end_in_the_same_books(data: st.DataObject) -> None:
     """In a lane, over restarts, and for who looks before publishing."""
@@ -258,7 +259,7 @@ def test_a_directory_is_in_force_from_its_last_part_on() -> None:
     assert (book.lifecycle.save_documents(), book.refused()) == (before, [])
 
 
-@settings(deadline=None, max_examples=30)
+@examples(15)
 @given(data=st.data())
 def test_every_flow_has_the_same_directory_whatever_order_its_parts_come_in(data: st.DataObject) -> None:
     """Twice, over restarts and between a book's parts, too; and who looks before publishing."""

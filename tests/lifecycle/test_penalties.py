@@ -5,7 +5,7 @@ from functools import cache
 from itertools import pairwise
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas import topics
@@ -15,6 +15,7 @@ from tests.lifecycle.fees import PRICES, priced, story_of
 from tests.lifecycle.test_fees import check_books
 from tests.lifecycle.world import START, WAYBILL, Book, network, tariff
 from tests.rating.material import scenarios
+from tests.volume import examples
 
 RULES = """
 [[rule]]
@@ -192,7 +193,7 @@ def as_told(text: str) -> Book:
 
 
 @pytest.mark.parametrize("text", STORIES)
-@settings(max_examples=60)
+@examples(30)
 @given(data=st.data())
 def test_any_order_and_repetition_ends_in_the_same_books(text: str, data: st.DataObject) -> None:
     events = story(text)
@@ -217,7 +218,7 @@ def test_any_order_and_repetition_ends_in_the_same_books(text: str, data: st.Dat
     ) - (Decimal(3) if "罚false_sign" in text else 0)
 
 
-@settings(max_examples=25)
+@examples(25)
 @given(st.sampled_from(STORIES), st.integers(0, 8))
 def test_a_restart_anywhere_changes_no_row(text: str, stop: int) -> None:
     events = story(text)

@@ -5,7 +5,7 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas import topics
@@ -16,7 +16,7 @@ from tests.lifecycle.test_fees import check_books
 from tests.lifecycle.world import START, Book, events_of, text
 from tests.rating.material import scenarios
 from tests.storage.world import Store, moment, story, tariff
-from tests.volume import TIMES
+from tests.volume import examples
 
 CASES = scenarios("periods.csv")
 FIRST = date(2025, 11, 11)
@@ -85,7 +85,7 @@ def test_scenario(case: dict[str, str]) -> None:
 WORDS = ("订单", "揽收", "网点秤2.6", "签收", "分拨DWS3.5@2", "订单4.0@5", "改判2.8@6")
 
 
-@settings(max_examples=50 * TIMES)
+@examples(25)
 @given(st.permutations(WORDS), st.sets(st.integers(0, len(WORDS)), max_size=3), st.integers(1, 9))
 def test_closes_move_what_is_booked_and_change_no_amount(
     words: list[str], moments: set[int], restarted: int

@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from flows.lifecycle.parcel import Parcel
@@ -18,6 +18,7 @@ from tests.lifecycle.recalling import recall_of
 from tests.lifecycle.test_backdated import changed, recalls
 from tests.lifecycle.test_penalties import RULES, penalties, punishing, story
 from tests.lifecycle.world import BOOK, START, WAYBILL, Book, events_of, order, scan, tariff, text, weight
+from tests.volume import examples
 
 WHOLE = "订单 揽收 网点秤2.6 发件 分拨DWS2.5 到件 派件 签收"
 LATER = START + 30 * DAY
@@ -309,7 +310,7 @@ LATE = [
 ]
 
 
-@settings(max_examples=60, deadline=None)
+@examples(30)
 @given(st.data())
 def test_late_facts_and_recalls_in_any_order_end_in_the_same_books(data: st.DataObject) -> None:
     """Facts after the horizon in any order and twice, the parcel brought back anywhere and more than once."""

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas import topics
@@ -17,7 +17,7 @@ from schemas.identity import version_of
 from schemas.times import DAY, HOUR
 from tests.lifecycle.world import NETWORK_FILES, START, Book, events_of, order, text
 from tests.rating.material import scenarios
-from tests.volume import TIMES
+from tests.volume import examples
 
 TRANSFERS, ADDRESSES = scenarios("transfers.csv"), scenarios("addresses.csv")
 COUNTIES = (
@@ -134,7 +134,7 @@ def _told_in_order(story: tuple[Event, ...]) -> Book:
     return _ended(play(world(), list(story)))
 
 
-@settings(max_examples=100 * TIMES)
+@examples(50)
 @given(st.data())
 def test_any_order_around_a_transfer_ends_in_the_same_books(data: st.DataObject) -> None:
     """Parcels' events in any order and repeated; the topic of control keeps its own order."""
@@ -154,7 +154,7 @@ def test_any_order_around_a_transfer_ends_in_the_same_books(data: st.DataObject)
     assert book.refused() == []
 
 
-@settings(max_examples=40)
+@examples(20)
 @given(st.data())
 def test_a_restart_anywhere_changes_no_byte(data: st.DataObject) -> None:
     story = steps(data.draw(st.sampled_from(STORIES)))

@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas import topics
@@ -13,6 +13,7 @@ from schemas.events import Event
 from schemas.times import DAY, HOUR
 from tests.lifecycle.world import BOOK, START, WAYBILL, Book, decision, events_of, order, tariff
 from tests.rating.material import scenarios
+from tests.volume import examples
 
 TOML = BOOK["book.toml"]
 DWS = 'class = "hub_dws"\nadopt = "at_once"\n'
@@ -155,7 +156,7 @@ STORIES = [
 ]
 
 
-@settings(max_examples=120)
+@examples(60)
 @given(st.data())
 def test_any_order_and_repetition_ends_in_the_same_weight_case_and_books(data: st.DataObject) -> None:
     policy = data.draw(st.sampled_from(sorted(POLICIES)))
@@ -178,7 +179,7 @@ def test_any_order_and_repetition_ends_in_the_same_weight_case_and_books(data: s
     assert book.refused() == []
 
 
-@settings(max_examples=40)
+@examples(20)
 @given(st.data())
 def test_a_restart_with_open_cases_changes_no_byte(data: st.DataObject) -> None:
     policy = data.draw(st.sampled_from(sorted(POLICIES)))

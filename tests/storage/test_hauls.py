@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from dashboards.words import FEES as LABELS
@@ -27,6 +27,7 @@ from tests.storage.world import (
     tariff,
     yuan,
 )
+from tests.volume import examples
 
 CASES = scenarios("hauls.csv")
 MONTH = "C-FISH:2025-11"
@@ -70,7 +71,7 @@ COUNTS = [
 ]
 
 
-@settings(max_examples=40)
+@examples(20)
 @given(st.sets(st.sampled_from(WORDS)), st.sets(st.sampled_from(range(3))), st.randoms(use_true_random=False))
 def test_any_order_and_repetition_end_in_the_same_books(
     heard: set[str], counted: set[int], chance: random.Random

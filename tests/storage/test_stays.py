@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from dashboards.words import FEES as LABELS
@@ -30,7 +30,7 @@ from tests.storage.world import (
     tick,
     yuan,
 )
-from tests.volume import TIMES
+from tests.volume import examples
 
 CASES = scenarios("stays.csv")
 
@@ -90,7 +90,7 @@ STEPS = st.lists(
 )
 
 
-@settings(max_examples=40 * TIMES)
+@examples(20)
 @given(st.sets(st.sampled_from(WORDS)), STEPS, st.randoms(use_true_random=False))
 def test_any_order_and_repetition_end_in_the_same_books(
     heard: set[str], steps: list[str], chance: random.Random

@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from flows.engine.messages import OutOfOrderError
@@ -22,6 +22,7 @@ from schemas.times import DAY, HOUR
 from tests.lifecycle.world import START, text
 from tests.rating.material import scenarios
 from tests.storage.world import PARTIES
+from tests.volume import examples
 from tests.wallet.world import (
     OTHER,
     PARTITIONS,
@@ -118,7 +119,7 @@ def asked(draw: st.DrawFn) -> list[Command]:
     return made
 
 
-@settings(max_examples=150)
+@examples(75)
 @given(st.data())
 def test_any_interleaving_is_exact_and_never_spends_what_is_not_there(data: st.DataObject) -> None:
     posts, commands = data.draw(POSTS), data.draw(asked())
@@ -141,7 +142,7 @@ def test_any_interleaving_is_exact_and_never_spends_what_is_not_there(data: st.D
     holds_together(bank)
 
 
-@settings(max_examples=60)
+@examples(30)
 @given(POSTS, st.lists(AMOUNTS, max_size=5), st.data())
 def test_the_order_of_what_cannot_be_refused_does_not_matter(
     posts: list[Post], top_ups: list[int], data: st.DataObject
@@ -172,7 +173,7 @@ def test_repeated_and_replayed_messages_change_nothing() -> None:
         bank.block((topics.POSTINGS.name, 0, message(9, [(PARTY, "transit", -7, 0)], part=2)))
 
 
-@settings(max_examples=60)
+@examples(30)
 @given(st.data())
 def test_a_lane_that_is_killed_goes_on_where_it_was(data: st.DataObject) -> None:
     posts, commands = data.draw(POSTS), data.draw(asked())
