@@ -10,8 +10,10 @@ import os
 import runpy
 import subprocess
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 LIBRARIES = [
@@ -46,7 +48,8 @@ class Forked:
         log.touch()
         given = (list(words), str(log), dict(environment), first)
         self._process = _FORKS.Process(target=_run, args=given, daemon=True)
-        self._process.start()
+        with _nameless():
+            self._process.start()
         self.pid = self._process.pid or 0
 
     @property
@@ -77,6 +80,16 @@ class Forked:
     def kill(self) -> None:
         """End it at once."""
         self._process.kill()
+
+
+@contextmanager
+def _nameless() -> Iterator[None]:
+    """Whoever starts a process is nobody, for the library would have it import again what runs here (a soak, say)."""
+    main, sys.modules["__main__"] = sys.modules["__main__"], ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = main
 
 
 def _run(words: list[str], log: str, environment: dict[str, str], first: Callable[[], Any]) -> None:

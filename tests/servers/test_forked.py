@@ -2,6 +2,7 @@
 
 import signal
 import subprocess
+import sys
 import time
 from importlib import import_module
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.servers.forked import LIBRARIES, Forked
+from tests.servers.install import ROOT
 from tests.servers.process import die_with_parent
 
 SLEEPER = """
@@ -50,6 +52,27 @@ def test_a_signal_ends_it_and_is_told(module: str, tmp_path: Path) -> None:
     process.send_signal(signal.SIGKILL)
     assert process.wait(30) == -signal.SIGKILL
     process.kill()
+
+
+STARTER = """
+import sys
+from pathlib import Path
+from tests.servers.forked import Forked
+print("runs as", __name__, flush=True)
+home = Path(sys.argv[1])
+process = Forked(["sleeper_of_a_test", "ends"], home / "server.log", {"OWN": "set", "PYTHONPATH": sys.argv[1]}, list)
+print(process.wait(30), flush=True)
+"""
+
+
+@pytest.mark.usefixtures("module")
+def test_a_program_that_starts_it_is_not_imported_by_it(tmp_path: Path) -> None:
+    (tmp_path / "starter_of_a_test.py").write_text(STARTER)
+    command = [sys.executable, "-m", "starter_of_a_test", str(tmp_path)]
+    own = {"PYTHONPATH": f"{ROOT}:{tmp_path}"}
+    ran = subprocess.run(command, env=own, text=True, capture_output=True, check=False)
+    assert (ran.stdout.splitlines(), ran.stderr) == (["runs as __main__", "7"], "")
+    assert "complaint" in (tmp_path / "server.log").read_text()
 
 
 @pytest.mark.parametrize("library", LIBRARIES)
