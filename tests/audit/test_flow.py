@@ -23,6 +23,7 @@ from flows.fees.model import OF_STORES, Fees
 from schemas.events import (
     BalanceMoved,
     Event,
+    HandoverWithdrawn,
     PartiesMerged,
     PartyTransferred,
     TariffPublished,
@@ -137,6 +138,11 @@ CHANGES: tuple[tuple[int, Event], ...] = (
     (4, PartyTransferred(id="c4", time=world.START, outlet="SH1", party="SH2", from_day=day(2))),
     (5, PartyTransferred(id="c5", time=world.START, outlet="BJ1", party="P1", from_day=day(0))),
     (5, PartyTransferred(id="refused", time=world.START, outlet="GZ1", party="nobody", from_day=day(1))),
+    (1, PartyTransferred(id="w1", time=world.START, outlet="SH2", party="P1", from_day=day(1))),
+    (4, HandoverWithdrawn(id="w2", time=world.START, handover="w1")),
+    (2, PartiesMerged(id="w3", time=world.START, absorbed="GZ1", into="SH2", from_day=day(1))),
+    (2, HandoverWithdrawn(id="w4", time=world.START, handover="w3")),
+    (2, PartyTransferred(id="w5", time=world.START, outlet="GZ1", party="P1", from_day=day(2))),
 )
 
 
@@ -211,7 +217,7 @@ def test_outlets_change_hands(empty: Client, seed: int, lanes: int) -> None:
     report, data_time = play(empty, seed, books, lanes=lanes, hands=hands)
     assert report.passed, report.to_text()
     (changes,) = empty.query("SELECT count() FROM operator").result_rows[0]
-    assert changes == 5
+    assert changes == 10
     parties = {row[0] for row in empty.query("SELECT DISTINCT payer FROM charge").result_rows}
     assert {"P1", "SH2", "XA2"} <= parties
     empty.command("ALTER TABLE charge UPDATE payer = 'SH1' WHERE payer = 'P1' SETTINGS mutations_sync = 2")
