@@ -8,7 +8,7 @@ from datetime import date
 import msgspec
 
 from flows.governance.network import Network
-from flows.governance.operators import Change, Operators, RefusedChangeError, told
+from flows.governance.operators import Change, Operators, RefusedChangeError, outlet_of, told
 from flows.journal.moves import Move, Totals, broken_rule, differences, totals_of
 from flows.journal.rules import TransferRules
 from flows.lifecycle.intake import RefusedError
@@ -51,9 +51,25 @@ class Hands(msgspec.Struct):
             after = operators.after(event, network, self.open_day)
         except RefusedChangeError as error:
             raise RefusedError("transfer_refused", str(error)) from error
+        self._check_moved(event, operators, after)
         self.changes.append(event)
         self._accept(event)
         return after
+
+    def _check_moved(self, event: Change, operators: Operators, after: Operators) -> None:
+        """What went over with an outlet has gone to its party: no later word says that this is another.
+
+        The outlet that took it over may change hands from the same day: then both do, unless balances are there.
+        """
+        stand = set(after.handovers())
+        for one in operators.handovers():
+            day = date_of(one.day)
+            if key_of(one.outlet, day) in self.moved and one not in stand:
+                raise RefusedError(
+                    "transfer_refused",
+                    f"{one.outlet} went to {one.party} on {day}, and its balances with it: {outlet_of(event)} can "
+                    "change hands from the next day on",
+                )
 
     def withdraw(self, event: HandoverWithdrawn, operators: Operators) -> tuple[Change, Operators]:
         """What is taken back, and the history without it. Raises RefusedError."""

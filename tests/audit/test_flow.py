@@ -146,6 +146,10 @@ CHANGES: tuple[tuple[int, Event], ...] = (
 )
 
 
+LAST = 4
+"""Days after the start, the day with which the parcels of seed 81 end."""
+
+
 def _by_block() -> dict[int, list[Event]]:
     hands: dict[int, list[Event]] = {}
     for block, change in CHANGES:
@@ -193,6 +197,41 @@ def test_what_went_over_stays_whatever_is_announced_later(empty: Client) -> None
     report, _ = play(empty, 81, books, rich=True, hands={0: [there, back]}, later=later)
     assert report.passed, report.to_text()
     assert moved(empty, "1005", "P1") != 0
+
+
+def test_outlets_and_their_takers_change_hands_on_one_day(empty: Client) -> None:
+    """Whoever announces it first; an outlet that is absorbed goes on with the other."""
+    hands = [
+        PartyTransferred(id="c1", time=world.START, outlet="SH1", party="SH2", from_day=day(1)),
+        PartyTransferred(id="c2", time=world.START, outlet="SH2", party="SH1", from_day=day(1)),
+        PartiesMerged(id="c3", time=world.START, absorbed="XA1", into="XA2", from_day=day(1)),
+        PartiesMerged(id="c4", time=world.START, absorbed="XA2", into="BJ1", from_day=day(1)),
+        PartyTransferred(id="c5", time=world.START, outlet="BJ1", party="P1", from_day=day(1)),
+        PartiesMerged(id="c6", time=world.START, absorbed="GZ1", into="BJ1", from_day=day(1)),
+    ]
+    books = [(0, world.tariff("one", rich=True))]
+    report, _ = play(
+        empty, 81, books, rich=True, hands={block: hands[block : block + 1] for block in range(6)}
+    )
+    assert report.passed, report.to_text()
+    gone = empty.query("SELECT DISTINCT outlet, former, party FROM balance_moved ORDER BY outlet").result_rows
+    others = [(outlet, outlet, "P1") for outlet in ("BJ1", "GZ1", "XA1", "XA2")]
+    assert gone == sorted([*others, ("SH1", "SH1", "SH2"), ("SH2", "SH2", "SH1")])
+
+
+def test_what_went_over_today_goes_nowhere_else_today(empty: Client) -> None:
+    """The merger's day is the last, on which balances go over."""
+    merged = PartiesMerged(id="c1", time=world.START, absorbed="XA1", into="XA2", from_day=day(LAST))
+    later = [
+        PartyTransferred(id="c2", time=world.START, outlet="XA2", party="P1", from_day=day(LAST)),
+        PartyTransferred(id="c3", time=world.START, outlet="XA2", party="P1", from_day=day(LAST + 1)),
+    ]
+    books = [(0, world.tariff("one", rich=True))]
+    report, data_time = play(empty, 81, books, rich=True, hands={0: [merged]}, later=later)
+    assert date_of(business_day(data_time)) == day(LAST)
+    assert report.passed, report.to_text()
+    refused = empty.query("SELECT reason, event_id FROM dead_letter WHERE reason = 'transfer_refused'")
+    assert refused.result_rows == [("transfer_refused", "c2")]
 
 
 def test_what_a_province_is_owed_as_one_stays_with_it(empty: Client, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -22,11 +22,12 @@ from schemas.events import (
     PartyTransferred,
 )
 from schemas.identity import version_of
-from schemas.times import DAY, HOUR
+from schemas.times import DAY, HOUR, date_of, day_of
 from tests.lifecycle.world import NETWORK_FILES, START, Book, events_of, order, text
 from tests.rating.material import scenarios
 from tests.volume import TIMES
 
+LATER = day_of(date(2025, 11, 20))
 TRANSFERS, ADDRESSES = scenarios("transfers.csv"), scenarios("addresses.csv")
 COUNTIES = (
     "310115,浦东新区,county,310000\n310104,徐汇区,county,310000\n610103,碑林区,county,610000\n"
@@ -342,6 +343,26 @@ def test_no_balance_goes_over_by_what_was_withdrawn() -> None:
     play(book, [*steps("撤回:转让:SHC>无锡:11-12"), wrong])
     assert book.refused() == ["move_refused"]
     assert stands(book, "无锡", *OPEN) == {}
+
+
+@pytest.mark.parametrize("gives_away", ["转让:SHA>无锡:11-12", "转让:SHA>SHC:11-12", "合并:SHA>XAB:11-12"])
+def test_who_took_an_outlet_over_changes_hands_with_it_unless_balances_are_there(gives_away: str) -> None:
+    absorbed = "订单 揽收@1 网点秤9@2 签收@3 合并:SHC>SHA:11-12"
+    later = msgspec.structs.replace(change(gives_away), time=START + DAY)
+    both = play(world(), [*steps(absorbed), later])
+    assert both.refused() == []
+    assert both.lifecycle.operators.of("SHC", LATER) == both.lifecycle.operators.of("SHA", LATER) != "SHA"
+    book = play(world(), steps(absorbed))
+    play(book, [move(book, "m1", party="SHA", time=START + DAY), later])
+    assert book.refused() == ["transfer_refused"]
+    assert stands(book, "SHA", "1101", "2101") == {"1101": Decimal(12), "2101": Decimal("-17.20")}
+    assert isinstance(later, PartyTransferred | PartiesMerged)
+    play(book, [msgspec.structs.replace(later, id="next", from_day=date(2025, 11, 13))])
+    assert len(book.refused()) == 1
+    assert [(one.former, date_of(one.day)) for one in book.lifecycle.operators.handovers()][-1] == (
+        "SHA",
+        date(2025, 11, 13),
+    )
 
 
 def test_a_transfer_before_any_directory_is_refused() -> None:
