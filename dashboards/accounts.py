@@ -62,7 +62,11 @@ SERVED = f"""
 WITH {NEWEST_DIRECTORY}
 SELECT county, county_name FROM area WHERE (seq, version) IN newest AND outlet = {{party:String}} ORDER BY county"""
 HANDED_OVER = """
-SELECT kind, party, first_day FROM operator WHERE outlet = {party:String} ORDER BY first_day, seq, line"""
+SELECT kind, party, first_day, next = 'handover_withdrawn' AS withdrawn FROM (
+    SELECT seq, line, kind, party, first_day, leadInFrame(toString(kind)) OVER (
+        PARTITION BY first_day ORDER BY seq, line ROWS BETWEEN CURRENT ROW AND UNBOUNDED FOLLOWING) AS next
+    FROM operator WHERE outlet = {party:String}
+) WHERE kind != 'handover_withdrawn' ORDER BY first_day, seq, line"""
 MOVED_DAYS = """
 SELECT min(business_date) AS first, max(business_date) AS last FROM account_movement
 WHERE party = {party:String} HAVING count() > 0"""
@@ -217,7 +221,7 @@ def membership(client: Client, party: str) -> Membership:
 
 
 def handed_over(client: Client, party: str) -> list[Row]:
-    """Changes of hands of an outlet, in order of days: to which party, from which day on."""
+    """Changes of hands of an outlet, in order of days: to which party, from which day on, and whether not at all."""
     return rows(client, HANDED_OVER, party=party)
 
 

@@ -176,11 +176,12 @@ _EVENTS = Labels(
 
 
 def handover(row: Mapping[str, Any]) -> str:
-    """A change of hands of an outlet."""
+    """A change of hands of an outlet, or one that was announced and withdrawn."""
     day, party = row["first_day"], row["party"]
+    told = f"{day} 起由 {party} 经营: run by it from that day on"
     if row["kind"] == "parties_merged":
-        return f"{day} 起并入 {party}: absorbed by it from that day on"
-    return f"{day} 起由 {party} 经营: run by it from that day on"
+        told = f"{day} 起并入 {party}: absorbed by it from that day on"
+    return f"{told} （已撤回 withdrawn）" if row["withdrawn"] else told
 
 
 def movement(row: Mapping[str, Any], asked: Mapping[str, Mapping[str, Any]]) -> str:

@@ -22,7 +22,7 @@ GROUPS = {
     "network": ("publish-network",),
     "tariffs": ("tariff", "publish-tariff"),
     "virtual_accounts": ("balance", "statement", "ledger", "ask", "trial-balance"),
-    "handovers": ("transfer-outlet", "merge-outlets", "move-balances", "parties"),
+    "handovers": ("transfer-outlet", "merge-outlets", "withdraw-handover", "move-balances", "parties"),
     "books": ("books",),
     "weight_cases": ("weight-cases", "decide-weight"),
     "volumes": ("volumes",),

@@ -29,14 +29,20 @@ NEWEST = "SELECT max(business_date) FROM charge HAVING count() > 0"
 
 def operators(client: Client) -> Operators:
     """The history of who runs which outlet."""
-    made: list[Change] = []
+    made: dict[tuple[str, date], Change] = {}
     for name, kind, outlet, party, first, at in client.query(CHANGES).result_rows:
         time = int(at.timestamp() * 1000)
-        if kind == "parties_merged":
-            made.append(PartiesMerged(id=name, time=time, absorbed=outlet, into=party, from_day=first))
+        if kind == "handover_withdrawn":
+            del made[outlet, first]
+        elif kind == "parties_merged":
+            made[outlet, first] = PartiesMerged(
+                id=name, time=time, absorbed=outlet, into=party, from_day=first
+            )
         else:
-            made.append(PartyTransferred(id=name, time=time, outlet=outlet, party=party, from_day=first))
-    return Operators.of_changes(tuple(made))
+            made[outlet, first] = PartyTransferred(
+                id=name, time=time, outlet=outlet, party=party, from_day=first
+            )
+    return Operators.of_changes(tuple(made.values()))
 
 
 def tree(client: Client, at: date | None = None) -> str:

@@ -1,4 +1,4 @@
-"""Outlets change hands: the change is checked and published, and what stands open goes over.
+"""Outlets change hands: the change is checked and published or taken back, and what stands open goes over.
 
 No lane knows a party's whole balance. So it is asked of ClickHouse here, as of the blocks that are complete, and
 comes back to the lanes as an event. What is said is always the total that should have gone over, so that saying it
@@ -18,7 +18,7 @@ from deploy.outlets import CHARGES_OF
 from deploy.publish import published, send_control
 from flows.fees.current import FEES
 from flows.governance.network import Network
-from flows.governance.operators import Change, Handover, Operators
+from flows.governance.operators import Change, Handover, Operators, outlet_of, told
 from flows.journal.moves import MOVED, Totals, differences
 from flows.journal.rules import TransferRules
 from flows.lifecycle.handover import Hands, key_of
@@ -28,6 +28,7 @@ from flows.lifecycle.shelf import Directories
 from schemas import topics
 from schemas.events import (
     BalanceMoved,
+    HandoverWithdrawn,
     NetworkPart,
     NetworkPublished,
     OpenBalance,
@@ -68,12 +69,27 @@ class Known(msgspec.Struct):
     hands: Hands
     operators: Operators
 
-    def accept(self, change: Change) -> None:
-        """Take a change as the lanes will. Raises LookupError with the broken rule."""
+    def accept(self, event: Change | HandoverWithdrawn) -> None:
+        """Take a change, or that one is withdrawn, as the lanes will. Raises LookupError with the broken rule."""
         try:
-            self.operators = self.hands.change(change, self.operators, self.network)
+            self.operators = _after(event, self.hands, self.operators, self.network)
         except RefusedError as error:
             raise LookupError(error.detail) from error
+
+    def name(self, kind: str, *about: str) -> str:
+        """An announcement's id: another one for the same that was announced before and withdrawn."""
+        made = content_id(kind, *about)
+        while made in self.hands.withdrawn:
+            made = content_id(kind, made)
+        return made
+
+
+def _after(
+    event: Change | HandoverWithdrawn, hands: Hands, operators: Operators, network: Network | None
+) -> Operators:
+    if isinstance(event, HandoverWithdrawn):
+        return hands.withdraw(event, operators)[1]
+    return hands.change(event, operators, network)
 
 
 def known(settings: Settings) -> Known:
@@ -86,8 +102,8 @@ def known(settings: Settings) -> Known:
             if isinstance(event, NetworkPublished):
                 found = directory_after(event, found)
                 documents.network = event
-            elif isinstance(event, PartyTransferred | PartiesMerged) and hands.is_new(event):
-                operators = hands.change(event, operators, found)
+            elif isinstance(event, Change | HandoverWithdrawn) and hands.is_new(event):
+                operators = _after(event, hands, operators, found)
             elif isinstance(event, BalanceMoved) and hands.is_new(event):
                 hands.move(event, operators, FEES.rules.transfer)
         except (RefusedError, DocumentError):
@@ -105,49 +121,84 @@ def data_time(settings: Settings) -> int:
 
 def transfer(settings: Settings, outlet: str, party: str, first: date | None, by: str, reason: str) -> str:
     """Publish that an outlet goes to a party; what was done, for people. Raises LookupError."""
-    now = data_time(settings)
-    day = first or date_of(business_day(now))
+    at, now = data_time(settings), known(settings)
+    day = first or date_of(business_day(at))
     event = PartyTransferred(
-        id=content_id("transferred", outlet, party, str(day)),
-        time=now,
+        id=now.name("transferred", outlet, party, str(day)),
+        time=at,
         outlet=outlet,
         party=party,
         from_day=day,
         by=by,
         reason=reason,
     )
-    return _publish(settings, event, f"{outlet} goes to {party} on {day}")
+    return _publish(settings, now, event)
 
 
 def merge(settings: Settings, outlet: str, into: str, first: date | None, by: str, reason: str) -> str:
     """Publish that an outlet becomes part of another; what was done, for people. Raises LookupError."""
-    now = data_time(settings)
-    day = first or date_of(business_day(now))
+    at, now = data_time(settings), known(settings)
+    day = first or date_of(business_day(at))
     event = PartiesMerged(
-        id=content_id("merged", outlet, into, str(day)),
-        time=now,
+        id=now.name("merged", outlet, into, str(day)),
+        time=at,
         absorbed=outlet,
         into=into,
         from_day=day,
         by=by,
         reason=reason,
     )
-    return _publish(settings, event, f"{outlet} becomes part of {into} on {day}")
+    return _publish(settings, now, event)
 
 
-def _publish(settings: Settings, event: Change, what: str) -> str:
-    now = known(settings)
+def _publish(settings: Settings, now: Known, event: Change) -> str:
     if event.id in now.hands.seen:
-        return f"{what}: this is published already"
+        return f"{told(event)}: this is published already"
     now.accept(event)
     send_control(settings, event)
-    return f"{what}: published"
+    return f"{told(event)}: published"
+
+
+def withdraw(settings: Settings, outlet: str, first: date | None, by: str, reason: str) -> str:
+    """Publish that what was announced of an outlet does not take place; what was done, for people.
+
+    `first`: its first business day; None: the only one that is still to come. Raises LookupError.
+    """
+    at, now = data_time(settings), known(settings)
+    change = _announced(now, outlet, first, date_of(business_day(at)))
+    now.accept(
+        event := HandoverWithdrawn(
+            id=content_id("withdrawn", change.id, str(at)), time=at, handover=change.id, by=by, reason=reason
+        )
+    )
+    send_control(settings, event)
+    return f"{told(change)}: withdrawn"
+
+
+def _announced(now: Known, outlet: str, first: date | None, today: date) -> Change:
+    """What was announced of an outlet for a day, be it withdrawn. Raises LookupError."""
+    standing = [one for one in now.operators.changes if outlet_of(one) == outlet]
+    if first is None:
+        found = [one for one in standing if one.from_day > today]
+    else:
+        found = [one for one in standing if one.from_day == first] or [
+            one for one in now.hands.withdrawn.values() if (outlet_of(one), one.from_day) == (outlet, first)
+        ][-1:]
+    if not found:
+        raise LookupError(f"no handover of {outlet} is announced" + (f" for {first}" if first else ""))
+    if len(found) > 1:
+        days = " or ".join(f"--from {one.from_day}" for one in found)
+        raise LookupError(f"{outlet} changes hands more than once: say which is withdrawn, {days}")
+    return found[0]
 
 
 def move(settings: Settings, client: Client, outlet: str = "", by: str = "") -> list[str]:
     """Publish what has to go over by now: of one outlet's handovers, or (empty) of all. Lines for people."""
-    events, lines = due(known(settings), client, data_time(settings), outlet, by)
+    now = known(settings)
+    events, lines = due(now, client, data_time(settings), outlet, by)
     send_control(settings, *events)
+    gone = [one for one in now.hands.withdrawn.values() if outlet in ("", outlet_of(one))]
+    lines += [f"{told(one)}: withdrawn, nothing goes over" for one in gone]
     return lines or [f"there are no handovers of {outlet}" if outlet else "there are no handovers"]
 
 

@@ -579,6 +579,19 @@ class PartiesMerged(Dated, frozen=True, kw_only=True, tag="parties_merged"):
     reason: Annotated[str, Meta(max_length=1024)] = ""
 
 
+class HandoverWithdrawn(Dated, frozen=True, kw_only=True, tag="handover_withdrawn"):
+    """An announced transfer or merger does not take place. Topic `waybook.control`, partition 0.
+
+    It comes before the handover's first business date. What should have been said is announced anew, under another id.
+    From that date on an outlet goes back by another handover.
+    """
+
+    handover: Name
+    """Id of the `PartyTransferred` or `PartiesMerged`."""
+    by: Word = ""
+    reason: Annotated[str, Meta(max_length=1024)] = ""
+
+
 class OpenBalance(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What stands open on an account, debits less credits, in the former party's book or in headquarters'."""
 
@@ -761,6 +774,7 @@ ControlEvent = (
     | NetworkPart
     | PartyTransferred
     | PartiesMerged
+    | HandoverWithdrawn
     | BalanceMoved
     | VolumesCounted
     | CostIncurred
@@ -791,6 +805,7 @@ AnyEvent = (
     | NetworkPart
     | PartyTransferred
     | PartiesMerged
+    | HandoverWithdrawn
     | BalanceMoved
     | VolumesCounted
     | CostIncurred

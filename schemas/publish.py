@@ -34,6 +34,7 @@ CARRIES: dict[str, tuple[type[events.Event], ...]] = {
         events.NetworkPart,
         events.PartyTransferred,
         events.PartiesMerged,
+        events.HandoverWithdrawn,
         events.BalanceMoved,
         events.VolumesCounted,
         events.CostIncurred,

@@ -422,10 +422,16 @@ OPERATOR = Table(
     (
         *SEQ,
         Column("change_id", TEXT, "id of the event"),
-        Column("kind", WORD, "party_transferred, parties_merged"),
+        Column(
+            "kind", WORD, "party_transferred, parties_merged; handover_withdrawn: one of these is taken back"
+        ),
         Column("outlet", TEXT, "the outlet that goes over"),
         Column("party", TEXT, "transferred: the new party; merged: the outlet that it goes into"),
-        Column("first_day", DATE, "from this business day on"),
+        Column(
+            "first_day",
+            DATE,
+            "from this business day on; withdrawn: what was announced of the outlet for that day",
+        ),
         Column("published_at", TIME),
         Column("published_by", TEXT),
         Column("reason", TEXT),

@@ -112,7 +112,7 @@ def read_eras(store: Store, log: Log, counts: Sequence[Count], found: Findings) 
     beginnings = sorted(documents | {one.offset for one in changes} | {one.offset for one in counts})
     read: dict[tuple[int, str, int], Book | None] = {}
     for beginning in beginnings:
-        hands = Hands(tuple(change for change in changes if change.offset <= beginning))
+        hands = Hands.of([change for change in changes if change.offset <= beginning])
         volumes = holding(counts, beginning)
         if beginning not in documents:
             eras.append(msgspec.structs.replace(eras[-1], hands=hands, volumes=volumes))

@@ -1,6 +1,6 @@
-"""Who runs an outlet when, by the auditor's own reading of the changes of hands."""
+"""Who runs an outlet when, by the auditor's own reading of the changes of hands and of what was taken back of them."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -20,7 +20,7 @@ class Change(msgspec.Struct, frozen=True):
 
     seq: int
     change_id: str
-    merges: bool
+    kind: str
     outlet: str
     party: str
     day: int
@@ -28,16 +28,47 @@ class Change(msgspec.Struct, frozen=True):
     offset: int
     """Of its record on the control topic."""
 
+    @property
+    def merges(self) -> bool:
+        """Whether an outlet is absorbed by another."""
+        return self.kind == "parties_merged"
+
+    @property
+    def withdraws(self) -> bool:
+        """Whether this says that what was announced of the outlet for that day does not take place."""
+        return self.kind == "handover_withdrawn"
+
+    def takes_back(self, other: "Change") -> bool:
+        """Whether it is about another one."""
+        return self.withdraws and (self.outlet, self.party, self.day) == (
+            other.outlet,
+            other.party,
+            other.day,
+        )
+
 
 class Hands(msgspec.Struct, frozen=True):
-    """All changes of hands that have been published by some moment, in order of publication."""
+    """What has been published of changes of hands by some moment, in order of publication."""
 
+    said: tuple[Change, ...] = ()
     changes: tuple[Change, ...] = ()
+    """Those that were not withdrawn."""
+
+    @classmethod
+    def of(cls, said: Sequence[Change]) -> "Hands":
+        """What stands of all that was said."""
+        standing: list[Change] = []
+        for one in said:
+            if one.withdraws:
+                standing = [other for other in standing if not one.takes_back(other)]
+            else:
+                standing.append(one)
+        return cls(tuple(said), tuple(standing))
 
     @property
     def outlets(self) -> set[str]:
-        """Outlets that change hands at some time."""
-        return {change.outlet for change in self.changes}
+        """Outlets of which it was ever said that they change hands."""
+        return {one.outlet for one in self.said}
 
     def party(self, outlet: str, day: int) -> str:
         """Who runs an outlet on a day: the newest change that has come by then decides."""
@@ -59,14 +90,14 @@ class Hands(msgspec.Struct, frozen=True):
 def read_changes(store: Store) -> list[Change]:
     """Table `operator`."""
     rows = store.rows(
-        "SELECT seq, change_id, kind = 'parties_merged' AS merges, outlet, party, first_day AS day, "
+        "SELECT seq, change_id, kind, outlet, party, first_day AS day, "
         "toUnixTimestamp64Milli(published_at) AS published, offset FROM $operator ORDER BY seq, line"
     )
     return [
         Change(
             row["seq"],
             row["change_id"],
-            bool(row["merges"]),
+            row["kind"],
             row["outlet"],
             row["party"],
             row["day"],
@@ -78,20 +109,40 @@ def read_changes(store: Store) -> list[Change]:
 
 
 def check_changes(hands: Hands) -> Check:
-    """Changes of an outlet come in order of days, on the open day or later, and none after it was absorbed."""
-    found = Findings("changes_of_hands", "网点转让与合并按日期先后，不早于开放日")
-    newest: dict[str, Change] = {}
-    for change in hands.changes:
+    """Changes of an outlet come in order of days, on the open day or later, and none after it was absorbed.
+
+    One is withdrawn once, before its day.
+    """
+    found = Findings("changes_of_hands", "网点转让与合并按日期先后，不早于开放日，撤回早于其生效日")
+    for n, change in enumerate(hands.said):
         found.seen += 1
-        before = newest.get(change.outlet)
-        if before is not None and (before.merges or before.day >= change.day):
-            found.add(f"{change.change_id}: {change.outlet} was given away by {before.change_id} before")
-        if change.day < (change.published + EAST_8) // DAY:
-            found.add(f"{change.change_id}: the day was over when it was published")
-        if change.party in (change.outlet, HQ, CUSTOMER) and (change.merges or change.party != change.outlet):
-            found.add(f"{change.change_id}: {change.party} cannot take {change.outlet} over")
-        newest[change.outlet] = change
+        wrongs = _wrong_withdrawal if change.withdraws else _wrong_change
+        for wrong in wrongs(change, Hands.of(hands.said[:n]).changes):
+            found.add(f"{change.change_id}: {wrong}")
     return found.check("changes")
+
+
+def _wrong_withdrawal(change: Change, standing: Sequence[Change]) -> Iterator[str]:
+    if not any(change.takes_back(other) for other in standing):
+        yield f"{change.outlet} was not to go to {change.party} then"
+    if change.day <= _open(change):
+        yield "the day had come when it was withdrawn"
+
+
+def _wrong_change(change: Change, standing: Sequence[Change]) -> Iterator[str]:
+    before = [other for other in standing if other.outlet == change.outlet][-1:]
+    for one in before:
+        if one.merges or one.day >= change.day:
+            yield f"{change.outlet} was given away by {one.change_id} before"
+    if change.day < _open(change):
+        yield "the day was over when it was published"
+    if change.party in (change.outlet, HQ, CUSTOMER) and (change.merges or change.party != change.outlet):
+        yield f"{change.party} cannot take {change.outlet} over"
+
+
+def _open(change: Change) -> int:
+    """The day on which it was published."""
+    return (change.published + EAST_8) // DAY
 
 
 _HAS = "has({{changing:Array(String)}}, toString({}))"
@@ -132,7 +183,7 @@ def check_parties(store: Store, hands: Hands) -> Check:
     found = Findings("parties", "付款方与收款方符合费用定义及网点当日的经营方")
     found.seen = store.count("charge")
     changing = sorted(hands.outlets)
-    prefixes = [Hands(hands.changes[:n]) for n in range(len(hands.changes) + 1)]
+    prefixes = [Hands.of(hands.said[:n]) for n in range(len(hands.said) + 1)]
     for first, last in store.ranges("charge", 1_000_000):
         found.rows(store.rows(_STRANGE, first=first, last=last, changing=changing))
         for row in store.rows(_CHANGING, first=first, last=last, changing=changing) if changing else ():

@@ -25,6 +25,21 @@ def merge_outlets(arguments: argparse.Namespace) -> int:
     return _hand_over(arguments, transfers.merge)
 
 
+def withdraw_handover(arguments: argparse.Namespace) -> int:
+    """A transfer or merger that was announced does not take place; before its first day."""
+    about = arguments.outlet, arguments.first, arguments.by, arguments.reason
+    try:
+        sys.stdout.write(transfers.withdraw(settings_of(arguments), *about) + "\n")
+    except LookupError as error:
+        return _refused(error)
+    return 0
+
+
+def _refused(error: LookupError) -> int:
+    sys.stderr.write(f"refused, nothing is published: {error.args[0]}\n")
+    return 1
+
+
 def _hand_over(arguments: argparse.Namespace, changing: Changing | None = None) -> int:
     settings = settings_of(arguments)
     try:
@@ -35,8 +50,7 @@ def _hand_over(arguments: argparse.Namespace, changing: Changing | None = None) 
             sys.stdout.write(changing(settings, *about) + "\n")
         lines = transfers.move(settings, store_of(arguments), arguments.outlet, arguments.by)
     except LookupError as error:
-        sys.stderr.write(f"refused, nothing is published: {error.args[0]}\n")
-        return 1
+        return _refused(error)
     sys.stdout.write("".join(f"{line}\n" for line in lines))
     return 0
 
@@ -53,7 +67,7 @@ def parties_(arguments: argparse.Namespace) -> int:
 
 
 def add(command: Command) -> None:
-    """transfer-outlet, merge-outlets, move-balances, parties."""
+    """transfer-outlet, merge-outlets, withdraw-handover, move-balances, parties."""
     for name, run in (("transfer-outlet", transfer_outlet), ("merge-outlets", merge_outlets)):
         one = command(name, run)
         one.add_argument("outlet", help="the outlet that goes over")
@@ -61,11 +75,18 @@ def add(command: Command) -> None:
         whom = "the new party" if to == "--to" else "the outlet that goes on"
         one.add_argument(to, dest="whom", default="", help=whom)
         one.set_defaults(option=f"{to}, {whom}")
-        one.add_argument("--from", dest="first", type=day, help="first business day, 2026-01-31")
-        one.add_argument("--by", default=os.environ.get("USER", ""), help="who decided it")
-        one.add_argument("--reason", default="")
+        _about(one)
         one.add_argument("--again", action="store_true", help="only move what is open by now")
+    one = command("withdraw-handover", withdraw_handover)
+    one.add_argument("outlet", help="the outlet that would have gone over")
+    _about(one)
     one = command("move-balances", move_balances)
     one.add_argument("outlet", nargs="?", default="", help="only this outlet's")
     one.add_argument("--by", default=os.environ.get("USER", ""))
     command("parties", parties_).add_argument("--at", type=day, help="a day; default: the newest")
+
+
+def _about(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--from", dest="first", type=day, help="its first business day, 2026-01-31")
+    command.add_argument("--by", default=os.environ.get("USER", ""), help="who decided it")
+    command.add_argument("--reason", default="")

@@ -7,6 +7,7 @@ import msgspec
 import numpy as np
 
 from deploy.rerating.read import Sample
+from deploy.rerating.uncounted import Uncounted
 from flows.governance.network import Network
 from flows.rating.rerate import UNPRICED, Coded, Ints, Rerater, distinct
 
@@ -127,6 +128,7 @@ class Comparison:
     def __init__(self, by: Sequence[str], network: Network) -> None:
         self.by = tuple(by)
         self.groups: dict[Group, Sums] = {}
+        self.uncounted = Uncounted()
         self._lines = Lines(network)
 
     def add(self, found: Rated) -> None:

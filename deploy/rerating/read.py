@@ -49,6 +49,8 @@ class Sample(msgspec.Struct, frozen=True):
     """The block in which the charge was made: a reversal's is that of the charge that it takes back."""
     keys: Ints
     """What was charged, by hash: waybill, fee and part."""
+    uncounted: Ints
+    """1 where no count said how many parcels the customer had had in the month; 0 where no price asks, too."""
 
     def take(self, rows: Ints) -> "Sample":
         """Some rows."""
@@ -60,6 +62,7 @@ class Sample(msgspec.Struct, frozen=True):
             self.seqs[rows],
             self.known[rows],
             self.keys[rows],
+            self.uncounted[rows],
         )
 
 
@@ -298,8 +301,9 @@ def _made(found: pa.Table, facts: frozenset[str], counts: Counts | None) -> Samp
     if "hubs" in facts:
         known["hubs"] = _read(coded("hubs"), lambda text: tuple(text.split("|")) if text else ())
     customers, days = known["customer"], whole("day")
+    uncounted = np.zeros(len(days), np.int64)
     if counts is not None:
-        known["month_parcels"] = counts.of(days, customers, whole("looked"))
+        known["month_parcels"], uncounted = counts.of(days, customers, whole("looked"))
     charges = Charges(
         coded("fee"),
         whole("tariff"),
@@ -318,6 +322,7 @@ def _made(found: pa.Table, facts: frozenset[str], counts: Counts | None) -> Samp
         whole("seq"),
         whole("known"),
         whole("key"),
+        uncounted,
     )
 
 

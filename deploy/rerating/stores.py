@@ -248,6 +248,7 @@ def sample_of(
         nothing if seqs is None else seqs,
         nothing if known is None else known,
         keys,
+        nothing,
     )
 
 

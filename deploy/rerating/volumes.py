@@ -16,6 +16,7 @@ from deploy.blocks import BLOCK, LANE
 from flows.lifecycle.volumes import Volumes
 from flows.rating.rerate import Coded, Ints, distinct
 from schemas.events import VolumesCounted
+from schemas.times import date_of
 from schemas.topics import CONTROL
 
 COUNTS = """
@@ -49,12 +50,21 @@ class Counts:
             self._held.append(Volumes(dict(taken.days)))
         self._offsets = np.array(offsets, np.int64)
 
-    def of(self, days: Ints, customers: Coded, looked: Ints) -> Coded:
-        """Each row's parcels in the month so far; `looked`: the block (`seq`) in which a row was rated last."""
+    def of(self, days: Ints, customers: Coded, looked: Ints) -> tuple[Coded, Ints]:
+        """Each row's parcels in the month so far, and 1 where a customer has days before in it and no count says so.
+
+        `looked`: the block (`seq`) in which a row was rated last.
+        """
         held = self._held_in(looked)
         first, of = distinct([days, customers.codes, held])
         told = zip(days[first].tolist(), customers.codes[first].tolist(), held[first].tolist(), strict=True)
-        return Coded(of, [self._held[n].of(customers.values[who], day)[0] for day, who, n in told])
+        parcels, lacking = [], []
+        for day, who, n in told:
+            customer = customers.values[who]
+            so_many, count = self._held[n].of(customer, day)
+            parcels.append(so_many)
+            lacking.append(customer != "" and count == "" and date_of(day).day > 1)
+        return Coded(of, parcels), np.array(lacking, np.int64)[of]
 
     def _held_in(self, looked: Ints) -> Ints:
         """How many records of counts the lanes had read with these blocks."""

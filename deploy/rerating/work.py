@@ -12,6 +12,7 @@ from clickhouse_connect.driver.client import Client
 from deploy.rerating.compare import Comparison, Group, Sums, rated
 from deploy.rerating.read import NO_CHARGE, Days, Reader, Where
 from deploy.rerating.stores import Stores, in_months, of_stores
+from deploy.rerating.uncounted import Uncounted, days_by_month, uncounted
 from flows.fees.current import FEES
 from flows.fees.model import OF_STORES, Fees
 from flows.governance.network import Network
@@ -55,18 +56,20 @@ class Answers:
     def __init__(self, asked: Question) -> None:
         self._asked = asked
         self._after = rerater(asked.books, asked.network, asked.fees)
+        self._by_month = days_by_month(self._after.tariffs, asked.fees)
         client = asked.connect()
         self._reader = Reader(client, self._after.facts, asked.network.hubs)
         assessor = Assessor(self._after.tariffs, asked.network, asked.fees)
         self._stores = Stores(client, asked.where, assessor, of_stores(client))
 
-    def part(self, part: int, parts: int) -> dict[Group, Sums]:
-        """The sums of one part of the charges."""
+    def part(self, part: int, parts: int) -> tuple[dict[Group, Sums], Uncounted]:
+        """The sums of one part of the charges, and of whose no parcels were counted."""
         found = Comparison(self._asked.by, self._asked.network)
-        found.add(rated(self._reader.in_force(self._asked.where, part, parts), self._after))
+        sample = self._reader.in_force(self._asked.where, part, parts)
+        found.add(rated(sample, self._after))
         for some in self._stores.part(part, parts):
             found.add(some)
-        return found.groups
+        return found.groups, uncounted(sample, self._by_month)
 
 
 def compare(asked: Question, progress: Progress, processes: int = 0) -> Comparison:
@@ -75,19 +78,20 @@ def compare(asked: Question, progress: Progress, processes: int = 0) -> Comparis
     comparison = Comparison(asked.by, asked.network)
     several = min(processes or (os.cpu_count() or 1) + 1, parts, MOST)
     answers = _beside(asked, parts, several) if several > 1 else _alone(asked, parts)
-    for done, groups in enumerate(answers, 1):
+    for done, (groups, lacking) in enumerate(answers, 1):
         comparison.merge(groups)
+        comparison.uncounted.add(lacking)
         progress(done, parts)
     return comparison
 
 
-def _alone(asked: Question, parts: int) -> Iterator[dict[Group, Sums]]:
+def _alone(asked: Question, parts: int) -> Iterator[tuple[dict[Group, Sums], Uncounted]]:
     answers = Answers(asked)
     for part in range(parts):
         yield answers.part(part, parts)
 
 
-def _beside(asked: Question, parts: int, processes: int) -> Iterator[dict[Group, Sums]]:
+def _beside(asked: Question, parts: int, processes: int) -> Iterator[tuple[dict[Group, Sums], Uncounted]]:
     """The parts in order, each from one of several processes."""
     pool = ProcessPoolExecutor(processes, get_context("spawn"), _begin, (asked,))
     try:
@@ -105,7 +109,7 @@ def _begin(asked: Question) -> None:
     _answers.append(Answers(asked))
 
 
-def _part(part: int, parts: int) -> dict[Group, Sums]:
+def _part(part: int, parts: int) -> tuple[dict[Group, Sums], Uncounted]:
     return _answers[0].part(part, parts)
 
 

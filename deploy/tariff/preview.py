@@ -38,6 +38,8 @@ def agreed(
         return True
     asked = Question(partial(connect, LONG), of_touched(prices, FEES), after, network, ["fee"])
     found = compare(asked, progress())
+    for remark in found.uncounted.told():
+        _say(remark)
     total = found.total
     priced = {table.fee for book in after for table in book.tables}
     if waits := waiting(client, {fee: days for fee, days in prices.items() if fee in priced}, FEES):

@@ -60,6 +60,8 @@ def what_if(arguments: argparse.Namespace, connect: Connect, settings: Settings)
     if not found.groups:
         sys.stdout.write("no charges in this period\n")
         return 0
+    for remark in found.uncounted.told():
+        sys.stderr.write(f"{remark}\n")
     for line in told(found, network, arguments.rows):
         sys.stdout.write(f"{line}\n")
     if arguments.csv is not None:

@@ -1,6 +1,6 @@
 """Who runs an outlet on which business day: by itself, until it is transferred or absorbed by another.
 
-The history grows by published events alone, in the order of their topic, and only towards later days; whether an
+The history changes by published events alone, in the order of their topic, and only for days to come; whether an
 event is accepted depends on it, the directory and what was accepted before. So every lane comes to the same.
 """
 
@@ -68,6 +68,10 @@ class Operators(msgspec.Struct, frozen=True):
         self._check(change, outlet_of(change), network, max(open_day, business_day(change.time)))
         return Operators.of_changes((*self.changes, change))
 
+    def without(self, change: Change) -> "Operators":
+        """The history as if a change had not been announced; those that come after it stand."""
+        return Operators.of_changes(tuple(one for one in self.changes if one.id != change.id))
+
     @classmethod
     def of_changes(cls, changes: tuple[Change, ...]) -> "Operators":
         """The history of changes that were accepted."""
@@ -125,6 +129,13 @@ class Operators(msgspec.Struct, frozen=True):
 def outlet_of(change: Change) -> str:
     """The outlet whose party changes."""
     return change.outlet if isinstance(change, PartyTransferred) else change.absorbed
+
+
+def told(change: Change) -> str:
+    """A change in words: what becomes of the outlet, and when."""
+    if isinstance(change, PartyTransferred):
+        return f"{change.outlet} goes to {change.party} on {change.from_day}"
+    return f"{change.absorbed} becomes part of {change.into} on {change.from_day}"
 
 
 def _day(step: tuple[int, str]) -> int:

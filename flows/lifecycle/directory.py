@@ -6,7 +6,7 @@ from flows.governance.network import Network, city_of
 from flows.governance.operators import Change, outlet_of
 from flows.governance.parties import masked
 from flows.journal.moves import Move
-from schemas.events import PartyTransferred, VolumesCounted
+from schemas.events import HandoverWithdrawn, PartyTransferred, VolumesCounted
 from schemas.times import day_of
 from sinks import columns
 from sinks.columns import Made
@@ -57,22 +57,22 @@ def parties(networks: Sequence[Network]) -> dict[str, Made] | None:
     }
 
 
-def changes(accepted: Sequence[tuple[Change, int]]) -> dict[str, Made] | None:
-    """Table `operator`: accepted transfers and mergers, with the offsets of their records."""
+def changes(accepted: Sequence[tuple[Change | HandoverWithdrawn, Change, int]]) -> dict[str, Made] | None:
+    """Table `operator`: accepted transfers, mergers and withdrawals (with what they take back), records' offsets."""
     if not accepted:
         return None
-    rows, offset = zip(*accepted, strict=True)
+    events, rows, offset = zip(*accepted, strict=True)
     return {
-        "change_id": columns.texts([one.id for one in rows]),
-        "kind": columns.spelled([str(one.__struct_config__.tag) for one in rows]),
+        "change_id": columns.texts([one.id for one in events]),
+        "kind": columns.spelled([str(one.__struct_config__.tag) for one in events]),
         "outlet": columns.texts([outlet_of(one) for one in rows]),
         "party": columns.texts(
             [one.party if isinstance(one, PartyTransferred) else one.into for one in rows]
         ),
         "first_day": columns.dates(columns.ints([day_of(one.from_day) for one in rows])),
-        "published_at": columns.times(columns.ints([one.time for one in rows])),
-        "published_by": columns.texts([one.by for one in rows]),
-        "reason": columns.texts([one.reason for one in rows]),
+        "published_at": columns.times(columns.ints([one.time for one in events])),
+        "published_by": columns.texts([one.by for one in events]),
+        "reason": columns.texts([one.reason for one in events]),
         "offset": columns.numbers(columns.ints(offset), "uint64"),
     }
 

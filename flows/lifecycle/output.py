@@ -13,6 +13,7 @@ from flows.rating.tariffs import Tariffs
 from schemas.events import (
     CostIncurred,
     CostWithdrawn,
+    HandoverWithdrawn,
     NetworkPublished,
     TariffPublished,
     TariffWithdrawn,
@@ -234,8 +235,8 @@ class Output(msgspec.Struct):
     """Tariffs that went out of force, in order: charges of this block may have been made by them."""
     operators: list[tuple[int, Operators]] = []
     """From which charge on which history of the outlets' parties was in force; the first from 0."""
-    changes: list[tuple[Change, int]] = []
-    """Accepted changes of hands."""
+    changes: list[tuple[Change | HandoverWithdrawn, Change, int]] = []
+    """Accepted changes of hands, each beside itself, and withdrawals beside what they take back."""
     moves: list[Move] = []
     costs: list[CostIncurred | CostWithdrawn] = []
     """Accepted costs and withdrawals; `bookings`: what they book."""

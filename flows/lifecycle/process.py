@@ -55,6 +55,7 @@ from schemas.events import (
     DeadLetterReplayed,
     DocumentPart,
     Event,
+    HandoverWithdrawn,
     NetworkPart,
     NetworkPublished,
     Order,
@@ -563,15 +564,25 @@ class Lifecycle:
     def _change_hands(self, change: Change, came: Came) -> None:
         """An outlet goes to another party: what is charged for its days is taken back and charged anew."""
         hands = self.documents.hands
-        if not hands.is_new(change):
-            return
-        after = hands.change(change, self.operators, self.network)
+        if hands.is_new(change):
+            after = hands.change(change, self.operators, self.network)
+            self.output.changes.append((change, change, came.offset))
+            self._hand_over(change.id, after)
+
+    def _withdraw_handover(self, event: HandoverWithdrawn, came: Came) -> None:
+        """It does not take place: what is charged for its days already goes back likewise."""
+        hands = self.documents.hands
+        if hands.is_new(event):
+            change, after = hands.withdraw(event, self.operators)
+            self.output.changes.append((event, change, came.offset))
+            self._hand_over(event.id, after)
+
+    def _hand_over(self, cause: str, after: Operators) -> None:
         keys = sorted(self._affected(after))
         for key in keys:
-            self._take_back(self._touch(key, self.ring.records[key]), change.id, after)
+            self._take_back(self._touch(key, self.ring.records[key]), cause, after)
         self.operators = after
         self.output.operators.append((len(self.output.charges), after))
-        self.output.changes.append((change, came.offset))
         self._look_at(keys)
 
     def _affected(self, after: Operators) -> list[str]:
@@ -579,8 +590,8 @@ class Lifecycle:
         before = self.operators
         outlets = {
             outlet
-            for outlet, history in after.histories.items()
-            if before.histories.get(outlet, ()) != history
+            for outlet in before.histories.keys() | after.histories.keys()
+            if before.histories.get(outlet) != after.histories.get(outlet)
         }
         return [
             key
@@ -842,6 +853,7 @@ _HANDLE: dict[tuple[str, type[Event]], _Handle] = {
     (topics.CONTROL.name, NetworkPart): Lifecycle._gather,
     (topics.CONTROL.name, PartyTransferred): Lifecycle._change_hands,
     (topics.CONTROL.name, PartiesMerged): Lifecycle._change_hands,
+    (topics.CONTROL.name, HandoverWithdrawn): Lifecycle._withdraw_handover,
     (topics.CONTROL.name, BalanceMoved): Lifecycle._move_balances,
     (topics.CONTROL.name, TariffWithdrawn): Lifecycle._withdraw_tariff,
     (topics.CONTROL.name, VolumesCounted): Lifecycle._count_volumes,

@@ -16,7 +16,14 @@ from typing import Protocol
 import msgspec
 
 from schemas import topics
-from schemas.events import ControlEvent, NetworkPublished, PartiesMerged, PartyTransferred, TariffPublished
+from schemas.events import (
+    ControlEvent,
+    HandoverWithdrawn,
+    NetworkPublished,
+    PartiesMerged,
+    PartyTransferred,
+    TariffPublished,
+)
 from schemas.identity import version_of
 from schemas.parts import messages_of
 from schemas.settings import Settings
@@ -320,11 +327,26 @@ def published(files: dict[str, str]) -> TariffPublished:
 
 
 def changes_of_hands(world: World) -> tuple[ControlEvent, ...]:
-    """What becomes of the two busiest outlets: one is sold on the next day, the other joins a third a day later."""
-    busiest = sorted(world.outlets, key=lambda site: (-world.volume[site.code], site.code))[:3]
-    sold, absorbed, into = (site.code for site in busiest)
+    """What becomes of the two busiest outlets: one is sold on the next day, the other joins a third a day later.
+
+    First the wrong one was said to be sold.
+    """
+    busiest = sorted(world.outlets, key=lambda site: (-world.volume[site.code], site.code))[:4]
+    sold, absorbed, into, wrong = (site.code for site in busiest)
     day = date_of(business_day(START))
     return (
+        PartyTransferred(
+            id=f"sold-{wrong}",
+            time=START,
+            outlet=wrong,
+            party=SUCCESSOR,
+            from_day=day + timedelta(days=1),
+            by="总部",
+            reason="转让",
+        ),
+        HandoverWithdrawn(
+            id=f"not-sold-{wrong}", time=START, handover=f"sold-{wrong}", by="总部", reason="网点写错"
+        ),
         PartyTransferred(
             id=f"sold-{sold}",
             time=START,

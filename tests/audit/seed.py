@@ -119,6 +119,8 @@ BEFORE = (T0 + SHANGHAI_OFFSET) // DAY - 1
 """The day before anything happens."""
 DAY_OF_HANDOVER = (T0 + 2 * DAY + SHANGHAI_OFFSET) // DAY
 CHANGE = {"change_id": "c1", "kind": "party_transferred", "outlet": "OUT1", "party": "P9", "reason": "sold"}
+WRONG = {"outlet": "OUT2", "party": "OUT1", "first_day": DAY_OF_HANDOVER}
+"""A merger that was announced and taken back."""
 MOVE: Values = {
     "move_id": "m1",
     "outlet": "OUT1",
@@ -446,7 +448,11 @@ def write(writer: Writer) -> None:
         ],
         "party": [{"version": NETWORK, "party": "P9", "kind": "outlet", "first_day": 0, "last_day": 65_535}],
         "operator": [
-            CHANGE | {"first_day": DAY_OF_HANDOVER, "published_at": T0, "published_by": "me", "offset": 2}
+            CHANGE | {"first_day": DAY_OF_HANDOVER, "published_at": T0, "published_by": "me", "offset": 2},
+            *(
+                WRONG | {"change_id": name, "kind": kind, "published_at": T0, "offset": 3}
+                for name, kind in (("c2", "parties_merged"), ("c3", "handover_withdrawn"))
+            ),
         ],
         "fee": list(_fees()),
         "posting_rule": list(_posting_rules()),

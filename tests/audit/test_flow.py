@@ -23,6 +23,7 @@ from flows.fees.model import OF_STORES, Fees
 from schemas.events import (
     BalanceMoved,
     Event,
+    HandoverWithdrawn,
     PartiesMerged,
     PartyTransferred,
     TariffPublished,
@@ -137,7 +138,16 @@ CHANGES: tuple[tuple[int, Event], ...] = (
     (4, PartyTransferred(id="c4", time=world.START, outlet="SH1", party="SH2", from_day=day(2))),
     (5, PartyTransferred(id="c5", time=world.START, outlet="BJ1", party="P1", from_day=day(0))),
     (5, PartyTransferred(id="refused", time=world.START, outlet="GZ1", party="nobody", from_day=day(1))),
+    (1, PartyTransferred(id="w1", time=world.START, outlet="SH2", party="P1", from_day=day(1))),
+    (4, HandoverWithdrawn(id="w2", time=world.START, handover="w1")),
+    (2, PartiesMerged(id="w3", time=world.START, absorbed="GZ1", into="SH2", from_day=day(1))),
+    (2, HandoverWithdrawn(id="w4", time=world.START, handover="w3")),
+    (2, PartyTransferred(id="w5", time=world.START, outlet="GZ1", party="P1", from_day=day(2))),
 )
+
+
+LAST = 4
+"""Days after the start, the day with which the parcels of seed 81 end."""
 
 
 def _by_block() -> dict[int, list[Event]]:
@@ -189,6 +199,41 @@ def test_what_went_over_stays_whatever_is_announced_later(empty: Client) -> None
     assert moved(empty, "1005", "P1") != 0
 
 
+def test_outlets_and_their_takers_change_hands_on_one_day(empty: Client) -> None:
+    """Whoever announces it first; an outlet that is absorbed goes on with the other."""
+    hands = [
+        PartyTransferred(id="c1", time=world.START, outlet="SH1", party="SH2", from_day=day(1)),
+        PartyTransferred(id="c2", time=world.START, outlet="SH2", party="SH1", from_day=day(1)),
+        PartiesMerged(id="c3", time=world.START, absorbed="XA1", into="XA2", from_day=day(1)),
+        PartiesMerged(id="c4", time=world.START, absorbed="XA2", into="BJ1", from_day=day(1)),
+        PartyTransferred(id="c5", time=world.START, outlet="BJ1", party="P1", from_day=day(1)),
+        PartiesMerged(id="c6", time=world.START, absorbed="GZ1", into="BJ1", from_day=day(1)),
+    ]
+    books = [(0, world.tariff("one", rich=True))]
+    report, _ = play(
+        empty, 81, books, rich=True, hands={block: hands[block : block + 1] for block in range(6)}
+    )
+    assert report.passed, report.to_text()
+    gone = empty.query("SELECT DISTINCT outlet, former, party FROM balance_moved ORDER BY outlet").result_rows
+    others = [(outlet, outlet, "P1") for outlet in ("BJ1", "GZ1", "XA1", "XA2")]
+    assert gone == sorted([*others, ("SH1", "SH1", "SH2"), ("SH2", "SH2", "SH1")])
+
+
+def test_what_went_over_today_goes_nowhere_else_today(empty: Client) -> None:
+    """The merger's day is the last, on which balances go over."""
+    merged = PartiesMerged(id="c1", time=world.START, absorbed="XA1", into="XA2", from_day=day(LAST))
+    later = [
+        PartyTransferred(id="c2", time=world.START, outlet="XA2", party="P1", from_day=day(LAST)),
+        PartyTransferred(id="c3", time=world.START, outlet="XA2", party="P1", from_day=day(LAST + 1)),
+    ]
+    books = [(0, world.tariff("one", rich=True))]
+    report, data_time = play(empty, 81, books, rich=True, hands={0: [merged]}, later=later)
+    assert date_of(business_day(data_time)) == day(LAST)
+    assert report.passed, report.to_text()
+    refused = empty.query("SELECT reason, event_id FROM dead_letter WHERE reason = 'transfer_refused'")
+    assert refused.result_rows == [("transfer_refused", "c2")]
+
+
 def test_what_a_province_is_owed_as_one_stays_with_it(empty: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(world, "PARTIES", f"{world.PARTIES}610000,province,陕西省公司,HQ,,,,,\n")
     there = PartyTransferred(id="c1", time=world.START, outlet="XA1", party="610000", from_day=day(1))
@@ -211,7 +256,7 @@ def test_outlets_change_hands(empty: Client, seed: int, lanes: int) -> None:
     report, data_time = play(empty, seed, books, lanes=lanes, hands=hands)
     assert report.passed, report.to_text()
     (changes,) = empty.query("SELECT count() FROM operator").result_rows[0]
-    assert changes == 5
+    assert changes == 10
     parties = {row[0] for row in empty.query("SELECT DISTINCT payer FROM charge").result_rows}
     assert {"P1", "SH2", "XA2"} <= parties
     empty.command("ALTER TABLE charge UPDATE payer = 'SH1' WHERE payer = 'P1' SETTINGS mutations_sync = 2")

@@ -28,7 +28,10 @@ CROSS JOIN (SELECT arrayJoin([1, 2]) AS n) AS two"""
 HANDED_OVER = """
 INSERT INTO operator (seq, line, change_id, kind, outlet, party, first_day) VALUES
 (1, 900, 'h1', 'party_transferred', 'XAD', 'SHA', '2025-11-12'),
-(1, 901, 'h2', 'parties_merged', 'XAD', 'SHB', '2025-11-13')"""
+(1, 901, 'h2', 'parties_merged', 'XAD', 'SHB', '2025-11-13'),
+(1, 902, 'h3', 'parties_merged', 'SHA', 'SHB', '2025-11-14'),
+(1, 903, 'h4', 'handover_withdrawn', 'SHA', 'SHB', '2025-11-14'),
+(1, 904, 'h5', 'party_transferred', 'SHA', '无锡', '2025-11-14')"""
 
 
 @pytest.fixture(scope="module")
@@ -61,6 +64,10 @@ def test_who_took_an_outlet_over_and_since_when(page: httpx.Client) -> None:
     text = page.get("/party/XAD").text
     assert "2025-11-12 起由 SHA 经营: run by it from that day on" in text
     assert "2025-11-13 起并入 SHB: absorbed by it from that day on" in text
+    assert "已撤回" not in text
+    text = page.get("/party/SHA").text
+    assert "2025-11-14 起并入 SHB: absorbed by it from that day on （已撤回 withdrawn）" in text
+    assert "2025-11-14 起由 无锡 经营: run by it from that day on</p>" in text
 
 
 def test_a_movement_leads_to_its_waybills(page: httpx.Client) -> None:

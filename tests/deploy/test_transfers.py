@@ -79,12 +79,27 @@ def test_an_outlet_is_sold(settings: Settings, waybook: Waybook, tmp_path: Path)
         ]
         again = waybook("transfer-outlet", "SHC", "--to", "无锡", "--from", "2025-11-12")
         assert "published already" in again.stdout
+        wrong = waybook("merge-outlets", "XAD", "--into", "SHA", "--from", "2025-11-13")
+        assert "XAD becomes part of SHA on 2025-11-13: published" in wrong.stdout
+        assert "no handover of SHA is announced" in waybook("withdraw-handover", "SHA").stderr
+        gone = waybook("withdraw-handover", "XAD", "--by", "总部", "--reason", "网点写错")
+        assert gone.stdout == "XAD becomes part of SHA on 2025-11-13: withdrawn\n"
+        twice = waybook("withdraw-handover", "XAD", "--from", "2025-11-13")
+        assert twice.returncode == 1
+        assert "this was withdrawn already" in twice.stderr
+        none = waybook("move-balances", "XAD").stdout
+        assert none == "XAD becomes part of SHA on 2025-11-13: withdrawn, nothing goes over\n"
+        anew = waybook("merge-outlets", "XAD", "--into", "SHA", "--from", "2025-11-13")
+        assert "XAD becomes part of SHA on 2025-11-13: published" in anew.stdout
+        assert "withdrawn" in waybook("withdraw-handover", "XAD").stdout
         send(settings, *ticks(START + DAY), *ticks(START + DAY + HOUR))
         until(lambda: "2101 应付总部款 -17.20" in waybook("move-balances").stdout)
         until(lambda: moved() == "5")
         assert sum_of("book = 'SHC' AND account IN ('1101', '2101')") == "0"
         assert sum_of("book = '无锡' AND account = '2101'") == "-17.2"
         assert "nothing is left to move" in waybook("move-balances").stdout
+        begun = waybook("withdraw-handover", "SHC", "--from", "2025-11-12")
+        assert "it is 2025-11-12: announce one back to SHC, or to whom it should go" in begun.stderr
         send(settings, *events_of("分拨DWS2.5@2"), *ticks(START + DAY + 2 * HOUR))
         until(lambda: sum_of("book = 'SHC' AND account = '2101'") == "9.75")
         send(settings, *ticks(START + DAY + 3 * HOUR))
@@ -94,6 +109,7 @@ def test_an_outlet_is_sold(settings: Settings, waybook: Waybook, tmp_path: Path)
         assert (
             "SHC  outlet  上海C网点  ← 无锡 (2025-11-12)" in waybook("parties", "--at", "2025-11-12").stdout
         )
+        assert "SHA" not in waybook("parties", "--at", "2025-11-13").stdout.split("XAD", 1)[1].splitlines()[0]
         tree = waybook("parties", "--at", "2025-11-11").stdout
         assert "←" not in tree
         assert "  无锡  outlet  无锡承接公司  无锡承接有限公司  ****0123\n    小王  courier" in tree

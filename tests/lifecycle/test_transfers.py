@@ -12,13 +12,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas import topics
-from schemas.events import BalanceMoved, Event, NetworkPublished, OpenBalance, PartiesMerged, PartyTransferred
+from schemas.events import (
+    BalanceMoved,
+    Event,
+    HandoverWithdrawn,
+    NetworkPublished,
+    OpenBalance,
+    PartiesMerged,
+    PartyTransferred,
+)
 from schemas.identity import version_of
-from schemas.times import DAY, HOUR
+from schemas.times import DAY, HOUR, date_of, day_of
 from tests.lifecycle.world import NETWORK_FILES, START, Book, events_of, order, text
 from tests.rating.material import scenarios
 from tests.volume import examples
 
+LATER = day_of(date(2025, 11, 20))
 TRANSFERS, ADDRESSES = scenarios("transfers.csv"), scenarios("addresses.csv")
 COUNTIES = (
     "310115,浦东新区,county,310000\n310104,徐汇区,county,310000\n610103,碑林区,county,610000\n"
@@ -44,8 +53,15 @@ def world() -> Book:
     return Book().block((topics.CONTROL.name, published))
 
 
-def change(token: str) -> PartyTransferred | PartiesMerged:
-    """`转让:SHC>无锡:11-12` or `合并:SHC>SHA:11-12`."""
+Hand = PartyTransferred | PartiesMerged | HandoverWithdrawn
+
+
+def change(token: str) -> Hand:
+    """`转让:SHC>无锡:11-12` or `合并:SHC>SHA:11-12`; `撤回:转让:SHC>无锡:11-12`, 16 hours later with `撤回@16:`."""
+    if token.startswith("撤回"):
+        when, _, taken_back = token.partition(":")
+        time = START + int(when.partition("@")[2] or 0) * HOUR
+        return HandoverWithdrawn(id=f"w-{token}", time=time, handover=change(taken_back).id)
     what, parties, day = token.split(":")
     outlet, _, party = parties.partition(">")
     first = date.fromisoformat(f"2025-{day}")
@@ -64,7 +80,7 @@ def steps(story: str) -> list[Event]:
 def play(book: Book, events: list[Event]) -> Book:
     """One after the other, each in a block of its own."""
     for event in events:
-        if isinstance(event, PartyTransferred | PartiesMerged | BalanceMoved):
+        if isinstance(event, Hand | BalanceMoved):
             book.block((topics.CONTROL.name, event))
         else:
             book.take(event)
@@ -119,10 +135,12 @@ STORIES = [
     "订单 揽收@1 合并:SHC>SHA:11-12 转让:SHA>无锡:11-13 分拨DWS2.5@20 签收@40",
     "订单 揽收@20 转让:SHC>无锡:11-12 转让:SHC>SHA:11-13 转让:XAD>无锡:11-12 分拨秤3@17 分拨DWS2.5@40 签收@30",
     "订单@16 揽收@20 揽收#早@15 转让:SHC>无锡:11-12 签收@30 签收#晚@14 分拨DWS2.5@21",
+    "订单 揽收@1 网点秤9@20 转让:SHC>无锡:11-12 撤回:转让:SHC>无锡:11-12 转让:SHC>SHA:11-12 签收@30 分拨DWS2.5@21",
+    "订单@16 揽收@20 合并:SHC>SHA:11-12 转让:SHA>无锡:11-13 撤回:合并:SHC>SHA:11-12 签收@40 分拨DWS2.5@21",
 ]
 
 
-def _ended(book: Book) -> Book:
+def ended(book: Book) -> Book:
     """Days later."""
     book.tick(START + 70 * HOUR)
     _in_order(book)
@@ -131,7 +149,7 @@ def _ended(book: Book) -> Book:
 
 @cache
 def _told_in_order(story: tuple[Event, ...]) -> Book:
-    return _ended(play(world(), list(story)))
+    return ended(play(world(), list(story)))
 
 
 @examples(50)
@@ -142,13 +160,11 @@ def test_any_order_around_a_transfer_ends_in_the_same_books(data: st.DataObject)
     if data.draw(st.booleans()):
         story.append(order(START + 2 * HOUR, id="order-2", origin="SHA", destination="XAB"))
     shuffled = data.draw(st.permutations(story))
-    hands = iter([event for event in story if isinstance(event, PartyTransferred | PartiesMerged)])
-    mixed = [
-        next(hands) if isinstance(event, PartyTransferred | PartiesMerged) else event for event in shuffled
-    ]
+    hands = iter([event for event in story if isinstance(event, Hand)])
+    mixed = [next(hands) if isinstance(event, Hand) else event for event in shuffled]
     for again in data.draw(st.lists(st.sampled_from(mixed), max_size=4)):
         mixed.insert(mixed.index(again) + 1 + data.draw(st.integers(0, len(mixed))), again)
-    expected, book = _told_in_order(tuple(story)), _ended(play(world(), mixed))
+    expected, book = _told_in_order(tuple(story)), ended(play(world(), mixed))
     assert book.books() == expected.books()
     assert book.waiting() == expected.waiting()
     assert book.refused() == []
@@ -289,6 +305,64 @@ def test_the_same_id_with_another_content_is_a_conflict() -> None:
     book = play(world(), [one, one, other])
     assert book.refused() == ["conflicting_duplicate"]
     assert [text(row["party"]) for row in book.rows["operator"]] == ["无锡"]
+
+
+def test_what_is_withdrawn_leaves_no_trace_but_its_rows() -> None:
+    """Also of what was charged to the other party already."""
+    facts = "订单@16 揽收@20 分拨DWS2.5@21 签收@30"
+    book = play(world(), steps(f"转让:SHC>无锡:11-12 {facts}"))
+    assert stands(book, "无锡", *OPEN) != {}
+    play(book, steps("撤回:转让:SHC>无锡:11-12"))
+    assert stands(book, "无锡", *OPEN) == {}
+    assert ended(book).books() == ended(play(world(), steps(facts))).books()
+    assert book.lifecycle.operators.handovers() == []
+    rows = [
+        (text(row["kind"]), text(row["outlet"]), text(row["party"]), row["first_day"])
+        for row in book.rows["operator"]
+    ]
+    about = ("SHC", "无锡", date(2025, 11, 12))
+    assert rows == [("party_transferred", *about), ("handover_withdrawn", *about)]
+
+
+def test_what_was_withdrawn_and_is_said_again_does_not_come_back() -> None:
+    once = steps("转让:SHC>无锡:11-12 撤回:转让:SHC>无锡:11-12")
+    book = play(world(), [*once, *once])
+    assert book.refused() == []
+    assert book.lifecycle.operators.handovers() == []
+    (wrong, gone) = once
+    assert isinstance(wrong, PartyTransferred)
+    play(book, [msgspec.structs.replace(wrong, id="anew")])
+    assert [one.party for one in book.lifecycle.operators.handovers()] == ["无锡"]
+    play(book, [msgspec.structs.replace(gone, id="w-late", time=START + HOUR)])
+    assert book.refused() == ["handover_withdrawn"]
+
+
+def test_no_balance_goes_over_by_what_was_withdrawn() -> None:
+    book = play(world(), steps("订单 揽收@1 网点秤9@2 签收@3 转让:SHC>无锡:11-12"))
+    wrong = move(book, "m1")
+    play(book, [*steps("撤回:转让:SHC>无锡:11-12"), wrong])
+    assert book.refused() == ["move_refused"]
+    assert stands(book, "无锡", *OPEN) == {}
+
+
+@pytest.mark.parametrize("gives_away", ["转让:SHA>无锡:11-12", "转让:SHA>SHC:11-12", "合并:SHA>XAB:11-12"])
+def test_who_took_an_outlet_over_changes_hands_with_it_unless_balances_are_there(gives_away: str) -> None:
+    absorbed = "订单 揽收@1 网点秤9@2 签收@3 合并:SHC>SHA:11-12"
+    later = msgspec.structs.replace(change(gives_away), time=START + DAY)
+    both = play(world(), [*steps(absorbed), later])
+    assert both.refused() == []
+    assert both.lifecycle.operators.of("SHC", LATER) == both.lifecycle.operators.of("SHA", LATER) != "SHA"
+    book = play(world(), steps(absorbed))
+    play(book, [move(book, "m1", party="SHA", time=START + DAY), later])
+    assert book.refused() == ["transfer_refused"]
+    assert stands(book, "SHA", "1101", "2101") == {"1101": Decimal(12), "2101": Decimal("-17.20")}
+    assert isinstance(later, PartyTransferred | PartiesMerged)
+    play(book, [msgspec.structs.replace(later, id="next", from_day=date(2025, 11, 13))])
+    assert len(book.refused()) == 1
+    assert [(one.former, date_of(one.day)) for one in book.lifecycle.operators.handovers()][-1] == (
+        "SHA",
+        date(2025, 11, 13),
+    )
 
 
 def test_a_transfer_before_any_directory_is_refused() -> None:

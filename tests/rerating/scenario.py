@@ -60,6 +60,11 @@ BOOKS: dict[str, Mapping[str, str]] = {
         + table("transit", "agreed", "percent", kind='"discount"', name='"协议"', of='"base"'),
         "agreed.csv": "customer,percent\nC2,10\n",
     },
+    "当月满千票面单九折": {
+        FILE: FILES[FILE]
+        + table("waybill", "month", "percent", kind='"discount"', name='"月票"', of='"base"'),
+        "month.csv": "month_parcels,percent\n1000..,10\n",
+    },
     "只有上海到陕西有中转价": {"transit-2025.csv": f"{TRANSIT}上海,陕西,1,3.00,1.50\n"},
     "2026年的中转价另定": {"transit-2026.csv": "first_kg,first_price,continued_price\n1,99,99\n"},
 }

@@ -116,6 +116,20 @@ def test_what_these_sums_do_not_tell_is_said(run: Run, tmp_path: Path) -> None:
     assert "another weight policy" in run.err
 
 
+def test_that_nobody_was_counted_is_said(run: Run, sent: list[bytes], tmp_path: Path) -> None:
+    book = write(tmp_path / "book", "当月满千票面单九折")
+    assert run("what-if", book) == 0
+    (line,) = run.err.splitlines()
+    assert line.startswith(
+        "warning: 7 charges of 3 customers in 2025-11: no count of the month's parcels was"
+    )
+    assert run("publish", book, "--yes") == 0
+    assert line in run.out.splitlines()
+    assert sent
+    assert run("what-if", write(tmp_path / "plain", "不变")) == 0
+    assert run.err == ""
+
+
 def test_a_publication_names_fees_that_only_the_new_book_prices(
     run: Run, sent: list[bytes], tmp_path: Path
 ) -> None:

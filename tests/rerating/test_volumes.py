@@ -5,21 +5,25 @@ from collections.abc import Iterator
 from datetime import date
 
 import msgspec
+import numpy as np
 import pytest
 from clickhouse_connect.driver.client import Client
 
 from deploy.rerating.compare import Rated, rated
 from deploy.rerating.read import EVERYTHING, Reader
+from deploy.rerating.uncounted import Uncounted
+from deploy.rerating.volumes import Counts, Read
 from deploy.rerating.work import Question, rerater
 from flows.engine.block import Receipt
 from flows.engine.plans import PlanLog
+from flows.rating.rerate import Coded
 from schemas import topics
 from schemas.events import TariffPublished, VolumesCounted
 from schemas.identity import version_of
-from schemas.times import DAY
+from schemas.times import DAY, HOUR, day_of
 from tests.dashboards.data import Written
 from tests.lifecycle.test_volumes import BY_MONTH, counted
-from tests.lifecycle.world import START, Book, events_of, network, order, scan, tariff
+from tests.lifecycle.world import BOOK, START, Book, events_of, network, order, scan, tariff
 from tests.rerating.test_identical import by_books, whole
 from tests.rerating.world import everything, simulate, table
 from tests.volume import seeds
@@ -62,6 +66,7 @@ def test_a_count_after_the_charge_changes_nothing(empty: Client) -> None:
     book.count(3, 0, parts=2, part=1)
     assert book.fees() == ["0.90", "1.00"]
     asked = by_books(empty, tariff(BY_MONTH))
+    assert list(whole(asked).uncounted.told()) == []
     assert "month_parcels" in rerater(asked.books, asked.network, asked.fees).facts
     assert whole(asked).total.changed == 0
     otherwise = now(empty, by_books(empty, tariff(OTHERWISE)))
@@ -81,6 +86,41 @@ def test_the_first_count_of_all_may_come_after_the_charge(empty: Client) -> None
     after = rerater(asked.books, asked.network, asked.fees)
     charged = rated(Reader(empty, after.facts).as_charged({0: (1, book.n)}), after)
     assert charged.before.tolist() == charged.after.tolist()
+
+
+def later(files: dict[str, str], first: str) -> dict[str, str]:
+    """The book with its discount by the month from another day on."""
+    before, table, month = files["book.toml"].rpartition("[[table]]")
+    return {**files, "book.toml": before + table + month.replace("2025-01-01", first)}
+
+
+def test_whom_nobody_has_counted_is_told(empty: Client) -> None:
+    """Where a price asks: of the fee, on the day."""
+    book = ByMonth(empty)
+    book.take(*events_of("订单 揽收 签收"))
+    book.take(
+        order(START + HOUR, id="o2", waybill="YT7500000000002", customer="C2"),
+        scan("揽收", START + HOUR, id="s2", waybill="YT7500000000002"),
+    )
+    assert book.fees() == ["1.00"] * 2
+    found = whole(by_books(empty, tariff(BY_MONTH))).uncounted
+    assert found == Uncounted(2, {"C1", "C2"}, {"2025-11"})
+    (line,) = found.told()
+    assert line.startswith("warning: 2 charges of 2 customers in 2025-11: no count of the month's parcels")
+    for files in (later(BY_MONTH, "2025-11-12"), dict(BOOK)):
+        assert whole(by_books(empty, tariff(files))).uncounted == Uncounted()
+
+
+def test_there_is_nothing_to_count_of_nobody_and_before_the_first_of_a_month() -> None:
+    days = [day_of(date(2025, 11, day)) for day in (1, 2, 30)] + [day_of(date(2025, 12, 1))]
+    customers = Coded(np.array([0, 0, 0, 0, 1, 1, 1, 1]), ["C1", ""])
+    read = {0: Read(np.array([1, 4]), np.array([0, 1]))}
+    counts = Counts([(0, counted(date(2025, 11, 1), 5))], read)
+    for block, lacking in ((3, [0, 1, 1, 0]), (4, [0, 0, 0, 0])):
+        parcels, missing = counts.of(np.array(days * 2), customers, np.full(8, block))
+        assert missing.tolist() == [*lacking, 0, 0, 0, 0]
+        there = [parcels.values[code] for code in parcels.codes]
+        assert there == [0, *([5, 5] if block == 4 else [0, 0]), 0, 0, 0, 0, 0]
 
 
 def test_another_order_was_rated_by_the_count_of_then(empty: Client) -> None:
