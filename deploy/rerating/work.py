@@ -9,8 +9,8 @@ from typing import NamedTuple
 
 from clickhouse_connect.driver.client import Client
 
-from deploy.rerating.compare import Comparison, Group, Sums, rated
-from deploy.rerating.read import NO_CHARGE, Days, Reader, Where
+from deploy.rerating.compare import Comparison, Group, Sums, begun, rated
+from deploy.rerating.read import NO_CHARGE, Days, Reader, Share, Where
 from deploy.rerating.stores import Stores, in_months, of_stores
 from flows.fees.current import FEES
 from flows.fees.model import OF_STORES, Fees
@@ -21,6 +21,7 @@ from flows.rating.rerate import Rerater
 from flows.rating.tariffs import Tariffs
 from flows.rating.touched import Spans
 from flows.storage.assess import Assessor
+from schemas.parties import HQ
 
 EACH = 250_000
 """Charges in a part."""
@@ -57,6 +58,7 @@ class Answers:
         self._after = rerater(asked.books, asked.network, asked.fees)
         client = asked.connect()
         self._reader = Reader(client, self._after.facts, asked.network.hubs)
+        self._shares = [*shares(asked.fees, self._after.tariffs)]
         assessor = Assessor(self._after.tariffs, asked.network, asked.fees)
         self._stores = Stores(client, asked.where, assessor, of_stores(client))
 
@@ -64,6 +66,8 @@ class Answers:
         """The sums of one part of the charges."""
         found = Comparison(self._asked.by, self._asked.network)
         found.add(rated(self._reader.in_force(self._asked.where, part, parts), self._after))
+        for share in self._shares:
+            found.add(begun(self._reader.unshared(share, self._asked.where, part, parts), self._after))
         for some in self._stores.part(part, parts):
             found.add(some)
         return found.groups
@@ -109,6 +113,15 @@ def _part(part: int, parts: int) -> dict[Group, Sums]:
     return _answers[0].part(part, parts)
 
 
+def shares(fees: Fees, tariffs: Tariffs) -> Iterator[Share]:
+    """The shares that have prices."""
+    of = {due.name: due.fees[0] for due in fees.dues}
+    for due in fees.dues:
+        if due.amount == "share" and due.price in tariffs.fees:
+            payer = fees.rules.rules[due.fees[0]].payer
+            yield Share(due.fees, of[due.share_of], HQ if payer == "headquarters" else "")
+
+
 def count_of(client: Client, where: Where) -> int:
     """Charges of a condition, without reversals."""
     sql = f"SELECT count() FROM charge WHERE {where.sql} AND reverses = {NO_CHARGE}"
@@ -128,10 +141,13 @@ def waiting(client: Client, prices: Mapping[str, Spans], fees: Fees) -> int:
     return int(client.query(sql).result_rows[0][0])
 
 
-def of_touched(prices: Mapping[str, Spans], fees: Fees, *, stores: bool | None = None) -> Where:
+def of_touched(
+    prices: Mapping[str, Spans], fees: Fees, *, stores: bool | None = None, begun: bool = False
+) -> Where:
     """The condition of charges that changed prices may touch: `flows.rating.touched`.
 
-    `stores`: True: only what stores charge, False: only what parcels are charged.
+    `stores`: True: only what stores charge, False: only what parcels are charged. `begun`: also charges of which only
+    the changed prices may pay a share.
     """
     by_name = {due.name: due for due in fees.dues}
     cases: list[tuple[tuple[str, ...], Days]] = []
@@ -139,6 +155,9 @@ def of_touched(prices: Mapping[str, Spans], fees: Fees, *, stores: bool | None =
         base = by_name[due.share_of] if due.share_of else due
         if stores is None or (base.trigger in OF_STORES) == stores:
             cases += [(due.fees, Days(*span)) for span in prices.get(base.price, ())]
+            if due.share_of:
+                named = (*base.fees, *due.fees) if begun else due.fees
+                cases += [(named, Days(*span)) for span in prices.get(due.price, ())]
             of_month = by_name[due.month_of].price if due.month_of else ""
             cases += [(due.fees, in_months(Days(*span))) for span in prices.get(of_month, ())]
     return Where(tuple(cases))
