@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 
-from dashboards.words import FEES
 from flows.fees import current
 from flows.rating.explain import explain
 from flows.rating.passes import Step
@@ -12,7 +11,6 @@ SOURCES = {
     "payment": ("订单上客户支付 {0} 元", "the customer pays {0} yuan by the order"),
     "cod": ("订单上代收货款 {0} 元", "{0} yuan are to be collected by the order"),
     "claim": ("理赔或奖惩 {1} 上写明 {0} 元", "claim {1} says {0} yuan"),
-    "share": ("{2}的 {3}，四舍五入到分：{0} 元", "{3} of the {4}, rounded to the fen, halves up: {0} yuan"),
 }
 """By source of an amount, in Chinese and in English; see `fees.toml`."""
 
@@ -23,11 +21,7 @@ def steps(charge: Mapping[str, object]) -> list[Step]:
     if charge["book_version"] or due is None or due.amount not in SOURCES or due.name == "freight":
         return explain(charge)
     amount = yuan(parse_yuan(str(charge["amount"])))
-    share = f"{due.share_bp // 100}.{due.share_bp % 100:02d}%"
-    zh, en = (
-        text.format(amount, charge["part"], FEES[due.share_of][0], share, FEES[due.share_of][1])
-        for text in SOURCES[due.amount]
-    )
+    zh, en = (text.format(amount, charge["part"]) for text in SOURCES[due.amount])
     payer, payee = charge["payer"], charge["payee"]
     return [
         Step("金额", "Amount", f"{zh}，{payer} 付给 {payee}", f"{en}, from {payer} to {payee}"),

@@ -641,7 +641,6 @@ FEE = Table(
             TEXT,
             "the due that it is a share of; stay_month: whose charges of the month it looks at",
         ),
-        Column("share_bp", "UInt32", "of it, in basis points"),
         Column("blames", WORD, "role that is responsible where a claim names nobody"),
         Column("rewards", WORD, "role that benefits where a claim names nobody"),
     ),

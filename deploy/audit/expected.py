@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import date, timedelta
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import Decimal
 
 import msgspec
 
@@ -67,6 +67,9 @@ class Due(msgspec.Struct, frozen=True):
     weighing: Weighing | None = None
     parties: tuple[tuple[str, str, str], ...] = ()
     """Fee, payer and payee of its charges."""
+    shares: str = ""
+    """The due that it is a share of, and `shared` what that comes to, in 0.0001 yuan."""
+    shared: int = 0
 
     @property
     def day(self) -> int:
@@ -145,37 +148,43 @@ def dues(
     best = weighing(facts, era)
     adopted = best if best is not None and best.due is not None and _has_come(best, passed) else None
     case = Case(facts, extras, era, adopted, then)
-    for rule in rules.dues:
-        if not rule.live(era.priced):
-            continue
-        match rule.trigger:
-            case "ordered" if facts.order_id:
-                yield from _due(case, rule, "", facts.order_time, facts.order_id, ())
-            case "picked_up":
-                yield from _at_pick_up(case, rule)
-            case "signed" if facts.signed_id:
-                yield from _due(case, rule, "", facts.signed, facts.signed_id, (facts.signed_seq,))
-            case "weighed":
-                yield from _by_weight(case, rule)
-            case "hub_passed" | "bagged":
-                yield from _at_sites(case, rule)
-            case "claimed":
-                for claim in extras.claims.get(facts.waybill, ()):
-                    if claim.claimed and claim.kind == rule.name and not claim.withdrawn:
-                        yield from _claimed(case, rule, claim)
-            case _:
-                pass
+    live = [rule for rule in rules.dues if rule.live(era.priced)]
+    shares = [rule for rule in live if rule.source == "share"]
+    for rule in live:
+        for due in _triggered(case, rule):
+            yield due
+            for share in shares:
+                if share.share_of == due.name and not due.waits:
+                    yield from _share(case, share, due)
 
 
-def shares(rules: Postings, facts: Facts, extras: Extras, era: Era, base: Due) -> Iterator[Due]:
-    """What is paid as a share of a due that is charged."""
-    for rule in rules.dues:
-        if rule.share_of == base.name and rule.share_bp:
-            exact = Decimal(base.units) * rule.share_bp / 10_000
-            units = int((exact / 100).to_integral_value(ROUND_HALF_UP)) * 100
-            parties = _parties(rule, Case(facts, extras, era, None, facts), "", "")
-            if parties:
-                yield Due(rule.name, "", base.time, "", base.cause, units, base.seqs, parties=parties)
+def _triggered(case: Case, rule: Rule) -> Iterator[Due]:
+    """What a rule's trigger makes due."""
+    facts = case.facts
+    match rule.trigger:
+        case "ordered" if facts.order_id:
+            yield from _due(case, rule, "", facts.order_time, facts.order_id, ())
+        case "picked_up":
+            yield from _at_pick_up(case, rule)
+        case "signed" if facts.signed_id:
+            yield from _due(case, rule, "", facts.signed, facts.signed_id, (facts.signed_seq,))
+        case "weighed":
+            yield from _by_weight(case, rule)
+        case "hub_passed" | "bagged":
+            yield from _at_sites(case, rule)
+        case "claimed":
+            for claim in case.extras.claims.get(facts.waybill, ()):
+                if claim.claimed and claim.kind == rule.name and not claim.withdrawn:
+                    yield from _claimed(case, rule, claim)
+        case _:
+            pass
+
+
+def _share(case: Case, rule: Rule, of: Due) -> Iterator[Due]:
+    """What is paid as a share of a due that is charged, if it has a price."""
+    if parties := _parties(rule, case, "", ""):
+        for due in _priced(case, rule, "", of.time, of.cause, of.seqs, parties, of.units):
+            yield msgspec.structs.replace(due, shares=of.name, shared=of.units)
 
 
 def unclaimed(facts: Facts, extras: Extras) -> Iterator[Due]:
@@ -263,6 +272,7 @@ def _priced(
     cause: str,
     seqs: tuple[int, ...],
     parties: tuple[tuple[str, str, str], ...],
+    shared: int = 0,
 ) -> Iterator[Due]:
     facts, adopted = case.facts, case.adopted
     insists = rule.required or rule.trigger == "claimed"
@@ -273,7 +283,7 @@ def _priced(
     if case.era.prices.by_hub:
         seqs += tuple(one.seq for one in case.extras.hubs.get(facts.waybill, ()))
     day = EPOCH + timedelta(days=(time + EAST_8) // DAY)
-    found = case.era.prices.price(rule.price, day, _parcel(case, day))
+    found = case.era.prices.price(rule.price, day, _parcel(case, day, shared))
     if found is None:
         if insists:
             yield Due(rule.name, part, time, NO_PRICE, cause, seqs=seqs)
@@ -299,8 +309,8 @@ def _undecided(case: Case) -> bool:
     return differing is not None and differing.undecided
 
 
-def _parcel(case: Case, day: date) -> Parcel:
-    """The facts in the units of prices."""
+def _parcel(case: Case, day: date, shared: int) -> Parcel:
+    """The facts in the units of prices. `shared`: what a share is of, in 0.0001 yuan."""
     facts, adopted, terms = case.facts, case.adopted, case.terms
     month_parcels, month_count = case.era.volumes.of(facts.customer, day)
     return Parcel(
@@ -323,6 +333,7 @@ def _parcel(case: Case, day: date) -> Parcel:
         services=tuple(terms.services.split("|")) if terms.services else (),
         month_parcels=month_parcels,
         month_count=month_count,
+        shared=Decimal(shared) / E4,
     )
 
 

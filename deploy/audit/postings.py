@@ -135,7 +135,6 @@ class Due(msgspec.Struct, frozen=True):
     needs: str
     parcels: str
     share_of: str
-    share_bp: int
     blames: str
     rewards: str
     fees: tuple[Fee, ...]
@@ -149,9 +148,7 @@ class Due(msgspec.Struct, frozen=True):
 
     def live(self, priced: frozenset[str]) -> bool:
         """Whether it can come to anything when these fees have prices."""
-        if self.source == "share":
-            return self.share_bp > 0
-        return self.required or self.source != "tariff" or self.price in priced
+        return self.required or self.source not in ("tariff", "share") or self.price in priced
 
 
 def as_values(legs: tuple[MoneyLeg, ...]) -> str:
@@ -183,7 +180,6 @@ class Postings(msgspec.Struct, frozen=True, dict=True):
                 or any(fee.payer in roles or fee.payee in roles for fee in due.fees)
             )
             for due in self.dues
-            if due.source != "share"
         )
 
 

@@ -41,6 +41,8 @@ class Parcel(msgspec.Struct, frozen=True, kw_only=True):
     """The published count that says so."""
     month_amount: Decimal = NOTHING
     """What the fee came to for the customer in the month so far."""
+    shared: Decimal = NOTHING
+    """What is charged that the fee is a share of."""
     pallets: int = 0
     """This and what follows is of a stay in a store, which no parcel has."""
     days: int = 0

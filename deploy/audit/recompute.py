@@ -24,7 +24,6 @@ from deploy.audit.expected import (
     Due,
     awaited,
     dues,
-    shares,
     unclaimed,
     weighing,
 )
@@ -288,28 +287,24 @@ class Recomputation:
             there = charged.get((self._last[due.name], due.part), [])
             if newest > 1:
                 if len(there) == 1:
-                    one = self._in_its_era(facts, (due.name, due.part), due, there[0], passed)
+                    one = self._in_its_era(facts, (due.name, due.part), due, there[0], passed, expected)
                 elif (
                     not there
                     and not waiting.get((due.name, due.part))
                     and not self._due_when_last_seen(facts, due, passed)
                 ):
                     one = None
-            self._expect(facts, one, newest, expected)
+            if one is not None:
+                expected[one.name, one.part] = one
         for (fee, part), there in list(charged.items()) if newest > 1 else ():
             name = self._due_of[fee]
             if (name, part) not in expected and len(there) == 1:
-                one = self._in_its_era(facts, (name, part), None, there[0], passed)
-                self._expect(facts, one, newest, expected)
+                one = self._in_its_era(facts, (name, part), None, there[0], passed, expected)
+                if one is not None:
+                    expected[one.name, one.part] = one
         for due in unclaimed(facts, self._extras):
             expected[WITHDRAWN, due.part] = due
         return expected
-
-    def _expect(self, facts: Facts, due: Due | None, newest: int, expected: dict[Part, Due]) -> None:
-        if due is not None:
-            expected[due.name, due.part] = due
-            for share in self._shares(facts, due, newest):
-                expected[share.name, share.part] = share
 
     def _dues(self, facts: Facts, era: int, passed: int | None) -> tuple[Due, ...]:
         """All that is due by the rules of an era."""
@@ -323,10 +318,6 @@ class Recomputation:
             known = tuple(one for one in facts.weights if self._eras.of(one.seq) <= era)
             then = msgspec.structs.replace(facts, weights=known)
         return dues(facts, self._extras, self._rules, self._eras[era], passed, then)
-
-    def _shares(self, facts: Facts, base: Due, era: int) -> Iterator[Due]:
-        if not base.waits:
-            yield from shares(self._rules, facts, self._extras, self._eras[era], base)
 
     def _due_when_last_seen(self, facts: Facts, due: Due, passed: int | None) -> bool:
         """Whether it was due already when the newest of its facts came, or when it was assessed again: a later
@@ -343,13 +334,19 @@ class Recomputation:
         )
 
     def _in_its_era(
-        self, facts: Facts, key: Part, due: Due | None, charged: Charged, passed: int | None
+        self,
+        facts: Facts,
+        key: Part,
+        due: Due | None,
+        charged: Charged,
+        passed: int | None,
+        expected: Mapping[Part, Due],
     ) -> Due | None:
         """The due by the rules of an era in which it can have come to what is charged, if there is one.
 
         Not before it was charged, because what is charged was assessed then, nor before all of the parcel was
         assessed again; later, where another assessment came to the same amount; and never before the facts were
-        there that it is assessed by.
+        there that it is assessed by. A share is of what is `expected` of the due that it is a share of.
         """
         again, now = self._eras.of(facts.recalled_seq), self._eras.now(facts.lane)
         since = max(again, self._eras.of(facts.weighed_seq))
@@ -359,7 +356,9 @@ class Recomputation:
             for one in self._dues(facts, number, passed):
                 known = max(map(self._eras.of, one.seqs), default=0) <= number
                 if (one.name, one.part, one.units) == (*key, charged.net) and not one.waits and known:
-                    return one
+                    of = expected.get((one.shares, ""))
+                    if not one.shares or (of is not None and of.units == one.shared):
+                        return one
         return due
 
     def _always(self, facts: Facts, key: Part, passed: int | None, since: int, now: int) -> bool:

@@ -82,11 +82,13 @@ def _wrong(row: dict[str, Any]) -> Iterator[str]:
                 less = Decimal(last["amount"])
                 if Decimal(last["total"]) * E4 != row["units"]:
                     yield f"the day comes to {last['total']}, charged is {row['units']}"
-            total = base = subtotal = Decimal(0)
+            total = base = subtotal = shared = Decimal(0)
             for step in steps:
+                shared = Decimal(step.get("factors", {}).get("shared", shared))
                 if step["kind"] in ("factors", "rounding"):
                     continue
-                of = {"base": base, "total": total, "subtotal": subtotal}.get(step.get("of", ""))
+                known = {"base": base, "total": total, "subtotal": subtotal, "shared": shared}
+                of = known.get(step.get("of", ""))
                 amount = sum((_term(term, of) for term in step["terms"]), Decimal(0))
                 amount *= Decimal(step.get("times", 1))
                 amount = min(amount, total) if step["kind"] == "discount" else amount

@@ -448,6 +448,7 @@ class Prices:
             "cod": _decimal(parcel.cod),
             "promised": str(parcel.promised_h),
             "month_count": parcel.month_count,
+            "shared": _yuan(parcel.shared),
         }
         for name, text in plain.items():
             found.setdefault(name, set()).add(text)
@@ -534,6 +535,7 @@ def _cost(row: Row, parcel: Parcel, base: Decimal, total: Decimal, subtotal: Dec
         "cod": parcel.cod,
         "payment": parcel.payment,
         "month": parcel.month_amount,
+        "shared": parcel.shared,
     }.get(row.settings["of"], NOTHING)
     return cost(row.shape, row.settings, row.cells, parcel, of)
 

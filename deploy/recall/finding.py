@@ -175,7 +175,7 @@ def touched_by(
     table, name = ("event", "waybill") if parcels else ("stay_event", "stay")
     starts = _starts(client, publication.seq, complete)
     known = within({lane: min(n - 1, complete.before[lane]) for lane, n in starts.items()})
-    by_price = of_touched(publication.prices, FEES, stores=not parcels).sql
+    by_price = of_touched(publication.prices, FEES, stores=not parcels, begun=True).sql
     charged = f"SELECT waybill FROM charge WHERE {by_price} AND {known}"
     for fee in publication.new:
         for first, last in publication.prices[fee] if fee in prices else ():

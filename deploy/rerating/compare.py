@@ -74,6 +74,13 @@ def rated(sample: Sample, rerater: Rerater) -> Rated:
     return beside(sample, *rate_by(sample, np.zeros(len(sample.signs), np.int64), {0: rerater}))
 
 
+def begun(sample: Sample, rerater: Rerater) -> Rated:
+    """What of these would be charged now, where nothing was."""
+    after, state = rerater.rate(sample.charges)
+    rows = np.flatnonzero(state != UNPRICED)
+    return beside(sample.take(rows), after[rows], np.zeros(len(rows), np.bool_))
+
+
 def rate_by(sample: Sample, ways: Ints, reraters: Mapping[int, Rerater]) -> tuple[Ints, Bools]:
     """What rows come to, money units without sign, and whether they have no price; `ways`: which one is asked."""
     after, state = np.zeros_like(sample.signs), np.zeros_like(sample.signs)

@@ -9,7 +9,7 @@ are those that its lane knew when it rated the charge last: a later count change
 import datetime as dt
 import io
 from collections.abc import Container, Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 import numpy as np
@@ -102,6 +102,10 @@ class Where(msgspec.Struct, frozen=True):
         """Whether it holds for a charge."""
         return any((not fees or fee in fees) and days.holds(day) for fees, days in self.cases)
 
+    def of(self, fees: Sequence[str], on: str) -> "Where":
+        """The same condition as on these fees, on another one."""
+        return Where(tuple(((on,), days) for named, days in self.cases if not named or {*named} & {*fees}))
+
     def span(self, fees: Container[str]) -> Days | None:
         """The days from the first to the last on which it may hold for some fees; None: it never does."""
         own = [days for named, days in self.cases if not named or any(fee in fees for fee in named)]
@@ -162,6 +166,23 @@ FROM charge AS r LEFT JOIN (
 WHERE {where} AND r.reverses != {NO_CHARGE}"""
 
 
+class Share(NamedTuple):
+    """A share of another due: the fees that are charged for it, one that is charged for the other, who pays it."""
+
+    fees: tuple[str, ...]
+    of: str
+    payer: str
+
+
+def unshared(share: Share, where: str, of: str) -> str:
+    """Charges in force that are not shared, as shares of nothing. `where`: a condition on shares, `of`: on these."""
+    return f"""
+SELECT seq, known, line, sign, waybill, arrayJoin({list(share.fees)}) AS fee, '' AS part, '{share.payer}' AS payer,
+       amount * 0 AS amount, business_date, origin, destination, product, toUInt8(1) AS tariff, order_event,
+       weight_event
+FROM ({in_force(of)}) WHERE waybill NOT IN (SELECT waybill FROM ({in_force(where)}))"""
+
+
 class Reader:
     """Reads samples. `facts`: what prices may depend on (`flows.rating.dependence.FIELDS`); `hubs`: codes of hubs."""
 
@@ -174,7 +195,18 @@ class Reader:
     def in_force(self, where: Where, part: int = 0, parts: int = 1) -> Sample:
         """One of `parts` of the parcels' charges in force, by waybill."""
         mine = f"cityHash64(waybill) % {parts} = {part}"
-        source = in_force(f"{where.sql} AND {mine}" if parts > 1 else where.sql)
+        return self._now(in_force(f"{where.sql} AND {mine}" if parts > 1 else where.sql), where, mine, parts)
+
+    def unshared(self, share: Share, where: Where, part: int = 0, parts: int = 1) -> Sample:
+        """Shares that are not charged, as charges of nothing: of one of `parts` of the parcels, on days on which the
+        condition holds for them."""
+        mine = f"cityHash64(waybill) % {parts} = {part}"
+        shares, of = where.of(share.fees, share.fees[0]), where.of(share.fees, share.of)
+        source = unshared(share, f"{shares.sql} AND {mine}", f"{of.sql} AND {mine}")
+        return self._now(source, of, mine, parts)
+
+    def _now(self, source: str, where: Where, mine: str, parts: int) -> Sample:
+        """Charges with the facts in force. `where`: that they meet."""
         of_these = (
             mine
             if parts > 1 or where == EVERYTHING

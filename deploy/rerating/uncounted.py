@@ -52,7 +52,7 @@ def days_by_month(tariffs: Tariffs, fees: Fees) -> dict[str, Spans]:
                 found.setdefault(row.table.fee, set()).add((row.table.first_day, row.table.last_day))
     prices = {due.name: due.price for due in fees.dues}
     return {
-        fee: tuple(sorted(found.get(prices[due.share_of] if due.share_of else due.price, ())))
+        fee: tuple(sorted(found.get(due.price, set()) | found.get(prices.get(due.share_of, ""), set())))
         for due in fees.dues
         for fee in due.fees
     }

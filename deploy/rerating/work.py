@@ -9,8 +9,8 @@ from typing import NamedTuple
 
 from clickhouse_connect.driver.client import Client
 
-from deploy.rerating.compare import Comparison, Group, Sums, rated
-from deploy.rerating.read import NO_CHARGE, Days, Reader, Where
+from deploy.rerating.compare import Comparison, Group, Sums, begun, rated
+from deploy.rerating.read import NO_CHARGE, Days, Reader, Share, Where
 from deploy.rerating.stores import Stores, in_months, of_stores
 from deploy.rerating.uncounted import Uncounted, days_by_month, uncounted
 from flows.fees.current import FEES
@@ -22,6 +22,7 @@ from flows.rating.rerate import Rerater
 from flows.rating.tariffs import Tariffs
 from flows.rating.touched import Spans
 from flows.storage.assess import Assessor
+from schemas.parties import HQ
 
 EACH = 250_000
 """Charges in a part."""
@@ -59,6 +60,7 @@ class Answers:
         self._by_month = days_by_month(self._after.tariffs, asked.fees)
         client = asked.connect()
         self._reader = Reader(client, self._after.facts, asked.network.hubs)
+        self._shares = [*shares(asked.fees, self._after.tariffs)]
         assessor = Assessor(self._after.tariffs, asked.network, asked.fees)
         self._stores = Stores(client, asked.where, assessor, of_stores(client))
 
@@ -67,6 +69,8 @@ class Answers:
         found = Comparison(self._asked.by, self._asked.network)
         sample = self._reader.in_force(self._asked.where, part, parts)
         found.add(rated(sample, self._after))
+        for share in self._shares:
+            found.add(begun(self._reader.unshared(share, self._asked.where, part, parts), self._after))
         for some in self._stores.part(part, parts):
             found.add(some)
         return found.groups, uncounted(sample, self._by_month)
@@ -113,6 +117,15 @@ def _part(part: int, parts: int) -> tuple[dict[Group, Sums], Uncounted]:
     return _answers[0].part(part, parts)
 
 
+def shares(fees: Fees, tariffs: Tariffs) -> Iterator[Share]:
+    """The shares that have prices."""
+    of = {due.name: due.fees[0] for due in fees.dues}
+    for due in fees.dues:
+        if due.amount == "share" and due.price in tariffs.fees:
+            payer = fees.rules.rules[due.fees[0]].payer
+            yield Share(due.fees, of[due.share_of], HQ if payer == "headquarters" else "")
+
+
 def count_of(client: Client, where: Where) -> int:
     """Charges of a condition, without reversals."""
     sql = f"SELECT count() FROM charge WHERE {where.sql} AND reverses = {NO_CHARGE}"
@@ -132,10 +145,13 @@ def waiting(client: Client, prices: Mapping[str, Spans], fees: Fees) -> int:
     return int(client.query(sql).result_rows[0][0])
 
 
-def of_touched(prices: Mapping[str, Spans], fees: Fees, *, stores: bool | None = None) -> Where:
+def of_touched(
+    prices: Mapping[str, Spans], fees: Fees, *, stores: bool | None = None, begun: bool = False
+) -> Where:
     """The condition of charges that changed prices may touch: `flows.rating.touched`.
 
-    `stores`: True: only what stores charge, False: only what parcels are charged.
+    `stores`: True: only what stores charge, False: only what parcels are charged. `begun`: also charges of which only
+    the changed prices may pay a share.
     """
     by_name = {due.name: due for due in fees.dues}
     cases: list[tuple[tuple[str, ...], Days]] = []
@@ -143,6 +159,9 @@ def of_touched(prices: Mapping[str, Spans], fees: Fees, *, stores: bool | None =
         base = by_name[due.share_of] if due.share_of else due
         if stores is None or (base.trigger in OF_STORES) == stores:
             cases += [(due.fees, Days(*span)) for span in prices.get(base.price, ())]
+            if due.share_of:
+                named = (*base.fees, *due.fees) if begun else due.fees
+                cases += [(named, Days(*span)) for span in prices.get(due.price, ())]
             of_month = by_name[due.month_of].price if due.month_of else ""
             cases += [(due.fees, in_months(Days(*span))) for span in prices.get(of_month, ())]
     return Where(tuple(cases))

@@ -35,8 +35,8 @@ NUMBERS = (
 )
 
 
-_OF_STORES = {due.price for due in FEES.dues if due.trigger in OF_STORES}
-"""Their lane's rules say what they come to, whether they were charged or not."""
+_COUNTED = {due.price for due in FEES.dues if due.trigger in OF_STORES or due.share_of}
+"""What stores charge and what is shared is known whether it was charged or not."""
 
 
 def what_if(arguments: argparse.Namespace, connect: Connect, settings: Settings) -> int:  # noqa: ARG001
@@ -102,7 +102,7 @@ def _remarks(standing: Sequence[Book], after: Sequence[Book], draft: Book) -> It
 
 def not_counted(standing: Sequence[Book], after: Sequence[Book]) -> Iterator[str]:
     """Of parcels' fees that only the new book prices, that no sum tells of them; where no book stands, all are new."""
-    for fee in sorted({*newly_priced(standing, after)} - _OF_STORES) if standing else ():
+    for fee in sorted({*newly_priced(standing, after)} - _COUNTED) if standing else ():
         yield f"warning: {fee} has no price in force: nothing was charged for it, so it is not counted"
 
 

@@ -27,6 +27,8 @@ Trigger = Literal[
     "stay_month",
 ]
 Amount = Literal["tariff", "payment", "cod", "claim", "share"]
+PRICED = ("tariff", "claim", "share")
+"""Sources of amounts for which a tariff is asked."""
 Declared = Literal["", "payment", "insured", "cod"]
 Direction = Literal["", "forward", "return", "redirect"]
 
@@ -58,7 +60,6 @@ class Due(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     parcels: Direction = ""
     fees: tuple[str, ...] = ()
     share_of: str = ""
-    share_bp: int = 0
     month_of: str = ""
     blames: Role | Literal[""] = ""
     rewards: Role | Literal[""] = ""
@@ -121,8 +122,8 @@ class Fees(msgspec.Struct, frozen=True):
 
     @property
     def prices(self) -> Mapping[str, str]:
-        """Names that a price table can be for, and what they are in Chinese."""
-        return {due.price: due.zh for due in self.dues if due.price}
+        """Names that a price table can be for, and the due that such a price is a share of; empty: of none."""
+        return {due.price: due.share_of for due in self.dues if due.price}
 
     @property
     def labels(self) -> Mapping[str, tuple[str, str]]:

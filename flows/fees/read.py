@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from flows.fees.model import AT_SITES, MOST_PLAIN, OF_STAYS, OF_STORES, STAYS_PARTIES, Due, Fees
+from flows.fees.model import AT_SITES, MOST_PLAIN, OF_STAYS, OF_STORES, PRICED, STAYS_PARTIES, Due, Fees
 from flows.journal.rules import PostingRules, read_rules
 from schemas.problems import NOT_TOML, DocumentError, Problem, not_toml
 
@@ -52,7 +52,7 @@ def read_fees(dues: str, posting: str, chart: str) -> Fees:
 
 
 def _completed(due: Due) -> Due:
-    priced = due.amount in ("tariff", "claim")
+    priced = due.amount in PRICED
     return msgspec.structs.replace(
         due, fees=due.fees or (due.name,), price=(due.price or due.name) if priced else ""
     )
@@ -72,8 +72,8 @@ def _wrong(due: Due, dues: list[Due], rules: PostingRules) -> Iterator[tuple[str
         yield "share_of", "unknown_due", f"{due.share_of!r} is no due with an amount of its own"
     if due.amount == "share" and (due.needs or due.parcels or due.required):
         yield "share_of", "wrong_setting", "follows the other due and has no conditions of its own"
-    if not 0 <= due.share_bp <= 10_000:
-        yield "share_bp", "out_of_range", f"{due.share_bp} is not between 0 and 10000 basis points"
+    if due.share_of and any(one.price == due.price and one.share_of != due.share_of for one in dues):
+        yield "price", "wrong_price", f"{due.price} prices something else than a share of {due.share_of}, too"
     if (due.amount == "claim") != (due.trigger == "claimed"):
         yield "amount", "wrong_amount", 'amount = "claim" goes with trigger = "claimed", and only with it'
     if due.trigger in AT_SITES and due.amount != "tariff":
@@ -177,7 +177,6 @@ def documents(fees: Fees) -> dict[str, list[dict[str, Any]]]:
                 **{column: getattr(due, field) if due else "" for column, field in _OF_DUE.items()},
                 "share_of": due.share_of or due.month_of if due else "",
                 "required": int(due.required) if due else 0,
-                "share_bp": due.share_bp if due else 0,
             }
             for name, rule, due in rules
         ],

@@ -20,7 +20,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from flows.fees.current import FEES
 from flows.fees.model import Fees
-from flows.fees.shares import part_of
 from flows.governance.network import Network
 from flows.governance.operators import Operators
 from flows.lifecycle import named
@@ -89,7 +88,7 @@ class Assessor:
         self.tariffs, self.network, self.turn = tariffs, network, turn
         """`turn`: how often a tariff book came into force or was withdrawn before."""
         self.dues = Dues(fees, tariffs)
-        by_weight = {live.price for live in self.dues.at_weighing}
+        by_weight = {one.price for live in self.dues.at_weighing for one in (live, *live.paid)}
         self.weighed = any(tariffs.weighs(fee) for fee in tariffs.fees if fee not in by_weight)
         """Whether a price depends on the weight though something else makes it due."""
         self.by_hub = tariffs.by_hub
@@ -285,12 +284,12 @@ class Assessor:
         confirmed = parcel.decision is not None and parcel.decision.weight_event == parcel.weight_id
         return (AT_ONCE, 0) if confirmed and parcel.weight_id else ("", 0)
 
-    def rate(self, parcel: Parcel, price: str, time: int) -> Quote | None:
-        """What the tariffs say: the one place where they are asked."""
+    def rate(self, parcel: Parcel, price: str, time: int, shared: int = 0) -> Quote | None:
+        """What the tariffs say: the one place where they are asked. `shared`: what is to be shared comes to."""
         day = business_day(time)
         if price in self.by_month:
             parcel.month_parcels, parcel.month_count = self.volumes.of(parcel.customer, day)
-        return self.tariffs.rate(price, day, parcel)
+        return self.tariffs.rate(price, day, parcel, shared)
 
     def _adoptable(self, parcel: Parcel) -> int:
         """When the best weight came or comes into force; NEVER: not yet."""
@@ -376,6 +375,8 @@ class Assessor:
             if amount == booked[at] and business_day(time) == business_day(booked[at + 1]):
                 if parcel.waits:  # a record that knew nothing of this charge was joined to its former life
                     self._wait(parcel, place, 0)
+                for share in live.paid:
+                    named.settle(self, parcel, share, "", time, cause, shared=amount)
                 return
             self.take_back(parcel, live, parcel.line)
         parcel.done |= 1 << place
@@ -389,8 +390,8 @@ class Assessor:
             append(Charge(key, code, revision, False, amount, time, cause, *line, *weight, row, *told))  # type: ignore[arg-type]
         if parcel.waits:
             self._wait(parcel, place, 0)
-        for share in live.shares:
-            named.settle(self, parcel, share, "", time, cause, part_of(amount, share.due.share_bp))
+        for share in live.paid:
+            named.settle(self, parcel, share, "", time, cause, shared=amount)
 
     def weight_of(self, parcel: Parcel, quote: Quoted) -> Columns:
         """The weight's columns of a charge whose price depends on it."""
@@ -421,11 +422,15 @@ class Assessor:
 
     def touched_by(self, spans: Mapping[str, Spans]) -> Callable[[Parcel], bool]:
         """Whether a parcel is charged, or would be, by prices that are touched."""
-        priced = (
-            one for one in (*self.dues.of_name.values(), *self.dues.idle.values()) if one.price in spans
-        )
-        dues = [one for one in priced if one.due.amount in ("tariff", "claim")]
-        booked = [one for one in dues if not one.named]
+        every = self.dues.of_name.values()
+        dues = [one for one in every if one.price in spans]
+        booked = [
+            (one.price, live.place)
+            for live in every
+            if not live.named
+            for one in (live, *live.shares)
+            if one.price in spans
+        ]
         moments = [
             (one, _MOMENTS[one.due.trigger])
             for one in dues
@@ -436,9 +441,9 @@ class Assessor:
         price_of = {due.name: due.price for due in self.dues.fees.dues}
 
         def days(parcel: Parcel) -> Iterator[tuple[str, int]]:
-            for live in booked:
-                if parcel.done & 1 << live.place:
-                    yield live.price, parcel.booked[3 * live.place + 1]
+            for price, place in booked:
+                if parcel.done & 1 << place:
+                    yield price, parcel.booked[3 * place + 1]
             for live, moment in moments:
                 yield live.price, getattr(parcel, moment)
             if parcel.extra is not None:

@@ -3,7 +3,7 @@
 Worked out once when rules come into force, so that a due that nothing is published for costs no parcel anything.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Container
 
 import msgspec
 
@@ -31,7 +31,9 @@ class Live(msgspec.Struct, frozen=True, gc=False):
     applies: Condition | None
     """Whether a parcel has this due; None: every parcel has."""
     shares: tuple["Live", ...] = ()
-    """Dues that are a share of this one."""
+    """Dues that are a share of this one, priced or not."""
+    paid: tuple["Live", ...] = ()
+    """Those of them that have prices."""
     awaited: bool = False
     """Whether every parcel owes it, to parties that its order tells: where it cannot be charged, it waits."""
     ends: tuple[str, ...] = ()
@@ -44,18 +46,13 @@ class Dues:
     def __init__(self, fees: Fees, tariffs: Tariffs) -> None:
         self.fees = fees
         priced = {table.fee for book in tariffs.books for table in book.tables}
-        shares = [_live(fees, due, ()) for due in fees.dues if due.amount == "share" and due.share_bp]
-        triggered = [
-            _live(fees, due, tuple(one for one in shares if one.due.share_of == due.name))
-            for due in fees.dues
-            if due.trigger and due.trigger not in OF_STORES
-        ]
+        parcels = [_live(fees, due, priced) for due in fees.dues if due.trigger not in OF_STORES]
         live = [
             one
-            for one in triggered
-            if one.due.required or one.due.amount != "tariff" or one.due.price in priced
+            for one in parcels
+            if one.due.required or one.due.amount not in ("tariff", "share") or one.due.price in priced
         ]
-        self.idle = {one.due.name: one for one in triggered if one not in live}
+        self.idle = {one.due.name: one for one in parcels if one not in live}
         """Dues that nothing is published for, by name: what was charged for them under other books is taken back."""
         self.idle_plain = tuple(one for one in self.idle.values() if not one.named)
 
@@ -66,7 +63,8 @@ class Dues:
         self.at_weighing, self.at_hub, self.at_bag = at("weighed"), at("hub_passed"), at("bagged")
         self.claimable = {one.due.name: one for one in at("claimed")}
         self.plain = tuple(one for one in live if not one.named)
-        self.of_name = {one.due.name: one for one in (*live, *shares)}
+        self.of_name = {one.due.name: one for one in parcels}
+        """All of them, idle ones, too: what was charged for them may stand."""
         self.needed = sum(1 << one.place for one in self.at_weighing if one.due.required and not one.named)
         """Places of the dues that wait for a weight, as a bit set."""
         roles = {
@@ -79,8 +77,9 @@ class Dues:
         """Whether anybody is paid by the piece, so that couriers are to be remembered."""
 
 
-def _live(fees: Fees, due: Due, shares: tuple[Live, ...]) -> Live:
+def _live(fees: Fees, due: Due, priced: Container[str]) -> Live:
     amount = _AMOUNTS.get(due.amount)
+    shares = tuple(_live(fees, one, priced) for one in fees.dues if one.share_of == due.name)
     return Live(
         due,
         fees.dues.index(due),
@@ -90,6 +89,7 @@ def _live(fees: Fees, due: Due, shares: tuple[Live, ...]) -> Live:
         amount,
         _condition(due),
         shares,
+        tuple(one for one in shares if one.price in priced),
         due.required and not fees.named(due) and _condition(due) is None,
         tuple(end for end in ("origin", "destination") if end in _roles(fees, due)),
     )

@@ -49,9 +49,17 @@ ROLES: dict[str, Callable[[Parcel, Extra, Claimed, Network], str]] = {
 
 
 def settle(
-    rules: "Assessor", parcel: Parcel, live: Live, part: str, time: int, cause: str, amount: int | None = None
+    rules: "Assessor",
+    parcel: Parcel,
+    live: Live,
+    part: str,
+    time: int,
+    cause: str,
+    amount: int | None = None,
+    *,
+    shared: int = 0,
 ) -> None:
-    """Book an item, correct it, or let it wait. `amount`: where no tariff is asked."""
+    """Book an item, correct it, or let it wait. `amount`: where no tariff is asked; `shared`: that it is a share of."""
     extra = parcel.extra or NO_EXTRA
     claim = extra.claims.get(part, NOBODY) if live.due.trigger == "claimed" else NOBODY
     unknown = _unknown(claim, live.due) and not parcel.order_id
@@ -75,7 +83,7 @@ def settle(
         missing = NO_ORDER if live.due.required or live.due.trigger == "claimed" else 0
         _wait_instead(rules, parcel, live, key, part, missing)
         return
-    quote = rules.rate(parcel, live.price, time)
+    quote = rules.rate(parcel, live.price, time, shared)
     if quote is None:
         missing = NO_PRICE if live.due.required or live.due.trigger == "claimed" else 0
         _wait_instead(rules, parcel, live, key, part, missing)

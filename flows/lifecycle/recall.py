@@ -170,9 +170,7 @@ def _number_on(parcel: Parcel, event: ParcelRecalled, rules: Assessor) -> None:
     dues = rules.dues
     for told in event.charged:
         due = _due(dues.fees, told)
-        live = dues.of_name.get(due.name) or dues.idle.get(due.name)
-        if live is None:
-            continue  # a share that is paid no more
+        live = dues.of_name[due.name]
         if live.named:
             item = parcel.more().items[item_key(due.name, told.part)]
             if item.standing and item.revision < told.newest:

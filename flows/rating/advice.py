@@ -4,7 +4,7 @@
 * `nowhere`: a row for places where the network has no outlet.
 * `never_given`: a row for a zone, line, holiday or hub that neither the book nor the network knows, or for dates
   on which its table is not in force.
-* `more_than_all`: a discount of more than 100 percent.
+* `more_than_all`: a discount of more than 100 percent, or a share.
 * `always_beaten`: for every place, product and word that a row names, rows that name the same and win over it are
   in force on all its days and for all of its ranges.
 * `gap_in_ranges`: rows that differ in one range leave a gap between them (for base prices also below and above),
@@ -27,7 +27,7 @@ from flows.rating.factors import ANY_HOLIDAY, BY_NAME, KEYED, MOST_MEASURE, Betw
 from flows.rating.lines import lines_without_price
 from flows.rating.matching import keys, specificity
 from flows.rating.measures import decimal
-from flows.rating.model import NO_END, Book, PriceTable, Row, lists_of
+from flows.rating.model import NO_END, SHARED, Book, PriceTable, Row, lists_of
 from flows.rating.settings import ZONES
 from flows.rating.shapes import SHAPES
 from flows.rating.spelling import bounds
@@ -103,10 +103,12 @@ def _outside(dates: Between, table: PriceTable) -> bool:
 
 def _more_than_all(book: Book) -> Iterator[Problem]:
     for row in book.rows:
-        if row.table.kind == "discount":
+        share = row.table.of == SHARED
+        if row.table.kind == "discount" or share:
             for column, value in zip(SHAPES[row.table.shape].columns, row.values, strict=False):
                 if column.kind == "percent" and value > WHOLE * PERCENT:
-                    message = f"{decimal(value, PERCENT)} percent off are more than all of it"
+                    said = "of what is shared" if share else "off"
+                    message = f"{decimal(value, PERCENT)} percent {said} are more than all of it"
                     yield _remark(row, column.name, "more_than_all", message)
 
 

@@ -32,7 +32,8 @@ HOLIDAYS = ("date", "name")
 def read_book(files: Mapping[str, str], network: Network, fees: Mapping[str, str] = FEES) -> Book:
     """The book in these files (name → text), its places and products those of the network.
 
-    `fees`: names that a table can be for. Raises DocumentError with every problem found (at most `findings.MOST`).
+    `fees`: names that a table can be for, and what they are shares of (`Fees.prices`). Raises DocumentError with every
+    problem found (at most `findings.MOST`).
     """
     findings = Findings()
     if FILE not in files:

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import product as combinations
 
 from flows.governance.network import Network
-from flows.rating.model import Book, Row
+from flows.rating.model import FEES, Book, Row
 from schemas.problems import Problem
 from schemas.times import date_of
 
@@ -21,9 +21,9 @@ def lines_without_price(
     """Lines without any base price, and lines where some outlets have none, on a business day.
 
     A fee whose tables begin later is looked at on its first day. `beside`: books in force with it; what they price
-    needs no price of its own.
+    needs no price of its own. A share is paid where there is a price, so it has no lines without one.
     """
-    base = _base_rows([book])
+    base = {fee: rows for fee, rows in _base_rows([book]).items() if not FEES.get(fee)}
     others = _base_rows(beside)
     for fee, rows in base.items():
         at = max(day, min(row.table.first_day for row in rows))

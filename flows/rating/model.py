@@ -11,7 +11,10 @@ from flows.rating.factors import Named
 from flows.rating.policy import WeightPolicy
 
 FEES: Mapping[str, str] = current.FEES.prices
-"""Fees that a price table can be for. `delivery` prices both what is collected and what is paid on."""
+"""Fees that a price table can be for, and the due that each is a share of (empty: of none). `delivery` prices both what
+is collected and what is paid on."""
+SHARED = "shared"
+"""What a percentage of a share is taken of: what the other due comes to."""
 
 Kind = Literal["base", "surcharge", "discount", "bounds", "zones"]
 """What a table's rows are: the price itself, something on top, something off, a floor and a cap, or (`zones`)
@@ -57,7 +60,7 @@ class PriceTable(msgspec.Struct, frozen=True, gc=False):
     slab: int = 0
     """Width of a slab, in parts of the measure's unit."""
     of: str = ""
-    """What a percentage is taken of: base, subtotal, insured, cod, payment."""
+    """What a percentage is taken of: base, total, subtotal, insured, cod, payment, month, shared."""
     group: str = ""
     """Of the discounts of one group only the largest is given."""
     layout: str = "list"

@@ -57,6 +57,7 @@ NAMES: dict[str, Name] = {
     "pallets": Name("板数", "板", "pallets"),
     "days": Name("天数", "天", "days"),
     "hours": Name("小时数", "小时", "hours"),
+    "shared": Name("所分费用", MONEY, "yuan"),
     "condition": Name("条件"),
 }
 """By the names that a charge's steps use: those of `flows.rating.factors` and of `flows.rating.conditions`."""

@@ -49,6 +49,7 @@ OF = {
     "cod": ("代收货款", "the cash on delivery"),
     "payment": ("客户运费", "the customer's payment"),
     "month": ("当月累计金额", "the month so far"),
+    "shared": ("所分费用", "what is shared"),
 }
 ROUNDINGS = {
     "half_up_fen": ("四舍五入到分", "rounded to the fen, halves up"),

@@ -11,9 +11,8 @@ import msgspec
 import numpy as np
 
 from flows.fees.model import OF_STORES, Due, Fees
-from flows.fees.shares import part_of
 from flows.rating.dependence import FIELDS, WEIGHT
-from flows.rating.facts import Trial
+from flows.rating.facts import ORDINARY, Trial
 from flows.rating.tariffs import Tariffs
 
 Ints = np.ndarray[Any, np.dtype[np.int64]]
@@ -39,7 +38,7 @@ class Charges(msgspec.Struct, frozen=True):
 
     fees: Coded
     tariff: Ints
-    """1: a tariff made the amount; 0: an order, a claim or a share did."""
+    """1: a tariff made the amount; 0: an order or a claim did."""
     amounts: Ints
     """Money units, not negative."""
     days: Ints
@@ -104,8 +103,15 @@ class Rerater:
 
     @property
     def facts(self) -> frozenset[str]:
-        """All facts that any price of a parcel's fee may depend on."""
-        return frozenset().union(*self.depends.values()) - {"stay"}
+        """All facts that any price of a parcel's fee may depend on, and that what is shared is told by."""
+        shared = {
+            _SAID[base.amount]
+            for due in self.fees.dues
+            if due.share_of and due.price in self.depends
+            for base in [self._named[due.share_of]]
+            if base.amount in _SAID
+        }
+        return frozenset(shared).union(*self.depends.values()) - {"stay"}
 
     def rate(self, charges: Charges) -> tuple[Ints, Ints]:
         """What the charges come to, money units, and what became of each: `PRICED`, `UNPRICED` (0 units).
@@ -131,31 +137,50 @@ class Rerater:
             after[rows], state[rows] = self._ask(charges, due.price, rows)
 
     def _share(self, charges: Charges, due: Due, rows: Ints, after: Ints, state: Ints) -> None:
-        """A share follows what it is a share of; of an amount that no tariff makes it stays."""
+        """A share is priced by what the other due comes to; where that has no price there is none to share."""
         base = self._named[due.share_of]
         if base.amount == "tariff":
-            amounts, state[rows] = self._ask(charges, base.price, rows)
-            after[rows] = part_of(amounts, due.share_bp)
+            amounts, became = self._ask(charges, base.price, rows)
+        else:
+            amounts, became = _said(charges, base.amount, rows), np.full(len(rows), PRICED)
+        shared = rows[became == PRICED]
+        after[rows], state[rows] = 0, UNPRICED
+        after[shared], state[shared] = self._ask(charges, due.price, shared, amounts[became == PRICED])
 
-    def _ask(self, charges: Charges, price: str, rows: Ints) -> tuple[Ints, Ints]:
-        """Amounts and what became of each, of some rows."""
+    def _ask(self, charges: Charges, price: str, rows: Ints, shared: Ints | None = None) -> tuple[Ints, Ints]:
+        """Amounts and what became of each, of some rows. `shared`: what each is a share of, money units."""
+        if shared is None:
+            shared = np.zeros(len(rows), np.int64)
         needed = [name for name in FIELDS if name in self.depends.get(price, ()) and name in charges.facts]
         ends = (charges.origins, charges.destinations, charges.products)
         facts = [charges.facts[name] for name in needed]
-        first, of = distinct([charges.days[rows], *(one.codes[rows] for one in (*ends, *facts))])
+        first, of = distinct([charges.days[rows], shared, *(one.codes[rows] for one in (*ends, *facts))])
         at = rows[first]
         words = [list(map(one.values.__getitem__, one.codes[at].tolist())) for one in (*ends, *facts)]
         names = ("origin", "destination", "product", *needed)
         answers = [
-            self._answer(price, day, Trial(**dict(zip(names, told, strict=True))))
-            for day, *told in zip(charges.days[at].tolist(), *words, strict=True)
+            self._answer(price, day, Trial(**dict(zip(names, told, strict=True))), amount)
+            for day, amount, *told in zip(
+                charges.days[at].tolist(), shared[first].tolist(), *words, strict=True
+            )
         ]
         amounts = np.array([amount for amount, _ in answers], np.int64)
         states = np.array([became for _, became in answers], np.int64)
         return amounts[of], states[of]
 
-    def _answer(self, price: str, day: int, facts: Trial) -> tuple[int, int]:
-        quote = self.tariffs.rate(price, day, facts)
+    def _answer(self, price: str, day: int, facts: Trial, shared: int) -> tuple[int, int]:
+        quote = self.tariffs.rate(price, day, facts, shared)
         if quote is None or (not facts.weight_g and self.tariffs.needs_weight(price, quote.row)):
             return 0, UNPRICED
         return quote.amount, PRICED
+
+
+_SAID = {"payment": "payment", "cod": "terms"}
+"""By sources of amounts that an order says: the fact that has them."""
+
+
+def _said(charges: Charges, source: str, rows: Ints) -> Ints:
+    """What the orders say of a shared due, money units."""
+    fact = charges.facts[_SAID[source]].take(rows)
+    amounts = [(one or ORDINARY).cod if source == "cod" else one for one in fact.values]
+    return np.array(amounts, np.int64)[fact.codes]

@@ -153,8 +153,11 @@ def _tables() -> dict[str, Any]:
 
 def _recorded(kind: str, shape: str) -> Iterable[_Recorder]:
     choices = CHOICES if SHAPES[shape].measured else {"layout": CHOICES["layout"]}
-    for values in combinations(*choices.values()):
-        section = _Recorder({"kind": kind, "shape": shape, **dict(zip(choices, values, strict=True))})
+    share = next(fee for fee, of in FEES.items() if of)
+    for fee, *values in combinations(("", share), *choices.values()):
+        section = _Recorder(
+            {"fee": fee, "kind": kind, "shape": shape, **dict(zip(choices, values, strict=True))}
+        )
         settings._table(section, (), FEES)
         yield section
 

@@ -2,7 +2,7 @@
 
 import datetime as dt
 import tomllib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Generic, TypeVar
 
@@ -11,7 +11,7 @@ import msgspec
 from flows.rating.factors import KG, part
 from flows.rating.findings import Broken, Findings
 from flows.rating.measures import MEASURES
-from flows.rating.model import FEES, NO_END, PriceTable
+from flows.rating.model import FEES, NO_END, SHARED, PriceTable
 from flows.rating.policy import ADOPTIONS, AFTER_SIGNED, CHOICES, EARLIEST, TREATMENTS, WeightPolicy
 from flows.rating.rounding import ROUNDINGS
 from flows.rating.rows import CONDITIONS
@@ -44,7 +44,7 @@ _OF: dict[str, tuple[str, ...]] = {
 }
 """What a percentage may be taken of, by the table's kind: the base price, base and surcharges (subtotal), the
 fee so far (total), a value that the order declares, or what the fee came to in the month so far (month).
-The first is the default."""
+The first is the default. A share may be of what is shared, too."""
 
 _EACH = ("pieces", "pallets", "volume", "days", "hours")
 """What a price can be for one of."""
@@ -209,7 +209,7 @@ def _zones(section: "_Section", files: Iterable[str]) -> PriceTable:
     )
 
 
-def _table(section: "_Section", files: Iterable[str], fees: Iterable[str]) -> PriceTable:
+def _table(section: "_Section", files: Iterable[str], fees: Mapping[str, str]) -> PriceTable:
     fee = section.take("fee", _one_of(fees), "")
     kind = section.take("kind", _one_of(KINDS), "base", needed=False)
     name = section.take("name", _text, "", needed=kind != "base") if kind != "bounds" else ""
@@ -222,7 +222,8 @@ def _table(section: "_Section", files: Iterable[str], fees: Iterable[str]) -> Pr
     if kind == "base":
         rounding = section.take("money_rounding", _one_of(ROUNDINGS), "half_up", needed=False)
     layout, down, across = _layout(section)
-    more = _of_shape(section, SHAPES[shape], kind) if shape else {}
+    of = (*_OF[kind], SHARED) if fees.get(fee) and kind != "discount" else _OF[kind]
+    more = _of_shape(section, SHAPES[shape], kind, of) if shape else {}
     if shape:
         section.close()
     return PriceTable(
@@ -269,8 +270,8 @@ def _layout(section: "_Section") -> tuple[str, str, str]:
     return layout, down, across
 
 
-def _of_shape(section: "_Section", shape: Shape, kind: str) -> dict[str, object]:
-    """The settings that only some shapes have."""
+def _of_shape(section: "_Section", shape: Shape, kind: str, of: Sequence[str]) -> dict[str, object]:
+    """The settings that only some shapes have. `of`: what a percentage may be taken of."""
     found: dict[str, object] = {}
     if shape.measured:
         measure = section.take("measure", _one_of(MEASURES), "weight", needed=False)
@@ -286,8 +287,7 @@ def _of_shape(section: "_Section", shape: Shape, kind: str) -> dict[str, object]
         found["unit_g"] = UNITS_G[section.take("continued_unit_kg", _one_of(UNITS_G), "exact")]
         found["unit_rounding"] = section.take("continued_rounding", _one_of(ROUNDINGS), "up", needed=False)
     if "of" in shape.settings:
-        default = _OF[kind][0]
-        found["of"] = section.take("of", _one_of(_OF[kind]), default, needed=kind == "base")
+        found["of"] = section.take("of", _one_of(of), of[0], needed=kind == "base")
     if kind == "bounds":
         found["of"] = "total"
     return found

@@ -20,8 +20,9 @@ from flows.rating.exact import NOTHING, Exact, text_of
 from flows.rating.facts import ORDINARY, Facts
 from flows.rating.matching import Match, PriceList
 from flows.rating.measures import MEASURES, decimal, number
-from flows.rating.model import Book, Lists, PriceTable, Row, competing, lists_of, named_for
+from flows.rating.model import SHARED, Book, Lists, PriceTable, Row, competing, lists_of, named_for
 from flows.rating.policy import NOTHING_ADOPTED, WeightPolicy
+from flows.rating.remembered import remember
 from flows.rating.rounding import PER_UNIT, ROUNDINGS, to_fen
 from flows.rating.services import services_in
 from flows.rating.shapes import SHAPES
@@ -102,16 +103,17 @@ class Tariffs:
         )
         """Further services that a price, or a map of zones, knows."""
 
-    def rate(self, fee: str, day: int, facts: Facts) -> Quote | None:
+    def rate(self, fee: str, day: int, facts: Facts, shared: int = 0) -> Quote | None:
         """What a fee costs on a business day (days since 1970-01-01), or None if no row covers it.
 
-        `facts.weight_g` is the adopted weight; `facts.volume_cm3` is 0 where the parcel was not measured.
+        `facts.weight_g` is the adopted weight; `facts.volume_cm3` is 0 where the parcel was not measured. `shared`: of
+        a fee that is a share of another one what that comes to, money units.
         """
         prices = self.fees.get(fee)
         if prices is None:
             return None
         if prices.alternatives:
-            return prices.largest(day, facts)
+            return prices.largest(day, facts, shared)
         match = prices.base.best(day, facts)
         if match is None:
             return None
@@ -119,7 +121,7 @@ class Tariffs:
         row = match.row
         table = row.table
         if more.changes or row.named or table.shape not in SHORT or table.weight_unit_g != 1 or table.each:
-            return prices.in_full(day, facts, prices.base, match, more)
+            return prices.in_full(day, facts, prices.base, match, more, shared)
         volumetric = priced_g = continued_g = 0
         if not table.weight:
             exact = row.values[0] * PER_UNIT
@@ -127,7 +129,7 @@ class Tariffs:
             volumetric, priced_g, continued_g = _priced(row, _weigh(table, facts))
             exact = row.values[1] * PER_UNIT + row.values[2] * continued_g
         if more.bounds and not _within(exact, more.bounds[0][1].row):
-            return prices.in_full(day, facts, prices.base, match, more)
+            return prices.in_full(day, facts, prices.base, match, more, shared)
         return Quote(
             to_fen(exact, table.money_rounding),
             volumetric,
@@ -230,10 +232,12 @@ class FeePrices:
         self.services = frozenset(services_in(named))
         self.depends = dependence(tables, named)
         """Facts that the price may depend on, those of `flows.rating.dependence.FIELDS`."""
+        self._shares = any(table.of == SHARED for table in tables)
+        self._shared: dict[tuple[int, str, int], Quote] = {}
 
-    def largest(self, day: int, facts: Facts) -> Quote | None:
+    def largest(self, day: int, facts: Facts, shared: int = 0) -> Quote | None:
         """The price by the base that comes to most; of equals the first in the book's order."""
-        work = _Work(day, facts)
+        work = _Work(day, facts, shared)
         found = [
             (prices, match) for prices in self.alternatives if (match := prices.best(day, facts)) is not None
         ]
@@ -242,16 +246,31 @@ class FeePrices:
         most, match = _largest(work, [match for _, match in found], self._context)
         prices, _ = found[most]
         more = self.more.find(day, facts) if self.more is not None else NO_MORE
-        return self.in_full(day, facts, prices, match, more)
+        return self.in_full(day, facts, prices, match, more, shared)
 
-    def in_full(self, day: int, facts: Facts, prices: PriceList, match: Match, more: More) -> Quote:
+    def in_full(
+        self, day: int, facts: Facts, prices: PriceList, match: Match, more: More, shared: int = 0
+    ) -> Quote:
         """The price by all passes, with its steps."""
-        work = _Work(day, facts)
+        if not self.bare or match.row.table.of != SHARED:
+            return self._worked_out(day, facts, prices, match, more, shared)
+        key = id(match.row), match.passed_over, shared
+        try:  # every parcel may have a share by places and product alone, and the same amounts come again
+            return self._shared[key]
+        except KeyError:
+            return remember(self._shared, key, self._worked_out(day, facts, prices, match, more, shared))
+
+    def _worked_out(
+        self, day: int, facts: Facts, prices: PriceList, match: Match, more: More, shared: int
+    ) -> Quote:
+        work = _Work(day, facts, shared)
         row = match.row
         volumetric, priced_g, continued_g = _priced(row, work.weighed(row.table))
         work.extras = prices.classes.told(day, facts)
         if facts.month_count and "month_parcels" in self.depends:
             work.extras["month_count"] = facts.month_count
+        if self._shares:
+            work.extras[SHARED] = text_of(shared)
         work.take("base", match, row.where)
         if more is not NO_MORE:
             _add(work, more, row, self._context)
@@ -320,8 +339,8 @@ def _most(amounts: Sequence[Exact]) -> int:
 class _Work:
     """A price on its way through the passes."""
 
-    def __init__(self, day: int, facts: Facts) -> None:
-        self.day, self.facts = day, facts
+    def __init__(self, day: int, facts: Facts, shared: int) -> None:
+        self.day, self.facts, self._shared = day, facts, shared
         self.total = self.base = self.subtotal = NOTHING
         self._table: PriceTable | None = None
         self._weighed = 0, 0
@@ -405,6 +424,7 @@ class _Work:
             "cod": Exact(terms.cod),
             "payment": Exact(facts.payment),
             "month": Exact(facts.month_amount),
+            SHARED: Exact(self._shared),
         }[row.table.of]
 
 

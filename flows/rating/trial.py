@@ -9,10 +9,12 @@ from typing import TypeVar
 
 import msgspec
 
+from flows.fees.current import FEES
+from flows.fees.model import Due
 from flows.governance.network import Network
 from flows.rating.explain import of_quote
 from flows.rating.factors import DIRECTIONS, KG, M3, part
-from flows.rating.facts import NOWHERE, Stay, Terms, Trial
+from flows.rating.facts import NOWHERE, ORDINARY, Stay, Terms, Trial
 from flows.rating.findings import Broken
 from flows.rating.model import Book
 from flows.rating.passes import Step
@@ -64,6 +66,7 @@ FIELDS = (
     ),
     Field("month", "当月累计票数", "1200", "the customer's parcels in the month so far"),
     Field("billed", "当月累计金额", "8000", "what the fee came to in the month so far, yuan"),
+    Field("shared", "所分费用", "5.25", "of a share: what is shared, yuan; default: what that comes to here"),
     Field("pallets", "板数", "4", "in a store: pallet places taken"),
     Field("days", "天数", "3", "in a store: days begun"),
     Field("hours", "小时", "60", "in a store: hours begun"),
@@ -104,18 +107,27 @@ class Calculator:
         self._places: Gazetteer = gazetteer(network)
         self._versions = {id(table): book.version for book in self._tariffs.books for table in book.tables}
         self.fees = list(self._tariffs.fees)
+        dues = {due.name: due for due in FEES.dues}
+        self._shares = {due.price: dues[due.share_of] for due in FEES.dues if due.share_of}
+        """By the price of a share: what it is a share of."""
 
     def ask(self, asked: Asked, today: int) -> list[Answer]:
         """The answers: of the fee that is asked for, or of every fee. Raises RefusedError."""
         said = _Said({name: text.strip() for name, text in asked.items() if text.strip()})
         wanted = said.one_of("fee", ("", *self.fees))
         day, facts = said.day("date", today), self._facts(said)
+        shared = said.money("shared") if "shared" in said.texts else None
         said.close()
         weighed = "kg" in said.texts
-        return [self._answer(fee, day, facts, weighed) for fee in ([wanted] if wanted else self.fees)]
+        return [self._answer(fee, day, facts, weighed, shared) for fee in ([wanted] if wanted else self.fees)]
 
-    def _answer(self, fee: str, day: int, facts: Trial, weighed: bool) -> Answer:
-        quote = self._tariffs.rate(fee, day, facts)
+    def _answer(self, fee: str, day: int, facts: Trial, weighed: bool, shared: int | None) -> Answer:
+        if fee in self._shares and shared is None:
+            found = self._shared(self._shares[fee], day, facts, weighed)
+            if isinstance(found, Answer):
+                return msgspec.structs.replace(found, fee=fee)
+            shared = found
+        quote = self._tariffs.rate(fee, day, facts, shared or 0)
         if quote is None:
             return Answer(fee, error_zh="没有适用的价格", error_en="no row has a price for this parcel")
         if not weighed and self._tariffs.needs_weight(fee, quote.row):
@@ -125,6 +137,18 @@ class Calculator:
                 error_en="the price depends on the weight: say kg",
             )
         return Answer(fee, quote, of_quote(quote, facts, self._versions[id(quote.row.table)]))
+
+    def _shared(self, due: Due, day: int, facts: Trial, weighed: bool) -> int | Answer:
+        """What a due comes to of which there is a share, money units; or why that cannot be said."""
+        if due.amount == "payment":
+            return facts.payment
+        if due.amount == "cod":
+            return (facts.terms or ORDINARY).cod
+        answer = self._answer(due.price, day, facts, weighed, None)
+        if answer.quote is None:
+            error_zh, error_en = f"{due.zh}：{answer.error_zh}", f"{due.en}: {answer.error_en}"
+            return Answer("", error_zh=error_zh, error_en=error_en)
+        return answer.quote.amount
 
     def _facts(self, said: "_Said") -> Trial:
         longest, volume = said.size()

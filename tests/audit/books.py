@@ -139,6 +139,14 @@ TABLES: tuple[tuple[str, str], ...] = (
         'fee = "transit"\nkind = "surcharge"\nname = "夜间"\nshape = "flat"',
         "service,price\nevening|night,0.23\n",
     ),
+    (
+        'fee = "province_share"\nshape = "percent"\nof = "shared"\nmoney_rounding = "down"',
+        "origin_province,product,zone,percent,maximum\n,,,5,\n上海,,,7.5,\n上海,EXP,,12.3456,2.00\n,,远,3.3333,\n",
+    ),
+    (
+        'fee = "province_share"\nkind = "surcharge"\nname = "加成"\nshape = "percent"\nof = "shared"',
+        "date,percent\n2026-01-06..,0.7777\n",
+    ),
 )
 """Settings and prices. What is alike in a list is told apart by one row in it at least."""
 

@@ -20,6 +20,9 @@ from deploy.audit.store import Store
 from deploy.transfers import Known
 from flows.fees.current import FEES
 from flows.fees.model import OF_STORES, Fees
+from flows.lifecycle import named
+from flows.lifecycle.dues import Live
+from flows.lifecycle.parcel import item_key
 from schemas.events import (
     BalanceMoved,
     Event,
@@ -37,7 +40,7 @@ from tests.audit import world
 from tests.audit.lane import Lane, Record, held, record
 from tests.audit.remembered import audited
 from tests.audit.tampering import Kept
-from tests.lifecycle.fees import SHARED, with_more, with_prices_of_more
+from tests.lifecycle.fees import with_more, with_prices_of_more
 from tests.volume import seeds
 
 PARCELS = 150
@@ -71,7 +74,7 @@ def play(
     hands: Mapping[int, Sequence[Event]] = {},
     later: Sequence[Event] = (),
     rich: bool = False,
-    fees: Fees | None = None,
+    fees: Fees = FEES,
     restart: int = -1,
 ) -> tuple[Report, int]:
     """Write the books of a seed's parcels and audit them; also the data time at the end.
@@ -82,7 +85,6 @@ def play(
     `rich`: parcels have terms, couriers and claims, and provinces a share. `fees`: others than these. `restart`: the
     block before which the lanes begin anew from their recovery stores.
     """
-    fees = fees or (SHARED if rich else FEES)
     every = [Lane(client, number, (number,), fees) for number in range(lanes)]
     events = list(world.disordered(parcels, seed))
     if rich:
@@ -398,6 +400,64 @@ def test_policies_and_prices_of_more_fees_come_on_the_way(empty: Client, seed: i
     ]
     report, _ = play(empty, seed, books, rich=True)
     assert report.passed, report.to_text()
+
+
+FORGED = (
+    ("amount + 1 AS amount", "amount > 0", "recomputed_charges"),
+    ("'110000' AS payee", "amount > 0", "recomputed_charges"),
+    ("price_row + 1 AS price_row", "amount > 0", "recomputed_snapshots"),
+    ('replaceAll(steps, \'"shared":"\', \'"shared":"1\') AS steps', "amount > 0", "steps"),
+    ("'' AS steps", "amount > 0", "recomputed_snapshots"),
+)
+
+
+@pytest.mark.parametrize("seed", seeds(1, 80, 89, 90))
+def test_other_shares_on_the_way_and_forged_ones(empty: Client, seed: int) -> None:
+    """They begin, change, end and begin again, while prices of what is shared change, too; a forged one is noticed."""
+    rich = world.tariff("rich", rich=True)
+    books = [
+        (0, world.other_shares(rich, "")),
+        (2, rich),
+        (4, world.other_shares(rich, "origin_province,product,percent\n,,6.0606\n陕西,EXP,15\n")),
+        (5, world.other_shares(rich, "")),
+        (6, world.other_shares(world.tariff("rich", 30, rich=True), "percent,maximum\n9.99,0.55\n")),
+    ]
+    report, data_time = play(empty, seed, books, rich=True, lanes=1 + seed % 2)
+    assert report.passed, report.to_text()
+    (books_used, reversals) = empty.query(
+        "SELECT uniqExactIf(book_version, amount > 0), countIf(amount < 0) FROM charge WHERE fee = 'province_share'"
+    ).result_rows[0]
+    assert books_used >= 3
+    assert reversals > 10
+    kept = Kept(empty, {"charge"})
+    for change, where, noticed in FORGED:
+        kept.change("charge", f"fee = 'province_share' AND {where}", change)
+        assert not run(kept.auditor, data_time=data_time).check(noticed).passed, change
+        kept.mend()
+    assert run(kept.auditor, data_time=data_time).passed
+
+
+def test_a_share_that_does_not_follow_what_it_is_a_share_of_is_noticed(
+    empty: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settle, undo = named.settle, named.undo
+
+    def settle_once(rules: Any, parcel: Any, live: Live, part: str, *more: Any, **shared: Any) -> None:
+        items = parcel.extra.items if parcel.extra is not None else {}
+        item = items.get(item_key(live.due.name, part))
+        if not (live.due.share_of and item is not None and item.standing):
+            settle(rules, parcel, live, part, *more, **shared)
+
+    def undo_others(rules: Any, parcel: Any, live: Live, part: str) -> None:
+        if not live.due.share_of:
+            undo(rules, parcel, live, part)
+
+    monkeypatch.setattr(named, "settle", settle_once)
+    monkeypatch.setattr(named, "undo", undo_others)
+    report, _ = play(empty, 70, [(0, world.tariff("rich", rich=True))], rich=True)
+    wrong = report.check("recomputed_charges")
+    assert not wrong.passed
+    assert all("province_share" in one for one in wrong.examples)
 
 
 def test_books_withdrawn_on_the_way(empty: Client) -> None:

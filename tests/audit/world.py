@@ -233,13 +233,28 @@ def tariff(
             f"{fee}.csv": f"destination_province,price\n,{price}\n陕西,{price}1\n"
             for fee, price in RICH.items()
         }
-        files["book.toml"] += OF_SERVICES
+        files["book.toml"] += OF_SERVICES + SHARES
+        files |= {
+            "share.csv": f"origin_province,destination_province,product,percent,minimum\n,,,{5 + dearer / 100},\n"
+            "上海,,,12.5,0.60\n上海|北京,,EXP,7.75,\n,陕西,,3.3333,\n",
+            "share_more.csv": "service,weight_kg,percent\nupstairs,,1.5\n,3..,0.7777\n",
+        }
         files["services.csv"] = "service,price\nupstairs,5.00\nevening,2.00\n"
         files["night.csv"] = "condition,price\n'night' in services && pieces > 0,1.00\n"
     if by_month:
         files["book.toml"] += DISCOUNT
         files["month.csv"] = "month_parcels,percent\n3..9,10\n10..29,12.5\n30..,20\n"
     return TariffPublished(id=f"tariff-{name}", time=START, version=version_of(files), name=name, files=files)
+
+
+def other_shares(rich: TariffPublished, prices: str) -> TariffPublished:
+    """The same book but for the province's share; without prices it has none."""
+    files = {**rich.files, "share.csv": prices}
+    if not prices:
+        files = {name: text for name, text in files.items() if not name.startswith("share")}
+        files["book.toml"] = files["book.toml"].replace(SHARES, "")
+    version = version_of(files)
+    return msgspec.structs.replace(rich, id=f"tariff-{version}", version=version, files=files)
 
 
 def parcel(number: int, luck: random.Random) -> list[ParcelEvent]:
@@ -301,6 +316,22 @@ name = "夜间"
 file = "night.csv"
 shape = "flat"
 effective_from = 2025-01-01
+"""
+SHARES = """
+[[table]]
+fee = "province_share"
+file = "share.csv"
+shape = "percent"
+of = "shared"
+effective_from = 2025-01-01
+[[table]]
+fee = "province_share"
+kind = "surcharge"
+name = "加成"
+file = "share_more.csv"
+shape = "percent"
+of = "shared"
+effective_from = 2026-01-07
 """
 SERVICES = ((), ("night",), ("upstairs",), ("upstairs", "evening", "upstairs"), ("unpriced",))
 """Further services of orders."""

@@ -20,8 +20,16 @@ PRICES = {row["费用"]: row["价格"] for row in scenarios("fee_prices.csv") if
 """Yuan, everywhere; what is lost or damaged has no price."""
 
 
+SHARE = (
+    '\n[[table]]\nfee = "province_share"\nfile = "share.csv"\nshape = "percent"\nof = "shared"\n'
+    "effective_from = 2025-01-01\n"
+)
+SHARES = "origin_city,destination_city,percent\n,,5\n上海,榆林,12.5\n"
+"""Five per cent of the transit fee go to the province, of what Shanghai sends to Yulin twelve and a half."""
+
+
 def priced(prices: dict[str, str]) -> dict[str, str]:
-    """The tests' tariff book with a flat price for each of these fees, and surcharges for further services."""
+    """The tests' tariff book with a flat price for each of these fees, surcharges for further services, and shares."""
     tables = "".join(
         f'\n[[table]]\nfee = "{fee}"\nfile = "{fee}.csv"\nshape = "flat"\neffective_from = 2025-01-01\n'
         for fee in prices
@@ -30,13 +38,12 @@ def priced(prices: dict[str, str]) -> dict[str, str]:
         '\n[[table]]\nfee = "delivery"\nkind = "surcharge"\nname = "附加服务费"\nfile = "services.csv"\n'
         'shape = "flat"\neffective_from = 2025-01-01\n'
     )
+    tables += SHARE
     files = {f"{fee}.csv": f"price\n{price}\n" for fee, price in prices.items()}
+    files["share.csv"] = SHARES
     files["services.csv"] = "service,price\nupstairs,5.00\naddress_change,3.00\n"
     return {**BOOK, "book.toml": BOOK["book.toml"] + tables, **files}
 
-
-SHARED = read_fees(TEXTS[0].replace("share_bp = 0", "share_bp = 500"), *TEXTS[1:])
-"""Five per cent of the transit fee go to the province."""
 
 TRIGGERS = ("ordered", "picked_up", "weighed", "signed")
 CONDITIONS = ("required = true", 'needs = "insured"', 'parcels = "return"', 'needs = "cod"', "")
@@ -109,7 +116,7 @@ AT_HUBS = {
 def story_of(text: str) -> list[Event]:
     """Events of a story in words, an hour apart; what `events_of` reads, and
 
-    `订单+代收88.50+保价2000+退件+转寄+派往YLE+改址+上楼` an order's terms, `揽收+张三` the courier,
+    `订单+代收88.50+保价2000+退件+转寄+派往YLE+客户C2+改址+上楼` an order's terms, `揽收+张三` the courier,
     `罚late+责任XAD+受益SHC+5` a claim, `撤销#甲` the withdrawal of claim 甲; `#` and `@` as there.
     """
     events: list[Event] = []
@@ -146,6 +153,8 @@ def _terms(words: list[str]) -> dict[str, object]:
             terms["insured_e4"] = parse_yuan(word.removeprefix("保价"))
         elif word.startswith("派往"):
             terms["destination"] = word.removeprefix("派往")
+        elif word.startswith("客户"):
+            terms["customer"] = word.removeprefix("客户")
         elif word not in SERVICES:
             terms["related"] = "YT7500000000000"
             terms["direction"] = "return" if word == "退件" else "forward"

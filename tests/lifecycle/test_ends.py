@@ -11,7 +11,7 @@ from schemas import topics
 from schemas.events import Event, NetworkPublished
 from schemas.identity import version_of
 from schemas.times import DAY, HOUR
-from tests.lifecycle.fees import PRICES, SHARED, TWO_HUBS, priced, story_of
+from tests.lifecycle.fees import PRICES, TWO_HUBS, priced, story_of
 from tests.lifecycle.test_chains import RULES, now
 from tests.lifecycle.world import START, WAYBILL, Book, events_of, network, tariff, text
 from tests.volume import examples
@@ -25,7 +25,7 @@ def watched() -> Book:
     hubs = {"chains.toml": rules, **TWO_HUBS}
     version = version_of(hubs)
     directory = NetworkPublished(id="hubs", time=START, version=version, files=hubs)
-    return Book((tariff(priced(PRICES)),), fees=SHARED, directory=directory)
+    return Book((tariff(priced(PRICES)),), directory=directory)
 
 
 def told(book: Book) -> tuple[str, ...]:

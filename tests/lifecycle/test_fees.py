@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 from flows.fees.current import FEES, TEXTS
 from flows.fees.model import MOST_PLAIN, Fees
 from flows.fees.read import read_fees
-from flows.fees.shares import part_of
 from flows.rating.conditions import Condition
 from flows.rating.factors import Named, When, Words
 from flows.rating.services import services_in
@@ -20,7 +19,6 @@ from schemas.problems import DocumentError
 from schemas.times import DAY, HOUR
 from tests.lifecycle.fees import (
     PRICES,
-    SHARED,
     network,
     priced,
     story_of,
@@ -34,7 +32,7 @@ from tests.volume import examples
 CASES = scenarios("fees.csv")
 
 
-def full(fees: Fees = SHARED, prices: dict[str, str] | None = None) -> Book:
+def full(fees: Fees = FEES, prices: dict[str, str] | None = None) -> Book:
     """A lane where every fee has a price and a province has its share."""
     return Book((tariff(priced(PRICES if prices is None else prices)),), fees=fees, directory=network())
 
@@ -131,7 +129,7 @@ def test_a_service_that_no_book_knows_is_told() -> None:
     assert [(row["kind"], row["event_id"], row["found"]) for row in book.rows["anomaly"]] == [
         ("service_unknown", "order-1", "upstair")
     ]
-    assert not Book((), fees=SHARED, directory=network()).take(*orders).rows["anomaly"]
+    assert not Book((), directory=network()).take(*orders).rows["anomaly"]
 
 
 def test_services_are_known_by_rows_and_conditions() -> None:
@@ -151,9 +149,7 @@ MORE = 40
 @cache
 def many(more: int = MORE) -> tuple[Fees, tuple[TariffPublished, ...]]:
     """So many more fees than Waybook has, and a book that prices all."""
-    dues, *texts = TEXTS
-    fees = with_more(more, (dues.replace("share_bp = 0", "share_bp = 500"), *texts))
-    return fees, (tariff(with_prices_of_more(priced(PRICES), more)),)
+    return with_more(more), (tariff(with_prices_of_more(priced(PRICES), more)),)
 
 
 def crowded() -> Book:
@@ -407,12 +403,6 @@ def test_the_same_claim_with_other_content_is_a_conflict() -> None:
     assert full().take(one, one, other).refused() == ["conflicting_duplicate"]
 
 
-@given(st.integers(0, 10**12), st.integers(0, 10_000))
-def test_a_share_is_rounded_once_to_the_fen(amount: int, basis_points: int) -> None:
-    exact = Decimal(amount) * basis_points / 10_000
-    assert part_of(amount, basis_points) == int((exact / 100).quantize(Decimal(1), "ROUND_HALF_UP")) * 100
-
-
 DUES, POSTING, CHART = TEXTS
 WRONG = [
     (
@@ -438,7 +428,12 @@ WRONG = [
     (DUES.replace('"damage_paid"', '"loss_paid"', 1), POSTING, CHART, "repeated_fee"),
     (DUES.replace('share_of = "transit"', 'share_of = "transport"'), POSTING, CHART, "unknown_due"),
     (DUES.replace('share_of = "transit"', 'share_of = "handling"'), POSTING, CHART, "wrong_share"),
-    (DUES.replace("share_bp = 0", "share_bp = 10001"), POSTING, CHART, "out_of_range"),
+    (
+        DUES.replace('share_of = "transit"', 'share_of = "transit"\nprice = "waybill"'),
+        POSTING,
+        CHART,
+        "wrong_price",
+    ),
     (DUES.replace('amount = "claim"', 'amount = "tariff"', 1), POSTING, CHART, "wrong_amount"),
     (
         DUES.replace('trigger = "hub_passed"', 'trigger = "hub_passed"\nblames = "origin"', 1),
@@ -467,7 +462,7 @@ def test_a_weight_that_a_price_needs_is_waited_for() -> None:
         'file = "handling.csv"\nshape = "first_continued"\nweight = "actual"\ncontinued_unit_kg = "exact"',
     )
     files["handling.csv"] = "first_kg,first_price,continued_price\n1,0.30,0.10\n"
-    book = Book((tariff(files),), fees=SHARED, directory=network()).take(*story_of("订单 分拨到件"))
+    book = Book((tariff(files),), directory=network()).take(*story_of("订单 分拨到件"))
     assert book.waiting() == {"handling": "no_weight"}
     book.take(weight("分拨DWS", 2500, START + 5 * HOUR), scan("揽收", START))
     assert book.net("handling") == Decimal("0.45")
@@ -479,7 +474,7 @@ def test_a_weight_by_which_a_zone_is_found_is_waited_for() -> None:
     files["book.toml"] += '[[zones]]\nfactor = "zone"\nfile = "zones.csv"\neffective_from = 2025-01-01\n'
     files["zones.csv"] = "weight_kg,value\n2..,重\n"
     files["handling.csv"] = "zone,price\n,0.30\n重,0.45\n"
-    book = Book((tariff(files),), fees=SHARED, directory=network()).take(*story_of("订单 分拨到件"))
+    book = Book((tariff(files),), directory=network()).take(*story_of("订单 分拨到件"))
     assert book.waiting() == {"handling": "no_weight"}
     book.take(weight("分拨DWS", 2500, START + 5 * HOUR), scan("揽收", START))
     assert book.net("handling") == Decimal("0.45")

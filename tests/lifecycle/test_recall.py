@@ -12,7 +12,7 @@ from flows.lifecycle.parcel import Parcel
 from schemas import topics
 from schemas.events import Event, PartyTransferred, TariffWithdrawn
 from schemas.times import DAY, HOUR, business_day, date_of
-from tests.lifecycle.fees import PRICES, SHARED, priced, story_of
+from tests.lifecycle.fees import PRICES, priced, story_of
 from tests.lifecycle.fees import network as two_hubs
 from tests.lifecycle.recalling import recall_of
 from tests.lifecycle.test_backdated import changed, recalls
@@ -68,7 +68,7 @@ EVER = 80 * DAY
 
 def rich(horizon: int = 3 * DAY) -> Book:
     """A lane with a price for every fee, and a share for provinces."""
-    return Book((tariff(priced(PRICES)),), horizon, SHARED, two_hubs())
+    return Book((tariff(priced(PRICES)),), horizon, directory=two_hubs())
 
 
 @pytest.mark.parametrize("name", STORIES)
@@ -238,7 +238,7 @@ def test_a_parcel_charged_after_the_transfer_comes_back_to_the_new_party() -> No
     dearer = tariff(priced({**PRICES, "late": "6.00"}))
     forgotten(book).block((topics.CONTROL.name, dearer)).block(back(book, dearer.id))
     assert told(book) == [(dearer.id, "rebuilt", 1, 1)]
-    expected = Book((dearer,), fees=SHARED, directory=two_hubs())
+    expected = Book((dearer,), directory=two_hubs())
     expected.block((topics.CONTROL.name, sold)).take(*stories)
     assert book.standing() == expected.standing()
     assert "YLE" in {party for key in book.standing() for party in key[2:4]}
@@ -321,7 +321,7 @@ def test_late_facts_and_recalls_in_any_order_end_in_the_same_books(data: st.Data
     for _ in range(data.draw(st.integers(1, 3))):
         sequence.insert(data.draw(st.integers(0, len(sequence))), None)
     dearer = tariff(priced({**PRICES, "late": "6.00", "handling": "0.40"}))
-    expected = Book((tariff(priced(PRICES)), dearer), EVER, SHARED, two_hubs())
+    expected = Book((tariff(priced(PRICES)), dearer), EVER, directory=two_hubs())
     expected.take(*STORIES[first]).take(*some).tick(LATER + 60 * HOUR)
     book = forgotten(rich().take(*STORIES[first])).block((topics.CONTROL.name, dearer))
     for n, event in enumerate(sequence):

@@ -190,6 +190,30 @@ def test_a_calendar_that_is_no_csv_and_settings_that_are_nested_too_deep() -> No
         ({"money_rounding": '"banker"'}, "money_rounding", "wrong_setting", "up, half_up, down"),
         ({"effective_form": "2025-01-01"}, "effective_form", "unknown_setting", "nearest is effective_from"),
         ({"file": '"price.csv"'}, "file", "missing_file", "the nearest is prices.csv"),
+        (
+            {"shape": '"percent"', "of": '"shared"'},
+            "of",
+            "wrong_setting",
+            "one of insured, cod, payment, month",
+        ),
+        (
+            {"shape": '"percent"', "fee": '"province_share"'},
+            "of",
+            "missing_setting",
+            "payment, month, shared",
+        ),
+        (
+            {
+                "shape": '"percent"',
+                "fee": '"province_share"',
+                "kind": '"discount"',
+                "name": '"less"',
+                "of": '"shared"',
+            },
+            "of",
+            "wrong_setting",
+            "total, base, subtotal",
+        ),
     ],
 )
 def test_settings(settings: dict[str, str], column: str, rule: str, says: str) -> None:

@@ -9,8 +9,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from flows.fees.current import FEES
+from flows.fees.current import FEES, TEXTS
 from flows.fees.model import OF_STORES
+from flows.fees.read import read_fees
 from flows.governance.network import read_network
 from flows.lifecycle.assess import NO_BOOK
 from flows.rating.book import read_book
@@ -79,11 +80,34 @@ def test_columns_are_rated_as_one_by_one(seed: int) -> None:
         if fee not in prices:
             assert (after[n], state[n]) == (12_300, PRICED)
             continue
-        quote = TARIFFS.rate(prices[fee], day, parcel)
-        if quote is None or (TARIFFS.needs_weight(prices[fee], quote.row) and not parcel.weight_g):
-            assert (after[n], state[n]) == (0, UNPRICED)
-        else:
-            assert (after[n], state[n]) == (quote.amount, PRICED)
+        shared = rated("transit", day, parcel) if fee == "province_share" else 0
+        amount = None if shared is None else rated(prices[fee], day, parcel, shared)
+        assert (after[n], state[n]) == ((0, UNPRICED) if amount is None else (amount, PRICED))
+
+
+def rated(price: str, day: int, parcel: Trial, shared: int = 0) -> int | None:
+    """What a parcel would be charged; None: nothing, for want of a price or a weight."""
+    quote = TARIFFS.rate(price, day, parcel, shared)
+    if quote is None or (TARIFFS.needs_weight(price, quote.row) and not parcel.weight_g):
+        return None
+    return quote.amount
+
+
+@pytest.mark.parametrize(
+    ("of", "facts", "shared"), [("freight", {"payment"}, 95_500), ("cod", {"terms"}, 885_000)]
+)
+def test_a_share_of_what_the_order_says(of: str, facts: set[str], shared: int) -> None:
+    dues, *texts = TEXTS
+    fees = read_fees(dues.replace('share_of = "transit"', f'share_of = "{of}"'), *texts)
+    files = {
+        "book.toml": 'name = "shares"\n' + table("province_share", "share", "percent", of='"shared"'),
+        "share.csv": "percent\n10\n",
+    }
+    rerater = Rerater(Tariffs([NO_BOOK, read_book(files, NETWORK, fees.prices)], NETWORK), fees)
+    assert rerater.facts == facts
+    parcels = [Trial(origin="SH1", destination="XA1", payment=95_500, terms=Terms(cod=885_000))] * 2
+    after, state = rerater.rate(charges(["province_share", "waybill"], [DAYS, DAYS], parcels))
+    assert (after.tolist(), state.tolist()) == ([round(shared / 1_000) * 100, 0], [PRICED, UNPRICED])
 
 
 @pytest.mark.parametrize("fee", ["cold_in", "storage", "cold_out", "linehaul", "storage_month"])
@@ -110,6 +134,7 @@ def test_what_prices_depend_on() -> None:
     assert found["delivery"] == {"terms", "weight_g", "volume_cm3"}
     assert found["delivery_piece"] == {"hubs"}
     assert found["redirect"] == {"payment"}
+    assert found["province_share"] == {"terms", "weight_g", "volume_cm3"}
     assert found["pickup_piece"] == found["handling"] == frozenset()
 
 

@@ -19,6 +19,7 @@ from schemas.events import (
     Order,
     ParcelEvent,
     ParcelRecalled,
+    TariffPublished,
     TariffWithdrawn,
     Tick,
     Weight,
@@ -29,7 +30,6 @@ from tests.audit import world
 from tests.audit.lane import Lane, held, record
 from tests.audit.remembered import audited
 from tests.audit.tampering import Kept
-from tests.lifecycle.fees import SHARED
 
 PARCELS = 60
 IN_A_BLOCK = 120
@@ -39,13 +39,15 @@ FORGOTTEN = 20 * DAY
 class Town:
     """A lane, its store, and the job's questions without Kafka."""
 
-    def __init__(self, client: Client, seed: int, *, rich: bool = False) -> None:
-        self.client, self.lane = client, Lane(client, fees=SHARED) if rich else Lane(client)
+    def __init__(
+        self, client: Client, seed: int, *, rich: bool = False, first: TariffPublished | None = None
+    ) -> None:
+        self.client, self.lane = client, Lane(client)
         self.events: list[ParcelEvent] = list(world.disordered(PARCELS, seed))
         if rich:
             self.events = world.enriched(self.events, seed)
         self.now = world.START
-        self.books = {0: world.tariff("one", rich=rich)}
+        self.books = {0: first or world.tariff("one", rich=rich)}
         with held([self.lane]):
             self.block(world.network(), self.books[0], self.tick(0))
             for start in range(0, len(self.events), IN_A_BLOCK):
@@ -145,6 +147,28 @@ def test_a_backdated_book_is_carried_through(empty: Client, seed: int, rich: boo
         ""
     }
     assert page["recalls"][0][1] == why
+
+
+def test_shares_that_begin_for_a_province_are_carried_through(empty: Client) -> None:
+    """Of parcels that had left, also those that no share was paid of; what was shared before is left alone."""
+    rich, some = world.tariff("one", rich=True), "origin_province,percent\n上海,10\n"
+    town = Town(empty, 12, rich=True, first=world.other_shares(rich, some))
+    shares = "SELECT origin, count() FROM charge WHERE fee = 'province_share' GROUP BY origin ORDER BY origin"
+    before = town.ask(shares)
+    assert {outlet for outlet, _ in before} == {"SH1", "SH2"}
+    town.block(world.other_shares(rich, f"{some}陕西,7\n"))
+    town.bring(town.backdated())
+    assert town.audit() == set()
+    charges_once(town)
+    assert [one for one in town.ask(shares) if one[0].startswith("SH")] == before
+    back = "reverses != toFixedString('', 16)"
+    standing = dict(
+        town.ask(
+            f"SELECT fee, countIf(NOT {back}) - countIf({back}) FROM charge "
+            "WHERE fee IN ('transit', 'province_share') AND origin IN ('XA1', 'XA2', 'BAO') GROUP BY fee"
+        )
+    )
+    assert standing["province_share"] == standing["transit"] > 10
 
 
 def test_a_withdrawn_book_is_carried_through(empty: Client) -> None:

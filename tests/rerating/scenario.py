@@ -66,6 +66,10 @@ BOOKS: dict[str, Mapping[str, str]] = {
         "month.csv": "month_parcels,percent\n1000..,10\n",
     },
     "只有上海到陕西有中转价": {"transit-2025.csv": f"{TRANSIT}上海,陕西,1,3.00,1.50\n"},
+    "上海始发的中转费分成5%": {
+        FILE: FILES[FILE] + table("province_share", "share", "percent", of='"shared"'),
+        "share.csv": "origin_province,percent\n上海,5\n",
+    },
     "2026年的中转价另定": {"transit-2026.csv": "first_kg,first_price,continued_price\n1,99,99\n"},
 }
 """By what changes: the files that are others."""

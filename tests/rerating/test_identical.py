@@ -11,12 +11,13 @@ from dashboards.library import newest_network
 from deploy.rerating.compare import DIMENSIONS, Comparison, rated
 from deploy.rerating.read import EVERYTHING, Reader
 from deploy.rerating.work import Question, compare, rerater
+from flows.fees.current import FEES
 from flows.fees.model import OF_STORES
 from flows.rating.book import read_book
 from schemas.events import TariffPublished
 from schemas.settings import Settings
 from sinks.clickhouse import connect
-from tests.lifecycle.fees import SHARED
+from tests.audit.world import other_shares
 from tests.rerating.world import everything, simulate
 from tests.servers.store import Store
 from tests.volume import seeds
@@ -25,8 +26,8 @@ from tests.volume import seeds
 def by_books(client: Client, *books: TariffPublished, by: Sequence[str] = ("fee",)) -> Question:
     """What everything in force comes to by these books, under the newest directory."""
     network = newest_network(client)
-    read = [read_book(book.files, network, SHARED.prices) for book in books]
-    return Question(lambda: client, EVERYTHING, read, network, by, SHARED)
+    read = [read_book(book.files, network, FEES.prices) for book in books]
+    return Question(lambda: client, EVERYTHING, read, network, by, FEES)
 
 
 def silent(_done: int, _parts: int) -> None:
@@ -44,12 +45,12 @@ def test_the_same_book_says_what_was_charged(
 ) -> None:
     simulate(empty, [(0, everything())], seed)
     asked = by_books(empty, everything(), by=tuple(DIMENSIONS))
-    assert rerater(asked.books, asked.network, SHARED).facts == {
+    assert rerater(asked.books, asked.network, FEES).facts == {
         "customer", "payment", "weight_g", "volume_cm3", "longest_mm", "terms", "hubs"
     }  # fmt: skip
     monkeypatch.setattr("deploy.rerating.work.EACH", 700)
     found = whole(asked)
-    of_parcels = {fee for due in SHARED.dues if due.trigger not in OF_STORES for fee in due.fees}
+    of_parcels = {fee for due in FEES.dues if due.trigger not in OF_STORES for fee in due.fees}
     assert {group[0] for group in found.groups} == of_parcels
     assert found.total.changed == found.total.unpriced == 0
     assert all(sums.before == sums.after for sums in found.groups.values())
@@ -85,7 +86,7 @@ def test_blocks_say_what_was_charged_however_they_are_taken(empty: Client, seed:
     (reversals,) = empty.query("SELECT count() FROM charge WHERE amount < 0").result_rows[0]
     assert reversals > 100
     asked = by_books(empty, everything())
-    network, after = asked.network, rerater(asked.books, asked.network, SHARED)
+    network, after = asked.network, rerater(asked.books, asked.network, FEES)
     reader = Reader(empty, after.facts, network.hubs)
     newest: list[tuple[int, int]] = [
         (int(lane), int(n))
@@ -105,6 +106,34 @@ def test_blocks_say_what_was_charged_however_they_are_taken(empty: Client, seed:
     assert all(sums.before == sums.after for sums in found.groups.values())
     units = empty.query("SELECT toInt64(sum(amount) * 10000) FROM charge").result_rows[0][0]
     assert found.total.before == units
+
+
+def test_shares_that_begin_end_or_change_are_what_the_flow_charges(empty: Client) -> None:
+    """Also where what is shared, and the fees beside it, cost something else."""
+    written = ("charge", "event", "order_terms", "adopted_weight", "block", "network_directory")
+    some = "origin_province,product,percent\n上海,,4\n陕西|北京,EXP,9.99\n"
+    drafts = {
+        prices: other_shares(everything("everything", 30), prices) for prices in ("", some, "percent\n6\n")
+    }
+    told = {}
+    for before in ("", some):
+        simulate(empty, [(0, other_shares(everything(), before))])
+        told[before] = {after: whole(by_books(empty, draft)) for after, draft in drafts.items()}
+        for name in written:
+            empty.command(f"TRUNCATE TABLE {name}")
+    for after, draft in drafts.items():
+        simulate(empty, [(0, draft)])
+        asked = whole(by_books(empty, draft))
+        charged = {group: sums.before for group, sums in asked.groups.items()}
+        assert asked.total.changed == 0
+        for before, found in told.items():
+            sums = {group: one.after for group, one in found[after].groups.items()}
+            assert {group: units for group, units in sums.items() if units} == {
+                group: units for group, units in charged.items() if units
+            }, (before, after)
+        for name in written:
+            empty.command(f"TRUNCATE TABLE {name}")
+    assert told[""][some].groups["province_share",].charges > 20
 
 
 def test_a_dearer_book_is_what_the_flow_charges_by_it(empty: Client) -> None:

@@ -13,6 +13,7 @@ from clickhouse_connect.driver.client import Client
 
 from deploy.rerating import follow
 from deploy.rerating.follow import Follower
+from flows.fees.current import FEES
 from flows.governance.network import Network
 from flows.rating.book import read_book
 from flows.rating.model import Book
@@ -21,7 +22,6 @@ from sinks.clickhouse import create_tables
 from sinks.tables import BESIDE, TABLES
 from tests.audit import world
 from tests.audit.lane import record
-from tests.lifecycle.fees import SHARED
 from tests.rerating.test_identical import by_books, whole
 from tests.rerating.world import everything, simulate
 from tests.servers.install import ROOT
@@ -36,14 +36,14 @@ ROWS = "SELECT * FROM draft_difference ORDER BY run, seq, line"
 
 def reading(book: TariffPublished) -> Callable[[Network], Book]:
     """Reads a draft under a directory."""
-    return lambda network: read_book(book.files, network, SHARED.prices)
+    return lambda network: read_book(book.files, network, FEES.prices)
 
 
 def follower(
     client: Client, book: TariffPublished, writer: Client | None = None, *, from_now: bool = True
 ) -> Follower:
     """Follows with a draft, from where the run is."""
-    made = Follower(client, writer or client, book.version, reading(book), SHARED, "me")
+    made = Follower(client, writer or client, book.version, reading(book), FEES, "me")
     made.begin(from_now=from_now)
     return made
 
@@ -81,7 +81,7 @@ def test_the_book_in_force_as_a_draft_differs_in_nothing(empty: Client) -> None:
     assert empty.query(
         "SELECT count() FROM draft_difference WHERE route || payer || customer != ''"
     ).result_rows == [(0,)]
-    assert empty.query("SELECT max(line) FROM draft_difference").result_rows[0][0] < len(SHARED.names)
+    assert empty.query("SELECT max(line) FROM draft_difference").result_rows[0][0] < len(FEES.names)
 
 
 def test_what_differs_is_what_the_draft_would_charge(empty: Client, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -170,7 +170,7 @@ class Replayed(Follower):
     """A follower that begins a run's blocks anew, by what the run's rows say."""
 
     def __init__(self, client: Client, book: TariffPublished) -> None:
-        super().__init__(client, client, book.version, reading(book), SHARED)
+        super().__init__(client, client, book.version, reading(book), FEES)
         self.begin()
 
     def _attempt(self, made: Any, token: str) -> None:

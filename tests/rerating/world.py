@@ -6,13 +6,13 @@ from collections.abc import Sequence
 import msgspec
 from clickhouse_connect.driver.client import Client
 
+from flows.fees.current import FEES
 from flows.fees.model import Fees
 from schemas.events import Event, Order, TariffPublished, Tick
 from schemas.identity import version_of
 from schemas.times import HOUR
 from tests.audit import world
 from tests.audit.lane import Lane, held, record
-from tests.lifecycle.fees import SHARED
 
 
 def table(fee: str, file: str, shape: str = "flat", **settings: str) -> str:
@@ -105,7 +105,7 @@ def simulate(
     parcels: int = 250,
     in_a_block: int = 90,
     lanes: int = 2,
-    fees: Fees = SHARED,
+    fees: Fees = FEES,
     closed: bool = True,
 ) -> list[Lane]:
     """Write the books of a seed's parcels, with every kind of charge and correction. `books`: each with its block.

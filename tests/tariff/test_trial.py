@@ -82,7 +82,7 @@ def test_every_fact_reaches_the_price() -> None:
     }.items():
         (answer,) = calculator.ask({**asked, name: other}, DAY)
         assert answer.quote is None, name
-    assert {*asked, "fee", "date", "m3", "billed"} == {field.name for field in FIELDS}
+    assert {*asked, "fee", "date", "m3", "billed", "shared"} == {field.name for field in FIELDS}
 
 
 def test_what_the_month_came_to_reaches_a_minimum() -> None:
@@ -98,6 +98,38 @@ def test_what_the_month_came_to_reaches_a_minimum() -> None:
     assert answer.quote is not None
     assert answer.quote.amount == 15_000
     assert any("扣除已有 -98.50 元" in step.text_zh for step in answer.steps)
+
+
+def test_a_share_is_of_what_the_other_fee_comes_to_or_of_what_is_said() -> None:
+    table = {
+        "fee": '"province_share"',
+        "file": '"share.csv"',
+        "shape": '"percent"',
+        "of": '"shared"',
+        "effective_from": "2025-01-01",
+    }
+    share = read_book(
+        {FILE: book_toml(table).replace("测试价格手册", "分成"), "share.csv": "percent\n10\n"}, NETWORK
+    )
+    calculator, asked = Calculator([BOOK, share], NETWORK), {**ASKED, "fee": "province_share"}
+    (transit,) = CALCULATOR.ask(ASKED, DAY)
+    (answer,) = calculator.ask(asked, DAY)
+    assert transit.quote is not None
+    assert answer.quote is not None
+    assert answer.quote.amount == (transit.quote.amount + 500) // 1_000 * 100
+    (said,) = calculator.ask({**asked, "shared": "7"}, DAY)
+    assert said.quote is not None
+    assert said.quote.amount == 7_000
+    assert any("所分费用 7.00 元" in step.text_zh for step in said.steps)
+    (unweighed,) = calculator.ask({**asked, "kg": ""}, DAY)
+    assert (unweighed.fee, unweighed.error_en) == (
+        "province_share",
+        "transit fee: the price depends on the weight: say kg",
+    )
+    (alone,) = Calculator([share], NETWORK).ask(asked, DAY)
+    assert "中转费：没有适用的价格" in alone.error_zh
+    with pytest.raises(RefusedError):
+        calculator.ask({**asked, "shared": "-1"}, DAY)
 
 
 @pytest.mark.parametrize(
