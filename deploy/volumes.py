@@ -12,7 +12,7 @@ from datetime import date, timedelta
 import msgspec
 from clickhouse_connect.driver.client import Client
 
-from deploy.blocks import sealed, within
+from dashboards.blocks import sealed, within
 from deploy.publish import published, send_control
 from schemas.events import ControlEvent, VolumesCounted
 from schemas.identity import content_id

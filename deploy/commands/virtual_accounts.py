@@ -9,7 +9,7 @@ from dashboards.words import FIRST_DAY, LAST_DAY, SHANGHAI
 from deploy import ask as asking
 from deploy import statements
 from deploy.commands import Command, count, day, days, safely
-from deploy.commands.where import settings_of, store_of
+from deploy.commands.where import books_of, settings_of, store_of
 from deploy.transfers import data_time
 from schemas.commands import BODIES
 from schemas.money import yuan
@@ -18,13 +18,13 @@ from schemas.reasons import ANSWER
 
 def balance(arguments: argparse.Namespace) -> int:
     """A party's virtual accounts, now or when data time was at some moment."""
-    text = statements.balance(store_of(arguments), arguments.party, arguments.at, arguments.reader)
+    text = statements.balance(books_of(arguments), arguments.party, arguments.at, arguments.reader)
     return _known(text, arguments)
 
 
 def statement(arguments: argparse.Namespace) -> int:
     """A party's statement of account: opening balance, movements, closing balance."""
-    client = store_of(arguments)
+    client = books_of(arguments)
     first, last = days(arguments)
     text = statements.statement(
         client, arguments.party, first, last, lines=arguments.lines, reader=arguments.reader
@@ -35,7 +35,7 @@ def statement(arguments: argparse.Namespace) -> int:
 def trial_balance(arguments: argparse.Namespace) -> int:
     """Every account's debits and credits up to a date, and whether headquarters' book mirrors the parties'."""
     text, agrees = statements.trial_balance(
-        store_of(arguments), arguments.at, arguments.book, arguments.reader
+        books_of(arguments), arguments.at, arguments.book, arguments.reader
     )
     sys.stdout.write(text + "\n")
     return 0 if agrees else 1
@@ -43,7 +43,7 @@ def trial_balance(arguments: argparse.Namespace) -> int:
 
 def ledger(arguments: argparse.Namespace) -> int:
     """An account of a party's book, row by row."""
-    client = store_of(arguments)
+    client = books_of(arguments)
     first, last = days(arguments)
     text = statements.ledger(
         client, arguments.party, arguments.account, first, last, arguments.limit, arguments.reader

@@ -69,6 +69,11 @@ class Both:
         """A command in a block of its own."""
         self.books.block((topics.COMMANDS.name, partition_of(asked.subject, PARTITIONS), asked))
 
+    def close(self) -> None:
+        """Both end well."""
+        self.parcels.writer.close()
+        self.books.writer.close()
+
 
 def _ask_whatever(r: random.Random, both: Both) -> None:
     """Parcels whose postings are heard now and then, and commands of all kinds."""
