@@ -57,15 +57,16 @@ def ask(arguments: argparse.Namespace) -> int:
     body, settings = asking.body_of(arguments.name, arguments.fields), settings_of(arguments)
     at = _utc_ms(arguments.time) if arguments.time else data_time(settings)
     command = asking.command_of(arguments.party, arguments.name, body, arguments.by, at, arguments.id)
-    answer = asking.ask(settings, command, arguments.wait)
-    if answer is None:
-        why = asking.kept_aside(store_of(arguments), command)
-        sys.stderr.write(f"{command.id}  kept aside: {why}\n" if why else "there was no answer\n")
-        if first := asking.asked_at(store_of(arguments), command) if why else None:
+    answer = asking.ask(
+        settings, command, arguments.wait, lambda: asking.kept_aside(store_of(arguments), command)
+    )
+    if isinstance(answer, str):
+        sys.stderr.write(f"{command.id}  kept aside: {answer}\n" if answer else "there was no answer\n")
+        if first := asking.asked_at(store_of(arguments), command) if answer else None:
             sys.stderr.write(
                 f"command {command.id} was asked at {first}: a repeat says the same in all, also --time and --by\n"
             )
-        return 1 if why else 2
+        return 1 if answer else 2
     reason = f"refused: {answer.reason} {ANSWER[answer.reason]}" if answer.reason else "accepted"
     sys.stdout.write(f"{answer.id}  {reason}, available {yuan(answer.available_e4)}\n")
     return 0 if answer.accepted else 1
