@@ -97,6 +97,10 @@ def test_publish_refuse_mend_and_replay(settings: Settings, waybook: Waybook, tm
         mended.write_text(letters.replace("nonsense", "standard"))
         assert waybook("replay-dead-letters", str(mended), "--by", "me").stdout.startswith("1 dead letter ")
         until(lambda: not waybook("dead-letters").stdout)
+        sent = waybook(
+            "sql", "SELECT raw FROM dead_letter WHERE status = 'replayed'", "--format", "TSV"
+        ).stdout
+        assert sorted("nonsense" in line for line in sent.splitlines()) == [False, True], "notes keep it"
         charges = "SELECT fee, amount FROM charge ORDER BY fee"
         # the order may be in a later block than the word that it was sent again
         found = until(lambda: waybook("sql", charges, "--format", "TSV").stdout)
