@@ -2,7 +2,8 @@
 
 import time
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
@@ -23,10 +24,13 @@ from schemas.partition import partition_of
 from schemas.problems import hint
 from schemas.reasons import DEAD_LETTER
 from schemas.settings import Settings
+from sinks.clickhouse import AWAY
 from sinks.kafka import DeliveryError, Records
 
 MONEY = "_e4"
 """The end of the names of amounts, which people leave out: they write yuan."""
+LOOK = 1
+"""Seconds between two looks at what lanes have kept aside."""
 
 KEPT_ASIDE = "SELECT why, detail FROM open_dead_letter WHERE dead_letter_id = {id:String}"
 
@@ -122,8 +126,12 @@ def command_of(party: str, name: str, body: bytes, actor: str, at: int, number: 
     )
 
 
-def ask(settings: Settings, command: Command, seconds: float) -> Answer | None:
-    """Send a command and wait for its answer; None: there was none in time. Raises DeliveryError: Kafka is away."""
+def ask(settings: Settings, command: Command, seconds: float, aside: Callable[[], str]) -> Answer | str:
+    """Send a command and wait for its answer, or for why it was kept aside; empty: neither came in time.
+
+    `aside`: asks the store whether it was kept aside, and why. Raises DeliveryError: Kafka is away.
+    """
+    before = _seen(aside)  # a repeat of what was kept aside may be taken this time
     consumer = Consumer(
         {"bootstrap.servers": settings.kafka, "group.id": "waybook-unused", **settings.kafka_options},
         logger=kafka_log(),
@@ -135,16 +143,28 @@ def ask(settings: Settings, command: Command, seconds: float) -> Answer | None:
         records = Records(settings)
         records.produce(topics.COMMANDS.name, command.subject, msgspec.json.encode(command))
         records.flush()
-        until = time.monotonic() + seconds
-        while time.monotonic() < until:
+        now = time.monotonic()
+        until, look = now + seconds, now + LOOK
+        while (now := time.monotonic()) < until:
             message = consumer.poll(0.2)
             if message is not None and message.error() is None:
                 answer = msgspec.json.decode(message.value() or b"", type=Answer)
                 if answer.id == command.id and answer.subject == command.subject:
                     return answer
+            if now > look and not before:
+                if why := _seen(aside):
+                    return why
+                look = time.monotonic() + LOOK
     finally:
         consumer.close()
-    return None
+    return aside()
+
+
+def _seen(aside: Callable[[], str]) -> str:
+    """What is known; nothing while the store is away: the answer may come all the same."""
+    with suppress(*AWAY):
+        return aside()
+    return ""
 
 
 def _end(kafka: str, consumer: Consumer, where: TopicPartition) -> int:

@@ -15,10 +15,10 @@ from typing import Any
 import msgspec
 from clickhouse_connect.driver.client import Client
 
+from dashboards.blocks import sealed, within
 from dashboards.drafts import PROVINCES
 from dashboards.queries import Row, rows
 from dashboards.words import FIRST_DAY, line_between
-from deploy.blocks import sealed, within
 from deploy.insert import insert_once
 from deploy.publish import send_control, standing
 from deploy.terminal import table

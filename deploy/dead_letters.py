@@ -23,6 +23,8 @@ from schemas.problems import UNREADABLE
 from schemas.settings import Settings
 from sinks.kafka import Records
 
+MOST_SENT = 256 * 1024
+"""Bytes of what is sent again that its note keeps."""
 PATIENCE = 60.0
 """Seconds in which the lanes must have noted a replay."""
 
@@ -146,10 +148,20 @@ def replay(settings: Settings, client: Client, letters: Sequence[Letter], by: st
     return len(letters)
 
 
+def kept(letter: Letter) -> bytes:
+    """What the note keeps of what is sent again: nothing that is sealed, nor much."""
+    content = letter.content()
+    return content if len(content) <= MOST_SENT and not topics.of_payments(letter.topic) else b""
+
+
 def _note(settings: Settings, records: Records, letter: Letter, now: int, by: str) -> None:
     """Tell the lane that refused a letter; all of them, where all have read it."""
     note = DeadLetterReplayed(
-        id=content_id("dl-replayed", letter.id, str(now)), time=now, dead_letter=letter.id, replayed_by=by
+        id=content_id("dl-replayed", letter.id, str(now)),
+        time=now,
+        dead_letter=letter.id,
+        replayed_by=by,
+        sent=kept(letter),
     )
     partitions: list[int | None] = [None]
     if letter.transport == "kafka" and letter.partition >= 0:

@@ -15,9 +15,9 @@ from typing import Any
 import msgspec
 from clickhouse_connect.driver.client import Client
 
+from dashboards.blocks import within
 from dashboards.library import newest_network
 from dashboards.queries import rows
-from deploy.blocks import within
 from deploy.insert import insert_once
 from deploy.recall.complete import Complete, complete
 from flows.governance.levels import Step, is_reward, reached

@@ -11,8 +11,8 @@ from datetime import date
 import msgspec
 from clickhouse_connect.driver.client import Client
 
+from dashboards.blocks import STORES, within
 from dashboards.words import yuan_of
-from deploy.blocks import STORES, within
 from deploy.recall.complete import Complete, complete
 from flows.fees.current import FEES
 from flows.fees.model import Due

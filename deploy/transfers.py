@@ -12,8 +12,8 @@ from datetime import date
 import msgspec
 from clickhouse_connect.driver.client import Client
 
+from dashboards.blocks import sealed, within
 from dashboards.library import NO_DIRECTORY
-from deploy.blocks import sealed, within
 from deploy.outlets import CHARGES_OF
 from deploy.publish import published, send_control
 from flows.fees.current import FEES

@@ -2,7 +2,8 @@
 
 A day is complete when the newest sealed block of every lane that has events knows later ones. Each day is counted
 once; parcels that come later are in the counts of later days, or in a new count of the same day when one is
-asked for. The same books give the same count: its name is a hash of what it says.
+asked for. The same books give the same count: its name is a hash of what it says, and lanes take a count once. What is
+counted the control topic tells, and the books: a broker may have forgotten it, or a lane not heard it yet.
 """
 
 from collections import defaultdict
@@ -12,7 +13,7 @@ from datetime import date, timedelta
 import msgspec
 from clickhouse_connect.driver.client import Client
 
-from deploy.blocks import sealed, within
+from dashboards.blocks import sealed, within
 from deploy.publish import published, send_control
 from schemas.events import ControlEvent, VolumesCounted
 from schemas.identity import content_id
@@ -35,6 +36,11 @@ SELECT whose, day, count() AS parcels FROM (
         WHERE operation = '10' AND toDate(event_time, 'Asia/Shanghai') BETWEEN {first:Date} AND {last:Date})
     GROUP BY waybill HAVING whose != '' AND picked > 0
 ) WHERE day BETWEEN {first:Date} AND {last:Date} GROUP BY whose, day"""
+
+
+COUNTED = """
+SELECT through_day, max((toUnixTimestamp64Milli(counted_at), count_id)) AS newest
+FROM volume GROUP BY through_day"""
 
 
 class Count(msgspec.Struct, frozen=True):
@@ -65,10 +71,10 @@ def due(
     reached = int(client.query(REACHED.replace("$sealed", rows)).result_rows[0][0] or 0)
     if not reached:
         return []
+    told = [(one.through_day, (one.time, one.count)) for one in known if isinstance(one, VolumesCounted)]
     there: dict[date, tuple[int, str]] = {}
-    for one in known:
-        if isinstance(one, VolumesCounted):
-            there[one.through_day] = max(there.get(one.through_day, (0, "")), (one.time, one.count))
+    for day, counted in (*client.query(COUNTED).result_rows, *told):
+        there[day] = max(there.get(day, (0, "")), counted)
     events: list[VolumesCounted] = []
     for count in counts(client, rows, date_of(business_day(reached))):
         said = [f"{customer}={parcels}" for customer, parcels in count.volumes.items()]

@@ -58,7 +58,7 @@ class Capture(Body, frozen=True, kw_only=True):
 class Purchase(Body, frozen=True, kw_only=True):
     """购买物料、面单: paid at once from the balance, and from the credit line where the terms allow it.
 
-    Without a unit price the published price list (`materials.csv`) decides.
+    `item` stands in the published price list (`materials.csv`), whose price holds where none is given.
     """
 
     item: Name

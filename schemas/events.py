@@ -719,11 +719,15 @@ class DeadLetter(Event, frozen=True, kw_only=True, tag="dead_letter"):
 
 
 class DeadLetterReplayed(Event, frozen=True, kw_only=True, tag="dead_letter_replayed"):
-    """A dead letter was sent again, mended or as it was. Topic `waybook.dead-letters`, key: its id."""
+    """A dead letter was sent again, mended or as it was. Topic `waybook.dead-letters`, key: its id.
+
+    `sent` holds the bytes as they were sent (Base64 in JSON); none of what is sealed, or large.
+    """
 
     id: LetterId
     dead_letter: LetterId
     replayed_by: str = ""
+    sent: bytes = b""
 
 
 class Command(Event, frozen=True, kw_only=True, tag="command"):

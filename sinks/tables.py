@@ -329,7 +329,11 @@ DEAD_LETTER = Table(
         Column("event_id", TEXT, "where it could be read"),
         Column("waybill", TEXT, "where it could be read"),
         Column("received", TIME, "when it reached Waybook"),
-        Column("raw", TEXT, "the bytes as they came"),
+        Column(
+            "raw",
+            TEXT,
+            "the bytes as they came; replayed: as they were sent again, if neither sealed nor large",
+        ),
     ),
 )
 

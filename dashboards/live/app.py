@@ -22,6 +22,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from dashboards import drafts, named
 from dashboards import trail as trails
 from dashboards.accounts import is_party
+from dashboards.blocks import as_of_now
 from dashboards.live.lists import LISTINGS, list_page, number_of
 from dashboards.live.parcel import page_of
 from dashboards.live.party import WrongDayError, party_page, statement_csv
@@ -122,6 +123,10 @@ class Pages:
     def _connect(self) -> Client:
         return connect(readers(self._settings), PATIENCE)
 
+    def _books(self) -> Client:
+        """A client for one page: what its questions find agrees."""
+        return as_of_now(self._connect())
+
     async def live(self, request: Request) -> Response:  # noqa: ARG002
         """The page that moves."""
         return _page("live.html")
@@ -153,18 +158,18 @@ class Pages:
         wanted = request.query_params.get("q", "").strip()
         if not wanted:
             return RedirectResponse("/", 303)
-        if await run_in_threadpool(lambda: is_party(self._connect(), wanted)):
+        if await run_in_threadpool(lambda: is_party(self._books(), wanted)):
             return RedirectResponse(request.url_for("party", party=wanted), 303)
-        if await run_in_threadpool(lambda: trails.meant(self._connect(), wanted)):
+        if await run_in_threadpool(lambda: trails.meant(self._books(), wanted)):
             return RedirectResponse(request.url_for("payment", name=wanted), 303)
-        if kind := await run_in_threadpool(lambda: kind_of(self._connect(), wanted)):
+        if kind := await run_in_threadpool(lambda: kind_of(self._books(), wanted)):
             return RedirectResponse(request.url_for(kind, number=wanted), 303)
         return RedirectResponse(request.url_for("parcel", waybill=wanted.upper()), 303)
 
     async def parcel(self, request: Request) -> Response:
         """Why a parcel costs what it costs."""
         waybill = request.path_params["waybill"]
-        found = await run_in_threadpool(lambda: story(self._connect(), waybill))
+        found = await run_in_threadpool(lambda: story(self._books(), waybill))
         if not found.known:
             return _page("unknown.html", {"waybill": waybill}, 404)
         return _page("parcel.html", page_of(found))
@@ -172,10 +177,10 @@ class Pages:
     async def payment(self, request: Request) -> Response:
         """A payment or a document, down to what told of it; of a payment also why it was matched, or why not."""
         name = request.path_params["name"]
-        found = await run_in_threadpool(lambda: payment_page(self._connect(), name))
+        found = await run_in_threadpool(lambda: payment_page(self._books(), name))
         if found is not None:
             return _page("payment.html", found)
-        others = await run_in_threadpool(lambda: trails.meant(self._connect(), name))
+        others = await run_in_threadpool(lambda: trails.meant(self._books(), name))
         if len(others) == 1:
             return RedirectResponse(request.url_for("payment", name=others[0]), 303)
         return _page("unknown.html", {"payment": name, "others": others}, 300 if others else 404)
@@ -184,7 +189,7 @@ class Pages:
         """All about an exception, a decision or a close."""
         kind, number = request.url.path.split("/", 2)[1], request.path_params["number"]
         try:
-            found = await run_in_threadpool(lambda: record(self._connect(), kind, number))
+            found = await run_in_threadpool(lambda: record(self._books(), kind, number))
         except LookupError:
             return _page("unknown.html", {"record": number}, 404)
         return _page("record.html", {"record": found, "title": TITLES[kind]})
@@ -192,7 +197,7 @@ class Pages:
     async def party(self, request: Request) -> Response:
         """What a party has, and its statement of account."""
         party = request.path_params["party"]
-        found = await run_in_threadpool(lambda: party_page(self._connect(), party, request.query_params))
+        found = await run_in_threadpool(lambda: party_page(self._books(), party, request.query_params))
         return (
             _page("party.html", found) if found is not None else _page("unknown.html", {"party": party}, 404)
         )
@@ -200,7 +205,7 @@ class Pages:
     async def statement(self, request: Request) -> Response:
         """The statement for a spreadsheet."""
         party = request.path_params["party"]
-        text = await run_in_threadpool(lambda: statement_csv(self._connect(), party, request.query_params))
+        text = await run_in_threadpool(lambda: statement_csv(self._books(), party, request.query_params))
         if text is None:
             return _page("unknown.html", {"party": party}, 404)
         headers = {"Content-Disposition": 'attachment; filename="statement.csv"'}
@@ -209,13 +214,13 @@ class Pages:
     async def drafts(self, request: Request) -> Response:
         """Drafts beside live traffic, and what they would change."""
         run = request.query_params.get("run", "")
-        found = await run_in_threadpool(lambda: drafts.page_of(self._connect(), run))
+        found = await run_in_threadpool(lambda: drafts.page_of(self._books(), run))
         return _page("drafts.html", found)
 
     async def trial(self, request: Request) -> Response:
         """What a parcel would cost."""
         said = dict(request.query_params)
-        found = await run_in_threadpool(lambda: self._trials.page(self._connect(), said))
+        found = await run_in_threadpool(lambda: self._trials.page(self._books(), said))
         return _page("try.html", found, 400 if found["wrong"] else 200)
 
     async def trial_table(self, request: Request) -> Response:
@@ -231,7 +236,7 @@ class Pages:
             async with self._one_table:
                 content, media_type = await run_in_threadpool(
                     lambda: self._trials.table(
-                        self._connect(), parts["table"], said.get("book", ""), {"fee": said.get("fee", "")}
+                        self._books(), parts["table"], said.get("book", ""), {"fee": said.get("fee", "")}
                     )
                 )
         except TooLargeError:
@@ -243,7 +248,7 @@ class Pages:
         return Response(content, media_type=media_type, headers=headers)
 
     async def _cannot(self, wrong: str, status: int) -> Response:
-        found = await run_in_threadpool(lambda: self._trials.page(self._connect(), {}))
+        found = await run_in_threadpool(lambda: self._trials.page(self._books(), {}))
         return _page("try.html", {**found, "wrong": wrong}, status)
 
     async def listing(self, request: Request) -> Response:
@@ -251,7 +256,7 @@ class Pages:
         wanted = LISTINGS[request.url.path.strip("/")]
         reason = request.query_params.get("reason", "")
         number = number_of(request.query_params.get("page", ""))
-        found = await run_in_threadpool(lambda: list_page(self._connect(), wanted, reason, number))
+        found = await run_in_threadpool(lambda: list_page(self._books(), wanted, reason, number))
         return _page(wanted.template, found)
 
 

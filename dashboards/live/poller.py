@@ -8,7 +8,7 @@ import logging
 import threading
 import time
 from collections import Counter, defaultdict, deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -19,6 +19,7 @@ from clickhouse_connect.driver.client import Client
 from prometheus_client import Gauge
 
 from dashboards import payments, terms
+from dashboards.blocks import as_of
 from dashboards.live.latency import OF_PAYMENTS, Latency
 from dashboards.live.lists import label_of
 from dashboards.queries import ANOMALY_REASONS, DEAD_LETTER_REASONS, SITES, Row, rows
@@ -61,22 +62,18 @@ _log = logging.getLogger(__name__)
 
 
 class Kept:
-    """A question about everything, with its last answer: asked the less often the longer it takes."""
+    """Questions about everything that are asked together, with their last answers by name (None: not asked yet): the
+    less often the longer they take."""
 
-    def __init__(self, sql: str) -> None:
-        self._sql, self._due = sql, 0.0
-        self.answer: list[Row] = []
-
-    @property
-    def asked(self) -> bool:
-        """Whether it has been: before, an empty answer says nothing."""
-        return self._due > 0
+    def __init__(self, questions: Mapping[str, str]) -> None:
+        self._questions, self._due = questions, 0.0
+        self.answers: dict[str, list[Row] | None] = dict.fromkeys(questions)
 
     def ask(self, client: Client) -> None:
         """Ask if it is time."""
         began = time.monotonic()
         if began >= self._due:
-            self.answer = rows(client, self._sql)
+            self.answers = {name: rows(client, sql) for name, sql in self._questions.items()}
             now = time.monotonic()
             self._due = now + SHARE * (now - began)
 
@@ -89,8 +86,8 @@ class Poller:
         self._client: Client | None = None
         self._latency = Latency(home)
         self._of_payments = Latency(home, OF_PAYMENTS)
-        self._kept = {name: Kept(sql) for name, sql in _EVERYTHING.items()}
-        self._money = {name: Kept(sql) for name, sql in _MONEY.items()}
+        self._kept = [Kept(questions) for questions in _EVERYTHING]
+        self._money = Kept(_MONEY)
         self._read: dict[int, int] = {}
         self._outlets: dict[str, Row] = {}
         self._fees: dict[date, Counter[str]] = defaultdict(Counter)
@@ -141,12 +138,13 @@ class Poller:
         self._take_new(client)
         self._add_point()
         if watched:
-            for kept in (*self._kept.values(), *self._money.values()):
+            for kept in (*self._kept, self._money):
                 kept.ask(client)
         latency = self._latency.look()
         answers = {
-            name: [_labelled(row) for row in kept.answer] if kept.asked else None
-            for name, kept in self._kept.items()
+            name: None if answer is None else [_labelled(row) for row in answer]
+            for kept in self._kept
+            for name, answer in kept.answers.items()
         }
         return {
             "now": time.time(),
@@ -163,7 +161,7 @@ class Poller:
 
     def _paid(self) -> dict[str, Any] | None:
         """Payments: by channel, what is matched and open, where money stands, aging; None: there are none."""
-        seen = {name: kept.answer for name, kept in self._money.items()}
+        seen = {name: answer or [] for name, answer in self._money.answers.items()}
         if not seen["channels"]:
             return None
         (matched,) = seen["matched"]
@@ -217,6 +215,7 @@ class Poller:
             for head in found
         ]
         heads = {int(head["lane"]): int(head["n"]) for head in found}
+        as_of(client, heads)
         new = {lane: last for lane, last in heads.items() if last > self._read.get(lane, 0)}
         if not new:
             return
@@ -272,12 +271,11 @@ class Poller:
         self._before = now, orders, events, money
 
 
-_EVERYTHING = {
-    "waiting": WAITING,
-    "refused": DEAD_LETTER_REASONS,
-    "letters": LATEST_REFUSED,
-    "anomalies": ANOMALY_REASONS,
-}
+_EVERYTHING = (
+    {"waiting": WAITING},
+    {"refused": DEAD_LETTER_REASONS, "letters": LATEST_REFUSED},
+    {"anomalies": ANOMALY_REASONS},
+)
 
 _MONEY = {
     "channels": payments.CHANNELS,

@@ -20,6 +20,8 @@ from schemas.topics import POSTINGS
 IN_A_SHARD = 1_000_000
 """Movements whose parties are looked at together."""
 
+OF_DIRECTORY = ("unknown_party", "unknown_item")
+"""Refusals that the directory gives reason for: which one was in force is not known, so all are looked at."""
 _MINE = shard_of("toString(party)")
 _READ = {
     "movement": f"""
@@ -64,11 +66,12 @@ class Step(NamedTuple):
 
 
 class Prices(NamedTuple):
-    """What is published: parties of any directory and of every one, and prices by item."""
+    """What is published: parties and items of any directory and of every one, and the items' prices."""
 
     parties: set[str]
     always: set[str]
     materials: dict[str, set[int]]
+    always_sold: set[str]
 
 
 class Queue:
@@ -137,9 +140,14 @@ class Replay:
         )
         parties, always = {row["outlet"] for row in known}, {row["outlet"] for row in known if row["always"]}
         materials: dict[str, set[int]] = defaultdict(set)
-        for row in self._store.rows("SELECT item, reinterpretAsInt64(price) AS price FROM $material"):
-            materials[row["item"]].add(row["price"])
-        self._published = Prices(parties, always, materials)
+        always_sold = set[str]()
+        for row in self._store.rows(
+            "SELECT item, groupUniqArray(reinterpretAsInt64(price)) AS prices, "
+            "uniqExact(version) = (SELECT uniqExact(version) FROM $site) AS always FROM $material GROUP BY item"
+        ):
+            materials[row["item"]].update(row["prices"])
+            always_sold |= {row["item"]} if row["always"] else set()
+        self._published = Prices(parties, always, materials, always_sold)
         for shard, shards in self._store.shards("account_movement", IN_A_SHARD):
             read = {name: self._store.rows(sql, shard=shard, shards=shards) for name, sql in _READ.items()}
             self._shard(read)
@@ -211,8 +219,8 @@ class Replay:
         moved: list[Moved] = []
         reason = ""
         try:
-            if said["reason"] == "unknown_party":
-                raise Refusal("unknown_party")
+            if said["reason"] in OF_DIRECTORY:
+                raise Refusal(said["reason"])
             moved = wallet.carry_out(said["command"], said["command_id"], said["body"], said["price"])
         except Refusal as refusal:
             reason = str(refusal)
@@ -277,7 +285,7 @@ class Replay:
         """Why a deduction should be refused; what depends on the directory is judged by all that were published."""
         if done["status"] != "refused":
             return ""
-        parties, always, _ = self._published
+        parties, always, *_ = self._published
         maybe = done["reason"] == "unknown_party" and party not in always
         if maybe or (parties and party not in parties):
             return "unknown_party"
@@ -295,22 +303,24 @@ class Replay:
 
     def _agreed(self, party: str, said: Row, reason: str) -> bool:
         """Whether an answer is right; what depends on the directory is judged by all that were published."""
-        parties, always, materials = self._published
+        parties, always, *_ = self._published
         if party in always if reason == "unknown_party" else parties and party not in parties:
             return False
-        if said["command"] == "purchase" and not self._priced(said, materials):
+        if reason != "unknown_party" and not self._sold(said, reason):
             return False
         return (bool(said["accepted"]), said["reason"]) == (not reason, reason)
 
-    @staticmethod
-    def _priced(said: Row, materials: dict[str, set[int]]) -> bool:
-        """Whether the unit price is the one that was asked for, or a published one."""
+    def _sold(self, said: Row, reason: str) -> bool:
+        """Whether the item of a purchase is published, and its price the one that was asked for or a published one."""
+        if said["command"] != "purchase":
+            return reason != "unknown_item"
         asked = json.loads(said["body"])
-        if said["reason"]:
-            return True
+        if reason == "unknown_item":
+            return asked["item"] not in self._published.always_sold
+        prices = self._published.materials.get(asked["item"], set())
         if asked["unit_price_e4"] is not None:
-            return bool(said["price"] == asked["unit_price_e4"])
-        return said["price"] in materials.get(asked["item"], set())
+            return bool(prices) and said["price"] == asked["unit_price_e4"]
+        return said["price"] in prices
 
     def _notices(self, party: str, wallet: Wallet, seq: int, rows: list[Row]) -> None:
         self.notices.seen += len(rows)

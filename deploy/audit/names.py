@@ -8,7 +8,7 @@ def name_of(text: str) -> str:
     return xxh3_128_digest(text.encode())[:15].hex().upper() + "00"
 
 
-def content_name(prefix: str, *parts: str) -> str:
+def content_name(prefix: str, *parts: str | bytes) -> str:
     """The name of what is told on Kafka: a prefix and the hash of its parts, each after its length in four bytes."""
-    raw = [part.encode() for part in parts]
+    raw = [part if isinstance(part, bytes) else part.encode() for part in parts]
     return f"{prefix}-{xxh3_128_hexdigest(b''.join(len(one).to_bytes(4, 'little') + one for one in raw))}"

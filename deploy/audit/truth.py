@@ -98,20 +98,19 @@ def _check_events(store: Store, sent: dict[str, str], users: Own) -> Check:
     found = Findings("truth_events", "模拟网络发出的每个有效事实恰好入账一次")
     found.seen = len(sent)
     missing = dict(sent)
-    for table in ("event", "weight_decision"):
+    for table, source in (("event", "toString(source)"), ("weight_decision", "''")):
         for first, last in store.ranges(table, 1_000_000):
             events = store.columns(
-                f"SELECT event_id, waybill FROM ${table} WHERE {BLOCK_RANGE} AND {_MESSAGES}",
+                f"SELECT event_id, waybill, {source} AS device FROM ${table} WHERE {BLOCK_RANGE} AND {_MESSAGES}",
                 first=first,
                 last=last,
             )
-            for event_id, waybill in zip(events["event_id"], events["waybill"], strict=True):
+            for event_id, waybill, device in zip(*events.values(), strict=True):
                 if missing.pop(event_id, None) == waybill:
                     continue
                 if event_id in users.said:
                     found.own(f"{waybill} {event_id}, by {users.said[event_id]['signed']}")
-                elif event_id not in sent and len(users.mended) < users.again:
-                    users.mended.append(event_id)
+                elif event_id not in sent and users.came_again(event_id, device):
                     found.own(f"{waybill} {event_id}, of a dead letter that was sent again")
                 else:
                     found.add(f"{waybill} {event_id}: nobody sent this, or it stands twice")
@@ -142,10 +141,16 @@ def _check_dead_letters(store: Store, expected: list[Line], users: Own) -> Check
         SELECT dead_letter_id, argMinIf(reason, (seq, line), status = 'open') AS why, max({OWN_LETTER}) AS own
         FROM $dead_letter
         WHERE NOT startsWith(topic, 'waybook.notifications.')
-            AND topic != 'waybook.payment-decisions' GROUP BY dead_letter_id""")
-    there = {row["dead_letter_id"]: row["why"] for row in letters if not row["own"]}
+            AND topic != 'waybook.payment-decisions'
+        GROUP BY dead_letter_id HAVING countIf(status = 'open') > 0""")
+    mended = {one.letter for one in users.again if one.letter != one.of}
+    there = {
+        row["dead_letter_id"]: row["why"]
+        for row in letters
+        if not row["own"] and row["dead_letter_id"] not in mended
+    }
     for row in letters:
-        if row["own"]:
+        if row["dead_letter_id"] not in there:
             found.own(f"{row['dead_letter_id']} {row['why']}")
     for line in expected:
         if line.dead_letter and there.get(line.dead_letter) != line.reason:
@@ -153,7 +158,7 @@ def _check_dead_letters(store: Store, expected: list[Line], users: Own) -> Check
                 f"{line.dead_letter}: should be refused as {line.reason}, is {there.get(line.dead_letter)}"
             )
     sent, kept = Counter(line.reason for line in expected), Counter(there.values())
-    again = users.again
+    again = sum(not one.raw for one in users.again)
     for reason in sorted(sent.keys() | kept.keys()):
         more = kept[reason] - sent[reason]
         if 0 < more <= again:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from deploy.commands import Command, day, safely
-from deploy.commands.where import settings_of, store_of
+from deploy.commands.where import books_of, settings_of, store_of
 from deploy.reconciliation import closing
 from deploy.reconciliation.close_report import report_of, to_excel
 from deploy.reconciliation.known import require_group
@@ -61,7 +61,7 @@ def report(arguments: argparse.Namespace) -> int:
     """Closes by channel as PDF and Excel: figures, each day's, what stays open and why, what came late."""
     if arguments.pdf is None and arguments.xlsx is None:
         raise ValueError("say --pdf FILE or --xlsx FILE")
-    client = store_of(arguments)
+    client = books_of(arguments)
     require_group(client, arguments.group)
     made = report_of(client, arguments.close, arguments.group, arguments.period, _first(arguments))
     if arguments.xlsx is not None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from dashboards.words import FIRST_DAY, LAST_DAY
 from deploy import costs
 from deploy.commands import Command, day, days, following, safely
-from deploy.commands.where import LONG, settings_of, store_of, writers_settings
+from deploy.commands.where import LONG, books_of, settings_of, store_of, writers_settings
 from deploy.files import text_of
 from schemas.problems import DocumentError
 from sinks.clickhouse import connect
@@ -22,7 +22,7 @@ def costs_(arguments: argparse.Namespace) -> int:
         sys.stderr.write("only spread goes on with --follow\n")
         return 1
     if arguments.what == "profit":
-        lines = list(costs.profit(store_of(arguments, LONG), *days(arguments)))
+        lines = list(costs.profit(books_of(arguments, LONG), *days(arguments)))
     elif not arguments.which:
         sys.stderr.write("publish needs a CSV file, withdraw a cost's id\n")
         return 1

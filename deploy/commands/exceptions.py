@@ -9,7 +9,7 @@ from dashboards import asked
 from dashboards.trail import one_meant
 from dashboards.why import explained
 from deploy.commands import Command, Run, day, safely
-from deploy.commands.where import settings_of, store_of
+from deploy.commands.where import books_of, settings_of, store_of
 from deploy.evidence import shown
 from deploy.reconciliation import people
 from deploy.reconciliation.known import require_group
@@ -30,7 +30,7 @@ NOTHING_UNDONE = "没有待办裁决 no decision waits for anybody, and no money
 
 def list_(arguments: argparse.Namespace) -> Iterator[str]:
     """Open exceptions."""
-    client = store_of(arguments)
+    client = books_of(arguments)
     require_group(client, arguments.group)
     listed = people.listing(
         client,
@@ -47,14 +47,14 @@ def list_(arguments: argparse.Namespace) -> Iterator[str]:
 
 def decisions(arguments: argparse.Namespace) -> Iterator[str]:
     """Decisions, and withdrawals, that wait for another person, and money that has to go back and has not."""
-    client = store_of(arguments)
+    client = books_of(arguments)
     require_group(client, arguments.group)
     yield from some(people.undone(client, arguments.group), NOTHING_UNDONE)
 
 
 def show(arguments: argparse.Namespace) -> Iterator[str]:
     """All about one."""
-    yield from asked.showing(store_of(arguments), arguments.id)
+    yield from asked.showing(books_of(arguments), arguments.id)
 
 
 def resolve(arguments: argparse.Namespace) -> PaymentDecided:
@@ -83,7 +83,7 @@ def withdraw(arguments: argparse.Namespace) -> PaymentDecided:
 
 def explain(arguments: argparse.Namespace) -> Iterator[str]:
     """Why a payment was matched, or why not."""
-    client = store_of(arguments)
+    client = books_of(arguments)
     yield from map(str, explained(client, one_meant(client, arguments.payment)))
 
 

@@ -6,12 +6,12 @@ import sys
 from dashboards.payments import figures, to_text
 from dashboards.trail import one_meant, trail
 from deploy.commands import Command, safely
-from deploy.commands.where import store_of
+from deploy.commands.where import books_of
 
 
 def payments(arguments: argparse.Namespace) -> int:
     """Money by channel, what is matched and asked, where it stands; `show` one, or a document, to its notifications."""
-    client = store_of(arguments)
+    client = books_of(arguments)
     if (arguments.what is None) != (arguments.name is None):
         sys.stderr.write("waybook payments show PAYMENT|DOCUMENT\n")
         return 1

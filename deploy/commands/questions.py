@@ -5,7 +5,7 @@ import sys
 
 from deploy import explain as explaining
 from deploy.commands import Command
-from deploy.commands.where import LONG, store_of
+from deploy.commands.where import LONG, books_of, store_of
 
 
 def sql(arguments: argparse.Namespace) -> int:
@@ -20,7 +20,7 @@ def sql(arguments: argparse.Namespace) -> int:
 
 def explain_(arguments: argparse.Namespace) -> int:
     """Why a parcel, or a stay in a store, cost what it cost."""
-    name, store = arguments.waybill.strip(), store_of(arguments)
+    name, store = arguments.waybill.strip(), books_of(arguments)
     text = explaining.explain(name.upper(), store) or explaining.explain(name, store)
     sys.stdout.write((text or f"there is nothing about waybill {arguments.waybill}") + "\n")
     return 0 if text else 1

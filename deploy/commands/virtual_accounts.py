@@ -9,7 +9,7 @@ from dashboards.words import FIRST_DAY, LAST_DAY, SHANGHAI
 from deploy import ask as asking
 from deploy import statements
 from deploy.commands import Command, count, day, days, safely
-from deploy.commands.where import settings_of, store_of
+from deploy.commands.where import books_of, settings_of, store_of
 from deploy.transfers import data_time
 from schemas.commands import BODIES
 from schemas.money import yuan
@@ -18,13 +18,13 @@ from schemas.reasons import ANSWER
 
 def balance(arguments: argparse.Namespace) -> int:
     """A party's virtual accounts, now or when data time was at some moment."""
-    text = statements.balance(store_of(arguments), arguments.party, arguments.at, arguments.reader)
+    text = statements.balance(books_of(arguments), arguments.party, arguments.at, arguments.reader)
     return _known(text, arguments)
 
 
 def statement(arguments: argparse.Namespace) -> int:
     """A party's statement of account: opening balance, movements, closing balance."""
-    client = store_of(arguments)
+    client = books_of(arguments)
     first, last = days(arguments)
     text = statements.statement(
         client, arguments.party, first, last, lines=arguments.lines, reader=arguments.reader
@@ -35,7 +35,7 @@ def statement(arguments: argparse.Namespace) -> int:
 def trial_balance(arguments: argparse.Namespace) -> int:
     """Every account's debits and credits up to a date, and whether headquarters' book mirrors the parties'."""
     text, agrees = statements.trial_balance(
-        store_of(arguments), arguments.at, arguments.book, arguments.reader
+        books_of(arguments), arguments.at, arguments.book, arguments.reader
     )
     sys.stdout.write(text + "\n")
     return 0 if agrees else 1
@@ -43,7 +43,7 @@ def trial_balance(arguments: argparse.Namespace) -> int:
 
 def ledger(arguments: argparse.Namespace) -> int:
     """An account of a party's book, row by row."""
-    client = store_of(arguments)
+    client = books_of(arguments)
     first, last = days(arguments)
     text = statements.ledger(
         client, arguments.party, arguments.account, first, last, arguments.limit, arguments.reader
@@ -57,15 +57,16 @@ def ask(arguments: argparse.Namespace) -> int:
     body, settings = asking.body_of(arguments.name, arguments.fields), settings_of(arguments)
     at = _utc_ms(arguments.time) if arguments.time else data_time(settings)
     command = asking.command_of(arguments.party, arguments.name, body, arguments.by, at, arguments.id)
-    answer = asking.ask(settings, command, arguments.wait)
-    if answer is None:
-        why = asking.kept_aside(store_of(arguments), command)
-        sys.stderr.write(f"{command.id}  kept aside: {why}\n" if why else "there was no answer\n")
-        if first := asking.asked_at(store_of(arguments), command) if why else None:
+    answer = asking.ask(
+        settings, command, arguments.wait, lambda: asking.kept_aside(store_of(arguments), command)
+    )
+    if isinstance(answer, str):
+        sys.stderr.write(f"{command.id}  kept aside: {answer}\n" if answer else "there was no answer\n")
+        if first := asking.asked_at(store_of(arguments), command) if answer else None:
             sys.stderr.write(
                 f"command {command.id} was asked at {first}: a repeat says the same in all, also --time and --by\n"
             )
-        return 1 if why else 2
+        return 1 if answer else 2
     reason = f"refused: {answer.reason} {ANSWER[answer.reason]}" if answer.reason else "accepted"
     sys.stdout.write(f"{answer.id}  {reason}, available {yuan(answer.available_e4)}\n")
     return 0 if answer.accepted else 1

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import msgspec
 from clickhouse_connect.driver.client import Client
 
+from dashboards.blocks import as_of_now
 from deploy.evidence import unsealing
 from deploy.home import told
 from schemas.settings import Settings, from_environment, to_environment
@@ -38,6 +39,11 @@ def opened(settings: Settings, seconds: int = QUICK) -> Client:
     """The same, where the settings are known."""
     client = connect(settings, QUICK)
     return client if seconds == QUICK else connect(settings, seconds)
+
+
+def books_of(arguments: argparse.Namespace, seconds: int = QUICK) -> Client:
+    """The store, all of whose answers are as of one moment: for what is told once, and not waited for."""
+    return as_of_now(store_of(arguments, seconds))
 
 
 def vault_of(arguments: argparse.Namespace, client: Client) -> Callable[[str, bytes], bytes]:

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 import msgspec
 from clickhouse_connect.driver.client import Client
 
-from deploy.blocks import LANE, within
+from dashboards.blocks import LANE, within
 from schemas.events import Tick
 from schemas.settings import Settings
 from schemas.topics import TICKS

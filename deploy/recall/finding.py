@@ -6,8 +6,8 @@ from typing import Any
 import msgspec
 from clickhouse_connect.driver.client import Client
 
+from dashboards.blocks import BLOCK, LANE, within
 from dashboards.library import WITHDRAWN, files_of_version
-from deploy.blocks import BLOCK, LANE, within
 from deploy.recall.complete import Complete
 from deploy.rerating.read import Days
 from deploy.rerating.work import newly_priced, of_touched

@@ -50,6 +50,7 @@ CLOSED = (
 )
 OPEN = ("渠道", "商户", "差异号", "种类", "对象", "金额", "原因", "列明于")
 LATE_HEAD = ("渠道", "商户", "入账日", "所属日", "分录", "笔数", "金额")
+REMARK_HEAD = ("渠道", "商户", "止", "说明")
 DAY_HEAD = ("渠道", "商户", "日", *SUMMED_HEAD, "结账人", "结账号")
 NUMBERED = frozenset((*SUMMED_HEAD, "起", "止", "日", "入账日", "所属日", "笔数", "金额"))
 """Columns of numbers and dates."""
@@ -152,6 +153,12 @@ class Report(msgspec.Struct):
                     *(labels[row["posting"]], str(row["n"]), told(row["units"])),
                 )
 
+    def remarked(self) -> Iterator[tuple[str, ...]]:
+        """What `said` says of figures, by the close that it is about: a workbook has nothing above its tables."""
+        for one in self.sections:
+            for remark in remarks(one.row):
+                yield one.channel, one.row["merchant"], str(one.row["last"]), remark
+
     def tables(self) -> dict[str, list[Sequence[str]]]:
         """All of it, by title, with heads."""
         return {
@@ -191,9 +198,10 @@ def _section(client: Client, row: Row) -> Section:
 
 
 def to_excel(report: Report) -> bytes:
-    """A workbook, a sheet for each table."""
+    """A workbook, a sheet for each table and for what is said of figures."""
     made = io.BytesIO()
-    write_sheets(report.tables(), made, NUMBERED)
+    said: dict[str, Sequence[Sequence[str]]] = {"说明 Remarks": [REMARK_HEAD, *report.remarked()]}
+    write_sheets(report.tables() | said, made, NUMBERED)
     return _undated(made.getvalue(), report.at)
 
 

@@ -7,11 +7,11 @@ import msgspec
 from clickhouse_connect.driver.client import Client
 
 from dashboards import terms
+from dashboards.blocks import is_sealed
 from dashboards.phrases import Phrases
 from dashboards.queries import Row, rows
 from dashboards.stored import phrases_of
 from dashboards.words import yuan
-from deploy.blocks import is_sealed
 from deploy.reconciliation.people import APPROVE, WITHDRAW
 from schemas import topics
 from schemas.payments import PaymentDecided, Share

@@ -11,8 +11,8 @@ from typing import NamedTuple
 import numpy as np
 from clickhouse_connect.driver.client import Client
 
+from dashboards.blocks import BLOCK, LANE, within
 from dashboards.queries import rows
-from deploy.blocks import BLOCK, LANE, within
 from deploy.rerating.compare import Bools
 from deploy.rerating.read import OF_STORES_ALONE, Days, Sample, of_blocks, on
 from deploy.rerating.stores import Months, Stores, What, assessed, in_months, ints, otherwise, sample_of

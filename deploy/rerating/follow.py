@@ -10,9 +10,9 @@ from collections.abc import Callable, Iterator, Mapping
 import numpy as np
 from clickhouse_connect.driver.client import Client
 
+from dashboards.blocks import BLOCK, LANE, STORES
 from dashboards.library import files_of_version, network_of, newest_directory, versions_in_force
 from dashboards.queries import rows
-from deploy.blocks import BLOCK, LANE, STORES
 from deploy.rerating.charged import Charged
 from deploy.rerating.compare import Bools, Lines, Rated, beside, column_of, differing, rate_by, summed
 from deploy.rerating.read import Reader, Sample

@@ -16,7 +16,7 @@ import numpy as np
 import pyarrow as pa
 from clickhouse_connect.driver.client import Client
 
-from deploy.blocks import within
+from dashboards.blocks import within
 from deploy.rerating.volumes import Counts, counts_of
 from flows.fees.current import FEES
 from flows.fees.model import OF_STORES

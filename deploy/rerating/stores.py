@@ -11,8 +11,8 @@ import msgspec
 import numpy as np
 from clickhouse_connect.driver.client import Client
 
+from dashboards.blocks import LANE, STORES, sealed, within
 from dashboards.queries import rows
-from deploy.blocks import LANE, STORES, sealed, within
 from deploy.rerating.compare import Rated, beside
 from deploy.rerating.read import LAST, NO_CHARGE, Days, Sample, Where
 from deploy.rerating.words import COUNTED, KINDS, PAGE, STAYS, Kind, record, told

@@ -11,8 +11,8 @@ import msgspec
 import numpy as np
 from clickhouse_connect.driver.client import Client
 
+from dashboards.blocks import BLOCK, LANE
 from dashboards.queries import rows
-from deploy.blocks import BLOCK, LANE
 from flows.lifecycle.volumes import Volumes
 from flows.rating.rerate import Coded, Ints, distinct
 from schemas.events import VolumesCounted

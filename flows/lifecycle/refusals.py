@@ -66,5 +66,5 @@ def replay(note: DeadLetterReplayed, received: int) -> Refusal:
         "",
         "",
         note.time or received,
-        b"",
+        note.sent,
     )

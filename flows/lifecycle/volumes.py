@@ -42,7 +42,10 @@ class Volumes(msgspec.Struct):
     """Counts of which parts are missing."""
 
     def take(self, event: VolumesCounted) -> bool:
-        """Keep a count, or a part of it; False: it is a repeat, or older than what is there. Raises RefusedError."""
+        """Keep a count, or a part of it; False: it is a repeat, or older than what is there. Raises RefusedError.
+
+        A count is what it says: told again at another time, or by another job, it is a repeat.
+        """
         through = day_of(event.through_day)
         if event.month.day != 1 or (event.month.year, event.month.month) != _month(event.through_day):
             raise RefusedError(
@@ -53,6 +56,9 @@ class Volumes(msgspec.Struct):
         if self.days and _month(event.through_day) < _month(date_of(self._oldest())):
             return False
         known, coming = self.days.get(through), self.coming.get(through)
+        if known is not None and event.count == known.count:
+            known.time = max(known.time, event.time)
+            return False
         if known is not None and (event.time, event.count) <= (known.time, known.count):
             return False
         if coming is None or (coming.time, coming.count) < (event.time, event.count):

@@ -136,11 +136,9 @@ def _open(wallet: Wallet, hold: str) -> tuple[str, int]:
 
 
 def _purchase(wallet: Wallet, _n: str, body: c.Purchase, prices: Prices) -> Effect:
-    price = body.unit_price_e4
-    if price is None:
-        if body.item not in prices:
-            raise NotAllowedError("unknown_item")
-        price = prices[body.item].price
+    if body.item not in prices:
+        raise NotAllowedError("unknown_item")
+    price = prices[body.item].price if body.unit_price_e4 is None else body.unit_price_e4
     amount = half_up(body.quantity * price)
     if amount > MOST:
         raise NotAllowedError("amount_out_of_range", price)

@@ -25,6 +25,7 @@ from schemas.times import HOUR
 from sinks.encode import Encoded
 from tests.audit.lane import Lane, record
 from tests.audit.remembered import audited
+from tests.audit.tampering import Kept
 from tests.audit.writer import Writer
 from tests.lifecycle.world import START, events_of, tariff
 from tests.wallet.world import OTHER, PARTITIONS, PARTY, Bank, command, network, tick
@@ -69,6 +70,11 @@ class Both:
         """A command in a block of its own."""
         self.books.block((topics.COMMANDS.name, partition_of(asked.subject, PARTITIONS), asked))
 
+    def close(self) -> None:
+        """Both end well."""
+        self.parcels.writer.close()
+        self.books.writer.close()
+
 
 def _ask_whatever(r: random.Random, both: Both) -> None:
     """Parcels whose postings are heard now and then, and commands of all kinds."""
@@ -86,6 +92,7 @@ def _ask_whatever(r: random.Random, both: Both) -> None:
         elif name == "purchase":
             item = r.choice(["面单", "胶带", "雨衣"])
             body = {"item": item, "quantity": r.randrange(1, 20)}
+            body |= {"unit_price_e4": r.randrange(0, 20_000)} if number % 3 == 0 else {}
         elif name == "set_terms":
             body = {"kind": r.choice(["prepaid", "credit"]), "low_balance_e4": r.randrange(0, 100_000)}
         party = r.choice([PARTY, OTHER, PARTY, "NOBODY"])
@@ -124,6 +131,34 @@ def test_a_command_said_in_two_ways_conflicts_with_the_one_that_was_answered(emp
     for alone, taken in enumerate(("answer WHERE command_id = 'c1'", "operator WHERE change_id = 't1'"), 1):
         empty.command(f"DELETE FROM {taken}")
         assert run(empty).check("dead_letters").detail.startswith(f"{alone} wrong")
+
+
+ITEMS = (
+    ("p1", "replace(body, '胶带', '雨衣') AS body"),
+    ("p2", "replace(body, '雨衣', '胶带') AS body"),
+    ("p3", "replace(body, '胶带', '雨衣') AS body"),
+    ("c1", "0 AS accepted, 'unknown_item' AS reason"),
+)
+"""Commands, and how their answers are changed."""
+
+
+def test_an_answer_goes_by_the_items_of_the_list(empty: Client) -> None:
+    """Whoever gives the price, too: bought is what a list names, refused what one does not."""
+    both = Both(empty)
+    both.ask(command("top_up", "c1", amount_e4=100_000))
+    both.ask(command("purchase", "p1", item="胶带", quantity=4, unit_price_e4=7))
+    both.ask(command("purchase", "p2", item="雨衣", quantity=4, unit_price_e4=0))
+    both.ask(command("purchase", "p3", item="胶带", quantity=4_000_000))
+    both.close()
+    found = empty.query("SELECT command_id, reason FROM answer ORDER BY command_id").result_rows
+    assert found == [("c1", ""), ("p1", ""), ("p2", "unknown_item"), ("p3", "over_limit")]
+    kept = Kept(empty, ["answer"])
+    assert run(kept.auditor).check("recomputed_answers").passed
+    for number, changed in ITEMS:
+        kept.change("answer", f"command_id = '{number}'", changed)
+        assert not run(kept.auditor).check("recomputed_answers").passed, number
+        kept.mend()
+    kept.leave()
 
 
 def test_what_was_not_heard_yet_is_on_the_way(empty: Client) -> None:

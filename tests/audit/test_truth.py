@@ -10,8 +10,10 @@ import msgspec
 import pytest
 from clickhouse_connect.driver.client import Client
 
+from deploy.audit.own import Sent
 from deploy.audit.store import Store
 from deploy.audit.truth import check_truth
+from schemas.identity import content_id
 from tests.audit import seed
 from tests.audit.remembered import audited
 from tests.audit.seed import T0
@@ -144,7 +146,7 @@ MINE = [
 
 @contextmanager
 def added(client: Client, rows: dict[str, dict[str, Any]]) -> Iterator[None]:
-    """Rows of the event `mine`, by table, while it lasts; no two alike, which would be stored once."""
+    """Rows of the event `mine`, by table, in no block, while it lasts; no two alike, which would be stored once."""
     for table, row in rows.items():
         body = msgspec.json.encode({"event_id": "mine", "line": next(NUMBERS), **row})
         client.raw_insert(table, insert_block=body, fmt="JSONEachRow")
@@ -152,7 +154,7 @@ def added(client: Client, rows: dict[str, dict[str, Any]]) -> Iterator[None]:
         yield
     finally:
         for table in rows:
-            client.command(f"DELETE FROM {table} WHERE event_id = 'mine'")
+            client.command(f"DELETE FROM {table} WHERE seq = 0")
 
 
 @pytest.mark.parametrize("rows", MINE)
@@ -179,14 +181,73 @@ def test_what_simulated_people_have_not_said(
     assert {"truth_events", "truth_terms"} <= failed
 
 
+MQTT, TOPIC = "waybook/devices/pda/OUT2/1", "waybook.devices"
+SAID = b'{"no": "77", "code": "30"}'
+CAME = [
+    ("waybook.orders", b'{"id": "mine", "type": "order"}', "mine", ""),
+    (MQTT, SAID, "pda-77", "pda"),
+    (MQTT, SAID, content_id("pda", MQTT, SAID), "pda"),
+    (MQTT, b'{"no": "%b"}' % (b"7" * 200), content_id("pda", "7" * 200), "pda"),
+]
+"""What was sent again to which topic, and the event that it became: its id, and the device's family."""
+OTHERS = [
+    ("waybook.orders", b'{"id": "mine", "note": "forged"}', "forge", ""),
+    (MQTT, SAID, "pda-7", "pda"),
+    (MQTT, SAID, content_id("pda", MQTT, SAID + b" "), "pda"),
+    (MQTT, b"\xff\xfe", "pda-77", "pda"),
+    (MQTT, b"[77]", "pda-77", "pda"),
+    (MQTT, b"", "pda-77", "pda"),
+]
+"""Events that did not come of what was sent again."""
+
+
+@pytest.mark.parametrize(
+    ("topic", "sent", "event", "source", "own"),
+    [*((*case, True) for case in CAME), *((*case, False) for case in OTHERS)],
+)
+def test_what_was_sent_again_became_this_event_and_no_other(
+    topic: str, sent: bytes, event: str, source: str, own: bool
+) -> None:
+    assert Sent("dl-1", topic, sent).became(event, source) == own
+
+
 def test_what_comes_of_a_dead_letter_that_was_sent_again(books: Client, tmp_path: Path) -> None:
+    """Its note keeps what was sent: nothing else hides behind it, and nothing twice."""
     directory = write(tmp_path, lines(books), parcels())
-    scan = {"event": {"waybill": FIRST, "kind": "scan", "operation": "30"}}
-    with added(books, scan):
+    scan = {"waybill": FIRST, "kind": "scan", "operation": "30", "event_id": "pda-77", "source": "pda"}
+
+    def failed() -> set[str]:
+        return {check.name for check in check_truth(Store(books), directory) if not check.passed}
+
+    with added(books, {"event": scan}):
+        assert failed() == {"truth_events", "truth_parcels"}
+        with noted(books, SAID + b"}"):
+            assert failed() == {"truth_events", "truth_parcels"}
+        with noted(books, SAID):
+            assert failed() == set()
+            with added(books, {"event": scan}):
+                assert "truth_events" in failed()
+
+
+@pytest.mark.parametrize("mended", [True, False])
+def test_what_was_sent_again_and_refused_again(books: Client, tmp_path: Path, mended: bool) -> None:
+    directory = write(tmp_path, lines(books), parcels())
+    refused = content_id("dl", TOPIC, SAID if mended else SAID + b" ")
+    letter = {"dead_letter_id": refused, "status": "open", "reason": "unknown_site", "topic": TOPIC}
+    with noted(books, SAID), added(books, {"dead_letter": letter}):
         failed = {check.name for check in check_truth(Store(books), directory) if not check.passed}
-        assert failed == {"truth_events", "truth_parcels"}
-        with added(books, {"dead_letter": {"dead_letter_id": "dl-1", "status": "replayed"}}):
-            assert not [check for check in check_truth(Store(books), directory) if not check.passed]
+    assert failed == (set() if mended else {"truth_dead_letters"})
+
+
+@contextmanager
+def noted(client: Client, sent: bytes) -> Iterator[None]:
+    """The user has sent this in the place of the network's dead letter."""
+    columns = ["seq", "line", "dead_letter_id", "status", "raw"]
+    client.insert("dead_letter", [[1, next(NUMBERS), "dl-1", "replayed", sent]], column_names=columns)
+    try:
+        yield
+    finally:
+        client.command("DELETE FROM dead_letter WHERE status = 'replayed'")
 
 
 @pytest.mark.parametrize(

@@ -49,6 +49,8 @@ def test_the_job_counts_and_the_auditor_agrees(empty: Client, seed: int, lanes: 
     used = empty.query("SELECT count() FROM charge WHERE steps LIKE '%month_count%'").result_rows[0][0]
     assert used > 10
     assert volumes.due(empty, known, "test") == []
+    assert volumes.due(empty, [], "test") == [], "a broker that forgets is no reason to count again"
+    assert volumes.due(empty, [], "test", again=True) == volumes.due(empty, known, "test", again=True)
 
 
 TAMPERED = (

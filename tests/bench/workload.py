@@ -50,6 +50,7 @@ def network_files() -> dict[str, str]:
         "places.csv": csv_of(("code", "name", "level", "province"), places),
         "sites.csv": csv_of(("site", "name", "kind", "outlet", "city", "province"), sites),
         "products.csv": csv_of(("product", "name"), [("STD", "标快"), ("EXP", "特快")]),
+        "materials.csv": csv_of(("item", "name", "price"), [("M", "物料", "1.20")]),
     }
 
 

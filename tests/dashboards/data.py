@@ -93,6 +93,7 @@ def fill(client: Client) -> None:
     book.block((topics.ORDERS.name, f'{{"waybill":"{NASTY}","note":"{SCRIPT}"}}'.encode()))
     book.block((topics.ORDERS.name, b"\xff\xfe garbage"))
     book.tick(START + 50 * HOUR)
+    book.wrote([])  # what was written last is sealed
     spread(client, client)
     drafted(client)
 

@@ -10,6 +10,7 @@ from clickhouse_connect.driver.client import Client
 from dashboards.grafana import __main__ as grafana
 from dashboards.grafana import drafts, finance, operations, profit
 from dashboards.grafana.panels import Panel
+from dashboards.queries import LINE_LIST, LINE_STATES, rows
 
 
 def expanded(sql: str) -> str:
@@ -31,6 +32,17 @@ def expanded(sql: str) -> str:
 PANELS = [*operations.PANELS, *drafts.PANELS, *finance.PANELS, *profit.PANELS]
 
 
+LOSS = """
+INSERT INTO cost_share (cost_id, version, status, waybill, route, business_date, amount)
+VALUES ('loss', 1, 'share', 'YT9', '310000-999999', '2025-11-11', 50)"""
+
+
+@pytest.fixture(scope="module", autouse=True)
+def losing(client: Client) -> None:
+    """A line that loses: its parcel bears a cost, and is charged nothing."""
+    client.command(LOSS)
+
+
 @pytest.mark.parametrize("panel", PANELS, ids=[panel.title for panel in PANELS])
 def test_panel(panel: Panel, client: Client) -> None:
     found = client.query(expanded(panel.sql)).result_rows
@@ -39,12 +51,26 @@ def test_panel(panel: Panel, client: Client) -> None:
 
 def test_profit_is_what_lines_earned_less_what_hubs_cost(client: Client) -> None:
     """All of 12.00 yuan is borne by the one parcel that passed the hub, and taken off what its line earned."""
-    _, _, lines, costs = (client.query(expanded(panel.sql)).result_rows for panel in profit.PANELS)
+    *_, costs = (client.query(expanded(panel.sql)).result_rows for panel in profit.PANELS)
     ((day, hub, line_to, carrier, billed, borne, parcels, left),) = costs
     assert (str(day), hub, line_to, carrier) == ("2025-11-11", "SH-HUB", "", "顺达")
     assert (billed, borne, parcels, left) == (12, 12, 1, 0)
-    assert sum(line[2] for line in lines) == 12
-    assert all(gained == revenue - cost for _, revenue, cost, gained, _ in lines)
+
+
+def test_lines_earn_and_lose_as_the_page_tells_it(client: Client) -> None:
+    _, _, ((earn, lose),), earning, losing, _ = (
+        client.query(expanded(panel.sql)).result_rows for panel in profit.PANELS
+    )
+    states = {row["why"]: row["n"] for row in rows(client, LINE_STATES)}
+    assert (earn, lose) == (len(earning), len(losing)) == (states["earns"], states["loses"])
+    for which, found in (("earns", earning), ("loses", losing)):
+        told = rows(client, LINE_LIST, reason=which, limit=99, skip=0)
+        assert [row[1:5] for row in found] == [
+            (row["route"], row["income"], row["cost"], row["gain"]) for row in told
+        ]
+    assert losing[0][0] == "上海市→999999", "a province that no directory names is its code"
+    assert [row[5] for row in losing] == [None], "there is no margin of nothing"
+    assert sum(row[3] for row in earning) == 12
 
 
 def test_variables(client: Client) -> None:

@@ -43,6 +43,7 @@ def page(store: Store, tmp_path_factory: pytest.TempPathFactory) -> Iterator[htt
     both.books.block((topics.TICKS.name, 0, tick(START + HOUR)))
     for event in events_of(WHOLE):
         both.hear(both.parcel(event))
+    both.close()
     store.client().command(PARTIES)
     store.client().command(HANDED_OVER)
     with LivePage(tmp_path_factory.mktemp("page"), store) as served:

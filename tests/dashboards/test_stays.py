@@ -23,6 +23,7 @@ def store(store: Store) -> Store:
     books.until("12日09:00").take(*gone).until("16日00:00")
     books.take(happening("16日00:00 入库 C-MEAT 冷冻 按重量", "S3"))
     books.take(haul("15日09:00 同城配送 冷冻 4.2m"), month("10", "310.50", at="15日12:00"))
+    books.writer.close()
     return store
 
 

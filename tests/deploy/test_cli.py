@@ -72,7 +72,7 @@ def test_publish_refuse_mend_and_replay(settings: Settings, waybook: Waybook, tm
     assert "the tariff book in force" in refused.stderr
 
     records = Records(settings)
-    records.produce(topics.TICKS.name, "", msgspec.json.encode(Tick(id="t", time=START)), partition=0)
+    _tick(records, START)
     for event in (order(product="nonsense"), scan("揽收", START)):
         records.produce(
             topics.ORDERS.name if event.id == "order-1" else topics.DEVICES.name,
@@ -97,11 +97,16 @@ def test_publish_refuse_mend_and_replay(settings: Settings, waybook: Waybook, tm
         mended.write_text(letters.replace("nonsense", "standard"))
         assert waybook("replay-dead-letters", str(mended), "--by", "me").stdout.startswith("1 dead letter ")
         until(lambda: not waybook("dead-letters").stdout)
+        sent = waybook(
+            "sql", "SELECT raw FROM dead_letter WHERE status = 'replayed'", "--format", "TSV"
+        ).stdout
+        assert sorted("nonsense" in line for line in sent.splitlines()) == [False, True], "notes keep it"
         charges = "SELECT fee, amount FROM charge ORDER BY fee"
         # the order may be in a later block than the word that it was sent again
         found = until(lambda: waybook("sql", charges, "--format", "TSV").stdout)
         assert found == "freight\t12\nwaybill\t1\n"
-        assert "12.00" in waybook("explain", order().waybill).stdout
+        _tick(records, START + 1)  # seals what it told
+        until(lambda: "12.00" in waybook("explain", order().waybill).stdout)
         assert waybook("explain", "YT7599999999999").returncode == 1
         _decide_about_weights(settings, waybook)
         assert waybook("audit").returncode == 0, waybook("audit").stdout
@@ -128,6 +133,13 @@ def test_publish_refuse_mend_and_replay(settings: Settings, waybook: Waybook, tm
     assert "ok    heads" in waybook("audit", "--closed", "--since", str(earlier)).stdout
 
 
+def _tick(records: Records, at: int) -> None:
+    """Time passes."""
+    tick = msgspec.json.encode(Tick(id=f"t{at}", time=at))
+    records.produce(topics.TICKS.name, "", tick, partition=0)
+    records.flush()
+
+
 def _decide_about_weights(settings: Settings, waybook: Waybook) -> None:
     """Two weights differ; someone looks, says too little, then decides."""
     waybill = order().waybill
@@ -150,8 +162,8 @@ def _decide_about_weights(settings: Settings, waybook: Waybook) -> None:
     assert "2,500 g" in decided_case
     sums = "SELECT sum(amount) FROM charge WHERE fee = 'transit'"
     assert waybook("sql", sums, "--format", "TSV").stdout == "6\n"
-    told = waybook("explain", waybill).stdout
-    assert "已裁决" in told
+    _tick(records, START + 2)
+    told = until(lambda: (said := waybook("explain", waybill).stdout) * ("已裁决" in said))
     assert "待裁决" not in told
     (differed,) = (line for line in told.splitlines() if "重量不符 the weights differ" in line)
     assert "9,000 g" in differed

@@ -262,7 +262,9 @@ def test_dead_letters_of_devices_and_their_replay() -> None:
     letter = DeadLetter(
         id="dl-1", time=START, reason="unknown_site", detail="", transport="mqtt", topic="t", raw=b"\xff"
     )
-    again = DeadLetterReplayed(id="dl-replayed-1", time=START, dead_letter="dl-1", replayed_by="me")
+    again = DeadLetterReplayed(
+        id="dl-replayed-1", time=START, dead_letter="dl-1", replayed_by="me", sent=b"{}"
+    )
     book = Book()
     for event in (letter, letter, again, again):
         book.block((topics.DEAD_LETTERS.name, event))
@@ -270,6 +272,7 @@ def test_dead_letters_of_devices_and_their_replay() -> None:
         ["open", "replayed"],
         [b"open", b"replayed"],
     )
+    assert [row["raw"] for row in book.rows["dead_letter"]] == [b"\xff", b"{}"], "it is kept what was sent"
 
 
 @pytest.mark.parametrize("apart", [True, False])

@@ -136,6 +136,9 @@ def test_a_workbook_tells_figures_days_what_is_open_and_what_came_late(
         (12, 11, "应收核销", 1, 40),
     ]
     assert [line[4] for line in found["数字 Figures"][1:] if line[3] == "received"] == [3]
+    assert found["说明 Remarks"] == [("渠道", "商户", "止", "说明")], (
+        "nothing is said where no figure wants it"
+    )
     assert raw == to_excel(report), "the same closes give the same bytes"
 
 
@@ -143,6 +146,7 @@ def test_what_is_no_figure_is_text_in_a_workbook(report: Report) -> None:
     """Merchants' numbers consist of digits, and spreadsheets keep fifteen of them; people may be called by a number."""
     section = report.sections[0]
     row = section.row | {"merchant": "1900000109000000001", "closed_by": "1001", "of_group": "12"}
+    row["suspense"] = -row["suspense"]
     late = [one | {"posting": "receivable_paid"} for one in section.late]
     made = to_excel(Report([Section(row, [one | {"merchant": "123"} for one in section.days], late)]))
     book = load_workbook(io.BytesIO(made))
@@ -335,6 +339,7 @@ def test_why_suspense_is_negative_is_told(tmp_path_factory: pytest.TempPathFacto
             report.said(),
             record(made.client, "close", row["close_id"]).lines,
             to_text(figures(made.client)).splitlines(),
+            [line[3] for line in sheets(to_excel(report))["说明 Remarks"]],
         ):
             assert sum("待核销为负：" in line for line in lines) == 1
 

@@ -30,6 +30,10 @@ def test_evidence_is_sealed_and_can_be_opened(tmp_path_factory: pytest.TempPathF
         unseal = unsealing(books.client, keys)
         (one,) = dead_letters.read(dead_letters.export(books.client, unseal=unseal))
         assert msgspec.json.decode(one.content(), type=Notification) == forged
+        assert dead_letters.kept(one) == b"", "or what was sealed would stand in the note"
+        other = msgspec.structs.replace(one, topic="waybook.orders")
+        assert dead_letters.kept(other) == one.content()
+        assert dead_letters.kept(msgspec.structs.replace(other, raw="x" * 300_000)) == b""
         assert dead_letters.unchanged(books.client, [one], unseal) == [letter]
         with pytest.raises(LookupError):
             shown(books.client, keys, "ntf-0")

@@ -29,7 +29,7 @@ from tests.lifecycle.world import NETWORK_FILES, START, text
 
 PARTY, OTHER = "SHC", "XAD"
 PARTITIONS = 2
-MATERIALS = "item,name,price\n面单,电子面单,0.80\n胶带,胶带,0.0125\n"
+MATERIALS = "item,name,price\n面单,电子面单,0.80\n胶带,胶带,0.0125\n袋子,袋子,2.00\n"
 FEES = {"中转费": "transit", "面单费": "waybill", "派费": "delivery_collected"}
 Post = tuple[str, str, int, int]
 """Party, fee, amount, days after the first."""

@@ -1,8 +1,10 @@
-"""How far the books are complete, by lane, and the condition that a row is of these blocks."""
+"""How far the books are complete, by lane, the condition that a row is of these blocks, and answers as of them."""
 
 from collections.abc import Mapping
 
 from clickhouse_connect.driver.client import Client
+
+from sinks.tables import FACTS
 
 SEALED = "SELECT lane, max(n) - 1 AS n FROM block GROUP BY lane HAVING n > 0 ORDER BY lane"
 STORES = range(2000, 3000)
@@ -30,3 +32,20 @@ def within(last: Mapping[int, int], after: Mapping[int, int] | None = None) -> s
         for lane, n in last.items()
     )
     return f"({' OR '.join(lanes) or 'false'})"
+
+
+def as_of(client: Client, last: Mapping[int, int]) -> Client:
+    """The client, whose every answer is from now on as of these blocks (by lane, the last one).
+
+    What several questions find agrees, then: a block that lands between them is in no answer, nor is a part of one. The
+    store itself adds the condition wherever a question, or a view in it, reads a table of blocks, as they lie in order
+    of `seq`. What jobs write beside blocks (`sinks.tables.BESIDE`) is found as it is.
+    """
+    tables = ", ".join(f"'{table.name}': '{within(last)}'" for table in FACTS)
+    client.set_client_setting("additional_table_filters", f"{{{tables}}}")
+    return client
+
+
+def as_of_now(client: Client) -> Client:
+    """The same of the blocks that are complete now."""
+    return as_of(client, sealed(client))
