@@ -2,7 +2,7 @@
 
 import os
 import signal
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from typing import NamedTuple
@@ -60,7 +60,7 @@ class Answers:
         self._by_month = days_by_month(self._after.tariffs, asked.fees)
         client = asked.connect()
         self._reader = Reader(client, self._after.facts, asked.network.hubs)
-        self._shares = [*shares(asked.fees, self._after.tariffs)]
+        self._shares = [*shares(asked.fees, self._after.tariffs.fees)]
         assessor = Assessor(self._after.tariffs, asked.network, asked.fees)
         self._stores = Stores(client, asked.where, assessor, of_stores(client))
 
@@ -78,7 +78,7 @@ class Answers:
 
 def compare(asked: Question, progress: Progress, processes: int = 0) -> Comparison:
     """The answer. `processes`: 0: one more than there are cores, because one always waits for the store."""
-    parts = max(1, -(-count_of(asked.connect(), asked.where) // EACH))
+    parts = max(1, -(-count_of(asked.connect(), _looked_at(asked)) // EACH))
     comparison = Comparison(asked.by, asked.network)
     several = min(processes or (os.cpu_count() or 1) + 1, parts, MOST)
     answers = _beside(asked, parts, several) if several > 1 else _alone(asked, parts)
@@ -117,11 +117,18 @@ def _part(part: int, parts: int) -> tuple[dict[Group, Sums], Uncounted]:
     return _answers[0].part(part, parts)
 
 
-def shares(fees: Fees, tariffs: Tariffs) -> Iterator[Share]:
+def _looked_at(asked: Question) -> Where:
+    """The condition of all charges that are read: also of those of which a share may begin."""
+    priced = {table.fee for book in asked.books for table in book.tables}
+    more = [asked.where.of(share.fees, share.of) for share in shares(asked.fees, priced)]
+    return Where((*asked.where.cases, *(case for one in more for case in one.cases)))
+
+
+def shares(fees: Fees, priced: Container[str]) -> Iterator[Share]:
     """The shares that have prices."""
     of = {due.name: due.fees[0] for due in fees.dues}
     for due in fees.dues:
-        if due.amount == "share" and due.price in tariffs.fees:
+        if due.amount == "share" and due.price in priced:
             payer = fees.rules.rules[due.fees[0]].payer
             yield Share(due.fees, of[due.share_of], HQ if payer == "headquarters" else "")
 

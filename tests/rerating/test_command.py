@@ -142,6 +142,21 @@ def test_a_publication_names_fees_that_only_the_new_book_prices(
     assert sent
 
 
+def test_a_publication_tells_of_shares_that_begin(
+    run: Run, sent: list[bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However few charges a part has; they are not said to be left out."""
+    book = write(tmp_path / "book", "上海始发的中转费分成5%")
+    monkeypatch.setattr(work, "EACH", 3)
+    assert run("publish", book, "--yes") == 0
+    assert "province_share 省区中转分成" in run.out
+    (total,) = [line.split() for line in run.out.splitlines() if line.strip().startswith("合计")]
+    assert total[2:] == ["6", "6", "0", "0.00", "1.33", "1.33"]
+    assert "not counted" not in run.out
+    assert "of 3 parts" in run.err
+    assert sent
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [
