@@ -5,6 +5,8 @@ from typing import Any
 import msgspec
 from clickhouse_connect.driver.client import Client
 
+from dashboards.blocks import settings_of
+
 Row = dict[str, Any]
 
 NEWEST_DIRECTORY = "newest AS (SELECT seq, version FROM site ORDER BY seq DESC, line DESC LIMIT 1)"
@@ -143,8 +145,9 @@ class Story(msgspec.Struct):
 
 
 def rows(client: Client, sql: str, **parameters: Any) -> list[Row]:
-    """A query's rows, by column names."""
-    return list(client.query(sql, parameters=parameters).named_results())
+    """A query's rows, by column names; as of the client's moment, where it has one (`dashboards.blocks`)."""
+    answer = client.query(sql, parameters=parameters, settings=settings_of(client, sql))
+    return list(answer.named_results())
 
 
 def story(client: Client, waybill: str) -> Story:

@@ -446,9 +446,9 @@ def test_nothing_is_asked_twice_for_a_payment(store: Written, monkeypatch: pytes
     asked: list[str] = []
     query = store.client.query
 
-    def asking(sql: str, parameters: dict[str, object]) -> object:
+    def asking(sql: str, parameters: dict[str, object], settings: dict[str, str]) -> object:
         asked.append(f"{sql} {parameters}")
-        return query(sql, parameters=parameters)
+        return query(sql, parameters=parameters, settings=settings)
 
     monkeypatch.setattr(store.client, "query", asking)
     trail(store.client, one_meant(store.client, key("A73")))

@@ -149,7 +149,7 @@ def test_money_is_told_in_yuan_whoever_looks_at_it(columns: str) -> None:
 
 
 def test_whatever_a_row_may_name_has_a_chinese_name() -> None:
-    told = {*CONDITION_NAMES, *BY_NAME, "month_count"}
+    told = {*CONDITION_NAMES, *BY_NAME, "month_count", "shared"}
     assert set(NAMES) == told
 
 
