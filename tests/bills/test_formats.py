@@ -120,6 +120,41 @@ def test_an_entry_counts_as_its_transactions_where_these_come_to_it(
     assert [bool(one.payer) for one in lines_] == [True, False][: len(found)]
 
 
+def balanced(number: str, opens: str, closes: str, entries: str = "1") -> str:
+    """A statement of 60 yuan that came, with its balances and how many entries it says that it has."""
+    text = BATCH[BATCH.index("<Stmt>") : BATCH.index("</Stmt>")].replace("B-1", f"B-{number}")
+    text = text.replace("T-", f"T{number}-").replace("S-7", f"S-{number}")
+    text = text.replace(
+        'OPBD</Cd></CdOrPrtry></Tp><Amt Ccy="CNY">0<', f'OPBD</Cd></CdOrPrtry></Tp><Amt Ccy="CNY">{opens}<'
+    )
+    text = text.replace(
+        'CLBD</Cd></CdOrPrtry></Tp><Amt Ccy="CNY">60<', f'CLBD</Cd></CdOrPrtry></Tp><Amt Ccy="CNY">{closes}<'
+    )
+    summary = f"<TxsSummry><TtlNtries><NbOfNtries>{entries}</NbOfNtries></TtlNtries></TxsSummry><Ntry>"
+    return text.replace("<Ntry>", summary, 1) + "</Stmt>"
+
+
+@pytest.mark.parametrize(
+    ("second", "reason"),
+    [
+        (balanced("8", "60", "120"), ""),
+        (balanced("8", "61", "121"), "bill_total_wrong"),
+        (balanced("8", "60", "121"), "bill_total_wrong"),
+        (balanced("8", "60", "120", "2"), "bill_count_wrong"),
+        (balanced("8", "60", "120").replace("1900000001", "1900000002"), "bill_of_another"),
+    ],
+)
+def test_a_file_may_have_several_statements_of_a_day(second: str, reason: str) -> None:
+    """Each begins with what the one before it closed with, and counts its own entries."""
+    raw = f"<Document><BkToCstmrStmt>{balanced('7', '0', '60')}{second}</BkToCstmrStmt></Document>".encode()
+    if not reason:
+        assert [one.number for one in read(raw, source("camt053"))] == ["T7-1", "T7-2", "T8-1", "T8-2"]
+        return
+    with pytest.raises(BillError) as error:
+        read(raw, source("camt053"))
+    assert error.value.reason == reason
+
+
 @pytest.mark.parametrize(
     ("form", "raw", "statement"),
     [
