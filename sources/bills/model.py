@@ -105,6 +105,9 @@ class Source(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """File of our private key (PEM) among the keys."""
     serial: str = ""
     """WeChat: serial of our certificate."""
+    provider: str = ""
+    """WeChat: number of the service provider (服务商) who asks for the bill, where `merchant` is one of its
+    sub-merchants; key and serial are the provider's."""
 
     @property
     def account(self) -> str:

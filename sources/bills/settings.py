@@ -115,6 +115,10 @@ def _wrong_columns(source: Source) -> dict[str, str]:
 
 
 def _wrong_origin(source: Source) -> dict[str, str]:
+    if source.provider and (source.download, source.format) != ("wechat", "wechat-trade"):
+        return {
+            "provider": "is for the download of WeChat's trade bills: others a sub-merchant has to ask for itself"
+        }
     if not source.download:
         return (
             {}

@@ -348,7 +348,12 @@ def test_settings_are_refused_as_a_whole() -> None:
 
 
 @pytest.mark.parametrize(
-    ("setting", "column"), [('kinds = { "收费" = "fee" }', "kinds"), ('cut_off = "23:00"', "cut_off")]
+    ("setting", "column"),
+    [
+        ('provider = "1900000100"', "provider"),
+        ('kinds = { "收费" = "fee" }', "kinds"),
+        ('cut_off = "23:00"', "cut_off"),
+    ],
 )
 def test_what_a_format_does_not_have_is_refused(setting: str, column: str) -> None:
     """Alipay's trades have their fees in their own rows, and its day is the calendar's."""
@@ -392,6 +397,16 @@ def test_bills_are_fetched_from_the_channels(settings: Settings, channel: Channe
         "alipay-2088000000000001-trade-2025-11-11",
         "wechat-1900000001-trade-2025-11-11",
     ]
+
+
+def test_a_provider_asks_for_its_sub_merchants_bill(settings: Settings, channel: Channel) -> None:
+    """Or else it would get that of all of them, which is nobody's."""
+    file = settings.bills / "bills.toml"
+    text = file.read_text().replace('download = "wechat"', 'download = "wechat"\nprovider = "1900000100"')
+    job_of(settings).pull(DAY_OF_BILL)
+    file.write_text(text)
+    job_of(settings).pull(date(2025, 11, 12))
+    assert channel.callers == [("1900000001", ""), ("1900000100", "1900000001")]
 
 
 @pytest.mark.parametrize(
