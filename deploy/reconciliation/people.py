@@ -185,7 +185,9 @@ class Answer:
         """The exception is accepted as it is, so long as it is about this amount (0.0001)."""
         row = self._asked(number)
         if not ADVICE[row["kind"]].accept:
-            raise ValueError(f"{row['kind']} is not accepted as it is: {row['suggested']}")
+            raise ValueError(
+                f"{row['kind']} is not accepted as it is: {terms.ACTIONS.both(row['suggested'])}"
+            )
         if amount != parse_yuan(str(row["amount"])):
             raise ValueError(
                 f"{number} is about {yuan(row['amount'])}, not {told(amount)}: say that it is accepted"
