@@ -34,7 +34,7 @@ from deploy.audit.threeway import check_threeway
 
 IN_A_SHARD = 500_000
 DAY, SHANGHAI = 86_400_000, 28_800_000
-REVERSED, OVER = "reversed", "amount_over"
+REVERSED, OVER, BACK = "reversed", "amount_over", "refund_over"
 
 _PAYMENTS = """
     SELECT payment, count() AS rows, argMax((toString(channel), toString(merchant), toString(group), number,
@@ -382,6 +382,10 @@ class Matched:
         if over != (self.asked.there(due.group, due.document, OVER) or 0):
             self.statuses.add(
                 f"{due.document}: {over} too much is matched with it, and people are asked otherwise"
+            )
+        if max(back - got, 0) != (self.asked.there(due.group, due.document, BACK) or 0):
+            self.statuses.add(
+                f"{due.document}: {back} went back of {got} that was paid, and people are asked otherwise"
             )
         beyond = self._beyond[due.group, due.document]
         if due.cancelled:

@@ -137,8 +137,8 @@ def stated(told: Collection[Told], lines: Collection[Line], aside: Collection[Li
     bills = of_bills(lines)
     if not bills:
         return known
-    best = [one for one in bills if one.sort == "trade"] or bills
-    return [one._replace(fee=best[0].fee, settled=one.settled or best[0].day) for one in known]
+    best = min(bills, key=lambda one: (one.sort != "trade", one.state != "success"))
+    return [one._replace(fee=best.fee, settled=one.settled or best.day) for one in known]
 
 
 def asked(
@@ -158,7 +158,9 @@ def asked(
 def _asked(
     kind: str, told: Told | None, bills: Sequence[OfBill], agreed: Agreed, wholes: Wholes
 ) -> Iterator[tuple[str, int]]:
-    moved = [one for one in bills if one.lines]
+    there = [one for one in bills if one.lines]
+    succeeded = {one.sort for one in there if one.state == "success"}
+    moved = [one for one in there if one.state == "success" or one.sort not in succeeded]
     twice = [one for one in moved if _again(one, moved)]
     if twice:
         yield "bill_duplicate", min(twice, key=lambda one: (one.sort, one.bill, one.day)).units
@@ -181,8 +183,8 @@ def _asked(
     if off:
         yield "bill_fee", off[0]
     day = agreed.day(told.time, told.settled)
-    there = {one.sort for one in moved}
-    lacking = [sort for sort in agreed.sorts if sort not in there and wholes.has(sort, day)]
+    has = {one.sort for one in moved}
+    lacking = [sort for sort in agreed.sorts if sort not in has and wholes.has(sort, day)]
     if lacking:
         over = any(wholes.newest(sort) >= day + agreed.grace for sort in lacking)
         yield ("short" if over else "cut_off"), told.units
@@ -190,7 +192,8 @@ def _asked(
 
 def _again(one: OfBill, moved: Sequence[OfBill]) -> bool:
     """Whether the same sort of bill has the money more than once: in one bill, in two statements, or on two days."""
-    return one.lines > 1 or any(other.sort == one.sort for other in moved if other is not one)
+    others = (other for other in moved if other is not one)
+    return one.state == "success" and (one.lines > 1 or any(other.sort == one.sort for other in others))
 
 
 def _fee_off(kind: str, told: Told, fee: int, agreed: Agreed) -> int:

@@ -10,7 +10,7 @@ from typing import BinaryIO
 
 import msgspec
 
-from deploy.bills.office import DONE, DROP, FETCHED, REFUSED, Note, Office
+from deploy.bills.office import DONE, DROP, FETCHED, REFUSED, Note, Office, superseded
 from schemas import topics
 from schemas.counted import counted
 from schemas.payments import BillComplete, BillRefused
@@ -63,7 +63,10 @@ class Job:
         digests = digests_of(stream)
         known = self._office.note_of(source, digests.bill)
         if known is not None and not known.reason:
-            self._say(f"{file.name}: has been sent before")
+            former = ""
+            if known in superseded(list(self._office.notes())):
+                former = ", and a later bill of its day counts: packed anew (gzip) it is a bill of its own"
+            self._say(f"{file.name}: has been sent before{former}")
             return known
         asked = Asked(source, self._hiding, day)
         try:

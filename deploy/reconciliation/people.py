@@ -43,10 +43,13 @@ SELECT of_group, '' AS exception_id, decided_by, state, (
        ) AS withdrawn_by
 FROM decision_now WHERE decision_id = {id:String}"""
 AMOUNTS = """
-SELECT document, reinterpretAsInt64(amount) AS amount FROM due_now
-WHERE of_group = {group:String} AND document IN {names:Array(String)}"""
+SELECT document, reinterpretAsInt64(amount) AS amount, direction, reinterpretAsInt64(paid) AS paid,
+       reinterpretAsInt64(refunded) AS refunded
+FROM due_now WHERE of_group = {group:String} AND document IN {names:Array(String)}"""
+WAY = "SELECT direction FROM payment_now WHERE payment = {payment:String}"
 UNMATCHED = "SELECT unmatched FROM payment_now WHERE payment = {payment:String}"
 UNDER = "amount_under"
+WAYS = {"in": "came", "out": "left"}
 NO_DOCUMENT = "there is no document {} of group {}"
 WAITS = f"{terms.NEEDS['approval']} waits for another person"
 APPROVE = f"{WAITS}: waybook exceptions approve"
@@ -131,11 +134,18 @@ class Answer:
         if not is_payment(self.client, row):
             raise LookupError(f"{row['subject']} is no payment: match the one that is for it")
         known = self._documents(row, [document for document, _ in shares])
+        way = rows(self.client, WAY, payment=row["subject"])[0]["direction"]
         for document, amount in shares:
             if document not in known:
                 raise LookupError(NO_DOCUMENT.format(document, row["of_group"]))
-            if amount > known[document]:
-                raise ValueError(f"{document} is about no more than {told(known[document])}")
+            of = known[document]
+            if amount > of["amount"]:
+                raise ValueError(f"{document} is about no more than {told(of['amount'])}")
+            if way != of["direction"] and amount > (back := max(of["paid"] - of["refunded"], 0)):
+                raise ValueError(
+                    f"{row['subject']} is money that {WAYS[way]}: no more than {told(back)}, what was paid of "
+                    f"{document}, can have gone back"
+                )
         said = tuple(Share(row["subject"], document, amount) for document, amount in shares)
         return self._said(row, "match", shares=said)
 
@@ -175,7 +185,9 @@ class Answer:
         """The exception is accepted as it is, so long as it is about this amount (0.0001)."""
         row = self._asked(number)
         if not ADVICE[row["kind"]].accept:
-            raise ValueError(f"{row['kind']} is not accepted as it is: {row['suggested']}")
+            raise ValueError(
+                f"{row['kind']} is not accepted as it is: {terms.ACTIONS.both(row['suggested'])}"
+            )
         if amount != parse_yuan(str(row["amount"])):
             raise ValueError(
                 f"{number} is about {yuan(row['amount'])}, not {told(amount)}: say that it is accepted"
@@ -208,10 +220,11 @@ class Answer:
             raise LookupError(f"{number} was accepted: waybook exceptions show {number}")
         return row
 
-    def _documents(self, row: Row, names: Sequence[str]) -> dict[str, int]:
-        """Those of the names that are documents of the exception's group, and their amounts."""
+    def _documents(self, row: Row, names: Sequence[str]) -> dict[str, Row]:
+        """Those of the names that are documents of the exception's group: amounts, which way they are paid, and what
+        was."""
         known = rows(self.client, AMOUNTS, group=row["of_group"], names=list(names))
-        return {one["document"]: one["amount"] for one in known}
+        return {one["document"]: one for one in known}
 
     def _decision(self, decision: str) -> Row:
         known = rows(self.client, DECISION, id=decision)

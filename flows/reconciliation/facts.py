@@ -88,7 +88,9 @@ def current(record: PaymentRecord) -> Payment | None:
         return msgspec.structs.replace(holds(former), state="closed", fee_e4=None) if former else None
     if not record.billed:
         return known
-    of = next((one for sort in _BEST for one in record.billed if one.sort == sort), record.billed[0])
+    of = record.billed[0]
+    if len(record.billed) > 1:
+        of = min(record.billed, key=lambda one: (_BEST.index(one.sort), one.state != "success"))
     return msgspec.structs.replace(known, fee_e4=of.fee, settled=known.settled or date_of(of.day))
 
 

@@ -722,13 +722,20 @@ def _beyond(
     known: Mapping[str, Known],
     given_up: Mapping[str, int],
 ) -> Iterator[Open]:
-    """Dues with which more was matched than they ask for: people can do that, and are asked whether they meant it."""
+    """Dues with which people matched more than they ask for, or of which more went back than was paid: people can do
+    that, and are asked whether they meant it."""
     for name in sorted({share.document for share in decided.decisions.shares}.intersection(of)):
         record = of[name]
         due = record.due
         assert due is not None
         paid, refunded = _moved(due, matches.get(name, ()), known)
         asked = 0 if due.cancelled else _asked_for(record, due, given_up.get(name, 0))
+        deducted = taken.amount if (taken := record.deduction) is not None and taken.booked else 0
+        if (back := refunded - paid - deducted) > 0:
+            evidence = (
+                f"people matched {yuan(refunded)} that went back, {yuan(paid + deducted)} of it was paid"
+            )
+            yield Open("refund_over", name, back, evidence)
         if (over := paid - refunded - asked) > 0:
             evidence = f"people matched {yuan(paid - refunded)} with it, it asks for {yuan(asked)}"
             yield Open("amount_over", name, over, evidence)

@@ -96,7 +96,7 @@ def findings(
     """What does not agree about a movement, in order; nothing for one that agrees."""
     if not billed:
         return _lacking(key, told, billed, terms, account) if told is not None and terms.sorts else []
-    moved = [one for one in billed if one.lines]
+    moved = _last_words(billed)
     found = _repeated(key, moved)
     if told is None:
         if not moved:
@@ -163,9 +163,16 @@ def _otherwise(key: str, told: Told, moved: list[Billed]) -> list[Open]:
     return list(found.values())
 
 
+def _last_words(billed: tuple[Billed, ...]) -> list[Billed]:
+    """Bills that tell of a movement, without those that had it before it succeeded: a refund under way, an attempt
+    that failed."""
+    done = {one.sort for one in billed if one.lines and one.state == "success"}
+    return [one for one in billed if one.lines and (one.state == "success" or one.sort not in done)]
+
+
 def _repeated(key: str, moved: list[Billed]) -> list[Open]:
     """More than one line of a sort of bill moves the same money."""
-    for sort in sorted({one.sort for one in moved}):
+    for sort in sorted({one.sort for one in moved if one.state == "success"}):
         same = [one for one in moved if one.sort == sort]
         lines = sum(one.lines for one in same)
         if lines > 1:

@@ -46,8 +46,13 @@ class _State(msgspec.Struct):
 
     opening: tuple[int, str] | None = None
     closing: tuple[int, str] | None = None
+    before: tuple[int, str] | None = None
+    """What the statement before it in the file closed with; None: it is the first."""
     sum: int = 0
     entries: int = 0
+    """Of all statements of the file."""
+    counted: int = 0
+    """Of those before this one."""
     told: int = -1
     """Entries that its summary tells of; -1: it has none."""
     number: str = ""
@@ -57,7 +62,7 @@ class _State(msgspec.Struct):
 
 
 def statement(stream: BinaryIO, asked: Asked) -> Iterator[BillLine]:
-    """Booked entries of one account's statement of one day; the balances must follow from them."""
+    """Booked entries of one account's statements of one day; the balances must follow from them."""
     state, parser = _State(), _Parser()
     opened = unpacked(stream)
     try:
@@ -97,7 +102,7 @@ def _lines(parser: "_Parser", state: _State, asked: Asked) -> Iterator[BillLine]
             state.entries += 1
             yield from _entry(fields, transactions, state, asked)
         elif name == "Stmt":
-            state.whole = True
+            _ends(state)
 
 
 def _balance(fields: Fields, state: _State, asked: Asked) -> None:
@@ -105,11 +110,25 @@ def _balance(fields: Fields, state: _State, asked: Asked) -> None:
     sign = -1 if _first(fields, ("CdtDbtInd",)) == "DBIT" else 1
     said = sign * units, _first(fields, ("Amt@Ccy",))
     match _first(fields, ("Tp/CdOrPrtry/Cd",)):
+        case "OPBD" | "PRCD" if state.before is not None:
+            if said != state.before:
+                text = "a statement does not begin with the balance of the one before it"
+                raise BillError("bill_total_wrong", text)
         case "OPBD" | "PRCD":
             state.opening = said
         case "CLBD":
             state.closing = said
             asked.is_of(date.fromisoformat(_first(fields, ("Dt/Dt", "Dt/DtTm"))[:10]), "CLBD")
+
+
+def _ends(state: _State) -> None:
+    """A statement is at its end; the file may have another one of the account and day."""
+    entries = state.entries - state.counted
+    if state.told not in (-1, entries):
+        raise BillError(
+            "bill_count_wrong", f"tells of {counted(state.told, 'entry', 'entries')} and has {entries}"
+        )
+    state.whole, state.told, state.counted, state.before = True, -1, state.entries, state.closing
 
 
 def _entry(fields: Fields, transactions: list[Fields], state: _State, asked: Asked) -> Iterator[BillLine]:
@@ -178,10 +197,6 @@ def _agrees(state: _State) -> None:
         raise BillError("bill_truncated", "has no opening and closing balance (OPBD, CLBD)")
     if not state.account:
         raise BillError("bill_unreadable", "does not name its account")
-    if state.told not in (-1, state.entries):
-        raise BillError(
-            "bill_count_wrong", f"tells of {counted(state.told, 'entry', 'entries')} and has {state.entries}"
-        )
     if (state.opening[0] + state.sum, state.opening[1]) != state.closing:
         text = f"closes with {state.closing[0]} in 0.0001, its entries come to {state.opening[0] + state.sum}"
         raise BillError("bill_total_wrong", text)

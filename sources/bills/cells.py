@@ -6,11 +6,15 @@ from functools import lru_cache
 
 from schemas.money import MOST, YUAN
 from schemas.times import DAY, HOUR, MINUTE, SECOND, SHANGHAI_OFFSET, day_of
+from sources.channels.fields import CURRENCIES
 
 _AMOUNT = re.compile(r"([+-]?)([0-9]{1,12})(?:\.([0-9]{1,8}))?", re.ASCII)
 _DIGITS = re.compile(r"[0-9]{1,18}", re.ASCII)
 _CLOCK = re.compile(r"([01][0-9]|2[0-3]):([0-5][0-9]):([0-5][0-9])", re.ASCII)
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufeff\ufffe\uffff]+")
+_CURRENCY = re.compile(r"[A-Z]{3}", re.ASCII)
+_YUAN = {"": "CNY", "人民币": "CNY", "人民币元": "CNY", "RMB": "CNY"}
+"""What banks write for the currency of nearly all that they do."""
 MOST_NUMBER = 64
 MOST_TEXT = 1_000
 
@@ -81,6 +85,18 @@ def number_of(text: str) -> str:
     if len(text) > MOST_NUMBER or _CONTROL.search(text):
         raise ValueError(f"is no number of at most {MOST_NUMBER} characters")
     return text
+
+
+def currency_of(text: str) -> str:
+    """A currency's letters, from ISO 4217's letters or digits, or what Chinese banks write; empty: CNY.
+
+    >>> currency_of("人民币"), currency_of("156"), currency_of("USD"), currency_of("")
+    ('CNY', 'CNY', 'USD', 'CNY')
+    """
+    code = _YUAN.get(text) or CURRENCIES.get(text, text)
+    if not _CURRENCY.fullmatch(code):
+        raise ValueError("is no currency like CNY, 156 or 人民币")
+    return code
 
 
 def text_of(text: str) -> str:

@@ -7,8 +7,9 @@ from typing import BinaryIO, Protocol
 import msgspec
 
 from schemas.payments import BillLine, Kind, Sort
-from schemas.times import date_of, day_of
+from schemas.times import DAY, HOUR, MINUTE, SHANGHAI_OFFSET, date_of, day_of
 from sources.bills.cells import number_of
+from sources.channels.model import CutOff
 
 MOST_BYTES = 4_000_000_000
 """Of an unpacked bill: several million lines."""
@@ -48,7 +49,8 @@ class Columns(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     clock: str = ""
     """Time of day, where `time` has only the date."""
     amount: str = ""
-    """Signed, or with `kind` saying what it is; or else `money_in` and `money_out`."""
+    """What leaves us is negative, a fee, too; refunds and chargebacks leave us with either sign. Or else `money_in` and
+    `money_out`, which say it of every kind."""
     money_in: str = ""
     money_out: str = ""
     fee: str = ""
@@ -83,12 +85,16 @@ class Source(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     fee_is_negative: bool = True
     """Alipay: 服务费 is written as what leaves the account."""
     kinds: dict[str, Kind | str] = {}
-    """Words of the bill for what a row is, beyond those that the format knows; `fee` and `skip` are possible, too."""
+    """Words of the bill for what a row is, beyond those that the format knows; `skip` and, where fees have rows, `fee`
+    are possible, too. A fee's row has the number of the trade that it is for: what a bank charges under a number of
+    its own is a `payment`, which leaves us."""
     states: dict[str, str] = {}
     columns: Columns | None = None
     skip_rows: int = 0
     """Rows of a table before its header."""
     time_format: str = "%Y-%m-%d %H:%M:%S"
+    cut_off: CutOff = "24:00"
+    """When the day of a table's bill ends, in Shanghai, as `channels.toml` says of the channel."""
     download: str = ""
     """`wechat` or `alipay`: how the channel is asked; empty: files are dropped."""
     address: str = ""
@@ -99,6 +105,9 @@ class Source(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """File of our private key (PEM) among the keys."""
     serial: str = ""
     """WeChat: serial of our certificate."""
+    provider: str = ""
+    """WeChat: number of the service provider (服务商) who asks for the bill, where `merchant` is one of its
+    sub-merchants; key and serial are the provider's."""
 
     @property
     def account(self) -> str:
@@ -140,8 +149,11 @@ class Asked(msgspec.Struct):
         elif self.day != day:
             raise BillError("bill_of_another", f"{where} is of {day}, the bill should be of {self.day}")
 
-    def is_of_day(self, days: int, where: str) -> None:
-        """The same with days since 1970-01-01."""
+    def has_moment(self, time: int, where: str) -> None:
+        """The bill tells of a movement at that time (UTC ms), by the channel's cut-off. Raises BillError likewise."""
+        hours, _, minutes = self.source.cut_off.partition(":")
+        end = int(hours) * HOUR + int(minutes) * MINUTE
+        days = (time + SHANGHAI_OFFSET + DAY - end) // DAY
         if self.day is None or day_of(self.day) != days:
             self.is_of(date_of(days), where)
 

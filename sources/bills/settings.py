@@ -17,7 +17,10 @@ DOWNLOADS = {"wechat": ("wechat-trade", "wechat-fund"), "alipay": ("alipay",)}
 """Which formats a channel's download call gives."""
 STATES = ("pending", "success", "failed", "closed")
 One = TypeVar("One")
-KINDS = ("payment", "refund", "chargeback", "transfer", "fee", "skip")
+KINDS_WITHOUT_FEES = ("payment", "refund", "chargeback", "transfer", "skip")
+KINDS = (*KINDS_WITHOUT_FEES, "fee")
+WITH_FEE_ROWS = ("wechat-fund", *TABLES)
+"""Formats that have what a channel keeps in rows of their own."""
 
 
 class _File(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -86,8 +89,9 @@ def _wrong(source: Source) -> dict[str, str]:
             found[name] = f"must be a name of at most {MOST_IDENTIFIER} characters"
     if source.format not in FORMATS:
         found["format"] = f"must be one of {', '.join(FORMATS)}"
+    kinds = KINDS if source.format in WITH_FEE_ROWS else KINDS_WITHOUT_FEES
     for column, said, known in (
-        ("kinds", [*source.kinds.values()], KINDS),
+        ("kinds", [*source.kinds.values()], kinds),
         ("states", [*source.states.values()], STATES),
     ):
         if words := sorted(set(said) - set(known)):
@@ -101,6 +105,8 @@ def _wrong(source: Source) -> dict[str, str]:
 
 def _wrong_columns(source: Source) -> dict[str, str]:
     columns = source.columns
+    if source.cut_off != "24:00" and source.format not in TABLES:
+        return {"cut_off": "is for csv and excel: the other formats' days are known"}
     if (columns is None) == (source.format in TABLES):
         return {"columns": "must be there for csv and excel, and only for them"}
     if columns is not None and bool(columns.amount) == bool(columns.money_in or columns.money_out):
@@ -109,6 +115,10 @@ def _wrong_columns(source: Source) -> dict[str, str]:
 
 
 def _wrong_origin(source: Source) -> dict[str, str]:
+    if source.provider and (source.download, source.format) != ("wechat", "wechat-trade"):
+        return {
+            "provider": "is for the download of WeChat's trade bills: others a sub-merchant has to ask for itself"
+        }
     if not source.download:
         return (
             {}

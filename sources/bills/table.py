@@ -9,8 +9,7 @@ import msgspec
 
 from schemas.counted import counted
 from schemas.payments import BillLine
-from schemas.times import DAY, SHANGHAI_OFFSET
-from sources.bills.cells import formatted, number_of, text_of, yuan_of
+from sources.bills.cells import currency_of, formatted, number_of, text_of, yuan_of
 from sources.bills.model import Asked, BillError, Columns
 from sources.bills.sheet import rows_of
 from sources.bills.unpacking import lines, unpacked
@@ -60,7 +59,7 @@ def _lines(rows: Iterator[Row], asked: Asked, skipped: int) -> Iterator[BillLine
             )
         try:
             line = _line(row, columns, known, asked)
-            if columns.balance and line is not None:
+            if columns.balance:
                 balance = _follows(balance, _cell(row, "balance", known), line)
         except BillError as error:
             raise BillError(error.reason, f"row {number}: {error.detail}") from error
@@ -111,7 +110,7 @@ def _line(row: Row, columns: Columns, known: _Map, asked: Asked) -> BillLine | N
     if not number:
         raise ValueError("number is empty: nothing tells one row from another")
     fee = _yuan(cells.get("fee", ""), "fee")
-    comes = units >= 0 if kind not in _BACK else False
+    comes = units >= 0 and not (columns.amount and kind in _BACK)
     return BillLine(
         "payment" if kind == "fee" else kind,  # type: ignore[arg-type]
         scrub(number_of(number)),
@@ -124,7 +123,7 @@ def _line(row: Row, columns: Columns, known: _Map, asked: Asked) -> BillLine | N
         state,  # type: ignore[arg-type]
         asked.hiding.token(cells["payer"]) if cells.get("payer") else "",
         scrub(text_of(cells.get("text", ""))),
-        cells.get("currency") or "CNY",
+        _currency(cells.get("currency", "")),
     )
 
 
@@ -150,21 +149,33 @@ def _yuan(text: str, field: str) -> int:
         raise ValueError(f"{field} {error}") from None
 
 
+def _currency(text: str) -> str:
+    try:
+        return currency_of(text)
+    except ValueError as error:
+        raise ValueError(f"currency {error}") from None
+
+
 def _moment(cells: dict[str, str], columns: Columns, form: str, asked: Asked) -> int:
     text = f"{cells['time']} {cells['clock']}" if columns.clock else cells["time"]
     try:
         time = formatted(text, form)
     except ValueError as error:
         raise ValueError(f"time {error}") from None
-    days, _ = divmod(time + SHANGHAI_OFFSET, DAY)
-    asked.is_of_day(days, "it")
+    asked.has_moment(time, "it")
     return time
 
 
-def _follows(before: int | None, text: str, line: BillLine) -> int:
-    """The balance after a row. Raises BillError when it does not follow from the one before."""
+def _follows(before: int | None, text: str, line: BillLine | None) -> int | None:
+    """The balance after a row. Raises BillError when it does not follow from the one before.
+
+    A row that is skipped may move what it likes: what it says is taken as it is, and the next one follows from it.
+    """
+    if line is None:
+        return _yuan(text, "balance") if text else None
     balance = _yuan(text, "balance")
-    moved = (line.amount_e4 if line.direction == "in" else -line.amount_e4) - line.fee_e4
+    comes = line.amount_e4 if line.direction == "in" else -line.amount_e4
+    moved = comes - line.fee_e4 if line.state == "success" else 0
     if before is not None and before + moved != balance:
         raise BillError("bill_total_wrong", "its balance does not follow from the row before")
     return balance

@@ -6,6 +6,7 @@ once, and what is sent is what was verified even if the file changes meanwhile.
 """
 
 import hashlib
+import re
 import tempfile
 from collections.abc import Callable, Iterator
 from datetime import date, timedelta
@@ -21,10 +22,13 @@ from schemas.times import DAY, SECOND, SHANGHAI_OFFSET, day_of
 from sources.bills.formats import FORMATS
 from sources.bills.model import MOST_LINES, PIECE_LINES, Asked, BillError, Source
 
+_PLACE = re.compile(r"`\$\[(\d+)\]`$", re.ASCII)
+"""Where in a line's list msgspec found something wrong."""
 MOST_PART = 600_000
 """Bytes of a part's lines, below what brokers take as a message by default."""
 UNKNOWN_DAY = date(1970, 1, 1)
 _line = msgspec.json.Encoder()
+_readable = msgspec.json.Decoder(BillLine).decode
 Progress = Callable[[int], None]
 
 
@@ -115,8 +119,12 @@ def _parts(lines: Iterator[BillLine]) -> Iterator[bytes]:
     """JSON arrays of at most so many lines and bytes."""
     texts: list[bytes] = []
     size = 0
-    for line in lines:
+    for number, line in enumerate(lines, 1):
         text = _line.encode(line)
+        try:
+            _readable(text)
+        except msgspec.ValidationError as error:
+            raise BillError("bill_unreadable", f"movement {number}: {_named(error)}") from error
         if texts and (len(texts) >= PIECE_LINES or size + len(text) > MOST_PART):
             yield b"[" + b",".join(texts) + b"]"
             texts, size = [], 0
@@ -124,6 +132,12 @@ def _parts(lines: Iterator[BillLine]) -> Iterator[bytes]:
         size += len(text) + 1
     if texts:
         yield b"[" + b",".join(texts) + b"]"
+
+
+def _named(error: msgspec.ValidationError) -> str:
+    """What no lane would take of a line, with the field's name and without its content."""
+    field = _PLACE.search(str(error))
+    return f"its {BillLine.__struct_fields__[int(field[1])] if field else 'line'} is none that a lane takes"
 
 
 def _lines_event(bill: Verified, part: int) -> bytes:

@@ -48,6 +48,14 @@ TimeFormat = Literal["rfc3339", "local", "compact", "epoch_s", "epoch_ms"]
 Zone = Annotated[
     str, Meta(pattern=r"^[+-](0\d|1[0-4]):[0-5]\d$", extra={"wants": 'a time zone, as "+08:00"'})
 ]
+CutOff = Annotated[
+    str,
+    Meta(
+        pattern=r"^(([01]\d|2[0-3]):[0-5]\d|24:00)$",
+        extra={"wants": 'a time of day, as "23:00", and "24:00" at most'},
+    ),
+]
+"""When a channel's day ends, in Shanghai."""
 Header = Annotated[
     str,
     Meta(
@@ -188,13 +196,7 @@ class Bills(Section, frozen=True, kw_only=True):
     """Sorts of bills in each of which a movement has to be."""
     notified: bool = True
     """Whether the channel notifies every movement: what only a bill has is an exception then (长款)."""
-    cut_off: Annotated[
-        str,
-        Meta(
-            pattern=r"^(([01]\d|2[0-3]):[0-5]\d|24:00)$",
-            extra={"wants": 'a time of day, as "23:00", and "24:00" at most'},
-        ),
-    ] = "24:00"
+    cut_off: CutOff = "24:00"
     """When the channel's day ends, in Shanghai."""
     grace_days: Annotated[int, Meta(ge=0, le=30)] = 3
     """Bills of so many later days may have what is not in its own day's bill, before it is missing (短款)."""

@@ -24,11 +24,17 @@ from sources.channels.model import (
     Section,
     Shape,
     Signature,
+    paths_of,
 )
 from sources.channels.tokens import TOKEN
 
 FILE = "channels.toml"
 PAYERS = "payers.csv"
+_COLUMNS = (
+    *("has", "number", "merchant", "recipient", "app", "order", "original", "amount", "fee", "currency"),
+    *("time", "state", "direction", "payer", "text", "settled"),
+)
+"""Settings of a shape that name fields: of a CSV body without header its columns."""
 Where = tuple[str, ...]
 """A setting of a channel, by the sections that it is in."""
 
@@ -109,6 +115,9 @@ def _contradictions(channel: Channel) -> Iterator[tuple[str, *tuple[str | int, .
         if bool(shape.state) != bool(shape.states) or bool(shape.direction) != bool(shape.directions):
             message = "a field goes with its words: state with states, direction with directions"
             yield message, "shape", nth, "state"
+        for setting in _COLUMNS if channel.columns else ():
+            if any(one not in channel.columns for one in paths_of(getattr(shape, setting))):
+                yield "names what is none of `columns`", "shape", nth, setting
 
 
 def _of_merchants(channel: Channel) -> Iterator[tuple[int, str, str]]:

@@ -40,6 +40,10 @@ def of_a_customer(n: int, r: random.Random) -> Iterator[Event]:
         if r.random() < 0.25:
             back = r.choice(["10.00", "40.00", "60.00", "100.00"])
             yield refunded(f"R{number}", back, number, order, time=NOON + r.randrange(200) * MINUTE)
+            if r.random() < 0.3:
+                gone, of = key(f"R{number}", "refund"), r.choice(documents)
+                went = {"payment": gone, "document": of, "amount_e4": 40 * YUAN}
+                yield decided("match", f"N{number}", shares=[went])
         if r.random() < 0.15:
             share = {"payment": key(number), "document": r.choice(documents), "amount_e4": 40 * YUAN}
             yield decided("match", f"M{number}", r.choice(["li", "wang"]), shares=[share])
@@ -64,4 +68,5 @@ def test_the_auditor_comes_to_the_same(empty: Client, seed: int) -> None:
     assert "dead_letter" not in books.rows
     kinds = Counter(kind for kind, _ in books.exceptions())
     assert min(kinds[kind] for kind in ("duplicate_payment", "amount_under", "amount_over")) > 5, kinds
+    assert any(kind == "refund_over" and subject.startswith("FR-") for kind, subject in books.exceptions())
     assert [check for check in check_payments(Store(empty)) if not check.passed] == []

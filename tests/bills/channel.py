@@ -36,6 +36,8 @@ class Channel(Serving):
         """By path or `alipay`, and day."""
         self.faults: list[str] = []
         self.requests: list[str] = []
+        self.callers: list[tuple[str, str]] = []
+        """Who asked WeChat for a bill, and for which sub-merchant's."""
         self.free = threading.Event()
         """Set: what is slow goes on."""
         channel = self
@@ -81,7 +83,10 @@ class Channel(Serving):
         if not self._is_signed(request):
             _send(request, 401, b'{"code":"SIGN_ERROR"}')
             return
-        day = date.fromisoformat(parse_qs(query)["bill_date"][0])
+        words = parse_qs(query)
+        (caller,) = re.findall(r'mchid="([^"]*)"', request.headers["Authorization"])
+        self.callers.append((caller, *words.get("sub_mchid", [""])))
+        day = date.fromisoformat(words["bill_date"][0])
         if (path, day) not in self.bills:
             _send(request, 400, b'{"code":"NO_STATEMENT_EXIST"}')
             return

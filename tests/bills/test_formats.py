@@ -120,6 +120,41 @@ def test_an_entry_counts_as_its_transactions_where_these_come_to_it(
     assert [bool(one.payer) for one in lines_] == [True, False][: len(found)]
 
 
+def balanced(number: str, opens: str, closes: str, entries: str = "1") -> str:
+    """A statement of 60 yuan that came, with its balances and how many entries it says that it has."""
+    text = BATCH[BATCH.index("<Stmt>") : BATCH.index("</Stmt>")].replace("B-1", f"B-{number}")
+    text = text.replace("T-", f"T{number}-").replace("S-7", f"S-{number}")
+    text = text.replace(
+        'OPBD</Cd></CdOrPrtry></Tp><Amt Ccy="CNY">0<', f'OPBD</Cd></CdOrPrtry></Tp><Amt Ccy="CNY">{opens}<'
+    )
+    text = text.replace(
+        'CLBD</Cd></CdOrPrtry></Tp><Amt Ccy="CNY">60<', f'CLBD</Cd></CdOrPrtry></Tp><Amt Ccy="CNY">{closes}<'
+    )
+    summary = f"<TxsSummry><TtlNtries><NbOfNtries>{entries}</NbOfNtries></TtlNtries></TxsSummry><Ntry>"
+    return text.replace("<Ntry>", summary, 1) + "</Stmt>"
+
+
+@pytest.mark.parametrize(
+    ("second", "reason"),
+    [
+        (balanced("8", "60", "120"), ""),
+        (balanced("8", "61", "121"), "bill_total_wrong"),
+        (balanced("8", "60", "121"), "bill_total_wrong"),
+        (balanced("8", "60", "120", "2"), "bill_count_wrong"),
+        (balanced("8", "60", "120").replace("1900000001", "1900000002"), "bill_of_another"),
+    ],
+)
+def test_a_file_may_have_several_statements_of_a_day(second: str, reason: str) -> None:
+    """Each begins with what the one before it closed with, and counts its own entries."""
+    raw = f"<Document><BkToCstmrStmt>{balanced('7', '0', '60')}{second}</BkToCstmrStmt></Document>".encode()
+    if not reason:
+        assert [one.number for one in read(raw, source("camt053"))] == ["T7-1", "T7-2", "T8-1", "T8-2"]
+        return
+    with pytest.raises(BillError) as error:
+        read(raw, source("camt053"))
+    assert error.value.reason == reason
+
+
 @pytest.mark.parametrize(
     ("form", "raw", "statement"),
     [
@@ -296,6 +331,77 @@ def test_a_table_with_a_wrong_cell_is_refused(row: int, column: int, value: str,
         read(as_csv(rows), TABLE)
     assert error.value.reason == reason
     assert CARD not in error.value.detail
+
+
+PLAIN = source(
+    "csv",
+    columns=Columns(
+        number="流水号",
+        time="时间",
+        amount="金额",
+        kind="类型",
+        state="状态",
+        balance="余额",
+        currency="币种",
+    ),
+    kinds={"转账": "payment", "退款": "refund", "内部": "skip"},
+    states={"成功": "success", "失败": "failed"},
+)
+PLAIN_ROWS = """流水号,时间,金额,类型,状态,余额,币种
+B1,2025-11-11 09:00:00,10.00,转账,成功,110.00,人民币
+B2,2025-11-11 09:10:00,-30.00,内部,成功,80.00,人民币
+B3,2025-11-11 09:20:00,5.00,转账,失败,80.00,人民币
+B4,2025-11-11 09:30:00,-1.00,退款,成功,79.00,156
+"""
+
+
+def test_balances_follow_over_rows_that_are_skipped_or_failed() -> None:
+    """What a skipped row moved is not looked at, a failed one moved nothing; a row that is missing shows."""
+    found = read(PLAIN_ROWS.encode(), PLAIN)
+    assert [(one.number, one.state, one.currency) for one in found] == [
+        ("B1", "success", "CNY"),
+        ("B3", "failed", "CNY"),
+        ("B4", "success", "CNY"),
+    ]
+    for old, new in (("79.00,156", "79.01,156"), ("成功,80.00", "成功,81.00"), ("失败,80.00", "失败,85.00")):
+        with pytest.raises(BillError, match="bill_total_wrong"):
+            read(PLAIN_ROWS.replace(old, new).encode(), PLAIN)
+
+
+def test_what_is_no_currency_is_refused() -> None:
+    """And not sent as one, which no lane would take."""
+    with pytest.raises(BillError, match="row 2: currency is no currency"):
+        read(PLAIN_ROWS.replace("人民币", "日圆", 1).encode(), PLAIN)
+
+
+@pytest.mark.parametrize(("column", "way"), [("贷方", "in"), ("借方", "out")])
+def test_the_column_says_which_way_a_chargeback_went(column: str, way: str) -> None:
+    """The bank takes back what came, or gives back what had left."""
+    row = dict(zip(ROWS[0], ROWS[3], strict=True)) | {"贷方": "", "借方": "", "余额": "", column: "34.50"}
+    assert TABLE.columns is not None
+    asked = msgspec.structs.replace(TABLE, columns=msgspec.structs.replace(TABLE.columns, balance=""))
+    (found,) = read(as_csv([ROWS[0], list(row.values())]), asked)
+    assert (found.kind, found.amount_e4, found.direction) == ("chargeback", 345_000, way)
+
+
+@pytest.mark.parametrize(
+    ("time", "is_there"),
+    [
+        ("2025-11-10 22:59:59", False),
+        ("2025-11-10 23:00:00", True),
+        ("2025-11-11 22:59:59", True),
+        ("2025-11-11 23:00:00", False),
+    ],
+)
+def test_a_table_goes_by_its_channels_cut_off(time: str, *, is_there: bool) -> None:
+    """Its day begins on the evening before."""
+    raw = f"流水号,时间,金额\nB1,{time},5\n".encode()
+    asked = source("csv", cut_off="23:00")
+    if is_there:
+        assert len(read(raw, asked)) == 1
+    else:
+        with pytest.raises(BillError, match="bill_of_another"):
+            read(raw, asked)
 
 
 def test_formulas_in_a_workbook_are_refused() -> None:

@@ -1,5 +1,6 @@
 """The job: dropped files and downloads become messages on Kafka, each bill once and as a whole."""
 
+import gzip
 import os
 from collections.abc import Iterator
 from datetime import date
@@ -178,6 +179,22 @@ def test_a_bill_that_is_not_believed_is_told(settings: Settings, tmp_path: Path)
     assert (found.reason, found.day) == (note.reason, DAY_OF_BILL) == ("bill_truncated", DAY_OF_BILL)
 
 
+def test_what_no_lane_would_take_is_no_bill(settings: Settings, tmp_path: Path) -> None:
+    """It would be noted as sent, and its day's bill missed for ever."""
+    file = tmp_path / NAME
+    raw = gzip.decompress(file_of("wechat-trade", lines(3)))
+    number = lines(3)[2].number
+    assert number.encode() in raw
+    file.write_bytes(raw.replace(number.encode(), b""))
+    note = job_of(settings).load(file)
+    (found,) = events(settings)
+    assert isinstance(found, BillRefused)
+    assert (note.reason, note.detail) == (
+        "bill_unreadable",
+        "movement 3: its number is none that a lane takes",
+    )
+
+
 def test_a_second_bill_of_a_day_is_later_than_the_first(settings: Settings, tmp_path: Path) -> None:
     """So that it takes its place, also when the job was killed in between; the list says so."""
     first, second = tmp_path / NAME, tmp_path / f"2-{NAME}"
@@ -190,7 +207,11 @@ def test_a_second_bill_of_a_day_is_later_than_the_first(settings: Settings, tmp_
         job.load(second, None, source)
     note = job_of(settings).load(second, None, source)
     assert [one.time - end_of(DAY_OF_BILL) for one in events(settings)] == [0, 0, *[SECOND] * 4]
-    assert job_of(settings).load(first).time == end_of(DAY_OF_BILL), "it was sent before"
+    said: list[str] = []
+    assert job_of(settings, said).load(first).time == end_of(DAY_OF_BILL), "it was sent before"
+    assert said == [
+        f"{NAME}: has been sent before, and a later bill of its day counts: packed anew (gzip) it is a bill of its own"
+    ]
     former = superseded(list(Office(settings.bills).notes()))
     assert {one.bill for one in former} == {one.bill for one in Office(settings.bills).notes()} - {note.bill}
     listed = waybook(("bills", "list"), to_environment(settings)).stdout
@@ -326,6 +347,22 @@ def test_settings_are_refused_as_a_whole() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("setting", "column"),
+    [
+        ('provider = "1900000100"', "provider"),
+        ('kinds = { "收费" = "fee" }', "kinds"),
+        ('cut_off = "23:00"', "cut_off"),
+    ],
+)
+def test_what_a_format_does_not_have_is_refused(setting: str, column: str) -> None:
+    """Alipay's trades have their fees in their own rows, and its day is the calendar's."""
+    text = BILLS.replace('format = "mt940"', f'format = "alipay"\n{setting}')
+    with pytest.raises(DocumentError) as error:
+        read_sources(text)
+    assert [one.column for one in error.value.problems] == [column]
+
+
 def test_the_example_is_read() -> None:
     """As it stands."""
     text = Path(read_sources.__code__.co_filename).with_name("example.toml").read_text("utf-8")
@@ -360,6 +397,16 @@ def test_bills_are_fetched_from_the_channels(settings: Settings, channel: Channe
         "alipay-2088000000000001-trade-2025-11-11",
         "wechat-1900000001-trade-2025-11-11",
     ]
+
+
+def test_a_provider_asks_for_its_sub_merchants_bill(settings: Settings, channel: Channel) -> None:
+    """Or else it would get that of all of them, which is nobody's."""
+    file = settings.bills / "bills.toml"
+    text = file.read_text().replace('download = "wechat"', 'download = "wechat"\nprovider = "1900000100"')
+    job_of(settings).pull(DAY_OF_BILL)
+    file.write_text(text)
+    job_of(settings).pull(date(2025, 11, 12))
+    assert channel.callers == [("1900000001", ""), ("1900000100", "1900000001")]
 
 
 @pytest.mark.parametrize(

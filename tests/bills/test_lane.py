@@ -65,6 +65,18 @@ def test_money_that_only_the_bill_knows_pays_its_order() -> None:
     assert len(lane.matches()) == 1
 
 
+def test_what_a_bill_had_before_the_money_moved_does_not_count_beside_its_success() -> None:
+    """Neither as a repetition nor as another state; the bill with the success tells the fee, whichever came first."""
+    first = parts(TODAY, line("A1", "100.00", "FR-1", "0.00", state="failed"))
+    then = parts(DAYS[1], line("A1", "100.00", "FR-1", "0.60", time=NOON + DAY))
+    for said in ([*first, *then], [*then, *first]):
+        lane = books().take(due("FR-1", "100.00"), paid("A1", "100.00", "FR-1", fee_e4=None))
+        for event in said:
+            lane.take(event).restart()
+        assert lane.exceptions() == {}
+        assert lane.balances()["HQ", "6301"] == Decimal("0.6")
+
+
 LONG = ("long", key("A1"))
 
 

@@ -46,7 +46,7 @@ def told_of(kind: Kind, text: str) -> Told | None:
 
 
 def lines_of(kind: Kind, text: str) -> Iterator[tuple[str, int, Sort, BillLine]]:
-    """`[资金] 11-11 100.00 [失败] [手续费0.60] [USD]; …`: bill, day, sort, line."""
+    """`[资金] 11-11 100.00 [失败|待定] [手续费0.60] [USD]; …`: bill, day, sort, line."""
     for part in filter(None, text.split(";")):
         words = part.split()
         sort: Sort = "fund" if words[0] == "资金" else "trade"
@@ -60,7 +60,7 @@ def lines_of(kind: Kind, text: str) -> Iterator[tuple[str, int, Sort, BillLine]]
             parse_yuan(amount),
             fee,
             at(when, "12:00"),
-            state="failed" if "失败" in more else "success",
+            state="failed" if "失败" in more else "pending" if "待定" in more else "success",
             currency="USD" if "USD" in more else "CNY",
         )
         yield f"{sort} {when}", day(when), sort, line

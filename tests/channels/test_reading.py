@@ -52,6 +52,33 @@ def test_what_cannot_be_meant_is_refused_with_its_place(old: str, new: str, row:
     assert row in {problem.row for problem in problems}, problems
 
 
+HEADLESS = """
+[[channel]]
+name = "till"
+format = "csv"
+columns = ["流水", "门店", "金额", "时间", "单号"]
+[channel.signature]
+kind = "none"
+[[channel.merchant]]
+number = "S1"
+group = "centre"
+[[channel.shape]]
+number = ["流水"]
+merchant = ["门店"]
+amount = "金额"
+time = ["时间"]
+order = "单号"
+"""
+
+
+def test_a_field_that_is_no_column_is_refused() -> None:
+    """Or else each payment would come without its order's number, and nobody would know why."""
+    assert read_channels({FILE: HEADLESS}).channels.keys() == {"till"}
+    with pytest.raises(DocumentError) as caught:
+        read_channels({FILE: HEADLESS.replace('"单号"\n', '"订单"\n').replace('["门店"]', '["网点"]')})
+    assert [(one.row, one.column) for one in caught.value.problems] == [(13, "merchant"), (16, "order")]
+
+
 @pytest.mark.parametrize(
     "text", ["", "[[channel]", "channel = 1", "[own]\n", "a." * 5000 + "b = 1", "x = " + "[" * 9000]
 )

@@ -296,6 +296,29 @@ def test_more_than_a_document_asks_for_is_asked_about_when_people_matched_it(
     assert ("amount_over", "FR-1") not in books.exceptions()
 
 
+@pytest.mark.parametrize(
+    ("way", "direction", "told", "left"),
+    [
+        ("refund", "in", (), 50),
+        ("refund", "in", (paid("A1", "40.00", "FR-1"),), 10),
+        ("refund", "in", (paid("A1", "100.00", "FR-1"),), 0),
+        ("payment", "out", (), 50),
+    ],
+)
+def test_more_than_was_paid_is_asked_about_when_people_matched_that_it_went_back(
+    way: str, direction: str, told: tuple[Event, ...], left: int
+) -> None:
+    """Or else the document would be owed for more than it asks for, and nobody would know."""
+    money = refunded("B1", "50.00", "A9") if way == "refund" else paid("B1", "50.00")
+    share = {"payment": key("B1", way), "document": "FR-1", "amount_e4": 500_000}
+    books = Books().take(due("FR-1", "100.00", direction=direction), money, *told)
+    books.take(decided("match", "K1", shares=[share])).restart()
+    said = books.evidence().get(("refund_over", "FR-1"))
+    assert (said[0] if said else 0) == left
+    books.take(decided("withdraw", "K2", of="K1"))
+    assert ("refund_over", "FR-1") not in books.exceptions()
+
+
 def test_what_a_person_and_a_rule_say_of_one_document_is_one_voucher() -> None:
     """It is the rule's, and says how much of it is whose: nobody has decided all of it."""
     share = {"payment": key("A1"), "document": "FR-1", "amount_e4": 100_000}

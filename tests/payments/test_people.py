@@ -288,6 +288,8 @@ def test_what_would_change_nothing_is_not_said(store: Written) -> None:
         due("FR-1060", "80.00", partial=False),
         paid("A60", "70.00", "FR-1060"),
         paid("A61", "9.00", "FR-8892"),
+        due("CB-1060", "9.00", direction="out", kind="invoice"),
+        due("FR-1062", "1.00", party="C-62"),
     )
     store.take(due("FR-1061", "10.00"), paid("A62", "10.00", "FR-1061")).take(refunded("R62", "11.00", "A62"))
     store.until(NOON + 22 * DAY)
@@ -299,6 +301,8 @@ def test_what_would_change_nothing_is_not_said(store: Written) -> None:
     for asked, wrong in (
         (lambda: answer.match(unknown, [("FR-404", YUAN)]), "no document FR-404 of group north"),
         (lambda: answer.match(unknown, [("FR-1060", 81 * YUAN)]), "no more than 80.00"),
+        (lambda: answer.match(unknown, [("CB-1060", 9 * YUAN)]), "money that came: no more than 0.00"),
+        (lambda: answer.match(over, [("FR-1062", YUAN)]), "money that left: no more than 0.00"),
         (lambda: answer.write_off(unknown, "FR-404", YUAN), "no document FR-404"),
         (lambda: answer.write_off(unknown, "", YUAN), "say --document: it is about none"),
         (lambda: answer.refund(over), "is no payment"),

@@ -40,6 +40,8 @@ def download(web: Web, source: Source, keys: Path, day: date, file: BinaryIO) ->
     def once() -> bool:
         path, words = CALLS[source.format]
         asked = {"bill_date": str(day), **words, "tar_type": "GZIP"}
+        if source.provider:
+            asked["sub_mchid"] = source.account
         url = f"{source.address.rstrip('/')}{path}?{urlencode(asked)}"
         status, body = web.ask("GET", url, _headers(source, key, url))
         try:
@@ -66,7 +68,7 @@ def _headers(source: Source, key: RSAPrivateKey, url: str) -> dict[str, str]:
     stamp, nonce = str(int(time.time())), secrets.token_hex(16)
     signature = signed(key, f"GET\n{path}\n{stamp}\n{nonce}\n\n")
     said = {
-        "mchid": source.account,
+        "mchid": source.provider or source.account,
         "nonce_str": nonce,
         "signature": signature,
         "timestamp": stamp,
