@@ -10,7 +10,7 @@ import heapq
 import itertools
 import time
 from collections import deque
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Protocol
 
 import msgspec
@@ -335,27 +335,11 @@ def changes_of_hands(world: World) -> tuple[ControlEvent, ...]:
     sold, absorbed, into, wrong = (site.code for site in busiest)
     day = date_of(business_day(START))
     return (
-        PartyTransferred(
-            id=f"sold-{wrong}",
-            time=START,
-            outlet=wrong,
-            party=SUCCESSOR,
-            from_day=day + timedelta(days=1),
-            by="总部",
-            reason="转让",
-        ),
+        _sold(wrong, day + timedelta(days=1)),
         HandoverWithdrawn(
             id=f"not-sold-{wrong}", time=START, handover=f"sold-{wrong}", by="总部", reason="网点写错"
         ),
-        PartyTransferred(
-            id=f"sold-{sold}",
-            time=START,
-            outlet=sold,
-            party=SUCCESSOR,
-            from_day=day + timedelta(days=1),
-            by="总部",
-            reason="转让",
-        ),
+        _sold(sold, day + timedelta(days=1)),
         PartiesMerged(
             id=f"merged-{absorbed}",
             time=START,
@@ -365,4 +349,16 @@ def changes_of_hands(world: World) -> tuple[ControlEvent, ...]:
             by="总部",
             reason="合并",
         ),
+    )
+
+
+def _sold(outlet: str, day: date) -> PartyTransferred:
+    return PartyTransferred(
+        id=f"sold-{outlet}",
+        time=START,
+        outlet=outlet,
+        party=SUCCESSOR,
+        from_day=day,
+        by="总部",
+        reason="转让",
     )
