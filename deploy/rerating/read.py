@@ -16,7 +16,7 @@ import numpy as np
 import pyarrow as pa
 from clickhouse_connect.driver.client import Client
 
-from dashboards.blocks import within
+from dashboards.blocks import BLOCK, within
 from deploy.rerating.volumes import Counts, counts_of
 from flows.fees.current import FEES
 from flows.fees.model import OF_STORES
@@ -184,10 +184,13 @@ FROM ({in_force(of)}) WHERE waybill NOT IN (SELECT waybill FROM ({in_force(where
 
 
 class Reader:
-    """Reads samples. `facts`: what prices may depend on (`flows.rating.dependence.FIELDS`); `hubs`: codes of hubs."""
+    """Reads samples. `facts`: what prices may depend on (`flows.rating.dependence.FIELDS`); `hubs`: codes of hubs;
+    `anew`: lanes will rate all charges in force again, by the counts of the month that there are now."""
 
-    def __init__(self, client: Client, facts: Iterable[str], hubs: Iterable[str] = ()) -> None:
-        self._client = client
+    def __init__(
+        self, client: Client, facts: Iterable[str], hubs: Iterable[str] = (), *, anew: bool = False
+    ) -> None:
+        self._client, self._anew = client, anew
         self._facts = frozenset(facts)
         self._hubs = sorted(hubs)
         self._counts = counts_of(client) if "month_parcels" in self._facts else None
@@ -220,7 +223,8 @@ LEFT JOIN (SELECT waybill, argMax((event_id, customer, payment, seq), (event_tim
         weight = f"""
 LEFT JOIN (SELECT waybill, argMax((event_id, weight_g, volume_cm3, seq), (seq, line)) AS newest
            FROM adopted_weight WHERE {of_these} GROUP BY waybill) AS w ON w.waybill = c.waybill"""
-        return self._sample(source, order, weight, of_these, "w.newest", "true", _LOOKED, "")
+        looked = _TO_COME if self._anew else _LOOKED
+        return self._sample(source, order, weight, of_these, "w.newest", "true", looked, "")
 
     def as_charged(self, blocks: Mapping[int, tuple[int, int]]) -> Sample:
         """All charges and reversals of blocks, by lane: the first and the last; in order of the blocks' rows."""
@@ -312,6 +316,8 @@ LEFT JOIN (SELECT waybill, max(seq) AS seq FROM recall WHERE {of_these} GROUP BY
 _LOOKED = "greatest(c.seq, o.newest.4, r.seq, if(c.weight_event != '', w.newest.4, 0))"
 """The last block in which the lane is sure to have rated a charge in force: by the newest order, by the newest weight
 if it counts for the charge, or because the parcel was assessed again. What it came to there is what stands."""
+_TO_COME = f"bitOr(c.seq, {BLOCK})"
+"""Whichever block of the lane comes."""
 
 
 def _made(found: pa.Table, facts: frozenset[str], counts: Counts | None) -> Sample:

@@ -1,7 +1,8 @@
 """Customers' parcels in the month so far, as a lane had them when it rated a charge: for prices that depend on them.
 
 A later count changes no charge by itself (`flows.lifecycle.volumes`), so the newest one is not asked, but the one that
-held in the block in which the lane looked at the charge last. The plan log says which counts it had read by then.
+held in the block in which the lane looked at the charge last. The plan log says which counts it had read by then. A
+publication has lanes look again: what that changes is told by the newest.
 """
 
 from collections.abc import Iterable, Mapping

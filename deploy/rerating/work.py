@@ -49,6 +49,8 @@ class Question(NamedTuple):
     network: Network
     by: Sequence[str]
     fees: Fees = FEES
+    anew: bool = False
+    """Lanes will rate all of it again, as after a publication, by the counts of the month that there are now."""
 
 
 class Answers:
@@ -59,7 +61,7 @@ class Answers:
         self._after = rerater(asked.books, asked.network, asked.fees)
         self._by_month = days_by_month(self._after.tariffs, asked.fees)
         client = asked.connect()
-        self._reader = Reader(client, self._after.facts, asked.network.hubs)
+        self._reader = Reader(client, self._after.facts, asked.network.hubs, anew=asked.anew)
         self._shares = [*shares(asked.fees, self._after.tariffs.fees)]
         assessor = Assessor(self._after.tariffs, asked.network, asked.fees)
         self._stores = Stores(client, asked.where, assessor, of_stores(client))

@@ -36,7 +36,7 @@ def agreed(
             raise
         _say(f"what this changes of days already charged is not known: the store is away: {away}")
         return True
-    asked = Question(partial(connect, LONG), of_touched(prices, FEES), after, network, ["fee"])
+    asked = Question(partial(connect, LONG), of_touched(prices, FEES), after, network, ["fee"], anew=True)
     found = compare(asked, progress())
     for remark in found.uncounted.told():
         _say(remark)

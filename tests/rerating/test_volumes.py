@@ -14,6 +14,7 @@ from deploy.rerating.read import EVERYTHING, Reader
 from deploy.rerating.uncounted import Uncounted
 from deploy.rerating.volumes import Counts, Read
 from deploy.rerating.work import Question, rerater
+from deploy.tariff.preview import agreed
 from flows.engine.block import Receipt
 from flows.engine.plans import PlanLog
 from flows.rating.rerate import Coded
@@ -151,6 +152,26 @@ def test_another_book_was_asked_with_the_count_of_then(empty: Client) -> None:
     book.count(3, 0)
     assert book.fees() == ["0.90"], "it stands: by the other book 2000 are needed, and there they are"
     assert whole(by_books(empty, tariff(BY_MONTH), tariff(OTHERWISE))).total.changed == 0
+
+
+@pytest.mark.parametrize(
+    ("first", "then", "said"),
+    [
+        (1_000, 2_000, "not backdated: of 1 charge of these fees and days none would change"),
+        (2_000, 1_000, "backdated: of days already charged this would change"),
+    ],
+)
+def test_a_publication_is_previewed_with_the_count_by_which_lanes_will_rate(
+    empty: Client, capsys: pytest.CaptureFixture[str], first: int, then: int, said: str
+) -> None:
+    book = ByMonth(empty).count(1, first)
+    book.take(*events_of("订单 揽收"))
+    book.count(2, then)
+    before, asked = by_books(empty, tariff(BY_MONTH)), by_books(empty, tariff(BY_MONTH), tariff(OTHERWISE))
+    assert agreed(before.books, asked.books, asked.network, lambda _: empty, yes=True)
+    assert said in capsys.readouterr().out
+    book.block((topics.CONTROL.name, tariff(OTHERWISE)))
+    assert (book.fees() == ["0.90"]) == said.startswith("not")
 
 
 def by_month() -> TariffPublished:
