@@ -185,7 +185,7 @@ def _announced(now: Known, outlet: str, first: date | None, today: date) -> Chan
             one for one in now.hands.withdrawn.values() if (outlet_of(one), one.from_day) == (outlet, first)
         ][-1:]
     if not found:
-        raise LookupError(f"no handover of {outlet} is announced" + (f" for {first}" if first else ""))
+        raise LookupError(f"no handover of {outlet} is announced for {first or 'a day to come'}")
     if len(found) > 1:
         days = " or ".join(f"--from {one.from_day}" for one in found)
         raise LookupError(f"{outlet} changes hands more than once: say which is withdrawn, {days}")
