@@ -76,7 +76,10 @@ def _never_given(book: Book, network: Network) -> Iterator[Problem]:
         }
     sites = network.outlets.values()
     places = {**network.provinces, **network.cities, **network.products}
-    codes = {name: code for code, name in places.items() if name not in places}
+    codes: dict[str, list[str]] = {}
+    for code, name in places.items():
+        if name not in places:
+            codes.setdefault(name, []).append(code)
     inhabited = {place for site in sites for place in (site.outlet, site.city, site.province)}
     for row in book.rows:
         for end, text in (("origin", row.origin), ("destination", row.destination)):
@@ -88,7 +91,7 @@ def _never_given(book: Book, network: Network) -> Iterator[Problem]:
                 yield _remark(row, BY_NAME[one.factor].column, "never_given", message)
             elif isinstance(one, When):
                 for text in (text for text in one.condition.texts if text in codes):
-                    message = f"conditions compare codes: {text} is {codes[text]}"
+                    message = f"conditions compare codes: {text} is {' or '.join(codes[text])}"
                     yield _remark(row, "condition", "never_given", message)
             elif isinstance(one, Between) and one.factor == "date" and _outside(one, row.table):
                 yield _remark(row, "date", "never_given", "its table is not in force on these days")

@@ -1,9 +1,9 @@
 """Conditions written as CEL, for what columns cannot say: compiled once, checked for names, types and bounds.
 
-The Common Expression Language (https://cel.dev) has no loops and no side effects; only comparisons, logic,
-sums, products and a few functions on texts are allowed here. Numbers are whole: grams, cm³, mm, money units.
-Each operator's sides are checked to fit each other, also those that are seldom reached. An expression whose
-numbers overflow is false.
+The Common Expression Language (https://cel.dev) has no side effects and, without the macros that go through lists, no
+loops; only comparisons, logic, sums, products and a few functions on texts are allowed here. Numbers are whole: grams,
+cm³, mm, money units. Each operator's sides are checked to fit each other, also those that are seldom reached. An
+expression whose numbers overflow is false.
 """
 
 import re
@@ -89,7 +89,7 @@ def _environment() -> Any:
         for name, (kind, of) in TYPES.items()
     ]
     functions = [{"name": name} for name in _ALLOWED]
-    told = {"stdlib": {"include_macros": [], "include_functions": functions}, "variables": variables}
+    told = {"stdlib": {"disable_macros": True, "include_functions": functions}, "variables": variables}
     return cel.NewEnv(config=cel.NewEnvConfigFromYaml(msgspec.json.encode(told).decode()))  # JSON is YAML
 
 
@@ -111,6 +111,13 @@ class Condition:
     def texts(self) -> list[str]:
         """The texts that it compares with."""
         return [one or other for one, other in _QUOTED.findall(self.text)]
+
+    def works(self, values: Mapping[str, Any]) -> bool:
+        """Whether it is true or false of these values."""
+        try:
+            return isinstance(self.program.eval(data=values).value(), bool)
+        except RuntimeError:  # too much work
+            return False
 
     def holds(self, values: Mapping[str, Any]) -> bool:
         """Whether it is true of these values (by `NAMES`)."""
@@ -142,17 +149,18 @@ def condition(text: str) -> Condition | Broken:
     kind = made.program.return_type().name().lower().replace("<", "(").replace(">", ")")
     if kind != "bool":
         return Broken("wrong_type", f"is true or false in no case, but {_in_words(kind)}")
-    if any(not isinstance(made.program.eval(data=sample).value(), bool) for sample in _SAMPLES):
+    if not all(map(made.works, _SAMPLES)):
         return Broken("overflows", "has numbers so large that it could not be worked out")
     return made
 
 
 def _refused(text: str, error: str) -> Broken:
     """What CEL says, for people. Other expressions than those allowed are unknown to it."""
-    found = _ERROR.search(error)
-    if found is None:
+    found = [(int(one[1]), one[2]) for one in _ERROR.finditer(error)]
+    if not found:
         return Broken("not_cel", " ".join(error.split())[:300])
-    place, message = int(found[1]), found[2]
+    functions = [(at, said) for at, said in found if _UNDECLARED.match(said) and text[at - 1 : at] == "("]
+    place, message = (functions or found)[0]
     at = f"at character {place}: "
     if unfit := _UNFIT.match(message):
         operator = unfit[1].strip("_@").replace("_", " ")

@@ -38,6 +38,14 @@ def test_scenario(case: dict[str, str]) -> None:
         assert rows == {int(case["行"])}
 
 
+def test_a_name_of_several_places_has_all_their_codes() -> None:
+    """上海市 is a province and a city."""
+    prices = "condition,price\norigin_province == '上海市',1\n,9\n"
+    found = remarks(read_book({FILE: book_toml(FLAT), "prices.csv": prices}, NETWORK))
+    (message,) = [one.message for one in found if one.rule == "never_given"]
+    assert message.endswith("上海市 is 310000 or 310100")
+
+
 def test_a_discount_of_all_is_none_of_more_than_all() -> None:
     """Free is allowed."""
     toml = book_toml({**FLAT, "kind": '"discount"', "name": '"free"', "shape": '"percent"'})
