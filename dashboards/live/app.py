@@ -158,13 +158,8 @@ class Pages:
         wanted = request.query_params.get("q", "").strip()
         if not wanted:
             return RedirectResponse("/", 303)
-        if await run_in_threadpool(lambda: is_party(self._books(), wanted)):
-            return RedirectResponse(request.url_for("party", party=wanted), 303)
-        if await run_in_threadpool(lambda: trails.meant(self._books(), wanted)):
-            return RedirectResponse(request.url_for("payment", name=wanted), 303)
-        if kind := await run_in_threadpool(lambda: kind_of(self._books(), wanted)):
-            return RedirectResponse(request.url_for(kind, number=wanted), 303)
-        return RedirectResponse(request.url_for("parcel", waybill=wanted.upper()), 303)
+        page, called = await run_in_threadpool(lambda: _meant(self._books(), wanted))
+        return RedirectResponse(request.url_for(page, **called), 303)
 
     async def parcel(self, request: Request) -> Response:
         """Why a parcel costs what it costs."""
@@ -258,6 +253,17 @@ class Pages:
         number = number_of(request.query_params.get("page", ""))
         found = await run_in_threadpool(lambda: list_page(self._books(), wanted, reason, number))
         return _page(wanted.template, found)
+
+
+def _meant(client: Client, wanted: str) -> tuple[str, dict[str, str]]:
+    """The page of what someone looks up, and how it is named there; who knows nothing of it takes it for a parcel."""
+    if is_party(client, wanted):
+        return "party", {"party": wanted}
+    if trails.meant(client, wanted):
+        return "payment", {"name": wanted}
+    if kind := kind_of(client, wanted):
+        return kind, {"number": wanted}
+    return "parcel", {"waybill": wanted.upper()}
 
 
 def _page(template: str, values: Mapping[str, object] = MappingProxyType({}), status: int = 200) -> Response:

@@ -375,8 +375,7 @@ class Assessor:
             if amount == booked[at] and business_day(time) == business_day(booked[at + 1]):
                 if parcel.waits:  # a record that knew nothing of this charge was joined to its former life
                     self._wait(parcel, place, 0)
-                for share in live.paid:
-                    named.settle(self, parcel, share, "", time, cause, shared=amount)
+                self._share(parcel, live, amount, time, cause)
                 return
             self.take_back(parcel, live, parcel.line)
         parcel.done |= 1 << place
@@ -390,6 +389,10 @@ class Assessor:
             append(Charge(key, code, revision, False, amount, time, cause, *line, *weight, row, *told))  # type: ignore[arg-type]
         if parcel.waits:
             self._wait(parcel, place, 0)
+        self._share(parcel, live, amount, time, cause)
+
+    def _share(self, parcel: Parcel, live: Live, amount: int, time: int, cause: str) -> None:
+        """What is paid of a due that comes to this amount."""
         for share in live.paid:
             named.settle(self, parcel, share, "", time, cause, shared=amount)
 
