@@ -54,6 +54,10 @@ class Era(msgspec.Struct, frozen=True):
         policies = [book.policy for book in self.books if book.policy is not None]
         return policies[-1] if policies else USUAL
 
+    def charges_as(self, other: "Era") -> bool:
+        """Whether the same facts come to the same amounts: who is paid for an outlet decides about none."""
+        return self.prices is other.prices and self.volumes == other.volumes
+
     def policy_of(self, product: str, origin: str, destination: str) -> Policy:
         """The policy for a parcel between two outlets."""
         ends = [self.directory.places.get(outlet, {}).get("province", "") for outlet in (origin, destination)]
@@ -67,6 +71,10 @@ class Eras:
         self.eras = eras
         self._starts = starts
         """By lane: the first block of each era from number 1 on."""
+        self.alike = tuple(
+            next(first for first, other in enumerate(eras) if one.charges_as(other)) for one in eras
+        )
+        """Of each era the first that charges alike: many begin with something else."""
 
     def __getitem__(self, number: int) -> Era:
         return self.eras[number]

@@ -138,15 +138,15 @@ class Case(msgspec.Struct, frozen=True):
 ORDINARY = Terms()
 
 
-def dues(
-    facts: Facts, extras: Extras, rules: Postings, era: Era, passed: int | None, then: Facts
-) -> Iterator[Due]:
-    """Everything that is due for a parcel under the rules of an era.
+def adopted_by(best: Weighing | None, passed: int | None) -> Weighing | None:
+    """The weight that counts, if it is adopted. `passed`: data time, by which a deadline has passed or has not."""
+    return best if best is not None and best.due is not None and _has_come(best, passed) else None
 
-    `passed`: data time, by which a deadline has passed or has not. `then`: see `Case`.
-    """
-    best = weighing(facts, era)
-    adopted = best if best is not None and best.due is not None and _has_come(best, passed) else None
+
+def dues(
+    facts: Facts, extras: Extras, rules: Postings, era: Era, adopted: Weighing | None, then: Facts
+) -> Iterator[Due]:
+    """Everything that is due for a parcel under the rules of an era. `adopted`, `then`: see `Case`."""
     case = Case(facts, extras, era, adopted, then)
     live = [rule for rule in rules.dues if rule.live(era.priced)]
     shares = [rule for rule in live if rule.source == "share"]

@@ -22,6 +22,8 @@ from deploy.audit.expected import (
     UNDECIDED,
     WITHDRAWN,
     Due,
+    Weighing,
+    adopted_by,
     awaited,
     dues,
     unclaimed,
@@ -138,8 +140,10 @@ class Recomputation:
         """What every parcel owes, by whether it went back or on."""
         self._due_of = {fee.name: due.name for due in self._rules.dues for fee in due.fees}
         self._extras = Extras()
-        self._known: dict[tuple[int, int | None], tuple[Due, ...]] = {}
-        """What is due for the parcel that is looked at, by era and data time."""
+        self._known: dict[tuple[int, bool, int], tuple[Due, ...]] = {}
+        """What is due for the parcel that is looked at, by what decides about it: see `_dues`."""
+        self._weighed: dict[int, Weighing | None] = {}
+        """The weight that counts for it, by era."""
         self.journal: Counter[Key] = Counter()
         for (_, book, account, side, other, units, day), times in rows_of(self._moves).items():
             self.journal[book, account, MOVED, day, other] += times * (units if side == "D" else -units)
@@ -232,6 +236,7 @@ class Recomputation:
 
     def _parcel(self, facts: Facts, found: Found) -> None:
         self._known.clear()
+        self._weighed.clear()
         self.lanes.seen += 1
         if facts.lanes != 1:
             self.lanes.add(f"{facts.waybill}: its events are in {facts.lanes} lanes")
@@ -307,17 +312,25 @@ class Recomputation:
         return expected
 
     def _dues(self, facts: Facts, era: int, passed: int | None) -> tuple[Due, ...]:
-        """All that is due by the rules of an era."""
-        if (era, passed) not in self._known:
-            self._known[era, passed] = tuple(self._assessed(facts, era, passed))
-        return self._known[era, passed]
-
-    def _assessed(self, facts: Facts, era: int, passed: int | None) -> Iterator[Due]:
+        """All that is due by the rules of an era: the same in those that charge alike, while the weight that is
+        adopted and those that were known are the same."""
+        alike = self._eras.alike[era]
+        adopted = adopted_by(self._weighing(facts, era), passed)
         then = facts
         if era < self._eras.of(facts.weighed_seq):
             known = tuple(one for one in facts.weights if self._eras.of(one.seq) <= era)
             then = msgspec.structs.replace(facts, weights=known)
-        return dues(facts, self._extras, self._rules, self._eras[era], passed, then)
+        key = alike, adopted is not None, len(then.weights)
+        if key not in self._known:
+            rules = self._eras[alike]
+            self._known[key] = tuple(dues(facts, self._extras, self._rules, rules, adopted, then))
+        return self._known[key]
+
+    def _weighing(self, facts: Facts, era: int) -> Weighing | None:
+        alike = self._eras.alike[era]
+        if alike not in self._weighed:
+            self._weighed[alike] = weighing(facts, self._eras[alike])
+        return self._weighed[alike]
 
     def _due_when_last_seen(self, facts: Facts, due: Due, passed: int | None) -> bool:
         """Whether it was due already when the newest of its facts came, or when it was assessed again: a later
@@ -454,7 +467,7 @@ class Recomputation:
         self.weights.seen += 1
         wanted: list[tuple[Any, ...] | None] = []
         for number in range(self._eras.of(facts.weighed_seq), self._eras.now(facts.lane) + 1):
-            best = weighing(facts, self._eras[number])
+            best = self._weighing(facts, number)
             comes = transit is not None and transit.waits in ("", "no_price", "weight_undecided")
             if best is not None and facts.order_id and comes:
                 wanted.append((best.event_id, best.time, best.weight_class, best.grams, best.cm3, best.site))

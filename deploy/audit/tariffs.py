@@ -10,7 +10,7 @@ import tomllib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from decimal import ROUND_CEILING, Decimal, localcontext
-from functools import cache
+from functools import cache, lru_cache
 from itertools import product as pairs
 from typing import Any
 
@@ -212,8 +212,13 @@ def _line(special: Mapping[str, str], directory: Directory) -> tuple[str, str, s
 # Which row is for a parcel
 
 
+@cache
+def _listed(cell: str) -> frozenset[str]:
+    return frozenset(word.strip() for word in cell.split("|"))
+
+
 def _words(cell: str, value: str) -> bool:
-    return value in (word.strip() for word in cell.split("|"))
+    return value in _listed(cell)
 
 
 def _over_upto(cell: str, value: Decimal) -> bool:
@@ -256,7 +261,11 @@ OF = ("percent", "shortfall")
 SHORT = ("flat", "first_continued")
 """Shapes that a charge's columns explain."""
 
-_Rows = dict[tuple[Place, Place], list[tuple[Goodness, Row]]]
+ASKED_AGAIN = 4096
+"""Prices that are kept: those of one parcel are asked for in one era after another, and seldom differ."""
+
+_Rows = dict[tuple[Place, Place, str | None], list[tuple[Goodness, Row]]]
+"""Rows by where from, where to, and customer; None: for all customers. Of other factors a list has few words."""
 
 
 class Prices:
@@ -276,8 +285,8 @@ class Prices:
             for number, row in enumerate(book.rows):
                 of = row.kind, row.fee, row.name
                 index, good = self._rows.setdefault(of, {}), goodness(row, published, number)
-                for places in pairs(row.origin, row.destination):
-                    index.setdefault(places, []).append((good, row))
+                for ends in pairs(row.origin, row.destination, _customers(row)):
+                    index.setdefault(ends, []).append((good, row))
                 self._kinds.setdefault(of, set()).add((row.origin[0][0], row.destination[0][0]))
         for book in reversed(in_force):
             for table in book.tables:
@@ -290,6 +299,7 @@ class Prices:
         """Further services that are known; None: there is no book yet that could know any."""
         self.by_hub = any(map(_looks_at_hubs, in_force))
         """Whether a price names the hubs that a parcel has passed."""
+        self._asked = lru_cache(ASKED_AGAIN)(self._by_all_tables)
 
     def best(self, kind: str, fee: str, name: str, day: date, parcel: Parcel) -> Match | None:
         """The row that wins for a parcel, or None."""
@@ -302,7 +312,10 @@ class Prices:
         ranked = [
             (good, row)
             for one, other in self._kinds[of]
-            for good, row in index.get(((one, here.get(one, "")), (other, there.get(other, ""))), ())
+            for customer in (parcel.customer, None)
+            for good, row in index.get(
+                ((one, here.get(one, "")), (other, there.get(other, "")), customer), ()
+            )
             if row.first_day <= day <= row.last_day and self._is_for(row, day, parcel)
         ]
         if not ranked:
@@ -312,6 +325,9 @@ class Prices:
 
     def price(self, fee: str, day: date, parcel: Parcel, *, steps: bool = False) -> tuple[Row, Price] | None:
         """A fee's price and its base row, or None where there is no price. `steps`: whatever it is, it has steps."""
+        return self._asked(fee, day, parcel, steps)
+
+    def _by_all_tables(self, fee: str, day: date, parcel: Parcel, steps: bool) -> tuple[Row, Price] | None:
         names = self._names.get(("base", fee), ())
         with localcontext(prec=80):
             found = [
@@ -506,6 +522,11 @@ _COUNTED: dict[str, Callable[[Parcel], int]] = {
     "promised_h": lambda parcel: parcel.promised_h,
     "month_parcels": lambda parcel: parcel.month_parcels,
 }
+
+
+def _customers(row: Row) -> Iterable[str | None]:
+    cell = row.factors.get("customer")
+    return (None,) if cell is None else _listed(cell)
 
 
 def _first(one: tuple[Any, Any]) -> Any:
