@@ -1,6 +1,6 @@
 """Who runs an outlet when, by the auditor's own reading of the changes of hands and of what was taken back of them."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -51,19 +51,29 @@ class Hands(msgspec.Struct, frozen=True):
     """What has been published of changes of hands by some moment, in order of publication."""
 
     said: tuple[Change, ...] = ()
-    changes: tuple[Change, ...] = ()
-    """Those that were not withdrawn."""
+    standing: Mapping[str, tuple[Change, ...]] = {}
+    """By outlet, those that were not withdrawn."""
 
     @classmethod
-    def of(cls, said: Sequence[Change]) -> "Hands":
+    def of(cls, said: Iterable[Change]) -> "Hands":
         """What stands of all that was said."""
-        standing: list[Change] = []
+        *_, last = cls.growing(said)
+        return last
+
+    @classmethod
+    def growing(cls, said: Iterable[Change]) -> Iterator["Hands"]:
+        """What stood before anything was said, and after each change."""
+        known = cls()
+        yield known
         for one in said:
-            if one.withdraws:
-                standing = [other for other in standing if not one.takes_back(other)]
-            else:
-                standing.append(one)
-        return cls(tuple(said), tuple(standing))
+            of_outlet = known.standing.get(one.outlet, ())
+            now = (
+                tuple(other for other in of_outlet if not one.takes_back(other))
+                if one.withdraws
+                else (*of_outlet, one)
+            )
+            known = cls((*known.said, one), {**known.standing, one.outlet: now})
+            yield known
 
     @property
     def outlets(self) -> set[str]:
@@ -73,15 +83,15 @@ class Hands(msgspec.Struct, frozen=True):
     def party(self, outlet: str, day: int) -> str:
         """Who runs an outlet on a day: the newest change that has come by then decides."""
         found = outlet
-        for change in self.changes:
-            if change.outlet == outlet and change.day <= day:
+        for change in self.standing.get(outlet, ()):
+            if change.day <= day:
                 found = self.party(change.party, day) if change.merges else change.party
         return found
 
     def spans(self, outlet: str) -> list[tuple[int, str]]:
         """The days on which an outlet's party changes, and to whom; first itself, since ever."""
         found = [(EVER, outlet)]
-        for day in sorted({change.day for change in self.changes}):
+        for day in sorted({change.day for changes in self.standing.values() for change in changes}):
             if (party := self.party(outlet, day)) != found[-1][1]:
                 found.append((day, party))
         return found
@@ -114,10 +124,10 @@ def check_changes(hands: Hands) -> Check:
     One is withdrawn once, before its day.
     """
     found = Findings("changes_of_hands", "网点转让与合并按日期先后，不早于开放日，撤回早于其生效日")
-    for n, change in enumerate(hands.said):
+    for change, before in zip(hands.said, Hands.growing(hands.said), strict=False):
         found.seen += 1
         wrongs = _wrong_withdrawal if change.withdraws else _wrong_change
-        for wrong in wrongs(change, Hands.of(hands.said[:n]).changes):
+        for wrong in wrongs(change, before.standing.get(change.outlet, ())):
             found.add(f"{change.change_id}: {wrong}")
     return found.check("changes")
 
@@ -130,8 +140,7 @@ def _wrong_withdrawal(change: Change, standing: Sequence[Change]) -> Iterator[st
 
 
 def _wrong_change(change: Change, standing: Sequence[Change]) -> Iterator[str]:
-    before = [other for other in standing if other.outlet == change.outlet][-1:]
-    for one in before:
+    for one in standing[-1:]:
         if one.merges or one.day >= change.day:
             yield f"{change.outlet} was given away by {one.change_id} before"
     if change.day < _open(change):
@@ -183,11 +192,11 @@ def check_parties(store: Store, hands: Hands) -> Check:
     found = Findings("parties", "付款方与收款方符合费用定义及网点当日的经营方")
     found.seen = store.count("charge")
     changing = sorted(hands.outlets)
-    prefixes = [Hands.of(hands.said[:n]) for n in range(len(hands.said) + 1)]
+    stages = [*Hands.growing(hands.said)]
     for first, last in store.ranges("charge", 1_000_000):
         found.rows(store.rows(_STRANGE, first=first, last=last, changing=changing))
         for row in store.rows(_CHANGING, first=first, last=last, changing=changing) if changing else ():
-            if row["party"] not in {known.party(row["outlet"], row["day"]) for known in prefixes}:
+            if row["party"] not in {known.party(row["outlet"], row["day"]) for known in stages}:
                 found.add(_strange(row), row["rows"])
     return found.check("charges")
 
