@@ -1,6 +1,7 @@
 """Opening a tariff book wherever it is: a directory, an Excel workbook, or a published version."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 
 import msgspec
@@ -16,8 +17,10 @@ from schemas.problems import DocumentError, Problem
 
 Connect = Callable[..., Client]
 """A client of the store; perhaps with the seconds that it has for an answer."""
-SHOWN = 20
+SHOWN = 3
 """Remarks of one kind that are shown unless all are wanted."""
+CHECK_ALL = "waybook tariff check --all"
+"""What shows all remarks about a book."""
 
 
 class Opened(msgspec.Struct):
@@ -67,13 +70,25 @@ def network_for(directory: Path | None, connect: Connect) -> Network:
     return read_network(files_of(directory)) if directory is not None else newest_network(connect())
 
 
-def bounded(problems: Iterator[Problem], most: int) -> Iterator[str]:
-    """Remarks as lines, of each rule at most so many and how many more there are; all with `most` 0."""
-    counts: dict[str, int] = {}
+def grouped(problems: Iterable[Problem], how: str) -> Iterator[str]:
+    """Remarks as lines. More than a few of one kind in one place are one line: how many, the first, and how to see all.
+
+    `how`: what shows all of them; with "" each is a line of its own, as it is found.
+    """
+    if not how:
+        yield from map(str, problems)
+        return
+    first: dict[tuple[str, str, str], list[Problem]] = {}
+    counts = Counter[tuple[str, str, str]]()
     for problem in problems:
-        counts[problem.rule] = counts.get(problem.rule, 0) + 1
-        if not most or counts[problem.rule] <= most:
-            yield str(problem)
-    for rule, count in counts.items():
-        if most and count > most:
-            yield f"… and {count - most:,} more [{rule}]; --all shows them"
+        kind = problem.file, problem.column, problem.rule
+        counts[kind] += 1
+        if counts[kind] <= SHOWN:
+            first.setdefault(kind, []).append(problem)
+    for kind, some in first.items():
+        if counts[kind] <= SHOWN:
+            yield from map(str, some)
+            continue
+        said = "; ".join(f"row {one.row}: {one.message}" if one.row else one.message for one in some)
+        message = f"{counts[kind]:,} of this kind, the first: {said}; {how} shows all"
+        yield str(msgspec.structs.replace(some[0], row=0, message=message))
