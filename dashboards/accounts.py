@@ -1,6 +1,5 @@
 """The questions about virtual accounts and ledgers that the terminal and the live page ask, all with parameters."""
 
-import tomllib
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -10,7 +9,9 @@ from clickhouse_connect.driver.client import Client
 
 import flows.journal
 from dashboards.queries import ACCOUNTS, NEWEST_DIRECTORY, Row, rows
+from flows.journal.positions import Mirror, read_positions
 from schemas.parties import HQ
+from schemas.shipped import shipped
 
 BALANCES = """
 SELECT account, sum(amount) AS amount FROM account_movement
@@ -136,17 +137,9 @@ ALL = 1 << 62
 """More rows than there are."""
 
 
-class Mirror(msgspec.Struct, frozen=True):
-    """Accounts on which headquarters and a party say the same of each other."""
-
-    party: tuple[str, ...]
-    headquarters: tuple[str, ...]
-
-
 def mirror_accounts() -> Mirror:
     """As the posting rules' data says."""
-    text = (Path(flows.journal.__file__).parent / "positions.toml").read_text("utf-8")
-    return msgspec.convert(tomllib.loads(text)["mirror"], Mirror)
+    return shipped(read_positions, Path(flows.journal.__file__).parent / "positions.toml").mirror
 
 
 class Balance(msgspec.Struct, frozen=True):

@@ -421,7 +421,7 @@ WRONG = [
     (DUES, POSTING, CHART.replace("asset,D", "asset,C", 1), "wrong_side"),
     (DUES, POSTING, CHART.replace("asset,D", "thing,D", 1), "wrong_value"),
     (DUES.replace('trigger = "signed"', 'trigger = "sold"', 1), POSTING, CHART, "wrong_setting"),
-    (DUES.replace('zh = "运费"', 'zh = "运费"\ncolour = "red"', 1), POSTING, CHART, "wrong_setting"),
+    (DUES.replace('zh = "运费"', 'zh = "运费"\ncolour = "red"', 1), POSTING, CHART, "unknown_setting"),
     (DUES.replace('name = "waybill"', 'name = "freight"', 1), POSTING, CHART, "repeated_due"),
     (DUES.replace('name = "late"', 'name = "too/late"\nfees = ["late"]', 1), POSTING, CHART, "wrong_name"),
     (DUES.replace('"delivery_paid"', '"delivered"', 1), POSTING, CHART, "unknown_fee"),
