@@ -23,7 +23,7 @@ from schemas.parts import messages_of
 from schemas.payments import PaymentRulesPublished
 from schemas.problems import UNREADABLE, DocumentError, Problem
 from schemas.settings import Settings
-from sinks.kafka import DeliveryError, Records
+from sinks.kafka import DeliveryError, require, sending
 from sources.channels.keys import read_keys
 from sources.channels.read import FILE as CHANNELS
 from sources.channels.read import PAYERS, read_channels, read_payers
@@ -78,7 +78,7 @@ def publish_payment_rules(settings: Settings, directory: Path, by: str) -> str:
     event = PaymentRulesPublished(
         id=f"payment-rules-{version}-{now}", time=now, version=version, files=files, published_by=by
     )
-    records = Records(settings)
+    records = sending(settings)
     records.produce(topics.PAYMENT_CONTROL.name, "", msgspec.json.encode(event), partition=0)
     records.flush()
     return version
@@ -133,6 +133,7 @@ def published(settings: Settings, seconds: float = 10) -> list[ControlEvent]:
     Raises DeliveryError when Kafka says nothing for so long: whoever took that for nothing would publish beside what
     is there.
     """
+    require(settings)
     follower = Follower(settings.kafka, topics.CONTROL.name, settings.kafka_options)
     found: list[ControlEvent] = []
     heard = time.monotonic()
@@ -153,7 +154,7 @@ def published(settings: Settings, seconds: float = 10) -> list[ControlEvent]:
 
 def send_control(settings: Settings, *events: ControlEvent) -> None:
     """Publish events; returns when Kafka has them."""
-    records = Records(settings)
+    records = sending(settings)
     for event in events:
         for message in messages_of(event):
             records.produce(topics.CONTROL.name, "", message, partition=0)
