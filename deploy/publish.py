@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 
 from dashboards.library import NO_DIRECTORY
-from deploy.files import files_of
+from deploy.files import files_of, texts_of
 from flows.governance.advice import advice
 from flows.governance.network import Network
 from flows.lifecycle.published import in_force, next_network
@@ -39,14 +39,15 @@ def publish_network(settings: Settings, directory: Path, by: str) -> tuple[str, 
 
     Raises DocumentError with every problem.
     """
-    files = files_of(directory)
+    texts = texts_of(directory)
+    files = texts.files
     version, now = version_of(files), int(time.time() * 1000)
     event = NetworkPublished(
         id=f"network-{version}-{now}", time=now, version=version, files=files, published_by=by
     )
     before, tariffs = in_force(published(settings))
-    network, books = next_network(event, before, tariffs)
-    remarks = list(advice(files, network, books))
+    network, books = texts.read(lambda _: next_network(event, before, tariffs))
+    remarks = [texts.located(remark) for remark in advice(files, network, books)]
     send_control(settings, event)
     return version, remarks
 

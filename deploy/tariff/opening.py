@@ -8,7 +8,7 @@ import msgspec
 from clickhouse_connect.driver.client import Client
 
 from dashboards.library import files_of_version, newest_network, version_named, versions_in_force
-from deploy.files import files_of, is_workbook
+from deploy.files import files_of, is_workbook, texts_of
 from flows.governance.network import Network, read_network
 from flows.rating.book import Book, read_book
 from flows.rating.workbook import read_workbook
@@ -51,7 +51,7 @@ def open_book(where: str, connect: Connect) -> Opened:
     if is_workbook(path) and path.exists():
         with path.open("rb") as source:
             imported = read_workbook(source, path.name)
-        return Opened(imported.files, imported.plain, imported.located)
+        return Opened(imported.files, imported.plain, imported.places.located)
     if is_workbook(path) or "/" in where:
         raise LookupError(f"there is no file or directory {where}")
     client = connect()
@@ -67,7 +67,7 @@ def books_in_force(connect: Connect, network: Network) -> list[Book]:
 
 def network_for(directory: Path | None, connect: Connect) -> Network:
     """The network directory to check against: the one that is named, else the newest in the store."""
-    return read_network(files_of(directory)) if directory is not None else newest_network(connect())
+    return texts_of(directory).read(read_network) if directory is not None else newest_network(connect())
 
 
 def grouped(problems: Iterable[Problem], how: str) -> Iterator[str]:
