@@ -123,9 +123,10 @@ class Document:
                 self._place(one, at, called, written, seen)
 
     def _row(self, path: Path) -> int:
-        """The line of a setting or section, or of the nearest section around it; 0: it has none."""
-        if own := self._lines.get(path, {}).get(""):
-            return own
+        """The line of a setting or section, of several the first, or of the nearest around it; 0: it has none."""
+        for own in (path, (*path, 0)):
+            if row := self._lines.get(own, {}).get(""):
+                return row
         while path:
             *around, key = path
             path = tuple(around)
