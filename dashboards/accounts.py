@@ -1,6 +1,5 @@
 """The questions about virtual accounts and ledgers that the terminal and the live page ask, all with parameters."""
 
-import tomllib
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -10,7 +9,9 @@ from clickhouse_connect.driver.client import Client
 
 import flows.journal
 from dashboards.queries import ACCOUNTS, NEWEST_DIRECTORY, Row, rows
+from flows.journal.positions import Mirror, read_positions
 from schemas.parties import HQ
+from schemas.shipped import shipped
 
 BALANCES = """
 SELECT account, sum(amount) AS amount FROM account_movement
@@ -61,6 +62,15 @@ WHERE (seq, version) IN newest AND parent = {{party:String}} GROUP BY kind ORDER
 SERVED = f"""
 WITH {NEWEST_DIRECTORY}
 SELECT county, county_name FROM area WHERE (seq, version) IN newest AND outlet = {{party:String}} ORDER BY county"""
+_NAMED = f"""
+WITH {NEWEST_DIRECTORY}
+SELECT party, name FROM party WHERE (seq, version) IN newest
+UNION ALL SELECT outlet, name FROM site WHERE (seq, version) IN newest AND kind = 'outlet'"""
+CALLED = f"SELECT DISTINCT party FROM ({_NAMED}) WHERE {{word:String}} IN (party, name) ORDER BY party"
+LIKE = f"""
+SELECT DISTINCT arrayJoin([toString(party), toString(name)]) AS word FROM ({_NAMED})
+ORDER BY length(arrayIntersect(extractAll(word, '.'), extractAll({{word:String}}, '.'))) DESC, word LIMIT 200"""
+"""Codes and names that have most of a word's letters: among them is the nearest."""
 HANDED_OVER = """
 SELECT kind, party, first_day, next = 'handover_withdrawn' AS withdrawn FROM (
     SELECT seq, line, kind, party, first_day, leadInFrame(toString(kind)) OVER (
@@ -136,17 +146,9 @@ ALL = 1 << 62
 """More rows than there are."""
 
 
-class Mirror(msgspec.Struct, frozen=True):
-    """Accounts on which headquarters and a party say the same of each other."""
-
-    party: tuple[str, ...]
-    headquarters: tuple[str, ...]
-
-
 def mirror_accounts() -> Mirror:
     """As the posting rules' data says."""
-    text = (Path(flows.journal.__file__).parent / "positions.toml").read_text("utf-8")
-    return msgspec.convert(tomllib.loads(text)["mirror"], Mirror)
+    return shipped(read_positions, Path(flows.journal.__file__).parent / "positions.toml").mirror
 
 
 class Balance(msgspec.Struct, frozen=True):
@@ -196,14 +198,26 @@ def require_reader(client: Client, reader: str, book: str, account: str = "") ->
     if reader in ("", HQ, book):
         return
     if not account:
-        raise LookupError(f"a statement of {book} is for {book} and {HQ}, not for {reader}")
+        seers = " and ".join(dict.fromkeys((book, HQ)))
+        raise LookupError(f"a statement of {book} is for {seers}, not for {reader}")
     if account not in {row["account"] for row in rows(client, SEEN_BY_BOTH)}:
-        raise LookupError(f"account {account} of {book} is seen by {book} and {HQ}, not by {reader}")
+        seers = " and ".join(dict.fromkeys((book, HQ)))
+        raise LookupError(f"account {account} of {book} is seen by {seers}, not by {reader}")
 
 
 def name_of(client: Client, party: str) -> str:
     """What it is called, by the newest directory; empty: nobody says."""
     return "".join(row["name"] for row in rows(client, NAME, party=party))
+
+
+def called(client: Client, word: str) -> list[str]:
+    """Codes of the parties of the newest directory that have this code or name."""
+    return [row["party"] for row in rows(client, CALLED, word=word)]
+
+
+def like(client: Client, word: str) -> list[str]:
+    """Codes and names of the newest directory that are somewhat like this one."""
+    return [row["word"] for row in rows(client, LIKE, word=word)]
 
 
 class Membership(msgspec.Struct, frozen=True):

@@ -25,7 +25,7 @@ from schemas.problems import hint
 from schemas.reasons import DEAD_LETTER
 from schemas.settings import Settings
 from sinks.clickhouse import AWAY
-from sinks.kafka import DeliveryError, Records
+from sinks.kafka import DeliveryError, Records, require
 
 MONEY = "_e4"
 """The end of the names of amounts, which people leave out: they write yuan."""
@@ -131,6 +131,7 @@ def ask(settings: Settings, command: Command, seconds: float, aside: Callable[[]
 
     `aside`: asks the store whether it was kept aside, and why. Raises DeliveryError: Kafka is away.
     """
+    require(settings)
     before = _seen(aside)  # a repeat of what was kept aside may be taken this time
     consumer = Consumer(
         {"bootstrap.servers": settings.kafka, "group.id": "waybook-unused", **settings.kafka_options},

@@ -75,7 +75,7 @@ def main(words: Sequence[str] | None = None) -> None:
     except HomeError as error:
         code = _fail(str(error), 2)
     except DeliveryError as error:
-        code = _fail(f"Kafka is away: {error}", 2)
+        code = _fail(f"Kafka is away: {error}{_flows_hint(arguments)}", 2)
     except ClickHouseError as error:
         code = _fail(f"ClickHouse: {_first_line(error)}", 1)
     except BrokenPipeError:  # whoever read the answer has seen enough
@@ -92,6 +92,16 @@ def _hint(arguments: argparse.Namespace) -> str:
     if arguments.url or "WAYBOOK_CLICKHOUSE" in os.environ or not ended:
         return ""
     return f" (the demo has ended: waybook open {arguments.home} serves its data)"
+
+
+def _flows_hint(arguments: argparse.Namespace) -> str:
+    """What to do about a demo's Kafka that is away: it went with the demo's flows."""
+    if "WAYBOOK_KAFKA" in os.environ or told(arguments.home) is None:
+        return ""
+    return (
+        f" (the demo in {arguments.home} has ended, and its flows with it; `waybook open` serves what it left "
+        "to be read; what flows have to do needs running ones)"
+    )
 
 
 def _fail(message: str, code: int) -> int:

@@ -21,7 +21,7 @@ from schemas.events import DeadLetterReplayed
 from schemas.identity import content_id
 from schemas.problems import UNREADABLE
 from schemas.settings import Settings
-from sinks.kafka import Records
+from sinks.kafka import Records, sending
 
 MOST_SENT = 256 * 1024
 """Bytes of what is sent again that its note keeps."""
@@ -132,7 +132,7 @@ def replay(settings: Settings, client: Client, letters: Sequence[Letter], by: st
 
     Raises ReplayError when no lane notes it in time: then none is sent.
     """
-    records = Records(settings)
+    records = sending(settings)
     now = int(time.time() * 1000)
     for letter in letters:
         _note(settings, records, letter, now, by)

@@ -2,7 +2,9 @@
 
 import contextlib
 import os
+from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple, TypeVar
 
 from flows.rating.workbook import read_sheets
 from schemas.problems import DocumentError, Problem
@@ -10,6 +12,7 @@ from schemas.problems import DocumentError, Problem
 SUFFIXES = (".toml", ".csv")
 MOST_BYTES = 400_000_000
 """Of an unpacked workbook: far more than any document, far less than a trap."""
+Read = TypeVar("Read")
 UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 
 
@@ -28,15 +31,34 @@ def require_target(file: Path) -> None:
         raise LookupError(f"{file} cannot be written: it is not allowed")
 
 
+class Texts(NamedTuple):
+    """Name → text. `located` puts a problem where its editor finds it: of a workbook with the sheet."""
+
+    files: dict[str, str]
+    located: Callable[[Problem], Problem] = lambda problem: problem
+
+    def read(self, read: Callable[[dict[str, str]], Read]) -> Read:
+        """What a reader makes of the files. Raises DocumentError with every problem, each at its place."""
+        try:
+            return read(self.files)
+        except DocumentError as error:
+            raise DocumentError([self.located(problem) for problem in error.problems]) from error
+
+
+def texts_of(where: Path) -> Texts:
+    """The files of a directory, or the sheets of a workbook. Raises DocumentError as `files_of` does."""
+    if where.is_file() and is_workbook(where):
+        with where.open("rb") as source:
+            files, places = read_sheets(source, where.name, MOST_BYTES)
+        return Texts(files, places.located)
+    return Texts(files_of(where))
+
+
 def files_of(directory: Path) -> dict[str, str]:
     """Name → text. Raises DocumentError for a directory that is none, and for every file that is no UTF-8.
 
     Endings count in any case (`PRICES.CSV` is `PRICES.csv`), since Windows writes them as it likes.
     """
-    if directory.is_file() and is_workbook(directory):
-        with directory.open("rb") as source:
-            sheets = read_sheets(source, directory.name, MOST_BYTES)
-        return {f"{title}.csv": text for title, text in sheets.items()}
     if not directory.is_dir():
         raise DocumentError(
             [Problem(str(directory), 0, "", "missing_directory", "is no directory; name the document's")]

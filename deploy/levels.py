@@ -28,7 +28,7 @@ from schemas.identity import content_id
 from schemas.money import parse_yuan, yuan
 from schemas.settings import Settings
 from schemas.times import DAY, HOUR, business_day, date_of, day_of, next_month
-from sinks.kafka import Records
+from sinks.kafka import sending
 
 LAST_LANE = 999
 """Numbers of parcel lanes go from 0 to this one."""
@@ -72,6 +72,7 @@ def run(settings: Settings, client: Client, writer: Client, by: str) -> list[str
 
     `client` sees all shards, `writer` writes to its own.
     """
+    records = sending(settings)
     books = complete(client, settings)
     if lacking := books.lacking(range(settings.lanes), "parcels"):
         return lacking
@@ -84,7 +85,6 @@ def run(settings: Settings, client: Client, writer: Client, by: str) -> list[str
             f"{row['due'] or '-'} {row['amount']}"
             for row in made
         ]
-    records = Records(settings)
     for claim in unsent(client):
         records.produce(topics.ORDERS.name, claim.waybill, msgspec.json.encode(claim))
     records.flush()

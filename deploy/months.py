@@ -21,7 +21,7 @@ from schemas.events import MonthStored
 from schemas.identity import content_id
 from schemas.settings import Settings
 from schemas.times import business_day, date_of
-from sinks.kafka import Records
+from sinks.kafka import sending
 
 _AS_OF = "reverses = toFixedString('', 16)"
 SUMS = """
@@ -38,11 +38,11 @@ FROM stay_month WHERE due = {due:String} GROUP BY customer, month"""
 
 def run(settings: Settings, client: Client, by: str) -> list[str]:
     """Tell the lanes what they do not know yet; lines for people."""
+    records = sending(settings)
     books = complete(client, settings)
     if lacking := books.lacking(_lanes(settings), "stores"):
         return lacking
     events = list(due(settings, client, books, by))
-    records = Records(settings)
     for event in events:
         records.produce(topics.STAYS.name, event.customer, msgspec.json.encode(event))
     records.flush()

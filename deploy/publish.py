@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 
 from dashboards.library import NO_DIRECTORY
-from deploy.files import files_of
+from deploy.files import files_of, texts_of
 from flows.governance.advice import advice
 from flows.governance.network import Network
 from flows.lifecycle.published import in_force, next_network
@@ -23,7 +23,7 @@ from schemas.parts import messages_of
 from schemas.payments import PaymentRulesPublished
 from schemas.problems import UNREADABLE, DocumentError, Problem
 from schemas.settings import Settings
-from sinks.kafka import DeliveryError, Records
+from sinks.kafka import DeliveryError, require, sending
 from sources.channels.keys import read_keys
 from sources.channels.read import FILE as CHANNELS
 from sources.channels.read import PAYERS, read_channels, read_payers
@@ -39,14 +39,15 @@ def publish_network(settings: Settings, directory: Path, by: str) -> tuple[str, 
 
     Raises DocumentError with every problem.
     """
-    files = files_of(directory)
+    texts = texts_of(directory)
+    files = texts.files
     version, now = version_of(files), int(time.time() * 1000)
     event = NetworkPublished(
         id=f"network-{version}-{now}", time=now, version=version, files=files, published_by=by
     )
     before, tariffs = in_force(published(settings))
-    network, books = next_network(event, before, tariffs)
-    remarks = list(advice(files, network, books))
+    network, books = texts.read(lambda _: next_network(event, before, tariffs))
+    remarks = [texts.located(remark) for remark in advice(files, network, books)]
     send_control(settings, event)
     return version, remarks
 
@@ -78,7 +79,7 @@ def publish_payment_rules(settings: Settings, directory: Path, by: str) -> str:
     event = PaymentRulesPublished(
         id=f"payment-rules-{version}-{now}", time=now, version=version, files=files, published_by=by
     )
-    records = Records(settings)
+    records = sending(settings)
     records.produce(topics.PAYMENT_CONTROL.name, "", msgspec.json.encode(event), partition=0)
     records.flush()
     return version
@@ -133,6 +134,7 @@ def published(settings: Settings, seconds: float = 10) -> list[ControlEvent]:
     Raises DeliveryError when Kafka says nothing for so long: whoever took that for nothing would publish beside what
     is there.
     """
+    require(settings)
     follower = Follower(settings.kafka, topics.CONTROL.name, settings.kafka_options)
     found: list[ControlEvent] = []
     heard = time.monotonic()
@@ -153,7 +155,7 @@ def published(settings: Settings, seconds: float = 10) -> list[ControlEvent]:
 
 def send_control(settings: Settings, *events: ControlEvent) -> None:
     """Publish events; returns when Kafka has them."""
-    records = Records(settings)
+    records = sending(settings)
     for event in events:
         for message in messages_of(event):
             records.produce(topics.CONTROL.name, "", message, partition=0)

@@ -42,6 +42,7 @@ from schemas.parties import HQ
 from schemas.problems import DocumentError
 from schemas.settings import Settings
 from schemas.times import business_day, date_of
+from sinks.kafka import require
 from sources.kafka import newest
 
 OPEN = """
@@ -115,6 +116,7 @@ def known(settings: Settings) -> Known:
 
 def data_time(settings: Settings) -> int:
     """The newest tick's time, UTC ms; the clock's where there are no ticks."""
+    require(settings)
     raw = newest(settings.kafka, topics.TICKS.name, settings.kafka_options)
     return msgspec.json.decode(raw, type=Tick).time if raw else int(time.time() * 1000)
 

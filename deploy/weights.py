@@ -14,7 +14,7 @@ from schemas import topics
 from schemas.events import WeightDecided
 from schemas.identity import content_id
 from schemas.settings import Settings
-from sinks.kafka import Records
+from sinks.kafka import sending
 
 CASES = """
 SELECT waybill, state, counts, counts_class, counts_g, counts_site, class_of_other, g_of_other, site_of_other,
@@ -75,6 +75,7 @@ def decide(
     `confirm` without an event: the weight that counts now. `override` without a volume: that of the weight that
     counts now, because it was not what was wrong.
     """
+    records = sending(settings)
     event = weight_event or _counting(client, waybill)
     known = rows(client, COUNTS, waybill=waybill, event=event)
     if decision == "confirm" and not known:
@@ -97,7 +98,6 @@ def decide(
         "reason": reason,
     }
     made = msgspec.convert({"type": "weight_decided", **fields}, WeightDecided)
-    records = Records(settings)
     records.produce(topics.ORDERS.name, waybill, msgspec.json.encode(made))
     records.flush()
     return made

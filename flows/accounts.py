@@ -23,6 +23,7 @@ from flows.wallet.tables import Tables
 from schemas import topics
 from schemas.partition import partition_of
 from schemas.settings import Settings, from_environment
+from schemas.shipped import shipped
 
 FIRST = 1000
 """Number of the flow's first lane: the tables are shared with the parcel flow, whose lanes begin with 0."""
@@ -68,7 +69,8 @@ def inputs(lane: int, settings: Settings) -> list[Input]:
 def money_rules() -> PostingRules:
     """The posting rules of commands and the chart of accounts that this version books by."""
     data = Path(__file__).parent / "journal"
-    return read_rules((data / "money.toml").read_text("utf-8"), (data / "accounts.csv").read_text("utf-8"))
+    read = partial(read_rules, file="money.toml")
+    return shipped(read, data / "money.toml", data / "accounts.csv")
 
 
 def work(lane: int, settings: Settings) -> Wallets:

@@ -28,6 +28,7 @@ from flows.governance.stores import Said
 from schemas import topics
 from schemas.events import Command, DeadLetter, Scan, Weight
 from schemas.settings import Settings, from_environment
+from schemas.shipped import shipped
 from sinks.kafka import Records
 from sources.mqtt import Received, Subscriber
 
@@ -106,9 +107,7 @@ def _goes_to(event: Scan | Weight | Said) -> tuple[str, str]:
 def known_dialects() -> Dialects:
     """The dialects and operation codes that this version understands."""
     data = Path(__file__).parent / "governance"
-    return read_dialects(
-        (data / "dialects.toml").read_text("utf-8"), (data / "operations.csv").read_text("utf-8")
-    )
+    return shipped(read_dialects, data / "dialects.toml", data / "operations.csv")
 
 
 def main() -> None:

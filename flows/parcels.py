@@ -23,6 +23,7 @@ from flows.lifecycle.process import Lifecycle
 from flows.lifecycle.tables import Tables
 from schemas import topics
 from schemas.settings import Settings, from_environment
+from schemas.shipped import shipped
 
 SENDER = "parcels"
 """The name under which messages to other flows are sent."""
@@ -79,8 +80,8 @@ def inputs(lane: int, settings: Settings) -> list[Input]:
 
 def positions_of(fees: Fees, partitions: int) -> Positions:
     """What each fee changes between a party and headquarters."""
-    text = (Path(__file__).parent / "journal" / "positions.toml").read_text("utf-8")
-    return Positions(fees.rules, fees.names, read_positions(text), partitions)
+    counted = shipped(read_positions, Path(__file__).parent / "journal" / "positions.toml")
+    return Positions(fees.rules, fees.names, counted.accounts, partitions)
 
 
 def main() -> None:

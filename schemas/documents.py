@@ -8,7 +8,7 @@ those known is told, with the one that was probably meant. Types that words desc
 import re
 import tomllib
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cache
 from typing import Any, NamedTuple, TypeVar
 
@@ -20,8 +20,8 @@ from schemas.problems import NOT_TOML, DocumentError, Problem, add, hint, not_to
 One = TypeVar("One")
 Lines = dict[str, dict[str, int]]
 """By section (`weight[0]`, `table[3]`; "" for the top): each setting's line, and the section's own as ""."""
-_HEADER = re.compile(r"\s*\[\[?\s*(\w+(?:\s*\.\s*\w+)*)\s*\]\]?\s*(?:#.*)?$")
-_SETTING = re.compile(r"\s*(\w+)\s*=")
+_HEADER = re.compile(r"\s*\[\[?\s*([\w-]+(?:\s*\.\s*[\w-]+)*)\s*\]\]?\s*(?:#.*)?$")
+_SETTING = re.compile(r"\s*([\w-]+)\s*=")
 MOST_DEPTH = 12
 """Steps of a path; deeper sections are nobody's, and have no lines."""
 TEXT, DATE = 'a text, as in "…"', "a date as 2025-01-31, without quotation marks"
@@ -71,6 +71,10 @@ class Document:
                 return None
         return found
 
+    def names(self) -> list[str]:
+        """What stands at the top."""
+        return list(self._values)
+
     def count(self, *path: str | int) -> int:
         """How many sections a list has."""
         found = self.at(*path)
@@ -81,6 +85,17 @@ class Document:
         before, found = len(self._problems), self.at(*path)
         self._section(found, kind, path)
         return msgspec.convert(found, kind) if len(self._problems) == before else None
+
+    def require(self, sections: Iterable[str], lists: Iterable[str] = ()) -> None:
+        """Note what stands at the top and is none of these; of `lists` what is no list of sections."""
+        known = list(sections)
+        for key, value in self._values.items():
+            if key not in known:
+                self.wrong("unknown_setting", f"there is no setting {key} here{hint(key, known)}", key)
+            elif key in lists and not (
+                isinstance(value, list) and all(isinstance(one, dict) for one in value)
+            ):
+                self.wrong("wrong_setting", f"is a list of sections: [[{key}]]", key)
 
     def wrong(self, rule: str, message: str, *path: str | int) -> None:
         """A problem with a setting or section. Raises DocumentError when there are too many to go on."""
@@ -108,9 +123,10 @@ class Document:
                 self._place(one, at, called, written, seen)
 
     def _row(self, path: Path) -> int:
-        """The line of a setting or section, or of the nearest section around it; 0: it has none."""
-        if own := self._lines.get(path, {}).get(""):
-            return own
+        """The line of a setting or section, of several the first, or of the nearest around it; 0: it has none."""
+        for own in (path, (*path, 0)):
+            if row := self._lines.get(own, {}).get(""):
+                return row
         while path:
             *around, key = path
             path = tuple(around)

@@ -30,6 +30,15 @@ VIEWS = {
                e.product AS product, e.payment AS payment
         FROM dead_letter AS d LEFT JOIN event AS e ON e.event_id = d.event_id AND e.waybill = d.waybill
         WHERE d.reason = 'conflicting_duplicate' AND d.status = 'open'""",
+    "charged_anew": """
+        SELECT made.waybill AS waybill, made.fee AS fee, made.part AS part, made.revision AS revision,
+               made.charge_id AS charge_id, taken.charge_id AS reversal_id, taken.reverses AS former_id,
+               taken.cause AS anew_by, made.cause AS cause, made.business_date AS business_date,
+               -taken.amount AS former, made.amount AS amount, made.amount + taken.amount AS difference
+        FROM (SELECT * FROM charge WHERE revision > 0 AND reverses = toFixedString('', 16)) AS made
+        INNER JOIN (SELECT * FROM charge WHERE reverses != toFixedString('', 16)) AS taken
+            ON made.waybill = taken.waybill AND made.fee = taken.fee AND made.part = taken.part
+            AND made.revision = taken.revision + 1""",
     "line_profit": """
         SELECT business_date, route, sum(income) AS charged, sum(cost) AS carriage, charged - carriage AS profit
         FROM (
@@ -346,11 +355,14 @@ VIEWS = {
                    GROUP BY account) AS a ON a.account = c.account
         GROUP BY account, name, english, channel, merchant, currency""",
 }
-"""Views for people: what waits now, goods in stores, open breaches of scan chains, cases of weights, conflicting
-duplicates with both contents, dead letters still open; payments, dues and bills as they are, exceptions and decisions
-as they are, exceptions that are open, decisions that wait for another person or for money to go back, receivables of
-which something is open with their days overdue, the sums of their aging, days sales outstanding, each day by channel,
-what was notified, billed and booked of it, closes that stand.
+"""Views for people: charges that were made anew, what waits now, goods in stores, open breaches of scan chains, cases
+of weights, conflicting duplicates with both contents, dead letters still open; payments, dues and bills as they are,
+exceptions and decisions as they are, exceptions that are open, decisions that wait for another person or for money to
+go back, receivables of which something is open with their days overdue, the sums of their aging, days sales
+outstanding, each day by channel, what was notified, billed and booked of it, closes that stand.
+
+`charged_anew`: `anew_by` is the event for which the former charge was taken back (a publication or withdrawal of a
+tariff, a fact), `cause` still what made the fee due, whose time `event_time` is.
 
 `channel_share`: of a group's money in of a day, in basis points; what is left over after rounding down goes to the
 largest remainders, then by channel and merchant, so a day's shares come to 10,000. `channel_fee`: what channels

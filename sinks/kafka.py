@@ -1,5 +1,7 @@
 """Kafka as a sink that proves delivery: `flush` returns when the brokers have everything, or raises."""
 
+import socket
+from contextlib import suppress
 from typing import Any
 
 from confluent_kafka import Producer
@@ -11,6 +13,10 @@ from schemas.topics import PARTITIONER
 
 GIVE_UP_MS = 60_000
 """How long a record is tried while the brokers are away."""
+
+
+CONNECT_S = 5
+"""How long a broker has to take a connection."""
 
 
 class DeliveryError(RuntimeError):
@@ -37,6 +43,23 @@ def producer(settings: Settings, linger_ms: int, give_up_ms: int, more: dict[str
         },
         logger=kafka_log(),
     )
+
+
+def require(settings: Settings) -> None:
+    """Raises DeliveryError at once when no broker takes a connection, for what a person waits for."""
+    servers = [one.strip().rpartition("/")[2] for one in settings.kafka.split(",") if one.strip()]
+    for server in servers:
+        host, _, port = server.rpartition(":") if server[-1:].isdigit() else (server, "", "9092")
+        with suppress(OSError, ValueError):
+            socket.create_connection((host.strip("[]"), int(port)), CONNECT_S).close()
+            return
+    raise DeliveryError(f"{settings.kafka} takes no connection")
+
+
+def sending(settings: Settings) -> "Records":
+    """Records for what a person has asked for: raises DeliveryError at once, not after a minute, when Kafka is away."""
+    require(settings)
+    return Records(settings)
 
 
 class Records:

@@ -1,6 +1,7 @@
 """Groups of commands of `waybook`: each module adds its own to the command line."""
 
 import argparse
+import os
 import sys
 from collections.abc import Callable
 from datetime import date
@@ -33,6 +34,17 @@ def days(arguments: argparse.Namespace) -> tuple[date, date]:
     if first > last:
         raise ValueError(f"--from {first} is after --to {last}: there are no such days")
     return first, last
+
+
+def add_reader(one: argparse.ArgumentParser) -> None:
+    """`--as`: who looks."""
+    one.add_argument(
+        "--as",
+        dest="reader",
+        metavar="PARTY",
+        default=os.environ.get("WAYBOOK_READER", ""),
+        help="who looks, and sees what the chart of accounts lets a party see; default: $WAYBOOK_READER, or all of it",
+    )
 
 
 def safely(run: Run) -> Run:

@@ -15,7 +15,7 @@ from deploy.reconciliation.pdf import to_pdf
 from deploy.terminal import some
 from schemas.counted import counted
 from schemas.payments import CloseAsked, ReopenAsked
-from sinks.kafka import Records
+from sinks.kafka import sending
 
 
 def close(arguments: argparse.Namespace) -> int:
@@ -72,7 +72,7 @@ def report(arguments: argparse.Namespace) -> int:
 
 
 def _sent(arguments: argparse.Namespace, *events: CloseAsked | ReopenAsked) -> int:
-    records = Records(settings_of(arguments))
+    records = sending(settings_of(arguments))
     for event in events:
         closing.send(records, event)
     records.flush()

@@ -6,9 +6,9 @@ import sys
 from collections.abc import Callable
 from datetime import date
 
-from deploy import parties, transfers
-from deploy.commands import Command, day
-from deploy.commands.where import settings_of, store_of
+from deploy import parties, party_card, transfers
+from deploy.commands import Command, add_reader, day, safely
+from deploy.commands.where import books_of, settings_of, store_of
 from schemas.settings import Settings
 
 Changing = Callable[[Settings, str, str, date | None, str, str], str]
@@ -61,7 +61,10 @@ def move_balances(arguments: argparse.Namespace) -> int:
 
 
 def parties_(arguments: argparse.Namespace) -> int:
-    """The tree of parties on a day, and who runs which outlet."""
+    """The tree of parties on a day, and who runs which outlet; of one party all that is known of it."""
+    if arguments.party:
+        sys.stdout.write(party_card.card(books_of(arguments), arguments.party, arguments.reader) + "\n")
+        return 0
     sys.stdout.write(parties.tree(store_of(arguments), arguments.at) + "\n")
     return 0
 
@@ -83,7 +86,10 @@ def add(command: Command) -> None:
     one = command("move-balances", move_balances)
     one.add_argument("outlet", nargs="?", default="", help="only this outlet's")
     one.add_argument("--by", default=os.environ.get("USER", ""))
-    command("parties", parties_).add_argument("--at", type=day, help="a day; default: the newest")
+    one = command("parties", safely(parties_))
+    one.add_argument("party", nargs="?", default="", help="only this one, by code or name, with what it has")
+    one.add_argument("--at", type=day, help="a day of the tree; default: the newest")
+    add_reader(one)
 
 
 def _about(command: argparse.ArgumentParser) -> None:

@@ -10,6 +10,7 @@ from deploy.commands.where import LONG, settings_of, store_of
 from deploy.recall.job import Job, RecallError, Tally
 from flows.engine.stop import Stop
 from sinks.clickhouse import AWAY
+from sinks.kafka import require
 
 SHOWN = 5
 """Refusals that are told."""
@@ -17,7 +18,10 @@ SHOWN = 5
 
 def recall(arguments: argparse.Namespace) -> int:
     """Correct parcels and stays that have left the lanes: late facts, and prices that were published backdated."""
-    job = Job(settings_of(arguments), store_of(arguments, LONG), _progress)
+    settings = settings_of(arguments)
+    if not arguments.follow:
+        require(settings)
+    job = Job(settings, store_of(arguments, LONG), _progress)
     try:
         if arguments.follow:
             return _follow(job, arguments)

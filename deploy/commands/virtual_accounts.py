@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from dashboards.words import FIRST_DAY, LAST_DAY, SHANGHAI
 from deploy import ask as asking
 from deploy import statements
-from deploy.commands import Command, count, day, days, safely
+from deploy.commands import Command, add_reader, count, day, days, safely
 from deploy.commands.where import books_of, settings_of, store_of
 from deploy.transfers import data_time
 from schemas.commands import BODIES
@@ -120,7 +120,7 @@ def add(command: Command) -> None:
             one.add_argument("--from", dest="first", type=day, default=FIRST_DAY)
             one.add_argument("--to", dest="last", type=day, default=LAST_DAY)
         if name != "ask":
-            _add_reader(one)
+            add_reader(one)
         if name == "statement":
             one.add_argument("--lines", action="store_true", help="down to the waybill of every row")
         if name == "ledger":
@@ -129,14 +129,4 @@ def add(command: Command) -> None:
     one = command("trial-balance", safely(trial_balance))
     one.add_argument("--at", type=day, default=LAST_DAY, help="business date")
     one.add_argument("--book", default="", help="one party's book")
-    _add_reader(one)
-
-
-def _add_reader(one: argparse.ArgumentParser) -> None:
-    one.add_argument(
-        "--as",
-        dest="reader",
-        metavar="PARTY",
-        default=os.environ.get("WAYBOOK_READER", ""),
-        help="who looks, and sees what the chart of accounts lets a party see; default: $WAYBOOK_READER, or all of it",
-    )
+    add_reader(one)

@@ -21,7 +21,7 @@ from schemas.money import yuan as told
 from schemas.payments import PaymentDecided, Share
 from schemas.settings import Settings
 from schemas.times import DAY, SHANGHAI_OFFSET, day_of
-from sinks.kafka import Records
+from sinks.kafka import sending
 
 OPEN = """
 SELECT exception_id, of_group, kind, subject, severity, owner, suggested, state, amount, since, until,
@@ -260,6 +260,6 @@ class Answer:
 
 def send(settings: Settings, decision: PaymentDecided) -> None:
     """Returns when Kafka has the decision."""
-    records = Records(settings)
+    records = sending(settings)
     records.produce(topics.DECISIONS.name, decision.group, msgspec.json.encode(decision))
     records.flush()

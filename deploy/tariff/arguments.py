@@ -30,7 +30,7 @@ def add_commands(top: argparse.ArgumentParser) -> None:
     one = command("check", commands.check)
     one.add_argument("book", help=BOOK)
     one.add_argument("--date", type=day, help="business date of the warnings; default: today")
-    one.add_argument("--all", action="store_true", help="every warning, not only the first of each kind")
+    one.add_argument("--all", action="store_true", help="each warning on a line of its own")
     _network(one)
     one = command("diff", commands.diff)
     one.add_argument("one", help=BOOK)

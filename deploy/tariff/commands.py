@@ -21,7 +21,15 @@ from deploy import publish as publishing
 from deploy.commands.where import LONG
 from deploy.files import is_workbook, require_target
 from deploy.recall.job import Job, RecallError
-from deploy.tariff.opening import SHOWN, Connect, Opened, books_in_force, bounded, network_for, open_book
+from deploy.tariff.opening import (
+    CHECK_ALL,
+    Connect,
+    Opened,
+    books_in_force,
+    grouped,
+    network_for,
+    open_book,
+)
 from deploy.tariff.preview import agreed
 from deploy.terminal import table
 from flows.governance.network import Network
@@ -62,7 +70,7 @@ def check(arguments: argparse.Namespace, connect: Connect, settings: Settings) -
     day = day_of(arguments.date) if arguments.date else today()
     standing = [] if arguments.network is not None else books_in_force(connect, network)
     remarks = (opened.located(remark) for remark in advice(book, network, day, standing))
-    for line in bounded(remarks, 0 if arguments.all else SHOWN):
+    for line in grouped(remarks, "" if arguments.all else "--all"):
         say(f"warning: {line}")
     say(_summary(book))
     return 0
@@ -99,7 +107,8 @@ def publish(arguments: argparse.Namespace, connect: Connect, settings: Settings)
         if arguments.recall:
             sys.stderr.write(f"not carried through: waybook recall --tariff {book.version} does that\n")
         return 1 if arguments.recall else 0
-    for line in bounded(advice(book, network, today(), before), SHOWN):
+    remarks = (opened.located(remark) for remark in advice(book, network, today(), before))
+    for line in grouped(remarks, CHECK_ALL):
         sys.stderr.write(f"warning: {line}\n")
     if not agreed(before, [*before, book], network, connect, yes=arguments.yes):
         return 1

@@ -1,13 +1,14 @@
 """Opening a tariff book wherever it is: a directory, an Excel workbook, or a published version."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 
 import msgspec
 from clickhouse_connect.driver.client import Client
 
 from dashboards.library import files_of_version, newest_network, version_named, versions_in_force
-from deploy.files import files_of, is_workbook
+from deploy.files import files_of, is_workbook, texts_of
 from flows.governance.network import Network, read_network
 from flows.rating.book import Book, read_book
 from flows.rating.workbook import read_workbook
@@ -16,8 +17,10 @@ from schemas.problems import DocumentError, Problem
 
 Connect = Callable[..., Client]
 """A client of the store; perhaps with the seconds that it has for an answer."""
-SHOWN = 20
+SHOWN = 3
 """Remarks of one kind that are shown unless all are wanted."""
+CHECK_ALL = "waybook tariff check --all"
+"""What shows all remarks about a book."""
 
 
 class Opened(msgspec.Struct):
@@ -48,7 +51,7 @@ def open_book(where: str, connect: Connect) -> Opened:
     if is_workbook(path) and path.exists():
         with path.open("rb") as source:
             imported = read_workbook(source, path.name)
-        return Opened(imported.files, imported.plain, imported.located)
+        return Opened(imported.files, imported.plain, imported.places.located)
     if is_workbook(path) or "/" in where:
         raise LookupError(f"there is no file or directory {where}")
     client = connect()
@@ -64,16 +67,28 @@ def books_in_force(connect: Connect, network: Network) -> list[Book]:
 
 def network_for(directory: Path | None, connect: Connect) -> Network:
     """The network directory to check against: the one that is named, else the newest in the store."""
-    return read_network(files_of(directory)) if directory is not None else newest_network(connect())
+    return texts_of(directory).read(read_network) if directory is not None else newest_network(connect())
 
 
-def bounded(problems: Iterator[Problem], most: int) -> Iterator[str]:
-    """Remarks as lines, of each rule at most so many and how many more there are; all with `most` 0."""
-    counts: dict[str, int] = {}
+def grouped(problems: Iterable[Problem], how: str) -> Iterator[str]:
+    """Remarks as lines. More than a few of one kind in one place are one line: how many, the first, and how to see all.
+
+    `how`: what shows all of them; with "" each is a line of its own, as it is found.
+    """
+    if not how:
+        yield from map(str, problems)
+        return
+    first: dict[tuple[str, str, str], list[Problem]] = {}
+    counts = Counter[tuple[str, str, str]]()
     for problem in problems:
-        counts[problem.rule] = counts.get(problem.rule, 0) + 1
-        if not most or counts[problem.rule] <= most:
-            yield str(problem)
-    for rule, count in counts.items():
-        if most and count > most:
-            yield f"… and {count - most:,} more [{rule}]; --all shows them"
+        kind = problem.file, problem.column, problem.rule
+        counts[kind] += 1
+        if counts[kind] <= SHOWN:
+            first.setdefault(kind, []).append(problem)
+    for kind, some in first.items():
+        if counts[kind] <= SHOWN:
+            yield from map(str, some)
+            continue
+        said = "; ".join(f"row {one.row}: {one.message}" if one.row else one.message for one in some)
+        message = f"{counts[kind]:,} of this kind, the first: {said}; {how} shows all"
+        yield str(msgspec.structs.replace(some[0], row=0, message=message))

@@ -1,15 +1,14 @@
 """Reading fees.toml: every due checked, and with its fees against the posting rules."""
 
-import tomllib
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
 import msgspec
 
 from flows.fees.model import AT_SITES, MOST_PLAIN, OF_STAYS, OF_STORES, PRICED, STAYS_PARTIES, Due, Fees
 from flows.journal.rules import PostingRules, read_rules
-from schemas.problems import NOT_TOML, DocumentError, Problem, not_toml
+from schemas.documents import Document
 
 FILE = "fees.toml"
 
@@ -17,37 +16,27 @@ FILE = "fees.toml"
 def read_fees(dues: str, posting: str, chart: str) -> Fees:
     """The fees of `fees.toml`, `posting.toml` and `accounts.csv`. Raises DocumentError with every problem."""
     rules = read_rules(posting, chart, dues)
-    try:
-        sections = tomllib.loads(dues).get("due", [])
-    except NOT_TOML as error:
-        raise DocumentError([not_toml(FILE, error)]) from error
-    rows = _headers(dues)
-    problems: list[Problem] = []
-    found: list[Due] = []
-    for row, section in zip(rows, sections, strict=False):
-        try:
-            found.append(_completed(msgspec.convert(section, Due)))
-        except msgspec.ValidationError as error:
-            problems.append(Problem(FILE, row, "", "wrong_setting", str(error)))
-    if problems or not found:
-        raise DocumentError(problems or [Problem(FILE, 0, "", "no_dues", "there is no [[due]]")])
-    problems = [
-        Problem(FILE, row, column, rule, f"due {due.name}: {message}")
-        for row, due in zip(rows, found, strict=True)
+    document = Document(FILE, dues)
+    document.require(("due",), ("due",))
+    read = [document.read(Due, "due", n) for n in range(document.count("due"))]
+    if not read and document.at("due") is None:
+        document.wrong("no_dues", "there is no [[due]]", "due")
+    document.refuse()
+    found = [_completed(due) for due in read if due is not None]
+    for n, due in enumerate(found):
         for column, rule, message in (
             *_wrong_name(due, found),
             *_wrong(due, found, rules),
             *_wrong_month(due, found),
             *_wrong_roles(due, rules),
-        )
-    ]
-    if problems:
-        raise DocumentError(problems)
+        ):
+            document.wrong(rule, f"due {due.name}: {message}", "due", n, column)
+    document.refuse()
     fees = Fees.of(found, rules)
-    row_of = {due.name: row for row, due in zip(rows, found, strict=True)}
-    problems = [*_too_many(fees, row_of), *_wrong_shares(fees, row_of), *_not_cleared(fees, row_of)]
-    if problems:
-        raise DocumentError(problems)
+    place_of = {due.name: n for n, due in enumerate(found)}
+    for name, column, rule, message in (*_too_many(fees), *_wrong_shares(fees), *_not_cleared(fees)):
+        document.wrong(rule, f"due {name}: {message}", "due", place_of[name], column)
+    document.refuse()
     return fees
 
 
@@ -116,30 +105,28 @@ def _wrong_roles(due: Due, rules: PostingRules) -> Iterator[tuple[str, str, str]
         yield "fees", "wrong_role", "only a stay in a store has a storer"
 
 
-def _too_many(fees: Fees, row_of: Mapping[str, int]) -> Iterator[Problem]:
+def _too_many(fees: Fees) -> Iterator[tuple[str, str, str, str]]:
+    """Due, column, rule and message."""
     if beyond := fees.plain[MOST_PLAIN:]:
         message = (
-            f"due {beyond[0].name}: there are {len(fees.plain)} dues of parcels that the order's outlets, headquarters "
+            f"there are {len(fees.plain)} dues of parcels that the order's outlets, headquarters "
             f"and customers owe each other, and a parcel's record has places for {MOST_PLAIN}"
         )
-        yield Problem(FILE, row_of[beyond[0].name], "", "too_many_dues", message)
+        yield beyond[0].name, "name", "too_many_dues", message
 
 
-def _wrong_shares(fees: Fees, row_of: Mapping[str, int]) -> Iterator[Problem]:
+def _wrong_shares(fees: Fees) -> Iterator[tuple[str, str, str, str]]:
     shared = {due.share_of for due in fees.dues}
     for due in fees.dues:
-        row = row_of[due.name]
         if due.name in shared and fees.named(due):
-            message = (
-                f"due {due.name}: is charged to parties that are looked up, so no share can be paid of it"
-            )
-            yield Problem(FILE, row, "", "wrong_share", message)
+            message = "is charged to parties that are looked up, so no share can be paid of it"
+            yield due.name, "name", "wrong_share", message
         if due.amount == "share" and not fees.named(due):
-            message = f"due {due.name}: a share goes to a party that is looked up: a province or a courier"
-            yield Problem(FILE, row, "fees", "wrong_share", message)
+            message = "a share goes to a party that is looked up: a province or a courier"
+            yield due.name, "fees", "wrong_share", message
 
 
-def _not_cleared(fees: Fees, row_of: Mapping[str, int]) -> Iterator[Problem]:
+def _not_cleared(fees: Fees) -> Iterator[tuple[str, str, str, str]]:
     """What a due brings onto a clearing account it takes from it again."""
     for due in fees.dues:
         sums: Counter[tuple[str, str]] = Counter()
@@ -150,14 +137,8 @@ def _not_cleared(fees: Fees, row_of: Mapping[str, int]) -> Iterator[Problem]:
                     sums[getattr(rule, leg.book), leg.account] += leg.sign
         for (role, account), remains in sums.items():
             if remains:
-                message = f"due {due.name}: something remains on clearing account {account} of {role}"
-                yield Problem(FILE, row_of[due.name], "fees", "not_cleared", message)
-
-
-def _headers(text: str) -> list[int]:
-    """Lines of the sections' headers."""
-    found = [n for n, line in enumerate(text.splitlines(), 1) if line.strip().replace(" ", "") == "[[due]]"]
-    return found or [0]
+                message = f"something remains on clearing account {account} of {role}"
+                yield due.name, "fees", "not_cleared", message
 
 
 def documents(fees: Fees) -> dict[str, list[dict[str, Any]]]:

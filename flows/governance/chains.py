@@ -185,7 +185,7 @@ def _rule(section: Mapping[str, Any], row: int, problems: list[Problem]) -> Rule
 
     def word(key: str, allowed: Iterable[str], default: str = "") -> str:
         value = section.get(key, default)
-        if value not in allowed:
+        if not isinstance(value, str) or value not in allowed:
             wrong(key, f"{value!r} is none of {', '.join(allowed)}")
         return str(value)
 
@@ -201,7 +201,11 @@ def _rule(section: Mapping[str, Any], row: int, problems: list[Problem]) -> Rule
         wrong("then", "a rule has either then = […] (later scans) or need = […] (earlier scans)")
     key = "then" if "then" in section else "need"
     others = section.get(key, [])
-    if not isinstance(others, list) or not others or not all(other in OPERATIONS for other in others):
+    if (
+        not isinstance(others, list)
+        or not others
+        or not all(isinstance(other, str) and other in OPERATIONS for other in others)
+    ):
         wrong(key, f"is a list of operations out of {', '.join(OPERATIONS)}")
         others = []
     if section.get("when") in others:

@@ -5,15 +5,16 @@ known to send its meaning in the network's words. A code without an operation (é
 and means nothing for the books: such a message is read, counted as `unused` and no dead letter.
 """
 
-import csv
-import io
-import tomllib
+from collections.abc import Mapping
 from typing import Annotated, Literal
 
 import msgspec
 from msgspec import Meta
 
+from schemas.documents import Document
 from schemas.events import OPERATIONS
+from schemas.problems import DocumentError, Problem
+from schemas.rows import rows_of, wrong
 from schemas.topics import MQTT_ROOT
 
 Source = Annotated[str, Meta(pattern=r"^[a-z][a-z0-9-]{0,23}$")]
@@ -103,29 +104,61 @@ class Dialects(msgspec.Struct, frozen=True):
         return name if name in self.dialects else "unknown"
 
 
-def read_dialects(dialects: str, operations: str) -> Dialects:
-    """The texts of `dialects.toml` and `operations.csv`.
+FILE, CODES = "dialects.toml", "operations.csv"
+COLUMNS = ("source", "code", "operation")
 
-    Raises ValueError (tomllib's and msgspec's errors are) that says what cannot be meant, and where.
-    """
-    known = msgspec.convert(tomllib.loads(dialects), dict[str, AnyDialect])
-    codes: dict[tuple[str, str], str] = {}
-    for number, row in enumerate(csv.DictReader(io.StringIO(operations)), 2):
-        key = row["source"], row["code"]
-        if row["operation"] not in ("", *OPERATIONS, *STAY_OPERATIONS):
-            allowed = ", ".join((*OPERATIONS, *STAY_OPERATIONS))
-            raise ValueError(f"operations.csv row {number}: {row['operation']!r} is none of {allowed}")
-        if key in codes:
-            raise ValueError(f"operations.csv row {number}: {key[0]} {key[1]} stands twice")
-        codes[key] = row["operation"]
-    sources = {source for source, _ in codes}
-    for name, dialect in known.items():
-        if isinstance(dialect, WeightDialect):
-            continue
-        if dialect.source not in sources:
-            raise ValueError(f"dialects.toml: {name}: operations.csv has no code of {dialect.source}")
-        theirs = STAY_OPERATIONS if isinstance(dialect, StayDialect) else OPERATIONS
-        for (source, code), operation in codes.items():
-            if source == dialect.source and operation and operation not in theirs:
-                raise ValueError(f"operations.csv: {source} {code}: {operation} is no operation of {name}")
+
+def read_dialects(dialects: str, operations: str) -> Dialects:
+    """The texts of `dialects.toml` and `operations.csv`. Raises DocumentError with every problem found."""
+    problems: list[Problem] = []
+    codes = _codes(operations, problems)
+    try:
+        known = _dialects(Document(FILE, dialects), codes)
+    except DocumentError as error:
+        raise DocumentError([*problems, *error.problems]) from error
+    if problems:
+        raise DocumentError(problems)
     return Dialects(known, codes)
+
+
+def _codes(text: str, problems: list[Problem]) -> dict[tuple[str, str], str]:
+    allowed = ("", *OPERATIONS, *STAY_OPERATIONS)
+    codes: dict[tuple[str, str], str] = {}
+    for number, row in rows_of({CODES: text}, CODES, COLUMNS, problems, others=True):
+        key = row["source"], row["code"]
+        if row["operation"] not in allowed:
+            message = f"{row['operation']!r} is none of {', '.join(allowed[1:])}"
+            problems.append(wrong(CODES, number, "operation", message))
+        if key in codes:
+            problems.append(wrong(CODES, number, "code", f"{key[1]} of {key[0]} stands twice"))
+        codes[key] = row["operation"]
+    return codes
+
+
+def _dialects(document: Document, codes: Mapping[tuple[str, str], str]) -> dict[str, AnyDialect]:
+    """Each section by its own kind. Raises DocumentError."""
+    known: dict[str, AnyDialect] = {}
+    for name in document.names():
+        try:
+            known[name] = msgspec.convert(document.at(name), AnyDialect)
+        except msgspec.ValidationError as error:
+            said, _, setting = str(error).partition(" - at `$.")
+            document.wrong("wrong_setting", said, name, setting.partition("[")[0].rstrip("`"))
+            continue
+        if (message := _without_codes(known[name], codes)) != "":
+            document.wrong("unknown_code", message, name, "source")
+    document.refuse()
+    return known
+
+
+def _without_codes(dialect: AnyDialect, codes: Mapping[tuple[str, str], str]) -> str:
+    """What is wrong with the codes of a dialect's source; empty: nothing."""
+    if isinstance(dialect, WeightDialect):
+        return ""
+    theirs = {code: operation for (source, code), operation in codes.items() if source == dialect.source}
+    if not theirs:
+        return f"{CODES} has no code of {dialect.source}"
+    known = STAY_OPERATIONS if isinstance(dialect, StayDialect) else OPERATIONS
+    foreign = {*OPERATIONS, *STAY_OPERATIONS}.difference(known)
+    other = [code for code, operation in theirs.items() if operation in foreign]
+    return f"{CODES} gives {', '.join(other)} another meaning than such devices tell" if other else ""

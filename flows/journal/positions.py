@@ -4,7 +4,6 @@ Which accounts of a party's book count stands in `positions.toml`. Sums are exac
 date), in an order that depends on the words alone, so that a block leads to the same bytes in every process.
 """
 
-import tomllib
 from collections.abc import Iterator, Sequence
 
 import msgspec
@@ -13,6 +12,7 @@ import numpy as np
 from flows.journal.moves import COST, MOVED
 from flows.journal.post import Booked, ChargeColumns, Legs, Poster
 from flows.journal.rules import PostingRules
+from schemas.documents import Document
 from schemas.parties import CUSTOMER, HQ
 from schemas.partition import partition_of
 from sinks.columns import Ints, Vocabulary
@@ -60,9 +60,27 @@ class Gains(msgspec.Struct, frozen=True):
         return Gains(*map(np.concatenate, pairs))
 
 
-def read_positions(text: str) -> frozenset[str]:
-    """The accounts of `positions.toml`."""
-    return frozenset(msgspec.convert(tomllib.loads(text)["accounts"], list[str]))
+class Mirror(msgspec.Struct, frozen=True):
+    """Accounts on which headquarters and a party say the same of each other."""
+
+    party: tuple[str, ...]
+    headquarters: tuple[str, ...]
+
+
+class Counted(msgspec.Struct, frozen=True):
+    """What `positions.toml` says: accounts of a party's book that count, and those that mirror headquarters'."""
+
+    accounts: frozenset[str]
+    mirror: Mirror
+
+
+def read_positions(text: str) -> Counted:
+    """`positions.toml`. Raises DocumentError."""
+    document = Document("positions.toml", text)
+    read = document.read(Counted)
+    document.refuse()
+    assert read is not None
+    return read
 
 
 class Positions:

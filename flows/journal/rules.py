@@ -5,17 +5,16 @@ whole charge, so in each book there must be as many debits as credits, and what 
 accounts the other book says with the opposite sign.
 """
 
-import csv
 import hashlib
-import io
-import tomllib
 from collections import Counter
 from collections.abc import Iterator
 from typing import Literal
 
 import msgspec
 
+from schemas.documents import Document
 from schemas.problems import DocumentError, Problem
+from schemas.rows import rows_of
 
 Role = Literal[
     "customer",
@@ -102,52 +101,71 @@ class PostingRules(msgspec.Struct, frozen=True):
     transfer: TransferRules = NO_TRANSFER
 
 
-def read_rules(posting: str, chart: str, *others: str) -> PostingRules:
-    """The rules of `posting.toml` and the accounts of `accounts.csv`. Raises DocumentError.
+POSTING, CHART = "posting.toml", "accounts.csv"
+COLUMNS = ("account", "name", "english", "class", "normal_side", "nature")
+SECTIONS = ("fee", "transfer", "clearing")
 
-    `others`: documents that the version covers, too.
+
+def read_rules(posting: str, chart: str, *others: str, file: str = POSTING) -> PostingRules:
+    """The rules of `posting.toml` (`file`: or another one of its kind) and the accounts of `accounts.csv`.
+
+    `others`: documents that the version covers, too. Raises DocumentError with every problem, each with its line.
     """
     problems: list[Problem] = []
-    accounts: dict[str, Account] = {}
-    for row, cells in enumerate(csv.DictReader(io.StringIO(chart)), 2):
-        try:
-            account = msgspec.convert(cells, Account)
-        except msgspec.ValidationError as error:
-            problems.append(Problem("accounts.csv", row, "", "wrong_value", str(error)))
-            continue
-        if account.account in accounts:
-            problems.append(Problem("accounts.csv", row, "account", "repeated_account", "stands twice"))
-        if account.normal_side != NORMAL_SIDE[account.class_]:
-            right = f"{account.class_} accounts grow on side {NORMAL_SIDE[account.class_]}"
-            problems.append(Problem("accounts.csv", row, "normal_side", "wrong_side", right))
-        accounts[account.account] = account
+    accounts = _chart(chart, problems)
     try:
-        read = tomllib.loads(posting)
-        listed = msgspec.convert(read.get("fee", []), list[Rule])
-        transfer = msgspec.convert(read["transfer"], TransferRules) if "transfer" in read else NO_TRANSFER
-    except (tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
-        raise DocumentError(
-            [*problems, Problem("posting.toml", 0, "", "wrong_setting", str(error))]
-        ) from error
-    rules = {rule.name: rule for rule in listed}
-    if len(rules) < len(listed):
-        problems.append(Problem("posting.toml", 0, "name", "repeated_fee", "a fee has one rule, not several"))
-    problems += [
-        Problem("posting.toml", 0, column, name, f"fee {rule.name}: {message}")
-        for rule in rules.values()
-        for column, name, message in _wrong(rule, accounts)
-    ]
-    problems += [
-        Problem(
-            "posting.toml", 0, "transfer", "unknown_account", f"there is no account {account} in the chart"
-        )
-        for account in transfer.all
-        if account not in accounts
-    ]
+        listed, transfer = _rules(Document(file, posting), accounts)
+    except DocumentError as error:
+        raise DocumentError([*problems, *error.problems]) from error
     if problems:
         raise DocumentError(problems)
     version = hashlib.sha256("\0".join((posting, chart, *others)).encode()).hexdigest()[:16]
-    return PostingRules(version, rules, accounts, transfer)
+    return PostingRules(version, {rule.name: rule for rule in listed}, accounts, transfer)
+
+
+def _chart(text: str, problems: list[Problem]) -> dict[str, Account]:
+    accounts: dict[str, Account] = {}
+    for row, cells in rows_of({CHART: text}, CHART, COLUMNS, problems, others=True):
+        try:
+            account = msgspec.convert(cells, Account)
+        except msgspec.ValidationError as error:
+            said, _, column = str(error).partition(" - at `$.")
+            problems.append(Problem(CHART, row, column.rstrip("`"), "wrong_value", said))
+            continue
+        if account.account in accounts:
+            problems.append(Problem(CHART, row, "account", "repeated_account", "stands twice"))
+        if account.normal_side != NORMAL_SIDE[account.class_]:
+            right = f"{account.class_} accounts grow on side {NORMAL_SIDE[account.class_]}"
+            problems.append(Problem(CHART, row, "normal_side", "wrong_side", right))
+        accounts[account.account] = account
+    return accounts
+
+
+def _rules(document: Document, accounts: dict[str, Account]) -> tuple[list[Rule], TransferRules]:
+    """The rules, and what goes over with an outlet. Raises DocumentError."""
+    document.require(SECTIONS, ("fee",))
+    read = [document.read(Rule, "fee", n) for n in range(document.count("fee"))]
+    transfer = NO_TRANSFER
+    if document.at("transfer") is not None:
+        transfer = document.read(TransferRules, "transfer") or NO_TRANSFER
+    document.refuse()
+    listed = [rule for rule in read if rule is not None]
+    for n, rule in enumerate(listed):
+        if rule.name in {other.name for other in listed[:n]}:
+            document.wrong("repeated_fee", "a fee has one rule, not several", "fee", n, "name")
+        for column, name, message in _wrong(rule, accounts):
+            document.wrong(name, f"fee {rule.name}: {message}", "fee", n, column)
+    for column, found in (
+        ("contra", (transfer.contra,)),
+        ("party", transfer.party),
+        ("headquarters", transfer.headquarters),
+    ):
+        for account in found:
+            if account and account not in accounts:
+                message = f"there is no account {account} in the chart"
+                document.wrong("unknown_account", message, "transfer", column)
+    document.refuse()
+    return listed, transfer
 
 
 def _wrong(rule: Rule, accounts: dict[str, Account]) -> Iterator[tuple[str, str, str]]:

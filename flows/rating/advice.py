@@ -2,8 +2,10 @@
 
 * `table_ended`: a table whose last day is over.
 * `nowhere`: a row for places where the network has no outlet.
-* `never_given`: a row for a zone, line, holiday or hub that neither the book nor the network knows, or for dates
-  on which its table is not in force.
+* `never_given`: a row for a zone, line, holiday or hub that neither the book nor the network knows, for a customer or
+  level that is not in `parties.csv` where that has some, a condition about a place or product that is no code; or for
+  dates on which its table is not in force.
+* `named_once`: a channel, service or the like that no other row names; a book may list those that there are.
 * `more_than_all`: a discount of more than 100 percent, or a share.
 * `always_beaten`: for every place, product and word that a row names, rows that name the same and win over it are
   in force on all its days and for all of its ranges.
@@ -23,15 +25,16 @@ from typing import Any
 
 from flows.governance.network import Network
 from flows.rating.cells import PERCENT
+from flows.rating.conditions import Condition
 from flows.rating.factors import ANY_HOLIDAY, BY_NAME, KEYED, MOST_MEASURE, Between, Named, When, Words
 from flows.rating.lines import lines_without_price
 from flows.rating.matching import keys, specificity
 from flows.rating.measures import decimal
 from flows.rating.model import NO_END, SHARED, Book, PriceTable, Row, lists_of
-from flows.rating.settings import ZONES
 from flows.rating.shapes import SHAPES
 from flows.rating.spelling import bounds
 from flows.rating.tariffs import in_force
+from flows.rating.words import Known
 from schemas.problems import Problem
 from schemas.times import date_of
 
@@ -51,12 +54,12 @@ def advice(book: Book, network: Network, day: int, standing: Sequence[Book] = ()
         if table.last_day < day:
             message = f"the table ended on {date_of(table.last_day)}; only corrections of that time use it"
             yield Problem(table.file, 0, "effective_to", "table_ended", message)
-    yield from _never_given(book, network)
+    beside = [other for other in in_force(standing) if other.name != book.name]
+    yield from _never_given(book, network, beside)
     yield from _more_than_all(book)
     for rows in lists_of([book]).values():
         yield from _beaten(rows)
         yield from _gaps(rows, network)
-    beside = [other for other in in_force(standing) if other.name != book.name]
     yield from lines_without_price(book, network, day, beside)
 
 
@@ -67,34 +70,40 @@ def _remark(row: Row, column: str, rule: str, message: str) -> Problem:
 # Words and places that no parcel has
 
 
-def _never_given(book: Book, network: Network) -> Iterator[Problem]:
-    known: dict[str, set[str]] = {"hub": {*network.hubs}}
-    known["holiday"] = {*book.holidays.values(), ANY_HOLIDAY}
-    for factor in ZONES:
-        known[factor] = {
-            row.text for row in book.rows if row.table.kind == "zones" and row.table.name == factor
-        }
+def _never_given(book: Book, network: Network, beside: Sequence[Book]) -> Iterator[Problem]:
     sites = network.outlets.values()
-    places = {**network.provinces, **network.cities, **network.products}
-    codes: dict[str, list[str]] = {}
-    for code, name in places.items():
-        if name not in places:
-            codes.setdefault(name, []).append(code)
     inhabited = {place for site in sites for place in (site.outlet, site.city, site.province)}
+    names = _Names(network)
     for row in book.rows:
         for end, text in (("origin", row.origin), ("destination", row.destination)):
             if text and not any(code in inhabited for code in text.split("|")):
                 yield _remark(row, end, "nowhere", f"there is no outlet of the network in {text}")
         for one in row.named:
-            if isinstance(one, Words) and one.factor in known and known[one.factor].isdisjoint(one.words):
-                message = f"no {one.factor} of this book or the network is called {'|'.join(one.words)}"
-                yield _remark(row, BY_NAME[one.factor].column, "never_given", message)
-            elif isinstance(one, When):
-                for text in (text for text in one.condition.texts if text in codes):
-                    message = f"conditions compare codes: {text} is {' or '.join(codes[text])}"
+            if isinstance(one, When):
+                for message in names.in_part(one.condition):
                     yield _remark(row, "condition", "never_given", message)
             elif isinstance(one, Between) and one.factor == "date" and _outside(one, row.table):
                 yield _remark(row, "date", "never_given", "its table is not in force on these days")
+    for row, column, rule, message in Known(book, network, beside).doubtful(book.rows):
+        yield _remark(row, column, rule, message)
+
+
+class _Names:
+    """Names of places and products, which no parcel is compared by."""
+
+    def __init__(self, network: Network) -> None:
+        places = {**network.provinces, **network.cities, **network.products}
+        self._codes: dict[str, list[str]] = {}
+        for code, name in places.items():
+            if name not in places:
+                self._codes.setdefault(name, []).append(code)
+
+    def in_part(self, condition: Condition) -> Iterator[str]:
+        """What is wrong with texts that are compared in part, as by startsWith."""
+        whole = {text for _, text in condition.compared}
+        for text in condition.texts:
+            if text in self._codes and text not in whole:
+                yield f"conditions compare codes: {text} is {' or '.join(self._codes[text])}"
 
 
 def _outside(dates: Between, table: PriceTable) -> bool:

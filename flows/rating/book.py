@@ -21,6 +21,7 @@ from flows.rating.rows import read_rows
 from flows.rating.settings import FILE, read_settings
 from flows.rating.special import with_lines
 from flows.rating.spelling import conditions
+from flows.rating.words import unlisted
 from schemas.identity import version_of
 from schemas.times import day_of
 
@@ -56,11 +57,15 @@ def read_book(files: Mapping[str, str], network: Network, fees: Mapping[str, str
     holidays = _holidays(settings.holidays, files, findings) if settings.holidays else {}
     for row, earlier in clashes(rows):
         findings.add(row.file, row.number, ",".join(conditions(row)), overlap(row, earlier))
+    for row, column, broken in unlisted(rows, settings.words):
+        findings.add(row.file, row.number, column, broken)
     policy = settings.policy
     if policy is not None:
         policy = with_lines(policy, settings.specials, places, FILE, findings)
     findings.refuse()
-    return Book(version_of(files), settings.name, policy, tuple(tables), tuple(rows), holidays)
+    return Book(
+        version_of(files), settings.name, policy, tuple(tables), tuple(rows), holidays, settings.words
+    )
 
 
 def _holidays(file: str, files: Mapping[str, str], findings: Findings) -> dict[int, str]:

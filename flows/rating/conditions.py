@@ -63,6 +63,11 @@ _ALLOWED = (
     *("startsWith", "endsWith", "contains", "size"),
 )
 _QUOTED = re.compile(r"""'((?:[^'\\]|\\.)*)'|"((?:[^"\\]|\\.)*)\"""")
+_TEXT = r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*\""""
+_COMPARED = re.compile(
+    rf"(\w+)\s*[!=]=\s*({_TEXT})|({_TEXT})\s*[!=]=\s*(\w+)|(\w+)\s+in\s*\[([^\]]*)\]|({_TEXT})\s+in\s+(\w+)",
+    re.ASCII,
+)
 _FRACTION = re.compile(r"\d\.\d|\d[eE]|\.\d")
 _WORD = re.compile(r"[A-Za-z_]\w*", re.ASCII)
 _ERROR = re.compile(r"ERROR: <input>:\d+:(\d+): (.*)")
@@ -111,6 +116,16 @@ class Condition:
     def texts(self) -> list[str]:
         """The texts that it compares with."""
         return [one or other for one, other in _QUOTED.findall(self.text)]
+
+    @property
+    def compared(self) -> list[tuple[str, str]]:
+        """Facts and the whole texts that they are compared with, by ==, != and in."""
+        found = []
+        for match in _COMPARED.finditer(self.text):
+            name = "".join(word or "" for word in match.group(1, 4, 5, 8))
+            texts = "".join(text or "" for text in match.group(2, 3, 6, 7))
+            found += [(name, one or other) for one, other in _QUOTED.findall(texts)]
+        return found
 
     def works(self, values: Mapping[str, Any]) -> bool:
         """Whether it is true or false of these values."""

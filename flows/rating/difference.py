@@ -31,6 +31,7 @@ def difference(one: Book, other: Book) -> Iterator[Change]:
     """The changes that lead from one book to the other, in order of the tables."""
     yield from _changed("", "name", one.name, other.name)
     yield from _changed("", "weight policy", _policy(one), _policy(other))
+    yield from _words(one, other)
     yield from _calendar(one, other)
     pairs = _paired(one, other)
     rows, others = _rows(one), _rows(other)
@@ -49,6 +50,12 @@ def difference(one: Book, other: Book) -> Iterator[Change]:
 
 def _policy(book: Book) -> str:
     return msgspec.json.encode(book.policy).decode() if book.policy is not None else ""
+
+
+def _words(one: Book, other: Book) -> Iterator[Change]:
+    for factor in sorted({*one.words, *other.words}):
+        before, after = ("|".join(book.words.get(factor, ())) for book in (one, other))
+        yield from _changed("", f"words {factor}", before, after)
 
 
 def _calendar(one: Book, other: Book) -> Iterator[Change]:

@@ -196,6 +196,8 @@ FACTORS = (
 
 BY_NAME = {factor.name: factor for factor in FACTORS}
 BY_COLUMN = {factor.column: factor for factor in FACTORS}
+OPEN = ("customer", "customer_level", "channel", "billing", "service", "temperature", "area", "vehicle")
+"""Factors whose words nobody but their users knows; a book may list them (`[words]` of book.toml)."""
 KEYED = tuple(factor.name for factor in FACTORS if factor.keyed)
 FILTERS = tuple(factor.name for factor in FACTORS if not factor.keyed)
 ANY_HOLIDAY = "*"

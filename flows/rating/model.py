@@ -115,6 +115,8 @@ class Book(msgspec.Struct, frozen=True):
     rows: tuple[Row, ...]
     holidays: Mapping[int, str] = {}
     """Days (since 1970-01-01) of the holiday calendar, and their names."""
+    words: Mapping[str, Sequence[str]] = {}
+    """By factor: all words that there are, where the book lists them; rows name no other."""
 
 
 Lists = Mapping[tuple[str, str, str], Sequence[Row]]

@@ -41,6 +41,7 @@ WORDS = {
     "measure": "计量 what is counted",
     "of": "按什么的比例 what a percentage is taken of",
     "holidays": "节假日表 a CSV of date,name",
+    "words": "词表 all the channels, services… that there are, joined by |",
     "adopt": "何时采信 when a class of weight may be adopted",
 }
 
@@ -81,6 +82,7 @@ def schema() -> dict[str, Any]:
         "properties": {
             **{key: _described(key, value) for key, value in book.items()},
             "weight": _weight(),
+            "words": _words(),
             "table": {"type": "array", "minItems": 1, "items": _tables()},
             "zones": {"type": "array", "minItems": 1, "items": _zones()},
         },
@@ -167,6 +169,12 @@ def _zones() -> dict[str, Any]:
     for section in found:
         settings._zones(section, ())
     return _closed(_object(found))
+
+
+def _words() -> dict[str, Any]:
+    section = _Recorder({})
+    settings._words(section)
+    return _described("words", _closed(_object([section])))
 
 
 def _weight() -> dict[str, Any]:

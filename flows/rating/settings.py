@@ -8,7 +8,7 @@ from typing import Generic, TypeVar
 
 import msgspec
 
-from flows.rating.factors import KG, part
+from flows.rating.factors import KG, OPEN, part
 from flows.rating.findings import Broken, Findings
 from flows.rating.measures import MEASURES
 from flows.rating.model import FEES, NO_END, SHARED, PriceTable
@@ -81,6 +81,8 @@ class Settings(msgspec.Struct, frozen=True):
     """File of the holiday calendar."""
     specials: tuple[Special, ...] = ()
     """Weight policies of single lines, their names as they are written."""
+    words: Mapping[str, Sequence[str]] = {}
+    """By factor: all words that there are."""
 
 
 def read_settings(files: Mapping[str, str], findings: Findings, fees: Mapping[str, str] = FEES) -> Settings:
@@ -97,6 +99,7 @@ def read_settings(files: Mapping[str, str], findings: Findings, fees: Mapping[st
     book.take("currency", _one_of(["CNY"]), "CNY", needed=False)
     holidays = book.take("holidays", _file_of(files), "", needed=False)
     weight = book.take("weight", _table_of, None, needed=False)
+    words = book.take("words", _table_of, None, needed=False)
     tables, zones = book.sections("table"), book.sections("zones", needed=False)
     book.close()
     policy: WeightPolicy | None = None
@@ -113,7 +116,19 @@ def read_settings(files: Mapping[str, str], findings: Findings, fees: Mapping[st
         _zones(_Section(f"zones {n + 1}", values, lines.get(f"zones[{n}]", {}), findings), files)
         for n, values in enumerate(zones)
     ]
-    return Settings(name, policy, tuple(read), holidays, tuple(specials))
+    listed = _words(_Section("words", words or {}, lines.get("words[0]", {}), findings))
+    return Settings(name, policy, tuple(read), holidays, tuple(specials), listed)
+
+
+def _words(section: "_Section") -> dict[str, Sequence[str]]:
+    """All words that there are of some factors, as cells list them: `channel = "taobao|douyin"`."""
+    texts = {factor: section.take(factor, _text, "", needed=False) for factor in OPEN}
+    section.close()
+    return {
+        factor: [word.strip() for word in text.split("|") if word.strip()]
+        for factor, text in texts.items()
+        if text
+    }
 
 
 def _policy(section: "_Section", lines: Lines, findings: Findings) -> tuple[WeightPolicy, list[Special]]:

@@ -37,7 +37,7 @@ def with_lines(
         for other, earlier in found[:n]:
             if undecided(line, other, lines):
                 message = (
-                    f"a parcel may match this and the policy of line {earlier} alike: leave one of them out, "
+                    f"a parcel may match this and the policy of {file} row {earlier} alike: leave one of them out, "
                     "or add one that names what both name"
                 )
                 findings.add(file, row, "", Broken("ambiguous_policy", message))

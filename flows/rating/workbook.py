@@ -38,12 +38,9 @@ FILES_SHEET, TOML_SHEET = "_files", "_toml"
 _TITLE = re.compile(r"[^\[\]:*?/\\]+")
 
 
-class Imported(msgspec.Struct, frozen=True):
-    """What a workbook holds: the book's files, and where their lines stand in it."""
+class Places(msgspec.Struct, frozen=True):
+    """Where the lines of files stand in the workbook that they were read from."""
 
-    files: dict[str, str]
-    plain: dict[str, str]
-    """The same settings and prices with book.toml as the sheet `book` says it, for finding places."""
     workbook: str
     titles: Mapping[str, str]
     """The sheet of a file."""
@@ -51,12 +48,37 @@ class Imported(msgspec.Struct, frozen=True):
     """By file: the sheet's row of each line, where they are not the same."""
 
     def located(self, problem: Problem) -> Problem:
-        """A problem of `plain` with the place in the workbook."""
+        """A problem of the files with the place in the workbook; so are the files and rows that it speaks of."""
         title = self.titles.get(problem.file)
-        lines = self.lines.get(problem.file)
-        row = lines[problem.row - 1] if lines and 0 < problem.row <= len(lines) else problem.row
-        file = f"{self.workbook} sheet {title}" if title else self.workbook
-        return msgspec.structs.replace(problem, file=file, row=row)
+        return msgspec.structs.replace(
+            problem,
+            file=f"{self.workbook} sheet {title}" if title else problem.file,
+            row=self._row(problem.file, problem.row),
+            message=self._mentions().sub(self._there, problem.message) if self.titles else problem.message,
+        )
+
+    def _row(self, file: str, row: int) -> int:
+        lines = self.lines.get(file)
+        return lines[row - 1] if lines and 0 < row <= len(lines) else row
+
+    def _mentions(self) -> re.Pattern[str]:
+        """A file's name, perhaps with a row, as messages write them: `a.csv row 3`, `a.csv:3`."""
+        names = "|".join(re.escape(name) for name in sorted(self.titles, key=len, reverse=True))
+        return re.compile(rf"(?<![\w.-])({names})(?:(?: row |:)(\d+))?")
+
+    def _there(self, mention: re.Match[str]) -> str:
+        title = f"sheet {self.titles[mention[1]]}"
+        return f"{title} row {self._row(mention[1], int(mention[2]))}" if mention[2] else title
+
+
+class Imported(msgspec.Struct, frozen=True):
+    """What a workbook holds: the book's files, and where their lines stand in it."""
+
+    files: dict[str, str]
+    plain: dict[str, str]
+    """The same settings and prices with book.toml as the sheet `book` says it, for finding places."""
+    places: Places
+    """Of `plain`."""
 
 
 def write_workbook(files: Mapping[str, str], target: BinaryIO) -> None:
@@ -149,9 +171,7 @@ def read_workbook(source: BinaryIO, name: str) -> Imported:
     return Imported(
         {FILE: original if _same(original, plain) else plain, **files},
         {FILE: plain, **files},
-        name,
-        titles,
-        lines,
+        Places(name, titles, lines),
     )
 
 
@@ -224,8 +244,8 @@ def _cells(sheet: Any, name: str, findings: Findings) -> Iterator[list[Cell]]:
         yield cells
 
 
-def read_sheets(source: BinaryIO, name: str, most: int = MOST_BYTES) -> dict[str, str]:
-    """Every sheet of a workbook as CSV, by title; blank ones and notes are left out.
+def read_sheets(source: BinaryIO, name: str, most: int = MOST_BYTES) -> tuple[dict[str, str], Places]:
+    """Every sheet of a workbook as a CSV file of its title, and their places; blank ones and notes are left out.
 
     Raises DocumentError with sheet, row and column of what cannot be used (formulas, times of day), and for bytes that
     are no workbook or unpack to more than `most` bytes.
@@ -233,9 +253,11 @@ def read_sheets(source: BinaryIO, name: str, most: int = MOST_BYTES) -> dict[str
     findings = Findings()
     with _loading(name), closing(_open(source, most)) as book:
         sheets = [sheet for sheet in book.worksheets if sheet.title[:1] != NOTE]
-        texts = {sheet.title.strip(): _csv(_cells(sheet, name, findings))[0] for sheet in sheets}
+        read = {sheet.title.strip(): _csv(_cells(sheet, name, findings)) for sheet in sheets}
     findings.refuse()
-    return {title: text for title, text in texts.items() if text}
+    texts = {f"{title}.csv": text for title, (text, _) in read.items() if text}
+    titles = {f"{title}.csv": title for title in read}
+    return texts, Places(name, titles, {f"{title}.csv": lines for title, (_, lines) in read.items() if lines})
 
 
 def read_sheet(source: BinaryIO, name: str, most: int = MOST_BYTES) -> Iterator[list[Cell | Refused]]:

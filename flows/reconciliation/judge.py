@@ -4,7 +4,6 @@ Nothing booked: it is booked. The same: nothing happens. Something else: what st
 revision is booked. So neither the order in which facts come nor their repetition can matter in the end.
 """
 
-import csv
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Container, Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
@@ -65,6 +64,9 @@ from flows.reconciliation.threeway import COMPARED, SURPLUS
 from schemas.identity import content_id
 from schemas.money import yuan
 from schemas.payments import InvoiceRequested, OrderStatus, Payment, exception_id
+from schemas.problems import DocumentError, Problem
+from schemas.rows import rows_of, wrong
+from schemas.shipped import shipped
 from schemas.times import business_day
 
 OVER = frozenset({"amount_over", "duplicate_payment", "cancelled_paid"})
@@ -88,12 +90,24 @@ class Advice(NamedTuple):
     """The action; the books keep the Chinese one."""
 
 
-def _advice() -> dict[str, Advice]:
-    with (Path(__file__).parent / "exceptions.csv").open(encoding="utf-8", newline="") as file:
-        return {row.pop("kind"): Advice(**row) for row in csv.DictReader(file)}
+def read_advice(text: str) -> dict[str, Advice]:
+    """`exceptions.csv`: by kind of exception. Raises DocumentError."""
+    problems: list[Problem] = []
+    found: dict[str, Advice] = {}
+    for number, row in rows_of({FILE: text}, FILE, ("kind", *Advice._fields), problems):
+        kind = row.pop("kind")
+        if not kind or kind in found:
+            problems.append(wrong(FILE, number, "kind", "is empty or stands twice"))
+        if row["accept"] not in ("", "yes"):
+            problems.append(wrong(FILE, number, "accept", "is yes or empty"))
+        found[kind] = Advice(**row)
+    if problems:
+        raise DocumentError(problems)
+    return found
 
 
-ADVICE = _advice()
+FILE = "exceptions.csv"
+ADVICE = shipped(read_advice, Path(__file__).parent / FILE)
 
 
 class Wanted(NamedTuple):

@@ -1,10 +1,9 @@
 """Payments, dues and matches as entries of the journal: which posting rule, on which account of a channel."""
 
-import tomllib
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
-import msgspec
 import numpy as np
 import pyarrow as pa
 
@@ -12,11 +11,15 @@ from flows.journal.post import Booked, ChargeColumns, Poster, charge_ids
 from flows.journal.rules import PostingRules, read_rules
 from flows.reconciliation.model import VIRTUAL
 from flows.reconciliation.output import Entry
+from schemas.documents import Document
 from schemas.parties import HQ
 from schemas.payments import Flow
+from schemas.problems import hint
+from schemas.shipped import shipped
 from sinks import columns
 from sinks.columns import Made, Vocabulary
 
+FILE = "payments.toml"
 CLEARING = "1810"
 """Stands in the rules for the account of the payment's channel."""
 ELSEWHERE = "1815"
@@ -28,9 +31,26 @@ POSTED = frozenset({"1102", "1201", "2101"})
 def payment_rules() -> tuple[PostingRules, dict[str, str]]:
     """The posting rules of payments with the chart of accounts, and the accounts of channels."""
     data = Path(__file__).parent.parent / "journal"
-    text = (data / "payments.toml").read_text("utf-8")
-    rules = read_rules(text, (data / "accounts.csv").read_text("utf-8"))
-    return rules, msgspec.convert(tomllib.loads(text)["clearing"], dict[str, str])
+    return shipped(read_payment_rules, data / "payments.toml", data / "accounts.csv")
+
+
+def read_payment_rules(posting: str, chart: str) -> tuple[PostingRules, dict[str, str]]:
+    """`payments.toml` and `accounts.csv`. Raises DocumentError."""
+    rules = read_rules(posting, chart, file=FILE)
+    document = Document(FILE, posting)
+    clearing: Any = document.at("clearing")
+    if not isinstance(clearing, dict):
+        document.wrong(
+            "missing_setting", "needs a section [clearing], the account of each channel", "clearing"
+        )
+        document.refuse()
+    found: dict[str, str] = clearing
+    for channel, account in found.items():
+        if not isinstance(account, str) or account not in rules.accounts:
+            message = f"{account!r} is no account of the chart{hint(str(account), list(rules.accounts))}"
+            document.wrong("unknown_account", message, "clearing", channel)
+    document.refuse()
+    return rules, found
 
 
 def rule_of_payment(direction: Flow) -> str:

@@ -59,7 +59,7 @@ class Month:
                 self.now = max(self.now, *(event.time for event in some))
                 self.block(*map(record, some))
         patch.setattr(levels, "complete", lambda *_: self.complete())
-        patch.setattr(levels, "Records", Sent)
+        patch.setattr(levels, "sending", Sent)
         self.patch = patch
 
     def block(self, *records: Record) -> None:

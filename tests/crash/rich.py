@@ -278,7 +278,7 @@ class Quiet:
         patch.setattr(volumes, "published", lambda _: self._published)
         patch.setattr(volumes, "send_control", self._publish)
         patch.setattr(levels, "complete", self._complete)
-        patch.setattr(levels, "Records", lambda _: Sent(self))
+        patch.setattr(levels, "sending", lambda _: Sent(self))
 
     def _publish(self, _: Settings, *events: ControlEvent) -> None:
         self._published += events

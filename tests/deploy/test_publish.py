@@ -1,6 +1,6 @@
 """Publishing a tariff book beside junk: what the flows pass over is passed over here, too."""
 
-from functools import partial
+import socket
 from hashlib import sha512
 from pathlib import Path
 from types import SimpleNamespace
@@ -122,9 +122,13 @@ def _name(n: int) -> str:
 def test_without_kafka_nothing_is_taken_for_nothing_published(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with pytest.raises(DeliveryError, match="does not say what is published"):
-        published(Settings(kafka=f"127.0.0.1:{free_port()}"), seconds=1)
-    monkeypatch.setattr("deploy.publish.published", partial(published, seconds=1))
+    with pytest.raises(DeliveryError, match="takes no connection"):
+        published(Settings(kafka=f"127.0.0.1:{free_port()}"))
+    with (
+        socket.create_server(("127.0.0.1", 0)) as silent,
+        pytest.raises(DeliveryError, match="does not say what is published"),
+    ):
+        published(Settings(kafka=f"127.0.0.1:{silent.getsockname()[1]}"), seconds=1)
     monkeypatch.setenv("WAYBOOK_KAFKA", f"127.0.0.1:{free_port()}")
     for name, text in NETWORK_FILES.items():
         (tmp_path / name).write_text(text, "utf-8")

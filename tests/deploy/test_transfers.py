@@ -110,6 +110,7 @@ def test_an_outlet_is_sold(settings: Settings, waybook: Waybook, tmp_path: Path)
             "SHC  outlet  上海C网点  ← 无锡 (2025-11-12)" in waybook("parties", "--at", "2025-11-12").stdout
         )
         assert "SHA" not in waybook("parties", "--at", "2025-11-13").stdout.split("XAD", 1)[1].splitlines()[0]
+        _cards(waybook)
         tree = waybook("parties", "--at", "2025-11-11").stdout
         assert "←" not in tree
         assert "  无锡  outlet  无锡承接公司  无锡承接有限公司  ****0123\n    小王  courier" in tree
@@ -138,3 +139,29 @@ def test_an_outlet_is_sold(settings: Settings, waybook: Waybook, tmp_path: Path)
         assert audited.returncode == 0, audited.stdout
     finally:
         lane.stop()
+
+
+def _cards(waybook: Waybook) -> None:
+    """One party, by code or name: its place, its owner, who took it over, and what it has."""
+    sold = waybook("parties", "SHC").stdout
+    assert sold.startswith("SHC  上海C网点\n")
+    assert "! 2025-11-12 起由 无锡 经营" in sold
+    assert "现金账户 cash" in sold
+    assert waybook("parties", "上海C网点").stdout == sold
+    owner = waybook("parties", "无锡承接公司").stdout
+    assert owner.startswith("无锡  无锡承接公司\n")
+    assert "无锡承接有限公司" in owner
+    assert "****0123" in owner
+    assert "下级 members: 快递员 courier 1" in owner
+    other = waybook("parties", "SHC", "--as", "无锡").stdout
+    assert other.startswith("SHC  上海C网点\n")
+    assert "cash" not in other
+    for word, says in (
+        ("上海D网点", "the nearest is 上海C网点"),
+        ("SHX", "the nearest is SHC"),
+        ("无锡承接", "无锡承接公司"),
+    ):
+        unknown = waybook("parties", word)
+        assert (unknown.returncode, unknown.stdout) == (1, "")
+        assert f"there is no party {word}; the nearest is " in unknown.stderr
+        assert says in unknown.stderr

@@ -8,7 +8,7 @@ from pathlib import Path
 import openpyxl
 import pytest
 
-from deploy.files import files_of
+from deploy.files import texts_of
 from flows.governance.network import read_network
 from schemas.problems import DocumentError
 from tests.lifecycle.test_transfers import FILES
@@ -36,7 +36,7 @@ def _value(cell: str) -> str | int | date | None:
 
 
 def test_a_workbook_is_read_as_its_files(tmp_path: Path) -> None:
-    found = files_of(workbook(tmp_path / "network.xlsx", FILES))
+    found = texts_of(workbook(tmp_path / "network.xlsx", FILES)).files
     assert found.keys() == FILES.keys()
     read, wanted = read_network(found), read_network(FILES)
     assert (read.sites, read.counties, read.areas, read.parties) == (
@@ -49,15 +49,24 @@ def test_a_workbook_is_read_as_its_files(tmp_path: Path) -> None:
 
 def test_a_mistake_is_told_with_sheet_row_and_column(tmp_path: Path) -> None:
     wrong = {**FILES, "areas.csv": "outlet,county\nSHC,310115\nSHX,310115\n"}
-    with pytest.raises(DocumentError, match=r"areas.csv row 3 column outlet: outlet 'SHX' is no outlet"):
-        read_network(files_of(workbook(tmp_path / "network.xlsx", wrong)))
+    says = r"^network.xlsx sheet areas row 3 column outlet: outlet 'SHX' is no outlet"
+    with pytest.raises(DocumentError, match=says):
+        texts_of(workbook(tmp_path / "network.xlsx", wrong)).read(read_network)
+    several = {**FILES, "areas.csv": 'outlet,county\n"SHC",310115\n,\nSHX,310115\n'}
+    file = workbook(tmp_path / "network.xlsx", several)
+    book = openpyxl.load_workbook(file)
+    book["areas"]["C1"] = None
+    book["areas"]["A2"] = "SH\nC"
+    book.save(file)
+    with pytest.raises(DocumentError, match=r"sheet areas row 4 column outlet: outlet 'SHX'"):
+        texts_of(file).read(read_network)
 
 
 def test_what_is_no_workbook_is_refused(tmp_path: Path) -> None:
     file = tmp_path / "network.xlsx"
     file.write_bytes(b"no zip")
     with pytest.raises(DocumentError, match="is no Excel workbook"):
-        files_of(file)
+        texts_of(file)
 
 
 def test_what_has_no_exact_text_is_refused_with_its_place(tmp_path: Path) -> None:
@@ -68,7 +77,7 @@ def test_what_has_no_exact_text_is_refused_with_its_place(tmp_path: Path) -> Non
     file = tmp_path / "NETWORK.XLSX"
     book.save(file)
     with pytest.raises(DocumentError, match=r"sheet materials row 2 column C: is a formula"):
-        files_of(file)
+        texts_of(file)
     book.active["C2"] = 2
     book.save(file)
-    assert files_of(file) == {"materials.csv": "item,name,price\nM1,袋,2\nM2,箱,0.3\n"}
+    assert texts_of(file).files == {"materials.csv": "item,name,price\nM1,袋,2\nM2,箱,0.3\n"}

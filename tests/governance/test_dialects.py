@@ -56,10 +56,10 @@ def test_dialects_that_are_refused(old: str, new: str, said: str) -> None:
 @pytest.mark.parametrize(
     ("row", "said"),
     [
-        ("pda,揽投,11,揽投\n", "'11' is none of 10, 20, 30, 40, 50"),
-        ("pda,收件,20,收件\n", "pda 收件 stands twice"),
+        ("pda,揽投,11,揽投\n", "column operation: operation '11' is none of 10, 20, 30, 40, 50"),
+        ("pda,收件,20,收件\n", "column code: code 收件 of pda stands twice"),
     ],
 )
 def test_operations_that_are_refused(row: str, said: str) -> None:
-    with pytest.raises(ValueError, match=f"row {len(CSV.splitlines()) + 1}: {said}"):
+    with pytest.raises(ValueError, match=f"row {len(CSV.splitlines()) + 1} {said}"):
         read_dialects(TOML, CSV + row)

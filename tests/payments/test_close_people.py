@@ -276,7 +276,7 @@ def sent_to(books: Written) -> type:
 
 
 def test_the_command_line(closed: Written, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(closes, "Records", sent_to(closed))
+    monkeypatch.setattr(closes, "sending", sent_to(closed))
     address: str = vars(closed.client)["url"]
 
     def run(*words: str) -> tuple[int, str]:

@@ -377,7 +377,7 @@ def test_what_nothing_else_answers_is_accepted(store: Written) -> None:
 
 
 def test_the_command_line(store: Written, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(people, "Records", sent_to(store))
+    monkeypatch.setattr(people, "sending", sent_to(store))
     store.take(due("FR-1071", "60.00"), paid("A71", "60.00", "FR-1071")).until(NOON + 22 * DAY)
     store.take(
         *parts(date(2025, 11, 11), BillLine("payment", "A71", "", "", 620_000, 0, NOON), statement="2")

@@ -100,3 +100,11 @@ def test_what_it_looks_at_and_compares_with() -> None:
     assert one.names == ["channel", "product", "weight_g"]
     assert one.texts == ["it\\'s", "A", ""]
     assert pickle.loads(pickle.dumps(one)) == one
+
+
+def test_whole_texts_that_it_compares_facts_with() -> None:
+    one = Condition(
+        """'A' != product && channel in ['x', "y"] || 'up' in services || origin.startsWith('3')"""
+    )
+    assert one.compared == [("product", "A"), ("channel", "x"), ("channel", "y"), ("services", "up")]
+    assert Condition("product in [] || pieces == 3").compared == []

@@ -39,12 +39,11 @@ def tariffs() -> Tariffs:
 
 
 def test_it_is_large_enough() -> None:
-    """For a network of hundreds of outlets, with prices of every kind, and for every fee that has a price at all; what
-    provinces' shares are each network agrees itself."""
+    """For a network of hundreds of outlets, with prices of every kind, and for every fee that has a price at all."""
     (book,) = tariffs().books
     assert len(tariffs().context.network.outlets) >= 300
     assert sum(row.table.kind != "zones" for row in book.rows) >= 5_000
-    priced = {fee for fee, of in FEES.prices.items() if not of}
+    priced = {*FEES.prices}
     assert {table.fee for table in book.tables if table.kind == "base"} == priced - WITH_AMOUNTS - IN_STORES
     assert {table.kind for table in book.tables} == {"base", "surcharge", "discount", "bounds", "zones"}
 
@@ -72,6 +71,25 @@ def test_every_line_has_a_price() -> None:
                     quote = tariffs().rate(fee, DAY, facts)
                     assert quote is not None, (fee, facts)
                     assert quote.amount > 0
+
+
+@pytest.mark.parametrize(
+    ("province", "product", "share"),
+    [
+        ("510000", "STD", "0.30"),
+        ("510000", "EXP", "0.20"),
+        ("650000", "EXP", "0.60"),
+        ("310000", "STD", None),
+    ],
+)
+def test_what_a_province_gets_of_a_transit_fee_of_ten_yuan(
+    province: str, product: str, share: str | None
+) -> None:
+    """Some have agreed on a share, the others get none."""
+    origin = next(site.code for site in WORLD.outlets if site.province == province)
+    facts = Trial(origin=origin, destination=WORLD.outlets[0].code, product=product, weight_g=1_000)
+    quote = tariffs().rate("province_share", DAY, facts, 10 * YUAN)
+    assert (quote.amount if quote is not None else None) == (parse_yuan(share) if share else None)
 
 
 @pytest.mark.parametrize("case", cases("hub_fees.csv"))

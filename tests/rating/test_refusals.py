@@ -256,6 +256,31 @@ def test_the_books_own_settings(old: str, new: str, row: int, column: str, rule:
     assert places(problems_of(lambda: read_book(broken, NETWORK)))[0] == (FILE, row, column, rule)
 
 
+def test_words_that_a_book_does_not_list() -> None:
+    """In a column and in a condition, where they stand, with the nearest; other factors' words are free."""
+    listed = '[words]\nchannel = "taobao|douyin"\nservice = "upstairs"\n'
+    name, _, rest = book_toml(
+        {**TRANSIT, "shape": '"flat"', "weight": "", "continued_unit_kg": ""}
+    ).partition("\n")
+    prices = "channel,customer,condition,price\ntaobao,C1,,1\ntaobo,C2,,2\n,,'upstair' in services,3\n,,,4\n"
+    problems = problems_of(
+        lambda: read_book({FILE: f"{name}\n{listed}{rest}", "prices.csv": prices}, NETWORK)
+    )
+    assert places(problems) == [
+        ("prices.csv", 3, "channel", "unknown_word"),
+        ("prices.csv", 4, "condition", "unknown_word"),
+    ]
+    assert [one.message.rpartition("; ")[2] for one in problems] == [
+        "the nearest is taobao",
+        "the nearest is upstairs",
+    ]
+    wrong = f'{name}\n[words]\nchanel = "taobao"\nservice = 3\n{rest}'
+    assert places(problems_of(lambda: read_book({FILE: wrong, "prices.csv": prices}, NETWORK))) == [
+        (FILE, 4, "service", "wrong_setting"),
+        (FILE, 3, "chanel", "unknown_setting"),
+    ]
+
+
 def test_sections_that_are_missing_or_of_another_kind() -> None:
     """A book needs at least one table; a weight policy that it has needs at least one class."""
     assert places(problems_of(lambda: read_book({FILE: 'name = "x"'}, NETWORK))) == [

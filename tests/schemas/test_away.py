@@ -96,9 +96,5 @@ def test_a_command_says_that_kafka_is_away_and_ends_with_a_sentence(tmp_path: Pa
     command = [sys.executable, "-m", "deploy.cli", "ask", "440100-014", "top_up", "amount=1"]
     command += ["--time", "2025-11-11", "--url", "http://127.0.0.1:9"]
     ran = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, cwd=ROOT)
-    first, *rest, last = ran.stderr.splitlines()
     assert ran.returncode == 2
-    assert first == "Kafka is away at 127.0.0.1:9: retrying (Connection refused)"
-    assert set(rest) <= {first}
-    assert len(rest) < 3
-    assert last.startswith("Kafka is away: 127.0.0.1:9 has no answers: ")
+    assert ran.stderr == "Kafka is away: 127.0.0.1:9 takes no connection\n"

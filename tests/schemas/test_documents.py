@@ -75,6 +75,10 @@ def test_what_is_right_is_read() -> None:
             ["row 1 column car: car is not a list of at least 1 sections: [[car]] [wrong_setting]"],
         ),
         (
+            '[[car]]\nname = "a"\n[[car.spare]]\nsize = 10\n[[car.spare]]\nsize = 11\n',
+            ["row 3 column spare: [car.spare] is not a section [wrong_setting]"],
+        ),
+        (
             '[[car]]\nname = 1\n\n[[ car . wheel ]] # front\n[[car.wheel]]\nsize = 9\n[[car]]\nname = "b"\n'
             "[[car.wheel]]\nsize = true\nspokes = [1]\n",
             [

@@ -243,7 +243,7 @@ def test_the_default_book_prices_all_that_happens(world: World, network: Network
     amounts = charged(played(world, records_of(cues, network), 1))
     happens = ("picked_up", "hub_passed", "bagged", "weighed", "signed", "claimed")
     assert {fee for _, fee in amounts} == {
-        fee for due in FEES.dues if due.trigger in happens for fee in due.fees
+        fee for due in FEES.dues if due.trigger in happens or due.share_of for fee in due.fees
     }
     for outcome in outcomes:
         standing = [one for one in outcome.claims if not one.withdrawn]

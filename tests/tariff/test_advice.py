@@ -5,15 +5,20 @@ from datetime import date
 import msgspec
 import pytest
 
+from flows.governance.network import read_network
 from flows.rating.advice import advice
 from flows.rating.book import Book, read_book
 from flows.rating.settings import FILE
 from schemas.problems import Problem
 from schemas.times import day_of
-from tests.rating.material import NETWORK, book_toml, scenarios
+from tests.rating.material import HERE, NETWORK, book_toml, files_in, scenarios
 
 DAY = day_of(date(2025, 6, 18))
 FLAT = {"fee": '"transit"', "file": '"prices.csv"', "shape": '"flat"', "effective_from": "2025-01-01"}
+PARTIES = """party,kind,name,parent,legal_entity,settlement_account,customer_level,from,to
+C1000,customer,客户一,,,,,,
+C2000,customer,客户二,,,,,,
+"""
 
 
 def remarks(book: Book, day: int = DAY) -> list[Problem]:
@@ -39,11 +44,39 @@ def test_scenario(case: dict[str, str]) -> None:
 
 
 def test_a_name_of_several_places_has_all_their_codes() -> None:
-    """上海市 is a province and a city."""
-    prices = "condition,price\norigin_province == '上海市',1\n,9\n"
-    found = remarks(read_book({FILE: book_toml(FLAT), "prices.csv": prices}, NETWORK))
-    (message,) = [one.message for one in found if one.rule == "never_given"]
-    assert message.endswith("上海市 is 310000 or 310100")
+    """上海市 is a province and a city, where the condition does not say which; else the one that is meant."""
+    for text, code in (
+        ("origin_province.startsWith('上海市')", "310000 or 310100"),
+        ("destination_city == '上海市'", "310100"),
+    ):
+        prices = f"condition,price\n{text},1\n,9\n"
+        found = remarks(read_book({FILE: book_toml(FLAT), "prices.csv": prices}, NETWORK))
+        (message,) = [one.message for one in found if one.rule == "never_given"]
+        assert message.endswith(f"上海市 is {code}")
+
+
+def test_a_misspelt_word_is_told_with_the_nearest() -> None:
+    """Of a closed set from all that is known, of an open one from what other rows name, by the place of the word."""
+    prices = "customer,channel,condition,price\n,taobao,,1\n,taobao,product == 'standard',2\n"
+    prices += ",taobo,,3\nC10000,,,4\n,,origin_province == '浙江者',5\n"
+    files = {**files_in(HERE / "network"), "parties.csv": PARTIES}
+    book = read_book({FILE: book_toml(FLAT), "prices.csv": prices}, NETWORK)
+    found = {(one.row, one.column): one.message for one in advice(book, read_network(files), DAY)}
+    assert "the nearest is C1000" in found.pop((5, "customer"))
+    assert "the nearest is 浙江省 (330000)" in found.pop((6, "condition"))
+    assert "nothing else names the channel taobo; the nearest is taobao" in found.pop((4, "channel"))
+    assert not found
+    (other,) = (one for one in remarks(book) if one.column == "customer")
+    assert other.rule == "named_once"
+    beside = msgspec.structs.replace(book, name="另一本")
+    assert "named_once" not in {one.rule for one in advice(book, NETWORK, DAY, [beside])}
+
+
+def test_words_that_a_book_lists_need_no_other_row() -> None:
+    """And those that it does not list are refused (`tests/rating/test_refusals.py`)."""
+    toml = '[words]\nchannel = "taobao | douyin"\n' + book_toml(FLAT).partition("\n")[2]
+    book = read_book({FILE: f'name = "x"\n{toml}', "prices.csv": "channel,price\ntaobao,1\n,9\n"}, NETWORK)
+    assert remarks(book) == []
 
 
 def test_a_discount_of_all_is_none_of_more_than_all() -> None:

@@ -88,10 +88,14 @@ def copy(tmp_path: Path, **changed: str) -> str:
 def test_check_says_what_is_wrong_and_where(run: Run, tmp_path: Path) -> None:
     assert run("check", BOOK_DIRECTORY, *OFFLINE, "--date", "2025-06-18") == 0
     assert NAME in run.out
-    assert "line_without_price" in run.out
-    assert "--all shows them" in run.out
+    each = run.out.splitlines()
     assert run("check", BOOK_DIRECTORY, *OFFLINE, "--date", "2025-06-18", "--all") == 0
     assert "--all" not in run.out
+    lines = [line for line in run.out.splitlines() if "line_without_price" in line]
+    (one,) = (line for line in each if "line_without_price" in line)
+    assert f"{len(lines)} of this kind, the first: " in one
+    assert lines[0].partition(": base")[0].rpartition(": ")[2] in one
+    assert "--all shows all" in one
     wrong = copy(tmp_path, delivery="destination_city,price\n西按市,1.20\n")
     assert run("check", wrong, *OFFLINE) == 1
     assert "delivery.csv row 2 column destination_city" in run.err

@@ -43,6 +43,8 @@ def test_settings_and_tables() -> None:
     )
     renamed = changes(toml=toml.replace('"测试价格手册"', '"另一本"'))
     assert renamed == ["~ name: 测试价格手册 → 另一本"]
+    words = changes(toml=toml.replace("[weight]", '[words]\nchannel = "taobao|douyin"\n[weight]', 1))
+    assert words == ["+ words channel: taobao|douyin"]
     lines = ["[[table]]", 'fee = "waybill"', 'kind = "surcharge"', 'name = "春节"', 'file = "s.csv"']
     more = "\n".join([toml, *lines, 'shape = "flat"', "effective_from = 2025-01-01", ""])
     assert [line[:1] for line in changes(toml=more, s="price\n1\n")] == ["+", "+"]

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from openpyxl import Workbook, load_workbook
 
+from flows.rating.advice import advice
 from flows.rating.book import read_book
 from flows.rating.excel import Cell, cell_of, excel_value, text_of
 from flows.rating.settings import FILE
@@ -50,7 +51,7 @@ def problems(raw: bytes) -> list[Problem]:
         return error.problems
     with pytest.raises(DocumentError) as refusal:
         read_book(found.plain, NETWORK)
-    return [found.located(problem) for problem in refusal.value.problems]
+    return [found.places.located(problem) for problem in refusal.value.problems]
 
 
 def test_there_and_back_is_the_same_to_the_byte() -> None:
@@ -253,3 +254,42 @@ def test_a_workbook_made_by_hand() -> None:
     target = io.BytesIO()
     book.save(target)
     assert read_book(imported(target.getvalue()).files, NETWORK).rows[0].values == (11_000,)
+
+
+def test_rows_that_a_message_speaks_of_are_those_of_their_sheets() -> None:
+    """A tie, a row that never wins, a policy that another one contradicts: each names a row of a sheet, and no CSV."""
+    table = {**TRANSIT, "shape": '"flat"', "weight": "", "continued_unit_kg": ""}
+    prices = 'customer,price\n"C\n1",1\nC2,2\n'
+    tied = {FILE: book_toml(table, {**table, "file": '"more.csv"'}), "prices.csv": prices, "more.csv": prices}
+    (first, second) = problems(exported(tied))
+    assert [(one.file, one.row) for one in (first, second)] == [
+        ("手册.xlsx sheet more", 2),
+        ("手册.xlsx sheet more", 3),
+    ]
+    assert first.message.startswith("sheet prices row 2 has a price for the same parcels")
+    assert second.message.startswith("sheet prices row 3 has a price for the same parcels")
+
+    beaten = book_toml(table, {**table, "file": '"more.csv"', "priority": "5"})
+    found = imported(exported({**tied, FILE: beaten}))
+    remarks = [found.places.located(one) for one in advice(read_book(found.plain, NETWORK), NETWORK, 20_000)]
+    never = [one for one in remarks if one.rule == "always_beaten"]
+    assert [(one.file, one.row) for one in never] == [
+        ("手册.xlsx sheet prices", 2),
+        ("手册.xlsx sheet prices", 3),
+    ]
+    assert "this row never wins: sheet more row 3 win" in never[1].message
+
+    policies = """
+[[weight.policy]]
+product = "standard"
+difference_g = 1
+[[weight.policy]]
+origin_province = "上海"
+difference_g = 2
+"""
+    toml = book_toml(table).replace("[[table]]", f"{policies}[[table]]", 1)
+    (undecided,) = problems(exported({FILE: toml, "prices.csv": "price\n1\n"}))
+    assert undecided.file == "手册.xlsx sheet book"
+    sheet = load_workbook(io.BytesIO(exported({FILE: toml, "prices.csv": "price\n1\n"})))["book"]
+    assert sheet.cell(undecided.row - 1, 1).value == "standard"
+    assert f"the policy of sheet book row {undecided.row - 1} alike" in undecided.message
