@@ -236,8 +236,8 @@ VIEWS = {
         FROM due_now WHERE direction = 'in' AND kind NOT IN ('topup') GROUP BY of_group, currency""",
     "channel_day": """
         SELECT toDate(paid_at, 'Asia/Shanghai') AS business_date, of_group, channel, merchant, kind, direction,
-               currency, count() AS payments, sum(amount) AS amount, sum(fee) AS fees, sum(matched) AS matched,
-               countIf(unmatched = 0) AS fully_matched
+               currency, countIf(payment_now.amount != 0) AS payments, sum(amount) AS amount, sum(fee) AS fees,
+               sum(matched) AS matched, countIf(unmatched = 0 AND payment_now.amount != 0) AS fully_matched
         FROM payment_now WHERE state = 'success'
         GROUP BY business_date, of_group, channel, merchant, kind, direction, currency""",
     "close_now": """
@@ -268,7 +268,8 @@ VIEWS = {
             ) AS p
             JOIN (
                 SELECT payment, 'booked' AS side, argMax(payment.amount, (seq, line)) AS units
-                FROM payment GROUP BY payment HAVING argMax(toString(state), (seq, line)) = 'success'
+                FROM payment GROUP BY payment
+                HAVING argMax(toString(state), (seq, line)) = 'success' AND units != 0
                 UNION ALL
                 SELECT payment, 'told' AS side, argMin(notification.amount, event_time) AS units
                 FROM notification WHERE state = 'success' GROUP BY payment

@@ -61,7 +61,7 @@ from flows.reconciliation.record import (
     payment_key,
 )
 from flows.reconciliation.rules import DECIDED, MatchingRules
-from flows.reconciliation.threeway import COMPARED, SURPLUS
+from flows.reconciliation.threeway import ALONE, COMPARED, SURPLUS
 from schemas.identity import content_id
 from schemas.money import yuan
 from schemas.payments import InvoiceRequested, OrderStatus, Payment, exception_id
@@ -197,8 +197,8 @@ class Judge:
         """What is wrong with a day's bill; moments at which it wants to be looked at again."""
         return self._ask(record, record.subject, links, {one.kind: one for one in should})
 
-    def keep_answers(self, record: DayRecord, links: Links) -> None:
-        """What people decided about a day's exceptions is kept as long as the day."""
+    def keep_answers(self, record: DayRecord | PaymentRecord, links: Links) -> None:
+        """What people decided about its exceptions alone is kept as long as it is."""
         for one in _answers(record.exceptions(links.group), links):
             self.mark(one)
             one.finished, one.at = record.finished, max(one.at, record.at)
@@ -230,17 +230,25 @@ class Judge:
             return
         self._agree_all(record, payment, wanted, dues)
 
-    def retire(self, record: PaymentRecord, payment: Payment, links: Links) -> None:
-        """A payment is no money any more: what stands of it is taken back, and nobody is asked about it."""
-        if any(booked.stands for booked in record.booked):
+    def judge_none(self, record: PaymentRecord, payment: Payment, links: Links) -> list[tuple[int, str]]:
+        """A payment that moves no money (any more): what stands of it is taken back, and nobody is asked about it, but
+        for a fee of a trade that nobody knows, which stands once it is accepted. Moments at which it wants to be looked
+        at again."""
+        should = {one.kind: one for one in self.compare(record) if one.kind == ALONE}
+        timers = self._ask(record, payment.key, links, should) if should or record.open else []
+        now = cast("Payment", current(record))
+        if now != payment:
+            self.output.stated.append(Stated(now, links.party_of(now.payer), self.cause))
+        fee = _fee(now) if now.state == "success" else None
+        if fee is not None or any(booked.stands for booked in record.booked):
             found = {name: links.known(due_key(links.group, name)) for name in record.documents}
             dues = {name: due for name, due in found.items() if isinstance(due, DueRecord)}
-            self._agree_all(record, payment, {}, dues)
-        if record.open:
-            self._ask(record, payment.key, links, {})
-        if record.again:
+            self._agree_all(record, now, {FEE: fee} if fee is not None else {}, dues)
+        if record.again or record.finished == bool(record.asked):
             self.mark(record)
-            record.again = 0
+            record.again, record.finished = 0, not record.asked
+        self.keep_answers(record, links)
+        return timers
 
     def _agree_all(
         self,

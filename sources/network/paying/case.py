@@ -42,7 +42,9 @@ Spoiled = Literal["", "forged", "altered", "unknown_key", "stranger", "stale", "
 """What is wrong with a notification."""
 IMITATED: tuple[Spoiled, ...] = ("forged", "altered", "stranger")
 """Of those: nobody paid us anything."""
-Billed = Literal["", "short", "bill_amount", "bill_fee", "bill_currency", "bill_duplicate", "bill_status"]
+Billed = Literal[
+    "", "short", "bill_amount", "bill_fee", "bill_currency", "bill_duplicate", "bill_status", "fee_alone"
+]
 """What is wrong with a movement in its bill, in the words of `schemas.reasons.EXCEPTION`."""
 BILLED_WRONG: tuple[Billed, ...] = ("short", "bill_amount", "bill_duplicate")
 IN_TABLES = (BANK, OTHER)
@@ -305,6 +307,11 @@ class Case:
     def tell_again(self, payment: Payment, **otherwise: Any) -> None:
         """The channel tells a movement again, with other words."""
         self._told.append(Told(payment.time + HOUR, self._next(), replace(payment, **otherwise)))
+
+    def charge(self, channel: str, amount: int) -> None:
+        """The channel takes a fee under a number that is no trade's; its bill alone tells."""
+        made = self._paid(channel, self.at, 0, direction="out", text="账户手续费", fee_e4=amount * FEN)
+        self._happened(made, False, {}, True, "", "fee_alone")
 
     def refund(
         self,

@@ -409,6 +409,11 @@ def _spoiled(how: Spoiled) -> "Story":
     return story
 
 
+def bank_charge(case: Case) -> None:
+    """The bank takes a fee that belongs to no trade."""
+    case.charge(BANK, case.r.choice((100, 500, 1_000)))
+
+
 Story = Callable[[Case], None]
 
 SPOILED: tuple[Spoiled, ...] = ("forged", "altered", "unknown_key", "stranger", "stale", "truncated")
@@ -461,5 +466,6 @@ STORIES: dict[str, Shared] = {
     "foreign": Shared("外币支付", 0.5, foreign),
     "top_up": Shared("网点充值", 3, top_up),
     "invoice": Shared("支付承运商发票", 3, invoice),
+    "bank_charge": Shared("账户手续费", 0.5, bank_charge),
     **{how: Shared("无效通知", 1.0, _spoiled(how)) for how in SPOILED},
 }
