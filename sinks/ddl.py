@@ -114,7 +114,8 @@ VIEWS = {
                if(d.due_day = toDate(0), toDate(d.told_at, 'Asia/Shanghai'), d.due_day) AS due_day,
                multiIf(d.newest = 'cancelled', 'cancelled', s.status = '', 'open', s.status) AS status,
                s.paid AS paid, s.refunded AS refunded, s.overpaid AS overpaid,
-               if(status IN ('open', 'part_paid'), if(s.status = '', d.amount, s.due) - s.paid, toDecimal64(0, 4))
+               if(status IN ('open', 'part_paid', 'part_refunded'),
+                  greatest(if(s.status = '', d.amount, s.due) - s.paid, toDecimal64(0, 4)), toDecimal64(0, 4))
                    AS remains
         FROM (
             SELECT `group` AS of, document, argMaxIf(toString(kind), (event_time, event_id), status = 'told') AS kind,

@@ -108,6 +108,25 @@ class Wanted(NamedTuple):
     evidence: str = ""
 
 
+class Moved(NamedTuple):
+    """What payments did to a due."""
+
+    paid: int = 0
+    refunded: int = 0
+    charged_back: int = 0
+    """What a channel took back: as if it had not been paid."""
+
+    @property
+    def kept(self) -> int:
+        """What was paid and no channel took back; refunded or not."""
+        return max(self.paid - self.charged_back, 0)
+
+    @property
+    def back(self) -> int:
+        """What went back, whoever wanted it."""
+        return self.refunded + self.charged_back
+
+
 class Known(NamedTuple):
     """A payment that moved money, with its record."""
 
@@ -345,8 +364,7 @@ class Judge:
         assert due is not None
         wanted = 0
         if due.account and not due.cancelled:
-            paid, _ = _moved(due, matches, known)
-            wanted = max(_asked_for(record, due, given_up) - paid, 0)
+            wanted = max(_asked_for(record, due, given_up) - _moved(due, matches, known).kept, 0)
         asked = record.deduction
         if asked is not None and (asked.party, asked.amount) != (due.party, wanted):
             self.mark(record)
@@ -539,15 +557,15 @@ class Judge:
         """Say a due's status if it is another one. `over`: by what it is of, money beyond what the due asks for."""
         due = record.due
         assert due is not None
-        paid, refunded = _moved(due, matches, known)
+        moved = _moved(due, matches, known)
         payments = sorted({match.payment for match in matches})
         if (taken := record.deduction) is not None and taken.booked:
-            paid += taken.amount
+            moved = moved._replace(paid=moved.paid + taken.amount)
             payments = sorted((*payments, payment_of(record, taken).key))
         asked = _asked_for(record, due, given_up)
         beyond = sum(over.values())
-        status = _status(due.cancelled, asked, paid, refunded, beyond)
-        said = (status, asked, paid, refunded, tuple(payments))
+        status = _status(due.cancelled, asked, moved, beyond)
+        said = (status, asked, moved.kept, moved.refunded, tuple(payments))
         if record.status != said or record.over != beyond:
             self.mark(record)
             first = record.serial == 0 and status == "open"
@@ -704,15 +722,18 @@ def _is_settled(record: Record, left: Container[str]) -> bool:
     return True
 
 
-def _moved(due: Due, matches: Iterable[Match], known: Mapping[str, Known]) -> tuple[int, int]:
+def _moved(due: Due, matches: Iterable[Match], known: Mapping[str, Known]) -> Moved:
     """What payments paid of a due, and what went back."""
-    paid = refunded = 0
+    paid = refunded = charged_back = 0
     for match in matches:
-        if known[match.payment].payment.direction == due.direction:
+        payment = known[match.payment].payment
+        if payment.direction == due.direction:
             paid += match.amount
+        elif payment.kind == "chargeback":
+            charged_back += match.amount
         else:
             refunded += match.amount
-    return paid, refunded
+    return Moved(paid, refunded, charged_back)
 
 
 def _asked_for(record: DueRecord, due: Due, given_up: int) -> int:
@@ -736,16 +757,15 @@ def _beyond(
         record = of[name]
         due = record.due
         assert due is not None
-        paid, refunded = _moved(due, matches.get(name, ()), known)
+        moved = _moved(due, matches.get(name, ()), known)
         asked = 0 if due.cancelled else _asked_for(record, due, given_up.get(name, 0))
         deducted = taken.amount if (taken := record.deduction) is not None and taken.booked else 0
-        if (back := refunded - paid - deducted) > 0:
-            evidence = (
-                f"people matched {yuan(refunded)} that went back, {yuan(paid + deducted)} of it was paid"
-            )
-            yield Open("refund_over", name, back, evidence)
-        if (over := paid - refunded - asked) > 0:
-            evidence = f"people matched {yuan(paid - refunded)} with it, it asks for {yuan(asked)}"
+        paid, back = moved.paid + deducted, moved.back
+        if back > paid:
+            evidence = f"people matched {yuan(back)} that went back, {yuan(paid)} of it was paid"
+            yield Open("refund_over", name, back - paid, evidence)
+        if (over := moved.paid - back - asked) > 0:
+            evidence = f"people matched {yuan(moved.paid - back)} with it, it asks for {yuan(asked)}"
             yield Open("amount_over", name, over, evidence)
 
 
@@ -781,13 +801,13 @@ def _status_of(told: Told, before: Told | None) -> str:
     return "opened" if before is None or before.until or before.accepted else "changed"
 
 
-def _status(cancelled: bool, asked: int, paid: int, refunded: int, over: int) -> str:
+def _status(cancelled: bool, asked: int, moved: Moved, over: int) -> str:
     if cancelled:
         return "cancelled"
-    if refunded and refunded >= paid:
+    if moved.refunded and moved.refunded >= moved.paid:
         return "refunded"
-    if paid - refunded >= asked:
+    if moved.kept - moved.refunded >= asked:
         return "over_paid" if over else "paid"
-    if refunded:
+    if moved.refunded:
         return "part_refunded"
-    return "part_paid" if paid else "open"
+    return "part_paid" if moved.kept else "open"
