@@ -66,6 +66,18 @@ class Columns(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     """Balance after the row: each row's must follow from the one before it."""
 
 
+class Totals(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How the row of totals at a table's end (合计) is known. What it says in the columns of amounts and fees is the
+    sum of all rows above it, also of those that are skipped or failed; nothing may stand below it."""
+
+    column: str
+    """Name of the column in which it is known; best one that customers do not write."""
+    value: str
+    """What stands there: `合计`, or with `*` and `?` a pattern."""
+    count: str = ""
+    """Name of the column in which it tells how many rows there are, as `3` or `共3笔`; empty: it does not."""
+
+
 class Source(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One sort of bill of one merchant, as `bills.toml` says."""
 
@@ -90,6 +102,8 @@ class Source(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     its own is a `payment`, which leaves us."""
     states: dict[str, str] = {}
     columns: Columns | None = None
+    totals: Totals | None = None
+    """Of a table; left out: its rows end with the file."""
     skip_rows: int = 0
     """Rows of a table before its header."""
     time_format: str = "%Y-%m-%d %H:%M:%S"
