@@ -149,12 +149,22 @@ class Asked(msgspec.Struct):
     source: Source
     hiding: Hiding
     day: date | None = None
+    """Whoever asks for the bill says that it has to be of this day."""
+    called: date | None = None
+    """The day in the file's name, which may be that on which it was exported: it counts where the bill tells none."""
     statement: str = ""
     """Which of the account's statements it is; of several in a file the first."""
 
     def is_statement(self, number: str) -> None:
         """The bill says which statement it is."""
         self.statement = self.statement or self.hiding.scrub(number_of(number))
+
+    def needs_day(self) -> date:
+        """Its day, of a bill that tells none. Raises BillError where nobody says it."""
+        self.day = self.day or self.called
+        if self.day is None:
+            raise BillError("bill_of_another", "does not say its day: the file's name or `--day` must")
+        return self.day
 
     def is_of(self, day: date, where: str) -> None:
         """The bill says which day it is of. Raises BillError when that is not the day that it should be."""
