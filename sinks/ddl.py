@@ -319,7 +319,8 @@ VIEWS = {
             FROM (
                 SELECT business_date, if(account = '2601', '', toString(account)) AS ledger,
                        if(account = '2601', toString(waybill),
-                          if(account = '1801', '', concat(counterparty, '/payment/'))) AS key,
+                          multiIf(account = '1801', '', account = '1817', concat('transit/', counterparty, '/payment/'),
+                                  concat(counterparty, '/payment/'))) AS key,
                        extract(key, '^[^/]+') AS channel,
                        extract(key, '^[^/]+/(.+?)/(?:payment|refund|chargeback|transfer)/') AS merchant,
                        'CNY' AS currency,

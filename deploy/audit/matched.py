@@ -13,6 +13,7 @@ from deploy.audit.closed import Closes, check_closed
 from deploy.audit.decided import Decided, Voucher
 from deploy.audit.deductions import CHANNEL, Deductions, Money, One, Owed
 from deploy.audit.names import content_name, name_of
+from deploy.audit.payouts import TRANSIT, Payouts
 from deploy.audit.postings import words
 from deploy.audit.receipts import (
     CLEARING,
@@ -154,6 +155,9 @@ class Matched:
         self.asked = Asked(store, self._bounds, data_time or 0)
         self.decided = Decided(store, self._bounds)
         self._closes = Closes(store)
+        self.payouts = Payouts(
+            store, self.asked, self.decided, max((one.patience for one in self._bounds), default=0)
+        )
         self.deductions = Deductions(store, self._bounds, live=live, settled=settled)
         self.receipts = Findings("receipts_posted", "每笔成功支付及其手续费按渠道逐行入账，不多不少")
         self.dues = Findings("dues_posted", "每张应收应付按最新内容逐行入账，不多不少")
@@ -208,6 +212,7 @@ class Matched:
         yield self.asked.check()
         yield self.decided.check()
         yield from self.deductions.checks()
+        yield self.payouts.check()
         yield self.numbers.check("payments")
         yield self.names.check("names")
         yield self.evidence.check("notifications")
@@ -230,6 +235,7 @@ class Matched:
         vouchers: dict[str, list[Voucher]] = defaultdict(list)
         for voucher in self._standing(mine, span):
             vouchers[voucher.payment].append(voucher)
+            self.payouts.see(voucher)
         journal = self._entries(RECEIPTS, mine.replace("payment", "waybill", 1), span)
         for key, one in paid.items():
             self._payment(key, one, rows[key], vouchers.get(key, ()), journal)
@@ -307,7 +313,8 @@ class Matched:
         mine = shard_of("document")
         vouchers: dict[tuple[str, str], list[Voucher]] = defaultdict(list)
         for one in self._standing(mine, span):
-            vouchers[one.group, one.document].append(one)
+            if one.posting not in TRANSIT:
+                vouchers[one.group, one.document].append(one)
         sql = _PAYMENTS.format(where=f"payment IN (SELECT payment FROM $payment_match WHERE {mine})")
         paid = {row["payment"]: Paid(*row["newest"]) for row in self._store.rows(sql, **span)}
         statuses = {

@@ -38,6 +38,8 @@ from flows.reconciliation.model import (
 from flows.reconciliation.outcome import outcome
 from flows.reconciliation.output import Asked, Entry, Exceptional, Output, Stated
 from flows.reconciliation.posting import (
+    PAYOUT_ARRIVED,
+    PAYOUT_SENT,
     rule_of_difference,
     rule_of_due,
     rule_of_match,
@@ -166,6 +168,7 @@ class Judge:
         for match in found.matches:
             matches[match.payment].append(match)
             of_due[match.document].append(match)
+        transit = _transit(found, known)
         different: dict[str, list[Difference]] = defaultdict(list)
         given_up: Counter[str] = Counter()
         for other in found.differences:
@@ -175,7 +178,8 @@ class Judge:
             if one.record.pooled != (key in found.pooled):
                 self.mark(one.record)
             links.pool(one.record, key in found.pooled)
-            self._book_payment(one, matches.get(key, ()), different.get(key, ()), of, decided)
+            moving = transit.get(key, {})
+            self._book_payment(one, matches.get(key, ()), different.get(key, ()), moving, of, decided)
         for name, record in of.items():
             if record.settled != (name in found.settled):
                 self.mark(record)
@@ -202,8 +206,9 @@ class Judge:
     def _look_again(self, known: Iterable[Known], found: Outcome) -> list[tuple[int, str]]:
         """Payments that are not used up remember when they want to be looked at again, each for itself."""
         timers: list[tuple[int, str]] = []
+        open_ = found.left | found.on_the_way
         for record, payment in known:
-            waits = payment.key in found.left and all(told.kind in _BESIDE for told in record.open)
+            waits = payment.key in open_ and all(told.kind in _BESIDE for told in record.open)
             moment = found.again if waits else 0
             if record.again != moment:
                 self.mark(record)
@@ -229,11 +234,12 @@ class Judge:
         one: Known,
         matches: Iterable[Match],
         different: Iterable[Difference],
+        moving: Mapping[str, Wanted],
         dues: Mapping[str, DueRecord],
         decided: InForce,
     ) -> None:
         record, payment = one
-        wanted: dict[str, Wanted] = {}
+        wanted = dict(moving)
         ours = payment.currency == CURRENCY
         rule = rule_of_payment(payment.direction) if ours else ""
         wanted[RECEIPT] = Wanted(payment.amount_e4, rule, payment.account, payment.time, payment.currency)
@@ -617,7 +623,7 @@ class Judge:
                 self._leave([record], ())
             return
         records |= {one.record.key: one.record for one in known.values()}
-        left = {payment_key(key) for key in found.left}
+        left = {payment_key(key) for key in found.left | found.on_the_way}
         if len(records) == 2 and len(found.matches) == 1 and not decisions:
             self._leave([records[key] for key in sorted(records)], left)
             return
@@ -653,6 +659,18 @@ def _fee(payment: Payment) -> Wanted | None:
         return None
     rule = "channel_fee" if payment.currency == CURRENCY else ""
     return Wanted(payment.fee_e4, rule, payment.account, payment.time, payment.currency)
+
+
+def _transit(found: Outcome, known: Mapping[str, Known]) -> dict[str, dict[str, Wanted]]:
+    """What should be booked of payouts that were sent, and of credits of them: by payment and voucher."""
+    wanted: dict[str, dict[str, Wanted]] = {}
+    for match in found.transit:
+        payout, payment = known[match.document].payment, known[match.payment].payment
+        rule = PAYOUT_SENT if match.payment == match.document else PAYOUT_ARRIVED
+        time = max(payout.time, payment.time)
+        one = Wanted(match.amount, rule, payout.account, time, payment.currency, match.rule, match.evidence)
+        wanted.setdefault(match.payment, {})[MATCH + match.document] = one
+    return wanted
 
 
 def _stands_as(booked: Booked, should: Wanted | None) -> bool:
@@ -696,6 +714,7 @@ def _clusters(
     pairs = [(match.payment, match.document) for match in found.matches]
     pairs += [(other.payment, other.document) for other in found.differences]
     pairs += [(key, original_of(one.payment)) for key, one in known.items()]
+    pairs += [(match.payment, match.document) for match in found.transit]
     pairs += [(open_.subject, name) for open_ in found.exceptions for name in open_.candidates]
     together = Clusters()
     for one, other in pairs:
@@ -717,7 +736,7 @@ def _is_settled(record: Record, left: Container[str]) -> bool:
             return not record.asked and record.status[0] in SETTLED
         case PaymentRecord():
             payment = current(record)
-            paid = payment is not None and payment.kind == "payment"
+            paid = payment is not None and payment.kind in ("payment", "transfer")
             return not record.asked and (record.key not in left or not paid)
     return True
 

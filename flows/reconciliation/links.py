@@ -6,7 +6,7 @@ still in an index.
 
 from collections.abc import Callable, Iterable, Sequence
 
-from flows.reconciliation.components import NUMBER, ORIGINAL, keys_of_due, keys_of_payment
+from flows.reconciliation.components import ALWAYS, NUMBER, keys_of_due, keys_of_payment
 from flows.reconciliation.decisions import moved_by, subjects_of
 from flows.reconciliation.facts import current, moved, paid_of
 from flows.reconciliation.model import Due, Paid
@@ -126,7 +126,7 @@ class Links:
         paid = self._read(record)
         change = self._payments.add if pooled else self._payments.drop
         for one in keys_of_payment(paid, self.rules) if paid is not None else ():
-            if not one.startswith((NUMBER, ORIGINAL)):
+            if not one.startswith(ALWAYS):
                 change(one, key)
         record.pooled = pooled
 

@@ -19,7 +19,7 @@ from typing import Literal
 import msgspec
 
 from schemas.money import FEN, YUAN, yuan
-from schemas.payments import BillLine, Payment
+from schemas.payments import BillLine, Kind, Payment
 from schemas.times import DAY, HOUR, SHANGHAI_OFFSET, date_of, iso
 from sources.network.bills import WRITERS, packed
 from sources.network.paying.case import BACK, Billed, billed_on
@@ -72,7 +72,7 @@ COLUMNS = {
     "currency": "币种",
     "kind": "类型",
 }
-WORDS = {"payment": "收付", **BACK}
+WORDS: dict[Kind, str] = {"payment": "收付", "transfer": "提现", **BACK}
 CHARGE = "手续费"
 """Of a row that is a fee and nothing else."""
 
