@@ -5,6 +5,7 @@ from decimal import Decimal
 import pytest
 from clickhouse_connect.driver.client import Client
 
+from dashboards.why import explained
 from deploy.audit.payments import check_payments
 from deploy.audit.store import Store
 from tests.audit.remembered import audited
@@ -42,6 +43,22 @@ def test_all_is_well(kept: Kept) -> None:
         "SELECT sum(balance) FROM cash_position WHERE account = '1817' AND channel = 'transit'"
     ).result_rows
     assert row == (Decimal(170),)
+
+
+@pytest.mark.parametrize(
+    ("payment", "line"),
+    [
+        ("transfer/P4", "已核销：30.00 核销 other/SHOP-7/transfer/P4，依据渠道提现（提现在途）"),
+        (
+            "payment/C4",
+            "已核销：30.00 核销 other/SHOP-7/transfer/P4，依据渠道提现（提现 other/SHOP-7/transfer/P4 已到账）",
+        ),
+        ("transfer/P1", "未结：100.00，提现未到账：提现 100.00，至 2025-11-14 银行仍未入账"),
+    ],
+)
+def test_people_are_told_why(kept: Kept, payment: str, line: str) -> None:
+    """What cleared it, or how long it has been missing."""
+    assert line in [one.zh for one in explained(kept.client, f"other/SHOP-7/{payment}")]
 
 
 @pytest.mark.parametrize(
