@@ -18,6 +18,7 @@ from flows.reconciliation.components import (
     ORIGINAL,
     PARTY,
     PAYER,
+    TRANSIT,
     keys_of_due,
     keys_of_payment,
 )
@@ -133,6 +134,7 @@ class Stored:
             PAYER: "payer = {value:String}",
             PARTY: "party = {value:String}",
             ORIGINAL: "original = {value:String}",
+            TRANSIT: "concat(toString(currency), ':', toString(reinterpretAsInt64(amount))) = {value:String}",
             AMOUNT: "toString(reinterpretAsInt64(amount)) = splitByChar(':', {value:String})[3]",
         }[key[:2]]
         found = self._read_payments(where, key[2:])

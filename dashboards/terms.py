@@ -96,6 +96,7 @@ RULES = Labels(
     refund=("退款", "refund"),
     chargeback=("拒付", "chargeback"),
     account=("虚拟账户扣款", "account"),
+    payout=("渠道提现", "payout"),
     written_off=("人工核减", "written off"),
 )
 """What stands in the place of a matching rule's name."""

@@ -339,6 +339,9 @@ class OrderStatus(Event, frozen=True, kw_only=True, tag="order_status"):
 
     Sent again after a crash with the same `id`. `time` is that of the newest fact it rests on. `serial` grows by
     one with each new status of the document. Amounts are in 0.0001 of the document's currency.
+
+    What a channel took back (chargeback) is owed again, as if it had not been paid: it is not in `paid_e4`, and the
+    document is `open` or `part_paid`. What we gave back is in both `paid_e4` and `refunded_e4`.
     """
 
     group: Group

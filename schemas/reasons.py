@@ -128,6 +128,8 @@ EXCEPTION = {
     "bill_currency": "账单币种不符",
     "bill_duplicate": "账单重复入账",
     "bill_fee": "手续费不符",
+    "fee_alone": "手续费无对应交易",
+    "payout_missing": "提现未到账",
     "cut_off": "日切差异",
     "bill_refused": "账单被拒绝",
     "bill_missing": "账单未到",

@@ -123,7 +123,8 @@ VIEWS = {
                if(d.due_day = toDate(0), toDate(d.told_at, 'Asia/Shanghai'), d.due_day) AS due_day,
                multiIf(d.newest = 'cancelled', 'cancelled', s.status = '', 'open', s.status) AS status,
                s.paid AS paid, s.refunded AS refunded, s.overpaid AS overpaid,
-               if(status IN ('open', 'part_paid'), if(s.status = '', d.amount, s.due) - s.paid, toDecimal64(0, 4))
+               if(status IN ('open', 'part_paid', 'part_refunded'),
+                  greatest(if(s.status = '', d.amount, s.due) - s.paid, toDecimal64(0, 4)), toDecimal64(0, 4))
                    AS remains
         FROM (
             SELECT `group` AS of, document, argMaxIf(toString(kind), (event_time, event_id), status = 'told') AS kind,
@@ -245,8 +246,8 @@ VIEWS = {
         FROM due_now WHERE direction = 'in' AND kind NOT IN ('topup') GROUP BY of_group, currency""",
     "channel_day": """
         SELECT toDate(paid_at, 'Asia/Shanghai') AS business_date, of_group, channel, merchant, kind, direction,
-               currency, count() AS payments, sum(amount) AS amount, sum(fee) AS fees, sum(matched) AS matched,
-               countIf(unmatched = 0) AS fully_matched
+               currency, countIf(payment_now.amount != 0) AS payments, sum(amount) AS amount, sum(fee) AS fees,
+               sum(matched) AS matched, countIf(unmatched = 0 AND payment_now.amount != 0) AS fully_matched
         FROM payment_now WHERE state = 'success'
         GROUP BY business_date, of_group, channel, merchant, kind, direction, currency""",
     "close_now": """
@@ -277,7 +278,8 @@ VIEWS = {
             ) AS p
             JOIN (
                 SELECT payment, 'booked' AS side, argMax(payment.amount, (seq, line)) AS units
-                FROM payment GROUP BY payment HAVING argMax(toString(state), (seq, line)) = 'success'
+                FROM payment GROUP BY payment
+                HAVING argMax(toString(state), (seq, line)) = 'success' AND units != 0
                 UNION ALL
                 SELECT payment, 'told' AS side, argMin(notification.amount, event_time) AS units
                 FROM notification WHERE state = 'success' GROUP BY payment
@@ -326,7 +328,8 @@ VIEWS = {
             FROM (
                 SELECT business_date, if(account = '2601', '', toString(account)) AS ledger,
                        if(account = '2601', toString(waybill),
-                          if(account = '1801', '', concat(counterparty, '/payment/'))) AS key,
+                          multiIf(account = '1801', '', account = '1817', concat('transit/', counterparty, '/payment/'),
+                                  concat(counterparty, '/payment/'))) AS key,
                        extract(key, '^[^/]+') AS channel,
                        extract(key, '^[^/]+/(.+?)/(?:payment|refund|chargeback|transfer)/') AS merchant,
                        'CNY' AS currency,

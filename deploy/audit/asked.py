@@ -111,6 +111,8 @@ class Asked:
         self._under: dict[tuple[str, str], Missing] = {}
         self._named: dict[tuple[str, str], list[Missing]] = defaultdict(list)
         """By group and document: what is asked about for less than is open of it."""
+        self.accepted: set[tuple[str, str, str]] = set()
+        """Group, subject and kind of those that people accepted."""
         self.unmatched: set[tuple[str, str]] = set()
         """Group and payment: those of which something is left, of all that were looked at."""
         self.found = Findings("exceptions", "例外的开启与关闭前后一致，未关闭的例外仍然成立")
@@ -145,6 +147,8 @@ class Asked:
         """Something that people are asked about."""
         about, looked_at = (newest.group, newest.subject), names_in(newest.candidates)
         self._open.setdefault(about, {})[newest.kind] = newest.units
+        if newest.status == "accepted":
+            self.accepted.add((*about, newest.kind))
         if newest.kind in _OVER:
             self.over.append(Over(*about, looked_at, newest.units))
         if newest.kind == _REPEATED:

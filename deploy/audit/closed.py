@@ -24,8 +24,14 @@ IN_A_SHARD = 1_000_000
 _BACK = ("refund", "chargeback")
 _KINDS = "payment|refund|chargeback|transfer"
 _ACCOUNT = re.compile(f"(.+?)/(?:{_KINDS})/")
-_OF_MONEY_IN = ("receivable_paid", "payable_refunded", "account_topped_up", "difference_kept")
-_OF_MONEY_OUT = ("receivable_refunded", "payable_paid", "account_paid_out", "difference_paid")
+_OF_MONEY_IN = (
+    "receivable_paid",
+    "payable_refunded",
+    "account_topped_up",
+    "difference_kept",
+    "payout_arrived",
+)
+_OF_MONEY_OUT = ("receivable_refunded", "payable_paid", "account_paid_out", "difference_paid", "payout_sent")
 
 _ROWS = """
     SELECT seq, line, close_id, toString(what) AS what, toString(status) AS status, toString(group) AS group,

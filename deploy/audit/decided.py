@@ -26,7 +26,9 @@ _MOVES = ("match", "write_off", "refund")
 _WORDS = ("approve", "withdraw")
 _REASONED = ("write_off", "accept", "withdraw")
 _COUNT = ("in_force", "withdrawing")
-_MAY_BE_ACCEPTED = COMPARED - {"cut_off"} | {"conflicting_states", "bill_refused", "bill_missing"}
+_MAY_BE_ACCEPTED = COMPARED - {"cut_off"} | {
+    *("conflicting_states", "bill_refused", "bill_missing", "payout_missing")
+}
 _REMEMBERED = 90 * 86_400_000
 """A decision about an exception that is closed is kept so long, in ms."""
 _ANSWERED = """

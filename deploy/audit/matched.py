@@ -13,6 +13,7 @@ from deploy.audit.closed import Closes, check_closed
 from deploy.audit.decided import Decided, Voucher
 from deploy.audit.deductions import CHANNEL, Deductions, Money, One, Owed
 from deploy.audit.names import content_name, name_of
+from deploy.audit.payouts import TRANSIT, Payouts
 from deploy.audit.postings import words
 from deploy.audit.receipts import (
     CLEARING,
@@ -35,6 +36,9 @@ from deploy.audit.threeway import check_threeway
 IN_A_SHARD = 500_000
 DAY, SHANGHAI = 86_400_000, 28_800_000
 REVERSED, OVER, BACK = "reversed", "amount_over", "refund_over"
+RECEIVABLES = "1122"
+AGED = ("open", "part_paid", "part_refunded")
+"""Statuses of documents of which what was not paid is owed, and stands in the aging of receivables."""
 
 _PAYMENTS = """
     SELECT payment, count() AS rows, argMax((toString(channel), toString(merchant), toString(group), number,
@@ -59,6 +63,9 @@ _CLEARING = f"""
     SELECT toString(account) AS account, toString(counterparty) AS other,
            sum(if(side = 'D', 1, -1) * reinterpretAsInt64(amount)) AS units FROM $journal
     WHERE account IN {(*CLEARING.values(), ELSEWHERE)} GROUP BY account, other HAVING units != 0"""
+_RECEIVABLES = f"""
+    SELECT toString(counterparty) AS party, sum(if(side = 'D', 1, -1) * reinterpretAsInt64(amount)) AS units
+    FROM $journal WHERE account = '{RECEIVABLES}' GROUP BY party HAVING units != 0"""
 _IN_TRANSIT = """
     SELECT party, sum(reinterpretAsInt64(amount) * if(status = 'taken', -1, 1)) AS units FROM $deduction
     WHERE status IN ('taken', 'returned') GROUP BY party"""
@@ -148,6 +155,9 @@ class Matched:
         self.asked = Asked(store, self._bounds, data_time or 0)
         self.decided = Decided(store, self._bounds)
         self._closes = Closes(store)
+        self.payouts = Payouts(
+            store, self.asked, self.decided, max((one.patience for one in self._bounds), default=0)
+        )
         self.deductions = Deductions(store, self._bounds, live=live, settled=settled)
         self.receipts = Findings("receipts_posted", "每笔成功支付及其手续费按渠道逐行入账，不多不少")
         self.dues = Findings("dues_posted", "每张应收应付按最新内容逐行入账，不多不少")
@@ -157,7 +167,14 @@ class Matched:
         self.statuses = Findings("statuses", "每张单据的状态由单据与核销独立重算，序号连续")
         self.evidence = Findings("payment_evidence", "每笔支付有其通知，每条通知有加密原件")
         self.numbers = Findings("payments_by_number", "仅凭订单号即可核销的款项独立重配")
+        self.aged = Findings(
+            "receivables_aged", "应收账款账面按往来方等于账龄所列未付款加已退款，拒付后重新计入"
+        )
         self._clearing: Counter[tuple[str, str]] = Counter()
+        self._aged: Counter[str] = Counter()
+        """By party: what its documents say is owed."""
+        self._gone: Counter[str] = Counter()
+        """And what the ledger has beside: what went back, less what was paid too much."""
         self._beyond = self._over()
         check_repeats(store, self.asked)
 
@@ -175,6 +192,15 @@ class Matched:
             if found.get(key, 0) != self._clearing[key]:
                 self.clearing.add(f"{key}: holds {found.get(key, 0)}, should be {self._clearing[key]}")
 
+        ledger = {row["party"]: row["units"] for row in self._store.rows(_RECEIVABLES)}
+        for party in ledger.keys() | self._aged.keys() | self._gone.keys():
+            self.aged.seen += 1
+            if ledger.get(party, 0) != self._aged[party] + self._gone[party]:
+                self.aged.add(
+                    f"{party}: the ledger has {ledger.get(party, 0)}, owed is {self._aged[party]}, "
+                    f"went back {self._gone[party]}"
+                )
+
     def checks(self) -> Iterator[Check]:
         """Their outcome."""
         yield self.receipts.check("entries")
@@ -182,9 +208,11 @@ class Matched:
         yield self.within.check("dues")
         yield self.clearing.check("balances")
         yield self.statuses.check("documents")
+        yield self.aged.check("parties")
         yield self.asked.check()
         yield self.decided.check()
         yield from self.deductions.checks()
+        yield self.payouts.check()
         yield self.numbers.check("payments")
         yield self.names.check("names")
         yield self.evidence.check("notifications")
@@ -207,6 +235,7 @@ class Matched:
         vouchers: dict[str, list[Voucher]] = defaultdict(list)
         for voucher in self._standing(mine, span):
             vouchers[voucher.payment].append(voucher)
+            self.payouts.see(voucher)
         journal = self._entries(RECEIPTS, mine.replace("payment", "waybill", 1), span)
         for key, one in paid.items():
             self._payment(key, one, rows[key], vouchers.get(key, ()), journal)
@@ -284,7 +313,8 @@ class Matched:
         mine = shard_of("document")
         vouchers: dict[tuple[str, str], list[Voucher]] = defaultdict(list)
         for one in self._standing(mine, span):
-            vouchers[one.group, one.document].append(one)
+            if one.posting not in TRANSIT:
+                vouchers[one.group, one.document].append(one)
         sql = _PAYMENTS.format(where=f"payment IN (SELECT payment FROM $payment_match WHERE {mine})")
         paid = {row["payment"]: Paid(*row["newest"]) for row in self._store.rows(sql, **span)}
         statuses = {
@@ -375,6 +405,8 @@ class Matched:
         }
         got = there[due.direction]
         back = there["out" if due.direction == "in" else "in"]
+        charged = sum(one.units for one in matches if _is_charged_back(paid[one.payment], due))
+        kept, refunded = max(got - charged, 0), back - charged
         given_up = sum(one.units for one in vouchers if _gives_up(one))
         asked = due.units - given_up
         payments = sorted({one.payment for one in matches})
@@ -390,18 +422,24 @@ class Matched:
         beyond = self._beyond[due.group, due.document]
         if due.cancelled:
             name = "cancelled"
-        elif back and back >= got:
+        elif refunded and refunded >= got:
             name = "refunded"
-        elif got - back >= asked:
+        elif kept - refunded >= asked:
             name = "over_paid" if beyond else "paid"
-        elif back:
+        elif refunded:
             name = "part_refunded"
         else:
-            name = "part_paid" if got else "open"
-        wanted = (name, asked, got, back, beyond, payments)
+            name = "part_paid" if kept else "open"
+        wanted = (name, asked, kept, refunded, beyond, payments)
         found = (*said[-1][2:-1], names_in(said[-1][-1])) if said else ("open", *wanted[1:])
         if tuple(found) != wanted:
             self.statuses.add(f"{due.document}: said {found}, should be {wanted}")
+        if (due.direction, due.currency) == ("in", OWN) and due.kind not in VIRTUAL:
+            told, total, came, went = found[:4]
+            open_ = (0 if due.cancelled else total) - came
+            owed = max(open_, 0) if told in AGED else 0
+            self._aged[due.party] += owed
+            self._gone[due.party] += open_ - owed + went + max(charged - got, 0)
 
     def _deducted(
         self,
@@ -412,12 +450,10 @@ class Matched:
         money: dict[str, Money],
     ) -> None:
         """What is to be deducted is what others have not paid, and nobody has given up."""
-        others = sum(
-            one.units
-            for one in vouchers
-            if one.what == "match" and one.payment in paid and paid[one.payment].pays(due.direction)
-        )
-        others += sum(one.units for one in vouchers if _gives_up(one))
+        matches = [one for one in vouchers if one.what == "match" and one.payment in paid]
+        others = sum(one.units for one in matches if paid[one.payment].pays(due.direction))
+        charged = sum(one.units for one in matches if _is_charged_back(paid[one.payment], due))
+        others = max(others - charged, 0) + sum(one.units for one in vouchers if _gives_up(one))
         owed = Owed(
             *(due.group, due.document, due.kind, due.direction, due.currency, due.party, due.settle),
             due.asked,
@@ -572,6 +608,11 @@ class Matched:
 def _red(line: Line) -> Line:
     book, account, side, units, *rest = line
     return book, account, side, -units, *rest  # type: ignore[return-value]
+
+
+def _is_charged_back(one: Paid, due: Due) -> bool:
+    """Whether a channel took back with it what was paid of a due, which is owed again."""
+    return one.kind == "chargeback" and one.direction != due.direction
 
 
 def _takes(one: Voucher) -> bool:

@@ -15,10 +15,12 @@ RANK = {"pending": 0, "failed": 1, "closed": 1, "success": 2}
 UNKNOWN = -1
 SURPLUS = "long"
 """Money that only bills know; once it is matched, there is nothing to ask about it."""
+ALONE = "fee_alone"
+"""A fee of a trade that nobody knows; what a person accepts of it is booked."""
 COMPARED = frozenset(
     {
         *(SURPLUS, "short", "cut_off", "bill_amount", "bill_status", "bill_currency"),
-        *("bill_fee", "bill_duplicate"),
+        *("bill_fee", ALONE, "bill_duplicate"),
     }
 )
 """Questions that come of comparing bills with notifications, and of nothing else."""
@@ -123,21 +125,31 @@ def of_bills(lines: Iterable[Line]) -> list[OfBill]:
     return found
 
 
-def stated(told: Collection[Told], lines: Collection[Line], aside: Collection[Line] = ()) -> list[Told]:
-    """As what the books may have it; empty: only a fee is known, so that they have nothing of it.
+def stated(
+    told: Collection[Told],
+    lines: Collection[Line],
+    aside: Collection[Line] = (),
+    *,
+    accepted: bool = False,
+) -> list[Told]:
+    """As what the books may have it.
 
-    `lines`: of bills that count; `aside`: of the others: what nothing else tells is closed.
+    `lines`: of bills that count; `aside`: of the others: what nothing else tells is closed. `accepted`: people accepted
+    that it is a fee and nothing else, which is no success before.
     """
     known = held(told)
     if not any(one.state == "success" for one in known):
         known = held({*told, *(line.told for line in lines if line.units)})
     if not known:
-        former = held({line.told for line in aside if line.units})
+        fees = held({line.told for line in lines})
+        known = [one if accepted or one.state != "success" else one._replace(state="pending") for one in fees]
+    if not known:
+        former = held({line.told for line in aside if line.units} or {line.told for line in aside})
         return [one._replace(state="closed", fee=None) for one in former]
     bills = of_bills(lines)
     if not bills:
         return known
-    best = min(bills, key=lambda one: (one.sort != "trade", one.state != "success"))
+    best = _best(bills)
     return [one._replace(fee=best.fee, settled=one.settled or best.day) for one in known]
 
 
@@ -167,6 +179,8 @@ def _asked(
     if told is None:
         if agreed.notified and any(one.state == "success" for one in moved):
             yield SURPLUS, moved[0].units
+        if bills and not there and (fee := _best(bills)).state == "success" and fee.fee:
+            yield ALONE, abs(fee.fee)
         return
     differs = [one.units for one in moved if one.units != told.units]
     if differs:
@@ -188,6 +202,11 @@ def _asked(
     if lacking:
         over = any(wholes.newest(sort) >= day + agreed.grace for sort in lacking)
         yield ("short" if over else "cut_off"), told.units
+
+
+def _best(bills: Sequence[OfBill]) -> OfBill:
+    """The bill that knows best what was taken."""
+    return min(bills, key=lambda one: (one.sort != "trade", one.state != "success"))
 
 
 def _again(one: OfBill, moved: Sequence[OfBill]) -> bool:

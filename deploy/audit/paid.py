@@ -187,7 +187,8 @@ def true_exceptions(truth: Sequence[PaymentLine], bills: Iterable[BillLine], now
     true: Counter[str] = Counter()
     for one in truth:
         if one.payment in known:
-            true["refund_orphan" if one.original in unknown else one.exception] += 1
+            orphan = "unknown_payment" if "/transfer/" in one.original else "refund_orphan"
+            true[orphan if one.original in unknown else one.exception] += 1
         days = whole[one.account]
         if one.payment in billed:
             true[one.billed or ("" if one.told or one.is_used_up else "long")] += 1

@@ -35,6 +35,8 @@ LEGS: Mapping[str, tuple[Leg, ...]] = {
     "payable_written_off": ((HQ, "2303", "D"), (HQ, "6302", "C")),
     "difference_kept": ((HQ, SUSPENSE, "D"), (HQ, "6302", "C")),
     "difference_paid": ((HQ, "6302", "D"), (HQ, SUSPENSE, "C")),
+    "payout_sent": ((HQ, "1817", "D"), (HQ, SUSPENSE, "C")),
+    "payout_arrived": ((HQ, SUSPENSE, "D"), (HQ, "1817", "C")),
     "account_topped_up": (
         *((PARTY, "1201", "D"), (PARTY, "1801", "C")),
         *((HQ, SUSPENSE, "D"), (HQ, "2401", "C")),

@@ -46,7 +46,7 @@ class PaymentLine(msgspec.Struct, frozen=True):
     billed: str = ""
     """What is wrong with it there."""
     original: str = ""
-    """Of money that goes back: the payment that it takes back."""
+    """Of money that goes back: the payment that it takes back; of a payout's credit: the payout."""
     direction: str = "in"
     """in: to us; out: from us."""
     currency: str = "CNY"

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from deploy.audit.agreed import Agreed, Terms, ever_agreed
 from deploy.audit.asked import Asked
 from deploy.audit.deductions import CHANNEL
-from deploy.audit.movements import COMPARED, Line, Told, Wholes, asked, held, of_bills, stated
+from deploy.audit.movements import ALONE, COMPARED, Line, Told, Wholes, asked, held, of_bills, stated
 from deploy.audit.report import Check, Findings
 from deploy.audit.store import Store, shard_of
 from schemas.money import yuan
@@ -21,7 +21,7 @@ from schemas.money import yuan
 IN_A_SHARD = 300_000
 OF_DAYS = frozenset({"bill_missing", "bill_refused"})
 """Questions about a day's bill."""
-_OF_AMOUNTS = COMPARED - {"bill_fee", "bill_currency"}
+_OF_AMOUNTS = COMPARED - {"bill_fee", ALONE, "bill_currency"}
 """Questions that say why bills have more or less than was notified."""
 _BY_PAYMENT = shard_of("payment")
 
@@ -229,7 +229,8 @@ class ThreeWay:
     def _movement(self, one: Movement) -> None:
         self.stated.seen += 1
         self._unseen.pop((one.group, one.key), None)
-        should = stated(one.told, one.lines, one.aside)
+        accepted = (one.group, one.key, ALONE) in self._questions.accepted
+        should = stated(one.told, one.lines, one.aside, accepted=accepted)
         if (one.booked not in should) if should else one.booked is not None:
             self.stated.add(f"{one.key}: the books have {one.booked}, should be {_or(should)}")
         self._ask(one)
@@ -245,7 +246,8 @@ class ThreeWay:
             if kind in COMPARED
         )
         should = {frozenset[tuple[str, int]]()}
-        if one.booked is not None and one.booked.state == "success":
+        alone = not one.told and not any(line.units for line in one.lines)
+        if one.booked is not None and (one.booked.state == "success" or alone):
             wholes, bills = self._whole(one.account), of_bills(one.lines)
             should = {
                 asked(one.kind, told, bills, agreed, wholes, unmatched=self._is_left(one))

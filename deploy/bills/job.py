@@ -54,13 +54,14 @@ class Job:
         """What the newest pass could not take, and why."""
 
     def load(self, file: Path, day: date | None = None, source: Source | None = None) -> Note:
-        """Send a bill, unless it has been sent; what became of it. Raises UnknownBillError and OSError."""
+        """Send a bill, unless it has been sent; what became of it. `day`: of which it has to be; None: as it says
+        itself, or else its name. Raises UnknownBillError and OSError."""
         source = source or self._source_of(file.name)
         with file.open("rb") as stream:
-            return self._load(stream, file, source, day or day_in(file.name))
+            return self._load(stream, file, Asked(source, self._hiding, day, day_in(file.name)))
 
-    def _load(self, stream: BinaryIO, file: Path, source: Source, day: date | None) -> Note:
-        digests = digests_of(stream)
+    def _load(self, stream: BinaryIO, file: Path, asked: Asked) -> Note:
+        source, digests = asked.source, digests_of(stream)
         known = self._office.note_of(source, digests.bill)
         if known is not None and not known.reason:
             former = ""
@@ -68,7 +69,6 @@ class Job:
                 former = ", and a later bill of its day counts: packed anew (gzip) it is a bill of its own"
             self._say(f"{file.name}: has been sent before{former}")
             return known
-        asked = Asked(source, self._hiding, day)
         try:
             has_digest(file, digests)
             with Verified(
@@ -81,7 +81,9 @@ class Job:
                 bill.corrects = self._office.sent(source, asked.day)
                 note = self._send(bill)
         except BillError as error:
-            event = refused(asked, day, digests.bill, error, self._hiding.scrub(file.name))
+            event = refused(
+                asked, asked.day or asked.called, digests.bill, error, self._hiding.scrub(file.name)
+            )
             self._produce(source, _encode(event))
             self._records.flush()
             note = _note(event)

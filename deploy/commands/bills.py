@@ -124,7 +124,11 @@ def add(command: Command) -> None:
     one.add_argument("what", choices=("load", "pull", "list"))
     one.add_argument("files", type=Path, nargs="*", help="load: the bills")
     one.add_argument("--directory", type=Path, help="with bills.toml; default: WAYBOOK_BILLS")
-    one.add_argument("--day", type=day, help="of the bill; default: as its name says, or yesterday")
+    one.add_argument(
+        "--day",
+        type=day,
+        help="load: of which the bill has to be; default: as it says itself, or else its name. pull: yesterday",
+    )
     one.add_argument(
         "--as", dest="source", default="", help="load: CHANNEL/MERCHANT/SORT, whatever its name is"
     )

@@ -344,8 +344,7 @@ class Billing:
 
     def findings(self, record: PaymentRecord) -> Sequence[Open]:
         """What bills and notifications of a payment do not agree in."""
-        known = record.told or record.by_bill or record.former
-        one = known[0]
+        one = record.known[0]
         account = self._account(one.channel, one.merchant)
         if not record.billed and not account.terms.sorts:
             return ()
@@ -421,8 +420,8 @@ def _day(payment: Payment, terms: Terms) -> int:
 
 
 def _said(event: BillLines, line: BillLine, notified: Payment | None) -> tuple[Payment, ...]:
-    """The payment that a line tells of; nothing where a notification has told that money moved."""
-    if not line.amount_e4 or (notified is not None and notified.state == "success"):
+    """The payment that a line tells of, or its fee alone; nothing where a notification has told that money moved."""
+    if notified is not None and notified.state == "success":
         return ()
     return (payment_of(event.channel, event.merchant, event.group, line, event.day),)
 

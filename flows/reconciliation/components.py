@@ -9,12 +9,16 @@ from collections.abc import Iterable
 from typing import Protocol
 
 from flows.reconciliation.model import Due, Paid
+from flows.reconciliation.payouts import transit_key
 from flows.reconciliation.quoted import calls, numbers_of_due, numbers_of_payment
 from flows.reconciliation.rules import MatchingRules
 from schemas.times import DAY
 
-NUMBER, PAYER, PARTY, AMOUNT, ORIGINAL = "n:", "t:", "p:", "a:", "r:"
-"""How keys begin: a number in its normal form, a payer's token, a party, an amount on a day, a refunded payment."""
+NUMBER, PAYER, PARTY, AMOUNT, ORIGINAL, TRANSIT = "n:", "t:", "p:", "a:", "r:", "o:"
+"""How keys begin: a number in its normal form, a payer's token, a party, an amount on a day, a refunded payment, an
+amount that is paid out."""
+ALWAYS = (NUMBER, ORIGINAL, TRANSIT)
+"""Of those: what a payment is found by whether or not a number leads to a due."""
 
 
 class Facts(Protocol):
@@ -53,6 +57,8 @@ def keys_of_payment(payment: Paid, rules: MatchingRules) -> tuple[str, ...]:
     keys = [NUMBER + number for number in numbers_of_payment(payment)]
     if payment.original:
         keys.append(ORIGINAL + payment.original)
+    if rules.payout and (transit := transit_key(payment, rules)):
+        keys.append(TRANSIT + transit)
     return (*keys, *_pool_keys_of_payment(payment, rules))
 
 
@@ -101,6 +107,8 @@ def _around_payment(payment: Paid, facts: Facts, rules: MatchingRules) -> tuple[
     dues, others = list(facts.decided_with(payment.key)), list(facts.payments_by(ORIGINAL + payment.key))
     if payment.original:
         others.append(payment.original)
+    if rules.payout and (transit := transit_key(payment, rules)):
+        others += facts.payments_by(TRANSIT + transit)
     for number in numbers_of_payment(payment):
         dues += facts.dues_by(NUMBER + number)
     if facts.pooled(payment.key) or not _called(payment, facts):

@@ -37,7 +37,8 @@ def explain(
         lines.append("a person decided that it goes back: no rule may use it")
     elif payment in decisions.to_refund:
         lines.append(f"a person decided that {yuan(decisions.to_refund[payment])} of it goes back")
-    given = [match for match in result.matches if match.payment == payment]
+    found = (*result.matches, *result.transit)
+    given = [match for match in found if match.payment == payment]
     lines += [
         f"matched: {yuan(match.amount)} for {match.document} by {match.rule} ({match.evidence})"
         for match in given
@@ -55,7 +56,8 @@ def explain(
         for one in result.exceptions
         if one.subject == payment
     ]
-    told_of = {match.payment for match in result.matches} | {one.subject for one in result.exceptions}
+    told_of = {match.payment for match in found} - result.on_the_way
+    told_of |= {one.subject for one in result.exceptions}
     if result.again and payment not in told_of:
         lines.append(f"nothing yet; people are told from {clock(result.again)} on")
     return lines

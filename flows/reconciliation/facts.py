@@ -10,6 +10,7 @@ import msgspec
 
 from flows.reconciliation.model import Due, Paid
 from flows.reconciliation.record import PaymentRecord
+from flows.reconciliation.threeway import ALONE, best
 from schemas.identity import HASHED
 from schemas.payments import (
     BillComplete,
@@ -46,8 +47,6 @@ _WRITTEN = (
 _IN_LINES = ("number", "order", "original", "payer", "text")
 RANK = {"pending": 0, "failed": 1, "closed": 1, "success": 2}
 """What was told with a higher rank counts: money that came is not undone by a later word about its order."""
-_BEST = ("trade", "fund")
-"""Sorts of bills, from the one that tells best what a channel took."""
 _LATER = ("fee_e4", "settled", "payer", "order", "original", "text")
 """What one telling may lack and another one has."""
 _SAME = ("amount_e4", "currency", "direction", "order", "original", "payer")
@@ -72,10 +71,11 @@ def holds(told: tuple[Payment, ...]) -> Payment:
 
 
 def current(record: PaymentRecord) -> Payment | None:
-    """The payment of a record: as it was notified, or else as bills tell it; None: only a fee is known of it.
+    """The payment of a record: as it was notified, or else as bills tell it; None: nothing is known of it yet.
 
-    What the channel took of it, and when it settles, bills know best. What only a bill told that does not count (any
-    more) is closed.
+    What the channel took of it, and when it settles, bills know best. Of what nothing but a fee is known, that is a
+    payment of no amount, which waits until its trade comes or a person accepts it. What only a bill told that does not
+    count (any more) is closed.
     """
     notified = holds(record.told) if record.told else None
     if not record.billed and not record.aside:
@@ -83,24 +83,37 @@ def current(record: PaymentRecord) -> Payment | None:
     known = notified
     if (notified is None or notified.state != "success") and (by_bill := record.by_bill):
         known = holds((*record.told, *by_bill))
+    if known is None and record.alone:
+        known = _alone(record)
     if known is None:
         former = record.former
         return msgspec.structs.replace(holds(former), state="closed", fee_e4=None) if former else None
     if not record.billed:
         return known
-    of = record.billed[0]
-    if len(record.billed) > 1:
-        of = min(record.billed, key=lambda one: (_BEST.index(one.sort), one.state != "success"))
+    of = best(record.billed)
     return msgspec.structs.replace(known, fee_e4=of.fee, settled=known.settled or date_of(of.day))
+
+
+def moved(payment: Payment) -> bool:
+    """Whether money moved: a fee alone moves none that has to be matched."""
+    return payment.state == "success" and payment.amount_e4 > 0
+
+
+def _alone(record: PaymentRecord) -> Payment:
+    """A fee of a trade that nobody knows."""
+    fee = holds(record.alone)
+    if fee.state != "success" or any(told.kind == ALONE and told.accepted for told in record.open):
+        return fee
+    return msgspec.structs.replace(fee, state="pending")
 
 
 def contradicts(told: tuple[Payment, ...]) -> str:
     """In what the tellings of money that moved differ, for people; empty: in nothing."""
     if len(told) == 1:
         return ""
-    moved = [one for one in told if one.state == "success"]
+    tellings = [one for one in told if one.state == "success"]
     for name in _SAME:
-        values = {value for one in moved if (value := getattr(one, name)) != ""}
+        values = {value for one in tellings if (value := getattr(one, name)) != ""}
         if len(values) > 1:
             return f"{name} was told as " + " and ".join(sorted(map(str, values)))
     return ""

@@ -37,6 +37,8 @@ from flows.reconciliation.model import (
 from flows.reconciliation.outcome import outcome
 from flows.reconciliation.output import Asked, Entry, Exceptional, Output, Stated
 from flows.reconciliation.posting import (
+    PAYOUT_ARRIVED,
+    PAYOUT_SENT,
     rule_of_difference,
     rule_of_due,
     rule_of_match,
@@ -60,7 +62,7 @@ from flows.reconciliation.record import (
     payment_key,
 )
 from flows.reconciliation.rules import DECIDED, MatchingRules
-from flows.reconciliation.threeway import COMPARED, SURPLUS
+from flows.reconciliation.threeway import ALONE, COMPARED, SURPLUS
 from schemas.identity import content_id
 from schemas.money import yuan
 from schemas.payments import InvoiceRequested, OrderStatus, Payment, exception_id
@@ -122,6 +124,25 @@ class Wanted(NamedTuple):
     evidence: str = ""
 
 
+class Moved(NamedTuple):
+    """What payments did to a due."""
+
+    paid: int = 0
+    refunded: int = 0
+    charged_back: int = 0
+    """What a channel took back: as if it had not been paid."""
+
+    @property
+    def kept(self) -> int:
+        """What was paid and no channel took back; refunded or not."""
+        return max(self.paid - self.charged_back, 0)
+
+    @property
+    def back(self) -> int:
+        """What went back, whoever wanted it."""
+        return self.refunded + self.charged_back
+
+
 class Known(NamedTuple):
     """A payment that moved money, with its record."""
 
@@ -161,6 +182,7 @@ class Judge:
         for match in found.matches:
             matches[match.payment].append(match)
             of_due[match.document].append(match)
+        transit = _transit(found, known)
         different: dict[str, list[Difference]] = defaultdict(list)
         given_up: Counter[str] = Counter()
         for other in found.differences:
@@ -170,7 +192,8 @@ class Judge:
             if one.record.pooled != (key in found.pooled):
                 self.mark(one.record)
             links.pool(one.record, key in found.pooled)
-            self._book_payment(one, matches.get(key, ()), different.get(key, ()), of, decided)
+            moving = transit.get(key, {})
+            self._book_payment(one, matches.get(key, ()), different.get(key, ()), moving, of, decided)
         for name, record in of.items():
             if record.settled != (name in found.settled):
                 self.mark(record)
@@ -197,8 +220,9 @@ class Judge:
     def _look_again(self, known: Iterable[Known], found: Outcome) -> list[tuple[int, str]]:
         """Payments that are not used up remember when they want to be looked at again, each for itself."""
         timers: list[tuple[int, str]] = []
+        open_ = found.left | found.on_the_way
         for record, payment in known:
-            waits = payment.key in found.left and all(told.kind in _BESIDE for told in record.open)
+            waits = payment.key in open_ and all(told.kind in _BESIDE for told in record.open)
             moment = found.again if waits else 0
             if record.again != moment:
                 self.mark(record)
@@ -211,8 +235,8 @@ class Judge:
         """What is wrong with a day's bill; moments at which it wants to be looked at again."""
         return self._ask(record, record.subject, links, {one.kind: one for one in should})
 
-    def keep_answers(self, record: DayRecord, links: Links) -> None:
-        """What people decided about a day's exceptions is kept as long as the day."""
+    def keep_answers(self, record: DayRecord | PaymentRecord, links: Links) -> None:
+        """What people decided about its exceptions alone is kept as long as it is."""
         for one in _answers(record.exceptions(links.group), links):
             self.mark(one)
             one.finished, one.at = record.finished, max(one.at, record.at)
@@ -224,11 +248,12 @@ class Judge:
         one: Known,
         matches: Iterable[Match],
         different: Iterable[Difference],
+        moving: Mapping[str, Wanted],
         dues: Mapping[str, DueRecord],
         decided: InForce,
     ) -> None:
         record, payment = one
-        wanted: dict[str, Wanted] = {}
+        wanted = dict(moving)
         ours = payment.currency == CURRENCY
         rule = rule_of_payment(payment.direction) if ours else ""
         wanted[RECEIPT] = Wanted(payment.amount_e4, rule, payment.account, payment.time, payment.currency)
@@ -244,17 +269,25 @@ class Judge:
             return
         self._agree_all(record, payment, wanted, dues)
 
-    def retire(self, record: PaymentRecord, payment: Payment, links: Links) -> None:
-        """A payment is no money any more: what stands of it is taken back, and nobody is asked about it."""
-        if any(booked.stands for booked in record.booked):
+    def judge_none(self, record: PaymentRecord, payment: Payment, links: Links) -> list[tuple[int, str]]:
+        """A payment that moves no money (any more): what stands of it is taken back, and nobody is asked about it, but
+        for a fee of a trade that nobody knows, which stands once it is accepted. Moments at which it wants to be looked
+        at again."""
+        should = {one.kind: one for one in self.compare(record) if one.kind == ALONE}
+        timers = self._ask(record, payment.key, links, should) if should or record.open else []
+        now = cast("Payment", current(record))
+        if now != payment:
+            self.output.stated.append(Stated(now, links.party_of(now.payer), self.cause))
+        fee = _fee(now) if now.state == "success" else None
+        if fee is not None or any(booked.stands for booked in record.booked):
             found = {name: links.known(due_key(links.group, name)) for name in record.documents}
             dues = {name: due for name, due in found.items() if isinstance(due, DueRecord)}
-            self._agree_all(record, payment, {}, dues)
-        if record.open:
-            self._ask(record, payment.key, links, {})
-        if record.again:
+            self._agree_all(record, now, {FEE: fee} if fee is not None else {}, dues)
+        if record.again or record.finished == bool(record.asked):
             self.mark(record)
-            record.again = 0
+            record.again, record.finished = 0, not record.asked
+        self.keep_answers(record, links)
+        return timers
 
     def _agree_all(
         self,
@@ -351,8 +384,7 @@ class Judge:
         assert due is not None
         wanted = 0
         if due.account and not due.cancelled:
-            paid, _ = _moved(due, matches, known)
-            wanted = max(_asked_for(record, due, given_up) - paid, 0)
+            wanted = max(_asked_for(record, due, given_up) - _moved(due, matches, known).kept, 0)
         asked = record.deduction
         if asked is not None and (asked.party, asked.amount) != (due.party, wanted):
             self.mark(record)
@@ -545,15 +577,15 @@ class Judge:
         """Say a due's status if it is another one. `over`: by what it is of, money beyond what the due asks for."""
         due = record.due
         assert due is not None
-        paid, refunded = _moved(due, matches, known)
+        moved = _moved(due, matches, known)
         payments = sorted({match.payment for match in matches})
         if (taken := record.deduction) is not None and taken.booked:
-            paid += taken.amount
+            moved = moved._replace(paid=moved.paid + taken.amount)
             payments = sorted((*payments, payment_of(record, taken).key))
         asked = _asked_for(record, due, given_up)
         beyond = sum(over.values())
-        status = _status(due.cancelled, asked, paid, refunded, beyond)
-        said = (status, asked, paid, refunded, tuple(payments))
+        status = _status(due.cancelled, asked, moved, beyond)
+        said = (status, asked, moved.kept, moved.refunded, tuple(payments))
         if record.status != said or record.over != beyond:
             self.mark(record)
             first = record.serial == 0 and status == "open"
@@ -605,7 +637,7 @@ class Judge:
                 self._leave([record], ())
             return
         records |= {one.record.key: one.record for one in known.values()}
-        left = {payment_key(key) for key in found.left}
+        left = {payment_key(key) for key in found.left | found.on_the_way}
         if len(records) == 2 and len(found.matches) == 1 and not decisions:
             self._leave([records[key] for key in sorted(records)], left)
             return
@@ -641,6 +673,18 @@ def _fee(payment: Payment) -> Wanted | None:
         return None
     rule = "channel_fee" if payment.currency == CURRENCY else ""
     return Wanted(payment.fee_e4, rule, payment.account, payment.time, payment.currency)
+
+
+def _transit(found: Outcome, known: Mapping[str, Known]) -> dict[str, dict[str, Wanted]]:
+    """What should be booked of payouts that were sent, and of credits of them: by payment and voucher."""
+    wanted: dict[str, dict[str, Wanted]] = {}
+    for match in found.transit:
+        payout, payment = known[match.document].payment, known[match.payment].payment
+        rule = PAYOUT_SENT if match.payment == match.document else PAYOUT_ARRIVED
+        time = max(payout.time, payment.time)
+        one = Wanted(match.amount, rule, payout.account, time, payment.currency, match.rule, match.evidence)
+        wanted.setdefault(match.payment, {})[MATCH + match.document] = one
+    return wanted
 
 
 def _stands_as(booked: Booked, should: Wanted | None) -> bool:
@@ -684,6 +728,7 @@ def _clusters(
     pairs = [(match.payment, match.document) for match in found.matches]
     pairs += [(other.payment, other.document) for other in found.differences]
     pairs += [(key, original_of(one.payment)) for key, one in known.items()]
+    pairs += [(match.payment, match.document) for match in found.transit]
     pairs += [(open_.subject, name) for open_ in found.exceptions for name in open_.candidates]
     together = Clusters()
     for one, other in pairs:
@@ -705,20 +750,23 @@ def _is_settled(record: Record, left: Container[str]) -> bool:
             return not record.asked and record.status[0] in SETTLED
         case PaymentRecord():
             payment = current(record)
-            paid = payment is not None and payment.kind == "payment"
+            paid = payment is not None and payment.kind in ("payment", "transfer")
             return not record.asked and (record.key not in left or not paid)
     return True
 
 
-def _moved(due: Due, matches: Iterable[Match], known: Mapping[str, Known]) -> tuple[int, int]:
+def _moved(due: Due, matches: Iterable[Match], known: Mapping[str, Known]) -> Moved:
     """What payments paid of a due, and what went back."""
-    paid = refunded = 0
+    paid = refunded = charged_back = 0
     for match in matches:
-        if known[match.payment].payment.direction == due.direction:
+        payment = known[match.payment].payment
+        if payment.direction == due.direction:
             paid += match.amount
+        elif payment.kind == "chargeback":
+            charged_back += match.amount
         else:
             refunded += match.amount
-    return paid, refunded
+    return Moved(paid, refunded, charged_back)
 
 
 def _asked_for(record: DueRecord, due: Due, given_up: int) -> int:
@@ -742,16 +790,15 @@ def _beyond(
         record = of[name]
         due = record.due
         assert due is not None
-        paid, refunded = _moved(due, matches.get(name, ()), known)
+        moved = _moved(due, matches.get(name, ()), known)
         asked = 0 if due.cancelled else _asked_for(record, due, given_up.get(name, 0))
         deducted = taken.amount if (taken := record.deduction) is not None and taken.booked else 0
-        if (back := refunded - paid - deducted) > 0:
-            evidence = (
-                f"people matched {yuan(refunded)} that went back, {yuan(paid + deducted)} of it was paid"
-            )
-            yield Open("refund_over", name, back, evidence)
-        if (over := paid - refunded - asked) > 0:
-            evidence = f"people matched {yuan(paid - refunded)} with it, it asks for {yuan(asked)}"
+        paid, back = moved.paid + deducted, moved.back
+        if back > paid:
+            evidence = f"people matched {yuan(back)} that went back, {yuan(paid)} of it was paid"
+            yield Open("refund_over", name, back - paid, evidence)
+        if (over := moved.paid - back - asked) > 0:
+            evidence = f"people matched {yuan(moved.paid - back)} with it, it asks for {yuan(asked)}"
             yield Open("amount_over", name, over, evidence)
 
 
@@ -787,13 +834,13 @@ def _status_of(told: Told, before: Told | None) -> str:
     return "opened" if before is None or before.until or before.accepted else "changed"
 
 
-def _status(cancelled: bool, asked: int, paid: int, refunded: int, over: int) -> str:
+def _status(cancelled: bool, asked: int, moved: Moved, over: int) -> str:
     if cancelled:
         return "cancelled"
-    if refunded and refunded >= paid:
+    if moved.refunded and moved.refunded >= moved.paid:
         return "refunded"
-    if paid - refunded >= asked:
+    if moved.kept - moved.refunded >= asked:
         return "over_paid" if over else "paid"
-    if refunded:
+    if moved.refunded:
         return "part_refunded"
-    return "part_paid" if paid else "open"
+    return "part_paid" if moved.kept else "open"

@@ -6,9 +6,9 @@ still in an index.
 
 from collections.abc import Callable, Iterable, Sequence
 
-from flows.reconciliation.components import NUMBER, ORIGINAL, keys_of_due, keys_of_payment
+from flows.reconciliation.components import ALWAYS, NUMBER, keys_of_due, keys_of_payment
 from flows.reconciliation.decisions import moved_by, subjects_of
-from flows.reconciliation.facts import current, paid_of
+from flows.reconciliation.facts import current, moved, paid_of
 from flows.reconciliation.model import Due, Paid
 from flows.reconciliation.quoted import numbers_of_payment
 from flows.reconciliation.record import (
@@ -126,7 +126,7 @@ class Links:
         paid = self._read(record)
         change = self._payments.add if pooled else self._payments.drop
         for one in keys_of_payment(paid, self.rules) if paid is not None else ():
-            if not one.startswith((NUMBER, ORIGINAL)):
+            if not one.startswith(ALWAYS):
                 change(one, key)
         record.pooled = pooled
 
@@ -236,7 +236,6 @@ class Links:
         key = record.key[2:]
         if key not in self._paid:
             payment = current(record)
-            moved = payment is not None and payment.state == "success"
             party = self.party_of(payment.payer) if payment is not None and payment.payer else ""
-            self._paid[key] = paid_of(payment, party) if payment is not None and moved else None
+            self._paid[key] = paid_of(payment, party) if payment is not None and moved(payment) else None
         return self._paid[key]

@@ -129,3 +129,11 @@ class Outcome(msgspec.Struct, frozen=True):
     """Payments that no number leads to a due; see `components`."""
     settled: frozenset[str] = frozenset()
     """Documents of which numbers and decisions alone leave nothing open; see `components`."""
+    transit: Sequence[Match] = ()
+    """Payouts that were sent, each for itself, and credits of them, each for its payout; see `payouts`."""
+
+    @property
+    def on_the_way(self) -> frozenset[str]:
+        """Payouts of which no credit has come."""
+        came = {match.document for match in self.transit if match.payment != match.document}
+        return frozenset(match.payment for match in self.transit if match.document not in came)

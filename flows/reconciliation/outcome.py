@@ -12,6 +12,7 @@ from flows.reconciliation.by_number import ByNumber
 from flows.reconciliation.components import for_pool
 from flows.reconciliation.leftovers import exceptions_of
 from flows.reconciliation.model import NOBODY, Decisions, Due, Match, Outcome, Paid
+from flows.reconciliation.payouts import settle
 from flows.reconciliation.pool import Pool
 from flows.reconciliation.quoted import normal
 from flows.reconciliation.refunds import give_back
@@ -58,11 +59,16 @@ def outcome(
     settled = frozenset(book.claims).difference(claim.name for claim in claims)
 
     pool = Pool(book, rules.of("payer_and_amount", "oldest_first"), rules.work)
-    pooled = [money for money in free if money.key in unnumbered]
+    transit, missing, later = settle(
+        book.monies.values(), [money for money in free if not money.called], rules, now
+    )
+    pooled = [money for money in free if money.key in unnumbered and money.left]
     _pool(book, pool, claims, pooled, [one for one in refunds if one.paid.original in unnumbered], rules)
 
     _decide(book, decisions, ("refund", "chargeback"))
     exceptions, again = exceptions_of(book, unnumbered, pool.of_payer, rules.patience, now)
+    exceptions += missing
+    again = min(filter(None, (again, later)), default=0)
     return Outcome(
         matches=book.matches(),
         exceptions=tuple(
@@ -77,6 +83,7 @@ def outcome(
         again=again,
         pooled=frozenset(unnumbered),
         settled=settled,
+        transit=tuple(sorted(transit)),
     )
 
 

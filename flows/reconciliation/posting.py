@@ -22,6 +22,8 @@ from sinks.columns import Made, Vocabulary
 FILE = "payments.toml"
 CLEARING = "1810"
 """Stands in the rules for the account of the payment's channel."""
+PAYOUT_SENT, PAYOUT_ARRIVED = "payout_sent", "payout_arrived"
+"""Posting rules of what is on its way from a channel to the bank."""
 ELSEWHERE = "1815"
 """The account of a channel that has none of its own."""
 POSTED = frozenset({"1102", "1201", "2101"})

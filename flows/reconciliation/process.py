@@ -19,7 +19,7 @@ from flows.reconciliation.billing import BillEvent, Billing
 from flows.reconciliation.closing import Closing
 from flows.reconciliation.components import component
 from flows.reconciliation.decisions import ANSWERS, REASONED, WORDS, amount_of, states
-from flows.reconciliation.facts import current, due_of, named, scrubbed
+from flows.reconciliation.facts import current, due_of, moved, named, scrubbed
 from flows.reconciliation.hashes import Hashes
 from flows.reconciliation.judge import Judge
 from flows.reconciliation.links import Links
@@ -577,8 +577,9 @@ class Payments:
                 continue
             if isinstance(record, PaymentRecord):
                 payment = current(record)
-                if payment is not None and payment.state != "success":
-                    self.judge.retire(record, payment, links)
+                if payment is not None and not moved(payment):
+                    for moment, wants in self.judge.judge_none(record, payment, links):
+                        self.timers.set(moment, wants)
             dues, payments = component(*links.about(record), links, self.matching)
             done.update(due_key(group, due.document) for due in dues)
             done.update(payment_key(paid.key) for paid in payments)

@@ -176,18 +176,28 @@ class PaymentRecord(Subject, tag="p"):
     @property
     def by_bill(self) -> tuple[Payment, ...]:
         """As bills tell it, from when no notification had told that money moved."""
-        return tuple(said for one in self.billed for said in one.said)
+        return tuple(said for one in self.billed for said in one.said if said.amount_e4)
+
+    @property
+    def alone(self) -> tuple[Payment, ...]:
+        """The fees that bills tell of it: of no amount."""
+        return tuple(said for one in self.billed for said in one.said if not said.amount_e4)
 
     @property
     def former(self) -> tuple[Payment, ...]:
-        """As bills tell it that do not count."""
-        return tuple(said for one in self.aside for said in one.said)
+        """As bills tell it that do not count; where they tell no money, its fees."""
+        said = tuple(said for one in self.aside for said in one.said)
+        return tuple(one for one in said if one.amount_e4) or said
+
+    @property
+    def known(self) -> tuple[Payment, ...]:
+        """What is known of it, by whoever knows best."""
+        return self.told or self.by_bill or self.alone or self.former
 
     @property
     def group(self) -> str:
-        """Its merchant's group; empty: only a fee is known of it."""
-        known = self.told or self.by_bill or self.former
-        return known[0].group if known else ""
+        """Its merchant's group."""
+        return self.known[0].group if self.known else ""
 
     @property
     def documents(self) -> list[str]:

@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta
 
-from flows.reconciliation.model import CURRENCY, VIRTUAL, Due
+from flows.reconciliation.model import CURRENCY, VIRTUAL, Due, Paid
 from flows.reconciliation.quoted import LEAST_LENGTH, MOST_LENGTH
 from schemas.documents import Document
 from schemas.money import parse_yuan
@@ -30,7 +30,9 @@ DECIDED = "decided"
 REFUND, CHARGEBACK = "refund", "chargeback"
 ACCOUNT = "account"
 """Of what was deducted from a virtual account."""
-RESERVED = (DECIDED, REFUND, CHARGEBACK, ACCOUNT)
+PAYOUT = "payout"
+"""Of what a channel pays out to a bank."""
+RESERVED = (DECIDED, REFUND, CHARGEBACK, ACCOUNT, PAYOUT)
 """Names in matches that no rule of the file may have."""
 
 MOST_RULES = 50
@@ -98,6 +100,18 @@ class Agreement(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
         return all(not some or one in some for some, one in asked)
 
 
+class Payout(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Transfers that leave these channels are on their way to the bank: a `[[payout]]`."""
+
+    channels: Annotated[tuple[str, ...], Meta(min_length=1)]
+    banks: Annotated[tuple[str, ...], Meta(min_length=1)]
+    """Channels on which they are credited."""
+    words: Annotated[tuple[Annotated[str, Meta(min_length=2)], ...], Meta(min_length=1)]
+    """Of which a credit's text has one: 财付通, 支付宝."""
+    days: Annotated[int, Meta(ge=0, le=31)] = 3
+    """Business days after which people are asked where the money is."""
+
+
 class MatchingRules(msgspec.Struct, frozen=True, kw_only=True):
     """The rules and what bounds them. Amounts in 0.0001 yuan, times in ms."""
 
@@ -110,6 +124,23 @@ class MatchingRules(msgspec.Struct, frozen=True, kw_only=True):
     four_eyes: int = 0
     """What one person may decide about alone."""
     deduct: tuple[Agreement, ...] = ()
+    payout: tuple[Payout, ...] = ()
+
+    def pays_out(self, payment: Paid) -> Payout | None:
+        """The agreement by which a movement is a payout; None: it is none."""
+        if payment.kind != "transfer" or payment.direction != "out" or payment.currency != CURRENCY:
+            return None
+        channel = payment.key.partition("/")[0]
+        return next((one for one in self.payout if channel in one.channels), None)
+
+    def receives(self, payment: Paid) -> bool:
+        """Whether money that came may be a payout."""
+        if payment.kind != "payment" or payment.direction != "in" or payment.currency != CURRENCY:
+            return False
+        channel = payment.key.partition("/")[0]
+        return any(
+            channel in one.banks and any(word in payment.text for word in one.words) for one in self.payout
+        )
 
     def of(self, *kinds: RuleKind) -> tuple[Rule, ...]:
         """Rules of these kinds, in order."""
@@ -157,6 +188,7 @@ class _File(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
     rule: Annotated[tuple[dict[str, Any], ...], Meta(min_length=1, max_length=MOST_RULES)]
     deduct: tuple[Agreement, ...] = ()
+    payout: tuple[Payout, ...] = ()
     patience: Span = ""
     work: Annotated[int, Meta(ge=1, le=MOST_WORK)] = 200_000
     most: Annotated[int, Meta(ge=1, le=MOST_ITEMS)] = 2_000
@@ -196,6 +228,7 @@ def read_matching(text: str) -> MatchingRules:
         write_off=parse_yuan(whole.decisions.write_off),
         four_eyes=parse_yuan(whole.decisions.four_eyes),
         deduct=whole.deduct,
+        payout=whole.payout,
     )
 
 

@@ -22,13 +22,17 @@ MILLION = 1_000_000
 _json = msgspec.json.Encoder(order="deterministic")
 SURPLUS = "long"
 """Money that only bills know (长款): people are asked about it as long as something of it is left to be matched."""
+ALONE = "fee_alone"
+"""A fee that a bill tells of a trade that nobody knows: it is booked once a person has accepted it."""
 COMPARED = frozenset(
     {
         *(SURPLUS, "short", "cut_off", "bill_amount", "bill_status", "bill_currency"),
-        *("bill_fee", "bill_duplicate"),
+        *("bill_fee", ALONE, "bill_duplicate"),
     }
 )
 """Exceptions that come of nothing but a comparison."""
+_BEST = ("trade", "fund")
+"""Sorts of bills, from the one that tells best what a channel took."""
 
 
 class Told(msgspec.Struct, frozen=True, gc=False):
@@ -60,7 +64,7 @@ class Billed(msgspec.Struct, frozen=True, array_like=True, gc=False, order=True)
     """Lines that move money."""
     said: tuple[Payment, ...] = ()
     """The movement as its lines tell it, from when no notification had told that money moved; in order of their
-    bytes."""
+    bytes. One of no amount tells a fee alone."""
 
 
 def billed_with(
@@ -99,11 +103,7 @@ def findings(
     moved = _last_words(billed)
     found = _repeated(key, moved)
     if told is None:
-        if not moved:
-            fee = sum(one.fee for one in billed)
-            found.append(
-                Open("bill_fee", key, abs(fee), f"a fee of nothing that is known, {_said_by(billed)}")
-            )
+        found += _alone(key, billed)
         if terms.notified and any(one.state == "success" for one in moved):
             found.append(Open(SURPLUS, key, moved[0].amount, _said_by(moved)))
         return sorted(found)
@@ -112,6 +112,13 @@ def findings(
     if not {one.sort for one in moved}.issuperset(terms.sorts):
         found += _lacking(key, told, billed, terms, account)
     return sorted(found) if len(found) > 1 else found
+
+
+def best(billed: tuple[Billed, ...]) -> Billed:
+    """What tells best what a channel took of a movement: the trade bill, and where the money moved."""
+    if len(billed) == 1:
+        return billed[0]
+    return min(billed, key=lambda one: (_BEST.index(one.sort), one.state != "success"))
 
 
 def agrees(told: Told, sort: Sort, line: BillLine, terms: Terms) -> bool:
@@ -145,6 +152,15 @@ def payment_of(channel: str, merchant: str, group: str, line: BillLine, day: dat
         text=line.text,
         settled=day,
     )
+
+
+def _alone(key: str, billed: tuple[Billed, ...]) -> list[Open]:
+    """Bills have nothing but a fee of a movement that nobody else knows."""
+    one = best(billed)
+    if one.state != "success" or not one.fee or any(other.lines for other in billed):
+        return []
+    text = f"a fee of {yuan(one.fee)} for a trade that nobody knows, {_said_by([one])}"
+    return [Open(ALONE, key, abs(one.fee), text)]
 
 
 def _otherwise(key: str, told: Told, moved: list[Billed]) -> list[Open]:

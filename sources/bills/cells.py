@@ -38,6 +38,15 @@ def yuan_of(text: str) -> int:
     return -units if sign == "-" else units
 
 
+def yuan_in(text: str, field: str) -> int:
+    """Units of a field of a table, which may have commas between thousands; 0: it is empty. Raises ValueError, which
+    names the field."""
+    try:
+        return yuan_of(text.replace(",", "")) if text else 0
+    except ValueError as error:
+        raise ValueError(f"{field} {error}") from None
+
+
 @lru_cache(65_536)
 def fen_of(text: str) -> int:
     """Units from a whole number of fen."""

@@ -66,6 +66,18 @@ class Columns(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     """Balance after the row: each row's must follow from the one before it."""
 
 
+class Totals(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How the row of totals at a table's end (合计) is known. What it says in the columns of amounts and fees is the
+    sum of all rows above it, also of those that are skipped or failed; nothing may stand below it."""
+
+    column: str
+    """Name of the column in which it is known; best one that customers do not write."""
+    value: str
+    """What stands there: `合计`, or with `*` and `?` a pattern."""
+    count: str = ""
+    """Name of the column in which it tells how many rows there are, as `3` or `共3笔`; empty: it does not."""
+
+
 class Source(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One sort of bill of one merchant, as `bills.toml` says."""
 
@@ -90,6 +102,8 @@ class Source(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     its own is a `payment`, which leaves us."""
     states: dict[str, str] = {}
     columns: Columns | None = None
+    totals: Totals | None = None
+    """Of a table; left out: its rows end with the file."""
     skip_rows: int = 0
     """Rows of a table before its header."""
     time_format: str = "%Y-%m-%d %H:%M:%S"
@@ -135,12 +149,22 @@ class Asked(msgspec.Struct):
     source: Source
     hiding: Hiding
     day: date | None = None
+    """Whoever asks for the bill says that it has to be of this day."""
+    called: date | None = None
+    """The day in the file's name, which may be that on which it was exported: it counts where the bill tells none."""
     statement: str = ""
     """Which of the account's statements it is; of several in a file the first."""
 
     def is_statement(self, number: str) -> None:
         """The bill says which statement it is."""
         self.statement = self.statement or self.hiding.scrub(number_of(number))
+
+    def needs_day(self) -> date:
+        """Its day, of a bill that tells none. Raises BillError where nobody says it."""
+        self.day = self.day or self.called
+        if self.day is None:
+            raise BillError("bill_of_another", "does not say its day: the file's name or `--day` must")
+        return self.day
 
     def is_of(self, day: date, where: str) -> None:
         """The bill says which day it is of. Raises BillError when that is not the day that it should be."""

@@ -99,13 +99,13 @@ def _close(state: _State, text: str, asked: Asked, *, final: bool) -> None:
     if not state.opened or state.closed:
         raise BillError("bill_unreadable", "has a closing balance without an opening one")
     units, currency, day = _balance(text)
+    if final:
+        asked.is_of(day, ":62F:")
     if (units, currency) != (state.balance, state.currency):
         raise BillError(
             "bill_total_wrong",
             f"closes with {units} in 0.0001, its lines come to {state.balance}",
         )
-    if final:
-        asked.is_of(day, ":62F:")
     state.closed = True
 
 

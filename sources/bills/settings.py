@@ -109,6 +109,10 @@ def _wrong_columns(source: Source) -> dict[str, str]:
         return {"cut_off": "is for csv and excel: the other formats' days are known"}
     if (columns is None) == (source.format in TABLES):
         return {"columns": "must be there for csv and excel, and only for them"}
+    if source.totals is not None and source.format not in TABLES:
+        return {"totals": "is for csv and excel: the other formats' totals are known"}
+    if source.totals is not None and not (source.totals.column and source.totals.value.strip("*? ")):
+        return {"totals": "must name the column, and what stands in it"}
     if columns is not None and bool(columns.amount) == bool(columns.money_in or columns.money_out):
         return {"columns": "must name amount, or money_in and money_out"}
     return {}

@@ -9,9 +9,10 @@ import msgspec
 
 from schemas.counted import counted
 from schemas.payments import BillLine
-from sources.bills.cells import currency_of, formatted, number_of, text_of, yuan_of
-from sources.bills.model import Asked, BillError, Columns
+from sources.bills.cells import currency_of, formatted, number_of, text_of, yuan_in
+from sources.bills.model import Asked, BillError, Columns, Totals
 from sources.bills.sheet import rows_of
+from sources.bills.totals import Summed
 from sources.bills.unpacking import lines, unpacked
 
 _FORMULA = ("=", "@")
@@ -48,16 +49,21 @@ def _lines(rows: Iterator[Row], asked: Asked, skipped: int) -> Iterator[BillLine
     columns = asked.source.columns
     if columns is None:
         raise BillError("bill_unreadable", "bills.toml names no columns for it")
-    known = _columns(next(rows, []), columns)
+    totals = asked.source.totals
+    known = _columns(next(rows, []), columns, totals)
+    summed = Summed(totals, known.at) if totals is not None else None
     balance: int | None = None
     for number, row in enumerate(rows, skipped + 2):
         if not any(row):
             continue
-        if len(row) != known.width:
-            raise BillError(
-                "bill_unreadable", f"row {number} has {counted(len(row), 'cell')}, not {known.width}"
-            )
         try:
+            if summed is not None and summed.is_totals(row):
+                summed.compare(row)
+                continue
+            if len(row) != known.width:
+                raise BillError("bill_unreadable", f"has {counted(len(row), 'cell')}, not {known.width}")
+            if summed is not None:
+                summed.add(row)
             line = _line(row, columns, known, asked)
             if columns.balance:
                 balance = _follows(balance, _cell(row, "balance", known), line)
@@ -67,13 +73,17 @@ def _lines(rows: Iterator[Row], asked: Asked, skipped: int) -> Iterator[BillLine
             raise BillError("bill_unreadable", f"row {number}: {error}") from error
         if line is not None:
             yield line
+    if summed is not None:
+        summed.end()
 
 
-def _columns(header: Row, columns: Columns) -> _Map:
+def _columns(header: Row, columns: Columns, totals: Totals | None) -> _Map:
     names = [name.strip() for name in header]
+    called = {field: getattr(columns, field) for field in columns.__struct_fields__}
+    if totals is not None:
+        called |= {"totals": totals.column, "count": totals.count}
     at: dict[str, int] = {}
-    for field in columns.__struct_fields__:
-        name = getattr(columns, field)
+    for field, name in called.items():
         if name:
             if names.count(name) != 1:
                 raise BillError("bill_unreadable", f"its header has not one column {name}")
@@ -109,7 +119,7 @@ def _line(row: Row, columns: Columns, known: _Map, asked: Asked) -> BillLine | N
     number = cells["number"]
     if not number:
         raise ValueError("number is empty: nothing tells one row from another")
-    fee = _yuan(cells.get("fee", ""), "fee")
+    fee = yuan_in(cells.get("fee", ""), "fee")
     comes = units >= 0 and not (columns.amount and kind in _BACK)
     return BillLine(
         "payment" if kind == "fee" else kind,  # type: ignore[arg-type]
@@ -132,21 +142,14 @@ def _amount(cells: dict[str, str], columns: Columns) -> int:
     if columns.amount:
         if not cells["amount"]:
             raise ValueError("amount is empty")
-        return _yuan(cells["amount"], "amount")
+        return yuan_in(cells["amount"], "amount")
     comes, leaves = (
-        _yuan(cells.get("money_in", ""), "money_in"),
-        _yuan(cells.get("money_out", ""), "money_out"),
+        yuan_in(cells.get("money_in", ""), "money_in"),
+        yuan_in(cells.get("money_out", ""), "money_out"),
     )
     if (comes != 0) == (leaves != 0):
         raise ValueError("has not one of money_in and money_out")
     return comes or -abs(leaves)
-
-
-def _yuan(text: str, field: str) -> int:
-    try:
-        return yuan_of(text.replace(",", "")) if text else 0
-    except ValueError as error:
-        raise ValueError(f"{field} {error}") from None
 
 
 def _currency(text: str) -> str:
@@ -172,8 +175,8 @@ def _follows(before: int | None, text: str, line: BillLine | None) -> int | None
     A row that is skipped may move what it likes: what it says is taken as it is, and the next one follows from it.
     """
     if line is None:
-        return _yuan(text, "balance") if text else None
-    balance = _yuan(text, "balance")
+        return yuan_in(text, "balance") if text else None
+    balance = yuan_in(text, "balance")
     comes = line.amount_e4 if line.direction == "in" else -line.amount_e4
     moved = comes - line.fee_e4 if line.state == "success" else 0
     if before is not None and before + moved != balance:

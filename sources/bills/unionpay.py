@@ -72,8 +72,7 @@ _AT = places()
 
 def trade(stream: BinaryIO, asked: Asked) -> Iterator[BillLine]:
     """Lines of a settlement file. It has no totals: that it is whole shows only in its last line's end."""
-    if asked.day is None:
-        raise BillError("bill_of_another", "does not say its day: the file's name or `--day` must")
+    day = asked.needs_day()
     opened, number = unpacked(stream), 0
     while raw := opened.readline(WIDTH + 3):
         number += 1
@@ -83,7 +82,7 @@ def trade(stream: BinaryIO, asked: Asked) -> Iterator[BillLine]:
         if number > MOST_LINES:
             raise BillError("bill_too_large", f"has more than {MOST_LINES} rows")
         try:
-            line = _line(raw, asked, asked.day)
+            line = _line(raw, asked, day)
         except UnicodeDecodeError:
             raise BillError("bill_unreadable", f"row {number} is not written in GBK") from None
         except BillError as error:

@@ -70,8 +70,7 @@ class Verified:
             for part in _parts(self._counted(FORMATS[asked.source.format](stream, asked), progress)):
                 self._spool.write(part)
                 self._sizes.append(len(part))
-            if asked.day is None:
-                raise BillError("bill_of_another", "does not say its day: the file's name or `--day` must")
+            asked.needs_day()
         except BaseException:
             self.close()
             raise

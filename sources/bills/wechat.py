@@ -134,14 +134,11 @@ def _traded(row: Row, asked: Asked) -> BillLine:
 
 
 def _is_of(asked: Asked, time: str, line: BillLine, number: int) -> None:
-    if asked.day is None:
-        raise BillError("bill_of_another", "does not say its day: the file's name or `--day` must")
-    begin = midnight(asked.day.isoformat())
+    day = asked.needs_day()
+    begin = midnight(day.isoformat())
     early = _OLD_REFUNDS if line.kind == "refund" else 0
     if not begin - early <= line.time < begin + DAY:
-        raise BillError(
-            "bill_of_another", f"row {number} is of {time[:10]}, the bill should be of {asked.day}"
-        )
+        raise BillError("bill_of_another", f"row {number} is of {time[:10]}, the bill should be of {day}")
 
 
 def fund(stream: BinaryIO, asked: Asked) -> Iterator[BillLine]:

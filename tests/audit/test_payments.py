@@ -57,6 +57,9 @@ def kept(client: Client) -> Kept:
     back = BillLine("refund", "B2", "", "B1", 900, -5, NOON, "out")
     books.take(*parts(date(2025, 11, 11), told, lacking, back), not_believed(date(2025, 11, 11)))
     books.take(decided("ignore", "K9", exception=books.exception("refund_orphan"), until=NOON + 3 * DAY))
+    charged = BillLine("chargeback", "B31", "", "A31", 300_000, 0, NOON + DAY, "out")
+    books.take(due("FR-1031", "30.00", party="C-31"), paid("A31", "30.00", "FR-1031"))
+    books.take(*parts(date(2025, 11, 9), charged))
     books.take(due("FR-1020", "9.00"), paid("A20", "9.00", "FR-1020"))
     beyond = {"payment": key("A40"), "document": "FR-1040", "amount_e4": 80_000}
     books.take(due("FR-1040", "5.00"), paid("A40", "8.00"), decided("match", "K40", shares=[beyond]))
@@ -220,6 +223,9 @@ def test_what_stands_twice_is_noticed(tampered: Kept, table: str, check: str) ->
         ("notification", "payments = 3 AND state = 'closed'", "notification_ids"),
         ("journal", "fee = 'receivable' AND waybill = 'FR-1001'", "dues_posted"),
         ("journal", "fee = 'channel_fee'", "receipts_posted"),
+        ("journal", "fee = 'receivable_refunded' AND counterparty = 'C-31'", "receivables_aged"),
+        ("order_status", "document = 'FR-1031' AND status = 'open'", "receivables_aged"),
+        ("receivable", "document = 'FR-1031'", "receivables_aged"),
     ],
 )
 def test_what_is_gone_is_noticed(tampered: Kept, table: str, where: str, check: str) -> None:

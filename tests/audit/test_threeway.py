@@ -12,6 +12,7 @@ from deploy.audit.payments import check_payments
 from deploy.audit.store import Store
 from flows.reconciliation import threeway
 from flows.reconciliation.accounts import Terms
+from schemas.payments import exception_id
 from schemas.times import DAY
 from sources.bills.verified import end_of
 from tests.audit.remembered import audited
@@ -21,9 +22,9 @@ from tests.bills.lane import not_believed, parts, with_bills
 from tests.bills.test_lane import DAYS, FACTS, FEE, line
 from tests.bills.test_threeway import CASES, KINDS, day, lines_of, terms_of, told_of
 from tests.channels.world import NOON
-from tests.payments.world import paid, refunded
+from tests.payments.world import GROUP, decided, key, paid, refunded
 
-TABLES = ("bill", "bill_line", "notification", "payment", "payment_exception", "payment_match")
+TABLES = ("bill", "bill_line", "journal", "notification", "payment", "payment_exception", "payment_match")
 CHECKS = frozenset({"bill_lines", "payments_stated", "bill_exceptions", "three_way", "bill_line_records"})
 
 
@@ -55,8 +56,7 @@ def test_the_auditor_asks_what_the_table_says(case: dict[str, str]) -> None:
     found = asked(
         kind, heard(told_of(kind, case["通知"])), of_bills(lines), agreed, Wholes(days), unmatched=True
     )
-    nothing_but_a_fee = case["场景"] == "只有手续费而不知是哪笔交易"  # asked when its trade is known
-    assert sorted(one for one, _ in found) == ([] if nothing_but_a_fee else sorted(case["例外"].split()))
+    assert sorted(one for one, _ in found) == sorted(case["例外"].split())
 
 
 MORE = [
@@ -76,6 +76,8 @@ MORE = [
     *parts(DAYS[2], line("A10", "2.00", currency="USD"), line("A10", "0", fee="0.01"), size=1)[:2],
     *parts(DAYS[4], line("A6", "20.00", fee="0.50"), line("A15", "2.00")),
     paid("A10", "2.00", "", fee_e4=None),
+    *parts(DAYS[1], line("F1", "0", fee="0.30"), line("F2", "0", fee="0.40"), sort="fund"),
+    decided("accept", "KF", exception=exception_id(GROUP, "fee_alone", key("F2")), amount_e4=4_000),
 ]
 STATEMENTS = [
     *parts(DAYS[3], line("A16", "1.00"), line("A17", "3.00"), size=1, statement="1"),
@@ -114,7 +116,7 @@ def test_all_is_well(kept: Kept) -> None:
     kinds = kept.client.query("SELECT DISTINCT kind FROM open_payment_exception").result_rows
     assert {kind for (kind,) in kinds} >= {
         *("long", "short", "cut_off", "bill_amount", "bill_status", "bill_currency", "bill_fee"),
-        *("bill_duplicate", "bill_refused", "bill_missing"),
+        *("bill_duplicate", "bill_refused", "bill_missing", "fee_alone"),
     }
 
 
@@ -158,6 +160,21 @@ def test_all_is_well(kept: Kept) -> None:
         ("payment", "payment LIKE '%A6'", "fee + 1 AS fee", "payments_stated"),
         ("payment", "payment LIKE '%A6'", "settled + 1 AS settled", "payments_stated"),
         ("payment", "payment LIKE '%A6'", "'pending' AS state", "payments_stated"),
+        ("payment", "payment LIKE '%F1'", "'success' AS state", "payments_stated"),
+        ("payment", "payment LIKE '%F2' AND state = 'success'", "'pending' AS state", "payments_stated"),
+        ("bill_line", "payment LIKE '%F1'", "fee + 1 AS fee", "bill_exceptions"),
+        (
+            "journal",
+            "fee = 'channel_fee' AND endsWith(waybill, 'F2')",
+            "amount + 1 AS amount",
+            "receipts_posted",
+        ),
+        (
+            "payment_exception",
+            "kind = 'fee_alone' AND status = 'accepted'",
+            "'changed' AS status",
+            "payments_stated",
+        ),
         ("payment_exception", "kind = 'short'", "amount + 1 AS amount", "bill_exceptions"),
         ("payment_exception", "kind = 'bill_missing'", "concat(subject, 'x') AS subject", "bill_exceptions"),
     ],
@@ -171,7 +188,7 @@ def test_what_is_changed_is_noticed(tampered: Kept, table: str, where: str, chan
     "kind",
     [
         *("long", "short", "cut_off", "bill_amount", "bill_status", "bill_currency", "bill_fee"),
-        *("bill_duplicate", "bill_refused", "bill_missing"),
+        *("bill_duplicate", "bill_refused", "bill_missing", "fee_alone"),
     ],
 )
 def test_a_question_that_nobody_asks_is_noticed(tampered: Kept, kind: str) -> None:

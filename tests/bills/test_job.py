@@ -353,6 +353,7 @@ def test_settings_are_refused_as_a_whole() -> None:
         ('provider = "1900000100"', "provider"),
         ('kinds = { "收费" = "fee" }', "kinds"),
         ('cut_off = "23:00"', "cut_off"),
+        ('totals = { column = "流水号", value = "合计" }', "totals"),
     ],
 )
 def test_what_a_format_does_not_have_is_refused(setting: str, column: str) -> None:
@@ -361,6 +362,17 @@ def test_what_a_format_does_not_have_is_refused(setting: str, column: str) -> No
     with pytest.raises(DocumentError) as error:
         read_sources(text)
     assert [one.column for one in error.value.problems] == [column]
+
+
+@pytest.mark.parametrize("value", ["", "*", " ? "])
+def test_a_row_of_totals_is_known_by_something(value: str) -> None:
+    """Otherwise every row would be one."""
+    text = BILLS.replace('format = "mt940"', 'format = "csv"')
+    text += '[bill.columns]\nnumber = "n"\ntime = "t"\namount = "a"\n'
+    text += f'[bill.totals]\ncolumn = "n"\nvalue = "{value}"\n'
+    with pytest.raises(DocumentError) as error:
+        read_sources(text)
+    assert [one.column for one in error.value.problems] == ["totals"]
 
 
 def test_the_example_is_read() -> None:

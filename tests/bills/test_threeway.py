@@ -121,7 +121,7 @@ def test_every_kind_of_the_comparison_has_its_case() -> None:
     kinds = {kind for case in CASES for kind in case["例外"].split()}
     assert kinds == {
         *("long", "short", "cut_off", "bill_amount", "bill_status", "bill_fee", "bill_duplicate"),
-        "bill_currency",
+        *("bill_currency", "fee_alone"),
     }
 
 

@@ -78,8 +78,8 @@ def test_what_is_wrong_with_every_file_is_told_at_once() -> None:
     for part in (
         "channels.toml row 71 column max_age: max_age is not a whole number, 1 to 7776000 [wrong_setting]",
         "column kind: kind is not one of hmac, none [wrong_setting]",
-        "matching.toml row 49 column documents: documents is not a whole number, 1 to 40 [wrong_setting]",
-        "matching.toml row 57 column documents:",
+        "matching.toml row 59 column documents: documents is not a whole number, 1 to 40 [wrong_setting]",
+        "matching.toml row 67 column documents:",
         "payers.csv row 2 column party: party has 1 to 64 characters [wrong_value]",
         "payers.csv row 2 column token: token is no token",
     ):

@@ -2,6 +2,7 @@
 
 import random
 import re
+from datetime import timedelta
 from decimal import Decimal
 from functools import cache
 
@@ -16,6 +17,8 @@ from schemas.money import parse_yuan
 from schemas.problems import DocumentError
 from schemas.times import DAY, MINUTE
 from sources.channels.read import read_channels
+from tests.bills.lane import parts
+from tests.bills.test_lane import TODAY, line
 from tests.channels.world import NOON, TEXT
 from tests.payments.both import Both
 from tests.payments.test_pools import token
@@ -38,9 +41,12 @@ def event(word: str, n: int) -> Event | Post:
         document = "FR-2" if said[1] == "另单" else "FR-1"
         settle = SETTLED[said[3] or ""]
         return due(document, said[2], id=f"{document}-{n}", time=at, party=PARTY, settle=settle)
-    if said := re.fullmatch(r"(付|渠道退|核减)([\d.]+)", word):
+    if said := re.fullmatch(r"(付|渠道退|拒付|核减)([\d.]+)", word):
         if said[1] == "付":
             return paid("A1", said[2], "FR-1", time=at)
+        if said[1] == "拒付":
+            back = line("B1", said[2], kind="chargeback", direction="out", original="A1", time=at)
+            return parts(TODAY - timedelta(days=1), back)[0]
         if said[1] == "渠道退":
             return refunded("R1", said[2], "A1", "FR-1", time=at)
         return decided("write_off", f"K{n}", document="FR-1", amount_e4=parse_yuan(said[2]), time=at)

@@ -42,7 +42,9 @@ Spoiled = Literal["", "forged", "altered", "unknown_key", "stranger", "stale", "
 """What is wrong with a notification."""
 IMITATED: tuple[Spoiled, ...] = ("forged", "altered", "stranger")
 """Of those: nobody paid us anything."""
-Billed = Literal["", "short", "bill_amount", "bill_fee", "bill_currency", "bill_duplicate", "bill_status"]
+Billed = Literal[
+    "", "short", "bill_amount", "bill_fee", "bill_currency", "bill_duplicate", "bill_status", "fee_alone"
+]
 """What is wrong with a movement in its bill, in the words of `schemas.reasons.EXCEPTION`."""
 BILLED_WRONG: tuple[Billed, ...] = ("short", "bill_amount", "bill_duplicate")
 IN_TABLES = (BANK, OTHER)
@@ -72,6 +74,8 @@ CASHIER, ACCOUNTANT = "cashier", "accountant"
 """Who decides, and who agrees."""
 BACK: dict[Kind, str] = {"refund": "退款", "chargeback": "拒付"}
 """Text of money that goes back."""
+PAYS_OUT = "市场收款机提现"
+"""How the bank's text begins where the till has paid out."""
 BEFORE_MIDNIGHT = HOUR // 2
 """What happens so shortly before midnight stands in the next bill of these channels."""
 SHIFTED = (ALIPAY, UNIONPAY)
@@ -120,7 +124,7 @@ class PaymentTruth(msgspec.Struct, frozen=True, kw_only=True):
     billed: Billed = ""
     """What is wrong with it there."""
     original: str = ""
-    """Of money that goes back: the payment that it takes back."""
+    """Of money that goes back: the payment that it takes back; of a payout's credit: the payout."""
 
 
 class Affair(msgspec.Struct, frozen=True, kw_only=True):
@@ -306,6 +310,23 @@ class Case:
         """The channel tells a movement again, with other words."""
         self._told.append(Told(payment.time + HOUR, self._next(), replace(payment, **otherwise)))
 
+    def charge(self, channel: str, amount: int) -> None:
+        """The channel takes a fee under a number that is no trade's; its bill alone tells."""
+        made = self._paid(channel, self.at, 0, direction="out", text="账户手续费", fee_e4=amount * FEN)
+        self._happened(made, False, {}, True, "", "fee_alone")
+
+    def pay_out(self, amount: int, *, arrives: bool) -> None:
+        """The till pays out to the bank, which only its bill tells; the bank credits it soon, or never does."""
+        paid = self._paid(OTHER, self.at, amount, direction="out", text="提现")
+        out = replace(paid, kind="transfer")
+        exception = "" if arrives else "payout_missing"
+        self._happened(out, False, {out.key: amount}, True, exception)
+        if arrives:
+            at = self.at + self.r.randint(1, 60) * MINUTE
+            credit = self._paid(BANK, at, amount, payer=self.stranger(BANK), text=f"{PAYS_OUT} {out.number}")
+            self._happened(credit, True, {out.key: amount}, True, "", of=out.key)
+            self._tell(credit)
+
     def refund(
         self,
         payment: Payment,
@@ -379,6 +400,7 @@ class Case:
         decidable: bool,
         exception: str,
         billed: Billed = "",
+        of: str = "",
     ) -> None:
         if told and not exception:
             billed = self._billed(made)
@@ -398,7 +420,7 @@ class Case:
                 day=business_day(made.time),
                 billed_on=-1 if billed == "short" or not self.billed else billed_on(made),
                 billed="" if billed == "short" else billed,
-                original=f"{made.channel}/{made.merchant}/payment/{made.original}" if made.original else "",
+                original=f"{made.channel}/{made.merchant}/payment/{made.original}" if made.original else of,
             )
         )
 

@@ -19,7 +19,7 @@ from typing import Literal
 import msgspec
 
 from schemas.money import FEN, YUAN, yuan
-from schemas.payments import BillLine, Payment
+from schemas.payments import BillLine, Kind, Payment
 from schemas.times import DAY, HOUR, SHANGHAI_OFFSET, date_of, iso
 from sources.network.bills import WRITERS, packed
 from sources.network.paying.case import BACK, Billed, billed_on
@@ -72,7 +72,9 @@ COLUMNS = {
     "currency": "币种",
     "kind": "类型",
 }
-WORDS = {"payment": "收付", **BACK}
+WORDS: dict[Kind, str] = {"payment": "收付", "transfer": "提现", **BACK}
+CHARGE = "手续费"
+"""Of a row that is a fee and nothing else."""
 
 
 class Mornings:
@@ -168,12 +170,12 @@ def _table(lines: Iterable[BillLine]) -> bytes:
     writer = csv.writer(text)
     writer.writerow(COLUMNS.values())
     for line in lines:
-        sign = "-" if line.direction == "out" else ""
+        amount = line.amount_e4 if line.direction == "in" else -line.amount_e4
         writer.writerow(
             (
                 *(line.number, iso(line.time + SHANGHAI_OFFSET)[:19].replace("T", " ")),
-                *(f"{sign}{yuan(line.amount_e4)}", line.order, line.original, line.payer, line.text),
-                *(line.currency, WORDS[line.kind]),
+                *(yuan(amount or -line.fee_e4), line.order, line.original, line.payer, line.text),
+                *(line.currency, WORDS[line.kind] if amount else CHARGE),
             )
         )
     return text.getvalue().encode("gb18030")
@@ -184,11 +186,8 @@ def _lines(movement: Payment, billed: Billed) -> Iterator[BillLine]:
     if billed == "short":
         return
     kept = movement.kind == "payment" and movement.direction == "in"
-    fee = (
-        (movement.amount_e4 * PPM.get(movement.channel, 0) // 1_000_000 + FEN // 2) // FEN * FEN
-        if kept
-        else 0
-    )
+    by_rate = (movement.amount_e4 * PPM.get(movement.channel, 0) // 1_000_000 + FEN // 2) // FEN * FEN
+    fee = movement.fee_e4 or (by_rate if kept else 0)
     line = BillLine(
         kind=movement.kind,
         number=movement.number,
@@ -263,7 +262,9 @@ def _sources() -> Iterator[str]:
         yield "[[bill]]"
         yield from (f"{name} = {_quoted(value)}" for name, value in said.items())
         if table:
-            words = ", ".join(f"{_quoted(word)} = {_quoted(kind)}" for kind, word in WORDS.items())
+            words = ", ".join(
+                f"{_quoted(word)} = {_quoted(kind)}" for kind, word in (*WORDS.items(), ("fee", CHARGE))
+            )
             columns = ", ".join(f"{name} = {_quoted(column)}" for name, column in COLUMNS.items())
             yield f"kinds = {{ {words} }}"
             yield f"columns = {{ {columns} }}"

@@ -409,6 +409,21 @@ def _spoiled(how: Spoiled) -> "Story":
     return story
 
 
+def paid_out(case: Case) -> None:
+    """The till pays out what it has taken, and the bank credits it."""
+    case.pay_out(case.amount(), arrives=True)
+
+
+def paid_out_in_vain(case: Case) -> None:
+    """The till pays out, and the bank never has it."""
+    case.pay_out(case.amount(), arrives=False)
+
+
+def bank_charge(case: Case) -> None:
+    """The bank takes a fee that belongs to no trade."""
+    case.charge(BANK, case.r.choice((100, 500, 1_000)))
+
+
 Story = Callable[[Case], None]
 
 SPOILED: tuple[Spoiled, ...] = ("forged", "altered", "unknown_key", "stranger", "stale", "truncated")
@@ -461,5 +476,8 @@ STORIES: dict[str, Shared] = {
     "foreign": Shared("外币支付", 0.5, foreign),
     "top_up": Shared("网点充值", 3, top_up),
     "invoice": Shared("支付承运商发票", 3, invoice),
+    "paid_out": Shared("提现到账", 0.5, paid_out),
+    "paid_out_in_vain": Shared("提现未到账", 0.3, paid_out_in_vain),
+    "bank_charge": Shared("账户手续费", 0.5, bank_charge),
     **{how: Shared("无效通知", 1.0, _spoiled(how)) for how in SPOILED},
 }

@@ -13,11 +13,19 @@ from sources.channels.keys import read_tokens
 from sources.channels.model import Channel, Channels
 from sources.channels.read import FILE, PAYERS, read_channels
 from sources.channels.signing import Signer, make_keys
-from sources.network.paying.case import Told
-from sources.network.paying.merchants import APART, KNOWN, account, customer
+from sources.network.paying.case import PAYS_OUT, Told
+from sources.network.paying.merchants import APART, BANK, KNOWN, OTHER, account, customer
 
 CHANNELS = Path(__file__).with_name(FILE)
 MATCHING = "matching.toml"
+PAYOUTS = f"""
+[[payout]]
+channels = ["{OTHER}"]
+banks = ["{BANK}"]
+words = ["{PAYS_OUT}"]
+days = 0
+"""
+"""What is published beside the matching rules."""
 
 
 class Voices:
@@ -44,7 +52,7 @@ class Voices:
         files = {
             FILE: CHANNELS.read_text("utf-8"),
             PAYERS: "party,token\n" + "".join(payers),
-            MATCHING: matching,
+            MATCHING: matching + PAYOUTS,
         }
         version = version_of(files)
         return PaymentRulesPublished(

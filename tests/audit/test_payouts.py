@@ -1,0 +1,90 @@
+"""Payouts to banks by the auditor: books with all kinds of them, and what is changed."""
+
+from decimal import Decimal
+
+import pytest
+from clickhouse_connect.driver.client import Client
+
+from dashboards.why import explained
+from deploy.audit.payments import check_payments
+from deploy.audit.store import Store
+from tests.audit.remembered import audited
+from tests.audit.tampering import Kept
+from tests.audit.test_payments import Written
+from tests.payments.closes import noon
+from tests.payments.test_payouts import RULES, played
+
+STEPS = (
+    "单FR-1007 100；提P1 11 100；提P2 11 70；提P3 12 70；入C1 12 100 财付通FR-1007；入C2 13 70 支付宝；"
+    "入C3 14 5 支付宝；到 15；提P4 14 30；入C4 15 30 财付通"
+)
+TABLES = ("journal", "order_status", "payment", "payment_exception", "payment_match", "receivable")
+
+
+@pytest.fixture(scope="module")
+def kept(client: Client) -> Kept:
+    """Books with payouts of every kind."""
+    books = Written(client, RULES)
+    with books.writer.held():
+        played(books, STEPS).until(noon("17"))
+        books.writer.close()
+    return Kept(client, TABLES)
+
+
+def failed(client: Client) -> set[str]:
+    """Names of the checks that fail."""
+    return {check.name for check in check_payments(Store(client)) if not check.passed}
+
+
+def test_all_is_well(kept: Kept) -> None:
+    report = audited(kept.client, closed=True)
+    assert report.passed, report.to_text()
+    (row,) = kept.client.query(
+        "SELECT sum(balance) FROM cash_position WHERE account = '1817' AND channel = 'transit'"
+    ).result_rows
+    assert row == (Decimal(170),)
+
+
+@pytest.mark.parametrize(
+    ("payment", "line"),
+    [
+        ("transfer/P4", "已核销：30.00 核销 other/SHOP-7/transfer/P4，依据渠道提现（提现在途）"),
+        (
+            "payment/C4",
+            "已核销：30.00 核销 other/SHOP-7/transfer/P4，依据渠道提现（提现 other/SHOP-7/transfer/P4 已到账）",
+        ),
+        ("transfer/P1", "未结：100.00，提现未到账：提现 100.00，至 2025-11-14 银行仍未入账"),
+    ],
+)
+def test_people_are_told_why(kept: Kept, payment: str, line: str) -> None:
+    """What cleared it, or how long it has been missing."""
+    assert line in [one.zh for one in explained(kept.client, f"other/SHOP-7/{payment}")]
+
+
+@pytest.mark.parametrize(
+    ("table", "where"),
+    [
+        ("payment_match", "posting = 'payout_sent' AND endsWith(payment, 'P1')"),
+        ("payment_match", "posting = 'payout_arrived' AND endsWith(payment, 'C4')"),
+        ("payment_exception", "kind = 'payout_missing'"),
+        ("journal", "fee = 'payout_arrived' AND account = '1817'"),
+    ],
+)
+def test_what_is_gone_is_noticed(tampered: Kept, table: str, where: str) -> None:
+    tampered.remove(table, where)
+    assert "payouts" in failed(tampered.auditor)
+
+
+@pytest.mark.parametrize(
+    ("table", "where", "changed"),
+    [
+        ("payment_match", "posting = 'payout_arrived'", "replaceOne(document, 'P4', 'P3') AS document"),
+        ("payment_match", "posting = 'payout_arrived'", "'x' AS party"),
+        ("payment", "endsWith(payment, 'C4')", "'货款' AS text"),
+        ("payment", "endsWith(payment, 'P4')", "event_time + 172800 AS event_time"),
+        ("payment_exception", "kind = 'payout_missing'", "amount + 1 AS amount"),
+    ],
+)
+def test_what_is_changed_is_noticed(tampered: Kept, table: str, where: str, changed: str) -> None:
+    tampered.change(table, where, changed)
+    assert "payouts" in failed(tampered.auditor)
