@@ -5,6 +5,7 @@
 * `never_given`: a row for a zone, line, holiday or hub that neither the book nor the network knows, or for dates
   on which its table is not in force.
 * `more_than_all`: a discount of more than 100 percent, or a share.
+* `package_each`: a package by the month's parcels that each parcel would be charged: months have a fee of their own.
 * `always_beaten`: for every place, product and word that a row names, rows that name the same and win over it are
   in force on all its days and for all of its ranges.
 * `gap_in_ranges`: rows that differ in one range leave a gap between them (for base prices also below and above),
@@ -21,8 +22,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import product as combinations
 from typing import Any
 
+from flows.fees.current import FEES
 from flows.governance.network import Network
 from flows.rating.cells import PERCENT
+from flows.rating.exact import text_of
 from flows.rating.factors import ANY_HOLIDAY, BY_NAME, KEYED, MOST_MEASURE, Between, Named, When, Words
 from flows.rating.lines import lines_without_price
 from flows.rating.matching import keys, specificity
@@ -53,6 +56,7 @@ def advice(book: Book, network: Network, day: int, standing: Sequence[Book] = ()
             yield Problem(table.file, 0, "effective_to", "table_ended", message)
     yield from _never_given(book, network)
     yield from _more_than_all(book)
+    yield from _package_each(book)
     for rows in lists_of([book]).values():
         yield from _beaten(rows)
         yield from _gaps(rows, network)
@@ -113,6 +117,22 @@ def _more_than_all(book: Book) -> Iterator[Problem]:
                     said = "of what is shared" if share else "off"
                     message = f"{decimal(value, PERCENT)} percent {said} are more than all of it"
                     yield _remark(row, column.name, "more_than_all", message)
+
+
+_OF_MONTHS = tuple(due.price for due in FEES.dues if due.trigger == "parcel_month")
+"""Fees that a month is charged, whatever its parcels are."""
+
+
+def _package_each(book: Book) -> Iterator[Problem]:
+    for row in book.rows:
+        table = row.table
+        each = table.measure == "month_parcels" and table.fee not in _OF_MONTHS
+        if each and table.shape == "allowance" and table.kind != "discount" and row.values[0] > 0:
+            message = (
+                f"each parcel would be charged {text_of(row.values[0])} yuan; a package that is charged once a month "
+                f"is the fee {' or '.join(_OF_MONTHS)}"
+            )
+            yield _remark(row, "price", "package_each", message)
 
 
 # Rows that never win
