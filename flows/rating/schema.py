@@ -41,6 +41,7 @@ WORDS = {
     "measure": "计量 what is counted",
     "of": "按什么的比例 what a percentage is taken of",
     "holidays": "节假日表 a CSV of date,name",
+    "adjustments": "附加费与优惠的次序 surcharges_first 先附加费后优惠, as_listed 按表的先后",
     "adopt": "何时采信 when a class of weight may be adopted",
 }
 
@@ -71,6 +72,7 @@ def schema() -> dict[str, Any]:
         "name": settings._text.schema,
         "currency": {"enum": ["CNY"]},
         "holidays": settings._file_of(()).schema,
+        "adjustments": settings._one_of(settings.ORDERS).schema,
     }
     return {
         "$schema": "http://json-schema.org/draft-07/schema#",

@@ -173,9 +173,13 @@ def directory() -> NetworkPublished:
     return msgspec.structs.replace(usual, version=version_of(files), files=files)
 
 
-def tariff() -> TariffPublished:
-    """The book."""
-    text = SETTINGS + "".join(
+def tariff(order: int | None = None) -> TariffPublished:
+    """The book; with an `order` its tables stand in this one, and surcharges and discounts are taken in it."""
+    settings, tables = SETTINGS, list(TABLES)
+    if order is not None:
+        random.Random(order).shuffle(tables)
+        settings = 'adjustments = "as_listed"' + SETTINGS
+    text = settings + "".join(
         f'[[weight.precedence]]\nclass = "{name}"\nadopt = "{rule}"\n' for name, rule in world.PRECEDENCE
     )
     files = {
@@ -183,8 +187,8 @@ def tariff() -> TariffPublished:
         "zones.csv": ZONE_ROWS,
         "lines.csv": LINE_ROWS,
     }
-    for number, (settings, rows) in enumerate(TABLES):
-        text += f'[[table]]\nfile = "t{number}.csv"\neffective_from = 2025-01-01\n{settings}\n'
+    for number, (told, rows) in enumerate(tables):
+        text += f'[[table]]\nfile = "t{number}.csv"\neffective_from = 2025-01-01\n{told}\n'
         files[f"t{number}.csv"] = rows
     files["book.toml"] = text + ZONES
     return TariffPublished(id="book", time=world.START, version=version_of(files), name="样样有", files=files)
