@@ -220,14 +220,16 @@ def _words(cell: str, value: str) -> bool:
 
 
 def _over_upto(cell: str, value: Decimal) -> bool:
-    low, _, high = cell.partition("..")
+    low, dots, high = cell.partition("..")
+    if not dots:
+        return value in map(Decimal, cell.split("|"))
     return (not low.strip() or value > Decimal(low)) and (not high.strip() or value <= Decimal(high))
 
 
 def _from_to(cell: str, value: Any, read: Callable[[str], Any]) -> bool:
     low, dots, high = (part.strip() for part in cell.partition(".."))
     if not dots:
-        return bool(value == read(cell.strip()))
+        return any(value == read(one.strip()) for one in cell.split("|"))
     return (not low or value >= read(low)) and (not high or value <= read(high))
 
 

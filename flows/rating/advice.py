@@ -26,7 +26,7 @@ from flows.fees.current import FEES
 from flows.governance.network import Network
 from flows.rating.cells import PERCENT
 from flows.rating.exact import text_of
-from flows.rating.factors import ANY_HOLIDAY, BY_NAME, KEYED, MOST_MEASURE, Between, Named, When, Words
+from flows.rating.factors import ANY_HOLIDAY, BY_NAME, KEYED, MOST_MEASURE, Between, Named, When, Words, spans
 from flows.rating.lines import lines_without_price
 from flows.rating.matching import keys, specificity
 from flows.rating.measures import decimal
@@ -97,7 +97,7 @@ def _never_given(book: Book, network: Network) -> Iterator[Problem]:
                 for text in (text for text in one.condition.texts if text in codes):
                     message = f"conditions compare codes: {text} is {' or '.join(codes[text])}"
                     yield _remark(row, "condition", "never_given", message)
-            elif isinstance(one, Between) and one.factor == "date" and _outside(one, row.table):
+            elif one.factor == "date" and all(_outside(span, row.table) for span in spans(one)):
                 yield _remark(row, "date", "never_given", "its table is not in force on these days")
 
 
@@ -199,8 +199,8 @@ def _contains(other: Row, row: Row) -> bool:
 
 
 def _wider(one: Named, other: Named) -> bool:
-    if isinstance(one, Between) and isinstance(other, Between):
-        return one.over <= other.over and other.upto <= one.upto
+    if wide := spans(one):
+        return all(any(a.over <= b.over and b.upto <= a.upto for a in wide) for b in spans(other))
     if isinstance(one, Words) and isinstance(other, Words):
         return ANY_HOLIDAY in one.words or set(one.words) >= set(other.words)
     return isinstance(one, When) and one == other
@@ -220,14 +220,14 @@ def _gaps(rows: Sequence[Row], network: Network) -> Iterator[Problem]:
     groups: dict[_Key, list[tuple[Between, Row]]] = {}
     for row in stepped:
         for one in row.named:
-            if isinstance(one, Between) and one.factor in STEPPED:
+            if one.factor in STEPPED:
                 rest = tuple(other for other in row.named if other is not one)
                 table = row.table
                 key = (
                     one.factor, row.origin, row.destination, row.product, rest,
                     table.first_day, table.last_day, table.priority,
                 )  # fmt: skip
-                groups.setdefault(key, []).append((one, row))
+                groups.setdefault(key, []).extend((span, row) for span in spans(one))
     for where, group in groups.items():
         rest = where[4]
         for row, over, upto in _holes(sorted(group, key=lambda one: (one[0].over, one[0].upto))):
