@@ -11,6 +11,7 @@ from deploy import publish
 from deploy.rerating.compare import DIMENSIONS, Comparison, Sums
 from deploy.rerating.read import EVERYTHING, Days, Where, on
 from deploy.rerating.work import Question, compare
+from deploy.tariff.what_if import not_counted
 from flows.fees.current import FEES
 from flows.fees.model import OF_STORES
 from flows.rating.book import read_book
@@ -283,3 +284,12 @@ def test_a_publication_tells_what_it_changes_and_nothing_else(
     at = next(n for n, words in enumerate(lines) if words[:2] == ["费用", "fee"])
     assert sorted(lines[at + 1 : -1]) == told
     assert not sent
+
+
+def test_of_a_package_that_is_new_no_month_was_counted(empty: Client) -> None:
+    """Which is said: lanes are told of customers only when a price in force names them."""
+    books = Books(empty)
+    usual, packages = books.storage.books, read(books, package())
+    (warning,) = not_counted(usual, [*usual, packages])
+    assert warning.startswith("warning: package has no price in force")
+    assert not list(not_counted([*usual, packages], [read(books, package("C-FISH,40.00,1,3.00"))]))
