@@ -1,6 +1,6 @@
 """Allowance (免费额度, 包仓): a price that includes so much, and a price for every unit beyond it.
 
-With a price of 0 it is a free allowance; with the month's count as measure it is a monthly package with overage.
+With a price of 0 it is a free allowance; of the fee `package`, by the month's parcels, a package by the month.
 """
 
 from flows.rating.exact import Exact
