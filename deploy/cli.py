@@ -27,6 +27,7 @@ GROUPS = {
     "weight_cases": ("weight-cases", "decide-weight"),
     "volumes": ("volumes",),
     "store_months": ("store-months",),
+    "parcel_months": ("parcel-months",),
     "service_levels": ("service-levels",),
     "costs": ("costs",),
     "bills": ("bills",),

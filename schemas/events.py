@@ -22,6 +22,7 @@ from schemas.limits import (
     MOST_PARTS,
     MOST_PIECES,
     MOST_SERVICES,
+    MOST_SHIPPED,
     MOST_STORED_CM3,
     MOST_STORED_G,
     MOST_WEIGHT_G,
@@ -387,6 +388,33 @@ class MonthStored(Dated, frozen=True, kw_only=True, tag="month_stored", omit_def
             raise ValueError(f"month is {self.month}, not the first day of a month")
 
 
+class MonthShipped(Dated, frozen=True, kw_only=True, tag="month_shipped", omit_defaults=True):
+    """How many parcels of a customer were picked up in a month that is over, for its package. Topic `waybook.stays`,
+    key: customer.
+
+    A job counts them in the books; the newest word (by time, then id) counts.
+    """
+
+    customer: Name
+    month: date
+    """Its first day."""
+    due: Name
+    """The due of fees.toml with the trigger `parcel_month` that is charged for it."""
+    outlet: Name
+    """The outlet that they were sent from, or the first of several in order of their codes."""
+    parcels: Annotated[int, Meta(ge=0, le=MOST_SHIPPED)]
+    cancelled: bool = False
+    """None was, after all."""
+    blocks: dict[str, int] = {}
+    """By lane: the newest block that was looked at."""
+    by: Word = ""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.month.day != 1:
+            raise ValueError(f"month is {self.month}, not the first day of a month")
+
+
 ParcelFact = Order | Scan | Weight | Claim | ClaimWithdrawn | WeightDecided
 """What is true of a parcel, whoever says it."""
 
@@ -487,8 +515,10 @@ class StayRecalled(Event, frozen=True, kw_only=True, tag="stay_recalled", omit_d
     waits: tuple[Awaited, ...] = ()
 
 
-StoreEvent = StayEvent | Haul | MonthStored
-"""What a store does for its customers."""
+MonthWord = MonthStored | MonthShipped
+"""What is said of a customer's month when it is over."""
+StoreEvent = StayEvent | Haul | MonthWord
+"""What a store does for its customers, and what their months come to."""
 
 
 class TariffPublished(Event, frozen=True, kw_only=True, tag="tariff"):
@@ -801,6 +831,7 @@ AnyEvent = (
     | StayClosed
     | Haul
     | MonthStored
+    | MonthShipped
     | StayRecalled
     | TariffPublished
     | TariffPart

@@ -21,6 +21,8 @@ MOST_STORED_CM3 = 4_000_000_000
 """4,000 m³: the largest goods of one stay in a store."""
 MOST_PALLETS = 10_000
 """Pallet places of one stay in a store."""
+MOST_SHIPPED = 100_000_000
+"""Parcels of one customer in a month."""
 MOST_HOURS = 24 * 90
 """Hours that a delivery may be promised within."""
 MOST_IDENTIFIER = 64

@@ -79,7 +79,11 @@ SENT = {
 
 KINDS: tuple[type[events.Event], ...] = get_args(events.AnyEvent) + get_args(payments.PaymentEvent)
 """All events."""
-KEYED_OTHERWISE: dict[type[events.Event], str] = {events.Haul: "haul", events.MonthStored: "customer"}
+KEYED_OTHERWISE: dict[type[events.Event], str] = {
+    events.Haul: "haul",
+    events.MonthStored: "customer",
+    events.MonthShipped: "customer",
+}
 """Events that have another key than their topic's other ones."""
 POSTINGS = "Postings"
 BODY = (

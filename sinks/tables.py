@@ -633,7 +633,7 @@ FEE = Table(
             "trigger",
             WORD,
             "ordered, picked_up, weighed, signed, hub_passed, bagged, claimed; stay_opened, stay_day, stay_closed, "
-            "hauled, stay_month",
+            "hauled, stay_month, parcel_month",
         ),
         Column("source", WORD, "of the amount: tariff, payment, cod, claim, share"),
         Column("price", TEXT, "fee of the tariff that prices it"),
@@ -817,7 +817,7 @@ HAUL = Table(
 
 STAY_MONTH = Table(
     "stay_month",
-    "What a due of a customer's stays came to in a month, as counted for a minimum; the newest word counts",
+    "What a customer's month came to, as counted for a minimum or a package; the newest word counts",
     (
         *SEQ,
         Column("event_id", TEXT),
@@ -825,12 +825,13 @@ STAY_MONTH = Table(
         Column("customer", TEXT),
         Column("month", DATE, "its first day"),
         Column("due", WORD, "that is charged for it"),
-        Column("outlet", WORD, "the store, the first of several"),
-        Column("status", WORD, "counted; cancelled: all of it was taken back"),
+        Column("outlet", WORD, "the store, or where parcels were sent from; the first of several"),
+        Column("status", WORD, "counted; cancelled: all of it was taken back, no parcel is left"),
         Column("counted_at", TIME),
         Column("counted_by", TEXT),
-        Column("amount", MONEY, "yuan"),
-        Column("blocks", WORD, "lane:block, up to which charges were counted"),
+        Column("amount", MONEY, "yuan: what the charges of the customer's stays came to; 0 of a package"),
+        Column("parcels", "UInt64", "of a package: picked up in the month; otherwise 0"),
+        Column("blocks", WORD, "lane:block, up to which charges or parcels were counted"),
         Column("partition", "UInt16", "of the topic waybook.stays"),
         Column("offset", "UInt64"),
     ),

@@ -108,8 +108,9 @@ def _hauled(row: Row, found: Story) -> dict[str, Any]:
 
 
 def _counted(row: Row) -> dict[str, Any]:
-    amount = "无 nothing" if row["status"] == "cancelled" else f"{yuan(row['amount'])} 元"
-    what = f"{row['month']:%Y-%m} 合计 sum of the month"
+    told = f"{row['parcels']} 票 parcels" if row["parcels"] else f"{yuan(row['amount'])} 元"
+    amount = "无 nothing" if row["status"] == "cancelled" else told
+    what = f"{row['month']:%Y-%m} 合计 sum of the month: {' '.join(FEES[row['due']])}"
     said_by = {"event_time": row["counted_at"], "device": row["counted_by"]}
     return {**row, **said_by, "kind": "month", "what": what, "place": row["outlet"], "said": amount}
 

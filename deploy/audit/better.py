@@ -1,6 +1,8 @@
 """Which of two rows is better, and why the others lost: the auditor's reading of FORMAT.md, "More specific wins"."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from datetime import date
+from decimal import Decimal
 from typing import Any
 
 from deploy.audit.rows import Row
@@ -32,8 +34,20 @@ LATE = (
     "month_parcels",
     "condition",
 )
-RANGES = {"weekday", "date", "weight_kg", "volume_m3", "density", "pieces", "longest_cm", "insured", "cod"}
-RANGES |= {"promised_h", "month_parcels", "condition"}
+MEASURED = {"weight_kg", "volume_m3", "density", "longest_cm", "condition"}
+"""Of these there are only ranges; conditions count as such."""
+VALUES: dict[str, Callable[[str], object]] = {
+    "weekday": int,
+    "date": date.fromisoformat,
+    "pieces": int,
+    "insured": Decimal,
+    "cod": Decimal,
+    "promised_h": int,
+    "month_parcels": int,
+}
+"""Factors with values, lists of values and ranges, and how a value is read."""
+OPEN_BELOW = ("insured", "cod")
+"""Their ranges leave out the lower end, so none is of one value."""
 TOLD = 5
 """Losing rows that a charge tells of."""
 
@@ -59,8 +73,16 @@ def _precision(row: Row, name: str) -> int:
     cell = row.factors.get(name, "")
     if not cell:
         return 0
-    words = {word.strip() for word in cell.split("|")}
-    if name in RANGES or (name == "holiday" and words == {"*"}):
+    if name in MEASURED:
+        return 1
+    words: set[object] = {word.strip() for word in cell.split("|")}
+    if name in VALUES:
+        read = VALUES[name]
+        low, dots, high = (part.strip() for part in cell.partition(".."))
+        if dots and (name in OPEN_BELOW or not low or not high or read(low) != read(high)):
+            return 1
+        words = {read(word.strip()) for word in low.split("|")}
+    if name == "holiday" and words == {"*"}:
         return 1
     return 2 if len(words) > 1 else 3
 

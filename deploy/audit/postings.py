@@ -58,8 +58,10 @@ PREPAID = "1201"
 
 STAYS = ("stay_opened", "stay_day", "stay_closed")
 """Triggers of what is owed for goods in a store."""
-STORES = (*STAYS, "hauled", "stay_month")
-"""And of what else is owed to stores; the rest belongs to parcels."""
+MONTHS = ("stay_month", "parcel_month")
+"""Of what is owed for a customer's month."""
+STORES = (*STAYS, "hauled", *MONTHS)
+"""And of what else is owed to stores, and for months; the rest belongs to parcels."""
 
 PARTY = "party"
 

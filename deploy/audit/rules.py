@@ -281,7 +281,7 @@ RULES = (
             f.trigger = 'stay_closed', e.kind != if(c.part = '', 'closed', 'reduced') OR e.event_time != c.event_time
                 OR c.part NOT IN ('', e.event_id),
             f.trigger = 'hauled', e.kind != 'haul',
-            f.trigger = 'stay_month', e.kind != 'month',
+            f.trigger IN {postings.words(postings.MONTHS)}, e.kind != 'month',
             e.kind != 'order' AND e.event_time > c.event_time)""",
         most=2_000_000,
     ),
@@ -445,7 +445,7 @@ RULES = (
     ),
     unique("haul_ids", "没有运输事件被接受两次", "haul", "(haul, event_id)", "(haul, event_id)"),
     unique("haul_records", "没有运输记录被接受两次", "haul", "(partition, offset)", "(partition, offset)"),
-    unique("month_ids", "没有月保底事件被接受两次", "stay_month", "(name, event_id)", "(name, event_id)"),
+    unique("month_ids", "没有客户月事件被接受两次", "stay_month", "(name, event_id)", "(name, event_id)"),
     Rule(
         "commands_posted",
         "每笔执行的资金指令按规则逐行入账，不多不少",

@@ -97,7 +97,7 @@ def _wrong(row: dict[str, Any]) -> Iterator[str]:
                 amount = Decimal(step["amount"])
                 total = total - amount if step["kind"] == "discount" else total + amount
                 base = total if step["kind"] == "base" else base
-                subtotal = total if step["kind"] in ("base", "surcharge") else subtotal
+                subtotal += amount if step["kind"] in ("base", "surcharge") else 0
                 if total != Decimal(step["total"]):
                     yield f"after {step['where']} it is {total}, not {step['total']}"
             if total != Decimal(steps[-1]["total"]):

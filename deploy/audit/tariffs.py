@@ -130,6 +130,8 @@ class Book(msgspec.Struct, frozen=True):
     """By fee (and ""), and by "" and factor of a map of zones: what rows name beside places and the product, for
     whichever places."""
     holidays: dict[date, str]
+    mixed: bool
+    """Whether surcharges and discounts are taken in the order in which their tables stand."""
     services: frozenset[str]
     """Further services that a row names, or a condition compares with."""
 
@@ -155,7 +157,8 @@ def read_book(version: str, files: Mapping[str, str], directory: Directory) -> B
     services = frozenset(word for row in rows for word in _services(row))
     rows = [row for row in rows if row.origin and row.destination]
     policy = _policy(settings.get("weight"), directory)
-    return Book(version, settings["name"], policy, tables, rows, further, holidays, services)
+    mixed = settings.get("adjustments") == "as_listed"
+    return Book(version, settings["name"], policy, tables, rows, further, holidays, mixed, services)
 
 
 def _services(row: Row) -> Iterator[str]:
@@ -222,14 +225,16 @@ def _words(cell: str, value: str) -> bool:
 
 
 def _over_upto(cell: str, value: Decimal) -> bool:
-    low, _, high = cell.partition("..")
+    low, dots, high = cell.partition("..")
+    if not dots:
+        return value in map(Decimal, cell.split("|"))
     return (not low.strip() or value > Decimal(low)) and (not high.strip() or value <= Decimal(high))
 
 
 def _from_to(cell: str, value: Any, read: Callable[[str], Any]) -> bool:
     low, dots, high = (part.strip() for part in cell.partition(".."))
     if not dots:
-        return bool(value == read(cell.strip()))
+        return any(value == read(one.strip()) for one in cell.split("|"))
     return (not low or value >= read(low)) and (not high or value <= read(high))
 
 
@@ -293,6 +298,7 @@ class Prices:
                 names = self._names.setdefault((table.get("kind", "base"), table.get("fee", "")), [])
                 if table.get("name", "") not in names:
                     names.append(table.get("name", ""))
+        self._changing = {fee: _changing(in_force, fee) for fee in {fee for _, fee in self._names}}
         fees = {fee for book in in_force for fee in book.fees}
         self._weighed = {fee for fee in fees if _weighed(in_force, fee)}
         self.services = frozenset[str]().union(*(book.services for book in in_force)) if in_force else None
@@ -350,19 +356,25 @@ class Prices:
     ) -> Price:
         """The price by all passes, from a base price that costs `start`."""
         row = base.row
-        total, passes = start, [_pass("base", Match(row, ""), row, parcel, start)]
+        total = subtotal = start
+        passes = [_pass("base", Match(row, ""), row, parcel, start)]
         plain = True
-        for name in self._names.get(("surcharge", fee), ()):
-            found = self.best("surcharge", fee, name, day, parcel)
-            if found is not None:
-                amount = _cost(found.row, parcel, start, total, NOTHING)
-                passes.append(_pass("surcharge", found, row, parcel, amount))
-                total, plain = total + amount, False
-        subtotal = total
-        for found in self._discounts(fee, day, parcel, start, subtotal):
-            amount = min(_cost(found.row, parcel, start, total, subtotal), total)
-            passes.append(_pass("discount", found, row, parcel, amount))
-            total, plain = total - amount, False
+        discounts: dict[str, Match] | None = None
+        for kind, name in self._changing.get(fee, ()):
+            found = self.best(kind, fee, name, day, parcel)
+            if found is not None and kind == "discount":
+                if discounts is None:
+                    discounts = dict(self._discounts(fee, day, parcel, start, subtotal))
+                found = discounts.get(name)
+            if found is None:
+                continue
+            amount, plain = _cost(found.row, parcel, start, total, subtotal), False
+            if kind == "surcharge":
+                total, subtotal = total + amount, subtotal + amount
+            else:
+                amount = min(amount, total)
+                total -= amount
+            passes.append(_pass(kind, found, row, parcel, amount))
         bounds = self.best("bounds", fee, "", day, parcel)
         if bounds is not None:
             floor, cap = (Decimal(bounds.row.cells.get(name, total)) for name in ("floor", "cap"))
@@ -394,27 +406,28 @@ class Prices:
 
     def _discounts(
         self, fee: str, day: date, parcel: Parcel, start: Decimal, subtotal: Decimal
-    ) -> Iterator[Match]:
-        """In the book's order; of a group the one that is worth most before any is given, where its first stands."""
-        offers = [
-            match
-            for name in self._names.get(("discount", fee), ())
-            if (match := self.best("discount", fee, name, day, parcel)) is not None
-        ]
+    ) -> Iterator[tuple[str, Match]]:
+        """By the name in whose place it is given; of a group the one that is worth most before any is given, where its
+        first stands."""
+        offers = {
+            name: match
+            for kind, name in self._changing[fee]
+            if kind == "discount" and (match := self.best(kind, fee, name, day, parcel)) is not None
+        }
         done: set[str] = set()
-        for match in offers:
+        for name, match in offers.items():
             group = match.row.settings.get("group", "")
             if not group:
-                yield match
+                yield name, match
             elif group not in done:
                 done.add(group)
                 rivals = [
                     (_cost(one.row, parcel, start, subtotal, subtotal), one)
-                    for one in offers
+                    for one in offers.values()
                     if one.row.settings.get("group") == group
                 ]
                 _, best = max(rivals, key=_first)
-                yield _beside(best, rivals)
+                yield name, _beside(best, rivals)
 
     def _is_for(self, row: Row, day: date, parcel: Parcel) -> bool:
         return all(self._holds(name, cell, day, parcel) for name, cell in row.factors.items())
@@ -531,6 +544,19 @@ def _customers(row: Row) -> Iterable[str | None]:
 
 def _first(one: tuple[Any, Any]) -> Any:
     return one[0]
+
+
+def _changing(books: Sequence[Book], fee: str) -> list[tuple[str, str]]:
+    """Kinds and names of a fee's surcharges and discounts, as they are taken: the newest book's before those that only
+    older ones have; and as the newest of those that have any says, surcharges before discounts or not."""
+    found: dict[tuple[str, str], None] = {}
+    mixed: list[bool] = []
+    for book in reversed(books):
+        for table in book.tables:
+            if table.get("fee") == fee and table.get("kind") in ("surcharge", "discount"):
+                found[table["kind"], table["name"]] = None
+                mixed.append(book.mixed)
+    return list(found) if mixed[:1] == [True] else sorted(found, key=lambda one: one[0] == "discount")
 
 
 def _weighed(books: Iterable[Book], fee: str) -> bool:

@@ -96,14 +96,18 @@ def holding(counts: Iterable[Count], upto: int) -> Volumes:
     return Volumes(days)
 
 
+def parcels_of(store: Store, blocks: str, first: int, last: int) -> dict[str, int]:
+    """By customer, the parcels that were picked up from one day to another, by the events of some blocks."""
+    rows = store.rows(_TRUE.format(known=up_to(read_blocks(blocks))), first=first, last=last)
+    return {row["whose"]: row["parcels"] for row in rows}
+
+
 def check_counts(store: Store, counts: Iterable[Count]) -> Check:
     """Each count is what the events of its blocks come to."""
     found = Findings("volumes", "客户当月票数由揽收扫描与订单独立清点")
     for count in counts:
         found.seen += 1
-        known = up_to(read_blocks(count.blocks))
-        rows = store.rows(_TRUE.format(known=known), first=count.month, last=count.through)
-        true = {row["whose"]: row["parcels"] for row in rows}
+        true = parcels_of(store, count.blocks, count.month, count.through)
         for customer in sorted(true.keys() | count.volumes.keys()):
             said, wanted = count.volumes.get(customer, 0), true.get(customer, 0)
             if said != wanted:

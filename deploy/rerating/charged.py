@@ -47,6 +47,8 @@ class Charged:
             rows(client, CHARGED.replace("$charged", of_blocks(blocks, of=OF_STORES_ALONE))) if blocks else []
         )
         self._dues = {fee: due for due in fees.dues for fee in due.fees}
+        self._of_sums = {due.name for due in fees.dues if due.month_of}
+        """Dues of months that look at what stays come to."""
         self._whats = [What(**{name: row[name] for name in What._fields}) for row in found]
         amounts, signs, seqs, known = (
             ints([row[name] for row in found]) for name in ("amount", "sign", "seq", "known")
@@ -83,7 +85,8 @@ class Charged:
         self, one: _Asked, words: Sequence[Row], at: Sequence[int], assessor: Assessor
     ) -> dict[tuple[str, str], int]:
         """What is asked for, by due and part."""
-        months = self._months(words[-1], assessor) if one.kind is COUNTED else {}
+        sums = [word for word in words if one.kind is COUNTED and word["due"] in self._of_sums]
+        months = self._months(sums[-1], assessor) if sums else {}
         stay, days = record(one.kind, words, otherwise(months)), [self._whats[row].day for row in at]
         if all(self._due(row).trigger == "stay_day" for row in at):
             stay.until = min(days) - 1  # days before are not asked for

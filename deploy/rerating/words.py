@@ -6,11 +6,14 @@ from typing import Any, NamedTuple
 from clickhouse_connect.driver.client import Client
 
 from dashboards.queries import rows
-from flows.fees.model import OF_STAYS
+from flows.fees.current import FEES
+from flows.fees.model import OF_MONTHS, OF_STAYS
 from flows.storage.record import Said, Stay, place_of, said
 from schemas.events import (
     Haul,
+    MonthShipped,
     MonthStored,
+    MonthWord,
     StayClosed,
     StayEvent,
     StayMeasured,
@@ -41,7 +44,7 @@ FROM haul WHERE $where ORDER BY event_time, event_id"""
 MONTHS = """
 SELECT name, seq, event_id, customer, month, toString(due) AS due, toString(outlet) AS outlet,
        status = 'cancelled' AS gone, toUnixTimestamp64Milli(counted_at) AS ms, reinterpretAsInt64(amount) AS amount_e4,
-       toString(blocks) AS counted
+       parcels, toString(blocks) AS counted
 FROM stay_month WHERE $where ORDER BY counted_at, event_id"""
 
 _KINDS: dict[str, type[StayEvent]] = {
@@ -51,6 +54,7 @@ _KINDS: dict[str, type[StayEvent]] = {
     "moved": StayMoved,
     "closed": StayClosed,
 }
+_PACKAGES = {due.name for due in FEES.dues if due.trigger == "parcel_month"}
 _MAY_LACK = ("pallets", "volume_cm3", "weight_g")
 
 
@@ -70,9 +74,10 @@ def haul(row: Row) -> Haul:
     return Haul(**_fields(Haul, row) | own | {"services": further})
 
 
-def month(row: Row) -> MonthStored:
+def month(row: Row) -> MonthWord:
     """A row of `MONTHS`."""
-    return MonthStored(**_fields(MonthStored, row) | {"cancelled": bool(row["gone"])})
+    kind = MonthShipped if row["due"] in _PACKAGES else MonthStored
+    return kind(**_fields(kind, row) | {"cancelled": bool(row["gone"])})
 
 
 def _fields(kind: Any, row: Row) -> dict[str, Any]:
@@ -94,7 +99,7 @@ class Kind(NamedTuple):
 KINDS = STAYS, CARRIED, COUNTED = (
     Kind(OF_STAYS, "stay", STAY_EVENTS, stay_event),
     Kind(("hauled",), "haul", HAULS, haul),
-    Kind(("stay_month",), "name", MONTHS, month),
+    Kind(OF_MONTHS, "name", MONTHS, month),
 )
 """Months last: they look at what the stays of the same customers come to."""
 

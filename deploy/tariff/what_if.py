@@ -35,8 +35,13 @@ NUMBERS = (
 )
 
 
-_COUNTED = {due.price for due in FEES.dues if due.trigger in OF_STORES or due.share_of}
-"""What stores charge and what is shared is known whether it was charged or not."""
+_COUNTED = {
+    due.price
+    for due in FEES.dues
+    if (due.trigger in OF_STORES and due.trigger != "parcel_month") or due.share_of
+}
+"""What stores charge and what is shared is known whether it was charged or not; parcels of months are counted only for
+those who have a price."""
 
 
 def what_if(arguments: argparse.Namespace, connect: Connect, settings: Settings) -> int:  # noqa: ARG001

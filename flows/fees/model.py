@@ -25,6 +25,7 @@ Trigger = Literal[
     "stay_closed",
     "hauled",
     "stay_month",
+    "parcel_month",
 ]
 Amount = Literal["tariff", "payment", "cod", "claim", "share"]
 PRICED = ("tariff", "claim", "share")
@@ -38,8 +39,10 @@ AT_SITES = ("hub_passed", "bagged")
 """Triggers of what is charged once a site."""
 OF_STAYS = ("stay_opened", "stay_day", "stay_closed")
 """Triggers in a stay's life."""
-OF_STORES = (*OF_STAYS, "hauled", "stay_month")
-"""Triggers of what stores do for their customers; all others are in a parcel's life."""
+OF_MONTHS = ("stay_month", "parcel_month")
+"""Triggers of what is owed for a customer's month when it is over."""
+OF_STORES = (*OF_STAYS, "hauled", *OF_MONTHS)
+"""Triggers of what stores do for their customers, and of customers' months; all others are in a parcel's life."""
 STAYS_PARTIES = ("storer", "headquarters")
 """Roles that a stay, or what else a store does, decides."""
 MOST_PLAIN = 63

@@ -7,6 +7,7 @@
   dates on which its table is not in force.
 * `named_once`: a channel, service or the like that no other row names; a book may list those that there are.
 * `more_than_all`: a discount of more than 100 percent, or a share.
+* `package_each`: a package by the month's parcels that each parcel would be charged: months have a fee of their own.
 * `always_beaten`: for every place, product and word that a row names, rows that name the same and win over it are
   in force on all its days and for all of its ranges.
 * `gap_in_ranges`: rows that differ in one range leave a gap between them (for base prices also below and above),
@@ -23,10 +24,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import product as combinations
 from typing import Any
 
+from flows.fees.current import FEES
 from flows.governance.network import Network
 from flows.rating.cells import PERCENT
 from flows.rating.conditions import Condition
-from flows.rating.factors import ANY_HOLIDAY, BY_NAME, KEYED, MOST_MEASURE, Between, Named, When, Words
+from flows.rating.exact import text_of
+from flows.rating.factors import ANY_HOLIDAY, BY_NAME, KEYED, MOST_MEASURE, Between, Named, When, Words, spans
 from flows.rating.lines import lines_without_price
 from flows.rating.matching import keys, specificity
 from flows.rating.measures import decimal
@@ -57,6 +60,7 @@ def advice(book: Book, network: Network, day: int, standing: Sequence[Book] = ()
     beside = [other for other in in_force(standing) if other.name != book.name]
     yield from _never_given(book, network, beside)
     yield from _more_than_all(book)
+    yield from _package_each(book)
     for rows in lists_of([book]).values():
         yield from _beaten(rows)
         yield from _gaps(rows, network)
@@ -82,7 +86,7 @@ def _never_given(book: Book, network: Network, beside: Sequence[Book]) -> Iterat
             if isinstance(one, When):
                 for message in names.in_part(one.condition):
                     yield _remark(row, "condition", "never_given", message)
-            elif isinstance(one, Between) and one.factor == "date" and _outside(one, row.table):
+            elif one.factor == "date" and all(_outside(span, row.table) for span in spans(one)):
                 yield _remark(row, "date", "never_given", "its table is not in force on these days")
     for row, column, rule, message in Known(book, network, beside).doubtful(book.rows):
         yield _remark(row, column, rule, message)
@@ -122,6 +126,22 @@ def _more_than_all(book: Book) -> Iterator[Problem]:
                     said = "of what is shared" if share else "off"
                     message = f"{decimal(value, PERCENT)} percent {said} are more than all of it"
                     yield _remark(row, column.name, "more_than_all", message)
+
+
+_OF_MONTHS = tuple(due.price for due in FEES.dues if due.trigger == "parcel_month")
+"""Fees that a month is charged, whatever its parcels are."""
+
+
+def _package_each(book: Book) -> Iterator[Problem]:
+    for row in book.rows:
+        table = row.table
+        each = table.measure == "month_parcels" and table.fee not in _OF_MONTHS
+        if each and table.shape == "allowance" and table.kind != "discount" and row.values[0] > 0:
+            message = (
+                f"each parcel would be charged {text_of(row.values[0])} yuan; a package that is charged once a month "
+                f"is the fee {' or '.join(_OF_MONTHS)}"
+            )
+            yield _remark(row, "price", "package_each", message)
 
 
 # Rows that never win
@@ -188,8 +208,8 @@ def _contains(other: Row, row: Row) -> bool:
 
 
 def _wider(one: Named, other: Named) -> bool:
-    if isinstance(one, Between) and isinstance(other, Between):
-        return one.over <= other.over and other.upto <= one.upto
+    if wide := spans(one):
+        return all(any(a.over <= b.over and b.upto <= a.upto for a in wide) for b in spans(other))
     if isinstance(one, Words) and isinstance(other, Words):
         return ANY_HOLIDAY in one.words or set(one.words) >= set(other.words)
     return isinstance(one, When) and one == other
@@ -209,14 +229,14 @@ def _gaps(rows: Sequence[Row], network: Network) -> Iterator[Problem]:
     groups: dict[_Key, list[tuple[Between, Row]]] = {}
     for row in stepped:
         for one in row.named:
-            if isinstance(one, Between) and one.factor in STEPPED:
+            if one.factor in STEPPED:
                 rest = tuple(other for other in row.named if other is not one)
                 table = row.table
                 key = (
                     one.factor, row.origin, row.destination, row.product, rest,
                     table.first_day, table.last_day, table.priority,
                 )  # fmt: skip
-                groups.setdefault(key, []).append((one, row))
+                groups.setdefault(key, []).extend((span, row) for span in spans(one))
     for where, group in groups.items():
         rest = where[4]
         for row, over, upto in _holes(sorted(group, key=lambda one: (one[0].over, one[0].upto))):

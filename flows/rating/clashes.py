@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from flows.rating.factors import ANY_HOLIDAY, Between, Named, When, Words
+from flows.rating.factors import ANY_HOLIDAY, Between, Named, Numbers, When, Words
 from flows.rating.findings import Broken
 from flows.rating.matching import keys, specificity
 from flows.rating.model import NO_END, Row
@@ -74,6 +74,8 @@ def _meet(a: Row, b: Row) -> bool:
 def _touch(a: Named, b: Named) -> bool:
     if isinstance(a, Between) and isinstance(b, Between):
         return a.over < b.upto and b.over < a.upto
+    if isinstance(a, Numbers) and isinstance(b, Numbers):
+        return not set(a.numbers).isdisjoint(b.numbers)
     if isinstance(a, Words) and isinstance(b, Words):
         return ANY_HOLIDAY in a.words + b.words or not set(a.words).isdisjoint(b.words)
     return isinstance(a, When) and isinstance(b, When)

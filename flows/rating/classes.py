@@ -13,7 +13,7 @@ import msgspec
 
 from flows.governance.network import Network
 from flows.rating.conditions import AMOUNTS, Condition
-from flows.rating.factors import BY_NAME, CALENDAR, FILTERS, KEYED, MOST_MEASURE, Between, Named, When, Words
+from flows.rating.factors import BY_NAME, CALENDAR, FILTERS, KEYED, MOST_MEASURE, Named, When, Words, spans
 from flows.rating.facts import NOWHERE, ORDINARY, Facts
 from flows.rating.groups import grouped, words_of
 from flows.rating.measures import decimal
@@ -205,7 +205,7 @@ def _dated_class(name: str, named: Iterable[Named], context: Context) -> Get:
 
 
 def _class_of(value: Callable[[Any], Any], named: Iterable[Named]) -> Callable[[Any], Any]:
-    """The class of a value, of which the rows name these words or ranges."""
+    """The class of a value, of which the rows name these words, numbers or ranges."""
     if all(isinstance(one, Words) for one in named):
         words = {word for one in named if isinstance(one, Words) for word in one.words}
 
@@ -216,7 +216,7 @@ def _class_of(value: Callable[[Any], Any], named: Iterable[Named]) -> Callable[[
             return found if found in words else ""
 
         return of_words
-    ends = {end for one in named if isinstance(one, Between) for end in (one.over, one.upto)}
+    ends = {end for one in named for span in spans(one) for end in (span.over, span.upto)}
     breaks = sorted(ends - {MOST_MEASURE})
     stands_for = [*breaks, breaks[-1] + 1]
     """The number that stands for all numbers between two bounds."""

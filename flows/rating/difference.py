@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 
 import msgspec
 
-from flows.rating.model import Book, PriceTable, Row
+from flows.rating.model import ADJUSTMENTS, Book, PriceTable, Row
 from flows.rating.spelling import conditions, prices, sentence, settings
 from schemas.times import date_of
 
@@ -32,6 +32,7 @@ def difference(one: Book, other: Book) -> Iterator[Change]:
     yield from _changed("", "name", one.name, other.name)
     yield from _changed("", "weight policy", _policy(one), _policy(other))
     yield from _words(one, other)
+    yield from _order(one, other)
     yield from _calendar(one, other)
     pairs = _paired(one, other)
     rows, others = _rows(one), _rows(other)
@@ -46,6 +47,24 @@ def difference(one: Book, other: Book) -> Iterator[Change]:
         else:
             yield from _table(before, after)
         yield from _table_rows(before, after, rows.get(id(before), []), others.get(id(after), []))
+
+
+def _order(one: Book, other: Book) -> Iterator[Change]:
+    """Of surcharges and discounts that both have."""
+    before, after = _adjustments(one), _adjustments(other)
+    for fee in [fee for fee in before if fee in after]:
+        both = {*before[fee]} & {*after[fee]}
+        told = [" → ".join(name for _, name in names[fee] if (_, name) in both) for names in (before, after)]
+        yield from _changed(fee, "order of surcharges and discounts", *told)
+
+
+def _adjustments(book: Book) -> dict[str, list[tuple[str, str]]]:
+    """By fee: kinds and names in the order in which they are taken."""
+    found: dict[str, dict[tuple[str, str], None]] = {}
+    for table in sorted(book.tables, key=lambda table: not table.listed and table.kind != "surcharge"):
+        if table.kind in ADJUSTMENTS:
+            found.setdefault(table.fee, {})[table.kind, table.name] = None
+    return {fee: list(names) for fee, names in found.items()}
 
 
 def _policy(book: Book) -> str:

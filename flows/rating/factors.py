@@ -2,11 +2,12 @@
 
 A cell is blank (any), a word, a list of words (`STD|EXP`), or a range. Ranges of measures leave out their lower
 end and include their upper one, as tiers are written in the trade: `1..3` is more than 1 up to 3, `3..` more than
-3, `..1` up to 1. Ranges of counts, weekdays and dates include both ends.
+3, `..1` up to 1. Ranges of counts, weekdays and dates include both ends. Of these, and of amounts, a cell may be a
+value or a list of values, too (`6|7`); of what is measured it may not, since nothing weighs just 3 kg.
 
 `flows.rating.matching.specificity` decides which of two rows is more specific: the first factor in which they differ,
-one exact word before a list, a list before a range, anything named before a blank. Places come in by their level
-(`flows.rating.levels`).
+one exact word or value before a list, a list before a range, anything named before a blank. Places come in by their
+level (`flows.rating.levels`).
 """
 
 import datetime as dt
@@ -43,6 +44,13 @@ class Between(msgspec.Struct, frozen=True, gc=False):
     upto: int
 
 
+class Numbers(msgspec.Struct, frozen=True, gc=False):
+    """A factor's number is one of these, in order."""
+
+    factor: str
+    numbers: tuple[int, ...]
+
+
 class When(msgspec.Struct, frozen=True):
     """A condition in CEL holds."""
 
@@ -50,7 +58,7 @@ class When(msgspec.Struct, frozen=True):
     factor: str = "condition"
 
 
-Named = Words | Between | When
+Named = Words | Between | Numbers | When
 """What a row says of a factor that is no place and no product."""
 
 
@@ -81,6 +89,20 @@ def words(allowed: tuple[str, ...] = ()) -> Callable[[str, str], Named | Broken]
     return read
 
 
+def spans(named: Named) -> tuple[Between, ...]:
+    """The numbers that a factor may have, as ranges; none of words and conditions."""
+    if isinstance(named, Numbers):
+        return tuple(Between(named.factor, number - 1, number) for number in named.numbers)
+    return (named,) if isinstance(named, Between) else ()
+
+
+def amounts(factor: str, text: str) -> Named | Broken:
+    """Reads an amount of yuan, a list of amounts, or a range, open at its lower end."""
+    if ".." in text:
+        return measure(YUAN, "yuan")(factor, text)
+    return _values(factor, text, lambda one: part(one, YUAN, "yuan"))
+
+
 def measure(per: int, unit: str) -> Callable[[str, str], Named | Broken]:
     """Reads a range of a measure, open at its lower end, in units of which one has `per` parts."""
 
@@ -99,29 +121,55 @@ def measure(per: int, unit: str) -> Callable[[str, str], Named | Broken]:
 
 
 def counts(unit: str) -> Callable[[str, str], Named | Broken]:
-    """Reads a count, or a range of counts with both ends in it."""
+    """Reads a count, a list of counts, or a range of counts with both ends in it."""
 
     def read(factor: str, text: str) -> Named | Broken:
-        low, high = split_range(text) or (text, text)
-        for end in (low, high):
-            if end and not (end.isascii() and end.isdigit() and len(end) < 10):
-                return Broken("not_a_range", f"{text!r} is no range of {unit}; write 2..5 (2 to 5), 3.. or 7")
-        return _between(factor, text, int(low or 0) - 1, int(high) if high else MOST_MEASURE)
+        def count(word: str) -> int | Broken:
+            if word.isascii() and word.isdigit() and len(word) < 10:
+                return int(word)
+            return Broken(
+                "not_a_range", f"{text!r} is no range of {unit}; write 2..5 (2 to 5), 3.., 7 or 2|7"
+            )
+
+        return _range(factor, text, count)
 
     return read
 
 
 def dates(factor: str, text: str) -> Named | Broken:
-    """Reads a date, or a range of dates with both ends in it."""
-    try:
-        low, high = (
-            day_of(dt.date.fromisoformat(end)) if end else None for end in split_range(text) or (text, text)
-        )
-    except ValueError:
-        return Broken(
-            "not_a_date", f"{text!r} is no date as 2025-11-01 and no range as 2025-11-01..2025-11-11"
-        )
+    """Reads a date, a list of dates, or a range of dates with both ends in it."""
+
+    def date(word: str) -> int | Broken:
+        try:
+            return day_of(dt.date.fromisoformat(word))
+        except ValueError:
+            return Broken(
+                "not_a_date",
+                f"{text!r} is no date as 2025-11-01, no list as 2025-11-01|2025-11-11, "
+                "and no range as 2025-11-01..2025-11-11",
+            )
+
+    return _range(factor, text, date)
+
+
+def _range(factor: str, text: str, read: Callable[[str], int | Broken]) -> Named | Broken:
+    """A range with both ends in it, or what `_values` reads; a range of one value is that value."""
+    ends = split_range(text)
+    if ends is None:
+        return _values(factor, text, read)
+    low, high = (read(end) if end else None for end in ends)
+    if isinstance(low, Broken) or isinstance(high, Broken):
+        return low if isinstance(low, Broken) else high  # type: ignore[return-value]
+    if low is not None and low == high:
+        return Numbers(factor, (low,))
     return _between(factor, text, LEAST if low is None else low - 1, MOST_MEASURE if high is None else high)
+
+
+def _values(factor: str, text: str, read: Callable[[str], int | Broken]) -> Named | Broken:
+    """A value, or a list of values with | between."""
+    found = [read(word.strip()) for word in text.split("|")]
+    wrong = next((one for one in found if isinstance(one, Broken)), None)
+    return wrong or Numbers(factor, tuple(sorted({one for one in found if isinstance(one, int)})))
 
 
 def when(factor: str, text: str) -> Named | Broken:  # noqa: ARG001
@@ -186,8 +234,8 @@ FACTORS = (
     Factor("density", "density", measure(1, "kg/m³"), False),
     Factor("pieces", "pieces", counts("pieces"), False),
     Factor("longest_cm", "longest", measure(CM, "cm"), False, CM),
-    Factor("insured", "insured", measure(YUAN, "yuan"), False, YUAN),
-    Factor("cod", "cod", measure(YUAN, "yuan"), False, YUAN),
+    Factor("insured", "insured", amounts, False, YUAN),
+    Factor("cod", "cod", amounts, False, YUAN),
     Factor("promised_h", "promised", counts("hours"), False),
     Factor("month_parcels", "month_parcels", counts("parcels in the month"), False),
     Factor("condition", "condition", when, False),
@@ -210,9 +258,11 @@ EXACT, LIST, RANGE, ANY = 3, 2, 1, 0
 
 
 def exactness(named: Named | None) -> int:
-    """How exactly a factor is named: one word, a list; a range, a condition or any holiday; not at all."""
+    """How exactly a factor is named: one word or value, a list; a range, a condition or any holiday; not at all."""
     if named is None:
         return ANY
+    if isinstance(named, Numbers):
+        return EXACT if len(named.numbers) == 1 else LIST
     if isinstance(named, Words) and named.words != (ANY_HOLIDAY,):
         return EXACT if len(named.words) == 1 else LIST
     return RANGE

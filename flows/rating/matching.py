@@ -27,6 +27,7 @@ from flows.rating.factors import (
     LIST,
     Between,
     Named,
+    Numbers,
     When,
     Words,
     exactness,
@@ -217,6 +218,7 @@ def keys(row: Row) -> Iterable[tuple[str, ...]]:
 
 _FILTER: dict[type[Named], Callable[[Any, Any], bool]] = {
     Between: lambda named, value: named.over < value <= named.upto,
+    Numbers: lambda named, value: value in named.numbers,
     Words: lambda named, value: (
         any(word in named.words for word in value)
         if isinstance(value, tuple)

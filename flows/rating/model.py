@@ -20,6 +20,8 @@ Kind = Literal["base", "surcharge", "discount", "bounds", "zones"]
 """What a table's rows are: the price itself, something on top, something off, a floor and a cap, or (`zones`)
 the names of zones or lines by origin and destination."""
 
+ADJUSTMENTS: tuple[Kind, ...] = ("surcharge", "discount")
+"""What changes a base price, in the order in which it is taken unless a book says otherwise."""
 NO_END = (date.max - date(1970, 1, 1)).days
 
 
@@ -63,6 +65,8 @@ class PriceTable(msgspec.Struct, frozen=True, gc=False):
     """What a percentage is taken of: base, total, subtotal, insured, cod, payment, month, shared."""
     group: str = ""
     """Of the discounts of one group only the largest is given."""
+    listed: bool = False
+    """Of a surcharge or discount: both are taken in the order in which the tables stand, not surcharges first."""
     layout: str = "list"
     """list: a row a price; matrix: one factor down, another across."""
     down: str = ""
@@ -138,6 +142,22 @@ def lists_of(books: Sequence[Book]) -> Lists:
 def competing(lists: Lists, fee: str, kind: Kind) -> list[Sequence[Row]]:
     """The lists of a fee and kind."""
     return [rows for (of, sort, _), rows in lists.items() if (of, sort) == (fee, kind)]
+
+
+def as_listed(tables: Sequence[PriceTable]) -> bool:
+    """Whether a fee's surcharges and discounts are taken as they stand: the newest book that has any says it.
+
+    `tables`: the fee's, in order of publication.
+    """
+    return next((table.listed for table in reversed(tables) if table.kind in ADJUSTMENTS), False)
+
+
+def adjusting(lists: Lists, fee: str, *, listed: bool) -> list[Sequence[Row]]:
+    """The lists of a fee's surcharges and discounts in the order in which they are taken."""
+    found = [(kind, rows) for (of, kind, _), rows in lists.items() if of == fee and kind in ADJUSTMENTS]
+    if not listed:
+        found.sort(key=lambda one: one[0] != "surcharge")
+    return [rows for _, rows in found]
 
 
 def named_for(lists: Lists, fee: str) -> set[Named]:

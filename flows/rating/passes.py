@@ -35,6 +35,7 @@ TERMS = {
     "tier": ("阶梯", "tier"),
     "slab": ("续段", "further slabs"),
     "included": ("包量", "included"),
+    "within": ("包量内", "within"),
     "overage": ("超量", "overage"),
     "percent": ("按比例", "share"),
     "minimum": ("补到最低", "up to the minimum"),

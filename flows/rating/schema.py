@@ -42,6 +42,7 @@ WORDS = {
     "of": "按什么的比例 what a percentage is taken of",
     "holidays": "节假日表 a CSV of date,name",
     "words": "词表 all the channels, services… that there are, joined by |",
+    "adjustments": "附加费与优惠的次序 surcharges_first 先附加费后优惠, as_listed 按表的先后",
     "adopt": "何时采信 when a class of weight may be adopted",
 }
 
@@ -72,6 +73,7 @@ def schema() -> dict[str, Any]:
         "name": settings._text.schema,
         "currency": {"enum": ["CNY"]},
         "holidays": settings._file_of(()).schema,
+        "adjustments": settings._one_of(settings.ORDERS).schema,
     }
     return {
         "$schema": "http://json-schema.org/draft-07/schema#",

@@ -11,7 +11,7 @@ import msgspec
 from flows.rating.factors import KG, OPEN, part
 from flows.rating.findings import Broken, Findings
 from flows.rating.measures import MEASURES
-from flows.rating.model import FEES, NO_END, SHARED, PriceTable
+from flows.rating.model import ADJUSTMENTS, FEES, NO_END, SHARED, PriceTable
 from flows.rating.policy import ADOPTIONS, AFTER_SIGNED, CHOICES, EARLIEST, TREATMENTS, WeightPolicy
 from flows.rating.rounding import ROUNDINGS
 from flows.rating.rows import CONDITIONS
@@ -36,13 +36,15 @@ MOST_PRIORITY = 1_000_000
 KINDS = ("base", "surcharge", "discount", "bounds")
 ZONES = ("zone", "line")
 """Factors that a map of origins and destinations gives."""
+SURCHARGES_FIRST, AS_LISTED = ORDERS = ("surcharges_first", "as_listed")
+"""Orders in which surcharges and discounts are taken."""
 _OF: dict[str, tuple[str, ...]] = {
     "base": ("insured", "cod", "payment", "month"),
     "surcharge": ("base", "total", "insured", "cod", "payment", "month"),
     "discount": ("total", "base", "subtotal"),
     "bounds": ("total",),
 }
-"""What a percentage may be taken of, by the table's kind: the base price, base and surcharges (subtotal), the
+"""What a percentage may be taken of, by the table's kind: the base price, base and surcharges so far (subtotal), the
 fee so far (total), a value that the order declares, or what the fee came to in the month so far (month).
 The first is the default. A share may be of what is shared, too."""
 
@@ -98,6 +100,7 @@ def read_settings(files: Mapping[str, str], findings: Findings, fees: Mapping[st
     name = book.take("name", _text, "")
     book.take("currency", _one_of(["CNY"]), "CNY", needed=False)
     holidays = book.take("holidays", _file_of(files), "", needed=False)
+    order = book.take("adjustments", _one_of(ORDERS), SURCHARGES_FIRST, needed=False)
     weight = book.take("weight", _table_of, None, needed=False)
     words = book.take("words", _table_of, None, needed=False)
     tables, zones = book.sections("table"), book.sections("zones", needed=False)
@@ -112,6 +115,11 @@ def read_settings(files: Mapping[str, str], findings: Findings, fees: Mapping[st
         _table(_Section(f"table {n + 1}", values, lines.get(f"table[{n}]", {}), findings), files, fees)
         for n, values in enumerate(tables)
     ]
+    if order == AS_LISTED:
+        read = [
+            msgspec.structs.replace(table, listed=True) if table.kind in ADJUSTMENTS else table
+            for table in read
+        ]
     read += [
         _zones(_Section(f"zones {n + 1}", values, lines.get(f"zones[{n}]", {}), findings), files)
         for n, values in enumerate(zones)

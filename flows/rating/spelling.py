@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from flows.rating.cells import NOT_SAID, PERCENT
-from flows.rating.factors import BY_NAME, KG, LEAST, MOST_MEASURE, Between, Named, Words
+from flows.rating.factors import BY_NAME, KG, LEAST, MOST_MEASURE, Between, Named, Numbers, Words
 from flows.rating.levels import LEVELS
 from flows.rating.measures import MEASURES, decimal
 from flows.rating.model import PriceTable, Row
@@ -37,12 +37,20 @@ def named_text(named: Named) -> str:
     ('1..3', '2..')
     >>> named_text(Between("pieces", -1, 3)), named_text(Between("pieces", -1, MOST_MEASURE))
     ('..3', '0..')
+    >>> named_text(Numbers("insured", (5_000, 10_000_000))), named_text(Numbers("date", (0,)))
+    ('0.5|1000', '1970-01-01')
     """
     if isinstance(named, Words):
         return "|".join(named.words)
     if isinstance(named, Between):
         return _range(named)
+    if isinstance(named, Numbers):
+        return "|".join(_value_text(named.factor, number) for number in named.numbers)
     return named.condition.text
+
+
+def _value_text(factor: str, number: int) -> str:
+    return str(date_of(number)) if factor == "date" else decimal(number, BY_NAME[factor].per)
 
 
 def _range(named: Between) -> str:
@@ -55,7 +63,7 @@ def _range(named: Between) -> str:
         high = "" if upto == MOST_MEASURE else str(date_of(upto))
     else:
         return bounds(over, upto, BY_NAME[named.factor].per)
-    return low if low == high else f"{low}..{high}"
+    return f"{low}..{high}"
 
 
 def bounds(over: int, upto: int, per: int) -> str:

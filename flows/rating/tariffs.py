@@ -1,6 +1,6 @@
 """Rating: from the facts of a fee to its price, by the books in force.
 
-The passes, in order: best match → chargeable weight → the shape's price → surcharges → discounts → floor and
+The passes, in order: best match → chargeable weight → the shape's price → surcharges and discounts → floor and
 cap → one rounding to the fen. All arithmetic is on whole numbers; nothing is lost before the rounding.
 
 A parcel whose base price is all there is, flat or first and continued weight, takes a short way: its charge explains
@@ -20,7 +20,7 @@ from flows.rating.exact import NOTHING, Exact, text_of
 from flows.rating.facts import ORDINARY, Facts
 from flows.rating.matching import Match, PriceList
 from flows.rating.measures import MEASURES, decimal, number
-from flows.rating.model import SHARED, Book, Lists, PriceTable, Row, competing, lists_of, named_for
+from flows.rating.model import SHARED, Book, Lists, PriceTable, Row, as_listed, competing, lists_of, named_for
 from flows.rating.policy import NOTHING_ADOPTED, WeightPolicy
 from flows.rating.remembered import remember
 from flows.rating.rounding import PER_UNIT, ROUNDINGS, to_fen
@@ -120,7 +120,13 @@ class Tariffs:
         more = prices.more.find(day, facts) if prices.more is not None else NO_MORE
         row = match.row
         table = row.table
-        if more.changes or row.named or table.shape not in SHORT or table.weight_unit_g != 1 or table.each:
+        if (
+            more.adjustments
+            or row.named
+            or table.shape not in SHORT
+            or table.weight_unit_g != 1
+            or table.each
+        ):
             return prices.in_full(day, facts, prices.base, match, more, shared)
         volumetric = priced_g = continued_g = 0
         if not table.weight:
@@ -221,9 +227,9 @@ class FeePrices:
         self.base = bases[0] if bases else PriceList((), context)
         self.alternatives = bases if len(bases) > 1 else []
         """Base prices of several names: the largest is taken."""
-        together = Together(fee, lists, context)
-        self.more = together if together else None
         tables = [table for book in books for table in book.tables if table.fee == fee]
+        together = Together(fee, lists, context, listed=as_listed(tables))
+        self.more = together if together else None
         named = named_for(lists, fee)
         factors = {one.factor for one in named}
         self.bare = not factors and self.more is None
@@ -288,28 +294,39 @@ class FeePrices:
 def _add(work: "_Work", more: More, base: Row, context: Context) -> None:
     """What comes on top of the price by the row `base` and off it."""
 
-    def take(kind: str, found: Match) -> None:
-        work.take(kind, found, context.place(found.row, base))
+    def take(found: Match) -> None:
+        work.take(found.row.table.kind, found, context.place(found.row, base))
 
     for matches in more:
         for prices, _ in matches:
             work.extras.update(prices.classes.told(work.day, work.facts))
-    work.base = work.total
-    for _, found in more.surcharges:
-        take("surcharge", found)
-    work.subtotal = work.total
-    for found in _given(work, [found for _, found in more.discounts], context):
-        take("discount", found)
+    work.base = work.subtotal = work.total
+    given: list[Match | None] | None = None
+    for n, (_, found) in enumerate(more.adjustments):
+        if found.row.table.kind == "surcharge":
+            take(found)
+            continue
+        if given is None:
+            given = _given(work, [one for _, one in more.adjustments], context)
+        if (largest := given[n]) is not None:
+            take(largest)
     for _, found in more.bounds:
-        take("bounds", found)
+        take(found)
 
 
-def _given(work: "_Work", matches: Sequence[Match], context: Context) -> list[Match]:
-    """Discounts in the book's order; of one group only the largest, where its first one stands."""
-    groups: dict[str | int, list[Match]] = {}
+def _given(work: "_Work", matches: Sequence[Match], context: Context) -> list[Match | None]:
+    """In the places of discounts those that are given: of one group only the largest, where its first one stands.
+
+    They are compared as things stand before the first discount.
+    """
+    groups: dict[str | int, list[int]] = {}
     for n, found in enumerate(matches):
-        groups.setdefault(found.row.table.group or n, []).append(found)
-    return [_largest(work, group, context)[1] for group in groups.values()]
+        if found.row.table.kind == "discount":
+            groups.setdefault(found.row.table.group or n, []).append(n)
+    given: list[Match | None] = [None] * len(matches)
+    for places in groups.values():
+        given[places[0]] = _largest(work, [matches[n] for n in places], context)[1]
+    return given
 
 
 def _largest(work: "_Work", matches: Sequence[Match], context: Context) -> tuple[int, Match]:
@@ -372,6 +389,7 @@ class _Work:
             self.total = self.total.minus(amount)
         else:
             self.total = self.total.plus(amount)
+            self.subtotal = self.subtotal.plus(amount)
         self.steps.append(
             Step(
                 kind,

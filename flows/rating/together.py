@@ -8,36 +8,29 @@ from typing import NamedTuple
 from flows.rating.classes import Classes, Context, Key
 from flows.rating.facts import Facts
 from flows.rating.matching import Match, PriceList
-from flows.rating.model import Kind, Lists, competing
+from flows.rating.model import Lists, adjusting, competing
 from flows.rating.remembered import remember
 
 
 class More(NamedTuple):
-    """The matches for a parcel, in the book's order, with the list that each comes from."""
+    """The matches for a parcel, with the list that each comes from."""
 
-    surcharges: tuple[tuple[PriceList, Match], ...] = ()
-    discounts: tuple[tuple[PriceList, Match], ...] = ()
+    adjustments: tuple[tuple[PriceList, Match], ...] = ()
+    """Surcharges and discounts in the order in which they are taken."""
     bounds: tuple[tuple[PriceList, Match], ...] = ()
     """At most one."""
 
-    @property
-    def changes(self) -> bool:
-        """Whether a base price does not stay as it is, bounds left aside."""
-        return bool(self.surcharges or self.discounts)
-
 
 NO_MORE = More()
-KINDS: tuple[Kind, ...] = ("surcharge", "discount", "bounds")
-"""In the order of `More`."""
 
 
 class Together:
-    """All surcharges, discounts and bounds of a fee."""
+    """All surcharges, discounts and bounds of a fee. `listed`: whether the former two are taken as they stand."""
 
-    def __init__(self, fee: str, lists: Lists, context: Context) -> None:
-        found = [competing(lists, fee, kind) for kind in KINDS]
-        self._lists = [[PriceList(rows, context) for rows in of_kind] for of_kind in found]
-        self._classes = Classes([row for of_kind in found for rows in of_kind for row in rows], context)
+    def __init__(self, fee: str, lists: Lists, context: Context, *, listed: bool = False) -> None:
+        found = [adjusting(lists, fee, listed=listed), competing(lists, fee, "bounds")]
+        self._lists = [[PriceList(rows, context) for rows in part] for part in found]
+        self._classes = Classes([row for part in found for rows in part for row in rows], context)
         self._found: dict[Key, More] = {}
 
     def __bool__(self) -> bool:

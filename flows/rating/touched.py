@@ -11,7 +11,7 @@ import msgspec
 from xxhash import xxh3_128_digest
 
 from flows.rating.factors import When
-from flows.rating.model import NO_END, Book, PriceTable, Row
+from flows.rating.model import ADJUSTMENTS, NO_END, Book, PriceTable, Row, as_listed
 from flows.rating.spelling import named_text
 from flows.rating.tariffs import in_force
 
@@ -78,11 +78,14 @@ def _differing(fee: str, old: _Prices, new: _Prices) -> Iterator[tuple[int, int]
                 yield day, day
 
 
-def _on(tables: Sequence[_Table], day: int) -> tuple[list[bytes], list[tuple[str, str]]]:
-    """What tables say on a day: as they go before each other, and the order of their names."""
+def _on(tables: Sequence[_Table], day: int) -> tuple[list[bytes], list[tuple[str, str]], bool]:
+    """What tables say on a day: as they go before each other, the order of their names, and whether surcharges and
+    discounts are taken in it."""
     valid = [one for one in tables if one.table.first_day <= day <= one.table.last_day]
     names = dict.fromkeys((one.table.kind, one.table.name) for one in valid)
-    return [one.said for one in sorted(valid, key=lambda one: one.table.first_day)], list(names)
+    adjusted = any(kind in ADJUSTMENTS for kind, _ in names)
+    said = [one.said for one in sorted(valid, key=lambda one: one.table.first_day)]
+    return said, list(names), adjusted and as_listed([one.table for one in tables])
 
 
 def _tables(book: Book) -> Iterator[_Table]:
@@ -105,7 +108,7 @@ def _tables(book: Book) -> Iterator[_Table]:
 
 def _said(table: PriceTable, rows: Iterable[Row]) -> bytes:
     """Hash of all that a table says, wherever it stands and whenever it is valid."""
-    bare = msgspec.structs.replace(table, file="", first_day=0, last_day=0)
+    bare = msgspec.structs.replace(table, file="", first_day=0, last_day=0, listed=False)
     lines = sorted(map(_row_said, rows))
     return xxh3_128_digest(b"\n".join([msgspec.json.encode(bare), *lines]))
 

@@ -20,13 +20,12 @@ from flows.rating.model import Book
 from flows.rating.passes import Step
 from flows.rating.places import Gazetteer, Names, gazetteer
 from flows.rating.tariffs import Quote, Tariffs
-from schemas.limits import MOST_IDENTIFIER, MOST_LENGTH_MM, MOST_WEIGHT_G
+from schemas.limits import MOST_IDENTIFIER, MOST_LENGTH_MM, MOST_SHIPPED, MOST_WEIGHT_G
 from schemas.money import parse_yuan
 from schemas.problems import hint
 from schemas.times import day_of
 
 MOST_COUNT = 100_000
-MOST_MONTH = 100_000_000
 MOST_CUBIC = MOST_LENGTH_MM**3 // 1_000
 MISSING = "is missing; write an outlet's code or name"
 
@@ -181,7 +180,7 @@ class Calculator:
             longest_mm=longest,
             hubs=said.words("hubs"),
             terms=terms,
-            month_parcels=said.number("month", 1, MOST_MONTH, "a whole number of parcels"),
+            month_parcels=said.number("month", 1, MOST_SHIPPED, "a whole number of parcels"),
             month_amount=said.money("billed"),
             stay=stay if stay != NOWHERE else None,
         )

@@ -283,6 +283,8 @@ def facts_of(of: Said, state: State, time: InTime, vehicle: str) -> Trial:
         customer=of.customer,
         weight_g=state.weight_g or 0,
         volume_cm3=state.volume_cm3 or 0,
+        month_parcels=of.parcels,
+        month_count=of.id if of.parcels else "",
         month_amount=of.amount,
         terms=Terms(pieces=state.pieces or 0, billing=of.billing, insured=of.insured, services=of.services),
         stay=InStore(state.pallets or 0, *time[:2], state.temperature, state.zone, vehicle, time.sums),

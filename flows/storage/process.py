@@ -31,6 +31,7 @@ from schemas.events import (
     ControlEvent,
     DeadLetterReplayed,
     Haul,
+    MonthShipped,
     MonthStored,
     NetworkPublished,
     StayOpened,
@@ -188,8 +189,8 @@ class Storage:
 
     def _outlet(self, event: StoreEvent) -> str:
         """The store's outlet. Raises RefusedError for a place, a customer or a service that is unknown."""
-        if isinstance(event, MonthStored):
-            self._check_due(event.due, "stay_month")
+        if isinstance(event, MonthStored | MonthShipped):
+            self._check_due(event.due, "stay_month" if isinstance(event, MonthStored) else "parcel_month")
             self._check_day(last_day(event.month), self.ring.now - DAY)
             self._check_outlet(event.outlet)
             self._check_customer(event.customer)

@@ -8,7 +8,9 @@ from xxhash import xxh3_64_digest
 
 from schemas.events import (
     Haul,
+    MonthShipped,
     MonthStored,
+    MonthWord,
     StayClosed,
     StayMeasured,
     StayMoved,
@@ -58,6 +60,8 @@ class Said(msgspec.Struct, frozen=True, array_like=True, gc=False):
     cancelled: bool = False
     amount: int = 0
     """What the month came to."""
+    parcels: int = 0
+    """Picked up in the month."""
 
     @property
     def when(self) -> tuple[int, str]:
@@ -77,7 +81,7 @@ def place_of(event: StoreEvent) -> tuple[str, str]:
     """The key of an event's record, and the name under which it stands in the books."""
     if isinstance(event, Haul):
         return HAUL_KEY + event.haul, event.haul
-    if isinstance(event, MonthStored):
+    if isinstance(event, MonthStored | MonthShipped):
         name = f"{event.customer}:{event.month:%Y-%m}"
         return MONTH_KEY + name, name
     return STAY_KEY + event.stay, event.stay
@@ -141,43 +145,43 @@ def said(event: StoreEvent, outlet: str, content: bytes) -> Said:
     return _word(event, outlet, content)
 
 
-def _word(event: Haul | MonthStored, outlet: str, content: bytes) -> Said:
-    match event:
-        case Haul():
-            return Said(
-                event.id,
-                event.time,
-                HAULED,
-                content,
-                event.customer,
-                outlet,
-                event.billing,
-                event.pieces,
-                temperature=event.temperature,
-                vehicle=event.vehicle,
-                pallets=event.pallets,
-                volume_cm3=event.volume_cm3,
-                weight_g=event.weight_g,
-                due=event.service,
-                day=day_of(event.day),
-                destination=event.destination,
-                services=each_once(event.services),
-                insured=event.insured_e4,
-                cancelled=event.cancelled,
-            )
-        case MonthStored():
-            return Said(
-                event.id,
-                event.time,
-                MONTH,
-                content,
-                event.customer,
-                outlet,
-                due=event.due,
-                day=last_day(event.month),
-                cancelled=event.cancelled,
-                amount=event.amount_e4,
-            )
+def _word(event: Haul | MonthWord, outlet: str, content: bytes) -> Said:
+    if isinstance(event, Haul):
+        return Said(
+            event.id,
+            event.time,
+            HAULED,
+            content,
+            event.customer,
+            outlet,
+            event.billing,
+            event.pieces,
+            temperature=event.temperature,
+            vehicle=event.vehicle,
+            pallets=event.pallets,
+            volume_cm3=event.volume_cm3,
+            weight_g=event.weight_g,
+            due=event.service,
+            day=day_of(event.day),
+            destination=event.destination,
+            services=each_once(event.services),
+            insured=event.insured_e4,
+            cancelled=event.cancelled,
+        )
+    amount, parcels = (event.amount_e4, 0) if isinstance(event, MonthStored) else (0, event.parcels)
+    return Said(
+        event.id,
+        event.time,
+        MONTH,
+        content,
+        event.customer,
+        outlet,
+        due=event.due,
+        day=last_day(event.month),
+        cancelled=event.cancelled,
+        amount=amount,
+        parcels=parcels,
+    )
 
 
 class Booked(msgspec.Struct, array_like=True, gc=False):

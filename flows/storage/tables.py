@@ -13,6 +13,7 @@ from flows.storage.output import Accepted, Output, StayWait
 from flows.storage.record import KINDS, place_of
 from schemas.events import (
     Haul,
+    MonthShipped,
     MonthStored,
     StayClosed,
     StayMeasured,
@@ -43,7 +44,7 @@ class Tables:
         made = self._charges.columns(output.booked, tariffs, network)
         made |= {"stay_event": _events([row for row in output.events if type(row.event) in _KIND])}
         made |= {"haul": _hauls([row for row in output.events if isinstance(row.event, Haul)])}
-        made |= {"stay_month": _months([row for row in output.events if isinstance(row.event, MonthStored)])}
+        made |= {"stay_month": _months([row for row in output.events if isinstance(row.event, _MONTHS)])}
         made |= {"waiting": _waits(output.waits)}
         return lifecycle.encoded(made, seq)
 
@@ -51,6 +52,9 @@ class Tables:
 _KIND: dict[type[Any], str] = dict(
     zip((StayOpened, StayMeasured, StayMoved, StayClosed, StayReduced), KINDS, strict=True)
 )
+
+
+_MONTHS = (MonthStored, MonthShipped)
 
 
 class _Of:
@@ -127,7 +131,8 @@ def _months(rows: Sequence[Accepted]) -> dict[str, Made] | None:
         "status": columns.spelled(["cancelled" if gone else "counted" for gone in of("cancelled")]),
         "counted_at": columns.times(columns.ints(of("time"))),
         "counted_by": columns.texts(of("by")),
-        "amount": columns.money(columns.ints(of("amount_e4"))),
+        "amount": columns.money(columns.ints(of("amount_e4", 0))),
+        "parcels": columns.numbers(columns.ints(of("parcels", 0)), "uint64"),
         "blocks": columns.spelled([blocks_of(blocks) for blocks in of("blocks")]),
         **of.record(),
     }

@@ -24,7 +24,10 @@ TABLES: tuple[tuple[str, str], ...] = (
         'fee = "waybill"\nshape = "flat"',
         "product,channel,price\n,,1.00\n特快,,1.25\n标快|特快,douyin|taobao,0.90\n",
     ),
-    ('fee = "waybill"\nshape = "flat"\npriority = 2', "product,weekday,price\nEXP,1..3,1.11\n,6,0.80\n"),
+    (
+        'fee = "waybill"\nshape = "flat"\npriority = 2',
+        "product,weekday,price\nEXP,1..3,1.11\n,6,0.80\n,1|2,0.95\nEXP,2,1.07\n",
+    ),
     (
         'fee = "transit"\nname = "按重量"\nshape = "tier_whole"\nweight = "larger"\ndivisor = 6000\n'
         'weight_unit_kg = 0.5\nweight_rounding = "half_up"',
@@ -59,7 +62,7 @@ TABLES: tuple[tuple[str, str], ...] = (
     ),
     (
         'fee = "transit"\nkind = "surcharge"\nname = "保价"\nshape = "percent"\nof = "insured"',
-        "insured,percent,minimum\n0..500,1,1\n500..,0.5555,3\n",
+        "insured,percent,minimum\n0..500,1,1\n500..,0.5555,3\n300|800,0.75,2\n1234.5678,0.6,\n",
     ),
     (
         'fee = "transit"\nkind = "surcharge"\nname = "代收"\nshape = "percent"\nof = "cod"',
@@ -72,7 +75,7 @@ TABLES: tuple[tuple[str, str], ...] = (
     ),
     (
         'fee = "transit"\nkind = "surcharge"\nname = "件数"\nshape = "graduated"\nmeasure = "pieces"',
-        "promised_h,..1,1..3,3..\n1..48,0,0.5,0.25\n",
+        "promised_h,..1,1..3,3..\n1..48,0,0.5,0.25\n24|36,0,0.45,0.2\n",
     ),
     (
         'fee = "transit"\nkind = "surcharge"\nname = "月包量"\nshape = "graduated"\nmeasure = "month_parcels"',
@@ -100,7 +103,7 @@ TABLES: tuple[tuple[str, str], ...] = (
     ),
     (
         'fee = "transit"\nkind = "discount"\nname = "促销"\nshape = "percent"\nof = "subtotal"',
-        "date,percent\n2026-01-06,2\n2026-01-07..2026-01-08,1\n",
+        "date,percent\n2026-01-06,2\n2026-01-05..2026-01-08,1\n2026-01-07|2026-01-08,1.5\n",
     ),
     (
         'fee = "transit"\nkind = "discount"\nname = "退件"\nshape = "percent"\nof = "base"',
@@ -173,9 +176,13 @@ def directory() -> NetworkPublished:
     return msgspec.structs.replace(usual, version=version_of(files), files=files)
 
 
-def tariff() -> TariffPublished:
-    """The book."""
-    text = SETTINGS + "".join(
+def tariff(order: int | None = None) -> TariffPublished:
+    """The book; with an `order` its tables stand in this one, and surcharges and discounts are taken in it."""
+    settings, tables = SETTINGS, list(TABLES)
+    if order is not None:
+        random.Random(order).shuffle(tables)
+        settings = 'adjustments = "as_listed"' + SETTINGS
+    text = settings + "".join(
         f'[[weight.precedence]]\nclass = "{name}"\nadopt = "{rule}"\n' for name, rule in world.PRECEDENCE
     )
     files = {
@@ -183,8 +190,8 @@ def tariff() -> TariffPublished:
         "zones.csv": ZONE_ROWS,
         "lines.csv": LINE_ROWS,
     }
-    for number, (settings, rows) in enumerate(TABLES):
-        text += f'[[table]]\nfile = "t{number}.csv"\neffective_from = 2025-01-01\n{settings}\n'
+    for number, (told, rows) in enumerate(tables):
+        text += f'[[table]]\nfile = "t{number}.csv"\neffective_from = 2025-01-01\n{told}\n'
         files[f"t{number}.csv"] = rows
     files["book.toml"] = text + ZONES
     return TariffPublished(id="book", time=world.START, version=version_of(files), name="样样有", files=files)

@@ -73,6 +73,31 @@ def everything(seed: int) -> list[ParcelEvent]:
     return books.with_terms(world.disordered(PARCELS, seed))
 
 
+@pytest.mark.parametrize("seed", seeds(1, 80, 81, 82))
+def test_surcharges_and_discounts_in_any_order(empty: Client, seed: int) -> None:
+    report = play(empty, books.directory(), books.tariff(seed), everything(seed))
+    assert report.passed, report.to_text()
+    sql = "SELECT steps FROM charge WHERE fee = 'transit' AND match(steps, '\"discount\".*\"surcharge\"')"
+    assert empty.query(sql).result_rows
+
+
+@pytest.mark.parametrize("order", ["surcharges_first", "as_listed"])
+def test_of_several_books_the_newest_says_the_order(empty: Client, order: str) -> None:
+    files = {
+        "book.toml": f'name = "周年"\nadjustments = "{order}"\n[[table]]\nfee = "transit"\nkind = "discount"\n'
+        'name = "周年"\nfile = "t.csv"\nshape = "percent"\neffective_from = 2025-01-01\n',
+        "t.csv": "product,percent\nSTD,7.5\n",
+    }
+    newest = TariffPublished(
+        id="newest", time=world.START, version=version_of(files), name="周年", files=files
+    )
+    older = books.tariff(83 if order == "surcharges_first" else None)
+    report = play(empty, books.directory(), older, everything(83), [newest])
+    assert report.passed, report.to_text()
+    sql = "SELECT count() FROM charge WHERE fee = 'transit' AND match(steps, '\"周年\".*\"surcharge\"')"
+    assert (empty.query(sql).result_rows[0][0] > 0) == (order == "as_listed")
+
+
 @pytest.mark.parametrize("seed", seeds(1, 90, 91, 92))
 def test_a_table_of_every_kind(empty: Client, seed: int) -> None:
     report = play(empty, books.directory(), books.tariff(), everything(seed))

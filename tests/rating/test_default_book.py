@@ -24,7 +24,7 @@ from tests.rating.test_scenarios import Case, cases
 DEFAULT = Path(__file__).parents[2] / "flows" / "rating" / "default"
 WORLD = build(600, 1)
 PROVINCES = provinces(places())
-IN_STORES = {due.price for due in FEES.dues if due.trigger in OF_STORES}
+IN_STORES = {due.price for due in FEES.dues if due.trigger in OF_STORES and due.trigger != "parcel_month"}
 """What goods in a store cost: another book's matter."""
 WITH_AMOUNTS = {"damaged", "lost"}
 """Claims that say themselves how much."""

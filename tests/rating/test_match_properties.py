@@ -12,7 +12,7 @@ from flows.rating.book import Book
 from flows.rating.clashes import clashes
 from flows.rating.classes import Context
 from flows.rating.conditions import Condition
-from flows.rating.factors import MOST_MEASURE, Between, Named, When, Words
+from flows.rating.factors import MOST_MEASURE, Between, Named, Numbers, When, Words
 from flows.rating.facts import Stay, Terms, Trial
 from flows.rating.matching import PriceList, specificity
 from flows.rating.model import Row, lists_of
@@ -31,6 +31,8 @@ WORDS = {
     "holiday": ("节", "假", "*"),
 }
 RANGES = ("weekday", "date", "weight", "volume", "density", "pieces", "longest", "insured", "month_parcels")
+VALUES = ("weekday", "date", "pieces", "insured", "month_parcels")
+"""Those that may be single numbers and lists of numbers, too."""
 CONDITIONS = tuple(Condition(text) for text in ("weight_g > 3", "product == 'standard'", "'H1' in hubs"))
 ORDER = (
     "customer", "customer_level", "line", "zone", "channel", "billing", "direction", "temperature", "area", "vehicle",
@@ -51,6 +53,9 @@ def named(draw: st.DrawFn) -> tuple[Named, ...]:
         elif name in WORDS:
             words = draw(st.sets(st.sampled_from(WORDS[name]), min_size=1, max_size=2))
             found.append(Words(name, tuple(sorted(words))))
+        elif name in VALUES and draw(st.booleans()):
+            numbers = draw(st.sets(st.integers(0, 8), min_size=1, max_size=3))
+            found.append(Numbers(name, tuple(sorted(numbers))))
         else:
             low, high = sorted(draw(st.lists(st.integers(-1, 8), min_size=2, max_size=2, unique=True)))
             found.append(Between(name, low, draw(st.sampled_from([high, MOST_MEASURE]))))
@@ -167,7 +172,7 @@ def true_of(one: Named, day: int, facts: Trial) -> bool:
         "insured": Fraction(terms.insured),
         "month_parcels": Fraction(facts.month_parcels),
     }[one.factor]
-    return one.over < number <= one.upto
+    return number in one.numbers if isinstance(one, Numbers) else one.over < number <= one.upto
 
 
 def goodness(one: Row, place: int) -> tuple[object, ...]:
@@ -176,6 +181,8 @@ def goodness(one: Row, place: int) -> tuple[object, ...]:
     for name in one.named:
         if isinstance(name, Words):
             exact[name.factor] = 1 if name.words == ("*",) else 3 if len(name.words) == 1 else 2
+        elif isinstance(name, Numbers):
+            exact[name.factor] = 3 if len(name.numbers) == 1 else 2
         else:
             exact[name.factor] = 1
 
@@ -318,7 +325,7 @@ def test_surcharges_found_together_are_those_found_one_by_one(
                 for found in lists
                 if (match := PriceList(found, context).best(day, facts)) is not None
             }
-            assert {match.row for _, match in all_.find(day, facts).surcharges} == expected
+            assert {match.row for _, match in all_.find(day, facts).adjustments} == expected
 
 
 def test_what_is_remembered_has_an_end(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -192,6 +192,8 @@ def wholes(draw: st.DrawFn) -> tuple[list[Row], Trial]:
         one = table(kind="discount", name=f"d{n}", shape="percent", of=of, group=group)
         rows.append(row((draw(st.integers(0, 1_200_000)), -1, -1), one))
     if draw(st.booleans()):
+        rows = [base, *map(_as_listed, draw(st.permutations(rows[1:])))]
+    if draw(st.booleans()):
         floor_, cap = sorted((draw(prices), draw(prices)))
         rows.append(
             row(
@@ -209,30 +211,39 @@ def wholes(draw: st.DrawFn) -> tuple[list[Row], Trial]:
     return rows, facts
 
 
+def _as_listed(one: Row) -> Row:
+    """The same in a book that takes surcharges and discounts as they stand."""
+    return msgspec.structs.replace(one, table=msgspec.structs.replace(one.table, listed=True))
+
+
 def in_fractions(rows: list[Row], facts: Trial) -> int:
     """The price as the format describes it, in fractions of units; the fen at the very end."""
     assert facts.terms is not None
     base = Fraction(rows[0].values[0] * facts.weight_g, 1_000)
-    total = base
+    total = subtotal = base
+    given: set[str] = set()
+    offers = [one for one in rows if one.table.kind == "discount"]
+    before: Fraction | None = None
+    insured = Fraction(facts.terms.insured)
+
+    def worth(one: Row, now: Fraction, added: Fraction) -> Fraction:
+        of = {"base": base, "total": now, "subtotal": added, "insured": insured}
+        return of[one.table.of] * one.values[0] / 10**6
+
     for one in rows:
         if one.table.kind == "surcharge":
-            of = {"base": base, "total": total, "insured": Fraction(facts.terms.insured)}[one.table.of]
-            total += of * one.values[0] / 10**6
-    subtotal, given = total, set()
-    offers = [one for one in rows if one.table.kind == "discount"]
-
-    def worth(one: Row, now: Fraction) -> Fraction:
-        return {"base": base, "total": now, "subtotal": subtotal}[one.table.of] * one.values[0] / 10**6
-
-    for one in offers:
-        best = one
-        if one.table.group:
-            if one.table.group in given:
-                continue
-            given.add(one.table.group)
-            rivals = [other for other in offers if other.table.group == one.table.group]
-            best = max(rivals, key=lambda other: worth(other, subtotal))
-        total -= min(worth(best, total), total)
+            amount = worth(one, total, subtotal)
+            total, subtotal = total + amount, subtotal + amount
+        elif one.table.kind == "discount":
+            before = then = subtotal if before is None else before
+            best = one
+            if one.table.group:
+                if one.table.group in given:
+                    continue
+                given.add(one.table.group)
+                rivals = [other for other in offers if other.table.group == one.table.group]
+                best = max(rivals, key=lambda other: worth(other, then, then))
+            total -= min(worth(best, total, subtotal), total)
     for one in rows:
         if one.table.kind == "bounds":
             least, most = one.values

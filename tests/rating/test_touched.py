@@ -20,9 +20,12 @@ def day(text: str) -> int:
     return day_of(dt.date.fromisoformat(text))
 
 
-def book(*tables: str, name: str = "甲", holidays: str = "", **prices: str) -> Book:
+def book(*tables: str, name: str = "甲", holidays: str = "", order: str = "", **prices: str) -> Book:
     """A book of tables; `prices`: the text of each CSV file."""
-    toml = f'name = "{name}"\n' + (f'holidays = "{holidays}"\n' if holidays else "") + WEIGHT
+    more = {"holidays": holidays, "adjustments": order}
+    toml = (
+        f'name = "{name}"\n' + "".join(f'{key} = "{text}"\n' for key, text in more.items() if text) + WEIGHT
+    )
     files = {FILE: toml + "".join(tables), **{f"{file}.csv": text for file, text in prices.items()}}
     return read_book(files, NETWORK)
 
@@ -40,6 +43,17 @@ def spans(*ends: str) -> Spans:
 
 
 OLD = book(table("a"), a="price\n1.00\n")
+
+
+def test_the_order_of_surcharges_and_discounts() -> None:
+    """Where both are in force; a base price does not mind."""
+    adjusted = ('kind = "surcharge"\nname = "加"', 'kind = "discount"\nname = "减"')
+    tables = (table("a"), table("b", TWO, more=adjusted[0]), table("c", TWO, more=adjusted[1]))
+    prices = dict.fromkeys("abc", "price\n1.00\n")
+    usual = book(*tables, **prices)
+    mixed = book(*tables, order="as_listed", **prices)
+    assert touched([usual], [mixed]) == touched([mixed], [usual]) == {"waybill": spans(TWO, "")}
+    assert touched([OLD], [book(table("a"), order="as_listed", a="price\n1.00\n")]) == {}
 
 
 def test_what_says_the_same_touches_nothing() -> None:

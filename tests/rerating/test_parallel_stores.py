@@ -15,7 +15,7 @@ from tests.audit.stays import Books
 from tests.audit.test_hauls import counted
 from tests.rerating.test_parallel import ROWS, TOTAL, all_of
 from tests.rerating.test_stores import OTHER, read, sealed, what_if
-from tests.storage.world import happening, haul, story, tariff
+from tests.storage.world import happening, haul, package, shipped, story, tariff
 from tests.volume import seeds
 
 IN_FORCE = tariff(
@@ -39,7 +39,7 @@ def follower(client: Client, draft: TariffPublished, *, from_now: bool = False) 
 
 
 def happened(books: Books) -> Books:
-    """Stays and hauls over the end of a month, corrected, and what the month comes to."""
+    """Stays and hauls over the end of a month, corrected, and what the month comes to, with a package of parcels."""
     books.until("27日09:00")
     books.take(
         *story("27日08:00 入库 按托盘 12板 9000公斤 冷冻", "S1"), haul("27日08:30 同城配送 冷冻 4.2m", "H1")
@@ -52,7 +52,9 @@ def happened(books: Books) -> Books:
     books.until("29日10:00").take(happening("29日09:00 分批出库 4板 2000公斤", "S1"))
     books.take(*story("27日08:10 入库 C-FRUIT 按托盘 3板 700公斤 冷藏", "S2"))
     books.until("30日10:00").take(happening("30日08:00 出库", "S2")).until("31日12:00")
-    books.take(*counted(books)).until("32日10:00").take(happening("32日08:00 出库", "S1"))
+    books.take(package()).take(*counted(books), shipped("11", 4, "31日12:05"))
+    books.until("32日10:00").take(shipped("11", 3, "32日09:00"))
+    books.take(happening("32日08:00 出库", "S1"))
     return sealed(books)
 
 
@@ -85,7 +87,8 @@ def test_what_differs_is_what_the_draft_would_charge(empty: Client) -> None:
         "SELECT fee, customer, toInt64(sum(after - before) * 10000), sum(unpriced) "
         "FROM draft_difference WHERE customer != '' GROUP BY fee, customer HAVING sum(before) != sum(after)"
     ).result_rows
-    asked = what_if(books, read(books, IN_FORCE), read(books, OTHER), by=("fee", "customer"))
+    others = (read(books, document) for document in (IN_FORCE, package(), OTHER))
+    asked = what_if(books, *others, by=("fee", "customer"))
     differing = {
         group: (one.difference, one.unpriced) for group, one in asked.groups.items() if one.difference
     }

@@ -11,6 +11,7 @@ from deploy import publish
 from deploy.rerating.compare import DIMENSIONS, Comparison, Sums
 from deploy.rerating.read import EVERYTHING, Days, Where, on
 from deploy.rerating.work import Question, compare
+from deploy.tariff.what_if import not_counted
 from flows.fees.current import FEES
 from flows.fees.model import OF_STORES
 from flows.rating.book import read_book
@@ -25,7 +26,7 @@ from tests.audit.test_hauls import counted
 from tests.lifecycle.world import tariff as published
 from tests.rerating.test_command import Run
 from tests.servers.store import Store
-from tests.storage.world import happening, haul, moment, network, story, tariff
+from tests.storage.world import happening, haul, moment, network, package, shipped, story, tariff
 from tests.volume import seeds
 
 OF_A_STORE = {fee for due in FEES.dues if due.trigger in OF_STORES for fee in due.fees}
@@ -37,6 +38,13 @@ OTHER = tariff(
     delivery="vehicle,temperature,price\n4.2m,,290.00\n4.2m,frozen,340.00\n",
 )
 """Other steps, free days, minimums and tours; nothing for goods that are not cold, and for large vehicles."""
+SHIPPED = [
+    shipped("11", 5, "36日11:30"),
+    shipped("11", 2, "36日11:40"),
+    shipped("11", 3, "36日11:30", "C-MEAT"),
+    shipped("11", 9, "36日11:30", "C-FRUIT"),
+]
+"""Of one customer a correction, of one who has no package."""
 HELD = "billing,temperature,..3,3..30,30..\npallet,frozen,5,5.00,4\n"
 """No free days."""
 
@@ -49,6 +57,7 @@ def eventful(books: Books, seed: int, *, changing: bool) -> Books:
         books.take(happening("33日10:15 入库 C-FISH 按托盘 4板 2000公斤 冷冻 库区B1", "S98"))
         books.take(happening("32日09:00 入库 C-FRUIT 按托盘 5板 冷藏", "S99")).until("36日12:00")
         books.take(happening("36日11:00 出库", "S99"))
+        books.take(package("C-FISH,30.00,3,2.50 C-MEAT,20.00,1,4.00"), *SHIPPED)
     books.take(*counted(books))
     return sealed(books)
 
@@ -108,6 +117,19 @@ def test_by_another_book_it_is_what_a_lane_with_that_book_charges(empty: Client,
     other = eventful(Books(emptied(empty), OTHER, patient=True), seed, changing=False)
     are = {group: (one.charges, one.before) for group, one in what_if(other).groups.items()}
     assert {group: sums for group, sums in would_be.items() if sums[0]} == are
+
+
+def test_a_dearer_package_is_what_a_lane_with_it_charges(empty: Client) -> None:
+    books = Books(empty).until("36日12:00")
+    sealed(books.take(package("C-FISH,30.00,3,2.50 C-MEAT,20.00,1,4.00"), *SHIPPED))
+    dearer = read(books, package("C-FISH,40.00,1,3.00"))
+    found = what_if(books, dearer, by=("fee", "customer"))
+    assert {
+        group: (yuan(one.before), yuan(one.after), one.unpriced) for group, one in found.groups.items()
+    } == {
+        ("package", "C-FISH"): ("30.00", "43.00", 0),
+        ("package", "C-MEAT"): ("28.00", "0.00", 1),
+    }
 
 
 def _day(written: str) -> int:
@@ -262,3 +284,12 @@ def test_a_publication_tells_what_it_changes_and_nothing_else(
     at = next(n for n, words in enumerate(lines) if words[:2] == ["费用", "fee"])
     assert sorted(lines[at + 1 : -1]) == told
     assert not sent
+
+
+def test_of_a_package_that_is_new_no_month_was_counted(empty: Client) -> None:
+    """Which is said: lanes are told of customers only when a price in force names them."""
+    books = Books(empty)
+    usual, packages = books.storage.books, read(books, package())
+    (warning,) = not_counted(usual, [*usual, packages])
+    assert warning.startswith("warning: package has no price in force")
+    assert not list(not_counted([*usual, packages], [read(books, package("C-FISH,40.00,1,3.00"))]))

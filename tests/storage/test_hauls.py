@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dashboards.words import FEES as LABELS
-from schemas.events import Haul, TariffWithdrawn
+from schemas.events import StoreEvent, TariffWithdrawn
 from schemas.reasons import WAITING
 from schemas.times import DAY
 from tests.rating.material import scenarios
@@ -24,6 +24,8 @@ from tests.storage.world import (
     linehaul,
     moment,
     month,
+    package,
+    shipped,
     tariff,
     yuan,
 )
@@ -34,8 +36,8 @@ MONTH = "C-FISH:2025-11"
 
 
 def both(**more: Any) -> Store:
-    """A lane with the books of the store and of the carrier."""
-    return Store(tariff(), **more).take(linehaul())
+    """A lane with the books of the store, of the carrier and of packages."""
+    return Store(tariff(), **more).take(linehaul(), package())
 
 
 def agrees(store: Store, case: dict[str, str]) -> None:
@@ -66,13 +68,23 @@ def test_scenario_heard_backwards_and_twice(case: dict[str, str]) -> None:
 
 WORDS = sorted({word for case in CASES for word in case["经过"].split("；")})
 COUNTS = [
-    month("11", amount, at)
-    for amount, at in (("310.50", "31日12:00"), ("480", "32日01:00"), ("600", "32日02:00"))
+    *(
+        month("11", amount, at)
+        for amount, at in (("310.50", "31日12:00"), ("480", "32日01:00"), ("600", "32日02:00"))
+    ),
+    *(
+        shipped("11", parcels, at)
+        for parcels, at in ((3, "31日12:00"), (4, "32日01:30"), (0, "32日02:30"), (2, "32日03:00"))
+    ),
 ]
 
 
 @examples(20)
-@given(st.sets(st.sampled_from(WORDS)), st.sets(st.sampled_from(range(3))), st.randoms(use_true_random=False))
+@given(
+    st.sets(st.sampled_from(WORDS)),
+    st.sets(st.sampled_from(range(len(COUNTS)))),
+    st.randoms(use_true_random=False),
+)
 def test_any_order_and_repetition_end_in_the_same_books(
     heard: set[str], counted: set[int], chance: random.Random
 ) -> None:
@@ -127,6 +139,22 @@ def test_another_least_corrects_months_and_a_withdrawal_takes_it_back() -> None:
     holds_together(store)
 
 
+def test_a_package_is_charged_beside_the_least_of_the_same_month() -> None:
+    store = both().until("31日12:00").take(month("11", "310.50"), shipped("11", 4))
+    assert {key[0]: amount for key, (_, amount) in store.charged(MONTH).items()} == {
+        "storage_month": Decimal("189.50"),
+        "package": Decimal("32.50"),
+    }
+    *_, row = (row for row in store.rows["charge"] if row["fee"] == "package")
+    assert json.loads(row["steps"])[0]["factors"] == {
+        "customer": "C-FISH",
+        "month_count": shipped("11", 4).id,
+    }
+    store.take(shipped("11", 0, "31日12:01")).restart()
+    assert {key[0] for key in store.charged(MONTH)} == {"storage_month"}
+    holds_together(store)
+
+
 def test_a_book_without_a_least_charges_no_month() -> None:
     store = Store(linehaul()).until("31日12:00").take(month("11", "310.50"))
     assert (store.charged(MONTH), store.waits(MONTH), store.refused()) == ({}, {}, [])
@@ -174,10 +202,14 @@ def test_refused(reason: str) -> None:
         (month("11", "1", outlet="NOWHERE"), "unknown_outlet"),
         (month("11", "1", customer="NOBODY"), "unknown_party"),
         (month("12", "1"), "time_in_future"),
+        (month("11", "1", due="package"), "unknown_service"),
+        (shipped("11", 1, due="storage_month"), "unknown_service"),
+        (shipped("11", 1, customer="NOBODY"), "unknown_party"),
+        (shipped("12", 1), "time_in_future"),
         (month("8", "1"), "time_too_old"),
     ],
 )
-def test_a_word_that_cannot_be(word: Haul, reason: str) -> None:
+def test_a_word_that_cannot_be(word: StoreEvent, reason: str) -> None:
     assert both().until("31日12:00").take(word).refused() == [reason]
 
 

@@ -19,6 +19,7 @@ from schemas.events import (
     DeadLetterReplayed,
     Event,
     Haul,
+    MonthShipped,
     MonthStored,
     NetworkPublished,
     StayClosed,
@@ -42,6 +43,15 @@ from tests.rating.material import HERE, files_in
 
 BOOKS = HERE.parent / "books"
 BOOK, LINEHAUL = (files_in(BOOKS / name / "book") for name in ("coldstore", "linehaul"))
+PACKAGE = """
+name = "套餐"
+[[table]]
+fee = "package"
+file = "package.csv"
+shape = "allowance"
+measure = "month_parcels"
+effective_from = 2025-01-01
+"""
 CUSTOMERS = ("C-MEAT", "C-FISH", "C-FRUIT", "C-STEEL")
 PARTIES = "party,kind,name,parent,legal_entity,settlement_account,customer_level,from,to\n" + "".join(
     f"{customer},customer,{customer},,,,,,\n" for customer in CUSTOMERS
@@ -69,6 +79,12 @@ def tariff(**changed: str) -> TariffPublished:
 def linehaul() -> TariffPublished:
     """The book of a line-haul carrier, beside it."""
     return published(LINEHAUL)
+
+
+def package(text: str = "C-FISH,30.00,3,2.50") -> TariffPublished:
+    """A book of packages by the month, each `customer,price,included,overage_price`, with blanks between."""
+    rows = "\n".join(["customer,price,included,overage_price", *text.split(" ")])
+    return published({"book.toml": PACKAGE, "package.csv": f"{rows}\n"})
 
 
 def moment(written: str) -> int:
@@ -195,6 +211,23 @@ def month(
         "amount_e4": parse_yuan(amount),
     }
     return MonthStored(**fields | more)
+
+
+def shipped(
+    written: str, parcels: int, at: str = "31日12:00", customer: str = "C-FISH", **more: Any
+) -> MonthShipped:
+    """How many parcels of a customer were picked up in a month of 2025, told at a moment."""
+    fields: dict[str, Any] = {
+        "id": f"shipped-{written}-{customer}-{parcels}-{at}",
+        "time": moment(at),
+        "customer": customer,
+        "month": date(2025, int(written), 1),
+        "due": "package",
+        "outlet": OUTLET,
+        "parcels": parcels,
+        "cancelled": not parcels,
+    }
+    return MonthShipped(**fields | more)
 
 
 def story(text: str, stay: str = STAY) -> list[StayEvent]:
@@ -350,6 +383,7 @@ ACCOUNTS = {
     **dict.fromkeys(("storage", "storage_month"), ("6111", "4008")),
     **dict.fromkeys(("cold_in", "cold_out"), ("6112", "4009")),
     **dict.fromkeys(SERVICES.values(), ("6113", "4010")),
+    "package": ("6114", "4011"),
 }
 """By fee: the customer's expense and headquarters' revenue."""
 

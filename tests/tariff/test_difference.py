@@ -33,6 +33,24 @@ def test_prices_that_change_come_and_go() -> None:
     assert gone.startswith("- transit base transit-2025.csv: ")
 
 
+def test_the_order_of_surcharges_and_discounts() -> None:
+    lines = (
+        f'[[table]]\nfee = "waybill"\nkind = "{kind}"\nname = "{name}"\nfile = "{name}.csv"\nshape = "flat"\n'
+        "effective_from = 2025-01-01\n"
+        for kind, name in (("discount", "减"), ("surcharge", "加"))
+    )
+    toml = FILES[FILE] + "".join(lines)
+    prices = {f"{name}.csv": "price\n1\n" for name in "加减"}
+    usual, mixed = (
+        read_book({**FILES, **prices, FILE: order + toml}, NETWORK)
+        for order in ("", 'adjustments = "as_listed"\n')
+    )
+    assert [str(change) for change in difference(usual, mixed)] == [
+        "~ waybill: order of surcharges and discounts: 加 → 减 → 减 → 加"
+    ]
+    assert not list(difference(mixed, mixed))
+
+
 def test_settings_and_tables() -> None:
     toml = FILES[FILE]
     assert changes(toml=toml.replace("divisor = 6000", "divisor = 5000")) == [

@@ -1,6 +1,6 @@
 """Allowance (免费额度, 包仓): a price that includes so much, and a price for every unit beyond it.
 
-With a price of 0 it is a free allowance; with the month's count as measure it is a monthly package with overage.
+With a price of 0 it is a free allowance; of the fee `package`, by the month's parcels, a package by the month.
 """
 
 from flows.rating.exact import Exact
@@ -9,12 +9,14 @@ from flows.rating.shapes.shape import Column, Shape, Term, fixed, times
 
 
 def terms(row: Row, quantity: int, _of: Exact) -> list[Term]:
-    """The package's price, and the overage."""
+    """The package's price, what lies within it, for nothing, and the overage."""
     price, included, each = row.values
-    beyond = max(quantity - included, 0)
-    return [fixed("included", price)] + (
-        [times("overage", beyond, row.table.measure, each)] if beyond else []
-    )
+    within, measure = min(quantity, included), row.table.measure
+    parts = (("within", within, 0), ("overage", quantity - within, each))
+    return [
+        fixed("included", price),
+        *(times(label, much, measure, per) for label, much, per in parts if much),
+    ]
 
 
 SHAPE = Shape(

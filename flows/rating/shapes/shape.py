@@ -14,7 +14,7 @@ class Term(NamedTuple):
     """A part of a price: a quantity times a price per unit, or (`measure` "") an amount as it is."""
 
     label: str
-    """first, continued, each, tier, slab, flat, percent, minimum, maximum, included, overage: for people."""
+    """first, continued, each, tier, slab, flat, percent, minimum, maximum, included, within, overage: for people."""
     quantity: int
     """Parts of the measure's unit; millionths for a percentage."""
     measure: str
