@@ -1,105 +1,117 @@
-"""`waybook store-months`: what customers' stays came to in months that are over, told to the lanes for minimums.
+"""What a customer's month came to, counted in the books and told to the lanes that charge for it.
 
-A month is over when every storage lane has complete blocks of later data time: then all its days are charged. The
-same books give the same word: its name is a hash of what it says. What is corrected afterwards is told again, for as
-long as the lanes remember the month.
+A month is over when every lane that is asked has complete blocks of later data time. The same books give the same
+word: its name is a hash of what it says. What is corrected afterwards is told again, for as long as the lanes remember
+the month.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import date
+from typing import NamedTuple, TypeVar
 
 import msgspec
 from clickhouse_connect.driver.client import Client
 
-from dashboards.blocks import STORES, within
-from dashboards.words import yuan_of
+from dashboards.queries import rows
 from deploy.recall.complete import Complete, complete
-from flows.fees.current import FEES
-from flows.fees.model import Due
 from schemas import topics
-from schemas.events import MonthStored
+from schemas.events import MonthWord
 from schemas.identity import content_id
 from schemas.settings import Settings
 from schemas.times import business_day, date_of
 from sinks.kafka import sending
 
-_AS_OF = "reverses = toFixedString('', 16)"
-SUMS = """
-SELECT toString(payer) AS customer, toStartOfMonth(business_date) AS month, min(toString(origin)) AS outlet,
-       toInt64(sum(reinterpretAsInt64(amount))) AS units, countIf($as_of) = countIf(NOT $as_of) AS nothing
-FROM charge WHERE $within AND fee IN {fees:Array(String)}
-    AND business_date >= {since:Date} AND business_date < {until:Date}
-GROUP BY customer, month ORDER BY month, customer""".replace("$as_of", _AS_OF)
-TOLD = """
-SELECT customer, month, argMax((toUnixTimestamp64Milli(counted_at), reinterpretAsInt64(amount), toString(outlet),
-                                status = 'cancelled'), (counted_at, event_id)) AS newest
+_TOLD = """
+SELECT customer, month, argMax((toUnixTimestamp64Milli(counted_at), (toInt64($value), toString(outlet),
+                                status = 'cancelled')), (counted_at, event_id)) AS newest
 FROM stay_month WHERE due = {due:String} GROUP BY customer, month"""
+Word = TypeVar("Word", bound=MonthWord)
+Month = tuple[str, date]
+"""A customer, and the month's first day."""
 
 
-def run(settings: Settings, client: Client, by: str) -> list[str]:
-    """Tell the lanes what they do not know yet; lines for people."""
+class Came(NamedTuple):
+    """What a month came to."""
+
+    value: int
+    """0.0001 yuan, or parcels."""
+    outlet: str
+    nothing: bool
+    """All of it was taken back, or there was none."""
+
+
+class Span(NamedTuple):
+    """Months that are over and remembered."""
+
+    since: date
+    """The first day of the first of them."""
+    until: date
+    """The day after the last of them."""
+    reached: int
+    """Data time up to which they are complete, UTC ms."""
+
+
+def run(
+    settings: Settings,
+    client: Client,
+    lanes: Mapping[str, range],
+    due: Callable[[Complete], Iterable[Word]],
+    line: Callable[[Word], str],
+) -> list[str]:
+    """Tell the lanes what they do not know yet; lines for people. `lanes`: by flow, those that must have come so far.
+
+    Raises DeliveryError.
+    """
     records = sending(settings)
     books = complete(client, settings)
-    if lacking := books.lacking(_lanes(settings), "stores"):
-        return lacking
-    events = list(due(settings, client, books, by))
-    for event in events:
-        records.produce(topics.STAYS.name, event.customer, msgspec.json.encode(event))
+    for flow, of_flow in lanes.items():
+        if lacking := books.lacking(of_flow, flow):
+            return lacking
+    words = list(due(books))
+    for word in words:
+        records.produce(topics.STAYS.name, word.customer, msgspec.json.encode(word))
     records.flush()
-    return [line(event) for event in events] or ["nothing is to be told"]
+    return [line(word) for word in words] or ["nothing is to be told"]
 
 
-def _lanes(settings: Settings) -> range:
-    return STORES[: settings.stay_lanes]
-
-
-def due(settings: Settings, client: Client, books: Complete, by: str) -> Iterator[MonthStored]:
-    """Words about months that are over and either untold or changed since."""
-    reached = min(books.times[lane] for lane in _lanes(settings))
-    blocks = {lane: n for lane, n in books.blocks.items() if lane in STORES}
+def span(settings: Settings, reached: int) -> Span:
+    """The months before that of the data time that is reached."""
     since = date_of(business_day(reached - settings.oldest) + 1).replace(day=1)
-    until = date_of(business_day(reached)).replace(day=1)
-    for one in FEES.dues:
-        if one.trigger == "stay_month":
-            yield from _words(client, one, blocks, (since, until), reached, by)
+    return Span(since, date_of(business_day(reached)).replace(day=1), reached)
 
 
-def _words(
-    client: Client, due: Due, blocks: dict[int, int], months: tuple[date, date], reached: int, by: str
-) -> Iterator[MonthStored]:
-    told = {
-        (customer, month): newest
-        for customer, month, newest in client.query(TOLD, parameters={"due": due.name}).result_rows
-    }
-    fees = next(one.fees for one in FEES.dues if one.name == due.month_of)
-    sums = client.query(
-        SUMS.replace("$within", within(blocks)),
-        parameters={"fees": list(fees), "since": months[0], "until": months[1]},
-    )
-    for customer, month, outlet, units, nothing in sums.result_rows:
-        at, *said = told.get((customer, month), (0, 0, "", 1))
-        if said[2] if nothing else said == [units, outlet, 0]:
+def told(client: Client, due: str, value: str) -> dict[Month, tuple[int, Came]]:
+    """What the newest word about each month says, and its time, UTC ms. `value`: the column that has it, in SQL."""
+    found = rows(client, _TOLD.replace("$value", value), due=due)
+    return {(row["customer"], row["month"]): (row["newest"][0], Came(*row["newest"][1])) for row in found}
+
+
+def spelled(blocks: Mapping[int, int]) -> dict[str, int]:
+    """Blocks as words have them."""
+    return {str(lane): n for lane, n in blocks.items()}
+
+
+def words(
+    came: Mapping[Month, Came],
+    before: Mapping[Month, tuple[int, Came]],
+    reached: int,
+    make: Callable[..., Word],
+) -> Iterator[Word]:
+    """A word about each month that is untold or came to something else.
+
+    `make`: a word of a value, and of what words about months have in common.
+    """
+    for (customer, month), now in sorted(came.items()):
+        at, said = before.get((customer, month), (0, Came(0, "", nothing=True)))
+        if said.nothing if now.nothing else said == now:
             continue
-        word = MonthStored(
+        word = make(
+            now.value,
             id="month",
             time=max(reached, at + 1),
             customer=customer,
             month=month,
-            due=due.name,
-            outlet=outlet,
-            amount_e4=units,
-            cancelled=bool(nothing),
-            blocks={str(lane): n for lane, n in blocks.items()},
-            by=by,
+            outlet=now.outlet,
+            cancelled=now.nothing,
         )
         yield msgspec.structs.replace(word, id=content_id("month", msgspec.json.encode(word)))
-
-
-def line(event: MonthStored) -> str:
-    """A word for people: what the month came to; what it lacks of its least the lane says, which has the prices."""
-    what = (
-        "nothing was stored, no minimum is owed"
-        if event.cancelled
-        else f"came to {yuan_of(event.amount_e4)} yuan"
-    )
-    return f"{event.month:%Y-%m} {event.customer}: {what}"

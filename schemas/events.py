@@ -361,58 +361,44 @@ class Haul(Dated, frozen=True, kw_only=True, tag="haul", omit_defaults=True):
     """It did not take place: what is charged for the service is taken back."""
 
 
-class MonthStored(Dated, frozen=True, kw_only=True, tag="month_stored", omit_defaults=True):
-    """What a due of a customer's stays came to in a month that is over, for a minimum. Topic `waybook.stays`,
-    key: customer.
-
-    A job counts it in the books; the newest word (by time, then id) counts.
+class OfMonth(Dated, frozen=True, kw_only=True, omit_defaults=True):
+    """What a job has counted in the books of a customer's month that is over; the newest word (by time, then id)
+    counts.
     """
 
     customer: Name
     month: date
     """Its first day."""
     due: Name
-    """The due of fees.toml with the trigger `stay_month` that is charged for it."""
+    """The due of fees.toml that is charged for it."""
     outlet: Name
-    """The store, or the first of several in order of their codes."""
+    """The outlet where it happened, or the first of several in order of their codes."""
+    cancelled: bool = False
+    """Nothing of it happened, after all."""
+    blocks: dict[str, int] = {}
+    """By lane: the newest block that was looked at."""
+    by: Word = ""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.month.day != 1:
+            raise ValueError(f"month is {self.month}, not the first day of a month")
+
+
+class MonthStored(OfMonth, frozen=True, kw_only=True, tag="month_stored", omit_defaults=True):
+    """What a due of a customer's stays came to in a month, for a minimum: of a due with the trigger `stay_month`. Topic
+    `waybook.stays`, key: customer.
+    """
+
     amount_e4: Annotated[int, Meta(ge=-MOST, le=MOST)]
-    cancelled: bool = False
-    """All of it was taken back: nothing was stored after all."""
-    blocks: dict[str, int] = {}
-    """By lane: the newest block that was looked at."""
-    by: Word = ""
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.month.day != 1:
-            raise ValueError(f"month is {self.month}, not the first day of a month")
 
 
-class MonthShipped(Dated, frozen=True, kw_only=True, tag="month_shipped", omit_defaults=True):
-    """How many parcels of a customer were picked up in a month that is over, for its package. Topic `waybook.stays`,
-    key: customer.
-
-    A job counts them in the books; the newest word (by time, then id) counts.
+class MonthShipped(OfMonth, frozen=True, kw_only=True, tag="month_shipped", omit_defaults=True):
+    """How many parcels of a customer were picked up in a month, for its package: of a due with the trigger
+    `parcel_month`. Topic `waybook.stays`, key: customer.
     """
 
-    customer: Name
-    month: date
-    """Its first day."""
-    due: Name
-    """The due of fees.toml with the trigger `parcel_month` that is charged for it."""
-    outlet: Name
-    """The outlet that they were sent from, or the first of several in order of their codes."""
     parcels: Annotated[int, Meta(ge=0, le=MOST_SHIPPED)]
-    cancelled: bool = False
-    """None was, after all."""
-    blocks: dict[str, int] = {}
-    """By lane: the newest block that was looked at."""
-    by: Word = ""
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.month.day != 1:
-            raise ValueError(f"month is {self.month}, not the first day of a month")
 
 
 ParcelFact = Order | Scan | Weight | Claim | ClaimWithdrawn | WeightDecided

@@ -6,7 +6,7 @@ from datetime import date
 import pytest
 from clickhouse_connect.driver.client import Client
 
-from deploy import months
+from deploy import store_months
 from deploy.recall.complete import Complete
 from schemas.events import Haul, MonthStored
 from schemas.settings import Settings
@@ -28,7 +28,7 @@ def counted(books: Books) -> list[MonthStored]:
     """What the job has to tell, by all blocks that are there."""
     books.take()
     known = Complete({0: 1, 2000: books.writer.receipt.n - 1}, {2000: books.storage.ring.now}, {})
-    return list(months.due(Settings(), books.client, known, "test"))
+    return list(store_months.due(Settings(), books.client, known, "test"))
 
 
 def eventful(books: Books, seed: int) -> None:
@@ -103,7 +103,7 @@ def test_what_changes_in_a_month_that_was_told_is_told_again(empty: Client) -> N
     books.take(*story("29日08:30 入库 C-FRUIT 按托盘 1板 冷冻", "S2"))
     told = {one.customer: (one.cancelled, one.amount_e4) for one in counted(books)}
     assert told == {"C-FISH": (True, 0), "C-FRUIT": (False, 1_300_000)}
-    assert sorted(map(months.line, counted(books))) == [
+    assert sorted(map(store_months.line, counted(books))) == [
         "2025-11 C-FISH: nothing was stored, no minimum is owed",
         "2025-11 C-FRUIT: came to 130.00 yuan",
     ]

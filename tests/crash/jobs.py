@@ -15,7 +15,7 @@ from typing import Any
 from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.httpclient import HttpClient
 
-from deploy import cli, costs, levels, months, parcel_months, volumes
+from deploy import cli, costs, levels, parcel_months, store_months, volumes
 from flows.engine import crash
 from schemas.settings import Settings
 from sinks.kafka import Records
@@ -25,7 +25,7 @@ BY = "test"
 JOBS: dict[str, Job] = {
     "volumes --again": lambda settings, client: volumes.run(settings, client, BY, again=True),
     "costs spread": lambda _, client: costs.spread(client, client),
-    "store-months": lambda settings, client: months.run(settings, client, BY),
+    "store-months": lambda settings, client: store_months.run(settings, client, BY),
     "parcel-months": lambda settings, client: parcel_months.run(settings, client, BY),
     "service-levels": lambda settings, client: levels.run(settings, client, client, BY),
 }
