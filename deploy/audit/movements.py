@@ -192,7 +192,9 @@ def _asked(
     if told.state != "success":
         return
     off = [
-        wrong for one in bills if one.state == "success" and (wrong := _fee_off(kind, told, one.fee, agreed))
+        wrong
+        for one in _taken(bills)
+        if one.state == "success" and (wrong := _fee_off(kind, told, one.fee, agreed))
     ]
     if off:
         yield "bill_fee", off[0]
@@ -206,7 +208,24 @@ def _asked(
 
 def _best(bills: Sequence[OfBill]) -> OfBill:
     """The bill that knows best what was taken."""
-    return min(bills, key=lambda one: (one.sort != "trade", one.state != "success"))
+    return _taken(bills)[0]
+
+
+def _taken(bills: Sequence[OfBill]) -> list[OfBill]:
+    """Bills with what each sort took, those of trades first: a success's fee has those that stand alone in others."""
+    taken = []
+    for sort in ("trade", "fund"):
+        of = [one for one in bills if one.sort == sort]
+        done = [one for one in of if one.state == "success"]
+        moving = [one for one in done if one.lines]
+        by_day = sorted(moving or done, key=lambda one: (one.day, one.bill))
+        if by_day:
+            alone = sum(one.fee for one in done if not one.lines)
+            taken.append(by_day[0]._replace(fee=alone + (by_day[0].fee if moving else 0)))
+            taken += by_day[1:] if moving else []
+        rest = [one for one in of if one.state != "success"]
+        taken += sorted(rest, key=lambda one: (not one.lines, one.day, one.bill))
+    return taken
 
 
 def _again(one: OfBill, moved: Sequence[OfBill]) -> bool:

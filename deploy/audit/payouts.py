@@ -139,11 +139,14 @@ class Payouts:
         """By the rules: what has to be on its way is, and nothing waits for what has come."""
         sent = {one.payment for one in self._moves if one.posting == SENT}
         came = {one.document for one in self._moves if one.posting == ARRIVED}
-        credits_ = {one.payment for one in self._moves if one.posting == ARRIVED}
+        credits_ = {one.payment: one.document for one in self._moves if one.posting == ARRIVED}
         idle = [one for one in moved.values() if _receives(one, agreed) and not self._taken[one.payment]]
-        for name in credits_:
-            if name in moved and not _receives(moved[name], agreed):
-                self.found.add(f"{name}: is taken for a payout, and no rule says so")
+        for name, document in credits_.items():
+            if name not in moved or document not in moved:
+                continue
+            of = _pays_out(moved[document], agreed)
+            if of is None or not _receives(moved[name], [of]):
+                self.found.add(f"{name}: is taken for the payout {document}, and its rule does not say so")
         for one in moved.values():
             rule = _pays_out(one, agreed)
             if (one.payment in sent) != (rule is not None) and not (rule and self._taken[one.payment]):
@@ -154,7 +157,7 @@ class Payouts:
             waits = one.payment in sent and one.payment not in came
             for other in idle if waits else ():
                 same = (other.of_group, other.units) == (one.of_group, one.units) and other.day >= one.day
-                if same and not self._is_for_else(other):
+                if same and _receives(other, [rule]) and not self._is_for_else(other):
                     self.found.add(f"{one.payment}: waits, and {other.payment} is nobody's")
             asked = self._asked.there(one.of_group, one.payment, MISSING)
             over = (one.day + rule.days + 1) * DAY - SHANGHAI + self._patience

@@ -6,10 +6,10 @@ order of time: first those that come within the days that the rule gives them, t
 payouts came is nothing that anyone could tell, and nothing that the books would show.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from flows.reconciliation.model import Match, Open, Paid
-from flows.reconciliation.rules import PAYOUT, MatchingRules
+from flows.reconciliation.rules import PAYOUT, MatchingRules, Payout
 from flows.reconciliation.working import Money
 from schemas.money import yuan
 from schemas.times import DAY, SHANGHAI_OFFSET, business_day, date_of
@@ -17,7 +17,6 @@ from schemas.times import DAY, SHANGHAI_OFFSET, business_day, date_of
 MISSING = "payout_missing"
 """A payout that has not come."""
 SENT = "on its way to the bank"
-Fits = Callable[[Money, Money], bool]
 
 
 def settle(
@@ -31,9 +30,10 @@ def settle(
     if not payouts:
         return [], [], 0
     credits_ = [one for one in free if one.left == one.paid.amount and rules.receives(one.paid)]
-    came = _paired(payouts, credits_, lambda one, credit: _days(one, credit) <= _grace(one, rules))
+    agreed = {one.key: _agreed(one, rules) for one in payouts}
+    came = _paired(payouts, credits_, agreed, in_time=True)
     waiting = [one for one in payouts if one.key not in came]
-    came |= _paired(waiting, [one for one in credits_ if one not in came.values()], lambda *_: True)
+    came |= _paired(waiting, [one for one in credits_ if one not in came.values()], agreed)
     matches = []
     for one in payouts:
         one.left = 0
@@ -44,7 +44,7 @@ def settle(
             matches.append(Match(credit.key, one.key, one.paid.amount, PAYOUT, evidence))
     missing, again = [], 0
     for one in payouts:
-        last = business_day(one.paid.time) + _grace(one, rules)
+        last = business_day(one.paid.time) + agreed[one.key].days
         over = (last + 1) * DAY - SHANGHAI_OFFSET + rules.patience
         if one.key in came:
             continue
@@ -62,26 +62,30 @@ def transit_key(payment: Paid, rules: MatchingRules) -> str:
     return f"{payment.currency}:{payment.amount}" if is_one else ""
 
 
-def _paired(payouts: Sequence[Money], credits_: Sequence[Money], fits: Fits) -> dict[str, Money]:
-    """By payout the credit of it, each once."""
+def _paired(
+    payouts: Sequence[Money],
+    credits_: Sequence[Money],
+    agreed: Mapping[str, Payout],
+    *,
+    in_time: bool = False,
+) -> dict[str, Money]:
+    """By payout the credit of it, each once, as its own rule says; `in_time`: within the rule's days."""
     found: dict[str, Money] = {}
     waiting = sorted(credits_, key=lambda one: one.order)
     for one in sorted(payouts, key=lambda one: one.order):
+        rule = agreed[one.key]
         for credit in waiting:
-            same = (one.paid.amount, one.paid.currency) == (credit.paid.amount, credit.paid.currency)
-            if same and _days(one, credit) >= 0 and fits(one, credit):
+            days = business_day(credit.paid.time) - business_day(one.paid.time)
+            if days < 0 or (in_time and days > rule.days) or credit.paid.amount != one.paid.amount:
+                continue
+            if rule.credited_by(credit.paid):
                 found[one.key] = credit
                 waiting.remove(credit)
                 break
     return found
 
 
-def _days(payout: Money, credit: Money) -> int:
-    """Business days from a payout to a credit."""
-    return business_day(credit.paid.time) - business_day(payout.paid.time)
-
-
-def _grace(payout: Money, rules: MatchingRules) -> int:
+def _agreed(payout: Money, rules: MatchingRules) -> Payout:
     rule = rules.pays_out(payout.paid)
     assert rule is not None
-    return rule.days
+    return rule

@@ -111,6 +111,13 @@ class Payout(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     days: Annotated[int, Meta(ge=0, le=31)] = 3
     """Business days after which people are asked where the money is."""
 
+    def credited_by(self, payment: Paid) -> bool:
+        """Whether money that came may be one of these payouts."""
+        if payment.kind != "payment" or payment.direction != "in" or payment.currency != CURRENCY:
+            return False
+        channel = payment.key.partition("/")[0]
+        return channel in self.banks and any(word in payment.text for word in self.words)
+
 
 class MatchingRules(msgspec.Struct, frozen=True, kw_only=True):
     """The rules and what bounds them. Amounts in 0.0001 yuan, times in ms."""
@@ -135,12 +142,7 @@ class MatchingRules(msgspec.Struct, frozen=True, kw_only=True):
 
     def receives(self, payment: Paid) -> bool:
         """Whether money that came may be a payout."""
-        if payment.kind != "payment" or payment.direction != "in" or payment.currency != CURRENCY:
-            return False
-        channel = payment.key.partition("/")[0]
-        return any(
-            channel in one.banks and any(word in payment.text for word in one.words) for one in self.payout
-        )
+        return any(one.credited_by(payment) for one in self.payout)
 
     def of(self, *kinds: RuleKind) -> tuple[Rule, ...]:
         """Rules of these kinds, in order."""

@@ -115,10 +115,28 @@ def findings(
 
 
 def best(billed: tuple[Billed, ...]) -> Billed:
-    """What tells best what a channel took of a movement: the trade bill, and where the money moved."""
+    """What tells best what a channel took of a movement: the trade bill, and where the money moved, with all fees."""
+    return _with_fees(billed)[0]
+
+
+def _with_fees(billed: tuple[Billed, ...]) -> list[Billed]:
+    """Bills of a movement, the best first. What other bills of its sort tell of fees alone (a fee of the next day, a
+    correction) is added to the best that has the money, or to the first."""
     if len(billed) == 1:
-        return billed[0]
-    return min(billed, key=lambda one: (_BEST.index(one.sort), one.state != "success"))
+        return list(billed)
+    found: list[Billed] = []
+    for one in sorted(billed, key=_place):
+        main = next((at for at, other in enumerate(found) if other.sort == one.sort), None)
+        if main is None or one.lines or one.state != "success":
+            found.append(one)
+        else:
+            found[main] = msgspec.structs.replace(found[main], fee=found[main].fee + one.fee)
+    return found
+
+
+def _place(one: Billed) -> tuple[int, bool, bool, int, str]:
+    """Trade bills first, then those where money moved, then by day."""
+    return _BEST.index(one.sort), one.state != "success", not one.lines, one.day, one.bill
 
 
 def agrees(told: Told, sort: Sort, line: BillLine, terms: Terms) -> bool:
@@ -159,7 +177,10 @@ def _alone(key: str, billed: tuple[Billed, ...]) -> list[Open]:
     one = best(billed)
     if one.state != "success" or not one.fee or any(other.lines for other in billed):
         return []
-    text = f"a fee of {yuan(one.fee)} for a trade that nobody knows, {_said_by([one])}"
+    same = [
+        other for other in sorted(billed, key=_place) if (other.sort, other.state) == (one.sort, one.state)
+    ]
+    text = f"a fee of {yuan(one.fee)} for a trade that nobody knows, {_said_by(same)}"
     return [Open(ALONE, key, abs(one.fee), text)]
 
 
@@ -199,7 +220,7 @@ def _repeated(key: str, moved: list[Billed]) -> list[Open]:
 def _fees(key: str, told: Told, billed: tuple[Billed, ...], terms: Terms) -> list[Open]:
     if told.state != "success":
         return []
-    for one in billed:
+    for one in _with_fees(billed):
         if one.state == "success" and (wrong := _fee_off(told, one.fee, terms)):
             by = "notified" if told.fee is not None else "by the rate"
             text = f"{_where(one)} takes {yuan(one.fee)}, {by} {yuan(_fee_by(told, terms))}"

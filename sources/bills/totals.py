@@ -44,7 +44,7 @@ class Summed:
         count = self._cell(row, "count")
         if not said and not count:
             raise BillError("bill_unreadable", "tells neither a sum nor a count, though it is one of totals")
-        if count and _NUMBER.findall(count) != [str(self._count)]:
+        if count and [int(one) for one in _NUMBER.findall(count.replace(",", ""))] != [self._count]:
             raise BillError(
                 "bill_count_wrong", f"counts other rows than the {counted(self._count, 'row')} above"
             )

@@ -12,7 +12,7 @@ from tests.audit.remembered import audited
 from tests.audit.tampering import Kept
 from tests.audit.test_payments import Written
 from tests.payments.closes import noon
-from tests.payments.test_payouts import RULES, played
+from tests.payments.test_payouts import OF_TWO, played
 
 STEPS = (
     "单FR-1007 100；提P1 11 100；提P2 11 70；提P3 12 70；入C1 12 100 财付通FR-1007；入C2 13 70 支付宝；"
@@ -24,7 +24,7 @@ TABLES = ("journal", "order_status", "payment", "payment_exception", "payment_ma
 @pytest.fixture(scope="module")
 def kept(client: Client) -> Kept:
     """Books with payouts of every kind."""
-    books = Written(client, RULES)
+    books = Written(client, OF_TWO)
     with books.writer.held():
         played(books, STEPS).until(noon("17"))
         books.writer.close()
@@ -81,6 +81,7 @@ def test_what_is_gone_is_noticed(tampered: Kept, table: str, where: str) -> None
         ("payment_match", "posting = 'payout_arrived'", "replaceOne(document, 'P4', 'P3') AS document"),
         ("payment_match", "posting = 'payout_arrived'", "'x' AS party"),
         ("payment", "endsWith(payment, 'C4')", "'货款' AS text"),
+        ("payment", "endsWith(payment, 'C4')", "'银联' AS text"),
         ("payment", "endsWith(payment, 'P4')", "event_time + 172800 AS event_time"),
         ("payment_exception", "kind = 'payout_missing'", "amount + 1 AS amount"),
     ],

@@ -85,6 +85,9 @@ STATEMENTS = [
     *parts(DAYS[3], line("A17", "3.00"), line("A19", "6.00"), statement="1", corrects=1),
     not_believed(DAYS[3], "z", "3"),
 ]
+LATER_FEES = parts(
+    DAYS[4], line("A7", "0", fee="0.02"), line("F1", "0", fee="-0.10"), sort="fund", statement="4"
+)
 
 
 @pytest.fixture(scope="module")
@@ -97,7 +100,7 @@ def kept(client: Client) -> Kept:
         books.until(end_of(DAYS[4]))
         for start in range(0, len(order), 3):
             books.take(*order[start : start + 3])
-        books.take(*STATEMENTS[:-3]).take(*STATEMENTS[-3:])
+        books.take(*STATEMENTS[:-3]).take(*STATEMENTS[-3:]).take(*LATER_FEES)
         books.take(*parts(DAYS[4], line("A11", "1.00"), line("A12", "2.00"), sort="fund", claims=9))
         books.until(end_of(DAYS[4]) + 2 * DAY)
         books.writer.close()

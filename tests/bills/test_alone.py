@@ -79,6 +79,23 @@ def test_another_amount_is_asked_about_again() -> None:
     assert lane.rows["payment"][-1]["state"] == "closed"
 
 
+@pytest.mark.parametrize("told", range(8))
+@pytest.mark.parametrize("trade", ["100.00", "0"])
+def test_what_a_later_bill_tells_of_a_fee_is_added(told: int, trade: str) -> None:
+    """Whatever the bills are called, and in whatever order they come."""
+    first = parts(TODAY, line("A1", trade, "FR-1", fee="0.60", text=f"line {told}"))
+    then = parts(DAYS[1], line("A1", "0", fee="-0.10", time=NOON + DAY))
+    for bills in ([*first, *then], [*then, *first]):
+        lane = books(SILENT).take(due("FR-1", "100.00"))
+        for event in bills:
+            lane.take(event).restart()
+        if trade == "0":
+            assert lane.evidence()[ALONE][1].count("the trade bill of") == 2
+            lane.take(accepted(5_000))
+        assert fees(lane) == Decimal("0.5")
+        assert lane.rows["payment"][-1]["settled"] == TODAY
+
+
 @pytest.mark.parametrize("before", [(), (accepted(),)])
 @pytest.mark.parametrize(
     "trade",

@@ -22,6 +22,9 @@ AGREED = '[[payout]]\nchannels = ["other"]\nbanks = ["other"]\nwords = ["财付�
 MATCHING = DEFAULT.read_text("utf-8") + AGREED
 SILENT = with_bills('sorts = ["fund"]\nnotified = false').files["channels.toml"]
 RULES = rules(channels=SILENT, matching=MATCHING)
+ANOTHER = '[[payout]]\nchannels = ["till"]\nbanks = ["other"]\nwords = ["银联"]\n'
+OF_TWO = rules(channels=SILENT, matching=MATCHING + ANOTHER)
+"""The till's payouts are credited in other words."""
 
 
 def events(step: str) -> list[Any]:
@@ -120,6 +123,16 @@ def test_a_rule_that_comes_later_takes_them() -> None:
     assert books.balances()[("HQ", "1815")] == Decimal("-7")
 
 
+@pytest.mark.parametrize("steps", ["提P1 11 100；入C1 12 100 银联入账", "入C1 12 100 银联入账；提P1 11 100"])
+def test_a_credit_in_another_rules_words_is_no_payout_of_this_one(steps: str) -> None:
+    """It is another channel's; the payout that has not come is the one that is asked about."""
+    books = played(Books(OF_TWO), f"{steps}；到 15")
+    assert (transit(books), matched(books)) == ("100.00", "P1→P1 100.00")
+    assert asked(books) == "payout_missing P1 100.00；unknown_payment C1 100.00"
+    books.take(*events("入C2 14 100 财付通提现"))
+    assert (transit(books), matched(books)) == ("", "C2→P1 100.00；P1→P1 100.00")
+
+
 @pytest.mark.parametrize(
     ("old", "new", "column"),
     [
@@ -134,6 +147,26 @@ def test_a_wrong_rule_is_refused(old: str, new: str, column: str) -> None:
     with pytest.raises(DocumentError) as error:
         read_matching(MATCHING.replace(AGREED, AGREED.replace(old, new, 1)))
     assert column in str(error.value)
+
+
+@pytest.mark.parametrize("back", ["退P1", "少C1"])
+def test_what_comes_otherwise_is_cleared_by_documents(back: str) -> None:
+    """A payout that the bank returned, or that came less a fee: one document that it pays, one that is paid."""
+    kind, amount = ("transfer", "100") if back == "退P1" else ("payment", "99")
+    came = line("Q1", amount, kind=kind, text="提现", time=noon("12") - 12 * HOUR)
+    books = played(Books(RULES), "提P1 11 100；到 15").take(
+        *parts(day("12"), came, sort="fund", statement="Q1")
+    )
+    assert transit(books) == "100.00"
+    told = {"kind": "statement", "time": noon("11")}
+    books.take(due("T-1", "100", direction="out", **told), due("T-2", amount, **told))
+    for number, (payment, document, units) in enumerate(
+        ((key("P1", "transfer"), "T-1", 1_000_000), (key("Q1", kind), "T-2", int(amount) * 10_000))
+    ):
+        share = {"payment": payment, "document": document, "amount_e4": units}
+        books.take(decided("match", f"M{number}", shares=[share], time=noon("14")))
+    assert (transit(books), asked(books)) == ("", "")
+    assert ("HQ", "2601") not in books.balances()
 
 
 def test_a_close_counts_a_payout_as_money_that_left_and_is_accounted_for() -> None:
