@@ -3,8 +3,9 @@
 * `table_ended`: a table whose last day is over.
 * `nowhere`: a row for places where the network has no outlet.
 * `never_given`: a row for a zone, line, holiday or hub that neither the book nor the network knows, for a customer or
-  level that is not in `parties.csv` where that has some, a condition about a place or product that is no code; or for
-  dates on which its table is not in force.
+  level that is not in `parties.csv` where that has some, a condition about a place or product that is no code; for
+  dates on which its table is not in force; for a weekday that is none of 1 to 7; of a month's parcels, for what only
+  one parcel has.
 * `named_once`: a channel, service or the like that no other row names; a book may list those that there are.
 * `more_than_all`: a discount of more than 100 percent, or a share.
 * `package_each`: a package by the month's parcels that each parcel would be charged: months have a fee of their own.
@@ -28,6 +29,7 @@ from flows.fees.current import FEES
 from flows.governance.network import Network
 from flows.rating.cells import PERCENT
 from flows.rating.conditions import Condition
+from flows.rating.dependence import dependence
 from flows.rating.exact import text_of
 from flows.rating.factors import ANY_HOLIDAY, BY_NAME, KEYED, MOST_MEASURE, Between, Named, When, Words, spans
 from flows.rating.lines import lines_without_price
@@ -44,6 +46,7 @@ from schemas.times import date_of
 STEPPED = ("weight", "volume", "density", "pieces", "longest", "insured", "cod", "promised", "month_parcels")
 """Factors whose ranges are meant to follow one another."""
 WHOLE = 100
+DAYS_OF_WEEK = 7
 
 _Key = tuple[Any, ...]
 
@@ -88,6 +91,9 @@ def _never_given(book: Book, network: Network, beside: Sequence[Book]) -> Iterat
                     yield _remark(row, "condition", "never_given", message)
             elif one.factor == "date" and all(_outside(span, row.table) for span in spans(one)):
                 yield _remark(row, "date", "never_given", "its table is not in force on these days")
+            elif one.factor == "weekday" and any(map(_no_weekday, spans(one))):
+                yield _remark(row, "weekday", "never_given", "weekdays are 1 (Monday) to 7 (Sunday)")
+        yield from _no_month_has(row)
     for row, column, rule, message in Known(book, network, beside).doubtful(book.rows):
         yield _remark(row, column, rule, message)
 
@@ -114,6 +120,28 @@ def _outside(dates: Between, table: PriceTable) -> bool:
     return dates.over >= table.last_day or dates.upto < table.first_day
 
 
+def _no_weekday(days: Between) -> bool:
+    """Of a value, whether it is none; of a range, whether none of it is one."""
+    return days.over >= DAYS_OF_WEEK or days.upto < 1
+
+
+def _no_month_has(row: Row) -> Iterator[Problem]:
+    """What a price of a month's parcels looks at, and only a single parcel has."""
+    if row.table.fee in _OF_MONTHS:
+        asked = {BY_NAME[one.factor].column: dependence((), (one,)) for one in row.named}
+        asked |= {"product": frozenset({"product"})} if row.product else {}
+        asked["measure"] = dependence((row.table,), ())
+        for column, facts in asked.items():
+            if facts - _FACTS_OF_MONTHS:
+                message = f"{row.table.fee} is of all parcels of a month: it is never charged by what one parcel has"
+                yield _remark(row, column, "never_given", message)
+
+
+_OF_MONTHS = tuple(due.price for due in FEES.dues if due.trigger == "parcel_month")
+"""Fees that a month is charged, whatever its parcels are."""
+_FACTS_OF_MONTHS = {"customer", "month_parcels"}
+
+
 # Prices that nobody means
 
 
@@ -126,10 +154,6 @@ def _more_than_all(book: Book) -> Iterator[Problem]:
                     said = "of what is shared" if share else "off"
                     message = f"{decimal(value, PERCENT)} percent {said} are more than all of it"
                     yield _remark(row, column.name, "more_than_all", message)
-
-
-_OF_MONTHS = tuple(due.price for due in FEES.dues if due.trigger == "parcel_month")
-"""Fees that a month is charged, whatever its parcels are."""
 
 
 def _package_each(book: Book) -> Iterator[Problem]:

@@ -54,7 +54,7 @@ def _order(one: Book, other: Book) -> Iterator[Change]:
     before, after = _adjustments(one), _adjustments(other)
     for fee in [fee for fee in before if fee in after]:
         both = {*before[fee]} & {*after[fee]}
-        told = [" → ".join(name for _, name in names[fee] if (_, name) in both) for names in (before, after)]
+        told = ["、".join(name for _, name in names[fee] if (_, name) in both) for names in (before, after)]
         yield from _changed(fee, "order of surcharges and discounts", *told)
 
 

@@ -3,6 +3,8 @@
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import product as combinations
 
+from flows.fees.current import FEES as DUES
+from flows.fees.model import OF_MONTHS
 from flows.governance.network import Network
 from flows.rating.model import FEES, Book, Row
 from schemas.problems import Problem
@@ -10,6 +12,9 @@ from schemas.times import date_of
 
 MOST_LOOKED_AT = 5_000_000
 """Pairs of places that are tried for a fee; what is beyond is said not to have been looked at."""
+
+_OF_MONTHS = frozenset(due.price for due in DUES.dues if due.trigger in OF_MONTHS)
+"""Fees of a customer's month, which goes along no line."""
 
 _Names = dict[str, set[tuple[str, str]]]
 """By product ("": any): the ends that rows name."""
@@ -21,9 +26,12 @@ def lines_without_price(
     """Lines without any base price, and lines where some outlets have none, on a business day.
 
     A fee whose tables begin later is looked at on its first day. `beside`: books in force with it; what they price
-    needs no price of its own. A share is paid where there is a price, so it has no lines without one.
+    needs no price of its own. A share is paid, and a month charged, where there is a price: these have no lines
+    without one.
     """
-    base = {fee: rows for fee, rows in _base_rows([book]).items() if not FEES.get(fee)}
+    base = {
+        fee: rows for fee, rows in _base_rows([book]).items() if not FEES.get(fee) and fee not in _OF_MONTHS
+    }
     others = _base_rows(beside)
     for fee, rows in base.items():
         at = max(day, min(row.table.first_day for row in rows))

@@ -46,7 +46,7 @@ def test_the_order_of_surcharges_and_discounts() -> None:
         for order in ("", 'adjustments = "as_listed"\n')
     )
     assert [str(change) for change in difference(usual, mixed)] == [
-        "~ waybill: order of surcharges and discounts: 加 → 减 → 减 → 加"
+        "~ waybill: order of surcharges and discounts: 加、减 → 减、加"
     ]
     assert not list(difference(mixed, mixed))
 
