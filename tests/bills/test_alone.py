@@ -9,9 +9,8 @@ from hypothesis import strategies as st
 
 from schemas.payments import exception_id
 from schemas.times import DAY
-from sources.bills.verified import end_of
 from tests.bills.lane import parts
-from tests.bills.test_lane import DAYS, RULES, SILENT, TODAY, books, final, line
+from tests.bills.test_lane import DAYS, RULES, SILENT, TODAY, books, line, run
 from tests.channels.world import NOON
 from tests.payments.world import GROUP, Books, decided, due, key, paid
 from tests.volume import examples
@@ -144,16 +143,6 @@ FACTS = [
     decided("accept", "K4", exception=exception_id(GROUP, "fee_alone", key("A4")), amount_e4=700),
     decided("withdraw", "K5", of="K4"),
 ]
-
-
-def run(facts: list[Any], size: int) -> Any:
-    """A lane that takes the facts, so many to a block, with restarts between."""
-    lane = books()
-    for start in range(0, len(facts), size):
-        lane.take(*facts[start : start + size])
-        if size == 3:
-            lane.restart()
-    return final(lane.until(end_of(DAYS[4]) + DAY))
 
 
 EXPECTED = run(FACTS, 100)
