@@ -155,7 +155,8 @@ def run(flow: Dataflow, home: Path, epoch: float) -> None:
     When Kafka or MQTT gave up, the process ends with EX_TEMPFAIL (75): start it again.
     """
     try:
-        run_main(flow, epoch_interval=timedelta(seconds=epoch), recovery_config=recovery(home))
+        with recovery(home) as store:
+            run_main(flow, epoch_interval=timedelta(seconds=epoch), recovery_config=store)
     except Exception as error:
         cause: BaseException | None = error
         while cause is not None and not isinstance(cause, DeliveryError | SubscriptionError):

@@ -108,11 +108,8 @@ class Lane:
     def run(self, flow: Dataflow) -> None:
         """Run until SIGTERM or SIGINT, then finish the epoch, insert everything, commit and seal."""
         gc.disable()  # the hot path makes no cycles; restored records are frozen
-        run_main(
-            flow,
-            epoch_interval=timedelta(seconds=self.settings.epoch),
-            recovery_config=recovery(self.home),
-        )
+        with recovery(self.home) as store:
+            run_main(flow, epoch_interval=timedelta(seconds=self.settings.epoch), recovery_config=store)
         self.inserter.close()
         log("stopped", lane=self.number, block=self.inserter.receipt.n)
 

@@ -374,8 +374,11 @@ class Field:
                 raise AssertionError((lane.directory / "server.log").read_text()[-3000:])
 
     def kill_a_lane(self) -> None:
-        """SIGKILL, whatever it is doing."""
+        """SIGKILL, whatever it is doing; half of the lanes are about to end well just then."""
         lane = self.random.choice(self.lanes)
+        if lane.running and lane.process is not None and self.random.random() < 0.5:
+            lane.process.terminate()
+            time.sleep(self.random.uniform(0, 0.2))
         lane.kill()
 
     def kill_the_store(self) -> None:
