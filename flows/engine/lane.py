@@ -136,8 +136,7 @@ class Keeper(StatefulBatchLogic[Any, Any, Any]):
     def on_batch(self, values: list[Any]) -> tuple[list[Any], bool]:
         """Ticks of the ring and blocks."""
         work = self.lane.work
-        if work.ring.restore():
-            work.restored()
+        self._restore()
         out = []
         for value in values:
             if isinstance(value, Block):
@@ -156,7 +155,8 @@ class Keeper(StatefulBatchLogic[Any, Any, Any]):
         return out, False
 
     def snapshot(self) -> Any:
-        """What the recovery store keeps of this key."""
+        """What the recovery store keeps of this key: also of a lane that was told to stop before anything came."""
+        self._restore()
         if self.documents:
             return self.lane.work.save_documents()
         if self.epoch is None:
@@ -166,6 +166,11 @@ class Keeper(StatefulBatchLogic[Any, Any, Any]):
         metrics.EPOCH_SECONDS.labels(str(self.lane.number)).observe(ring.seconds)
         metrics.EPOCH_AT.labels(str(self.lane.number)).set(time.time())
         return self.epoch, packed
+
+    def _restore(self) -> None:
+        """Put back what the recovery store had of all keys, once; it has handed out all of it by now."""
+        if self.lane.work.ring.restore():
+            self.lane.work.restored()
 
 
 class Rows(FixedPartitionedSink[Any, Any]):

@@ -80,13 +80,13 @@ class Lane(Server):
             self.start()
             self.starts += 1
 
-    def listens(self, seconds: float = 120) -> bool:
+    def listens(self, seconds: float = 120, look: float = 0.1) -> bool:
         """Wait until it has begun, from when on it ends well when it is told to; False: it ended before."""
         until = time.monotonic() + seconds
         while self.running and time.monotonic() < until:
             if '"event":"start"' in (self.directory / "server.log").read_text()[self._said :]:
                 return True
-            time.sleep(0.1)
+            time.sleep(look)
         return False
 
     @property

@@ -1,5 +1,6 @@
 """Kill lanes and the store, run a lane twice, put back or delete its recovery store: the rows stay the same."""
 
+import json
 import shutil
 import time
 from collections.abc import Iterator
@@ -50,6 +51,19 @@ def the_same(place: Field, undisturbed: Contents) -> None:
     """Not a row lost, not a row twice, not a bit different."""
     assert place.contents() == undisturbed
     place.audited()
+
+
+def test_a_lane_that_is_told_to_end_as_soon_as_it_begins_keeps_what_it_has(ended: Field) -> None:
+    lane = ended.lanes[0]
+    for _ in range(4):
+        lane.tend()
+        assert lane.listens(look=0.001)
+        assert lane.stop(60) == 0
+    said = [json.loads(line) for line in (lane.directory / "server.log").read_text().splitlines()]
+    had = [line["records"] for line in said if line["event"] == "restored"]
+    assert len(had) == 4
+    assert had[0] > 100
+    assert len(set(had)) == 1
 
 
 def test_killed_at_random_and_at_named_points(tmp_path: Path, source: Input, undisturbed: Contents) -> None:

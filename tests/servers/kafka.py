@@ -17,7 +17,7 @@ from confluent_kafka.cimpl import NewTopic
 
 from schemas import topics
 from tests.servers.install import KAFKA, path_of
-from tests.servers.process import Server, answers, free_port
+from tests.servers.process import Server, answers, free_ports
 
 _SETTINGS = """
 process.roles=broker,controller
@@ -50,7 +50,7 @@ class Kafka(Server):
 
     def __init__(self, directory: Path) -> None:
         super().__init__(directory)
-        self.port, controller = free_port(), free_port()
+        self.port, controller = free_ports(2)
         self.address = f"127.0.0.1:{self.port}"
         self._settings = directory / "server.properties"
         self._settings.write_text(
