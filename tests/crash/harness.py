@@ -13,6 +13,7 @@ from typing import Any, Protocol
 import msgspec
 from confluent_kafka import Consumer, Producer, TopicPartition
 
+from deploy.audit.report import Report
 from schemas import topics
 from schemas.events import Event, Tick
 from schemas.settings import Settings, to_environment
@@ -461,12 +462,13 @@ class Field:
             lane.kill()
         self.store.kill()
 
-    def audited(self) -> None:
+    def audited(self) -> Report:
         """The audit agrees, and every row is sealed: all lanes have ended well."""
         report = audited(self.client, closed=True)
         assert report.passed, report.to_text()
         if self.accounts:
             assert report.check("told").detail.endswith(" 0 sums on the way"), report.to_text()
+        return report
 
 
 def _reached(lanes: Sequence[dict[str, int]], ends: dict[str, int]) -> bool:
