@@ -6,7 +6,7 @@ twice, or again after late charges, moves only what has not gone over yet.
 """
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 
 import msgspec
@@ -46,17 +46,16 @@ from sinks.kafka import require
 from sources.kafka import newest
 
 OPEN = """
-SELECT if(book = {hq:String}, 'headquarters', 'party') AS where, account, toString(counterparty) AS other,
+SELECT span, if(book = {hq:String}, 'headquarters', 'party') AS where, account, toString(counterparty) AS other,
        sum(if(side = 'D', 1, -1) * reinterpretAsInt64(amount)) AS units
-FROM journal
-WHERE fee != {moved:String} AND posted_for >= {since:Date} AND posted_for < {day:Date}
-    AND (book = {former:String} AND has({party:Array(String)}, toString(account))
-         OR book = {hq:String} AND counterparty = {former:String}
-            AND has({headquarters:Array(String)}, toString(account)))
+FROM journal INNER JOIN ($charges) AS charges USING (charge_id)
+WHERE fee != {moved:String} AND posted_for >= since AND posted_for < day
+    AND posted_for >= {first:Date} AND posted_for < {last:Date}
+    AND (book IN {formers:Array(String)} AND book = former AND has({party:Array(String)}, toString(account))
+         OR book = {hq:String} AND counterparty = former AND has({headquarters:Array(String)}, toString(account)))
     AND $sealed
-    AND charge_id IN ($charges)
-GROUP BY where, account, other HAVING units != 0 ORDER BY where, account, other"""
-"""What an outlet's days with one party left open in that party's book, and in headquarters' with it.
+GROUP BY span, where, account, other HAVING units != 0 ORDER BY span, where, account, other"""
+"""What outlets' days with one party left open in that party's book, and in headquarters' with it.
 
 It goes by the days that rows belong to: on which one they are booked, because their own was closed, changes nothing.
 Nothing that is announced later has a say: what went over once stays, but for late charges of those days.
@@ -212,14 +211,14 @@ def due(
     blocks = sealed(client)
     events: list[BalanceMoved] = []
     lines: list[str] = []
-    for one in now.operators.handovers():
-        if outlet not in ("", one.outlet):
-            continue
+    handovers = [one for one in now.operators.handovers() if outlet in ("", one.outlet)]
+    opened = _opened(client, [one for one in handovers if one.day <= business_day(at)], rules, blocks)
+    for one in handovers:
         about = f"{one.outlet} from {one.former} to {one.party} on {date_of(one.day)}"
         if one.day > business_day(at):
             lines.append(f"{about}: balances go over then: waybook move-balances")
             continue
-        totals = _totals(client, now, one, rules, blocks)
+        totals = _totals(opened, one)
         before = now.hands.moved_of(key_of(one.outlet, date_of(one.day)))
         changed = differences(before, totals)
         if not changed:
@@ -260,26 +259,40 @@ def _told(changed: Totals) -> Iterator[str]:
         yield f"    {account} {FEES.rules.accounts[account].name} {yuan(units)} ({where})"
 
 
-def _totals(
-    client: Client, now: Known, handover: Handover, rules: TransferRules, blocks: Mapping[int, int]
-) -> Totals:
+def _opened(
+    client: Client, handovers: Sequence[Handover], rules: TransferRules, blocks: Mapping[int, int]
+) -> list[tuple[Handover, Totals]]:
+    """What the days before each handover, since the one before, have left open: one question for all of them."""
+    if not handovers:
+        return []
+    spans = [
+        (n, one.outlet, one.former, date_of(max(one.since, 0)), date_of(one.day))
+        for n, one in enumerate(handovers)
+    ]
+    asked = {
+        "hq": HQ,
+        "moved": MOVED,
+        "party": list(rules.party),
+        "headquarters": list(rules.headquarters),
+        "spans": spans,
+        "formers": sorted({one.former for one in handovers}),
+        "first": min(since for *_, since, _ in spans),
+        "last": max(day for *_, day in spans),
+    }
+    sql = OPEN.replace("$charges", CHARGES_OF).replace("$sealed", within(blocks))
+    found: list[tuple[Handover, Totals]] = [(one, {}) for one in handovers]
+    for n, book, account, other, units in client.query(sql, parameters=asked).result_rows:
+        found[n][1][book, account, other] = int(units)
+    return found
+
+
+def _totals(opened: Sequence[tuple[Handover, Totals]], handover: Handover) -> Totals:
     """What has to have gone over at a handover: all that the outlet's days until then have left open."""
     totals: Totals = {}
-    for one in now.operators.handovers():
+    for one, left in opened:
         if one.outlet != handover.outlet or one.day > handover.day:
             continue
-        asked = {
-            "hq": HQ,
-            "moved": MOVED,
-            "party": list(rules.party),
-            "headquarters": list(rules.headquarters),
-            "outlet": one.outlet,
-            "former": one.former,
-            "since": date_of(max(one.since, 0)),
-            "day": date_of(one.day),
-        }
-        sql = OPEN.replace("$charges", CHARGES_OF).replace("$sealed", within(blocks))
-        for book, account, other, units in client.query(sql, parameters=asked).result_rows:
+        for (book, account, other), units in left.items():
             key = book, account, handover.former if book == "headquarters" else other
-            totals[key] = totals.get(key, 0) + int(units)
+            totals[key] = totals.get(key, 0) + units
     return {key: units for key, units in totals.items() if units}

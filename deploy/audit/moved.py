@@ -2,7 +2,7 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
-from itertools import groupby
+from itertools import groupby, pairwise
 from typing import Any
 
 import msgspec
@@ -117,42 +117,60 @@ def check_entries(store: Store, moves: list[Move]) -> Check:
     return found.check("journal rows")
 
 
-_OF_DAYS = "business_date >= toDate({since:Int32}) AND business_date < toDate({day:Int32}) AND $known"
+class Span(msgspec.Struct, frozen=True):
+    """Days that an outlet had one party: since one of them until before another, days since 1970."""
+
+    outlet: str
+    former: str
+    since: int
+    day: int
+
+
+def _outlet(role: str) -> str:
+    """SQL for the outlet of a role; empty: none of the order's."""
+    return f"multiIf({role} = 'origin', toString(origin), {role} = 'destination', toString(destination), '')"
+
+
+_SPANS = """(
+    SELECT s.1 AS span, s.2 AS outlet, s.3 AS former, toDate(s.4) AS since, toDate(s.5) AS day
+    FROM (SELECT arrayJoin({spans:Array(Tuple(UInt32, String, String, Int32, Int32))}) AS s))"""
+_BEFORE = "business_date < toDate({last:Int32}) AND $known"
+_THEIRS = f"""
+    fee IN {postings.fees_of(["claimed"])} AND {_BEFORE}
+    AND (has({{formers:Array(String)}}, toString(payer)) OR has({{formers:Array(String)}}, toString(payee)))"""
 _OPEN = f"""
-    SELECT if(mine, 'party', 'headquarters') AS book, account,
-           toString(if(mine, other, party)) AS counterparty, sum(if(side = 'D', units, -units)) AS net
+    SELECT span, if(mine, 'party', 'headquarters') AS book, account,
+           if(mine, other, former) AS counterparty, sum(if(side = 'D', units, -units)) AS net
     FROM (
-        SELECT leg.of = end.1 AS mine, account, side, units, end.3 AS party, end.4 AS other
+        SELECT span, leg.of = which AS mine, account, side, units, former, other
         FROM (
-            SELECT fee, origin, destination, reinterpretAsInt64(amount) AS units,
-                   arrayJoin([('payer', pays, toString(payer), toString(payee)),
-                              ('payee', gets, toString(payee), toString(payer))]) AS end
+            SELECT fee, business_date, reinterpretAsInt64(amount) AS units,
+                   arrayJoin([('payer', toString(payer), toString(payee), {_outlet("pays")}),
+                              ('payee', toString(payee), toString(payer), {_outlet("gets")})]) AS end,
+                   end.1 AS which, end.2 AS former, end.3 AS other, end.4 AS outlet
             FROM $charge AS charged LEFT JOIN {postings.ROLES} AS roles USING (fee)
-            WHERE (origin = {{outlet:String}} OR destination = {{outlet:String}}) AND {_OF_DAYS}
+            WHERE {_BEFORE} AND (has({{outlets:Array(String)}}, toString(origin))
+                                 OR has({{outlets:Array(String)}}, toString(destination)))
         ) AS charged
+        INNER JOIN {_SPANS} AS span USING (outlet, former)
         LEFT JOIN (SELECT DISTINCT fee, leg, toString(book) AS of, account, toString(side) AS side
                    FROM $posting_rule WHERE {postings.NEWEST}) AS leg USING (fee)
-        WHERE end.2 = 'origin' AND origin = {{outlet:String}}
-            OR end.2 = 'destination' AND destination = {{outlet:String}}
+        WHERE business_date >= since AND business_date < day
     )
-    WHERE party = {{former:String}}
-        AND if(mine, account IN {postings.words(postings.MOVES_IN_PARTY)},
-               other = '{HQ}' AND account IN {postings.words(postings.MOVES_IN_HQ)})
+    WHERE if(mine, account IN {postings.words(postings.MOVES_IN_PARTY)},
+             other = '{HQ}' AND account IN {postings.words(postings.MOVES_IN_HQ)})
     GROUP BY ALL HAVING net != 0"""
 _CLAIMED = f"""
     SELECT hex(charge_id) AS charge, if(reverses = toFixedString('', 16), '', hex(reverses)) AS back, seq,
            waybill, part, toString(fee) AS fee, toString(payer) AS payer, toString(payee) AS payee,
-           toString(origin) AS origin, toString(destination) AS destination, reinterpretAsInt64(amount) AS units
-    FROM $charge
-    WHERE fee IN {postings.fees_of(["claimed"])} AND {{former:String}} IN (payer, payee) AND {_OF_DAYS}
-    ORDER BY back != '', seq, line"""
+           toString(origin) AS origin, toString(destination) AS destination, reinterpretAsInt64(amount) AS units,
+           business_date AS day
+    FROM $charge WHERE {_THEIRS} ORDER BY back != '', seq, line"""
 """Charges of claims, in the end those that take others back."""
 _SAID = f"""
     SELECT waybill, claim, seq, toString(responsible) AS responsible, toString(beneficiary) AS beneficiary
     FROM $claim
-    WHERE status IN ('claimed', 'breached') AND (waybill, claim) IN (
-        SELECT waybill, part FROM $charge
-        WHERE fee IN {postings.fees_of(["claimed"])} AND {{former:String}} IN (payer, payee) AND {_OF_DAYS})
+    WHERE status IN ('claimed', 'breached') AND (waybill, claim) IN (SELECT waybill, part FROM $charge WHERE {_THEIRS})
     ORDER BY seq, line"""
 _NOBODY = {"responsible": "", "beneficiary": ""}
 
@@ -160,20 +178,18 @@ _NOBODY = {"responsible": "", "beneficiary": ""}
 def check_totals(store: Store, hands: Hands, moves: list[Move], rules: Postings) -> Check:
     """Each move's totals are what the charges of the days before left open, and all that came with the outlet."""
     found = Findings("moves_recomputed", "转移的余额由转让日前的费用独立重算")
-    for move in moves:
+    spans = [_spans(hands, move) for move in moves]
+    opened = _opened(store, rules, moves, spans)
+    for move, before in zip(moves, spans, strict=True):
         found.seen += 1
         if move.torn:
             found.add(f"{move.move_id}: its rows differ in more than the balance")
-        spans = hands.spans(move.outlet)
-        at = next((n for n, span in enumerate(spans) if span == (move.day, move.party)), 0)
-        if not at or spans[at - 1][1] != move.former:
+        if not before:
             found.add(f"{move.move_id}: {move.outlet} does not go from {move.former} to {move.party} then")
             continue
         totals = Counter[Account]()
-        for number in range(at):
-            since, former = spans[number]
-            for account, units in _opened(store, rules, move, since, spans[number + 1][0], former):
-                book, line, other = account
+        for span in before:
+            for (book, line, other), units in opened[_known(move), span].items():
                 totals[book, line, move.former if book == "headquarters" else other] += units
         wanted = {key: units for key, units in totals.items() if units}
         if move.totals != wanted:
@@ -181,25 +197,71 @@ def check_totals(store: Store, hands: Hands, moves: list[Move], rules: Postings)
     return found.check("moves")
 
 
+def _spans(hands: Hands, move: Move) -> list[Span]:
+    """The days before a move; none where the outlet does not change hands so."""
+    spans = hands.spans(move.outlet)
+    at = next((n for n, span in enumerate(spans) if span == (move.day, move.party)), 0)
+    if not at or spans[at - 1][1] != move.former:
+        return []
+    return [
+        Span(move.outlet, former, max(since, 0), day)
+        for (since, former), (day, _) in pairwise(spans[: at + 1])
+    ]
+
+
+def _known(move: Move) -> str:
+    """Condition for the rows that a move knows of."""
+    return f"({up_to(move.blocks)})"
+
+
 def _opened(
-    store: Store, rules: Postings, move: Move, since: int, day: int, former: str
-) -> Iterator[tuple[Account, int]]:
-    """What an outlet's days with one party left open, in the blocks that the move knows of."""
-    known = f"({up_to(move.blocks)})"
-    days: dict[str, Any] = {"since": max(since, 0), "day": day, "former": former}
-    for row in store.rows(_OPEN.replace("$known", known), outlet=move.outlet, **days):
-        book, account, other, units = row.values()
-        yield (book, account, other), units
+    store: Store, rules: Postings, moves: list[Move], spans: list[list[Span]]
+) -> dict[tuple[str, Span], Counter[Account]]:
+    """What days left open, in the blocks that a move knows of: one answer for all moves that know of the same."""
+    wanted: dict[str, dict[Span, None]] = defaultdict(dict)
+    for move, before in zip(moves, spans, strict=True):
+        wanted[_known(move)] |= dict.fromkeys(before)
+    return {
+        (known, span): totals
+        for known, some in wanted.items()
+        for span, totals in _left_open(store, rules, known, list(some)).items()
+    }
+
+
+def _left_open(store: Store, rules: Postings, known: str, spans: list[Span]) -> dict[Span, Counter[Account]]:
+    """By span, what it left open: of orders' ends as the store adds it up, of claims charge by charge."""
+    opened = {span: Counter[Account]() for span in spans}
+    asked: dict[str, Any] = {
+        "last": max((span.day for span in spans), default=0),
+        "outlets": [span.outlet for span in spans],
+        "formers": [span.former for span in spans],
+        "spans": [(n, span.outlet, span.former, span.since, span.day) for n, span in enumerate(spans)],
+    }
+    for row in store.rows(_OPEN.replace("$known", known), **asked) if spans else ():
+        n, book, account, other, units = row.values()
+        opened[spans[n]][book, account, other] += units
+    for charge, end, party, moving in _claims(store, rules, known, asked) if spans else ():
+        for span, totals in opened.items():
+            if (span.outlet, span.former) == (end, party) and span.since <= charge["day"] < span.day:
+                for account, units in moving:
+                    totals[account] += units
+    return opened
+
+
+def _claims(
+    store: Store, rules: Postings, known: str, asked: Mapping[str, Any]
+) -> Iterator[tuple[Mapping[str, Any], str, str, list[tuple[Account, int]]]]:
+    """Charges of claims, each side of them with its outlet, its party, and what of it goes over."""
     said: dict[tuple[str, str], list[Mapping[str, Any]]] = defaultdict(list)
-    for row in store.rows(_SAID.replace("$known", known), **days):
+    for row in store.rows(_SAID.replace("$known", known), **asked):
         said[row["waybill"], row["claim"]].append(row)
     ends: dict[str, dict[str, str]] = {}
-    for row in store.rows(_CLAIMED.replace("$known", known), **days):
+    for row in store.rows(_CLAIMED.replace("$known", known), **asked):
         due, fee = rules.fee(row["fee"])
         ends[row["charge"]] = ends.get(row["back"]) or _named(due, row, said[row["waybill"], row["part"]])
         for role, party in ((fee.payer, row["payer"]), (fee.payee, row["payee"])):
-            if party == former and ends[row["charge"]].get(role) == move.outlet:
-                yield from _moving(fee, former, row)
+            if end := ends[row["charge"]].get(role):
+                yield row, end, party, list(_moving(fee, party, row))
 
 
 def _named(due: Due, charge: Mapping[str, Any], said: list[Mapping[str, Any]]) -> dict[str, str]:

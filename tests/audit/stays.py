@@ -35,6 +35,11 @@ class Books(Store):
         super().take(*events)
         return self
 
+    def until_moment(self, last: int) -> Self:
+        """Time passes, a tick a day, of which nobody asks the store meanwhile."""
+        with self.held():
+            return super().until_moment(last)
+
     def wrote(self, made: list[Encoded]) -> None:
         """A block more."""
         self.writer.block(made, self.upto)

@@ -1,4 +1,4 @@
-"""Tables that tests change: each has a copy, from which it is mended; and the hand-written books as such tables.
+"""Tables that tests change: each gets a copy first, from which it is mended; and the hand-written books as such tables.
 
 What one table is said to hold is enough where one look at it is tested: nothing is written then (`Told`, `Altered`).
 """
@@ -15,6 +15,7 @@ from deploy.audit.chain import Sealed, read_log
 from deploy.audit.store import Store
 from sinks.tables import TABLES, Table
 from tests.audit import seed
+from tests.audit.alone import alone
 from tests.audit.remembered import Remembered
 from tests.audit.writer import Writer
 
@@ -84,10 +85,10 @@ def unsealed(store: Store, table: Table) -> set[str]:
 
 
 class Kept:
-    """Tables as they are now. The copy of `charge` is the table `kept_charge`.
+    """Tables as they are now. The copy of `charge`, made when it is touched first, is the table `kept_charge`.
 
-    Tables are filled anew from their copies: much faster than the store's own `ALTER TABLE … DELETE`. No table that is
-    not kept may change any more.
+    Tables are filled anew from their copies: much faster than the store's own `ALTER TABLE … DELETE`. None may change
+    otherwise any more.
     """
 
     def __init__(self, client: Client, names: Iterable[str]) -> None:
@@ -96,9 +97,8 @@ class Kept:
         self._left: set[str] = set()
         """Touched by a test that has ended."""
         self._auditor = cast("Client", Remembered(client, self._touched))
-        for name in names:
-            client.command(f"CREATE OR REPLACE TABLE kept_{name} AS {name}")
-            client.command(f"INSERT INTO kept_{name} SELECT * FROM {name}")
+        self._not_kept = set(names)
+        """Tables that may be touched, and have no copy yet."""
 
     @property
     def client(self) -> Client:
@@ -115,7 +115,7 @@ class Kept:
     def remove(self, table: str, where: str) -> None:
         """A table as it was kept, without some rows."""
         self._left.discard(table)
-        self._touched.add(table)
+        self._touch(table)
         self._client.command(f"TRUNCATE TABLE {table}")
         self._fill(table, f"NOT ({where})")
 
@@ -123,7 +123,7 @@ class Kept:
         """Add copies of rows, with something else in some columns: `'x' AS waybill, line + 1 AS line`."""
         if table in self._left:
             self.remove(table, "false")
-        self._touched.add(table)
+        self._touch(table)
         self._fill(table, where, replacing)
 
     def change(self, table: str, where: str, replacing: str) -> None:
@@ -139,6 +139,13 @@ class Kept:
     def leave(self) -> None:
         """A test has ended: everything is as it was kept when somebody looks, or changes the same tables again."""
         self._left |= self._touched
+
+    def _touch(self, table: str) -> None:
+        self._touched.add(table)
+        if table in self._not_kept:
+            self._client.command(f"CREATE OR REPLACE TABLE kept_{table} AS {table}")
+            self._client.command(f"INSERT INTO kept_{table} SELECT * FROM {table}")
+            self._not_kept.remove(table)
 
     def _put_back(self) -> None:
         for table in sorted(self._left):
@@ -163,6 +170,10 @@ class AsOf(Kept):
     def failing(self) -> set[str]:
         """Names of the checks that do not pass."""
         return {check.name for check in run(self.auditor, data_time=self._now).checks if not check.passed}
+
+    def notices(self, check: str) -> bool:
+        """Whether a check does not pass."""
+        return not alone(self.auditor, check, self._now).passed
 
 
 NEWEST = 10

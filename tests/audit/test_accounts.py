@@ -10,7 +10,6 @@ from clickhouse_connect.driver.client import Client
 from dashboards import accounts
 from dashboards.words import FIRST_DAY, LAST_DAY
 from deploy import statements
-from deploy.audit import run
 from deploy.audit.accounts import check_told
 from deploy.audit.chain import read_log
 from deploy.audit.store import Store
@@ -23,6 +22,7 @@ from schemas.parties import HQ
 from schemas.partition import partition_of
 from schemas.times import HOUR
 from sinks.encode import Encoded
+from tests.audit.alone import alone
 from tests.audit.lane import Lane, record
 from tests.audit.remembered import audited
 from tests.audit.tampering import Kept
@@ -128,9 +128,9 @@ def test_a_command_said_in_two_ways_conflicts_with_the_one_that_was_answered(emp
     report = audited(empty)
     assert report.passed, report.to_text()
     assert empty.query("SELECT event_id FROM dead_letter ORDER BY event_id").result_rows == [("c1",), ("t1",)]
-    for alone, taken in enumerate(("answer WHERE command_id = 'c1'", "operator WHERE change_id = 't1'"), 1):
+    for number, taken in enumerate(("answer WHERE command_id = 'c1'", "operator WHERE change_id = 't1'"), 1):
         empty.command(f"DELETE FROM {taken}")
-        assert run(empty).check("dead_letters").detail.startswith(f"{alone} wrong")
+        assert alone(empty, "dead_letters").detail.startswith(f"{number} wrong")
 
 
 ITEMS = (
@@ -153,10 +153,10 @@ def test_an_answer_goes_by_the_items_of_the_list(empty: Client) -> None:
     found = empty.query("SELECT command_id, reason FROM answer ORDER BY command_id").result_rows
     assert found == [("c1", ""), ("p1", ""), ("p2", "unknown_item"), ("p3", "over_limit")]
     kept = Kept(empty, ["answer"])
-    assert run(kept.auditor).check("recomputed_answers").passed
+    assert alone(kept.auditor, "recomputed_answers").passed
     for number, changed in ITEMS:
         kept.change("answer", f"command_id = '{number}'", changed)
-        assert not run(kept.auditor).check("recomputed_answers").passed, number
+        assert not alone(kept.auditor, "recomputed_answers").passed, number
         kept.mend()
     kept.leave()
 
@@ -262,8 +262,8 @@ def test_what_a_gate_was_told_is_judged_again(empty: Client) -> None:
     for number, asked in enumerate([1, 200_000, 200_001, 0]):
         both.ask(command("admit", f"q{number}", stay="S1", amount_e4=asked, reply_to="SH-A/gate-1"))
     assert [one.reason for one in both.books.answers] == ["", "", "over_limit", ""]
-    assert audited(empty).check("recomputed_answers").passed
+    assert alone(empty, "recomputed_answers").passed
     empty.command(
         "ALTER TABLE answer UPDATE accepted = 1, reason = '' WHERE true SETTINGS mutations_sync = 2"
     )
-    assert not audited(empty).check("recomputed_answers").passed
+    assert not alone(empty, "recomputed_answers").passed

@@ -5,6 +5,7 @@ from clickhouse_connect.driver.client import Client
 
 from deploy.audit import run
 from sinks.tables import BLOCK, FACTS, TABLES, Column, Table
+from tests.audit.alone import alone
 from tests.audit.tampering import NEWEST, Altered, Books, unsealed
 from tests.audit.writer import Writer
 
@@ -30,8 +31,9 @@ def test_closed_books_pass_and_nothing_is_unsealed(books: Books) -> None:
 def test_open_books_do_not_pass(books: Books) -> None:
     books.remove("block", f"n = {NEWEST + 1}")
     assert failing(books) == {"closed"}
-    assert run(books.auditor).passed
-    assert run(books.auditor).counts.unsealed_rows > 0
+    report = run(books.auditor)
+    assert report.passed
+    assert report.counts.unsealed_rows > 0
 
 
 def test_the_newest_block_gone_with_all_its_rows_is_noticed(books: Books) -> None:
@@ -59,6 +61,6 @@ def test_a_lane_alone_with_one_block_is_not_closed(books: Books) -> None:
         books.remove(table.name, "true")
     writer = Writer(books.client)
     writer.by_hand({"product": [{"version": "1", "product": "a", "name": "b"}]}, {"waybook.control:0": 1})
-    assert not run(books.auditor, closed=True).check("closed").passed
+    assert not alone(books.auditor, "closed").passed
     writer.close()
-    assert run(books.auditor, closed=True).check("closed").passed
+    assert alone(books.auditor, "closed").passed

@@ -8,13 +8,13 @@ import msgspec
 from clickhouse_connect.driver.client import Client
 
 from deploy import costs
-from deploy.audit import run
 from deploy.audit.costs import Costs
 from deploy.audit.periods import Closes
 from deploy.audit.store import Store
 from schemas.events import BooksClosed, CostIncurred, CostWithdrawn, Order, Tick
 from schemas.times import DAY, HOUR
 from tests.audit import world
+from tests.audit.alone import alone
 from tests.audit.lane import Lane, record
 from tests.audit.remembered import audited
 from tests.audit.tampering import Kept
@@ -124,5 +124,5 @@ def test_costs_are_apportioned_as_parcels_come(empty: Client) -> None:
         ("books_close", "event_time - 86400 AS event_time", "1", "closes_said"),
     ):
         kept.change(table, where, change)
-        assert not run(kept.auditor).check(noticed).passed, (table, change)
+        assert not alone(kept.auditor, noticed).passed, (table, change)
         kept.mend()

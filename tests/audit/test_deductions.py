@@ -39,18 +39,21 @@ def kept(client: Client) -> Kept:
     r = random.Random(4)
     books, bank = Written(client), Accounts(client, "")
     both = Both(books=books, bank=bank)
-    both.ask(*MONEY[:1])
-    for fact in r.sample(FACTS, len(FACTS)):
-        both.take(fact)
-        both.hear(r.randint(0, 2)).answer(r.randint(0, 2))
-    both.settle().ask(*MONEY[1:]).settle()
-    both.take(
-        account("FR-1020", "5000.00"), account("FR-1021", "11.00"), account("FR-1022", "6000.00")
-    ).settle()
-    both.take(paid("A22", "6000.00", "FR-1022")).settle().ask(command("top_up", "c9", amount_e4=1)).settle()
-    both.take(decided("write_off", "K21", document="FR-1021", amount_e4=10_000)).settle()
-    for time in (NOON + 30 * MINUTE, NOON + 24 * 60 * MINUTE):
-        both.take(tick(time)).settle()
+    with books.writer.held(), bank.writer.held():
+        both.ask(*MONEY[:1])
+        for fact in r.sample(FACTS, len(FACTS)):
+            both.take(fact)
+            both.hear(r.randint(0, 2)).answer(r.randint(0, 2))
+        both.settle().ask(*MONEY[1:]).settle()
+        both.take(
+            account("FR-1020", "5000.00"), account("FR-1021", "11.00"), account("FR-1022", "6000.00")
+        ).settle()
+        both.take(paid("A22", "6000.00", "FR-1022")).settle().ask(
+            command("top_up", "c9", amount_e4=1)
+        ).settle()
+        both.take(decided("write_off", "K21", document="FR-1021", amount_e4=10_000)).settle()
+        for time in (NOON + 30 * MINUTE, NOON + 24 * 60 * MINUTE):
+            both.take(tick(time)).settle()
     books.writer.close()
     bank.writer.close()
     return Kept(client, TABLES)

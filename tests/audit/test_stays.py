@@ -7,9 +7,9 @@ import msgspec
 import pytest
 from clickhouse_connect.driver.client import Client
 
-from deploy.audit import run
 from schemas.events import Event, StayEvent, TariffWithdrawn
 from schemas.times import HOUR
+from tests.audit.alone import alone
 from tests.audit.stays import Books
 from tests.storage.world import Store, happening, moment, story, tariff, tick
 from tests.volume import seeds
@@ -94,7 +94,7 @@ def test_a_word_said_in_two_ways_conflicts_with_the_one_that_was_taken(empty: Cl
     report = books.audited(None)
     assert report.passed, report.to_text()
     empty.command("DELETE FROM stay_event WHERE stay = 'S1'")
-    assert not run(empty).check("dead_letters").passed
+    assert not alone(empty, "dead_letters").passed
 
 
 def test_while_goods_are_in_the_store_and_days_pass(empty: Client) -> None:

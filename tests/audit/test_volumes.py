@@ -4,10 +4,10 @@ import pytest
 from clickhouse_connect.driver.client import Client
 
 from deploy import volumes
-from deploy.audit import run
 from schemas.events import TariffPublished, Tick, VolumesCounted
 from schemas.times import DAY, HOUR
 from tests.audit import world
+from tests.audit.alone import alone
 from tests.audit.lane import Lane, record
 from tests.audit.remembered import audited
 from tests.audit.tampering import Kept
@@ -73,7 +73,7 @@ def test_a_changed_count_is_noticed(empty: Client) -> None:
     kept = Kept(empty, {table for table, *_ in TAMPERED})
     for table, change, where, noticed in TAMPERED:
         kept.change(table, where, change)
-        assert not run(kept.auditor, data_time=data_time).check(noticed).passed, (table, change)
+        assert not alone(kept.auditor, noticed, data_time).passed, (table, change)
         kept.mend()
 
 

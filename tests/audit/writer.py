@@ -60,7 +60,13 @@ class Writer:
 
     @contextmanager
     def held(self) -> Iterator[None]:
-        """What is written meanwhile comes into the store at the end, a table's blocks in one insert: far cheaper."""
+        """What is written meanwhile comes into the store at the end, a table's blocks in one insert: far cheaper.
+
+        Within another one: at the end of that.
+        """
+        if self._held is not None:
+            yield
+            return
         self._held = {}
         yield
         held, self._held = self._held, None

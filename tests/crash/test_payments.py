@@ -18,6 +18,7 @@ from tests.crash.harness import Field, Input, at_points, every, field
 from tests.crash.payments import LAST, LATER, RULES, afterwards, facts, fill, say_all, standing
 from tests.payments.written import Written, written
 from tests.servers.kafka import Kafka
+from tests.servers.store import Store
 
 DECIDED = ((7, "A6"), (7, "L0"), (8, "L0"), (9, "L0"))
 """Shops and payments that people matched, and another person agreed where it was much."""
@@ -39,19 +40,19 @@ class Quiet(NamedTuple):
 
 
 @pytest.fixture
-def quiet(tmp_path: Path) -> Iterator[Quiet]:
+def quiet(lasting_store: Store) -> Quiet:
     """One lane for all."""
     said, bills = facts()
-    with written(tmp_path / "quiet", RULES) as books:
-        books.take(*said)
-        for later in LATER:
-            books.until(NOON + later)
-        books.take(*bills).until(NOON + LAST)
-        parts = []
-        for part in afterwards(books):
-            parts.append(part)
-            books.take(*part)
-        yield Quiet(books, parts)
+    books = written(lasting_store, RULES)
+    books.take(*said)
+    for later in LATER:
+        books.until(NOON + later)
+    books.take(*bills).until(NOON + LAST)
+    parts = []
+    for part in afterwards(books):
+        parts.append(part)
+        books.take(*part)
+    return Quiet(books, parts)
 
 
 def test_lanes_of_the_payments_flow_are_killed(tmp_path: Path, source: Input, quiet: Quiet) -> None:

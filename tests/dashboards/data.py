@@ -128,6 +128,12 @@ class WrittenPayments(Payments):
 def fill_payments(client: Client) -> None:
     """Dues that are paid, deducted and open, money of which nobody knows what it is for, and a day that is closed."""
     books = WrittenPayments(client)
+    with books.writer.held():
+        _payments(books)
+    books.writer.close()
+
+
+def _payments(books: WrittenPayments) -> None:
     books.take(
         due("FR-1001", "100.00"),
         due("FR-1002", "50.00", due_day="2025-10-30"),
@@ -152,4 +158,3 @@ def fill_payments(client: Client) -> None:
     books.take(decided("match", "K1", shares=[share]))
     named = Named(books.exception("unknown_payment"), "客户未确认")
     books.take(close("C1", TODAY, "张三", "day", named, time=NOON + 2 * DAY))
-    books.writer.close()

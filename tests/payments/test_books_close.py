@@ -1,6 +1,5 @@
 """What `waybook books close` says is open in payments: days of channels, exceptions, money that nobody has matched."""
 
-from collections.abc import Iterator
 from datetime import date
 
 import pytest
@@ -13,24 +12,25 @@ from tests.channels.world import NOON
 from tests.payments.closes import close
 from tests.payments.world import CHANNEL, GROUP, due, key, paid
 from tests.payments.written import Written, written
+from tests.servers.store import Store
 
 FIRST, SECOND = date(2025, 11, 11), date(2025, 11, 12)
 SHOP = f"{GROUP} {CHANNEL}/{MERCHANT}"
 
 
 @pytest.fixture(scope="module")
-def books(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Written]:
+def books(lasting_store: Store) -> Written:
     """Two days, of which the second has no bill and is not matched; people were asked of it on the third."""
-    with written(tmp_path_factory.mktemp("store"), with_bills("due_hours = 24")) as made:
-        made.take(due("FR-1", "100.00"), paid("A1", "100.00", "FR-1"), paid("A2", "7.00", "FR-9"))
-        made.until(NOON + DAY)
-        lines = (
-            BillLine("payment", number, "", "", units, 0, NOON)
-            for number, units in (("A1", 1_000_000), ("A2", 70_000))
-        )
-        made.take(*parts(FIRST, *lines), paid("A3", "9.00", "FR-8", time=NOON + DAY))
-        made.until(NOON + 2 * DAY + HOUR)
-        yield made
+    made = written(lasting_store, with_bills("due_hours = 24"))
+    made.take(due("FR-1", "100.00"), paid("A1", "100.00", "FR-1"), paid("A2", "7.00", "FR-9"))
+    made.until(NOON + DAY)
+    lines = (
+        BillLine("payment", number, "", "", units, 0, NOON)
+        for number, units in (("A1", 1_000_000), ("A2", 70_000))
+    )
+    made.take(*parts(FIRST, *lines), paid("A3", "9.00", "FR-8", time=NOON + DAY))
+    made.until(NOON + 2 * DAY + HOUR)
+    return made
 
 
 def opened(books: Written, through: date) -> list[str]:

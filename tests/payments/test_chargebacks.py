@@ -1,7 +1,6 @@
 """Money that a channel took back is owed again: lane, ledger and aging say the same of it, and so does the auditor."""
 
 import re
-from collections.abc import Iterator
 from datetime import date, timedelta
 from decimal import Decimal
 
@@ -17,6 +16,7 @@ from tests.channels.world import NOON
 from tests.payments.world import Books, cancelled, decided, due, paid, refunded
 from tests.payments.written import Written, written
 from tests.rating.material import scenarios
+from tests.servers.store import Store
 
 CASES = scenarios("chargebacks.csv")
 OVERDUE = str(TODAY - timedelta(days=62))
@@ -53,11 +53,11 @@ def played(books: Books, restarts: bool) -> None:
 
 
 @pytest.fixture(scope="module")
-def books(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Written]:
+def books(lasting_store: Store) -> Written:
     """All stories in a store."""
-    with written(tmp_path_factory.mktemp("store")) as made:
-        played(made, restarts=False)
-        yield made
+    made = written(lasting_store)
+    played(made, restarts=False)
+    return made
 
 
 @pytest.mark.parametrize("of", range(len(CASES)), ids=[case["用例"] for case in CASES])

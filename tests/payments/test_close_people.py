@@ -2,7 +2,6 @@
 
 import io
 import re
-from collections.abc import Iterator
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
@@ -33,6 +32,8 @@ from tests.deploy.command import waybook
 from tests.payments.closes import day
 from tests.payments.world import GROUP, due, paid, refunded
 from tests.payments.written import Written, written
+from tests.servers.fixtures import Maker
+from tests.servers.store import Store
 
 SHOP = Account("other", "SHOP-7")
 REASON = "=客户未确认 <b>&"
@@ -40,15 +41,15 @@ REASON = "=客户未确认 <b>&"
 
 
 @pytest.fixture(scope="module")
-def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Written]:
+def store(lasting_store: Store) -> Written:
     """Books in a store: a day is closed with something open, and what came late is booked on the next one."""
-    with written(tmp_path_factory.mktemp("store")) as made:
-        made.take(
-            due("FR-1001", "100.00"),
-            paid("A1", "100.00", "FR-1001", fee_e4=6_000),
-            paid("A2", "7.00", "FR-7777"),
-        ).until(NOON + DAY)
-        yield made
+    made = written(lasting_store)
+    made.take(
+        due("FR-1001", "100.00"),
+        paid("A1", "100.00", "FR-1001", fee_e4=6_000),
+        paid("A2", "7.00", "FR-7777"),
+    ).until(NOON + DAY)
+    return made
 
 
 def asked(client: Client, on: str, by: str = "张三", period: Period = "day", *names: Named) -> CloseAsked:
@@ -322,26 +323,28 @@ def test_the_command_line(closed: Written, tmp_path: Path, monkeypatch: pytest.M
     assert "被拒绝 refused: unknown_merchant" in run(*asked, "--channel", "other", "--merchant", "X")[1]
 
 
-def test_why_suspense_is_negative_is_told(tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_why_suspense_is_negative_is_told(new_server: Maker) -> None:
     """A refund whose payment has not come is money out of which nobody knows what it is for."""
-    with written(tmp_path_factory.mktemp("store")) as made:
-        made.take(refunded("R1", "7.00", "never-came")).until(NOON + 4 * DAY)
-        assert told(
-            made,
-            asked(made.client, "2025-11-11", "张三", "day", Named(made.exception("refund_orphan"), "查")),
-        )[0]
-        (row,) = closing.standing(made.client)
-        assert row["suspense"] == -7
-        report = report_of(made.client, [row["close_id"]], "", "", "")
-        for lines in (
-            closing.listing(made.client),
-            closing.showing(made.client, row["close_id"]),
-            report.said(),
-            record(made.client, "close", row["close_id"]).lines,
-            to_text(figures(made.client)).splitlines(),
-            [line[3] for line in sheets(to_excel(report))["说明 Remarks"]],
-        ):
-            assert sum("待核销为负：" in line for line in lines) == 1
+    server = new_server(Store)
+    assert isinstance(server, Store)
+    made = written(server)
+    made.take(refunded("R1", "7.00", "never-came")).until(NOON + 4 * DAY)
+    assert told(
+        made,
+        asked(made.client, "2025-11-11", "张三", "day", Named(made.exception("refund_orphan"), "查")),
+    )[0]
+    (row,) = closing.standing(made.client)
+    assert row["suspense"] == -7
+    report = report_of(made.client, [row["close_id"]], "", "", "")
+    for lines in (
+        closing.listing(made.client),
+        closing.showing(made.client, row["close_id"]),
+        report.said(),
+        record(made.client, "close", row["close_id"]).lines,
+        to_text(figures(made.client)).splitlines(),
+        [line[3] for line in sheets(to_excel(report))["说明 Remarks"]],
+    ):
+        assert sum("待核销为负：" in line for line in lines) == 1
 
 
 def test_the_cashier_of_the_demo_closes_days_and_names_what_stays_open(

@@ -10,43 +10,44 @@ from tests.channels.test_believed import COMBINED
 from tests.channels.world import world
 from tests.payments.world import Books, cancelled, decided, due, paid
 from tests.payments.written import written
+from tests.servers.store import Store
 
 
-def test_evidence_is_sealed_and_can_be_opened(tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_evidence_is_sealed_and_can_be_opened(lasting_store: Store) -> None:
     good, forged = paid("A1", "10.00", "FR-1", payer="user-77"), paid("A2", "20.00", "FR-1", payer="user-78")
     forged = msgspec.structs.replace(forged, body=forged.body.replace(b"2000", b"9000"))
     keys = world().directory
-    with written(tmp_path_factory.mktemp("store")) as books:
-        books.take(due("FR-1", "10.00"), good, forged)
-        assert shown(books.client, keys, good.id) == msgspec.json.encode(good)
-        letter = books.rows["dead_letter"][0]["dead_letter_id"]
-        assert shown(books.client, keys, letter) == msgspec.json.encode(forged)
-        everything = b"".join(
-            books.client.raw_query(f"SELECT * FROM {table}", fmt="RowBinary") for table in books.rows
-        )
-        assert b"user-77" not in everything
-        assert b"user-78" not in everything
-        assert dead_letters.export(books.client) == ""
-        unseal = unsealing(books.client, keys)
-        (one,) = dead_letters.read(dead_letters.export(books.client, unseal=unseal))
-        assert msgspec.json.decode(one.content(), type=Notification) == forged
-        assert dead_letters.kept(one) == b"", "or what was sealed would stand in the note"
-        other = msgspec.structs.replace(one, topic="waybook.orders")
-        assert dead_letters.kept(other) == one.content()
-        assert dead_letters.kept(msgspec.structs.replace(other, raw="x" * 300_000)) == b""
-        assert dead_letters.unchanged(books.client, [one], unseal) == [letter]
-        with pytest.raises(LookupError):
-            shown(books.client, keys, "ntf-0")
-        with pytest.raises(OSError, match="own"):
-            shown(books.client, keys / "elsewhere", good.id)
+    books = written(lasting_store)
+    books.take(due("FR-1", "10.00"), good, forged)
+    assert shown(books.client, keys, good.id) == msgspec.json.encode(good)
+    letter = books.rows["dead_letter"][0]["dead_letter_id"]
+    assert shown(books.client, keys, letter) == msgspec.json.encode(forged)
+    everything = b"".join(
+        books.client.raw_query(f"SELECT * FROM {table}", fmt="RowBinary") for table in books.rows
+    )
+    assert b"user-77" not in everything
+    assert b"user-78" not in everything
+    assert dead_letters.export(books.client) == ""
+    unseal = unsealing(books.client, keys)
+    (one,) = dead_letters.read(dead_letters.export(books.client, unseal=unseal))
+    assert msgspec.json.decode(one.content(), type=Notification) == forged
+    assert dead_letters.kept(one) == b"", "or what was sealed would stand in the note"
+    other = msgspec.structs.replace(one, topic="waybook.orders")
+    assert dead_letters.kept(other) == one.content()
+    assert dead_letters.kept(msgspec.structs.replace(other, raw="x" * 300_000)) == b""
+    assert dead_letters.unchanged(books.client, [one], unseal) == [letter]
+    with pytest.raises(LookupError):
+        shown(books.client, keys, "ntf-0")
+    with pytest.raises(OSError, match="own"):
+        shown(books.client, keys / "elsewhere", good.id)
 
 
-def test_a_notification_of_several_payments_can_be_opened(tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_a_notification_of_several_payments_can_be_opened(lasting_store: Store) -> None:
     told = world().notification(*COMBINED)
-    with written(tmp_path_factory.mktemp("store")) as books:
-        books.take(told)
-        assert len(books.rows["notification"]) == len(COMBINED)
-        assert shown(books.client, world().directory, told.id) == msgspec.json.encode(told)
+    books = written(lasting_store)
+    books.take(told)
+    assert len(books.rows["notification"]) == len(COMBINED)
+    assert shown(books.client, world().directory, told.id) == msgspec.json.encode(told)
 
 
 def test_no_number_that_could_be_a_cards_reaches_a_table() -> None:

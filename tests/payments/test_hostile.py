@@ -28,6 +28,7 @@ from schemas.money import MOST
 from schemas.payments import BillLine, Notification, notification_id
 from schemas.reasons import DEAD_LETTER
 from schemas.times import DAY, MINUTE
+from tests.audit.conftest import emptied
 from tests.audit.test_payments import Written
 from tests.bills.lane import not_believed, parts, with_bills
 from tests.channels.test_hostile import ALTERATIONS
@@ -166,14 +167,9 @@ TOPICS = (
 
 
 @pytest.fixture(scope="module")
-def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
-    """A store of this module's own."""
-    store = Store(tmp_path_factory.mktemp("store"))
-    try:
-        store.start()
-        yield store.client()
-    finally:
-        store.kill()
+def client(lasting_store: Store) -> Client:
+    """A store."""
+    return emptied(lasting_store.client())
 
 
 def test_hostile_records_are_refused_or_taken_and_nothing_stops(client: Client) -> None:

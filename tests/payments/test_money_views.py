@@ -2,7 +2,6 @@
 
 import random
 from collections import Counter, defaultdict
-from collections.abc import Iterator
 from datetime import date, timedelta
 from decimal import Decimal
 from itertools import accumulate
@@ -19,6 +18,7 @@ from tests.channels.world import NOON, told, world
 from tests.payments.test_views import rows
 from tests.payments.world import decided, due, key
 from tests.payments.written import Written, written
+from tests.servers.store import Store
 
 FIRST = date(2025, 11, 11)
 YUAN = 10_000
@@ -36,33 +36,33 @@ def said(*payments: Payment) -> list[Notification]:
 
 
 @pytest.fixture(scope="module")
-def books(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Written]:
+def books(lasting_store: Store) -> Written:
     """Two days' money through three accounts, some of it foreign, some matched a day later."""
-    with written(tmp_path_factory.mktemp("store")) as made:
-        made.take(
-            due("FR-1", "100.00"),
-            *said(
-                moved("other", "A1", 100, order="FR-1", fee_e4=6_000),
-                moved("other", "A2", 50),
-                moved("till", "T1", 50),
-                moved("wechat", "W1", 7),
-                moved("bank", "D1", 20, currency="USD"),
-            ),
-        )
-        made.until(NOON + DAY)
-        refund: dict[str, object] = {"kind": "refund", "direction": "out", "original": "A1", "fee_e4": None}
-        made.take(*said(moved("other", "R1", 30, 1, **refund), moved("till", "T2", 60, 1)))
-        made.until(NOON + 2 * DAY)
-        made.take(
-            due("FR-2", "50.00", time=NOON + DAY),
-            decided(
-                "match",
-                "K1",
-                time=NOON + 2 * DAY,
-                shares=[{"payment": key("A2"), "document": "FR-2", "amount_e4": 50 * YUAN}],
-            ),
-        )
-        yield made
+    made = written(lasting_store)
+    made.take(
+        due("FR-1", "100.00"),
+        *said(
+            moved("other", "A1", 100, order="FR-1", fee_e4=6_000),
+            moved("other", "A2", 50),
+            moved("till", "T1", 50),
+            moved("wechat", "W1", 7),
+            moved("bank", "D1", 20, currency="USD"),
+        ),
+    )
+    made.until(NOON + DAY)
+    refund: dict[str, object] = {"kind": "refund", "direction": "out", "original": "A1", "fee_e4": None}
+    made.take(*said(moved("other", "R1", 30, 1, **refund), moved("till", "T2", 60, 1)))
+    made.until(NOON + 2 * DAY)
+    made.take(
+        due("FR-2", "50.00", time=NOON + DAY),
+        decided(
+            "match",
+            "K1",
+            time=NOON + 2 * DAY,
+            shares=[{"payment": key("A2"), "document": "FR-2", "amount_e4": 50 * YUAN}],
+        ),
+    )
+    return made
 
 
 def test_what_stands_at_each_account(books: Written) -> None:
@@ -156,43 +156,43 @@ def test_fees_by_channel(books: Written) -> None:
 
 
 def test_what_is_deducted_is_at_no_channel_and_the_bank_account_has_none(
-    tmp_path_factory: pytest.TempPathFactory,
+    store: Store,
 ) -> None:
     """Deductions from virtual accounts came through a channel before; commands on them move the bank's money."""
-    with written(tmp_path_factory.mktemp("store")) as made:
-        made.take(due("FR-1", "40.00", settle="account"))
-        asked = made.rows["deduction"][-1]
-        answer = {
-            "group": asked["group"],
-            "document": "FR-1",
-            "deduction": asked["deduction"],
-            "party": "C-1",
-        }
-        made.take(DeductionAnswered(id="a1", time=NOON, amount_e4=40 * YUAN, accepted=True, **answer))
-        assert made.balances()["HQ", "1816"] == 40
-        row = {
-            "book": "HQ",
-            "account": "1801",
-            "side": "D",
-            "amount": 500 * YUAN,
-            "counterparty": "440100-014",
-        }
-        taken = row | {"account": "1816", "side": "C", "amount": 40 * YUAN, "counterparty": "C-1"}
-        Writer(made.client, 2000).by_hand({"journal": [row, taken]}, {})
-        assert rows(
-            made.client, "SELECT account, channel, merchant, balance, suspense FROM cash_position"
-        ) == [("1801", "", "", 500, 0)]
-        with pytest.raises(LookupError, match="group north has no business through any"):
-            closing.accounts(made.client, asked["group"])
-        for view in ("channel_share", "channel_fee"):
-            assert rows(made.client, f"SELECT * FROM {view}") == []
+    made = written(store)
+    made.take(due("FR-1", "40.00", settle="account"))
+    asked = made.rows["deduction"][-1]
+    answer = {
+        "group": asked["group"],
+        "document": "FR-1",
+        "deduction": asked["deduction"],
+        "party": "C-1",
+    }
+    made.take(DeductionAnswered(id="a1", time=NOON, amount_e4=40 * YUAN, accepted=True, **answer))
+    assert made.balances()["HQ", "1816"] == 40
+    row = {
+        "book": "HQ",
+        "account": "1801",
+        "side": "D",
+        "amount": 500 * YUAN,
+        "counterparty": "440100-014",
+    }
+    taken = row | {"account": "1816", "side": "C", "amount": 40 * YUAN, "counterparty": "C-1"}
+    Writer(made.client, 2000).by_hand({"journal": [row, taken]}, {})
+    assert rows(made.client, "SELECT account, channel, merchant, balance, suspense FROM cash_position") == [
+        ("1801", "", "", 500, 0)
+    ]
+    with pytest.raises(LookupError, match="group north has no business through any"):
+        closing.accounts(made.client, asked["group"])
+    for view in ("channel_share", "channel_fee"):
+        assert rows(made.client, f"SELECT * FROM {view}") == []
 
 
 ACCOUNTS = (("other", "SHOP-7"), ("till", "till-1"), ("wechat", "1900000125"))
 """Of one group."""
 
 
-def test_views_are_what_was_told(tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_views_are_what_was_told(store: Store) -> None:
     """Many movements: each day's shares and each account's days, worked out from them in Python."""
     r = random.Random(11)
     events: list[Payment] = []
@@ -202,12 +202,12 @@ def test_views_are_what_was_told(tmp_path_factory: pytest.TempPathFactory) -> No
         kind = "payment" if flow == "in" else "refund"
         facts: dict[str, object] = {"direction": flow, "kind": kind, "merchant": merchant, "group": "north"}
         events.append(moved(channel, f"N{n}", r.choice((1, 3, 7, 1_000)), r.randrange(4), **facts))
-    with written(tmp_path_factory.mktemp("store")) as made:
-        for day in range(4):
-            made.take(*said(*(one for one in events if one.time == NOON + day * DAY)))
-            made.until(NOON + (day + 1) * DAY)
-        _shares_agree(made.client, events)
-        _days_agree(made.client, events)
+    made = written(store)
+    for day in range(4):
+        made.take(*said(*(one for one in events if one.time == NOON + day * DAY)))
+        made.until(NOON + (day + 1) * DAY)
+    _shares_agree(made.client, events)
+    _days_agree(made.client, events)
 
 
 def _day(one: Payment) -> date:

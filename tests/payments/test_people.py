@@ -1,6 +1,5 @@
 """What people are asked in the terminal, what they answer, and why a payment was matched."""
 
-from collections.abc import Iterator
 from datetime import date
 
 import pytest
@@ -21,13 +20,13 @@ from tests.deploy.command import waybook
 from tests.payments.test_close_people import sent_to
 from tests.payments.world import decided, due, key, paid, refunded
 from tests.payments.written import Written, written
+from tests.servers.store import Store
 
 
 @pytest.fixture(scope="module")
-def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Written]:
+def store(lasting_store: Store) -> Written:
     """Books in a store."""
-    with written(tmp_path_factory.mktemp("store")) as made:
-        yield made
+    return written(lasting_store)
 
 
 def test_from_the_question_to_the_answer(store: Written) -> None:

@@ -1,9 +1,7 @@
 """The views for people, by a small world whose figures are plain."""
 
-from collections.abc import Iterator
 from datetime import date, timedelta
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,31 +14,32 @@ from tests.bills.lane import not_believed, parts
 from tests.channels.world import NOON
 from tests.payments.world import due, key, paid
 from tests.payments.written import written
+from tests.servers.store import Store
 
 TODAY, TOMORROW = date(2025, 11, 11), date(2025, 11, 12)
 
 
 @pytest.fixture(scope="module")
-def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
+def client(lasting_store: Store) -> Client:
     """A store with a few dues and payments; it is two days after noon."""
-    with written(tmp_path_factory.mktemp("store")) as books:
-        books.take(
-            due("FR-1001", "100.00"),
-            due("FR-1002", "50.00", due_day="2025-11-30"),
-            due("FR-1003", "30.00", due_day="2025-09-10", party="C-2"),
-            due("FR-1004", "20.00", due_day="2025-07-01", party="C-2"),
-            paid("A1", "100.00", "FR-1001", fee_e4=6_000),
-            paid("A2", "10.00", "FR-1003"),
-            paid("A3", "7.00", "FR-9999"),
-        ).until(NOON + 2 * DAY)
-        line = BillLine("payment", "A1", "FR-1001", "", 1_000_000, 6_000, NOON)
-        books.take(*parts(TODAY), not_believed(TODAY), *parts(TODAY, line, corrects=1), *parts(TOMORROW))
-        books.take(*parts(TODAY, line, sort="fund"))
-        second = BillLine("payment", "A2", "", "", 100_000, 0, NOON)
-        _, *lacking = parts(TODAY, line, second, size=1, corrects=2)
-        books.take(*lacking, *parts(TODAY, second, corrects=3, claims=2))
-        books.take(*parts(TOMORROW, statement="2"))
-        yield books.client
+    books = written(lasting_store)
+    books.take(
+        due("FR-1001", "100.00"),
+        due("FR-1002", "50.00", due_day="2025-11-30"),
+        due("FR-1003", "30.00", due_day="2025-09-10", party="C-2"),
+        due("FR-1004", "20.00", due_day="2025-07-01", party="C-2"),
+        paid("A1", "100.00", "FR-1001", fee_e4=6_000),
+        paid("A2", "10.00", "FR-1003"),
+        paid("A3", "7.00", "FR-9999"),
+    ).until(NOON + 2 * DAY)
+    line = BillLine("payment", "A1", "FR-1001", "", 1_000_000, 6_000, NOON)
+    books.take(*parts(TODAY), not_believed(TODAY), *parts(TODAY, line, corrects=1), *parts(TOMORROW))
+    books.take(*parts(TODAY, line, sort="fund"))
+    second = BillLine("payment", "A2", "", "", 100_000, 0, NOON)
+    _, *lacking = parts(TODAY, line, second, size=1, corrects=2)
+    books.take(*lacking, *parts(TODAY, second, corrects=3, claims=2))
+    books.take(*parts(TOMORROW, statement="2"))
+    return books.client
 
 
 def rows(client: Client, sql: str) -> list[tuple[Any, ...]]:
@@ -61,18 +60,18 @@ def test_open_receivables(client: Client) -> None:
     ]
 
 
-def test_days_overdue_and_their_bucket(tmp_path: Path) -> None:
+def test_days_overdue_and_their_bucket(store: Store) -> None:
     """The first and the last day of each; what has to be paid to others is in none."""
     expected = [
         *(("current", -1), ("current", 0), ("1-30", 1), ("1-30", 30), ("31-60", 31), ("31-60", 60)),
         *(("61-90", 61), ("61-90", 90), ("over 90", 91)),
     ]
-    with written(tmp_path) as books:
-        books.take(
-            due("PO-1", "1.00", direction="out"),
-            *(due(f"FR{late}", "1.00", due_day=str(TODAY - timedelta(days=late))) for _, late in expected),
-        )
-        assert rows(books.client, "SELECT bucket, late FROM open_receivable ORDER BY late") == expected
+    books = written(store)
+    books.take(
+        due("PO-1", "1.00", direction="out"),
+        *(due(f"FR{late}", "1.00", due_day=str(TODAY - timedelta(days=late))) for _, late in expected),
+    )
+    assert rows(books.client, "SELECT bucket, late FROM open_receivable ORDER BY late") == expected
 
 
 @pytest.mark.parametrize(

@@ -1,13 +1,10 @@
 """Books of payments in a store, for those who ask it."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
-
 from clickhouse_connect.driver.client import Client
 
 from schemas.payments import PaymentRulesPublished
 from sinks.encode import Encoded
+from tests.audit.conftest import emptied
 from tests.payments.world import Books
 from tests.servers.store import Store
 
@@ -32,12 +29,6 @@ class Written(Books):
             self.client.raw_insert("block", insert_block=sealed, fmt="JSONEachRow")
 
 
-@contextmanager
-def written(directory: Path, published: PaymentRulesPublished | None = None) -> Iterator[Written]:
-    """Books in a store of their own."""
-    store = Store(directory)
-    try:
-        store.start()
-        yield Written(store.client(), published)
-    finally:
-        store.kill()
+def written(store: Store, published: PaymentRulesPublished | None = None) -> Written:
+    """Books in a store that is emptied."""
+    return Written(emptied(store.client()), published)
