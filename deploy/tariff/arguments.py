@@ -11,7 +11,7 @@ from deploy.tariff import commands
 from deploy.tariff.opening import Connect
 from deploy.tariff.parallel import parallel
 from deploy.tariff.what_if import what_if
-from flows.rating.trial import FIELDS
+from flows.rating.trial_fields import FIELDS
 from schemas.settings import Settings
 
 Run = Callable[[argparse.Namespace, Connect, Settings], int]

@@ -41,7 +41,8 @@ from flows.rating.excel import Cell, Refused
 from flows.rating.model import Book
 from flows.rating.tariffs import in_force
 from flows.rating.touched import touched
-from flows.rating.trial import FIELDS, Answer, Asked, Calculator, RefusedError
+from flows.rating.trial import Answer, Asked, Calculator, RefusedError
+from flows.rating.trial_fields import FIELDS
 from flows.rating.trial_table import answered, own
 from flows.rating.workbook import read_sheet, write_sheet, write_workbook
 from schemas.counted import counted
@@ -271,9 +272,10 @@ def in_words(answer: Answer) -> Iterator[str]:
     title = f"{' '.join(FEES[answer.fee])} ({answer.fee})"
     if answer.quote is None:
         yield f"■ {title}: {answer.error_zh} {answer.error_en}"
-        return
-    yield f"■ {title}: {yuan(answer.quote.amount)} 元 yuan"
-    yield from table([(f"{s.label_zh} {s.label_en}", s.text_zh, s.text_en) for s in answer.steps])
+    else:
+        yield f"■ {title}: {yuan(answer.quote.amount)} 元 yuan"
+    steps = [*answer.steps, *answer.remarks]
+    yield from table([(f"{s.label_zh} {s.label_en}", s.text_zh, s.text_en) for s in steps])
 
 
 def _table(source: Path, target: Path | None, calculator: Calculator, asked: Asked) -> int:

@@ -15,7 +15,7 @@ import msgspec
 from flows.governance.network import Network
 from flows.rating.cells import PERCENT
 from flows.rating.classes import Context
-from flows.rating.dependence import dependence
+from flows.rating.dependence import dependence, looked_at
 from flows.rating.exact import NOTHING, Exact, text_of
 from flows.rating.facts import ORDINARY, Facts
 from flows.rating.matching import Match, PriceList
@@ -183,6 +183,11 @@ class Tariffs:
 SHORT = ("flat", "first_continued")
 
 
+def _of_products(lists: Lists, fee: str) -> bool:
+    """Whether any row of a fee is for a product."""
+    return any(row.product for (of, *_), rows in lists.items() if of == fee for row in rows)
+
+
 MEASURED = {"weight", "volume", "density", "longest", "condition"}
 """Factors that come with a parcel's weight, or may."""
 
@@ -238,6 +243,7 @@ class FeePrices:
         self.services = frozenset(services_in(named))
         self.depends = dependence(tables, named)
         """Facts that the price may depend on, those of `flows.rating.dependence.FIELDS`."""
+        self.looks_at = looked_at(tables, named) | ({"product"} if _of_products(lists, fee) else set())
         self._shares = any(table.of == SHARED for table in tables)
         self._shared: dict[tuple[int, str, int], Quote] = {}
 

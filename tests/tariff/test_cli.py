@@ -211,6 +211,8 @@ def test_try_one_parcel(run: Run, online: Run) -> None:
     assert "■ 中转费 transit fee (transit): 5.00 元" in run.out
     assert "续重" in run.out
     assert "Continued weight" in run.out
+    assert "未填写，按此计算 Not said, taken as" in run.out
+    assert "product none" in run.out
     assert run("try", "--book", BOOK_DIRECTORY, *OFFLINE, "--from", "SHAX", "--to", "XAD") == 1
     assert "the nearest is SHA" in run.err
     assert run("try", "--book", BOOK_DIRECTORY, *OFFLINE, *facts, "--kg=-1") == 1
