@@ -10,7 +10,6 @@ one exact word or value before a list, a list before a range, anything named bef
 level (`flows.rating.levels`).
 """
 
-import datetime as dt
 import re
 from collections.abc import Callable
 from decimal import Decimal
@@ -21,7 +20,7 @@ from flows.rating.conditions import Condition, condition
 from flows.rating.findings import Broken
 from schemas.money import MOST, YUAN
 from schemas.problems import hint
-from schemas.times import day_of
+from schemas.times import calendar_date, day_of
 
 LEAST, MOST_MEASURE = -1, 1 << 60
 """A range without a lower or upper end."""
@@ -141,7 +140,7 @@ def dates(factor: str, text: str) -> Named | Broken:
 
     def date(word: str) -> int | Broken:
         try:
-            return day_of(dt.date.fromisoformat(word))
+            return day_of(calendar_date(word))
         except ValueError:
             return Broken(
                 "not_a_date",

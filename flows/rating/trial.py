@@ -1,6 +1,5 @@
 """The trial calculator: what a parcel would cost, from facts that people write, by the very code that rates parcels."""
 
-import datetime as dt
 from collections.abc import Mapping, Sequence
 from typing import TypeVar
 
@@ -22,7 +21,7 @@ from flows.rating.trial_remarks import Remarks
 from schemas.limits import MOST_IDENTIFIER, MOST_LENGTH_MM, MOST_SHIPPED, MOST_WEIGHT_G
 from schemas.money import parse_yuan
 from schemas.problems import hint
-from schemas.times import day_of
+from schemas.times import calendar_date, day_of
 
 MOST_COUNT = 100_000
 MOST_CUBIC = MOST_LENGTH_MM**3 // 1_000
@@ -234,7 +233,7 @@ class _Said:
         """A date as days since 1970-01-01."""
         text = self.texts.get(field)
         try:
-            return day_of(dt.date.fromisoformat(text)) if text else default
+            return day_of(calendar_date(text)) if text else default
         except ValueError:
             self._problems[field] = f"{text!r} is no date as 2025-11-11"
             return default

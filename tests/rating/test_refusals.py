@@ -163,6 +163,26 @@ def test_a_calendar_that_is_no_csv_and_settings_that_are_nested_too_deep() -> No
     assert (problem.file, problem.rule) == (FILE, "not_toml")
 
 
+OTHER_DATES = ("20251111", "2025-W46-2", "2025W462", "2025-11-1", "２０２５-11-11", "2025-11-31")
+"""Some that ISO 8601 allows, and some that nobody does."""
+
+
+@pytest.mark.parametrize("cell", [*OTHER_DATES, "2025-11-01|20251111", "2025-11-01..20251111"])
+def test_a_date_is_written_in_one_way(cell: str) -> None:
+    (problem,) = problems_of(lambda: book_of(f"date,first_kg,first_price,continued_price\n{cell},1,3,1\n"))
+    assert places([problem]) == [("prices.csv", 2, "date", "not_a_date")]
+    assert "is no date as 2025-11-01, no list as 2025-11-01|2025-11-11" in problem.message
+
+
+@pytest.mark.parametrize("cell", OTHER_DATES)
+def test_a_day_of_a_calendar_is_written_in_one_way(cell: str) -> None:
+    calendar = f"date,name\n2025-10-01,国庆\n{cell},双十一\n"
+    files = {**FILES, FILE: 'holidays = "days.csv"\n' + FILES[FILE], "days.csv": calendar}
+    (problem,) = problems_of(lambda: read_book(files, NETWORK))
+    assert places([problem]) == [("days.csv", 3, "date", "not_a_date")]
+    assert f"{cell!r} is no date as 2025-10-01" in problem.message
+
+
 @pytest.mark.parametrize(
     ("settings", "column", "rule", "says"),
     [

@@ -214,6 +214,7 @@ def test_of_whatever_prices_look_at_it_is_known_which_fact_says_it(name: str) ->
         ({"product": "标块"}, "product", "标快"),
         ({"fee": "transti"}, "fee", "the nearest is transit"),
         ({"date": "18.6.2025"}, "date", "2025-11-11"),
+        ({"date": "20250618"}, "date", "'20250618' is no date as 2025-11-11"),
         ({"kg": "2,5"}, "kg", "kilograms"),
         ({"kg": "0.0001"}, "kg", "decimals"),
         ({"kg": "1001"}, "kg", "not between 0 and 1000; write kilograms"),
