@@ -97,9 +97,20 @@ def spans(named: Named) -> tuple[Between, ...]:
 
 def amounts(factor: str, text: str) -> Named | Broken:
     """Reads an amount of yuan, a list of amounts, or a range, open at its lower end."""
-    if ".." in text:
+    if ".." in text and "|" not in text:
         return measure(YUAN, "yuan")(factor, text)
-    return _values(factor, text, lambda one: part(one, YUAN, "yuan"))
+
+    def amount(word: str) -> int | Broken:
+        found = part(word, YUAN, "yuan")
+        if not isinstance(found, Broken) or found.rule not in ("not_a_number", "missing_value"):
+            return found
+        return Broken(
+            "not_an_amount",
+            f"{text!r} is no amount of yuan as 1000, no list of amounts as 500|1000, "
+            "and no range as 500..1000 (more than 500 up to 1000), 500.. or ..1000",
+        )
+
+    return _values(factor, text, amount)
 
 
 def measure(per: int, unit: str) -> Callable[[str, str], Named | Broken]:

@@ -301,6 +301,37 @@ def test_words_that_a_book_does_not_list() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("words", "rule", "says"),
+    [
+        ("taobao||douyin", "wrong_setting", "words joined by |, each once"),
+        ("taobao| ", "wrong_setting", "words joined by |, each once"),
+        ("|", "wrong_setting", "words joined by |, each once"),
+        ("", "wrong_setting", "words joined by |, each once"),
+        ("taobao|douyin| taobao", "repeated_word", "has 'taobao' twice"),
+    ],
+)
+def test_lists_of_words_that_are_none(words: str, rule: str, says: str) -> None:
+    name, _, rest = book_toml(TRANSIT).partition("\n")
+    files = {FILE: f'{name}\n[words]\nservice = "upstairs"\nchannel = "{words}"\n{rest}', "prices.csv": ""}
+    (problem, *_) = problems_of(lambda: read_book(files, NETWORK))
+    assert places([problem]) == [(FILE, 4, "channel", rule)]
+    assert says in problem.message
+
+
+@pytest.mark.parametrize("cell", ["1000|500..", "..500|1000", "1000|", "1000元", "500|x"])
+@pytest.mark.parametrize("column", ["insured", "cod"])
+def test_amounts_that_are_neither_values_nor_a_range(column: str, cell: str) -> None:
+    (problem,) = problems_of(
+        lambda: book_of(f"{column},first_kg,first_price,continued_price\n{cell},1,3,1\n")
+    )
+    assert places([problem]) == [("prices.csv", 2, column, "not_an_amount")]
+    assert (
+        f"{cell!r} is no amount of yuan as 1000, no list of amounts as 500|1000, and no range"
+        in problem.message
+    )
+
+
 def test_sections_that_are_missing_or_of_another_kind() -> None:
     """A book needs at least one table; a weight policy that it has needs at least one class."""
     assert places(problems_of(lambda: read_book({FILE: 'name = "x"'}, NETWORK))) == [
