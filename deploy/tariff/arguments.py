@@ -63,6 +63,11 @@ def publish_arguments(one: argparse.ArgumentParser) -> None:
     """What `publish` wants."""
     one.set_defaults(tariff=commands.publish)
     one.add_argument("book", help=BOOK)
+    one.add_argument(
+        "--network",
+        type=Path,
+        help="directory of the network; it has to be the one in force, which is the default",
+    )
     _by(one)
     _yes(one)
 

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import shutil
 from pathlib import Path
 
 import msgspec
@@ -186,6 +187,15 @@ def test_publish_checks_first(online: Run, sent: list[bytes], tmp_path: Path) ->
     event = msgspec.json.decode(sent[0], type=ControlEvent)
     assert isinstance(event, TariffPublished)
     assert (event.version, event.name, event.published_by) == (version_of(event.files), NAME, "me")
+    other = tmp_path / "network"
+    shutil.copytree(OFFLINE[1], other)
+    (other / "products.csv").write_text((other / "products.csv").read_text("utf-8") + "slow,慢件\n", "utf-8")
+    assert online("publish", BOOK_DIRECTORY, "--network", str(other)) == 1
+    assert "is not the directory in force" in online.err
+    assert f"waybook publish-network {other}" in online.err
+    assert len(sent) == 1
+    assert online("publish", BOOK_DIRECTORY, *OFFLINE) == 0
+    del sent[1:]
     with pytest.raises(SystemExit):
         cli.main(["publish-tariff", BOOK_DIRECTORY, "--url", online.more[1]])
     assert len(sent) == 2
