@@ -67,7 +67,7 @@ FIELDS = (
         DIRECTIONS[0],
         f"one of {', '.join(DIRECTIONS)}",
         ("direction",),
-        (DIRECTIONS[0], DIRECTIONS[0]),
+        ("正向", DIRECTIONS[0]),
     ),
     Field("insured", "保价金额", "1000", "insured value in yuan", ("insured",), NOUGHT),
     Field("cod", "代收货款", "200", "cash on delivery in yuan", ("cod",), NOUGHT),

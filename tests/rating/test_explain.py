@@ -137,6 +137,17 @@ def test_factors_have_chinese_names_and_units() -> None:
     )
 
 
+def test_the_event_is_told_that_said_the_facts() -> None:
+    first, *others = explain({**TRANSIT, "order_event": "order-7"})
+    assert first == Step(
+        "计费事实",
+        "Facts",
+        "网点、产品、客户与约定取自事件 order-7",
+        "outlets, product, customer and terms are those of event order-7",
+    )
+    assert others == explain(TRANSIT)
+
+
 @pytest.mark.parametrize("columns", ["insured,cod", "condition", "insured,condition"])
 def test_money_is_told_in_yuan_whoever_looks_at_it(columns: str) -> None:
     """A column of the table, a condition, in which it is 0.0001 yuan, or both."""
