@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from flows.fees import current
-from flows.rating.explain import explain
+from flows.rating.explain import explain, facts_of
 from flows.rating.passes import Step
 from schemas.money import parse_yuan, yuan
 
@@ -24,5 +24,6 @@ def steps(charge: Mapping[str, object]) -> list[Step]:
     zh, en = (text.format(amount, charge["part"]) for text in SOURCES[due.amount])
     payer, payee = charge["payer"], charge["payee"]
     return [
+        *facts_of(charge),
         Step("金额", "Amount", f"{zh}，{payer} 付给 {payee}", f"{en}, from {payer} to {payee}"),
     ]

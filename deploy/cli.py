@@ -13,7 +13,7 @@ from clickhouse_connect.driver.exceptions import ClickHouseError
 from urllib3.exceptions import HTTPError
 
 from deploy.home import HomeError, in_use, told
-from sinks.clickhouse import StoreAwayError
+from sinks.clickhouse import StoreAwayError, unanswered
 from sinks.kafka import DeliveryError
 
 GROUPS = {
@@ -70,8 +70,10 @@ def main(words: Sequence[str] | None = None) -> None:
     logging.getLogger("clickhouse_connect").addHandler(logging.NullHandler())  # its errors are told below
     try:
         code = arguments.run(arguments)
-    except (StoreAwayError, HTTPError) as away:
+    except StoreAwayError as away:
         code = _fail(f"the store is away: {away}{_hint(arguments)}", 2)
+    except HTTPError as error:  # an answer that broke off
+        code = _fail(f"the store is away: it {unanswered(error)}{_hint(arguments)}", 2)
     except HomeError as error:
         code = _fail(str(error), 2)
     except DeliveryError as error:

@@ -31,6 +31,7 @@ from schemas.money import parse_yuan, yuan
 from schemas.problems import DocumentError, Problem, hint
 from schemas.rows import rows_of, wrong
 from schemas.settings import Settings
+from schemas.times import calendar_date
 
 FILE = "costs.csv"
 """What the file is called in problems."""
@@ -272,7 +273,7 @@ def _event(said: Mapping[str, str], at: int, by: str) -> CostIncurred:
         "type": "cost",
         "id": content_id("cost", *said.values()),
         "time": at,
-        "day": date.fromisoformat(said["day"]),
+        "day": calendar_date(said["day"]),
         "amount_e4": parse_yuan(said["amount"]),
         "by": by,
     }
@@ -297,7 +298,7 @@ def _wrong(file: str, row: int, said: Mapping[str, str], network: Network | None
         right = f"is {what}; it is one of {', '.join(BASES)}{hint(said['basis'], list(BASES))}"
         yield wrong(file, row, "basis", right, "unknown_basis")
     try:
-        date.fromisoformat(said["day"])
+        calendar_date(said["day"])
     except ValueError:
         yield wrong(file, row, "day", f"is {said['day']!r}; a day is written as 2025-11-10", "not_a_day")
     try:

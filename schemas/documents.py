@@ -283,7 +283,7 @@ _PLAIN: Mapping[type, str] = {
 def _wants_one(kind: inspect.Type) -> str:
     match kind:
         case inspect.LiteralType(values=values):
-            return f"one of {', '.join(map(str, values))}"
+            return f"one of {', '.join(str(value) for value in values if value != '')}"
         case inspect.StrType(min_length=least, max_length=most):
             several = _within(least, most)
             return f"{TEXT}{several and f', of {several} characters'}"

@@ -3,11 +3,10 @@
 import csv
 import io
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import date
 
 from schemas.counted import counted
 from schemas.problems import Problem
-from schemas.times import day_of
+from schemas.times import calendar_date, day_of
 
 ALWAYS, FOR_EVER = 0, 65_535
 """The first and the last business day that a table can hold: an empty `from` and an empty `to`."""
@@ -59,7 +58,7 @@ def day_in(text: str, empty: int) -> int | None:
     if not text:
         return empty
     try:
-        day = day_of(date.fromisoformat(text))
+        day = day_of(calendar_date(text))
     except ValueError:
         return None
     return day if ALWAYS <= day <= FOR_EVER else None

@@ -17,6 +17,7 @@ FIRST_DAY, LAST_DAY = EPOCH, date(2149, 6, 6)
 
 MOST_SPAN = 3660 * DAY
 _SPAN = re.compile(r"([0-9]{1,6})([mhd])", re.ASCII)
+_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
 _UNIT = {"m": MINUTE, "h": HOUR, "d": DAY}
 
 
@@ -28,6 +29,19 @@ def business_day(ms: int) -> int:
 def day_of(day: date) -> int:
     """Days since 1970-01-01 of a calendar date."""
     return (day - EPOCH).days
+
+
+def calendar_date(text: str) -> date:
+    """A date as people write it in files, arguments and forms: 2025-11-11 and in no other way.
+
+    >>> calendar_date("2025-11-11")
+    datetime.date(2025, 11, 11)
+
+    Raises ValueError for any other text, other ways of ISO 8601 (20251111, 2025-W46-2) among them.
+    """
+    if not _DATE.fullmatch(text):
+        raise ValueError(f"{text!r} is no date as 2025-11-11")
+    return date.fromisoformat(text)
 
 
 def date_of(day: int) -> date:

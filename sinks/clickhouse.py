@@ -32,6 +32,19 @@ def is_away(error: Exception) -> bool:
     return isinstance(error, OSError) or code is None or code in _PASSING
 
 
+def unanswered(error: BaseException) -> str:
+    """How a store that was asked fails to answer, in a few words: what the operating system says of the connection,
+    or the first line of what came back."""
+    found: BaseException | None = error
+    while found is not None:
+        if isinstance(found, TimeoutError):
+            return "does not answer in time"
+        if isinstance(found, OSError):
+            return f"does not answer: {found.strerror or found}"
+        found = found.__cause__ or found.__context__
+    return f"does not answer as it should: {str(error).strip().partition(chr(10))[0][:200]}"
+
+
 CERTAIN: dict[str, object] = {
     "insert_quorum": "auto",
     "insert_quorum_parallel": 0,
@@ -72,7 +85,7 @@ def connect(settings: Settings, seconds: int = 30) -> Client:
     except AWAY as error:
         if not is_away(error):
             raise
-        raise StoreAwayError(f"{settings.clickhouse}: {error}") from error
+        raise StoreAwayError(f"{settings.clickhouse} {unanswered(error)}") from error
 
 
 def patiently(connecting: Callable[[], Client], say: Callable[[str], object], most: float = 10.0) -> Client:

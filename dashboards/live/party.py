@@ -10,6 +10,7 @@ from clickhouse_connect.driver.client import Client
 
 from dashboards import accounts
 from dashboards.words import ACCOUNTS, NOTICES, PARTIES, fee, handover, movement
+from schemas.times import calendar_date
 
 LINES = 500
 """Waybills that are shown of a movement, at most."""
@@ -95,6 +96,6 @@ def _span(client: Client, party: str, said: Mapping[str, str]) -> tuple[date, da
 
 def _day(text: str) -> date | None:
     try:
-        return date.fromisoformat(text) if text else None
+        return calendar_date(text) if text else None
     except ValueError:
         raise WrongDayError(NO_DAY) from None

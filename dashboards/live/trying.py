@@ -25,7 +25,8 @@ from flows.fees.current import FEES as DUES
 from flows.rating.book import read_book
 from flows.rating.excel import Cell, Refused
 from flows.rating.factors import DIRECTIONS
-from flows.rating.trial import FIELDS, Asked, Calculator, RefusedError
+from flows.rating.trial import Asked, Calculator, RefusedError
+from flows.rating.trial_fields import FIELDS
 from flows.rating.trial_table import answered
 from flows.rating.workbook import read_sheet, write_sheet
 from schemas.money import yuan
@@ -73,7 +74,7 @@ class Trials:
                     {
                         "title": FEES.get(one.fee, (one.fee, "")),
                         "amount": yuan(one.quote.amount) if one.quote else "",
-                        "steps": one.steps,
+                        "steps": [*one.steps, *one.remarks],
                         "error": (one.error_zh, one.error_en),
                     }
                     for one in answers

@@ -58,6 +58,7 @@ def _told(step: dict[str, Any]) -> Pass:
         Decimal(step.get("times", 1)),
         Decimal(step["amount"]),
         step.get("passed_over", ""),
+        step.get("factors", {}),
     )
 
 

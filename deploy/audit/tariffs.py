@@ -91,6 +91,8 @@ class Pass(msgspec.Struct, frozen=True):
     amount: Decimal
     passed_over: str
     """Rows that lost, and why."""
+    day: dict[str, str]
+    """Of a row that is for some days: the day, and what the row names of it."""
 
 
 class Price(msgspec.Struct, frozen=True):
@@ -357,7 +359,7 @@ class Prices:
         """The price by all passes, from a base price that costs `start`."""
         row = base.row
         total = subtotal = start
-        passes = [_pass("base", Match(row, ""), row, parcel, start)]
+        passes = [self._pass("base", Match(row, ""), row, day, parcel, start)]
         plain = True
         discounts: dict[str, Match] | None = None
         for kind, name in self._changing.get(fee, ()):
@@ -374,13 +376,13 @@ class Prices:
             else:
                 amount = min(amount, total)
                 total -= amount
-            passes.append(_pass(kind, found, row, parcel, amount))
+            passes.append(self._pass(kind, found, row, day, parcel, amount))
         bounds = self.best("bounds", fee, "", day, parcel)
         if bounds is not None:
             floor, cap = (Decimal(bounds.row.cells.get(name, total)) for name in ("floor", "cap"))
             bounded = floor if total < floor else min(total, cap)
             if bounded != total:
-                passes.append(_pass("bounds", bounds, row, parcel, bounded - total))
+                passes.append(self._pass("bounds", bounds, row, day, parcel, bounded - total))
                 total, plain = bounded, False
         unrounded = Decimal(str(row.settings.get("weight_unit_kg", "0.001"))) == Decimal("0.001")
         plain = plain and not alternatives and not row.further and row.shape in SHORT and unrounded
@@ -403,6 +405,37 @@ class Prices:
             passed_over=base.passed_over,
             facts={} if plain else self._shown(day, parcel),
         )
+
+    def _pass(
+        self, kind: str, match: Match, base: Row, day: date, parcel: Parcel, amount: Decimal
+    ) -> Pass | None:
+        """A step, where the row has anything to say; `base`: the row of the base price."""
+        row = match.row
+        if silent(row.shape, row.settings, row.cells, parcel):
+            return None
+        return Pass(
+            kind=kind,
+            name=row.name,
+            where=row.place_beside(base),
+            shape=row.shape,
+            of="total" if kind == "bounds" else row.settings["of"] if row.shape in OF else "",
+            each=row.settings.get("each", ""),
+            times=often(row.settings, parcel),
+            amount=amount,
+            passed_over=match.passed_over,
+            day=self._named_day(row, day),
+        )
+
+    def _named_day(self, row: Row, day: date) -> dict[str, str]:
+        """What a row names of its day, in its columns or its condition: with the date, or nothing at all."""
+        said = re.findall(r"[A-Za-z_]\w*", row.factors.get("condition", ""), re.ASCII)
+        looks = {*row.factors} | ({"weekday", "holiday"} & {*said})
+        told = {
+            "date": day.isoformat(),
+            "weekday": str(day.isoweekday()) if "weekday" in looks else "",
+            "holiday": self._holidays.get(day, "") if "holiday" in looks else "",
+        }
+        return {name: text for name, text in told.items() if text} if looks & {*told} else {}
 
     def _discounts(
         self, fee: str, day: date, parcel: Parcel, start: Decimal, subtotal: Decimal
@@ -478,6 +511,7 @@ class Prices:
             "promised": str(parcel.promised_h),
             "month_count": parcel.month_count,
             "shared": _yuan(parcel.shared),
+            "date": day.isoformat(),
         }
         for name, text in plain.items():
             found.setdefault(name, set()).add(text)
@@ -595,24 +629,6 @@ def _beside(best: Match, rivals: Sequence[tuple[Decimal, Match]]) -> Match:
         if one is not best
     ]
     return Match(best.row, ", ".join(text for text in (*less, best.passed_over) if text))
-
-
-def _pass(kind: str, match: Match, base: Row, parcel: Parcel, amount: Decimal) -> Pass | None:
-    """A step, where the row has anything to say; `base`: the row of the base price."""
-    row = match.row
-    if silent(row.shape, row.settings, row.cells, parcel):
-        return None
-    return Pass(
-        kind=kind,
-        name=row.name,
-        where=row.place_beside(base),
-        shape=row.shape,
-        of="total" if kind == "bounds" else row.settings["of"] if row.shape in OF else "",
-        each=row.settings.get("each", ""),
-        times=often(row.settings, parcel),
-        amount=amount,
-        passed_over=match.passed_over,
-    )
 
 
 def _decimal(amount: Decimal) -> str:

@@ -8,6 +8,8 @@ from datetime import date
 
 import msgspec
 
+from schemas.times import calendar_date
+
 Run = Callable[[argparse.Namespace], int]
 Command = Callable[[str, Run], argparse.ArgumentParser]
 """Adds a command under a name, with what it runs; gives its parser, for its arguments."""
@@ -16,7 +18,7 @@ Command = Callable[[str, Run], argparse.ArgumentParser]
 def day(text: str) -> date:
     """An argument that is a day."""
     try:
-        return date.fromisoformat(text)
+        return calendar_date(text)
     except ValueError:
         raise argparse.ArgumentTypeError(f"{text!r} is no day such as 2026-01-31") from None
 

@@ -41,7 +41,7 @@ from schemas.money import yuan
 from schemas.payments import MOST_REASON, CloseAsked, Named, Period, ReopenAsked
 from schemas.problems import DocumentError, Problem
 from schemas.rows import rows_of, wrong
-from schemas.times import next_month
+from schemas.times import calendar_date, next_month
 from sinks.kafka import Records
 
 ACCOUNTS = """
@@ -85,7 +85,7 @@ class Account(NamedTuple):
 def span(period: Period, text: str) -> tuple[date, date]:
     """First and last day of the period that a day lies in; a month also as 2025-11. Raises ValueError."""
     try:
-        day = date.fromisoformat(f"{text}-01" if period == "month" and len(text) == 7 else text)
+        day = calendar_date(f"{text}-01" if period == "month" and len(text) == 7 else text)
     except ValueError:
         raise ValueError(f"{text!r} is no day such as 2025-11-11") from None
     if period == "week":

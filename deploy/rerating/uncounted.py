@@ -12,6 +12,7 @@ import numpy as np
 from deploy.rerating.read import Sample
 from flows.fees.model import Fees
 from flows.rating.dependence import dependence
+from flows.rating.factors import Named
 from flows.rating.tariffs import Tariffs
 from flows.rating.touched import Spans
 from schemas.counted import counted
@@ -44,12 +45,16 @@ class Uncounted(msgspec.Struct):
 
 def days_by_month(tariffs: Tariffs, fees: Fees) -> dict[str, Spans]:
     """By fee, the days on which tables are in force whose prices depend on the month's parcels."""
-    found: dict[str, set[tuple[int, int]]] = {}
     by_month = tariffs.by_month
-    for book in tariffs.books:
-        for row in book.rows:
-            if row.table.fee in by_month and "month_parcels" in dependence([row.table], row.named):
-                found.setdefault(row.table.fee, set()).add((row.table.first_day, row.table.last_day))
+    named: dict[int, set[Named]] = {}
+    """By table: a book has a million rows, and what they name is soon told."""
+    for row in (row for book in tariffs.books for row in book.rows if row.named):
+        if row.table.fee in by_month:
+            named.setdefault(id(row.table), set()).update(row.named)
+    found: dict[str, set[tuple[int, int]]] = {}
+    for table in (table for book in tariffs.books for table in book.tables if table.fee in by_month):
+        if "month_parcels" in dependence([table], named.get(id(table), ())):
+            found.setdefault(table.fee, set()).add((table.first_day, table.last_day))
     prices = {due.name: due.price for due in fees.dues}
     return {
         fee: tuple(sorted(found.get(due.price, set()) | found.get(prices.get(due.share_of, ""), set())))

@@ -11,7 +11,7 @@ from deploy.tariff import commands
 from deploy.tariff.opening import Connect
 from deploy.tariff.parallel import parallel
 from deploy.tariff.what_if import what_if
-from flows.rating.trial import FIELDS
+from flows.rating.trial_fields import FIELDS
 from schemas.settings import Settings
 
 Run = Callable[[argparse.Namespace, Connect, Settings], int]
@@ -63,6 +63,11 @@ def publish_arguments(one: argparse.ArgumentParser) -> None:
     """What `publish` wants."""
     one.set_defaults(tariff=commands.publish)
     one.add_argument("book", help=BOOK)
+    one.add_argument(
+        "--network",
+        type=Path,
+        help="directory of the network; it has to be the one in force, which is the default",
+    )
     _by(one)
     _yes(one)
 

@@ -19,7 +19,7 @@ from dashboards.library import (
 from dashboards.words import FEES, shanghai
 from deploy import publish as publishing
 from deploy.commands.where import LONG
-from deploy.files import is_workbook, require_target
+from deploy.files import is_workbook, require_target, texts_of
 from deploy.recall.job import Job, RecallError
 from deploy.tariff.opening import (
     CHECK_ALL,
@@ -32,7 +32,7 @@ from deploy.tariff.opening import (
 )
 from deploy.tariff.preview import agreed
 from deploy.terminal import table
-from flows.governance.network import Network
+from flows.governance.network import Network, read_network
 from flows.lifecycle.published import taken_out
 from flows.rating.advice import advice
 from flows.rating.book import read_book
@@ -41,7 +41,8 @@ from flows.rating.excel import Cell, Refused
 from flows.rating.model import Book
 from flows.rating.tariffs import in_force
 from flows.rating.touched import touched
-from flows.rating.trial import FIELDS, Answer, Asked, Calculator, RefusedError
+from flows.rating.trial import Answer, Asked, Calculator, RefusedError
+from flows.rating.trial_fields import FIELDS
 from flows.rating.trial_table import answered, own
 from flows.rating.workbook import read_sheet, write_sheet, write_workbook
 from schemas.counted import counted
@@ -100,6 +101,8 @@ def publish(arguments: argparse.Namespace, connect: Connect, settings: Settings)
     """Check a book, say what it would change of days already charged, and publish it to all lanes."""
     opened = open_book(arguments.book, connect)
     network, tariffs = publishing.standing(settings)
+    if arguments.network is not None:
+        _require_in_force(arguments.network, network)
     book = opened.read(network)
     before = _read(tariffs, network)
     if _stands(book, before):
@@ -115,6 +118,15 @@ def publish(arguments: argparse.Namespace, connect: Connect, settings: Settings)
     event = publishing.publish_tariff(settings, book, opened.files, arguments.by, arguments.comment)
     say(f"published version {book.version}")
     return carried_through(arguments, connect, settings, event)
+
+
+def _require_in_force(directory: Path, network: Network) -> None:
+    """Lanes read a book by the directory that they have. Raises LookupError for another one."""
+    if texts_of(directory).read(read_network).version != network.version:
+        raise LookupError(
+            f"{directory} is not the directory in force, by which lanes will read the book: "
+            f"publish it first (waybook publish-network {directory}), or leave --network out"
+        )
 
 
 def carried_through(arguments: argparse.Namespace, connect: Connect, settings: Settings, event: str) -> int:
@@ -271,9 +283,10 @@ def in_words(answer: Answer) -> Iterator[str]:
     title = f"{' '.join(FEES[answer.fee])} ({answer.fee})"
     if answer.quote is None:
         yield f"■ {title}: {answer.error_zh} {answer.error_en}"
-        return
-    yield f"■ {title}: {yuan(answer.quote.amount)} 元 yuan"
-    yield from table([(f"{s.label_zh} {s.label_en}", s.text_zh, s.text_en) for s in answer.steps])
+    else:
+        yield f"■ {title}: {yuan(answer.quote.amount)} 元 yuan"
+    steps = [*answer.steps, *answer.remarks]
+    yield from table([(f"{s.label_zh} {s.label_en}", s.text_zh, s.text_en) for s in steps])
 
 
 def _table(source: Path, target: Path | None, calculator: Calculator, asked: Asked) -> int:

@@ -20,7 +20,6 @@
 More could be found only by trying every parcel. Nothing here is needed to rate.
 """
 
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import product as combinations
 from typing import Any
@@ -172,16 +171,18 @@ def _package_each(book: Book) -> Iterator[Problem]:
 
 
 def _beaten(rows: Sequence[Row]) -> Iterator[Problem]:
-    times: Counter[int] = Counter()
+    seen: set[int] = set()
+    again: set[int] = set()
     for row in rows:
-        times.update(hash(key) for key in _words(row))
+        for hashed in map(hash, _words(row)):
+            (again if hashed in seen else seen).add(hashed)
     meeting: dict[_Key, list[tuple[tuple[object, ...], Row]]] = {}
     for n, row in enumerate(rows):
         for key in _words(row):
-            if times[hash(key)] > 1:
+            if hash(key) in again:
                 rank = specificity(row), row.table.priority, row.table.first_day, n
                 meeting.setdefault(key, []).append((rank, row))
-    del times
+    del seen, again
     ranks = {id(row): rank for group in meeting.values() for rank, row in group}
     for row in rows:
         if id(row) not in ranks:

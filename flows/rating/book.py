@@ -8,7 +8,6 @@ A book is refused with every problem in it, each with file, row and column, or p
 """
 
 import csv
-import datetime as dt
 import io
 from collections.abc import Mapping
 
@@ -23,7 +22,7 @@ from flows.rating.special import with_lines
 from flows.rating.spelling import conditions
 from flows.rating.words import unlisted
 from schemas.identity import version_of
-from schemas.times import day_of
+from schemas.times import calendar_date, day_of
 
 __all__ = ["FEES", "NO_END", "Book", "PriceTable", "Row", "read_book"]
 
@@ -86,7 +85,7 @@ def _holidays(file: str, files: Mapping[str, str], findings: Findings) -> dict[i
             continue
         date, name = [*cells, "", ""][:2]
         try:
-            day = day_of(dt.date.fromisoformat(date))
+            day = day_of(calendar_date(date))
         except ValueError:
             findings.add(file, number, "date", Broken("not_a_date", f"{date!r} is no date as 2025-10-01"))
             continue

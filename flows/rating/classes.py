@@ -20,6 +20,7 @@ from flows.rating.measures import decimal
 from flows.rating.model import Row
 from flows.rating.remembered import remember
 from schemas.money import YUAN
+from schemas.times import date_of
 
 Key = tuple[Any, ...]
 """Day, groups of the two outlets, product, and a class of each further factor."""
@@ -308,6 +309,22 @@ def weekday(day: int) -> int:
     (4, 1)
     """
     return (day + 3) % 7 + 1
+
+
+def calendar(row: Row, day: int, context: Context) -> dict[str, str]:
+    """The day, and what a row names of it, in columns or in its condition; nothing of a row that is for any day."""
+    named = {one.factor for one in row.named}
+    for one in row.named:
+        if isinstance(one, When):
+            named.update(one.condition.names)
+    if named.isdisjoint(CALENDAR):
+        return {}
+    found = {"date": str(date_of(day))}
+    if "weekday" in named:
+        found["weekday"] = str(weekday(day))
+    if "holiday" in named and day in context.holidays:
+        found["holiday"] = context.holidays[day]
+    return found
 
 
 def values(facts: Facts, day: int, context: Context) -> dict[str, Any]:

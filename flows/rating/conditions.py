@@ -101,16 +101,13 @@ def _environment() -> Any:
 class Condition:
     """A compiled expression. Two of the same text are equal. Raises RuntimeError for one that CEL refuses."""
 
-    __slots__ = ("program", "text")
+    __slots__ = ("names", "program", "text")
 
     def __init__(self, text: str) -> None:
         self.text = text
         self.program = _environment().compile(text)
-
-    @property
-    def names(self) -> list[str]:
+        self.names = sorted(set(_WORD.findall(text)).intersection(NAMES))
         """The facts that it looks at, perhaps some more."""
-        return sorted(set(_WORD.findall(self.text)).intersection(NAMES))
 
     @property
     def texts(self) -> list[str]:

@@ -10,6 +10,7 @@ from flows.rating.classes import OF_STAY, OF_TERMS
 from flows.rating.factors import CALENDAR, Named, When
 from flows.rating.model import PriceTable
 from flows.rating.shapes import SHAPES
+from flows.rating.weights import MEASURES as WEIGHED
 
 FIELDS = (
     "customer",
@@ -45,24 +46,27 @@ _OF_NAME: dict[str, tuple[str, ...]] = {
     **{name: (name,) for name in FIELDS},
     "services": _TERMS,
     "promised_h": _TERMS,
-    **dict.fromkeys(("pallets", "days", "hours"), _STAY),
-    **dict.fromkeys(("origin", "destination", "product"), ()),
+    "m3_days": ("volume_cm3", "stay"),
+    "kg_days": ("weight_g", "stay"),
+    **dict.fromkeys(("pallets", "days", "hours", "pallet_days"), _STAY),
+    **dict.fromkeys(WEIGHED, WEIGHT),
+    **dict.fromkeys(("origin", "destination", "product", "month"), ()),
     **dict.fromkeys(
         (f"{end}_{kind}" for end in ("origin", "destination") for kind in ("city", "province")), ()
     ),
 }
-"""By the names that conditions use."""
-_OF_MEASURE: dict[str, tuple[str, ...]] = {
-    "": (),
-    "weight": WEIGHT,
-    "volume": ("volume_cm3",),
-    "pieces": _TERMS,
-    "m3_days": ("volume_cm3", "stay"),
-    "kg_days": ("weight_g", "stay"),
-    "month_parcels": ("month_parcels",),
-    **dict.fromkeys(("pallets", "days", "hours", "pallet_days"), _STAY),
-}
-_OF_SHARE: dict[str, tuple[str, ...]] = {"insured": _TERMS, "cod": _TERMS, "payment": ("payment",)}
+"""By what prices look at (`looked_at`)."""
+_OF_ORDER = ("insured", "cod", "payment", "month")
+"""What a percentage may be taken of that does not come from the price itself."""
+
+
+def looked_at(tables: Iterable[PriceTable], named: Iterable[Named]) -> frozenset[str]:
+    """What prices by tables look at whose rows, and maps of zones, name this: the names of factors, of facts as
+    conditions call them, of measures and of weights that are charged, and what a percentage is taken of.
+    """
+    return frozenset(
+        chain(chain.from_iterable(map(_by_table, tables)), chain.from_iterable(map(_by_named, named)))
+    )
 
 
 def dependence(tables: Iterable[PriceTable], named: Iterable[Named]) -> frozenset[str]:
@@ -70,21 +74,19 @@ def dependence(tables: Iterable[PriceTable], named: Iterable[Named]) -> frozense
 
     Raises KeyError for a factor that is not known here.
     """
-    return frozenset(
-        field for fields in chain(map(_of_table, tables), map(_of_named, named)) for field in fields
-    )
+    return frozenset(field for name in looked_at(tables, named) for field in _OF_NAME[name])
 
 
-def _of_table(table: PriceTable) -> Iterable[str]:
-    yield from _OF_SHARE.get(table.of, ())
-    yield from _OF_MEASURE[table.each]
+def _by_table(table: PriceTable) -> Iterable[str]:
+    if table.of in _OF_ORDER:
+        yield table.of
+    if table.each:
+        yield table.each
     if table.weight:
-        yield from WEIGHT
-    if SHAPES[table.shape].measured:
-        yield from _OF_MEASURE[table.measure]
+        yield table.weight
+    elif SHAPES[table.shape].measured:
+        yield table.measure
 
 
-def _of_named(one: Named) -> Iterable[str]:
-    if not isinstance(one, When):
-        return _OF_FACTOR[one.factor]
-    return [field for name in one.condition.names for field in _OF_NAME[name]]
+def _by_named(one: Named) -> Iterable[str]:
+    return one.condition.names if isinstance(one, When) else (one.factor,)

@@ -56,7 +56,18 @@ def explain(charge: Mapping[str, object]) -> list[Step]:
     yuan, as ClickHouse gives them (Decimal, or a number as text).
     """
     steps = _freight if charge["fee"] == "freight" else _fee
-    return list(steps(charge, _factors(charge)))
+    return [*facts_of(charge), *steps(charge, _factors(charge))]
+
+
+def facts_of(charge: Mapping[str, object]) -> Iterator[Step]:
+    """The event that said for whom, from where, to where and on which terms; nothing of a trial."""
+    if event := charge.get("order_event"):
+        yield Step(
+            "计费事实",
+            "Facts",
+            f"网点、产品、客户与约定取自事件 {event}",
+            f"outlets, product, customer and terms are those of event {event}",
+        )
 
 
 def of_quote(quote: Quote, facts: Facts, version: str) -> list[Step]:

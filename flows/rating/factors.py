@@ -10,7 +10,6 @@ one exact word or value before a list, a list before a range, anything named bef
 level (`flows.rating.levels`).
 """
 
-import datetime as dt
 import re
 from collections.abc import Callable
 from decimal import Decimal
@@ -21,7 +20,7 @@ from flows.rating.conditions import Condition, condition
 from flows.rating.findings import Broken
 from schemas.money import MOST, YUAN
 from schemas.problems import hint
-from schemas.times import day_of
+from schemas.times import calendar_date, day_of
 
 LEAST, MOST_MEASURE = -1, 1 << 60
 """A range without a lower or upper end."""
@@ -98,9 +97,20 @@ def spans(named: Named) -> tuple[Between, ...]:
 
 def amounts(factor: str, text: str) -> Named | Broken:
     """Reads an amount of yuan, a list of amounts, or a range, open at its lower end."""
-    if ".." in text:
+    if ".." in text and "|" not in text:
         return measure(YUAN, "yuan")(factor, text)
-    return _values(factor, text, lambda one: part(one, YUAN, "yuan"))
+
+    def amount(word: str) -> int | Broken:
+        found = part(word, YUAN, "yuan")
+        if not isinstance(found, Broken) or found.rule not in ("not_a_number", "missing_value"):
+            return found
+        return Broken(
+            "not_an_amount",
+            f"{text!r} is no amount of yuan as 1000, no list of amounts as 500|1000, "
+            "and no range as 500..1000 (more than 500 up to 1000), 500.. or ..1000",
+        )
+
+    return _values(factor, text, amount)
 
 
 def measure(per: int, unit: str) -> Callable[[str, str], Named | Broken]:
@@ -141,7 +151,7 @@ def dates(factor: str, text: str) -> Named | Broken:
 
     def date(word: str) -> int | Broken:
         try:
-            return day_of(dt.date.fromisoformat(word))
+            return day_of(calendar_date(word))
         except ValueError:
             return Broken(
                 "not_a_date",

@@ -64,6 +64,8 @@ class _Lines:
         self.left = MOST_LOOKED_AT
         self._fee, self._network = fee, network
         self._names: _Names = {}
+        self._product: str | None = None
+        self._of_product: set[tuple[str, str]] = set()
         for row in rows:
             for product, origin, destination in combinations(
                 row.product.split("|"), row.origin.split("|"), row.destination.split("|")
@@ -81,7 +83,7 @@ class _Lines:
 
     def look(self, origin: str, destination: str, product: str, file: str, day: int) -> Problem | None:
         """What is wrong with a line."""
-        named = [self._names[one] for one in (product, "") if one in self._names]
+        named = self._named(product)
         if _any(named, (origin, ""), (destination, "")) or self.left <= 0:
             return None
         priced, missing = 0, ""
@@ -90,9 +92,9 @@ class _Lines:
             if _any(named, (here, origin, ""), (there, destination, "")):
                 priced += 1
                 continue
-            for a, b in combinations(self._cities[origin][here], self._cities[destination][there]):
+            for a, b, has_price in self._between(named, (here, origin), (there, destination)):
                 self.left -= 1
-                if _any(named, (a, here, origin, ""), (b, there, destination, "")):
+                if has_price:
                     priced += 1
                 else:
                     missing = missing or f"{a} → {b}"
@@ -109,6 +111,31 @@ class _Lines:
         message = f"{line}: base prices of {self._fee} on {date_of(day)}: {some}"
         return Problem(file, 0, "origin_province,destination_province,product", rule, message)
 
+    def _named(self, product: str) -> set[tuple[str, str]]:
+        """The ends that rows for a product name, and rows for any; the last product's are remembered."""
+        if product != self._product:
+            self._product = product
+            self._of_product = self._names.get(product, set()) | self._names.get("", set())
+        return self._of_product
 
-def _any(named: list[set[tuple[str, str]]], origins: tuple[str, ...], destinations: tuple[str, ...]) -> bool:
-    return any(ends in one for one in named for ends in combinations(origins, destinations))
+    def _between(
+        self, named: set[tuple[str, str]], origin: tuple[str, str], destination: tuple[str, str]
+    ) -> Iterator[tuple[str, str, bool]]:
+        """Outlets of two cities (city, province), between which no row for both has a price: has a row for one of
+        them, or just for the two?"""
+        (here, province), (there, other) = origin, destination
+        arriving = [
+            (outlet, _any(named, (here, province, ""), (outlet,))) for outlet in self._cities[other][there]
+        ]
+        for a in self._cities[province][here]:
+            leaving = _any(named, (a,), (there, other, ""))
+            for b, has_price in arriving:
+                yield a, b, leaving or has_price or (a, b) in named
+
+
+def _any(named: set[tuple[str, str]], origins: tuple[str, ...], destinations: tuple[str, ...]) -> bool:
+    for origin in origins:  # millions of times: no generator
+        for destination in destinations:
+            if (origin, destination) in named:
+                return True
+    return False

@@ -62,13 +62,27 @@ NAMES: dict[str, Name] = {
 }
 """By the names that a charge's steps use: those of `flows.rating.factors` and of `flows.rating.conditions`."""
 
+WEEKDAYS = {
+    "1": ("一", "Monday"),
+    "2": ("二", "Tuesday"),
+    "3": ("三", "Wednesday"),
+    "4": ("四", "Thursday"),
+    "5": ("五", "Friday"),
+    "6": ("六", "Saturday"),
+    "7": ("日", "Sunday"),
+}
+
 
 def in_words(name: str, value: str) -> tuple[str, str]:
     """A fact as a charge tells it, in Chinese and in English; one that a later version wrote keeps its name.
 
     >>> in_words("weight_g", "2700"), in_words("cod", "88.5"), in_words("new", "1")
     (('实际重量 2700 克', 'weight_g 2700 g'), ('代收货款 88.50 元', 'cod 88.50 yuan'), ('new 1', 'new 1'))
+    >>> in_words("weekday", "2")
+    ('星期二', 'weekday 2 (Tuesday)')
     """
+    if name == "weekday" and value in WEEKDAYS:
+        return f"星期{WEEKDAYS[value][0]}", f"weekday {value} ({WEEKDAYS[value][1]})"
     zh, unit, unit_en = NAMES.get(name, Name(name))
     value = yuan(parse_yuan(value)) if unit == MONEY else value
     return f"{zh} {value} {unit}".rstrip(), f"{name} {value} {unit_en}".rstrip()

@@ -139,6 +139,11 @@ def _pass(one: Pass) -> Step:
         terms.append(
             (f"每{measure.zh}，共 {one.times} {measure.zh}", f"for each {measure.unit}: {one.times}")
         )
+    day = [in_words(name, value) for name, value in one.factors.items()]
+    if day:
+        terms.insert(
+            0, (f"因业务{'，'.join(zh for zh, _ in day)}", f"for business {', '.join(en for _, en in day)}")
+        )
     same = one.amount == one.total
     where_zh, where_en = one.where, one.where
     if of_book := OF_BOOK.fullmatch(one.where):

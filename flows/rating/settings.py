@@ -130,13 +130,9 @@ def read_settings(files: Mapping[str, str], findings: Findings, fees: Mapping[st
 
 def _words(section: "_Section") -> dict[str, Sequence[str]]:
     """All words that there are of some factors, as cells list them: `channel = "taobao|douyin"`."""
-    texts = {factor: section.take(factor, _text, "", needed=False) for factor in OPEN}
+    listed = {factor: section.take(factor, _words_of, (), needed=False) for factor in OPEN}
     section.close()
-    return {
-        factor: [word.strip() for word in text.split("|") if word.strip()]
-        for factor, text in texts.items()
-        if text
-    }
+    return {factor: words for factor, words in listed.items() if words}
 
 
 def _policy(section: "_Section", lines: Lines, findings: Findings) -> tuple[WeightPolicy, list[Special]]:
@@ -388,6 +384,23 @@ def _read_text(value: object) -> str | Broken:
 
 
 _text = Check(_read_text, TEXT, {"type": "string", "minLength": 1})
+
+
+WORDS = 'words joined by |, each once, as in "taobao|douyin"'
+
+
+def _read_words(value: object) -> Sequence[str] | Broken:
+    words = [word.strip() for word in value.split("|")] if isinstance(value, str) else [""]
+    if not all(words):
+        return Broken("wrong_setting", f"{value!r} is not {WORDS}")
+    if again := next((word for n, word in enumerate(words) if word in words[:n]), ""):
+        return Broken("repeated_word", f"{value!r} has {again!r} twice; it lists {WORDS}")
+    return words
+
+
+_words_of = Check(
+    _read_words, WORDS, {"type": "string", "pattern": "^[^|]*[^|\\s][^|]*(\\|[^|]*[^|\\s][^|]*)*$"}
+)
 
 
 def _one_of(allowed: Iterable[str]) -> Check[str]:

@@ -167,7 +167,10 @@ class _Reader:
         book = self._book
         if self._style in book._date_formats:
             span = self._style in book._timedelta_formats
-            return text_of(from_excel(value, book.epoch, timedelta=span), "d", "")
+            try:
+                return text_of(from_excel(value, book.epoch, timedelta=span), "d", "")
+            except (ValueError, OverflowError):  # 20251111 in a cell of dates: Excel shows ####
+                return Refused("not_a_date", f"is no date but the number {text}; write a date as 2025-11-11")
         number = book._cell_styles[self._style].numFmtId
         if number < BUILTIN_FORMATS_MAX_SIZE:
             return text_of(value, "n", BUILTIN_FORMATS.get(number, "General"))

@@ -14,8 +14,8 @@ import msgspec
 
 from flows.governance.network import Network
 from flows.rating.cells import PERCENT
-from flows.rating.classes import Context
-from flows.rating.dependence import dependence
+from flows.rating.classes import Context, calendar
+from flows.rating.dependence import dependence, looked_at
 from flows.rating.exact import NOTHING, Exact, text_of
 from flows.rating.facts import ORDINARY, Facts
 from flows.rating.matching import Match, PriceList
@@ -69,6 +69,7 @@ class Step(msgspec.Struct, frozen=True, omit_defaults=True):
     total: str = ""
     """The fee so far."""
     factors: dict[str, str] = {}
+    """Of a row that is for some days: the day, its weekday and its holiday, as far as the row names them."""
     passed_over: str = ""
 
 
@@ -183,6 +184,11 @@ class Tariffs:
 SHORT = ("flat", "first_continued")
 
 
+def _of_products(lists: Lists, fee: str) -> bool:
+    """Whether any row of a fee is for a product."""
+    return any(row.product for (of, *_), rows in lists.items() if of == fee for row in rows)
+
+
 MEASURED = {"weight", "volume", "density", "longest", "condition"}
 """Factors that come with a parcel's weight, or may."""
 
@@ -238,12 +244,13 @@ class FeePrices:
         self.services = frozenset(services_in(named))
         self.depends = dependence(tables, named)
         """Facts that the price may depend on, those of `flows.rating.dependence.FIELDS`."""
+        self.looks_at = looked_at(tables, named) | ({"product"} if _of_products(lists, fee) else set())
         self._shares = any(table.of == SHARED for table in tables)
         self._shared: dict[tuple[int, str, int], Quote] = {}
 
     def largest(self, day: int, facts: Facts, shared: int = 0) -> Quote | None:
         """The price by the base that comes to most; of equals the first in the book's order."""
-        work = _Work(day, facts, shared)
+        work = _Work(day, facts, shared, self._context)
         found = [
             (prices, match) for prices in self.alternatives if (match := prices.best(day, facts)) is not None
         ]
@@ -269,7 +276,7 @@ class FeePrices:
     def _worked_out(
         self, day: int, facts: Facts, prices: PriceList, match: Match, more: More, shared: int
     ) -> Quote:
-        work = _Work(day, facts, shared)
+        work = _Work(day, facts, shared, self._context)
         row = match.row
         volumetric, priced_g, continued_g = _priced(row, work.weighed(row.table))
         work.extras = prices.classes.told(day, facts)
@@ -356,8 +363,8 @@ def _most(amounts: Sequence[Exact]) -> int:
 class _Work:
     """A price on its way through the passes."""
 
-    def __init__(self, day: int, facts: Facts, shared: int) -> None:
-        self.day, self.facts, self._shared = day, facts, shared
+    def __init__(self, day: int, facts: Facts, shared: int, context: Context) -> None:
+        self.day, self.facts, self._shared, self._context = day, facts, shared, context
         self.total = self.base = self.subtotal = NOTHING
         self._table: PriceTable | None = None
         self._weighed = 0, 0
@@ -402,6 +409,7 @@ class _Work:
                 row.table.each,
                 str(amount),
                 str(self.total),
+                factors=calendar(row, self.day, self._context) if row.named else {},
                 passed_over=match.passed_over if kind != "base" else "",
             )
         )

@@ -1,9 +1,5 @@
-"""The trial calculator: what a parcel would cost, from facts that people write, by the very code that rates parcels.
+"""The trial calculator: what a parcel would cost, from facts that people write, by the very code that rates parcels."""
 
-`FIELDS` says what may be asked, how it is called in a terminal, a table and a form, and how it is read.
-"""
-
-import datetime as dt
 from collections.abc import Mapping, Sequence
 from typing import TypeVar
 
@@ -20,10 +16,12 @@ from flows.rating.model import Book
 from flows.rating.passes import Step
 from flows.rating.places import Gazetteer, Names, gazetteer
 from flows.rating.tariffs import Quote, Tariffs
+from flows.rating.trial_fields import words_in
+from flows.rating.trial_remarks import Remarks
 from schemas.limits import MOST_IDENTIFIER, MOST_LENGTH_MM, MOST_SHIPPED, MOST_WEIGHT_G
 from schemas.money import parse_yuan
 from schemas.problems import hint
-from schemas.times import day_of
+from schemas.times import calendar_date, day_of
 
 MOST_COUNT = 100_000
 MOST_CUBIC = MOST_LENGTH_MM**3 // 1_000
@@ -31,50 +29,6 @@ MISSING = "is missing; write an outlet's code or name"
 
 T = TypeVar("T")
 
-
-class Field(msgspec.Struct, frozen=True):
-    """A fact that may be asked with: its name (also of its option and column), its Chinese name, an example."""
-
-    name: str
-    zh: str
-    example: str
-    help: str
-
-
-FIELDS = (
-    Field("fee", "费用", "transit", "which fee; empty: every fee of the book"),
-    Field("from", "始发网点", "SHC", "origin outlet, by code or name"),
-    Field("to", "目的网点", "XAD", "destination outlet, by code or name"),
-    Field("product", "产品", "STD", "product, by code or name"),
-    Field("date", "日期", "2025-11-11", "business date; default: today"),
-    Field("kg", "重量公斤", "2.5", "adopted weight in kg"),
-    Field("cm", "长宽高厘米", "30x20x10", "length x width x height in cm"),
-    Field("m3", "体积立方米", "0.006", "volume in m³, instead of cm"),
-    Field("pieces", "件数", "1", "pieces"),
-    Field("customer", "客户", "C1", "customer"),
-    Field("channel", "渠道", "taobao", "where it was ordered"),
-    Field("billing", "计费方式", "weight", "the billing method that the customer agreed to"),
-    Field("direction", "方向", "forward", f"one of {', '.join(DIRECTIONS)}"),
-    Field("insured", "保价金额", "1000", "insured value in yuan"),
-    Field("cod", "代收货款", "200", "cash on delivery in yuan"),
-    Field("payment", "客户运费", "12", "what the customer pays for the transport, yuan"),
-    Field("hubs", "经过分拨", "SH-HUB|XA-HUB", "hubs passed, joined by |"),
-    Field("promised", "时效小时", "48", "hours within which delivery is promised"),
-    Field(
-        "services", "附加服务", "upstairs|address_change", "further services that were ordered, joined by |"
-    ),
-    Field("month", "当月累计票数", "1200", "the customer's parcels in the month so far"),
-    Field("billed", "当月累计金额", "8000", "what the fee came to in the month so far, yuan"),
-    Field("shared", "所分费用", "5.25", "of a share: what is shared, yuan; default: what that comes to here"),
-    Field("pallets", "板数", "4", "in a store: pallet places taken"),
-    Field("days", "天数", "3", "in a store: days begun"),
-    Field("hours", "小时", "60", "in a store: hours begun"),
-    Field("temperature", "温层", "frozen", "in a store: class of temperature"),
-    Field("area", "库区", "A1", "in a store: where"),
-    Field("vehicle", "车型", "4.2m", "class of vehicle that brings or fetches"),
-)
-BY_HEADING = {heading: field.name for field in FIELDS for heading in (field.name, field.zh)}
-"""Fields by what a table's columns or a form may call them."""
 
 Asked = Mapping[str, str]
 """Texts by the fields' names; a field that is absent or blank is not said."""
@@ -88,6 +42,8 @@ class Answer(msgspec.Struct, frozen=True):
     steps: list[Step] = []
     error_zh: str = ""
     error_en: str = ""
+    remarks: list[Step] = []
+    """What nobody said and was assumed, and words that nothing knows."""
 
 
 class RefusedError(ValueError):
@@ -109,6 +65,7 @@ class Calculator:
         dues = {due.name: due for due in FEES.dues}
         self._shares = {due.price: dues[due.share_of] for due in FEES.dues if due.share_of}
         """By the price of a share: what it is a share of."""
+        self._remarks = Remarks(self._tariffs.books, network)
 
     def ask(self, asked: Asked, today: int) -> list[Answer]:
         """The answers: of the fee that is asked for, or of every fee. Raises RefusedError."""
@@ -118,7 +75,21 @@ class Calculator:
         shared = said.money("shared") if "shared" in said.texts else None
         said.close()
         weighed = "kg" in said.texts
-        return [self._answer(fee, day, facts, weighed, shared) for fee in ([wanted] if wanted else self.fees)]
+        return [
+            msgspec.structs.replace(
+                self._answer(fee, day, facts, weighed, shared),
+                remarks=self._remarks.on(said.texts, self._looks_at(fee, shared), today),
+            )
+            for fee in ([wanted] if wanted else self.fees)
+        ]
+
+    def _looks_at(self, fee: str, shared: int | None) -> frozenset[str]:
+        """What the price of a fee looks at, and that of which it is a share where nobody said what that comes to."""
+        names = self._tariffs.fees[fee].looks_at if fee in self.fees else frozenset[str]()
+        if fee in self._shares and shared is None:
+            due = self._shares[fee]
+            names |= {due.amount} if due.amount in ("payment", "cod") else self._looks_at(due.price, None)
+        return names
 
     def _answer(self, fee: str, day: int, facts: Trial, weighed: bool, shared: int | None) -> Answer:
         if fee in self._shares and shared is None:
@@ -248,7 +219,7 @@ class _Said:
 
     def words(self, field: str) -> tuple[str, ...]:
         """Words joined by |."""
-        return tuple(sorted({word.strip() for word in self.texts.get(field, "").split("|") if word.strip()}))
+        return tuple(words_in(self.texts.get(field, "")))
 
     def one_of(self, field: str, allowed: Sequence[str]) -> str:
         """One of these words, by default the first."""
@@ -262,7 +233,7 @@ class _Said:
         """A date as days since 1970-01-01."""
         text = self.texts.get(field)
         try:
-            return day_of(dt.date.fromisoformat(text)) if text else default
+            return day_of(calendar_date(text)) if text else default
         except ValueError:
             self._problems[field] = f"{text!r} is no date as 2025-11-11"
             return default

@@ -5,10 +5,12 @@ from difflib import get_close_matches
 
 from flows.rating.cells import separator
 from flows.rating.excel import Cell, Refused
-from flows.rating.trial import BY_HEADING, Answer, Asked, Calculator, RefusedError
+from flows.rating.passes import Step
+from flows.rating.trial import Answer, Asked, Calculator, RefusedError
+from flows.rating.trial_fields import BY_HEADING
 from schemas.money import yuan
 
-ANSWERS = ("amount", "price_row", "说明", "explanation", "error")
+ANSWERS = ("amount", "price_row", "说明", "explanation", "提示", "remarks", "error")
 """Columns that are added; those of the same name that are there already are replaced."""
 ALIKE = 0.75
 """Least similarity of a column's name that is taken for a slip: `chanel` is one, a table's own `price` is not."""
@@ -84,21 +86,29 @@ def _answer(
 ) -> tuple[str, ...]:
     for n, cell in enumerate(row):
         if n in fields and isinstance(cell, Refused):
-            return "", "", "", "", f"{fields[n]}: {cell.message}"
+            return _refused(f"{fields[n]}: {cell.message}")
     said = {**defaults, **{name: texts[n] for n, name in fields.items() if texts[n].strip()}}
     try:
         answers = calculator.ask(said, today)
     except RefusedError as refused:
-        return "", "", "", "", str(refused)
+        return _refused(str(refused))
     if len(answers) != 1:
-        return "", "", "", "", f"fee: say which of {', '.join(calculator.fees)}"
+        return _refused(f"fee: say which of {', '.join(calculator.fees)}")
     return _columns(answers[0])
+
+
+def _refused(message: str) -> tuple[str, ...]:
+    return *("" for _ in ANSWERS[1:]), message
 
 
 def _columns(answer: Answer) -> tuple[str, ...]:
     quote = answer.quote
     if quote is None:
-        return "", "", "", "", f"{answer.error_zh} {answer.error_en}"
-    zh = "；".join(f"{step.label_zh} {step.text_zh}" for step in answer.steps)
-    en = "; ".join(f"{step.label_en}: {step.text_en}" for step in answer.steps)
-    return yuan(quote.amount), quote.row.where, zh, en, ""
+        return "", "", "", "", *_in_words(answer.remarks), f"{answer.error_zh} {answer.error_en}"
+    return yuan(quote.amount), quote.row.where, *_in_words(answer.steps), *_in_words(answer.remarks), ""
+
+
+def _in_words(steps: Sequence[Step]) -> tuple[str, str]:
+    """Steps in Chinese and in English, each in one cell."""
+    zh = "；".join(f"{step.label_zh} {step.text_zh}" for step in steps)
+    return zh, "; ".join(f"{step.label_en}: {step.text_en}" for step in steps)

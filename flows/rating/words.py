@@ -45,6 +45,21 @@ def unlisted(rows: Iterable[Row], listed: Mapping[str, Sequence[str]]) -> Iterat
                 yield row, column, Broken("unknown_word", message)
 
 
+def known_words(books: Iterable[Book], network: Network) -> dict[str, frozenset[str]]:
+    """By factor the words of an order or stay that the books list or name, or the network has."""
+    known: dict[str, set[str]] = {factor: set() for factor in (*OPEN, "hub")}
+    known["hub"].update(network.hubs)
+    for factor, words in _of_parties(network).items():
+        known[factor].update(words)
+    for book in books:
+        for factor, listed in book.words.items():
+            known[factor].update(listed)
+        for _, factor, word in (one for row in book.rows for one in named_by(row.named)):
+            if factor in known:
+                known[factor].add(word)
+    return {factor: frozenset(words) for factor, words in known.items()}
+
+
 class Known:
     """Who knows which word: the network, the book, and the books beside it."""
 

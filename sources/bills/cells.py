@@ -1,11 +1,11 @@
 """Cells of bills as exact values. Errors are ValueErrors that say what is wrong without the cell's content."""
 
 import re
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from functools import lru_cache
 
 from schemas.money import MOST, YUAN
-from schemas.times import DAY, HOUR, MINUTE, SECOND, SHANGHAI_OFFSET, day_of
+from schemas.times import DAY, HOUR, MINUTE, SECOND, SHANGHAI_OFFSET, calendar_date, day_of
 from sources.channels.fields import CURRENCIES
 
 _AMOUNT = re.compile(r"([+-]?)([0-9]{1,12})(?:\.([0-9]{1,8}))?", re.ASCII)
@@ -59,7 +59,7 @@ def fen_of(text: str) -> int:
 def midnight(text: str) -> int:
     """UTC ms of the beginning of a day in Shanghai, `2025-11-11`."""
     try:
-        return day_of(date.fromisoformat(text)) * DAY - SHANGHAI_OFFSET
+        return day_of(calendar_date(text)) * DAY - SHANGHAI_OFFSET
     except ValueError:
         raise ValueError("is no date like 2025-11-11") from None
 

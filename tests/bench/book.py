@@ -20,7 +20,10 @@ from datetime import date
 from functools import partial
 from pathlib import Path
 
+from deploy.rerating.uncounted import days_by_month
+from flows.fees.current import FEES
 from flows.governance.network import Network, read_network
+from flows.rating.advice import advice
 from flows.rating.book import Book, read_book
 from flows.rating.facts import Terms, Trial
 from flows.rating.tariffs import Tariffs
@@ -36,6 +39,7 @@ CUSTOMERS = 2_000
 FEW_ROWS, FEW_CUSTOMERS = 120_000, 60
 PARCELS = 200_000
 SAMPLE = 5_000
+DAY = date(2025, 11, 11)
 ENDS = ("outlet", "city", "province")
 PLACES = (*(f"origin_{end}" for end in ENDS), *(f"destination_{end}" for end in ENDS))
 FIRST_CONTINUED = ("first_kg", "first_price", "continued_price")
@@ -205,15 +209,21 @@ def measured(name: str, world: World, files: Mapping[str, str]) -> Iterator[tupl
     yield f"{name}: rows", f"{len(book.rows):,}"
     yield f"{name}: check (read_book)", f"{checked - start:.1f} s"
     tariffs = Tariffs([book], network)
-    yield f"{name}: Tariffs", f"{time.process_time() - checked:.1f} s"
+    made = time.process_time()
+    yield f"{name}: Tariffs", f"{made - checked:.1f} s"
+    days_by_month(tariffs, FEES)
+    yield f"{name}: days of prices by the month", f"{time.process_time() - made:.2f} s"
     yield f"{name}: memory", f"{resident_mib_of_this() - before:,.0f} MiB more, peak {peak_mib():,.0f} MiB"
     yield from speeds(name, world, tariffs)
+    start = time.process_time()
+    warnings = sum(1 for _ in advice(book, network, day_of(DAY)))
+    yield f"{name}: check's warnings", f"{time.process_time() - start:.1f} s ({warnings} of them)"
 
 
 def speeds(name: str, world: World, tariffs: Tariffs) -> Iterator[tuple[str, str]]:
     """How long one match and one call of `rate` take, for parcels seen before (again) and not (first)."""
     trials = list(parcels(world, PARCELS))
-    day = day_of(date(2025, 11, 11))
+    day = day_of(DAY)
     gc.collect()
     gc.disable()  # as in a lane
     for fee in ("transit", "delivery"):

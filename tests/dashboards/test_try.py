@@ -63,9 +63,11 @@ def test_what_cannot_be_understood_is_said(url: str) -> None:
     assert "is no outlet" in answer.text
     assert "<script>alert" not in answer.text
     assert get(f"{url}try", params={**FACTS, "book": "none"}).status_code == 400
-    nothing = get(f"{url}try", params={**FACTS, "date": "2020-01-01"})
+    nothing = get(f"{url}try", params={**FACTS, "date": "2020-01-01", "product": ""})
     assert nothing.status_code == 200
     assert "没有适用的价格" in nothing.text
+    for part in ("未填写，按此计算", "Not said, taken as", "product none"):
+        assert part in nothing.text
 
 
 def test_a_table_of_parcels(url: str) -> None:

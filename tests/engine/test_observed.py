@@ -73,7 +73,7 @@ def test_an_insert_that_takes_too_long_counts_as_a_store_that_is_away(
 def test_a_store_that_never_answers_is_away() -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"http://127.0.0.1:{silent.getsockname()[1]}"
-        with pytest.raises(StoreAwayError):
+        with pytest.raises(StoreAwayError, match=f"^{url} does not answer in time$"):
             connect(Settings(clickhouse=url), 1)
 
 

@@ -83,6 +83,8 @@ def test_who_gets_and_who_pays() -> None:
         ("签收,signed,0,late,1,year,,", "per"),
         ("签收,signed,0,late,1,month,x,", "from"),
         ("签收,signed,0,late,1,month,,x", "to"),
+        ("签收,signed,0,late,1,month,20260101,", "from"),
+        ("签收,signed,0,late,1,month,,2026-W01-4", "to"),
         ("签收,signed,0,,,month,,\n签收,signed,0,late,1,month,,", "from_percent"),
     ],
 )

@@ -168,6 +168,7 @@ SITES = {
         ("HUB1,,2025-11-10,1,,weight,", "column carrier: carrier is empty; it says who billed it"),
         ("HUB1,,2025-11-10,1,x,foo,", "column basis: basis is 'foo'; it is one of weight, volume, piece"),
         ("HUB1,,11-10,1,x,piece,", "column day: day is '11-10'; a day is written as 2025-11-10"),
+        ("HUB1,,20251110,1,x,piece,", "column day: day is '20251110'; a day is written as 2025-11-10"),
         ("HUB1,,2025-11-10,-1,x,piece,", "column amount: amount is more than 0 yuan"),
         ("HUB1,,2025-11-10,much,x,piece,", "column amount: amount 'much' is not an amount of yuan"),
         (f"HUB1,,2025-11-10,1,{'x' * 999},piece,", "column carrier: Expected `str` of length <="),

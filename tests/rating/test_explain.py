@@ -8,17 +8,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from flows.rating.book import read_book
 from flows.rating.conditions import NAMES as CONDITION_NAMES
 from flows.rating.explain import explain
 from flows.rating.factors import BY_NAME
 from flows.rating.model import Row
 from flows.rating.names import NAMES
 from flows.rating.passes import Step
+from flows.rating.settings import FILE
 from flows.rating.tariffs import Tariffs
 from flows.rating.trial import Calculator
 from schemas.money import yuan
 from schemas.times import day_of
-from tests.rating.material import NETWORK, book_of, parcel
+from tests.rating.material import NETWORK, book_of, book_toml, parcel
 from tests.rating.test_properties import book, everywhere, rows, volumes, weights
 
 TRANSIT: dict[str, object] = {
@@ -135,6 +137,17 @@ def test_factors_have_chinese_names_and_units() -> None:
     )
 
 
+def test_the_event_is_told_that_said_the_facts() -> None:
+    first, *others = explain({**TRANSIT, "order_event": "order-7"})
+    assert first == Step(
+        "计费事实",
+        "Facts",
+        "网点、产品、客户与约定取自事件 order-7",
+        "outlets, product, customer and terms are those of event order-7",
+    )
+    assert others == explain(TRANSIT)
+
+
 @pytest.mark.parametrize("columns", ["insured,cod", "condition", "insured,condition"])
 def test_money_is_told_in_yuan_whoever_looks_at_it(columns: str) -> None:
     """A column of the table, a condition, in which it is 0.0001 yuan, or both."""
@@ -146,6 +159,51 @@ def test_money_is_told_in_yuan_whoever_looks_at_it(columns: str) -> None:
     (step,) = (step for step in answer.steps if step.label_en == "Factors")
     assert sorted(step.text_zh.split("，")) == ["代收货款 88.00 元", "保价金额 1234.50 元"]
     assert sorted(step.text_en.split(", ")) == ["cod 88.00 yuan", "insured 1234.50 yuan"]
+
+
+@pytest.mark.parametrize(
+    ("column", "cell", "zh", "en"),
+    [
+        (
+            "weekday",
+            "2|3",
+            "因业务日期 2025-11-11，星期二；",
+            "for business date 2025-11-11, weekday 2 (Tuesday); ",
+        ),
+        ("date", "2025-11-01..2025-11-11", "因业务日期 2025-11-11；", "for business date 2025-11-11; "),
+        (
+            "holiday",
+            "*",
+            "因业务日期 2025-11-11，节假日 双十一；",
+            "for business date 2025-11-11, holiday 双十一; ",
+        ),
+        (
+            "condition",
+            "weekday < 6 && holiday != ''",
+            "因业务日期 2025-11-11，星期二，节假日 双十一；",
+            "for business date 2025-11-11, weekday 2 (Tuesday), holiday 双十一; ",
+        ),
+    ],
+)
+@pytest.mark.parametrize("kind", ["surcharge", "discount"])
+def test_what_counts_on_some_days_says_which_day_it_was(
+    kind: str, column: str, cell: str, zh: str, en: str
+) -> None:
+    flat = {"fee": '"waybill"', "file": '"base.csv"', "shape": '"flat"', "effective_from": "2025-01-01"}
+    more = {**flat, "file": '"more.csv"', "kind": f'"{kind}"', "name": '"大促"'}
+    files = {
+        FILE: 'holidays = "days.csv"\n' + book_toml(flat, more),
+        "days.csv": "date,name\n2025-11-11,双十一\n",
+        "base.csv": "price\n5\n",
+        "more.csv": f"{column},price\n{cell},1\n",
+    }
+    asked = {"from": "SHA", "to": "XAD", "kg": "1", "date": "2025-11-11"}
+    (answer,) = Calculator([read_book(files, NETWORK)], NETWORK).ask(asked, 0)
+    (step,) = (step for step in answer.steps if step.label_en == kind.capitalize())
+    assert step.text_zh.startswith(f"大促 （more.csv:2）：{zh}每票 1.00 元；计 ")
+    assert step.text_en.startswith(f"大促 (more.csv:2): {en}per parcel 1.00 yuan; ")
+    (base,) = (step for step in answer.steps if step.label_en == "Base price")
+    assert "业务日期" not in base.text_zh, "it is for any day"
 
 
 def test_whatever_a_row_may_name_has_a_chinese_name() -> None:

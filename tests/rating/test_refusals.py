@@ -163,6 +163,26 @@ def test_a_calendar_that_is_no_csv_and_settings_that_are_nested_too_deep() -> No
     assert (problem.file, problem.rule) == (FILE, "not_toml")
 
 
+OTHER_DATES = ("20251111", "2025-W46-2", "2025W462", "2025-11-1", "２０２５-11-11", "2025-11-31")
+"""Some that ISO 8601 allows, and some that nobody does."""
+
+
+@pytest.mark.parametrize("cell", [*OTHER_DATES, "2025-11-01|20251111", "2025-11-01..20251111"])
+def test_a_date_is_written_in_one_way(cell: str) -> None:
+    (problem,) = problems_of(lambda: book_of(f"date,first_kg,first_price,continued_price\n{cell},1,3,1\n"))
+    assert places([problem]) == [("prices.csv", 2, "date", "not_a_date")]
+    assert "is no date as 2025-11-01, no list as 2025-11-01|2025-11-11" in problem.message
+
+
+@pytest.mark.parametrize("cell", OTHER_DATES)
+def test_a_day_of_a_calendar_is_written_in_one_way(cell: str) -> None:
+    calendar = f"date,name\n2025-10-01,国庆\n{cell},双十一\n"
+    files = {**FILES, FILE: 'holidays = "days.csv"\n' + FILES[FILE], "days.csv": calendar}
+    (problem,) = problems_of(lambda: read_book(files, NETWORK))
+    assert places([problem]) == [("days.csv", 3, "date", "not_a_date")]
+    assert f"{cell!r} is no date as 2025-10-01" in problem.message
+
+
 @pytest.mark.parametrize(
     ("settings", "column", "rule", "says"),
     [
@@ -279,6 +299,37 @@ def test_words_that_a_book_does_not_list() -> None:
         (FILE, 4, "service", "wrong_setting"),
         (FILE, 3, "chanel", "unknown_setting"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("words", "rule", "says"),
+    [
+        ("taobao||douyin", "wrong_setting", "words joined by |, each once"),
+        ("taobao| ", "wrong_setting", "words joined by |, each once"),
+        ("|", "wrong_setting", "words joined by |, each once"),
+        ("", "wrong_setting", "words joined by |, each once"),
+        ("taobao|douyin| taobao", "repeated_word", "has 'taobao' twice"),
+    ],
+)
+def test_lists_of_words_that_are_none(words: str, rule: str, says: str) -> None:
+    name, _, rest = book_toml(TRANSIT).partition("\n")
+    files = {FILE: f'{name}\n[words]\nservice = "upstairs"\nchannel = "{words}"\n{rest}', "prices.csv": ""}
+    (problem, *_) = problems_of(lambda: read_book(files, NETWORK))
+    assert places([problem]) == [(FILE, 4, "channel", rule)]
+    assert says in problem.message
+
+
+@pytest.mark.parametrize("cell", ["1000|500..", "..500|1000", "1000|", "1000元", "500|x"])
+@pytest.mark.parametrize("column", ["insured", "cod"])
+def test_amounts_that_are_neither_values_nor_a_range(column: str, cell: str) -> None:
+    (problem,) = problems_of(
+        lambda: book_of(f"{column},first_kg,first_price,continued_price\n{cell},1,3,1\n")
+    )
+    assert places([problem]) == [("prices.csv", 2, column, "not_an_amount")]
+    assert (
+        f"{cell!r} is no amount of yuan as 1000, no list of amounts as 500|1000, and no range"
+        in problem.message
+    )
 
 
 def test_sections_that_are_missing_or_of_another_kind() -> None:

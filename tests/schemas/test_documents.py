@@ -6,10 +6,10 @@ from typing import Annotated, Literal
 
 import msgspec
 import pytest
-from msgspec import Meta
+from msgspec import Meta, inspect
 
 from flows.reconciliation.rules import DEFAULT, read_matching
-from schemas.documents import MOST_DEPTH, Document
+from schemas.documents import MOST_DEPTH, Document, wants
 from schemas.problems import MOST, DocumentError
 from sources.channels.read import FILE, read_channels
 from tests.channels.world import TEXT
@@ -147,3 +147,8 @@ def refused_at(read: Callable[[str], object], text: str) -> list[int]:
     except DocumentError as error:
         return [problem.row for problem in error.problems]
     return []
+
+
+def test_what_may_be_left_out_is_no_choice() -> None:
+    """Nothing stands in the list of words for a setting whose default is no word."""
+    assert wants(inspect.type_info(Literal["", "red", "blue"])) == "one of blue, red"

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import shutil
 from pathlib import Path
 
 import msgspec
@@ -186,6 +187,15 @@ def test_publish_checks_first(online: Run, sent: list[bytes], tmp_path: Path) ->
     event = msgspec.json.decode(sent[0], type=ControlEvent)
     assert isinstance(event, TariffPublished)
     assert (event.version, event.name, event.published_by) == (version_of(event.files), NAME, "me")
+    other = tmp_path / "network"
+    shutil.copytree(OFFLINE[1], other)
+    (other / "products.csv").write_text((other / "products.csv").read_text("utf-8") + "slow,慢件\n", "utf-8")
+    assert online("publish", BOOK_DIRECTORY, "--network", str(other)) == 1
+    assert "is not the directory in force" in online.err
+    assert f"waybook publish-network {other}" in online.err
+    assert len(sent) == 1
+    assert online("publish", BOOK_DIRECTORY, *OFFLINE) == 0
+    del sent[1:]
     with pytest.raises(SystemExit):
         cli.main(["publish-tariff", BOOK_DIRECTORY, "--url", online.more[1]])
     assert len(sent) == 2
@@ -211,6 +221,8 @@ def test_try_one_parcel(run: Run, online: Run) -> None:
     assert "■ 中转费 transit fee (transit): 5.00 元" in run.out
     assert "续重" in run.out
     assert "Continued weight" in run.out
+    assert "未填写，按此计算 Not said, taken as" in run.out
+    assert "product none" in run.out
     assert run("try", "--book", BOOK_DIRECTORY, *OFFLINE, "--from", "SHAX", "--to", "XAD") == 1
     assert "the nearest is SHA" in run.err
     assert run("try", "--book", BOOK_DIRECTORY, *OFFLINE, *facts, "--kg=-1") == 1

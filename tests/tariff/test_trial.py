@@ -5,10 +5,14 @@ from datetime import date
 import pytest
 
 from flows.rating.book import read_book
+from flows.rating.conditions import NAMES
 from flows.rating.excel import Cell, Refused
+from flows.rating.factors import BY_NAME
+from flows.rating.measures import MEASURES
 from flows.rating.settings import FILE
 from flows.rating.tariffs import Tariffs
-from flows.rating.trial import FIELDS, Calculator, RefusedError
+from flows.rating.trial import Calculator, RefusedError
+from flows.rating.trial_fields import FIELDS
 from flows.rating.trial_table import ANSWERS, answered
 from schemas.times import day_of
 from tests.rating.material import FILES, NETWORK, book_toml, parcel
@@ -132,6 +136,76 @@ def test_a_share_is_of_what_the_other_fee_comes_to_or_of_what_is_said() -> None:
         calculator.ask({**asked, "shared": "-1"}, DAY)
 
 
+PACKAGE = {
+    "fee": '"package"',
+    "file": '"package.csv"',
+    "shape": '"allowance"',
+    "measure": '"month_parcels"',
+    "effective_from": "2025-01-01",
+}
+PRICES = "channel,price,included,overage_price\ntaobao,600.00,300,2.50\n,700.00,300,2.50\n"
+WORDS = '[words]\nchannel = "taobao|douyin"\n[[table]]'
+
+
+def remarks(asked: dict[str, str]) -> list[tuple[str, str, str]]:
+    """What is remarked on a package by the month, by Chinese label."""
+    files = {FILE: book_toml(PACKAGE).replace("[[table]]", WORDS, 1), "package.csv": PRICES}
+    calculator = Calculator([read_book(files, NETWORK)], NETWORK)
+    (answer,) = calculator.ask({"fee": "package", "from": "SHA", "to": "SHA", **asked}, DAY)
+    assert answer.quote is not None
+    return [(step.label_zh, step.text_zh, step.text_en) for step in answer.remarks]
+
+
+def test_what_nobody_said_and_the_price_looks_at_is_remarked() -> None:
+    """A package without the month's parcels is not priced as if there were none without a word."""
+    (assumed,) = remarks({})
+    assert assumed == (
+        "未填写，按此计算",
+        "日期 2025-06-18（今天），渠道 无，当月累计票数 0",
+        "date 2025-06-18 (today), channel none, month 0",
+    )
+    assert remarks({"month": "312", "date": "2025-06-18", "channel": "taobao"}) == []
+
+
+def test_words_that_nothing_knows_are_remarked() -> None:
+    said = {"month": "312", "date": "2025-06-18"}
+    (unknown,) = remarks({**said, "channel": "duoyin"})
+    assert unknown[0] == "未知的词"
+    assert "最接近的是 douyin" in unknown[1]
+    assert "channel duoyin: neither the books nor the network name it; the nearest is douyin" in unknown[2]
+    (hub,) = remarks({**said, "channel": "douyin", "hubs": "SH-HUB|SH-HBU"})
+    assert hub[2].startswith("hubs SH-HBU: ")
+    assert remarks({**said, "channel": "douyin", "services": "upstairs"}) == [], "no price, no list, no word"
+
+
+def test_a_share_looks_at_what_it_is_a_share_of() -> None:
+    table = {**PACKAGE, "fee": '"province_share"', "shape": '"percent"', "of": '"shared"'}
+    del table["measure"]
+    share = {FILE: book_toml(table).replace("测试价格手册", "分成"), "package.csv": "percent\n10\n"}
+    calculator = Calculator([BOOK, read_book(share, NETWORK)], NETWORK)
+    (answer,) = calculator.ask(
+        {"fee": "province_share", "from": "SHA", "to": "XAD", "date": "2025-06-18"}, DAY
+    )
+    assert any("kg 0" in step.text_en for step in answer.remarks), "transit depends on the weight"
+    (said,) = calculator.ask(
+        {"fee": "province_share", "from": "SHA", "to": "XAD", "date": "2025-06-18", "shared": "5"}, DAY
+    )
+    assert said.remarks == []
+
+
+@pytest.mark.parametrize("name", sorted({*BY_NAME, *NAMES, *MEASURES}))
+def test_of_whatever_prices_look_at_it_is_known_which_fact_says_it(name: str) -> None:
+    told = {one for field in FIELDS for one in field.counts} | {
+        "condition",
+        "weekday",
+        "holiday",
+        "zone",
+        "line",
+    }
+    ends = ("origin", "destination")
+    assert name in told or name.startswith(ends)
+
+
 @pytest.mark.parametrize(
     ("changed", "field", "says"),
     [
@@ -140,6 +214,7 @@ def test_a_share_is_of_what_the_other_fee_comes_to_or_of_what_is_said() -> None:
         ({"product": "标块"}, "product", "标快"),
         ({"fee": "transti"}, "fee", "the nearest is transit"),
         ({"date": "18.6.2025"}, "date", "2025-11-11"),
+        ({"date": "20250618"}, "date", "'20250618' is no date as 2025-11-11"),
         ({"kg": "2,5"}, "kg", "kilograms"),
         ({"kg": "0.0001"}, "kg", "decimals"),
         ({"kg": "1001"}, "kg", "not between 0 and 1000; write kilograms"),
@@ -182,6 +257,8 @@ def test_a_table_comes_back_with_its_answers_and_nothing_stops_it() -> None:
     assert found[0][4] == "5.00"
     assert "transit-2025.csv" in found[0][5]
     assert [row[-1].partition(":")[0] for row in found] == ["", "from", "kg", ""]
+    assert "日期 2025-06-18（今天）" in found[0][header.index("提示")]
+    assert "date 2025-06-18 (today)" in found[0][header.index("remarks")]
     (_, (*_, error)) = answered(rows[:2], CALCULATOR, DAY, {})
     assert error.startswith("fee: say which")
     assert list(answered([], CALCULATOR, DAY, {})) == [list(ANSWERS)]

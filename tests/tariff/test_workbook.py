@@ -217,6 +217,19 @@ def test_notes_and_dates_by_hand() -> None:
     assert book.tables == read_book(FILES, NETWORK).tables
 
 
+@pytest.mark.parametrize("value", [20251111, "20251111", "2025-W46-2"])
+def test_a_date_in_another_way_is_refused_where_it_stands(value: object) -> None:
+    files = {FILE: book_toml({**TRANSIT, "shape": '"flat"', "weight": "", "continued_unit_kg": ""})}
+
+    def change(book: Any) -> None:
+        book["prices"]["A3"] = value
+
+    raw = edited(change, {**files, "prices.csv": "date,price\n2025-11-01,1\n2025-11-11,2\n"})
+    (problem,) = problems(raw)
+    assert (problem.file, problem.row, problem.rule) == ("手册.xlsx sheet prices", 3, "not_a_date")
+    assert "date as 2025-11-" in problem.message
+
+
 def test_nothing_is_written_as_a_formula() -> None:
     raw = exported({**BOOK, "prices.csv": "price\n\"=cmd|' /C calc'!A0\"\n@SUM(1)\n"})
     for sheet in load_workbook(io.BytesIO(raw)).worksheets:
