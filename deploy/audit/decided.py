@@ -27,7 +27,7 @@ _WORDS = ("approve", "withdraw")
 _REASONED = ("write_off", "accept", "withdraw")
 _COUNT = ("in_force", "withdrawing")
 _MAY_BE_ACCEPTED = COMPARED - {"cut_off"} | {
-    *("conflicting_states", "bill_refused", "bill_missing", "payout_missing")
+    *("conflicting_states", "bill_refused", "bill_missing", "payout_missing", "refund_over")
 }
 _REMEMBERED = 90 * 86_400_000
 """A decision about an exception that is closed is kept so long, in ms."""
@@ -191,6 +191,10 @@ class Decided:
     def touches(self, group: str, *names: str) -> bool:
         """Whether a person decided about one of these payments and documents, whatever became of it."""
         return any((group, name) in self._touched for name in names)
+
+    def acceptance(self, group: str, exception: str) -> Decision | None:
+        """The decision that accepts an exception; None: there is none that counts."""
+        return self._accepted.get((group, exception))
 
     def goes_back(self, group: str, key: str, units: int) -> bool:
         """Whether people decided that so much of a payment goes back."""

@@ -37,17 +37,18 @@ from flows.reconciliation.model import (
 from flows.reconciliation.outcome import outcome
 from flows.reconciliation.output import Asked, Entry, Exceptional, Output, Stated
 from flows.reconciliation.posting import (
-    PAYOUT_ARRIVED,
-    PAYOUT_SENT,
+    LOST,
     rule_of_difference,
     rule_of_due,
     rule_of_match,
     rule_of_payment,
+    rule_of_transit,
     rule_of_write_off,
 )
 from flows.reconciliation.record import (
     DIFFERENCE,
     FEE,
+    LOSS,
     MATCH,
     RECEIPT,
     Booked,
@@ -182,7 +183,8 @@ class Judge:
         for match in found.matches:
             matches[match.payment].append(match)
             of_due[match.document].append(match)
-        transit = _transit(found, known)
+        transit = _transit(found, known, decided)
+        lost = self._lost(found, known, links)
         different: dict[str, list[Difference]] = defaultdict(list)
         given_up: Counter[str] = Counter()
         for other in found.differences:
@@ -192,7 +194,7 @@ class Judge:
             if one.record.pooled != (key in found.pooled):
                 self.mark(one.record)
             links.pool(one.record, key in found.pooled)
-            moving = transit.get(key, {})
+            moving = transit.get(key, {}) | lost.get(key, {})
             self._book_payment(one, matches.get(key, ()), different.get(key, ()), moving, of, decided)
         for name, record in of.items():
             if record.settled != (name in found.settled):
@@ -214,7 +216,7 @@ class Judge:
         over = _over(open_, matches)
         for name, record in of.items():
             self._tell(record, of_due.get(name, ()), known, given_up[name], over.get(name, {}))
-        self._finish(of, known, found, decisions.values())
+        self._finish(of, known, found, decisions.values(), lost)
         return timers + self._look_again(known.values(), found)
 
     def _look_again(self, known: Iterable[Known], found: Outcome) -> list[tuple[int, str]]:
@@ -268,6 +270,22 @@ class Judge:
         ):
             return
         self._agree_all(record, payment, wanted, dues)
+
+    def _lost(self, found: Outcome, known: Mapping[str, Known], links: Links) -> dict[str, dict[str, Wanted]]:
+        """Money that left and does not come back, as a person accepted: a loss, by payment and voucher."""
+        wanted: dict[str, dict[str, Wanted]] = {}
+        for one in found.exceptions:
+            if one.kind not in LOST or one.subject not in found.on_the_way:
+                continue
+            number = exception_id(links.group, one.kind, one.subject)
+            accepted = in_force(_answers([number], links)).acceptances.get(number)
+            if accepted is None or not _is_accepted(one.kind, one.amount, accepted.amount_e4):
+                continue
+            payment = known[one.subject].payment
+            at, by = max(payment.time, accepted.time), f"decision {accepted.id}"
+            facts = one.amount, LOST[one.kind], payment.account, at, payment.currency
+            wanted[one.subject] = {LOSS + one.subject: Wanted(*facts, WRITTEN_OFF, by)}
+        return wanted
 
     def judge_none(self, record: PaymentRecord, payment: Payment, links: Links) -> list[tuple[int, str]]:
         """A payment that moves no money (any more): what stands of it is taken back, and nobody is asked about it, but
@@ -532,7 +550,7 @@ class Judge:
                 continue
             answers = _answers([number], links)
             decided = in_force(answers) if answers else NOTHING
-            accepted = bool(ADVICE[kind].accept) and decided.accepted.get(number) == now.amount
+            accepted = _is_accepted(kind, now.amount, decided.accepted.get(number))
             until = 0 if accepted else decided.asleep.get(number, 0)
             until = until if until > self.now else 0
             if until:
@@ -629,15 +647,17 @@ class Judge:
         known: Mapping[str, Known],
         found: Outcome,
         decisions: Collection[DecisionRecord],
+        lost: Collection[str],
     ) -> None:
-        """What is matched, or looked at together, leaves together when all of it is settled."""
+        """What is matched, or looked at together, leaves together when all of it is settled. `lost`: payments that
+        people gave up."""
         records: dict[str, Record] = {record.key: record for record in dues.values()}
         if not known and not decisions:
             for record in dues.values():
                 self._leave([record], ())
             return
         records |= {one.record.key: one.record for one in known.values()}
-        left = {payment_key(key) for key in found.left | found.on_the_way}
+        left = {payment_key(key) for key in found.left | found.on_the_way.difference(lost)}
         if len(records) == 2 and len(found.matches) == 1 and not decisions:
             self._leave([records[key] for key in sorted(records)], left)
             return
@@ -675,15 +695,27 @@ def _fee(payment: Payment) -> Wanted | None:
     return Wanted(payment.fee_e4, rule, payment.account, payment.time, payment.currency)
 
 
-def _transit(found: Outcome, known: Mapping[str, Known]) -> dict[str, dict[str, Wanted]]:
-    """What should be booked of payouts that were sent, and of credits of them: by payment and voucher."""
+def _is_accepted(kind: str, amount: int, accepted: int | None) -> bool:
+    """Whether an exception is accepted as it is. `accepted`: the amount that a person accepted; None: nobody did."""
+    return bool(ADVICE[kind].accept) and accepted == amount
+
+
+def _transit(found: Outcome, known: Mapping[str, Known], decided: InForce) -> dict[str, dict[str, Wanted]]:
+    """What should be booked of money that left and has to come back, and of what came of it: by payment and voucher."""
     wanted: dict[str, dict[str, Wanted]] = {}
     for match in found.transit:
-        payout, payment = known[match.document].payment, known[match.payment].payment
-        rule = PAYOUT_SENT if match.payment == match.document else PAYOUT_ARRIVED
-        time = max(payout.time, payment.time)
-        one = Wanted(match.amount, rule, payout.account, time, payment.currency, match.rule, match.evidence)
-        wanted.setdefault(match.payment, {})[MATCH + match.document] = one
+        of, payment = known[match.document].payment, known[match.payment].payment
+        itself = match.payment == match.document
+        rule = rule_of_transit(payment.kind, of.kind, itself=itself)
+        time = max(of.time, payment.time, decided.times.get((match.payment, match.document), 0))
+        one = Wanted(match.amount, rule, of.account, time, payment.currency, match.rule, match.evidence)
+        vouchers = wanted.setdefault(match.payment, {})
+        if (other := vouchers.get(MATCH + match.document)) is not None:
+            evidence = f"{yuan(other.amount)} by {other.evidence}; {yuan(one.amount)} by {one.evidence}"
+            by = other.by if one.by == DECIDED else one.by
+            amount, time = other.amount + one.amount, max(other.time, time)
+            one = one._replace(amount=amount, time=time, by=by, evidence=evidence)
+        vouchers[MATCH + match.document] = one
     return wanted
 
 
@@ -756,17 +788,18 @@ def _is_settled(record: Record, left: Container[str]) -> bool:
 
 
 def _moved(due: Due, matches: Iterable[Match], known: Mapping[str, Known]) -> Moved:
-    """What payments paid of a due, and what went back."""
-    paid = refunded = charged_back = 0
+    """What payments paid of a due, and what went back; what came back of that did not go back."""
+    moved: Counter[str] = Counter()
     for match in matches:
         payment = known[match.payment].payment
-        if payment.direction == due.direction:
-            paid += match.amount
-        elif payment.kind == "chargeback":
-            charged_back += match.amount
+        paid = payment.direction == due.direction
+        if paid and payment.kind in ("payment", "transfer"):
+            moved["paid"] += match.amount
         else:
-            refunded += match.amount
-    return Moved(paid, refunded, charged_back)
+            kind = "chargeback" if payment.kind == "chargeback" else "refund"
+            moved[kind] += -match.amount if paid else match.amount
+    more = max(-moved["refund"], 0) + max(-moved["chargeback"], 0)
+    return Moved(moved["paid"] + more, max(moved["refund"], 0), max(moved["chargeback"], 0))
 
 
 def _asked_for(record: DueRecord, due: Due, given_up: int) -> int:

@@ -15,8 +15,9 @@ MOST_TOLD = 8
 """Different contents that are kept of one payment."""
 MOST_WORDS = 200
 """Events about one due."""
-RECEIPT, FEE, MATCH, DIFFERENCE = "receipt", "fee", "match/", "difference/"
-"""Vouchers of a payment; those of a match, and of what its rule's tolerance let pass, go on with the document."""
+RECEIPT, FEE, MATCH, DIFFERENCE, LOSS = "receipt", "fee", "match/", "difference/", "write_off/"
+"""Vouchers of a payment; those of a match, and of what its rule's tolerance let pass, go on with the document, that of
+money that people gave up with the payment itself."""
 DecisionState = Literal["", "in_force", "waiting", "withdrawing", "withdrawn"]
 """waiting: for another person; withdrawing: it counts until another person says so, too; empty: nothing was said."""
 
