@@ -247,12 +247,11 @@ class PaymentDecided(Event, frozen=True, kw_only=True, tag="payment_decision"):
 
     match: `shares` are so, whatever the rules say; where a share's document is the key of money that left and has to
     come back (a payout, what went back beyond what was paid), its payment came of that. write_off: `amount_e4` of
-    `document` is given up. refund: `amount_e4` of `payment` has to go back; all of it: no rule may use it. ignore: the exception sleeps until
-    `until`. accept: the exception, which is about `amount_e4`, is accepted as it is (登记认可), until it is about
-    another amount; only what no match, write-off or refund can answer; of money that does not come back it is a loss.
-    approve: another person agrees to decision `of`
-    (the four-eyes rule). withdraw: decision `of` no longer counts; of one that needed approval and had it, another
-    person has to say so, too.
+    `document` is given up. refund: `amount_e4` of `payment` has to go back; all of it: no rule may use it. ignore: the
+    exception sleeps until `until`. accept: the exception, which is about `amount_e4`, is accepted as it is (登记认可),
+    until it is about another amount; only what no match, write-off or refund can answer; of money that does not come
+    back it is a loss. approve: another person agrees to decision `of` (the four-eyes rule). withdraw: decision `of` no
+    longer counts; of one that needed approval and had it, another person has to say so, too.
 
     write_off, accept and withdraw need a `reason`.
     """

@@ -66,7 +66,7 @@ from flows.reconciliation.rules import DECIDED, MatchingRules
 from flows.reconciliation.threeway import ALONE, COMPARED, SURPLUS
 from schemas.identity import content_id
 from schemas.money import yuan
-from schemas.payments import InvoiceRequested, OrderStatus, Payment, exception_id
+from schemas.payments import InvoiceRequested, OrderStatus, Payment, Share, exception_id
 from schemas.problems import DocumentError, Problem
 from schemas.rows import rows_of, wrong
 from schemas.shipped import shipped
@@ -77,6 +77,10 @@ OVER = frozenset({"amount_over", "duplicate_payment", "cancelled_paid"})
 _BESIDE = COMPARED | {"conflicting_states"}
 """Exceptions of a payment that do not say what becomes of its money."""
 SETTLED = ("paid", "over_paid", "refunded", "cancelled")
+IDLE = "decision_idle"
+"""A person's match that has not done what it says: there is no such payment or document, or not so much of it."""
+MOST_IDLE = 5
+"""Shares of one that its exception names."""
 WRITTEN_OFF = "written_off"
 """What stands in the place of a matching rule where something is given up."""
 
@@ -167,6 +171,8 @@ class Judge:
         """What bills and notifications of a payment do not agree in."""
         self.asked: dict[str, str] = {}
         """Exceptions that are true, and the keys of the records that they are about."""
+        self.decided: dict[str, DecisionRecord] = {}
+        """Decisions about what was judged in this block, by key."""
         self.closed: dict[str, int] = {}
         """By channel/merchant: until which day it is closed; -1: that was undone."""
 
@@ -176,6 +182,7 @@ class Judge:
         known = {paid.key: _known(links, paid) for paid in payments}
         keys = [*(record.key for record in of.values()), *(one.record.key for one in known.values())]
         decisions = {found.key: found for key in keys for found in links.decisions_on(key)}
+        self.decided |= decisions
         decided = in_force(decisions.values()) if decisions else NOTHING
         found = outcome(dues, payments, decided.decisions, self.rules, self.now) if payments else Outcome()
         matches: dict[str, list[Match]] = defaultdict(list)
@@ -236,6 +243,37 @@ class Judge:
     def judge_day(self, record: DayRecord, links: Links, should: Sequence[Open]) -> list[tuple[int, str]]:
         """What is wrong with a day's bill; moments at which it wants to be looked at again."""
         return self._ask(record, record.subject, links, {one.kind: one for one in should})
+
+    def judge_decision(self, record: DecisionRecord, links: Links) -> list[tuple[int, str]]:
+        """Whether a person's match has done what it says; moments at which it wants to be looked at again."""
+        said = record.said
+        if said is None or said.decision != "match":
+            return []
+        idle = [share for share in self._idle(record, links) if share.amount_e4]
+        over = said.time + self.rules.patience
+        if idle and self.now < over:
+            return [(over, record.key)]
+        should = {IDLE: _idle_of(record.subject, idle)} if idle else {}
+        return self._ask(record, record.subject, links, should) if should or record.open else []
+
+    def _idle(self, record: DecisionRecord, links: Links) -> Iterator[Share]:
+        """Of each of its shares that counts, what nothing was matched of."""
+        assert record.said is not None
+        counts = record.state in ("in_force", "withdrawing")
+        for share in record.said.shares if counts else ():
+            key = payment_key(share.payment)
+            words = [one.said for one in links.decisions_on(key) if one.state in ("in_force", "withdrawing")]
+            same = [
+                (one.time, one.id)
+                for one in words
+                if one is not None and any(_pair(other) == _pair(share) for other in one.shares)
+            ]
+            if max(same, default=None) != (record.said.time, record.said.id):
+                continue
+            known = links.known(key)
+            booked = known.of_voucher(MATCH + share.document) if isinstance(known, PaymentRecord) else None
+            matched = booked.amount if booked is not None and booked.stands else 0
+            yield Share(share.payment, share.document, max(share.amount_e4 - matched, 0))
 
     def keep_answers(self, record: DayRecord | PaymentRecord, links: Links) -> None:
         """What people decided about its exceptions alone is kept as long as it is."""
@@ -529,7 +567,7 @@ class Judge:
 
     def _ask(
         self,
-        record: DueRecord | PaymentRecord | DayRecord,
+        record: DueRecord | PaymentRecord | DayRecord | DecisionRecord,
         subject: str,
         links: Links,
         should: Mapping[str, Open],
@@ -719,6 +757,17 @@ def _transit(found: Outcome, known: Mapping[str, Known], decided: InForce) -> di
     return wanted
 
 
+def _pair(share: Share) -> tuple[str, str]:
+    return share.payment, share.document
+
+
+def _idle_of(decision: str, idle: Sequence[Share]) -> Open:
+    """What people are asked about a match that has not done what it says."""
+    parts = [f"{yuan(one.amount_e4)} of {one.payment} for {one.document}" for one in idle[:MOST_IDLE]]
+    text = "nothing could be matched of " + ", ".join(parts)
+    return Open(IDLE, decision, sum(one.amount_e4 for one in idle), text)
+
+
 def _stands_as(booked: Booked, should: Wanted | None) -> bool:
     """Whether what is booked of a voucher is what should be."""
     if should is None:
@@ -780,6 +829,8 @@ def _is_settled(record: Record, left: Container[str]) -> bool:
     match record:
         case DueRecord():
             return not record.asked and record.status[0] in SETTLED
+        case DecisionRecord():
+            return not record.asked
         case PaymentRecord():
             payment = current(record)
             paid = payment is not None and payment.kind in ("payment", "transfer")

@@ -222,7 +222,7 @@ class PaymentRecord(Subject, tag="p"):
         return booked
 
 
-class DecisionRecord(Kept, tag="k"):
+class DecisionRecord(Subject, tag="k"):
     """A person's decision, who agreed to it and who withdrew it; or what came before it."""
 
     said: PaymentDecided | None = None
@@ -234,6 +234,11 @@ class DecisionRecord(Kept, tag="k"):
     """Who said that it no longer counts, likewise."""
     state: DecisionState = ""
     """As it was told last."""
+
+    @property
+    def subject(self) -> str:
+        """The decision's id."""
+        return self.key.split("/", 2)[2]
 
 
 class DayRecord(Subject, tag="y"):
