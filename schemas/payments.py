@@ -24,6 +24,8 @@ Text = Annotated[str, Meta(max_length=1024)]
 Currency = Annotated[str, Meta(pattern="^[A-Z]{3}$")]
 """ISO 4217."""
 Amount = Annotated[int, Meta(gt=0, le=MOST)]
+Key = Annotated[str, Meta(min_length=1, max_length=256)]
+"""A payment's `key`: of an Alipay refund it has both numbers."""
 Signed = Annotated[int, Meta(ge=-MOST, le=MOST)]
 
 MOST_REFERENCES, MOST_SHARES, MOST_NAMED = 64, 256, 2_000
@@ -229,9 +231,9 @@ class BillRefused(Dated, frozen=True, kw_only=True, tag="bill_refused"):
 class Share(msgspec.Struct, frozen=True, gc=False):
     """So much of a payment for a document."""
 
-    payment: Name
+    payment: Key
     """Key of the payment."""
-    document: Name
+    document: Key
     """A document; or the key of money that left, of which the payment came."""
     amount_e4: Amount
 

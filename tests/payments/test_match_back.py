@@ -7,9 +7,13 @@ import pytest
 from dashboards.why import explained
 from deploy.reconciliation.people import Answer
 from schemas.money import YUAN
+from schemas.times import DAY
+from tests.bills.lane import parts, with_bills
+from tests.bills.test_lane import TODAY, line
+from tests.channels.world import NOON
 from tests.payments.test_chargebacks import event
 from tests.payments.test_payouts import RULES, asked, matched, played, transit
-from tests.payments.world import due, key
+from tests.payments.world import Books, decided, due, key
 from tests.payments.written import Written, written
 
 
@@ -64,3 +68,14 @@ def test_what_went_back_beyond_what_was_paid(store: Written) -> None:
     store.take(Answer(store.client, "li").match(over, [(key("W0", "chargeback"), 100 * YUAN)]))
     assert transit(store, "1221") == ""
     assert ("refund_over", key("B0-3", "chargeback")) not in store.exceptions()
+
+
+def test_a_payment_with_a_long_number_is_matched_by_people() -> None:
+    """An Alipay refund's key has two numbers of 28 digits; it was more than a decision could name."""
+    number = "/".join(["N" * 28] * 3)
+    books = Books(with_bills("notified = false")).until(NOON + 2 * DAY).take(due("FR-1", "100.00"))
+    books.take(*parts(TODAY, line(number, "100.00")))
+    assert books.status("FR-1")[0] == "open"
+    share = {"payment": key(number), "document": "FR-1", "amount_e4": 100 * YUAN}
+    books.take(decided("match", "K1", shares=[share]))
+    assert (books.rows["dead_letter"], books.status("FR-1")[0]) == ([], "paid")
