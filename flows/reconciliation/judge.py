@@ -260,9 +260,11 @@ class Judge:
         """Of each of its shares that counts, what nothing was matched of."""
         assert record.said is not None
         counts = record.state in ("in_force", "withdrawing")
-        for share in record.said.shares if counts else ():
+        shares = {_pair(share): share for share in record.said.shares}
+        for share in shares.values() if counts else ():
             key = payment_key(share.payment)
             words = [one.said for one in links.decisions_on(key) if one.state in ("in_force", "withdrawing")]
+            words = [one for one in words if one is not None and one.decision == "match"]
             same = [
                 (one.time, one.id)
                 for one in words

@@ -596,6 +596,11 @@ class Payments:
         for key in self._touched:
             if isinstance(record := self.ring.known(key), DecisionRecord):
                 looked_at[key] = record
+                for share in (
+                    record.said.shares if record.said is not None else ()
+                ):  # what it takes the place of
+                    others = self._of(_group(record)).decisions_on(payment_key(share.payment))
+                    looked_at |= {one.key: one for one in others}
         for key, record in sorted(looked_at.items()):
             group, self.judge.cause = self._touched.get(key, (_group(record), self.judge.cause))
             for moment, wants in self.judge.judge_decision(record, self._of(group)):
