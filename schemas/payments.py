@@ -24,6 +24,8 @@ Text = Annotated[str, Meta(max_length=1024)]
 Currency = Annotated[str, Meta(pattern="^[A-Z]{3}$")]
 """ISO 4217."""
 Amount = Annotated[int, Meta(gt=0, le=MOST)]
+Key = Annotated[str, Meta(min_length=1, max_length=256)]
+"""A payment's `key`: of an Alipay refund it has both numbers."""
 Signed = Annotated[int, Meta(ge=-MOST, le=MOST)]
 
 MOST_REFERENCES, MOST_SHARES, MOST_NAMED = 64, 256, 2_000
@@ -229,9 +231,10 @@ class BillRefused(Dated, frozen=True, kw_only=True, tag="bill_refused"):
 class Share(msgspec.Struct, frozen=True, gc=False):
     """So much of a payment for a document."""
 
-    payment: Name
+    payment: Key
     """Key of the payment."""
-    document: Name
+    document: Key
+    """A document; or the key of money that left, of which the payment came."""
     amount_e4: Amount
 
 
@@ -244,12 +247,13 @@ class PaymentDecided(Event, frozen=True, kw_only=True, tag="payment_decision"):
     Of two about the same thing the later one counts: by `time`, and of one moment by `id`, letter by letter, so that it
     does not matter which came first.
 
-    match: `shares` are so, whatever the rules say. write_off: `amount_e4` of `document` is given up. refund:
-    `amount_e4` of `payment` has to go back; all of it: no rule may use it. ignore: the exception sleeps until
-    `until`. accept: the exception, which is about `amount_e4`, is accepted as it is (登记认可), until it is about
-    another amount; only what no match, write-off or refund can answer. approve: another person agrees to decision `of`
-    (the four-eyes rule). withdraw: decision `of` no longer counts; of one that needed approval and had it, another
-    person has to say so, too.
+    match: `shares` are so, whatever the rules say; where a share's document is the key of money that left and has to
+    come back (a payout, what went back beyond what was paid), its payment came of that. write_off: `amount_e4` of
+    `document` is given up. refund: `amount_e4` of `payment` has to go back; all of it: no rule may use it. ignore: the
+    exception sleeps until `until`. accept: the exception, which is about `amount_e4`, is accepted as it is (登记认可),
+    until it is about another amount; only what no match, write-off or refund can answer; of money that does not come
+    back it is a loss. approve: another person agrees to decision `of` (the four-eyes rule). withdraw: decision `of` no
+    longer counts; of one that needed approval and had it, another person has to say so, too.
 
     write_off, accept and withdraw need a `reason`.
     """
@@ -341,7 +345,8 @@ class OrderStatus(Event, frozen=True, kw_only=True, tag="order_status"):
     one with each new status of the document. Amounts are in 0.0001 of the document's currency.
 
     What a channel took back (chargeback) is owed again, as if it had not been paid: it is not in `paid_e4`, and the
-    document is `open` or `part_paid`. What we gave back is in both `paid_e4` and `refunded_e4`.
+    document is `open` or `part_paid`. What we gave back is in both `paid_e4` and `refunded_e4`. What came back of
+    either itself is as if it had not gone back.
     """
 
     group: Group

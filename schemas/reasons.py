@@ -134,6 +134,7 @@ EXCEPTION = {
     "bill_refused": "账单被拒绝",
     "bill_missing": "账单未到",
     "deduction_refused": "账户扣款未成功",
+    "decision_idle": "人工核销未生效",
 }
 """What a person may have to look at about payments: an exception's `kind`."""
 

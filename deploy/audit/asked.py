@@ -28,7 +28,7 @@ _OF_PAYMENT = frozenset(
         *("currency_mismatch", "cancelled_paid", "too_complex"),
     }
 )
-_OF_REFUND = frozenset({"refund_orphan", "refund_over", "ambiguous"})
+_OF_REFUND = frozenset({"refund_orphan", "refund_over", "ambiguous", "amount_over"})
 _PATIENT = frozenset({"unknown_payment", "refund_orphan"})
 """Kinds that people are told of only when the other side has had some time to come."""
 _REPEATED, _UNDER = "duplicate_payment", "amount_under"

@@ -29,9 +29,16 @@ _OF_MONEY_IN = (
     "payable_refunded",
     "account_topped_up",
     "difference_kept",
-    "payout_arrived",
+    *("payout_arrived", "payout_returned", "refund_recovered"),
 )
-_OF_MONEY_OUT = ("receivable_refunded", "payable_paid", "account_paid_out", "difference_paid", "payout_sent")
+_OF_MONEY_OUT = (
+    "receivable_refunded",
+    "payable_paid",
+    "account_paid_out",
+    "difference_paid",
+    "payout_sent",
+    "refund_owed",
+)
 
 _ROWS = """
     SELECT seq, line, close_id, toString(what) AS what, toString(status) AS status, toString(group) AS group,

@@ -1,13 +1,14 @@
 """People's decisions about payments: who may decide what alone, and that what counts is what is booked."""
 
 import json
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
 import msgspec
 
+from deploy.audit.asked import Asked
 from deploy.audit.movements import COMPARED
 from deploy.audit.receipts import Bounds
 from deploy.audit.report import Check, Findings
@@ -16,7 +17,7 @@ from schemas.identity import person_of
 
 _ROWS = """
     SELECT event_id, toString(group) AS group, event_time, toString(decision) AS decision, by, exception_id, shares,
-           payment, document, reinterpretAsInt64(amount) AS units, of, reason
+           payment, document, reinterpretAsInt64(amount) AS units, of, reason, bitShiftRight(seq, 32) AS lane
     FROM $payment_decision ORDER BY seq, line"""
 _STATES = """
     SELECT toString(group) AS group, event_id, groupArray((seq, line, toString(state))) AS told FROM $decision_state
@@ -26,8 +27,9 @@ _MOVES = ("match", "write_off", "refund")
 _WORDS = ("approve", "withdraw")
 _REASONED = ("write_off", "accept", "withdraw")
 _COUNT = ("in_force", "withdrawing")
+IDLE = "decision_idle"
 _MAY_BE_ACCEPTED = COMPARED - {"cut_off"} | {
-    *("conflicting_states", "bill_refused", "bill_missing", "payout_missing")
+    *("conflicting_states", "bill_refused", "bill_missing", "payout_missing", "refund_over", IDLE)
 }
 _REMEMBERED = 90 * 86_400_000
 """A decision about an exception that is closed is kept so long, in ms."""
@@ -71,6 +73,7 @@ class Decision(msgspec.Struct):
     document: str
     units: int
     exception: str
+    lane: int
     approvals: list[tuple[int, str]] = []
     withdrawals: list[tuple[int, str]] = []
     told: str = ""
@@ -142,6 +145,7 @@ class Decided:
                 document=row["document"],
                 units=row["units"],
                 exception=row["exception_id"],
+                lane=row["lane"],
             )
             self._all[row["group"], row["event_id"]] = one
             if one.decision == "write_off" and one.units > self._most:
@@ -155,6 +159,9 @@ class Decided:
         self.shared: set[tuple[str, str]] = set()
         """Group and payment: people said what it is for."""
         self._shares: dict[tuple[str, str, str], int] = {}
+        self._of: dict[tuple[str, str, str], Decision] = {}
+        """By group, payment and document: the decision that says what is matched, and how much is."""
+        self._matched: Counter[tuple[str, str, str]] = Counter()
         self._written: dict[tuple[str, str], Decision] = {}
         self._accepted: dict[tuple[str, str], Decision] = {}
         self._touched = {(one.group, name) for one in self._all.values() for _, name in one.places}
@@ -164,6 +171,7 @@ class Decided:
             if one.decision == "match":
                 self.shared |= {(one.group, payment) for payment, _ in one.shares}
                 self._shares |= {(one.group, *pair): units for pair, units in one.shares.items()}
+                self._of |= {(one.group, *pair): one for pair in one.shares}
             elif one.decision == "write_off":
                 self._written[one.group, one.document] = one
             elif one.decision == "refund":
@@ -192,6 +200,10 @@ class Decided:
         """Whether a person decided about one of these payments and documents, whatever became of it."""
         return any((group, name) in self._touched for name in names)
 
+    def acceptance(self, group: str, exception: str) -> Decision | None:
+        """The decision that accepts an exception; None: there is none that counts."""
+        return self._accepted.get((group, exception))
+
     def goes_back(self, group: str, key: str, units: int) -> bool:
         """Whether people decided that so much of a payment goes back."""
         most = self._to_refund.get((group, key))
@@ -200,6 +212,8 @@ class Decided:
     def payment(self, key: str, group: str, kind: str, units: int, vouchers: Sequence[Voucher]) -> None:
         """What people said of a payment, and nothing else of what goes back, is booked."""
         for one in vouchers:
+            if one.what == "match":
+                self._matched[group, key, one.document] += one.units
             if one.rule == "decided":
                 said = self._shares.get((group, key, one.document), 0)
                 if one.units > said:
@@ -219,8 +233,16 @@ class Decided:
         elif decision is not None and any(one.time < decision.time for one in vouchers):
             self.found.add(f"{document}: is written off before that was decided")
 
-    def check(self) -> Check:
-        """The outcome."""
+    def check(self, asked: Asked, patience: int) -> Check:
+        """The outcome. Matches that have not done what they say are asked about."""
+        idle: Counter[Key] = Counter()
+        for place, one in self._of.items():
+            idle[one.group, one.number] += max(self._shares[place] - self._matched[place], 0)
+        for (group, number), decision in self._all.items():
+            wanted, there = idle[group, number], asked.there(group, number, IDLE)
+            over = asked.now(decision.lane) >= decision.time + patience
+            if (there or 0) != wanted and (there is not None or over):
+                self.found.add(f"{number}: {wanted} of it is not matched, people are asked about {there}")
         return self.found.check("decisions")
 
 

@@ -37,6 +37,7 @@ IN_A_SHARD = 500_000
 DAY, SHANGHAI = 86_400_000, 28_800_000
 REVERSED, OVER, BACK = "reversed", "amount_over", "refund_over"
 RECEIVABLES = "1122"
+BACK_KINDS = ("refund", "chargeback")
 AGED = ("open", "part_paid", "part_refunded")
 """Statuses of documents of which what was not paid is owed, and stands in the aging of receivables."""
 
@@ -155,9 +156,8 @@ class Matched:
         self.asked = Asked(store, self._bounds, data_time or 0)
         self.decided = Decided(store, self._bounds)
         self._closes = Closes(store)
-        self.payouts = Payouts(
-            store, self.asked, self.decided, max((one.patience for one in self._bounds), default=0)
-        )
+        self._patience = max((one.patience for one in self._bounds), default=0)
+        self.payouts = Payouts(store, self.asked, self.decided, self._patience)
         self.deductions = Deductions(store, self._bounds, live=live, settled=settled)
         self.receipts = Findings("receipts_posted", "每笔成功支付及其手续费按渠道逐行入账，不多不少")
         self.dues = Findings("dues_posted", "每张应收应付按最新内容逐行入账，不多不少")
@@ -210,7 +210,7 @@ class Matched:
         yield self.statuses.check("documents")
         yield self.aged.check("parties")
         yield self.asked.check()
-        yield self.decided.check()
+        yield self.decided.check(self.asked, self._patience)
         yield from self.deductions.checks()
         yield self.payouts.check()
         yield self.numbers.check("payments")
@@ -277,19 +277,39 @@ class Matched:
         used = {key: sum(one.units for one in vouchers.get(key, ()) if _takes(one)) for key in paid}
         moved = {key for key, one in paid.items() if one.state == "success"}
         returned: Counter[str] = Counter()
-        for key, one in paid.items():
-            back = one.kind in ("refund", "chargeback") and key in moved
-            if back and one.original in moved and (one.group, key) not in self.decided.shared:
-                returned[one.original] += one.units - used[key] - self.asked.amount(one.group, key)
+        owed = {key: _sum(vouchers.get(key, ()), "refund_owed") for key in paid}
+        by_rule = {
+            key
+            for key, one in paid.items()
+            if one.kind in BACK_KINDS and key in moved and one.original in moved
+            if (one.group, key) not in self.decided.shared
+        }
+        """Refunds and chargebacks, and what comes back of them, that take from their payment by rule."""
+        gone: Counter[str] = Counter()
+        open_: Counter[str] = Counter()
+        for key in by_rule:
+            one = paid[key]
+            left = 0 if owed[key] else self.asked.amount(one.group, key)
+            sign = 1 if one.direction != paid[one.original].direction else -1
+            returned[one.original] += sign * (one.units - used[key] - left)
+            gone[one.original] += sign * (one.units - left) if one.currency == OWN else 0
+            open_[one.original] += owed[key] - _sum(vouchers.get(key, ()), "refund_recovered")
+        for key in gone.keys() & moved:
+            there = paid[key].units - sum(
+                one.units for one in vouchers.get(key, ()) if one.what == "difference" and _takes(one)
+            )
+            beyond = max(gone[key] - there, 0)
+            if (paid[key].direction, paid[key].currency) == ("in", OWN) and open_[key] != beyond:
+                self.within.add(f"{key}: {beyond} went back beyond it, {open_[key]} is booked as owed")
         for key, one in paid.items():
             if key not in moved:
                 self.asked.nothing(one.group, key)
                 continue
             left = one.units - used[key] - returned[key]
-            if one.original in moved and (one.group, key) not in self.decided.shared:
-                left = self.asked.amount(
-                    one.group, key
-                )  # what was unmatched of its payment is not told elsewhere
+            if owed[key]:
+                continue  # what is asked about it is compared with what is still to come (`payouts`)
+            if key in by_rule:  # what was unmatched of its payment is not told elsewhere
+                left = self.asked.amount(one.group, key)
             if left:
                 self.asked.unmatched.add((one.group, key))
             if one.kind == "transfer":
@@ -403,9 +423,9 @@ class Matched:
             way: sum(one.units for one in matches if paid[one.payment].direction == way)
             for way in ("in", "out")
         }
-        got = there[due.direction]
-        back = there["out" if due.direction == "in" else "in"]
-        charged = sum(one.units for one in matches if _is_charged_back(paid[one.payment], due))
+        charged, refunds = (_gone_back(kind, due, matches, paid) for kind in ("chargeback", "refund"))
+        back = charged + refunds
+        got = there[due.direction] - there["out" if due.direction == "in" else "in"] + back
         kept, refunded = max(got - charged, 0), back - charged
         given_up = sum(one.units for one in vouchers if _gives_up(one))
         asked = due.units - given_up
@@ -613,6 +633,21 @@ def _red(line: Line) -> Line:
 def _is_charged_back(one: Paid, due: Due) -> bool:
     """Whether a channel took back with it what was paid of a due, which is owed again."""
     return one.kind == "chargeback" and one.direction != due.direction
+
+
+def _gone_back(kind: str, due: Due, matches: Iterable[Voucher], paid: Mapping[str, Paid]) -> int:
+    """What channels took back of what was paid of a due, or what else was given back, less what came back of that."""
+    found = 0
+    for one in matches:
+        of = paid[one.payment]
+        came = of.direction == due.direction
+        if (of.kind == "chargeback") == (kind == "chargeback") and not (came and of.kind not in BACK_KINDS):
+            found += -one.units if came else one.units
+    return max(found, 0)
+
+
+def _sum(vouchers: Iterable[Voucher], posting: str) -> int:
+    return sum(one.units for one in vouchers if one.posting == posting)
 
 
 def _takes(one: Voucher) -> bool:

@@ -207,8 +207,13 @@ def _asked(
 
 
 def _best(bills: Sequence[OfBill]) -> OfBill:
-    """The bill that knows best what was taken."""
-    return _taken(bills)[0]
+    """The bill that knows best what was taken, or whose sort tells of nothing where another one does."""
+    taken = _taken(bills)
+    best = taken[0]
+    elsewhere = [
+        one.fee for one in taken if (one.state, one.sort != best.sort) == ("success", True) and one.fee
+    ]
+    return best._replace(fee=elsewhere[0]) if elsewhere and best.state == "success" and not best.fee else best
 
 
 def _taken(bills: Sequence[OfBill]) -> list[OfBill]:

@@ -40,7 +40,8 @@ _DEDUCTIONS = """
     )"""
 _MATCHES = """
     SELECT payment, document, sum(reinterpretAsInt64(amount)) AS matched FROM $payment_match
-    WHERE what = 'match' GROUP BY payment, document HAVING matched != 0"""
+    WHERE what = 'match' AND posting != 'refund_owed' GROUP BY payment, document HAVING matched != 0"""
+"""Without what a refund of more than was paid takes of itself."""
 _EXCEPTIONS = """
     SELECT kind, count() AS n FROM (
         SELECT exception_id, argMax(kind, (seq, line)) AS kind, argMax(status, (seq, line)) AS state

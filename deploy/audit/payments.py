@@ -5,7 +5,7 @@ Shares nothing with the flow: the legs, the channels' accounts and the meaning o
 
 from deploy.audit.matched import check_matched
 from deploy.audit.postings import PAYMENTS, words
-from deploy.audit.receipts import MATCHES, SUSPENSE, as_values
+from deploy.audit.receipts import LEGS, MATCHES, SUSPENSE, as_values
 from deploy.audit.report import Check
 from deploy.audit.rules import Rule, check_rule, unique
 from deploy.audit.store import BLOCK_RANGE, Store, shard_of
@@ -13,6 +13,9 @@ from schemas.parties import HQ
 
 _LEGS = as_values()
 _SIGNED = "if(side = 'D', 1, -1) * reinterpretAsInt64(amount)"
+
+_NOT_OF_SUSPENSE = tuple(name for name in MATCHES if not any(leg[1] == SUSPENSE for leg in LEGS[name]))
+"""Posting rules of what is given up: it was taken from suspense before."""
 
 NEWEST = f"""
     SELECT payment, any(toString(channel)) AS channel, any(toString(merchant)) AS merchant,
@@ -95,7 +98,7 @@ RULES = (
             UNION ALL
             SELECT payment, if(direction = 'in', used, -used) FROM (
                 SELECT payment, sum(reinterpretAsInt64(amount)) AS used FROM $payment_match
-                WHERE posting NOT IN ('', 'receivable_written_off', 'payable_written_off') AND {shard_of("payment")}
+                WHERE posting NOT IN {words(("", *_NOT_OF_SUSPENSE))} AND {shard_of("payment")}
                 GROUP BY payment
             ) AS m JOIN ({NEWEST}) AS p USING (payment)
             UNION ALL

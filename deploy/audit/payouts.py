@@ -1,37 +1,46 @@
-"""Payouts of channels to banks: each is on its way once, its credit clears it once, and people are asked where it is.
+"""Money that left and has to come back: booked once, cleared by what comes of it, and asked about as long as it lacks.
 
-Which of two equal payouts came nobody can tell, so any pairing that the published rules allow is right; what may not be
-is a payout that waits while a credit that would do is nobody's.
+Payouts of channels to banks come as the bank's credit, or come back to the channel; what went back beyond what was paid
+(a refund, then a chargeback of the same payment) comes from the channel. What people accepted that it does not come is
+a loss. Which of two equal payouts came nobody can tell, so any pairing that the published rules allow is right; what
+may not be is a payout that waits while a credit that would do is nobody's.
 """
 
 import tomllib
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from deploy.audit.asked import Asked
 from deploy.audit.decided import Decided, Voucher
+from deploy.audit.names import content_name
 from deploy.audit.report import Check, Findings
 from deploy.audit.store import Store
 
 DAY, SHANGHAI = 86_400_000, 28_800_000
-SENT, ARRIVED = "payout_sent", "payout_arrived"
-TRANSIT = (SENT, ARRIVED)
-"""Posting rules of what is on its way, and has come."""
-ACCOUNT, RULE, MISSING = "1817", "payout", "payout_missing"
+OPENS = {"payout_sent": "1817", "refund_owed": "1221"}
+COMES = {"payout_arrived": "1817", "payout_returned": "1817", "refund_recovered": "1221"}
+LOST = {"payout_lost": "1817", "refund_lost": "1221"}
+ACCOUNTS = {**OPENS, **COMES, **LOST}
+TRANSIT = tuple(ACCOUNTS)
+"""Posting rules of what has to come back, of what has come, and of what is given up, and the accounts."""
+ASKED = {"payout_sent": "payout_missing", "refund_owed": "refund_over"}
+RULE, DECIDED = "payout", "decided"
 
 _PUBLISHED = """
     SELECT argMax(content, (seq, line)) AS newest, uniqExact(content) AS versions FROM $payment_rules
     WHERE file = 'matching.toml'"""
-_MOVED = """
+_MOVED = f"""
     SELECT payment, newest.1 AS of_group, newest.2 AS channel, newest.3 AS account, newest.4 AS kind,
            newest.5 AS direction, newest.6 AS units, newest.7 AS time, newest.8 AS words, newest.9 AS lane,
-           newest.12 AS ordered
+           newest.12 AS ordered, newest.13 AS original
     FROM (
         SELECT payment, argMax((toString(group), toString(channel), concat(channel, '/', merchant), toString(kind),
                toString(direction), reinterpretAsInt64(amount), event_time, text, bitShiftRight(seq, 32),
-               toString(state), toString(currency), order), (seq, line)) AS newest
-        FROM $payment WHERE kind = 'transfer' OR channel IN {banks:Array(String)} GROUP BY payment
+               toString(state), toString(currency), order, original), (seq, line)) AS newest
+        FROM $payment WHERE kind = 'transfer' OR channel IN {{banks:Array(String)}}
+            OR payment IN (SELECT arrayJoin([payment, document]) FROM $payment_match WHERE posting IN {TRANSIT})
+        GROUP BY payment
     ) WHERE newest.10 = 'success' AND newest.11 = 'CNY'"""
 _PLAIN = "upper(replaceRegexpAll({0}, '[^0-9A-Za-z]', ''))"
 _NAMED = f"""
@@ -41,8 +50,9 @@ _NAMED = f"""
     ) WHERE number != '' AND position({_PLAIN.format("{words:String}")}, {_PLAIN.format("number")}) > 0"""
 """Documents that a text may name."""
 _LEDGER = f"""
-    SELECT toString(counterparty) AS other, sum(if(side = 'D', 1, -1) * reinterpretAsInt64(amount)) AS units
-    FROM $journal WHERE account = '{ACCOUNT}' GROUP BY other HAVING units != 0"""
+    SELECT toString(account) AS of, toString(counterparty) AS other,
+           sum(if(side = 'D', 1, -1) * reinterpretAsInt64(amount)) AS units
+    FROM $journal WHERE account IN {tuple(sorted(set(ACCOUNTS.values())))} GROUP BY of, other HAVING units != 0"""
 
 
 class Agreed(NamedTuple):
@@ -68,6 +78,7 @@ class Moved(NamedTuple):
     words: str
     lane: int
     ordered: str
+    original: str
 
     @property
     def day(self) -> int:
@@ -76,21 +87,36 @@ class Moved(NamedTuple):
 
 
 class Payouts:
-    """All payouts. Vouchers are told one by one (`see`), then `check` compares."""
+    """All of it. Vouchers are told one by one (`see`), then `check` compares."""
 
     def __init__(self, store: Store, asked: Asked, decided: Decided, patience: int) -> None:
         self._store, self._asked, self._decided, self._patience = store, asked, decided, patience
-        self.found = Findings("payouts", "渠道提现在途一次、到账冲销一次，在途余额相符，逾期未到账的有例外")
+        self.found = Findings(
+            "payouts", "渠道提现与多退款项待收一次、收回冲销一次，余额相符，逾期未到的有例外，认可的记损失"
+        )
         self._taken: Counter[str] = Counter()
         """By payment: what matches of any kind have taken."""
-        self._moves: list[Voucher] = []
+        self._opened: dict[str, Voucher] = {}
+        self._came: dict[str, list[Voucher]] = defaultdict(list)
+        self._lost: dict[str, list[Voucher]] = defaultdict(list)
+        """By the payment that left."""
+        self._balance: Counter[tuple[str, str]] = Counter()
 
     def see(self, voucher: Voucher) -> None:
         """What stands of a payment's voucher."""
         if voucher.what == "match":
             self._taken[voucher.payment] += voucher.units
-        if voucher.posting in TRANSIT:
-            self._moves.append(voucher)
+        if voucher.posting not in TRANSIT:
+            return
+        self.found.seen += 1
+        sign = 1 if voucher.posting in OPENS else -1
+        self._balance[ACCOUNTS[voucher.posting], voucher.party] += sign * voucher.units
+        if voucher.posting in OPENS:
+            if voucher.payment != voucher.document or voucher.payment in self._opened:
+                self.found.add(f"{voucher.payment}: has to come back as {voucher.document}, or twice")
+            self._opened[voucher.document] = voucher
+        else:
+            (self._came if voucher.posting in COMES else self._lost)[voucher.document].append(voucher)
 
     def check(self) -> Check:
         """The outcome."""
@@ -98,73 +124,104 @@ class Payouts:
         agreed = [_agreed(one) for one in tomllib.loads(row["newest"] or "").get("payout", ())]
         banks = sorted({bank for one in agreed for bank in one.banks})
         moved = {row["payment"]: Moved(**row) for row in self._store.rows(_MOVED, banks=banks)}
-        same = row["versions"] <= 1
-        self._standing(moved)
-        if same:
+        for name in sorted(self._opened.keys() | self._came.keys() | self._lost.keys()):
+            self._standing(name, moved)
+        if row["versions"] <= 1:
             self._pairs(moved, agreed)
-        ledger = {row["other"]: row["units"] for row in self._store.rows(_LEDGER)}
-        should: Counter[str] = Counter()
-        for one in self._moves:
-            should[one.party] += one.units if one.posting == SENT else -one.units
-        for party in ledger.keys() | should.keys():
-            if ledger.get(party, 0) != should[party]:
-                self.found.add(f"{party}: {ledger.get(party, 0)} is in transit, should be {should[party]}")
+        ledger = {(row["of"], row["other"]): row["units"] for row in self._store.rows(_LEDGER)}
+        for place in ledger.keys() | self._balance.keys():
+            if ledger.get(place, 0) != self._balance[place]:
+                self.found.add(f"{place}: holds {ledger.get(place, 0)}, should be {self._balance[place]}")
         return self.found.check("payouts and credits")
 
-    def _standing(self, moved: Mapping[str, Moved]) -> None:
-        """Each payout is sent once and comes at most once, each credit is of one, and all of the same money."""
-        self.found.seen += len(self._moves)
-        sent = {one.payment: one for one in self._moves if one.posting == SENT}
-        times = Counter((one.posting, one.document) for one in self._moves)
-        times += Counter((ARRIVED, f"of {one.payment}") for one in self._moves if one.posting == ARRIVED)
-        for (posting, name), several in times.items():
-            if several > 1:
-                self.found.add(f"{name}: {posting} {several} times")
-        for one in self._moves:
-            payout, payment = moved.get(one.document), moved.get(one.payment)
-            if payout is None or payment is None:
-                self.found.add(f"{one.payment}: is {one.posting} of {one.document}, and no such money moved")
-                continue
-            facts = one.units, one.party, one.rule, one.time
-            if facts != (payout.units, payout.account, RULE, max(payout.time, payment.time)):
-                self.found.add(f"{one.payment}: is {one.posting} with {facts}")
-            if one.posting == SENT and one.payment != one.document:
-                self.found.add(f"{one.payment}: is sent as {one.document}")
-            if one.posting == ARRIVED and (
-                one.document not in sent or payment.units != payout.units or payment.day < payout.day
+    def _rest(self, name: str) -> int:
+        """What has not come."""
+        return self._opened[name].units - sum(one.units for one in self._came[name])
+
+    def _standing(self, name: str, moved: Mapping[str, Moved]) -> None:
+        """What came is of the same account, the other way, and no more than left; the rest is asked about or lost."""
+        opened, of = self._opened.get(name), moved.get(name)
+        if opened is None or of is None:
+            self.found.add(f"{name}: something has come of it, and no such money left")
+            return
+        whole = opened.posting == "refund_owed" or opened.units == of.units
+        right = (opened.party, opened.rule) == (of.account, RULE if of.kind == "transfer" else of.kind)
+        if not whole or not right or opened.time != of.time or opened.units > of.units:
+            self.found.add(f"{name}: is {opened.posting} with {opened}")
+        for one in self._came[name]:
+            payment = moved.get(one.payment)
+            if payment is None or payment.direction == of.direction or one.units > payment.units:
+                self.found.add(f"{one.payment}: is nothing that could have come of {name}")
+            elif one.party != of.account or one.posting != _comes_as(of, payment):
+                self.found.add(f"{one.payment}: is {one.posting} with {one.party}")
+            elif one.rule != DECIDED and (
+                one.time != max(of.time, payment.time) or not _may_be(one, payment, of)
             ):
-                self.found.add(f"{one.payment}: is no credit of {one.document}")
+                self.found.add(f"{one.payment}: comes of {name} by {one.rule}, and is none of it")
+        rest = self._rest(name)
+        if rest < 0:
+            self.found.add(f"{name}: {-rest} more has come of it than left")
+        self._is_lost(name, of, rest, ASKED[opened.posting])
+
+    def _is_lost(self, name: str, of: Moved, rest: int, kind: str) -> None:
+        """What people accepted that it does not come, and nothing else, is a loss."""
+        decision = self._decided.acceptance(of.of_group, content_name("ex", of.of_group, kind, name))
+        told = self._asked.there(of.of_group, name, kind)
+        counts = rest and decision is not None and decision.units == rest and told == rest
+        wanted = [(rest, f"decision {decision.number}")] if counts and decision is not None else []
+        there = [(one.units, one.evidence) for one in self._lost[name]]
+        if there != wanted:
+            self.found.add(f"{name}: {there} is lost, should be {wanted}")
+        if kind == "refund_over" and (told or 0) != rest:
+            self.found.add(f"{name}: people are asked about {told}, still to come is {rest}")
 
     def _pairs(self, moved: Mapping[str, Moved], agreed: Sequence[Agreed]) -> None:
         """By the rules: what has to be on its way is, and nothing waits for what has come."""
-        sent = {one.payment for one in self._moves if one.posting == SENT}
-        came = {one.document for one in self._moves if one.posting == ARRIVED}
-        credits_ = {one.payment: one.document for one in self._moves if one.posting == ARRIVED}
         idle = [one for one in moved.values() if _receives(one, agreed) and not self._taken[one.payment]]
-        for name, document in credits_.items():
-            if name not in moved or document not in moved:
-                continue
-            of = _pays_out(moved[document], agreed)
-            if of is None or not _receives(moved[name], [of]):
-                self.found.add(f"{name}: is taken for the payout {document}, and its rule does not say so")
+        back = defaultdict(list)
+        for one in moved.values():
+            if one.kind == "transfer" and one.direction == "in" and self._taken[one.payment] < one.units:
+                back[one.original].append(one)
+        self._by_rule(moved, agreed)
         for one in moved.values():
             rule = _pays_out(one, agreed)
-            if (one.payment in sent) != (rule is not None) and not (rule and self._taken[one.payment]):
-                self.found.add(f"{one.payment}: is {'' if one.payment in sent else 'not '}on its way")
-            if rule is None:
+            sent = one.payment in self._opened
+            if (
+                one.kind == "transfer"
+                and sent != (rule is not None)
+                and not (rule and self._taken[one.payment])
+            ):
+                self.found.add(f"{one.payment}: is {'' if sent else 'not '}on its way")
+            if rule is None or not sent:
                 continue
             self.found.seen += 1
-            waits = one.payment in sent and one.payment not in came
-            for other in idle if waits else ():
-                same = (other.of_group, other.units) == (one.of_group, one.units) and other.day >= one.day
-                if same and _receives(other, [rule]) and not self._is_for_else(other):
+            rest = self._rest(one.payment)
+            would_do = [other for other in idle if rest == one.units and _would_do(other, one, rule)]
+            for other in (*would_do, *(back[one.payment] if rest else ())):
+                if not self._is_for_else(other):
                     self.found.add(f"{one.payment}: waits, and {other.payment} is nobody's")
-            asked = self._asked.there(one.of_group, one.payment, MISSING)
-            over = (one.day + rule.days + 1) * DAY - SHANGHAI + self._patience
-            if asked is not None and (not waits or asked != one.units):
-                self.found.add(f"{one.payment}: people are asked about {asked} that is not missing")
-            if asked is None and waits and self._asked.now(one.lane) >= over:
-                self.found.add(f"{one.payment}: has not come, and nobody is asked")
+            self._is_asked(one, rule, rest)
+
+    def _by_rule(self, moved: Mapping[str, Moved], agreed: Sequence[Agreed]) -> None:
+        """A credit is taken for a payout only as the payout's own rule says."""
+        for name, vouchers in self._came.items():
+            of = _pays_out(moved[name], agreed) if name in moved else None
+            for voucher in vouchers:
+                by_rule = (voucher.posting, voucher.rule) == (
+                    "payout_arrived",
+                    RULE,
+                ) and voucher.payment in moved
+                if by_rule and (of is None or not _receives(moved[voucher.payment], [of])):
+                    self.found.add(f"{voucher.payment}: is taken for {name}, and no rule says so")
+
+    def _is_asked(self, one: Moved, rule: Agreed, rest: int) -> None:
+        """People are asked about what of a payout has not come in its days."""
+        asked = self._asked.there(one.of_group, one.payment, ASKED["payout_sent"])
+        over = (one.day + rule.days + 1) * DAY - SHANGHAI + self._patience
+        if asked is not None and (not rest or asked != rest):
+            self.found.add(f"{one.payment}: people are asked about {asked}, missing is {rest}")
+        if asked is None and rest and self._asked.now(one.lane) >= over:
+            self.found.add(f"{one.payment}: has not come, and nobody is asked")
 
     def _is_for_else(self, one: Moved) -> bool:
         """Whether a credit may name a document, or people said what it is for."""
@@ -187,3 +244,26 @@ def _receives(one: Moved, agreed: Sequence[Agreed]) -> bool:
     return (one.kind, one.direction) == ("payment", "in") and any(
         one.channel in rule.banks and any(word in one.words for word in rule.words) for rule in agreed
     )
+
+
+def _would_do(credit: Moved, payout: Moved, rule: Agreed) -> bool:
+    """Whether a payout's rule could take a credit for it."""
+    same = (credit.of_group, credit.units) == (payout.of_group, payout.units)
+    return same and credit.day >= payout.day and _receives(credit, [rule])
+
+
+def _comes_as(of: Moved, payment: Moved) -> str:
+    if of.kind != "transfer":
+        return "refund_recovered"
+    return "payout_returned" if payment.kind == "transfer" else "payout_arrived"
+
+
+def _may_be(one: Voucher, payment: Moved, of: Moved) -> bool:
+    """Whether a rule could take one for what came of the other."""
+    if of.kind != "transfer":
+        return (payment.original, one.rule) == (of.original, payment.kind)
+    if payment.kind == "transfer":
+        numbers = (of.ordered, of.payment.rpartition("/")[2])
+        by_voucher = payment.ordered and payment.ordered in numbers and payment.units == of.units
+        return one.rule == RULE and (payment.original == of.payment or bool(by_voucher))
+    return one.rule == RULE and one.units == of.units and payment.day >= of.day

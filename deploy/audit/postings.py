@@ -118,7 +118,15 @@ PAYMENTS = (
     *("payment_in", "payment_out", "channel_fee", "receivable", "payable"),
     *("receivable_paid", "receivable_refunded", "payable_paid", "payable_refunded"),
     *("receivable_written_off", "payable_written_off", "difference_kept", "difference_paid"),
-    *("account_topped_up", "account_paid_out", "payout_sent", "payout_arrived"),
+    *(
+        "account_topped_up",
+        "account_paid_out",
+        "payout_sent",
+        "payout_arrived",
+        "payout_returned",
+        "payout_lost",
+    ),
+    *("refund_owed", "refund_recovered", "refund_lost"),
 )
 """Journal rows of these stand for dues, receipts and matches of the payments flow."""
 OTHERS = (*MONEY, MOVED, COST, *PAYMENTS)

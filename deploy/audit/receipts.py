@@ -37,6 +37,11 @@ LEGS: Mapping[str, tuple[Leg, ...]] = {
     "difference_paid": ((HQ, "6302", "D"), (HQ, SUSPENSE, "C")),
     "payout_sent": ((HQ, "1817", "D"), (HQ, SUSPENSE, "C")),
     "payout_arrived": ((HQ, SUSPENSE, "D"), (HQ, "1817", "C")),
+    "payout_returned": ((HQ, SUSPENSE, "D"), (HQ, "1817", "C")),
+    "payout_lost": ((HQ, "6303", "D"), (HQ, "1817", "C")),
+    "refund_owed": ((HQ, "1221", "D"), (HQ, SUSPENSE, "C")),
+    "refund_recovered": ((HQ, SUSPENSE, "D"), (HQ, "1221", "C")),
+    "refund_lost": ((HQ, "6303", "D"), (HQ, "1221", "C")),
     "account_topped_up": (
         *((PARTY, "1201", "D"), (PARTY, "1801", "C")),
         *((HQ, SUSPENSE, "D"), (HQ, "2401", "C")),

@@ -161,7 +161,13 @@ def add(command: Command) -> None:
     part = parts.add_parser("resolve", help=resolve.__doc__)
     part.add_argument("id")
     how = part.add_mutually_exclusive_group(required=True)
-    how.add_argument("--match", action="append", metavar="DOCUMENT=AMOUNT", help="the payment is for this")
+    how.add_argument(
+        "--match",
+        action="append",
+        metavar="DOCUMENT=AMOUNT",
+        help="the payment is for this. Of a "
+        "payout that has not come, or of what went back beyond what was paid: PAYMENT=AMOUNT, what came of it",
+    )
     how.add_argument("--write-off", metavar="AMOUNT", help="so much of the document is given up")
     how.add_argument("--refund", action="store_true", help="the payment has to go back")
     how.add_argument(

@@ -46,7 +46,13 @@ AMOUNTS = """
 SELECT document, reinterpretAsInt64(amount) AS amount, direction, reinterpretAsInt64(paid) AS paid,
        reinterpretAsInt64(refunded) AS refunded
 FROM due_now WHERE of_group = {group:String} AND document IN {names:Array(String)}"""
-WAY = "SELECT direction FROM payment_now WHERE payment = {payment:String}"
+MOVED = """
+SELECT payment, direction, reinterpretAsInt64(unmatched) AS unmatched FROM payment_now
+WHERE of_group = {group:String} AND payment IN {names:Array(String)}"""
+EXPECTED = """
+SELECT document, sum(if(posting IN ('payout_sent', 'refund_owed'), 1, -1) * reinterpretAsInt64(amount)) AS rest
+FROM payment_match WHERE document IN {names:Array(String)} AND posting IN
+    ('payout_sent', 'payout_arrived', 'payout_returned', 'refund_owed', 'refund_recovered') GROUP BY document"""
 UNMATCHED = "SELECT unmatched FROM payment_now WHERE payment = {payment:String}"
 UNDER = "amount_under"
 WAYS = {"in": "came", "out": "left"}
@@ -129,13 +135,22 @@ class Answer:
         self.client, self.by, self.reason = client, by, reason
 
     def match(self, number: str, shares: Sequence[tuple[str, int]]) -> PaymentDecided:
-        """The exception's payment is for these documents, so much each (0.0001)."""
+        """The exception's payment is for these documents, so much each (0.0001). Money that left and has to come back
+        (a payout, what went back beyond what was paid) stands where a document does: it is matched with what came of
+        it, whichever of both the exception is about."""
         row = self._open(number)
         if not is_payment(self.client, row):
             raise LookupError(f"{row['subject']} is no payment: match the one that is for it")
-        known = self._documents(row, [document for document, _ in shares])
-        way = rows(self.client, WAY, payment=row["subject"])[0]["direction"]
+        names = [document for document, _ in shares]
+        known = self._documents(row, names)
+        moved = self._moved(row, [row["subject"], *names])
+        way = moved[row["subject"]]["direction"]
+        said = []
         for document, amount in shares:
+            said.append(Share(row["subject"], document, amount))
+            if document in moved and document not in known:
+                said[-1] = self._came_of(moved[row["subject"]], moved[document], amount)
+                continue
             if document not in known:
                 raise LookupError(NO_DOCUMENT.format(document, row["of_group"]))
             of = known[document]
@@ -146,8 +161,22 @@ class Answer:
                     f"{row['subject']} is money that {WAYS[way]}: no more than {told(back)}, what was paid of "
                     f"{document}, can have gone back"
                 )
-        said = tuple(Share(row["subject"], document, amount) for document, amount in shares)
-        return self._said(row, "match", shares=said)
+        return self._said(row, "match", shares=tuple(said))
+
+    def _came_of(self, one: Row, other: Row, amount: int) -> Share:
+        """So much of the money of one movement came of what left by the other."""
+        came, left = (one, other) if one["direction"] == "in" else (other, one)
+        if (came["direction"], left["direction"]) != ("in", "out"):
+            raise ValueError(f"{one['payment']} and {other['payment']} both {WAYS[one['direction']]}")
+        expected = {
+            row["document"]: row["rest"] for row in rows(self.client, EXPECTED, names=[left["payment"]])
+        }
+        rest = expected.get(left["payment"], 0)
+        if amount > rest:
+            raise ValueError(f"no more than {told(rest)} of {left['payment']} has to come back")
+        if amount > came["unmatched"]:
+            raise ValueError(f"no more than {told(came['unmatched'])} of {came['payment']} is not matched")
+        return Share(came["payment"], left["payment"], amount)
 
     def write_off(self, number: str, document: str, amount: int) -> PaymentDecided:
         """So much of a document is given up; empty: of the one that the exception is about."""
@@ -225,6 +254,11 @@ class Answer:
         was."""
         known = rows(self.client, AMOUNTS, group=row["of_group"], names=list(names))
         return {one["document"]: one for one in known}
+
+    def _moved(self, row: Row, names: Sequence[str]) -> dict[str, Row]:
+        """Those of the names that are payments of the exception's group: which way, and what is not matched."""
+        known = rows(self.client, MOVED, group=row["of_group"], names=list(names))
+        return {one["payment"]: one for one in known}
 
     def _decision(self, decision: str) -> Row:
         known = rows(self.client, DECISION, id=decision)

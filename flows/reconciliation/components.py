@@ -104,7 +104,8 @@ def _around_due(due: Due, facts: Facts, rules: MatchingRules) -> list[str]:
 
 def _around_payment(payment: Paid, facts: Facts, rules: MatchingRules) -> tuple[list[str], list[str]]:
     """Dues and payments next to a payment."""
-    dues, others = list(facts.decided_with(payment.key)), list(facts.payments_by(ORIGINAL + payment.key))
+    decided = list(facts.decided_with(payment.key))
+    dues, others = decided, [*decided, *facts.payments_by(ORIGINAL + payment.key)]
     if payment.original:
         others.append(payment.original)
     if rules.payout and (transit := transit_key(payment, rules)):

@@ -43,10 +43,15 @@ class InForce(msgspec.Struct):
     """By payment and document: when a person matched them."""
     asleep: dict[str, int]
     """By exception: until when it sleeps."""
-    accepted: dict[str, int]
-    """By exception: the amount that is accepted."""
+    acceptances: dict[str, PaymentDecided]
+    """By exception: the decision that accepts it."""
     documents: dict[str, PaymentDecided]
     """By document: the decision that wrote it off."""
+
+    @property
+    def accepted(self) -> dict[str, int]:
+        """By exception: the amount that is accepted."""
+        return {number: one.amount_e4 for number, one in self.acceptances.items()}
 
 
 NOTHING = InForce(Decisions(), {}, {}, {}, {})
@@ -129,6 +134,6 @@ def in_force(records: Iterable[DecisionRecord]) -> InForce:
             case "ignore":
                 found.asleep[one.exception] = one.until
             case "accept":
-                found.accepted[one.exception] = one.amount_e4
+                found.acceptances[one.exception] = one
     found.decisions = Decisions(tuple(shares[pair] for pair in sorted(shares)), written_off, to_refund)
     return found

@@ -120,10 +120,12 @@ def contradicts(told: tuple[Payment, ...]) -> str:
 
 
 def original_of(payment: Payment) -> str:
-    """Key of the payment that a refund or chargeback takes back; empty: it does not say."""
+    """Key of the payment that a refund or chargeback takes back, or of the payout that a transfer brings back; empty:
+    it does not say."""
     if not payment.original:
         return ""
-    return f"{payment.account}/payment/{payment.original}"
+    of = "transfer" if payment.kind == "transfer" else "payment"
+    return f"{payment.account}/{of}/{payment.original}"
 
 
 def paid_of(payment: Payment, party: str = "") -> Paid:

@@ -28,11 +28,14 @@ _FIGURE_OF = {
     "account_topped_up": "matched",
     "difference_kept": "matched",
     "payout_arrived": "matched",
+    "payout_returned": "matched",
+    "refund_recovered": "matched",
     "receivable_refunded": "matched_out",
     "payable_paid": "matched_out",
     "account_paid_out": "matched_out",
     "difference_paid": "matched_out",
     "payout_sent": "matched_out",
+    "refund_owed": "matched_out",
 }
 """By posting rule. What a tolerance gave up moves no money."""
 COUNTED = frozenset(_FIGURE_OF)

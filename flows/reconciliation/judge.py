@@ -37,17 +37,18 @@ from flows.reconciliation.model import (
 from flows.reconciliation.outcome import outcome
 from flows.reconciliation.output import Asked, Entry, Exceptional, Output, Stated
 from flows.reconciliation.posting import (
-    PAYOUT_ARRIVED,
-    PAYOUT_SENT,
+    LOST,
     rule_of_difference,
     rule_of_due,
     rule_of_match,
     rule_of_payment,
+    rule_of_transit,
     rule_of_write_off,
 )
 from flows.reconciliation.record import (
     DIFFERENCE,
     FEE,
+    LOSS,
     MATCH,
     RECEIPT,
     Booked,
@@ -65,7 +66,7 @@ from flows.reconciliation.rules import DECIDED, MatchingRules
 from flows.reconciliation.threeway import ALONE, COMPARED, SURPLUS
 from schemas.identity import content_id
 from schemas.money import yuan
-from schemas.payments import InvoiceRequested, OrderStatus, Payment, exception_id
+from schemas.payments import InvoiceRequested, OrderStatus, Payment, Share, exception_id
 from schemas.problems import DocumentError, Problem
 from schemas.rows import rows_of, wrong
 from schemas.shipped import shipped
@@ -76,6 +77,10 @@ OVER = frozenset({"amount_over", "duplicate_payment", "cancelled_paid"})
 _BESIDE = COMPARED | {"conflicting_states"}
 """Exceptions of a payment that do not say what becomes of its money."""
 SETTLED = ("paid", "over_paid", "refunded", "cancelled")
+IDLE = "decision_idle"
+"""A person's match that has not done what it says: there is no such payment or document, or not so much of it."""
+MOST_IDLE = 5
+"""Shares of one that its exception names."""
 WRITTEN_OFF = "written_off"
 """What stands in the place of a matching rule where something is given up."""
 
@@ -166,6 +171,8 @@ class Judge:
         """What bills and notifications of a payment do not agree in."""
         self.asked: dict[str, str] = {}
         """Exceptions that are true, and the keys of the records that they are about."""
+        self.decided: dict[str, DecisionRecord] = {}
+        """Decisions about what was judged in this block, by key."""
         self.closed: dict[str, int] = {}
         """By channel/merchant: until which day it is closed; -1: that was undone."""
 
@@ -175,6 +182,7 @@ class Judge:
         known = {paid.key: _known(links, paid) for paid in payments}
         keys = [*(record.key for record in of.values()), *(one.record.key for one in known.values())]
         decisions = {found.key: found for key in keys for found in links.decisions_on(key)}
+        self.decided |= decisions
         decided = in_force(decisions.values()) if decisions else NOTHING
         found = outcome(dues, payments, decided.decisions, self.rules, self.now) if payments else Outcome()
         matches: dict[str, list[Match]] = defaultdict(list)
@@ -182,7 +190,8 @@ class Judge:
         for match in found.matches:
             matches[match.payment].append(match)
             of_due[match.document].append(match)
-        transit = _transit(found, known)
+        transit = _transit(found, known, decided)
+        lost = self._lost(found, known, links)
         different: dict[str, list[Difference]] = defaultdict(list)
         given_up: Counter[str] = Counter()
         for other in found.differences:
@@ -192,7 +201,7 @@ class Judge:
             if one.record.pooled != (key in found.pooled):
                 self.mark(one.record)
             links.pool(one.record, key in found.pooled)
-            moving = transit.get(key, {})
+            moving = transit.get(key, {}) | lost.get(key, {})
             self._book_payment(one, matches.get(key, ()), different.get(key, ()), moving, of, decided)
         for name, record in of.items():
             if record.settled != (name in found.settled):
@@ -214,7 +223,7 @@ class Judge:
         over = _over(open_, matches)
         for name, record in of.items():
             self._tell(record, of_due.get(name, ()), known, given_up[name], over.get(name, {}))
-        self._finish(of, known, found, decisions.values())
+        self._finish(of, known, found, decisions.values(), lost)
         return timers + self._look_again(known.values(), found)
 
     def _look_again(self, known: Iterable[Known], found: Outcome) -> list[tuple[int, str]]:
@@ -234,6 +243,39 @@ class Judge:
     def judge_day(self, record: DayRecord, links: Links, should: Sequence[Open]) -> list[tuple[int, str]]:
         """What is wrong with a day's bill; moments at which it wants to be looked at again."""
         return self._ask(record, record.subject, links, {one.kind: one for one in should})
+
+    def judge_decision(self, record: DecisionRecord, links: Links) -> list[tuple[int, str]]:
+        """Whether a person's match has done what it says; moments at which it wants to be looked at again."""
+        said = record.said
+        if said is None or said.decision != "match":
+            return []
+        idle = [share for share in self._idle(record, links) if share.amount_e4]
+        over = said.time + self.rules.patience
+        if idle and self.now < over:
+            return [(over, record.key)]
+        should = {IDLE: _idle_of(record.subject, idle)} if idle else {}
+        return self._ask(record, record.subject, links, should) if should or record.open else []
+
+    def _idle(self, record: DecisionRecord, links: Links) -> Iterator[Share]:
+        """Of each of its shares that counts, what nothing was matched of."""
+        assert record.said is not None
+        counts = record.state in ("in_force", "withdrawing")
+        shares = {_pair(share): share for share in record.said.shares}
+        for share in shares.values() if counts else ():
+            key = payment_key(share.payment)
+            words = [one.said for one in links.decisions_on(key) if one.state in ("in_force", "withdrawing")]
+            words = [one for one in words if one is not None and one.decision == "match"]
+            same = [
+                (one.time, one.id)
+                for one in words
+                if one is not None and any(_pair(other) == _pair(share) for other in one.shares)
+            ]
+            if max(same, default=None) != (record.said.time, record.said.id):
+                continue
+            known = links.known(key)
+            booked = known.of_voucher(MATCH + share.document) if isinstance(known, PaymentRecord) else None
+            matched = booked.amount if booked is not None and booked.stands else 0
+            yield Share(share.payment, share.document, max(share.amount_e4 - matched, 0))
 
     def keep_answers(self, record: DayRecord | PaymentRecord, links: Links) -> None:
         """What people decided about its exceptions alone is kept as long as it is."""
@@ -268,6 +310,22 @@ class Judge:
         ):
             return
         self._agree_all(record, payment, wanted, dues)
+
+    def _lost(self, found: Outcome, known: Mapping[str, Known], links: Links) -> dict[str, dict[str, Wanted]]:
+        """Money that left and does not come back, as a person accepted: a loss, by payment and voucher."""
+        wanted: dict[str, dict[str, Wanted]] = {}
+        for one in found.exceptions:
+            if one.kind not in LOST or one.subject not in found.on_the_way:
+                continue
+            number = exception_id(links.group, one.kind, one.subject)
+            accepted = in_force(_answers([number], links)).acceptances.get(number)
+            if accepted is None or not _is_accepted(one.kind, one.amount, accepted.amount_e4):
+                continue
+            payment = known[one.subject].payment
+            at, by = max(payment.time, accepted.time), f"decision {accepted.id}"
+            facts = one.amount, LOST[one.kind], payment.account, at, payment.currency
+            wanted[one.subject] = {LOSS + one.subject: Wanted(*facts, WRITTEN_OFF, by)}
+        return wanted
 
     def judge_none(self, record: PaymentRecord, payment: Payment, links: Links) -> list[tuple[int, str]]:
         """A payment that moves no money (any more): what stands of it is taken back, and nobody is asked about it, but
@@ -511,7 +569,7 @@ class Judge:
 
     def _ask(
         self,
-        record: DueRecord | PaymentRecord | DayRecord,
+        record: DueRecord | PaymentRecord | DayRecord | DecisionRecord,
         subject: str,
         links: Links,
         should: Mapping[str, Open],
@@ -532,7 +590,7 @@ class Judge:
                 continue
             answers = _answers([number], links)
             decided = in_force(answers) if answers else NOTHING
-            accepted = bool(ADVICE[kind].accept) and decided.accepted.get(number) == now.amount
+            accepted = _is_accepted(kind, now.amount, decided.accepted.get(number))
             until = 0 if accepted else decided.asleep.get(number, 0)
             until = until if until > self.now else 0
             if until:
@@ -629,15 +687,17 @@ class Judge:
         known: Mapping[str, Known],
         found: Outcome,
         decisions: Collection[DecisionRecord],
+        lost: Collection[str],
     ) -> None:
-        """What is matched, or looked at together, leaves together when all of it is settled."""
+        """What is matched, or looked at together, leaves together when all of it is settled. `lost`: payments that
+        people gave up."""
         records: dict[str, Record] = {record.key: record for record in dues.values()}
         if not known and not decisions:
             for record in dues.values():
                 self._leave([record], ())
             return
         records |= {one.record.key: one.record for one in known.values()}
-        left = {payment_key(key) for key in found.left | found.on_the_way}
+        left = {payment_key(key) for key in found.left | found.on_the_way.difference(lost)}
         if len(records) == 2 and len(found.matches) == 1 and not decisions:
             self._leave([records[key] for key in sorted(records)], left)
             return
@@ -675,16 +735,39 @@ def _fee(payment: Payment) -> Wanted | None:
     return Wanted(payment.fee_e4, rule, payment.account, payment.time, payment.currency)
 
 
-def _transit(found: Outcome, known: Mapping[str, Known]) -> dict[str, dict[str, Wanted]]:
-    """What should be booked of payouts that were sent, and of credits of them: by payment and voucher."""
+def _is_accepted(kind: str, amount: int, accepted: int | None) -> bool:
+    """Whether an exception is accepted as it is. `accepted`: the amount that a person accepted; None: nobody did."""
+    return bool(ADVICE[kind].accept) and accepted == amount
+
+
+def _transit(found: Outcome, known: Mapping[str, Known], decided: InForce) -> dict[str, dict[str, Wanted]]:
+    """What should be booked of money that left and has to come back, and of what came of it: by payment and voucher."""
     wanted: dict[str, dict[str, Wanted]] = {}
     for match in found.transit:
-        payout, payment = known[match.document].payment, known[match.payment].payment
-        rule = PAYOUT_SENT if match.payment == match.document else PAYOUT_ARRIVED
-        time = max(payout.time, payment.time)
-        one = Wanted(match.amount, rule, payout.account, time, payment.currency, match.rule, match.evidence)
-        wanted.setdefault(match.payment, {})[MATCH + match.document] = one
+        of, payment = known[match.document].payment, known[match.payment].payment
+        itself = match.payment == match.document
+        rule = rule_of_transit(payment.kind, of.kind, itself=itself)
+        time = max(of.time, payment.time, decided.times.get((match.payment, match.document), 0))
+        one = Wanted(match.amount, rule, of.account, time, payment.currency, match.rule, match.evidence)
+        vouchers = wanted.setdefault(match.payment, {})
+        if (other := vouchers.get(MATCH + match.document)) is not None:
+            evidence = f"{yuan(other.amount)} by {other.evidence}; {yuan(one.amount)} by {one.evidence}"
+            by = other.by if one.by == DECIDED else one.by
+            amount, time = other.amount + one.amount, max(other.time, time)
+            one = one._replace(amount=amount, time=time, by=by, evidence=evidence)
+        vouchers[MATCH + match.document] = one
     return wanted
+
+
+def _pair(share: Share) -> tuple[str, str]:
+    return share.payment, share.document
+
+
+def _idle_of(decision: str, idle: Sequence[Share]) -> Open:
+    """What people are asked about a match that has not done what it says."""
+    parts = [f"{yuan(one.amount_e4)} of {one.payment} for {one.document}" for one in idle[:MOST_IDLE]]
+    text = "nothing could be matched of " + ", ".join(parts)
+    return Open(IDLE, decision, sum(one.amount_e4 for one in idle), text)
 
 
 def _stands_as(booked: Booked, should: Wanted | None) -> bool:
@@ -748,6 +831,8 @@ def _is_settled(record: Record, left: Container[str]) -> bool:
     match record:
         case DueRecord():
             return not record.asked and record.status[0] in SETTLED
+        case DecisionRecord():
+            return not record.asked
         case PaymentRecord():
             payment = current(record)
             paid = payment is not None and payment.kind in ("payment", "transfer")
@@ -756,17 +841,18 @@ def _is_settled(record: Record, left: Container[str]) -> bool:
 
 
 def _moved(due: Due, matches: Iterable[Match], known: Mapping[str, Known]) -> Moved:
-    """What payments paid of a due, and what went back."""
-    paid = refunded = charged_back = 0
+    """What payments paid of a due, and what went back; what came back of that did not go back."""
+    moved: Counter[str] = Counter()
     for match in matches:
         payment = known[match.payment].payment
-        if payment.direction == due.direction:
-            paid += match.amount
-        elif payment.kind == "chargeback":
-            charged_back += match.amount
+        paid = payment.direction == due.direction
+        if paid and payment.kind in ("payment", "transfer"):
+            moved["paid"] += match.amount
         else:
-            refunded += match.amount
-    return Moved(paid, refunded, charged_back)
+            kind = "chargeback" if payment.kind == "chargeback" else "refund"
+            moved[kind] += -match.amount if paid else match.amount
+    more = max(-moved["refund"], 0) + max(-moved["chargeback"], 0)
+    return Moved(moved["paid"] + more, max(moved["refund"], 0), max(moved["chargeback"], 0))
 
 
 def _asked_for(record: DueRecord, due: Due, given_up: int) -> int:

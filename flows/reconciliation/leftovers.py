@@ -3,7 +3,8 @@
 from collections.abc import Callable, Collection, Sequence
 
 from flows.reconciliation.model import Open
-from flows.reconciliation.working import Book, Claim, Money
+from flows.reconciliation.refunds import comes_back, paid_with
+from flows.reconciliation.working import Book, Claim, Expected, Money
 from schemas.money import yuan
 from schemas.times import DAY, clock
 
@@ -29,6 +30,9 @@ def exceptions_of(
     for money in book.monies.values():
         paid = money.paid
         theirs = of_payer(money) if money.left and money.key in pooled else []
+        beyond = book.expected.get(money.key)
+        if beyond is not None and beyond.rest and paid.kind != "transfer":
+            found.append(_beyond(book, beyond))
         if money.left and paid.kind != "transfer":
             before = earlier.get((paid.payer, paid.amount))
             one = (
@@ -133,11 +137,29 @@ def _again_for(book: Book, money: Money, owed: Sequence[str]) -> Open:
     return _open("duplicate_payment", money.key, money.left, evidence, owed)
 
 
+def _beyond(book: Book, one: Expected) -> Open:
+    """More went back of a payment than it was: what took it before."""
+    of = book.monies[one.money.paid.original]
+    others = [
+        other
+        for other in book.monies.values()
+        if other.paid.original == of.key and other.key != one.money.key and not comes_back(other, of)
+    ]
+    before = ", ".join(other.key for other in sorted(others, key=lambda other: other.order)[:MOST_CANDIDATES])
+    evidence = f"{yuan(one.money.paid.amount)} went back of {of.key}, which was {yuan(of.paid.amount)}"
+    if before:
+        evidence += f", and was taken back before by {before}"
+    return _open("refund_over", one.money.key, one.rest, evidence, [of.key, *(one.key for one in others)])
+
+
 def _of_refund(book: Book, refund: Money) -> Open:
     original = refund.paid.original
     if refund.unclear:
         evidence = "it is not clear which of them it takes back"
         return _open("ambiguous", refund.key, refund.left, evidence, refund.unclear)
+    of = paid_with(book, refund)
+    if of is not None and comes_back(refund, of):
+        return _of_what_came_back(refund, of)
     if original in book.monies:
         return _open("refund_over", refund.key, refund.left, "more than the payment was", [original])
     if not original and any(True for claim in refund.called if claim.refunded):
@@ -145,6 +167,15 @@ def _of_refund(book: Book, refund: Money) -> Open:
         return _open("refund_over", refund.key, refund.left, "more than was paid", names)
     evidence = "its payment has not come" if original else "it names no payment"
     return _open("refund_orphan", refund.key, refund.left, evidence, [original] if original else ())
+
+
+def _of_what_came_back(back: Money, of: Money) -> Open:
+    """What a channel gave back, and nothing that it took is left to be paid by it."""
+    taken = [name for kind, name in of.charged if kind == back.paid.kind]
+    if not taken and not of.gone:
+        return _open("refund_orphan", back.key, back.left, f"nothing of {of.key} was taken back", [of.key])
+    evidence = f"what was taken back of {of.key} is paid already"
+    return _open("amount_over", back.key, back.left, evidence, taken or [of.key])
 
 
 def _open(

@@ -3,6 +3,7 @@
 An outcome is a function of the set of facts alone: whatever order they came in, the same facts give the same matches.
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 
 import msgspec
@@ -130,10 +131,13 @@ class Outcome(msgspec.Struct, frozen=True):
     settled: frozenset[str] = frozenset()
     """Documents of which numbers and decisions alone leave nothing open; see `components`."""
     transit: Sequence[Match] = ()
-    """Payouts that were sent, each for itself, and credits of them, each for its payout; see `payouts`."""
+    """Money that left and has to come back to us, each for itself, and what came of it, each for that; see `payouts`
+    and `refunds`."""
 
     @property
     def on_the_way(self) -> frozenset[str]:
-        """Payouts of which no credit has come."""
-        came = {match.document for match in self.transit if match.payment != match.document}
-        return frozenset(match.payment for match in self.transit if match.document not in came)
+        """Money that has to come back of which something has not."""
+        rest: Counter[str] = Counter()
+        for match in self.transit:
+            rest[match.document] += match.amount if match.payment == match.document else -match.amount
+        return frozenset(key for key, units in rest.items() if units)

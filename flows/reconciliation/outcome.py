@@ -12,7 +12,7 @@ from flows.reconciliation.by_number import ByNumber
 from flows.reconciliation.components import for_pool
 from flows.reconciliation.leftovers import exceptions_of
 from flows.reconciliation.model import NOBODY, Decisions, Due, Match, Outcome, Paid
-from flows.reconciliation.payouts import settle
+from flows.reconciliation.payouts import expect_payouts, keep, meet_kept, missing, settle
 from flows.reconciliation.pool import Pool
 from flows.reconciliation.quoted import normal
 from flows.reconciliation.refunds import give_back
@@ -38,6 +38,8 @@ def outcome(
         return plain
     book = Book(dues, payments, dict(decisions.written_off), note)
     _decide(book, decisions, ("payment", "transfer"))
+    expect_payouts(book, rules)
+    kept = keep(book, decisions.shares)
     usable = [money for money in book.monies.values() if money.paid.kind == "payment"]
     free = [money for money in usable if not decisions.goes_back(money.key, money.paid.amount)]
     decided = {share.payment for share in decisions.shares}
@@ -59,23 +61,26 @@ def outcome(
     settled = frozenset(book.claims).difference(claim.name for claim in claims)
 
     pool = Pool(book, rules.of("payer_and_amount", "oldest_first"), rules.work)
-    transit, missing, later = settle(
-        book.monies.values(), [money for money in free if not money.called], rules, now
-    )
+    meet_kept(book, kept, payouts=True)
+    settle(book, [money for money in free if not money.called], rules)
     pooled = [money for money in free if money.key in unnumbered and money.left]
     _pool(book, pool, claims, pooled, [one for one in refunds if one.paid.original in unnumbered], rules)
 
     _decide(book, decisions, ("refund", "chargeback"))
+    meet_kept(book, kept, payouts=False)
     exceptions, again = exceptions_of(book, unnumbered, pool.of_payer, rules.patience, now)
-    exceptions += missing
+    not_come, later = missing(book, rules, now)
     again = min(filter(None, (again, later)), default=0)
     return Outcome(
         matches=book.matches(),
         exceptions=tuple(
             sorted(
-                one
-                for one in exceptions
-                if not decisions.goes_back(one.subject, book.monies[one.subject].left)
+                [
+                    one
+                    for one in exceptions
+                    if not decisions.goes_back(one.subject, book.monies[one.subject].left)
+                ]
+                + not_come
             )
         ),
         differences=book.differences(),
@@ -83,7 +88,7 @@ def outcome(
         again=again,
         pooled=frozenset(unnumbered),
         settled=settled,
-        transit=tuple(sorted(transit)),
+        transit=book.transit(),
     )
 
 

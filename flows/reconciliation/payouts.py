@@ -1,65 +1,136 @@
-"""Payouts (提现): what a channel pays out of its balance, until the bank's credit of it comes.
+"""Payouts (提现): what a channel pays out of its balance, until the bank's credit of it comes, or it comes back.
 
 A payout is a transfer that leaves a channel, and a `[[payout]]` of `matching.toml` says which. It is on its way
-(在途资金) until the bank credits the same amount, in a text that has one of the rule's words. Payouts take credits in
-order of time: first those that come within the days that the rule gives them, then later ones. Which of two equal
-payouts came is nothing that anyone could tell, and nothing that the books would show.
+(在途资金) until the bank credits the same amount, in a text that has one of the rule's words; or until a transfer to
+the channel that names it brings it back (提现退回). People may say what else came of it, also of a part. Payouts take
+credits in order of time: first those that come within the days that the rule gives them, then later ones. Which of two
+equal payouts came is nothing that anyone could tell, and nothing that the books would show.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from flows.reconciliation.model import Match, Open, Paid
-from flows.reconciliation.rules import PAYOUT, MatchingRules, Payout
-from flows.reconciliation.working import Money
+from flows.reconciliation.model import Open, Paid
+from flows.reconciliation.rules import DECIDED, PAYOUT, MatchingRules, Payout
+from flows.reconciliation.working import Book, Expected, Money
 from schemas.money import yuan
+from schemas.payments import Share
 from schemas.times import DAY, SHANGHAI_OFFSET, business_day, date_of
 
 MISSING = "payout_missing"
 """A payout that has not come."""
 SENT = "on its way to the bank"
+BY_PEOPLE = "a person's decision"
+TRANSFER = "/transfer/"
+"""Between the account and the number of a transfer's key."""
+MOST_CANDIDATES = 20
+"""What may have been a payout, as an exception names it."""
 
 
-def settle(
-    monies: Iterable[Money], free: Sequence[Money], rules: MatchingRules, now: int
-) -> tuple[list[Match], list[Open], int]:
-    """Pair payouts with credits: matches, payouts that have not come, and when the next one has not (0: never).
+def expect_payouts(book: Book, rules: MatchingRules) -> None:
+    """What is paid out is on its way."""
+    for one in book.monies.values():
+        if one.left == one.paid.amount and rules.pays_out(one.paid) is not None:
+            book.expect(one, PAYOUT, SENT)
 
-    `free`: payments that no number leads anywhere. What is paired, and each payout, has nothing left.
-    """
-    payouts = [one for one in monies if one.left == one.paid.amount and rules.pays_out(one.paid) is not None]
-    if not payouts:
-        return [], [], 0
-    credits_ = [one for one in free if one.left == one.paid.amount and rules.receives(one.paid)]
-    agreed = {one.key: _agreed(one, rules) for one in payouts}
-    came = _paired(payouts, credits_, agreed, in_time=True)
-    waiting = [one for one in payouts if one.key not in came]
-    came |= _paired(waiting, [one for one in credits_ if one not in came.values()], agreed)
-    matches = []
-    for one in payouts:
-        one.left = 0
-        matches.append(Match(one.key, one.key, one.paid.amount, PAYOUT, SENT))
-        if (credit := came.get(one.key)) is not None:
-            credit.left = 0
-            evidence = f"payout {one.key} has come"
-            matches.append(Match(credit.key, one.key, one.paid.amount, PAYOUT, evidence))
-    missing, again = [], 0
-    for one in payouts:
-        last = business_day(one.paid.time) + agreed[one.key].days
-        over = (last + 1) * DAY - SHANGHAI_OFFSET + rules.patience
-        if one.key in came:
+
+def keep(book: Book, shares: Iterable[Share]) -> list[tuple[Money, Share, int]]:
+    """What people said is for money that left, which no rule may use: so much of each payment."""
+    kept = []
+    for share in sorted(shares, key=lambda one: (one.payment, one.document, one.amount_e4)):
+        money, of = book.monies.get(share.payment), book.monies.get(share.document)
+        if money is not None and of is not None and (amount := min(share.amount_e4, money.left)) > 0:
+            money.left -= amount
+            kept.append((money, share, amount))
+    return kept
+
+
+def meet_kept(book: Book, kept: Iterable[tuple[Money, Share, int]], *, payouts: bool) -> None:
+    """What people said, as far as it is still missing; what is not needed is left."""
+    for money, share, amount in kept:
+        if (book.monies[share.document].paid.kind == "transfer") != payouts:
             continue
+        money.left += amount
+        of = book.expected.get(share.document)
+        if of is not None and of.may_be_met_by(money) and (amount := min(amount, of.rest)):
+            book.meet(money, of, amount, DECIDED, BY_PEOPLE)
+
+
+def settle(book: Book, free: Sequence[Money], rules: MatchingRules) -> None:
+    """Bring payouts together with what came of them. `free`: payments that no number leads anywhere."""
+    for back in sorted(book.monies.values(), key=lambda one: one.order):
+        if back.left and rules.comes_back(back.paid):
+            _come_back(book, back)
+    whole = {key: one for key, one in _payouts(book).items() if one.rest == one.amount}
+    credits_ = [one for one in free if one.left == one.paid.amount and rules.receives(one.paid)]
+    agreed = {key: _agreed(one.money, rules) for key, one in whole.items()}
+    waiting = [one.money for one in whole.values()]
+    came = _paired(waiting, credits_, agreed, in_time=True)
+    waiting = [one for one in waiting if one.key not in came]
+    came |= _paired(waiting, [one for one in credits_ if one not in came.values()], agreed)
+    for key, credit in came.items():
+        book.meet(credit, whole[key], credit.left, PAYOUT, f"payout {key} has come")
+
+
+def missing(book: Book, rules: MatchingRules, now: int) -> tuple[list[Open], int]:
+    """Payouts of which something has not come, and when the next one has not (0: never)."""
+    found, again = [], 0
+    for key, one in _payouts(book).items():
+        if not one.rest:
+            continue
+        last = business_day(one.money.paid.time) + _agreed(one.money, rules).days
+        over = (last + 1) * DAY - SHANGHAI_OFFSET + rules.patience
         if now < over:
             again = min(again or over, over)
             continue
-        text = f"{yuan(one.paid.amount)} was paid out, no bank has credited it through {date_of(last)}"
-        missing.append(Open(MISSING, one.key, one.paid.amount, text))
-    return matches, missing, again
+        text = f"{yuan(one.amount)} was paid out, no bank has credited it through {date_of(last)}"
+        if one.rest < one.amount:
+            text = f"{yuan(one.amount)} was paid out, {yuan(one.amount - one.rest)} of it has come"
+        found.append(Open(MISSING, key, one.rest, text, _candidates(book, one, rules)))
+    return found, again
 
 
 def transit_key(payment: Paid, rules: MatchingRules) -> str:
-    """Under which a payout and its credit are found; empty: it is neither."""
-    is_one = rules.pays_out(payment) is not None or rules.receives(payment)
+    """Under which a payout, its credit and its return are found; empty: it is none of them."""
+    is_one = rules.pays_out(payment) is not None or rules.receives(payment) or rules.comes_back(payment)
     return f"{payment.currency}:{payment.amount}" if is_one else ""
+
+
+def _payouts(book: Book) -> dict[str, Expected]:
+    return {key: one for key, one in book.expected.items() if one.money.paid.kind == "transfer"}
+
+
+def _come_back(book: Book, back: Money) -> None:
+    """Money that came back to the channel, where it names its payout."""
+    of = _named_by(book, back)
+    if of is not None and of.may_be_met_by(back) and (amount := min(back.left, of.rest)):
+        book.meet(back, of, amount, PAYOUT, f"payout {of.money.key} has come back")
+
+
+def _named_by(book: Book, back: Money) -> Expected | None:
+    """The payout that money which came back names: by its number, or by the voucher's number (业务凭证号) of both,
+    where the amounts are the same."""
+    if (of := book.expected.get(back.paid.original)) is not None or not back.paid.order:
+        return of
+    begin = back.key[: back.key.index(TRANSFER) + len(TRANSFER)]
+    found = [
+        one
+        for key, one in _payouts(book).items()
+        if key.startswith(begin)
+        and back.paid.order in (key.removeprefix(begin), one.money.paid.order)
+        and one.amount == back.paid.amount
+    ]
+    return found[0] if len(found) == 1 else None
+
+
+def _candidates(book: Book, of: Expected, rules: MatchingRules) -> tuple[str, ...]:
+    """Money of the amount that came to the channel again and names no payout."""
+    account = of.money.key.partition(TRANSFER)[0]
+    found = [
+        one.key
+        for one in book.monies.values()
+        if rules.comes_back(one.paid) and one.key.startswith(f"{account}/") and one.left == of.rest
+    ]
+    return tuple(sorted(found)[:MOST_CANDIDATES])
 
 
 def _paired(

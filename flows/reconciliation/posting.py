@@ -13,7 +13,7 @@ from flows.reconciliation.model import VIRTUAL
 from flows.reconciliation.output import Entry
 from schemas.documents import Document
 from schemas.parties import HQ
-from schemas.payments import Flow
+from schemas.payments import Flow, Kind
 from schemas.problems import hint
 from schemas.shipped import shipped
 from sinks import columns
@@ -22,8 +22,12 @@ from sinks.columns import Made, Vocabulary
 FILE = "payments.toml"
 CLEARING = "1810"
 """Stands in the rules for the account of the payment's channel."""
-PAYOUT_SENT, PAYOUT_ARRIVED = "payout_sent", "payout_arrived"
+PAYOUT_SENT, PAYOUT_ARRIVED, PAYOUT_RETURNED = "payout_sent", "payout_arrived", "payout_returned"
 """Posting rules of what is on its way from a channel to the bank."""
+REFUND_OWED, REFUND_RECOVERED = "refund_owed", "refund_recovered"
+"""Posting rules of what went back beyond what was paid, and has to come back."""
+LOST = {"payout_missing": "payout_lost", "refund_over": "refund_lost"}
+"""Posting rules of what people gave up of either, by the exception that they accepted."""
 ELSEWHERE = "1815"
 """The account of a channel that has none of its own."""
 POSTED = frozenset({"1102", "1201", "2101"})
@@ -73,6 +77,16 @@ def rule_of_match(kind: str, due: Flow, money: Flow) -> str:
         return "account_topped_up" if money == "in" else "account_paid_out"
     name = "receivable" if due == "in" else "payable"
     return f"{name}_paid" if due == money else f"{name}_refunded"
+
+
+def rule_of_transit(kind: Kind, of: Kind, *, itself: bool) -> str:
+    """The posting rule of money that left and has to come back (`itself`), or of what came of it. `kind`: the
+    movement's; `of`: that of what left."""
+    if of != "transfer":
+        return REFUND_OWED if itself else REFUND_RECOVERED
+    if itself:
+        return PAYOUT_SENT
+    return PAYOUT_RETURNED if kind == "transfer" else PAYOUT_ARRIVED
 
 
 def rule_of_write_off(direction: Flow) -> str:

@@ -585,9 +585,27 @@ class Payments:
             done.update(payment_key(paid.key) for paid in payments)
             for moment, wants in self.judge.judge(links, dues, payments):
                 self.timers.set(moment, wants)
+        self._judge_decisions()
         self._touched.clear()
         for links in self._links.values():
             links.forget()
+
+    def _judge_decisions(self) -> None:
+        """Whether people's matches have done what they say: of all that were touched or looked at, in order of keys."""
+        looked_at = dict(self.judge.decided)
+        for key in self._touched:
+            if isinstance(record := self.ring.known(key), DecisionRecord):
+                looked_at[key] = record
+                for share in (
+                    record.said.shares if record.said is not None else ()
+                ):  # what it takes the place of
+                    others = self._of(_group(record)).decisions_on(payment_key(share.payment))
+                    looked_at |= {one.key: one for one in others}
+        for key, record in sorted(looked_at.items()):
+            group, self.judge.cause = self._touched.get(key, (_group(record), self.judge.cause))
+            for moment, wants in self.judge.judge_decision(record, self._of(group)):
+                self.timers.set(moment, wants)
+        self.judge.decided = {}
 
     def _touch_around(
         self, group: str, documents: Sequence[str], payments: Sequence[str], cause: str
@@ -639,12 +657,14 @@ class Payments:
 
     def _wake(self, record: Record) -> None:
         """Set the timers of a record that came back."""
-        if isinstance(record, DueRecord | PaymentRecord | DayRecord):
+        if isinstance(record, Subject):
             for number in record.exceptions(_group(record)):
                 self.judge.asked[number] = record.key
             for told in record.open:
                 if told.until:
                     self.timers.set(told.until, record.key)
+        if isinstance(record, DecisionRecord) and record.said is not None:
+            self.timers.set(record.said.time + self.matching.patience, record.key)
         if isinstance(record, PaymentRecord) and record.again:
             self.timers.set(record.again, record.key)
 

@@ -15,8 +15,9 @@ MOST_TOLD = 8
 """Different contents that are kept of one payment."""
 MOST_WORDS = 200
 """Events about one due."""
-RECEIPT, FEE, MATCH, DIFFERENCE = "receipt", "fee", "match/", "difference/"
-"""Vouchers of a payment; those of a match, and of what its rule's tolerance let pass, go on with the document."""
+RECEIPT, FEE, MATCH, DIFFERENCE, LOSS = "receipt", "fee", "match/", "difference/", "write_off/"
+"""Vouchers of a payment; those of a match, and of what its rule's tolerance let pass, go on with the document, that of
+money that people gave up with the payment itself."""
 DecisionState = Literal["", "in_force", "waiting", "withdrawing", "withdrawn"]
 """waiting: for another person; withdrawing: it counts until another person says so, too; empty: nothing was said."""
 
@@ -221,7 +222,7 @@ class PaymentRecord(Subject, tag="p"):
         return booked
 
 
-class DecisionRecord(Kept, tag="k"):
+class DecisionRecord(Subject, tag="k"):
     """A person's decision, who agreed to it and who withdrew it; or what came before it."""
 
     said: PaymentDecided | None = None
@@ -233,6 +234,11 @@ class DecisionRecord(Kept, tag="k"):
     """Who said that it no longer counts, likewise."""
     state: DecisionState = ""
     """As it was told last."""
+
+    @property
+    def subject(self) -> str:
+        """The decision's id."""
+        return self.key.split("/", 2)[2]
 
 
 class DayRecord(Subject, tag="y"):

@@ -144,6 +144,12 @@ class MatchingRules(msgspec.Struct, frozen=True, kw_only=True):
         """Whether money that came may be a payout."""
         return any(one.credited_by(payment) for one in self.payout)
 
+    def comes_back(self, payment: Paid) -> bool:
+        """Whether money may be a payout that came back to its channel (提现退回)."""
+        if payment.kind != "transfer" or payment.direction != "in" or payment.currency != CURRENCY:
+            return False
+        return any(payment.key.partition("/")[0] in one.channels for one in self.payout)
+
     def of(self, *kinds: RuleKind) -> tuple[Rule, ...]:
         """Rules of these kinds, in order."""
         return tuple(rule for rule in self.rules if rule.kind in kinds)

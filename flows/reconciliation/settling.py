@@ -9,7 +9,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 
 from flows.reconciliation.allocation import MOST_FOUND, Allocation, TooComplexError, Work, allocations
-from flows.reconciliation.refunds import give_back
+from flows.reconciliation.refunds import comes_back, give_back, paid_with
 from flows.reconciliation.rules import Rule
 from flows.reconciliation.working import Book, Claim, Money
 from schemas.money import yuan
@@ -32,6 +32,8 @@ class Stage(ABC):
         """The due that makes a payment be looked at again, if nothing else has changed for it."""
         self._waiting: dict[str, Money] = {}
         """Payments of this stage that came and have money left, in order of their time."""
+        self._mine: set[str] = set()
+        """All payments of this stage."""
 
     def play(self, claims: Sequence[Claim], payments: Sequence[Money], refunds: Sequence[Money]) -> None:
         """Everything in order: of one moment dues first, then payments, then refunds."""
@@ -39,6 +41,7 @@ class Stage(ABC):
         happened += [(money.paid.time, 1, money.key) for money in payments]
         happened += [(self._after(money), 2, money.key) for money in refunds]
         book = self.book
+        self._mine = {money.key for money in payments}
         for _, what, name in sorted(happened):
             if what == 0:
                 claim = book.claims[name]
@@ -49,10 +52,21 @@ class Stage(ABC):
                 self._waiting[name] = book.monies[name]
                 self._settle(book.monies[name])
             else:
-                reopened = give_back(book, book.monies[name])
-                for claim in reopened:
-                    self._look_again(self.waiting_for(claim), claim)
-                self._clear({claim.name for claim in reopened})
+                self._give_back(book.monies[name])
+        for money in refunds:
+            if money.left and (of := paid_with(book, money)) is not None and comes_back(money, of):
+                self._give_back(money)
+
+    def _give_back(self, refund: Money) -> None:
+        """A refund, or what comes back of one: what it changes is looked at again."""
+        reopened = give_back(self.book, refund)
+        for claim in reopened:
+            self._look_again(self.waiting_for(claim), claim)
+        self._clear({claim.name for claim in reopened})
+        of = paid_with(self.book, refund)
+        if of is not None and of.key in self._mine and of.left and comes_back(refund, of):
+            self._waiting[of.key] = of
+            self._settle(of)
 
     def _after(self, refund: Money) -> int:
         """A refund's time, which is never before its payment's."""

@@ -115,8 +115,13 @@ def findings(
 
 
 def best(billed: tuple[Billed, ...]) -> Billed:
-    """What tells best what a channel took of a movement: the trade bill, and where the money moved, with all fees."""
-    return _with_fees(billed)[0]
+    """What tells best what a channel took of a movement: the trade bill, and where the money moved, with all fees.
+    Where that tells of none, another sort of bill may."""
+    first, *others = _with_fees(billed)
+    if first.fee or first.state != "success":
+        return first
+    taken = (one.fee for one in others if one.fee and one.state == "success" and one.sort != first.sort)
+    return msgspec.structs.replace(first, fee=fee) if (fee := next(taken, 0)) else first
 
 
 def _with_fees(billed: tuple[Billed, ...]) -> list[Billed]:

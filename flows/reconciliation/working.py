@@ -1,11 +1,13 @@
 """Dues and payments while they are matched: what is open, what is left, and what was given."""
 
+from collections import Counter
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 from flows.reconciliation.model import Difference, Due, Match, Paid
 from flows.reconciliation.quoted import calls, numbers_of_due, numbers_of_payment
 from schemas.money import yuan
+from schemas.payments import Kind
 from schemas.times import business_day
 
 Note = Callable[[str, str], None]
@@ -39,9 +41,11 @@ class Money:
 
     __slots__ = (
         "called",
+        "charged",
         "complex",
         "doubted",
         "given",
+        "gone",
         "key",
         "left",
         "numbers",
@@ -60,6 +64,10 @@ class Money:
         """Dues that its numbers name, but that are another's and of another amount."""
         self.given: dict[str, int] = {}
         """By document, less what was taken back."""
+        self.charged: Counter[tuple[Kind, str]] = Counter()
+        """Of those what refunds, and what chargebacks, took and nobody gave back, by kind and document."""
+        self.gone: Counter[Kind] = Counter()
+        """Likewise of what was not matched."""
         self.returned = 0
         self.taken_back: set[str] = set()
         """Documents that it is not given to again, because a refund took it from them."""
@@ -75,6 +83,23 @@ class Money:
     def fits(self, due: Due) -> bool:
         """Whether the money is of the due's currency and direction."""
         return self.paid.currency == due.currency and self.paid.direction == due.direction
+
+
+class Expected:
+    """Money that left, and has to come back to us: a payout until it is credited, what went back beyond what was paid.
+    Amounts in 0.0001 of its currency's unit."""
+
+    __slots__ = ("amount", "evidence", "money", "rest", "rule")
+
+    def __init__(self, money: Money, amount: int, rule: str, evidence: str) -> None:
+        self.money, self.amount, self.rest = money, amount, amount
+        self.rule, self.evidence = rule, evidence
+
+    def may_be_met_by(self, money: Money) -> bool:
+        """Whether it is other money, of its currency and the other way."""
+        of = self.money.paid
+        other = money.key != self.money.key and money.paid.direction != of.direction
+        return other and money.paid.currency == of.currency
 
 
 class Given(NamedTuple):
@@ -104,7 +129,10 @@ class Book:
                 self.by_number.setdefault(number, []).append(claim)
         for money in self.monies.values():
             self._call(money)
+        self.expected: dict[str, Expected] = {}
+        """By the payment that left."""
         self._given: dict[Given, int] = {}
+        self._met: dict[Given, int] = {}
         self._passed: list[Difference] = []
 
     def _call(self, money: Money) -> None:
@@ -134,19 +162,47 @@ class Book:
         if of is not None:
             of.given[claim.name] -= amount
             of.taken_back.add(claim.name)
+            of.charged[refund.paid.kind, claim.name] += amount
         self._write(Given(refund.key, claim.name, refund.paid.kind, evidence), amount)
 
     def decide(self, money: Money, claim: Claim, amount: int, rule: str, evidence: str) -> None:
-        """A person's word: whatever the due, as far as the money goes."""
+        """A person's word: whatever the due, as far as the money goes. What was refunded or charged back and comes back
+        itself pays the due again."""
         if (amount := min(amount, money.left)) <= 0:
             return
-        if money.paid.kind in ("payment", "transfer"):
+        if money.paid.kind in ("payment", "transfer") or money.paid.direction == claim.due.direction:
             self.give(money, claim, amount, rule, evidence)
         else:
             money.left -= amount
             claim.pay(-amount)
             claim.refunded = True
             self._write(Given(money.key, claim.name, rule, evidence), amount)
+
+    def pay_again(self, back: Money, claim: Claim, amount: int, of: Money, evidence: str) -> None:
+        """So much of what was taken from a due comes back: it pays the due again, as if the payment did."""
+        back.left -= amount
+        claim.pay(amount)
+        of.given[claim.name] += amount
+        of.charged[back.paid.kind, claim.name] -= amount
+        self._write(Given(back.key, claim.name, back.paid.kind, evidence), amount)
+
+    def expect(self, money: Money, rule: str, evidence: str) -> None:
+        """All that is left of money that left has to come back."""
+        known = self.expected.get(money.key)
+        if known is None:
+            self.expected[money.key] = Expected(money, money.left, rule, evidence)
+        else:
+            known.amount += money.left
+            known.rest += money.left
+        money.left = 0
+
+    def meet(self, money: Money, of: Expected, amount: int, rule: str, evidence: str) -> None:
+        """So much of what had to come back has come."""
+        money.left -= amount
+        of.rest -= amount
+        given = Given(money.key, of.money.key, rule, evidence)
+        self._met[given] = self._met.get(given, 0) + amount
+        self.tell(money, f"{rule}: {yuan(amount)} for {of.money.key} ({evidence})")
 
     def let_pass(self, money: Money, claim: Claim, amount: int, rule: str) -> None:
         """A difference within tolerance: positive: too much was paid; negative: so much is missing."""
@@ -175,6 +231,19 @@ class Book:
                 for given, amount in self._given.items()
             )
         )
+
+    def transit(self) -> tuple[Match, ...]:
+        """What has to come back, each for itself, and what has come of it, in order."""
+        expected = [
+            Match(key, key, one.amount, one.rule, one.evidence)
+            for key, one in self.expected.items()
+            if one.amount
+        ]
+        met = [
+            Match(given.payment, given.document, amount, given.rule, given.evidence)
+            for given, amount in self._met.items()
+        ]
+        return tuple(sorted((*expected, *met)))
 
     def differences(self) -> tuple[Difference, ...]:
         """What was let pass, in order."""

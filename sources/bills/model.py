@@ -49,7 +49,8 @@ class Columns(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     clock: str = ""
     """Time of day, where `time` has only the date."""
     amount: str = ""
-    """What leaves us is negative, a fee, too; refunds and chargebacks leave us with either sign. Or else `money_in` and
+    """What leaves us is negative, a fee, too; refunds and chargebacks leave us with either sign
+    (what comes back of them, `refund_returned` and `chargeback_won` of `kinds`, comes to us). Or else `money_in` and
     `money_out`, which say it of every kind."""
     money_in: str = ""
     money_out: str = ""
@@ -163,7 +164,8 @@ class Asked(msgspec.Struct):
         """Its day, of a bill that tells none. Raises BillError where nobody says it."""
         self.day = self.day or self.called
         if self.day is None:
-            raise BillError("bill_of_another", "does not say its day: the file's name or `--day` must")
+            what = "does not say its day, as a table without rows: call the file by its day (2025-11-11)"
+            raise BillError("bill_of_another", f"{what}, or say `--day`")
         return self.day
 
     def is_of(self, day: date, where: str) -> None:
@@ -171,7 +173,8 @@ class Asked(msgspec.Struct):
         if self.day is None:
             self.day = day
         elif self.day != day:
-            raise BillError("bill_of_another", f"{where} is of {day}, the bill should be of {self.day}")
+            what = f"{where} is of {day}, the bill should be of {self.day}"
+            raise BillError("bill_of_another", f"{what}: a file holds one day, export each day by itself")
 
     def has_moment(self, time: int, where: str) -> None:
         """The bill tells of a movement at that time (UTC ms), by the channel's cut-off. Raises BillError likewise."""

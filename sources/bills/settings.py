@@ -10,6 +10,7 @@ from schemas.documents import Document
 from schemas.limits import MOST_IDENTIFIER
 from sources.bills.formats import FORMATS
 from sources.bills.model import Place, Source
+from sources.bills.table import CAME_BACK
 
 FILE = "bills.toml"
 TABLES = ("csv", "excel")
@@ -90,6 +91,7 @@ def _wrong(source: Source) -> dict[str, str]:
     if source.format not in FORMATS:
         found["format"] = f"must be one of {', '.join(FORMATS)}"
     kinds = KINDS if source.format in WITH_FEE_ROWS else KINDS_WITHOUT_FEES
+    kinds = (*kinds, *CAME_BACK) if source.format in TABLES else kinds
     for column, said, known in (
         ("kinds", [*source.kinds.values()], kinds),
         ("states", [*source.states.values()], STATES),

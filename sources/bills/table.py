@@ -17,6 +17,8 @@ from sources.bills.unpacking import lines, unpacked
 
 _FORMULA = ("=", "@")
 _BACK = ("refund", "chargeback")
+CAME_BACK = {"refund_returned": "refund", "chargeback_won": "chargeback"}
+"""Words of `kinds` for what comes back to us of either, whichever sign its amount has."""
 Row = Sequence[str]
 
 
@@ -109,6 +111,8 @@ def _line(row: Row, columns: Columns, known: _Map, asked: Asked) -> BillLine | N
     kind = source.kinds.get(word, "payment" if not word else "")
     if kind == "skip":
         return None
+    came_back = kind in CAME_BACK
+    kind = CAME_BACK.get(kind, kind)
     if not kind:
         raise ValueError("kind is a word that is not known; `kinds` of bills.toml can say what it is")
     state = source.states.get(cells["state"], "") if columns.state else "success"
@@ -120,7 +124,7 @@ def _line(row: Row, columns: Columns, known: _Map, asked: Asked) -> BillLine | N
     if not number:
         raise ValueError("number is empty: nothing tells one row from another")
     fee = yuan_in(cells.get("fee", ""), "fee")
-    comes = units >= 0 and not (columns.amount and kind in _BACK)
+    comes = came_back if columns.amount and kind in _BACK else units >= 0
     return BillLine(
         "payment" if kind == "fee" else kind,  # type: ignore[arg-type]
         scrub(number_of(number)),

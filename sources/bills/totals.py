@@ -28,7 +28,9 @@ class Summed:
     def is_totals(self, row: Row) -> bool:
         """Whether a row is that of totals. Raises BillError where there was one before."""
         if self.told:
-            raise BillError("bill_unreadable", "stands below the row of totals")
+            raise BillError(
+                "bill_unreadable", "stands below the row of totals, which has to be one row and the last"
+            )
         return fnmatchcase(self._cell(row, "totals"), self._totals.value)
 
     def add(self, row: Row) -> None:

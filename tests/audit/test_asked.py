@@ -3,6 +3,7 @@
 import random
 from collections import Counter
 from collections.abc import Iterator
+from datetime import timedelta
 
 import pytest
 from clickhouse_connect.driver.client import Client
@@ -11,10 +12,13 @@ from deploy.audit.payments import check_payments
 from deploy.audit.store import Store
 from schemas.events import Event
 from schemas.money import YUAN
+from schemas.payments import exception_id
 from schemas.times import HOUR, MINUTE
 from tests.audit.test_payments import Written
+from tests.bills.lane import parts
+from tests.bills.test_lane import TODAY, line
 from tests.channels.world import NOON
-from tests.payments.world import cancelled, decided, due, key, paid, refunded
+from tests.payments.world import GROUP, cancelled, decided, due, key, paid, refunded
 
 CUSTOMERS = 120
 LATER = NOON + 5 * HOUR
@@ -44,11 +48,26 @@ def of_a_customer(n: int, r: random.Random) -> Iterator[Event]:
                 gone, of = key(f"R{number}", "refund"), r.choice(documents)
                 went = {"payment": gone, "document": of, "amount_e4": 40 * YUAN}
                 yield decided("match", f"N{number}", shares=[went])
+        if r.random() < 0.3:
+            yield from charged_back(number, r)
         if r.random() < 0.15:
             share = {"payment": key(number), "document": r.choice(documents), "amount_e4": 40 * YUAN}
             yield decided("match", f"M{number}", r.choice(["li", "wang"]), shares=[share])
         if r.random() < 0.1:
             yield decided("refund", f"B{number}", payment=key(number), amount_e4=40 * YUAN)
+
+
+def charged_back(number: str, r: random.Random) -> Iterator[Event]:
+    """The channel takes a payment back, or a part of it, and may give it back; people may accept that it does not."""
+    facts = {"kind": "chargeback", "original": number}
+    for name, direction in (("B", "out"), *(("W", "in"),) * (r.random() < 0.6)):
+        amount, time = r.choice(["10.00", "40.00", "60.00", "100.00"]), NOON + r.randrange(200) * MINUTE
+        moved = line(f"{name}{number}", amount, direction=direction, time=time, **facts)
+        yield from parts(TODAY - timedelta(days=1), moved, statement=moved.number)
+    if r.random() < 0.4:
+        over = exception_id(GROUP, "refund_over", key(f"B{number}", "chargeback"))
+        amount_e4 = r.choice([10, 20, 40, 60, 100]) * YUAN
+        yield decided("accept", f"A{number}", exception=over, amount_e4=amount_e4)
 
 
 @pytest.mark.parametrize("seed", range(2))

@@ -53,7 +53,7 @@ def test_the_same_comes_of_the_same_words() -> None:
                 event.document,
             )
             audited.append(
-                Decision(*of, event.amount_e4, event.exception, words["approve"], words["withdraw"])
+                Decision(*of, event.amount_e4, event.exception, 0, words["approve"], words["withdraw"])
             )
         found = {record.key: state for record, state in states(r.sample(records, len(records)), LIMIT)}
         assert {number: state for (_, number), state in _states(audited, LIMIT).items()} == found, seed

@@ -16,7 +16,8 @@ from tests.payments.test_payouts import OF_TWO, played
 
 STEPS = (
     "单FR-1007 100；提P1 11 100；提P2 11 70；提P3 12 70；入C1 12 100 财付通FR-1007；入C2 13 70 支付宝；"
-    "入C3 14 5 支付宝；到 15；提P4 14 30；入C4 15 30 财付通"
+    "入C3 14 5 支付宝；到 15；提P4 14 30；入C4 15 30 财付通；"
+    "提P5 15 55；回R5 16 50 P5；提P6 11 33；认可P6 33；提P7 11 44；入C7 15 44 货款；核C7→P7 44"
 )
 TABLES = ("journal", "order_status", "payment", "payment_exception", "payment_match", "receivable")
 
@@ -42,7 +43,7 @@ def test_all_is_well(kept: Kept) -> None:
     (row,) = kept.client.query(
         "SELECT sum(balance) FROM cash_position WHERE account = '1817' AND channel = 'transit'"
     ).result_rows
-    assert row == (Decimal(170),)
+    assert row == (Decimal(175),)
 
 
 @pytest.mark.parametrize(
@@ -66,6 +67,10 @@ def test_people_are_told_why(kept: Kept, payment: str, line: str) -> None:
     [
         ("payment_match", "posting = 'payout_sent' AND endsWith(payment, 'P1')"),
         ("payment_match", "posting = 'payout_arrived' AND endsWith(payment, 'C4')"),
+        ("payment_match", "posting = 'payout_arrived' AND endsWith(payment, 'C7')"),
+        ("payment_match", "posting = 'payout_returned'"),
+        ("payment_match", "posting = 'payout_lost'"),
+        ("journal", "fee = 'payout_lost' AND account = '1817'"),
         ("payment_exception", "kind = 'payout_missing'"),
         ("journal", "fee = 'payout_arrived' AND account = '1817'"),
     ],

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from schemas.payments import exception_id
 from schemas.times import DAY
-from tests.bills.lane import parts
+from tests.bills.lane import parts, with_bills
 from tests.bills.test_lane import DAYS, RULES, SILENT, TODAY, books, line, run
 from tests.channels.world import NOON
 from tests.payments.world import GROUP, Books, decided, due, key, paid
@@ -160,3 +160,28 @@ def test_what_the_facts_come_to() -> None:
     kinds = {(kind, subject.split("/")[-1]) for kind, subject, _, _ in EXPECTED[1]}
     assert kinds == {("fee_alone", "A1"), ("fee_alone", "A4")}
     assert [amount for kind, amount in EXPECTED[0][3] if kind == ("HQ", "6301")] == [Decimal("1.2")]
+
+
+OTHERWISE = with_bills('sorts = ["trade", "fund"]')
+
+
+@pytest.mark.parametrize("trades_fee", ["0", "0.50"])
+@pytest.mark.parametrize("fund_first", [True, False])
+def test_a_fee_that_only_another_sort_of_bill_tells_is_booked(trades_fee: str, fund_first: bool) -> None:
+    """The trade bill tells best what was taken; where it tells of nothing, the fund bill may, in a row of its own."""
+    trade = parts(TODAY, line("A1", "100.00", "FR-1", trades_fee))
+    fund = parts(TODAY, line("A1", "100.00", "FR-1"), FEE, sort="fund")
+    lane = books(OTHERWISE).take(due("FR-1", "100.00"), paid("A1", "100.00", "FR-1", fee_e4=None))
+    for event in (*fund, *trade) if fund_first else (*trade, *fund):
+        lane.take(event).restart()
+    assert lane.exceptions() == {}
+    assert fees(lane) == (Decimal("0.6") if trades_fee == "0" else Decimal(trades_fee))
+
+
+def test_a_fee_alone_in_a_fund_bill_belongs_to_its_trade_in_the_trade_bill() -> None:
+    """Also where only the bills know the trade; nobody is asked whose it is."""
+    lane = books(OTHERWISE).take(due("FR-1", "100.00")).take(*parts(TODAY, FEE, sort="fund"))
+    assert ALONE in lane.exceptions()
+    lane.take(*parts(TODAY, line("A1", "100.00", "FR-1"))).restart()
+    assert ALONE not in lane.exceptions()
+    assert fees(lane) == Decimal("0.6")

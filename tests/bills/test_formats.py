@@ -9,6 +9,7 @@ import zipfile
 from collections import Counter
 from collections.abc import Callable
 from datetime import date
+from typing import cast
 
 import msgspec
 import pytest
@@ -366,6 +367,28 @@ def test_balances_follow_over_rows_that_are_skipped_or_failed() -> None:
     for old, new in (("79.00,156", "79.01,156"), ("成功,80.00", "成功,81.00"), ("失败,80.00", "失败,85.00")):
         with pytest.raises(BillError, match="bill_total_wrong"):
             read(PLAIN_ROWS.replace(old, new).encode(), PLAIN)
+
+
+@pytest.mark.parametrize("amount", ["1.00", "-1.00"])
+@pytest.mark.parametrize(
+    ("word", "kind", "way"),
+    [
+        ("refund", "refund", "out"),
+        ("refund_returned", "refund", "in"),
+        ("chargeback", "chargeback", "out"),
+        ("chargeback_won", "chargeback", "in"),
+    ],
+)
+def test_one_column_of_amounts_tells_by_the_word_what_comes_back(
+    word: str, kind: str, way: str, amount: str
+) -> None:
+    """Whichever sign the bill writes it with."""
+    columns = msgspec.structs.replace(cast("Columns", PLAIN.columns), balance="")
+    asked = msgspec.structs.replace(
+        PLAIN, columns=columns, kinds={"转账": "payment", "退款": word, "内部": "skip"}
+    )
+    *_, found = read(PLAIN_ROWS.replace("-1.00", amount).encode(), asked)
+    assert (found.kind, found.direction, found.amount_e4) == (kind, way, 10_000)
 
 
 def test_what_is_no_currency_is_refused() -> None:

@@ -9,11 +9,12 @@ from clickhouse_connect.driver.client import Client
 
 from schemas.events import Event
 from schemas.money import parse_yuan
+from schemas.payments import exception_id
 from schemas.times import DAY, MINUTE
 from tests.bills.lane import parts
 from tests.bills.test_lane import TODAY, line
 from tests.channels.world import NOON
-from tests.payments.world import Books, cancelled, decided, due, paid, refunded
+from tests.payments.world import GROUP, Books, cancelled, decided, due, key, paid, refunded
 from tests.payments.written import Written, written
 from tests.rating.material import scenarios
 from tests.servers.store import Store
@@ -23,10 +24,31 @@ OVERDUE = str(TODAY - timedelta(days=62))
 
 
 def event(word: str, n: int, of: int) -> list[Event]:
-    """A word of story number `of`: `付100`, `再付40`, `退30`, `拒付70`, `核减10`, `取消`."""
+    """A word of story number `of`: `付100`, `再付40`, `退30`, `退汇30`, `拒付70`, `追回70`, `无名追回70`, `核减10`,
+    `取消`, and people's words: `核追回70`, `核多退70`, `认可70`, `撤回认可`."""
     at, document, payment = NOON + n * MINUTE, f"CB-10{of:02d}", f"A{of}"
     what, amount = re.fullmatch(r"(\D+)([\d.]*)", word).groups()  # type: ignore[union-attr]
     match what:
+        case "核追回" | "核多退":
+            of_what = document if what == "核追回" else key(f"B{of}-3", "chargeback")
+            share = {
+                "payment": key(f"W{of}", "chargeback"),
+                "document": of_what,
+                "amount_e4": parse_yuan(amount),
+            }
+            return [decided("match", f"M{of}", shares=[share], time=at)]
+        case "认可":
+            exception = exception_id(GROUP, "refund_over", key(f"B{of}-3", "chargeback"))
+            return [decided("accept", f"L{of}", exception=exception, amount_e4=parse_yuan(amount), time=at)]
+        case "撤回认可":
+            return [decided("withdraw", f"X{of}", of=f"L{of}", time=at)]
+        case "退汇":
+            back = line(f"Q{of}", amount, kind="refund", original=payment, time=at)
+            return list(parts(TODAY - timedelta(days=1), back, statement=f"{of}/{n}"))
+        case "追回" | "无名追回":
+            original = payment if what == "追回" else ""
+            won = line(f"W{of}", amount, kind="chargeback", original=original, time=at)
+            return list(parts(TODAY - timedelta(days=1), won, statement=f"{of}/{n}"))
         case "付":
             return [paid(payment, amount, document, time=NOON)]
         case "再付":
@@ -70,6 +92,27 @@ def test_scenario(books: Written, of: int) -> None:
     signed = "if(side = 'D', 1, -1) * journal.amount"
     sql = f"SELECT sum({signed}) FROM journal WHERE account = '1122' AND counterparty = 'C-{of}'"
     assert f"{client.query(sql).result_rows[0][0]:.2f}" == case["账面"]
+    for account, column in (("1221", "待追回"), ("6303", "损失")):
+        sql = (
+            f"SELECT sum({signed}) FROM journal WHERE account = '{account}' AND waybill IN {tuple(mine(of))}"
+        )
+        assert f"{client.query(sql).result_rows[0][0]:.2f}" == case[column]
+    assert asked(books, of) == case["例外"]
+
+
+def mine(of: int) -> list[str]:
+    """Payments of a story of which people may be asked, but for the first."""
+    back = [key(f"{one}{of}{n}", "chargeback") for one in "BW" for n in ("", "-2", "-3")]
+    return [*back, key(f"R{of}", "refund"), key(f"N{of}")]
+
+
+def asked(books: Books, of: int) -> str:
+    """What people are asked about a story, but for money that only bills know."""
+    return "；".join(
+        f"{kind} {amount:.2f}"
+        for (kind, subject), (amount, *_) in sorted(books.evidence().items())
+        if subject in mine(of) and kind != "long" and books.exceptions()[kind, subject] != "accepted"
+    )
 
 
 def aging(client: Client, document: str) -> str:

@@ -32,7 +32,7 @@ def test_scenario(case: dict[str, str]) -> None:
         lines = explain(one.key, owed, paid, said, rules(case["规则"]), LATER)
         assert one.key in lines[0]
         assert sum(line.startswith("matched: ") for line in lines) == sum(
-            match.payment == one.key for match in result.matches
+            match.payment == one.key for match in (*result.matches, *result.transit)
         )
 
 

@@ -92,7 +92,8 @@ class Town:
     def back(self, label: Label, amount: int, time: int, original: str, **other: object) -> None:
         """A refund and what it truly takes back."""
         self._payments += 1
-        refund = Paid(f"ch/m/refund/{self._payments}", "refund", amount, time, original=original, **other)  # type: ignore[arg-type]
+        facts = {"direction": "out", "original": original, **other}
+        refund = Paid(f"ch/m/refund/{self._payments}", "refund", amount, time, **facts)  # type: ignore[arg-type]
         self.traffic.payments.append(refund)
         self.traffic.labels[refund.key] = label
 

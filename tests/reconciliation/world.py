@@ -94,7 +94,8 @@ def _due_word(word: str, due: Due) -> dict[str, Any]:
 
 
 def payments(cell: str) -> list[Paid]:
-    """`P1 100.00 [付出] [USD] [订单X] [附言X] [付款人x] [主体甲] [退款P1] [拒付P1] [调拨] [1日10:00]`; from 10 on."""
+    """`P1 100.00 [付出] [USD] [订单X] [附言X] [付款人x] [主体甲] [退款P1] [拒付P1] [追回P1]
+    [退汇P1] [调拨] [1日10:00]`; from 10 on."""
     found = []
     for n, (key, amount, *rest) in enumerate(listed(cell)):
         paid = Paid(key, "payment", parse_yuan(amount), FIRST + 10 * HOUR + n * MINUTE)
@@ -118,9 +119,13 @@ def _paid_word(word: str) -> dict[str, Any]:
         case "主体":
             return {"party": name}
         case "退款":
-            return {"kind": "refund", "original": name}
+            return {"kind": "refund", "original": name, "direction": "out"}
         case "拒付":
+            return {"kind": "chargeback", "original": name, "direction": "out"}
+        case "追回":
             return {"kind": "chargeback", "original": name}
+        case "退汇":
+            return {"kind": "refund", "original": name}
     return PAID_WORDS[word]
 
 
