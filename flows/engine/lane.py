@@ -25,6 +25,7 @@ from flows.engine.recovery import recovery
 from flows.engine.ring import Ring
 from flows.engine.source import DOCUMENTS, Blocks, Cutter, Input, Position
 from flows.engine.stop import Stop
+from schemas import topics
 from schemas.settings import Settings
 from sinks.clickhouse import connect, create_tables, patiently
 from sinks.encode import Encoded
@@ -79,6 +80,7 @@ class Lane:
 
     def _cutter(self, position: Position) -> Cutter:
         self.plans.load(position.n, position.upto)
+        self.plans.refuse_others(i.name for i in self.inputs if topics.named(i.topic).partitioned)
         self.inserter.begin(position.upto)
         metrics.BLOCK_AGE.labels(str(self.number)).set(self.plans.written() or time.time())
         log("start", lane=self.number, block=position.n, replay=len(self.plans.stored))

@@ -8,13 +8,16 @@ so that the log is at once the audit trail and a check of determinism.
 """
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 from clickhouse_connect.driver.client import Client
 
 from flows.engine import crash
 from flows.engine.block import Plan, Receipt
+
+FLOW = 1000
+"""Lanes of a flow have numbers from a multiple of this on."""
 
 
 class OutdatedError(RuntimeError):
@@ -68,6 +71,22 @@ class PlanLog:
         self.newest = self.doubtful = max(self.stored, default=n)
         if sorted(self.stored) != list(range(n + 1, self.newest + 1)):
             raise RuntimeError(f"lane {self.lane}: table `block` has a hole after block {n}")
+
+    def refuse_others(self, inputs: Iterable[str]) -> None:
+        """Raises RuntimeError when another lane of the flow has read one of these inputs: all would count twice."""
+        raw = self.client.raw_query(
+            "SELECT lane, inputs FROM block WHERE (lane, n) IN (SELECT lane, max(n) FROM block "
+            "WHERE intDiv(lane, {of:UInt16}) = {flow:UInt16} AND lane != {lane:UInt16} GROUP BY lane) ORDER BY lane",
+            parameters={"of": FLOW, "flow": self.lane // FLOW, "lane": self.lane},
+            fmt="JSONEachRow",
+        )
+        mine = set(inputs)
+        for row in map(msgspec.json.decode, raw.splitlines()):
+            if both := sorted(mine.intersection(row["inputs"])):
+                raise RuntimeError(
+                    f"lane {self.lane} would read {', '.join(both)}, which lane {row['lane']} has read: their records "
+                    "would count twice; set the numbers of lanes and partitions as they were"
+                )
 
     def written(self) -> float:
         """When the lane's newest plan was stored, in seconds since 1970; 0: there is none."""

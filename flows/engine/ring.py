@@ -99,8 +99,12 @@ class Ring(Generic[R]):
             self._places[epoch % self.size] = base
             self.now = max(self.now, now)
             for index, record in enumerate(base):
-                self.records[record.key] = record
-                where[record.key] = epoch % self.size, index
+                known = self.records.get(record.key)
+                if (
+                    known is None or known.epoch <= record.epoch
+                ):  # else an older record of the key: of stores that kept such
+                    self.records[record.key] = record
+                    where[record.key] = epoch % self.size, index
         for epoch, _, _, delta in segments:
             for record in delta:
                 if epoch > base_of[record.place]:
@@ -121,10 +125,11 @@ class Ring(Generic[R]):
         place = self.place
         kept = []
         for record in self._places[place]:
+            if self.records.get(record.key) is not record:
+                continue  # the key is a younger record's; of one that came back it may not be known that it was over
             if self.over(record, self.now):
-                if self.records.get(record.key) is record:
-                    del self.records[record.key]
-                    self.freed(record)
+                del self.records[record.key]
+                self.freed(record)
             else:
                 kept.append(record)
         kept += self.born

@@ -135,7 +135,7 @@ class Cutter(StatefulSourcePartition[Any, Any]):
         taken = self._exactly(plan) if plan else self._arrived()
         if plan is None and not any(taken.values()):
             return out
-        block = self._block(n, taken)
+        block = self._block(n, taken, plan)
         self.planned(n, self.position.upto)
         self.position.n = n
         self._watch()
@@ -270,11 +270,13 @@ class Cutter(StatefulSourcePartition[Any, Any]):
             self._held[key] = self._held[key][len(messages) :]
         return taken
 
-    def _block(self, n: int, taken: dict[tuple[str, int], list[Message]]) -> Block:
+    def _block(self, n: int, taken: dict[tuple[str, int], list[Message]], plan: Plan | None = None) -> Block:
+        """A block of what was taken. An input that a stored plan does not know, as of a new channel, begins later."""
         inputs, stamps, newest = [], list[int](), 0
         for i in self.inputs:
             messages = taken[i.topic, i.partition]
-            self.position.upto.setdefault(i.name, 0)
+            if plan is None or i.name in plan.inputs:
+                self.position.upto.setdefault(i.name, 0)
             if messages:
                 offsets = [m.offset() for m in messages]
                 inputs.append(Records(i.topic, i.partition, [m.value() for m in messages], offsets))
@@ -297,7 +299,7 @@ class Cutter(StatefulSourcePartition[Any, Any]):
                     lag += max(
                         0,
                         self._consumer.get_watermark_offsets(where, cached=True)[1]
-                        - self.position.upto[i.name],
+                        - self.position.upto.get(i.name, 0),
                     )
             metrics.LAG.labels(str(self.lane), topic).set(lag)
 

@@ -183,7 +183,7 @@ class Lifecycle:
                 self.waiting.add(key)
                 for reason in self.rules.waits_of(parcel):
                     self.waits[reason] += 1
-            if parcel.case is not None and pending(parcel.case):
+            if _is_pending(parcel):
                 self.pending.add(key)
             self._set_timer(parcel)
         self._queue()
@@ -205,15 +205,14 @@ class Lifecycle:
                 self._others(records, block.newest)
         if self.output.volumes and self.rules.by_month:
             self._look_at(sorted(self.waiting | self.pending))  # it may have a price now
-        self._look_at(self.timers.due(self.ring.now))
+        self._look_at(self._due(before))
         self._give_up(before)
         self._look_at_chains()
         self._look_again()
         for key, (parcel, _) in self.rules.changed.items():
             (self.waiting.add if parcel.waiting else self.waiting.discard)(key)
         for key, (parcel, _, _) in self.rules.cases.items():
-            is_pending = parcel.case is not None and pending(parcel.case)
-            (self.pending.add if is_pending else self.pending.discard)(key)
+            (self.pending.add if _is_pending(parcel) else self.pending.discard)(key)
         self.rules.waited()
         for wait in self.output.waits:
             self.waits[wait.before] -= 1
@@ -467,7 +466,7 @@ class Lifecycle:
             if parcel.breaches:
                 self._heard(parcel, event.cause)
         (self.waiting.add if parcel.waiting else self.waiting.discard)(parcel.key)
-        if parcel.case is not None and pending(parcel.case):
+        if _is_pending(parcel):
             self.pending.add(parcel.key)
         self._recalled(parcel, event.cause, status, before, event, partition, offset)
 
@@ -678,16 +677,16 @@ class Lifecycle:
 
     def _look_again(self) -> None:
         """Assess some of the parcels again that other books touch: so many that a block stays a block."""
-        some, self.again = self.again[: -MOST_AGAIN - 1 : -1], self.again[:-MOST_AGAIN]
-        for key in some:
-            parcel = self.ring.records.get(key)
+        left = MOST_AGAIN
+        while self.again and left:
+            parcel = self.ring.known(self.again.pop())
             if parcel is None or not parcel.again:
-                continue
+                continue  # it was given up
+            left -= 1
             cause, parcel.again = parcel.again, ""
-            if not parcel.given_up:
-                before = len(self.output.charges)
-                self._assess_again(parcel, cause)
-                self._recalled(parcel, cause, "assessed", before)
+            before = len(self.output.charges)
+            self._assess_again(parcel, cause)
+            self._recalled(parcel, cause, "assessed", before)
 
     def _recalled(
         self,
@@ -718,6 +717,15 @@ class Lifecycle:
         self.rules.changed, self.rules.changed_items = before.changed, before.changed_items
         self.rules.cases = before.cases
         self.output.replaced.append(before.tariffs)
+
+    def _due(self, before: int) -> list[str]:
+        """Parcels whose deadline has passed in this block. `before`: data time before it.
+
+        A timer may be of a deadline that is no more, and a lane that began again has other ones: it is asked anew.
+        """
+        now, known = self.ring.now, self.ring.known
+        parcels = filter(None, map(known, self.timers.due(now)))
+        return [parcel.key for parcel in parcels if before < self.rules.deadline(parcel) <= now]
 
     def _look_at(self, keys: Sequence[str]) -> None:
         """Assess parcels again: their time has come, or prices are new.
@@ -754,7 +762,9 @@ class Lifecycle:
                 self.watch.left(parcel)
                 named.claims(self.rules, parcel)
                 self.rules.give_up(parcel)
-                parcel.given_up = True
+                parcel.given_up, parcel.again = True, ""
+                self.waiting.discard(parcel.key)
+                self.pending.discard(parcel.key)
 
     def _look_at_chains(self) -> None:
         """Scan chains whose time has come. A record that is looked at lives no longer for it.
@@ -807,7 +817,7 @@ class Lifecycle:
 
     def _dead_letter_replayed(self, replayed: DeadLetterReplayed, came: Came) -> None:
         if self._first(replayed.id):
-            letter = self.ring.records.get(_LETTER + replayed.dead_letter)
+            letter = self.ring.known(_LETTER + replayed.dead_letter)
             if letter is not None:
                 self._touch(letter.key, letter).done |= _REPLAYED
             self.output.refusals.append(replay(replayed, came.received))
@@ -834,6 +844,11 @@ def _check_version(published: TariffPublished | NetworkPublished, rule: str) -> 
     """A version is the address of its content: charges refer to it."""
     if published.version != (version := version_of(published.files)):
         raise RefusedError(rule, f"version {published.version} is not that of its files, {version}")
+
+
+def _is_pending(parcel: Parcel) -> bool:
+    """Whether charges of it depend on a decision that may still come."""
+    return parcel.case is not None and pending(parcel.case) and not parcel.given_up
 
 
 def _find(seen: bytes, mark: bytes) -> int:

@@ -253,7 +253,7 @@ class Storage:
 
     def _replayed(self, note: DeadLetterReplayed, received: int) -> None:
         """One of this lane's dead letters is sent again; the notes about others are other lanes'."""
-        letter = self.ring.records.get(note.dead_letter)
+        letter = self.ring.known(note.dead_letter)
         if letter is not None and self.ring.known(note.id) is None:
             self._touch(note.id)
             self._touch(letter.key).replayed = True

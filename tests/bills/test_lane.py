@@ -138,8 +138,8 @@ def test_other_money_that_only_the_bill_knows_is_settled_by_its_match_too(
     original = "A1" if kind in ("refund", "chargeback") else ""
     other = line("B1", amount, document, kind=kind, direction=direction, original=original)
     lane.take(*parts(TODAY, line("A1", "100.00", "FR-1", "0.60"), other))
-    about = [name for name, subject in lane.exceptions() if subject == key("B1", kind)]
-    assert about == [asked] * bool(asked)
+    about = {name for name, subject in lane.exceptions() if subject == key("B1", kind)}
+    assert about & {"long", "refund_over"} == ({asked} if asked else set())
 
 
 def test_a_bank_whose_statements_are_all_that_it_says_has_no_surplus() -> None:

@@ -12,6 +12,7 @@ from flows.engine.block import Block, Receipt
 from flows.engine.inserter import Inserter
 from flows.engine.plans import PlanLog, next_plan
 from flows.engine.ring import Ring
+from flows.engine.source import Cutter, Input, Position
 from sinks import columns
 from sinks.encode import Encoded, encode
 from sinks.tables import ANOMALY
@@ -172,3 +173,30 @@ def test_a_change_of_the_epoch_of_the_base_is_in_the_base() -> None:
         fresh.found(segment)
     fresh.restore()
     assert fresh.records["a"].value == ring.records["a"].value == 3
+
+
+def test_an_input_that_is_new_begins_after_the_plans_that_do_not_know_it(client: Client) -> None:
+    """A channel that was added: the empty block that every good end stores is followed as it is."""
+    one = Instance(client, 26).start(Receipt())
+    one.block(1, 5)
+    one.inserter.close()
+    two = Instance(client, 26, 1, {"t:0": 5}).start(one.inserter.receipt)
+    cutter: Any = Cutter.__new__(Cutter)
+    cutter.inputs, cutter.position = [Input("t", 0), Input("new", 0)], Position(0, 1, {"t:0": 5})
+    for n, plan in ((2, two.plans.stored[2]), (3, None)):
+        cutter._block(n, {("t", 0): [], ("new", 0): []}, plan)
+        two.inserter.plan(n, cutter.position.upto)
+        two.inserter.rows(Block(n, [], 0, 0, [], 0.0), [])
+        two.inserter.drain()
+    assert cutter.position.upto == {"t:0": 5, "new:0": 0}
+    assert [row[0] for row in plans(client, 26)] == [1, 2, 3]
+
+
+def test_what_another_lane_of_the_flow_has_read_is_read_by_no_other(client: Client) -> None:
+    """Another number of lanes would count records twice."""
+    Instance(client, 1000).start(Receipt()).block(1, 5)
+    for lane in (999, 1000, 2000):
+        Instance(client, lane).plans.refuse_others(["t:0"])
+    Instance(client, 1001).plans.refuse_others(["t:1"])
+    with pytest.raises(RuntimeError, match="lane 1001 would read t:0, which lane 1000 has read"):
+        Instance(client, 1001).plans.refuse_others(["t:0", "t:1"])

@@ -75,6 +75,45 @@ def test_the_ring_restores_what_was_there(epochs: list[list[tuple[int, int, bool
     assert alive(again) == alive(ring)
 
 
+@settings(max_examples=200)
+@given(
+    st.lists(
+        st.tuples(st.lists(st.tuples(st.integers(0, 2), st.booleans()), max_size=2), st.booleans()),
+        min_size=6,
+        max_size=30,
+    )
+)
+def test_the_ring_is_the_same_however_often_it_is_restored(
+    epochs: list[tuple[list[tuple[int, bool]], bool]],
+) -> None:
+    """In each epoch some things change or are over, and after it the lane may begin again."""
+    ring: Ring[Thing] = Ring(Thing, lambda thing, _: thing.over, size=3)
+    segments: dict[int, bytes] = {}
+    told: dict[str, int] = {}
+    for value, (changes, again) in enumerate(epochs):
+        for number, over in changes:
+            put(ring, f"k{number}", value, over)
+            told[f"k{number}"] = value
+            if over:
+                del told[f"k{number}"]
+        segments[ring.epoch % 3] = ring.segment(ring.epoch)
+        if again:
+            ring = Ring(Thing, lambda thing, _: thing.over, size=3)
+            for segment in segments.values():
+                ring.found(segment)
+            ring.restore()
+        assert alive(ring) == told
+
+
+def test_of_two_records_of_a_key_the_younger_is_restored() -> None:
+    """Stores of before have the older one in the newer segment."""
+    ring: Ring[Thing] = Ring(Thing, lambda thing, _: thing.over, size=3)
+    ring.found(ring._pack(4, [Thing("a", 2, 4, value=2)], []))
+    ring.found(ring._pack(5, [Thing("a", 1, 1, value=1)], []))
+    ring.restore()
+    assert alive(ring) == {"a": 2}
+
+
 def test_an_epoch_costs_what_it_changed() -> None:
     ring: Ring[Thing] = Ring(Thing, lambda thing, _: thing.over, size=64)
     for number in range(6_400):

@@ -270,6 +270,18 @@ def test_what_is_refused_again_after_a_replay_is_open_again() -> None:
     assert [row["status"] for row in store.rows["dead_letter"]] == ["open", "replayed", "open"]
 
 
+@pytest.mark.parametrize("freed", [False, True])
+def test_a_letter_that_was_forgotten_is_nobodys_whenever_its_memory_is_freed(freed: bool) -> None:
+    store = Store(tariff())
+    bad = msgspec.structs.replace(happening("1日00:00 入库 按托盘 1板"), customer="NOBODY")
+    (letter,) = store.take(bad).until("12日00:00").rows["dead_letter"]
+    ring = store.storage.ring
+    for _ in range(ring.size + 1 if freed else 1):
+        ring.segment(ring.epoch)
+    store.take(DeadLetterReplayed(id="dl-n1", time=1, dead_letter=letter["dead_letter_id"]))
+    assert [row["status"] for row in store.rows["dead_letter"]] == ["open"]
+
+
 def test_the_same_id_with_other_content_is_a_conflict() -> None:
     store, opened = Store(tariff()), happening("1日00:00 入库 按托盘 1板 700公斤 常温")
     other = msgspec.structs.replace(opened, customer="C-MEAT")
