@@ -3,8 +3,10 @@
 So a stored plan n + 1 proves that block n is complete in every table. A block is inserted at once, not after
 a commit, each table with the token `table-lane-n`: whoever inserts it again inserts the same bytes, and
 ClickHouse drops them. What the block says to other flows (`Letter`) is sent after its rows and is with Kafka
-before the next plan. A token can outlive its rows (ClickHouse killed between the two), so a block that some
-earlier attempt may have inserted is counted afterwards, and inserted under a new token where it is missing.
+before the next plan. A token can outlive its rows (ClickHouse killed between the two), and rows their token
+(it remembers so many, and other lanes go on while this one is away). So a block that some earlier attempt may
+have inserted is counted before and afterwards: what is there is not inserted, and what is missing then is
+inserted under a new token.
 A store that is away is waited for; any other failure ends the process, which is then started again.
 
 Plan n + 1 also seals block n. So that nothing stays unsealed while nobody works, a lane that ends well stores one
@@ -16,6 +18,7 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 
 from clickhouse_connect.driver.client import Client
 
@@ -125,8 +128,8 @@ class Inserter:
         if block.n >= self.plans.newest:  # a newer stored plan proves that this block is complete
             doubtful = block.n == self.plans.doubtful
             for table in made:
-                token = f"{table.table}-{self.plans.lane}-{block.n}"
-                doubtful |= self._patiently(lambda table=table, token=token: self._insert(table, token))  # type: ignore[misc]
+                write = partial(self._write, table, seq, doubtful=doubtful)
+                doubtful |= self._patiently(write)
                 crash.point(f"after_{table.table}")
             if doubtful:
                 self._patiently(lambda: self._verify(seq, made))
@@ -142,6 +145,11 @@ class Inserter:
         )
         self._room.release()
         metrics.written(self.plans.lane, block, time.time())
+
+    def _write(self, table: Encoded, seq: int, *, doubtful: bool) -> None:
+        """A table's rows of a block."""
+        if not doubtful or self._found(table, seq) != table.rows:
+            self._insert(table, f"{table.table}-{seq >> 32}-{seq & 0xFFFFFFFF}")
 
     def _insert(self, table: Encoded, token: str) -> None:
         self.client.raw_insert(
@@ -167,13 +175,7 @@ class Inserter:
         """Are the rows of a block that was perhaps inserted before really there, all of them?"""
         for table in made:
             for attempt in range(3):
-                found = int(
-                    self.client.raw_query(
-                        f"SELECT count() FROM {table.table} WHERE seq = {{seq:UInt64}}",  # noqa: S608
-                        parameters={"seq": seq},
-                        fmt="TSV",
-                    )
-                )
+                found = self._found(table, seq)
                 if found == table.rows:
                     break
                 if found:
@@ -182,6 +184,11 @@ class Inserter:
                 self._insert(table, f"{table.table}-{seq >> 32}-{seq & 0xFFFFFFFF}-again-{attempt}")
             else:
                 raise RuntimeError(f"block {seq} cannot be inserted into {table.table}")
+
+    def _found(self, table: Encoded, seq: int) -> int:
+        """How many rows a table has of a block."""
+        sql = f"SELECT count() FROM {table.table} WHERE seq = {{seq:UInt64}}"  # noqa: S608
+        return int(self.client.raw_query(sql, parameters={"seq": seq}, fmt="TSV"))
 
     def _patiently(self, job: Callable[[], None]) -> bool:
         """Do it, waiting for a store that is away. True: it did not succeed at once."""

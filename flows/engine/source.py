@@ -11,7 +11,7 @@ only up to its newest record in Kafka's time (`_horizon`).
 """
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -34,6 +34,9 @@ DOCUMENTS = "documents"
 
 SAMPLED = 20
 """Of so many records one is measured by, whatever blocks they come in: small ones weigh no more than large ones."""
+
+PLANNED = 20.0
+"""Seconds without a record after which somebody is told that those of a stored plan do not come."""
 
 CONSUMER = {
     "group.id": "waybook-unused",
@@ -257,6 +260,7 @@ class Cutter(StatefulSourcePartition[Any, Any]):
             self._consumer.resume([TopicPartition(*key) for key in self._paused])
             self._paused.clear()
         ends = dict(zip(plan.inputs, plan.upto, strict=True))
+        last = time.monotonic()
         while True:
             taken, whole = {}, True
             for i in self.inputs:
@@ -265,10 +269,25 @@ class Cutter(StatefulSourcePartition[Any, Any]):
                 taken[i.topic, i.partition] = [m for m in held if m.offset() < end]
             if whole:
                 break
-            self._read(20_000, 0.05)
+            if self._read(20_000, 0.05):
+                last = time.monotonic()
+            elif time.monotonic() > last + PLANNED:
+                self._miss(ends)
+                last = time.monotonic()
         for key, messages in taken.items():
             self._held[key] = self._held[key][len(messages) :]
         return taken
+
+    def _miss(self, ends: Mapping[str, int]) -> None:
+        """Records of a stored plan do not come. Raises RuntimeError when Kafka does not have them."""
+        for i in self.inputs:
+            _, high = self._consumer.get_watermark_offsets(TopicPartition(i.topic, i.partition), cached=True)
+            if 0 <= high < ends.get(i.name, 0):
+                raise RuntimeError(
+                    f"lane {self.lane}: {i.name} ends at {high}, and a stored plan goes to {ends[i.name]}: the topic "
+                    "was made anew, or the store's blocks are of another Kafka"
+                )
+        log("waiting for the records of a stored plan", lane=self.lane)
 
     def _block(self, n: int, taken: dict[tuple[str, int], list[Message]], plan: Plan | None = None) -> Block:
         """A block of what was taken. An input that a stored plan does not know, as of a new channel, begins later."""

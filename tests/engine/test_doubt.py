@@ -1,6 +1,7 @@
 """Blocks of which it is not certain that they are there, two instances of a lane, and closing."""
 
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import msgspec
@@ -8,6 +9,7 @@ import numpy as np
 import pytest
 from clickhouse_connect.driver.client import Client
 
+from flows.engine import source
 from flows.engine.block import Block, Receipt
 from flows.engine.inserter import Inserter
 from flows.engine.plans import PlanLog, next_plan
@@ -81,6 +83,25 @@ def test_a_token_that_outlived_its_rows(client: Client) -> None:
     third = Instance(client, 21).start(Receipt())
     third.block(1, 5)
     assert count(client) == 3, "and not once more"
+
+
+def test_rows_that_outlived_their_token(client: Client) -> None:
+    """While a lane was away others wrote so many blocks that the store has forgotten its token."""
+    window = "ALTER TABLE anomaly MODIFY SETTING non_replicated_deduplication_window = {}"
+    made = str(client.command("SHOW CREATE TABLE anomaly"))
+    usual = made.partition("non_replicated_deduplication_window = ")[2].partition(",")[0].split()[0]
+    for lane in (22, 23):
+        Instance(client, lane).start(Receipt()).block(1, 5)
+    client.command(window.format(1))
+    try:
+        other = Instance(client, 24).start(Receipt())
+        other.block(1, 5)
+        other.inserter._insert(rows(22, 1)[0], "anomaly-22-1")
+        assert count(client) == 12, "that token is forgotten"
+        Instance(client, 23).start(Receipt()).block(1, 5)
+        assert count(client) == 12, "what is there is not inserted again"
+    finally:
+        client.command(window.format(usual))
 
 
 @pytest.fixture
@@ -200,3 +221,30 @@ def test_what_another_lane_of_the_flow_has_read_is_read_by_no_other(client: Clie
     Instance(client, 1001).plans.refuse_others(["t:1"])
     with pytest.raises(RuntimeError, match="lane 1001 would read t:0, which lane 1000 has read"):
         Instance(client, 1001).plans.refuse_others(["t:0", "t:1"])
+
+
+class Shorter:
+    """A Kafka whose topic has three records."""
+
+    def consume(self, _most: int, _seconds: float) -> list[Any]:
+        """They were read before."""
+        return []
+
+    def get_watermark_offsets(self, _partition: Any, *, cached: bool) -> tuple[int, int]:
+        """Where it begins and ends."""
+        assert cached
+        return 0, 3
+
+
+def test_a_topic_that_ends_before_a_stored_plan_does_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It was made anew: who waits for its records waits for ever."""
+    monkeypatch.setattr(source, "PLANNED", 0.0)
+    cutter: Any = Cutter.__new__(Cutter)
+    cutter.lane, cutter.inputs, cutter.position = 27, [Input("t", 0)], Position(0, 0, {"t:0": 3})
+    cutter._begun, cutter._paused, cutter._at_end, cutter._held = True, set(), set(), {("t", 0): []}
+    cutter._consumer, cutter._missing = Shorter(), SimpleNamespace(look=lambda: None)
+    assert cutter._exactly(next_plan(27, "v", {"t:0": 3}, Receipt())) == {("t", 0): []}
+    with pytest.raises(
+        RuntimeError, match="t:0 ends at 3, and a stored plan goes to 5: the topic was made anew"
+    ):
+        cutter._exactly(next_plan(27, "v", {"t:0": 5}, Receipt()))
