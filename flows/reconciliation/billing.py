@@ -95,9 +95,10 @@ class Billing:
                             account.close(sort, day)
                 case PaymentRecord():
                     self._await(record)
-                case DayRecord(expected=True):
-                    due = self._account(record.channel, record.merchant).due(record.day)
-                    self._timers.set(due, record.key)
+
+    def due(self, record: DayRecord) -> int:
+        """When a day's bill is missed."""
+        return self._account(record.channel, record.merchant).due(record.day)
 
     # Notifications
 
@@ -122,7 +123,11 @@ class Billing:
                 found = self._day(one.channel, one.merchant, one.group, sort, day)
                 found.expected = True
                 found.finished = account.is_whole(sort, day)
-                self._timers.set(account.due(day), key)
+                due = account.due(day)
+                if due > self._ring.now:
+                    self._timers.set(due, key)
+                else:
+                    self._touched.setdefault(key, (one.group, "time"))
 
     def _await(self, record: PaymentRecord) -> int | None:
         """Let a payment wait for its day's bills, unless all have it; the day. None: it need not be in any."""

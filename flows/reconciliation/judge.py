@@ -246,15 +246,18 @@ class Judge:
 
     def judge_decision(self, record: DecisionRecord, links: Links) -> list[tuple[int, str]]:
         """Whether a person's match has done what it says; moments at which it wants to be looked at again."""
-        said = record.said
-        if said is None or said.decision != "match":
+        over = self.patient_until(record)
+        if not over:
             return []
-        idle = [share for share in self._idle(record, links) if share.amount_e4]
-        over = said.time + self.rules.patience
-        if idle and self.now < over:
-            return [(over, record.key)]
+        idle = [share for share in self._idle(record, links) if share.amount_e4] if self.now >= over else []
         should = {IDLE: _idle_of(record.subject, idle)} if idle else {}
-        return self._ask(record, record.subject, links, should) if should or record.open else []
+        timers = [(over, record.key)] if self.now < over else []
+        return timers + (self._ask(record, record.subject, links, should) if should or record.open else [])
+
+    def patient_until(self, record: DecisionRecord) -> int:
+        """From when on a person's match has to have done what it says; 0: it says nothing of the kind."""
+        said = record.said
+        return said.time + self.rules.patience if said is not None and said.decision == "match" else 0
 
     def _idle(self, record: DecisionRecord, links: Links) -> Iterator[Share]:
         """Of each of its shares that counts, what nothing was matched of."""

@@ -1,6 +1,6 @@
 """A block of records → what it leads to: facts are taken one by one, what they touch is judged at the block's end."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Literal, NamedTuple, Protocol, cast
 
 import msgspec
@@ -206,18 +206,38 @@ class Payments:
     def process(self, block: Block) -> Output:
         """All that the block leads to."""
         self.output = self.judge.output = self.billing.output = Output()
+        before = self.ring.now
         for records in block.inputs:
             self._records(records, block.newest)
         self.judge.now = self.ring.now
-        for key in self.timers.due(self.ring.now):
-            record = self.ring.known(key)
-            if record is not None:
-                self._touched.setdefault(key, (_group(record), "time"))
+        for record in self._due(before):
+            self._touched.setdefault(record.key, (_group(record), "time"))
         self._weigh()
         self._judge()
         self.closing.book(self.output)
         self.output.now = self.ring.now
         return self.output
+
+    def _due(self, before: int) -> list[Record]:
+        """Records of which a moment has come in this block. `before`: data time before it.
+
+        A timer may be of a moment that is no more, and a lane that began again has other ones: records are asked anew.
+        """
+        now = self.ring.now
+        records = [self.ring.known(key) for key in self.timers.due(now)]
+        return [one for one in records if one and any(before < at <= now for at in self._moments(one))]
+
+    def _moments(self, record: Record) -> Iterator[int]:
+        """When a record wants to be looked at, as it stands."""
+        if isinstance(record, Subject):
+            yield from (told.until for told in record.open)
+        match record:
+            case PaymentRecord(again=again):
+                yield again
+            case DayRecord(expected=True):
+                yield self.billing.due(record)
+            case DecisionRecord():
+                yield self.judge.patient_until(record)
 
     def _records(self, records: Records, received: int) -> None:
         topic = records.topic
@@ -496,7 +516,7 @@ class Payments:
 
     def _publish(self, published: PaymentRulesPublished) -> None:
         """Rules come into force as a whole, or are refused. Raises RefusedError."""
-        alone = self.matching.four_eyes
+        former = self.matching
         try:
             self._in_force(published)
         except DocumentError as error:
@@ -506,11 +526,23 @@ class Payments:
             self.output.published.append(published)
         self._link_all()
         for key, record in self.ring.records.items():
-            decided = isinstance(record, DecisionRecord) and self.matching.four_eyes != alone
+            decided = isinstance(record, DecisionRecord) and (
+                (self.matching.four_eyes, self.matching.patience) != (former.four_eyes, former.patience)
+            )
             if decided or (isinstance(record, PaymentRecord) and not record.finished):
                 self._touched.setdefault(key, (_group(record), published.id))
+            elif isinstance(record, DayRecord) and record.expected:
+                self._look_at(record)
             elif isinstance(record, DueRecord) and self.ring.known(key) is record:
                 self._settle_by(record, published.id)
+
+    def _look_at(self, day: DayRecord) -> None:
+        """A day's bill may be missed by terms that are new: at once, or when its time comes."""
+        due = self.billing.due(day)
+        if due > self.ring.now:
+            self.timers.set(due, day.key)
+        else:
+            self._touched.setdefault(day.key, (day.group, "time"))
 
     def _settle_by(self, record: DueRecord, cause: str) -> None:
         """Whether a due is deducted, by the rules in force now; what was deducted stays so."""
@@ -660,13 +692,9 @@ class Payments:
         if isinstance(record, Subject):
             for number in record.exceptions(_group(record)):
                 self.judge.asked[number] = record.key
-            for told in record.open:
-                if told.until:
-                    self.timers.set(told.until, record.key)
-        if isinstance(record, DecisionRecord) and record.said is not None:
-            self.timers.set(record.said.time + self.matching.patience, record.key)
-        if isinstance(record, PaymentRecord) and record.again:
-            self.timers.set(record.again, record.key)
+        for moment in self._moments(record):
+            if moment > self.ring.now:
+                self.timers.set(moment, record.key)
 
     def _begin(self, record: Record) -> Record:
         """A new record, in the place of one that may be over."""
