@@ -149,7 +149,7 @@ class Inserter:
     def _write(self, table: Encoded, seq: int, *, doubtful: bool) -> None:
         """A table's rows of a block."""
         if not doubtful or self._found(table, seq) != table.rows:
-            self._insert(table, f"{table.table}-{seq >> 32}-{seq & 0xFFFFFFFF}")
+            self._insert(table, _token(table, seq))
 
     def _insert(self, table: Encoded, token: str) -> None:
         self.client.raw_insert(
@@ -181,7 +181,7 @@ class Inserter:
                 if found:
                     raise RuntimeError(f"block {seq}: {found} of {table.rows} rows in {table.table}")
                 log("token outlived its rows", table=table.table, seq=seq)
-                self._insert(table, f"{table.table}-{seq >> 32}-{seq & 0xFFFFFFFF}-again-{attempt}")
+                self._insert(table, f"{_token(table, seq)}-again-{attempt}")
             else:
                 raise RuntimeError(f"block {seq} cannot be inserted into {table.table}")
 
@@ -209,3 +209,8 @@ class Inserter:
             tries += 1
             time.sleep(pause)
             pause = min(pause * 2, 10.0)
+
+
+def _token(table: Encoded, seq: int) -> str:
+    """By which the store knows a table's rows of a block: `table-lane-n`."""
+    return f"{table.table}-{seq >> 32}-{seq & 0xFFFFFFFF}"

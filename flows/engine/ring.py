@@ -99,10 +99,8 @@ class Ring(Generic[R]):
             self._places[epoch % self.size] = base
             self.now = max(self.now, now)
             for index, record in enumerate(base):
-                known = self.records.get(record.key)
-                if (
-                    known is None or known.epoch <= record.epoch
-                ):  # else an older record of the key: of stores that kept such
+                known = self.records.get(record.key)  # stores may have kept older records of a key
+                if known is None or known.epoch <= record.epoch:
                     self.records[record.key] = record
                     where[record.key] = epoch % self.size, index
         for epoch, _, _, delta in segments:

@@ -205,7 +205,7 @@ class Lifecycle:
                 self._others(records, block.newest)
         if self.output.volumes and self.rules.by_month:
             self._look_at(sorted(self.waiting | self.pending))  # it may have a price now
-        self._look_at(self._due(before))
+        self._look_at(self.timers.passed(before, self.ring.now, self._deadline))
         self._give_up(before)
         self._look_at_chains()
         self._look_again()
@@ -718,14 +718,10 @@ class Lifecycle:
         self.rules.cases = before.cases
         self.output.replaced.append(before.tariffs)
 
-    def _due(self, before: int) -> list[str]:
-        """Parcels whose deadline has passed in this block. `before`: data time before it.
-
-        A timer may be of a deadline that is no more, and a lane that began again has other ones: it is asked anew.
-        """
-        now, known = self.ring.now, self.ring.known
-        parcels = filter(None, map(known, self.timers.due(now)))
-        return [parcel.key for parcel in parcels if before < self.rules.deadline(parcel) <= now]
+    def _deadline(self, key: str) -> Sequence[int]:
+        """A parcel's deadline, if it is there."""
+        parcel = self.ring.known(key)
+        return () if parcel is None else (self.rules.deadline(parcel),)
 
     def _look_at(self, keys: Sequence[str]) -> None:
         """Assess parcels again: their time has come, or prices are new.

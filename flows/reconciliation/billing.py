@@ -100,6 +100,14 @@ class Billing:
         """When a day's bill is missed."""
         return self._account(record.channel, record.merchant).due(record.day)
 
+    def wait_for(self, record: DayRecord) -> None:
+        """A day's bill is looked at when it is missed: when its time comes, or at once."""
+        due = self.due(record)
+        if due > self._ring.now:
+            self._timers.set(due, record.key)
+        else:
+            self._touched.setdefault(record.key, (record.group, "time"))
+
     # Notifications
 
     def forget(self, record: PaymentRecord) -> None:
@@ -123,11 +131,7 @@ class Billing:
                 found = self._day(one.channel, one.merchant, one.group, sort, day)
                 found.expected = True
                 found.finished = account.is_whole(sort, day)
-                due = account.due(day)
-                if due > self._ring.now:
-                    self._timers.set(due, key)
-                else:
-                    self._touched.setdefault(key, (one.group, "time"))
+                self.wait_for(found)
 
     def _await(self, record: PaymentRecord) -> int | None:
         """Let a payment wait for its day's bills, unless all have it; the day. None: it need not be in any."""

@@ -32,7 +32,7 @@ REASONED = ("write_off", "accept", "withdraw")
 """What nobody may decide without saying why."""
 EXCEPTION = "x/"
 """How decisions about an exception are found."""
-_COUNT: tuple[DecisionState, ...] = ("in_force", "withdrawing")
+COUNT: tuple[DecisionState, ...] = ("in_force", "withdrawing")
 
 
 class InForce(msgspec.Struct):
@@ -113,7 +113,7 @@ def _state(record: DecisionRecord, needs_two: bool, agreed: int | None) -> Decis
 
 def in_force(records: Iterable[DecisionRecord]) -> InForce:
     """What people's decisions come to; the later (by time, then id) of two about the same thing counts."""
-    said = [record.said for record in records if record.said is not None and record.state in _COUNT]
+    said = [record.said for record in records if record.said is not None and record.state in COUNT]
     if not said:
         return NOTHING
     shares: dict[tuple[str, str], Share] = {}

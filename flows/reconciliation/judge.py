@@ -13,7 +13,7 @@ from typing import NamedTuple, cast
 
 from flows.lifecycle.periods import OPEN, Periods
 from flows.reconciliation.clusters import Clusters
-from flows.reconciliation.decisions import ANSWERS, EXCEPTION, NOTHING, InForce, in_force, subjects_of
+from flows.reconciliation.decisions import ANSWERS, COUNT, EXCEPTION, NOTHING, InForce, in_force, subjects_of
 from flows.reconciliation.deducting import (
     REFUSED,
     ask_of,
@@ -262,16 +262,14 @@ class Judge:
     def _idle(self, record: DecisionRecord, links: Links) -> Iterator[Share]:
         """Of each of its shares that counts, what nothing was matched of."""
         assert record.said is not None
-        counts = record.state in ("in_force", "withdrawing")
         shares = {_pair(share): share for share in record.said.shares}
-        for share in shares.values() if counts else ():
+        for share in shares.values() if record.state in COUNT else ():
             key = payment_key(share.payment)
-            words = [one.said for one in links.decisions_on(key) if one.state in ("in_force", "withdrawing")]
-            words = [one for one in words if one is not None and one.decision == "match"]
+            words = [one.said for one in links.decisions_on(key) if one.state in COUNT]
             same = [
                 (one.time, one.id)
                 for one in words
-                if one is not None and any(_pair(other) == _pair(share) for other in one.shares)
+                if one is not None and one.decision == "match" and _pair(share) in map(_pair, one.shares)
             ]
             if max(same, default=None) != (record.said.time, record.said.id):
                 continue

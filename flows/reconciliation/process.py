@@ -1,6 +1,6 @@
 """A block of records → what it leads to: facts are taken one by one, what they touch is judged at the block's end."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Literal, NamedTuple, Protocol, cast
 
 import msgspec
@@ -210,22 +210,18 @@ class Payments:
         for records in block.inputs:
             self._records(records, block.newest)
         self.judge.now = self.ring.now
-        for record in self._due(before):
-            self._touched.setdefault(record.key, (_group(record), "time"))
+        for key in self.timers.passed(before, self.ring.now, self._moments_of):
+            self._touched.setdefault(key, (_group(self.ring.records[key]), "time"))
         self._weigh()
         self._judge()
         self.closing.book(self.output)
         self.output.now = self.ring.now
         return self.output
 
-    def _due(self, before: int) -> list[Record]:
-        """Records of which a moment has come in this block. `before`: data time before it.
-
-        A timer may be of a moment that is no more, and a lane that began again has other ones: records are asked anew.
-        """
-        now = self.ring.now
-        records = [self.ring.known(key) for key in self.timers.due(now)]
-        return [one for one in records if one and any(before < at <= now for at in self._moments(one))]
+    def _moments_of(self, key: str) -> Iterable[int]:
+        """When a record wants to be looked at, if it is there."""
+        record = self.ring.known(key)
+        return () if record is None else self._moments(record)
 
     def _moments(self, record: Record) -> Iterator[int]:
         """When a record wants to be looked at, as it stands."""
@@ -532,17 +528,9 @@ class Payments:
             if decided or (isinstance(record, PaymentRecord) and not record.finished):
                 self._touched.setdefault(key, (_group(record), published.id))
             elif isinstance(record, DayRecord) and record.expected:
-                self._look_at(record)
+                self.billing.wait_for(record)
             elif isinstance(record, DueRecord) and self.ring.known(key) is record:
                 self._settle_by(record, published.id)
-
-    def _look_at(self, day: DayRecord) -> None:
-        """A day's bill may be missed by terms that are new: at once, or when its time comes."""
-        due = self.billing.due(day)
-        if due > self.ring.now:
-            self.timers.set(due, day.key)
-        else:
-            self._touched.setdefault(day.key, (day.group, "time"))
 
     def _settle_by(self, record: DueRecord, cause: str) -> None:
         """Whether a due is deducted, by the rules in force now; what was deducted stays so."""
@@ -628,9 +616,8 @@ class Payments:
         for key in self._touched:
             if isinstance(record := self.ring.known(key), DecisionRecord):
                 looked_at[key] = record
-                for share in (
-                    record.said.shares if record.said is not None else ()
-                ):  # what it takes the place of
+                shares = record.said.shares if record.said is not None else ()
+                for share in shares:  # with what it takes the place of
                     others = self._of(_group(record)).decisions_on(payment_key(share.payment))
                     looked_at |= {one.key: one for one in others}
         for key, record in sorted(looked_at.items()):
