@@ -16,12 +16,13 @@ from typing import Any
 
 import msgspec
 from bytewax.inputs import FixedPartitionedSource, StatefulSourcePartition
-from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, TopicPartition
+from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, TopicPartition
 
 from flows.engine import crash, metrics
 from flows.engine.block import Block, Plan, Records
 from flows.engine.log import log
 from flows.engine.missing import PATIENCE, Missing
+from flows.engine.topic_ids import refuse_others, topic_ids
 from schemas.away import kafka_log
 
 Message = Any
@@ -79,11 +80,13 @@ class Input(msgspec.Struct, frozen=True):
 
 
 class Position(msgspec.Struct):
-    """What the recovery store remembers of the source: running epoch, newest block, offsets after it."""
+    """What the recovery store remembers of the source: running epoch, newest block, offsets after it, topics."""
 
     epoch: int
     n: int
     upto: dict[str, int]
+    topics: dict[str, str] = {}
+    """Ids of the topics that were read: see `flows.engine.topic_ids`."""
 
 
 class Cutter(StatefulSourcePartition[Any, Any]):
@@ -114,6 +117,8 @@ class Cutter(StatefulSourcePartition[Any, Any]):
         self._at_end: set[tuple[str, int]] = set()
         self._last = time.monotonic()
         self._watched = 0.0
+        self._options, self._same = options, False
+        """`_same`: the topics are those that were read before."""
         self._consumer = Consumer({**CONSUMER, **options}, logger=kafka_log())
         self._missing = Missing(
             lane, self.inputs, self._topics, str(options["bootstrap.servers"]), partitions
@@ -135,6 +140,8 @@ class Cutter(StatefulSourcePartition[Any, Any]):
             crash.point("committed")
             if self._ended:
                 metrics.EPOCH_CLOSE.labels(str(self.lane)).observe(time.monotonic() - self._ended)
+        if not self._same and not self._compare():
+            return out
         taken = self._exactly(plan) if plan else self._arrived()
         if plan is None and not any(taken.values()):
             return out
@@ -179,6 +186,18 @@ class Cutter(StatefulSourcePartition[Any, Any]):
             self._watched = time.monotonic() + 5
             log("waiting to begin", lane=self.lane, topics=[i.topic for i in self.inputs if i.first])
         return self._begun
+
+    def _compare(self) -> bool:
+        """Whether Kafka answers what topics it has; raises RuntimeError when they are others than before."""
+        try:
+            now = topic_ids(self._consumer, self._options, {i.topic for i in self.inputs})
+        except KafkaException:
+            self._missing.look()  # which says so
+            return False
+        refuse_others(self.lane, self.position.topics, now)
+        self.position.topics = {**self.position.topics, **now}
+        self._same = True
+        return True
 
     def _topics(self) -> dict[str, int]:
         """Topics in Kafka with their numbers of partitions. Raises KafkaException when it does not answer."""

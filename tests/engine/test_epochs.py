@@ -41,6 +41,7 @@ class Source:
     def __init__(self, position: Position) -> None:
         self.stops = False
         made: Any = Cutter.__new__(Cutter)
+        made._same = True
         made.lane, made.position, made.plans, made.ring_size, made.inputs = 7, position, {}, SIZE, []
         made._ticked, made._ended = False, 0.0
         made._arrived = dict
