@@ -5,11 +5,20 @@ part). The sender produces and flushes them before the next plan is stored, so a
 block n's messages are out; a replay sends the same bytes under the same numbers. The receiver remembers the
 newest number of every sender and passes over what it has had. Its memory is part of its own state, so it rolls
 back and forward together with what the messages led to.
+
+A number that comes again with other words is no repeat: the sender's plan log was put back to an older copy, its
+lanes number other blocks as before, and what these say would be passed over. So the receiver remembers by a hash
+what the newest numbers said, and stops.
 """
 
 from collections.abc import Iterator
 
 import msgspec
+from xxhash import xxh3_64_digest
+
+REMEMBERED = 16
+"""Blocks of a sender of which is remembered what they said: enough to notice before a new number is taken, since what
+numbers a plan log anew passes all of them."""
 
 
 class Letter(msgspec.Struct, frozen=True):
@@ -39,6 +48,10 @@ class OutOfOrderError(RuntimeError):
     """A message is missing before this one: Kafka lost it, or the receiver's memory is of another sender."""
 
 
+class RenumberedError(RuntimeError):
+    """A message's number was another message's: the sender's plan log is an older copy of what it was."""
+
+
 def pack(message: Message) -> bytes:
     """A message as bytes for Kafka."""
     return msgspec.msgpack.encode(message)
@@ -53,21 +66,37 @@ class Heard(msgspec.Struct):
     """What a receiver has had of every sender: (sender, lane, partition) → newest block and part."""
 
     newest: dict[str, tuple[int, int]] = {}
+    said: dict[str, dict[int, bytes]] = {}
+    """By the same keys: of the last blocks the hash of what each said first."""
 
     def is_new(self, message: Message, partition: int) -> bool:
         """Whether to take a message; from then on it is had. Messages of one partition come in order.
 
-        Raises OutOfOrderError when a part of a block is missing.
+        Raises OutOfOrderError when a part of a block is missing, RenumberedError when it was had with other words.
         """
         key = f"{message.sender}/{message.lane}/{partition}"
         block, part = self.newest.get(key, (0, 0))
         if (message.block, message.part) <= (block, part):
+            self._compare(key, message)
             return False
         expected = part + 1 if message.block == block else 1
         if message.part != expected:
             raise OutOfOrderError(f"{key}: part {message.part} of block {message.block}, expected {expected}")
         self.newest[key] = message.block, message.part
+        if message.part == 1:
+            said = self.said.setdefault(key, {})
+            said[message.block] = xxh3_64_digest(message.body)
+            if len(said) > REMEMBERED:
+                del said[next(iter(said))]
         return True
+
+    def _compare(self, key: str, message: Message) -> None:
+        now = xxh3_64_digest(message.body)
+        if message.part == 1 and self.said.get(key, {}).get(message.block, now) != now:
+            raise RenumberedError(
+                f"{key}: block {message.block} says something else than before: its sender's table `block` was put "
+                "back to an older copy while Kafka went on. Put back both of the same moment"
+            )
 
 
 def parts_of(

@@ -11,7 +11,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flows.engine.block import Receipt
-from flows.engine.messages import Heard, Message, OutOfOrderError, parts_of, unpack
+from flows.engine.messages import (
+    REMEMBERED,
+    Heard,
+    Message,
+    OutOfOrderError,
+    RenumberedError,
+    parts_of,
+    unpack,
+)
 from flows.engine.plans import OutdatedError, PlanLog, extend, next_plan
 from flows.engine.ring import Ring
 from flows.engine.timers import Timers
@@ -192,6 +200,22 @@ def test_a_missing_message_is_noticed() -> None:
     heard = Heard()
     with pytest.raises(OutOfOrderError):
         heard.is_new(Message("parcels", 0, 1, 2, 2, b""), 0)
+
+
+def test_numbers_that_come_again_with_other_words_are_noticed_before_a_new_one_is_taken() -> None:
+    """A sender whose plan log was put back numbers other blocks as before."""
+    heard = Heard()
+    for block in range(1, 101):
+        heard.is_new(Message("parcels", 0, block, 1, 1, b"%d" % block), 0)
+    kept = msgspec.msgpack.decode(msgspec.msgpack.encode(heard), type=Heard)
+    assert not any(kept.is_new(Message("parcels", 0, n, 1, 1, b"%d" % n), 0) for n in range(50, 101))
+    assert not any(
+        kept.is_new(Message("parcels", 0, n, 1, 1, b"other"), 0) for n in range(1, 101 - REMEMBERED)
+    )
+    for block in range(101 - REMEMBERED, 101):
+        with pytest.raises(RenumberedError, match=f"parcels/0/0: block {block} says something else"):
+            kept.is_new(Message("parcels", 0, block, 1, 1, b"other"), 0)
+    assert kept == heard
 
 
 def test_words_texts_and_numbers_are_canonical_whatever_their_codes() -> None:
