@@ -97,10 +97,14 @@ class Texts:
 
 
 def _text(lengths: Ints, body: bytes) -> Made:
+    return Made(_strings(lengths, body), (_int64(lengths), body))
+
+
+def _strings(lengths: Ints, body: bytes) -> pa.StringArray:
+    """Strings by their lengths in bytes and all their bytes."""
     ends = np.zeros(len(lengths) + 1, np.int32)
-    np.cumsum(lengths, out=ends[1:])
-    buffers = pa.py_buffer(ends.tobytes()), pa.py_buffer(body)
-    return Made(pa.StringArray.from_buffers(len(lengths), *buffers), (_int64(lengths), body))
+    lengths.cumsum(out=ends[1:])
+    return pa.StringArray.from_buffers(len(lengths), pa.py_buffer(ends), pa.py_buffer(body))
 
 
 def texts(values: Sequence[str | bytes] | pa.Array) -> Made:
@@ -133,34 +137,39 @@ class Vocabulary(dict[str, int]):
         """The numbers of a column of words."""
         return np.fromiter(map(self.__getitem__, words), np.int32, len(words))
 
-    def order(self) -> tuple[Ints, list[bytes], pa.Array]:
-        """Each number's place among the words in order of their bytes; those words, and as Arrow has them."""
+    def order(self) -> tuple[Ints, list[bytes], Ints]:
+        """Each number's place among the words in order of their bytes; those words, and how long they are."""
         if self._size != len(self):
             ordered = sorted((word.encode(), number) for word, number in self.items())
             self._place = np.empty(len(ordered), np.int64)
             self._place[[number for _, number in ordered]] = np.arange(len(ordered))
-            self._lines = [word + b"\n" for word, _ in ordered]
-            self._arrow = pa.array([word.decode() for word, _ in ordered], pa.string())
+            self._ordered = [word for word, _ in ordered]
+            self._lengths = ints([len(word) for word in self._ordered])
             self._size = len(self)
-        return self._place, self._lines, self._arrow
+        return self._place, self._ordered, self._lengths
 
 
 def words(codes: Ints, vocabulary: Vocabulary) -> Made:
     """Words as `LowCardinality(String)`, given by their numbers. Only those that are used are sent."""
-    place, lines, arrow = vocabulary.order()
+    place, ordered, lengths = vocabulary.order()
     places = place[codes]
-    used = np.bincount(places, minlength=len(lines)) > 0
-    index = (np.cumsum(used) - 1).astype("<u4")[places]
-    distinct = np.flatnonzero(used)
-    dictionary = pa.DictionaryArray.from_arrays(
-        pa.array(index.view(np.int32)), arrow.take(pa.array(distinct))
-    )
-    return Made(dictionary, (b"".join([lines[n] for n in distinct.tolist()]), index.tobytes()))
+    used = np.bincount(places, minlength=len(ordered)) > 0
+    index = (used.cumsum() - 1).astype("<u4")[places]
+    distinct = used.nonzero()[0]
+    return _dictionary(index, [ordered[n] for n in distinct.tolist()], lengths[distinct])
 
 
 def word(name: str, rows: int) -> Made:
     """The same word in every row."""
-    return words(np.zeros(rows, np.int32), Vocabulary([name]))
+    only = name.encode()
+    return _dictionary(np.zeros(rows, "<u4"), [only], ints([len(only)]))
+
+
+def _dictionary(index: np.ndarray[Any, np.dtype[np.uint32]], distinct: list[bytes], lengths: Ints) -> Made:
+    """Rows as places in a list of words."""
+    known = _strings(lengths, b"".join(distinct))
+    arrow = pa.DictionaryArray.from_arrays(pa.array(index.view(np.int32)), known, safe=False)
+    return Made(arrow, (b"".join([word + b"\n" for word in distinct]), index.tobytes()))
 
 
 def spelled(values: Sequence[str]) -> Made:

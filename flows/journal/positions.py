@@ -134,7 +134,7 @@ class Positions:
         where = self._partition_of(parties)
         told = np.flatnonzero((gains.amounts != 0) & (where[gains.parties] >= 0))
         party, fees, days = gains.parties[told], gains.fees[told], gains.days[told]
-        place, lines, _ = parties.order()
+        place, names, _ = parties.order()
         key = np.array([where[party], place[party], fees, days], np.int64)
         order = np.lexsort(key[::-1])
         key, amount = key[:, order], gains.amounts[told][order]
@@ -145,7 +145,7 @@ class Positions:
         sums = sums[kept]
         return {
             int(number): [
-                self._body(lines, at[cut], fee[cut], day[cut], sums[cut])
+                self._body(names, at[cut], fee[cut], day[cut], sums[cut])
                 for start in range(0, int(np.count_nonzero(partition == number)), MOST)
                 for cut in [np.flatnonzero(partition == number)[start : start + MOST]]
             ]
@@ -160,12 +160,12 @@ class Positions:
             self._where = np.concatenate([self._where, np.array(more, np.int32)])
         return self._where
 
-    def _body(self, lines: Sequence[bytes], at: Ints, fee: Ints, days: Ints, sums: Ints) -> bytes:
+    def _body(self, names: Sequence[bytes], at: Ints, fee: Ints, days: Ints, sums: Ints) -> bytes:
         used, party = np.unique(at, return_inverse=True)
         known, of_fee = np.unique(fee, return_inverse=True)
         return msgspec.msgpack.encode(
             Sums(
-                [lines[n][:-1].decode() for n in used.tolist()],
+                [names[n].decode() for n in used.tolist()],
                 party.astype("<i4").tobytes(),
                 [self._fees[n] for n in known.tolist()],
                 of_fee.astype("<i4").tobytes(),
