@@ -33,6 +33,7 @@ from flows.rating.trial_table import Given, answerable, answered
 from flows.rating.workbook import read_sheet, write_sheet
 from schemas.money import yuan
 from schemas.problems import DocumentError
+from schemas.texts import table_in
 from schemas.times import date_of
 
 MOST_ROWS = 50_000
@@ -96,10 +97,6 @@ class Trials:
                 return File("answers.xlsx", XLSX, out.getvalue())
             csv.writer(text, lineterminator="\n").writerows(answers)
             return File("answers.csv", CSV, b"\xef\xbb\xbf" + text.getvalue().encode())
-        except UnicodeDecodeError:
-            raise CannotError(
-                "文件不是 UTF-8 的 CSV，也不是 .xlsx — neither CSV in UTF-8 nor .xlsx"
-            ) from None
         except (DocumentError, RefusedError, csv.Error) as error:
             raise CannotError(str(error)) from None
 
@@ -155,5 +152,5 @@ def _rows(part: Part) -> Iterable[Given]:
     """The table's rows, from its first one on."""
     if _is_workbook(part):
         return read_sheet(io.BytesIO(part.content), part.file, MOST_UNPACKED)
-    text = io.StringIO(part.content.decode("utf-8-sig"), newline="")
+    text = io.StringIO(table_in(part.content, part.file), newline="")
     return ([Cell(word) for word in row] for row in csv.reader(text))

@@ -86,6 +86,14 @@ def test_a_table_of_parcels(url: str) -> None:
     assert second.endswith("to: 'nowhere' is no outlet of the network")
 
 
+def test_a_table_as_chinese_excel_saves_it(url: str) -> None:
+    table = "始发网点,to,费用,日期,备注\nSHC,XAD,waybill,2025-11-11,加急\n"
+    answer = send(url, "表.csv", table.encode("gbk"))
+    _, first = answer.content.decode("utf-8-sig").splitlines()
+    assert first.startswith("SHC,XAD,waybill,2025-11-11,加急,")
+    assert first.endswith(","), "no error"
+
+
 def test_a_workbook_of_parcels(url: str) -> None:
     book = Workbook()
     assert book.active is not None
