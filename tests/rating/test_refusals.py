@@ -197,6 +197,7 @@ def test_a_day_of_a_calendar_is_written_in_one_way(cell: str) -> None:
         ),
         ({"shape": '"stairs"'}, "shape", "wrong_setting", "flat, first_continued"),
         ({"effective_from": '"2025-01-01"'}, "effective_from", "wrong_setting", "without quotation marks"),
+        ({"priority": '"3"'}, "priority", "wrong_setting", ", without quotation marks"),
         ({"effective_from": "2025-01-01T00:00:00"}, "effective_from", "wrong_setting", "is not a date"),
         ({"effective_to": "2024-12-31"}, "effective_to", "dates_reversed", "before its first day 2025-01-01"),
         ({"weight": '"heavier"'}, "weight", "wrong_setting", "actual, volumetric, larger"),
