@@ -266,6 +266,8 @@ def export(arguments: argparse.Namespace, connect: Connect, settings: Settings) 
 def try_(arguments: argparse.Namespace, connect: Connect, settings: Settings) -> int:  # noqa: ARG001
     """What a parcel would cost, each step shown; with --table a whole table of parcels."""
     if arguments.out is not None:
+        if arguments.table is None:
+            raise LookupError("--out is where the answers of a --table go: name that, too")
         require_table(arguments.out)
     network = network_for(arguments.network, connect)
     named = [open_book(where, connect).read(network) for where in arguments.book or ()]

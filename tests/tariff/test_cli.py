@@ -269,6 +269,11 @@ def test_a_table_that_cannot_be_answered_leaves_what_stands_in_its_place(run: Ru
     assert "in.csv row 1: is written in UTF-16: save it as UTF-8" in run.err
     assert run(*common, "--out", str(tmp_path / "out.xls")) == 1
     assert run.err == "out.xls is neither .csv nor .xlsx: name a file that ends so\n"
+    assert (
+        run("try", "--book", BOOK_DIRECTORY, *OFFLINE, "--from", "SHA", "--to", "XAD", "--out", "out.csv")
+        == 1
+    )
+    assert "name that, too" in run.err
     assert {file.name: file.read_bytes()[:7] for file in tmp_path.glob("out*")} == {"out.csv": b"earlier"}
 
 
