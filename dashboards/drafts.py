@@ -16,7 +16,7 @@ sum(charges) AS charges, sum(changed) AS changed, sum(unpriced) AS unpriced, toI
 toInt64(sum(after) * 10000) AS after"""
 RUNS = f"""
 SELECT r.run AS run, r.name AS name, r.status AS status, r.by AS by, r.since AS since, {SUMS} FROM (
-    SELECT run, argMax(name, n) AS name, argMax(status, n) AS status, argMax(by, n) AS by, min(draft_run.at) AS since
+    SELECT run, argMax(name, n) AS name, argMax(status, n) AS status, argMin(by, n) AS by, min(draft_run.at) AS since
     FROM draft_run GROUP BY run) AS r
 LEFT JOIN (SELECT * FROM draft_difference) AS d ON d.run = r.run
 GROUP BY run, name, status, by, since ORDER BY since, run"""

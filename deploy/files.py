@@ -2,18 +2,18 @@
 
 import contextlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
 from flows.rating.workbook import read_sheets
 from schemas.problems import DocumentError, Problem
+from schemas.texts import table_in, utf8_in
 
 SUFFIXES = (".toml", ".csv")
 MOST_BYTES = 400_000_000
 """Of an unpacked workbook: far more than any document, far less than a trap."""
 Read = TypeVar("Read")
-UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 
 
 def is_workbook(file: Path) -> bool:
@@ -29,6 +29,24 @@ def require_target(file: Path) -> None:
         raise LookupError(f"{file} is a directory: name a file in it")
     if not os.access(file if file.exists() else file.parent, os.W_OK):
         raise LookupError(f"{file} cannot be written: it is not allowed")
+
+
+def require_table(file: Path) -> None:
+    """Raises LookupError when a table cannot be written there: to CSV or a workbook, by the file's ending."""
+    if not is_workbook(file) and file.suffix.lower() != ".csv":
+        raise LookupError(f"{file.name} is neither .csv nor .xlsx: name a file that ends so")
+    require_target(file)
+
+
+@contextlib.contextmanager
+def fresh(file: Path) -> Iterator[Path]:
+    """Where to write a file that takes its place when it is whole, and not before: it may be what is read meanwhile."""
+    beside = file.with_name(f"{file.name}.part")
+    try:
+        yield beside
+        beside.replace(file)
+    finally:
+        beside.unlink(missing_ok=True)
 
 
 class Texts(NamedTuple):
@@ -86,37 +104,9 @@ def files_of(directory: Path) -> dict[str, str]:
 
 def utf8_of(file: Path, name: str = "") -> str:
     """A file that has to be UTF-8. `name`: what it is called in problems. Raises OSError and DocumentError."""
-    raw = file.read_bytes()
-    try:
-        return raw.decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise DocumentError([_not_utf8(name or file.name, raw, error.start)]) from error
+    return utf8_in(file.read_bytes(), name or file.name)
 
 
 def text_of(file: Path) -> str:
     """A table as a spreadsheet saves it: UTF-8, or GBK as Chinese Excel writes it. Raises OSError, DocumentError."""
-    raw = file.read_bytes()
-    try:
-        return raw.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        if not raw.startswith(UTF_16):
-            with contextlib.suppress(UnicodeDecodeError):
-                return raw.decode("gb18030")
-        raise DocumentError([_not_utf8(file.name, raw, error.start)]) from error
-
-
-def _not_utf8(name: str, raw: bytes, at: int) -> Problem:
-    """At a byte that is wrong."""
-    row = 1 if raw.startswith(UTF_16) else raw.count(b"\n", 0, at) + 1
-    return Problem(name, row, "", "not_utf8", _advice(raw))
-
-
-def _advice(raw: bytes) -> str:
-    save = "save it as UTF-8 (Excel: “CSV UTF-8 (逗号分隔)”)"
-    if raw.startswith(UTF_16):
-        return f"is written in UTF-16: {save}"
-    try:
-        raw.decode("gb18030")
-    except UnicodeDecodeError:
-        return f"is no text in UTF-8: {save}"
-    return f"is not UTF-8 but probably GBK, as Chinese Excel writes it: {save}"
+    return table_in(file.read_bytes(), file.name)

@@ -27,7 +27,7 @@ from schemas.shipped import shipped
 
 SENDER = "parcels"
 """The name under which messages to other flows are sent."""
-CODE = "parcels-14"
+CODE = "parcels-15"
 """Raise it with every change that makes other rows of the same input: stored plans of another are refused."""
 
 

@@ -3,7 +3,7 @@
 import difflib
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
@@ -19,6 +19,8 @@ TOML: Mapping[str, str] = {
 """What would be right, by how a parser of TOML begins to say what is wrong."""
 LIKENESS = 0.4
 """Least similarity of a suggestion: one of two characters right in a name of two."""
+MOST_ALIKE = 5
+"""Words that are looked at more closely."""
 MOST_SUGGESTIBLE = 10_000
 """With more names than these a suggestion would take too long."""
 MOST = 200
@@ -76,13 +78,23 @@ def add(problems: list[Problem], problem: Problem) -> None:
         raise DocumentError(problems)
 
 
-def nearest(text: str, known: list[str]) -> str:
-    """The known word that is most like this one, or nothing."""
-    likely = difflib.get_close_matches(text, known, 1, LIKENESS) if len(known) <= MOST_SUGGESTIBLE else []
-    return likely[0] if likely else ""
+def nearest(text: str, known: Sequence[str]) -> str:
+    """The known word that is most like this one, or nothing; of equals one that begins alike.
+
+    >>> nearest("北惊", ["湖北", "北京"])
+    '北京'
+    """
+    likely = (
+        difflib.get_close_matches(text, known, MOST_ALIKE, LIKENESS) if len(known) <= MOST_SUGGESTIBLE else []
+    )
+    return max(likely, key=lambda one: (_likeness(one, text), one[:1] == text[:1]), default="")
 
 
-def hint(text: str, known: list[str]) -> str:
+def _likeness(one: str, text: str) -> float:
+    return difflib.SequenceMatcher(None, one, text).ratio()
+
+
+def hint(text: str, known: Sequence[str]) -> str:
     """The end of a message about an unknown word: the known one that was probably meant, if any."""
     like = nearest(text, known)
     return f"; the nearest is {like}" if like else ""

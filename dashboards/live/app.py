@@ -28,8 +28,9 @@ from dashboards.live.parcel import page_of
 from dashboards.live.party import WrongDayError, party_page, statement_csv
 from dashboards.live.payment import payment_page
 from dashboards.live.poller import Poller
-from dashboards.live.trying import XLSX, CannotError, Trials
-from dashboards.live.upload import TooLargeError, body_of, parts_of
+from dashboards.live.told import TOLD, CannotError, File, Progress, line, telling
+from dashboards.live.trying import Trials
+from dashboards.live.upload import Part, TooLargeError, body_of, parts_of
 from dashboards.queries import story
 from dashboards.records import RECORDS, TITLES, kind_of, record
 from dashboards.words import shanghai, yuan
@@ -39,6 +40,8 @@ from sinks.clickhouse import AWAY, connect, readers
 HERE = Path(__file__).parent
 PATIENCE = 8
 """Seconds that the store has for an answer; someone is waiting."""
+UNBUFFERED = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+"""Headers of what is read as it comes."""
 POLICY = b"default-src 'self'; base-uri 'none'; frame-ancestors 'none'"
 
 _templates = Environment(
@@ -142,8 +145,7 @@ class Pages:
                     yield b"data: " + self._poller.told() + b"\n\n"
                 await asyncio.sleep(0.25)
 
-        headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-        return StreamingResponse(stream(), media_type="text/event-stream", headers=headers)
+        return StreamingResponse(stream(), media_type="text/event-stream", headers=UNBUFFERED)
 
     async def health(self, request: Request) -> Response:  # noqa: ARG002
         """The newest snapshot and its age; it says `away` when the store does not answer."""
@@ -219,32 +221,27 @@ class Pages:
         return _page("try.html", found, 400 if found["wrong"] else 200)
 
     async def trial_table(self, request: Request) -> Response:
-        """The same for a table that is sent, which comes back with its answers."""
+        """The same for a table that is sent, which comes back with its answers; how far they are is told to who wants
+        to know."""
+        told = request.headers.get("accept") == TOLD
         try:
-            body = await body_of(request.stream())
-            parts = parts_of(body, request.headers.get("content-type", ""))
-            if "table" not in parts:
-                raise CannotError("没有表格 — no table was sent")
-            said = {
-                name: part.content.decode(errors="replace") for name, part in parts.items() if not part.file
-            }
-            async with self._one_table:
-                content, media_type = await run_in_threadpool(
-                    lambda: self._trials.table(
-                        self._books(), parts["table"], said.get("book", ""), {"fee": said.get("fee", "")}
-                    )
-                )
-        except TooLargeError:
-            return await self._cannot("文件超过 10 MB — the file is larger than 10 MB", 413)
-        except CannotError as error:
-            return await self._cannot(str(error), 400)
-        name = "answers.xlsx" if media_type == XLSX else "answers.csv"
-        headers = {"Content-Disposition": f'attachment; filename="{name}"'}
-        return Response(content, media_type=media_type, headers=headers)
+            part, said = await _sent(request)
 
-    async def _cannot(self, wrong: str, status: int) -> Response:
-        found = await run_in_threadpool(lambda: self._trials.page(self._books(), {}))
-        return _page("try.html", {**found, "wrong": wrong}, status)
+            def work(progress: Progress) -> File:
+                fee = {"fee": said.get("fee", "")}
+                return self._trials.table(self._books(), part, said.get("book", ""), fee, progress)
+
+            if told:
+                return StreamingResponse(telling(self._one_table, work), media_type=TOLD, headers=UNBUFFERED)
+            async with self._one_table:
+                file = await run_in_threadpool(work, Progress())
+        except CannotError as error:
+            if told:
+                return Response(line(wrong=str(error)), error.status, media_type=TOLD)
+            found = await run_in_threadpool(lambda: self._trials.page(self._books(), {}))
+            return _page("try.html", {**found, "wrong": str(error)}, error.status)
+        headers = {"Content-Disposition": f'attachment; filename="{file.name}"'}
+        return Response(file.content, media_type=file.media_type, headers=headers)
 
     async def listing(self, request: Request) -> Response:
         """All that waits, or all that was refused."""
@@ -253,6 +250,19 @@ class Pages:
         number = number_of(request.query_params.get("page", ""))
         found = await run_in_threadpool(lambda: list_page(self._books(), wanted, reason, number))
         return _page(wanted.template, found)
+
+
+async def _sent(request: Request) -> tuple[Part, dict[str, str]]:
+    """The table that is sent, and the fields of its form. Raises CannotError."""
+    try:
+        body = await body_of(request.stream())
+    except TooLargeError:
+        raise CannotError("文件超过 10 MB — the file is larger than 10 MB", 413) from None
+    parts = parts_of(body, request.headers.get("content-type", ""))
+    if "table" not in parts:
+        raise CannotError("没有表格 — no table was sent")
+    said = {name: part.content.decode(errors="replace") for name, part in parts.items() if not part.file}
+    return parts["table"], said
 
 
 def _meant(client: Client, wanted: str) -> tuple[str, dict[str, str]]:

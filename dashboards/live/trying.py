@@ -2,7 +2,8 @@
 
 import csv
 import io
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Mapping
+from itertools import islice
 from typing import Any
 
 from clickhouse_connect.driver.client import Client
@@ -18,19 +19,21 @@ from dashboards.library import (
     published,
     today,
 )
+from dashboards.live.told import CannotError, File, Progress
 from dashboards.live.upload import Part
 from dashboards.queries import rows
 from dashboards.words import FEES
 from flows.fees.current import FEES as DUES
 from flows.rating.book import read_book
-from flows.rating.excel import Cell, Refused
+from flows.rating.excel import Cell
 from flows.rating.factors import DIRECTIONS
 from flows.rating.trial import Asked, Calculator, RefusedError
 from flows.rating.trial_fields import FIELDS
-from flows.rating.trial_table import answered
+from flows.rating.trial_table import Given, answerable, answered
 from flows.rating.workbook import read_sheet, write_sheet
 from schemas.money import yuan
 from schemas.problems import DocumentError
+from schemas.texts import table_in
 from schemas.times import date_of
 
 MOST_ROWS = 50_000
@@ -44,10 +47,6 @@ SELECT outlet AS value, argMax(name, (seq, line)) AS label FROM site WHERE kind 
 GROUP BY outlet ORDER BY outlet LIMIT {most:UInt32}"""
 PRODUCTS = "SELECT product AS value, argMax(name, (seq, line)) AS label FROM product GROUP BY product ORDER BY product"
 CSV, XLSX = "text/csv; charset=utf-8", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
-
-
-class CannotError(ValueError):
-    """What is asked for cannot be had; the message is for people."""
 
 
 class Trials:
@@ -83,26 +82,21 @@ class Trials:
                 page["wrong"] = str(error)
         return page
 
-    def table(self, client: Client, part: Part, book: str, defaults: Asked) -> tuple[bytes, str]:
-        """An uploaded table with its answers, and its media type. Raises CannotError."""
+    def table(self, client: Client, part: Part, book: str, defaults: Asked, progress: Progress) -> File:
+        """An uploaded table with its answers. Raises CannotError, before the first row is answered."""
         calculator = self._of(client, published(client), book)
+        out, text = io.BytesIO(), io.StringIO()
         try:
-            if part.file.lower().endswith(".xlsx"):
-                out = io.BytesIO()
-                rows = read_sheet(io.BytesIO(part.content), part.file, MOST_UNPACKED)
-                write_sheet(_bounded(answered(rows, calculator, today(), defaults)), out)
-                return out.getvalue(), XLSX
-            text = io.StringIO(part.content.decode("utf-8-sig"), newline="")
-            cells: Iterator[list[Cell | Refused]] = ([Cell(word) for word in row] for row in csv.reader(text))
-            answers = io.StringIO()
-            csv.writer(answers, lineterminator="\n").writerows(
-                _bounded(answered(cells, calculator, today(), defaults))
-            )
-            return b"\xef\xbb\xbf" + answers.getvalue().encode(), CSV
-        except UnicodeDecodeError:
-            raise CannotError(
-                "文件不是 UTF-8 的 CSV，也不是 .xlsx — neither CSV in UTF-8 nor .xlsx"
-            ) from None
+            count = sum(1 for _ in islice(answerable(_rows(part)), MOST_ROWS + 2))
+            if count > MOST_ROWS + 1:
+                raise CannotError(f"表格超过 {MOST_ROWS} 行 — the table has more than {MOST_ROWS} rows")
+            progress.of = max(count - 1, 0)
+            answers = progress.over(answered(_rows(part), calculator, today(), defaults))
+            if _is_workbook(part):
+                write_sheet(answers, out)
+                return File("answers.xlsx", XLSX, out.getvalue())
+            csv.writer(text, lineterminator="\n").writerows(answers)
+            return File("answers.csv", CSV, b"\xef\xbb\xbf" + text.getvalue().encode())
         except (DocumentError, RefusedError, csv.Error) as error:
             raise CannotError(str(error)) from None
 
@@ -150,8 +144,13 @@ def _form(known: list[Published], said: Mapping[str, str]) -> dict[str, Any]:
     }
 
 
-def _bounded(rows: Iterator[list[str]]) -> Iterator[list[str]]:
-    for n, row in enumerate(rows):
-        if n > MOST_ROWS:
-            raise CannotError(f"表格超过 {MOST_ROWS} 行 — the table has more than {MOST_ROWS} rows")
-        yield row
+def _is_workbook(part: Part) -> bool:
+    return part.file.lower().endswith(".xlsx")
+
+
+def _rows(part: Part) -> Iterable[Given]:
+    """The table's rows, from its first one on."""
+    if _is_workbook(part):
+        return read_sheet(io.BytesIO(part.content), part.file, MOST_UNPACKED)
+    text = io.StringIO(table_in(part.content, part.file), newline="")
+    return ([Cell(word) for word in row] for row in csv.reader(text))

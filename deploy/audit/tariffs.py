@@ -155,12 +155,18 @@ def read_book(version: str, files: Mapping[str, str], directory: Directory) -> B
     }
     further: dict[tuple[str, str], set[str]] = {}
     for row in rows:
-        further.setdefault((row.fee, "" if row.fee else row.name), set()).update(row.further)
+        named = further.setdefault((row.fee, "" if row.fee else row.name), set())
+        named.update(row.further, LOOKS.intersection(_said(row)))
     services = frozenset(word for row in rows for word in _services(row))
     rows = [row for row in rows if row.origin and row.destination]
     policy = _policy(settings.get("weight"), directory)
     mixed = settings.get("adjustments") == "as_listed"
     return Book(version, settings["name"], policy, tables, rows, further, holidays, mixed, services)
+
+
+def _said(row: Row) -> list[str]:
+    """The words of a row's condition, names of facts among them."""
+    return re.findall(r"[A-Za-z_]\w*", row.factors.get("condition", ""), re.ASCII)
 
 
 def _services(row: Row) -> Iterator[str]:
@@ -261,8 +267,8 @@ def _condition(cell: str, known: Mapping[str, Any]) -> bool:
     return _compiled(cell).eval(data=known).value() is True
 
 
-LOOKS = {"weight_kg", "volume_m3", "density", "longest_cm", "condition"}
-"""Factors that are known when the parcel has been weighed, or may be."""
+LOOKS = {"weight_kg", "volume_m3", "density", "longest_cm", "weight_g", "volume_cm3", "longest_mm"}
+"""Factors, and facts of conditions, that are known when the parcel has been weighed."""
 OF = ("percent", "shortfall")
 """Shapes that are of something."""
 SHORT = ("flat", "first_continued")
@@ -428,8 +434,7 @@ class Prices:
 
     def _named_day(self, row: Row, day: date) -> dict[str, str]:
         """What a row names of its day, in its columns or its condition: with the date, or nothing at all."""
-        said = re.findall(r"[A-Za-z_]\w*", row.factors.get("condition", ""), re.ASCII)
-        looks = {*row.factors} | ({"weekday", "holiday"} & {*said})
+        looks = {*row.factors} | ({"weekday", "holiday"} & {*_said(row)})
         told = {
             "date": day.isoformat(),
             "weekday": str(day.isoweekday()) if "weekday" in looks else "",

@@ -15,7 +15,7 @@ from dashboards.queries import rows
 BEGUN, RENEWED, STOPPED = "begun", "renewed", "stopped"
 RUNS = "SELECT * FROM draft_run WHERE run = {run:String} ORDER BY n, at LIMIT 1 BY n"
 NEWEST = """
-SELECT run, argMax(name, n) AS name, argMax(status, n) AS status, argMax(by, n) AS by, min(draft_run.at) AS since
+SELECT run, argMax(name, n) AS name, argMax(status, n) AS status, argMin(by, n) AS by, min(draft_run.at) AS since
 FROM draft_run GROUP BY run ORDER BY since, run"""
 
 

@@ -2,6 +2,7 @@
 
 import argparse
 import csv
+import io
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain
@@ -19,7 +20,7 @@ from dashboards.library import (
 from dashboards.words import FEES, shanghai
 from deploy import publish as publishing
 from deploy.commands.where import LONG
-from deploy.files import is_workbook, require_target, texts_of
+from deploy.files import fresh, is_workbook, require_table, require_target, text_of, texts_of
 from deploy.recall.job import Job, RecallError
 from deploy.tariff.opening import (
     CHECK_ALL,
@@ -265,7 +266,9 @@ def export(arguments: argparse.Namespace, connect: Connect, settings: Settings) 
 def try_(arguments: argparse.Namespace, connect: Connect, settings: Settings) -> int:  # noqa: ARG001
     """What a parcel would cost, each step shown; with --table a whole table of parcels."""
     if arguments.out is not None:
-        require_target(arguments.out)
+        if arguments.table is None:
+            raise LookupError("--out is where the answers of a --table go: name that, too")
+        require_table(arguments.out)
     network = network_for(arguments.network, connect)
     named = [open_book(where, connect).read(network) for where in arguments.book or ()]
     calculator = Calculator(named or books_in_force(connect, network), network)
@@ -306,23 +309,28 @@ def _table(source: Path, target: Path | None, calculator: Calculator, asked: Ask
     with source.open("rb") as file:
         rows = read_sheet(file, source.name) if is_workbook(source) else _csv_cells(source)
         answers = told_of(answered(rows, calculator, today(), asked))
-        if target is not None and is_workbook(target):
-            with target.open("wb") as out:
-                write_sheet(answers, out)
-        elif target is not None:
-            with target.open("w", encoding="utf-8", newline="") as text:
-                csv.writer(text, lineterminator="\n").writerows(answers)
-        else:
+        if target is None:
             csv.writer(sys.stdout, lineterminator="\n").writerows(answers)
+        else:
+            with fresh(target) as beside:
+                _write(answers, beside, workbook=is_workbook(target))
     if failed:
         sys.stderr.write(f"{counted(failed, 'row has', 'rows have')} an error\n")
     return 1 if failed else 0
 
 
+def _write(answers: Iterator[list[str]], target: Path, *, workbook: bool) -> None:
+    if workbook:
+        with target.open("wb") as out:
+            write_sheet(answers, out)
+    else:
+        with target.open("w", encoding="utf-8-sig", newline="") as text:
+            csv.writer(text, lineterminator="\n").writerows(answers)
+
+
 def _csv_cells(source: Path) -> Iterable[list[Cell | Refused]]:
-    with source.open(encoding="utf-8-sig", newline="") as text:
-        for row in csv.reader(text):
-            yield [Cell(word) for word in row]
+    for row in csv.reader(io.StringIO(text_of(source), newline="")):
+        yield [Cell(word) for word in row]
 
 
 def run(arguments: argparse.Namespace, connect: Connect, settings: Settings) -> int:

@@ -55,9 +55,9 @@ def read_book(files: Mapping[str, str], network: Network, fees: Mapping[str, str
         rows += found
     holidays = _holidays(settings.holidays, files, findings) if settings.holidays else {}
     for row, earlier in clashes(rows):
-        findings.add(row.file, row.number, ",".join(conditions(row)), overlap(row, earlier))
+        findings.add(row.file, row.number, row.column or ",".join(conditions(row)), overlap(row, earlier))
     for row, column, broken in unlisted(rows, settings.words):
-        findings.add(row.file, row.number, column, broken)
+        findings.add(row.file, row.number, row.column or column, broken)
     policy = settings.policy
     if policy is not None:
         policy = with_lines(policy, settings.specials, places, FILE, findings)

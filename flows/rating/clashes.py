@@ -40,10 +40,11 @@ def overlap(row: Row, earlier: Row) -> Broken:
     first = date_of(max(row.table.first_day, earlier.table.first_day))
     last = min(row.table.last_day, earlier.table.last_day)
     until = f"to {date_of(last)}" if last < NO_END else "on"
-    message = (
-        f"{earlier.where.replace(':', ' row ', 1)} has a price for the same parcels, and both are in force from "
-        f"{first} {until}: remove one, end the earlier table before the later begins, or give one a priority"
-    )
+    if row.table is earlier.table:
+        mend = "remove one, make one more specific, or put it into a table of its own with a priority"
+    else:
+        mend = "remove one, end the earlier table before the later begins, or give one table a priority"
+    message = f"{earlier.place} has a price for the same parcels, and both are in force from {first} {until}: {mend}"
     return Broken("overlapping_rows", message)
 
 

@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 
 from flows.rating.findings import Broken
+from schemas.problems import hint
 
 MOST_CHARACTERS = 400
 
@@ -180,9 +181,12 @@ def _refused(text: str, error: str) -> Broken:
     if unknown := _UNDECLARED.match(message):
         name = unknown[1]
         if name[0].isalpha() and text[place - 1 : place] != "(":
-            return Broken("unknown_name", f"{name!r} is no fact of a parcel; there are {', '.join(NAMES)}")
+            right = f"; a text stands in quotation marks, '{name}'; there are {', '.join(NAMES)}"
+            return Broken("unknown_name", f"{name!r} is no fact of a parcel{hint(name, NAMES)}{right}")
         what = repr(name.strip("_").replace("_", " ")) if not name.startswith("@") else "what stands here"
         return Broken("not_allowed", f"{at}{what} may not be used in a condition")
+    if text[place - 1 : place] == "=":
+        return Broken("not_cel", f"{at}write == for what has to be equal")
     return Broken("not_cel", f"{at}{message.partition(' expecting ')[0]}"[:300])
 
 

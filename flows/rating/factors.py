@@ -72,6 +72,11 @@ class Factor(msgspec.Struct, frozen=True):
     """Parts in the unit in which people write the factor."""
 
 
+def no_empty_word(text: str) -> Broken:
+    """What is wrong with a list of words with nothing between two marks."""
+    return Broken("empty_word", f"{text!r} has an empty word; write A or A|B")
+
+
 def words(allowed: tuple[str, ...] = ()) -> Callable[[str, str], Named | Broken]:
     """Reads a word or a list of words."""
 
@@ -79,7 +84,7 @@ def words(allowed: tuple[str, ...] = ()) -> Callable[[str, str], Named | Broken]
         found = sorted({word.strip() for word in text.split("|")})
         for word in found:
             if not word:
-                return Broken("empty_word", f"{text!r} has an empty word; write A or A|B")
+                return no_empty_word(text)
             if allowed and word not in allowed:
                 message = f"{word!r} is none of {', '.join(allowed)}{hint(word, list(allowed))}"
                 return Broken("unknown_word", message)

@@ -107,6 +107,11 @@ class Row(msgspec.Struct, frozen=True, gc=False):
         """File, row and, in a matrix, column."""
         return f"{self.file}:{self.number}" + (f":{self.column}" if self.column else "")
 
+    @property
+    def place(self) -> str:
+        """The same in words."""
+        return f"{self.file} row {self.number}" + (f" column {self.column}" if self.column else "")
+
 
 class Book(msgspec.Struct, frozen=True):
     """A tariff book, checked, its places and products resolved to codes."""

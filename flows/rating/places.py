@@ -69,9 +69,11 @@ class Names:
 
     def _unknown(self, text: str) -> str:
         if text not in self._suggestions:
-            like = nearest(text, [*self._by_name, *self._by_code])
-            other = self._names.get(like) or ", ".join(self._by_name.get(like, []))
-            self._suggestions[text] = f"; the nearest is {like} ({other})" if like else ""
+            like = nearest(text, list(dict.fromkeys([*self._by_name, *self._by_code, *self._by_short])))
+            codes = self._by_name.get(like) or self._by_short.get(like, [])
+            told = ", ".join(f"{self._names[code]} ({code})" for code in codes)
+            told = f"{like} ({self._names[like]})" if like in self._names else told
+            self._suggestions[text] = f"; the nearest is {told}" if told else ""
         return f"{text!r} is no {self.kind} of the network{self._suggestions[text]}"
 
 

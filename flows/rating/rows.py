@@ -13,7 +13,17 @@ from typing import TypeVar, cast
 import msgspec
 
 from flows.rating import cells as read
-from flows.rating.factors import BY_COLUMN, FACTORS, LEAST, MOST_MEASURE, Between, Named, measure, split_range
+from flows.rating.factors import (
+    BY_COLUMN,
+    FACTORS,
+    LEAST,
+    MOST_MEASURE,
+    Between,
+    Named,
+    measure,
+    no_empty_word,
+    split_range,
+)
 from flows.rating.findings import Broken, Findings
 from flows.rating.levels import KINDS, level_of
 from flows.rating.measures import MEASURES
@@ -74,6 +84,10 @@ class _Reader:
         self._findings = findings
         self._columns: list[str] = []
         self._across: list[str] = []
+        self._corner = table.down
+        """How a matrix calls what stands down."""
+        self._headings: dict[str, bool] = {}
+        """What stands across a matrix above a price, and whether it means anything."""
         self._ends: dict[tuple[str, ...], tuple[str, str]] = {("", "", ""): ANY}
         self._memory: dict[tuple[str, str], int | Named | str] = {}
         self._readers: dict[str, read.Read] = {}
@@ -109,6 +123,7 @@ class _Reader:
         """Whether the header is that of a matrix: any corner, then what stands across."""
         before = len(self._findings.problems)
         self._across = header[1:]
+        self._corner = "".join(header[:1]) or self.table.down
         for n, heading in enumerate(self._across):
             if not heading or heading in self._across[:n]:
                 self._broken(
@@ -172,23 +187,52 @@ class _Reader:
             if row is not None:
                 yield row
             return
-        price = self._shape.columns[0].name
-        for heading, cell in zip(self._across, cells[1:], strict=True):
-            if cell.strip():
-                one = {table.down: cells[0].strip(), table.across: heading, price: cell.strip()}
+        price, label = self._shape.columns[0].name, cells[0].strip()
+        prices = {
+            heading: cell.strip()
+            for heading, cell in zip(self._across, cells[1:], strict=True)
+            if cell.strip()
+        }
+        if prices and not self._understood(number, self._corner, table.down, label):
+            return
+        for heading, cell in prices.items():
+            if self._heading(heading):
+                one = {table.down: label, table.across: heading, price: cell}
                 row = self._row(number, one, heading)
                 if row is not None:
                     yield row
 
+    def _heading(self, heading: str) -> bool:
+        """Whether what stands across means anything; if not, that is told once, and what stands below is left out."""
+        if heading not in self._headings:
+            self._headings[heading] = self._understood(1, heading, self.table.across, heading)
+        return self._headings[heading]
+
+    def _understood(self, number: int, column: str, factor: str, label: str) -> bool:
+        """Whether what stands down or across a matrix says something of its factor; a blank label is any."""
+        for found in self._meant(factor, label) if label else ():
+            if isinstance(found, Broken):
+                self._broken(number, column, found)
+                return False
+        return True
+
+    def _meant(self, factor: str, label: str) -> Iterator[object]:
+        if factor in BY_COLUMN:
+            yield BY_COLUMN[factor].read(BY_COLUMN[factor].name, label)
+        elif factor == "product":
+            yield from _codes(self._places.products, label)
+        else:
+            yield from _codes(self._places.kinds[factor.partition("_")[2]], label)
+
     def _row(self, number: int, cell: dict[str, str], column: str) -> Row | None:
-        """A row, or None if anything about it is wrong."""
+        """A row, or None if anything about it is wrong. `column`: of a matrix the heading of the price."""
         origin, destination = self._end(number, cell, "origin"), self._end(number, cell, "destination")
         product = self._product(number, cell.get("product", ""))
         named: list[Named | None] = []
         if self._factors:
             named = [self._named(number, one, text) for one in self._factors if (text := cell.get(one))]
-        values = [self._number(number, name, cell.get(name, "")) for name in self._readers]
-        text = self._text(number, cell)
+        values = [self._number(number, column or name, name, cell.get(name, "")) for name in self._readers]
+        text = self._text(number, column, cell)
         if origin is None or destination is None:
             return None
         level = level_of(origin[0], destination[0])
@@ -197,7 +241,7 @@ class _Reader:
                 f"there is no level from {origin[0]} to {destination[0]}: a row goes from outlet to outlet, "
                 "city to city, city to province or province to province, or leaves one end blank"
             )
-            self._broken(number, f"destination_{destination[0]}", Broken("mixed_level", message))
+            self._broken(number, column or f"destination_{destination[0]}", Broken("mixed_level", message))
             return None
         if product is None or text is None or None in values or None in named:
             return None
@@ -237,7 +281,7 @@ class _Reader:
 
     def _codes(self, number: int, column: str, names: Names, text: str) -> list[str] | None:
         """The codes of a name, or of a list of names."""
-        codes = [self._value(number, column, names.find(word.strip())) for word in text.split("|")]
+        codes = [self._value(number, column, found) for found in _codes(names, text)]
         found = sorted({code for code in codes if code is not None})
         return None if None in codes else found
 
@@ -272,19 +316,19 @@ class _Reader:
             known = self._memory[column, text] = cast("Named", found)
         return known  # type: ignore[return-value]
 
-    def _number(self, number: int, column: str, text: str) -> int | None:
+    def _number(self, number: int, at: str, column: str, text: str) -> int | None:
         known = self._memory.get((column, text))
         if known is None:
-            found = self._value(number, column, self._readers[column](text))
+            found = self._value(number, at, self._readers[column](text))
             if found is None:
                 return None
             known = self._memory[column, text] = found
         return known  # type: ignore[return-value]
 
-    def _text(self, number: int, cell: dict[str, str]) -> str | None:
+    def _text(self, number: int, at: str, cell: dict[str, str]) -> str | None:
         for column in self._shape.columns:
             if column.kind == "text":
-                return self._value(number, column.name, read.name(cell.get(column.name, "")))
+                return self._value(number, at or column.name, read.name(cell.get(column.name, "")))
         return ""
 
     def _value(self, number: int, column: str, found: T | Broken) -> T | None:
@@ -292,3 +336,9 @@ class _Reader:
 
     def _broken(self, number: int, column: str, broken: Broken) -> None:
         self._findings.add(self.table.file, number, column, broken)
+
+
+def _codes(names: Names, text: str) -> Iterator[str | Broken]:
+    """The code of each name of a list."""
+    for word in text.split("|"):
+        yield names.find(word.strip()) if word.strip() else no_empty_word(text)

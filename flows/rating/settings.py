@@ -434,7 +434,8 @@ def _whole(least: int, most: int) -> Check[int]:
     def check(value: object) -> int | Broken:
         if isinstance(value, int) and not isinstance(value, bool) and least <= value <= most:
             return value
-        return Broken("wrong_setting", f"{str(value)!r} is not {wants}")
+        bare = ", without quotation marks" * isinstance(value, str)
+        return Broken("wrong_setting", f"{str(value)!r} is not {wants}{bare}")
 
     return Check(check, wants, {"type": "integer", "minimum": least, "maximum": most})
 

@@ -189,8 +189,8 @@ def _of_products(lists: Lists, fee: str) -> bool:
     return any(row.product for (of, *_), rows in lists.items() if of == fee for row in rows)
 
 
-MEASURED = {"weight", "volume", "density", "longest", "condition"}
-"""Factors that come with a parcel's weight, or may."""
+MEASURED = {"weight", "volume", "density", "longest", "weight_g", "volume_cm3", "longest_mm"}
+"""Factors, and facts that conditions name, that come with a parcel's weight."""
 
 
 def _weighs(table: PriceTable) -> bool:
@@ -240,11 +240,11 @@ class FeePrices:
         factors = {one.factor for one in named}
         self.bare = not factors and self.more is None
         """Whether the base price, by places and product, is all there can be."""
-        self.weighs = any(map(_weighs, tables)) or bool(factors & MEASURED)
         self.services = frozenset(services_in(named))
         self.depends = dependence(tables, named)
         """Facts that the price may depend on, those of `flows.rating.dependence.FIELDS`."""
         self.looks_at = looked_at(tables, named) | ({"product"} if _of_products(lists, fee) else set())
+        self.weighs = any(map(_weighs, tables)) or not self.looks_at.isdisjoint(MEASURED)
         self._shares = any(table.of == SHARED for table in tables)
         self._shared: dict[tuple[int, str, int], Quote] = {}
 

@@ -35,6 +35,13 @@ def answered(
     return _answered(source, header, kept, _fields(header, kept), calculator, today, defaults)
 
 
+def answerable(rows: Iterable[Given]) -> Iterator[Given]:
+    """Rows that are not blank, the header among them."""
+    for row in rows:
+        if any(isinstance(cell, Refused) or cell.text.strip() for cell in row):
+            yield row
+
+
 def own(header: Sequence[str]) -> list[str]:
     """Columns of an answered table that are its own: they say nothing about the parcels."""
     return [name for name in header if name and name not in BY_HEADING and name not in ANSWERS]
@@ -69,11 +76,10 @@ def _answered(
     defaults: Asked,
 ) -> Iterator[list[str]]:
     yield [*(header[n] for n in kept), *ANSWERS]
-    for row in source:
+    for row in answerable(source):
         texts = [cell.text if isinstance(cell, Cell) else "" for cell in row]
         texts += [""] * (len(header) - len(texts))
-        if any(map(str.strip, texts)) or any(isinstance(cell, Refused) for cell in row):
-            yield [*(texts[n] for n in kept), *_answer(row, texts, fields, calculator, today, defaults)]
+        yield [*(texts[n] for n in kept), *_answer(row, texts, fields, calculator, today, defaults)]
 
 
 def _answer(

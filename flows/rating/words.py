@@ -18,6 +18,8 @@ _AS_COLUMNS = {"hubs": "hub", "services": "service"}
 """What conditions call differently from columns."""
 ZONES = ("zone", "line")
 """Factors that a map of origins and destinations gives."""
+MOST_TOLD = 12
+"""Words that a message about another one names."""
 MOST_HINTS = 100
 """Words for which the nearest known one is looked for: it takes a while among thousands."""
 
@@ -39,9 +41,8 @@ def unlisted(rows: Iterable[Row], listed: Mapping[str, Sequence[str]]) -> Iterat
         for column, factor, word in named_by(row.named):
             if word and word not in listed.get(factor, (word,)):
                 known = list(listed[factor])
-                message = (
-                    f"{word!r} is none of the {factor} that [words] of the book lists{hint(word, known)}"
-                )
+                told = ", ".join(known[:MOST_TOLD]) + ("…" if len(known) > MOST_TOLD else "")
+                message = f"{word!r} is none of {told}, as [words] lists {factor}{hint(word, known)}"
                 yield row, column, Broken("unknown_word", message)
 
 

@@ -1,16 +1,20 @@
-"""The trial calculator's page, without a browser's JavaScript: forms in, pages and files out."""
+"""The trial calculator's page: forms in, pages and files out, without a browser's JavaScript and with it."""
 
 import io
 from collections.abc import Iterator
+from pathlib import Path
 
 import httpx
 import pytest
 from openpyxl import Workbook, load_workbook
+from playwright.sync_api import FilePayload, Page, expect
 
-from tests.dashboards.test_page import LivePage
+from tests.dashboards.test_page import LivePage, browser_page
 from tests.lifecycle.world import tariff
 from tests.servers.store import Store
 from tests.servers.web import get, post
+
+__all__ = ["browser_page", "url"]
 
 FACTS = {"from": "SHC", "to": "西安D网点", "product": "标快", "kg": "2.5", "date": "2025-11-11"}
 
@@ -82,6 +86,14 @@ def test_a_table_of_parcels(url: str) -> None:
     assert second.endswith("to: 'nowhere' is no outlet of the network")
 
 
+def test_a_table_as_chinese_excel_saves_it(url: str) -> None:
+    table = "始发网点,to,费用,日期,备注\nSHC,XAD,waybill,2025-11-11,加急\n"
+    answer = send(url, "表.csv", table.encode("gbk"))
+    _, first = answer.content.decode("utf-8-sig").splitlines()
+    assert first.startswith("SHC,XAD,waybill,2025-11-11,加急,")
+    assert first.endswith(","), "no error"
+
+
 def test_a_workbook_of_parcels(url: str) -> None:
     book = Workbook()
     assert book.active is not None
@@ -121,3 +133,70 @@ def test_a_table_that_is_none_or_too_large(
 def test_a_form_without_a_table(url: str) -> None:
     assert post(f"{url}try/table", data={"book": ""}).status_code == 400
     assert get(f"{url}try/table").status_code == 405
+
+
+LONG = "from,to,kg,fee,date\n" + "SHC,XAD,2.5,transit,2025-11-11\n" * 20_000 + "nowhere,XAD,1,transit,\n"
+
+
+def uploaded(page: Page, content: str) -> None:
+    """Choose a table and send it."""
+    table = FilePayload(name="表.csv", mimeType="text/csv", buffer=content.encode())
+    page.locator("input[type=file]").set_input_files(table)
+    page.get_by_role("button", name="上传").click()
+
+
+def test_a_long_table_tells_how_far_it_is(url: str, browser_page: Page) -> None:
+    page, wrong = browser_page, list[str]()
+    page.on("pageerror", lambda error: wrong.append(str(error)))
+    page.goto(f"{url}try")
+    page.evaluate(
+        "seen = []; new MutationObserver(() => seen.push(document.querySelector('[role=status]').textContent))"
+        ".observe(document.getElementById('progress'), { subtree: true, childList: true })"
+    )
+    with page.expect_download(timeout=0) as downloaded:
+        uploaded(page, LONG)
+    answers = Path(downloaded.value.path()).read_text(encoding="utf-8-sig").splitlines()
+    assert (downloaded.value.suggested_filename, len(answers)) == ("answers.csv", 20_002)
+    assert "is no outlet" in answers[-1]
+    done = (
+        "已完成 20,001 行 rows done · 1 行有错误，见 error 列 with an error, see column error · answers.csv"
+    )
+    expect(page.get_by_role("status")).to_have_text(done)
+    told = [text.split(" ")[0].replace(",", "") for text in page.evaluate("seen") if "/ 20,001 行" in text]
+    rows = list(map(int, told))
+    assert any(0 < one < 20_001 for one in rows)
+    assert rows == sorted(rows)
+    expect(page.get_by_role("progressbar")).to_be_hidden()
+    assert not wrong
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        ("from,to,chanel\nSHC,XAD,taobao\n", "the nearest is channel"),
+        ("from\n" + "SHC\n" * 50_001, "表格超过 50000 行"),
+        ("x" * (11 << 20), "文件超过 10 MB"),
+    ],
+)
+def test_what_is_wrong_with_a_table_is_said_beside_it(
+    url: str, browser_page: Page, content: str, says: str
+) -> None:
+    """The form stays as it was, and a mended table is taken."""
+    page = browser_page
+    page.goto(f"{url}try")
+    page.get_by_placeholder("transit").last.fill("waybill")
+    uploaded(page, content)
+    expect(page.get_by_role("alert")).to_contain_text(says)
+    expect(page.get_by_placeholder("transit").last).to_have_value("waybill")
+    with page.expect_download():
+        uploaded(page, "from,to,kg,date\nSHC,XAD,2.5,2025-11-11\n")
+    expect(page.get_by_role("alert")).to_be_hidden()
+
+
+def test_a_page_whose_server_has_ended(books: Store, tmp_path: Path, browser_page: Page) -> None:
+    with LivePage(tmp_path, books) as server:
+        assert isinstance(server, LivePage)
+        browser_page.goto(f"{server.url}try")
+    uploaded(browser_page, "from,to\nSHC,XAD\n")
+    expect(browser_page.get_by_role("alert")).to_contain_text("请重新上传")
+    expect(browser_page.get_by_role("button", name="上传")).to_be_enabled()

@@ -197,6 +197,7 @@ def test_a_day_of_a_calendar_is_written_in_one_way(cell: str) -> None:
         ),
         ({"shape": '"stairs"'}, "shape", "wrong_setting", "flat, first_continued"),
         ({"effective_from": '"2025-01-01"'}, "effective_from", "wrong_setting", "without quotation marks"),
+        ({"priority": '"3"'}, "priority", "wrong_setting", ", without quotation marks"),
         ({"effective_from": "2025-01-01T00:00:00"}, "effective_from", "wrong_setting", "is not a date"),
         ({"effective_to": "2024-12-31"}, "effective_to", "dates_reversed", "before its first day 2025-01-01"),
         ({"weight": '"heavier"'}, "weight", "wrong_setting", "actual, volumetric, larger"),
@@ -290,9 +291,9 @@ def test_words_that_a_book_does_not_list() -> None:
         ("prices.csv", 3, "channel", "unknown_word"),
         ("prices.csv", 4, "condition", "unknown_word"),
     ]
-    assert [one.message.rpartition("; ")[2] for one in problems] == [
-        "the nearest is taobao",
-        "the nearest is upstairs",
+    assert [one.message for one in problems] == [
+        "'taobo' is none of taobao, douyin, as [words] lists channel; the nearest is taobao",
+        "'upstair' is none of upstairs, as [words] lists service; the nearest is upstairs",
     ]
     wrong = f'{name}\n[words]\nchanel = "taobao"\nservice = 3\n{rest}'
     assert places(problems_of(lambda: read_book({FILE: wrong, "prices.csv": prices}, NETWORK))) == [
@@ -393,6 +394,61 @@ def test_equal_rows_of_one_file() -> None:
     assert "from 2025-01-01 on" in problem.message
 
 
+MATRIX = {
+    "fee": '"transit"',
+    "file": '"prices.csv"',
+    "shape": '"flat"',
+    "effective_from": "2025-01-01",
+    "layout": '"matrix"',
+    "down": '"origin_province"',
+    "across": '"destination_province"',
+}
+
+
+def matrix(prices: str, **settings: str) -> list[str]:
+    """What is wrong with a matrix of prices."""
+    files = {FILE: book_toml({**MATRIX, **settings}), "prices.csv": prices}
+    return [str(one) for one in problems_of(lambda: read_book(files, NETWORK))]
+
+
+def test_what_is_wrong_with_a_matrix_is_said_where_it_stands_and_once() -> None:
+    """By its own headings: a sheet that is taken as it is has no column of a shape or factor."""
+    prices = "始发,上海,上诲,陕西\n上海,1,2x,3元\n陕亰,4,,6\n陕西,1,2,3\n陕西省,,2,3\n"
+    assert matrix(prices) == [
+        "prices.csv row 1 column 上诲: '上诲' is no province of the network; the nearest is 上海市 (310000) "
+        "[unknown_province]",
+        "prices.csv row 2 column 陕西: '3元' is not a number; write yuan as 3 or 1.50 [not_a_number]",
+        "prices.csv row 3 column 始发: '陕亰' is no province of the network; the nearest is 陕西省 (610000) "
+        "[unknown_province]",
+        "prices.csv row 5 column 陕西: prices.csv row 4 column 陕西 has a price for the same parcels, and both are in "
+        "force from 2025-01-01 on: remove one, make one more specific, or put it into a table of its own with a "
+        "priority [overlapping_rows]",
+    ]
+    ranges = "\n".join([",..1,1-3", "特快,3,4", "标快|,1,2"])
+    assert matrix(ranges, down='"product"', across='"weight_kg"') == [
+        "prices.csv row 1 column 1-3: '1-3' is no range; write 1..3 (more than 1 up to 3 kg), 3.. or ..1 [not_a_range]",
+        "prices.csv row 3 column product: '标快|' has an empty word; write A or A|B [empty_word]",
+    ]
+
+
+def test_what_stands_around_no_price_is_not_looked_at() -> None:
+    """Notes in a sheet that is taken as it is."""
+    prices = "始发,上海,备注\n上海,1,\n合计,,\n"
+    assert len(read_book({FILE: book_toml(MATRIX), "prices.csv": prices}, NETWORK).rows) == 1
+
+
+def test_words_of_a_matrix_that_a_book_does_not_list() -> None:
+    name, _, rest = book_toml({**MATRIX, "across": '"channel"'}).partition("\n")
+    files = {FILE: f'{name}\n[words]\nchannel = "douyin"\n{rest}', "prices.csv": ",douyin,duoyin\n上海,1,2\n"}
+    (problem,) = problems_of(lambda: read_book(files, NETWORK))
+    assert places([problem]) == [("prices.csv", 2, "duoyin", "unknown_word")]
+
+
+def test_an_empty_word_in_a_list_of_places() -> None:
+    (problem,) = problems_of(lambda: book_of(HEADER + "上海|,,,1,3.00,1.50\n"))
+    assert places([problem]) == [("prices.csv", 2, "origin_city", "empty_word")]
+
+
 def test_equal_rows_of_two_tables() -> None:
     """Tables of the same fee may not be in force on the same day with a row for the same parcels."""
     rows = "origin_province,destination_city,origin_city,destination_province,product,price\n"
@@ -410,6 +466,7 @@ def test_equal_rows_of_two_tables() -> None:
     assert places([problem]) == [("b.csv", 3, "origin_city,destination_province,product", "overlapping_rows")]
     assert "a.csv row 2 " in problem.message
     assert "from 2025-01-01 to 2025-06-30" in problem.message
+    assert "end the earlier table before the later begins" in problem.message
 
 
 def test_all_problems_are_told_at_once() -> None:

@@ -11,8 +11,10 @@ from typing import Any, cast
 import pytest
 from clickhouse_connect.driver.client import Client
 
+from dashboards.drafts import summaries
 from deploy.rerating import follow
 from deploy.rerating.follow import Follower
+from deploy.rerating.runs import known
 from flows.fees.current import FEES
 from flows.governance.network import Network
 from flows.rating.book import read_book
@@ -135,6 +137,7 @@ def test_a_run_begins_now_stops_and_begins_again(empty: Client) -> None:
     again = follower(empty, DEARER)
     assert [row.status for row in again.run] == ["begun", "stopped", "begun"]
     assert again.run[1].by == "her"
+    assert [one.by for one in known(empty)] == [one.by for one in summaries(empty)] == ["me"], "who began it"
     assert again.step() == 0
     lane.block([record(event) for event in world.disordered(50, 10)])
     lane.block([])

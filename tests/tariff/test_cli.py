@@ -239,10 +239,42 @@ def test_try_a_table(run: Run, tmp_path: Path, kind: str) -> None:
     assert run(*common, "--table", str(source), "--out", str(target)) == 1
     assert run.err == "carried along, and not looked at: 备注\n1 row has an error\n"
     assert run(*common, "--table", str(target), "--out", str(back)) == 1
-    first, second = csv.DictReader(io.StringIO(back.read_text("utf-8")))
+    assert back.read_bytes().startswith(b"\xef\xbb\xbf"), "or a Chinese spreadsheet takes it for GBK"
+    first, second = csv.DictReader(io.StringIO(back.read_text("utf-8-sig")))
     assert (first["amount"], first["备注"], first["error"]) == ("5.00", "=1+1", "")
     assert "transit-2025.csv:6" in first["price_row"]
     assert second["error"].startswith("from: 'nowhere'")
+
+
+@pytest.mark.parametrize("kind", ["csv", "xlsx"])
+def test_a_table_may_take_its_own_place(run: Run, tmp_path: Path, kind: str) -> None:
+    """It is written beside it, so that no row is read of what is being written, and none is lost."""
+    source, table = tmp_path / "in.csv", tmp_path / f"table.{kind}"
+    source.write_text("始发网点,to,备注\n" + "SHA,XAD,整\n" * 3_000, "gbk")
+    common = ("try", "--book", BOOK_DIRECTORY, *OFFLINE, "--fee", "waybill", "--date", "2025-06-18")
+    assert run(*common, "--table", str(source), "--out", str(table)) == 0
+    assert run(*common, "--table", str(table), "--out", str(table)) == 0
+    assert sorted(file.name for file in tmp_path.iterdir()) == sorted({"in.csv", table.name})
+    assert run(*common, "--table", str(table)) == 0
+    rows = [*csv.DictReader(io.StringIO(run.out))]
+    assert (len(rows), {(row["备注"], row["error"]) for row in rows}) == (3_000, {("整", "")})
+
+
+def test_a_table_that_cannot_be_answered_leaves_what_stands_in_its_place(run: Run, tmp_path: Path) -> None:
+    source, target = tmp_path / "in.csv", tmp_path / "out.csv"
+    source.write_bytes("from,to\nSHA,XAD\n".encode("utf-16"))
+    target.write_text("earlier answers")
+    common = ("try", "--book", BOOK_DIRECTORY, *OFFLINE, "--fee", "waybill", "--table", str(source))
+    assert run(*common, "--out", str(target)) == 1
+    assert "in.csv row 1: is written in UTF-16: save it as UTF-8" in run.err
+    assert run(*common, "--out", str(tmp_path / "out.xls")) == 1
+    assert run.err == "out.xls is neither .csv nor .xlsx: name a file that ends so\n"
+    assert (
+        run("try", "--book", BOOK_DIRECTORY, *OFFLINE, "--from", "SHA", "--to", "XAD", "--out", "out.csv")
+        == 1
+    )
+    assert "name that, too" in run.err
+    assert {file.name: file.read_bytes()[:7] for file in tmp_path.glob("out*")} == {"out.csv": b"earlier"}
 
 
 def test_a_long_table_says_how_far_it_is(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

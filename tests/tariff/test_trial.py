@@ -178,6 +178,29 @@ def test_words_that_nothing_knows_are_remarked() -> None:
     assert remarks({**said, "channel": "douyin", "services": "upstairs"}) == [], "no price, no list, no word"
 
 
+@pytest.mark.parametrize(
+    ("condition", "needs"),
+    [
+        ("weekday > 5", False),
+        ("channel == 'douyin' && pieces > 1", False),
+        ("weight_g > 1000", True),
+        ("volume_cm3 > 1000", True),
+        ("longest_mm > 600 || weekday > 5", True),
+    ],
+)
+def test_a_condition_needs_the_weight_where_it_names_what_comes_with_it(condition: str, needs: bool) -> None:
+    """As with columns: the waybill fee is not to wait for a scale because of a surcharge at weekends."""
+    flat = {"fee": '"waybill"', "file": '"base.csv"', "shape": '"flat"', "effective_from": "2025-01-01"}
+    more = {**flat, "file": '"more.csv"', "kind": '"surcharge"', "name": '"加收"'}
+    files = {
+        FILE: book_toml(flat, more),
+        "base.csv": "price\n5\n",
+        "more.csv": f"condition,price\n{condition},1\n",
+    }
+    (answer,) = Calculator([read_book(files, NETWORK)], NETWORK).ask({"from": "SHA", "to": "XAD"}, DAY)
+    assert ("say kg" in answer.error_en, answer.quote is None) == (needs, needs)
+
+
 def test_a_share_looks_at_what_it_is_a_share_of() -> None:
     table = {**PACKAGE, "fee": '"province_share"', "shape": '"percent"', "of": '"shared"'}
     del table["measure"]
