@@ -52,7 +52,7 @@ def bills(arguments: argparse.Namespace) -> int:
             if missing := [str(file) for file in arguments.files if not file.is_file()]:
                 raise LookupError(f"there is no file {', '.join(missing)}: nothing is sent")
             source = job.named(arguments.source) if arguments.source else None
-            notes = [job.load(file, arguments.day, source) for file in arguments.files]
+            notes = [note for file in arguments.files for note in job.load(file, arguments.day, source)]
             return 1 if any(note.reason for note in notes) else 0
         return _pull(job, settings, arguments)
     except (DocumentError, LookupError, ValueError) as error:

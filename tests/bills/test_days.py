@@ -36,6 +36,6 @@ def test_scenario(case: dict[str, str], settings: Settings, tmp_path: Path) -> N
     file = tmp_path / case["文件名"]
     file.write_bytes(content(case["格式"], case["损坏"]))
     asked = date.fromisoformat(case["指定"]) if case["指定"] else None
-    note = job_of(settings).load(file, asked)
+    (note,) = job_of(settings).load(file, asked)
     assert f"{note.day} {note.reason}".strip() == case["结果"]
     assert {one.day for one in events(settings)} == {note.day}
