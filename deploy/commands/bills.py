@@ -19,6 +19,7 @@ from flows.engine import metrics
 from flows.engine.stop import Stop
 from schemas.money import yuan
 from schemas.problems import DocumentError
+from schemas.reasons import BILL
 from schemas.settings import Settings
 from schemas.times import business_day, date_of
 from sinks.kafka import DeliveryError
@@ -104,11 +105,16 @@ def _listed(notes: Sequence[Note]) -> list[str]:
                 str(one.lines),
             ),
             *(yuan(one.paid_e4), yuan(one.refunded_e4), yuan(one.fee_e4)),
-            f"{one.file}  {SUPERSEDED if one in former else one.reason}".rstrip(),
+            f"{one.file}  {SUPERSEDED if one in former else _refusal(one)}".rstrip(),
         ]
         for one in notes
     ]
     return list(table([head, *rows], right=(4, 5, 6, 7), indent=0))
+
+
+def _refusal(note: Note) -> str:
+    """Why a bill is not believed; empty: it is."""
+    return f"{BILL[note.reason]} {note.reason}: {note.detail}" if note.reason else ""
 
 
 def _left(lines: Sequence[str]) -> list[str]:

@@ -243,6 +243,8 @@ def test_a_refused_file_is_looked_at_again(settings: Settings, tmp_path: Path) -
     file.write_bytes(file_of("wechat-trade", lines(3)))
     beside.write_text("0" * 64)
     assert [one.reason for _ in range(2) for one in job_of(settings).load(file)] == ["bill_hash_wrong"] * 2
+    listed = waybook(("bills", "list"), to_environment(settings)).stdout
+    assert f"{NAME}  账单摘要不符 bill_hash_wrong: its sha256 is not the one in {beside.name}\n" in listed
     beside.unlink()
     assert [one.reason for one in job_of(settings).load(file)] == [""]
     assert [type(one) for one in events(settings)] == [BillRefused, BillRefused, BillLines, BillComplete]
