@@ -20,7 +20,17 @@ from sources.bills.download import DOWNLOADS
 from sources.bills.download.http import DownloadError, Web
 from sources.bills.download.objects import Object, Objects
 from sources.bills.model import Asked, BillError, Hiding, Source
-from sources.bills.verified import Bill, Progress, Verified, digests_of, empty, has_digest, named, refused
+from sources.bills.verified import (
+    UNKNOWN_DAY,
+    Bill,
+    Progress,
+    Verified,
+    digests_of,
+    empty,
+    has_digest,
+    named,
+    refused,
+)
 
 DIGESTS = (".sha1", ".sha256")
 BESIDE = (*DIGESTS, ".txt", ".part", ".tmp", ".new")
@@ -81,13 +91,14 @@ class Job:
                 notes = [self._send(bill) for bill in verified.bills]
         except BillError as error:
             event = refused(asked, digests.file, error, self._hiding.scrub(file.name))
-            self._produce(source, _encode(event))
+            if event.day != UNKNOWN_DAY:
+                self._produce(source, _encode(event))
             notes = [_note(event)]
         self._records.flush()
         self._office.keep(source, digests.file, notes)
         for note in notes:
             what = f"{note.reason}: {note.detail}" if note.reason else counted(note.lines, "line")
-            self._say(f"{file.name}: {' '.join(named(source))} of {note.day}: {what}")
+            self._say(f"{file.name}: {' '.join(named(source))} of {day_of(note)}: {what}")
         return notes
 
     def _send(self, bill: Bill) -> Note:
@@ -226,6 +237,11 @@ class Job:
 
 def _may_be_bill(name: str) -> bool:
     return not name.startswith(".") and not name.endswith(BESIDE)
+
+
+def day_of(note: Note) -> str:
+    """A bill's day for people."""
+    return str(note.day) if note.day != UNKNOWN_DAY else "不明 unknown"
 
 
 def day_in(name: str) -> date | None:

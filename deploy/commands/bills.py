@@ -9,7 +9,7 @@ from pathlib import Path
 
 from prometheus_client import Gauge
 
-from deploy.bills.job import Job
+from deploy.bills.job import Job, day_of
 from deploy.bills.office import Note, Office, superseded
 from deploy.commands import Command, day
 from deploy.commands.where import settings_of
@@ -98,7 +98,7 @@ def _listed(notes: Sequence[Note]) -> list[str]:
     rows = [
         [
             *(
-                str(one.day),
+                day_of(one),
                 one.channel,
                 one.merchant,
                 f"{one.sort} {one.statement}".rstrip(),

@@ -24,6 +24,7 @@ from sources.bills.gathered import Gathered, text_of
 from sources.bills.model import MOST_LINES, Asked, BillError, Source
 
 UNKNOWN_DAY = date(1970, 1, 1)
+"""Of a file that is not believed and of which nothing says the day: it is no day's bill, so no lane is told of it."""
 _encode = msgspec.json.Encoder().encode
 Progress = Callable[[int], None]
 

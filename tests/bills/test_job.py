@@ -179,6 +179,22 @@ def test_a_bill_that_is_not_believed_is_told(settings: Settings, tmp_path: Path)
     assert (found.reason, found.day) == (note.reason, DAY_OF_BILL) == ("bill_truncated", DAY_OF_BILL)
 
 
+def test_a_file_of_no_known_day_is_no_days_bill(settings: Settings, tmp_path: Path) -> None:
+    """It is listed as refused, and no lane is told of it: there it would be a dead letter."""
+    file = tmp_path / "statement"
+    file.write_bytes(b"?")
+    said: list[str] = []
+    job = job_of(settings, said)
+    with mock.patch.object(Job, "_produce") as produce:
+        (note,) = job.load(file, None, job.named("bank/main/fund"))
+    assert (note.reason, produce.call_count) == ("bill_unreadable", 0)
+    assert said == [f"statement: bank main fund of 不明 unknown: bill_unreadable: {note.detail}"]
+    listed = waybook(("bills", "list"), to_environment(settings)).stdout.splitlines()
+    assert listed[1].startswith("不明 unknown  bank")
+    assert job.load(file, DAY_OF_BILL, job.named("bank/main/fund"))[0].day == DAY_OF_BILL
+    assert len(events(settings)) == 1
+
+
 def test_what_no_lane_would_take_is_no_bill(settings: Settings, tmp_path: Path) -> None:
     """It would be noted as sent, and its day's bill missed for ever."""
     file = tmp_path / NAME
