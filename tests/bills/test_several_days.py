@@ -1,7 +1,7 @@
 """A bank's file of several days is a bill for each of them, verified as a whole, corrected day by day."""
 
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -18,12 +18,16 @@ from schemas.times import DAY, HOUR, SECOND
 from sources.bills.model import MOST_DAYS, Asked, BillError, Columns, Source
 from sources.bills.verified import Verified, end_of
 from sources.network.bills import camt053, mt940
+from tests.audit.conftest import emptied
+from tests.audit.remembered import audited
+from tests.audit.test_payments import Written
 from tests.bills.lane import MERCHANT
 from tests.bills.material import HIDING, MIDNIGHT, file_of, lines, source
 from tests.bills.test_job import events, job_of, sent, settings
-from tests.bills.test_lane import DAYS, TODAY, books
+from tests.bills.test_lane import DAYS, RULES, TODAY, books
 from tests.payments.closes import close
-from tests.payments.world import CHANNEL, GROUP, due, paid
+from tests.payments.world import CHANNEL, GROUP, Books, due, paid
+from tests.servers.store import Store
 
 __all__ = ["settings"]
 WRITER = {"mt940": mt940, "camt053": camt053}
@@ -240,9 +244,11 @@ def test_days_are_corrected_one_by_one(settings: Settings, tmp_path: Path) -> No
     assert superseded(list(Office(settings.bills).notes())) == {first}
 
 
-def test_a_lane_takes_each_day_and_closes_it() -> None:
-    """Nothing is missing of what was notified on either day, and the correction of one leaves the other alone."""
-    tomorrow = DAYS[1]
+BOTH = (f"A1,{TODAY} 12:00:00,100,0.60,FR-1", f"A2,{DAYS[1]} 12:00:00,50,0.30,FR-2")
+
+
+def told(*rows: str, corrects: int = 0) -> Iterator[BillLines | BillComplete]:
+    """The events of a file with these rows, for a lane."""
     of = Source(
         channel=CHANNEL,
         merchant=MERCHANT,
@@ -251,27 +257,41 @@ def test_a_lane_takes_each_day_and_closes_it() -> None:
         columns=Columns(number="n", time="t", amount="a", fee="f", order="o"),
         several_days=True,
     )
-    lane = books().take(due("FR-1", "100.00"), due("FR-2", "50.00"))
-    lane.take(paid("A1", "100.00", "FR-1", fee_e4=None))
-    rows = (f"A1,{TODAY} 12:00:00,100,0.60,FR-1", f"A2,{tomorrow} 12:00:00,50,0.30,FR-2")
     with verified("\n".join(["n,t,a,f,o", *rows]).encode(), of) as bill:
         for one in bill.bills:
-            lane.take(*(decoded(raw) for raw in one.messages()))
+            one.corrects = corrects
+            for raw in one.messages():
+                yield msgspec.json.decode(raw, type=BillLines | BillComplete)
+
+
+def taken(lane: Books) -> Books:
+    """Of two days' payments one is notified; the file has both, and a correction the second with another fee."""
+    lane.until(end_of(DAYS[4])).take(due("FR-1", "100.00"), due("FR-2", "50.00"))
+    lane.take(paid("A1", "100.00", "FR-1", fee_e4=None)).take(*told(*BOTH))
+    return lane.take(*told(BOTH[1].replace("0.30", "0.40"), corrects=1)).restart()
+
+
+def test_a_lane_takes_each_day_and_closes_it() -> None:
+    """Nothing is missing on either day, and the correction of one leaves the other alone."""
+    lane = taken(books())
     assert lane.exceptions() == {}
     assert (lane.status("FR-1")[0], lane.status("FR-2")[0]) == ("paid", "paid")
-    assert lane.balances()["HQ", "6301"] == Decimal("0.9")
-    assert [(row["day"], row["lines"]) for row in lane.rows["bill"]] == [(TODAY, 1), (tomorrow, 1)]
-    with verified(f"n,t,a,f,o\nA2,{tomorrow} 12:00:00,50,0.40,FR-2".encode(), of) as bill:
-        bill.bills[0].corrects = 1
-        lane.take(*(decoded(raw) for raw in bill.bills[0].messages())).restart()
     assert lane.balances()["HQ", "6301"] == Decimal(1)
-    lane.take(close("C1", TODAY, time=end_of(DAYS[4])), close("C2", tomorrow, time=end_of(DAYS[4]) + 1))
+    assert [(row["day"], row["lines"]) for row in lane.rows["bill"]] == [(TODAY, 1), *[(DAYS[1], 1)] * 2]
+    lane.take(close("C1", TODAY, time=end_of(DAYS[4])), close("C2", DAYS[1], time=end_of(DAYS[4]) + 1))
     assert {row["close_id"]: (row["status"], row["billed_lines"]) for row in lane.rows["close"]} == {
         "C1": ("closed", 1),
         "C2": ("closed", 1),
     }
 
 
-def decoded(raw: bytes) -> BillLines | BillComplete:
-    """An event as it was sent."""
-    return msgspec.json.decode(raw, type=BillLines | BillComplete)
+def test_the_auditor_agrees(store: Store) -> None:
+    """It knows of no other bills than a day's."""
+    client = emptied(store.client())
+    lane = Written(client, RULES)
+    with lane.writer.held():
+        taken(lane)
+        lane.writer.close()
+    report = audited(client, closed=True)
+    assert report.passed, report.to_text()
+    assert client.query("SELECT count() FROM bill_now WHERE state = 'counts'").result_rows == [(2,)]
