@@ -43,7 +43,8 @@ def bills(arguments: argparse.Namespace) -> int:
     try:
         office.require()
         if arguments.what == "list":
-            listed = some((*_listed(list(office.notes())), *_left(office.left())), NONE_SENT)
+            notes = [note for note in office.notes() if arguments.day in (None, note.day)]
+            listed = some((*_listed(notes), *_left(office.left())), NONE_SENT)
             sys.stdout.writelines(f"{line}\n" for line in listed)
             return 0
         job = _job(settings, office, arguments.channels)
@@ -133,7 +134,8 @@ def add(command: Command) -> None:
     one.add_argument(
         "--day",
         type=day,
-        help="load: of which the bill has to be; default: as it says itself, or else its name. pull: yesterday",
+        help="load: of which the bill has to be; default: as it says itself, or else its name. pull: yesterday. "
+        "list: whose bills; default: all days",
     )
     one.add_argument(
         "--as", dest="source", default="", help="load: CHANNEL/MERCHANT/SORT, whatever its name is"

@@ -329,6 +329,8 @@ def test_the_commands(settings: Settings, tmp_path: Path) -> None:
     listed = waybook(("bills", "list"), environment).stdout.splitlines()
     assert listed[1].split()[:6] == ["2025-11-11", "wechat", "1900000001", "trade", "4", "3.03"]
     assert "not taken" not in "".join(listed)
+    assert waybook(("bills", "list", "--day", "2025-11-11"), environment).stdout.splitlines() == listed
+    assert waybook(("bills", "list", "--day", "2025-11-12"), environment).stdout.startswith("还没有账单")
     (settings.bills / "drop" / "mystery.csv").write_bytes(b"?")
     assert waybook(("bills", "pull", "--quiet", "-1"), environment).returncode == 1
     *_, head, line = waybook(("bills", "list"), environment).stdout.splitlines()
