@@ -276,11 +276,12 @@ class Case:
         currency: str = "CNY",
         direction: Flow = "in",
         state: State = "success",
+        billed: Billed = "",
     ) -> Payment:
         """Money for these dues, filled in their order, or as `shares` say (fen, by document).
 
         known: from the customer's own account. told: the channel notifies it, as it is then (`state`). spoiled: nobody
-        can believe it.
+        can believe it. billed: what is wrong with it in its bill.
         """
         at = self.at + self.r.randint(minutes[0] * MINUTE, minutes[1] * MINUTE) // SECOND * SECOND
         made = self._paid(
@@ -295,9 +296,14 @@ class Case:
         )
         told = told and not spoiled
         if spoiled not in IMITATED:
-            billed: Billed = "bill_status" if state != "success" else ""
+            moved = state == "success"
             self._happened(
-                made, told and not billed, shares or _shared(amount, dues), decidable, exception, billed
+                made,
+                told and moved,
+                shares or _shared(amount, dues),
+                decidable,
+                exception,
+                billed if moved else "bill_status",
             )
         if spoiled:
             self._spoil(made, spoiled)
@@ -427,7 +433,7 @@ class Case:
         billed: Billed = "",
         of: str = "",
     ) -> None:
-        if told and not exception:
+        if told and not exception and not billed:
             billed = self._billed(made)
         self._movements.append((made, billed))
         self._truth.append(

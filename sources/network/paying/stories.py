@@ -7,8 +7,8 @@ import msgspec
 from schemas.money import FEN, YUAN
 from schemas.payments import DueKind, Payment, Receivable, Share, exception_id
 from schemas.times import DAY
-from sources.network.paying.case import ACCOUNTANT, CASHIER, Case, Spoiled
-from sources.network.paying.merchants import APPS, BANK, CENTRE, HEADQUARTERS, OTHER, WECHAT
+from sources.network.paying.case import ACCOUNTANT, CASHIER, Billed, Case, Spoiled
+from sources.network.paying.merchants import ALIPAY, APPS, BANK, CENTRE, HEADQUARTERS, OTHER, UNIONPAY, WECHAT
 
 SOLD: dict[str, tuple[DueKind, ...]] = {
     CENTRE: ("order", "contract", "statement"),
@@ -426,6 +426,15 @@ def _spoiled(how: Spoiled) -> "Story":
     return story
 
 
+def _billed(how: Billed) -> "Story":
+    def story(case: Case) -> None:
+        amount = case.amount()
+        due = _due(case, amount)
+        case.pay(case.r.choice(BILLED[how]), amount, [due], order=due.document, billed=how)
+
+    return story
+
+
 def paid_out(case: Case) -> None:
     """The till pays out what it has taken, and the bank credits it."""
     case.pay_out(case.amount(), "credit")
@@ -453,6 +462,15 @@ def bank_charge(case: Case) -> None:
 
 Story = Callable[[Case], None]
 
+BILLED: dict[Billed, tuple[str, ...]] = {
+    "short": (WECHAT, ALIPAY),
+    "bill_amount": APPS,
+    "bill_duplicate": APPS,
+    "bill_fee": (WECHAT, ALIPAY, UNIONPAY),
+    "bill_currency": (BANK, OTHER),
+}
+"""What may be wrong with a payment in its bill, and in whose: the first have the fewest days of grace, others tell fees
+or currencies."""
 SPOILED: tuple[Spoiled, ...] = ("forged", "altered", "unknown_key", "stranger", "stale", "truncated")
 
 
@@ -510,5 +528,6 @@ STORIES: dict[str, Shared] = {
     "paid_out_and_back": Shared("提现退回", 0.3, paid_out_and_back),
     "back_without_a_name": Shared("提现退回未写明", 0.2, back_without_a_name),
     "bank_charge": Shared("账户手续费", 0.5, bank_charge),
+    **{f"billed_{how}": Shared("账单有误", 0.2, _billed(how)) for how in BILLED},
     **{how: Shared("无效通知", 1.0, _spoiled(how)) for how in SPOILED},
 }
