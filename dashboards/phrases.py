@@ -16,6 +16,7 @@ from schemas.reasons import ANSWER, BILL
 
 SEVERAL = "; "
 """Between phrases that are told together."""
+_SHARE = re.compile(r"([\d.]+) of (\S+) for ([^,]+)")
 _FIELD = re.compile(r"\{([a-z_]+)\}")
 
 
@@ -80,6 +81,11 @@ def _units(text: str) -> Told | None:
     return Told(said.replace(" and ", "、"), said)
 
 
+def _shares(text: str) -> Told | None:
+    """What of payments is for which documents."""
+    return Told(_SHARE.sub(r"\2 的 \1 对 \3", text).replace(", ", "、"), text)
+
+
 _FIELDS = {
     "currency": "币种",
     "direction": "收付方向",
@@ -98,6 +104,7 @@ _READINGS: dict[str, Reading] = {
     "field": _coded(_FIELDS),
     "money": lambda name: Told("金额", "amount") if name == "amount_e4" else None,
     "units": _units,
+    "shares": _shares,
     "dues": lambda text: Told(f"{text.partition(' ')[0]} 张单据", text),
 }
 

@@ -10,6 +10,7 @@ CHANNEL_NAMES = {
     "unionpay": "银联",
     "bank": "银行",
     "other": "其他",
+    "transit": "在途",
 }
 BUCKETS = {
     "current": "未到期",

@@ -363,15 +363,20 @@ class OrderStatus(Event, frozen=True, kw_only=True, tag="order_status"):
     payments: tuple[str, ...] = ()
 
 
+Colour = Literal["blue", "red"]
+"""Of an e-invoice."""
+
+
 class InvoiceRequested(Event, frozen=True, kw_only=True, tag="invoice_requested"):
     """An e-invoice is due: blue for what was paid, red for what was given back. On `waybook.invoices` by document."""
 
     group: Group
     document: Name
-    colour: Literal["blue", "red"]
+    colour: Colour
     party: Name
     amount_e4: Amount
     payment: str
+    currency: Currency = "CNY"
 
 
 PaymentEvent = (

@@ -130,6 +130,7 @@ EXCEPTION = {
     "bill_fee": "手续费不符",
     "fee_alone": "手续费无对应交易",
     "payout_missing": "提现未到账",
+    "return_orphan": "提现退回无对应提现",
     "cut_off": "日切差异",
     "bill_refused": "账单被拒绝",
     "bill_missing": "账单未到",

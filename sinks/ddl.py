@@ -241,8 +241,10 @@ VIEWS = {
         SELECT of_group, currency, sum(remains) AS outstanding,
                sumIf(amount, told_at >= (SELECT now FROM payment_clock) - INTERVAL 90 DAY AND status != 'cancelled')
                    AS issued_in_90_days,
-               if(issued_in_90_days = 0, NULL, round(toFloat64(outstanding) / toFloat64(issued_in_90_days) * 90, 1))
-                   AS days
+               least(90, dateDiff('day', toDate(min(told_at), 'Asia/Shanghai'), (SELECT today FROM payment_clock)) + 1)
+                   AS period,
+               if(issued_in_90_days = 0, NULL,
+                  round(toFloat64(outstanding) / toFloat64(issued_in_90_days) * period, 1)) AS days
         FROM due_now WHERE direction = 'in' AND kind NOT IN ('topup') GROUP BY of_group, currency""",
     "channel_day": """
         SELECT toDate(paid_at, 'Asia/Shanghai') AS business_date, of_group, channel, merchant, kind, direction,

@@ -130,7 +130,7 @@ PANELS = [
         title="应收周转天数 Days sales outstanding",
         kind="table",
         width=12,
-        sql=f"""SELECT of_group, currency, outstanding, issued_in_90_days, days FROM days_sales_outstanding
+        sql=f"""SELECT of_group, currency, outstanding, issued_in_90_days, period, days FROM days_sales_outstanding
         WHERE {_OF_GROUP} ORDER BY of_group, currency""",
     ),
     Panel(

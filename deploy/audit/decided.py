@@ -29,7 +29,15 @@ _REASONED = ("write_off", "accept", "withdraw")
 _COUNT = ("in_force", "withdrawing")
 IDLE = "decision_idle"
 _MAY_BE_ACCEPTED = COMPARED - {"cut_off"} | {
-    *("conflicting_states", "bill_refused", "bill_missing", "payout_missing", "refund_over", IDLE)
+    *(
+        "conflicting_states",
+        "bill_refused",
+        "bill_missing",
+        "payout_missing",
+        "return_orphan",
+        "refund_over",
+        IDLE,
+    )
 }
 _REMEMBERED = 90 * 86_400_000
 """A decision about an exception that is closed is kept so long, in ms."""

@@ -7,6 +7,7 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from pathlib import Path
 from typing import TypeVar
 
@@ -25,6 +26,8 @@ GRACE = {"wechat": 1, "alipay": 1, "unionpay": 3, "bank": 3, "other": 3}
 """Days whose bills may still bring what its own day's bill lacks, as the simulated channels have agreed."""
 DUE = 96 * 3_600_000
 """When a day's bill is missed: ms after its day begins in Shanghai, as the simulated channels have agreed."""
+TRANSFER = "/transfer/"
+"""Stands in the key of a payout, and of what came back of one."""
 T = TypeVar("T")
 
 _PAYMENTS = """
@@ -109,7 +112,8 @@ def paid(store: Store, directory: Path) -> Paid:
     right = [one for one in known if one.shares and shares.get(one.payment) == one.shares]
     wrong = [one for one in known if not _within(shares.get(one.payment, {}), one.shares)]
     decided = {row["event_id"]: row for row in store.rows(_DECIDED)}
-    decisions = [one.event_id for one in _lines(directory / DECISIONS, DecisionLine)]
+    said = _lines(directory / DECISIONS, DecisionLine)
+    decisions = [one.event_id for one in said]
     refused = {row["event_id"] for row in store.rows(_NOT_TAKEN)}
     own = decided.keys() - set(decisions)
     touched = touched_by([decided[name] for name in own], decided, known, shares)
@@ -121,7 +125,7 @@ def paid(store: Store, directory: Path) -> Paid:
     (deductions,) = store.rows(_DEDUCTIONS)
     there = {row["kind"]: row["n"] for row in store.rows(_EXCEPTIONS)}
     bills = _lines(directory / BILLS, BillLine)
-    true = true_exceptions(list(truth.values()), bills, status_of(directory).time)
+    true = true_exceptions(list(truth.values()), bills, said, status_of(directory).time)
     true += Counter({_WAITS: deductions["waiting"]})
     return Paid(
         happened=len(truth),
@@ -173,8 +177,11 @@ def true_cash(truth: Iterable[PaymentLine]) -> Counter[str]:
     return moved
 
 
-def true_exceptions(truth: Sequence[PaymentLine], bills: Iterable[BillLine], now: int) -> Counter[str]:
-    """How many exceptions of each kind there truly are when it is `now` (UTC ms) and these bills were given."""
+def true_exceptions(
+    truth: Sequence[PaymentLine], bills: Iterable[BillLine], decisions: Iterable[DecisionLine], now: int
+) -> Counter[str]:
+    """How many exceptions of each kind there truly are when it is `now` (UTC ms), these bills were given and people
+    decided this."""
     whole: dict[str, set[int]] = defaultdict(set)
     doubted: set[tuple[str, int]] = set()
     for bill in bills:
@@ -185,14 +192,15 @@ def true_exceptions(truth: Sequence[PaymentLine], bills: Iterable[BillLine], now
     billed = {one.payment for one in truth if one.billed_on in whole[one.account]}
     known = billed | {one.payment for one in truth if one.told}
     unknown = {one.payment for one in truth} - known
-    true: Counter[str] = Counter()
+    came = {one.original for one in truth if one.payment in known}
+    true = Counter(one.exception for one in decisions)
     for one in truth:
         if one.payment in known:
-            orphan = "unknown_payment" if "/transfer/" in one.original else "refund_orphan"
-            true[orphan if one.original in unknown else one.exception] += 1
+            true[_exception_of(one, came, unknown)] += 1
         days = whole[one.account]
         if one.payment in billed:
-            true[one.billed or ("" if one.told or one.is_used_up else "long")] += 1
+            used_up = one.is_used_up and one.original not in unknown
+            true[one.billed or ("" if one.told or used_up else "long")] += 1
         elif one.told and one.day in days:
             over = max(days) >= one.day + GRACE[one.account.partition("/")[0]]
             true["short" if over else "cut_off"] += 1
@@ -201,6 +209,17 @@ def true_exceptions(truth: Sequence[PaymentLine], bills: Iterable[BillLine], now
     true["bill_refused"] = sum(day not in whole[account] for account, day in doubted)
     del true[""]
     return +true
+
+
+def _exception_of(one: PaymentLine, came: AbstractSet[str], unknown: AbstractSet[str]) -> str:
+    """What people are asked about a movement that is known, whatever bills say. `came`: of what something has come."""
+    if TRANSFER in one.payment and one.direction == "out":
+        return "" if one.payment in came else "payout_missing"
+    if one.original not in unknown:
+        return one.exception
+    if TRANSFER in one.payment:
+        return "return_orphan"
+    return "unknown_payment" if TRANSFER in one.original else "refund_orphan"
 
 
 def _is_due(day: int, now: int) -> bool:

@@ -25,6 +25,7 @@ ACCOUNTS = {**OPENS, **COMES, **LOST}
 TRANSIT = tuple(ACCOUNTS)
 """Posting rules of what has to come back, of what has come, and of what is given up, and the accounts."""
 ASKED = {"payout_sent": "payout_missing", "refund_owed": "refund_over"}
+UNCLAIMED = "return_orphan"
 RULE, DECIDED = "payout", "decided"
 
 _PUBLISHED = """
@@ -180,8 +181,11 @@ class Payouts:
         idle = [one for one in moved.values() if _receives(one, agreed) and not self._taken[one.payment]]
         back = defaultdict(list)
         for one in moved.values():
-            if one.kind == "transfer" and one.direction == "in" and self._taken[one.payment] < one.units:
-                back[one.original].append(one)
+            if one.kind == "transfer" and one.direction == "in":
+                left = one.units - self._taken[one.payment]
+                if left > 0:
+                    back[one.original].append(one)
+                self._is_unclaimed(one, left if any(one.channel in rule.channels for rule in agreed) else 0)
         self._by_rule(moved, agreed)
         for one in moved.values():
             rule = _pays_out(one, agreed)
@@ -222,6 +226,15 @@ class Payouts:
             self.found.add(f"{one.payment}: people are asked about {asked}, missing is {rest}")
         if asked is None and rest and self._asked.now(one.lane) >= over:
             self.found.add(f"{one.payment}: has not come, and nobody is asked")
+
+    def _is_unclaimed(self, one: Moved, left: int) -> None:
+        """People are asked about what came back to a channel that pays out, and is of no payout."""
+        asked = self._asked.there(one.of_group, one.payment, UNCLAIMED)
+        wanted = 0 if self._decided.goes_back(one.of_group, one.payment, left) else left
+        if asked is not None and asked != wanted:
+            self.found.add(f"{one.payment}: people are asked about {asked} that came back, it is {wanted}")
+        if asked is None and wanted and self._asked.now(one.lane) >= one.time + self._patience:
+            self.found.add(f"{one.payment}: {wanted} came back of no payout, and nobody is asked")
 
     def _is_for_else(self, one: Moved) -> bool:
         """Whether a credit may name a document, or people said what it is for."""

@@ -46,7 +46,7 @@ class PaymentLine(msgspec.Struct, frozen=True):
     billed: str = ""
     """What is wrong with it there."""
     original: str = ""
-    """Of money that goes back: the payment that it takes back; of a payout's credit: the payout."""
+    """Of money that goes back: the payment that it takes back; of what came of a payout: the payout."""
     direction: str = "in"
     """in: to us; out: from us."""
     currency: str = "CNY"
@@ -75,6 +75,8 @@ class DecisionLine(msgspec.Struct, frozen=True):
     """A person decided about payments."""
 
     event_id: str
+    exception: str = ""
+    """What people are asked because of it."""
 
 
 class Weighing(msgspec.Struct, frozen=True):

@@ -2,7 +2,7 @@
 
 import re
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date
 from fnmatch import fnmatch
 from pathlib import Path
@@ -20,7 +20,17 @@ from sources.bills.download import DOWNLOADS
 from sources.bills.download.http import DownloadError, Web
 from sources.bills.download.objects import Object, Objects
 from sources.bills.model import Asked, BillError, Hiding, Source
-from sources.bills.verified import Progress, Verified, digests_of, empty, has_digest, named, refused
+from sources.bills.verified import (
+    UNKNOWN_DAY,
+    Bill,
+    Progress,
+    Verified,
+    digests_of,
+    empty,
+    has_digest,
+    named,
+    refused,
+)
 
 DIGESTS = (".sha1", ".sha256")
 BESIDE = (*DIGESTS, ".txt", ".part", ".tmp", ".new")
@@ -53,19 +63,19 @@ class Job:
         self.left: list[str] = []
         """What the newest pass could not take, and why."""
 
-    def load(self, file: Path, day: date | None = None, source: Source | None = None) -> Note:
-        """Send a bill, unless it has been sent; what became of it. `day`: of which it has to be; None: as it says
-        itself, or else its name. Raises UnknownBillError and OSError."""
+    def load(self, file: Path, day: date | None = None, source: Source | None = None) -> list[Note]:
+        """Send a file, unless it has been sent; what became of its bills, one for each day that it tells of. `day`: of
+        which it has to be; None: as it says itself, or else its name. Raises UnknownBillError and OSError."""
         source = source or self._source_of(file.name)
         with file.open("rb") as stream:
             return self._load(stream, file, Asked(source, self._hiding, day, day_in(file.name)))
 
-    def _load(self, stream: BinaryIO, file: Path, asked: Asked) -> Note:
+    def _load(self, stream: BinaryIO, file: Path, asked: Asked) -> list[Note]:
         source, digests = asked.source, digests_of(stream)
-        known = self._office.note_of(source, digests.bill)
-        if known is not None and not known.reason:
+        known = self._office.notes_of(source, digests.file)
+        if known and not any(note.reason for note in known):
             former = ""
-            if known in superseded(list(self._office.notes())):
+            if superseded(list(self._office.notes())).intersection(known):
                 former = ", and a later bill of its day counts: packed anew (gzip) it is a bill of its own"
             self._say(f"{file.name}: has been sent before{former}")
             return known
@@ -74,30 +84,28 @@ class Job:
             with Verified(
                 stream,
                 asked,
-                digests.bill,
+                digests.file,
                 self._hiding.scrub(file.name),
                 self._progress(file),
-            ) as bill:
-                bill.corrects = self._office.sent(source, asked.day)
-                note = self._send(bill)
+            ) as verified:
+                notes = [self._send(bill) for bill in verified.bills]
         except BillError as error:
-            event = refused(
-                asked, asked.day or asked.called, digests.bill, error, self._hiding.scrub(file.name)
-            )
-            self._produce(source, _encode(event))
-            self._records.flush()
-            note = _note(event)
-        self._office.keep(source, note)
-        what = f"{note.reason}: {note.detail}" if note.reason else counted(note.lines, "line")
-        self._say(f"{file.name}: {' '.join(named(source))} of {note.day}: {what}")
-        return note
-
-    def _send(self, bill: Verified) -> Note:
-        message = b""
-        for message in bill.messages():
-            self._produce(bill.asked.source, message)
+            event = refused(asked, digests.file, error, self._hiding.scrub(file.name))
+            if event.day != UNKNOWN_DAY:
+                self._produce(source, _encode(event))
+            notes = [_note(event)]
         self._records.flush()
-        return _note(msgspec.json.decode(message, type=BillComplete))
+        self._office.keep(source, digests.file, notes)
+        for note in notes:
+            what = f"{note.reason}: {note.detail}" if note.reason else counted(note.lines, "line")
+            self._say(f"{file.name}: {' '.join(named(source))} of {day_of(note)}: {what}")
+        return notes
+
+    def _send(self, bill: Bill) -> Note:
+        bill.corrects = self._office.sent(bill.source, bill.day)
+        for message in bill.messages():
+            self._produce(bill.source, message)
+        return _note(bill.complete())
 
     def _produce(self, source: Source, message: bytes) -> None:
         self._records.produce(topics.BILLS.name, source.group, message)
@@ -130,12 +138,12 @@ class Job:
             if file.stat().st_mtime > time.time() - quiet:
                 continue
             try:
-                note = self.load(file)
+                notes = self.load(file)
             except UnknownBillError as error:
                 self._leave(f"{DROP}/{error}")
                 continue
-            self._move(file, note)
-            yield note
+            self._move(file, notes)
+            yield from notes
 
     def _stored(self) -> Iterator[Note]:
         """What was put into object stores since the last pass, or is another than it was."""
@@ -150,11 +158,11 @@ class Job:
                 if not _may_be_bill(one.name) or self._office.has_taken(place, one):
                     continue
                 try:
-                    yield self._taken(objects, one, there)
+                    yield from self._taken(objects, one, there)
                 except (DownloadError, UnknownBillError) as error:
                     self._leave(f"{place.address}/{place.path}: {error}")
 
-    def _taken(self, objects: Objects, one: Object, there: Mapping[str, Object]) -> Note:
+    def _taken(self, objects: Objects, one: Object, there: Mapping[str, Object]) -> list[Note]:
         """Send an object, with the digests that lie beside it."""
         self._source_of(one.name)
         file = self._office.place(FETCHED) / one.name
@@ -162,13 +170,14 @@ class Job:
             if name in there:
                 with file.with_name(name).open("wb") as stream:
                     objects.fetch(there[name], stream)
-        note = self.load(file)
-        self._move(file, note)
+        notes = self.load(file)
+        self._move(file, notes)
         self._office.take(objects.place, one)
-        return note
+        return notes
 
-    def _move(self, file: Path, note: Note) -> None:
+    def _move(self, file: Path, notes: Sequence[Note]) -> None:
         """Out of the way, beside what lies there under the same name already."""
+        note = notes[0]
         place = self._office.place(REFUSED if note.reason else DONE)
         target = place / file.name
         if target.exists():
@@ -190,15 +199,15 @@ class Job:
             try:
                 with file.open("w+b") as stream:
                     found = DOWNLOADS[source.download](self._web, source, self._settings.keys, day, stream)
-                note = self.load(file, day, source) if found else self._nothing(source, day)
+                notes = self.load(file, day, source) if found else [self._nothing(source, day)]
             except DownloadError as error:
                 self._leave(f"{' '.join(named(source))} of {day}: {error}")
                 continue
             if found:
-                self._move(file, note)
+                self._move(file, notes)
             else:
                 file.unlink()
-            yield note
+            yield from notes
 
     def _nothing(self, source: Source, day: date) -> Note:
         """The channel says that nothing happened."""
@@ -206,7 +215,7 @@ class Job:
         self._produce(source, _encode(event))
         self._records.flush()
         note = _note(event)
-        self._office.keep(source, note)
+        self._office.keep(source, note.bill, [note])
         self._say(f"{' '.join(named(source))} of {day}: nothing happened, the channel says")
         return note
 
@@ -228,6 +237,11 @@ class Job:
 
 def _may_be_bill(name: str) -> bool:
     return not name.startswith(".") and not name.endswith(BESIDE)
+
+
+def day_of(note: Note) -> str:
+    """A bill's day for people."""
+    return str(note.day) if note.day != UNKNOWN_DAY else "不明 unknown"
 
 
 def day_in(name: str) -> date | None:

@@ -2,11 +2,11 @@
 
     bills.toml    which bills there are                     drop/      files that wait
     done/         files that were sent                      refused/   files that were not believed, each with NAME.txt
-    sent/         a note for each bill that is in Kafka     fetched/   downloads on their way
+    sent/         a note for each file whose bills are in Kafka     fetched/   downloads on their way
     taken/        a note for each object of a store that was looked at
 
-A note is written when Kafka has all of a bill, and says what it came to; so a job that is killed sends the bill again,
-with the same messages, which the lanes know.
+A note is written when Kafka has all of a file, and says what its bills came to, one for each of its days; so a job that
+is killed sends all of it again, with the same messages, which the lanes know.
 """
 
 import os
@@ -104,17 +104,17 @@ class Office:
         place.mkdir(parents=True, exist_ok=True)
         return place
 
-    def note_of(self, source: Source, bill: str) -> Note | None:
-        """What became of a bill; None: it has not been sent as a whole."""
-        file = self._note(source, bill)
-        return msgspec.json.decode(file.read_bytes(), type=Note) if file.exists() else None
+    def notes_of(self, source: Source, name: str) -> list[Note]:
+        """What became of a file's bills; none: it has not been sent as a whole. `name`: the file's hash."""
+        file = self._note(source, name)
+        return _notes(file) if file.exists() else []
 
-    def keep(self, source: Source, note: Note) -> None:
-        """Note what became of a bill, so that it survives whatever comes."""
-        file = self._note(source, note.bill)
+    def keep(self, source: Source, name: str, notes: Sequence[Note]) -> None:
+        """Note what became of a file's bills, so that it survives whatever comes."""
+        file = self._note(source, name)
         fresh = file.with_suffix(".new")
         with fresh.open("wb") as stream:
-            stream.write(msgspec.json.format(msgspec.json.encode(note)))
+            stream.write(msgspec.json.format(msgspec.json.encode(notes)))
             stream.flush()
             os.fsync(stream.fileno())
         fresh.rename(file)
@@ -145,11 +145,17 @@ class Office:
 
     def _read(self, files: str) -> Iterator[Note]:
         for file in (self.directory / SENT).glob(files):
-            yield msgspec.json.decode(file.read_bytes(), type=Note)
+            yield from _notes(file)
 
-    def _note(self, source: Source, bill: str) -> Path:
+    def _note(self, source: Source, name: str) -> Path:
         safe = [
             "".join(letter if letter.isalnum() or letter in "-_." else "_" for letter in one)
             for one in named(source)
         ]
-        return self.place(SENT) / f"{'~'.join([*safe, bill])}.json"
+        return self.place(SENT) / f"{'~'.join([*safe, name])}.json"
+
+
+def _notes(file: Path) -> list[Note]:
+    """What a file's note says; one of a version that knew a bill a file is a single one."""
+    said = msgspec.json.decode(file.read_bytes(), type=Note | list[Note])
+    return said if isinstance(said, list) else [said]

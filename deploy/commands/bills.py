@@ -9,7 +9,7 @@ from pathlib import Path
 
 from prometheus_client import Gauge
 
-from deploy.bills.job import Job
+from deploy.bills.job import Job, day_of
 from deploy.bills.office import Note, Office, superseded
 from deploy.commands import Command, day
 from deploy.commands.where import settings_of
@@ -19,6 +19,7 @@ from flows.engine import metrics
 from flows.engine.stop import Stop
 from schemas.money import yuan
 from schemas.problems import DocumentError
+from schemas.reasons import BILL
 from schemas.settings import Settings
 from schemas.times import business_day, date_of
 from sinks.kafka import DeliveryError
@@ -42,7 +43,8 @@ def bills(arguments: argparse.Namespace) -> int:
     try:
         office.require()
         if arguments.what == "list":
-            listed = some((*_listed(list(office.notes())), *_left(office.left())), NONE_SENT)
+            notes = [note for note in office.notes() if arguments.day in (None, note.day)]
+            listed = some((*_listed(notes), *_left(office.left())), NONE_SENT)
             sys.stdout.writelines(f"{line}\n" for line in listed)
             return 0
         job = _job(settings, office, arguments.channels)
@@ -52,7 +54,7 @@ def bills(arguments: argparse.Namespace) -> int:
             if missing := [str(file) for file in arguments.files if not file.is_file()]:
                 raise LookupError(f"there is no file {', '.join(missing)}: nothing is sent")
             source = job.named(arguments.source) if arguments.source else None
-            notes = [job.load(file, arguments.day, source) for file in arguments.files]
+            notes = [note for file in arguments.files for note in job.load(file, arguments.day, source)]
             return 1 if any(note.reason for note in notes) else 0
         return _pull(job, settings, arguments)
     except (DocumentError, LookupError, ValueError) as error:
@@ -97,18 +99,23 @@ def _listed(notes: Sequence[Note]) -> list[str]:
     rows = [
         [
             *(
-                str(one.day),
+                day_of(one),
                 one.channel,
                 one.merchant,
                 f"{one.sort} {one.statement}".rstrip(),
                 str(one.lines),
             ),
             *(yuan(one.paid_e4), yuan(one.refunded_e4), yuan(one.fee_e4)),
-            f"{one.file}  {SUPERSEDED if one in former else one.reason}".rstrip(),
+            f"{one.file}  {SUPERSEDED if one in former else _refusal(one)}".rstrip(),
         ]
         for one in notes
     ]
     return list(table([head, *rows], right=(4, 5, 6, 7), indent=0))
+
+
+def _refusal(note: Note) -> str:
+    """Why a bill is not believed; empty: it is."""
+    return f"{BILL[note.reason]} {note.reason}: {note.detail}" if note.reason else ""
 
 
 def _left(lines: Sequence[str]) -> list[str]:
@@ -127,7 +134,8 @@ def add(command: Command) -> None:
     one.add_argument(
         "--day",
         type=day,
-        help="load: of which the bill has to be; default: as it says itself, or else its name. pull: yesterday",
+        help="load: of which the bill has to be; default: as it says itself, or else its name. pull: yesterday. "
+        "list: whose bills; default: all days",
     )
     one.add_argument(
         "--as", dest="source", default="", help="load: CHANNEL/MERCHANT/SORT, whatever its name is"

@@ -44,10 +44,10 @@ SELECT of_group, '' AS exception_id, decided_by, state, (
 FROM decision_now WHERE decision_id = {id:String}"""
 AMOUNTS = """
 SELECT document, reinterpretAsInt64(amount) AS amount, direction, reinterpretAsInt64(paid) AS paid,
-       reinterpretAsInt64(refunded) AS refunded
+       reinterpretAsInt64(refunded) AS refunded, currency
 FROM due_now WHERE of_group = {group:String} AND document IN {names:Array(String)}"""
 MOVED = """
-SELECT payment, direction, reinterpretAsInt64(unmatched) AS unmatched FROM payment_now
+SELECT payment, direction, reinterpretAsInt64(unmatched) AS unmatched, currency FROM payment_now
 WHERE of_group = {group:String} AND payment IN {names:Array(String)}"""
 EXPECTED = """
 SELECT document, sum(if(posting IN ('payout_sent', 'refund_owed'), 1, -1) * reinterpretAsInt64(amount)) AS rest
@@ -144,7 +144,7 @@ class Answer:
         names = [document for document, _ in shares]
         known = self._documents(row, names)
         moved = self._moved(row, [row["subject"], *names])
-        way = moved[row["subject"]]["direction"]
+        way, currency = moved[row["subject"]]["direction"], moved[row["subject"]]["currency"]
         said = []
         for document, amount in shares:
             said.append(Share(row["subject"], document, amount))
@@ -154,6 +154,8 @@ class Answer:
             if document not in known:
                 raise LookupError(NO_DOCUMENT.format(document, row["of_group"]))
             of = known[document]
+            if currency != of["currency"]:
+                raise ValueError(f"{row['subject']} is in {currency}, {document} in {of['currency']}")
             if amount > of["amount"]:
                 raise ValueError(f"{document} is about no more than {told(of['amount'])}")
             if way != of["direction"] and amount > (back := max(of["paid"] - of["refunded"], 0)):

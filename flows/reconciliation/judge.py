@@ -66,7 +66,7 @@ from flows.reconciliation.rules import DECIDED, MatchingRules
 from flows.reconciliation.threeway import ALONE, COMPARED, SURPLUS
 from schemas.identity import content_id
 from schemas.money import yuan
-from schemas.payments import InvoiceRequested, OrderStatus, Payment, Share, exception_id
+from schemas.payments import Colour, InvoiceRequested, OrderStatus, Payment, Share, exception_id
 from schemas.problems import DocumentError, Problem
 from schemas.rows import rows_of, wrong
 from schemas.shipped import shipped
@@ -81,6 +81,8 @@ IDLE = "decision_idle"
 """A person's match that has not done what it says: there is no such payment or document, or not so much of it."""
 MOST_IDLE = 5
 """Shares of one that its exception names."""
+BLUE: Colour = "blue"
+RED: Colour = "red"
 WRITTEN_OFF = "written_off"
 """What stands in the place of a matching rule where something is given up."""
 
@@ -362,10 +364,8 @@ class Judge:
             if not _stands_as(booked, wanted.get(voucher)):
                 what, _, document = voucher.partition("/")
                 due = dues[document].due if document in dues else None
-                invoiced = (
-                    what == "match" and due is not None and due.direction == "in" and due.kind not in VIRTUAL
-                )
-                place = payment.group, payment.key, document, invoiced, payment.account
+                invoice = _invoice_of(payment, due) if what == "match" and due is not None else None
+                place = payment.group, payment.key, document, invoice, payment.account
                 self._agree(booked, wanted.get(voucher), what, *place)
 
     def book_fee(self, record: PaymentRecord, payment: Payment, cause: str) -> None:
@@ -376,7 +376,7 @@ class Judge:
         booked = record.to_book(FEE)
         if not _stands_as(booked, should):
             self.cause = cause
-            self._agree(booked, should, FEE, payment.group, payment.key, "", False, payment.account)
+            self._agree(booked, should, FEE, payment.group, payment.key, "", None, payment.account)
 
     def _of_difference(self, one: Difference, payment: Payment, of: DueRecord) -> Wanted:
         due = of.due
@@ -467,8 +467,8 @@ class Judge:
         payment = payment_of(record, taken, "closed" if back else "success")
         self.output.stated.append(Stated(payment, taken.party, self.cause))
         for what, booked in vouchers_of(taken):
-            document = record.document if what == "match" else ""
-            self._enter(booked, back, what, record.group, payment.key, document, what == "match", "")
+            document, invoice = (record.document, BLUE) if what == "match" else ("", None)
+            self._enter(booked, back, what, record.group, payment.key, document, invoice, "")
             taken.day = booked.day
 
     def _agree(
@@ -479,19 +479,19 @@ class Judge:
         group: str,
         payment: str,
         document: str,
-        invoiced: bool = False,
+        invoice: Colour | None = None,
         account: str = "",
     ) -> None:
         """Make what is booked of a voucher what should be. `account`: channel/merchant, whose days may be closed."""
         if booked.stands:
-            self._enter(booked, True, what, group, payment, document, invoiced, account)
+            self._enter(booked, True, what, group, payment, document, invoice, account)
             booked.stands = False
             booked.revision += 1
         if should is not None:
             booked.amount, booked.rule, booked.party, booked.time, booked.currency = should[:5]
             booked.party = intern(booked.party)  # a channel's merchant is the party of very many
             booked.by, booked.evidence, booked.stands, booked.day = should.by, should.evidence, True, 0
-            self._enter(booked, False, what, group, payment, document, invoiced, account)
+            self._enter(booked, False, what, group, payment, document, invoice, account)
 
     def _enter(
         self,
@@ -501,7 +501,7 @@ class Judge:
         group: str,
         payment: str,
         document: str,
-        invoiced: bool,
+        invoice: Colour | None,
         account: str,
     ) -> None:
         own = booked.day or business_day(booked.time)
@@ -527,12 +527,12 @@ class Judge:
             account,
         )
         self.output.entries.append(entry)
-        if invoiced:
-            self._invoice(entry, booked)
+        if invoice is not None:
+            self._invoice(entry, booked, invoice)
 
-    def _invoice(self, entry: Entry, booked: Booked) -> None:
-        """What is paid is invoiced, what is given back is invoiced in red."""
-        red = entry.reversal != booked.rule.endswith("_refunded")
+    def _invoice(self, entry: Entry, booked: Booked, colour: Colour) -> None:
+        """What is paid is invoiced, what is given back in red; what is taken back of either the other way."""
+        red = entry.reversal != (colour == RED)
         if booked.amount:
             self.output.invoices.append(
                 InvoiceRequested(
@@ -540,10 +540,11 @@ class Judge:
                     time=booked.time,
                     group=entry.group,
                     document=entry.document,
-                    colour="red" if red else "blue",
+                    colour=RED if red else BLUE,
                     party=booked.party,
                     amount_e4=booked.amount,
                     payment=entry.payment,
+                    currency=booked.currency,
                 )
             )
 
@@ -758,6 +759,14 @@ def _transit(found: Outcome, known: Mapping[str, Known], decided: InForce) -> di
             one = one._replace(amount=amount, time=time, by=by, evidence=evidence)
         vouchers[MATCH + match.document] = one
     return wanted
+
+
+def _invoice_of(payment: Payment, due: Due) -> Colour | None:
+    """Which e-invoice a match with a document asks for: red where money went back; none for what is not ours to
+    invoice."""
+    if due.direction != "in" or due.kind in VIRTUAL:
+        return None
+    return BLUE if payment.direction == due.direction else RED
 
 
 def _pair(share: Share) -> tuple[str, str]:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Collection, Sequence
 
 from flows.reconciliation.model import Open
-from flows.reconciliation.refunds import comes_back, paid_with
+from flows.reconciliation.refunds import MORE, comes_back, paid_with
 from flows.reconciliation.working import Book, Claim, Expected, Money
 from schemas.money import yuan
 from schemas.times import DAY, clock
@@ -138,8 +138,11 @@ def _again_for(book: Book, money: Money, owed: Sequence[str]) -> Open:
 
 
 def _beyond(book: Book, one: Expected) -> Open:
-    """More went back of a payment than it was: what took it before."""
-    of = book.monies[one.money.paid.original]
+    """More went back of a payment than it was: what took it before. Or of documents, where no payment is named."""
+    of = book.monies.get(one.money.paid.original)
+    if of is None:
+        names = [claim.name for claim in one.money.called]
+        return _open("refund_over", one.money.key, one.rest, MORE, names)
     others = [
         other
         for other in book.monies.values()
@@ -164,7 +167,7 @@ def _of_refund(book: Book, refund: Money) -> Open:
         return _open("refund_over", refund.key, refund.left, "more than the payment was", [original])
     if not original and any(True for claim in refund.called if claim.refunded):
         names = [claim.name for claim in refund.called]
-        return _open("refund_over", refund.key, refund.left, "more than was paid", names)
+        return _open("refund_over", refund.key, refund.left, MORE, names)
     evidence = "its payment has not come" if original else "it names no payment"
     return _open("refund_orphan", refund.key, refund.left, evidence, [original] if original else ())
 

@@ -12,7 +12,7 @@ from flows.reconciliation.by_number import ByNumber
 from flows.reconciliation.components import for_pool
 from flows.reconciliation.leftovers import exceptions_of
 from flows.reconciliation.model import NOBODY, Decisions, Due, Match, Outcome, Paid
-from flows.reconciliation.payouts import expect_payouts, keep, meet_kept, missing, settle
+from flows.reconciliation.payouts import expect_payouts, keep, meet_kept, missing, settle, unclaimed
 from flows.reconciliation.pool import Pool
 from flows.reconciliation.quoted import normal
 from flows.reconciliation.refunds import give_back
@@ -70,14 +70,15 @@ def outcome(
     meet_kept(book, kept, payouts=False)
     exceptions, again = exceptions_of(book, unnumbered, pool.of_payer, rules.patience, now)
     not_come, later = missing(book, rules, now)
-    again = min(filter(None, (again, later)), default=0)
+    returned, last = unclaimed(book, rules, now)
+    again = min(filter(None, (again, later, last)), default=0)
     return Outcome(
         matches=book.matches(),
         exceptions=tuple(
             sorted(
                 [
                     one
-                    for one in exceptions
+                    for one in exceptions + returned
                     if not decisions.goes_back(one.subject, book.monies[one.subject].left)
                 ]
                 + not_come

@@ -18,6 +18,8 @@ from schemas.times import DAY, SHANGHAI_OFFSET, business_day, date_of
 
 MISSING = "payout_missing"
 """A payout that has not come."""
+ORPHAN = "return_orphan"
+"""Money that came back to its channel, and is of no payout that is on its way."""
 SENT = "on its way to the bank"
 BY_PEOPLE = "a person's decision"
 TRANSFER = "/transfer/"
@@ -87,6 +89,31 @@ def missing(book: Book, rules: MatchingRules, now: int) -> tuple[list[Open], int
             text = f"{yuan(one.amount)} was paid out, {yuan(one.amount - one.rest)} of it has come"
         found.append(Open(MISSING, key, one.rest, text, _candidates(book, one, rules)))
     return found, again
+
+
+def unclaimed(book: Book, rules: MatchingRules, now: int) -> tuple[list[Open], int]:
+    """Money that came back to its channel and is of no payout, and when there is more of it (0: never)."""
+    found, again = [], 0
+    for key, one in book.monies.items():
+        if not one.left or not rules.comes_back(one.paid):
+            continue
+        over = one.paid.time + rules.patience
+        if now < over:
+            again = min(again or over, over)
+            continue
+        account = key.partition(TRANSFER)[0]
+        waiting = [of for of, left in _payouts(book).items() if left.rest and of.startswith(f"{account}/")]
+        candidates = tuple(sorted(waiting)[:MOST_CANDIDATES])
+        found.append(Open(ORPHAN, key, one.left, _why_unclaimed(book, one.paid.original), candidates))
+    return found, again
+
+
+def _why_unclaimed(book: Book, named: str) -> str:
+    if not named:
+        return "it names no payout that is on its way"
+    return (
+        f"all of {named} has come already" if named in book.expected else f"no payout {named} is on its way"
+    )
 
 
 def transit_key(payment: Paid, rules: MatchingRules) -> str:

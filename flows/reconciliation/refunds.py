@@ -12,6 +12,7 @@ from flows.reconciliation.model import CURRENCY
 from flows.reconciliation.working import Book, Claim, Expected, Money
 from schemas.money import yuan
 
+MORE = "more than was paid"
 MOST_SPLIT = 12
 """Documents of one payment among which a refund's exact parts are looked for."""
 
@@ -19,14 +20,15 @@ MOST_SPLIT = 12
 def give_back(book: Book, refund: Money) -> list[Claim]:
     """Take a refund's money back, as far as it is clear from where. Returns the dues that are open again by it."""
     of = paid_with(book, refund)
-    if of is None:
-        return [] if refund.paid.original else _by_number(book, refund)
-    if comes_back(refund, of):
+    if of is None and refund.paid.original:
+        return []
+    if of is not None and comes_back(refund, of):
         return _pay_again(book, refund, of)
-    reopened = _of_payment(book, refund, of)
-    ours = refund.paid.direction == "out" and refund.paid.currency == CURRENCY == of.paid.currency
-    if refund.left and not refund.unclear and ours:
-        book.expect(refund, refund.paid.kind, f"more than {of.key} was")
+    reopened = _of_payment(book, refund, of) if of is not None else _by_number(book, refund)
+    taken = of.paid.currency == CURRENCY if of is not None else bool(reopened)
+    ours = refund.paid.direction == "out" and refund.paid.currency == CURRENCY
+    if refund.left and not refund.unclear and taken and ours:
+        book.expect(refund, refund.paid.kind, f"more than {of.key} was" if of is not None else MORE)
     return reopened
 
 

@@ -166,8 +166,11 @@ class Book:
         self._write(Given(refund.key, claim.name, refund.paid.kind, evidence), amount)
 
     def decide(self, money: Money, claim: Claim, amount: int, rule: str, evidence: str) -> None:
-        """A person's word: whatever the due, as far as the money goes. What was refunded or charged back and comes back
-        itself pays the due again."""
+        """A person's word: whatever the due of its currency, as far as the money goes. What was refunded or charged
+        back and comes back itself pays the due again."""
+        if money.paid.currency != claim.due.currency:
+            self.tell(money, f"paid in {money.paid.currency}, due in {claim.due.currency}")
+            return
         if (amount := min(amount, money.left)) <= 0:
             return
         if money.paid.kind in ("payment", "transfer") or money.paid.direction == claim.due.direction:

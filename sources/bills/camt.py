@@ -26,6 +26,7 @@ _ORDERS = ("Refs/EndToEndId", "Refs/InstrId")
 _AMOUNTS = ("Amt", "AmtDtls/TxAmt/Amt")
 _TEXTS = ("RmtInf/Ustrd", "RmtInf/Strd/CdtrRefInf/Ref")
 _TRANSACTION = ["NtryDtls", "TxDtls"]
+_NO_BALANCES = "has no opening and closing balance (OPBD, CLBD)"
 _OTHERS = {"CRDT": "Dbtr", "DBIT": "Cdtr"}
 Fields = dict[str, list[str]]
 """Texts of an element by their path below it, its own at the empty path; an attribute `Ccy` stands at the path with
@@ -49,6 +50,7 @@ class _State(msgspec.Struct):
     before: tuple[int, str] | None = None
     """What the statement before it in the file closed with; None: it is the first."""
     sum: int = 0
+    """Of entries since the opening balance."""
     entries: int = 0
     """Of all statements of the file."""
     counted: int = 0
@@ -62,7 +64,7 @@ class _State(msgspec.Struct):
 
 
 def statement(stream: BinaryIO, asked: Asked) -> Iterator[BillLine]:
-    """Booked entries of one account's statements of one day; the balances must follow from them."""
+    """Booked entries of one account's statements, each of the day of its closing balance, which must follow."""
     state, parser = _State(), _Parser()
     opened = unpacked(stream)
     try:
@@ -79,7 +81,7 @@ def statement(stream: BinaryIO, asked: Asked) -> Iterator[BillLine]:
     except (ValueError, LookupError, OverflowError) as error:
         raise BillError("bill_unreadable", f"entry {state.entries}: a text {error}") from error
     yield from _lines(parser, state, asked)
-    _agrees(state)
+    _is_whole(state)
 
 
 def _lines(parser: "_Parser", state: _State, asked: Asked) -> Iterator[BillLine]:
@@ -102,7 +104,7 @@ def _lines(parser: "_Parser", state: _State, asked: Asked) -> Iterator[BillLine]
             state.entries += 1
             yield from _entry(fields, transactions, state, asked)
         elif name == "Stmt":
-            _ends(state)
+            _ends(state, asked)
 
 
 def _balance(fields: Fields, state: _State, asked: Asked) -> None:
@@ -121,14 +123,26 @@ def _balance(fields: Fields, state: _State, asked: Asked) -> None:
             asked.is_of(date.fromisoformat(_first(fields, ("Dt/Dt", "Dt/DtTm"))[:10]), "CLBD")
 
 
-def _ends(state: _State) -> None:
-    """A statement is at its end; the file may have another one of the account and day."""
+def _ends(state: _State, asked: Asked) -> None:
+    """A statement, or a page of one, is at its end: its entries must come to its closing balance, if it has that. The
+    file may have another one of the account."""
     entries = state.entries - state.counted
     if state.told not in (-1, entries):
         raise BillError(
             "bill_count_wrong", f"tells of {counted(state.told, 'entry', 'entries')} and has {entries}"
         )
-    state.whole, state.told, state.counted, state.before = True, -1, state.entries, state.closing
+    state.whole, state.told, state.counted = state.closing is not None, -1, state.entries
+    state.number = ""
+    if state.closing is None:
+        return
+    if state.opening is None:
+        raise BillError("bill_truncated", _NO_BALANCES)
+    if (state.opening[0] + state.sum, state.opening[1]) != state.closing:
+        text = f"closes with {state.closing[0]} in 0.0001, its entries come to {state.opening[0] + state.sum}"
+        raise BillError("bill_total_wrong", text)
+    state.before = state.opening = state.closing
+    state.closing, state.sum = None, 0
+    asked.begins()
 
 
 def _entry(fields: Fields, transactions: list[Fields], state: _State, asked: Asked) -> Iterator[BillLine]:
@@ -191,15 +205,12 @@ def _line(fields: Fields, transaction: Fields, number: str, units: int, asked: A
     )
 
 
-def _agrees(state: _State) -> None:
-    """Compare the balances and the count with the entries. Raises BillError."""
-    if not state.whole or state.closing is None or state.opening is None:
-        raise BillError("bill_truncated", "has no opening and closing balance (OPBD, CLBD)")
+def _is_whole(state: _State) -> None:
+    """The file is at its end. Raises BillError where something is missing."""
+    if not state.whole:
+        raise BillError("bill_truncated", _NO_BALANCES)
     if not state.account:
         raise BillError("bill_unreadable", "does not name its account")
-    if (state.opening[0] + state.sum, state.opening[1]) != state.closing:
-        text = f"closes with {state.closing[0]} in 0.0001, its entries come to {state.opening[0] + state.sum}"
-        raise BillError("bill_total_wrong", text)
 
 
 def _moment(text: str) -> int:

@@ -16,6 +16,8 @@ MOST_BYTES = 4_000_000_000
 MOST_LINES = 20_000_000
 PIECE_LINES = 1_000
 """Lines in one event, at most."""
+MOST_DAYS = 100
+"""In one file: a quarter."""
 MOST_WIDTH = 65_536
 """Bytes of a line; no bill has longer ones."""
 
@@ -110,6 +112,8 @@ class Source(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     time_format: str = "%Y-%m-%d %H:%M:%S"
     cut_off: CutOff = "24:00"
     """When the day of a table's bill ends, in Shanghai, as `channels.toml` says of the channel."""
+    several_days: bool = False
+    """Whether a table's file may hold several days, of each of them all rows; if not, such a file is refused."""
     download: str = ""
     """`wechat` or `alipay`: how the channel is asked; empty: files are dropped."""
     address: str = ""
@@ -145,43 +149,73 @@ class Place(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
 
 class Asked(msgspec.Struct):
-    """A bill that is to be read. A reader fills in the day where the bill tells it and nobody else does."""
+    """A file of bills that is to be read. A reader says of which day and statement what it reads is, and where it is
+    another one's."""
 
     source: Source
     hiding: Hiding
-    day: date | None = None
+    wanted: date | None = None
     """Whoever asks for the bill says that it has to be of this day."""
     called: date | None = None
     """The day in the file's name, which may be that on which it was exported: it counts where the bill tells none."""
+    dated: Callable[[date], object] = lambda _: None
+    """Takes each day that is told: what was read before it without a day is of that one."""
+    day: date | None = None
+    """Of what is being read; None: it has not been told."""
     statement: str = ""
-    """Which of the account's statements it is; of several in a file the first."""
+    """Which of the account's statements it is; of several of a day in a file the first."""
+    told: dict[date, str] = {}
+    """The days that the file has told of, in its order, each with its statement."""
+
+    def begins(self) -> None:
+        """A further statement begins, once the one before it has told its day: it has a day of its own."""
+        if self.day is not None:
+            self.day, self.statement = None, ""
 
     def is_statement(self, number: str) -> None:
-        """The bill says which statement it is."""
+        """It says which statement it is."""
+        self.begins()
         self.statement = self.statement or self.hiding.scrub(number_of(number))
 
     def needs_day(self) -> date:
         """Its day, of a bill that tells none. Raises BillError where nobody says it."""
-        self.day = self.day or self.called
-        if self.day is None:
+        if self.day is not None:
+            return self.day
+        day = self.wanted or self.called
+        if day is None:
             what = "does not say its day, as a table without rows: call the file by its day (2025-11-11)"
             raise BillError("bill_of_another", f"{what}, or say `--day`")
-        return self.day
+        self.is_of(day, "it")
+        return day
 
     def is_of(self, day: date, where: str) -> None:
-        """The bill says which day it is of. Raises BillError when that is not the day that it should be."""
-        if self.day is None:
-            self.day = day
-        elif self.day != day:
-            what = f"{where} is of {day}, the bill should be of {self.day}"
-            raise BillError("bill_of_another", f"{what}: a file holds one day, export each day by itself")
+        """It says which day it is of. Raises BillError when that is not the day that it should be."""
+        if day != (due := self.day or self.wanted or day):
+            raise BillError(
+                "bill_of_another", f"{where} is of {day}, the bill should be of {due}{self._advice}"
+            )
+        self.day = day
+        self.told.setdefault(day, self.statement)
+        if len(self.told) > MOST_DAYS:
+            what = f"is of more than {MOST_DAYS} days: export fewer at a time"
+            raise BillError("bill_too_large", what)
+        self.dated(day)
+
+    @property
+    def _advice(self) -> str:
+        if self.wanted is not None or self.source.columns is None:
+            return ""
+        return ": export each day by itself, or say in bills.toml that its files hold `several_days`"
 
     def has_moment(self, time: int, where: str) -> None:
-        """The bill tells of a movement at that time (UTC ms), by the channel's cut-off. Raises BillError likewise."""
+        """A table's row tells of a movement at that time (UTC ms): by the channel's cut-off, of which day it is. Raises
+        BillError likewise."""
         hours, _, minutes = self.source.cut_off.partition(":")
         end = int(hours) * HOUR + int(minutes) * MINUTE
         days = (time + SHANGHAI_OFFSET + DAY - end) // DAY
         if self.day is None or day_of(self.day) != days:
+            if self.source.several_days:
+                self.begins()
             self.is_of(date_of(days), where)
 
     def is_for(self, account: str, where: str) -> None:

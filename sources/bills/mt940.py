@@ -49,7 +49,7 @@ class _State(msgspec.Struct):
 
 
 def statement(stream: BinaryIO, asked: Asked) -> Iterator[BillLine]:
-    """Lines of the statements of one account and day; each one's balances must follow from its lines."""
+    """Lines of one account's statements, each of the day of its closing balance (`:62F:`), which must follow."""
     state = _State()
     for tag, text in _fields(lines(unpacked(stream), asked.source.charset)):
         try:
@@ -76,7 +76,7 @@ def _field(state: _State, tag: str, text: str, asked: Asked) -> BillLine | None:
         state.statement = text.strip()
         asked.is_statement(state.statement)
     elif tag in ("60F", "60M"):
-        _open(state, text)
+        _open(state, text, asked)
     elif tag == "61":
         state.last = _line(state, text, asked)
     elif tag in ("62F", "62M"):
@@ -84,7 +84,7 @@ def _field(state: _State, tag: str, text: str, asked: Asked) -> BillLine | None:
     return before
 
 
-def _open(state: _State, text: str) -> None:
+def _open(state: _State, text: str, asked: Asked) -> None:
     units, currency, _ = _balance(text)
     if state.opened and not state.closed:
         raise BillError("bill_truncated", "a statement begins before the one before it has a closing balance")
@@ -92,6 +92,7 @@ def _open(state: _State, text: str) -> None:
         raise BillError(
             "bill_total_wrong", "a statement does not begin with the balance of the one before it"
         )
+    asked.begins()
     state.opened, state.closed, state.balance, state.currency = True, False, units, currency
 
 

@@ -17,6 +17,15 @@ TABLES = ("csv", "excel")
 DOWNLOADS = {"wechat": ("wechat-trade", "wechat-fund"), "alipay": ("alipay",)}
 """Which formats a channel's download call gives."""
 STATES = ("pending", "success", "failed", "closed")
+OF_TABLES = {
+    "cut_off": ("24:00", "is for csv and excel: the other formats' days are known"),
+    "several_days": (
+        False,
+        "is for csv and excel: statements (MT940, camt.053) of several days say so themselves",
+    ),
+    "totals": (None, "is for csv and excel: the other formats' totals are known"),
+}
+"""Settings that only tables have: what they are where nothing is said, and why others have none."""
 One = TypeVar("One")
 KINDS_WITHOUT_FEES = ("payment", "refund", "chargeback", "transfer", "skip")
 KINDS = (*KINDS_WITHOUT_FEES, "fee")
@@ -106,16 +115,14 @@ def _wrong(source: Source) -> dict[str, str]:
 
 
 def _wrong_columns(source: Source) -> dict[str, str]:
-    columns = source.columns
-    if source.cut_off != "24:00" and source.format not in TABLES:
-        return {"cut_off": "is for csv and excel: the other formats' days are known"}
+    columns, totals = source.columns, source.totals
     if (columns is None) == (source.format in TABLES):
         return {"columns": "must be there for csv and excel, and only for them"}
-    if source.totals is not None and source.format not in TABLES:
-        return {"totals": "is for csv and excel: the other formats' totals are known"}
-    if source.totals is not None and not (source.totals.column and source.totals.value.strip("*? ")):
+    if columns is None:
+        return {name: why for name, (usual, why) in OF_TABLES.items() if getattr(source, name) != usual}
+    if totals is not None and not (totals.column and totals.value.strip("*? ")):
         return {"totals": "must name the column, and what stands in it"}
-    if columns is not None and bool(columns.amount) == bool(columns.money_in or columns.money_out):
+    if bool(columns.amount) == bool(columns.money_in or columns.money_out):
         return {"columns": "must name amount, or money_in and money_out"}
     return {}
 

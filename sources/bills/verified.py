@@ -1,12 +1,12 @@
-"""A bill that is verified before a line of it is believed: read once, its lines kept aside, then told as events.
+"""A file of bills that is verified before a line of it is believed: read once, its lines kept aside, then sent.
 
 The first pass reads the whole file and writes the lines, payers' tokens in place of payers, to a temporary file;
-only when everything agrees (totals, counts, merchant, day) are they handed out. So memory is bounded, the file is read
-once, and what is sent is what was verified even if the file changes meanwhile.
+only when everything agrees (totals, counts, merchant, day) are they handed out, a bill for each day that the file
+tells of. So memory is bounded, the file is read once, and what is sent is what was verified even if the file changes
+meanwhile.
 """
 
 import hashlib
-import re
 import tempfile
 from collections.abc import Callable, Iterator
 from datetime import date, timedelta
@@ -17,18 +17,15 @@ import msgspec
 
 from schemas.identity import content_id
 from schemas.limits import MOST_IDENTIFIER
-from schemas.payments import BillComplete, BillLine, BillLines, BillRefused
+from schemas.payments import BillComplete, BillLines, BillRefused
 from schemas.times import DAY, SECOND, SHANGHAI_OFFSET, day_of
 from sources.bills.formats import FORMATS
-from sources.bills.model import MOST_LINES, PIECE_LINES, Asked, BillError, Source
+from sources.bills.gathered import Gathered, text_of
+from sources.bills.model import MOST_LINES, Asked, BillError, Source
 
-_PLACE = re.compile(r"`\$\[(\d+)\]`$", re.ASCII)
-"""Where in a line's list msgspec found something wrong."""
-MOST_PART = 600_000
-"""Bytes of a part's lines, below what brokers take as a message by default."""
 UNKNOWN_DAY = date(1970, 1, 1)
-_line = msgspec.json.Encoder()
-_readable = msgspec.json.Decoder(BillLine).decode
+"""Of a file that is not believed and of which nothing says the day: it is no day's bill, so no lane is told of it."""
+_encode = msgspec.json.Encoder().encode
 Progress = Callable[[int], None]
 
 
@@ -39,8 +36,8 @@ class Digests(msgspec.Struct, frozen=True):
     sha1: str
 
     @property
-    def bill(self) -> str:
-        """What the bill is called: the same file has the same name wherever it is."""
+    def file(self) -> str:
+        """What the file is called, and the bill in it: the same file has the same name wherever it is."""
         return self.sha256[:32]
 
 
@@ -55,26 +52,69 @@ def digests_of(stream: BinaryIO) -> Digests:
     return Digests(long.hexdigest(), short.hexdigest())
 
 
-class Verified:
-    """A bill that agrees with itself. `messages` gives what is to be sent; close it when that is done."""
+class Bill:
+    """A day's bill that agrees with itself."""
 
-    def __init__(self, stream: BinaryIO, asked: Asked, bill: str, file: str, progress: Progress) -> None:
-        """Read the bill. Raises BillError."""
-        self.asked, self.bill, self.file = asked, bill, file[:MOST_IDENTIFIER]
-        self.lines = self.paid = self.refunded = self.fee = 0
+    def __init__(
+        self, source: Source, day: date, statement: str, name: str, file: str, told: Gathered
+    ) -> None:
+        self.source, self.day, self.statement = source, day, statement
+        self.name, self.file, self.told = name, file[:MOST_IDENTIFIER], told
         self.corrects = 0
         """How many bills of its day were sent before: its events are so much later, and of two the later one counts."""
-        self._sizes: list[int] = []
-        self._spool = tempfile.TemporaryFile()  # noqa: SIM115 (closed by `close`)
+
+    def messages(self) -> Iterator[bytes]:
+        """The events as they are sent: the lines part by part, then that the bill is complete."""
+        for part in range(self.told.parts):
+            event = BillLines(**self._said(str(part + 1)), bill=self.name, part=part + 1, lines=())
+            yield _encode(event).replace(b'"lines":[]', b'"lines":' + self.told.part(part), 1)
+        yield _encode(self.complete())
+
+    def complete(self) -> BillComplete:
+        """The event that ends it."""
+        return BillComplete(
+            **self._said("complete"),
+            bill=self.name,
+            parts=self.told.parts,
+            lines=self.told.lines,
+            paid_e4=self.told.paid,
+            refunded_e4=self.told.refunded,
+            fee_e4=self.told.fee,
+            file=self.file,
+        )
+
+    def _said(self, part: str) -> dict[str, Any]:
+        said = _of(self.source, self.day, self.name, part)
+        return said | {"time": said["time"] + self.corrects * SECOND, "statement": self.statement}
+
+
+class Verified:
+    """A file that agrees with itself; `bills`: those that it holds, day by day. Close it when they are sent."""
+
+    def __init__(self, stream: BinaryIO, asked: Asked, name: str, file: str, progress: Progress) -> None:
+        """Read the file. Its bill is called by its name, each of several by its day, too. Raises BillError."""
+        self._asked, self._spool = asked, tempfile.TemporaryFile()  # noqa: SIM115 (closed by `close`)
+        self._days: dict[date | None, Gathered] = {}
+        """What it tells of each day; None: of one that it has not said yet."""
+        asked.dated = self._date
         try:
-            for part in _parts(self._counted(FORMATS[asked.source.format](stream, asked), progress)):
-                self._spool.write(part)
-                self._sizes.append(len(part))
-            asked.needs_day()
+            self._read(stream, progress)
+            if not asked.told:
+                asked.needs_day()
+            if None in self._days:
+                raise RuntimeError("a reader gave lines of which it has not told the day")
+            for told in self._days.values():
+                told.end()
         except BaseException:
             self.close()
             raise
-        progress(self.lines)
+        several = len(asked.told) > 1
+        self.bills = [
+            Bill(
+                asked.source, day, asked.told[day], f"{name}-{day}" if several else name, file, self._of(day)
+            )
+            for day in sorted(asked.told)
+        ]
 
     def __enter__(self) -> Self:
         return self
@@ -86,76 +126,26 @@ class Verified:
         """Forget the lines."""
         self._spool.close()
 
-    @property
-    def parts(self) -> int:
-        """How many messages the lines take."""
-        return len(self._sizes)
-
-    def _counted(self, lines: Iterator[BillLine], progress: Progress) -> Iterator[BillLine]:
-        for line in lines:
-            self.lines += 1
-            if self.lines % 100_000 == 0:
-                progress(self.lines)
-                if self.lines > MOST_LINES:
+    def _read(self, stream: BinaryIO, progress: Progress) -> None:
+        number, day, told = 0, self._asked.day, self._of(self._asked.day)
+        for number, line in enumerate(FORMATS[self._asked.source.format](stream, self._asked), 1):
+            if number % 100_000 == 0:
+                progress(number)
+                if number > MOST_LINES:
                     raise BillError("bill_too_large", f"has more than {MOST_LINES} rows")
-            if line.state == "success":
-                if line.kind == "refund":
-                    self.refunded += line.amount_e4
-                elif line.direction == "in":
-                    self.paid += line.amount_e4
-                self.fee += line.fee_e4
-            yield line
+            if day is None or day is not self._asked.day:
+                day = self._asked.day
+                told = self._of(day)
+            told.add(line, text_of(line, number))
+        progress(number)
 
-    def messages(self) -> Iterator[bytes]:
-        """The events as they are sent: the lines part by part, then that the bill is complete."""
-        self._spool.seek(0)
-        for part, size in enumerate(self._sizes, 1):
-            yield _lines_event(self, part).replace(b'"lines":[]', b'"lines":' + self._spool.read(size), 1)
-        yield _line.encode(complete(self))
+    def _of(self, day: date | None) -> Gathered:
+        return self._days.setdefault(day, Gathered(self._spool))
 
-
-def _parts(lines: Iterator[BillLine]) -> Iterator[bytes]:
-    """JSON arrays of at most so many lines and bytes."""
-    texts: list[bytes] = []
-    size = 0
-    for number, line in enumerate(lines, 1):
-        text = _line.encode(line)
-        try:
-            _readable(text)
-        except msgspec.ValidationError as error:
-            raise BillError("bill_unreadable", f"movement {number}: {_named(error)}") from error
-        if texts and (len(texts) >= PIECE_LINES or size + len(text) > MOST_PART):
-            yield b"[" + b",".join(texts) + b"]"
-            texts, size = [], 0
-        texts.append(text)
-        size += len(text) + 1
-    if texts:
-        yield b"[" + b",".join(texts) + b"]"
-
-
-def _named(error: msgspec.ValidationError) -> str:
-    """What no lane would take of a line, with the field's name and without its content."""
-    field = _PLACE.search(str(error))
-    return f"its {BillLine.__struct_fields__[int(field[1])] if field else 'line'} is none that a lane takes"
-
-
-def _lines_event(bill: Verified, part: int) -> bytes:
-    event = BillLines(**_said(bill, str(part)), bill=bill.bill, part=part, lines=())
-    return _line.encode(event)
-
-
-def complete(bill: Verified) -> BillComplete:
-    """The event that ends a bill."""
-    return BillComplete(
-        **_said(bill, "complete"),
-        bill=bill.bill,
-        parts=bill.parts,
-        lines=bill.lines,
-        paid_e4=bill.paid,
-        refunded_e4=bill.refunded,
-        fee_e4=bill.fee,
-        file=bill.file,
-    )
+    def _date(self, day: date) -> None:
+        """What has been read without a day is of this one."""
+        if (undated := self._days.pop(None, None)) is not None:
+            self._of(day).add_all(undated)
 
 
 def empty(source: Source, day: date) -> BillComplete:
@@ -171,21 +161,17 @@ def empty(source: Source, day: date) -> BillComplete:
     )
 
 
-def refused(asked: Asked, day: date | None, bill: str, error: BillError, file: str) -> BillRefused:
-    """A bill that is not believed. `day`: of which it should be."""
+def refused(asked: Asked, name: str, error: BillError, file: str) -> BillRefused:
+    """A file that is not believed: the bill of the day that it should be of, or of the first that it tells of."""
+    day, statement = next(iter(asked.told.items()), (asked.called, asked.statement))
     return BillRefused(
-        **_of(asked.source, day, bill, "refused", error.reason),
-        statement=asked.statement,
-        bill=bill,
+        **_of(asked.source, asked.wanted or day, name, "refused", error.reason),
+        statement=statement,
+        bill=name,
         reason=error.reason,
         detail=error.detail[:1_000],
         file=file[:MOST_IDENTIFIER],
     )
-
-
-def _said(bill: Verified, part: str) -> dict[str, Any]:
-    said = _of(bill.asked.source, bill.asked.day, bill.bill, part)
-    return said | {"time": said["time"] + bill.corrects * SECOND, "statement": bill.asked.statement}
 
 
 def _of(source: Source, day: date | None, *parts: str) -> dict[str, Any]:

@@ -8,7 +8,7 @@ import pytest
 from clickhouse_connect.driver.client import Client
 
 from deploy.audit.paid import DUE, check_paid, paid, true_cash, true_exceptions
-from deploy.audit.sent import BillLine, PaymentLine
+from deploy.audit.sent import BillLine, DecisionLine, PaymentLine
 from deploy.audit.store import Store
 from deploy.demo import own
 from tests.audit.writer import Writer
@@ -173,7 +173,46 @@ def test_what_is_truly_open_depends_on_the_bills_that_were_given(
     unheard = PaymentLine(
         payment="wechat/1/payment/8", amount_e4=1, told=False, shares={}, day=10, billed_on=99
     )
-    assert true_exceptions([PaymentLine(**usual | facts), unheard], bills, now) == kinds
+    assert true_exceptions([PaymentLine(**usual | facts), unheard], bills, [], now) == kinds
+
+
+def _moved(key: str, way: str, **facts: Any) -> PaymentLine:
+    """A movement that only a bill tells."""
+    usual: dict[str, Any] = {"amount_e4": 1, "told": False, "shares": {"wechat/1/transfer/1": 1}, "day": 10}
+    return PaymentLine(payment=f"wechat/1/{key}", direction=way, billed_on=10, **usual | facts)
+
+
+OUT = "wechat/1/transfer/1"
+
+
+@pytest.mark.parametrize(
+    ("movements", "kinds"),
+    [
+        ([_moved("transfer/1", "out")], {"payout_missing": 1}),
+        ([_moved("transfer/1", "out"), _moved("transfer/2", "in", original=OUT)], {}),
+        (
+            [_moved("transfer/1", "out"), msgspec.structs.replace(_moved("transfer/2", "in"), billed_on=99)],
+            {"payout_missing": 1},
+        ),
+        ([_moved("transfer/2", "in", shares={}, exception="return_orphan")], {"return_orphan": 1, "long": 1}),
+    ],
+)
+def test_a_payout_is_missing_until_something_is_known_of_it(
+    movements: list[PaymentLine], kinds: dict[str, int]
+) -> None:
+    assert true_exceptions(movements, GIVEN, [], 0) == kinds
+
+
+def test_what_came_of_a_payout_that_nobody_knows_is_nobodys() -> None:
+    out = msgspec.structs.replace(_moved("transfer/1", "out"), billed_on=99)
+    back, credit = _moved("transfer/2", "in", original=OUT), _moved("payment/3", "in", original=OUT)
+    wanted = {"return_orphan": 1, "unknown_payment": 1, "long": 2}
+    assert true_exceptions([out, back, credit], GIVEN, [], 0) == wanted
+
+
+def test_a_decision_may_be_asked_about() -> None:
+    said = [DecisionLine("K1"), DecisionLine("K2", "decision_idle")]
+    assert true_exceptions([], [], said, 0) == {"decision_idle": 1}
 
 
 def _decision(event_id: str, **facts: Any) -> dict[str, Any]:

@@ -149,13 +149,13 @@ def main() -> None:
         began = time.process_time()
         with file.open("rb") as stream:
             asked = Asked(SOURCE, Tokens(bytes(32)), OF)
-            with Verified(stream, asked, digests_of(stream).bill, file.name, lambda _: None) as bill:
+            with Verified(stream, asked, digests_of(stream).file, file.name, lambda _: None) as of_file:
                 verified = time.process_time() - began
                 memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
                 lane = Bench()
                 told = lane.all_of(topics.notifications("wechat").name, notifications(count), 5_000)
                 lane.exceptions.clear()
-                compared = lane.all_of(topics.BILLS.name, bill.messages(), 5)
+                compared = lane.all_of(topics.BILLS.name, of_file.bills[0].messages(), 5)
         size = file.stat().st_size // 1_000_000
     most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
     for text in (

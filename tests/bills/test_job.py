@@ -131,7 +131,7 @@ def test_a_bill_is_sent_once_as_a_whole(settings: Settings, tmp_path: Path) -> N
     given = lines(1_500)
     file = tmp_path / NAME
     file.write_bytes(file_of("wechat-trade", given))
-    note = job_of(settings).load(file)
+    (note,) = job_of(settings).load(file)
     found = events(settings)
     assert lines_in(found) == shaped("wechat-trade", given)
     assert [one.part for one in found if isinstance(one, BillLines)] == [1, 2]
@@ -142,7 +142,7 @@ def test_a_bill_is_sent_once_as_a_whole(settings: Settings, tmp_path: Path) -> N
     assert end.refunded_e4 == sum(line.amount_e4 for line in given if line.kind == "refund")
     assert note == next(Office(settings.bills).notes())
     said: list[str] = []
-    assert job_of(settings, said).load(file) == note
+    assert job_of(settings, said).load(file) == [note]
     assert len(sent(settings)) == 3
     assert said == [f"{NAME}: has been sent before"]
 
@@ -173,10 +173,26 @@ def test_a_bill_that_is_not_believed_is_told(settings: Settings, tmp_path: Path)
     """With its reason, and nothing of it counts."""
     file = tmp_path / NAME
     file.write_bytes(file_of("wechat-trade", lines(3))[:-30])
-    note = job_of(settings).load(file)
+    (note,) = job_of(settings).load(file)
     (found,) = events(settings)
     assert isinstance(found, BillRefused)
     assert (found.reason, found.day) == (note.reason, DAY_OF_BILL) == ("bill_truncated", DAY_OF_BILL)
+
+
+def test_a_file_of_no_known_day_is_no_days_bill(settings: Settings, tmp_path: Path) -> None:
+    """It is listed as refused, and no lane is told of it: there it would be a dead letter."""
+    file = tmp_path / "statement"
+    file.write_bytes(b"?")
+    said: list[str] = []
+    job = job_of(settings, said)
+    with mock.patch.object(Job, "_produce") as produce:
+        (note,) = job.load(file, None, job.named("bank/main/fund"))
+    assert (note.reason, produce.call_count) == ("bill_unreadable", 0)
+    assert said == [f"statement: bank main fund of 不明 unknown: bill_unreadable: {note.detail}"]
+    listed = waybook(("bills", "list"), to_environment(settings)).stdout.splitlines()
+    assert listed[1].startswith("不明 unknown  bank")
+    assert job.load(file, DAY_OF_BILL, job.named("bank/main/fund"))[0].day == DAY_OF_BILL
+    assert len(events(settings)) == 1
 
 
 def test_what_no_lane_would_take_is_no_bill(settings: Settings, tmp_path: Path) -> None:
@@ -186,7 +202,7 @@ def test_what_no_lane_would_take_is_no_bill(settings: Settings, tmp_path: Path) 
     number = lines(3)[2].number
     assert number.encode() in raw
     file.write_bytes(raw.replace(number.encode(), b""))
-    note = job_of(settings).load(file)
+    (note,) = job_of(settings).load(file)
     (found,) = events(settings)
     assert isinstance(found, BillRefused)
     assert (note.reason, note.detail) == (
@@ -205,10 +221,11 @@ def test_a_second_bill_of_a_day_is_later_than_the_first(settings: Settings, tmp_
     source = job.named("wechat/1900000001/trade")
     with mock.patch.object(Office, "keep", side_effect=KeyboardInterrupt), pytest.raises(KeyboardInterrupt):
         job.load(second, None, source)
-    note = job_of(settings).load(second, None, source)
+    (note,) = job_of(settings).load(second, None, source)
     assert [one.time - end_of(DAY_OF_BILL) for one in events(settings)] == [0, 0, *[SECOND] * 4]
     said: list[str] = []
-    assert job_of(settings, said).load(first).time == end_of(DAY_OF_BILL), "it was sent before"
+    (sent_before,) = job_of(settings, said).load(first)
+    assert sent_before.time == end_of(DAY_OF_BILL)
     assert said == [
         f"{NAME}: has been sent before, and a later bill of its day counts: packed anew (gzip) it is a bill of its own"
     ]
@@ -241,9 +258,11 @@ def test_a_refused_file_is_looked_at_again(settings: Settings, tmp_path: Path) -
     file, beside = tmp_path / NAME, tmp_path / f"{NAME}.sha256"
     file.write_bytes(file_of("wechat-trade", lines(3)))
     beside.write_text("0" * 64)
-    assert job_of(settings).load(file).reason == job_of(settings).load(file).reason == "bill_hash_wrong"
+    assert [one.reason for _ in range(2) for one in job_of(settings).load(file)] == ["bill_hash_wrong"] * 2
+    listed = waybook(("bills", "list"), to_environment(settings)).stdout
+    assert f"{NAME}  账单摘要不符 bill_hash_wrong: its sha256 is not the one in {beside.name}\n" in listed
     beside.unlink()
-    assert job_of(settings).load(file).reason == ""
+    assert [one.reason for one in job_of(settings).load(file)] == [""]
     assert [type(one) for one in events(settings)] == [BillRefused, BillRefused, BillLines, BillComplete]
     assert [note.reason for note in Office(settings.bills).notes()] == [""]
 
@@ -310,6 +329,8 @@ def test_the_commands(settings: Settings, tmp_path: Path) -> None:
     listed = waybook(("bills", "list"), environment).stdout.splitlines()
     assert listed[1].split()[:6] == ["2025-11-11", "wechat", "1900000001", "trade", "4", "3.03"]
     assert "not taken" not in "".join(listed)
+    assert waybook(("bills", "list", "--day", "2025-11-11"), environment).stdout.splitlines() == listed
+    assert waybook(("bills", "list", "--day", "2025-11-12"), environment).stdout.startswith("还没有账单")
     (settings.bills / "drop" / "mystery.csv").write_bytes(b"?")
     assert waybook(("bills", "pull", "--quiet", "-1"), environment).returncode == 1
     *_, head, line = waybook(("bills", "list"), environment).stdout.splitlines()
@@ -353,6 +374,7 @@ def test_settings_are_refused_as_a_whole() -> None:
         ('provider = "1900000100"', "provider"),
         ('kinds = { "收费" = "fee" }', "kinds"),
         ('cut_off = "23:00"', "cut_off"),
+        ("several_days = true", "several_days"),
         ('totals = { column = "流水号", value = "合计" }', "totals"),
     ],
 )

@@ -149,6 +149,21 @@ def test_a_bank_whose_statements_are_all_that_it_says_has_no_surplus() -> None:
     assert lane.status("FR-1")[0] == "paid"
 
 
+@pytest.mark.parametrize("currency", ["CNY", "USD"])
+def test_what_is_given_back_is_invoiced_in_red(currency: str) -> None:
+    """In whichever currency, of which the request tells; what a corrected bill takes away goes the other way."""
+    lane = books().take(due("FR-1", "100.00", currency=currency))
+    came = line("A1", "100.00", "FR-1", currency=currency)
+    back = line("R1", "40.00", kind="refund", direction="out", original="A1", currency=currency)
+    lane.take(*parts(TODAY, came, back))
+    assert {(one.colour, one.amount_e4, one.currency) for one in lane.invoices} == {
+        ("blue", 1_000_000, currency),
+        ("red", 400_000, currency),
+    }
+    lane.take(*parts(TODAY, came, corrects=1))
+    assert [(one.colour, one.payment) for one in lane.invoices[2:]] == [("blue", key("R1", "refund"))]
+
+
 def test_what_the_bill_lacks_is_a_shift_first_and_missing_then() -> None:
     """日切差异, 短款; a bill that has it after all closes it."""
     lane = books().take(due("FR-1", "100.00"), paid("A1", "100.00", "FR-1", fee_e4=None))

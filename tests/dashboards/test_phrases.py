@@ -76,6 +76,10 @@ def test_what_is_said_besides() -> None:
         assert_told(text)
     told = SAID.told("amount_e4 was told as 1000000 and 1100000")
     assert told == ("金额先后说成 100.00、110.00", "amount was told as 100.00 and 110.00")
+    idle = "nothing could be matched of 1.00 of bank/A/payment/7 for FR-1, 20.50 of bank/A/payment/7 for FR-2"
+    assert (
+        SAID.told(idle).zh == "未能核销：bank/A/payment/7 的 1.00 对 FR-1、bank/A/payment/7 的 20.50 对 FR-2"
+    )
 
 
 def test_a_lanes_texts() -> None:

@@ -24,8 +24,8 @@ OVERDUE = str(TODAY - timedelta(days=62))
 
 
 def event(word: str, n: int, of: int) -> list[Event]:
-    """A word of story number `of`: `付100`, `再付40`, `退30`, `退汇30`, `拒付70`, `追回70`, `无名追回70`, `核减10`,
-    `取消`, and people's words: `核追回70`, `核多退70`, `认可70`, `撤回认可`."""
+    """A word of story number `of`: `付100`, `再付40`, `退30`, `凭单退30`, `退汇30`, `拒付70`, `追回70`, `无名追回70`,
+    `核减10`, `取消`, and people's words: `核追回70`, `核多退70`, `认可70`, `认可退30`, `撤回认可`."""
     at, document, payment = NOON + n * MINUTE, f"CB-10{of:02d}", f"A{of}"
     what, amount = re.fullmatch(r"(\D+)([\d.]*)", word).groups()  # type: ignore[union-attr]
     match what:
@@ -37,8 +37,9 @@ def event(word: str, n: int, of: int) -> list[Event]:
                 "amount_e4": parse_yuan(amount),
             }
             return [decided("match", f"M{of}", shares=[share], time=at)]
-        case "认可":
-            exception = exception_id(GROUP, "refund_over", key(f"B{of}-3", "chargeback"))
+        case "认可" | "认可退":
+            over = key(f"B{of}-3", "chargeback") if what == "认可" else key(f"R{of}", "refund")
+            exception = exception_id(GROUP, "refund_over", over)
             return [decided("accept", f"L{of}", exception=exception, amount_e4=parse_yuan(amount), time=at)]
         case "撤回认可":
             return [decided("withdraw", f"X{of}", of=f"L{of}", time=at)]
@@ -53,8 +54,8 @@ def event(word: str, n: int, of: int) -> list[Event]:
             return [paid(payment, amount, document, time=NOON)]
         case "再付":
             return [paid(f"N{of}", amount, document, time=at)]
-        case "退":
-            return [refunded(f"R{of}", amount, payment, document, time=at)]
+        case "退" | "凭单退":
+            return [refunded(f"R{of}", amount, payment if what == "退" else "", document, time=at)]
         case "拒付":
             back = line(f"B{of}-{n}", amount, kind="chargeback", direction="out", original=payment, time=at)
             return list(parts(TODAY - timedelta(days=1), back, statement=f"{of}/{n}"))

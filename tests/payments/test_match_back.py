@@ -32,15 +32,29 @@ def test_from_both_sides(store: Written, kind: str, name: str) -> None:
     answer = Answer(store.client, "li", "bank's fee")
     store.take(answer.match(store.exception(kind), [(name, 99 * YUAN)]))
     assert (transit(store), matched(store)) == ("1.00", "C1→P1 99.00；P1→P1 100.00")
-    assert asked(store) == "payout_missing P1 1.00"
+    assert asked(store) == "payout_missing P1 1.00；return_orphan R1 1.00"
     told = "\n".join(one.zh for one in explained(store.client, key("P1", "transfer")))
     assert "提现 100.00，其中 99.00 已收到" in told
     store.take(answer.accept(store.exception("payout_missing"), YUAN))
-    assert (transit(store), transit(store, "6303"), asked(store)) == ("", "1.00", "")
+    assert (transit(store), transit(store, "6303")) == ("", "1.00")
+    assert asked(store) == "return_orphan R1 1.00"
     with pytest.raises(ValueError, match=r"no more than 1\.00 of .*P1 has to come back"):
         answer.match(store.exception("payout_missing"), [(key("R1", "transfer"), 2 * YUAN)])
     store.take(answer.match(store.exception("payout_missing"), [(key("R1", "transfer"), YUAN)]))
     assert (transit(store), transit(store, "6303"), asked(store)) == ("", "", "")
+
+
+def test_what_came_back_names_its_payout_or_is_none(store: Written) -> None:
+    """A person matches it, told why; or accepts it as another transfer, which books nothing."""
+    answer = Answer(store.client, "li", "充值")
+    lines = "\n".join(one.zh for one in explained(store.client, key("R1", "transfer")))
+    assert "1.00，提现退回无对应提现：未指明在途的提现" in lines
+    before = store.balances()
+    store.take(answer.accept(store.exception("return_orphan"), YUAN))
+    assert store.balances() == before
+    assert asked(store) == "payout_missing P1 100.00；unknown_payment C1 99.00"
+    store.take(answer.match(store.exception("return_orphan"), [(key("P1", "transfer"), YUAN)]))
+    assert (transit(store), asked(store)) == ("99.00", "payout_missing P1 99.00；unknown_payment C1 99.00")
 
 
 @pytest.mark.parametrize(

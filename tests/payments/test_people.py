@@ -289,6 +289,7 @@ def test_what_would_change_nothing_is_not_said(store: Written) -> None:
         paid("A61", "9.00", "FR-8892"),
         due("CB-1060", "9.00", direction="out", kind="invoice"),
         due("FR-1062", "1.00", party="C-62"),
+        due("FR-1063", "9.00", currency="USD"),
     )
     store.take(due("FR-1061", "10.00"), paid("A62", "10.00", "FR-1061")).take(refunded("R62", "11.00", "A62"))
     store.until(NOON + 22 * DAY)
@@ -301,6 +302,7 @@ def test_what_would_change_nothing_is_not_said(store: Written) -> None:
         (lambda: answer.match(unknown, [("FR-404", YUAN)]), "no document FR-404 of group north"),
         (lambda: answer.match(unknown, [("FR-1060", 81 * YUAN)]), "no more than 80.00"),
         (lambda: answer.match(unknown, [("CB-1060", 9 * YUAN)]), "money that came: no more than 0.00"),
+        (lambda: answer.match(unknown, [("FR-1063", 9 * YUAN)]), "is in CNY, FR-1063 in USD"),
         (lambda: answer.match(over, [("FR-1062", YUAN)]), "money that left: no more than 0.00"),
         (lambda: answer.write_off(unknown, "FR-404", YUAN), "no document FR-404"),
         (lambda: answer.write_off(unknown, "", YUAN), "say --document: it is about none"),

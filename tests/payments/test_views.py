@@ -115,9 +115,19 @@ def test_a_days_bill_that_counts(client: Client) -> None:
 
 
 def test_days_sales_outstanding(client: Client) -> None:
-    assert rows(client, "SELECT outstanding, issued_in_90_days, days FROM days_sales_outstanding") == [
-        (Decimal(90), Decimal(200), 40.5)
-    ]
+    """Of a business that is younger than 90 days by its own days: who sold for 200 in 3 days and has 90 to get."""
+    sql = "SELECT outstanding, issued_in_90_days, period, days FROM days_sales_outstanding"
+    assert rows(client, sql) == [(Decimal(90), Decimal(200), 3, 1.4)]
+
+
+def test_days_sales_outstanding_of_a_quarter(store: Store) -> None:
+    """What was issued before it is in what is open, and not in what was sold."""
+    books = written(store).take(due("FR-1", "50.00"))
+    for days in (30, 60, 90, 100):
+        books.until(NOON + days * DAY)
+    books.take(due("FR-2", "100.00", time=NOON + 95 * DAY))
+    sql = "SELECT outstanding, issued_in_90_days, period, days FROM days_sales_outstanding"
+    assert rows(books.client, sql) == [(Decimal(150), Decimal(100), 90, 135)]
 
 
 def test_channels_by_day(client: Client) -> None:

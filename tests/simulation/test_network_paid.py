@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from deploy.audit.paid import DUE, GRACE, true_cash, true_exceptions
-from deploy.audit.sent import BillLine, PaymentLine, lines
+from deploy.audit.sent import BillLine, DecisionLine, PaymentLine, lines
 from deploy.bills import job
 from deploy.bills.office import Office, superseded
 from flows.payments import Door
@@ -33,8 +33,8 @@ from sources.network.stage import START
 from tests.payments.world import Books, tick
 
 DAYS, AN_HOUR = 3, 9
-NEVER = {"deduction_refused", "decision_idle"}
-"""The one wants an accounts flow beside, the other a clerk who matches what there is not."""
+NEVER = {"deduction_refused"}
+"""It wants an accounts flow beside."""
 CHANNELS = ("1811", "1812", "1813", "1814", "1815")
 """Accounts of channels; what is on its way between them is elsewhere."""
 
@@ -113,7 +113,8 @@ def truth(played: Played) -> dict[str, PaymentLine]:
 def test_exceptions_are_those_that_there_truly_are(played: Played, truth: dict[str, PaymentLine]) -> None:
     """Of every kind that a simulation can bring about."""
     bills = list(lines(played.home / "bills.jsonl", BillLine))
-    true = true_exceptions(list(truth.values()), bills, played.now)
+    decisions = lines(played.home / "decisions.jsonl", DecisionLine)
+    true = true_exceptions(list(truth.values()), bills, decisions, played.now)
     there = played.exceptions()
     assert Counter(kind for (kind, _), status in there.items() if status != "accepted") == true
     assert {kind for (kind, _), status in there.items() if status == "accepted"} == {"conflicting_states"}

@@ -74,8 +74,10 @@ CASHIER, ACCOUNTANT = "cashier", "accountant"
 """Who decides, and who agrees."""
 BACK: dict[Kind, str] = {"refund": "退款", "chargeback": "拒付"}
 """Text of money that goes back."""
-PAYS_OUT = "市场收款机提现"
-"""How the bank's text begins where the till has paid out."""
+PAYS_OUT, COMES_BACK = "市场收款机提现", "提现退回"
+"""How the bank's text begins where the till has paid out, and what the till writes of what came back."""
+Comes = Literal["credit", "back", "nameless", ""]
+"""What becomes of a payout: the bank's credit, the money comes back and names it or does not, or nothing."""
 BEFORE_MIDNIGHT = HOUR // 2
 """What happens so shortly before midnight stands in the next bill of these channels."""
 SHIFTED = (ALIPAY, UNIONPAY)
@@ -124,7 +126,15 @@ class PaymentTruth(msgspec.Struct, frozen=True, kw_only=True):
     billed: Billed = ""
     """What is wrong with it there."""
     original: str = ""
-    """Of money that goes back: the payment that it takes back; of a payout's credit: the payout."""
+    """Of money that goes back: the payment that it takes back; of what came of a payout: the payout."""
+
+
+class DecisionTruth(msgspec.Struct, frozen=True):
+    """A person decided."""
+
+    event_id: str
+    exception: str = ""
+    """What a person has to look at because of it, in the words of `schemas.reasons.EXCEPTION`."""
 
 
 class Affair(msgspec.Struct, frozen=True, kw_only=True):
@@ -135,7 +145,7 @@ class Affair(msgspec.Struct, frozen=True, kw_only=True):
     movements: Sequence[tuple[Payment, Billed]]
     """What happened, told or not, and how its bill tells it."""
     truth: Sequence[PaymentTruth]
-    decided: Sequence[PaymentDecided]
+    decided: Sequence[DecisionTruth]
     refused: Sequence[str]
     """Reasons for which notifications are refused."""
 
@@ -168,7 +178,7 @@ class Case:
         self._told: list[Told] = []
         self._movements: list[tuple[Payment, Billed]] = []
         self._truth: list[PaymentTruth] = []
-        self._decided: list[PaymentDecided] = []
+        self._decided: list[DecisionTruth] = []
         self._refused: list[str] = []
         self._count = 0
 
@@ -226,14 +236,17 @@ class Case:
         self._said.append(Said(self.at + (self.r.randint(1, 5) * HOUR if late else 0), told))
         return told
 
-    def decide(self, decision: Decision, hours: int, by: str = CASHIER, **said: Any) -> PaymentDecided:
-        """A person decides, so many hours after all that was told before. `said`: fields of the event."""
+    def decide(
+        self, decision: Decision, hours: int, by: str = CASHIER, *, exception_of: str = "", **said: Any
+    ) -> PaymentDecided:
+        """A person decides, so many hours after all that was told before. `said`: fields of the event. `exception_of`:
+        what a person has to look at because of it."""
         before = [one.at for one in self._said] + [one.at for one in self._told]
         at = max(before) + hours * HOUR
         event = PaymentDecided(
             id=f"decision-{self._next()}", time=at, group=self.group, decision=decision, by=by, **said
         )
-        self._decided.append(event)
+        self._decided.append(DecisionTruth(event.id, exception_of))
         self._said.append(Said(at, event))
         return event
 
@@ -263,11 +276,12 @@ class Case:
         currency: str = "CNY",
         direction: Flow = "in",
         state: State = "success",
+        billed: Billed = "",
     ) -> Payment:
         """Money for these dues, filled in their order, or as `shares` say (fen, by document).
 
         known: from the customer's own account. told: the channel notifies it, as it is then (`state`). spoiled: nobody
-        can believe it.
+        can believe it. billed: what is wrong with it in its bill.
         """
         at = self.at + self.r.randint(minutes[0] * MINUTE, minutes[1] * MINUTE) // SECOND * SECOND
         made = self._paid(
@@ -282,9 +296,14 @@ class Case:
         )
         told = told and not spoiled
         if spoiled not in IMITATED:
-            billed: Billed = "bill_status" if state != "success" else ""
+            moved = state == "success"
             self._happened(
-                made, told and not billed, shares or _shared(amount, dues), decidable, exception, billed
+                made,
+                told and moved,
+                shares or _shared(amount, dues),
+                decidable,
+                exception,
+                billed if moved else "bill_status",
             )
         if spoiled:
             self._spoil(made, spoiled)
@@ -315,17 +334,29 @@ class Case:
         made = self._paid(channel, self.at, 0, direction="out", text="账户手续费", fee_e4=amount * FEN)
         self._happened(made, False, {}, True, "", "fee_alone")
 
-    def pay_out(self, amount: int, *, arrives: bool) -> None:
-        """The till pays out to the bank, which only its bill tells; the bank credits it soon, or never does."""
+    def pay_out(self, amount: int, comes: Comes) -> None:
+        """The till pays out to the bank, which only its bill tells; so does what becomes of it, but for the credit."""
         paid = self._paid(OTHER, self.at, amount, direction="out", text="提现")
         out = replace(paid, kind="transfer")
-        exception = "" if arrives else "payout_missing"
-        self._happened(out, False, {out.key: amount}, True, exception)
-        if arrives:
-            at = self.at + self.r.randint(1, 60) * MINUTE
+        self._happened(out, False, {out.key: amount}, True, "")
+        at = self.at + self.r.randint(1, 60) * MINUTE
+        if comes == "credit":
             credit = self._paid(BANK, at, amount, payer=self.stranger(BANK), text=f"{PAYS_OUT} {out.number}")
             self._happened(credit, True, {out.key: amount}, True, "", of=out.key)
             self._tell(credit)
+        elif comes:
+            named = out.number if comes == "back" else ""
+            at += self.r.choice((0, 12, 24)) * HOUR
+            back = replace(self._paid(OTHER, at, amount, text=COMES_BACK, original=named), kind="transfer")
+            exception = "" if named else "return_orphan"
+            self._happened(back, False, {out.key: amount} if named else {}, True, exception)
+
+    def win(self, taken: Payment, shares: dict[str, int]) -> None:
+        """The channel gives back what it took (拒付申诉成功), which only its bill tells; `shares`: fen, by document."""
+        at = taken.time + self.r.randint(60, 1_500) * MINUTE
+        number = self._number(taken.channel, at)
+        won = replace(taken, number=number, time=at, direction="in", text="拒付申诉成功")
+        self._happened(won, False, shares, True, "")
 
     def refund(
         self,
@@ -402,7 +433,7 @@ class Case:
         billed: Billed = "",
         of: str = "",
     ) -> None:
-        if told and not exception:
+        if told and not exception and not billed:
             billed = self._billed(made)
         self._movements.append((made, billed))
         self._truth.append(
@@ -420,7 +451,7 @@ class Case:
                 day=business_day(made.time),
                 billed_on=-1 if billed == "short" or not self.billed else billed_on(made),
                 billed="" if billed == "short" else billed,
-                original=f"{made.channel}/{made.merchant}/payment/{made.original}" if made.original else of,
+                original=f"{made.account}/{_takes_from(made)}/{made.original}" if made.original else of,
             )
         )
 
@@ -466,6 +497,11 @@ class Case:
             "alipay": f"2088{serial:012d}",
             "unionpay": f"6226********{serial % 10_000:04d}",
         }.get(channel, f"6217{serial:015d}")
+
+
+def _takes_from(movement: Payment) -> Kind:
+    """Of what kind the movement is that one names."""
+    return "transfer" if movement.kind == "transfer" else "payment"
 
 
 def billed_on(movement: Payment) -> int:

@@ -2,7 +2,7 @@
 
 `payments.jsonl`   a line for each movement of money: `case.PaymentTruth`
 `bills.jsonl`      a line for each bill that is given: `BillTruth`
-`decisions.jsonl`  a line for each decision of a person: its id
+`decisions.jsonl`  a line for each decision of a person: `case.DecisionTruth`
 """
 
 from collections import Counter
@@ -11,7 +11,7 @@ from pathlib import Path
 import msgspec
 
 from schemas.payments import Receivable
-from sources.network.paying.case import Affair, PaymentTruth
+from sources.network.paying.case import Affair, DecisionTruth, PaymentTruth
 
 
 class BillTruth(msgspec.Struct, frozen=True, order=True):
@@ -23,12 +23,6 @@ class BillTruth(msgspec.Struct, frozen=True, order=True):
     """Since 1970-01-01."""
     believed: bool
     """It agrees with itself; of several such of a day the last one counts."""
-
-
-class DecisionTruth(msgspec.Struct, frozen=True):
-    """A person decided."""
-
-    event_id: str
 
 
 class Ledger:
@@ -51,7 +45,7 @@ class Ledger:
     def expect(self, affair: Affair) -> None:
         """An affair begins."""
         self._write(*affair.truth)
-        self._write(*(DecisionTruth(one.id) for one in affair.decided))
+        self._write(*affair.decided)
         self.counts["decisions"] += len(affair.decided)
         self.counts["dues"] += sum(isinstance(said.event, Receivable) for said in affair.said)
         self.counts["movements"] += len(affair.movements)

@@ -73,6 +73,8 @@ COLUMNS = {
     "kind": "类型",
 }
 WORDS: dict[Kind, str] = {"payment": "收付", "transfer": "提现", **BACK}
+WON = "拒付追回"
+"""Of a chargeback that the channel gives back."""
 CHARGE = "手续费"
 """Of a row that is a fee and nothing else."""
 
@@ -175,10 +177,16 @@ def _table(lines: Iterable[BillLine]) -> bytes:
             (
                 *(line.number, iso(line.time + SHANGHAI_OFFSET)[:19].replace("T", " ")),
                 *(yuan(amount or -line.fee_e4), line.order, line.original, line.payer, line.text),
-                *(line.currency, WORDS[line.kind] if amount else CHARGE),
+                *(line.currency, _word(line)),
             )
         )
     return text.getvalue().encode("gb18030")
+
+
+def _word(line: BillLine) -> str:
+    if not line.amount_e4:
+        return CHARGE
+    return WON if (line.kind, line.direction) == ("chargeback", "in") else WORDS[line.kind]
 
 
 def _lines(movement: Payment, billed: Billed) -> Iterator[BillLine]:
@@ -262,9 +270,8 @@ def _sources() -> Iterator[str]:
         yield "[[bill]]"
         yield from (f"{name} = {_quoted(value)}" for name, value in said.items())
         if table:
-            words = ", ".join(
-                f"{_quoted(word)} = {_quoted(kind)}" for kind, word in (*WORDS.items(), ("fee", CHARGE))
-            )
+            kinds = (*WORDS.items(), ("fee", CHARGE), ("chargeback_won", WON))
+            words = ", ".join(f"{_quoted(word)} = {_quoted(kind)}" for kind, word in kinds)
             columns = ", ".join(f"{name} = {_quoted(column)}" for name, column in COLUMNS.items())
             yield f"kinds = {{ {words} }}"
             yield f"columns = {{ {columns} }}"

@@ -7,8 +7,8 @@ import msgspec
 from schemas.money import FEN, YUAN
 from schemas.payments import DueKind, Payment, Receivable, Share, exception_id
 from schemas.times import DAY
-from sources.network.paying.case import ACCOUNTANT, CASHIER, Case, Spoiled
-from sources.network.paying.merchants import APPS, BANK, CENTRE, HEADQUARTERS, OTHER, WECHAT
+from sources.network.paying.case import ACCOUNTANT, CASHIER, Billed, Case, Spoiled
+from sources.network.paying.merchants import ALIPAY, APPS, BANK, CENTRE, HEADQUARTERS, OTHER, UNIONPAY, WECHAT
 
 SOLD: dict[str, tuple[DueKind, ...]] = {
     CENTRE: ("order", "contract", "statement"),
@@ -220,6 +220,15 @@ def taken_back(case: Case) -> None:
     case.refund(paid, amount, {due.document: amount}, kind="chargeback")
 
 
+def taken_and_given_back(case: Case) -> None:
+    """The channel takes a payment back, and the dispute is won: the document is paid again."""
+    amount = case.amount()
+    due = _due(case, amount)
+    paid = case.pay(OTHER, amount, [due], order=due.document)
+    taken = case.refund(paid, amount, {due.document: amount}, kind="chargeback")
+    case.win(taken, {due.document: amount})
+
+
 def pending(case: Case) -> None:
     """The channel says that the money is still on its way, and never that it came: its bill has it."""
     amount = case.amount()
@@ -301,6 +310,14 @@ def _mistyped(case: Case, amount: int, exception: str) -> tuple[Payment, Receiva
         exception=exception,
     )
     return paid, due
+
+
+def misread(case: Case) -> None:
+    """A person takes the mistyped number for the order's: the match finds none, and people are asked about it."""
+    paid, due = _mistyped(case, min(case.amount(), ALONE // FEN), "unknown_payment")
+    share = Share(paid.key, _typed(due.document), paid.amount_e4)
+    asked = exception_id(case.group, "unknown_payment", paid.key)
+    case.decide("match", 1, exception_of="decision_idle", shares=(share,), exception=asked)
 
 
 def found_out(case: Case) -> None:
@@ -409,14 +426,33 @@ def _spoiled(how: Spoiled) -> "Story":
     return story
 
 
+def _billed(how: Billed) -> "Story":
+    def story(case: Case) -> None:
+        amount = case.amount()
+        due = _due(case, amount)
+        case.pay(case.r.choice(BILLED[how]), amount, [due], order=due.document, billed=how)
+
+    return story
+
+
 def paid_out(case: Case) -> None:
     """The till pays out what it has taken, and the bank credits it."""
-    case.pay_out(case.amount(), arrives=True)
+    case.pay_out(case.amount(), "credit")
 
 
 def paid_out_in_vain(case: Case) -> None:
     """The till pays out, and the bank never has it."""
-    case.pay_out(case.amount(), arrives=False)
+    case.pay_out(case.amount(), "")
+
+
+def paid_out_and_back(case: Case) -> None:
+    """The till pays out, and the money comes back to it."""
+    case.pay_out(case.amount(), "back")
+
+
+def back_without_a_name(case: Case) -> None:
+    """The same, and the till does not say what it is that came back."""
+    case.pay_out(case.amount(), "nameless")
 
 
 def bank_charge(case: Case) -> None:
@@ -426,6 +462,15 @@ def bank_charge(case: Case) -> None:
 
 Story = Callable[[Case], None]
 
+BILLED: dict[Billed, tuple[str, ...]] = {
+    "short": (WECHAT, ALIPAY),
+    "bill_amount": APPS,
+    "bill_duplicate": APPS,
+    "bill_fee": (WECHAT, ALIPAY, UNIONPAY),
+    "bill_currency": (BANK, OTHER),
+}
+"""What may be wrong with a payment in its bill, and in whose: the first have the fewest days of grace, others tell fees
+or currencies."""
 SPOILED: tuple[Spoiled, ...] = ("forged", "altered", "unknown_key", "stranger", "stale", "truncated")
 
 
@@ -460,12 +505,14 @@ STORIES: dict[str, Shared] = {
     "refund_of_nothing": Shared("退款单边", 0.5, refund_of_nothing),
     "refund_too_large": Shared("退款过多", 0.8, refund_too_large),
     "taken_back": Shared("拒付", 1, taken_back),
+    "taken_and_given_back": Shared("拒付申诉成功", 0.5, taken_and_given_back),
     "pending": Shared("状态未更新", 0.7, pending),
     "told_otherwise": Shared("通知前后不符", 0.5, told_otherwise),
     "agreed_with_the_channel": Shared("登记认可", 0.5, agreed_with_the_channel),
     "too_little": Shared("不可分付而少付", 0.7, too_little),
     "equal_amounts": Shared("同额单据", 0.7, equal_amounts),
     "too_many": Shared("合同分期过多", 0.2, too_many),
+    "misread": Shared("人工核销写错单号", 0.3, misread),
     "found_out": Shared("人工核销", 1, found_out),
     "not_agreed_to": Shared("待他人复核", 0.5, not_agreed_to),
     "thought_better_of": Shared("撤回裁决", 0.5, thought_better_of),
@@ -478,6 +525,9 @@ STORIES: dict[str, Shared] = {
     "invoice": Shared("支付承运商发票", 3, invoice),
     "paid_out": Shared("提现到账", 0.5, paid_out),
     "paid_out_in_vain": Shared("提现未到账", 0.3, paid_out_in_vain),
+    "paid_out_and_back": Shared("提现退回", 0.3, paid_out_and_back),
+    "back_without_a_name": Shared("提现退回未写明", 0.2, back_without_a_name),
     "bank_charge": Shared("账户手续费", 0.5, bank_charge),
+    **{f"billed_{how}": Shared("账单有误", 0.2, _billed(how)) for how in BILLED},
     **{how: Shared("无效通知", 1.0, _spoiled(how)) for how in SPOILED},
 }
