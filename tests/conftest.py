@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
-from tests.servers.fixtures import kafka, lasting_store, mosquitto, new_server, store
+from tests.servers.fixtures import kafka, lasting_kafka, lasting_store, mosquitto, new_server, store
 
-__all__ = ["kafka", "lasting_store", "mosquitto", "new_server", "store"]
+__all__ = ["kafka", "lasting_kafka", "lasting_store", "mosquitto", "new_server", "store"]
 
 settings.register_profile("waybook", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("waybook")

@@ -434,14 +434,14 @@ class Field:
         except AWAY:
             return False
         reached = [dict(zip(*row, strict=True)) for row in rows]
-        if self.accounts and len(rows) == self.count:
-            events = (topics.STAYS,) if self.stays else ()
-            said = (topics.RECEIVABLES, topics.BILLS, topics.DECISIONS, topics.DEDUCTIONS)
-            money = (*said, *topics.NOTIFICATIONS) if self.payments else ()
-            messages = self.source.ends_of(topics.POSTINGS, topics.COMMANDS, *events, *money)
-            if not _reached(reached, messages):
-                return False
-        return len(rows) == self.count and _reached(reached, self.source.ends)
+        if len(rows) != self.count or not _reached(reached, self.source.ends):
+            return False
+        if not self.accounts:
+            return True
+        events = (topics.STAYS,) if self.stays else ()
+        said = (topics.RECEIVABLES, topics.BILLS, topics.DECISIONS, topics.DEDUCTIONS)
+        money = (*said, *topics.NOTIFICATIONS) if self.payments else ()
+        return _reached(reached, self.source.ends_of(topics.POSTINGS, topics.COMMANDS, *events, *money))
 
     def contents(self) -> dict[str, tuple[int, int]]:
         """Rows of every table and a checksum of them, whatever blocks they came in.

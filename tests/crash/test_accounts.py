@@ -1,7 +1,6 @@
 """Kill the lanes of both flows: what one tells the other arrives once, and every command is carried out once."""
 
 import random
-from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -23,13 +22,11 @@ PARCELS, COMMANDS, LATE, BUDGET = 600, 400, 90, 180
 
 
 @pytest.fixture
-def source(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Input]:
-    """A Kafka with parcels and commands in it; postings belong to one store, so nobody shares it."""
-    with Kafka(tmp_path_factory.mktemp("kafka")) as kafka:
-        assert isinstance(kafka, Kafka)
-        made = Input(kafka, clean(PARCELS))
-        made.add(partial(ask, numbers=range(COMMANDS)))
-        yield made
+def source(kafka: Kafka) -> Input:
+    """A Kafka with parcels and commands in it."""
+    made = Input(kafka, clean(PARCELS))
+    made.add(partial(ask, numbers=range(COMMANDS)))
+    return made
 
 
 def ask(out: Producer, numbers: range) -> None:

@@ -21,11 +21,9 @@ Contents = dict[str, tuple[int, int]]
 
 
 @pytest.fixture(scope="module")
-def source(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Input]:
+def source(lasting_kafka: Kafka) -> Input:
     """A Kafka with parcels in it."""
-    with Kafka(tmp_path_factory.mktemp("kafka")) as kafka:
-        assert isinstance(kafka, Kafka)
-        yield Input(kafka, clean(PARCELS))
+    return Input(lasting_kafka.emptied(), clean(PARCELS))
 
 
 @pytest.fixture(scope="module")

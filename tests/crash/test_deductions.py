@@ -1,7 +1,6 @@
 """Kill the lanes of payments and of accounts: a due is deducted once, given back once, and both books say the same."""
 
 import random
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -82,11 +81,9 @@ def fill(out: Producer) -> None:
 
 
 @pytest.fixture
-def source(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Input]:
+def source(kafka: Kafka) -> Input:
     """A Kafka with all that happens in it."""
-    with Kafka(tmp_path_factory.mktemp("kafka")) as kafka:
-        assert isinstance(kafka, Kafka)
-        yield Input(kafka, fill)
+    return Input(kafka, fill)
 
 
 def come_to_rest(place: Field, source: Input) -> None:

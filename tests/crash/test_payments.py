@@ -1,7 +1,6 @@
 """Kill the lanes of the payments flow: what was paid is booked once, and credited once to whom it is for."""
 
 from collections import Counter
-from collections.abc import Iterator
 from decimal import Decimal
 from functools import partial
 from pathlib import Path
@@ -25,11 +24,9 @@ DECIDED = ((7, "A6"), (7, "L0"), (8, "L0"), (9, "L0"))
 
 
 @pytest.fixture
-def source(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Input]:
+def source(kafka: Kafka) -> Input:
     """A Kafka with all that happens in it."""
-    with Kafka(tmp_path_factory.mktemp("kafka")) as kafka:
-        assert isinstance(kafka, Kafka)
-        yield Input(kafka, fill)
+    return Input(kafka, fill)
 
 
 class Quiet(NamedTuple):

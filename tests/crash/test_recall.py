@@ -74,37 +74,35 @@ def afterwards(out: Producer, waybills: list[str]) -> None:
     out.flush()
 
 
-def test_recalled_once_whatever_is_killed(tmp_path: Path) -> None:
-    with Kafka(tmp_path / "kafka") as kafka:
-        assert isinstance(kafka, Kafka)
-        source = Input(kafka, life)
-        with field(tmp_path, source, horizon=HORIZON) as place:
-            place.run()
-            place.audited()
-            finished = [row[0] for row in place.client.query(_FINISHED).result_rows][::LATE]
-            assert finished
-            out = producer(kafka.address)
-            forgetting(out)
-            source.ends = source.ends_of(*READ)
-            place.run()
-            afterwards(out, finished)
-            for lane in place.lanes:
-                lane.crash = at_points(0.03)
-            _recall(place, out)
-            for lane in place.lanes:
-                lane.crash = ""
-            source.ends = source.ends_of(*READ)
-            place.run()
-            place.audited()
-            assert place.client.query(_TWICE).result_rows == [(0, 0)]
-            assert place.client.query(_LOST).result_rows == []
-            joined = {row[0] for row in place.client.query(_JOINED).result_rows}
-            assert joined
-            assert joined <= set(finished)
-            assert place.client.query(_WAITING).result_rows == []
-            assert place.client.query(_CORRECTED).result_rows[0][0] > PARCELS // 5
-            place.replayed()
-            place.audited()
+def test_recalled_once_whatever_is_killed(tmp_path: Path, kafka: Kafka) -> None:
+    source = Input(kafka, life)
+    with field(tmp_path, source, horizon=HORIZON) as place:
+        place.run()
+        place.audited()
+        finished = [row[0] for row in place.client.query(_FINISHED).result_rows][::LATE]
+        assert finished
+        out = producer(kafka.address)
+        forgetting(out)
+        source.ends = source.ends_of(*READ)
+        place.run()
+        afterwards(out, finished)
+        for lane in place.lanes:
+            lane.crash = at_points(0.03)
+        _recall(place, out)
+        for lane in place.lanes:
+            lane.crash = ""
+        source.ends = source.ends_of(*READ)
+        place.run()
+        place.audited()
+        assert place.client.query(_TWICE).result_rows == [(0, 0)]
+        assert place.client.query(_LOST).result_rows == []
+        joined = {row[0] for row in place.client.query(_JOINED).result_rows}
+        assert joined
+        assert joined <= set(finished)
+        assert place.client.query(_WAITING).result_rows == []
+        assert place.client.query(_CORRECTED).result_rows[0][0] > PARCELS // 5
+        place.replayed()
+        place.audited()
 
 
 def _recall(place: Field, out: Producer) -> None:

@@ -1,6 +1,5 @@
 """The same under fire with parcels with which everything goes wrong and jobs beside the lanes: what stands is equal."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,11 +16,9 @@ Standing = dict[str, tuple[int, int]]
 
 
 @pytest.fixture
-def source(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Input]:
+def source(kafka: Kafka) -> Input:
     """A Kafka with unlucky parcels in it."""
-    with Kafka(tmp_path_factory.mktemp("kafka")) as kafka:
-        assert isinstance(kafka, Kafka)
-        yield Input(kafka, FILL)
+    return Input(kafka, FILL)
 
 
 @pytest.fixture

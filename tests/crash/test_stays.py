@@ -7,7 +7,6 @@ months up and count parcels are killed before and after they have told the lanes
 
 import random
 from collections import Counter
-from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -126,11 +125,9 @@ def fill(out: Producer) -> None:
 
 
 @pytest.fixture
-def source(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Input]:
+def source(kafka: Kafka) -> Input:
     """A Kafka with all that happens in it."""
-    with Kafka(tmp_path_factory.mktemp("kafka")) as kafka:
-        assert isinstance(kafka, Kafka)
-        yield Input(kafka, fill)
+    return Input(kafka, fill)
 
 
 def undisturbed() -> Store:

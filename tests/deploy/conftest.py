@@ -15,11 +15,11 @@ Waybook = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
 @pytest.fixture(scope="module")
-def settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
+def settings(lasting_kafka: Kafka, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
     """A Kafka, a store, and where they are."""
     home = tmp_path_factory.mktemp("cli")
-    kafka, store = Kafka(home / "kafka"), Store(home / "store")
-    with kafka, store:
+    kafka, store = lasting_kafka.emptied(), Store(home / "store")
+    with store:
         kafka.create_topics(PARTITIONS)
         store.client()
         yield Settings(

@@ -17,6 +17,7 @@ from deploy.home import told
 from schemas.topics import DEVICES, ORDERS
 from tests.deploy import command
 from tests.servers.install import ROOT
+from tests.volume import seeds
 
 
 class Running:
@@ -183,7 +184,7 @@ def test_flows_store_and_page_come_back_the_audit_agrees_and_the_data_opens_agai
 
 
 @pytest.mark.parametrize(
-    ("broker", "words", "until_then"), [("mqtt", (), "orders"), ("kafka", ("--chaos",), "killed 1\n")]
+    ("broker", "words", "until_then"), seeds(1, ("kafka", ("--chaos",), "killed 1\n"), ("mqtt", (), "orders"))
 )
 def test_a_broker_that_ends_ends_the_demo_at_once(
     demo: Callable[..., Running], broker: str, words: tuple[str, ...], until_then: str

@@ -112,11 +112,10 @@ class Place:
 
 
 @pytest.fixture
-def place(tmp_path: Path) -> Iterator[tuple[Place, Gate]]:
+def place(tmp_path: Path, kafka: Kafka) -> Iterator[tuple[Place, Gate]]:
     """A store with its gate, and all flows between the two."""
     store = Store(tmp_path / "store")
-    with Kafka(tmp_path / "kafka") as kafka, Mosquitto(tmp_path / "broker") as broker:
-        assert isinstance(kafka, Kafka)
+    with Mosquitto(tmp_path / "broker") as broker:
         assert isinstance(broker, Mosquitto)
         store.start()
         made, gate = Place(tmp_path, kafka, broker, store), Gate(broker.address, "gate-1")

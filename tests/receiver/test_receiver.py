@@ -19,12 +19,11 @@ MANY = 200
 
 
 @pytest.fixture(scope="module")
-def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kafka]:
+def broker(lasting_kafka: Kafka) -> Kafka:
     """A Kafka that may be killed; it runs between tests."""
-    with Kafka(tmp_path_factory.mktemp("kafka")) as server:
-        server.create_topics(PARTITIONS)
-        publish(server, CHANNELS)
-        yield server
+    lasting_kafka.emptied().create_topics(PARTITIONS)
+    publish(lasting_kafka, CHANNELS)
+    return lasting_kafka
 
 
 @pytest.fixture(scope="module")

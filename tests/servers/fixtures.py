@@ -12,11 +12,17 @@ from tests.servers.store import Store
 
 
 @pytest.fixture(scope="session")
-def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kafka]:
-    """A Kafka for tests that leave it running; they share its topics, so each may need its own (`new_kafka`)."""
+def lasting_kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kafka]:
+    """A Kafka for modules, which may kill and start it; each begins by emptying it."""
     server = Kafka(tmp_path_factory.mktemp("kafka"))
     with server:
         yield server
+
+
+@pytest.fixture
+def kafka(lasting_kafka: Kafka) -> Kafka:
+    """The same for one test, without topics."""
+    return lasting_kafka.emptied()
 
 
 @pytest.fixture(scope="session")

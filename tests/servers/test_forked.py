@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.servers.forked import LIBRARIES, Forked
+from tests.servers.forked import LIBRARIES, RULES, Forked
 from tests.servers.install import ROOT
 from tests.servers.process import die_with_parent
 
@@ -75,7 +75,21 @@ def test_a_program_that_starts_it_is_not_imported_by_it(tmp_path: Path) -> None:
     assert "complaint" in (tmp_path / "server.log").read_text()
 
 
-@pytest.mark.parametrize("library", LIBRARIES)
-def test_what_is_imported_beforehand_is_there(library: str) -> None:
+@pytest.mark.parametrize("name", [*LIBRARIES, *RULES])
+def test_what_is_imported_beforehand_is_there(name: str) -> None:
     """The fork server says nothing of what it could not import."""
-    import_module(library)
+    import_module(name)
+
+
+def test_what_is_imported_beforehand_looks_at_no_environment() -> None:
+    """A lane's own settings, and the points at which it dies, would be those of whoever imported it."""
+    imports = "; ".join(f"import {module}" for module in RULES)
+    reading = "'flows.engine.crash', 'flows.engine.lane', 'flows.engine.source'"
+    said = subprocess.run(
+        [sys.executable, "-c", f"{imports}; import sys; print(sys.modules.keys() & {{{reading}}})"],
+        cwd=ROOT,
+        text=True,
+        capture_output=True,
+        check=True,
+    )
+    assert said.stdout == "set()\n"

@@ -88,11 +88,10 @@ class Process(Server):
 
 
 @pytest.fixture(scope="module")
-def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kafka]:
-    """A Kafka for this module."""
-    with Kafka(tmp_path_factory.mktemp("kafka")) as server:
-        create_topics(server.address, PARTITIONS)
-        yield server
+def broker(lasting_kafka: Kafka) -> Kafka:
+    """A Kafka with our topics for this module."""
+    create_topics(lasting_kafka.emptied().address, PARTITIONS)
+    return lasting_kafka
 
 
 def consumed(broker: Kafka, *wanted: topics.Topic) -> list[AnyEvent | bytes]:
