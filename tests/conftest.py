@@ -27,7 +27,11 @@ MEMORY, ROOM = Path("/dev/shm"), 4 << 30
 
 
 def pytest_configure() -> None:
-    """Stores and brokers make files by the thousand: where there is room for them in memory, that costs least."""
+    """Stores and brokers make files by the thousand: where there is room for them in memory, that costs least.
+
+    What is imported and collected stays, so until then nothing is looked at for garbage.
+    """
+    gc.disable()
     if MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > ROOM:
         os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY))
 
@@ -39,5 +43,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 def pytest_collection_finish() -> None:
     """Collected tests stay until the end: nobody need look at them for garbage, nor at everything else so often."""
+    gc.enable()
     gc.freeze()
     gc.set_threshold(100_000, 50, 100)

@@ -17,7 +17,7 @@ from tests.bench.workload import START
 from tests.crash.harness import Field, Input, at_points, clean, every, field
 from tests.servers.kafka import Kafka
 
-PARCELS, COMMANDS, LATE, BUDGET = 600, 400, 90, 180
+PARCELS, COMMANDS, LATE, BUDGET = 300, 300, 90, 90
 """Late commands come when their day is closed."""
 
 

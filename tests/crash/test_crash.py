@@ -14,8 +14,8 @@ from flows.engine.plans import PlanLog, extend
 from tests.crash.harness import Field, Input, at_points, clean, every, field, put_back, together, twin
 from tests.servers.kafka import Kafka
 
-PARCELS = 600
-BUDGET = 150
+PARCELS = 400
+BUDGET = 100
 """Records in a block: the parcels come in some twenty blocks a lane."""
 Contents = dict[str, tuple[int, int]]
 

@@ -11,7 +11,7 @@ from tests.crash.rich import HORIZON, Rich, at_stake, standing
 from tests.servers.kafka import Kafka
 from tests.servers.store import Store
 
-FILL = Rich(500)
+FILL = Rich(250)
 Standing = dict[str, tuple[int, int]]
 
 

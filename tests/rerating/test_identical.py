@@ -80,7 +80,7 @@ def test_several_processes_come_to_the_same(
     assert said == [(n + 1, len(said)) for n in range(len(said))]
 
 
-@pytest.mark.parametrize("seed", [70, 71])
+@pytest.mark.parametrize("seed", seeds(1, 71, 70))
 def test_blocks_say_what_was_charged_however_they_are_taken(empty: Client, seed: int) -> None:
     simulate(empty, [(0, everything())], seed)
     (reversals,) = empty.query("SELECT count() FROM charge WHERE amount < 0").result_rows[0]
