@@ -340,6 +340,8 @@ def run(arguments: argparse.Namespace, connect: Connect, settings: Settings) -> 
     except (DocumentError, RefusedError) as error:
         sys.stderr.write(f"refused:\n{error}\n")
         return 1
+    except BrokenPipeError:
+        raise  # whoever read the answer has seen enough: the command line knows
     except (LookupError, OSError, UnicodeDecodeError, csv.Error) as error:
         sys.stderr.write(f"{error}\n")
         return 1

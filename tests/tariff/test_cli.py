@@ -3,6 +3,8 @@
 import csv
 import io
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import msgspec
@@ -284,3 +286,17 @@ def test_a_long_table_says_how_far_it_is(run: Run, tmp_path: Path, monkeypatch: 
     assert run("try", "--book", BOOK_DIRECTORY, *OFFLINE, "--fee", "waybill", "--table", str(source)) == 0
     assert run.err == "2 rows\n4 rows\n"
     assert len(run.out.splitlines()) == 6
+
+
+def test_whoever_has_seen_enough_of_the_answers_hears_nothing_more(tmp_path: Path) -> None:
+    source = tmp_path / "t.csv"
+    source.write_text("from\n" + "O1\n" * 5_000)
+    words = ("try", "--book", BOOK_DIRECTORY, *OFFLINE, "--fee", "waybill", "--table", str(source))
+    command = [sys.executable, "-m", "deploy.cli", "tariff", *words]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as one:
+        assert one.stdout is not None
+        assert one.stderr is not None
+        assert one.stdout.readline().startswith("from,")
+        one.stdout.close()
+        told = one.stderr.read()
+    assert (one.returncode, "pipe" in told) == (0, False)
