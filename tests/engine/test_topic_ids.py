@@ -1,6 +1,7 @@
 """A topic that was deleted and made anew under its name is not read on."""
 
 import pickle
+import time
 
 import pytest
 from confluent_kafka import Producer
@@ -11,14 +12,16 @@ from flows.engine.source import Cutter, Input, Position
 from flows.engine.topic_ids import NO_ID, refuse_others
 from tests.servers.kafka import Kafka
 
-TOPIC = "anew.orders"
+ANEW, KEPT = "anew.orders", "kept.orders"
+PATIENCE = 30.0
+"""Seconds that a lane has to read what is there."""
 
 
-def cutter(kafka: Kafka, position: Position) -> Cutter:
+def cutter(kafka: Kafka, position: Position, topic: str = ANEW) -> Cutter:
     """A lane's source that goes on from a position."""
     return Cutter(
         lane=1,
-        inputs=[Input(TOPIC, 0, first=True, leads=True)],
+        inputs=[Input(topic, 0, first=True, leads=True)],
         options={"bootstrap.servers": kafka.address},
         position=position,
         plans={},
@@ -32,49 +35,61 @@ def cutter(kafka: Kafka, position: Position) -> Cutter:
     )
 
 
-def make(kafka: Kafka, records: int) -> None:
-    """The topic with so many records."""
+def make(kafka: Kafka, topic: str, records: int) -> None:
+    """A topic with so many records."""
     admin = AdminClient({"bootstrap.servers": kafka.address})
-    admin.create_topics([NewTopic(TOPIC, 1, 1)])[TOPIC].result(30)
-    produce(kafka, records)
+    admin.create_topics([NewTopic(topic, 1, 1)])[topic].result(30)
+    produce(kafka, topic, records)
 
 
-def produce(kafka: Kafka, records: int) -> None:
+def delete(kafka: Kafka, topic: str) -> None:
+    """The topic is gone when this returns."""
+    admin = AdminClient({"bootstrap.servers": kafka.address})
+    admin.delete_topics([topic])[topic].result(30)
+    until = time.monotonic() + PATIENCE
+    while topic in admin.list_topics(timeout=30).topics:
+        assert time.monotonic() < until
+        time.sleep(0.02)
+
+
+def produce(kafka: Kafka, topic: str, records: int) -> None:
     """Records into it."""
     out = Producer({"bootstrap.servers": kafka.address})
     for n in range(records):
-        out.produce(TOPIC, f"{n}".encode(), partition=0)
+        out.produce(topic, f"{n}".encode(), partition=0)
     assert out.flush(30) == 0
 
 
 def read(lane: Cutter, records: int) -> Position:
     """Read so many, and end well; what the recovery store gives back."""
-    while lane.position.upto.get(f"{TOPIC}:0", 0) < records:
-        lane.next_batch()
-    saved = pickle.dumps(lane.snapshot())
-    lane.close()
-    found = pickle.loads(saved)
+    until = time.monotonic() + PATIENCE
+    try:
+        while max(lane.position.upto.values(), default=0) < records:
+            assert time.monotonic() < until, f"{lane.position} is not at {records}"
+            lane.next_batch()
+        found = pickle.loads(pickle.dumps(lane.snapshot()))
+    finally:
+        lane.close()
     assert isinstance(found, Position)
     return found
 
 
 def test_a_topic_made_anew_is_not_read_on(kafka: Kafka) -> None:
-    make(kafka, 5)
+    make(kafka, ANEW, 5)
     position = read(cutter(kafka, Position(0, 0, {})), 5)
-    produce(kafka, 2)
+    produce(kafka, ANEW, 2)
     position = read(cutter(kafka, position), 7)  # the same topic is
-    admin = AdminClient({"bootstrap.servers": kafka.address})
-    admin.delete_topics([TOPIC])[TOPIC].result(30)
-    make(kafka, 20)
+    delete(kafka, ANEW)
+    make(kafka, ANEW, 20)
     again = cutter(kafka, position)
-    with pytest.raises(RuntimeError, match=f"lane 1: {TOPIC} was deleted and made anew"):
+    with pytest.raises(RuntimeError, match=f"lane 1: {ANEW} was deleted and made anew"):
         read(again, 20)
-    again.close()
     assert again.position.upto == position.upto
 
 
 def test_a_position_of_before_ids_were_kept_takes_what_is_there(kafka: Kafka) -> None:
-    topic_id = read(cutter(kafka, Position(3, 0, {})), 1).topics[TOPIC]
+    make(kafka, KEPT, 1)
+    topic_id = read(cutter(kafka, Position(3, 0, {}), KEPT), 1).topics[KEPT]
     assert len(topic_id) == len(NO_ID)
     assert topic_id != NO_ID
 
