@@ -191,8 +191,12 @@ class Cutter(StatefulSourcePartition[Any, Any]):
         """Whether Kafka answers what topics it has; raises RuntimeError when they are others than before."""
         try:
             now = topic_ids(self._consumer, self._options, {i.topic for i in self.inputs})
-        except KafkaException:
-            self._missing.look()  # which says so
+        except KafkaException as error:
+            self._missing.look()
+            if time.monotonic() > self._watched:
+                self._watched = time.monotonic() + 5
+                log("waiting to compare topics", lane=self.lane, error=str(error))
+            time.sleep(self.period)
             return False
         refuse_others(self.lane, self.position.topics, now)
         self.position.topics = {**self.position.topics, **now}

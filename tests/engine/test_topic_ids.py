@@ -4,12 +4,13 @@ import pickle
 import time
 
 import pytest
-from confluent_kafka import Producer
+from confluent_kafka import Consumer, KafkaException, Producer
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 
+from flows.engine import source
 from flows.engine.source import Cutter, Input, Position
-from flows.engine.topic_ids import NO_ID, refuse_others
+from flows.engine.topic_ids import NO_ID, refuse_others, topic_ids
 from tests.servers.kafka import Kafka
 
 ANEW, KEPT = "anew.orders", "kept.orders"
@@ -94,7 +95,35 @@ def test_a_position_of_before_ids_were_kept_takes_what_is_there(kafka: Kafka) ->
     assert topic_id != NO_ID
 
 
+def test_a_trials_broker_gives_no_ids_and_holds_nobody_up() -> None:
+    broker = Producer({"test.mock.num.brokers": 1, "log_level": 0})
+    (of,) = broker.list_topics(timeout=10).brokers.values()
+    broker.produce(ANEW, b"0", partition=0)
+    assert broker.flush(30) == 0
+    options = {"bootstrap.servers": f"127.0.0.1:{of.port}", "log_level": 0}
+    consumer = Consumer({**options, "group.id": "unused"})
+    assert ANEW in consumer.list_topics(timeout=10).topics
+    assert topic_ids(consumer, options, [ANEW]) == {}
+    consumer.close()
+
+
 def test_new_topics_and_those_that_are_away_are_no_others() -> None:
     refuse_others(1, {"a": "x", "gone": "y"}, {"a": "x", "new": "z"})
     with pytest.raises(RuntimeError, match="a, b was deleted"):
         refuse_others(1, {"a": "x", "b": "x", "c": "x"}, {"a": "y", "b": "y", "c": "x"})
+
+
+def test_a_kafka_that_tells_no_ids_is_said_and_nothing_is_read(
+    kafka: Kafka, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refused(*_: object) -> dict[str, str]:
+        raise KafkaException("not authorised to describe")
+
+    make(kafka, KEPT, 1)
+    monkeypatch.setattr(source, "topic_ids", refused)
+    lane = cutter(kafka, Position(0, 0, {}), KEPT)
+    batches = [lane.next_batch() for _ in range(3)]
+    lane.close()
+    assert [key for batch in batches for key, _ in batch] == ["0"]  # the ring's tick alone
+    (line,) = [line for line in capsys.readouterr().err.splitlines() if "compare" in line]
+    assert "not authorised to describe" in line
