@@ -25,11 +25,10 @@ from dashboards.queries import rows
 from dashboards.words import FEES
 from flows.fees.current import FEES as DUES
 from flows.rating.book import read_book
-from flows.rating.excel import Cell
 from flows.rating.factors import DIRECTIONS
 from flows.rating.trial import Asked, Calculator, RefusedError
 from flows.rating.trial_fields import FIELDS
-from flows.rating.trial_table import Given, answerable, answered
+from flows.rating.trial_table import Given, answerable, answered, csv_rows
 from flows.rating.workbook import read_sheet, write_sheet
 from schemas.money import yuan
 from schemas.problems import DocumentError
@@ -152,5 +151,4 @@ def _rows(part: Part) -> Iterable[Given]:
     """The table's rows, from its first one on."""
     if _is_workbook(part):
         return read_sheet(io.BytesIO(part.content), part.file, MOST_UNPACKED)
-    text = io.StringIO(table_in(part.content, part.file), newline="")
-    return ([Cell(word) for word in row] for row in csv.reader(text))
+    return csv_rows(table_in(part.content, part.file))

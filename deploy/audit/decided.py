@@ -28,17 +28,9 @@ _WORDS = ("approve", "withdraw")
 _REASONED = ("write_off", "accept", "withdraw")
 _COUNT = ("in_force", "withdrawing")
 IDLE = "decision_idle"
-_MAY_BE_ACCEPTED = COMPARED - {"cut_off"} | {
-    *(
-        "conflicting_states",
-        "bill_refused",
-        "bill_missing",
-        "payout_missing",
-        "return_orphan",
-        "refund_over",
-        IDLE,
-    )
-}
+_OF_BILLS = {"bill_refused", "bill_missing"}
+_OF_BOOKS = {"conflicting_states", "payout_missing", "return_orphan", "refund_over", IDLE}
+_MAY_BE_ACCEPTED = (COMPARED - {"cut_off"}) | _OF_BILLS | _OF_BOOKS
 _REMEMBERED = 90 * 86_400_000
 """A decision about an exception that is closed is kept so long, in ms."""
 _ANSWERED = """

@@ -2,9 +2,8 @@
 
 import argparse
 import csv
-import io
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
 
@@ -38,13 +37,12 @@ from flows.lifecycle.published import taken_out
 from flows.rating.advice import advice
 from flows.rating.book import read_book
 from flows.rating.difference import difference
-from flows.rating.excel import Cell, Refused
 from flows.rating.model import Book
 from flows.rating.tariffs import in_force
 from flows.rating.touched import touched
 from flows.rating.trial import Answer, Asked, Calculator, RefusedError
 from flows.rating.trial_fields import FIELDS
-from flows.rating.trial_table import answered, own
+from flows.rating.trial_table import answered, csv_rows, own
 from flows.rating.workbook import read_sheet, write_sheet, write_workbook
 from schemas.counted import counted
 from schemas.events import TariffPublished, TariffWithdrawn
@@ -307,7 +305,7 @@ def _table(source: Path, target: Path | None, calculator: Calculator, asked: Ask
             yield row
 
     with source.open("rb") as file:
-        rows = read_sheet(file, source.name) if is_workbook(source) else _csv_cells(source)
+        rows = read_sheet(file, source.name) if is_workbook(source) else csv_rows(text_of(source))
         answers = told_of(answered(rows, calculator, today(), asked))
         if target is None:
             csv.writer(sys.stdout, lineterminator="\n").writerows(answers)
@@ -326,11 +324,6 @@ def _write(answers: Iterator[list[str]], target: Path, *, workbook: bool) -> Non
     else:
         with target.open("w", encoding="utf-8-sig", newline="") as text:
             csv.writer(text, lineterminator="\n").writerows(answers)
-
-
-def _csv_cells(source: Path) -> Iterable[list[Cell | Refused]]:
-    for row in csv.reader(io.StringIO(text_of(source), newline="")):
-        yield [Cell(word) for word in row]
 
 
 def run(arguments: argparse.Namespace, connect: Connect, settings: Settings) -> int:

@@ -1,5 +1,7 @@
 """A table of trials: rows of facts in, the same rows with price, explanation or error out; nothing stops it."""
 
+import csv
+import io
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from difflib import get_close_matches
 
@@ -33,6 +35,12 @@ def answered(
         raise RefusedError({header[0]: broken.message})
     kept = [n for n, name in enumerate(header) if name not in ANSWERS]
     return _answered(source, header, kept, _fields(header, kept), calculator, today, defaults)
+
+
+def csv_rows(text: str) -> Iterator[Given]:
+    """The rows of a table that is CSV. Raises csv.Error."""
+    for row in csv.reader(io.StringIO(text, newline="")):
+        yield [Cell(word) for word in row]
 
 
 def answerable(rows: Iterable[Given]) -> Iterator[Given]:

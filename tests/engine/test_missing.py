@@ -11,11 +11,12 @@ from confluent_kafka.cimpl import NewTopic
 from prometheus_client import REGISTRY
 
 from flows.engine.missing import Missing
-from flows.engine.source import Cutter, Input, Position
+from flows.engine.source import Input, Position
 from flows.parcels import inputs
 from schemas import topics
 from schemas.events import Tick
 from schemas.settings import Settings
+from tests.engine.cutting import cutter
 from tests.servers.kafka import Kafka
 
 LANE = 71
@@ -124,21 +125,8 @@ def test_a_kafka_that_does_not_answer_is_said(clock: Clock, capsys: pytest.Captu
 def test_a_lane_begins_when_its_topics_come(kafka: Kafka, capsys: pytest.CaptureFixture[str]) -> None:
     read = [Input("late.ticks", 0, first=True, leads=True), Input("late.orders", 0, leads=True)]
     options: dict[str, Any] = {"bootstrap.servers": kafka.address}
-    cutter = Cutter(
-        lane=LANE,
-        inputs=read,
-        options=options,
-        position=Position(0, 0, {}),
-        plans={},
-        planned=lambda *_: None,
-        ready=bool,
-        stopping=lambda: False,
-        period=0.05,
-        budget=100,
-        ring_size=4,
-        partitions=1,
-    )
-    cutter.next_batch()
+    lane = cutter(kafka, LANE, read, Position(0, 0, {}))
+    lane.next_batch()
     lines = [line for line in told(capsys) if line["event"] == "topics missing"]
     assert [line["topics"] for line in lines] == [["late.orders", "late.ticks"]]
     assert waits() == 2
@@ -151,6 +139,6 @@ def test_a_lane_begins_when_its_topics_come(kafka: Kafka, capsys: pytest.Capture
     assert out.flush(30) == 0
     found = 0
     while not found:
-        found = sum(block.count for key, block in cutter.next_batch() if key == "work")
+        found = sum(block.count for key, block in lane.next_batch() if key == "work")
     assert (found, waits()) == (3, 0)
-    cutter.close()
+    lane.close()

@@ -11,6 +11,7 @@ from confluent_kafka.cimpl import NewTopic
 from flows.engine import source
 from flows.engine.source import Cutter, Input, Position
 from flows.engine.topic_ids import NO_ID, refuse_others, topic_ids
+from tests.engine.cutting import cutter
 from tests.servers.kafka import Kafka
 
 ANEW, KEPT = "anew.orders", "kept.orders"
@@ -18,22 +19,9 @@ PATIENCE = 30.0
 """Seconds that a lane has to read what is there."""
 
 
-def cutter(kafka: Kafka, position: Position, topic: str = ANEW) -> Cutter:
+def source_of(kafka: Kafka, position: Position, topic: str = ANEW) -> Cutter:
     """A lane's source that goes on from a position."""
-    return Cutter(
-        lane=1,
-        inputs=[Input(topic, 0, first=True, leads=True)],
-        options={"bootstrap.servers": kafka.address},
-        position=position,
-        plans={},
-        planned=lambda *_: None,
-        ready=bool,
-        stopping=lambda: False,
-        period=0.05,
-        budget=100,
-        ring_size=4,
-        partitions=1,
-    )
+    return cutter(kafka, 1, [Input(topic, 0, first=True, leads=True)], position)
 
 
 def make(kafka: Kafka, topic: str, records: int) -> None:
@@ -77,12 +65,12 @@ def read(lane: Cutter, records: int) -> Position:
 
 def test_a_topic_made_anew_is_not_read_on(kafka: Kafka) -> None:
     make(kafka, ANEW, 5)
-    position = read(cutter(kafka, Position(0, 0, {})), 5)
+    position = read(source_of(kafka, Position(0, 0, {})), 5)
     produce(kafka, ANEW, 2)
-    position = read(cutter(kafka, position), 7)  # the same topic is
+    position = read(source_of(kafka, position), 7)  # the same topic is
     delete(kafka, ANEW)
     make(kafka, ANEW, 20)
-    again = cutter(kafka, position)
+    again = source_of(kafka, position)
     with pytest.raises(RuntimeError, match=f"lane 1: {ANEW} was deleted and made anew"):
         read(again, 20)
     assert again.position.upto == position.upto
@@ -90,7 +78,7 @@ def test_a_topic_made_anew_is_not_read_on(kafka: Kafka) -> None:
 
 def test_a_position_of_before_ids_were_kept_takes_what_is_there(kafka: Kafka) -> None:
     make(kafka, KEPT, 1)
-    topic_id = read(cutter(kafka, Position(3, 0, {}), KEPT), 1).topics[KEPT]
+    topic_id = read(source_of(kafka, Position(3, 0, {}), KEPT), 1).topics[KEPT]
     assert len(topic_id) == len(NO_ID)
     assert topic_id != NO_ID
 
@@ -121,7 +109,7 @@ def test_a_kafka_that_tells_no_ids_is_said_and_nothing_is_read(
 
     make(kafka, KEPT, 1)
     monkeypatch.setattr(source, "topic_ids", refused)
-    lane = cutter(kafka, Position(0, 0, {}), KEPT)
+    lane = source_of(kafka, Position(0, 0, {}), KEPT)
     batches = [lane.next_batch() for _ in range(3)]
     lane.close()
     assert [key for batch in batches for key, _ in batch] == ["0"]  # the ring's tick alone
