@@ -46,6 +46,7 @@ soak: $(READY)
 	WAYBOOK_VOLUME=20 $(BIN)/python -m pytest -k hostile tests/channels tests/payments tests/bills
 	WAYBOOK_VOLUME=10 $(BIN)/python -m pytest -k "not hostile" tests/bills tests/lifecycle tests/storage tests/wallet
 	WAYBOOK_VOLUME=5 $(BIN)/python -m pytest tests/audit tests/rerating tests/deploy/test_demo.py
+	WAYBOOK_VOLUME=5 $(BIN)/python -m pytest tests/crash
 	$(BIN)/python -m tests.crash.soak $(ARGS)
 
 schemas: $(READY)

@@ -38,7 +38,7 @@ class Home:
                     "or empty it yourself"
                 )
             self.directory.mkdir(parents=True, exist_ok=True)
-        self._hold(marker)
+        self._hold(marker, ", or name another directory with --home")
         for entry in self.directory.iterdir():
             if entry.name == MARKER:
                 continue
@@ -58,14 +58,14 @@ class Home:
         """Let others use it."""
         os.close(self._held)
 
-    def _hold(self, marker: Path) -> None:
+    def _hold(self, marker: Path, instead: str = "") -> None:
         self._held = os.open(marker, os.O_RDWR | os.O_CREAT, 0o600)
         try:
             fcntl.flock(self._held, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             pid = os.pread(self._held, 20, 0).decode(errors="replace").strip()
             os.close(self._held)
-            raise HomeError(f"{self.directory} is in use by process {pid}: end that first") from None
+            raise HomeError(f"{self.directory} is in use by process {pid}: end that first{instead}") from None
         os.ftruncate(self._held, 0)
         os.pwrite(self._held, f"{os.getpid()}\n".encode(), 0)
 

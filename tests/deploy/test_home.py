@@ -57,8 +57,9 @@ def test_a_directory_is_held_by_one_process_until_it_ends(tmp_path: Path) -> Non
     assert holder.stdout.readline() == b"held\n"
     assert in_use(tmp_path)
     (tmp_path / "data").touch()
-    for use in (Home(tmp_path).prepare, Home(tmp_path).reopen):
-        with pytest.raises(HomeError, match=f"in use by process {holder.pid}"):
+    uses = ((Home(tmp_path).prepare, ", or name another directory with --home"), (Home(tmp_path).reopen, ""))
+    for use, instead in uses:
+        with pytest.raises(HomeError, match=f"in use by process {holder.pid}: end that first{instead}$"):
             use()
     assert (tmp_path / "data").exists()
     holder.kill()
