@@ -35,6 +35,8 @@ from tests.servers.store import Store
 BUSIEST_DAY = 9_000
 """Parcels a second on China's busiest day, as a mean over 24 hours."""
 PARTITIONS = 8
+PATIENCE = 180
+"""Seconds in which flows begin."""
 POLL = 0.3
 """Seconds between two looks at what lanes tell: each takes a lane some milliseconds."""
 
@@ -235,14 +237,16 @@ def live(place: Place, rate: int, seconds: int, first: int) -> dict[str, Any]:
 
 
 def begin(place: Place, workload: Workload, flows: list[Flow]) -> None:
-    """Wait until the flows have their documents, and the workload's time."""
+    """Wait until the flows have their documents, and the workload's time. Raises RuntimeError when they do not come."""
     out = producer(place.kafka.address)
     tick(out, workload.began)
     out.flush()
-    tick_and_documents = 4
+    tick_and_documents, until = 4, time.monotonic() + PATIENCE
     while any(
         not flow.ready() or flow.metric("waybook_block_records_total") < tick_and_documents for flow in flows
     ):
+        if time.monotonic() > until:
+            raise RuntimeError((flows[0].directory / "server.log").read_text()[-6000:])
         time.sleep(0.1)
 
 

@@ -3,6 +3,7 @@
     python -m tests.bench.loop                     as the benchmark's documents are
     python -m tests.bench.loop --chains            with the simulated network's scan-chain rules
     python -m tests.bench.loop --full              the simulated network's parcels by the full default book
+    python -m tests.bench.loop --full --three      the same parcels by no more of it than the three fees of each parcel
 
 The workload of the benchmark in blocks, time passing as parcels are ordered; CPU seconds of `Lifecycle.process`
 a thousand parcels, the least of several rounds, because other work on the machine only ever adds to it.
@@ -10,7 +11,9 @@ a thousand parcels, the least of several rounds, because other work on the machi
 
 import argparse
 import gc
+import re
 import time
+from collections.abc import Container, Mapping
 from pathlib import Path
 
 import msgspec
@@ -32,18 +35,22 @@ IN_A_BLOCK = 10_000
 CHAINS, LEVELS = "chains.toml", "levels.csv"
 
 
+BOOK, THREE = "book.toml", ("waybill", "transit", "delivery")
+_FEE = re.compile(r'\[\[table\]\]\nfee = "(\w+)"')
 DEFAULT = Path(__file__).parents[2] / "flows" / "rating" / "default"
 WORLD = directory.build(600, 1)
 AN_HOUR = 20_000
 """Parcels of the simulated network that are ordered in an hour, on the mean of a day."""
 
 
-def documents(*, chains: bool, full: bool) -> list[bytes]:
+def documents(*, chains: bool, full: bool, three: bool) -> list[bytes]:
     """The benchmark's directory and book, or the simulated network's."""
     network, book = network_files(), tariff_files()
     if full:
         network = {name: text for name, text in WORLD.files.items() if name not in (CHAINS, LEVELS)}
         book = read_tariff(DEFAULT)
+    if three:
+        book = only(THREE, book)
     if chains:
         network[CHAINS] = Path(directory.__file__).with_name(CHAINS).read_text("utf-8")
     return [
@@ -53,6 +60,14 @@ def documents(*, chains: bool, full: bool) -> list[bytes]:
             TariffPublished(id="tariff", time=START, version=version_of(book), name="b", files=book),
         )
     ]
+
+
+def only(fees: Container[str], book: Mapping[str, str]) -> dict[str, str]:
+    """A book without the tables of other fees."""
+    parts = re.split(r"(?m)^(?=\[\[)", book[BOOK])
+    kept = [part for part in parts if (fee := _FEE.match(part)) is None or fee[1] in fees]
+    text = "".join(kept)
+    return {BOOK: text} | {name: rows for name, rows in book.items() if f'"{name}"' in text}
 
 
 def workload(parcels: int) -> list[tuple[bool, bytes, int]]:
@@ -123,19 +138,21 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--chains", action="store_true")
     parser.add_argument("--full", action="store_true")
+    parser.add_argument("--three", action="store_true")
     given = parser.parse_args()
     values = simulated(given.parcels) if given.full else workload(given.parcels)
-    work = blocks(values, documents(chains=given.chains, full=given.full))
+    work = blocks(values, documents(chains=given.chains, full=given.full, three=given.three))
     gc.disable()
     best = float("inf")
     for _ in range(given.rounds):
         lifecycle = Lifecycle(HORIZON)
-        began = time.process_time()
+        began, charges = time.process_time(), 0
         for block in work:
-            lifecycle.process(block)
+            charges += len(lifecycle.process(block).charges)
         best = min(best, time.process_time() - began)
         gc.collect()
-    print(f"{best * 1e6 / given.parcels:.2f} CPU ms per 1,000 parcels, {given.parcels:,} parcels")
+    each = best * 1e6 / given.parcels, charges / given.parcels, best * 1e6 / charges
+    print("{:.1f} CPU ms per 1,000 parcels of {:.2f} charges, {:.1f} per 1,000 charges".format(*each))
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 import numpy as np
-from confluent_kafka import Producer
+from confluent_kafka import KafkaError, Message, Producer
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 
@@ -234,8 +234,13 @@ def create_topics(kafka: str, partitions: int, stamped: Sequence[str] = ()) -> N
         future.result()
 
 
+def _lost(error: KafkaError, message: Message) -> None:
+    """Raises from `poll` and `flush`: what is measured and compared later must have arrived."""
+    raise RuntimeError(f"a record of {message.topic()} was not delivered: {error}")
+
+
 def producer(kafka: str, linger_ms: int = 20) -> Producer:
-    """A producer as the device flow's."""
+    """A producer as the device flow's; one that could not deliver a record says so."""
     return Producer(
         {
             "bootstrap.servers": kafka,
@@ -247,6 +252,8 @@ def producer(kafka: str, linger_ms: int = 20) -> Producer:
             "partitioner": topics.PARTITIONER,
             "message.max.bytes": 8_000_000,
             "log_level": 0,
+            "delivery.report.only.error": True,
+            "on_delivery": _lost,
         }
     )
 
