@@ -47,6 +47,7 @@ soak: $(READY)
 	WAYBOOK_VOLUME=10 $(BIN)/python -m pytest -k "not hostile" tests/bills tests/lifecycle tests/storage tests/wallet
 	WAYBOOK_VOLUME=5 $(BIN)/python -m pytest tests/audit tests/rerating tests/deploy/test_demo.py
 	WAYBOOK_VOLUME=5 $(BIN)/python -m pytest tests/crash
+	$(BIN)/waybook demo --home .cache/soak --seconds 300 --chaos
 	$(BIN)/python -m tests.crash.soak $(ARGS)
 
 schemas: $(READY)
