@@ -34,7 +34,7 @@ def _lines(found: Story) -> Iterator[str]:
     yield f"{title(found)} {found.waybill}"
     yield from _timeline(found)
     yield from _section(
-        "在库 in the store, Shanghai time",
+        f"{_heading(found)}, Shanghai time",
         [
             (shanghai(row["event_time"]), row["what"], row["place"], row["said"], row["event_id"])
             for row in store_events(found)
@@ -89,6 +89,13 @@ def _lines(found: Story) -> Iterator[str]:
         (REASONS.get(row["reason"], ""), str(row["reason"]), str(row["detail"])) for row in found.dead_letters
     ]
     yield from _section("拒收 refused", refused)
+
+
+def _heading(found: Story) -> str:
+    """What was said of goods in a store, of a haul or of a month, and not of a parcel."""
+    if found.stay:
+        return "在库 in the store"
+    return "运输 the haul" if found.hauls else "月度合计 the month's sums"
 
 
 def _timeline(found: Story) -> Iterator[str]:
