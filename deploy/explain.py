@@ -16,6 +16,8 @@ from dashboards.words import (
     FEES,
     REASONS,
     RECALLS,
+    TREATMENTS,
+    UNDECIDED,
     because,
     claim,
     shanghai,
@@ -139,7 +141,11 @@ def _weight(row: Row) -> tuple[str, ...]:
 def _cases(cases: Sequence[Row]) -> Iterator[tuple[str, ...]]:
     """What became of a case, in order: only its newest row says how it stands."""
     for row in cases:
-        zh, en = CASES[row["status"]] if row is cases[-1] or row["status"] == "decided" else DIFFERED
+        newest = row is cases[-1]
+        zh, en = CASES[row["status"]] if newest or row["status"] == "decided" else DIFFERED
+        if newest and row["status"] in UNDECIDED:
+            how = TREATMENTS[row["on_difference"]]
+            zh, en = f"{zh}，{how[0]}", f"{en}, {how[1]}"
         weights = [
             f"{WEIGHT_CLASSES.get(row[kind], (row[kind], ''))[0]} {row[grams]:,} g"
             for kind, grams in (("weight_class", "weight_g"), ("other_class", "other_g"))

@@ -7,8 +7,8 @@ from typing import Any
 import msgspec
 from clickhouse_connect.driver.client import Client
 
+from dashboards import words
 from dashboards.queries import rows
-from dashboards.words import shanghai
 from flows.rating.explain import WEIGHT_CLASSES
 from schemas import topics
 from schemas.events import WeightDecided
@@ -52,10 +52,11 @@ def cases(client: Client, *, only_open: bool, limit: int = 1000) -> Iterator[str
                 _told(row["class_b"], row["g_b"], row["site_b"]),
             )
             other = f"{a}, {b}"
+        counts = _told(row["counts_class"], row["counts_g"], row["counts_site"])
+        state = words.CASES[row["state"]] + (words.TREATMENTS[row["treatment"]] if row["undecided"] else ())
         yield (
-            f"{row['waybill']}  {row['state']}  {_told(row['counts_class'], row['counts_g'], row['counts_site'])}"
-            f"  ≠  {other}"
-            f"  {row['outlet']}  {row['treatment']}  {shanghai(row['since'])}"
+            f"{row['waybill']}  {' '.join(state)}  {counts}  ≠  {other}  {row['outlet']}  "
+            f"{words.shanghai(row['since'])}"
         )
 
 
