@@ -52,7 +52,15 @@ def _lines(found: Story) -> Iterator[str]:
     yield from _section("理赔奖惩 claims", claims)
     yield from _section("称重案件 cases of differing weights", list(_cases(found.cases)))
     breaches = [
-        (found.rules.get(row["rule"], ""), row["rule"], *BREACHES[row["state"]], row["responsible"])
+        (
+            found.rules.get(row["rule"], ""),
+            row["rule"],
+            " ".join(BREACHES[row["state"]]),
+            row["responsible"],
+            f"自 since {shanghai(row['began'])}",
+            f"限至 due {shanghai(row['broken'])}",
+            row["closed_by"],
+        )
         for row in found.breaches
     ]
     yield from _section("扫描链违规 breaches of scan chains", breaches)
