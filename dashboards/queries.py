@@ -135,7 +135,7 @@ class Story(msgspec.Struct):
     recalls: list[Row] = []
     """How often it was assessed again though no new fact had come."""
     publications: dict[str, Row] = {}
-    """Those for which it was, by their events' ids."""
+    """Those for which it was, or for which something was taken back, by their events' ids."""
 
     @property
     def known(self) -> bool:
@@ -156,13 +156,13 @@ def story(client: Client, waybill: str) -> Story:
     def ask(sql: str) -> list[Row]:
         return rows(client, sql, waybill=waybill)
 
-    recalls = ask(RECALLS)
-    causes = [row["cause"] for row in recalls]
-    published = rows(client, PUBLICATIONS, causes=causes) if causes else []
+    recalls, charges = ask(RECALLS), ask(CHARGES)
+    causes = {row["cause"] for row in (*recalls, *(charge for charge in charges if charge["reversed"]))}
+    published = rows(client, PUBLICATIONS, causes=sorted(causes)) if causes else []
     return Story(
         waybill=waybill,
         events=ask(EVENTS),
-        charges=ask(CHARGES),
+        charges=charges,
         journal=ask(JOURNAL),
         weights=ask(WEIGHTS),
         anomalies=ask(ANOMALIES),

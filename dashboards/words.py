@@ -94,6 +94,8 @@ CASES = {
     "decided": ("已裁决", "decided"),
     "closed": ("已关闭", "closed"),
 }
+UNDECIDED = ("opened", "changed")
+"""Of a case: nobody has decided it."""
 DIFFERED = ("重量不符", "the weights differ")
 """A case of which something has come since."""
 TREATMENTS = {

@@ -16,6 +16,8 @@ from dashboards.words import (
     FEES,
     REASONS,
     RECALLS,
+    TREATMENTS,
+    UNDECIDED,
     because,
     claim,
     shanghai,
@@ -34,7 +36,7 @@ def _lines(found: Story) -> Iterator[str]:
     yield f"{title(found)} {found.waybill}"
     yield from _timeline(found)
     yield from _section(
-        "在库 in the store, Shanghai time",
+        f"{_heading(found)}, Shanghai time",
         [
             (shanghai(row["event_time"]), row["what"], row["place"], row["said"], row["event_id"])
             for row in store_events(found)
@@ -50,7 +52,15 @@ def _lines(found: Story) -> Iterator[str]:
     yield from _section("理赔奖惩 claims", claims)
     yield from _section("称重案件 cases of differing weights", list(_cases(found.cases)))
     breaches = [
-        (found.rules.get(row["rule"], ""), row["rule"], *BREACHES[row["state"]], row["responsible"])
+        (
+            found.rules.get(row["rule"], ""),
+            row["rule"],
+            " ".join(BREACHES[row["state"]]),
+            row["responsible"],
+            f"自 since {shanghai(row['began'])}",
+            f"限至 due {shanghai(row['broken'])}",
+            row["closed_by"],
+        )
         for row in found.breaches
     ]
     yield from _section("扫描链违规 breaches of scan chains", breaches)
@@ -89,6 +99,13 @@ def _lines(found: Story) -> Iterator[str]:
         (REASONS.get(row["reason"], ""), str(row["reason"]), str(row["detail"])) for row in found.dead_letters
     ]
     yield from _section("拒收 refused", refused)
+
+
+def _heading(found: Story) -> str:
+    """What was said of goods in a store, of a haul or of a month, and not of a parcel."""
+    if found.stay:
+        return "在库 in the store"
+    return "运输 the haul" if found.hauls else "月度合计 the month's sums"
 
 
 def _timeline(found: Story) -> Iterator[str]:
@@ -132,7 +149,11 @@ def _weight(row: Row) -> tuple[str, ...]:
 def _cases(cases: Sequence[Row]) -> Iterator[tuple[str, ...]]:
     """What became of a case, in order: only its newest row says how it stands."""
     for row in cases:
-        zh, en = CASES[row["status"]] if row is cases[-1] or row["status"] == "decided" else DIFFERED
+        newest = row is cases[-1]
+        zh, en = CASES[row["status"]] if newest or row["status"] == "decided" else DIFFERED
+        if newest and row["status"] in UNDECIDED:
+            how = TREATMENTS[row["on_difference"]]
+            zh, en = f"{zh}，{how[0]}", f"{en}, {how[1]}"
         weights = [
             f"{WEIGHT_CLASSES.get(row[kind], (row[kind], ''))[0]} {row[grams]:,} g"
             for kind, grams in (("weight_class", "weight_g"), ("other_class", "other_g"))

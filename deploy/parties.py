@@ -46,7 +46,10 @@ def operators(client: Client) -> Operators:
 
 
 def tree(client: Client, at: date | None = None) -> str:
-    """The tree on a day, an indented line a party. Default: the newest business day that was charged, else today."""
+    """The tree on a day, an indented line a party; beside each other those with members first.
+
+    Default: the newest business day that was charged, else today.
+    """
     day = at or next((row[0] for row in client.query(NEWEST).result_rows), date_of(today()))
     rows = list(client.query(PARTIES, parameters={"day": day}).named_results())
     known = {row["party"] for row in rows}
@@ -62,7 +65,7 @@ def tree(client: Client, at: date | None = None) -> str:
 def _lines(
     below: dict[str, list[Row]], parent: str, depth: int, history: Operators, day: int
 ) -> Iterator[str]:
-    for row in below.get(parent, []):
+    for row in sorted(below.get(parent, []), key=lambda row: row["party"] not in below):  # customers are many
         told = [row["party"], row["kind"], row["name"]]
         told += [row.get(name, "") for name in ("legal_entity", "settlement_account", "customer_level")]
         runs = history.of(row["party"], day)

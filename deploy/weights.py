@@ -7,8 +7,8 @@ from typing import Any
 import msgspec
 from clickhouse_connect.driver.client import Client
 
+from dashboards import words
 from dashboards.queries import rows
-from dashboards.words import shanghai
 from flows.rating.explain import WEIGHT_CLASSES
 from schemas import topics
 from schemas.events import WeightDecided
@@ -34,6 +34,7 @@ SELECT event_id, weight_class, weight_g, volume_cm3 FROM (
            intDiv(toUInt64(length_mm) * width_mm * height_mm, 1000) AS volume_cm3
     FROM event WHERE waybill = {waybill:String} AND weight_g > 0
 ) WHERE event_id = {event:String}"""
+SOMETHING = "SELECT count() AS n FROM event WHERE waybill = {waybill:String}"
 CASE = "SELECT counts FROM weight_case_now WHERE waybill = {waybill:String}"
 ADOPTED = "SELECT event_id FROM adopted_weight WHERE waybill = {waybill:String} ORDER BY seq DESC, line DESC LIMIT 1"
 
@@ -51,10 +52,11 @@ def cases(client: Client, *, only_open: bool, limit: int = 1000) -> Iterator[str
                 _told(row["class_b"], row["g_b"], row["site_b"]),
             )
             other = f"{a}, {b}"
+        counts = _told(row["counts_class"], row["counts_g"], row["counts_site"])
+        state = words.CASES[row["state"]] + (words.TREATMENTS[row["treatment"]] if row["undecided"] else ())
         yield (
-            f"{row['waybill']}  {row['state']}  {_told(row['counts_class'], row['counts_g'], row['counts_site'])}"
-            f"  ≠  {other}"
-            f"  {row['outlet']}  {row['treatment']}  {shanghai(row['since'])}"
+            f"{row['waybill']}  {' '.join(state)}  {counts}  ≠  {other}  {row['outlet']}  "
+            f"{words.shanghai(row['since'])}"
         )
 
 
@@ -70,7 +72,7 @@ def decide(
     by: str,
     reason: str,
 ) -> WeightDecided:
-    """Publish a decision; LookupError where there is no such weight, msgspec.ValidationError where one is absurd.
+    """Publish a decision; LookupError where there is no such parcel or weight, msgspec.ValidationError for absurd ones.
 
     `confirm` without an event: the weight that counts now. `override` without a volume: that of the weight that
     counts now, because it was not what was wrong.
@@ -78,10 +80,11 @@ def decide(
     records = sending(settings)
     event = weight_event or _counting(client, waybill)
     known = rows(client, COUNTS, waybill=waybill, event=event)
+    if not rows(client, SOMETHING, waybill=waybill)[0]["n"]:
+        raise LookupError(f"there is nothing about waybill {waybill}")
     if decision == "confirm" and not known:
-        raise LookupError(
-            f"{waybill} has no weight {event or 'yet'}: waybook explain {waybill} shows what it has"
-        )
+        weight = f"there is no weight {event} of {waybill}" if event else f"no weight of {waybill} counts yet"
+        raise LookupError(f"{weight}: waybook explain {waybill} shows what it has, and --event names one")
     if volume_cm3 is None:
         volume_cm3 = int(known[0]["volume_cm3"]) if known else 0
     newest = rows(client, NEWEST)[0]["ms"]

@@ -172,7 +172,9 @@ def _charge(row: Row, reversed_: set[str], found: Story) -> dict[str, Any]:
 
 
 def anew(charge: Row, found: Story) -> str:
-    """Why a charge was made anew, as the reversal of the one before says; empty: nothing more than its own cause."""
+    """Why a charge was made anew, as the reversal of the one before says that was made with it; empty: nothing more
+    than its own cause, as where it had waited in between.
+    """
     before = [
         row
         for row in found.charges
@@ -182,8 +184,9 @@ def anew(charge: Row, found: Story) -> str:
     ]
     if charge["reversed"] or not before:
         return ""
-    cause = max(before, key=lambda row: int(row["revision"]))["cause"]
-    return "" if cause == charge["cause"] else because(cause, found.publications)
+    taken = max(before, key=lambda row: int(row["revision"]))
+    told = taken["seq"] == charge["seq"] and taken["cause"] != charge["cause"]
+    return because(taken["cause"], found.publications) if told else ""
 
 
 def measured(cases: Sequence[Row]) -> Row | None:

@@ -124,7 +124,9 @@ class Job:
         until = time.monotonic() + self._patience
         while not has_read(self._client, event_id, complete(self._client, self._settings)):
             if time.monotonic() > until:
-                raise RecallError("the lanes have not read it yet: does the parcel flow run?")
+                raise RecallError(
+                    "not every lane has read it yet, or no time has passed since: do the flows run, and the ticker?"
+                )
             time.sleep(0.2)
         books, tally = complete(self._client, self._settings), Tally()
         for one in self._publications():

@@ -51,8 +51,6 @@ from schemas.problems import DocumentError
 from schemas.settings import Settings
 from schemas.times import day_of
 
-NO_BOOKS = (".xls", ".xlsm", ".xlsb", ".ods", ".csv", ".toml", ".zip")
-"""Endings of files that no book is written as."""
 EACH = 10_000
 """Rows of a table of trials between two words of progress."""
 
@@ -136,7 +134,9 @@ def carried_through(arguments: argparse.Namespace, connect: Connect, settings: S
     try:
         tally = job.of(event)
     except RecallError as error:
-        sys.stderr.write(f"the lanes are told, but it is not carried through: {error}\n")
+        sys.stderr.write(
+            f"the lanes are told, but it is not carried through: {error}\nwaybook recall goes on with it\n"
+        )
         return 1
     say(f"carried through: {tally}")
     return 1 if tally.refused else 0
@@ -244,10 +244,10 @@ def _write_directory(files: Mapping[str, str], target: Path) -> None:
 def export(arguments: argparse.Namespace, connect: Connect, settings: Settings) -> int:  # noqa: ARG001
     """A directory or published version as an Excel workbook, or as a directory of TOML and CSV."""
     to: Path = arguments.to
-    if to.suffix.lower() in NO_BOOKS:
-        raise LookupError(f"{to} is neither an .xlsx file nor a directory: a book is written as one of these")
     if is_workbook(to):
         require_target(to)
+    elif to.suffix[1:].isalpha() and not to.is_dir():  # out.txt, prices.ods; book.2025 is a directory's name
+        raise LookupError(f"{to} is neither an .xlsx file nor a directory: a book is written as one of these")
     opened: Opened = open_book(arguments.book, connect)
     if not is_workbook(to):
         _write_directory(opened.files, to)

@@ -8,6 +8,7 @@
   one parcel has.
 * `named_once`: a channel, service or the like that no other row names; a book may list those that there are.
 * `more_than_all`: a discount of more than 100 percent, or a share.
+* `bounds_crossed`: a minimum above the maximum, or a floor above the cap: the lower one is never reached.
 * `package_each`: a package by the month's parcels that each parcel would be charged: months have a fee of their own.
 * `always_beaten`: for every place, product and word that a row names, rows that name the same and win over it are
   in force on all its days and for all of its ranges.
@@ -62,6 +63,7 @@ def advice(book: Book, network: Network, day: int, standing: Sequence[Book] = ()
     beside = [other for other in in_force(standing) if other.name != book.name]
     yield from _never_given(book, network, beside)
     yield from _more_than_all(book)
+    yield from _bounds_crossed(book)
     yield from _package_each(book)
     for rows in lists_of([book]).values():
         yield from _beaten(rows)
@@ -153,6 +155,26 @@ def _more_than_all(book: Book) -> Iterator[Problem]:
                     said = "of what is shared" if share else "off"
                     message = f"{decimal(value, PERCENT)} percent {said} are more than all of it"
                     yield _remark(row, column.name, "more_than_all", message)
+
+
+def _bounds_crossed(book: Book) -> Iterator[Problem]:
+    for row in book.rows:
+        for low, high in _BOUNDED.get(row.table.shape, ()):
+            names = [column.name for column in SHAPES[row.table.shape].columns]
+            least, most = (row.values[names.index(name)] for name in (low, high))
+            if 0 <= most < least:
+                message = (
+                    f"the {low} {text_of(least)} is above the {high} {text_of(most)}, which never counts"
+                )
+                yield _remark(row, high, "bounds_crossed", message)
+
+
+_BOUNDED = {
+    name: [pair for pair in (("minimum", "maximum"), ("floor", "cap")) if named.issuperset(pair)]
+    for name, shape in SHAPES.items()
+    for named in [{column.name for column in shape.columns}]
+}
+"""By shape the columns that bound an amount from below and above, where it has both."""
 
 
 def _package_each(book: Book) -> Iterator[Problem]:

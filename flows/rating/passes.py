@@ -3,6 +3,7 @@
 import re
 from ast import literal_eval
 from collections.abc import Iterator
+from decimal import Decimal
 from typing import NamedTuple
 
 import msgspec
@@ -38,10 +39,23 @@ TERMS = {
     "within": ("包量内", "within"),
     "overage": ("超量", "overage"),
     "percent": ("按比例", "share"),
-    "minimum": ("补到最低", "up to the minimum"),
-    "maximum": ("减到最高", "down to the maximum"),
+    "minimum": ("保底", "minimum"),
     "shortfall": ("扣除已有", "less what there is"),
 }
+OF_SLABS = {
+    "first": ("首段", "first slab"),
+    "slab": ("续段", "further slabs"),
+}
+"""The same, where what comes first is a slab and no weight."""
+ALL_SLABS = ("按段", "each slab")
+"""Where the first slab has no price of its own."""
+BOUNDS = {
+    "minimum": ("补到最低 {} 元：{}{} 元", "raised to the minimum of {} yuan: {}{} yuan"),
+    "maximum": ("减到最高 {} 元：{}{} 元", "cut to the maximum of {} yuan: {}{} yuan"),
+}
+"""What a bound makes of the terms before it: the bound, and what it adds or takes."""
+CUT = ("超出现有金额的部分不减", "not more than there is")
+"""Of a discount that would have taken more than there was."""
 OF = {
     "base": ("基础价格", "the base price"),
     "total": ("当前金额", "the amount so far"),
@@ -132,13 +146,15 @@ def _plain(value: str) -> str:
 def _pass(one: Pass) -> Step:
     zh, en = KINDS.get(one.kind, (one.kind, one.kind))
     name = f"{one.name} " if one.name else ""
-    sign = "−" if one.kind == "discount" else ""
-    terms = [_term(term, one.of) for term in one.terms]
+    terms = [_term(term, one) for term in one.terms]
     if one.each:
         measure = MEASURES[one.each]
         terms.append(
             (f"每{measure.zh}，共 {one.times} {measure.zh}", f"for each {measure.unit}: {one.times}")
         )
+    if one.kind == "discount" and one.total == NO_PRICE and Decimal(one.amount) < _worth(one):
+        terms.append(CUT)
+    sign, amount = _signed(f"-{one.amount}" if one.kind == "discount" else one.amount)
     day = [in_words(name, value) for name, value in one.factors.items()]
     if day:
         terms.insert(
@@ -152,22 +168,38 @@ def _pass(one: Pass) -> Step:
     return Step(
         zh,
         en,
-        f"{name}（{where_zh}）：{'；'.join(term for term, _ in terms)}；计 {sign}{one.amount} 元"
+        f"{name}（{where_zh}）：{'；'.join(term for term, _ in terms)}；计 {sign}{amount} 元"
         + ("" if same else f"，累计 {one.total} 元"),
-        f"{name}({where_en}): {'; '.join(term for _, term in terms)}; {sign}{one.amount} yuan"
+        f"{name}({where_en}): {'; '.join(term for _, term in terms)}; {sign}{amount} yuan"
         + ("" if same else f", so far {one.total} yuan"),
     )
 
 
-def _term(term: tuple[str, str, str, str, str], of: str) -> tuple[str, str]:
+def _worth(one: Pass) -> Decimal:
+    """What the terms come to, for as many as there are."""
+    return sum((Decimal(amount) for *_, amount in one.terms), Decimal(0)) * Decimal(one.times or 1)
+
+
+def _signed(amount: str) -> tuple[str, str]:
+    """An amount's minus sign, as it is printed, and its digits."""
+    return ("−", amount[1:]) if amount.startswith("-") else ("", amount)
+
+
+def _term(term: tuple[str, str, str, str, str], one: Pass) -> tuple[str, str]:
     label, quantity, measure, price, amount = term
-    zh, en = TERMS.get(label, (label, label))
     if measure == "percent":
-        of_zh, of_en = OF.get(of, (of, of))
+        of_zh, of_en = OF.get(one.of, (one.of, one.of))
         return f"{of_zh}的 {quantity}% = {amount} 元", f"{quantity}% of {of_en} = {amount} yuan"
+    if label in BOUNDS and one.shape != "shortfall":
+        sign, digits = _signed(amount)
+        zh, en = (text.format(price or NO_PRICE, sign or "+", digits) for text in BOUNDS[label])
+        return zh, en
+    zh, en = (OF_SLABS if one.shape == "slabs" else TERMS).get(label, (label, label))
     if not measure:
         return f"{zh} {amount} 元", f"{en} {amount} yuan"
     price = price or NO_PRICE
+    if measure == "slab" and term is one.terms[0]:
+        zh, en = ALL_SLABS
     unit = MEASURES.get(measure)
     unit_zh, unit_en = (unit.zh, unit.unit) if unit else ("段", "slab")
     return (

@@ -11,6 +11,7 @@ import pytest
 from clickhouse_connect.driver.client import Client
 
 from deploy import parcel_months
+from deploy.explain import explain
 from deploy.recall.complete import Complete
 from flows.rating.passes import steps_in_words
 from schemas.events import MonthShipped, Order, TariffWithdrawn
@@ -161,3 +162,25 @@ def test_words_for_people(empty: Client) -> None:
     assert parcel_months.line(gone) == "2025-11 C-FISH: no parcel was picked up, no package is owed"
     back = msgspec.structs.replace(gone, parcels=312, cancelled=False)
     assert parcel_months.line(back) == "2025-11 C-FISH: 312 parcels were picked up"
+
+
+def test_a_correction_says_for_which_publication_it_was(empty: Client) -> None:
+    """And of what was charged once more after it had been nothing, not why it had been nothing."""
+    network = Network(empty, "C-FISH,30.00,3,2.50")
+    for words in (
+        "29日10:00 揽收 C-FISH 4票",
+        "31日12:00 统计",
+        "31日13:00 换价 C-FISH,40.00,3,2.50",
+        "31日14:00 撤回",
+    ):
+        network.happens(words)
+    books = network.books
+    first = package("C-FISH,30.00,3,2.50").version
+    books.take(TariffWithdrawn(id="first", time=moment("31日15:00"), version=first))
+    books.take(msgspec.structs.replace(network.price, id="again"))
+    books.take()
+    said = explain(f"C-FISH:{MONTH}", books.client)
+    why = re.findall(r"原因 cause: (?:价格手册 \S+ )?(\S+)", said)
+    anew = re.findall(r"重新计费 charged anew: (?:价格手册 \S+ )?(\S+)", said)
+    assert (why, anew) == (["发布", "撤回", "撤回"], ["发布", "撤回"]), said
+    assert "■ 月度合计 the month's sums, Shanghai time" in said

@@ -1,8 +1,10 @@
 """What was charged anew is linked to what it replaces, and to the event because of which that was taken back."""
 
+import msgspec
 from clickhouse_connect.driver.client import Client
 
-from dashboards.queries import rows
+from dashboards.live.parcel import anew
+from dashboards.queries import rows, story
 from schemas import topics
 from tests.audit.conftest import client, empty, store
 from tests.dashboards.data import Written
@@ -51,3 +53,21 @@ def test_of_a_backdated_price_a_withdrawal_and_a_new_fact(empty: Client) -> None
         assert one["of_one_cause"] == (one["fee"] == "waybill"), (
             "what made the waybill due is the pick-up as before"
         )
+
+
+def test_what_was_nothing_for_a_while_is_not_charged_again_by_what_ended_it(empty: Client) -> None:
+    """The book was withdrawn, and published again later: what was due is not charged by the withdrawal."""
+    book = Written(empty)
+    book.take(*events_of("订单 揽收"))
+    book.block(withdrawal(tariff()))
+    again = msgspec.structs.replace(tariff(), id="again")
+    book.block((topics.CONTROL.name, again))
+    found = story(empty, WAYBILL)
+    charges = [one for one in found.charges if one["fee"] == "waybill"]
+    assert [(one["revision"], bool(one["reversed"])) for one in charges] == [
+        (0, False),
+        (0, True),
+        (1, False),
+    ]
+    told = [anew(one, found) for one in charges]
+    assert told == ["", "", ""]

@@ -1,5 +1,6 @@
 """The live page in a real browser, the parcel's page, and the same in the terminal."""
 
+import re
 import signal
 import sys
 import time
@@ -289,6 +290,10 @@ def test_explain_in_the_terminal(books: Store) -> None:
         "曾采信，已被取代",
     ):
         assert part in corrected
-    assert "缺少订单" in explain(LONELY, books.client())
+    lonely = explain(LONELY, books.client())
+    assert "缺少订单" in lonely
+    (broken,) = (line for line in lonely.splitlines() if "揽收后未签收" in line)
+    assert "未关闭 open" in broken
+    assert re.search(r"自 since 2025-11-11 (\S+)  限至 due 2025-11-12 \1", broken), "24 hours"
     assert explain("YT7599999999999", books.client()) == ""
     assert width("面单费 a") == 8

@@ -151,8 +151,16 @@ def _decide_about_weights(settings: Settings, waybook: Waybook) -> None:
     assert waybill in listed
     assert "9,000 g" in listed
     assert waybook("decide-weight", waybill, "override").returncode == 1
-    assert waybook("decide-weight", waybill, "override", "--kg", "9999").returncode == 1
-    assert waybook("decide-weight", waybill, "confirm", "--event", "nothing").returncode == 1
+    for kg in ("9999", "0", "2.0001", "-1", "heavy", "NaN", "Infinity"):
+        wrong = waybook("decide-weight", waybill, "override", "--kg", kg).stderr
+        assert f"{kg!r} is no weight such as 2.75, in kg to the gram, at most 1,000" in wrong
+    for words, says in (
+        ((waybill, "confirm", "--event", "nothing"), f"there is no weight nothing of {waybill}"),
+        (("YT7599999999999", "override", "--kg", "3"), "there is nothing about waybill YT7599999999999"),
+    ):
+        refused = waybook("decide-weight", *words)
+        assert refused.returncode == 1
+        assert says in refused.stderr
     decided = waybook("decide-weight", waybill, "override", "--kg", "3", "--by", "me")
     assert decided.returncode == 0, decided.stderr
     until(lambda: not waybook("weight-cases", "--open").stdout)
@@ -162,7 +170,7 @@ def _decide_about_weights(settings: Settings, waybook: Waybook) -> None:
     assert "2,500 g" in decided_case
     sums = "SELECT sum(amount) FROM charge WHERE fee = 'transit'"
     assert waybook("sql", sums, "--format", "TSV").stdout == "6\n"
-    _tick(records, START + 2)
+    _tick(records, START + 3)
     told = until(lambda: (said := waybook("explain", waybill).stdout) * ("已裁决" in said))
     assert "待裁决" not in told
     (differed,) = (line for line in told.splitlines() if "重量不符 the weights differ" in line)

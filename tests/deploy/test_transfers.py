@@ -113,6 +113,7 @@ def test_an_outlet_is_sold(settings: Settings, waybook: Waybook, tmp_path: Path)
         _cards(waybook)
         tree = waybook("parties", "--at", "2025-11-11").stdout
         assert "←" not in tree
+        assert tree.splitlines()[1].startswith("HQ  headquarters"), "C1, who has no members, stands below"
         assert "  无锡  outlet  无锡承接公司  无锡承接有限公司  ****0123\n    小王  courier" in tree
         send(settings, *ticks(START + DAY + 4 * HOUR))
         assert "2025-11-12 is not over" in books("close", "2025-11-12", "总部").stderr

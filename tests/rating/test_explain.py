@@ -229,6 +229,49 @@ def test_what_costs_nothing_is_told_with_its_price() -> None:
     assert "tier 1 day × 0.00 yuan = 0.00 yuan" in step.text_en
 
 
+def test_slabs_are_told_as_slabs() -> None:
+    """A first slab is no first weight; without a price of its own none is further than another."""
+    settings = {"shape": '"slabs"', "slab": "0.5", "continued_unit_kg": ""}
+    told = []
+    for first in ("5", ""):
+        made = book_of(f"price,first_price\n1.20,{first}\n", **settings)
+        (answer,) = Calculator([made], NETWORK).ask({"from": "SHA", "to": "XAD", "kg": "1.2"}, 20_100)
+        told += [step.text_zh for step in answer.steps if step.label_en == "Base price"]
+    assert told == [
+        "（prices.csv:2）：首段 5.00 元；续段 2 段 × 1.20 元 = 2.40 元；计 7.40 元",
+        "（prices.csv:2）：按段 3 段 × 1.20 元 = 3.60 元；计 3.60 元",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("more", "header", "row", "zh", "en"),
+    [
+        ("surcharge", "price,minimum", "1,8", "补到最低 8.00 元：+5.00 元；计 8.00 元", "to the minimum of 8.00"),
+        ("surcharge", "price,maximum", "9,8", "减到最高 8.00 元：−19.00 元；计 8.00 元", "to the maximum of 8.00"),
+        ("bounds", "floor", "12", "补到最低 12.00 元：+2.00 元；计 2.00 元", "to the minimum of 12.00"),
+        ("bounds", "cap", "8", "减到最高 8.00 元：−2.00 元；计 −2.00 元", "−2.00 yuan; −2.00 yuan, so far 8.00"),
+        ("bounds", "cap", "0", "减到最高 0.00 元：−10.00 元；计 −10.00 元", "to the maximum of 0.00"),
+        ("discount", "price", "5", "= 15.00 元；超出现有金额的部分不减；计 −10.00 元", "than there is; −10.00"),
+        ("discount", "price,maximum", "5,10", "减到最高 10.00 元：−5.00 元；计 −10.00 元", "−5.00 yuan; −10.00"),
+    ],
+)  # fmt: skip
+def test_a_bound_is_told_with_what_it_makes_of_a_price(
+    more: str, header: str, row: str, zh: str, en: str
+) -> None:
+    """Of three pieces, beside a price of 10.00: the bound, and what it adds or takes."""
+    flat = {"fee": '"waybill"', "file": '"base.csv"', "shape": '"flat"', "effective_from": "2025-01-01"}
+    kind = {**flat, "file": '"more.csv"', "kind": f'"{more}"', "shape": '"bounds"'}
+    if more != "bounds":
+        kind |= {"shape": '"per_unit"', "measure": '"pieces"', "name": '"多件"'}
+    files = {FILE: book_toml(flat, kind), "base.csv": "price\n10\n", "more.csv": f"{header}\n{row}\n"}
+    (answer,) = Calculator([read_book(files, NETWORK)], NETWORK).ask(
+        {"from": "SHA", "to": "XAD", "kg": "1", "pieces": "3"}, 20_100
+    )
+    (step,) = (one for one in answer.steps if "more.csv" in one.text_zh)
+    assert zh in step.text_zh
+    assert en in step.text_en
+
+
 def test_a_row_that_lost_says_which_book_it_stands_in() -> None:
     """The same row of the same file, in another book."""
     lost = "transit.csv:42@fedcba9876543210 less_specific, transit.csv:7 earlier_table"

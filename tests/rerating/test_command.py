@@ -4,12 +4,15 @@ import csv
 import io
 import sys
 from pathlib import Path
+from typing import NoReturn
 
 import msgspec
 import pytest
 
 from deploy import cli, publish
+from deploy.recall.job import RecallError
 from deploy.rerating import work
+from deploy.tariff import commands
 from schemas.events import ControlEvent, TariffPublished, TariffWithdrawn
 from tests.lifecycle.world import network, tariff
 from tests.rerating.scenario import FILES, Parcels, write
@@ -224,6 +227,24 @@ def test_publishing_says_beforehand_what_it_changes(
     assert [run("publish", backdated) for _ in range(4)] == [1, 1, 0, 1], "no, nothing said, yes, Ctrl-D"
     events = [msgspec.json.decode(raw, type=ControlEvent) for raw in sent]
     assert [isinstance(event, TariffPublished) for event in events] == [True] * 4
+
+
+def test_whoever_waits_in_vain_for_corrections_hears_how_they_go_on(
+    run: Run, sent: list[bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Standing:
+        """A job while no time passes."""
+
+        def __init__(self, *_: object) -> None: ...
+
+        def of(self, event_id: str) -> NoReturn:
+            raise RecallError(f"no time has passed since {event_id}")
+
+    monkeypatch.setattr(commands, "Job", Standing)
+    assert run("publish", write(tmp_path / "dearer", "12日起面单费1.10"), "--yes", "--recall") == 1
+    assert len(sent) == 1
+    assert "not carried through: no time has passed since tariff-" in run.err
+    assert run.err.endswith("\nwaybook recall goes on with it\n")
 
 
 def test_the_version_in_force_again_is_a_publication_where_it_changes_something(

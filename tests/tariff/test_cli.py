@@ -116,21 +116,22 @@ def test_a_workbook_is_checked_at_its_own_places(run: Run, tmp_path: Path) -> No
 
 
 def test_a_book_is_exported_as_what_its_name_says(run: Run, tmp_path: Path) -> None:
-    directory = tmp_path / "back"
+    directory = tmp_path / "back.2025"
     assert run("export", BOOK_DIRECTORY, str(directory)) == 0
     assert {file.name: file.read_text("utf-8") for file in directory.iterdir()} == {
         file.name: file.read_text("utf-8") for file in (HERE / "book").iterdir()
     }
     (tmp_path / "file").touch()
     for name, says in (
-        ("back", "is not empty"),
+        ("back.2025", "is not empty"),
         ("file", "is a file and no directory"),
         ("b.xls", "is neither an .xlsx file nor a directory"),
+        ("out.txt", "is neither an .xlsx file nor a directory"),
         ("nowhere/b.xlsx", "there is no directory"),
     ):
         assert run("export", BOOK_DIRECTORY, str(tmp_path / name)) == 1
         assert says in run.err
-    assert sorted(file.name for file in tmp_path.iterdir()) == ["back", "file"]
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["back.2025", "file"]
 
 
 def test_there_and_back_and_the_difference(run: Run, tmp_path: Path) -> None:
