@@ -64,7 +64,8 @@ class _State(msgspec.Struct):
 
 
 def statement(stream: BinaryIO, asked: Asked) -> Iterator[BillLine]:
-    """Booked entries of one account's statements, each of the day of its closing balance, which must follow."""
+    """Booked entries of one account's statements, each of the days from its opening balance to its closing one, which
+    must follow."""
     state, parser = _State(), _Parser()
     opened = unpacked(stream)
     try:
@@ -111,16 +112,18 @@ def _balance(fields: Fields, state: _State, asked: Asked) -> None:
     units = yuan_of(_first(fields, ("Amt",)))
     sign = -1 if _first(fields, ("CdtDbtInd",)) == "DBIT" else 1
     said = sign * units, _first(fields, ("Amt@Ccy",))
-    match _first(fields, ("Tp/CdOrPrtry/Cd",)):
-        case "OPBD" | "PRCD" if state.before is not None:
-            if said != state.before:
-                text = "a statement does not begin with the balance of the one before it"
-                raise BillError("bill_total_wrong", text)
-        case "OPBD" | "PRCD":
+    code, on = _first(fields, ("Tp/CdOrPrtry/Cd",)), _first(fields, ("Dt/Dt", "Dt/DtTm"))[:10]
+    if code == "CLBD":
+        state.closing = said
+        asked.is_of(date.fromisoformat(on), code)
+    elif code in ("OPBD", "PRCD"):
+        if on:
+            asked.is_from(date.fromisoformat(on))
+        if state.before is None:
             state.opening = said
-        case "CLBD":
-            state.closing = said
-            asked.is_of(date.fromisoformat(_first(fields, ("Dt/Dt", "Dt/DtTm"))[:10]), "CLBD")
+        elif said != state.before:
+            text = "a statement does not begin with the balance of the one before it"
+            raise BillError("bill_total_wrong", text)
 
 
 def _ends(state: _State, asked: Asked) -> None:

@@ -49,7 +49,8 @@ class _State(msgspec.Struct):
 
 
 def statement(stream: BinaryIO, asked: Asked) -> Iterator[BillLine]:
-    """Lines of one account's statements, each of the day of its closing balance (`:62F:`), which must follow."""
+    """Lines of one account's statements, each of the days from its opening balance (`:60F:`) to its closing one
+    (`:62F:`), which must follow."""
     state = _State()
     for tag, text in _fields(lines(unpacked(stream), asked.source.charset)):
         try:
@@ -85,7 +86,7 @@ def _field(state: _State, tag: str, text: str, asked: Asked) -> BillLine | None:
 
 
 def _open(state: _State, text: str, asked: Asked) -> None:
-    units, currency, _ = _balance(text)
+    units, currency, day = _balance(text)
     if state.opened and not state.closed:
         raise BillError("bill_truncated", "a statement begins before the one before it has a closing balance")
     if state.closed and units != state.balance:
@@ -93,6 +94,7 @@ def _open(state: _State, text: str, asked: Asked) -> None:
             "bill_total_wrong", "a statement does not begin with the balance of the one before it"
         )
     asked.begins()
+    asked.is_from(day)
     state.opened, state.closed, state.balance, state.currency = True, False, units, currency
 
 
