@@ -98,6 +98,7 @@ RULES = Labels(
     chargeback=("拒付", "chargeback"),
     account=("虚拟账户扣款", "account"),
     payout=("渠道提现", "payout"),
+    deposit=("渠道充值", "deposit"),
     written_off=("人工核减", "written off"),
 )
 """What stands in the place of a matching rule's name."""

@@ -43,8 +43,9 @@ _DEDUCTIONS = """
     )"""
 _MATCHES = """
     SELECT payment, document, sum(reinterpretAsInt64(amount)) AS matched FROM $payment_match
-    WHERE what = 'match' AND posting != 'refund_owed' GROUP BY payment, document HAVING matched != 0"""
-"""Without what a refund of more than was paid takes of itself."""
+    WHERE what = 'match' AND posting NOT IN ('refund_owed', 'deposit_sent') GROUP BY payment, document
+    HAVING matched != 0"""
+"""Without what a refund of more than was paid, or a deposit, takes of itself."""
 _EXCEPTIONS = """
     SELECT kind, count() AS n FROM (
         SELECT exception_id, argMax(kind, (seq, line)) AS kind, argMax(status, (seq, line)) AS state

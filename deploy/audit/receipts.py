@@ -42,6 +42,9 @@ LEGS: Mapping[str, tuple[Leg, ...]] = {
     "refund_owed": ((HQ, "1221", "D"), (HQ, SUSPENSE, "C")),
     "refund_recovered": ((HQ, SUSPENSE, "D"), (HQ, "1221", "C")),
     "refund_lost": ((HQ, "6303", "D"), (HQ, "1221", "C")),
+    "deposit_sent": ((HQ, "1817", "D"), (HQ, SUSPENSE, "C")),
+    "deposit_arrived": ((HQ, SUSPENSE, "D"), (HQ, "1817", "C")),
+    "money_kept": ((HQ, SUSPENSE, "D"), (HQ, "6303", "C")),
     "account_topped_up": (
         *((PARTY, "1201", "D"), (PARTY, "1801", "C")),
         *((HQ, SUSPENSE, "D"), (HQ, "2401", "C")),

@@ -37,6 +37,7 @@ from flows.reconciliation.model import (
 from flows.reconciliation.outcome import outcome
 from flows.reconciliation.output import Asked, Entry, Exceptional, Output, Stated
 from flows.reconciliation.posting import (
+    KEPT,
     LOST,
     rule_of_difference,
     rule_of_due,
@@ -193,7 +194,7 @@ class Judge:
             matches[match.payment].append(match)
             of_due[match.document].append(match)
         transit = _transit(found, known, decided)
-        lost = self._lost(found, known, links)
+        lost = self._given_up(found, known, links)
         different: dict[str, list[Difference]] = defaultdict(list)
         given_up: Counter[str] = Counter()
         for other in found.differences:
@@ -314,11 +315,15 @@ class Judge:
             return
         self._agree_all(record, payment, wanted, dues)
 
-    def _lost(self, found: Outcome, known: Mapping[str, Known], links: Links) -> dict[str, dict[str, Wanted]]:
-        """Money that left and does not come back, as a person accepted: a loss, by payment and voucher."""
+    def _given_up(
+        self, found: Outcome, known: Mapping[str, Known], links: Links
+    ) -> dict[str, dict[str, Wanted]]:
+        """Money that left and does not come back, as a person accepted: a loss, by payment and voucher. And money that
+        came, and of which nobody knows what it comes of: what is found over."""
         wanted: dict[str, dict[str, Wanted]] = {}
         for one in found.exceptions:
-            if one.kind not in LOST or one.subject not in found.on_the_way:
+            rule = _rule_of_accepted(one, found, known)
+            if not rule:
                 continue
             number = exception_id(links.group, one.kind, one.subject)
             accepted = in_force(_answers([number], links)).acceptances.get(number)
@@ -326,7 +331,7 @@ class Judge:
                 continue
             payment = known[one.subject].payment
             at, by = max(payment.time, accepted.time), f"decision {accepted.id}"
-            facts = one.amount, LOST[one.kind], payment.account, at, payment.currency
+            facts = one.amount, rule, payment.account, at, payment.currency
             wanted[one.subject] = {LOSS + one.subject: Wanted(*facts, WRITTEN_OFF, by)}
         return wanted
 
@@ -692,14 +697,14 @@ class Judge:
         lost: Collection[str],
     ) -> None:
         """What is matched, or looked at together, leaves together when all of it is settled. `lost`: payments that
-        people gave up."""
+        people gave up, or kept."""
         records: dict[str, Record] = {record.key: record for record in dues.values()}
         if not known and not decisions:
             for record in dues.values():
                 self._leave([record], ())
             return
         records |= {one.record.key: one.record for one in known.values()}
-        left = {payment_key(key) for key in found.left | found.on_the_way.difference(lost)}
+        left = {payment_key(key) for key in (found.left | found.on_the_way).difference(lost)}
         if len(records) == 2 and len(found.matches) == 1 and not decisions:
             self._leave([records[key] for key in sorted(records)], left)
             return
@@ -740,6 +745,15 @@ def _fee(payment: Payment) -> Wanted | None:
 def _is_accepted(kind: str, amount: int, accepted: int | None) -> bool:
     """Whether an exception is accepted as it is. `accepted`: the amount that a person accepted; None: nobody did."""
     return bool(ADVICE[kind].accept) and accepted == amount
+
+
+def _rule_of_accepted(one: Open, found: Outcome, known: Mapping[str, Known]) -> str:
+    """The posting rule of what is given up, or kept, where an exception is accepted; empty: nothing is booked."""
+    if one.subject in found.on_the_way:
+        return LOST.get(one.kind, "")
+    payment = known[one.subject].payment if one.subject in found.left else None
+    ours = payment is not None and (payment.direction, payment.currency) == ("in", CURRENCY)
+    return KEPT.get(one.kind, "") if ours else ""
 
 
 def _transit(found: Outcome, known: Mapping[str, Known], decided: InForce) -> dict[str, dict[str, Wanted]]:
