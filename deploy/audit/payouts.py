@@ -30,9 +30,15 @@ TRANSIT = tuple(ACCOUNTS)
 """Posting rules of what has to come back, of what has come, and of what is given up, and the accounts."""
 ASKED = {"payout_sent": "payout_missing", "deposit_sent": "payout_missing", "refund_owed": "refund_over"}
 UNCLAIMED = "return_orphan"
-KEPT, MAY_BE_KEPT = "money_kept", (UNCLAIMED, "refund_over")
-"""Posting rule of money that came, and that people accepted as ours, and what they accepted."""
-OF_NO_DUE = (*TRANSIT, KEPT)
+ACCEPTED = {
+    (UNCLAIMED, "in"): "money_kept",
+    ("refund_over", "in"): "money_kept",
+    ("short", "in"): "short_lost",
+    ("short", "out"): "short_kept",
+}
+"""Posting rules of what people accepted (money which came is ours, a channel has not what it notified), by kind of
+exception and way of the money."""
+OF_NO_DUE = (*TRANSIT, *ACCEPTED.values())
 """Posting rules of vouchers that name a payment where others name a document."""
 RULE, DECIDED = "payout", "decided"
 
@@ -51,12 +57,12 @@ _MOVED = f"""
             OR payment IN (SELECT arrayJoin([payment, document]) FROM $payment_match WHERE posting IN {TRANSIT})
         GROUP BY payment
     ) WHERE newest.10 = 'success' AND newest.11 = 'CNY'"""
-_CAME = """
-    SELECT payment, newest.3 AS time FROM (
+_ACCEPTED = """
+    SELECT payment, newest.1 AS direction, newest.3 AS time FROM (
         SELECT payment, argMax((toString(direction), toString(currency), event_time), (seq, line)) AS newest
         FROM $payment WHERE payment IN (SELECT subject FROM $payment_exception WHERE kind IN {kinds:Array(String)})
         GROUP BY payment
-    ) WHERE newest.1 = 'in' AND newest.2 = 'CNY'"""
+    ) WHERE newest.2 = 'CNY'"""
 _PLAIN = "upper(replaceRegexpAll({0}, '[^0-9A-Za-z]', ''))"
 _NAMED = f"""
     SELECT count() AS n FROM (
@@ -114,7 +120,7 @@ class Payouts:
         self._opened: dict[str, Voucher] = {}
         self._came: dict[str, list[Voucher]] = defaultdict(list)
         self._lost: dict[str, list[Voucher]] = defaultdict(list)
-        self._kept: list[Voucher] = []
+        self._accepted: list[Voucher] = []
         """By the payment that left."""
         self._balance: Counter[tuple[str, str]] = Counter()
 
@@ -122,8 +128,8 @@ class Payouts:
         """What stands of a payment's voucher."""
         if voucher.what == "match":
             self._taken[voucher.payment] += voucher.units
-        if voucher.posting == KEPT:
-            self._kept.append(voucher)
+        if voucher.posting in ACCEPTED.values():
+            self._accepted.append(voucher)
         if voucher.posting not in TRANSIT:
             return
         self.found.seen += 1
@@ -144,7 +150,7 @@ class Payouts:
         moved = {row["payment"]: Moved(**row) for row in self._store.rows(_MOVED, banks=banks)}
         for name in sorted(self._opened.keys() | self._came.keys() | self._lost.keys()):
             self._standing(name, moved)
-        self._are_kept()
+        self._are_accepted()
         if row["versions"] <= 1:
             self._pairs(moved, agreed)
         ledger = {(row["of"], row["other"]): row["units"] for row in self._store.rows(_LEDGER)}
@@ -197,22 +203,25 @@ class Payouts:
         if kind == "refund_over" and (told or 0) != rest:
             self.found.add(f"{name}: people are asked about {told}, still to come is {rest}")
 
-    def _are_kept(self) -> None:
-        """What people accepted of money that came and is of nothing known, and nothing else, is kept."""
+    def _are_accepted(self) -> None:
+        """What people accepted, and nothing else, is booked of money that is ours or is not there."""
         wanted = []
-        came = {row["payment"]: row["time"] for row in self._store.rows(_CAME, kinds=list(MAY_BE_KEPT))}
+        kinds = sorted({kind for kind, _ in ACCEPTED})
+        moved = {row["payment"]: row for row in self._store.rows(_ACCEPTED, kinds=kinds)}
         for group, subject, kind in self._asked.accepted:
+            row = moved.get(subject)
+            posting = ACCEPTED.get((kind, row["direction"])) if row is not None else None
             decision = self._decided.acceptance(group, content_name("ex", group, kind, subject))
-            if kind in MAY_BE_KEPT and subject in came and decision is not None:
-                units = self._asked.there(group, subject, kind)
-                at = max(came[subject], decision.time)
-                wanted.append((subject, units, decision.units, f"decision {decision.number}", at))
-        there = [(one.payment, one.units, one.units, one.evidence, one.time) for one in self._kept]
+            if row is None or posting is None or decision is None or subject in self._opened:
+                continue
+            at, evidence = max(row["time"], decision.time), f"decision {decision.number}"
+            wanted.append((subject, posting, decision.units, evidence, at))
+        there = [(one.payment, one.posting, one.units, one.evidence, one.time) for one in self._accepted]
         if sorted(there) != sorted(wanted):
-            self.found.add(f"{there} is kept, should be {wanted}")
-        for one in self._kept:
+            self.found.add(f"{there} is booked as accepted, should be {wanted}")
+        for one in self._accepted:
             if one.payment != one.document or not one.payment.startswith(f"{one.party}/"):
-                self.found.add(f"{one.payment}: is kept for {one.party} as {one.document}")
+                self.found.add(f"{one.payment}: is accepted with {one.party} as {one.document}")
 
     def _pairs(self, moved: Mapping[str, Moved], agreed: Sequence[Agreed]) -> None:
         """By the rules: what has to be on its way is, and nothing waits for what has come."""

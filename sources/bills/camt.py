@@ -8,6 +8,7 @@ from xml.parsers import expat
 import msgspec
 
 from schemas.counted import counted
+from schemas.money import yuan
 from schemas.payments import BillLine
 from schemas.times import DAY, SECOND, SHANGHAI_OFFSET, day_of
 from sources.bills.cells import number_of, text_of, yuan_of
@@ -141,7 +142,8 @@ def _ends(state: _State, asked: Asked) -> None:
     if state.opening is None:
         raise BillError("bill_truncated", _NO_BALANCES)
     if (state.opening[0] + state.sum, state.opening[1]) != state.closing:
-        text = f"closes with {state.closing[0]} in 0.0001, its entries come to {state.opening[0] + state.sum}"
+        came = state.opening[0] + state.sum
+        text = f"closes with {yuan(state.closing[0])}, its entries come to {yuan(came)}"
         raise BillError("bill_total_wrong", text)
     state.before = state.opening = state.closing
     state.closing, state.sum = None, 0

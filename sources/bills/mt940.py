@@ -11,6 +11,7 @@ from typing import BinaryIO
 
 import msgspec
 
+from schemas.money import yuan
 from schemas.payments import BillLine
 from schemas.times import DAY, SHANGHAI_OFFSET, day_of
 from sources.bills.cells import number_of, text_of, yuan_of
@@ -107,7 +108,7 @@ def _close(state: _State, text: str, asked: Asked, *, final: bool) -> None:
     if (units, currency) != (state.balance, state.currency):
         raise BillError(
             "bill_total_wrong",
-            f"closes with {units} in 0.0001, its lines come to {state.balance}",
+            f"closes with {yuan(units)}, its lines come to {yuan(state.balance)}",
         )
     state.closed = True
 
