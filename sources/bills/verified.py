@@ -96,8 +96,9 @@ class Verified:
         self._asked, self._spool = asked, tempfile.TemporaryFile()  # noqa: SIM115 (closed by `close`)
         self._days: dict[date, Gathered] = {}
         """What it tells of each day."""
-        self._booked: dict[date | None, Gathered] = {}
-        """Lines of the statement that is being read by the day on which they were booked; None: before it opened."""
+        self._booked: dict[int | None, Gathered] = {}
+        """Lines of the statement that is being read by the day on which they were booked, days since 1970-01-01; None:
+        before it opened."""
         self._closed: date | None = None
         """Of the statement before it the date of the closing balance."""
         asked.over = self._share_out
@@ -155,8 +156,8 @@ class Verified:
 
     def _of_statement(self, line: BillLine) -> Gathered:
         """Where a line lies until it is known which days its statement tells of."""
-        on, opened = date_of(business_day(line.time)), self._asked.opened
-        place = on if opened is not None and opened <= on else None
+        on, opened = business_day(line.time), self._asked.opened
+        place = on if opened is not None and day_of(opened) <= on else None
         if place not in self._booked and len(self._booked) > MOST_DAYS:
             raise too_many_days()
         return self._booked.setdefault(place, Gathered(self._spool))
@@ -169,7 +170,7 @@ class Verified:
         assert closed is not None
         booked, self._booked = self._booked, {}
         for on, told in booked.items():
-            day = on if on is not None and on < closed else closed
+            day = date_of(on) if on is not None and on < day_of(closed) else closed
             if day not in asked.told:
                 asked.is_also_of(day)
             self._of(day).add_all(told)

@@ -184,6 +184,15 @@ def test_what_was_booked_outside_of_a_statements_days_is_of_its_own_day(form: st
         assert bill.bills[0].statement.endswith(str(WEEK[2]))
 
 
+@pytest.mark.parametrize("moment", ["9999-12-31T23:59:59-12:00", "0001-01-01T00:00:00+14:00"])
+def test_a_day_that_no_calendar_has_is_refused(moment: str) -> None:
+    """And ends no job."""
+    raw = one_statement("camt053", TODAY)
+    first = raw[raw.index(b"<BookgDt><DtTm>") + len(b"<BookgDt><DtTm>") :].partition(b"<")[0]
+    with pytest.raises(BillError, match="its time is none that a lane takes"):
+        verified(raw.replace(first, moment.encode()), source("camt053"))
+
+
 @pytest.mark.parametrize("form", WRITER)
 def test_a_statement_of_several_days_is_not_one_days_bill(form: str) -> None:
     """Whoever asks for a day alone is told of the others; after a long silence no day of it is told of."""
