@@ -210,9 +210,15 @@ class Asked(msgspec.Struct):
         self.day = day
         self._tell(day, self.statement)
 
+    @property
+    def has_balances(self) -> bool:
+        """Whether balances follow from each other through what is read: what it does not tell did not happen."""
+        columns = self.source.columns
+        return self.opened is not None or (columns is not None and bool(columns.balance))
+
     def is_also_of(self, day: date) -> None:
-        """A statement tells of a day before its own: it adds to what that day's own statement says, and never takes its
-        place, whatever that is called. Raises BillError where one day alone is asked for."""
+        """What is read tells of a day before its own: it adds to what that day's own statement says, and never takes
+        its place, whatever that is called. Raises BillError where one day alone is asked for."""
         if self.wanted is not None:
             what = f"tells of {day}, too, the bill should be of {self.wanted} alone: leave `--day` out"
             raise BillError("bill_of_another", what)

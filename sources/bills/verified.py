@@ -100,7 +100,7 @@ class Verified:
         """Lines of the statement that is being read by the day on which they were booked, days since 1970-01-01; None:
         before it opened."""
         self._closed: date | None = None
-        """Of the statement before it the date of the closing balance."""
+        """Of the statement before it the date of the closing balance; of a table the day before in the file."""
         asked.over = self._share_out
         try:
             self._read(stream, progress)
@@ -163,9 +163,9 @@ class Verified:
         return self._booked.setdefault(place, Gathered(self._spool))
 
     def _share_out(self) -> None:
-        """A statement is over. Each of its lines is of the day on which it was booked, from the date of the opening
-        balance to that of the closing one; whatever else is of the latter. Days in between on which nothing was booked
-        have bills without lines: the balances say that nothing happened."""
+        """A statement, or what a table has of a day, is over. Each line of a statement is of the day on which it was
+        booked, from the date of the opening balance to that of the closing one; whatever else is of the latter. Days in
+        between on which nothing was booked have bills without lines: the balances say that nothing happened."""
         asked, closed = self._asked, self._asked.day
         assert closed is not None
         booked, self._booked = self._booked, {}
@@ -174,8 +174,8 @@ class Verified:
             if day not in asked.told:
                 asked.is_also_of(day)
             self._of(day).add_all(told)
-        if asked.opened is not None:
-            self._tell_quiet(self._closed or asked.opened, closed)
+        if asked.has_balances:
+            self._tell_quiet(self._closed or asked.opened or closed, closed)
             self._closed = closed
 
     def _tell_quiet(self, after: date, before: date) -> None:

@@ -135,8 +135,7 @@ def test_each_day_is_a_bill_of_its_own(form: str, settings: Settings, tmp_path: 
     assert raw[: len(raw) // 2] == raw[len(raw) // 2 :]
     assert job_for(settings, form).load(file) == notes == list(Office(settings.bills).notes())
     found = events(settings)[: len(raw) // 2]
-    quiet = [] if form == "csv" else [WEEK[1] + timedelta(days=1)]
-    days = sorted([*WEEK, *WEEK, *quiet])
+    days = sorted([*WEEK, *WEEK, WEEK[1] + timedelta(days=1)])
     assert len({one.id for one in found}) == len(found) == len(days)
     assert [one.time for one in found] == [end_of(day) for day in days]
     for day, given, n in zip(GIVEN, GIVEN.values(), (235, 236, 237), strict=True):
@@ -248,6 +247,10 @@ def test_a_table_says_that_it_may_hold_several_days() -> None:
         verified(raw, asked)
     several = msgspec.structs.replace(asked, several_days=True)
     with verified(raw, several) as bill:
+        assert [one.day for one in bill.bills if one.told.lines] == WEEK
+        assert len(bill.bills) == 4, "its balances tell of the day between, too"
+    columns = msgspec.structs.replace(COLUMNS, balance="")
+    with verified(raw, msgspec.structs.replace(several, columns=columns)) as bill:
         assert [one.day for one in bill.bills] == WEEK
     with pytest.raises(BillError, match=r"it is of 2025-11-12, the bill should be of 2025-11-11$"):
         verified(raw, several, WEEK[0])
@@ -302,7 +305,7 @@ def test_days_are_corrected_one_by_one(settings: Settings, tmp_path: Path) -> No
     (note,) = (settings.bills / "sent").iterdir()
     note.write_bytes(msgspec.json.encode(first))
     notes = job.load(week)
-    assert [one.time - end_of(one.day) for one in notes] == [0, SECOND, 0]
+    assert [one.time - end_of(one.day) for one in notes] == [0, SECOND, 0, 0]
     assert superseded(list(Office(settings.bills).notes())) == {first}
 
 
