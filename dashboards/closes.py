@@ -8,6 +8,7 @@ from clickhouse_connect.driver.client import Client
 
 from dashboards.payments import remarks as of_suspense
 from dashboards.queries import Row, rows
+from dashboards.terms import OPEN_SUM
 from dashboards.words import shanghai
 from flows.reconciliation.output import Item, Lack
 from schemas.money import yuan
@@ -36,6 +37,7 @@ FIGURES: tuple[tuple[str, str, str], ...] = (
 """Amounts of a close, in the order in which people read them: what must be in, what is in, what is open."""
 COUNTS = {"billed": "billed_lines", "open": "open_count"}
 """Columns of their counts that are not called NAME_count."""
+_OF_CURRENCY = ("currency_mismatch", "bill_currency")
 NO_COUNT = ("billed_refunds", "billed_fees", "suspense")
 
 
@@ -70,7 +72,14 @@ def open_items(row: Row) -> Iterator[str]:
 
 def remarks(*closed: Row) -> list[str]:
     """What is said of closes' figures."""
-    return of_suspense(row["suspense"] for row in closed)
+    said = of_suspense(row["suspense"] for row in closed)
+    return [*said, " — ".join(OPEN_SUM)] if any(map(_is_no_sum_of_money, closed)) else said
+
+
+def _is_no_sum_of_money(row: Row) -> bool:
+    """Whether what is open comes to something else than the money that it is about."""
+    asked = items(row)
+    return len({one.subject for one in asked}) < len(asked) or any(one.kind in _OF_CURRENCY for one in asked)
 
 
 def undone(client: Client, number: str) -> Iterator[str]:

@@ -92,12 +92,19 @@ NEGATIVE = (
     "payment has not come or money out without a document",
 )
 """Why money in suspense, which is money in less money out, may be negative: said where such a figure is shown."""
+OPEN_SUM = (
+    "未了事项是各项差异金额之和：一笔款有几项差异的重复计入，外币款按外币金额计",
+    "open items are the sum of all exceptions: money with several of them counts as often, money in another currency "
+    "by its amount there",
+)
+"""What such a figure is not, where that matters."""
 RULES = Labels(
     decided=("人工裁决", "decided"),
     refund=("退款", "refund"),
     chargeback=("拒付", "chargeback"),
     account=("虚拟账户扣款", "account"),
     payout=("渠道提现", "payout"),
+    deposit=("渠道充值", "deposit"),
     written_off=("人工核减", "written off"),
 )
 """What stands in the place of a matching rule's name."""

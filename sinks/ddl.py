@@ -114,7 +114,8 @@ VIEWS = {
         ) AS p
         LEFT JOIN (
             SELECT payment,
-                   sumIf(amount, what = 'match' OR posting IN ('difference_kept', 'difference_paid')) AS matched
+                   sumIf(amount, what = 'match' OR posting IN ('difference_kept', 'difference_paid', 'money_kept'))
+                       AS matched
             FROM payment_match WHERE payment != '' GROUP BY payment
         ) AS m ON m.payment = p.payment""",
     "due_now": """

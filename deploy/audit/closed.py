@@ -29,7 +29,7 @@ _OF_MONEY_IN = (
     "payable_refunded",
     "account_topped_up",
     "difference_kept",
-    *("payout_arrived", "payout_returned", "refund_recovered"),
+    *("payout_arrived", "payout_returned", "refund_recovered", "deposit_arrived", "money_kept"),
 )
 _OF_MONEY_OUT = (
     "receivable_refunded",
@@ -37,6 +37,7 @@ _OF_MONEY_OUT = (
     "account_paid_out",
     "difference_paid",
     "payout_sent",
+    "deposit_sent",
     "refund_owed",
 )
 
@@ -60,7 +61,7 @@ _RECEIVED = f"""
     GROUP BY whose, day, fee, back"""
 _MATCHED = f"""
     SELECT extract(payment, '^(.+?)/(?:{_KINDS})/') AS whose, business_date AS day,
-           posting IN {words(_OF_MONEY_IN)} AS came, sum(if(what = 'match', if(reversal = 1, -1, 1), 0)) AS n,
+           posting IN {words(_OF_MONEY_IN)} AS came, sum(if(what != 'difference', if(reversal = 1, -1, 1), 0)) AS n,
            sum(reinterpretAsInt64(amount)) AS units
     FROM $payment_match
     WHERE posting IN {words((*_OF_MONEY_IN, *_OF_MONEY_OUT))} AND {{where}} GROUP BY whose, day, came"""

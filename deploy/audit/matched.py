@@ -13,7 +13,7 @@ from deploy.audit.closed import Closes, check_closed
 from deploy.audit.decided import Decided, Voucher
 from deploy.audit.deductions import CHANNEL, Deductions, Money, One, Owed
 from deploy.audit.names import content_name, name_of
-from deploy.audit.payouts import TRANSIT, Payouts
+from deploy.audit.payouts import OF_NO_DUE, Payouts
 from deploy.audit.postings import words
 from deploy.audit.receipts import (
     CLEARING,
@@ -270,6 +270,7 @@ class Matched:
             account = CLEARING.get(paid.channel, ELSEWHERE)
             signed = paid.units if paid.direction == "in" else -paid.units
             self._clearing[account, paid.party] += signed - paid.fee
+            self._clearing[account, paid.party] += _sum(vouchers, "short_kept") - _sum(vouchers, "short_lost")
         self.decided.payment(key, paid.group, paid.kind, paid.units, vouchers)
 
     def _left(self, paid: Mapping[str, Paid], vouchers: Mapping[str, Sequence[Voucher]]) -> None:
@@ -333,7 +334,7 @@ class Matched:
         mine = shard_of("document")
         vouchers: dict[tuple[str, str], list[Voucher]] = defaultdict(list)
         for one in self._standing(mine, span):
-            if one.posting not in TRANSIT:
+            if one.posting not in OF_NO_DUE:
                 vouchers[one.group, one.document].append(one)
         sql = _PAYMENTS.format(where=f"payment IN (SELECT payment FROM $payment_match WHERE {mine})")
         paid = {row["payment"]: Paid(*row["newest"]) for row in self._store.rows(sql, **span)}

@@ -43,8 +43,9 @@ _DEDUCTIONS = """
     )"""
 _MATCHES = """
     SELECT payment, document, sum(reinterpretAsInt64(amount)) AS matched FROM $payment_match
-    WHERE what = 'match' AND posting != 'refund_owed' GROUP BY payment, document HAVING matched != 0"""
-"""Without what a refund of more than was paid takes of itself."""
+    WHERE what = 'match' AND posting NOT IN ('refund_owed', 'deposit_sent') GROUP BY payment, document
+    HAVING matched != 0"""
+"""Without what a refund of more than was paid, or a deposit, takes of itself."""
 _EXCEPTIONS = """
     SELECT kind, count() AS n FROM (
         SELECT exception_id, argMax(kind, (seq, line)) AS kind, argMax(status, (seq, line)) AS state
@@ -53,8 +54,9 @@ _EXCEPTIONS = """
 _CASH = f"""
     SELECT toString(counterparty) AS place, sum(if(side = 'D', 1, -1) * reinterpretAsInt64(amount)) AS units
     FROM $journal WHERE book = '{HQ}' AND account IN {tuple(sorted({*CLEARING.values(), ELSEWHERE} - {IN_TRANSIT}))}
-        AND fee != 'channel_fee' GROUP BY place"""
-"""What channels have brought and taken, by channel and merchant; what they keep they told, and nobody else knows."""
+        AND fee NOT IN ('channel_fee', 'short_lost', 'short_kept') GROUP BY place"""
+"""What channels have brought and taken, by channel and merchant; what they keep they told, and nobody else knows; what
+they have not people accepted."""
 _DECIDED = "SELECT event_id, of, payment, document, shares FROM $payment_decision"
 _NOT_TAKEN = """
     SELECT DISTINCT event_id FROM $dead_letter WHERE topic = 'waybook.payment-decisions' AND status = 'open'"""

@@ -5,7 +5,7 @@ Shares nothing with the flow: the legs, the channels' accounts and the meaning o
 
 from deploy.audit.matched import check_matched
 from deploy.audit.postings import PAYMENTS, words
-from deploy.audit.receipts import LEGS, MATCHES, SUSPENSE, as_values
+from deploy.audit.receipts import LEGS, MATCHES, SUSPENSE, account_of, as_values
 from deploy.audit.report import Check
 from deploy.audit.rules import Rule, check_rule, unique
 from deploy.audit.store import BLOCK_RANGE, Store, shard_of
@@ -35,7 +35,8 @@ RULES = (
                if(sum(found) > 0, 'not called for', 'missing') AS row
         FROM (
             SELECT match_id AS id, posting AS fee, event_time, business_date, if(of = '{HQ}', '{HQ}', party) AS book,
-                   if(of = '{HQ}', party, '{HQ}') AS counterparty, leg.account AS account, leg.side AS side,
+                   if(of = '{HQ}', party, '{HQ}') AS counterparty, {account_of("leg.account", "party")} AS account,
+                   leg.side AS side,
                    reinterpretAsInt64(m.amount) AS units, if(payment = '', document, payment) AS waybill,
                    document AS what, -1 AS found
             FROM (SELECT * FROM $payment_match WHERE {BLOCK_RANGE} AND posting != '') AS m

@@ -2,8 +2,9 @@
 
 Payouts of channels to banks come as the bank's credit, or come back to the channel; what went back beyond what was paid
 (a refund, then a chargeback of the same payment) comes from the channel. What people accepted that it does not come is
-a loss. Which of two equal payouts came nobody can tell, so any pairing that the published rules allow is right; what
-may not be is a payout that waits while a credit that would do is nobody's.
+a loss; what they accepted that came, and is of nothing known, is a gain. Which of two equal payouts came nobody can
+tell, so any pairing that the published rules allow is right; what may not be is a payout that waits while a credit that
+would do is nobody's.
 """
 
 import tomllib
@@ -18,14 +19,27 @@ from deploy.audit.report import Check, Findings
 from deploy.audit.store import Store
 
 DAY, SHANGHAI = 86_400_000, 28_800_000
-OPENS = {"payout_sent": "1817", "refund_owed": "1221"}
-COMES = {"payout_arrived": "1817", "payout_returned": "1817", "refund_recovered": "1221"}
+OPENS = {"payout_sent": "1817", "deposit_sent": "1817", "refund_owed": "1221"}
+COMES = {
+    **dict.fromkeys(("payout_arrived", "payout_returned", "deposit_arrived"), "1817"),
+    "refund_recovered": "1221",
+}
 LOST = {"payout_lost": "1817", "refund_lost": "1221"}
 ACCOUNTS = {**OPENS, **COMES, **LOST}
 TRANSIT = tuple(ACCOUNTS)
 """Posting rules of what has to come back, of what has come, and of what is given up, and the accounts."""
-ASKED = {"payout_sent": "payout_missing", "refund_owed": "refund_over"}
+ASKED = {"payout_sent": "payout_missing", "deposit_sent": "payout_missing", "refund_owed": "refund_over"}
 UNCLAIMED = "return_orphan"
+ACCEPTED = {
+    (UNCLAIMED, "in"): "money_kept",
+    ("refund_over", "in"): "money_kept",
+    ("short", "in"): "short_lost",
+    ("short", "out"): "short_kept",
+}
+"""Posting rules of what people accepted (money which came is ours, a channel has not what it notified), by kind of
+exception and way of the money."""
+OF_NO_DUE = (*TRANSIT, *ACCEPTED.values())
+"""Posting rules of vouchers that name a payment where others name a document."""
 RULE, DECIDED = "payout", "decided"
 
 _PUBLISHED = """
@@ -43,6 +57,12 @@ _MOVED = f"""
             OR payment IN (SELECT arrayJoin([payment, document]) FROM $payment_match WHERE posting IN {TRANSIT})
         GROUP BY payment
     ) WHERE newest.10 = 'success' AND newest.11 = 'CNY'"""
+_ACCEPTED = """
+    SELECT payment, newest.1 AS direction, newest.3 AS time FROM (
+        SELECT payment, argMax((toString(direction), toString(currency), event_time), (seq, line)) AS newest
+        FROM $payment WHERE payment IN (SELECT subject FROM $payment_exception WHERE kind IN {kinds:Array(String)})
+        GROUP BY payment
+    ) WHERE newest.2 = 'CNY'"""
 _PLAIN = "upper(replaceRegexpAll({0}, '[^0-9A-Za-z]', ''))"
 _NAMED = f"""
     SELECT count() AS n FROM (
@@ -100,6 +120,7 @@ class Payouts:
         self._opened: dict[str, Voucher] = {}
         self._came: dict[str, list[Voucher]] = defaultdict(list)
         self._lost: dict[str, list[Voucher]] = defaultdict(list)
+        self._accepted: list[Voucher] = []
         """By the payment that left."""
         self._balance: Counter[tuple[str, str]] = Counter()
 
@@ -107,6 +128,8 @@ class Payouts:
         """What stands of a payment's voucher."""
         if voucher.what == "match":
             self._taken[voucher.payment] += voucher.units
+        if voucher.posting in ACCEPTED.values():
+            self._accepted.append(voucher)
         if voucher.posting not in TRANSIT:
             return
         self.found.seen += 1
@@ -127,6 +150,7 @@ class Payouts:
         moved = {row["payment"]: Moved(**row) for row in self._store.rows(_MOVED, banks=banks)}
         for name in sorted(self._opened.keys() | self._came.keys() | self._lost.keys()):
             self._standing(name, moved)
+        self._are_accepted()
         if row["versions"] <= 1:
             self._pairs(moved, agreed)
         ledger = {(row["of"], row["other"]): row["units"] for row in self._store.rows(_LEDGER)}
@@ -146,7 +170,8 @@ class Payouts:
             self.found.add(f"{name}: something has come of it, and no such money left")
             return
         whole = opened.posting == "refund_owed" or opened.units == of.units
-        right = (opened.party, opened.rule) == (of.account, RULE if of.kind == "transfer" else of.kind)
+        by = {"transfer": RULE, "payment": "deposit"}.get(of.kind, of.kind)
+        right = (opened.party, opened.rule) == (of.account, by)
         if not whole or not right or opened.time != of.time or opened.units > of.units:
             self.found.add(f"{name}: is {opened.posting} with {opened}")
         for one in self._came[name]:
@@ -162,6 +187,8 @@ class Payouts:
         rest = self._rest(name)
         if rest < 0:
             self.found.add(f"{name}: {-rest} more has come of it than left")
+        if rest and of.kind == "payment":
+            self.found.add(f"{name}: is a deposit of which {rest} has not come")
         self._is_lost(name, of, rest, ASKED[opened.posting])
 
     def _is_lost(self, name: str, of: Moved, rest: int, kind: str) -> None:
@@ -175,6 +202,26 @@ class Payouts:
             self.found.add(f"{name}: {there} is lost, should be {wanted}")
         if kind == "refund_over" and (told or 0) != rest:
             self.found.add(f"{name}: people are asked about {told}, still to come is {rest}")
+
+    def _are_accepted(self) -> None:
+        """What people accepted, and nothing else, is booked of money that is ours or is not there."""
+        wanted = []
+        kinds = sorted({kind for kind, _ in ACCEPTED})
+        moved = {row["payment"]: row for row in self._store.rows(_ACCEPTED, kinds=kinds)}
+        for group, subject, kind in self._asked.accepted:
+            row = moved.get(subject)
+            posting = ACCEPTED.get((kind, row["direction"])) if row is not None else None
+            decision = self._decided.acceptance(group, content_name("ex", group, kind, subject))
+            if row is None or posting is None or decision is None or subject in self._opened:
+                continue
+            at, evidence = max(row["time"], decision.time), f"decision {decision.number}"
+            wanted.append((subject, posting, decision.units, evidence, at))
+        there = [(one.payment, one.posting, one.units, one.evidence, one.time) for one in self._accepted]
+        if sorted(there) != sorted(wanted):
+            self.found.add(f"{there} is booked as accepted, should be {wanted}")
+        for one in self._accepted:
+            if one.payment != one.document or not one.payment.startswith(f"{one.party}/"):
+                self.found.add(f"{one.payment}: is accepted with {one.party} as {one.document}")
 
     def _pairs(self, moved: Mapping[str, Moved], agreed: Sequence[Agreed]) -> None:
         """By the rules: what has to be on its way is, and nothing waits for what has come."""
@@ -266,6 +313,8 @@ def _would_do(credit: Moved, payout: Moved, rule: Agreed) -> bool:
 
 
 def _comes_as(of: Moved, payment: Moved) -> str:
+    if of.kind == "payment":
+        return "deposit_arrived"
     if of.kind != "transfer":
         return "refund_recovered"
     return "payout_returned" if payment.kind == "transfer" else "payout_arrived"
@@ -273,6 +322,8 @@ def _comes_as(of: Moved, payment: Moved) -> str:
 
 def _may_be(one: Voucher, payment: Moved, of: Moved) -> bool:
     """Whether a rule could take one for what came of the other."""
+    if of.kind == "payment":
+        return False
     if of.kind != "transfer":
         return (payment.original, one.rule) == (of.original, payment.kind)
     if payment.kind == "transfer":

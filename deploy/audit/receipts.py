@@ -42,6 +42,11 @@ LEGS: Mapping[str, tuple[Leg, ...]] = {
     "refund_owed": ((HQ, "1221", "D"), (HQ, SUSPENSE, "C")),
     "refund_recovered": ((HQ, SUSPENSE, "D"), (HQ, "1221", "C")),
     "refund_lost": ((HQ, "6303", "D"), (HQ, "1221", "C")),
+    "deposit_sent": ((HQ, "1817", "D"), (HQ, SUSPENSE, "C")),
+    "deposit_arrived": ((HQ, SUSPENSE, "D"), (HQ, "1817", "C")),
+    "short_lost": ((HQ, "6303", "D"), (HQ, CHANNEL, "C")),
+    "short_kept": ((HQ, CHANNEL, "D"), (HQ, "6303", "C")),
+    "money_kept": ((HQ, SUSPENSE, "D"), (HQ, "6303", "C")),
     "account_topped_up": (
         *((PARTY, "1201", "D"), (PARTY, "1801", "C")),
         *((HQ, SUSPENSE, "D"), (HQ, "2401", "C")),
@@ -86,6 +91,13 @@ def posting_of(what: str, kind: str, due: str, money: str, units: int) -> str:
         "out": ("payable_paid", "payable_refunded"),
     }[due]
     return same if due == money else back
+
+
+def account_of(account: str, party: str) -> str:
+    """SQL: the account of a leg, where it is the channel's by the party's channel."""
+    channel = f"substring({party}, 1, position({party}, '/') - 1)"
+    accounts = f"transform({channel}, {[*CLEARING]}, {[*CLEARING.values()]}, '{ELSEWHERE}')"
+    return f"if({account} = '{CHANNEL}', {accounts}, {account})"
 
 
 def as_values() -> str:

@@ -87,7 +87,8 @@ class Report(msgspec.Struct):
         """Its heading."""
         row = self.sections[0].row
         groups = "、".join(dict.fromkeys(one.row["of_group"] for one in self.sections))
-        return f"结账报告 Close report  {groups}  {PERIODS[row['period']]} {row['first']} – {row['last']}"
+        span = f"{PERIODS[row['period']]} {row['first']} – {row['last']}"
+        return f"结账报告 Close report  {groups}  {span}  单位：元 in yuan"
 
     @property
     def at(self) -> datetime:

@@ -47,12 +47,20 @@ SELECT document, reinterpretAsInt64(amount) AS amount, direction, reinterpretAsI
        reinterpretAsInt64(refunded) AS refunded, currency
 FROM due_now WHERE of_group = {group:String} AND document IN {names:Array(String)}"""
 MOVED = """
-SELECT payment, direction, reinterpretAsInt64(unmatched) AS unmatched, currency FROM payment_now
+SELECT payment, kind, direction, reinterpretAsInt64(amount) AS whole, currency,
+       reinterpretAsInt64(payment_now.unmatched) + k.kept AS unmatched
+FROM payment_now
+LEFT JOIN (
+    SELECT payment, sum(reinterpretAsInt64(amount)) AS kept FROM payment_match
+    WHERE posting = 'money_kept' AND payment IN {names:Array(String)} GROUP BY payment
+) AS k USING (payment)
 WHERE of_group = {group:String} AND payment IN {names:Array(String)}"""
 EXPECTED = """
-SELECT document, sum(if(posting IN ('payout_sent', 'refund_owed'), 1, -1) * reinterpretAsInt64(amount)) AS rest
+SELECT document,
+       sum(if(posting IN ('payout_sent', 'deposit_sent', 'refund_owed'), 1, -1) * reinterpretAsInt64(amount)) AS rest
 FROM payment_match WHERE document IN {names:Array(String)} AND posting IN
-    ('payout_sent', 'payout_arrived', 'payout_returned', 'refund_owed', 'refund_recovered') GROUP BY document"""
+    ('payout_sent', 'payout_arrived', 'payout_returned', 'deposit_sent', 'deposit_arrived', 'refund_owed',
+     'refund_recovered') GROUP BY document"""
 UNMATCHED = "SELECT unmatched FROM payment_now WHERE payment = {payment:String}"
 UNDER = "amount_under"
 WAYS = {"in": "came", "out": "left"}
@@ -174,7 +182,12 @@ class Answer:
             row["document"]: row["rest"] for row in rows(self.client, EXPECTED, names=[left["payment"]])
         }
         rest = expected.get(left["payment"], 0)
-        if amount > rest:
+        deposit = (came["kind"], left["kind"]) == ("transfer", "payment") and left["unmatched"] == left[
+            "whole"
+        ]
+        if deposit and amount != left["whole"]:
+            raise ValueError(f"a deposit is all of {left['payment']}: {told(left['whole'])}")
+        if amount > rest and not deposit:
             raise ValueError(f"no more than {told(rest)} of {left['payment']} has to come back")
         if amount > came["unmatched"]:
             raise ValueError(f"no more than {told(came['unmatched'])} of {came['payment']} is not matched")

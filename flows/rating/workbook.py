@@ -15,6 +15,7 @@ import zipfile
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from typing import Any, BinaryIO
+from unicodedata import east_asian_width
 
 import msgspec
 from openpyxl import Workbook, load_workbook
@@ -32,6 +33,8 @@ from schemas.problems import DocumentError, Problem
 MOST_BYTES = 4 << 30
 """What the parts of a workbook may unpack to."""
 MOST_TITLE = 31
+WIDEST = 60
+"""Characters that a column shows of its cells."""
 NOTE, HIDDEN = "#", "_"
 FILES_SHEET, TOML_SHEET = "_files", "_toml"
 
@@ -289,7 +292,8 @@ def write_sheet(rows: Iterable[Sequence[str]], target: BinaryIO) -> None:
 def write_sheets(
     sheets: Mapping[str, Sequence[Sequence[str]]], target: BinaryIO, figures: Collection[str]
 ) -> None:
-    """The same with several sheets, by title, whose first rows name the columns.
+    """The same with several sheets, by title, whose first rows name the columns. Those are as wide as what is in them:
+    a date in a narrower one is shown as ####.
 
     `figures`: names of the columns with numbers and dates. In all others is text, also if it consists of digits as
     merchants' numbers do, which a spreadsheet would round and sum up.
@@ -297,10 +301,19 @@ def write_sheets(
     with _writing() as book:
         for title, rows in sheets.items():
             sheet = book.create_sheet(title)
+            sheet.freeze_panes = "A2"
+            for number, column in enumerate(zip(*rows, strict=True), 1):
+                widest = max(map(_width, column)) + 1
+                sheet.column_dimensions[get_column_letter(number)].width = min(widest, WIDEST)
             for row in rows:
                 named = zip(rows[0], map(storable, row), strict=True)
                 _append(sheet, (cell_of(text) if name in figures else Cell(text) for name, text in named))
         book.save(target)
+
+
+def _width(text: str) -> int:
+    """Characters that a text takes in a cell: East Asian ones count twice."""
+    return sum(2 if east_asian_width(letter) in "WF" else 1 for letter in text)
 
 
 def _append(sheet: Any, cells: Iterable[Cell]) -> None:

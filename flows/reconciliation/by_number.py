@@ -90,7 +90,9 @@ class ByNumber(Stage):
     def _explain(self, money: Money, rule: Rule, called: Sequence[Claim], live: Sequence[Claim]) -> None:
         if self.book.note is None:
             return
-        numbers = " ".join(_numbers(money, rule)) or "no number"
+        if not (numbers := " ".join(_numbers(money, rule))):
+            self.book.tell(money, f"{rule.name}: it has no such number")
+            return
         self.book.tell(
             money, f"{rule.name}: {numbers} names {counted(len(called), 'due')}, {len(live)} can be paid"
         )

@@ -30,11 +30,14 @@ _FIGURE_OF = {
     "payout_arrived": "matched",
     "payout_returned": "matched",
     "refund_recovered": "matched",
+    "deposit_arrived": "matched",
+    "money_kept": "matched",
     "receivable_refunded": "matched_out",
     "payable_paid": "matched_out",
     "account_paid_out": "matched_out",
     "difference_paid": "matched_out",
     "payout_sent": "matched_out",
+    "deposit_sent": "matched_out",
     "refund_owed": "matched_out",
 }
 """By posting rule. What a tolerance gave up moves no money."""

@@ -37,7 +37,9 @@ from flows.reconciliation.model import (
 from flows.reconciliation.outcome import outcome
 from flows.reconciliation.output import Asked, Entry, Exceptional, Output, Stated
 from flows.reconciliation.posting import (
+    KEPT,
     LOST,
+    SHORT,
     rule_of_difference,
     rule_of_due,
     rule_of_match,
@@ -63,7 +65,7 @@ from flows.reconciliation.record import (
     payment_key,
 )
 from flows.reconciliation.rules import DECIDED, MatchingRules
-from flows.reconciliation.threeway import ALONE, COMPARED, SURPLUS
+from flows.reconciliation.threeway import ALONE, COMPARED, MISSING, SURPLUS
 from schemas.identity import content_id
 from schemas.money import yuan
 from schemas.payments import Colour, InvoiceRequested, OrderStatus, Payment, Share, exception_id
@@ -187,13 +189,14 @@ class Judge:
         self.decided |= decisions
         decided = in_force(decisions.values()) if decisions else NOTHING
         found = outcome(dues, payments, decided.decisions, self.rules, self.now) if payments else Outcome()
+        compared = {key: self.compare(one.record) for key, one in known.items()}
         matches: dict[str, list[Match]] = defaultdict(list)
         of_due: dict[str, list[Match]] = defaultdict(list)
         for match in found.matches:
             matches[match.payment].append(match)
             of_due[match.document].append(match)
         transit = _transit(found, known, decided)
-        lost = self._lost(found, known, links)
+        lost = self._given_up(found, known, links)
         different: dict[str, list[Difference]] = defaultdict(list)
         given_up: Counter[str] = Counter()
         for other in found.differences:
@@ -203,7 +206,7 @@ class Judge:
             if one.record.pooled != (key in found.pooled):
                 self.mark(one.record)
             links.pool(one.record, key in found.pooled)
-            moving = transit.get(key, {}) | lost.get(key, {})
+            moving = transit.get(key, {}) | lost.get(key, {}) | self._short(one, compared[key], links)
             self._book_payment(one, matches.get(key, ()), different.get(key, ()), moving, of, decided)
         for name, record in of.items():
             if record.settled != (name in found.settled):
@@ -212,7 +215,7 @@ class Judge:
             self._book_due(record, decided)
             if record.deduction is not None or (record.due is not None and record.due.account):
                 self._deduct(record, of_due.get(name, ()), known, given_up[name])
-        open_ = self._exceptions(found, known.values(), of)
+        open_ = self._exceptions(found, known.values(), of, compared)
         for one_over in _beyond(decided, of, of_due, known, given_up):
             open_.setdefault(one_over.subject, {})[one_over.kind] = one_over
         asked: list[tuple[str, DueRecord | PaymentRecord]] = [(key, one.record) for key, one in known.items()]
@@ -314,21 +317,30 @@ class Judge:
             return
         self._agree_all(record, payment, wanted, dues)
 
-    def _lost(self, found: Outcome, known: Mapping[str, Known], links: Links) -> dict[str, dict[str, Wanted]]:
-        """Money that left and does not come back, as a person accepted: a loss, by payment and voucher."""
+    def _given_up(
+        self, found: Outcome, known: Mapping[str, Known], links: Links
+    ) -> dict[str, dict[str, Wanted]]:
+        """Money that left and does not come back, as a person accepted: a loss, by payment and voucher. And money that
+        came, and of which nobody knows what it comes of: what is found over."""
         wanted: dict[str, dict[str, Wanted]] = {}
         for one in found.exceptions:
-            if one.kind not in LOST or one.subject not in found.on_the_way:
+            rule = _rule_of_accepted(one, found, known)
+            if not rule:
                 continue
-            number = exception_id(links.group, one.kind, one.subject)
-            accepted = in_force(_answers([number], links)).acceptances.get(number)
-            if accepted is None or not _is_accepted(one.kind, one.amount, accepted.amount_e4):
-                continue
-            payment = known[one.subject].payment
-            at, by = max(payment.time, accepted.time), f"decision {accepted.id}"
-            facts = one.amount, LOST[one.kind], payment.account, at, payment.currency
-            wanted[one.subject] = {LOSS + one.subject: Wanted(*facts, WRITTEN_OFF, by)}
+            if (booked := _of_accepted(one, rule, known[one.subject].payment, links)) is not None:
+                wanted[one.subject] = {LOSS + one.subject: booked}
         return wanted
+
+    def _short(self, known: Known, compared: Iterable[Open], links: Links) -> dict[str, Wanted]:
+        """Money that a channel notified and its bills have not, as a person accepted: the channel has it not."""
+        payment = known.payment
+        if payment.currency != CURRENCY:
+            return {}
+        missing = next((one for one in compared if one.kind == MISSING), None)
+        booked = (
+            _of_accepted(missing, SHORT[payment.direction], payment, links) if missing is not None else None
+        )
+        return {DIFFERENCE + payment.key: booked} if booked is not None else {}
 
     def judge_none(self, record: PaymentRecord, payment: Payment, links: Links) -> list[tuple[int, str]]:
         """A payment that moves no money (any more): what stands of it is taken back, and nobody is asked about it, but
@@ -551,9 +563,13 @@ class Judge:
     # What people are asked
 
     def _exceptions(
-        self, found: Outcome, known: Iterable[Known], dues: Mapping[str, DueRecord]
+        self,
+        found: Outcome,
+        known: Iterable[Known],
+        dues: Mapping[str, DueRecord],
+        compared: Mapping[str, Sequence[Open]],
     ) -> dict[str, dict[str, Open]]:
-        """By subject and kind."""
+        """By subject and kind. `compared`: by payment in what bills and notifications do not agree."""
         open_: dict[str, dict[str, Open]] = {}
         for name, due in dues.items():
             if due.deduction is not None and due.deduction.state == "refused":
@@ -564,7 +580,7 @@ class Judge:
             if wrong := contradicts(record.told):
                 kind = "conflicting_states"
                 open_.setdefault(payment.key, {})[kind] = Open(kind, payment.key, payment.amount_e4, wrong)
-            for one in self.compare(record):
+            for one in compared[payment.key]:
                 if one.kind != SURPLUS or payment.key in found.left:
                     open_.setdefault(payment.key, {}).setdefault(one.kind, one)
         return open_
@@ -692,14 +708,14 @@ class Judge:
         lost: Collection[str],
     ) -> None:
         """What is matched, or looked at together, leaves together when all of it is settled. `lost`: payments that
-        people gave up."""
+        people gave up, or kept."""
         records: dict[str, Record] = {record.key: record for record in dues.values()}
         if not known and not decisions:
             for record in dues.values():
                 self._leave([record], ())
             return
         records |= {one.record.key: one.record for one in known.values()}
-        left = {payment_key(key) for key in found.left | found.on_the_way.difference(lost)}
+        left = {payment_key(key) for key in (found.left | found.on_the_way).difference(lost)}
         if len(records) == 2 and len(found.matches) == 1 and not decisions:
             self._leave([records[key] for key in sorted(records)], left)
             return
@@ -740,6 +756,25 @@ def _fee(payment: Payment) -> Wanted | None:
 def _is_accepted(kind: str, amount: int, accepted: int | None) -> bool:
     """Whether an exception is accepted as it is. `accepted`: the amount that a person accepted; None: nobody did."""
     return bool(ADVICE[kind].accept) and accepted == amount
+
+
+def _of_accepted(one: Open, rule: str, payment: Payment, links: Links) -> Wanted | None:
+    """What is booked of an exception as it is accepted; None: nobody has accepted it so."""
+    number = exception_id(links.group, one.kind, one.subject)
+    accepted = in_force(_answers([number], links)).acceptances.get(number)
+    if accepted is None or not _is_accepted(one.kind, one.amount, accepted.amount_e4):
+        return None
+    at, by = max(payment.time, accepted.time), f"decision {accepted.id}"
+    return Wanted(one.amount, rule, payment.account, at, payment.currency, WRITTEN_OFF, by)
+
+
+def _rule_of_accepted(one: Open, found: Outcome, known: Mapping[str, Known]) -> str:
+    """The posting rule of what is given up, or kept, where an exception is accepted; empty: nothing is booked."""
+    if one.subject in found.on_the_way:
+        return LOST.get(one.kind, "")
+    payment = known[one.subject].payment if one.subject in found.left else None
+    ours = payment is not None and (payment.direction, payment.currency) == ("in", CURRENCY)
+    return KEPT.get(one.kind, "") if ours else ""
 
 
 def _transit(found: Outcome, known: Mapping[str, Known], decided: InForce) -> dict[str, dict[str, Wanted]]:

@@ -2,7 +2,8 @@
 
 A payout is a transfer that leaves a channel, and a `[[payout]]` of `matching.toml` says which. It is on its way
 (在途资金) until the bank credits the same amount, in a text that has one of the rule's words; or until a transfer to
-the channel that names it brings it back (提现退回). People may say what else came of it, also of a part. Payouts take
+the channel that names it brings it back (提现退回). People may say what else came of it, also of a part; and that a
+transfer to the channel is a deposit (充值), which a bank's payment of the same amount was on its way to. Payouts take
 credits in order of time: first those that come within the days that the rule gives them, then later ones. Which of two
 equal payouts came is nothing that anyone could tell, and nothing that the books would show.
 """
@@ -10,7 +11,7 @@ equal payouts came is nothing that anyone could tell, and nothing that the books
 from collections.abc import Iterable, Mapping, Sequence
 
 from flows.reconciliation.model import Open, Paid
-from flows.reconciliation.rules import DECIDED, PAYOUT, MatchingRules, Payout
+from flows.reconciliation.rules import DECIDED, DEPOSIT, PAYOUT, MatchingRules, Payout
 from flows.reconciliation.working import Book, Expected, Money
 from schemas.money import yuan
 from schemas.payments import Share
@@ -21,6 +22,7 @@ MISSING = "payout_missing"
 ORPHAN = "return_orphan"
 """Money that came back to its channel, and is of no payout that is on its way."""
 SENT = "on its way to the bank"
+DEPOSITED = "on its way to the channel"
 BY_PEOPLE = "a person's decision"
 TRANSFER = "/transfer/"
 """Between the account and the number of a transfer's key."""
@@ -41,6 +43,8 @@ def keep(book: Book, shares: Iterable[Share]) -> list[tuple[Money, Share, int]]:
     for share in sorted(shares, key=lambda one: (one.payment, one.document, one.amount_e4)):
         money, of = book.monies.get(share.payment), book.monies.get(share.document)
         if money is not None and of is not None and (amount := min(share.amount_e4, money.left)) > 0:
+            if _is_deposit(money, of, amount):
+                book.expect(of, DEPOSIT, DEPOSITED)
             money.left -= amount
             kept.append((money, share, amount))
     return kept
@@ -120,6 +124,12 @@ def transit_key(payment: Paid, rules: MatchingRules) -> str:
     """Under which a payout, its credit and its return are found; empty: it is none of them."""
     is_one = rules.pays_out(payment) is not None or rules.receives(payment) or rules.comes_back(payment)
     return f"{payment.currency}:{payment.amount}" if is_one else ""
+
+
+def _is_deposit(money: Money, of: Money, amount: int) -> bool:
+    """Whether a transfer to a channel is what a payment that left brought there, all of it."""
+    whole = of.paid.kind == "payment" and of.paid.direction == "out" and amount == of.left == of.paid.amount
+    return whole and (money.paid.kind, money.paid.direction) == ("transfer", "in")
 
 
 def _payouts(book: Book) -> dict[str, Expected]:

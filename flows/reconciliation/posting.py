@@ -24,10 +24,16 @@ CLEARING = "1810"
 """Stands in the rules for the account of the payment's channel."""
 PAYOUT_SENT, PAYOUT_ARRIVED, PAYOUT_RETURNED = "payout_sent", "payout_arrived", "payout_returned"
 """Posting rules of what is on its way from a channel to the bank."""
+DEPOSIT_SENT, DEPOSIT_ARRIVED = "deposit_sent", "deposit_arrived"
+"""And the other way."""
 REFUND_OWED, REFUND_RECOVERED = "refund_owed", "refund_recovered"
 """Posting rules of what went back beyond what was paid, and has to come back."""
 LOST = {"payout_missing": "payout_lost", "refund_over": "refund_lost"}
 """Posting rules of what people gave up of either, by the exception that they accepted."""
+KEPT = {"return_orphan": "money_kept", "refund_over": "money_kept"}
+"""Likewise of money that came, and that is ours for all that people know."""
+SHORT: dict[Flow, str] = {"in": "short_lost", "out": "short_kept"}
+"""Likewise of money that was notified, and that the channel's bills have not: by the way it was to go."""
 ELSEWHERE = "1815"
 """The account of a channel that has none of its own."""
 POSTED = frozenset({"1102", "1201", "2101"})
@@ -82,6 +88,8 @@ def rule_of_match(kind: str, due: Flow, money: Flow) -> str:
 def rule_of_transit(kind: Kind, of: Kind, *, itself: bool) -> str:
     """The posting rule of money that left and has to come back (`itself`), or of what came of it. `kind`: the
     movement's; `of`: that of what left."""
+    if of == "payment":
+        return DEPOSIT_SENT if itself else DEPOSIT_ARRIVED
     if of != "transfer":
         return REFUND_OWED if itself else REFUND_RECOVERED
     if itself:

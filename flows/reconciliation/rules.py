@@ -30,7 +30,7 @@ DECIDED = "decided"
 REFUND, CHARGEBACK = "refund", "chargeback"
 ACCOUNT = "account"
 """Of what was deducted from a virtual account."""
-PAYOUT = "payout"
+PAYOUT, DEPOSIT = "payout", "deposit"
 """Of what a channel pays out to a bank."""
 RESERVED = (DECIDED, REFUND, CHARGEBACK, ACCOUNT, PAYOUT)
 """Names in matches that no rule of the file may have."""

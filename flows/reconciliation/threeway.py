@@ -22,11 +22,13 @@ MILLION = 1_000_000
 _json = msgspec.json.Encoder(order="deterministic")
 SURPLUS = "long"
 """Money that only bills know (长款): people are asked about it as long as something of it is left to be matched."""
+MISSING = "short"
+"""Money that bills lack (短款): once a person has accepted it, the channel has it no more in our books."""
 ALONE = "fee_alone"
 """A fee that a bill tells of a trade that nobody knows: it is booked once a person has accepted it."""
 COMPARED = frozenset(
     {
-        *(SURPLUS, "short", "cut_off", "bill_amount", "bill_status", "bill_currency"),
+        *(SURPLUS, MISSING, "cut_off", "bill_amount", "bill_status", "bill_currency"),
         *("bill_fee", ALONE, "bill_duplicate"),
     }
 )
@@ -262,7 +264,7 @@ def _lacking(
     named = ", ".join(f"the {sort} bill of {date_of(day)}" for sort in (over or lacks))
     if over:
         until = date_of(day + terms.grace_days)
-        return [Open("short", key, told.amount, f"not in {named}, nor in any through {until}")]
+        return [Open(MISSING, key, told.amount, f"not in {named}, nor in any through {until}")]
     return [Open("cut_off", key, told.amount, f"not in {named}; the next days' bills may have it")]
 
 

@@ -7,6 +7,7 @@ from datetime import date
 from typing import BinaryIO
 
 from schemas.counted import counted
+from schemas.money import yuan
 from schemas.payments import BillLine
 from sources.bills.cells import local, number_of, text_of, yuan_of
 from sources.bills.model import Asked, BillError
@@ -141,7 +142,7 @@ def _totals(texts: "_Texts", counts: dict[str, int], sums: dict[str, int]) -> No
                 "bill_count_wrong", f"{name}合计 has {said[name][0]} trades, its rows are {count}"
             )
         if said[name][1] != sums[name]:
-            text = f"{name}合计 is {said[name][1]} in 0.0001 yuan, its rows come to {sums[name]}"
+            text = f"{name}合计 is {yuan(said[name][1])}, its rows come to {yuan(sums[name])}"
             raise BillError("bill_total_wrong", text)
 
 

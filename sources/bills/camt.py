@@ -8,6 +8,7 @@ from xml.parsers import expat
 import msgspec
 
 from schemas.counted import counted
+from schemas.money import yuan
 from schemas.payments import BillLine
 from schemas.times import DAY, SECOND, SHANGHAI_OFFSET, day_of
 from sources.bills.cells import number_of, text_of, yuan_of
@@ -64,7 +65,8 @@ class _State(msgspec.Struct):
 
 
 def statement(stream: BinaryIO, asked: Asked) -> Iterator[BillLine]:
-    """Booked entries of one account's statements, each of the day of its closing balance, which must follow."""
+    """Booked entries of one account's statements, each of the days from its opening balance to its closing one, which
+    must follow."""
     state, parser = _State(), _Parser()
     opened = unpacked(stream)
     try:
@@ -111,16 +113,18 @@ def _balance(fields: Fields, state: _State, asked: Asked) -> None:
     units = yuan_of(_first(fields, ("Amt",)))
     sign = -1 if _first(fields, ("CdtDbtInd",)) == "DBIT" else 1
     said = sign * units, _first(fields, ("Amt@Ccy",))
-    match _first(fields, ("Tp/CdOrPrtry/Cd",)):
-        case "OPBD" | "PRCD" if state.before is not None:
-            if said != state.before:
-                text = "a statement does not begin with the balance of the one before it"
-                raise BillError("bill_total_wrong", text)
-        case "OPBD" | "PRCD":
+    code, on = _first(fields, ("Tp/CdOrPrtry/Cd",)), _first(fields, ("Dt/Dt", "Dt/DtTm"))[:10]
+    if code == "CLBD":
+        state.closing = said
+        asked.is_of(date.fromisoformat(on), code)
+    elif code in ("OPBD", "PRCD"):
+        if on:
+            asked.is_from(date.fromisoformat(on))
+        if state.before is None:
             state.opening = said
-        case "CLBD":
-            state.closing = said
-            asked.is_of(date.fromisoformat(_first(fields, ("Dt/Dt", "Dt/DtTm"))[:10]), "CLBD")
+        elif said != state.before:
+            text = "a statement does not begin with the balance of the one before it"
+            raise BillError("bill_total_wrong", text)
 
 
 def _ends(state: _State, asked: Asked) -> None:
@@ -138,7 +142,8 @@ def _ends(state: _State, asked: Asked) -> None:
     if state.opening is None:
         raise BillError("bill_truncated", _NO_BALANCES)
     if (state.opening[0] + state.sum, state.opening[1]) != state.closing:
-        text = f"closes with {state.closing[0]} in 0.0001, its entries come to {state.opening[0] + state.sum}"
+        came = state.opening[0] + state.sum
+        text = f"closes with {yuan(state.closing[0])}, its entries come to {yuan(came)}"
         raise BillError("bill_total_wrong", text)
     state.before = state.opening = state.closing
     state.closing, state.sum = None, 0

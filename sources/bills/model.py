@@ -33,6 +33,11 @@ class BillError(ValueError):
         super().__init__(f"{reason}: {detail}")
 
 
+def too_many_days() -> BillError:
+    """Of a file that tells of more days than one can."""
+    return BillError("bill_too_large", f"is of more than {MOST_DAYS} days: export fewer at a time")
+
+
 class Hiding(Protocol):
     """What makes payers unknown (`sources.channels.tokens`)."""
 
@@ -70,8 +75,9 @@ class Columns(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
 
 class Totals(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """How the row of totals at a table's end (合计) is known. What it says in the columns of amounts and fees is the
-    sum of all rows above it, also of those that are skipped or failed; nothing may stand below it."""
+    """How a table's rows of totals (合计) are known, mostly one at its end; they may stand above the rows, or share the
+    sums among them (收入合计, 支出合计). What one says in the columns of amounts and fees is the sum of all other rows
+    of the table, also of those that are skipped or failed."""
 
     column: str
     """Name of the column in which it is known; best one that customers do not write."""
@@ -158,10 +164,12 @@ class Asked(msgspec.Struct):
     """Whoever asks for the bill says that it has to be of this day."""
     called: date | None = None
     """The day in the file's name, which may be that on which it was exported: it counts where the bill tells none."""
-    dated: Callable[[date], object] = lambda _: None
-    """Takes each day that is told: what was read before it without a day is of that one."""
+    over: Callable[[], object] = lambda: None
+    """Called when a statement, or what a table has of a day, was read and something else begins."""
     day: date | None = None
     """Of what is being read; None: it has not been told."""
+    opened: date | None = None
+    """Of a statement: the date of its opening balance. It may tell of each day from then to its own."""
     statement: str = ""
     """Which of the account's statements it is; of several of a day in a file the first."""
     told: dict[date, str] = {}
@@ -170,7 +178,12 @@ class Asked(msgspec.Struct):
     def begins(self) -> None:
         """A further statement begins, once the one before it has told its day: it has a day of its own."""
         if self.day is not None:
-            self.day, self.statement = None, ""
+            self.over()
+            self.day, self.opened, self.statement = None, None, ""
+
+    def is_from(self, day: date) -> None:
+        """It says of which date its opening balance is; of a statement of several pages the first counts."""
+        self.opened = self.opened or day
 
     def is_statement(self, number: str) -> None:
         """It says which statement it is."""
@@ -195,11 +208,26 @@ class Asked(msgspec.Struct):
                 "bill_of_another", f"{where} is of {day}, the bill should be of {due}{self._advice}"
             )
         self.day = day
-        self.told.setdefault(day, self.statement)
+        self._tell(day, self.statement)
+
+    @property
+    def has_balances(self) -> bool:
+        """Whether balances follow from each other through what is read: what it does not tell did not happen."""
+        columns = self.source.columns
+        return self.opened is not None or (columns is not None and bool(columns.balance))
+
+    def is_also_of(self, day: date) -> None:
+        """What is read tells of a day before its own: it adds to what that day's own statement says, and never takes
+        its place, whatever that is called. Raises BillError where one day alone is asked for."""
+        if self.wanted is not None:
+            what = f"tells of {day}, too, the bill should be of {self.wanted} alone: leave `--day` out"
+            raise BillError("bill_of_another", what)
+        self._tell(day, f"{self.statement} {self.day}".strip())
+
+    def _tell(self, day: date, statement: str) -> None:
+        self.told.setdefault(day, statement)
         if len(self.told) > MOST_DAYS:
-            what = f"is of more than {MOST_DAYS} days: export fewer at a time"
-            raise BillError("bill_too_large", what)
-        self.dated(day)
+            raise too_many_days()
 
     @property
     def _advice(self) -> str:

@@ -11,6 +11,7 @@ from typing import BinaryIO
 
 import msgspec
 
+from schemas.money import yuan
 from schemas.payments import BillLine
 from schemas.times import DAY, SHANGHAI_OFFSET, day_of
 from sources.bills.cells import number_of, text_of, yuan_of
@@ -49,7 +50,8 @@ class _State(msgspec.Struct):
 
 
 def statement(stream: BinaryIO, asked: Asked) -> Iterator[BillLine]:
-    """Lines of one account's statements, each of the day of its closing balance (`:62F:`), which must follow."""
+    """Lines of one account's statements, each of the days from its opening balance (`:60F:`) to its closing one
+    (`:62F:`), which must follow."""
     state = _State()
     for tag, text in _fields(lines(unpacked(stream), asked.source.charset)):
         try:
@@ -85,7 +87,7 @@ def _field(state: _State, tag: str, text: str, asked: Asked) -> BillLine | None:
 
 
 def _open(state: _State, text: str, asked: Asked) -> None:
-    units, currency, _ = _balance(text)
+    units, currency, day = _balance(text)
     if state.opened and not state.closed:
         raise BillError("bill_truncated", "a statement begins before the one before it has a closing balance")
     if state.closed and units != state.balance:
@@ -93,6 +95,7 @@ def _open(state: _State, text: str, asked: Asked) -> None:
             "bill_total_wrong", "a statement does not begin with the balance of the one before it"
         )
     asked.begins()
+    asked.is_from(day)
     state.opened, state.closed, state.balance, state.currency = True, False, units, currency
 
 
@@ -105,7 +108,7 @@ def _close(state: _State, text: str, asked: Asked, *, final: bool) -> None:
     if (units, currency) != (state.balance, state.currency):
         raise BillError(
             "bill_total_wrong",
-            f"closes with {units} in 0.0001, its lines come to {state.balance}",
+            f"closes with {yuan(units)}, its lines come to {yuan(state.balance)}",
         )
     state.closed = True
 

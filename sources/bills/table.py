@@ -60,7 +60,7 @@ def _lines(rows: Iterator[Row], asked: Asked, skipped: int) -> Iterator[BillLine
             continue
         try:
             if summed is not None and summed.is_totals(row):
-                summed.compare(row)
+                summed.note(number, row)
                 continue
             if len(row) != known.width:
                 raise BillError("bill_unreadable", f"has {counted(len(row), 'cell')}, not {known.width}")

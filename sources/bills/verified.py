@@ -17,11 +17,11 @@ import msgspec
 
 from schemas.identity import content_id
 from schemas.limits import MOST_IDENTIFIER
-from schemas.payments import BillComplete, BillLines, BillRefused
-from schemas.times import DAY, SECOND, SHANGHAI_OFFSET, day_of
+from schemas.payments import BillComplete, BillLine, BillLines, BillRefused
+from schemas.times import DAY, SECOND, SHANGHAI_OFFSET, business_day, date_of, day_of
 from sources.bills.formats import FORMATS
 from sources.bills.gathered import Gathered, text_of
-from sources.bills.model import MOST_LINES, Asked, BillError, Source
+from sources.bills.model import MOST_DAYS, MOST_LINES, Asked, BillError, Source, too_many_days
 
 UNKNOWN_DAY = date(1970, 1, 1)
 """Of a file that is not believed and of which nothing says the day: it is no day's bill, so no lane is told of it."""
@@ -94,14 +94,20 @@ class Verified:
     def __init__(self, stream: BinaryIO, asked: Asked, name: str, file: str, progress: Progress) -> None:
         """Read the file. Its bill is called by its name, each of several by its day, too. Raises BillError."""
         self._asked, self._spool = asked, tempfile.TemporaryFile()  # noqa: SIM115 (closed by `close`)
-        self._days: dict[date | None, Gathered] = {}
-        """What it tells of each day; None: of one that it has not said yet."""
-        asked.dated = self._date
+        self._days: dict[date, Gathered] = {}
+        """What it tells of each day."""
+        self._booked: dict[int | None, Gathered] = {}
+        """Lines of the statement that is being read by the day on which they were booked, days since 1970-01-01; None:
+        before it opened."""
+        self._closed: date | None = None
+        """Of the statement before it the date of the closing balance; of a table the day before in the file."""
+        asked.over = self._share_out
         try:
             self._read(stream, progress)
             if not asked.told:
                 asked.needs_day()
-            if None in self._days:
+            asked.begins()
+            if self._booked:
                 raise RuntimeError("a reader gave lines of which it has not told the day")
             for told in self._days.values():
                 told.end()
@@ -127,25 +133,60 @@ class Verified:
         self._spool.close()
 
     def _read(self, stream: BinaryIO, progress: Progress) -> None:
-        number, day, told = 0, self._asked.day, self._of(self._asked.day)
-        for number, line in enumerate(FORMATS[self._asked.source.format](stream, self._asked), 1):
+        asked = self._asked
+        number, day, told = 0, date.min, Gathered(self._spool)
+        for number, line in enumerate(FORMATS[asked.source.format](stream, asked), 1):
             if number % 100_000 == 0:
                 progress(number)
                 if number > MOST_LINES:
                     raise BillError("bill_too_large", f"has more than {MOST_LINES} rows")
-            if day is None or day is not self._asked.day:
-                day = self._asked.day
+            if asked.day is None or asked.opened is not None:
+                self._of_statement(line).add(line, text_of(line, number))
+                continue
+            if day is not asked.day:
+                day = asked.day
                 told = self._of(day)
             told.add(line, text_of(line, number))
         progress(number)
 
-    def _of(self, day: date | None) -> Gathered:
+    def _of(self, day: date) -> Gathered:
         return self._days.setdefault(day, Gathered(self._spool))
 
-    def _date(self, day: date) -> None:
-        """What has been read without a day is of this one."""
-        if (undated := self._days.pop(None, None)) is not None:
-            self._of(day).add_all(undated)
+    # Statements
+
+    def _of_statement(self, line: BillLine) -> Gathered:
+        """Where a line lies until it is known which days its statement tells of."""
+        on, opened = business_day(line.time), self._asked.opened
+        place = on if opened is not None and day_of(opened) <= on else None
+        if place not in self._booked and len(self._booked) > MOST_DAYS:
+            raise too_many_days()
+        return self._booked.setdefault(place, Gathered(self._spool))
+
+    def _share_out(self) -> None:
+        """A statement, or what a table has of a day, is over. Each line of a statement is of the day on which it was
+        booked, from the date of the opening balance to that of the closing one; whatever else is of the latter. Days in
+        between on which nothing was booked have bills without lines: the balances say that nothing happened."""
+        asked, closed = self._asked, self._asked.day
+        assert closed is not None
+        booked, self._booked = self._booked, {}
+        for on, told in booked.items():
+            day = date_of(on) if on is not None and on < day_of(closed) else closed
+            if day not in asked.told:
+                asked.is_also_of(day)
+            self._of(day).add_all(told)
+        if asked.has_balances:
+            self._tell_quiet(self._closed or asked.opened or closed, closed)
+            self._closed = closed
+
+    def _tell_quiet(self, after: date, before: date) -> None:
+        """Days between two balances on which nothing happened, unless they are too many or one day is asked for."""
+        asked = self._asked
+        if asked.wanted is not None or (before - after).days + len(asked.told) > MOST_DAYS:
+            return
+        for day in map(date_of, range(day_of(after) + 1, day_of(before))):
+            if day not in asked.told:
+                asked.is_also_of(day)
+                self._of(day)
 
 
 def empty(source: Source, day: date) -> BillComplete:

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import BinaryIO
 
 from schemas.counted import counted
+from schemas.money import yuan
 from schemas.payments import BillLine, State
 from schemas.times import DAY
 from sources.bills.cells import local, midnight, number_of, text_of, yuan_of
@@ -236,9 +237,7 @@ class _Rows:
             except (ValueError, LookupError) as error:
                 raise BillError("bill_unreadable", f"its totals have no {name}") from error
             if said != value:
-                raise BillError(
-                    "bill_total_wrong", f"{name} is {said} in 0.0001 yuan, its rows come to {value}"
-                )
+                raise BillError("bill_total_wrong", f"{name} is {yuan(said)}, its rows come to {yuan(value)}")
         self.has_counts({self._head: self._count})
 
     def has_counts(self, counts: Mapping[str, int]) -> None:

@@ -18,7 +18,7 @@ STEPS = (
     "单FR-1007 100；提P1 11 100；提P2 11 70；提P3 12 70；入C1 12 100 财付通FR-1007；入C2 13 70 支付宝；"
     "入C3 14 5 支付宝；到 15；提P4 14 30；入C4 15 30 财付通；"
     "提P5 15 55；回R5 16 50 P5；提P6 11 33；认可P6 33；提P7 11 44；入C7 15 44 货款；核C7→P7 44；"
-    "回R8 15 12；回R9 15 13；认可R9 13；回R0 15 14；退R0 14"
+    "回R8 15 12；回R9 15 13；认可R9 13；回R0 15 14；退R0 14；回R10 15 21；付B1 15 21；核R10→B1 21"
 )
 TABLES = ("journal", "order_status", "payment", "payment_exception", "payment_match", "receivable")
 
@@ -75,6 +75,9 @@ def test_people_are_told_why(kept: Kept, payment: str, line: str) -> None:
         ("payment_exception", "kind = 'payout_missing'"),
         ("payment_exception", "kind = 'return_orphan' AND endsWith(subject, 'R8')"),
         ("payment_exception", "kind = 'return_orphan' AND endsWith(subject, 'R9')"),
+        ("payment_match", "posting = 'money_kept'"),
+        ("payment_match", "posting = 'deposit_sent'"),
+        ("payment_match", "posting = 'deposit_arrived'"),
         ("journal", "fee = 'payout_arrived' AND account = '1817'"),
     ],
 )
@@ -92,6 +95,9 @@ def test_what_is_gone_is_noticed(tampered: Kept, table: str, where: str) -> None
         ("payment", "endsWith(payment, 'C4')", "'银联' AS text"),
         ("payment", "endsWith(payment, 'P4')", "event_time + 172800 AS event_time"),
         ("payment_exception", "kind = 'payout_missing'", "amount + 1 AS amount"),
+        ("payment_match", "posting = 'money_kept'", "amount + 1 AS amount"),
+        ("payment_match", "posting = 'money_kept'", "'decision x' AS evidence"),
+        ("payment_match", "posting = 'deposit_arrived'", "'payout' AS rule"),
         ("payment_exception", "kind = 'return_orphan'", "amount + 1 AS amount"),
         ("payment_exception", "kind = 'return_orphan'", "replaceOne(subject, 'R8', 'R0') AS subject"),
     ],

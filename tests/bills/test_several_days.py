@@ -12,6 +12,7 @@ import pytest
 
 from deploy.bills.job import Job
 from deploy.bills.office import Office, superseded
+from schemas.money import YUAN
 from schemas.payments import BillComplete, BillLine, BillLines, BillRefused, Flow
 from schemas.settings import Settings
 from schemas.times import DAY, HOUR, SECOND
@@ -21,7 +22,7 @@ from sources.network.bills import camt053, mt940
 from tests.audit.conftest import emptied
 from tests.audit.remembered import audited
 from tests.audit.test_payments import Written
-from tests.bills.lane import MERCHANT
+from tests.bills.lane import MERCHANT, with_bills
 from tests.bills.material import HIDING, MIDNIGHT, file_of, lines, source
 from tests.bills.test_job import events, job_of, sent, settings
 from tests.bills.test_lane import DAYS, RULES, TODAY, books
@@ -88,6 +89,15 @@ def statements(form: str) -> bytes:
     return b"<Document><BkToCstmrStmt>" + inner + b"</BkToCstmrStmt></Document>"
 
 
+def one_statement(form: str, opened: date, *more: BillLine) -> bytes:
+    """All of the week, and more of it, in a single statement, whose opening balance is of this date."""
+    given = [*more, *(one for lines_ in GIVEN.values() for one in lines_)]
+    raw = b"".join(WRITER[form](given, "1900000001", WEEK[-1]))
+    for old, new in ((":60F:C{:%y%m%d}", 1), ("<Dt><Dt>{}</Dt></Dt>", 1)):
+        raw = raw.replace(old.format(WEEK[-1]).encode(), old.format(opened).encode(), new)
+    return raw
+
+
 def table() -> bytes:
     """The same as rows with balances, and a row of totals."""
     rows, balance = ["流水号,时间,金额,余额"], 0
@@ -125,8 +135,9 @@ def test_each_day_is_a_bill_of_its_own(form: str, settings: Settings, tmp_path: 
     assert raw[: len(raw) // 2] == raw[len(raw) // 2 :]
     assert job_for(settings, form).load(file) == notes == list(Office(settings.bills).notes())
     found = events(settings)[: len(raw) // 2]
-    assert len({one.id for one in found}) == len(found) == 6
-    assert [one.time for one in found] == [end_of(day) for day in WEEK for _ in range(2)]
+    days = sorted([*WEEK, *WEEK, WEEK[1] + timedelta(days=1)])
+    assert len({one.id for one in found}) == len(found) == len(days)
+    assert [one.time for one in found] == [end_of(day) for day in days]
     for day, given, n in zip(GIVEN, GIVEN.values(), (235, 236, 237), strict=True):
         part, end = (one for one in found if one.day == day)
         assert isinstance(part, BillLines)
@@ -138,6 +149,56 @@ def test_each_day_is_a_bill_of_its_own(form: str, settings: Settings, tmp_path: 
         assert end.paid_e4 == sum(one.amount_e4 for one in given if one.direction == "in")
         assert part.bill == end.bill == f"{notes[0].bill[:32]}-{day}"
         assert part.statement == end.statement == ("" if form == "csv" else f"{n}/1")
+
+
+@pytest.mark.parametrize("opened", [TODAY - timedelta(days=1), TODAY])
+@pytest.mark.parametrize("form", WRITER)
+def test_one_statement_of_several_days_is_a_bill_for_each(form: str, opened: date) -> None:
+    """By the days on which its lines were booked, whether its opening balance is of the first or of the day before.
+    None of them takes the place of a day's own statement; the day on which nothing was booked is told of, too."""
+    with verified(one_statement(form, opened), source(form)) as bill:
+        ends = [one.complete() for one in bill.bills]
+    own = "1/1" if form == "mt940" else ""
+    assert [(one.day, one.lines, one.paid_e4 // YUAN, one.statement) for one in ends] == [
+        (WEEK[0], 2, 500, f"{own} {WEEK[2]}".strip()),
+        (WEEK[1], 1, 40, f"{own} {WEEK[2]}".strip()),
+        (WEEK[1] + timedelta(days=1), 0, 0, f"{own} {WEEK[2]}".strip()),
+        (WEEK[2], 2, 7, own),
+    ]
+    assert len({one.bill for one in ends}) == 4
+
+
+@pytest.mark.parametrize("form", WRITER)
+def test_what_was_booked_outside_of_a_statements_days_is_of_its_own_day(form: str) -> None:
+    """Before its opening balance, or after its closing one, as some banks' value dates are; and all of it where both
+    balances are of one day. A line of the date of the opening balance adds to that day's own statement."""
+    early, late = moved(TODAY - timedelta(days=9), "E", 3), moved(WEEK[2] + timedelta(days=2), "L", 5)
+    with verified(one_statement(form, WEEK[2], early, late), source(form)) as bill:
+        assert [(one.day, one.told.lines) for one in bill.bills] == [(WEEK[2], 7)]
+    with verified(one_statement(form, TODAY, early, late), source(form)) as bill:
+        assert [one.told.lines for one in bill.bills] == [2, 1, 0, 4]
+    before = TODAY - timedelta(days=1)
+    with verified(one_statement(form, before, moved(before, "B", 3)), source(form)) as bill:
+        assert (bill.bills[0].day, bill.bills[0].told.lines) == (before, 1)
+        assert bill.bills[0].statement.endswith(str(WEEK[2]))
+
+
+@pytest.mark.parametrize("moment", ["9999-12-31T23:59:59-12:00", "0001-01-01T00:00:00+14:00"])
+def test_a_day_that_no_calendar_has_is_refused(moment: str) -> None:
+    """And ends no job."""
+    raw = one_statement("camt053", TODAY)
+    first = raw[raw.index(b"<BookgDt><DtTm>") + len(b"<BookgDt><DtTm>") :].partition(b"<")[0]
+    with pytest.raises(BillError, match="its time is none that a lane takes"):
+        verified(raw.replace(first, moment.encode()), source("camt053"))
+
+
+@pytest.mark.parametrize("form", WRITER)
+def test_a_statement_of_several_days_is_not_one_days_bill(form: str) -> None:
+    """Whoever asks for a day alone is told of the others; after a long silence no day of it is told of."""
+    with pytest.raises(BillError, match=r"bill_of_another: tells of 2025-11-11, too, .* 2025-11-14 alone"):
+        verified(one_statement(form, TODAY), source(form), WEEK[2])
+    with verified(one_statement(form, TODAY - timedelta(days=MOST_DAYS)), source(form)) as bill:
+        assert [one.day for one in bill.bills] == WEEK
 
 
 @pytest.mark.parametrize(
@@ -169,7 +230,7 @@ def test_the_whole_file_is_verified_before_a_day_of_it_is_believed(
 def test_statements_are_verified_one_by_one() -> None:
     """What one is short of another may not make up for, though the chain of balances and all sums agree."""
     raw = statements("camt053").replace(b'"CNY">340.00<', b'"CNY">341.00<')
-    with pytest.raises(BillError, match=r"closes with 3410000 in .*, its entries come to 3400000"):
+    with pytest.raises(BillError, match=r"closes with 341\.00, its entries come to 340\.00"):
         verified(raw, source("camt053"))
 
 
@@ -186,6 +247,10 @@ def test_a_table_says_that_it_may_hold_several_days() -> None:
         verified(raw, asked)
     several = msgspec.structs.replace(asked, several_days=True)
     with verified(raw, several) as bill:
+        assert [one.day for one in bill.bills if one.told.lines] == WEEK
+        assert len(bill.bills) == 4, "its balances tell of the day between, too"
+    columns = msgspec.structs.replace(COLUMNS, balance="")
+    with verified(raw, msgspec.structs.replace(several, columns=columns)) as bill:
         assert [one.day for one in bill.bills] == WEEK
     with pytest.raises(BillError, match=r"it is of 2025-11-12, the bill should be of 2025-11-11$"):
         verified(raw, several, WEEK[0])
@@ -240,7 +305,7 @@ def test_days_are_corrected_one_by_one(settings: Settings, tmp_path: Path) -> No
     (note,) = (settings.bills / "sent").iterdir()
     note.write_bytes(msgspec.json.encode(first))
     notes = job.load(week)
-    assert [one.time - end_of(one.day) for one in notes] == [0, SECOND, 0]
+    assert [one.time - end_of(one.day) for one in notes] == [0, SECOND, 0, 0]
     assert superseded(list(Office(settings.bills).notes())) == {first}
 
 
@@ -283,6 +348,23 @@ def test_a_lane_takes_each_day_and_closes_it() -> None:
         "C1": ("closed", 1),
         "C2": ("closed", 1),
     }
+
+
+def of_bank() -> Iterator[BillLines | BillComplete]:
+    """The events of the week as a single statement, for a lane."""
+    of = Source(channel=CHANNEL, merchant=MERCHANT, number="1900000001", group=GROUP, format="mt940")
+    with verified(one_statement("mt940", TODAY), of) as bill:
+        for one in bill.bills:
+            for raw in one.messages():
+                yield msgspec.json.decode(raw, type=BillLines | BillComplete)
+
+
+def test_a_day_without_movements_is_closed_like_any_other() -> None:
+    """Nobody has to name its bill as missing, for the statement around it says that nothing happened."""
+    lane = books(with_bills("notified = false")).until(end_of(DAYS[4])).take(*of_bank())
+    lane.take(close("C1", WEEK[1] + timedelta(days=1), time=end_of(DAYS[4])))
+    (row,) = lane.rows["close"]
+    assert {one["kind"] for one in msgspec.json.decode(row["items"])} == {"unknown_payment"}
 
 
 def test_the_auditor_agrees(store: Store) -> None:

@@ -1,4 +1,4 @@
-"""Tables with a row of totals at their end: it is known by a column and its value, and compared with the rows."""
+"""Tables with rows of totals, mostly one at their end: known by a column and its value, and compared with the rows."""
 
 from collections.abc import Callable
 
@@ -37,7 +37,8 @@ def row_of(text: str) -> list[str]:
 )
 def test_scenario(case: dict[str, str], form: str) -> None:
     """One row of the table; nothing of a bill is believed whose totals are others."""
-    rows = [*MORE, *map(row_of, filter(None, case["末行"].split("；")))]
+    above, below = (list(map(row_of, filter(None, case[of].split("；")))) for of in ("首行", "末行"))
+    rows = [MORE[0], *above, *MORE[1:], *below]
     asked = msgspec.structs.replace(SUMMED, format=form)
     if not case["结果"]:
         assert [one.number for one in read(WRITE[form](rows), asked)] == ["B1", "B2", "B3", "B4"]

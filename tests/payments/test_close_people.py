@@ -143,6 +143,18 @@ def test_a_workbook_tells_figures_days_what_is_open_and_what_came_late(
     assert raw == to_excel(report), "the same closes give the same bytes"
 
 
+def test_columns_of_a_workbook_show_what_is_in_them(report: Report) -> None:
+    """Excel shows a date as #### where it has no room, and its usual columns have room for eight digits."""
+    book = load_workbook(io.BytesIO(to_excel(report)))
+    for sheet in book:
+        assert sheet.freeze_panes == "A2"
+    days = book["按日 By day"]
+    widths = {cell.value: days.column_dimensions[cell.column_letter].width for cell in days[1]}
+    assert widths["日"] > len("2025-11-11")
+    assert widths["结账号"] > len(report.sections[0].row["close_id"])
+    assert widths["期末待核销"] > 2 * len("期末待核销")
+
+
 def test_what_is_no_figure_is_text_in_a_workbook(report: Report) -> None:
     """Merchants' numbers consist of digits, and spreadsheets keep fifteen of them; people may be called by a number."""
     section = report.sections[0]
@@ -171,7 +183,28 @@ def test_a_pdf_tells_the_same(report: Report) -> None:
     for rows in report.tables().values():
         for cell in (cell for row in rows for cell in row):
             assert "".join(cell.split()) in plain, cell
+    pages = len(PdfReader(io.BytesIO(raw)).pages)
+    assert plain.count("".join(report.title.split())) == 1 + pages, "each page says what it is of"
     assert raw == to_pdf(report.title, report.said(), report.tables())
+
+
+@pytest.mark.parametrize("amount", ["1234567.89", "-123456789012.34"])
+def test_no_number_is_cut_in_two_in_a_pdf(amount: str) -> None:
+    """However large they are: texts make room, then the type is smaller."""
+    head = [str(n) for n in range(18)]
+    row = [
+        "350600-CC",
+        "微信支付",
+        "2088350600000001",
+        "2025-11-11",
+        *[amount] * 9,
+        *["夜班出纳"] * 4,
+        "close-" + "8" * 32,
+    ]
+    raw = to_pdf("T", [], {"结账": [head, row]})
+    lines = [line.strip() for line in PdfReader(io.BytesIO(raw)).pages[0].extract_text().splitlines()]
+    assert lines.count(amount) == 9
+    assert {"2088350600000001", "2025-11-11"} <= set(lines)
 
 
 def test_reports_of_several_closes_add_up(closed: Written) -> None:

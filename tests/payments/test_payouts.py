@@ -29,8 +29,8 @@ OF_TWO = rules(channels=SILENT, matching=MATCHING + ANOTHER)
 
 
 def events(step: str) -> list[Any]:
-    """A step of a story: `提P1 11 100 [号V7]`, `撤P1 11`, `入C1 12 100 财付通提现`, `回R1 12 100 [P1|号V7]`,
-    `单FR-1 100`, `认可P1 [100]`, `核C1→P1 100`, `退R1 100`, `复核认可P1`, `撤回认可P1`."""
+    """A step of a story: `提P1 11 100 [号V7]`, `撤P1 11`, `入C1 12 100 财付通提现`, `付B1 12 100`,
+    `回R1 12 100 [P1|号V7]`, `单FR-1 100`, `认可P1 [100]`, `核C1→P1 100`, `退R1 100`, `复核认可P1`, `撤回认可P1`."""
     what, name = step[0], step[1:].split(maxsplit=1)[0]
     words = step.split()[1:]
     match what:
@@ -43,6 +43,9 @@ def events(step: str) -> list[Any]:
         case "入":
             credit = line(name, words[1], text=words[2], time=noon(words[0]) - 12 * HOUR)
             return list(parts(day(words[0]), credit, sort="fund", statement=name))
+        case "付":
+            debit = line(name, words[1], direction="out", text="充值", time=noon(words[0]) - 12 * HOUR)
+            return list(parts(day(words[0]), debit, sort="fund", statement=name))
         case "回":
             named = words[2] if len(words) > 2 else ""
             facts = {"original": "" if named.startswith("号") else named, "order": named.partition("号")[2]}
@@ -69,7 +72,8 @@ def said(step: str) -> Any:
         return decided("refund", about, payment=key(about[1:], "transfer"), amount_e4=parse_yuan(amount[0]))
     what, payout = about.removeprefix("核").split("→")
     payment = key(what, "transfer" if what.startswith("R") else "payment")
-    share = {"payment": payment, "document": key(payout, "transfer"), "amount_e4": parse_yuan(amount[0])}
+    of = key(payout, "payment" if payout.startswith("B") else "transfer")
+    share = {"payment": payment, "document": of, "amount_e4": parse_yuan(amount[0])}
     return decided("match", about, shares=[share])
 
 
@@ -85,7 +89,7 @@ def played(books: Books, steps: str, *, shuffled: random.Random | None = None) -
         elif step == "重启":
             books.restart()
         else:
-            if step[0] in "提入回" or step.startswith("撤P"):
+            if step[0] in "提入付回" or step.startswith("撤P"):
                 books.until(noon(step.split()[1]) + 12 * HOUR)
             books.take(*events(step))
             if shuffled is not None:
@@ -191,3 +195,12 @@ def test_a_close_counts_a_payout_as_money_that_left_and_is_accounted_for() -> No
     one, two = books.rows["close"]
     assert (one["status"], two["status"]) == ("refused", "closed")
     assert (two["paid_out"], two["matched_out"], two["suspense"]) == (100, 100, 0)
+
+
+def test_a_close_counts_money_that_was_accepted_as_ours() -> None:
+    """It is in suspense no more."""
+    books = played(Books(RULES), "回R1 11 100；到 15")
+    books.take(*events("认可R1"))
+    books.take(close("C1", day("11"), time=books.work.ring.now))
+    (row,) = books.rows["close"]
+    assert (row["status"], row["received"], row["matched"], row["suspense"]) == ("closed", 100, 100, 0)

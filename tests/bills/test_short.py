@@ -1,0 +1,100 @@
+"""Money that a channel notified and its bills have not: once a person accepts that, the channel has it no more."""
+
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from schemas.money import YUAN
+from schemas.payments import exception_id
+from schemas.times import DAY
+from tests.audit.conftest import emptied, tampered
+from tests.audit.remembered import audited
+from tests.audit.tampering import Kept
+from tests.audit.test_payments import Written
+from tests.audit.test_payouts import failed
+from tests.bills.lane import parts
+from tests.bills.test_lane import DAYS, RULES, TODAY, books, line
+from tests.channels.world import NOON
+from tests.payments.world import GROUP, Books, decided, due, key, paid, refunded
+from tests.servers.store import Store
+
+__all__ = ["tampered"]
+CLEARING, LOST = ("HQ", "1815"), ("HQ", "6303")
+
+
+def accepted(of: str, units: int, number: str, kind: Any = "payment") -> Any:
+    """A person accepts that it cannot be had."""
+    exception = exception_id(GROUP, "short", key(of, kind))
+    return decided("accept", number, exception=exception, amount_e4=units, time=NOON + 4 * DAY)
+
+
+def told(lane: Books) -> Books:
+    """100 came and 30 of them went back, says the channel; its bills have neither, and whole are all of them."""
+    lane.take(due("FR-1", "100.00"), paid("A1", "100.00", "FR-1", fee_e4=None), refunded("R1", "30.00", "A1"))
+    for day in DAYS[:4]:
+        lane.take(*parts(day))
+    return lane
+
+
+def held(lane: Books) -> str:
+    """What the channel has, and what is lost."""
+    found = lane.balances()
+    return " ".join(f"{found.get(account, Decimal(0)):.0f}" for account in (CLEARING, LOST))
+
+
+def test_what_is_accepted_is_lost_until_that_is_withdrawn() -> None:
+    """The customer has paid all the same."""
+    lane = told(books())
+    assert held(lane) == "70 0"
+    lane.restart().take(accepted("A1", 100 * YUAN, "K1")).restart()
+    assert lane.exceptions()["short", key("A1")] == "accepted"
+    assert (held(lane), lane.status("FR-1")[0]) == ("-30 100", "part_refunded")
+    lane.take(accepted("R1", 30 * YUAN, "K2", "refund"))
+    assert held(lane) == "0 70", "what the channel has not given back is ours"
+    lane.take(
+        decided("withdraw", "W1", of="K1", time=NOON + 4 * DAY + 1),
+        decided("withdraw", "W2", of="K2", time=NOON + 4 * DAY + 1),
+    )
+    assert held(lane) == "70 0"
+
+
+def test_a_bill_that_has_it_after_all_takes_it_back() -> None:
+    """Of its own day, or of a later one."""
+    lane = told(books()).take(accepted("A1", 100 * YUAN, "K1"))
+    lane.take(*parts(TODAY + timedelta(days=4), line("A1", "100.00", "FR-1")))
+    assert held(lane) == "70 0"
+    assert ("short", key("A1")) not in lane.exceptions()
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_neither_order_nor_another_amount_matters(first: bool) -> None:
+    """What is accepted before it is missed counts as well; another amount does not."""
+    lane, word = books(), accepted("A1", 100 * YUAN, "K1")
+    lane = told(lane.take(word)) if first else told(lane).take(word)
+    assert held(lane) == "-30 100"
+    assert held(told(books()).take(accepted("A1", 99 * YUAN, "K1"))) == "70 0"
+
+
+@pytest.fixture(scope="module")
+def kept(lasting_store: Store) -> Kept:
+    """Books with both."""
+    client = emptied(lasting_store.client())
+    lane = Written(client, RULES)
+    with lane.writer.held():
+        told(lane.until(NOON + 4 * DAY))
+        lane.take(accepted("A1", 100 * YUAN, "K1"), accepted("R1", 30 * YUAN, "K2", "refund"))
+        lane.writer.close()
+    return Kept(client, ("journal", "payment_match", "payment_exception"))
+
+
+def test_the_auditor_agrees(kept: Kept) -> None:
+    report = audited(kept.client, closed=True)
+    assert report.passed, report.to_text()
+
+
+@pytest.mark.parametrize("posting", ["short_lost", "short_kept"])
+def test_the_auditor_misses_it(tampered: Kept, posting: str) -> None:
+    tampered.remove("payment_match", f"posting = '{posting}'")
+    assert {"payouts", "clearing"} <= failed(tampered.auditor)
