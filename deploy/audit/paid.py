@@ -54,7 +54,7 @@ _EXCEPTIONS = """
 _CASH = f"""
     SELECT toString(counterparty) AS place, sum(if(side = 'D', 1, -1) * reinterpretAsInt64(amount)) AS units
     FROM $journal WHERE book = '{HQ}' AND account IN {tuple(sorted({*CLEARING.values(), ELSEWHERE} - {IN_TRANSIT}))}
-        AND fee NOT IN ('channel_fee', 'short_lost', 'short_kept') GROUP BY place"""
+        AND fee NOT IN ('channel_fee', 'channel_short', 'channel_over') GROUP BY place"""
 """What channels have brought and taken, by channel and merchant; what they keep they told, and nobody else knows; what
 they have not people accepted."""
 _DECIDED = "SELECT event_id, of, payment, document, shares FROM $payment_decision"

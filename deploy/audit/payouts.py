@@ -16,7 +16,7 @@ from deploy.audit.asked import Asked
 from deploy.audit.decided import Decided, Voucher
 from deploy.audit.names import content_name
 from deploy.audit.report import Check, Findings
-from deploy.audit.store import Store
+from deploy.audit.store import Row, Store
 
 DAY, SHANGHAI = 86_400_000, 28_800_000
 OPENS = {"payout_sent": "1817", "deposit_sent": "1817", "refund_owed": "1221"}
@@ -33,11 +33,13 @@ UNCLAIMED = "return_orphan"
 ACCEPTED = {
     (UNCLAIMED, "in"): "money_kept",
     ("refund_over", "in"): "money_kept",
-    ("short", "in"): "short_lost",
-    ("short", "out"): "short_kept",
+    ("short", "in"): "channel_short",
+    ("short", "out"): "channel_over",
 }
 """Posting rules of what people accepted (money which came is ours, a channel has not what it notified), by kind of
 exception and way of the money."""
+AMOUNT = "bill_amount"
+"""And that a bill has more or less, which goes by its lines."""
 OF_NO_DUE = (*TRANSIT, *ACCEPTED.values())
 """Posting rules of vouchers that name a payment where others name a document."""
 RULE, DECIDED = "payout", "decided"
@@ -58,11 +60,16 @@ _MOVED = f"""
         GROUP BY payment
     ) WHERE newest.10 = 'success' AND newest.11 = 'CNY'"""
 _ACCEPTED = """
-    SELECT payment, newest.1 AS direction, newest.3 AS time FROM (
-        SELECT payment, argMax((toString(direction), toString(currency), event_time), (seq, line)) AS newest
+    SELECT payment, newest.1 AS direction, newest.3 AS time, newest.4 AS units, billed.units AS lines FROM (
+        SELECT payment, argMax((toString(direction), toString(currency), event_time, reinterpretAsInt64(amount)),
+               (seq, line)) AS newest
         FROM $payment WHERE payment IN (SELECT subject FROM $payment_exception WHERE kind IN {kinds:Array(String)})
         GROUP BY payment
-    ) WHERE newest.2 = 'CNY'"""
+    ) AS p LEFT JOIN (
+        SELECT payment, groupUniqArray(reinterpretAsInt64(amount)) AS units FROM $bill_line
+        WHERE payment IN (SELECT subject FROM $payment_exception WHERE kind IN {kinds:Array(String)})
+        GROUP BY payment
+    ) AS billed USING (payment) WHERE newest.2 = 'CNY'"""
 _PLAIN = "upper(replaceRegexpAll({0}, '[^0-9A-Za-z]', ''))"
 _NAMED = f"""
     SELECT count() AS n FROM (
@@ -206,13 +213,17 @@ class Payouts:
     def _are_accepted(self) -> None:
         """What people accepted, and nothing else, is booked of money that is ours or is not there."""
         wanted = []
-        kinds = sorted({kind for kind, _ in ACCEPTED})
+        kinds = sorted({AMOUNT, *(kind for kind, _ in ACCEPTED)})
         moved = {row["payment"]: row for row in self._store.rows(_ACCEPTED, kinds=kinds)}
         for group, subject, kind in self._asked.accepted:
             row = moved.get(subject)
-            posting = ACCEPTED.get((kind, row["direction"])) if row is not None else None
             decision = self._decided.acceptance(group, content_name("ex", group, kind, subject))
-            if row is None or posting is None or decision is None or subject in self._opened:
+            if row is None or decision is None:
+                continue
+            posting = ACCEPTED.get((kind, row["direction"]))
+            if kind == AMOUNT and (group, subject, "short") not in self._asked.accepted:
+                posting = self._by_lines(subject, decision.units, row)
+            if posting is None:
                 continue
             at, evidence = max(row["time"], decision.time), f"decision {decision.number}"
             wanted.append((subject, posting, decision.units, evidence, at))
@@ -222,6 +233,18 @@ class Payouts:
         for one in self._accepted:
             if one.payment != one.document or not one.payment.startswith(f"{one.party}/"):
                 self.found.add(f"{one.payment}: is accepted with {one.party} as {one.document}")
+
+    def _by_lines(self, payment: str, units: int, row: Row) -> str | None:
+        """Whether the channel has so much more of a payment, or less, by the lines of its bills; where corrections say
+        both, as it is booked."""
+        signs = {"in": (1, -1), "out": (-1, 1)}[row["direction"]]
+        may_be = [
+            posting
+            for posting, sign in zip(("channel_over", "channel_short"), signs, strict=True)
+            if row["units"] + sign * units in row["lines"]
+        ]
+        there = {one.posting for one in self._accepted if one.payment == payment}
+        return next((one for one in may_be if one in there), may_be[0] if may_be else None)
 
     def _pairs(self, moved: Mapping[str, Moved], agreed: Sequence[Agreed]) -> None:
         """By the rules: what has to be on its way is, and nothing waits for what has come."""

@@ -127,7 +127,7 @@ PAYMENTS = (
         "payout_lost",
     ),
     *("refund_owed", "refund_recovered", "refund_lost"),
-    *("deposit_sent", "deposit_arrived", "money_kept", "short_lost", "short_kept"),
+    *("deposit_sent", "deposit_arrived", "money_kept", "channel_short", "channel_over"),
 )
 """Journal rows of these stand for dues, receipts and matches of the payments flow."""
 OTHERS = (*MONEY, MOVED, COST, *PAYMENTS)

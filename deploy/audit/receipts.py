@@ -44,8 +44,8 @@ LEGS: Mapping[str, tuple[Leg, ...]] = {
     "refund_lost": ((HQ, "6303", "D"), (HQ, "1221", "C")),
     "deposit_sent": ((HQ, "1817", "D"), (HQ, SUSPENSE, "C")),
     "deposit_arrived": ((HQ, SUSPENSE, "D"), (HQ, "1817", "C")),
-    "short_lost": ((HQ, "6303", "D"), (HQ, CHANNEL, "C")),
-    "short_kept": ((HQ, CHANNEL, "D"), (HQ, "6303", "C")),
+    "channel_short": ((HQ, "6303", "D"), (HQ, CHANNEL, "C")),
+    "channel_over": ((HQ, CHANNEL, "D"), (HQ, "6303", "C")),
     "money_kept": ((HQ, SUSPENSE, "D"), (HQ, "6303", "C")),
     "account_topped_up": (
         *((PARTY, "1201", "D"), (PARTY, "1801", "C")),

@@ -37,9 +37,10 @@ from flows.reconciliation.model import (
 from flows.reconciliation.outcome import outcome
 from flows.reconciliation.output import Asked, Entry, Exceptional, Output, Stated
 from flows.reconciliation.posting import (
+    CHANNEL_OVER,
+    CHANNEL_SHORT,
     KEPT,
     LOST,
-    SHORT,
     rule_of_difference,
     rule_of_due,
     rule_of_match,
@@ -65,7 +66,7 @@ from flows.reconciliation.record import (
     payment_key,
 )
 from flows.reconciliation.rules import DECIDED, MatchingRules
-from flows.reconciliation.threeway import ALONE, COMPARED, MISSING, SURPLUS
+from flows.reconciliation.threeway import ALONE, AMOUNT, COMPARED, MISSING, SURPLUS, beyond
 from schemas.identity import content_id
 from schemas.money import yuan
 from schemas.payments import Colour, InvoiceRequested, OrderStatus, Payment, Share, exception_id
@@ -206,7 +207,7 @@ class Judge:
             if one.record.pooled != (key in found.pooled):
                 self.mark(one.record)
             links.pool(one.record, key in found.pooled)
-            moving = transit.get(key, {}) | lost.get(key, {}) | self._short(one, compared[key], links)
+            moving = transit.get(key, {}) | lost.get(key, {}) | self._off(one, compared[key], links)
             self._book_payment(one, matches.get(key, ()), different.get(key, ()), moving, of, decided)
         for name, record in of.items():
             if record.settled != (name in found.settled):
@@ -331,16 +332,18 @@ class Judge:
                 wanted[one.subject] = {LOSS + one.subject: booked}
         return wanted
 
-    def _short(self, known: Known, compared: Iterable[Open], links: Links) -> dict[str, Wanted]:
-        """Money that a channel notified and its bills have not, as a person accepted: the channel has it not."""
-        payment = known.payment
+    def _off(self, known: Known, compared: Iterable[Open], links: Links) -> dict[str, Wanted]:
+        """Money that a channel notified, and that its bills lack or have otherwise: as a person accepted, the channel
+        has what they say. What is lacking counts first."""
+        record, payment = known
         if payment.currency != CURRENCY:
             return {}
-        missing = next((one for one in compared if one.kind == MISSING), None)
-        booked = (
-            _of_accepted(missing, SHORT[payment.direction], payment, links) if missing is not None else None
-        )
-        return {DIFFERENCE + payment.key: booked} if booked is not None else {}
+        for one in sorted((one for one in compared if one.kind in (MISSING, AMOUNT)), reverse=True):
+            more = beyond(one.kind, payment.amount_e4, record.billed)
+            rule = CHANNEL_OVER if (more > 0) == (payment.direction == "in") else CHANNEL_SHORT
+            if (booked := _of_accepted(one, rule, payment, links)) is not None:
+                return {DIFFERENCE + payment.key: booked}
+        return {}
 
     def judge_none(self, record: PaymentRecord, payment: Payment, links: Links) -> list[tuple[int, str]]:
         """A payment that moves no money (any more): what stands of it is taken back, and nobody is asked about it, but

@@ -32,8 +32,8 @@ LOST = {"payout_missing": "payout_lost", "refund_over": "refund_lost"}
 """Posting rules of what people gave up of either, by the exception that they accepted."""
 KEPT = {"return_orphan": "money_kept", "refund_over": "money_kept"}
 """Likewise of money that came, and that is ours for all that people know."""
-SHORT: dict[Flow, str] = {"in": "short_lost", "out": "short_kept"}
-"""Likewise of money that was notified, and that the channel's bills have not: by the way it was to go."""
+CHANNEL_SHORT, CHANNEL_OVER = "channel_short", "channel_over"
+"""Likewise of what a channel notified, and its bills have not, or otherwise: it has less than is booked, or more."""
 ELSEWHERE = "1815"
 """The account of a channel that has none of its own."""
 POSTED = frozenset({"1102", "1201", "2101"})

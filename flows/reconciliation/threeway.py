@@ -22,13 +22,14 @@ MILLION = 1_000_000
 _json = msgspec.json.Encoder(order="deterministic")
 SURPLUS = "long"
 """Money that only bills know (长款): people are asked about it as long as something of it is left to be matched."""
-MISSING = "short"
-"""Money that bills lack (短款): once a person has accepted it, the channel has it no more in our books."""
+MISSING, AMOUNT = "short", "bill_amount"
+"""Money that bills lack (短款), or have otherwise: once a person has accepted that, the channel has in our books what
+they say."""
 ALONE = "fee_alone"
 """A fee that a bill tells of a trade that nobody knows: it is booked once a person has accepted it."""
 COMPARED = frozenset(
     {
-        *(SURPLUS, MISSING, "cut_off", "bill_amount", "bill_status", "bill_currency"),
+        *(SURPLUS, MISSING, "cut_off", AMOUNT, "bill_status", "bill_currency"),
         *("bill_fee", ALONE, "bill_duplicate"),
     }
 )
@@ -116,6 +117,14 @@ def findings(
     return sorted(found) if len(found) > 1 else found
 
 
+def beyond(kind: str, amount: int, billed: tuple[Billed, ...]) -> int:
+    """By how much bills have more of a movement than its notified amount, where they lack it or have another one;
+    negative: less."""
+    if kind == MISSING:
+        return -amount
+    return next((one.amount - amount for one in _last_words(billed) if one.amount != amount), 0)
+
+
 def best(billed: tuple[Billed, ...]) -> Billed:
     """What tells best what a channel took of a movement: the trade bill, and where the money moved, with all fees.
     Where that tells of none, another sort of bill may."""
@@ -197,7 +206,7 @@ def _otherwise(key: str, told: Told, moved: list[Billed]) -> list[Open]:
     for one in moved:
         if one.amount != told.amount:
             text = f"{_where(one)} has {yuan(one.amount)}, notified were {yuan(told.amount)}"
-            found.setdefault("bill_amount", Open("bill_amount", key, abs(one.amount - told.amount), text))
+            found.setdefault(AMOUNT, Open(AMOUNT, key, abs(one.amount - told.amount), text))
         if one.state != told.state:
             text = f"{_where(one)} says {one.state}, notified was {told.state}"
             found.setdefault("bill_status", Open("bill_status", key, told.amount, text))

@@ -158,9 +158,12 @@ class Verified:
         """Where a line lies until it is known which days its statement tells of."""
         on, opened = business_day(line.time), self._asked.opened
         place = on if opened is not None and day_of(opened) <= on else None
-        if place not in self._booked and len(self._booked) > MOST_DAYS:
-            raise too_many_days()
-        return self._booked.setdefault(place, Gathered(self._spool))
+        found = self._booked.get(place)
+        if found is None:
+            if len(self._booked) > MOST_DAYS:
+                raise too_many_days()
+            found = self._booked[place] = Gathered(self._spool)
+        return found
 
     def _share_out(self) -> None:
         """A statement, or what a table has of a day, is over. Each line of a statement is of the day on which it was
