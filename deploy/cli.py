@@ -97,8 +97,12 @@ def _hint(arguments: argparse.Namespace) -> str:
 
 
 def _flows_hint(arguments: argparse.Namespace) -> str:
-    """What to do about a demo's Kafka that is away: it went with the demo's flows."""
-    if "WAYBOOK_KAFKA" in os.environ or told(arguments.home) is None:
+    """What to do about a demo's Kafka that is away: it went with the demo's flows, or was not asked for."""
+    if "WAYBOOK_KAFKA" in os.environ:
+        return ""
+    if arguments.url or "WAYBOOK_CLICKHOUSE" in os.environ:
+        return " (--url or WAYBOOK_CLICKHOUSE names the store, so no demo's Kafka is asked: WAYBOOK_KAFKA names one)"
+    if told(arguments.home) is None:
         return ""
     return (
         f" (the demo in {arguments.home} has ended, and its flows with it; `waybook open` serves what it left "

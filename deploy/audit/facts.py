@@ -1,11 +1,11 @@
 """A parcel's facts, by one question to ClickHouse: whatever order they came in, the same facts come out."""
 
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 
-from deploy.audit.store import OF_SHARD, Store
+from deploy.audit.store import LANE, OF_SHARD, Store
 
 IN_A_SHARD = 250_000
 """Events whose parcels are looked at together."""
@@ -149,7 +149,31 @@ def read_facts(store: Store, shard: int, shards: int) -> Iterator[Facts]:
         given = dict(zip(names, values, strict=True))
         given["weights"] = tuple(Weight(*one) for one in given["weights"])
         given["scans"] = tuple(given["scans"])
-        decision = decisions.get(given["waybill"], _UNDECIDED)
+        decision = decisions.pop(given["waybill"], _UNDECIDED)
         given["last_seq"] = max(given["last_seq"], decision.seq)
         seq, time = recalls.get(given["waybill"], (0, 0))
         yield Facts(**given, decision=decision, recalled_seq=seq, recalled=time)
+    for waybill, decision in decisions.items():
+        yield _only_decided(waybill, decision)
+
+
+def _only_decided(waybill: str, decision: Decision) -> Facts:
+    """A parcel of which nothing is known but what somebody decided about its weight."""
+    texts = ("order_id", "origin", "destination", "product", "customer", "picked_id", "signed_id")
+    numbers = (
+        *("order_time", "payment", "declared_g", "order_seq", "picked", "picked_seq"),
+        *("signed", "signed_seq", "ended", "ended_seq"),
+    )
+    unsaid: dict[str, Any] = dict.fromkeys(texts, "") | dict.fromkeys(numbers, 0)
+    return Facts(
+        waybill=waybill,
+        lane=decision.seq >> LANE,
+        lanes=1,
+        first_seq=decision.seq,
+        last_seq=decision.seq,
+        last=decision.time,
+        weights=(),
+        scans=(),
+        decision=decision,
+        **unsaid,
+    )

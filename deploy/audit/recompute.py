@@ -462,18 +462,25 @@ class Recomputation:
     def _weight(self, facts: Facts, transit: Due | None, adopted: tuple[Any, ...] | None) -> None:
         """The newest adopted weight is the best one, once it may be adopted and the order is known.
 
-        Where someone has decided for a weight that may not be adopted yet, the one before still stands there.
+        Where someone has decided for a weight that may not be adopted yet, the one before still stands there; and where
+        none may be adopted any more, the one that a policy before had adopted.
         """
         self.weights.seen += 1
         wanted: list[tuple[Any, ...] | None] = []
+        former: list[tuple[Any, ...]] = []
         for number in range(self._eras.of(facts.weighed_seq), self._eras.now(facts.lane) + 1):
             best = self._weighing(facts, number)
             comes = transit is not None and transit.waits in ("", "no_price", "weight_undecided")
-            if best is not None and facts.order_id and comes:
-                wanted.append((best.event_id, best.time, best.weight_class, best.grams, best.cm3, best.site))
-            else:
+            if best is None or not facts.order_id:
                 wanted.append(None)
-        stale = wanted[-1] is None and facts.decision.event_id != ""
+                continue
+            row = best.event_id, best.time, best.weight_class, best.grams, best.cm3, best.site
+            wanted.append(row if comes else None)
+            if adopted_by(best, self._data_time) is not None:
+                former.append(row)
+        newest = self._weighing(facts, self._eras.now(facts.lane))
+        taken_back = adopted_by(newest, self._data_time) is None and adopted in former
+        stale = wanted[-1] is None and (facts.decision.event_id != "" or taken_back)
         if adopted not in wanted and not stale:
             self.weights.add(f"{facts.waybill}: adopted {adopted}, should be {wanted[-1]}")
 

@@ -1,12 +1,13 @@
 """What the auditor says of parcels that wait for a pick-up or are given up, of products and of directories."""
 
 import random
+from typing import Literal
 
 import msgspec
 import pytest
 from clickhouse_connect.driver.client import Client
 
-from schemas.events import NetworkPublished, ParcelEvent, Tick
+from schemas.events import NetworkPublished, ParcelEvent, TariffWithdrawn, Tick, Weight, WeightDecided
 from schemas.identity import version_of
 from schemas.times import DAY, HOUR
 from tests.audit import world
@@ -135,3 +136,54 @@ def test_a_directory_that_has_lost_something(empty: Client, lost: str) -> None:
     table, column = ("product", "product") if lost.startswith("EXP") else ("site", "site")
     forge(empty, f"ALTER TABLE {table} DELETE WHERE seq > 1 AND {column} = '{lost[:3]}'")
     assert not alone(empty, "documents").passed
+
+
+@pytest.mark.parametrize("decision", ["override", "confirm"])
+def test_a_decision_about_a_parcel_that_nobody_knows_waits_and_is_given_up(
+    empty: Client, decision: Literal["override", "confirm"]
+) -> None:
+    """Its waybill was mistyped, say."""
+    lane = begun(empty)
+    now = world.START + 70 * HOUR
+    override = decision == "override"
+    decided = WeightDecided(
+        id="d",
+        time=now,
+        waybill="YT7500000009999",
+        decision=decision,
+        decided_by="someone",
+        weight_event="" if override else "w",
+        weight_g=3_000 if override else 0,
+    )
+    lane.block([record(event) for event in (*complete(), decided)])
+    for day in (0, 30, 60, 90, 95):
+        lane.block([tick(now + day * DAY)])
+        report = audited(empty, data_time=now + day * DAY)
+        assert report.passed, report.to_text()
+    where = "waybill = 'YT7500000009999'"
+    whys = "SELECT DISTINCT why FROM waiting_now"
+    assert empty.query(f"{whys} WHERE {where}").result_rows == [("abandoned",)]
+    forge(empty, f"ALTER TABLE waiting DELETE WHERE {where}")
+    assert not alone(empty, "recomputed_waiting", now + 200 * DAY).passed, "too late"
+
+
+def test_a_weight_that_a_policy_had_adopted_which_is_withdrawn(empty: Client) -> None:
+    """What was charged by it is taken back, since no weight may be adopted any more; it stands as the last that was."""
+    lane = begun(empty)
+    hubs = world.tariff("one", precedence=(("hub_scale", "at_once"),))
+    machines = world.tariff("one", 50, precedence=(("hub_dws", "at_once"),))
+    events = [one for one in without(complete(), "50") if not isinstance(one, Weight | WeightDecided)]
+    (weighed, *_) = (one for one in complete() if isinstance(one, Weight))
+    weighed = msgspec.structs.replace(weighed, weight_class="hub_dws")
+    lane.block([record(hubs)])
+    lane.block([record(event) for event in (*events, weighed)])
+    lane.block([record(machines)])
+    sums = "SELECT sum(amount) FROM charge WHERE fee = 'transit'"
+    assert empty.query(sums).result_rows[0][0] > 0
+    assert audited(empty, data_time=world.START + 70 * HOUR).passed
+    lane.block([record(TariffWithdrawn(id="w", time=world.START, version=machines.version))])
+    assert empty.query(sums).result_rows == [(0,)]
+    report = audited(empty, data_time=world.START + 70 * HOUR)
+    assert report.passed, report.to_text()
+    forge(empty, "ALTER TABLE adopted_weight UPDATE weight_g = weight_g + 1 WHERE true")
+    assert not alone(empty, "recomputed_weights", world.START + 70 * HOUR).passed

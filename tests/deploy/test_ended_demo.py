@@ -1,11 +1,14 @@
 """What needs running flows says so at once where a demo has ended and only its books are served."""
 
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
+from deploy import weights
 from deploy.home import Home
 from schemas.settings import Settings
+from sinks.kafka import DeliveryError
 from tests.deploy.command import waybook
 from tests.servers.process import free_port
 from tests.servers.store import Store
@@ -36,3 +39,23 @@ def test_one_line_says_what_is_missing(lasting_store: Store, tmp_path: Path, wor
     (line,) = ran.stderr.splitlines()
     assert line.startswith(f"Kafka is away: {settings.kafka} takes no connection (the demo in ")
     assert ran.stdout == ""
+
+
+def test_a_demo_that_was_not_asked_for_its_kafka_is_not_called_ended(
+    lasting_store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who names the store names the brokers, too: another one's demo has nothing to do with it."""
+    home = Home(tmp_path / "demo")
+    home.prepare()
+    home.tell(Settings(clickhouse=lasting_store.url))
+
+    def away(settings: Settings) -> NoReturn:
+        raise DeliveryError(f"{settings.kafka} takes no connection")
+
+    monkeypatch.setattr(weights, "sending", away)
+    words = ("decide-weight", "W1", "confirm", "--home", str(home.directory))
+    ran = waybook(words, {"WAYBOOK_CLICKHOUSE": lasting_store.url})
+    home.release()
+    assert ran.returncode == 2
+    assert "has ended" not in ran.stderr
+    assert ran.stderr.endswith("so no demo's Kafka is asked: WAYBOOK_KAFKA names one)\n")
