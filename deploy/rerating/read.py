@@ -141,13 +141,18 @@ FROM charge WHERE {where} AND reverses = {NO_CHARGE}
   AND charge_id NOT IN (SELECT reverses FROM charge WHERE {where} AND reverses != {NO_CHARGE})"""
 
 
-def of_blocks(blocks: Mapping[int, tuple[int, int]], of: str = OF_PARCELS) -> str:
-    """Charges and reversals in blocks, by lane: the first and the last. `of`: a condition on their fees."""
+def _in_blocks(blocks: Mapping[int, tuple[int, int]], of: str) -> str:
+    """The condition on charges and reversals for those of blocks, by lane: the first and the last."""
     last, after = (
         {lane: n for lane, (_, n) in blocks.items()},
         {lane: n - 1 for lane, (n, _) in blocks.items()},
     )
-    where = f"{of} AND {within(last, after)}"
+    return f"{of} AND {within(last, after)}"
+
+
+def of_blocks(blocks: Mapping[int, tuple[int, int]], of: str = OF_PARCELS) -> str:
+    """Charges and reversals in blocks, by lane: the first and the last. `of`: a condition on their fees."""
+    where = _in_blocks(blocks, of)
     reversals = f"FROM charge WHERE {where} AND reverses != {NO_CHARGE}"
     return f"""
 SELECT seq, seq AS known, line, toInt8(1) AS sign, waybill, fee, part, payer, amount, business_date, origin,
@@ -229,7 +234,7 @@ LEFT JOIN (SELECT waybill, argMax((event_id, weight_g, volume_cm3, seq), (seq, l
     def as_charged(self, blocks: Mapping[int, tuple[int, int]]) -> Sample:
         """All charges and reversals of blocks, by lane: the first and the last; in order of the blocks' rows."""
         source = of_blocks(blocks)
-        of_these = f"waybill IN (SELECT waybill FROM ({source}))"
+        of_these = f"waybill IN (SELECT waybill FROM charge WHERE {_in_blocks(blocks, OF_PARCELS)})"
         order = f"""
 LEFT JOIN (SELECT waybill, event_id AS id, any((event_id, customer, payment)) AS newest
            FROM event WHERE kind = 'order' AND {of_these} GROUP BY waybill, event_id) AS o

@@ -50,49 +50,51 @@ def kept(client: Client) -> Kept:
         for event in order:
             books.take(event)
         books.until(NOON + 30 * MINUTE).until(NOON + DAY)
-    told, lacking = (
-        BillLine("payment", "A1", "", "", 1_000, 6, NOON),
-        BillLine("payment", "B1", "", "", 900, 5, NOON),
-    )
-    back = BillLine("refund", "B2", "", "B1", 900, -5, NOON, "out")
-    books.take(*parts(date(2025, 11, 11), told, lacking, back), not_believed(date(2025, 11, 11)))
-    books.take(decided("ignore", "K9", exception=books.exception("refund_orphan"), until=NOON + 3 * DAY))
-    charged = BillLine("chargeback", "B31", "", "A31", 300_000, 0, NOON + DAY, "out")
-    books.take(due("FR-1031", "30.00", party="C-31"), paid("A31", "30.00", "FR-1031"))
-    books.take(*parts(date(2025, 11, 9), charged))
-    books.take(due("FR-1020", "9.00"), paid("A20", "9.00", "FR-1020"))
-    beyond = {"payment": key("A40"), "document": "FR-1040", "amount_e4": 80_000}
-    books.take(due("FR-1040", "5.00"), paid("A40", "8.00"), decided("match", "K40", shares=[beyond]))
-    books.take(due("FR-1020", "8.00", id="FR-1020-2", time=NOON + DAY))
-    books.take(due("FR-1021", "2000.00"), paid("A21", "2000.00"))
-    shares = [{"payment": key("A21"), "document": "FR-1021", "amount_e4": 20_000_000}]
-    books.take(decided("match", "K10", shares=shares)).take(decided("approve", "K11", by="wang", of="K10"))
-    books.take(due("FR-1022", "3000.00"), paid("A22", "3000.00"))
-    shares = [{"payment": key("A22"), "document": "FR-1022", "amount_e4": 30_000_000}]
-    books.take(decided("match", "K12", shares=shares)).take(
-        decided("refund", "K13", payment=key("A6"), amount_e4=200_000)
-    )
-    books.take(paid("A12", "1.00", "FR-1001", time=NOON + DAY)).until(NOON + 4 * DAY)
-    books.take(due("FR-1026", "80.00", partial=False), paid("A26", "70.00", "FR-1026", time=NOON + DAY))
-    books.take(due("FR-1023", "7.00"), paid("A23", "7.00", "FR-1023"))
-    books.take(world().notification(*COMBINED))
-    books.take(due("FR-1024", "600.00"), due("FR-1025", "600.00"), paid("A24", "1200.00"))
-    for number, document in (("K15", "FR-1024"), ("K16", "FR-1025")):
-        share = {"payment": key("A24"), "document": document, "amount_e4": 6_000_000}
-        books.take(decided("match", number, shares=[share]))
-    books.take(decided("withdraw", "K17", of="K10"), decided("withdraw", "K18", "wang", of="K12"))
-    books.take(not_believed(date(2025, 11, 10), "y"))
-    for number, kind, amount in (("K19", "bill_amount", 999_000), ("K20", "bill_refused", 0)):
-        books.take(decided("accept", number, exception=books.exception(kind), amount_e4=amount))
-    books.take(
-        decided(
-            "ignore",
-            "K14",
-            exception=books.exception("refund_orphan"),
-            until=NOON + 30 * DAY,
-            time=NOON + 4 * DAY,
+        told, lacking = (
+            BillLine("payment", "A1", "", "", 1_000, 6, NOON),
+            BillLine("payment", "B1", "", "", 900, 5, NOON),
         )
-    )
+        back = BillLine("refund", "B2", "", "B1", 900, -5, NOON, "out")
+        books.take(*parts(date(2025, 11, 11), told, lacking, back), not_believed(date(2025, 11, 11)))
+        books.take(decided("ignore", "K9", exception=books.exception("refund_orphan"), until=NOON + 3 * DAY))
+        charged = BillLine("chargeback", "B31", "", "A31", 300_000, 0, NOON + DAY, "out")
+        books.take(due("FR-1031", "30.00", party="C-31"), paid("A31", "30.00", "FR-1031"))
+        books.take(*parts(date(2025, 11, 9), charged))
+        books.take(due("FR-1020", "9.00"), paid("A20", "9.00", "FR-1020"))
+        beyond = {"payment": key("A40"), "document": "FR-1040", "amount_e4": 80_000}
+        books.take(due("FR-1040", "5.00"), paid("A40", "8.00"), decided("match", "K40", shares=[beyond]))
+        books.take(due("FR-1020", "8.00", id="FR-1020-2", time=NOON + DAY))
+        books.take(due("FR-1021", "2000.00"), paid("A21", "2000.00"))
+        shares = [{"payment": key("A21"), "document": "FR-1021", "amount_e4": 20_000_000}]
+        books.take(decided("match", "K10", shares=shares)).take(
+            decided("approve", "K11", by="wang", of="K10")
+        )
+        books.take(due("FR-1022", "3000.00"), paid("A22", "3000.00"))
+        shares = [{"payment": key("A22"), "document": "FR-1022", "amount_e4": 30_000_000}]
+        books.take(decided("match", "K12", shares=shares)).take(
+            decided("refund", "K13", payment=key("A6"), amount_e4=200_000)
+        )
+        books.take(paid("A12", "1.00", "FR-1001", time=NOON + DAY)).until(NOON + 4 * DAY)
+        books.take(due("FR-1026", "80.00", partial=False), paid("A26", "70.00", "FR-1026", time=NOON + DAY))
+        books.take(due("FR-1023", "7.00"), paid("A23", "7.00", "FR-1023"))
+        books.take(world().notification(*COMBINED))
+        books.take(due("FR-1024", "600.00"), due("FR-1025", "600.00"), paid("A24", "1200.00"))
+        for number, document in (("K15", "FR-1024"), ("K16", "FR-1025")):
+            share = {"payment": key("A24"), "document": document, "amount_e4": 6_000_000}
+            books.take(decided("match", number, shares=[share]))
+        books.take(decided("withdraw", "K17", of="K10"), decided("withdraw", "K18", "wang", of="K12"))
+        books.take(not_believed(date(2025, 11, 10), "y"))
+        for number, kind, amount in (("K19", "bill_amount", 999_000), ("K20", "bill_refused", 0)):
+            books.take(decided("accept", number, exception=books.exception(kind), amount_e4=amount))
+        books.take(
+            decided(
+                "ignore",
+                "K14",
+                exception=books.exception("refund_orphan"),
+                until=NOON + 30 * DAY,
+                time=NOON + 4 * DAY,
+            )
+        )
     books.writer.close()
     return Kept(client, TABLES)
 

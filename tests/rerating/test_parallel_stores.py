@@ -40,18 +40,22 @@ def follower(client: Client, draft: TariffPublished, *, from_now: bool = False) 
 
 def happened(books: Books) -> Books:
     """Stays and hauls over the end of a month, corrected, and what the month comes to, with a package of parcels."""
-    books.until("27日09:00")
-    books.take(
-        *story("27日08:00 入库 按托盘 12板 9000公斤 冷冻", "S1"), haul("27日08:30 同城配送 冷冻 4.2m", "H1")
-    )
-    books.take(*story("27日08:00 入库 C-MEAT 按托盘 3板 700公斤 冷藏", "S2"))
-    books.until("28日10:00").take(
-        happening("27日18:00 计量 10板", "S1"), haul("28日09:00 同城配送 4.2m", "H2")
-    )
-    books.take(haul("28日10:00 同城配送 4.2m 冷冻", "H2"), haul("27日09:00 同城配送 冷冻 4.2m 取消", "H1"))
-    books.until("29日10:00").take(happening("29日09:00 分批出库 4板 2000公斤", "S1"))
-    books.take(*story("27日08:10 入库 C-FRUIT 按托盘 3板 700公斤 冷藏", "S2"))
-    books.until("30日10:00").take(happening("30日08:00 出库", "S2")).until("31日12:00")
+    with books.held():
+        books.until("27日09:00")
+        books.take(
+            *story("27日08:00 入库 按托盘 12板 9000公斤 冷冻", "S1"),
+            haul("27日08:30 同城配送 冷冻 4.2m", "H1"),
+        )
+        books.take(*story("27日08:00 入库 C-MEAT 按托盘 3板 700公斤 冷藏", "S2"))
+        books.until("28日10:00").take(
+            happening("27日18:00 计量 10板", "S1"), haul("28日09:00 同城配送 4.2m", "H2")
+        )
+        books.take(
+            haul("28日10:00 同城配送 4.2m 冷冻", "H2"), haul("27日09:00 同城配送 冷冻 4.2m 取消", "H1")
+        )
+        books.until("29日10:00").take(happening("29日09:00 分批出库 4板 2000公斤", "S1"))
+        books.take(*story("27日08:10 入库 C-FRUIT 按托盘 3板 700公斤 冷藏", "S2"))
+        books.until("30日10:00").take(happening("30日08:00 出库", "S2")).until("31日12:00")
     books.take(package()).take(*counted(books), shipped("11", 4, "31日12:05"))
     books.until("32日10:00").take(shipped("11", 3, "32日09:00"))
     books.take(happening("32日08:00 出库", "S1"))
