@@ -10,10 +10,12 @@ import subprocess
 import tempfile
 import time
 import zlib
+from concurrent.futures import Future
 from functools import cache
 from pathlib import Path
 from typing import Self
 
+from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 
@@ -94,10 +96,9 @@ class Kafka(Server):
         if not self.running:
             self.start()
         admin = self._admin()
-        if there := self._topics(admin):
+        while there := self._topics(admin):
             for gone in admin.delete_topics(there).values():
-                gone.result(30)
-        while self._topics(admin):
+                _is_gone(gone)
             time.sleep(0.02)
         return self
 
@@ -106,6 +107,15 @@ class Kafka(Server):
 
     def _admin(self) -> AdminClient:
         return AdminClient({"bootstrap.servers": self.address, "log_level": 0})
+
+
+def _is_gone(deleted: Future[None]) -> None:
+    """A topic that is listed for a moment after it was deleted cannot be deleted again. Raises KafkaException."""
+    try:
+        deleted.result(30)
+    except KafkaException as error:
+        if error.args[0].code() != KafkaError.UNKNOWN_TOPIC_OR_PART:
+            raise
 
 
 class _First(Kafka):
