@@ -7,7 +7,7 @@ import msgspec
 from clickhouse_connect.driver.client import Client
 
 from dashboards.queries import rows
-from dashboards.words import FEES, REASONS, shanghai
+from dashboards.words import FEES, REASONS, shanghai, yuan
 from deploy.publish import published
 from deploy.transfers import data_time
 from flows.lifecycle.intake import RefusedError
@@ -152,4 +152,5 @@ def told(client: Client) -> Iterator[str]:
             f"  {row['reason']}  ({counted(row['lanes'], 'lane')})"
         )
     for row in rows(client, LATE):
-        yield f"{counted(row['n'], 'row')} of {row['day']}, debits {row['debits']}, booked on {row['booked_on']}"
+        of_day, debits = f"{counted(row['n'], 'row')} of {row['day']}", yuan(row["debits"])
+        yield f"{of_day}, debits {debits} yuan, booked on {row['booked_on']}"

@@ -1,5 +1,6 @@
 """An outlet is sold while parcels move: the commands, the lane, the balances and the audit, against real servers."""
 
+import re
 from pathlib import Path
 from subprocess import CompletedProcess
 
@@ -133,6 +134,8 @@ def test_an_outlet_is_sold(settings: Settings, waybook: Waybook, tmp_path: Path)
         late = "book = 'SHC' AND account = '2101' AND business_date != posted_for"
         until(lambda: sum_of(late) not in ("", "0"))
         send(settings, *ticks(START + DAY + 6 * HOUR))
+        told = r"rows of 2025-11-11, debits \d+\.\d\d yuan, booked on 2025-11-12\n"
+        until(lambda: re.search(told, waybook("books", "list").stdout))
         until(lambda: f"2101 应付总部款 {sum_of(late)}" in waybook("move-balances").stdout)
         until(lambda: moved() != "10")
         assert waybook("service-levels").stdout == "the newest directory has no levels.csv to judge by\n"
