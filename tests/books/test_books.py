@@ -11,6 +11,7 @@ import pytest
 from flows.rating.book import read_book
 from flows.rating.explain import of_quote
 from flows.rating.model import FEES
+from flows.rating.passes import BOUNDS as BOUND_WORDS
 from flows.rating.passes import OF as OF_WORDS
 from flows.rating.passes import TERMS as TERM_WORDS
 from flows.rating.tariffs import Tariffs
@@ -63,7 +64,7 @@ def test_cases(name: str, case: Case) -> None:
     assert quote is not None
     assert quote.amount == parse_yuan(case["金额"]), quote.steps
     steps = json.loads(quote.steps or "[]")
-    assert {term[0] for step in steps for term in step.get("terms", ())} <= set(TERM_WORDS)
+    assert {term[0] for step in steps for term in step.get("terms", ())} <= {*TERM_WORDS, *BOUND_WORDS}
     assert {step["of"] for step in steps if step.get("of")} <= set(OF_WORDS)
     told = of_quote(quote, facts_of(case), "v")
     assert all(word not in step.text_zh for step in told for word in LEFT_IN_ENGLISH), told
