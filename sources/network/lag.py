@@ -46,11 +46,11 @@ SETTLED = 3.0
 _SQL = "SELECT inputs, upto FROM block ORDER BY lane, n DESC LIMIT 1 BY lane FORMAT JSONCompactEachRow"
 _NEWEST = "SELECT lane, max(n) FROM block GROUP BY lane FORMAT JSONCompactEachRow"
 _BOOKED = """
-SELECT event_id FROM event WHERE seq BETWEEN {first} AND {last}
-UNION ALL SELECT event_id FROM weight_decision WHERE seq BETWEEN {first} AND {last}
-UNION ALL SELECT event_id FROM stay_event WHERE seq BETWEEN {first} AND {last}
-UNION ALL SELECT event_id FROM haul WHERE seq BETWEEN {first} AND {last}
-UNION ALL SELECT dead_letter_id FROM dead_letter WHERE seq BETWEEN {first} AND {last}
+SELECT event_id FROM event WHERE {blocks}
+UNION ALL SELECT event_id FROM weight_decision WHERE {blocks}
+UNION ALL SELECT event_id FROM stay_event WHERE {blocks}
+UNION ALL SELECT event_id FROM haul WHERE {blocks}
+UNION ALL SELECT dead_letter_id FROM dead_letter WHERE {blocks}
 FORMAT JSONCompactEachRow"""
 
 
@@ -180,11 +180,16 @@ class Lag:
         return [self._booked.popleft() for _ in range(len(self._booked))]
 
     def _look_at_ids(self) -> None:
-        for lane, newest in _NUMBERS.decode_lines(self._ask(_NEWEST)):
-            first = self._blocks.get(lane, 1)
-            sql = _BOOKED.format(first=lane << 32 | first, last=lane << 32 | newest)
-            self._booked.extend(name for (name,) in _IDS.decode_lines(self._ask(sql)))
-            self._blocks[lane] = newest
+        """One question for all lanes: a small one costs the store as much as a block does."""
+        newest = dict(_NUMBERS.decode_lines(self._ask(_NEWEST)))
+        if not newest:
+            return
+        blocks = " OR ".join(
+            f"seq BETWEEN {lane << 32 | self._blocks.get(lane, 1)} AND {lane << 32 | last}"
+            for lane, last in newest.items()
+        )
+        self._booked.extend(name for (name,) in _IDS.decode_lines(self._ask(_BOOKED.format(blocks=blocks))))
+        self._blocks = newest
 
     def _fresh(self) -> tuple[Reading | None, Pace | None]:
         stale = time.monotonic() > self._looked + STALE
