@@ -29,7 +29,7 @@ DAYS_OPEN = """
 SELECT g.of_group AS of_group, d.channel AS channel, d.merchant AS merchant, count() AS n, min(day) AS begins,
        max(day) AS ends
 FROM (
-    SELECT channel, merchant, business_date AS day FROM cash_day WHERE channel != ''
+    SELECT channel, merchant, business_date AS day FROM cash_day WHERE channel NOT IN ('', 'transit')
     UNION DISTINCT SELECT toString(channel), toString(merchant), day FROM bill WHERE status = 'complete'
 ) AS d
 LEFT JOIN (

@@ -27,6 +27,8 @@ PERIOD = 1.0
 
 def parallel(arguments: argparse.Namespace, connect: Connect, settings: Settings) -> int:  # noqa: ARG001
     """Rate live traffic by a draft beside the books in force; without a BOOK: the drafts that run or have run."""
+    if arguments.stop and not arguments.book:
+        raise LookupError("nothing is stopped: name the draft's book or version before --stop")
     if not arguments.book:
         for line in listed(connect()):
             sys.stdout.write(f"{line}\n")

@@ -80,3 +80,7 @@ def test_a_store_that_is_away_is_told_once() -> None:
     assert (
         ran.stderr.decode() == "the store is away: http://127.0.0.1:9 does not answer: Connection refused\n"
     )
+
+
+def test_a_draft_that_is_not_named_is_not_stopped(waybook: Callable[..., Ran]) -> None:
+    assert "name the draft's book or version" in told(waybook("tariff", "parallel", "--stop"))

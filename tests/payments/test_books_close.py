@@ -78,3 +78,15 @@ def test_what_waits_is_named_with_its_reason_and_how_to_list_it(books: Written) 
     assert waits == "1 waits: 面单费 waybill fee, 已签收而无揽收 no_pickup"
     _, question, _ = which.split('"')
     assert [row[0] for row in books.client.query(question).result_rows] == ["YT1"]
+
+
+def test_money_on_its_way_is_no_channel_whose_days_are_closed(books: Written) -> None:
+    """A payout that has not come stands in `cash_day`, but nobody could close its days."""
+    before = opened(books, FIRST)
+    books.client.command(
+        "INSERT INTO journal (book, account, counterparty, business_date, side, amount)"
+        " VALUES ('HQ', '1817', 'wechat/190', '2025-11-11', 'D', 5)"
+    )
+    stands = books.client.query("SELECT merchant FROM cash_day WHERE channel = 'transit'").result_rows
+    assert stands == [("wechat/190",)]
+    assert opened(books, FIRST) == before
