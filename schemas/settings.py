@@ -56,7 +56,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     bills: Path = Path("bills")
     """Directory of channels' bills, with `bills.toml`: see `waybook bills`."""
     period: float = 0.25
-    """Seconds of input in a block when there is little, at least."""
+    """Seconds of input in a block when there is little, at least: up to one where the store is slow to take it."""
     budget: int = 50_000
     """Records in a block, at most."""
     epoch: float = 5.0

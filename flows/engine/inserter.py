@@ -35,6 +35,8 @@ TRY_AGAIN = 75
 """Exit code of a process that asks to be started again: outdated, or out of luck."""
 
 
+MOST_PACE = 1.0
+"""Seconds between two blocks that are never too few, however long the store takes."""
 SLOW = 5.0
 """Seconds after which a store that has not answered counts as away: it hangs, or the way to it is broken."""
 
@@ -56,9 +58,20 @@ class Inserter:
         """Whether the newest plan is that of an empty block."""
         self._jobs: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         self._room = threading.Semaphore(2)  # one block is inserted while one waits
+        self._took = 0.0
+        """Seconds that the last blocks took, the newest of them counting most."""
         self._asked: float | None = None
         """Since when the store has owed an answer; by the monotonic clock."""
         metrics.STORE_AWAY.set_function(lambda: float(self._slow()))
+
+    @property
+    def pace(self) -> float:
+        """Seconds between two blocks with which the store keeps up.
+
+        Small blocks cost it about as much as large ones. So where it is busy, blocks that come as fast as it takes them
+        wait for each other, and fewer are in it sooner.
+        """
+        return min(2 * self._took, MOST_PACE)
 
     def begin(self, upto: Mapping[str, int]) -> None:
         """Blocks begin at these offsets."""
@@ -124,7 +137,7 @@ class Inserter:
             self._plan(self.receipt.n + 1, self._upto)
 
     def _rows(self, block: Block, made: Sequence[Encoded], letters: Sequence[Letter]) -> None:
-        seq = self.plans.lane << 32 | block.n
+        seq, began = self.plans.lane << 32 | block.n, time.monotonic()
         if block.n >= self.plans.newest:  # a newer stored plan proves that this block is complete
             doubtful = block.n == self.plans.doubtful
             for table in made:
@@ -136,6 +149,7 @@ class Inserter:
             crash.point("after_rows")
             if letters:
                 self._send(letters)
+            self._took += (time.monotonic() - began - self._took) / 4
         self.receipt = Receipt(
             block.n,
             tuple(table.table for table in made),

@@ -93,7 +93,7 @@ class Lane:
             planned=self.inserter.plan,
             ready=self.work.ready,
             stopping=lambda: self._stop.asked,
-            period=self.settings.period,
+            period=lambda: max(self.settings.period, self.inserter.pace),
             budget=self.settings.budget,
             ring_size=self.work.ring.size,
             partitions=self.settings.partitions,

@@ -1,6 +1,6 @@
 """Kafka → planned blocks: one consumer for all inputs of a lane, whatever arrived becomes the next block.
 
-A block is cut when at least `period` seconds have passed, and holds at most `budget` records, ordered by input
+A block is cut when at least `period()` seconds have passed, and holds at most `budget` records, ordered by input
 and offset: control and ticks first, so that a block is processed under what was published before it. After a
 restart the stored plans are followed exactly, then cutting goes on. A stored plan may be that of an empty block,
 where a lane was closed.
@@ -102,7 +102,7 @@ class Cutter(StatefulSourcePartition[Any, Any]):
         planned: Callable[[int, dict[str, int]], None],
         ready: Callable[[Sequence[bytes]], bool],
         stopping: Callable[[], bool],
-        period: float,
+        period: Callable[[], float],
         budget: int,
         ring_size: int,
         partitions: int,
@@ -196,7 +196,7 @@ class Cutter(StatefulSourcePartition[Any, Any]):
             if time.monotonic() > self._watched:
                 self._watched = time.monotonic() + 5
                 log("waiting to compare topics", lane=self.lane, error=str(error))
-            time.sleep(self.period)
+            time.sleep(self.period())
             return False
         refuse_others(self.lane, self.position.topics, now)
         self.position.topics = {**self.position.topics, **now}
@@ -231,7 +231,7 @@ class Cutter(StatefulSourcePartition[Any, Any]):
 
     def _arrived(self) -> dict[tuple[str, int], list[Message]]:
         """Whatever arrived since the last block, after at least a period."""
-        until, fresh = self._last + self.period, 0
+        until, fresh = self._last + self.period(), 0
         while True:
             left = until - time.monotonic()
             fresh += self._read(max(1, self.budget - fresh), max(0.0, left))

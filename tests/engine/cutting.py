@@ -17,7 +17,7 @@ def cutter(kafka: Kafka, lane: int, inputs: Sequence[Input], position: Position)
         planned=lambda *_: None,
         ready=bool,
         stopping=lambda: False,
-        period=0.05,
+        period=lambda: 0.05,
         budget=100,
         ring_size=4,
         partitions=1,

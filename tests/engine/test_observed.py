@@ -70,6 +70,36 @@ def test_an_insert_that_takes_too_long_counts_as_a_store_that_is_away(
     assert store.asked == 1, "it was waited for, not asked again"
 
 
+def test_blocks_come_as_fast_as_the_store_takes_them() -> None:
+    class Slow:
+        """A store that needs a while for each insert."""
+
+        def raw_insert(self, *_: Any, **__: Any) -> None:
+            """Take it."""
+            time.sleep(self.needs)
+
+        needs = 0.1
+
+    store = Slow()
+    lane = Inserter(cast("Client", store), cast("PlanLog", Plans()), "v")
+    lane.start(Receipt())
+    table = cast("Sequence[Encoded]", [Encoded("event", 1, "", memoryview(b""))])
+    assert lane.pace == 0
+    for n in range(1, 13):
+        lane.rows(Block(n, [], 0, 0, [], 0.0), table)
+    lane.drain()
+    assert lane.pace > 1.8 * store.needs, "two blocks' time"
+    store.needs = 3.0
+    lane.rows(Block(13, [], 0, 0, [], 0.0), table)
+    lane.drain()
+    assert lane.pace == inserter.MOST_PACE
+    store.needs = 0
+    for n in range(14, 40):
+        lane.rows(Block(n, [], 0, 0, [], 0.0), table)
+    lane.drain()
+    assert lane.pace < inserter.MOST_PACE, "a busy hour is forgotten"
+
+
 def test_a_store_that_never_answers_is_away() -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"http://127.0.0.1:{silent.getsockname()[1]}"
