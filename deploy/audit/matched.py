@@ -269,10 +269,8 @@ class Matched:
         if ours:
             account = CLEARING.get(paid.channel, ELSEWHERE)
             signed = paid.units if paid.direction == "in" else -paid.units
-            self._clearing[account, paid.party] += signed - paid.fee
-            self._clearing[account, paid.party] += _sum(vouchers, "channel_over") - _sum(
-                vouchers, "channel_short"
-            )
+            accepted = _sum(vouchers, "channel_over") - _sum(vouchers, "channel_short")
+            self._clearing[account, paid.party] += signed - paid.fee + accepted
         self.decided.payment(key, paid.group, paid.kind, paid.units, vouchers)
 
     def _left(self, paid: Mapping[str, Paid], vouchers: Mapping[str, Sequence[Voucher]]) -> None:

@@ -127,8 +127,8 @@ class Payouts:
         self._opened: dict[str, Voucher] = {}
         self._came: dict[str, list[Voucher]] = defaultdict(list)
         self._lost: dict[str, list[Voucher]] = defaultdict(list)
-        self._accepted: list[Voucher] = []
         """By the payment that left."""
+        self._accepted: list[Voucher] = []
         self._balance: Counter[tuple[str, str]] = Counter()
 
     def see(self, voucher: Voucher) -> None:

@@ -182,9 +182,8 @@ class Answer:
             row["document"]: row["rest"] for row in rows(self.client, EXPECTED, names=[left["payment"]])
         }
         rest = expected.get(left["payment"], 0)
-        deposit = (came["kind"], left["kind"]) == ("transfer", "payment") and left["unmatched"] == left[
-            "whole"
-        ]
+        unused = left["unmatched"] == left["whole"]
+        deposit = unused and (came["kind"], left["kind"]) == ("transfer", "payment")
         if deposit and amount != left["whole"]:
             raise ValueError(f"a deposit is all of {left['payment']}: {told(left['whole'])}")
         if amount > rest and not deposit:

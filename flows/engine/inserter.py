@@ -36,7 +36,7 @@ TRY_AGAIN = 75
 
 
 MOST_PACE = 1.0
-"""Seconds between two blocks that are never too few, however long the store takes."""
+"""Seconds: for no longer does a lane put off its next block because the store is slow."""
 SLOW = 5.0
 """Seconds after which a store that has not answered counts as away: it hangs, or the way to it is broken."""
 
