@@ -32,7 +32,7 @@ ACCOUNT = "account"
 """Of what was deducted from a virtual account."""
 PAYOUT, DEPOSIT = "payout", "deposit"
 """Of what a channel pays out to a bank, and of what a bank pays into a channel's balance."""
-RESERVED = (DECIDED, REFUND, CHARGEBACK, ACCOUNT, PAYOUT)
+RESERVED = (DECIDED, REFUND, CHARGEBACK, ACCOUNT, PAYOUT, DEPOSIT)
 """Names in matches that no rule of the file may have."""
 
 MOST_RULES = 50

@@ -30,6 +30,7 @@ def test_the_default_is_read_as_it_stands() -> None:
     ("old", "new", "row", "column", "rule"),
     [
         ('name = "order_number"', 'name = "decided"', FIRST + 1, "name", "wrong_name"),
+        ('name = "order_number"', 'name = "deposit"', FIRST + 1, "name", "wrong_name"),
         ('name = "amount_in_window"', 'name = "reference"', LAST + 1, "name", "repeated_rule"),
         ('kind = "order_number"', 'kind = "by_magic"', FIRST + 3, "kind", "wrong_setting"),
         ("documents = 20", "documents = 0", FIRST + 4, "documents", "wrong_setting"),
