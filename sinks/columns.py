@@ -16,6 +16,7 @@ import pyarrow as pa
 Ints = np.ndarray[Any, np.dtype[np.signedinteger[Any]]]
 Id128 = np.ndarray[Any, np.dtype[np.uint64]]
 """Ids of 128 bits as pairs of uint64, shape (rows, 2)."""
+_STRING = pa.string()
 
 
 class Made(msgspec.Struct, frozen=True, gc=False):
@@ -30,13 +31,28 @@ def ints(values: Sequence[int]) -> Ints:
     return np.array(values, np.int64)
 
 
+def rows_of(indices: Ints, column: pa.Array) -> pa.Array:
+    """The column's rows with these numbers, one for each of them."""
+    return column.take(_over(len(indices), np.ascontiguousarray(indices, np.int64), pa.int64()))
+
+
 def _int64(values: Ints) -> bytes:
     return values.astype("<i8", copy=False).tobytes()
 
 
+def _over(rows: int, raw: Any, kind: pa.DataType) -> pa.Array:
+    """An Arrow column of so many rows of a fixed width over these bytes: anything with a buffer.
+
+    Not `pa.array`: its first call imports pandas where that is installed (chDB brings it), 0.2 s and 44 MiB of each
+    process, to ask whether it was given something of pandas.
+    """
+    return pa.Array.from_buffers(kind, rows, [None, pa.py_buffer(raw)])
+
+
 def numbers(values: Ints, kind: str) -> Made:
     """Whole numbers as the Arrow integer type `kind` (`uint32`…)."""
-    return Made(pa.array(values.astype(kind, copy=False)), (_int64(values),))
+    exact = np.ascontiguousarray(values, kind)
+    return Made(_over(len(exact), exact, pa.type_for_alias(kind)), (_int64(values),))
 
 
 def constant(value: int, rows: int, kind: str) -> Made:
@@ -47,23 +63,24 @@ def constant(value: int, rows: int, kind: str) -> Made:
 def money(units: Ints) -> Made:
     """Amounts in units of 0.0001 yuan as `Decimal(18, 4)`."""
     raw = _int64(units)
-    return Made(pa.Array.from_buffers(pa.decimal64(18, 4), len(units), [None, pa.py_buffer(raw)]), (raw,))
+    return Made(_over(len(units), raw, pa.decimal64(18, 4)), (raw,))
 
 
 def times(ms: Ints) -> Made:
     """UTC milliseconds as `DateTime64(3)`."""
-    return Made(pa.array(ms, pa.timestamp("ms")), (_int64(ms),))
+    raw = _int64(ms)
+    return Made(_over(len(ms), raw, pa.timestamp("ms")), (raw,))
 
 
 def dates(days: Ints) -> Made:
     """Days since 1970-01-01 as `Date`."""
-    return Made(pa.array(days.astype(np.int32), pa.date32()), (_int64(days),))
+    return Made(_over(len(days), days.astype(np.int32), pa.date32()), (_int64(days),))
 
 
 def ids(values: Id128) -> Made:
     """128-bit ids as `FixedString(16)`."""
     raw = values.tobytes()
-    return Made(pa.Array.from_buffers(pa.binary(16), len(values), [None, pa.py_buffer(raw)]), (raw,))
+    return Made(_over(len(values), raw, pa.binary(16)), (raw,))
 
 
 class Texts:
@@ -100,24 +117,34 @@ def _text(lengths: Ints, body: bytes) -> Made:
     return Made(_strings(lengths, body), (_int64(lengths), body))
 
 
-def _strings(lengths: Ints, body: bytes) -> pa.StringArray:
+def _strings(lengths: Ints, body: bytes, kind: pa.DataType = _STRING) -> pa.Array:
     """Strings by their lengths in bytes and all their bytes."""
     ends = np.zeros(len(lengths) + 1, np.int32)
     lengths.cumsum(out=ends[1:])
-    return pa.StringArray.from_buffers(len(lengths), pa.py_buffer(ends), pa.py_buffer(body))
+    return pa.Array.from_buffers(kind, len(lengths), [None, pa.py_buffer(ends), pa.py_buffer(body)])
 
 
-def texts(values: Sequence[str | bytes] | pa.Array) -> Made:
-    """Strings or bytes of any length as `String`."""
-    if not isinstance(values, pa.Array) and len(values) and isinstance(values[0], str):
+def texts(values: Sequence[str] | pa.StringArray) -> Made:
+    """Strings as `String`."""
+    if not isinstance(values, pa.Array):
         one = Texts()
-        one.add(values)  # type: ignore[arg-type]
+        one.add(values)
         return Texts.joined([one])
-    array = values if isinstance(values, pa.Array) else pa.array(values, pa.binary())
-    _, offsets, data = array.buffers()
-    ends = np.frombuffer(offsets, np.int32)[array.offset : array.offset + len(array) + 1]
-    body = memoryview(data)[ends[0] : ends[-1]] if len(array) and data is not None else b""
-    return Made(array, (_int64(np.diff(ends)), body))
+    _, offsets, data = values.buffers()
+    ends = np.frombuffer(offsets, np.int32)[values.offset : values.offset + len(values) + 1]
+    body = memoryview(data)[ends[0] : ends[-1]] if len(values) and data is not None else b""
+    return Made(values, (_int64(np.diff(ends)), body))
+
+
+def strings(values: Sequence[str]) -> pa.StringArray:
+    """Strings as Arrow's, for columns that others are made from."""
+    return texts(values).arrow
+
+
+def raw(values: Sequence[bytes]) -> Made:
+    """Bytes of any length as `String`."""
+    lengths, body = ints(list(map(len, values))), b"".join(values)
+    return Made(_strings(lengths, body, pa.binary()), (_int64(lengths), body))
 
 
 class Vocabulary(dict[str, int]):
@@ -168,7 +195,7 @@ def word(name: str, rows: int) -> Made:
 def _dictionary(index: np.ndarray[Any, np.dtype[np.uint32]], distinct: list[bytes], lengths: Ints) -> Made:
     """Rows as places in a list of words."""
     known = _strings(lengths, b"".join(distinct))
-    arrow = pa.DictionaryArray.from_arrays(pa.array(index.view(np.int32)), known, safe=False)
+    arrow = pa.DictionaryArray.from_arrays(_over(len(index), index, pa.int32()), known, safe=False)
     return Made(arrow, (b"".join([word + b"\n" for word in distinct]), index.tobytes()))
 
 

@@ -110,10 +110,10 @@ def _texts(array: pa.Array) -> Piece:
 
 
 def _words(array: pa.DictionaryArray) -> Piece:
-    order = pc.array_sort_indices(array.dictionary).to_numpy()
-    words = [word + b"\n" for word in array.dictionary.take(pa.array(order)).to_pylist()]
+    order = pc.array_sort_indices(array.dictionary)
+    words = [word + b"\n" for word in array.dictionary.take(order).to_pylist()]
     rank = np.empty(len(order), np.int64)
-    rank[order] = np.arange(len(order))
+    rank[order.to_numpy()] = np.arange(len(order))
     places = rank[array.indices.to_numpy(zero_copy_only=False)]
 
     def spelled(start: int, end: int) -> Iterator[bytes]:

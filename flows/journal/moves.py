@@ -9,7 +9,6 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 import numpy as np
-import pyarrow as pa
 
 from flows.journal.post import Legs, charge_ids, derived
 from flows.journal.rules import TransferRules
@@ -95,7 +94,7 @@ def legs_of(
         sides.codes(["D" if row[6] > 0 else "C" for row in rows]),
         np.abs(signed),
         parties.codes([row[5] for row in rows]),
-        pa.array([""] * n, pa.string()),
+        columns.strings([""] * n),
         np.full(n, fee, np.int32),
         np.array([event.time for event, *_ in rows], np.int64),
         np.array([day_of(event.day) for event, *_ in rows], np.int64),

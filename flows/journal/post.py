@@ -167,7 +167,7 @@ class Poster:
             self._side[rule],
             charges.amounts[of],
             np.where(payers, payee, payer),
-            charges.waybills.take(pa.array(of)),
+            columns.rows_of(of, charges.waybills),
             charges.fees[of],
             charges.times[of],
             charges.days[of],

@@ -8,7 +8,6 @@ from collections.abc import Sequence
 
 import msgspec
 import numpy as np
-import pyarrow as pa
 
 from flows.governance.network import Network
 from flows.journal.moves import COST
@@ -156,7 +155,7 @@ def legs_of(
         sides.codes(["D" if leg == 1 else "C" for _, leg in two]),
         columns.ints([one.sign * one.cost.amount_e4 for one, _ in two]),
         parties.codes([one.cost.carrier for one, _ in two]),
-        pa.array([""] * n, pa.string()),
+        columns.strings([""] * n),
         np.full(n, fee, np.int32),
         columns.ints([one.event.time for one, _ in two]),
         columns.ints([day_of(one.cost.day) for one, _ in two]),

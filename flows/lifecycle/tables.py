@@ -5,7 +5,6 @@ from operator import attrgetter
 from typing import Any, TypeVar
 
 import numpy as np
-import pyarrow as pa
 
 from flows.fees.model import Fees
 from flows.fees.read import documents
@@ -187,7 +186,7 @@ class Tables:
         amounts, days = columns.ints([c.amount for c in charges]), _days(times)
         payer, payee = self._between(output, fees, origins, destinations, days)
         rows = np.fromiter(map(self.prices.number.__getitem__, map(id, row)), np.int32, n)
-        waybills = pa.array(waybill, pa.string())
+        waybills = columns.strings(waybill)
         parties = self.parties
         products = self.products.codes([c.product for c in charges])
         lines = self.lines.of(origins, destinations, parties, network)

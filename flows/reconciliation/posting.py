@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 
 from flows.journal.post import Booked, ChargeColumns, Poster, charge_ids
 from flows.journal.rules import PostingRules, read_rules
@@ -140,7 +139,7 @@ class Posting:
                 columns.ints([entry.amount for entry in posted]),
                 columns.ints([entry.time for entry in posted]),
                 columns.ints([entry.day for entry in posted]),
-                pa.array([entry.payment or entry.document for entry in posted], pa.string()),
+                columns.strings([entry.payment or entry.document for entry in posted]),
                 reversals=columns.ints([entry.reversal for entry in posted]),
             ),
         )

@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Sequence
 
 import numpy as np
-import pyarrow as pa
 
 from flows.governance.network import Network
 from flows.journal.chart import chart
@@ -92,7 +91,7 @@ class Tables:
                 columns.ints([entry.amount for entry in entries]),
                 columns.ints([entry.time for entry in entries]),
                 columns.ints([entry.day for entry in entries]),
-                pa.array([""] * len(entries), pa.string()),
+                columns.strings([""] * len(entries)),
             ),
         ).post()
 

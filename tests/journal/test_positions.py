@@ -4,7 +4,6 @@ from collections import Counter
 
 import msgspec
 import numpy as np
-import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -15,7 +14,7 @@ from flows.journal.post import Booked, ChargeColumns, Poster
 from flows.parcels import letters, positions_of
 from schemas.parties import CUSTOMER, HQ
 from schemas.partition import partition_of
-from sinks.columns import Vocabulary
+from sinks.columns import Vocabulary, strings
 
 PARTITIONS = 3
 FIRST = FEES.names[:5]
@@ -54,7 +53,7 @@ def columns(charges: list[Charge], known: list[str]) -> Booked:
         np.array([amount for _, _, amount, _ in charges], np.int64),
         np.zeros(n, np.int64),
         np.array([day for *_, day in charges], np.int64),
-        pa.array(["w"] * n, pa.string()),
+        strings(["w"] * n),
     )
     return Booked(POSTER, parties, made)
 
