@@ -197,10 +197,10 @@ class Assessor:
     def _at_site(self, parcel: Parcel, dues: Sequence[Live], site: str, time: int, event_id: str) -> None:
         """What falls due there; for most parcels nothing, which is found out first."""
         for live in dues:
-            if (live.applies is None or live.applies(parcel)) and (
-                live.due.required or (parcel.order_id and self.rate(parcel, live.price, time) is not None)
-            ):
-                named.settle(self, parcel, live, site, time, event_id)
+            applies = live.applies is None or live.applies(parcel)
+            quote = self.rate(parcel, live.price, time) if applies and parcel.order_id else None
+            if quote is not None or (applies and live.due.required):
+                named.settle(self, parcel, live, site, time, event_id, quote=quote)
             else:
                 named.undo(self, parcel, live, site)
 

@@ -9,6 +9,7 @@ import msgspec
 
 from flows.fees.model import OF_STORES, Due, Fees
 from flows.lifecycle.parcel import Parcel
+from flows.lifecycle.roles import ROLES, Role
 from flows.rating.facts import ORDINARY
 from flows.rating.tariffs import Tariffs
 
@@ -38,6 +39,10 @@ class Live(msgspec.Struct, frozen=True, gc=False):
     """Whether every parcel owes it, to parties that its order tells: where it cannot be charged, it waits."""
     ends: tuple[str, ...] = ()
     """Which of the order's outlets its charges are between: origin, destination."""
+    roles: tuple[tuple[Role, Role], ...] = ()
+    """Who pays and who is paid, of each of its fees."""
+    claimed: bool = False
+    """Whether claims make it due, so that its parties may be theirs."""
 
 
 class Dues:
@@ -80,6 +85,7 @@ class Dues:
 def _live(fees: Fees, due: Due, priced: Container[str]) -> Live:
     amount = _AMOUNTS.get(due.amount)
     shares = tuple(_live(fees, one, priced) for one in fees.dues if one.share_of == due.name)
+    between = [(fees.rules.rules[fee].payer, fees.rules.rules[fee].payee) for fee in due.fees]
     return Live(
         due,
         fees.dues.index(due),
@@ -91,13 +97,10 @@ def _live(fees: Fees, due: Due, priced: Container[str]) -> Live:
         shares,
         tuple(one for one in shares if one.price in priced),
         due.required and not fees.named(due) and _condition(due) is None,
-        tuple(end for end in ("origin", "destination") if end in _roles(fees, due)),
+        tuple(end for end in ("origin", "destination") if any(end in pair for pair in between)),
+        tuple((ROLES[payer], ROLES[payee]) for payer, payee in between),
+        due.trigger == "claimed",
     )
-
-
-def _roles(fees: Fees, due: Due) -> set[str]:
-    rules = [fees.rules.rules[fee] for fee in due.fees]
-    return {role for rule in rules for role in (rule.payer, rule.payee)}
 
 
 def _payment(parcel: Parcel) -> int:

@@ -4,48 +4,25 @@ Such a charge is kept with its parties (an *item*), so that its reversal goes to
 become of the facts since. What is in force is always compared with the facts as they are now.
 """
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from flows.fees.model import Due
 from flows.governance.chains import BREACH
-from flows.governance.network import NO_NETWORK, Network
+from flows.governance.network import NO_NETWORK
 from flows.governance.operators import Operators
 from flows.lifecycle.dues import Live
 from flows.lifecycle.output import Charge, Party, reversal
-from flows.lifecycle.parcel import Claimed, Extra, Item, Parcel, due_of, item_key
+from flows.lifecycle.parcel import Claimed, Item, Parcel, due_of, item_key
 from flows.lifecycle.reasons import ABANDONED, NO_CLAIM, NO_ORDER, NO_PRICE
-from schemas.parties import CUSTOMER, HQ
+from flows.lifecycle.roles import NO_EXTRA, NOBODY, ROLES
 from schemas.times import business_day
 
 if TYPE_CHECKING:
     from flows.lifecycle.assess import Assessor, Quoted
+    from flows.rating.tariffs import Quote
 
-NOBODY = Claimed()
-NO_EXTRA = Extra()
 WITHDRAWN = "withdrawn"
 """The name that a withdrawal without its claim waits under."""
-
-
-def _province(network: Network, outlet: str) -> str:
-    """The party of the province that an outlet lies in: the province's code."""
-    site = network.outlets.get(outlet)
-    return site.province if site is not None else ""
-
-
-ROLES: dict[str, Callable[[Parcel, Extra, Claimed, Network], str]] = {
-    "customer": lambda *_: CUSTOMER,
-    "origin": lambda parcel, *_: parcel.origin,
-    "destination": lambda parcel, *_: parcel.destination,
-    "headquarters": lambda *_: HQ,
-    "origin_province": lambda parcel, _, __, network: _province(network, parcel.origin),
-    "destination_province": lambda parcel, _, __, network: _province(network, parcel.destination),
-    "picked_by": lambda _, extra, *__: extra.picked_by,
-    "signed_by": lambda _, extra, *__: extra.signed_by,
-    "responsible": lambda _, __, claim, ___: claim.responsible,
-    "beneficiary": lambda _, __, claim, ___: claim.beneficiary,
-}
-"""Role → the party; empty: nobody."""
 
 
 def settle(
@@ -58,19 +35,22 @@ def settle(
     amount: int | None = None,
     *,
     shared: int = 0,
+    quote: "Quote | None" = None,
 ) -> None:
-    """Book an item, correct it, or let it wait. `amount`: where no tariff is asked; `shared`: that it is a share of."""
-    extra = parcel.extra or NO_EXTRA
-    claim = extra.claims.get(part, NOBODY) if live.due.trigger == "claimed" else NOBODY
-    unknown = _unknown(claim, live.due) and not parcel.order_id
-    claim = _with_defaults(claim, live.due, parcel)
-    posting = rules.dues.fees.rules.rules
+    """Book an item, correct it, or let it wait.
+
+    `amount`: where no tariff is asked; `shared`: that it is a share of; `quote`: what the tariffs say, if they were
+    asked already.
+    """
+    extra, claim, unknown = parcel.extra or NO_EXTRA, NOBODY, False
+    if live.claimed:
+        claim = extra.claims.get(part, NOBODY)
+        unknown = _unknown(claim, live.due) and not parcel.order_id
+        claim = _with_defaults(claim, live.due, parcel)
+    network = rules.network
     parties = [
-        _between(
-            ROLES[posting[fee].payer](parcel, extra, claim, rules.network),
-            ROLES[posting[fee].payee](parcel, extra, claim, rules.network),
-        )
-        for fee in live.due.fees
+        _between(payer(parcel, extra, claim, network), payee(parcel, extra, claim, network))
+        for payer, payee in live.roles
     ]
     key = item_key(live.due.name, part)
     if not any(payer for payer, _ in parties):
@@ -80,12 +60,12 @@ def settle(
         _book(rules, parcel, live, key, part, parties, (amount, 0, 0, 0, None, "", ""), time, cause)
         return
     if not parcel.order_id:
-        missing = NO_ORDER if live.due.required or live.due.trigger == "claimed" else 0
+        missing = NO_ORDER if live.due.required or live.claimed else 0
         _wait_instead(rules, parcel, live, key, part, missing)
         return
-    quote = rules.rate(parcel, live.price, time, shared)
+    quote = quote or rules.rate(parcel, live.price, time, shared)
     if quote is None:
-        missing = NO_PRICE if live.due.required or live.due.trigger == "claimed" else 0
+        missing = NO_PRICE if live.due.required or live.claimed else 0
         _wait_instead(rules, parcel, live, key, part, missing)
         return
     lacking = rules.tariffs.needs_weight(live.price, quote.row) and rules.lacks_weight(parcel)
