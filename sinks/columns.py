@@ -124,27 +124,24 @@ def _strings(lengths: Ints, body: bytes, kind: pa.DataType = _STRING) -> pa.Arra
     return pa.Array.from_buffers(kind, len(lengths), [None, pa.py_buffer(ends), pa.py_buffer(body)])
 
 
-def texts(values: Sequence[str] | pa.StringArray) -> Made:
-    """Strings as `String`."""
-    if not isinstance(values, pa.Array):
-        one = Texts()
-        one.add(values)
-        return Texts.joined([one])
-    _, offsets, data = values.buffers()
-    ends = np.frombuffer(offsets, np.int32)[values.offset : values.offset + len(values) + 1]
-    body = memoryview(data)[ends[0] : ends[-1]] if len(values) and data is not None else b""
-    return Made(values, (_int64(np.diff(ends)), body))
+def texts(values: Sequence[str] | Sequence[bytes] | pa.StringArray) -> Made:
+    """Strings or bytes of any length as `String`."""
+    if isinstance(values, pa.Array):
+        _, offsets, data = values.buffers()
+        ends = np.frombuffer(offsets, np.int32)[values.offset : values.offset + len(values) + 1]
+        body = memoryview(data)[ends[0] : ends[-1]] if len(values) and data is not None else b""
+        return Made(values, (_int64(np.diff(ends)), body))
+    if len(values) and isinstance(values[0], bytes):
+        lengths, body = ints(list(map(len, values))), b"".join(values)  # type: ignore[arg-type]
+        return Made(_strings(lengths, body, pa.binary()), (_int64(lengths), body))
+    one = Texts()
+    one.add(values)  # type: ignore[arg-type]
+    return Texts.joined([one])
 
 
 def strings(values: Sequence[str]) -> pa.StringArray:
     """Strings as Arrow's, for columns that others are made from."""
     return texts(values).arrow
-
-
-def raw(values: Sequence[bytes]) -> Made:
-    """Bytes of any length as `String`."""
-    lengths, body = ints(list(map(len, values))), b"".join(values)
-    return Made(_strings(lengths, body, pa.binary()), (_int64(lengths), body))
 
 
 class Vocabulary(dict[str, int]):

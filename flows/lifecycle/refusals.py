@@ -27,7 +27,7 @@ def refusals(rows: Sequence[Refusal]) -> dict[str, Made] | None:
         "event_id": columns.texts([row.event_id for row in rows]),
         "waybill": columns.texts([row.waybill for row in rows]),
         "received": columns.times(columns.ints([row.received for row in rows])),
-        "raw": columns.raw([row.raw for row in rows]),
+        "raw": columns.texts([row.raw for row in rows]),
     }
 
 

@@ -280,7 +280,9 @@ class Judge:
             if max(same, default=None) != (record.said.time, record.said.id):
                 continue
             known = links.known(key)
-            booked = known.of_voucher(MATCH + share.document) if isinstance(known, PaymentRecord) else None
+            booked = None
+            if isinstance(known, PaymentRecord) and known.group == links.group:
+                booked = known.of_voucher(MATCH + share.document)
             matched = booked.amount if booked is not None and booked.stands else 0
             yield Share(share.payment, share.document, max(share.amount_e4 - matched, 0))
 

@@ -192,6 +192,18 @@ def test_a_day_whose_bill_was_accepted_closes_unnamed() -> None:
     assert day.finished
 
 
+@pytest.mark.parametrize("own_first", [True, False])
+def test_a_match_told_for_another_group_has_matched_nothing(own_first: bool) -> None:
+    books = Books().take(due("FR-1", "60.00"), paid("A1", "60.00"))
+    shares = [{"payment": key("A1"), "document": "FR-1", "amount_e4": 600_000}]
+    own = decided("match", "K1", shares=shares)
+    astray = decided("match", "K2", group="another", shares=shares)
+    for one in (own, astray) if own_first else (astray, own):
+        books.take(one)
+    assert books.until(NOON + DAY).status("FR-1")[0] == "paid"
+    assert books.exceptions() == {("decision_idle", "K2"): "opened"}
+
+
 def test_who_decides_alone_is_a_matter_of_the_newest_rules() -> None:
     books = play(events("单 FR-1 900；款 A1 900；核销 K1 李 A1 FR-1 900"), 9)
     assert (states(books), books.status("FR-1")[0]) == ({"K1": "in_force"}, "paid")
