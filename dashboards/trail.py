@@ -6,6 +6,7 @@ import msgspec
 from clickhouse_connect.driver.client import Client
 
 from dashboards import named, terms
+from dashboards.currencies import amount_of, foreign
 from dashboards.phrases import Phrases
 from dashboards.queries import ACCOUNTS, Row, rows
 from dashboards.stored import phrases_of
@@ -129,6 +130,8 @@ def trail(client: Client, name: str) -> list[Step]:
     if not words and not told:
         raise LookupError(f"there is no payment and no document {name}")
     document = not told
+    asked = rows(client, ASKED, name=name)
+    of = foreign(client, (row["subject"] for row in asked))
     matches = rows(client, MATCHES, name=name, document=document)
     phrases = phrases_of(client)
     return [
@@ -137,7 +140,7 @@ def trail(client: Client, name: str) -> list[Step]:
         *deducted(client, name),
         *(_match(row, phrases, document=document) for row in matches),
         *(_status(row) for row in rows(client, STATUSES, name=name)),
-        *(_exception(row, phrases, name) for row in rows(client, ASKED, name=name)),
+        *(_exception(row, phrases, name, amount_of(row["amount"], row["subject"], of)) for row in asked),
         *(_decision(row) for row in rows(client, DECIDED, name=name)),
         *_entries(client, name, matches, document=document),
         *(_billed(row) for row in rows(client, BILLED, name=name)),
@@ -192,8 +195,8 @@ def _status(row: Row) -> Step:
     return Step("状态 status", shanghai(row["time"]), what)
 
 
-def _exception(row: Row, phrases: Phrases, name: str) -> Step:
-    what = f"{terms.EXCEPTIONS.both(row['kind'])}  {terms.EXCEPTION_STATES.both(row['state'])}  {yuan(row['amount'])}"
+def _exception(row: Row, phrases: Phrases, name: str, amount: str) -> Step:
+    what = f"{terms.EXCEPTIONS.both(row['kind'])}  {terms.EXCEPTION_STATES.both(row['state'])}  {amount}"
     what += f"  {row['subject']}" if row["subject"] != name else ""
     what += f"  {phrases.told(row['evidence'])}; {terms.ACTIONS.both(row['suggested'])}"
     others = [row["subject"], *named.keys(row["evidence"])]

@@ -8,6 +8,7 @@ from clickhouse_connect.driver.client import Client
 
 from dashboards import terms
 from dashboards.blocks import is_sealed
+from dashboards.currencies import amount_of, foreign
 from dashboards.phrases import Phrases
 from dashboards.queries import Row, rows
 from dashboards.stored import phrases_of
@@ -96,9 +97,10 @@ def holds(client: Client, decision: PaymentDecided) -> Iterator[str]:
             f"已退 refunded {yuan(owed['refunded'])}  未付 open {yuan(owed['remains'])} {owed['currency']}"
         )
     asked_now = rows(client, ASKED, id=about["exception_id"], **said)
+    of = foreign(client, (asked["subject"] for asked in asked_now))
     for asked in asked_now:
         state = terms.EXCEPTION_STATES.both(asked["state"])
-        amount = "" if asked["state"] == "closed" else f"  {yuan(asked['amount'])}"
+        amount = "" if asked["state"] == "closed" else f"  {amount_of(asked['amount'], asked['subject'], of)}"
         yield f"{asked['exception_id']}  {terms.EXCEPTIONS.both(asked['kind'])}  {asked['subject']}{amount}  {state}"
 
     if about["decision"] == "accept" and asked_now and asked_now[0]["state"] == "accepted":
