@@ -159,7 +159,13 @@ def test_from_a_payment_or_a_document_down_to_the_notification(store: Written) -
     assert billed.line.startswith(
         "账单 bill  2025-11-11  交易账单 trade bill  成功 success  40.00 CNY  手续费 fee 0.24  "
     )
-    document = "\n".join(step.line for step in trail(store.client, "FR-1030"))
+    steps = trail(store.client, "FR-1030")
+    assert [(step.label, step.other) for step in steps[-2:]] == [
+        ("账单 bill", key("A30")),
+        ("通知 notification", key("A30")),
+    ]
+    assert steps[-1].text.endswith(f")  {key('A30')}")
+    document = "\n".join(step.line for step in steps)
     assert "多付 over-paid" in document
     assert key("A30") in document
     assert "receivable" in document
