@@ -6,7 +6,9 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
+from flows.reconciliation.judge import ADVICE
 from schemas.money import YUAN
 from schemas.payments import exception_id
 from schemas.times import DAY
@@ -148,6 +150,32 @@ def test_neither_order_nor_another_amount_matters(first: bool) -> None:
     lane = told(lane.take(word)) if first else told(lane).take(word)
     assert held(lane) == "-30 100"
     assert held(told(books()).take(accepted("A1", 99 * YUAN, "K1"))) == "70 0"
+
+
+@pytest.mark.parametrize(
+    "kind", ["long", "bill_fee", "bill_duplicate", "bill_currency", "conflicting_states"]
+)
+def test_what_says_that_it_books_nothing_books_nothing(kind: str) -> None:
+    """And money that is for nothing still has to be matched."""
+    lane = books(with_bills('sorts = ["trade"]', fee="0.006")).take(due("FR-1", "100.00"))
+    one = line("X1", "100.00", "FR-1" if kind != "long" else "")
+    match kind:
+        case "long":
+            lane.take(*parts(TODAY, one))
+        case "bill_fee":
+            lane.take(paid("X1", "100.00", "FR-1", fee_e4=None), *parts(TODAY, replace(one, fee_e4=20_000)))
+        case "bill_duplicate":
+            lane.take(paid("X1", "100.00", "FR-1", fee_e4=None), *parts(TODAY, one, one))
+        case "bill_currency":
+            lane.take(paid("X1", "100.00", "FR-1", fee_e4=None), *parts(TODAY, replace(one, currency="USD")))
+        case _:
+            lane.take(paid("X1", "100.00", "FR-1", fee_e4=None), paid("X1", "101.00", "FR-1", fee_e4=None))
+    (amount,) = [row["amount"] for row in lane.rows["payment_exception"] if row["kind"] == kind]
+    before = lane.balances()
+    lane.take(accepted("X1", int(amount * YUAN), "K1", what=kind))
+    assert (lane.exceptions()[kind, key("X1")], lane.balances()) == ("accepted", before)
+    assert "不另入账" in ADVICE[kind].action
+    assert (("unknown_payment", key("X1")) in lane.exceptions()) == (kind == "long")
 
 
 @pytest.fixture(scope="module")
