@@ -1,11 +1,11 @@
-"""Amounts of exceptions in the currency of the payment or document that they are about; those in yuan bear none."""
+"""Amounts of exceptions and decisions in the currency of what they are about; those in yuan bear none."""
 
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
 
 from clickhouse_connect.driver.client import Client
 
-from dashboards.queries import rows
+from dashboards.queries import Row, rows
 from dashboards.words import yuan
 from flows.reconciliation.model import CURRENCY
 
@@ -24,6 +24,11 @@ def foreign(client: Client, subjects: Iterable[str]) -> dict[str, str]:
     return {row["subject"]: row["currency"] for row in found}
 
 
+def subject_of(row: Row) -> str:
+    """The payment or document that an exception or decision is about, of a match the first payment; empty: none."""
+    return str(row.get("subject") or row.get("about", "").partition(" → ")[0])
+
+
 def amount_of(amount: Decimal, subject: str, of: Mapping[str, str]) -> str:
-    """An exception's amount for people: `54.12`, `64.92 USD`."""
+    """Such an amount for people: `54.12`, `64.92 USD`."""
     return f"{yuan(amount)} {of[subject]}" if subject in of else yuan(amount)

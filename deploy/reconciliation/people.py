@@ -8,7 +8,7 @@ from clickhouse_connect.driver.client import Client
 
 from dashboards import terms
 from dashboards.asked import found, is_payment
-from dashboards.currencies import amount_of, foreign
+from dashboards.currencies import amount_of, foreign, subject_of
 from dashboards.payments import OPEN_DECISIONS
 from dashboards.queries import Row, rows
 from dashboards.stored import now_of
@@ -127,10 +127,13 @@ def _waiting(client: Client, group: str) -> dict[str, str]:
 def undone(client: Client, group: str = "") -> Iterator[str]:
     """A line for each decision that waits for another person, each whose withdrawal does, and each after which money
     has to go back and has not."""
-    for row in rows(client, OPEN_DECISIONS, group=group):
+    found = rows(client, OPEN_DECISIONS, group=group)
+    of = foreign(client, map(subject_of, found))
+    for row in found:
+        amount = amount_of(row["amount"], subject_of(row), of)
         yield (
             f"{row['decision_id']}  {UNDONE[row['needs']]}  {terms.DECISIONS.both(row['decision'])}  {row['about']}  "
-            f"{yuan(row['amount'])}  {row['decided_by']}  {shanghai(row['decided_at'])}  {row['reason']}"
+            f"{amount}  {row['decided_by']}  {shanghai(row['decided_at'])}  {row['reason']}"
         ).rstrip()
 
 

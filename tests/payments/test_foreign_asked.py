@@ -5,7 +5,7 @@ from datetime import date
 from dashboards.asked import showing
 from dashboards.live.lists import LISTINGS, list_page
 from dashboards.trail import trail
-from deploy.reconciliation.people import Answer, listing
+from deploy.reconciliation.people import Answer, listing, undone
 from deploy.reconciliation.taken import became
 from schemas.money import YUAN
 from schemas.times import DAY
@@ -30,6 +30,12 @@ def test_what_is_asked_bears_its_currency_and_its_age(lasting_store: Store) -> N
     assert any("待处理 open  20.00 USD" in step.line for step in trail(books.client, subject))
     page = list_page(books.client, LISTINGS["exceptions"], "", 1)["rows"]
     assert sorted(row["foreign"] for row in page) == ["", "USD"]
+    books.take(Answer(books.client, "li").refund(number))
+    (undone_,) = undone(books.client)
+    assert f"{subject}  20.00 USD  li" in undone_
+    (row,) = list_page(books.client, LISTINGS["decisions"], "", 1)["rows"]
+    assert row["foreign"] == "USD"
+    books.take(Answer(books.client, "li", "认错").withdraw(row["decision_id"]))
     asked = Answer(books.client, "li").ignore(number, date(2025, 12, 1))
     books.take(asked).until(NOON + 5 * DAY)
     assert became(books.client, asked)[1][-1].endswith("  20.00 USD  暂缓 sleeps")
