@@ -5,11 +5,12 @@ from collections.abc import Iterator
 from clickhouse_connect.driver.client import Client
 
 from dashboards import terms
+from dashboards.currencies import amount_of, foreign
 from dashboards.queries import Row, rows
 from dashboards.stored import phrases_of
 from dashboards.trail import deducted
 from dashboards.why import explained
-from dashboards.words import shanghai, yuan
+from dashboards.words import shanghai
 from flows.reconciliation.deducting import REFUSED
 
 ONE = """
@@ -46,8 +47,9 @@ def about(client: Client, row: Row) -> Iterator[str]:
     """The same of one that was found."""
     number = row["exception_id"]
     phrases = phrases_of(client)
-    state = terms.EXCEPTION_STATES.both(row["state"])
-    yield f"{terms.EXCEPTIONS.both(row['kind'])}  {row['subject']}  {yuan(row['amount'])}  {state}"
+    of = foreign(client, [row["subject"]])
+    state, amount = terms.EXCEPTION_STATES.both(row["state"]), amount_of(row["amount"], row["subject"], of)
+    yield f"{terms.EXCEPTIONS.both(row['kind'])}  {row['subject']}  {amount}  {state}"
     yield (
         f"严重程度 severity {terms.SEVERITIES.both(row['severity'])}  负责 owner {terms.OWNERS.both(row['owner'])}  "
         f"建议 suggested: {terms.ACTIONS.both(row['suggested'])}"
@@ -56,7 +58,8 @@ def about(client: Client, row: Row) -> Iterator[str]:
     if row["candidates"]:
         yield f"候选 looked at: {row['candidates']}"
     for one in rows(client, HISTORY, id=number):
-        what = f"{terms.EXCEPTION_STATES.both(one['status'])}  {yuan(one['amount'])}  {phrases.told(one['evidence'])}"
+        amount = amount_of(one["amount"], row["subject"], of)
+        what = f"{terms.EXCEPTION_STATES.both(one['status'])}  {amount}  {phrases.told(one['evidence'])}"
         yield f"  {shanghai(one['time'])}  {what}  ({one['cause']})"
     for one in rows(client, DECIDED, id=number):
         what = f"{terms.DECISIONS.both(one['decision'])} {one['event_id']}  {terms.DECISION_STATES.both(one['state'])}"

@@ -1,7 +1,8 @@
 """A close of days, weeks or months, all about it: figures, what was open and why, what stood against it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from decimal import Decimal
+from typing import NamedTuple
 
 import msgspec
 from clickhouse_connect.driver.client import Client
@@ -10,6 +11,7 @@ from dashboards.payments import remarks as of_suspense
 from dashboards.queries import Row, rows
 from dashboards.terms import OPEN_SUM
 from dashboards.words import shanghai
+from flows.reconciliation.model import CURRENCY
 from flows.reconciliation.output import Item, Lack
 from schemas.money import yuan
 from schemas.reasons import CLOSE, EXCEPTION
@@ -32,13 +34,19 @@ FIGURES: tuple[tuple[str, str, str], ...] = (
     ("matched", "收款已核销", "money in that documents took"),
     ("matched_out", "付款已核销", "money out that documents took"),
     ("suspense", "期末待核销", "in suspense at the end"),
-    ("open", "未了事项", "open items"),
 )
-"""Amounts of a close, in the order in which people read them: what must be in, what is in, what is open."""
-COUNTS = {"billed": "billed_lines", "open": "open_count"}
+"""Amounts of a close, in the order in which people read them: what must be in, what is in."""
+OPEN = ("未了事项", "open items")
+COUNTS = {"billed": "billed_lines"}
 """Columns of their counts that are not called NAME_count."""
-_OF_CURRENCY = ("currency_mismatch", "bill_currency")
 NO_COUNT = ("billed_refunds", "billed_fees", "suspense")
+
+
+class Sum(NamedTuple):
+    """So many open items, and their amounts (0.0001)."""
+
+    number: int = 0
+    units: int = 0
 
 
 def found(client: Client, number: str) -> Row:
@@ -73,13 +81,13 @@ def open_items(row: Row) -> Iterator[str]:
 def remarks(*closed: Row) -> list[str]:
     """What is said of closes' figures."""
     said = of_suspense(row["suspense"] for row in closed)
-    return [*said, " — ".join(OPEN_SUM)] if any(map(_is_no_sum_of_money, closed)) else said
+    return [*said, " — ".join(OPEN_SUM)] if any(map(_counts_twice, closed)) else said
 
 
-def _is_no_sum_of_money(row: Row) -> bool:
-    """Whether what is open comes to something else than the money that it is about."""
+def _counts_twice(row: Row) -> bool:
+    """Whether what is open comes to more than the money that it is about."""
     asked = items(row)
-    return len({one.subject for one in asked}) < len(asked) or any(one.kind in _OF_CURRENCY for one in asked)
+    return len({one.subject for one in asked}) < len(asked)
 
 
 def undone(client: Client, number: str) -> Iterator[str]:
@@ -92,8 +100,8 @@ def undone(client: Client, number: str) -> Iterator[str]:
 
 
 def figures(row: Row) -> list[tuple[str, str, str, str]]:
-    """A close's figures: Chinese and English label, count, amount."""
-    return [
+    """A close's figures: Chinese and English label, count, amount; of what is open a line for each currency."""
+    of_row = [
         (
             chinese,
             english,
@@ -102,6 +110,29 @@ def figures(row: Row) -> list[tuple[str, str, str, str]]:
         )
         for name, chinese, english in FIGURES
     ]
+    return [*of_row, *_open_figures(open_sums(row))]
+
+
+def _open_figures(sums: Mapping[str, Sum]) -> Iterator[tuple[str, str, str, str]]:
+    chinese, english = OPEN
+    for currency, (number, units) in sums.items():
+        of = "" if currency == CURRENCY else f" {currency}"
+        yield f"{chinese}{of}", f"{english}{of}", str(number), yuan(units)
+
+
+def open_sums(*closed: Row) -> dict[str, Sum]:
+    """What is open in closes together, by currency, that of the ledger first."""
+    found = {CURRENCY: Sum()}
+    for item in sorted((item for row in closed for item in items(row)), key=lambda item: item.currency):
+        number, units = found.get(item.currency, Sum())
+        found[item.currency] = Sum(number + 1, units + item.amount_e4)
+    return found
+
+
+def foreign(*closed: Row) -> str:
+    """What of it is in other currencies than that of the ledger: `EUR 5.00、USD 7.00`."""
+    sums = open_sums(*closed).items()
+    return "、".join(f"{currency} {yuan(of.units)}" for currency, of in sums if currency != CURRENCY)
 
 
 def items(row: Row) -> list[Item]:
@@ -126,7 +157,8 @@ def kind_of(item: Item) -> str:
 
 def _item(item: Item) -> str:
     reason = item.reason or "未列明 not named"
-    return f"{item.item}  {kind_of(item)} {item.kind}  {item.subject}  {yuan(item.amount_e4)}  {reason}"
+    amount = f"{yuan(item.amount_e4)} {item.currency}"
+    return f"{item.item}  {kind_of(item)} {item.kind}  {item.subject}  {amount}  {reason}"
 
 
 def against(row: Row) -> Iterator[str]:

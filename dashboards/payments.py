@@ -29,7 +29,8 @@ FROM open_payment_exception GROUP BY why ORDER BY why = 'ignored', n DESC, why""
 """Those that are ignored until a day, of whatever kind, are a reason of their own, the last."""
 EXCEPTION_LIST = """
 SELECT exception_id, if(state = 'ignored', state, kind) AS why, kind, subject, severity, owner, suggested, amount,
-       evidence, candidates, since, until, state = 'ignored' AS asleep
+       evidence, candidates, since, until, state = 'ignored' AS asleep,
+       dateDiff('minute', since, (SELECT now FROM payment_clock)) AS minutes
 FROM open_payment_exception WHERE {reason:String} = '' OR why = {reason:String}
 ORDER BY asleep, since, exception_id LIMIT {limit:UInt32} OFFSET {skip:UInt32}"""
 OPEN_DECISIONS = """

@@ -93,9 +93,8 @@ NEGATIVE = (
 )
 """Why money in suspense, which is money in less money out, may be negative: said where such a figure is shown."""
 OPEN_SUM = (
-    "未了事项是各项差异金额之和：一笔款有几项差异的重复计入，外币款按外币金额计",
-    "open items are the sum of all exceptions: money with several of them counts as often, money in another currency "
-    "by its amount there",
+    "未了事项是各项差异金额之和：一笔款有几项差异的重复计入",
+    "open items are the sum of all exceptions: money with several of them counts as often",
 )
 """What such a figure is not, where that matters."""
 RULES = Labels(

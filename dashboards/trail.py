@@ -6,6 +6,7 @@ import msgspec
 from clickhouse_connect.driver.client import Client
 
 from dashboards import named, terms
+from dashboards.currencies import amount_of, foreign
 from dashboards.phrases import Phrases
 from dashboards.queries import ACCOUNTS, Row, rows
 from dashboards.stored import phrases_of
@@ -25,13 +26,13 @@ TOLD = """
 SELECT event_time, toString(state) AS state, amount, toString(currency) AS currency, fee, fee_told, `order`, original,
        cause FROM payment WHERE payment = {name:String} ORDER BY seq, line"""
 HEARD = """
-SELECT notification_id, received, toString(topic) AS topic, partition, offset FROM notification
-WHERE payment = {name:String} ORDER BY seq, line"""
+SELECT payment, notification_id, received, toString(topic) AS topic, partition, offset FROM notification
+WHERE payment IN {names:Array(String)} ORDER BY seq, line"""
 BILLED = """
-SELECT l.day AS day, toString(l.sort) AS sort, toString(l.state) AS state, l.amount AS amount,
+SELECT l.payment AS payment, l.day AS day, toString(l.sort) AS sort, toString(l.state) AS state, l.amount AS amount,
        toString(l.currency) AS currency, l.fee AS fee, l.bill AS bill, b.file AS file
 FROM bill_line AS l LEFT JOIN (SELECT bill, any(file) AS file FROM bill GROUP BY bill) AS b ON b.bill = l.bill
-WHERE l.payment = {name:String} ORDER BY l.seq, l.line"""
+WHERE l.payment IN {names:Array(String)} ORDER BY l.seq, l.line"""
 WORDS = """
 SELECT event_time, toString(status) AS status, toString(kind) AS kind, toString(direction) AS direction, amount,
        toString(currency) AS currency, party, toString(settle) AS settle, event_id
@@ -124,12 +125,16 @@ def one_meant(client: Client, name: str) -> str:
 
 
 def trail(client: Client, name: str) -> list[Step]:
-    """All about a payment's key or a document. Raises LookupError."""
+    """All about a payment's key or a document, to the bills' lines and notifications of a document's payments. Raises
+    LookupError."""
     words, told = rows(client, WORDS, name=name), rows(client, TOLD, name=name)
     if not words and not told:
         raise LookupError(f"there is no payment and no document {name}")
     document = not told
+    asked = rows(client, ASKED, name=name)
+    of = foreign(client, (row["subject"] for row in asked))
     matches = rows(client, MATCHES, name=name, document=document)
+    payments = sorted({row["payment"] for row in matches} - {""}) if document else [name]
     phrases = phrases_of(client)
     return [
         *(_word(row) for row in words),
@@ -137,11 +142,11 @@ def trail(client: Client, name: str) -> list[Step]:
         *deducted(client, name),
         *(_match(row, phrases, document=document) for row in matches),
         *(_status(row) for row in rows(client, STATUSES, name=name)),
-        *(_exception(row, phrases, name) for row in rows(client, ASKED, name=name)),
+        *(_exception(row, phrases, name, amount_of(row["amount"], row["subject"], of)) for row in asked),
         *(_decision(row) for row in rows(client, DECIDED, name=name)),
         *_entries(client, name, matches, document=document),
-        *(_billed(row) for row in rows(client, BILLED, name=name)),
-        *(_heard(row) for row in rows(client, HEARD, name=name)),
+        *(_billed(row, name) for row in rows(client, BILLED, names=payments)),
+        *(_heard(row, name) for row in rows(client, HEARD, names=payments)),
     ]
 
 
@@ -192,8 +197,8 @@ def _status(row: Row) -> Step:
     return Step("状态 status", shanghai(row["time"]), what)
 
 
-def _exception(row: Row, phrases: Phrases, name: str) -> Step:
-    what = f"{terms.EXCEPTIONS.both(row['kind'])}  {terms.EXCEPTION_STATES.both(row['state'])}  {yuan(row['amount'])}"
+def _exception(row: Row, phrases: Phrases, name: str, amount: str) -> Step:
+    what = f"{terms.EXCEPTIONS.both(row['kind'])}  {terms.EXCEPTION_STATES.both(row['state'])}  {amount}"
     what += f"  {row['subject']}" if row["subject"] != name else ""
     what += f"  {phrases.told(row['evidence'])}; {terms.ACTIONS.both(row['suggested'])}"
     others = [row["subject"], *named.keys(row["evidence"])]
@@ -223,16 +228,21 @@ def _entries(client: Client, name: str, matches: Sequence[Row], *, document: boo
         yield Step("分录 journal", str(row["business_date"]), what, other)
 
 
-def _billed(row: Row) -> Step:
+def _billed(row: Row, name: str) -> Step:
     what = f"{terms.SORTS.both(row['sort'])}  {terms.MONEY_STATES.both(row['state'])}  {yuan(row['amount'])}"
     what += f" {row['currency']}  手续费 fee {yuan(row['fee'])}"
-    return Step("账单 bill", str(row["day"]), f"{what}  {row['file'] or row['bill']}")
-
-
-def _heard(row: Row) -> Step:
-    where = f"{row['topic']}:{row['partition']}:{row['offset']}"
+    other = _other(row, name)
     return Step(
-        "通知 notification",
-        shanghai(row["received"]),
-        f"{where}  (waybook evidence {row['notification_id']})",
+        "账单 bill", str(row["day"]), f"{what}  {row['file'] or row['bill']}  {other}".rstrip(), other
     )
+
+
+def _heard(row: Row, name: str) -> Step:
+    where, other = f"{row['topic']}:{row['partition']}:{row['offset']}", _other(row, name)
+    what = f"{where}  (waybook evidence {row['notification_id']})  {other}".rstrip()
+    return Step("通知 notification", shanghai(row["received"]), what, other)
+
+
+def _other(row: Row, name: str) -> str:
+    """The payment that a row is of, where all is about a document."""
+    return "" if row["payment"] == name else str(row["payment"])

@@ -274,6 +274,16 @@ def shanghai(time: datetime) -> str:
     return f"{time + SHANGHAI:%Y-%m-%d %H:%M:%S}"
 
 
+def aged(minutes: int) -> str:
+    """How long something has been open, as commands take it: 30m, 12h, 2d.
+
+    >>> aged(0), aged(59), aged(60), aged(2879), aged(2880)
+    ('0m', '59m', '1h', '1d', '2d')
+    """
+    hours = minutes // 60
+    return f"{hours // 24}d" if hours >= 24 else f"{hours}h" if hours else f"{minutes}m"
+
+
 def readable(raw: object) -> str:
     """Bytes as they came, as far as they are text."""
     return raw.decode(errors="replace") if isinstance(raw, bytes) else str(raw)

@@ -48,7 +48,7 @@ def parser(asked: str = "") -> argparse.ArgumentParser:
     commands = top.add_subparsers(required=True, metavar="command")
 
     def command(name: str, run: Callable[[argparse.Namespace], int]) -> argparse.ArgumentParser:
-        made = commands.add_parser(name, help=run.__doc__)
+        made = commands.add_parser(name, help=run.__doc__, description=run.__doc__)
         made.set_defaults(run=run)
         made.add_argument("--url", default="", help="ClickHouse; default: WAYBOOK_CLICKHOUSE, or the demo's")
         made.add_argument("--home", type=Path, default=Path("data/demo"), help="the demo's directory")

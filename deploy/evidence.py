@@ -5,11 +5,15 @@ the payments flow refuses (table `dead_letter`).
 """
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
+import msgspec
 from clickhouse_connect.driver.client import Client
 
 from dashboards.queries import rows
+from dashboards.words import shanghai
+from schemas.payments import Notification
 from sources.channels.keys import read_evidence
 from sources.channels.model import Own
 from sources.channels.read import FILE, read_channels
@@ -35,3 +39,22 @@ def shown(client: Client, keys: Path, number: str) -> bytes:
     if not raw:
         raise LookupError(f"there is neither a notification nor a dead letter {number}")
     return unsealing(client, keys)(number, raw)
+
+
+def legible(record: bytes) -> str:
+    """A record as people read it: of a notification its headers, and below them its body as text."""
+    try:
+        told = msgspec.json.decode(record, type=Notification)
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        return _printed(record)
+    heads = (f"{name}: {value}" for name, value in told.headers.items())
+    about = (
+        f"{told.id}  {told.channel}/{told.group}  {shanghai(datetime.fromtimestamp(told.time / 1000, UTC))}"
+    )
+    return "\n".join([about, *(_printed(head.encode()) for head in heads), "", _printed(told.body)])
+
+
+def _printed(raw: bytes) -> str:
+    """Text whose control characters do nothing to a terminal."""
+    text = raw.decode("utf-8", "replace")
+    return "".join(one if one.isprintable() or one == "\n" else repr(one)[1:-1] for one in text)

@@ -1297,11 +1297,11 @@ CLOSE = Table(
         Column("lacking", "UInt32", "refused: how much stands against it"),
         Column("lacks", TEXT, "refused: JSON, a list of what and item, the first of them"),
         Column("open_count", "UInt32", "exceptions through the last day, and bills that have not come"),
-        Column("open", MONEY, "their amounts"),
+        Column("open", MONEY, "their amounts in CNY; those in other currencies: items"),
         Column(
             "items",
             TEXT,
-            "JSON: each with its kind, subject, amount in 0.0001, reason and who named it first",
+            "JSON: each with its kind, subject, amount in 0.0001, currency, reason and who named it first",
         ),
         Column("received_count", "Int64", "what is booked with business dates of the period: money in"),
         Column("received", MONEY),

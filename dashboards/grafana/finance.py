@@ -137,7 +137,8 @@ PANELS = [
         title="结账 Closes that stand, the newest",
         kind="table",
         width=24,
-        description="What was in when it was closed, and what stays open, named; waybook close show tells all of one",
+        description="What was in when it was closed, and what stays open, named, in yuan: "
+        "waybook close show tells all of one, also what is in other currencies",
         sql=f"""SELECT of_group, channel, merchant, period, first, last, billed, received, refunded, fees, matched,
         suspense, open_count, open, closed_by, closed_at, close_id FROM close_now WHERE {_OF_GROUP}
         ORDER BY last DESC, period, of_group, channel, merchant LIMIT 200""",

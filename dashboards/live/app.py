@@ -33,7 +33,7 @@ from dashboards.live.trying import Trials
 from dashboards.live.upload import Part, TooLargeError, body_of, parts_of
 from dashboards.queries import story
 from dashboards.records import RECORDS, TITLES, kind_of, record
-from dashboards.words import shanghai, yuan
+from dashboards.words import aged, shanghai, yuan
 from schemas.settings import Settings
 from sinks.clickhouse import AWAY, connect, readers
 
@@ -62,7 +62,7 @@ def linked(text: str, but: str = "", there: Collection[str] | None = None) -> Ma
     return Markup("").join(told(part, key=key) for part, key in named.parts(text, but))
 
 
-_templates.filters |= {"shanghai": shanghai, "yuan": yuan, "linked": linked}
+_templates.filters |= {"aged": aged, "shanghai": shanghai, "yuan": yuan, "linked": linked}
 
 
 class Policy:

@@ -9,6 +9,7 @@ import msgspec
 from clickhouse_connect.driver.client import Client
 
 from dashboards import terms
+from dashboards.currencies import foreign, subject_of
 from dashboards.drafts import PROVINCES
 from dashboards.payments import (
     DECISION_LIST,
@@ -105,6 +106,7 @@ def list_page(client: Client, listing: Listing, reason: str, number: int) -> dic
     there = known_of(
         client, [name for row in found if "candidates" in row for name in (row["subject"], *_looked_at(row))]
     )
+    of = foreign(client, filter(None, map(subject_of, found)))
     named = any("route" in row for row in found)
     provinces = {row["province"]: row["name"] for row in rows(client, PROVINCES)} if named else {}
     return {
@@ -126,6 +128,7 @@ def list_page(client: Client, listing: Listing, reason: str, number: int) -> dic
                 "between": line_between(row.get("route", ""), provinces),
                 "looked_at": _looked_at(row),
                 "there": there,
+                "foreign": of.get(subject_of(row), ""),
                 "excerpt": readable(row.get("excerpt", "")),
             }
             for row in found[:PAGE]

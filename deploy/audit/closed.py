@@ -85,7 +85,7 @@ _EXCEPTIONS = """
            reinterpretAsInt64(amount) AS units
     FROM $payment_exception ORDER BY seq, line"""
 _TIMES = """
-    SELECT payment, groupArray((seq, line, event_time)) AS told FROM $payment
+    SELECT payment, groupArray((seq, line, event_time, toString(currency))) AS told FROM $payment
     WHERE payment IN (SELECT subject FROM $payment_exception) GROUP BY payment"""
 _BOOKED = f"""
     SELECT toString(what) AS what, payment, document, groupArray((revision, reversal, seq, event_time, business_date))
@@ -267,6 +267,8 @@ class Item(msgspec.Struct, frozen=True):
     amount_e4: int
     reason: str
     close: str
+    currency: str = ""
+    """Empty: closes of former versions did not tell it, and added all amounts up."""
 
 
 def check_closed(store: Store, closes: Closes, documents: Iterable[Terms]) -> list[Check]:
@@ -332,25 +334,36 @@ def _items(store: Store, closes: Closes, bills: Sequence[Row], sorts: Mapping[st
         items = msgspec.json.decode(row["items"], type=list[Item])
         found.seen += len(items)
         wanted = {
-            (number, one["kind"], one["subject"], one["units"])
+            (number, one["kind"], one["subject"], one["units"], _currency(one["subject"], told, row))
             for number, one in open_.items()
             if _is_of(one["subject"], row["account"], told, row)
         }
         there = [one for one in items if not one.item.startswith("bill/")]
-        if {(one.item, one.kind, one.subject, one.amount_e4) for one in there} != wanted:
+        named = {
+            (
+                one.item,
+                one.kind,
+                one.subject,
+                one.amount_e4,
+                one.currency or _currency(one.subject, told, row),
+            )
+            for one in there
+        }
+        if named != wanted:
             found.add(f"{row['close_id']}: does not name what was open")
-        if len(items) != row["open_count"] or sum(one.amount_e4 for one in items) != row["open"]:
+        ours = sum(one.amount_e4 for one in items if one.currency in ("", "CNY"))
+        if len(items) != row["open_count"] or ours != row["open"]:
             found.add(f"{row['close_id']}: its open items do not add up")
         if row["status"] == "closed" and not all(one.reason and one.close for one in items):
             found.add(f"{row['close_id']}: was closed with open items that nobody named")
         if row["status"] == "closed" and row["period"] == "day":
             first = before.get((row["group"], row["close_id"]), NEVER)
-            named = {one.subject for one in items} | {one["subject"] for one in accepted.values()}
+            known = {one.subject for one in items} | {one["subject"] for one in accepted.values()}
             for day in range(row["last"] if first == NEVER else first + 1, row["last"] + 1):
                 for sort in sorts.get(row["account"], ()):
                     came = first_came.get((row["account"], sort, day))
                     if (came is None or came > row["seq"]) and (
-                        f"{row['account']}/{sort}/{date_of(day)}" not in named
+                        f"{row['account']}/{sort}/{date_of(day)}" not in known
                     ):
                         found.add(f"{row['close_id']}: the {sort} bill of {date_of(day)} had not come")
     return found.check("items")
@@ -366,10 +379,16 @@ def _is_of(subject: str, account: str, told: Mapping[str, Sequence[Any]], row: R
     if not subject.startswith(f"{account}/"):
         return False
     if subject in told:
-        times = [time for seq, _, time in told[subject] if seq <= row["seq"]]
+        times = [time for seq, _, time, _ in told[subject] if seq <= row["seq"]]
         return bool(times) and (times[-1] + SHANGHAI) // DAY <= row["last"]
     sort, _, day = subject.removeprefix(f"{account}/").partition("/")
     return sort in ("trade", "fund") and day <= str(date_of(row["last"]))
+
+
+def _currency(subject: str, told: Mapping[str, Sequence[Any]], row: Row) -> str:
+    """That of a payment at a close; a bill's exceptions have no amount."""
+    known = [currency for seq, _, _, currency in told.get(subject, ()) if seq <= row["seq"]]
+    return known[-1] if known else "CNY"
 
 
 def _sorts(documents: Iterable[Terms]) -> dict[str, tuple[str, ...]]:

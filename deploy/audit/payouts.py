@@ -30,16 +30,20 @@ TRANSIT = tuple(ACCOUNTS)
 """Posting rules of what has to come back, of what has come, and of what is given up, and the accounts."""
 ASKED = {"payout_sent": "payout_missing", "deposit_sent": "payout_missing", "refund_owed": "refund_over"}
 UNCLAIMED = "return_orphan"
+MISSING = "short"
 ACCEPTED = {
     (UNCLAIMED, "in"): "money_kept",
     ("refund_over", "in"): "money_kept",
-    ("short", "in"): "channel_short",
-    ("short", "out"): "channel_over",
+    (MISSING, "in"): "channel_short",
+    (MISSING, "out"): "channel_over",
 }
 """Posting rules of what people accepted (money which came is ours, a channel has not what it notified), by kind of
 exception and way of the money."""
 AMOUNT = "bill_amount"
-"""And that a bill has more or less, which goes by its lines."""
+STATUS = "bill_status"
+"""And that a bill has more or less, or that nothing moved, which goes by its lines."""
+FAILED = frozenset({"failed", "closed"})
+"""States of lines of which no money moves any more."""
 OF_NO_DUE = (*TRANSIT, *ACCEPTED.values())
 """Posting rules of vouchers that name a payment where others name a document."""
 RULE, DECIDED = "payout", "decided"
@@ -60,16 +64,20 @@ _MOVED = f"""
         GROUP BY payment
     ) WHERE newest.10 = 'success' AND newest.11 = 'CNY'"""
 _ACCEPTED = """
-    SELECT payment, newest.1 AS direction, newest.3 AS time, newest.4 AS units, billed.units AS lines FROM (
-        SELECT payment, argMax((toString(direction), toString(currency), event_time, reinterpretAsInt64(amount)),
-               (seq, line)) AS newest
+    SELECT payment, newest.1 AS direction, newest.3 AS time, newest.4 AS units, billed.units AS lines,
+           billed.states AS states
+    FROM (
+        SELECT payment, argMax((toString(direction), toString(currency), event_time, reinterpretAsInt64(amount),
+               toString(state)), (seq, line)) AS newest
         FROM $payment WHERE payment IN (SELECT subject FROM $payment_exception WHERE kind IN {kinds:Array(String)})
         GROUP BY payment
     ) AS p LEFT JOIN (
-        SELECT payment, groupUniqArray(reinterpretAsInt64(amount)) AS units FROM $bill_line
+        SELECT payment, groupUniqArray(reinterpretAsInt64(amount)) AS units,
+               groupUniqArrayIf(toString(state), amount > 0) AS states
+        FROM $bill_line
         WHERE payment IN (SELECT subject FROM $payment_exception WHERE kind IN {kinds:Array(String)})
         GROUP BY payment
-    ) AS billed USING (payment) WHERE newest.2 = 'CNY'"""
+    ) AS billed USING (payment) WHERE newest.2 = 'CNY' AND newest.5 = 'success'"""
 _PLAIN = "upper(replaceRegexpAll({0}, '[^0-9A-Za-z]', ''))"
 _NAMED = f"""
     SELECT count() AS n FROM (
@@ -213,16 +221,14 @@ class Payouts:
     def _are_accepted(self) -> None:
         """What people accepted, and nothing else, is booked of money that is ours or is not there."""
         wanted = []
-        kinds = sorted({AMOUNT, *(kind for kind, _ in ACCEPTED)})
+        kinds = sorted({AMOUNT, STATUS, *(kind for kind, _ in ACCEPTED)})
         moved = {row["payment"]: row for row in self._store.rows(_ACCEPTED, kinds=kinds)}
         for group, subject, kind in self._asked.accepted:
             row = moved.get(subject)
             decision = self._decided.acceptance(group, content_name("ex", group, kind, subject))
             if row is None or decision is None:
                 continue
-            posting = ACCEPTED.get((kind, row["direction"]))
-            if kind == AMOUNT and (group, subject, "short") not in self._asked.accepted:
-                posting = self._by_lines(subject, decision.units, row)
+            posting = self._posting(group, subject, kind, decision.units, row)
             if posting is None:
                 continue
             at, evidence = max(row["time"], decision.time), f"decision {decision.number}"
@@ -233,6 +239,25 @@ class Payouts:
         for one in self._accepted:
             if one.payment != one.document or not one.payment.startswith(f"{one.party}/"):
                 self.found.add(f"{one.payment}: is accepted with {one.party} as {one.document}")
+
+    def _posting(self, group: str, payment: str, kind: str, units: int, row: Row) -> str | None:
+        """How what people accepted is booked; None: it is not. What a channel lacks counts first, then what its bills
+        say did not happen, then another amount."""
+        accepted = {other for other in (MISSING, STATUS) if (group, payment, other) in self._asked.accepted}
+        failed = self._by_state(payment, row) if accepted == {STATUS} else None
+        if kind == STATUS:
+            return failed
+        if kind == AMOUNT:
+            return None if MISSING in accepted or failed else self._by_lines(payment, units, row)
+        return ACCEPTED.get((kind, row["direction"]))
+
+    def _by_state(self, payment: str, row: Row) -> str | None:
+        """Whether the channel has none of a payment, by the lines of its bills; where corrections say both, as it is
+        booked."""
+        none = ACCEPTED[MISSING, row["direction"]]
+        failed, others = FAILED.intersection(row["states"]), set(row["states"]) - FAILED
+        booked = any((one.payment, one.posting) == (payment, none) for one in self._accepted)
+        return none if failed and (booked or not others) else None
 
     def _by_lines(self, payment: str, units: int, row: Row) -> str | None:
         """Whether the channel has so much more of a payment, or less, by the lines of its bills; where corrections say

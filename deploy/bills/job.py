@@ -136,6 +136,7 @@ class Job:
             if not _may_be_bill(file.name) or not file.is_file():
                 continue
             if file.stat().st_mtime > time.time() - quiet:
+                self._say(f"{DROP}/{file.name}: written less than {quiet:g} s ago, a later pass takes it")
                 continue
             try:
                 notes = self.load(file)

@@ -32,6 +32,7 @@ NAME = "bills"
 NOT_TAKEN = Gauge(
     "waybook_bills_not_taken", "Files and downloads of bills that the newest pass could not take"
 )
+NOTHING_NEW = "没有新账单 no new bill"
 NONE_SENT = "还没有账单 no bill was sent yet"
 SUPERSEDED = "被更正 superseded by a later bill of the day"
 
@@ -70,7 +71,11 @@ def _job(settings: Settings, office: Office, channels: Path | None) -> Job:
 def _pull(job: Job, settings: Settings, arguments: argparse.Namespace) -> int:
     """Once, or one pass after the other until told to stop."""
     if not arguments.follow:
-        notes = job.pull(arguments.day or _yesterday(), arguments.quiet)
+        notes = job.pull(day := arguments.day or _yesterday(), arguments.quiet)
+        if not (notes or job.left):
+            sys.stdout.write(
+                f"{NOTHING_NEW}: none to be taken is dropped, and no channel has one of {day} to give\n"
+            )
         return 1 if job.left or any(note.reason for note in notes) else 0
     stop = Stop()
     metrics.serve(settings.metrics_port, settings.home / NAME, settings.metrics_host)

@@ -43,6 +43,11 @@ def reopen(arguments: argparse.Namespace) -> int:
     return _sent(arguments, event)
 
 
+def closes(arguments: argparse.Namespace) -> int:
+    """Close days, weeks and months of channels' merchants; undo, show and report closes. Alone: those that stand."""
+    return list_(arguments)
+
+
 def list_(arguments: argparse.Namespace) -> int:
     """Closes that stand; with --all everything that was asked for, and what became of it."""
     client = store_of(arguments)
@@ -97,7 +102,7 @@ def _told(lines: Iterator[str]) -> int:
 def add(command: Command) -> None:
     """close."""
     user = os.environ.get("USER", "")
-    one = command("close", safely(list_))
+    one = command("close", safely(closes))
     one.set_defaults(group="", period="", first=None, all=False)
     parts = one.add_subparsers(metavar="PART")
 

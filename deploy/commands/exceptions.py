@@ -10,7 +10,7 @@ from dashboards.trail import one_meant
 from dashboards.why import explained
 from deploy.commands import Command, Run, day, safely
 from deploy.commands.where import books_of, settings_of, store_of
-from deploy.evidence import shown
+from deploy.evidence import legible, shown
 from deploy.reconciliation import people
 from deploy.reconciliation.known import require_group
 from deploy.reconciliation.taken import became
@@ -28,8 +28,14 @@ NONE_ACCEPTED = "没有这样的已认可异常 no such exception is accepted"
 NOTHING_UNDONE = "没有待办裁决 no decision waits for anybody, and no money has to go back"
 
 
+def exceptions(arguments: argparse.Namespace) -> Iterator[str]:
+    """What people are asked about payments and bills: list and show it, answer it (match, write off, refund, accept,
+    ignore), approve and withdraw answers. Alone: what is open."""
+    return list_(arguments)
+
+
 def list_(arguments: argparse.Namespace) -> Iterator[str]:
-    """Open exceptions."""
+    """Open exceptions, the worst and oldest first."""
     client = books_of(arguments)
     require_group(client, arguments.group)
     listed = people.listing(
@@ -58,7 +64,7 @@ def show(arguments: argparse.Namespace) -> Iterator[str]:
 
 
 def resolve(arguments: argparse.Namespace) -> PaymentDecided:
-    """A decision about one."""
+    """Decide about one: match, write off, refund, accept it as it is, or ignore it for a while."""
     answer = people.Answer(store_of(arguments), arguments.by, arguments.reason)
     if arguments.match:
         return answer.match(arguments.id, [_share(text) for text in arguments.match])
@@ -89,7 +95,8 @@ def explain(arguments: argparse.Namespace) -> Iterator[str]:
 
 def evidence(arguments: argparse.Namespace) -> Iterator[str]:
     """What a channel really sent: the record of a notification or of a dead letter, opened with the key."""
-    yield shown(store_of(arguments), settings_of(arguments).keys, arguments.id).decode("utf-8", "replace")
+    record = shown(store_of(arguments), settings_of(arguments).keys, arguments.id)
+    yield record.decode("utf-8", "replace") if arguments.raw else legible(record)
 
 
 def _share(text: str) -> tuple[str, int]:
@@ -137,7 +144,7 @@ def _deciding(what: Callable[[argparse.Namespace], PaymentDecided]) -> Run:
 def add(command: Command) -> None:
     """exceptions, match, evidence."""
     user = os.environ.get("USER", "")
-    one = command("exceptions", _telling(list_))
+    one = command("exceptions", _telling(exceptions))
     parts = one.add_subparsers(metavar="PART")
     part = parts.add_parser("list", help=list_.__doc__)
     part.add_argument(
@@ -192,4 +199,8 @@ def add(command: Command) -> None:
     one = command("match", _telling(explain))
     one.add_argument("what", choices=("explain",))
     one.add_argument("payment", help="channel/merchant/kind/number")
-    command("evidence", _telling(evidence)).add_argument("id", help="of a notification or a dead letter")
+    one = command("evidence", _telling(evidence))
+    one.add_argument("id", help="of a notification (payments show tells it) or of a dead letter")
+    one.add_argument(
+        "--raw", action="store_true", help="the record as it lies in Kafka, with its body in base64"
+    )

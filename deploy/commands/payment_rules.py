@@ -11,10 +11,17 @@ from deploy import publish
 from deploy.commands import Command
 from deploy.commands.where import settings_of
 from deploy.files import utf8_of
+from flows.reconciliation.rules import FILE as MATCHING
 from schemas.problems import DocumentError
 from sources.channels.keys import read_tokens
 from sources.channels.model import Own
-from sources.channels.read import FILE, read_channels
+from sources.channels.read import FILE, PAYERS, read_channels
+
+LEFT_OUT = {
+    MATCHING: "payments are matched by the rules that ship with the code",
+    PAYERS: "no token is known to be anybody's",
+}
+"""What a directory without one of these files puts in force instead: what was published before holds no more."""
 
 
 def publish_rules(arguments: argparse.Namespace) -> int:
@@ -28,6 +35,9 @@ def publish_rules(arguments: argparse.Namespace) -> int:
         sys.stderr.write(f"refused, nothing is published:\n{error}\n")
         return 1
     sys.stdout.write(f"published version {version}\n")
+    for name, means in LEFT_OUT.items():
+        if not (arguments.directory / name).exists():
+            sys.stdout.write(f"  without {name}: {means}\n")
     return 0
 
 

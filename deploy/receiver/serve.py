@@ -3,6 +3,7 @@
 import logging
 import os
 import socket
+import sys
 from pathlib import Path
 
 import uvicorn
@@ -46,7 +47,12 @@ def serve(settings: Settings, host: str, port: int, port_file: Path | None = Non
     )
     Stop()  # uvicorn passes the signal on when it has ended, which must not kill
     metrics.serve(settings.metrics_port, settings.home / NAME, settings.metrics_host)
+    address = f"http://{host}:{listening.getsockname()[1]}"
+    sys.stdout.write(
+        f"takes notifications at {address}/notify/CHANNEL/GROUP, tells how it is at {address}/health\n"
+    )
+    sys.stdout.flush()
     if port_file is not None:
-        announce(port_file, f"http://{host}:{listening.getsockname()[1]}")
+        announce(port_file, address)
     server.run(sockets=[listening])
     return code

@@ -12,7 +12,7 @@ from datetime import datetime
 import msgspec
 from clickhouse_connect.driver.client import Client
 
-from dashboards.closes import FIGURES, PERIODS, figures, found, items, kind_of, remarks, told
+from dashboards.closes import FIGURES, OPEN, PERIODS, figures, foreign, found, items, kind_of, remarks, told
 from dashboards.queries import Row, rows
 from dashboards.terms import channel_name
 from dashboards.words import shanghai
@@ -34,8 +34,10 @@ SEQ = "SELECT min(seq) AS seq FROM close WHERE close_id = {id:String}"
 
 SUMMED = ("billed", "received", "refunded", "paid_out", "fees", "matched", "matched_out", "suspense", "open")
 """Figures of the table of all closes, in its order."""
-_LABELS = {name: chinese for name, chinese, _ in FIGURES}
+_LABELS = {name: chinese for name, chinese, _ in FIGURES} | {"open": OPEN[0]}
 SUMMED_HEAD = tuple(_LABELS[name] for name in SUMMED)
+FOREIGN = "未了外币"
+"""Of what is open in other currencies, which is no part of the sums in yuan."""
 CLOSED = (
     "商户组",
     "渠道",
@@ -44,14 +46,15 @@ CLOSED = (
     "起",
     "止",
     *SUMMED_HEAD,
+    FOREIGN,
     "结账人",
     "结账时间",
     "结账号",
 )
-OPEN = ("渠道", "商户", "差异号", "种类", "对象", "金额", "原因", "列明于")
+OPEN_HEAD = ("渠道", "商户", "差异号", "种类", "对象", "金额", "币种", "原因", "列明于")
 LATE_HEAD = ("渠道", "商户", "入账日", "所属日", "分录", "笔数", "金额")
 REMARK_HEAD = ("渠道", "商户", "止", "说明")
-DAY_HEAD = ("渠道", "商户", "日", *SUMMED_HEAD, "结账人", "结账号")
+DAY_HEAD = ("渠道", "商户", "日", *SUMMED_HEAD, FOREIGN, "结账人", "结账号")
 NUMBERED = frozenset((*SUMMED_HEAD, "起", "止", "日", "入账日", "所属日", "笔数", "金额"))
 """Columns of numbers and dates."""
 STAMP = (1980, 1, 1, 0, 0, 0)
@@ -110,13 +113,15 @@ class Report(msgspec.Struct):
                 *(one.row["of_group"], one.channel, one.row["merchant"], PERIODS[one.row["period"]]),
                 *(str(one.row["first"]), str(one.row["last"])),
                 *(told(one.row[name]) for name in SUMMED),
+                foreign(one.row),
                 *(one.row["closed_by"], shanghai(one.row["closed_at"]), one.row["close_id"]),
             )
             for one in self.sections
         ]
         if len(lines) > 1:
             sums = (told(sum(one.row[name] for one in self.sections)) for name in SUMMED)
-            lines.append(("合计", *[""] * 5, *sums, *[""] * 3))
+            abroad = foreign(*(one.row for one in self.sections))
+            lines.append(("合计", *[""] * 5, *sums, abroad, *[""] * 3))
         return lines
 
     def figures(self) -> Iterator[tuple[str, ...]]:
@@ -132,6 +137,7 @@ class Report(msgspec.Struct):
                 yield (
                     *(one.channel, one.row["merchant"], str(row["last"])),
                     *(told(row[name]) for name in SUMMED),
+                    foreign(row),
                     *(row["closed_by"], row["close_id"]),
                 )
 
@@ -141,7 +147,7 @@ class Report(msgspec.Struct):
             for item in items(one.row):
                 yield (
                     *(one.channel, one.row["merchant"], item.item, kind_of(item), item.subject),
-                    *(yuan(item.amount_e4), item.reason, item.close),
+                    *(yuan(item.amount_e4), item.currency, item.reason, item.close),
                 )
 
     def late(self) -> Iterator[tuple[str, ...]]:
@@ -166,7 +172,7 @@ class Report(msgspec.Struct):
             "结账 Closes": [CLOSED, *self.closed()],
             "数字 Figures": [("渠道", "商户", "项目", "item", "笔数", "金额"), *self.figures()],
             "按日 By day": [DAY_HEAD, *self.days()],
-            "未了 Open": [OPEN, *self.open()],
+            "未了 Open": [OPEN_HEAD, *self.open()],
             "补记 Late": [LATE_HEAD, *self.late()],
         }
 

@@ -71,7 +71,7 @@ NAMES = ("item", "reason")
 """Columns of a file of names."""
 WIDTHS = (MOST_IDENTIFIER, MOST_REASON)
 """Characters that each of them may have."""
-UNNAMED = ("item", "种类", "对象", "金额", "reason")
+UNNAMED = ("item", "种类", "对象", "金额", "币种", "reason")
 """Columns of the file that tells what has to be named: with its reasons it is a file of names."""
 
 
@@ -207,7 +207,7 @@ def write_unnamed(client: Client, numbers: Sequence[str], file: Path) -> int:
     """What stays open of these commands without a reason, as a table in which people write reasons; how many lines."""
     open_ = [item for number in numbers for row in rows(client, ONE, id=number) for item in items(row)]
     lines = [
-        (item.item, kind_of(item), item.subject, yuan(item.amount_e4), "")
+        (item.item, kind_of(item), item.subject, yuan(item.amount_e4), item.currency, "")
         for item in open_
         if not item.reason
     ]

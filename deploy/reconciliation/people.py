@@ -8,10 +8,11 @@ from clickhouse_connect.driver.client import Client
 
 from dashboards import terms
 from dashboards.asked import found, is_payment
+from dashboards.currencies import amount_of, foreign, subject_of
 from dashboards.payments import OPEN_DECISIONS
 from dashboards.queries import Row, rows
 from dashboards.stored import now_of
-from dashboards.words import shanghai, yuan
+from dashboards.words import aged, shanghai, yuan
 from flows.reconciliation.decisions import REASONED
 from flows.reconciliation.judge import ADVICE
 from schemas import topics
@@ -25,7 +26,7 @@ from sinks.kafka import sending
 
 OPEN = """
 SELECT exception_id, of_group, kind, subject, severity, owner, suggested, state, amount, since, until,
-       count() OVER () AS all
+       dateDiff('minute', since, (SELECT now FROM payment_clock)) AS minutes, count() OVER () AS all
 FROM payment_exception_now
 WHERE state != 'closed' AND (state = 'accepted') = {accepted:Bool}
     AND ({kind:String} = '' OR kind = {kind:String}) AND ({group:String} = '' OR of_group = {group:String})
@@ -92,13 +93,15 @@ def listing(
     asked = {"kind": kind, "group": group, "owner": owner, "ignored": ignored, "accepted": accepted}
     listed = rows(client, OPEN, **asked, age=age, limit=limit)
     decided = _acceptances(client, group) if accepted else _waiting(client, group)
+    of = foreign(client, (row["subject"] for row in listed))
     for row in listed:
         said = f"  暂缓至 sleeps until {shanghai(row['until'])}" if row["state"] == "ignored" else ""
         said += f"  {decided[row['exception_id']]}" if row["exception_id"] in decided else ""
+        amount = amount_of(row["amount"], row["subject"], of)
         yield (
             f"{row['exception_id']}  {terms.SEVERITIES.both(row['severity'])}  {terms.EXCEPTIONS.both(row['kind'])}  "
-            f"{row['subject']}  {yuan(row['amount'])}  {terms.OWNERS.both(row['owner'])}  {shanghai(row['since'])}  "
-            f"{terms.ACTIONS.both(row['suggested'])}{said}"
+            f"{row['subject']}  {amount}  {terms.OWNERS.both(row['owner'])}  {shanghai(row['since'])}  "
+            f"{aged(row['minutes'])}  {terms.ACTIONS.both(row['suggested'])}{said}"
         )
     if listed and (more := listed[0]["all"] - len(listed)):
         yield f"… 还有 {more:,} 项 more: --limit shows further ones, --group, --kind, --owner and --older-than fewer"
@@ -124,10 +127,13 @@ def _waiting(client: Client, group: str) -> dict[str, str]:
 def undone(client: Client, group: str = "") -> Iterator[str]:
     """A line for each decision that waits for another person, each whose withdrawal does, and each after which money
     has to go back and has not."""
-    for row in rows(client, OPEN_DECISIONS, group=group):
+    found = rows(client, OPEN_DECISIONS, group=group)
+    of = foreign(client, map(subject_of, found))
+    for row in found:
+        amount = amount_of(row["amount"], subject_of(row), of)
         yield (
             f"{row['decision_id']}  {UNDONE[row['needs']]}  {terms.DECISIONS.both(row['decision'])}  {row['about']}  "
-            f"{yuan(row['amount'])}  {row['decided_by']}  {shanghai(row['decided_at'])}  {row['reason']}"
+            f"{amount}  {row['decided_by']}  {shanghai(row['decided_at'])}  {row['reason']}"
         ).rstrip()
 
 

@@ -8,11 +8,14 @@ from clickhouse_connect.driver.client import Client
 
 from dashboards import terms
 from dashboards.blocks import is_sealed
+from dashboards.currencies import amount_of, foreign
 from dashboards.phrases import Phrases
 from dashboards.queries import Row, rows
 from dashboards.stored import phrases_of
 from dashboards.words import yuan
 from deploy.reconciliation.people import APPROVE, WITHDRAW
+from flows.reconciliation.posting import payment_rules
+from flows.reconciliation.threeway import ALONE
 from schemas import topics
 from schemas.payments import PaymentDecided, Share
 
@@ -26,7 +29,10 @@ SELECT 'refused', '', concat(reason, ': ', detail), seq FROM dead_letter
 WHERE event_id = {id:String} AND topic = {topic:String} AND status = 'open'
 LIMIT 1"""
 ABOUT = """
-SELECT payment, document, shares, exception_id FROM decision_now WHERE decision_id = {id:String}"""
+SELECT payment, document, shares, exception_id, decision FROM decision_now WHERE decision_id = {id:String}"""
+BOOKED = """
+SELECT toString(posting) AS posting, sum(m.amount) AS amount FROM payment_match AS m
+WHERE payment = {payment:String} AND evidence = {evidence:String} GROUP BY posting HAVING amount != 0"""
 SUBJECT = "SELECT any(subject) AS subject FROM payment_exception WHERE exception_id = {id:String}"
 PAID = """
 SELECT payment, amount, currency, matched, unmatched FROM payment_now
@@ -45,6 +51,8 @@ WHERE exception_id = {id:String}
 ORDER BY exception_id != {id:String}, exception_id"""
 HINTS = {"waiting": APPROVE, "withdrawing": WITHDRAW}
 """Of states in which something is left to do: what."""
+FEE_BOOKED = "入账 booked: 渠道手续费 the channel's fee"
+NOT_BOOKED = "登记认可不另入账 nothing is booked by accepting it"
 WRITING = "the lane is still writing: waybook exceptions show tells later what holds"
 
 
@@ -88,10 +96,26 @@ def holds(client: Client, decision: PaymentDecided) -> Iterator[str]:
             f"{owed['document']}  {terms.DUE_STATES.both(owed['status'])}  已付 paid {yuan(owed['paid'])}  "
             f"已退 refunded {yuan(owed['refunded'])}  未付 open {yuan(owed['remains'])} {owed['currency']}"
         )
-    for asked in rows(client, ASKED, id=about["exception_id"], **said):
+    asked_now = rows(client, ASKED, id=about["exception_id"], **said)
+    of = foreign(client, (asked["subject"] for asked in asked_now))
+    for asked in asked_now:
         state = terms.EXCEPTION_STATES.both(asked["state"])
-        amount = "" if asked["state"] == "closed" else f"  {yuan(asked['amount'])}"
+        amount = "" if asked["state"] == "closed" else f"  {amount_of(asked['amount'], asked['subject'], of)}"
         yield f"{asked['exception_id']}  {terms.EXCEPTIONS.both(asked['kind'])}  {asked['subject']}{amount}  {state}"
+
+    if about["decision"] == "accept" and asked_now and asked_now[0]["state"] == "accepted":
+        yield from _booked(client, asked_now[0], decision.of or decision.id)
+
+
+def _booked(client: Client, asked: Row, decision: str) -> Iterator[str]:
+    """What the acceptance of an exception has booked."""
+    names = payment_rules()[0].rules
+    found = rows(client, BOOKED, payment=asked["subject"], evidence=f"decision {decision}")
+    for one in found:
+        rule = names[one["posting"]]
+        yield f"入账 booked: {rule.zh} {rule.en}  {yuan(one['amount'])}"
+    if not found:
+        yield FEE_BOOKED if asked["kind"] == ALONE else NOT_BOOKED
 
 
 def _paid(paid: Row, stands: Sequence[Row], phrases: Phrases) -> Iterator[str]:

@@ -10,12 +10,15 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import date, timedelta
 from typing import NamedTuple, cast
 
+from msgspec.structs import replace
+
 from flows.engine.ring import Ring
 from flows.lifecycle.intake import RefusedError
 from flows.reconciliation.billing import Billing
 from flows.reconciliation.facts import current
 from flows.reconciliation.figures import add, nothing, set_bill, suspense, total
 from flows.reconciliation.judge import Judge
+from flows.reconciliation.model import CURRENCY
 from flows.reconciliation.output import Closed, Item, Lack, Output
 from flows.reconciliation.record import (
     BILL,
@@ -218,14 +221,15 @@ class Closing:
             record = self._ring.known(key)
             if isinstance(record, PaymentRecord) and (payment := current(record)) is not None:
                 account, subject = payment.account, payment.key
-                group, day = payment.group, business_day(payment.time)
+                group, day, currency = payment.group, business_day(payment.time), payment.currency
             elif isinstance(record, DayRecord):
                 account, subject = f"{record.channel}/{record.merchant}", record.subject
-                group, day = record.group, record.day
+                group, day, currency = record.group, record.day, CURRENCY
             else:
                 continue
             for told in record.asked:
-                item = Item(exception_id(group, told.kind, subject), told.kind, subject, told.amount)
+                number = exception_id(group, told.kind, subject)
+                item = Item(number, told.kind, subject, told.amount, currency=currency)
                 found.setdefault(account, []).append((day, item))
         return found
 
@@ -284,7 +288,7 @@ def _named(items: Iterable[Item], event: CloseAsked, before: Mapping[str, tuple[
     found = []
     for one in sorted(items, key=lambda one: one.item):
         close, reason = before.get(one.item) or said.get(one.item) or ("", "")
-        found.append(Item(one.item, one.kind, one.subject, one.amount_e4, reason, close))
+        found.append(replace(one, reason=reason, close=close))
     return found
 
 

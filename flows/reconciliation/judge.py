@@ -66,7 +66,7 @@ from flows.reconciliation.record import (
     payment_key,
 )
 from flows.reconciliation.rules import DECIDED, MatchingRules
-from flows.reconciliation.threeway import ALONE, AMOUNT, COMPARED, MISSING, SURPLUS, beyond
+from flows.reconciliation.threeway import ALONE, AMOUNT, COMPARED, MISSING, STATUS, SURPLUS, beyond
 from schemas.identity import content_id
 from schemas.money import yuan
 from schemas.payments import Colour, InvoiceRequested, OrderStatus, Payment, Share, exception_id
@@ -335,15 +335,16 @@ class Judge:
         return wanted
 
     def _off(self, known: Known, compared: Iterable[Open], links: Links) -> dict[str, Wanted]:
-        """Money that a channel notified, and that its bills lack or have otherwise: as a person accepted, the channel
-        has what they say. What is lacking counts first."""
+        """Money that a channel notified, and that its bills lack, have as not paid, or have otherwise: as a person
+        accepted, the channel has what they say. What is lacking counts first."""
         record, payment = known
         if payment.currency != CURRENCY:
             return {}
-        for one in sorted((one for one in compared if one.kind in (MISSING, AMOUNT)), reverse=True):
+        off = {one.kind: one for one in compared}
+        for one in (off[kind] for kind in (MISSING, STATUS, AMOUNT) if kind in off):
             more = beyond(one.kind, payment.amount_e4, record.billed)
             rule = CHANNEL_OVER if (more > 0) == (payment.direction == "in") else CHANNEL_SHORT
-            if (booked := _of_accepted(one, rule, payment, links)) is not None:
+            if more and (booked := _of_accepted(one, rule, payment, links)) is not None:
                 return {DIFFERENCE + payment.key: booked}
         return {}
 

@@ -7,6 +7,7 @@ import msgspec
 from flows.journal.deductions import Ask
 from flows.lifecycle.output import Refusal
 from flows.lifecycle.periods import Said as Books
+from flows.reconciliation.model import CURRENCY
 from flows.reconciliation.record import DecisionState, Standing
 from schemas.payments import (
     BillComplete,
@@ -164,6 +165,8 @@ class Item(msgspec.Struct, frozen=True, gc=False):
     reason: str = ""
     close: str = ""
     """The close that named it first."""
+    currency: str = CURRENCY
+    """Of the amount."""
 
 
 class Lack(msgspec.Struct, frozen=True, gc=False):

@@ -14,6 +14,7 @@ from flows.lifecycle.tables import encoded
 from flows.reconciliation import figures
 from flows.reconciliation.facts import original_of
 from flows.reconciliation.judge import ADVICE
+from flows.reconciliation.model import CURRENCY
 from flows.reconciliation.output import (
     Asked,
     BillSaid,
@@ -373,7 +374,7 @@ def _closes(rows: Sequence[Closed], now: int) -> dict[str, Made] | None:
         "lacking": columns.numbers(ints([len(row.lacks) for row in rows]), "uint32"),
         "lacks": columns.texts([_json(row.lacks[:MOST_LACKS]) for row in rows]),
         "open_count": columns.numbers(ints([len(row.items) for row in rows]), "uint32"),
-        "open": columns.money(ints([sum(item.amount_e4 for item in row.items) for row in rows])),
+        "open": columns.money(ints([_open(row) for row in rows])),
         "items": columns.texts([_json(row.items) for row in rows]),
         **{
             column: (columns.numbers(found, "int64") if _is_count(column) else columns.money(found))
@@ -401,6 +402,11 @@ def _period(row: Closed) -> tuple[str, int, int]:
 
 def _is_count(column: str) -> bool:
     return column.endswith(("_count", "_lines"))
+
+
+def _open(row: Closed) -> int:
+    """What open items come to, as far as it is money of the ledger."""
+    return sum(item.amount_e4 for item in row.items if item.currency == CURRENCY)
 
 
 def _json(said: object) -> str:

@@ -22,14 +22,16 @@ MILLION = 1_000_000
 _json = msgspec.json.Encoder(order="deterministic")
 SURPLUS = "long"
 """Money that only bills know (长款): people are asked about it as long as something of it is left to be matched."""
-MISSING, AMOUNT = "short", "bill_amount"
+MISSING, AMOUNT, STATUS = "short", "bill_amount", "bill_status"
 """Money that bills lack (短款), or have otherwise: once a person has accepted that, the channel has in our books what
 they say."""
+FAILED = ("failed", "closed")
+"""States of money that does not move any more."""
 ALONE = "fee_alone"
 """A fee that a bill tells of a trade that nobody knows: it is booked once a person has accepted it."""
 COMPARED = frozenset(
     {
-        *(SURPLUS, MISSING, "cut_off", AMOUNT, "bill_status", "bill_currency"),
+        *(SURPLUS, MISSING, "cut_off", AMOUNT, STATUS, "bill_currency"),
         *("bill_fee", ALONE, "bill_duplicate"),
     }
 )
@@ -118,11 +120,12 @@ def findings(
 
 
 def beyond(kind: str, amount: int, billed: tuple[Billed, ...]) -> int:
-    """By how much bills have more of a movement than its notified amount, where they lack it or have another one;
-    negative: less."""
-    if kind == MISSING:
-        return -amount
-    return next((one.amount - amount for one in _last_words(billed) if one.amount != amount), 0)
+    """By how much bills have more of a movement than its notified amount, where they lack it, say that it failed, or
+    have another one; negative: less; 0: they have it, or may still have it."""
+    moved = _last_words(billed)
+    if kind == AMOUNT:
+        return next((one.amount - amount for one in moved if one.amount != amount), 0)
+    return 0 if any(one.state not in FAILED for one in moved) else -amount
 
 
 def best(billed: tuple[Billed, ...]) -> Billed:
@@ -209,7 +212,7 @@ def _otherwise(key: str, told: Told, moved: list[Billed]) -> list[Open]:
             found.setdefault(AMOUNT, Open(AMOUNT, key, abs(one.amount - told.amount), text))
         if one.state != told.state:
             text = f"{_where(one)} says {one.state}, notified was {told.state}"
-            found.setdefault("bill_status", Open("bill_status", key, told.amount, text))
+            found.setdefault(STATUS, Open(STATUS, key, told.amount, text))
         if one.currency != told.currency:
             text = f"{_where(one)} is in {one.currency}, notified was {told.currency}"
             found.setdefault("bill_currency", Open("bill_currency", key, told.amount, text))

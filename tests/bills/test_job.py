@@ -279,6 +279,7 @@ def test_dropped_files_are_taken_away(settings: Settings) -> None:
     said: list[str] = []
     job = job_of(settings, said)
     assert job.pull(DAY_OF_BILL, quiet=1_000) == []
+    assert f"drop/{NAME}: written less than 1000 s ago, a later pass takes it" in said
     notes = job.pull(DAY_OF_BILL, quiet=-1)
     assert [(note.channel, note.reason) for note in notes] == [("wechat", ""), ("bank", "bill_hash_wrong")]
     assert sorted(os.listdir(drop)) == [f".{NAME}", "unknown.csv"]
@@ -325,7 +326,11 @@ def test_the_commands(settings: Settings, tmp_path: Path) -> None:
     assert waybook(("bills", "list"), environment).stdout == "还没有账单 no bill was sent yet\n"
     words = ("bills", "load", str(file), "--as", "wechat/1900000001/trade", "--day", "2025-11-11")
     assert waybook(words, environment).returncode == 0
-    assert waybook(("bills", "pull"), environment).returncode == 0
+    nothing = waybook(("bills", "pull", "--day", "2025-11-11"), environment)
+    assert (nothing.returncode, nothing.stdout) == (
+        0,
+        "没有新账单 no new bill: none to be taken is dropped, and no channel has one of 2025-11-11 to give\n",
+    )
     listed = waybook(("bills", "list"), environment).stdout.splitlines()
     assert listed[1].split()[:6] == ["2025-11-11", "wechat", "1900000001", "trade", "4", "3.03"]
     assert "not taken" not in "".join(listed)

@@ -6,7 +6,9 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
+from flows.reconciliation.judge import ADVICE
 from schemas.money import YUAN
 from schemas.payments import exception_id
 from schemas.times import DAY
@@ -15,7 +17,7 @@ from tests.audit.remembered import audited
 from tests.audit.tampering import Kept
 from tests.audit.test_payments import Written
 from tests.audit.test_payouts import failed
-from tests.bills.lane import parts
+from tests.bills.lane import parts, with_bills
 from tests.bills.test_lane import DAYS, RULES, TODAY, books, line
 from tests.channels.world import NOON
 from tests.payments.world import GROUP, Books, decided, due, key, paid, refunded
@@ -86,6 +88,61 @@ def test_what_a_bill_has_otherwise_is_as_it_says(came: str, went: str) -> None:
     assert held(lane) == "70 0"
 
 
+@pytest.mark.parametrize(
+    ("state", "direction", "booked"),
+    [
+        ("failed", "in", "0 100"),
+        ("closed", "in", "0 100"),
+        ("pending", "in", "100 0"),
+        ("failed", "out", "0 -100"),
+        ("pending", "out", "-100 0"),
+    ],
+)
+def test_what_failed_by_the_bill_is_not_there(state: Any, direction: Any, booked: str) -> None:
+    """Once that is accepted, and until a bill has it; what may still come is not given up."""
+    kind: Any = "payment" if direction == "in" else "refund"
+    lane = books().take(
+        paid("A1", "100.00", fee_e4=None) if direction == "in" else refunded("A1", "100.00", "A0")
+    )
+    facts = {"kind": kind, "direction": direction, "original": "" if direction == "in" else "A0"}
+    lane.take(*parts(TODAY, line("A1", "100.00", state=state, **facts)))
+    before = "100 0" if direction == "in" else "-100 0"
+    assert (lane.exceptions()["bill_status", key("A1", kind)], held(lane)) == ("opened", before)
+    lane.take(accepted("A1", 100 * YUAN, "K1", kind, "bill_status")).restart()
+    assert (lane.exceptions()["bill_status", key("A1", kind)], held(lane)) == ("accepted", booked)
+    lane.take(*parts(TODAY, line("A1", "100.00", **facts), corrects=1))
+    assert (("bill_status", key("A1", kind)) in lane.exceptions(), held(lane)) == (False, before)
+
+
+def test_a_bill_of_another_sort_that_has_it_stands_against_it() -> None:
+    """The trade bill says that it failed, the money is in the account."""
+    lane = books(with_bills('sorts = ["trade", "fund"]')).take(paid("A1", "100.00", fee_e4=None))
+    lane.take(*parts(TODAY, line("A1", "100.00", state="failed")))
+    lane.take(accepted("A1", 100 * YUAN, "K1", what="bill_status"))
+    assert held(lane) == "0 100"
+    lane.take(*parts(TODAY, line("A1", "100.00"), sort="fund"))
+    assert (lane.exceptions()["bill_status", key("A1")], held(lane)) == ("accepted", "100 0")
+
+
+def test_a_status_that_the_books_follow_already_books_nothing() -> None:
+    """The notification came before the money, the bill has it: it is in the books by the bill."""
+    lane = books().take(paid("A1", "100.00", state="pending", fee_e4=None))
+    lane.take(*parts(TODAY, line("A1", "100.00")))
+    lane.take(accepted("A1", 100 * YUAN, "K1", what="bill_status"))
+    assert (lane.exceptions()["bill_status", key("A1")], held(lane)) == ("accepted", "100 0")
+
+
+def test_what_is_lacking_counts_once() -> None:
+    """Of money that one bill has as failed and of another sort of bill lacks; and of another amount."""
+    lane = books(with_bills('sorts = ["trade", "fund"]')).take(paid("A1", "100.00", fee_e4=None))
+    lane.take(*parts(TODAY, line("A1", "99.00", state="failed")))
+    for day in DAYS[:4]:
+        lane.take(*parts(day, sort="fund"))
+    for number, (what, units) in enumerate((("bill_amount", 1), ("bill_status", 100), ("short", 100))):
+        lane.take(accepted("A1", units * YUAN, f"K{number}", what=what))
+        assert held(lane) == ("0 100" if number else "99 1")
+
+
 @pytest.mark.parametrize("first", [True, False])
 def test_neither_order_nor_another_amount_matters(first: bool) -> None:
     """What is accepted before it is missed counts as well; another amount does not."""
@@ -93,6 +150,32 @@ def test_neither_order_nor_another_amount_matters(first: bool) -> None:
     lane = told(lane.take(word)) if first else told(lane).take(word)
     assert held(lane) == "-30 100"
     assert held(told(books()).take(accepted("A1", 99 * YUAN, "K1"))) == "70 0"
+
+
+@pytest.mark.parametrize(
+    "kind", ["long", "bill_fee", "bill_duplicate", "bill_currency", "conflicting_states"]
+)
+def test_what_says_that_it_books_nothing_books_nothing(kind: str) -> None:
+    """And money that is for nothing still has to be matched."""
+    lane = books(with_bills('sorts = ["trade"]', fee="0.006")).take(due("FR-1", "100.00"))
+    one = line("X1", "100.00", "FR-1" if kind != "long" else "")
+    match kind:
+        case "long":
+            lane.take(*parts(TODAY, one))
+        case "bill_fee":
+            lane.take(paid("X1", "100.00", "FR-1", fee_e4=None), *parts(TODAY, replace(one, fee_e4=20_000)))
+        case "bill_duplicate":
+            lane.take(paid("X1", "100.00", "FR-1", fee_e4=None), *parts(TODAY, one, one))
+        case "bill_currency":
+            lane.take(paid("X1", "100.00", "FR-1", fee_e4=None), *parts(TODAY, replace(one, currency="USD")))
+        case _:
+            lane.take(paid("X1", "100.00", "FR-1", fee_e4=None), paid("X1", "101.00", "FR-1", fee_e4=None))
+    (amount,) = [row["amount"] for row in lane.rows["payment_exception"] if row["kind"] == kind]
+    before = lane.balances()
+    lane.take(accepted("X1", int(amount * YUAN), "K1", what=kind))
+    assert (lane.exceptions()[kind, key("X1")], lane.balances()) == ("accepted", before)
+    assert "不另入账" in ADVICE[kind].action
+    assert (("unknown_payment", key("X1")) in lane.exceptions()) == (kind == "long")
 
 
 @pytest.fixture(scope="module")
@@ -107,6 +190,10 @@ def kept(lasting_store: Store) -> Kept:
             lane.take(paid(number, "10.00", fee_e4=None))
             lane.take(*parts(TODAY, line(number, amount), statement=number))
             lane.take(accepted(number, YUAN, f"K-{number}", what="bill_amount"))
+        for number, state in (("A4", "failed"), ("A5", "pending"), ("A6", "success")):
+            lane.take(paid(number, "7.00", fee_e4=None, state="success" if number < "A6" else "pending"))
+            lane.take(*parts(TODAY, line(number, "7.00", state=state), statement=number))
+            lane.take(accepted(number, 7 * YUAN, f"K-{number}", what="bill_status"))
         lane.writer.close()
     return Kept(client, ("journal", "payment_match", "payment_exception"))
 
@@ -118,7 +205,13 @@ def test_the_auditor_agrees(kept: Kept) -> None:
 
 @pytest.mark.parametrize(
     ("posting", "amount"),
-    [("channel_short", 100), ("channel_over", 30), ("channel_short", 1), ("channel_over", 1)],
+    [
+        ("channel_short", 100),
+        ("channel_over", 30),
+        ("channel_short", 1),
+        ("channel_over", 1),
+        ("channel_short", 7),
+    ],
 )
 def test_the_auditor_misses_it(tampered: Kept, posting: str, amount: int) -> None:
     tampered.remove("payment_match", f"posting = '{posting}' AND amount = {amount}")

@@ -90,6 +90,7 @@ def test_what_sleeps_stands_apart(url: str, store: Store) -> None:
     assert f"{LONG}-3</a>" not in awake_
     assert f"{LONG}-3</a>" in asleep
     assert "2025-11-20 12:00:00" in asleep
+    assert "已 open for " in awake_
     of_kind = get(f"{url}exceptions?reason=unknown_payment", timeout=60).text
     assert f"{LONG}-4</a>" in of_kind
     assert f"{LONG}-3</a>" not in of_kind

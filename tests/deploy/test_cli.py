@@ -17,6 +17,7 @@ from schemas.events import Tick
 from schemas.settings import Settings
 from sinks.kafka import Records
 from tests.crash.harness import Lane
+from tests.deploy.command import waybook
 from tests.deploy.conftest import Waybook
 from tests.lifecycle.world import BOOK, START, order, scan, weight
 from tests.rating.material import HERE
@@ -177,3 +178,16 @@ def _decide_about_weights(settings: Settings, waybook: Waybook) -> None:
     assert "9,000 g" in differed
     assert "2,500 g" in differed
     assert "人工裁决" in told
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("close", "Close days, weeks and months of channels' merchants; undo, show and report closes."),
+        ("exceptions", "What people are asked about payments and bills: list and show it, answer it"),
+        ("evidence", "What a channel really sent"),
+    ],
+)
+def test_help_of_a_command_begins_with_all_that_it_does(name: str, said: str) -> None:
+    for words in ((name, "--help"), ("--help",)):
+        assert said in " ".join(waybook(words, {}).stdout.split())

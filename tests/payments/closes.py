@@ -4,7 +4,7 @@ Steps are separated by `；`, days are of November 2025, what happens happens at
 
 单 FR-1 100.00               a receivable, told on the 8th; again: amended
 款 A1 11 100.00 FR-1 费0.60    a payment on the 11th with its order and fee; 退 R1 12 5.00 A1: a refund
-费 F1 11 0.60                a fee that only a bill will tell, of a trade that nobody knows
+费 F1 11 0.60                a fee that only a bill will tell, of a trade that nobody knows; 外 X1 11 6.00: dollars
 账单 11 A1 A2 费0.10           the day's bill with these payments and refunds, and other fees; 资金账单: of movements;
                              残账单: a later one of which the first line has not come
 到 13                         it is four o'clock on the 13th
@@ -90,6 +90,7 @@ class Case:
             "款": self._paid,
             "退": self._refunded,
             "费": self._fee,
+            "外": self._foreign,
             "账单": self._bill,
             "资金账单": self._funds,
             "残账单": self._lacking,
@@ -129,6 +130,10 @@ class Case:
 
     def _fee(self, number: str, on: str, amount: str) -> None:
         self._lines[number] = BillLine("payment", number, "", "", 0, parse_yuan(amount), noon(on))
+
+    def _foreign(self, number: str, on: str, amount: str) -> None:
+        usual = BillLine("payment", number, "", "", parse_yuan(amount), 0, noon(on))
+        self._lines[number] = msgspec.structs.replace(usual, currency="USD")
 
     def _bill(self, on: str, *words: str, sort: Sort = "trade") -> None:
         lines = [self._lines[word] for word in words if word in self._lines]

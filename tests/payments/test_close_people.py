@@ -72,7 +72,7 @@ def closed(store: Written) -> Written:
     assert not done
     number = store.exception("unknown_payment")
     assert f"未列明的差异 exception_open: {number}" in said
-    assert "other/SHOP-7/payment/A2  7.00  未列明" in said
+    assert "other/SHOP-7/payment/A2  7.00 CNY  未列明" in said
     done, said = told(store, asked(store.client, "2025-11-11", "张三", "day", Named(number, REASON)))
     assert done
     assert "已结 closed" in said
@@ -159,6 +159,7 @@ def test_what_is_no_figure_is_text_in_a_workbook(report: Report) -> None:
     """Merchants' numbers consist of digits, and spreadsheets keep fifteen of them; people may be called by a number."""
     section = report.sections[0]
     row = section.row | {"merchant": "1900000109000000001", "closed_by": "1001", "of_group": "12"}
+    row["items"] = row["items"].replace("CNY", "USD")
     row["suspense"] = -row["suspense"]
     late = [one | {"posting": "receivable_paid"} for one in section.late]
     made = to_excel(Report([Section(row, [one | {"merchant": "123"} for one in section.days], late)]))
@@ -325,8 +326,8 @@ def test_the_command_line(closed: Written, tmp_path: Path, monkeypatch: pytest.M
     unnamed = tmp_path / "unnamed.csv"
     assert run(*asked, "--unnamed", str(unnamed))[0] == 1
     text = unnamed.read_text("utf-8-sig")
-    assert f"{number},来款无对应单据,other/SHOP-7/payment/A9,9.00,\n" in text
-    unnamed.write_text(text.replace(",9.00,", ",9.00,再查"), "utf-8-sig")
+    assert f"{number},来款无对应单据,other/SHOP-7/payment/A9,9.00,CNY,\n" in text
+    unnamed.write_text(text.replace(",9.00,CNY,", ",9.00,CNY,再查"), "utf-8-sig")
     code, said = run(*asked, "--names", str(unnamed))
     assert (code, "已结 closed" in said) == (0, True), said
     close = said.split()[-1]
@@ -378,6 +379,51 @@ def test_why_suspense_is_negative_is_told(new_server: Maker) -> None:
         [line[3] for line in sheets(to_excel(report))["说明 Remarks"]],
     ):
         assert sum("待核销为负：" in line for line in lines) == 1
+
+
+def test_what_is_open_is_told_by_currency(new_server: Maker, tmp_path: Path) -> None:
+    """Yuan and dollars are never one sum, wherever a close is read."""
+    server = new_server(Store)
+    assert isinstance(server, Store)
+    made = written(server)
+    for number, units, currency in (("A1", 300_000, "CNY"), ("A2", 70_000, "USD"), ("A3", 25_000, "USD")):
+        payment = told_by("bank", number, amount_e4=units, currency=currency)
+        made.take(world().signer.notification(payment, payment.time))
+    made.until(NOON + 4 * DAY)
+    (account,) = closing.accounts(made.client, "centre")
+
+    def ask(on: str, *names: Named) -> CloseAsked:
+        return closing.closing(made.client, "centre", account, "day", closing.span("day", on), names, "张三")
+
+    done, said = told(made, event := ask("2025-11-11"))
+    assert (done, "A2  7.00 USD  未列明" in said, "A1  30.00 CNY  未列明" in said) == (False, True, True)
+    assert closing.write_unnamed(made.client, [event.id], tmp_path / "unnamed.csv") == 3
+    assert "/payment/A2,7.00,USD,\n" in (tmp_path / "unnamed.csv").read_text("utf-8-sig")
+    named = [Named(item.item, "查") for item in items(made.rows["close"][-1])]
+    assert told(made, ask("2025-11-11", *named))[0]
+    assert told(made, ask("2025-11-12"))[0]
+    row, later = closing.standing(made.client)
+    assert (row["open"], later["open"]) == (30, 30), "SQL: what is open in yuan"
+    sums = [("未了事项", "open items", "1", "30.00"), ("未了事项 USD", "open items USD", "2", "9.50")]
+    assert record(made.client, "close", row["close_id"]).figures[-2:] == sums
+    shown = [" ".join(line.split()) for line in closing.showing(made.client, row["close_id"])]
+    assert {" ".join(line) for line in sums} <= set(shown)
+    report = report_of(made.client, [row["close_id"], later["close_id"]], "", "", "")
+    head, *lines = report.tables()["结账 Closes"]
+    at = head.index("未了事项")
+    each = ("30.00", "USD 9.50")
+    assert [tuple(line[at : at + 2]) for line in lines] == [each, each, ("60.00", "USD 19.00")]
+    book = sheets(to_excel(report))
+    assert [line[at : at + 2] for line in book["结账 Closes"][1:]] == [
+        (30, "USD 9.50"),
+        (30, "USD 9.50"),
+        (60, "USD 19.00"),
+    ]
+    assert {line[5:7] for line in book["未了 Open"][1:]} == {(30, "CNY"), (7, "USD"), (2.5, "USD")}
+    pages = PdfReader(io.BytesIO(to_pdf(report.title, report.said(), report.tables()))).pages
+    plain = "".join("".join(page.extract_text().split()) for page in pages)
+    assert all(word in plain for word in ("未了外币", "USD9.50", "USD19.00"))
+    assert report.said() == [one for one in report.said() if "重复计入" not in one], "no money is in it twice"
 
 
 def test_the_cashier_of_the_demo_closes_days_and_names_what_stays_open(

@@ -4,10 +4,10 @@ import msgspec
 import pytest
 
 from deploy import dead_letters
-from deploy.evidence import shown, unsealing
+from deploy.evidence import legible, shown, unsealing
 from schemas.payments import Notification
 from tests.channels.test_believed import COMBINED
-from tests.channels.world import world
+from tests.channels.world import NOON, world
 from tests.payments.world import Books, cancelled, decided, due, paid
 from tests.payments.written import written
 from tests.servers.store import Store
@@ -48,6 +48,22 @@ def test_a_notification_of_several_payments_can_be_opened(lasting_store: Store) 
     books.take(told)
     assert len(books.rows["notification"]) == len(COMBINED)
     assert shown(books.client, world().directory, told.id) == msgspec.json.encode(told)
+
+
+def test_people_read_headers_and_body() -> None:
+    """Nothing in them reaches the terminal as a command to it; what is no notification is shown as it is."""
+    body = b'{"fen":"1000","name":"\xe9\x92\xb1\x1b[2J\xff"}\n'
+    told = Notification(
+        id="ntf-1", time=NOON, channel="other", group="north", headers={"x-sign": "v1\x1b="}, body=body
+    )
+    assert legible(msgspec.json.encode(told)).split("\n") == [
+        "ntf-1  other/north  2025-11-11 12:00:00",
+        "x-sign: v1\\x1b=",
+        "",
+        '{"fen":"1000","name":"钱\\x1b[2J\ufffd"}',
+        "",
+    ]
+    assert legible(b'{"type": "due"}\x07') == '{"type": "due"}\\x07'
 
 
 def test_no_number_that_could_be_a_cards_reaches_a_table() -> None:

@@ -159,7 +159,13 @@ def test_from_a_payment_or_a_document_down_to_the_notification(store: Written) -
     assert billed.line.startswith(
         "账单 bill  2025-11-11  交易账单 trade bill  成功 success  40.00 CNY  手续费 fee 0.24  "
     )
-    document = "\n".join(step.line for step in trail(store.client, "FR-1030"))
+    steps = trail(store.client, "FR-1030")
+    assert [(step.label, step.other) for step in steps[-2:]] == [
+        ("账单 bill", key("A30")),
+        ("通知 notification", key("A30")),
+    ]
+    assert steps[-1].text.endswith(f")  {key('A30')}")
+    document = "\n".join(step.line for step in steps)
     assert "多付 over-paid" in document
     assert key("A30") in document
     assert "receivable" in document
@@ -356,6 +362,7 @@ def test_what_nothing_else_answers_is_accepted(store: Written) -> None:
             "  FR-1070  60.00  按订单号 order_number: 订单号 FR-1070 — order number FR-1070",
             "FR-1070  已付清 paid  已付 paid 60.00  已退 refunded 0.00  未付 open 0.00 CNY",
             f"{number}  账单金额不符 bill_amount  {key('A70')}  1.00  已认可 accepted",
+            "入账 booked: 渠道长款冲减资金损失 the channel has more than is booked  1.00",
         ],
     )
     assert not [line for line in listing(store.client, ignored=True) if number in line]
@@ -375,6 +382,17 @@ def test_what_nothing_else_answers_is_accepted(store: Written) -> None:
         answer.ignore(number, date(2026, 1, 1))
     store.take(answer.withdraw(made.id))
     assert [line for line in listing(store.client) if number in line]
+
+
+def test_what_is_accepted_and_books_nothing_says_so(store: Written) -> None:
+    """A repeated line: the money is in the books once, whoever is right."""
+    store.take(paid("A75", "60.00", "FR-1075")).until(NOON + 22 * DAY)
+    line = BillLine("payment", "A75", "", "", 600_000, 0, NOON)
+    store.take(*parts(date(2025, 11, 11), line, line, statement="3"))
+    number = exception_id("north", "bill_duplicate", key("A75"))
+    store.take(made := Answer(store.client, "li", "渠道确认").accept(number, 60 * YUAN))
+    assert became(store.client, made)[1][-1] == "登记认可不另入账 nothing is booked by accepting it"
+    assert "不另入账：账上只有一笔" in "\n".join(showing(store.client, number))
 
 
 def test_the_command_line(store: Written, monkeypatch: pytest.MonkeyPatch) -> None:

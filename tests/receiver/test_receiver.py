@@ -79,6 +79,11 @@ def test_each_channel_is_answered_as_it_expects_and_written_as_it_is(
     assert event.id == notification_id(channel, kept, body)
 
 
+def test_it_says_where_channels_find_it(receiver: Receiver) -> None:
+    said = (receiver.directory / "server.log").read_text()
+    assert f"takes notifications at {receiver.url}/notify/CHANNEL/GROUP, " in said
+
+
 def test_who_is_not_expected_is_sent_away_and_nothing_is_written(
     broker: Kafka, receiver: Receiver, client: httpx.Client
 ) -> None:
