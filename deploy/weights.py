@@ -72,11 +72,14 @@ def decide(
     by: str,
     reason: str,
 ) -> WeightDecided:
-    """Publish a decision; LookupError where there is no such parcel or weight, msgspec.ValidationError for absurd ones.
+    """Publish a decision; LookupError where there is no such parcel or weight, ValueError where nobody is named or what
+    is said is absurd.
 
     `confirm` without an event: the weight that counts now. `override` without a volume: that of the weight that
     counts now, because it was not what was wrong.
     """
+    if not by.strip():
+        raise ValueError("nobody decides: say --by NAME")
     records = sending(settings)
     event = weight_event or _counting(client, waybill)
     known = rows(client, COUNTS, waybill=waybill, event=event)
@@ -94,7 +97,7 @@ def decide(
         "time": now,
         "waybill": waybill,
         "decision": decision,
-        "decided_by": by or "unknown",
+        "decided_by": by,
         "weight_event": event if decision == "confirm" else "",
         "weight_g": grams if decision == "override" else 0,
         "volume_cm3": volume_cm3 if decision == "override" else 0,

@@ -157,8 +157,9 @@ def _decide_about_weights(settings: Settings, waybook: Waybook) -> None:
     for words, says in (
         ((waybill, "confirm", "--event", "nothing"), f"there is no weight nothing of {waybill}"),
         (("YT7599999999999", "override", "--kg", "3"), "there is nothing about waybill YT7599999999999"),
+        ((waybill, "override", "--kg", "3", "--by", " "), "nobody decides: say --by NAME"),
     ):
-        refused = waybook("decide-weight", *words)
+        refused = waybook("decide-weight", "--by", "me", *words)
         assert refused.returncode == 1
         assert says in refused.stderr
     decided = waybook("decide-weight", waybill, "override", "--kg", "3", "--by", "me")

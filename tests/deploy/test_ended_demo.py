@@ -22,7 +22,7 @@ COMMANDS = (
     "transfer-outlet SHA --to P1",
     "withdraw-handover SHA",
     "books reopen --through 2025-11-11 --by w --reason error",
-    "decide-weight W1 confirm",
+    "decide-weight W1 confirm --by w",
     "ask SHA top_up amount=1 --time 2025-11-11",
 )
 
@@ -53,7 +53,7 @@ def test_a_demo_that_was_not_asked_for_its_kafka_is_not_called_ended(
         raise DeliveryError(f"{settings.kafka} takes no connection")
 
     monkeypatch.setattr(weights, "sending", away)
-    words = ("decide-weight", "W1", "confirm", "--home", str(home.directory))
+    words = ("decide-weight", "W1", "confirm", "--by", "w", "--home", str(home.directory))
     ran = waybook(words, {"WAYBOOK_CLICKHOUSE": lasting_store.url})
     home.release()
     assert ran.returncode == 2
