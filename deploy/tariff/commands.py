@@ -31,6 +31,7 @@ from deploy.tariff.opening import (
     open_book,
 )
 from deploy.tariff.preview import agreed
+from deploy.tariff.what_if import policy_of
 from deploy.terminal import table
 from flows.governance.network import Network, read_network
 from flows.lifecycle.published import taken_out
@@ -53,6 +54,8 @@ from schemas.times import day_of
 
 EACH = 10_000
 """Rows of a table of trials between two words of progress."""
+TAKEN_BACK = "SELECT count() FROM charge WHERE cause = {event:String} AND reverses != toFixedString('', 16)"
+"""By the lanes, which correct by themselves what they still have, as by whoever brings the rest back."""
 
 
 def say(text: str) -> None:
@@ -138,18 +141,16 @@ def carried_through(arguments: argparse.Namespace, connect: Connect, settings: S
             f"the lanes are told, but it is not carried through: {error}\nwaybook recall goes on with it\n"
         )
         return 1
-    say(f"carried through: {tally}")
+    taken = connect().query(TAKEN_BACK, parameters={"event": event}).result_rows[0][0]
+    say(f"carried through: {counted(taken, 'charge')} taken back for it so far; {tally}")
     return 1 if tally.refused else 0
 
 
 def _stands(book: Book, before: Sequence[Book]) -> bool:
     """Whether just this version is in force, and would change nothing if it were published again."""
     after = [*before, book]
-    policies = (
-        [one.policy for one in in_force(books) if one.policy is not None][-1:] for books in (before, after)
-    )
     known = book.version in {one.version for one in in_force(before)}
-    return known and not touched(before, after) and next(policies) == next(policies)
+    return known and not touched(before, after) and policy_of(before) == policy_of(after)
 
 
 def _priced(books: Sequence[Book]) -> set[str]:

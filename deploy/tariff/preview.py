@@ -7,7 +7,7 @@ from functools import partial
 from deploy.commands.where import LONG
 from deploy.rerating.work import Question, compare, of_touched, waiting
 from deploy.tariff.opening import Connect
-from deploy.tariff.what_if import not_counted, progress, told
+from deploy.tariff.what_if import not_counted, policy_of, progress, told
 from flows.fees.current import FEES
 from flows.governance.network import Network
 from flows.rating.model import Book
@@ -15,14 +15,23 @@ from flows.rating.touched import touched
 from schemas.counted import counted
 from sinks.clickhouse import StoreAwayError
 
+ANOTHER_POLICY = (
+    "the weight policy changes: weights stay as they were adopted until something more happens to their parcels; "
+    "what changes then is not counted"
+)
+
 
 def agreed(
     before: Sequence[Book], after: Sequence[Book], network: Network, connect: Connect, *, yes: bool
 ) -> bool:
     """Whether to go on: nothing that is charged would change, or someone agrees. `yes`: someone has.
 
+    Another weight policy is told and not counted: it changes nothing until something happens to a parcel.
+
     Raises StoreAwayError where it cannot be known and nobody has agreed.
     """
+    if policy_of(before) != policy_of(after):
+        _say(ANOTHER_POLICY)
     prices = touched(before, after)
     if not prices:
         _say("no price of any day changes")
