@@ -19,7 +19,7 @@ from sinks.kafka import DeliveryError
 GROUPS = {
     "stack": ("demo", "open"),
     "questions": ("sql", "explain"),
-    "network": ("publish-network",),
+    "network": ("publish-network", "export-network"),
     "tariffs": ("tariff", "publish-tariff"),
     "virtual_accounts": ("balance", "statement", "ledger", "ask", "trial-balance"),
     "handovers": ("transfer-outlet", "merge-outlets", "withdraw-handover", "move-balances", "parties"),

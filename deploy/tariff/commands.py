@@ -3,7 +3,7 @@
 import argparse
 import csv
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import chain
 from pathlib import Path
 
@@ -19,7 +19,16 @@ from dashboards.library import (
 from dashboards.words import FEES, shanghai
 from deploy import publish as publishing
 from deploy.commands.where import LONG
-from deploy.files import fresh, is_workbook, require_table, require_target, text_of, texts_of
+from deploy.files import (
+    fresh,
+    is_workbook,
+    require_document,
+    require_table,
+    text_of,
+    texts_of,
+    write_directory,
+    write_document,
+)
 from deploy.recall.job import Job, RecallError
 from deploy.tariff.opening import (
     CHECK_ALL,
@@ -224,38 +233,17 @@ def show(arguments: argparse.Namespace, connect: Connect, settings: Settings) ->
 def import_(arguments: argparse.Namespace, connect: Connect, settings: Settings) -> int:  # noqa: ARG001
     """An Excel workbook as a directory of TOML and CSV."""
     opened = open_book(str(arguments.workbook), connect)
-    _write_directory(opened.files, arguments.directory)
+    write_directory(opened.files, arguments.directory)
+    say(f"{counted(len(opened.files), 'file')} in {arguments.directory}")
     return 0
-
-
-def _write_directory(files: Mapping[str, str], target: Path) -> None:
-    """Files into a new directory, or an empty one."""
-    if target.exists() and not target.is_dir():
-        raise LookupError(f"{target} is a file and no directory")
-    if target.exists() and any(target.iterdir()):
-        raise LookupError(f"{target} is not empty")
-    target.mkdir(parents=True, exist_ok=True)
-    for name, text in files.items():
-        if Path(name).name != name:
-            raise LookupError(f"{name!r} is no name of a file")
-        (target / name).write_text(text, "utf-8")
-    say(f"{counted(len(files), 'file')} in {target}")
 
 
 def export(arguments: argparse.Namespace, connect: Connect, settings: Settings) -> int:  # noqa: ARG001
     """A directory or published version as an Excel workbook, or as a directory of TOML and CSV."""
-    to: Path = arguments.to
-    if is_workbook(to):
-        require_target(to)
-    elif to.suffix[1:].isalpha() and not to.is_dir():  # out.txt, prices.ods; book.2025 is a directory's name
-        raise LookupError(f"{to} is neither an .xlsx file nor a directory: a book is written as one of these")
+    require_document(arguments.to)
     opened: Opened = open_book(arguments.book, connect)
-    if not is_workbook(to):
-        _write_directory(opened.files, to)
-        return 0
-    with to.open("wb") as target:
-        write_workbook(opened.files, target)
-    say(f"{counted(len(opened.files), 'file')} in {to}")
+    write_document(opened.files, arguments.to, write_workbook)
+    say(f"{counted(len(opened.files), 'file')} in {arguments.to}")
     return 0
 
 

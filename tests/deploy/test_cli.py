@@ -12,6 +12,8 @@ import msgspec
 import pytest
 
 from deploy import cli
+from deploy.files import texts_of
+from flows.governance.network import read_network
 from schemas import topics
 from schemas.events import Tick
 from schemas.settings import Settings
@@ -85,6 +87,10 @@ def test_publish_refuse_mend_and_replay(settings: Settings, waybook: Waybook, tm
     try:
         letters = until(lambda: waybook("dead-letters").stdout)
         assert '"reason":"unknown_product"' in letters
+        for to in (tmp_path / "network.xlsx", tmp_path / "network"):
+            assert waybook("export-network", str(to)).returncode == 0
+            assert texts_of(to).read(read_network) == texts_of(HERE / "network").read(read_network)
+            assert waybook("export-network", str(HERE)).returncode == 1, "it is not empty"
         mended = tmp_path / "mended.jsonl"
         mended.write_text(letters)
         refused = waybook("replay-dead-letters", str(mended))
