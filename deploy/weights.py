@@ -72,14 +72,11 @@ def decide(
     by: str,
     reason: str,
 ) -> WeightDecided:
-    """Publish a decision; LookupError where there is no such parcel or weight, ValueError where nobody is named or what
-    is said is absurd.
+    """Publish a decision; LookupError where there is no such parcel or weight, msgspec.ValidationError for absurd ones.
 
     `confirm` without an event: the weight that counts now. `override` without a volume: that of the weight that
     counts now, because it was not what was wrong.
     """
-    if not by.strip():
-        raise ValueError("nobody decides: say --by NAME")
     records = sending(settings)
     event = weight_event or _counting(client, waybill)
     known = rows(client, COUNTS, waybill=waybill, event=event)
