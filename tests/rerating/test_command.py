@@ -127,10 +127,23 @@ def test_another_weight_policy_is_said_before_it_is_published(
     toml = (book / "book.toml").read_text("utf-8")
     (book / "book.toml").write_text(toml.replace("difference_g = 500", "difference_g = 400"), "utf-8")
     assert run("publish", str(book)) == 0
-    assert run.out.splitlines()[:2] == [preview.ANOTHER_POLICY, "no price of any day changes"]
+    weighed = "of 7 parcels charged by weight"
+    assert run.out.splitlines()[:3] == [
+        preview.ANOTHER_POLICY,
+        f"{weighed} 0 would have another weight by it",
+        "no price of any day changes",
+    ]
     assert len(sent) == 1
     assert run("withdraw", STANDING.version[:8]) == 1
-    assert preview.ANOTHER_POLICY in run.out.splitlines(), "no weight is adopted any more"
+    assert f"{weighed} 7 would have another weight by it, 7 of them none" in run.out
+    heaviest = toml.replace('class = "hub_dws"', 'class = "hub_dws"\nmost_g = 2_000')
+    (book / "book.toml").write_text(heaviest, "utf-8")
+    assert run("publish", str(book)) == 1
+    assert f"{weighed} 3 would have another weight by it\n" in run.out, "what the order declares"
+    (transit,) = (line.split() for line in run.out.splitlines() if "transit 中转费" in line)
+    assert transit[2:] == ["3", "3", "0", "16.50", "13.50", "-3.00"]
+    assert "it would change 3 charges, and nobody is there to ask" in run.err
+    assert len(sent) == 1
 
 
 def test_that_nobody_was_counted_is_said(run: Run, sent: list[bytes], tmp_path: Path) -> None:
