@@ -120,9 +120,14 @@ def network_of(client: Client, version: str) -> Network:
     return read_network(files)
 
 
-def newest_network(client: Client) -> Network:
-    """The newest directory. Raises LookupError when there is none."""
+def directory_files(client: Client) -> dict[str, str]:
+    """The newest directory's files. Raises LookupError when there is none."""
     files = {row["file"]: row["content"] for row in rows(client, DIRECTORY)}
     if not files:
         raise LookupError(NO_DIRECTORY)
-    return read_network(files)
+    return files
+
+
+def newest_network(client: Client) -> Network:
+    """The newest directory. Raises LookupError when there is none."""
+    return read_network(directory_files(client))

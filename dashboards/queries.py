@@ -61,6 +61,9 @@ LEFT JOIN (
 ) AS d ON d.event_id = c.decision
 WHERE c.waybill = {waybill:String} ORDER BY c.seq, c.line"""
 """`since`: when the weights differed, or when that was decided."""
+WEIGHT_DECISIONS = (
+    "SELECT * FROM weight_decision WHERE waybill = {waybill:String} ORDER BY event_time, event_id"
+)
 BREACHES = """
 SELECT rule, argMax(status, (seq, line)) AS state, argMax(outlet, (seq, line)) AS responsible,
        argMax(since, (seq, line)) AS began, argMax(due, (seq, line)) AS broken, argMax(cause, (seq, line)) AS closed_by
@@ -117,6 +120,8 @@ class Story(msgspec.Struct):
     anomalies: list[Row]
     waiting: list[Row]
     cases: list[Row]
+    decisions: list[Row]
+    """Of people about its weight."""
     breaches: list[Row]
     rules: dict[str, str]
     """Labels of scan-chain rules."""
@@ -140,7 +145,7 @@ class Story(msgspec.Struct):
     @property
     def known(self) -> bool:
         """Whether there is anything."""
-        words = self.stay or self.hauls or self.months
+        words = self.stay or self.hauls or self.months or self.decisions
         return bool(self.events or words or self.charges or self.dead_letters)
 
 
@@ -168,6 +173,7 @@ def story(client: Client, waybill: str) -> Story:
         anomalies=ask(ANOMALIES),
         waiting=ask(WAITING),
         cases=ask(WEIGHT_CASE),
+        decisions=ask(WEIGHT_DECISIONS),
         breaches=ask(BREACHES),
         rules={row["rule"]: row["label"] for row in rows(client, RULES)},
         dead_letters=ask(DEAD_LETTERS),

@@ -158,6 +158,17 @@ _CLAIMS = {
 }
 
 
+def weight_decision(row: Mapping[str, Any]) -> tuple[str, str]:
+    """What a row of the table `weight_decision` says, in Chinese and English.
+
+    >>> weight_decision({"decision": "override", "weight_g": 3000})
+    ('改定为 3,000 g', 'it weighs 3,000 g')
+    """
+    if row["decision"] == "override":
+        return f"改定为 {row['weight_g']:,} g", f"it weighs {row['weight_g']:,} g"
+    return f"维持事件 {row['weight_event']} 的重量", f"the weight of event {row['weight_event']} stays"
+
+
 def what(event: dict[str, object]) -> str:
     """An event in Chinese and English."""
     return _EVENTS.both(str(event["operation"] if event["kind"] == "scan" else event["kind"]))

@@ -12,14 +12,14 @@ import msgspec
 from clickhouse_connect.driver.exceptions import ClickHouseError
 from urllib3.exceptions import HTTPError
 
-from deploy.home import HomeError, in_use, told
+from deploy.home import USUAL, HomeError, in_use, told
 from sinks.clickhouse import StoreAwayError, unanswered
 from sinks.kafka import DeliveryError
 
 GROUPS = {
     "stack": ("demo", "open"),
     "questions": ("sql", "explain"),
-    "network": ("publish-network",),
+    "network": ("publish-network", "export-network"),
     "tariffs": ("tariff", "publish-tariff"),
     "virtual_accounts": ("balance", "statement", "ledger", "ask", "trial-balance"),
     "handovers": ("transfer-outlet", "merge-outlets", "withdraw-handover", "move-balances", "parties"),
@@ -51,7 +51,7 @@ def parser(asked: str = "") -> argparse.ArgumentParser:
         made = commands.add_parser(name, help=run.__doc__, description=run.__doc__)
         made.set_defaults(run=run)
         made.add_argument("--url", default="", help="ClickHouse; default: WAYBOOK_CLICKHOUSE, or the demo's")
-        made.add_argument("--home", type=Path, default=Path("data/demo"), help="the demo's directory")
+        made.add_argument("--home", type=Path, help=f"the demo's directory; default: {USUAL}")
         return made
 
     for group in [group for group, names in GROUPS.items() if asked in names] or GROUPS:
@@ -90,10 +90,11 @@ def main(words: Sequence[str] | None = None) -> None:
 
 def _hint(arguments: argparse.Namespace) -> str:
     """What to do about a demo's store that is away because the demo has ended."""
-    ended = told(arguments.home) is not None and not in_use(arguments.home)
+    home = arguments.home or USUAL
+    ended = told(home) is not None and not in_use(home)
     if arguments.url or "WAYBOOK_CLICKHOUSE" in os.environ or not ended:
         return ""
-    return f" (the demo has ended: waybook open {arguments.home} serves its data)"
+    return f" (the demo has ended: waybook open {home} serves its data)"
 
 
 def _flows_hint(arguments: argparse.Namespace) -> str:
@@ -102,10 +103,11 @@ def _flows_hint(arguments: argparse.Namespace) -> str:
         return ""
     if arguments.url or "WAYBOOK_CLICKHOUSE" in os.environ:
         return " (--url or WAYBOOK_CLICKHOUSE names the store, so no demo's Kafka is asked: WAYBOOK_KAFKA names one)"
-    if told(arguments.home) is None:
+    home = arguments.home or USUAL
+    if told(home) is None:
         return ""
     return (
-        f" (the demo in {arguments.home} has ended, and its flows with it; `waybook open` serves what it left "
+        f" (the demo in {home} has ended, and its flows with it; `waybook open` serves what it left "
         "to be read; what flows have to do needs running ones)"
     )
 

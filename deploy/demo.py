@@ -50,6 +50,8 @@ PULL = ("bills", "pull", "--quiet", "0")
 """What the job of bills does with what channels have given."""
 CLOSING = 5
 """Seconds between two looks of the cashier, who closes the days whose bills have come, and of accounts payable."""
+COUNTING = ("volumes", "--follow", "--every", "5", "--by", "demo")
+"""What counts customers' parcels in the month, soon after each day."""
 SPREADING = ("costs", "spread", "--follow", "--every", "10")
 """What apportions the costs of hubs and lines to the parcels that passed."""
 LINES = """
@@ -194,14 +196,9 @@ class Demo:
             self._part("payments", "flows.payments", "0"),
         ]
         page = self._server("page", "dashboards.live", "--port", str(self.options.port), keeps_port=True)
-        self.volumes = self._part(
-            "volumes",
-            "deploy.cli",
-            *("volumes", "--follow", "--every", "5", "--by", "demo"),
-            *("--url", store.address),
-        )
-        self.recall = self._part("recall", "deploy.cli", "recall", "--follow", "--home", str(home))
-        self.costs = self._part("costs", "deploy.cli", *SPREADING, "--home", str(home))
+        self.volumes = self._part("volumes", "deploy.cli", *COUNTING)
+        self.recall = self._part("recall", "deploy.cli", "recall", "--follow")
+        self.costs = self._part("costs", "deploy.cli", *SPREADING)
         self.tended = [store, page, self.volumes, self.recall, self.costs, *self.flows]
         _say(f"page        {page.address}")
         _say(f'clickhouse  {store.address}   ({command()} sql "select …"; Grafana and other clients, too)')

@@ -21,6 +21,7 @@ from dashboards.words import (
     because,
     claim,
     shanghai,
+    weight_decision,
 )
 from deploy.terminal import table
 from flows.rating.explain import WEIGHT_CLASSES
@@ -51,6 +52,17 @@ def _lines(found: Story) -> Iterator[str]:
     ]
     yield from _section("理赔奖惩 claims", claims)
     yield from _section("称重案件 cases of differing weights", list(_cases(found.cases)))
+    decisions = [
+        (
+            shanghai(row["event_time"]),
+            *weight_decision(row),
+            f"裁决人 by {row['decided_by']}",
+            row["reason"],
+            row["event_id"],
+        )
+        for row in found.decisions
+    ]
+    yield from _section("重量裁决 decisions about the weight", decisions)
     breaches = [
         (
             found.rules.get(row["rule"], ""),

@@ -2,9 +2,9 @@
 
 import contextlib
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import NamedTuple, TypeVar
+from typing import BinaryIO, NamedTuple, TypeVar
 
 from flows.rating.workbook import read_sheets
 from schemas.problems import DocumentError, Problem
@@ -36,6 +36,38 @@ def require_table(file: Path) -> None:
     if not is_workbook(file) and file.suffix.lower() != ".csv":
         raise LookupError(f"{file.name} is neither .csv nor .xlsx: name a file that ends so")
     require_target(file)
+
+
+def require_document(to: Path) -> None:
+    """Raises LookupError when files cannot be written there: as a workbook, or into a directory."""
+    if is_workbook(to):
+        require_target(to)
+    elif to.suffix[1:].isalpha() and not to.is_dir():  # out.txt, prices.ods; book.2025 is a directory's name
+        raise LookupError(f"{to} is neither an .xlsx file nor a directory: name one of these")
+
+
+def write_document(
+    files: Mapping[str, str], to: Path, write_workbook: Callable[[Mapping[str, str], BinaryIO], None]
+) -> None:
+    """Files (name → text) as a workbook where the name says so, else into a directory. Raises LookupError."""
+    if not is_workbook(to):
+        write_directory(files, to)
+        return
+    with to.open("wb") as target:
+        write_workbook(files, target)
+
+
+def write_directory(files: Mapping[str, str], target: Path) -> None:
+    """Files into a new directory, or an empty one. Raises LookupError."""
+    if target.exists() and not target.is_dir():
+        raise LookupError(f"{target} is a file and no directory")
+    if target.exists() and any(target.iterdir()):
+        raise LookupError(f"{target} is not empty")
+    target.mkdir(parents=True, exist_ok=True)
+    for name, text in files.items():
+        if Path(name).name != name:
+            raise LookupError(f"{name!r} is no name of a file")
+        (target / name).write_text(text, "utf-8")
 
 
 @contextlib.contextmanager

@@ -15,6 +15,8 @@ from schemas.settings import Settings
 
 MARKER = ".waybook-demo"
 SETTINGS = "settings.json"
+USUAL = Path("data/demo")
+"""Where a demo is, unless it is said."""
 
 
 class HomeError(RuntimeError):

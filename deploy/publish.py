@@ -10,7 +10,7 @@ import msgspec
 from dashboards.library import NO_DIRECTORY
 from deploy.files import files_of, texts_of
 from flows.governance.advice import advice
-from flows.governance.network import Network
+from flows.governance.network import NO_NETWORK, Network
 from flows.lifecycle.published import in_force, next_network
 from flows.rating.book import Book
 from flows.reconciliation.rules import FILE as MATCHING
@@ -47,7 +47,7 @@ def publish_network(settings: Settings, directory: Path, by: str) -> tuple[str, 
     )
     before, tariffs = in_force(published(settings))
     network, books = texts.read(lambda _: next_network(event, before, tariffs))
-    remarks = [texts.located(remark) for remark in advice(files, network, books)]
+    remarks = [texts.located(remark) for remark in advice(files, network, books, before or NO_NETWORK)]
     send_control(settings, event)
     return version, remarks
 

@@ -94,7 +94,7 @@ def decide(
         "time": now,
         "waybill": waybill,
         "decision": decision,
-        "decided_by": by or "unknown",
+        "decided_by": by,
         "weight_event": event if decision == "confirm" else "",
         "weight_g": grams if decision == "override" else 0,
         "volume_cm3": volume_cm3 if decision == "override" else 0,

@@ -18,6 +18,7 @@ from dashboards.words import (
     because,
     claim,
     readable,
+    weight_decision,
     what,
     yuan,
 )
@@ -64,6 +65,7 @@ def page_of(found: Story) -> dict[str, Any]:
         }
         if found.cases
         else None,
+        "decisions": [{**row, "title": weight_decision(row)} for row in found.decisions],
         "anomalies": [(REASONS[row["kind"]], row) for row in found.anomalies],
         "total": sum(row["amount"] for row in found.charges if row["payee"] == HQ),
     }

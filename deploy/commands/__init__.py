@@ -49,6 +49,12 @@ def add_reader(one: argparse.ArgumentParser) -> None:
     )
 
 
+def who_decides(arguments: argparse.Namespace) -> None:
+    """Raises ValueError when nobody is named by `--by`: what people decide is told with who did."""
+    if not arguments.by.strip():
+        raise ValueError("nobody decides: say --by NAME")
+
+
 def safely(run: Run) -> Run:
     """A command that says what is wrong with what it was given, instead of a traceback."""
 

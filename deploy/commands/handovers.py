@@ -7,7 +7,7 @@ from collections.abc import Callable
 from datetime import date
 
 from deploy import parties, party_card, transfers
-from deploy.commands import Command, add_reader, day, safely
+from deploy.commands import Command, add_reader, day, safely, who_decides
 from deploy.commands.where import books_of, settings_of, store_of
 from schemas.settings import Settings
 
@@ -27,6 +27,7 @@ def merge_outlets(arguments: argparse.Namespace) -> int:
 
 def withdraw_handover(arguments: argparse.Namespace) -> int:
     """A transfer or merger that was announced does not take place; before its first day."""
+    who_decides(arguments)
     about = arguments.outlet, arguments.first, arguments.by, arguments.reason
     try:
         sys.stdout.write(transfers.withdraw(settings_of(arguments), *about) + "\n")
@@ -46,6 +47,7 @@ def _hand_over(arguments: argparse.Namespace, changing: Changing | None = None) 
         if changing is not None and not arguments.again:
             if not arguments.whom:
                 raise LookupError(f"say to whom: {arguments.option}")
+            who_decides(arguments)
             about = arguments.outlet, arguments.whom, arguments.first, arguments.by, arguments.reason
             sys.stdout.write(changing(settings, *about) + "\n")
         lines = transfers.move(settings, store_of(arguments), arguments.outlet, arguments.by)
@@ -72,7 +74,7 @@ def parties_(arguments: argparse.Namespace) -> int:
 def add(command: Command) -> None:
     """transfer-outlet, merge-outlets, withdraw-handover, move-balances, parties."""
     for name, run in (("transfer-outlet", transfer_outlet), ("merge-outlets", merge_outlets)):
-        one = command(name, run)
+        one = command(name, safely(run))
         one.add_argument("outlet", help="the outlet that goes over")
         to = "--to" if run is transfer_outlet else "--into"
         whom = "the new party" if to == "--to" else "the outlet that goes on"
@@ -80,7 +82,7 @@ def add(command: Command) -> None:
         one.set_defaults(option=f"{to}, {whom}")
         _about(one)
         one.add_argument("--again", action="store_true", help="only move what is open by now")
-    one = command("withdraw-handover", withdraw_handover)
+    one = command("withdraw-handover", safely(withdraw_handover))
     one.add_argument("outlet", help="the outlet that would have gone over")
     _about(one)
     one = command("move-balances", move_balances)
@@ -93,6 +95,11 @@ def add(command: Command) -> None:
 
 
 def _about(command: argparse.ArgumentParser) -> None:
-    command.add_argument("--from", dest="first", type=day, help="its first business day, 2026-01-31")
+    command.add_argument(
+        "--from",
+        dest="first",
+        type=day,
+        help="its first business day, 2026-01-31; default: today, from when on it is final",
+    )
     command.add_argument("--by", default=os.environ.get("USER", ""), help="who decided it")
     command.add_argument("--reason", default="")

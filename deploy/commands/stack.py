@@ -8,7 +8,7 @@ import msgspec
 
 from deploy.commands import Command
 from deploy.demo import Demo, Options
-from deploy.home import Home, told
+from deploy.home import USUAL, Home, told
 from deploy.part import ROOT, Server
 from flows.engine.stop import Stop
 from schemas.settings import Settings
@@ -57,6 +57,7 @@ def open_(arguments: argparse.Namespace) -> int:
 def add(command: Command) -> None:
     """demo, open."""
     one = command("demo", demo)
+    one.set_defaults(home=USUAL)
     one.add_argument("--seconds", type=float, help="stop after so long; default: Ctrl-C")
     one.add_argument("--rate", type=float, default=100, help="parcels a second")
     one.add_argument("--chaos", action="store_true", help="kill the flows at random")

@@ -6,7 +6,7 @@ import sys
 from decimal import Decimal, InvalidOperation
 
 from deploy import weights
-from deploy.commands import Command, safely
+from deploy.commands import Command, safely, who_decides
 from deploy.commands.where import settings_of, store_of
 from schemas.limits import MOST_WEIGHT_G
 
@@ -21,6 +21,7 @@ def weight_cases(arguments: argparse.Namespace) -> int:
 def decide_weight(arguments: argparse.Namespace) -> int:
     """Decide which weight a parcel has: the one that counts stays (confirm), or another (override --kg)."""
     settings = settings_of(arguments)
+    who_decides(arguments)
     if (arguments.decision == "override") != (arguments.grams > 0):
         sys.stderr.write("override needs --kg; confirm takes none\n")
         return 1

@@ -9,7 +9,7 @@ from clickhouse_connect.driver.client import Client
 
 from dashboards.blocks import as_of_now
 from deploy.evidence import unsealing
-from deploy.home import told
+from deploy.home import SETTINGS, USUAL, HomeError, told
 from schemas.settings import Settings, from_environment, to_environment
 from sinks.clickhouse import connect, readers
 
@@ -18,10 +18,19 @@ QUICK, LONG = 10, 600
 
 
 def writers_settings(arguments: argparse.Namespace) -> Settings:
-    """The environment's settings, with the store that the command names; else a demo's."""
+    """The environment's settings, with the store that the command names; else a demo's.
+
+    Raises HomeError where `--home` is no demo's, or where something else names the store, too.
+    """
+    inherited = "WAYBOOK_CLICKHOUSE" in os.environ
+    if arguments.home is not None and (arguments.url or inherited):
+        other = "--url" if arguments.url else "WAYBOOK_CLICKHOUSE"
+        raise HomeError(f"--home and {other} both say where the store is: leave one of them out")
     if arguments.url:
         return msgspec.structs.replace(from_environment(), clickhouse=arguments.url)
-    demos = None if "WAYBOOK_CLICKHOUSE" in os.environ else told(arguments.home)
+    demos = None if inherited else told(arguments.home or USUAL)
+    if demos is None and arguments.home is not None:
+        raise HomeError(f"no demo has run in {arguments.home}: it has no {SETTINGS}")
     return from_environment(os.environ if demos is None else {**to_environment(demos), **os.environ})
 
 

@@ -20,6 +20,7 @@ from dashboards.blocks import BLOCK, within
 from deploy.rerating.volumes import Counts, counts_of
 from flows.fees.current import FEES
 from flows.fees.model import OF_STORES
+from flows.lifecycle.parcel import Weighed
 from flows.rating.facts import Terms
 from flows.rating.rerate import Charges, Coded, Ints
 from schemas.times import date_of, day_of
@@ -220,16 +221,30 @@ class Reader:
             if parts > 1 or where == EVERYTHING
             else f"waybill IN (SELECT waybill FROM charge WHERE {where.sql})"
         )
+        weight = f"""
+LEFT JOIN (SELECT waybill, argMax((event_id, weight_g, volume_cm3, seq), (seq, line)) AS newest
+           FROM adopted_weight WHERE {of_these} GROUP BY waybill) AS w ON w.waybill = c.waybill"""
+        return self._newest(source, weight, of_these)
+
+    def reweighed(self, weights: Mapping[str, Weighed]) -> Sample:
+        """Charges in force of these parcels, as if these were their newest weights."""
+        columns = zip(*((one.id, one.weight_g, one.volume_cm3) for one in weights.values()), strict=True)
+        told = dict(
+            zip(("waybills", "events", "grams", "volumes"), (list(weights), *map(list, columns)), strict=True)
+        )
+        source = in_force("waybill IN {waybills:Array(String)}")
+        return self._newest(source, _TOLD, "waybill IN {waybills:Array(String)}", told)
+
+    def _newest(
+        self, source: str, weight: str, of_these: str, told: Mapping[str, Sequence[Any]] | None = None
+    ) -> Sample:
         order = f"""
 LEFT JOIN (SELECT waybill, argMax((event_id, customer, payment, seq), (event_time, event_id)) AS newest
            FROM event WHERE kind = 'order' AND {of_these} GROUP BY waybill) AS o ON o.waybill = c.waybill"""
         if "month_parcels" in self._facts:
             order += _RECALLED.format(of_these=of_these)
-        weight = f"""
-LEFT JOIN (SELECT waybill, argMax((event_id, weight_g, volume_cm3, seq), (seq, line)) AS newest
-           FROM adopted_weight WHERE {of_these} GROUP BY waybill) AS w ON w.waybill = c.waybill"""
         looked = _TO_COME if self._anew else _LOOKED
-        return self._sample(source, order, weight, of_these, "w.newest", "true", looked, "")
+        return self._sample(source, order, weight, of_these, "w.newest", "true", looked, "", told)
 
     def as_charged(self, blocks: Mapping[int, tuple[int, int]]) -> Sample:
         """All charges and reversals of blocks, by lane: the first and the last; in order of the blocks' rows."""
@@ -261,6 +276,7 @@ ASOF LEFT JOIN (SELECT waybill, seq, argMax((event_id, weight_g, volume_cm3), li
         passed: str,
         looked: str,
         order_by: str,
+        told: Mapping[str, Sequence[Any]] | None = None,
     ) -> Sample:
         """`newest`: the weight's event, grams and cm³; `passed`: whether a hub's scan counts; `looked`: in which block
         a charge was rated last."""
@@ -288,14 +304,19 @@ SELECT c.seq AS seq, c.known AS known, c.sign AS sign, c.fee AS fee, c.payer AS 
        c.destination AS destination, c.product AS product, c.tariff AS tariff,
        reinterpretAsInt64(cityHash64(c.waybill, c.fee, c.part)) AS key, {", ".join(columns)}
 FROM ({source}) AS c {"".join(joins)} {order_by}"""
-        return _made(self._arrow(sql), facts, self._counts)
+        return _made(self._arrow(sql, told), facts, self._counts)
 
-    def _arrow(self, sql: str) -> pa.Table:
-        raw = self._client.raw_query(sql, settings=SETTINGS, fmt="ArrowStream")
+    def _arrow(self, sql: str, told: Mapping[str, Sequence[Any]] | None) -> pa.Table:
+        raw = self._client.raw_query(sql, dict(told or {}), settings=SETTINGS, fmt="ArrowStream")
         with pa.ipc.open_stream(io.BytesIO(raw)) as stream:
             return stream.read_all().unify_dictionaries().combine_chunks()
 
 
+_TOLD = """
+LEFT JOIN (SELECT waybill, (event, g, cm3, toUInt64(0)) AS newest
+           FROM (SELECT {waybills:Array(String)} AS names, {events:Array(String)} AS ids,
+                        {grams:Array(UInt32)} AS weights, {volumes:Array(UInt64)} AS sizes)
+           ARRAY JOIN names AS waybill, ids AS event, weights AS g, sizes AS cm3) AS w ON w.waybill = c.waybill"""
 _TERMS = """
 LEFT JOIN (SELECT waybill, event_id, any(toJSONString((pieces, channel, billing,
                   if(direction = 'forward' AND related != '', 'redirect', toString(direction)),

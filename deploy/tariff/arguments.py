@@ -127,7 +127,8 @@ def _try(one: argparse.ArgumentParser) -> None:
     _network(one)
     for field in FIELDS:
         shown = f"{field.zh}: {field.help}, as {field.example}".replace("%", "%%")
-        one.add_argument(f"--{field.name}", dest=f"fact_{field.name}", default="", help=shown)
+        name = field.name
+        one.add_argument(f"--{name}", dest=f"fact_{name}", metavar=name.upper(), default="", help=shown)
     one.add_argument(
         "--table", type=Path, help="a table of parcels, .csv or .xlsx, its columns named as the options"
     )

@@ -3,7 +3,7 @@
 import argparse
 import csv
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import chain
 from pathlib import Path
 
@@ -19,7 +19,16 @@ from dashboards.library import (
 from dashboards.words import FEES, shanghai
 from deploy import publish as publishing
 from deploy.commands.where import LONG
-from deploy.files import fresh, is_workbook, require_table, require_target, text_of, texts_of
+from deploy.files import (
+    fresh,
+    is_workbook,
+    require_document,
+    require_table,
+    text_of,
+    texts_of,
+    write_directory,
+    write_document,
+)
 from deploy.recall.job import Job, RecallError
 from deploy.tariff.opening import (
     CHECK_ALL,
@@ -31,6 +40,7 @@ from deploy.tariff.opening import (
     open_book,
 )
 from deploy.tariff.preview import agreed
+from deploy.tariff.what_if import policy_of
 from deploy.terminal import table
 from flows.governance.network import Network, read_network
 from flows.lifecycle.published import taken_out
@@ -53,6 +63,8 @@ from schemas.times import day_of
 
 EACH = 10_000
 """Rows of a table of trials between two words of progress."""
+TAKEN_BACK = "SELECT count() FROM charge WHERE cause = {event:String} AND reverses != toFixedString('', 16)"
+"""By the lanes, which correct by themselves what they still have, as by whoever brings the rest back."""
 
 
 def say(text: str) -> None:
@@ -138,18 +150,16 @@ def carried_through(arguments: argparse.Namespace, connect: Connect, settings: S
             f"the lanes are told, but it is not carried through: {error}\nwaybook recall goes on with it\n"
         )
         return 1
-    say(f"carried through: {tally}")
+    taken = connect().query(TAKEN_BACK, parameters={"event": event}).result_rows[0][0]
+    say(f"carried through: {counted(taken, 'charge')} taken back for it so far; {tally}")
     return 1 if tally.refused else 0
 
 
 def _stands(book: Book, before: Sequence[Book]) -> bool:
     """Whether just this version is in force, and would change nothing if it were published again."""
     after = [*before, book]
-    policies = (
-        [one.policy for one in in_force(books) if one.policy is not None][-1:] for books in (before, after)
-    )
     known = book.version in {one.version for one in in_force(before)}
-    return known and not touched(before, after) and next(policies) == next(policies)
+    return known and not touched(before, after) and policy_of(before) == policy_of(after)
 
 
 def _priced(books: Sequence[Book]) -> set[str]:
@@ -223,38 +233,17 @@ def show(arguments: argparse.Namespace, connect: Connect, settings: Settings) ->
 def import_(arguments: argparse.Namespace, connect: Connect, settings: Settings) -> int:  # noqa: ARG001
     """An Excel workbook as a directory of TOML and CSV."""
     opened = open_book(str(arguments.workbook), connect)
-    _write_directory(opened.files, arguments.directory)
+    write_directory(opened.files, arguments.directory)
+    say(f"{counted(len(opened.files), 'file')} in {arguments.directory}")
     return 0
-
-
-def _write_directory(files: Mapping[str, str], target: Path) -> None:
-    """Files into a new directory, or an empty one."""
-    if target.exists() and not target.is_dir():
-        raise LookupError(f"{target} is a file and no directory")
-    if target.exists() and any(target.iterdir()):
-        raise LookupError(f"{target} is not empty")
-    target.mkdir(parents=True, exist_ok=True)
-    for name, text in files.items():
-        if Path(name).name != name:
-            raise LookupError(f"{name!r} is no name of a file")
-        (target / name).write_text(text, "utf-8")
-    say(f"{counted(len(files), 'file')} in {target}")
 
 
 def export(arguments: argparse.Namespace, connect: Connect, settings: Settings) -> int:  # noqa: ARG001
     """A directory or published version as an Excel workbook, or as a directory of TOML and CSV."""
-    to: Path = arguments.to
-    if is_workbook(to):
-        require_target(to)
-    elif to.suffix[1:].isalpha() and not to.is_dir():  # out.txt, prices.ods; book.2025 is a directory's name
-        raise LookupError(f"{to} is neither an .xlsx file nor a directory: a book is written as one of these")
+    require_document(arguments.to)
     opened: Opened = open_book(arguments.book, connect)
-    if not is_workbook(to):
-        _write_directory(opened.files, to)
-        return 0
-    with to.open("wb") as target:
-        write_workbook(opened.files, target)
-    say(f"{counted(len(opened.files), 'file')} in {to}")
+    write_document(opened.files, arguments.to, write_workbook)
+    say(f"{counted(len(opened.files), 'file')} in {arguments.to}")
     return 0
 
 

@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+import time
 from collections.abc import Iterator
 
 from clickhouse_connect.driver.client import Client
@@ -18,11 +19,13 @@ from flows.fees.current import FEES
 from schemas.identity import version_of
 from schemas.money import yuan
 from schemas.settings import Settings
-from sinks.clickhouse import AWAY, create_tables, is_away
+from sinks.clickhouse import AWAY, StoreAwayError, create_tables, is_away
 from sinks.clickhouse import connect as writing
 
 PERIOD = 1.0
 """Seconds between two looks for sealed blocks."""
+PATIENCE = 300.0
+"""Seconds for which a store that is away is waited for: a restart is over by then."""
 
 
 def parallel(arguments: argparse.Namespace, connect: Connect, settings: Settings) -> int:  # noqa: ARG001
@@ -55,20 +58,27 @@ def parallel(arguments: argparse.Namespace, connect: Connect, settings: Settings
 
 
 def _go_on(follower: follow.Follower, stop: Stop, *, once: bool) -> None:
-    """Until it is stopped; `once`: until all blocks that are sealed are rated."""
-    pause = 0.1
+    """Until it is stopped; `once`: until all blocks that are sealed are rated.
+
+    Raises what is wrong with the store once it has been away for too long; the run goes on when it is started again.
+    """
+    pause, answered = 0.1, time.monotonic()
     while not stop.asked and not follower.stopped():
         try:
             blocks = follower.step()
         except AWAY as error:
             if once or not is_away(error):
                 raise
+            if time.monotonic() - answered > PATIENCE:
+                raise StoreAwayError(
+                    f"for {PATIENCE:.0f} s it has not answered; the draft goes on from here when it is started again"
+                ) from error
             sys.stderr.write(f"waiting for the store: {str(error)[:200]}\n")
             follower.unsure()
             stop.wait(pause)
             pause = min(2 * pause, 10.0)
             continue
-        pause = 0.1
+        pause, answered = 0.1, time.monotonic()
         if not blocks:
             if once:
                 return

@@ -5,15 +5,19 @@ from collections.abc import Sequence
 from functools import partial
 
 from deploy.commands.where import LONG
-from deploy.rerating.work import Question, compare, of_touched, waiting
+from deploy.rerating.reweighed import reweighed
+from deploy.rerating.work import Question, compare, of_touched, rerater, waiting
 from deploy.tariff.opening import Connect
-from deploy.tariff.what_if import not_counted, progress, told
+from deploy.tariff.what_if import not_counted, policy_of, progress, told
 from flows.fees.current import FEES
 from flows.governance.network import Network
 from flows.rating.model import Book
+from flows.rating.policy import NOTHING_ADOPTED
 from flows.rating.touched import touched
 from schemas.counted import counted
 from sinks.clickhouse import StoreAwayError
+
+ANOTHER_POLICY = "the weight policy changes: it counts for a parcel with the next thing that happens to it"
 
 
 def agreed(
@@ -21,12 +25,15 @@ def agreed(
 ) -> bool:
     """Whether to go on: nothing that is charged would change, or someone agrees. `yes`: someone has.
 
+    What another weight policy changes, it changes with the next thing that happens to a parcel.
+
     Raises StoreAwayError where it cannot be known and nobody has agreed.
     """
     prices = touched(before, after)
+    weighed = _another_policy(before, after, network, connect, yes=yes)
     if not prices:
         _say("no price of any day changes")
-        return True
+        return not weighed or yes or _asked(weighed)
     for remark in not_counted(before, after):
         _say(remark)
     try:
@@ -53,8 +60,35 @@ def agreed(
             _say(line)
     else:
         _say(f"not backdated: of {counted(total.charges, 'charge')} of these fees and days none would change")
-        return True
-    return yes or _asked(total.changed)
+    changed = total.changed + weighed
+    return not changed or yes or _asked(changed)
+
+
+def _another_policy(
+    before: Sequence[Book], after: Sequence[Book], network: Network, connect: Connect, *, yes: bool
+) -> int:
+    """Say what another weight policy would adopt of what is known, and how many charges that would change."""
+    one, other = policy_of(before), policy_of(after)
+    if one == other:
+        return 0
+    _say(ANOTHER_POLICY)
+    try:
+        client = connect(LONG)
+    except StoreAwayError:
+        if not yes:
+            raise
+        return 0
+    found = reweighed(
+        client, one or NOTHING_ADOPTED, other or NOTHING_ADOPTED, network, rerater(before, network, FEES)
+    )
+    _say(
+        f"of {counted(found.parcels, 'parcel')} charged by weight {found.otherwise:,} would have another weight by it"
+        + (f", {found.nothing:,} of them none" if found.nothing else "")
+    )
+    if found.charges.groups:
+        for line in told(found.charges, network, 0):
+            _say(line)
+    return found.charges.total.changed
 
 
 def _asked(changed: int) -> bool:

@@ -21,6 +21,8 @@ from flows.fees.model import OF_STORES
 from flows.governance.network import Network
 from flows.rating.held import held
 from flows.rating.model import Book
+from flows.rating.policy import WeightPolicy
+from flows.rating.tariffs import in_force
 from schemas.money import yuan
 from schemas.settings import Settings
 from schemas.times import day_of
@@ -56,7 +58,7 @@ def what_if(arguments: argparse.Namespace, connect: Connect, settings: Settings)
     draft = open_book(arguments.book, connect).read(network)
     standing = [] if arguments.alone else books_in_force(connect, network)
     after = [*standing, draft]
-    for remark in _remarks(standing, after, draft):
+    for remark in _remarks(standing, after):
         sys.stderr.write(f"{remark}\n")
     if arguments.prices_of:
         after = [held(book, day_of(arguments.prices_of)) for book in after]
@@ -97,12 +99,16 @@ def progress() -> Progress:
     return say
 
 
-def _remarks(standing: Sequence[Book], after: Sequence[Book], draft: Book) -> Iterator[str]:
+def _remarks(standing: Sequence[Book], after: Sequence[Book]) -> Iterator[str]:
     """What these sums do not tell."""
     yield from not_counted(standing, after)
-    policies = [book.policy for book in standing if book.policy is not None]
-    if draft.policy is not None and policies and policies[-1] != draft.policy:
+    if standing and policy_of(standing) != policy_of(after):
         yield "warning: the book has another weight policy: weights stay as they were adopted"
+
+
+def policy_of(books: Sequence[Book]) -> WeightPolicy | None:
+    """The weight policy that is in force with these books; None: no weight is adopted."""
+    return next((book.policy for book in reversed(in_force(books)) if book.policy is not None), None)
 
 
 def not_counted(standing: Sequence[Book], after: Sequence[Book]) -> Iterator[str]:

@@ -1,13 +1,15 @@
 """What is probably a mistake in a directory that breaks no rule: for its editor to look at, never a refusal.
 
 * `another_province`: an outlet serves a county of another province.
+* `left_out`: a file of the directory before that this one lacks, with all that it says.
 * `unknown_level`: a customer's level that no price of the books in force names, where prices go by levels.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from operator import attrgetter
 
-from flows.governance import areas, parties
-from flows.governance.network import FILES, Network
+from flows.governance import agreements, areas, chains, levels, parties
+from flows.governance.network import FILES, NO_NETWORK, Network
 from flows.rating.factors import Named, When, Words
 from flows.rating.model import Book
 from flows.rating.tariffs import in_force
@@ -17,8 +19,27 @@ from schemas.rows import Rows, rows_of, wrong
 LEVEL, PLACES = "customer_level", "places.csv"
 
 
-def advice(files: Mapping[str, str], network: Network, standing: Sequence[Book]) -> Iterator[Problem]:
+_LEFT_OUT: dict[str, Callable[[Network], object]] = {
+    parties.FILE: attrgetter("parties"),
+    areas.FILE: attrgetter("areas"),
+    agreements.ACCOUNTS: attrgetter("agreements.terms"),
+    agreements.MATERIALS: attrgetter("agreements.materials"),
+    chains.FILE: attrgetter("chains"),
+    levels.FILE: attrgetter("levels"),
+}
+"""Files that a directory need not have, and what they give it."""
+
+
+def advice(
+    files: Mapping[str, str], network: Network, standing: Sequence[Book], before: Network = NO_NETWORK
+) -> Iterator[Problem]:
     """All that is remarkable about a directory that was read from these files. `standing`: the books in force."""
+    for name, given in _LEFT_OUT.items():
+        if given(before) and not given(network):
+            message = (
+                "is missing or empty, and the directory before had it: nothing of it is in force any more"
+            )
+            yield Problem(name, 0, "", "left_out", message)
     places = _rows(files, PLACES, FILES[PLACES])
     lies_in = {row["code"]: row["province"] for _, row in places}
     yield from _far(_rows(files, areas.FILE, areas.COLUMNS), network, lies_in)

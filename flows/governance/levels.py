@@ -66,7 +66,7 @@ def read_levels(
         known = {one.level: one.rule for one in found}
         for column, is_right, message in (
             ("level", 0 < len(row["level"]) <= MOST_IDENTIFIER, f"has 1 to {MOST_IDENTIFIER} characters"),
-            ("rule", row["rule"] in rules, "is no rule of chains.toml"),
+            ("rule", row["rule"] in rules, f"{row['rule']!r} is no rule of chains.toml"),
             (
                 "rule",
                 known.get(row["level"], row["rule"]) == row["rule"],

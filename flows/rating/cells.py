@@ -54,7 +54,7 @@ def percent(text: str) -> int | Broken:
 def quantity(table: PriceTable) -> Read:
     """Reads a quantity of the table's measure."""
     measure = MEASURES[table.measure]
-    return lambda text: part(text, measure.per, measure.unit)
+    return lambda text: part(text, measure.per, measure.units)
 
 
 def reader(column: Column, table: PriceTable) -> Read:

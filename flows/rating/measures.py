@@ -18,6 +18,11 @@ class Measure(msgspec.Struct, frozen=True):
     of: Callable[[Facts], int] | None
     """None: the chargeable weight, which depends on the table."""
 
+    @property
+    def units(self) -> str:
+        """Several of them."""
+        return units("", self.unit)
+
 
 def _stay(facts: Facts) -> Stay:
     return facts.stay or NOWHERE
@@ -45,6 +50,9 @@ MEASURES: dict[str, Measure] = {
 }
 """By the name that a table's `measure` uses."""
 
+_SYMBOLS = ("kg", "g", "m³", "cm³", "kg/m³", "cm", "mm", "yuan", "")
+"""Units that are written as one symbol, which no number changes."""
+
 MOST_REMEMBERED = 20_000
 """Texts of quantities that are remembered."""
 
@@ -59,6 +67,15 @@ def number(quantity: int, measure: str) -> str:
     ('2.5', '1', '3')
     """
     return decimal(quantity, MEASURES[measure].per)
+
+
+def units(quantity: str, unit: str) -> str:
+    """What so many of a unit are called in English.
+
+    >>> units("2", "hour"), units("1", "pallet-day"), units("0.5", "m³-day"), units("2", "kg")
+    ('hours', 'pallet-day', 'm³-days', 'kg')
+    """
+    return unit if quantity == "1" or unit in _SYMBOLS else f"{unit}s"
 
 
 @lru_cache(MOST_REMEMBERED)

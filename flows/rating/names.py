@@ -2,6 +2,7 @@
 
 from typing import NamedTuple
 
+from flows.rating.measures import units
 from schemas.money import parse_yuan, yuan
 
 MONEY = "元"
@@ -45,18 +46,18 @@ NAMES: dict[str, Name] = {
     "volume": Name("体积", "立方米", "m³"),
     "volume_cm3": Name("体积", "立方厘米", "cm³"),
     "density": Name("密度", "公斤/立方米", "kg/m³"),
-    "pieces": Name("件数", "件", "pieces"),
+    "pieces": Name("件数", "件", "piece"),
     "longest": Name("最长边", "厘米", "cm"),
     "longest_mm": Name("最长边", "毫米", "mm"),
     "insured": Name("保价金额", MONEY, "yuan"),
     "cod": Name("代收货款", MONEY, "yuan"),
-    "promised": Name("时效承诺", "小时", "hours"),
-    "promised_h": Name("时效承诺", "小时", "hours"),
-    "month_parcels": Name("当月累计票数", "票", "parcels"),
+    "promised": Name("时效承诺", "小时", "hour"),
+    "promised_h": Name("时效承诺", "小时", "hour"),
+    "month_parcels": Name("当月累计票数", "票", "parcel"),
     "month_count": Name("当月票数的统计"),
-    "pallets": Name("板数", "板", "pallets"),
-    "days": Name("天数", "天", "days"),
-    "hours": Name("小时数", "小时", "hours"),
+    "pallets": Name("板数", "板", "pallet"),
+    "days": Name("天数", "天", "day"),
+    "hours": Name("小时数", "小时", "hour"),
     "shared": Name("所分费用", MONEY, "yuan"),
     "condition": Name("条件"),
 }
@@ -80,9 +81,11 @@ def in_words(name: str, value: str) -> tuple[str, str]:
     (('实际重量 2700 克', 'weight_g 2700 g'), ('代收货款 88.50 元', 'cod 88.50 yuan'), ('new 1', 'new 1'))
     >>> in_words("weekday", "2")
     ('星期二', 'weekday 2 (Tuesday)')
+    >>> in_words("pallets", "1")[1], in_words("pallets", "12")[1]
+    ('pallets 1 pallet', 'pallets 12 pallets')
     """
     if name == "weekday" and value in WEEKDAYS:
         return f"星期{WEEKDAYS[value][0]}", f"weekday {value} ({WEEKDAYS[value][1]})"
     zh, unit, unit_en = NAMES.get(name, Name(name))
     value = yuan(parse_yuan(value)) if unit == MONEY else value
-    return f"{zh} {value} {unit}".rstrip(), f"{name} {value} {unit_en}".rstrip()
+    return f"{zh} {value} {unit}".rstrip(), f"{name} {value} {units(value, unit_en)}".rstrip()

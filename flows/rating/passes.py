@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from flows.rating.measures import MEASURES
+from flows.rating.measures import MEASURES, units
 from flows.rating.names import in_words
 from flows.rating.tariffs import Step as Pass
 
@@ -202,6 +202,7 @@ def _term(term: tuple[str, str, str, str, str], one: Pass) -> tuple[str, str]:
         zh, en = ALL_SLABS
     unit = MEASURES.get(measure)
     unit_zh, unit_en = (unit.zh, unit.unit) if unit else ("段", "slab")
+    unit_en = units(quantity, unit_en)
     return (
         f"{zh} {quantity} {unit_zh} × {price} 元 = {amount} 元",
         f"{en} {quantity} {unit_en} × {price} yuan = {amount} yuan",

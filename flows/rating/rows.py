@@ -151,7 +151,7 @@ class _Reader:
         unit = MEASURES[self.table.measure]
         ends: list[tuple[int, int]] = []
         for column in columns:
-            found = self._value(1, column, measure(unit.per, unit.unit)("tier", column))
+            found = self._value(1, column, measure(unit.per, unit.units)("tier", column))
             if found is None:
                 return
             ends.append((cast("Between", found).over, cast("Between", found).upto))

@@ -6,7 +6,7 @@ from typing import TypeVar
 import msgspec
 
 from flows.fees.current import FEES
-from flows.fees.model import Due
+from flows.fees.model import OF_MONTHS, OF_STAYS, OF_STORES, Due
 from flows.governance.network import Network
 from flows.rating.explain import of_quote
 from flows.rating.factors import DIRECTIONS, KG, M3, part
@@ -18,7 +18,14 @@ from flows.rating.places import Gazetteer, Names, gazetteer
 from flows.rating.tariffs import Quote, Tariffs
 from flows.rating.trial_fields import words_in
 from flows.rating.trial_remarks import Remarks
-from schemas.limits import MOST_IDENTIFIER, MOST_LENGTH_MM, MOST_SHIPPED, MOST_WEIGHT_G
+from schemas.limits import (
+    MOST_IDENTIFIER,
+    MOST_LENGTH_MM,
+    MOST_SHIPPED,
+    MOST_STORED_CM3,
+    MOST_STORED_G,
+    MOST_WEIGHT_G,
+)
 from schemas.money import parse_yuan
 from schemas.problems import hint
 from schemas.times import calendar_date, day_of
@@ -26,6 +33,10 @@ from schemas.times import calendar_date, day_of
 MOST_COUNT = 100_000
 MOST_CUBIC = MOST_LENGTH_MM**3 // 1_000
 MISSING = "is missing; write an outlet's code or name"
+IN_STORES = frozenset(due.price for due in FEES.dues if due.trigger in OF_STORES)
+"""Fees of goods in stores, of which there may be more than of a parcel."""
+IN_PLACE = frozenset(due.price for due in FEES.dues if due.trigger in (*OF_STAYS, *OF_MONTHS))
+"""Those of which nothing goes anywhere: without a destination they are priced as the lanes price them."""
 
 T = TypeVar("T")
 
@@ -71,7 +82,7 @@ class Calculator:
         """The answers: of the fee that is asked for, or of every fee. Raises RefusedError."""
         said = _Said({name: text.strip() for name, text in asked.items() if text.strip()})
         wanted = said.one_of("fee", ("", *self.fees))
-        day, facts = said.day("date", today), self._facts(said)
+        day, facts = said.day("date", today), self._facts(said, wanted)
         shared = said.money("shared") if "shared" in said.texts else None
         said.close()
         weighed = "kg" in said.texts
@@ -120,8 +131,7 @@ class Calculator:
             return Answer("", error_zh=error_zh, error_en=error_en)
         return answer.quote.amount
 
-    def _facts(self, said: "_Said") -> Trial:
-        longest, volume = said.size()
+    def _facts(self, said: "_Said", wanted: str) -> Trial:
         terms = Terms(
             pieces=said.number("pieces", 1, MOST_COUNT, "a whole number of pieces", 1),
             channel=said.word("channel"),
@@ -140,13 +150,17 @@ class Calculator:
             area=said.word("area"),
             vehicle=said.word("vehicle"),
         )
+        stored = wanted in IN_STORES or stay != NOWHERE
+        longest, volume = said.size(MOST_STORED_CM3 if stored else MOST_CUBIC)
+        outlets = self._places.kinds["outlet"]
+        origin = said.named("from", outlets, MISSING)
         return Trial(
-            origin=said.named("from", self._places.kinds["outlet"], MISSING),
-            destination=said.named("to", self._places.kinds["outlet"], MISSING),
+            origin=origin,
+            destination=said.named("to", outlets, "" if wanted in IN_PLACE else MISSING) or origin,
             product=said.named("product", self._places.products),
             customer=said.word("customer"),
             payment=said.money("payment"),
-            weight_g=said.number("kg", KG, MOST_WEIGHT_G, "kilograms as 2.5"),
+            weight_g=said.number("kg", KG, MOST_STORED_G if stored else MOST_WEIGHT_G, "kilograms as 2.5"),
             volume_cm3=volume,
             longest_mm=longest,
             hubs=said.words("hubs"),
@@ -177,10 +191,10 @@ class _Said:
             self._problems[field] = missing
         return ""
 
-    def size(self) -> tuple[int, int]:
-        """The longest side in mm and the volume in cm³; 0 where nothing is said."""
+    def size(self, most: int) -> tuple[int, int]:
+        """The longest side in mm and the volume in cm³, `most` at most; 0 where nothing is said."""
         if "cm" not in self.texts:
-            return 0, self.number("m3", M3, MOST_CUBIC, "cubic metres as 0.006")
+            return 0, self.number("m3", M3, most, "cubic metres as 0.006")
         if "m3" in self.texts:
             self._problems["m3"] = "say either cm or m3"
         text = self.texts["cm"]

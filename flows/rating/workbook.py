@@ -36,6 +36,7 @@ MOST_TITLE = 31
 WIDEST = 60
 """Characters that a column shows of its cells."""
 NOTE, HIDDEN = "#", "_"
+TOML = ".toml"
 FILES_SHEET, TOML_SHEET = "_files", "_toml"
 
 _TITLE = re.compile(r"[^\[\]:*?/\\]+")
@@ -249,6 +250,7 @@ def _cells(sheet: Any, name: str, findings: Findings) -> Iterator[list[Cell]]:
 
 def read_sheets(source: BinaryIO, name: str, most: int = MOST_BYTES) -> tuple[dict[str, str], Places]:
     """Every sheet of a workbook as a CSV file of its title, and their places; blank ones and notes are left out.
+    One whose title ends with .toml is that file, a line a row.
 
     Raises DocumentError with sheet, row and column of what cannot be used (formulas, times of day), and for bytes that
     are no workbook or unpack to more than `most` bytes.
@@ -256,11 +258,41 @@ def read_sheets(source: BinaryIO, name: str, most: int = MOST_BYTES) -> tuple[di
     findings = Findings()
     with _loading(name), closing(_open(source, most)) as book:
         sheets = [sheet for sheet in book.worksheets if sheet.title[:1] != NOTE]
-        read = {sheet.title.strip(): _csv(_cells(sheet, name, findings)) for sheet in sheets}
+        read = {
+            _file(sheet.title): _text(_file(sheet.title), _cells(sheet, name, findings)) for sheet in sheets
+        }
+        titles = {_file(sheet.title): sheet.title.strip() for sheet in sheets}
     findings.refuse()
-    texts = {f"{title}.csv": text for title, (text, _) in read.items() if text}
-    titles = {f"{title}.csv": title for title in read}
-    return texts, Places(name, titles, {f"{title}.csv": lines for title, (_, lines) in read.items() if lines})
+    texts = {file: text for file, (text, _) in read.items() if text}
+    return texts, Places(name, titles, {file: lines for file, (_, lines) in read.items() if lines})
+
+
+def write_texts(files: Mapping[str, str], target: BinaryIO) -> None:
+    """Files of TOML and CSV (name → text) as a workbook that `read_sheets` reads. Raises DocumentError for what a
+    workbook cannot hold."""
+    findings = Findings()
+    with _writing() as book:
+        for name in sorted(files):
+            lines = files[name].rstrip("\n").split("\n") if name.endswith(TOML) else ()
+            cells = (
+                [cell_of(text) for text in row] for row in csv.reader(io.StringIO(files[name], newline=""))
+            )
+            rows = ([Cell(line)] for line in lines) if lines else cells
+            _fill(book.create_sheet(name.removesuffix(".csv")), rows, name, findings)
+        findings.refuse()
+        book.save(target)
+
+
+def _file(title: str) -> str:
+    return title.strip() if title.strip().endswith(TOML) else f"{title.strip()}.csv"
+
+
+def _text(file: str, rows: Iterator[list[Cell]]) -> tuple[str, list[int]]:
+    """A sheet as a file's text, with the rows of its lines where they are not the same."""
+    if not file.endswith(TOML):
+        return _csv(rows)
+    text = "\n".join("".join(cell.text for cell in cells) for cells in rows).rstrip("\n")
+    return f"{text}\n" * bool(text), []
 
 
 def read_sheet(source: BinaryIO, name: str, most: int = MOST_BYTES) -> Iterator[list[Cell | Refused]]:

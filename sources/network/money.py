@@ -85,7 +85,7 @@ class Teller:
         if name == "hold":
             after = at + 30 * MINUTE
             what, body = r.choice([("capture", {"hold": number}), ("release", {"hold": number})])
-            self._later.append((after, command(f"{number}f", after, party, what, body)))
+            self._later.append((after, command(f"{number}-f", after, party, what, body)))
         return [asked] * (2 if r.random() < ASKED_TWICE else 1)
 
     def _body(self, name: str) -> dict[str, Any]:

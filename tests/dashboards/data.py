@@ -25,6 +25,7 @@ from tests.lifecycle.world import (
     START,
     WAYBILL,
     Book,
+    decision,
     events_of,
     network,
     order,
@@ -38,6 +39,8 @@ from tests.payments.world import Books as Payments
 
 TODAY = date(2025, 11, 11)
 CORRECTED, LONELY, NASTY = "YT7500000000002", "YT7500000000003", "YT7500000000004"
+DECIDED = "YT7500000000005"
+"""Of which nothing is known but that somebody has decided its weight."""
 CHAINS = """
 [[rule]]
 name = "signed"
@@ -89,6 +92,7 @@ def fill(client: Client) -> None:
     book.block((topics.CONTROL.name, HUB_COST))
     book.take(scan("到件", START + 2 * HOUR, id="s5", site="SH-HUB", outlet=HQ, **corrected))
     book.take(scan("揽收", START + HOUR, id="s4", waybill=LONELY))
+    book.take(decision("改判3", START + HOUR, id="d1", waybill=DECIDED, reason="复称"))
     book.take(scan("揽收", START + HOUR, waybill=WAYBILL, device=SCRIPT[:20]))
     book.block((topics.ORDERS.name, f'{{"waybill":"{NASTY}","note":"{SCRIPT}"}}'.encode()))
     book.block((topics.ORDERS.name, b"\xff\xfe garbage"))

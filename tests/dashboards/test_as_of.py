@@ -92,7 +92,7 @@ def test_figures_of_payments_add_up_while_money_comes(
     books.take(paid("A1", "5.00", "FR-9999"))
     meanwhile = Meanwhile(lambda n: books.take(paid(f"M{n}", "7.00", "FR-9999")))
     monkeypatch.setattr(payments, "rows", meanwhile.rows)
-    asked = argparse.Namespace(url=store.url, home=tmp_path, what=None, name=None)
+    asked = argparse.Namespace(url=store.url, home=None, what=None, name=None)
     assert command_payments(asked) == 0
     told = capsys.readouterr().out
     (came,) = re.findall(r"收 in +([\d.]+)", told)

@@ -14,7 +14,7 @@ from playwright.sync_api import Page, expect, sync_playwright
 from deploy.explain import explain
 from deploy.terminal import width
 from schemas.settings import Settings, to_environment
-from tests.dashboards.data import CORRECTED, LONELY, NASTY, fill
+from tests.dashboards.data import CORRECTED, DECIDED, LONELY, NASTY, fill
 from tests.lifecycle.world import WAYBILL
 from tests.servers.install import ROOT, path_of
 from tests.servers.process import Server
@@ -125,6 +125,14 @@ def test_a_conflict_shows_both_contents(url: str) -> None:
 
 def test_what_waits_says_why(url: str) -> None:
     assert "缺少订单" in get(f"{url}parcel/{LONELY}").text
+
+
+def test_a_decision_names_who_decided_though_nothing_else_is_known(url: str, books: Store) -> None:
+    page, text = get(f"{url}parcel/{DECIDED}"), explain(DECIDED, books.client())
+    assert page.status_code == 200
+    for told in (page.text, text):
+        for part in ("重量裁决", "改定为 3,000 g", "it weighs 3,000 g", "by 王会计", "复称", "d1"):
+            assert part in told
 
 
 def test_nothing_from_outside_runs(url: str) -> None:

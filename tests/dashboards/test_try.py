@@ -48,10 +48,8 @@ def test_a_parcel_is_priced_step_by_step(url: str) -> None:
 
 def test_the_form_offers_what_there_is(url: str) -> None:
     text = get(f"{url}try").text
-    assert (
-        'name="from" value="" placeholder="SHC" title="origin outlet, by code or name" autocomplete="off"'
-        in text
-    )
+    title = "origin outlet, or the store, by code or name"
+    assert f'name="from" value="" placeholder="SHC" title="{title}" autocomplete="off"' in text
     for part in (
         'list="choices-to"',
         '<option value="SHC" label=',

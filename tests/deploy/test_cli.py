@@ -12,6 +12,8 @@ import msgspec
 import pytest
 
 from deploy import cli
+from deploy.files import texts_of
+from flows.governance.network import read_network
 from schemas import topics
 from schemas.events import Tick
 from schemas.settings import Settings
@@ -86,6 +88,10 @@ def test_publish_refuse_mend_and_replay(settings: Settings, waybook: Waybook, tm
     try:
         letters = until(lambda: waybook("dead-letters").stdout)
         assert '"reason":"unknown_product"' in letters
+        for to in (tmp_path / "network.xlsx", tmp_path / "network"):
+            assert waybook("export-network", str(to)).returncode == 0
+            assert texts_of(to).read(read_network) == texts_of(HERE / "network").read(read_network)
+            assert waybook("export-network", str(HERE)).returncode == 1, "it is not empty"
         mended = tmp_path / "mended.jsonl"
         mended.write_text(letters)
         refused = waybook("replay-dead-letters", str(mended))
@@ -158,8 +164,9 @@ def _decide_about_weights(settings: Settings, waybook: Waybook) -> None:
     for words, says in (
         ((waybill, "confirm", "--event", "nothing"), f"there is no weight nothing of {waybill}"),
         (("YT7599999999999", "override", "--kg", "3"), "there is nothing about waybill YT7599999999999"),
+        ((waybill, "override", "--kg", "3", "--by", " "), "nobody decides: say --by NAME"),
     ):
-        refused = waybook("decide-weight", *words)
+        refused = waybook("decide-weight", "--by", "me", *words)
         assert refused.returncode == 1
         assert says in refused.stderr
     decided = waybook("decide-weight", waybill, "override", "--kg", "3", "--by", "me")

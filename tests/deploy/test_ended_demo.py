@@ -6,7 +6,7 @@ from typing import NoReturn
 import pytest
 
 from deploy import weights
-from deploy.home import Home
+from deploy.home import USUAL, Home
 from schemas.settings import Settings
 from sinks.kafka import DeliveryError
 from tests.deploy.command import waybook
@@ -19,10 +19,10 @@ COMMANDS = (
     "store-months",
     "volumes",
     "recall",
-    "transfer-outlet SHA --to P1",
-    "withdraw-handover SHA",
+    "transfer-outlet SHA --to P1 --by w",
+    "withdraw-handover SHA --by w",
     "books reopen --through 2025-11-11 --by w --reason error",
-    "decide-weight W1 confirm",
+    "decide-weight W1 confirm --by w",
     "ask SHA top_up amount=1 --time 2025-11-11",
 )
 
@@ -45,7 +45,8 @@ def test_a_demo_that_was_not_asked_for_its_kafka_is_not_called_ended(
     lasting_store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Who names the store names the brokers, too: another one's demo has nothing to do with it."""
-    home = Home(tmp_path / "demo")
+    monkeypatch.chdir(tmp_path)
+    home = Home(USUAL)
     home.prepare()
     home.tell(Settings(clickhouse=lasting_store.url))
 
@@ -53,9 +54,22 @@ def test_a_demo_that_was_not_asked_for_its_kafka_is_not_called_ended(
         raise DeliveryError(f"{settings.kafka} takes no connection")
 
     monkeypatch.setattr(weights, "sending", away)
-    words = ("decide-weight", "W1", "confirm", "--home", str(home.directory))
+    words = ("decide-weight", "W1", "confirm", "--by", "w")
     ran = waybook(words, {"WAYBOOK_CLICKHOUSE": lasting_store.url})
     home.release()
     assert ran.returncode == 2
     assert "has ended" not in ran.stderr
     assert ran.stderr.endswith("so no demo's Kafka is asked: WAYBOOK_KAFKA names one)\n")
+
+
+def test_a_home_that_says_nothing_of_the_store_is_not_passed_over(tmp_path: Path) -> None:
+    """What is asked of another store than was meant looks like an answer."""
+    url, asked = "http://127.0.0.1:9", ("weight-cases", "--home", str(tmp_path))
+    for words, environment, says in (
+        (asked, {"WAYBOOK_CLICKHOUSE": url}, "--home and WAYBOOK_CLICKHOUSE both say where the store is"),
+        ((*asked, "--url", url), {}, "--home and --url both say where the store is"),
+        (asked, {}, f"no demo has run in {tmp_path}"),
+    ):
+        ran = waybook(words, environment)
+        assert ran.returncode == 2
+        assert ran.stderr.startswith(says)

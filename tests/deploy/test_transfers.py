@@ -44,7 +44,7 @@ def ticks(at: int) -> list[Tick]:
 
 
 def test_an_outlet_is_sold(settings: Settings, waybook: Waybook, tmp_path: Path) -> None:
-    assert "no network directory" in waybook("transfer-outlet", "SHC", "--to", "无锡").stderr
+    assert "no network directory" in waybook("transfer-outlet", "SHC", "--to", "无锡", "--by", "总部").stderr
     assert waybook("parties").stdout.startswith("20"), "nothing is charged: as of today"
     for job, number in (("store-months", 2000), ("service-levels", 0)):
         assert f"lane {number} has no complete block yet" in waybook(job).stdout
@@ -66,11 +66,14 @@ def test_an_outlet_is_sold(settings: Settings, waybook: Waybook, tmp_path: Path)
     lane.start()
     try:
         until(lambda: sum_of("book = 'SHC' AND account = '2101'") == "-17.2")
-        refused = waybook("transfer-outlet", "SHC", "--to", "没有", "--from", "2025-11-12")
+        refused = waybook("transfer-outlet", "SHC", "--to", "没有", "--from", "2025-11-12", "--by", "总部")
         assert refused.returncode == 1
         assert "no party of the network" in refused.stderr
-        early = waybook("transfer-outlet", "SHC", "--to", "无锡", "--from", "2025-11-01")
+        early = waybook("transfer-outlet", "SHC", "--to", "无锡", "--from", "2025-11-01", "--by", "总部")
         assert "a handover begins today, 2025-11-11, at the earliest" in early.stderr
+        nobody = waybook("transfer-outlet", "SHC", "--to", "无锡", "--from", "2025-11-12", "--by", "")
+        assert (nobody.returncode, nobody.stderr) == (1, "nobody decides: say --by NAME\n")
+        assert "nobody decides" in waybook("withdraw-handover", "SHC", "--by", " ").stderr
         assert "say to whom: --into, the outlet that goes on" in waybook("merge-outlets", "SHC").stderr
         assert waybook("move-balances", "SHA").stdout == "there are no handovers of SHA\n"
         sold = waybook("transfer-outlet", "SHC", "--to", "无锡", "--from", "2025-11-12", "--by", "总部")
@@ -78,28 +81,28 @@ def test_an_outlet_is_sold(settings: Settings, waybook: Waybook, tmp_path: Path)
             "SHC goes to 无锡 on 2025-11-12: published",
             "SHC from SHC to 无锡 on 2025-11-12: balances go over then: waybook move-balances",
         ]
-        again = waybook("transfer-outlet", "SHC", "--to", "无锡", "--from", "2025-11-12")
+        again = waybook("transfer-outlet", "SHC", "--to", "无锡", "--from", "2025-11-12", "--by", "总部")
         assert "published already" in again.stdout
-        wrong = waybook("merge-outlets", "XAD", "--into", "SHA", "--from", "2025-11-13")
+        wrong = waybook("merge-outlets", "XAD", "--into", "SHA", "--from", "2025-11-13", "--by", "总部")
         assert "XAD becomes part of SHA on 2025-11-13: published" in wrong.stdout
-        assert "no handover of SHA is announced" in waybook("withdraw-handover", "SHA").stderr
+        assert "no handover of SHA is announced" in waybook("withdraw-handover", "SHA", "--by", "总部").stderr
         gone = waybook("withdraw-handover", "XAD", "--by", "总部", "--reason", "网点写错")
         assert gone.stdout == "XAD becomes part of SHA on 2025-11-13: withdrawn\n"
-        twice = waybook("withdraw-handover", "XAD", "--from", "2025-11-13")
+        twice = waybook("withdraw-handover", "XAD", "--from", "2025-11-13", "--by", "总部")
         assert twice.returncode == 1
         assert "this was withdrawn already" in twice.stderr
         none = waybook("move-balances", "XAD").stdout
         assert none == "XAD becomes part of SHA on 2025-11-13: withdrawn, nothing goes over\n"
-        anew = waybook("merge-outlets", "XAD", "--into", "SHA", "--from", "2025-11-13")
+        anew = waybook("merge-outlets", "XAD", "--into", "SHA", "--from", "2025-11-13", "--by", "总部")
         assert "XAD becomes part of SHA on 2025-11-13: published" in anew.stdout
-        assert "withdrawn" in waybook("withdraw-handover", "XAD").stdout
+        assert "withdrawn" in waybook("withdraw-handover", "XAD", "--by", "总部").stdout
         send(settings, *ticks(START + DAY), *ticks(START + DAY + HOUR))
         until(lambda: "2101 应付总部款 -17.20" in waybook("move-balances").stdout)
         until(lambda: moved() == "5")
         assert sum_of("book = 'SHC' AND account IN ('1101', '2101')") == "0"
         assert sum_of("book = '无锡' AND account = '2101'") == "-17.2"
         assert "nothing is left to move" in waybook("move-balances").stdout
-        begun = waybook("withdraw-handover", "SHC", "--from", "2025-11-12")
+        begun = waybook("withdraw-handover", "SHC", "--from", "2025-11-12", "--by", "总部")
         assert "it is 2025-11-12: announce one back to SHC, or to whom it should go" in begun.stderr
         send(settings, *events_of("分拨DWS2.5@2"), *ticks(START + DAY + 2 * HOUR))
         until(lambda: sum_of("book = 'SHC' AND account = '2101'") == "9.75")

@@ -10,7 +10,9 @@ import pytest
 
 from deploy.files import texts_of
 from flows.governance.network import read_network
+from flows.rating.workbook import write_texts
 from schemas.problems import DocumentError
+from tests.dashboards.data import CHAINS
 from tests.lifecycle.test_transfers import FILES
 
 
@@ -81,3 +83,18 @@ def test_what_has_no_exact_text_is_refused_with_its_place(tmp_path: Path) -> Non
     book.active["C2"] = 2
     book.save(file)
     assert texts_of(file).files == {"materials.csv": "item,name,price\nM1,袋,2\nM2,箱,0.3\n"}
+
+
+def test_what_is_written_as_a_workbook_is_read_from_it(tmp_path: Path) -> None:
+    """With rules of scan chains, which are no table."""
+    files = {**FILES, "chains.toml": f'# 到件, "签收"\n\n{CHAINS.strip()}\n'}
+    with (tmp_path / "network.xlsx").open("wb") as target:
+        write_texts(files, target)
+    found = texts_of(tmp_path / "network.xlsx")
+    assert found.files == files
+    assert found.read(read_network).chains
+    book = openpyxl.load_workbook(tmp_path / "network.xlsx")
+    book["chains.toml"]["A4"] = "name = 7"
+    book.save(tmp_path / "network.xlsx")
+    with pytest.raises(DocumentError, match=r"^network.xlsx sheet chains.toml row 3 column name"):
+        texts_of(tmp_path / "network.xlsx").read(read_network)

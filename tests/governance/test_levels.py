@@ -62,6 +62,13 @@ def test_a_step_holds_for_months_that_begin_within() -> None:
     assert [second.holds(date(2025, 12, 1)), second.holds(date(2026, 1, 1))] == [False, True]
 
 
+def test_a_rule_that_nobody_knows_is_named() -> None:
+    _, (problem,) = read("签收,sigend,98,late,1,month,,\n")
+    assert (
+        str(problem) == "levels.csv row 2 column rule: rule 'sigend' is no rule of chains.toml [wrong_value]"
+    )
+
+
 def test_who_gets_and_who_pays() -> None:
     assert is_reward("service_level")
     assert not is_reward("late")

@@ -10,6 +10,7 @@ from flows.governance.parties import masked
 from flows.rating.book import read_book
 from schemas.problems import DocumentError
 from schemas.times import day_of
+from tests.dashboards.data import CHAINS
 from tests.lifecycle.test_transfers import FILES
 from tests.lifecycle.world import BOOK
 from tests.rating.material import scenarios
@@ -46,6 +47,19 @@ def test_a_wrong_row_is_refused_with_its_place_and_rule(case: dict[str, str]) ->
 def test_what_is_wrong_is_said_in_words(row: str, says: str) -> None:
     with pytest.raises(DocumentError, match=says):
         read_network({**FILES, "parties.csv": f"{FILES['parties.csv']}{row}\n"})
+
+
+def test_what_a_directory_no_longer_says_is_remarkable() -> None:
+    """As one from a workbook without the sheet of scan chains: nobody would notice that nothing is watched."""
+    before = read_network({**FILES, "chains.toml": CHAINS})
+    files = {**FILES, "areas.csv": "outlet,county\n"}
+    remarks = list(advice(files, read_network(files), [], before))
+    assert [(one.file, one.rule) for one in remarks] == [
+        ("areas.csv", "left_out"),
+        ("chains.toml", "left_out"),
+    ]
+    assert "the directory before had it: nothing of it is in force any more" in str(remarks[1])
+    assert list(advice(FILES, before, [], read_network(FILES))) == []
 
 
 def test_an_outlet_of_another_province_is_remarkable() -> None:

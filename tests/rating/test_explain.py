@@ -229,6 +229,20 @@ def test_what_costs_nothing_is_told_with_its_price() -> None:
     assert "tier 1 day × 0.00 yuan = 0.00 yuan" in step.text_en
 
 
+def test_units_are_told_in_the_number_that_they_have() -> None:
+    settings = {"shape": '"per_unit"', "measure": '"pieces"', "weight": "", "continued_unit_kg": ""}
+    told = []
+    for pieces in ("1", "3"):
+        (answer,) = Calculator([book_of("price\n1.20\n", **settings)], NETWORK).ask(
+            {"from": "SHA", "to": "XAD", "kg": "1.2", "pieces": pieces}, 20_100
+        )
+        told += [step.text_en for step in answer.steps if step.label_en == "Base price"]
+    assert told == [
+        "(prices.csv:2): each 1 piece × 1.20 yuan = 1.20 yuan; 1.20 yuan",
+        "(prices.csv:2): each 3 pieces × 1.20 yuan = 3.60 yuan; 3.60 yuan",
+    ]
+
+
 def test_slabs_are_told_as_slabs() -> None:
     """A first slab is no first weight; without a price of its own none is further than another."""
     settings = {"shape": '"slabs"', "slab": "0.5", "continued_unit_kg": ""}
@@ -236,7 +250,9 @@ def test_slabs_are_told_as_slabs() -> None:
     for first in ("5", ""):
         made = book_of(f"price,first_price\n1.20,{first}\n", **settings)
         (answer,) = Calculator([made], NETWORK).ask({"from": "SHA", "to": "XAD", "kg": "1.2"}, 20_100)
-        told += [step.text_zh for step in answer.steps if step.label_en == "Base price"]
+        (step,) = (step for step in answer.steps if step.label_en == "Base price")
+        told.append(step.text_zh)
+        assert " slabs × 1.20 yuan" in step.text_en
     assert told == [
         "（prices.csv:2）：首段 5.00 元；续段 2 段 × 1.20 元 = 2.40 元；计 7.40 元",
         "（prices.csv:2）：按段 3 段 × 1.20 元 = 3.60 元；计 3.60 元",

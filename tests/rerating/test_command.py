@@ -10,9 +10,9 @@ import msgspec
 import pytest
 
 from deploy import cli, publish
-from deploy.recall.job import RecallError
+from deploy.recall.job import RecallError, Tally
 from deploy.rerating import work
-from deploy.tariff import commands
+from deploy.tariff import commands, preview
 from schemas.events import ControlEvent, TariffPublished, TariffWithdrawn
 from tests.lifecycle.world import network, tariff
 from tests.rerating.scenario import FILES, Parcels, write
@@ -117,6 +117,33 @@ def test_what_these_sums_do_not_tell_is_said(run: Run, tmp_path: Path) -> None:
     assert run("what-if", str(book)) == 0
     assert "handling has no price in force" in run.err
     assert "another weight policy" in run.err
+
+
+def test_another_weight_policy_is_said_before_it_is_published(
+    run: Run, sent: list[bytes], tmp_path: Path
+) -> None:
+    """Its prices are those in force, so that nothing else would be said of it."""
+    book = Path(write(tmp_path / "book", "不变"))
+    toml = (book / "book.toml").read_text("utf-8")
+    (book / "book.toml").write_text(toml.replace("difference_g = 500", "difference_g = 400"), "utf-8")
+    assert run("publish", str(book)) == 0
+    weighed = "of 7 parcels charged by weight"
+    assert run.out.splitlines()[:3] == [
+        preview.ANOTHER_POLICY,
+        f"{weighed} 0 would have another weight by it",
+        "no price of any day changes",
+    ]
+    assert len(sent) == 1
+    assert run("withdraw", STANDING.version[:8]) == 1
+    assert f"{weighed} 7 would have another weight by it, 7 of them none" in run.out
+    heaviest = toml.replace('class = "hub_dws"', 'class = "hub_dws"\nmost_g = 2_000')
+    (book / "book.toml").write_text(heaviest, "utf-8")
+    assert run("publish", str(book)) == 1
+    assert f"{weighed} 3 would have another weight by it\n" in run.out, "what the order declares"
+    (transit,) = (line.split() for line in run.out.splitlines() if "transit 中转费" in line)
+    assert transit[2:] == ["3", "3", "0", "16.50", "13.50", "-3.00"]
+    assert "it would change 3 charges, and nobody is there to ask" in run.err
+    assert len(sent) == 1
 
 
 def test_that_nobody_was_counted_is_said(run: Run, sent: list[bytes], tmp_path: Path) -> None:
@@ -245,6 +272,33 @@ def test_whoever_waits_in_vain_for_corrections_hears_how_they_go_on(
     assert len(sent) == 1
     assert "not carried through: no time has passed since tariff-" in run.err
     assert run.err.endswith("\nwaybook recall goes on with it\n")
+
+
+def test_what_lanes_take_back_by_themselves_is_said(
+    run: Run, store: Store, sent: list[bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They still have most that is charged, and nothing of it has to be brought back."""
+    client = store.client()
+
+    class Corrected:
+        """A job whose lanes have taken two charges back."""
+
+        def __init__(self, *_: object) -> None: ...
+
+        def of(self, event_id: str) -> Tally:
+            made = f"1, 900 + number, 'YT1', '{event_id}', toFixedString(toString(number), 16)"
+            client.command(
+                f"INSERT INTO charge (seq, line, waybill, cause, reverses) SELECT {made} FROM numbers(2)"
+            )
+            return Tally()
+
+    monkeypatch.setattr(commands, "Job", Corrected)
+    try:
+        assert run("publish", write(tmp_path / "dearer", "12日起面单费1.10"), "--yes", "--recall") == 0
+    finally:
+        client.command("ALTER TABLE charge DELETE WHERE line >= 900", settings={"mutations_sync": 2})
+    assert len(sent) == 1
+    assert "carried through: 2 charges taken back for it so far; 0 parcels or stays brought back" in run.out
 
 
 def test_the_version_in_force_again_is_a_publication_where_it_changes_something(

@@ -5,6 +5,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, cast
 
@@ -15,12 +16,14 @@ from dashboards.drafts import summaries
 from deploy.rerating import follow
 from deploy.rerating.follow import Follower
 from deploy.rerating.runs import known
+from deploy.tariff import parallel
+from flows.engine.stop import Stop
 from flows.fees.current import FEES
 from flows.governance.network import Network
 from flows.rating.book import read_book
 from flows.rating.model import Book
 from schemas.events import TariffPublished
-from sinks.clickhouse import create_tables
+from sinks.clickhouse import StoreAwayError, create_tables
 from sinks.tables import BESIDE, TABLES
 from tests.audit import world
 from tests.audit.lane import record
@@ -302,3 +305,44 @@ def test_a_follower_that_is_really_killed(empty: Client, store: Store, tmp_path:
     listed = subprocess.run(words[:-1], cwd=ROOT, check=True, capture_output=True, text=True).stdout
     assert "已停止 stopped" in listed
     assert DEARER.version in listed
+
+
+class Away:
+    """A follower whose store is away, and its stop."""
+
+    asked = False
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, comes_back_after: float) -> None:
+        self.now, self.until = 0.0, comes_back_after
+        monkeypatch.setattr(time, "monotonic", lambda: self.now)
+
+    def step(self) -> int:
+        """Once the store is back, there is nothing to do, and the end is asked for."""
+        if self.now < self.until:
+            raise StoreAwayError("no connection")
+        self.asked = True
+        return 0
+
+    def stopped(self) -> bool:
+        """It is not."""
+        return False
+
+    def unsure(self) -> None:
+        """Nothing was under way."""
+
+    def wait(self, seconds: float) -> bool:
+        """Time passes."""
+        self.now += seconds
+        return self.asked
+
+
+@pytest.mark.parametrize("minutes", [4, 60])
+def test_a_store_is_waited_for_as_long_as_a_restart_takes(
+    minutes: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    away = Away(monkeypatch, minutes * 60)
+    too_long = pytest.raises(StoreAwayError, match="for 300 s it has not answered")
+    with too_long if minutes * 60 > parallel.PATIENCE else nullcontext():
+        parallel._go_on(cast("Follower", away), cast("Stop", away), once=False)
+    assert away.now < parallel.PATIENCE + 20
+    assert "waiting for the store: no connection" in capsys.readouterr().err

@@ -30,3 +30,9 @@ def test_agreements_can_be_published() -> None:
     assert 40 < len(network.agreements.terms) < 90
     assert {terms.kind for terms in network.agreements.terms.values()} == {"credit", "prepaid"}
     assert network.agreements.materials.keys() == MATERIALS.keys()
+
+
+def test_a_number_is_one_command_s() -> None:
+    """One outlet's hold, and a later command of its, must not ask for two things under one number."""
+    asked = Teller(build(100, 1).outlets, 1, 40, START).until(START + 2 * DAY)
+    assert len({msgspec.json.encode(one) for one in asked}) == len({one.id for one in asked})

@@ -136,6 +136,31 @@ def test_a_share_is_of_what_the_other_fee_comes_to_or_of_what_is_said() -> None:
         calculator.ask({**asked, "shared": "-1"}, DAY)
 
 
+STORAGE = {
+    "fee": '"storage"',
+    "file": '"kilograms.csv"',
+    "shape": '"per_unit"',
+    "measure": '"kg_days"',
+    "effective_from": "2025-01-01",
+}
+
+
+def test_goods_in_a_store_weigh_more_than_a_parcel_and_go_nowhere() -> None:
+    files = {FILE: book_toml(STORAGE), "kilograms.csv": "origin_province,price\n上海,0.01\n"}
+    calculator = Calculator([read_book(files, NETWORK)], NETWORK)
+    said = {"from": "SHA", "kg": "24000", "days": "3"}
+    (answer,) = calculator.ask({**said, "fee": "storage"}, DAY)
+    assert answer.quote is not None
+    assert answer.quote.amount == 24_000 * 3 * 100
+    for asked, says in (
+        ({**said, "fee": "storage", "kg": "1000001"}, "kg: '1000001' is not between 0 and 1000000"),
+        (said, "to: is missing"),
+        ({"from": "SHA", "to": "XAD", "kg": "24000"}, "kg: '24000' is not between 0 and 1000"),
+    ):
+        with pytest.raises(RefusedError, match=says):
+            calculator.ask(asked, DAY)
+
+
 PACKAGE = {
     "fee": '"package"',
     "file": '"package.csv"',
