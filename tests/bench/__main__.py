@@ -133,9 +133,9 @@ def until_read(flows: list[Flow], records: float) -> tuple[float, float]:
             raise RuntimeError((flows[0].directory / "server.log").read_text()[-6000:])
 
 
-def backlog(place: Place, parcels: int, records: float, module: str) -> dict[str, Any]:
-    """As fast as it goes, over what already lies in Kafka."""
-    with place.flows(module) as (store, flows):
+def backlog(place: Place, parcels: int, records: float, module: str, **more: Any) -> dict[str, Any]:
+    """As fast as it goes, over what already lies in Kafka. `more`: of the lanes' settings."""
+    with place.flows(module, **more) as (store, flows):
         pids = place.pids(store, flows)
         used = {name: sum(map(cpu_seconds, ids)) for name, ids in pids.items()}
         memory = Memory(pids["flow"])
