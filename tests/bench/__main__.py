@@ -208,7 +208,7 @@ def live(place: Place, rate: int, seconds: int, first: int) -> dict[str, Any]:
     with place.flows("flows.parcels") as (store, flows):
         pids = place.pids(store, flows)
         workload = Workload(rate * seconds, first=first)
-        begin(place, workload, flows)
+        begin(place, workload.began, flows)
         memory = Memory(pids["flow"])
         used = {name: sum(map(cpu_seconds, ids)) for name, ids in pids.items()}
         warm: dict[float, float] = {}
@@ -236,10 +236,10 @@ def live(place: Place, rate: int, seconds: int, first: int) -> dict[str, Any]:
         }
 
 
-def begin(place: Place, workload: Workload, flows: list[Flow]) -> None:
-    """Wait until the flows have their documents, and the workload's time. Raises RuntimeError when they do not come."""
+def begin(place: Place, moment: int, flows: list[Flow]) -> None:
+    """Wait until the flows have their documents, and this data time. Raises RuntimeError when they do not come."""
     out = producer(place.kafka.address)
-    tick(out, workload.began)
+    tick(out, moment)
     out.flush()
     tick_and_documents, until = 4, time.monotonic() + PATIENCE
     while any(
@@ -264,9 +264,12 @@ def steady(place: Place, rate: int, seconds: int) -> dict[str, Any]:
                 resident = sum(resident_mib(flow.process.pid) for flow in flows if flow.process)
                 samples.append((round(open_), round(resident)))
 
-        threading.Thread(target=watch, daemon=True).start()
+        begin(place, workload.began, flows)
+        watching = threading.Thread(target=watch, daemon=True)
+        watching.start()
         produce(producer(place.kafka.address), workload, rate * 10)
         done.set()
+        watching.join()
         return {"parcels_per_second": rate, "open_parcels_and_resident_mib_every_5_s": samples}
 
 
@@ -293,7 +296,7 @@ def many_open(place: Place, parcels: int) -> dict[str, Any]:
     with place.flows("flows.parcels", epoch=TURN) as (store, flows):
         out = producer(place.kafka.address, 20)
         workload = Workload(1, first=50_000_000)
-        tick(out, START + (workload.first + parcels) * workload.gap + 10 * HOUR)
+        begin(place, START + (workload.first + parcels) * workload.gap + 10 * HOUR, flows)
         for number in range(parcels):
             workload.first = 50_000_000 + number
             for kind in BEYOND:
@@ -375,8 +378,8 @@ def main() -> None:
             _measure(place, wanted, results)
         finally:
             place.kafka.kill()
-    Path(__file__).with_name("results.json").write_text(json.dumps(results, indent=2) + "\n")
-    sys.stdout.write("\n".join(f"{name:48} {value}" for name, value in lines(results)) + "\n")
+            Path(__file__).with_name("results.json").write_text(json.dumps(results, indent=2) + "\n")
+            sys.stdout.write("\n".join(f"{name:48} {value}" for name, value in lines(results)) + "\n")
 
 
 def lines(results: dict[str, Any]) -> Iterator[tuple[str, str]]:

@@ -50,7 +50,9 @@ def test_counting(step: Step, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Ca
 
     monkeypatch.setattr(volumes, "run", run)
     monkeypatch.setattr(counting, "store_of", lambda *_: None)
-    arguments = argparse.Namespace(url="http://127.0.0.1:1", follow=True, every=0.01, by="", again=False)
+    arguments = argparse.Namespace(
+        url="http://127.0.0.1:1", home=None, follow=True, every=0.01, by="", again=False
+    )
     assert counting.volumes_(arguments) == 0
     assert capsys.readouterr().out.split("\n") == ["away, tried again: broken off", "counted", "counted", ""]
 
@@ -70,7 +72,14 @@ def test_recalling(step: Step, monkeypatch: pytest.MonkeyPatch, capsys: pytest.C
     monkeypatch.setattr(recalling, "Job", Job)
     monkeypatch.setattr(recalling, "store_of", lambda *_: None)
     arguments = argparse.Namespace(
-        url="http://127.0.0.1:1", follow=True, every=0.01, waybill=[], stay=[], tariff="", too_old=False
+        url="http://127.0.0.1:1",
+        home=None,
+        follow=True,
+        every=0.01,
+        waybill=[],
+        stay=[],
+        tariff="",
+        too_old=False,
     )
     assert recalling.recall(arguments) == 0
     said = capsys.readouterr()
