@@ -114,6 +114,7 @@ def test_costs_are_apportioned_as_parcels_come(empty: Client) -> None:
         ("cost_share", "amount + 1 AS amount", "cost_id = 'line'", "cost_shares"),
         ("cost_share", "'x' AS route", "cost_id = 'line'", "cost_shares"),
         ("cost_share", "'0:2 1:2' AS blocks", "cost_id = 'hub'", "cost_shares"),
+        ("cost_share", "blocks || '~' AS blocks", "cost_id = 'hub'", "cost_shares"),
         ("cost", "amount + 1 AS amount", "cost_id = 'hub'", "costs_posted"),
         ("cost", "'x' AS carrier", "cost_id = 'hub'", "recomputed_journal"),
         ("journal", "'6901' AS account", "account = '6201'", "costs_posted"),

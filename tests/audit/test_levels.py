@@ -151,6 +151,7 @@ def kept(client: Client) -> Judged:
         ("service_level", "'other' AS outlet", "due = 'service_level'"),
         ("service_level", "'x' AS directory", "true"),
         ("service_level", "'0:2' AS blocks", "true"),
+        ("service_level", "'0' AS blocks", "true"),
         ("claim", "amount + 1 AS amount", "by = 'service-levels'"),
         ("service_level", "'' AS claim", "claim != ''"),
     ],
