@@ -14,7 +14,7 @@ from deploy.rerating.compare import Comparison, rated
 from deploy.rerating.read import OF_PARCELS, Reader
 from flows.governance.network import Network
 from flows.lifecycle.parcel import Parcel, Weighed
-from flows.lifecycle.weighing import NOTHING, chosen
+from flows.lifecycle.weighing import NOTHING, chosen, of_line
 from flows.rating.policy import WeightPolicy
 from flows.rating.rerate import Rerater
 
@@ -60,9 +60,7 @@ def reweighed(
         others: dict[str, Weighed] = {}
         for parcel in _parcels(client, part, parts):
             found.parcels += 1
-            ends = [network.outlets.get(end) for end in (parcel.origin, parcel.destination)]
-            line = parcel.product, *("" if site is None else site.province for site in ends)
-            one, other = (chosen(parcel, policy.of(*line)) for policy in (before, after))
+            one, other = (chosen(parcel, of_line(policy, parcel, network)) for policy in (before, after))
             if other.id != one.id:
                 found.nothing += other is NOTHING
                 others[parcel.key] = other

@@ -40,7 +40,6 @@ from deploy.tariff.opening import (
     open_book,
 )
 from deploy.tariff.preview import agreed
-from deploy.tariff.what_if import policy_of
 from deploy.terminal import table
 from flows.governance.network import Network, read_network
 from flows.lifecycle.published import taken_out
@@ -48,7 +47,7 @@ from flows.rating.advice import advice
 from flows.rating.book import read_book
 from flows.rating.difference import difference
 from flows.rating.model import Book
-from flows.rating.tariffs import in_force
+from flows.rating.tariffs import in_force, policy_of
 from flows.rating.touched import touched
 from flows.rating.trial import Answer, Asked, Calculator, RefusedError
 from flows.rating.trial_fields import FIELDS

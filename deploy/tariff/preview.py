@@ -8,11 +8,11 @@ from deploy.commands.where import LONG
 from deploy.rerating.reweighed import reweighed
 from deploy.rerating.work import Question, compare, of_touched, rerater, waiting
 from deploy.tariff.opening import Connect
-from deploy.tariff.what_if import not_counted, policy_of, progress, told
+from deploy.tariff.what_if import not_counted, progress, told
 from flows.fees.current import FEES
 from flows.governance.network import Network
 from flows.rating.model import Book
-from flows.rating.policy import NOTHING_ADOPTED
+from flows.rating.tariffs import policy_of
 from flows.rating.touched import touched
 from schemas.counted import counted
 from sinks.clickhouse import StoreAwayError
@@ -78,9 +78,7 @@ def _another_policy(
         if not yes:
             raise
         return 0
-    found = reweighed(
-        client, one or NOTHING_ADOPTED, other or NOTHING_ADOPTED, network, rerater(before, network, FEES)
-    )
+    found = reweighed(client, one, other, network, rerater(before, network, FEES))
     _say(
         f"of {counted(found.parcels, 'parcel')} charged by weight {found.otherwise:,} would have another weight by it"
         + (f", {found.nothing:,} of them none" if found.nothing else "")

@@ -21,8 +21,7 @@ from flows.fees.model import OF_STORES
 from flows.governance.network import Network
 from flows.rating.held import held
 from flows.rating.model import Book
-from flows.rating.policy import WeightPolicy
-from flows.rating.tariffs import in_force
+from flows.rating.tariffs import policy_of
 from schemas.money import yuan
 from schemas.settings import Settings
 from schemas.times import day_of
@@ -104,11 +103,6 @@ def _remarks(standing: Sequence[Book], after: Sequence[Book]) -> Iterator[str]:
     yield from not_counted(standing, after)
     if standing and policy_of(standing) != policy_of(after):
         yield "warning: the book has another weight policy: weights stay as they were adopted"
-
-
-def policy_of(books: Sequence[Book]) -> WeightPolicy | None:
-    """The weight policy that is in force with these books; None: no weight is adopted."""
-    return next((book.policy for book in reversed(in_force(books)) if book.policy is not None), None)
 
 
 def not_counted(standing: Sequence[Book], after: Sequence[Book]) -> Iterator[str]:

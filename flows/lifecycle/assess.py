@@ -40,7 +40,7 @@ from flows.lifecycle.reasons import (
     with_reason,
 )
 from flows.lifecycle.volumes import Volumes
-from flows.lifecycle.weighing import DECIDED, case_of, chosen, weighed
+from flows.lifecycle.weighing import DECIDED, case_of, chosen, of_line, weighed
 from flows.rating.model import Book
 from flows.rating.policy import AFTER_SIGNED, AT_ONCE, WAIT, WHEN_SIGNED, WeightPolicy
 from flows.rating.tariffs import Quote, Tariffs
@@ -218,8 +218,7 @@ class Assessor:
         policy = self.tariffs.policy
         if not policy.lines or not parcel.order_id:
             return policy
-        ends = [self.network.outlets.get(outlet) for outlet in (parcel.origin, parcel.destination)]
-        return policy.of(parcel.product, *("" if site is None else site.province for site in ends))
+        return of_line(policy, parcel, self.network)
 
     def choose(self, parcel: Parcel) -> None:
         """The weights, the order, a decision or the policy changed: choose the weight and look at differences."""

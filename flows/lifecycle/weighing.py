@@ -7,6 +7,7 @@ same case.
 
 from collections.abc import Iterable, Sequence
 
+from flows.governance.network import Network
 from flows.lifecycle.parcel import NEVER, OPEN, SETTLED, Case, Decided, Parcel, Weighed
 from flows.rating.policy import EARLIEST, LATEST, WeightPolicy
 
@@ -14,6 +15,12 @@ DECLARED, DECIDED = "declared", "decided"
 """Classes of weights that nobody measured: the customer's word, a person's decision."""
 UNRANKED = 99
 NOTHING = Weighed("", NEVER, "", 0, 0, 0, "")
+
+
+def of_line(policy: WeightPolicy, parcel: Parcel, network: Network) -> WeightPolicy:
+    """The policy for the line that a parcel goes by its order."""
+    ends = [network.outlets.get(outlet) for outlet in (parcel.origin, parcel.destination)]
+    return policy.of(parcel.product, *("" if site is None else site.province for site in ends))
 
 
 def chosen(parcel: Parcel, policy: WeightPolicy) -> Weighed:

@@ -82,14 +82,18 @@ def in_force(books: Sequence[Book]) -> list[Book]:
     return [book for n, book in enumerate(books) if newest[book.name] == n]
 
 
+def policy_of(books: Sequence[Book]) -> WeightPolicy:
+    """The weight policy of the newest book in force that has one; `books` in order of publication."""
+    policies = (book.policy for book in reversed(in_force(books)) if book.policy is not None)
+    return next(policies, NOTHING_ADOPTED)
+
+
 class Tariffs:
     """The prices in force: books in order of publication, the last one the newest."""
 
     def __init__(self, books: Sequence[Book], network: Network) -> None:
         self.books = tuple(in_force(books))
-        policies = [book.policy for book in self.books if book.policy is not None]
-        self.policy: WeightPolicy = policies[-1] if policies else NOTHING_ADOPTED
-        """The weight policy of the newest book that has one."""
+        self.policy = policy_of(self.books)
         holidays = {day: name for book in self.books for day, name in book.holidays.items()}
         versions = {id(table): book.version for book in self.books for table in book.tables}
         bare = Context(network, {}, holidays, versions)
