@@ -27,22 +27,24 @@ FROM journal WHERE waybill = {waybill:String} ORDER BY seq, line"""
 
 WEIGHTS = "SELECT * FROM adopted_weight WHERE waybill = {waybill:String} ORDER BY seq, line"
 ANOMALIES = "SELECT * FROM anomaly WHERE waybill = {waybill:String} ORDER BY seq, line"
-WAITING = "SELECT fee, part, why, since FROM waiting_now WHERE waybill = {waybill:String} ORDER BY fee, part"
+WAITING = "SELECT fee, part, reason AS why, since FROM waiting_now WHERE waybill = {waybill:String} ORDER BY fee, part"
 CLAIMS = "SELECT * FROM claim WHERE waybill = {waybill:String} ORDER BY event_time, event_id"
 DEAD_LETTERS = """
 SELECT dead_letter_id, reason, detail, event_id, received, raw, topic, partition, offset
 FROM dead_letter WHERE waybill = {waybill:String} AND status = 'open' ORDER BY seq, line"""
 WAITING_LIST = """
-SELECT waybill, fee, why, since, outlet FROM waiting_now
+SELECT waybill, fee, reason AS why, since, outlet FROM waiting_now
 WHERE {reason:String} = '' OR why = {reason:String}
 ORDER BY since, waybill, fee LIMIT {limit:UInt32} OFFSET {skip:UInt32}"""
-WAITING_REASONS = "SELECT why, count() AS n FROM waiting_now GROUP BY why ORDER BY n DESC, why"
+WAITING_REASONS = "SELECT reason AS why, count() AS n FROM waiting_now GROUP BY why ORDER BY n DESC, why"
 DEAD_LETTER_LIST = """
-SELECT dead_letter_id, why, detail, transport, topic, partition, offset, waybill, received,
+SELECT dead_letter_id, reason AS why, detail, transport, topic, partition, offset, waybill, received,
        substring(raw, 1, 600) AS excerpt
 FROM open_dead_letter WHERE {reason:String} = '' OR why = {reason:String}
 ORDER BY received DESC, dead_letter_id LIMIT {limit:UInt32} OFFSET {skip:UInt32}"""
-DEAD_LETTER_REASONS = "SELECT why, count() AS n FROM open_dead_letter GROUP BY why ORDER BY n DESC, why"
+DEAD_LETTER_REASONS = (
+    "SELECT reason AS why, count() AS n FROM open_dead_letter GROUP BY why ORDER BY n DESC, why"
+)
 ANOMALY_LIST = """
 SELECT kind AS why, waybill, event_id, event_time, site, expected, found FROM anomaly
 WHERE {reason:String} = '' OR why = {reason:String}

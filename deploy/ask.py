@@ -32,7 +32,7 @@ MONEY = "_e4"
 LOOK = 1
 """Seconds between two looks at what lanes have kept aside."""
 
-KEPT_ASIDE = "SELECT why, detail FROM open_dead_letter WHERE dead_letter_id = {id:String}"
+KEPT_ASIDE = "SELECT reason, detail FROM open_dead_letter WHERE dead_letter_id = {id:String}"
 
 ASKED_AT = """
 SELECT command_time AS at FROM answer WHERE party = {party:String} AND command_id = {id:String}
@@ -183,7 +183,7 @@ def kept_aside(client: Client, command: Command) -> str:
     """Why the lane did not take a command, if it has kept it aside as a dead letter; empty: it has not."""
     letter = content_id("dl", topics.COMMANDS.name, msgspec.json.encode(command))
     for row in rows(client, KEPT_ASIDE, id=letter):
-        return f"{row['why']} {DEAD_LETTER[row['why']]}: {row['detail']} (dead letter {letter})"
+        return f"{row['reason']} {DEAD_LETTER[row['reason']]}: {row['detail']} (dead letter {letter})"
     return ""
 
 

@@ -19,9 +19,12 @@ from schemas.reasons import EXCEPTION
 from schemas.settings import Settings
 
 WAITING = """
-SELECT fee, why, count() AS n FROM waiting_now WHERE toDate(since, 'Asia/Shanghai') <= {through:Date}
-GROUP BY fee, why ORDER BY n DESC, fee, why"""
-WHICH = "SELECT waybill, fee, why FROM waiting_now WHERE toDate(since, 'Asia/Shanghai') <= '{through}' ORDER BY since"
+SELECT fee, reason, count() AS n FROM waiting_now WHERE toDate(since, 'Asia/Shanghai') <= {through:Date}
+GROUP BY fee, reason ORDER BY n DESC, fee, reason"""
+WHICH = (
+    "SELECT waybill, fee, reason FROM waiting_now "
+    "WHERE toDate(since, 'Asia/Shanghai') <= '{through}' ORDER BY since"
+)
 """What whoever closes the books asks for the parcels of `WAITING`."""
 UNDECIDED = """
 SELECT count() AS n FROM weight_case_now WHERE undecided AND toDate(since, 'Asia/Shanghai') <= {through:Date}"""
@@ -120,7 +123,7 @@ def open_items(client: Client, through: date) -> Iterator[str]:
     """What belongs to these days and is not charged yet, by fee and reason, and what is open in payments, in lines."""
     waiting = rows(client, WAITING, through=through)
     for row in waiting:
-        yield f"{counted(row['n'], 'waits', 'wait')}: {FEES.both(row['fee'])}, {REASONS[row['why']]} {row['why']}"
+        yield f"{counted(row['n'], 'waits', 'wait')}: {FEES.both(row['fee'])}, {REASONS[row['reason']]} {row['reason']}"
     if waiting:
         yield f'    which: waybook sql "{WHICH.format(through=through)}"'
     for row in rows(client, UNDECIDED, through=through):

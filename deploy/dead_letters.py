@@ -58,8 +58,8 @@ Unseal = Callable[[str, bytes], bytes]
 def export(client: Client, reason: str = "", unseal: Unseal | None = None) -> str:
     """Open dead letters, oldest first, as JSON lines; sealed ones only for who can unseal them."""
     rows = client.query(
-        "SELECT dead_letter_id, why, detail, transport, topic, partition, waybill, base64Encode(raw) "
-        "FROM open_dead_letter WHERE {reason:String} IN ('', why) ORDER BY received, dead_letter_id",
+        "SELECT dead_letter_id, reason, detail, transport, topic, partition, waybill, base64Encode(raw) "
+        "FROM open_dead_letter WHERE {reason:String} IN ('', reason) ORDER BY received, dead_letter_id",
         parameters={"reason": reason},
     ).result_rows
     letters = [_letter(unseal, *row) for row in rows if unseal is not None or not topics.of_payments(row[4])]

@@ -90,6 +90,11 @@ def named(name: str) -> Topic:
     return _BY_NAME.get(name, Topic(name, "", partitioned=False, description=""))
 
 
+def is_ours(name: str) -> bool:
+    """Whether a topic is one of these, or of a further channel's notifications."""
+    return name in _BY_NAME or name.startswith(_NOTIFIED)
+
+
 def of_payments(name: str) -> bool:
     """Whether only the payments lanes read a topic: what they refuse of it is kept sealed, payers may stand in it."""
     return name in _OF_PAYMENTS or name.startswith(_NOTIFIED)

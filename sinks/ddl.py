@@ -20,9 +20,9 @@ DEDUPLICATION_WINDOW = 1000
 
 VIEWS = {
     "waiting_now": """
-        SELECT waybill, fee, part, argMax(reason, (seq, line)) AS why, argMax(since, (seq, line)) AS since,
+        SELECT waybill, fee, part, argMax(waiting.reason, (seq, line)) AS reason, argMax(since, (seq, line)) AS since,
                argMax(outlet, (seq, line)) AS outlet
-        FROM waiting GROUP BY waybill, fee, part HAVING why != ''""",
+        FROM waiting GROUP BY waybill, fee, part HAVING reason != ''""",
     "conflict": """
         SELECT d.waybill AS waybill, d.event_id AS event_id, d.received AS received, d.raw AS refused,
                e.kind AS kind, e.event_time AS event_time, e.operation AS operation, e.site AS site,
@@ -85,7 +85,7 @@ VIEWS = {
         ) AS c ON c.waybill = e.stay""",
     "open_dead_letter": """
         SELECT dead_letter_id,
-               argMaxIf(reason, (seq, line), status = 'open') AS why,
+               argMaxIf(dead_letter.reason, (seq, line), status = 'open') AS reason,
                argMaxIf(detail, (seq, line), status = 'open') AS detail,
                argMaxIf(transport, (seq, line), status = 'open') AS transport,
                argMaxIf(topic, (seq, line), status = 'open') AS topic,

@@ -318,8 +318,14 @@ DEAD_LETTER = Table(
     "Input that broke a rule, with its bytes; `status` replayed: it was sent again",
     (
         *SEQ,
-        Column("dead_letter_id", TEXT, "hash of where it came from and its bytes"),
-        Column("status", WORD, "open, replayed"),
+        Column(
+            "dead_letter_id",
+            TEXT,
+            "hash of its topic and its bytes: the same bytes on the same topic are one",
+        ),
+        Column(
+            "status", WORD, "open, replayed: the newest row of an id counts, view open_dead_letter has those"
+        ),
         Column("reason", WORD, "the broken rule"),
         Column("detail", TEXT),
         Column("transport", WORD, "mqtt, kafka"),

@@ -51,19 +51,19 @@ PANELS = [
     Panel(
         title="等待计费 Waiting by reason",
         kind="table",
-        sql="""SELECT fee, why, count() AS parcels, min(since) AS oldest FROM waiting_now
-        GROUP BY fee, why ORDER BY parcels DESC""",
+        sql="""SELECT fee, reason, count() AS parcels, min(since) AS oldest FROM waiting_now
+        GROUP BY fee, reason ORDER BY parcels DESC""",
     ),
     Panel(
         title="等待最久 Waiting longest",
         kind="table",
-        sql="SELECT waybill, fee, why, since, outlet FROM waiting_now ORDER BY since LIMIT 50",
+        sql="SELECT waybill, fee, reason, since, outlet FROM waiting_now ORDER BY since LIMIT 50",
     ),
     Panel(
         title="拒收 Dead letters by reason",
         kind="table",
-        sql="""SELECT why AS reason, count() AS letters, max(received) AS newest FROM open_dead_letter
-        GROUP BY why ORDER BY letters DESC""",
+        sql="""SELECT reason, count() AS letters, max(received) AS newest FROM open_dead_letter
+        GROUP BY reason ORDER BY letters DESC""",
     ),
     Panel(
         title="拒收按来源 Dead letters by topic",

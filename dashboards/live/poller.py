@@ -49,10 +49,10 @@ NEW_PARCELS = """
 SELECT waybill, fee, amount, origin, destination FROM charge WHERE {range}
 ORDER BY seq DESC, line DESC LIMIT 1 BY waybill LIMIT 12"""
 WAITING = """
-SELECT why, count() AS n, min(since) AS oldest, groupArray(4)(waybill) AS waybills
+SELECT reason AS why, count() AS n, min(since) AS oldest, groupUniqArray(4)(waybill) AS waybills
 FROM waiting_now GROUP BY why ORDER BY n DESC"""
 LATEST_REFUSED = """
-SELECT why, waybill, received, substring(raw, 1, 160) AS raw FROM open_dead_letter
+SELECT reason AS why, waybill, received, substring(raw, 1, 160) AS raw FROM open_dead_letter
 ORDER BY received DESC LIMIT 6"""
 
 AGE = Gauge("waybook_page_snapshot_age_seconds", "Since the live page has seen the books")

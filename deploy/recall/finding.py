@@ -82,7 +82,7 @@ WHERE waybill > {after:String} AND waybill NOT IN (SELECT waybill FROM recall WH
 ORDER BY waybill LIMIT {page:UInt32}"""
 TOO_OLD = """
 SELECT waybill, min(dead_letter_id) AS letter FROM open_dead_letter
-WHERE why = 'time_too_old' AND waybill > {after:String} AND waybill IN (SELECT waybill FROM event WHERE $complete)
+WHERE reason = 'time_too_old' AND waybill > {after:String} AND waybill IN (SELECT waybill FROM event WHERE $complete)
     AND (waybill, dead_letter_id) NOT IN (SELECT waybill, cause FROM recall)
 GROUP BY waybill ORDER BY waybill LIMIT {page:UInt32}"""
 

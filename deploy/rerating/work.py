@@ -150,7 +150,7 @@ def waiting(client: Client, prices: Mapping[str, Spans], fees: Fees) -> int:
         for first, last in prices.get(due.price, ())
     ]
     where = " OR ".join(cases).replace("business_date", "toDate(since, 'Asia/Shanghai')") or "false"
-    sql = f"SELECT count() FROM waiting_now WHERE why = 'no_price' AND ({where})"
+    sql = f"SELECT count() FROM waiting_now WHERE reason = 'no_price' AND ({where})"
     return int(client.query(sql).result_rows[0][0])
 
 

@@ -1,6 +1,9 @@
-"""Topics that a lane reads and Kafka does not have: the client waits for them without a word, so the lane says so.
+"""Topics that a lane reads and Kafka does not have, or with other partitions than the network's.
 
-It asks when it begins, and while a topic is missing without which no block is cut, again after a second, two, four…
+The client waits for what is missing without a word, so the lane says so. Partitions too many it would never hear of:
+nobody would read what is in them, and once a topic gets more, a key's records lie in another one than before. So the
+lane stops. It asks when it begins, while a topic is missing without which no block is cut, again after a second, two,
+four…, and once a minute from then on.
 """
 
 from collections.abc import Callable, Sequence
@@ -16,7 +19,7 @@ from schemas import topics
 PATIENCE = 2.0
 """Seconds that Kafka has to answer."""
 SOON, SELDOM = 1.0, 60.0
-"""Seconds until Kafka is asked again: the least, and the most."""
+"""Seconds until Kafka is asked again: the least while something is missing, and the most."""
 
 
 class Read(Protocol):
@@ -49,13 +52,16 @@ class Missing:
         self._lane, self._inputs, self._ask = lane, inputs, ask
         self._server, self._partitions = server, partitions
         self._pause = SOON
-        self._next: float | None = 0.0
-        """When Kafka is asked next; None: all that is needed is there."""
+        self._next = 0.0
+        """When Kafka is asked next."""
         self._told = False
 
     def look(self) -> None:
-        """Ask if it is time to, and say what is missing. Called again and again while the lane reads."""
-        if self._next is None or monotonic() < self._next:
+        """Ask if it is time to, and say what is missing. Called again and again while the lane reads.
+
+        Raises RuntimeError for a topic with more partitions than are read.
+        """
+        if monotonic() < self._next:
             return
         try:
             there = self._ask()
@@ -63,21 +69,35 @@ class Missing:
             log("waiting for Kafka", lane=self._lane, server=self._server, error=str(error))
             self._later()
             return
+        self._refuse_more(there)
         missing = [i for i in self._inputs if i.partition >= there.get(i.topic, 0)]
         waits = len({i.topic for i in missing if i.needed})
         metrics.TOPICS_MISSING.labels(str(self._lane)).set(waits)
-        if missing:
+        if missing and (waits or not self._told):
             self._told = True
             self._tell(sorted({i.topic for i in missing}), there, waits=waits > 0)
-        elif self._told:
+        elif not missing and self._told:
+            self._told = False
             log("topics are there", lane=self._lane)
         if waits:
             self._later()
         else:
-            self._next = None
+            self._next = monotonic() + SELDOM
+
+    def _refuse_more(self, there: dict[str, int]) -> None:
+        for name in sorted({i.topic for i in self._inputs} & there.keys()):
+            if topics.is_ours(name) and there[name] > (wanted := self._wanted(name)):
+                raise RuntimeError(
+                    f"lane {self._lane}: {name} has {there[name]} partitions instead of {wanted}: nobody reads what is "
+                    "in the others. Make the topic anew with as many, and send what was in it again"
+                )
+
+    def _wanted(self, name: str) -> int:
+        """The partitions that a topic should have."""
+        return self._partitions if topics.named(name).partitioned else 1
 
     def _tell(self, names: list[str], there: dict[str, int], *, waits: bool) -> None:
-        wanted = {name: self._partitions if topics.named(name).partitioned else 1 for name in names}
+        wanted = {name: self._wanted(name) for name in names}
         create = [
             f"kafka-topics.sh --bootstrap-server {self._server} --create --topic {name} --partitions {number}"
             for name, number in wanted.items()

@@ -8,6 +8,7 @@ from prometheus_client import Counter, Gauge
 from flows.fees.current import FEES
 from flows.lifecycle.output import Output
 from flows.lifecycle.reasons import REASONS
+from flows.lifecycle.refusals import count_refusals
 
 EVENTS = Counter("waybook_events_total", "Events by kind and what became of them", ["kind", "outcome"])
 CHARGES = Counter("waybook_charges_total", "Charges and reversals written", ["fee"])
@@ -22,7 +23,6 @@ CASES = Counter(
     "waybook_weight_cases_total", "Cases of differing weights, by what became of them", ["status"]
 )
 PENDING_CASES = Gauge("waybook_weight_cases_pending", "Cases on whose decision charges depend", ["lane"])
-DEAD_LETTERS = Counter("waybook_dead_letters_total", "Input that broke a rule", ["reason"])
 ANOMALIES = Counter("waybook_anomalies_total", "Input that was used but should be looked at", ["kind"])
 
 
@@ -48,9 +48,9 @@ def count(lane: int, output: Output, waits: Sequence[int], open_breaches: Mappin
         WAITING.labels(str(lane), reason).set(waiting)
     _count_breaches(lane, output, open_breaches)
     _count_cases(lane, output)
-    for rule, number in Tally(row.reason for row in output.refusals if row.status == "open").items():
-        EVENTS.labels("any", "refused").inc(number)
-        DEAD_LETTERS.labels(rule).inc(number)
+    count_refusals(output.refusals, output.refused_again)
+    if refused := sum(row.status == "open" for row in output.refusals):
+        EVENTS.labels("any", "refused").inc(refused)
     for kind, number in Tally(row.kind for row in output.anomalies).items():
         ANOMALIES.labels(kind).inc(number)
 

@@ -227,6 +227,8 @@ class Output(msgspec.Struct):
     """With partition and offset of their records."""
     recalls: list[Recall] = []
     refusals: list[Refusal] = []
+    refused_again: int = 0
+    """How often dead letters that are known came again."""
     tariffs: list[tuple[TariffPublished | TariffWithdrawn, int]] = []
     """In order, as all that is published with the offset of its record; a withdrawal once for each version that it
     takes out of force."""

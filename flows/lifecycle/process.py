@@ -810,6 +810,8 @@ class Lifecycle:
                     letter.raw,
                 )
             )
+        else:
+            self.output.refused_again += 1
 
     def _dead_letter_replayed(self, replayed: DeadLetterReplayed, came: Came) -> None:
         if self._first(replayed.id):
@@ -823,6 +825,8 @@ class Lifecycle:
         letter = content_id("dl", records.topic, raw)
         if self._first(letter):
             self.output.refusals.append(refusal(error, letter, records, offset, raw, received))
+        else:
+            self.output.refused_again += 1
 
     def _first(self, key: str) -> bool:
         """Whether this dead letter or note comes for the first time, or again after it was replayed.

@@ -1,6 +1,9 @@
-"""Dead letters as columns."""
+"""Dead letters: how they are made, as columns, and counted for Prometheus."""
 
+from collections import Counter as Tally
 from collections.abc import Sequence
+
+from prometheus_client import Counter
 
 from flows.engine.block import Records
 from flows.lifecycle.intake import RefusedError, glimpse
@@ -9,6 +12,19 @@ from schemas import topics
 from schemas.events import DeadLetterReplayed
 from sinks import columns
 from sinks.columns import Made
+
+DEAD_LETTERS = Counter("waybook_dead_letters_total", "Input that broke a rule", ["reason"])
+REPEATED = Counter(
+    "waybook_dead_letters_repeated_total",
+    "Input that is the same, byte for byte, as a dead letter of its topic",
+)
+
+
+def count_refusals(rows: Sequence[Refusal], again: int) -> None:
+    """Add one block's dead letters, and how often known ones came again, to the counters."""
+    for reason, number in Tally(row.reason for row in rows if row.status == "open").items():
+        DEAD_LETTERS.labels(reason).inc(number)
+    REPEATED.inc(again)
 
 
 def refusals(rows: Sequence[Refusal]) -> dict[str, Made] | None:

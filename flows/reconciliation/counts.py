@@ -4,6 +4,7 @@ from collections import Counter as Tally
 
 from prometheus_client import Counter
 
+from flows.lifecycle.refusals import count_refusals
 from flows.reconciliation.output import Output
 from schemas.payments import BillComplete
 
@@ -16,7 +17,6 @@ BILLS = Counter("waybook_bills_total", "Bills by channel, complete or refused", 
 CLOSES = Counter(
     "waybook_closes_total", "Closes asked for and undone, by period and status", ["period", "status"]
 )
-REFUSED = Counter("waybook_payment_refusals_total", "Records that broke a rule", ["reason"])
 
 
 def count(output: Output) -> None:
@@ -37,5 +37,4 @@ def count(output: Output) -> None:
         BILLS.labels(one.event.channel, status).inc()
     for close in output.closes:
         CLOSES.labels(getattr(close.event, "period", "reopen"), close.status).inc()
-    for reason, number in Tally(one.reason for one in output.refusals if one.status == "open").items():
-        REFUSED.labels(reason).inc(number)
+    count_refusals(output.refusals, output.refused_again)

@@ -216,6 +216,8 @@ class Output(msgspec.Struct):
     """Accepted closes and reopenings of the books."""
     lines: list[Listed] = []
     refusals: list[Refusal] = []
+    refused_again: int = 0
+    """How often dead letters that are known came again."""
     repeats: int = 0
     now: int = 0
     """Data time at the block's end, UTC ms."""

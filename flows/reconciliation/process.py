@@ -740,6 +740,8 @@ class Payments:
                     detail=scrub(kept.detail),
                 )
             )
+        else:
+            self.output.refused_again += 1
 
 
 def _group(record: Record) -> str:

@@ -4,6 +4,7 @@ from collections import Counter as Tally
 
 from prometheus_client import Counter
 
+from flows.lifecycle.refusals import count_refusals
 from flows.storage.output import Output
 
 EVENTS = Counter("waybook_stay_events_total", "Accepted events of goods in stores", ["kind"])
@@ -15,5 +16,6 @@ def count(output: Output) -> None:
     for kind, number in Tally(type(one.event).__name__ for one in output.events).items():
         EVENTS.labels(kind).inc(number)
     EVENTS.labels("repeated").inc(output.repeats)
+    count_refusals(output.booked.refusals, output.booked.refused_again)
     for reversal, number in Tally(charge.reversal for charge in output.booked.charges).items():
         CHARGES.labels(str(int(reversal))).inc(number)

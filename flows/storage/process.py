@@ -359,6 +359,8 @@ class Storage:
         self._touch(letter).replayed = False
         if first:
             self.output.booked.refusals.append(refusal(error, letter, records, offset, raw, received))
+        else:
+            self.output.booked.refused_again += 1
 
 
 def _is_inside(stay: Stay) -> bool:

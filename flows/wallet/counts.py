@@ -4,6 +4,7 @@ from collections import Counter as Tally
 
 from prometheus_client import Counter
 
+from flows.lifecycle.refusals import count_refusals
 from flows.wallet.output import Output
 
 COMMANDS = Counter(
@@ -26,3 +27,4 @@ def count(output: Output) -> None:
         DEDUCTIONS.labels(status).inc(number)
     for _, kind, begins, _, _ in output.notices:
         NOTICES.labels(kind).inc(begins)
+    count_refusals(output.refusals, output.refused_again)

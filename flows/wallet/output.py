@@ -59,6 +59,8 @@ class Output(msgspec.Struct):
     deductions: list[Row] = []
     answered: list[DeductionAnswered] = []
     refusals: list[Refusal] = []
+    refused_again: int = 0
+    """How often dead letters that are known came again."""
     networks: list[Network] = []
     closes: list[Closed] = []
     """Accepted closes and reopenings of the books."""

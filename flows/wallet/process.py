@@ -385,6 +385,8 @@ class Wallets:
         record.at, record.replayed = self.ring.now, False
         if first:
             self.output.refusals.append(refusal(error, letter, records, offset, raw, received))
+        else:
+            self.output.refused_again += 1
 
 
 def _as(event: Event, kind: type[E], topic: str) -> E:

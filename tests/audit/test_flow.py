@@ -288,7 +288,7 @@ def test_all_that_can_come_of_weights_and_chains_comes(empty: Client) -> None:
 
 def test_data_time_need_not_be_known(empty: Client) -> None:
     play(empty, 10, [(0, world.tariff("one"))], wait=0)
-    assert empty.query("SELECT count() FROM waiting_now WHERE why = 'no_weight'").result_rows[0][0]
+    assert empty.query("SELECT count() FROM waiting_now WHERE reason = 'no_weight'").result_rows[0][0]
     report = audited(empty)
     assert report.passed, report.to_text()
 

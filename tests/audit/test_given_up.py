@@ -56,7 +56,7 @@ def failing(client: Client, data_time: int | None = None) -> set[str]:
 def test_a_missing_pick_up_is_expected_to_wait(empty: Client) -> None:
     lane = begun(empty)
     lane.block([record(event) for event in without(complete(), "10")])
-    waits = empty.query("SELECT fee, why FROM waiting_now WHERE fee = 'waybill'").result_rows
+    waits = empty.query("SELECT fee, reason FROM waiting_now WHERE fee = 'waybill'").result_rows
     assert waits == [("waybill", "no_pickup")]
     report = audited(empty)
     assert report.passed, report.to_text()
@@ -72,7 +72,9 @@ def test_a_parcel_that_is_given_up(empty: Client, missing: tuple[str, ...]) -> N
     for day in (30, 60, 90, 95):
         now = world.START + day * DAY
         lane.block([tick(now)])
-    given_up = empty.query("SELECT uniqExact(waybill) FROM waiting_now WHERE why = 'abandoned'").result_rows
+    given_up = empty.query(
+        "SELECT uniqExact(waybill) FROM waiting_now WHERE reason = 'abandoned'"
+    ).result_rows
     assert given_up == [(1,)]
     report = audited(empty, data_time=now)
     assert report.passed, report.to_text()
@@ -161,7 +163,7 @@ def test_a_decision_about_a_parcel_that_nobody_knows_waits_and_is_given_up(
         report = audited(empty, data_time=now + day * DAY)
         assert report.passed, report.to_text()
     where = "waybill = 'YT7500000009999'"
-    whys = "SELECT DISTINCT why FROM waiting_now"
+    whys = "SELECT DISTINCT reason FROM waiting_now"
     assert empty.query(f"{whys} WHERE {where}").result_rows == [("abandoned",)]
     forge(empty, f"ALTER TABLE waiting DELETE WHERE {where}")
     assert not alone(empty, "recomputed_waiting", now + 200 * DAY).passed, "too late"

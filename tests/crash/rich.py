@@ -78,7 +78,7 @@ _STANDING = {
     "FROM chain_breach GROUP BY waybill, rule HAVING newest.1 != 'closed'",
     "weight_case": "SELECT waybill, undecided, counts, other, outlet, treatment, decided FROM weight_case_now",
     "anomaly": "SELECT * EXCEPT (seq, line) FROM anomaly WHERE kind = 'place_mismatch'",
-    "waiting": "SELECT waybill, fee, why FROM waiting_now",
+    "waiting": "SELECT waybill, fee, reason FROM waiting_now",
     "dead_letter": "SELECT dead_letter_id, status, reason, raw FROM dead_letter",
     "volume": "SELECT month, through_day, customer, parcels FROM volume WHERE (through_day, (counted_at, count_id)) IN "
     "(SELECT through_day, max((counted_at, count_id)) FROM volume GROUP BY through_day)",

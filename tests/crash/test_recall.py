@@ -138,8 +138,6 @@ _TWICE = """
 SELECT (SELECT count() - uniqExact(charge_id) FROM charge),
        (SELECT count() - uniqExact(waybill, event_id) FROM event)"""
 _LOST = "SELECT dead_letter_id, reason, detail FROM dead_letter WHERE reason != 'recall_outdated'"
-_WAITING = (
-    "SELECT waybill, fee FROM waiting_now WHERE why = 'no_order' AND waybill IN (SELECT waybill FROM charge)"
-)
+_WAITING = "SELECT waybill, fee FROM waiting_now WHERE reason = 'no_order' AND waybill IN (SELECT waybill FROM charge)"
 _JOINED = "SELECT DISTINCT waybill FROM recall WHERE status = 'joined' ORDER BY waybill"
 _CORRECTED = "SELECT uniqExact(waybill) FROM recall WHERE cause = 'dearer' AND reversed > 0"

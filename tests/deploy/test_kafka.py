@@ -9,6 +9,7 @@ import pytest
 from confluent_kafka import Consumer, Producer, TopicPartition
 
 from deploy.embedded.kafka import PARTITIONS
+from schemas import topics
 from tests.servers.install import ROOT
 from tests.servers.process import Server
 
@@ -65,6 +66,23 @@ def test_records_keep_their_order_keys_and_times(tmp_path: Path) -> None:
         assert all(m.timestamp()[1] == 1_000 + int(m.value() or b"") for m in got)
         consumer.close()
         assert broker.stop() == 0
+
+
+def test_topics_have_the_partitions_that_lanes_read(tmp_path: Path) -> None:
+    with Mock(tmp_path) as broker:
+        assert isinstance(broker, Mock)
+        out = Producer({"bootstrap.servers": broker.address})
+        found = {name: len(topic.partitions) for name, topic in out.list_topics(timeout=10).topics.items()}
+        assert found == {topic.name: PARTITIONS if topic.partitioned else 1 for topic in topics.TOPICS}
+        went: list[int | None] = []
+        for n in range(50):  # without a key: on any partition
+            out.produce(
+                topics.CONTROL.name,
+                f"no document {n}",
+                on_delivery=lambda _, message: went.append(message.partition()),
+            )
+        assert out.flush(30) == 0
+        assert went == [0] * 50
 
 
 def test_it_ends_with_whoever_started_it(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """A lane whose topics are not in Kafka says so and how they are made, and begins when they come."""
 
 import json
+import re
 from typing import Any
 
 import msgspec
@@ -93,7 +94,7 @@ def test_it_is_said_less_and_less_often_until_they_come(
     clock.let_pass(100)
     assert [line["event"] for line in told(capsys)] == ["topics are there"]
     assert waits() == 0
-    assert clock.let_pass(100) == [], "there is nothing more to ask"
+    assert clock.let_pass(200) == [60, 60, 60], "once a minute from then on"
 
 
 def test_a_topic_that_holds_nothing_up_is_named_once(
@@ -103,6 +104,33 @@ def test_a_topic_that_holds_nothing_up_is_named_once(
     clock.let_pass(100)
     (line,) = told(capsys)
     assert (line["topics"], line["waits"], waits()) == ([topics.DEVICES.name], False, 0)
+
+
+@pytest.mark.parametrize(
+    ("name", "wanted"),
+    [
+        (topics.ORDERS.name, PARTITIONS),
+        (topics.CONTROL.name, 1),
+    ],
+)
+def test_partitions_that_nobody_reads_stop_the_lane_at_once_and_later(
+    clock: Clock, name: str, wanted: int
+) -> None:
+    said = re.escape(f"{name} has {wanted + 1} partitions instead of {wanted}")
+    clock.there = {**ALL, name: wanted + 1}
+    with pytest.raises(RuntimeError, match=said):
+        clock.missing.look()
+    clock.there = ALL
+    clock.let_pass(200)
+    clock.there = {**ALL, name: wanted + 1}
+    with pytest.raises(RuntimeError, match=said):
+        clock.let_pass(61)
+
+
+def test_topics_that_are_not_ours_may_have_any_partitions() -> None:
+    there = {"late.orders": 40}
+    missing = Missing(LANE, [Input("late.orders", 0)], lambda: there, "kafka:9092", PARTITIONS)
+    missing.look()
 
 
 def test_nothing_is_said_where_nothing_is_missing(clock: Clock, capsys: pytest.CaptureFixture[str]) -> None:

@@ -81,7 +81,7 @@ def test_on_a_cluster_no_reader_sees_one_shard_alone(store: Store) -> None:
             )
     settings = Settings(clickhouse=store.url, database="shard1", read_database="books_all", cluster="main")
     for reading in (readers(settings), readers(readers(settings))):
-        found = connect(reading).query("SELECT waybill, why FROM waiting_now ORDER BY waybill").result_rows
+        found = connect(reading).query("SELECT waybill, reason FROM waiting_now ORDER BY waybill").result_rows
         assert found == [("YT1", "no_price"), ("YT2", "no_price")]
         assert connect(reading).query("SELECT count() FROM block").result_rows == [(0,)]
         then = as_of(connect(reading), {0: 1})
