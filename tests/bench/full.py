@@ -1,9 +1,10 @@
 """What the full default book costs the whole way: with Kafka, two lanes and the store on this machine.
 
-    python -m tests.bench.full [--parcels N] [--rounds N]
+    python -m tests.bench.full [--parcels N] [--rounds N] [--unit]
 
-The simulated network's parcels as a backlog, by no more of the book than the three fees of each parcel (and what goes
-with them), and by all of it, in turn; prints parcels a second and the CPU seconds of the parts for 1,000 parcels.
+The simulated network's parcels as a backlog, or in its places the benchmark's work unit (`--unit`), by no more of the
+book than the three fees of each parcel (and what goes with them), and by all of it, in turn; prints parcels a second
+and the CPU seconds of the parts for 1,000 parcels.
 """
 
 import argparse
@@ -19,7 +20,7 @@ from confluent_kafka import Producer
 from schemas import topics
 from schemas.times import DAY, HOUR
 from tests.bench.__main__ import Place, backlog
-from tests.bench.loop import IN_A_BLOCK, documents, simulated
+from tests.bench.loop import IN_A_BLOCK, documents, simulated, simulated_places, workload
 from tests.bench.workload import START, producer, tick
 
 Told = Sequence[tuple[bool, bytes, int]]
@@ -66,8 +67,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--parcels", type=int, default=60_000)
     parser.add_argument("--rounds", type=int, default=1)
+    parser.add_argument("--unit", action="store_true")
     given = parser.parse_args()
-    told = simulated(given.parcels)
+    told = workload(given.parcels, simulated_places()) if given.unit else simulated(given.parcels)
     for _ in range(given.rounds):
         for three in (True, False):
             found = measured(given.parcels, told, three=three)

@@ -4,6 +4,7 @@
     python -m tests.bench.loop --chains            with the simulated network's scan-chain rules
     python -m tests.bench.loop --full              the simulated network's parcels by the full default book
     python -m tests.bench.loop --full --three      the same parcels by no more of it than the three fees of each parcel
+    python -m tests.bench.loop --full --unit       the benchmark's work unit in the simulated network (also --three)
 
 The workload of the benchmark in blocks, time passing as parcels are ordered; CPU seconds of `Lifecycle.process`
 a thousand parcels, the least of several rounds, because other work on the machine only ever adds to it.
@@ -29,7 +30,7 @@ from sources.network import directory
 from sources.network.files import read_tariff
 from sources.network.life import Fact, lives, next_order
 from sources.network.script import order_of
-from tests.bench.workload import START, Workload, network_files, tariff_files
+from tests.bench.workload import NUMBERED, START, Places, Workload, network_files, tariff_files
 
 IN_A_BLOCK = 10_000
 CHAINS, LEVELS = "chains.toml", "levels.csv"
@@ -70,9 +71,17 @@ def only(fees: Container[str], book: Mapping[str, str]) -> dict[str, str]:
     return {BOOK: text} | {name: rows for name, rows in book.items() if f'"{name}"' in text}
 
 
-def workload(parcels: int) -> list[tuple[bool, bytes, int]]:
+def simulated_places() -> Places:
+    """The simulated network's outlets and hubs, for the benchmark's parcels."""
+    outlets, hubs = (
+        [(s.code, s.city, s.province) for s in sites] for sites in (WORLD.outlets, WORLD.hubs.values())
+    )
+    return Places(outlets, hubs)
+
+
+def workload(parcels: int, places: Places = NUMBERED) -> list[tuple[bool, bytes, int]]:
     """The benchmark's events in order of publication: whether an order, its bytes, what time it is then."""
-    values = [(order, value) for order, _, value in Workload(parcels, gap=180).events()]
+    values = [(order, value) for order, _, value in Workload(parcels, gap=180, places=places).events()]
     return [(order, value, START + n // 10 * 180 + 10 * HOUR) for n, (order, value) in enumerate(values)]
 
 
@@ -139,8 +148,12 @@ def main() -> None:
     parser.add_argument("--chains", action="store_true")
     parser.add_argument("--full", action="store_true")
     parser.add_argument("--three", action="store_true")
+    parser.add_argument("--unit", action="store_true")
     given = parser.parse_args()
-    values = simulated(given.parcels) if given.full else workload(given.parcels)
+    if given.unit or not given.full:
+        values = workload(given.parcels, simulated_places() if given.full else NUMBERED)
+    else:
+        values = simulated(given.parcels)
     work = blocks(values, documents(chains=given.chains, full=given.full, three=given.three))
     gc.disable()
     best = float("inf")

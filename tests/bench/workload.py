@@ -30,6 +30,18 @@ KINDS = (0, 8, 1, 2, 3, 9, 4, 5, 6, 7)
 OPERATIONS = ("10", "20", "30", "20", "30", "40", "50")
 
 
+Spot = tuple[str, str, str]
+"""An outlet's or a hub's code, its city and its province."""
+
+
+class Places(msgspec.Struct, frozen=True):
+    """Where parcels are sent from and to, the hubs between, and their products."""
+
+    outlets: Sequence[Spot]
+    hubs: Sequence[Spot]
+    products: tuple[str, str] = ("STD", "EXP")
+
+
 def network_files() -> dict[str, str]:
     """A directory in the format of `flows.governance.network`."""
     places: list[tuple[object, ...]] = [
@@ -58,6 +70,15 @@ def city_of(outlet: int) -> str:
     """The code of the city that an outlet lies in."""
     city = outlet * 7 % CITIES
     return f"{10 + city % PROVINCES}{city // PROVINCES + 1:02d}00"
+
+
+def numbered(letter: str, count: int) -> list[Spot]:
+    """So many outlets, or hubs, of the world that is made of numbers."""
+    cities = [city_of(n) for n in range(count)]
+    return [(f"{letter}{n:05d}", city, f"{city[:2]}0000") for n, city in enumerate(cities)]
+
+
+NUMBERED = Places(numbered("O", OUTLETS), numbered("H", HUBS))
 
 
 def tariff_files(rows: int = 20_000) -> dict[str, str]:
@@ -139,12 +160,13 @@ class Workload:
         spread: int = SPREAD,
         late: float = 0.01,
         gap: int = 10,
+        places: Places = NUMBERED,
     ) -> None:
-        self.gap = gap
+        self.gap, self.places = gap, places
         r = np.random.default_rng(seed + first)
         self.parcels, self.first = parcels, first
         size = (parcels, 2)
-        self.ends = r.integers(0, OUTLETS, size).tolist()
+        self.ends = r.integers(0, len(places.outlets), size).tolist()
         self.declared = r.integers(1_100, 20_000, parcels).tolist()
         self.dims = r.integers(50, 600, (parcels, 3)).tolist()
         position = np.sort(r.random((parcels, 10)), axis=1) * spread + np.arange(parcels)[:, None]
@@ -180,23 +202,27 @@ class Workload:
         """One event, spelled as msgspec spells it."""
         number = self.first + parcel
         waybill = f"YT{7_500_000_000_000 + number}"
-        origin, destination = self.ends[parcel]
+        origin, destination = (self.places.outlets[n] for n in self.ends[parcel])
         at = START + number * self.gap + KINDS.index(kind) * HOUR
         if kind == 0:
-            a, b = city_of(origin), city_of(destination)
+            (a, a_city, a_province), (b, b_city, b_province) = origin, destination
             text = (
-                f'{{"type":"order","id":"ord-{number:016x}","time":{at},"waybill":"{waybill}","origin":"O{origin:05d}",'
-                f'"destination":"O{destination:05d}","origin_city":"{a}","origin_province":"{a[:2]}0000",'
-                f'"destination_city":"{b}","destination_province":"{b[:2]}0000","customer":"C{number % 5000:06d}",'
-                f'"product":"{("STD", "EXP")[number & 1]}","declared_g":{self.declared[parcel]},"payment_e4":120000}}'
+                f'{{"type":"order","id":"ord-{number:016x}","time":{at},"waybill":"{waybill}","origin":"{a}",'
+                f'"destination":"{b}","origin_city":"{a_city}","origin_province":"{a_province}",'
+                f'"destination_city":"{b_city}","destination_province":"{b_province}",'
+                f'"customer":"C{number % 5000:06d}",'
+                f'"product":"{self.places.products[number & 1]}",'
+                f'"declared_g":{self.declared[parcel]},"payment_e4":120000}}'
             )
         else:
             hub = kind in (3, 4, 9)
-            site = number % HUBS if hub else origin if kind in (1, 2, 8) else destination
-            city = city_of(site)
+            hubs = self.places.hubs
+            site, city, province = (
+                hubs[number % len(hubs)] if hub else origin if kind in (1, 2, 8) else destination
+            )
             place = (
-                f'"site":"{"HO"[not hub]}{site:05d}","outlet":"{"HQ" if hub else f"O{site:05d}"}",'
-                f'"city":"{city}","province":"{city[:2]}0000","device":"PDA-{number % 7919:06d}"'
+                f'"site":"{site}","outlet":"{"HQ" if hub else site}",'
+                f'"city":"{city}","province":"{province}","device":"PDA-{number % 7919:06d}"'
             )
             if kind < 8:
                 text = (
