@@ -1,6 +1,6 @@
 """A price on its way through its passes: what rows add and take off, and the steps that tell of it."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import msgspec
 
@@ -58,7 +58,7 @@ class Work:
     """A price on its way through the passes."""
 
     def __init__(self, day: int, facts: Facts, shared: int, context: Context) -> None:
-        self.day, self.facts, self._shared, self._context = day, facts, shared, context
+        self.day, self.facts, self.shared, self._context = day, facts, shared, context
         self.total = self.base = self.subtotal = NOTHING
         self._table: PriceTable | None = None
         self._weighed = 0, 0
@@ -134,18 +134,21 @@ class Work:
 
     def _of(self, row: Row) -> Exact:
         """What a percentage is taken of."""
-        if row.table.of in ("", "total"):
-            return self.total
-        facts, terms = self.facts, self.facts.terms or ORDINARY
-        return {
-            "base": self.base,
-            "subtotal": self.subtotal,
-            "insured": Exact(terms.insured),
-            "cod": Exact(terms.cod),
-            "payment": Exact(facts.payment),
-            "month": Exact(facts.month_amount),
-            SHARED: Exact(self._shared),
-        }[row.table.of]
+        return OF[row.table.of](self)
+
+
+OF: dict[str, Callable[[Work], Exact]] = {
+    "": lambda work: work.total,
+    "total": lambda work: work.total,
+    "base": lambda work: work.base,
+    "subtotal": lambda work: work.subtotal,
+    "insured": lambda work: Exact((work.facts.terms or ORDINARY).insured),
+    "cod": lambda work: Exact((work.facts.terms or ORDINARY).cod),
+    "payment": lambda work: Exact(work.facts.payment),
+    "month": lambda work: Exact(work.facts.month_amount),
+    SHARED: lambda work: Exact(work.shared),
+}
+"""What a percentage is taken of, by the name that a table's `of` uses."""
 
 
 def _shown(term: Term) -> tuple[str, str, str, str, str]:
