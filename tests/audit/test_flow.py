@@ -42,10 +42,12 @@ from tests.audit.lane import Lane, Record, held, record
 from tests.audit.remembered import audited
 from tests.audit.tampering import Kept
 from tests.lifecycle.fees import with_more, with_prices_of_more
-from tests.volume import seeds
+from tests.volume import TIMES, seeds
 
 PARCELS = 150
-MANY = 400
+MANY = 400 if TIMES == 1 else 21_000
+PIECE = 5 * MANY // 4
+"""Rows that are looked at together."""
 IN_A_BLOCK = 120
 
 VARIANTS: tuple[dict[str, Any], ...] = (
@@ -547,9 +549,9 @@ def test_books_that_are_looked_at_in_pieces(empty: Client, monkeypatch: pytest.M
         pieces[kind] = max(pieces[kind], len(several))
         return several
 
-    monkeypatch.setattr(Store, "ranges", lambda self, table, *_: counted(table, ranges(self, table, 500)))
+    monkeypatch.setattr(Store, "ranges", lambda self, table, *_: counted(table, ranges(self, table, PIECE)))
     monkeypatch.setattr(
-        Store, "shards", lambda self, table, _: counted(f"by {table}", shards(self, table, 500))
+        Store, "shards", lambda self, table, _: counted(f"by {table}", shards(self, table, PIECE))
     )
     books = [(0, world.tariff("one")), (8, world.tariff("dearer", 30))]
     report, _ = play(empty, 60, books, parcels=MANY, spoil=True)
