@@ -54,35 +54,36 @@ class Missing:
         self._pause = SOON
         self._next = 0.0
         """When Kafka is asked next."""
-        self._told = False
+        self._told = set[str]()
+        """What was missing when it was said last."""
 
-    def look(self) -> None:
-        """Ask if it is time to, and say what is missing. Called again and again while the lane reads.
+    def look(self) -> bool:
+        """Ask if it is time to, and say what is missing; whether something has come that had been.
 
-        Raises RuntimeError for a topic with more partitions than are read.
+        Called again and again while the lane reads. Raises RuntimeError for a topic with more partitions than are read.
         """
         if monotonic() < self._next:
-            return
+            return False
         try:
             there = self._ask()
         except KafkaException as error:
             log("waiting for Kafka", lane=self._lane, server=self._server, error=str(error))
             self._later()
-            return
+            return False
         self._refuse_more(there)
-        missing = [i for i in self._inputs if i.partition >= there.get(i.topic, 0)]
-        waits = len({i.topic for i in missing if i.needed})
+        lacking = [i for i in self._inputs if i.partition >= there.get(i.topic, 0)]
+        missing, waits = {i.topic for i in lacking}, len({i.topic for i in lacking if i.needed})
         metrics.TOPICS_MISSING.labels(str(self._lane)).set(waits)
-        if missing and (waits or not self._told):
-            self._told = True
-            self._tell(sorted({i.topic for i in missing}), there, waits=waits > 0)
-        elif not missing and self._told:
-            self._told = False
+        if waits or missing - self._told:
+            self._tell(sorted(missing), there, waits=waits > 0)
+        elif self._told and not missing:
             log("topics are there", lane=self._lane)
+        came, self._told = bool(self._told - missing), missing
         if waits:
             self._later()
         else:
             self._next = monotonic() + SELDOM
+        return came
 
     def _refuse_more(self, there: dict[str, int]) -> None:
         for name in sorted({i.topic for i in self._inputs} & there.keys()):

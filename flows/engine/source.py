@@ -118,7 +118,7 @@ class Cutter(StatefulSourcePartition[Any, Any]):
         self._last = time.monotonic()
         self._watched = 0.0
         self._options, self._same = options, False
-        """`_same`: the topics are those that were read before."""
+        """`_same`: the topics are those that were read before, and the ids of all are known."""
         self._consumer = Consumer({**CONSUMER, **options}, logger=kafka_log())
         self._missing = Missing(
             lane, self.inputs, self._topics, str(options["bootstrap.servers"]), partitions
@@ -210,7 +210,8 @@ class Cutter(StatefulSourcePartition[Any, Any]):
 
     def _read(self, most: int, seconds: float) -> int:
         """Take up to so many records, waiting at most so long for the last; returns how many came."""
-        self._missing.look()
+        if self._missing.look():
+            self._same = False  # the new topics' ids are to be known
         messages: list[Message] = self._consumer.consume(most, seconds)
         for message in messages:
             if (error := message.error()) is None:

@@ -8,13 +8,13 @@ from confluent_kafka import Consumer, KafkaException, Producer
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 
-from flows.engine import source
+from flows.engine import missing, source
 from flows.engine.source import Cutter, Input, Position
 from flows.engine.topic_ids import NO_ID, refuse_others, topic_ids
 from tests.engine.cutting import cutter
 from tests.servers.kafka import Kafka
 
-ANEW, KEPT = "anew.orders", "kept.orders"
+ANEW, KEPT, LATE = "anew.orders", "kept.orders", "late.devices"
 PATIENCE = 30.0
 """Seconds that a lane has to read what is there."""
 
@@ -49,11 +49,13 @@ def produce(kafka: Kafka, topic: str, records: int) -> None:
     assert out.flush(30) == 0
 
 
-def read(lane: Cutter, records: int) -> Position:
-    """Read so many, and end well; what the recovery store gives back."""
+def read(lane: Cutter, records: int, topic: str = "") -> Position:
+    """Read so many, of this topic, and end well; what the recovery store gives back."""
     until = time.monotonic() + PATIENCE
     try:
-        while max(lane.position.upto.values(), default=0) < records:
+        while (
+            max((n for name, n in lane.position.upto.items() if name.startswith(topic)), default=0) < records
+        ):
             assert time.monotonic() < until, f"{lane.position} is not at {records}"
             lane.next_batch()
         found = pickle.loads(pickle.dumps(lane.snapshot()))
@@ -74,6 +76,24 @@ def test_a_topic_made_anew_is_not_read_on(kafka: Kafka) -> None:
     with pytest.raises(RuntimeError, match=f"lane 1: {ANEW} was deleted and made anew"):
         read(again, 20)
     assert again.position.upto == position.upto
+
+
+def test_a_topic_that_comes_late_is_known_as_well(kafka: Kafka, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(missing, "SELDOM", 0.2)
+    make(kafka, KEPT, 1)
+    lane = cutter(kafka, 1, [Input(KEPT, 0, first=True, leads=True), Input(LATE, 0)], Position(0, 0, {}))
+    until = time.monotonic() + PATIENCE
+    while not lane.position.n:
+        assert time.monotonic() < until
+        lane.next_batch()
+    assert lane.position.topics.keys() == {KEPT}
+    make(kafka, LATE, 1)
+    position = read(lane, 1, LATE)
+    delete(kafka, LATE)
+    make(kafka, LATE, 20)
+    again = cutter(kafka, 1, [Input(KEPT, 0, first=True, leads=True), Input(LATE, 0)], position)
+    with pytest.raises(RuntimeError, match=f"lane 1: {LATE} was deleted and made anew"):
+        read(again, 20, LATE)
 
 
 def test_a_position_of_before_ids_were_kept_takes_what_is_there(kafka: Kafka) -> None:
