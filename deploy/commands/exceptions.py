@@ -64,7 +64,8 @@ def show(arguments: argparse.Namespace) -> Iterator[str]:
 
 
 def resolve(arguments: argparse.Namespace) -> PaymentDecided:
-    """Decide about one: match, write off, refund, accept it as it is, or ignore it for a while."""
+    """Decide about one: match, write off, refund, accept it as it is, or ignore it for a while. The first three about
+    a payment or document, too, of which nobody is asked: a match that is wrong, the rest of what is paid in part."""
     answer = people.Answer(store_of(arguments), arguments.by, arguments.reason)
     if arguments.match:
         return answer.match(arguments.id, [_share(text) for text in arguments.match])
@@ -165,8 +166,8 @@ def add(command: Command) -> None:
     part = parts.add_parser("show", help=show.__doc__)
     part.add_argument("id")
     part.set_defaults(run=_telling(show))
-    part = parts.add_parser("resolve", help=resolve.__doc__)
-    part.add_argument("id")
+    part = parts.add_parser("resolve", help=resolve.__doc__, description=resolve.__doc__)
+    part.add_argument("id", help="of an exception; or a payment (its number alone will do) or a document")
     how = part.add_mutually_exclusive_group(required=True)
     how.add_argument(
         "--match",

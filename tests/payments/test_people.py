@@ -236,6 +236,36 @@ def test_an_answer_tells_what_holds_after_it(store: Written) -> None:
     assert any(f"{key('A36')}  60.00  待处理 open" in line for line in holds), holds
 
 
+def test_what_nobody_is_asked_about_is_answered_too(store: Written) -> None:
+    """A match by a number that was wrong, and the rest of what may be paid in parts: neither is an exception."""
+    store.take(
+        due("FR-1080", "60.00", party="C-80"),
+        due("FR-1081", "60.00", party="C-81"),
+        due("FR-1082", "10.00", party="C-82"),
+        paid("A80", "60.00", "FR-1080"),
+        paid("A82", "9.00", "FR-1082"),
+    )
+    assert not [line for line in listing(store.client) if key("A80") in line or key("A82") in line]
+    answer = Answer(store.client, "li", "尾差")
+    store.take(made := answer.match("A80", [("FR-1081", 60 * YUAN)]))
+    assert made.exception == ""
+    assert (store.status("FR-1080")[0], store.status("FR-1081")[0]) == ("open", "paid")
+    store.take(made := answer.write_off("FR-1082", "", YUAN))
+    assert became(store.client, made)[1][1] == (
+        "FR-1082  已付清 paid  已付 paid 9.00  已退 refunded 0.00  已核减 written off 1.00  未付 open 0.00 CNY"
+    )
+    with pytest.raises(ValueError, match=r"no more than 1\.00 of FR-1082 can be written off"):
+        answer.write_off("FR-1082", "", YUAN + 1)
+    with pytest.raises(ValueError, match=r"no more than 0\.00 of FR-1081 can be written off"):
+        answer.write_off("FR-1081", "", YUAN)
+    with pytest.raises(LookupError, match="FR-1082 is no payment"):
+        answer.refund("FR-1082")
+    with pytest.raises(LookupError, match="no payment and no document FR-404"):
+        answer.match("FR-404", [("FR-1081", YUAN)])
+    store.take(made := answer.refund(key("A80")))
+    assert made.amount_e4 == 60 * YUAN, "all of it goes back"
+
+
 def test_nothing_is_told_of_a_block_that_is_not_whole(
     store: Written, monkeypatch: pytest.MonkeyPatch
 ) -> None:
