@@ -1,12 +1,12 @@
 """A payment, or a document, from what it comes to down to what told of it: `waybook payments show`, and its page."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import msgspec
 from clickhouse_connect.driver.client import Client
 
-from dashboards import named, terms
-from dashboards.currencies import amount_of, foreign
+from dashboards import decided, named, terms
+from dashboards.currencies import amount_of
 from dashboards.phrases import Phrases
 from dashboards.queries import ACCOUNTS, Row, rows
 from dashboards.stored import phrases_of
@@ -57,11 +57,14 @@ WHERE state != 'closed' AND (subject = {name:String} OR has(
     splitByChar(' ', candidates), replaceAll(replaceAll({name:String}, '%', '%25'), ' ', '%20')))
 ORDER BY since, exception_id"""
 """About it, and about payments for which it was looked at: what is paid twice is over-paid by the second."""
-DECIDED = """
-SELECT decided_at, decision_id, decision, state, decided_by, reason FROM decision_now
+DECISIONS = """
+SELECT event_id FROM payment_decision
 WHERE payment = {name:String} OR document = {name:String} OR position(shares, concat('"', {name:String}, '"')) > 0
-    OR exception_id IN (SELECT exception_id FROM payment_exception WHERE subject = {name:String})
-ORDER BY decided_at, decision_id"""
+    OR exception_id IN (SELECT exception_id FROM payment_exception WHERE subject = {name:String})"""
+DECIDED = f"""{decided.DECISIONS}
+WHERE p.event_id IN ({DECISIONS}) OR p.of IN ({DECISIONS})
+ORDER BY event_time, of != '', event_id"""
+"""Decisions about it, with the words about them: who approved, who withdrew."""
 DEDUCTED = """
 SELECT time, deduction, toString(status) AS status, party, amount, toString(reason) AS reason, available FROM deduction
 WHERE document = {name:String} OR endsWith({name:String}, concat('/', deduction))
@@ -132,7 +135,8 @@ def trail(client: Client, name: str) -> list[Step]:
         raise LookupError(f"there is no payment and no document {name}")
     document = not told
     asked = rows(client, ASKED, name=name)
-    of = foreign(client, (row["subject"] for row in asked))
+    said = rows(client, DECIDED, name=name)
+    of = decided.currencies_of(client, said, name, *(row["subject"] for row in asked))
     matches = rows(client, MATCHES, name=name, document=document)
     payments = sorted({row["payment"] for row in matches} - {""}) if document else [name]
     phrases = phrases_of(client)
@@ -143,7 +147,7 @@ def trail(client: Client, name: str) -> list[Step]:
         *(_match(row, phrases, document=document) for row in matches),
         *(_status(row) for row in rows(client, STATUSES, name=name)),
         *(_exception(row, phrases, name, amount_of(row["amount"], row["subject"], of)) for row in asked),
-        *(_decision(row) for row in rows(client, DECIDED, name=name)),
+        *(_decision(row, of, name) for row in said),
         *_entries(client, name, matches, document=document),
         *(_billed(row, name) for row in rows(client, BILLED, names=payments)),
         *(_heard(row, name) for row in rows(client, HEARD, names=payments)),
@@ -206,10 +210,9 @@ def _exception(row: Row, phrases: Phrases, name: str, amount: str) -> Step:
     return Step("差异 exception", shanghai(row["since"]), f"{what}  ({row['exception_id']})", other)
 
 
-def _decision(row: Row) -> Step:
-    what = f"{terms.DECISIONS.both(row['decision'])}  {terms.DECISION_STATES.both(row['state'])}"
-    what += f"  {row['decided_by']}  {row['reason']}".rstrip()
-    return Step("裁决 decision", shanghai(row["decided_at"]), f"{what}  ({row['decision_id']})")
+def _decision(row: Row, of: Mapping[str, str], name: str) -> Step:
+    other = next((one for one in decided.names_of(row) if one != name), "")
+    return Step("裁决 decision", shanghai(row["event_time"]), decided.line(row, of, name), other)
 
 
 def _entries(client: Client, name: str, matches: Sequence[Row], *, document: bool) -> Iterator[Step]:

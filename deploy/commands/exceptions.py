@@ -5,7 +5,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 
-from dashboards import asked
+from dashboards import asked, records
 from dashboards.trail import one_meant
 from dashboards.why import explained
 from deploy.commands import Command, Run, day, safely
@@ -59,8 +59,12 @@ def decisions(arguments: argparse.Namespace) -> Iterator[str]:
 
 
 def show(arguments: argparse.Namespace) -> Iterator[str]:
-    """All about one."""
-    yield from asked.showing(books_of(arguments), arguments.id)
+    """All about one, or about a decision."""
+    client = books_of(arguments)
+    if records.kind_of(client, arguments.id) == "decision":
+        yield from records.record(client, "decision", arguments.id).lines
+    else:
+        yield from asked.showing(client, arguments.id)
 
 
 def resolve(arguments: argparse.Namespace) -> PaymentDecided:
@@ -164,7 +168,7 @@ def add(command: Command) -> None:
     part.add_argument("--group", default="")
     part.set_defaults(run=_telling(decisions))
     part = parts.add_parser("show", help=show.__doc__)
-    part.add_argument("id")
+    part.add_argument("id", help="of an exception or a decision")
     part.set_defaults(run=_telling(show))
     part = parts.add_parser("resolve", help=resolve.__doc__, description=resolve.__doc__)
     part.add_argument("id", help="of an exception; or a payment (its number alone will do) or a document")

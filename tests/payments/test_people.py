@@ -266,6 +266,27 @@ def test_what_nobody_is_asked_about_is_answered_too(store: Written) -> None:
     assert made.amount_e4 == 60 * YUAN, "all of it goes back"
 
 
+def test_what_was_decided_is_told_with_it(store: Written) -> None:
+    """Which payment is for which document, how much, and who agreed: with the payment, the document, the exception and
+    the decision itself."""
+    store.take(due("FR-1085", "1500.00"), paid("A85", "1500.00", "FR-7785")).until(NOON + 20 * DAY)
+    number = exception_id("north", "unknown_payment", key("A85"))
+    store.take(made := Answer(store.client, "li", "客户来函").match(number, [("FR-1085", 1500 * YUAN)]))
+    store.take(agreed := Answer(store.client, "wang").approve(made.id))
+    decided_ = f"核销 match {made.id}  生效 in force  li  客户来函  {key('A85')} → FR-1085 1,500.00"
+    approved = f"复核同意 approve {agreed.id}  已记录 noted  wang  关于 of {made.id}"
+    for name in (key("A85"), "FR-1085"):
+        steps = [step for step in trail(store.client, name) if step.label == "裁决 decision"]
+        assert [step.text for step in steps] == [decided_, approved]
+        assert steps[0].other == ({key("A85"), "FR-1085"} - {name}).pop()
+    shown = "\n".join(showing(store.client, number))
+    assert "组 group north" in shown
+    assert decided_ in shown
+    assert approved in shown
+    ran = waybook(("exceptions", "show", made.id), {"WAYBOOK_CLICKHOUSE": vars(store.client)["url"]})
+    assert (ran.returncode, decided_ in ran.stdout, approved in ran.stdout) == (0, True, True), ran.stderr
+
+
 def test_nothing_is_told_of_a_block_that_is_not_whole(
     store: Written, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -403,7 +424,7 @@ def test_what_nothing_else_answers_is_accepted(store: Written) -> None:
     assert "1.00  已认可 accepted" in shown
     assert f"登记认可 accept {made.id}  生效 in force  li  渠道确认" in shown
     assert any(
-        "登记认可 accept  生效 in force  li  渠道确认" in step.line
+        f"登记认可 accept {made.id}  生效 in force  li  渠道确认  1.00" in step.line
         for step in trail(store.client, key("A70"))
     )
     with pytest.raises(LookupError, match="was accepted"):
