@@ -10,7 +10,7 @@ from dashboards.trail import one_meant
 from dashboards.why import explained
 from deploy.commands import Command, Run, day, safely
 from deploy.commands.where import books_of, settings_of, store_of
-from deploy.evidence import legible, shown
+from deploy.evidence import decrypting, legible, shown
 from deploy.reconciliation import people
 from deploy.reconciliation.known import require_group
 from deploy.reconciliation.taken import became
@@ -100,8 +100,9 @@ def explain(arguments: argparse.Namespace) -> Iterator[str]:
 
 def evidence(arguments: argparse.Namespace) -> Iterator[str]:
     """What a channel really sent: the record of a notification or of a dead letter, opened with the key."""
-    record = shown(store_of(arguments), settings_of(arguments).keys, arguments.id)
-    yield record.decode("utf-8", "replace") if arguments.raw else legible(record)
+    client, keys = store_of(arguments), settings_of(arguments).keys
+    record = shown(client, keys, arguments.id)
+    yield record.decode("utf-8", "replace") if arguments.raw else legible(record, decrypting(client, keys))
 
 
 def _share(text: str) -> tuple[str, int]:
