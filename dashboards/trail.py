@@ -53,10 +53,10 @@ ORDER BY seq, line"""
 """Entries of a match stand under its payment."""
 ASKED = """
 SELECT exception_id, kind, subject, state, amount, evidence, suggested, since FROM payment_exception_now
-WHERE state != 'closed' AND (subject = {name:String} OR has(
+WHERE subject = {name:String} OR (state != 'closed' AND has(
     splitByChar(' ', candidates), replaceAll(replaceAll({name:String}, '%', '%25'), ' ', '%20')))
 ORDER BY since, exception_id"""
-"""About it, and about payments for which it was looked at: what is paid twice is over-paid by the second."""
+"""About it, and open ones about payments for which it was looked at: what is paid twice is over-paid by the second."""
 DECISIONS = """
 SELECT event_id FROM payment_decision
 WHERE payment = {name:String} OR document = {name:String} OR position(shares, concat('"', {name:String}, '"')) > 0
@@ -204,7 +204,8 @@ def _status(row: Row) -> Step:
 def _exception(row: Row, phrases: Phrases, name: str, amount: str) -> Step:
     what = f"{terms.EXCEPTIONS.both(row['kind'])}  {terms.EXCEPTION_STATES.both(row['state'])}  {amount}"
     what += f"  {row['subject']}" if row["subject"] != name else ""
-    what += f"  {phrases.told(row['evidence'])}; {terms.ACTIONS.both(row['suggested'])}"
+    what += f"  {phrases.told(row['evidence'])}"
+    what += f"; {terms.ACTIONS.both(row['suggested'])}" if row["state"] != "closed" else ""
     others = [row["subject"], *named.keys(row["evidence"])]
     other = next((one for one in others if one != name), "")
     return Step("差异 exception", shanghai(row["since"]), f"{what}  ({row['exception_id']})", other)

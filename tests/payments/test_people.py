@@ -279,6 +279,11 @@ def test_what_was_decided_is_told_with_it(store: Written) -> None:
         steps = [step for step in trail(store.client, name) if step.label == "裁决 decision"]
         assert [step.text for step in steps] == [decided_, approved]
         assert steps[0].other == ({key("A85"), "FR-1085"} - {name}).pop()
+    (asked,) = [step for step in trail(store.client, key("A85")) if step.label == "差异 exception"]
+    assert "来款无对应单据 unknown_payment  已关闭 closed  1,500.00" in asked.text, (
+        "what was asked once stands there, too"
+    )
+    assert "原路退回" not in asked.text, "nothing is left to be done"
     shown = "\n".join(showing(store.client, number))
     assert "组 group north" in shown
     assert decided_ in shown
