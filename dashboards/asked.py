@@ -8,10 +8,11 @@ from dashboards import decided, terms
 from dashboards.currencies import amount_of, foreign
 from dashboards.queries import Row, rows
 from dashboards.stored import phrases_of
-from dashboards.trail import deducted
+from dashboards.trail import deducted, sides
 from dashboards.why import explained
 from dashboards.words import aged, shanghai
 from flows.reconciliation.deducting import REFUSED
+from schemas.reasons import BILL
 
 ONE = """
 SELECT any(toString(`group`)) AS of_group, any(toString(kind)) AS kind, any(subject) AS subject,
@@ -27,6 +28,11 @@ DECIDED = f"""{decided.DECISIONS}
 WHERE p.exception_id = {{id:String}}
     OR p.of IN (SELECT event_id FROM payment_decision WHERE exception_id = {{id:String}})
 ORDER BY event_time, of != '', event_id"""
+BILLS = """
+SELECT day, file, bill, toString(b.reason) AS why, detail FROM bill AS b
+WHERE concat(toString(channel), '/', toString(merchant), '/', toString(sort), '/', toString(day)) = {subject:String}
+ORDER BY seq, line"""
+"""Those of a day, believed or not."""
 PAYMENT = """
 SELECT count() AS n FROM payment WHERE payment = {payment:String} AND ({kind:String} = '' OR kind = {kind:String})"""
 
@@ -63,6 +69,14 @@ def about(client: Client, row: Row) -> Iterator[str]:
         yield from (step.line for step in deducted(client, row["subject"]))
     elif is_payment(client, row):
         yield from map(str, explained(client, row["subject"]))
+        yield from (step.line for step in sides(client, [row["subject"]], row["subject"]))
+    else:
+        yield from map(_bill, rows(client, BILLS, subject=row["subject"]))
+
+
+def _bill(row: Row) -> str:
+    why = f"{BILL.get(row['why'], '')} {row['why']}: {row['detail']}" if row["why"] else ""
+    return "  ".join(filter(None, (f"账单 bill  {row['day']}", row["file"], f"({row['bill']})", why)))
 
 
 def found(client: Client, number: str) -> Row:

@@ -149,6 +149,13 @@ def trail(client: Client, name: str) -> list[Step]:
         *(_exception(row, phrases, name, amount_of(row["amount"], row["subject"], of)) for row in asked),
         *(_decision(row, of, name) for row in said),
         *_entries(client, name, matches, document=document),
+        *sides(client, payments, name),
+    ]
+
+
+def sides(client: Client, payments: Sequence[str], name: str) -> list[Step]:
+    """What channels say of payments: bills' lines, then notifications. `name`: what all is about."""
+    return [
         *(_billed(row, name) for row in rows(client, BILLED, names=payments)),
         *(_heard(row, name) for row in rows(client, HEARD, names=payments)),
     ]
@@ -236,9 +243,8 @@ def _billed(row: Row, name: str) -> Step:
     what = f"{terms.SORTS.both(row['sort'])}  {terms.MONEY_STATES.both(row['state'])}  {yuan(row['amount'])}"
     what += f" {row['currency']}  手续费 fee {yuan(row['fee'])}"
     other = _other(row, name)
-    return Step(
-        "账单 bill", str(row["day"]), f"{what}  {row['file'] or row['bill']}  {other}".rstrip(), other
-    )
+    parts = filter(None, (what, row["file"], f"({row['bill']})", other))
+    return Step("账单 bill", str(row["day"]), "  ".join(parts), other)
 
 
 def _heard(row: Row, name: str) -> Step:

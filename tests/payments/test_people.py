@@ -1,5 +1,6 @@
 """What people are asked in the terminal, what they answer, and why a payment was matched."""
 
+import re
 from datetime import date
 
 import pytest
@@ -394,6 +395,10 @@ def test_a_bill_that_people_are_asked_about_is_shown(store: Written) -> None:
     number = store.exception("bill_refused")
     shown = "\n".join(showing(store.client, number))
     assert shown.startswith("账单被拒绝 bill_refused  other/SHOP-7/trade/2025-11-12")
+    assert shown.splitlines()[-1].startswith("账单 bill  2025-11-12  "), (
+        "its file, and why it is not believed"
+    )
+    assert re.search(r"\([0-9a-z-]+\)  账单\S+ bill_[a-z_]+: ", shown.splitlines()[-1]), shown
     with pytest.raises(LookupError, match="is no payment"):
         Answer(store.client, "li").refund(number)
 
@@ -427,6 +432,11 @@ def test_what_nothing_else_answers_is_accepted(store: Written) -> None:
     assert [row["why"] for row in figures(store.client).exceptions if row["why"] == "bill_amount"] == []
     shown = "\n".join(showing(store.client, number))
     assert "1.00  已认可 accepted" in shown
+    *_, billed, heard = shown.splitlines()
+    assert billed.startswith("账单 bill  2025-11-11  交易账单 trade bill  成功 success  61.00 CNY  "), (
+        "all sides tell"
+    )
+    assert heard.startswith("通知 notification  2025-11-11 12:00:01  waybook.notifications.other:")
     assert f"登记认可 accept {made.id}  生效 in force  li  渠道确认" in shown
     assert any(
         f"登记认可 accept {made.id}  生效 in force  li  渠道确认  1.00" in step.line
