@@ -181,7 +181,11 @@ def add(command: Command) -> None:
         help="the payment is for this. Of a "
         "payout that has not come, or of what went back beyond what was paid: PAYMENT=AMOUNT, what came of it",
     )
-    how.add_argument("--write-off", metavar="AMOUNT", help="so much of the document is given up")
+    how.add_argument(
+        "--write-off",
+        metavar="AMOUNT",
+        help="so much of the document is given up, in the place of what was before",
+    )
     how.add_argument("--refund", action="store_true", help="the payment has to go back")
     how.add_argument(
         "--accept",

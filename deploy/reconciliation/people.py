@@ -74,6 +74,8 @@ SELECT document,
 FROM payment_match WHERE document IN {names:Array(String)} AND posting IN
     ('payout_sent', 'payout_arrived', 'payout_returned', 'deposit_sent', 'deposit_arrived', 'refund_owed',
      'refund_recovered') GROUP BY document"""
+AFTER = """
+SELECT toUnixTimestamp64Milli(max(event_time)) + 1 AS ms FROM payment_decision WHERE `group` = {group:String}"""
 UNMATCHED = "SELECT unmatched FROM payment_now WHERE payment = {payment:String}"
 EXCEPTIONS = "ex-"
 """How ids of exceptions begin."""
@@ -320,10 +322,15 @@ class Answer:
             raise LookupError(f"{decision} was withdrawn")
         return dict(known[0])
 
+    def _moment(self, group: str) -> int:
+        """When it is said: after all that was said before, since the later counts, though no time passes in the books
+        while nothing happens."""
+        return max(now_of(self.client), int(rows(self.client, AFTER, group=group)[0]["ms"]))
+
     def _said(self, row: Row, decision: str, **said: object) -> PaymentDecided:
         if decision in REASONED and not self.reason.strip():
             raise ValueError(f"{decision} needs a reason: say --reason TEXT")
-        now = now_of(self.client)
+        now = self._moment(row["of_group"])
         parts = (
             row["of_group"],
             decision,

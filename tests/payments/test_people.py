@@ -255,6 +255,10 @@ def test_what_nobody_is_asked_about_is_answered_too(store: Written) -> None:
     assert became(store.client, made)[1][1] == (
         "FR-1082  已付清 paid  已付 paid 9.00  已退 refunded 0.00  已核减 written off 1.00  未付 open 0.00 CNY"
     )
+    store.take(other := answer.write_off("FR-1082", "", YUAN // 2))
+    assert "已核减 written off 0.50  未付 open 0.50 CNY" in became(store.client, other)[1][1], (
+        "the later one counts"
+    )
     with pytest.raises(ValueError, match=r"no more than 1\.00 of FR-1082 can be written off"):
         answer.write_off("FR-1082", "", YUAN + 1)
     with pytest.raises(ValueError, match=r"no more than 0\.00 of FR-1081 can be written off"):
