@@ -186,7 +186,11 @@ def add(command: Command) -> None:
         metavar="AMOUNT",
         help="so much of the document is given up, in the place of what was before",
     )
-    how.add_argument("--refund", action="store_true", help="the payment has to go back")
+    how.add_argument(
+        "--refund",
+        action="store_true",
+        help="the payment has to go back: what is asked about of it, else all",
+    )
     how.add_argument(
         "--accept",
         metavar="AMOUNT",

@@ -49,6 +49,11 @@ SELECT toString(of_group) AS of_group, payment AS subject, payment_now.amount AS
 WHERE payment = {name:String}
 UNION ALL SELECT toString(of_group), document, remains FROM due_now WHERE document = {name:String}
 ORDER BY of_group"""
+ASKED = """
+SELECT exception_id FROM payment_exception_now
+WHERE of_group = {group:String} AND subject = {subject:String} AND state != 'closed' AND kind IN {kinds:Array(String)}
+ORDER BY since, exception_id"""
+NOTHING_ASKED = {"exception_id": "", "kind": "", "candidates": ""}
 AMOUNTS = """
 SELECT document, reinterpretAsInt64(amount) AS amount, direction, reinterpretAsInt64(paid) AS paid,
        reinterpretAsInt64(refunded) AS refunded, currency, reinterpretAsInt64(remains) AS remains,
@@ -280,7 +285,8 @@ class Answer:
         return self._said(of, "withdraw", of=decision)
 
     def _about(self, name: str) -> Row:
-        """What an answer is about: an open exception, or else a payment or document, asked about or not."""
+        """What an answer is about: an open exception, or else a payment or document: what is asked about its money, or
+        itself where nothing is."""
         if name.startswith(EXCEPTIONS):
             return self._open(name)
         named = rows(self.client, NAMED, name=one_meant(self.client, name))
@@ -289,7 +295,10 @@ class Answer:
             raise LookupError(
                 f"{name} is a document of each of these groups: {groups}; answer one of its exceptions"
             )
-        return {**named[0], "exception_id": "", "kind": "", "candidates": ""}
+        (row,) = named
+        kinds = [kind for kind, advice in ADVICE.items() if not advice.accept]
+        asked = rows(self.client, ASKED, group=row["of_group"], subject=row["subject"], kinds=kinds)
+        return self._open(asked[0]["exception_id"]) if asked else {**row, **NOTHING_ASKED}
 
     def _open(self, number: str) -> Row:
         row = found(self.client, number)

@@ -269,6 +269,10 @@ def test_what_nobody_is_asked_about_is_answered_too(store: Written) -> None:
         answer.match("FR-404", [("FR-1081", YUAN)])
     store.take(made := answer.refund(key("A80")))
     assert made.amount_e4 == 60 * YUAN, "all of it goes back"
+    store.take(due("FR-1083", "20.00"), paid("A83", "25.00", "FR-1083"))
+    made = answer.refund("A83")
+    assert made.exception == exception_id("north", "amount_over", key("A83"))
+    assert made.amount_e4 == 5 * YUAN, "where people are asked about a part of it, that part"
 
 
 def test_what_was_decided_is_told_with_it(store: Written) -> None:
