@@ -4,36 +4,35 @@ from collections.abc import Iterator
 
 from clickhouse_connect.driver.client import Client
 
-from dashboards import terms
+from dashboards import decided, terms
 from dashboards.currencies import amount_of, foreign
 from dashboards.queries import Row, rows
 from dashboards.stored import phrases_of
-from dashboards.trail import deducted
+from dashboards.trail import deducted, sides
 from dashboards.why import explained
-from dashboards.words import shanghai
+from dashboards.words import aged, shanghai
 from flows.reconciliation.deducting import REFUSED
+from schemas.reasons import BILL
 
 ONE = """
 SELECT any(toString(`group`)) AS of_group, any(toString(kind)) AS kind, any(subject) AS subject,
        any(toString(severity)) AS severity, any(toString(owner)) AS owner, any(action) AS suggested,
        argMax(toString(status), (seq, line)) AS state, argMax(e.amount, (seq, line)) AS amount,
        argMax(e.evidence, (seq, line)) AS evidence, argMax(e.candidates, (seq, line)) AS candidates,
-       exception_id
+       dateDiff('minute', argMax(e.since, (seq, line)), (SELECT now FROM payment_clock)) AS minutes, exception_id
 FROM payment_exception AS e WHERE exception_id = {id:String} GROUP BY exception_id"""
 HISTORY = """
 SELECT time, status, amount, evidence, cause FROM payment_exception
 WHERE exception_id = {id:String} ORDER BY seq, line"""
-DECISIONS = """
-SELECT p.event_id AS event_id, p.event_time AS event_time, toString(p.decision) AS decision, p.by AS by,
-       p.reason AS reason, p.of AS of, p.exception_id AS exception_id, p.payment AS payment, p.document AS document,
-       p.shares AS shares, p.amount AS amount, p.until AS until, if(n.state = '', 'noted', n.state) AS state
-FROM payment_decision AS p
-LEFT JOIN decision_now AS n ON n.of_group = toString(p.`group`) AND n.decision_id = p.event_id"""
-"""People's decisions about payments, with what has become of them."""
-DECIDED = f"""{DECISIONS}
+DECIDED = f"""{decided.DECISIONS}
 WHERE p.exception_id = {{id:String}}
     OR p.of IN (SELECT event_id FROM payment_decision WHERE exception_id = {{id:String}})
-ORDER BY event_time, event_id"""
+ORDER BY event_time, of != '', event_id"""
+BILLS = """
+SELECT day, file, bill, toString(b.reason) AS why, detail FROM bill AS b
+WHERE concat(toString(channel), '/', toString(merchant), '/', toString(sort), '/', toString(day)) = {subject:String}
+ORDER BY seq, line"""
+"""Those of a day, believed or not."""
 PAYMENT = """
 SELECT count() AS n FROM payment WHERE payment = {payment:String} AND ({kind:String} = '' OR kind = {kind:String})"""
 
@@ -49,10 +48,11 @@ def about(client: Client, row: Row) -> Iterator[str]:
     phrases = phrases_of(client)
     of = foreign(client, [row["subject"]])
     state, amount = terms.EXCEPTION_STATES.both(row["state"]), amount_of(row["amount"], row["subject"], of)
-    yield f"{terms.EXCEPTIONS.both(row['kind'])}  {row['subject']}  {amount}  {state}"
+    age = "" if row["state"] == "closed" else f"  已 open for {aged(row['minutes'])}"
+    yield f"{terms.EXCEPTIONS.both(row['kind'])}  {row['subject']}  {amount}  {state}{age}"
     yield (
-        f"严重程度 severity {terms.SEVERITIES.both(row['severity'])}  负责 owner {terms.OWNERS.both(row['owner'])}  "
-        f"建议 suggested: {terms.ACTIONS.both(row['suggested'])}"
+        f"组 group {row['of_group']}  严重程度 severity {terms.SEVERITIES.both(row['severity'])}  "
+        f"负责 owner {terms.OWNERS.both(row['owner'])}  建议 suggested: {terms.ACTIONS.both(row['suggested'])}"
     )
     yield f"依据 evidence: {phrases.told(row['evidence'])}"
     if row["candidates"]:
@@ -61,14 +61,22 @@ def about(client: Client, row: Row) -> Iterator[str]:
         amount = amount_of(one["amount"], row["subject"], of)
         what = f"{terms.EXCEPTION_STATES.both(one['status'])}  {amount}  {phrases.told(one['evidence'])}"
         yield f"  {shanghai(one['time'])}  {what}  ({one['cause']})"
-    for one in rows(client, DECIDED, id=number):
-        what = f"{terms.DECISIONS.both(one['decision'])} {one['event_id']}  {terms.DECISION_STATES.both(one['state'])}"
-        what += f"  {one['by']}  {one['reason']}"
-        yield f"  {shanghai(one['event_time'])}  {what}"
+    said = rows(client, DECIDED, id=number)
+    of = decided.currencies_of(client, said, row["subject"])
+    for one in said:
+        yield f"  {shanghai(one['event_time'])}  {decided.line(one, of, row['subject'])}"
     if row["kind"] == REFUSED:
         yield from (step.line for step in deducted(client, row["subject"]))
     elif is_payment(client, row):
         yield from map(str, explained(client, row["subject"]))
+        yield from (step.line for step in sides(client, [row["subject"]], row["subject"]))
+    else:
+        yield from map(_bill, rows(client, BILLS, subject=row["subject"]))
+
+
+def _bill(row: Row) -> str:
+    why = f"{BILL.get(row['why'], '')} {row['why']}: {row['detail']}" if row["why"] else ""
+    return "  ".join(filter(None, (f"账单 bill  {row['day']}", row["file"], f"({row['bill']})", why)))
 
 
 def found(client: Client, number: str) -> Row:

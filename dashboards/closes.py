@@ -22,6 +22,7 @@ SELECT by, event_time, reason, toString(status) AS state, close_id FROM close
 WHERE of = {id:String} ORDER BY seq, line"""
 
 PERIODS: dict[str, str] = {"day": "日结", "week": "周结", "month": "月结"}
+WHAT = {"close": "结账 close", "reopen": "反结账 reopen"}
 STATUS = {"closed": "已结 closed", "reopened": "已反结 reopened", "refused": "被拒绝 refused"}
 FIGURES: tuple[tuple[str, str, str], ...] = (
     ("billed", "账单应收", "billed"),
@@ -59,13 +60,15 @@ def found(client: Client, number: str) -> Row:
 
 def heading(row: Row) -> Iterator[str]:
     """What a command asked for, what became of it, what stands against it."""
-    yield (
-        f"{PERIODS.get(row['period'], '')} {row['first']} .. {row['last']}  {row['channel']}/{row['merchant']}  "
-        f"{row['of_group']}"
-    )
+    yield "  ".join(filter(None, (days_of(row), f"{row['channel']}/{row['merchant']}", row["of_group"])))
     asked = f"{row['by']}  {shanghai(row['event_time'])}  {row['reason']}".rstrip()
-    yield f"{row['what']}  {STATUS[row['status']]}  {asked}"
+    yield f"{WHAT[row['what']]}  {STATUS[row['status']]}  {asked}"
     yield from against(row)
+
+
+def days_of(row: Row) -> str:
+    """Of which days a command was; empty: of none, since the close that it was to undo does not stand."""
+    return f"{PERIODS[row['period']]} {row['first']} .. {row['last']}" if row["period"] else ""
 
 
 def is_close(row: Row) -> bool:

@@ -104,6 +104,7 @@ _READINGS: dict[str, Reading] = {
     "field": _coded(_FIELDS),
     "money": lambda name: Told("金额", "amount") if name == "amount_e4" else None,
     "units": _units,
+    "values": lambda text: Told(text.replace(" and ", "、"), text),
     "shares": _shares,
     "dues": lambda text: Told(f"{text.partition(' ')[0]} 张单据", text),
 }

@@ -1,27 +1,24 @@
 """What people speak of by its id: an exception, a decision or a close, each with all about it, for its page."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from urllib.parse import unquote
 
 import msgspec
 from clickhouse_connect.driver.client import Client
 
-from dashboards import asked, closes, named, terms
+from dashboards import asked, closes, decided, named
 from dashboards.queries import Row, rows
 from dashboards.trail import known_of
-from dashboards.words import shanghai, yuan, yuan_of
-from schemas.payments import Share
+from dashboards.words import shanghai
 
 KIND = """
 SELECT 'exception' AS kind FROM payment_exception WHERE exception_id = {id:String} LIMIT 1
 UNION ALL SELECT 'decision' FROM payment_decision WHERE event_id = {id:String} LIMIT 1
 UNION ALL SELECT 'close' FROM close WHERE close_id = {id:String} LIMIT 1"""
-DECISION = f"""{asked.DECISIONS}
+DECISION = f"""{decided.DECISIONS}
 WHERE p.event_id = {{id:String}} OR p.of = {{id:String}}
 ORDER BY p.event_id != {{id:String}}, event_time, event_id"""
 TITLES = {"exception": "异常 exception", "decision": "裁决 decision", "close": "结账 close"}
-EPOCH_YEAR = 1970
-"""Of a time that was not told."""
 
 
 Figure = tuple[str, str, str, str]
@@ -60,27 +57,14 @@ def _decision(client: Client, number: str) -> Record:
     found = rows(client, DECISION, id=number)
     if not found:
         raise LookupError(f"there is no decision {number}")
-    shares = [share for row in found for share in _shares(row)]
-    names = [found[0]["payment"], found[0]["document"]]
-    names += [name for share in shares for name in (share.payment, share.document)]
-    return _record(client, "decision", number, [_decided(row) for row in found], names)
+    names = [name for row in found for name in decided.names_of(row)]
+    of = decided.currencies_of(client, found)
+    return _record(client, "decision", number, [_decided(row, of) for row in found], names)
 
 
-def _decided(row: Row) -> str:
-    parts = [
-        f"{terms.DECISIONS.both(row['decision'])} {row['event_id']}",
-        terms.DECISION_STATES.both(row["state"]),
-    ]
-    parts += [f"{row['by']}", shanghai(row["event_time"]), row["reason"], row["payment"], row["document"]]
-    parts += [f"{one.payment} → {one.document} {yuan_of(one.amount_e4)}" for one in _shares(row)]
-    parts += [yuan(row["amount"])] if row["amount"] else []
-    parts += [f"暂缓至 until {shanghai(row['until'])}"] if row["until"].year > EPOCH_YEAR else []
-    parts += [f"关于 of {name}" for name in (row["of"], row["exception_id"]) if name]
-    return "  ".join(filter(None, parts))
-
-
-def _shares(row: Row) -> tuple[Share, ...]:
-    return msgspec.json.decode(row["shares"], type=tuple[Share, ...])
+def _decided(row: Row, of: Mapping[str, str]) -> str:
+    about = f"  关于 of {row['exception_id']}" if row["exception_id"] else ""
+    return f"{shanghai(row['event_time'])}  {decided.line(row, of)}{about}"
 
 
 def _close(client: Client, number: str) -> Record:

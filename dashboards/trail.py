@@ -1,12 +1,12 @@
 """A payment, or a document, from what it comes to down to what told of it: `waybook payments show`, and its page."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import msgspec
 from clickhouse_connect.driver.client import Client
 
-from dashboards import named, terms
-from dashboards.currencies import amount_of, foreign
+from dashboards import decided, named, terms
+from dashboards.currencies import amount_of
 from dashboards.phrases import Phrases
 from dashboards.queries import ACCOUNTS, Row, rows
 from dashboards.stored import phrases_of
@@ -53,15 +53,18 @@ ORDER BY seq, line"""
 """Entries of a match stand under its payment."""
 ASKED = """
 SELECT exception_id, kind, subject, state, amount, evidence, suggested, since FROM payment_exception_now
-WHERE state != 'closed' AND (subject = {name:String} OR has(
+WHERE subject = {name:String} OR (state != 'closed' AND has(
     splitByChar(' ', candidates), replaceAll(replaceAll({name:String}, '%', '%25'), ' ', '%20')))
 ORDER BY since, exception_id"""
-"""About it, and about payments for which it was looked at: what is paid twice is over-paid by the second."""
-DECIDED = """
-SELECT decided_at, decision_id, decision, state, decided_by, reason FROM decision_now
+"""About it, and open ones about payments for which it was looked at: what is paid twice is over-paid by the second."""
+DECISIONS = """
+SELECT event_id FROM payment_decision
 WHERE payment = {name:String} OR document = {name:String} OR position(shares, concat('"', {name:String}, '"')) > 0
-    OR exception_id IN (SELECT exception_id FROM payment_exception WHERE subject = {name:String})
-ORDER BY decided_at, decision_id"""
+    OR exception_id IN (SELECT exception_id FROM payment_exception WHERE subject = {name:String})"""
+DECIDED = f"""{decided.DECISIONS}
+WHERE p.event_id IN ({DECISIONS}) OR p.of IN ({DECISIONS})
+ORDER BY event_time, of != '', event_id"""
+"""Decisions about it, with the words about them: who approved, who withdrew."""
 DEDUCTED = """
 SELECT time, deduction, toString(status) AS status, party, amount, toString(reason) AS reason, available FROM deduction
 WHERE document = {name:String} OR endsWith({name:String}, concat('/', deduction))
@@ -132,7 +135,8 @@ def trail(client: Client, name: str) -> list[Step]:
         raise LookupError(f"there is no payment and no document {name}")
     document = not told
     asked = rows(client, ASKED, name=name)
-    of = foreign(client, (row["subject"] for row in asked))
+    said = rows(client, DECIDED, name=name)
+    of = decided.currencies_of(client, said, name, *(row["subject"] for row in asked))
     matches = rows(client, MATCHES, name=name, document=document)
     payments = sorted({row["payment"] for row in matches} - {""}) if document else [name]
     phrases = phrases_of(client)
@@ -143,8 +147,15 @@ def trail(client: Client, name: str) -> list[Step]:
         *(_match(row, phrases, document=document) for row in matches),
         *(_status(row) for row in rows(client, STATUSES, name=name)),
         *(_exception(row, phrases, name, amount_of(row["amount"], row["subject"], of)) for row in asked),
-        *(_decision(row) for row in rows(client, DECIDED, name=name)),
+        *(_decision(row, of, name) for row in said),
         *_entries(client, name, matches, document=document),
+        *sides(client, payments, name),
+    ]
+
+
+def sides(client: Client, payments: Sequence[str], name: str) -> list[Step]:
+    """What channels say of payments: bills' lines, then notifications. `name`: what all is about."""
+    return [
         *(_billed(row, name) for row in rows(client, BILLED, names=payments)),
         *(_heard(row, name) for row in rows(client, HEARD, names=payments)),
     ]
@@ -200,16 +211,16 @@ def _status(row: Row) -> Step:
 def _exception(row: Row, phrases: Phrases, name: str, amount: str) -> Step:
     what = f"{terms.EXCEPTIONS.both(row['kind'])}  {terms.EXCEPTION_STATES.both(row['state'])}  {amount}"
     what += f"  {row['subject']}" if row["subject"] != name else ""
-    what += f"  {phrases.told(row['evidence'])}; {terms.ACTIONS.both(row['suggested'])}"
+    what += f"  {phrases.told(row['evidence'])}"
+    what += f"; {terms.ACTIONS.both(row['suggested'])}" if row["state"] != "closed" else ""
     others = [row["subject"], *named.keys(row["evidence"])]
     other = next((one for one in others if one != name), "")
     return Step("差异 exception", shanghai(row["since"]), f"{what}  ({row['exception_id']})", other)
 
 
-def _decision(row: Row) -> Step:
-    what = f"{terms.DECISIONS.both(row['decision'])}  {terms.DECISION_STATES.both(row['state'])}"
-    what += f"  {row['decided_by']}  {row['reason']}".rstrip()
-    return Step("裁决 decision", shanghai(row["decided_at"]), f"{what}  ({row['decision_id']})")
+def _decision(row: Row, of: Mapping[str, str], name: str) -> Step:
+    other = next((one for one in decided.names_of(row) if one != name), "")
+    return Step("裁决 decision", shanghai(row["event_time"]), decided.line(row, of, name), other)
 
 
 def _entries(client: Client, name: str, matches: Sequence[Row], *, document: bool) -> Iterator[Step]:
@@ -232,9 +243,8 @@ def _billed(row: Row, name: str) -> Step:
     what = f"{terms.SORTS.both(row['sort'])}  {terms.MONEY_STATES.both(row['state'])}  {yuan(row['amount'])}"
     what += f" {row['currency']}  手续费 fee {yuan(row['fee'])}"
     other = _other(row, name)
-    return Step(
-        "账单 bill", str(row["day"]), f"{what}  {row['file'] or row['bill']}  {other}".rstrip(), other
-    )
+    parts = filter(None, (what, row["file"], f"({row['bill']})", other))
+    return Step("账单 bill", str(row["day"]), "  ".join(parts), other)
 
 
 def _heard(row: Row, name: str) -> Step:

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Sequence
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import msgspec
 from clickhouse_connect.driver.exceptions import ClickHouseError
@@ -42,16 +43,26 @@ GROUPS = {
 """Modules of `deploy.commands` and what each adds, in the order of the help: only that of the command is loaded."""
 
 
+class Command(argparse.ArgumentParser):
+    """A command, or a part of one: where the store is may be said behind either."""
+
+    def __init__(self, *words: Any, **said: Any) -> None:
+        super().__init__(*words, **said)
+        unsaid: Any = argparse.SUPPRESS  # or a part would forget what its command was told
+        self.add_argument(
+            "--url", default=unsaid, help="ClickHouse; default: WAYBOOK_CLICKHOUSE, or the demo's"
+        )
+        self.add_argument("--home", type=Path, default=unsaid, help=f"the demo's directory; default: {USUAL}")
+
+
 def parser(asked: str = "") -> argparse.ArgumentParser:
     """The command line: of the one command that is asked for, or of all."""
     top = argparse.ArgumentParser(prog="waybook", description="The live books of a parcel network")
-    commands = top.add_subparsers(required=True, metavar="command")
+    commands = top.add_subparsers(required=True, metavar="command", parser_class=Command)
 
     def command(name: str, run: Callable[[argparse.Namespace], int]) -> argparse.ArgumentParser:
         made = commands.add_parser(name, help=run.__doc__, description=run.__doc__)
-        made.set_defaults(run=run)
-        made.add_argument("--url", default="", help="ClickHouse; default: WAYBOOK_CLICKHOUSE, or the demo's")
-        made.add_argument("--home", type=Path, help=f"the demo's directory; default: {USUAL}")
+        made.set_defaults(run=run, url="", home=None)
         return made
 
     for group in [group for group, names in GROUPS.items() if asked in names] or GROUPS:

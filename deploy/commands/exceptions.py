@@ -5,12 +5,12 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 
-from dashboards import asked
+from dashboards import asked, records
 from dashboards.trail import one_meant
 from dashboards.why import explained
 from deploy.commands import Command, Run, day, safely
 from deploy.commands.where import books_of, settings_of, store_of
-from deploy.evidence import legible, shown
+from deploy.evidence import decrypting, legible, shown
 from deploy.reconciliation import people
 from deploy.reconciliation.known import require_group
 from deploy.reconciliation.taken import became
@@ -59,12 +59,17 @@ def decisions(arguments: argparse.Namespace) -> Iterator[str]:
 
 
 def show(arguments: argparse.Namespace) -> Iterator[str]:
-    """All about one."""
-    yield from asked.showing(books_of(arguments), arguments.id)
+    """All about one, or about a decision."""
+    client = books_of(arguments)
+    if records.kind_of(client, arguments.id) == "decision":
+        yield from records.record(client, "decision", arguments.id).lines
+    else:
+        yield from asked.showing(client, arguments.id)
 
 
 def resolve(arguments: argparse.Namespace) -> PaymentDecided:
-    """Decide about one: match, write off, refund, accept it as it is, or ignore it for a while."""
+    """Decide about one: match, write off, refund, accept it as it is, or ignore it for a while. The first three about
+    a payment or document, too, of which nobody is asked: a match that is wrong, the rest of what is paid in part."""
     answer = people.Answer(store_of(arguments), arguments.by, arguments.reason)
     if arguments.match:
         return answer.match(arguments.id, [_share(text) for text in arguments.match])
@@ -95,8 +100,9 @@ def explain(arguments: argparse.Namespace) -> Iterator[str]:
 
 def evidence(arguments: argparse.Namespace) -> Iterator[str]:
     """What a channel really sent: the record of a notification or of a dead letter, opened with the key."""
-    record = shown(store_of(arguments), settings_of(arguments).keys, arguments.id)
-    yield record.decode("utf-8", "replace") if arguments.raw else legible(record)
+    client, keys = store_of(arguments), settings_of(arguments).keys
+    record = shown(client, keys, arguments.id)
+    yield record.decode("utf-8", "replace") if arguments.raw else legible(record, decrypting(client, keys))
 
 
 def _share(text: str) -> tuple[str, int]:
@@ -163,10 +169,10 @@ def add(command: Command) -> None:
     part.add_argument("--group", default="")
     part.set_defaults(run=_telling(decisions))
     part = parts.add_parser("show", help=show.__doc__)
-    part.add_argument("id")
+    part.add_argument("id", help="of an exception or a decision")
     part.set_defaults(run=_telling(show))
-    part = parts.add_parser("resolve", help=resolve.__doc__)
-    part.add_argument("id")
+    part = parts.add_parser("resolve", help=resolve.__doc__, description=resolve.__doc__)
+    part.add_argument("id", help="of an exception; or a payment (its number alone will do) or a document")
     how = part.add_mutually_exclusive_group(required=True)
     how.add_argument(
         "--match",
@@ -175,8 +181,16 @@ def add(command: Command) -> None:
         help="the payment is for this. Of a "
         "payout that has not come, or of what went back beyond what was paid: PAYMENT=AMOUNT, what came of it",
     )
-    how.add_argument("--write-off", metavar="AMOUNT", help="so much of the document is given up")
-    how.add_argument("--refund", action="store_true", help="the payment has to go back")
+    how.add_argument(
+        "--write-off",
+        metavar="AMOUNT",
+        help="so much of the document is given up, in the place of what was before",
+    )
+    how.add_argument(
+        "--refund",
+        action="store_true",
+        help="the payment has to go back: what is asked about of it, else all",
+    )
     how.add_argument(
         "--accept",
         metavar="AMOUNT",

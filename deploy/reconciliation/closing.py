@@ -16,7 +16,9 @@ from dashboards.closes import (
     ONE,
     PERIODS,
     STATUS,
+    WHAT,
     against,
+    days_of,
     figures,
     found,
     heading,
@@ -241,12 +243,10 @@ def listing(client: Client, group: str = "", period: str = "", first: str = "") 
 def history(client: Client, group: str = "", period: str = "", first: str = "") -> Iterator[str]:
     """A line for each command, refused ones and those to undo closes, too."""
     for row in rows(client, ALL, group=group, period=period, first=first):
-        what = f"{PERIODS.get(row['period'], '')} {row['first']}..{row['last']}  {row['channel']}/{row['merchant']}"
-        against = f"  {row['lacking']} 项 against it" if row["lacking"] else ""
-        yield (
-            f"{shanghai(row['event_time'])}  {row['what']}  {STATUS[row['status']]}  {what}  {row['by']}  "
-            f"{row['close_id']}{against}"
-        )
+        parts = [shanghai(row["event_time"]), WHAT[row["what"]], STATUS[row["status"]], days_of(row)]
+        parts += [f"{row['channel']}/{row['merchant']}", row["by"], row["close_id"]]
+        parts += [f"{row['lacking']} 项 against it"] if row["lacking"] else []
+        yield "  ".join(filter(None, parts))
 
 
 def showing(client: Client, number: str) -> Iterator[str]:

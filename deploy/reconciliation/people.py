@@ -12,6 +12,7 @@ from dashboards.currencies import amount_of, foreign, subject_of
 from dashboards.payments import OPEN_DECISIONS
 from dashboards.queries import Row, rows
 from dashboards.stored import now_of
+from dashboards.trail import one_meant
 from dashboards.words import aged, shanghai, yuan
 from flows.reconciliation.decisions import REASONED
 from flows.reconciliation.judge import ADVICE
@@ -43,10 +44,26 @@ SELECT of_group, '' AS exception_id, decided_by, state, (
            SELECT groupUniqArray(by) FROM payment_decision WHERE decision = 'withdraw' AND of = {id:String}
        ) AS withdrawn_by
 FROM decision_now WHERE decision_id = {id:String}"""
+NAMED = """
+SELECT toString(of_group) AS of_group, payment AS subject, payment_now.amount AS amount FROM payment_now
+WHERE payment = {name:String}
+UNION ALL SELECT toString(of_group), document, remains FROM due_now WHERE document = {name:String}
+ORDER BY of_group"""
+ASKED = """
+SELECT exception_id FROM payment_exception_now
+WHERE of_group = {group:String} AND subject = {subject:String} AND state != 'closed' AND kind IN {kinds:Array(String)}
+ORDER BY since, exception_id"""
+NOTHING_ASKED = {"exception_id": "", "kind": "", "candidates": ""}
 AMOUNTS = """
 SELECT document, reinterpretAsInt64(amount) AS amount, direction, reinterpretAsInt64(paid) AS paid,
-       reinterpretAsInt64(refunded) AS refunded, currency
-FROM due_now WHERE of_group = {group:String} AND document IN {names:Array(String)}"""
+       reinterpretAsInt64(refunded) AS refunded, currency, reinterpretAsInt64(remains) AS remains,
+       w.units AS written_off
+FROM due_now
+LEFT JOIN (
+    SELECT document, sum(reinterpretAsInt64(amount)) AS units FROM payment_match
+    WHERE what = 'write_off' AND `group` = {group:String} AND document IN {names:Array(String)} GROUP BY document
+) AS w USING (document)
+WHERE of_group = {group:String} AND document IN {names:Array(String)}"""
 MOVED = """
 SELECT payment, kind, direction, reinterpretAsInt64(amount) AS whole, currency,
        reinterpretAsInt64(payment_now.unmatched) + k.kept AS unmatched
@@ -62,7 +79,11 @@ SELECT document,
 FROM payment_match WHERE document IN {names:Array(String)} AND posting IN
     ('payout_sent', 'payout_arrived', 'payout_returned', 'deposit_sent', 'deposit_arrived', 'refund_owed',
      'refund_recovered') GROUP BY document"""
+AFTER = """
+SELECT toUnixTimestamp64Milli(max(event_time)) + 1 AS ms FROM payment_decision WHERE `group` = {group:String}"""
 UNMATCHED = "SELECT unmatched FROM payment_now WHERE payment = {payment:String}"
+EXCEPTIONS = "ex-"
+"""How ids of exceptions begin."""
 UNDER = "amount_under"
 WAYS = {"in": "came", "out": "left"}
 NO_DOCUMENT = "there is no document {} of group {}"
@@ -138,7 +159,7 @@ def undone(client: Client, group: str = "") -> Iterator[str]:
 
 
 class Answer:
-    """A person's answer, about an open exception or a decision of another person.
+    """A person's answer, about an open exception, a payment or document, or a decision of another person.
 
     Each raises LookupError or ValueError for what would change nothing, before it is said.
     """
@@ -149,10 +170,10 @@ class Answer:
         self.client, self.by, self.reason = client, by, reason
 
     def match(self, number: str, shares: Sequence[tuple[str, int]]) -> PaymentDecided:
-        """The exception's payment is for these documents, so much each (0.0001). Money that left and has to come back
-        (a payout, what went back beyond what was paid) stands where a document does: it is matched with what came of
-        it, whichever of both the exception is about."""
-        row = self._open(number)
+        """The payment, or the exception's, is for these documents, so much each (0.0001). Money that left and has to
+        come back (a payout, what went back beyond what was paid) stands where a document does: it is matched with what
+        came of it, whichever of both the answer is about."""
+        row = self._about(number)
         if not is_payment(self.client, row):
             raise LookupError(f"{row['subject']} is no payment: match the one that is for it")
         names = [document for document, _ in shares]
@@ -199,8 +220,8 @@ class Answer:
         return Share(came["payment"], left["payment"], amount)
 
     def write_off(self, number: str, document: str, amount: int) -> PaymentDecided:
-        """So much of a document is given up; empty: of the one that the exception is about."""
-        row = self._open(number)
+        """So much of a document is given up, of what is open of it; empty: of the one that it is about."""
+        row = self._about(number)
         names = [document] if document else [row["subject"], *row["candidates"].split()]
         known = self._documents(row, names)
         if document and not known:
@@ -209,12 +230,18 @@ class Answer:
             raise LookupError(
                 f"which document? say --document: {', '.join(sorted(known)) or 'it is about none'}"
             )
-        return self._said(row, "write_off", document=next(iter(known)), amount_e4=amount)
+        (name,) = known
+        open_ = known[name]["remains"] + known[name]["written_off"]
+        if amount > open_:
+            raise ValueError(
+                f"no more than {told(open_)} of {name} can be written off: that is what is open of it"
+            )
+        return self._said(row, "write_off", document=name, amount_e4=amount)
 
     def refund(self, number: str) -> PaymentDecided:
-        """The exception's payment has to go back: so much as the exception is about, or what of it is not matched where
-        that is about what is missing of documents."""
-        row = self._open(number)
+        """The payment has to go back: all of it, or as much as the exception is about, or what of it is not matched
+        where that is about what is missing of documents."""
+        row = self._about(number)
         if not is_payment(self.client, row, "payment"):
             raise LookupError(f"{row['subject']} is no payment: nothing of it can go back")
         amount = row["amount"]
@@ -257,6 +284,22 @@ class Answer:
             raise ValueError(f"{self.by} has withdrawn it: another person has to, too")
         return self._said(of, "withdraw", of=decision)
 
+    def _about(self, name: str) -> Row:
+        """What an answer is about: an open exception, or else a payment or document: what is asked about its money, or
+        itself where nothing is."""
+        if name.startswith(EXCEPTIONS):
+            return self._open(name)
+        named = rows(self.client, NAMED, name=one_meant(self.client, name))
+        if len(named) > 1:
+            groups = ", ".join(row["of_group"] for row in named)
+            raise LookupError(
+                f"{name} is a document of each of these groups: {groups}; answer one of its exceptions"
+            )
+        (row,) = named
+        kinds = [kind for kind, advice in ADVICE.items() if not advice.accept]
+        asked = rows(self.client, ASKED, group=row["of_group"], subject=row["subject"], kinds=kinds)
+        return self._open(asked[0]["exception_id"]) if asked else {**row, **NOTHING_ASKED}
+
     def _open(self, number: str) -> Row:
         row = found(self.client, number)
         if row["state"] == "closed":
@@ -288,10 +331,15 @@ class Answer:
             raise LookupError(f"{decision} was withdrawn")
         return dict(known[0])
 
+    def _moment(self, group: str) -> int:
+        """When it is said: after all that was said before, since the later counts, though no time passes in the books
+        while nothing happens."""
+        return max(now_of(self.client), int(rows(self.client, AFTER, group=group)[0]["ms"]))
+
     def _said(self, row: Row, decision: str, **said: object) -> PaymentDecided:
         if decision in REASONED and not self.reason.strip():
             raise ValueError(f"{decision} needs a reason: say --reason TEXT")
-        now = now_of(self.client)
+        now = self._moment(row["of_group"])
         parts = (
             row["of_group"],
             decision,

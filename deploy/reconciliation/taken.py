@@ -42,7 +42,11 @@ SELECT document, toString(rule) AS rule, evidence, sum(m.amount) AS amount FROM 
 WHERE payment = {payment:String} AND what = 'match'
 GROUP BY document, rule, evidence HAVING amount != 0 ORDER BY document"""
 OWED = """
-SELECT document, currency, status, paid, refunded, remains FROM due_now
+SELECT document, currency, status, paid, refunded, remains, w.amount AS written_off FROM due_now
+LEFT JOIN (
+    SELECT document, sum(m.amount) AS amount FROM payment_match AS m
+    WHERE what = 'write_off' AND `group` = {group:String} AND document IN {names:Array(String)} GROUP BY document
+) AS w USING (document)
 WHERE of_group = {group:String} AND document IN {names:Array(String)} ORDER BY document"""
 ASKED = """
 SELECT exception_id, kind, subject, state, amount FROM payment_exception_now
@@ -91,11 +95,7 @@ def holds(client: Client, decision: PaymentDecided) -> Iterator[str]:
         names |= {one["document"] for one in stands}
         yield from _paid(paid, stands, phrases)
     said = {"group": decision.group, "names": sorted(names - {""})}
-    for owed in rows(client, OWED, **said):
-        yield (
-            f"{owed['document']}  {terms.DUE_STATES.both(owed['status'])}  已付 paid {yuan(owed['paid'])}  "
-            f"已退 refunded {yuan(owed['refunded'])}  未付 open {yuan(owed['remains'])} {owed['currency']}"
-        )
+    yield from map(_owed, rows(client, OWED, **said))
     asked_now = rows(client, ASKED, id=about["exception_id"], **said)
     of = foreign(client, (asked["subject"] for asked in asked_now))
     for asked in asked_now:
@@ -126,6 +126,14 @@ def _paid(paid: Row, stands: Sequence[Row], phrases: Phrases) -> Iterator[str]:
     for one in stands:
         rule = " ".join(dict.fromkeys(phrases.rule(one["rule"])))
         yield f"  {one['document']}  {yuan(one['amount'])}  {rule}: {phrases.told(one['evidence'])}"
+
+
+def _owed(owed: Row) -> str:
+    written_off = f"  已核减 written off {yuan(owed['written_off'])}" if owed["written_off"] else ""
+    return (
+        f"{owed['document']}  {terms.DUE_STATES.both(owed['status'])}  已付 paid {yuan(owed['paid'])}  "
+        f"已退 refunded {yuan(owed['refunded'])}{written_off}  未付 open {yuan(owed['remains'])} {owed['currency']}"
+    )
 
 
 def _state(state: str) -> str:

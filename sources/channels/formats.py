@@ -10,12 +10,13 @@ import hashlib
 import hmac
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 
 import msgspec
 from cryptography.exceptions import InvalidSignature, InvalidTag
 from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 
 from schemas.payments import Notification
@@ -123,41 +124,47 @@ class Wechat(Format):
         return Opened({**inner, "notification": told}, sent, merchants)
 
     def _decrypted(self, outer: Content, group: str) -> tuple[Content, Sequence[Merchant]]:
-        resource = outer.get("resource")
-        if not isinstance(resource, dict):
-            raise RefusedError("field_missing", "resource is missing")
-        if resource.get("algorithm") != "AEAD_AES_256_GCM":
-            raise RefusedError("decryption_failed", "resource.algorithm is not AEAD_AES_256_GCM")
-        ciphertext, nonce = resource.get("ciphertext"), resource.get("nonce")
-        associated = resource.get("associated_data") or ""
-        if not (isinstance(ciphertext, str) and isinstance(nonce, str) and isinstance(associated, str)):
-            raise RefusedError("field_missing", "resource has no ciphertext, nonce and associated_data")
-        try:
-            raw, salt, extra = (
-                base64.b64decode(ciphertext, validate=True),
-                nonce.encode(),
-                associated.encode(),
-            )
-        except ValueError:
-            raise RefusedError("decryption_failed", "resource.ciphertext is not Base64") from None
         theirs = self._of_group.get(group, {})
-        for file, merchants in chain(theirs.items(), self._elsewhere(group)):
-            try:
-                plain = self._keys.ciphers[file].decrypt(salt, raw, extra)
-            except (InvalidTag, ValueError):
-                continue
-            if file not in theirs:
-                raise RefusedError(
-                    "unknown_merchant", f"it is for another group's merchant, not for one of {group}"
-                )
-            return json_of(plain), merchants
-        raise RefusedError("decryption_failed", "no merchant's APIv3 key opens it")
+        files = chain(theirs, self._elsewhere(group))
+        found = decrypted(outer, ((file, self._keys.ciphers[file]) for file in files))
+        if found is None:
+            raise RefusedError("decryption_failed", "no merchant's APIv3 key opens it")
+        file, plain = found
+        if file not in theirs:
+            raise RefusedError(
+                "unknown_merchant", f"it is for another group's merchant, not for one of {group}"
+            )
+        return json_of(plain), theirs[file]
 
-    def _elsewhere(self, group: str) -> Iterator[tuple[str, list[Merchant]]]:
+    def _elsewhere(self, group: str) -> Iterator[str]:
         """The other groups' keys: what they open was sent to the wrong address."""
         for other, files in self._of_group.items():
             if other != group:
-                yield from files.items()
+                yield from files
+
+
+def decrypted(outer: Content, ciphers: Iterable[tuple[str, AESGCM]]) -> tuple[str, bytes] | None:
+    """What WeChat Pay has encrypted in a notification, and the name of the key that opens it; None: none of these does.
+    Raises RefusedError where nothing is encrypted as it should be."""
+    resource = outer.get("resource")
+    if not isinstance(resource, dict):
+        raise RefusedError("field_missing", "resource is missing")
+    if resource.get("algorithm") != "AEAD_AES_256_GCM":
+        raise RefusedError("decryption_failed", "resource.algorithm is not AEAD_AES_256_GCM")
+    ciphertext, nonce = resource.get("ciphertext"), resource.get("nonce")
+    associated = resource.get("associated_data") or ""
+    if not (isinstance(ciphertext, str) and isinstance(nonce, str) and isinstance(associated, str)):
+        raise RefusedError("field_missing", "resource has no ciphertext, nonce and associated_data")
+    try:
+        raw, salt, extra = base64.b64decode(ciphertext, validate=True), nonce.encode(), associated.encode()
+    except ValueError:
+        raise RefusedError("decryption_failed", "resource.ciphertext is not Base64") from None
+    for name, cipher in ciphers:
+        try:
+            return name, cipher.decrypt(salt, raw, extra)
+        except (InvalidTag, ValueError):
+            continue
+    return None
 
 
 _WECHAT = "WECHATPAY2-SHA256-RSA2048"

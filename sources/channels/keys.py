@@ -5,6 +5,7 @@ APIv3 keys and HMAC secrets the text itself, without the line's end.
 """
 
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from typing import TypeVar
@@ -17,7 +18,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_public_key
 from schemas.problems import DocumentError, Problem
 from schemas.times import SECOND
 from sources.channels.evidence import Evidence
-from sources.channels.model import GENERIC, Channels, Own
+from sources.channels.model import GENERIC, Channel, Channels, Own
 from sources.channels.tokens import Tokens
 
 MOST_BYTES = 65_536
@@ -100,6 +101,13 @@ def read_tokens(own: Own, directory: Path) -> Tokens:
 def read_evidence(own: Own, directory: Path) -> Evidence:
     """The keys for evidence alone. Raises OSError or ValueError with the file's name."""
     return Evidence([_own(directory / file, 64, 64) for file in own.evidence])
+
+
+def read_ciphers(channel: Channel, directory: Path) -> Iterator[tuple[str, AESGCM]]:
+    """The ciphers of a channel's APIv3 keys that are there, with their files' names."""
+    for file in dict.fromkeys(file for merchant in channel.merchant for file in merchant.secrets):
+        with suppress(OSError, ValueError):
+            yield file, _cipher(_bytes(directory / file))
 
 
 def _own(path: Path, fewest: int, most: int) -> bytes:

@@ -74,6 +74,7 @@ def test_what_is_said_besides() -> None:
         "payer was told as tok-a and tok-b",
     ):
         assert_told(text)
+    assert SAID.told("payer was told as tok-a and tok-b").zh == "付款方先后说成 tok-a、tok-b"
     told = SAID.told("amount_e4 was told as 1000000 and 1100000")
     assert told == ("金额先后说成 100.00、110.00", "amount was told as 100.00 and 110.00")
     idle = "nothing could be matched of 1.00 of bank/A/payment/7 for FR-1, 20.50 of bank/A/payment/7 for FR-2"

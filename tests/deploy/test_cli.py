@@ -46,6 +46,21 @@ def test_commands_are_in_the_module_that_is_loaded_for_them(group: str) -> None:
     assert tuple(added) == cli.GROUPS[group]
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("exceptions", "--home", "here", "list", "--owner", "cashier"),
+        ("exceptions", "list", "--home", "here"),
+        ("close", "list", "--home", "here", "--all"),
+        ("tariff", "check", "book", "--home", "here"),
+        ("payments", "--home", "here"),
+    ],
+)
+def test_where_the_store_is_may_stand_behind_a_command_and_behind_its_part(words: tuple[str, ...]) -> None:
+    arguments = cli.parser(words[0]).parse_args(words)
+    assert (arguments.home, arguments.url) == (Path("here"), "")
+
+
 def test_publish_refuse_mend_and_replay(settings: Settings, waybook: Waybook, tmp_path: Path) -> None:
     book = tmp_path / "book"
     book.mkdir()

@@ -229,6 +229,11 @@ def test_what_is_undone_has_no_report(closed: Written) -> None:
     with pytest.raises(LookupError, match="does not stand"):
         report_of(closed.client, [week], "", "", "")
     assert "反结 reopen" in "\n".join(closing.showing(closed.client, week))
+    again = closing.reopening(closed.client, week, "王五", "再更正")
+    assert not told(closed, again)[0]
+    (line,) = [line for line in closing.history(closed.client, GROUP) if again.id in line]
+    assert "  反结账 reopen  被拒绝 refused  other/" in line, "of no day: what it was to undo does not stand"
+    assert next(iter(closing.showing(closed.client, again.id))).startswith("other/")
 
 
 @pytest.mark.parametrize(

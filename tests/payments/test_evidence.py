@@ -4,7 +4,7 @@ import msgspec
 import pytest
 
 from deploy import dead_letters
-from deploy.evidence import legible, shown, unsealing
+from deploy.evidence import decrypting, legible, shown, unsealing
 from schemas.payments import Notification
 from tests.channels.test_believed import COMBINED
 from tests.channels.world import NOON, world
@@ -47,7 +47,18 @@ def test_a_notification_of_several_payments_can_be_opened(lasting_store: Store) 
     books = written(lasting_store)
     books.take(told)
     assert len(books.rows["notification"]) == len(COMBINED)
-    assert shown(books.client, world().directory, told.id) == msgspec.json.encode(told)
+    record = shown(books.client, world().directory, told.id)
+    assert record == msgspec.json.encode(told)
+    plain = legible(record, decrypting(books.client, world().directory))
+    assert COMBINED[0].order not in legible(record)
+    assert all(one.order in plain for one in COMBINED), (
+        "what WeChat Pay encrypted in it is told in clear, too"
+    )
+    elsewhere = decrypting(books.client, world().directory / "elsewhere")
+    assert legible(record, elsewhere) == legible(record), "without the key what there is is told"
+    other = msgspec.structs.replace(told, body=b'{"resource": {"algorithm": "none"}}')
+    assert decrypting(books.client, world().directory)(other) == b""
+    assert decrypting(books.client, world().directory)(paid("A1", "10.00", "FR-1")) == b""
 
 
 def test_people_read_headers_and_body() -> None:

@@ -1,5 +1,6 @@
 """What people are asked in the terminal, what they answer, and why a payment was matched."""
 
+import re
 from datetime import date
 
 import pytest
@@ -236,6 +237,70 @@ def test_an_answer_tells_what_holds_after_it(store: Written) -> None:
     assert any(f"{key('A36')}  60.00  待处理 open" in line for line in holds), holds
 
 
+def test_what_nobody_is_asked_about_is_answered_too(store: Written) -> None:
+    """A match by a number that was wrong, and the rest of what may be paid in parts: neither is an exception."""
+    store.take(
+        due("FR-1080", "60.00", party="C-80"),
+        due("FR-1081", "60.00", party="C-81"),
+        due("FR-1082", "10.00", party="C-82"),
+        paid("A80", "60.00", "FR-1080"),
+        paid("A82", "9.00", "FR-1082"),
+    )
+    assert not [line for line in listing(store.client) if key("A80") in line or key("A82") in line]
+    answer = Answer(store.client, "li", "尾差")
+    store.take(made := answer.match("A80", [("FR-1081", 60 * YUAN)]))
+    assert made.exception == ""
+    assert (store.status("FR-1080")[0], store.status("FR-1081")[0]) == ("open", "paid")
+    store.take(made := answer.write_off("FR-1082", "", YUAN))
+    assert became(store.client, made)[1][1] == (
+        "FR-1082  已付清 paid  已付 paid 9.00  已退 refunded 0.00  已核减 written off 1.00  未付 open 0.00 CNY"
+    )
+    store.take(other := answer.write_off("FR-1082", "", YUAN // 2))
+    assert "已核减 written off 0.50  未付 open 0.50 CNY" in became(store.client, other)[1][1], (
+        "the later one counts"
+    )
+    with pytest.raises(ValueError, match=r"no more than 1\.00 of FR-1082 can be written off"):
+        answer.write_off("FR-1082", "", YUAN + 1)
+    with pytest.raises(ValueError, match=r"no more than 0\.00 of FR-1081 can be written off"):
+        answer.write_off("FR-1081", "", YUAN)
+    with pytest.raises(LookupError, match="FR-1082 is no payment"):
+        answer.refund("FR-1082")
+    with pytest.raises(LookupError, match="no payment and no document FR-404"):
+        answer.match("FR-404", [("FR-1081", YUAN)])
+    store.take(made := answer.refund(key("A80")))
+    assert made.amount_e4 == 60 * YUAN, "all of it goes back"
+    store.take(due("FR-1083", "20.00"), paid("A83", "25.00", "FR-1083"))
+    made = answer.refund("A83")
+    assert made.exception == exception_id("north", "amount_over", key("A83"))
+    assert made.amount_e4 == 5 * YUAN, "where people are asked about a part of it, that part"
+
+
+def test_what_was_decided_is_told_with_it(store: Written) -> None:
+    """Which payment is for which document, how much, and who agreed: with the payment, the document, the exception and
+    the decision itself."""
+    store.take(due("FR-1085", "1500.00"), paid("A85", "1500.00", "FR-7785")).until(NOON + 20 * DAY)
+    number = exception_id("north", "unknown_payment", key("A85"))
+    store.take(made := Answer(store.client, "li", "客户来函").match(number, [("FR-1085", 1500 * YUAN)]))
+    store.take(agreed := Answer(store.client, "wang").approve(made.id))
+    decided_ = f"核销 match {made.id}  生效 in force  li  客户来函  {key('A85')} → FR-1085 1,500.00"
+    approved = f"复核同意 approve {agreed.id}  已记录 noted  wang  关于 of {made.id}"
+    for name in (key("A85"), "FR-1085"):
+        steps = [step for step in trail(store.client, name) if step.label == "裁决 decision"]
+        assert [step.text for step in steps] == [decided_, approved]
+        assert steps[0].other == ({key("A85"), "FR-1085"} - {name}).pop()
+    (asked,) = [step for step in trail(store.client, key("A85")) if step.label == "差异 exception"]
+    assert "来款无对应单据 unknown_payment  已关闭 closed  1,500.00" in asked.text, (
+        "what was asked once stands there, too"
+    )
+    assert "原路退回" not in asked.text, "nothing is left to be done"
+    shown = "\n".join(showing(store.client, number))
+    assert "组 group north" in shown
+    assert decided_ in shown
+    assert approved in shown
+    ran = waybook(("exceptions", "show", made.id), {"WAYBOOK_CLICKHOUSE": vars(store.client)["url"]})
+    assert (ran.returncode, decided_ in ran.stdout, approved in ran.stdout) == (0, True, True), ran.stderr
+
+
 def test_nothing_is_told_of_a_block_that_is_not_whole(
     store: Written, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -338,6 +403,10 @@ def test_a_bill_that_people_are_asked_about_is_shown(store: Written) -> None:
     number = store.exception("bill_refused")
     shown = "\n".join(showing(store.client, number))
     assert shown.startswith("账单被拒绝 bill_refused  other/SHOP-7/trade/2025-11-12")
+    assert shown.splitlines()[-1].startswith("账单 bill  2025-11-12  "), (
+        "its file, and why it is not believed"
+    )
+    assert re.search(r"\([0-9a-z-]+\)  账单\S+ bill_[a-z_]+: ", shown.splitlines()[-1]), shown
     with pytest.raises(LookupError, match="is no payment"):
         Answer(store.client, "li").refund(number)
 
@@ -371,9 +440,14 @@ def test_what_nothing_else_answers_is_accepted(store: Written) -> None:
     assert [row["why"] for row in figures(store.client).exceptions if row["why"] == "bill_amount"] == []
     shown = "\n".join(showing(store.client, number))
     assert "1.00  已认可 accepted" in shown
+    *_, billed, heard = shown.splitlines()
+    assert billed.startswith("账单 bill  2025-11-11  交易账单 trade bill  成功 success  61.00 CNY  "), (
+        "all sides tell"
+    )
+    assert heard.startswith("通知 notification  2025-11-11 12:00:01  waybook.notifications.other:")
     assert f"登记认可 accept {made.id}  生效 in force  li  渠道确认" in shown
     assert any(
-        "登记认可 accept  生效 in force  li  渠道确认" in step.line
+        f"登记认可 accept {made.id}  生效 in force  li  渠道确认  1.00" in step.line
         for step in trail(store.client, key("A70"))
     )
     with pytest.raises(LookupError, match="was accepted"):

@@ -21,7 +21,15 @@ from sources.channels.read import read_channels, read_payers
 from sources.channels.refused import RefusedError
 from sources.channels.tokens import Tokens
 from sources.channels.verify import Verifier
-from sources.network.paying.case import BILLED_WRONG, IMITATED, REASONS, Case, Chances, PaymentTruth
+from sources.network.paying.case import (
+    BILLED_WRONG,
+    IMITATED,
+    IN_TABLES,
+    REASONS,
+    Case,
+    Chances,
+    PaymentTruth,
+)
 from sources.network.paying.customers import Customers, Record
 from sources.network.paying.ledger import BillTruth, Ledger
 from sources.network.paying.merchants import CENTRE, MERCHANTS
@@ -158,11 +166,16 @@ def test_bills_tell_on_the_next_morning_what_happened(voices: Voices, tmp_path: 
     assert found.keys() == {(one.account, one.day) for one in given if one.believed}
     assert refused == {(one.account, one.day) for one in given if not one.believed}
     there: Counter[str] = Counter()
+    states: set[str] = set()
     for (account, _), lines in found.items():
         there.update(f"{account}/{line.kind}/{line.number}" for line in lines)
         for line in lines:
             one = truth[f"{account}/{line.kind}/{line.number}"]
             assert (line.amount_e4 == one.amount_e4) == (one.billed != "bill_amount")
+            failed = one.billed == "bill_status" and account.split("/")[0] in IN_TABLES
+            assert (line.state == "failed") == failed
+            states.add(line.state)
+    assert states == {"success", "failed"}
     assert there == Counter(
         {
             name: 2 if one.billed == "bill_duplicate" else 1

@@ -48,7 +48,7 @@ Billed = Literal[
 """What is wrong with a movement in its bill, in the words of `schemas.reasons.EXCEPTION`."""
 BILLED_WRONG: tuple[Billed, ...] = ("short", "bill_amount", "bill_duplicate")
 IN_TABLES = (BANK, OTHER)
-"""Channels whose bills tell currencies, and no fees; those of the others may be wrong about fees."""
+"""Channels whose bills tell currencies and what failed, and no fees; those of the others may be wrong about fees."""
 REASONS: dict[Spoiled, str] = {
     "forged": "signature_wrong",
     "altered": "signature_wrong",

@@ -19,10 +19,10 @@ from typing import Literal
 import msgspec
 
 from schemas.money import FEN, YUAN, yuan
-from schemas.payments import BillLine, Kind, Payment
+from schemas.payments import BillLine, Kind, Payment, State
 from schemas.times import DAY, HOUR, SHANGHAI_OFFSET, date_of, iso
 from sources.network.bills import WRITERS, packed
-from sources.network.paying.case import BACK, Billed, billed_on
+from sources.network.paying.case import BACK, IN_TABLES, Billed, billed_on
 from sources.network.paying.ledger import BillTruth, Ledger
 from sources.network.paying.merchants import (
     ALIPAY,
@@ -71,10 +71,12 @@ COLUMNS = {
     "text": "摘要",
     "currency": "币种",
     "kind": "类型",
+    "state": "状态",
 }
 WORDS: dict[Kind, str] = {"payment": "收付", "transfer": "提现", **BACK}
 WON = "拒付追回"
 """Of a chargeback that the channel gives back."""
+STATES: dict[State, str] = {"success": "成功", "failed": "失败"}
 CHARGE = "手续费"
 """Of a row that is a fee and nothing else."""
 
@@ -177,7 +179,7 @@ def _table(lines: Iterable[BillLine]) -> bytes:
             (
                 *(line.number, iso(line.time + SHANGHAI_OFFSET)[:19].replace("T", " ")),
                 *(yuan(amount or -line.fee_e4), line.order, line.original, line.payer, line.text),
-                *(line.currency, _word(line)),
+                *(line.currency, _word(line), STATES[line.state]),
             )
         )
     return text.getvalue().encode("gb18030")
@@ -208,6 +210,7 @@ def _lines(movement: Payment, billed: Billed) -> Iterator[BillLine]:
         payer=movement.payer,
         text=movement.text,
         currency="USD" if billed == "bill_currency" else movement.currency,
+        state="failed" if billed == "bill_status" and movement.channel in IN_TABLES else "success",
     )
     yield line
     if billed == "bill_duplicate":
@@ -271,10 +274,13 @@ def _sources() -> Iterator[str]:
         yield from (f"{name} = {_quoted(value)}" for name, value in said.items())
         if table:
             kinds = (*WORDS.items(), ("fee", CHARGE), ("chargeback_won", WON))
-            words = ", ".join(f"{_quoted(word)} = {_quoted(kind)}" for kind, word in kinds)
-            columns = ", ".join(f"{name} = {_quoted(column)}" for name, column in COLUMNS.items())
-            yield f"kinds = {{ {words} }}"
-            yield f"columns = {{ {columns} }}"
+            yield f"kinds = {_inline((word, kind) for kind, word in kinds)}"
+            yield f"states = {_inline((word, state) for state, word in STATES.items())}"
+            yield f"columns = {_inline(COLUMNS.items())}"
+
+
+def _inline(pairs: Iterable[tuple[str, str]]) -> str:
+    return f"{{ {', '.join(f'{_quoted(name)} = {_quoted(value)}' for name, value in pairs)} }}"
 
 
 def _quoted(text: str) -> str:

@@ -468,9 +468,10 @@ BILLED: dict[Billed, tuple[str, ...]] = {
     "bill_duplicate": APPS,
     "bill_fee": (WECHAT, ALIPAY, UNIONPAY),
     "bill_currency": (BANK, OTHER),
+    "bill_status": (BANK, OTHER),
 }
-"""What may be wrong with a payment in its bill, and in whose: the first have the fewest days of grace, others tell fees
-or currencies."""
+"""What may be wrong with a payment in its bill, and in whose: the first have the fewest days of grace, others tell
+fees, currencies or what failed."""
 SPOILED: tuple[Spoiled, ...] = ("forged", "altered", "unknown_key", "stranger", "stale", "truncated")
 
 
