@@ -182,7 +182,7 @@ def _asked(
         if bills and not there and (fee := _best(bills)).state == "success" and fee.fee:
             yield ALONE, abs(fee.fee)
         return
-    differs = [one.units for one in moved if one.units != told.units]
+    differs = [one.units for one in moved if one.units != told.units and one.currency == told.currency]
     if differs:
         yield "bill_amount", abs(differs[0] - told.units)
     if any(one.state != told.state for one in moved):

@@ -72,7 +72,7 @@ _ACCEPTED = """
         FROM $payment WHERE payment IN (SELECT subject FROM $payment_exception WHERE kind IN {kinds:Array(String)})
         GROUP BY payment
     ) AS p LEFT JOIN (
-        SELECT payment, groupUniqArray(reinterpretAsInt64(amount)) AS units,
+        SELECT payment, groupUniqArrayIf(reinterpretAsInt64(amount), currency = 'CNY') AS units,
                groupUniqArrayIf(toString(state), amount > 0) AS states
         FROM $bill_line
         WHERE payment IN (SELECT subject FROM $payment_exception WHERE kind IN {kinds:Array(String)})

@@ -21,7 +21,7 @@ from schemas.money import yuan
 IN_A_SHARD = 300_000
 OF_DAYS = frozenset({"bill_missing", "bill_refused"})
 """Questions about a day's bill."""
-_OF_AMOUNTS = COMPARED - {"bill_fee", ALONE, "bill_currency"}
+_OF_AMOUNTS = COMPARED - {"bill_fee", ALONE}
 """Questions that say why bills have more or less than was notified."""
 _BY_PAYMENT = shard_of("payment")
 

@@ -342,7 +342,7 @@ class Judge:
             return {}
         off = {one.kind: one for one in compared}
         for one in (off[kind] for kind in (MISSING, STATUS, AMOUNT) if kind in off):
-            more = beyond(one.kind, payment.amount_e4, record.billed)
+            more = beyond(one.kind, payment.amount_e4, payment.currency, record.billed)
             rule = CHANNEL_OVER if (more > 0) == (payment.direction == "in") else CHANNEL_SHORT
             if more and (booked := _of_accepted(one, rule, payment, links)) is not None:
                 return {DIFFERENCE + payment.key: booked}

@@ -119,12 +119,13 @@ def findings(
     return sorted(found) if len(found) > 1 else found
 
 
-def beyond(kind: str, amount: int, billed: tuple[Billed, ...]) -> int:
+def beyond(kind: str, amount: int, currency: str, billed: tuple[Billed, ...]) -> int:
     """By how much bills have more of a movement than its notified amount, where they lack it, say that it failed, or
-    have another one; negative: less; 0: they have it, or may still have it."""
+    have another one of its currency; negative: less; 0: they have it, or may still have it."""
     moved = _last_words(billed)
     if kind == AMOUNT:
-        return next((one.amount - amount for one in moved if one.amount != amount), 0)
+        ours = (one.amount for one in moved if one.currency == currency)
+        return next((there - amount for there in ours if there != amount), 0)
     return 0 if any(one.state not in FAILED for one in moved) else -amount
 
 
@@ -204,17 +205,19 @@ def _alone(key: str, billed: tuple[Billed, ...]) -> list[Open]:
 
 
 def _otherwise(key: str, told: Told, moved: list[Billed]) -> list[Open]:
-    """A bill has the movement, but not as it was notified: one exception of each kind, by the first such bill."""
+    """A bill has the movement, but not as it was notified: one exception of each kind, by the first such bill. Amounts
+    of different currencies are not compared: that the currency differs is asked."""
     found: dict[str, Open] = {}
     for one in moved:
-        if one.amount != told.amount:
+        if one.amount != told.amount and one.currency == told.currency:
             text = f"{_where(one)} has {yuan(one.amount)}, notified were {yuan(told.amount)}"
             found.setdefault(AMOUNT, Open(AMOUNT, key, abs(one.amount - told.amount), text))
         if one.state != told.state:
             text = f"{_where(one)} says {one.state}, notified was {told.state}"
             found.setdefault(STATUS, Open(STATUS, key, told.amount, text))
         if one.currency != told.currency:
-            text = f"{_where(one)} is in {one.currency}, notified was {told.currency}"
+            has, ours = (f"{yuan(of.amount)} {of.currency}" for of in (one, told))
+            text = f"{_where(one)} has {has}, notified were {ours}"
             found.setdefault("bill_currency", Open("bill_currency", key, told.amount, text))
     return list(found.values())
 

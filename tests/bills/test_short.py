@@ -167,7 +167,8 @@ def test_what_says_that_it_books_nothing_books_nothing(kind: str) -> None:
         case "bill_duplicate":
             lane.take(paid("X1", "100.00", "FR-1", fee_e4=None), *parts(TODAY, one, one))
         case "bill_currency":
-            lane.take(paid("X1", "100.00", "FR-1", fee_e4=None), *parts(TODAY, replace(one, currency="USD")))
+            dollars = replace(one, amount_e4=14 * YUAN, currency="USD")
+            lane.take(paid("X1", "100.00", "FR-1", fee_e4=None), *parts(TODAY, dollars))
         case _:
             lane.take(paid("X1", "100.00", "FR-1", fee_e4=None), paid("X1", "101.00", "FR-1", fee_e4=None))
     (amount,) = [row["amount"] for row in lane.rows["payment_exception"] if row["kind"] == kind]
@@ -190,6 +191,9 @@ def kept(lasting_store: Store) -> Kept:
             lane.take(paid(number, "10.00", fee_e4=None))
             lane.take(*parts(TODAY, line(number, amount), statement=number))
             lane.take(accepted(number, YUAN, f"K-{number}", what="bill_amount"))
+        lane.take(paid("A7", "10.00", fee_e4=None))
+        lane.take(*parts(TODAY, replace(line("A7", "1.40"), currency="USD"), statement="A7"))
+        lane.take(accepted("A7", 10 * YUAN, "K-A7", what="bill_currency"))
         for number, state in (("A4", "failed"), ("A5", "pending"), ("A6", "success")):
             lane.take(paid(number, "7.00", fee_e4=None, state="success" if number < "A6" else "pending"))
             lane.take(*parts(TODAY, line(number, "7.00", state=state), statement=number))

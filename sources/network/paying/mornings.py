@@ -61,6 +61,7 @@ FORMATS = {WECHAT: "wechat-trade", ALIPAY: "alipay", UNIONPAY: "unionpay-zm"}
 ENDINGS = {WECHAT: "csv.gz", ALIPAY: "csv.zip", UNIONPAY: "txt.zm"}
 PPM = {WECHAT: 6_000, ALIPAY: 6_000, UNIONPAY: 5_000}
 """What a channel keeps of a payment, in millionths, as `channels.toml` says."""
+YUANS_A_DOLLAR = 7
 COLUMNS = {
     "number": "流水号",
     "time": "交易时间",
@@ -203,7 +204,7 @@ def _lines(movement: Payment, billed: Billed) -> Iterator[BillLine]:
         number=movement.number,
         order=movement.order,
         original=movement.original,
-        amount_e4=movement.amount_e4 + (YUAN if billed == "bill_amount" else 0),
+        amount_e4=_billed(movement.amount_e4, billed),
         fee_e4=fee + (YUAN if billed == "bill_fee" else 0),
         time=movement.time,
         direction=movement.direction,
@@ -215,6 +216,13 @@ def _lines(movement: Payment, billed: Billed) -> Iterator[BillLine]:
     yield line
     if billed == "bill_duplicate":
         yield msgspec.structs.replace(line, fee_e4=0)
+
+
+def _billed(amount: int, billed: Billed) -> int:
+    """What a bill has in the place of an amount; of another currency fewer units are as much."""
+    if billed == "bill_currency":
+        return max(amount // YUANS_A_DOLLAR // FEN, 1) * FEN
+    return amount + (YUAN if billed == "bill_amount" else 0)
 
 
 def _otherwise(lines: Sequence[BillLine], r: random.Random) -> list[BillLine]:
