@@ -1,4 +1,7 @@
-"""Where processes die is another matter each time, so with more volume each crash test runs as many times."""
+"""Where processes die is another matter each time, so with more volume each test that kills some runs as many times.
+
+Tests without a place of their own look at one field, one after the other: they run once.
+"""
 
 import pytest
 
@@ -7,6 +10,6 @@ from tests.volume import TIMES
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """One life after the other."""
-    if TIMES > 1:
+    if TIMES > 1 and "tmp_path" in metafunc.fixturenames:
         metafunc.fixturenames.append("life")
         metafunc.parametrize("life", range(TIMES))
