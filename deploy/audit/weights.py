@@ -23,6 +23,7 @@ def choose(facts: Facts, policy: Policy) -> Weight:
     """The weight that counts; NOTHING where there is none."""
     decided = facts.decision
     if decided.event_id:
+        named = [one for one in (*facts.weights, *_declared(facts)) if one.event_id == decided.weight_event]
         if decided.decision == "override":
             return Weight(
                 decided.event_id,
@@ -30,19 +31,27 @@ def choose(facts: Facts, policy: Policy) -> Weight:
                 "decided",
                 decided.grams,
                 decided.cm3,
-                0,
+                sum(one.longest_mm for one in named),
                 "",
-                decided.seq,
+                max([decided.seq, *(one.seq for one in named)]),
             )
-        for one in (*facts.weights, *_declared(facts)):
-            if one.event_id == decided.weight_event:
-                return one
+        if named:
+            return named[0]
     ranked = [
         one
         for one in (*facts.weights, *_declared(facts))
         if _rank(one, policy) < NO_RANK and fits(one, policy)
     ]
     return min(ranked, key=lambda one: _order(one, policy), default=NOTHING)
+
+
+def dated(facts: Facts, weight: Weight) -> int:
+    """By the prices of which moment it is charged; what corrects a weight, by those of the weight that was wrong."""
+    decided = facts.decision
+    if not decided.event_id or weight.event_id != decided.event_id:
+        return weight.time
+    named = (one.time for one in (*facts.weights, *_declared(facts)) if one.event_id == decided.weight_event)
+    return next(named, decided.time)
 
 
 def is_decided(facts: Facts, weight: Weight) -> bool:

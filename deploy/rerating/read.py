@@ -324,9 +324,12 @@ LEFT JOIN (SELECT waybill, event_id, any(toJSONString((pieces, channel, billing,
            FROM order_terms WHERE {of_these} GROUP BY waybill, event_id) AS t
        ON t.waybill = c.waybill AND t.event_id = o.newest.1"""
 _LONGEST = """
+LEFT JOIN (SELECT waybill, event_id, any(weight_event) AS corrected FROM weight_decision
+           WHERE decision = 'override' AND {of_these} GROUP BY waybill, event_id) AS d
+       ON d.waybill = c.waybill AND d.event_id = {weight_event}
 LEFT JOIN (SELECT waybill, event_id, any(greatest(length_mm, width_mm, height_mm)) AS longest_mm
            FROM event WHERE kind = 'weight' AND {of_these} GROUP BY waybill, event_id) AS m
-       ON m.waybill = c.waybill AND m.event_id = {weight_event}"""
+       ON m.waybill = c.waybill AND m.event_id = if(d.corrected != '', d.corrected, {weight_event})"""
 _HUBS = """
 LEFT JOIN (SELECT waybill, groupArray((seq, toString(site))) AS passes
            FROM event WHERE kind = 'scan' AND site IN {hubs} AND {of_these} GROUP BY waybill) AS h

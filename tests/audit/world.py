@@ -413,7 +413,7 @@ def _decisions(made: list[ParcelEvent], time: int, luck: random.Random) -> list[
             waybill=waybill,
             decision="override" if override else "confirm",
             decided_by="someone",
-            weight_event="" if override else luck.choice(weights),
+            weight_event=luck.choice((*weights, "") if override else weights),
             weight_g=luck.choice((950, 2_300, 9_999)) if override else 0,
             volume_cm3=luck.choice((0, 6_060)) if override else 0,
         )
