@@ -23,7 +23,7 @@ def choose(facts: Facts, policy: Policy) -> Weight:
     """The weight that counts; NOTHING where there is none."""
     decided = facts.decision
     if decided.event_id:
-        named = [one for one in (*facts.weights, *_declared(facts)) if one.event_id == decided.weight_event]
+        wrong = named(facts)
         if decided.decision == "override":
             return Weight(
                 decided.event_id,
@@ -31,12 +31,12 @@ def choose(facts: Facts, policy: Policy) -> Weight:
                 "decided",
                 decided.grams,
                 decided.cm3,
-                sum(one.longest_mm for one in named),
+                wrong.longest_mm,
                 "",
-                max([decided.seq, *(one.seq for one in named)]),
+                max(decided.seq, wrong.seq),
             )
-        if named:
-            return named[0]
+        if wrong.event_id:
+            return wrong
     ranked = [
         one
         for one in (*facts.weights, *_declared(facts))
@@ -50,8 +50,15 @@ def dated(facts: Facts, weight: Weight) -> int:
     decided = facts.decision
     if not decided.event_id or weight.event_id != decided.event_id:
         return weight.time
-    named = (one.time for one in (*facts.weights, *_declared(facts)) if one.event_id == decided.weight_event)
-    return next(named, decided.time)
+    wrong = named(facts)
+    return wrong.time if wrong.event_id else decided.time
+
+
+def named(facts: Facts) -> Weight:
+    """The weight that the decision is about, that stays or is corrected; NOTHING where none of it has come."""
+    about = facts.decision.weight_event
+    known = (one for one in (*facts.weights, *_declared(facts)) if one.event_id == about)
+    return next(known, NOTHING) if about else NOTHING
 
 
 def is_decided(facts: Facts, weight: Weight) -> bool:
