@@ -59,7 +59,14 @@ def run(settings: Settings, client: Client, by: str, *, again: bool = False) -> 
     told = {event.through_day: event for event in events}
     return [
         f"{event.month:%Y-%m} through {day}: {event.count} published" for day, event in sorted(told.items())
-    ] or ["nothing is to be counted"]
+    ] or [_nothing(client)]
+
+
+def _nothing(client: Client) -> str:
+    """That nothing is counted, and through which day it is."""
+    through = max((day for day, _ in client.query(COUNTED).result_rows), default=None)
+    counted = f"it is counted through {through}" if through else "no day with a parcel is over"
+    return f"nothing is to be counted: {counted}"
 
 
 def due(

@@ -29,11 +29,15 @@ FROM weight_case_now AS n LEFT JOIN (
 WHERE undecided OR NOT {open:Bool} ORDER BY since, waybill LIMIT {limit:UInt32}"""
 """A decided weight stands in the place of a measured one: both measurements are of the newest row before."""
 COUNTS = """
-SELECT event_id, weight_class, weight_g, volume_cm3 FROM (
-    SELECT event_id, toString(weight_class) AS weight_class, weight_g,
-           intDiv(toUInt64(length_mm) * width_mm * height_mm, 1000) AS volume_cm3
+SELECT weighed, weight_g, volume_cm3, decided FROM (
+    SELECT event_id, event_id AS weighed, weight_g,
+           intDiv(toUInt64(length_mm) * width_mm * height_mm, 1000) AS volume_cm3, false AS decided
     FROM event WHERE waybill = {waybill:String} AND weight_g > 0
-) WHERE event_id = {event:String}"""
+    UNION ALL
+    SELECT event_id, weight_event AS weighed, weight_g, volume_cm3, true AS decided
+    FROM weight_decision WHERE waybill = {waybill:String} AND decision = 'override'
+) WHERE event_id = {event:String} LIMIT 1"""
+"""A weight, measured, declared or decided; `weighed`: its event, of a decided one that of the weight it corrects."""
 SOMETHING = "SELECT count() AS n FROM event WHERE waybill = {waybill:String}"
 CASE = "SELECT counts FROM weight_case_now WHERE waybill = {waybill:String}"
 ADOPTED = "SELECT event_id FROM adopted_weight WHERE waybill = {waybill:String} ORDER BY seq DESC, line DESC LIMIT 1"
@@ -74,17 +78,19 @@ def decide(
 ) -> WeightDecided:
     """Publish a decision; LookupError where there is no such parcel or weight, msgspec.ValidationError for absurd ones.
 
-    `confirm` without an event: the weight that counts now. `override` without a volume: that of the weight that
-    counts now, because it was not what was wrong.
+    Without an event it is about the weight that counts now. An `override` keeps what was not wrong with it: its moment,
+    its longest side and, unless another is given, its volume. To confirm what somebody decided is to decide it again.
     """
     records = sending(settings)
     event = weight_event or _counting(client, waybill)
     known = rows(client, COUNTS, waybill=waybill, event=event)
     if not rows(client, SOMETHING, waybill=waybill)[0]["n"]:
         raise LookupError(f"there is nothing about waybill {waybill}")
-    if decision == "confirm" and not known:
+    if not known and (decision == "confirm" or weight_event):
         weight = f"there is no weight {event} of {waybill}" if event else f"no weight of {waybill} counts yet"
         raise LookupError(f"{weight}: waybook explain {waybill} shows what it has, and --event names one")
+    if decision == "confirm" and known[0]["decided"]:
+        decision, grams = "override", int(known[0]["weight_g"])
     if volume_cm3 is None:
         volume_cm3 = int(known[0]["volume_cm3"]) if known else 0
     newest = rows(client, NEWEST)[0]["ms"]
@@ -95,7 +101,7 @@ def decide(
         "waybill": waybill,
         "decision": decision,
         "decided_by": by,
-        "weight_event": event if decision == "confirm" else "",
+        "weight_event": known[0]["weighed"] if known else "",
         "weight_g": grams if decision == "override" else 0,
         "volume_cm3": volume_cm3 if decision == "override" else 0,
         "reason": reason,

@@ -746,7 +746,7 @@ WEIGHT_DECISION = Table(
         Column("waybill", TEXT),
         Column("event_time", TIME),
         Column("decision", WORD, "confirm: that event's weight stays; override: these grams"),
-        Column("weight_event", TEXT, "confirm"),
+        Column("weight_event", TEXT, "confirm: it stays; override: it is corrected; empty: none is named"),
         Column("weight_g", GRAMS, "override"),
         Column("volume_cm3", "UInt64", "override"),
         Column("decided_by", TEXT),

@@ -32,6 +32,7 @@ def pytest_configure() -> None:
     What is imported and collected stays, so until then nothing is looked at for garbage.
     """
     gc.disable()
+    os.environ.setdefault("USER", "tester")
     if MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > ROOM:
         os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY))
 

@@ -94,7 +94,7 @@ def weighing(facts: Facts, era: Era) -> Weighing | None:
         rule, hours = policy.adopt[rank], policy.hours[rank]
     elif not weights.is_decided(facts, best):
         return None
-    due: int | None = best.time
+    due: int | None = weights.dated(facts, best)
     if rule != "at_once":
         due = None
         if facts.ended:

@@ -55,6 +55,7 @@ from deploy.audit.steps import untrue
 from deploy.audit.store import OF_SHARD, Store
 from deploy.audit.stored import Books
 from deploy.audit.volumes import check_counts, read_counts
+from deploy.audit.weights import named
 from schemas.parties import HQ
 from schemas.settings import Settings
 
@@ -427,6 +428,8 @@ class Recomputation:
             return None
         if self._eras[era].prices.by_hub and self._passes_later(facts.waybill, charged):
             return None
+        if used and used.event_id == facts.decision.event_id and named(facts).seq >= charged.seq:
+            return None  # what it corrects may have come later, to the same amount
         short = row.shape in ("flat", "first_continued")
         first, each = (
             row.cells.get("first_price" if row.weighs else "price"),

@@ -272,7 +272,7 @@ RULES = (
             f.trigger = 'picked_up', e.operation != '10' OR e.event_time != c.event_time,
             f.trigger = 'signed', e.operation != '50' OR e.event_time != c.event_time,
             f.trigger = 'weighed', e.kind NOT IN ('weight', 'order', 'decision')
-                OR e.kind != 'order' AND e.event_time > c.event_time OR c.weight_event NOT IN ('', e.event_id),
+                OR e.kind = 'weight' AND e.event_time > c.event_time OR c.weight_event NOT IN ('', e.event_id),
             f.trigger = 'hub_passed', e.kind != 'scan' OR e.outlet != '{HQ}' OR e.event_time != c.event_time,
             f.trigger = 'bagged', e.operation != '60' OR e.event_time != c.event_time,
             f.trigger = 'claimed', e.kind != 'claim' OR e.event_id != c.part OR e.event_time != c.event_time,
@@ -282,7 +282,7 @@ RULES = (
                 OR c.part NOT IN ('', e.event_id),
             f.trigger = 'hauled', e.kind != 'haul',
             f.trigger IN {postings.words(postings.MONTHS)}, e.kind != 'month',
-            e.kind != 'order' AND e.event_time > c.event_time)""",
+            e.kind NOT IN ('order', 'decision') AND e.event_time > c.event_time)""",
         most=2_000_000,
     ),
     Rule(

@@ -23,6 +23,7 @@ def choose(facts: Facts, policy: Policy) -> Weight:
     """The weight that counts; NOTHING where there is none."""
     decided = facts.decision
     if decided.event_id:
+        wrong = named(facts)
         if decided.decision == "override":
             return Weight(
                 decided.event_id,
@@ -30,19 +31,34 @@ def choose(facts: Facts, policy: Policy) -> Weight:
                 "decided",
                 decided.grams,
                 decided.cm3,
-                0,
+                wrong.longest_mm,
                 "",
-                decided.seq,
+                max(decided.seq, wrong.seq),
             )
-        for one in (*facts.weights, *_declared(facts)):
-            if one.event_id == decided.weight_event:
-                return one
+        if wrong.event_id:
+            return wrong
     ranked = [
         one
         for one in (*facts.weights, *_declared(facts))
         if _rank(one, policy) < NO_RANK and fits(one, policy)
     ]
     return min(ranked, key=lambda one: _order(one, policy), default=NOTHING)
+
+
+def dated(facts: Facts, weight: Weight) -> int:
+    """By the prices of which moment it is charged; what corrects a weight, by those of the weight that was wrong."""
+    decided = facts.decision
+    if not decided.event_id or weight.event_id != decided.event_id:
+        return weight.time
+    wrong = named(facts)
+    return wrong.time if wrong.event_id else decided.time
+
+
+def named(facts: Facts) -> Weight:
+    """The weight that the decision is about, that stays or is corrected; NOTHING where none of it has come."""
+    about = facts.decision.weight_event
+    known = (one for one in (*facts.weights, *_declared(facts)) if one.event_id == about)
+    return next(known, NOTHING) if about else NOTHING
 
 
 def is_decided(facts: Facts, weight: Weight) -> bool:

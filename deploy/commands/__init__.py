@@ -50,9 +50,14 @@ def add_reader(one: argparse.ArgumentParser) -> None:
 
 
 def who_decides(arguments: argparse.Namespace) -> None:
-    """Raises ValueError when nobody is named by `--by`: what people decide is told with who did."""
+    """Raises ValueError when nobody is named by `--by`: what people decide or publish is told with who did."""
     if not arguments.by.strip():
         raise ValueError("nobody decides: say --by NAME")
+
+
+def counting(one: argparse.ArgumentParser, what: str) -> None:
+    """`--by` of a job that may run where nobody is logged in."""
+    one.add_argument("--by", default=os.environ.get("USER", "") or "waybook", help=what)
 
 
 def safely(run: Run) -> Run:

@@ -1,13 +1,12 @@
 """What customers' months that are over came to, for minimums of stores and for packages of parcels."""
 
 import argparse
-import os
 from collections.abc import Callable
 
 from clickhouse_connect.driver.client import Client
 
 from deploy import parcel_months, store_months
-from deploy.commands import Command, following
+from deploy.commands import Command, counting, following
 from deploy.commands.where import LONG, settings_of, store_of
 from schemas.settings import Settings
 
@@ -31,4 +30,4 @@ def add(command: Command) -> None:
     """store-months, parcel-months."""
     for one in (command("store-months", of_stores), command("parcel-months", of_parcels)):
         following.add(one, 60, "counts")
-        one.add_argument("--by", default=os.environ.get("USER", ""), help="who counts")
+        counting(one, "who counts")

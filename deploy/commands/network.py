@@ -7,7 +7,7 @@ from pathlib import Path
 
 from dashboards.library import directory_files
 from deploy import publish
-from deploy.commands import Command, safely
+from deploy.commands import Command, safely, who_decides
 from deploy.commands.where import settings_of, store_of
 from deploy.files import require_document, write_document
 from deploy.tariff.opening import grouped
@@ -18,6 +18,7 @@ from schemas.problems import DocumentError
 
 def publish_network(arguments: argparse.Namespace) -> int:
     """Check a network directory and publish it to all flows."""
+    who_decides(arguments)
     try:
         version, remarks = publish.publish_network(settings_of(arguments), arguments.directory, arguments.by)
     except DocumentError as error:

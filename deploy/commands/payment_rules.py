@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 
 from deploy import publish
-from deploy.commands import Command
+from deploy.commands import Command, safely, who_decides
 from deploy.commands.where import settings_of
 from deploy.files import utf8_of
 from flows.reconciliation.rules import FILE as MATCHING
@@ -26,6 +26,7 @@ LEFT_OUT = {
 
 def publish_rules(arguments: argparse.Namespace) -> int:
     """Check channels, matching rules, payers and the keys that they need, and publish them to the payments flow."""
+    who_decides(arguments)
     settings = settings_of(arguments)
     if arguments.keys:
         settings = msgspec.structs.replace(settings, keys=arguments.keys)
@@ -57,7 +58,7 @@ def token(arguments: argparse.Namespace) -> int:
 
 def add(command: Command) -> None:
     """publish-payment-rules, token."""
-    one = command("publish-payment-rules", publish_rules)
+    one = command("publish-payment-rules", safely(publish_rules))
     one.add_argument(
         "directory", type=Path, help="with channels.toml and, if wanted, matching.toml and payers.csv"
     )

@@ -1,10 +1,9 @@
 """What outlets' months earn or cost them by the share of their parcels in time."""
 
 import argparse
-import os
 
 from deploy import levels
-from deploy.commands import Command, following
+from deploy.commands import Command, counting, following
 from deploy.commands.where import LONG, settings_of, store_of, writers_settings
 from sinks.clickhouse import connect
 
@@ -24,4 +23,4 @@ def add(command: Command) -> None:
     """service-levels."""
     one = command("service-levels", service_levels)
     following.add(one, 3600, "looks")
-    one.add_argument("--by", default=os.environ.get("USER", ""), help="who judges")
+    counting(one, "who judges")

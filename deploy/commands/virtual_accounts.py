@@ -3,13 +3,17 @@
 import argparse
 import os
 import sys
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+
+from clickhouse_connect.driver.client import Client
 
 from dashboards.words import FIRST_DAY, LAST_DAY, SHANGHAI
 from deploy import ask as asking
 from deploy import statements
 from deploy.commands import Command, add_reader, count, day, days, safely
 from deploy.commands.where import books_of, settings_of, store_of
+from deploy.party_card import found
 from deploy.transfers import data_time
 from schemas.commands import BODIES
 from schemas.money import yuan
@@ -18,18 +22,25 @@ from schemas.reasons import ANSWER
 
 def balance(arguments: argparse.Namespace) -> int:
     """A party's virtual accounts, now or when data time was at some moment."""
-    text = statements.balance(books_of(arguments), arguments.party, arguments.at, arguments.reader)
-    return _known(text, arguments)
+    client = books_of(arguments)
+    return _tell(
+        client,
+        arguments.party,
+        lambda party: statements.balance(client, party, arguments.at, arguments.reader),
+    )
 
 
 def statement(arguments: argparse.Namespace) -> int:
     """A party's statement of account: opening balance, movements, closing balance."""
     client = books_of(arguments)
     first, last = days(arguments)
-    text = statements.statement(
-        client, arguments.party, first, last, lines=arguments.lines, reader=arguments.reader
+    return _tell(
+        client,
+        arguments.party,
+        lambda party: statements.statement(
+            client, party, first, last, lines=arguments.lines, reader=arguments.reader
+        ),
     )
-    return _known(text, arguments)
 
 
 def trial_balance(arguments: argparse.Namespace) -> int:
@@ -72,9 +83,18 @@ def ask(arguments: argparse.Namespace) -> int:
     return 0 if answer.accepted else 1
 
 
-def _known(text: str, arguments: argparse.Namespace) -> int:
-    sys.stdout.write((text or f"there is nothing about party {arguments.party}") + "\n")
-    return 0 if text else 1
+def _tell(client: Client, word: str, told: Callable[[str], str]) -> int:
+    """Write what there is of the virtual accounts of a party, by code or name. Raises LookupError: there is nothing."""
+    text = told(word)
+    if not text:
+        party = found(client, word)
+        text = told(party) if party != word else ""
+        if not text:
+            raise LookupError(
+                f"nothing has moved on virtual accounts of {party}; waybook trial-balance --book {party} has its book"
+            )
+    sys.stdout.write(text + "\n")
+    return 0
 
 
 def _moment(text: str) -> datetime:
@@ -92,7 +112,7 @@ def _utc_ms(at: datetime) -> int:
 def add(command: Command) -> None:
     """balance, statement, ledger, ask, trial-balance."""
     for name, run in (
-        ("balance", balance),
+        ("balance", safely(balance)),
         ("statement", safely(statement)),
         ("ledger", safely(ledger)),
         ("ask", safely(ask)),

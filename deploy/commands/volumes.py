@@ -1,10 +1,9 @@
 """Customers' parcels in the month, counted for prices that depend on them."""
 
 import argparse
-import os
 
 from deploy import volumes
-from deploy.commands import Command, following
+from deploy.commands import Command, counting, following
 from deploy.commands.where import LONG, settings_of, store_of
 
 
@@ -23,4 +22,4 @@ def add(command: Command) -> None:
     one = command("volumes", volumes_)
     one.add_argument("--again", action="store_true", help="count days again, and publish what has changed")
     following.add(one, 60, "counts")
-    one.add_argument("--by", default=os.environ.get("USER", ""), help="who counts")
+    counting(one, "who counts")

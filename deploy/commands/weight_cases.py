@@ -65,8 +65,6 @@ def add(command: Command) -> None:
         "--kg", dest="grams", metavar="KG", type=grams, default=0, help="override: what it weighs"
     )
     one.add_argument("--volume-cm3", type=int, help="override: default: of the weight that counts now")
-    one.add_argument(
-        "--event", default="", help="confirm: another weight's event than the one that counts now"
-    )
+    one.add_argument("--event", default="", help="another weight's event than the one that counts now")
     one.add_argument("--by", default=os.environ.get("USER", ""), help="who decides")
     one.add_argument("--reason", default="")

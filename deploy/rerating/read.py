@@ -278,8 +278,8 @@ ASOF LEFT JOIN (SELECT waybill, seq, argMax((event_id, weight_g, volume_cm3), li
         order_by: str,
         told: Mapping[str, Sequence[Any]] | None = None,
     ) -> Sample:
-        """`newest`: the weight's event, grams and cm³; `passed`: whether a hub's scan counts; `looked`: in which block
-        a charge was rated last."""
+        """`newest`: the weight's event, grams and cm³; `passed`: whether a hub's scan counts, or a weight that somebody
+        corrects; `looked`: in which block a charge was rated last."""
         facts = self._facts
         columns, joins = ["o.newest.2 AS customer"], [order]
         if "payment" in facts:
@@ -291,7 +291,8 @@ ASOF LEFT JOIN (SELECT waybill, seq, argMax((event_id, weight_g, volume_cm3), li
             columns.append(f"{newest}.2 AS weight_g, {newest}.3 AS volume_cm3")
             joins.append(weight)
         if "longest_mm" in facts:
-            columns.append("m.longest_mm AS longest_mm")
+            came = passed.replace("pass.1", "m.came")
+            columns.append(f"if(d.corrected = '' OR {came}, m.longest_mm, 0) AS longest_mm")
             joins.append(_LONGEST.format(of_these=of_these, weight_event=f"{newest}.1"))
         if "month_parcels" in facts:
             columns.append(f"{looked} AS looked")
@@ -324,9 +325,13 @@ LEFT JOIN (SELECT waybill, event_id, any(toJSONString((pieces, channel, billing,
            FROM order_terms WHERE {of_these} GROUP BY waybill, event_id) AS t
        ON t.waybill = c.waybill AND t.event_id = o.newest.1"""
 _LONGEST = """
-LEFT JOIN (SELECT waybill, event_id, any(greatest(length_mm, width_mm, height_mm)) AS longest_mm
+LEFT JOIN (SELECT waybill, event_id, any(weight_event) AS corrected FROM weight_decision
+           WHERE decision = 'override' AND {of_these} GROUP BY waybill, event_id) AS d
+       ON d.waybill = c.waybill AND d.event_id = {weight_event}
+LEFT JOIN (SELECT waybill, event_id, any(greatest(length_mm, width_mm, height_mm)) AS longest_mm,
+                  any(seq) AS came
            FROM event WHERE kind = 'weight' AND {of_these} GROUP BY waybill, event_id) AS m
-       ON m.waybill = c.waybill AND m.event_id = {weight_event}"""
+       ON m.waybill = c.waybill AND m.event_id = if(d.corrected != '', d.corrected, {weight_event})"""
 _HUBS = """
 LEFT JOIN (SELECT waybill, groupArray((seq, toString(site))) AS passes
            FROM event WHERE kind = 'scan' AND site IN {hubs} AND {of_these} GROUP BY waybill) AS h

@@ -18,6 +18,7 @@ from dashboards.library import (
 )
 from dashboards.words import FEES, shanghai
 from deploy import publish as publishing
+from deploy.commands import who_decides
 from deploy.commands.where import LONG
 from deploy.files import (
     fresh,
@@ -107,6 +108,7 @@ def diff(arguments: argparse.Namespace, connect: Connect, settings: Settings) ->
 
 def publish(arguments: argparse.Namespace, connect: Connect, settings: Settings) -> int:
     """Check a book, say what it would change of days already charged, and publish it to all lanes."""
+    who_decides(arguments)
     opened = open_book(arguments.book, connect)
     network, tariffs = publishing.standing(settings)
     if arguments.network is not None:
@@ -172,6 +174,7 @@ def _read(tariffs: Sequence[TariffPublished], network: Network) -> list[Book]:
 
 def withdraw(arguments: argparse.Namespace, connect: Connect, settings: Settings) -> int:
     """Take a book out of force: a version (the one before comes back), or with --name every book of a name."""
+    who_decides(arguments)
     known = [one for one in published(connect()) if one.status != WITHDRAWN]
     if arguments.name:
         version, name = "", arguments.book
@@ -323,7 +326,7 @@ def run(arguments: argparse.Namespace, connect: Connect, settings: Settings) -> 
         return 1
     except BrokenPipeError:
         raise  # whoever read the answer has seen enough: the command line knows
-    except (LookupError, OSError, UnicodeDecodeError, csv.Error) as error:
+    except (LookupError, OSError, ValueError, csv.Error) as error:
         sys.stderr.write(f"{error}\n")
         return 1
     return code

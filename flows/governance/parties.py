@@ -86,13 +86,17 @@ def keepers(parties: Parties) -> set[str]:
     return {party for party, periods in parties.items() if periods[0].kind in KEEP_ACCOUNTS}
 
 
-def masked(account: str) -> str:
-    """What may be shown of a settlement account.
+_MASK = "****"
 
-    >>> masked("6222021234567890123"), masked("123"), masked("")
-    ('****0123', '****', '')
+
+def masked(account: str) -> str:
+    """What may be shown of a settlement account; of what is shown so already, as in an exported directory, the same.
+
+    >>> masked("6222021234567890123"), masked("****0123"), masked("123"), masked("")
+    ('****0123', '****0123', '****', '')
     """
-    return "****" + account[-4:] * (len(account) > 8) if account else ""
+    shown = len(account) > 8 or (len(account) == 8 and account.startswith(_MASK))
+    return _MASK + account[-4:] * shown if account else ""
 
 
 def without_accounts(text: str) -> str:

@@ -40,7 +40,7 @@ from flows.lifecycle.reasons import (
     with_reason,
 )
 from flows.lifecycle.volumes import Volumes
-from flows.lifecycle.weighing import DECIDED, case_of, chosen, of_line, weighed
+from flows.lifecycle.weighing import DECIDED, case_of, chosen, of_line, since, weighed
 from flows.rating.model import Book
 from flows.rating.policy import AFTER_SIGNED, AT_ONCE, WAIT, WHEN_SIGNED, WeightPolicy
 from flows.rating.tariffs import Quote, Tariffs
@@ -294,7 +294,7 @@ class Assessor:
         """When the best weight came or comes into force; NEVER: not yet."""
         rule, after = self._rule(parcel)
         if rule == AT_ONCE:
-            return parcel.weight_time
+            return since(parcel)
         if not rule or parcel.ended == NEVER:
             return NEVER
         if rule == WHEN_SIGNED:

@@ -133,8 +133,7 @@ def decided(parcel: Parcel, event: WeightDecided) -> bool:
     known = parcel.decision
     if known is not None and (event.time, event.id) < (known.time, known.id):
         return False
-    if event.decision == "override":
-        parcel.decision = Decided(event.time, event.id, event.weight_g, event.volume_cm3, "")
-    else:
-        parcel.decision = Decided(event.time, event.id, 0, 0, event.weight_event)
+    override = event.decision == "override"
+    grams, volume = (event.weight_g, event.volume_cm3) if override else (0, 0)
+    parcel.decision = Decided(event.time, event.id, grams, volume, event.weight_event)
     return True

@@ -83,7 +83,7 @@ class Weighed(msgspec.Struct, array_like=True, gc=False):
 
 
 class Decided(msgspec.Struct, array_like=True, frozen=True, gc=False):
-    """The newest decision about a parcel's weight: grams and cm³, or (0 g) the event whose weight stays."""
+    """The newest decision about a parcel's weight: grams and cm³ in place of the event's, or (0 g) the event's stay."""
 
     time: int
     id: str

@@ -433,7 +433,7 @@ class Lifecycle:
         """Choose the weight again, and assess what that changes."""
         before, case = parcel.weight_id, parcel.case
         self.rules.choose(parcel)
-        if parcel.case != case:
+        if parcel.case != case or parcel.decision is not None:
             self.rules.by_weight(parcel)
         elif parcel.weight_id != before:
             self.rules.weigh(parcel)

@@ -28,7 +28,7 @@ def chosen(parcel: Parcel, policy: WeightPolicy) -> Weighed:
     decision = parcel.decision
     if decision is not None:
         if decision.weight_g:
-            return _decided(decision)
+            return _decided(parcel, decision)
         confirmed = _known(parcel, decision.weight_event)
         if confirmed is not None:
             return confirmed
@@ -68,8 +68,18 @@ def weighed(parcel: Parcel, event: str) -> Weighed:
     """The weight of this event: a measured one, the declared or the decided one; NOTHING if there is none."""
     decision = parcel.decision
     if decision is not None and decision.id == event:
-        return _decided(decision)
+        return _decided(parcel, decision)
     return _known(parcel, event) or NOTHING
+
+
+def since(parcel: Parcel) -> int:
+    """The moment of the weight that counts, of a decided one that of the weight which it corrects: charged is by the
+    prices of that day, whenever somebody decides."""
+    decision = parcel.decision
+    if decision is None or parcel.weight_id != decision.id:
+        return parcel.weight_time
+    wrong = _known(parcel, decision.weight_event)
+    return decision.time if wrong is None else wrong.time
 
 
 def _known(parcel: Parcel, event: str) -> Weighed | None:
@@ -79,8 +89,11 @@ def _known(parcel: Parcel, event: str) -> Weighed | None:
     return _declared(parcel) if parcel.declared_g and parcel.order_id == event else None
 
 
-def _decided(decision: Decided) -> Weighed:
-    return Weighed(DECIDED, decision.time, decision.id, decision.weight_g, decision.volume_cm3, 0, "")
+def _decided(parcel: Parcel, decision: Decided) -> Weighed:
+    """What a person says that it weighs; how long it is says the weight that this corrects."""
+    wrong = _known(parcel, decision.weight_event) or NOTHING
+    grams, volume = decision.weight_g, decision.volume_cm3
+    return Weighed(DECIDED, decision.time, decision.id, grams, volume, wrong.longest_mm, "")
 
 
 def _declared(parcel: Parcel) -> Weighed:

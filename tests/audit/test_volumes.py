@@ -5,6 +5,7 @@ from clickhouse_connect.driver.client import Client
 
 from deploy import volumes
 from schemas.events import TariffPublished, Tick, VolumesCounted
+from schemas.settings import Settings
 from schemas.times import DAY, HOUR
 from tests.audit import world
 from tests.audit.alone import alone
@@ -41,7 +42,9 @@ def play(client: Client, seed: int, lanes: int) -> tuple[list[VolumesCounted], i
 
 
 @pytest.mark.parametrize(("seed", "lanes"), [(90, 1), (91, 2)])
-def test_the_job_counts_and_the_auditor_agrees(empty: Client, seed: int, lanes: int) -> None:
+def test_the_job_counts_and_the_auditor_agrees(
+    empty: Client, seed: int, lanes: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     known, data_time = play(empty, seed, lanes)
     report = audited(empty, data_time=data_time)
     assert report.passed, report.to_text()
@@ -49,6 +52,10 @@ def test_the_job_counts_and_the_auditor_agrees(empty: Client, seed: int, lanes: 
     used = empty.query("SELECT count() FROM charge WHERE steps LIKE '%month_count%'").result_rows[0][0]
     assert used > 10
     assert volumes.due(empty, known, "test") == []
+    monkeypatch.setattr(volumes, "published", lambda _settings: known)
+    monkeypatch.setattr(volumes, "send_control", lambda _settings, *events: None)
+    (line,) = volumes.run(Settings(), empty, "test")
+    assert line == f"nothing is to be counted: it is counted through {max(one.through_day for one in known)}"
     assert volumes.due(empty, [], "test") == [], "a broker that forgets is no reason to count again"
     assert volumes.due(empty, [], "test", again=True) == volumes.due(empty, known, "test", again=True)
 

@@ -406,6 +406,7 @@ def _decisions(made: list[ParcelEvent], time: int, luck: random.Random) -> list[
     chances = luck.choice((0, 0, 0, 0, 1, 1, 2))
     waybill = made[0].waybill
     weights = [event.id for event in made if isinstance(event, Weight)] + [made[0].id, "nothing"]
+    corrected = [*weights, ""][int(waybill[-3:]) % (len(weights) + 1)]
     return [
         WeightDecided(
             id=f"{waybill}-decision{number}",
@@ -413,7 +414,7 @@ def _decisions(made: list[ParcelEvent], time: int, luck: random.Random) -> list[
             waybill=waybill,
             decision="override" if override else "confirm",
             decided_by="someone",
-            weight_event="" if override else luck.choice(weights),
+            weight_event=corrected if override else luck.choice(weights),
             weight_g=luck.choice((950, 2_300, 9_999)) if override else 0,
             volume_cm3=luck.choice((0, 6_060)) if override else 0,
         )

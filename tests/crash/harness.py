@@ -343,7 +343,11 @@ class Field:
                 before = self.source.ends
                 said = {line for name in commands for line in JOBS[name](self.settings, self.client)}
                 self.source.look()  # what was sent and not taken yet is sent again without a word
-                idle = idle + 1 if said <= IDLE and self.source.ends == before else 0
+                idle = (
+                    idle + 1
+                    if all(line.startswith(IDLE) for line in said) and self.source.ends == before
+                    else 0
+                )
         self.jobs = None
 
     def end(self) -> None:

@@ -30,13 +30,13 @@ JOBS: dict[str, Job] = {
     "service-levels": lambda settings, client: levels.run(settings, client, client, BY),
 }
 """What each command does, said in lines for people."""
-IDLE = {
+IDLE = (
     "nothing is to be counted",
     "nothing has changed",
     "nothing is to be told",
     "no month is to be judged",
-}
-"""What they say when there is nothing to do."""
+)
+"""How what they say begins when there is nothing to do."""
 PAUSE = 0.5
 """Seconds between two rounds."""
 

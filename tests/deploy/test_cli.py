@@ -187,6 +187,13 @@ def _decide_about_weights(settings: Settings, waybook: Waybook) -> None:
     decided = waybook("decide-weight", waybill, "override", "--kg", "3", "--by", "me")
     assert decided.returncode == 0, decided.stderr
     until(lambda: not waybook("weight-cases", "--open").stdout)
+    again = waybook("decide-weight", waybill, "confirm", "--by", "you")
+    assert again.returncode == 0, again.stderr
+    made = "SELECT decided_by, decision, weight_event, weight_g FROM weight_decision ORDER BY event_time, decided_by"
+    until(lambda: "you" in waybook("sql", made, "--format", "CSV").stdout)
+    assert waybook("sql", made, "--format", "CSV").stdout.splitlines() == [
+        f'"{who}","override","weight-hub_dws",3000' for who in ("me", "you")
+    ]
     decided_case = waybook("weight-cases").stdout
     assert "人工裁决 3,000 g  ≠  " in decided_case
     assert "9,000 g" in decided_case

@@ -50,7 +50,9 @@ def test_ask_and_read_the_balance(settings: Settings, waybook: Waybook, tmp_path
         early = waybook("ask", "SHC", "top_up", "amount=1", "--time", "2025-11-20", "--wait", "5")
         assert (early.returncode, "time_in_future 时间在未来" in early.stderr) == (1, True), early.stderr
         assert "70.50" in waybook("balance", "SHC").stdout
-        assert waybook("balance", "NOBODY").returncode == 1
+        for of in ("balance", "statement"):
+            nobody = waybook(of, "NOBODY")
+            assert (nobody.returncode, nobody.stderr[:24]) == (1, "there is no party NOBODY")
         assert "充值 top-up  c1" in waybook("statement", "SHC", "--from", "2025-11-11").stdout
         assert waybook("trial-balance").returncode == 0
         assert "借 100.50" in waybook("ledger", "SHC", "1201").stdout

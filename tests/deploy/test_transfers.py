@@ -172,3 +172,8 @@ def _cards(waybook: Waybook) -> None:
         assert (unknown.returncode, unknown.stdout) == (1, "")
         assert f"there is no party {word}; the nearest is " in unknown.stderr
         assert says in unknown.stderr
+    for of in ("balance", "statement"):
+        assert waybook(of, "上海C网点").stdout == waybook(of, "SHC").stdout != ""
+        courier = waybook(of, "小王")
+        assert courier.returncode == 1
+        assert courier.stderr.startswith("nothing has moved on virtual accounts of ")

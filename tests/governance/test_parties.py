@@ -119,7 +119,14 @@ def test_a_directory_of_three_files_has_no_parties() -> None:
 
 
 @pytest.mark.parametrize(
-    ("account", "shown"), [("6222021234567890123", "****0123"), ("12345678", "****"), ("", "")]
+    ("account", "shown"),
+    [
+        ("6222021234567890123", "****0123"),
+        ("****0123", "****0123"),
+        ("12345678", "****"),
+        ("****", "****"),
+        ("", ""),
+    ],
 )
 def test_accounts_are_masked(account: str, shown: str) -> None:
     assert masked(account) == shown

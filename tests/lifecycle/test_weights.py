@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas import topics
-from schemas.events import Event
-from schemas.times import DAY, HOUR
+from schemas.events import Event, Weight
+from schemas.times import DAY, HOUR, business_day, date_of
 from tests.lifecycle.world import BOOK, START, WAYBILL, Book, decision, events_of, order, tariff
 from tests.rating.material import scenarios
 from tests.volume import examples
@@ -103,6 +103,51 @@ def test_a_case_tells_its_evidence_and_its_course() -> None:
     assert (reversal["cause"], second["cause"], second["weight_class"]) == ("decision", "decision", "decided")
 
 
+LONG = f"""{TOML}
+[[table]]
+fee = "transit"
+kind = "surcharge"
+name = "超长"
+file = "long.csv"
+shape = "flat"
+effective_from = 2025-01-01
+
+[[table]]
+fee = "transit"
+kind = "surcharge"
+name = "旺季"
+file = "season.csv"
+shape = "flat"
+effective_from = 2025-01-01
+"""
+SURCHARGED = {**BOOK, "book.toml": LONG, "long.csv": "longest_cm,price\n50..,10\n"}
+
+
+@pytest.mark.parametrize(
+    ("named", "day", "amount"),
+    [
+        ("weight-hub_dws", 0, "17.00"),
+        ("weight-outlet_scale", 0, "7.00"),
+        ("never-came", 2, "6.00"),
+        ("", 2, "6.00"),
+    ],
+)
+def test_a_corrected_weight_keeps_the_day_and_the_length_of_the_weighing_that_was_wrong(
+    named: str, day: int, amount: str
+) -> None:
+    """Two days later: by the prices of its day, 1.00 more, with what it is charged for its length, 10.00 more."""
+    today = business_day(START)
+    book = Book((tariff({**SURCHARGED, "season.csv": f"date,price\n{date_of(today)},1\n"}),))
+    for event in events_of("订单 揽收 网点秤4 分拨DWS2.5 签收"):
+        long = isinstance(event, Weight) and event.weight_class == "hub_dws"
+        book.take(msgspec.structs.replace(event, length_mm=800) if long else event)
+    book.take(decision("改判3", START + 2 * DAY, weight_event=named))
+    charged = [row for row in book.rows["charge"] if row["fee"] == "transit"][-1]
+    assert f"{book.net('transit'):.2f}" == f"{charged['amount']:.2f}" == amount
+    assert charged["business_date"] == date_of(today + day)
+    assert adopted(book) == "decided 3000"
+
+
 def test_a_case_closes_when_the_policy_allows_more() -> None:
     book = weighing("缓计").take(*events_of("订单 揽收 网点秤4 分拨DWS2.5 签收"))
     assert book.waiting() == {"transit": "weight_undecided"}
@@ -153,6 +198,10 @@ STORIES = [
     [*events_of("订单 揽收 网点秤2.8 分拨DWS2.5 签收"), order(START + HOUR, id="o2", destination="HZF")],
     events_of("揽收 网点秤4 分拨DWS2.5 签收 订单2.1"),
     events_of("订单2.5 揽收 签收 分拨DWS66 确认=order-1"),
+    [
+        *events_of("订单 揽收 网点秤4 分拨DWS2.5 签收"),
+        decision("改判3", START + 30 * HOUR, weight_event="weight-hub_dws"),
+    ],
 ]
 
 

@@ -532,7 +532,7 @@ def test_what_there_is_not_is_told_in_words(store: Written) -> None:
         (("close", "show", "close-1"), "there is no close close-1: "),
         (("ledger", "440100-404", "2101"), "there is no book 440100-404"),
         (("trial-balance", "--book", "440100-404"), "there is no book 440100-404"),
-        (("balance", "440100-404"), "there is nothing about party 440100-404\n"),
+        (("balance", "440100-404"), "there is no party 440100-404; "),
     ):
         code, said = run(*words)
         assert (code, said[: len(wrong)]) == (1, wrong)
