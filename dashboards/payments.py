@@ -48,6 +48,12 @@ RECEIVABLE_LIST = """
 SELECT document, bucket AS why, of_group, party, due_day, late, remains, currency FROM open_receivable
 WHERE {reason:String} = '' OR why = {reason:String}
 ORDER BY due_day, of_group, document LIMIT {limit:UInt32} OFFSET {skip:UInt32}"""
+CLOSE_PERIODS = "SELECT period AS why, count() AS n FROM close_now GROUP BY why ORDER BY min(last - first)"
+CLOSE_LIST = """
+SELECT close_id, period AS why, first, last, of_group, channel, merchant, closed_by, closed_at, received, refunded,
+       paid_out, fees, matched, matched_out, suspense, open_count
+FROM close_now WHERE {reason:String} = '' OR why = {reason:String}
+ORDER BY last DESC, first DESC, of_group, channel, merchant, close_id LIMIT {limit:UInt32} OFFSET {skip:UInt32}"""
 PAYMENT_CHANNELS = """
 SELECT channel AS why, uniqExact(payment) AS n FROM payment WHERE channel != 'account'
 GROUP BY why ORDER BY n DESC, why"""

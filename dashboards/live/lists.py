@@ -1,5 +1,6 @@
 """Lists behind the live page's tables: what waits, was refused, is odd, breaks a scan chain or differs in weight, by
-reason, payments by channel, receivables by how late they are, lines by whether they earn, page by page."""
+reason, payments by channel, receivables by how late they are, closes by period, lines by whether they earn, page by
+page."""
 
 from collections.abc import Callable
 from typing import Any
@@ -9,9 +10,12 @@ import msgspec
 from clickhouse_connect.driver.client import Client
 
 from dashboards import terms
+from dashboards.closes import PERIODS
 from dashboards.currencies import foreign, subject_of
 from dashboards.drafts import PROVINCES
 from dashboards.payments import (
+    CLOSE_LIST,
+    CLOSE_PERIODS,
     DECISION_LIST,
     DECISION_REASONS,
     EXCEPTION_LIST,
@@ -78,6 +82,7 @@ LISTINGS = {
     "receivables": Listing(
         "receivables.html", RECEIVABLE_LIST, RECEIVABLE_BUCKETS, terms.BUCKETS.__getitem__
     ),
+    "closes": Listing("closes.html", CLOSE_LIST, CLOSE_PERIODS, PERIODS.__getitem__),
     "dead-letters": Listing("dead_letters.html", DEAD_LETTER_LIST, DEAD_LETTER_REASONS),
 }
 
@@ -97,6 +102,7 @@ def list_page(client: Client, listing: Listing, reason: str, number: int) -> dic
         "owner": terms.OWNERS.__getitem__,
         "suggested": terms.ACTIONS.__getitem__,
         "decision": terms.DECISIONS.__getitem__,
+        "channel": terms.channel_name,
         "moved": terms.MOVED.__getitem__,
         "way": terms.WAYS.__getitem__,
         "money_state": terms.MONEY_STATES.__getitem__,

@@ -1,14 +1,12 @@
 """Money moves while a page is made: all that one answer tells is as of one moment."""
 
 import argparse
-import asyncio
 import re
 from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 from clickhouse_connect.driver.client import Client
 
@@ -18,11 +16,11 @@ from dashboards.live import app
 from dashboards.queries import Row, rows
 from deploy.commands.payments import payments as command_payments
 from schemas import topics
-from schemas.settings import Settings
 from schemas.times import HOUR
 from tests.audit.conftest import client, empty, store
 from tests.audit.test_accounts import Both
 from tests.dashboards.data import WrittenPayments
+from tests.dashboards.served import served
 from tests.lifecycle.world import START
 from tests.payments.world import due, paid
 from tests.servers.store import Store
@@ -43,17 +41,6 @@ class Meanwhile:
         if self.questions > 1:
             self.land(self.questions)
         return rows(client, sql, **parameters)
-
-
-def served(store: Store, home: Path, path: str) -> str:
-    """A page of the application, made within this process."""
-    pages = httpx.ASGITransport(app.create_app(Settings(clickhouse=store.url, home=home)))
-
-    async def get() -> str:
-        async with httpx.AsyncClient(transport=pages, base_url="http://page") as client:
-            return (await client.get(path)).text
-
-    return asyncio.run(get())
 
 
 @pytest.fixture

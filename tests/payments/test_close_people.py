@@ -14,6 +14,7 @@ from openpyxl import load_workbook
 from pypdf import PdfReader
 
 from dashboards.closes import items
+from dashboards.live import app
 from dashboards.payments import figures, to_text
 from dashboards.records import record
 from deploy import cashier
@@ -28,6 +29,7 @@ from schemas.times import DAY
 from tests.bills.lane import parts
 from tests.channels.world import NOON, world
 from tests.channels.world import told as told_by
+from tests.dashboards.served import served
 from tests.deploy.command import waybook
 from tests.payments.closes import day
 from tests.payments.world import GROUP, due, paid, refunded
@@ -114,6 +116,18 @@ def sheets(raw: bytes) -> dict[str, list[tuple[Any, ...]]]:
 def report(closed: Written) -> Report:
     """Of the week."""
     return report_of(closed.client, [], GROUP, "week", "2025-11-10")
+
+
+def test_closes_have_a_page_that_leads_to_each(
+    closed: Written, lasting_store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(app, "Poller", lambda *_: None)
+    (week,) = closing.standing(closed.client, GROUP, "week")
+    everything, weeks = (served(lasting_store, tmp_path, f"/closes{asked}") for asked in ("", "?reason=week"))
+    assert [page.count('<a href="/close/') for page in (everything, weeks)] == [4, 1]
+    assert f'<a href="/close/{week["close_id"]}">周结 2025-11-10 – 2025-11-16</a>' in weeks
+    assert "日结 2025-11-11</a>" in everything
+    assert '<td class="n">107.00</td>' in everything
 
 
 def test_a_workbook_tells_figures_days_what_is_open_and_what_came_late(
