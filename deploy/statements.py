@@ -8,6 +8,7 @@ from typing import Any
 from clickhouse_connect.driver.client import Client
 
 from dashboards import accounts
+from dashboards.claims import claims
 from dashboards.queries import Row
 from dashboards.words import (
     ACCOUNTS,
@@ -58,12 +59,13 @@ def balance(client: Client, party: str, at: datetime | None = None, reader: str 
 def statement(client: Client, party: str, first: date, last: date, *, lines: bool, reader: str = "") -> str:
     """Opening balance, movements, closing balance; with `lines` what each comes from. Empty: unknown party.
 
-    Raises LookupError for a `reader` who may not see it.
+    Of virtual accounts; of a party that has none, of what it is owed and owes. Raises LookupError for a `reader` who
+    may not see it.
     """
     accounts.require_reader(client, reader, party)
     found = accounts.statement(client, party, first, last, causes=lines)
     if found is None:
-        return ""
+        return _of_books(client, party, first, last, lines=lines)
     causes = {
         key: list(group)
         for key, group in groupby(found.causes, lambda row: (row["business_date"], row["fee"]))
@@ -85,6 +87,30 @@ def statement(client: Client, party: str, first: date, last: date, *, lines: boo
                 shown += [_cause(cause) for cause in causes.get((day, row["fee"]), [])]
     shown.append(("", "期末 closing", *_three(found.closing), _yuan(sum(found.closing.values()))))
     return "\n".join((f"{party}  {span(first, last)}", *_table(shown, right=(2, 3, 4, 5))))
+
+
+def _of_books(client: Client, party: str, first: date, last: date, *, lines: bool) -> str:
+    """What others owe a party, less what it owes, before, day by day, and after; empty: no book knows it."""
+    found = claims(client, party, first, last, causes=lines)
+    if found is None:
+        return ""
+    causes = {key: list(group) for key, group in groupby(found.causes, _moved)}
+    shown: list[tuple[str, ...]] = [
+        ("日期 date", "摘要 what", "往来方 other", "增减 moved", "应收（负：应付） owed to it")
+    ]
+    running = found.opening
+    shown.append(("", "期初 opening", "", "", _yuan(running)))
+    for row in found.movements:
+        running += row["amount"]
+        day, what, other = _moved(row)
+        shown.append((str(day), fee(what), other, _yuan(row["amount"]), _yuan(running)))
+        shown += [_claimed(cause) for cause in causes.get((day, what, other), [])]
+    shown.append(("", "期末 closing", "", "", _yuan(found.closing)))
+    return "\n".join((f"{party}  {span(first, last)}", *_table(shown, right=(3, 4))))
+
+
+def _moved(row: Row) -> tuple[date, str, str]:
+    return row["business_date"], row["fee"], row["other"]
 
 
 def trial_balance(client: Client, at: date, book: str, reader: str = "") -> tuple[str, bool]:
@@ -156,6 +182,12 @@ def ledger(
 def _cause(row: Row) -> tuple[str, ...]:
     where = f"  {row['waybill']}  {row['charge'][:12].lower()}  {row['lane']}/{row['block']}"
     return "", where, "", "", "", f"({_yuan(row['gained'])})"
+
+
+def _claimed(row: Row) -> tuple[str, ...]:
+    charge = row["charge"][:12].lower() if row["charge"].strip("0") else ""
+    where = "  ".join(filter(None, (f"  {row['waybill']}", charge, f"{row['lane']}/{row['block']}")))
+    return "", where, "", f"({_yuan(row['gained'])})", ""
 
 
 def _asked(row: Row) -> tuple[str, ...]:

@@ -31,7 +31,8 @@ def balance(arguments: argparse.Namespace) -> int:
 
 
 def statement(arguments: argparse.Namespace) -> int:
-    """A party's statement of account: opening balance, movements, closing balance."""
+    """A party's statement of account: opening balance, movements, closing balance. Of its virtual accounts; of who has
+    none (couriers, stations, carriers, business customers), of what it is owed and owes."""
     client = books_of(arguments)
     first, last = days(arguments)
     return _tell(
