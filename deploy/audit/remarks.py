@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from itertools import groupby
 from operator import itemgetter
-from typing import Any
+from typing import Any, NoReturn
 
 from deploy.audit.eras import Eras
 from deploy.audit.facts import IN_A_SHARD
@@ -137,12 +137,32 @@ def check_names(store: Store) -> Check:
     return found.check("charges")
 
 
+def _read(raw: str) -> Any:
+    """By the standard: Python's reader takes NaN, and halves of characters (`\\ud800`), which no text has, but no whole
+    numbers of any length. Raises ValueError."""
+    read = json.loads(raw, parse_int=_whole, parse_constant=_none_of_json)
+    json.dumps(read, ensure_ascii=False).encode()
+    return read
+
+
+def _whole(digits: str) -> float:
+    return int(digits) if len(digits) < LONG else float(digits)
+
+
+def _none_of_json(constant: str) -> NoReturn:
+    raise ValueError(constant)
+
+
 def _is_json(raw: str) -> bool:
     try:
-        json.loads(raw)
+        _read(raw)
     except ValueError:
         return False
     return True
+
+
+LONG = 1_000
+"""Digits of a whole number that means nothing any more."""
 
 
 DEEP = 500
@@ -243,7 +263,7 @@ def check_dead_letters(store: Store, eras: Eras) -> Check:
                 continue
             if (reason == "not_json") == _is_json(raw):
                 found.add(f"{reason}: {raw[:200]}")
-            elif (judge := _BROKEN.get(reason)) is not None and not judge(json.loads(raw), eras):
+            elif (judge := _BROKEN.get(reason)) is not None and not judge(_read(raw), eras):
                 found.add(f"{reason} is not broken by {raw[:200]}")
     if conflicts := _alone(store):
         found.add(f"{conflicts} conflicting duplicates have nothing to conflict with", conflicts)

@@ -9,6 +9,7 @@ from deploy import dead_letters
 from deploy.commands import Command, safely
 from deploy.commands.where import settings_of, store_of, vault_of
 from deploy.dead_letters import ReplayError
+from deploy.files import utf8_of
 from schemas.counted import counted
 
 UNSEAL = "those of payments, too, which are encrypted: needs the keys for evidence (WAYBOOK_KEYS)"
@@ -27,7 +28,7 @@ def replay(arguments: argparse.Namespace) -> int:
     settings, client = settings_of(arguments), store_of(arguments)
     unseal = vault_of(arguments, client) if arguments.unseal else None
     if arguments.file is not None:
-        lines = arguments.file.read_text("utf-8")
+        lines = utf8_of(arguments.file)
     else:
         lines = dead_letters.export(client, arguments.reason, unseal)
     letters = dead_letters.read(lines)

@@ -541,6 +541,26 @@ def test_a_deadline_that_should_have_passed(empty: Client) -> None:
     assert not alone(empty, "recomputed_waiting", data_time + 100 * HOUR).passed
 
 
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b'{"type":"order","customer":"C\\ud800"}',
+        b'{"type":"order","payment_e4":NaN}',
+        b'{"type":"scan","time":' + b"9" * 5_000 + b"}",
+    ],
+    ids=["half a character", "no number", "a long number"],
+)
+def test_the_auditor_reads_json_as_lanes_do(empty: Client, raw: bytes) -> None:
+    lane = Lane(empty, 0)
+    with held([lane]):
+        lane.block([record(world.network()), record(world.tariff("one"))])
+        lane.block([record(Tick(id="tick", time=world.START)), Record(DEVICES.name, 0, raw)])
+        lane.block([record(Tick(id="last", time=world.START + HOUR))])
+    assert empty.query("SELECT count() FROM dead_letter").result_rows == [(1,)]
+    report = audited(empty, data_time=world.START + HOUR)
+    assert report.passed, report.to_text()
+
+
 def test_books_that_are_looked_at_in_pieces(empty: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     ranges, shards, pieces = Store.ranges, Store.shards, Counter[str]()
 
