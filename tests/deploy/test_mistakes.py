@@ -64,8 +64,10 @@ def test_letters_that_are_none(waybook: Callable[..., Ran], tmp_path: Path) -> N
     for bad in ('{"id":1}', "[" * 200_000, good.strip().replace('"raw":"a\u2028b"', '"raw_base64":"?"')):
         file.write_text(f"{good}\n{bad}\n", "utf-8")
         assert "line 3 is no dead letter" in told(waybook("replay-dead-letters", str(file)))
+    file.write_text(f'\ufeff{good}\n{{"id":1}}\n', "utf-8")
+    assert "line 3 is no dead letter" in told(waybook("replay-dead-letters", str(file)))
     file.write_bytes(b"\xff\xfe")
-    assert "utf-8" in told(waybook("replay-dead-letters", str(file)))
+    assert "letters.jsonl row 1: is written in UTF-16" in told(waybook("replay-dead-letters", str(file)))
 
 
 def test_a_directory_that_is_none(waybook: Callable[..., Ran], tmp_path: Path) -> None:
