@@ -28,7 +28,7 @@ def replay(arguments: argparse.Namespace) -> int:
     settings, client = settings_of(arguments), store_of(arguments)
     unseal = vault_of(arguments, client) if arguments.unseal else None
     if arguments.file is not None:
-        lines = utf8_of(arguments.file)
+        lines = utf8_of(arguments.file).removeprefix("\ufeff")  # as Windows' editors begin a file
     else:
         lines = dead_letters.export(client, arguments.reason, unseal)
     letters = dead_letters.read(lines)
