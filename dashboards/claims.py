@@ -1,8 +1,8 @@
 """What a party is owed and owes, as the books have it: of those without virtual accounts, such as couriers, stations,
 carriers and customers of business systems.
 
-Who keeps a book (whoever books of the flows are between parties) is looked up in it; of others, what headquarters'
-and the parties' books say of them is turned round.
+Of who keeps a book it is told from that book; of others what is said of them in headquarters' and the parties' books,
+turned round.
 """
 
 from datetime import date
@@ -21,8 +21,8 @@ _ROWS = """
            if((side = 'D') = (book = {party:String}), amount, -amount) AS moved
     FROM journal
     WHERE if({own:Bool}, book, counterparty) = {party:String} AND substring(account, 1, 2) IN {claims:Array(String)}"""
-KEEPS = "SELECT count() > 0 AS it FROM journal WHERE book = {party:String}"
-NAMED = "SELECT count() > 0 AS it FROM journal WHERE counterparty = {party:String}"
+KEEPS = "SELECT 1 FROM journal WHERE book = {party:String} LIMIT 1"
+NAMED = "SELECT 1 FROM journal WHERE counterparty = {party:String} LIMIT 1"
 OPENING = f"SELECT sum(moved) AS amount FROM ({_ROWS}) WHERE business_date < {{first:Date}}"
 MOVEMENTS = f"""
 SELECT business_date, fee, other, sum(moved) AS amount FROM ({_ROWS})
@@ -48,8 +48,8 @@ class Claims(msgspec.Struct, frozen=True):
 
 def claims(client: Client, party: str, first: date, last: date, *, causes: bool = False) -> Claims | None:
     """By business date, both ends included; None: no book knows the party."""
-    own = bool(rows(client, KEEPS, party=party)[0]["it"])
-    if not own and not rows(client, NAMED, party=party)[0]["it"]:
+    own = bool(rows(client, KEEPS, party=party))
+    if not own and not rows(client, NAMED, party=party):
         return None
     of = {"party": party, "own": own, "claims": list(CLAIMS), "first": first}
     opening = Decimal(rows(client, OPENING, **of)[0]["amount"])

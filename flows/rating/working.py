@@ -115,7 +115,7 @@ class Work:
         return _steps.encode([*first, *self.steps, last]).decode()
 
     def _terms(self, row: Row) -> list[Term]:
-        return SHAPES[row.table.shape].terms(row, self._quantity(row), self._of(row))
+        return SHAPES[row.table.shape].terms(row, self._quantity(row), OF[row.table.of](self))
 
     def _times(self, row: Row, amount: Exact) -> Exact:
         """The amount for all, of the amount for each."""
@@ -131,10 +131,6 @@ class Work:
         if of is not None:
             return of(self.facts)
         return self.weighed(row.table)[1] if row.table.weight else self.facts.weight_g
-
-    def _of(self, row: Row) -> Exact:
-        """What a percentage is taken of."""
-        return OF[row.table.of](self)
 
 
 OF: dict[str, Callable[[Work], Exact]] = {
