@@ -67,7 +67,11 @@ def parcels() -> list[Order]:
 
 
 def told() -> list[Word]:
-    """What is said of many stays, disordered and repeated, and the time in which it is; in order of saying."""
+    """What is said of many stays, disordered and repeated, and the time in which it is; in order of saying.
+
+    Time passes by the hour and is told first, so each is said an hour late at least: a block may end between two ticks,
+    and what is further ahead of data time than lanes take would be refused there.
+    """
     r = random.Random(11)
     said: list[tuple[int, Word]] = []
     for number in range(STAYS):
@@ -80,16 +84,16 @@ def told() -> list[Word]:
         if r.random() < 0.7:
             words.append(f"{day + r.randint(1, 6)}日23:45 出库")
         for event in story("；".join(words), f"S{number}"):
-            said += [(event.time + r.randint(0, 30) * HOUR, event)] * r.choice([1, 2])
+            said += [(event.time + r.randint(1, 31) * HOUR, event)] * r.choice([1, 2])
     for number in range(HAULS):
         day, who = r.randint(11, 17), r.choice(CUSTOMERS)
         for hour in r.sample(range(24), r.randint(1, 3)):
             word = haul(f"{day}日{hour:02d}:45 {r.choice(SERVICES)} {who}", f"H{number}")
-            said += [(word.time + r.randint(0, 30) * HOUR, word)] * r.choice([1, 2])
+            said += [(word.time + r.randint(1, 31) * HOUR, word)] * r.choice([1, 2])
     for one in parcels():
         picked = scan("揽收", one.time, id=f"scan-{one.waybill}", waybill=one.waybill)
         for fact in (one, picked):
-            said += [(fact.time + r.randint(0, 30) * HOUR, fact)] * r.choice([1, 2])
+            said += [(fact.time + r.randint(1, 31) * HOUR, fact)] * r.choice([1, 2])
     times = [moment("11日00:00") + n * HOUR for n in range(14 * 24)]
     times += [moment("25日00:00") + n * DAY for n in range(8)]
     said += [(time, tick(time)) for time in times]
