@@ -19,6 +19,7 @@ from schemas import topics
 from schemas.counted import counted
 from schemas.events import DeadLetterReplayed
 from schemas.identity import content_id
+from schemas.keys import key_in
 from schemas.problems import UNREADABLE
 from schemas.settings import Settings
 from sinks.kafka import Records, sending
@@ -199,7 +200,7 @@ def _key(topic: str, raw: bytes) -> str:
     """The waybill, stay, party or group of a mended record, so that it reaches its lane."""
     try:
         found: Any = msgspec.json.decode(raw)
-        return str(found.get(topics.named(topic).key, "")) if isinstance(found, dict) else ""
+        return key_in(topics.named(topic), found) if isinstance(found, dict) else ""
     except UNREADABLE:
         return ""
 

@@ -4,7 +4,7 @@ python -m flows.accounts LANE        settings from the environment: see schemas.
 """
 
 import sys
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,7 @@ from flows.wallet.output import Output
 from flows.wallet.process import Wallets
 from flows.wallet.tables import Tables
 from schemas import topics
-from schemas.partition import partition_of
+from schemas.partition import CACHED, partition_of
 from schemas.settings import Settings, from_environment
 from schemas.shipped import shipped
 
@@ -77,7 +77,7 @@ def work(lane: int, settings: Settings) -> Wallets:
     """The parties of a lane."""
     return Wallets(
         settings.horizon,
-        partial(partition_of, partitions=settings.partitions),
+        lru_cache(CACHED)(partial(partition_of, partitions=settings.partitions)),
         lambda partition: partition % settings.account_lanes == lane,
         settings.ahead,
         leap=settings.leap,

@@ -27,7 +27,7 @@ from schemas.shipped import shipped
 
 SENDER = "parcels"
 """The name under which messages to other flows are sent."""
-CODE = "parcels-16"
+CODE = "parcels-17"
 """Raise it with every change that makes other rows of the same input: stored plans of another are refused."""
 
 
@@ -84,10 +84,21 @@ def positions_of(fees: Fees, partitions: int) -> Positions:
     return Positions(fees.rules, fees.names, counted.accounts, partitions)
 
 
+def lifecycle_of(settings: Settings) -> Lifecycle:
+    """A lane's parcels, before it has read anything."""
+    return Lifecycle(
+        settings.horizon,
+        settings.ahead,
+        oldest=settings.oldest,
+        leap=settings.leap,
+        partitions=settings.partitions,
+    )
+
+
 def main() -> None:
     """Run one lane until it is told to stop."""
     settings, number = from_environment(), int(sys.argv[1]) if len(sys.argv) > 1 else 0
-    lifecycle = Lifecycle(settings.horizon, settings.ahead, oldest=settings.oldest, leap=settings.leap)
+    lifecycle = lifecycle_of(settings)
     lane = Lane(number, settings, inputs(number, settings), lifecycle, f"{CODE} {FEES.version}")
     tables, positions = Tables(FEES, writes_documents=number == 0), positions_of(FEES, settings.partitions)
     lane.run(parcels(lane, lifecycle, tables, positions))

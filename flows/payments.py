@@ -6,7 +6,7 @@ python -m flows.payments LANE        settings from the environment: see schemas.
 import sys
 from collections.abc import Mapping
 from decimal import Decimal
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +30,7 @@ from flows.reconciliation.tables import Tables
 from flows.reconciliation.threeway import MILLION
 from schemas import topics
 from schemas.money import parse_yuan
-from schemas.partition import partition_of
+from schemas.partition import CACHED, partition_of
 from schemas.payments import Notification, Payment
 from schemas.problems import DocumentError
 from schemas.settings import Settings, from_environment
@@ -148,7 +148,7 @@ def work(lane: int, settings: Settings) -> Payments:
     """The groups of a lane."""
     return Payments(
         partial(Door, settings.keys),
-        partial(partition_of, partitions=settings.partitions),
+        lru_cache(CACHED)(partial(partition_of, partitions=settings.partitions)),
         settings.ahead,
         oldest=settings.oldest,
         leap=settings.leap,

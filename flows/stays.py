@@ -24,7 +24,7 @@ FIRST = 2000
 """Number of the flow's first lane: the tables are shared with the other flows, whose lanes begin with 0 and 1000."""
 SENDER = "stays"
 """The name under which messages to other flows are sent."""
-CODE = "stays-11"
+CODE = "stays-12"
 """Raise it with every change that makes other rows of the same input: stored plans of another are refused."""
 
 
@@ -57,10 +57,22 @@ def inputs(lane: int, settings: Settings) -> list[Input]:
     ]
 
 
+def storage_of(settings: Settings) -> Storage:
+    """A lane's stays, before it has read anything."""
+    return Storage(
+        settings.horizon,
+        FEES,
+        settings.ahead,
+        oldest=settings.oldest,
+        leap=settings.leap,
+        partitions=settings.partitions,
+    )
+
+
 def main() -> None:
     """Run one lane until it is told to stop."""
     settings, index = from_environment(), int(sys.argv[1]) if len(sys.argv) > 1 else 0
-    storage = Storage(settings.horizon, FEES, settings.ahead, oldest=settings.oldest, leap=settings.leap)
+    storage = storage_of(settings)
     lane = Lane(FIRST + index, settings, inputs(index, settings), storage, f"{CODE} {FEES.version}")
     lane.run(stays(lane, storage, Tables(FEES), positions_of(FEES, settings.partitions)))
 

@@ -12,6 +12,7 @@ from typing import Any, get_args
 import msgspec
 
 from schemas import commands, devices, events, payments, topics
+from schemas.keys import KEYED_OTHERWISE
 from schemas.settings import Settings
 
 HERE = Path(__file__).parent / "published"
@@ -79,12 +80,6 @@ SENT = {
 
 KINDS: tuple[type[events.Event], ...] = get_args(events.AnyEvent) + get_args(payments.PaymentEvent)
 """All events."""
-KEYED_OTHERWISE: dict[type[events.Event], str] = {
-    events.Haul: "haul",
-    events.MonthStored: "customer",
-    events.MonthShipped: "customer",
-}
-"""Events that have another key than their topic's other ones."""
 POSTINGS = "Postings"
 BODY = (
     "MessagePack array of columns: parties and fees are texts; party and fee are their numbers and days are days since "

@@ -7,6 +7,7 @@ import msgspec
 
 from schemas.events import AnyEvent, Event, Order, Scan, Weight
 from schemas.limits import MOST_SERVICES, WAYBILL
+from schemas.partition import partition_of
 from schemas.problems import UNREADABLE
 
 T = TypeVar("T")
@@ -82,6 +83,16 @@ def _rule(message: str) -> str:
                 rule if rule not in LIMITS or "`int` <" in message or "`int` >" in message else "wrong_type"
             )
     return "wrong_type"
+
+
+def check_partition(key: str, partition: int, partitions: int) -> None:
+    """Whether a key belongs on the partition on which it lies, among so many. Raises RefusedError.
+
+    A producer that partitions otherwise than by murmur2 would scatter the facts of one parcel over lanes that each
+    wait for the rest.
+    """
+    if (right := partition_of(key, partitions)) != partition:
+        raise RefusedError("wrong_partition", f"{key!r} belongs on partition {right}, by murmur2")
 
 
 def waybill_in_pattern(waybill: str) -> bool:

@@ -24,7 +24,7 @@ from flows.lifecycle.assess import NO_BOOK, Assessor
 from flows.lifecycle.costs import Costs
 from flows.lifecycle.gathering import REFUSED, Unfinished, whole
 from flows.lifecycle.handover import Hands
-from flows.lifecycle.intake import DECODERS, RefusedError, glimpse, read, waybill_in_pattern
+from flows.lifecycle.intake import DECODERS, RefusedError, check_partition, glimpse, read, waybill_in_pattern
 from flows.lifecycle.output import Anomaly, Output, Recall, Refusal
 from flows.lifecycle.parcel import MARK, NEVER, Parcel, over, pending
 from flows.lifecycle.periods import Said
@@ -122,8 +122,10 @@ class Lifecycle:
         *,
         oldest: int = OLDEST,
         leap: int = LEAP,
+        partitions: int = 1,
     ) -> None:
         self.horizon, self.ahead, self.leap, self.fees = horizon, ahead, leap, fees
+        self.partitions = partitions
         self.ages = Ages(horizon, ahead, oldest)
         self._finished = fees.finished
         self.over = over(horizon + ahead, self._finished, fees.undelivered)
@@ -261,6 +263,8 @@ class Lifecycle:
                     self._check(event)
                 elif event.site not in sites:
                     raise RefusedError("unknown_site", f"{event.site!r} is no site of the network")
+                if parcel is None:
+                    self._check_key(event.waybill, records.partition)
                 if parcel is None or parcel.epoch != epoch or parcel.at < gone:
                     parcel = self._touch(event.waybill, parcel)
                 else:
@@ -313,11 +317,15 @@ class Lifecycle:
     def _is_over(self, parcel: Parcel) -> bool:
         return self.over(parcel, self.ring.now)
 
+    def _check_key(self, waybill: str, partition: int) -> None:
+        """Whether a parcel may begin in this lane. Raises RefusedError."""
+        if not waybill_in_pattern(waybill):
+            raise RefusedError("waybill_out_of_pattern", f"{waybill!r} is no waybill number")
+        check_partition(waybill, partition, self.partitions)
+
     def _touch(self, key: str, parcel: Parcel | None) -> Parcel:
         """The parcel's record, new or marked as changed in this epoch."""
         ring = self.ring
-        if parcel is None and len(key) <= MOST_IDENTIFIER and not waybill_in_pattern(key):
-            raise RefusedError("waybill_out_of_pattern", f"{key!r} is no waybill number")
         if parcel is None or (parcel.at != ring.now and self.over(parcel, ring.now)):
             parcel = Parcel(key, ring.place, ring.epoch, ring.now, born=ring.now)
             if self.watch.chains is not None:

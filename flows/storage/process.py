@@ -11,7 +11,7 @@ from flows.fees.model import Fees
 from flows.governance.network import NO_NETWORK, Network, read_network
 from flows.lifecycle.age import Ages, leaps
 from flows.lifecycle.assess import NO_BOOK
-from flows.lifecycle.intake import RefusedError, read, readable
+from flows.lifecycle.intake import RefusedError, check_partition, read, readable
 from flows.lifecycle.output import Recall
 from flows.lifecycle.published import begins, next_network, taken_out
 from flows.lifecycle.refusals import refusal, replay
@@ -23,7 +23,17 @@ from flows.storage import recall
 from flows.storage.assess import ABANDONED, Assessor
 from flows.storage.life import last_moment
 from flows.storage.output import Accepted, Output, StayWait
-from flows.storage.record import MOST_SAID, STAY_KEY, Stay, digest_of, last_day, over, place_of, said
+from flows.storage.record import (
+    MOST_SAID,
+    STAY_KEY,
+    Stay,
+    digest_of,
+    key_of,
+    last_day,
+    over,
+    place_of,
+    said,
+)
 from schemas import topics
 from schemas.events import (
     BooksClosed,
@@ -54,9 +64,17 @@ class Storage:
     """A lane's stays. `process` is deterministic given its state and the block."""
 
     def __init__(
-        self, horizon: int, fees: Fees, ahead: int = AHEAD, *, oldest: int = OLDEST, leap: int = LEAP
+        self,
+        horizon: int,
+        fees: Fees,
+        ahead: int = AHEAD,
+        *,
+        oldest: int = OLDEST,
+        leap: int = LEAP,
+        partitions: int = 1,
     ) -> None:
         self.horizon, self.ahead, self.leap, self.fees = horizon, ahead, leap, fees
+        self.partitions = partitions
         self.ages = Ages(horizon, ahead, oldest)
         self.over = over(horizon + ahead, oldest + ahead + DAY)
         self.ring: Ring[Stay] = Ring(Stay, self.over)
@@ -138,6 +156,7 @@ class Storage:
     def _event(self, event: StoreEvent, partition: int, offset: int) -> None:
         """Take an event. Raises RefusedError."""
         key, name = place_of(event)
+        check_partition(key_of(event), partition, self.partitions)
         stay = self.ring.known(key)
         now = self.ring.now
         if not now - self.horizon <= event.time <= now + self.ahead:
@@ -162,6 +181,7 @@ class Storage:
     def _recalled(self, event: StayRecalled, partition: int, offset: int) -> None:
         """A stay that the books bring back: what the record lacks is put in, then all is assessed again."""
         key, now = STAY_KEY + event.stay, self.ring.now
+        check_partition(key_of(event), partition, self.partitions)
         stay = self.ring.known(key)
         if not now - self.horizon <= event.time <= now + self.ahead:
             self.ages.check(event.time, None, now)

@@ -6,6 +6,7 @@ from datetime import date
 import msgspec
 from xxhash import xxh3_64_digest
 
+from schemas import topics
 from schemas.events import (
     Haul,
     MonthShipped,
@@ -15,10 +16,12 @@ from schemas.events import (
     StayMeasured,
     StayMoved,
     StayOpened,
+    StayRecalled,
     StayReduced,
     StoreEvent,
     each_once,
 )
+from schemas.keys import KEYED_OTHERWISE
 from schemas.times import day_of, next_month
 
 MOST_SAID = 5_000
@@ -85,6 +88,11 @@ def place_of(event: StoreEvent) -> tuple[str, str]:
         name = f"{event.customer}:{event.month:%Y-%m}"
         return MONTH_KEY + name, name
     return STAY_KEY + event.stay, event.stay
+
+
+def key_of(event: StoreEvent | StayRecalled) -> str:
+    """An event's key on Kafka."""
+    return str(getattr(event, KEYED_OTHERWISE.get(type(event), topics.STAYS.key)))
 
 
 def last_day(month: date) -> int:

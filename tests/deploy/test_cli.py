@@ -16,6 +16,7 @@ from deploy.files import texts_of
 from flows.governance.network import read_network
 from schemas import topics
 from schemas.events import Tick
+from schemas.partition import partition_of
 from schemas.settings import Settings
 from sinks.kafka import Records
 from tests.crash.harness import Lane
@@ -127,6 +128,7 @@ def test_publish_refuse_mend_and_replay(settings: Settings, waybook: Waybook, tm
         # the order may be in a later block than the word that it was sent again
         found = until(lambda: waybook("sql", charges, "--format", "TSV").stdout)
         assert found == "freight\t12\nwaybill\t1\n"
+        _replay_misplaced(settings, waybook, tmp_path / "misplaced.jsonl")
         _tick(records, START + 1)  # seals what it told
         until(lambda: "12.00" in waybook("explain", order().waybill).stdout)
         assert waybook("explain", "YT7599999999999").returncode == 1
@@ -160,6 +162,24 @@ def _tick(records: Records, at: int) -> None:
     tick = msgspec.json.encode(Tick(id=f"t{at}", time=at))
     records.produce(topics.TICKS.name, "", tick, partition=0)
     records.flush()
+
+
+def _replay_misplaced(settings: Settings, waybook: Waybook, file: Path) -> None:
+    """What a producer laid on another partition than its key says is sent to the right one."""
+    misplaced = order(id="order-elsewhere", waybill="YT7512345678902")
+    partition = (partition_of(misplaced.waybill, settings.partitions) + 1) % settings.partitions
+    records = Records(settings)
+    records.produce(
+        topics.ORDERS.name, misplaced.waybill, msgspec.json.encode(misplaced), partition=partition
+    )
+    records.flush()
+    letters = until(lambda: waybook("dead-letters").stdout)
+    assert '"reason":"wrong_partition"' in letters
+    file.write_text(letters, "utf-8")
+    assert waybook("replay-dead-letters", str(file), "--as-they-are").returncode == 0
+    there = "SELECT event_id FROM event WHERE event_id = 'order-elsewhere'"
+    until(lambda: waybook("sql", there, "--format", "TSV").stdout)
+    assert not waybook("dead-letters").stdout
 
 
 def _decide_about_weights(settings: Settings, waybook: Waybook) -> None:

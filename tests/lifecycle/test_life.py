@@ -12,8 +12,11 @@ from hypothesis import strategies as st
 from prometheus_client import REGISTRY
 
 from flows.lifecycle import counts
+from flows.parcels import lifecycle_of
 from schemas import topics
 from schemas.events import DeadLetter, DeadLetterReplayed, Event
+from schemas.partition import partition_of
+from schemas.settings import Settings
 from schemas.times import DAY, HOUR
 from tests.lifecycle.world import (
     BOOK,
@@ -243,6 +246,23 @@ def test_what_breaks_a_rule_is_kept_aside_once(reason: str, record: Event | byte
     assert letter["raw"] in (raw, raw.decode(errors="replace"))
     assert (letter["partition"], letter["offset"]) == (0, 3000)
     assert book.result_of("SHC") == Decimal("4.5500")
+
+
+@pytest.mark.parametrize("kind", ["订单", "揽收", "网点秤2.6"])
+def test_what_a_producer_lays_on_another_lanes_partition_begins_no_parcel_here(kind: str) -> None:
+    """A business system that partitions as librdkafka does by default would scatter orders over lanes."""
+    book = Book()
+    book.lifecycle = lifecycle_of(Settings(partitions=4))
+    book.block((topics.CONTROL.name, network()), (topics.CONTROL.name, tariff())).tick(START)
+    (event,) = events_of(kind)
+    mine, other = (f"YT{n:013d}" for n in (3, 1))
+    assert [partition_of(waybill, 4) for waybill in (mine, other)] == [0, 1]
+    for waybill in (mine, other, other):
+        book.take(msgspec.structs.replace(event, id=f"{waybill}-{kind}", waybill=waybill))
+    assert book.refused() == ["wrong_partition"]
+    detail = text(book.rows["dead_letter"][0]["detail"])
+    assert detail == f"{other!r} belongs on partition 1, by murmur2"
+    assert {text(row["waybill"]) for row in book.rows["event"]} == {mine}
 
 
 @examples(150)

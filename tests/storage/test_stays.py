@@ -2,6 +2,7 @@
 
 import json
 import random
+from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
@@ -12,10 +13,13 @@ from hypothesis import strategies as st
 
 from dashboards.words import FEES as LABELS
 from flows.rating.explain import explain
-from schemas.events import DeadLetterReplayed, StayEvent, TariffWithdrawn
+from flows.stays import storage_of
+from schemas.events import DeadLetterReplayed, StayEvent, StoreEvent, TariffWithdrawn
 from schemas.identity import version_of
+from schemas.partition import partition_of
 from schemas.parts import parts_of
 from schemas.reasons import WAITING
+from schemas.settings import Settings
 from schemas.times import DAY
 from tests.lifecycle.world import tariff as published
 from tests.rating.material import scenarios
@@ -23,8 +27,11 @@ from tests.storage.world import (
     BOOK,
     Store,
     happening,
+    haul,
     holds_together,
     moment,
+    month,
+    network,
     story,
     tariff,
     tick,
@@ -33,6 +40,16 @@ from tests.storage.world import (
 from tests.volume import examples
 
 CASES = scenarios("stays.csv")
+
+
+def month_of(customer: str) -> StoreEvent:
+    """A word about a customer's month."""
+    return month("10", "5", at="1日00:00", customer=customer)
+
+
+def haul_of(number: str) -> StoreEvent:
+    """A haul with this number."""
+    return msgspec.structs.replace(haul("1日00:00 提货"), haul=number)
 
 
 @pytest.mark.parametrize("case", CASES, ids=[case["用例"] for case in CASES])
@@ -258,6 +275,21 @@ def test_refused(reason: str) -> None:
 )
 def test_what_is_no_event_is_kept_aside(raw: bytes, reason: str) -> None:
     assert Store().take(raw).restart().take(raw).refused() == [reason]
+
+
+@pytest.mark.parametrize("make", [lambda key: happening("1日00:00 入库 按托盘 1板", key), month_of, haul_of])
+def test_what_lies_on_another_lanes_partition_is_refused(make: Callable[[str], StoreEvent]) -> None:
+    store = Store(tariff())
+    store.storage = storage_of(Settings(partitions=4))
+    store.take(network(), tick(moment("1日00:00"))).take(tariff())
+    keys = [f"C-{n}" for n in range(8)]
+    wrong = [key for key in keys if partition_of(key, 4) != 0]
+    assert 0 < len(wrong) < len(keys)
+    for key in keys:
+        store.take(make(key))
+    assert [
+        row["detail"].split("'")[1] for row in store.rows["dead_letter"] if row["reason"] == "wrong_partition"
+    ] == wrong
 
 
 def test_what_is_refused_again_after_a_replay_is_open_again() -> None:
