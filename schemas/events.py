@@ -21,6 +21,7 @@ from schemas.limits import (
     MOST_PALLETS,
     MOST_PARTS,
     MOST_PIECES,
+    MOST_REFERENCE,
     MOST_SERVICES,
     MOST_SHIPPED,
     MOST_STORED_CM3,
@@ -185,7 +186,7 @@ class Weight(Event, frozen=True, kw_only=True, tag="weight"):
     city: Word
     province: Word
     device: Word
-    photo: Annotated[str, Meta(max_length=256)] = ""
+    photo: Annotated[str, Meta(max_length=MOST_REFERENCE)] = ""
     """Reference of the machine's photograph, not the picture."""
 
 
@@ -201,7 +202,7 @@ class Claim(Event, frozen=True, kw_only=True, tag="claim", omit_defaults=True):
     responsible: Word = ""
     beneficiary: Word = ""
     amount_e4: Units = 0
-    evidence: Annotated[str, Meta(max_length=256)] = ""
+    evidence: Annotated[str, Meta(max_length=MOST_REFERENCE)] = ""
     """Reference of what shows it: a photograph, a scan's id, a breach of the chain."""
     by: Word = ""
 

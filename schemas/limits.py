@@ -25,6 +25,8 @@ MOST_SHIPPED = 100_000_000
 """Parcels of one customer in a month."""
 MOST_HOURS = 24 * 90
 """Hours that a delivery may be promised within."""
+MOST_REFERENCE = 2_048
+"""Characters of a reference to a photograph: an address with its signature has some hundreds."""
 MOST_IDENTIFIER = 64
 """Characters in an id, code or name on the wire."""
 

@@ -2,6 +2,7 @@
 
 DEAD_LETTER = {
     "not_json": "不是 JSON",
+    "name_twice": "同一字段出现两次",
     "wrong_type": "字段类型不符或缺失",
     "unknown_type": "未知的事件类型",
     "unknown_dialect": "未知的设备格式",

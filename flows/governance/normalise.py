@@ -4,6 +4,7 @@ The dialect says how to read the message, the site in the topic gives outlet, ci
 its meaning from (source, code). Pure: the same message and directory give the same event.
 """
 
+import json
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
@@ -15,7 +16,7 @@ from flows.governance.readings import BrokenRuleError, instant, quantity, text
 from flows.governance.stores import Said, of_stay
 from schemas.events import DeadLetter, MeasuredClass, OperationCode, Scan, Weight
 from schemas.identity import content_id
-from schemas.limits import MOST_IDENTIFIER, MOST_LENGTH_MM, MOST_WEIGHT_G, WAYBILL
+from schemas.limits import MOST_IDENTIFIER, MOST_LENGTH_MM, MOST_REFERENCE, MOST_WEIGHT_G, WAYBILL
 from schemas.times import iso
 from schemas.topics import MQTT_ROOT
 
@@ -25,7 +26,6 @@ MOST_RAW = 256 * 1024
 """Bytes of a message that its dead letter keeps. A device's message has a few hundred; a broker takes no record
 above its own limit (by default 1 MB)."""
 MOST_DETAIL = 300
-MOST_PHOTO = 256
 NOT_MEASURED = (None, "")
 
 _decode = msgspec.json.Decoder(float_hook=Decimal).decode
@@ -96,13 +96,25 @@ def _origin(topic: str, network: Network, dialects: Dialects) -> tuple[AnyDialec
 
 
 def _object(payload: bytes) -> Message:
+    """The message. A name that stands twice is refused: another reader could believe the other value."""
     try:
         message = _decode(payload)
+        _each_once(payload.decode())
     except (msgspec.DecodeError, UnicodeDecodeError, InvalidOperation, RecursionError) as error:
         raise BrokenRuleError("not_json", str(error)) from error
     if not isinstance(message, dict):
         raise BrokenRuleError("wrong_type", "the message is no JSON object")
     return message
+
+
+def _names(pairs: list[tuple[str, Any]]) -> Message:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise BrokenRuleError("name_twice", f"of {len(pairs)} names of an object {len(found)} differ")
+    return found
+
+
+_each_once = json.JSONDecoder(object_pairs_hook=_names, parse_int=str, parse_float=str).decode
 
 
 def _waybill(message: Message, dialect: Dialect) -> str:
@@ -174,11 +186,15 @@ def _side(message: Message, field: str, dialect: WeightDialect) -> int:
 
 
 def _photo(message: Message, dialect: WeightDialect) -> str:
-    """The reference of the first photograph; a weight is not refused for one that cannot be read."""
+    """The reference of the first photograph; a weight is not refused for one that is no text."""
     photo = message.get(dialect.photo)
     if isinstance(photo, list):
         photo = photo[0] if photo else ""
-    return photo[:MOST_PHOTO] if isinstance(photo, str) else ""
+    if not isinstance(photo, str):
+        return ""
+    if len(photo) > MOST_REFERENCE:
+        raise BrokenRuleError("identifier_too_long", f"{dialect.photo} has {len(photo)} characters")
+    return photo
 
 
 def _dead_letter(topic: str, payload: bytes, received: int, broken: BrokenRuleError) -> DeadLetter:

@@ -11,6 +11,7 @@ from flows.governance.normalise import MOST_RAW, normalise
 from flows.governance.stores import Said
 from schemas.events import AnyEvent, DeadLetter, Scan, Weight
 from schemas.identity import content_id
+from schemas.limits import MOST_REFERENCE
 from schemas.topics import MQTT_ROOT
 from tests.governance.material import DIALECTS, NETWORK
 
@@ -106,6 +107,18 @@ def test_a_dead_letter_has_the_id_of_its_bytes() -> None:
     assert isinstance(one, DeadLetter)
     assert one == again
     assert one.id == content_id("dl", f"{MQTT_ROOT}/gate/JN001/g1", b"?")
+
+
+@pytest.mark.parametrize("length", [MOST_REFERENCE, MOST_REFERENCE + 1])
+def test_a_photographs_reference_is_kept_whole_or_the_message_aside(length: int) -> None:
+    said = {"Barcode": "YT7500000000001", "Weight": "2.350", "ScannedAt": "2025-11-11 08:30:00"}
+    event = read("dws-cm/SZH1/line-3", msgspec.json.encode(said | {"Images": ["p" * length]}))
+    if length > MOST_REFERENCE:
+        assert isinstance(event, DeadLetter)
+        assert (event.reason, event.detail) == ("identifier_too_long", "Images has 2049 characters")
+    else:
+        assert isinstance(event, Weight)
+        assert msgspec.json.decode(msgspec.json.encode(event), type=Weight).photo == "p" * length
 
 
 def test_a_dead_letter_fits_into_kafka_whatever_came() -> None:
