@@ -1,6 +1,7 @@
 """The demo, and the data that one has left."""
 
 import argparse
+import contextlib
 import sys
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from deploy.demo import Demo, Options
 from deploy.home import USUAL, Home, told
 from deploy.part import ROOT, Server
 from flows.engine.stop import Stop
-from schemas.settings import Settings
+from schemas.settings import Settings, to_environment
 
 
 def demo(arguments: argparse.Namespace) -> int:
@@ -30,27 +31,28 @@ def demo(arguments: argparse.Namespace) -> int:
 
 
 def open_(arguments: argparse.Namespace) -> int:
-    """Serve the data that a demo has left, until Ctrl-C."""
+    """Serve the data that a demo has left, and the live page of it, until Ctrl-C."""
     home = Home(arguments.directory.resolve())
     home.reopen()
     stop = Stop()
-    settings = told(home.directory) or Settings()
-    server = Server(
-        home.directory,
-        "store",
-        ["deploy.embedded.store", "--directory", str(home.directory / "store")],
-        {"PYTHONPATH": str(ROOT)},
-        keeps_port=False,
-    )
-    try:
-        home.tell(msgspec.structs.replace(settings, clickhouse=server.address))
-        sys.stdout.write(f"clickhouse  {server.address}   (Ctrl-C ends it)\n")
+    with contextlib.ExitStack() as ending:
+        ending.callback(home.release)
+        environment = {"PYTHONPATH": str(ROOT)}
+
+        def serve(name: str, *words: str) -> Server:
+            server = Server(home.directory, name, list(words), environment, keeps_port=False)
+            ending.callback(server.stop)
+            return server
+
+        store = serve("store", "deploy.embedded.store", "--directory", str(home.directory / "store"))
+        settings = msgspec.structs.replace(told(home.directory) or Settings(), clickhouse=store.address)
+        home.tell(settings)
+        environment |= to_environment(settings)
+        page = serve("page", "dashboards.live", "--port", str(arguments.port))
+        sys.stdout.write(f"page        {page.address}\nclickhouse  {store.address}   (Ctrl-C ends it)\n")
         sys.stdout.flush()
-        while not stop.wait(0.5) and not server.ended:
+        while not stop.wait(0.5) and not store.ended and not page.ended:
             pass
-    finally:
-        server.stop()
-        home.release()
     return 0 if stop.asked else 1
 
 
@@ -64,4 +66,6 @@ def add(command: Command) -> None:
     one.add_argument("--seed", type=int, default=1)
     one.add_argument("--port", type=int, default=0, help="of the live page; 0: any free one")
     one.add_argument("--no-faults", action="store_true", help="a network in which nothing goes wrong")
-    command("open", open_).add_argument("directory", type=Path, help="of a demo that has ended")
+    two = command("open", open_)
+    two.add_argument("directory", type=Path, help="of a demo that has ended")
+    two.add_argument("--port", type=int, default=0, help="of the live page; 0: any free one")

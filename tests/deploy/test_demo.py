@@ -173,7 +173,12 @@ def test_flows_store_and_page_come_back_the_audit_agrees_and_the_data_opens_agai
     )
     try:
         assert opened.stdout is not None
+        word, page = opened.stdout.readline().split()
+        assert word == "page"
         assert opened.stdout.readline().startswith("clickhouse  http://127.0.0.1:")
+        waybill = waybook(running, "sql", "SELECT min(waybill) FROM charge", "--format", "TSV").stdout.strip()
+        with urllib.request.urlopen(f"{page}parcel/{waybill}", timeout=30) as answer:
+            assert f"<title>{waybill} " in answer.read().decode()
         assert waybook(running, "sql", times, "--format", "TSV").stdout == "2\n"
         reversals = "SELECT count() > 0 FROM charge WHERE amount < 0"
         assert waybook(running, "sql", reversals, "--format", "TSV").stdout == "1\n"
