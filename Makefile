@@ -37,6 +37,7 @@ lint: $(READY)
 bench: $(READY)
 	$(BIN)/python -m tests.servers.install
 	$(BIN)/python -m tests.bench $(ARGS)
+	$(if $(ARGS),,$(BIN)/python -m tests.bench.full --unit)
 	$(if $(ARGS),,$(BIN)/python -m tests.bench.payments)
 	$(if $(ARGS),,$(BIN)/python -m tests.bench.bills)
 

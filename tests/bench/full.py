@@ -71,12 +71,15 @@ def main() -> None:
     given = parser.parse_args()
     told = workload(given.parcels, simulated_places()) if given.unit else simulated(given.parcels)
     for _ in range(given.rounds):
+        speeds = []
         for three in (True, False):
             found = measured(given.parcels, told, three=three)
+            speeds.append(found["parcels_per_second"])
             shown = {
                 name: found[name] for name in ("parcels_per_second", "cpu_seconds_per_1000_parcels", "rows")
             }
             print("three fees" if three else "full book ", json.dumps(shown), flush=True)
+        print(f"all of the book: {1 - speeds[1] / speeds[0]:.1%} fewer parcels a second", flush=True)
 
 
 if __name__ == "__main__":
