@@ -119,13 +119,18 @@ class Place:
 
 
 def until_read(flows: list[Flow], records: float) -> tuple[float, float]:
-    """Seconds from the first tenth to the last record, and the share of records read in them."""
+    """Seconds from the first tenth to the last record, and the share of records read in them.
+
+    Raises RuntimeError where that was too fast to be timed, or a flow ended.
+    """
     began = at = 0.0
     while True:
         read = sum(flow.metric("waybook_block_records_total") for flow in flows)
         now = time.monotonic()
         if not began and read > records * 0.1:
             began, at = now, read
+        if read >= records and at == read:
+            raise RuntimeError(f"{records:,.0f} records were read between two looks: measure more parcels")
         if read >= records:
             return now - began, (read - at) / records
         time.sleep(POLL)
