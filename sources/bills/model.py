@@ -121,7 +121,7 @@ class Source(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     several_days: bool = False
     """Whether a table's file may hold several days, of each of them all rows; if not, such a file is refused."""
     download: str = ""
-    """`wechat` or `alipay`: how the channel is asked; empty: files are dropped."""
+    """`wechat`, `alipay` or `unionpay`: how the channel is asked; empty: files are dropped."""
     address: str = ""
     """Where the channel is asked."""
     app: str = ""
@@ -129,7 +129,10 @@ class Source(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     key: str = ""
     """File of our private key (PEM) among the keys."""
     serial: str = ""
-    """WeChat: serial of our certificate."""
+    """WeChat, UnionPay (certId, in decimal digits): serial of our certificate."""
+    certificates: tuple[str, ...] = ()
+    """UnionPay: files of its certificates (PEM) among the keys. One of them has to have signed its answer; there are
+    two while it changes them."""
     provider: str = ""
     """WeChat: number of the service provider (服务商) who asks for the bill, where `merchant` is one of its
     sub-merchants; key and serial are the provider's."""
