@@ -15,6 +15,7 @@ from schemas import topics
 from schemas.counted import counted
 from schemas.payments import BillComplete, BillRefused
 from schemas.settings import Settings
+from schemas.times import SECOND
 from sinks.kafka import Records
 from sources.bills.download import DOWNLOADS
 from sources.bills.download.http import DownloadError, Web
@@ -193,7 +194,9 @@ class Job:
 
     def _downloaded(self, day: date) -> Iterator[Note]:
         for source in self._sources:
-            if not source.download or self._office.sent(source, day):
+            if not source.download or time.time() * SECOND < source.gives(day):
+                continue
+            if self._office.sent(source, day):
                 continue
             name = "-".join([*named(source), str(day)]).replace("/", "_")
             file = self._office.place(FETCHED) / name
