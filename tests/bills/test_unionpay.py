@@ -256,12 +256,19 @@ def test_what_it_has_to_know_is_missed(name: str) -> None:
     assert [one.column for one in error.value.problems] == [name]
 
 
-def test_an_archive_may_be_dropped(settings: Settings, channel: UnionPay) -> None:
-    """As a merchant gets it from UnionPay's pages: its entry says its day, whatever it is called."""
+@pytest.mark.parametrize(
+    ("name", "raw"),
+    [("bill.zip", archive(DAY_OF_BILL, BILL)), (f"INN25111188ZM_{MERCHANT}", BILL)],
+    ids=["archive", "file"],
+)
+def test_what_unionpay_gives_may_be_dropped(
+    settings: Settings, channel: UnionPay, name: str, raw: bytes
+) -> None:
+    """Whatever an archive is called, its entry says its day; that alone, its own name does."""
     (settings.bills / "bills.toml").write_text(
-        BILLS.format(address=channel.address).replace('download = "unionpay"', 'files = "*.zip"')
+        BILLS.format(address=channel.address).replace('download = "unionpay"', 'files = "*"')
     )
-    file = settings.bills / "drop" / "bill.zip"
-    file.write_bytes(channel.files[DAY_OF_BILL])
+    file = settings.bills / "drop" / name
+    file.write_bytes(raw)
     (note,) = job_of(settings).load(file)
     assert (note.day, note.lines, note.reason) == (DAY_OF_BILL, len(GIVEN), "")
