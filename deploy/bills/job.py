@@ -15,6 +15,7 @@ from schemas import topics
 from schemas.counted import counted
 from schemas.payments import BillComplete, BillRefused
 from schemas.settings import Settings
+from schemas.times import SECOND
 from sinks.kafka import Records
 from sources.bills.download import DOWNLOADS
 from sources.bills.download.http import DownloadError, Web
@@ -38,6 +39,8 @@ BESIDE = (*DIGESTS, ".txt", ".part", ".tmp", ".new")
 QUIET = 5.0
 """Seconds since a dropped file was written last, before it is read."""
 _DAY = re.compile(r"(20\d{2})-?(0[1-9]|1[0-2])-?([0-2]\d|3[01])(?!\d)", re.ASCII)
+_SHORT_DAY = re.compile(r"INN(\d{6})(?=..ZM_)", re.ASCII)
+"""In the name that UnionPay gives its file."""
 _encode = msgspec.json.Encoder().encode
 
 
@@ -193,7 +196,9 @@ class Job:
 
     def _downloaded(self, day: date) -> Iterator[Note]:
         for source in self._sources:
-            if not source.download or self._office.sent(source, day):
+            if not source.download or time.time() * SECOND < source.gives(day):
+                continue
+            if self._office.sent(source, day):
                 continue
             name = "-".join([*named(source), str(day)]).replace("/", "_")
             file = self._office.place(FETCHED) / name
@@ -246,13 +251,15 @@ def day_of(note: Note) -> str:
 
 
 def day_in(name: str) -> date | None:
-    """The day that a file's name has (20251111 or 2025-11-11); None: it has none, or several.
+    """The day that a file's name has (20251111, 2025-11-11, UnionPay's INN251111); None: it has none, or several.
 
     >>> day_in("2088000000000001_20251111.csv.zip"), day_in("bill.csv")
     (datetime.date(2025, 11, 11), None)
+    >>> day_in("INN25111188ZM_898000000000001")
+    datetime.date(2025, 11, 11)
     """
     found = set()
-    for match in _DAY.finditer(name):
+    for match in _DAY.finditer(_SHORT_DAY.sub(r"20\1_", name)):
         try:
             found.add(date(*map(int, match.groups())))
         except ValueError:

@@ -74,7 +74,8 @@ def _pull(job: Job, settings: Settings, arguments: argparse.Namespace) -> int:
         notes = job.pull(day := arguments.day or _yesterday(), arguments.quiet)
         if not (notes or job.left):
             sys.stdout.write(
-                f"{NOTHING_NEW}: none to be taken is dropped, and no channel has one of {day} to give\n"
+                f"{NOTHING_NEW}: none to be taken is dropped, and no channel has one of {day} to give "
+                "(each is asked from its `ready` of the next day on)\n"
             )
         return 1 if job.left or any(note.reason for note in notes) else 0
     stop = Stop()

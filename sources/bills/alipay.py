@@ -11,7 +11,7 @@ from schemas.money import yuan
 from schemas.payments import BillLine
 from sources.bills.cells import local, number_of, text_of, yuan_of
 from sources.bills.model import Asked, BillError
-from sources.bills.unpacking import ZIP, entry, lines, unpacked
+from sources.bills.unpacking import entry, is_zip, lines, unpacked
 
 ENDING = "_业务明细.csv"
 COLUMNS = (
@@ -56,8 +56,7 @@ Row = Sequence[str]
 
 def trade(stream: BinaryIO, asked: Asked) -> Iterator[BillLine]:
     """Lines of a bill: a payment for each trade, a refund (keyed by its request's number, too) for each refund."""
-    stream.seek(0)
-    opened = entry(stream, ENDING) if stream.read(4) == ZIP else unpacked(stream)
+    opened = entry(stream, ENDING)[1] if is_zip(stream) else unpacked(stream)
     texts = _Texts(lines(opened, "gb18030"))
     _head(texts, asked)
     counts, sums = {"交易": 0, "退款": 0}, {"交易": 0, "退款": 0}

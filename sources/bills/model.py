@@ -121,15 +121,21 @@ class Source(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     several_days: bool = False
     """Whether a table's file may hold several days, of each of them all rows; if not, such a file is refused."""
     download: str = ""
-    """`wechat` or `alipay`: how the channel is asked; empty: files are dropped."""
+    """`wechat`, `alipay` or `unionpay`: how the channel is asked; empty: files are dropped."""
     address: str = ""
     """Where the channel is asked."""
+    ready: CutOff = "10:00"
+    """From when on it is asked, in Shanghai on the day after the bill's: before, it may not have written the bill yet,
+    and say that there is none."""
     app: str = ""
     """Alipay: our app id."""
     key: str = ""
     """File of our private key (PEM) among the keys."""
     serial: str = ""
-    """WeChat: serial of our certificate."""
+    """WeChat, UnionPay (certId, in decimal digits): serial of our certificate."""
+    certificates: tuple[str, ...] = ()
+    """UnionPay: files of its certificates (PEM) among the keys. One of them has to have signed its answer; there are
+    two while it changes them."""
     provider: str = ""
     """WeChat: number of the service provider (服务商) who asks for the bill, where `merchant` is one of its
     sub-merchants; key and serial are the provider's."""
@@ -138,6 +144,16 @@ class Source(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     def account(self) -> str:
         """How the bill has to call the merchant."""
         return self.number or self.merchant
+
+    def gives(self, day: date) -> int:
+        """From when on (UTC ms) the channel is asked for a day's bill."""
+        return (day_of(day) + 1) * DAY + _since_midnight(self.ready) - SHANGHAI_OFFSET
+
+
+def _since_midnight(text: str) -> int:
+    """Milliseconds until a time of day (`23:00`)."""
+    hours, _, minutes = text.partition(":")
+    return int(hours) * HOUR + int(minutes) * MINUTE
 
 
 class Place(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -238,8 +254,7 @@ class Asked(msgspec.Struct):
     def has_moment(self, time: int, where: str) -> None:
         """A table's row tells of a movement at that time (UTC ms): by the channel's cut-off, of which day it is. Raises
         BillError likewise."""
-        hours, _, minutes = self.source.cut_off.partition(":")
-        end = int(hours) * HOUR + int(minutes) * MINUTE
+        end = _since_midnight(self.source.cut_off)
         days = (time + SHANGHAI_OFFSET + DAY - end) // DAY
         if self.day is None or day_of(self.day) != days:
             if self.source.several_days:

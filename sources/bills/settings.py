@@ -14,8 +14,18 @@ from sources.bills.table import CAME_BACK
 
 FILE = "bills.toml"
 TABLES = ("csv", "excel")
-DOWNLOADS = {"wechat": ("wechat-trade", "wechat-fund"), "alipay": ("alipay",)}
+DOWNLOADS = {
+    "wechat": ("wechat-trade", "wechat-fund"),
+    "alipay": ("alipay",),
+    "unionpay": ("unionpay-zm",),
+}
 """Which formats a channel's download call gives."""
+NEEDED = {
+    "wechat": ("address", "key", "serial"),
+    "alipay": ("address", "key", "app"),
+    "unionpay": ("address", "key", "serial", "certificates"),
+}
+"""What a channel's download call wants to know."""
 STATES = ("pending", "success", "failed", "closed")
 OF_TABLES = {
     "cut_off": ("24:00", "is for csv and excel: the other formats' days are known"),
@@ -139,5 +149,10 @@ def _wrong_origin(source: Source) -> dict[str, str]:
             else {"files": "must be a pattern of file names, unless the bill is downloaded"}
         )
     if source.format not in DOWNLOADS.get(source.download, ()):
-        return {"download": "must be wechat or alipay, with that channel's own format"}
-    return {} if source.address and source.key else {"address": "and key must be there for a download"}
+        return {"download": f"must be one of {', '.join(DOWNLOADS)}, with that channel's own format"}
+    needed = NEEDED[source.download]
+    return {
+        name: f"must be there for {source.download}'s download"
+        for name in needed
+        if not getattr(source, name)
+    }

@@ -1,5 +1,11 @@
-"""UnionPay's ZM settlement file: fixed width, GBK, one space between fields, CRLF."""
+"""UnionPay's ZM settlement file: fixed width, GBK, one space between fields, CRLF; alone, or in the archive (ZIP) that
+UnionPay gives for a day.
 
+There it is called `INN25111188ZM_898000000000001`, by its day and the merchant's number. What lies beside it (ZME, what
+is in dispute) is not read.
+"""
+
+import re
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from typing import BinaryIO
@@ -8,7 +14,7 @@ from schemas.payments import BillLine, Kind
 from schemas.times import SECOND, SHANGHAI_OFFSET
 from sources.bills.cells import fen_of, number_of, text_of
 from sources.bills.model import MOST_LINES, Asked, BillError
-from sources.bills.unpacking import unpacked
+from sources.bills.unpacking import entry, is_zip, unpacked
 
 FIELDS = (
     ("交易代码", 3),
@@ -55,6 +61,7 @@ FIELDS = (
 )
 WIDTH = sum(width + 1 for _, width in FIELDS) - 1
 KINDS: dict[str, Kind] = {"S22": "payment", "S30": "refund"}
+_DAY = re.compile(r"INN(\d{6})..ZM_", re.ASCII)
 _SIGNS = {"C": 1, "D": -1, " ": 1, "": 1}
 
 
@@ -72,8 +79,8 @@ _AT = places()
 
 def trade(stream: BinaryIO, asked: Asked) -> Iterator[BillLine]:
     """Lines of a settlement file. It has no totals: that it is whole shows only in its last line's end."""
+    opened, number = _out_of_archive(stream, asked) if is_zip(stream) else unpacked(stream), 0
     day = asked.needs_day()
-    opened, number = unpacked(stream), 0
     while raw := opened.readline(WIDTH + 3):
         number += 1
         if len(raw) != WIDTH + 2 or not raw.endswith(b"\r\n"):
@@ -91,6 +98,18 @@ def trade(stream: BinaryIO, asked: Asked) -> Iterator[BillLine]:
             raise BillError("bill_unreadable", f"row {number}: a field {error}") from error
         if line is not None:
             yield line
+
+
+def _out_of_archive(stream: BinaryIO, asked: Asked) -> BinaryIO:
+    """The merchant's settlement file, whose name says its day."""
+    name, opened = entry(stream, f"ZM_{asked.source.account}")
+    if found := _DAY.search(name):
+        try:
+            day = datetime.strptime(found[1], "%y%m%d").date()
+        except ValueError:
+            raise BillError("bill_unreadable", "its archive's entry is called by no day") from None
+        asked.is_of(day, "its archive's entry")
+    return opened
 
 
 def _line(raw: bytes, asked: Asked, day: date) -> BillLine | None:

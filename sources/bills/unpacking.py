@@ -88,8 +88,16 @@ def unpacked(stream: BinaryIO) -> BinaryIO:
     return cast("BinaryIO", io.BufferedReader(Limited(raw), PIECE))
 
 
-def entry(stream: BinaryIO, ending: str) -> BinaryIO:
-    """The only entry of a ZIP whose name ends so; names are GBK, whatever they are said to be."""
+def is_zip(stream: BinaryIO) -> bool:
+    """Whether a file is a ZIP; it is read from its beginning again."""
+    stream.seek(0)
+    begins = stream.read(len(ZIP))
+    stream.seek(0)
+    return begins == ZIP
+
+
+def entry(stream: BinaryIO, ending: str) -> tuple[str, BinaryIO]:
+    """The only entry of a ZIP whose name ends so, with its name; names are GBK, whatever they are said to be."""
     stream.seek(0)
     try:
         archive = zipfile.ZipFile(guarded(stream), metadata_encoding="gb18030")
@@ -106,7 +114,7 @@ def entry(stream: BinaryIO, ending: str) -> BinaryIO:
         raise BillError(
             "bill_unreadable", f"is no archive that can be opened: {type(error).__name__}"
         ) from error
-    return cast("BinaryIO", io.BufferedReader(Limited(cast("BinaryIO", opened)), PIECE))
+    return found[0].filename, cast("BinaryIO", io.BufferedReader(Limited(cast("BinaryIO", opened)), PIECE))
 
 
 def lines(stream: BinaryIO, charset: str) -> Iterator[str]:

@@ -193,7 +193,10 @@ class Alipay(Format):
 
 
 class UnionPay(Format):
-    """UnionPay's back notification: RSA over the digest of the sorted fields of a form."""
+    """UnionPay's back notification: RSA over the digest of the sorted fields of a form.
+
+    Since 5.1.0 it has no certId, but the certificate, which anyone could send: any key of the channel's may be it.
+    """
 
     def open(self, notification: Notification) -> Opened:
         form = form_of(notification.body)
@@ -204,7 +207,8 @@ class UnionPay(Format):
         text = _joined((name, form[name]) for name in sorted(form.keys() - {b"signature"}) if form[name])
         if self._channel.digest == "sha256":
             text = hashlib.sha256(text).hexdigest().encode()
-        keys = self._valid(form.get(b"certId", b"").decode("utf-8", "replace"), notification.time)
+        serial, received = form.get(b"certId", b"").decode("utf-8", "replace"), notification.time
+        keys = self._valid(serial, received) if serial else self._believed(self._channel.key, received)
         self._signed(keys, form[b"signature"], text)
         content = texts_of(form, (form.get(b"encoding") or b"UTF-8").decode("latin-1"))
         sent = content.get("txnTime")

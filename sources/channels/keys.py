@@ -110,6 +110,14 @@ def read_ciphers(channel: Channel, directory: Path) -> Iterator[tuple[str, AESGC
             yield file, _cipher(_bytes(directory / file))
 
 
+def read_public(file: Path) -> Public:
+    """A channel's certificate or public key alone. Raises OSError, or ValueError with the file's name."""
+    try:
+        return _public(_bytes(file))
+    except ValueError as error:
+        raise ValueError(f"{file} {error}") from None
+
+
 def _own(path: Path, fewest: int, most: int) -> bytes:
     try:
         return _hexadecimal(_bytes(path), fewest, most)

@@ -69,6 +69,12 @@ class Signer:
             if channel.format not in GENERIC
             for key in channel.key
         }
+        self._certificates = {
+            key.file: (keys / key.file).read_text("ascii").strip().replace("\n", "\r\n")
+            for channel in self._channels.values()
+            if channel.format == "unionpay"
+            for key in channel.key
+        }
 
     def notification(
         self,
@@ -144,8 +150,8 @@ class Signer:
         return _form({**fields, "sign": self._rsa(key, text.encode(charset)), "sign_type": "RSA2"}, charset)
 
     def signed_unionpay(self, channel: Channel, fields: Mapping[str, str], key: Key) -> bytes:
-        """A form of UnionPay's with its signature."""
-        filled = {**fields, "certId": key.serial, "signMethod": "01"}
+        """A form of UnionPay's with its signature and its certificate, as since 5.1.0."""
+        filled = {**fields, "signPubKeyCert": self._certificates[key.file], "signMethod": "01"}
         text = "&".join(f"{name}={filled[name]}" for name in sorted(filled) if filled[name]).encode()
         if channel.digest == "sha256":
             text = hashlib.sha256(text).hexdigest().encode()

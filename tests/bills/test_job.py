@@ -2,8 +2,9 @@
 
 import gzip
 import os
+import time
 from collections.abc import Iterator
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 from unittest import mock
 
@@ -17,7 +18,7 @@ from schemas import topics
 from schemas.payments import BillComplete, BillLine, BillLines, BillRefused
 from schemas.problems import DocumentError
 from schemas.settings import Settings, to_environment
-from schemas.times import SECOND
+from schemas.times import SECOND, business_day, date_of
 from sources.bills.download.http import PAUSE, Web
 from sources.bills.settings import read_sources
 from sources.bills.verified import end_of
@@ -329,7 +330,8 @@ def test_the_commands(settings: Settings, tmp_path: Path) -> None:
     nothing = waybook(("bills", "pull", "--day", "2025-11-11"), environment)
     assert (nothing.returncode, nothing.stdout) == (
         0,
-        "没有新账单 no new bill: none to be taken is dropped, and no channel has one of 2025-11-11 to give\n",
+        "没有新账单 no new bill: none to be taken is dropped, and no channel has one of 2025-11-11 to give "
+        "(each is asked from its `ready` of the next day on)\n",
     )
     listed = waybook(("bills", "list"), environment).stdout.splitlines()
     assert listed[1].split()[:6] == ["2025-11-11", "wechat", "1900000001", "trade", "4", "3.03"]
@@ -436,6 +438,17 @@ def test_bills_are_fetched_from_the_channels(settings: Settings, channel: Channe
         "alipay-2088000000000001-trade-2025-11-11",
         "wechat-1900000001-trade-2025-11-11",
     ]
+
+
+def test_nobody_is_asked_before_the_bill_can_be_there(settings: Settings, channel: Channel) -> None:
+    """A channel that has not written it yet would say that there is none, and the day have an empty bill."""
+    today = date_of(business_day(int(time.time() * SECOND)))
+    assert job_of(settings).pull(today) == []
+    assert (channel.requests, Office(settings.bills).left()) == ([], [])
+    file = settings.bills / "bills.toml"
+    text = file.read_text().replace("serial =", 'ready = "00:00"\nserial =')
+    file.write_text(text.replace("app =", 'ready = "24:00"\napp ='))
+    assert [note.channel for note in job_of(settings).pull(today - timedelta(days=1))] == ["wechat"]
 
 
 def test_a_provider_asks_for_its_sub_merchants_bill(settings: Settings, channel: Channel) -> None:

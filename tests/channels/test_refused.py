@@ -1,9 +1,11 @@
 """The table `notifications.csv`: what is believed and what is refused, case by case, with its reason."""
 
 import csv
+import os
 import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from urllib.parse import parse_qsl
 
 import msgspec
 import pytest
@@ -14,7 +16,7 @@ from schemas.times import DAY, HOUR, MINUTE
 from sources.channels.formats import FORMATS
 from sources.channels.read import FILE, read_channels
 from sources.channels.refused import RefusedError
-from sources.channels.signing import Signer
+from sources.channels.signing import Signer, make_keys
 from sources.channels.verify import Verifier
 from tests.channels.test_believed import BELIEVED, COMBINED
 from tests.channels.world import NOON, TEXT, told, world
@@ -323,6 +325,21 @@ def test_unionpay_may_sign_the_text_itself() -> None:
     assert _reason(signed) == "signature_wrong"
     with pytest.raises(RefusedError):
         Verifier(plain, here.keys).payments(here.signer.notification(TOLD["unionpay"], NOON))
+
+
+def test_unionpay_sends_its_certificate_or_its_serial(tmp_path: Path) -> None:
+    """Since 5.1.0 the certificate, which is not believed for being there; before, the serial of one that is ours."""
+    here = world()
+    genuine = here.signer.notification(TOLD["unionpay"], NOON)
+    form = dict(parse_qsl(genuine.body.decode()))
+    assert ("certId" in form, form.pop("signPubKeyCert")[:27]) == (False, "-----BEGIN CERTIFICATE-----")
+    channel = here.channels.channels["unionpay"]
+    (key,) = channel.key
+    named = here.signer.signed_unionpay(channel, {**form, "signature": "", "certId": key.serial}, key)
+    assert here.believed(msgspec.structs.replace(genuine, body=named)).key == TOLD["unionpay"].key
+    make_keys(here.channels, tmp_path / "keys", tmp_path / "private", os.urandom)
+    forger = Signer(here.channels, tmp_path / "keys", tmp_path / "private")
+    assert _reason(forger.notification(TOLD["unionpay"], NOON)) == "signature_wrong"
 
 
 def test_headers_without_end_are_refused() -> None:

@@ -5,7 +5,7 @@ from datetime import date
 from pathlib import Path
 from typing import BinaryIO
 
-from sources.bills.download import alipay, wechat
+from sources.bills.download import alipay, unionpay, wechat
 from sources.bills.download.http import Web
 from sources.bills.model import Source
 
@@ -14,4 +14,8 @@ Download = Callable[[Web, Source, Path, date, BinaryIO], bool]
 
 Raises DownloadError. The path is the directory of keys.
 """
-DOWNLOADS: dict[str, Download] = {"wechat": wechat.download, "alipay": alipay.download}
+DOWNLOADS: dict[str, Download] = {
+    "wechat": wechat.download,
+    "alipay": alipay.download,
+    "unionpay": unionpay.download,
+}

@@ -66,7 +66,7 @@ def download(web: Web, source: Source, keys: Path, day: date, file: BinaryIO) ->
 def _is_whole(file: BinaryIO, source: Source) -> None:
     """The archive's own sums are all that tells a whole file from a broken one. Raises DownloadError."""
     try:
-        stream = entry(file, ENDING)
+        _, stream = entry(file, ENDING)
         while stream.read(PIECE):
             pass
     except (BillError, zipfile.BadZipFile, io.UnsupportedOperation) as error:

@@ -53,31 +53,39 @@ class Web:
     ) -> tuple[int, bytes]:
         """Status and body of an answer that is no bill. Raises DownloadError."""
         try:
-            answer = self._pool.request(
-                method,
-                url,
-                body=urlencode(fields) if fields else None,
-                headers={**({"Content-Type": FORM} if fields else {}), **headers},
-                preload_content=False,
-                redirect=False,
-            )
-            with answer:
-                body = answer.read(MOST_ANSWER)
+            with self._asked(method, url, headers, fields) as answer:
+                body = answer.read(MOST_ANSWER, decode_content=True)
         except HTTPError as error:
             raise DownloadError(f"{host(url)}: {type(error).__name__}", again=True) from error
         _fine(answer, url)
         return answer.status, body
 
-    def fetch(self, url: str, headers: Mapping[str, str], file: BinaryIO) -> None:
-        """Write what an address gives into a file, from its beginning. Raises DownloadError."""
+    def _asked(
+        self, method: str, url: str, headers: Mapping[str, str], fields: Mapping[str, str] | None
+    ) -> BaseHTTPResponse:
+        return self._pool.request(
+            method,
+            url,
+            body=urlencode(fields) if fields else None,
+            headers={**({"Content-Type": FORM} if fields else {}), **headers},
+            preload_content=False,
+            redirect=False,
+            decode_content=False,
+        )
+
+    def fetch(
+        self,
+        url: str,
+        headers: Mapping[str, str],
+        file: BinaryIO,
+        fields: Mapping[str, str] | None = None,
+    ) -> None:
+        """Write what an address gives, or answers to a form, into a file, from its beginning. Raises DownloadError."""
         file.seek(0)
         file.truncate()
         until, size = time.monotonic() + self._patience, 0
         try:
-            answer = self._pool.request(
-                "GET", url, headers=dict(headers), preload_content=False, redirect=False, decode_content=False
-            )
-            with answer:
+            with self._asked("POST" if fields else "GET", url, headers, fields) as answer:
                 _fine(answer, url)
                 if answer.status != 200:
                     raise DownloadError(f"{host(url)} answers {answer.status}")

@@ -1,10 +1,13 @@
-"""Our signature under a request: RSA with SHA-256 (PKCS #1 v1.5), Base64."""
+"""Signatures under requests and answers: RSA with SHA-256 (PKCS #1 v1.5), Base64."""
 
 import base64
+import binascii
+from collections.abc import Iterable
 from pathlib import Path
 
+from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
-from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
@@ -27,3 +30,18 @@ def private_key(file: Path) -> RSAPrivateKey:
 def signed(key: RSAPrivateKey, text: str) -> str:
     """The signature under a text."""
     return base64.b64encode(key.sign(text.encode(), PKCS1v15(), SHA256())).decode()
+
+
+def is_signed(keys: Iterable[RSAPublicKey], signature: bytes, text: str) -> bool:
+    """Whether a signature under a text is by one of the keys."""
+    try:
+        raw = base64.b64decode(signature)
+    except binascii.Error:
+        return False
+    for key in keys:
+        try:
+            key.verify(raw, text.encode(), PKCS1v15(), SHA256())
+        except InvalidSignature:
+            continue
+        return True
+    return False

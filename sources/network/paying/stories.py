@@ -421,7 +421,7 @@ def _spoiled(how: Spoiled) -> "Story":
     def story(case: Case) -> None:
         amount = case.amount()
         due = _due(case, amount)
-        case.pay(_app(case), amount, [due], order=due.document, spoiled=how)
+        case.pay(case.r.choice(SPOILED[how]), amount, [due], order=due.document, spoiled=how)
 
     return story
 
@@ -472,7 +472,15 @@ BILLED: dict[Billed, tuple[str, ...]] = {
 }
 """What may be wrong with a payment in its bill, and in whose: the first have the fewest days of grace, others tell
 fees, currencies or what failed."""
-SPOILED: tuple[Spoiled, ...] = ("forged", "altered", "unknown_key", "stranger", "stale", "truncated")
+SPOILED: dict[Spoiled, tuple[str, ...]] = {
+    "forged": APPS,
+    "altered": APPS,
+    "unknown_key": (WECHAT, ALIPAY, OTHER),
+    "stranger": APPS,
+    "stale": APPS,
+    "truncated": APPS,
+}
+"""What may be wrong with a notification, and with whose: UnionPay's do not name their key."""
 
 
 class Shared(msgspec.Struct, frozen=True):
