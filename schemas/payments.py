@@ -297,6 +297,10 @@ class CloseAsked(Dated, frozen=True, kw_only=True, tag="close_asked"):
     reason: Text = ""
 
 
+class PreviewAsked(CloseAsked, frozen=True, kw_only=True, tag="preview_asked"):
+    """What would become of such a close (试结)? Nothing is closed. Topic `waybook.payment-decisions`, key: group."""
+
+
 class ReopenAsked(Event, frozen=True, kw_only=True, tag="reopen_asked"):
     """Close `of` is to be undone, by another person, for a `reason`. Topic `waybook.payment-decisions`, key: group."""
 
@@ -388,6 +392,7 @@ PaymentEvent = (
     | BillRefused
     | PaymentDecided
     | CloseAsked
+    | PreviewAsked
     | ReopenAsked
     | PaymentRulesPublished
     | DeductionAnswered

@@ -57,6 +57,7 @@ from schemas.payments import (
     Payment,
     PaymentDecided,
     PaymentRulesPublished,
+    PreviewAsked,
     Receivable,
     ReceivableCancelled,
     ReopenAsked,
@@ -69,7 +70,7 @@ _json = msgspec.json.Encoder(order="deterministic")
 _notification = msgspec.json.Decoder(Notification).decode
 _due = msgspec.json.Decoder(Receivable | ReceivableCancelled).decode
 _bill = msgspec.json.Decoder(BillLines | BillComplete | BillRefused).decode
-_decision = msgspec.json.Decoder(PaymentDecided | CloseAsked | ReopenAsked).decode
+_decision = msgspec.json.Decoder(PaymentDecided | CloseAsked | PreviewAsked | ReopenAsked).decode
 _answer = msgspec.json.Decoder(DeductionAnswered).decode
 _other = msgspec.json.Decoder(Tick | DeadLetterReplayed | PaymentRulesPublished).decode
 NOTIFICATIONS = topics.notifications("").name
