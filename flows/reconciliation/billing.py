@@ -34,7 +34,16 @@ from flows.reconciliation.record import (
     day_key,
     payment_key,
 )
-from flows.reconciliation.threeway import COMPARED, Billed, Told, agrees, billed_with, findings, payment_of
+from flows.reconciliation.threeway import (
+    COMPARED,
+    Billed,
+    Told,
+    agrees,
+    billed_with,
+    findings,
+    ordered,
+    payment_of,
+)
 from schemas.payments import BillComplete, BillLine, BillLines, BillRefused, Payment, Sort
 from schemas.times import DAY, business_day, day_of, iso
 
@@ -232,7 +241,7 @@ class Billing:
                 aside = [one for one in record.aside if one not in mine]
                 for one in mine:
                     (billed if one.bill == counts else aside).append(one)
-                self._count(record, tuple(sorted(billed)), tuple(sorted(aside)), event)
+                self._count(record, ordered(billed), ordered(aside), event)
 
     def _count(
         self,
