@@ -19,7 +19,8 @@ SELECT any(toString(`group`)) AS of_group, any(toString(kind)) AS kind, any(subj
        any(toString(severity)) AS severity, any(toString(owner)) AS owner, any(action) AS suggested,
        argMax(toString(status), (seq, line)) AS state, argMax(e.amount, (seq, line)) AS amount,
        argMax(e.evidence, (seq, line)) AS evidence, argMax(e.candidates, (seq, line)) AS candidates,
-       dateDiff('minute', argMax(e.since, (seq, line)), (SELECT now FROM payment_clock)) AS minutes, exception_id
+       dateDiff('minute', argMax(e.since, (seq, line)), now) AS minutes,
+       (SELECT now FROM payment_clock) AS now, exception_id
 FROM payment_exception AS e WHERE exception_id = {id:String} GROUP BY exception_id"""
 HISTORY = """
 SELECT time, status, amount, evidence, cause FROM payment_exception
@@ -49,6 +50,7 @@ def about(client: Client, row: Row) -> Iterator[str]:
     of = foreign(client, [row["subject"]])
     state, amount = terms.EXCEPTION_STATES.both(row["state"]), amount_of(row["amount"], row["subject"], of)
     age = "" if row["state"] == "closed" else f"  已 open for {aged(row['minutes'])}"
+    age += f" 截至 as of {shanghai(row['now'])}" if age else ""
     yield f"{terms.EXCEPTIONS.both(row['kind'])}  {row['subject']}  {amount}  {state}{age}"
     yield (
         f"组 group {row['of_group']}  严重程度 severity {terms.SEVERITIES.both(row['severity'])}  "

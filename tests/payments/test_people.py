@@ -619,8 +619,15 @@ def test_nothing_is_asked_twice_for_a_payment(store: Written, monkeypatch: pytes
 
 def test_more_exceptions_than_are_listed_are_counted(store: Written) -> None:
     store.take(*(paid(f"A7{n}", "1.00", f"FR-77{n}") for n in range(3))).until(NOON + 23 * DAY)
-    everything = list(listing(store.client))
-    first, more = listing(store.client, limit=1)
+    *everything, clock = listing(store.client)
+    first, as_of, more = listing(store.client, limit=1)
     assert first == everything[0]
+    assert as_of == clock
+    found = re.fullmatch(
+        r"账龄与时长截至账簿时间 (\S+ 12:00:00)，.+ — ages are as of the books' time, .+", clock
+    )
+    assert found, clock
     assert f"还有 {len(everything) - 1} 项 more" in more
+    shown = next(showing(store.client, first.split()[0]))
+    assert re.search(f"已 open for [0-9]+[dhm] 截至 as of {found[1]}", shown), shown
     assert not list(listing(store.client, owner="nobody"))
