@@ -6,13 +6,13 @@ from clickhouse_connect.driver.client import Client
 
 from dashboards import decided, terms
 from dashboards.currencies import amount_of, foreign
+from dashboards.phrases import not_believed
 from dashboards.queries import Row, rows
 from dashboards.stored import phrases_of
 from dashboards.trail import deducted, sides
 from dashboards.why import explained
 from dashboards.words import aged, shanghai
 from flows.reconciliation.deducting import REFUSED
-from schemas.reasons import BILL
 
 ONE = """
 SELECT any(toString(`group`)) AS of_group, any(toString(kind)) AS kind, any(subject) AS subject,
@@ -77,7 +77,7 @@ def about(client: Client, row: Row) -> Iterator[str]:
 
 
 def _bill(row: Row) -> str:
-    why = f"{BILL.get(row['why'], '')} {row['why']}: {row['detail']}" if row["why"] else ""
+    why = not_believed(row["why"], row["detail"]) if row["why"] else ""
     return "  ".join(filter(None, (f"账单 bill  {row['day']}", row["file"], f"({row['bill']})", why)))
 
 
