@@ -255,7 +255,8 @@ class PaymentDecided(Event, frozen=True, kw_only=True, tag="payment_decision"):
     back it is a loss. approve: another person agrees to decision `of` (the four-eyes rule). withdraw: decision `of` no
     longer counts; of one that needed approval and had it, another person has to say so, too.
 
-    write_off, accept and withdraw need a `reason`.
+    Amounts of match, write_off and refund have whole hundredths of their currency's unit, which a decision does not
+    name; that of accept is the exception's. write_off, accept and withdraw need a `reason`.
     """
 
     group: Group
