@@ -6,20 +6,21 @@ from clickhouse_connect.driver.client import Client
 
 from dashboards import decided, terms
 from dashboards.currencies import amount_of, foreign
+from dashboards.phrases import not_believed
 from dashboards.queries import Row, rows
 from dashboards.stored import phrases_of
 from dashboards.trail import deducted, sides
 from dashboards.why import explained
 from dashboards.words import aged, shanghai
 from flows.reconciliation.deducting import REFUSED
-from schemas.reasons import BILL
 
 ONE = """
 SELECT any(toString(`group`)) AS of_group, any(toString(kind)) AS kind, any(subject) AS subject,
        any(toString(severity)) AS severity, any(toString(owner)) AS owner, any(action) AS suggested,
        argMax(toString(status), (seq, line)) AS state, argMax(e.amount, (seq, line)) AS amount,
        argMax(e.evidence, (seq, line)) AS evidence, argMax(e.candidates, (seq, line)) AS candidates,
-       dateDiff('minute', argMax(e.since, (seq, line)), (SELECT now FROM payment_clock)) AS minutes, exception_id
+       dateDiff('minute', argMax(e.since, (seq, line)), now) AS minutes,
+       (SELECT now FROM payment_clock) AS now, exception_id
 FROM payment_exception AS e WHERE exception_id = {id:String} GROUP BY exception_id"""
 HISTORY = """
 SELECT time, status, amount, evidence, cause FROM payment_exception
@@ -49,6 +50,7 @@ def about(client: Client, row: Row) -> Iterator[str]:
     of = foreign(client, [row["subject"]])
     state, amount = terms.EXCEPTION_STATES.both(row["state"]), amount_of(row["amount"], row["subject"], of)
     age = "" if row["state"] == "closed" else f"  已 open for {aged(row['minutes'])}"
+    age += f" 截至 as of {shanghai(row['now'])}" if age else ""
     yield f"{terms.EXCEPTIONS.both(row['kind'])}  {row['subject']}  {amount}  {state}{age}"
     yield (
         f"组 group {row['of_group']}  严重程度 severity {terms.SEVERITIES.both(row['severity'])}  "
@@ -75,7 +77,7 @@ def about(client: Client, row: Row) -> Iterator[str]:
 
 
 def _bill(row: Row) -> str:
-    why = f"{BILL.get(row['why'], '')} {row['why']}: {row['detail']}" if row["why"] else ""
+    why = not_believed(row["why"], row["detail"]) if row["why"] else ""
     return "  ".join(filter(None, (f"账单 bill  {row['day']}", row["file"], f"({row['bill']})", why)))
 
 

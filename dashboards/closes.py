@@ -22,8 +22,15 @@ SELECT by, event_time, reason, toString(status) AS state, close_id FROM close
 WHERE of = {id:String} ORDER BY seq, line"""
 
 PERIODS: dict[str, str] = {"day": "日结", "week": "周结", "month": "月结"}
-WHAT = {"close": "结账 close", "reopen": "反结账 reopen"}
-STATUS = {"closed": "已结 closed", "reopened": "已反结 reopened", "refused": "被拒绝 refused"}
+WHAT = {"close": "结账 close", "preview": "试结 preview", "reopen": "反结账 reopen"}
+STATUS = {
+    "closed": "已结 closed",
+    "ready": "可结 it would be closed",
+    "reopened": "已反结 reopened",
+    "refused": "被拒绝 refused",
+}
+WOULD_NOT = "不可结 it would be refused"
+"""Of a preview that is refused."""
 FIGURES: tuple[tuple[str, str, str], ...] = (
     ("billed", "账单应收", "billed"),
     ("received", "收款", "received"),
@@ -62,8 +69,13 @@ def heading(row: Row) -> Iterator[str]:
     """What a command asked for, what became of it, what stands against it."""
     yield "  ".join(filter(None, (days_of(row), f"{row['channel']}/{row['merchant']}", row["of_group"])))
     asked = f"{row['by']}  {shanghai(row['event_time'])}  {row['reason']}".rstrip()
-    yield f"{WHAT[row['what']]}  {STATUS[row['status']]}  {asked}"
+    yield f"{WHAT[row['what']]}  {status_of(row)}  {asked}"
     yield from against(row)
+
+
+def status_of(row: Row) -> str:
+    """What became of a command."""
+    return WOULD_NOT if (row["what"], row["status"]) == ("preview", "refused") else STATUS[row["status"]]
 
 
 def days_of(row: Row) -> str:
@@ -72,8 +84,8 @@ def days_of(row: Row) -> str:
 
 
 def is_close(row: Row) -> bool:
-    """Whether a command closes, and so has figures; others undo a close."""
-    return bool(row["what"] == "close")
+    """Whether a command closes, or tells what that would do, and so has figures; others undo a close."""
+    return row["what"] in ("close", "preview")
 
 
 def open_items(row: Row) -> Iterator[str]:

@@ -17,9 +17,10 @@ from schemas.payments import Share
 DECISIONS = """
 SELECT p.event_id AS event_id, p.event_time AS event_time, toString(p.decision) AS decision, p.by AS by,
        p.reason AS reason, p.of AS of, p.exception_id AS exception_id, p.payment AS payment, p.document AS document,
-       p.shares AS shares, p.amount AS amount, p.until AS until, if(n.state = '', 'noted', n.state) AS state
+       p.shares AS shares, p.amount AS amount, p.until AS until, if(n.state = '', 'noted', n.state) AS state,
+       n.replaced_by AS replaced_by
 FROM payment_decision AS p
-LEFT JOIN decision_now AS n ON n.of_group = toString(p.`group`) AND n.decision_id = p.event_id"""
+LEFT JOIN decision_shown AS n ON n.of_group = toString(p.`group`) AND n.decision_id = p.event_id"""
 EPOCH_YEAR = 1970
 """Of a time that was not told."""
 
@@ -58,6 +59,7 @@ def line(row: Row, of: Mapping[str, str], subject: str = "") -> str:
         f"{terms.DECISIONS.both(row['decision'])} {row['event_id']}",
         terms.DECISION_STATES.both(row["state"]),
     ]
+    parts += [f"由 by {row['replaced_by']}"] if row["replaced_by"] else []
     parts += [row["by"], row["reason"], *content(row, of, subject)]
     parts += [f"关于 of {row['of']}"] if row["of"] else []
     return "  ".join(filter(None, parts))

@@ -71,8 +71,11 @@ ORDER BY currency, channel, merchant, account"""
 OUTSTANDING = """
 SELECT of_group, currency, outstanding, days FROM days_sales_outstanding ORDER BY of_group, currency"""
 
+CLOCK = "SELECT now FROM payment_clock"
+
 IGNORED = "ignored"
 """What stands in the place of the kind of exceptions that sleep."""
+AGES = "ages are as of the books' time, which stands still while nothing comes"
 
 
 class Figures(msgspec.Struct, frozen=True):
@@ -84,6 +87,7 @@ class Figures(msgspec.Struct, frozen=True):
     cash: list[Row]
     aging: list[Row]
     outstanding: list[Row]
+    clock: Row
 
 
 def figures(client: Client) -> Figures:
@@ -95,6 +99,7 @@ def figures(client: Client) -> Figures:
         rows(client, CASH),
         rows(client, AGING),
         rows(client, OUTSTANDING),
+        rows(client, CLOCK)[0],
     )
 
 
@@ -123,6 +128,11 @@ def place_name(row: Row) -> tuple[str, str]:
 def remarks(suspense: Iterable[Decimal]) -> list[str]:
     """What is said of figures of suspense: nothing, unless one is negative."""
     return [" — ".join(NEGATIVE)] if any(amount < 0 for amount in suspense) else []
+
+
+def ages_as_of(clock: Row) -> str:
+    """Said wherever ages are: they go by the books' time, that of the newest payment, document or exception."""
+    return f"账龄与时长截至账簿时间 {shanghai(clock['now'])}，没有新业务时不前进 — {AGES}"
 
 
 def to_text(seen: Figures) -> str:
@@ -155,6 +165,7 @@ def to_text(seen: Figures) -> str:
                 f"  {row['owed']:>16,.2f} {row['currency']}  {row['n']:>8,}  {BUCKETS[row['bucket']]} {row['bucket']}"
                 for row in seen.aging
             ),
+            f"  {ages_as_of(seen.clock)}",
             "应收周转天数 days sales outstanding",
             *(
                 f"  {row['of_group']} {row['currency']}: {'–' if row['days'] is None else row['days']}"

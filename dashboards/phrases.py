@@ -1,4 +1,4 @@
-"""What matching and the comparison with bills say, in Chinese and English.
+"""What matching and the comparison with bills say, and why a bill is not believed, in Chinese and English.
 
 The books keep one text, in English. `phrases.csv` has each of them with its Chinese; a name in braces stands for a
 value, which is told in the words of its kind, or for a further phrase.
@@ -17,6 +17,7 @@ from schemas.reasons import ANSWER, BILL
 SEVERAL = "; "
 """Between phrases that are told together."""
 _SHARE = re.compile(r"([\d.]+) of (\S+) for ([^,]+)")
+_ROW = re.compile(r"^row (\d+)$")
 _FIELD = re.compile(r"\{([a-z_]+)\}")
 
 
@@ -50,6 +51,11 @@ _PATTERNS = {
     "day": r"\d{4}-\d\d-\d\d",
     "time": r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d",
     "bill": r"[^()]+",
+    "counted": r"[\d,]+ [a-z]+",
+    **dict.fromkeys(("column", "total"), r"[^\s:,;]+"),
+    "sum": "lines|paid|refunded|fee",
+    "part": r"a cell|a field|a text|[a-z_]+|[\u4e00-\u9fff]+",
+    "fault": r"(?:[\u4e00-\u9fff]+ )?(?:is|has|of|with|says) .+",
 }
 """How values look; others are any text. They are narrow, so that no text takes long to look through."""
 
@@ -110,13 +116,27 @@ _READINGS: dict[str, Reading] = {
 }
 
 
+_PLACES = {"it": "该账单", "the line": "该行"}
+_PARTS = {"a cell": "有一格", "a field": "有一字段", "a text": "有一段文本"}
+_SUMS = {"lines": "笔数", "paid": "收款", "refunded": "退款", "fee": "手续费"}
+_READINGS |= {
+    "counted": lambda text: Told(text.partition(" ")[0], text),
+    "place": lambda text: Told(_PLACES.get(text) or _ROW.sub(r"第 \1 行", text), text),
+    "part": lambda text: Told(_PARTS.get(text, f"{text} "), text),
+    "sum": _coded(_SUMS),
+}
+"""Of why a bill is not believed."""
+
+
 class Phrases:
     """`labels`: of the matching rules in force, by their names."""
 
     def __init__(self, labels: Mapping[str, str]) -> None:
         rules = terms.RULES | {name: (label, name) for name, label in labels.items()}
-        further = dict.fromkeys(("evidence", "why", "line", "bills", "more_bills"), self._known)
-        self._readings = {**_READINGS, **further, "rule": _of(rules)}
+        further = dict.fromkeys(
+            ("evidence", "why", "line", "bills", "more_bills", "fault", "sums"), self._known
+        )
+        self._readings = {**_READINGS, **further, "detail": self.told, "rule": _of(rules)}
 
     def told(self, text: str) -> Told:
         """A text of the books for people; what no phrase knows as it is."""
@@ -148,3 +168,8 @@ class Phrases:
             phrase.zh.format_map({name: one.zh for name, one in said.items()}),
             phrase.en.format_map({name: one.en for name, one in said.items()}),
         )
+
+
+def not_believed(reason: str, detail: str) -> str:
+    """Why a bill is not believed, for a terminal."""
+    return f"{BILL.get(reason, '')} {reason}: {Phrases({}).told(detail)}".lstrip()

@@ -47,6 +47,8 @@ DECISION_STATES = Labels(
     waiting=("待他人复核", "waits for another person"),
     withdrawing=("撤回待他人确认", "withdrawal waits for another person"),
     withdrawn=("已撤回", "withdrawn"),
+    replaced=("已被取代", "replaced by a later one"),
+    part_replaced=("部分被取代", "in part replaced by a later one"),
     noted=("已记录", "noted"),
     refused=("被拒绝", "refused"),
 )

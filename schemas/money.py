@@ -51,3 +51,12 @@ def yuan(units: int) -> str:
     sign, whole = ("-", -units) if units < 0 else ("", units)
     decimals = f"{whole % YUAN:04d}"
     return f"{sign}{whole // YUAN}.{decimals if decimals[2:] != '00' else decimals[:2]}"
+
+
+def whole_fen(units: int) -> bool:
+    """Whether somebody can pay so much: nobody can pay a part of a fen.
+
+    >>> whole_fen(52_500), whole_fen(52_550)
+    (True, False)
+    """
+    return units % FEN == 0

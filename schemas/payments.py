@@ -255,7 +255,8 @@ class PaymentDecided(Event, frozen=True, kw_only=True, tag="payment_decision"):
     back it is a loss. approve: another person agrees to decision `of` (the four-eyes rule). withdraw: decision `of` no
     longer counts; of one that needed approval and had it, another person has to say so, too.
 
-    write_off, accept and withdraw need a `reason`.
+    Amounts of match, write_off and refund have whole hundredths of their currency's unit, which a decision does not
+    name; that of accept is the exception's. write_off, accept and withdraw need a `reason`.
     """
 
     group: Group
@@ -295,6 +296,10 @@ class CloseAsked(Dated, frozen=True, kw_only=True, tag="close_asked"):
     by: Name
     named: Annotated[tuple[Named, ...], Meta(max_length=MOST_NAMED)] = ()
     reason: Text = ""
+
+
+class PreviewAsked(CloseAsked, frozen=True, kw_only=True, tag="preview_asked"):
+    """What would become of such a close (试结)? Nothing is closed. Topic `waybook.payment-decisions`, key: group."""
 
 
 class ReopenAsked(Event, frozen=True, kw_only=True, tag="reopen_asked"):
@@ -388,6 +393,7 @@ PaymentEvent = (
     | BillRefused
     | PaymentDecided
     | CloseAsked
+    | PreviewAsked
     | ReopenAsked
     | PaymentRulesPublished
     | DeductionAnswered

@@ -50,7 +50,12 @@ CARRIES: dict[str, tuple[type[events.Event], ...]] = {
     topics.QUERIES.name: (events.Query,),
     topics.RECEIVABLES.name: (payments.Receivable, payments.ReceivableCancelled),
     topics.BILLS.name: (payments.BillLines, payments.BillComplete, payments.BillRefused),
-    topics.DECISIONS.name: (payments.PaymentDecided, payments.CloseAsked, payments.ReopenAsked),
+    topics.DECISIONS.name: (
+        payments.PaymentDecided,
+        payments.CloseAsked,
+        payments.PreviewAsked,
+        payments.ReopenAsked,
+    ),
     topics.PAYMENT_CONTROL.name: (payments.PaymentRulesPublished,),
     topics.DEDUCTIONS.name: (payments.DeductionAnswered,),
     topics.STATUSES.name: (payments.OrderStatus,),

@@ -194,6 +194,31 @@ VIEWS = {
             FROM decision_state GROUP BY of_group, event_id
         ) AS s ON s.of_group = of_group AND s.event_id = decision_id
         WHERE decision NOT IN ('approve', 'withdraw')""",
+    "decision_shown": """
+        SELECT n.decision_id AS decision_id, n.of_group AS of_group, n.decision AS decision,
+               multiIf(n.state != 'in_force' OR r.replaced_by = '', n.state, r.wholly, 'replaced', 'part_replaced')
+                   AS state,
+               r.replaced_by AS replaced_by, decided_by, decided_at, exception_id, shares, payment, document, amount,
+               until, reason
+        FROM decision_now AS n
+        LEFT JOIN (
+            SELECT of_group, decision_id, countIf(counts = decision_id) = 0 AS wholly,
+                   arrayStringConcat(arraySort(groupUniqArrayIf(counts, counts != decision_id)), ' ') AS replaced_by
+            FROM (
+                SELECT of_group, decision_id,
+                       last_value(decision_id) OVER (
+                           PARTITION BY of_group, decision, about ORDER BY decided_at, decision_id
+                           ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING) AS counts
+                FROM (
+                    SELECT DISTINCT of_group, decision, decision_id, decided_at, arrayJoin(multiIf(
+                        decision = 'match', arrayMap(x -> concat(JSONExtractString(x, 'payment'), ' ',
+                            JSONExtractString(x, 'document')), JSONExtractArrayRaw(shares)),
+                        [multiIf(decision = 'refund', payment, decision = 'write_off', document, exception_id)]
+                    )) AS about
+                    FROM decision_now WHERE state IN ('in_force', 'withdrawing')
+                )
+            ) GROUP BY of_group, decision_id
+        ) AS r ON r.of_group = n.of_group AND r.decision_id = n.decision_id""",
     "open_decision": """
         SELECT d.decision_id AS decision_id, d.of_group AS of_group, d.decision AS decision,
                multiIf(d.state = 'waiting', 'approval', d.state = 'withdrawing', 'withdrawal', 'refund') AS needs,
@@ -206,9 +231,9 @@ VIEWS = {
                    multiIf(decision = 'match', arrayStringConcat(arrayMap(x -> concat(JSONExtractString(x, 'payment'),
                        ' → ', JSONExtractString(x, 'document')), parts), ', '),
                        decision = 'refund', payment, document) AS about,
-                   decision_now.amount
+                   decision_shown.amount
                        + toDecimal64(arraySum(x -> JSONExtractInt(x, 'amount_e4'), parts), 4) / 10000 AS units
-            FROM decision_now
+            FROM decision_shown
             WHERE state IN ('waiting', 'withdrawing') OR (decision = 'refund' AND state = 'in_force')
         ) AS d
         LEFT JOIN (
@@ -369,6 +394,9 @@ outstanding, each day by channel, what was notified, billed and booked of it, cl
 
 `charged_anew`: `anew_by` is the event for which the former charge was taken back (a publication or withdrawal of a
 tariff, a fact), `cause` still what made the fee due, whose time `event_time` is.
+
+`decision_shown`: of two decisions about the same thing the later one counts, as in `reconciliation.decisions`: one in
+whose place others count is `replaced`, a match of which some shares still count `part_replaced`, by `replaced_by`.
 
 `channel_share`: of a group's money in of a day, in basis points; what is left over after rounding down goes to the
 largest remainders, then by channel and merchant, so a day's shares come to 10,000. `channel_fee`: what channels

@@ -1285,12 +1285,12 @@ DECISION_STATE = Table(
 
 CLOSE = Table(
     "close",
-    "Days, weeks and months of channels' merchants that were to be closed or opened again, and what became of it",
+    "Closes, previews and reopenings of days, weeks and months of channels' merchants, and what became of each",
     (
         *SEQ,
         Column("close_id", TEXT, "the command's id"),
-        Column("what", WORD, "close, reopen"),
-        Column("status", WORD, "closed, reopened, refused"),
+        Column("what", WORD, "close, preview (nothing is closed), reopen"),
+        Column("status", WORD, "closed, ready (a preview: it could be closed), reopened, refused"),
         GROUP,
         Column("channel", WORD),
         Column("merchant", WORD),

@@ -14,6 +14,7 @@ from dashboards.closes import PERIODS
 from dashboards.currencies import foreign, subject_of
 from dashboards.drafts import PROVINCES
 from dashboards.payments import (
+    CLOCK,
     CLOSE_LIST,
     CLOSE_PERIODS,
     DECISION_LIST,
@@ -24,6 +25,7 @@ from dashboards.payments import (
     PAYMENT_LIST,
     RECEIVABLE_BUCKETS,
     RECEIVABLE_LIST,
+    ages_as_of,
 )
 from dashboards.queries import (
     ANOMALY_LIST,
@@ -67,6 +69,8 @@ class Listing(msgspec.Struct, frozen=True):
     rows: str
     reasons: str
     named: Callable[[str], str] = label_of
+    ages: bool = False
+    """Whether it tells how old its rows are."""
 
 
 LISTINGS = {
@@ -76,11 +80,11 @@ LISTINGS = {
     "weight-cases": Listing("weight_cases.html", CASE_LIST, CASE_REASONS),
     "stays": Listing("stays.html", STAY_LIST, STAY_CUSTOMERS),
     "lines": Listing("lines.html", LINE_LIST, LINE_STATES, LINES.__getitem__),
-    "exceptions": Listing("exceptions.html", EXCEPTION_LIST, EXCEPTION_REASONS),
+    "exceptions": Listing("exceptions.html", EXCEPTION_LIST, EXCEPTION_REASONS, ages=True),
     "decisions": Listing("decisions.html", DECISION_LIST, DECISION_REASONS),
     "payments": Listing("payments.html", PAYMENT_LIST, PAYMENT_CHANNELS, terms.channel_name),
     "receivables": Listing(
-        "receivables.html", RECEIVABLE_LIST, RECEIVABLE_BUCKETS, terms.BUCKETS.__getitem__
+        "receivables.html", RECEIVABLE_LIST, RECEIVABLE_BUCKETS, terms.BUCKETS.__getitem__, ages=True
     ),
     "closes": Listing("closes.html", CLOSE_LIST, CLOSE_PERIODS, PERIODS.__getitem__),
     "dead-letters": Listing("dead_letters.html", DEAD_LETTER_LIST, DEAD_LETTER_REASONS),
@@ -119,6 +123,7 @@ def list_page(client: Client, listing: Listing, reason: str, number: int) -> dic
         "reason": reason,
         "number": number,
         "more": len(found) > PAGE,
+        "ages_as_of": ages_as_of(rows(client, CLOCK)[0]) if listing.ages else "",
         "reasons": [(row["why"], _label(listing, row), row["n"]) for row in rows(client, listing.reasons)],
         "rows": [
             {

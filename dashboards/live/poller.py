@@ -183,7 +183,10 @@ class Poller:
                 (row["channel"], *payments.place_name(row), _yuan(row["stands"]), _yuan(row["unknown"]))
                 for row in seen["cash"]
             ],
-            "remarks": payments.remarks(row["unknown"] for row in seen["cash"]),
+            "remarks": [
+                *payments.remarks(row["unknown"] for row in seen["cash"]),
+                *map(payments.ages_as_of, seen["clock"]),
+            ],
             "aging": [
                 (row["bucket"], terms.BUCKETS[row["bucket"]], row["currency"], row["n"], _yuan(row["owed"]))
                 for row in seen["aging"]
@@ -283,6 +286,7 @@ _MONEY = {
     "exceptions": payments.EXCEPTION_REASONS,
     "cash": payments.CASH,
     "aging": payments.AGING,
+    "clock": payments.CLOCK,
 }
 
 

@@ -21,6 +21,8 @@ from schemas.times import date_of
 DAY, SHANGHAI = 86_400_000, 28_800_000
 NEVER = -1
 IN_A_SHARD = 1_000_000
+MAY_CLOSE = {"closed": "close", "ready": "preview"}
+"""What becomes of a command when nothing stands against it, and which one that is."""
 _BACK = ("refund", "chargeback")
 _KINDS = "payment|refund|chargeback|transfer"
 _ACCOUNT = re.compile(f"(.+?)/(?:{_KINDS})/")
@@ -117,6 +119,8 @@ class Closes:
         self.found = Findings("closes", "日结、周结、月结与反结账依次成立：按序、已过、不缺、由他人反结")
         self.standing: dict[str, list[Standing]] = defaultdict(list)
         self.undone: set[tuple[str, str]] = set()
+        self.before: dict[tuple[str, str], int] = {}
+        """Of each close and preview: until which day its account was closed before."""
         self._changes: dict[str, tuple[list[int], list[int]]] = defaultdict(lambda: ([], []))
         seen: set[tuple[str, str]] = set()
         for row in self.rows:
@@ -128,7 +132,7 @@ class Closes:
                 self.found.add(
                     f"{row['close_id']}: is {row['status']}, and {row['lacking']} stand against it"
                 )
-            elif row["status"] == "closed":
+            elif row["status"] in MAY_CLOSE:
                 self._close(row)
             elif row["status"] == "reopened":
                 self._reopen(row)
@@ -163,11 +167,11 @@ class Closes:
 
     def _close(self, row: Row) -> None:
         account, first, last = row["account"], row["first"], row["last"]
-        before = self._now(account)
-        wrong = row["time"] < (last + 1) * DAY - SHANGHAI or not _is_period(row["period"], first, last)
+        before = self.before[row["group"], row["close_id"]] = self._now(account)
+        wrong = MAY_CLOSE[row["status"]] != row["what"]
+        wrong |= row["time"] < (last + 1) * DAY - SHANGHAI or not _is_period(row["period"], first, last)
         if row["period"] == "day":
             wrong |= last <= before
-            self._change(row, last)
         else:
             wrong |= last > before or any(
                 (one.row["period"], one.row["first"]) == (row["period"], first)
@@ -175,6 +179,10 @@ class Closes:
             )
         if wrong or not row["by"]:
             self.found.add(f"{row['close_id']}: closes {date_of(first)} to {date_of(last)} and may not")
+        if row["status"] == "ready":
+            return
+        if row["period"] == "day":
+            self._change(row, last)
         self.standing[account].append(Standing(row, before))
 
     def _reopen(self, row: Row) -> None:
@@ -252,6 +260,12 @@ class Booked:
         found = self.sums(account, NEVER, last)
         return found[1] - found[3] - found[5] - found[9] + found[11]
 
+    def agrees(self, row: Row) -> bool:
+        """Whether a close's figures are what is booked."""
+        account, last = row["account"], row["last"]
+        sums, held = self.sums(account, row["first"], last), self.suspense(account, last)
+        return sums == list(row["sums"]) and held == row["suspense"]
+
     def between(self, account: str, first: int, last: int) -> list[int]:
         """Days of which anything is booked, or that bills have lines of."""
         days = {day for day in self.days.get(account, {}) if first <= day <= last}
@@ -283,34 +297,35 @@ def check_closed(store: Store, closes: Closes, documents: Iterable[Terms]) -> li
 
 
 def _figures(store: Store, closes: Closes, bills: Sequence[Row]) -> Check:
-    """A close's figures are what is booked on its days."""
+    """A close's figures are what is booked on its days, those of each account's newest preview what was then."""
     found = Findings("close_figures", "结账数等于期间内逐笔入账与账单之和，期末待核销相符，不漏日子")
+    previews = {row["account"]: row["close_id"] for row in closes.rows if row["status"] == "ready"}
     now = Booked(store, closes, bills) if closes.rows else None
     for row in closes.rows:
-        if row["status"] != "closed":
+        ready = row["status"] == "ready"
+        if row["status"] not in MAY_CLOSE or (ready and row["close_id"] != previews[row["account"]]):
             continue
         found.seen += 1
         booked = now
-        if (row["group"], row["close_id"]) in closes.undone or booked is None:
+        undone = (row["group"], row["close_id"]) in closes.undone
+        if booked is None or undone or (ready and not booked.agrees(row)):
             booked = Booked(store, closes, bills, f"seq <= {row['seq']}", row["seq"])
         account, first, last = row["account"], row["first"], row["last"]
         if (wanted := booked.sums(account, first, last)) != list(row["sums"]):
             found.add(f"{row['close_id']}: says {list(row['sums'])}, booked is {wanted}")
         if (held := booked.suspense(account, last)) != row["suspense"]:
             found.add(f"{row['close_id']}: says {row['suspense']} in suspense, there is {held}")
-    for account, several in closes.standing.items():
-        for one in several:
-            if now is None or one.row["period"] != "day" or one.before == NEVER:
-                continue
-            for day in now.between(account, one.before + 1, one.row["last"] - 1):
-                found.add(f"{one.row['close_id']}: {date_of(day)} was not closed before it")
+        before = closes.before.get((row["group"], row["close_id"]), NEVER)
+        if row["period"] == "day" and before != NEVER:
+            for day in booked.between(account, before + 1, last - 1):
+                found.add(f"{row['close_id']}: {date_of(day)} was not closed before it")
     return found.check("closes")
 
 
 def _items(store: Store, closes: Closes, bills: Sequence[Row], sorts: Mapping[str, Sequence[str]]) -> Check:
     """What was open at a close, and nobody had accepted, is named in it, and nothing else; bills were there."""
     found = Findings("close_items", "结账时未了的差异逐项列明，各日账单齐全或已列明")
-    asked = [row for row in closes.rows if row["what"] == "close"]
+    asked = [row for row in closes.rows if row["what"] != "reopen"]
     if not asked:
         return found.check("items")
     told = {row["payment"]: sorted(row["told"]) for row in store.rows(_TIMES)}
@@ -319,11 +334,6 @@ def _items(store: Store, closes: Closes, bills: Sequence[Row], sorts: Mapping[st
     waiting = next(rows, None)
     open_: dict[str, Row] = {}
     accepted: dict[str, Row] = {}
-    before = {
-        (one.row["group"], one.row["close_id"]): one.before
-        for several in closes.standing.values()
-        for one in several
-    }
     for row in asked:
         while waiting is not None and waiting["seq"] <= row["seq"]:
             open_.pop(waiting["exception_id"], None)
@@ -354,10 +364,10 @@ def _items(store: Store, closes: Closes, bills: Sequence[Row], sorts: Mapping[st
         ours = sum(one.amount_e4 for one in items if one.currency in ("", "CNY"))
         if len(items) != row["open_count"] or ours != row["open"]:
             found.add(f"{row['close_id']}: its open items do not add up")
-        if row["status"] == "closed" and not all(one.reason and one.close for one in items):
+        if row["status"] in MAY_CLOSE and not all(one.reason and one.close for one in items):
             found.add(f"{row['close_id']}: was closed with open items that nobody named")
-        if row["status"] == "closed" and row["period"] == "day":
-            first = before.get((row["group"], row["close_id"]), NEVER)
+        if row["status"] in MAY_CLOSE and row["period"] == "day":
+            first = closes.before.get((row["group"], row["close_id"]), NEVER)
             known = {one.subject for one in items} | {one["subject"] for one in accepted.values()}
             for day in range(row["last"] if first == NEVER else first + 1, row["last"] + 1):
                 for sort in sorts.get(row["account"], ()):

@@ -14,6 +14,7 @@ from deploy.audit.receipts import Bounds
 from deploy.audit.report import Check, Findings
 from deploy.audit.store import Store
 from schemas.identity import person_of
+from schemas.money import whole_fen
 
 _ROWS = """
     SELECT event_id, toString(group) AS group, event_time, toString(decision) AS decision, by, exception_id, shares,
@@ -125,15 +126,17 @@ class Decided:
         words: list[tuple[Key, str, tuple[int, str]]] = []
         for row in store.rows(_ROWS):
             self.found.seen += 1
+            shares = {
+                (one["payment"], one["document"]): one["amount_e4"] for one in json.loads(row["shares"])
+            }
             if row["decision"] in _REASONED and not row["reason"].strip():
                 self.found.add(f"{row['event_id']}: nobody said why")
+            if row["decision"] in _MOVES and not all(map(whole_fen, (row["units"], *shares.values()))):
+                self.found.add(f"{row['event_id']}: is about a part of a fen")
             if row["decision"] in _WORDS:
                 word = row["event_time"], person_of(row["by"])
                 words.append(((row["group"], row["of"]), row["decision"], word))
                 continue
-            shares = {
-                (one["payment"], one["document"]): one["amount_e4"] for one in json.loads(row["shares"])
-            }
             one = Decision(
                 group=row["group"],
                 number=row["event_id"],

@@ -61,7 +61,7 @@ class Line(NamedTuple):
 
 
 class OfBill(NamedTuple):
-    """All that one bill says of a movement: the largest of what differs between its lines."""
+    """All that one bill says of a movement in one currency: the largest of what differs between its lines."""
 
     bill: str
     day: int
@@ -112,13 +112,13 @@ def held(told: Collection[Told]) -> list[Told]:
 def of_bills(lines: Iterable[Line]) -> list[OfBill]:
     """Lines by the bill that they are in, in order of bills."""
     found = []
-    for (bill, day, sort), some in groupby(sorted(lines), key=lambda line: line[:3]):
+    for (bill, day, sort, currency), some in groupby(sorted(lines, key=_of_bill), key=_of_bill):
         together = list(some)
         moving = [line for line in together if line.units]
         found.append(
             OfBill(
                 *(bill, day, sort, max(line.state for line in moving or together)),
-                *(max(line.units for line in together), max(line.currency for line in together)),
+                *(max(line.units for line in together), currency),
                 *(sum(line.fee for line in together), len(moving)),
             )
         )
@@ -140,17 +140,17 @@ def stated(
     known = held(told)
     if not any(one.state == "success" for one in known):
         known = held({*told, *(line.told for line in lines if line.units)})
-    if not known:
-        fees = held({line.told for line in lines})
+    bills = of_bills(lines)
+    if not known and bills:
+        fees = held({line.told for line in lines if line.currency == _best(bills).currency})
         known = [one if accepted or one.state != "success" else one._replace(state="pending") for one in fees]
     if not known:
         former = held({line.told for line in aside if line.units} or {line.told for line in aside})
         return [one._replace(state="closed", fee=None) for one in former]
-    bills = of_bills(lines)
     if not bills:
         return known
-    best = _best(bills)
-    return [one._replace(fee=best.fee, settled=one.settled or best.day) for one in known]
+    day = _best(bills).day
+    return [one._replace(fee=_fee_of(one, bills), settled=one.settled or day) for one in known]
 
 
 def asked(
@@ -173,12 +173,15 @@ def _asked(
     there = [one for one in bills if one.lines]
     succeeded = {one.sort for one in there if one.state == "success"}
     moved = [one for one in there if one.state == "success" or one.sort not in succeeded]
+    foreign = [one.currency for one in bills if one.fee and not one.lines and one.state == "success"]
     twice = [one for one in moved if _again(one, moved)]
     if twice:
         yield "bill_duplicate", min(twice, key=lambda one: (one.sort, one.bill, one.day)).units
     if told is None:
         if agreed.notified and any(one.state == "success" for one in moved):
             yield SURPLUS, moved[0].units
+        if moved and set(foreign) - {moved[0].currency}:
+            yield "bill_currency", moved[0].units
         if bills and not there and (fee := _best(bills)).state == "success" and fee.fee:
             yield ALONE, abs(fee.fee)
         return
@@ -187,13 +190,13 @@ def _asked(
         yield "bill_amount", abs(differs[0] - told.units)
     if any(one.state != told.state for one in moved):
         yield "bill_status", told.units
-    if any(one.currency != told.currency for one in moved):
+    if {*foreign, *(one.currency for one in moved)} - {told.currency}:
         yield "bill_currency", told.units
     if told.state != "success":
         return
     off = [
         wrong
-        for one in _taken(bills)
+        for one in _taken([one for one in bills if one.currency == told.currency])
         if one.state == "success" and (wrong := _fee_off(kind, told, one.fee, agreed))
     ]
     if off:
@@ -207,13 +210,25 @@ def _asked(
 
 
 def _best(bills: Sequence[OfBill]) -> OfBill:
-    """The bill that knows best what was taken, or whose sort tells of nothing where another one does."""
-    taken = _taken(bills)
+    """The bill that knows best what was taken, or whose sort tells of nothing where another one does; fees of other
+    currencies are not its own."""
+    first = _taken(bills)[0]
+    taken = _taken([one for one in bills if one.currency == first.currency])
     best = taken[0]
     elsewhere = [
         one.fee for one in taken if (one.state, one.sort != best.sort) == ("success", True) and one.fee
     ]
     return best._replace(fee=elsewhere[0]) if elsewhere and best.state == "success" and not best.fee else best
+
+
+def _fee_of(told: Told, bills: Sequence[OfBill]) -> int | None:
+    """What was taken, by bills in its currency, or else as it was told."""
+    ours = [one for one in bills if one.currency == told.currency]
+    return _best(ours).fee if ours else told.fee
+
+
+def _of_bill(line: Line) -> tuple[str, int, str, str]:
+    return line.bill, line.day, line.sort, line.currency
 
 
 def _taken(bills: Sequence[OfBill]) -> list[OfBill]:

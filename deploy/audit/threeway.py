@@ -16,7 +16,7 @@ from deploy.audit.deductions import CHANNEL
 from deploy.audit.movements import ALONE, COMPARED, Line, Told, Wholes, asked, held, of_bills, stated
 from deploy.audit.report import Check, Findings
 from deploy.audit.store import Store, shard_of
-from schemas.money import yuan
+from schemas.money import whole_fen, yuan
 
 IN_A_SHARD = 300_000
 OF_DAYS = frozenset({"bill_missing", "bill_refused"})
@@ -233,6 +233,9 @@ class ThreeWay:
         should = stated(one.told, one.lines, one.aside, accepted=accepted)
         if (one.booked not in should) if should else one.booked is not None:
             self.stated.add(f"{one.key}: the books have {one.booked}, should be {_or(should)}")
+        said = [*one.told, *(line.told for line in (*one.lines, *one.aside))]
+        if not all(whole_fen(told.units) for told in said if told.currency == "CNY"):
+            self.stated.add(f"{one.key}: is about a part of a fen")
         self._ask(one)
         self._expect(one)
         self._sum(one)

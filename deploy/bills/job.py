@@ -10,6 +10,7 @@ from typing import BinaryIO
 
 import msgspec
 
+from dashboards.phrases import not_believed
 from deploy.bills.office import DONE, DROP, FETCHED, REFUSED, Note, Office, superseded
 from schemas import topics
 from schemas.counted import counted
@@ -100,7 +101,7 @@ class Job:
         self._records.flush()
         self._office.keep(source, digests.file, notes)
         for note in notes:
-            what = f"{note.reason}: {note.detail}" if note.reason else counted(note.lines, "line")
+            what = not_believed(note.reason, note.detail) if note.reason else counted(note.lines, "line")
             self._say(f"{file.name}: {' '.join(named(source))} of {day_of(note)}: {what}")
         return notes
 
@@ -187,7 +188,8 @@ class Job:
         if target.exists():
             target = place / f"{note.bill[:8]}-{file.name}"
         if note.reason:
-            target.with_name(f"{target.name}.txt").write_text(f"{note.reason}: {note.detail}\n", "utf-8")
+            why = not_believed(note.reason, note.detail)
+            target.with_name(f"{target.name}.txt").write_text(f"{why}\n", "utf-8")
         for ending in DIGESTS:
             beside = file.with_name(file.name + ending)
             if beside.exists():

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from prometheus_client import Gauge
 
+from dashboards.phrases import not_believed
 from deploy.bills.job import Job, day_of
 from deploy.bills.office import Note, Office, superseded
 from deploy.commands import Command, day
@@ -19,7 +20,6 @@ from flows.engine import metrics
 from flows.engine.stop import Stop
 from schemas.money import yuan
 from schemas.problems import DocumentError
-from schemas.reasons import BILL
 from schemas.settings import Settings
 from schemas.times import business_day, date_of
 from sinks.kafka import DeliveryError
@@ -121,7 +121,7 @@ def _listed(notes: Sequence[Note]) -> list[str]:
 
 def _refusal(note: Note) -> str:
     """Why a bill is not believed; empty: it is."""
-    return f"{BILL[note.reason]} {note.reason}: {note.detail}" if note.reason else ""
+    return not_believed(note.reason, note.detail) if note.reason else ""
 
 
 def _left(lines: Sequence[str]) -> list[str]:

@@ -14,18 +14,22 @@ from deploy.reconciliation.known import require_group
 from deploy.reconciliation.pdf import to_pdf
 from deploy.terminal import some
 from schemas.counted import counted
-from schemas.payments import CloseAsked, ReopenAsked
+from schemas.payments import CloseAsked, PreviewAsked, ReopenAsked
 from sinks.kafka import sending
+
+PREVIEW = "试结: tell what would become of it now, and why, by the same judgement; close nothing"
 
 
 def close(arguments: argparse.Namespace) -> int:
-    """Close a day, week or month of a group's channels: refused while something is open that is not named."""
+    """Close a day, week or month of a group's channels: refused while something is open that is not named. With
+    --preview: what must be in, what is in, what is open, and whether it would close."""
     client = store_of(arguments)
     days = closing.span(arguments.period, arguments.when)
     names = closing.names_of(arguments.name, arguments.names)
-    group, reason = arguments.group, arguments.reason
+    group, by, reason = arguments.group, arguments.by, arguments.reason
+    asks = PreviewAsked if arguments.preview else CloseAsked
     events = [
-        closing.closing(client, group, account, arguments.period, days, names, arguments.by, reason)
+        closing.closing(client, group, account, arguments.period, days, names, by, reason, asks=asks)
         for account in closing.accounts(client, group, arguments.channel, arguments.merchant)
     ]
     code = _sent(arguments, *events)
@@ -129,6 +133,7 @@ def add(command: Command) -> None:
             help="an open exception, or bill/SORT/DAY, and why it stays open",
         )
         part.add_argument("--names", type=Path, metavar="FILE", help="CSV with columns item and reason")
+        part.add_argument("--preview", action="store_true", help=PREVIEW)
         part.add_argument(
             "--unnamed", type=Path, metavar="FILE", help="write what has to be named there, as CSV"
         )

@@ -16,7 +16,7 @@ from deploy.reconciliation.known import require_group
 from deploy.reconciliation.taken import became
 from deploy.terminal import some
 from flows.reconciliation.judge import ADVICE
-from schemas.money import parse_yuan
+from schemas.money import parse_yuan, whole_fen
 from schemas.payments import PaymentDecided
 from schemas.reasons import EXCEPTION
 from schemas.times import span
@@ -116,8 +116,8 @@ def _amount(text: str) -> int:
     amount = parse_yuan(text)
     if amount <= 0:
         raise ValueError(f"{text!r} is not more than nothing")
-    if amount % 100:
-        raise ValueError(f"{text!r} has less than a fen in it")
+    if not whole_fen(amount):
+        raise ValueError(f"{text!r} has a part of a fen, which nobody can pay")
     return amount
 
 

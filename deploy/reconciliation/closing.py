@@ -27,6 +27,7 @@ from dashboards.closes import (
     kind_of,
     open_items,
     remarks,
+    status_of,
     told,
     undone,
 )
@@ -40,7 +41,7 @@ from deploy.terminal import table
 from schemas import topics
 from schemas.limits import MOST_IDENTIFIER
 from schemas.money import yuan
-from schemas.payments import MOST_REASON, CloseAsked, Named, Period, ReopenAsked
+from schemas.payments import MOST_REASON, CloseAsked, Named, Period, PreviewAsked, ReopenAsked
 from schemas.problems import DocumentError, Problem
 from schemas.rows import rows_of, wrong
 from schemas.times import calendar_date, next_month
@@ -152,8 +153,10 @@ def closing(
     names: tuple[Named, ...],
     by: str,
     reason: str = "",
+    *,
+    asks: type[CloseAsked] = CloseAsked,
 ) -> CloseAsked:
-    """A command to close. Raises ValueError or msgspec.ValidationError."""
+    """A command to close, or to tell what that would do. Raises ValueError or msgspec.ValidationError."""
     somebody(by)
     said = {
         **account._asdict(),
@@ -167,7 +170,7 @@ def closing(
         "named": names,
         "reason": reason,
     }
-    return msgspec.convert(msgspec.to_builtins(said), CloseAsked)
+    return msgspec.convert(msgspec.to_builtins(said), asks)
 
 
 def reopening(client: Client, number: str, by: str, reason: str) -> ReopenAsked:
@@ -190,7 +193,7 @@ def reopening(client: Client, number: str, by: str, reason: str) -> ReopenAsked:
 
 
 def became(client: Client, event: CloseAsked | ReopenAsked, seconds: float = 20) -> tuple[bool, list[str]]:
-    """Whether a lane has done it, and what it says; waits so long for it."""
+    """Whether a lane has done it, and what it says, of a preview all; waits so long for it."""
     until = time.monotonic() + seconds
     name = f"{event.channel}/{event.merchant}"
     while not (known := rows(client, ONE, id=event.id)):
@@ -201,6 +204,8 @@ def became(client: Client, event: CloseAsked | ReopenAsked, seconds: float = 20)
             return False, [f"{name}  no lane has taken it yet: waybook close show {event.id} tells later"]
         time.sleep(0.2)
     row = known[0]
+    if isinstance(event, PreviewAsked):
+        return row["status"] != "refused", list(showing(client, event.id))
     lines = [f"{name}  {STATUS[row['status']]}  {event.id}"]
     return row["status"] != "refused", [*lines, *(f"  {line}" for line in against(row))]
 
@@ -243,7 +248,7 @@ def listing(client: Client, group: str = "", period: str = "", first: str = "") 
 def history(client: Client, group: str = "", period: str = "", first: str = "") -> Iterator[str]:
     """A line for each command, refused ones and those to undo closes, too."""
     for row in rows(client, ALL, group=group, period=period, first=first):
-        parts = [shanghai(row["event_time"]), WHAT[row["what"]], STATUS[row["status"]], days_of(row)]
+        parts = [shanghai(row["event_time"]), WHAT[row["what"]], status_of(row), days_of(row)]
         parts += [f"{row['channel']}/{row['merchant']}", row["by"], row["close_id"]]
         parts += [f"{row['lacking']} 项 against it"] if row["lacking"] else []
         yield "  ".join(filter(None, parts))

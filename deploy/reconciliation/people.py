@@ -9,7 +9,7 @@ from clickhouse_connect.driver.client import Client
 from dashboards import terms
 from dashboards.asked import found, is_payment
 from dashboards.currencies import amount_of, foreign, subject_of
-from dashboards.payments import OPEN_DECISIONS
+from dashboards.payments import CLOCK, OPEN_DECISIONS, ages_as_of
 from dashboards.queries import Row, rows
 from dashboards.stored import now_of
 from dashboards.trail import one_meant
@@ -108,7 +108,8 @@ def listing(
     age: int = 0,
     limit: int = 1000,
 ) -> Iterator[str]:
-    """A line for each open exception, the worst and oldest first, and how many there are beyond `limit`. `accepted`:
+    """A line for each open exception, the worst and oldest first, as of when their ages are, and how many there are
+    beyond `limit`. `accepted`:
     for each that was accepted instead, with the decision. `age`: those that are open for so many ms at least, as time
     passes in the books."""
     asked = {"kind": kind, "group": group, "owner": owner, "ignored": ignored, "accepted": accepted}
@@ -124,6 +125,7 @@ def listing(
             f"{row['subject']}  {amount}  {terms.OWNERS.both(row['owner'])}  {shanghai(row['since'])}  "
             f"{aged(row['minutes'])}  {terms.ACTIONS.both(row['suggested'])}{said}"
         )
+    yield from map(ages_as_of, rows(client, CLOCK) if listed else ())
     if listed and (more := listed[0]["all"] - len(listed)):
         yield f"… 还有 {more:,} 项 more: --limit shows further ones, --group, --kind, --owner and --older-than fewer"
 

@@ -22,7 +22,7 @@ from schemas.payments import PaymentDecided, Share
 BECAME = """
 SELECT if(p.of = '', n.state, 'noted') AS state, n.state AS of_state, '' AS why, p.seq AS seq
 FROM (SELECT toString(`group`) AS of_group, event_id, of, seq FROM payment_decision WHERE event_id = {id:String}) AS p
-LEFT JOIN decision_now AS n ON n.of_group = p.of_group AND n.decision_id = if(p.of = '', p.event_id, p.of)
+LEFT JOIN decision_shown AS n ON n.of_group = p.of_group AND n.decision_id = if(p.of = '', p.event_id, p.of)
 WHERE state != ''
 UNION ALL
 SELECT 'refused', '', concat(reason, ': ', detail), seq FROM dead_letter

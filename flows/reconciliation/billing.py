@@ -22,7 +22,7 @@ from flows.reconciliation.accounts import (
     settlement_day,
 )
 from flows.reconciliation.facts import current, holds
-from flows.reconciliation.model import Open
+from flows.reconciliation.model import CURRENCY, Open
 from flows.reconciliation.output import BillSaid, Counted, Listed, Output, Stated
 from flows.reconciliation.record import (
     RECEIPT,
@@ -34,7 +34,17 @@ from flows.reconciliation.record import (
     day_key,
     payment_key,
 )
-from flows.reconciliation.threeway import COMPARED, Billed, Told, agrees, billed_with, findings, payment_of
+from flows.reconciliation.threeway import (
+    COMPARED,
+    Billed,
+    Told,
+    agrees,
+    billed_with,
+    findings,
+    ordered,
+    payment_of,
+)
+from schemas.money import whole_fen
 from schemas.payments import BillComplete, BillLine, BillLines, BillRefused, Payment, Sort
 from schemas.times import DAY, business_day, day_of, iso
 
@@ -232,7 +242,7 @@ class Billing:
                 aside = [one for one in record.aside if one not in mine]
                 for one in mine:
                     (billed if one.bill == counts else aside).append(one)
-                self._count(record, tuple(sorted(billed)), tuple(sorted(aside)), event)
+                self._count(record, ordered(billed), ordered(aside), event)
 
     def _count(
         self,
@@ -268,6 +278,8 @@ class Billing:
         if isinstance(event, BillLines):
             for line in event.lines:
                 aged = line.time < self._ring.now - self._oldest
+                if line.currency == CURRENCY and not whole_fen(line.amount_e4):
+                    raise RefusedError("part_of_a_fen", "a line's amount, which nobody can pay")
                 if aged or abs(line.time - event.time) > FARTHEST or line.amount_e4 < 0:
                     raise RefusedError(
                         "amount_out_of_range" if line.amount_e4 < 0 else "time_too_old", "a line"

@@ -2,8 +2,9 @@
 
 An account (channel/merchant) is closed up to one day. What belongs to a day that is closed is booked on the first one
 that is not (`Judge` asks `closed`), so what was booked on a closed day stays as it was. Commands of a block are decided
-when all else of the block is booked, and count from the next block on. Days close in order; weeks and months are closed
-over closed days, and say again what was in them and what is still open.
+when all else of the block is booked, and count from the next block on. A preview is judged likewise, and changes
+nothing. Days close in order; weeks and months are closed over closed days, and say again what was in them and what is
+still open.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -33,7 +34,7 @@ from flows.reconciliation.record import (
     sums_key,
 )
 from schemas.identity import person_of
-from schemas.payments import CloseAsked, ReopenAsked, Sort, exception_id
+from schemas.payments import CloseAsked, PreviewAsked, ReopenAsked, Sort, exception_id
 from schemas.times import DAY, SHANGHAI_OFFSET, business_day, date_of, day_of, iso, next_month
 
 KEPT = 400
@@ -139,6 +140,8 @@ class Closing:
         if lacks:
             return Closed(event, "refused", None, lacks, named, sums, held, partition, offset)
         made = Standing(event.id, event.period, first, last, event.by, record.upto, record.suspense)
+        if isinstance(event, PreviewAsked):
+            return Closed(event, "ready", made, (), named, sums, held, partition, offset)
         self._change(record)
         if event.period == "day":
             record.upto, record.suspense = last, held

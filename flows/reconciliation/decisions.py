@@ -59,7 +59,12 @@ NOTHING = InForce(Decisions(), {}, {}, {}, {})
 
 def amount_of(decision: PaymentDecided) -> int:
     """What a decision is about, for the four-eyes rule."""
-    return decision.amount_e4 + sum(share.amount_e4 for share in decision.shares)
+    return sum(amounts_of(decision))
+
+
+def amounts_of(decision: PaymentDecided) -> list[int]:
+    """Its amounts, of whichever currency: a decision names none."""
+    return [decision.amount_e4, *(share.amount_e4 for share in decision.shares)]
 
 
 def subjects_of(decision: PaymentDecided) -> list[str]:

@@ -10,7 +10,7 @@ import msgspec
 
 from flows.reconciliation.model import Due, Paid
 from flows.reconciliation.record import PaymentRecord
-from flows.reconciliation.threeway import ALONE, best
+from flows.reconciliation.threeway import ALONE, Billed, best, in_currency
 from schemas.identity import HASHED
 from schemas.payments import (
     BillComplete,
@@ -73,9 +73,9 @@ def holds(told: tuple[Payment, ...]) -> Payment:
 def current(record: PaymentRecord) -> Payment | None:
     """The payment of a record: as it was notified, or else as bills tell it; None: nothing is known of it yet.
 
-    What the channel took of it, and when it settles, bills know best. Of what nothing but a fee is known, that is a
-    payment of no amount, which waits until its trade comes or a person accepts it. What only a bill told that does not
-    count (any more) is closed.
+    What the channel took of it, and when it settles, bills know best; a fee in another currency is none of its own. Of
+    what nothing but a fee is known, that is a payment of no amount, which waits until its trade comes or a person
+    accepts it. What only a bill told that does not count (any more) is closed.
     """
     notified = holds(record.told) if record.told else None
     if not record.billed and not record.aside:
@@ -91,7 +91,8 @@ def current(record: PaymentRecord) -> Payment | None:
     if not record.billed:
         return known
     of = best(record.billed)
-    return msgspec.structs.replace(known, fee_e4=of.fee, settled=known.settled or date_of(of.day))
+    fee = of.fee if of.currency == known.currency else _fee_of(known, record.billed)
+    return msgspec.structs.replace(known, fee_e4=fee, settled=known.settled or date_of(of.day))
 
 
 def moved(payment: Payment) -> bool:
@@ -99,9 +100,16 @@ def moved(payment: Payment) -> bool:
     return payment.state == "success" and payment.amount_e4 > 0
 
 
+def _fee_of(payment: Payment, billed: tuple[Billed, ...]) -> int | None:
+    """What bills in a payment's own currency say that was taken of it, or else as it was notified."""
+    ours = in_currency(billed, payment.currency)
+    return best(ours).fee if ours else payment.fee_e4
+
+
 def _alone(record: PaymentRecord) -> Payment:
     """A fee of a trade that nobody knows."""
-    fee = holds(record.alone)
+    of = best(record.billed).currency
+    fee = holds(tuple(one for one in record.alone if one.currency == of))
     if fee.state != "success" or any(told.kind == ALONE and told.accepted for told in record.open):
         return fee
     return msgspec.structs.replace(fee, state="pending")

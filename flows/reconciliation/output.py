@@ -182,9 +182,9 @@ class Closed(msgspec.Struct, frozen=True, gc=False):
 
     event: CloseAsked | ReopenAsked
     status: str
-    """closed, reopened, refused."""
+    """closed, ready (a preview: it could be closed), reopened, refused."""
     of: Standing | None
-    """The close that was made or undone; None: there is none."""
+    """The close that was made or undone, or would be made; None: there is none."""
     lacks: Sequence[Lack]
     items: Sequence[Item]
     """What was open, and why it stays so."""

@@ -18,7 +18,7 @@ from flows.reconciliation.accounts import Terms
 from flows.reconciliation.billing import BillEvent, Billing
 from flows.reconciliation.closing import Closing
 from flows.reconciliation.components import component
-from flows.reconciliation.decisions import ANSWERS, REASONED, WORDS, amount_of, states
+from flows.reconciliation.decisions import ANSWERS, MOVES, REASONED, WORDS, amount_of, amounts_of, states
 from flows.reconciliation.facts import current, due_of, moved, named, scrubbed
 from flows.reconciliation.hashes import Hashes
 from flows.reconciliation.judge import Judge
@@ -46,7 +46,7 @@ from schemas import topics
 from schemas.events import DeadLetterReplayed, Tick
 from schemas.identity import content_id, person_of, version_of
 from schemas.limits import AHEAD, LEAP, OLDEST
-from schemas.money import yuan
+from schemas.money import whole_fen, yuan
 from schemas.payments import (
     BillComplete,
     BillLines,
@@ -57,6 +57,7 @@ from schemas.payments import (
     Payment,
     PaymentDecided,
     PaymentRulesPublished,
+    PreviewAsked,
     Receivable,
     ReceivableCancelled,
     ReopenAsked,
@@ -69,7 +70,7 @@ _json = msgspec.json.Encoder(order="deterministic")
 _notification = msgspec.json.Decoder(Notification).decode
 _due = msgspec.json.Decoder(Receivable | ReceivableCancelled).decode
 _bill = msgspec.json.Decoder(BillLines | BillComplete | BillRefused).decode
-_decision = msgspec.json.Decoder(PaymentDecided | CloseAsked | ReopenAsked).decode
+_decision = msgspec.json.Decoder(PaymentDecided | CloseAsked | PreviewAsked | ReopenAsked).decode
 _answer = msgspec.json.Decoder(DeductionAnswered).decode
 _other = msgspec.json.Decoder(Tick | DeadLetterReplayed | PaymentRulesPublished).decode
 NOTIFICATIONS = topics.notifications("").name
@@ -478,6 +479,9 @@ class Payments:
         }[event.decision]
         if wrong:
             raise RefusedError("decision_refused", f"{event.decision} does not say what about")
+        if event.decision in MOVES and not all(map(whole_fen, amounts_of(event))):
+            text = f"{event.decision} is about a part of a fen, which nobody can pay"
+            raise RefusedError("part_of_a_fen", text)
         if event.decision in REASONED and not event.reason.strip():
             raise RefusedError("reason_missing", f"{event.decision} does not say why")
         if event.decision == "write_off" and amount_of(event) > self.matching.write_off:

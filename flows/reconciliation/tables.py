@@ -31,6 +31,7 @@ from flows.reconciliation.output import (
 )
 from flows.reconciliation.posting import Posting
 from schemas import topics
+from schemas.events import Event
 from schemas.payments import (
     BillComplete,
     BillRefused,
@@ -38,6 +39,7 @@ from schemas.payments import (
     OrderStatus,
     Payment,
     PaymentRulesPublished,
+    PreviewAsked,
     Receivable,
     ReceivableCancelled,
     ReopenAsked,
@@ -51,6 +53,7 @@ MATCHES = ("match", "difference", "write_off")
 """Entries that have rows in the table of matches."""
 MOST_LACKS = 200
 """Of what a close lacks, so many are told one by one."""
+WHAT: dict[type[Event], str] = {CloseAsked: "close", PreviewAsked: "preview", ReopenAsked: "reopen"}
 
 
 class Tables:
@@ -360,7 +363,7 @@ def _closes(rows: Sequence[Closed], now: int) -> dict[str, Made] | None:
     sums = [figures.named(row.sums) if row.sums else {} for row in rows]
     return {
         "close_id": columns.texts([event.id for event in events]),
-        "what": columns.spelled([_what(event) for event in events]),
+        "what": columns.spelled([WHAT[type(event)] for event in events]),
         "status": columns.spelled([row.status for row in rows]),
         "group": columns.spelled([event.group for event in events]),
         "channel": columns.spelled([event.channel for event in events]),
@@ -387,10 +390,6 @@ def _closes(rows: Sequence[Closed], now: int) -> dict[str, Made] | None:
         "partition": columns.numbers(ints([row.partition for row in rows]), "uint16"),
         "offset": columns.numbers(ints([row.offset for row in rows]), "uint64"),
     }
-
-
-def _what(event: CloseAsked | ReopenAsked) -> str:
-    return "close" if isinstance(event, CloseAsked) else "reopen"
 
 
 def _period(row: Closed) -> tuple[str, int, int]:

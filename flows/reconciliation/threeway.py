@@ -25,13 +25,15 @@ SURPLUS = "long"
 MISSING, AMOUNT, STATUS = "short", "bill_amount", "bill_status"
 """Money that bills lack (短款), or have otherwise: once a person has accepted that, the channel has in our books what
 they say."""
+CURRENCY = "bill_currency"
+"""Money, or a fee of it, that bills have in another currency: neither is compared or booked."""
 FAILED = ("failed", "closed")
 """States of money that does not move any more."""
 ALONE = "fee_alone"
 """A fee that a bill tells of a trade that nobody knows: it is booked once a person has accepted it."""
 COMPARED = frozenset(
     {
-        *(SURPLUS, MISSING, "cut_off", AMOUNT, STATUS, "bill_currency"),
+        *(SURPLUS, MISSING, "cut_off", AMOUNT, STATUS, CURRENCY),
         *("bill_fee", ALONE, "bill_duplicate"),
     }
 )
@@ -53,8 +55,8 @@ class Told(msgspec.Struct, frozen=True, gc=False):
     currency: str = "CNY"
 
 
-class Billed(msgspec.Struct, frozen=True, array_like=True, gc=False, order=True):
-    """A movement as one bill has it."""
+class Billed(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """A movement as one bill has it, in one currency."""
 
     bill: str
     day: int
@@ -83,7 +85,7 @@ def billed_with(
     if not billed:
         return (fresh,)
     for at, one in enumerate(billed):
-        if (one.bill, one.day, one.sort) == (bill, day, sort):
+        if (one.bill, one.day, one.sort, one.currency) == (bill, day, sort, line.currency):
             same = bool(one.lines) == bool(moves)
             state = max(one.state, line.state) if same else (fresh if moves else one).state
             joined = msgspec.structs.replace(
@@ -91,12 +93,21 @@ def billed_with(
                 amount=max(one.amount, line.amount_e4),
                 fee=one.fee + line.fee_e4,
                 state=state,
-                currency=max(one.currency, line.currency),
                 lines=one.lines + moves,
                 said=tuple(sorted({*one.said, *said}, key=_json.encode)),
             )
             return (*billed[:at], joined, *billed[at + 1 :])
-    return tuple(sorted((*billed, fresh)))
+    return ordered((*billed, fresh))
+
+
+def ordered(billed: Iterable[Billed]) -> tuple[Billed, ...]:
+    """What bills have of a movement, in the order in which it is kept."""
+    return tuple(sorted(billed, key=lambda one: (one.bill, one.day, one.sort, one.currency)))
+
+
+def in_currency(billed: Iterable[Billed], currency: str) -> tuple[Billed, ...]:
+    """What bills have of a movement in its own currency: a fee in another one is none of its own."""
+    return tuple([one for one in billed if one.currency == currency])
 
 
 def findings(
@@ -111,8 +122,12 @@ def findings(
         found += _alone(key, billed)
         if terms.notified and any(one.state == "success" for one in moved):
             found.append(Open(SURPLUS, key, moved[0].amount, _said_by(moved)))
+        if moved:
+            found += _foreign_fees(key, moved[0].amount, moved[0].currency, billed)
         return sorted(found)
     found += _otherwise(key, told, moved)
+    if all(one.kind != CURRENCY for one in found):
+        found += _foreign_fees(key, told.amount, told.currency, billed)
     found += _fees(key, told, billed, terms)
     if not {one.sort for one in moved}.issuperset(terms.sorts):
         found += _lacking(key, told, billed, terms, account)
@@ -130,23 +145,25 @@ def beyond(kind: str, amount: int, currency: str, billed: tuple[Billed, ...]) ->
 
 
 def best(billed: tuple[Billed, ...]) -> Billed:
-    """What tells best what a channel took of a movement: the trade bill, and where the money moved, with all fees.
-    Where that tells of none, another sort of bill may."""
+    """What tells best what a channel took of a movement: the trade bill, and where the money moved, with all fees in
+    its currency. Where that tells of none, another sort of bill may."""
     first, *others = _with_fees(billed)
     if first.fee or first.state != "success":
         return first
-    taken = (one.fee for one in others if one.fee and one.state == "success" and one.sort != first.sort)
+    elsewhere = (one for one in in_currency(others, first.currency) if one.sort != first.sort)
+    taken = (one.fee for one in elsewhere if one.fee and one.state == "success")
     return msgspec.structs.replace(first, fee=fee) if (fee := next(taken, 0)) else first
 
 
 def _with_fees(billed: tuple[Billed, ...]) -> list[Billed]:
     """Bills of a movement, the best first. What other bills of its sort tell of fees alone (a fee of the next day, a
-    correction) is added to the best that has the money, or to the first."""
+    correction) is added to the best of its currency that has the money, or to the first."""
     if len(billed) == 1:
         return list(billed)
     found: list[Billed] = []
     for one in sorted(billed, key=_place):
-        main = next((at for at, other in enumerate(found) if other.sort == one.sort), None)
+        of = one.sort, one.currency
+        main = next((at for at, other in enumerate(found) if (other.sort, other.currency) == of), None)
         if main is None or one.lines or one.state != "success":
             found.append(one)
         else:
@@ -197,9 +214,8 @@ def _alone(key: str, billed: tuple[Billed, ...]) -> list[Open]:
     one = best(billed)
     if one.state != "success" or not one.fee or any(other.lines for other in billed):
         return []
-    same = [
-        other for other in sorted(billed, key=_place) if (other.sort, other.state) == (one.sort, one.state)
-    ]
+    ours = sorted(in_currency(billed, one.currency), key=_place)
+    same = [other for other in ours if (other.sort, other.state) == (one.sort, one.state)]
     text = f"a fee of {yuan(one.fee)} for a trade that nobody knows, {_said_by(same)}"
     return [Open(ALONE, key, abs(one.fee), text)]
 
@@ -218,8 +234,17 @@ def _otherwise(key: str, told: Told, moved: list[Billed]) -> list[Open]:
         if one.currency != told.currency:
             has, ours = (f"{yuan(of.amount)} {of.currency}" for of in (one, told))
             text = f"{_where(one)} has {has}, notified were {ours}"
-            found.setdefault("bill_currency", Open("bill_currency", key, told.amount, text))
+            found.setdefault(CURRENCY, Open(CURRENCY, key, told.amount, text))
     return list(found.values())
+
+
+def _foreign_fees(key: str, amount: int, currency: str, billed: tuple[Billed, ...]) -> list[Open]:
+    """A bill has a fee alone of the movement in another currency: it is not booked as one in the movement's."""
+    for one in sorted(billed, key=_place):
+        if one.fee and not one.lines and one.state == "success" and one.currency != currency:
+            text = f"{_where(one)} takes {yuan(one.fee)} {one.currency} of {yuan(amount)} {currency}"
+            return [Open(CURRENCY, key, amount, text)]
+    return []
 
 
 def _last_words(billed: tuple[Billed, ...]) -> list[Billed]:
@@ -243,7 +268,8 @@ def _fees(key: str, told: Told, billed: tuple[Billed, ...], terms: Terms) -> lis
     if told.state != "success":
         return []
     for one in _with_fees(billed):
-        if one.state == "success" and (wrong := _fee_off(told, one.fee, terms)):
+        ours = one.state == "success" and one.currency == told.currency
+        if ours and (wrong := _fee_off(told, one.fee, terms)):
             by = "notified" if told.fee is not None else "by the rate"
             text = f"{_where(one)} takes {yuan(one.fee)}, {by} {yuan(_fee_by(told, terms))}"
             return [Open("bill_fee", key, wrong, text)]

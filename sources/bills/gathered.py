@@ -5,6 +5,7 @@ from typing import BinaryIO
 
 import msgspec
 
+from schemas.money import whole_fen
 from schemas.payments import BillLine
 from sources.bills.model import PIECE_LINES, BillError
 
@@ -78,6 +79,8 @@ class Gathered:
 
 def text_of(line: BillLine, number: int) -> bytes:
     """A line as it is sent. `number`: which of the file it is. Raises BillError for one that no lane would take."""
+    if line.currency == "CNY" and not whole_fen(line.amount_e4):
+        raise BillError("bill_unreadable", f"movement {number}: its amount has a part of a fen")
     text = _encode(line)
     try:
         _readable(text)

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
 from schemas.limits import MOST_IDENTIFIER
+from schemas.money import whole_fen
 from schemas.payments import Payment
 from schemas.times import DAY, SECOND
 from sources.channels import fields
@@ -90,6 +91,8 @@ class Decoder:
         amount = fields.amount(rules.amount, shape.needed(content, shape.amount), rules.unit, currency)
         if not amount:
             raise RefusedError("amount_out_of_range", f"{rules.amount} is nothing")
+        if currency == "CNY" and not whole_fen(amount):
+            raise RefusedError("part_of_a_fen", f"{rules.amount} has a part of a fen, which nobody can pay")
         fee = shape.optional(content, shape.fee)
         settled = shape.optional(content, shape.settled)
         payer = next(filter(None, (shape.text(content, one).strip() for one in shape.payer)), "")

@@ -19,12 +19,14 @@ STEPS = """
 单 FR-1 100.00；款 A1 11 100.00 FR-1 费0.60；款 A2 11 7.00 FR-9；款 A3 11 40.00；到 12；账单 11 A1 A2 A3；日结 11 张三；
 日结 11 张三 列明A2 列明A3；款 A4 12 3.00 FR-8；款 A5 11 2.00 FR-1；单 FR-9 7.00；退 R1 12 5.00 A1；外 X1 12 6.00；
 到 13；账单 12 A4 R1 X1；残账单 12 A4；日结 12 张三 列明A4 列明A5 列明X1；反结 3 李四；反结 2 李四；款 A6 11 1.00 FR-7；
+试结 日结 11 李四；试结 日结 11 李四 列明A2 列明A3 列明A5 列明A6；
 日结 11 李四 列明A2 列明A3 列明A5 列明A6；单 FR-1 90.00；到 17；
 日结 16 李四 列明A1 列明A4 列明A5 列明R1 列明X1 列明账单13 列明账单14 列明账单15 列明账单16；
 日结 12 李四 列明A1 列明A4 列明A5 列明R1 列明X1；
 日结 16 李四 列明A1 列明A4 列明A5 列明R1 列明X1 列明账单13 列明账单14 列明账单15 列明账单16；周结 10 李四；
 款 A7 16 8.00 FR-1；款 A8 17 6.00 FR-6；到 20；
-认可 账单16；认可 账单17；日结 17 李四 列明A1 列明A4 列明A5 列明A7 列明A8 列明R1 列明X1
+认可 账单16；认可 账单17；日结 17 李四 列明A1 列明A4 列明A5 列明A7 列明A8 列明R1 列明X1；
+试结 日结 18 李四 列明账单18；款 A9 18 2.00 FR-5
 """
 RESULTS = [
     *(
@@ -33,12 +35,15 @@ RESULTS = [
         "closed",
         "reopened",
         "reopened",
+        "refused",
+        "ready",
         "closed",
         "refused",
         "closed",
         "closed",
         "closed",
         "closed",
+        "ready",
     )
 ]
 
@@ -85,6 +90,10 @@ def test_closes_of_former_versions_told_no_currency(tampered: Kept) -> None:
         ("close", "status = 'closed'", "matched_count + 1 AS matched_count", "close_figures"),
         ("close", "status = 'closed'", "billed + 1 AS billed", "close_figures"),
         ("close", "status = 'closed'", "suspense + 1 AS suspense", "close_figures"),
+        ("close", "status = 'ready'", "received + 1 AS received", "close_figures"),
+        ("close", "status = 'ready'", "'[]' AS items", "close_items"),
+        ("close", "status = 'ready'", "last + 1 AS last", "closes"),
+        ("close", "status = 'ready'", "'closed' AS status", "closes"),
         ("close", "period = 'week'", "fees + 1 AS fees", "close_figures"),
         ("close", "status = 'closed'", "'[]' AS items", "close_items"),
         ("close", "status = 'closed'", "replaceAll(items, '客户未确认', '') AS items", "close_items"),

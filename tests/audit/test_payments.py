@@ -252,3 +252,17 @@ def test_unmatched_money_must_be_asked_about_when_its_time_has_come(tampered: Ke
 )
 def test_cards_are_told_from_other_numbers(text: str, is_card: bool) -> None:
     assert any(True for _ in cards(text)) == is_card
+
+
+@pytest.mark.parametrize(
+    ("table", "where", "check", "name"),
+    [
+        ("payment_decision", "event_id = 'K13'", "payment_decisions", "K13"),
+        ("bill_line", "payment LIKE '%B1'", "payments_stated", key("B1")),
+        ("notification", "payment LIKE '%A31'", "payments_stated", key("A31")),
+    ],
+)
+def test_a_part_of_a_fen_is_noticed(tampered: Kept, table: str, where: str, check: str, name: str) -> None:
+    tampered.change(table, where, "amount + toDecimal64('0.005', 4) AS amount")
+    (found,) = [one for one in check_payments(Store(tampered.auditor)) if one.name == check]
+    assert f"{name}: is about a part of a fen" in found.examples

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from schemas.payments import exception_id
 from schemas.times import DAY
@@ -138,6 +139,7 @@ FACTS = [
     *parts(DAYS[0], FEE, line("A2", "100.00", "FR-1", "0.60"), line("A4", "0", fee="0.07"), corrects=1),
     *parts(DAYS[1], line("A5", "0", fee="0.09"), size=1),
     paid("A5", "9.00", state="failed", fee_e4=None),
+    *parts(DAYS[2], *(replace(line(of, "0", fee="0.10"), currency="USD") for of in ("A2", "A4")), size=1),
     accepted(),
     decided("accept", "K3", exception=exception_id(GROUP, "fee_alone", key("A3")), amount_e4=500),
     decided("accept", "K4", exception=exception_id(GROUP, "fee_alone", key("A4")), amount_e4=700),
@@ -158,7 +160,7 @@ def test_the_order_does_not_matter(facts: list[Any], size: int) -> None:
 def test_what_the_facts_come_to() -> None:
     """So that the property is about something."""
     kinds = {(kind, subject.split("/")[-1]) for kind, subject, _, _ in EXPECTED[1]}
-    assert kinds == {("fee_alone", "A1"), ("fee_alone", "A4")}
+    assert kinds == {("fee_alone", "A1"), ("fee_alone", "A4"), ("bill_currency", "A2")}
     assert [amount for kind, amount in EXPECTED[0][3] if kind == ("HQ", "6301")] == [Decimal("1.2")]
 
 

@@ -18,6 +18,7 @@ from openpyxl import Workbook
 from schemas.reasons import BILL
 from sources.bills.cells import yuan_of
 from sources.bills.formats import FORMATS
+from sources.bills.gathered import text_of
 from sources.bills.model import Asked, BillError, Columns
 from sources.network.bills import WRITERS, zipped
 from tests.bills.material import CARD, DAY_OF_BILL, HIDING, MIDNIGHT, file_of, lines, read, shaped, source
@@ -389,6 +390,14 @@ def test_one_column_of_amounts_tells_by_the_word_what_comes_back(
     )
     *_, found = read(PLAIN_ROWS.replace("-1.00", amount).encode(), asked)
     assert (found.kind, found.direction, found.amount_e4) == (kind, way, 10_000)
+
+
+def test_nobody_pays_a_part_of_a_fen() -> None:
+    """In yuan; a fee may be finer."""
+    with pytest.raises(BillError, match="movement 1: its amount has a part of a fen"):
+        text_of(line := msgspec.structs.replace(lines(1)[0], amount_e4=10_050), 1)
+    assert b"10050" in text_of(msgspec.structs.replace(line, currency="KWD"), 1)
+    assert b"10000" in text_of(msgspec.structs.replace(line, amount_e4=10_000, fee_e4=60), 1)
 
 
 def test_what_is_no_currency_is_refused() -> None:

@@ -12,6 +12,7 @@ import msgspec
 import pytest
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, Producer, TopicPartition
 
+from dashboards.phrases import not_believed
 from deploy.bills.job import Job, UnknownBillError
 from deploy.bills.office import Office, superseded
 from schemas import topics
@@ -189,7 +190,9 @@ def test_a_file_of_no_known_day_is_no_days_bill(settings: Settings, tmp_path: Pa
     with mock.patch.object(Job, "_produce") as produce:
         (note,) = job.load(file, None, job.named("bank/main/fund"))
     assert (note.reason, produce.call_count) == ("bill_unreadable", 0)
-    assert said == [f"statement: bank main fund of 不明 unknown: bill_unreadable: {note.detail}"]
+    assert said == [
+        f"statement: bank main fund of 不明 unknown: {not_believed('bill_unreadable', note.detail)}"
+    ]
     listed = waybook(("bills", "list"), to_environment(settings)).stdout.splitlines()
     assert listed[1].startswith("不明 unknown  bank")
     assert job.load(file, DAY_OF_BILL, job.named("bank/main/fund"))[0].day == DAY_OF_BILL
@@ -261,7 +264,10 @@ def test_a_refused_file_is_looked_at_again(settings: Settings, tmp_path: Path) -
     beside.write_text("0" * 64)
     assert [one.reason for _ in range(2) for one in job_of(settings).load(file)] == ["bill_hash_wrong"] * 2
     listed = waybook(("bills", "list"), to_environment(settings)).stdout
-    assert f"{NAME}  账单摘要不符 bill_hash_wrong: its sha256 is not the one in {beside.name}\n" in listed
+    assert (
+        f"{NAME}  账单摘要不符 bill_hash_wrong: 其 sha256 与 {beside.name} 中的不符 — its sha256 is not"
+        in listed
+    )
     beside.unlink()
     assert [one.reason for one in job_of(settings).load(file)] == [""]
     assert [type(one) for one in events(settings)] == [BillRefused, BillRefused, BillLines, BillComplete]

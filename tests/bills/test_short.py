@@ -179,6 +179,34 @@ def test_what_says_that_it_books_nothing_books_nothing(kind: str) -> None:
     assert (("unknown_payment", key("X1")) in lane.exceptions()) == (kind == "long")
 
 
+DOLLAR = replace(line("B2", "0", fee="0.10"), currency="USD")
+FOREIGN_FEES = {
+    "B1": [replace(line("B1", "1.40", fee="0.01"), currency="USD")],
+    "B2": [line("B2", "10.00", fee="0.06"), DOLLAR],
+    "B3": [line("B3", "10.00", fee="0.06"), replace(DOLLAR, number="B3")],
+    "B4": [line("B4", "0", fee="0.06"), replace(DOLLAR, number="B4")],
+}
+"""Of money that a bill has in dollars, in yuan with a further fee in dollars; that was not notified; of no money."""
+
+
+@pytest.mark.parametrize("backwards", [True, False])
+def test_a_fee_in_another_currency_is_none_of_the_moneys_own(backwards: bool) -> None:
+    """People are asked about it; it is not booked as one in yuan, nor compared with the rate."""
+    lane = books().take(*(paid(number, "10.00", fee_e4=None) for number in ("B1", "B2")))
+    for number, lines in FOREIGN_FEES.items():
+        for event in parts(TODAY, *(lines[::-1] if backwards else lines), statement=number, size=1):
+            lane.take(event).restart()
+    booked = {row["payment"].split("/")[-1]: (row["fee_told"], row["fee"]) for row in lane.rows["payment"]}
+    assert booked == {"B1": (0, 0), **dict.fromkeys(("B2", "B3", "B4"), (1, Decimal("0.06")))}
+    assert lane.balances()["HQ", "6301"] == Decimal("0.12")
+    asked = {(kind, subject.split("/")[-1]) for kind, subject in lane.exceptions()}
+    about = {("bill_currency", number) for number in ("B1", "B2", "B3")} | {("long", "B3")}
+    assert asked - {("unknown_payment", f"B{n}") for n in range(1, 4)} == about | {("fee_alone", "B4")}
+    assert lane.evidence()["bill_currency", key("B2")][1] == (
+        f"the trade bill of {TODAY} takes 0.10 USD of 10.00 CNY"
+    )
+
+
 @pytest.fixture(scope="module")
 def kept(lasting_store: Store) -> Kept:
     """Books with both."""
@@ -194,6 +222,9 @@ def kept(lasting_store: Store) -> Kept:
         lane.take(paid("A7", "10.00", fee_e4=None))
         lane.take(*parts(TODAY, replace(line("A7", "1.40"), currency="USD"), statement="A7"))
         lane.take(accepted("A7", 10 * YUAN, "K-A7", what="bill_currency"))
+        lane.take(*(paid(number, "10.00", fee_e4=None) for number in ("B1", "B2")))
+        for number, lines in FOREIGN_FEES.items():
+            lane.take(*parts(TODAY, *lines, statement=number))
         for number, state in (("A4", "failed"), ("A5", "pending"), ("A6", "success")):
             lane.take(paid(number, "7.00", fee_e4=None, state="success" if number < "A6" else "pending"))
             lane.take(*parts(TODAY, line(number, "7.00", state=state), statement=number))

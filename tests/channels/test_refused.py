@@ -121,6 +121,7 @@ SIGNED_AND_WRONG = (
     ({"amount": "12.34567"}, "field_unreadable"),
     ({"amount": "1e3"}, "field_unreadable"),
     ({"amount": "-1.00"}, "amount_out_of_range"),
+    ({"amount": "1.005"}, "part_of_a_fen"),
     ({"amount": "0.00"}, "amount_out_of_range"),
     ({"amount": "10000000000.01"}, "amount_out_of_range"),
     ({"amount": True}, "field_unreadable"),
@@ -236,6 +237,12 @@ def test_what_has_a_name_twice_means_nothing() -> None:
     assert _reason(_signed_by("bank", nested)) == "body_unreadable"
     header, row = world().signer.notification(TOLD["other"], NOON).body.decode().split("\r\n")[:2]
     assert _reason(_signed_by("other", f"{header},fen\r\n{row},1\r\n".encode())) == "body_unreadable"
+
+
+def test_a_part_of_a_fen_is_a_matter_of_yuan() -> None:
+    """Some currencies have thousandths, and a fee may be finer than anybody pays."""
+    (paid,) = world().verifier.payments(_with("bank", {"amount": "1.005", "currency": "KWD"}))
+    assert paid.amount_e4 == 10_050
 
 
 def test_an_amount_of_too_many_digits_is_none() -> None:

@@ -86,7 +86,7 @@ def test_figures_of_payments_add_up_while_money_comes(
     (of,) = re.findall(r"of ([\d.]+) yuan", told)
     (stands,) = re.findall(r"([\d.]+)  待核销", told)
     assert came == of == stands == "40.00", told
-    assert meanwhile.questions == 6
+    assert meanwhile.questions == 7
 
 
 def test_a_block_counts_when_all_of_it_is_there(both: Both, store: Store) -> None:

@@ -80,7 +80,8 @@ def test_money_at_the_bank_is_of_no_channel(url: str, browser_page: Page) -> Non
 
 def test_why_suspense_is_negative_is_told(url: str, browser_page: Page) -> None:
     seen = get(f"{url}health", timeout=60).json()
-    assert seen["payments"]["remarks"] == []
+    (clock,) = seen["payments"]["remarks"]
+    assert clock.startswith("账龄与时长截至账簿时间 2025-11-13 12:00:00"), "nothing else is said"
     seen["payments"]["remarks"] = remarks([Decimal(3), Decimal("-0.01")])
     told = f"data: {msgspec.json.encode(seen).decode()}\n\n"
     browser_page.route("**/events", lambda asked: asked.fulfill(body=told, content_type="text/event-stream"))

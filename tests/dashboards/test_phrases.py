@@ -1,12 +1,15 @@
 """Whatever matching and the comparison with bills say is told in Chinese, too, with the same values."""
 
+import ast
 import re
 import time
+from collections.abc import Iterator
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
-from dashboards.phrases import PHRASES, Phrases
+from dashboards.phrases import PHRASES, Phrases, not_believed
 from dashboards.terms import ACTIONS, EXCEPTIONS
 from flows.reconciliation.accounts import missing_bill, refused_bill
 from flows.reconciliation.explain import explain
@@ -15,6 +18,7 @@ from flows.reconciliation.outcome import outcome
 from schemas.money import YUAN
 from schemas.payments import BillLine
 from schemas.times import DAY
+from sources import bills
 from tests.bills.lane import parts
 from tests.bills.test_lane import TODAY, books
 from tests.bills.test_threeway import CASES as BILLS
@@ -55,6 +59,76 @@ def test_matching(case: dict[str, str]) -> None:
 def test_bills(case: dict[str, str]) -> None:
     for one in found_of(case):
         assert_told(one.evidence)
+
+
+def reasons() -> Iterator[tuple[str, str]]:
+    """All that readers of bills say is wrong with one, by module, with something in the place of what they found."""
+    for path in sorted(Path(bills.__file__).parent.glob("*.py")):
+        tree = ast.parse(path.read_text("utf-8"))
+        named = {
+            target.id: one.value
+            for one in ast.walk(tree)
+            if isinstance(one, ast.Assign)
+            for target in one.targets
+            if isinstance(target, ast.Name) and isinstance(one.value, ast.Constant | ast.JoinedStr)
+        }
+        for one in ast.walk(tree):
+            if isinstance(one, ast.Raise) and isinstance(call := one.exc, ast.Call) and call.args:
+                said = call.args[-1]
+                text = said_by(named.get(said.id) if isinstance(said, ast.Name) else said)
+                if isinstance(call.func, ast.Name) and call.func.id in ("BillError", "ValueError"):
+                    yield path.name, text
+
+
+def said_by(text: ast.expr | None) -> str:
+    """A text of the source, with values such as stand in it."""
+    if isinstance(text, ast.JoinedStr):
+        return "".join(
+            value_of(ast.unparse(part.value))
+            if isinstance(part, ast.FormattedValue)
+            else ast.literal_eval(part)
+            for part in text.values
+        )
+    return str(ast.literal_eval(text)) if text is not None else ""
+
+
+def value_of(name: str) -> str:
+    """A value such as this expression has."""
+    if name in ("error", "error.detail"):
+        return "is no believable amount"
+    if "counted(" in name:
+        return "3 rows"
+    if "day" in name or name in ("due", "self.wanted", "time[:10]"):
+        return "2025-11-11"
+    if name == "what":
+        return "does not say its day, as a table without rows: call the file by its day (2025-11-11)"
+    return {"self._advice": "", "field": "amount", "name": "amount"}.get(
+        name, "7.00" if "yuan(" in name else "7"
+    )
+
+
+@pytest.mark.parametrize(("module", "text"), [*reasons()])
+def test_why_a_bill_is_not_believed(module: str, text: str) -> None:
+    assert text, module
+    assert_told(text)
+    assert_told(f"a.csv: bill_unreadable: row 3: {text}")
+
+
+def test_why_a_bill_is_not_believed_reads_in_one_language() -> None:
+    for text, zh in {
+        "a.csv: bill_total_wrong: 总金额 is 5.00, its rows come to 4.00": (
+            "a.csv：账单合计不符：总金额 为 5.00，各行合计为 4.00"
+        ),
+        "row 3: a cell is no time like 10:00:00": "第 3 行：有一格不是 10:00:00 这样的时间",
+        "row 3 is of 2025-11-12, the bill should be of 2025-11-11": "第 3 行属于 2025-11-12，账单应属于 2025-11-11",
+        "paid 1.00 instead of 2.00, lines 3 instead of 4": "收款 1.00，应为 2.00；笔数 3，应为 4",
+        "row 4: state is a word that is not known; `states` of bills.toml can say what it is": (
+            "第 4 行：state 的文字未知；可在 bills.toml 的 `states` 写明"
+        ),
+    }.items():
+        assert SAID.told(text).zh == zh
+    known = not_believed("bill_hash_wrong", "its sha256 is not the one in a.sha256")
+    assert known.startswith("账单摘要不符 bill_hash_wrong: 其 sha256 与 a.sha256 中的不符 — its")
 
 
 def test_what_is_said_besides() -> None:

@@ -9,6 +9,7 @@ Steps are separated by `；`, days are of November 2025, what happens happens at
                              残账单: a later one of which the first line has not come
 到 13                         it is four o'clock on the 13th
 日结 11 张三 列明A2 列明账单12     a close, naming what is open of a payment, or that a bill has not come
+试结 日结 11 张三 列明A2         what would become of such a close; likewise of 周结 and 月结
 周结, 月结                     the same with the first day of the week or month
 认可 A1, 认可 账单11            what people are asked about a payment, or a day's bill, is accepted as it is
 反结 1 李四                    the first command is undone
@@ -28,6 +29,7 @@ from schemas.payments import (
     CloseAsked,
     Named,
     PaymentRulesPublished,
+    PreviewAsked,
     ReopenAsked,
     Sort,
 )
@@ -43,6 +45,7 @@ AGREED = {
     "都有": 'sorts = ["trade", "fund"]',
 }
 PERIODS = {"日结": "day", "周结": "week", "月结": "month"}
+STATUSES = {"closed": "结清", "ready": "可结", "reopened": "反结"}
 TO_NEXT_MONTH = timedelta(days=31)
 
 
@@ -57,9 +60,15 @@ def noon(text: str) -> int:
 
 
 def close(
-    number: str, first: date, by: str = "张三", period: str = "day", *names: Named, **facts: Any
+    number: str,
+    first: date,
+    by: str = "张三",
+    period: str = "day",
+    *names: Named,
+    asks: type[CloseAsked] = CloseAsked,
+    **facts: Any,
 ) -> CloseAsked:
-    """A command to close what begins on a day."""
+    """A command to close what begins on a day, or to tell what that would do."""
     last = {
         "day": first,
         "week": first + timedelta(days=6),
@@ -67,7 +76,7 @@ def close(
     }[period]
     usual = {"group": GROUP, "channel": CHANNEL, "merchant": MERCHANT}
     said: dict[str, Any] = {**usual, "id": number, "first": first, "last": last, "by": by, **facts}
-    return CloseAsked(period=period, named=names, **said)  # type: ignore[arg-type]
+    return asks(period=period, named=names, **said)  # type: ignore[arg-type]
 
 
 def reopen(number: str, of: str, by: str, time: int) -> ReopenAsked:
@@ -104,7 +113,9 @@ class Case:
         """All steps."""
         for step in filter(None, (one.strip() for one in steps.split("；"))):
             what, *words = step.split()
-            if what in PERIODS:
+            if what == "试结":
+                self._close(PERIODS[words[0]], *words[1:], asks=PreviewAsked)
+            elif what in PERIODS:
                 self._close(PERIODS[what], *words)
             else:
                 self._steps[what](*words)
@@ -159,10 +170,11 @@ class Case:
     def _restart(self) -> None:
         self.books.restart()
 
-    def _close(self, period: str, on: str, by: str, *names: str) -> None:
+    def _close(self, period: str, on: str, by: str, *names: str, asks: type[CloseAsked] = CloseAsked) -> None:
         self.commands += 1
         named = [one for name in names for one in self._named(name.removeprefix("列明"))]
-        self.books.take(close(f"C{self.commands}", day(on), by, period, *named, time=self.now))
+        number = f"C{self.commands}"
+        self.books.take(close(number, day(on), by, period, *named, asks=asks, time=self.now))
 
     def _named(self, name: str) -> list[Named]:
         if name.startswith("账单"):
@@ -188,8 +200,7 @@ class Case:
     def results(self) -> str:
         """What became of each command, in order."""
         return "；".join(
-            {"closed": "结清", "reopened": "反结", "refused": f"拒绝：{self._lacks(row)}"}[row["status"]]
-            for row in self.books.rows["close"]
+            STATUSES.get(row["status"]) or f"拒绝：{self._lacks(row)}" for row in self.books.rows["close"]
         )
 
     def _lacks(self, row: dict[str, Any]) -> str:
@@ -197,8 +208,9 @@ class Case:
         return "、".join(found)
 
     def figures(self) -> str:
-        """Those of the newest close that was made; zeros are left out."""
-        row = next((row for row in reversed(self.books.rows["close"]) if row["status"] == "closed"), None)
+        """Those of the newest close that was made or could be; zeros are left out."""
+        made = (row for row in reversed(self.books.rows["close"]) if row["status"] in ("closed", "ready"))
+        row = next(made, None)
         if row is None:
             return ""
         names = {

@@ -342,6 +342,16 @@ def test_the_command_line(closed: Written, tmp_path: Path, monkeypatch: pytest.M
     code, said = run(*asked)
     assert (code, "未列明的差异 exception_open" in said) == (1, True), said
     number = next(word for word in said.split() if word.startswith("ex-"))
+    code, said = run(*asked, "--preview")
+    against = "未列明的差异 exception_open: ex-" in said
+    assert (code, "试结 preview  不可结 it would be refused" in said, against) == (1, True, True), said
+    code, said = run(*asked, "--preview", "--name", f"{number}=再查")
+    assert (code, "日结 2025-11-17 .. 2025-11-17  other/SHOP-7  north" in said) == (0, True), said
+    assert "试结 preview  可结 it would be closed  张三" in said
+    assert re.search("收款 +received +1 +9.00", said), said
+    assert re.search("期末待核销 +in suspense at the end +16.00", said), said
+    assert "来款无对应单据 unknown_payment  other/SHOP-7/payment/A9  9.00 CNY  再查" in said
+    assert "2025-11-17" not in run("list", "--group", GROUP)[1], "nothing was closed"
     unnamed = tmp_path / "unnamed.csv"
     assert run(*asked, "--unnamed", str(unnamed))[0] == 1
     text = unnamed.read_text("utf-8-sig")

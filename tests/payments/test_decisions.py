@@ -19,7 +19,7 @@ from msgspec.structs import replace
 from flows.reconciliation.record import DayRecord, DecisionRecord, payment_key
 from schemas.events import Event
 from schemas.money import parse_yuan
-from schemas.payments import BillLine, PaymentDecided, exception_id
+from schemas.payments import BillLine, PaymentDecided, Share, exception_id
 from schemas.times import DAY, HOUR, MINUTE
 from tests.bills.lane import not_believed, parts, with_bills
 from tests.channels.world import NOON
@@ -218,6 +218,26 @@ def test_what_is_accepted_is_so_by_the_newest_rules() -> None:
     for alone, status in (("1000.00", "accepted"), ("500.00", "opened"), ("1000.00", "accepted")):
         books.take(rules(matching=MATCHING.replace("1000.00", alone)))
         assert books.exceptions() == {("conflicting_states", key("A1")): status}
+
+
+def test_nobody_pays_a_part_of_a_fen() -> None:
+    """Nor matches, gives back or writes off one; what is accepted may be finer: it is about what is there."""
+    books = Books().take(due("FR-1", "60.00"), paid("A1", "60.00", "FR-9"))
+    said: dict[str, dict[str, Any]] = {
+        "match": {"shares": (Share(key("A1"), "FR-1", 10_000), Share(key("A1"), "FR-2", 10_050))},
+        "write_off": {"document": "FR-1", "amount_e4": 50},
+        "refund": {"payment": key("A1"), "amount_e4": 599_999},
+    }
+    for n, (what, facts) in enumerate(said.items()):
+        books.take(decided(what, f"K{n}", **facts))
+        letter = books.rows["dead_letter"][-1]
+        text = f"{what} is about a part of a fen, which nobody can pay"
+        assert (letter["reason"], letter["detail"]) == ("part_of_a_fen", text)
+    books.take(decided("accept", "K9", exception=asked("A1"), amount_e4=60))
+    assert [row["event_id"] for row in books.rows["payment_decision"]] == ["K9"]
+    books.until(NOON + DAY).take(*parts(TODAY, BillLine("payment", "A2", "", "", 10_050, 0, NOON)))
+    letter = books.rows["dead_letter"][-1]
+    assert (letter["reason"], letter["detail"]) == ("part_of_a_fen", "a line's amount, which nobody can pay")
 
 
 def test_what_needs_a_reason_is_refused_without_one() -> None:

@@ -4,6 +4,7 @@ from datetime import date
 
 from dashboards.asked import showing
 from dashboards.live.lists import LISTINGS, list_page
+from dashboards.payments import AGES
 from dashboards.trail import trail
 from deploy.reconciliation.people import Answer, listing, undone
 from deploy.reconciliation.taken import became
@@ -21,15 +22,18 @@ def test_what_is_asked_bears_its_currency_and_its_age(lasting_store: Store) -> N
         payment = told("bank", number, amount_e4=20 * YUAN, currency=currency)
         books.take(world().signer.notification(payment, payment.time))
     books.until(NOON + DAY).until(NOON + 3 * DAY)
-    dollars, ours = sorted(listing(books.client), key=lambda line: "/D2" in line)
+    *listed, as_of = listing(books.client)
+    dollars, ours = sorted(listed, key=lambda line: "/D2" in line)
+    assert as_of.endswith(AGES)
     assert ("/D1  20.00 USD  " in dollars, "/D2  20.00  " in ours) == (True, True)
     number, subject = dollars.split()[0], dollars.split()[5]
     first, *others = showing(books.client, number)
     assert f"{subject}  20.00 USD  待处理 open" in first
     assert any("待处理 open  20.00 USD  " in line for line in others)
     assert any("待处理 open  20.00 USD" in step.line for step in trail(books.client, subject))
-    page = list_page(books.client, LISTINGS["exceptions"], "", 1)["rows"]
-    assert sorted(row["foreign"] for row in page) == ["", "USD"]
+    page = list_page(books.client, LISTINGS["exceptions"], "", 1)
+    assert sorted(row["foreign"] for row in page["rows"]) == ["", "USD"]
+    assert page["ages_as_of"] == as_of
     books.take(Answer(books.client, "li").refund(number))
     (undone_,) = undone(books.client)
     assert f"{subject}  20.00 USD  li" in undone_
@@ -39,5 +43,5 @@ def test_what_is_asked_bears_its_currency_and_its_age(lasting_store: Store) -> N
     asked = Answer(books.client, "li").ignore(number, date(2025, 12, 1))
     books.take(asked).until(NOON + 5 * DAY)
     assert became(books.client, asked)[1][-1].endswith("  20.00 USD  暂缓 sleeps")
-    (ours,) = listing(books.client)
+    ours, _ = listing(books.client)
     assert "  2d  " in ours

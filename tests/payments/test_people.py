@@ -1,19 +1,21 @@
 """What people are asked in the terminal, what they answer, and why a payment was matched."""
 
 import re
+from collections.abc import Callable
 from datetime import date
 
 import pytest
 
 from dashboards.asked import showing
 from dashboards.payments import figures
+from dashboards.records import record
 from dashboards.trail import one_meant, trail
 from dashboards.why import explained
 from deploy.reconciliation import people
 from deploy.reconciliation.people import Answer, listing, undone
 from deploy.reconciliation.taken import WRITING, became
 from schemas.money import YUAN
-from schemas.payments import BillLine, exception_id
+from schemas.payments import BillLine, PaymentDecided, exception_id
 from schemas.times import DAY
 from tests.bills.lane import not_believed, parts
 from tests.channels.world import NOON
@@ -301,6 +303,68 @@ def test_what_was_decided_is_told_with_it(store: Written) -> None:
     assert (ran.returncode, decided_ in ran.stdout, approved in ran.stdout) == (0, True, True), ran.stderr
 
 
+def test_what_was_replaced_says_by_what(store: Written) -> None:
+    """Of two decisions about the same thing the later one counts, until it is withdrawn: with the payment, the
+    document, the exception and the decision itself, and where money has to go back."""
+    store.take(
+        *(due(f"FR-109{n}", "50.00", party=f"C-9{n}") for n in range(3)),
+        paid("A90", "90.00", "FR-7790"),
+        paid("A91", "50.00", "FR-7791"),
+        paid("A92", "49.00", "FR-1092"),
+    ).until(NOON + 20 * DAY)
+    number, asleep = (exception_id("north", "unknown_payment", key(one)) for one in ("A90", "A91"))
+    li = Answer(store.client, "li", "客户来函")
+    answers: list[Callable[[], PaymentDecided]] = [
+        lambda: li.match(number, [("FR-1090", 50 * YUAN), ("FR-1091", 40 * YUAN)]),
+        lambda: li.match("A90", [("FR-1091", 30 * YUAN)]),
+        lambda: li.write_off("FR-1092", "", YUAN),
+        lambda: li.write_off("FR-1092", "", YUAN // 2),
+        lambda: li.ignore(asleep, date(2026, 1, 1)),
+        lambda: li.ignore(asleep, date(2026, 2, 1)),
+        lambda: li.refund("A91"),
+        lambda: li.refund("A91"),
+        lambda: li.match("A90", [("FR-1090", 45 * YUAN)]),
+    ]
+    said = []
+    for answer in answers:
+        store.take(made := answer())
+        said.append(made.id)
+    first, second, off, less, sleeps, longer, back, again, third = said
+
+    def states(name: str) -> list[str]:
+        steps = [step.text for step in trail(store.client, name) if step.label == "裁决 decision"]
+        return ["  ".join(text.split("  ")[:3]) for text in steps]
+
+    replaced = (
+        f"核销 match {first}  已被取代 replaced by a later one  由 by {' '.join(sorted((second, third)))}"
+    )
+    for name in (key("A90"), "FR-1090", "FR-1091"):
+        assert states(name)[0] == replaced
+    assert states(key("A90"))[1:] == [f"核销 match {one}  生效 in force  li" for one in (second, third)]
+    assert states("FR-1092") == [
+        f"核减 write off {off}  已被取代 replaced by a later one  由 by {less}",
+        f"核减 write off {less}  生效 in force  li",
+    ]
+    assert states(key("A91")) == [
+        f"{what}  {state}"
+        for what, one, by in (("暂缓 ignore", sleeps, longer), ("退回 give back", back, again))
+        for what, state in (
+            (f"{what} {one}", f"已被取代 replaced by a later one  由 by {by}"),
+            (f"{what} {by}", "生效 in force  li"),
+        )
+    ]
+    assert replaced in "\n".join(showing(store.client, number))
+    assert replaced in record(store.client, "decision", first).lines[0]
+    to_go_back = [line for line in undone(store.client) if key("A91") in line]
+    assert [again in line for line in to_go_back] == [True], back
+    store.take(Answer(store.client, "li", "认错").withdraw(third))
+    part = f"核销 match {first}  部分被取代 in part replaced by a later one  由 by {second}"
+    assert states(key("A90"))[0] == part
+    store.take(Answer(store.client, "li", "认错").withdraw(second))
+    assert states(key("A90"))[0] == f"核销 match {first}  生效 in force  li"
+    store.take(refunded("R91", "50.00", "A91", time=NOON + 20 * DAY))
+
+
 def test_nothing_is_told_of_a_block_that_is_not_whole(
     store: Written, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -555,8 +619,15 @@ def test_nothing_is_asked_twice_for_a_payment(store: Written, monkeypatch: pytes
 
 def test_more_exceptions_than_are_listed_are_counted(store: Written) -> None:
     store.take(*(paid(f"A7{n}", "1.00", f"FR-77{n}") for n in range(3))).until(NOON + 23 * DAY)
-    everything = list(listing(store.client))
-    first, more = listing(store.client, limit=1)
+    *everything, clock = listing(store.client)
+    first, as_of, more = listing(store.client, limit=1)
     assert first == everything[0]
+    assert as_of == clock
+    found = re.fullmatch(
+        r"账龄与时长截至账簿时间 (\S+ 12:00:00)，.+ — ages are as of the books' time, .+", clock
+    )
+    assert found, clock
     assert f"还有 {len(everything) - 1} 项 more" in more
+    shown = next(showing(store.client, first.split()[0]))
+    assert re.search(f"已 open for [0-9]+[dhm] 截至 as of {found[1]}", shown), shown
     assert not list(listing(store.client, owner="nobody"))
