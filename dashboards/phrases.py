@@ -116,7 +116,7 @@ _READINGS: dict[str, Reading] = {
 }
 
 
-_PLACES = {"it": "该账单", "the line": "该行"}
+_PLACES = {"it": "该账单", "the line": "该行", "its archive's entry": "压缩包中的文件"}
 _PARTS = {"a cell": "有一格", "a field": "有一字段", "a text": "有一段文本"}
 _SUMS = {"lines": "笔数", "paid": "收款", "refunded": "退款", "fee": "手续费"}
 _READINGS |= {
