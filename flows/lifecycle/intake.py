@@ -86,12 +86,12 @@ def _rule(message: str) -> str:
 
 
 def check_partition(key: str, partition: int, partitions: int) -> None:
-    """Whether a key belongs on the partition on which it lies, among so many. Raises RefusedError.
+    """Whether a key belongs on the partition on which it lies, among so many (one: all do). Raises RefusedError.
 
     A producer that partitions otherwise than by murmur2 would scatter the facts of one parcel over lanes that each
     wait for the rest.
     """
-    if (right := partition_of(key, partitions)) != partition:
+    if partitions > 1 and (right := partition_of(key, partitions)) != partition:
         raise RefusedError("wrong_partition", f"{key!r} belongs on partition {right}, by murmur2")
 
 
