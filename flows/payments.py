@@ -45,7 +45,7 @@ FIRST = 3000
 """Number of the flow's first lane: the tables are shared with the other flows, whose lanes begin with 0, 1000, 2000."""
 SENDER = "payments"
 """The name under which messages to other flows are sent."""
-CODE = "payments-20"
+CODE = "payments-21"
 """Raise it with every change that makes other rows of the same input: stored plans of another are refused."""
 
 

@@ -14,6 +14,7 @@ DEAD_LETTER = {
     "weight_out_of_range": "重量超出合理范围",
     "size_out_of_range": "尺寸超出合理范围",
     "amount_out_of_range": "金额超出合理范围",
+    "part_of_a_fen": "金额有不足一分的零头",
     "time_unreadable": "时间无法识别",
     "time_in_future": "时间在未来",
     "time_too_old": "时间过早",
