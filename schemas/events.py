@@ -224,9 +224,9 @@ class WeightDecided(Event, frozen=True, kw_only=True, tag="weight_decided"):
     """A person decides which weight a parcel has. Topic `waybook.orders`, key: waybill.
 
     `confirm`: the weight of `weight_event` (a weight's or an order's id) stays, whatever the policy says;
-    `override`: the parcel weighs `weight_g`; with a `weight_event` it does so since that weighing, which says how long
-    the parcel is and by which day's prices it is charged. A later decision (by time, then id) takes the place of an
-    earlier one.
+    `override`: the parcel weighs `weight_g`; with a `weight_event` it does so in place of that weight, which says how
+    long the parcel is and, by its class, when and by which day's prices it is charged. A later decision (by time, then
+    id) takes the place of an earlier one.
     """
 
     waybill: Name
