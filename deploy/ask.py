@@ -19,7 +19,7 @@ from schemas.away import kafka_log
 from schemas.commands import BODIES
 from schemas.events import Answer, Command
 from schemas.identity import content_id
-from schemas.money import parse_yuan, yuan
+from schemas.money import FEN, parse_yuan, yuan
 from schemas.partition import partition_of
 from schemas.problems import hint
 from schemas.reasons import DEAD_LETTER
@@ -79,9 +79,11 @@ def _form(field: msgspec.structs.FieldInfo) -> tuple[str, str]:
     if isinstance(kind, inspect.LiteralType):
         return "|".join(map(str, kind.values)), f"one of {', '.join(map(str, kind.values))}"
     if isinstance(kind, inspect.IntType):
-        least, most = (kind.ge or 0) if kind.gt is None else kind.gt + 1, kind.le or 0
+        step, most = kind.multiple_of or 1, kind.le or 0
+        least = (kind.ge or 0) if kind.gt is None else kind.gt + step
         if field.name.endswith(MONEY):
-            return "YUAN", f"an amount from {yuan(least)} to {yuan(most)} yuan"
+            whole = ", in whole fen" if step == FEN else ""
+            return "YUAN", f"an amount from {yuan(least)} to {yuan(most)} yuan{whole}"
         return "NUMBER", f"a whole number from {least} to {most}"
     if not isinstance(kind, inspect.StrType):
         raise TypeError(f"a field of another kind: {kind}")

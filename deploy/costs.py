@@ -27,7 +27,7 @@ from flows.governance.network import Network
 from schemas.counted import counted
 from schemas.events import CostIncurred, CostWithdrawn
 from schemas.identity import content_id
-from schemas.money import parse_yuan, yuan
+from schemas.money import parse_payable, yuan
 from schemas.problems import DocumentError, Problem, hint
 from schemas.rows import rows_of, wrong
 from schemas.settings import Settings
@@ -274,7 +274,7 @@ def _event(said: Mapping[str, str], at: int, by: str) -> CostIncurred:
         "id": content_id("cost", *said.values()),
         "time": at,
         "day": calendar_date(said["day"]),
-        "amount_e4": parse_yuan(said["amount"]),
+        "amount_e4": parse_payable(said["amount"]),
         "by": by,
     }
     return msgspec.convert(made, CostIncurred)
@@ -302,7 +302,7 @@ def _wrong(file: str, row: int, said: Mapping[str, str], network: Network | None
     except ValueError:
         yield wrong(file, row, "day", f"is {said['day']!r}; a day is written as 2025-11-10", "not_a_day")
     try:
-        if parse_yuan(said["amount"]) <= 0:
+        if parse_payable(said["amount"]) <= 0:
             yield wrong(
                 file, row, "amount", "is more than 0 yuan; costs withdraw takes a cost back", "no_cost"
             )

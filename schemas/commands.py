@@ -10,10 +10,10 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
-from schemas.events import Name, ReplyTo, Units, Word
-from schemas.money import MOST
+from schemas.events import Fen, Name, ReplyTo, Units, Word
+from schemas.money import MOST, WHOLE_FEN
 
-Amount = Annotated[int, Meta(gt=0, le=MOST)]
+Amount = Annotated[int, Meta(gt=0, le=MOST), WHOLE_FEN]
 """An amount that is not nothing."""
 
 
@@ -52,7 +52,7 @@ class Capture(Body, frozen=True, kw_only=True):
     """Money that was held is used for its purpose; what is not used is free again. 0: all of it."""
 
     hold: Name
-    amount_e4: Units = 0
+    amount_e4: Fen = 0
 
 
 class Purchase(Body, frozen=True, kw_only=True):

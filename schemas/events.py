@@ -29,7 +29,7 @@ from schemas.limits import (
     MOST_WEIGHT_G,
     WAYBILL,
 )
-from schemas.money import MOST
+from schemas.money import MOST, WHOLE_FEN
 from schemas.times import FIRST_DAY, LAST_DAY
 
 Name = Annotated[str, Meta(min_length=1, max_length=MOST_IDENTIFIER)]
@@ -49,6 +49,8 @@ Grams = Annotated[int, Meta(ge=0, le=MOST_WEIGHT_G)]
 Millimetres = Annotated[int, Meta(ge=0, le=MOST_LENGTH_MM)]
 Units = Annotated[int, Meta(ge=0, le=MOST)]
 """An amount in units of 0.0001 yuan."""
+Fen = Annotated[Units, WHOLE_FEN]
+"""The same of money that somebody pays, collects, claims or declares."""
 Instant = Annotated[int, Meta(ge=0, lt=2**42)]
 """UTC milliseconds, until 2109."""
 Services = Annotated[
@@ -129,7 +131,7 @@ class Order(Event, frozen=True, kw_only=True, tag="order", omit_defaults=True):
     customer: Name
     product: Name
     declared_g: Grams
-    payment_e4: Units
+    payment_e4: Fen
     """What the customer pays the origin outlet for the whole transport; 0: billed otherwise."""
     origin_county: Word = ""
     """The counties of the addresses, six-digit codes of GB/T 2260; empty: not known."""
@@ -137,9 +139,9 @@ class Order(Event, frozen=True, kw_only=True, tag="order", omit_defaults=True):
     pieces: Annotated[int, Meta(ge=1, le=MOST_PIECES)] = 1
     channel: Word = ""
     """Where it was ordered: a shop platform, the app, a counter…"""
-    insured_e4: Units = 0
+    insured_e4: Fen = 0
     """Declared value that is insured; 0: not insured."""
-    cod_e4: Units = 0
+    cod_e4: Fen = 0
     """What the destination outlet collects from the consignee for the sender; 0: nothing."""
     promised_hours: Annotated[int, Meta(ge=0, le=MOST_HOURS)] = 0
     """Hours from pick-up to signature that were promised; 0: none."""
@@ -201,7 +203,7 @@ class Claim(Event, frozen=True, kw_only=True, tag="claim", omit_defaults=True):
     kind: Name
     responsible: Word = ""
     beneficiary: Word = ""
-    amount_e4: Units = 0
+    amount_e4: Fen = 0
     evidence: Annotated[str, Meta(max_length=MOST_REFERENCE)] = ""
     """Reference of what shows it: a photograph, a scan's id, a breach of the chain."""
     by: Word = ""
@@ -223,9 +225,9 @@ class WeightDecided(Event, frozen=True, kw_only=True, tag="weight_decided"):
     """A person decides which weight a parcel has. Topic `waybook.orders`, key: waybill.
 
     `confirm`: the weight of `weight_event` (a weight's or an order's id) stays, whatever the policy says;
-    `override`: the parcel weighs `weight_g`; with a `weight_event` it does so since that weighing, which says how long
-    the parcel is and by which day's prices it is charged. A later decision (by time, then id) takes the place of an
-    earlier one.
+    `override`: the parcel weighs `weight_g`; with a `weight_event` it does so in place of that weight, which says how
+    long the parcel is and, by its class, when and by which day's prices it is charged. A later decision (by time, then
+    id) takes the place of an earlier one.
     """
 
     waybill: Name
@@ -359,7 +361,7 @@ class Haul(Dated, frozen=True, kw_only=True, tag="haul", omit_defaults=True):
     pallets: Pallets | None = None
     volume_cm3: StoredVolume | None = None
     weight_g: StoredGrams | None = None
-    insured_e4: Units = 0
+    insured_e4: Fen = 0
     cancelled: bool = False
     """It did not take place: what is charged for the service is taken back."""
 
@@ -670,7 +672,7 @@ class CostIncurred(Dated, frozen=True, kw_only=True, tag="cost"):
     to: Word = ""
     """The hub where the line ends; empty: the cost is the hub's own."""
     day: date
-    amount_e4: Annotated[int, Meta(ge=1, le=MOST)]
+    amount_e4: Annotated[int, Meta(ge=1, le=MOST), WHOLE_FEN]
     carrier: Name
     basis: Literal["weight", "volume", "piece"] = "weight"
     bill: Word = ""

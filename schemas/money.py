@@ -1,9 +1,12 @@
 """Money is a whole number of 0.0001 yuan (ClickHouse `Decimal(18,4)`), never a float.
 
-A price may have up to four decimals; an amount that is charged is rounded once, at the end, to the fen.
+A price may have up to four decimals, and so may a limit; money that is moved, held, claimed or declared has whole fen.
+An amount that is charged is rounded once, at the end, to the fen.
 """
 
 from decimal import Decimal, InvalidOperation
+
+from msgspec import Meta
 
 YUAN = 10_000
 """Units in one yuan."""
@@ -15,6 +18,9 @@ _UNIT = Decimal("0.0001")
 
 MOST = 10**14
 """The largest amount that is believed, in units: ten billion yuan, far inside `Decimal(18,4)`."""
+
+WHOLE_FEN = Meta(multiple_of=FEN)
+"""The mark of fields with what somebody pays, collects, claims or declares: nobody can pay a part of a fen."""
 
 
 def half_up(units: int) -> int:
@@ -40,6 +46,13 @@ def parse_yuan(text: str) -> int:
     if amount != (exact := amount.quantize(_UNIT)):
         raise ValueError(f"{text!r} has more than four decimals")
     return int(exact * YUAN)
+
+
+def parse_payable(text: str) -> int:
+    """Units from an amount of yuan that somebody is to pay: as `parse_yuan`, in whole fen. Raises ValueError."""
+    if not whole_fen(units := parse_yuan(text)):
+        raise ValueError(f"{text!r} has a part of a fen, which nobody can pay")
+    return units
 
 
 def yuan(units: int) -> str:

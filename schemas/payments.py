@@ -17,7 +17,7 @@ from msgspec import Meta
 from schemas.events import Dated, Event, Instant, Name, Units, Word
 from schemas.identity import content_id, guarded_id
 from schemas.limits import MOST_IDENTIFIER
-from schemas.money import MOST
+from schemas.money import FEN, MOST
 
 Text = Annotated[str, Meta(max_length=1024)]
 """Free text of people or banks, without anything that could be a card number."""
@@ -150,6 +150,7 @@ class Receivable(Dated, frozen=True, kw_only=True, tag="receivable"):
     kind: DueKind
     party: Name
     amount_e4: Amount
+    """Of CNY whole fen."""
     direction: Flow = "in"
     currency: Currency = "CNY"
     due_day: date | None = None
@@ -163,6 +164,11 @@ class Receivable(Dated, frozen=True, kw_only=True, tag="receivable"):
     text: Text = ""
     settle: Settle = ""
     """Only what is owed to us in CNY, and no top-up or statement, is deducted."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.currency == "CNY" and self.amount_e4 % FEN:
+            raise ValueError(f"amount_e4 is {self.amount_e4}, no multiple of {FEN}")
 
 
 class ReceivableCancelled(Event, frozen=True, kw_only=True, tag="receivable_cancelled"):

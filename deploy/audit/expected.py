@@ -88,17 +88,17 @@ def weighing(facts: Facts, era: Era) -> Weighing | None:
     best = weights.choose(facts, policy)
     if not best.event_id:
         return None
-    rule, hours = "at_once", 0
-    if best.weight_class in policy.classes:
-        rank = policy.classes.index(best.weight_class)
+    rule, hours, by = "at_once", 0, weights.stands_for(facts, best)
+    if by.weight_class in policy.classes:
+        rank = policy.classes.index(by.weight_class)
         rule, hours = policy.adopt[rank], policy.hours[rank]
     elif not weights.is_decided(facts, best):
         return None
-    due: int | None = weights.dated(facts, best)
+    due: int | None = by.time
     if rule != "at_once":
         due = None
         if facts.ended:
-            due = max(best.time, facts.ended) if rule == "when_signed" else facts.ended + hours * HOUR
+            due = max(by.time, facts.ended) if rule == "when_signed" else facts.ended + hours * HOUR
     seq = max(best.seq, facts.decision.seq) if weights.is_decided(facts, best) else best.seq
     return Weighing(
         best.event_id,

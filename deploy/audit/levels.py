@@ -5,7 +5,7 @@ import io
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from datetime import date, timedelta
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
 from deploy.audit.report import Check, Findings
@@ -82,7 +82,8 @@ def _outcome(steps: Sequence[Row], parcels: int, late: int) -> tuple[int, int, s
         return parcels, late, "", 0
     step = max(below, key=lambda one: Decimal(one["from_percent"]))
     times = {"parcel": parcels, "late": late, "month": 1}[step["per"]]
-    units = int(Decimal(step["amount"] or 0) * E4) * times if step["due"] else 0
+    amount = (Decimal(step["amount"] or 0) * times).quantize(Decimal("0.01"), ROUND_HALF_UP)
+    units = int(amount * E4) if step["due"] else 0
     return parcels, late, step["due"] if units else "", units
 
 

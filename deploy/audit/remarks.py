@@ -185,6 +185,8 @@ def _values(event: dict[str, Any]) -> Iterator[object]:
         yield from value if isinstance(value, list) else (value,)
 
 
+_AMOUNTS = ("payment_e4", "insured_e4", "cod_e4", "amount_e4")
+
 _BROKEN: dict[str, Judgement] = {
     "unknown_site": lambda event, eras: not _known(eras, "sites", event.get("site")),
     "unknown_outlet": lambda event, eras: (
@@ -205,9 +207,8 @@ _BROKEN: dict[str, Judgement] = {
         not all(0 <= event.get(name, 1) <= 1_000_000 for name in ("weight_g", "declared_g"))
         or event.get("weight_g") == 0
     ),
-    "amount_out_of_range": lambda event, _: any(
-        not 0 <= event.get(name, 0) <= 10**14 for name in ("payment_e4", "insured_e4", "cod_e4", "amount_e4")
-    ),
+    "amount_out_of_range": lambda event, _: any(not 0 <= event.get(name, 0) <= 10**14 for name in _AMOUNTS),
+    "part_of_a_fen": lambda event, _: any(event.get(name, 0) % 100 for name in _AMOUNTS),
     "unknown_party": lambda event, eras: any(
         party and party != HQ and not _known(eras, "places", party) and not _known_province(eras, party)
         for party in (event.get("responsible"), event.get("beneficiary"))

@@ -44,7 +44,30 @@ def unique(name: str, label: str, table: str, key: str, shown: str) -> Rule:
     return Rule(name, label, table, "shards", sql)
 
 
+_SAID = (
+    ("event", "event_id", "reinterpretAsInt64(payment)"),
+    ("order_terms", "event_id", "reinterpretAsInt64(insured)"),
+    ("order_terms", "event_id", "reinterpretAsInt64(cod)"),
+    ("claim", "event_id", "reinterpretAsInt64(amount)"),
+    ("haul", "event_id", "reinterpretAsInt64(insured)"),
+    ("cost", "event_id", "reinterpretAsInt64(amount)"),
+    ("receivable", "event_id", "if(currency = 'CNY', reinterpretAsInt64(amount), 0)"),
+    ("answer", "command_id", "if(command = 'admit', 0, JSONExtractInt(body, 'amount_e4'))"),
+)
+"""Where amounts stand that somebody said he pays, collects, claims or declares: table, who said it, units."""
+_IN_FEN = " UNION ALL ".join(
+    f"SELECT '{table}' AS of, {name} AS name, toInt64({units}) AS units FROM ${table} WHERE units % 100 != 0"
+    for table, name, units in _SAID
+)
+
 RULES = (
+    Rule(
+        "whole_fen",
+        "收付、代收、索赔、申报的金额均为整分",
+        "event",
+        "whole",
+        f"SELECT * FROM ({_IN_FEN})",
+    ),
     Rule(
         "balanced",
         "每笔分录借贷平衡",

@@ -45,13 +45,13 @@ def choose(facts: Facts, policy: Policy) -> Weight:
     return min(ranked, key=lambda one: _order(one, policy), default=NOTHING)
 
 
-def dated(facts: Facts, weight: Weight) -> int:
-    """By the prices of which moment it is charged; what corrects a weight, by those of the weight that was wrong."""
+def stands_for(facts: Facts, weight: Weight) -> Weight:
+    """The weight by whose class and moment it is charged: what corrects a weight goes by the one that was wrong."""
     decided = facts.decision
     if not decided.event_id or weight.event_id != decided.event_id:
-        return weight.time
+        return weight
     wrong = named(facts)
-    return wrong.time if wrong.event_id else decided.time
+    return wrong if wrong.event_id else weight
 
 
 def named(facts: Facts) -> Weight:

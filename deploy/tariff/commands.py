@@ -63,8 +63,12 @@ from schemas.times import day_of
 
 EACH = 10_000
 """Rows of a table of trials between two words of progress."""
-TAKEN_BACK = "SELECT count() FROM charge WHERE cause = {event:String} AND reverses != toFixedString('', 16)"
-"""By the lanes, which correct by themselves what they still have, as by whoever brings the rest back."""
+CARRIED_THROUGH = """
+SELECT (SELECT count() FROM charge WHERE cause = {event:String} AND reverses != toFixedString('', 16)),
+       uniqExact(waybill), uniqExactIf(waybill, reversed > 0)
+FROM recall WHERE cause = {event:String} AND event_id != ''"""
+"""Charges taken back: by the lanes, which correct by themselves what they still have, as for whoever brings the rest
+back; and what was brought back, also by a `waybook recall --follow` beside this."""
 
 
 def say(text: str) -> None:
@@ -151,7 +155,8 @@ def carried_through(arguments: argparse.Namespace, connect: Connect, settings: S
             f"the lanes are told, but it is not carried through: {error}\nwaybook recall goes on with it\n"
         )
         return 1
-    taken = connect().query(TAKEN_BACK, parameters={"event": event}).result_rows[0][0]
+    taken, *brought = connect().query(CARRIED_THROUGH, parameters={"event": event}).result_rows[0]
+    tally.recalled, tally.corrected = brought
     say(f"carried through: {counted(taken, 'charge')} taken back for it so far; {tally}")
     return 1 if tally.refused else 0
 

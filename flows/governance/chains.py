@@ -33,7 +33,7 @@ import msgspec
 from flows.fees.current import FEES
 from schemas.events import GONE, OPERATIONS
 from schemas.limits import MOST_IDENTIFIER
-from schemas.money import parse_yuan
+from schemas.money import parse_payable
 from schemas.problems import NOT_TOML, Problem, not_toml
 from schemas.times import HOUR
 
@@ -241,11 +241,14 @@ def _penalty(section: Mapping[str, Any], wrong: Callable[[str, str], None]) -> t
     if not due:
         wrong("amount", "an amount goes with the due that it is for")
     try:
-        units = parse_yuan(amount) if isinstance(amount, str) else 0
+        units = parse_payable(amount) if isinstance(amount, str) else 0
     except ValueError:
         units = 0
     if units <= 0:
-        wrong("amount", f'{amount!r} is no text with an amount of yuan above nothing, such as "5.00"')
+        wrong(
+            "amount",
+            f'{amount!r} is no text with an amount of yuan above nothing, in whole fen, such as "5.00"',
+        )
     return str(due), units
 
 

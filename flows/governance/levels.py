@@ -5,7 +5,7 @@ level,rule,from_percent,due,amount,per,from,to
     rule            of chains.toml: a parcel is late for an outlet when that outlet was responsible for a breach of it
     from_percent    the step holds from this share in time, at most two decimals, up to the level's next step
     due             a due of fees.toml that claims make due: a reward to the outlet, a penalty that it pays, or nothing
-    amount, per     yuan for each parcel, for each late one, or for the month
+    amount, per     yuan for each parcel, for each late one, or for the month; together rounded to the fen
     from, to        the step holds for months whose first day lies between; empty: without end
 """
 
@@ -19,7 +19,7 @@ import msgspec
 from flows.fees.current import FEES
 from flows.governance.chains import Rule
 from schemas.limits import MOST_IDENTIFIER
-from schemas.money import parse_yuan
+from schemas.money import half_up, parse_yuan
 from schemas.problems import Problem
 from schemas.rows import ALWAYS, FOR_EVER, day_in, rows_of, wrong
 from schemas.times import day_of
@@ -48,8 +48,8 @@ class Step(msgspec.Struct, frozen=True):
         return self.first_day <= day_of(month) <= self.last_day
 
     def units(self, parcels: int, late: int) -> int:
-        """What a month comes to."""
-        return self.amount * {"parcel": parcels, "late": late, "month": 1}[self.per]
+        """What a month comes to, rounded to the fen."""
+        return half_up(self.amount * {"parcel": parcels, "late": late, "month": 1}[self.per])
 
 
 def read_levels(

@@ -40,7 +40,7 @@ from flows.lifecycle.reasons import (
     with_reason,
 )
 from flows.lifecycle.volumes import Volumes
-from flows.lifecycle.weighing import DECIDED, case_of, chosen, of_line, since, weighed
+from flows.lifecycle.weighing import case_of, chosen, of_line, origin, weighed
 from flows.rating.model import Book
 from flows.rating.policy import AFTER_SIGNED, AT_ONCE, WAIT, WHEN_SIGNED, WeightPolicy
 from flows.rating.tariffs import Quote, Tariffs
@@ -158,10 +158,11 @@ class Assessor:
         if not parcel.order_id:
             self._wait_for_all(parcel, self.dues.at_weighing, NO_ORDER)
             return
-        if parcel.adopted != parcel.weight_id:
+        fresh = parcel.adopted != parcel.weight_id
+        if fresh:
             self._adopt(parcel)
-            if self.weighed:
-                self._by_the_weight(parcel)
+        if self.weighed and (fresh or NO_WEIGHT in self.waits_of(parcel)):
+            self._by_the_weight(parcel)
         self._assess(parcel, self.dues.at_weighing, due, parcel.weight_id)
 
     def sign(self, parcel: Parcel) -> None:
@@ -252,7 +253,7 @@ class Assessor:
 
     def lacks_weight(self, parcel: Parcel) -> int:
         """Why nothing can be priced by the weight now; 0: it can."""
-        if not parcel.adopted or (parcel.adopted != parcel.weight_id and self._adoptable(parcel) == NEVER):
+        if not parcel.adopted or self._adoptable(parcel) == NEVER:
             return NO_WEIGHT
         case = parcel.case
         return UNDECIDED if case is not None and case.treatment == WAIT and pending(case) else 0
@@ -272,16 +273,13 @@ class Assessor:
 
     def _rule(self, parcel: Parcel) -> tuple[str, int]:
         """When the weight that counts may be adopted, and for `after_signed` after how long; "": never."""
-        if parcel.weight_class == DECIDED:
-            return AT_ONCE, 0
         policy = self.tariffs.policy
         if policy.lines:
             policy = self.policy(parcel)
-        rank = policy.rank.get(parcel.weight_class)
+        rank = policy.rank.get(origin(parcel)[0])
         if rank is not None:
             return policy.adopt[rank], policy.after_ms[rank]
-        confirmed = parcel.decision is not None and parcel.decision.weight_event == parcel.weight_id
-        return (AT_ONCE, 0) if confirmed and parcel.weight_id else ("", 0)
+        return (AT_ONCE, 0) if _is_decided(parcel) else ("", 0)
 
     def rate(self, parcel: Parcel, price: str, time: int, shared: int = 0) -> Quote | None:
         """What the tariffs say: the one place where they are asked. `shared`: what is to be shared comes to."""
@@ -293,12 +291,13 @@ class Assessor:
     def _adoptable(self, parcel: Parcel) -> int:
         """When the best weight came or comes into force; NEVER: not yet."""
         rule, after = self._rule(parcel)
+        time = origin(parcel)[1]
         if rule == AT_ONCE:
-            return since(parcel)
+            return time
         if not rule or parcel.ended == NEVER:
             return NEVER
         if rule == WHEN_SIGNED:
-            return max(parcel.weight_time, parcel.ended)
+            return max(time, parcel.ended)
         due = parcel.ended + after
         return due if due <= self.now else NEVER
 
@@ -306,10 +305,7 @@ class Assessor:
         why = "first" if not parcel.adopted else "better"
         if self._rule(parcel)[0] == AFTER_SIGNED:
             why = "deadline"
-        if parcel.decision is not None and parcel.weight_id in (
-            parcel.decision.id,
-            parcel.decision.weight_event,
-        ):
+        if _is_decided(parcel):
             why = "decided"
         self.output.adoptions.append(
             Adoption(
@@ -594,6 +590,12 @@ COMMON = 3 * 4
 
 _MOMENTS = {"picked_up": "picked", "ordered": "order_time", "signed": "signed"}
 """By trigger: the parcel's moment at which a due falls due."""
+
+
+def _is_decided(parcel: Parcel) -> bool:
+    """Whether a person chose the weight that counts, or said it."""
+    decision = parcel.decision
+    return decision is not None and parcel.weight_id in (decision.id, decision.weight_event)
 
 
 def _since(parcel: Parcel, item: Item, trigger: str) -> int:

@@ -21,6 +21,7 @@ picks the decoder at half the price of a tagged union. Others may spell theirs o
 _any: msgspec.json.Decoder[Event] = msgspec.json.Decoder(AnyEvent)
 
 RULES = (
+    ("multiple of", "part_of_a_fen"),
     ("`$.weight_g`", "weight_out_of_range"),
     ("`$.declared_g`", "weight_out_of_range"),
     ("_mm`", "size_out_of_range"),

@@ -72,14 +72,15 @@ def weighed(parcel: Parcel, event: str) -> Weighed:
     return _known(parcel, event) or NOTHING
 
 
-def since(parcel: Parcel) -> int:
-    """The moment of the weight that counts, of a decided one that of the weight which it corrects: charged is by the
-    prices of that day, whenever somebody decides."""
+def origin(parcel: Parcel) -> tuple[str, int]:
+    """Class and moment of the weight that counts, of a decided one those of the weight which it corrects: it comes into
+    force as that would have, and is charged by the prices of the same day, whenever somebody decides."""
     decision = parcel.decision
-    if decision is None or parcel.weight_id != decision.id:
-        return parcel.weight_time
-    wrong = _known(parcel, decision.weight_event)
-    return decision.time if wrong is None else wrong.time
+    if decision is not None and parcel.weight_id == decision.id:
+        wrong = _known(parcel, decision.weight_event)
+        if wrong is not None:
+            return wrong.weight_class, wrong.time
+    return parcel.weight_class, parcel.weight_time
 
 
 def _known(parcel: Parcel, event: str) -> Weighed | None:

@@ -13,10 +13,10 @@
 * `always_beaten`: for every place, product and word that a row names, rows that name the same and win over it are
   in force on all its days and for all of its ranges.
 * `gap_in_ranges`: rows that differ in one range leave a gap between them (for base prices also below and above),
-  and no row without that range, of the same or coarser places, fills it.
+  and no row without that range, of the same or coarser places, fills it; nor does the table say that it is free.
 * `line_without_price`, `line_partly_priced`: from an origin province to a destination province a product has no base
   price of a fee, or not between all outlets, neither in this book nor in one that is in force beside it. A row with
-  further factors counts as a price here.
+  further factors counts as a price here, and a table that says that it is free otherwise.
 
 More could be found only by trying every parcel. Nothing here is needed to rate.
 """
@@ -266,7 +266,9 @@ def _wider(one: Named, other: Named) -> bool:
 
 
 def _gaps(rows: Sequence[Row], network: Network) -> Iterator[Problem]:
-    stepped = [row for row in rows if any(one.factor in STEPPED for one in row.named)]
+    stepped = [
+        row for row in rows if not row.table.otherwise and any(one.factor in STEPPED for one in row.named)
+    ]
     if not stepped:
         return
     wholes: dict[_Key, list[PriceTable]] = {}

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 
+from flows.rating.exclusive import exclusive
 from flows.rating.factors import ANY_HOLIDAY, Between, Named, Numbers, When, Words
 from flows.rating.findings import Broken
 from flows.rating.matching import keys, specificity
@@ -79,4 +80,6 @@ def _touch(a: Named, b: Named) -> bool:
         return not set(a.numbers).isdisjoint(b.numbers)
     if isinstance(a, Words) and isinstance(b, Words):
         return ANY_HOLIDAY in a.words + b.words or not set(a.words).isdisjoint(b.words)
-    return isinstance(a, When) and isinstance(b, When)
+    if isinstance(a, When) and isinstance(b, When):
+        return not exclusive(a.condition.text, b.condition.text)
+    return False

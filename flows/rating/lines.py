@@ -27,7 +27,7 @@ def lines_without_price(
 
     A fee whose tables begin later is looked at on its first day. `beside`: books in force with it; what they price
     needs no price of its own. A share is paid, and a month charged, where there is a price: these have no lines
-    without one.
+    without one, and no fee has of which a table says that it is free otherwise.
     """
     base = {
         fee: rows for fee, rows in _base_rows([book]).items() if not FEES.get(fee) and fee not in _OF_MONTHS
@@ -36,9 +36,10 @@ def lines_without_price(
     for fee, rows in base.items():
         at = max(day, min(row.table.first_day for row in rows))
         priced = [*rows, *others.get(fee, ())]
-        lines = _Lines(
-            fee, [row for row in priced if row.table.first_day <= at <= row.table.last_day], network
-        )
+        valid = [row for row in priced if row.table.first_day <= at <= row.table.last_day]
+        if any(row.table.otherwise for row in valid):
+            continue
+        lines = _Lines(fee, valid, network)
         for product, (origin, destination) in combinations(sorted(network.products), lines.pairs()):
             if (found := lines.look(origin, destination, product, rows[0].file, at)) is not None:
                 yield found

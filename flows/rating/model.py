@@ -13,6 +13,8 @@ from flows.rating.policy import WeightPolicy
 FEES: Mapping[str, str] = current.FEES.prices
 """Fees that a price table can be for, and the due that each is a share of (empty: of none). `delivery` prices both what
 is collected and what is paid on."""
+OPTIONAL = FEES.keys() - {due.price for due in current.FEES.dues if due.required}
+"""Fees of which nothing is charged where no book has a price; others wait for one."""
 SHARED = "shared"
 """What a percentage of a share is taken of: what the other due comes to."""
 
@@ -73,6 +75,8 @@ class PriceTable(msgspec.Struct, frozen=True, gc=False):
     across: str = ""
     tiers: tuple[tuple[int, int], ...] = ()
     """Tiers that the columns name: over, up to, in parts of the measure's unit."""
+    otherwise: str = ""
+    """free: of what no row is for, nothing is meant to be charged; empty: it may have been forgotten."""
 
 
 class Row(msgspec.Struct, frozen=True, gc=False):

@@ -37,6 +37,7 @@ WORDS = {
     "weight": "计费重量 actual 实际, volumetric 体积, larger 取大",
     "divisor": "抛比 cm³ per kg",
     "money_rounding": "金额舍入 to the fen",
+    "otherwise": "free 没有价格的一律不收: what no row is for is free, and no warning says so",
     "group": "互斥组 of the discounts of a group only the largest is given",
     "measure": "计量 what is counted",
     "of": "按什么的比例 what a percentage is taken of",

@@ -11,7 +11,7 @@ import msgspec
 from flows.rating.factors import KG, OPEN, part
 from flows.rating.findings import Broken, Findings
 from flows.rating.measures import MEASURES
-from flows.rating.model import ADJUSTMENTS, FEES, NO_END, SHARED, PriceTable
+from flows.rating.model import ADJUSTMENTS, FEES, NO_END, OPTIONAL, SHARED, PriceTable
 from flows.rating.policy import ADOPTIONS, AFTER_SIGNED, CHOICES, EARLIEST, TREATMENTS, WeightPolicy
 from flows.rating.rounding import ROUNDINGS
 from flows.rating.rows import CONDITIONS
@@ -48,6 +48,8 @@ _OF: dict[str, tuple[str, ...]] = {
 fee so far (total), a value that the order declares, or what the fee came to in the month so far (month).
 The first is the default. A share may be of what is shared, too."""
 
+FREE = "free"
+"""Otherwise, where no row is for a parcel."""
 _EACH = ("pieces", "pallets", "volume", "days", "hours")
 """What a price can be for one of."""
 
@@ -240,6 +242,9 @@ def _table(section: "_Section", files: Iterable[str], fees: Mapping[str, str]) -
     rounding = "half_up"
     if kind == "base":
         rounding = section.take("money_rounding", _one_of(ROUNDINGS), "half_up", needed=False)
+    otherwise = ""
+    if kind == "base" and fee in OPTIONAL:
+        otherwise = section.take("otherwise", _one_of((FREE,)), "", needed=False)
     layout, down, across = _layout(section)
     of = (*_OF[kind], SHARED) if fees.get(fee) and kind != "discount" else _OF[kind]
     more = _of_shape(section, SHAPES[shape], kind, of) if shape else {}
@@ -259,6 +264,7 @@ def _table(section: "_Section", files: Iterable[str], fees: Mapping[str, str]) -
         layout=layout,
         down=down,
         across=across,
+        otherwise=otherwise,
         **more,  # type: ignore[arg-type]
     )
 

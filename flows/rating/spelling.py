@@ -100,7 +100,8 @@ def _value(column: Column, value: int, table: PriceTable) -> str:
 
 
 SETTINGS = ("shape", "weight", "divisor", "unit_g", "unit_rounding", "money_rounding", "priority", "measure", "each",
-            "weight_unit_g", "weight_rounding", "of", "group", "layout", "down", "across")  # fmt: skip
+            "weight_unit_g", "weight_rounding", "of", "group", "layout", "down", "across",
+            "otherwise")  # fmt: skip
 
 
 def settings(table: PriceTable) -> dict[str, str]:

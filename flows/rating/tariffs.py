@@ -243,7 +243,7 @@ class FeePrices:
         volumetric, priced_g, continued_g = _priced(row, work.weighed(row.table))
         work.extras = prices.classes.told(day, facts)
         if facts.month_count and "month_parcels" in self.depends:
-            work.extras["month_count"] = facts.month_count
+            work.extras |= {"month_parcels": str(facts.month_parcels), "month_count": facts.month_count}
         if self._shares:
             work.extras[SHARED] = text_of(shared)
         work.take("base", match, row.where)

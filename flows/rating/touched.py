@@ -108,7 +108,7 @@ def _tables(book: Book) -> Iterator[_Table]:
 
 def _said(table: PriceTable, rows: Iterable[Row]) -> bytes:
     """Hash of all that a table says, wherever it stands and whenever it is valid."""
-    bare = msgspec.structs.replace(table, file="", first_day=0, last_day=0, listed=False)
+    bare = msgspec.structs.replace(table, file="", first_day=0, last_day=0, listed=False, otherwise="")
     lines = sorted(map(_row_said, rows))
     return xxh3_128_digest(b"\n".join([msgspec.json.encode(bare), *lines]))
 

@@ -160,7 +160,7 @@ def read_workbook(source: BinaryIO, name: str) -> Imported:
     files: dict[str, str] = {}
     titles: dict[str, str] = {FILE: BOOK}
     lines: dict[str, list[int]] = {}
-    known = {title: file for title, file, *_ in hidden.get(FILES_SHEET, []) if title and file}
+    known = {row[0]: row[1] for row in hidden.get(FILES_SHEET, []) if len(row) > 1 and all(row[:2])}
     for title, (text, places) in sheets.items():
         if title != BOOK:
             file = known.get(title, f"{title}.csv")

@@ -144,6 +144,7 @@ ORDER_NONSENSE: tuple[tuple[str, Callable[[Order], bytes]], ...] = (
     ("unknown_product", lambda order: _field(order, "product", "XXX")),
     ("unknown_outlet", lambda order: _field(order, "destination", "000000-000")),
     ("amount_out_of_range", lambda order: _field(order, "payment_e4", MOST + 1)),
+    ("part_of_a_fen", lambda order: _field(order, "payment_e4", order.payment_e4 + 1)),
     ("unknown_county", lambda order: _field(order, "origin_county", "000000")),
     ("unknown_claim", lambda order: _claim(order, kind="odour")),
     ("unknown_party", lambda order: _claim(order, responsible="999999")),

@@ -209,7 +209,7 @@ def _with_terms(order: Order) -> Order:
         pieces=chance.choice((1, 1, 2, 5)),
         channel=chance.choice(("", "douyin", "jd")),
         promised_hours=chance.choice((0, 24, 72)),
-        insured_e4=chance.choice((0, 0, 3_000_000, 12_345_678)),
+        insured_e4=chance.choice((0, 0, 3_000_000, 12_345_600)),
         cod_e4=chance.choice((0, 885_000)),
         direction=chance.choice(("forward", "forward", "return")),
         services=chance.choice(world.SERVICES),

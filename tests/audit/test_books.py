@@ -26,6 +26,9 @@ from tests.rating.material import files_in
 from tests.volume import seeds
 
 DEFAULT = Path(__file__).parents[2] / "flows" / "rating" / "default"
+SILENT = re.compile('measure = "month_parcels"|^fee = "handling"')
+"""Tables that no step names: of no parcels in the month nothing is said, and a cell by place and product is said by its
+charge's columns."""
 PARCELS = 200
 IN_A_BLOCK = 200
 
@@ -113,9 +116,7 @@ def test_a_table_of_every_kind(empty: Client, seed: int) -> None:
         "rounding",
     }
     used = {step["where"].partition(".")[0] for step in steps if "where" in step}
-    assert used == {f"t{n}" for n in range(len(books.TABLES))} - {"t15", "t29"}, (
-        "of no parcels in the month nothing is said, and a cell by place and product is said by its charge's columns"
-    )
+    assert used == {f"t{n}" for n, (settings, _) in enumerate(books.TABLES) if not SILENT.search(settings)}
     cells = empty.query("SELECT uniqExact(price_row, price_column) FROM charge WHERE fee = 'handling'")
     assert cells.result_rows[0][0] >= 4
 

@@ -173,6 +173,9 @@ def test_the_newest_block(
 
 
 FORGED = (
+    ("event", "kind = 'order'", "payment + toDecimal64('0.0001', 4) AS payment", "whole_fen"),
+    ("claim", "true", "amount + toDecimal64('0.005', 4) AS amount", "whole_fen"),
+    ("answer", "command = 'withdraw'", "replace(body, '60000', '60001') AS body", "whole_fen"),
     ("adopted_weight", "replaces = ''", "'other' AS replaces", "adoptions"),
     ("adopted_weight", "weight_class = 'hub_dws'", "2999 AS weight_g", "recomputed_weights"),
     ("waiting", "true", "'no_price' AS reason", "recomputed_waiting"),

@@ -29,9 +29,9 @@ def bill(name: str, units: int, place: str = "HSH", **more: Any) -> CostIncurred
 
 
 BILLS = (
-    bill("line", 10_000_001, to="HXA", carrier="甲车队"),
-    bill("hub", 3_333_333, basis="piece"),
-    bill("air", 777, "HXA", basis="volume"),
+    bill("line", 10_000_100, to="HXA", carrier="甲车队"),
+    bill("hub", 3_333_300, basis="piece"),
+    bill("air", 700, "HXA", basis="volume"),
     bill("wrong", 5_000, "HXA"),
 )
 
@@ -94,7 +94,7 @@ def test_costs_are_apportioned_as_parcels_come(empty: Client) -> None:
         assert [line.partition(":")[0] for line in again] == ["air"], "which no parcel bears"
     found = shares(empty)
     assert found.pop("wrong", Decimal(0)) == 0
-    assert found == {"line": Decimal("1000.0001"), "hub": Decimal("333.3333"), "air": Decimal("0.0777")}
+    assert found == {"line": Decimal("1000.01"), "hub": Decimal("333.33"), "air": Decimal("0.07")}
     begun = Store(empty, {0: 5, 1: 5})
     early = Costs(begun, Closes(begun)).check_shares()
     assert early.passed, "what is written beside an audit, from later blocks, is left out"

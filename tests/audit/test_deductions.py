@@ -49,7 +49,7 @@ def kept(client: Client) -> Kept:
             account("FR-1020", "5000.00"), account("FR-1021", "11.00"), account("FR-1022", "6000.00")
         ).settle()
         both.take(paid("A22", "6000.00", "FR-1022")).settle().ask(
-            command("top_up", "c9", amount_e4=1)
+            command("top_up", "c9", amount_e4=100)
         ).settle()
         both.take(decided("write_off", "K21", document="FR-1021", amount_e4=10_000)).settle()
         for time in (NOON + 30 * MINUTE, NOON + 24 * 60 * MINUTE):

@@ -9,6 +9,7 @@ from clickhouse_connect.driver.client import Client
 from deploy import levels
 from deploy.recall.complete import Complete
 from schemas.events import Claim, Tick
+from schemas.money import half_up
 from schemas.settings import Settings
 from schemas.times import DAY
 from tests.audit import world
@@ -18,7 +19,7 @@ from tests.audit.remembered import audited
 from tests.audit.tampering import AsOf
 
 LEVELS = """level,rule,from_percent,due,amount,per,from,to
-到达及时,arrived,90,service_level,0.05,parcel,2026-01-01,
+到达及时,arrived,90,service_level,0.0512,parcel,2026-01-01,
 到达及时,arrived,60,,,month,2026-01-01,
 到达及时,arrived,0,late,2.00,late,2026-01-01,
 到达及时,arrived,0,late,9.00,late,,2025-12-31
@@ -104,7 +105,7 @@ def test_a_month_is_judged_once_and_charged(empty: Client, monkeypatch: pytest.M
     assert len(claims) == sum(row["claim"] != "" for row in rows)
     for row in rows:
         share = 1 - row["late"] / row["parcels"]
-        wanted = ("service_level", row["parcels"] * 500) if share >= 0.9 else ("", 0)
+        wanted = ("service_level", half_up(row["parcels"] * 512)) if share >= 0.9 else ("", 0)
         wanted = ("late", row["late"] * 20_000) if share < 0.6 else wanted
         assert (row["due"], int(row["amount"] * 10_000)) == wanted
     again = month.run()

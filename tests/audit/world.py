@@ -349,7 +349,7 @@ def enriched(events: list[ParcelEvent], seed: int) -> list[ParcelEvent]:
                 msgspec.structs.replace(
                     event,
                     insured_e4=chance.choice((0, 0, 10_000_000)),
-                    cod_e4=chance.choice((0, 0, 885_000, 123_456)),
+                    cod_e4=chance.choice((0, 0, 885_000, 123_400)),
                     direction=chance.choice(("forward", "forward", "return")),
                     related=chance.choice(("", "", "YT1")),
                     services=chance.choice(SERVICES),
@@ -396,7 +396,7 @@ def _claim(waybill: str, time: int, luck: random.Random) -> Claim:
         kind=kind,
         responsible=luck.choice(("SH1", "XA1", "HQ", "610000")) if named else "",
         beneficiary=luck.choice(("", "BJ1")),
-        amount_e4=luck.choice((0, 50_000, 33_333)),
+        amount_e4=luck.choice((0, 50_000, 33_300)),
         evidence="photo/claim.jpg",
     )
 

@@ -73,6 +73,7 @@ _STANDING = {
     "journal": "SELECT waybill, book, account, fee, business_date, counterparty, sum(if(side = 'D', amount, -amount)) "
     "AS a FROM journal GROUP BY ALL HAVING a != 0",
     "adopted_weight": "SELECT waybill, argMax((event_id, weight_g, site), (seq, line)) FROM adopted_weight "
+    "WHERE waybill IN (SELECT waybill FROM charge WHERE fee = 'transit' GROUP BY waybill HAVING sum(amount) != 0) "
     "GROUP BY waybill",
     "chain_breach": "SELECT waybill, rule, argMax((status, outlet, site, since, due), (seq, line)) AS newest "
     "FROM chain_breach GROUP BY waybill, rule HAVING newest.1 != 'closed'",
@@ -88,7 +89,8 @@ _STANDING = {
 }
 """What stands in the end, whatever the blocks; tables that are not named: all of their rows.
 
-Since when something waits is left out: it tells of the scan that came first.
+Since when something waits is left out: it tells of the scan that came first. So are weights of parcels that are charged
+by none: until the one that counts comes into force, another may have been in force, if it came before.
 """
 
 AT_STAKE = {

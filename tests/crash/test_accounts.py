@@ -36,12 +36,12 @@ def ask(out: Producer, numbers: range) -> None:
         party = f"O{r.randrange(40):05d}"
         name, body = r.choice(
             [
-                ("top_up", {"amount_e4": r.randrange(1, 500_000)}),
-                ("withdraw", {"amount_e4": r.randrange(1, 300_000)}),
+                ("top_up", {"amount_e4": r.randrange(100, 500_000, 100)}),
+                ("withdraw", {"amount_e4": r.randrange(100, 300_000, 100)}),
                 ("purchase", {"item": "M", "quantity": r.randrange(1, 40), "unit_price_e4": 12_345}),
-                ("hold", {"amount_e4": r.randrange(1, 200_000), "purpose": "purchase"}),
+                ("hold", {"amount_e4": r.randrange(100, 200_000, 100), "purpose": "purchase"}),
                 ("set_terms", {"kind": "credit", "credit_limit_e4": 1_000_000}),
-                ("deposit_in", {"amount_e4": r.randrange(1, 100_000)}),
+                ("deposit_in", {"amount_e4": r.randrange(100, 100_000, 100)}),
             ]
         )
         command = Command(

@@ -91,7 +91,7 @@ def test_figures_of_payments_add_up_while_money_comes(
 
 def test_a_block_counts_when_all_of_it_is_there(both: Both, store: Store) -> None:
     """Its plan and some of its rows prove nothing; the next plan does."""
-    both.ask(command("top_up", "c2", amount_e4=1))
+    both.ask(command("top_up", "c2", amount_e4=100))
 
     def cash() -> Decimal:
         found = accounts.balance(as_of_now(store.client()), PARTY)
@@ -100,4 +100,4 @@ def test_a_block_counts_when_all_of_it_is_there(both: Both, store: Store) -> Non
 
     assert cash() == 100
     both.books.block((topics.TICKS.name, 0, tick(START + 2 * HOUR)))
-    assert cash() == Decimal("100.0001")
+    assert cash() == Decimal("100.01")

@@ -74,7 +74,8 @@ def test_ask_and_read_the_balance(settings: Settings, waybook: Waybook, tmp_path
         ("print_money", ["'print_money' is no command", "set_terms"]),
         ("topup amount=1", ["the nearest is top_up"]),
         ("top_up", ["amount is missing"]),
-        ("top_up amount=-1", ["amount=-1 is not an amount from 0.0001 to"]),
+        ("top_up amount=-1", ["amount=-1 is not an amount from 0.01 to"]),
+        ("withdraw amount=0.001", ["amount=0.001 is not an amount from 0.01 to", "yuan, in whole fen"]),
         ("top_up amount=many", ["amount=many is not an amount"]),
         ("hold amount=1 purpose=test", ["one of purchase, withdraw", "purpose=purchase|withdraw"]),
         (

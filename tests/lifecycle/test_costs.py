@@ -94,12 +94,12 @@ def test_a_cost_is_owed_to_its_carrier() -> None:
 
 @given(
     st.permutations(
-        [cost(), gone(), cost(id="cost-2", amount_e4=1), gone(id="gone-2"), cost(id="cost-3", to="")]
+        [cost(), gone(), cost(id="cost-2", amount_e4=100), gone(id="gone-2"), cost(id="cost-3", to="")]
     )
 )
 def test_withdrawn_in_any_order_only_what_stands_is_owed(events: list[CostIncurred | CostWithdrawn]) -> None:
     book = publish(*events, *events)
-    assert hq(book) == {"6201": Decimal("900.0001"), "2301": Decimal("-900.0001")}
+    assert hq(book) == {"6201": Decimal("900.01"), "2301": Decimal("-900.01")}
     assert book.refused() == []
     check_books(book)
 
@@ -123,7 +123,7 @@ def test_a_wrong_cost_is_refused(changed: dict[str, Any], reason: str) -> None:
 
 
 def test_the_same_id_with_other_content_is_a_conflict() -> None:
-    assert publish(cost(), cost(amount_e4=1)).refused() == ["conflicting_duplicate"]
+    assert publish(cost(), cost(amount_e4=100)).refused() == ["conflicting_duplicate"]
 
 
 def test_a_restart_forgets_no_cost() -> None:
@@ -171,6 +171,10 @@ SITES = {
         ("HUB1,,20251110,1,x,piece,", "column day: day is '20251110'; a day is written as 2025-11-10"),
         ("HUB1,,2025-11-10,-1,x,piece,", "column amount: amount is more than 0 yuan"),
         ("HUB1,,2025-11-10,much,x,piece,", "column amount: amount 'much' is not an amount of yuan"),
+        (
+            "HUB1,,2025-11-10,0.001,x,piece,",
+            "column amount: amount '0.001' has a part of a fen, which nobody",
+        ),
         (f"HUB1,,2025-11-10,1,{'x' * 999},piece,", "column carrier: Expected `str` of length <="),
     ],
 )

@@ -383,12 +383,13 @@ def test_claims_alone_leave_the_state_and_their_repeats_change_nothing() -> None
 
 
 REFUSED = [
-    ("unknown_claim", Claim(id="c", time=START, waybill=WAYBILL, kind="theft", amount_e4=1)),
+    ("unknown_claim", Claim(id="c", time=START, waybill=WAYBILL, kind="theft", amount_e4=100)),
     (
         "unknown_party",
-        Claim(id="c", time=START, waybill=WAYBILL, kind="late", responsible="NOWHERE", amount_e4=1),
+        Claim(id="c", time=START, waybill=WAYBILL, kind="late", responsible="NOWHERE", amount_e4=100),
     ),
-    ("nobody_named", Claim(id="c", time=START, waybill=WAYBILL, kind="lost", amount_e4=1)),
+    ("part_of_a_fen", Claim(id="c", time=START, waybill=WAYBILL, kind="late", amount_e4=150)),
+    ("nobody_named", Claim(id="c", time=START, waybill=WAYBILL, kind="lost", amount_e4=100)),
     ("time_in_future", ClaimWithdrawn(id="c", time=START + 3 * DAY, waybill=WAYBILL, claim="x")),
     ("waybill_out_of_pattern", ClaimWithdrawn(id="c", time=START, waybill="??", claim="x")),
 ]
@@ -405,7 +406,7 @@ def test_claims_that_break_a_rule_are_kept_aside(reason: str, event: Claim | Cla
 def test_the_same_claim_with_other_content_is_a_conflict() -> None:
     one, other = (
         Claim(id="c", time=START, waybill=WAYBILL, kind="late", responsible="XAD", amount_e4=n)
-        for n in (1, 2)
+        for n in (100, 200)
     )
     assert full().take(one, one, other).refused() == ["conflicting_duplicate"]
 

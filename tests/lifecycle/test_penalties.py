@@ -149,7 +149,7 @@ def test_other_rules_change_no_penalty_that_is_final() -> None:
 def test_claims_in_the_name_of_breaches_are_refused() -> None:
     book = punishing()
     book.take(
-        Claim(id="breach:sent", time=START, waybill=WAYBILL, kind="late", responsible="SHC", amount_e4=1)
+        Claim(id="breach:sent", time=START, waybill=WAYBILL, kind="late", responsible="SHC", amount_e4=100)
     )
     assert book.refused() == ["reserved_id"]
 
@@ -162,6 +162,7 @@ WRONG = [
     ('amount = "2.50"', 'amount = "0"', "amount"),
     ('amount = "2.50"', 'amount = "-1"', "amount"),
     ('amount = "2.50"', 'amount = "1.00001"', "amount"),
+    ('amount = "2.50"', 'amount = "1.001"', "amount"),
     ('due = "late"\namount = "2.50"', 'amount = "2.50"', "amount"),
     ('name = "sent"', f'name = "{"s" * 58}"', "name"),
 ]

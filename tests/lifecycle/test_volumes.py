@@ -44,7 +44,9 @@ def waybill_fee(book: Book) -> tuple[str, str]:
     """What the waybill fee came to, and the count that its explanation names."""
     (row,) = [row for row in book.rows["charge"] if row["fee"] == "waybill"]
     factors = json.loads(row["steps"])[0].get("factors", {}) if row["steps"] else {}
-    return f"{row['amount']:.2f}", factors.get("month_count", "").partition("=")[0]
+    day, _, parcels = factors.get("month_count", "").partition("=")
+    assert factors.get("month_parcels", "") == parcels
+    return f"{row['amount']:.2f}", day
 
 
 @pytest.mark.parametrize("case", CASES, ids=[case["用例"] for case in CASES])

@@ -148,6 +148,21 @@ def test_a_corrected_weight_keeps_the_day_and_the_length_of_the_weighing_that_wa
     assert adopted(book) == "decided 3000"
 
 
+@pytest.mark.parametrize("named", ["weight-outlet_scale", "weight-hub_dws", "order-1"])
+def test_what_corrects_a_weight_comes_into_force_when_the_weight_itself_would_have(named: str) -> None:
+    """An outlet's scale with the signature, a hub's machine at once, the customer's word 36 hours after it."""
+    story = [*events_of("订单3 揽收 网点秤4 分拨DWS2.5"), *events_of("签收@30")]
+    said = START + 5 * HOUR
+    for word in ("确认", "改判3"):
+        book = Book().take(*story[:-1], decision(word, said, weight_event=named))
+        assert bool(book.net("transit")) == (named == "weight-hub_dws")
+        book.take(story[-1])
+        book.tick(START + 70 * HOUR)
+        charged = [row for row in book.rows["charge"] if row["fee"] == "transit"][-1]
+        hours = {"weight-outlet_scale": 30, "weight-hub_dws": 3, "order-1": 66}[named]
+        assert charged["event_time"].timestamp() * 1000 == START + hours * HOUR
+
+
 def test_a_case_closes_when_the_policy_allows_more() -> None:
     book = weighing("缓计").take(*events_of("订单 揽收 网点秤4 分拨DWS2.5 签收"))
     assert book.waiting() == {"transit": "weight_undecided"}

@@ -51,6 +51,15 @@ def test_an_amended_due_takes_back_and_books_anew() -> None:
     assert books.balances()["HQ", "2601"] == Decimal(-20)
 
 
+def test_a_due_has_whole_fen_as_far_as_its_currency_has() -> None:
+    dinars = msgspec.json.encode(due("FR-2", "100.001", currency="KWD"))
+    finer = dinars.replace(b"KWD", b"CNY").replace(b"FR-2", b"FR-1")
+    books = Books()
+    books.records([(topics.RECEIVABLES.name, finer), (topics.RECEIVABLES.name, dinars)])
+    assert [row["reason"] for row in books.rows["dead_letter"]] == ["part_of_a_fen"]
+    assert [row["document"] for row in books.rows["receivable"]] == ["FR-2"]
+
+
 def test_repeats_change_nothing_and_conflicts_are_kept_aside() -> None:
     told, money = due("FR-1", "100.00"), paid("A1", "100.00", "FR-1")
     books = Books().take(told, money)

@@ -257,7 +257,7 @@ def test_nothing_is_booked_on_a_closed_day(blocks: int) -> None:
 @pytest.mark.parametrize("seed", range(4))
 def test_commands_in_any_order_keep_to_closed_days(seed: int) -> None:
     r = random.Random(seed)
-    asked = [command("top_up", f"c{n}", at=NOON + n % 2 * DAY, amount_e4=n + 1) for n in range(20)]
+    asked = [command("top_up", f"c{n}", at=NOON + n % 2 * DAY, amount_e4=100 * (n + 1)) for n in range(20)]
     bank, event = Bank(), closed(TODAY, NOON + DAY)
     bank.block(("waybook.ticks", 0, tick(NOON + DAY)), ("waybook.ticks", 0, event))
     at, order = r.randrange(20), r.sample(asked, 20)

@@ -10,6 +10,7 @@ import pytest
 from flows.fees.current import FEES
 from flows.fees.model import OF_STORES
 from flows.governance.network import read_network
+from flows.rating.advice import advice
 from flows.rating.book import read_book
 from flows.rating.facts import Terms, Trial
 from flows.rating.tariffs import Tariffs
@@ -51,6 +52,11 @@ def test_it_is_large_enough() -> None:
 def test_it_fits_a_small_network() -> None:
     """It names no outlet."""
     assert read_book(files_in(DEFAULT), read_network(build(60, 1).files)).rows
+
+
+def test_nothing_in_it_is_remarkable() -> None:
+    (book,) = tariffs().books
+    assert list(advice(book, tariffs().context.network, DAY)) == []
 
 
 def test_its_generated_files_are_as_generated() -> None:

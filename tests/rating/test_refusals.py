@@ -205,6 +205,7 @@ def test_a_day_of_a_calendar_is_written_in_one_way(cell: str) -> None:
         ({"weight": '"larger"', "divisor": "0"}, "divisor", "wrong_setting", "from 100 to"),
         ({"weight": '"larger"', "divisor": "true"}, "divisor", "wrong_setting", "from 100 to"),
         ({"weight": '"actual"', "divisor": "-8000"}, "divisor", "wrong_setting", "from 100 to"),
+        ({"otherwise": '"free"'}, "otherwise", "unknown_setting", "there is no setting otherwise here"),
         ({"weight_by": '"actual"'}, "weight_by", "unknown_setting", "the nearest is weight"),
         ({"continued_unit_kg": "0.25"}, "continued_unit_kg", "wrong_setting", "exact, 0.1, 0.5, 1"),
         ({"continued_rounding": '"ceiling"'}, "continued_rounding", "wrong_setting", "up, half_up, down"),

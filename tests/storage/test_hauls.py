@@ -148,6 +148,7 @@ def test_a_package_is_charged_beside_the_least_of_the_same_month() -> None:
     *_, row = (row for row in store.rows["charge"] if row["fee"] == "package")
     assert json.loads(row["steps"])[0]["factors"] == {
         "customer": "C-FISH",
+        "month_parcels": "4",
         "month_count": shipped("11", 4).id,
     }
     store.take(shipped("11", 0, "31日12:01")).restart()

@@ -60,6 +60,12 @@ def test_there_and_back_is_the_same_to_the_byte() -> None:
     assert read_book(found.files, NETWORK) == read_book(FILES, NETWORK)
 
 
+def test_a_list_of_files_that_somebody_has_damaged_names_no_file() -> None:
+    """A row of it with the sheet alone."""
+    found = imported(edited(lambda book: book["_files"].append(["alone"])))
+    assert found.files == imported(edited(lambda _: None)).files
+
+
 texts = st.one_of(
     st.sampled_from(
         [

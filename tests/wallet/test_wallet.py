@@ -15,7 +15,7 @@ from schemas.commands import BODIES
 from schemas.events import Command, DeadLetterReplayed, NetworkPublished
 from schemas.identity import version_of
 from schemas.limits import LEAP
-from schemas.money import MOST
+from schemas.money import FEN, MOST
 from schemas.partition import partition_of
 from schemas.reasons import ANSWER
 from schemas.times import DAY, HOUR
@@ -88,7 +88,7 @@ def holds_together(bank: Bank) -> None:
     assert not any(entries.values())
 
 
-AMOUNTS = st.integers(1, 200_000)
+AMOUNTS = st.integers(1, 2_000).map(lambda fen: fen * FEN)
 POSTS = st.lists(
     st.tuples(
         st.sampled_from([PARTY, OTHER]),
@@ -112,7 +112,7 @@ def asked(draw: st.DrawFn) -> list[Command]:
         elif name in ("release", "capture"):
             body = {"hold": f"c{draw(st.integers(0, 13))}"}
             if name == "capture":
-                body["amount_e4"] = draw(st.sampled_from([0, 1, 50_000]))
+                body["amount_e4"] = draw(st.sampled_from([0, FEN, 50_000]))
         elif name == "purchase":
             body = {"item": "面单", "quantity": draw(st.integers(1, 20))}
         made.append(command(name, f"c{n}", draw(st.sampled_from([PARTY, OTHER])), **body))
@@ -196,19 +196,19 @@ def test_a_lane_that_is_killed_goes_on_where_it_was(data: st.DataObject) -> None
 
 
 def test_the_same_number_with_other_content_is_a_conflict() -> None:
-    bank = Bank().take(command("top_up", "c", amount_e4=1))
-    bank.take(command("top_up", "c", amount_e4=2), command("top_up", "c", OTHER, amount_e4=2))
-    bank.take(command("top_up", "c", amount_e4=2))
+    bank = Bank().take(command("top_up", "c", amount_e4=100))
+    bank.take(command("top_up", "c", amount_e4=200), command("top_up", "c", OTHER, amount_e4=200))
+    bank.take(command("top_up", "c", amount_e4=200))
     assert bank.refused() == ["conflicting_duplicate"]
-    assert (bank.wallet().free, bank.wallet(OTHER).free) == (1, 2)
+    assert (bank.wallet().free, bank.wallet(OTHER).free) == (100, 200)
 
 
 def test_an_answer_is_forgotten_only_when_no_repeat_could_be_accepted() -> None:
-    first = command("top_up", "c", amount_e4=1)
+    first = command("top_up", "c", amount_e4=100)
     bank = Bank().take(first)
     for hours in (71, 72, 73, 80, 200):
         bank.block((topics.TICKS.name, 0, tick(START + hours * HOUR))).take(first)
-    assert bank.wallet().free == 1
+    assert bank.wallet().free == 100
     assert set(bank.refused()) == {"time_too_old"}
 
 
@@ -216,6 +216,7 @@ BAD = {
     "unknown_command": {"name": "print_money"},
     "wrong_type": {"body": {"amount_e4": "1"}},
     "amount_out_of_range": {"body": {"amount_e4": MOST + 1}},
+    "part_of_a_fen": {"body": {"amount_e4": 150}},
     "time_in_future": {"time": START + DAY},
     "time_too_old": {"time": START - 4 * DAY},
 }
@@ -223,7 +224,7 @@ BAD = {
 
 @pytest.mark.parametrize("reason", BAD)
 def test_bad_commands_become_dead_letters(reason: str) -> None:
-    fields = msgspec.json.decode(msgspec.json.encode(command("top_up", "c", amount_e4=1)))
+    fields = msgspec.json.decode(msgspec.json.encode(command("top_up", "c", amount_e4=100)))
     raw = msgspec.json.encode(fields | BAD[reason])
     partition = partition_of(PARTY, PARTITIONS)
     bank = Bank().block(*[(topics.COMMANDS.name, partition, raw)] * 2)
@@ -232,7 +233,7 @@ def test_bad_commands_become_dead_letters(reason: str) -> None:
 
 
 def test_a_command_that_is_refused_again_after_a_replay_is_open_again() -> None:
-    asked = command("top_up", "c", at=START + DAY, amount_e4=1)
+    asked = command("top_up", "c", at=START + DAY, amount_e4=100)
     partition = partition_of(PARTY, PARTITIONS)
     bank = Bank().take(asked, asked)
     (letter,) = bank.rows["dead_letter"]
@@ -253,7 +254,7 @@ def test_customers_keep_accounts_and_a_gate_is_answered_where_it_listens() -> No
     bank = Bank(partitions=1).block((topics.CONTROL.name, 0, directory))
     for number, party in enumerate(["C-FISH", "NOBODY"]):
         bank.take(command("admit", f"q{number}", party, stay="S1", reply_to="SH-A/gate-1"))
-    bank.take(command("top_up", "m", "C-FISH", amount_e4=1), command("admit", "q3", "C-FISH"))
+    bank.take(command("top_up", "m", "C-FISH", amount_e4=100), command("admit", "q3", "C-FISH"))
     assert [(one.reason, one.reply_to) for one in bank.answers] == [
         ("insufficient_balance", "SH-A/gate-1"),
         ("unknown_party", "SH-A/gate-1"),
@@ -273,7 +274,7 @@ def test_a_tick_that_leaps_makes_no_command_too_old() -> None:
 
 def test_what_lies_on_the_wrong_partition_could_race_and_is_refused() -> None:
     bank = Bank().block(
-        (topics.COMMANDS.name, 1 - partition_of(PARTY, PARTITIONS), command("top_up", "c", amount_e4=1)),
+        (topics.COMMANDS.name, 1 - partition_of(PARTY, PARTITIONS), command("top_up", "c", amount_e4=100)),
         (topics.COMMANDS.name, 0, b"{"),
         (topics.POSTINGS.name, 0, b"nonsense"),
         (topics.COMMANDS.name, 0, tick(START)),
@@ -282,7 +283,7 @@ def test_what_lies_on_the_wrong_partition_could_race_and_is_refused() -> None:
 
 
 def test_an_unknown_party_is_answered_and_has_no_wallet() -> None:
-    bank = Bank().take(command("top_up", "c", "NOBODY", amount_e4=1))
+    bank = Bank().take(command("top_up", "c", "NOBODY", amount_e4=100))
     assert [(one.accepted, one.reason) for one in bank.answers] == [(False, "unknown_party")]
     assert "p/NOBODY" not in bank.wallets.ring.records
 
