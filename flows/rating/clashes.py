@@ -10,6 +10,7 @@ from flows.rating.model import NO_END, Row
 from schemas.times import date_of
 
 _WHOLE = Between("", -1, 1 << 62)
+_APART = "; conditions are told apart where both only join comparisons by &&, as pieces > 3 and pieces <= 3"
 
 
 def clashes(rows: Iterable[Row]) -> Iterator[tuple[Row, Row]]:
@@ -45,6 +46,8 @@ def overlap(row: Row, earlier: Row) -> Broken:
         mend = "remove one, make one more specific, or put it into a table of its own with a priority"
     else:
         mend = "remove one, end the earlier table before the later begins, or give one table a priority"
+    if any(isinstance(one, When) for one in row.named):
+        mend += _APART
     message = f"{earlier.place} has a price for the same parcels, and both are in force from {first} {until}: {mend}"
     return Broken("overlapping_rows", message)
 

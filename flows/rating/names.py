@@ -30,7 +30,7 @@ NAMES: dict[str, Name] = {
     "zone": Name("分区"),
     "channel": Name("渠道"),
     "billing": Name("计费方式"),
-    "direction": Name("正向或退件"),
+    "direction": Name("方向"),
     "temperature": Name("温层"),
     "area": Name("库区"),
     "vehicle": Name("车型"),
@@ -73,6 +73,9 @@ WEEKDAYS = {
     "7": ("日", "Sunday"),
 }
 
+WAYS = {"forward": "正向", "return": "退件", "redirect": "转寄"}
+"""Directions in Chinese."""
+
 
 def in_words(name: str, value: str) -> tuple[str, str]:
     """A fact as a charge tells it, in Chinese and in English; one that a later version wrote keeps its name.
@@ -81,11 +84,15 @@ def in_words(name: str, value: str) -> tuple[str, str]:
     (('实际重量 2700 克', 'weight_g 2700 g'), ('代收货款 88.50 元', 'cod 88.50 yuan'), ('new 1', 'new 1'))
     >>> in_words("weekday", "2")
     ('星期二', 'weekday 2 (Tuesday)')
+    >>> in_words("direction", "redirect")
+    ('方向 转寄', 'direction redirect')
     >>> in_words("pallets", "1")[1], in_words("pallets", "12")[1]
     ('pallets 1 pallet', 'pallets 12 pallets')
     """
     if name == "weekday" and value in WEEKDAYS:
         return f"星期{WEEKDAYS[value][0]}", f"weekday {value} ({WEEKDAYS[value][1]})"
+    if name == "direction" and value in WAYS:
+        return f"{NAMES[name].zh} {WAYS[value]}", f"{name} {value}"
     zh, unit, unit_en = NAMES.get(name, Name(name))
     value = yuan(parse_yuan(value)) if unit == MONEY else value
     return f"{zh} {value} {unit}".rstrip(), f"{name} {value} {units(value, unit_en)}".rstrip()

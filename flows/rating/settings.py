@@ -243,8 +243,11 @@ def _table(section: "_Section", files: Iterable[str], fees: Mapping[str, str]) -
     if kind == "base":
         rounding = section.take("money_rounding", _one_of(ROUNDINGS), "half_up", needed=False)
     otherwise = ""
-    if kind == "base" and fee in OPTIONAL:
+    if kind == "base":
         otherwise = section.take("otherwise", _one_of((FREE,)), "", needed=False)
+    if otherwise and fee in fees.keys() - OPTIONAL:
+        message = f"what no row of {fee} is for waits for a price and cannot be free; these can: "
+        section.broken("otherwise", Broken("never_free", message + ", ".join(sorted(OPTIONAL))))
     layout, down, across = _layout(section)
     of = (*_OF[kind], SHARED) if fees.get(fee) and kind != "discount" else _OF[kind]
     more = _of_shape(section, SHAPES[shape], kind, of) if shape else {}
