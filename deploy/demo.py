@@ -281,8 +281,8 @@ class Demo:
         """Event to row, from the flow's histogram; over all of its lives."""
         if found := latency(self.options.home / "lane0" / "metrics.port"):
             self.latencies[self.flows[0].starts] = found
-        p50, p99 = (quantile(self._buckets(), q) for q in (0.5, 0.99))
-        return f"≤ {p50 or 0:.0f} ms", f"≤ {p99 or 0:.0f} ms"
+        buckets = self._buckets()
+        return at_most(quantile(buckets, 0.5)), at_most(quantile(buckets, 0.99))
 
     def _buckets(self) -> dict[float, float]:
         total: dict[float, float] = {}
@@ -473,6 +473,11 @@ def quantile(buckets: dict[float, float], q: float) -> float | None:
     if not total:
         return None
     return 1000 * next(bound for bound in sorted(buckets) if buckets[bound] >= q * total)
+
+
+def at_most(bound: float | None) -> str:
+    """A bound in milliseconds for people; None: nothing has been observed."""
+    return "–" if bound is None else f"≤ {bound:.0f} ms"
 
 
 def _say(line: str) -> None:

@@ -54,8 +54,9 @@ def quantity(value: object, unit: Unit, field: str, rule: str) -> int:
 
 
 def _number(value: object, field: str) -> Decimal:
-    """A finite decimal number; text may have one in it."""
-    if isinstance(value, int | Decimal | str) and not isinstance(value, bool):
+    """A finite decimal number; text may have one in it, but not as Python alone writes it (1_000)."""
+    own = isinstance(value, bool) or (isinstance(value, str) and "_" in value)
+    if isinstance(value, int | Decimal | str) and not own:
         try:
             number = Decimal(value)
         except InvalidOperation:
@@ -81,7 +82,7 @@ MOST_INSTANT = 2**42
 
 _LOCAL = re.compile(
     r"(\d{4})[-/](\d{1,2})[-/](\d{1,2})[T ](\d{1,2}):(\d{1,2})(?::(\d{1,2})(?:[.,](\d{1,9}))?)?"
-    r" ?(Z|[+-]\d{2}:?\d{2})?",
+    r" ?(Z|[+-](?:0\d|1[0-4]):?[0-5]\d)?",
     re.ASCII,
 )
 _COMPACT = re.compile(r"(\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)(\d{3})?()", re.ASCII)

@@ -13,11 +13,17 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from deploy.demo import at_most, quantile
 from deploy.home import told
 from schemas.topics import DEVICES, ORDERS
 from tests.deploy import command
 from tests.servers.install import ROOT
 from tests.volume import seeds
+
+
+def test_a_latency_is_told_when_something_was_observed() -> None:
+    assert at_most(quantile({}, 0.5)) == at_most(quantile({0.1: 0, 0.2: 0}, 0.5)) == "–"
+    assert at_most(quantile({0.1: 1, 0.2: 100}, 0.5)) == "≤ 200 ms"
 
 
 class Running:

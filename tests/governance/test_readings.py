@@ -47,6 +47,13 @@ def test_halves_go_up(written: str, unit: str, whole: int) -> None:
     assert quantity(written, unit, "w", "weight_out_of_range") == whole  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize("written", ["1_000", "NaN", "", "1,000", True, None])
+def test_what_is_no_number(written: object) -> None:
+    with pytest.raises(BrokenRuleError) as caught:
+        quantity(written, "g", "w", "weight_out_of_range")
+    assert caught.value.reason == "wrong_type"
+
+
 @given(moments)
 def test_a_clock_without_a_zone_is_shanghais(moment: datetime) -> None:
     here = moment.astimezone(SHANGHAI)
@@ -91,6 +98,9 @@ def test_the_first_moment() -> None:
         ("2025-11-11", "local"),
         ("2025-11-11 24:00:00", "local"),
         ("2025-11-11 08:30:60", "local"),
+        ("2025-11-11 08:30:00 +99:99", "local"),  # no clock on earth is as far ahead
+        ("2025-11-11 08:30:00 +08:60", "local"),
+        ("1_762_821_000_000", "epoch_ms"),
         ("11/11/2025 08:30:00", "local"),
         ("20251111083000", "local"),
         ("2025-11-11 08:30:00", "compact"),
