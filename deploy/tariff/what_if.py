@@ -68,10 +68,10 @@ def what_if(arguments: argparse.Namespace, connect: Connect, settings: Settings)
         return 0
     for remark in found.uncounted.told():
         sys.stderr.write(f"{remark}\n")
+    if arguments.csv is not None:
+        write(arguments.csv, found, network)  # before what a pager may break off
     for line in told(found, network, arguments.rows):
         sys.stdout.write(f"{line}\n")
-    if arguments.csv is not None:
-        write(arguments.csv, found, network)
     return 0
 
 

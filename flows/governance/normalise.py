@@ -4,7 +4,6 @@ The dialect says how to read the message, the site in the topic gives outlet, ci
 its meaning from (source, code). Pure: the same message and directory give the same event.
 """
 
-import json
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
@@ -17,6 +16,7 @@ from flows.governance.stores import Said, of_stay
 from schemas.events import DeadLetter, MeasuredClass, OperationCode, Scan, Weight
 from schemas.identity import content_id
 from schemas.limits import MOST_IDENTIFIER, MOST_LENGTH_MM, MOST_REFERENCE, MOST_WEIGHT_G, WAYBILL
+from schemas.names import NameTwiceError, each_once
 from schemas.times import iso
 from schemas.topics import MQTT_ROOT
 
@@ -99,22 +99,14 @@ def _object(payload: bytes) -> Message:
     """The message. A name that stands twice is refused: another reader could believe the other value."""
     try:
         message = _decode(payload)
-        _each_once(payload.decode())
+        each_once(payload)
+    except NameTwiceError as error:
+        raise BrokenRuleError("name_twice", str(error)) from error
     except (msgspec.DecodeError, UnicodeDecodeError, InvalidOperation, RecursionError) as error:
         raise BrokenRuleError("not_json", str(error)) from error
     if not isinstance(message, dict):
         raise BrokenRuleError("wrong_type", "the message is no JSON object")
     return message
-
-
-def _names(pairs: list[tuple[str, Any]]) -> Message:
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        raise BrokenRuleError("name_twice", f"of {len(pairs)} names of an object {len(found)} differ")
-    return found
-
-
-_each_once = json.JSONDecoder(object_pairs_hook=_names, parse_int=str, parse_float=str).decode
 
 
 def _waybill(message: Message, dialect: Dialect) -> str:

@@ -7,6 +7,7 @@ import msgspec
 
 from schemas.events import AnyEvent, Event, Order, Scan, Weight
 from schemas.limits import MOST_SERVICES, WAYBILL
+from schemas.names import NameTwiceError, each_once
 from schemas.partition import partition_of
 from schemas.problems import UNREADABLE
 
@@ -46,7 +47,24 @@ class RefusedError(ValueError):
 
 def read(raw: bytes) -> Event:
     """Any event, in whatever order its fields are. Raises RefusedError."""
-    return read_by(_any.decode, raw)
+    return read_once(_any.decode, raw)
+
+
+def read_once(decode: Callable[[bytes], T], raw: bytes) -> T:
+    """What a decoder of events makes of a record in which no name stands twice. Raises RefusedError."""
+    event = read_by(decode, raw)
+    check_names(raw)
+    return event
+
+
+def check_names(raw: bytes) -> None:
+    """Whether no name stands twice in a record that could be read. Raises RefusedError."""
+    try:
+        each_once(raw)
+    except NameTwiceError as error:
+        raise RefusedError("name_twice", str(error)) from error
+    except RecursionError as error:
+        raise RefusedError("not_json", str(error)) from error
 
 
 def read_by(decode: Callable[[bytes], T], raw: bytes) -> T:

@@ -24,7 +24,15 @@ from flows.lifecycle.assess import NO_BOOK, Assessor
 from flows.lifecycle.costs import Costs
 from flows.lifecycle.gathering import REFUSED, Unfinished, whole
 from flows.lifecycle.handover import Hands
-from flows.lifecycle.intake import DECODERS, RefusedError, check_partition, glimpse, read, waybill_in_pattern
+from flows.lifecycle.intake import (
+    DECODERS,
+    RefusedError,
+    check_names,
+    check_partition,
+    glimpse,
+    read,
+    waybill_in_pattern,
+)
 from flows.lifecycle.output import Anomaly, Output, Recall, Refusal
 from flows.lifecycle.parcel import MARK, NEVER, Parcel, over, pending
 from flows.lifecycle.periods import Said
@@ -260,6 +268,8 @@ class Lifecycle:
                     output.repeats += 1
                     continue
                 if kind is not Scan and kind is not Weight:
+                    if content != raw:
+                        check_names(raw)
                     self._check(event)
                 elif event.site not in sites:
                     raise RefusedError("unknown_site", f"{event.site!r} is no site of the network")

@@ -1,6 +1,7 @@
 """Whether two conditions exclude each other: told only of such as join comparisons of a fact with a constant by &&.
 
-`pieces > 3` and `pieces <= 3` do, `channel == 'a'` and `channel == 'b' && pieces > 1`; of all others nothing is known.
+`pieces > 3` and `(pieces <= 3)` do, `channel == 'a'` and `channel == 'b' && pieces > 1`; of all others nothing is
+known.
 """
 
 import operator
@@ -18,8 +19,8 @@ _HOLDS: dict[str, Callable[[int | str, int | str], bool]] = {
 }
 _TURNED = {"<": ">", "<=": ">=", ">": "<", ">=": "<="}
 _TERM = re.compile(
-    r"""\s*(?:([A-Za-z_]\w*)\s*([!=]=|[<>]=?)\s*(-?\d+\b|'[^'\\]*'|"[^"\\]*")"""
-    r"""|(-?\d+\b|'[^'\\]*'|"[^"\\]*")\s*([!=]=|[<>]=?)\s*([A-Za-z_]\w*))\s*(&&|$)""",
+    r"""\s*(?P<open>\()?\s*(?:([A-Za-z_]\w*)\s*([!=]=|[<>]=?)\s*(-?\d+\b|'[^'\\]*'|"[^"\\]*")"""
+    r"""|(-?\d+\b|'[^'\\]*'|"[^"\\]*")\s*([!=]=|[<>]=?)\s*([A-Za-z_]\w*))\s*(?(open)\))\s*(&&|$)""",
     re.ASCII,
 )
 
@@ -47,7 +48,7 @@ def _terms(text: str) -> tuple[Said, ...]:
         term = _TERM.match(text, at)
         if term is None:
             return ()
-        name, compared, value, turned_value, turned, turned_name, joined = term.groups()
+        _, name, compared, value, turned_value, turned, turned_name, joined = term.groups()
         made = _value(value or turned_value)
         compared = compared or _TURNED.get(turned, turned)
         if isinstance(made, str) and compared not in ("==", "!="):

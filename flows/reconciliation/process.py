@@ -10,7 +10,7 @@ from flows.engine.block import Block, Records
 from flows.engine.ring import Ring
 from flows.engine.timers import Timers
 from flows.lifecycle.age import leaps
-from flows.lifecycle.intake import RefusedError, read_by, readable
+from flows.lifecycle.intake import RefusedError, read_by, read_once, readable
 from flows.lifecycle.periods import Periods
 from flows.lifecycle.periods import Said as Closed
 from flows.lifecycle.refusals import refusal, replay
@@ -240,14 +240,15 @@ class Payments:
         topic = records.topic
         take: Callable[[Any, Place], None]
         decode: Callable[[bytes], Any]
+        reader = read_by
         if topic.startswith(NOTIFICATIONS):
             take, decode = self._notification, _notification
         elif topic == topics.RECEIVABLES.name:
-            take, decode = self._word, _due
+            take, decode, reader = self._word, _due, read_once
         elif topic == topics.BILLS.name:
             take, decode = self._bill, _bill
         elif topic == topics.DECISIONS.name:
-            take, decode = self._decision, _decision
+            take, decode, reader = self._decision, _decision, read_once
         elif topic == topics.DEDUCTIONS.name:
             take, decode = self._deducted, _answer
         elif topic == topics.CONTROL.name:
@@ -258,7 +259,7 @@ class Payments:
             return
         for raw, offset in zip(records.values, records.offsets, strict=True):
             try:
-                event = read_by(decode, raw or b"")
+                event = reader(decode, raw or b"")
                 if self.partition(event.group) != records.partition:
                     raise RefusedError(
                         "wrong_partition", f"group {event.group!r} belongs to another partition"

@@ -51,6 +51,14 @@ def test_an_amended_due_takes_back_and_books_anew() -> None:
     assert books.balances()["HQ", "2601"] == Decimal(-20)
 
 
+def test_a_due_that_says_its_amount_twice_is_a_dead_letter() -> None:
+    once = msgspec.json.encode(due("FR-1", "100"))
+    books = Books()
+    books.records([(topics.RECEIVABLES.name, once[:-1] + b',"amount_e4":100}')])
+    assert [row["reason"] for row in books.rows["dead_letter"]] == ["name_twice"]
+    assert books.rows["receivable"] == []
+
+
 def test_a_due_has_whole_fen_as_far_as_its_currency_has() -> None:
     dinars = msgspec.json.encode(due("FR-2", "100.001", currency="KWD"))
     finer = dinars.replace(b"KWD", b"CNY").replace(b"FR-2", b"FR-1")

@@ -23,6 +23,8 @@ OPERATORS = ("==", "!=", "<", "<=", ">", ">=")
     ("one", "other", "told"),
     [
         ("pieces > 3", "pieces <= 3", True),
+        ("(pieces > 3)", "( pieces<=3 ) && channel == 'a'", True),
+        ("(pieces > 3) && pieces < 9", "(pieces <= 3", False),
         ("pieces > 3", "pieces < 5", False),
         ("pieces > 3", "4 > pieces", True),
         ("channel == 'a'", 'channel == "b"', True),

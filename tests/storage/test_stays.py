@@ -269,6 +269,10 @@ def test_refused(reason: str) -> None:
         (b"{", "not_json"),
         (b"", "not_json"),
         (msgspec.json.encode(tick(moment("1日00:00"))), "unknown_type"),
+        (
+            msgspec.json.encode(happening("1日00:00 入库 按托盘 1板"))[:-1] + b',"customer":"C-MEAT"}',
+            "name_twice",
+        ),
         (b'{"type":"stay_closed","id":"a","time":1,"stay":"","site":"SH-A","source":"g"}', "wrong_type"),
         (b'{"type":"stay_opened","id":"a","time":1,"stay":"S","site":"SH-A","source":"g"}', "wrong_type"),
     ],

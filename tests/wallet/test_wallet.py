@@ -232,6 +232,14 @@ def test_bad_commands_become_dead_letters(reason: str) -> None:
     assert bank.answers == []
 
 
+def test_a_command_that_says_an_amount_twice_is_a_dead_letter() -> None:
+    raw = msgspec.json.encode(command("top_up", "c", amount_e4=100))
+    twice = raw.replace(b'"amount_e4":100', b'"amount_e4":100,"amount_e4":900')
+    bank = Bank().block((topics.COMMANDS.name, partition_of(PARTY, PARTITIONS), twice))
+    assert bank.refused() == ["name_twice"]
+    assert bank.answers == []
+
+
 def test_a_command_that_is_refused_again_after_a_replay_is_open_again() -> None:
     asked = command("top_up", "c", at=START + DAY, amount_e4=100)
     partition = partition_of(PARTY, PARTITIONS)

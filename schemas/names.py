@@ -1,0 +1,23 @@
+"""JSON in which a name stands twice in one object is refused: two readers could believe two different things."""
+
+import json
+from typing import Any
+
+
+class NameTwiceError(ValueError):
+    """How many names an object has, and how many of them differ."""
+
+
+def _names(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise NameTwiceError(f"of {len(pairs)} names of an object {len(found)} differ")
+    return found
+
+
+_decode = json.JSONDecoder(object_pairs_hook=_names, parse_int=str, parse_float=str).decode
+
+
+def each_once(raw: bytes) -> None:
+    """Look at JSON that a decoder has read already. Raises NameTwiceError, and RecursionError where it is too deep."""
+    _decode(raw.decode())
