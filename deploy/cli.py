@@ -13,6 +13,7 @@ import msgspec
 from clickhouse_connect.driver.exceptions import ClickHouseError
 from urllib3.exceptions import HTTPError
 
+from deploy.commands import wrong
 from deploy.home import USUAL, HomeError, in_use, told
 from sinks.clickhouse import StoreAwayError, unanswered
 from sinks.kafka import DeliveryError
@@ -95,7 +96,7 @@ def main(words: Sequence[str] | None = None) -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 0
     except (msgspec.MsgspecError, UnicodeDecodeError, OSError) as error:
-        code = _fail(str(error), 1)
+        code = _fail(wrong(error), 1)
     sys.exit(code)
 
 

@@ -38,7 +38,7 @@ def parse_yuan(text: str) -> int:
     Raises ValueError naming what is wrong: not a number, more than four decimals, or beyond `MOST`.
     """
     try:
-        amount = Decimal(text.strip())
+        amount = Decimal(text.strip() if text.isascii() and "_" not in text else "")
     except InvalidOperation:
         raise ValueError(f"{text!r} is not an amount of yuan") from None
     if not amount.is_finite() or amount.copy_abs() > MOST // YUAN:

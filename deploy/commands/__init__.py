@@ -60,6 +60,13 @@ def counting(one: argparse.ArgumentParser, what: str) -> None:
     one.add_argument("--by", default=os.environ.get("USER", "") or "waybook", help=what)
 
 
+def wrong(error: Exception) -> str:
+    """What an error says to people: of a file, which it is and what is wrong with it."""
+    if isinstance(error, OSError) and error.filename is not None:
+        return f"{error.filename}: {error.strerror}"
+    return str(error)
+
+
 def safely(run: Run) -> Run:
     """A command that says what is wrong with what it was given, instead of a traceback."""
 
@@ -69,7 +76,7 @@ def safely(run: Run) -> Run:
         except BrokenPipeError:
             raise  # whoever read the answer has seen enough: the command line knows
         except (LookupError, ValueError, OSError, msgspec.ValidationError) as error:
-            sys.stderr.write(f"{error}\n")
+            sys.stderr.write(f"{wrong(error)}\n")
             return 1
 
     safe.__doc__ = run.__doc__

@@ -58,7 +58,8 @@ def test_bytes_of_an_answer_come_as_they_are(waybook: Callable[..., Ran]) -> Non
 
 
 def test_letters_that_are_none(waybook: Callable[..., Ran], tmp_path: Path) -> None:
-    assert "nowhere.jsonl" in told(waybook("replay-dead-letters", str(tmp_path / "nowhere.jsonl")))
+    nowhere = tmp_path / "nowhere.jsonl"
+    assert told(waybook("replay-dead-letters", str(nowhere))) == f"{nowhere}: No such file or directory\n"
     file = tmp_path / "letters.jsonl"
     good = '{"id":"dl-1","reason":"","detail":"","transport":"kafka","topic":"t","waybill":"","raw":"a\u2028b"}\n'
     for bad in ('{"id":1}', "[" * 200_000, good.strip().replace('"raw":"a\u2028b"', '"raw_base64":"?"')):
