@@ -52,7 +52,7 @@ class Cashier:
 
 
 def _next(ready: str, last: Row | None) -> tuple[str, tuple[Named, ...]]:
-    """The day to close, and what to name: what stood against the last try."""
+    """The day to close, and what to name: what stood against the last try, and what that named, as it did not hold."""
     if last is None or last["state"] != "refused":
         return ready, ()
     against = lacks(last)
@@ -60,5 +60,6 @@ def _next(ready: str, last: Row | None) -> tuple[str, tuple[Named, ...]]:
     if earlier:
         return earlier[0], ()
     if all(lack.what in NAMED for lack in against):
-        return last["day"], tuple(Named(item.item, REASON) for item in items(last) if not item.reason)
+        open_ = [item.item for item in items(last) if item.close in ("", last["id"])]
+        return last["day"], tuple(Named(item, REASON) for item in open_)
     return ready, ()

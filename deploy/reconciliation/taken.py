@@ -40,7 +40,8 @@ WHERE payment IN {names:Array(String)} ORDER BY payment"""
 STANDS = """
 SELECT document, toString(rule) AS rule, evidence, sum(m.amount) AS amount FROM payment_match AS m
 WHERE payment = {payment:String} AND what = 'match'
-GROUP BY document, rule, evidence HAVING amount != 0 ORDER BY document"""
+GROUP BY document, rule, evidence ORDER BY document"""
+"""Matches of a payment; those that were taken back have an amount of 0."""
 OWED = """
 SELECT document, currency, status, paid, refunded, remains, w.amount AS written_off FROM due_now
 LEFT JOIN (
@@ -83,7 +84,7 @@ def became(client: Client, decision: PaymentDecided, seconds: float = 20) -> tup
 
 def holds(client: Client, decision: PaymentDecided) -> Iterator[str]:
     """What is matched, by what, and what is open, of the payments and documents that a decision, or the one that it
-    is a word about, is about; and what people are still asked about them."""
+    is a word about, is about, those that it was taken from, too; and what people are still asked about them."""
     (about,) = rows(client, ABOUT, id=decision.of or decision.id)
     shares = msgspec.json.decode(about["shares"], type=tuple[Share, ...])
     names = {about["payment"], about["document"]}
@@ -93,7 +94,7 @@ def holds(client: Client, decision: PaymentDecided) -> Iterator[str]:
     for paid in rows(client, PAID, names=sorted(names)):
         stands = rows(client, STANDS, payment=paid["payment"])
         names |= {one["document"] for one in stands}
-        yield from _paid(paid, stands, phrases)
+        yield from _paid(paid, [one for one in stands if one["amount"]], phrases)
     said = {"group": decision.group, "names": sorted(names - {""})}
     yield from map(_owed, rows(client, OWED, **said))
     asked_now = rows(client, ASKED, id=about["exception_id"], **said)

@@ -471,8 +471,17 @@ def test_the_cashier_of_the_demo_closes_days_and_names_what_stays_open(
         found = [row for row in closed.rows["close"] if row["channel"] == "till"]
     assert [(row["status"], row["last"].day) for row in found] == [("refused", 15), ("closed", 15)]
     assert [item.kind for item in items(found[-1])].count("unknown_payment") == 2
+    late = [
+        told_by("till", f"C{number}", amount_e4=70_000, order="FR-404", time=NOON + 5 * DAY)
+        for number in "12"
+    ]
+    closed.take(world().signer.notification(late[0], late[0].time))
     closed.take(*(msgspec.structs.replace(event, **till) for event in parts(day("16"))))
+    works.step()
+    closed.take(world().signer.notification(late[1], late[1].time))
     for _ in range(3):
         works.step()
+    found = [row for row in closed.rows["close"] if row["channel"] == "till" and row["last"].day == 16]
+    assert [row["status"] for row in found] == ["refused", "refused", "closed"]
     standing = closing.standing(closed.client, GROUP, "day")
     assert [row["last"].day for row in standing if row["channel"] == "till"] == [15, 16]

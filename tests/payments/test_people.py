@@ -275,6 +275,12 @@ def test_what_nobody_is_asked_about_is_answered_too(store: Written) -> None:
     made = answer.refund("A83")
     assert made.exception == exception_id("north", "amount_over", key("A83"))
     assert made.amount_e4 == 5 * YUAN, "where people are asked about a part of it, that part"
+    store.take(made)
+    store.take(whole := answer.refund("A83"))
+    assert whole.amount_e4 == 25 * YUAN, "nobody is asked any more: all of it"
+    owed = "FR-1083  未付 open  已付 paid 0.00  已退 refunded 0.00  未付 open 20.00 CNY"
+    assert owed in became(store.client, whole)[1], "the document that it is taken from is told, too"
+    store.take(answer.withdraw(whole.id), answer.withdraw(made.id))
 
 
 def test_what_was_decided_is_told_with_it(store: Written) -> None:
