@@ -75,8 +75,8 @@ def resolve(arguments: argparse.Namespace) -> PaymentDecided:
         return answer.match(arguments.id, [_share(text) for text in arguments.match])
     if arguments.write_off:
         return answer.write_off(arguments.id, arguments.document, _amount(arguments.write_off))
-    if arguments.refund:
-        return answer.refund(arguments.id)
+    if arguments.refund is not None:
+        return answer.refund(arguments.id, _amount(arguments.refund) if arguments.refund else 0)
     if arguments.accept is not None:
         return answer.accept(arguments.id, parse_yuan(arguments.accept))
     return answer.ignore(arguments.id, arguments.ignore_until)
@@ -188,8 +188,10 @@ def add(command: Command) -> None:
     )
     how.add_argument(
         "--refund",
-        action="store_true",
-        help="the payment has to go back: what is asked about of it, else all",
+        nargs="?",
+        const="",
+        metavar="AMOUNT",
+        help="so much of the payment has to go back; without an amount what is asked about of it, else all",
     )
     how.add_argument(
         "--accept",

@@ -49,6 +49,9 @@ SELECT toString(of_group) AS of_group, payment AS subject, payment_now.amount AS
 WHERE payment = {name:String}
 UNION ALL SELECT toString(of_group), document, remains FROM due_now WHERE document = {name:String}
 ORDER BY of_group"""
+GOES_BACK = """
+SELECT decision_id, amount FROM open_decision
+WHERE of_group = {group:String} AND decision = 'refund' AND about = {payment:String}"""
 ASKED = """
 SELECT exception_id FROM payment_exception_now
 WHERE of_group = {group:String} AND subject = {subject:String} AND state != 'closed' AND kind IN {kinds:Array(String)}
@@ -240,17 +243,37 @@ class Answer:
             )
         return self._said(row, "write_off", document=name, amount_e4=amount)
 
-    def refund(self, number: str) -> PaymentDecided:
-        """The payment has to go back: all of it, or as much as the exception is about, or what of it is not matched
-        where that is about what is missing of documents."""
+    def refund(self, number: str, amount: int = 0) -> PaymentDecided:
+        """So much (0.0001) of the payment has to go back. 0: all of it, or as much as the exception is about, or what
+        of it is not matched where that is about what is missing of documents.
+
+        Raises ValueError where some has to already, nothing is asked and no amount is said: it would take the place of
+        that.
+        """
         row = self._about(number)
         if not is_payment(self.client, row, "payment"):
             raise LookupError(f"{row['subject']} is no payment: nothing of it can go back")
-        amount = row["amount"]
-        if row["kind"] == UNDER:
-            amount = rows(self.client, UNMATCHED, payment=row["subject"])[0]["unmatched"]
-        amount = parse_yuan(str(amount))
-        return self._said(row, "refund", payment=row["subject"], amount_e4=amount)
+        group, payment = row["of_group"], row["subject"]
+        (moved,) = rows(self.client, MOVED, group=group, names=[payment])
+        if amount > moved["whole"]:
+            raise ValueError(f"{payment} is of {told(moved['whole'])}: no more can go back")
+        standing = (
+            []
+            if row["exception_id"] or amount
+            else rows(self.client, GOES_BACK, group=group, payment=payment)
+        )
+        for made in standing:
+            raise ValueError(
+                f"{yuan(made['amount'])} of {payment} has to go back already, by {made['decision_id']}: withdraw that, "
+                "or say with --refund YUAN how much it is in its place"
+            )
+        if not amount:
+            unmatched = row["kind"] == UNDER
+            found = (
+                rows(self.client, UNMATCHED, payment=payment)[0]["unmatched"] if unmatched else row["amount"]
+            )
+            amount = parse_yuan(str(found))
+        return self._said(row, "refund", payment=payment, amount_e4=amount)
 
     def ignore(self, number: str, until: date) -> PaymentDecided:
         """The exception sleeps until that day begins in Shanghai."""

@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable
 from datetime import date
 
+import msgspec
 import pytest
 
 from dashboards.asked import showing
@@ -11,6 +12,7 @@ from dashboards.payments import figures
 from dashboards.records import record
 from dashboards.trail import one_meant, trail
 from dashboards.why import explained
+from deploy import cli
 from deploy.reconciliation import people
 from deploy.reconciliation.people import Answer, listing, undone
 from deploy.reconciliation.taken import WRITING, became
@@ -276,8 +278,14 @@ def test_what_nobody_is_asked_about_is_answered_too(store: Written) -> None:
     assert made.exception == exception_id("north", "amount_over", key("A83"))
     assert made.amount_e4 == 5 * YUAN, "where people are asked about a part of it, that part"
     store.take(made)
-    store.take(whole := answer.refund("A83"))
-    assert whole.amount_e4 == 25 * YUAN, "nobody is asked any more: all of it"
+    with pytest.raises(
+        ValueError, match=rf"5.00 of \S+ has to go back already, by {made.id}: withdraw that, or say"
+    ):
+        answer.refund("A83")
+    with pytest.raises(ValueError, match=r"is of 25\.00: no more can go back"):
+        answer.refund("A83", 25 * YUAN + 100)
+    store.take(whole := answer.refund("A83", 25 * YUAN))
+    assert whole.amount_e4 == 25 * YUAN, "in the place of what was decided before"
     owed = "FR-1083  未付 open  已付 paid 0.00  已退 refunded 0.00  未付 open 20.00 CNY"
     assert owed in became(store.client, whole)[1], "the document that it is taken from is told, too"
     store.take(answer.withdraw(whole.id), answer.withdraw(made.id))
@@ -328,7 +336,7 @@ def test_what_was_replaced_says_by_what(store: Written) -> None:
         lambda: li.ignore(asleep, date(2026, 1, 1)),
         lambda: li.ignore(asleep, date(2026, 2, 1)),
         lambda: li.refund("A91"),
-        lambda: li.refund("A91"),
+        lambda: msgspec.structs.replace(made, id="decision-another", time=made.time + 1),
         lambda: li.match("A90", [("FR-1090", 45 * YUAN)]),
     ]
     said = []
@@ -407,10 +415,20 @@ def test_large_refunds_need_another_person(store: Written) -> None:
         assert ("another person" in said[0]) == (state == "waiting"), said
         assert said[-1].endswith("待处理 open" if state == "waiting" else "已关闭 closed"), said
         assert [line for line in undone(store.client) if made.id in line and needs in line]
+    with pytest.raises(
+        ValueError, match=rf"50.00 of \S+ has to go back already, by {made.id}: withdraw that,"
+    ):
+        Answer(store.client, "zhao").refund("A41")
     store.take(refunded("R41", "30.00", "A41", time=NOON + 20 * DAY))
     assert [line for line in undone(store.client) if "待退款" in line and "20.00" in line]
     store.take(refunded("R42", "20.00", "A41", time=NOON + 20 * DAY))
     assert not [line for line in undone(store.client) if "待退款" in line], "all of it has gone back"
+
+
+@pytest.mark.parametrize(("words", "said"), [((), ""), (("5.00",), "5.00")])
+def test_how_much_goes_back_may_be_said(words: tuple[str, ...], said: str) -> None:
+    asked = ("exceptions", "resolve", "A41", "--refund", *words)
+    assert cli.parser("exceptions").parse_args(asked).refund == said
 
 
 def test_what_goes_beyond_what_people_may_decide_is_told(store: Written) -> None:
