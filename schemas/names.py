@@ -19,5 +19,5 @@ _decode = json.JSONDecoder(object_pairs_hook=_names, parse_int=str, parse_float=
 
 
 def each_once(raw: bytes) -> None:
-    """Look at JSON that a decoder has read already. Raises NameTwiceError, and RecursionError where it is too deep."""
+    """Look at JSON. Raises NameTwiceError, ValueError where it is none, and RecursionError where it is too deep."""
     _decode(raw.decode())

@@ -102,7 +102,7 @@ def _object(payload: bytes) -> Message:
         each_once(payload)
     except NameTwiceError as error:
         raise BrokenRuleError("name_twice", str(error)) from error
-    except (msgspec.DecodeError, UnicodeDecodeError, InvalidOperation, RecursionError) as error:
+    except (ValueError, InvalidOperation, RecursionError) as error:
         raise BrokenRuleError("not_json", str(error)) from error
     if not isinstance(message, dict):
         raise BrokenRuleError("wrong_type", "the message is no JSON object")

@@ -58,12 +58,13 @@ def read_once(decode: Callable[[bytes], T], raw: bytes) -> T:
 
 
 def check_names(raw: bytes) -> None:
-    """Whether no name stands twice in a record that could be read. Raises RefusedError."""
+    """Whether no name stands twice in a record that could be read, and what was passed over is JSON, too. Raises
+    RefusedError."""
     try:
         each_once(raw)
     except NameTwiceError as error:
         raise RefusedError("name_twice", str(error)) from error
-    except RecursionError as error:
+    except (ValueError, RecursionError) as error:
         raise RefusedError("not_json", str(error)) from error
 
 

@@ -222,6 +222,7 @@ BROKEN: list[tuple[str, Any]] = [
     ),
     ("size_out_of_range", weight("网点秤", 100, START, length_mm=99_999)),
     ("name_twice", msgspec.json.encode(order())[:-1] + b',"payment_e4":990000}'),
+    ("not_json", msgspec.json.encode(order())[:-1] + b',"memo":"\xf3 "}'),
     ("name_twice", b'{"id":"order-1",' + msgspec.json.encode(order())[1:]),
     ("amount_out_of_range", msgspec.json.encode(order()).replace(b'"payment_e4":120000', b'"payment_e4":-1')),
     ("part_of_a_fen", order(payment_e4=120_001)),
