@@ -8,16 +8,17 @@ class NameTwiceError(ValueError):
     """How many names an object has, and how many of them differ."""
 
 
-def _names(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def object_of(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object of JSON, for a decoder (`object_pairs_hook`). Raises NameTwiceError."""
     found = dict(pairs)
     if len(found) < len(pairs):
         raise NameTwiceError(f"of {len(pairs)} names of an object {len(found)} differ")
     return found
 
 
-_decode = json.JSONDecoder(object_pairs_hook=_names, parse_int=str, parse_float=str).decode
+_decode = json.JSONDecoder(object_pairs_hook=object_of, parse_int=str, parse_float=str).decode
 
 
-def each_once(raw: bytes) -> None:
+def no_name_twice(raw: bytes) -> None:
     """Look at JSON. Raises NameTwiceError, ValueError where it is none, and RecursionError where it is too deep."""
     _decode(raw.decode())

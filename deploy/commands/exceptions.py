@@ -16,7 +16,7 @@ from deploy.reconciliation.known import require_group
 from deploy.reconciliation.taken import became
 from deploy.terminal import some
 from flows.reconciliation.judge import ADVICE
-from schemas.money import parse_yuan, whole_fen
+from schemas.money import parse_payable, parse_yuan
 from schemas.payments import PaymentDecided
 from schemas.reasons import EXCEPTION
 from schemas.times import span
@@ -113,11 +113,9 @@ def _share(text: str) -> tuple[str, int]:
 
 
 def _amount(text: str) -> int:
-    amount = parse_yuan(text)
+    amount = parse_payable(text)
     if amount <= 0:
         raise ValueError(f"{text!r} is not more than nothing")
-    if not whole_fen(amount):
-        raise ValueError(f"{text!r} has a part of a fen, which nobody can pay")
     return amount
 
 

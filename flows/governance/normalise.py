@@ -16,7 +16,7 @@ from flows.governance.stores import Said, of_stay
 from schemas.events import DeadLetter, MeasuredClass, OperationCode, Scan, Weight
 from schemas.identity import content_id
 from schemas.limits import MOST_IDENTIFIER, MOST_LENGTH_MM, MOST_REFERENCE, MOST_WEIGHT_G, WAYBILL
-from schemas.names import NameTwiceError, each_once
+from schemas.names import NameTwiceError, no_name_twice
 from schemas.times import iso
 from schemas.topics import MQTT_ROOT
 
@@ -99,7 +99,7 @@ def _object(payload: bytes) -> Message:
     """The message. A name that stands twice is refused: another reader could believe the other value."""
     try:
         message = _decode(payload)
-        each_once(payload)
+        no_name_twice(payload)
     except NameTwiceError as error:
         raise BrokenRuleError("name_twice", str(error)) from error
     except (ValueError, InvalidOperation, RecursionError) as error:

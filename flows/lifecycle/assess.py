@@ -271,15 +271,16 @@ class Assessor:
         after = self._rule(parcel)[1]
         return parcel.ended + after if after else NEVER
 
-    def _rule(self, parcel: Parcel) -> tuple[str, int]:
-        """When the weight that counts may be adopted, and for `after_signed` after how long; "": never."""
+    def _rule(self, parcel: Parcel) -> tuple[str, int, int]:
+        """When the weight that counts may be adopted ("": never), for `after_signed` after how long, and its moment."""
+        weight_class, time = origin(parcel)
         policy = self.tariffs.policy
         if policy.lines:
             policy = self.policy(parcel)
-        rank = policy.rank.get(origin(parcel)[0])
+        rank = policy.rank.get(weight_class)
         if rank is not None:
-            return policy.adopt[rank], policy.after_ms[rank]
-        return (AT_ONCE, 0) if _is_decided(parcel) else ("", 0)
+            return policy.adopt[rank], policy.after_ms[rank], time
+        return AT_ONCE if _is_decided(parcel) else "", 0, time
 
     def rate(self, parcel: Parcel, price: str, time: int, shared: int = 0) -> Quote | None:
         """What the tariffs say: the one place where they are asked. `shared`: what is to be shared comes to."""
@@ -290,8 +291,7 @@ class Assessor:
 
     def _adoptable(self, parcel: Parcel) -> int:
         """When the best weight came or comes into force; NEVER: not yet."""
-        rule, after = self._rule(parcel)
-        time = origin(parcel)[1]
+        rule, after, time = self._rule(parcel)
         if rule == AT_ONCE:
             return time
         if not rule or parcel.ended == NEVER:

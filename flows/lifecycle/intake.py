@@ -7,7 +7,7 @@ import msgspec
 
 from schemas.events import AnyEvent, Event, Order, Scan, Weight
 from schemas.limits import MOST_SERVICES, WAYBILL
-from schemas.names import NameTwiceError, each_once
+from schemas.names import NameTwiceError, no_name_twice
 from schemas.partition import partition_of
 from schemas.problems import UNREADABLE
 
@@ -61,7 +61,7 @@ def check_names(raw: bytes) -> None:
     """Whether no name stands twice in a record that could be read, and what was passed over is JSON, too. Raises
     RefusedError."""
     try:
-        each_once(raw)
+        no_name_twice(raw)
     except NameTwiceError as error:
         raise RefusedError("name_twice", str(error)) from error
     except (ValueError, RecursionError) as error:

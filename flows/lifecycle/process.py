@@ -268,14 +268,14 @@ class Lifecycle:
                     output.repeats += 1
                     continue
                 if kind is not Scan and kind is not Weight:
-                    if content != raw:
+                    if content != raw and raw[9:10] in decoders:  # others were looked at when they were read
                         check_names(raw)
                     self._check(event)
                 elif event.site not in sites:
                     raise RefusedError("unknown_site", f"{event.site!r} is no site of the network")
-                if parcel is None:
-                    self._check_key(event.waybill, records.partition)
                 if parcel is None or parcel.epoch != epoch or parcel.at < gone:
+                    if parcel is None:
+                        self._check_key(event.waybill, records.partition)
                     parcel = self._touch(event.waybill, parcel)
                 else:
                     parcel.at = now

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
+from schemas.names import NameTwiceError, object_of
 from sources.channels.refused import RefusedError
 
 Content = dict[str, Any]
@@ -33,18 +34,13 @@ def decoded(raw: bytes, charset: str) -> str:
         raise _unreadable(f"is not in {CHARSETS[charset.lower()]}") from None
 
 
-def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        raise _unreadable("has a name twice in one object")
-    return found
-
-
 def _constant(_text: str) -> None:
     raise _unreadable("has a number that is none")
 
 
-_JSON = json.JSONDecoder(object_pairs_hook=_object, parse_int=str, parse_float=str, parse_constant=_constant)
+_JSON = json.JSONDecoder(
+    object_pairs_hook=object_of, parse_int=str, parse_float=str, parse_constant=_constant
+)
 
 
 def json_of(raw: bytes, charset: str = "utf-8") -> Content:
@@ -54,6 +50,8 @@ def json_of(raw: bytes, charset: str = "utf-8") -> Content:
         content = _JSON.decode(text)
     except RecursionError:
         raise _unreadable("is nested too deep") from None
+    except NameTwiceError:
+        raise _unreadable("has a name twice in one object") from None
     except RefusedError:
         raise
     except ValueError:
