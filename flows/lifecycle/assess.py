@@ -387,9 +387,13 @@ class Assessor:
         self._share(parcel, live, amount, time, cause)
 
     def _share(self, parcel: Parcel, live: Live, amount: int, time: int, cause: str) -> None:
-        """What is paid of a due that comes to this amount."""
+        """What is paid of a due that comes to this amount; of most nothing, which is found out first."""
         for share in live.paid:
-            named.settle(self, parcel, share, "", time, cause, shared=amount)
+            quote = self.rate(parcel, share.price, time, amount)
+            if quote is not None or share.due.required:
+                named.settle(self, parcel, share, "", time, cause, shared=amount, quote=quote)
+            else:
+                named.undo(self, parcel, share, "")
 
     def weight_of(self, parcel: Parcel, quote: Quoted) -> Columns:
         """The weight's columns of a charge whose price depends on it."""

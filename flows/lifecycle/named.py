@@ -52,27 +52,26 @@ def settle(
         _between(payer(parcel, extra, claim, network), payee(parcel, extra, claim, network))
         for payer, payee in live.roles
     ]
-    key = item_key(live.due.name, part)
-    if not any(payer for payer, _ in parties):
-        _wait_instead(rules, parcel, live, key, part, NO_ORDER if unknown else 0)
+    if not any([payer for payer, _ in parties]):
+        _wait_instead(rules, parcel, live, part, NO_ORDER if unknown else 0)
         return
     if amount is not None:
-        _book(rules, parcel, live, key, part, parties, (amount, 0, 0, 0, None, "", ""), time, cause)
+        _book(rules, parcel, live, part, parties, (amount, 0, 0, 0, None, "", ""), time, cause)
         return
     if not parcel.order_id:
         missing = NO_ORDER if live.due.required or live.claimed else 0
-        _wait_instead(rules, parcel, live, key, part, missing)
+        _wait_instead(rules, parcel, live, part, missing)
         return
     quote = quote or rules.rate(parcel, live.price, time, shared)
     if quote is None:
         missing = NO_PRICE if live.due.required or live.claimed else 0
-        _wait_instead(rules, parcel, live, key, part, missing)
+        _wait_instead(rules, parcel, live, part, missing)
         return
     lacking = rules.tariffs.needs_weight(live.price, quote.row) and rules.lacks_weight(parcel)
     if lacking:
-        _wait_instead(rules, parcel, live, key, part, lacking)
+        _wait_instead(rules, parcel, live, part, lacking)
     else:
-        _book(rules, parcel, live, key, part, parties, quote, time, cause)
+        _book(rules, parcel, live, part, parties, quote, time, cause)
 
 
 def claims(rules: "Assessor", parcel: Parcel) -> None:
@@ -113,8 +112,10 @@ def give_up(rules: "Assessor", parcel: Parcel) -> None:
 
 def undo(rules: "Assessor", parcel: Parcel, live: Live, part: str) -> None:
     """Nothing is due: take back what is charged, wait for nothing."""
+    if parcel.extra is None or not parcel.extra.items:
+        return
     key = item_key(live.due.name, part)
-    if parcel.extra is not None and (item := parcel.extra.items.get(key)) is not None:
+    if (item := parcel.extra.items.get(key)) is not None:
         take_back(rules, parcel, live, item)
         _wait(rules, parcel, key, item, 0)
 
@@ -156,26 +157,27 @@ def _item(parcel: Parcel, key: str, part: str) -> Item:
     return item
 
 
-def _wait_instead(rules: "Assessor", parcel: Parcel, live: Live, key: str, part: str, reason: int) -> None:
-    if reason:
-        _item(parcel, key, part)
-    item = parcel.extra.items.get(key) if parcel.extra is not None else None
-    if item is not None:
-        take_back(rules, parcel, live, item)
-        _wait(rules, parcel, key, item, reason)
+def _wait_instead(rules: "Assessor", parcel: Parcel, live: Live, part: str, reason: int) -> None:
+    if not reason:
+        undo(rules, parcel, live, part)
+        return
+    key = item_key(live.due.name, part)
+    item = _item(parcel, key, part)
+    take_back(rules, parcel, live, item)
+    _wait(rules, parcel, key, item, reason)
 
 
 def _book(
     rules: "Assessor",
     parcel: Parcel,
     live: Live,
-    key: str,
     part: str,
     parties: list[tuple[str, str]],
     quote: "Quoted",
     time: int,
     cause: str,
 ) -> None:
+    key = item_key(live.due.name, part)
     item = _item(parcel, key, part)
     if item.standing:
         same_day = business_day(time) == business_day(item.time)

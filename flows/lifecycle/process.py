@@ -431,9 +431,10 @@ class Lifecycle:
         """A scan at a hub; the first at each counts, whenever it comes."""
         if parcel.turn != self.rules.turn:
             self._weigh(parcel)
-        before = len(parcel.more().hubs)
+        hubs = parcel.more().hubs
+        before = len(hubs)
         if facts.passed(parcel, scan):
-            if len(parcel.more().hubs) != before and self.rules.by_hub:
+            if self.rules.by_hub and len(hubs) != before:
                 self.rules.all(parcel, parcel.line)
             else:
                 self.rules.hub(parcel, scan.site)

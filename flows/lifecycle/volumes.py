@@ -74,6 +74,8 @@ class Volumes(msgspec.Struct):
 
     def of(self, customer: str, day: int) -> tuple[int, str]:
         """A customer's parcels for a charge of a business day, and the count that says so; 0, "": none does."""
+        if not self.days:
+            return NOTHING
         first = day - date_of(day).day + 1
         for through in range(day - 1, first - 1, -1):
             if (found := self.days.get(through)) is not None:

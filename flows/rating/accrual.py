@@ -8,8 +8,8 @@ its day on. An addition is negative where a whole price becomes less with time.
 import msgspec
 
 from flows.rating.exact import Exact
+from flows.rating.steps import Step
 from flows.rating.tariffs import Quote
-from flows.rating.working import Step
 
 ACCRUED = "accrued"
 """Kind of the step that takes off what the days before come to."""

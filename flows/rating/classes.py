@@ -99,11 +99,12 @@ class Classes:
         self._of_terms, self._of_stay = list(of_terms.values()), list(of_stay.values())
         self._ordinary = tuple([get(ORDINARY) for get in self._of_terms])
         self._nowhere = tuple([get(NOWHERE) for get in self._of_stay])
-        self._told = [
+        self.fields = [
             (name, value_of(name, context), BY_NAME[name].per) for name in self.names if name != "condition"
         ]
+        """The further factors, each with how a parcel's value is found, and parts in its unit."""
         conditions = [one.condition for one in by_factor.get("condition", ()) if isinstance(one, When)]
-        self._facts = sorted({name for one in conditions for name in one.names})
+        self.facts = sorted({name for one in conditions for name in one.names})
         """What the rows' conditions look at."""
 
     @property
@@ -168,22 +169,39 @@ class Classes:
             known[name] = get(key, facts)
         return known
 
-    def told(self, day: int, facts: Facts) -> dict[str, str]:
-        """The further factors that these rows depend on, as this parcel has them; for people to read."""
+
+class Telling:
+    """The further factors that some lists of rows depend on, as a parcel has them; for people to read."""
+
+    def __init__(self, lists: Iterable[Classes], context: Context) -> None:
+        self._context = context
+        self._parts: list[tuple[list[tuple[str, Get, int]], list[str]]] = []
+        known: set[str] = set()
+        for one in lists:
+            fields = [field for field in one.fields if field[0] not in known]
+            known.update(one.names)
+            facts = [fact for fact in one.facts if fact not in known]
+            known.update(facts)
+            if fields or facts:
+                self._parts.append((fields, facts))
+
+    def of(self, day: int, facts: Facts) -> dict[str, str]:
+        """Their values, those that are there."""
         found: dict[str, str] = {}
-        for name, get, per in self._told:
-            value = get(facts, day)
-            if value:
-                if type(value) is int:
-                    value = decimal(value, per)
-                found[name] = value if type(value) is str else " ".join(value)
-        if self._facts:
-            known = values(facts, day, self._context)
-            found |= {
-                fact: decimal(known[fact], YUAN) if fact in AMOUNTS else str(known[fact])
-                for fact in self._facts
-                if known[fact] not in ("", 0, [])
-            }
+        for fields, named in self._parts:
+            for name, get, per in fields:
+                value = get(facts, day)
+                if value:
+                    if type(value) is int:
+                        value = decimal(value, per)
+                    found[name] = value if type(value) is str else " ".join(value)
+            if named:
+                known = values(facts, day, self._context)
+                found |= {
+                    fact: decimal(known[fact], YUAN) if fact in AMOUNTS else str(known[fact])
+                    for fact in named
+                    if known[fact] not in ("", 0, [])
+                }
         return found
 
 

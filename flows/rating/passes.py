@@ -10,7 +10,7 @@ import msgspec
 
 from flows.rating.measures import MEASURES, units
 from flows.rating.names import in_words
-from flows.rating.working import Step as Pass
+from flows.rating.steps import Step as Pass
 
 
 class Step(NamedTuple):

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from flows.governance.network import Network
-from flows.rating.classes import Context
+from flows.rating.classes import Context, Telling
 from flows.rating.dependence import dependence, looked_at
 from flows.rating.exact import text_of
 from flows.rating.facts import Facts
@@ -22,8 +22,8 @@ from flows.rating.remembered import remember
 from flows.rating.rounding import PER_UNIT, to_fen
 from flows.rating.services import services_in
 from flows.rating.shapes.first_continued import continued
-from flows.rating.together import NO_MORE, More, Together
-from flows.rating.working import Work, add, largest, weigh
+from flows.rating.together import Together
+from flows.rating.working import NO_MORE, More, Pass, Passes, Work, add, largest, weigh
 
 
 class Quote(NamedTuple):
@@ -99,15 +99,15 @@ class Tariffs:
             or table.weight_unit_g != 1
             or table.each
         ):
-            return prices.in_full(day, facts, prices.base, match, more, shared)
+            return prices.in_full(day, facts, match, more, shared)
         volumetric = priced_g = continued_g = 0
         if not table.weight:
             exact = row.values[0] * PER_UNIT
         else:
             volumetric, priced_g, continued_g = _priced(row, weigh(table, facts))
             exact = row.values[1] * PER_UNIT + row.values[2] * continued_g
-        if more.bounds and not _within(exact, more.bounds[0][1].row):
-            return prices.in_full(day, facts, prices.base, match, more, shared)
+        if more.bounds and not _within(exact, more.bounds[0].row):
+            return prices.in_full(day, facts, match, more, shared)
         return Quote(
             to_fen(exact, table.money_rounding),
             volumetric,
@@ -129,7 +129,7 @@ class Tariffs:
         if match is None:
             return None
         more = prices.more.find(day, facts) if prices.more is not None else NO_MORE
-        return prices.in_full(day, facts, prices.base, match, more)
+        return prices.in_full(day, facts, match, more)
 
     def weighs(self, fee: str) -> bool:
         """Whether any price of a fee depends on the weight."""
@@ -208,53 +208,58 @@ class FeePrices:
         self.looks_at = looked_at(tables, named) | ({"product"} if _of_products(lists, fee) else set())
         self.weighs = any(map(_weighs, tables)) or not self.looks_at.isdisjoint(MEASURED)
         self._shares = any(table.of == SHARED for table in tables)
+        self._telling = {id(one): Telling([one.classes], context) for one in (self.base, *bases)}
         self._shared: dict[tuple[int, str, int], Quote] = {}
+        self._passes = Passes(context)
 
     def largest(self, day: int, facts: Facts, shared: int = 0) -> Quote | None:
         """The price by the base that comes to most; of equals the first in the book's order."""
-        work = Work(day, facts, shared, self._context)
+        work = Work(day, facts, shared)
         found = [
-            (prices, match) for prices in self.alternatives if (match := prices.best(day, facts)) is not None
+            (prices, self._passes.of(match, day))
+            for prices in self.alternatives
+            if (match := prices.best(day, facts)) is not None
         ]
         if not found:
             return None
-        most, match = largest(work, [match for _, match in found], self._context)
-        prices, _ = found[most]
+        most, passed_over = largest(work, [one for _, one in found], self._context)
+        prices, base = found[most]
         more = self.more.find(day, facts) if self.more is not None else NO_MORE
-        return self.in_full(day, facts, prices, match, more, shared)
+        return self._worked_out(day, facts, prices, base, passed_over, more, shared)
 
-    def in_full(
-        self, day: int, facts: Facts, prices: PriceList, match: Match, more: More, shared: int = 0
-    ) -> Quote:
-        """The price by all passes, with its steps."""
+    def in_full(self, day: int, facts: Facts, match: Match, more: More, shared: int = 0) -> Quote:
+        """The price by all passes, with its steps, by the only base there is."""
+        base = self._passes.of(match, day)
         if not self.bare or match.row.table.of != SHARED:
-            return self._worked_out(day, facts, prices, match, more, shared)
+            return self._worked_out(day, facts, self.base, base, match.passed_over, more, shared)
         key = id(match.row), match.passed_over, shared
         try:  # every parcel may have a share by places and product alone, and the same amounts come again
             return self._shared[key]
         except KeyError:
-            return remember(self._shared, key, self._worked_out(day, facts, prices, match, more, shared))
+            quote = self._worked_out(day, facts, self.base, base, match.passed_over, more, shared)
+            return remember(self._shared, key, quote)
 
     def _worked_out(
-        self, day: int, facts: Facts, prices: PriceList, match: Match, more: More, shared: int
+        self, day: int, facts: Facts, prices: PriceList, base: Pass, passed_over: str, more: More, shared: int
     ) -> Quote:
-        work = Work(day, facts, shared, self._context)
-        row = match.row
+        work = Work(day, facts, shared)
+        row = base.row
         volumetric, priced_g, continued_g = _priced(row, work.weighed(row.table))
-        work.extras = prices.classes.told(day, facts)
+        extras = self._telling[id(prices)].of(day, facts)
         if facts.month_count and "month_parcels" in self.depends:
-            work.extras |= {"month_parcels": str(facts.month_parcels), "month_count": facts.month_count}
+            extras |= {"month_parcels": str(facts.month_parcels), "month_count": facts.month_count}
         if self._shares:
-            work.extras[SHARED] = text_of(shared)
-        work.take("base", match, row.where)
-        if more is not NO_MORE:
-            add(work, more, row, self._context)
+            extras[SHARED] = text_of(shared)
+        work.take(base, base.head, "")
+        if more.telling is not None:
+            extras |= more.telling.of(day, facts)
+            add(work, more, base, self._context)
         return Quote(
             work.total.to_fen(row.table.money_rounding),
             volumetric,
             priced_g,
             continued_g,
             row,
-            match.passed_over,
-            work.to_json(row),
+            passed_over,
+            work.to_json(extras, row),
         )

@@ -3,25 +3,14 @@
 Most parcels have none of them, and one key tells that.
 """
 
-from typing import NamedTuple
+from collections.abc import Iterable
 
-from flows.rating.classes import Classes, Context, Key
+from flows.rating.classes import Classes, Context, Key, Telling
 from flows.rating.facts import Facts
-from flows.rating.matching import Match, PriceList
+from flows.rating.matching import PriceList
 from flows.rating.model import Lists, adjusting, competing
 from flows.rating.remembered import remember
-
-
-class More(NamedTuple):
-    """The matches for a parcel, with the list that each comes from."""
-
-    adjustments: tuple[tuple[PriceList, Match], ...] = ()
-    """Surcharges and discounts in the order in which they are taken."""
-    bounds: tuple[tuple[PriceList, Match], ...] = ()
-    """At most one."""
-
-
-NO_MORE = More()
+from flows.rating.working import NO_MORE, More, Pass, Passes
 
 
 class Together:
@@ -29,13 +18,14 @@ class Together:
 
     def __init__(self, fee: str, lists: Lists, context: Context, *, listed: bool = False) -> None:
         found = [adjusting(lists, fee, listed=listed), competing(lists, fee, "bounds")]
-        self._lists = [[PriceList(rows, context) for rows in part] for part in found]
+        self._adjustments, self._bounds = ([PriceList(rows, context) for rows in part] for part in found)
+        self._context, self._passes = context, Passes(context)
         self._classes = Classes([row for part in found for rows in part for row in rows], context)
         self._found: dict[Key, More] = {}
 
     def __bool__(self) -> bool:
         """Whether there are any."""
-        return any(self._lists)
+        return bool(self._adjustments or self._bounds)
 
     def find(self, day: int, facts: Facts) -> More:
         """Those for a parcel; `NO_MORE` where there are none."""
@@ -45,11 +35,32 @@ class Together:
         try:
             return self._found[key]
         except KeyError:
-            pass
-        more = More(
-            *(
-                tuple([(one, match) for one in lists if (match := one.best(day, facts)) is not None])
-                for lists in self._lists
-            )
+            return remember(self._found, key, self._look(day, facts))
+
+    def _look(self, day: int, facts: Facts) -> More:
+        adjustments, bounds = (
+            [
+                (one.classes, self._passes.of(match, day))
+                for one in lists
+                if (match := one.best(day, facts)) is not None
+            ]
+            for lists in (self._adjustments, self._bounds)
         )
-        return remember(self._found, key, more if any(more) else NO_MORE)
+        if not adjustments and not bounds:
+            return NO_MORE
+        places = _places(one for _, one in adjustments)
+        return More(
+            places,
+            any(len(rivals) > 1 for rivals in places),
+            tuple([one for _, one in bounds]),
+            Telling([classes for classes, _ in (*adjustments, *bounds)], self._context),
+        )
+
+
+def _places(adjustments: Iterable[Pass]) -> tuple[tuple[Pass, ...], ...]:
+    """The adjustments in their order, discounts of one group together where the group's first one stands."""
+    places: dict[str | int, list[Pass]] = {}
+    for n, one in enumerate(adjustments):
+        group = one.row.table.group if one.discount else ""
+        places.setdefault(group or n, []).append(one)
+    return tuple([tuple(rivals) for rivals in places.values()])

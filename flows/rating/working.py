@@ -1,48 +1,20 @@
 """A price on its way through its passes: what rows add and take off, and the steps that tell of it."""
 
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
-import msgspec
-
-from flows.rating.cells import PERCENT
-from flows.rating.classes import Context, calendar
+from flows.rating.classes import Context, Telling, calendar
 from flows.rating.exact import NOTHING, Exact, text_of
 from flows.rating.facts import ORDINARY, Facts
 from flows.rating.matching import Match
-from flows.rating.measures import MEASURES, decimal, number
+from flows.rating.measures import MEASURES, number
 from flows.rating.model import SHARED, PriceTable, Row
+from flows.rating.remembered import remember
 from flows.rating.rounding import ROUNDINGS
 from flows.rating.shapes import SHAPES
 from flows.rating.shapes.shape import Term, total_of
-from flows.rating.together import More
+from flows.rating.steps import Step, begun, factors, field, told
 from flows.rating.weights import CHARGEABLE, volumetric_g
-
-
-class Step(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One pass of a price, as a charge keeps it. Amounts are exact decimal numbers of yuan."""
-
-    kind: str
-    """factors, base, surcharge, discount, bounds, rounding."""
-    name: str = ""
-    where: str = ""
-    """file:row[:column], of another book than the base price's with that book's version behind it: …@version"""
-    shape: str = ""
-    of: str = ""
-    """What a percentage was taken of."""
-    terms: list[tuple[str, str, str, str, str]] = []
-    """Label, quantity in its unit, measure, price per unit, amount."""
-    times: str = ""
-    """How often the terms count, in the unit of `each`; empty: once."""
-    each: str = ""
-    amount: str = ""
-    total: str = ""
-    """The fee so far."""
-    factors: dict[str, str] = {}
-    """Of a row that is for some days: the day, its weekday and its holiday, as far as the row names them."""
-    passed_over: str = ""
-
-
-_steps = msgspec.json.Encoder()
 
 
 def weigh(table: PriceTable, facts: Facts) -> tuple[int, int]:
@@ -54,16 +26,85 @@ def weigh(table: PriceTable, facts: Facts) -> tuple[int, int]:
     return volumetric, chargeable
 
 
+class Pass:
+    """A row that won on a day for a class of parcels: all that is the same for each of them, worked out once."""
+
+    __slots__ = ("book", "days", "discount", "each", "elsewhere", "head", "lost", "match", "row", "terms")
+
+    def __init__(self, match: Match, day: int, context: Context) -> None:
+        self.match, self.row = match, (row := match.row)
+        table = row.table
+        self.book = context.books.get(id(table), "")
+        self.discount = table.kind == "discount"
+        self.head, self.elsewhere = (
+            begun(Step(table.kind, table.name, where, table.shape, table.of)) + ',"terms":['
+            for where in (row.where, f"{row.where}@{self.book}")
+        )
+        """How its step begins: beside a base price of the same book, and of another one."""
+        self.days = field("factors", calendar(row, day, context))
+        self.lost = field("passed_over", match.passed_over)
+        """How it ends: the day where it counts, the rows that it was taken before."""
+        self.each = MEASURES[table.each] if table.each else None
+        self.terms = _terms_of(row)
+        """The terms of a price on its way."""
+
+
+class Passes:
+    """The passes that are asked for again and again, each made once."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._made: dict[tuple[int, int, str], Pass] = {}
+
+    def of(self, match: Match, day: int) -> Pass:
+        """The pass of a row that won on a day."""
+        key = id(match.row), day, match.passed_over
+        try:
+            return self._made[key]
+        except KeyError:
+            return remember(self._made, key, Pass(match, day, self._context))
+
+
+class More(NamedTuple):
+    """What comes on top of a base price and off it for a class of parcels on a day, and what it depends on."""
+
+    adjustments: tuple[tuple[Pass, ...], ...] = ()
+    """Surcharges and discounts in the order in which they are taken; of several discounts the largest alone."""
+    contested: bool = False
+    """Whether any place has several."""
+    bounds: tuple[Pass, ...] = ()
+    """At most one."""
+    telling: Telling | None = None
+    """What the lists depend on that these are from."""
+
+
+NO_MORE = More()
+
+
 class Work:
     """A price on its way through the passes."""
 
-    def __init__(self, day: int, facts: Facts, shared: int, context: Context) -> None:
-        self.day, self.facts, self.shared, self._context = day, facts, shared, context
+    __slots__ = (
+        "_table",
+        "_text",
+        "_weighed",
+        "base",
+        "day",
+        "facts",
+        "shared",
+        "steps",
+        "subtotal",
+        "total",
+    )
+
+    def __init__(self, day: int, facts: Facts, shared: int) -> None:
+        self.day, self.facts, self.shared = day, facts, shared
         self.total = self.base = self.subtotal = NOTHING
+        self._text = text_of(0)
+        """The total's."""
         self._table: PriceTable | None = None
         self._weighed = 0, 0
-        self.extras: dict[str, str] = {}
-        self.steps: list[Step] = []
+        self.steps: list[str] = []
 
     def weighed(self, table: PriceTable) -> tuple[int, int]:
         """Volumetric and chargeable weight by a table; the last one's are remembered."""
@@ -71,66 +112,59 @@ class Work:
             self._table, self._weighed = table, weigh(table, self.facts)
         return self._weighed
 
-    def value_of(self, match: Match) -> Exact:
+    def value_of(self, one: Pass) -> Exact:
         """What a row comes to for this parcel, as things stand."""
-        return self._times(match.row, total_of(self._terms(match.row)))
+        amount = total_of(one.terms(self))
+        each = one.each
+        return amount if each is None or each.of is None else amount.times(each.of(self.facts), each.per)
 
-    def take(self, kind: str, match: Match, where: str) -> None:
-        """Apply a row, which stands there: add it, or for a discount take it off, though never below nothing."""
-        row = match.row
-        terms = self._terms(row)
+    def take(self, one: Pass, head: str, lost: str) -> None:
+        """Apply a row, whose step begins and ends like that: add it, or take a discount off, though never below 0."""
+        terms = one.terms(self)
         if not terms:
             return
         amount = total_of(terms)
-        each = ""
-        if row.table.each:
-            amount, each = self._times(row, amount), self._each_shown(row)
-        if kind == "discount":
-            amount = self.total if amount.over(self.total) else amount
-            self.total = self.total.minus(amount)
+        text = str(amount)
+        texts = [text] if len(terms) == 1 else [str(term.amount) for term in terms]
+        said = ",".join(map(told, terms, texts))
+        times, total = "", self.total
+        if (each := one.each) is not None:
+            table = one.row.table
+            if each.of is not None:
+                many = each.of(self.facts)
+                amount, times = amount.times(many, each.per), field("times", number(many, table.each))
+            times += field("each", table.each)
+            text = str(amount)
+        if one.discount:
+            if amount.over(total):
+                amount, text = total, self._text
+            self.total = total.minus(amount)
+        elif self.subtotal is total:
+            self.total = self.subtotal = total.plus(amount)
         else:
-            self.total = self.total.plus(amount)
+            self.total = total.plus(amount)
             self.subtotal = self.subtotal.plus(amount)
-        self.steps.append(
-            Step(
-                kind,
-                row.table.name,
-                where,
-                row.table.shape,
-                row.table.of,
-                [_shown(term) for term in terms],
-                each,
-                row.table.each,
-                str(amount),
-                str(self.total),
-                factors=calendar(row, self.day, self._context) if row.named else {},
-                passed_over=match.passed_over if kind != "base" else "",
-            )
-        )
+        self._text = str(self.total)
+        self.steps.append(f'{head}{said}]{times},"amount":"{text}","total":"{self._text}"{one.days}{lost}}},')
 
-    def to_json(self, row: Row) -> str:
-        """The steps, the factors that mattered before them, the rounding after them."""
-        first = [Step("factors", factors=self.extras)] if self.extras else []
-        last = Step("rounding", name=row.rounding, total=str(self.total))
-        return _steps.encode([*first, *self.steps, last]).decode()
+    def to_json(self, extras: dict[str, str], row: Row) -> str:
+        """The factors that mattered, if any did, the steps, the rounding after them."""
+        last = f'{{"kind":"rounding","name":"{row.rounding}","total":"{self._text}"}}'
+        return f"[{factors(extras)}{''.join(self.steps)}{last}]"
 
-    def _terms(self, row: Row) -> list[Term]:
-        return SHAPES[row.table.shape].terms(row, self._quantity(row), OF[row.table.of](self))
 
-    def _times(self, row: Row, amount: Exact) -> Exact:
-        """The amount for all, of the amount for each."""
-        of = MEASURES[row.table.each].of if row.table.each else None
-        return amount if of is None else amount.times(of(self.facts), MEASURES[row.table.each].per)
-
-    def _each_shown(self, row: Row) -> str:
-        of = MEASURES[row.table.each].of if row.table.each else None
-        return "" if of is None else number(of(self.facts), row.table.each)
-
-    def _quantity(self, row: Row) -> int:
-        of = MEASURES[row.table.measure].of
-        if of is not None:
-            return of(self.facts)
-        return self.weighed(row.table)[1] if row.table.weight else self.facts.weight_g
+def _terms_of(row: Row) -> Callable[[Work], list[Term]]:
+    """How the terms of a row's price are found."""
+    table = row.table
+    shape, of = SHAPES[table.shape], OF[table.of]
+    terms, counted = shape.terms, MEASURES[table.measure].of
+    if not shape.measured:
+        return lambda work: terms(row, 0, of(work))
+    if counted is not None:
+        return lambda work: terms(row, counted(work.facts), of(work))
+    if table.weight:
+        return lambda work: terms(row, work.weighed(table)[1], of(work))
+    return lambda work: terms(row, work.facts.weight_g, of(work))
 
 
 OF: dict[str, Callable[[Work], Exact]] = {
@@ -147,66 +181,43 @@ OF: dict[str, Callable[[Work], Exact]] = {
 """What a percentage is taken of, by the name that a table's `of` uses."""
 
 
-def _shown(term: Term) -> tuple[str, str, str, str, str]:
-    label, quantity, measure, price, amount = term
-    if measure == "percent":
-        shown = decimal(quantity, PERCENT)
-    else:
-        shown = number(quantity, measure) if measure in MEASURES else str(quantity)
-    return label, shown, measure, text_of(price) if price else "", str(amount)
-
-
-def add(work: Work, more: More, base: Row, context: Context) -> None:
+def add(work: Work, more: More, base: Pass, context: Context) -> None:
     """What comes on top of the price by the row `base` and off it."""
-
-    def take(found: Match) -> None:
-        work.take(found.row.table.kind, found, context.place(found.row, base))
-
-    for matches in more:
-        for prices, _ in matches:
-            work.extras.update(prices.classes.told(work.day, work.facts))
+    book = base.book
     work.base = work.subtotal = work.total
-    given: list[Match | None] | None = None
-    for n, (_, found) in enumerate(more.adjustments):
-        if found.row.table.kind == "surcharge":
-            take(found)
-            continue
-        if given is None:
-            given = _given(work, [one for _, one in more.adjustments], context)
-        if (largest := given[n]) is not None:
-            take(largest)
-    for _, found in more.bounds:
-        take(found)
+    given: list[tuple[Pass, str]] | None = None
+    for n, rivals in enumerate(more.adjustments):
+        one = rivals[0]
+        lost = one.lost
+        if more.contested and one.discount:
+            if given is None:  # as things stand before the first discount
+                given = [_given(work, each, context) for each in more.adjustments]
+            one, lost = given[n]
+        work.take(one, one.head if one.book == book else one.elsewhere, lost)
+    for one in more.bounds:
+        work.take(one, one.head if one.book == book else one.elsewhere, one.lost)
 
 
-def _given(work: Work, matches: Sequence[Match], context: Context) -> list[Match | None]:
-    """In the places of discounts those that are given: of one group only the largest, where its first one stands.
-
-    They are compared as things stand before the first discount.
-    """
-    groups: dict[str | int, list[int]] = {}
-    for n, found in enumerate(matches):
-        if found.row.table.kind == "discount":
-            groups.setdefault(found.row.table.group or n, []).append(n)
-    given: list[Match | None] = [None] * len(matches)
-    for places in groups.values():
-        given[places[0]] = largest(work, [matches[n] for n in places], context)[1]
-    return given
+def _given(work: Work, rivals: Sequence[Pass], context: Context) -> tuple[Pass, str]:
+    """Of several discounts the one that is given, and how its step ends."""
+    most, passed_over = largest(work, rivals, context)
+    return rivals[most], field("passed_over", passed_over)
 
 
-def largest(work: Work, matches: Sequence[Match], context: Context) -> tuple[int, Match]:
-    """The match that comes to most, as things stand, of equals the first; where it stands. It tells of the others."""
-    if len(matches) == 1:
-        return 0, matches[0]
-    amounts = [work.value_of(match) for match in matches]
+def largest(work: Work, rivals: Sequence[Pass], context: Context) -> tuple[int, str]:
+    """Where the one stands that comes to most, as things are, of equals the first; and what was passed over for it: the
+    others with their amounts, and the rows that it had been taken before."""
+    if len(rivals) == 1:
+        return 0, rivals[0].match.passed_over
+    amounts = [work.value_of(one) for one in rivals]
     most = _most(amounts)
-    best = matches[most]
+    best = rivals[most]
     less = [
         f"{context.place(one.row, best.row)} lower_amount {amount}"
-        for n, (one, amount) in enumerate(zip(matches, amounts, strict=True))
+        for n, (one, amount) in enumerate(zip(rivals, amounts, strict=True))
         if n != most
     ]
-    return most, Match(best.row, ", ".join([text for text in (*less, best.passed_over) if text]))
+    return most, ", ".join([text for text in (*less, best.match.passed_over) if text])
 
 
 def _most(amounts: Sequence[Exact]) -> int:

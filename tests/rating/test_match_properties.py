@@ -325,7 +325,7 @@ def test_surcharges_found_together_are_those_found_one_by_one(
                 for found in lists
                 if (match := PriceList(found, context).best(day, facts)) is not None
             }
-            assert {match.row for _, match in all_.find(day, facts).adjustments} == expected
+            assert {one.row for rivals in all_.find(day, facts).adjustments for one in rivals} == expected
 
 
 def test_what_is_remembered_has_an_end(monkeypatch: pytest.MonkeyPatch) -> None:

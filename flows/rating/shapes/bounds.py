@@ -2,13 +2,12 @@
 
 from flows.rating.exact import Exact
 from flows.rating.model import Row
-from flows.rating.shapes.shape import Column, Shape, Term, bounded
+from flows.rating.shapes.shape import Column, Shape, Term, bound
 
 
 def terms(row: Row, _quantity: int, of: Exact) -> list[Term]:
     """What the bounds add to the amount or take from it."""
-    least, most = row.values
-    return bounded([Term("subtotal", 1, "", 0, of)], least, most)[1:]
+    return bound(of, *row.values)
 
 
 SHAPE = Shape(

@@ -10,7 +10,7 @@ from flows.rating.measures import EXACT_PARTS, MEASURES
 from flows.rating.model import Row
 
 
-class Term(NamedTuple):
+class Term(msgspec.Struct, frozen=True, gc=False):
     """A part of a price: a quantity times a price per unit, or (`measure` "") an amount as it is."""
 
     label: str
@@ -60,15 +60,17 @@ class Shape(msgspec.Struct, frozen=True):
 
 
 def bounded(terms: list[Term], least: int, most: int) -> list[Term]:
-    """The terms, or what the row's minimum or maximum (money units, -1: none) makes of their sum."""
-    if least < 0 and most < 0:
-        return terms
-    total = total_of(terms)
-    if least >= 0 and Exact(least).over(total):
-        return [*terms, Term("minimum", 1, "", least, Exact(least).minus(total))]
-    if most >= 0 and total.over(Exact(most)):
-        return [*terms, Term("maximum", 1, "", most, Exact(most).minus(total))]
-    return terms
+    """The terms, and what the row's minimum or maximum (money units, -1: none) makes of their sum."""
+    return terms if least < 0 and most < 0 else [*terms, *bound(total_of(terms), least, most)]
+
+
+def bound(total: Exact, least: int, most: int) -> list[Term]:
+    """What is missing to a minimum, or beyond a maximum (money units, -1: none); nothing within both."""
+    if least >= 0 and total.below(least):
+        return [Term("minimum", 1, "", least, Exact(least).minus(total))]
+    if most >= 0 and total.above(most):
+        return [Term("maximum", 1, "", most, Exact(most).minus(total))]
+    return []
 
 
 def total_of(terms: list[Term]) -> Exact:
