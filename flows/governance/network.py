@@ -78,7 +78,7 @@ class Network(msgspec.Struct, frozen=True):
 
     def customer_level(self, customer: str, day: int) -> str:
         """A customer's level on a business day; "" where nothing is known of it."""
-        found = member(self.parties, customer, day) if customer in self.parties else None
+        found = member(self.parties, customer, day)
         return found.customer_level if found is not None else ""
 
 

@@ -76,7 +76,11 @@ Parties = dict[str, tuple[Membership, ...]]
 
 def member(parties: Parties, party: str, day: int) -> Membership | None:
     """A party as it is on a business day; None: there is no such party then."""
-    periods = parties.get(party, ())
+    periods = parties.get(party)
+    if periods is None:
+        return None
+    if len(periods) == 1:  # as nearly all have
+        return periods[0] if periods[0].first_day <= day <= periods[0].last_day else None
     at = bisect_right(periods, day, key=lambda one: one.first_day) - 1
     return periods[at] if at >= 0 and day <= periods[at].last_day else None
 

@@ -348,7 +348,7 @@ class Assessor:
         """Rate a due by the adopted weight, and book it, or let it wait for its price or weight."""
         quote = self.rate(parcel, live.price, time)
         if quote is not None:
-            lacking = self.tariffs.needs_weight(live.price, quote.row) and self.lacks_weight(parcel)
+            lacking = self.tariffs.needs_weight(quote.row) and self.lacks_weight(parcel)
             if not lacking:
                 self._book(parcel, live, quote, time, cause)
                 return
@@ -398,7 +398,7 @@ class Assessor:
     def weight_of(self, parcel: Parcel, quote: Quoted) -> Columns:
         """The weight's columns of a charge whose price depends on it."""
         _, volumetric_g, chargeable_g, continued_g, row, *_ = quote
-        if row is None or not self.tariffs.needs_weight(row.table.fee, row):
+        if row is None or not self.tariffs.needs_weight(row):
             return NO_WEIGHT_USED
         return (
             parcel.weight_class,

@@ -52,7 +52,7 @@ def settle(
         _between(payer(parcel, extra, claim, network), payee(parcel, extra, claim, network))
         for payer, payee in live.roles
     ]
-    if not any([payer for payer, _ in parties]):
+    if not any(payer for payer, _ in parties):
         _wait_instead(rules, parcel, live, part, NO_ORDER if unknown else 0)
         return
     if amount is not None:
@@ -67,7 +67,7 @@ def settle(
         missing = NO_PRICE if live.due.required or live.claimed else 0
         _wait_instead(rules, parcel, live, part, missing)
         return
-    lacking = rules.tariffs.needs_weight(live.price, quote.row) and rules.lacks_weight(parcel)
+    lacking = rules.tariffs.needs_weight(quote.row) and rules.lacks_weight(parcel)
     if lacking:
         _wait_instead(rules, parcel, live, part, lacking)
     else:

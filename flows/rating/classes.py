@@ -78,7 +78,11 @@ class Classes:
                 by_factor.setdefault(one.factor, {})[one] = None
         factors = [name for name in (*KEYED, *FILTERS) if name in by_factor and name not in CALENDAR]
         plain, of_terms, of_stay = (
-            {name: _class_of(own[name], by_factor[name]) for name in factors if name in own}
+            {
+                name: _class_of(own[name], by_factor[name], several=name in SEVERAL)
+                for name in factors
+                if name in own
+            }
             for own in (OF_FACTS, OF_TERMS, OF_STAY)
         )
         dated = {
@@ -160,6 +164,10 @@ class Classes:
             key += self._nowhere if stay is None else tuple([get(stay) for get in self._of_stay])
         return key
 
+    def words(self, key: Key, facts: Facts) -> dict[str, str]:
+        """Of the further factors that are words those that every parcel with this key has."""
+        return {name: one for name, one in self.of_key(key, facts).items() if one and type(one) is str}
+
     def of_key(self, key: Key, facts: Facts) -> Mapping[str, Any]:
         """The class of each further factor, of a parcel with this key."""
         if not self.names:
@@ -170,11 +178,19 @@ class Classes:
         return known
 
 
-class Telling:
-    """The further factors that some lists of rows depend on, as a parcel has them; for people to read."""
+NO_WORDS: Mapping[str, str] = {}
 
-    def __init__(self, lists: Iterable[Classes], context: Context) -> None:
-        self._context = context
+
+class Telling:
+    """The further factors that some lists of rows depend on, as a parcel has them; for people to read.
+
+    `words`: those of them that all parcels have which are told of.
+    """
+
+    def __init__(
+        self, lists: Iterable[Classes], context: Context, words: Mapping[str, str] = NO_WORDS
+    ) -> None:
+        self._context, self._words = context, words
         self._parts: list[tuple[list[tuple[str, Get, int]], list[str]]] = []
         known: set[str] = set()
         for one in lists:
@@ -188,9 +204,10 @@ class Telling:
     def of(self, day: int, facts: Facts) -> dict[str, str]:
         """Their values, those that are there."""
         found: dict[str, str] = {}
+        words = self._words
         for fields, named in self._parts:
             for name, get, per in fields:
-                value = get(facts, day)
+                value = words[name] if name in words else get(facts, day)
                 if value:
                     if type(value) is int:
                         value = decimal(value, per)
@@ -223,18 +240,14 @@ def _dated_class(name: str, named: Iterable[Named], context: Context) -> Get:
     return lambda facts, day: word if (word := value(facts, day)) in words else ""
 
 
-def _class_of(value: Callable[[Any], Any], named: Iterable[Named]) -> Callable[[Any], Any]:
-    """The class of a value, of which the rows name these words, numbers or ranges."""
+def _class_of(value: Callable[[Any], Any], named: Iterable[Named], *, several: bool) -> Callable[[Any], Any]:
+    """The class of a value, of which the rows name these words, numbers or ranges. `several`: it is some words."""
     if all(isinstance(one, Words) for one in named):
         words = {word for one in named if isinstance(one, Words) for word in one.words}
-
-        def of_words(owner: Any) -> Any:
-            found = value(owner)
-            if type(found) is tuple:
-                return tuple([word for word in found if word in words])
-            return found if found in words else ""
-
-        return of_words
+        if several:
+            return lambda owner: tuple([word for word in value(owner) if word in words])
+        itself = {word: word for word in words}
+        return lambda owner: itself.get(value(owner), "")
     ends = {end for one in named for span in spans(one) for end in (span.over, span.upto)}
     breaks = sorted(ends - {MOST_MEASURE})
     stands_for = [*breaks, breaks[-1] + 1]
@@ -265,6 +278,9 @@ OF_STAY: dict[str, Callable[[Any], Any]] = {
     "vehicle": attrgetter("vehicle"),
 }
 """Factors of what is in a store."""
+
+SEVERAL = ("hub", "service")
+"""Factors of which a parcel has some words, or none."""
 
 OF_FACTS: dict[str, Callable[[Any], Any]] = {
     "customer": attrgetter("customer"),

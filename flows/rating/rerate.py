@@ -170,7 +170,7 @@ class Rerater:
 
     def _answer(self, price: str, day: int, facts: Trial, shared: int) -> tuple[int, int]:
         quote = self.tariffs.rate(price, day, facts, shared)
-        if quote is None or (not facts.weight_g and self.tariffs.needs_weight(price, quote.row)):
+        if quote is None or (not facts.weight_g and self.tariffs.needs_weight(quote.row)):
             return 0, UNPRICED
         return quote.amount, PRICED
 

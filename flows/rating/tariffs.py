@@ -74,6 +74,12 @@ class Tariffs:
             *(prices.services for prices in self.fees.values())
         )
         """Further services that a price, or a map of zones, knows."""
+        self._weighing = frozenset(
+            id(table)
+            for book in self.books
+            for table in book.tables
+            if table.kind == "base" and (_weighs(table) or self.fees[table.fee].all_weigh)
+        )
 
     def rate(self, fee: str, day: int, facts: Facts, shared: int = 0) -> Quote | None:
         """What a fee costs on a business day (days since 1970-01-01), or None if no row covers it.
@@ -136,10 +142,9 @@ class Tariffs:
         prices = self.fees.get(fee)
         return prices is not None and prices.weighs
 
-    def needs_weight(self, fee: str, row: Row) -> bool:
+    def needs_weight(self, row: Row) -> bool:
         """Whether a price that was found by this row depends on the weight."""
-        prices = self.fees[fee]
-        return _weighs(row.table) or (prices.weighs and not prices.bare)
+        return id(row.table) in self._weighing
 
     @property
     def by_hub(self) -> bool:
@@ -207,6 +212,8 @@ class FeePrices:
         """Facts that the price may depend on, those of `flows.rating.dependence.FIELDS`."""
         self.looks_at = looked_at(tables, named) | ({"product"} if _of_products(lists, fee) else set())
         self.weighs = any(map(_weighs, tables)) or not self.looks_at.isdisjoint(MEASURED)
+        self.all_weigh = self.weighs and not self.bare
+        """Whether every price may, whatever its base is: rows are chosen by what comes with the weight, or it adds."""
         self._shares = any(table.of == SHARED for table in tables)
         self._telling = {id(one): Telling([one.classes], context) for one in (self.base, *bases)}
         self._shared: dict[tuple[int, str, int], Quote] = {}

@@ -35,9 +35,9 @@ class Together:
         try:
             return self._found[key]
         except KeyError:
-            return remember(self._found, key, self._look(day, facts))
+            return remember(self._found, key, self._look(key, day, facts))
 
-    def _look(self, day: int, facts: Facts) -> More:
+    def _look(self, key: Key, day: int, facts: Facts) -> More:
         adjustments, bounds = (
             [
                 (one.classes, self._passes.of(match, day))
@@ -53,7 +53,11 @@ class Together:
             places,
             any(len(rivals) > 1 for rivals in places),
             tuple([one for _, one in bounds]),
-            Telling([classes for classes, _ in (*adjustments, *bounds)], self._context),
+            Telling(
+                [classes for classes, _ in (*adjustments, *bounds)],
+                self._context,
+                self._classes.words(key, facts),
+            ),
         )
 
 

@@ -111,7 +111,7 @@ class Calculator:
         quote = self._tariffs.rate(fee, day, facts, shared or 0)
         if quote is None:
             return Answer(fee, error_zh="没有适用的价格", error_en="no row has a price for this parcel")
-        if not weighed and self._tariffs.needs_weight(fee, quote.row):
+        if not weighed and self._tariffs.needs_weight(quote.row):
             return Answer(
                 fee,
                 error_zh="此价格按重量计算，请填写重量",

@@ -88,7 +88,7 @@ def test_columns_are_rated_as_one_by_one(seed: int) -> None:
 def rated(price: str, day: int, parcel: Trial, shared: int = 0) -> int | None:
     """What a parcel would be charged; None: nothing, for want of a price or a weight."""
     quote = TARIFFS.rate(price, day, parcel, shared)
-    if quote is None or (TARIFFS.needs_weight(price, quote.row) and not parcel.weight_g):
+    if quote is None or (TARIFFS.needs_weight(quote.row) and not parcel.weight_g):
         return None
     return quote.amount
 
