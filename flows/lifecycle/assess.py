@@ -196,14 +196,22 @@ class Assessor:
         self._at_site(parcel, self.dues.at_bag, site, *parcel.more().bags[site])
 
     def _at_site(self, parcel: Parcel, dues: Sequence[Live], site: str, time: int, event_id: str) -> None:
-        """What falls due there; for most parcels nothing, which is found out first."""
+        """What falls due there."""
         for live in dues:
-            applies = live.applies is None or live.applies(parcel)
-            quote = self.rate(parcel, live.price, time) if applies and parcel.order_id else None
-            if quote is not None or (applies and live.due.required):
-                named.settle(self, parcel, live, site, time, event_id, quote=quote)
+            if live.applies is None or live.applies(parcel):
+                self._settle_priced(parcel, live, site, time, event_id)
             else:
                 named.undo(self, parcel, live, site)
+
+    def _settle_priced(
+        self, parcel: Parcel, live: Live, part: str, time: int, cause: str, shared: int = 0
+    ) -> None:
+        """A due that costs most parcels nothing, which is found out before its parties are. `shared`: as for `rate`."""
+        quote = self.rate(parcel, live.price, time, shared) if parcel.order_id else None
+        if quote is not None or live.due.required:
+            named.settle(self, parcel, live, part, time, cause, shared=shared, quote=quote)
+        else:
+            named.undo(self, parcel, live, part)
 
     def _by_the_weight(self, parcel: Parcel) -> None:
         """Other prices that depend on the weight."""
@@ -387,13 +395,9 @@ class Assessor:
         self._share(parcel, live, amount, time, cause)
 
     def _share(self, parcel: Parcel, live: Live, amount: int, time: int, cause: str) -> None:
-        """What is paid of a due that comes to this amount; of most nothing, which is found out first."""
+        """What is paid of a due that comes to this amount."""
         for share in live.paid:
-            quote = self.rate(parcel, share.price, time, amount)
-            if quote is not None or share.due.required:
-                named.settle(self, parcel, share, "", time, cause, shared=amount, quote=quote)
-            else:
-                named.undo(self, parcel, share, "")
+            self._settle_priced(parcel, share, "", time, cause, amount)
 
     def weight_of(self, parcel: Parcel, quote: Quoted) -> Columns:
         """The weight's columns of a charge whose price depends on it."""

@@ -16,7 +16,7 @@ from typing import Any
 
 import msgspec
 
-from flows.rating.classes import Classes, Context, Key, weekday
+from flows.rating.classes import Classes, Context, Key, Telling, weekday
 from flows.rating.factors import (
     ANY,
     ANY_HOLIDAY,
@@ -90,6 +90,7 @@ class PriceList:
     def __init__(self, rows: Sequence[Row], context: Context) -> None:
         self._context = context
         self.classes = Classes(rows, context)
+        self.telling = Telling([self.classes], context)
         groups: dict[Rank, _Group] = {}
         for row in rows:
             rank = specificity(row)

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from flows.governance.network import Network
-from flows.rating.classes import Context, Telling
+from flows.rating.classes import Context
 from flows.rating.dependence import dependence, looked_at
 from flows.rating.exact import text_of
 from flows.rating.facts import Facts
@@ -80,6 +80,7 @@ class Tariffs:
             for table in book.tables
             if table.kind == "base" and (_weighs(table) or self.fees[table.fee].all_weigh)
         )
+        """Base prices' tables, by identity, whose prices depend on the weight."""
 
     def rate(self, fee: str, day: int, facts: Facts, shared: int = 0) -> Quote | None:
         """What a fee costs on a business day (days since 1970-01-01), or None if no row covers it.
@@ -215,7 +216,6 @@ class FeePrices:
         self.all_weigh = self.weighs and not self.bare
         """Whether every price may, whatever its base is: rows are chosen by what comes with the weight, or it adds."""
         self._shares = any(table.of == SHARED for table in tables)
-        self._telling = {id(one): Telling([one.classes], context) for one in (self.base, *bases)}
         self._shared: dict[tuple[int, str, int], Quote] = {}
         self._passes = Passes(context)
 
@@ -236,15 +236,15 @@ class FeePrices:
 
     def in_full(self, day: int, facts: Facts, match: Match, more: More, shared: int = 0) -> Quote:
         """The price by all passes, with its steps, by the only base there is."""
+        key = None
+        if self.bare and match.row.table.of == SHARED:
+            # every parcel may have a share by places and product alone, and the same amounts come again
+            key = id(match.row), match.passed_over, shared
+            if (known := self._shared.get(key)) is not None:
+                return known
         base = self._passes.of(match, day)
-        if not self.bare or match.row.table.of != SHARED:
-            return self._worked_out(day, facts, self.base, base, match.passed_over, more, shared)
-        key = id(match.row), match.passed_over, shared
-        try:  # every parcel may have a share by places and product alone, and the same amounts come again
-            return self._shared[key]
-        except KeyError:
-            quote = self._worked_out(day, facts, self.base, base, match.passed_over, more, shared)
-            return remember(self._shared, key, quote)
+        quote = self._worked_out(day, facts, self.base, base, match.passed_over, more, shared)
+        return quote if key is None else remember(self._shared, key, quote)
 
     def _worked_out(
         self, day: int, facts: Facts, prices: PriceList, base: Pass, passed_over: str, more: More, shared: int
@@ -252,7 +252,7 @@ class FeePrices:
         work = Work(day, facts, shared)
         row = base.row
         volumetric, priced_g, continued_g = _priced(row, work.weighed(row.table))
-        extras = self._telling[id(prices)].of(day, facts)
+        extras = prices.telling.of(day, facts)
         if facts.month_count and "month_parcels" in self.depends:
             extras |= {"month_parcels": str(facts.month_parcels), "month_count": facts.month_count}
         if self._shares:

@@ -200,6 +200,8 @@ def add(work: Work, more: More, base: Pass, context: Context) -> None:
 
 def _given(work: Work, rivals: Sequence[Pass], context: Context) -> tuple[Pass, str]:
     """Of several discounts the one that is given, and how its step ends."""
+    if len(rivals) == 1:
+        return rivals[0], rivals[0].lost
     most, passed_over = largest(work, rivals, context)
     return rivals[most], field("passed_over", passed_over)
 
