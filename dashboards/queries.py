@@ -14,8 +14,15 @@ NEWEST_DIRECTORY = "newest AS (SELECT seq, version FROM site ORDER BY seq DESC, 
 EVENTS = """
 SELECT event_id, kind, event_time, operation, source, code, site, outlet, city, device, weight_class, weight_g,
        length_mm, width_mm, height_mm, photo, origin, destination, customer, product, payment,
-       topic, partition, offset
-FROM event WHERE waybill = {waybill:String} ORDER BY event_time, kind, event_id"""
+       topic, partition, offset, pieces, channel, insured, cod, promised_hours, direction, billing, related, services
+FROM (SELECT * FROM event WHERE waybill = {waybill:String}) AS e
+LEFT JOIN (
+    SELECT event_id, pieces, channel, insured, cod, promised_hours, direction, billing, related, services
+    FROM order_terms WHERE waybill = {waybill:String}
+) AS t USING (event_id)
+ORDER BY event_time, kind, event_id"""
+"""An order that says nothing more than the ordinary has 0 pieces here, and nothing else of its terms."""
+PRODUCTS = "SELECT product, argMax(name, (seq, line)) AS name FROM product GROUP BY product"
 
 CHARGES = """
 SELECT *, hex(charge_id) AS id, if(reverses = toFixedString('', 16), '', hex(reverses)) AS reversed
@@ -133,6 +140,8 @@ class Story(msgspec.Struct):
     sites: dict[str, Row]
     books: dict[str, str]
     """Names of tariff books by version."""
+    products: dict[str, str]
+    """Names of products by code."""
     stay: list[Row] = []
     """Events of goods in a store."""
     hauls: list[Row] = []
@@ -183,6 +192,7 @@ def story(client: Client, waybill: str) -> Story:
         accounts={row["account"]: row for row in rows(client, ACCOUNTS)},
         sites={row["site"]: row for row in rows(client, SITES)},
         books={row["version"]: row["name"] for row in rows(client, BOOKS)},
+        products={row["product"]: row["name"] for row in rows(client, PRODUCTS)},
         stay=ask(STAY),
         hauls=ask(HAULS),
         months=ask(MONTHS),

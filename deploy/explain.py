@@ -130,6 +130,8 @@ def _timeline(found: Story) -> Iterator[str]:
     lines = table([_event(event) for event in events])
     for event, line in zip(events, lines, strict=True):
         yield line
+        if event["ordered"]:
+            yield from (f"        {said}" for said in event["ordered"])
         yield f"        {_origin(event)}"
 
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from itertools import groupby
 from typing import Any
 
+from dashboards.ordered import ordered
 from dashboards.queries import Row, Story
 from dashboards.steps import steps
 from dashboards.words import (
@@ -155,6 +156,7 @@ def _event(event: Row, found: Story, adopted: dict[str, Row], in_force: str) -> 
         "what": what(event),
         "place": place(event["site"], found.sites),
         "weighed": WEIGHT_CLASSES.get(event["weight_class"], ("", ""))[0],
+        "ordered": ordered(event, found.products) if event["kind"] == "order" else None,
         "size": (event["length_mm"], event["width_mm"], event["height_mm"]) if event["length_mm"] else None,
         "mark": mark,
         "in_force": event["event_id"] == in_force,

@@ -60,8 +60,11 @@ NAMES: dict[str, Name] = {
     "hours": Name("小时数", "小时", "hour"),
     "shared": Name("所分费用", MONEY, "yuan"),
     "condition": Name("条件"),
+    "payment": Name("客户支付运费", MONEY, "yuan"),
+    "related": Name("原运单"),
 }
-"""By the names that a charge's steps use: those of `flows.rating.factors` and of `flows.rating.conditions`."""
+"""By the names that a charge's steps use: those of `flows.rating.factors` and of `flows.rating.conditions`; and what
+else an order says."""
 
 WEEKDAYS = {
     "1": ("一", "Monday"),

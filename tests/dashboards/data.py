@@ -83,7 +83,7 @@ def fill(client: Client) -> None:
     book.take(*events_of("订单 揽收 网点秤2.6 发件 分拨DWS2.5 到件 派件 签收"))
     corrected: dict[str, Any] = {"waybill": CORRECTED}
     book.take(
-        order(id="o2", origin_city="330100", **corrected),
+        order(id="o2", origin_city="330100", pieces=2, channel="taobao", **corrected),
         scan("揽收", START + HOUR, id="s2", **corrected),
         weight("网点秤", 9000, START + 2 * HOUR, id="w2", **corrected),
         scan("签收", START + 3 * HOUR, id="s3", **corrected),

@@ -269,6 +269,21 @@ def test_a_store_that_is_away_is_said_and_waited_for(tmp_path: Path) -> None:
             assert get(f"{page.url}parcel/{WAYBILL}").status_code == 200
 
 
+def test_orders_tell_what_prices_look_at(url: str, books: Store) -> None:
+    """Product, customer and what an order says besides, in both languages, in the terminal and on the page."""
+    ordinary = (
+        "产品 标快 standard，客户 C1，客户支付运费 12.00 元",
+        "product 标快 standard, customer C1",
+    )
+    for waybill, told in (
+        (WAYBILL, ordinary),
+        (CORRECTED, ("客户支付运费 12.00 元，件数 2 件，渠道 taobao", "pieces 2 pieces, channel taobao")),
+    ):
+        text, page = explain(waybill, books.client()), get(f"{url}parcel/{waybill}").text
+        assert all(said in text and said in page for said in told)
+    assert "渠道" not in explain(WAYBILL, books.client())
+
+
 def test_explain_in_the_terminal(books: Store) -> None:
     text = explain(WAYBILL, books.client())
     for part in (

@@ -207,7 +207,7 @@ def test_what_counts_on_some_days_says_which_day_it_was(
 
 
 def test_whatever_a_row_may_name_has_a_chinese_name() -> None:
-    told = {*CONDITION_NAMES, *BY_NAME, "month_count", "shared"}
+    told = {*CONDITION_NAMES, *BY_NAME, "month_count", "shared", "payment", "related"}
     assert set(NAMES) == told
 
 
