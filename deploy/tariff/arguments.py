@@ -15,6 +15,12 @@ from flows.rating.trial_fields import FIELDS
 from schemas.settings import Settings
 
 Run = Callable[[argparse.Namespace, Connect, Settings], int]
+_OFFLINE = {
+    "check": "--network DIR checks a directory or an .xlsx file without it",
+    "diff": "--network DIR compares directories and .xlsx files without it",
+    "try": "--network DIR and --book, a directory or an .xlsx file, do without it",
+}
+"""What can be said in the store's place where it is away."""
 BOOK = "a directory, an .xlsx workbook, or a published version (its beginning, or a book's name)"
 
 
@@ -24,7 +30,7 @@ def add_commands(top: argparse.ArgumentParser) -> None:
 
     def command(name: str, run: Run) -> argparse.ArgumentParser:
         one = made.add_parser(name, help=run.__doc__, description=run.__doc__)
-        one.set_defaults(tariff=run)
+        one.set_defaults(tariff=run, offline=_OFFLINE.get(name, ""))
         return one
 
     one = command("check", commands.check)
@@ -61,7 +67,7 @@ def add_commands(top: argparse.ArgumentParser) -> None:
 
 def publish_arguments(one: argparse.ArgumentParser) -> None:
     """What `publish` wants."""
-    one.set_defaults(tariff=commands.publish)
+    one.set_defaults(tariff=commands.publish, offline="")
     one.add_argument("book", help=BOOK)
     one.add_argument(
         "--network",

@@ -60,6 +60,7 @@ from schemas.money import yuan
 from schemas.problems import DocumentError
 from schemas.settings import Settings
 from schemas.times import day_of
+from sinks.clickhouse import StoreAwayError
 
 EACH = 10_000
 """Rows of a table of trials between two words of progress."""
@@ -323,12 +324,17 @@ def _write(answers: Iterator[list[str]], target: Path, *, workbook: bool) -> Non
 
 
 def run(arguments: argparse.Namespace, connect: Connect, settings: Settings) -> int:
-    """Run a command of `waybook tariff`; what is refused is said, and the exit code is 1."""
+    """Run a command of `waybook tariff`; what is refused is said, and the exit code is 1.
+
+    Raises StoreAwayError, which says what does without a store, where something does.
+    """
     try:
         code: int = arguments.tariff(arguments, connect, settings)
     except (DocumentError, RefusedError) as error:
         sys.stderr.write(f"refused:\n{error}\n")
         return 1
+    except StoreAwayError as away:
+        raise StoreAwayError("; ".join(filter(None, (str(away), arguments.offline)))) from away
     except BrokenPipeError:
         raise  # whoever read the answer has seen enough: the command line knows
     except (LookupError, OSError, ValueError, csv.Error) as error:

@@ -158,6 +158,26 @@ def test_without_a_store_a_version_is_not_found_and_that_is_said(run: Run) -> No
     assert "the store is away" in run.err
 
 
+@pytest.mark.parametrize(
+    ("words", "instead"),
+    [
+        (("check", BOOK_DIRECTORY), "--network DIR checks a directory or an .xlsx file without it"),
+        (("diff", BOOK_DIRECTORY, BOOK_DIRECTORY), "--network DIR compares directories and .xlsx files"),
+        (("try", "--from", "SHC", "--to", "XAD"), "--network DIR and --book, a directory or an .xlsx file"),
+        (("try", "--from", "SHC", "--to", "XAD", *OFFLINE), "--network DIR and --book"),
+    ],
+)
+def test_without_a_store_it_is_said_what_does_without(run: Run, words: tuple[str, ...], instead: str) -> None:
+    assert run(*words) == 2
+    assert f"Connection refused; {instead}" in run.err
+
+
+def test_what_cannot_do_without_a_store_names_no_other_way(run: Run) -> None:
+    for words in (("list",), ("what-if", BOOK_DIRECTORY), ("show", NAME), ("publish", BOOK_DIRECTORY)):
+        assert run(*words) == 2
+        assert "--network" not in run.err
+
+
 def test_published_books(online: Run, tmp_path: Path) -> None:
     assert online("list") == 0
     lines = [line for line in online.out.splitlines() if NAME in line]
