@@ -87,9 +87,9 @@ class Policy:
         await self.app(scope, receive, sending)
 
 
-def create_app(settings: Settings) -> Starlette:
-    """The application on the store that the settings name."""
-    pages = Pages(settings)
+def create_app(settings: Settings, *, ended: bool = False) -> Starlette:
+    """The application on the store that the settings name. `ended`: no flow writes there any more."""
+    pages = Pages(settings, ended=ended)
     return Starlette(
         routes=[
             Route("/", pages.live),
@@ -116,8 +116,8 @@ def create_app(settings: Settings) -> Starlette:
 class Pages:
     """What is answered at each address. A store that is away raises, which `_away` answers."""
 
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings
+    def __init__(self, settings: Settings, *, ended: bool) -> None:
+        self._settings, self._ended = settings, ended
         self._trials = Trials()
         self._one_table = asyncio.Lock()
         """Tables are answered one at a time."""
@@ -132,7 +132,7 @@ class Pages:
 
     async def live(self, request: Request) -> Response:  # noqa: ARG002
         """The page that moves."""
-        return _page("live.html")
+        return _page("live.html", {"ended": self._ended})
 
     async def events(self, request: Request) -> Response:
         """Snapshots as server-sent events, as the poller makes them."""

@@ -48,7 +48,7 @@ def open_(arguments: argparse.Namespace) -> int:
         settings = msgspec.structs.replace(told(home.directory) or Settings(), clickhouse=store.address)
         home.tell(settings)
         environment |= to_environment(settings)
-        page = serve("page", "dashboards.live", "--port", str(arguments.port))
+        page = serve("page", "dashboards.live", "--ended", "--port", str(arguments.port))
         sys.stdout.write(f"page        {page.address}\nclickhouse  {store.address}   (Ctrl-C ends it)\n")
         sys.stdout.flush()
         while not stop.wait(0.5) and not store.ended and not page.ended:

@@ -27,13 +27,15 @@ class LivePage(Server):
 
     forks = True
 
-    def __init__(self, directory: Path, store: Store) -> None:
+    def __init__(self, directory: Path, store: Store, *more: str) -> None:
         super().__init__(directory)
+        self.more = more
         self.settings = Settings(clickhouse=store.url, home=directory)
 
     def command(self) -> list[str]:
         """On any free port."""
-        return [sys.executable, "-m", "dashboards.live", "--port-file", str(self.directory / "address")]
+        serve = [sys.executable, "-m", "dashboards.live", "--port-file", str(self.directory / "address")]
+        return [*serve, *self.more]
 
     def environment(self) -> dict[str, str]:
         """The store's address."""
@@ -218,6 +220,22 @@ def test_a_lane_that_stands_still_is_shown(url: str, browser_page: Page) -> None
     browser_page.goto(url)
     expect(browser_page.locator("#still")).to_contain_text("泳道 0", timeout=30_000)
     assert get(f"{url}health").json()["lanes"][0]["still"]
+
+
+def test_of_an_ended_demo_it_is_said_that_nothing_runs(
+    books: Store, url: str, browser_page: Page, tmp_path: Path
+) -> None:
+    """Nothing is wrong there that a banner of lanes that stand still would have to name."""
+    with LivePage(tmp_path / "ended", books, "--ended") as page:
+        assert isinstance(page, LivePage)
+        while not get(f"{page.url}health").json().get("lanes", [{}])[0].get("still"):
+            time.sleep(0.3)
+        browser_page.goto(page.url)
+        expect(browser_page.locator("#events")).to_have_text("15")
+        for part in ("演示已结束", "This demo has ended", "make demo"):
+            expect(browser_page.locator("#ended")).to_contain_text(part)
+        expect(browser_page.locator("#still")).to_be_hidden()
+    assert "演示已结束" not in get(url).text
 
 
 def test_the_page_has_metrics_of_its_own(url: str) -> None:

@@ -182,6 +182,8 @@ def test_flows_store_and_page_come_back_the_audit_agrees_and_the_data_opens_agai
         word, page = opened.stdout.readline().split()
         assert word == "page"
         assert opened.stdout.readline().startswith("clickhouse  http://127.0.0.1:")
+        with urllib.request.urlopen(page, timeout=30) as answer:
+            assert "演示已结束" in answer.read().decode()
         waybill = waybook(running, "sql", "SELECT min(waybill) FROM charge", "--format", "TSV").stdout.strip()
         with urllib.request.urlopen(f"{page}parcel/{waybill}", timeout=30) as answer:
             assert f"<title>{waybill} " in answer.read().decode()

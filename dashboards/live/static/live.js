@@ -94,7 +94,7 @@ const dates = (seen) => seen.dates.length ? [[
 
 function lanes(seen) {
   const still = seen.lanes.filter((lane) => lane.still);
-  $("still").hidden = seen.lanes.length && !still.length;
+  $("still").hidden = $("ended") || (seen.lanes.length && !still.length);
   $("still").replaceChildren(text(seen.lanes.length
     ? still.map((lane) => `泳道 ${lane.lane} 已 ${Math.round(lane.age)} 秒没有新区块 · Lane ${lane.lane} stands still: no block for ${Math.round(lane.age)} s.`).join(" ")
     : "还没有任何区块 · No lane has written a block yet."));
