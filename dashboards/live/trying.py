@@ -5,6 +5,7 @@ import io
 from collections.abc import Iterable, Mapping
 from itertools import islice
 from typing import Any
+from urllib.parse import urlencode
 
 from clickhouse_connect.driver.client import Client
 
@@ -63,6 +64,7 @@ class Trials:
             "choices": _choices(client),
             "asked": asked,
             "answers": [],
+            "others": [],
             "wrong": "",
         }
         if any(asked.values()):
@@ -76,6 +78,12 @@ class Trials:
                         "error": (one.error_zh, one.error_en),
                     }
                     for one in answers
+                    if one.owed
+                ]
+                page["others"] = [
+                    (f"/try?{urlencode({**said, 'fee': one.fee})}", *FEES[one.fee])
+                    for one in answers
+                    if not one.owed
                 ]
             except (RefusedError, CannotError) as error:
                 page["wrong"] = str(error)

@@ -135,6 +135,7 @@ def _try(one: argparse.ArgumentParser) -> None:
         shown = f"{field.zh}: {field.help}, as {field.example}".replace("%", "%%")
         name = field.name
         one.add_argument(f"--{name}", dest=f"fact_{name}", metavar=name.upper(), default="", help=shown)
+    one.add_argument("--all", action="store_true", help="without --fee: every fee of the books")
     one.add_argument(
         "--table", type=Path, help="a table of parcels, .csv or .xlsx, its columns named as the options"
     )

@@ -259,7 +259,10 @@ def export(arguments: argparse.Namespace, connect: Connect, settings: Settings) 
 
 
 def try_(arguments: argparse.Namespace, connect: Connect, settings: Settings) -> int:  # noqa: ARG001
-    """What a parcel would cost, each step shown; with --table a whole table of parcels."""
+    """What a parcel would cost, each step shown; with --table a whole table of parcels.
+
+    Without --fee: the fees that such a parcel comes to owe, and the names of the others.
+    """
     if arguments.out is not None:
         if arguments.table is None:
             raise LookupError("--out is where the answers of a --table go: name that, too")
@@ -271,9 +274,15 @@ def try_(arguments: argparse.Namespace, connect: Connect, settings: Settings) ->
     if arguments.table is not None:
         return _table(arguments.table, arguments.out, calculator, asked)
     answers = calculator.ask(asked, today())
-    for line in chain.from_iterable(map(in_words, answers)):
+    shown = [answer for answer in answers if answer.owed or arguments.all]
+    for line in chain.from_iterable(map(in_words, shown)):
         say(line)
-    return 0 if all(answer.quote is not None for answer in answers) else 1
+    if others := [answer.fee for answer in answers if answer not in shown]:
+        say(
+            f"此件不产生的费用 not owed by such a parcel ({len(others)}; --fee NAME or --all prices them): "
+            + "，".join(f"{FEES[fee][0]} {fee}" for fee in others)
+        )
+    return 0 if all(answer.quote is not None for answer in shown) else 1
 
 
 def in_words(answer: Answer) -> Iterator[str]:

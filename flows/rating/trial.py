@@ -6,7 +6,7 @@ from typing import TypeVar
 import msgspec
 
 from flows.fees.current import FEES
-from flows.fees.model import OF_MONTHS, OF_STAYS, OF_STORES, Due
+from flows.fees.model import AT_SITES, OF_MONTHS, OF_STAYS, OF_STORES, Due
 from flows.governance.network import Network
 from flows.rating.explain import of_quote
 from flows.rating.factors import DIRECTIONS, KG, M3, part
@@ -37,6 +37,7 @@ IN_STORES = frozenset(due.price for due in FEES.dues if due.trigger in OF_STORES
 """Fees of goods in stores, of which there may be more than of a parcel."""
 IN_PLACE = frozenset(due.price for due in FEES.dues if due.trigger in (*OF_STAYS, *OF_MONTHS))
 """Those of which nothing goes anywhere: without a destination they are priced as the lanes price them."""
+_BY_NAME = {due.name: due for due in FEES.dues}
 
 T = TypeVar("T")
 
@@ -55,6 +56,11 @@ class Answer(msgspec.Struct, frozen=True):
     error_en: str = ""
     remarks: list[Step] = []
     """What nobody said and was assumed, and words that nothing knows."""
+    owed: bool = True
+    """Whether what is asked about comes to owe it; of a fee that is asked for by name nobody doubts it."""
+
+
+NO_PRICE = Answer("", error_zh="没有适用的价格", error_en="no row has a price for this parcel")
 
 
 class RefusedError(ValueError):
@@ -72,27 +78,28 @@ class Calculator:
         self._tariffs = Tariffs(books, network)
         self._places: Gazetteer = gazetteer(network)
         self._versions = {id(table): book.version for book in self._tariffs.books for table in book.tables}
-        self.fees = list(self._tariffs.fees)
-        dues = {due.name: due for due in FEES.dues}
-        self._shares = {due.price: dues[due.share_of] for due in FEES.dues if due.share_of}
+        self.fees = [fee for fee in FEES.prices if fee in self._tariffs.fees]
+        """In the order in which they fall due."""
+        self._shares = {due.price: _BY_NAME[due.share_of] for due in FEES.dues if due.share_of}
         """By the price of a share: what it is a share of."""
         self._remarks = Remarks(self._tariffs.books, network)
 
     def ask(self, asked: Asked, today: int) -> list[Answer]:
-        """The answers: of the fee that is asked for, or of every fee. Raises RefusedError."""
+        """The answers: of the fee that is asked for, or of every fee, and which are owed. Raises RefusedError."""
         said = _Said({name: text.strip() for name, text in asked.items() if text.strip()})
         wanted = said.one_of("fee", ("", *self.fees))
         day, facts = said.day("date", today), self._facts(said, wanted)
         shared = said.money("shared") if "shared" in said.texts else None
         said.close()
         weighed = "kg" in said.texts
-        return [
+        answers = [
             msgspec.structs.replace(
                 self._answer(fee, day, facts, weighed, shared),
                 remarks=self._remarks.on(said.texts, self._looks_at(fee, shared), today),
             )
             for fee in ([wanted] if wanted else self.fees)
         ]
+        return answers if wanted else [_judged(answer, facts) for answer in answers]
 
     def _looks_at(self, fee: str, shared: int | None) -> frozenset[str]:
         """What the price of a fee looks at, and that of which it is a share where nobody said what that comes to."""
@@ -110,7 +117,7 @@ class Calculator:
             shared = found
         quote = self._tariffs.rate(fee, day, facts, shared or 0)
         if quote is None:
-            return Answer(fee, error_zh="没有适用的价格", error_en="no row has a price for this parcel")
+            return msgspec.structs.replace(NO_PRICE, fee=fee)
         if not weighed and self._tariffs.needs_weight(quote.row):
             return Answer(
                 fee,
@@ -169,6 +176,28 @@ class Calculator:
             month_amount=said.money("billed"),
             stay=stay if stay != NOWHERE else None,
         )
+
+
+def _judged(answer: Answer, facts: Trial) -> Answer:
+    """The answer, with whether the fee is owed: a due that may be left out is not, where nothing has a price for it."""
+    dues = [due for due in FEES.dues if due.price == answer.fee and _may_be_owed(due, facts)]
+    costs = answer.error_en != NO_PRICE.error_en
+    return msgspec.structs.replace(answer, owed=any(costs or due.required for due in dues))
+
+
+def _may_be_owed(due: Due, facts: Trial) -> bool:
+    """Whether these facts lead to the due: without a claim, and at sites only where some are said."""
+    if due.share_of:
+        return _may_be_owed(_BY_NAME[due.share_of], facts)
+    terms = facts.terms or ORDINARY
+    declared = {"": 1, "payment": facts.payment, "insured": terms.insured, "cod": terms.cod}
+    return (
+        (due.trigger in OF_STORES) == (facts.stay is not None)
+        and due.trigger != "claimed"
+        and (due.trigger not in AT_SITES or bool(facts.hubs))
+        and declared[due.needs] > 0
+        and due.parcels in ("", terms.direction)
+    )
 
 
 class _Said:

@@ -29,7 +29,7 @@ class Field(msgspec.Struct, frozen=True):
 
 
 FIELDS = (
-    Field("fee", "费用", "transit", "which fee; empty: every fee of the book"),
+    Field("fee", "费用", "transit", "which fee; empty: those that it comes to owe"),
     Field("from", "始发网点", "SHC", "origin outlet, or the store, by code or name"),
     Field("to", "目的网点", "XAD", "destination outlet, by code or name; goods in a store have none"),
     Field("product", "产品", "STD", "product, by code or name", ("product",)),

@@ -3,14 +3,21 @@
 import io
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import parse_qsl, urlsplit
 
 import httpx
 import pytest
+from clickhouse_connect.driver.client import Client
 from openpyxl import Workbook, load_workbook
 from playwright.sync_api import FilePayload, Page, expect
 
+from dashboards.live.trying import Trials
+from flows.rating.book import read_book
+from flows.rating.settings import FILE
+from flows.rating.trial import Calculator
 from tests.dashboards.test_page import LivePage, browser_page
 from tests.lifecycle.world import tariff
+from tests.rating.material import NETWORK, book_toml
 from tests.servers.store import Store
 from tests.servers.web import get, post
 
@@ -44,6 +51,22 @@ def test_a_parcel_is_priced_step_by_step(url: str) -> None:
     every = get(f"{url}try", params={**FACTS, "book": tariff().version}).text
     assert "面单费" in every
     assert "派费" in every
+    assert "不产生的费用" not in every, "the book has no other fees"
+
+
+def test_fees_that_such_a_parcel_does_not_owe_are_named(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flat = {"shape": '"flat"', "file": '"price.csv"', "effective_from": "2025-01-01"}
+    text = book_toml(*({**flat, "fee": f'"{fee}"'} for fee in ("late", "waybill")))
+    book = read_book({FILE: text, "price.csv": "price\n3.00\n"}, NETWORK)
+    monkeypatch.setattr(Trials, "_of", lambda *_: Calculator([book], NETWORK))
+    page = Trials().page(client, {name: FACTS[name] for name in ("from", "to")})
+    assert [one["title"][0] for one in page["answers"]] == ["面单费"]
+    ((address, *title),) = page["others"]
+    assert title == ["时效罚款", "penalty for lateness"]
+    (one,) = Trials().page(client, dict(parse_qsl(urlsplit(address).query)))["answers"]
+    assert (one["title"][0], one["amount"]) == ("时效罚款", "3.00")
 
 
 def test_the_form_offers_what_there_is(url: str) -> None:

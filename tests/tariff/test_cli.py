@@ -17,7 +17,7 @@ from schemas.identity import version_of
 from tests.audit.conftest import emptied
 from tests.dashboards.data import Written
 from tests.lifecycle.world import BOOK, START, tariff
-from tests.rating.material import HERE, NETWORK
+from tests.rating.material import HERE, NETWORK, book_toml
 from tests.servers.store import Store
 
 BOOK_DIRECTORY, NETWORK_DIRECTORY = str(HERE / "book"), str(HERE / "network")
@@ -236,6 +236,23 @@ def test_withdraw(online: Run, sent: list[bytes]) -> None:
     assert "withdrawn already" in online.err
     assert online("withdraw", "另一本", "--name") == 1
     assert len(sent) == 2
+
+
+def test_try_without_a_fee_tells_what_is_owed_and_how_to_see_the_rest(run: Run, tmp_path: Path) -> None:
+    flat = {"shape": '"flat"', "file": '"price.csv"', "effective_from": "2025-01-01"}
+    book = tmp_path / "book"
+    book.mkdir()
+    (book / "book.toml").write_text(book_toml(*({**flat, "fee": f'"{fee}"'} for fee in ("late", "waybill"))))
+    (book / "price.csv").write_text("price\n3.00\n")
+    words = ("try", "--book", str(book), *OFFLINE, "--from", "SHA", "--to", "XAD")
+    assert run(*words) == 0
+    *answers, rest = (line for line in run.out.splitlines() if not line.startswith(" "))
+    assert answers == ["■ 面单费 waybill fee (waybill): 3.00 元 yuan"]
+    assert rest.endswith("(1; --fee NAME or --all prices them): 时效罚款 late")
+    for more in (("--all",), ("--fee", "late")):
+        assert run(*words, *more) == 0
+        assert "(late): 3.00 元 yuan" in run.out
+        assert "not owed" not in run.out
 
 
 def test_try_one_parcel(run: Run, online: Run) -> None:

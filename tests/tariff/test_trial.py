@@ -37,11 +37,44 @@ def test_the_answer_is_that_of_rating_itself() -> None:
 
 def test_without_a_fee_every_fee_answers() -> None:
     answers = CALCULATOR.ask({**ASKED, "fee": ""}, DAY)
-    assert [answer.fee for answer in answers] == ["delivery", "transit", "waybill"]
+    assert [answer.fee for answer in answers] == ["waybill", "transit", "delivery"], "as they fall due"
     no_weight = CALCULATOR.ask({**ASKED, "kg": ""}, DAY)
     assert "say kg" in no_weight[0].error_en
     no_price = CALCULATOR.ask({**ASKED, "date": "2020-01-01"}, DAY)
     assert no_price[0].quote is None
+
+
+@pytest.mark.parametrize(
+    ("said", "owed"),
+    [
+        ({}, ""),
+        ({"insured": "1000"}, "insurance"),
+        ({"cod": "200"}, "cod_fee"),
+        ({"direction": "return"}, "return"),
+        ({"hubs": "SH-HUB"}, "handling"),
+        ({"days": "3", "kg": ""}, "storage"),
+    ],
+)
+def test_without_a_fee_it_is_judged_what_is_owed(said: dict[str, str], owed: str) -> None:
+    """What every parcel owes no goods in a store do; a penalty nobody; what may be free, whoever has a price."""
+    fees = ("waybill", "insurance", "cod_fee", "return", "handling", "late", "storage")
+    tables = [
+        {"fee": f'"{fee}"', "file": f'"{fee}.csv"', "shape": '"flat"', "effective_from": "2025-01-01"}
+        for fee in fees
+    ]
+    files = {f"{fee}.csv": "price\n1.00\n" for fee in fees}
+    files["handling.csv"] = "destination_city,price\n610100,1.00\n"
+    calculator = Calculator([read_book({FILE: book_toml(*tables), **files}, NETWORK)], NETWORK)
+    asked = {"from": "SHA", "to": "XAD", **said}
+    answers = calculator.ask(asked, DAY)
+    assert [answer.fee for answer in answers if answer.owed] == (
+        [owed] if owed == "storage" else [fee for fee in ("waybill", owed) if fee]
+    )
+    assert all(answer.quote is not None for answer in answers), "what is not owed has its price all the same"
+    free = calculator.ask({**asked, "to": "SHC", "days": "", "hubs": "SH-HUB"}, DAY)
+    assert "handling" not in {answer.fee for answer in free if answer.owed}, "no row has a price"
+    (late,) = calculator.ask({**asked, "fee": "late"}, DAY)
+    assert late.owed, "somebody asks for it"
 
 
 def test_every_fact_reaches_the_price() -> None:
