@@ -34,6 +34,7 @@ from dashboards.live.upload import Part, TooLargeError, body_of, parts_of
 from dashboards.queries import story
 from dashboards.records import RECORDS, TITLES, kind_of, record
 from dashboards.words import aged, shanghai, yuan
+from flows.rating.names import in_both
 from schemas.settings import Settings
 from sinks.clickhouse import AWAY, connect, readers
 
@@ -62,6 +63,7 @@ def linked(text: str, but: str = "", there: Collection[str] | None = None) -> Ma
     return Markup("").join(told(part, key=key) for part, key in named.parts(text, but))
 
 
+_templates.globals["in_both"] = in_both
 _templates.filters |= {"aged": aged, "shanghai": shanghai, "yuan": yuan, "linked": linked}
 
 

@@ -25,6 +25,7 @@ from dashboards.words import (
 )
 from flows.rating.explain import WEIGHT_CLASSES
 from flows.rating.measures import decimal
+from flows.rating.names import in_both
 from schemas.parties import HQ
 
 
@@ -125,7 +126,7 @@ def said(row: Row) -> str:
         f"{row['pallets']} 板" if row["pallets"] >= 0 else "",
         f"{decimal(row['volume_cm3'], 1_000_000)} 立方米" if row["volume_cm3"] >= 0 else "",
         f"{decimal(row['weight_g'], 1_000)} 公斤" if row["weight_g"] >= 0 else "",
-        *(row[name] for name in ("temperature", "billing")),
+        *(in_both(name, row[name]) for name in ("temperature", "billing")),
         f"库区 {row['zone']}" if row["zone"] else "",
         *(row[name] for name in ("vehicle", "plate")),
         f"托盘 {row['pallet']}" if row["pallet"] else "",

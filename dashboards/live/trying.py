@@ -27,6 +27,7 @@ from dashboards.words import FEES
 from flows.fees.current import FEES as DUES
 from flows.rating.book import read_book
 from flows.rating.factors import DIRECTIONS
+from flows.rating.names import in_chinese
 from flows.rating.trial import Asked, Calculator, RefusedError
 from flows.rating.trial_fields import FIELDS
 from flows.rating.trial_table import Given, answerable, answered, csv_rows
@@ -137,7 +138,7 @@ def _choices(client: Client) -> dict[str, list[tuple[str, str]]]:
         "from": outlets,
         "to": outlets,
         "product": products,
-        "direction": [(name, "") for name in DIRECTIONS],
+        "direction": [(name, in_chinese("direction", name)) for name in DIRECTIONS],
     }
 
 

@@ -76,8 +76,52 @@ WEEKDAYS = {
     "7": ("日", "Sunday"),
 }
 
-WAYS = {"forward": "正向", "return": "退件", "redirect": "转寄"}
-"""Directions in Chinese."""
+WORDS: dict[str, dict[str, str]] = {
+    "direction": {"forward": "正向", "return": "退件", "redirect": "转寄"},
+    "temperature": {"ambient": "常温", "chilled": "冷藏", "frozen": "冷冻"},
+    "billing": {
+        "weight": "按重量",
+        "volume": "按体积",
+        "pallet": "按板",
+        "piece": "按件",
+        "monthly": "月结",
+    },
+    "channel": {
+        "taobao": "淘宝",
+        "tmall": "天猫",
+        "pinduoduo": "拼多多",
+        "douyin": "抖音",
+        "kuaishou": "快手",
+        "jd": "京东",
+        "wechat": "微信",
+        "app": "手机应用",
+        "counter": "门店",
+    },
+    "service": {"address_change": "改址", "upstairs": "上楼", "evening": "夜间派送"},
+}
+"""By fact: what words that most books have are called in Chinese; a book's own stay as they are."""
+WORDS["services"] = WORDS["service"]
+
+
+def in_chinese(name: str, value: str) -> str:
+    """A fact's word, or its words with a space between them, in Chinese.
+
+    >>> in_chinese("temperature", "frozen"), in_chinese("temperature", "-60"), in_chinese("product", "weight")
+    ('冷冻', '-60', 'weight')
+    >>> in_chinese("services", "gift upstairs")
+    'gift 上楼'
+    """
+    known = WORDS.get(name, {})
+    return " ".join(known.get(word, word) for word in value.split(" ")) if known else value
+
+
+def in_both(name: str, value: str) -> str:
+    """The same, and the word itself where it is another.
+
+    >>> in_both("billing", "pallet"), in_both("billing", "own"), in_both("billing", "")
+    ('按板 pallet', 'own', '')
+    """
+    return " ".join(dict.fromkeys((in_chinese(name, value), value)))
 
 
 def in_words(name: str, value: str) -> tuple[str, str]:
@@ -94,8 +138,7 @@ def in_words(name: str, value: str) -> tuple[str, str]:
     """
     if name == "weekday" and value in WEEKDAYS:
         return f"星期{WEEKDAYS[value][0]}", f"weekday {value} ({WEEKDAYS[value][1]})"
-    if name == "direction" and value in WAYS:
-        return f"{NAMES[name].zh} {WAYS[value]}", f"{name} {value}"
     zh, unit, unit_en = NAMES.get(name, Name(name))
     value = yuan(parse_yuan(value)) if unit == MONEY else value
-    return f"{zh} {value} {unit}".rstrip(), f"{name} {value} {units(value, unit_en)}".rstrip()
+    told = f"{zh} {in_chinese(name, value)} {unit}".rstrip()
+    return told, f"{name} {value} {units(value, unit_en)}".rstrip()

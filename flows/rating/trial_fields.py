@@ -5,7 +5,7 @@ is taken as when nobody says it.
 import msgspec
 
 from flows.rating.factors import DIRECTIONS
-from flows.rating.names import WAYS
+from flows.rating.names import in_chinese
 from flows.rating.weights import MEASURES as WEIGHED
 
 OF_DAYS = ("pallet_days", "m3_days", "kg_days")
@@ -68,7 +68,7 @@ FIELDS = (
         DIRECTIONS[0],
         f"one of {', '.join(DIRECTIONS)}",
         ("direction",),
-        (WAYS[DIRECTIONS[0]], DIRECTIONS[0]),
+        (in_chinese("direction", DIRECTIONS[0]), DIRECTIONS[0]),
     ),
     Field("insured", "保价金额", "1000", "insured value in yuan", ("insured",), NOUGHT),
     Field("cod", "代收货款", "200", "cash on delivery in yuan", ("cod",), NOUGHT),

@@ -70,7 +70,7 @@ def test_a_stay_s_page_shows_its_events_and_each_day_s_price(page: httpx.Client)
 
 def test_a_haul_and_a_month_explain_themselves(page: httpx.Client, store: Store) -> None:
     for name, parts in (
-        (HAUL, ("运输 H1", "同城配送费", "2025-11-15", "C-FISH", "frozen", "350.00")),
+        (HAUL, ("运输 H1", "同城配送费", "2025-11-15", "C-FISH", "冷冻 frozen", "350.00")),
         ("C-FISH:2025-10", ("客户月 C-FISH:2025-10", "310.50", "仓储月保底", "189.50")),
     ):
         text, told = page.get(f"/parcel/{name}").text, explain(name, store.client())

@@ -77,7 +77,7 @@ def test_the_form_offers_what_there_is(url: str) -> None:
         'list="choices-to"',
         '<option value="SHC" label=',
         '<option value="transit" label="中转费 transit fee">',
-        '<option value="return">',
+        '<option value="return" label="退件">',
     ):
         assert part in text
 
