@@ -53,6 +53,10 @@ def rows_of(
         yield number, dict(zip(header, cells, strict=True))
 
 
+A_DAY = "is a date written as 2025-11-11, or empty"
+"""What is right in the place of what `day_in` cannot read."""
+
+
 def day_in(text: str, empty: int) -> int | None:
     """A business day (days since 1970-01-01) from `2026-01-31`, `empty` for nothing; None: it is no date."""
     if not text:

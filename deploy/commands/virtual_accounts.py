@@ -4,7 +4,8 @@ import argparse
 import os
 import sys
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from contextlib import suppress
+from datetime import UTC, datetime, time, timedelta
 
 from clickhouse_connect.driver.client import Client
 
@@ -18,6 +19,7 @@ from deploy.transfers import data_time
 from schemas.commands import BODIES
 from schemas.money import yuan
 from schemas.reasons import ANSWER
+from schemas.times import calendar_date
 
 
 def balance(arguments: argparse.Namespace) -> int:
@@ -99,11 +101,17 @@ def _tell(client: Client, word: str, told: Callable[[str], str]) -> int:
 
 
 def _moment(text: str) -> datetime:
-    """A time of Shanghai as UTC; of a date its last moment."""
-    at = datetime.fromisoformat(text)
-    if len(text) == len("2025-11-11"):
-        at += timedelta(days=1, milliseconds=-1)
-    return at - SHANGHAI
+    """An argument that is a time of Shanghai, as UTC; of a date its last moment."""
+    with suppress(ValueError, OverflowError):
+        if len(text) == len("2025-11-11"):
+            begins = datetime.combine(calendar_date(text), time())
+            return begins + timedelta(days=1, milliseconds=-1) - SHANGHAI
+        at = datetime.fromisoformat(text)
+        if at.tzinfo is None:
+            return at - SHANGHAI
+    raise argparse.ArgumentTypeError(
+        f"{text!r} is no time of Shanghai as 2025-11-11T10:30, nor a date as 2025-11-11"
+    )
 
 
 def _utc_ms(at: datetime) -> int:

@@ -21,7 +21,7 @@ from flows.governance.chains import Rule
 from schemas.limits import MOST_IDENTIFIER
 from schemas.money import half_up, parse_yuan
 from schemas.problems import Problem
-from schemas.rows import ALWAYS, FOR_EVER, day_in, rows_of, wrong
+from schemas.rows import A_DAY, ALWAYS, FOR_EVER, day_in, rows_of, wrong
 from schemas.times import day_of
 
 FILE = "levels.csv"
@@ -86,8 +86,8 @@ def read_levels(
             ("due", row["due"] in ("", *CHARGED), f"is none of {', '.join(CHARGED)}"),
             ("amount", amount is not None, "is no amount of yuan"),
             ("per", row["per"] in PERS, f"is none of {', '.join(PERS)}"),
-            ("from", first is not None, "is no date"),
-            ("to", last is not None, "is no date"),
+            ("from", first is not None, f"{A_DAY}, not {row['from']!r}"),
+            ("to", last is not None, f"{A_DAY}, not {row['to']!r}"),
         ):
             if not is_right:
                 problems.append(wrong(FILE, number, column, message))

@@ -18,7 +18,7 @@ import msgspec
 from schemas.limits import MOST_IDENTIFIER
 from schemas.parties import CUSTOMER, HQ
 from schemas.problems import Problem
-from schemas.rows import ALWAYS, FOR_EVER, Rows, day_in, wrong
+from schemas.rows import A_DAY, ALWAYS, FOR_EVER, Rows, day_in, wrong
 from schemas.times import date_of
 
 FILE = "parties.csv"
@@ -147,7 +147,7 @@ def _membership(number: int, row: Mapping[str, str], problems: list[Problem]) ->
         problems.append(wrong(FILE, number, "kind", f"is headquarters for {HQ}, and only there"))
     for column, day in (("from", first), ("to", last)):
         if day is None:
-            problems.append(wrong(FILE, number, column, "is a date like 2026-01-31, or empty", "not_a_date"))
+            problems.append(wrong(FILE, number, column, f"{A_DAY}, not {row[column]!r}", "not_a_date"))
     if first is not None and last is not None and first > last:
         problems.append(wrong(FILE, number, "to", "is not before from", "wrong_period"))
     if row["customer_level"] and row["kind"] != "customer":

@@ -93,6 +93,13 @@ def test_what_is_wrong_with_a_command_is_said_with_what_would_be_right(words: st
     assert [one for one in says if one not in asked.stderr] == []
 
 
+@pytest.mark.parametrize("moment", ["2025/11/11", "2025-W46-2", "2025-11-11T10:30+08:00", "0001-01-01T01:00"])
+def test_a_time_is_told_how_it_is_written(moment: str) -> None:
+    asked = command.waybook(("balance", "SHC", "--at", moment), {})
+    assert asked.returncode == 2
+    assert f"{moment!r} is no time of Shanghai as 2025-11-11T10:30, nor a date as 2025-11-11" in asked.stderr
+
+
 def test_without_kafka_it_is_said_that_it_is_away() -> None:
     """And nothing is sent."""
     words = ("ask", "SHC", "top_up", "amount=1", "--time", "2025-11-11")

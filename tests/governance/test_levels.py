@@ -69,6 +69,15 @@ def test_a_rule_that_nobody_knows_is_named() -> None:
     )
 
 
+@pytest.mark.parametrize(("cells", "column"), [("2025/11/1,", "from"), (",2025/11/1", "to")])
+def test_a_day_as_spreadsheets_save_it_is_told_how_it_is_written(cells: str, column: str) -> None:
+    _, (problem,) = read(f"签收,signed,98,late,1,month,{cells}\n")
+    assert str(problem).startswith(
+        f"levels.csv row 2 column {column}: {column} is a date written as 2025-11-11"
+    )
+    assert "not '2025/11/1'" in problem.message
+
+
 def test_who_gets_and_who_pays() -> None:
     assert is_reward("service_level")
     assert not is_reward("late")

@@ -41,6 +41,7 @@ def test_a_wrong_row_is_refused_with_its_place_and_rule(case: dict[str, str]) ->
         ),
         ("X,hub,甲,无锡,,,,2025-01-01,", "无锡 is an outlet; a hub belongs to headquarters or a province"),
         ("HQ,headquarters,总部,,,,,,", "HQ is already described from the beginning in row 2"),
+        ("X,outlet,甲,HQ,,,,2025/1/1,", "written as 2025-11-11, or empty, not '2025/1/1'"),
         ("C1,customer,大客户,,,,A,2025-06-01,2025-07-01", "C1 is already described on 2025-06-01 in row 6"),
     ],
 )
