@@ -253,7 +253,8 @@ JOURNAL = Table(
 
 WEIGHT = Table(
     "adopted_weight",
-    "Which weight a parcel is charged by; the newest row of a waybill is in force",
+    "Which weight a parcel is charged by; the newest row of a waybill is in force, unless a later order or policy "
+    "leaves it without one: then charges by weight are reversed in `charge`, and wait once its way ends (no_weight)",
     (
         *SEQ,
         Column("waybill", TEXT),

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas import topics
-from schemas.events import Event, Weight
+from schemas.events import Event, Order, Weight
 from schemas.times import DAY, HOUR, business_day, date_of
 from tests.lifecycle.world import BOOK, START, WAYBILL, Book, decision, events_of, order, tariff
 from tests.rating.material import scenarios
@@ -18,10 +18,10 @@ from tests.volume import examples
 TOML = BOOK["book.toml"]
 DWS = 'class = "hub_dws"\nadopt = "at_once"\n'
 TREATED = "difference_percent = 10\non_difference = "
-LINE = """
+ENDS, PRODUCT = 'origin_province = "上海"\ndestination_province = "陕西"', 'product = "express"'
+LINE = f"""
 [[weight.policy]]
-origin_province = "上海"
-destination_province = "陕西"
+{ENDS}
 difference_g = 100
 difference_percent = 0
 on_difference = "wait"
@@ -45,6 +45,7 @@ POLICIES = {
     "取最重": _with(DWS, f'{DWS}choose = "largest"\n'),
     "限重": _with(DWS, f"{DWS}least_g = 5\nmost_g = 50000\n"),
     "线路": _with("[[table]]", f"{LINE}\n[[table]]"),
+    "产品": _with("[[table]]", f"{LINE.replace(ENDS, PRODUCT)}\n[[table]]"),
 }
 CASES = scenarios("weights.csv")
 
@@ -83,6 +84,19 @@ def test_scenario(case: dict[str, str]) -> None:
     assert case_now(book) == case["案件"]
     assert " ".join(f"{due}:{why}" for due, why in book.waiting().items()) == case["等待"]
     assert " ".join(row["kind"] for row in book.rows["anomaly"]) == case["异常"]
+
+
+def test_a_weight_that_is_none_any_more_by_a_later_order_takes_its_charges_back_and_is_waited_for() -> None:
+    """No row of `adopted_weight` says so: who asks whether its newest row is in force reads charges and waits, too."""
+    book = weighing("产品")
+    order_, *more = events_of("订单 揽收 网点秤2.5 签收")
+    assert isinstance(order_, Order)
+    book.take(order_, *more)
+    assert adopted(book) == "outlet_scale 2500"
+    assert book.net("transit") > 0
+    book.take(msgspec.structs.replace(order_, id="order-2", time=order_.time + 1, product="express"))
+    assert (book.net("transit"), book.waiting()) == (0, {"transit": "no_weight"})
+    assert adopted(book) == "outlet_scale 2500"
 
 
 def test_a_case_tells_its_evidence_and_its_course() -> None:
