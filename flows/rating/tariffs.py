@@ -211,6 +211,8 @@ class FeePrices:
         self.services = frozenset(services_in(named))
         self.depends = dependence(tables, named)
         """Facts that the price may depend on, those of `flows.rating.dependence.FIELDS`."""
+        self._alike = self.bare and "month_parcels" not in self.depends
+        """Whether shares of the same by the same row are explained alike: a customer's count would be told, too."""
         self.looks_at = looked_at(tables, named) | ({"product"} if _of_products(lists, fee) else set())
         self.weighs = any(map(_weighs, tables)) or not self.looks_at.isdisjoint(MEASURED)
         self.all_weigh = self.weighs and not self.bare
@@ -237,7 +239,7 @@ class FeePrices:
     def in_full(self, day: int, facts: Facts, match: Match, more: More, shared: int = 0) -> Quote:
         """The price by all passes, with its steps, by the only base there is."""
         key = None
-        if self.bare and match.row.table.of == SHARED:
+        if self._alike and match.row.table.of == SHARED:
             # every parcel may have a share by places and product alone, and the same amounts come again
             key = id(match.row), match.passed_over, shared
             if (known := self._shared.get(key)) is not None:

@@ -95,3 +95,26 @@ def test_a_row_of_another_book_says_which() -> None:
         ["prices.csv:2", f"off.csv:2@{book.version}", ""],
         ["prices.csv:2", "off.csv:2", ""],
     ]
+
+
+def test_a_share_beside_prices_by_the_month_tells_each_customers_own_count() -> None:
+    """The shares are of the same amount, by the same row."""
+    share = {"fee": '"province_share"', "effective_from": "2025-01-01"}
+    percent = {"file": '"share.csv"', "shape": '"percent"', "of": '"shared"', "effective_to": "2025-12-31"}
+    by_month = {"file": '"month.csv"', "shape": '"graduated"', "measure": '"month_parcels"'}
+    files = {
+        FILE: book_toml(share | percent, share | by_month | {"effective_from": "2026-01-01"}),
+        "share.csv": "percent\n5\n",
+        "month.csv": "..100,100..\n0.10,0.20\n",
+    }
+    tariffs = Tariffs([read_book(files, NETWORK)], NETWORK)
+    told = []
+    for parcels, count in ((5, "first"), (70, "second")):
+        facts = Trial(origin="SHA", destination="XAB", month_parcels=parcels, month_count=count)
+        quote = tariffs.rate("province_share", DAY, facts, 120_000)
+        assert quote is not None
+        told.append(msgspec.json.decode(quote.steps, type=list[Step])[0].factors)
+    assert told == [
+        {"month_parcels": "5", "month_count": "first", "shared": "12.00"},
+        {"month_parcels": "70", "month_count": "second", "shared": "12.00"},
+    ]
