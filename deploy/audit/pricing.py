@@ -135,9 +135,15 @@ def cost(
     if shape == "shortfall":
         return max(yuan["minimum"] - of, NOTHING)
     amount = _raw(shape, settings, yuan, quantity(settings, parcel), of)
-    if "minimum" in yuan and amount <= yuan["minimum"]:
-        amount = yuan["minimum"]
-    return min(amount, yuan.get("maximum", amount)) * often(settings, parcel)
+    return between(amount, yuan.get("minimum"), yuan.get("maximum")) * often(settings, parcel)
+
+
+def between(amount: Decimal, least: Decimal | None, most: Decimal | None) -> Decimal:
+    """An amount raised to the least or cut to the most that it may be; a most below the least never counts."""
+    if least is not None and amount < least:
+        return least
+    crossed = least is not None and most is not None and most < least
+    return amount if most is None or crossed else min(amount, most)
 
 
 def silent(shape: str, settings: Mapping[str, Any], cells: Mapping[str, str], parcel: Parcel) -> bool:

@@ -24,6 +24,7 @@ from deploy.audit.pricing import (
     ROUNDINGS,
     Parcel,
     Weighed,
+    between,
     beyond_first,
     cost,
     often,
@@ -385,8 +386,9 @@ class Prices:
             passes.append(self._pass(kind, found, row, day, parcel, amount))
         bounds = self.best("bounds", fee, "", day, parcel)
         if bounds is not None:
-            floor, cap = (Decimal(bounds.row.cells.get(name, total)) for name in ("floor", "cap"))
-            bounded = floor if total < floor else min(total, cap)
+            cells = bounds.row.cells
+            floor, cap = (Decimal(cells[name]) if name in cells else None for name in ("floor", "cap"))
+            bounded = between(total, floor, cap)
             if bounded != total:
                 passes.append(self._pass("bounds", bounds, row, day, parcel, bounded - total))
                 total, plain = bounded, False

@@ -8,7 +8,7 @@
   one parcel has.
 * `named_once`: a channel, service or the like that no other row names; a book may list those that there are.
 * `more_than_all`: a discount of more than 100 percent, or a share.
-* `bounds_crossed`: a minimum above the maximum, or a floor above the cap: the lower one is never reached.
+* `bounds_crossed`: a minimum above the maximum, or a floor above the cap, which then never counts.
 * `package_each`: a package by the month's parcels that each parcel would be charged: months have a fee of their own.
 * `always_beaten`: for every place, product and word that a row names, rows that name the same and win over it are
   in force on all its days and for all of its ranges.

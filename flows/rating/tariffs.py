@@ -178,7 +178,7 @@ def _weighs(table: PriceTable) -> bool:
 def _within(exact: int, bounds: Row) -> bool:
     """Whether an exact amount (thousandths of a unit) is not touched by a floor and cap."""
     floor, cap = bounds.values
-    return floor * PER_UNIT <= exact and (cap < 0 or exact <= cap * PER_UNIT)
+    return floor * PER_UNIT <= exact and (cap < max(floor, 0) or exact <= cap * PER_UNIT)
 
 
 def _priced(row: Row, weighed: tuple[int, int]) -> tuple[int, int, int]:

@@ -121,7 +121,7 @@ TABLES: tuple[tuple[str, str], ...] = (
         'across = "product"',
         "节日,STD,EXP\n*,0.10,0.20\n小寒,0.30,\n",
     ),
-    ('fee = "delivery"\nkind = "bounds"\nshape = "bounds"', "cap\n1.50\n"),
+    ('fee = "delivery"\nkind = "bounds"\nshape = "bounds"', "product,floor,cap\n,,1.50\nEXP,1.30,1.10\n"),
     (
         'fee = "waybill"\nkind = "surcharge"\nname = "线路"\nshape = "flat"',
         "line,price\n重,0.21\n经沪,0.12\n",

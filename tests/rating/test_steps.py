@@ -3,6 +3,7 @@
 from datetime import date
 
 import msgspec
+import pytest
 
 from flows.rating.book import read_book
 from flows.rating.facts import Terms, Trial
@@ -118,3 +119,14 @@ def test_a_share_beside_prices_by_the_month_tells_each_customers_own_count() -> 
         {"month_parcels": "5", "month_count": "first", "shared": "12.00"},
         {"month_parcels": "70", "month_count": "second", "shared": "12.00"},
     ]
+
+
+@pytest.mark.parametrize(("weight_g", "amount"), [(1_000, 60_000), (3_000, 60_000), (5_000, 90_000)])
+def test_a_cap_below_the_floor_never_counts(weight_g: int, amount: int) -> None:
+    """Where it is not raised to the floor, a price of 3.00 and 1.50 more for each further kilogram says it all."""
+    bounds = {"kind": '"bounds"', "file": '"bounds.csv"', "shape": '"bounds"'}
+    files = {FILE: book_toml(TRANSIT, MORE | bounds), "prices.csv": PRICES, "bounds.csv": "floor,cap\n6,5\n"}
+    tariffs = Tariffs([read_book(files, NETWORK)], NETWORK)
+    quote = tariffs.rate("transit", DAY, Trial(origin="SHA", destination="XAB", weight_g=weight_g))
+    assert quote is not None
+    assert (quote.amount, bool(quote.steps)) == (amount, weight_g == 1_000)

@@ -65,10 +65,13 @@ def bounded(terms: list[Term], least: int, most: int) -> list[Term]:
 
 
 def bound(total: Exact, least: int, most: int) -> list[Term]:
-    """What is missing to a minimum, or beyond a maximum (money units, -1: none); nothing within both."""
+    """What is missing to a minimum, or beyond a maximum (money units, -1: none); nothing within both.
+
+    A maximum below the minimum never counts.
+    """
     if least >= 0 and total.below(least):
         return [Term("minimum", 1, "", least, Exact(least).minus(total))]
-    if most >= 0 and total.above(most):
+    if most >= max(least, 0) and total.above(most):
         return [Term("maximum", 1, "", most, Exact(most).minus(total))]
     return []
 
