@@ -110,7 +110,7 @@ class Assessor:
     def all(self, parcel: Parcel, line: Line) -> None:
         """Everything again: the order came or changed. `line`: where it went, as what, until now."""
         if parcel.done and line != parcel.line:
-            for live in self.dues.plain:
+            for live in self.dues.recorded:
                 self.take_back(parcel, live, line)
         self.order(parcel)
         self.pick_up(parcel)
@@ -468,13 +468,13 @@ class Assessor:
 
     def stand_otherwise(self, parcel: Parcel, before: Operators, after: Operators) -> bool:
         """Whether anything is booked for a day on which one of its outlets has another party than before."""
-        return any(self._stands_otherwise(parcel, live, before, after) for live in self.dues.plain) or bool(
-            named.standing_otherwise(parcel, before, after)
-        )
+        return any(
+            self._stands_otherwise(parcel, live, before, after) for live in self.dues.recorded
+        ) or bool(named.standing_otherwise(parcel, before, after))
 
     def hand_over(self, parcel: Parcel, before: Operators, after: Operators) -> None:
         """Take back what stands otherwise after a change of hands."""
-        for live in self.dues.plain:
+        for live in self.dues.recorded:
             if self._stands_otherwise(parcel, live, before, after):
                 self.take_back(parcel, live, parcel.line)
         for key, item in named.standing_otherwise(parcel, before, after):

@@ -68,6 +68,8 @@ class Dues:
         self.at_weighing, self.at_hub, self.at_bag = at("weighed"), at("hub_passed"), at("bagged")
         self.claimable = {one.due.name: one for one in at("claimed")}
         self.plain = tuple(one for one in live if not one.named)
+        self.recorded = tuple(one for one in parcels if not one.named)
+        """Plain dues, idle ones, too: what a parcel's record may say is charged."""
         self.of_name = {one.due.name: one for one in parcels}
         """All of them, idle ones, too: what was charged for them may stand."""
         self.needed = sum(1 << one.place for one in self.at_weighing if one.due.required and not one.named)

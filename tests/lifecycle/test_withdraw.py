@@ -2,11 +2,13 @@
 
 from typing import Any
 
+import pytest
+
 from schemas import topics
-from schemas.events import TariffPublished, TariffWithdrawn
-from schemas.times import HOUR
+from schemas.events import Event, PartyTransferred, TariffPublished, TariffWithdrawn
+from schemas.times import HOUR, business_day, date_of
 from tests.lifecycle.test_weights import POLICIES
-from tests.lifecycle.world import BOOK, START, Book, events_of, tariff, text, weight
+from tests.lifecycle.world import BOOK, START, Book, events_of, order, scan, tariff, text, weight
 
 
 def withdrawn(**what: str) -> tuple[str, Any]:
@@ -106,3 +108,40 @@ def test_a_case_is_looked_at_again_when_its_policy_is_withdrawn() -> None:
     assert (len(book.lifecycle.pending), book.lifecycle.output.pending_cases) == (1, 1)
     book.block(withdrawn(version=provisional.version))
     assert (len(book.lifecycle.pending), book.lifecycle.output.pending_cases) == (0, 0)
+
+
+RETURNS = tariff(
+    {
+        "book.toml": 'name = "退件"\n[[table]]\nfee = "return"\nfile = "return.csv"\nshape = "flat"\n'
+        "effective_from = 2025-01-01\n",
+        "return.csv": "price\n3.00\n",
+    }
+)
+"""A book beside the other one, with a fee that may be missing."""
+
+
+@pytest.mark.parametrize(
+    "meanwhile",
+    [
+        (
+            topics.ORDERS.name,
+            order(START + HOUR, id="order-2", origin="SHA", direction="return", related="YT1"),
+        ),
+        (
+            topics.CONTROL.name,
+            PartyTransferred(
+                id="t", time=START, outlet="SHC", party="SHA", from_day=date_of(business_day(START))
+            ),
+        ),
+    ],
+    ids=["another line", "another owner"],
+)
+def test_what_nothing_prices_any_more_goes_back_to_whom_it_was_charged(meanwhile: tuple[str, Event]) -> None:
+    """Whatever else comes with the withdrawal."""
+    book = Book((FIRST, RETURNS))
+    book.take(order(direction="return", related="YT1"), scan("揽收", START + HOUR))
+    assert book.net("return") == 3
+    book.block(withdrawn(version=RETURNS.version), meanwhile)
+    book.block()
+    assert not [key for key in book.standing() if key[0] == "return"]
+    assert not [key for key in book.books() if key[2] == "return"]
