@@ -27,7 +27,7 @@ from schemas.shipped import shipped
 
 SENDER = "parcels"
 """The name under which messages to other flows are sent."""
-CODE = "parcels-17"
+CODE = "parcels-18"
 """Raise it with every change that makes other rows of the same input: stored plans of another are refused."""
 
 
