@@ -295,7 +295,7 @@ def test_orders_tell_what_prices_look_at(url: str, books: Store) -> None:
     )
     for waybill, told in (
         (WAYBILL, ordinary),
-        (CORRECTED, ("客户支付运费 12.00 元，件数 2 件，渠道 taobao", "pieces 2 pieces, channel taobao")),
+        (CORRECTED, ("客户支付运费 12.00 元，件数 2 件，渠道 淘宝", "pieces 2 pieces, channel taobao")),
     ):
         text, page = explain(waybill, books.client()), get(f"{url}parcel/{waybill}").text
         assert all(said in text and said in page for said in told)
