@@ -605,7 +605,8 @@ def _weighed(books: Iterable[Book], fee: str) -> bool:
     tables = [table for book in books for table in book.tables if table.get("fee") == fee]
     own = {name for book in books for name in book.further.get((fee, ""), ())}
     further = own.union(*(book.further.get(("", name), ()) for book in books for name in own))
-    if not further and all(table.get("kind", "base") == "base" for table in tables):
+    alone = {table.get("name", "") for table in tables if table.get("kind", "base") == "base"}
+    if not further and len(alone) < 2 and all(table.get("kind", "base") == "base" for table in tables):
         return False
     return any(map(waits_for_weight, tables)) or bool(further & LOOKS)
 

@@ -88,9 +88,12 @@ class Assessor:
         self.tariffs, self.network, self.turn = tariffs, network, turn
         """`turn`: how often a tariff book came into force or was withdrawn before."""
         self.dues = Dues(fees, tariffs)
-        by_weight = {one.price for live in self.dues.at_weighing for one in (live, *live.paid)}
-        self.weighed = any(tariffs.weighs(fee) for fee in tariffs.fees if fee not in by_weight)
-        """Whether a price depends on the weight though something else makes it due."""
+        at_weighing = {one.price for live in self.dues.at_weighing for one in (live, *live.paid)}
+        self.weighing = frozenset(
+            fee for fee in tariffs.fees if fee not in at_weighing and tariffs.weighs(fee)
+        )
+        """Fees whose price depends on the weight though something else makes them due."""
+        self.weighed = bool(self.weighing)
         self.by_hub = tariffs.by_hub
         """Whether a price depends on the hubs that were passed."""
         self.by_month, self.volumes = tariffs.by_month, volumes
@@ -261,7 +264,7 @@ class Assessor:
 
     def lacks_weight(self, parcel: Parcel) -> int:
         """Why nothing can be priced by the weight now; 0: it can."""
-        if not parcel.adopted or self._adoptable(parcel) == NEVER:
+        if self._unweighed(parcel):
             return NO_WEIGHT
         case = parcel.case
         return UNDECIDED if case is not None and case.treatment == WAIT and pending(case) else 0
@@ -295,7 +298,19 @@ class Assessor:
         day = business_day(time)
         if price in self.by_month:
             parcel.month_parcels, parcel.month_count = self.volumes.of(parcel.customer, day)
-        return self.tariffs.rate(price, day, parcel, shared)
+        if price not in self.weighing or not self._unweighed(parcel):
+            return self.tariffs.rate(price, day, parcel, shared)
+        known = parcel.weight_g, parcel.volume_cm3, parcel.longest_mm
+        parcel.weight_g = parcel.volume_cm3 = parcel.longest_mm = (
+            0  # not yet: it may be another one that is adopted
+        )
+        quote = self.tariffs.rate(price, day, parcel, shared)
+        parcel.weight_g, parcel.volume_cm3, parcel.longest_mm = known
+        return quote
+
+    def _unweighed(self, parcel: Parcel) -> bool:
+        """Whether no weight is adopted, or none may be now."""
+        return not parcel.adopted or self._adoptable(parcel) == NEVER
 
     def _adoptable(self, parcel: Parcel) -> int:
         """When the best weight came or comes into force; NEVER: not yet."""

@@ -215,7 +215,7 @@ class FeePrices:
         """Whether shares of the same by the same row are explained alike: a customer's count would be told, too."""
         self.looks_at = looked_at(tables, named) | ({"product"} if _of_products(lists, fee) else set())
         self.weighs = any(map(_weighs, tables)) or not self.looks_at.isdisjoint(MEASURED)
-        self.all_weigh = self.weighs and not self.bare
+        self.all_weigh = self.weighs and not (self.bare and not self.alternatives)
         """Whether every price may, whatever its base is: rows are chosen by what comes with the weight, or it adds."""
         self._shares = any(table.of == SHARED for table in tables)
         self._shared: dict[tuple[int, str, int], Quote] = {}

@@ -487,3 +487,47 @@ def test_a_weight_by_which_a_zone_is_found_is_waited_for() -> None:
     book.take(weight("分拨DWS", 2500, START + 5 * HOUR), scan("揽收", START))
     assert book.net("handling") == Decimal("0.45")
     assert book.waiting() == {}
+
+
+OF_RETURNS = """name = "退件"
+[[table]]
+fee = "return"
+name = "甲"
+file = "return.csv"
+shape = "flat"
+effective_from = 2025-01-01
+"""
+PER_KG = """[[table]]
+fee = "return"
+name = "乙"
+file = "kg.csv"
+shape = "per_unit"
+weight = "actual"
+effective_from = 2025-01-01
+"""
+
+
+@pytest.mark.parametrize(
+    ("files", "fee"),
+    [
+        ({"book.toml": OF_RETURNS, "return.csv": "weight_kg,price\n..0.5,3\n2..,4\n"}, 4),
+        ({"book.toml": OF_RETURNS + PER_KG, "return.csv": "price\n4\n", "kg.csv": "price\n1.50\n"}, 4),
+    ],
+    ids=["a row by weight", "of two prices the larger"],
+)
+@pytest.mark.parametrize("story", ["网点秤2.4", "网点秤2.4 网点秤0.3#a", "网点秤0.3#a 网点秤2.4"])
+@pytest.mark.parametrize("declared_g", [300, 1_000])
+def test_what_no_weight_is_adopted_for_is_not_guessed_by_one(
+    files: dict[str, str], fee: int, story: str, declared_g: int
+) -> None:
+    """Of weights that a signature or time will decide between none counts before, the declared one neither."""
+    back = order(direction="return", related="YT1", declared_g=declared_g)
+    events = events_of(f"揽收@1 {story}")
+    for arrived in ([back, *events], [*events, back]):
+        book = Book((tariff(), tariff(files)))
+        book.take(*arrived)
+        assert book.waiting().get("return") == "no_weight"
+        assert not [row for row in book.rows["charge"] if row["fee"] in ("return", b"return")]
+    book.take(weight("分拨DWS", 2_400, START + 3 * HOUR))
+    assert book.net("return") == fee
+    assert "return" not in book.waiting()
