@@ -47,8 +47,11 @@ NEWEST = "SELECT max(toUnixTimestamp64Milli(event_time)) AS ms FROM event"
 
 
 def cases(client: Client, *, only_open: bool, limit: int = 1000) -> Iterator[str]:
-    """A line for each case."""
-    for row in rows(client, CASES, open=only_open, limit=limit):
+    """A line for each case, and one that says so where there are more than `limit`."""
+    for n, row in enumerate(rows(client, CASES, open=only_open, limit=limit + 1)):
+        if n == limit:
+            yield f"更多案件见 /weight-cases — there are more than these {limit:,}: /weight-cases of the page has all"
+            return
         other = _told(row["class_of_other"], row["g_of_other"], row["site_of_other"])
         if row["counts_class"] == "decided" and row["g_a"]:
             a, b = (

@@ -72,6 +72,7 @@ NO_BOOK = Book(
 
 
 NOTHING_COUNTED = Volumes()
+HUBS, BAGS, COURIERS = "hubs", "bags", "couriers"
 
 
 class Assessor:
@@ -96,6 +97,13 @@ class Assessor:
         self.weighed = bool(self.weighing)
         self.by_hub = tariffs.by_hub
         """Whether a price depends on the hubs that were passed."""
+        asked = {
+            HUBS: self.by_hub or self.dues.at_hub,
+            BAGS: self.dues.at_bag,
+            COURIERS: self.dues.by_the_piece,
+        }
+        self.asks = [what for what, is_asked in asked.items() if is_asked]
+        """What of scans something is paid for, so that it is to be remembered."""
         self.by_month, self.volumes = tariffs.by_month, volumes
         """Fees whose price depends on the customers' parcels in the month so far; what is counted of them."""
         self.output = Output()
@@ -298,12 +306,14 @@ class Assessor:
         day = business_day(time)
         if price in self.by_month:
             parcel.month_parcels, parcel.month_count = self.volumes.of(parcel.customer, day)
-        if price not in self.weighing or not self._unweighed(parcel):
-            return self.tariffs.rate(price, day, parcel, shared)
+        if price in self.weighing and self._unweighed(parcel):
+            return self._rate_unweighed(parcel, price, day, shared)
+        return self.tariffs.rate(price, day, parcel, shared)
+
+    def _rate_unweighed(self, parcel: Parcel, price: str, day: int, shared: int) -> Quote | None:
+        """The same before a weight is adopted: the one that is the best by now does not count, another may be."""
         known = parcel.weight_g, parcel.volume_cm3, parcel.longest_mm
-        parcel.weight_g = parcel.volume_cm3 = parcel.longest_mm = (
-            0  # not yet: it may be another one that is adopted
-        )
+        parcel.weight_g = parcel.volume_cm3 = parcel.longest_mm = 0
         quote = self.tariffs.rate(price, day, parcel, shared)
         parcel.weight_g, parcel.volume_cm3, parcel.longest_mm = known
         return quote

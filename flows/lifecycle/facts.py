@@ -4,7 +4,6 @@ The latest order, the earliest scan of a kind, at a hub and of a bag, all weight
 Of the scans that end a parcel's way (signed for, gone back, gone on) the earliest.
 """
 
-from flows.lifecycle.dues import Dues
 from flows.lifecycle.parcel import NEVER, Claimed, Decided, Parcel, Weighed, terms_of
 from schemas.events import (
     ENDS,
@@ -30,28 +29,31 @@ def ordered(parcel: Parcel, order: Order) -> bool:
     return True
 
 
-def scanned(parcel: Parcel, scan: Scan, dues: Dues) -> bool:
-    """The first pick-up counts, and of what ends its way the first; of another end only the first is remembered."""
+def scanned(parcel: Parcel, scan: Scan, *, couriers: bool) -> bool:
+    """The first pick-up counts, and of what ends its way the first; of another end only the first is remembered.
+
+    `couriers`: whether they are remembered, too.
+    """
     if scan.operation == PICKED_UP:
         if parcel.picked != NEVER and (scan.time, scan.id) >= (parcel.picked, parcel.picked_id):
             return False
         parcel.picked, parcel.picked_id = scan.time, scan.id
-        if dues.by_the_piece:
+        if couriers:
             parcel.more().picked_by = scan.courier
         return True
     if scan.operation not in ENDS:
         return False
     if scan.operation != SIGNED or (parcel.extra is not None and parcel.extra.ends):
-        return _ended(parcel, scan, dues)
+        return _ended(parcel, scan, couriers=couriers)
     if parcel.signed != NEVER and (scan.time, scan.id) >= (parcel.signed, parcel.signed_id):
         return False
     parcel.signed, parcel.signed_id, parcel.ended = scan.time, scan.id, scan.time
-    if dues.by_the_piece:
+    if couriers:
         parcel.more().signed_by = scan.courier
     return True
 
 
-def _ended(parcel: Parcel, scan: Scan, dues: Dues) -> bool:
+def _ended(parcel: Parcel, scan: Scan, *, couriers: bool) -> bool:
     """A parcel goes back or on, or did, whenever that was heard of."""
     ends = parcel.more().ends
     if not ends and parcel.signed != NEVER:
@@ -60,7 +62,7 @@ def _ended(parcel: Parcel, scan: Scan, dues: Dues) -> bool:
     if known is not None and (scan.time, scan.id) >= known:
         return False
     ends[scan.operation] = scan.time, scan.id
-    if scan.operation == SIGNED and dues.by_the_piece:
+    if scan.operation == SIGNED and couriers:
         parcel.more().signed_by = scan.courier
     (time, event_id), operation = _in_time(parcel)[0]
     before = parcel.ended, parcel.signed_id

@@ -20,7 +20,7 @@ from flows.governance.operators import Change, Operators
 from flows.lifecycle import checks, facts, named, recall
 from flows.lifecycle.accepted import Accepted, Words, runs
 from flows.lifecycle.age import Ages, leaps
-from flows.lifecycle.assess import NO_BOOK, Assessor
+from flows.lifecycle.assess import BAGS, COURIERS, HUBS, NO_BOOK, Assessor
 from flows.lifecycle.costs import Costs
 from flows.lifecycle.gathering import REFUSED, Unfinished, whole
 from flows.lifecycle.handover import Hands
@@ -117,6 +117,8 @@ class Documents(Shelf):
     """Sites by their number in trails; grows by every directory that has rules of scan chains."""
     dues: list[str] = msgspec.field(default_factory=list)
     """Plain dues in the places that parcels' records have for them; grows by what is added to fees.toml."""
+    asked: list[str] = msgspec.field(default_factory=list)
+    """What of scans has ever been paid for (`Assessor.asks`): it is remembered, also while no book pays for it."""
 
 
 class Lifecycle:
@@ -246,8 +248,9 @@ class Lifecycle:
         watch = self.watch
         marks, numbers = watch.marks, watch.numbers
         wakes = watch.chains.wakes if watch.chains is not None else {}
-        milestones = _MILESTONES | {BAGGED} if rules.dues.at_bag else _MILESTONES
-        hubs = self.directory.hubs if rules.dues.at_hub or rules.by_hub else ()
+        asked = self.documents.asked
+        milestones = _MILESTONES | {BAGGED} if BAGS in asked else _MILESTONES
+        hubs = self.directory.hubs if HUBS in asked else ()
         for raw, offset in zip(records.values, records.offsets, strict=True):
             try:
                 try:
@@ -398,7 +401,7 @@ class Lifecycle:
             if facts.bagged(parcel, scan):
                 self.rules.bag(parcel, scan.site)
             return
-        changed = facts.scanned(parcel, scan, self.rules.dues)
+        changed = facts.scanned(parcel, scan, couriers=COURIERS in self.documents.asked)
         if parcel.extra is not None and parcel.extra.ends:
             self._look_at_ends(parcel)
         if not changed:
@@ -732,6 +735,7 @@ class Lifecycle:
         tariffs = Tariffs([NO_BOOK, *books], self.directory)
         documents = self.documents
         self.rules = Assessor(tariffs, self.directory, self.fees, documents.turns, documents.volumes)
+        documents.asked += [what for what in self.rules.asks if what not in documents.asked]
         self.rules.now, self.rules.output = self.ring.now, self.output
         self.rules.changed, self.rules.changed_items = before.changed, before.changed_items
         self.rules.cases = before.cases

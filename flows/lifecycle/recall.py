@@ -138,7 +138,7 @@ def join(parcel: Parcel, event: ParcelRecalled, new: Sequence[ParcelFact], rules
     """
     for fact in new:
         parcel.seen += _mark(fact) + UNKNOWN
-        _take(parcel, fact, rules)
+        _take(parcel, fact)
     for fact in event.facts:
         if isinstance(fact, Scan):
             _take_extras(parcel, fact, rules.network)
@@ -189,12 +189,12 @@ def _mark(fact: ParcelFact) -> bytes:
     return xxh3_64_digest(fact.id.encode())
 
 
-def _take(parcel: Parcel, fact: ParcelFact, rules: Assessor) -> None:
+def _take(parcel: Parcel, fact: ParcelFact) -> None:
     """A fact, without what follows from it."""
     if isinstance(fact, Order):
         facts.ordered(parcel, fact)
     elif isinstance(fact, Scan):
-        facts.scanned(parcel, fact, rules.dues)
+        facts.scanned(parcel, fact, couriers=True)
     elif isinstance(fact, Weight):
         facts.weighed(parcel, fact)
     elif isinstance(fact, WeightDecided):

@@ -13,6 +13,7 @@ from playwright.sync_api import Page, expect, sync_playwright
 
 from deploy.explain import explain
 from deploy.terminal import width
+from deploy.weights import cases
 from schemas.settings import Settings, to_environment
 from tests.dashboards.data import CORRECTED, DECIDED, LONELY, NASTY, fill
 from tests.lifecycle.world import WAYBILL
@@ -300,6 +301,14 @@ def test_orders_tell_what_prices_look_at(url: str, books: Store) -> None:
         text, page = explain(waybill, books.client()), get(f"{url}parcel/{waybill}").text
         assert all(said in text and said in page for said in told)
     assert "渠道" not in explain(WAYBILL, books.client())
+
+
+def test_cases_beyond_those_that_are_listed_are_told_of(books: Store) -> None:
+    found = list(cases(books.client(), only_open=False))
+    assert any(CORRECTED in line for line in found)
+    *shown, last = cases(books.client(), only_open=False, limit=len(found) - 1)
+    assert shown == found[:-1]
+    assert "/weight-cases of the page has all" in last
 
 
 def test_explain_in_the_terminal(books: Store) -> None:

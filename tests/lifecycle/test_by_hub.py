@@ -6,6 +6,7 @@ from itertools import permutations
 import msgspec
 import pytest
 
+from schemas import topics
 from schemas.events import Event, Scan
 from schemas.times import HOUR
 from tests.lifecycle.world import BOOK, START, Book, events_of, scan, tariff
@@ -58,6 +59,18 @@ def test_in_whichever_order(files: dict[str, str]) -> None:
         for event in order:
             book.take(event)
         assert book.net("transit") == BEFORE + Decimal("0.30")
+
+
+def test_hubs_are_remembered_while_no_price_asks_for_a_time() -> None:
+    """What was asked for once is asked for again."""
+    first = tariff(BY_WORD)
+    book = Book((first,)).take(*events_of("订单 揽收"))
+    book.block((topics.CONTROL.name, tariff()))
+    book.restart()
+    book.take(passing(START + HOUR))
+    book.block((topics.CONTROL.name, msgspec.structs.replace(first, id="again")))
+    book.take(*events_of("分拨DWS2.5@3"))
+    assert book.net("transit") == BEFORE + Decimal("0.30")
 
 
 def test_hubs_are_not_remembered_where_no_price_asks() -> None:

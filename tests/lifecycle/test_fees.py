@@ -4,6 +4,7 @@ from decimal import Decimal
 from functools import cache
 from itertools import pairwise
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -14,6 +15,7 @@ from flows.fees.read import read_fees
 from flows.rating.conditions import Condition
 from flows.rating.factors import Named, When, Words
 from flows.rating.services import services_in
+from schemas import topics
 from schemas.events import Claim, ClaimWithdrawn, TariffPublished, TariffWithdrawn
 from schemas.problems import DocumentError
 from schemas.times import DAY, HOUR
@@ -120,6 +122,21 @@ def test_a_restart_anywhere_changes_no_byte(data: st.DataObject) -> None:
         through.take(event)
         stopped.take(event)
     assert stopped.tick(START + 70 * HOUR).digests == through.tick(START + 70 * HOUR).digests
+
+
+@pytest.mark.parametrize("text", [STORIES[0], "订单 揽收+张三 分拨到件 西安分拨集包 网点秤2.5 签收+承包区七"])
+def test_what_scans_say_is_remembered_while_no_book_pays_for_it(text: str) -> None:
+    """Hubs, bags and couriers, once one has: it may come into force again."""
+    expected, book, paying = as_told(text), full(), tariff(priced(PRICES))
+    book.block((topics.CONTROL.name, tariff()))
+    assert not book.lifecycle.rules.asks
+    book.restart()
+    book.take(*story_of(text))
+    book.block((topics.CONTROL.name, msgspec.structs.replace(paying, id="again")))
+    book.tick(START + 70 * HOUR)
+    assert book.refused() == []
+    assert book.books() == expected.books()
+    assert book.standing() == expected.standing()
 
 
 def test_a_service_that_no_book_knows_is_told() -> None:
