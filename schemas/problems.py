@@ -12,6 +12,7 @@ NOT_TOML = (tomllib.TOMLDecodeError, RecursionError)
 TOML: Mapping[str, str] = {
     "Invalid value": 'text stands in quotation marks, as "flat"; numbers, and dates as 2025-01-31, have none',
     "Invalid date": "there is no such day; a date is written as 2025-01-31",
+    "Expected newline": "a line has one setting; text stands in quotation marks, and a date is written as 2025-01-31",
     "Expected '='": "a setting is written as name = value",
     "Invalid statement": "a line is name = value, [section] or a # comment, and no byte order mark (BOM) is before it",
     "Cannot overwrite": "a setting stands once in its section",

@@ -138,7 +138,8 @@ def said(row: Row) -> str:
 def timeline(found: Story) -> list[dict[str, Any]]:
     """The parcel's events with where they happened and what became of its weights."""
     adopted = {row["event_id"]: row for row in found.weights}
-    in_force = found.weights[-1]["event_id"] if found.weights else ""
+    lacking = any(row["why"] == "no_weight" for row in found.waiting)
+    in_force = found.weights[-1]["event_id"] if found.weights and not lacking else ""
     return [_event(event, found, adopted, in_force) for event in found.events]
 
 
@@ -149,7 +150,11 @@ def _event(event: Row, found: Story, adopted: dict[str, Row], in_force: str) -> 
             why = ADOPTED[adopted[in_force]["why"]]
             mark = f"采信：{why[0]} — {why[1]}"
         elif event["event_id"] in adopted:
-            mark = "曾采信，已被取代 — adopted before, replaced"
+            mark = (
+                "曾采信，已被取代 — adopted before, replaced"
+                if in_force
+                else "曾采信，现无采信重量 — adopted before, no weight is in force"
+            )
         else:
             mark = "未采信 — passed over"
     return {

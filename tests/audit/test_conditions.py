@@ -68,6 +68,33 @@ def test_the_auditor_lets_a_fee_wait_for_the_weight_where_a_lane_does(empty: Cli
     assert (empty.query(waits).result_rows[0][0] > 0) == by_weight
 
 
+def test_the_auditor_takes_the_larger_price_and_the_bound_that_counts_as_a_lane_does(empty: Client) -> None:
+    """The weight tells which of two bases is the larger; a cap or maximum below the floor or minimum never counts."""
+    of = 'effective_from = 2025-01-01\nfile = "{0}.csv"\nshape = "{1}"\n'
+    heavy = 'name = "按重量"\nweight = "actual"\n' + of.format("kilos", "per_unit")
+    bounds = 'kind = "bounds"\n' + of.format("bounds", "bounds")
+    tables = [
+        f'fee = "waybill"\nname = "每票"\n{of.format("flat", "flat")}',
+        *(f'fee = "{fee}"\n{table}' for fee, table in (("waybill", heavy), ("delivery", heavy))),
+        f'fee = "delivery"\n{bounds}',
+    ]
+    files = {
+        "book.toml": "".join(['name = "择大"\n', *(f"[[table]]\n{table}" for table in tables)]),
+        "flat.csv": "price\n3.00\n",
+        "kilos.csv": "price,minimum,maximum\n1.00,2.00,1.50\n",
+        "bounds.csv": "floor,cap\n2.50,1.00\n",
+    }
+    book = TariffPublished(id="book", time=world.START, version=version_of(files), name="择大", files=files)
+    report = play(empty, books.directory(), book, everything(98))
+    assert report.passed, report.to_text()
+    amounts = "SELECT groupUniqArray(amount) FROM charge WHERE fee = '{0}' AND amount > 0"
+    for fee, least in (("waybill", 3), ("delivery_paid", 2.5)):
+        (found,) = empty.query(amounts.format(fee)).result_rows[0]
+        assert min(found) == least < max(found)
+    unweighed = f"SELECT count() FROM charge WHERE {OF_FEES} AND amount > 0 AND weight_event = ''"
+    assert empty.query(unweighed).result_rows[0][0] == 0
+
+
 @pytest.mark.parametrize("order", ["by weight first", "by weekday first"])
 def test_a_book_that_takes_the_place_of_another(empty: Client, order: str) -> None:
     """What waited is charged, or what was charged waits; what was charged by the other is charged anew."""

@@ -8,9 +8,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
+import msgspec
 import pytest
 from playwright.sync_api import Page, expect, sync_playwright
 
+from dashboards.live.parcel import timeline
+from dashboards.queries import story
 from deploy.explain import explain
 from deploy.terminal import width
 from deploy.weights import cases
@@ -309,6 +312,16 @@ def test_cases_beyond_those_that_are_listed_are_told_of(books: Store) -> None:
     *shown, last = cases(books.client(), only_open=False, limit=len(found) - 1)
     assert shown == found[:-1]
     assert "/weight-cases of the page has all" in last
+
+
+def test_of_a_parcel_that_waits_for_a_weight_none_is_in_force(books: Store) -> None:
+    """`adopted_weight` has no row that says so: a later order or policy left it without one."""
+    found = story(books.client(), CORRECTED)
+    lacking = msgspec.structs.replace(found, waiting=[{"fee": "transit", "why": "no_weight"}])
+    for told, in_force in ((found, 1), (lacking, 0)):
+        marks = [event["mark"] for event in timeline(told)]
+        assert sum(mark.startswith("采信：") for mark in marks) == in_force
+        assert any("曾采信，现无采信重量" in mark for mark in marks) == (not in_force)
 
 
 def test_explain_in_the_terminal(books: Store) -> None:

@@ -1,6 +1,7 @@
 """Weights: which one counts, when differing ones become a case, and what people decide."""
 
-from itertools import pairwise
+from decimal import Decimal
+from itertools import pairwise, permutations
 from typing import Any
 
 import msgspec
@@ -256,6 +257,26 @@ def test_any_order_and_repetition_ends_in_the_same_weight_case_and_books(data: s
     assert remarked[0] == remarked[1]
     assert book.lifecycle.pending == expected.lifecycle.pending
     assert book.refused() == []
+
+
+LARGER = BOOK["book.toml"].replace(
+    'fee = "waybill"\nfile = "waybill.csv"\nshape = "flat"',
+    'fee = "waybill"\nfile = "waybill.csv"\nshape = "flat"\nname = "每票"\neffective_from = 2025-01-01\n'
+    '[[table]]\nfee = "waybill"\nfile = "kilos.csv"\nshape = "per_unit"\nname = "按重量"\nweight = "actual"',
+)
+"""The waybill's price is the larger of one for each and one by the weight."""
+
+
+@pytest.mark.parametrize("story", [*permutations(["订单", "揽收", "网点秤9"])], ids=" ".join)
+def test_the_larger_of_two_prices_waits_for_the_weight_that_tells_which(story: tuple[str, ...]) -> None:
+    """Whatever comes first, and also while the declared weight says that it is the one for each."""
+    book = Book((tariff({**BOOK, "book.toml": LARGER, "kilos.csv": "price\n0.50\n"}),))
+    for event in events_of(" ".join(story)):
+        book.take(event)
+    assert book.waiting()["waybill"] == "no_weight"
+    assert book.net("waybill") == 0
+    book.take(*events_of("签收@30"))
+    assert book.net("waybill") == Decimal("4.50")
 
 
 @examples(20)

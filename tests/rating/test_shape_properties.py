@@ -6,7 +6,7 @@ from itertools import pairwise
 from math import ceil, floor
 
 import msgspec
-from hypothesis import assume, given
+from hypothesis import given
 from hypothesis import strategies as st
 
 from flows.rating.book import Book
@@ -132,19 +132,22 @@ def test_slabs_are_counted(
     assert price(one, grams) == max(expected, 0 if least is None else least)
 
 
+def within(amount: Fraction, least: int | None, most: int | None) -> Fraction:
+    """At least so much; and at most so much, unless that is less than the least."""
+    least = 0 if least is None else least
+    return max(Fraction(least), amount if most is None or most < least else min(amount, Fraction(most)))
+
+
 @given(
     ppm=st.integers(0, 10**9), units=st.integers(0, 10**12), least=st.none() | prices, most=st.none() | prices
 )
 def test_percentages(ppm: int, units: int, least: int | None, most: int | None) -> None:
-    """A share, raised to the minimum or else cut to the maximum."""
-    assume(least is None or most is None or least <= most)
+    """A share, raised to the minimum or else cut to the maximum, which never counts where it is below the minimum."""
     one = row(
         (ppm, -1 if least is None else least, -1 if most is None else most), table(shape="percent", of="cod")
     )
     share = Fraction(ppm * units, 10**6)
-    expected = max(share, least) if least is not None else share
-    expected = min(expected, most) if most is not None else expected
-    assert price(one, 0, Exact(units)) == expected
+    assert price(one, 0, Exact(units)) == within(share, least, most)
 
 
 @given(fixed=prices, included=quantities, each=prices, grams=quantities)
@@ -194,13 +197,8 @@ def wholes(draw: st.DrawFn) -> tuple[list[Row], Trial]:
     if draw(st.booleans()):
         rows = [base, *map(_as_listed, draw(st.permutations(rows[1:])))]
     if draw(st.booleans()):
-        floor_, cap = sorted((draw(prices), draw(prices)))
-        rows.append(
-            row(
-                (draw(st.sampled_from([-1, floor_])), draw(st.sampled_from([-1, cap]))),
-                table(kind="bounds", shape="bounds"),
-            )
-        )
+        floor_and_cap = draw(st.just(-1) | prices), draw(st.just(-1) | prices)
+        rows.append(row(floor_and_cap, table(kind="bounds", shape="bounds")))
     facts = Trial(
         origin="SHA",
         destination="XAB",
@@ -246,11 +244,7 @@ def in_fractions(rows: list[Row], facts: Trial) -> int:
             total -= min(worth(best, total, subtotal), total)
     for one in rows:
         if one.table.kind == "bounds":
-            least, most = one.values
-            if least >= 0 and total < least:
-                total = Fraction(least)
-            elif 0 <= most < total:
-                total = Fraction(most)
+            total = within(total, *[None if bound < 0 else bound for bound in one.values])
     fen = total / 100
     return {"up": ceil(fen), "half_up": floor(fen + Fraction(1, 2)), "down": floor(fen)}[
         rows[0].table.money_rounding
