@@ -317,15 +317,19 @@ class Recomputation:
         adopted and those that were known are the same."""
         alike = self._eras.alike[era]
         adopted = adopted_by(self._weighing(facts, era), passed)
-        then = facts
-        if era < self._eras.of(facts.weighed_seq):
-            known = tuple(one for one in facts.weights if self._eras.of(one.seq) <= era)
-            then = msgspec.structs.replace(facts, weights=known)
+        then = self._then(facts, era)
         key = alike, adopted is not None, len(then.weights)
         if key not in self._known:
             rules = self._eras[alike]
             self._known[key] = tuple(dues(facts, self._extras, self._rules, rules, adopted, then))
         return self._known[key]
+
+    def _then(self, facts: Facts, era: int) -> Facts:
+        """The facts with those weights alone that had come by an era's end."""
+        if era >= self._eras.of(facts.weighed_seq):
+            return facts
+        known = tuple(one for one in facts.weights if self._eras.of(one.seq) <= era)
+        return msgspec.structs.replace(facts, weights=known)
 
     def _weighing(self, facts: Facts, era: int) -> Weighing | None:
         alike = self._eras.alike[era]
@@ -470,22 +474,23 @@ class Recomputation:
         """
         self.weights.seen += 1
         wanted: list[tuple[Any, ...] | None] = []
-        former: list[tuple[Any, ...]] = []
-        for number in range(self._eras.of(facts.weighed_seq), self._eras.now(facts.lane) + 1):
+        eras = range(self._eras.of(facts.weighed_seq), self._eras.now(facts.lane) + 1)
+        for number in eras:
             best = self._weighing(facts, number)
             comes = transit is not None and transit.waits in ("", "no_price", "weight_undecided")
-            if best is None or not facts.order_id:
-                wanted.append(None)
-                continue
-            row = best.event_id, best.time, best.weight_class, best.grams, best.cm3, best.site
-            wanted.append(row if comes else None)
-            if adopted_by(best, self._data_time) is not None:
-                former.append(row)
-        newest = self._weighing(facts, self._eras.now(facts.lane))
-        taken_back = adopted_by(newest, self._data_time) is None and adopted in former
+            wanted.append(_row(best) if best is not None and facts.order_id and comes else None)
+        newest = self._weighing(facts, eras[-1])
+        taken_back = adopted_by(newest, self._data_time) is None and adopted in self._adopted(facts, eras[-1])
         stale = wanted[-1] is None and (facts.decision.event_id != "" or taken_back)
         if adopted not in wanted and not stale:
             self.weights.add(f"{facts.waybill}: adopted {adopted}, should be {wanted[-1]}")
+
+    def _adopted(self, facts: Facts, last: int) -> Iterator[tuple[Any, ...] | None]:
+        """The weights that were adopted in some era up to the last."""
+        for number in range(self._eras.of(facts.first_seq), last + 1):
+            best = weighing(self._then(facts, number), self._eras[number])
+            if best is not None and adopted_by(best, self._data_time) is not None:
+                yield _row(best)
 
     def _check_journal(self) -> Check:
         found = Findings("recomputed_journal", "各账册、科目、日期、往来方净额独立重算")
@@ -505,3 +510,8 @@ def check_recomputed(store: Store, log: Log, data_time: int | None, limits: Sett
     work = Recomputation(store, log, data_time, limits)
     work.walk()
     return list(work.checks())
+
+
+def _row(best: Weighing) -> tuple[Any, ...]:
+    """What `adopted_weight` says of a weight."""
+    return best.event_id, best.time, best.weight_class, best.grams, best.cm3, best.site
