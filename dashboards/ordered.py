@@ -19,10 +19,9 @@ def ordered(order: Row, products: Mapping[str, str]) -> tuple[str, str]:
 def _said(order: Row, products: Mapping[str, str]) -> dict[str, str]:
     """By the names that charges use (`flows.rating.names`)."""
     code, pieces = order["product"], order["pieces"]
-    name = products.get(code, code)
     way = "redirect" if order["direction"] == "forward" and order["related"] else order["direction"]
     return {
-        "product": code if name == code else f"{name} {code}",
+        "product": " ".join(dict.fromkeys((products.get(code, code), code))),
         "customer": order["customer"],
         "payment": f"{order['payment']:.4f}",
         "pieces": str(pieces) if pieces > 1 else "",

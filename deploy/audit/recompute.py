@@ -479,10 +479,11 @@ class Recomputation:
             best = self._weighing(facts, number)
             comes = transit is not None and transit.waits in ("", "no_price", "weight_undecided")
             wanted.append(_row(best) if best is not None and facts.order_id and comes else None)
+        if adopted in wanted:
+            return
         newest = self._weighing(facts, eras[-1])
         taken_back = adopted_by(newest, self._data_time) is None and adopted in self._adopted(facts, eras[-1])
-        stale = wanted[-1] is None and (facts.decision.event_id != "" or taken_back)
-        if adopted not in wanted and not stale:
+        if wanted[-1] is not None or not (facts.decision.event_id or taken_back):
             self.weights.add(f"{facts.waybill}: adopted {adopted}, should be {wanted[-1]}")
 
     def _adopted(self, facts: Facts, last: int) -> Iterator[tuple[Any, ...] | None]:

@@ -94,7 +94,6 @@ class Assessor:
             fee for fee in tariffs.fees if fee not in at_weighing and tariffs.weighs(fee)
         )
         """Fees whose price depends on the weight though something else makes them due."""
-        self.weighed = bool(self.weighing)
         self.by_hub = tariffs.by_hub
         """Whether a price depends on the hubs that were passed."""
         asked = {
@@ -160,7 +159,7 @@ class Assessor:
         if due == NEVER:
             for live in self.dues.at_weighing:
                 self._undo(parcel, live)
-            if parcel.adopted and self.weighed:
+            if parcel.adopted and self.weighing:
                 self._by_the_weight(parcel)
             if parcel.ended != NEVER:
                 reason = NO_WEIGHT if parcel.order_id else NO_ORDER
@@ -172,7 +171,7 @@ class Assessor:
         fresh = parcel.adopted != parcel.weight_id
         if fresh:
             self._adopt(parcel)
-        if self.weighed and (fresh or NO_WEIGHT in self.waits_of(parcel)):
+        if self.weighing and (fresh or NO_WEIGHT in self.waits_of(parcel)):
             self._by_the_weight(parcel)
         self._assess(parcel, self.dues.at_weighing, due, parcel.weight_id)
 
@@ -267,7 +266,7 @@ class Assessor:
     def by_weight(self, parcel: Parcel) -> None:
         """Everything again that depends on the weight."""
         self.weigh(parcel)
-        if self.weighed:
+        if self.weighing:
             self._by_the_weight(parcel)
 
     def lacks_weight(self, parcel: Parcel) -> int:

@@ -13,7 +13,7 @@ from typing import NamedTuple
 from flows.governance.network import Network
 from flows.rating.classes import Context
 from flows.rating.dependence import dependence, looked_at
-from flows.rating.exact import text_of
+from flows.rating.exact import Exact, text_of
 from flows.rating.facts import Facts
 from flows.rating.matching import Match, PriceList
 from flows.rating.model import SHARED, Book, Lists, PriceTable, Row, as_listed, competing, lists_of, named_for
@@ -22,6 +22,7 @@ from flows.rating.remembered import remember
 from flows.rating.rounding import PER_UNIT, to_fen
 from flows.rating.services import services_in
 from flows.rating.shapes.first_continued import continued
+from flows.rating.shapes.shape import bound
 from flows.rating.together import Together
 from flows.rating.working import NO_MORE, More, Pass, Passes, Work, add, largest, weigh
 
@@ -113,7 +114,7 @@ class Tariffs:
         else:
             volumetric, priced_g, continued_g = _priced(row, weigh(table, facts))
             exact = row.values[1] * PER_UNIT + row.values[2] * continued_g
-        if more.bounds and not _within(exact, more.bounds[0].row):
+        if more.bounds and bound(Exact(exact, PER_UNIT), *more.bounds[0].row.values):
             return prices.in_full(day, facts, match, more, shared)
         return Quote(
             to_fen(exact, table.money_rounding),
@@ -175,12 +176,6 @@ def _weighs(table: PriceTable) -> bool:
     return table.weight != "" or table.each == "volume" or table.measure in ("volume", "m3_days", "kg_days")
 
 
-def _within(exact: int, bounds: Row) -> bool:
-    """Whether an exact amount (thousandths of a unit) is not touched by a floor and cap."""
-    floor, cap = bounds.values
-    return floor * PER_UNIT <= exact and (cap < max(floor, 0) or exact <= cap * PER_UNIT)
-
-
 def _priced(row: Row, weighed: tuple[int, int]) -> tuple[int, int, int]:
     """Volumetric weight, the weight that is priced, and how much of it lies beyond the first weight."""
     if not row.table.weight:
@@ -206,8 +201,8 @@ class FeePrices:
         self.more = together if together else None
         named = named_for(lists, fee)
         factors = {one.factor for one in named}
-        self.bare = not factors and self.more is None
-        """Whether the base price, by places and product, is all there can be."""
+        self.bare = not factors and self.more is None and not self.alternatives
+        """Whether the one base price, by places and product, is all there can be."""
         self.services = frozenset(services_in(named))
         self.depends = dependence(tables, named)
         """Facts that the price may depend on, those of `flows.rating.dependence.FIELDS`."""
@@ -215,8 +210,9 @@ class FeePrices:
         """Whether shares of the same by the same row are explained alike: a customer's count would be told, too."""
         self.looks_at = looked_at(tables, named) | ({"product"} if _of_products(lists, fee) else set())
         self.weighs = any(map(_weighs, tables)) or not self.looks_at.isdisjoint(MEASURED)
-        self.all_weigh = self.weighs and not (self.bare and not self.alternatives)
-        """Whether every price may, whatever its base is: rows are chosen by what comes with the weight, or it adds."""
+        self.all_weigh = self.weighs and not self.bare
+        """Whether every price may, whatever its base is: rows are chosen by what comes with the weight, or it adds, or
+        it tells which of several bases comes to most."""
         self._shares = any(table.of == SHARED for table in tables)
         self._shared: dict[tuple[int, str, int], Quote] = {}
         self._passes = Passes(context)

@@ -56,11 +56,10 @@ class Answer(msgspec.Struct, frozen=True):
     error_en: str = ""
     remarks: list[Step] = []
     """What nobody said and was assumed, and words that nothing knows."""
+    priced: bool = True
+    """Whether a row has a price for it, be it that the weight is missing."""
     owed: bool = True
     """Whether what is asked about comes to owe it; of a fee that is asked for by name nobody doubts it."""
-
-
-NO_PRICE = Answer("", error_zh="没有适用的价格", error_en="no row has a price for this parcel")
 
 
 class RefusedError(ValueError):
@@ -117,7 +116,9 @@ class Calculator:
             shared = found
         quote = self._tariffs.rate(fee, day, facts, shared or 0)
         if quote is None:
-            return msgspec.structs.replace(NO_PRICE, fee=fee)
+            return Answer(
+                fee, error_zh="没有适用的价格", error_en="no row has a price for this parcel", priced=False
+            )
         if not weighed and self._tariffs.needs_weight(quote.row):
             return Answer(
                 fee,
@@ -181,8 +182,7 @@ class Calculator:
 def _judged(answer: Answer, facts: Trial) -> Answer:
     """The answer, with whether the fee is owed: a due that may be left out is not, where nothing has a price for it."""
     dues = [due for due in FEES.dues if due.price == answer.fee and _may_be_owed(due, facts)]
-    costs = answer.error_en != NO_PRICE.error_en
-    return msgspec.structs.replace(answer, owed=any(costs or due.required for due in dues))
+    return msgspec.structs.replace(answer, owed=any(answer.priced or due.required for due in dues))
 
 
 def _may_be_owed(due: Due, facts: Trial) -> bool:
