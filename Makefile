@@ -1,6 +1,7 @@
 # make demo [SECONDS=30] [CHAOS=1] [RATE=100]    everything on this machine, live, with an audit at the end
 # make test [WORKERS=4]                          everything that is checked
-# make bench | soak                              measure; kill 200 processes and compare (minutes)
+# make compiled                                  the same with its hot path compiled, in build/compiled (minutes)
+# make bench [INTERPRETED=1] | soak              measure; kill 200 processes and compare (minutes)
 # make lock | schemas | dashboards               after changing dependencies, schemas or dashboards
 
 # The distribution's Python first: it is built with profile-guided optimisation, as one compiled without asking for it
@@ -14,8 +15,15 @@ READY := .venv/.ready
 
 # Tests and demos start hundreds of processes of ours: none should compile what another has compiled.
 unexport PYTHONDONTWRITEBYTECODE
+# What is edited here runs as it stands; `compiled` alone compiles.
+unexport WAYBOOK_COMPILE
 
-.PHONY: demo test suite bench soak lint lock schemas dashboards clean
+COMPILED := build/compiled
+# Folders, too: a file that is gone makes its folder newer. By whole paths: `schemas` and `dashboards` are targets.
+SOURCES := $(shell find $(addprefix '$(CURDIR)'/,flows schemas sinks sources dashboards deploy) -name __pycache__ -prune -o -print)
+MEASURE := $(BIN)/python -m tests.bench.compiled $(if $(INTERPRETED),--interpreted)
+
+.PHONY: demo test suite compiled bench soak lint lock schemas dashboards clean
 
 demo: $(READY)
 	$(BIN)/waybook demo $(if $(SECONDS),--seconds $(SECONDS)) $(if $(CHAOS),--chaos) $(if $(RATE),--rate $(RATE))
@@ -34,12 +42,24 @@ lint: $(READY)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+compiled: $(COMPILED)/.ready
+
+# Made beside it and put there when it is whole; as old as its beginning, for who edits meanwhile.
+$(COMPILED)/.ready: $(READY) setup.py pyproject.toml $(SOURCES)
+	@$(BIN)/python -c "import setup; setup.ready()"
+	rm -rf $(COMPILED) $(COMPILED).new
+	mkdir -p $(COMPILED).new
+	touch $(COMPILED).new/.ready
+	WAYBOOK_COMPILE=1 $(BIN)/python -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation \
+		--target $(COMPILED).new .
+	mv $(COMPILED).new $(COMPILED)
+
 bench: $(READY)
 	$(BIN)/python -m tests.servers.install
-	$(BIN)/python -m tests.bench $(ARGS)
-	$(if $(ARGS),,$(BIN)/python -m tests.bench.full --unit)
-	$(if $(ARGS),,$(BIN)/python -m tests.bench.payments)
-	$(if $(ARGS),,$(BIN)/python -m tests.bench.bills)
+	$(MEASURE) tests.bench $(ARGS)
+	$(if $(ARGS),,$(MEASURE) tests.bench.full --unit)
+	$(if $(ARGS),,$(MEASURE) tests.bench.payments)
+	$(if $(ARGS),,$(MEASURE) tests.bench.bills)
 
 soak: $(READY)
 	$(BIN)/python -m tests.servers.install

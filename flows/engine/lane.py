@@ -15,7 +15,7 @@ from bytewax.operators import StatefulBatchLogic
 from bytewax.outputs import FixedPartitionedSink, StatefulSinkPartition
 from bytewax.testing import run_main
 
-from flows.engine import crash, metrics
+from flows.engine import crash, metrics, ring
 from flows.engine.block import Block, Receipt
 from flows.engine.inserter import Inserter
 from flows.engine.log import capture, log
@@ -83,7 +83,8 @@ class Lane:
         self.plans.refuse_others(i.name for i in self.inputs if topics.named(i.topic).partitioned)
         self.inserter.begin(position.upto)
         metrics.BLOCK_AGE.labels(str(self.number)).set(self.plans.written() or time.time())
-        log("start", lane=self.number, block=position.n, replay=len(self.plans.stored))
+        compiled = not ring.__file__.endswith(".py")
+        log("start", lane=self.number, block=position.n, replay=len(self.plans.stored), compiled=compiled)
         return Cutter(
             lane=self.number,
             inputs=self.inputs,

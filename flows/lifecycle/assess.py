@@ -443,8 +443,9 @@ class Assessor:
         if not parcel.done & 1 << place:
             return
         parcel.done &= ~(1 << place)
-        amount, time, revision = parcel.booked[3 * place : 3 * place + 3]
-        parcel.booked[3 * place + 2] = revision + 1
+        booked, at = parcel.booked, 3 * place
+        amount, time, revision = booked[at], booked[at + 1], booked[at + 2]
+        booked[at + 2] = revision + 1
         for code in live.codes:
             self.output.charges.append(reversal(parcel.key, code, revision, amount, time, self.cause, line))
         for share in live.shares:

@@ -50,11 +50,12 @@ class Flow(Server):
 
     def command(self) -> list[str]:
         """One lane."""
-        return [sys.executable, "-m", self.module, str(self.number)]
+        return [sys.executable, "-P", "-m", self.module, str(self.number)]
 
     def environment(self) -> dict[str, str]:
-        """Its settings."""
-        return {**super().environment(), **to_environment(self.settings), "PYTHONPATH": str(ROOT)}
+        """Its settings, and where this program finds its modules: compiled or not, the lane is as it is."""
+        here = os.pathsep.join(filter(None, (os.environ.get("PYTHONPATH"), str(ROOT))))
+        return {**super().environment(), **to_environment(self.settings), "PYTHONPATH": here}
 
     def ready(self) -> bool:
         """Once it serves its metrics."""

@@ -107,6 +107,7 @@ def test_a_lane_that_ended_well_goes_on_under_other_code(ended: Field, undisturb
         lane.tend()
         while (lane.directory / "server.log").read_text().count('"replay":') < 2:
             time.sleep(0.1)
+        assert '"compiled":false' in (lane.directory / "server.log").read_text()
     time.sleep(1)
     assert all(lane.running for lane in ended.lanes), "an empty plan of another version stops nobody"
     assert ended.client.query(plans).result_rows == before
