@@ -19,8 +19,9 @@ unexport PYTHONDONTWRITEBYTECODE
 unexport WAYBOOK_COMPILE
 
 COMPILED := build/compiled
-# Folders, too: a file that is gone makes its folder newer. By whole paths: `schemas` and `dashboards` are targets.
-SOURCES := $(shell find $(addprefix '$(CURDIR)'/,flows schemas sinks sources dashboards deploy) -name __pycache__ -prune -o -print)
+SOURCES := $(shell find flows schemas sinks sources dashboards deploy -name __pycache__ -prune -o -type f -print)
+# Named after the sources' names, so that one that is gone counts, too.
+WHOLE := $(COMPILED)/.of-$(firstword $(shell echo $(SOURCES) | cksum))
 MEASURE := $(BIN)/python -m tests.bench.compiled $(if $(INTERPRETED),--interpreted)
 
 .PHONY: demo test suite compiled bench soak lint lock schemas dashboards clean
@@ -42,14 +43,14 @@ lint: $(READY)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-compiled: $(COMPILED)/.ready
+compiled: $(WHOLE)
 
 # Made beside it and put there when it is whole; as old as its beginning, for who edits meanwhile.
-$(COMPILED)/.ready: $(READY) setup.py pyproject.toml $(SOURCES)
+$(WHOLE): $(READY) setup.py pyproject.toml $(SOURCES)
 	@$(BIN)/python -c "import setup; setup.ready()"
 	rm -rf $(COMPILED) $(COMPILED).new
 	mkdir -p $(COMPILED).new
-	touch $(COMPILED).new/.ready
+	touch $(COMPILED).new/$(notdir $(WHOLE))
 	WAYBOOK_COMPILE=1 $(BIN)/python -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation \
 		--target $(COMPILED).new .
 	mv $(COMPILED).new $(COMPILED)

@@ -48,8 +48,8 @@ HOT = (
     "sinks/columns.py",
     "sinks/encode.py",
 )
-"""What an ordinary event or charge of a parcel passes through in a lane: what `python -m tests.bench.loop` runs again
-and again. What publications pass through is as fast as it stands."""
+"""Chosen by where a lane of parcels spends its time: what an ordinary event or charge passes through on its way to
+columns. Of the parcels' life that is nearly all, so all of it, without a list."""
 DIRECTIVES = {"language_level": 3, "annotation_typing": False, "binding": True}
 """Annotations stay annotations, and functions look like Python's."""
 
@@ -67,7 +67,7 @@ def missing() -> str:
     wanted = {
         f"no C compiler ({compiler}; Debian: gcc)": shutil.which(compiler),
         "no Python.h (Debian: python3-dev)": Path(sysconfig.get_path("include"), "Python.h").exists(),
-        "no Cython (pip install cython)": find_spec("Cython"),
+        "no Cython (pip install cython; then with --no-build-isolation)": find_spec("Cython"),
     }
     return ", ".join(what for what, there in wanted.items() if not there)
 

@@ -32,13 +32,13 @@ def interpreted(there: dict[str, str]) -> list[str]:
 
 
 def compiled() -> dict[str, str]:
-    """The environment of programs whose hot path is compiled. Raises RuntimeError where part of it is not."""
-    subprocess.run(
-        ["make", "-s", "--no-print-directory", "compiled"], cwd=ROOT, check=True, stdout=sys.stderr
-    )
+    """The environment of programs whose hot path is compiled. Ends this one, saying why, where that fails."""
+    make = ["make", "-s", "--no-print-directory", "compiled"]
+    if subprocess.run(make, cwd=ROOT, check=False, stdout=sys.stderr).returncode:
+        sys.exit(f"lanes could not be compiled (see above); {FLAG} measures them as they stand")
     there = environment(str(COMPILED))
     if found := interpreted(there):
-        raise RuntimeError(
+        sys.exit(
             f"{COMPILED} was compiled for another Python than {sys.executable}, which would run as they stand: "
             f"{', '.join(found)}. Remove it, or take the Python of `make compiled`, .venv/bin/python"
         )

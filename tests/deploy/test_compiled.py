@@ -52,6 +52,11 @@ def test_a_lane_makes_the_same_bytes_compiled(compiled: Path) -> None:
     assert by_compiled.made == by_sources.made
 
 
+@pytest.mark.parametrize("pattern", setup.HOT)
+def test_what_is_to_be_compiled_is_there(pattern: str) -> None:
+    assert list(ROOT.glob(pattern))
+
+
 def test_what_is_compiled_is_installed_beside_its_source(compiled: Path) -> None:
     for source in setup.modules().values():
         assert (compiled / source).read_bytes() == (ROOT / source).read_bytes()
