@@ -2,10 +2,12 @@
 
     WAYBOOK_COMPILE=1 pip install --no-build-isolation .        wants Cython, a C compiler, Python's headers
 
-Cython compiles the same sources that are installed beside what it makes of them: no types, no other semantics. Without
-the variable only they are installed, and nothing of this is wanted.
+Cython compiles the same sources that are installed beside what it makes of them: no types, no other semantics. Plain
+classes become extension types, whose attributes are read without looking for their names. Without the variable only the
+sources are installed, and nothing of this is wanted.
 """
 
+import ast
 import logging
 import os
 import shlex
@@ -61,6 +63,33 @@ def modules() -> dict[str, str]:
     return {source.removesuffix(".py").replace("/", "."): source for source in sources}
 
 
+def declarations(source: str) -> str:
+    """What Cython is told of a module beside its source: the attributes that its plain classes give themselves."""
+    plain = [
+        one
+        for one in ast.parse(source).body
+        if isinstance(one, ast.ClassDef) and not (one.bases or one.keywords or one.decorator_list)
+    ]
+    told = {one.name: sorted(_own_attributes(one)) for one in plain}
+    return "".join(
+        f"cdef class {name}:\n    cdef public object {', '.join(attributes)}\n    cdef object __weakref__\n"
+        for name, attributes in told.items()
+        if attributes
+    )
+
+
+def _own_attributes(one: ast.ClassDef) -> set[str]:
+    """Names that its methods assign to `self`."""
+    return {
+        node.attr
+        for node in ast.walk(one)
+        if isinstance(node, ast.Attribute)
+        and isinstance(node.ctx, ast.Store)
+        and isinstance(node.value, ast.Name)
+        and node.value.id == "self"
+    }
+
+
 def missing() -> str:
     """What this machine lacks to compile them, in words; empty: nothing."""
     compiler, *_ = shlex.split(os.environ.get("CC") or sysconfig.get_config_var("CC") or "cc")
@@ -85,8 +114,15 @@ class Compiled(build_ext):
         """Compile each source."""
         from Cython.Build import cythonize  # noqa: PLC0415 only who compiles needs it
 
+        told = Path(self.build_temp, "declarations")
+        for extension in self.extensions:
+            source = extension.sources[0]
+            beside = told / Path(source).with_suffix(".pxd")
+            beside.parent.mkdir(parents=True, exist_ok=True)
+            beside.write_text(declarations(Path(source).read_text("utf-8")), "utf-8")
         made = cythonize(
             self.extensions,
+            include_path=[str(told)],
             build_dir=self.build_temp,
             nthreads=os.cpu_count(),
             quiet=True,

@@ -99,11 +99,12 @@ class Texts:
 
     def add(self, values: Sequence[str]) -> None:
         """Add a run."""
-        body = "".join(values).encode()
-        lengths = np.fromiter(map(len, values), np.int64, len(values))
-        if len(body) != lengths.sum():  # not ASCII alone
-            lengths = np.fromiter((len(value.encode()) for value in values), np.int64, len(values))
-        self.lengths.append(lengths)
+        if all(map(str.isascii, values)):
+            body, lengths = "".join(values).encode(), map(len, values)
+        else:
+            texts = [value.encode() for value in values]
+            body, lengths = b"".join(texts), map(len, texts)
+        self.lengths.append(np.fromiter(lengths, np.int64, len(values)))
         self.bodies.append(body)
 
     @staticmethod
