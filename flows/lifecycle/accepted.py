@@ -20,7 +20,7 @@ from schemas.events import Claim, ClaimWithdrawn, Event, Order, Scan, Weight, ea
 from sinks import columns
 from sinks.columns import Ints, Made, Texts, Vocabulary
 
-RUN = 1_000
+RUN = 400
 """Events that are made into columns together."""
 TEXT, NUMBER = "text", "number"
 """How a field is kept; a word by the name of its vocabulary in `Words`."""
