@@ -63,6 +63,39 @@ def test_what_is_compiled_is_installed_beside_its_source(compiled: Path) -> None
     assert (compiled / "flows" / "rating" / "default" / "book.toml").exists()
 
 
+def test_plain_classes_keep_their_attributes_in_places_of_their_own(compiled: Path) -> None:
+    asked = (
+        "from flows.lifecycle.assess import Assessor as A; print(A.__dictoffset__, type(A.output).__name__)"
+    )
+    command = [sys.executable, "-P", "-c", asked]
+    said = subprocess.run(
+        command, env=environment(str(compiled)), check=True, stdout=subprocess.PIPE, text=True
+    )
+    assert said.stdout == "0 getset_descriptor\n"
+
+
+def test_what_cython_is_told_of_a_module_is_what_its_plain_classes_assign() -> None:
+    source = """
+class Plain:
+    kept = 1
+    def __init__(self, other):
+        self.one, (self.two, *self.rest) = 1, (2, 3)
+        self.three: int
+        self.one += other.four
+        other.five = self.six[0] = 1
+class Bare:
+    def none(self):
+        return self.nothing
+class Derived(Plain):
+    def __init__(self):
+        self.seven = 7
+"""
+    declared = (
+        "cdef class Plain:\n    cdef public object one, rest, three, two\n    cdef object __weakref__\n"
+    )
+    assert setup.declarations(source) == declared
+
+
 def test_a_module_that_was_not_compiled_is_noticed(compiled: Path, tmp_path: Path) -> None:
     assert interpreted(environment(str(compiled))) == []
     for part in compiled.iterdir():
