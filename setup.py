@@ -57,8 +57,8 @@ HOT = (
 )
 """Chosen by where a lane of parcels spends its time: what an ordinary event or charge passes through on its way to
 columns. Of the parcels' life that is nearly all, so all of it, without a list."""
-DIRECTIVES = {"language_level": 3, "annotation_typing": False, "binding": True}
-"""Annotations stay annotations, and functions look like Python's."""
+DIRECTIVES = {"language_level": 3, "annotation_typing": False, "binding": True, "infer_types": False}
+"""Annotations stay annotations, functions look like Python's, and no integer is taken for one of 64 bits."""
 
 
 def modules() -> dict[str, str]:

@@ -63,15 +63,28 @@ def test_what_is_compiled_is_installed_beside_its_source(compiled: Path) -> None
     assert (compiled / "flows" / "rating" / "default" / "book.toml").exists()
 
 
+def said(compiled: Path, asked: str) -> str:
+    """What a program prints that finds compiled modules."""
+    command = [sys.executable, "-P", "-c", asked]
+    there = environment(str(compiled))
+    return subprocess.run(command, env=there, check=True, stdout=subprocess.PIPE, text=True).stdout
+
+
 def test_plain_classes_keep_their_attributes_in_places_of_their_own(compiled: Path) -> None:
     asked = (
         "from flows.lifecycle.assess import Assessor as A; print(A.__dictoffset__, type(A.output).__name__)"
     )
-    command = [sys.executable, "-P", "-c", asked]
-    said = subprocess.run(
-        command, env=environment(str(compiled)), check=True, stdout=subprocess.PIPE, text=True
-    )
-    assert said.stdout == "0 getset_descriptor\n"
+    assert said(compiled, asked) == "0 getset_descriptor\n"
+
+
+def test_integers_have_as_many_digits_as_they_need(compiled: Path) -> None:
+    asked = """
+from types import SimpleNamespace as Some
+from flows.lifecycle.recall import _charges
+parcel, fees = Some(done=1, booked=(1, 2, 2**70)), Some(named=lambda due: False, dues=["due"])
+print(_charges(parcel, fees, "due", ""))
+"""
+    assert said(compiled, asked) == f"({2**70}, True, 1, 2)\n"
 
 
 def test_what_cython_is_told_of_a_module_is_what_its_plain_classes_assign() -> None:
