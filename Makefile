@@ -48,11 +48,12 @@ compiled: $(WHOLE)
 # Made beside it and put there when it is whole; as old as its beginning, for who edits meanwhile.
 $(WHOLE): $(READY) setup.py pyproject.toml $(SOURCES)
 	@$(BIN)/python -c "import setup; setup.ready()"
-	rm -rf $(COMPILED) $(COMPILED).new
+	rm -rf $(COMPILED).new
 	mkdir -p $(COMPILED).new
 	touch $(COMPILED).new/$(notdir $(WHOLE))
 	WAYBOOK_COMPILE=1 $(BIN)/python -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation \
 		--target $(COMPILED).new .
+	rm -rf $(COMPILED)
 	mv $(COMPILED).new $(COMPILED)
 
 bench: $(READY)
