@@ -38,6 +38,7 @@ from schemas.events import (
 )
 from schemas.limits import HORIZON
 from tests.audit.writer import Writer
+from tests.engine.reviving import revived
 
 
 class Record(NamedTuple):
@@ -119,12 +120,8 @@ class Lane:
     def restart(self) -> None:
         """Go on in a new process, from what the recovery store would hold. Once: earlier segments are not kept."""
         ring, documents = self.lifecycle.ring, self.lifecycle.save_documents()
-        segment = ring.segment(ring.epoch)
-        self.lifecycle, self.tables = self._begin()
-        self.lifecycle.load_documents(documents)
-        self.lifecycle.ring.found(segment)
-        assert self.lifecycle.ring.restore()
-        self.lifecycle.restored()
+        fresh, self.tables = self._begin()
+        self.lifecycle = revived(fresh, documents, [ring.segment(ring.epoch)])
 
 
 @contextmanager

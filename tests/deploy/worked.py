@@ -17,7 +17,6 @@ import msgspec
 import setup
 from flows.engine.block import Block, Records
 from flows.fees.current import FEES
-from flows.governance.network import read_network
 from flows.lifecycle.process import Lifecycle
 from flows.lifecycle.tables import Tables
 from flows.parcels import letters, positions_of
@@ -32,7 +31,8 @@ from sources.network.life import live
 from sources.network.script import Cue, Script
 from sources.network.stage import START
 from tests.bench.loop import DEFAULT, THREE, WORLD, blocks, documents, only, simulated_places, workload
-from tests.simulation.playing import Record, records_of
+from tests.engine.reviving import revived
+from tests.simulation.playing import Record, network_of, records_of
 
 PARCELS, BLOCKS, PARTITIONS = 500, 12, 8
 OFTEN = Faults(**dict.fromkeys(Faults.__struct_fields__, 0.1))
@@ -68,12 +68,8 @@ class Work:
 
     def begin_again(self) -> None:
         """In a new process, from what is stored."""
-        documents, self.lifecycle = self.lifecycle.save_documents(), Lifecycle(40 * DAY)
-        self.lifecycle.load_documents(documents)
-        for segment in self.segments:
-            self.lifecycle.ring.found(segment)
-        assert self.lifecycle.ring.restore()
-        self.lifecycle.restored()
+        documents = self.lifecycle.save_documents()
+        self.lifecycle = revived(Lifecycle(40 * DAY), documents, self.segments)
         self.tables = Tables(FEES, writes_documents=True)
 
 
@@ -106,7 +102,7 @@ def network_blocks() -> list[Block]:
         BLOCKS // 2: [published(2, DEARER)],
     }
     sent = cues()
-    records, size = records_of(sent, read_network(WORLD.files)), len(sent) // BLOCKS + 1
+    records, size = records_of(sent, network_of(WORLD)), len(sent) // BLOCKS + 1
     made = []
     for n in range(BLOCKS):
         at = n * size

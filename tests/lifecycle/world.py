@@ -16,6 +16,7 @@ from schemas.events import Event, NetworkPublished, Order, Scan, TariffPublished
 from schemas.identity import version_of
 from schemas.times import DAY, HOUR
 from sinks.encode import Encoded
+from tests.engine.reviving import revived
 from tests.lifecycle.rows import Rows
 from tests.rating.material import FILES, HERE, files_in
 
@@ -216,11 +217,7 @@ class Book:
         """The lane goes on in a new process, from the documents and segments: `earlier` ones, and the one of now."""
         segments, documents = [*earlier, self.segment()], self.lifecycle.save_documents()
         self._begin()
-        self.lifecycle.load_documents(documents)
-        for segment in segments:
-            self.lifecycle.ring.found(segment)
-        assert self.lifecycle.ring.restore()
-        self.lifecycle.restored()
+        revived(self.lifecycle, documents, segments)
         return self
 
     def take(self, *events: Event) -> "Book":

@@ -13,6 +13,7 @@ from schemas.money import yuan
 from schemas.times import DAY, MINUTE, business_day, date_of
 from tests.channels.test_believed import COMBINED
 from tests.channels.world import NOON, TEXT, world
+from tests.engine.reviving import revived
 from tests.payments.world import GROUP, Books, cancelled, decided, due, key, paid, refunded, rules, tick
 
 
@@ -284,12 +285,7 @@ def test_a_lane_that_is_killed_before_it_has_rules_begins_again() -> None:
     books = Books()
     waiting = books._work()
     segment = waiting.ring.segment(waiting.ring.epoch)
-    fresh = books._work()
-    fresh.load_documents(waiting.save_documents())
-    fresh.ring.found(segment)
-    assert fresh.ring.restore()
-    fresh.restored()
-    books.work = fresh
+    books.work = revived(books._work(), waiting.save_documents(), [segment])
     books.take(rules(), tick(NOON)).take(due("FR-1", "1.00"), paid("A1", "1.00", "FR-1"))
     assert books.status("FR-1")[0] == "paid"
 

@@ -36,6 +36,7 @@ from schemas.payments import (
 from schemas.times import MINUTE, SECOND
 from sinks.encode import Encoded
 from tests.channels.world import NOON, TEXT, told, world
+from tests.engine.reviving import revived
 
 CHANNEL, GROUP = "other", "north"
 """A generic channel: signing and verifying costs little."""
@@ -173,13 +174,7 @@ class Books:
         ring = self.work.ring
         epoch = ring.epoch
         self.segments[epoch % ring.size] = ring.segment(epoch)
-        fresh = self._work()
-        fresh.load_documents(self.work.save_documents())
-        for segment in self.segments.values():
-            fresh.ring.found(segment)
-        if fresh.ring.restore():
-            fresh.restored()
-        self.work = fresh
+        self.work = revived(self._work(), self.work.save_documents(), self.segments.values())
         return self
 
     # What the books say

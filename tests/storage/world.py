@@ -37,6 +37,7 @@ from schemas.identity import version_of
 from schemas.money import parse_yuan
 from schemas.times import DAY, SHANGHAI_OFFSET, business_day, date_of
 from sinks.encode import Encoded
+from tests.engine.reviving import revived
 from tests.lifecycle.world import NETWORK_FILES, START
 from tests.lifecycle.world import tariff as published
 from tests.rating.material import HERE, files_in
@@ -292,13 +293,7 @@ class Store:
         ring = self.storage.ring
         epoch = ring.epoch
         self.segments[epoch % ring.size] = ring.segment(epoch)
-        fresh = self._work()
-        fresh.load_documents(self.storage.save_documents())
-        for segment in self.segments.values():
-            fresh.ring.found(segment)
-        if fresh.ring.restore():
-            fresh.restored()
-        self.storage = fresh
+        self.storage = revived(self._work(), self.storage.save_documents(), self.segments.values())
         return self
 
     def _work(self) -> Storage:

@@ -24,6 +24,7 @@ from schemas.partition import partition_of
 from schemas.payments import DeductionAnswered
 from schemas.times import DAY, business_day
 from sinks.encode import Encoded
+from tests.engine.reviving import revived
 from tests.lifecycle.rows import Rows
 from tests.lifecycle.world import NETWORK_FILES, START, text
 
@@ -171,13 +172,7 @@ class Bank:
         ring = self.wallets.ring
         epoch = ring.epoch
         self.segments[epoch % ring.size] = ring.segment(epoch)
-        fresh = self._work()
-        fresh.load_documents(self.wallets.save_documents())
-        for segment in self.segments.values():
-            fresh.ring.found(segment)
-        assert fresh.ring.restore()
-        fresh.restored()
-        self.wallets = fresh
+        self.wallets = revived(self._work(), self.wallets.save_documents(), self.segments.values())
         return self
 
     def _work(self) -> Wallets:
