@@ -28,7 +28,7 @@ class Made(msgspec.Struct, frozen=True, gc=False):
 
 def ints(values: Sequence[int]) -> Ints:
     """A column of whole numbers."""
-    return np.array(values, np.int64)
+    return np.fromiter(values, np.int64, len(values))
 
 
 def rows_of(indices: Ints, column: pa.Array) -> pa.Array:
@@ -99,8 +99,9 @@ class Texts:
 
     def add(self, values: Sequence[str]) -> None:
         """Add a run."""
-        if all(map(str.isascii, values)):
-            body, lengths = "".join(values).encode(), map(len, values)
+        text = "".join(values)
+        if text.isascii():
+            body, lengths = text.encode(), map(len, values)
         else:
             texts = [value.encode() for value in values]
             body, lengths = b"".join(texts), map(len, texts)

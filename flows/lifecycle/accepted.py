@@ -1,20 +1,12 @@
-"""Accepted events as the columns of their tables, made in runs while the events are still in the processor's cache.
+"""Accepted events as the columns of their tables, made in runs."""
 
-A run's events are let go of as soon as their columns are made: what stays of them are numbers, words' codes and
-the bytes of texts. A block has tens of thousands of events, and to come back to each of them for each of its
-columns would mean to fetch it from memory each time.
-"""
+from collections.abc import Iterator
 
-from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
-from operator import attrgetter
-from typing import Any
-
-import msgspec
 import numpy as np
 
 from flows.engine.block import Records
 from flows.governance.network import Network
+from flows.lifecycle.kept import NUMBER, TEXT, Kept, Words
 from flows.lifecycle.parcel import terms_of
 from schemas.events import Claim, ClaimWithdrawn, Event, Order, Scan, Weight, each_once
 from sinks import columns
@@ -22,8 +14,6 @@ from sinks.columns import Ints, Made, Texts, Vocabulary
 
 RUN = 400
 """Events that are made into columns together."""
-TEXT, NUMBER = "text", "number"
-"""How a field is kept; a word by the name of its vocabulary in `Words`."""
 _COLUMNS: dict[type[Event], dict[str, tuple[str, str]]] = {
     Order: {
         "id": ("event_id", TEXT),
@@ -84,69 +74,6 @@ def runs(records: Records) -> Iterator[Records]:
         yield Records(records.topic, records.partition, records.values[run], records.offsets[run])
 
 
-class Words:
-    """The words of a lane's events, as numbers that stay the same from block to block; 0 is the empty word."""
-
-    def __init__(self) -> None:
-        self.outlets, self.places, self.products = Vocabulary(("",)), Vocabulary(("",)), Vocabulary(("",))
-        self.operations, self.sources, self.sites = Vocabulary(("",)), Vocabulary(("",)), Vocabulary(("",))
-        self.couriers, self.classes = Vocabulary(("",)), Vocabulary(("",))
-        self.topics = Vocabulary()
-        self._located: tuple[Network | None, int, dict[str, tuple[Ints, Vocabulary]]] = (None, 0, {})
-
-    def of(self, sort: str) -> Vocabulary:
-        """The vocabulary of this name."""
-        return getattr(self, sort)  # type: ignore[no-any-return]
-
-    def located(self, network: Network) -> dict[str, tuple[Ints, Vocabulary]]:
-        """Outlet, city and province of every site met so far, by the site's number."""
-        known, count, found = self._located
-        if known is not network or count != len(self.sites):
-            places = [network.sites.get(name) for name in self.sites]
-            found = {}
-            for field in ("outlet", "city", "province"):
-                words = Vocabulary()
-                found[field] = (
-                    words.codes([getattr(place, field) if place else "" for place in places]),
-                    words,
-                )
-            self._located = network, len(self.sites), found
-        return found
-
-
-class Kept:
-    """The columns of one kind of events in runs, by name."""
-
-    def __init__(self, kind: type[Event], words: Words) -> None:
-        self.rows = 0
-        self.texts: dict[str, Texts] = defaultdict(Texts)
-        self.numbers: dict[str, list[Ints]] = defaultdict(list)
-        self._words, kept = words, _COLUMNS[kind]
-        mixed = kind is Claim  # with withdrawals, which have other fields
-        fields = tuple(kept) if mixed else kind.__struct_fields__
-        self._told: Callable[[Any], tuple[Any, ...]] = (
-            attrgetter(*fields) if mixed else msgspec.structs.astuple
-        )
-        self._kept = [(fields.index(field), *how) for field, how in kept.items()]
-
-    def take(self, events: Sequence[Event], offsets: Sequence[int], topic: str, partition: int) -> None:
-        """Make a run of events into columns."""
-        n, numbers = len(events), self.numbers
-        fields = list(zip(*map(self._told, events), strict=True))
-        for place, column, sort in self._kept:
-            values = fields[place]
-            if sort == TEXT:
-                self.texts[column].add(values)
-            elif sort == NUMBER:
-                numbers[column].append(columns.ints(values))
-            else:
-                numbers[column].append(self._words.of(sort).codes(values))
-        numbers["topic"].append(np.full(n, self._words.topics[topic], np.int32))
-        numbers["partition"].append(np.full(n, partition, np.int64))
-        numbers["offset"].append(columns.ints(offsets))
-        self.rows += n
-
-
 class Accepted:
     """A block's accepted events. Append a run's to the lists, then `keep` them."""
 
@@ -164,7 +91,10 @@ class Accepted:
         self.claimed: list[Claim | ClaimWithdrawn] = []
         """All of the block's claims and withdrawals."""
         self._words = words
-        self._kept = {kind: Kept(kind, words) for kind in _COLUMNS}
+        self._kept = {
+            kind: Kept(kind, kept, words, mixed=kind is Claim)  # with withdrawals, which have other fields
+            for kind, kept in _COLUMNS.items()
+        }
 
     def keep(self, topic: str, partition: int) -> None:
         """The run's events, which came from this partition, become columns."""
@@ -177,7 +107,11 @@ class Accepted:
             (Claim, self.claims, self.claim_offsets),
         ):
             if events:
-                self._kept[kind].take(events, offsets, topic, partition)
+                kept, n = self._kept[kind], len(events)
+                kept.take(events)
+                kept.numbers["topic"].append(np.full(n, self._words.topics[topic], np.int32))
+                kept.numbers["partition"].append(np.full(n, partition, np.int64))
+                kept.numbers["offset"].append(columns.ints(offsets))
                 events.clear()
                 offsets.clear()
 

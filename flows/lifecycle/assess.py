@@ -23,8 +23,9 @@ from flows.fees.model import Fees
 from flows.governance.network import Network
 from flows.governance.operators import Operators
 from flows.lifecycle import named
+from flows.lifecycle.charged import NO_WEIGHT_USED, Charge, reversal
 from flows.lifecycle.dues import Dues, Live
-from flows.lifecycle.output import NO_WEIGHT_USED, Adoption, Anomaly, CaseRow, Charge, Output, Wait, reversal
+from flows.lifecycle.output import Adoption, Anomaly, CaseRow, Output, Wait
 from flows.lifecycle.parcel import NEVER, OPEN, Case, Item, Line, Parcel, due_of, pending
 from flows.lifecycle.reasons import (
     ABANDONED,
@@ -43,14 +44,10 @@ from flows.lifecycle.volumes import Volumes
 from flows.lifecycle.weighing import case_of, chosen, of_line, origin, weighed
 from flows.rating.model import Book
 from flows.rating.policy import AFTER_SIGNED, AT_ONCE, WAIT, WHEN_SIGNED, WeightPolicy
-from flows.rating.tariffs import Quote, Tariffs
+from flows.rating.tariffs import Amount, Quote, Quoted, Tariffs
 from flows.rating.touched import Spans, covers
 from schemas.times import DAY, business_day
 
-Quoted = Quote | tuple[int, int, int, int, None, str, str]
-"""A quote, or an amount that no tariff made."""
-UNPRICED = (0, 0, 0, None, "", "")
-"""What stands behind an amount that no tariff made."""
 Columns = tuple[str, str, int, int, int, int]
 """The weight's columns of a charge: class, event, actual, volumetric, chargeable and continued grams."""
 
@@ -364,7 +361,7 @@ class Assessor:
             elif live.amount is None:
                 self._settle(parcel, live, time, cause)
             elif amount := live.amount(parcel):
-                self._book(parcel, live, (amount, *UNPRICED), time, cause)
+                self._book(parcel, live, Amount(amount), time, cause)
             else:
                 self._undo(parcel, live)
 
@@ -395,7 +392,7 @@ class Assessor:
         place = live.place
         booked = parcel.booked or [0] * COMMON
         parcel.booked = booked
-        amount, at = quote[0], 3 * place
+        amount, at = quote.amount, 3 * place
         if at >= len(booked):
             booked.extend([0] * (at + 3 - len(booked)))
         if parcel.done & 1 << place:
@@ -407,13 +404,35 @@ class Assessor:
             self.take_back(parcel, live, parcel.line)
         parcel.done |= 1 << place
         booked[at], booked[at + 1] = amount, time
-        revision, row = booked[at + 2], quote[4]
-        line = parcel.origin, parcel.destination, parcel.product
-        weight = NO_WEIGHT_USED if row is None else self.weight_of(parcel, quote)
-        key, append = parcel.key, self.output.charges.append
-        told = parcel.order_id, quote[5], quote[6]
+        revision = booked[at + 2]
+        weight_class, weight_id, actual_g, volumetric_g, chargeable_g, continued_g = self.weight_of(
+            parcel, quote
+        )
         for code in live.codes:
-            append(Charge(key, code, revision, False, amount, time, cause, *line, *weight, row, *told))  # type: ignore[arg-type]
+            self.output.charges.append(
+                Charge(
+                    parcel.key,
+                    code,
+                    revision,
+                    False,
+                    amount,
+                    time,
+                    cause,
+                    parcel.origin,
+                    parcel.destination,
+                    parcel.product,
+                    weight_class,
+                    weight_id,
+                    actual_g,
+                    volumetric_g,
+                    chargeable_g,
+                    continued_g,
+                    quote.row,
+                    parcel.order_id,
+                    quote.passed_over,
+                    quote.steps,
+                )
+            )
         if parcel.waits:
             self._wait(parcel, place, 0)
         self._share(parcel, live, amount, time, cause)
@@ -425,16 +444,16 @@ class Assessor:
 
     def weight_of(self, parcel: Parcel, quote: Quoted) -> Columns:
         """The weight's columns of a charge whose price depends on it."""
-        _, volumetric_g, chargeable_g, continued_g, row, *_ = quote
+        row = quote.row
         if row is None or not self.tariffs.needs_weight(row):
             return NO_WEIGHT_USED
         return (
             parcel.weight_class,
             parcel.weight_id,
             parcel.weight_g,
-            volumetric_g,
-            chargeable_g,
-            continued_g,
+            quote.volumetric_g,
+            quote.chargeable_g,
+            quote.continued_g,
         )
 
     def take_back(self, parcel: Parcel, live: Live, line: Line) -> None:

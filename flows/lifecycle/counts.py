@@ -3,9 +3,11 @@
 from collections import Counter as Tally
 from collections.abc import Mapping, Sequence
 
+import numpy as np
 from prometheus_client import Counter, Gauge
 
 from flows.fees.current import FEES
+from flows.lifecycle.charged import Charges
 from flows.lifecycle.output import Output
 from flows.lifecycle.reasons import REASONS
 from flows.lifecycle.refusals import count_refusals
@@ -36,14 +38,8 @@ def count(lane: int, output: Output, waits: Sequence[int], open_breaches: Mappin
             EVENTS.labels(kind, "accepted").inc(rows)
     if output.repeats:
         EVENTS.labels("any", "repeated").inc(output.repeats)
-    charges, charged, reversed_ = Tally[int](), Tally[int](), Tally[int]()
-    for charge in output.charges:
-        charges[charge.fee] += 1
-        (reversed_ if charge.reversal else charged)[charge.fee] += abs(charge.amount)
-    for fee, number in charges.items():
-        CHARGES.labels(FEES.names[fee]).inc(number)
-        MONEY.labels(FEES.names[fee]).inc(charged[fee] // 100)
-        REVERSED.labels(FEES.names[fee]).inc(reversed_[fee] // 100)
+    if output.charges:
+        _count_charges(output.charges)
     for reason, waiting in zip(REASONS[1:], waits[1:], strict=True):
         WAITING.labels(str(lane), reason).set(waiting)
     _count_breaches(lane, output, open_breaches)
@@ -53,6 +49,17 @@ def count(lane: int, output: Output, waits: Sequence[int], open_breaches: Mappin
         EVENTS.labels("any", "refused").inc(refused)
     for kind, number in Tally(row.kind for row in output.anomalies).items():
         ANOMALIES.labels(kind).inc(number)
+
+
+def _count_charges(charges: Charges) -> None:
+    fees, amounts, back = (charges.numbers(name) for name in ("fee", "amount", "reversal"))
+    amounts = np.abs(amounts)
+    for fee in np.unique(fees).tolist():
+        of_fee = fees == fee
+        name, reversed_ = FEES.names[fee], int(amounts[of_fee & (back == 1)].sum())
+        CHARGES.labels(name).inc(int(of_fee.sum()))
+        MONEY.labels(name).inc((int(amounts[of_fee].sum()) - reversed_) // 100)
+        REVERSED.labels(name).inc(reversed_ // 100)
 
 
 def _count_breaches(lane: int, output: Output, now_open: Mapping[str, int]) -> None:

@@ -10,16 +10,16 @@ from flows.fees.model import Due
 from flows.governance.chains import BREACH
 from flows.governance.network import NO_NETWORK
 from flows.governance.operators import Operators
+from flows.lifecycle.charged import Charge, Party, reversal
 from flows.lifecycle.dues import Live
-from flows.lifecycle.output import Charge, Party, reversal
 from flows.lifecycle.parcel import Claimed, Item, Parcel, due_of, item_key
 from flows.lifecycle.reasons import ABANDONED, NO_CLAIM, NO_ORDER, NO_PRICE
 from flows.lifecycle.roles import NO_EXTRA, NOBODY, ROLES
+from flows.rating.tariffs import Amount, Quote, Quoted
 from schemas.times import business_day
 
 if TYPE_CHECKING:
-    from flows.lifecycle.assess import Assessor, Quoted
-    from flows.rating.tariffs import Quote
+    from flows.lifecycle.assess import Assessor
 
 WITHDRAWN = "withdrawn"
 """The name that a withdrawal without its claim waits under."""
@@ -35,7 +35,7 @@ def settle(
     amount: int | None = None,
     *,
     shared: int = 0,
-    quote: "Quote | None" = None,
+    quote: Quote | None = None,
 ) -> None:
     """Book an item, correct it, or let it wait.
 
@@ -56,7 +56,7 @@ def settle(
         _wait_instead(rules, parcel, live, part, NO_ORDER if unknown else 0)
         return
     if amount is not None:
-        _book(rules, parcel, live, part, parties, (amount, 0, 0, 0, None, "", ""), time, cause)
+        _book(rules, parcel, live, part, parties, Amount(amount), time, cause)
         return
     if not parcel.order_id:
         missing = NO_ORDER if live.due.required or live.claimed else 0
@@ -173,7 +173,7 @@ def _book(
     live: Live,
     part: str,
     parties: list[tuple[str, str]],
-    quote: "Quoted",
+    quote: Quoted,
     time: int,
     cause: str,
 ) -> None:
@@ -181,17 +181,16 @@ def _book(
     item = _item(parcel, key, part)
     if item.standing:
         same_day = business_day(time) == business_day(item.time)
-        if (item.amount, item.parties, item.line) == (quote[0], parties, parcel.line) and same_day:
+        if (item.amount, item.parties, item.line) == (quote.amount, parties, parcel.line) and same_day:
             _wait(rules, parcel, key, item, 0)
             return
         take_back(rules, parcel, live, item)
-    item.standing, item.amount, item.time = True, quote[0], time
+    item.standing, item.amount, item.time = True, quote.amount, time
     item.parties, item.line = parties, parcel.line
     snapshot = rules.weight_of(parcel, quote)
     for code, (payer, payee) in zip(live.codes, parties, strict=True):
         if payer:
-            rules.output.parties[len(rules.output.charges)] = Party(part, payer, payee)
-            rules.output.charges.append(
+            rules.output.charges.add(
                 Charge(
                     parcel.key,
                     code,
@@ -202,11 +201,12 @@ def _book(
                     cause,
                     *item.line,
                     *snapshot,  # type: ignore[arg-type]
-                    quote[4],
+                    quote.row,
                     parcel.order_id,
-                    quote[5],
-                    quote[6],
-                )
+                    quote.passed_over,
+                    quote.steps,
+                ),
+                Party(part, payer, payee),
             )
     _wait(rules, parcel, key, item, 0)
 
@@ -230,9 +230,9 @@ def take_back(rules: "Assessor", parcel: Parcel, live: Live, item: Item) -> None
         return
     for code, (payer, payee) in zip(live.codes, item.parties, strict=True):
         if payer:
-            rules.output.parties[len(rules.output.charges)] = Party(item.part, payer, payee)
-            rules.output.charges.append(
-                reversal(parcel.key, code, item.revision, item.amount, item.time, rules.cause, item.line)
+            rules.output.charges.add(
+                reversal(parcel.key, code, item.revision, item.amount, item.time, rules.cause, item.line),
+                Party(item.part, payer, payee),
             )
     item.standing, item.revision = False, item.revision + 1
 

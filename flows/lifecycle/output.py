@@ -4,11 +4,12 @@ import msgspec
 
 from flows.governance.operators import Change, Operators
 from flows.journal.moves import Move
-from flows.lifecycle.accepted import Accepted, Words
+from flows.lifecycle.accepted import Accepted
+from flows.lifecycle.charged import Charges
 from flows.lifecycle.costs import Booking
-from flows.lifecycle.parcel import Line, Weighed
+from flows.lifecycle.kept import Words
+from flows.lifecycle.parcel import Weighed
 from flows.lifecycle.periods import OPEN, Said
-from flows.rating.model import Row
 from flows.rating.tariffs import Tariffs
 from schemas.events import (
     CostIncurred,
@@ -20,65 +21,6 @@ from schemas.events import (
     VolumesCounted,
     WeightDecided,
 )
-
-
-class Charge(msgspec.Struct, frozen=True, gc=False):
-    """A charge, or the reversal of one (`reversal`: `revision` is the one it takes back, no explanation)."""
-
-    waybill: str
-    fee: int
-    revision: int
-    reversal: bool
-    amount: int
-    time: int
-    cause: str
-    origin: str
-    destination: str
-    product: str
-    weight_class: str
-    weight_id: str
-    actual_g: int
-    volumetric_g: int
-    chargeable_g: int
-    continued_g: int
-    row: Row | None
-    """The tariff's row; None for freight and reversals."""
-    order_id: str = ""
-    passed_over: str = ""
-    """Losing rows of the tariff, with their reasons."""
-    steps: str = ""
-    """JSON of the price's passes, where the columns do not say everything."""
-
-
-NO_WEIGHT_USED = ("", "", 0, 0, 0, 0)
-"""The weight's columns of a charge that no weight decides."""
-
-
-def reversal(waybill: str, fee: int, revision: int, amount: int, time: int, cause: str, line: Line) -> Charge:
-    """A charge of this amount in red: it stood with this revision, for this time and line."""
-    origin, destination, product = line
-    return Charge(
-        waybill,
-        fee,
-        revision,
-        True,
-        -amount,
-        time,
-        cause,
-        origin,
-        destination,
-        product,
-        *NO_WEIGHT_USED,
-        None,
-    )
-
-
-class Party(msgspec.Struct, frozen=True, gc=False):
-    """What a charge says that the order alone does not: what part it is for, and who pays whom."""
-
-    part: str
-    payer: str
-    payee: str
 
 
 class Adoption(msgspec.Struct, frozen=True, gc=False):
@@ -214,9 +156,7 @@ class Output(msgspec.Struct):
     """All that one block leads to."""
 
     accepted: Accepted = msgspec.field(default_factory=lambda: Accepted(Words()))
-    charges: list[Charge] = []
-    parties: dict[int, Party] = {}
-    """By place among the charges, for those whose parties the order does not tell."""
+    charges: Charges = msgspec.field(default_factory=lambda: Charges(Words(), ()))
     adoptions: list[Adoption] = []
     anomalies: list[Anomaly] = []
     waits: list[Wait] = []

@@ -18,9 +18,10 @@ from flows.governance.chains import MOST_SITES, TIME_BITS
 from flows.governance.network import NO_NETWORK, Network, read_network
 from flows.governance.operators import Change, Operators
 from flows.lifecycle import checks, facts, named, recall
-from flows.lifecycle.accepted import Accepted, Words, runs
+from flows.lifecycle.accepted import Accepted, runs
 from flows.lifecycle.age import Ages, leaps
 from flows.lifecycle.assess import BAGS, COURIERS, HUBS, NO_BOOK, Assessor
+from flows.lifecycle.charged import RUN, Charges
 from flows.lifecycle.costs import Costs
 from flows.lifecycle.gathering import REFUSED, Unfinished, whole
 from flows.lifecycle.handover import Hands
@@ -33,6 +34,7 @@ from flows.lifecycle.intake import (
     read,
     waybill_in_pattern,
 )
+from flows.lifecycle.kept import Words
 from flows.lifecycle.output import Anomaly, Output, Recall, Refusal
 from flows.lifecycle.parcel import MARK, NEVER, Parcel, over, pending
 from flows.lifecycle.periods import Said
@@ -206,7 +208,9 @@ class Lifecycle:
 
     def process(self, block: Block) -> Output:
         """All that the block leads to."""
-        self.output = self.rules.output = self.watch.output = Output(Accepted(self.words))
+        self.output = self.rules.output = self.watch.output = Output(
+            Accepted(self.words), Charges(self.words, self.fees.names)
+        )
         self.output.operators.append((0, self.operators))
         before = self.ring.now
         for records in block.inputs:
@@ -233,6 +237,7 @@ class Lifecycle:
         self.rules.judged()
         self.output.pending_cases = len(self.pending)
         self.output.closed = self.documents.periods.through
+        self.output.charges.keep()
         return self.output
 
     # Parcels' events
@@ -309,6 +314,8 @@ class Lifecycle:
             except RefusedError as error:
                 self._refuse(error, records, offset, raw or b"", received)
         accepted.keep(records.topic, records.partition)
+        if len(output.charges.newest) >= RUN:
+            output.charges.keep()
 
     @staticmethod
     def _parcel_event(raw: bytes) -> Any:
@@ -721,7 +728,7 @@ class Lifecycle:
         offset: int = 0,
     ) -> None:
         """Note that a parcel was assessed again. `before`: how many charges there were. `event`: that asked for it."""
-        made = self.output.charges[before:]
+        made = self.output.charges.since(before)
         back = sum(charge.reversal for charge in made)
         time, name = (self.ring.now, "") if event is None else (event.time, event.id)
         self.output.recalls.append(

@@ -24,8 +24,8 @@ from flows.governance.network import Network
 from flows.governance.operators import Operators
 from flows.lifecycle import facts, named
 from flows.lifecycle.assess import COMMON, Assessor
+from flows.lifecycle.charged import Party, reversal
 from flows.lifecycle.intake import RefusedError
-from flows.lifecycle.output import Party, reversal
 from flows.lifecycle.parcel import MARK, OPEN, SETTLED, Case, Claimed, Item, Line, Parcel, item_key
 from flows.lifecycle.reasons import ABANDONED, REASONS, reason_of, with_reason
 from schemas.events import (
@@ -109,26 +109,27 @@ def _charged_since(parcel: Parcel, event: ParcelRecalled, rules: Assessor) -> li
 
 def _take_back(former: Sequence[Charged], event: ParcelRecalled, rules: Assessor) -> None:
     """Reverse charges of a former life: same parties, date and amount, in red."""
-    fees, output = rules.dues.fees, rules.output
+    fees, charges = rules.dues.fees, rules.output.charges
     for charge in former:
         due, rule = _due(fees, charge), fees.rules.rules[charge.fee]
+        red = reversal(
+            event.waybill,
+            fees.names.index(charge.fee),
+            charge.revision,
+            charge.amount_e4,
+            charge.time,
+            rules.cause,
+            _line(charge),
+        )
         if fees.named(due):
-            output.parties[len(output.charges)] = Party(
+            party = Party(
                 charge.part,
                 _outlet(rule.payer, charge.payer, charge, event, due),
                 _outlet(rule.payee, charge.payee, charge, event, due),
             )
-        output.charges.append(
-            reversal(
-                event.waybill,
-                fees.names.index(charge.fee),
-                charge.revision,
-                charge.amount_e4,
-                charge.time,
-                rules.cause,
-                _line(charge),
-            )
-        )
+            charges.add(red, party)
+        else:
+            charges.append(red)
 
 
 def join(parcel: Parcel, event: ParcelRecalled, new: Sequence[ParcelFact], rules: Assessor) -> list[int]:

@@ -12,8 +12,9 @@ from flows.governance import parties
 from flows.governance.network import Network, read_network
 from flows.journal.chart import chart
 from flows.journal.moves import COST, MOVED, legs_of
-from flows.journal.post import REVERSED, Booked, ChargeColumns, Legs, Poster, charge_ids
+from flows.journal.post import REVERSED, Booked, ChargeColumns, Legs, Poster
 from flows.lifecycle import claimed, costs, directory, periods, watched
+from flows.lifecycle.charged import BY_ORDER, GRAMS
 from flows.lifecycle.named import WITHDRAWN
 from flows.lifecycle.operated import operated
 from flows.lifecycle.output import Adoption, Anomaly, Output, Wait
@@ -29,7 +30,6 @@ from schemas.events import (
     TariffPublished,
     TariffWithdrawn,
 )
-from schemas.parties import CUSTOMER, HQ
 from schemas.times import DAY, SHANGHAI_OFFSET
 from sinks import columns, tables
 from sinks.columns import Ints, Made, Vocabulary
@@ -100,11 +100,9 @@ class Tables:
         self.poster = Poster(fees.rules, fees.names, triggers, (MOVED, COST))
         self.roles = Roles(fees)
         self.waits = Vocabulary((*(due.name for due in fees.dues), WITHDRAWN))
-        self.parties = Vocabulary(("", HQ, CUSTOMER))
-        self.products, self.classes = Vocabulary(("",)), Vocabulary(("",))
-        self.sites = Vocabulary(("",))
+        self.classes, self.sites = Vocabulary(("",)), Vocabulary(("",))
         self.lines = Lines()
-        self.booked = Booked(self.poster, self.parties, None)
+        self.booked = Booked(self.poster, Vocabulary(), None)
         """What the newest block booked."""
         self._tariffs: Tariffs | None = None
 
@@ -133,7 +131,7 @@ class Tables:
             "recall": recalls(output.recalls),
             "dead_letter": refusals(output.refusals),
         }
-        booked = self.booked = Booked(self.poster, self.parties, None)
+        booked = self.booked = Booked(self.poster, output.charges.words.parties, None)
         if output.charges:
             made["charge"], booked.charges = self._charges(output, network)
         if output.moves and self.writes_documents:
@@ -150,81 +148,46 @@ class Tables:
     # Charges
 
     def _charges(self, output: Output, network: Network) -> tuple[dict[str, Made], ChargeColumns]:
-        charges = output.charges
-        waybill = [c.waybill for c in charges]
-        fee = [c.fee for c in charges]
-        revision = [c.revision for c in charges]
-        reversal = [c.reversal for c in charges]
-        row = [c.row for c in charges]
-        n = len(charges)
-        fee_names = self.fees.names
-        time = [c.time for c in charges]
-        names = [
-            f"{w}|{fee_names[f]}|{r}|{t}" for w, f, r, t in zip(waybill, fee, revision, time, strict=True)
-        ]
-        parts = [""] * n
-        for place, party in output.parties.items():
-            if party.part:
-                parts[place] = party.part
-                what = f"{fee_names[fee[place]]}/{party.part}"
-                names[place] = f"{waybill[place]}|{what}|{revision[place]}|{time[place]}"
-        own = (
-            [name + "|r" if back else name for name, back in zip(names, reversal, strict=True)]
-            if any(reversal)
-            else names
-        )
-        ids = charge_ids(own)
-        reverses = np.zeros((n, 2), np.uint64)
-        if own is not names:
-            backs = np.flatnonzero(reversal)
-            reverses[backs] = charge_ids([names[i] for i in backs])
-        fees, times = np.array(fee, np.int32), columns.ints(time)
-        origins, destinations = (
-            self.parties.codes([c.origin for c in charges]),
-            self.parties.codes([c.destination for c in charges]),
-        )
-        amounts, days = columns.ints([c.amount for c in charges]), _days(times)
+        charges, words = output.charges, output.charges.words
+        own = charges.numbers
+        ids, reverses = charges.ids()
+        fees, times, amounts, reversal = own("fee"), own("event_time"), own("amount"), own("reversal")
+        origins, destinations, products = own("origin"), own("destination"), own("product")
+        days, parties, waybill = _days(times), words.parties, charges.text("waybill")
         payer, payee = self._between(output, fees, origins, destinations, days)
-        rows = np.fromiter(map(self.prices.number.__getitem__, map(id, row)), np.int32, n)
-        waybills = columns.strings(waybill)
-        parties = self.parties
-        products = self.products.codes([c.product for c in charges])
-        lines = self.lines.of(origins, destinations, parties, network)
-        words, numbers = self.prices.words, self.prices.numbers
+        number = self.prices.number
+        rows = np.array([number[row] for row in own("row").tolist()], np.int32)
+        of_row, numbers = self.prices.words, self.prices.numbers
         made = {
             "charge_id": columns.ids(ids),
-            "revision": columns.numbers(columns.ints(revision), "uint16"),
+            "revision": columns.numbers(own("revision"), "uint16"),
             "reverses": columns.ids(reverses),
-            "waybill": columns.texts(waybills),
+            "waybill": waybill,
             "fee": columns.words(fees, self.poster.fees),
-            "part": columns.texts(parts),
+            "part": charges.text("part"),
             "payer": columns.words(payer, parties),
             "payee": columns.words(payee, parties),
             "amount": columns.money(amounts),
             "event_time": columns.times(times),
             "business_date": columns.dates(days),
-            "cause": columns.texts([c.cause for c in charges]),
+            "cause": charges.text("cause"),
             "origin": columns.words(origins, parties),
             "destination": columns.words(destinations, parties),
-            "product": columns.words(products, self.products),
-            "weight_class": columns.words(
-                self.classes.codes([c.weight_class for c in charges]), self.classes
-            ),
-            "weight_event": columns.texts([c.weight_id for c in charges]),
-            "actual_g": columns.numbers(columns.ints([c.actual_g for c in charges]), "uint32"),
-            "volumetric_g": columns.numbers(columns.ints([c.volumetric_g for c in charges]), "uint32"),
-            "chargeable_g": columns.numbers(columns.ints([c.chargeable_g for c in charges]), "uint32"),
-            "continued_g": columns.numbers(columns.ints([c.continued_g for c in charges]), "uint32"),
-            **{name: columns.words(code[rows], values) for name, (code, values) in words.items()},
+            "product": columns.words(products, words.products),
+            "weight_class": columns.words(own("weight_class"), words.classes),
+            "weight_event": charges.text("weight_event"),
+            **{name: columns.numbers(own(name), "uint32") for name in GRAMS},
+            **{name: columns.words(code[rows], values) for name, (code, values) in of_row.items()},
             "price_row": columns.numbers(numbers["price_row"][rows], "uint32"),
             "first_g": columns.numbers(numbers["first_g"][rows], "uint32"),
             "unit_g": columns.numbers(numbers["unit_g"][rows], "uint32"),
             "first_price": columns.money(numbers["first_price"][rows]),
             "continued_price": columns.money(numbers["continued_price"][rows]),
-            "order_event": columns.texts([c.order_id for c in charges]),
-            "passed_over": columns.spelled([c.passed_over for c in charges]),
-            "steps": columns.texts([c.steps for c in charges]),
+            "order_event": charges.text("order_event"),
+            "passed_over": columns.words(own("passed_over"), charges.passed_over),
+            "steps": charges.text("steps"),
         }
+        lines = self.lines.of(origins, destinations, parties, network)
         return made, ChargeColumns(
             ids,
             fees,
@@ -233,28 +196,30 @@ class Tables:
             amounts,
             times,
             days,
-            waybills,
+            waybill.arrow,
             (lines, self.lines.names),
-            (products, self.products),
-            np.array(reversal, np.int32),
+            (products, words.products),
+            reversal,
         )
 
     def _between(
         self, output: Output, fees: Ints, origins: Ints, destinations: Ints, days: Ints
     ) -> tuple[Ints, Ints]:
         """Payers and payees: the parties that run their outlets on the business days."""
-        payer, payee = self.roles.parties(fees, origins, destinations, self.parties)
-        for place, party in output.parties.items():
-            payer[place], payee[place] = self.parties[party.payer], self.parties[party.payee]
-        spans = output.operators
-        return operated(payer, days, spans, self.parties), operated(payee, days, spans, self.parties)
+        parties, spans = output.charges.words.parties, output.operators
+        by_order = self.roles.parties(fees, origins, destinations, parties)
+        told = output.charges.numbers("payer"), output.charges.numbers("payee")
+        payer, payee = (
+            np.where(said == BY_ORDER, known, said) for said, known in zip(told, by_order, strict=True)
+        )
+        return operated(payer, days, spans, parties), operated(payee, days, spans, parties)
 
     def _moved(self, output: Output) -> Legs | None:
         poster = self.poster
         return legs_of(
             output.moves,
             self.fees.rules.transfer,
-            self.parties,
+            output.charges.words.parties,
             poster.accounts,
             poster.sides,
             poster.fees[MOVED],
@@ -264,8 +229,9 @@ class Tables:
     def _carriage(self, output: Output) -> Legs | None:
         poster = self.poster
         causes = poster.causes[COST], poster.causes[REVERSED]
+        parties = output.charges.words.parties
         return costs.legs_of(
-            output.bookings, self.parties, poster.accounts, poster.sides, poster.fees[COST], causes
+            output.bookings, parties, poster.accounts, poster.sides, poster.fees[COST], causes
         )
 
     # The rest: few rows, so plainness counts

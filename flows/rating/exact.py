@@ -1,14 +1,10 @@
 """Exact amounts between the passes: a whole number over a power of ten, in money units; nothing is lost."""
 
-from functools import lru_cache
-
 import msgspec
 
+from flows.rating.remembered import MOST_TEXTS, remember
 from flows.rating.rounding import ROUNDINGS
 from schemas.money import FEN, YUAN
-
-MOST_REMEMBERED = 20_000
-"""Texts of prices that are remembered."""
 
 PPM = 1_000_000
 """A percentage is held in millionths: four decimals of a percent."""
@@ -34,11 +30,11 @@ class Exact(msgspec.Struct, frozen=True, gc=False):
 
     def times(self, parts: int, per: int) -> "Exact":
         """So many times it: whole parts of a unit that has `per` of them (a power of ten)."""
-        return Exact(self.value * parts, self.scale * per)
+        return exactly(self.value * parts, self.scale * per)
 
     def share(self, ppm: int) -> "Exact":
         """So many millionths of it."""
-        return Exact(self.value * ppm, self.scale * PPM)
+        return exactly(self.value * ppm, self.scale * PPM)
 
     def over(self, other: "Exact") -> bool:
         """Whether it is more than the other."""
@@ -65,18 +61,24 @@ class Exact(msgspec.Struct, frozen=True, gc=False):
         return text_of(self.value, self.scale)
 
 
+def exactly(value: int, scale: int) -> Exact:
+    """The amount over 1 where it is whole units, as nearly all are: those are added, and told, at once."""
+    return Exact(value, scale) if value % scale else Exact(value // scale)
+
+
 NOTHING = Exact(0)
 
 
 def text_of(value: int, scale: int = 1) -> str:
     """An exact amount in yuan, as `Exact` says it."""
-    return _known(value) if scale == 1 else _text(value, YUAN * scale)
+    if scale != 1:
+        return _text(value, YUAN * scale)
+    known = _known.get(value)
+    return remember(_known, value, _text(value, YUAN), MOST_TEXTS) if known is None else known
 
 
-@lru_cache(MOST_REMEMBERED)
-def _known(value: int) -> str:
-    """The text of whole money units, as prices are: there are few of them."""
-    return _text(value, YUAN)
+_known: dict[int, str] = {}
+"""Texts of whole money units, as prices and what is made of them are: there are few of them."""
 
 
 def _text(value: int, unit: int) -> str:

@@ -1,11 +1,11 @@
 """What prices are per: kilograms, cubic metres, pieces, days. Quantities are whole parts of these units."""
 
 from collections.abc import Callable
-from functools import lru_cache
 
 import msgspec
 
 from flows.rating.facts import NOWHERE, ORDINARY, Facts, Stay, Sums
+from flows.rating.remembered import MOST_TEXTS, remember
 
 
 class Measure(msgspec.Struct, frozen=True):
@@ -53,12 +53,6 @@ MEASURES: dict[str, Measure] = {
 _SYMBOLS = ("kg", "g", "m³", "cm³", "kg/m³", "cm", "mm", "yuan", "")
 """Units that are written as one symbol, which no number changes."""
 
-MOST_REMEMBERED = 20_000
-"""Texts of quantities that are remembered."""
-
-EXACT_PARTS = 1_000_000
-"""Every `per` divides this, so a price per unit times parts is a whole number of millionths."""
-
 
 def number(quantity: int, measure: str) -> str:
     """A quantity in its unit, exactly, with no more decimals than needed.
@@ -78,12 +72,19 @@ def units(quantity: str, unit: str) -> str:
     return unit if quantity == "1" or unit in _SYMBOLS else f"{unit}s"
 
 
-@lru_cache(MOST_REMEMBERED)
+_known: dict[tuple[int, int], str] = {}
+"""Texts of quantities: there are few of them."""
+
+
 def decimal(parts: int, per: int) -> str:
     """Whole parts of a unit that has `per` of them (a power of ten) as a decimal number of units.
 
     >>> decimal(1_300, 10), decimal(5, 1_000), decimal(7, 1)
     ('130', '0.005', '7')
     """
+    known = _known.get((parts, per))
+    if known is not None:
+        return known
     whole, rest = divmod(parts, per)
-    return f"{whole}.{rest:0{len(str(per)) - 1}d}".rstrip("0") if rest else str(whole)
+    text = f"{whole}.{rest:0{len(str(per)) - 1}d}".rstrip("0") if rest else str(whole)
+    return remember(_known, (parts, per), text, MOST_TEXTS)

@@ -8,7 +8,8 @@ itself by its columns. Otherwise a quote carries its steps.
 """
 
 from collections.abc import Sequence
-from typing import NamedTuple
+
+import msgspec
 
 from flows.governance.network import Network
 from flows.rating.classes import Context
@@ -27,7 +28,7 @@ from flows.rating.together import Together
 from flows.rating.working import NO_MORE, More, Pass, Passes, Work, add, largest, weigh
 
 
-class Quote(NamedTuple):
+class Quote(msgspec.Struct, frozen=True, gc=False):
     """What a fee costs, and why."""
 
     amount: int
@@ -42,6 +43,21 @@ class Quote(NamedTuple):
     """Losing candidates, each with its reason."""
     steps: str
     """JSON (see `flows.rating.working.Step`); empty where the row and the weights say everything."""
+
+
+class Amount(msgspec.Struct, frozen=True, gc=False):
+    """An amount that no tariff made, in the place of a quote."""
+
+    amount: int
+    volumetric_g: int = 0
+    chargeable_g: int = 0
+    continued_g: int = 0
+    row: None = None
+    passed_over: str = ""
+    steps: str = ""
+
+
+Quoted = Quote | Amount
 
 
 def in_force(books: Sequence[Book]) -> list[Book]:

@@ -29,7 +29,19 @@ def weigh(table: PriceTable, facts: Facts) -> tuple[int, int]:
 class Pass:
     """A row that won on a day for a class of parcels: all that is the same for each of them, worked out once."""
 
-    __slots__ = ("book", "days", "discount", "each", "elsewhere", "head", "lost", "match", "row", "terms")
+    __slots__ = (
+        "always",
+        "book",
+        "days",
+        "discount",
+        "each",
+        "elsewhere",
+        "head",
+        "lost",
+        "match",
+        "row",
+        "terms",
+    )
 
     def __init__(self, match: Match, day: int, context: Context) -> None:
         self.match, self.row = match, (row := match.row)
@@ -47,6 +59,20 @@ class Pass:
         self.each = MEASURES[table.each] if table.each else None
         self.terms = _terms_of(row)
         """The terms of a price on its way."""
+        shape = SHAPES[table.shape]
+        self.always = told_of(shape.terms(row, 0, NOTHING)) if shape.constant else None
+        """What they come to, and how they are told, where they are the same for every parcel."""
+
+
+def told_of(terms: list[Term]) -> tuple[Exact, str, str]:
+    """What terms come to, as a text, too, and how a step tells of them."""
+    if len(terms) == 1:
+        amount = terms[0].amount
+        text = text_of(amount.value, amount.scale)
+        return amount, text, told(terms[0], text)
+    amount = total_of(terms)
+    said = [told(term, text_of(term.amount.value, term.amount.scale)) for term in terms]
+    return amount, text_of(amount.value, amount.scale), ",".join(said)
 
 
 class Passes:
@@ -120,13 +146,13 @@ class Work:
 
     def take(self, one: Pass, head: str, lost: str) -> None:
         """Apply a row, whose step begins and ends like that: add it, or take a discount off, though never below 0."""
-        terms = one.terms(self)
-        if not terms:
-            return
-        amount = total_of(terms)
-        text = str(amount)
-        texts = [text] if len(terms) == 1 else [str(term.amount) for term in terms]
-        said = ",".join(map(told, terms, texts))
+        known = one.always
+        if known is None:
+            terms = one.terms(self)
+            if not terms:
+                return
+            known = told_of(terms)
+        amount, text, said = known
         times, total = "", self.total
         if (each := one.each) is not None:
             table = one.row.table
@@ -134,7 +160,7 @@ class Work:
                 many = each.of(self.facts)
                 amount, times = amount.times(many, each.per), field("times", number(many, table.each))
             times += field("each", table.each)
-            text = str(amount)
+            text = text_of(amount.value, amount.scale)
         if one.discount:
             if amount.over(total):
                 amount, text = total, self._text
@@ -144,7 +170,7 @@ class Work:
         else:
             self.total = total.plus(amount)
             self.subtotal = self.subtotal.plus(amount)
-        self._text = str(self.total)
+        self._text = text_of(self.total.value, self.total.scale)
         self.steps.append(f'{head}{said}]{times},"amount":"{text}","total":"{self._text}"{one.days}{lost}}},')
 
     def to_json(self, extras: dict[str, str], row: Row) -> str:

@@ -11,7 +11,8 @@ from typing import NamedTuple
 
 from flows.fees.model import OF_STAYS, OF_STORES, Due, Fees
 from flows.governance.network import Network
-from flows.lifecycle.output import Charge, Output, Party, reversal
+from flows.lifecycle.charged import Charge, Party, reversal
+from flows.lifecycle.output import Output
 from flows.rating.accrual import added
 from flows.rating.facts import Stay as InStore
 from flows.rating.facts import Sums, Terms, Trial
@@ -42,7 +43,8 @@ class Priced(NamedTuple):
     @property
     def weights(self) -> tuple[int, int, int, int]:
         """What was weighed, its volumetric weight, what was priced, and how much of that was continued weight."""
-        grams = (self.weight_g, *self.quote[1:4])
+        quote = self.quote
+        grams = self.weight_g, quote.volumetric_g, quote.chargeable_g, quote.continued_g
         return grams if max(grams) <= MOST_TOLD_G else NOT_TOLD
 
 
@@ -250,8 +252,7 @@ class Assessor:
     def _append(self, part: str, booked: Booked, charge: Charge) -> None:
         rule = self.fees.rules.rules[self.fees.names[charge.fee]]
         payer, payee = (booked.payer if role == "storer" else HQ for role in (rule.payer, rule.payee))
-        self.output.parties[len(self.output.charges)] = Party(part, payer, payee)
-        self.output.charges.append(charge)
+        self.output.charges.add(charge, Party(part, payer, payee))
 
 
 def _stands(booked: Booked, one: Wanted) -> bool:

@@ -17,5 +17,6 @@ def count(output: Output) -> None:
         EVENTS.labels(kind).inc(number)
     EVENTS.labels("repeated").inc(output.repeats)
     count_refusals(output.booked.refusals, output.booked.refused_again)
-    for reversal, number in Tally(charge.reversal for charge in output.booked.charges).items():
-        CHARGES.labels(str(int(reversal))).inc(number)
+    if charges := output.booked.charges:
+        for reversal, number in Tally(charges.numbers("reversal").tolist()).items():
+            CHARGES.labels(str(reversal)).inc(number)

@@ -2,7 +2,6 @@
 
 import msgspec
 
-from flows.governance.operators import Operators
 from flows.lifecycle import output as lifecycle
 from schemas.events import StoreEvent
 
@@ -26,16 +25,11 @@ class StayWait(msgspec.Struct, frozen=True, gc=False):
     outlet: str
 
 
-def _nothing() -> lifecycle.Output:
-    """No stay's charge depends on who runs an outlet: they are between customers and headquarters."""
-    return lifecycle.Output(operators=[(0, Operators())])
-
-
 class Output(msgspec.Struct):
     """All that one block leads to."""
 
     events: list[Accepted] = []
     waits: list[StayWait] = []
-    booked: lifecycle.Output = msgspec.field(default_factory=_nothing)
+    booked: lifecycle.Output = msgspec.field(default_factory=lifecycle.Output)
     """Charges and refusals, as the parcel flow has them."""
     repeats: int = 0

@@ -9,9 +9,13 @@ from flows.engine.ring import Ring
 from flows.engine.timers import Timers
 from flows.fees.model import Fees
 from flows.governance.network import NO_NETWORK, Network, read_network
+from flows.governance.operators import Operators
+from flows.lifecycle import output as lifecycle
 from flows.lifecycle.age import Ages, leaps
 from flows.lifecycle.assess import NO_BOOK
+from flows.lifecycle.charged import Charges
 from flows.lifecycle.intake import RefusedError, check_partition, read, readable
+from flows.lifecycle.kept import Words
 from flows.lifecycle.output import Recall
 from flows.lifecycle.published import begins, next_network, taken_out
 from flows.lifecycle.refusals import refusal, replay
@@ -58,6 +62,8 @@ from schemas.problems import DocumentError
 from schemas.times import DAY, business_day, date_of, day_of, iso
 
 Waits = Mapping[str, tuple[str, int]]
+NOBODY_CHANGES = [(0, Operators())]
+"""No stay's charge depends on who runs an outlet: they are between customers and headquarters."""
 
 
 class Storage:
@@ -85,6 +91,7 @@ class Storage:
         """Those of the documents, read."""
         self.network: Network | None = None
         self.rules = Assessor(Tariffs([NO_BOOK], NO_NETWORK), NO_NETWORK, fees)
+        self.words = Words()
         self.output = Output()
         self._changed: dict[str, tuple[Stay, Waits]] = {}
         """Stays that were looked at in this block, with what they waited for before."""
@@ -121,7 +128,9 @@ class Storage:
 
     def process(self, block: Block) -> Output:
         """All that the block leads to."""
-        self.output = Output()
+        self.output = Output(
+            booked=lifecycle.Output(charges=Charges(self.words, self.fees.names), operators=NOBODY_CHANGES)
+        )
         self.rules.output = self.output.booked
         before = self.ring.now
         for records in block.inputs:
@@ -134,6 +143,7 @@ class Storage:
         self._give_up(before)
         self._tell_waits()
         self.output.booked.closed = self.documents.periods.through
+        self.output.booked.charges.keep()
         return self.output
 
     # Events
@@ -201,10 +211,20 @@ class Storage:
         else:
             stay = self._touch(key)
         self._assess(stay, event.cause)
-        back = sum(charge.reversal for charge in charges[before:])
-        made = len(charges) - before - back
+        made = charges.since(before)
+        back = sum(charge.reversal for charge in made)
         self.output.booked.recalls.append(
-            Recall(event.stay, event.cause, status, event.time, back, made, event.id, partition, offset)
+            Recall(
+                event.stay,
+                event.cause,
+                status,
+                event.time,
+                back,
+                len(made) - back,
+                event.id,
+                partition,
+                offset,
+            )
         )
 
     def _outlet(self, event: StoreEvent) -> str:

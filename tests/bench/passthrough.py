@@ -20,8 +20,9 @@ from flows.fees.current import FEES
 from flows.governance.network import Network
 from flows.journal.post import ChargeColumns
 from flows.lifecycle.accepted import Accepted, runs
+from flows.lifecycle.charged import Charge, Charges
 from flows.lifecycle.intake import DECODERS
-from flows.lifecycle.output import Adoption, Charge, Output
+from flows.lifecycle.output import Adoption, Output
 from flows.lifecycle.parcel import Parcel
 from flows.lifecycle.process import Lifecycle
 from flows.lifecycle.tables import Tables
@@ -46,7 +47,7 @@ class PassThrough(Lifecycle):
     def process(self, block: Block) -> Output:
         """Decode, and nothing else."""
         accepted = Accepted(self.words)
-        output = self.output = self.rules.output = Output(accepted)
+        output = self.output = self.rules.output = Output(accepted, Charges(self.words, self.fees.names))
         kinds: dict[bytes, tuple[list[Any], list[int]]] = {
             b"o": (accepted.orders, accepted.order_offsets),
             b"s": (accepted.scans, accepted.scan_offsets),
@@ -64,7 +65,9 @@ class PassThrough(Lifecycle):
                     offsets.append(offset)
                 accepted.keep(records.topic, records.partition)
         rows = accepted.rows()
-        output.charges = [ROW] * (sum(rows.values()) // 2)
+        for _ in range(sum(rows.values()) // 2):
+            output.charges.append(ROW)
+        output.charges.keep()
         output.adoptions = [ADOPTED] * (rows["weight"] // 2)
         return output
 

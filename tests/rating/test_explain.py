@@ -7,6 +7,7 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import astuple
 
 from flows.rating.book import read_book
 from flows.rating.conditions import NAMES as CONDITION_NAMES
@@ -338,7 +339,7 @@ def test_the_steps_end_in_the_amount(row: Row, weight_g: int, volume_cm3: int, w
         "transit", 3, parcel("SHA", "XAB", "standard", weight_g, volume_cm3)
     )
     assert quote is not None
-    amount, volumetric_g, chargeable_g, continued_g = quote[:4]
+    amount, volumetric_g, chargeable_g, continued_g = astuple(quote)[:4]
     first_g, first_price, continued_price = row.values
     charge = {
         **TRANSIT,

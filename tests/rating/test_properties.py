@@ -9,6 +9,7 @@ from math import ceil, floor
 import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import astuple
 
 from flows.rating.book import Book, PriceTable, Row
 from flows.rating.clashes import clashes
@@ -120,7 +121,7 @@ def test_amount_is_exact_before_its_one_rounding(row: Row, weight_g: int, volume
         "transit", 3, parcel("SHA", "XAB", "standard", weight_g, volume_cm3)
     )
     assert quote is not None
-    amount, volumetric, chargeable, continued, matched = quote[:5]
+    amount, volumetric, chargeable, continued, matched = astuple(quote)[:5]
     first_g, first_price, continued_price = row.values
     table = row.table
     assert matched is row
@@ -147,8 +148,8 @@ def test_more_never_costs_less(row: Row, a: tuple[int, int], b: tuple[int, int])
     cheap, dear = (tariffs.rate("transit", 3, parcel("SHA", "XAB", "standard", *one)) for one in (less, more))
     assert cheap is not None
     assert dear is not None
-    assert cheap[0] <= dear[0]
-    assert cheap[2] <= dear[2]
+    assert cheap.amount <= dear.amount
+    assert cheap.chargeable_g <= dear.chargeable_g
 
 
 def without_clashes(candidates: Sequence[Row]) -> list[Row]:
@@ -223,7 +224,7 @@ def test_best_match_is_that_of_looking_at_every_row(
         ]
         best = max(candidates, key=lambda candidate: candidate[0])[1] if candidates else None
         quote = tariffs.rate("transit", day, parcel(origin, destination, product))
-        assert (quote[4] if quote else None) is best
+        assert (quote.row if quote else None) is best
 
 
 @given(st.lists(rows().map(lambda row: national(row) if row.number % 2 else row), max_size=8))

@@ -4,6 +4,7 @@ from datetime import date
 from decimal import Decimal
 
 import pytest
+from msgspec.structs import astuple
 
 from flows.rating.book import read_book
 from flows.rating.tariffs import Tariffs
@@ -42,7 +43,7 @@ def test_prices(case: Case) -> None:
         "transit", day, parcel("SHA", "XAB", "standard", grams(case["重量kg"]), int(case["体积cm3"]))
     )
     assert quote is not None
-    amount, volumetric_g, chargeable_g, continued_g, row = quote[:5]
+    amount, volumetric_g, chargeable_g, continued_g, row = astuple(quote)[:5]
     assert amount == parse_yuan(case["金额"])
     assert volumetric_g == grams(case["体积重kg"])
     assert chargeable_g == grams(case["计费重kg"])

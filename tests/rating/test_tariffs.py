@@ -23,7 +23,7 @@ OLD = book_of(HEADER + ",,1,9.00,0\n上海,陕西,1,3.00,1.50\n")
 def price(tariffs: Tariffs, day: int = DAY, origin: str = "SHA") -> int | None:
     """What the transit of a parcel costs, in units."""
     quote = tariffs.rate("transit", day, parcel(origin, "XAB", weight_g=2_500))
-    return quote and quote[0]
+    return quote.amount if quote else None
 
 
 def renamed(book: Book) -> Book:
@@ -128,7 +128,7 @@ def test_an_unknown_product_has_the_price_of_any_product() -> None:
     """Products are checked where orders come in; a price for every product holds for every product."""
     quote = Tariffs([OLD], NETWORK).rate("transit", DAY, parcel("SHA", "XAB", "no such product", 2_500))
     assert quote is not None
-    assert quote[0] == 5.25 * YUAN
+    assert quote.amount == 5.25 * YUAN
 
 
 def test_what_is_remembered_has_an_end(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -76,9 +76,10 @@ def played(world: World, records: Sequence[Record], blocks: int) -> list[Output]
 def charged(outputs: Iterable[Output]) -> dict[tuple[str, str], int]:
     """What stands of charges, by waybill and fee."""
     total = Counter[tuple[str, str]]()
-    for output in outputs:
-        for charge in output.charges:
-            total[charge.waybill, FEES.names[charge.fee]] += charge.amount
+    for charges in (output.charges for output in outputs if output.charges):
+        of = charges.text("waybill").arrow.to_pylist()
+        for waybill, fee, amount in zip(of, charges.numbers("fee"), charges.numbers("amount"), strict=True):
+            total[waybill, FEES.names[fee]] += int(amount)
     return Counter({key: amount for key, amount in total.items() if amount})
 
 

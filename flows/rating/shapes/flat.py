@@ -10,4 +10,4 @@ def terms(row: Row, _quantity: int, _of: Exact) -> list[Term]:
     return [fixed("flat", row.values[0])]
 
 
-SHAPE = Shape(terms, (Column("price", "money"),), measured=False)
+SHAPE = Shape(terms, (Column("price", "money"),), constant=True, measured=False)

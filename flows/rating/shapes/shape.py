@@ -5,8 +5,8 @@ from typing import NamedTuple
 
 import msgspec
 
-from flows.rating.exact import NOTHING, Exact
-from flows.rating.measures import EXACT_PARTS, MEASURES
+from flows.rating.exact import NOTHING, Exact, exactly
+from flows.rating.measures import MEASURES
 from flows.rating.model import Row
 
 
@@ -25,8 +25,7 @@ class Term(msgspec.Struct, frozen=True, gc=False):
 
 def times(label: str, quantity: int, measure: str, price: int) -> Term:
     """A quantity times a price per unit."""
-    parts = price * quantity * (EXACT_PARTS // MEASURES[measure].per)
-    return Term(label, quantity, measure, price, Exact(parts, EXACT_PARTS))
+    return Term(label, quantity, measure, price, exactly(price * quantity, MEASURES[measure].per))
 
 
 def fixed(label: str, price: int) -> Term:
@@ -50,6 +49,8 @@ class Shape(msgspec.Struct, frozen=True):
     terms: Callable[[Row, int, Exact], list[Term]]
     """From a row, the quantity in parts of the table's measure, and what a percentage is taken of."""
     columns: tuple[Column, ...]
+    constant: bool = False
+    """Whether the row alone tells the terms: no parcel's quantity and no amount."""
     measured: bool = True
     """Whether the quantity counts; the table then has settings for its measure and chargeable weight."""
     settings: tuple[str, ...] = ()
