@@ -1,8 +1,11 @@
 """Accepted events as the columns of their tables, made in runs."""
 
 from collections.abc import Iterator
+from operator import attrgetter
+from typing import Any
 
 import numpy as np
+from msgspec.structs import astuple
 
 from flows.engine.block import Records
 from flows.governance.network import Network
@@ -62,6 +65,8 @@ _COLUMNS: dict[type[Event], dict[str, tuple[str, str]]] = {
     },
 }
 """By kind and field: the table's column and how it is kept. Withdrawals are kept as claims are."""
+_of_claim = attrgetter(*_COLUMNS[Claim])
+"""What claims and withdrawals have in common."""
 _SORTS = {column: sort for kept in _COLUMNS.values() for column, sort in kept.values()}
 _MEASURES = ("weight_g", "length_mm", "width_mm", "height_mm")
 _KINDS = Vocabulary(("order", "scan", "weight", "claim", "claim_withdrawn"))
@@ -79,8 +84,9 @@ class Accepted:
 
     def __init__(self, words: Words) -> None:
         self.orders: list[Order] = []
-        self.scans: list[Scan] = []
-        self.weights: list[Weight] = []
+        self.scans: list[tuple[Any, ...]] = []
+        """As tuples of their fields (`astuple`), as `weights` are: the hot loop has read them from these."""
+        self.weights: list[tuple[Any, ...]] = []
         self.claims: list[Claim | ClaimWithdrawn] = []
         self.order_offsets: list[int] = []
         self.scan_offsets: list[int] = []
@@ -92,7 +98,7 @@ class Accepted:
         """All of the block's claims and withdrawals."""
         self._words = words
         self._kept = {
-            kind: Kept(kind, kept, words, mixed=kind is Claim)  # with withdrawals, which have other fields
+            kind: Kept(tuple(kept) if kind is Claim else kind.__struct_fields__, kept, words)
             for kind, kept in _COLUMNS.items()
         }
 
@@ -100,20 +106,22 @@ class Accepted:
         """The run's events, which came from this partition, become columns."""
         self.said += [order for order in self.orders if terms_of(order) is not None]
         self.claimed += self.claims
-        for kind, events, offsets in (
-            (Order, self.orders, self.order_offsets),
+        for kind, rows, offsets in (
+            (Order, list(map(astuple, self.orders)), self.order_offsets),
             (Scan, self.scans, self.scan_offsets),
             (Weight, self.weights, self.weight_offsets),
-            (Claim, self.claims, self.claim_offsets),
+            (Claim, list(map(_of_claim, self.claims)), self.claim_offsets),
         ):
-            if events:
-                kept, n = self._kept[kind], len(events)
-                kept.take(events)
+            if rows:
+                kept, n = self._kept[kind], len(rows)
+                kept.take(rows)
                 kept.numbers["topic"].append(np.full(n, self._words.topics[topic], np.int32))
                 kept.numbers["partition"].append(np.full(n, partition, np.int64))
                 kept.numbers["offset"].append(columns.ints(offsets))
-                events.clear()
+                rows.clear()
                 offsets.clear()
+        self.orders.clear()
+        self.claims.clear()
 
     def rows(self) -> dict[str, int]:
         """How many there are of each kind."""

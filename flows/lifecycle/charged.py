@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import msgspec
 import numpy as np
+from msgspec.structs import astuple
 
 from flows.journal.post import charge_ids
 from flows.lifecycle.kept import NUMBER, TEXT, Kept, Words
@@ -113,7 +114,7 @@ class Charges:
         self._parties: dict[int, Party] = {}
         """By place among the newest."""
         self._fees = fees
-        self._kept = Kept(Charge, _COLUMNS, words)
+        self._kept = Kept(Charge.__struct_fields__, _COLUMNS, words)
         self._parts = Texts()
         self._ids: list[Id128] = []
         self._reverses: list[Id128] = []
@@ -128,15 +129,17 @@ class Charges:
 
     def since(self, place: int) -> list[Charge]:
         """Those from this place on, of a run that goes on."""
+        assert place >= self._kept.rows, "they are columns by now"
         return self.newest[place - self._kept.rows :]
 
     def keep(self) -> None:
         """The newest become columns."""
         if not self.newest:
             return
-        fields = dict(zip(Charge.__struct_fields__, self._kept.take(self.newest), strict=True))
-        n, numbers = len(self.newest), self._kept.numbers
-        numbers["row"].append(np.fromiter(map(id, fields["row"]), np.int64, n))
+        told = self._kept.take(list(map(astuple, self.newest)))
+        fields = dict(zip(Charge.__struct_fields__, told, strict=True))
+        numbers = self._kept.numbers
+        numbers["row"].append(np.fromiter(map(id, fields["row"]), np.int64, len(self.newest)))
         numbers["passed_over"].append(self.passed_over.codes(fields["passed_over"]))
         fees = self._fees
         names = [
@@ -145,21 +148,23 @@ class Charges:
                 fields["waybill"], fields["fee"], fields["revision"], fields["time"], strict=True
             )
         ]
-        payer, payee = np.full(n, BY_ORDER, np.int32), np.full(n, BY_ORDER, np.int32)
-        parts, parties = [""] * n, self.words.parties
-        for place, party in self._parties.items():
-            payer[place], payee[place] = parties[party.payer], parties[party.payee]
-            if party.part:
-                parts[place] = party.part
-                charge = self.newest[place]
-                what = f"{fees[charge.fee]}/{party.part}"
-                names[place] = f"{charge.waybill}|{what}|{charge.revision}|{charge.time}"
-        numbers["payer"].append(payer)
-        numbers["payee"].append(payee)
-        self._parts.add(parts)
+        self._keep_parties(names)
         self._identify(names, fields["reversal"])
         self.newest.clear()
         self._parties.clear()
+
+    def _keep_parties(self, names: list[str]) -> None:
+        """Parts, payers and payees of the newest that the order does not tell; a part is in the name."""
+        n, numbers, known, fees = len(self.newest), self._kept.numbers, self.words.parties, self._fees
+        payer, payee, parts = np.full(n, BY_ORDER, np.int32), np.full(n, BY_ORDER, np.int32), [""] * n
+        for place, party in self._parties.items():
+            payer[place], payee[place] = known[party.payer], known[party.payee]
+            if party.part:
+                parts[place], of = party.part, self.newest[place]
+                names[place] = f"{of.waybill}|{fees[of.fee]}/{party.part}|{of.revision}|{of.time}"
+        numbers["payer"].append(payer)
+        numbers["payee"].append(payee)
+        self._parts.add(parts)
 
     def _identify(self, names: list[str], reversal: Sequence[bool]) -> None:
         """What charges are called is hashed; a reversal is called as what it takes back, and says so."""

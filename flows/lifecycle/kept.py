@@ -6,11 +6,9 @@ would mean to fetch it from memory each time.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
-from operator import attrgetter
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-import msgspec
 import numpy as np
 
 from flows.governance.network import Network
@@ -54,35 +52,23 @@ class Words:
 
 
 class Kept:
-    """The columns of objects of one kind, by name, run after run.
+    """The columns of objects of one kind, by name, run after run. A row is a tuple of their fields.
 
-    `kept`: by field the column and how it is kept; all fields of the kind, or only those that all kinds of a mixture
-    have.
+    `fields`: their names in order; `kept`: by field the column and how it is kept.
     """
 
-    def __init__(
-        self,
-        kind: type[msgspec.Struct],
-        kept: Mapping[str, tuple[str, str]],
-        words: Words,
-        *,
-        mixed: bool = False,
-    ) -> None:
+    def __init__(self, fields: Sequence[str], kept: Mapping[str, tuple[str, str]], words: Words) -> None:
         self.rows = 0
         self.texts: dict[str, Texts] = defaultdict(Texts)
         self.numbers: dict[str, list[Ints]] = defaultdict(list)
-        fields = tuple(kept) if mixed else kind.__struct_fields__
-        self._told: Callable[[Any], tuple[Any, ...]] = (
-            attrgetter(*fields) if mixed else msgspec.structs.astuple
-        )
         self._kept = [
             (fields.index(field), column, sort, words.of(sort) if sort not in (TEXT, NUMBER) else None)
             for field, (column, sort) in kept.items()
         ]
 
-    def take(self, rows: Sequence[Any]) -> list[tuple[Any, ...]]:
-        """Make a run into columns; returns the values field by field, in their order in the kind."""
-        fields = list(zip(*map(self._told, rows), strict=True))
+    def take(self, rows: Sequence[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
+        """Make a run into columns; returns the values field by field."""
+        fields = list(zip(*rows, strict=True))
         for place, column, sort, words in self._kept:
             values = fields[place]
             if words is not None:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
+from msgspec.structs import astuple
 from xxhash import xxh3_64_digest
 
 from flows.engine.block import Block, Records
@@ -87,6 +88,9 @@ from schemas.limits import AHEAD, LEAP, MOST_IDENTIFIER, OLDEST
 from schemas.problems import UNREADABLE, DocumentError
 from schemas.times import business_day, iso
 
+HEAD = ("id", "time", "waybill")
+"""The fields with which every event of a parcel begins."""
+OPERATION, SITE = (Scan.__struct_fields__.index(field) for field in ("operation", "site"))
 _MILESTONES = frozenset((PICKED_UP, *ENDS))
 MOST_AGAIN = 2_000
 """Parcels of a block that are assessed again because of other books."""
@@ -262,12 +266,14 @@ class Lifecycle:
                     event = decoders[raw[9:10]](raw)
                 except _OTHERWISE:
                     event = self._parcel_event(raw)
-                if not earliest <= event.time <= latest:
-                    self.ages.check(event.time, ring.known(event.waybill), now)
+                told = astuple(event)
+                name, time, waybill = told[0], told[1], told[2]  # HEAD
+                if not earliest <= time <= latest:
+                    self.ages.check(time, ring.known(waybill), now)
                 kind = type(event)
                 content = raw if kind is Scan or kind is Weight else _json.encode(event)
-                mark = digest(event.id.encode())
-                parcel = known(event.waybill)
+                mark = digest(name.encode())
+                parcel = known(waybill)
                 if (
                     parcel is not None
                     and mark in parcel.seen
@@ -283,30 +289,29 @@ class Lifecycle:
                     raise RefusedError("unknown_site", f"{event.site!r} is no site of the network")
                 if parcel is None or parcel.epoch != epoch or parcel.at < gone:
                     if parcel is None:
-                        self._check_key(event.waybill, records.partition)
-                    parcel = self._touch(event.waybill, parcel)
+                        self._check_key(waybill, records.partition)
+                    parcel = self._touch(waybill, parcel)
                 else:
                     parcel.at = now
                 parcel.seen += mark + digest(content)[:4]
-                rules.cause = event.id
+                rules.cause = name
                 if kind is Scan:
-                    accepted.scans.append(event)
+                    accepted.scans.append(told)
                     accepted.scan_offsets.append(offset)
-                    operation = event.operation
+                    operation, site = told[OPERATION], told[SITE]
                     if wakes and parcel.trail is not None:
-                        time = event.time
-                        scan = time << TIME_BITS | marks[operation] | numbers[event.site]
+                        scan = time << TIME_BITS | marks[operation] | numbers[site]
                         parcel.trail += scan.to_bytes(8, "little")
                         if time + wakes[operation] < parcel.look:
                             watch.at(parcel, time + wakes[operation])
-                    if event.site in hubs:
+                    if site in hubs:
                         self._pass(parcel, event)
                     if operation in milestones:
                         self._milestone(parcel, event)
                     if parcel.breaches:
-                        self._heard(parcel, event.id)
+                        self._heard(parcel, name)
                 elif kind is Weight:
-                    accepted.weights.append(event)
+                    accepted.weights.append(told)
                     accepted.weight_offsets.append(offset)
                     self._weight(parcel, event)
                 else:

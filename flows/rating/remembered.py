@@ -11,9 +11,9 @@ K = TypeVar("K")
 V = TypeVar("V")
 
 
-def remember(known: dict[K, V], key: K, answer: V, most: int = MOST) -> V:
-    """The answer, kept for whoever asks again."""
-    if len(known) >= most:
+def remember(known: dict[K, V], key: K, answer: V, most: int | None = None) -> V:
+    """The answer, kept for whoever asks again. `most`: how many answers at most, `MOST` where it is not said."""
+    if len(known) >= (MOST if most is None else most):
         known.clear()
     known[key] = answer
     return answer

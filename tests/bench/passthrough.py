@@ -11,6 +11,7 @@ from typing import Any
 import bytewax.operators as op
 import numpy as np
 from bytewax.dataflow import Dataflow
+from msgspec.structs import astuple
 
 from flows.engine.block import Block
 from flows.engine.lane import Lane
@@ -61,7 +62,8 @@ class PassThrough(Lifecycle):
                 for raw, offset in zip(run.values, run.offsets, strict=True):
                     letter = raw[9:10]
                     kept, offsets = kinds[letter]
-                    kept.append(DECODERS[letter](raw))
+                    event = DECODERS[letter](raw)
+                    kept.append(event if letter == b"o" else astuple(event))
                     offsets.append(offset)
                 accepted.keep(records.topic, records.partition)
         rows = accepted.rows()

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flows.rating import matching, remembered, together
+from flows.rating import exact, matching, measures, remembered, together
 from flows.rating.book import Book
 from flows.rating.clashes import clashes
 from flows.rating.classes import Context
@@ -340,6 +340,18 @@ def test_what_is_remembered_has_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
         assert quote is not None
         assert quote.steps.count("surcharge") == 1
     assert max(len(tariffs.fees["transit"].base._best), len(tariffs.fees["transit"].more._found)) <= 2  # type: ignore[union-attr]
+
+
+def test_texts_that_are_remembered_have_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(exact, "MOST_TEXTS", 3)
+    monkeypatch.setattr(exact, "_known", {})
+    monkeypatch.setattr(measures, "MOST_TEXTS", 3)
+    monkeypatch.setattr(measures, "_known", {})
+    for n in [*range(9), *range(9)]:
+        assert exact.text_of(n * 10_000) == f"{n}.00"
+        assert measures.decimal(n * 1_000, 1_000) == str(n)
+        assert len(exact._known) <= 3
+        assert len(measures._known) <= 3
 
 
 def test_specificity_is_told_once_for_rows_of_a_kind() -> None:
