@@ -9,7 +9,7 @@
 * `named_once`: a channel, service or the like that no other row names; a book may list those that there are.
 * `more_than_all`: a discount of more than 100 percent, or a share.
 * `bounds_crossed`: a minimum above the maximum, or a floor above the cap, which then never counts.
-* `package_each`: a package by the month's parcels that each parcel would be charged: months have a fee of their own.
+* `package_each`: a price of all of a month's parcels that each of them would be charged: months have their own fee.
 * `always_beaten`: for every place, product and word that a row names, rows that name the same and win over it are
   in force on all its days and for all of its ranges.
 * `gap_in_ranges`: rows that differ in one range leave a gap between them (for base prices also below and above),
@@ -180,13 +180,14 @@ _BOUNDED = {
 def _package_each(book: Book) -> Iterator[Problem]:
     for row in book.rows:
         table = row.table
-        each = table.measure == "month_parcels" and table.fee not in _OF_MONTHS
-        if each and table.shape == "allowance" and table.kind != "discount" and row.values[0] > 0:
+        each = table.measure == "month_parcels" and table.fee not in _OF_MONTHS and table.kind != "discount"
+        if each and table.shape != "tier_flat":
             message = (
-                f"each parcel would be charged {text_of(row.values[0])} yuan; a package that is charged once a month "
+                "each parcel would be charged for all of the month's parcels so far; the price of one parcel by their "
+                "number is a tier_flat, or rows with the column month_parcels; a package that is charged once a month "
                 f"is the fee {' or '.join(_OF_MONTHS)}"
             )
-            yield _remark(row, "price", "package_each", message)
+            yield _remark(row, "", "package_each", message)
 
 
 # Rows that never win
