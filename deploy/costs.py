@@ -5,7 +5,6 @@ them, or the lines under which they stand, the next version takes the old share 
 rows of a day's hubs go in with one insert whose token is a hash of them, so that repeating a run changes nothing.
 """
 
-import contextlib
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, timedelta
@@ -20,10 +19,11 @@ from dashboards.drafts import PROVINCES
 from dashboards.queries import Row, rows
 from dashboards.words import FIRST_DAY, line_between
 from deploy.insert import insert_once
-from deploy.publish import send_control, standing
+from deploy.publish import published, send_control
 from deploy.terminal import table
 from deploy.transfers import data_time
 from flows.governance.network import Network
+from flows.lifecycle.published import in_force
 from schemas.counted import counted
 from schemas.events import CostIncurred, CostWithdrawn
 from schemas.identity import content_id
@@ -109,6 +109,10 @@ ORDER BY place, waybill"""
 PROFIT = """
 SELECT route, sum(charged) AS income, sum(carriage) AS cost, sum(profit) AS gain FROM line_profit
 WHERE business_date BETWEEN {first:Date} AND {last:Date} GROUP BY route ORDER BY gain DESC, route"""
+
+
+_THERE = " is published already: nothing is sent"
+_WITHDRAWN = " was withdrawn and stays so: nothing is sent; what is billed anew names another bill"
 
 
 def apportion(units: int, quantities: Mapping[str, int]) -> dict[str, int]:
@@ -252,11 +256,18 @@ def read_costs(
     """
     problems: list[Problem] = []
     events: list[CostIncurred] = []
+    lines: dict[str, int] = {}
     for line, said in rows_of({file: text}, file, COLUMNS, problems):
         found = list(_wrong(file, line, said, network))
         if not found:
             try:
-                events.append(_event(said, at, by))
+                event = _event(said, at, by)
+                first = lines.setdefault(event.id, line)
+                if first != line:
+                    other = f"{said['bill'] or 'B-7'}/2"
+                    right = f"is row {first} once more; a cost of its own names another bill, as {other}"
+                    found = [Problem(file, line, "bill", "repeated_cost", right)]
+                events.append(event)
             except msgspec.ValidationError as error:  # texts that are too long, days that no book has
                 column = next((name for name in COLUMNS if str(error).endswith(f"$.{name}`")), "")
                 found = [Problem(file, line, column, "wrong_cost", str(error).partition(" - at ")[0])]
@@ -312,19 +323,33 @@ def _wrong(file: str, row: int, said: Mapping[str, str], network: Network | None
 
 def publish(settings: Settings, text: str, by: str, file: str = FILE) -> list[str]:
     """Publish the costs of a CSV file; lines for people. Raises DocumentError, DeliveryError."""
-    network = None
-    with contextlib.suppress(LookupError):  # nobody has published a directory yet
-        network, _ = standing(settings)
+    said = published(settings)
+    network, _ = in_force(said)  # None: nobody has published a directory yet
     events = read_costs(text, data_time(settings), by, file, network)
-    send_control(settings, *events)
-    return [f"{event.id}: {event.place} {event.to} {event.day} {yuan(event.amount_e4)}" for event in events]
+    withdrawn = {one.cost for one in said if isinstance(one, CostWithdrawn)}
+    there = {one.id for one in said if isinstance(one, CostIncurred)}
+    send_control(settings, *(event for event in events if event.id not in there | withdrawn))
+    return [
+        f"{event.id}: {event.place} {event.to} {event.day} {yuan(event.amount_e4)}"
+        + (_WITHDRAWN if event.id in withdrawn else _THERE if event.id in there else "")
+        for event in events
+    ]
 
 
 def withdraw(settings: Settings, cost: str, reason: str, by: str) -> str:
-    """Publish that a cost was wrong."""
-    now = data_time(settings)
+    """Publish that a cost was wrong. Raises LookupError for one that nobody published, DeliveryError."""
+    said = published(settings)
+    known = [one.id for one in said if isinstance(one, CostIncurred)]
+    if cost not in known:
+        raise LookupError(f"no cost {cost} is published{hint(cost, known)}")
+    if any(isinstance(one, CostWithdrawn) and one.cost == cost for one in said):
+        return cost + _WITHDRAWN
     event = CostWithdrawn(
-        id=content_id("cost_withdrawn", cost, reason), time=now, cost=cost, reason=reason, by=by
+        id=content_id("cost_withdrawn", cost, reason),
+        time=data_time(settings),
+        cost=cost,
+        reason=reason,
+        by=by,
     )
     send_control(settings, event)
     return f"{cost}: withdrawn"

@@ -9,12 +9,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from deploy import costs
 from deploy.costs import apportion, read_costs
 from flows.governance.network import Network, Site
 from schemas import topics
 from schemas.events import CostIncurred, CostWithdrawn
 from schemas.money import parse_yuan, yuan
 from schemas.problems import DocumentError
+from schemas.settings import Settings
 from schemas.times import HOUR
 from tests.lifecycle.fees import network
 from tests.lifecycle.test_fees import check_books
@@ -22,6 +24,7 @@ from tests.lifecycle.world import START, Book
 from tests.rating.material import scenarios
 
 CASES = scenarios("costs.csv")
+SETTINGS = Settings()
 
 
 def cost(**changed: Any) -> CostIncurred:
@@ -148,6 +151,35 @@ def test_a_bill_is_read_whole_or_not_at_all() -> None:
     ):
         with pytest.raises(DocumentError):
             read_costs(wrong, START, "me")
+
+
+def test_a_row_that_stands_twice_in_a_bill_is_no_second_cost() -> None:
+    """They have one id, so the second would be booked as a repeat: nothing."""
+    row = "SH-HUB,XA-HUB,2025-11-10,900.00,顺达物流,volume,"
+    text = f"place,to,day,amount,carrier,basis,bill\n{row}B-7\n{row}B-8\n{row}B-7\n"
+    with pytest.raises(DocumentError) as refused:
+        read_costs(text, START, "me")
+    assert str(refused.value).startswith("costs.csv row 4 column bill: is row 2 once more; a cost of its own")
+    assert len(read_costs(text.replace("B-7\n", "B-7/2\n", 1), START, "me")) == 3
+
+
+def test_what_is_published_or_withdrawn_already_is_not_sent_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And says so: it looked as if it had been."""
+    said: list[CostIncurred | CostWithdrawn] = []
+    monkeypatch.setattr(costs, "published", lambda _settings: list(said))
+    monkeypatch.setattr(costs, "data_time", lambda _settings: START)
+    monkeypatch.setattr(costs, "send_control", lambda _settings, *events: said.extend(events))
+    text = "place,to,day,amount,carrier,basis,bill\nSH-HUB,,2025-11-10,900.00,顺达物流,volume,B-7\n"
+    (first,) = costs.publish(SETTINGS, text, "me")
+    assert first.endswith("900.00")
+    assert costs.publish(SETTINGS, text, "other") == [f"{first} is published already: nothing is sent"]
+    assert len(said) == 1
+    with pytest.raises(LookupError, match=f"no cost {said[0].id}x is published; the nearest is {said[0].id}"):
+        costs.withdraw(SETTINGS, f"{said[0].id}x", "", "me")
+    assert costs.withdraw(SETTINGS, said[0].id, "", "me") == f"{said[0].id}: withdrawn"
+    assert "was withdrawn and stays so" in costs.withdraw(SETTINGS, said[0].id, "again", "me")
+    assert "was withdrawn and stays so" in costs.publish(SETTINGS, text, "me")[0]
+    assert len(said) == 2
 
 
 SITES = {
