@@ -138,7 +138,7 @@ def _freight(charge: Mapping[str, object], factors: Factors) -> Iterator[Step]:
 
 def _fee(charge: Mapping[str, object], factors: Factors) -> Iterator[Step]:
     steps = str(charge.get("steps") or "")
-    if factors.weighed or (steps and charge["weight_class"]):
+    if factors.weighed or (steps and (charge["weight_class"] or factors.actual_g)):
         yield from _weights(charge, factors)
     yield _match(charge)
     yield from passed_over(str(charge.get("passed_over") or ""))

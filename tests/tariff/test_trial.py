@@ -45,6 +45,24 @@ def test_without_a_fee_every_fee_answers() -> None:
     assert no_price[0].quote is None
 
 
+def test_a_weight_that_comes_to_nothing_is_told() -> None:
+    """0.00 by 3 kg of 1,000 cm³: the volume, the rounding and what is left of it."""
+    table = {
+        "fee": '"transit"',
+        "file": '"transit.csv"',
+        "shape": '"per_unit"',
+        "weight": '"volumetric"',
+        "divisor": "5000",
+        "weight_unit_kg": '"0.5"',
+        "weight_rounding": '"down"',
+        "effective_from": "2025-01-01",
+    }
+    book = read_book({FILE: book_toml(table), "transit.csv": "price\n2.00\n"}, NETWORK)
+    (answer,) = Calculator([book], NETWORK).ask({**ASKED, "kg": "3", "cm": "10x10x10"}, DAY)
+    (weight,) = (step for step in answer.steps if step.label_en == "Chargeable weight")
+    assert weight.text_en == "actual 3 kg, volumetric 0.2 kg, rounded as the table says, charged as 0 kg"
+
+
 @pytest.mark.parametrize(
     ("said", "owed"),
     [
