@@ -13,6 +13,8 @@ from flows.rating.policy import WeightPolicy
 FEES: Mapping[str, str] = current.FEES.prices
 """Fees that a price table can be for, and the due that each is a share of (empty: of none). `delivery` prices both what
 is collected and what is paid on."""
+CALLED: Mapping[str, str] = {current.FEES.labels[fee][0]: fee for fee in FEES}
+"""Fees by what people call them: 中转费."""
 OPTIONAL = FEES.keys() - {due.price for due in current.FEES.dues if due.required}
 """Fees of which nothing is charged where no book has a price; others wait for one."""
 SHARED = "shared"

@@ -11,7 +11,7 @@ import msgspec
 from flows.rating.factors import KG, OPEN, part
 from flows.rating.findings import Broken, Findings
 from flows.rating.measures import MEASURES
-from flows.rating.model import ADJUSTMENTS, FEES, NO_END, OPTIONAL, SHARED, PriceTable
+from flows.rating.model import ADJUSTMENTS, CALLED, FEES, NO_END, OPTIONAL, SHARED, PriceTable
 from flows.rating.policy import ADOPTIONS, AFTER_SIGNED, CHOICES, EARLIEST, TREATMENTS, WeightPolicy
 from flows.rating.rounding import ROUNDINGS
 from flows.rating.rows import CONDITIONS
@@ -231,7 +231,7 @@ def _zones(section: "_Section", files: Iterable[str]) -> PriceTable:
 
 
 def _table(section: "_Section", files: Iterable[str], fees: Mapping[str, str]) -> PriceTable:
-    fee = section.take("fee", _one_of(fees), "")
+    fee = section.take("fee", _one_of(fees, CALLED), "")
     kind = section.take("kind", _one_of(KINDS), "base", needed=False)
     name = section.take("name", _text, "", needed=kind != "base") if kind != "bounds" else ""
     file = section.take("file", _file_of(files), "")
@@ -412,7 +412,8 @@ _words_of = Check(
 )
 
 
-def _one_of(allowed: Iterable[str]) -> Check[str]:
+def _one_of(allowed: Iterable[str], called: Mapping[str, str] | None = None) -> Check[str]:
+    """`called`: by what people call some of them, the word that is written."""
     words = list(allowed)
     wants = f"one of {', '.join(words)}"
 
@@ -420,7 +421,9 @@ def _one_of(allowed: Iterable[str]) -> Check[str]:
         if str(value) in words:
             return str(value)
         text = str(value)
-        return Broken("wrong_setting", f"{text!r} is not {wants}{hint(text, words)}")
+        meant = (called or {}).get(text)
+        right = f"; write {meant}" if meant in words else hint(text, words)
+        return Broken("wrong_setting", f"{text!r} is not {wants}{right}")
 
     return Check(check, wants, {"enum": words})
 

@@ -12,7 +12,7 @@ from flows.rating.explain import of_quote
 from flows.rating.factors import DIRECTIONS, KG, M3, part
 from flows.rating.facts import NOWHERE, ORDINARY, Stay, Terms, Trial
 from flows.rating.findings import Broken
-from flows.rating.model import Book
+from flows.rating.model import CALLED, Book
 from flows.rating.passes import Step
 from flows.rating.places import Gazetteer, Names, gazetteer
 from flows.rating.tariffs import Quote, Tariffs
@@ -86,7 +86,7 @@ class Calculator:
     def ask(self, asked: Asked, today: int) -> list[Answer]:
         """The answers: of the fee that is asked for, or of every fee, and which are owed. Raises RefusedError."""
         said = _Said({name: text.strip() for name, text in asked.items() if text.strip()})
-        wanted = said.one_of("fee", ("", *self.fees))
+        wanted = said.one_of("fee", ("", *self.fees), CALLED)
         day, facts = said.day("date", today), self._facts(said, wanted)
         shared = said.money("shared") if "shared" in said.texts else None
         said.close()
@@ -264,13 +264,14 @@ class _Said:
         """Words joined by |."""
         return tuple(words_in(self.texts.get(field, "")))
 
-    def one_of(self, field: str, allowed: Sequence[str]) -> str:
-        """One of these words, by default the first."""
+    def one_of(self, field: str, allowed: Sequence[str], called: Mapping[str, str] | None = None) -> str:
+        """One of these words, by default the first; `called`: what else they are called."""
         text = self.texts.get(field, allowed[0])
-        if text not in allowed:
+        word = (called or {}).get(text, text)
+        if word not in allowed:
             there = [word for word in allowed if word]
             self._problems[field] = f"{text!r} is none of {', '.join(there)}{hint(text, there)}"
-        return text
+        return word
 
     def day(self, field: str, default: int) -> int:
         """A date as days since 1970-01-01."""

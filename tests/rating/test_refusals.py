@@ -187,6 +187,7 @@ def test_a_day_of_a_calendar_is_written_in_one_way(cell: str) -> None:
     ("settings", "column", "rule", "says"),
     [
         ({"fee": '"transit fee"'}, "fee", "wrong_setting", "the nearest is transit"),
+        ({"fee": '"中转费"'}, "fee", "wrong_setting", "; write transit"),
         ({"fee": ""}, "fee", "missing_setting", "[table 1] needs a setting fee, one of "),
         ({"weight": ""}, "weight", "missing_setting", "weight, one of actual, volumetric, larger"),
         (

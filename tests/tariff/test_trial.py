@@ -45,6 +45,13 @@ def test_without_a_fee_every_fee_answers() -> None:
     assert no_price[0].quote is None
 
 
+def test_a_fee_may_be_called_what_people_call_it() -> None:
+    """As outlets and products may."""
+    assert CALCULATOR.ask({**ASKED, "fee": "中转费"}, DAY) == CALCULATOR.ask(ASKED, DAY)
+    with pytest.raises(RefusedError, match="'保价费' is none of waybill, transit, delivery"):
+        CALCULATOR.ask({**ASKED, "fee": "保价费"}, DAY)
+
+
 def test_a_weight_that_comes_to_nothing_is_told() -> None:
     """0.00 by 3 kg of 1,000 cm³: the volume, the rounding and what is left of it."""
     table = {
