@@ -8,6 +8,7 @@ from clickhouse_connect.driver.client import Client
 
 from dashboards.library import today
 from dashboards.queries import NEWEST_DIRECTORY
+from dashboards.words import PARTIES as KINDS
 from flows.governance.operators import Change, Operators
 from schemas.events import PartiesMerged, PartyTransferred
 from schemas.times import date_of, day_of
@@ -66,7 +67,7 @@ def _lines(
     below: dict[str, list[Row]], parent: str, depth: int, history: Operators, day: int
 ) -> Iterator[str]:
     for row in sorted(below.get(parent, []), key=lambda row: row["party"] not in below):  # customers are many
-        told = [row["party"], row["kind"], row["name"]]
+        told = [row["party"], KINDS[row["kind"]], row["name"]]
         told += [row.get(name, "") for name in ("legal_entity", "settlement_account", "customer_level")]
         runs = history.of(row["party"], day)
         if runs != row["party"]:

@@ -111,14 +111,19 @@ def test_an_outlet_is_sold(settings: Settings, waybook: Waybook, tmp_path: Path)
         until(lambda: moved() == "10")
         assert sum_of("book = 'SHC' AND account = '2101'") == "0"
         assert (
-            "SHC  outlet  上海C网点  ← 无锡 (2025-11-12)" in waybook("parties", "--at", "2025-11-12").stdout
+            "SHC  网点 outlet  上海C网点  ← 无锡 (2025-11-12)"
+            in waybook("parties", "--at", "2025-11-12").stdout
         )
         assert "SHA" not in waybook("parties", "--at", "2025-11-13").stdout.split("XAD", 1)[1].splitlines()[0]
         _cards(waybook)
         tree = waybook("parties", "--at", "2025-11-11").stdout
         assert "←" not in tree
-        assert tree.splitlines()[1].startswith("HQ  headquarters"), "C1, who has no members, stands below"
-        assert "  无锡  outlet  无锡承接公司  无锡承接有限公司  ****0123\n    小王  courier" in tree
+        assert tree.splitlines()[1].startswith("HQ  总部 headquarters"), (
+            "C1, who has no members, stands below"
+        )
+        assert (
+            "  无锡  网点 outlet  无锡承接公司  无锡承接有限公司  ****0123\n    小王  快递员 courier" in tree
+        )
         send(settings, *ticks(START + DAY + 4 * HOUR))
         assert "2025-11-12 is not over" in books("close", "2025-11-12", "总部").stderr
         assert books("close", "2025-11-11", " ").stderr == "nobody closes or reopens: say --by NAME\n"
