@@ -36,9 +36,10 @@ from sinks.kafka import Records
 
 PATIENCE = 60.0
 OUTCOMES = """
-SELECT event_id, toUInt8(1) AS done, reversed, '' AS detail FROM recall WHERE event_id IN {ids:Array(String)}
+SELECT event_id, toUInt8(1) AS done, reversed + charged AS made, '' AS detail
+FROM recall WHERE event_id IN {ids:Array(String)}
 UNION ALL
-SELECT event_id, toUInt8(0), toUInt32(0), detail FROM dead_letter WHERE event_id IN {ids:Array(String)}"""
+SELECT event_id, toUInt8(0), toUInt64(0), detail FROM dead_letter WHERE event_id IN {ids:Array(String)}"""
 Say = Callable[[str], None]
 Read = Callable[
     [Client, Sequence[str], Mapping[str, str], Complete, Callable[[TwiceChargedError], None]],
@@ -62,7 +63,8 @@ class Tally(msgspec.Struct):
 
     def __str__(self) -> str:
         back = counted(self.recalled, "parcel or stay", "parcels or stays")
-        said = f"{back} brought back, {self.corrected:,} of them corrected"
+        right = self.recalled - self.corrected
+        said = f"{back} brought back: {self.corrected:,} corrected, {right:,} right already"
         return said + (f", {self.refused:,} refused" if self.refused else "")
 
 
@@ -189,14 +191,14 @@ class Job:
         until = time.monotonic() + self._patience
         while left:
             rows = self._client.query(OUTCOMES, parameters={"ids": sorted(left)}).result_rows
-            for event_id, taken, reversed_, detail in rows:
+            for event_id, taken, made, detail in rows:
                 if event_id not in left:
                     continue
                 left.discard(event_id)
                 if taken:
                     done.add(sent[event_id])
                     tally.recalled += 1
-                    tally.corrected += reversed_ > 0
+                    tally.corrected += made > 0
                 else:
                     tally.refused += 1
                     tally.details.append(f"{sent[event_id]}: {detail}")

@@ -66,10 +66,11 @@ EACH = 10_000
 """Rows of a table of trials between two words of progress."""
 CARRIED_THROUGH = """
 SELECT (SELECT count() FROM charge WHERE cause = {event:String} AND reverses != toFixedString('', 16)),
-       uniqExact(waybill), uniqExactIf(waybill, reversed > 0)
-FROM recall WHERE cause = {event:String} AND event_id != ''"""
-"""Charges taken back: by the lanes, which correct by themselves what they still have, as for whoever brings the rest
-back; and what was brought back, also by a `waybook recall --follow` beside this."""
+       uniqExactIf(waybill, event_id = '' AND reversed + charged > 0),
+       uniqExactIf(waybill, event_id != ''), uniqExactIf(waybill, event_id != '' AND reversed + charged > 0)
+FROM recall WHERE cause = {event:String}"""
+"""Charges taken back; what the lanes corrected by themselves, as they still had it; what was brought back, also by a
+`waybook recall --follow` beside this, and corrected then."""
 
 
 def say(text: str) -> None:
@@ -156,9 +157,12 @@ def carried_through(arguments: argparse.Namespace, connect: Connect, settings: S
             f"the lanes are told, but it is not carried through: {error}\nwaybook recall goes on with it\n"
         )
         return 1
-    taken, *brought = connect().query(CARRIED_THROUGH, parameters={"event": event}).result_rows[0]
+    taken, own, *brought = connect().query(CARRIED_THROUGH, parameters={"event": event}).result_rows[0]
     tally.recalled, tally.corrected = brought
-    say(f"carried through: {counted(taken, 'charge')} taken back for it so far; {tally}")
+    had = counted(own, "parcel or stay", "parcels or stays")
+    say(
+        f"carried through: {counted(taken, 'charge')} taken back for it so far; {had} corrected that lanes had; {tally}"
+    )
     return 1 if tally.refused else 0
 
 

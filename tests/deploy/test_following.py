@@ -84,7 +84,7 @@ def test_recalling(step: Step, monkeypatch: pytest.MonkeyPatch, capsys: pytest.C
     assert recalling.recall(arguments) == 0
     said = capsys.readouterr()
     assert said.err == "waiting: broken off\n"
-    assert said.out == "late facts: 1 parcel or stay brought back, 0 of them corrected\n" * 2
+    assert said.out == "late facts: 1 parcel or stay brought back: 0 corrected, 1 right already\n" * 2
 
 
 def test_rating_by_a_draft(step: Step, capsys: pytest.CaptureFixture[str]) -> None:
