@@ -82,6 +82,7 @@ class Known:
         self._beside = {
             (of, word) for one in beside for row in one.rows for _, of, word in named_by(row.named)
         }
+        self._hubs = _names_of_hubs(network)
         self._said: dict[tuple[str, str, str], str] = {}
         self._unknowns = 0
 
@@ -120,8 +121,15 @@ class Known:
         if word in known or (column == factor == "holiday" and word == ANY_HOLIDAY):
             return ""
         self._unknowns += 1
+        if factor == "hub" and word in self._hubs:
+            return f"hubs are compared by their codes: {word} is {self._hubs[word]}"
         near = hint(word, sorted(known)) if self._unknowns < MOST_HINTS else ""
         return f"no {factor} of this book or the network is called {word}{near}"
+
+
+def _names_of_hubs(network: Network) -> dict[str, str]:
+    """By a hub's name its code, where parties.csv has it: who writes the name is told the code."""
+    return {one.name: hub for hub in network.hubs for one in network.parties.get(hub, ()) if one.name}
 
 
 def _mapped(factor: str, books: Iterable[Book]) -> set[str]:

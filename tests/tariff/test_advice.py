@@ -72,6 +72,16 @@ def test_a_misspelt_word_is_told_with_the_nearest() -> None:
     assert "named_once" not in {one.rule for one in advice(book, NETWORK, DAY, [beside])}
 
 
+def test_a_hub_by_its_name_is_told_its_code() -> None:
+    """Rows and conditions compare hubs by their codes, which no name is near to."""
+    parties = "HQ,headquarters,总部,,,,,,\nSH-HUB,hub,上海分拨中心,HQ,,,,,\n"
+    files = {**files_in(HERE / "network"), "parties.csv": PARTIES + parties}
+    prices = "hub,condition,price\n上海分拨中心,,1\n,'上海分拨中心' in hubs,2\n,,9\n"
+    book = read_book({FILE: book_toml(FLAT), "prices.csv": prices}, NETWORK)
+    found = [one.message for one in advice(book, read_network(files), DAY)]
+    assert found == ["hubs are compared by their codes: 上海分拨中心 is SH-HUB"] * 2
+
+
 def test_words_that_a_book_lists_need_no_other_row() -> None:
     """And those that it does not list are refused (`tests/rating/test_refusals.py`)."""
     toml = '[words]\nchannel = "taobao | douyin"\n' + book_toml(FLAT).partition("\n")[2]
