@@ -46,6 +46,8 @@ SELECT cost_id, place, to_place, business_date, basis, toInt64(amount * 10000) A
     FROM cost WHERE $sealed GROUP BY cost_id
 ) WHERE billed > 0 AND (business_date >= {since:Date} OR cost_id NOT IN (SELECT cost_id FROM cost_share))
 ORDER BY business_date, place, cost_id"""
+ONE = "SELECT DISTINCT toString(status) AS status FROM cost WHERE cost_id = {cost:String}"
+ALL = "SELECT cost_id, status, place, to_place, business_date, carrier, amount, bill FROM cost"
 NEWEST = "SELECT max(business_date) AS day FROM cost"
 LATELY = timedelta(days=7)
 """Costs of which parcels may still be under way: those so many days before the newest, and later."""
@@ -320,8 +322,14 @@ def publish(settings: Settings, text: str, by: str, file: str = FILE) -> list[st
     return [f"{event.id}: {event.place} {event.to} {event.day} {yuan(event.amount_e4)}" for event in events]
 
 
-def withdraw(settings: Settings, cost: str, reason: str, by: str) -> str:
-    """Publish that a cost was wrong."""
+def withdraw(settings: Settings, client: Client, cost: str, reason: str, by: str) -> str:
+    """Publish that a cost was wrong. Raises LookupError: the books have none of this id that stands."""
+    found = rows(client, ONE, cost=cost)
+    statuses = {row["status"] for row in found}
+    if "withdrawn" in statuses:
+        raise LookupError(f"{cost} is withdrawn already")
+    if not statuses:
+        raise LookupError(f'there is no cost {cost!r}: waybook sql "{ALL}" lists them')
     now = data_time(settings)
     event = CostWithdrawn(
         id=content_id("cost_withdrawn", cost, reason), time=now, cost=cost, reason=reason, by=by

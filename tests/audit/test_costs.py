@@ -5,6 +5,7 @@ from decimal import Decimal
 from typing import Any
 
 import msgspec
+import pytest
 from clickhouse_connect.driver.client import Client
 
 from deploy import costs
@@ -12,6 +13,7 @@ from deploy.audit.costs import Costs
 from deploy.audit.periods import Closes
 from deploy.audit.store import Store
 from schemas.events import BooksClosed, CostIncurred, CostWithdrawn, Order, Tick
+from schemas.settings import Settings
 from schemas.times import DAY, HOUR
 from tests.audit import world
 from tests.audit.alone import alone
@@ -95,6 +97,9 @@ def test_costs_are_apportioned_as_parcels_come(empty: Client) -> None:
     found = shares(empty)
     assert found.pop("wrong", Decimal(0)) == 0
     assert found == {"line": Decimal("1000.01"), "hub": Decimal("333.33"), "air": Decimal("0.07")}
+    for cost, why in (("wrong", "is withdrawn already"), ("hb", "there is no cost 'hb'")):
+        with pytest.raises(LookupError, match=why):
+            costs.withdraw(Settings(), empty, cost, "x", "me")
     begun = Store(empty, {0: 5, 1: 5})
     early = Costs(begun, Closes(begun)).check_shares()
     assert early.passed, "what is written beside an audit, from later blocks, is left out"
