@@ -109,6 +109,8 @@ def body_of(name: str, words: Sequence[str]) -> bytes:
             wrong.append(f"{word!r} is not key=value")
         elif key not in known:
             wrong.append(f"{name} has no field {key!r}{hint(key, list(known))}")
+        elif known[key].stored in given:
+            wrong.append(f"{key} is said twice: which of the two is meant?")
         else:
             try:
                 given[known[key].stored] = known[key].read(text)

@@ -23,6 +23,7 @@ from deploy.publish import published, send_control
 from deploy.terminal import table
 from deploy.transfers import data_time
 from flows.governance.network import Network
+from flows.lifecycle.costs import MOST_DAYS
 from flows.lifecycle.published import in_force
 from schemas.counted import counted
 from schemas.events import CostIncurred, CostWithdrawn
@@ -31,7 +32,7 @@ from schemas.money import parse_payable, yuan
 from schemas.problems import DocumentError, Problem, hint
 from schemas.rows import rows_of, wrong
 from schemas.settings import Settings
-from schemas.times import calendar_date
+from schemas.times import business_day, calendar_date, date_of, day_of
 
 FILE = "costs.csv"
 """What the file is called in problems."""
@@ -258,7 +259,7 @@ def read_costs(
     events: list[CostIncurred] = []
     lines: dict[str, int] = {}
     for line, said in rows_of({file: text}, file, COLUMNS, problems):
-        found = list(_wrong(file, line, said, network))
+        found = list(_wrong(file, line, said, at, network))
         if not found:
             try:
                 event = _event(said, at, by)
@@ -291,8 +292,10 @@ def _event(said: Mapping[str, str], at: int, by: str) -> CostIncurred:
     return msgspec.convert(made, CostIncurred)
 
 
-def _wrong(file: str, row: int, said: Mapping[str, str], network: Network | None) -> Iterator[Problem]:
-    """What is wrong with a row's cells, each with what would be right."""
+def _wrong(
+    file: str, row: int, said: Mapping[str, str], at: int, network: Network | None
+) -> Iterator[Problem]:
+    """What is wrong with a row's cells, each with what would be right: whatever a lane would refuse."""
     hubs = None if network is None else sorted(network.hubs)
     for column in ("place", "carrier"):
         if not said[column]:
@@ -304,12 +307,17 @@ def _wrong(file: str, row: int, said: Mapping[str, str], network: Network | None
             yield wrong(
                 file, row, column, f"{code} is no hub of the directory{hint(code, hubs)}", "unknown_hub"
             )
+    if said["to"] == said["place"] != "":
+        yield wrong(file, row, "to", "is the place itself; a line ends at another hub", "same_hub")
     if said["basis"] not in BASES:
         what = repr(said["basis"]) if said["basis"] else "empty"
         right = f"is {what}; it is one of {', '.join(BASES)}{hint(said['basis'], list(BASES))}"
         yield wrong(file, row, "basis", right, "unknown_basis")
     try:
-        calendar_date(said["day"])
+        day, now = day_of(calendar_date(said["day"])), business_day(at)
+        if not now - MOST_DAYS <= day <= now:
+            right = f"is from {date_of(now - MOST_DAYS)} to {date_of(now)}, the business day that it is"
+            yield wrong(file, row, "day", right, "out_of_range")
     except ValueError:
         yield wrong(file, row, "day", f"is {said['day']!r}; a day is written as 2025-11-10", "not_a_day")
     try:

@@ -24,7 +24,7 @@ FIRST = 2000
 """Number of the flow's first lane: the tables are shared with the other flows, whose lanes begin with 0 and 1000."""
 SENDER = "stays"
 """The name under which messages to other flows are sent."""
-CODE = "stays-13"
+CODE = "stays-14"
 """Raise it with every change that makes other rows of the same input: stored plans of another are refused."""
 
 

@@ -26,8 +26,17 @@ MOST_SUGGESTIBLE = 10_000
 """With more names than these a suggestion would take too long."""
 MOST = 200
 """Problems after which reading stops: nobody mends more at a time."""
+CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+MOST_QUOTED = 200
+"""Characters without a blank that are shown: cells and names of columns are no longer where they are meant."""
 UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 """What decoding bytes can raise: they are no JSON, not what was asked for, no UTF-8, or nested too deep."""
+
+
+def readable(text: str) -> str:
+    """A line for people of what a file may have quoted into it: long words cut, nothing that a terminal obeys."""
+    shown = CONTROLS.sub("\N{REPLACEMENT CHARACTER}", text)
+    return re.sub(rf"(\S{{{MOST_QUOTED}}})\S+", r"\1…", shown)
 
 
 class Problem(msgspec.Struct, frozen=True):
@@ -47,7 +56,7 @@ class Problem(msgspec.Struct, frozen=True):
             + (f" row {self.row}" if self.row else "")
             + (f" column {self.column}" if self.column else "")
         )
-        return f"{place}: {self.message} [{self.rule}]"
+        return readable(f"{place}: {self.message} [{self.rule}]")
 
 
 class DocumentError(ValueError):

@@ -64,7 +64,7 @@ DEAD_LETTER = {
 """Input that is kept aside with its bytes, and its label for people."""
 
 ANSWER = {
-    "unknown_party": "未知的主体",
+    "unknown_party": "没有此主体，或其不设虚拟账户",
     "unknown_item": "价目表中没有该物料",
     "insufficient_balance": "余额不足",
     "over_limit": "超出授信额度",

@@ -111,7 +111,8 @@ class Stays(Stored):
         walk = list(_walk(events, counts, began, left, first, max(first, last, *parts)))
         for due in live:
             if due.trigger == ENTRY:
-                self._owe(bill, era, due, "", walk[0], counts["vehicle"])
+                brought = _brought(events, counts, began, left, walk[0])
+                self._owe(bill, era, due, "", brought, counts["vehicle"])
             elif due.trigger == EXIT:
                 for event, day in _parts(events, counts, began, left, walk):
                     vehicle = event["vehicle"] or counts["vehicle"]
@@ -215,6 +216,15 @@ def _goods_after(changes: Sequence[Row], opening: Row, began: int) -> Goods:
         if event["time"] >= began:
             goods = goods.told(event)
     return goods
+
+
+def _brought(events: Sequence[Row], opening: Row, began: int, left: Row | None, first: StayDay) -> StayDay:
+    """The first day with all that came in, also what left again on it."""
+    evening = (first.day + 1) * DAY - EAST_8 - 1
+    until = evening if left is None else min(evening, left["time"])
+    said = [event for event in events if event["kind"] in CHANGES and event["time"] <= until]
+    going = [at for at, event in enumerate(said) if event["kind"] == "reduced" and event["time"] >= began]
+    return first._replace(goods=_goods_after(said[: going[0]], opening, began)) if going else first
 
 
 def _parts(

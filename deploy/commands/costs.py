@@ -7,7 +7,7 @@ from pathlib import Path
 
 from dashboards.words import FIRST_DAY, LAST_DAY
 from deploy import costs
-from deploy.commands import Command, day, days, following, safely
+from deploy.commands import Command, day, days, following, safely, who_decides
 from deploy.commands.where import LONG, books_of, settings_of, store_of, writers_settings
 from deploy.files import text_of
 from schemas.problems import DocumentError
@@ -27,8 +27,11 @@ def costs_(arguments: argparse.Namespace) -> int:
         sys.stderr.write("publish needs a CSV file, withdraw a cost's id\n")
         return 1
     elif arguments.what == "withdraw":
-        lines = [costs.withdraw(settings_of(arguments), arguments.which, arguments.reason, arguments.by)]
+        who_decides(arguments)
+        settings, said = settings_of(arguments), (arguments.reason, arguments.by)
+        lines = [costs.withdraw(settings, arguments.which, *said)]
     else:
+        who_decides(arguments)
         try:
             text = text_of(Path(arguments.which))
             file = Path(arguments.which).name
@@ -63,4 +66,4 @@ def add(command: Command) -> None:
     one.add_argument("--to", dest="last", type=day, default=LAST_DAY, help="profit: the last day")
     following.add(one, 60, "two looks")
     one.add_argument("--reason", default="", help="withdraw: why")
-    one.add_argument("--by", default=os.environ.get("USER", ""))
+    one.add_argument("--by", default=os.environ.get("USER", ""), help="who publishes or withdraws it")

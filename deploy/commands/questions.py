@@ -20,7 +20,11 @@ def sql(arguments: argparse.Namespace) -> int:
 
 def explain_(arguments: argparse.Namespace) -> int:
     """Why a parcel, or a stay in a store, cost what it cost."""
-    name, store = arguments.waybill.strip(), books_of(arguments)
+    name = arguments.waybill.strip()
+    if not name:  # as rows that are of no parcel have it
+        sys.stderr.write("explain needs the number of a waybill or a stay\n")
+        return 1
+    store = books_of(arguments)
     text = explaining.explain(name.upper(), store) or explaining.explain(name, store)
     sys.stdout.write((text or f"there is nothing about waybill {arguments.waybill}") + "\n")
     return 0 if text else 1

@@ -12,7 +12,7 @@ from clickhouse_connect.driver.client import Client
 from dashboards.words import FIRST_DAY, LAST_DAY, SHANGHAI
 from deploy import ask as asking
 from deploy import statements
-from deploy.commands import Command, add_reader, count, day, days, safely
+from deploy.commands import Command, add_reader, count, day, days, safely, who_decides
 from deploy.commands.where import books_of, settings_of, store_of
 from deploy.party_card import found
 from deploy.transfers import data_time
@@ -68,7 +68,9 @@ def ledger(arguments: argparse.Namespace) -> int:
 
 def ask(arguments: argparse.Namespace) -> int:
     """Ask for something on a party's virtual accounts: top_up amount=100."""
-    body, settings = asking.body_of(arguments.name, arguments.fields), settings_of(arguments)
+    body = asking.body_of(arguments.name, arguments.fields)
+    who_decides(arguments)
+    settings = settings_of(arguments)
     at = _utc_ms(arguments.time) if arguments.time else data_time(settings)
     command = asking.command_of(arguments.party, arguments.name, body, arguments.by, at, arguments.id)
     answer = asking.ask(

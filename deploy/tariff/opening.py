@@ -52,6 +52,8 @@ def open_book(where: str, connect: Connect) -> Opened:
         with path.open("rb") as source:
             imported = read_workbook(source, path.name)
         return Opened(imported.files, imported.plain, imported.places.located)
+    if path.is_file():
+        raise LookupError(f"{where} is no book: that is a directory, or a workbook (.xlsx)")
     if is_workbook(path) or "/" in where:
         raise LookupError(f"there is no file or directory {where}")
     client = connect()

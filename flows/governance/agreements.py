@@ -18,6 +18,7 @@ FILES: dict[str, tuple[str, ...]] = {
     ACCOUNTS: ("party", "kind", "credit_limit", "low_balance"),
     MATERIALS: ("item", "name", "price"),
 }
+NO_KEEPER = "is no party that keeps virtual accounts: outlets do, and those of parties.csv that are customers"
 
 
 class Terms(msgspec.Struct, frozen=True, array_like=True):
@@ -58,7 +59,7 @@ def read_agreements(files: Mapping[str, str], parties: Container[str]) -> Agreem
         amounts = [_amount(ACCOUNTS, number, name, row, problems) for name in ("credit_limit", "low_balance")]
         party, kind = row["party"], row["kind"]
         if party not in parties:
-            problems.append(_wrong(ACCOUNTS, number, "party", "is no party of the network"))
+            problems.append(_wrong(ACCOUNTS, number, "party", NO_KEEPER))
         if party in terms:
             problems.append(_wrong(ACCOUNTS, number, "party", "stands twice"))
         if kind == "credit":
@@ -72,8 +73,9 @@ def read_agreements(files: Mapping[str, str], parties: Container[str]) -> Agreem
     for number, row in _rows(files, MATERIALS, problems):
         if not row["item"] or row["item"] in materials:
             problems.append(_wrong(MATERIALS, number, "item", "is empty or stands twice"))
+        told = len(problems)
         price = _amount(MATERIALS, number, "price", row, problems)
-        if not price:
+        if not price and len(problems) == told:
             problems.append(_wrong(MATERIALS, number, "price", "is above 0"))
         materials[row["item"]] = Material(row["item"], row["name"], price)
     if problems:
@@ -94,7 +96,7 @@ def _amount(file: str, number: int, column: str, row: Mapping[str, str], problem
 
 
 def _wrong(file: str, row: int, column: str, message: str) -> Problem:
-    return Problem(file, row, column, "wrong_value", f"{column}: {message}")
+    return Problem(file, row, column, "wrong_value", f"{column} {message}")
 
 
 def _rows(

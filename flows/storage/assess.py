@@ -19,7 +19,7 @@ from flows.rating.facts import Sums, Terms, Trial
 from flows.rating.model import PriceTable
 from flows.rating.shapes import SHAPES
 from flows.rating.tariffs import Quote, Tariffs
-from flows.storage.life import Day, Life, State, days, last_moment, life_of, parts, stored_hours
+from flows.storage.life import Day, Life, State, days, entered, last_moment, life_of, parts, stored_hours
 from flows.storage.record import Booked, Said, Stay
 from schemas.parties import HQ
 from schemas.times import business_day, date_of
@@ -142,7 +142,7 @@ class Assessor:
         leaving = list(parts(life)) if after < 0 else []
         begun = [life.since, *(one.said.time for one in leaving)]
         for day in days(life, max(last, *map(business_day, begun))):
-            entry = entry or day
+            entry = entry or entered(life, day)
             exit_ = day
             if after < day.day <= last:
                 part = str(date_of(day.day))

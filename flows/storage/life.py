@@ -105,7 +105,7 @@ def days(life: Life, upto: int) -> Iterator[Day]:
     """The days of a stay up to a business day, or to its exit if that came before."""
     last = upto if life.closing is None else min(upto, business_day(life.closing.time))
     first = business_day(life.since)
-    state, at = _entered(life)
+    state, at = _opened(life)
     sums, hours = NOTHING, 0
     for number, day in enumerate(range(first, last + 1), 1):
         end = last_moment(day)
@@ -119,9 +119,19 @@ def days(life: Life, upto: int) -> Iterator[Day]:
         yield Day(day, number, end, hours, hours_before, state, sums, before)
 
 
+def entered(life: Life, day: Day) -> Day:
+    """The first day by what came in: what is said of the goods until a part of them leaves, or the day ends."""
+    state, at = _opened(life)
+    for one in life.changes[at:]:
+        if one.kind == REDUCED or one.time > day.end:
+            break
+        state = state.after(one)
+    return day._replace(state=state)
+
+
 def parts(life: Life) -> Iterator[Part]:
     """Parts that left between the entry and the exit, in order of time."""
-    state, at = _entered(life)
+    state, at = _opened(life)
     changes = life.changes[at:]
     for place, one in enumerate(changes):
         if life.closing is not None and one.time > life.closing.time:
@@ -152,7 +162,7 @@ def stored_hours(life: Life, upto: int) -> int:
     return max(1, -(-(upto - life.since) // HOUR))
 
 
-def _entered(life: Life) -> tuple[State, int]:
+def _opened(life: Life) -> tuple[State, int]:
     """What there is at the entry, and how many changes were before: a scale's clock may be behind the gate's."""
     state, at = State(), 0
     while at < len(life.changes) and life.changes[at].time < life.since:

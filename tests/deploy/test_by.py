@@ -16,6 +16,8 @@ from tests.deploy.command import waybook
         ("publish-tariff", "BOOK"),
         ("publish-network", "BOOK"),
         ("publish-payment-rules", "BOOK"),
+        ("costs", "publish", "BOOK"),
+        ("costs", "withdraw", "cost-1"),
     ],
     ids=" ".join,
 )

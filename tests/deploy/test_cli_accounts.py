@@ -46,7 +46,7 @@ def test_ask_and_read_the_balance(settings: Settings, waybook: Waybook, tmp_path
         now = waybook("ask", "SHC", "hold", "amount=30", "purpose=withdraw")  # data time is long ago
         assert now.returncode == 0, now.stderr
         nobody = waybook("ask", "NOBODY", "top_up", "amount=1")
-        assert (nobody.returncode, "unknown_party 未知的主体" in nobody.stdout) == (1, True)
+        assert (nobody.returncode, "unknown_party 没有此主体，或其不设虚拟账户" in nobody.stdout) == (1, True)
         early = waybook("ask", "SHC", "top_up", "amount=1", "--time", "2025-11-20", "--wait", "5")
         assert (early.returncode, "time_in_future 时间在未来" in early.stderr) == (1, True), early.stderr
         assert "70.50" in waybook("balance", "SHC").stdout
@@ -76,6 +76,8 @@ def test_ask_and_read_the_balance(settings: Settings, waybook: Waybook, tmp_path
         ("top_up", ["amount is missing"]),
         ("top_up amount=-1", ["amount=-1 is not an amount from 0.01 to"]),
         ("withdraw amount=0.001", ["amount=0.001 is not an amount from 0.01 to", "yuan, in whole fen"]),
+        ("top_up amount=1 amount=2", ["amount is said twice: which of the two is meant?"]),
+        ("top_up amount=1 --by=", ["nobody decides: say --by NAME"]),
         ("top_up amount=many", ["amount=many is not an amount"]),
         ("hold amount=1 purpose=test", ["one of purchase, withdraw", "purpose=purchase|withdraw"]),
         (

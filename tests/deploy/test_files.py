@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from deploy.files import files_of
-from schemas.problems import DocumentError
+from deploy.tariff.opening import open_book
+from schemas.problems import DocumentError, Problem
 
 
 def refused(directory: Path) -> list[tuple[str, int, str]]:
@@ -45,3 +46,16 @@ def test_endings_in_capitals_count(tmp_path: Path) -> None:
 def test_a_directory_that_is_none(tmp_path: Path) -> None:
     assert refused(tmp_path / "nowhere") == [(str(tmp_path / "nowhere"), 0, "missing_directory")]
     assert refused(tmp_path) == [(str(tmp_path), 0, "missing_file")]
+
+
+def test_what_a_file_quotes_is_told_short_and_does_nothing_to_a_terminal() -> None:
+    told = str(Problem("a.csv", 1, "\x1b[2J" + "0" * 5_000, "unknown_column", f"no column {'价' * 201} here"))
+    assert told == f"a.csv row 1 column \ufffd[2J{'0' * 196}… no column {'价' * 200}… here [unknown_column]"
+
+
+def test_a_table_of_a_book_is_told_apart_from_nothing(tmp_path: Path) -> None:
+    table = tmp_path / "prices.csv"
+    table.write_text("price\n1\n")
+    for where, why in ((table, "is no book: that is a directory"), (tmp_path / "b.csv", "there is no file")):
+        with pytest.raises(LookupError, match=why):
+            open_book(str(where), lambda: pytest.fail("nobody is asked"))

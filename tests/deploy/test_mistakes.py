@@ -42,6 +42,11 @@ def told(ran: Ran) -> str:
     return text
 
 
+def test_nothing_to_be_explained(waybook: Callable[..., Ran]) -> None:
+    """And not all that is of no parcel."""
+    assert told(waybook("explain", " ")) == "explain needs the number of a waybill or a stay\n"
+
+
 def test_a_query_with_an_error(waybook: Callable[..., Ran]) -> None:
     assert "Unknown" in told(waybook("sql", "SELECT nonsense FROM event"))
 

@@ -25,7 +25,11 @@ def test_what_is_there_is_read_and_may_be_missing() -> None:
 
 
 REFUSED = [
-    ("accounts.csv", ACCOUNTS + "NONE,prepaid,,\n", "accounts.csv row 2 column party: .*no party"),
+    (
+        "accounts.csv",
+        ACCOUNTS + "NONE,prepaid,,\n",
+        "accounts.csv row 2 column party: party is no party that keeps virtual accounts",
+    ),
     ("accounts.csv", ACCOUNTS + "SHC,prepaid,,\nSHC,credit,1,\n", "row 3 column party: .*twice"),
     ("accounts.csv", ACCOUNTS + "SHC,loan,1,\n", "row 2 column kind: .*prepaid or credit"),
     ("accounts.csv", ACCOUNTS + "SHC,prepaid,1,\n", "row 2 column credit_limit"),
@@ -43,3 +47,10 @@ REFUSED = [
 def test_refused(file: str, text: str, message: str) -> None:
     with pytest.raises(DocumentError, match=message):
         read_agreements({file: text}, PARTIES)
+
+
+@pytest.mark.parametrize("price", ["-1", "1.23456", "viel", "0", ""])
+def test_a_wrong_price_is_told_once(price: str) -> None:
+    with pytest.raises(DocumentError) as refused:
+        read_agreements({"materials.csv": f"{MATERIALS}A,a,{price}\n"}, PARTIES)
+    assert len(refused.value.problems) == 1

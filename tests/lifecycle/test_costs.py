@@ -199,6 +199,9 @@ SITES = {
         (",,2025-11-10,1,x,weight,", "column place: place is empty; it says a hub's code"),
         ("HUB1,,2025-11-10,1,,weight,", "column carrier: carrier is empty; it says who billed it"),
         ("HUB1,,2025-11-10,1,x,foo,", "column basis: basis is 'foo'; it is one of weight, volume, piece"),
+        ("HUB1,HUB1,2025-11-10,1,x,weight,", "column to: to is the place itself; a line ends at another hub"),
+        ("HUB1,,2999-11-10,1,x,piece,", "column day: day is from 2024-10-07 to 2025-11-11, the business day"),
+        ("HUB1,,2024-10-06,1,x,piece,", "column day: day is from 2024-10-07 to 2025-11-11, the business day"),
         ("HUB1,,11-10,1,x,piece,", "column day: day is '11-10'; a day is written as 2025-11-10"),
         ("HUB1,,20251110,1,x,piece,", "column day: day is '20251110'; a day is written as 2025-11-10"),
         ("HUB1,,2025-11-10,-1,x,piece,", "column amount: amount is more than 0 yuan"),
@@ -213,7 +216,7 @@ SITES = {
 def test_what_is_wrong_with_a_bill_is_said_where_it_is(row: str, said: str) -> None:
     hubs = frozenset(code for code, site in SITES.items() if site.kind == "hub")
     network = Network("", SITES, {}, {}, {}, {}, hubs=hubs)
-    good = "HUB1,HUB1,2025-11-10,1,x,piece,B-1"
+    good = "HUB1,,2025-11-10,1,x,piece,B-1"
     text = f"place,to,day,amount,carrier,basis,bill\n{good}\n{row}\n"
     with pytest.raises(DocumentError) as refused:
         read_costs(text, START, "me", "bill.csv", network)
