@@ -77,7 +77,7 @@ def _words(client: Client, due: Due, blocks: dict[int, int], over: Span, by: str
     }
     none = {month: Came(0, said.outlet, nothing=True) for month, (_, said) in before.items()}
     sent = {**none, **_sent(client, blocks, over, customers)}
-    kept = {month: came for month, came in sent.items() if network.keeps_account(month[0])}
+    kept = {month: came for month, came in sent.items() if network.may_store(month[0])}
     return months.words(kept, before, over.reached, word)
 
 

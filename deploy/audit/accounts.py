@@ -136,7 +136,7 @@ class Replay:
         )
         known += self._store.rows(
             "SELECT party AS outlet, uniqExact(version) = (SELECT uniqExact(version) FROM $site) AS always "
-            "FROM $party WHERE kind = 'customer' GROUP BY party"
+            "FROM $party WHERE kind IN ('province', 'customer', 'supplier', 'carrier') GROUP BY party"
         )
         parties, always = {row["outlet"] for row in known}, {row["outlet"] for row in known if row["always"]}
         materials: dict[str, set[int]] = defaultdict(set)

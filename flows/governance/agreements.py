@@ -18,7 +18,9 @@ FILES: dict[str, tuple[str, ...]] = {
     ACCOUNTS: ("party", "kind", "credit_limit", "low_balance"),
     MATERIALS: ("item", "name", "price"),
 }
-NO_KEEPER = "is no party that keeps virtual accounts: outlets do, and those of parties.csv that are customers"
+NO_KEEPER = (
+    "keeps no virtual accounts: outlets do, and of parties.csv provinces, customers, suppliers and carriers"
+)
 
 
 class Terms(msgspec.Struct, frozen=True, array_like=True):

@@ -19,7 +19,7 @@ from flows.governance.agreements import Agreements, read_agreements
 from flows.governance.areas import Areas, read_areas
 from flows.governance.chains import MOST_SITES, Rule, read_chains
 from flows.governance.levels import Step, read_levels
-from flows.governance.parties import Membership, Parties, keepers, member, read_parties
+from flows.governance.parties import KEEP_ACCOUNTS, Membership, Parties, member, of_kinds, read_parties
 from schemas.identity import version_of
 from schemas.parties import HQ
 from schemas.problems import DocumentError, Problem
@@ -65,6 +65,8 @@ class Network(msgspec.Struct, frozen=True):
     """Steps of service levels."""
     keepers: frozenset[str] = frozenset()
     """Parties that keep virtual accounts beside the outlets."""
+    customers: frozenset[str] = frozenset()
+    """Those of `parties.csv`; an outlet may be one, too."""
     hubs: frozenset[str] = frozenset()
     """Sites that are hubs."""
 
@@ -73,8 +75,12 @@ class Network(msgspec.Struct, frozen=True):
         return member(self.parties, party, day)
 
     def keeps_account(self, party: str) -> bool:
-        """Whether a party has virtual accounts: outlets and customers do."""
+        """Whether a party has virtual accounts: whoever owes headquarters, or is owed by it."""
         return party in self.outlets or party in self.keepers
+
+    def may_store(self, party: str) -> bool:
+        """Whether a party may have goods in stores, and packages: customers and outlets."""
+        return party in self.outlets or party in self.customers
 
     def customer_level(self, customer: str, day: int) -> str:
         """A customer's level on a business day; "" where nothing is known of it."""
@@ -129,8 +135,8 @@ def read_network(files: Mapping[str, str]) -> Network:
     if chains and len(sites) > MOST_SITES // 2:
         message = f"scan chains can be watched over at most {MOST_SITES // 2} sites"
         raise DocumentError([Problem("sites.csv", 0, "", "too_many_sites", message)])
-    customers = frozenset(keepers(members))
-    agreements = read_agreements(files, outlets.keys() | customers)
+    keepers = of_kinds(members, KEEP_ACCOUNTS)
+    agreements = read_agreements(files, outlets.keys() | keepers)
     return Network(
         version_of(files),
         sites,
@@ -144,7 +150,8 @@ def read_network(files: Mapping[str, str]) -> Network:
         agreements,
         chains,
         levels,
-        customers,
+        keepers,
+        of_kinds(members, ("customer",)),
         frozenset(code for code, site in sites.items() if site.kind == "hub"),
     )
 

@@ -10,7 +10,7 @@ outlet of `sites.csv` is a party by its code whether or not it has a row here.
 import csv
 import io
 from bisect import bisect_right
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from itertools import pairwise
 
 import msgspec
@@ -51,8 +51,8 @@ RUNS_OUTLETS = ("province", "outlet", "contractor")
 """Kinds of parties that an outlet may be transferred to."""
 
 
-KEEP_ACCOUNTS = ("customer",)
-"""Kinds of parties that keep virtual accounts beside the outlets."""
+KEEP_ACCOUNTS = ("province", "customer", "supplier", "carrier")
+"""Kinds of parties that keep virtual accounts beside the outlets: all that owe headquarters, or are owed by it."""
 
 
 class Membership(msgspec.Struct, frozen=True, gc=False):
@@ -85,9 +85,9 @@ def member(parties: Parties, party: str, day: int) -> Membership | None:
     return periods[at] if at >= 0 and day <= periods[at].last_day else None
 
 
-def keepers(parties: Parties) -> set[str]:
-    """Parties that keep virtual accounts beside the outlets; a party keeps its kind."""
-    return {party for party, periods in parties.items() if periods[0].kind in KEEP_ACCOUNTS}
+def of_kinds(parties: Parties, kinds: Container[str]) -> frozenset[str]:
+    """The parties of these kinds, whenever they are there; a party keeps its kind."""
+    return frozenset({party for party, periods in parties.items() if periods[0].kind in kinds})
 
 
 _MASK = "****"

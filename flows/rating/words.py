@@ -140,6 +140,6 @@ def _mapped(factor: str, books: Iterable[Book]) -> set[str]:
 
 def _of_parties(network: Network) -> dict[str, set[str]]:
     """Customers and their levels, where the network has any."""
-    levels = {one.customer_level for party in network.keepers for one in network.parties[party]}
-    found = {"customer": {*network.keepers}, "customer_level": levels - {""}}
+    levels = {one.customer_level for party in network.customers for one in network.parties[party]}
+    found = {"customer": {*network.customers}, "customer_level": levels - {""}}
     return {factor: words for factor, words in found.items() if words}

@@ -261,8 +261,8 @@ class Storage:
             raise RefusedError("unknown_outlet", f"{outlet!r} is no outlet of the network")
 
     def _check_customer(self, customer: str) -> None:
-        if not self.directory.keeps_account(customer):
-            raise RefusedError("unknown_party", f"{customer!r} is no customer with virtual accounts")
+        if not self.directory.may_store(customer):
+            raise RefusedError("unknown_party", f"{customer!r} is no customer and no outlet")
 
     def _check_due(self, name: str, trigger: str) -> None:
         if not any(due.name == name and due.trigger == trigger for due in self.fees.dues):

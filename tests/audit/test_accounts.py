@@ -28,7 +28,7 @@ from tests.audit.remembered import audited
 from tests.audit.tampering import Kept
 from tests.audit.writer import Writer
 from tests.lifecycle.world import START, events_of, tariff
-from tests.wallet.world import OTHER, PARTITIONS, PARTY, Bank, command, network, tick
+from tests.wallet.world import MONEY_WITH_HQ, OTHER, PARTITIONS, PARTY, Bank, command, network, tick
 
 WHOLE = "订单 揽收 网点秤2.6 发件 分拨DWS2.5 到件 派件 签收"
 
@@ -159,6 +159,19 @@ def test_an_answer_goes_by_the_items_of_the_list(empty: Client) -> None:
         assert not alone(kept.auditor, "recomputed_answers").passed, number
         kept.mend()
     kept.leave()
+
+
+def test_a_province_and_a_carrier_have_accounts_too(empty: Client) -> None:
+    both = Both(empty)
+    directory = network(parties=MONEY_WITH_HQ)
+    both.parcels.block([record(directory)])
+    both.books.block((topics.CONTROL.name, 0, directory))
+    for party in ("310000", "AIR", "SHC-K1"):
+        both.ask(command("top_up", f"c-{party}", party, amount_e4=100_000))
+    both.close()
+    found = empty.query("SELECT party, reason FROM answer ORDER BY party").result_rows
+    assert found == [("310000", ""), ("AIR", ""), ("SHC-K1", "unknown_party")]
+    assert alone(Kept(empty, ["answer"]).auditor, "recomputed_answers").passed
 
 
 def test_what_was_not_heard_yet_is_on_the_way(empty: Client) -> None:

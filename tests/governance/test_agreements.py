@@ -28,7 +28,7 @@ REFUSED = [
     (
         "accounts.csv",
         ACCOUNTS + "NONE,prepaid,,\n",
-        "accounts.csv row 2 column party: party is no party that keeps virtual accounts",
+        "accounts.csv row 2 column party: party keeps no virtual accounts",
     ),
     ("accounts.csv", ACCOUNTS + "SHC,prepaid,,\nSHC,credit,1,\n", "row 3 column party: .*twice"),
     ("accounts.csv", ACCOUNTS + "SHC,loan,1,\n", "row 2 column kind: .*prepaid or credit"),

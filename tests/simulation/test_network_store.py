@@ -58,7 +58,7 @@ def said(cue: Cue) -> StayEvent | Haul:
 
 def test_the_directory_and_the_book_can_be_read() -> None:
     assert NETWORK.sites[SITE].outlet == SITE
-    assert all(NETWORK.keeps_account(owner.code) for owner in OWNERS)
+    assert all(NETWORK.may_store(owner.code) for owner in OWNERS)
     assert {owner.code for owner in OWNERS} <= set(NETWORK.agreements.terms)
     read = read_book(book(), NETWORK)
     hauled = {"city_delivery", "linehaul", "pickup"}

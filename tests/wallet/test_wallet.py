@@ -24,6 +24,7 @@ from tests.rating.material import scenarios
 from tests.storage.world import PARTIES
 from tests.volume import examples
 from tests.wallet.world import (
+    MONEY_WITH_HQ,
     OTHER,
     PARTITIONS,
     PARTY,
@@ -288,6 +289,19 @@ def test_what_lies_on_the_wrong_partition_could_race_and_is_refused() -> None:
         (topics.COMMANDS.name, 0, tick(START)),
     )
     assert sorted(bank.refused()) == ["not_json", "unknown_type", "wrong_partition", "wrong_type"]
+
+
+def test_whoever_owes_headquarters_or_is_owed_by_it_has_an_account() -> None:
+    """A province pays in what it owes, a carrier is paid what it earned; a courier is paid by the outlet."""
+    directory = network("310000,credit,50,\n", parties=MONEY_WITH_HQ)
+    bank = Bank(partitions=1).block((topics.CONTROL.name, 0, directory))
+    for party in ("310000", "AIR", "BOX", "SHC", "SHC-K1"):
+        bank.take(command("top_up", f"t-{party}", party, amount_e4=10_000))
+    assert [one.reason for one in bank.answers] == ["", "", "", "", "unknown_party"]
+    known = bank.wallets.directory
+    assert [known.may_store(party) for party in ("310000", "AIR", "SHC")] == [False, False, True]
+    bank.take(command("withdraw", "w", "310000", amount_e4=10_100))
+    assert (bank.answers[-1].reason, bank.wallet("310000").terms.limit) == ("insufficient_balance", 500_000)
 
 
 def test_an_unknown_party_is_answered_and_has_no_wallet() -> None:

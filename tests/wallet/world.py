@@ -31,17 +31,28 @@ from tests.lifecycle.world import NETWORK_FILES, START, text
 PARTY, OTHER = "SHC", "XAD"
 PARTITIONS = 2
 MATERIALS = "item,name,price\n面单,电子面单,0.80\n胶带,胶带,0.0125\n袋子,袋子,2.00\n"
+MONEY_WITH_HQ = """party,kind,name,parent,legal_entity,settlement_account,customer_level,from,to
+HQ,headquarters,总部,,,,,,
+310000,province,上海,HQ,,,,,
+AIR,carrier,空运,HQ,,,,,
+BOX,supplier,纸箱厂,HQ,,,,,
+SHC,outlet,徐汇,310000,,,,,
+SHC-K1,courier,小王,SHC,,,,,
+"""
+"""Parties of all kinds that owe headquarters or are owed by it, and one that is paid by its outlet."""
 FEES = {"中转费": "transit", "面单费": "waybill", "派费": "delivery_collected"}
 Post = tuple[str, str, int, int]
 """Party, fee, amount, days after the first."""
 
 
-def network(accounts: str = "", materials: str = MATERIALS) -> NetworkPublished:
-    """The directory of the rating tests with a price list and agreements (lines of `accounts.csv`)."""
+def network(accounts: str = "", materials: str = MATERIALS, parties: str = "") -> NetworkPublished:
+    """The directory of the rating tests with a price list, agreements (lines of `accounts.csv`) and `parties.csv`."""
     files = NETWORK_FILES | {
         "materials.csv": materials,
         "accounts.csv": "party,kind,credit_limit,low_balance\n" + accounts,
     }
+    if parties:
+        files["parties.csv"] = parties
     return NetworkPublished(id=f"n-{version_of(files)}", time=START, version=version_of(files), files=files)
 
 
