@@ -117,6 +117,8 @@ def body_of(name: str, words: Sequence[str]) -> bytes:
             except ValueError as error:
                 given[known[key].stored] = None
                 wrong.append(str(error))
+    if given.get("kind") == "prepaid" and given.get("credit_limit_e4"):
+        wrong.append("who is prepaid has no credit_limit: kind=credit has one")
     wrong += [f"{one.name} is missing" for one in known.values() if one.needed and one.stored not in given]
     if wrong:
         raise ValueError("\n".join([*wrong, f"write: {usage(name)}"]))

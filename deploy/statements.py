@@ -27,6 +27,7 @@ from dashboards.words import yuan as _yuan
 from deploy.terminal import table
 from schemas.parties import HQ
 
+NOTHING_SEEN = "没有双方均可见的往来 nothing between the two that both may see"
 EPOCH = datetime(1970, 1, 1)
 _table = partial(table, indent=2)
 
@@ -141,6 +142,7 @@ def trial_balance(client: Client, at: date, book: str, reader: str = "") -> tupl
     text = [f"{book or '全部账册 all books'}  {when}", *_table(shown, right=(1, 2, 3))]
     if not (book or partly):
         text.append(f"镜像 mirror: {len(mirrored):,} 个主体 parties, {len(wrong)} 个不符 differ")
+    text += [NOTHING_SEEN] if partly and not rows else []
     text += [
         f"  {row['party']}: 总部账 HQ {_yuan(row['in_hq_book'])}, 其账 its own {_yuan(row['in_party_book'])}"
         for row in wrong
@@ -175,6 +177,8 @@ def ledger(
                 _side(running),
             )
         )
+    if not (rows or running) and reader not in ("", HQ, book):
+        shown.append(("", NOTHING_SEEN, "", "", "", "", ""))
     more = [f"… 只列前 {limit:,} 行 only the first {limit:,} rows"] if len(rows) == limit else []
     return "\n".join([f"{book}  {account}  {span(first, last)}", *_table(shown, right=(4, 5, 6)), *more])
 

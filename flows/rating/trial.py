@@ -28,7 +28,7 @@ from schemas.limits import (
 )
 from schemas.money import parse_yuan
 from schemas.problems import hint
-from schemas.times import calendar_date, day_of
+from schemas.times import calendar_date, date_of, day_of
 
 MOST_COUNT = 100_000
 MOST_CUBIC = MOST_LENGTH_MM**3 // 1_000
@@ -116,9 +116,8 @@ class Calculator:
             shared = found
         quote = self._tariffs.rate(fee, day, facts, shared or 0)
         if quote is None:
-            return Answer(
-                fee, error_zh="没有适用的价格", error_en="no row has a price for this parcel", priced=False
-            )
+            zh, en = self._no_price(fee, day)
+            return Answer(fee, error_zh=zh, error_en=en, priced=False)
         if not weighed and self._tariffs.needs_weight(quote.row):
             return Answer(
                 fee,
@@ -126,6 +125,19 @@ class Calculator:
                 error_en="the price depends on the weight: say kg",
             )
         return Answer(fee, quote, of_quote(quote, facts, self._versions[id(quote.row.table)]))
+
+    def _no_price(self, fee: str, day: int) -> tuple[str, str]:
+        """Why a fee has no price: on that day nothing has one, or no row is for such a parcel."""
+        tables = [
+            one for book in self._tariffs.books for one in book.tables if (one.fee, one.kind) == (fee, "base")
+        ]
+        first = min((one.first_day for one in tables), default=day)
+        last = max((one.last_day for one in tables), default=day)
+        if day < first:
+            return f"价格自 {date_of(first)} 起才有", f"no price of it is in force before {date_of(first)}"
+        if day > last:
+            return f"价格只到 {date_of(last)}", f"no price of it is in force after {date_of(last)}"
+        return "没有适用的价格", "no row has a price for this parcel"
 
     def _shared(self, due: Due, day: int, facts: Trial, weighed: bool) -> int | Answer:
         """What a due comes to of which there is a share, money units; or why that cannot be said."""

@@ -261,6 +261,8 @@ def _parties_see_what_the_chart_says(client: Client, day: date) -> None:
     assert text == statements.ledger(client, HQ, "1001", day, day, 100)
     assert "5.25" in text
     assert "5.25" not in statements.ledger(client, HQ, "1001", day, day, 100, "XAD"), "it is another's"
+    assert "nothing between the two" in statements.ledger(client, HQ, "1001", day, day, 100, "XAD")
+    assert "nothing between the two" in statements.trial_balance(client, LAST_DAY, PARTY, "XAD")[0]
     with pytest.raises(LookupError, match=f"account 4001 of {HQ} is seen by {HQ}, not by {PARTY}"):
         statements.ledger(client, HQ, "4001", day, day, 100, PARTY)
     with pytest.raises(LookupError, match="not for XAD"):

@@ -77,6 +77,7 @@ def test_ask_and_read_the_balance(settings: Settings, waybook: Waybook, tmp_path
         ("top_up amount=-1", ["amount=-1 is not an amount from 0.01 to"]),
         ("withdraw amount=0.001", ["amount=0.001 is not an amount from 0.01 to", "yuan, in whole fen"]),
         ("top_up amount=1 amount=2", ["amount is said twice: which of the two is meant?"]),
+        ("set_terms kind=prepaid credit_limit=100", ["who is prepaid has no credit_limit"]),
         ("top_up amount=1 --by=", ["nobody decides: say --by NAME"]),
         ("top_up amount=many", ["amount=many is not an amount"]),
         ("hold amount=1 purpose=test", ["one of purchase, withdraw", "purpose=purchase|withdraw"]),

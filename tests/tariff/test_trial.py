@@ -43,6 +43,9 @@ def test_without_a_fee_every_fee_answers() -> None:
     assert "say kg" in no_weight[0].error_en
     no_price = CALCULATOR.ask({**ASKED, "date": "2020-01-01"}, DAY)
     assert no_price[0].quote is None
+    (early,) = CALCULATOR.ask({**ASKED, "date": "2020-01-01"} | {"fee": "transit"}, DAY)
+    assert "before 20" in early.error_en
+    assert "起才有" in early.error_zh
 
 
 def test_a_fee_may_be_called_what_people_call_it() -> None:
