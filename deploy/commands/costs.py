@@ -28,8 +28,7 @@ def costs_(arguments: argparse.Namespace) -> int:
         return 1
     elif arguments.what == "withdraw":
         who_decides(arguments)
-        settings, said = settings_of(arguments), (arguments.reason, arguments.by)
-        lines = [costs.withdraw(settings, arguments.which, *said)]
+        lines = [costs.withdraw(settings_of(arguments), arguments.which, arguments.reason, arguments.by)]
     else:
         who_decides(arguments)
         try:

@@ -82,9 +82,9 @@ def decimal(parts: int, per: int) -> str:
     >>> decimal(1_300, 10), decimal(5, 1_000), decimal(7, 1)
     ('130', '0.005', '7')
     """
-    known = _known.get((parts, per))
+    known = _known.get(key := (parts, per))
     if known is not None:
         return known
     whole, rest = divmod(parts, per)
     text = f"{whole}.{rest:0{len(str(per)) - 1}d}".rstrip("0") if rest else str(whole)
-    return remember(_known, (parts, per), text, MOST_TEXTS)
+    return remember(_known, key, text, MOST_TEXTS)

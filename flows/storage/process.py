@@ -62,7 +62,7 @@ from schemas.problems import DocumentError
 from schemas.times import DAY, business_day, date_of, day_of, iso
 
 Waits = Mapping[str, tuple[str, int]]
-NOBODY_CHANGES = [(0, Operators())]
+NOBODY_CHANGES = Operators()
 """No stay's charge depends on who runs an outlet: they are between customers and headquarters."""
 
 
@@ -129,7 +129,9 @@ class Storage:
     def process(self, block: Block) -> Output:
         """All that the block leads to."""
         self.output = Output(
-            booked=lifecycle.Output(charges=Charges(self.words, self.fees.names), operators=NOBODY_CHANGES)
+            booked=lifecycle.Output(
+                charges=Charges(self.words, self.fees.names), operators=[(0, NOBODY_CHANGES)]
+            )
         )
         self.rules.output = self.output.booked
         before = self.ring.now
